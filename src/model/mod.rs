@@ -1,0 +1,19 @@
+//! The words of osb as types: names, kinds, addresses, durations, what a topology asks for, and
+//! the states things are in. Nothing here does input or output.
+
+mod address;
+mod duration;
+mod kind;
+mod name;
+mod report;
+mod spec;
+
+pub use address::{Address, Endpoint, Role, Serializer, Transport};
+pub use duration::{DurationError, Millis};
+pub use kind::Kind;
+pub use name::{AgentName, Alias, HostName, NameError, SystemName, Target};
+pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
+pub use spec::{
+    Action, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerSpec, Program,
+    TimerSpec, Topology, When,
+};

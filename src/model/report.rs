@@ -1,0 +1,142 @@
+//! What is known of a running system: states, and the facts that `ls` shows.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Address, AgentName, Alias, HostName, Kind, Target};
+
+/// The state of an agent or a host, as the name server sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Registered, and not yet in its main loop.
+    Starting,
+    /// In its main loop.
+    Running,
+    /// Ended as it should: exit status 0, or asked to.
+    Stopped,
+    /// Ended as it should not.
+    Failed,
+    /// Silent for longer than it may be.
+    Suspect,
+    /// Silent for so long that it is not waited for.
+    Unreachable,
+}
+
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Starting => "starting",
+            State::Running => "running",
+            State::Stopped => "stopped",
+            State::Failed => "failed",
+            State::Suspect => "suspect",
+            State::Unreachable => "unreachable",
+        }
+    }
+
+    /// Whether the process has ended, as far as anyone knows.
+    pub fn ended(self) -> bool {
+        matches!(self, State::Stopped | State::Failed)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One agent, as `osb ls agents -o json` prints it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentInfo {
+    pub name: AgentName,
+    /// None if it was started by hand.
+    pub host: Option<HostName>,
+    /// Where the name server listens that knows it.
+    pub nameserver: String,
+    pub state: State,
+    /// None when it has ended.
+    pub pid: Option<u32>,
+    pub uptime_s: f64,
+    pub restarts: u32,
+    pub addresses: BTreeMap<Alias, Address>,
+    /// Absent from `ls agents -o json`: `ls connections` shows them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connections: Vec<ConnectionInfo>,
+    /// How it ended, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<ExitReport>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitReport {
+    /// Exit status, unless a signal ended it.
+    pub status: Option<i32>,
+    /// The signal that ended it, if one did.
+    pub signal: Option<i32>,
+    /// The last lines of its log.
+    pub log: Vec<String>,
+}
+
+impl fmt::Display for ExitReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.status, self.signal) {
+            (Some(status), _) => write!(f, "exit status {status}"),
+            (None, Some(signal)) => write!(f, "signal {signal}"),
+            (None, None) => f.write_str("no exit status"),
+        }
+    }
+}
+
+/// One machine, as `osb ls hosts -o json` prints it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostInfo {
+    pub name: HostName,
+    pub state: State,
+    pub pid: u32,
+    pub version: String,
+    pub uptime_s: f64,
+    /// How many agents it has running.
+    pub agents: usize,
+}
+
+/// One connection, as its client knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionInfo {
+    pub alias: Alias,
+    /// The client's kind.
+    pub kind: Kind,
+    /// None for an address that was given by hand.
+    pub to: Option<Target>,
+    pub address: String,
+    pub proof: Proof,
+}
+
+/// How far a connection has been seen to work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// Not seen yet.
+    Unproven,
+    /// ZeroMQ's handshake was seen, this many microseconds after connecting; for SUB and PUB the
+    /// publisher has seen the subscription too.
+    Proven { us: u64 },
+    /// It was proven, and then the peer went away.
+    Lost,
+}
+
+/// What went through a socket. Nothing is lost in silence: `dropped` counts what is gone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SocketStats {
+    pub received: u64,
+    pub sent: u64,
+    pub dropped: u64,
+    /// Messages that the serializer of the socket could not read.
+    pub garbled: u64,
+}

@@ -1,0 +1,284 @@
+//! What a topology asks for, resolved: defaults applied, names checked, every reference followed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    AgentName, Alias, Endpoint, HostName, Kind, Millis, NameError, Serializer, SystemName, Target,
+};
+
+/// A whole system, ready to be planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topology {
+    pub name: SystemName,
+    pub nameserver: NameServerSpec,
+    pub hosts: Vec<HostSpec>,
+    /// In the order of the file.
+    pub agents: Vec<AgentSpec>,
+    /// In the order of the file.
+    pub connections: Vec<ConnectionSpec>,
+}
+
+/// The name server of a system: launched with it, or there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NameServerSpec {
+    /// Port 0 takes any free one.
+    Launch(SocketAddr),
+    Attach(SocketAddr),
+}
+
+/// A machine. `local` always exists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostSpec {
+    pub name: HostName,
+    /// What peers dial.
+    pub address: IpAddr,
+}
+
+/// An agent and all that is its own; its connections stand in the topology.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentSpec {
+    pub name: AgentName,
+    pub host: HostName,
+    pub program: Option<Program>,
+    pub attributes: BTreeMap<String, Value>,
+    /// In the order of the file.
+    pub bind: Vec<BindSpec>,
+    pub timers: Vec<TimerSpec>,
+    /// How long each stage of its start may take.
+    pub start_timeout: Millis,
+}
+
+/// A command that speaks JSON lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// At least one word; no shell is involved.
+    pub argv: Vec<String>,
+    /// Added to the environment that the host daemon has.
+    pub env: BTreeMap<String, String>,
+    /// Absolute.
+    pub cwd: PathBuf,
+}
+
+/// A socket to bind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BindSpec {
+    pub alias: Alias,
+    pub kind: Kind,
+    pub endpoint: Endpoint,
+    pub serializer: Serializer,
+    pub handlers: Handlers,
+}
+
+/// A connection to make: `agent`'s socket `alias`, of the twin kind, on the socket `to`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionSpec {
+    pub agent: AgentName,
+    pub alias: Alias,
+    pub to: Target,
+    /// The client's kind: the twin of the target's.
+    pub kind: Kind,
+    pub handlers: Handlers,
+}
+
+/// What happens to messages that arrive at a socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Handlers {
+    /// Each in order, for every message. Empty for sockets at which nothing arrives.
+    All(Vec<Action>),
+    /// SUB: topic prefix to handlers. As in osBrain, every entry whose topic begins the message's
+    /// topic runs; the entries are also the subscriptions.
+    ByTopic(BTreeMap<String, Vec<Action>>),
+}
+
+impl Handlers {
+    pub fn one(action: Action) -> Self {
+        Handlers::All(vec![action])
+    }
+
+    pub fn none() -> Self {
+        Handlers::All(Vec::new())
+    }
+
+    /// All the actions, by whatever topic.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        let (all, by_topic) = match self {
+            Handlers::All(actions) => (Some(actions), None),
+            Handlers::ByTopic(topics) => (None, Some(topics)),
+        };
+        let by_topic = by_topic.into_iter().flat_map(|topics| topics.values());
+        all.into_iter().chain(by_topic).flatten()
+    }
+
+    /// What a SUB socket with these handlers subscribes to.
+    pub fn subscriptions(&self) -> Vec<&str> {
+        match self {
+            Handlers::All(_) => vec![""],
+            Handlers::ByTopic(topics) => topics.keys().map(String::as_str).collect(),
+        }
+    }
+}
+
+/// One thing to do with a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Action {
+    /// Write it to the agent's log.
+    Log,
+    /// REP: answer with the message itself.
+    Echo,
+    /// Append it to the attribute `received`.
+    Collect,
+    /// Send it on by another alias. From REP by REQ, the answer comes back.
+    Forward(Alias),
+    /// Count it and let it go.
+    Discard,
+    /// Hand it to the agent's program.
+    Command,
+}
+
+/// The text names no action.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActionError {
+    #[error("no handler is called {0:?}")]
+    Unknown(String),
+    #[error("forward needs an alias, as in forward:out: {0}")]
+    BadAlias(#[from] NameError),
+}
+
+impl Action {
+    /// The words a file may use, for did-you-mean.
+    pub const WORDS: [&str; 6] = [
+        "log",
+        "echo",
+        "collect",
+        "forward:ALIAS",
+        "discard",
+        "command",
+    ];
+}
+
+impl FromStr for Action {
+    type Err = ActionError;
+
+    fn from_str(text: &str) -> Result<Self, ActionError> {
+        if let Some(alias) = text.strip_prefix("forward:") {
+            return Ok(Action::Forward(alias.trim().parse()?));
+        }
+        match text {
+            "log" => Ok(Action::Log),
+            "echo" => Ok(Action::Echo),
+            "collect" => Ok(Action::Collect),
+            "forward" => Err(ActionError::BadAlias(NameError::Empty)),
+            "discard" => Ok(Action::Discard),
+            "command" => Ok(Action::Command),
+            other => Err(ActionError::Unknown(other.to_owned())),
+        }
+    }
+}
+
+impl TryFrom<String> for Action {
+    type Error = ActionError;
+
+    fn try_from(text: String) -> Result<Self, ActionError> {
+        text.parse()
+    }
+}
+
+impl From<Action> for String {
+    fn from(action: Action) -> String {
+        action.to_string()
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Log => f.write_str("log"),
+            Action::Echo => f.write_str("echo"),
+            Action::Collect => f.write_str("collect"),
+            Action::Forward(alias) => write!(f, "forward:{alias}"),
+            Action::Discard => f.write_str("discard"),
+            Action::Command => f.write_str("command"),
+        }
+    }
+}
+
+/// A message sent by the clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimerSpec {
+    pub when: When,
+    /// A socket of the same agent that sends.
+    pub send: Alias,
+    pub message: Value,
+    /// PUB only.
+    pub topic: Option<String>,
+}
+
+/// When a timer fires, counted from the moment the system starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum When {
+    Every(Millis),
+    After(Millis),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_come_back_from_their_text() {
+        for text in [
+            "log",
+            "echo",
+            "collect",
+            "forward:out",
+            "discard",
+            "command",
+        ] {
+            assert_eq!(text.parse::<Action>().unwrap().to_string(), text);
+        }
+        assert!(matches!(
+            "ehco".parse::<Action>(),
+            Err(ActionError::Unknown(_))
+        ));
+        assert!(matches!(
+            "forward".parse::<Action>(),
+            Err(ActionError::BadAlias(_))
+        ));
+        assert!(matches!(
+            "forward:".parse::<Action>(),
+            Err(ActionError::BadAlias(_))
+        ));
+    }
+
+    #[test]
+    fn handlers_list_actions_and_subscriptions() {
+        let all = Handlers::All(vec![Action::Log, Action::Collect]);
+        assert_eq!(all.actions().count(), 2);
+        assert_eq!(all.subscriptions(), [""]);
+        let topics = BTreeMap::from([
+            ("sport".to_owned(), vec![Action::Log]),
+            (String::new(), vec![Action::Collect]),
+        ]);
+        let by_topic = Handlers::ByTopic(topics);
+        assert_eq!(by_topic.actions().count(), 2);
+        assert_eq!(by_topic.subscriptions(), ["", "sport"]);
+    }
+}

@@ -1,0 +1,200 @@
+//! What is asked of an agent, through its proxy.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::{
+    Address, Alias, BindSpec, Endpoint, Handlers, Kind, Millis, Serializer, SocketStats, State,
+    Target, TimerSpec,
+};
+
+/// A request to an agent: `{"method": …, "params": …}`. It is carried out in the agent's loop,
+/// between messages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "method",
+    content = "params",
+    rename_all = "snake_case",
+    deny_unknown_fields
+)]
+pub enum AgentRequest {
+    /// Address of one alias, or of all. Replies with an [`Address`] or a map of them.
+    Addr { alias: Option<Alias> },
+    /// Bind a socket. Replies with its [`Address`].
+    Bind(BindRequest),
+    /// Connect a socket and wait until the connection is proven. Replies with a [`ConnectionInfo`]
+    /// (crate::model).
+    Connect(ConnectRequest),
+    /// Everything of an agent's own at once: attributes, sockets. Replies with the map of addresses.
+    Configure(Configuration),
+    /// All connections of an agent at once. Replies with a list of connection infos, when all are
+    /// proven.
+    Wire(Wiring),
+    /// SUB: subscribe to a token that its publisher is then asked to have seen. Replies with null.
+    Probe { alias: Alias, token: ProofToken },
+    /// PUB: wait until these tokens have been subscribed to. Replies with null.
+    Prove {
+        alias: Alias,
+        tokens: Vec<ProofToken>,
+    },
+    /// SUB: take the token's subscription back. Replies with null.
+    Unprobe { alias: Alias, token: ProofToken },
+    /// The system is wired: start the timers, release the program's messages. Replies with null.
+    Go {},
+    /// Replies with the value. Unknown: the fault `unknown_attribute`.
+    GetAttr { name: String },
+    /// Replies with null.
+    SetAttr { attributes: BTreeMap<String, Value> },
+    /// All attributes. Replies with a map.
+    Attributes {},
+    /// Send a message. Replies with null when the socket has taken it.
+    Send {
+        alias: Alias,
+        message: Value,
+        topic: Option<String>,
+    },
+    /// REQ: send a message and wait for the answer. Replies with the answer.
+    SendRecv { alias: Alias, message: Value },
+    /// Call a method of the agent's program. Replies with what the program answers.
+    Call { name: String, params: Value },
+    /// Whether its main loop runs. Replies with true or false.
+    IsRunning {},
+    /// Replies with an [`AgentStatus`].
+    Status {},
+    /// Stop sending of its own accord: timers off, the program told to stop. Replies with null.
+    Stop {},
+    /// End. Replies with null, then ends, after its sockets' linger.
+    Shutdown {},
+}
+
+/// A socket to bind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BindRequest {
+    pub alias: Alias,
+    pub kind: Kind,
+    pub endpoint: Endpoint,
+    pub serializer: Serializer,
+    pub handlers: Handlers,
+}
+
+impl From<BindSpec> for BindRequest {
+    fn from(spec: BindSpec) -> Self {
+        let BindSpec {
+            alias,
+            kind,
+            endpoint,
+            serializer,
+            handlers,
+        } = spec;
+        Self {
+            alias,
+            kind,
+            endpoint,
+            serializer,
+            handlers,
+        }
+    }
+}
+
+/// A connection to make.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectRequest {
+    pub alias: Alias,
+    /// The server's address.
+    pub server: Address,
+    /// The server's name, for those who look at the connection.
+    pub to: Option<Target>,
+    pub handlers: Handlers,
+    /// SUB: subscribed to besides, so that the publisher can be asked to have seen it.
+    pub token: Option<ProofToken>,
+    /// How long the proof may take.
+    pub timeout: Millis,
+}
+
+/// What is an agent's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Configuration {
+    pub attributes: BTreeMap<String, Value>,
+    pub bind: Vec<BindRequest>,
+    /// They begin with `go`.
+    pub timers: Vec<TimerSpec>,
+}
+
+/// The connections of an agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wiring {
+    pub connections: Vec<ConnectRequest>,
+}
+
+/// A subscription that no message matches, made only so that a publisher can say it has seen it
+/// and all that were made before it. On the wire it begins with a zero byte.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProofToken(pub String);
+
+impl ProofToken {
+    const MARK: &[u8] = b"\0osb-proof\0";
+
+    /// The subscription as bytes.
+    pub fn subscription(&self) -> Vec<u8> {
+        [Self::MARK, self.0.as_bytes()].concat()
+    }
+
+    /// The token, if `subscription` is one.
+    pub fn from_subscription(subscription: &[u8]) -> Option<Self> {
+        let token = subscription.strip_prefix(Self::MARK)?;
+        Some(Self(std::str::from_utf8(token).ok()?.to_owned()))
+    }
+}
+
+impl fmt::Display for ProofToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What an agent says of its inside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentStatus {
+    pub state: State,
+    pub sockets: BTreeMap<Alias, SocketStats>,
+    /// Lines of the program that were none of the protocol's.
+    pub garbage_lines: u64,
+    /// Ticks of timers that could not be sent.
+    pub skipped_ticks: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_found_in_its_subscription_and_nowhere_else() {
+        let token = ProofToken("Bob.news/1".into());
+        assert_eq!(
+            ProofToken::from_subscription(&token.subscription()),
+            Some(token)
+        );
+        assert_eq!(ProofToken::from_subscription(b"sport"), None);
+    }
+
+    #[test]
+    fn requests_are_method_and_params() {
+        let request = AgentRequest::GetAttr { name: "x".into() };
+        let json = serde_json::to_string(&request).unwrap();
+        assert_eq!(json, r#"{"method":"get_attr","params":{"name":"x"}}"#);
+        let go = serde_json::to_string(&AgentRequest::Go {}).unwrap();
+        assert_eq!(go, r#"{"method":"go","params":{}}"#);
+        assert!(
+            serde_json::from_str::<AgentRequest>(r#"{"method":"go","params":{"x":1}}"#).is_err()
+        );
+    }
+}

@@ -1,0 +1,295 @@
+//! Payloads of data sockets: a message as bytes and back, by each serializer, and topics.
+//!
+//! In osb a message is a JSON value. Bytes that are no text have a place in it as
+//! `{"$base64": "…"}`, with the raw serializer and as msgpack's binary type.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Deserialize, Deserializer, Serialize, Serializer as SerdeSerializer};
+use serde_json::{Map, Number, Value, json};
+
+use crate::model::Serializer;
+
+/// Between topic and body of a publication, as in osBrain.
+const SEPARATOR: u8 = 0x80;
+/// The only key of an object that stands for bytes.
+const BASE64: &str = "$base64";
+
+/// Why a payload cannot be written or read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    #[error("the raw serializer takes text or {{\"$base64\": …}}, not {0}")]
+    NotRaw(&'static str),
+    #[error("not base64: {0}")]
+    Base64(String),
+    #[error("not {0}: {1}")]
+    Garbled(Serializer, String),
+    #[error("a publication without the byte 0x80 after its topic")]
+    NoSeparator,
+}
+
+/// A message as bytes.
+pub fn encode(message: &Value, by: Serializer) -> Result<Vec<u8>, CodecError> {
+    match by {
+        Serializer::Json => serde_json::to_vec(message).map_err(|e| garbled(by, e)),
+        Serializer::Msgpack => rmp_serde::to_vec(&Writer(message)).map_err(|e| garbled(by, e)),
+        Serializer::Raw => match message {
+            Value::String(text) => Ok(text.clone().into_bytes()),
+            Value::Null => Ok(Vec::new()),
+            other => match bytes_of(other) {
+                Some(bytes) => bytes,
+                None => Err(CodecError::NotRaw(type_of(other))),
+            },
+        },
+    }
+}
+
+/// The message in `bytes`.
+pub fn decode(bytes: &[u8], by: Serializer) -> Result<Value, CodecError> {
+    match by {
+        Serializer::Json => serde_json::from_slice(bytes).map_err(|e| garbled(by, e)),
+        Serializer::Msgpack => {
+            let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
+            reader.set_max_depth(128);
+            let Reader(message) = Reader::deserialize(&mut reader).map_err(|e| garbled(by, e))?;
+            Ok(message)
+        }
+        Serializer::Raw => Ok(match std::str::from_utf8(bytes) {
+            Ok(text) => Value::String(text.to_owned()),
+            Err(_) => value_of(bytes),
+        }),
+    }
+}
+
+/// A publication's frame: topic, 0x80, body; with `raw`, topic and body only.
+pub fn join_topic(topic: &str, body: &[u8], by: Serializer) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(topic.len() + 1 + body.len());
+    frame.extend_from_slice(topic.as_bytes());
+    if by != Serializer::Raw {
+        frame.push(SEPARATOR);
+    }
+    frame.extend_from_slice(body);
+    frame
+}
+
+/// The topic and body of a publication's frame. With `raw` nothing divides them: the body is the
+/// whole frame, and so is what topics are matched against.
+pub fn split_topic(frame: &[u8], by: Serializer) -> Result<(&[u8], &[u8]), CodecError> {
+    if by == Serializer::Raw {
+        return Ok((frame, frame));
+    }
+    // UTF-8 has bytes of 0x80 inside its characters, but a topic and its reader agree on the first
+    // one, as osBrain does; topics are therefore best kept to ASCII.
+    let at = frame
+        .iter()
+        .position(|byte| *byte == SEPARATOR)
+        .ok_or(CodecError::NoSeparator)?;
+    Ok((&frame[..at], &frame[at + 1..]))
+}
+
+fn garbled(by: Serializer, error: impl fmt::Display) -> CodecError {
+    CodecError::Garbled(by, error.to_string())
+}
+
+/// The bytes that `value` stands for, if it stands for bytes.
+fn bytes_of(value: &Value) -> Option<Result<Vec<u8>, CodecError>> {
+    let object = value.as_object().filter(|object| object.len() == 1)?;
+    let text = object.get(BASE64)?.as_str()?;
+    Some(
+        STANDARD
+            .decode(text)
+            .map_err(|e| CodecError::Base64(e.to_string())),
+    )
+}
+
+fn value_of(bytes: &[u8]) -> Value {
+    json!({ BASE64: STANDARD.encode(bytes) })
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// Writes a message by serde, objects that stand for bytes as bytes.
+struct Writer<'a>(&'a Value);
+
+impl Serialize for Writer<'_> {
+    fn serialize<S: SerdeSerializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Array(items) => {
+                let mut list = to.serialize_seq(Some(items.len()))?;
+                for item in items {
+                    list.serialize_element(&Writer(item))?;
+                }
+                list.end()
+            }
+            Value::Object(fields) => match bytes_of(self.0) {
+                Some(bytes) => to.serialize_bytes(&bytes.map_err(serde::ser::Error::custom)?),
+                None => {
+                    let mut map = to.serialize_map(Some(fields.len()))?;
+                    for (key, field) in fields {
+                        map.serialize_entry(key, &Writer(field))?;
+                    }
+                    map.end()
+                }
+            },
+            plain => plain.serialize(to),
+        }
+    }
+}
+
+/// Reads a message by serde, bytes as objects that stand for them.
+struct Reader(Value);
+
+impl<'de> Deserialize<'de> for Reader {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ReaderVisitor).map(Reader)
+    }
+}
+
+struct ReaderVisitor;
+
+impl<'de> Visitor<'de> for ReaderVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value that JSON knows, or bytes")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, v: bool) -> Result<Value, E> {
+        Ok(Value::Bool(v))
+    }
+
+    fn visit_i64<E>(self, v: i64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_u64<E>(self, v: u64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, v: f64) -> Result<Value, E> {
+        Number::from_f64(v)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("JSON has no NaN and no infinity"))
+    }
+
+    fn visit_str<E>(self, v: &str) -> Result<Value, E> {
+        Ok(v.into())
+    }
+
+    fn visit_bytes<E>(self, v: &[u8]) -> Result<Value, E> {
+        Ok(value_of(v))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Reader(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some((key, Reader(value))) = entries.next_entry::<String, Reader>()? {
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn messages() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            (-1e12..1e12f64).prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            any::<Vec<u8>>().prop_map(|bytes| value_of(&bytes)),
+        ];
+        leaf.prop_recursive(4, 32, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map("[a-z]{0,5}", inner, 0..6)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    #[test]
+    fn raw_carries_text_and_bytes_only() {
+        let there_and_back = |message: &Value| {
+            decode(&encode(message, Serializer::Raw).unwrap(), Serializer::Raw).unwrap()
+        };
+        assert_eq!(there_and_back(&json!("hi")), json!("hi"));
+        let bytes = json!({ "$base64": "/wA=" });
+        assert_eq!(encode(&bytes, Serializer::Raw).unwrap(), [0xff, 0]);
+        assert_eq!(there_and_back(&bytes), bytes);
+        assert_eq!(
+            encode(&json!(5), Serializer::Raw),
+            Err(CodecError::NotRaw("a number"))
+        );
+        let bad = json!({ "$base64": "?" });
+        assert!(matches!(
+            encode(&bad, Serializer::Raw),
+            Err(CodecError::Base64(_))
+        ));
+    }
+
+    #[test]
+    fn publications_are_framed_as_in_osbrain() {
+        let frame = join_topic("sport", b"\"goal\"", Serializer::Json);
+        assert_eq!(frame, b"sport\x80\"goal\"");
+        assert_eq!(
+            split_topic(&frame, Serializer::Json).unwrap(),
+            (&b"sport"[..], &b"\"goal\""[..])
+        );
+        assert_eq!(join_topic("sport", b"goal", Serializer::Raw), b"sportgoal");
+        let raw = split_topic(b"sportgoal", Serializer::Raw).unwrap();
+        assert_eq!(raw, (&b"sportgoal"[..], &b"sportgoal"[..]));
+        assert_eq!(
+            split_topic(b"x", Serializer::Json),
+            Err(CodecError::NoSeparator)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn messages_come_back(message in messages()) {
+            for by in [Serializer::Json, Serializer::Msgpack] {
+                let bytes = encode(&message, by).unwrap();
+                prop_assert_eq!(decode(&bytes, by).unwrap(), message.clone());
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in any::<Vec<u8>>()) {
+            for by in Serializer::ALL {
+                let _ = decode(&bytes, *by);
+                let _ = split_topic(&bytes, *by);
+            }
+        }
+    }
+}

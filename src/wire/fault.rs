@@ -1,0 +1,83 @@
+//! What can go wrong between members: typed, so that a caller can tell cases apart, with a
+//! sentence for people each.
+
+use serde::{Deserialize, Serialize};
+
+use super::Peer;
+use crate::model::{AgentName, Alias, Kind, Millis, State, Target};
+
+/// An error that travels as a reply.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Fault {
+    #[error("the request could not be read: {reason}")]
+    BadRequest { reason: String },
+    #[error("{agent} has no method {method:?}")]
+    UnknownMethod { agent: AgentName, method: String },
+    /// `known` has the names that come closest.
+    #[error("no agent is called {name}")]
+    UnknownAgent {
+        name: AgentName,
+        known: Vec<AgentName>,
+    },
+    #[error("{peer} is not a member of this system")]
+    UnknownMember { peer: Peer },
+    #[error("{agent} has no socket {alias}")]
+    UnknownAlias {
+        agent: AgentName,
+        alias: Alias,
+        known: Vec<Alias>,
+    },
+    #[error("{agent} has no attribute {attribute:?}")]
+    UnknownAttribute {
+        agent: AgentName,
+        attribute: String,
+        known: Vec<String>,
+    },
+    #[error("the name {peer} is taken by another process{}", pid.map(|pid| format!(", pid {pid}")).unwrap_or_default())]
+    NameTaken { peer: Peer, pid: Option<u32> },
+    #[error("{agent} already has a socket {alias}")]
+    AliasTaken { agent: AgentName, alias: Alias },
+    #[error("{agent} is {state}")]
+    NotRunning { agent: AgentName, state: State },
+    #[error("{peer} went away before it answered")]
+    Gone { peer: Peer },
+    #[error("{what} took longer than {limit}")]
+    Deadline { what: String, limit: Millis },
+    #[error("cannot bind {alias} to {address}: {reason}")]
+    Bind {
+        alias: Alias,
+        address: String,
+        reason: String,
+    },
+    #[error("cannot connect {alias} to {address}: {reason}")]
+    Connect {
+        alias: Alias,
+        address: String,
+        reason: String,
+    },
+    /// The connection was made, and could not be shown to work.
+    #[error("{alias} → {} is not proven: {reason}", to.as_ref().map(Target::to_string).unwrap_or_else(|| address.clone()))]
+    Unproven {
+        alias: Alias,
+        to: Option<Target>,
+        address: String,
+        reason: String,
+    },
+    #[error("{alias} is a {kind} socket: it cannot {verb}")]
+    WrongKind {
+        alias: Alias,
+        kind: Kind,
+        verb: String,
+    },
+    /// The queue to the peers is full: nobody reads, or nobody is connected.
+    #[error("{alias} cannot send: {reason}")]
+    NotSent { alias: Alias, reason: String },
+    #[error("cannot start {agent}: {reason}")]
+    Start { agent: AgentName, reason: String },
+    /// A handler or a program answered with an error.
+    #[error("{reason}")]
+    Handler { reason: String },
+    #[error("{reason}")]
+    Refused { reason: String },
+}

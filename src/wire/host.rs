@@ -1,0 +1,75 @@
+//! What is asked of a host daemon.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Incarnation;
+use crate::model::{AgentName, HostName, Millis, Program};
+
+/// A request to a host daemon: `{"method": …, "params": …}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "method",
+    content = "params",
+    rename_all = "snake_case",
+    deny_unknown_fields
+)]
+pub enum HostRequest {
+    /// Start an agent. Replies with its pid once the process is there; that it runs, the name
+    /// server tells. The fault is `start`.
+    Start(StartAgent),
+    /// Stop one agent, by the ladder. Replies with [`Stopped`].
+    Stop { agent: AgentName, grace: Millis },
+    /// Stop all agents, by the ladder, and then the daemon. Replies with a list of [`Stopped`].
+    Shutdown { grace: Millis },
+}
+
+/// An agent to start. It is configured later, through its proxy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartAgent {
+    pub name: AgentName,
+    pub program: Option<Program>,
+}
+
+/// How an agent was stopped: which rung of the ladder it took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stopped {
+    pub agent: AgentName,
+    pub rung: Rung,
+}
+
+/// The rungs of the ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// It had ended before.
+    Already,
+    /// It ended when it was asked to.
+    Asked,
+    /// It ended at SIGTERM.
+    Terminated,
+    /// It had to be killed.
+    Killed,
+}
+
+/// All that an agent's process needs to begin. The host daemon writes it as one line of JSON to
+/// the standard input of `osb agent` and closes it, so that nothing of it shows in a process list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentBoot {
+    pub name: AgentName,
+    pub incarnation: Incarnation,
+    /// The host that starts it.
+    pub host: Option<HostName>,
+    /// What peers dial to reach sockets bound to a wildcard on this machine.
+    pub advertise: IpAddr,
+    /// What to dial for control: `tcp://…`.
+    pub nameserver: String,
+    /// A folder of the system's own for ipc sockets.
+    pub ipc_dir: PathBuf,
+    pub program: Option<Program>,
+}

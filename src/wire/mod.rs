@@ -1,0 +1,22 @@
+//! All that members say to one another: envelopes, requests, replies, faults and events, and the
+//! payloads of data sockets. One encode, one strict decode; specs/protocol.md says the same in words.
+//!
+//! This floor knows bytes and types. It opens no socket and decides nothing.
+
+mod agent;
+mod data;
+mod envelope;
+mod fault;
+mod host;
+mod nameserver;
+mod peer;
+
+pub use agent::{
+    AgentRequest, AgentStatus, BindRequest, Configuration, ConnectRequest, ProofToken, Wiring,
+};
+pub use data::{CodecError, decode, encode, join_topic, split_topic};
+pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};
+pub use fault::Fault;
+pub use host::{AgentBoot, HostRequest, Rung, StartAgent, Stopped};
+pub use nameserver::{Announcement, Change, Event, NameServerRequest, Snapshot};
+pub use peer::{BadPeer, ClientId, Incarnation, Peer};

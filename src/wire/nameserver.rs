@@ -1,0 +1,118 @@
+//! What members ask of the name server, and what it tells those that watch.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Incarnation, Peer};
+use crate::model::{
+    Address, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, HostInfo, HostName, State,
+};
+
+/// A request to the name server: `{"method": …, "params": …}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "method",
+    content = "params",
+    rename_all = "snake_case",
+    deny_unknown_fields
+)]
+pub enum NameServerRequest {
+    /// "This is what I am." The whole truth about the sender, each time: the owner of a fact
+    /// restores it. Replies with null, or the fault `name_taken`.
+    Announce(Announcement),
+    /// "I still work." One-way, every second. A name server that does not know the sender answers
+    /// with the event `stranger`.
+    Heartbeat {},
+    /// The sender ends, as it should. Replies with null.
+    Leave {},
+    /// Address of one alias. Replies with an [`Address`].
+    Addr { agent: AgentName, alias: Alias },
+    /// Replies with a list of [`AgentInfo`]; of one agent, or of all in order of their names.
+    Agents { name: Option<AgentName> },
+    /// Replies with a list of [`HostInfo`].
+    Hosts {},
+    /// From now on, events. Replies with a [`Snapshot`] of what is already so.
+    Watch {},
+    /// From the host daemon that started the agent: its process has ended. Replies with null.
+    Exited {
+        agent: AgentName,
+        incarnation: Incarnation,
+        exit: ExitReport,
+        asked: bool,
+    },
+    /// Replies with the name server's version as text.
+    Ping {},
+    /// End the name server. Replies with null, then ends.
+    Shutdown {},
+}
+
+/// What a member says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Announcement {
+    Agent {
+        name: AgentName,
+        incarnation: Incarnation,
+        /// The host that started it.
+        host: Option<HostName>,
+        pid: u32,
+        state: State,
+        /// How long it has been up.
+        uptime_ms: u64,
+        addresses: BTreeMap<Alias, Address>,
+        connections: Vec<ConnectionInfo>,
+    },
+    Host {
+        name: HostName,
+        incarnation: Incarnation,
+        pid: u32,
+        version: String,
+        uptime_ms: u64,
+    },
+}
+
+impl Announcement {
+    pub fn peer(&self) -> Peer {
+        match self {
+            Announcement::Agent { name, .. } => Peer::Agent(name.clone()),
+            Announcement::Host { name, .. } => Peer::Host(name.clone()),
+        }
+    }
+}
+
+/// What is so when a member begins to watch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    pub agents: Vec<AgentInfo>,
+    pub hosts: Vec<HostInfo>,
+}
+
+/// The body of an event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    Agent {
+        change: Change,
+        agent: AgentInfo,
+    },
+    Host {
+        change: Change,
+        host: HostInfo,
+    },
+    /// To a member that the name server does not know: announce yourself.
+    Stranger {},
+}
+
+/// What happened to a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It was not there before.
+    Registered,
+    /// Its state is another.
+    State,
+    /// Its sockets or connections are others.
+    Sockets,
+}

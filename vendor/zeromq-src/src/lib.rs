@@ -1,0 +1,41 @@
+//! Stands in for `zeromq-src` 0.2, which the build script of `zmq-sys` asks to build libzmq.
+//!
+//! That script passes no libsodium, and so the libzmq it links has no CURVE. This crate has the
+//! same little interface, ignores what it is told about libsodium, and builds libzmq 4.3.5 by the
+//! real `zeromq-src` 0.3 with the libsodium that `libsodium-sys-stable` compiled. It is put in
+//! place by `[patch.crates-io]` and does nothing else.
+
+// Named so that cargo builds it first; its library and headers are used, not its Rust bindings.
+extern crate libsodium_sys;
+
+use std::path::PathBuf;
+use upstream::LibLocation;
+
+/// What 0.2 called a library's place. Accepted, and not used.
+pub type Location = LibLocation;
+
+/// The builder that `zmq-sys` calls: `Build::new().with_libsodium(None).build()`.
+#[derive(Default)]
+pub struct Build {}
+
+impl Build {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ignores its argument: libsodium is always linked.
+    pub fn with_libsodium(&mut self, _ignored: Option<LibLocation>) -> &mut Self {
+        self
+    }
+
+    /// Compiles libzmq and prints what cargo needs to link it with libsodium.
+    pub fn build(&mut self) {
+        let sodium = LibLocation::new(
+            PathBuf::from(env!("SODIUM_LIB")),
+            PathBuf::from(env!("SODIUM_INCLUDE")),
+        );
+        upstream::Build::new()
+            .with_libsodium(Some(sodium))
+            .build();
+    }
+}
