@@ -6,4 +6,5 @@
 //! people.
 
 pub mod model;
+pub mod registry;
 pub mod wire;

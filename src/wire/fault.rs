@@ -14,12 +14,8 @@ pub enum Fault {
     BadRequest { reason: String },
     #[error("{agent} has no method {method:?}")]
     UnknownMethod { agent: AgentName, method: String },
-    /// `known` has the names that come closest.
     #[error("no agent is called {name}")]
-    UnknownAgent {
-        name: AgentName,
-        known: Vec<AgentName>,
-    },
+    UnknownAgent { name: AgentName },
     #[error("{peer} is not a member of this system")]
     UnknownMember { peer: Peer },
     #[error("{agent} has no socket {alias}")]

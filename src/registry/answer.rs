@@ -1,0 +1,284 @@
+//! What the name server answers when it is asked itself.
+
+use super::member::{Facts, Member, Standing};
+use super::{Effect, Now, Registry, RoutingId};
+use crate::model::{Address, AgentInfo, AgentName, Alias, ExitReport, HostInfo, HostName};
+use crate::wire::{
+    Announcement, Change, Event, Fault, Incarnation, NameServerRequest, Peer, Snapshot, body,
+};
+
+/// The body of an answer that carries nothing, or a fault.
+pub fn outcome_body(outcome: &Result<(), Fault>) -> Vec<u8> {
+    match outcome {
+        Ok(()) => body(&()),
+        Err(fault) => body(fault),
+    }
+}
+
+impl Registry {
+    /// The body of the reply, or the fault.
+    pub(super) fn answer(
+        &mut self,
+        from: &RoutingId,
+        request: NameServerRequest,
+        now: Now,
+    ) -> Result<Vec<u8>, Fault> {
+        match request {
+            NameServerRequest::Addr { agent, alias } => self.addr(agent, alias).map(body),
+            NameServerRequest::Announce(announcement) => {
+                self.announce(from, announcement, now).map(|()| body(&()))
+            }
+            NameServerRequest::Agents { name } => self.agents(name, now).map(|list| body(&list)),
+            NameServerRequest::Hosts {} => Ok(body(&self.hosts(now))),
+            NameServerRequest::Watch {} => Ok(body(&self.watch(from, now))),
+            NameServerRequest::Leave {} => {
+                self.leave(from, now);
+                Ok(body(&()))
+            }
+            NameServerRequest::Exited {
+                agent,
+                incarnation,
+                exit,
+                asked,
+            } => {
+                let host = self.host_at(from)?;
+                self.exited(host, agent, incarnation, exit, asked, now)?;
+                Ok(body(&()))
+            }
+            NameServerRequest::Heartbeat {} => Ok(body(&())),
+            NameServerRequest::Ping {} => Ok(body(env!("CARGO_PKG_VERSION"))),
+            NameServerRequest::Shutdown {} => {
+                self.effects.push(Effect::End);
+                Ok(body(&()))
+            }
+        }
+    }
+
+    fn addr(&self, agent: AgentName, alias: Alias) -> Result<&Address, Fault> {
+        let peer = Peer::Agent(agent.clone());
+        let Some(member) = self.members.get(&peer) else {
+            return Err(Fault::UnknownAgent { name: agent });
+        };
+        let Facts::Agent { addresses, .. } = &member.facts else {
+            return Err(Fault::UnknownAgent { name: agent });
+        };
+        let state = member.state();
+        if state.ended() {
+            return Err(Fault::NotRunning { agent, state });
+        }
+        addresses.get(&alias).ok_or_else(|| Fault::UnknownAlias {
+            agent,
+            alias,
+            known: addresses.keys().cloned().collect(),
+        })
+    }
+
+    fn announce(
+        &mut self,
+        from: &RoutingId,
+        announcement: Announcement,
+        now: Now,
+    ) -> Result<(), Fault> {
+        let peer = announcement.peer();
+        match self.routes.get(from).cloned() {
+            Some(client @ Peer::Client(_)) => self.forget(&client),
+            Some(other) if other != peer => {
+                let reason = format!("this connection belongs to {other}");
+                return Err(Fault::Refused { reason });
+            }
+            _ => {}
+        }
+        let incarnation = match &announcement {
+            Announcement::Agent { incarnation, .. } | Announcement::Host { incarnation, .. } => {
+                Some(*incarnation)
+            }
+        };
+        let mut member = Member::announced(from.clone(), announcement, now);
+        let change = match self.members.remove(&peer) {
+            None => Change::Registered,
+            Some(old)
+                if old.incarnation == incarnation
+                    && !matches!(old.standing, Standing::Ended { .. }) =>
+            {
+                self.unroute(&old.route, from);
+                member.keep_restarts(old.restarts());
+                if old.state() == member.state() {
+                    Change::Sockets
+                } else {
+                    Change::State
+                }
+            }
+            Some(old) if old.may_be_replaced() => {
+                self.unroute(&old.route, from);
+                member.keep_restarts(old.restarts() + 1);
+                self.release_askers(&peer);
+                Change::Registered
+            }
+            Some(old) => {
+                let pid = old.pid;
+                self.members.insert(peer.clone(), old);
+                return Err(Fault::NameTaken { peer, pid });
+            }
+        };
+        self.members.insert(peer.clone(), member);
+        self.routes.insert(from.clone(), peer.clone());
+        if change == Change::Registered {
+            self.leases.start(peer.clone(), now);
+        }
+        self.tell_watchers(&peer, change, now);
+        Ok(())
+    }
+
+    /// Nobody is at `old` any more, unless it is where the member speaks from now.
+    fn unroute(&mut self, old: &RoutingId, from: &RoutingId) {
+        self.routes.remove(old);
+        if old != from {
+            self.watchers.remove(old);
+        }
+    }
+
+    fn leave(&mut self, from: &RoutingId, now: Now) {
+        let Some(peer) = self.routes.get(from).cloned() else {
+            return;
+        };
+        match &peer {
+            Peer::Agent(_) => self.end(
+                &peer,
+                Standing::Ended {
+                    failed: false,
+                    exit: None,
+                },
+                now,
+            ),
+            _ => self.forget(&peer),
+        }
+    }
+
+    fn host_at(&self, from: &RoutingId) -> Result<HostName, Fault> {
+        match self.routes.get(from) {
+            Some(Peer::Host(host)) => Ok(host.clone()),
+            _ => Err(Fault::Refused {
+                reason: "only a host daemon can say that an agent has ended".to_owned(),
+            }),
+        }
+    }
+
+    fn exited(
+        &mut self,
+        host: HostName,
+        agent: AgentName,
+        incarnation: Incarnation,
+        exit: ExitReport,
+        asked: bool,
+        now: Now,
+    ) -> Result<(), Fault> {
+        let peer = Peer::Agent(agent.clone());
+        let member = self
+            .members
+            .entry(peer.clone())
+            .or_insert_with(|| Member::stillborn(host.clone(), now));
+        match &member.facts {
+            Facts::Agent {
+                host: Some(theirs), ..
+            } if *theirs == host => {}
+            _ => {
+                let reason = format!("{agent} was not started by {host}");
+                return Err(Fault::Refused { reason });
+            }
+        }
+        // The report of a life that another has replaced comes too late to matter.
+        if member
+            .incarnation
+            .is_some_and(|current| current != incarnation)
+        {
+            return Ok(());
+        }
+        let failed = !asked && exit.status != Some(0);
+        self.end(
+            &peer,
+            Standing::Ended {
+                failed,
+                exit: Some(exit),
+            },
+            now,
+        );
+        Ok(())
+    }
+
+    fn end(&mut self, peer: &Peer, standing: Standing, now: Now) {
+        if let Some(member) = self.members.get_mut(peer) {
+            member.standing = standing;
+            self.routes.remove(&member.route);
+            self.watchers.remove(&member.route);
+        }
+        self.release_askers(peer);
+        self.tell_watchers(peer, Change::State, now);
+    }
+
+    fn agents(&self, name: Option<AgentName>, now: Now) -> Result<Vec<AgentInfo>, Fault> {
+        let info = |name: &AgentName, member: &Member| member.agent_info(name, &self.address, now);
+        if let Some(name) = name {
+            let member = self.members.get(&Peer::Agent(name.clone()));
+            return match member.and_then(|member| info(&name, member)) {
+                Some(agent) => Ok(vec![agent]),
+                None => Err(Fault::UnknownAgent { name }),
+            };
+        }
+        let mut agents: Vec<_> = self
+            .members
+            .iter()
+            .filter_map(|(peer, member)| match peer {
+                Peer::Agent(name) => info(name, member),
+                _ => None,
+            })
+            .collect();
+        agents.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(agents)
+    }
+
+    fn hosts(&self, now: Now) -> Vec<HostInfo> {
+        let mut hosts: Vec<_> = self
+            .members
+            .iter()
+            .filter_map(|(peer, member)| match peer {
+                Peer::Host(name) => member.host_info(name, self.agents_on(name), now),
+                _ => None,
+            })
+            .collect();
+        hosts.sort_by(|a, b| a.name.cmp(&b.name));
+        hosts
+    }
+
+    fn agents_on(&self, name: &HostName) -> usize {
+        let on_it = |member: &&Member| match &member.facts {
+            Facts::Agent { host, .. } => host.as_ref() == Some(name) && !member.state().ended(),
+            _ => false,
+        };
+        self.members.values().filter(on_it).count()
+    }
+
+    fn watch(&mut self, from: &RoutingId, now: Now) -> Snapshot {
+        self.peer_of(from, now);
+        self.watchers.insert(from.clone());
+        Snapshot {
+            agents: self.agents(None, now).unwrap_or_default(),
+            hosts: self.hosts(now),
+        }
+    }
+
+    /// The event that tells of `peer`; None for members nobody watches.
+    pub(super) fn event(&self, peer: &Peer, change: Change, now: Now) -> Option<Event> {
+        let member = self.members.get(peer)?;
+        match peer {
+            Peer::Agent(name) => {
+                let agent = member.agent_info(name, &self.address, now)?;
+                Some(Event::Agent { change, agent })
+            }
+            Peer::Host(name) => {
+                let host = member.host_info(name, self.agents_on(name), now)?;
+                Some(Event::Host { change, host })
+            }
+            _ => None,
+        }
+    }
+}

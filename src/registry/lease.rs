@@ -1,0 +1,51 @@
+//! Leases: how long a member may be silent.
+//!
+//! One entry for each living member, looked at when it may have run out. A sign of life does not
+//! touch the queue: the entry finds out when its time comes.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
+use std::time::Duration;
+
+use super::Now;
+use crate::wire::Peer;
+
+/// A member that was silent for so long is `suspect`.
+pub const SUSPECT_AFTER: Duration = Duration::from_secs(3);
+/// A member that was silent for so long is `unreachable`.
+pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(10);
+
+#[derive(Default)]
+pub struct Leases {
+    queue: BinaryHeap<Reverse<(Now, Peer)>>,
+    /// Who is in the queue, so that nobody is in it twice.
+    queued: HashSet<Peer>,
+}
+
+impl Leases {
+    /// A member begins to live.
+    pub fn start(&mut self, peer: Peer, now: Now) {
+        self.renew(peer, now + SUSPECT_AFTER);
+    }
+
+    /// Look at the member again at `due`.
+    pub fn renew(&mut self, peer: Peer, due: Now) {
+        if self.queued.insert(peer.clone()) {
+            self.queue.push(Reverse((due, peer)));
+        }
+    }
+
+    pub fn next(&self) -> Option<Now> {
+        self.queue.peek().map(|Reverse((due, _))| *due)
+    }
+
+    /// A member whose lease may have run out by now.
+    pub fn due(&mut self, now: Now) -> Option<Peer> {
+        if self.next()? > now {
+            return None;
+        }
+        let Reverse((_, peer)) = self.queue.pop()?;
+        self.queued.remove(&peer);
+        Some(peer)
+    }
+}

@@ -1,0 +1,239 @@
+//! One member: what it said of itself, and how it stands.
+
+use std::collections::BTreeMap;
+
+use super::lease::{SUSPECT_AFTER, UNREACHABLE_AFTER};
+use super::{Now, RoutingId};
+use crate::model::{
+    Address, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, HostInfo, HostName, State,
+};
+use crate::wire::{Announcement, Incarnation};
+
+pub struct Member {
+    pub route: RoutingId,
+    /// None for clients and for agents that ended before they announced themselves.
+    pub incarnation: Option<Incarnation>,
+    pub pid: Option<u32>,
+    pub started: Now,
+    seen: Now,
+    pub standing: Standing,
+    pub facts: Facts,
+}
+
+/// How a member stands, whatever it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    Present,
+    Suspect,
+    Unreachable,
+    Ended {
+        failed: bool,
+        exit: Option<ExitReport>,
+    },
+}
+
+/// What a member says of itself.
+pub enum Facts {
+    Agent {
+        host: Option<HostName>,
+        state: State,
+        addresses: BTreeMap<Alias, Address>,
+        connections: Vec<ConnectionInfo>,
+        restarts: u32,
+    },
+    Host {
+        version: String,
+    },
+    Client,
+}
+
+impl Member {
+    pub fn client(route: RoutingId, now: Now) -> Self {
+        Self {
+            route,
+            incarnation: None,
+            pid: None,
+            started: now,
+            seen: now,
+            standing: Standing::Present,
+            facts: Facts::Client,
+        }
+    }
+
+    /// An agent whose process ended before it could say anything.
+    pub fn stillborn(host: HostName, now: Now) -> Self {
+        let facts = Facts::Agent {
+            host: Some(host),
+            state: State::Starting,
+            addresses: BTreeMap::new(),
+            connections: Vec::new(),
+            restarts: 0,
+        };
+        Self {
+            facts,
+            ..Self::client(RoutingId(Box::default()), now)
+        }
+    }
+
+    pub fn announced(route: RoutingId, announcement: Announcement, now: Now) -> Self {
+        let (incarnation, pid, uptime_ms, facts) = match announcement {
+            Announcement::Agent {
+                incarnation,
+                host,
+                pid,
+                state,
+                uptime_ms,
+                addresses,
+                connections,
+                ..
+            } => {
+                let facts = Facts::Agent {
+                    host,
+                    state,
+                    addresses,
+                    connections,
+                    restarts: 0,
+                };
+                (incarnation, pid, uptime_ms, facts)
+            }
+            Announcement::Host {
+                incarnation,
+                pid,
+                version,
+                uptime_ms,
+                ..
+            } => (incarnation, pid, uptime_ms, Facts::Host { version }),
+        };
+        Self {
+            route,
+            incarnation: Some(incarnation),
+            pid: Some(pid),
+            started: now.saturating_sub(std::time::Duration::from_millis(uptime_ms)),
+            seen: now,
+            standing: Standing::Present,
+            facts,
+        }
+    }
+
+    pub fn state(&self) -> State {
+        match (&self.standing, &self.facts) {
+            (Standing::Present, Facts::Agent { state, .. }) => *state,
+            (Standing::Present, _) => State::Running,
+            (Standing::Suspect, _) => State::Suspect,
+            (Standing::Unreachable, _) => State::Unreachable,
+            (Standing::Ended { failed: false, .. }, _) => State::Stopped,
+            (Standing::Ended { failed: true, .. }, _) => State::Failed,
+        }
+    }
+
+    /// Whether another process may take this member's name.
+    pub fn may_be_replaced(&self) -> bool {
+        matches!(
+            self.standing,
+            Standing::Unreachable | Standing::Ended { .. }
+        )
+    }
+
+    pub fn restarts(&self) -> u32 {
+        match self.facts {
+            Facts::Agent { restarts, .. } => restarts,
+            _ => 0,
+        }
+    }
+
+    /// Takes over the count of a former life.
+    pub fn keep_restarts(&mut self, count: u32) {
+        if let Facts::Agent { restarts, .. } = &mut self.facts {
+            *restarts = count;
+        }
+    }
+
+    /// It was heard. Tells whether that changes its state.
+    pub fn sign_of_life(&mut self, now: Now) -> bool {
+        self.seen = now;
+        let silent = matches!(self.standing, Standing::Suspect | Standing::Unreachable);
+        if silent {
+            self.standing = Standing::Present;
+        }
+        silent
+    }
+
+    /// Its lease may have run out. Tells whether that changes its state.
+    pub fn on_lease(&mut self, now: Now) -> bool {
+        let silent_for = now.saturating_sub(self.seen);
+        let standing = match self.standing {
+            Standing::Present | Standing::Suspect if silent_for >= UNREACHABLE_AFTER => {
+                Standing::Unreachable
+            }
+            Standing::Present if silent_for >= SUSPECT_AFTER => Standing::Suspect,
+            _ => return false,
+        };
+        self.standing = standing;
+        true
+    }
+
+    /// When its lease is to be looked at again; None once there is nothing more to wait for.
+    /// An unreachable agent is looked at no more until it speaks, but it may: see `Registry`.
+    pub fn lease_ends(&self) -> Option<Now> {
+        match self.standing {
+            Standing::Present => Some(self.seen + SUSPECT_AFTER),
+            Standing::Suspect => Some(self.seen + UNREACHABLE_AFTER),
+            Standing::Unreachable | Standing::Ended { .. } => None,
+        }
+    }
+
+    /// What `ls agents` shows; None if it is no agent.
+    pub fn agent_info(&self, name: &AgentName, nameserver: &str, now: Now) -> Option<AgentInfo> {
+        let Facts::Agent {
+            host,
+            addresses,
+            connections,
+            restarts,
+            ..
+        } = &self.facts
+        else {
+            return None;
+        };
+        let exit = match &self.standing {
+            Standing::Ended { exit, .. } => exit.clone(),
+            _ => None,
+        };
+        let state = self.state();
+        Some(AgentInfo {
+            name: name.clone(),
+            host: host.clone(),
+            nameserver: nameserver.to_owned(),
+            state,
+            pid: self.pid.filter(|_| !state.ended()),
+            uptime_s: if state.ended() {
+                0.0
+            } else {
+                self.uptime_s(now)
+            },
+            restarts: *restarts,
+            addresses: addresses.clone(),
+            connections: connections.clone(),
+            exit,
+        })
+    }
+
+    /// What `ls hosts` shows; None if it is no host.
+    pub fn host_info(&self, name: &HostName, agents: usize, now: Now) -> Option<HostInfo> {
+        let Facts::Host { version } = &self.facts else {
+            return None;
+        };
+        Some(HostInfo {
+            name: name.clone(),
+            state: self.state(),
+            pid: self.pid.unwrap_or_default(),
+            version: version.clone(),
+            uptime_s: self.uptime_s(now),
+            agents,
+        })
+    }
+
+    fn uptime_s(&self, now: Now) -> f64 {
+        let uptime = now.saturating_sub(self.started);
+        (uptime.as_secs_f64() * 1000.0).round() / 1000.0
+    }
+}

@@ -1,0 +1,349 @@
+//! What the name server knows and decides: who is a member, where agents' sockets are, who may
+//! have a name, whose lease has run out, and where each request and each answer goes.
+//!
+//! A pure core: a message or the passing of time comes in, [`Effect`]s come out. It owns no
+//! socket and reads no clock; `nameserver` does both for it. It decodes what is addressed to the
+//! name server, and no other body.
+
+mod answer;
+mod lease;
+mod member;
+mod switchboard;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::time::Duration;
+
+use crate::wire::{
+    Change, ClientId, Envelope, Event, Fault, MessageKind, NameServerRequest, Peer, body, read_body,
+};
+use lease::Leases;
+use member::{Facts, Member};
+use switchboard::Switchboard;
+
+pub use lease::{SUSPECT_AFTER, UNREACHABLE_AFTER};
+
+/// Time since the name server began, on the monotonic clock.
+pub type Now = Duration;
+
+/// How ZeroMQ names a connection to the name server. It says nothing about who is there.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RoutingId(pub Box<[u8]>);
+
+impl fmt::Debug for RoutingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// What the driver is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    Send {
+        to: RoutingId,
+        envelope: Envelope,
+        body: Vec<u8>,
+    },
+    /// Deliver what is to be sent, then end.
+    End,
+}
+
+/// Why a message could not be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undelivered {
+    /// The connection is gone.
+    Gone,
+    /// It takes no more: its member does not read.
+    Full,
+}
+
+/// The registry of one name server.
+pub struct Registry {
+    /// Where the name server listens, as members dial it.
+    address: String,
+    members: HashMap<Peer, Member>,
+    routes: HashMap<RoutingId, Peer>,
+    watchers: HashSet<RoutingId>,
+    switchboard: Switchboard,
+    leases: Leases,
+    next_client: u64,
+    effects: Vec<Effect>,
+}
+
+impl Registry {
+    /// `address` is what members dial, as it is shown to people.
+    pub fn new(address: String) -> Self {
+        Self {
+            address,
+            members: HashMap::new(),
+            routes: HashMap::new(),
+            watchers: HashSet::new(),
+            switchboard: Switchboard::default(),
+            leases: Leases::default(),
+            next_client: 1,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Takes what is to be done since the last time.
+    pub fn effects(&mut self) -> impl Iterator<Item = Effect> {
+        self.effects.drain(..)
+    }
+
+    /// When [`Registry::on_time`] wants to be called, if at all.
+    pub fn next_deadline(&self) -> Option<Now> {
+        [self.leases.next(), self.switchboard.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// A well-formed message arrived on the connection `from`.
+    pub fn on_message(&mut self, from: &RoutingId, envelope: Envelope, body: Vec<u8>, now: Now) {
+        self.sign_of_life(from, now);
+        match (envelope.kind, &envelope.peer) {
+            (MessageKind::Request, Peer::NameServer) => {
+                let outcome = read_body(&body).and_then(|request| self.answer(from, request, now));
+                self.reply(from, envelope.id, outcome);
+            }
+            (MessageKind::Oneway, Peer::NameServer) => {
+                if let Ok(request) = read_body(&body) {
+                    self.on_oneway(from, request, now);
+                }
+            }
+            (MessageKind::Request | MessageKind::Oneway, _) => {
+                self.route_request(from, envelope, body, now)
+            }
+            (MessageKind::Reply | MessageKind::Error, _) => self.route_answer(from, envelope, body),
+            // Events go one way only.
+            (MessageKind::Event, _) => {}
+        }
+    }
+
+    /// Time passed: leases run out, requests come to their deadlines.
+    pub fn on_time(&mut self, now: Now) {
+        while let Some(peer) = self.leases.due(now) {
+            self.on_lease(peer, now);
+        }
+        for request in self.switchboard.expired(now) {
+            let limit = request.limit;
+            let what = format!("{}'s answer", request.target);
+            self.fail(
+                &request.asker,
+                request.id,
+                &request.target,
+                Fault::Deadline { what, limit },
+            );
+        }
+    }
+
+    /// A message to `to` could not be delivered.
+    pub fn on_undelivered(&mut self, to: &RoutingId, envelope: &Envelope, why: Undelivered) {
+        self.watchers.remove(to);
+        let Some(target) = self.routes.get(to).cloned() else {
+            return;
+        };
+        if envelope.kind == MessageKind::Request {
+            let key = (target.clone(), envelope.peer.clone(), envelope.id);
+            if self.switchboard.close(&key) {
+                let fault = match why {
+                    Undelivered::Gone => Fault::Gone {
+                        peer: target.clone(),
+                    },
+                    Undelivered::Full => Fault::Refused {
+                        reason: format!("{target} does not read its control messages"),
+                    },
+                };
+                self.fail(&envelope.peer, envelope.id, &target, fault);
+            }
+        }
+        if why == Undelivered::Gone && matches!(target, Peer::Client(_)) {
+            self.forget(&target);
+        }
+    }
+
+    fn on_oneway(&mut self, from: &RoutingId, request: NameServerRequest, now: Now) {
+        match request {
+            NameServerRequest::Heartbeat {} => {
+                if !self.routes.contains_key(from) {
+                    self.send(from, Envelope::event(), body(&Event::Stranger {}));
+                }
+            }
+            // Whatever else may be asked may be asked without wanting the answer.
+            other => drop(self.answer(from, other, now)),
+        }
+    }
+
+    fn route_request(&mut self, from: &RoutingId, envelope: Envelope, body: Vec<u8>, now: Now) {
+        let asker = self.peer_of(from, now);
+        let Envelope {
+            kind,
+            id,
+            deadline_ms,
+            peer: target,
+        } = envelope;
+        let wants_answer = kind == MessageKind::Request;
+        match self.route_to(&target) {
+            Ok(route) => {
+                if wants_answer {
+                    self.switchboard
+                        .open(target, asker.clone(), id, deadline_ms, now);
+                }
+                let envelope = Envelope {
+                    kind,
+                    id,
+                    deadline_ms,
+                    peer: asker,
+                };
+                self.send(&route, envelope, body);
+            }
+            Err(fault) if wants_answer => self.fail(&asker, id, &target, fault),
+            Err(_) => {}
+        }
+    }
+
+    /// An answer goes to whoever asked, and only if it was asked for.
+    fn route_answer(&mut self, from: &RoutingId, envelope: Envelope, body: Vec<u8>) {
+        let Some(target) = self.routes.get(from).cloned() else {
+            return;
+        };
+        let key = (target.clone(), envelope.peer.clone(), envelope.id);
+        if !self.switchboard.close(&key) {
+            return;
+        }
+        if let Some(asker) = self.members.get(&envelope.peer) {
+            let route = asker.route.clone();
+            self.send(
+                &route,
+                Envelope {
+                    peer: target,
+                    ..envelope
+                },
+                body,
+            );
+        }
+    }
+
+    fn route_to(&self, target: &Peer) -> Result<RoutingId, Fault> {
+        let member = self.members.get(target).ok_or_else(|| unknown(target))?;
+        match (target, member.state()) {
+            (Peer::Agent(agent), state) if state.ended() => Err(Fault::NotRunning {
+                agent: agent.clone(),
+                state,
+            }),
+            _ => Ok(member.route.clone()),
+        }
+    }
+
+    /// Who is at `from`. A stranger with something to ask becomes a client.
+    fn peer_of(&mut self, from: &RoutingId, now: Now) -> Peer {
+        if let Some(peer) = self.routes.get(from) {
+            return peer.clone();
+        }
+        let peer = Peer::Client(ClientId(self.next_client));
+        self.next_client += 1;
+        let member = Member::client(from.clone(), now);
+        self.routes.insert(from.clone(), peer.clone());
+        self.members.insert(peer.clone(), member);
+        self.leases.start(peer.clone(), now);
+        peer
+    }
+
+    fn sign_of_life(&mut self, from: &RoutingId, now: Now) {
+        let Some(peer) = self.routes.get(from) else {
+            return;
+        };
+        let Some(member) = self.members.get_mut(peer) else {
+            return;
+        };
+        if member.sign_of_life(now) {
+            let peer = peer.clone();
+            self.leases.start(peer.clone(), now);
+            self.tell_watchers(&peer, Change::State, now);
+        }
+    }
+
+    fn on_lease(&mut self, peer: Peer, now: Now) {
+        let Some(member) = self.members.get_mut(&peer) else {
+            return;
+        };
+        let changed = member.on_lease(now);
+        if let Some(due) = member.lease_ends() {
+            self.leases.renew(peer.clone(), due);
+        } else if matches!(member.facts, Facts::Client) {
+            self.forget(&peer);
+            return;
+        }
+        if changed {
+            self.tell_watchers(&peer, Change::State, now);
+        }
+    }
+
+    /// Removes a member and answers those who wait for it.
+    fn forget(&mut self, peer: &Peer) {
+        if let Some(member) = self.members.remove(peer) {
+            self.routes.remove(&member.route);
+            self.watchers.remove(&member.route);
+        }
+        self.release_askers(peer);
+    }
+
+    fn release_askers(&mut self, target: &Peer) {
+        for request in self.switchboard.abandon(target) {
+            let fault = Fault::Gone {
+                peer: target.clone(),
+            };
+            self.fail(&request.asker, request.id, target, fault);
+        }
+    }
+
+    /// Answers `asker` with a fault in the name of `target`.
+    fn fail(&mut self, asker: &Peer, id: u64, target: &Peer, fault: Fault) {
+        let Some(member) = self.members.get(asker) else {
+            return;
+        };
+        let route = member.route.clone();
+        let outcome: Result<(), Fault> = Err(fault);
+        let envelope = Envelope::answer(&outcome, id, target.clone());
+        self.send(&route, envelope, answer::outcome_body(&outcome));
+    }
+
+    fn reply(&mut self, to: &RoutingId, id: u64, outcome: Result<Vec<u8>, Fault>) {
+        let envelope = Envelope::answer(&outcome, id, Peer::NameServer);
+        let content = outcome.unwrap_or_else(|fault| body(&fault));
+        self.send(to, envelope, content);
+    }
+
+    fn tell_watchers(&mut self, peer: &Peer, change: Change, now: Now) {
+        if self.watchers.is_empty() {
+            return;
+        }
+        let Some(event) = self.event(peer, change, now) else {
+            return;
+        };
+        let content = body(&event);
+        for to in self.watchers.clone() {
+            self.send(&to, Envelope::event(), content.clone());
+        }
+    }
+
+    fn send(&mut self, to: &RoutingId, envelope: Envelope, body: Vec<u8>) {
+        self.effects.push(Effect::Send {
+            to: to.clone(),
+            envelope,
+            body,
+        });
+    }
+}
+
+fn unknown(target: &Peer) -> Fault {
+    match target {
+        Peer::Agent(name) => Fault::UnknownAgent { name: name.clone() },
+        other => Fault::UnknownMember {
+            peer: other.clone(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

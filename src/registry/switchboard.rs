@@ -1,0 +1,150 @@
+//! Requests under way between members: who asked whom, and until when an answer is wanted.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use super::Now;
+use crate::model::Millis;
+use crate::wire::Peer;
+
+/// The limit of a request that names none.
+const DEFAULT_LIMIT: Millis = Millis::from_secs(600);
+/// The asked one and the asker keep the deadline themselves; the switchboard only cleans up after
+/// them, and leaves them time to be the first to speak.
+const COURTESY: Duration = Duration::from_secs(1);
+
+/// Target, asker, and the asker's number for the request.
+pub type Key = (Peer, Peer, u64);
+
+#[derive(Default)]
+pub struct Switchboard {
+    /// By target, so that all that wait for one can be told at once.
+    open: HashMap<Peer, HashMap<(Peer, u64), Open>>,
+    deadlines: BTreeSet<(Now, Key)>,
+}
+
+struct Open {
+    ends: Now,
+    limit: Millis,
+}
+
+/// A request that will not be answered by its target.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    pub target: Peer,
+    pub asker: Peer,
+    pub id: u64,
+    pub limit: Millis,
+}
+
+impl Switchboard {
+    pub fn open(&mut self, target: Peer, asker: Peer, id: u64, deadline_ms: u32, now: Now) {
+        let limit = match deadline_ms {
+            0 => DEFAULT_LIMIT,
+            ms => Millis::new(ms.into()),
+        };
+        let ends = now + limit.duration() + COURTESY;
+        self.close(&(target.clone(), asker.clone(), id));
+        self.deadlines
+            .insert((ends, (target.clone(), asker.clone(), id)));
+        let requests = self.open.entry(target).or_default();
+        requests.insert((asker, id), Open { ends, limit });
+    }
+
+    /// Tells whether the request was open.
+    pub fn close(&mut self, key: &Key) -> bool {
+        let (target, asker, id) = key;
+        let Some(requests) = self.open.get_mut(target) else {
+            return false;
+        };
+        let Some(open) = requests.remove(&(asker.clone(), *id)) else {
+            return false;
+        };
+        if requests.is_empty() {
+            self.open.remove(target);
+        }
+        self.deadlines.remove(&(open.ends, key.clone()));
+        true
+    }
+
+    /// Closes all requests to `target`.
+    pub fn abandon(&mut self, target: &Peer) -> Vec<Unanswered> {
+        let requests = self.open.remove(target).unwrap_or_default();
+        let unanswered = requests.into_iter().map(|((asker, id), open)| {
+            let key = (target.clone(), asker.clone(), id);
+            self.deadlines.remove(&(open.ends, key));
+            Unanswered {
+                target: target.clone(),
+                asker,
+                id,
+                limit: open.limit,
+            }
+        });
+        unanswered.collect()
+    }
+
+    pub fn next_deadline(&self) -> Option<Now> {
+        self.deadlines.first().map(|(ends, _)| *ends)
+    }
+
+    /// Closes all requests whose time is over.
+    pub fn expired(&mut self, now: Now) -> Vec<Unanswered> {
+        let mut expired = Vec::new();
+        while self.next_deadline().is_some_and(|ends| ends <= now) {
+            let Some((_, (target, asker, id))) = self.deadlines.pop_first() else {
+                break;
+            };
+            let requests = self.open.get_mut(&target);
+            if let Some(open) = requests.and_then(|requests| requests.remove(&(asker.clone(), id)))
+            {
+                expired.push(Unanswered {
+                    target,
+                    asker,
+                    id,
+                    limit: open.limit,
+                });
+            }
+        }
+        self.open.retain(|_, requests| !requests.is_empty());
+        expired
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn peer(n: u8) -> Peer {
+        format!("p{n}").parse().unwrap()
+    }
+
+    proptest! {
+        /// Whatever happens, every request ends exactly once, and nothing is kept after its end.
+        #[test]
+        fn every_request_ends_once(steps in prop::collection::vec((0u8..4, 0u8..3, 0u8..3, 0u64..4, 1u32..5000), 0..60)) {
+            let mut board = Switchboard::default();
+            let mut now = Now::ZERO;
+            let (mut begun, mut ended) = (0usize, 0usize);
+            for (what, target, asker, id, ms) in steps {
+                match what {
+                    0 => {
+                        let key = (peer(target), peer(asker), id);
+                        ended += usize::from(board.close(&key));
+                        board.open(peer(target), peer(asker), id, ms, now);
+                        begun += 1;
+                    }
+                    1 => ended += usize::from(board.close(&(peer(target), peer(asker), id))),
+                    2 => ended += board.abandon(&peer(target)).len(),
+                    _ => {
+                        now += Duration::from_millis(ms.into());
+                        ended += board.expired(now).len();
+                    }
+                }
+                let kept: usize = board.open.values().map(HashMap::len).sum();
+                prop_assert_eq!(begun - ended, kept);
+                prop_assert_eq!(board.deadlines.len(), kept);
+            }
+        }
+    }
+}

@@ -1,0 +1,379 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Address, AgentInfo, ExitReport, Kind, Role, Serializer, State, Transport};
+use crate::wire::{Announcement, Incarnation, Snapshot};
+
+/// A registry with a clock in the test's hand.
+struct Bench {
+    registry: Registry,
+    now: Now,
+}
+
+fn at(id: u8) -> RoutingId {
+    RoutingId(Box::new([0, id]))
+}
+
+fn address() -> Address {
+    Address {
+        kind: Kind::Push,
+        role: Role::Server,
+        transport: Transport::Tcp,
+        address: "tcp://127.0.0.1:5000".into(),
+        serializer: Serializer::Json,
+    }
+}
+
+fn agent(name: &str, incarnation: u64) -> NameServerRequest {
+    NameServerRequest::Announce(Announcement::Agent {
+        name: name.parse().unwrap(),
+        incarnation: Incarnation(incarnation),
+        host: Some("local".parse().unwrap()),
+        pid: 7,
+        state: State::Running,
+        uptime_ms: 0,
+        addresses: BTreeMap::from([("main".parse().unwrap(), address())]),
+        connections: Vec::new(),
+    })
+}
+
+fn host() -> NameServerRequest {
+    NameServerRequest::Announce(Announcement::Host {
+        name: "local".parse().unwrap(),
+        incarnation: Incarnation(99),
+        pid: 6,
+        version: "1".into(),
+        uptime_ms: 0,
+    })
+}
+
+fn exited(name: &str, incarnation: u64, status: i32) -> NameServerRequest {
+    NameServerRequest::Exited {
+        agent: name.parse().unwrap(),
+        incarnation: Incarnation(incarnation),
+        exit: ExitReport {
+            status: Some(status),
+            signal: None,
+            log: vec!["bye".into()],
+        },
+        asked: false,
+    }
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            registry: Registry::new("tcp://ns".into()),
+            now: Now::ZERO,
+        }
+    }
+
+    fn send(&mut self, from: u8, envelope: Envelope, content: Vec<u8>) -> Vec<Effect> {
+        self.registry
+            .on_message(&at(from), envelope, content, self.now);
+        self.registry.effects().collect()
+    }
+
+    fn ask<T: serde::de::DeserializeOwned>(
+        &mut self,
+        from: u8,
+        request: NameServerRequest,
+    ) -> Result<T, Fault> {
+        let effects = self.send(
+            from,
+            Envelope::request(1, 0, Peer::NameServer),
+            body(&request),
+        );
+        let answer = effects.into_iter().rev().find_map(|effect| match effect {
+            Effect::Send { to, envelope, body } if to == at(from) && envelope.id == 1 => {
+                Some((envelope.kind, body))
+            }
+            _ => None,
+        });
+        match answer.expect("an answer") {
+            (MessageKind::Reply, body) => Ok(read_body(&body).unwrap()),
+            (_, body) => Err(read_body(&body).unwrap()),
+        }
+    }
+
+    fn pass(&mut self, seconds: u64) -> Vec<Effect> {
+        self.now += Duration::from_secs(seconds);
+        self.registry.on_time(self.now);
+        self.registry.effects().collect()
+    }
+
+    fn state(&mut self, name: &str) -> Option<State> {
+        let name = Some(name.parse().unwrap());
+        let agents: Result<Vec<AgentInfo>, Fault> =
+            self.ask(200, NameServerRequest::Agents { name });
+        agents.ok().map(|agents| agents[0].state)
+    }
+
+    fn addr(&mut self, name: &str, alias: &str) -> Result<Address, Fault> {
+        let request = NameServerRequest::Addr {
+            agent: name.parse().unwrap(),
+            alias: alias.parse().unwrap(),
+        };
+        self.ask(200, request)
+    }
+}
+
+fn only_send(effects: Vec<Effect>) -> (RoutingId, Envelope, Vec<u8>) {
+    match <[Effect; 1]>::try_from(effects) {
+        Ok([Effect::Send { to, envelope, body }]) => (to, envelope, body),
+        other => panic!("expected one message, got {other:?}"),
+    }
+}
+
+#[test]
+fn an_announced_socket_is_found_by_name() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    assert_eq!(bench.addr("Alice", "main"), Ok(address()));
+    assert!(
+        matches!(bench.addr("Alice", "mian"), Err(Fault::UnknownAlias { known, .. }) if known.len() == 1)
+    );
+    assert!(matches!(
+        bench.addr("Alcie", "main"),
+        Err(Fault::UnknownAgent { .. })
+    ));
+}
+
+#[test]
+fn a_living_name_is_not_given_away_and_a_dead_one_is() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    let fault = bench.ask::<()>(2, agent("Alice", 2)).unwrap_err();
+    assert_eq!(
+        fault,
+        Fault::NameTaken {
+            peer: "Alice".parse().unwrap(),
+            pid: Some(7)
+        }
+    );
+    bench.pass(11);
+    assert_eq!(bench.state("Alice"), Some(State::Unreachable));
+    bench.ask::<()>(2, agent("Alice", 2)).unwrap();
+    assert_eq!(bench.state("Alice"), Some(State::Running));
+}
+
+#[test]
+fn the_same_life_may_move_to_another_connection() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    bench.ask::<()>(2, agent("Alice", 1)).unwrap();
+    let effects = bench.send(
+        3,
+        Envelope::request(5, 0, "Alice".parse().unwrap()),
+        b"x".to_vec(),
+    );
+    assert_eq!(only_send(effects).0, at(2));
+}
+
+#[test]
+fn leases_run_out_in_two_steps_and_a_word_restores_them() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    for (seconds, state) in [
+        (2, State::Running),
+        (1, State::Suspect),
+        (7, State::Unreachable),
+    ] {
+        bench.pass(seconds);
+        assert_eq!(bench.state("Alice"), Some(state));
+    }
+    let heartbeat = body(&NameServerRequest::Heartbeat {});
+    bench.send(1, Envelope::oneway(Peer::NameServer), heartbeat);
+    assert_eq!(bench.state("Alice"), Some(State::Running));
+    bench.pass(4);
+    assert_eq!(
+        bench.state("Alice"),
+        Some(State::Suspect),
+        "the lease runs again"
+    );
+}
+
+#[test]
+fn a_stranger_that_heartbeats_is_told_to_announce_itself() {
+    let mut bench = Bench::new();
+    let heartbeat = body(&NameServerRequest::Heartbeat {});
+    let effects = bench.send(1, Envelope::oneway(Peer::NameServer), heartbeat);
+    let (to, envelope, content) = only_send(effects);
+    assert_eq!((to, envelope.kind), (at(1), MessageKind::Event));
+    assert_eq!(read_body::<Event>(&content).unwrap(), Event::Stranger {});
+}
+
+#[test]
+fn requests_go_by_name_and_answers_come_back_once() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    let effects = bench.send(
+        9,
+        Envelope::request(5, 0, "Alice".parse().unwrap()),
+        b"not json".to_vec(),
+    );
+    let (to, delivered, content) = only_send(effects);
+    assert_eq!((to, content.as_slice()), (at(1), &b"not json"[..]));
+    assert!(matches!(delivered.peer, Peer::Client(_)));
+    let answer = Envelope {
+        kind: MessageKind::Reply,
+        ..delivered
+    };
+    let (to, envelope, content) = only_send(bench.send(1, answer.clone(), b"fine".to_vec()));
+    assert_eq!(
+        (to, envelope.id, content.as_slice()),
+        (at(9), 5, &b"fine"[..])
+    );
+    assert_eq!(envelope.peer, "Alice".parse().unwrap());
+    assert_eq!(bench.send(1, answer, b"again".to_vec()), []);
+}
+
+#[test]
+fn those_who_wait_for_a_dead_agent_are_told() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(8, host()).unwrap();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    bench.send(
+        9,
+        Envelope::request(5, 0, "Alice".parse().unwrap()),
+        Vec::new(),
+    );
+    let effects = bench.send(
+        8,
+        Envelope::oneway(Peer::NameServer),
+        body(&exited("Alice", 1, 3)),
+    );
+    let (to, envelope, content) = only_send(effects);
+    assert_eq!(
+        (to, envelope.kind, envelope.id),
+        (at(9), MessageKind::Error, 5)
+    );
+    assert_eq!(
+        read_body::<Fault>(&content).unwrap(),
+        Fault::Gone {
+            peer: "Alice".parse().unwrap()
+        }
+    );
+    assert_eq!(bench.state("Alice"), Some(State::Failed));
+    assert!(matches!(
+        bench.addr("Alice", "main"),
+        Err(Fault::NotRunning { .. })
+    ));
+}
+
+#[test]
+fn only_its_own_host_can_say_that_an_agent_ended() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    let fault = bench.ask::<()>(5, exited("Alice", 1, 0)).unwrap_err();
+    assert!(matches!(fault, Fault::Refused { .. }));
+    bench.ask::<()>(8, host()).unwrap();
+    bench.ask::<()>(8, exited("Alice", 77, 1)).unwrap();
+    assert_eq!(
+        bench.state("Alice"),
+        Some(State::Running),
+        "an older life's end is no news"
+    );
+    bench.ask::<()>(8, exited("Alice", 1, 0)).unwrap();
+    assert_eq!(bench.state("Alice"), Some(State::Stopped));
+}
+
+#[test]
+fn an_agent_that_ended_before_it_spoke_is_listed_as_failed() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(8, host()).unwrap();
+    bench.ask::<()>(8, exited("Alice", 1, 127)).unwrap();
+    assert_eq!(bench.state("Alice"), Some(State::Failed));
+}
+
+#[test]
+fn watchers_get_a_snapshot_and_then_every_change() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    let snapshot: Snapshot = bench.ask(9, NameServerRequest::Watch {}).unwrap();
+    assert_eq!(snapshot.agents.len(), 1);
+    let announce = body(&agent("Bob", 2));
+    let effects = bench.send(2, Envelope::request(1, 0, Peer::NameServer), announce);
+    let event = effects.iter().find_map(|effect| match effect {
+        Effect::Send { to, body, .. } if *to == at(9) => Some(read_body::<Event>(body).unwrap()),
+        _ => None,
+    });
+    assert!(
+        matches!(event, Some(Event::Agent { change: Change::Registered, agent }) if agent.name.as_str() == "Bob")
+    );
+    let telling = bench.pass(3);
+    assert!(!telling.is_empty(), "the watcher is told of silence too");
+}
+
+#[test]
+fn a_request_to_nobody_is_answered_at_once() {
+    let mut bench = Bench::new();
+    let effects = bench.send(
+        9,
+        Envelope::request(5, 0, "Alice".parse().unwrap()),
+        Vec::new(),
+    );
+    let (_, envelope, content) = only_send(effects);
+    assert_eq!(envelope.kind, MessageKind::Error);
+    assert!(matches!(
+        read_body::<Fault>(&content).unwrap(),
+        Fault::UnknownAgent { .. }
+    ));
+}
+
+#[test]
+fn a_request_that_cannot_be_delivered_is_answered() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    let effects = bench.send(
+        9,
+        Envelope::request(5, 0, "Alice".parse().unwrap()),
+        Vec::new(),
+    );
+    let (to, envelope, _) = only_send(effects);
+    bench
+        .registry
+        .on_undelivered(&to, &envelope, Undelivered::Gone);
+    let (to, envelope, _) = only_send(bench.registry.effects().collect());
+    assert_eq!(
+        (to, envelope.kind, envelope.id),
+        (at(9), MessageKind::Error, 5)
+    );
+}
+
+proptest! {
+    /// Members come, speak, fall silent and die at random: no living name is ever held by two, the
+    /// tables agree with each other, and after long silence nobody counts as running.
+    #[test]
+    fn the_tables_agree(steps in prop::collection::vec((0u8..7, 1u8..5, 0u8..3, 0u64..3), 0..80)) {
+        let mut bench = Bench::new();
+        let _ = bench.ask::<()>(8, host());
+        for (what, from, name, number) in steps {
+            let name = ["Alice", "Bob", "Carol"][usize::from(name)];
+            match what {
+                0 | 1 => drop(bench.ask::<()>(from, agent(name, number))),
+                2 => drop(bench.ask::<()>(from, NameServerRequest::Leave {})),
+                3 => drop(bench.ask::<()>(8, exited(name, number, 1))),
+                4 => drop(bench.send(from, Envelope::request(number, 500, name.parse().unwrap()), Vec::new())),
+                5 => drop(bench.ask::<Snapshot>(from, NameServerRequest::Watch {})),
+                _ => drop(bench.pass(number + 1)),
+            }
+            let registry = &bench.registry;
+            for (route, peer) in &registry.routes {
+                let member = registry.members.get(peer);
+                prop_assert!(member.is_some_and(|member| member.route == *route));
+            }
+            for watcher in &registry.watchers {
+                prop_assert!(registry.routes.contains_key(watcher), "{watcher:?} watches and is nobody");
+            }
+        }
+        bench.pass(3);
+        bench.pass(700);
+        prop_assert_eq!(bench.registry.next_deadline(), None);
+        for name in ["Alice", "Bob", "Carol"] {
+            prop_assert_ne!(bench.state(name), Some(State::Running));
+        }
+    }
+}
