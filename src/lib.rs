@@ -6,5 +6,7 @@
 //! people.
 
 pub mod model;
+pub mod nameserver;
+pub mod proxy;
 pub mod registry;
 pub mod wire;

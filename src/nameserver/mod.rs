@@ -1,0 +1,180 @@
+//! The name server's process: one ROUTER socket, one thread, and the clock, around the registry.
+//!
+//! It decides nothing. What is not an osb message is counted and dropped; whatever arrives, it
+//! goes on serving.
+
+mod socket;
+
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use crate::registry::{Effect, Now, Registry, RoutingId, Undelivered};
+use crate::wire::{DecodeError, Envelope, Fault, MessageKind, Peer, body};
+use socket::{Frames, Router};
+
+/// How many messages are read before the clock is looked at again.
+const BATCH: usize = 256;
+
+/// Why a name server cannot begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum NameServerError {
+    #[error("cannot listen at {at}: {}", reason(source))]
+    Bind { at: SocketAddr, source: zmq::Error },
+    #[error("ZeroMQ failed in the name server: {0}")]
+    Zmq(#[from] zmq::Error),
+}
+
+fn reason(error: &zmq::Error) -> String {
+    match error {
+        zmq::Error::EADDRINUSE => "another process listens there".to_owned(),
+        zmq::Error::EADDRNOTAVAIL => "this machine has no such address".to_owned(),
+        zmq::Error::EACCES => "not permitted".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// A name server that listens.
+pub struct NameServer {
+    router: Router,
+    address: String,
+    registry: Registry,
+    began: Instant,
+    /// Messages that were none of osb's.
+    foreign: u64,
+}
+
+impl NameServer {
+    /// Listens at `at`; port 0 takes any free one.
+    pub fn bind(at: SocketAddr) -> Result<Self, NameServerError> {
+        let router = Router::bind(at)?;
+        let address = router.address()?;
+        Ok(Self {
+            registry: Registry::new(address.clone()),
+            router,
+            address,
+            began: Instant::now(),
+            foreign: 0,
+        })
+    }
+
+    /// Where it listens, as members dial it: `tcp://127.0.0.1:7400`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Serves until a member asks it to end, or until `end` can be read. Returns how many messages
+    /// were not osb's.
+    pub fn run(mut self, end: BorrowedFd<'_>) -> Result<u64, NameServerError> {
+        loop {
+            let timeout = self.poll_timeout();
+            let mut items = [
+                self.router.poll_item(),
+                zmq::PollItem::from_fd(end.as_raw_fd(), zmq::POLLIN),
+            ];
+            match zmq::poll(&mut items, timeout) {
+                Ok(_) | Err(zmq::Error::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let asked_to_end = items[1].is_readable();
+            if self.serve()? || asked_to_end {
+                return Ok(self.foreign);
+            }
+        }
+    }
+
+    /// Carries out what has arrived. Tells whether a member asked for the end.
+    fn serve(&mut self) -> Result<bool, NameServerError> {
+        for _ in 0..BATCH {
+            let Some(frames) = self.router.receive()? else {
+                break;
+            };
+            self.on_frames(frames);
+            if self.perform() {
+                return Ok(true);
+            }
+        }
+        let now = self.now();
+        self.registry.on_time(now);
+        Ok(self.perform())
+    }
+
+    fn on_frames(&mut self, frames: Frames) {
+        let Frames::Two {
+            from,
+            header,
+            content,
+        } = frames
+        else {
+            self.foreign += 1;
+            return;
+        };
+        match Envelope::decode(&header) {
+            Ok(envelope) => {
+                let now = self.now();
+                self.registry.on_message(&from, envelope, content, now);
+            }
+            Err(error) => self.on_foreign(&from, error),
+        }
+    }
+
+    /// Another version of osb is told so, in the words of this one: its decoder names the remedy.
+    fn on_foreign(&mut self, from: &RoutingId, error: DecodeError) {
+        self.foreign += 1;
+        if matches!(error, DecodeError::Version { .. }) {
+            let fault: Result<(), Fault> = Err(Fault::BadRequest {
+                reason: error.to_string(),
+            });
+            let envelope = Envelope::answer(&fault, 0, Peer::NameServer);
+            let content = fault.err().map(|fault| body(&fault)).unwrap_or_default();
+            let _ = self.router.send(from, &envelope.encode(), content);
+        }
+    }
+
+    /// Performs the registry's effects. Tells whether the end was one of them.
+    fn perform(&mut self) -> bool {
+        let mut end = false;
+        let mut undelivered = Vec::new();
+        for effect in self.registry.effects() {
+            match effect {
+                Effect::Send { to, envelope, body } => {
+                    if let Err(why) = self.router.send(&to, &envelope.encode(), body) {
+                        undelivered.push((to, envelope, why));
+                    }
+                }
+                Effect::End => end = true,
+            }
+        }
+        self.give_back(undelivered);
+        end
+    }
+
+    fn give_back(&mut self, undelivered: Vec<(RoutingId, Envelope, Undelivered)>) {
+        if undelivered.is_empty() {
+            return;
+        }
+        for (to, envelope, why) in undelivered {
+            self.registry.on_undelivered(&to, &envelope, why);
+        }
+        // What this says may be undeliverable in turn, of kinds that are not answered.
+        for effect in self.registry.effects() {
+            if let Effect::Send { to, envelope, body } = effect {
+                debug_assert_ne!(envelope.kind, MessageKind::Request);
+                let _ = self.router.send(&to, &envelope.encode(), body);
+            }
+        }
+    }
+
+    fn now(&self) -> Now {
+        self.began.elapsed()
+    }
+
+    /// In milliseconds, rounded up so that the deadline is over when it ends; -1: no limit.
+    fn poll_timeout(&self) -> i64 {
+        let Some(deadline) = self.registry.next_deadline() else {
+            return -1;
+        };
+        let left = deadline.saturating_sub(self.now()) + Duration::from_micros(999);
+        i64::try_from(left.as_millis()).unwrap_or(i64::MAX)
+    }
+}

@@ -1,0 +1,282 @@
+//! An agent, called as if it were local: osBrain's names and meaning.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::nameserver::{PATIENCE, name};
+use super::{NameServer, Notice, Pending, ProxyError};
+use crate::model::{
+    Address, AgentInfo, AgentName, Alias, ConnectionInfo, Endpoint, ExitReport, Handlers, Kind,
+    Serializer, State, Transport,
+};
+use crate::wire::{AgentRequest, AgentStatus, BindRequest, ConnectRequest, Event, Fault, Peer};
+
+/// The client side of one agent. Calls are carried out in the agent's loop, between messages.
+#[derive(Clone)]
+pub struct Proxy {
+    nameserver: NameServer,
+    agent: AgentName,
+    timeout: Duration,
+}
+
+impl Proxy {
+    pub(super) fn new(nameserver: NameServer, agent: AgentName) -> Self {
+        Self {
+            nameserver,
+            agent,
+            timeout: PATIENCE,
+        }
+    }
+
+    /// The agent's name.
+    pub fn name(&self) -> &AgentName {
+        &self.agent
+    }
+
+    /// The same agent, with another limit on how long an answer may take.
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self {
+            timeout,
+            ..self.clone()
+        }
+    }
+
+    /// The same agent; calls through what this returns want no answer and learn of no error.
+    pub fn oneway(&self) -> Oneway<'_> {
+        Oneway { proxy: self }
+    }
+
+    /// Address of one of its sockets.
+    pub fn addr(&self, alias: &str) -> Result<Address, ProxyError> {
+        self.call_for(&AgentRequest::Addr {
+            alias: Some(name(alias)?),
+        })
+    }
+
+    /// Addresses of all its sockets.
+    pub fn addresses(&self) -> Result<BTreeMap<Alias, Address>, ProxyError> {
+        self.call_for(&AgentRequest::Addr { alias: None })
+    }
+
+    /// Whether its main loop runs. An agent that is not there, or does not answer, does not run.
+    pub fn is_running(&self) -> Result<bool, ProxyError> {
+        match self.call_for(&AgentRequest::IsRunning {}) {
+            Err(ProxyError::Timeout { .. }) => Ok(false),
+            Err(ProxyError::Fault(
+                Fault::UnknownAgent { .. } | Fault::NotRunning { .. } | Fault::Gone { .. },
+            )) => Ok(false),
+            other => other,
+        }
+    }
+
+    /// Blocks until it runs, however late it is started. It is an error at once if it has failed,
+    /// and at the latest after `timeout`.
+    pub fn wait_for_running(&self, timeout: Duration) -> Result<(), ProxyError> {
+        let what = format!("{} running", self.agent);
+        let mut watch = self.nameserver.watch();
+        watch.wait_until(&what, timeout, |notice| self.running_in(notice))?
+    }
+
+    fn running_in(&self, notice: Notice) -> Option<Result<(), ProxyError>> {
+        let told = match notice {
+            Notice::Snapshot(snapshot) => snapshot.agents,
+            Notice::Event(Event::Agent { agent, .. }) => vec![agent],
+            Notice::Event(_) => return None,
+        };
+        let AgentInfo { state, exit, .. } = told.into_iter().find(|it| it.name == self.agent)?;
+        match state {
+            State::Running => Some(Ok(())),
+            State::Failed => Some(Err(self.failed(exit))),
+            _ => None,
+        }
+    }
+
+    fn failed(&self, exit: Option<ExitReport>) -> ProxyError {
+        let agent = self.agent.clone();
+        let how = exit.map(|exit| format!(": {exit}")).unwrap_or_default();
+        ProxyError::Fault(Fault::Start {
+            agent,
+            reason: format!("it has failed{how}"),
+        })
+    }
+
+    /// Binds a socket on a free port of the loopback interface, or on a path of the agent's own
+    /// choice, with JSON messages. [`Proxy::bind_to`] has all the choices.
+    pub fn bind(
+        &self,
+        kind: Kind,
+        alias: &str,
+        transport: Transport,
+        handlers: Handlers,
+    ) -> Result<Address, ProxyError> {
+        let endpoint = match transport {
+            Transport::Tcp => Endpoint::Tcp {
+                ip: std::net::Ipv4Addr::LOCALHOST.into(),
+                port: 0,
+            },
+            Transport::Ipc => Endpoint::Ipc { path: None },
+        };
+        let serializer = Serializer::Json;
+        self.bind_to(BindRequest {
+            alias: name(alias)?,
+            kind,
+            endpoint,
+            serializer,
+            handlers,
+        })
+    }
+
+    /// Binds a socket.
+    pub fn bind_to(&self, request: BindRequest) -> Result<Address, ProxyError> {
+        self.call_for(&AgentRequest::Bind(request))
+    }
+
+    /// Connects a socket `alias`, of the twin kind, to `server`, and waits until the connection is
+    /// proven.
+    pub fn connect(
+        &self,
+        server: &Address,
+        alias: &str,
+        handlers: Handlers,
+    ) -> Result<ConnectionInfo, ProxyError> {
+        let request = ConnectRequest {
+            alias: name(alias)?,
+            server: server.clone(),
+            to: None,
+            handlers,
+            token: None,
+            timeout: self.timeout.into(),
+        };
+        self.call_for(&AgentRequest::Connect(request))
+    }
+
+    /// Sets an attribute.
+    pub fn set_attr(&self, attribute: &str, value: impl Into<Value>) -> Result<(), ProxyError> {
+        let attributes = BTreeMap::from([(attribute.to_owned(), value.into())]);
+        self.call_for(&AgentRequest::SetAttr { attributes })
+    }
+
+    /// The value of an attribute.
+    pub fn get_attr(&self, attribute: &str) -> Result<Value, ProxyError> {
+        self.call_for(&AgentRequest::GetAttr {
+            name: attribute.to_owned(),
+        })
+    }
+
+    /// All attributes.
+    pub fn attributes(&self) -> Result<BTreeMap<String, Value>, ProxyError> {
+        self.call_for(&AgentRequest::Attributes {})
+    }
+
+    /// Sends a message by one of its sockets. Returns when the socket has taken it.
+    pub fn send(&self, alias: &str, message: impl Into<Value>) -> Result<(), ProxyError> {
+        self.send_topic(alias, message, None)
+    }
+
+    /// Publishes a message under a topic.
+    pub fn send_topic(
+        &self,
+        alias: &str,
+        message: impl Into<Value>,
+        topic: Option<&str>,
+    ) -> Result<(), ProxyError> {
+        self.call_for(&self.send_request(alias, message.into(), topic)?)
+    }
+
+    fn send_request(
+        &self,
+        alias: &str,
+        message: Value,
+        topic: Option<&str>,
+    ) -> Result<AgentRequest, ProxyError> {
+        let topic = topic.map(str::to_owned);
+        Ok(AgentRequest::Send {
+            alias: name(alias)?,
+            message,
+            topic,
+        })
+    }
+
+    /// Sends a request by one of its REQ sockets and waits for the answer.
+    pub fn send_recv(&self, alias: &str, message: impl Into<Value>) -> Result<Value, ProxyError> {
+        self.call_for(&AgentRequest::SendRecv {
+            alias: name(alias)?,
+            message: message.into(),
+        })
+    }
+
+    /// Calls a method of the agent's program.
+    pub fn call(&self, method: &str, params: impl Into<Value>) -> Result<Value, ProxyError> {
+        self.call_for(&AgentRequest::Call {
+            name: method.to_owned(),
+            params: params.into(),
+        })
+    }
+
+    /// What went through its sockets.
+    pub fn status(&self) -> Result<AgentStatus, ProxyError> {
+        self.call_for(&AgentRequest::Status {})
+    }
+
+    /// Makes it stop sending of its own accord; it can still be called.
+    pub fn stop(&self) -> Result<(), ProxyError> {
+        self.call_for(&AgentRequest::Stop {})
+    }
+
+    /// Ends it, after its sockets have sent what they can.
+    pub fn shutdown(&self) -> Result<(), ProxyError> {
+        self.call_for(&AgentRequest::Shutdown {})
+    }
+
+    /// Any request; the answer is on its way when this returns.
+    pub fn ask<T: DeserializeOwned>(&self, request: &AgentRequest) -> Pending<T> {
+        let peer = Peer::Agent(self.agent.clone());
+        self.nameserver.link().ask(peer, request, self.timeout)
+    }
+
+    fn call_for<T: DeserializeOwned>(&self, request: &AgentRequest) -> Result<T, ProxyError> {
+        self.ask(request).wait()
+    }
+}
+
+/// Calls that want no answer.
+pub struct Oneway<'a> {
+    proxy: &'a Proxy,
+}
+
+impl Oneway<'_> {
+    pub fn set_attr(&self, attribute: &str, value: impl Into<Value>) {
+        let attributes = BTreeMap::from([(attribute.to_owned(), value.into())]);
+        self.tell(&AgentRequest::SetAttr { attributes });
+    }
+
+    pub fn send(&self, alias: &str, message: impl Into<Value>) -> Result<(), ProxyError> {
+        let request = self.proxy.send_request(alias, message.into(), None)?;
+        self.tell(&request);
+        Ok(())
+    }
+
+    pub fn call(&self, method: &str, params: impl Into<Value>) {
+        self.tell(&AgentRequest::Call {
+            name: method.to_owned(),
+            params: params.into(),
+        });
+    }
+
+    pub fn stop(&self) {
+        self.tell(&AgentRequest::Stop {});
+    }
+
+    pub fn shutdown(&self) {
+        self.tell(&AgentRequest::Shutdown {});
+    }
+
+    fn tell(&self, request: &impl Serialize) {
+        let peer = Peer::Agent(self.proxy.agent.clone());
+        self.proxy.nameserver.link().tell(peer, request);
+    }
+}

@@ -1,0 +1,24 @@
+//! What can go wrong with a call through a proxy.
+
+use crate::model::{Millis, NameError};
+use crate::wire::Fault;
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ProxyError {
+    /// Nobody listens there, or nobody that answers.
+    #[error("cannot reach the name server at {address}: {reason}")]
+    Unreachable { address: String, reason: String },
+    #[error("{what} did not happen within {limit}")]
+    Timeout { what: String, limit: Millis },
+    /// The other side said no.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    #[error("the answer could not be read: {reason}")]
+    BadAnswer { reason: String },
+    #[error("{0:?} is not a name: {1}")]
+    Name(String, NameError),
+    #[error("the connection to the name server was closed")]
+    Closed,
+    #[error("ZeroMQ failed: {0}")]
+    Zmq(#[from] zmq::Error),
+}

@@ -1,0 +1,28 @@
+//! The client side: a connection to the name server, and agents called as if they were local.
+//!
+//! ```no_run
+//! use osb::proxy::NameServer;
+//! use std::time::Duration;
+//!
+//! let ns = NameServer::connect("tcp://127.0.0.1:7400")?;
+//! let alice = ns.proxy("Alice")?;
+//! alice.wait_for_running(Duration::from_secs(10))?;
+//! println!("{}", alice.addr("main")?.address);
+//! # Ok::<(), osb::proxy::ProxyError>(())
+//! ```
+//!
+//! Calls block, and come back with an error at their deadline at the latest. Where many are to be
+//! under way at once, [`Link::ask`] gives a [`Pending`] that can be awaited instead.
+
+mod agent;
+mod error;
+mod inflight;
+mod link;
+mod nameserver;
+mod watch;
+
+pub use agent::Proxy;
+pub use error::ProxyError;
+pub use link::{Incoming, Link, Pending};
+pub use nameserver::NameServer;
+pub use watch::{Notice, Watch};

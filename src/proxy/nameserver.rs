@@ -1,0 +1,118 @@
+//! The name server, called as if it were local.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::{Link, Pending, Proxy, ProxyError, Watch};
+use crate::model::{Address, AgentInfo, AgentName, HostInfo, NameError};
+use crate::wire::{NameServerRequest, Peer};
+
+/// How long an answer may take, unless said otherwise.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A name server.
+#[derive(Clone)]
+pub struct NameServer {
+    link: Arc<Link>,
+}
+
+impl NameServer {
+    /// Connects to the name server at `address`: `host:port`, with or without `tcp://`.
+    pub fn connect(address: &str) -> Result<Self, ProxyError> {
+        let (link, _no_requests) = Link::open(address)?;
+        Ok(Self {
+            link: Arc::new(link),
+        })
+    }
+
+    /// The connection beneath, for calls of other sorts.
+    pub fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    /// The names of all agents it knows, in order.
+    pub fn agents(&self) -> Result<Vec<AgentName>, ProxyError> {
+        Ok(self
+            .agent_infos()?
+            .into_iter()
+            .map(|agent| agent.name)
+            .collect())
+    }
+
+    /// All it knows of all agents, in order of their names.
+    pub fn agent_infos(&self) -> Result<Vec<AgentInfo>, ProxyError> {
+        self.ask(&NameServerRequest::Agents { name: None }).wait()
+    }
+
+    /// All it knows of one agent.
+    pub fn agent_info(&self, agent: &AgentName) -> Result<AgentInfo, ProxyError> {
+        let name = Some(agent.clone());
+        let mut agents: Vec<AgentInfo> = self.ask(&NameServerRequest::Agents { name }).wait()?;
+        agents.pop().ok_or(ProxyError::BadAnswer {
+            reason: "an empty list".to_owned(),
+        })
+    }
+
+    /// All hosts it knows.
+    pub fn hosts(&self) -> Result<Vec<HostInfo>, ProxyError> {
+        self.ask(&NameServerRequest::Hosts {}).wait()
+    }
+
+    /// The address of an agent's socket, from the name server itself: the agent is not disturbed.
+    pub fn addr(&self, agent: &str, alias: &str) -> Result<Address, ProxyError> {
+        let request = NameServerRequest::Addr {
+            agent: name(agent)?,
+            alias: name(alias)?,
+        };
+        self.ask(&request).wait()
+    }
+
+    /// The proxy of an agent. It need not be there yet.
+    pub fn proxy(&self, agent: &str) -> Result<Proxy, ProxyError> {
+        Ok(Proxy::new(self.clone(), name(agent)?))
+    }
+
+    /// What happens from now on.
+    pub fn watch(&self) -> Watch {
+        Watch::begin(&self.link)
+    }
+
+    /// The version of osb it is of. Also a test of whether it answers.
+    pub fn ping(&self) -> Result<String, ProxyError> {
+        self.ask(&NameServerRequest::Ping {}).wait()
+    }
+
+    /// Ends the name server. Agents go on, and can no more be found.
+    pub fn shutdown(&self) -> Result<(), ProxyError> {
+        self.ask(&NameServerRequest::Shutdown {}).wait()
+    }
+
+    /// Asks; the answer is on its way when this returns.
+    pub fn ask<T: DeserializeOwned>(&self, request: &NameServerRequest) -> Pending<T> {
+        self.link.ask(Peer::NameServer, request, PATIENCE)
+    }
+}
+
+/// Checks a name given as text.
+pub(super) fn name<N: std::str::FromStr<Err = NameError>>(text: &str) -> Result<N, ProxyError> {
+    text.parse()
+        .map_err(|error| ProxyError::Name(text.to_owned(), error))
+}
+
+/// Runs a future to its end on this thread.
+pub(super) fn block_on<T>(
+    future: impl Future<Output = Result<T, ProxyError>>,
+) -> Result<T, ProxyError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => Err(ProxyError::BadAnswer {
+            reason: format!("no runtime: {error}"),
+        }),
+    }
+}

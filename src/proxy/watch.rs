@@ -1,0 +1,93 @@
+//! The stream of what happens in a system.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::link::lock;
+use super::{Link, ProxyError};
+use crate::wire::{Envelope, Event, NameServerRequest, Peer, Snapshot};
+
+/// The number of the request that renews a watch after the name server has come back. Others begin
+/// at 1.
+pub(super) const WATCH_ID: u64 = 0;
+
+/// What a watcher is told.
+#[derive(Debug, Clone)]
+pub enum Notice {
+    /// What is so: first, and again whenever the name server was away.
+    Snapshot(Snapshot),
+    /// What has changed since.
+    Event(Event),
+}
+
+/// Those who watch through one link.
+#[derive(Default)]
+pub(super) struct Watchers {
+    senders: Vec<mpsc::UnboundedSender<Notice>>,
+}
+
+impl Watchers {
+    pub fn any(&mut self) -> bool {
+        self.senders.retain(|sender| !sender.is_closed());
+        !self.senders.is_empty()
+    }
+
+    pub fn on_event(&mut self, event: Event) {
+        self.senders
+            .retain(|sender| sender.send(Notice::Event(event.clone())).is_ok());
+    }
+
+    pub fn on_snapshot(&mut self, snapshot: Snapshot) {
+        self.senders
+            .retain(|sender| sender.send(Notice::Snapshot(snapshot.clone())).is_ok());
+    }
+}
+
+/// What happens in a system, from now on. The first notice is a snapshot.
+pub struct Watch {
+    notices: mpsc::UnboundedReceiver<Notice>,
+}
+
+impl Watch {
+    /// Begins to watch. Without waiting: an error shows as the end of the stream.
+    pub fn begin(link: &Link) -> Self {
+        let (sender, notices) = mpsc::unbounded_channel();
+        lock(&link.watchers).senders.push(sender);
+        let envelope = Envelope::request(WATCH_ID, 0, Peer::NameServer);
+        link.send_raw(envelope, &NameServerRequest::Watch {});
+        Self { notices }
+    }
+
+    /// The next notice. None when the link is closed.
+    pub async fn next(&mut self) -> Option<Notice> {
+        self.notices.recv().await
+    }
+
+    /// Blocks until `reached` answers something to a notice, or until `timeout` is over.
+    pub fn wait_until<T>(
+        &mut self,
+        what: &str,
+        timeout: Duration,
+        mut reached: impl FnMut(Notice) -> Option<T>,
+    ) -> Result<T, ProxyError> {
+        let until = async {
+            loop {
+                let notice = self.next().await.ok_or(ProxyError::Closed)?;
+                if let Some(result) = reached(notice) {
+                    return Ok(result);
+                }
+            }
+        };
+        super::nameserver::block_on(async {
+            tokio::time::timeout(timeout, until)
+                .await
+                .unwrap_or_else(|_| {
+                    Err(ProxyError::Timeout {
+                        what: what.to_owned(),
+                        limit: timeout.into(),
+                    })
+                })
+        })
+    }
+}
