@@ -9,4 +9,5 @@ pub mod model;
 pub mod nameserver;
 pub mod proxy;
 pub mod registry;
+pub mod supervision;
 pub mod wire;

@@ -1,0 +1,309 @@
+//! How a host daemon looks after its agents: starting, noticing ends, and the ladder by which they
+//! are stopped (ask, SIGTERM, SIGKILL).
+//!
+//! A pure core: inputs and the time go in, [`Effect`]s come out. It starts and signals nothing
+//! itself; `host` does.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::model::{AgentName, ExitReport, Millis};
+use crate::wire::{Fault, Incarnation, Rung, StartAgent, Stopped};
+
+/// Time since the daemon began, on the monotonic clock.
+pub type Now = Duration;
+
+/// Between SIGTERM and SIGKILL, at most: who has ignored the request will hardly need longer.
+const TERM_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A request of another member, as its driver counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Start the agent's process. Report by [`Supervision::on_spawned`].
+    Spawn {
+        agent: StartAgent,
+        incarnation: Incarnation,
+        ticket: Ticket,
+    },
+    /// Ask the agent to shut down, through its proxy.
+    Ask { agent: AgentName },
+    /// SIGTERM to the agent's process group.
+    Terminate { agent: AgentName },
+    /// SIGKILL to the agent's process group.
+    Kill { agent: AgentName },
+    /// Tell the name server.
+    Report {
+        agent: AgentName,
+        incarnation: Incarnation,
+        exit: ExitReport,
+        asked: bool,
+    },
+    AnswerStart {
+        ticket: Ticket,
+        outcome: Result<u32, Fault>,
+    },
+    AnswerStop {
+        ticket: Ticket,
+        outcome: Result<Stopped, Fault>,
+    },
+    /// All agents have ended. Answer, if somebody asked, and end the daemon.
+    End {
+        ticket: Option<Ticket>,
+        stopped: Vec<Stopped>,
+    },
+}
+
+/// The agents of one host daemon.
+#[derive(Default)]
+pub struct Supervision {
+    agents: BTreeMap<AgentName, Agent>,
+    shutdown: Option<Shutdown>,
+    effects: Vec<Effect>,
+}
+
+struct Agent {
+    incarnation: Incarnation,
+    phase: Phase,
+}
+
+enum Phase {
+    Running,
+    /// On the ladder: the rung reached, when the next one is due, and who wants to know.
+    Stopping {
+        rung: Rung,
+        next: Now,
+        tickets: Vec<Ticket>,
+    },
+    Ended,
+}
+
+struct Shutdown {
+    ticket: Option<Ticket>,
+    stopped: Vec<Stopped>,
+}
+
+impl Supervision {
+    /// Takes what is to be done since the last time.
+    pub fn effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Somebody wants an agent started.
+    pub fn on_start(&mut self, agent: StartAgent, incarnation: Incarnation, ticket: Ticket) {
+        let refusal = if self.shutdown.is_some() {
+            Some("this host is shutting down")
+        } else if self
+            .agents
+            .get(&agent.name)
+            .is_some_and(|it| !matches!(it.phase, Phase::Ended))
+        {
+            Some("it runs already")
+        } else {
+            None
+        };
+        if let Some(reason) = refusal {
+            let fault = Fault::Start {
+                agent: agent.name,
+                reason: reason.to_owned(),
+            };
+            return self.effects.push(Effect::AnswerStart {
+                ticket,
+                outcome: Err(fault),
+            });
+        }
+        let phase = Phase::Running;
+        self.agents
+            .insert(agent.name.clone(), Agent { incarnation, phase });
+        self.effects.push(Effect::Spawn {
+            agent,
+            incarnation,
+            ticket,
+        });
+    }
+
+    /// The process was started, or could not be.
+    pub fn on_spawned(&mut self, agent: &AgentName, ticket: Ticket, outcome: Result<u32, Fault>) {
+        if outcome.is_err() {
+            self.agents.remove(agent);
+        }
+        self.effects.push(Effect::AnswerStart { ticket, outcome });
+    }
+
+    /// Somebody wants an agent stopped. It is asked, terminated after `grace`, and then killed.
+    pub fn on_stop(&mut self, agent: &AgentName, grace: Millis, ticket: Ticket, now: Now) {
+        match self.agents.get_mut(agent).map(|it| &mut it.phase) {
+            None => {
+                let fault = Fault::UnknownAgent {
+                    name: agent.clone(),
+                };
+                self.effects.push(Effect::AnswerStop {
+                    ticket,
+                    outcome: Err(fault),
+                });
+            }
+            Some(Phase::Ended) => {
+                let stopped = Stopped {
+                    agent: agent.clone(),
+                    rung: Rung::Already,
+                };
+                self.effects.push(Effect::AnswerStop {
+                    ticket,
+                    outcome: Ok(stopped),
+                });
+            }
+            Some(Phase::Stopping { tickets, .. }) => tickets.push(ticket),
+            Some(phase @ Phase::Running) => {
+                let next = now + grace.duration();
+                *phase = Phase::Stopping {
+                    rung: Rung::Asked,
+                    next,
+                    tickets: vec![ticket],
+                };
+                self.effects.push(Effect::Ask {
+                    agent: agent.clone(),
+                });
+            }
+        }
+    }
+
+    /// Everything is to end. A second call means: at once.
+    pub fn on_shutdown(&mut self, grace: Millis, ticket: Option<Ticket>, now: Now) {
+        let again = self.shutdown.is_some();
+        match &mut self.shutdown {
+            Some(shutdown) => shutdown.ticket = ticket.or(shutdown.ticket),
+            None => {
+                self.shutdown = Some(Shutdown {
+                    ticket,
+                    stopped: Vec::new(),
+                })
+            }
+        }
+        for (name, agent) in &mut self.agents {
+            match &mut agent.phase {
+                Phase::Running => {
+                    let next = now + grace.duration();
+                    agent.phase = Phase::Stopping {
+                        rung: Rung::Asked,
+                        next,
+                        tickets: Vec::new(),
+                    };
+                    self.effects.push(Effect::Ask {
+                        agent: name.clone(),
+                    });
+                }
+                Phase::Stopping { next, .. } if again => *next = now,
+                Phase::Stopping { .. } | Phase::Ended => {}
+            }
+        }
+        self.end_if_done();
+    }
+
+    /// The agent could not be asked: there is no point in waiting.
+    pub fn on_not_asked(&mut self, agent: &AgentName, now: Now) {
+        if let Some(Agent {
+            phase:
+                Phase::Stopping {
+                    rung: Rung::Asked,
+                    next,
+                    ..
+                },
+            ..
+        }) = self.agents.get_mut(agent)
+        {
+            *next = now;
+        }
+    }
+
+    /// The agent's process has ended.
+    pub fn on_exited(&mut self, name: &AgentName, exit: ExitReport) {
+        let Some(agent) = self.agents.get_mut(name) else {
+            return;
+        };
+        let incarnation = agent.incarnation;
+        let phase = std::mem::replace(&mut agent.phase, Phase::Ended);
+        let mut asked = false;
+        if let Phase::Stopping { rung, tickets, .. } = phase {
+            asked = true;
+            let stopped = Stopped {
+                agent: name.clone(),
+                rung,
+            };
+            for ticket in tickets {
+                let outcome = Ok(stopped.clone());
+                self.effects.push(Effect::AnswerStop { ticket, outcome });
+            }
+            if let Some(shutdown) = &mut self.shutdown {
+                shutdown.stopped.push(stopped);
+            }
+        }
+        self.effects.push(Effect::Report {
+            agent: name.clone(),
+            incarnation,
+            exit,
+            asked,
+        });
+        self.end_if_done();
+    }
+
+    /// When [`Supervision::on_time`] wants to be called, if at all.
+    pub fn next_deadline(&self) -> Option<Now> {
+        let due = self.agents.values().filter_map(|agent| match agent.phase {
+            Phase::Stopping {
+                rung: Rung::Asked | Rung::Terminated,
+                next,
+                ..
+            } => Some(next),
+            _ => None,
+        });
+        due.min()
+    }
+
+    /// Time passed: the next rungs of the ladder.
+    pub fn on_time(&mut self, now: Now) {
+        for (name, agent) in &mut self.agents {
+            let Phase::Stopping { rung, next, .. } = &mut agent.phase else {
+                continue;
+            };
+            if *next > now {
+                continue;
+            }
+            match rung {
+                Rung::Asked => {
+                    *rung = Rung::Terminated;
+                    *next = now + TERM_PATIENCE;
+                    self.effects.push(Effect::Terminate {
+                        agent: name.clone(),
+                    });
+                }
+                Rung::Terminated => {
+                    *rung = Rung::Killed;
+                    self.effects.push(Effect::Kill {
+                        agent: name.clone(),
+                    });
+                }
+                Rung::Already | Rung::Killed => {}
+            }
+        }
+    }
+
+    fn end_if_done(&mut self) {
+        let all_ended = self
+            .agents
+            .values()
+            .all(|agent| matches!(agent.phase, Phase::Ended));
+        if all_ended && let Some(shutdown) = &mut self.shutdown {
+            let stopped = std::mem::take(&mut shutdown.stopped);
+            self.effects.push(Effect::End {
+                ticket: shutdown.ticket.take(),
+                stopped,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

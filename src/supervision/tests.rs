@@ -1,0 +1,250 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const GRACE: Millis = Millis::from_secs(5);
+
+fn name(text: &str) -> AgentName {
+    text.parse().unwrap()
+}
+
+fn exit(status: i32) -> ExitReport {
+    ExitReport {
+        status: Some(status),
+        signal: None,
+        log: Vec::new(),
+    }
+}
+
+fn seconds(n: u64) -> Now {
+    Duration::from_secs(n)
+}
+
+fn started(agents: &[&str]) -> Supervision {
+    let mut supervision = Supervision::default();
+    for (n, agent) in agents.iter().enumerate() {
+        let ticket = Ticket(n as u64);
+        let start = StartAgent {
+            name: name(agent),
+            program: None,
+        };
+        supervision.on_start(start, Incarnation(n as u64), ticket);
+        supervision.on_spawned(&name(agent), ticket, Ok(100));
+    }
+    supervision.effects();
+    supervision
+}
+
+#[test]
+fn an_agent_is_started_once() {
+    let mut supervision = started(&["Alice"]);
+    let start = StartAgent {
+        name: name("Alice"),
+        program: None,
+    };
+    supervision.on_start(start, Incarnation(2), Ticket(9));
+    let effects = supervision.effects();
+    assert!(matches!(
+        &effects[..],
+        [Effect::AnswerStart {
+            ticket: Ticket(9),
+            outcome: Err(_)
+        }]
+    ));
+}
+
+#[test]
+fn the_ladder_is_climbed_rung_by_rung() {
+    let mut supervision = started(&["Alice"]);
+    supervision.on_stop(&name("Alice"), GRACE, Ticket(1), seconds(0));
+    assert_eq!(
+        supervision.effects(),
+        [Effect::Ask {
+            agent: name("Alice")
+        }]
+    );
+    supervision.on_time(seconds(4));
+    assert_eq!(supervision.effects(), []);
+    supervision.on_time(seconds(5));
+    assert_eq!(
+        supervision.effects(),
+        [Effect::Terminate {
+            agent: name("Alice")
+        }]
+    );
+    assert_eq!(supervision.next_deadline(), Some(seconds(7)));
+    supervision.on_time(seconds(7));
+    assert_eq!(
+        supervision.effects(),
+        [Effect::Kill {
+            agent: name("Alice")
+        }]
+    );
+    assert_eq!(supervision.next_deadline(), None);
+    let killed = ExitReport {
+        status: None,
+        signal: Some(9),
+        log: Vec::new(),
+    };
+    supervision.on_exited(&name("Alice"), killed.clone());
+    let stopped = Stopped {
+        agent: name("Alice"),
+        rung: Rung::Killed,
+    };
+    assert_eq!(
+        supervision.effects(),
+        [
+            Effect::AnswerStop {
+                ticket: Ticket(1),
+                outcome: Ok(stopped)
+            },
+            Effect::Report {
+                agent: name("Alice"),
+                incarnation: Incarnation(0),
+                exit: killed,
+                asked: true
+            },
+        ]
+    );
+}
+
+#[test]
+fn an_agent_that_cannot_be_asked_is_terminated_at_once() {
+    let mut supervision = started(&["Alice"]);
+    supervision.on_stop(&name("Alice"), GRACE, Ticket(1), seconds(0));
+    supervision.on_not_asked(&name("Alice"), seconds(1));
+    supervision.effects();
+    supervision.on_time(seconds(1));
+    assert_eq!(
+        supervision.effects(),
+        [Effect::Terminate {
+            agent: name("Alice")
+        }]
+    );
+}
+
+#[test]
+fn an_end_that_nobody_asked_for_is_reported_as_such() {
+    let mut supervision = started(&["Alice"]);
+    supervision.on_exited(&name("Alice"), exit(3));
+    let effects = supervision.effects();
+    assert!(matches!(
+        &effects[..],
+        [Effect::Report { asked: false, .. }]
+    ));
+    supervision.on_stop(&name("Alice"), GRACE, Ticket(1), seconds(0));
+    let effects = supervision.effects();
+    assert!(matches!(
+        &effects[..],
+        [Effect::AnswerStop {
+            outcome: Ok(Stopped {
+                rung: Rung::Already,
+                ..
+            }),
+            ..
+        }]
+    ));
+}
+
+#[test]
+fn a_shutdown_of_nobody_ends_at_once_and_refuses_starts() {
+    let mut supervision = started(&[]);
+    supervision.on_shutdown(GRACE, Some(Ticket(4)), seconds(0));
+    assert_eq!(
+        supervision.effects(),
+        [Effect::End {
+            ticket: Some(Ticket(4)),
+            stopped: vec![]
+        }]
+    );
+    supervision.on_start(
+        StartAgent {
+            name: name("Bob"),
+            program: None,
+        },
+        Incarnation(1),
+        Ticket(5),
+    );
+    assert!(matches!(
+        &supervision.effects()[..],
+        [Effect::AnswerStart {
+            outcome: Err(_),
+            ..
+        }]
+    ));
+}
+
+#[test]
+fn a_second_shutdown_loses_patience() {
+    let mut supervision = started(&["Alice"]);
+    supervision.on_shutdown(GRACE, None, seconds(0));
+    supervision.on_shutdown(GRACE, None, seconds(1));
+    supervision.effects();
+    supervision.on_time(seconds(1));
+    assert_eq!(
+        supervision.effects(),
+        [Effect::Terminate {
+            agent: name("Alice")
+        }]
+    );
+}
+
+proptest! {
+    /// However agents end and however often they are asked to, a shutdown comes to its end once
+    /// all have ended, every ticket is answered once, and nobody is signalled after the end.
+    #[test]
+    fn a_shutdown_always_ends(steps in prop::collection::vec((0u8..5, 0usize..3, 0u64..4), 0..40)) {
+        let agents = ["Alice", "Bob", "Carol"];
+        let mut supervision = started(&agents);
+        let mut alive = vec![true; agents.len()];
+        let (mut now, mut tickets, mut answers) = (seconds(0), 0u64, 0u64);
+        let mut shutdown = false;
+        for (what, who, number) in steps {
+            let agent = name(agents[who]);
+            match what {
+                0 => {
+                    supervision.on_stop(&agent, GRACE, Ticket(100 + tickets), now);
+                    tickets += 1;
+                }
+                1 if alive[who] => {
+                    alive[who] = false;
+                    supervision.on_exited(&agent, exit(0));
+                }
+                2 => {
+                    now += seconds(number);
+                    supervision.on_time(now);
+                }
+                3 => supervision.on_not_asked(&agent, now),
+                4 => {
+                    supervision.on_shutdown(GRACE, None, now);
+                    shutdown = true;
+                }
+                _ => {}
+            }
+            for effect in supervision.effects() {
+                match effect {
+                    Effect::AnswerStop { .. } => answers += 1,
+                    Effect::Terminate { agent } | Effect::Kill { agent } => {
+                        let who = agents.iter().position(|it| *it == agent.as_str()).unwrap();
+                        prop_assert!(alive[who], "{agent} had ended");
+                    }
+                    Effect::End { .. } => prop_assert!(shutdown && alive.iter().all(|it| !it)),
+                    _ => {}
+                }
+            }
+        }
+        supervision.on_shutdown(GRACE, Some(Ticket(1)), now);
+        let mut ended = !alive.contains(&true);
+        for (who, agent) in agents.iter().enumerate().filter(|(who, _)| alive[*who]) {
+            let _ = who;
+            supervision.on_exited(&name(agent), exit(0));
+        }
+        for effect in supervision.effects() {
+            answers += u64::from(matches!(effect, Effect::AnswerStop { .. }));
+            ended |= matches!(effect, Effect::End { .. });
+        }
+        prop_assert!(ended);
+        prop_assert_eq!(tickets, answers);
+        prop_assert_eq!(supervision.next_deadline(), None);
+    }
+}
