@@ -7,7 +7,9 @@
 
 pub mod model;
 pub mod nameserver;
+pub mod process;
 pub mod proxy;
 pub mod registry;
+pub mod state;
 pub mod supervision;
 pub mod wire;

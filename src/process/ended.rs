@@ -1,0 +1,31 @@
+//! Waiting for processes that are not our children.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::ProcessId;
+
+/// Blocks until all of `processes` have ended or `timeout` is over. Tells whether all have ended.
+pub fn wait_for_end(processes: &[ProcessId], timeout: Duration) -> bool {
+    let deadline = Instant::now() + timeout;
+    let mut alive: Vec<OwnedFd> = processes.iter().filter_map(ProcessId::open).collect();
+    while !alive.is_empty() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut fds: Vec<PollFd> = alive
+            .iter()
+            .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN))
+            .collect();
+        match poll(&mut fds, left) {
+            Ok(0) => return false,
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(_) => return false,
+        }
+        let ended: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or(true)).collect();
+        let mut ended = ended.into_iter();
+        alive.retain(|_| !ended.next().unwrap_or(true));
+    }
+    true
+}

@@ -1,0 +1,131 @@
+//! Processes of the operating system: who one is, whether it lives, how to signal and outlive it.
+//!
+//! A bare pid is never signalled: pids are used again. A process is known by its pid, its start
+//! time and the boot it belongs to, and is signalled through a pidfd.
+
+mod ended;
+mod tether;
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use serde::{Deserialize, Serialize};
+
+pub use ended::wait_for_end;
+pub use tether::{Tether, hold_tether};
+
+/// A process, told apart from any later one with the same pid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessId {
+    pub pid: u32,
+    /// In clock ticks since boot, as `/proc` has it.
+    pub start: u64,
+    /// The kernel's id of this boot.
+    pub boot: String,
+}
+
+impl ProcessId {
+    /// The process that has `pid` now.
+    pub fn of(pid: u32) -> io::Result<Self> {
+        Ok(Self {
+            pid,
+            start: start_time(pid)?,
+            boot: boot_id()?,
+        })
+    }
+
+    pub fn of_self() -> io::Result<Self> {
+        Self::of(std::process::id())
+    }
+
+    /// Whether it still runs. A zombie does not.
+    pub fn is_alive(&self) -> bool {
+        boot_id().is_ok_and(|boot| boot == self.boot)
+            && start_time(self.pid).is_ok_and(|start| start == self.start)
+    }
+
+    /// A descriptor that stands for this very process, if it still runs.
+    pub fn open(&self) -> Option<OwnedFd> {
+        let pid = Pid::from_raw(i32::try_from(self.pid).ok()?)?;
+        // Opened first and compared then: what the descriptor stands for cannot change any more.
+        let fd = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        self.is_alive().then_some(fd)
+    }
+
+    /// Sends SIGTERM. Tells whether there was somebody to get it.
+    pub fn terminate(&self) -> bool {
+        self.open()
+            .is_some_and(|fd| pidfd_send_signal(fd, Signal::TERM).is_ok())
+    }
+
+    /// Sends SIGKILL to the whole process group that it leads. Tells whether there was one.
+    pub fn kill_group(&self) -> bool {
+        let Some(_alive) = self.open() else {
+            return false;
+        };
+        let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else {
+            return false;
+        };
+        rustix::process::kill_process_group(pid, Signal::KILL).is_ok()
+    }
+}
+
+/// The 22nd field of `/proc/PID/stat`. The second one is the program's name in parentheses, which
+/// may contain anything. A process that has ended and was not waited for counts as ended.
+fn start_time(pid: u32) -> io::Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields = stat
+        .rfind(')')
+        .and_then(|end| stat.get(end + 2..))
+        .unwrap_or("");
+    let mut fields = fields.split(' ');
+    if matches!(fields.next(), Some("Z" | "X") | None) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let start = fields.nth(18).and_then(|field| field.parse().ok());
+    start.ok_or_else(|| io::Error::other("/proc/PID/stat has no start time"))
+}
+
+fn boot_id() -> io::Result<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    Ok(id.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_process_is_alive_until_it_ends() {
+        let own = ProcessId::of_self().unwrap();
+        assert!(own.is_alive());
+        assert!(
+            !ProcessId {
+                start: own.start + 1,
+                ..own.clone()
+            }
+            .is_alive()
+        );
+        assert!(
+            !ProcessId {
+                boot: "another".into(),
+                ..own
+            }
+            .is_alive()
+        );
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        let id = ProcessId::of(child.id()).unwrap();
+        assert!(id.terminate());
+        wait_for_end(
+            std::slice::from_ref(&id),
+            std::time::Duration::from_secs(10),
+        );
+        assert!(!id.is_alive(), "a zombie is not alive");
+        child.wait().unwrap();
+        assert!(!id.terminate());
+    }
+}

@@ -1,0 +1,47 @@
+//! The tether: a pipe between `up` and what it has launched. If `up` dies before it lets go, in
+//! whatever way, the kernel closes the pipe and the other end takes back what was begun.
+
+use std::io::{self, BufRead, Write};
+use std::process::ChildStdin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// What `up` writes when everything stands.
+const RELEASE: &str = "release";
+
+/// The end that `up` holds: the standard input of what it launched.
+pub struct Tether(ChildStdin);
+
+impl Tether {
+    pub fn new(stdin: ChildStdin) -> Self {
+        Self(stdin)
+    }
+
+    /// Lets go: from now on the other end lives on its own.
+    pub fn release(mut self) -> io::Result<()> {
+        writeln!(self.0, "{RELEASE}")
+    }
+}
+
+/// Holds the other end, which is this process's standard input. If it is cut, this process gets a
+/// SIGTERM from itself, and the flag that is returned is true by then. `released` runs when it is
+/// let go.
+pub fn hold_tether(released: impl FnOnce() + Send + 'static) -> Arc<AtomicBool> {
+    let cut = Arc::new(AtomicBool::new(false));
+    let flag = cut.clone();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = io::stdin().lock().read_line(&mut line);
+        if read.is_ok() && line.trim_end() == RELEASE {
+            released();
+        } else {
+            flag.store(true, Ordering::SeqCst);
+            // A signal to oneself cannot go to another.
+            let _ = kill(Pid::this(), Signal::SIGTERM);
+        }
+    });
+    cut
+}

@@ -1,0 +1,106 @@
+//! The lock of a system: whoever changes it holds it, so that commands on one system take turns.
+//!
+//! The kernel gives it back when its holder dies. It is shared with the processes that `up`
+//! launches until `up` lets go of them, so that nobody begins anew while they still clean up.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+
+use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
+
+use super::{StateError, SystemDir};
+use crate::model::SystemName;
+
+/// A held lock. Dropping it gives it back.
+pub struct Lock(Flock<File>);
+
+impl Lock {
+    /// Takes the lock of `system`, making its folder if need be, or says who holds it.
+    pub fn take(dir: &SystemDir, system: &SystemName) -> Result<Self, StateError> {
+        loop {
+            dir.create()?;
+            let path = dir.lock_path();
+            let opened = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .read(true)
+                .write(true)
+                .mode(0o600)
+                .open(&path);
+            let file = match opened {
+                Ok(file) => file,
+                // Its last holder has just removed the folder.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(StateError::io("open", &path, error)),
+            };
+            let locked = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(locked) => locked,
+                Err((file, _)) => {
+                    return Err(StateError::Locked {
+                        system: system.clone(),
+                        pid: holder(file),
+                    });
+                }
+            };
+            // The last holder may have removed the file between the opening and the locking.
+            let same = fs::metadata(&path).is_ok_and(|now| is_same(&locked, &now));
+            if same {
+                return Ok(Self::signed(locked));
+            }
+        }
+    }
+
+    fn signed(mut file: Flock<File>) -> Self {
+        // Only for the message to others; the lock holds without it.
+        let _ = file.set_len(0);
+        let _ = write!(file, "{}", std::process::id());
+        Self(file)
+    }
+
+    /// Lets processes started from now on inherit the lock. Returns the number to tell them.
+    pub fn share(&self) -> io::Result<RawFd> {
+        fcntl(&*self.0, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        Ok(self.0.as_raw_fd())
+    }
+}
+
+/// An inherited lock, to be dropped when it is needed no more.
+pub fn inherit(number: RawFd) -> io::Result<OwnedFd> {
+    // Checked to be open before it is owned; the caller was told the number for this one purpose.
+    let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+    fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+fn is_same(file: &File, other: &fs::Metadata) -> bool {
+    file.metadata()
+        .is_ok_and(|own| own.ino() == other.ino() && own.dev() == other.dev())
+}
+
+fn holder(mut file: File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_holds_it_and_the_other_is_told_who() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = SystemDir::at(temp.path().join("x"));
+        let name: SystemName = "x".parse().unwrap();
+        let held = Lock::take(&dir, &name).unwrap();
+        match Lock::take(&dir, &name) {
+            Err(StateError::Locked { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
+            other => panic!("{:?}", other.err()),
+        }
+        dir.remove().unwrap();
+        drop(held);
+        Lock::take(&dir, &name).unwrap();
+    }
+}

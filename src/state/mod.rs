@@ -1,0 +1,132 @@
+//! What is remembered of systems between commands: one folder for each, with its record, its lock
+//! and its logs, under `OSB_STATE_DIR` or the XDG state directory.
+//!
+//! Only facts that nobody else could restore are kept: where the name server listens, which
+//! processes belong to the system. Everything else is asked of the name server.
+
+mod error;
+mod lock;
+mod record;
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use crate::model::{AgentName, SystemName};
+
+pub use error::StateError;
+pub use lock::{Lock, inherit};
+pub use record::{AgentRecord, Daemon, Phase, SystemRecord};
+
+/// The folder of all systems of one user.
+#[derive(Debug, Clone)]
+pub struct StateDir(PathBuf);
+
+/// The folder of one system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemDir(PathBuf);
+
+impl StateDir {
+    /// From the environment: `OSB_STATE_DIR`, else `XDG_STATE_HOME`, else `~/.local/state`.
+    pub fn from_env() -> Result<Self, StateError> {
+        let var = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        if let Some(dir) = var("OSB_STATE_DIR") {
+            return Ok(Self(absolute(PathBuf::from(dir))?.join("osb")));
+        }
+        if let Some(dir) = var("XDG_STATE_HOME") {
+            return Ok(Self(absolute(PathBuf::from(dir))?.join("osb")));
+        }
+        let home = var("HOME").ok_or(StateError::NoHome)?;
+        Ok(Self(
+            absolute(PathBuf::from(home))?.join(".local/state/osb"),
+        ))
+    }
+
+    pub fn system(&self, name: &SystemName) -> SystemDir {
+        SystemDir(self.0.join(name.as_str()))
+    }
+
+    /// The names of all systems that have a folder, in order.
+    pub fn systems(&self) -> Result<Vec<SystemName>, StateError> {
+        let entries = match fs::read_dir(&self.0) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(StateError::io("read", &self.0, error)),
+        };
+        let mut names: Vec<SystemName> = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+}
+
+impl SystemDir {
+    /// The folder at `path`, as a process that works for the system is told it.
+    pub fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes the folders, readable for their owner alone.
+    pub fn create(&self) -> Result<(), StateError> {
+        for dir in [&self.0, &self.logs(), &self.ipc()] {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(dir)
+                .map_err(|error| StateError::io("make", dir, error))?;
+        }
+        Ok(())
+    }
+
+    /// Removes everything, if there is anything.
+    pub fn remove(&self) -> Result<(), StateError> {
+        match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StateError::io("remove", &self.0, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub fn logs(&self) -> PathBuf {
+        self.0.join("logs")
+    }
+
+    /// The log of one agent. An agent's name is a file's name by its pattern.
+    pub fn log_of(&self, agent: &AgentName) -> PathBuf {
+        self.logs().join(format!("{agent}.log"))
+    }
+
+    /// The log of the name server or of a host daemon.
+    pub fn daemon_log(&self, daemon: &str) -> PathBuf {
+        self.0.join(format!("{daemon}.log"))
+    }
+
+    /// Where agents put their ipc sockets.
+    pub fn ipc(&self) -> PathBuf {
+        self.0.join("ipc")
+    }
+
+    fn record_path(&self) -> PathBuf {
+        self.0.join("system.json")
+    }
+
+    fn agents_path(&self) -> PathBuf {
+        self.0.join("agents.jsonl")
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+}
+
+fn absolute(path: PathBuf) -> Result<PathBuf, StateError> {
+    std::path::absolute(&path).map_err(|error| StateError::io("find", &path, error))
+}

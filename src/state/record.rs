@@ -1,0 +1,164 @@
+//! What is written down about a system, whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{StateError, SystemDir};
+use crate::model::{AgentName, HostName, SystemName};
+use crate::process::ProcessId;
+
+/// A system as its commands remember it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SystemRecord {
+    pub name: SystemName,
+    pub phase: Phase,
+    /// What to dial: `tcp://…`.
+    pub nameserver: String,
+    /// None if it was there before and stays.
+    pub launched_nameserver: Option<ProcessId>,
+    pub hosts: Vec<Daemon>,
+    /// The topology it was brought up from, in its resolved form.
+    pub topology: String,
+    pub file: String,
+}
+
+/// How far `up` came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    Starting,
+    Up,
+}
+
+/// A host daemon that was launched with the system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Daemon {
+    pub host: HostName,
+    pub process: ProcessId,
+}
+
+/// An agent's process, written down by the daemon that started it, for the case that the daemon
+/// is gone when the agent is to be stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentRecord {
+    pub agent: AgentName,
+    pub process: ProcessId,
+}
+
+impl SystemDir {
+    /// The record, if there is one.
+    pub fn record(&self) -> Result<Option<SystemRecord>, StateError> {
+        let path = self.record_path();
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StateError::io("read", &path, error)),
+        };
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| StateError::Corrupt {
+                path,
+                reason: error.to_string(),
+            })
+    }
+
+    /// Writes the record, so that a reader finds the old one or the new one and nothing between.
+    pub fn write_record(&self, record: &SystemRecord) -> Result<(), StateError> {
+        let path = self.record_path();
+        let bytes = serde_json::to_vec_pretty(record).map_err(|error| StateError::Corrupt {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+        replace(self.path(), &path, &bytes).map_err(|error| StateError::io("write", &path, error))
+    }
+
+    /// Opens the list of agents' processes for adding to it.
+    pub fn agents_log(&self) -> Result<File, StateError> {
+        let path = self.agents_path();
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| StateError::io("open", &path, error))
+    }
+
+    /// The agents' processes. A line that was torn by a crash is not one of them.
+    pub fn agents(&self) -> Vec<AgentRecord> {
+        let text = fs::read_to_string(self.agents_path()).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+}
+
+impl AgentRecord {
+    /// As one line of the list.
+    pub fn line(&self) -> Vec<u8> {
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}
+
+/// Written beside it, flushed, and moved into place; then the folder is flushed.
+fn replace(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_comes_back_and_a_torn_one_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = SystemDir::at(temp.path().to_owned());
+        assert_eq!(dir.record().unwrap(), None);
+        let record = SystemRecord {
+            name: "x".parse().unwrap(),
+            phase: Phase::Up,
+            nameserver: "tcp://127.0.0.1:1".into(),
+            launched_nameserver: Some(ProcessId::of_self().unwrap()),
+            hosts: vec![],
+            topology: "{}".into(),
+            file: "x.yaml".into(),
+        };
+        dir.write_record(&record).unwrap();
+        assert_eq!(dir.record().unwrap(), Some(record));
+        fs::write(dir.record_path(), b"{\"name\":").unwrap();
+        assert!(matches!(dir.record(), Err(StateError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn a_torn_line_hides_no_other_agent() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = SystemDir::at(temp.path().to_owned());
+        let process = ProcessId::of_self().unwrap();
+        let alice = AgentRecord {
+            agent: "Alice".parse().unwrap(),
+            process,
+        };
+        let mut log = dir.agents_log().unwrap();
+        log.write_all(&alice.line()).unwrap();
+        log.write_all(b"{\"agent\":").unwrap();
+        assert_eq!(dir.agents(), [alice]);
+    }
+}
