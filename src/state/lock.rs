@@ -68,9 +68,10 @@ impl Lock {
 
 /// An inherited lock, to be dropped when it is needed no more.
 pub fn inherit(number: RawFd) -> io::Result<OwnedFd> {
-    // Checked to be open before it is owned; the caller was told the number for this one purpose.
+    // SAFETY: only looked at; a number that is not open is an error of the next call.
     let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
     fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    // SAFETY: it is open, and this process was told its number so that it owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 

@@ -17,7 +17,7 @@ pub type Now = Duration;
 const TERM_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A request of another member, as its driver counts them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
 /// What is to be done.

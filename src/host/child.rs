@@ -1,0 +1,123 @@
+//! One agent's process: started in a group of its own, its output in a file, its end a readable
+//! descriptor.
+
+use std::fs::{File, OpenOptions};
+use std::future::Future;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::log_tail::log_tail;
+use crate::model::ExitReport;
+use crate::process::ProcessId;
+use crate::state::{AgentRecord, StateError, SystemDir};
+use crate::wire::AgentBoot;
+
+/// How many lines of a log go with the report of an end.
+const TAIL_LINES: usize = 20;
+
+/// Starts agents.
+pub struct Spawner {
+    osb: PathBuf,
+    dir: SystemDir,
+    agents_log: File,
+}
+
+/// An agent's process that has not been waited for.
+pub struct Child {
+    process: std::process::Child,
+    pid: Pid,
+}
+
+impl Spawner {
+    pub fn new(dir: &SystemDir) -> Result<Self, StateError> {
+        // A binary that was replaced meanwhile is found under the path of its old self only here.
+        let osb = std::env::current_exe()
+            .ok()
+            .filter(|path| path.exists())
+            .unwrap_or_else(|| PathBuf::from("/proc/self/exe"));
+        Ok(Self {
+            osb,
+            agents_log: dir.agents_log()?,
+            dir: dir.clone(),
+        })
+    }
+
+    pub fn spawn(&mut self, boot: &AgentBoot) -> io::Result<Child> {
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(self.dir.log_of(&boot.name))?;
+        let mut process = Command::new(&self.osb)
+            .arg0("osb")
+            .args(["agent", "--name", boot.name.as_str()])
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0)
+            .spawn()?;
+        let number = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
+        let pid = number.ok_or_else(|| io::Error::other("a process without a pid"))?;
+        self.note(boot, process.id());
+        if let Some(mut stdin) = process.stdin.take() {
+            stdin.write_all(&crate::wire::body(boot))?;
+        }
+        Ok(Child { process, pid })
+    }
+
+    /// For the case that this daemon is gone when the agent is to be stopped. Without the note the
+    /// agent is as good as with it, so a full disk does not keep it from running.
+    fn note(&mut self, boot: &AgentBoot, pid: u32) {
+        if let Ok(process) = ProcessId::of(pid) {
+            let record = AgentRecord {
+                agent: boot.name.clone(),
+                process,
+            };
+            let _ = self.agents_log.write_all(&record.line());
+        }
+    }
+}
+
+impl Child {
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends when the process does.
+    pub fn end(&self) -> io::Result<impl Future<Output = ()> + use<>> {
+        let fd: OwnedFd = pidfd_open(self.pid, PidfdFlags::NONBLOCK)?;
+        // SAFETY: the descriptor is owned by the AsyncFd, which neither replaces nor closes it.
+        let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?;
+        Ok(async move {
+            let _ = fd.readable().await;
+        })
+    }
+
+    /// The process has not been waited for, so that its pid still names its group.
+    pub fn terminate(&self) {
+        let _ = kill_process_group(self.pid, Signal::TERM);
+    }
+
+    pub fn kill(&self) {
+        let _ = kill_process_group(self.pid, Signal::KILL);
+    }
+
+    /// The process has ended: ends what it left behind in its group, and tells how it ended.
+    pub fn reap(mut self, log: &Path) -> ExitReport {
+        self.kill();
+        let status = self.process.wait().ok();
+        ExitReport {
+            status: status.and_then(|status| status.code()),
+            signal: status.as_ref().and_then(ExitStatus::signal),
+            log: log_tail(log, TAIL_LINES),
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! The host daemon: starts agents on its machine, notices at once when one ends, and stops them.
+//!
+//! It decides nothing: requests, ends and the clock go into [`Supervision`], and what comes out is
+//! done here. Agents are no part of it: they go on when it dies.
+
+mod child;
+mod log_tail;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::model::{AgentName, HostName, Millis};
+use crate::proxy::{Incoming, Link, ProxyError};
+use crate::state::{StateError, SystemDir};
+use crate::supervision::{Effect, Now, Supervision, Ticket};
+use crate::wire::{
+    AgentBoot, AgentRequest, Announcement, Envelope, Fault, HostRequest, Incarnation,
+    NameServerRequest, Peer, read_body,
+};
+use child::{Child, Spawner};
+
+/// How long agents may take to end when the daemon itself is told to, before they are terminated.
+const GRACE: Millis = Millis::from_secs(5);
+/// How long the name server may take to take note.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a host daemon cannot begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("the operating system refuses: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// What a host daemon needs to know.
+#[derive(Debug, Clone)]
+pub struct HostOptions {
+    pub name: HostName,
+    /// What to dial.
+    pub nameserver: String,
+    /// Where logs, ipc sockets and the list of processes go.
+    pub dir: SystemDir,
+    /// What peers dial to reach this machine.
+    pub advertise: IpAddr,
+}
+
+/// Something for the daemon to deal with.
+enum Input {
+    Incoming(Incoming),
+    Ended(AgentName),
+    NotAsked(AgentName),
+    Terminate(Millis),
+    Time,
+    Disconnected,
+}
+
+/// Runs a host daemon until it is asked to end or gets SIGTERM, and all its agents have ended.
+pub async fn run(options: HostOptions) -> Result<(), HostError> {
+    let signals = Signals::new()?;
+    let (link, incoming) = Link::open(&options.nameserver)?;
+    let mut host = Host::new(options, link)?;
+    host.announce().await?;
+    host.serve(incoming, signals).await
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    quit: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+        })
+    }
+
+    /// SIGQUIT is for those who know that asking is in vain.
+    async fn next(&mut self) -> Millis {
+        tokio::select! {
+            _ = self.terminate.recv() => GRACE,
+            _ = self.interrupt.recv() => GRACE,
+            _ = self.quit.recv() => Millis::new(0),
+        }
+    }
+}
+
+struct Host {
+    options: HostOptions,
+    link: Arc<Link>,
+    incarnation: Incarnation,
+    began: Instant,
+    supervision: Supervision,
+    spawner: Spawner,
+    children: HashMap<AgentName, Child>,
+    /// Requests that are to be answered later.
+    tickets: HashMap<Ticket, Envelope>,
+    next_ticket: u64,
+    inputs: mpsc::UnboundedSender<Input>,
+    received: mpsc::UnboundedReceiver<Input>,
+}
+
+impl Host {
+    fn new(options: HostOptions, link: Link) -> Result<Self, HostError> {
+        let (inputs, received) = mpsc::unbounded_channel();
+        Ok(Self {
+            spawner: Spawner::new(&options.dir)?,
+            options,
+            link: Arc::new(link),
+            incarnation: new_incarnation(),
+            began: Instant::now(),
+            supervision: Supervision::default(),
+            children: HashMap::new(),
+            tickets: HashMap::new(),
+            next_ticket: 0,
+            inputs,
+            received,
+        })
+    }
+
+    fn announcement(&self) -> NameServerRequest {
+        NameServerRequest::Announce(Announcement::Host {
+            name: self.options.name.clone(),
+            incarnation: self.incarnation,
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_ms: Millis::from(self.began.elapsed()).get(),
+        })
+    }
+
+    async fn announce(&self) -> Result<(), ProxyError> {
+        self.link
+            .ask(Peer::NameServer, &self.announcement(), PATIENCE)
+            .await
+    }
+
+    async fn serve(
+        &mut self,
+        mut incoming: mpsc::UnboundedReceiver<Incoming>,
+        mut signals: Signals,
+    ) -> Result<(), HostError> {
+        loop {
+            let deadline = self.began + self.supervision.next_deadline().unwrap_or(Now::MAX / 2);
+            let waits = self.supervision.next_deadline().is_some();
+            let input = tokio::select! {
+                biased;
+                Some(input) = self.received.recv() => input,
+                unasked = incoming.recv() => unasked.map_or(Input::Disconnected, Input::Incoming),
+                grace = signals.next() => Input::Terminate(grace),
+                () = tokio::time::sleep_until(deadline.into()), if waits => Input::Time,
+            };
+            self.on_input(input);
+            if self.perform() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn on_input(&mut self, input: Input) {
+        let now = self.now();
+        match input {
+            Input::Incoming(Incoming::Request { envelope, body }) => {
+                self.on_request(envelope, &body)
+            }
+            // The name server has come back. If this is lost, it will say so again.
+            Input::Incoming(Incoming::Stranger) => {
+                self.link.tell(Peer::NameServer, &self.announcement())
+            }
+            Input::Ended(agent) => self.on_ended(agent),
+            Input::NotAsked(agent) => self.supervision.on_not_asked(&agent, now),
+            Input::Terminate(grace) => self.supervision.on_shutdown(grace, None, now),
+            Input::Time => self.supervision.on_time(now),
+            Input::Disconnected => self.supervision.on_shutdown(GRACE, None, now),
+        }
+    }
+
+    fn on_request(&mut self, envelope: Envelope, content: &[u8]) {
+        let now = self.now();
+        let request = match read_body(content) {
+            Ok(request) => request,
+            Err(fault) => return self.link.reply::<()>(&envelope, Err(fault)),
+        };
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        self.tickets.insert(ticket, envelope);
+        match request {
+            HostRequest::Start(agent) => {
+                self.supervision.on_start(agent, new_incarnation(), ticket)
+            }
+            HostRequest::Stop { agent, grace } => {
+                self.supervision.on_stop(&agent, grace, ticket, now)
+            }
+            HostRequest::Shutdown { grace } => {
+                self.supervision.on_shutdown(grace, Some(ticket), now)
+            }
+        }
+    }
+
+    fn on_ended(&mut self, agent: AgentName) {
+        let Some(child) = self.children.remove(&agent) else {
+            return;
+        };
+        let exit = child.reap(&self.options.dir.log_of(&agent));
+        self.supervision.on_exited(&agent, exit);
+    }
+
+    /// Does what supervision wants done. Tells whether that was all there will ever be.
+    fn perform(&mut self) -> bool {
+        loop {
+            let effects = self.supervision.effects();
+            if effects.is_empty() {
+                return false;
+            }
+            for effect in effects {
+                if self.perform_one(effect) {
+                    return true;
+                }
+            }
+        }
+    }
+
+    fn perform_one(&mut self, effect: Effect) -> bool {
+        match effect {
+            Effect::Spawn {
+                agent,
+                incarnation,
+                ticket,
+            } => {
+                let name = agent.name.clone();
+                let boot = self.boot(agent, incarnation);
+                let outcome = self.spawn(boot);
+                self.supervision.on_spawned(&name, ticket, outcome);
+            }
+            Effect::Ask { agent } => self.ask_to_end(agent),
+            Effect::Terminate { agent } => self.signal(&agent, Child::terminate),
+            Effect::Kill { agent } => self.signal(&agent, Child::kill),
+            Effect::Report {
+                agent,
+                incarnation,
+                exit,
+                asked,
+            } => {
+                let exited = NameServerRequest::Exited {
+                    agent,
+                    incarnation,
+                    exit,
+                    asked,
+                };
+                self.link.tell(Peer::NameServer, &exited);
+            }
+            Effect::AnswerStart { ticket, outcome } => self.answer(ticket, outcome),
+            Effect::AnswerStop { ticket, outcome } => self.answer(ticket, outcome),
+            Effect::End { ticket, stopped } => {
+                if let Some(ticket) = ticket {
+                    self.answer(ticket, Ok(stopped));
+                }
+                self.link
+                    .tell(Peer::NameServer, &NameServerRequest::Leave {});
+                return true;
+            }
+        }
+        false
+    }
+
+    fn boot(&self, agent: crate::wire::StartAgent, incarnation: Incarnation) -> AgentBoot {
+        AgentBoot {
+            name: agent.name,
+            incarnation,
+            host: Some(self.options.name.clone()),
+            advertise: self.options.advertise,
+            nameserver: self.link.address().to_owned(),
+            ipc_dir: self.options.dir.ipc(),
+            program: agent.program,
+        }
+    }
+
+    /// Starts the process and sees to it that its end is noticed.
+    fn spawn(&mut self, boot: AgentBoot) -> Result<u32, Fault> {
+        let agent = boot.name.clone();
+        let start_fault = |reason| Fault::Start {
+            agent: agent.clone(),
+            reason,
+        };
+        let child = self
+            .spawner
+            .spawn(&boot)
+            .map_err(|error| start_fault(error.to_string()))?;
+        let pid = child.pid();
+        let end = child
+            .end()
+            .map_err(|error| start_fault(error.to_string()))?;
+        self.children.insert(agent.clone(), child);
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move {
+            end.await;
+            let _ = inputs.send(Input::Ended(agent));
+        });
+        Ok(pid)
+    }
+
+    fn ask_to_end(&self, agent: AgentName) {
+        let peer = Peer::Agent(agent.clone());
+        let answer = self
+            .link
+            .ask::<()>(peer, &AgentRequest::Shutdown {}, PATIENCE);
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move {
+            if answer.await.is_err() {
+                let _ = inputs.send(Input::NotAsked(agent));
+            }
+        });
+    }
+
+    fn signal(&self, agent: &AgentName, send: fn(&Child)) {
+        if let Some(child) = self.children.get(agent) {
+            send(child);
+        }
+    }
+
+    fn answer<T: serde::Serialize>(&mut self, ticket: Ticket, outcome: Result<T, Fault>) {
+        if let Some(envelope) = self.tickets.remove(&ticket) {
+            self.link.reply(&envelope, outcome);
+        }
+    }
+
+    fn now(&self) -> Now {
+        self.began.elapsed()
+    }
+}
+
+/// Random: the hasher's keys are, for each process and each call.
+fn new_incarnation() -> Incarnation {
+    use std::hash::{BuildHasher, RandomState};
+    Incarnation(RandomState::new().hash_one(std::process::id()))
+}
