@@ -5,12 +5,15 @@
 //! messages; pure cores decide; drivers move bytes, start processes and read clocks; `cli` talks to
 //! people.
 
+pub mod down;
 pub mod host;
 pub mod model;
 pub mod nameserver;
+pub mod plan;
 pub mod process;
 pub mod proxy;
 pub mod registry;
 pub mod state;
 pub mod supervision;
+pub mod up;
 pub mod wire;

@@ -24,6 +24,8 @@ use crate::wire::{
 };
 use child::{Child, Spawner};
 
+pub use log_tail::log_tail;
+
 /// How long agents may take to end when the daemon itself is told to, before they are terminated.
 const GRACE: Millis = Millis::from_secs(5);
 /// How long the name server may take to take note.
