@@ -51,7 +51,7 @@ pub enum UpError {
     Agent {
         agent: AgentName,
         stage: Stage,
-        cause: ProxyError,
+        cause: Box<ProxyError>,
         log: Vec<String>,
     },
     /// An agent's process ended before the system was up.
@@ -78,7 +78,10 @@ pub enum UpError {
     #[error("the name server did not start: {reason}")]
     NameServer { reason: String },
     #[error("the name server at {address} cannot be attached to: {cause}")]
-    Attach { address: String, cause: ProxyError },
+    Attach {
+        address: String,
+        cause: Box<ProxyError>,
+    },
     #[error("the host daemon of {host} did not start: {reason}")]
     Host { host: HostName, reason: String },
     #[error("the connection to the name server failed: {0}")]

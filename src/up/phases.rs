@@ -117,7 +117,7 @@ async fn refuse_taken_names(plan: &Plan, link: &Link) -> Result<(), UpError> {
         .await
         .map_err(|cause| UpError::Attach {
             address: link.address().to_owned(),
-            cause,
+            cause: Box::new(cause),
         })?;
     let is_taken = |name: &AgentName| there.iter().any(|it| it.name == *name && !it.state.ended());
     let names = plan.agents.iter().map(|agent| &agent.name);
@@ -319,11 +319,11 @@ impl Up<'_> {
             let server = addresses.get(&link.server).ok_or_else(|| UpError::Agent {
                 agent: link.server.agent.clone(),
                 stage: Stage::Wire,
-                cause: ProxyError::Fault(Fault::UnknownAlias {
+                cause: Box::new(ProxyError::Fault(Fault::UnknownAlias {
                     agent: link.server.agent.clone(),
                     alias: link.server.alias.clone(),
                     known: Vec::new(),
-                }),
+                })),
                 log: Vec::new(),
             })?;
             let wiring = wirings
@@ -470,7 +470,7 @@ fn named<T>(
         Err(cause) => Err(UpError::Agent {
             agent,
             stage,
-            cause,
+            cause: Box::new(cause),
             log: Vec::new(),
         }),
     }
@@ -478,14 +478,15 @@ fn named<T>(
 
 /// Whether the error is that somebody was not there any more.
 fn is_absence(error: &UpError) -> bool {
+    let UpError::Agent { cause, .. } = error else {
+        return false;
+    };
+    let ProxyError::Fault(fault) = cause.as_ref() else {
+        return false;
+    };
     matches!(
-        error,
-        UpError::Agent {
-            cause: ProxyError::Fault(
-                Fault::Gone { .. } | Fault::NotRunning { .. } | Fault::Unproven { .. }
-            ),
-            ..
-        }
+        fault,
+        Fault::Gone { .. } | Fault::NotRunning { .. } | Fault::Unproven { .. }
     )
 }
 
