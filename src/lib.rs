@@ -6,4 +6,6 @@
 //! people.
 
 pub mod model;
+pub mod render;
+pub mod topology;
 pub mod wire;

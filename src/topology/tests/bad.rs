@@ -1,0 +1,1 @@
+//! Topologies with something wrong in them, each rule at least once.
