@@ -46,7 +46,7 @@ pub(super) fn read(
     source: &Source,
     review: &mut Review,
 ) -> Option<AgentDraft> {
-    let name = review.take(values::key_name(key, "an agent's name"));
+    let name = review.take(values::key_name(key, "agent"));
     let fields = Fields::open(node, "an agent", KEYS, review)?;
     fields.not_yet(LATER, review);
     attach(&fields, review);

@@ -23,7 +23,7 @@ pub(super) fn read(
     defaults: &Defaults,
     review: &mut Review,
 ) -> Option<BindDraft> {
-    let alias = review.take(values::key_name::<Alias>(key, "an alias"));
+    let alias = review.take(values::key_name::<Alias>(key, "alias"));
     let socket = match &node.data {
         Data::Map(_) => long(key, node, defaults, review)?,
         Data::Text(_) => Socket {

@@ -13,6 +13,8 @@ pub(super) type Span = Range<usize>;
 
 /// How many characters of the offending part a problem keeps.
 const EXCERPT: usize = 80;
+/// How many characters a message or a hint has at most.
+const SENTENCE: usize = 400;
 /// How many did-you-means are looked for in one file. Each compares a word with all that were
 /// possible, and a file can be made to need very many.
 const GUESSES: usize = 100;
@@ -60,8 +62,8 @@ impl Flaw {
             column,
             text: excerpt(text, self.start..self.end),
             span: self.start..self.end,
-            message: self.message,
-            hint: self.hint,
+            message: printable(&self.message),
+            hint: self.hint.as_deref().map(printable),
         }
     }
 
@@ -138,18 +140,37 @@ fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&
         .filter(|candidate| *candidate != word)
         .map(|candidate| {
             let distance = strsim::osa_distance(&candidate.to_lowercase(), &folded);
-            (distance, candidate)
+            // Of two that are as close, the one that begins alike.
+            let begins_alike = candidate.chars().next() == word.chars().next();
+            (distance, !begins_alike, candidate)
         })
-        .filter(|(distance, candidate)| *distance <= tolerance && *distance < candidate.len())
+        .filter(|(distance, _, candidate)| *distance <= tolerance && *distance < candidate.len())
         .min()
-        .map(|(_, candidate)| candidate)
+        .map(|(_, _, candidate)| candidate)
 }
 
 /// The first line of a part of the file, shortened.
 fn excerpt(text: &str, span: Span) -> String {
     let part = text.get(span).unwrap_or_default();
     let line = part.lines().next().unwrap_or_default();
-    shorten(line.trim_end(), EXCERPT)
+    printable(&shorten(line.trim_end(), EXCERPT))
+}
+
+/// A text of moderate length without anything that moves a terminal's cursor or turns the
+/// direction of writing: what is in a file may be shown to someone who does not trust it.
+fn printable(text: &str) -> String {
+    let escaped = |c: char| match c {
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
+        _ => c.is_control(),
+    };
+    let mut shown = String::with_capacity(text.len());
+    for c in shorten(text, SENTENCE).chars() {
+        match escaped(c) {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// At most `most` characters of a text.
@@ -191,7 +212,14 @@ mod tests {
         assert_eq!(closest("mian", known), Some("main"));
         assert_eq!(closest("Main", known), Some("main"));
         assert_eq!(closest("zzz", known), None);
+        assert_eq!(closest("tpc", ["ipc", "tcp"]), Some("tcp"));
         assert_eq!(closest("a", ["b"]), None, "a whole word is no typing error");
+    }
+
+    #[test]
+    fn nothing_in_a_problem_commands_a_terminal() {
+        assert_eq!(printable("a\u{1b}[31mé\u{202e}"), "a\\u{1b}[31mé\\u{202e}");
+        assert_eq!(printable(&"x".repeat(5000)).chars().count(), SENTENCE + 1);
     }
 
     #[test]

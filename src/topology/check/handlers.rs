@@ -29,7 +29,7 @@ pub(in crate::topology) fn settle(
         Given::Broken => return Handlers::none(),
     };
     if !kind.receives() {
-        let message = format!("nothing arrives at a {kind} socket: it has no handler");
+        let message = format!("nothing arrives at a {kind} socket: no handler would ever run");
         review.add(Flaw::new(&handler.span, message).hint("take the handler away"));
         return Handlers::none();
     }

@@ -12,8 +12,8 @@ pub(in crate::topology) fn to_json(node: &Node) -> Result<Value, Flaw> {
         Data::Bool(truth) => Value::Bool(*truth),
         Data::Number(number) => Value::Number(number.clone()),
         Data::NoNumber => {
-            return Err(Flaw::new(&node.span, "JSON has no such number")
-                .hint("messages and attributes are JSON, which has no NaN and no infinity"));
+            let message = "messages and attributes are JSON, which has no NaN and no infinity";
+            return Err(Flaw::new(&node.span, message).hint("put it in quotes to have it as text"));
         }
         Data::Text(text) => Value::String(text.clone()),
         Data::List(items) => items.iter().map(to_json).collect::<Result<_, _>>()?,
