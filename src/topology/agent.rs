@@ -4,16 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::bind;
 use super::draft::{AgentDraft, BindDraft, Defaults, TimerDraft};
 use super::fields::{Fields, entries, items};
-use super::program;
 use super::review::{Flaw, Review, Spanned};
 use super::source::Source;
-use super::system;
-use super::timer;
-use super::values;
 use super::yaml::{Key, Node, to_json};
+use super::{bind, defaults, hosts, program, timer, values};
 
 const KEYS: &[&str] = &[
     "host",
@@ -51,10 +47,10 @@ pub(super) fn read(
     fields.not_yet(LATER, review);
     attach(&fields, review);
     if let Some(host) = fields.get("host") {
-        system::host_of(host, "an agent", review);
+        hosts::check(host, "an agent", review);
     }
-    let defaults = system::overlaid(*defaults, &fields, review);
-    let bind = sockets(&fields, &defaults, review);
+    let own = defaults::overlaid(*defaults, &fields, review);
+    let bind = sockets(&fields, &own, review);
     let agent = AgentDraft {
         has_command: fields.get("command").is_some(),
         program: program::read(&fields, source, review),
@@ -62,7 +58,7 @@ pub(super) fn read(
         sockets_missing: !sockets_complete(&fields, bind.len()),
         bind,
         timers: timers(&fields, review),
-        start_timeout: defaults.start_timeout,
+        start_timeout: own.start_timeout,
         name: Spanned {
             value: name?,
             span: key.span.clone(),

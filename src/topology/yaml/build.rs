@@ -1,20 +1,18 @@
 //! From a text, by the parser's events, to the tree. What is wrong but readable is reported and
 //! left out; at an error of syntax reading ends.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
-use super::{Data, Key, Node, scalar, syntax};
-use crate::topology::review::{Flaw, Review, Span, quote};
+use super::{Data, Key, Node, entries, scalar, syntax};
+use crate::topology::review::{Flaw, Review, Span};
 use crate::topology::text::Offsets;
 
 /// How deep lists and maps may stand in one another.
 const DEEPEST: usize = 64;
 /// How many values a file may have, each use of an alias counted with all that it stands for.
 const MOST_NODES: usize = 200_000;
-/// The key that takes over the entries of another map.
-const MERGE: &str = "<<";
 
 /// The tree of `text`. None if it is no YAML, or is empty, and the review knows why.
 pub(in crate::topology) fn parse(text: &str, review: &mut Review) -> Option<Node> {
@@ -168,8 +166,8 @@ impl<'a> Builder<'a> {
         let data = match open.inside {
             Inside::List(items) => Data::List(items),
             Inside::Map { entries, .. } => {
-                let entries = self.without_duplicates(entries);
-                Data::Map(self.merged(entries))
+                let entries = entries::without_duplicates(entries, &self.offsets, self.review);
+                Data::Map(entries::merged(entries, self.review))
             }
         };
         let span = open.span.start..end.end.max(open.span.end);
@@ -219,7 +217,7 @@ impl<'a> Builder<'a> {
         match &mut open.inside {
             Inside::List(items) => items.push(node),
             Inside::Map { entries, key } => match std::mem::replace(key, Pending::Nothing) {
-                Pending::Nothing => match as_key(node) {
+                Pending::Nothing => match entries::as_key(node) {
                     Ok(read) => *key = Pending::Key(read),
                     Err(flaw) => {
                         *key = Pending::NoKey;
@@ -227,86 +225,12 @@ impl<'a> Builder<'a> {
                     }
                 },
                 Pending::Key(key) => {
-                    let node = found_at_key(node, &key);
+                    let node = entries::found_at_key(node, &key);
                     entries.push((key, node));
                 }
                 Pending::NoKey => {}
             },
         }
-    }
-
-    fn without_duplicates(&mut self, entries: Vec<(Key, Node)>) -> Vec<(Key, Node)> {
-        let mut lines: HashMap<String, usize> = HashMap::new();
-        let mut kept = Vec::with_capacity(entries.len());
-        for (key, value) in entries {
-            let line = self.offsets.line_of(key.span.start);
-            let Some(first) = lines.get(&key.text) else {
-                lines.insert(key.text.clone(), line);
-                kept.push((key, value));
-                continue;
-            };
-            let message = format!(
-                "the key {} stands here twice: the first is in line {first}",
-                quote(&key.text)
-            );
-            let flaw = Flaw::new(&key.span, message);
-            self.review.add(flaw.hint("keep one of the two"));
-        }
-        kept
-    }
-
-    /// The entries, with those of `<<` that they do not have themselves.
-    fn merged(&mut self, mut entries: Vec<(Key, Node)>) -> Vec<(Key, Node)> {
-        let Some(at) = entries.iter().position(|(key, _)| key.text == MERGE) else {
-            return entries;
-        };
-        let (key, value) = entries.remove(at);
-        let sources = match value.data {
-            Data::List(items) => items,
-            _ => vec![value],
-        };
-        let mut known: HashSet<String> = entries.iter().map(|(key, _)| key.text.clone()).collect();
-        for source in sources {
-            let Data::Map(taken) = source.data else {
-                let message = format!(
-                    "<< takes over the entries of a map, found {}",
-                    source.found()
-                );
-                self.review.add(Flaw::new(&key.span, message));
-                continue;
-            };
-            entries.extend(
-                taken
-                    .into_iter()
-                    .filter(|(key, _)| known.insert(key.text.clone())),
-            );
-        }
-        entries
-    }
-}
-
-/// A key that looks like a number is refused: it would not be the same key to every reader.
-fn as_key(node: Node) -> Result<Key, Flaw> {
-    match node.data {
-        Data::Text(text) => Ok(Key {
-            text,
-            span: node.span,
-        }),
-        _ => {
-            let message = format!("a key must be text, found {}", node.found());
-            Err(Flaw::new(&node.span, message).hint("put it in quotes"))
-        }
-    }
-}
-
-/// A value that is not there is looked for at its key.
-fn found_at_key(node: Node, key: &Key) -> Node {
-    match node.data {
-        Data::Null if node.span.is_empty() => Node {
-            span: key.span.clone(),
-            ..node
-        },
-        _ => node,
     }
 }
 
@@ -376,7 +300,31 @@ mod tests {
         assert!(read(&text).unwrap_err().contains("deep in one another"));
     }
 
+    fn values() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            any::<bool>().prop_map(|truth| json!(truth)),
+            any::<i64>().prop_map(|n| json!(n)),
+            (-1e9..1e9f64).prop_map(|x| json!(x)),
+            "[-a-z0-9: #'\"~{}\\[\\]&*!|>%@\n\té]{0,12}".prop_map(|text| json!(text)),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|items| json!(items)),
+                prop::collection::btree_map("[a-z:# ]{0,5}", inner, 0..4)
+                    .prop_map(|map| json!(map)),
+            ]
+        })
+    }
+
     proptest! {
+        #[test]
+        fn what_another_writer_wrote_is_read(value in values()) {
+            let value = json!({ "root": value });
+            let text = serde_yaml::to_string(&value).unwrap();
+            prop_assert_eq!(read(&text), Ok(value), "{}", text);
+        }
+
         #[test]
         fn no_text_panics(text in "[-a:\\[\\]{}&*<!|>\"'#?,%\n\r\t 01~.]{0,80}") {
             let _ = read(&text);

@@ -4,6 +4,7 @@
 //! `serde_yaml` says what a plain scalar is. Nothing here knows what a topology means.
 
 mod build;
+mod entries;
 mod json;
 mod scalar;
 mod syntax;
