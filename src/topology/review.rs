@@ -103,8 +103,17 @@ impl Review {
         word: &str,
         known: impl IntoIterator<Item = &'k str>,
     ) -> Option<String> {
+        self.nearest(word, known).map(did_you_mean)
+    }
+
+    /// The one of `known` that is close to `word`, as long as guesses are left.
+    pub fn nearest<'k>(
+        &mut self,
+        word: &str,
+        known: impl IntoIterator<Item = &'k str>,
+    ) -> Option<&'k str> {
         self.guesses = self.guesses.checked_sub(1)?;
-        closest(word, known).map(|best| format!("did you mean {best}?"))
+        closest(word, known)
     }
 
     /// Whether nothing was found.
@@ -129,6 +138,10 @@ impl Review {
             .map(|flaw| flaw.placed(text, &mut places));
         Problems(problems.collect())
     }
+}
+
+pub(super) fn did_you_mean(best: impl std::fmt::Display) -> String {
+    format!("did you mean {best}?")
 }
 
 /// The one of `known` that `word` was probably meant to be.

@@ -3,7 +3,7 @@
 
 use super::draft::ConnectionDraft;
 use super::fields::there_are;
-use super::review::{Flaw, Review, list, quote};
+use super::review::{Flaw, Review, did_you_mean, list, quote};
 use super::sockets::Directory;
 use crate::model::{AgentName, Target};
 
@@ -108,11 +108,10 @@ fn no_socket(
 fn no_agent(draft: &ConnectionDraft, directory: &Directory<'_>, review: &mut Review) -> Flaw {
     let readings: Vec<Target> = Target::readings(&draft.to.value).collect();
     let names = || directory.index.keys().copied();
-    let mut hint = None;
-    for Target { agent, alias } in &readings {
-        let guess = review.guess(agent.as_str(), names());
-        hint = hint.or(guess.map(|guess| guess.replace('?', &format!(".{alias}?"))));
-    }
+    let hint = readings.iter().find_map(|Target { agent, alias }| {
+        let nearest = review.nearest(agent.as_str(), names())?;
+        Some(did_you_mean(format!("{nearest}.{alias}")))
+    });
     let wanted = readings.iter().map(|target| &target.agent);
     let message = format!("there is no agent {}", list(wanted.map(AgentName::as_str)));
     Flaw::new(&draft.to.span, message)

@@ -339,3 +339,15 @@ agents:
     assert_eq!(timers[0].when, When::After(Millis::new(0)));
     assert_eq!(timers[1].message, json!({ "$base64": "/wA=" }));
 }
+
+#[test]
+fn the_example_of_the_specification_is_fine() {
+    let specification = include_str!("../../../specs/topology.md");
+    let example = specification
+        .split("```yaml")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let topology = read(example).unwrap();
+    assert_eq!((topology.agents.len(), topology.connections.len()), (2, 1));
+}
