@@ -5,5 +5,6 @@
 //! messages; pure cores decide; drivers move bytes, start processes and read clocks; `cli` talks to
 //! people.
 
+pub mod agent;
 pub mod model;
 pub mod wire;
