@@ -5,6 +5,7 @@
 //! messages; pure cores decide; drivers move bytes, start processes and read clocks; `cli` talks to
 //! people.
 
+pub mod agent;
 pub mod down;
 pub mod host;
 pub mod model;
