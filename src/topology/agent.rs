@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::draft::{AgentDraft, BindDraft, Defaults, TimerDraft};
 use super::fields::{Fields, entries, items};
-use super::review::{Flaw, Review, Spanned};
+use super::review::{Flaw, Review, Spanned, quote};
 use super::source::Source;
 use super::yaml::{Key, Node, to_json};
 use super::{bind, defaults, hosts, program, timer, values};
@@ -43,11 +43,12 @@ pub(super) fn read(
     review: &mut Review,
 ) -> Option<AgentDraft> {
     let name = review.take(values::key_name(key, "agent"));
-    let fields = Fields::open(node, "an agent", KEYS, review)?;
+    let what = format!("the agent {}", quote(&key.text));
+    let fields = Fields::open(node, &what, KEYS, review)?;
     fields.not_yet(LATER, review);
     attach(&fields, review);
     if let Some(host) = fields.get("host") {
-        hosts::check(host, "an agent", review);
+        hosts::check(host, &what, review);
     }
     let own = defaults::overlaid(*defaults, &fields, review);
     let bind = sockets(&fields, &own, review);

@@ -24,18 +24,15 @@ pub(super) fn read(
     review: &mut Review,
 ) -> Option<BindDraft> {
     let alias = review.take(values::key_name::<Alias>(key, "alias"));
+    let what = format!("the socket {}", quote(&key.text));
     let socket = match &node.data {
-        Data::Map(_) => long(key, node, defaults, review)?,
+        Data::Map(_) => long(key, node, &what, defaults, review)?,
         Data::Text(_) => Socket {
             kind: kind(node, review),
             ..Socket::plain(key, defaults)
         },
         _ => {
-            let flaw = wrong_type(
-                node,
-                &format!("the socket {}", quote(&key.text)),
-                "a kind or a map",
-            );
+            let flaw = wrong_type(node, &what, "a kind or a map");
             review.add(flaw.hint("write a kind, such as PUSH, or { kind: PUSH }"));
             Socket::plain(key, defaults)
         }
@@ -72,10 +69,16 @@ impl Socket {
     }
 }
 
-fn long(key: &Key, node: &Node, defaults: &Defaults, review: &mut Review) -> Option<Socket> {
-    let fields = Fields::open(node, "a socket", KEYS, review)?;
+fn long(
+    key: &Key,
+    node: &Node,
+    what: &str,
+    defaults: &Defaults,
+    review: &mut Review,
+) -> Option<Socket> {
+    let fields = Fields::open(node, what, KEYS, review)?;
     let kind = fields
-        .need("kind", "a socket", review)
+        .need("kind", what, review)
         .and_then(|node| kind(node, review));
     let transport = match fields.get("transport") {
         Some(node) => values::transport(node, review),

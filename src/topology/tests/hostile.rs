@@ -127,7 +127,6 @@ fn large_files_are_read_in_time() {
             "{head:?} takes {:?}",
             begin.elapsed()
         );
-        eprintln!("{head:?} {:?}", begin.elapsed());
     }
 }
 

@@ -8,13 +8,21 @@ pub(super) fn flaw(text: &str, at: usize, said: &str) -> Flaw {
         return Flaw::new(&(tab..tab + 1), "a tab is no indentation in YAML")
             .hint("indent with spaces");
     }
-    let end = text[at..].find(['\n', '\r']).map_or(text.len(), |n| at + n);
-    Flaw::new(&(at..end), format!("not valid YAML: {said}")).maybe_hint(hint(said))
+    let end = text[at..].find(is_break).map_or(text.len(), |n| at + n);
+    let flaw = Flaw::new(&(at..end), format!("not valid YAML: {said}"));
+    match text[..at].ends_with(']') && text[at..end].starts_with(':') {
+        true => flaw.hint("an address in brackets must stand in quotes: \"[::1]:5555\""),
+        false => flaw.maybe_hint(hint(said)),
+    }
+}
+
+fn is_break(c: char) -> bool {
+    matches!(c, '\n' | '\r')
 }
 
 /// A tab before the first word of the line at `at` or of the line before it.
 fn indenting_tab(text: &str, at: usize) -> Option<usize> {
-    let breaks = |end: usize| text[..end].rfind(['\n', '\r']);
+    let breaks = |end: usize| text[..end].rfind(is_break);
     let line = breaks(at).map_or(0, |n| n + 1);
     let before = breaks(line.saturating_sub(1)).map_or(0, |n| n + 1);
     [line, before].into_iter().find_map(|start| {
@@ -26,13 +34,13 @@ fn indenting_tab(text: &str, at: usize) -> Option<usize> {
 
 fn hint(said: &str) -> Option<String> {
     let hint = if said.contains("mapping values") {
-        "a text that contains \": \" must stand in quotes, and a key in a line of its own"
-    } else if said.contains("expected") {
-        "look at the indentation and the brackets of this line and of the one before it"
-    } else if said.contains("unknown anchor") {
-        "an alias *name needs an anchor &name before it; in quotes it is a text"
+        "a key ends with \":\" and a space; a text with \": \" in it must stand in quotes"
     } else if said.contains("quoted scalar") || said.contains("end of stream") {
         "a quote or a bracket is not closed"
+    } else if said.contains("unknown anchor") {
+        "an alias *name needs an anchor &name before it; in quotes it is a text"
+    } else if said.contains("expected") {
+        "look at the indentation and the brackets of this line and of the one before it"
     } else {
         return None;
     };
