@@ -5,12 +5,14 @@
 //! messages; pure cores decide; drivers move bytes, start processes and read clocks; `cli` talks to
 //! people.
 
+pub mod cli;
 pub mod host;
 pub mod model;
 pub mod nameserver;
 pub mod process;
 pub mod proxy;
 pub mod registry;
+pub mod render;
 pub mod state;
 pub mod supervision;
 pub mod wire;
