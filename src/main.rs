@@ -1,1 +1,7 @@
-fn main() {}
+//! The `osb` program: everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    osb::cli::main(std::env::args_os())
+}

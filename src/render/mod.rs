@@ -1,3 +1,58 @@
-//! What people see: results and problems as text. Nothing here prints.
+//! How results, progress and errors look: tables for people, JSON for programs, names for scripts.
+//!
+//! Everything here turns values into text. Nothing is asked of the network and nothing but progress
+//! is printed.
 
 pub mod diagnostic;
+mod error;
+mod json;
+mod progress;
+mod reports;
+mod style;
+mod suggest;
+mod table;
+mod time;
+
+pub use error::{ErrorText, error_json};
+pub use json::pretty;
+pub use progress::{Bars, Lines, Quiet, Reporter};
+pub use reports::{
+    AddressTable, Agents, Answer, Attributes, BareAddress, Checked, Connections, Done, Down, Hosts,
+    Planned, SystemRow, Systems, Up, Versions, Waited, WaitedRow,
+};
+pub use style::{ColorChoice, Paint, Style};
+pub use suggest::did_you_mean;
+pub use table::Table;
+pub use time::{elapsed, uptime};
+
+use clap::ValueEnum;
+
+/// The forms in which results are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    #[default]
+    Table,
+    /// One JSON value
+    Json,
+    /// One name on each line
+    Names,
+}
+
+/// A result that can be shown in each form.
+pub trait Report {
+    /// For people; may be empty.
+    fn table(&self, style: Style) -> String;
+    /// For programs.
+    fn json(&self) -> serde_json::Value;
+    /// For scripts: what one would name in a further command.
+    fn names(&self) -> Vec<String>;
+
+    fn render(&self, output: Output, style: Style) -> String {
+        match output {
+            Output::Table => self.table(style),
+            Output::Json => pretty(&self.json()),
+            Output::Names => self.names().join("\n"),
+        }
+    }
+}

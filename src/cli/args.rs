@@ -1,0 +1,139 @@
+//! What may be written on the command line.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind as ClapError;
+use clap::{Args, Parser, Subcommand};
+
+use super::{
+    addr, agent, call, check, down, get, host, logs, ls, ns, plan, send, set, up, version, wait,
+};
+use crate::model::SystemName;
+use crate::render::{ColorChoice, Output, error_json};
+
+/// Brings up systems of ZeroMQ agents from one YAML topology: starts them, configures them, proves
+/// their wiring, and only then lets them talk.
+#[derive(Debug, Parser)]
+#[command(
+    name = "osb",
+    version,
+    propagate_version = false,
+    subcommand_required = true
+)]
+#[command(
+    arg_required_else_help = true,
+    max_term_width = 100,
+    infer_subcommands = false
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// How results are printed
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t
+    )]
+    pub output: Output,
+    /// The name server to talk to, such as 127.0.0.1:7400
+    #[arg(long, global = true, value_name = "ADDRESS", env = "OSB_NAMESERVER")]
+    #[arg(hide_env_values = true)]
+    pub ns: Option<String>,
+    /// The system to talk to, if several are running
+    #[arg(long, global = true, value_name = "NAME")]
+    pub system: Option<SystemName>,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub color: ColorChoice,
+    /// Print results and errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Print the causes of errors too
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Up(up::UpArgs),
+    Down(down::DownArgs),
+    Check(check::CheckArgs),
+    Plan(plan::PlanArgs),
+    Ls(ls::LsArgs),
+    Addr(addr::AddrArgs),
+    Get(get::GetArgs),
+    Set(set::SetArgs),
+    Call(call::CallArgs),
+    Send(send::SendArgs),
+    Logs(logs::LogsArgs),
+    Wait(wait::WaitArgs),
+    Ns(ns::NsArgs),
+    #[command(hide = true)]
+    Host(host::HostArgs),
+    #[command(hide = true)]
+    Agent(agent::AgentArgs),
+    Version(version::VersionArgs),
+}
+
+/// Prints what the parser has to say: help and version on stdout, mistakes on stderr.
+pub fn report(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let asked_for = matches!(
+        error.kind(),
+        ClapError::DisplayHelp | ClapError::DisplayVersion
+    );
+    if !asked_for && wants_json(arguments) {
+        let message = error.render().to_string();
+        let message = message.trim_start_matches("error: ");
+        let (first, rest) = message.split_once("\n").unwrap_or((message, ""));
+        let hint = (!rest.trim().is_empty()).then(|| rest.trim());
+        eprintln!("{}", error_json("usage", first.trim(), hint));
+    } else {
+        // If nobody reads it, there is nobody to tell.
+        let _ = error.print();
+    }
+    ExitCode::from(if asked_for { 0 } else { 2 })
+}
+
+/// The options could not be parsed, so that they are looked for by eye.
+fn wants_json(arguments: &[OsString]) -> bool {
+    let is = |text: &OsString, of: &[&str]| of.iter().any(|option| text == option);
+    arguments
+        .iter()
+        .any(|it| is(it, &["-ojson", "-o=json", "--output=json"]))
+        || arguments
+            .windows(2)
+            .any(|pair| is(&pair[0], &["-o", "--output"]) && pair[1] == "json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn json_is_seen_in_a_command_line_that_cannot_be_parsed() {
+        let wants =
+            |line: &str| wants_json(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert!(wants("osb -o json frobnicate"));
+        assert!(wants("osb frobnicate --output=json"));
+        assert!(!wants("osb -o table frobnicate"));
+    }
+}

@@ -1,0 +1,113 @@
+//! What every command is given: the global options, and the only way to say something.
+
+use std::io::{self, IsTerminal, Write};
+
+use super::{CommandError, GlobalArgs, Session};
+use crate::render::{Bars, ErrorText, Lines, Output, Quiet, Report, Reporter, Style, error_json};
+
+/// The terminal or pipe a command talks to, and what the user wants of all commands.
+pub struct Context {
+    pub global: GlobalArgs,
+    stdout: Style,
+    stderr: Style,
+}
+
+impl Context {
+    pub fn new(global: GlobalArgs) -> Self {
+        let style = |terminal| Style {
+            color: global.color.on(terminal),
+        };
+        Self {
+            stdout: style(io::stdout().is_terminal()),
+            stderr: style(io::stderr().is_terminal()),
+            global,
+        }
+    }
+
+    pub fn output(&self) -> Output {
+        self.global.output
+    }
+
+    /// How stdout is written to.
+    pub fn style(&self) -> Style {
+        self.stdout
+    }
+
+    /// How stderr is written to.
+    pub fn stderr_style(&self) -> Style {
+        self.stderr
+    }
+
+    /// Connects to the system that is meant.
+    pub fn session(&self) -> Result<Session, CommandError> {
+        Session::open(&self.global)
+    }
+
+    /// Prints a result, in the form that was asked for.
+    pub fn print(&self, report: &dyn Report) -> Result<(), CommandError> {
+        self.print_text(&report.render(self.output(), self.stdout))
+    }
+
+    /// Prints text on stdout, ended by one newline if there is any.
+    pub fn print_text(&self, text: &str) -> Result<(), CommandError> {
+        let mut out = io::stdout().lock();
+        let text = text.trim_end_matches('\n');
+        if !text.is_empty() {
+            out.write_all(text.as_bytes())?;
+            out.write_all(b"\n")?;
+        }
+        Ok(out.flush()?)
+    }
+
+    /// Says something by the way, on stderr, unless quiet.
+    pub fn note(&self, text: &str) {
+        if !self.global.quiet {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+
+    /// What shows how far a command has come.
+    pub fn reporter(&self) -> Box<dyn Reporter> {
+        if self.global.quiet {
+            Box::new(Quiet)
+        } else if io::stderr().is_terminal() {
+            Box::new(Bars::new(self.stderr))
+        } else {
+            Box::new(Lines::new())
+        }
+    }
+
+    /// Shows on stderr what is wrong, in words of its own.
+    pub fn complain_in_full(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "{}", text.trim_end_matches('\n'));
+    }
+
+    /// Shows an error on stderr.
+    pub(super) fn complain(&self, error: &CommandError) {
+        if error.is_silent() {
+            return;
+        }
+        let text = match self.output() {
+            Output::Json => {
+                let hints = error.hints().join("\n");
+                let hint = (!hints.is_empty()).then_some(hints.as_str());
+                error_json(error.code(), &error.message(), hint)
+            }
+            Output::Table | Output::Names => self.error_text(error).to_string(),
+        };
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
+    fn error_text(&self, error: &CommandError) -> ErrorText {
+        ErrorText {
+            message: error.message(),
+            causes: match self.global.verbose {
+                true => error.causes().collect(),
+                false => Vec::new(),
+            },
+            details: error.details().to_vec(),
+            hints: error.hints().to_vec(),
+            style: self.stderr,
+        }
+    }
+}

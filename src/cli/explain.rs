@@ -1,0 +1,82 @@
+//! From an error of a call to one for people: with the names that might have been meant, and what
+//! to do next.
+
+use super::CommandError;
+use crate::model::{AgentName, Alias};
+use crate::proxy::{NameServer, ProxyError};
+use crate::render::did_you_mean;
+use crate::wire::{Fault, Peer};
+
+/// Adds hints; asks the name server for names if an agent's was wrong.
+pub fn explain(error: ProxyError, nameserver: &NameServer) -> CommandError {
+    let hint = match &error {
+        ProxyError::Fault(fault) => hint(fault, || nameserver.agents().unwrap_or_default()),
+        _ => None,
+    };
+    let error = CommandError::from(error);
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+fn hint(fault: &Fault, agents: impl FnOnce() -> Vec<AgentName>) -> Option<String> {
+    match fault {
+        Fault::UnknownAgent { name } => Some(hint_agent(name, &agents())),
+        Fault::UnknownMember {
+            peer: Peer::Agent(name),
+        } => Some(hint_agent(name, &agents())),
+        Fault::UnknownAlias {
+            agent,
+            alias,
+            known,
+        } => {
+            let names = known.iter().map(Alias::as_str);
+            Some(
+                did_you_mean(alias.as_str(), names)
+                    .unwrap_or_else(|| format!("`osb addr {agent}` shows its sockets")),
+            )
+        }
+        Fault::UnknownAttribute {
+            agent,
+            attribute,
+            known,
+        } => {
+            let names = known.iter().map(String::as_str);
+            Some(
+                did_you_mean(attribute, names)
+                    .unwrap_or_else(|| format!("`osb get {agent}` shows its attributes")),
+            )
+        }
+        Fault::NotRunning { agent, .. } => Some(format!("`osb logs {agent}` may show why")),
+        _ => None,
+    }
+}
+
+/// What to say when there is no agent of that name.
+pub fn hint_agent(name: &AgentName, known: &[AgentName]) -> String {
+    let names = known.iter().map(AgentName::as_str);
+    did_you_mean(name.as_str(), names)
+        .unwrap_or_else(|| "`osb ls` shows the agents there are".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_nearly_right_is_offered() {
+        let fault = Fault::UnknownAgent {
+            name: "Alcie".parse().unwrap(),
+        };
+        let agents = || vec!["Alice".parse().unwrap(), "Bob".parse().unwrap()];
+        assert_eq!(hint(&fault, agents).unwrap(), "did you mean Alice?");
+        assert!(hint(&fault, Vec::new).unwrap().contains("osb ls"));
+        let fault = Fault::UnknownAlias {
+            agent: "Alice".parse().unwrap(),
+            alias: "mian".parse().unwrap(),
+            known: vec!["main".parse().unwrap()],
+        };
+        assert_eq!(hint(&fault, Vec::new).unwrap(), "did you mean main?");
+    }
+}

@@ -1,0 +1,22 @@
+//! `osb get`.
+
+use super::{CommandError, Context};
+use crate::render::{Answer, Attributes};
+
+/// Print an attribute of an agent, or all its attributes
+#[derive(Debug, clap::Args)]
+pub struct GetArgs {
+    /// The agent
+    pub agent: String,
+    /// The attribute; all, if it is not given
+    pub attribute: Option<String>,
+}
+
+pub fn run(args: GetArgs, context: &mut Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    let proxy = session.proxy(&args.agent)?;
+    match args.attribute {
+        Some(attribute) => context.print(&Answer(session.tell(proxy.get_attr(&attribute))?)),
+        None => context.print(&Attributes(session.tell(proxy.attributes())?)),
+    }
+}

@@ -1,0 +1,70 @@
+//! What `osb ns` and `osb host` have in common when `up` launches them: they are tied to it until
+//! it lets go, hold its lock so long, and clear up if it dies.
+
+use std::os::fd::{OwnedFd, RawFd};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::CommandError;
+use crate::process::hold_tether;
+use crate::state::{SystemDir, inherit};
+
+/// Options for processes that `up` launches.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LaunchArgs {
+    /// End if standard input does before it says that this process is released
+    #[arg(long, hide = true)]
+    pub tether: bool,
+    /// The system's lock, held until the tether is released
+    #[arg(long, hide = true, value_name = "N", requires = "tether")]
+    pub lock_fd: Option<RawFd>,
+    /// The system's folder
+    #[arg(long, hide = true, value_name = "PATH")]
+    pub dir: Option<PathBuf>,
+}
+
+/// A process that may have been launched.
+pub struct Launched {
+    dir: Option<SystemDir>,
+    tethered: bool,
+    /// Held here too, so that it outlives the thread that holds the tether.
+    lock: Arc<Mutex<Option<OwnedFd>>>,
+    cut: Arc<AtomicBool>,
+}
+
+impl Launched {
+    /// Takes over what was inherited, and leaves the session of the terminal, so that a Ctrl-C
+    /// there does not reach this process.
+    pub fn new(args: LaunchArgs) -> Result<Self, CommandError> {
+        let lock = args.lock_fd.map(inherit).transpose()?;
+        if args.tether {
+            // It fails for the leader of a group, which is out of the terminal's reach already.
+            let _ = nix::unistd::setsid();
+        }
+        Ok(Self {
+            dir: args.dir.map(SystemDir::at),
+            tethered: args.tether,
+            lock: Arc::new(Mutex::new(lock)),
+            cut: Arc::default(),
+        })
+    }
+
+    /// Ties this process to `up`, if it was launched. To be called when SIGTERM is taken care of:
+    /// a tether that is cut sends one.
+    pub fn hold_tether(&mut self) {
+        if self.tethered {
+            let lock = self.lock.clone();
+            self.cut = hold_tether(move || {
+                lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+            });
+        }
+    }
+
+    /// The system's folder, if `up` has died and nobody else will clear it away.
+    pub fn orphaned(&self) -> Option<&SystemDir> {
+        self.dir
+            .as_ref()
+            .filter(|_| self.cut.load(Ordering::SeqCst))
+    }
+}

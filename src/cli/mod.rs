@@ -1,0 +1,82 @@
+//! The command line: one file for each command, named by its verb, and one place where it begins
+//! and ends.
+//!
+//! Commands return a result; only this module prints an error and chooses the exit status. How
+//! things look is `render`'s business.
+
+mod addr;
+mod agent;
+mod args;
+mod attach;
+mod call;
+mod check;
+mod context;
+mod down;
+mod error;
+mod explain;
+mod get;
+mod host;
+mod launched;
+mod logs;
+mod ls;
+mod ns;
+mod plan;
+mod runtime;
+mod select;
+mod send;
+mod session;
+mod set;
+mod target;
+mod topology_file;
+mod up;
+mod value;
+mod version;
+mod wait;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use args::{Cli, Command, GlobalArgs};
+pub use context::Context;
+pub use error::{CommandError, ErrorKind};
+pub use session::Session;
+
+/// Parses, runs, prints the error if there is one, and says with what status to exit.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return args::report(&error, &arguments),
+    };
+    let mut context = Context::new(cli.global);
+    match run(cli.command, &mut context) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            context.complain(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
+    match command {
+        Command::Up(args) => up::run(args, context),
+        Command::Down(args) => down::run(args, context),
+        Command::Check(args) => check::run(args, context),
+        Command::Plan(args) => plan::run(args, context),
+        Command::Ls(args) => ls::run(args, context),
+        Command::Addr(args) => addr::run(args, context),
+        Command::Get(args) => get::run(args, context),
+        Command::Set(args) => set::run(args, context),
+        Command::Call(args) => call::run(args, context),
+        Command::Send(args) => send::run(args, context),
+        Command::Logs(args) => logs::run(args, context),
+        Command::Wait(args) => wait::run(args, context),
+        Command::Ns(args) => ns::run(args, context),
+        Command::Host(args) => host::run(args, context),
+        Command::Agent(args) => agent::run(args, context),
+        Command::Version(args) => version::run(args, context),
+    }
+}

@@ -1,0 +1,85 @@
+//! `osb ns`: the name server, in the foreground or launched by `up`.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use super::launched::{LaunchArgs, Launched};
+use super::{CommandError, Context, ErrorKind};
+use crate::nameserver::NameServer;
+use crate::state::SystemDir;
+
+/// Run a name server in the foreground
+#[derive(Debug, clap::Args)]
+pub struct NsArgs {
+    /// Where to listen; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7400")]
+    pub bind: SocketAddr,
+    /// Listen on other than the loopback interface, where anyone who can reach the port can
+    /// command the agents
+    #[arg(long)]
+    pub insecure: bool,
+    #[command(flatten)]
+    pub launch: LaunchArgs,
+}
+
+pub fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
+    refuse_the_open_network(&args)?;
+    // Before there is any other thread: all inherit the mask.
+    let end = end_signals()?;
+    let mut launched = Launched::new(args.launch.clone())?;
+    let nameserver = NameServer::bind(args.bind)?;
+    announce(nameserver.address());
+    launched.hold_tether();
+    let foreign = nameserver.run(end.as_fd())?;
+    if foreign > 0 {
+        context.note(&format!("{foreign} messages were not osb's"));
+    }
+    match launched.orphaned() {
+        Some(dir) if !has_host(dir) => Ok(dir.remove()?),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_the_open_network(args: &NsArgs) -> Result<(), CommandError> {
+    if args.bind.ip().is_loopback() || args.insecure {
+        return Ok(());
+    }
+    let sentence = format!(
+        "{} can be reached from other machines, and whoever reaches a name server commands its agents",
+        args.bind
+    );
+    Err(CommandError::say(ErrorKind::Usage, sentence)
+        .with_code("insecure")
+        .with_hint("on a network where you trust everyone, say --insecure"))
+}
+
+/// Readable when this process is told to end.
+fn end_signals() -> Result<SignalFd, CommandError> {
+    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+    signals.thread_block().map_err(io::Error::from)?;
+    let fd = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK);
+    Ok(fd.map_err(io::Error::from)?)
+}
+
+/// The first line on stdout is where to dial. A launcher that has gone is the tether's business.
+fn announce(address: &str) {
+    let mut out = io::stdout();
+    let _ = writeln!(out, "{address}").and_then(|()| out.flush());
+}
+
+/// Whether a host daemon was launched too: it is the one that clears away, when its agents have
+/// ended.
+fn has_host(dir: &SystemDir) -> bool {
+    let Ok(entries) = std::fs::read_dir(dir.path()) else {
+        return false;
+    };
+    let name = |entry: std::fs::DirEntry| entry.file_name().into_string().unwrap_or_default();
+    entries
+        .flatten()
+        .map(name)
+        .any(|name| name.starts_with("host-") && name.ends_with(".log"))
+}

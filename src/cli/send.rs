@@ -1,0 +1,42 @@
+//! `osb send`.
+
+use super::value::json;
+use super::{CommandError, Context};
+use crate::model::{Alias, Millis};
+use crate::render::{Answer, Done};
+
+/// Send a message by one of an agent's sockets
+#[derive(Debug, clap::Args)]
+pub struct SendArgs {
+    /// The agent
+    pub agent: String,
+    /// The socket by which it sends
+    pub alias: Alias,
+    /// JSON, such as '"hi"'
+    #[arg(allow_hyphen_values = true)]
+    pub message: String,
+    /// The topic to publish under
+    #[arg(long, conflicts_with = "wait")]
+    pub topic: Option<String>,
+    /// Wait for the answer to a request and print it
+    #[arg(long)]
+    pub wait: bool,
+    /// How long that may take
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    pub timeout: Millis,
+}
+
+pub fn run(args: SendArgs, context: &mut Context) -> Result<(), CommandError> {
+    let message = json(&args.message)?;
+    let session = context.session()?;
+    let proxy = session.proxy(&args.agent)?;
+    let proxy = proxy.with_timeout(args.timeout.duration());
+    let alias = args.alias.as_str();
+    if args.wait {
+        let answer = session.tell(proxy.send_recv(alias, message))?;
+        context.print(&Answer(answer))
+    } else {
+        session.tell(proxy.send_topic(alias, message, args.topic.as_deref()))?;
+        context.print(&Done)
+    }
+}

@@ -1,0 +1,59 @@
+//! `osb set`.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::value::{assignment, json};
+use super::{CommandError, Context};
+use crate::render::Done;
+use crate::wire::AgentRequest;
+
+/// Set attributes of an agent
+#[derive(Debug, clap::Args)]
+pub struct SetArgs {
+    /// The agent
+    pub agent: String,
+    /// What to set; values are JSON. ATTRIBUTE VALUE, as two words, sets one
+    #[arg(
+        required = true,
+        value_name = "ATTRIBUTE=VALUE",
+        allow_hyphen_values = true
+    )]
+    pub attributes: Vec<String>,
+}
+
+pub fn run(args: SetArgs, context: &mut Context) -> Result<(), CommandError> {
+    let attributes = attributes(&args.attributes)?;
+    let session = context.session()?;
+    let proxy = session.proxy(&args.agent)?;
+    let set = proxy.ask::<()>(&AgentRequest::SetAttr { attributes });
+    session.tell(set.wait())?;
+    context.print(&Done)
+}
+
+fn attributes(words: &[String]) -> Result<BTreeMap<String, Value>, CommandError> {
+    if let [name, value] = words
+        && !name.contains('=')
+    {
+        return Ok(BTreeMap::from([(name.clone(), json(value)?)]));
+    }
+    words.iter().map(|word| assignment(word)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_of_writing_are_read() {
+        let read = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            attributes(&words).map(|it| serde_json::to_string(&it).unwrap())
+        };
+        assert_eq!(read(&["x", "-1"]).unwrap(), r#"{"x":-1}"#);
+        assert_eq!(read(&["x=1", "y=[2]"]).unwrap(), r#"{"x":1,"y":[2]}"#);
+        assert!(read(&["x"]).is_err());
+        assert!(read(&["x=1", "2"]).is_err());
+    }
+}

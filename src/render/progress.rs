@@ -1,0 +1,212 @@
+//! How far a command has come: bars on a terminal, lines elsewhere, nothing when quiet. Always on
+//! stderr, so that results can be piped.
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::{Style, elapsed};
+
+/// The widest name of a stage.
+const STAGE_WIDTH: usize = 12;
+
+/// Is told how far a command has come, stage by stage.
+pub trait Reporter: Send {
+    /// A stage begins, of `total` steps. The one before it, if any, has ended.
+    fn begin(&mut self, stage: &str, total: usize);
+    /// One more step is done.
+    fn advance(&mut self, what: &str);
+    /// The stage has ended as it should.
+    fn end(&mut self);
+    /// The command ends before the stage did.
+    fn abandon(&mut self);
+}
+
+/// One bar for each stage, for a terminal.
+pub struct Bars {
+    all: MultiProgress,
+    current: Option<ProgressBar>,
+    color: bool,
+}
+
+impl Bars {
+    pub fn new(style: Style) -> Self {
+        Self {
+            all: MultiProgress::new(),
+            current: None,
+            color: style.color,
+        }
+    }
+
+    fn template(&self, done: bool) -> ProgressStyle {
+        let text = match (self.color, done) {
+            (true, false) => "{prefix:12.bold} {bar:24.cyan/dim} {pos}/{len} {wide_msg:.dim}",
+            (false, false) => "{prefix:12} {bar:24} {pos}/{len} {wide_msg}",
+            (true, true) => "{prefix:12.bold} {pos:>4}/{len:<4} {msg:.dim}",
+            (false, true) => "{prefix:12} {pos:>4}/{len:<4} {msg}",
+        };
+        let style = ProgressStyle::with_template(text);
+        style
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("━╸─")
+    }
+
+    fn settle(&mut self, message: impl FnOnce(&ProgressBar) -> String) {
+        if let Some(bar) = self.current.take() {
+            bar.set_style(self.template(true));
+            bar.abandon_with_message(message(&bar));
+        }
+    }
+}
+
+impl Reporter for Bars {
+    fn begin(&mut self, stage: &str, total: usize) {
+        self.end();
+        let bar = self.all.add(ProgressBar::new(total as u64));
+        bar.set_style(self.template(false));
+        bar.set_prefix(stage.to_owned());
+        bar.tick();
+        self.current = Some(bar);
+    }
+
+    fn advance(&mut self, what: &str) {
+        if let Some(bar) = &self.current {
+            bar.set_message(what.to_owned());
+            bar.inc(1);
+        }
+    }
+
+    fn end(&mut self) {
+        self.settle(|bar| elapsed(bar.elapsed()));
+    }
+
+    fn abandon(&mut self) {
+        self.settle(|bar| format!("not finished after {}", elapsed(bar.elapsed())));
+    }
+}
+
+impl Drop for Bars {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
+/// One line for each stage, when it has ended.
+pub struct Lines<W = io::Stderr> {
+    out: W,
+    current: Option<Stage>,
+}
+
+struct Stage {
+    name: String,
+    done: usize,
+    total: usize,
+    began: Instant,
+}
+
+impl Lines {
+    pub fn new() -> Self {
+        Self::to(io::stderr())
+    }
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<W: Write> Lines<W> {
+    /// Writes to `out` instead of stderr.
+    pub fn to(out: W) -> Self {
+        Self { out, current: None }
+    }
+
+    fn settle(&mut self, before: &str) {
+        if let Some(stage) = self.current.take() {
+            let Stage {
+                name,
+                done,
+                total,
+                began,
+            } = stage;
+            let time = elapsed(began.elapsed());
+            let count = format!("{done}/{total}");
+            // Progress that nobody reads is no reason to stop.
+            let _ = writeln!(self.out, "{name:STAGE_WIDTH$} {count:>9}  {before}{time}");
+        }
+    }
+}
+
+impl<W: Write + Send> Reporter for Lines<W> {
+    fn begin(&mut self, stage: &str, total: usize) {
+        self.end();
+        self.current = Some(Stage {
+            name: stage.to_owned(),
+            done: 0,
+            total,
+            began: Instant::now(),
+        });
+    }
+
+    fn advance(&mut self, _what: &str) {
+        if let Some(stage) = &mut self.current {
+            stage.done += 1;
+        }
+    }
+
+    fn end(&mut self) {
+        self.settle("");
+    }
+
+    fn abandon(&mut self) {
+        self.settle("not finished after ");
+    }
+}
+
+/// Says nothing.
+pub struct Quiet;
+
+impl Reporter for Quiet {
+    fn begin(&mut self, _stage: &str, _total: usize) {}
+    fn advance(&mut self, _what: &str) {}
+    fn end(&mut self) {}
+    fn abandon(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_for_each_stage() {
+        let mut text = Vec::new();
+        let mut lines = Lines::to(&mut text);
+        lines.begin("start", 2);
+        lines.advance("Alice");
+        lines.advance("Bob");
+        lines.begin("wire", 3);
+        lines.advance("Bob");
+        lines.abandon();
+        lines.end();
+        let text = String::from_utf8(text).unwrap();
+        insta::with_settings!({ filters => [(r"\d\.\d\d s", "[time]")] }, {
+            insta::assert_snapshot!(text, @r"
+            start              2/2  [time]
+            wire               1/3  not finished after [time]
+            ");
+        });
+    }
+
+    #[test]
+    fn bars_take_any_order_of_calls() {
+        let mut bars = Bars::new(Style::default());
+        bars.end();
+        bars.advance("x");
+        bars.begin("start", 1);
+        bars.advance("Alice");
+        bars.begin("wire", 0);
+        bars.end();
+    }
+}

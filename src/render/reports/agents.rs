@@ -1,0 +1,74 @@
+//! `osb ls agents`.
+
+use serde_json::{Value, json};
+
+use crate::model::AgentInfo;
+use crate::render::json::{seconds, value};
+use crate::render::table::{Field, Table};
+use crate::render::{Paint, Report, Style, uptime};
+
+/// Agents, in the order they come.
+pub struct Agents(pub Vec<AgentInfo>);
+
+impl Report for Agents {
+    fn table(&self, style: Style) -> String {
+        let header = [
+            "NAME", "STATE", "HOST", "PID", "UPTIME", "RESTARTS", "SOCKETS",
+        ];
+        let mut table = Table::new(style, &header);
+        for agent in &self.0 {
+            table.row(row(agent));
+        }
+        table.render()
+    }
+
+    fn json(&self) -> Value {
+        self.0.iter().map(object).collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.iter().map(|agent| agent.name.to_string()).collect()
+    }
+}
+
+fn row(agent: &AgentInfo) -> [Field; 7] {
+    let state = match &agent.exit {
+        Some(exit) => format!("{} ({exit})", agent.state),
+        None => agent.state.to_string(),
+    };
+    let sockets: Vec<String> = agent
+        .addresses
+        .iter()
+        .map(|(alias, address)| format!("{alias} {}", address.kind))
+        .collect();
+    [
+        agent.name.as_str().into(),
+        Field::painted(state, Paint::of(agent.state)),
+        or_dash(agent.host.as_ref()),
+        or_dash(agent.pid.as_ref()),
+        match agent.state.ended() {
+            true => "-".into(),
+            false => uptime(agent.uptime_s).into(),
+        },
+        agent.restarts.into(),
+        sockets.join(", ").into(),
+    ]
+}
+
+fn or_dash<T: ToString>(it: Option<&T>) -> Field {
+    it.map_or_else(|| "-".to_owned(), T::to_string).into()
+}
+
+/// Exactly these keys: connections are another command's, and how an agent ended is `wait`'s.
+fn object(agent: &AgentInfo) -> Value {
+    json!({
+        "name": agent.name,
+        "host": agent.host,
+        "nameserver": agent.nameserver,
+        "state": agent.state,
+        "pid": agent.pid,
+        "uptime_s": seconds(agent.uptime_s),
+        "restarts": agent.restarts,
+        "addresses": value(&agent.addresses),
+    })
+}

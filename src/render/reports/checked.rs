@@ -1,0 +1,54 @@
+//! `osb check`, of a topology that is valid.
+
+use serde_json::{Value, json};
+
+use crate::model::Topology;
+use crate::render::{Report, Style};
+
+pub struct Checked {
+    pub file: String,
+    pub topology: Topology,
+}
+
+impl Report for Checked {
+    fn table(&self, _style: Style) -> String {
+        let Topology {
+            name,
+            agents,
+            connections,
+            ..
+        } = &self.topology;
+        format!(
+            "{} is valid: system {name}, {}, {}",
+            self.file,
+            count(agents.len(), "agent"),
+            count(connections.len(), "connection"),
+        )
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "valid": true,
+            "system": self.topology.name,
+            "agents": self.topology.agents.len(),
+            "connections": self.topology.connections.len(),
+            "problems": [],
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.topology
+            .agents
+            .iter()
+            .map(|agent| agent.name.to_string())
+            .collect()
+    }
+}
+
+/// `1 agent`, `2 agents`.
+pub(super) fn count(number: usize, of: &str) -> String {
+    match number {
+        1 => format!("1 {of}"),
+        _ => format!("{number} {of}s"),
+    }
+}

@@ -1,0 +1,80 @@
+//! `osb ls connections`, and the end of `osb up`.
+
+use serde_json::{Value, json};
+
+use crate::model::{AgentInfo, AgentName, ConnectionInfo, Proof};
+use crate::render::json::value;
+use crate::render::table::{Field, Table};
+use crate::render::time::milliseconds;
+use crate::render::{Paint, Report, Style};
+
+/// The connections of agents, from the serving side to the client: `Alice.main → Bob.inbox`.
+pub struct Connections(pub Vec<AgentInfo>);
+
+impl Connections {
+    fn each(&self) -> impl Iterator<Item = (&AgentName, &ConnectionInfo)> {
+        self.0.iter().flat_map(|agent| {
+            let connections = agent.connections.iter();
+            connections.map(move |connection| (&agent.name, connection))
+        })
+    }
+}
+
+impl Report for Connections {
+    fn table(&self, style: Style) -> String {
+        let mut table = Table::new(style, &["CONNECTION", "KINDS", "ADDRESS", "PROOF"]);
+        for (client, connection) in self.each() {
+            table.row([
+                title(client, connection).into(),
+                format!("{}/{}", connection.kind.twin(), connection.kind).into(),
+                connection.address.as_str().into(),
+                proof(connection.proof),
+            ]);
+        }
+        table.render()
+    }
+
+    fn json(&self) -> Value {
+        let each = self.each();
+        each.map(|(client, connection)| object(client, connection))
+            .collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let each = self.each();
+        each.map(|(client, connection)| format!("{client}.{}", connection.alias))
+            .collect()
+    }
+}
+
+fn title(client: &AgentName, connection: &ConnectionInfo) -> String {
+    let server = match &connection.to {
+        Some(target) => target.to_string(),
+        None => "?".to_owned(),
+    };
+    format!("{server} → {client}.{}", connection.alias)
+}
+
+fn proof(proof: Proof) -> Field {
+    match proof {
+        Proof::Proven { us } => Field::painted(format!("proven {}", milliseconds(us)), Paint::Good),
+        Proof::Unproven => Field::painted("unproven", Paint::Doubtful),
+        Proof::Lost => Field::painted("lost", Paint::Bad),
+    }
+}
+
+fn object(client: &AgentName, connection: &ConnectionInfo) -> Value {
+    let (word, ms) = match connection.proof {
+        Proof::Unproven => ("unproven", Value::Null),
+        Proof::Proven { us } => ("proven", json!(us as f64 / 1000.0)),
+        Proof::Lost => ("lost", Value::Null),
+    };
+    json!({
+        "from": connection.to,
+        "to": format!("{client}.{}", connection.alias),
+        "kinds": value(&[connection.kind.twin(), connection.kind]),
+        "address": connection.address,
+        "proof": word,
+        "proof_ms": ms,
+    })
+}

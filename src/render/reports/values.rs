@@ -1,0 +1,77 @@
+//! `osb get`, `set`, `call` and `send`: values.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::render::json::{pretty, value};
+use crate::render::table::Table;
+use crate::render::{Report, Style};
+
+/// Nothing to tell but that it is done.
+pub struct Done;
+
+impl Report for Done {
+    fn table(&self, _style: Style) -> String {
+        String::new()
+    }
+
+    fn json(&self) -> Value {
+        Value::Null
+    }
+
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// A value: JSON in every form, but that `names` has text without its quotes.
+pub struct Answer(pub Value);
+
+impl Report for Answer {
+    fn table(&self, _style: Style) -> String {
+        pretty(&self.0)
+    }
+
+    fn json(&self) -> Value {
+        self.0.clone()
+    }
+
+    fn names(&self) -> Vec<String> {
+        match &self.0 {
+            Value::Null => Vec::new(),
+            Value::String(text) => vec![text.clone()],
+            Value::Array(values) => values.iter().map(bare).collect(),
+            Value::Object(fields) => fields.keys().cloned().collect(),
+            other => vec![other.to_string()],
+        }
+    }
+}
+
+fn bare(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// All attributes of an agent.
+pub struct Attributes(pub BTreeMap<String, Value>);
+
+impl Report for Attributes {
+    fn table(&self, style: Style) -> String {
+        let mut table = Table::new(style, &["ATTRIBUTE", "VALUE"]);
+        for (name, value) in &self.0 {
+            table.row([name.as_str().into(), value.to_string().into()]);
+        }
+        table.render()
+    }
+
+    fn json(&self) -> Value {
+        value(&self.0)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+}

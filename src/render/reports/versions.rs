@@ -1,0 +1,41 @@
+//! `osb version`.
+
+use serde_json::{Value, json};
+
+use crate::render::{Report, Style};
+
+/// What this osb is made of.
+pub struct Versions {
+    pub osb: String,
+    pub zeromq: String,
+    /// Whether connections could be encrypted.
+    pub curve: bool,
+    /// Of the control protocol.
+    pub protocol: u8,
+}
+
+impl Report for Versions {
+    fn table(&self, _style: Style) -> String {
+        let Self {
+            osb,
+            zeromq,
+            protocol,
+            ..
+        } = self;
+        let curve = if self.curve { "with" } else { "without" };
+        format!("osb {osb} (protocol {protocol}, ZeroMQ {zeromq} {curve} CURVE)")
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "osb": self.osb,
+            "zeromq": self.zeromq,
+            "curve": self.curve,
+            "protocol": self.protocol,
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![self.osb.clone()]
+    }
+}

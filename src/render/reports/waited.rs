@@ -1,0 +1,42 @@
+//! `osb wait`.
+
+use serde_json::{Value, json};
+
+use crate::model::State;
+use crate::render::table::{Field, Table};
+use crate::render::{Paint, Report, Style};
+
+/// One thing that was waited for, and came.
+pub struct WaitedRow {
+    /// As it was asked for: `Alice`, or `Alice.main`.
+    pub name: String,
+    pub state: State,
+    /// The alias's address, if one was waited for.
+    pub address: Option<String>,
+}
+
+/// All that was waited for, in the order it was asked for.
+pub struct Waited(pub Vec<WaitedRow>);
+
+impl Report for Waited {
+    fn table(&self, style: Style) -> String {
+        let mut table = Table::new(style, &["NAME", "STATE", "ADDRESS"]);
+        for row in &self.0 {
+            table.row([
+                row.name.as_str().into(),
+                Field::painted(row.state, Paint::of(row.state)),
+                row.address.as_deref().unwrap_or("-").into(),
+            ]);
+        }
+        table.render()
+    }
+
+    fn json(&self) -> Value {
+        let object = |row: &WaitedRow| json!({ "name": row.name, "state": row.state, "address": row.address });
+        self.0.iter().map(object).collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.iter().map(|row| row.name.clone()).collect()
+    }
+}
