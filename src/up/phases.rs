@@ -17,8 +17,9 @@ use crate::model::{
     Address, AgentInfo, AgentName, Alias, ConnectionInfo, HostInfo, Millis, NameServerSpec, Target,
 };
 use crate::plan::{AgentPlan, Plan};
+use crate::process::end_of;
 use crate::proxy::{Link, Pending, ProxyError, Watch};
-use crate::state::{Phase, SystemRecord};
+use crate::state::{Daemon, Phase, SystemRecord};
 use crate::wire::{
     AgentRequest, ConnectRequest, Fault, HostRequest, NameServerRequest, Peer, StartAgent, Wiring,
 };
@@ -177,7 +178,43 @@ impl Up<'_> {
         }
     }
 
+    /// Ends with an error when a host daemon does. Who is just being launched is seen soon enough
+    /// by whoever waits for it.
+    async fn daemons_end(&self) -> UpError {
+        let daemons = lock(self.launched).hosts.clone();
+        let mut ends = JoinSet::new();
+        for Daemon { host, process } in daemons {
+            let end = process.open().map(end_of);
+            ends.spawn(async move {
+                if let Some(Ok(end)) = end {
+                    end.await;
+                }
+                host
+            });
+        }
+        match ends.join_next().await {
+            Some(Ok(host)) => {
+                let reason = lock(self.launched).host_said(&host);
+                UpError::Host { host, reason }
+            }
+            _ => std::future::pending().await,
+        }
+    }
+
     async fn phases(
+        &self,
+        progress: &mut dyn Progress,
+        hosts: Vec<oneshot::Receiver<()>>,
+        running: Vec<oneshot::Receiver<()>>,
+    ) -> Result<(), UpError> {
+        self.launch_hosts(progress)?;
+        tokio::select! {
+            error = self.daemons_end() => Err(error),
+            outcome = self.on_hosts(progress, hosts, running) => outcome,
+        }
+    }
+
+    async fn on_hosts(
         &self,
         progress: &mut dyn Progress,
         hosts: Vec<oneshot::Receiver<()>>,
@@ -190,25 +227,35 @@ impl Up<'_> {
         self.go(progress).await
     }
 
+    fn launch_hosts(&self, progress: &mut dyn Progress) -> Result<(), UpError> {
+        let hosts = &self.request.plan.hosts;
+        progress.begin(Stage::Hosts, hosts.len());
+        for host in hosts {
+            lock(self.launched)
+                .launch_host(&host.name, &self.nameserver, host.address)
+                .map_err(|reason| UpError::Host {
+                    host: host.name.clone(),
+                    reason,
+                })?;
+        }
+        self.write_record(Phase::Starting)
+    }
+
     async fn hosts(
         &self,
         progress: &mut dyn Progress,
         expected: Vec<oneshot::Receiver<()>>,
     ) -> Result<(), UpError> {
-        progress.begin(Stage::Hosts, expected.len());
-        let error = |host: &crate::model::HostSpec, reason| UpError::Host {
-            host: host.name.clone(),
-            reason,
-        };
-        for host in &self.request.plan.hosts {
-            lock(self.launched)
-                .launch_host(&host.name, &self.nameserver, host.address)
-                .map_err(|reason| error(host, reason))?;
-        }
-        self.write_record(Phase::Starting)?;
         for (host, there) in self.request.plan.hosts.iter().zip(expected) {
             if tokio::time::timeout(HOST_TIMEOUT, there).await.is_err() {
-                return Err(error(host, lock(self.launched).host_said(&host.name)));
+                let reason = format!(
+                    "it did not dial the name server within {}",
+                    Millis::from(HOST_TIMEOUT)
+                );
+                return Err(UpError::Host {
+                    host: host.name.clone(),
+                    reason,
+                });
             }
             progress.advance(host.name.as_str());
         }
