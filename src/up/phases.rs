@@ -341,18 +341,17 @@ impl Up<'_> {
             .map(|link| link.timeout)
             .max()
             .unwrap_or_default();
-        let proofs = proofs
-            .into_iter()
-            .map(|(agent, request)| (agent, request, limit));
-        let mut asked = self.send_all::<serde_json::Value>(Stage::Wire, proofs);
         let wirings = wirings
             .into_iter()
             .map(|(agent, wiring)| (agent, AgentRequest::Wire(wiring), limit));
-        for (agent, pending) in self.pending::<Vec<ConnectionInfo>>(wirings) {
-            asked.spawn(async move {
-                let proven = pending.await;
-                named(agent, Stage::Wire, proven.map(|_| serde_json::Value::Null))
-            });
+        // The wirings go first: a publisher that connects has its socket only then.
+        let wired = self.pending::<Vec<ConnectionInfo>>(wirings);
+        let proofs = proofs
+            .into_iter()
+            .map(|(agent, request)| (agent, request, limit));
+        let mut asked = self.send_all::<()>(Stage::Wire, proofs);
+        for (agent, wired) in wired {
+            asked.spawn(async move { named(agent, Stage::Wire, wired.await.map(drop)) });
         }
         gather(asked, progress).await?;
         self.ask_quietly(plan.unprobes()).await?;
