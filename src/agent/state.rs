@@ -11,6 +11,7 @@ use zmq::{Context, Message};
 use super::control::{Asker, Control, Weight};
 use super::core::{Life, Pending, Timers};
 use super::log::Log;
+use super::program::{Owed, Program, ProgramId};
 use super::sockets::{Envelope as ReturnPath, Sockets};
 use crate::model::State;
 use crate::wire::{
@@ -39,6 +40,11 @@ pub struct Agent {
     pub requests: Pending<Request>,
     /// Askers that wait for something to happen.
     pub waiting: Pending<Waiting>,
+    pub program: Option<Program>,
+    /// What the program is to answer.
+    pub owed: Pending<Owed>,
+    /// Lines of the program that said nothing.
+    pub garbage_lines: u64,
     pub skipped_ticks: u64,
     /// The time of this turn of the loop.
     pub now: Duration,
@@ -59,6 +65,7 @@ pub enum Origin {
     /// A timer's or a plain send: the answer goes to the socket's handlers.
     Handlers,
     Proxy(Asker),
+    Program(ProgramId),
     /// Somebody else's request was passed on: the answer goes back to him.
     Forward(Ticket),
 }
@@ -107,6 +114,9 @@ impl Agent {
             timers: Timers::default(),
             requests: Pending::default(),
             waiting: Pending::default(),
+            program: None,
+            owed: Pending::default(),
+            garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,
             began: Instant::now(),
@@ -189,6 +199,7 @@ impl Agent {
         for line in lines {
             self.log.warn(&line);
         }
+        self.abandon_program();
         self.leave();
         self.sockets.close();
     }
@@ -217,6 +228,7 @@ impl Agent {
             self.timers.wakes_at(),
             self.requests.wakes_at(),
             self.waiting.wakes_at(),
+            self.owed.wakes_at(),
             self.life.wakes_at(),
         ]
         .into_iter()
