@@ -48,6 +48,10 @@ pub struct Agent {
     pub skipped_ticks: u64,
     /// The time of this turn of the loop.
     pub now: Duration,
+    /// Its sockets or connections have changed, and the name server does not know yet.
+    pub unannounced: bool,
+    /// Nothing is waited for at the end.
+    pub hasty: bool,
     began: Instant,
     next_heartbeat: Duration,
     announcement: u64,
@@ -119,6 +123,8 @@ impl Agent {
             garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,
+            unannounced: false,
+            hasty: false,
             began: Instant::now(),
             next_heartbeat: HEARTBEAT,
             announcement: 0,
@@ -148,7 +154,24 @@ impl Agent {
         self.control.restore((&envelope, body));
     }
 
+    /// Announces if anything has changed.
+    pub fn announce_changes(&mut self) {
+        if self.unannounced {
+            self.announce();
+        }
+    }
+
+    /// Announces at the end of a turn, unless somebody waits for more changes of the kind: many
+    /// connections that are proven one after the other are one piece of news.
+    pub fn announce_in_time(&mut self) {
+        let wired = |(_, waiting): (u64, &Waiting)| matches!(waiting, Waiting::Wire { .. });
+        if !self.waiting.iter().any(wired) {
+            self.announce_changes();
+        }
+    }
+
     fn announcement(&mut self) -> (Envelope, Vec<u8>) {
+        self.unannounced = false;
         self.announcement = self.control.next_id();
         let envelope = Envelope::request(self.announcement, ANNOUNCEMENT_LIMIT, Peer::NameServer);
         let announcement = Announcement::Agent {
@@ -201,7 +224,7 @@ impl Agent {
         }
         self.abandon_program();
         self.leave();
-        self.sockets.close();
+        self.sockets.close(self.hasty);
     }
 
     /// Answers, if anybody asked.

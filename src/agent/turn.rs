@@ -157,7 +157,10 @@ impl Agent {
     /// Asked by a signal to end; asked twice, it ends at once.
     fn on_signal(&mut self) {
         match self.life {
-            life if life.ending() => self.life.over(1),
+            life if life.ending() => {
+                self.hasty = true;
+                self.life.over(1);
+            }
             _ => self.end(0),
         }
     }
@@ -174,6 +177,7 @@ impl Agent {
         }
         self.resume_program();
         self.flush_program();
+        self.announce_in_time();
         let program = self.has_program();
         let queued = self.sockets.queued() || self.owes_to_program();
         match self.life.tick(self.now, program, queued) {

@@ -32,6 +32,9 @@ use crate::wire::{CodecError, Fault};
 /// How much is read from a program before others have their turn.
 const CHUNK: usize = 64 << 10;
 
+/// How many answers a program may owe before no more messages are handed to it.
+const OWED: usize = 4096;
+
 /// A program and what lies between it and the agent.
 pub struct Program {
     process: Process,
@@ -129,7 +132,9 @@ impl Agent {
     /// Whether another message for the program can be taken in.
     pub fn program_has_room(&self) -> bool {
         match &self.program {
-            Some(program) if program.listens() => program.started && program.feed.has_room(),
+            Some(program) if program.listens() => {
+                program.started && program.feed.has_room() && self.owed.len() < OWED
+            }
             _ => true,
         }
     }

@@ -53,7 +53,11 @@ impl Process {
     }
 
     fn watch(mut child: Child) -> io::Result<Self> {
-        let pidfd = pidfd(child.id())?;
+        let pidfd = pidfd(child.id()).inspect_err(|_| {
+            // Nobody would ever know when it ends.
+            let _ = child.kill();
+            let _ = child.wait();
+        })?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         for fd in [
             input.as_ref().map(AsFd::as_fd),
