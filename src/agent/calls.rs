@@ -91,6 +91,10 @@ impl Agent {
                 let outcome = outcome.map_err(|reason| Fault::Handler { reason });
                 self.reply(Some(asker), outcome);
             }
+            (Origin::Program(id), outcome) => {
+                let outcome = outcome.and_then(|frame| read_answer(&frame, serializer));
+                self.reply_to_program(&id, &outcome);
+            }
             (Origin::Forward(ticket), Ok(frame)) => self.pass_back(ticket, frame, serializer),
             (Origin::Forward(ticket), Err(reason)) => self.answer_error(ticket, &reason),
         }

@@ -12,8 +12,8 @@ use crate::wire::{Envelope, LARGEST_BODY, Peer};
 /// How long the last words may take at the end, in milliseconds.
 const LINGER: i32 = 300;
 const HIGH_WATER_MARK: i32 = 1000;
-/// How many answers are kept while the line is down.
-const KEPT: usize = 1000;
+/// How many bytes of answers are kept while the line is down.
+const KEPT: usize = 16 << 20;
 
 /// Who asked, and the number of his request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub enum Weight {
 pub struct Control {
     socket: Socket,
     kept: VecDeque<(Vec<u8>, Vec<u8>)>,
+    kept_bytes: usize,
     down: bool,
     last_id: u64,
 }
@@ -54,6 +55,7 @@ impl Control {
         Ok(Self {
             socket,
             kept: VecDeque::new(),
+            kept_bytes: 0,
             down: false,
             last_id: 0,
         })
@@ -81,10 +83,19 @@ impl Control {
         }
         self.down = true;
         if weight == Weight::Heavy {
-            if self.kept.len() == KEPT {
-                self.kept.pop_front();
-            }
-            self.kept.push_back((header, body));
+            self.keep(header, body);
+        }
+    }
+
+    /// The oldest answers, which are waited for least, make room.
+    fn keep(&mut self, header: Vec<u8>, body: Vec<u8>) {
+        self.kept_bytes += header.len() + body.len();
+        self.kept.push_back((header, body));
+        while self.kept_bytes > KEPT {
+            let Some((header, body)) = self.kept.pop_front() else {
+                return;
+            };
+            self.kept_bytes -= header.len() + body.len();
         }
     }
 
@@ -92,12 +103,13 @@ impl Control {
     pub fn restore(&mut self, first: (&Envelope, Vec<u8>)) {
         self.down = false;
         self.send(first.0, first.1, Weight::Light);
-        while let Some((header, body)) = self.kept.pop_front() {
-            if !self.transmit(&header, &body) {
-                self.kept.push_front((header, body));
+        while let Some((header, body)) = self.kept.front() {
+            if !self.transmit(header, body) {
                 self.down = true;
                 return;
             }
+            self.kept_bytes -= header.len() + body.len();
+            self.kept.pop_front();
         }
     }
 

@@ -39,6 +39,9 @@ pub enum AgentError {
     NameServer { address: String, error: zmq::Error },
 }
 
+/// The exit status of an agent whose command cannot be started, as of a shell.
+const COMMAND_NOT_STARTED: u8 = 127;
+
 /// Whether the agent takes the process's signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignalsAre {
@@ -64,6 +67,10 @@ pub fn run_with(boot: AgentBoot, log: Log, signals: SignalsAre) -> Result<u8, Ag
     let address = boot.nameserver.clone();
     let mut agent =
         Agent::new(boot, log).map_err(|error| AgentError::NameServer { address, error })?;
+    if let Err(reason) = agent.spawn_program() {
+        agent.log.error(&reason);
+        return Ok(COMMAND_NOT_STARTED);
+    }
     let code = turn::run(&mut agent, signals.as_ref());
     agent.farewell();
     Ok(u8::try_from(code).unwrap_or(u8::MAX))

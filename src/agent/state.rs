@@ -11,6 +11,7 @@ use zmq::{Context, Message};
 use super::control::{Asker, Control, Weight};
 use super::core::{Life, Pending, Timers};
 use super::log::Log;
+use super::program::{Owed, Program, ProgramId};
 use super::sockets::{Envelope as ReturnPath, Sockets};
 use crate::model::State;
 use crate::wire::{
@@ -39,9 +40,18 @@ pub struct Agent {
     pub requests: Pending<Request>,
     /// Askers that wait for something to happen.
     pub waiting: Pending<Waiting>,
+    pub program: Option<Program>,
+    /// What the program is to answer.
+    pub owed: Pending<Owed>,
+    /// Lines of the program that said nothing.
+    pub garbage_lines: u64,
     pub skipped_ticks: u64,
     /// The time of this turn of the loop.
     pub now: Duration,
+    /// Its sockets or connections have changed, and the name server does not know yet.
+    pub unannounced: bool,
+    /// Nothing is waited for at the end.
+    pub hasty: bool,
     began: Instant,
     next_heartbeat: Duration,
     announcement: u64,
@@ -59,6 +69,7 @@ pub enum Origin {
     /// A timer's or a plain send: the answer goes to the socket's handlers.
     Handlers,
     Proxy(Asker),
+    Program(ProgramId),
     /// Somebody else's request was passed on: the answer goes back to him.
     Forward(Ticket),
 }
@@ -107,8 +118,13 @@ impl Agent {
             timers: Timers::default(),
             requests: Pending::default(),
             waiting: Pending::default(),
+            program: None,
+            owed: Pending::default(),
+            garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,
+            unannounced: false,
+            hasty: false,
             began: Instant::now(),
             next_heartbeat: HEARTBEAT,
             announcement: 0,
@@ -138,7 +154,24 @@ impl Agent {
         self.control.restore((&envelope, body));
     }
 
+    /// Announces if anything has changed.
+    pub fn announce_changes(&mut self) {
+        if self.unannounced {
+            self.announce();
+        }
+    }
+
+    /// Announces at the end of a turn, unless somebody waits for more changes of the kind: many
+    /// connections that are proven one after the other are one piece of news.
+    pub fn announce_in_time(&mut self) {
+        let wired = |(_, waiting): (u64, &Waiting)| matches!(waiting, Waiting::Wire { .. });
+        if !self.waiting.iter().any(wired) {
+            self.announce_changes();
+        }
+    }
+
     fn announcement(&mut self) -> (Envelope, Vec<u8>) {
+        self.unannounced = false;
         self.announcement = self.control.next_id();
         let envelope = Envelope::request(self.announcement, ANNOUNCEMENT_LIMIT, Peer::NameServer);
         let announcement = Announcement::Agent {
@@ -189,8 +222,9 @@ impl Agent {
         for line in lines {
             self.log.warn(&line);
         }
+        self.abandon_program();
         self.leave();
-        self.sockets.close();
+        self.sockets.close(self.hasty);
     }
 
     /// Answers, if anybody asked.
@@ -217,6 +251,7 @@ impl Agent {
             self.timers.wakes_at(),
             self.requests.wakes_at(),
             self.waiting.wakes_at(),
+            self.owed.wakes_at(),
             self.life.wakes_at(),
         ]
         .into_iter()

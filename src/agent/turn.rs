@@ -18,6 +18,9 @@ enum Source {
     Control,
     Monitor(usize),
     Data(usize),
+    ProgramExit,
+    ProgramOutput,
+    ProgramInput,
 }
 
 /// What has become ready.
@@ -91,6 +94,15 @@ fn watched<'a>(agent: &'a Agent, signals: Option<&'a Signals>) -> (Vec<Source>, 
             watch(Source::Data(at), slot.socket.as_poll_item(events));
         }
     }
+    if let Some(program) = agent.watched_program() {
+        watch(Source::ProgramExit, PollItem::from_fd(program.exit, POLLIN));
+        if let Some(output) = program.output {
+            watch(Source::ProgramOutput, PollItem::from_fd(output, POLLIN));
+        }
+        if let Some(input) = program.input {
+            watch(Source::ProgramInput, PollItem::from_fd(input, POLLOUT));
+        }
+    }
     (sources, items)
 }
 
@@ -115,6 +127,10 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
                 agent.drain_control();
             }
         }
+        Source::ProgramExit => agent.on_program_exit(),
+        Source::ProgramOutput => agent.drain_program(),
+        // It is written to at the end of every turn.
+        Source::ProgramInput => {}
         Source::Monitor(at) => agent.drain_monitor(at),
         Source::Data(at) => {
             if ready.writable {
@@ -141,7 +157,10 @@ impl Agent {
     /// Asked by a signal to end; asked twice, it ends at once.
     fn on_signal(&mut self) {
         match self.life {
-            life if life.ending() => self.life.over(1),
+            life if life.ending() => {
+                self.hasty = true;
+                self.life.over(1);
+            }
             _ => self.end(0),
         }
     }
@@ -150,12 +169,17 @@ impl Agent {
         self.heartbeat_if_due();
         self.expire_waiting();
         self.expire_requests();
+        self.expire_owed();
         if self.life.going() {
             for tick in self.timers.due(self.now) {
                 self.send_tick(&tick);
             }
         }
-        let (program, queued) = (self.has_program(), self.sockets.queued());
+        self.resume_program();
+        self.flush_program();
+        self.announce_in_time();
+        let program = self.has_program();
+        let queued = self.sockets.queued() || self.owes_to_program();
         match self.life.tick(self.now, program, queued) {
             Some(Effect::Terminate) => self.signal_program(false),
             Some(Effect::Kill) => self.signal_program(true),

@@ -76,7 +76,7 @@ impl Life {
         true
     }
 
-    /// The end begins, and there is no program to wait for.
+    /// The program has ended, or was never there: what is queued leaves.
     pub fn flush(&mut self, code: i32, now: Duration) {
         if !matches!(self, Life::Flushing { .. } | Life::Over { .. }) {
             *self = Life::Flushing {

@@ -62,6 +62,13 @@ impl<T> Pending<T> {
         }
         self.take(id).map(|thing| (id, thing))
     }
+
+    /// Takes all of them out, in the order of their numbers.
+    pub fn take_all(&mut self) -> Vec<(u64, T)> {
+        self.deadlines.clear();
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        entries.map(|(id, (_, thing))| (id, thing)).collect()
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,12 @@ impl Agent {
             Err(error) => return Some(Err(not_sent(alias, error.to_string()))),
         };
         if self.sockets.at(at).kind == Kind::Req {
+            if !self.has_room_at(at) {
+                return Some(Err(not_sent(
+                    alias,
+                    "too many requests are under way".into(),
+                )));
+            }
             self.request(at, frame, Origin::Handlers, request.limit);
             return done();
         }

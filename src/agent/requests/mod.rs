@@ -24,8 +24,8 @@ pub type Outcome = Option<Result<Value, Fault>>;
 
 /// A request's asker, if it wants an answer, and the time there is for it.
 pub struct Request {
-    asker: Option<Asker>,
-    limit: Duration,
+    pub asker: Option<Asker>,
+    pub limit: Duration,
 }
 
 impl Agent {
@@ -106,6 +106,7 @@ impl Agent {
             }
             AgentRequest::GetAttr { name } => Some(self.get_attr(name)),
             AgentRequest::SetAttr { attributes } => {
+                self.tell_attributes(&attributes);
                 self.attributes.extend(attributes);
                 done()
             }
@@ -158,7 +159,7 @@ impl Agent {
         AgentStatus {
             state: State::Running,
             sockets: self.sockets.stats(),
-            garbage_lines: self.garbage_lines(),
+            garbage_lines: self.garbage_lines,
             skipped_ticks: self.skipped_ticks,
         }
     }
@@ -189,7 +190,7 @@ impl Request {
     }
 
     /// When it must be answered: a little before the asker gives up, so that he hears why.
-    fn patience(&self) -> Duration {
+    pub fn patience(&self) -> Duration {
         self.limit - (self.limit / 20).min(Duration::from_millis(100))
     }
 }

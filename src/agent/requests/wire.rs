@@ -30,7 +30,6 @@ impl Agent {
                 Err(fault) => return Some(Err(fault)),
             }
         }
-        self.announce();
         let limit = patience;
         let waiting = Waiting::Wire {
             asker: request.asker,
@@ -64,6 +63,7 @@ impl Agent {
             }
         }
         let address = server.address.clone();
+        self.unannounced = true;
         let link = slot.connect(&self.context, server, to, now);
         let link = link.map_err(|reason| Fault::Connect {
             alias,
@@ -156,9 +156,7 @@ impl Agent {
     /// A monitor has something to tell.
     pub fn drain_monitor(&mut self, at: usize) {
         let now = self.now;
-        if self.sockets.at_mut(at).read_monitor(now) {
-            self.announce();
-        }
+        self.unannounced |= self.sockets.at_mut(at).read_monitor(now);
         self.settle_proofs();
     }
 
@@ -197,6 +195,7 @@ impl Agent {
     }
 
     fn answer_wire(&mut self, asker: Option<Asker>, links: &[(usize, usize)], one: bool) {
+        self.announce_changes();
         let failed = links
             .iter()
             .find_map(|at| Some(self.unproven(*at, self.link(*at).failure()?)));
@@ -221,6 +220,7 @@ impl Agent {
         links: &[(usize, usize)],
         limit: Duration,
     ) {
+        self.announce_changes();
         let limit = Millis::from(limit);
         let late = links.iter().find(|at| !self.link(**at).proven());
         if let Some(at) = late {

@@ -85,7 +85,12 @@ impl Sockets {
     }
 
     /// Closes them all; libzmq still sends what it has, for the time of their linger.
-    pub fn close(&mut self) {
+    /// If `hasty`, it does not.
+    pub fn close(&mut self, hasty: bool) {
+        for slot in self.slots.iter().filter(|_| hasty) {
+            // An option that every socket has.
+            let _ = slot.socket.set_linger(0);
+        }
         self.truncate(0);
     }
 

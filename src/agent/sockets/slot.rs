@@ -218,7 +218,11 @@ fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
         // No request goes to a peer that is not there.
         Kind::Req => socket.set_immediate(true)?,
         // An answer to a peer that has gone is counted, instead of vanishing.
-        Kind::Rep => socket.set_router_mandatory(true)?,
+        Kind::Rep => {
+            socket.set_router_mandatory(true)?;
+            // A peer that chose its own identity may come back with it.
+            socket.set_router_handover(true)?;
+        }
         _ => {}
     }
     Ok(socket)

@@ -147,6 +147,43 @@ fn publications_go_to_the_handlers_of_their_topic() {
 }
 
 #[test]
+fn every_kind_binds_and_connects() {
+    let mut agent = Fixture::start();
+    let ask = agent.bind(bind("ask", "REQ", Serializer::Msgpack, &[]));
+    let desk = Fixture::connection("desk", "REQ", &ask, Serializer::Msgpack, &["echo"]);
+    let inbox = agent.bind(bind("inbox", "PULL", Serializer::Json, &["collect"]));
+    let out = Fixture::connection("out", "PULL", &inbox, Serializer::Json, &[]);
+    let wired = agent.wire(vec![desk, out]).unwrap();
+    assert_eq!(wired.len(), 2);
+    assert_eq!(
+        agent.ask(send_recv("ask", json!({"x": [1]}))),
+        json!({"x": [1]})
+    );
+    agent.ask(send("out", json!(1), None));
+    assert_eq!(agent.received(1), json!([1]));
+}
+
+#[test]
+fn many_requests_are_answered_in_any_order() {
+    let mut agent = Fixture::start();
+    let (router, address) = agent.listening(zmq::ROUTER);
+    let ask = Fixture::connection("ask", "REP", &address, Serializer::Json, &[]);
+    agent.wire(vec![ask]).unwrap();
+    let ids: Vec<u64> = (0..10)
+        .map(|number| agent.begin(&send_recv("ask", json!(number)), PATIENCE))
+        .collect();
+    let requests: Vec<_> = (0..10).map(|_| router.recv_multipart(0).unwrap()).collect();
+    for request in requests.into_iter().rev() {
+        router.send_multipart(request, 0).unwrap();
+    }
+    let mut answers: Vec<Value> = Vec::new();
+    for id in ids.into_iter().rev() {
+        answers.push(agent.finish(id).unwrap());
+    }
+    assert_eq!(answers, (0..10).rev().map(Value::from).collect::<Vec<_>>());
+}
+
+#[test]
 fn timers_wait_for_go() {
     let mut agent = Fixture::start();
     let (pull, sink) = agent.listening(zmq::PULL);

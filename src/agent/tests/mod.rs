@@ -4,3 +4,4 @@
 mod control;
 mod fixture;
 mod messages;
+mod programs;
