@@ -1,9 +1,9 @@
 //! `osb ls connections`, and the end of `osb up`.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use crate::model::{AgentInfo, AgentName, ConnectionInfo, Proof};
-use crate::render::json::value;
+use crate::model::{AgentInfo, AgentName, ConnectionInfo, Kind, Proof, Target};
+use crate::render::json::pretty;
 use crate::render::table::{Field, Table};
 use crate::render::time::milliseconds;
 use crate::render::{Paint, Report, Style};
@@ -34,10 +34,8 @@ impl Report for Connections {
         table.render()
     }
 
-    fn json(&self) -> Value {
-        let each = self.each();
-        each.map(|(client, connection)| object(client, connection))
-            .collect()
+    fn json(&self) -> String {
+        pretty(&self.each().map(object).collect::<Vec<_>>())
     }
 
     fn names(&self) -> Vec<String> {
@@ -63,18 +61,31 @@ fn proof(proof: Proof) -> Field {
     }
 }
 
-fn object(client: &AgentName, connection: &ConnectionInfo) -> Value {
-    let (word, ms) = match connection.proof {
-        Proof::Unproven => ("unproven", Value::Null),
-        Proof::Proven { us } => ("proven", json!(us as f64 / 1000.0)),
-        Proof::Lost => ("lost", Value::Null),
+#[derive(Serialize)]
+struct Object<'a> {
+    from: Option<&'a Target>,
+    to: Target,
+    kinds: [Kind; 2],
+    address: &'a str,
+    proof: &'static str,
+    proof_ms: Option<f64>,
+}
+
+fn object<'a>((client, connection): (&'a AgentName, &'a ConnectionInfo)) -> Object<'a> {
+    let (proof, proof_ms) = match connection.proof {
+        Proof::Unproven => ("unproven", None),
+        Proof::Proven { us } => ("proven", Some(us as f64 / 1000.0)),
+        Proof::Lost => ("lost", None),
     };
-    json!({
-        "from": connection.to,
-        "to": format!("{client}.{}", connection.alias),
-        "kinds": value(&[connection.kind.twin(), connection.kind]),
-        "address": connection.address,
-        "proof": word,
-        "proof_ms": ms,
-    })
+    Object {
+        from: connection.to.as_ref(),
+        to: Target {
+            agent: client.clone(),
+            alias: connection.alias.clone(),
+        },
+        kinds: [connection.kind.twin(), connection.kind],
+        address: &connection.address,
+        proof,
+        proof_ms,
+    }
 }

@@ -5,11 +5,13 @@ mod agents;
 mod connections;
 mod hosts;
 mod systems;
+#[cfg(test)]
+mod tests;
 mod values;
 mod versions;
 mod waited;
 
-pub use addresses::{AddressTable, BareAddress};
+pub use addresses::{Addresses, AddressesOfAgent, BareAddress};
 pub use agents::Agents;
 pub use connections::Connections;
 pub use hosts::Hosts;
