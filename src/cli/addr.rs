@@ -5,7 +5,7 @@ use super::target::{Named, named};
 use super::{CommandError, Context, ErrorKind, Session};
 use crate::model::{AgentInfo, AgentName, Alias};
 use crate::proxy::ProxyError;
-use crate::render::{AddressTable, BareAddress};
+use crate::render::{AddressesOfAgent, BareAddress};
 use crate::wire::Fault;
 
 /// Print the address of an agent's socket, or of all its sockets
@@ -51,7 +51,7 @@ fn of_text(context: &Context, session: &Session, text: &str) -> Result<(), Comma
 fn all(context: &Context, agents: Vec<AgentInfo>, name: &AgentName) -> Result<(), CommandError> {
     let names: Vec<AgentName> = agents.iter().map(|agent| agent.name.clone()).collect();
     match agents.into_iter().find(|agent| agent.name == *name) {
-        Some(agent) => context.print(&AddressTable::OfAgent(agent.addresses)),
+        Some(agent) => context.print(&AddressesOfAgent(agent.addresses)),
         None => {
             let fault = Fault::UnknownAgent { name: name.clone() };
             let error = CommandError::from(ProxyError::Fault(fault));

@@ -54,7 +54,7 @@ pub struct GlobalArgs {
     /// The system to talk to, if several are running
     #[arg(long, global = true, value_name = "NAME")]
     pub system: Option<SystemName>,
-    /// When to use colours
+    /// When to use colours; NO_COLOR is heeded too
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     pub color: ColorChoice,
     /// Print results and errors only
@@ -126,6 +126,31 @@ mod tests {
     #[test]
     fn the_tree_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_reads_well() {
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        let mut text = command.render_help().to_string();
+        for subcommand in command.get_subcommands_mut() {
+            if subcommand.get_name() != "help" {
+                let help = subcommand.render_help();
+                text += &format!("\n=== {} ===\n{help}", subcommand.get_name());
+            }
+        }
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn global_options_are_read_behind_the_command_too() {
+        let cli = Cli::try_parse_from(["osb", "ls", "-o", "json", "--system", "x", "-q"]).unwrap();
+        assert_eq!(cli.global.output, Output::Json);
+        assert_eq!(cli.global.system.unwrap().as_str(), "x");
+        assert!(cli.global.quiet);
+        let error = Cli::try_parse_from(["osb", "wait"]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(Cli::try_parse_from(["osb", "addr", "Alice", "a/b"]).is_err());
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct CallArgs {
     /// The method
     pub method: String,
     /// JSON [default: null]
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_negative_numbers = true)]
     pub params: Option<String>,
     /// How long the answer may take
     #[arg(long, value_name = "DURATION", default_value = "10s")]

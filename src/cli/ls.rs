@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::session::{is_running, records};
 use super::{CommandError, Context};
-use crate::render::{AddressTable, Agents, Connections, Hosts, SystemRow, Systems};
+use crate::render::{Addresses, Agents, Connections, Hosts, SystemRow, Systems};
 use crate::state::{Phase, SystemRecord};
 
 /// List agents, hosts, connections, addresses or systems
@@ -15,19 +15,16 @@ pub struct LsArgs {
     pub what: What,
 }
 
-/// What can be listed.
+/// What can be listed: agents and their states, host daemons, who is connected to whom and whether
+/// that is proven, the sockets of all agents, the systems of this machine.
+// The variants have no words of their own, so that `--help` stays short.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum What {
-    /// The agents of a system and their states
     #[default]
     Agents,
-    /// The host daemons of a system
     Hosts,
-    /// Who is connected to whom, and whether that is proven
     Connections,
-    /// The sockets of all agents
     Addresses,
-    /// The systems of this machine
     Systems,
 }
 
@@ -35,7 +32,7 @@ pub fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
     match args.what {
         What::Agents => context.print(&Agents(context.session()?.agents()?)),
         What::Connections => context.print(&Connections(context.session()?.agents()?)),
-        What::Addresses => context.print(&AddressTable::OfAll(context.session()?.agents()?)),
+        What::Addresses => context.print(&Addresses(context.session()?.agents()?)),
         What::Hosts => {
             let session = context.session()?;
             context.print(&Hosts(session.tell(session.nameserver().hosts())?))

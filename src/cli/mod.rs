@@ -41,6 +41,7 @@ use clap::Parser;
 pub use args::{Cli, Command, GlobalArgs};
 pub use context::Context;
 pub use error::{CommandError, ErrorKind};
+pub use logs::{Follower, LogLine, LogPrinter};
 pub use session::Session;
 
 /// Parses, runs, prints the error if there is one, and says with what status to exit.

@@ -13,7 +13,7 @@ pub struct SendArgs {
     /// The socket by which it sends
     pub alias: Alias,
     /// JSON, such as '"hi"'
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_negative_numbers = true)]
     pub message: String,
     /// The topic to publish under
     #[arg(long, conflicts_with = "wait")]

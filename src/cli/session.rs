@@ -64,7 +64,7 @@ impl Session {
 
 /// The record of the system that is meant.
 pub fn selected(global: &GlobalArgs) -> Result<Candidate, CommandError> {
-    let candidates = match &global.system {
+    let candidates: Vec<Candidate> = match &global.system {
         // One that is named is dialled in any case: no need to find out whether it runs.
         Some(_) => records()?
             .into_iter()
@@ -72,13 +72,39 @@ pub fn selected(global: &GlobalArgs) -> Result<Candidate, CommandError> {
             .collect(),
         None => records()?
             .into_iter()
-            .map(|it| running_or_not(it))
+            .map(running_or_not)
             .collect::<Vec<_>>(),
     };
-    match select(global.system.as_ref(), &candidates) {
-        Ok(found) => Ok(found.clone()),
-        Err(why) => Err(not_selected(why)),
+    select(global.system.as_ref(), &candidates)
+        .cloned()
+        .map_err(not_selected)
+}
+
+/// The system whose files are meant: as [`selected`], but that one that has died will do, if no
+/// other runs, and that a name server's address stands for its system.
+pub fn selected_for_reading(global: &GlobalArgs) -> Result<Candidate, CommandError> {
+    let given = global.ns.as_deref().filter(|address| !address.is_empty());
+    let mut candidates: Vec<Candidate> = records()?.into_iter().map(running_or_not).collect();
+    if let Some(address) = given {
+        let address = address.strip_prefix("tcp://").unwrap_or(address);
+        let at_address = |it: &Candidate| it.nameserver.ends_with(&format!("//{address}"));
+        return candidates.into_iter().find(at_address).ok_or_else(|| {
+            CommandError::say(
+                ErrorKind::Failed,
+                format!(
+                    "the system of the name server at {address} was not brought up on this machine"
+                ),
+            )
+            .with_code("unknown_system")
+            .with_hint("logs are read on the machine that wrote them")
+        });
     }
+    if !candidates.iter().any(|it| it.running) {
+        candidates.iter_mut().for_each(|it| it.running = true);
+    }
+    select(global.system.as_ref(), &candidates)
+        .cloned()
+        .map_err(not_selected)
 }
 
 /// The records of all systems, in order of their names. A folder without one is no system: another

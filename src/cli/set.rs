@@ -18,7 +18,7 @@ pub struct SetArgs {
     #[arg(
         required = true,
         value_name = "ATTRIBUTE=VALUE",
-        allow_hyphen_values = true
+        allow_negative_numbers = true
     )]
     pub attributes: Vec<String>,
 }

@@ -1,7 +1,7 @@
 //! Which agent and which of its sockets a text names. Names may contain dots, so only the agents
 //! that there are can tell.
 
-use crate::model::{AgentName, Alias, Target};
+use crate::model::{AgentName, Target};
 
 /// What a text names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +25,6 @@ pub fn named<'a>(text: &str, agents: impl Iterator<Item = &'a AgentName> + Clone
         Some(target) => Some(Named::Socket(target)),
         None => whole.map(Named::Agent),
     }
-}
-
-/// An agent and an alias, given as two words.
-pub fn socket(agent: AgentName, alias: Alias) -> Target {
-    Target { agent, alias }
 }
 
 #[cfg(test)]

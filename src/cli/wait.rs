@@ -1,9 +1,16 @@
-//! `osb wait`.
+//! `osb wait`: blocks until everything that is named is there, by the name server's events.
 
+use std::collections::BTreeMap;
+
+use super::explain::hint_agent;
+use super::target::{Named, named};
 use super::{CommandError, Context, ErrorKind};
-use crate::model::Millis;
+use crate::model::{AgentInfo, AgentName, Millis, State, Target};
+use crate::proxy::{Notice, ProxyError};
+use crate::render::{Waited, WaitedRow};
+use crate::wire::Event;
 
-/// Wait until agents are running, or sockets are there
+/// Wait until agents are running, or have ended well, or sockets are there
 #[derive(Debug, clap::Args)]
 pub struct WaitArgs {
     /// What to wait for: AGENT, or AGENT.ALIAS for a socket
@@ -14,6 +21,242 @@ pub struct WaitArgs {
     pub timeout: Millis,
 }
 
-pub fn run(_args: WaitArgs, _context: &mut Context) -> Result<(), CommandError> {
-    Err(CommandError::say(ErrorKind::Failed, "not built yet"))
+type Agents = BTreeMap<AgentName, AgentInfo>;
+
+/// How it stands with one thing that is waited for.
+#[derive(Debug, Clone, PartialEq)]
+enum Standing {
+    Reached {
+        state: State,
+        address: Option<String>,
+    },
+    /// Waiting longer is in vain.
+    Failed { agent: Box<AgentInfo>, what: String },
+    /// What it is instead.
+    Pending(String),
+}
+
+pub fn run(args: WaitArgs, context: &mut Context) -> Result<(), CommandError> {
+    if let Some(bad) = args
+        .names
+        .iter()
+        .find(|name| named(name, [].iter()).is_none())
+    {
+        let sentence = format!("{bad:?} is not a name");
+        return Err(CommandError::say(ErrorKind::Usage, sentence));
+    }
+    let session = context.session()?;
+    let mut agents = Agents::new();
+    let mut watch = session.nameserver().watch();
+    let reached = watch.wait_until("everything there", args.timeout.duration(), |notice| {
+        take_note(&mut agents, notice);
+        all_reached(&args.names, &agents)
+    });
+    match reached {
+        Ok(outcome) => context.print(&outcome?),
+        Err(ProxyError::Timeout { .. }) => Err(too_late(&args, &agents)),
+        Err(error) => session.tell(Err(error)),
+    }
+}
+
+fn take_note(agents: &mut Agents, notice: Notice) {
+    match notice {
+        Notice::Snapshot(snapshot) => {
+            let told = snapshot.agents.into_iter();
+            *agents = told.map(|agent| (agent.name.clone(), agent)).collect();
+        }
+        Notice::Event(Event::Agent { agent, .. }) => {
+            agents.insert(agent.name.clone(), agent);
+        }
+        Notice::Event(_) => {}
+    }
+}
+
+/// Something as soon as all are reached, or one never will be.
+fn all_reached(names: &[String], agents: &Agents) -> Option<Result<Waited, CommandError>> {
+    let mut rows = Vec::new();
+    for name in names {
+        match standing(name, agents) {
+            Standing::Reached { state, address } => {
+                let name = name.clone();
+                rows.push(WaitedRow {
+                    name,
+                    state,
+                    address,
+                });
+            }
+            Standing::Failed { agent, what } => return Some(Err(failed(&agent, what))),
+            Standing::Pending(_) => {}
+        }
+    }
+    (rows.len() == names.len()).then_some(Ok(Waited(rows)))
+}
+
+fn standing(text: &str, agents: &Agents) -> Standing {
+    match named(text, agents.keys()) {
+        Some(Named::Agent(name)) => match agents.get(&name) {
+            Some(agent) => standing_of_agent(agent),
+            None => Standing::Pending("not registered".to_owned()),
+        },
+        Some(Named::Socket(target)) => match agents.get(&target.agent) {
+            Some(agent) => standing_of_socket(agent, &target),
+            None => Standing::Pending(format!("{} is not registered", target.agent)),
+        },
+        None => Standing::Pending("not a name".to_owned()),
+    }
+}
+
+fn standing_of_agent(agent: &AgentInfo) -> Standing {
+    match agent.state {
+        State::Running | State::Stopped => Standing::Reached {
+            state: agent.state,
+            address: None,
+        },
+        State::Failed => Standing::Failed {
+            what: format!("{} has failed", agent.name),
+            agent: Box::new(agent.clone()),
+        },
+        state => Standing::Pending(state.to_string()),
+    }
+}
+
+fn standing_of_socket(agent: &AgentInfo, target: &Target) -> Standing {
+    if agent.state.ended() {
+        return Standing::Failed {
+            what: format!(
+                "there will be no {target}: {} has {}",
+                agent.name, agent.state
+            ),
+            agent: Box::new(agent.clone()),
+        };
+    }
+    match agent.addresses.get(&target.alias) {
+        Some(address) => Standing::Reached {
+            state: agent.state,
+            address: Some(address.address.clone()),
+        },
+        None => Standing::Pending(format!("{} is {}, without it", agent.name, agent.state)),
+    }
+}
+
+fn failed(agent: &AgentInfo, what: String) -> CommandError {
+    let name = &agent.name;
+    let (how, log) = match &agent.exit {
+        Some(exit) => (format!(": {exit}"), exit.log.clone()),
+        None => (String::new(), Vec::new()),
+    };
+    CommandError::say(ErrorKind::Failed, format!("{what}{how}"))
+        .with_code("agent_failed")
+        .with_details(log)
+        .with_hint(format!("`osb logs {name}` shows its whole log"))
+}
+
+fn too_late(args: &WaitArgs, agents: &Agents) -> CommandError {
+    let mut missing = Vec::new();
+    let mut hints = Vec::new();
+    let known: Vec<AgentName> = agents.keys().cloned().collect();
+    for text in &args.names {
+        let Standing::Pending(why) = standing(text, agents) else {
+            continue;
+        };
+        missing.push(format!("{text} ({why})"));
+        let agent = match named(text, agents.keys()) {
+            Some(Named::Agent(agent)) => agent,
+            Some(Named::Socket(target)) => target.agent,
+            None => continue,
+        };
+        hints.push(match agents.contains_key(&agent) {
+            true => format!("`osb logs {agent}` may show why"),
+            false => hint_agent(&agent, &known),
+        });
+    }
+    hints.dedup();
+    let sentence = format!("not ready within {}: {}", args.timeout, missing.join(", "));
+    CommandError::say(ErrorKind::NotReady, sentence).with_hints(hints)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ExitReport;
+    use crate::render::samples;
+
+    fn agents(of: impl IntoIterator<Item = AgentInfo>) -> Agents {
+        of.into_iter()
+            .map(|agent| (agent.name.clone(), agent))
+            .collect()
+    }
+
+    fn in_state(state: State) -> Agents {
+        agents([AgentInfo {
+            state,
+            ..samples::alice()
+        }])
+    }
+
+    fn names(of: &[&str]) -> Vec<String> {
+        of.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn what_runs_or_has_ended_well_is_reached() {
+        for state in [State::Running, State::Stopped] {
+            let reached = all_reached(&names(&["Alice"]), &in_state(state));
+            assert_eq!(reached.unwrap().unwrap().0.len(), 1, "{state}");
+        }
+        for state in [State::Starting, State::Suspect, State::Unreachable] {
+            assert!(all_reached(&names(&["Alice"]), &in_state(state)).is_none());
+        }
+        assert!(all_reached(&names(&["Alice", "Zoe"]), &in_state(State::Running)).is_none());
+    }
+
+    #[test]
+    fn a_socket_is_waited_for_by_its_agents_alias() {
+        let running = in_state(State::Running);
+        let rows = all_reached(&names(&["Alice.main"]), &running)
+            .unwrap()
+            .unwrap();
+        assert_eq!(rows.0[0].address.as_deref(), Some("tcp://127.0.0.1:40123"));
+        assert!(all_reached(&names(&["Alice.other"]), &running).is_none());
+        let stopped = in_state(State::Stopped);
+        assert!(
+            all_reached(&names(&["Alice.main"]), &stopped)
+                .unwrap()
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn what_has_failed_ends_the_waiting_with_its_log() {
+        let exit = ExitReport {
+            status: Some(3),
+            signal: None,
+            log: names(&["no such file"]),
+        };
+        let alice = AgentInfo {
+            state: State::Failed,
+            exit: Some(exit),
+            ..samples::alice()
+        };
+        let reached = all_reached(&names(&["Zoe", "Alice"]), &agents([alice]));
+        let error = reached.unwrap().err().unwrap();
+        assert_eq!(error.message(), "Alice has failed: exit status 3");
+        assert_eq!(error.details(), ["no such file"]);
+        assert_eq!(error.kind(), ErrorKind::Failed);
+    }
+
+    #[test]
+    fn who_comes_too_late_is_named() {
+        let args = WaitArgs {
+            names: names(&["Alice", "Alise", "Alice.x"]),
+            timeout: Millis::from_secs(1),
+        };
+        let error = too_late(&args, &in_state(State::Running));
+        assert_eq!(
+            error.message(),
+            "not ready within 1s: Alise (not registered), Alice.x (Alice is running, without it)"
+        );
+        assert_eq!(error.hints()[0], "did you mean Alice?");
+        assert_eq!(error.kind().exit_code(), 5);
+    }
 }

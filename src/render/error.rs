@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::{Paint, Style};
 
@@ -39,7 +39,23 @@ impl fmt::Display for ErrorText {
 
 /// An error for programs: one JSON object on one line.
 pub fn error_json(code: &str, message: &str, hint: Option<&str>) -> String {
-    json!({ "error": { "code": code, "message": message, "hint": hint } }).to_string()
+    #[derive(Serialize)]
+    struct Outer<'a> {
+        error: Inner<'a>,
+    }
+    #[derive(Serialize)]
+    struct Inner<'a> {
+        code: &'a str,
+        message: &'a str,
+        hint: Option<&'a str>,
+    }
+    let error = Inner {
+        code,
+        message,
+        hint,
+    };
+    // Text can always be written as JSON.
+    serde_json::to_string(&Outer { error }).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -66,7 +82,7 @@ mod tests {
     fn for_programs_it_is_one_object() {
         insta::assert_snapshot!(
             error_json("unreachable", "nobody is there", None),
-            @r#"{"error":{"code":"unreachable","hint":null,"message":"nobody is there"}}"#
+            @r#"{"error":{"code":"unreachable","message":"nobody is there","hint":null}}"#
         );
     }
 }

@@ -1,19 +1,15 @@
-//! JSON as it is printed: one value, indented.
+//! JSON as it is printed: one value, indented, its keys in the order in which specs/output.md names
+//! them.
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
 
 /// Indented, without a newline at the end.
-pub fn pretty(value: &Value) -> String {
-    format!("{value:#}")
-}
-
-/// Anything of ours as a JSON value.
-pub fn value<T: serde::Serialize>(content: &T) -> Value {
+pub fn pretty<T: Serialize + ?Sized>(value: &T) -> String {
     // Only maps whose keys are not text cannot be written, and there are none.
-    serde_json::to_value(content).unwrap_or_else(|error| json!({ "unwritable": error.to_string() }))
+    serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
 /// Seconds to the millisecond: more would only be noise.
-pub fn seconds(seconds: f64) -> Value {
-    json!((seconds * 1000.0).round() / 1000.0)
+pub fn seconds<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((seconds * 1000.0).round() / 1000.0)
 }

@@ -8,6 +8,8 @@ mod error;
 mod json;
 mod progress;
 mod reports;
+#[cfg(test)]
+pub mod samples;
 mod style;
 mod suggest;
 mod table;
@@ -17,8 +19,8 @@ pub use error::{ErrorText, error_json};
 pub use json::pretty;
 pub use progress::{Bars, Lines, Quiet, Reporter};
 pub use reports::{
-    AddressTable, Agents, Answer, Attributes, BareAddress, Checked, Connections, Done, Down, Hosts,
-    Planned, SystemRow, Systems, Up, Versions, Waited, WaitedRow,
+    Addresses, AddressesOfAgent, Agents, Answer, Attributes, BareAddress, Checked, Connections,
+    Done, Down, Hosts, Planned, SystemRow, Systems, Up, Versions, Waited, WaitedRow,
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;
@@ -27,15 +29,13 @@ pub use time::{elapsed, uptime};
 
 use clap::ValueEnum;
 
-/// The forms in which results are printed.
+/// The forms in which results are printed: for people, one JSON value, or one name on each line.
+// The variants have no words of their own, so that every `--help` stays short.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// For people
     #[default]
     Table,
-    /// One JSON value
     Json,
-    /// One name on each line
     Names,
 }
 
@@ -44,14 +44,14 @@ pub trait Report {
     /// For people; may be empty.
     fn table(&self, style: Style) -> String;
     /// For programs.
-    fn json(&self) -> serde_json::Value;
+    fn json(&self) -> String;
     /// For scripts: what one would name in a further command.
     fn names(&self) -> Vec<String>;
 
     fn render(&self, output: Output, style: Style) -> String {
         match output {
             Output::Table => self.table(style),
-            Output::Json => pretty(&self.json()),
+            Output::Json => self.json(),
             Output::Names => self.names().join("\n"),
         }
     }

@@ -4,10 +4,10 @@ use clap::ValueEnum;
 
 use crate::model::State;
 
-/// When to use colours.
+/// When to use colours. `Auto`: on a terminal, unless NO_COLOR is set.
+// The variants have no words of their own, so that every `--help` stays short.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum ColorChoice {
-    /// On a terminal, unless NO_COLOR is set
     #[default]
     Auto,
     Always,

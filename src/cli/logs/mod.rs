@@ -1,9 +1,25 @@
-//! `osb logs`.
+//! `osb logs`: the logs of this machine's agents, merged by time. The files are read; nobody is
+//! asked, so that it works for a system that has died too.
 
+mod follow;
+mod line;
+mod merge;
+mod print;
+mod tail;
+
+use std::io::{self, Write};
+
+use super::explain::hint_agent;
+use super::session::selected_for_reading;
 use super::{CommandError, Context, ErrorKind};
 use crate::model::AgentName;
+use crate::render::Output;
+use crate::state::{StateDir, SystemDir};
+pub use follow::Follower;
+pub use line::LogLine;
+pub use print::LogPrinter;
 
-/// Print the logs of agents
+/// Print the logs of agents, merged by time
 #[derive(Debug, clap::Args)]
 pub struct LogsArgs {
     /// The agents; all, if none is given
@@ -17,6 +33,79 @@ pub struct LogsArgs {
     pub lines: Option<usize>,
 }
 
-pub fn run(_args: LogsArgs, _context: &mut Context) -> Result<(), CommandError> {
-    Err(CommandError::say(ErrorKind::Failed, "not built yet"))
+pub fn run(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
+    let system = selected_for_reading(&context.global)?;
+    let dir = StateDir::from_env()?.system(&system.name);
+    known(&dir, &args.agents)?;
+    let mut follower = Follower::new(&dir, &args.agents)?;
+    let mut printer = printer(&args, context);
+    history(&mut follower, &mut printer, &args)?;
+    match args.follow {
+        true => follow(&mut follower, &mut printer),
+        false => Ok(()),
+    }
+}
+
+fn known(dir: &SystemDir, asked: &[AgentName]) -> Result<(), CommandError> {
+    let there = tail::agents_with_logs(&dir.logs());
+    let Some(unknown) = asked.iter().find(|agent| !there.contains(agent)) else {
+        return Ok(());
+    };
+    let sentence = format!("there is no log of {unknown} on this machine");
+    Err(CommandError::say(ErrorKind::Failed, sentence)
+        .with_code("unknown_agent")
+        .with_hint(hint_agent(unknown, &there)))
+}
+
+fn printer(args: &LogsArgs, context: &Context) -> LogPrinter {
+    let printer = match context.output() {
+        Output::Json => LogPrinter::json(),
+        Output::Table | Output::Names => LogPrinter::text(context.style()),
+    };
+    match args.agents.len() {
+        1 => printer.without_names(),
+        _ => printer,
+    }
+}
+
+/// What has been written so far.
+fn history(
+    follower: &mut Follower,
+    printer: &mut LogPrinter,
+    args: &LogsArgs,
+) -> Result<(), CommandError> {
+    printer.expect(follower.agents());
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    follower.history(args.lines, |line| writeln!(out, "{}", printer.line(&line)))?;
+    if !args.follow {
+        for line in follower.unfinished() {
+            writeln!(out, "{}", printer.line(&line))?;
+        }
+    }
+    Ok(out.flush()?)
+}
+
+/// Until Ctrl-C, or until the system is brought down.
+fn follow(follower: &mut Follower, printer: &mut LogPrinter) -> Result<(), CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+        loop {
+            let lines = tokio::select! {
+                biased;
+                _ = &mut interrupted => return Ok(()),
+                lines = follower.next() => lines?,
+            };
+            let Some(lines) = lines else {
+                return Ok(());
+            };
+            let mut out = io::stdout().lock();
+            for line in lines {
+                writeln!(out, "{}", printer.line(&line))?;
+            }
+            out.flush()?;
+        }
+    })
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::model::{Address, AgentInfo, AgentName, Alias};
-use crate::render::json::value;
-use crate::render::table::Table;
+use crate::render::json::pretty;
+use crate::render::table::{Field, Table};
 use crate::render::{Report, Style};
 
 /// One address: bare, so that it can be put into another command.
@@ -17,8 +17,8 @@ impl Report for BareAddress {
         self.0.address.clone()
     }
 
-    fn json(&self) -> Value {
-        value(&self.0)
+    fn json(&self) -> String {
+        pretty(&self.0)
     }
 
     fn names(&self) -> Vec<String> {
@@ -26,78 +26,85 @@ impl Report for BareAddress {
     }
 }
 
-/// All addresses of an agent or of several.
-pub enum AddressTable {
-    /// As JSON a map, alias → address; the names are the aliases.
-    OfAgent(BTreeMap<Alias, Address>),
-    /// As JSON a list of addresses with their `agent` and `alias`; the names are `Alice.main`.
-    OfAll(Vec<AgentInfo>),
-}
+/// All addresses of one agent. As JSON a map, alias → address; the names are the aliases.
+pub struct AddressesOfAgent(pub BTreeMap<Alias, Address>);
 
-impl AddressTable {
-    fn each(&self) -> Vec<(Option<&AgentName>, &Alias, &Address)> {
-        match self {
-            AddressTable::OfAgent(addresses) => addresses
-                .iter()
-                .map(|(alias, address)| (None, alias, address))
-                .collect(),
-            AddressTable::OfAll(agents) => agents.iter().flat_map(of_one).collect(),
-        }
-    }
-}
-
-impl Report for AddressTable {
+impl Report for AddressesOfAgent {
     fn table(&self, style: Style) -> String {
-        let header: &[&str] = match self {
-            AddressTable::OfAgent(_) => &["ALIAS", "KIND", "ROLE", "SERIALIZER", "ADDRESS"],
-            AddressTable::OfAll(_) => &["SOCKET", "KIND", "ROLE", "SERIALIZER", "ADDRESS"],
-        };
-        let mut table = Table::new(style, header);
-        for (agent, alias, address) in self.each() {
-            table.row([
-                named(agent, alias).into(),
-                address.kind.into(),
-                address.role.into(),
-                address.serializer.into(),
-                address.address.as_str().into(),
-            ]);
+        let mut table = Table::new(style, &["ALIAS", "KIND", "ROLE", "SERIALIZER", "ADDRESS"]);
+        for (alias, address) in &self.0 {
+            table.row(row(alias.to_string(), address));
         }
         table.render()
     }
 
-    fn json(&self) -> Value {
-        match self {
-            AddressTable::OfAgent(addresses) => value(addresses),
-            AddressTable::OfAll(_) => self.each().into_iter().map(object).collect(),
-        }
+    fn json(&self) -> String {
+        pretty(&self.0)
     }
 
     fn names(&self) -> Vec<String> {
-        let each = self.each().into_iter();
-        each.map(|(agent, alias, _)| named(agent, alias)).collect()
+        self.0.keys().map(Alias::to_string).collect()
     }
 }
 
-fn of_one(agent: &AgentInfo) -> impl Iterator<Item = (Option<&AgentName>, &Alias, &Address)> {
-    let addresses = agent.addresses.iter();
-    addresses.map(|(alias, address)| (Some(&agent.name), alias, address))
-}
+/// All addresses of several agents. As JSON a list of addresses with their `agent` and `alias`; the
+/// names are `Alice.main`.
+pub struct Addresses(pub Vec<AgentInfo>);
 
-fn named(agent: Option<&AgentName>, alias: &Alias) -> String {
-    match agent {
-        Some(agent) => format!("{agent}.{alias}"),
-        None => alias.to_string(),
+impl Addresses {
+    fn each(&self) -> impl Iterator<Item = Object<'_>> {
+        self.0.iter().flat_map(
+            |AgentInfo {
+                 name, addresses, ..
+             }| {
+                addresses.iter().map(move |(alias, address)| Object {
+                    agent: name,
+                    alias,
+                    address,
+                })
+            },
+        )
     }
 }
 
-fn object((agent, alias, address): (Option<&AgentName>, &Alias, &Address)) -> Value {
-    json!({
-        "agent": agent,
-        "alias": alias,
-        "kind": address.kind,
-        "role": address.role,
-        "transport": address.transport,
-        "address": address.address,
-        "serializer": address.serializer,
-    })
+impl Report for Addresses {
+    fn table(&self, style: Style) -> String {
+        let mut table = Table::new(style, &["SOCKET", "KIND", "ROLE", "SERIALIZER", "ADDRESS"]);
+        for one in self.each() {
+            table.row(row(one.name(), one.address));
+        }
+        table.render()
+    }
+
+    fn json(&self) -> String {
+        pretty(&self.each().collect::<Vec<_>>())
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.each().map(|one| one.name()).collect()
+    }
+}
+
+fn row(name: String, address: &Address) -> [Field; 5] {
+    [
+        name.into(),
+        address.kind.into(),
+        address.role.into(),
+        address.serializer.into(),
+        address.address.as_str().into(),
+    ]
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    agent: &'a AgentName,
+    alias: &'a Alias,
+    #[serde(flatten)]
+    address: &'a Address,
+}
+
+impl Object<'_> {
+    fn name(&self) -> String {
+        format!("{}.{}", self.agent, self.alias)
+    }
 }

@@ -1,14 +1,23 @@
 //! `osb ls agents`.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-use crate::model::AgentInfo;
-use crate::render::json::{seconds, value};
+use serde::Serialize;
+
+use crate::model::{Address, AgentInfo, AgentName, Alias, HostName, State};
+use crate::render::json::{pretty, seconds};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, uptime};
 
 /// Agents, in the order they come.
 pub struct Agents(pub Vec<AgentInfo>);
+
+impl Agents {
+    /// As `osb ls agents -o json` has them.
+    pub(super) fn objects(&self) -> Vec<impl Serialize> {
+        self.0.iter().map(Object::from).collect()
+    }
+}
 
 impl Report for Agents {
     fn table(&self, style: Style) -> String {
@@ -22,8 +31,8 @@ impl Report for Agents {
         table.render()
     }
 
-    fn json(&self) -> Value {
-        self.0.iter().map(object).collect()
+    fn json(&self) -> String {
+        pretty(&self.objects())
     }
 
     fn names(&self) -> Vec<String> {
@@ -60,15 +69,30 @@ fn or_dash<T: ToString>(it: Option<&T>) -> Field {
 }
 
 /// Exactly these keys: connections are another command's, and how an agent ended is `wait`'s.
-fn object(agent: &AgentInfo) -> Value {
-    json!({
-        "name": agent.name,
-        "host": agent.host,
-        "nameserver": agent.nameserver,
-        "state": agent.state,
-        "pid": agent.pid,
-        "uptime_s": seconds(agent.uptime_s),
-        "restarts": agent.restarts,
-        "addresses": value(&agent.addresses),
-    })
+#[derive(Serialize)]
+struct Object<'a> {
+    name: &'a AgentName,
+    host: Option<&'a HostName>,
+    nameserver: &'a str,
+    state: State,
+    pid: Option<u32>,
+    #[serde(serialize_with = "seconds")]
+    uptime_s: f64,
+    restarts: u32,
+    addresses: &'a BTreeMap<Alias, Address>,
+}
+
+impl<'a> From<&'a AgentInfo> for Object<'a> {
+    fn from(agent: &'a AgentInfo) -> Self {
+        Self {
+            name: &agent.name,
+            host: agent.host.as_ref(),
+            nameserver: &agent.nameserver,
+            state: agent.state,
+            pid: agent.pid,
+            uptime_s: agent.uptime_s,
+            restarts: agent.restarts,
+            addresses: &agent.addresses,
+        }
+    }
 }

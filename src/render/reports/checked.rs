@@ -1,9 +1,9 @@
 //! `osb check`, of a topology that is valid.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use crate::model::Topology;
-use crate::render::{Report, Style};
+use crate::model::{SystemName, Topology};
+use crate::render::{Report, Style, pretty};
 
 pub struct Checked {
     pub file: String,
@@ -26,13 +26,12 @@ impl Report for Checked {
         )
     }
 
-    fn json(&self) -> Value {
-        json!({
-            "valid": true,
-            "system": self.topology.name,
-            "agents": self.topology.agents.len(),
-            "connections": self.topology.connections.len(),
-            "problems": [],
+    fn json(&self) -> String {
+        pretty(&Object {
+            valid: true,
+            system: &self.topology.name,
+            agents: self.topology.agents.len(),
+            connections: self.topology.connections.len(),
         })
     }
 
@@ -43,6 +42,14 @@ impl Report for Checked {
             .map(|agent| agent.name.to_string())
             .collect()
     }
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    valid: bool,
+    system: &'a SystemName,
+    agents: usize,
+    connections: usize,
 }
 
 /// `1 agent`, `2 agents`.

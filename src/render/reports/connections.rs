@@ -1,17 +1,23 @@
 //! `osb ls connections`, and the end of `osb up`.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use crate::model::{AgentInfo, AgentName, ConnectionInfo, Proof};
-use crate::render::json::value;
+use crate::model::{AgentInfo, AgentName, ConnectionInfo, Kind, Proof, Target};
+use crate::render::json::pretty;
 use crate::render::table::{Field, Table};
 use crate::render::time::milliseconds;
 use crate::render::{Paint, Report, Style};
 
-/// The connections of agents, from the serving side to the client: `Alice.main → Bob.inbox`.
+/// The connections of agents, in the direction in which messages (or requests) travel:
+/// `Alice.main → Bob.inbox`.
 pub struct Connections(pub Vec<AgentInfo>);
 
 impl Connections {
+    /// As `osb ls connections -o json` has them.
+    pub(super) fn objects(&self) -> Vec<impl Serialize> {
+        self.each().map(object).collect()
+    }
+
     fn each(&self) -> impl Iterator<Item = (&AgentName, &ConnectionInfo)> {
         self.0.iter().flat_map(|agent| {
             let connections = agent.connections.iter();
@@ -24,9 +30,10 @@ impl Report for Connections {
     fn table(&self, style: Style) -> String {
         let mut table = Table::new(style, &["CONNECTION", "KINDS", "ADDRESS", "PROOF"]);
         for (client, connection) in self.each() {
+            let wire = Wire::new(client, connection);
             table.row([
-                title(client, connection).into(),
-                format!("{}/{}", connection.kind.twin(), connection.kind).into(),
+                wire.title().into(),
+                format!("{}/{}", wire.kinds[0], wire.kinds[1]).into(),
                 connection.address.as_str().into(),
                 proof(connection.proof),
             ]);
@@ -34,10 +41,8 @@ impl Report for Connections {
         table.render()
     }
 
-    fn json(&self) -> Value {
-        let each = self.each();
-        each.map(|(client, connection)| object(client, connection))
-            .collect()
+    fn json(&self) -> String {
+        pretty(&self.objects())
     }
 
     fn names(&self) -> Vec<String> {
@@ -47,12 +52,39 @@ impl Report for Connections {
     }
 }
 
-fn title(client: &AgentName, connection: &ConnectionInfo) -> String {
-    let server = match &connection.to {
-        Some(target) => target.to_string(),
-        None => "?".to_owned(),
-    };
-    format!("{server} → {client}.{}", connection.alias)
+/// A connection from the side that sends, or asks, to the other one. The server's name is not known
+/// if the address was given by hand.
+struct Wire {
+    from: Option<String>,
+    to: Option<String>,
+    kinds: [Kind; 2],
+}
+
+impl Wire {
+    fn new(client: &AgentName, connection: &ConnectionInfo) -> Self {
+        let ConnectionInfo {
+            alias, kind, to, ..
+        } = connection;
+        let server = to.as_ref().map(Target::to_string);
+        let client = Some(format!("{client}.{alias}"));
+        match kind.sends() {
+            true => Self {
+                from: client,
+                to: server,
+                kinds: [*kind, kind.twin()],
+            },
+            false => Self {
+                from: server,
+                to: client,
+                kinds: [kind.twin(), *kind],
+            },
+        }
+    }
+
+    fn title(&self) -> String {
+        let name = |side: &Option<String>| side.clone().unwrap_or_else(|| "?".to_owned());
+        format!("{} → {}", name(&self.from), name(&self.to))
+    }
 }
 
 fn proof(proof: Proof) -> Field {
@@ -63,18 +95,35 @@ fn proof(proof: Proof) -> Field {
     }
 }
 
-fn object(client: &AgentName, connection: &ConnectionInfo) -> Value {
-    let (word, ms) = match connection.proof {
-        Proof::Unproven => ("unproven", Value::Null),
-        Proof::Proven { us } => ("proven", json!(us as f64 / 1000.0)),
-        Proof::Lost => ("lost", Value::Null),
+#[derive(Serialize)]
+struct Object<'a> {
+    from: Option<String>,
+    to: Option<String>,
+    kinds: [Kind; 2],
+    /// The side that connected.
+    client: Target,
+    address: &'a str,
+    proof: &'static str,
+    proof_ms: Option<f64>,
+}
+
+fn object<'a>((client, connection): (&'a AgentName, &'a ConnectionInfo)) -> Object<'a> {
+    let (proof, proof_ms) = match connection.proof {
+        Proof::Unproven => ("unproven", None),
+        Proof::Proven { us } => ("proven", Some(us as f64 / 1000.0)),
+        Proof::Lost => ("lost", None),
     };
-    json!({
-        "from": connection.to,
-        "to": format!("{client}.{}", connection.alias),
-        "kinds": value(&[connection.kind.twin(), connection.kind]),
-        "address": connection.address,
-        "proof": word,
-        "proof_ms": ms,
-    })
+    let Wire { from, to, kinds } = Wire::new(client, connection);
+    Object {
+        from,
+        to,
+        kinds,
+        client: Target {
+            agent: client.clone(),
+            alias: connection.alias.clone(),
+        },
+        address: &connection.address,
+        proof,
+        proof_ms,
+    }
 }

@@ -1,12 +1,12 @@
 //! `osb down`.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::checked::count;
 use crate::down::DownReport;
 use crate::model::{AgentName, SystemName};
-use crate::render::json::value;
-use crate::render::{Report, Style};
+use crate::render::{Report, Style, pretty};
+use crate::wire::Stopped;
 
 pub struct Down {
     /// None if there was no system to take down.
@@ -40,14 +40,13 @@ impl Report for Down {
         text
     }
 
-    fn json(&self) -> Value {
-        let killed: Vec<&AgentName> = self.report.killed().collect();
-        json!({
-            "system": self.system,
-            "was_up": !self.report.nothing,
-            "agents": value(&self.report.stopped),
-            "killed": killed,
-            "killed_daemons": self.report.killed_daemons,
+    fn json(&self) -> String {
+        pretty(&Object {
+            system: self.system.as_ref(),
+            was_up: !self.report.nothing,
+            agents: &self.report.stopped,
+            killed: self.report.killed().collect(),
+            killed_daemons: self.report.killed_daemons,
         })
     }
 
@@ -58,4 +57,13 @@ impl Report for Down {
             .map(|stopped| stopped.agent.to_string())
             .collect()
     }
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    system: Option<&'a SystemName>,
+    was_up: bool,
+    agents: &'a [Stopped],
+    killed: Vec<&'a AgentName>,
+    killed_daemons: usize,
 }

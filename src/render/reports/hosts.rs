@@ -1,9 +1,9 @@
 //! `osb ls hosts`.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use crate::model::HostInfo;
-use crate::render::json::seconds;
+use crate::model::{HostInfo, HostName, State};
+use crate::render::json::{pretty, seconds};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, uptime};
 
@@ -29,8 +29,9 @@ impl Report for Hosts {
         table.render()
     }
 
-    fn json(&self) -> Value {
-        self.0.iter().map(object).collect()
+    fn json(&self) -> String {
+        let objects: Vec<Object> = self.0.iter().map(Object::from).collect();
+        pretty(&objects)
     }
 
     fn names(&self) -> Vec<String> {
@@ -38,13 +39,26 @@ impl Report for Hosts {
     }
 }
 
-fn object(host: &HostInfo) -> Value {
-    json!({
-        "name": host.name,
-        "state": host.state,
-        "pid": host.pid,
-        "uptime_s": seconds(host.uptime_s),
-        "agents": host.agents,
-        "version": host.version,
-    })
+#[derive(Serialize)]
+struct Object<'a> {
+    name: &'a HostName,
+    state: State,
+    pid: u32,
+    #[serde(serialize_with = "seconds")]
+    uptime_s: f64,
+    agents: usize,
+    version: &'a str,
+}
+
+impl<'a> From<&'a HostInfo> for Object<'a> {
+    fn from(host: &'a HostInfo) -> Self {
+        Self {
+            name: &host.name,
+            state: host.state,
+            pid: host.pid,
+            uptime_s: host.uptime_s,
+            agents: host.agents,
+            version: &host.version,
+        }
+    }
 }

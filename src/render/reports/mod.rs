@@ -8,12 +8,14 @@ mod down;
 mod hosts;
 mod planned;
 mod systems;
+#[cfg(test)]
+mod tests;
 mod up;
 mod values;
 mod versions;
 mod waited;
 
-pub use addresses::{AddressTable, BareAddress};
+pub use addresses::{Addresses, AddressesOfAgent, BareAddress};
 pub use agents::Agents;
 pub use checked::Checked;
 pub use connections::Connections;

@@ -1,12 +1,14 @@
 //! `osb ls systems`.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::model::SystemName;
+use crate::render::json::pretty;
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style};
 
 /// One system of this machine.
+#[derive(Serialize)]
 pub struct SystemRow {
     pub name: SystemName,
     /// `running`, `starting` or `dead`.
@@ -40,22 +42,12 @@ impl Report for Systems {
         table.render()
     }
 
-    fn json(&self) -> Value {
-        self.0.iter().map(object).collect()
+    fn json(&self) -> String {
+        pretty(&self.0)
     }
 
     fn names(&self) -> Vec<String> {
         let names = self.0.iter().map(|system| system.name.to_string());
         names.collect()
     }
-}
-
-fn object(system: &SystemRow) -> Value {
-    json!({
-        "name": system.name,
-        "state": system.state,
-        "nameserver": system.nameserver,
-        "pid": system.pid,
-        "file": system.file,
-    })
 }

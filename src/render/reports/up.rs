@@ -1,21 +1,20 @@
 //! `osb up`, of a system that is up.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::checked::count;
 use super::{Agents, Connections};
+use crate::model::{AgentInfo, AgentName, Role, SystemName};
 use crate::render::table::{Field, Table};
-use crate::render::{Paint, Report, Style};
+use crate::render::{Paint, Report, Style, pretty};
 use crate::up::UpReport;
 
 pub struct Up(pub UpReport);
 
 impl Up {
     /// The agents of this system: others may be registered at a name server that was there before.
-    fn agents(&self) -> Vec<crate::model::AgentInfo> {
-        let ours = |name: &crate::model::AgentName| {
-            self.0.plan.agents.iter().any(|agent| agent.name == *name)
-        };
+    fn agents(&self) -> Vec<AgentInfo> {
+        let ours = |name: &AgentName| self.0.plan.agents.iter().any(|agent| agent.name == *name);
         self.0
             .agents
             .iter()
@@ -47,14 +46,14 @@ impl Report for Up {
         parts.join("\n\n")
     }
 
-    fn json(&self) -> Value {
+    fn json(&self) -> String {
         let agents = self.agents();
-        json!({
-            "system": self.0.plan.system,
-            "nameserver": self.0.nameserver,
-            "unchanged": self.0.unchanged,
-            "agents": Agents(agents.clone()).json(),
-            "connections": Connections(agents).json(),
+        pretty(&Object {
+            system: &self.0.plan.system,
+            nameserver: &self.0.nameserver,
+            unchanged: self.0.unchanged,
+            agents: Agents(agents.clone()).objects(),
+            connections: Connections(agents).objects(),
         })
     }
 
@@ -63,8 +62,17 @@ impl Report for Up {
     }
 }
 
+#[derive(Serialize)]
+struct Object<'a, A, C> {
+    system: &'a SystemName,
+    nameserver: &'a str,
+    unchanged: bool,
+    agents: Vec<A>,
+    connections: Vec<C>,
+}
+
 /// Each agent with the sockets that others can connect to.
-fn sockets(style: Style, agents: &[crate::model::AgentInfo]) -> String {
+fn sockets(style: Style, agents: &[AgentInfo]) -> String {
     if agents.is_empty() {
         return String::new();
     }
@@ -73,9 +81,7 @@ fn sockets(style: Style, agents: &[crate::model::AgentInfo]) -> String {
         let mut name: Field = agent.name.as_str().into();
         let mut state = Field::painted(agent.state, Paint::of(agent.state));
         let bound = agent.addresses.iter();
-        let mut bound = bound
-            .filter(|(_, it)| it.role == crate::model::Role::Server)
-            .peekable();
+        let mut bound = bound.filter(|(_, it)| it.role == Role::Server).peekable();
         if bound.peek().is_none() {
             table.row([name, state, "-".into(), "-".into(), "-".into()]);
             continue;

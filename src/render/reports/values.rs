@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::render::json::{pretty, value};
+use crate::render::json::pretty;
 use crate::render::table::Table;
 use crate::render::{Report, Style};
 
@@ -16,8 +16,8 @@ impl Report for Done {
         String::new()
     }
 
-    fn json(&self) -> Value {
-        Value::Null
+    fn json(&self) -> String {
+        pretty(&Value::Null)
     }
 
     fn names(&self) -> Vec<String> {
@@ -33,8 +33,8 @@ impl Report for Answer {
         pretty(&self.0)
     }
 
-    fn json(&self) -> Value {
-        self.0.clone()
+    fn json(&self) -> String {
+        pretty(&self.0)
     }
 
     fn names(&self) -> Vec<String> {
@@ -67,8 +67,8 @@ impl Report for Attributes {
         table.render()
     }
 
-    fn json(&self) -> Value {
-        value(&self.0)
+    fn json(&self) -> String {
+        pretty(&self.0)
     }
 
     fn names(&self) -> Vec<String> {

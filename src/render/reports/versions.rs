@@ -1,10 +1,12 @@
 //! `osb version`.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
+use crate::render::json::pretty;
 use crate::render::{Report, Style};
 
 /// What this osb is made of.
+#[derive(Serialize)]
 pub struct Versions {
     pub osb: String,
     pub zeromq: String,
@@ -26,13 +28,8 @@ impl Report for Versions {
         format!("osb {osb} (protocol {protocol}, ZeroMQ {zeromq} {curve} CURVE)")
     }
 
-    fn json(&self) -> Value {
-        json!({
-            "osb": self.osb,
-            "zeromq": self.zeromq,
-            "curve": self.curve,
-            "protocol": self.protocol,
-        })
+    fn json(&self) -> String {
+        pretty(self)
     }
 
     fn names(&self) -> Vec<String> {

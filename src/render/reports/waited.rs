@@ -1,12 +1,14 @@
 //! `osb wait`.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::model::State;
+use crate::render::json::pretty;
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style};
 
 /// One thing that was waited for, and came.
+#[derive(Serialize)]
 pub struct WaitedRow {
     /// As it was asked for: `Alice`, or `Alice.main`.
     pub name: String,
@@ -31,9 +33,8 @@ impl Report for Waited {
         table.render()
     }
 
-    fn json(&self) -> Value {
-        let object = |row: &WaitedRow| json!({ "name": row.name, "state": row.state, "address": row.address });
-        self.0.iter().map(object).collect()
+    fn json(&self) -> String {
+        pretty(&self.0)
     }
 
     fn names(&self) -> Vec<String> {

@@ -1,0 +1,102 @@
+//! Every report in every form.
+
+use serde_json::json;
+
+use super::*;
+use crate::render::{Output, Report, Style, samples};
+
+/// The three forms, one below the other.
+fn forms(report: &dyn Report) -> String {
+    let form = |output| report.render(output, Style { color: false });
+    [Output::Table, Output::Json, Output::Names]
+        .map(form)
+        .join("\n---\n")
+}
+
+fn agents() -> Vec<crate::model::AgentInfo> {
+    vec![samples::alice(), samples::bob(), samples::carol()]
+}
+
+#[test]
+fn agents_in_every_form() {
+    insta::assert_snapshot!(forms(&Agents(agents())));
+}
+
+#[test]
+fn no_agents() {
+    insta::assert_snapshot!(forms(&Agents(vec![])));
+}
+
+#[test]
+fn states_have_colours() {
+    let text = Agents(agents()).render(Output::Table, Style { color: true });
+    assert!(text.contains("\u{1b}[38;5;10mrunning"), "{text:?}");
+    assert!(
+        !Agents(agents())
+            .render(Output::Json, Style { color: true })
+            .contains('\u{1b}')
+    );
+}
+
+#[test]
+fn hosts_in_every_form() {
+    insta::assert_snapshot!(forms(&Hosts(vec![samples::host()])));
+}
+
+#[test]
+fn connections_in_every_form() {
+    insta::assert_snapshot!(forms(&Connections(agents())));
+}
+
+#[test]
+fn addresses_in_every_form() {
+    let addresses = samples::alice().addresses;
+    let address = addresses.values().next().unwrap().clone();
+    insta::assert_snapshot!("one_address", forms(&BareAddress(address)));
+    insta::assert_snapshot!("addresses_of_one", forms(&AddressesOfAgent(addresses)));
+    insta::assert_snapshot!("addresses_of_all", forms(&Addresses(agents())));
+}
+
+#[test]
+fn systems_in_every_form() {
+    let row = |name: &str, state, pid| SystemRow {
+        name: name.parse().unwrap(),
+        state,
+        nameserver: "tcp://127.0.0.1:7400".to_owned(),
+        pid,
+        file: format!("{name}.yaml"),
+    };
+    let rows = vec![
+        row("lab", "dead", None),
+        row("quickstart", "running", Some(99)),
+    ];
+    insta::assert_snapshot!(forms(&Systems(rows)));
+}
+
+#[test]
+fn values_in_every_form() {
+    let answer = Answer(json!({ "worker": "one", "load": [1, 2.5] }));
+    insta::assert_snapshot!("answer", forms(&answer));
+    insta::assert_snapshot!("answer_of_text", forms(&Answer(json!("hi"))));
+    let attributes = [("greeting", json!("Hello")), ("received", json!([1, "x"]))];
+    let attributes = attributes
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+    insta::assert_snapshot!("attributes", forms(&Attributes(attributes)));
+    assert_eq!(forms(&Done), "\n---\nnull\n---\n");
+}
+
+#[test]
+fn waited_in_every_form() {
+    let row = |name: &str, state, address: Option<&str>| WaitedRow {
+        name: name.to_owned(),
+        state,
+        address: address.map(str::to_owned),
+    };
+    use crate::model::State;
+    let rows = vec![
+        row("Alice.main", State::Running, Some("tcp://127.0.0.1:40123")),
+        row("Once", State::Stopped, None),
+    ];
+    insta::assert_snapshot!(forms(&Waited(rows)));
+}
