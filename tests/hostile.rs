@@ -77,7 +77,7 @@ fn frame_attacks(context: &zmq::Context, at: &str, kind: zmq::SocketType) {
     let send = |frames: &[Vec<u8>]| socket.send_multipart(frames, 0).unwrap();
     for seed in 0..200u64 {
         let junk = noise(seed, (seed as usize * 31) % 3000);
-        send(&[junk.clone()]);
+        send(std::slice::from_ref(&junk));
         send(&[junk.clone(), junk.clone()]);
         send(&[header.clone(), junk.clone()]);
         send(&[
@@ -85,7 +85,7 @@ fn frame_attacks(context: &zmq::Context, at: &str, kind: zmq::SocketType) {
             b"{}".to_vec(),
         ]);
         send(&[Vec::new(), junk.clone(), Vec::new(), junk]);
-        send(&[header.clone()]);
+        send(std::slice::from_ref(&header));
     }
     let deep = "[".repeat(100_000);
     send(&[header.clone(), deep.into_bytes()]);
