@@ -7,33 +7,27 @@
 mod feed;
 mod lines;
 mod obey;
+mod owed;
 mod process;
 mod words;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use self::feed::Feed;
 use self::lines::{Line, Lines};
+use self::owed::OWED;
+pub use self::owed::Owed;
 use self::process::{Got, Process, status_of, words_of};
 pub use self::words::ProgramId;
 use self::words::{FromProgram, Outcome as Reply, ToProgram};
-use super::control::Asker;
 use super::core::Life;
-use super::handlers::Incoming;
-use super::requests::{Outcome, Request};
-use super::state::{Agent, DEFAULT_LIMIT, Ticket};
-use crate::model::Millis;
-use crate::wire::{CodecError, Fault};
+use super::state::Agent;
 
 /// How much is read from a program before others have their turn.
 const CHUNK: usize = 64 << 10;
-
-/// How many answers a program may owe before no more messages are handed to it.
-const OWED: usize = 4096;
 
 /// A program and what lies between it and the agent.
 pub struct Program {
@@ -46,16 +40,6 @@ pub struct Program {
     /// Its input is closed once all has been written.
     closing: bool,
     ended: bool,
-}
-
-/// What the program owes an answer to.
-pub enum Owed {
-    Answer(Ticket),
-    Call {
-        asker: Option<Asker>,
-        name: String,
-        limit: Duration,
-    },
 }
 
 /// What of a program the loop is to watch.
@@ -200,66 +184,6 @@ impl Agent {
         }
     }
 
-    pub fn hand_to_program(&mut self, incoming: &mut Incoming) -> Result<(), CodecError> {
-        let topic = incoming.topic();
-        incoming.message()?;
-        let ticket = incoming.ticket.take();
-        let Some(program) = self.program.as_mut().filter(|program| program.listens()) else {
-            self.note_dropped(incoming.at, "the command does not read any more");
-            if let Some(ticket) = ticket {
-                self.answer_error(ticket, "the command does not read any more");
-            }
-            return Ok(());
-        };
-        let deadline = self.now + DEFAULT_LIMIT;
-        let owed = &mut self.owed;
-        let id = ticket.map(|ticket| owed.add(deadline, Owed::Answer(ticket)));
-        let slot = self.sockets.at(incoming.at);
-        program.tell(&ToProgram::Message {
-            alias: &slot.alias,
-            kind: slot.kind,
-            topic,
-            id,
-            message: incoming.message()?,
-        });
-        Ok(())
-    }
-
-    /// Somebody calls a method of the program.
-    pub fn call(&mut self, name: String, params: Value, request: Request) -> Outcome {
-        let Some(program) = self.program.as_mut().filter(|program| !program.ended) else {
-            let agent = self.boot.name.clone();
-            return Some(Err(Fault::UnknownMethod {
-                agent,
-                method: name,
-            }));
-        };
-        let refused = |reason: &str| {
-            let reason = format!("cannot call {name}: {reason}");
-            Some(Err(Fault::Refused { reason }))
-        };
-        match program {
-            program if !program.started => return refused("the system has not started yet"),
-            program if !program.listens() => return refused("the command does not read any more"),
-            program if !program.feed.has_room() => {
-                return refused("the command is behind with reading");
-            }
-            _ => {}
-        }
-        let owed = Owed::Call {
-            name: name.clone(),
-            limit: request.limit,
-            asker: request.asker.clone(),
-        };
-        let id = self.owed.add(self.now + request.patience(), owed);
-        program.tell(&ToProgram::Call {
-            id,
-            name: &name,
-            params: &params,
-        });
-        None
-    }
-
     /// The answer to a question of the program.
     pub fn reply_to_program(&mut self, id: &ProgramId, outcome: &Result<Value, String>) {
         let outcome = match outcome {
@@ -268,34 +192,6 @@ impl Agent {
         };
         if let Some(program) = &mut self.program {
             program.tell(&ToProgram::Reply { id, outcome });
-        }
-    }
-
-    /// The program has given an answer, or will not.
-    fn settle_owed(&mut self, owed: Owed, outcome: Result<Value, String>) {
-        match (owed, outcome) {
-            (Owed::Answer(ticket), Ok(value)) => self.answer_value(ticket, &value),
-            (Owed::Answer(ticket), Err(reason)) => self.answer_error(ticket, &reason),
-            (Owed::Call { asker, .. }, outcome) => {
-                self.reply(asker, outcome.map_err(|reason| Fault::Handler { reason }));
-            }
-        }
-    }
-
-    pub fn expire_owed(&mut self) {
-        while let Some((_, owed)) = self.owed.expired(self.now) {
-            match owed {
-                Owed::Call { asker, name, limit } => {
-                    let what = format!("{}.{name}", self.boot.name);
-                    let limit = Millis::from(limit);
-                    self.reply(asker, Err(Fault::Deadline { what, limit }));
-                }
-                answer @ Owed::Answer(_) => {
-                    let limit = Millis::from(DEFAULT_LIMIT);
-                    let reason = format!("{} gave no answer within {limit}", self.boot.name);
-                    self.settle_owed(answer, Err(reason));
-                }
-            }
         }
     }
 

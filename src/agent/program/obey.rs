@@ -1,12 +1,12 @@
 //! What a program says is done.
 
+use serde_json::Value;
+
 use super::words::FromProgram;
 use super::{Agent, ProgramId};
 use crate::agent::log::Level;
 use crate::agent::state::{DEFAULT_LIMIT, Origin};
 use crate::model::{Alias, Kind, Millis};
-
-use serde_json::Value;
 
 impl Agent {
     /// Does it, or gives the word back if its time has not come.

@@ -1,6 +1,10 @@
 //! Requests about connections and their proof.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use super::{Outcome, Request, done, value};
 use crate::agent::control::Asker;
@@ -8,10 +12,6 @@ use crate::agent::sockets::{Link, Slot};
 use crate::agent::state::{Agent, Waiting};
 use crate::model::{Alias, Handlers, Kind, Millis};
 use crate::wire::{ConnectRequest, Fault, ProofToken};
-
-use serde_json::Value;
-use std::collections::BTreeMap;
-use std::rc::Rc;
 
 impl Agent {
     /// Begins all connections at once. The answer comes when all are proven, or one cannot be.

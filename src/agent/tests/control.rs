@@ -29,6 +29,34 @@ fn it_announces_itself_and_beats() {
 }
 
 #[test]
+fn without_a_name_server_it_goes_on_and_announces_itself_to_the_next() {
+    let mut agent = Fixture::start();
+    let echo = agent.bind(bind("echo", "REP", Serializer::Json, &["echo"]));
+    agent.announced();
+    let address = agent.lose_nameserver();
+    let req = agent.connected(zmq::REQ, &echo);
+    for _ in 0..100 {
+        req.send("1", 0).unwrap();
+        assert_eq!(req.recv_bytes(0).unwrap(), b"1");
+    }
+    agent.revive_nameserver(&address);
+    // Either it has noticed, and announces itself, or its next heartbeat is a stranger's.
+    let (mut announced, mut told) = (false, false);
+    agent.await_request(|request| {
+        announced = matches!(request, NameServerRequest::Announce(_));
+        told = matches!(request, NameServerRequest::Heartbeat {});
+        announced || told
+    });
+    if told {
+        agent.send(&Envelope::event(), body(&Event::Stranger {}));
+    }
+    match agent.await_announcement() {
+        Announcement::Agent { addresses, .. } => assert_eq!(addresses.len(), 1),
+        Announcement::Host { .. } => unreachable!(),
+    }
+}
+
+#[test]
 fn a_name_that_is_taken_ends_it() {
     let mut agent = Fixture::launch(None);
     let (envelope, _) = agent.receive();

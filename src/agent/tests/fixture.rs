@@ -137,6 +137,22 @@ impl Fixture {
         }
     }
 
+    /// The name server goes away. Tells where it was.
+    pub fn lose_nameserver(&mut self) -> String {
+        let address = self.router.get_last_endpoint().unwrap().unwrap();
+        self.router = self.peer(zmq::ROUTER);
+        address
+    }
+
+    /// A new one is there.
+    pub fn revive_nameserver(&mut self, address: &str) {
+        let began = Instant::now();
+        while self.router.bind(address).is_err() {
+            assert!(began.elapsed() < PATIENCE, "{address} stays taken");
+            thread::yield_now();
+        }
+    }
+
     /// The next message of the agent.
     pub fn receive(&mut self) -> (Envelope, Vec<u8>) {
         let ms = i64::try_from(PATIENCE.as_millis()).unwrap();
@@ -177,7 +193,9 @@ impl Fixture {
     }
 
     pub fn await_announcement(&mut self) -> Announcement {
+        let began = Instant::now();
         loop {
+            assert!(began.elapsed() < PATIENCE, "no announcement");
             if let Some(announcement) = self.announced.pop_front() {
                 return announcement;
             }
@@ -187,8 +205,10 @@ impl Fixture {
     }
 
     /// Waits for a one-way message or request of the agent to the name server.
-    pub fn await_request(&mut self, wanted: impl Fn(&NameServerRequest) -> bool) {
+    pub fn await_request(&mut self, mut wanted: impl FnMut(&NameServerRequest) -> bool) {
+        let began = Instant::now();
         loop {
+            assert!(began.elapsed() < PATIENCE, "it does not come");
             let (envelope, body) = self.receive();
             if self
                 .note(&envelope, &body)
@@ -213,7 +233,9 @@ impl Fixture {
     }
 
     pub fn finish(&mut self, id: u64) -> Result<Value, Fault> {
+        let began = Instant::now();
         loop {
+            assert!(began.elapsed() < 2 * PATIENCE, "no answer");
             let (envelope, body) = self.receive();
             match envelope.kind {
                 MessageKind::Reply if envelope.id == id => {

@@ -1,0 +1,117 @@
+//! What the program is handed to answer: messages at REP sockets, and calls of its methods. Each is
+//! owed an answer until its deadline.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::words::ToProgram;
+use crate::agent::control::Asker;
+use crate::agent::handlers::Incoming;
+use crate::agent::requests::{Outcome, Request};
+use crate::agent::state::{Agent, DEFAULT_LIMIT, Ticket};
+use crate::model::Millis;
+use crate::wire::{CodecError, Fault};
+
+/// How many answers a program may owe before no more messages are handed to it.
+pub const OWED: usize = 4096;
+
+/// What the program owes an answer to.
+pub enum Owed {
+    Answer(Ticket),
+    Call {
+        asker: Option<Asker>,
+        name: String,
+        limit: Duration,
+    },
+}
+
+impl Agent {
+    pub fn hand_to_program(&mut self, incoming: &mut Incoming) -> Result<(), CodecError> {
+        let topic = incoming.topic();
+        incoming.message()?;
+        let ticket = incoming.ticket.take();
+        let Some(program) = self.program.as_mut().filter(|program| program.listens()) else {
+            self.note_dropped(incoming.at, "the command does not read any more");
+            if let Some(ticket) = ticket {
+                self.answer_error(ticket, "the command does not read any more");
+            }
+            return Ok(());
+        };
+        let deadline = self.now + DEFAULT_LIMIT;
+        let owed = &mut self.owed;
+        let id = ticket.map(|ticket| owed.add(deadline, Owed::Answer(ticket)));
+        let slot = self.sockets.at(incoming.at);
+        program.tell(&ToProgram::Message {
+            alias: &slot.alias,
+            kind: slot.kind,
+            topic,
+            id,
+            message: incoming.message()?,
+        });
+        Ok(())
+    }
+
+    /// Somebody calls a method of the program.
+    pub fn call(&mut self, name: String, params: Value, request: Request) -> Outcome {
+        let Some(program) = self.program.as_mut().filter(|program| !program.ended) else {
+            let agent = self.boot.name.clone();
+            return Some(Err(Fault::UnknownMethod {
+                agent,
+                method: name,
+            }));
+        };
+        let refused = |reason: &str| {
+            let reason = format!("cannot call {name}: {reason}");
+            Some(Err(Fault::Refused { reason }))
+        };
+        match program {
+            program if !program.started => return refused("the system has not started yet"),
+            program if !program.listens() => return refused("the command does not read any more"),
+            program if !program.feed.has_room() => {
+                return refused("the command is behind with reading");
+            }
+            _ => {}
+        }
+        let owed = Owed::Call {
+            name: name.clone(),
+            limit: request.limit,
+            asker: request.asker.clone(),
+        };
+        let id = self.owed.add(self.now + request.patience(), owed);
+        program.tell(&ToProgram::Call {
+            id,
+            name: &name,
+            params: &params,
+        });
+        None
+    }
+
+    /// The program has given an answer, or will not.
+    pub(super) fn settle_owed(&mut self, owed: Owed, outcome: Result<Value, String>) {
+        match (owed, outcome) {
+            (Owed::Answer(ticket), Ok(value)) => self.answer_value(ticket, &value),
+            (Owed::Answer(ticket), Err(reason)) => self.answer_error(ticket, &reason),
+            (Owed::Call { asker, .. }, outcome) => {
+                self.reply(asker, outcome.map_err(|reason| Fault::Handler { reason }));
+            }
+        }
+    }
+
+    pub fn expire_owed(&mut self) {
+        while let Some((_, owed)) = self.owed.expired(self.now) {
+            match owed {
+                Owed::Call { asker, name, limit } => {
+                    let what = format!("{}.{name}", self.boot.name);
+                    let limit = Millis::from(limit);
+                    self.reply(asker, Err(Fault::Deadline { what, limit }));
+                }
+                answer @ Owed::Answer(_) => {
+                    let limit = Millis::from(DEFAULT_LIMIT);
+                    let reason = format!("{} gave no answer within {limit}", self.boot.name);
+                    self.settle_owed(answer, Err(reason));
+                }
+            }
+        }
+    }
+}
