@@ -1,18 +1,23 @@
 //! osb brings up systems of agents that talk over ZeroMQ, from one YAML topology, on one machine
 //! or many.
 //!
-//! specs/architecture.md is the map. In short, from the top: [`model`] and [`wire`] are words and
-//! messages; pure cores decide; drivers move bytes, start processes and read clocks; `cli` talks to
-//! people.
+//! specs/architecture.md is the map. In short, from the bottom: [`model`] and [`wire`] are words and
+//! messages; pure cores decide; drivers move bytes, start processes and read clocks; [`cli`] talks
+//! to people.
 
+pub mod agent;
 pub mod cli;
+pub mod down;
 pub mod host;
 pub mod model;
 pub mod nameserver;
+pub mod plan;
 pub mod process;
 pub mod proxy;
 pub mod registry;
 pub mod render;
 pub mod state;
 pub mod supervision;
+pub mod topology;
+pub mod up;
 pub mod wire;

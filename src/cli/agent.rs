@@ -13,5 +13,9 @@ pub struct AgentArgs {
 }
 
 pub fn run(_args: AgentArgs, _context: &mut Context) -> Result<(), CommandError> {
-    Err(CommandError::say(ErrorKind::Failed, "not built yet"))
+    match crate::agent::run() {
+        Ok(0) => Ok(()),
+        Ok(status) => Err(CommandError::ended_with(status)),
+        Err(error) => Err(CommandError::new(ErrorKind::Failed, error)),
+    }
 }

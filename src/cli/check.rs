@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::topology_file::{TopologyFile, invalid};
 use super::{CommandError, Context, ErrorKind};
+use crate::render::{Checked, Output, pretty};
 
 /// Check a topology and say all that is wrong with it
 #[derive(Debug, clap::Args)]
@@ -11,6 +13,23 @@ pub struct CheckArgs {
     pub file: PathBuf,
 }
 
-pub fn run(_args: CheckArgs, _context: &mut Context) -> Result<(), CommandError> {
-    Err(CommandError::say(ErrorKind::Failed, "not built yet"))
+pub fn run(args: CheckArgs, context: &mut Context) -> Result<(), CommandError> {
+    let file = TopologyFile::read(&args.file)?;
+    match file.load() {
+        Ok(topology) => context.print(&Checked {
+            file: file.name().to_owned(),
+            topology,
+        }),
+        Err(problems) => {
+            // What is wrong is this command's result, and for programs it goes where results go.
+            match context.output() {
+                Output::Json => context.print_text(&pretty(&invalid(&problems)))?,
+                _ => {
+                    let text = file.diagnose(&problems, context.stderr_style().color);
+                    context.complain_in_full(&text);
+                }
+            }
+            Err(CommandError::already_shown(ErrorKind::InvalidTopology))
+        }
+    }
 }

@@ -77,6 +77,11 @@ impl Context {
         }
     }
 
+    /// Shows on stderr what is wrong, in words of its own.
+    pub fn complain_in_full(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "{}", text.trim_end_matches('\n'));
+    }
+
     /// Shows an error on stderr.
     pub(super) fn complain(&self, error: &CommandError) {
         if error.is_silent() {

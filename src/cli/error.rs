@@ -64,6 +64,8 @@ pub struct CommandError {
     details: Vec<String>,
     /// Whether it has been shown in full, so that only the exit status is left.
     shown: bool,
+    /// An exit status that is not for this program to choose.
+    status: Option<u8>,
 }
 
 impl CommandError {
@@ -75,6 +77,7 @@ impl CommandError {
             hints: Vec::new(),
             details: Vec::new(),
             shown: false,
+            status: None,
         }
     }
 
@@ -89,6 +92,18 @@ impl CommandError {
             shown: true,
             ..Self::say(kind, "")
         }
+    }
+
+    /// What was run in this process has ended with this status, and has said why.
+    pub fn ended_with(status: u8) -> Self {
+        Self {
+            status: Some(status),
+            ..Self::already_shown(ErrorKind::Failed)
+        }
+    }
+
+    pub fn exit_code(&self) -> u8 {
+        self.status.unwrap_or(self.kind.exit_code())
     }
 
     pub fn with_code(mut self, code: impl Into<String>) -> Self {

@@ -7,6 +7,7 @@
 mod addr;
 mod agent;
 mod args;
+mod attach;
 mod call;
 mod check;
 mod context;
@@ -20,11 +21,13 @@ mod logs;
 mod ls;
 mod ns;
 mod plan;
+mod runtime;
 mod select;
 mod send;
 mod session;
 mod set;
 mod target;
+mod topology_file;
 mod up;
 mod value;
 mod version;
@@ -53,7 +56,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             context.complain(&error);
-            ExitCode::from(error.kind().exit_code())
+            ExitCode::from(error.exit_code())
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{CommandError, Context, ErrorKind};
+use super::topology_file::TopologyFile;
+use super::{CommandError, Context};
+use crate::plan::Plan;
+use crate::render::Planned;
 
 /// Show what would be started, bound and wired
 #[derive(Debug, clap::Args)]
@@ -11,6 +14,7 @@ pub struct PlanArgs {
     pub file: PathBuf,
 }
 
-pub fn run(_args: PlanArgs, _context: &mut Context) -> Result<(), CommandError> {
-    Err(CommandError::say(ErrorKind::Failed, "not built yet"))
+pub fn run(args: PlanArgs, context: &mut Context) -> Result<(), CommandError> {
+    let topology = TopologyFile::read(&args.file)?.load_or_complain(context)?;
+    context.print(&Planned(Plan::new(topology)))
 }

@@ -2,7 +2,17 @@
 
 use std::path::PathBuf;
 
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::runtime::block_on;
+use super::topology_file::TopologyFile;
 use super::{CommandError, Context, ErrorKind};
+use crate::plan::Plan;
+use crate::proxy::ProxyError;
+use crate::render::{Reporter, Up};
+use crate::state::StateDir;
+use crate::up::{Progress, Stage, UpError, UpReport, UpRequest, up};
+use crate::wire::Fault;
 
 /// Bring up a system from its topology
 #[derive(Debug, clap::Args)]
@@ -14,6 +24,113 @@ pub struct UpArgs {
     pub attach: bool,
 }
 
-pub fn run(_args: UpArgs, _context: &mut Context) -> Result<(), CommandError> {
-    Err(CommandError::say(ErrorKind::Failed, "not built yet"))
+pub fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
+    let file = TopologyFile::read(&args.file)?;
+    let topology = file.load_or_complain(context)?;
+    let request = UpRequest {
+        file: file.name().to_owned(),
+        fingerprint: String::from_utf8_lossy(&crate::wire::body(&topology)).into_owned(),
+        plan: Plan::new(topology),
+        state: StateDir::from_env()?,
+    };
+    let system = request.plan.system.clone();
+    let report = block_on(bring_up(request, context))??;
+    context.print(&Up(report))?;
+    match args.attach {
+        true => super::attach::run(&system, context),
+        false => Ok(()),
+    }
+}
+
+async fn bring_up(request: UpRequest, context: &Context) -> Result<UpReport, CommandError> {
+    let mut progress = Shown(context.reporter());
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let interrupted = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        context.note("interrupted: taking back what was started");
+    };
+    let outcome = up(request, &mut progress, interrupted).await;
+    if outcome.is_err() {
+        progress.0.abandon();
+    }
+    Ok(outcome?)
+}
+
+/// Stages by their names.
+struct Shown(Box<dyn Reporter>);
+
+impl Progress for Shown {
+    fn begin(&mut self, stage: Stage, total: usize) {
+        self.0.begin(stage.as_str(), total);
+    }
+
+    fn advance(&mut self, what: &str) {
+        self.0.advance(what);
+    }
+
+    fn end(&mut self) {
+        self.0.end();
+    }
+}
+
+impl From<UpError> for CommandError {
+    fn from(error: UpError) -> Self {
+        let (kind, code) = sort(&error);
+        let hint = hint(&error);
+        let log = match error.log() {
+            [] => Vec::new(),
+            lines => std::iter::once("the end of its log:".to_owned())
+                .chain(lines.iter().map(|line| format!("  {line}")))
+                .collect(),
+        };
+        let error = match error {
+            UpError::State(error) => return error.into(),
+            UpError::Proxy(error) => return error.into(),
+            other => CommandError::new(kind, other).with_code(code),
+        };
+        error.with_details(log).with_hints(hint)
+    }
+}
+
+fn sort(error: &UpError) -> (ErrorKind, &'static str) {
+    match error {
+        UpError::State(_) | UpError::Proxy(_) => (ErrorKind::Failed, "failed"),
+        UpError::Changed { .. } => (ErrorKind::Failed, "changed"),
+        UpError::NamesTaken { .. } => (ErrorKind::Failed, "name_taken"),
+        UpError::NameServer { .. } => (ErrorKind::Failed, "nameserver"),
+        UpError::Host { .. } => (ErrorKind::Failed, "host"),
+        UpError::Ended { .. } => (ErrorKind::Failed, "ended"),
+        UpError::Attach { .. } => (ErrorKind::Unreachable, "unreachable"),
+        UpError::NotRunning { .. } => (ErrorKind::NotReady, "not_ready"),
+        UpError::Interrupted => (ErrorKind::Interrupted, "interrupted"),
+        UpError::Agent { cause, .. } => match cause.as_ref() {
+            ProxyError::Fault(Fault::Unproven { .. }) => (ErrorKind::Unproven, "unproven"),
+            ProxyError::Fault(Fault::Deadline { .. }) | ProxyError::Timeout { .. } => {
+                (ErrorKind::NotReady, "not_ready")
+            }
+            _ => (ErrorKind::Failed, "agent"),
+        },
+    }
+}
+
+fn hint(error: &UpError) -> Option<String> {
+    Some(match error {
+        UpError::Changed { system, .. } => {
+            format!("take it down first: `osb down {system}`, then `osb up` again")
+        }
+        UpError::NamesTaken { .. } => {
+            "choose other names, or end those agents: `osb ls agents` shows them".to_owned()
+        }
+        UpError::Agent {
+            stage: Stage::Wire, ..
+        } => "nothing was left running; `osb plan FILE` shows the wires".to_owned(),
+        UpError::Agent { .. } | UpError::Ended { .. } | UpError::NotRunning { .. } => {
+            "nothing was left running; mend it and `osb up` again".to_owned()
+        }
+        _ => return None,
+    })
 }

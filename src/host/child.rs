@@ -2,21 +2,17 @@
 //! descriptor.
 
 use std::fs::{File, OpenOptions};
-use std::future::Future;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 use super::log_tail::log_tail;
 use crate::model::ExitReport;
-use crate::process::ProcessId;
+use crate::process::{ProcessId, end_of};
 use crate::state::{AgentRecord, StateError, SystemDir};
 use crate::wire::AgentBoot;
 
@@ -93,12 +89,7 @@ impl Child {
 
     /// Ends when the process does.
     pub fn end(&self) -> io::Result<impl Future<Output = ()> + use<>> {
-        let fd: OwnedFd = pidfd_open(self.pid, PidfdFlags::NONBLOCK)?;
-        // SAFETY: the descriptor is owned by the AsyncFd, which neither replaces nor closes it.
-        let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?;
-        Ok(async move {
-            let _ = fd.readable().await;
-        })
+        end_of(pidfd_open(self.pid, PidfdFlags::NONBLOCK)?)
     }
 
     /// The process has not been waited for, so that its pid still names its group.

@@ -24,6 +24,8 @@ use crate::wire::{
 };
 use child::{Child, Spawner};
 
+pub use log_tail::log_tail;
+
 /// How long agents may take to end when the daemon itself is told to, before they are terminated.
 const GRACE: Millis = Millis::from_secs(5);
 /// How long the name server may take to take note.
@@ -151,14 +153,13 @@ impl Host {
         mut signals: Signals,
     ) -> Result<(), HostError> {
         loop {
-            let deadline = self.began + self.supervision.next_deadline().unwrap_or(Now::MAX / 2);
-            let waits = self.supervision.next_deadline().is_some();
+            let deadline = self.supervision.next_deadline();
             let input = tokio::select! {
                 biased;
                 Some(input) = self.received.recv() => input,
                 unasked = incoming.recv() => unasked.map_or(Input::Disconnected, Input::Incoming),
                 grace = signals.next() => Input::Terminate(grace),
-                () = tokio::time::sleep_until(deadline.into()), if waits => Input::Time,
+                () = at(self.began, deadline) => Input::Time,
             };
             self.on_input(input);
             if self.perform() {
@@ -336,6 +337,14 @@ impl Host {
 
     fn now(&self) -> Now {
         self.began.elapsed()
+    }
+}
+
+/// Ends at the deadline, if there is one.
+async fn at(began: Instant, deadline: Option<Now>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until((began + deadline).into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -11,7 +11,9 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A duration in whole milliseconds. In files and on the command line it is text with a unit, in
 /// messages a number of milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Millis(u64);
 

@@ -14,6 +14,6 @@ pub use kind::Kind;
 pub use name::{AgentName, Alias, HostName, NameError, SystemName, Target};
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
-    Action, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerSpec, Program,
-    TimerSpec, Topology, When,
+    Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerSpec,
+    Program, TimerSpec, Topology, When,
 };

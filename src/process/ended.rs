@@ -1,9 +1,12 @@
-//! Waiting for processes that are not our children.
+//! Waiting for the ends of processes, whoever's children they are, by their pidfds.
 
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use super::ProcessId;
 
@@ -28,4 +31,13 @@ pub fn wait_for_end(processes: &[ProcessId], timeout: Duration) -> bool {
         alive.retain(|_| !ended.next().unwrap_or(true));
     }
     true
+}
+
+/// What ends when the process behind `pidfd` does.
+pub fn end_of(pidfd: OwnedFd) -> io::Result<impl Future<Output = ()> + use<>> {
+    // SAFETY: the descriptor is owned by the AsyncFd, which neither replaces nor closes it.
+    let pidfd = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }?;
+    Ok(async move {
+        let _ = pidfd.readable().await;
+    })
 }

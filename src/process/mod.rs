@@ -13,7 +13,7 @@ use std::os::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
-pub use ended::wait_for_end;
+pub use ended::{end_of, wait_for_end};
 pub use tether::{Tether, hold_tether};
 
 /// A process, told apart from any later one with the same pid.

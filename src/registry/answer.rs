@@ -122,9 +122,7 @@ impl Registry {
         };
         self.members.insert(peer.clone(), member);
         self.routes.insert(from.clone(), peer.clone());
-        if change == Change::Registered {
-            self.leases.start(peer.clone(), now);
-        }
+        self.leases.start(peer.clone(), now);
         self.tell_watchers(&peer, change, now);
         Ok(())
     }

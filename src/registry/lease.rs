@@ -23,7 +23,7 @@ pub struct Leases {
 }
 
 impl Leases {
-    /// A member begins to live.
+    /// A member lives, perhaps again.
     pub fn start(&mut self, peer: Peer, now: Now) {
         self.renew(peer, now + SUSPECT_AFTER);
     }

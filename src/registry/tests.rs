@@ -196,6 +196,17 @@ fn leases_run_out_in_two_steps_and_a_word_restores_them() {
 }
 
 #[test]
+fn a_member_that_comes_back_by_announcing_itself_is_leased_again() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    bench.pass(3);
+    bench.pass(7);
+    bench.ask::<()>(2, agent("Alice", 1)).unwrap();
+    bench.pass(3);
+    assert_eq!(bench.state("Alice"), Some(State::Suspect));
+}
+
+#[test]
 fn a_stranger_that_heartbeats_is_told_to_announce_itself() {
     let mut bench = Bench::new();
     let heartbeat = body(&NameServerRequest::Heartbeat {});

@@ -3,6 +3,7 @@
 //! Everything here turns values into text. Nothing is asked of the network and nothing but progress
 //! is printed.
 
+pub mod diagnostic;
 mod error;
 mod json;
 mod progress;
@@ -18,8 +19,8 @@ pub use error::{ErrorText, error_json};
 pub use json::pretty;
 pub use progress::{Bars, Lines, Quiet, Reporter};
 pub use reports::{
-    Addresses, AddressesOfAgent, Agents, Answer, Attributes, BareAddress, Connections, Done, Hosts,
-    SystemRow, Systems, Versions, Waited, WaitedRow,
+    Addresses, AddressesOfAgent, Agents, Answer, Attributes, BareAddress, Checked, Connections,
+    Done, Down, Hosts, Planned, SystemRow, Systems, Up, Versions, Waited, WaitedRow,
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;

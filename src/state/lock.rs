@@ -4,14 +4,22 @@
 //! launches until `up` lets go of them, so that nobody begins anew while they still clean up.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
 
 use super::{StateError, SystemDir};
 use crate::model::SystemName;
+use crate::process::ProcessId;
+
+/// How long what a dead `up` has begun may take to be cleared away.
+const CLEANING: Duration = Duration::from_secs(20);
+/// How long a new holder may take to write its name, at most.
+const SIGNING: Duration = Duration::from_millis(50);
 
 /// A held lock. Dropping it gives it back.
 pub struct Lock(Flock<File>);
@@ -37,12 +45,7 @@ impl Lock {
             };
             let locked = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(locked) => locked,
-                Err((file, _)) => {
-                    return Err(StateError::Locked {
-                        system: system.clone(),
-                        pid: holder(file),
-                    });
-                }
+                Err((file, _)) => wait_for(file, system)?,
             };
             // The last holder may have removed the file between the opening and the locking.
             let same = fs::metadata(&path).is_ok_and(|now| is_same(&locked, &now));
@@ -55,7 +58,10 @@ impl Lock {
     fn signed(mut file: Flock<File>) -> Self {
         // Only for the message to others; the lock holds without it.
         let _ = file.set_len(0);
-        let _ = write!(file, "{}", std::process::id());
+        if let Ok(own) = ProcessId::of_self() {
+            let _ = serde_json::to_writer(&*file, &own);
+        }
+        let _ = file.flush();
         Self(file)
     }
 
@@ -80,10 +86,38 @@ fn is_same(file: &File, other: &fs::Metadata) -> bool {
         .is_ok_and(|own| own.ino() == other.ino() && own.dev() == other.dev())
 }
 
-fn holder(mut file: File) -> Option<u32> {
-    let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+/// Waits for those that a dead `up` shared its lock with: they are letting go of it, or cleaning
+/// up. A living holder is not waited for.
+fn wait_for(file: File, system: &SystemName) -> Result<Flock<File>, StateError> {
+    let locked = |pid| StateError::Locked {
+        system: system.clone(),
+        pid,
+    };
+    let reader = file.try_clone().map_err(|_| locked(None))?;
+    let (sender, receiver) = mpsc::channel();
+    let deadline = Instant::now() + CLEANING;
+    let mut waiting = Some((file, sender));
+    while Instant::now() < deadline {
+        if let Some(holder) = holder(&reader).filter(ProcessId::is_alive) {
+            return Err(locked(Some(holder.pid)));
+        }
+        if let Some((file, sender)) = waiting.take() {
+            std::thread::spawn(move || sender.send(Flock::lock(file, FlockArg::LockExclusive)));
+        }
+        // Who has just taken it signs it a moment later, and is then to be named.
+        match receiver.recv_timeout(SIGNING) {
+            Ok(Ok(lock)) => return Ok(lock),
+            Ok(Err(_)) => break,
+            Err(_) => {}
+        }
+    }
+    Err(locked(None))
+}
+
+fn holder(file: &File) -> Option<ProcessId> {
+    let mut text = [0; 256];
+    let length = file.read_at(&mut text, 0).ok()?;
+    serde_json::from_slice(&text[..length]).ok()
 }
 
 #[cfg(test)]

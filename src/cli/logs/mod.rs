@@ -10,6 +10,7 @@ mod tail;
 use std::io::{self, Write};
 
 use super::explain::hint_agent;
+use super::runtime::block_on;
 use super::session::selected_for_reading;
 use super::{CommandError, Context, ErrorKind};
 use crate::model::AgentName;
@@ -87,10 +88,7 @@ fn history(
 
 /// Until Ctrl-C, or until the system is brought down.
 fn follow(follower: &mut Follower, printer: &mut LogPrinter) -> Result<(), CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    block_on(async {
         let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
             let lines = tokio::select! {
@@ -107,5 +105,5 @@ fn follow(follower: &mut Follower, printer: &mut LogPrinter) -> Result<(), Comma
             }
             out.flush()?;
         }
-    })
+    })?
 }

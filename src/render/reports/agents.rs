@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::model::{Address, AgentInfo, AgentName, Alias, HostName, State};
 use crate::render::json::{pretty, seconds};
@@ -25,12 +25,17 @@ impl Report for Agents {
     }
 
     fn json(&self) -> String {
-        let objects: Vec<Object> = self.0.iter().map(Object::from).collect();
-        pretty(&objects)
+        pretty(self)
     }
 
     fn names(&self) -> Vec<String> {
         self.0.iter().map(|agent| agent.name.to_string()).collect()
+    }
+}
+
+impl Serialize for Agents {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Object::from))
     }
 }
 

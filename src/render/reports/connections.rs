@@ -1,6 +1,6 @@
 //! `osb ls connections`, and the end of `osb up`.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::model::{AgentInfo, AgentName, ConnectionInfo, Kind, Proof, Target};
 use crate::render::json::pretty;
@@ -35,13 +35,19 @@ impl Report for Connections {
     }
 
     fn json(&self) -> String {
-        pretty(&self.each().map(object).collect::<Vec<_>>())
+        pretty(self)
     }
 
     fn names(&self) -> Vec<String> {
         let each = self.each();
         each.map(|(client, connection)| format!("{client}.{}", connection.alias))
             .collect()
+    }
+}
+
+impl Serialize for Connections {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.each().map(object))
     }
 }
 

@@ -2,20 +2,28 @@
 
 mod addresses;
 mod agents;
+mod checked;
 mod connections;
+mod down;
 mod hosts;
+mod planned;
 mod systems;
 #[cfg(test)]
 mod tests;
+mod up;
 mod values;
 mod versions;
 mod waited;
 
 pub use addresses::{Addresses, AddressesOfAgent, BareAddress};
 pub use agents::Agents;
+pub use checked::Checked;
 pub use connections::Connections;
+pub use down::Down;
 pub use hosts::Hosts;
+pub use planned::Planned;
 pub use systems::{SystemRow, Systems};
+pub use up::Up;
 pub use values::{Answer, Attributes, Done};
 pub use versions::Versions;
 pub use waited::{Waited, WaitedRow};

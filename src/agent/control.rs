@@ -1,0 +1,126 @@
+//! The agent's line to its name server: one DEALER, never waited for.
+//!
+//! While the name server is away the agent goes on. Heartbeats are dropped then, answers are kept
+//! within bounds, and when the line is back the agent says first what it is.
+
+use std::collections::VecDeque;
+
+use zmq::{Context, DONTWAIT, SNDMORE, Socket};
+
+use crate::wire::{Envelope, LARGEST_BODY, Peer};
+
+/// How long the last words may take at the end, in milliseconds.
+const LINGER: i32 = 300;
+const HIGH_WATER_MARK: i32 = 1000;
+/// How many bytes of answers are kept while the line is down.
+const KEPT: usize = 16 << 20;
+
+/// Who asked, and the number of his request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asker {
+    pub peer: Peer,
+    pub id: u64,
+}
+
+/// What a message is to the line when it is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// Soon outdated: let it go.
+    Light,
+    /// Somebody waits for it: keep it.
+    Heavy,
+}
+
+/// The line.
+pub struct Control {
+    socket: Socket,
+    kept: VecDeque<(Vec<u8>, Vec<u8>)>,
+    kept_bytes: usize,
+    down: bool,
+    last_id: u64,
+}
+
+impl Control {
+    /// Begins to connect.
+    pub fn connect(context: &Context, address: &str) -> zmq::Result<Self> {
+        let socket = context.socket(zmq::DEALER)?;
+        socket.set_linger(LINGER)?;
+        socket.set_sndhwm(HIGH_WATER_MARK)?;
+        socket.set_rcvhwm(HIGH_WATER_MARK)?;
+        socket.set_maxmsgsize(LARGEST_BODY as i64 + 1024)?;
+        // What is sent to a name server that is not there would reach its successor, too late.
+        socket.set_immediate(true)?;
+        socket.set_ipv6(address.starts_with("tcp://["))?;
+        socket.connect(address)?;
+        Ok(Self {
+            socket,
+            kept: VecDeque::new(),
+            kept_bytes: 0,
+            down: false,
+            last_id: 0,
+        })
+    }
+
+    pub fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Whether it is to be told when the socket can take messages again.
+    pub fn down(&self) -> bool {
+        self.down
+    }
+
+    /// A number for a request of the agent's own.
+    pub fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    pub fn send(&mut self, envelope: &Envelope, body: Vec<u8>, weight: Weight) {
+        let header = envelope.encode();
+        if !self.down && self.transmit(&header, &body) {
+            return;
+        }
+        self.down = true;
+        if weight == Weight::Heavy {
+            self.keep(header, body);
+        }
+    }
+
+    /// The oldest answers, which are waited for least, make room.
+    fn keep(&mut self, header: Vec<u8>, body: Vec<u8>) {
+        self.kept_bytes += header.len() + body.len();
+        self.kept.push_back((header, body));
+        while self.kept_bytes > KEPT {
+            let Some((header, body)) = self.kept.pop_front() else {
+                return;
+            };
+            self.kept_bytes -= header.len() + body.len();
+        }
+    }
+
+    /// The socket takes messages again: `first` is sent before all that was kept.
+    pub fn restore(&mut self, first: (&Envelope, Vec<u8>)) {
+        self.down = false;
+        self.send(first.0, first.1, Weight::Light);
+        while let Some((header, body)) = self.kept.front() {
+            if !self.transmit(header, body) {
+                self.down = true;
+                return;
+            }
+            self.kept_bytes -= header.len() + body.len();
+            self.kept.pop_front();
+        }
+    }
+
+    /// The next message, in frames.
+    pub fn receive(&self) -> Option<Vec<Vec<u8>>> {
+        self.socket.recv_multipart(DONTWAIT).ok()
+    }
+
+    fn transmit(&self, header: &[u8], body: &[u8]) -> bool {
+        // A socket that takes the first frame takes the second.
+        self.socket.send(header, DONTWAIT | SNDMORE).is_ok()
+            && self.socket.send(body, DONTWAIT).is_ok()
+    }
+}

@@ -1,0 +1,191 @@
+//! The stages of an agent's life.
+//!
+//! An agent prepares until `go`, then works; it may be stopped, which leaves it there for questions;
+//! and it ends. Each stage only ever leads to a later one.
+
+use std::time::Duration;
+
+/// How long a program may take to end by itself before it is sent SIGTERM.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long it may take after SIGTERM.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
+/// How long queued messages may take to leave, once the program has ended.
+pub const LINGER: Duration = Duration::from_secs(1);
+
+/// Where an agent is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// Nothing is sent of its own accord: the system is not wired yet.
+    Preparing,
+    /// The system is wired: timers run, the program's messages go out.
+    Going,
+    /// It sends nothing of its own accord any more, and still answers.
+    Stopped,
+    /// It lets its program end, up to a deadline for each push.
+    Ending { code: i32, push: Push, by: Duration },
+    /// The program is gone: what is queued leaves, up to a deadline.
+    Flushing { code: i32, by: Duration },
+    /// Nothing holds it.
+    Over { code: i32 },
+}
+
+/// How hard the program has been pushed to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Push {
+    Asked,
+    Terminated,
+    Killed,
+}
+
+/// What the driver is to do when an end takes too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    Terminate,
+    Kill,
+}
+
+impl Life {
+    /// The system is wired. True if this is news.
+    pub fn go(&mut self) -> bool {
+        let news = *self == Life::Preparing;
+        if news {
+            *self = Life::Going;
+        }
+        news
+    }
+
+    /// No more of its own accord. True if this is news.
+    pub fn stop(&mut self) -> bool {
+        let news = matches!(self, Life::Preparing | Life::Going);
+        if news {
+            *self = Life::Stopped;
+        }
+        news
+    }
+
+    /// The end begins. True if this is news.
+    pub fn end(&mut self, code: i32, now: Duration) -> bool {
+        if self.ending() {
+            return false;
+        }
+        *self = Life::Ending {
+            code,
+            push: Push::Asked,
+            by: now + PATIENCE,
+        };
+        true
+    }
+
+    /// The program has ended, or was never there: what is queued leaves.
+    pub fn flush(&mut self, code: i32, now: Duration) {
+        if !matches!(self, Life::Flushing { .. } | Life::Over { .. }) {
+            *self = Life::Flushing {
+                code,
+                by: now + LINGER,
+            };
+        }
+    }
+
+    /// At once.
+    pub fn over(&mut self, code: i32) {
+        *self = Life::Over { code };
+    }
+
+    /// Whether it sends of its own accord.
+    pub fn going(self) -> bool {
+        self == Life::Going
+    }
+
+    pub fn ending(self) -> bool {
+        matches!(
+            self,
+            Life::Ending { .. } | Life::Flushing { .. } | Life::Over { .. }
+        )
+    }
+
+    /// When [`Life::tick`] wants to be called next.
+    pub fn wakes_at(self) -> Option<Duration> {
+        match self {
+            Life::Ending { by, .. } | Life::Flushing { by, .. } => Some(by),
+            _ => None,
+        }
+    }
+
+    /// Time has passed, or something has happened: `program` tells whether there still is one,
+    /// `queued` whether messages wait to leave.
+    pub fn tick(&mut self, now: Duration, program: bool, queued: bool) -> Option<Effect> {
+        match *self {
+            Life::Ending { code, .. } if !program => {
+                self.flush(code, now);
+                self.tick(now, program, queued)
+            }
+            Life::Ending { code, push, by } if now >= by => self.push(code, push, now),
+            Life::Flushing { code, by } if !queued || now >= by => {
+                *self = Life::Over { code };
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn push(&mut self, code: i32, push: Push, now: Duration) -> Option<Effect> {
+        let (push, effect) = match push {
+            Push::Asked => (Push::Terminated, Effect::Terminate),
+            Push::Terminated => (Push::Killed, Effect::Kill),
+            Push::Killed => {
+                self.flush(code, now);
+                return None;
+            }
+        };
+        *self = Life::Ending {
+            code,
+            push,
+            by: now + LAST_PATIENCE,
+        };
+        Some(effect)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn stages_only_go_forward() {
+        let mut life = Life::Preparing;
+        assert!(life.go() && !life.go() && life.going());
+        assert!(life.stop() && !life.stop() && !life.go());
+        assert!(life.end(0, s(1)) && !life.end(1, s(1)) && !life.stop());
+        assert_eq!(life.tick(s(1), false, true), None);
+        assert_eq!(life, Life::Flushing { code: 0, by: s(2) });
+        assert_eq!(life.tick(s(1), false, false), None);
+        assert_eq!(life, Life::Over { code: 0 });
+    }
+
+    #[test]
+    fn a_program_that_stays_is_pushed_harder_and_then_left() {
+        let mut life = Life::Going;
+        life.end(0, s(0));
+        assert_eq!(life.tick(s(2), true, false), None);
+        assert_eq!(life.tick(s(3), true, false), Some(Effect::Terminate));
+        assert_eq!(life.wakes_at(), Some(s(5)));
+        assert_eq!(life.tick(s(5), true, false), Some(Effect::Kill));
+        assert_eq!(life.tick(s(7), true, false), None);
+        assert_eq!(life.tick(s(7), true, false), None);
+        assert_eq!(life, Life::Over { code: 0 });
+    }
+
+    #[test]
+    fn queued_messages_have_their_linger() {
+        let mut life = Life::Going;
+        life.flush(3, s(0));
+        life.tick(s(0), false, true);
+        assert!(matches!(life, Life::Flushing { .. }));
+        life.tick(s(1), false, true);
+        assert_eq!(life, Life::Over { code: 3 });
+    }
+}

@@ -1,0 +1,10 @@
+//! What decides within an agent, as synchronous values: no socket, clock or process in here. Time
+//! is given from outside, as the duration since the agent began.
+
+mod life;
+mod pending;
+mod timers;
+
+pub use life::{Effect, Life};
+pub use pending::Pending;
+pub use timers::Timers;

@@ -1,0 +1,111 @@
+//! What waits for an answer or an event, each until its deadline.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Things that wait, by number. Numbers begin at 1 and are never used twice.
+#[derive(Debug)]
+pub struct Pending<T> {
+    last: u64,
+    entries: BTreeMap<u64, (Duration, T)>,
+    deadlines: BTreeSet<(Duration, u64)>,
+}
+
+impl<T> Default for Pending<T> {
+    fn default() -> Self {
+        Self {
+            last: 0,
+            entries: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+        }
+    }
+}
+
+impl<T> Pending<T> {
+    /// Waits for `thing` until `deadline`, and tells its number.
+    pub fn add(&mut self, deadline: Duration, thing: T) -> u64 {
+        self.last += 1;
+        self.entries.insert(self.last, (deadline, thing));
+        self.deadlines.insert((deadline, self.last));
+        self.last
+    }
+
+    /// Takes a thing out; None if it is not, or no longer, waited for.
+    pub fn take(&mut self, id: u64) -> Option<T> {
+        let (deadline, thing) = self.entries.remove(&id)?;
+        self.deadlines.remove(&(deadline, id));
+        Some(thing)
+    }
+
+    pub fn get(&self, id: u64) -> Option<&T> {
+        self.entries.get(&id).map(|(_, thing)| thing)
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+        self.entries.iter().map(|(id, (_, thing))| (*id, thing))
+    }
+
+    /// When the next thing's time is up.
+    pub fn wakes_at(&self) -> Option<Duration> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Takes out one thing whose time is up.
+    pub fn expired(&mut self, now: Duration) -> Option<(u64, T)> {
+        let (deadline, id) = *self.deadlines.first()?;
+        if deadline > now {
+            return None;
+        }
+        self.take(id).map(|thing| (id, thing))
+    }
+
+    /// Takes all of them out, in the order of their numbers.
+    pub fn take_all(&mut self) -> Vec<(u64, T)> {
+        self.deadlines.clear();
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        entries.map(|(id, (_, thing))| (id, thing)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn deadlines_come_in_order() {
+        let mut pending = Pending::default();
+        let at = Duration::from_millis;
+        let late = pending.add(at(20), "late");
+        pending.add(at(10), "early");
+        assert_eq!(pending.wakes_at(), Some(at(10)));
+        assert_eq!(pending.expired(at(9)), None);
+        assert_eq!(pending.expired(at(10)), Some((2, "early")));
+        assert_eq!(pending.take(late), Some("late"));
+        assert_eq!(pending.take(late), None);
+        assert_eq!(pending.wakes_at(), None);
+    }
+
+    proptest! {
+        /// Whatever happens, each thing leaves once: taken or expired.
+        #[test]
+        fn each_leaves_once(steps in prop::collection::vec((0u8..3, 0u64..50), 0..200)) {
+            let mut pending = Pending::default();
+            let (mut added, mut left) = (0, 0);
+            for (now, (what, number)) in steps.into_iter().enumerate() {
+                let now = Duration::from_millis(now as u64);
+                match what {
+                    0 => { added += 1; pending.add(now + Duration::from_millis(number), ()); }
+                    1 => left += usize::from(pending.take(number).is_some()),
+                    _ => while pending.expired(now).is_some() { left += 1; },
+                }
+                prop_assert_eq!(pending.entries.len(), pending.deadlines.len());
+            }
+            prop_assert_eq!(pending.len() + left, added);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The process that runs one agent: it owns the sockets, handles messages by built-in behaviours or
+//! by a program that speaks JSON lines, and does what it is asked through its proxy.
+//!
+//! One thread and one poll loop do all of it. `core` decides, without touching anything; the rest
+//! drives sockets, pipes and the clock. Which agents there are, and how they are wired, is not
+//! decided here: `up` configures agents from outside.
+
+mod boot;
+mod calls;
+mod control;
+mod core;
+mod handlers;
+mod log;
+mod program;
+mod receive;
+mod requests;
+mod signals;
+mod sockets;
+mod state;
+mod turn;
+
+use std::io;
+
+pub use boot::BootError;
+pub use log::Log;
+use signals::Signals;
+use state::Agent;
+
+use crate::wire::AgentBoot;
+
+/// Why an agent cannot run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    #[error(transparent)]
+    Boot(#[from] BootError),
+    #[error("cannot take signals: {0}")]
+    Signals(#[from] nix::errno::Errno),
+    #[error("cannot reach out to the name server at {address}: {error}")]
+    NameServer { address: String, error: zmq::Error },
+}
+
+/// The exit status of an agent whose command cannot be started, as of a shell.
+const COMMAND_NOT_STARTED: u8 = 127;
+
+/// Whether the agent takes the process's signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignalsAre {
+    /// SIGTERM and SIGINT ask for an orderly end.
+    Taken,
+    /// It is a guest in somebody else's process.
+    LeftAlone,
+}
+
+/// Runs the agent that standard input describes, to its end. Tells the exit status.
+pub fn run() -> Result<u8, AgentError> {
+    let boot = boot::read(io::stdin().lock())?;
+    run_with(boot, Log::to_stderr(), SignalsAre::Taken)
+}
+
+/// Runs an agent to its end in this thread. Tells the exit status.
+pub fn run_with(boot: AgentBoot, log: Log, signals: SignalsAre) -> Result<u8, AgentError> {
+    // Before any thread starts, so that none gets a signal that is meant for the loop.
+    let signals = match signals {
+        SignalsAre::Taken => Some(Signals::take()?),
+        SignalsAre::LeftAlone => None,
+    };
+    let address = boot.nameserver.clone();
+    let mut agent =
+        Agent::new(boot, log).map_err(|error| AgentError::NameServer { address, error })?;
+    if let Err(reason) = agent.spawn_program() {
+        agent.log.error(&reason);
+        return Ok(COMMAND_NOT_STARTED);
+    }
+    let code = turn::run(&mut agent, signals.as_ref());
+    agent.farewell();
+    Ok(u8::try_from(code).unwrap_or(u8::MAX))
+}
+
+#[cfg(test)]
+mod tests;

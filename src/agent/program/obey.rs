@@ -1,0 +1,140 @@
+//! What a program says is done.
+
+use super::words::FromProgram;
+use super::{Agent, ProgramId};
+use crate::agent::log::Level;
+use crate::agent::state::{DEFAULT_LIMIT, Origin};
+use crate::model::{Alias, Kind, Millis};
+
+use serde_json::Value;
+
+impl Agent {
+    /// Does it, or gives the word back if its time has not come.
+    pub(super) fn obey(&mut self, word: FromProgram) -> Option<FromProgram> {
+        match word {
+            FromProgram::Send {
+                alias,
+                message,
+                topic,
+            } => return self.send_for_program(alias, message, topic),
+            FromProgram::Request {
+                alias,
+                message,
+                id,
+                timeout,
+            } => return self.request_for_program(alias, message, id, timeout),
+            FromProgram::Get { name, id } => return self.get_for_program(name, id),
+            FromProgram::Reply { id, message, error } => {
+                self.take_reply(id, error.map_or(Ok(message), Err));
+            }
+            FromProgram::Log { level, text } => {
+                self.log.line(level.unwrap_or(Level::Info), &text);
+            }
+            FromProgram::Set { attributes } => self.attributes.extend(attributes),
+            FromProgram::Stop {} => self.end(0),
+        }
+        None
+    }
+
+    fn send_for_program(
+        &mut self,
+        alias: Alias,
+        message: Value,
+        topic: Option<String>,
+    ) -> Option<FromProgram> {
+        let word = |alias, message, topic| FromProgram::Send {
+            alias,
+            message,
+            topic,
+        };
+        if !self.may_send() {
+            return Some(word(alias, message, topic));
+        }
+        let at = match self.sender_for_program(&alias, topic.is_some()) {
+            Ok(at) => at,
+            Err(reason) => return self.refuse(&reason),
+        };
+        if !self.has_room_at(at) {
+            return Some(word(alias, message, topic));
+        }
+        match self.frame_for(at, &message, topic.as_deref()) {
+            Ok(frame) => {
+                self.send_frame(at, frame);
+                None
+            }
+            Err(error) => self.refuse(&format!("cannot send by {alias}: {error}")),
+        }
+    }
+
+    fn sender_for_program(&self, alias: &Alias, has_topic: bool) -> Result<usize, String> {
+        let Some(at) = self.sockets.find(alias.as_str()) else {
+            return Err(format!("cannot send: there is no socket {alias}"));
+        };
+        match self.sockets.at(at).kind {
+            kind if !kind.sends() => Err(format!("cannot send by {alias}: it is a {kind} socket")),
+            Kind::Pub => Ok(at),
+            kind if has_topic => Err(format!("{alias} is a {kind} socket: only PUB has topics")),
+            _ => Ok(at),
+        }
+    }
+
+    fn request_for_program(
+        &mut self,
+        alias: Alias,
+        message: Value,
+        id: ProgramId,
+        timeout: Option<Millis>,
+    ) -> Option<FromProgram> {
+        let word = |alias, message, id| FromProgram::Request {
+            alias,
+            message,
+            id,
+            timeout,
+        };
+        if !self.may_send() {
+            return Some(word(alias, message, id));
+        }
+        let asks = |at: &usize| self.sockets.at(*at).kind == Kind::Req;
+        let Some(at) = self.sockets.find(alias.as_str()).filter(asks) else {
+            let reason = format!("cannot ask: there is no REQ socket {alias}");
+            self.reply_to_program(&id, &Err(reason.clone()));
+            return self.refuse(&reason);
+        };
+        if !self.has_room_at(at) || !self.program_has_room() {
+            return Some(word(alias, message, id));
+        }
+        let limit = timeout.map_or(DEFAULT_LIMIT, Millis::duration);
+        match self.frame_for(at, &message, None) {
+            Ok(frame) => self.request(at, frame, Origin::Program(id), limit),
+            Err(error) => self.reply_to_program(&id, &Err(error.to_string())),
+        }
+        None
+    }
+
+    fn get_for_program(&mut self, name: String, id: ProgramId) -> Option<FromProgram> {
+        let full = |program: &super::Program| program.listens() && !program.feed.has_room();
+        if self.program.as_ref().is_some_and(full) {
+            return Some(FromProgram::Get { name, id });
+        }
+        let outcome = match self.attributes.get(&name) {
+            Some(value) => Ok(value.clone()),
+            None => Err(format!("there is no attribute {name:?}")),
+        };
+        self.reply_to_program(&id, &outcome);
+        None
+    }
+
+    fn take_reply(&mut self, id: u64, outcome: Result<Value, String>) {
+        match self.owed.take(id) {
+            Some(owed) => self.settle_owed(owed, outcome),
+            None => {
+                self.refuse(&format!("a reply to {id}, which nobody waits for"));
+            }
+        }
+    }
+
+    fn refuse(&mut self, reason: &str) -> Option<FromProgram> {
+        self.note_garbage(reason);
+        None
+    }
+}

@@ -1,0 +1,174 @@
+//! The process of a program: started with two pipes, watched by a descriptor, and signalled.
+//!
+//! It stays in the agent's process group, so that whoever ends the group ends it too.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::agent::signals::Signals;
+use crate::model::Program;
+
+/// A running program.
+pub struct Process {
+    child: Child,
+    pidfd: OwnedFd,
+    input: Option<ChildStdin>,
+    output: Option<ChildStdout>,
+}
+
+/// What came of a read.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Got {
+    Bytes(usize),
+    /// Nothing for now.
+    Nothing,
+    /// The other end is closed.
+    End,
+}
+
+impl Process {
+    /// Starts the program, or tells in words why not.
+    pub fn start(program: &Program, env: &[(&str, &str)]) -> Result<Self, String> {
+        let [name, arguments @ ..] = program.argv.as_slice() else {
+            return Err("cannot start a command without words".into());
+        };
+        let mut command = Command::new(name);
+        command
+            .args(arguments)
+            .envs(env.iter().copied())
+            .envs(&program.env)
+            .current_dir(&program.cwd)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        // SAFETY: between fork and exec only a system call is made.
+        unsafe { command.pre_exec(|| Ok(Signals::wanted().thread_unblock()?)) };
+        let started = command.spawn().and_then(Self::watch);
+        started.map_err(|error| format!("cannot start {name}: {}", reason(&error, program)))
+    }
+
+    fn watch(mut child: Child) -> io::Result<Self> {
+        let pidfd = pidfd(child.id()).inspect_err(|_| {
+            // Nobody would ever know when it ends.
+            let _ = child.kill();
+            let _ = child.wait();
+        })?;
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        for fd in [
+            input.as_ref().map(AsFd::as_fd),
+            output.as_ref().map(AsFd::as_fd),
+        ] {
+            fd.map_or(Ok(0), |fd| fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)))?;
+        }
+        Ok(Self {
+            child,
+            pidfd,
+            input,
+            output,
+        })
+    }
+
+    /// Readable when the process has ended.
+    pub fn exit_fd(&self) -> RawFd {
+        self.pidfd.as_raw_fd()
+    }
+
+    pub fn input_fd(&self) -> Option<RawFd> {
+        self.input.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    pub fn output_fd(&self) -> Option<RawFd> {
+        self.output.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    /// How it has ended, if it has.
+    pub fn exit(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    pub fn read(&mut self, into: &mut [u8]) -> Got {
+        let Some(output) = &mut self.output else {
+            return Got::End;
+        };
+        loop {
+            match output.read(into) {
+                Ok(0) => break,
+                Ok(count) => return Got::Bytes(count),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Got::Nothing,
+                Err(_) => break,
+            }
+        }
+        self.output = None;
+        Got::End
+    }
+
+    /// How many bytes were written; None if the program does not read any more, ever.
+    pub fn write(&mut self, bytes: &[u8]) -> Option<usize> {
+        let input = self.input.as_mut()?;
+        loop {
+            match input.write(bytes) {
+                Ok(count) => return Some(count),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Some(0),
+                Err(_) => break,
+            }
+        }
+        self.input = None;
+        None
+    }
+
+    pub fn close_input(&mut self) {
+        self.input = None;
+    }
+
+    /// Signals the process; it is not yet waited for, so the number is still its own.
+    pub fn signal(&self, signal: Signal) {
+        if let Ok(pid) = i32::try_from(self.child.id()) {
+            // It may have ended a moment ago.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+}
+
+/// The exit status for an agent whose program has ended so.
+pub fn status_of(exit: ExitStatus) -> i32 {
+    match (exit.code(), exit.signal()) {
+        (Some(code), _) => code,
+        (None, signal) => 128 + signal.unwrap_or_default(),
+    }
+}
+
+/// How a program has ended, in words.
+pub fn words_of(exit: ExitStatus) -> String {
+    match (exit.code(), exit.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "no exit status".into(),
+    }
+}
+
+fn pidfd(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes a number and flags; the child is ours and not yet waited for.
+    let fd = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, pid, 0) };
+    match RawFd::try_from(fd) {
+        // SAFETY: the descriptor is new, and nobody else's.
+        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn reason(error: &io::Error, program: &Program) -> String {
+    let folder = program.cwd.display();
+    match error.kind() {
+        ErrorKind::NotFound if !program.cwd.is_dir() => format!("there is no folder {folder}"),
+        ErrorKind::NotFound => "not found; is it installed, and the name right?".into(),
+        ErrorKind::PermissionDenied => "not allowed; is the file executable?".into(),
+        _ => error.to_string(),
+    }
+}

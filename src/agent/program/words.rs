@@ -1,0 +1,228 @@
+//! The words between an agent and its program: JSON objects, one a line. specs/commands.md says the
+//! same for those who write programs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use crate::agent::log::Level;
+use crate::model::{AgentName, Alias, Kind, Millis};
+
+/// A number or text that a program chose for a question of its own; the reply repeats it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ProgramId {
+    Number(u64),
+    Text(String),
+}
+
+/// To the program.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToProgram<'a> {
+    /// The system is wired: begin.
+    Start {
+        agent: &'a AgentName,
+        attributes: &'a BTreeMap<String, Value>,
+        sockets: BTreeMap<&'a Alias, Kind>,
+    },
+    /// A message has arrived. With an id, a reply is wanted.
+    Message {
+        alias: &'a Alias,
+        kind: Kind,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        topic: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+        message: &'a Value,
+    },
+    /// Somebody calls a method; a reply is wanted.
+    Call {
+        id: u64,
+        name: &'a str,
+        params: &'a Value,
+    },
+    /// The answer to a request or a get, or why there is none.
+    Reply {
+        id: &'a ProgramId,
+        #[serde(flatten)]
+        outcome: Outcome<'a>,
+    },
+    /// These attributes were set from outside.
+    Attributes {
+        attributes: &'a BTreeMap<String, Value>,
+    },
+    /// End.
+    Stop {},
+}
+
+/// One of two keys.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome<'a> {
+    Message(&'a Value),
+    Error(&'a str),
+}
+
+/// From the program.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum FromProgram {
+    Send {
+        alias: Alias,
+        message: Value,
+        topic: Option<String>,
+    },
+    /// The answer to a message or a call with this id, or why there is none.
+    Reply {
+        id: u64,
+        #[serde(default)]
+        message: Value,
+        error: Option<String>,
+    },
+    Request {
+        alias: Alias,
+        message: Value,
+        id: ProgramId,
+        #[serde(default, deserialize_with = "duration")]
+        timeout: Option<Millis>,
+    },
+    Log {
+        level: Option<Level>,
+        text: String,
+    },
+    Set {
+        attributes: BTreeMap<String, Value>,
+    },
+    Get {
+        name: String,
+        id: ProgramId,
+    },
+    /// The agent is to end.
+    Stop {},
+}
+
+/// Why a line says nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoWord {
+    /// Nothing in it.
+    Blank,
+    /// No object: something was printed.
+    Plain(String),
+    Wrong(String),
+}
+
+impl fmt::Display for NoWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoWord::Blank => f.write_str("an empty line"),
+            NoWord::Plain(text) | NoWord::Wrong(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Reads a line, strictly.
+pub fn read(line: &[u8]) -> Result<FromProgram, NoWord> {
+    let line = line.trim_ascii();
+    match line.first() {
+        None => Err(NoWord::Blank),
+        Some(b'{') => serde_json::from_slice(line)
+            .map_err(|error| NoWord::Wrong(format!("{error}: {}", beginning(line)))),
+        Some(_) => Err(NoWord::Plain(beginning(line))),
+    }
+}
+
+/// Enough of a line to recognise it.
+pub fn beginning(line: &[u8]) -> String {
+    const SHOWN: usize = 200;
+    let text = String::from_utf8_lossy(&line[..line.len().min(4 * SHOWN)]);
+    let shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < line.len() && text.chars().count() >= SHOWN {
+        return shown + "…";
+    }
+    shown
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Millis>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    text.map(|text| text.parse().map_err(serde::de::Error::custom))
+        .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn words_are_read_strictly() {
+        let ok = |text: &str| read(text.as_bytes()).unwrap();
+        let sent = ok(r#" {"type":"send","alias":"main","message":null} "#);
+        let expected = FromProgram::Send {
+            alias: "main".parse().unwrap(),
+            message: Value::Null,
+            topic: None,
+        };
+        assert_eq!(sent, expected);
+        assert!(matches!(
+            ok(r#"{"type":"reply","id":1}"#),
+            FromProgram::Reply {
+                id: 1,
+                message: Value::Null,
+                error: None
+            }
+        ));
+        let request = ok(r#"{"type":"request","alias":"a","message":1,"id":"x","timeout":"5s"}"#);
+        assert!(
+            matches!(request, FromProgram::Request { timeout: Some(t), .. } if t.get() == 5000)
+        );
+        assert_eq!(ok(r#"{"type":"stop"}"#), FromProgram::Stop {});
+        for wrong in [
+            r#"{"type":"dance"}"#,
+            r#"{"type":"send","alias":"main"}"#,
+            r#"{"type":"send","alias":"ma in","message":1}"#,
+            r#"{"type":"stop","now":true}"#,
+            r#"{"type":"request","alias":"a","message":1,"id":1,"timeout":"soon"}"#,
+            r#"{"type":"stop"} {}"#,
+            "{",
+        ] {
+            assert!(
+                matches!(read(wrong.as_bytes()), Err(NoWord::Wrong(_))),
+                "{wrong}"
+            );
+        }
+        assert_eq!(read(b"hi"), Err(NoWord::Plain("hi".into())));
+        assert_eq!(read(b" \r"), Err(NoWord::Blank));
+    }
+
+    #[test]
+    fn words_are_written_as_specified() {
+        let write = |word: &ToProgram| serde_json::to_value(word).unwrap();
+        let id = ProgramId::Number(3);
+        let outcome = Outcome::Error("no");
+        let reply = write(&ToProgram::Reply { id: &id, outcome });
+        assert_eq!(reply, json!({"type": "reply", "id": 3, "error": "no"}));
+        let message = ToProgram::Message {
+            alias: &"inbox".parse().unwrap(),
+            kind: Kind::Pull,
+            topic: None,
+            id: None,
+            message: &json!([1]),
+        };
+        let expected = json!({"type": "message", "alias": "inbox", "kind": "PULL", "message": [1]});
+        assert_eq!(write(&message), expected);
+        assert_eq!(write(&ToProgram::Stop {}), json!({"type": "stop"}));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in any::<Vec<u8>>(), text in any::<String>()) {
+            let _ = read(&bytes);
+            let _ = read(&[b"{\"type\":\"", text.as_bytes()].concat());
+            prop_assert!(beginning(&bytes).chars().count() <= 201);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Reading data sockets, a batch at a time, so that a busy one starves nobody.
+
+use std::mem;
+
+use zmq::{DONTWAIT, Message};
+
+use super::handlers::Incoming;
+use super::sockets::{Slot, receive};
+use super::state::{Agent, Ticket};
+use crate::model::{Action, Kind};
+
+/// How many messages are read from a socket before others have their turn.
+const BATCH: usize = 1000;
+/// How many frames may stand before the empty one that ends a request's return path.
+const LONGEST_PATH: usize = 32;
+/// How many bytes an answer's request number has.
+const ID: usize = 8;
+
+impl Agent {
+    /// Reads what has arrived at a socket.
+    pub fn drain(&mut self, at: usize) {
+        let slot = self.sockets.at(at);
+        match slot.kind {
+            Kind::Push => {}
+            Kind::Pub => self.drain_subscriptions(at),
+            Kind::Req => self.drain_answers(at),
+            Kind::Rep => self.drain_requests(at),
+            Kind::Pull | Kind::Sub if discards(slot) => drain_and_discard(self.sockets.at_mut(at)),
+            Kind::Pull | Kind::Sub => self.drain_messages(at),
+        }
+    }
+
+    fn drain_messages(&mut self, at: usize) {
+        let (kind, serializer) = (self.sockets.at(at).kind, self.sockets.at(at).serializer);
+        let mut frame = Message::new();
+        for _ in 0..BATCH {
+            if !self.has_room_after(at) || !receive(&self.sockets.at(at).socket, &mut frame) {
+                return;
+            }
+            self.sockets.at_mut(at).stats.received += 1;
+            if frame.get_more() {
+                skip_rest(self.sockets.at(at));
+                self.note_garbled(at, "a message of several frames");
+                continue;
+            }
+            let frame = mem::replace(&mut frame, Message::new());
+            let incoming = match kind {
+                Kind::Sub => Incoming::published(at, serializer, frame),
+                _ => Ok(Incoming::new(at, serializer, frame, None)),
+            };
+            match incoming {
+                Ok(incoming) => self.handle(incoming),
+                Err(error) => self.note_garbled(at, &error.to_string()),
+            }
+        }
+    }
+
+    fn drain_subscriptions(&mut self, at: usize) {
+        let mut frame = Message::new();
+        let mut news = false;
+        for _ in 0..BATCH {
+            let slot = self.sockets.at_mut(at);
+            if !receive(&slot.socket, &mut frame) {
+                break;
+            }
+            if frame.get_more() {
+                skip_rest(slot);
+                continue;
+            }
+            news |= slot.note_subscription(&frame);
+        }
+        if news {
+            self.settle_proofs();
+        }
+    }
+
+    /// Requests: return path, empty frame, body.
+    fn drain_requests(&mut self, at: usize) {
+        for _ in 0..BATCH {
+            if !self.has_room_after(at) {
+                return;
+            }
+            let slot = self.sockets.at_mut(at);
+            let Some(frames) = receive_all(slot) else {
+                return;
+            };
+            slot.stats.received += 1;
+            let serializer = slot.serializer;
+            match divide(frames) {
+                Some((path, body)) => {
+                    let ticket = Some(Ticket { at, path });
+                    self.handle(Incoming::new(at, serializer, body, ticket));
+                }
+                None => self.note_garbled(at, "a request without an empty frame before its body"),
+            }
+        }
+    }
+
+    /// Answers: number of the request, empty frame, body.
+    fn drain_answers(&mut self, at: usize) {
+        for _ in 0..BATCH {
+            if !self.has_room_after(at) {
+                return;
+            }
+            let slot = self.sockets.at_mut(at);
+            let Some(frames) = receive_all(slot) else {
+                return;
+            };
+            slot.stats.received += 1;
+            let Some((id, body)) = numbered(frames) else {
+                self.note_garbled(at, "an answer without the number of its request");
+                continue;
+            };
+            match self.requests.get(id) {
+                Some(request) if request.at == at => {
+                    if let Some(request) = self.requests.take(id) {
+                        self.resolve(request, Ok(body));
+                    }
+                }
+                _ => self.note_dropped(at, "an answer that came too late"),
+            }
+        }
+    }
+
+    /// Counts a message that cannot be read, and says so now and then.
+    pub fn note_garbled(&mut self, at: usize, reason: &str) {
+        let slot = self.sockets.at_mut(at);
+        slot.stats.garbled += 1;
+        let count = slot.stats.garbled;
+        if count.is_power_of_two() {
+            let line = format!(
+                "{}: cannot read a message: {reason} ({count} so far)",
+                slot.alias
+            );
+            self.log.warn(&line);
+        }
+    }
+
+    /// Counts a message that is lost, and says so now and then.
+    pub fn note_dropped(&mut self, at: usize, reason: &str) {
+        let slot = self.sockets.at_mut(at);
+        slot.stats.dropped += 1;
+        let count = slot.stats.dropped;
+        if count.is_power_of_two() {
+            let line = format!(
+                "{}: a message is lost: {reason} ({count} so far)",
+                slot.alias
+            );
+            self.log.warn(&line);
+        }
+    }
+}
+
+fn discards(slot: &Slot) -> bool {
+    slot.handlers
+        .actions()
+        .all(|action| *action == Action::Discard)
+}
+
+/// The shortest way: nothing is looked at but the end of the message.
+fn drain_and_discard(slot: &mut Slot) {
+    let mut frame = Message::new();
+    let mut count = 0;
+    for _ in 0..BATCH {
+        if !receive(&slot.socket, &mut frame) {
+            break;
+        }
+        count += 1;
+        if frame.get_more() {
+            skip_rest(slot);
+        }
+    }
+    slot.stats.received += count;
+}
+
+/// Reads the rest of a message of which one frame has been read. All frames of a message arrive
+/// together.
+fn skip_rest(slot: &Slot) {
+    let mut frame = Message::new();
+    while slot.socket.recv(&mut frame, DONTWAIT).is_ok() && frame.get_more() {}
+}
+
+fn receive_all(slot: &Slot) -> Option<Vec<Message>> {
+    let mut frames = Vec::with_capacity(4);
+    let mut frame = Message::new();
+    if !receive(&slot.socket, &mut frame) {
+        return None;
+    }
+    while frame.get_more() && frames.len() <= LONGEST_PATH {
+        frames.push(mem::replace(&mut frame, Message::new()));
+        if !receive(&slot.socket, &mut frame) {
+            return None;
+        }
+    }
+    if frame.get_more() {
+        skip_rest(slot);
+    }
+    frames.push(frame);
+    Some(frames)
+}
+
+/// The return path, with its empty frame, and the body behind it.
+fn divide(mut frames: Vec<Message>) -> Option<(Vec<Message>, Message)> {
+    let body = frames.pop()?;
+    let complete = frames.len() > 1 && frames.last().is_some_and(|frame| frame.is_empty());
+    let early = frames.iter().rev().skip(1).any(|frame| frame.is_empty());
+    (complete && !early).then_some((frames, body))
+}
+
+fn numbered(frames: Vec<Message>) -> Option<(u64, Message)> {
+    let [id, empty, body] = <[Message; 3]>::try_from(frames).ok()?;
+    let id: [u8; ID] = id[..].try_into().ok()?;
+    empty.is_empty().then_some((u64::from_be_bytes(id), body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn frames(parts: &[&[u8]]) -> Vec<Message> {
+        parts.iter().map(|part| Message::from(*part)).collect()
+    }
+
+    #[test]
+    fn the_return_path_ends_with_the_empty_frame() {
+        let (path, body) = divide(frames(&[b"peer", b"id", b"", b"hi"])).unwrap();
+        assert_eq!((path.len(), &body[..]), (3, &b"hi"[..]));
+        assert!(divide(frames(&[b"peer", b"", b"hi"])).is_some());
+        assert!(divide(frames(&[b"peer", b"hi"])).is_none());
+        assert!(divide(frames(&[b"peer", b""])).is_none());
+        assert!(divide(frames(&[b"peer", b"", b"two", b"bodies"])).is_none());
+        assert!(divide(frames(&[b"peer", b"", b"", b"x"])).is_none());
+    }
+
+    #[test]
+    fn answers_carry_the_number() {
+        let id = 7u64.to_be_bytes();
+        assert_eq!(numbered(frames(&[&id, b"", b"x"])).unwrap().0, 7);
+        assert!(numbered(frames(&[b"", b"x"])).is_none());
+        assert!(numbered(frames(&[&id, b"x", b"x"])).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_frames_panic(parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..10), 0..6)) {
+            let made = || parts.iter().map(|part| Message::from(&part[..])).collect::<Vec<_>>();
+            let _ = divide(made());
+            let _ = numbered(made());
+        }
+    }
+}

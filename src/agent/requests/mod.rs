@@ -1,0 +1,206 @@
+//! What others ask of the agent, by control messages: from bytes to what is done, and back.
+
+mod configure;
+mod messages;
+mod wire;
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::control::Asker;
+use super::state::{Agent, DEFAULT_LIMIT};
+use crate::model::{Alias, State};
+use crate::wire::{AgentRequest, AgentStatus, Envelope, Event, Fault, MessageKind, read_body};
+
+/// How many control messages are read before the data sockets have their turn.
+const BATCH: usize = 100;
+/// How many names an error lists.
+const LISTED: usize = 20;
+
+/// The answer, or None if it is given later.
+pub type Outcome = Option<Result<Value, Fault>>;
+
+/// A request's asker, if it wants an answer, and the time there is for it.
+pub struct Request {
+    pub asker: Option<Asker>,
+    pub limit: Duration,
+}
+
+impl Agent {
+    /// Reads what has come from the name server.
+    pub fn drain_control(&mut self) {
+        for _ in 0..BATCH {
+            let Some(frames) = self.control.receive() else {
+                return;
+            };
+            self.on_control(&frames);
+        }
+    }
+
+    fn on_control(&mut self, frames: &[Vec<u8>]) {
+        let [header, body] = frames else {
+            return self.log.warn("a control message that has not two frames");
+        };
+        let envelope = match Envelope::decode(header) {
+            Ok(envelope) => envelope,
+            Err(error) => return self.log.warn(&format!("a control message: {error}")),
+        };
+        match envelope.kind {
+            MessageKind::Request | MessageKind::Oneway => self.on_request(envelope, body),
+            MessageKind::Error => self.on_refusal(&envelope, body),
+            MessageKind::Event => {
+                if let Ok(Event::Stranger {}) = read_body(body) {
+                    self.announce();
+                }
+            }
+            MessageKind::Reply => {}
+        }
+    }
+
+    fn on_request(&mut self, envelope: Envelope, body: &[u8]) {
+        let request = Request::of(envelope);
+        let asker = request.asker.clone();
+        let outcome = match read_body(body) {
+            Ok(asked) => self.carry_out(asked, request),
+            Err(fault) => Some(Err(fault)),
+        };
+        if let Some(outcome) = outcome {
+            self.reply(asker, outcome);
+        }
+    }
+
+    fn on_refusal(&mut self, envelope: &Envelope, body: &[u8]) {
+        if !self.is_announcement(envelope.id) {
+            return;
+        }
+        match read_body(body) {
+            Ok(fault @ Fault::NameTaken { .. }) => {
+                self.log
+                    .error(&format!("the name server refuses this agent: {fault}"));
+                self.life.over(1);
+            }
+            Ok(fault) => self.log.warn(&format!(
+                "the name server does not register this agent: {fault}"
+            )),
+            Err(_) => self
+                .log
+                .warn("the name server refuses this agent, and does not say why"),
+        }
+    }
+
+    fn carry_out(&mut self, asked: AgentRequest, request: Request) -> Outcome {
+        match asked {
+            AgentRequest::Addr { alias } => Some(self.addr(alias)),
+            AgentRequest::Bind(bind) => Some(self.bind(bind)),
+            AgentRequest::Connect(connect) => self.wire(vec![connect], true, request),
+            AgentRequest::Configure(all) => Some(self.configure(all)),
+            AgentRequest::Wire(wiring) => self.wire(wiring.connections, false, request),
+            AgentRequest::Probe { alias, token } => Some(self.probe(&alias, &token)),
+            AgentRequest::Unprobe { alias, token } => Some(self.unprobe(&alias, &token)),
+            AgentRequest::Prove { alias, tokens } => self.prove(&alias, tokens, request),
+            AgentRequest::Go {} => {
+                self.go();
+                done()
+            }
+            AgentRequest::GetAttr { name } => Some(self.get_attr(name)),
+            AgentRequest::SetAttr { attributes } => {
+                self.tell_attributes(&attributes);
+                self.attributes.extend(attributes);
+                done()
+            }
+            AgentRequest::Attributes {} => Some(Ok(value(&self.attributes))),
+            AgentRequest::Send {
+                alias,
+                message,
+                topic,
+            } => self.send(&alias, &message, topic.as_deref(), request),
+            AgentRequest::SendRecv { alias, message } => self.send_recv(&alias, &message, request),
+            AgentRequest::Call { name, params } => self.call(name, params, request),
+            AgentRequest::IsRunning {} => Some(Ok((!self.life.ending()).into())),
+            AgentRequest::Status {} => Some(Ok(value(&self.status()))),
+            AgentRequest::Stop {} => {
+                self.stop();
+                done()
+            }
+            AgentRequest::Shutdown {} => {
+                self.end(0);
+                done()
+            }
+        }
+    }
+
+    fn get_attr(&self, name: String) -> Result<Value, Fault> {
+        self.attributes
+            .get(&name)
+            .cloned()
+            .ok_or_else(|| Fault::UnknownAttribute {
+                agent: self.boot.name.clone(),
+                attribute: name,
+                known: self.attributes.keys().take(LISTED).cloned().collect(),
+            })
+    }
+
+    fn addr(&self, alias: Option<Alias>) -> Result<Value, Fault> {
+        let Some(alias) = alias else {
+            return Ok(value(&self.sockets.addresses()));
+        };
+        let at = self.find(&alias)?;
+        match self.sockets.at(at).address() {
+            Some(address) => Ok(value(&address)),
+            None => Err(Fault::Refused {
+                reason: format!("{}.{alias} connects: it has no address", self.boot.name),
+            }),
+        }
+    }
+
+    fn status(&self) -> AgentStatus {
+        AgentStatus {
+            state: State::Running,
+            sockets: self.sockets.stats(),
+            garbage_lines: self.garbage_lines,
+            skipped_ticks: self.skipped_ticks,
+        }
+    }
+
+    /// The socket of that alias.
+    fn find(&self, alias: &Alias) -> Result<usize, Fault> {
+        self.sockets
+            .find(alias.as_str())
+            .ok_or_else(|| Fault::UnknownAlias {
+                agent: self.boot.name.clone(),
+                alias: alias.clone(),
+                known: self.sockets.aliases(),
+            })
+    }
+}
+
+impl Request {
+    fn of(envelope: Envelope) -> Self {
+        let limit = match envelope.deadline_ms {
+            0 => DEFAULT_LIMIT,
+            ms => Duration::from_millis(ms.into()),
+        };
+        let asker = (envelope.kind == MessageKind::Request).then_some(Asker {
+            peer: envelope.peer,
+            id: envelope.id,
+        });
+        Self { asker, limit }
+    }
+
+    /// When it must be answered: a little before the asker gives up, so that he hears why.
+    pub fn patience(&self) -> Duration {
+        self.limit - (self.limit / 20).min(Duration::from_millis(100))
+    }
+}
+
+fn done() -> Outcome {
+    Some(Ok(Value::Null))
+}
+
+/// Types of the wire as JSON.
+fn value<T: Serialize>(content: &T) -> Value {
+    // Their maps have text for keys, and none of them fails.
+    serde_json::to_value(content).unwrap_or_default()
+}

@@ -1,0 +1,256 @@
+//! Requests about connections and their proof.
+
+use std::time::Duration;
+
+use super::{Outcome, Request, done, value};
+use crate::agent::control::Asker;
+use crate::agent::sockets::{Link, Slot};
+use crate::agent::state::{Agent, Waiting};
+use crate::model::{Alias, Handlers, Kind, Millis};
+use crate::wire::{ConnectRequest, Fault, ProofToken};
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+impl Agent {
+    /// Begins all connections at once. The answer comes when all are proven, or one cannot be.
+    pub(super) fn wire(
+        &mut self,
+        connections: Vec<ConnectRequest>,
+        one: bool,
+        request: Request,
+    ) -> Outcome {
+        let mut links = Vec::with_capacity(connections.len());
+        let mut patience = request.patience();
+        for connection in connections {
+            patience = patience.min(connection.timeout.duration());
+            match self.connect_one(connection) {
+                Ok(link) => links.push(link),
+                Err(fault) => return Some(Err(fault)),
+            }
+        }
+        let limit = patience;
+        let waiting = Waiting::Wire {
+            asker: request.asker,
+            links,
+            one,
+            limit,
+        };
+        self.waiting.add(self.now + patience, waiting);
+        self.settle_proofs();
+        None
+    }
+
+    fn connect_one(&mut self, request: ConnectRequest) -> Result<(usize, usize), Fault> {
+        self.check_handlers(&request.handlers)?;
+        let at = self.socket_for(&request)?;
+        let ConnectRequest {
+            alias,
+            server,
+            to,
+            token,
+            ..
+        } = request;
+        let now = self.now;
+        let slot = self.sockets.at_mut(at);
+        if slot.kind == Kind::Sub {
+            for prefix in slot.handlers.clone().subscriptions() {
+                slot.subscribe(prefix.as_bytes());
+            }
+            if let Some(token) = token {
+                slot.subscribe(&token.subscription());
+            }
+        }
+        let address = server.address.clone();
+        self.unannounced = true;
+        let link = slot.connect(&self.context, server, to, now);
+        let link = link.map_err(|reason| Fault::Connect {
+            alias,
+            address,
+            reason,
+        })?;
+        Ok((at, link))
+    }
+
+    /// The socket of that alias, made if there is none yet: one socket may have many connections.
+    fn socket_for(&mut self, request: &ConnectRequest) -> Result<usize, Fault> {
+        let kind = request.server.kind.twin();
+        let Some(at) = self.sockets.find(request.alias.as_str()) else {
+            let alias = request.alias.clone();
+            let (serializer, handlers) = (request.server.serializer, request.handlers.clone());
+            let slot = Slot::new(&self.context, alias, kind, serializer, handlers);
+            let slot = slot.map_err(|error| Fault::Connect {
+                alias: request.alias.clone(),
+                address: request.server.address.clone(),
+                reason: error.message().to_lowercase(),
+            })?;
+            return Ok(self.sockets.add(slot));
+        };
+        let slot = self.sockets.at_mut(at);
+        if slot.kind != kind || slot.serializer != request.server.serializer {
+            let (agent, alias) = (self.boot.name.clone(), request.alias.clone());
+            return Err(Fault::AliasTaken { agent, alias });
+        }
+        match joined(&slot.handlers, &request.handlers) {
+            Some(handlers) => slot.handlers = Rc::new(handlers),
+            None => {
+                let reason = format!(
+                    "{}.{} has other handlers already; one socket handles all its messages alike",
+                    self.boot.name, request.alias
+                );
+                return Err(Fault::Refused { reason });
+            }
+        }
+        Ok(at)
+    }
+
+    pub(super) fn probe(&mut self, alias: &Alias, token: &ProofToken) -> Result<Value, Fault> {
+        let at = self.find_kind(alias, Kind::Sub, "subscribe")?;
+        self.sockets.at(at).subscribe(&token.subscription());
+        Ok(Value::Null)
+    }
+
+    pub(super) fn unprobe(&mut self, alias: &Alias, token: &ProofToken) -> Result<Value, Fault> {
+        let at = self.find_kind(alias, Kind::Sub, "unsubscribe")?;
+        self.sockets.at(at).unsubscribe(&token.subscription());
+        Ok(Value::Null)
+    }
+
+    pub(super) fn prove(
+        &mut self,
+        alias: &Alias,
+        tokens: Vec<ProofToken>,
+        request: Request,
+    ) -> Outcome {
+        let at = match self.find_kind(alias, Kind::Pub, "see subscriptions") {
+            Ok(at) => at,
+            Err(fault) => return Some(Err(fault)),
+        };
+        if self.sockets.at(at).has_seen(&tokens) {
+            return done();
+        }
+        let deadline = self.now + request.patience();
+        let waiting = Waiting::Prove {
+            asker: request.asker,
+            at,
+            tokens,
+            limit: request.limit,
+        };
+        self.waiting.add(deadline, waiting);
+        None
+    }
+
+    pub(super) fn find_kind(&self, alias: &Alias, kind: Kind, verb: &str) -> Result<usize, Fault> {
+        let at = self.find(alias)?;
+        match self.sockets.at(at).kind {
+            found if found == kind => Ok(at),
+            found => Err(Fault::WrongKind {
+                alias: alias.clone(),
+                kind: found,
+                verb: verb.to_owned(),
+            }),
+        }
+    }
+
+    /// A monitor has something to tell.
+    pub fn drain_monitor(&mut self, at: usize) {
+        let now = self.now;
+        self.unannounced |= self.sockets.at_mut(at).read_monitor(now);
+        self.settle_proofs();
+    }
+
+    /// Answers those whose proof is there, or can never be.
+    pub fn settle_proofs(&mut self) {
+        let settled: Vec<u64> = self
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| self.is_settled(waiting))
+            .map(|(id, _)| id)
+            .collect();
+        for id in settled {
+            match self.waiting.take(id) {
+                Some(Waiting::Wire {
+                    asker, links, one, ..
+                }) => self.answer_wire(asker, &links, one),
+                Some(Waiting::Prove { asker, .. }) => self.reply(asker, Ok(Value::Null)),
+                _ => {}
+            }
+        }
+    }
+
+    fn is_settled(&self, waiting: &Waiting) -> bool {
+        match waiting {
+            Waiting::Wire { links, .. } => {
+                let mut each = links.iter().map(|link| self.link(*link));
+                each.clone().all(Link::proven) || each.any(|link| link.failure().is_some())
+            }
+            Waiting::Prove { at, tokens, .. } => self.sockets.at(*at).has_seen(tokens),
+            _ => false,
+        }
+    }
+
+    fn link(&self, (at, link): (usize, usize)) -> &Link {
+        &self.sockets.at(at).links[link]
+    }
+
+    fn answer_wire(&mut self, asker: Option<Asker>, links: &[(usize, usize)], one: bool) {
+        self.announce_changes();
+        let failed = links
+            .iter()
+            .find_map(|at| Some(self.unproven(*at, self.link(*at).failure()?)));
+        let outcome = match failed {
+            Some(fault) => Err(fault),
+            None => {
+                let info = |at: &(usize, usize)| self.link(*at).info(&self.sockets.at(at.0).alias);
+                let infos: Vec<_> = links.iter().map(info).collect();
+                Ok(match infos.as_slice() {
+                    [info] if one => value(info),
+                    all => value(&all),
+                })
+            }
+        };
+        self.reply(asker, outcome);
+    }
+
+    /// The time for a proof is up.
+    pub(super) fn answer_late_wire(
+        &mut self,
+        asker: Option<Asker>,
+        links: &[(usize, usize)],
+        limit: Duration,
+    ) {
+        self.announce_changes();
+        let limit = Millis::from(limit);
+        let late = links.iter().find(|at| !self.link(**at).proven());
+        if let Some(at) = late {
+            let fault = self.unproven(*at, self.link(*at).excuse(limit));
+            self.reply(asker, Err(fault));
+        }
+    }
+
+    fn unproven(&self, at: (usize, usize), reason: String) -> Fault {
+        let link = self.link(at);
+        Fault::Unproven {
+            alias: self.sockets.at(at.0).alias.clone(),
+            to: link.to.clone(),
+            address: link.server.address.clone(),
+            reason,
+        }
+    }
+}
+
+/// The handlers of a socket that gets another connection; None if they contradict each other.
+fn joined(there: &Handlers, asked: &Handlers) -> Option<Handlers> {
+    match (there, asked) {
+        _ if there == asked => Some(there.clone()),
+        (_, Handlers::All(none)) if none.is_empty() => Some(there.clone()),
+        (Handlers::ByTopic(there), Handlers::ByTopic(asked)) => {
+            let agree = |(topic, actions)| there.get(topic).is_none_or(|here| here == actions);
+            let agree = asked.iter().all(agree);
+            let both = || there.clone().into_iter().chain(asked.clone());
+            agree.then(|| Handlers::ByTopic(both().collect::<BTreeMap<_, _>>()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,168 @@
+//! Binding: from what was asked for to the address that peers dial.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use super::raw;
+use crate::model::{AgentName, Alias, Endpoint};
+
+/// The longest path of a Unix socket.
+const LONGEST_PATH: usize = 107;
+
+/// Why a socket cannot be bound, and to what.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot bind to {address}: {reason}")]
+pub struct BindError {
+    pub address: String,
+    pub reason: String,
+}
+
+/// What an agent knows about places.
+pub struct Place<'a> {
+    pub agent: &'a AgentName,
+    /// What peers dial instead of a wildcard.
+    pub advertise: IpAddr,
+    /// Where ipc sockets without an absolute path lie.
+    pub ipc_dir: &'a Path,
+}
+
+/// A socket file of ours, known by its inode, so that nobody else's is ever removed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SocketFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+/// Where a socket was bound.
+#[derive(Debug)]
+pub struct Bound {
+    pub address: String,
+    pub file: Option<SocketFile>,
+}
+
+/// Binds `socket` and tells what peers are to dial.
+pub fn bind(
+    socket: &mut zmq::Socket,
+    alias: &Alias,
+    endpoint: &Endpoint,
+    place: &Place,
+) -> Result<Bound, BindError> {
+    match endpoint {
+        Endpoint::Tcp { ip, port } => bind_tcp(socket, SocketAddr::new(*ip, *port), place),
+        Endpoint::Ipc { path } => bind_ipc(socket, path_of(path.as_deref(), alias, place)),
+    }
+}
+
+fn bind_tcp(
+    socket: &mut zmq::Socket,
+    wanted: SocketAddr,
+    place: &Place,
+) -> Result<Bound, BindError> {
+    let asked = format!("tcp://{wanted}");
+    let refused = |reason: String| BindError {
+        address: asked.clone(),
+        reason,
+    };
+    if wanted.is_ipv6() {
+        socket
+            .set_ipv6(true)
+            .map_err(|e| refused(e.message().into()))?;
+    }
+    raw::bind(socket, &asked).map_err(|e| refused(e.reason()))?;
+    let bound = last_endpoint(socket).ok_or_else(|| refused("libzmq tells no address".into()))?;
+    let port = bound
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok())
+        .ok_or_else(|| refused(format!("libzmq tells a strange address, {bound}")))?;
+    let ip = match wanted.ip() {
+        ip if ip.is_unspecified() => place.advertise,
+        ip => ip,
+    };
+    Ok(Bound {
+        address: format!("tcp://{}", SocketAddr::new(ip, port)),
+        file: None,
+    })
+}
+
+fn last_endpoint(socket: &zmq::Socket) -> Option<String> {
+    socket.get_last_endpoint().ok()?.ok()
+}
+
+fn path_of(path: Option<&Path>, alias: &Alias, place: &Place) -> PathBuf {
+    match path {
+        Some(path) => place.ipc_dir.join(path),
+        None => place.ipc_dir.join(format!("{}.{alias}", place.agent)),
+    }
+}
+
+fn bind_ipc(socket: &mut zmq::Socket, path: PathBuf) -> Result<Bound, BindError> {
+    let address = format!("ipc://{}", path.display());
+    let refused = |reason: String| BindError {
+        address: address.clone(),
+        reason,
+    };
+    let length = path.as_os_str().len();
+    if length > LONGEST_PATH {
+        let reason = format!("the path has {length} bytes; a socket's has {LONGEST_PATH} at most");
+        return Err(refused(reason));
+    }
+    make_room(&path).map_err(refused)?;
+    raw::bind(socket, &address).map_err(|e| refused(e.reason()))?;
+    let file = SocketFile::of(&path).map_err(|e| refused(plain(&e)))?;
+    Ok(Bound {
+        address,
+        file: Some(file),
+    })
+}
+
+/// Sees to the folder, and that nobody listens at `path`: libzmq would take it from him unasked.
+fn make_room(path: &Path) -> Result<(), String> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|e| format!("cannot make the folder {}: {}", folder.display(), plain(&e)))?;
+    }
+    let Ok(found) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    if !found.file_type().is_socket() {
+        return Err("there is a file of that name that is no socket".into());
+    }
+    if UnixStream::connect(path).is_ok() {
+        return Err("address already in use".into());
+    }
+    fs::remove_file(path).map_err(|e| format!("cannot remove what was left there: {}", plain(&e)))
+}
+
+/// An error of the operating system in words, without its number.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    text.to_lowercase()
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        let found = fs::symlink_metadata(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            device: found.dev(),
+            inode: found.ino(),
+        })
+    }
+
+    /// Removes the file, if it is still this one.
+    pub fn remove(&self) {
+        if Self::of(&self.path).is_ok_and(|now| now == *self) {
+            // If it cannot be removed, the next one to bind there sees that nobody listens.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Connections and their proof: what a socket's monitor tells of each.
+
+use std::time::Duration;
+
+use crate::model::{Address, ConnectionInfo, Proof, Target};
+
+/// The events of libzmq that say something about a connection.
+pub const EVENTS: u16 = CONNECTED | RETRIED | DISCONNECTED | FAILURES | SUCCEEDED;
+const CONNECTED: u16 = 0x0001;
+const RETRIED: u16 = 0x0004;
+const DISCONNECTED: u16 = 0x0200;
+const FAILED_NO_DETAIL: u16 = 0x0800;
+const SUCCEEDED: u16 = 0x1000;
+const FAILED_PROTOCOL: u16 = 0x2000;
+const FAILED_AUTH: u16 = 0x4000;
+const FAILURES: u16 = FAILED_NO_DETAIL | FAILED_PROTOCOL | FAILED_AUTH;
+
+/// libzmq's number for a handshake between kinds that do not fit.
+const INVALID_METADATA: u32 = 0x1000_0018;
+
+/// What was seen of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// The bytes get through; the handshake is to come.
+    Connected,
+    /// Nobody answered, and libzmq tries again.
+    Retried,
+    Proven,
+    Lost,
+    Failed(Failure),
+}
+
+/// Why a handshake failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    Broken,
+    NotZeroMq,
+    WrongKind,
+    Refused,
+}
+
+impl Seen {
+    /// Reads the first frame of an event: its number and its value.
+    pub fn decode(frame: &[u8]) -> Option<Self> {
+        let number = u16::from_ne_bytes(frame.get(..2)?.try_into().ok()?);
+        let value = u32::from_ne_bytes(frame.get(2..6)?.try_into().ok()?);
+        match number {
+            CONNECTED => Some(Seen::Connected),
+            RETRIED => Some(Seen::Retried),
+            DISCONNECTED => Some(Seen::Lost),
+            SUCCEEDED => Some(Seen::Proven),
+            FAILED_NO_DETAIL => Some(Seen::Failed(Failure::Broken)),
+            FAILED_PROTOCOL if value == INVALID_METADATA => Some(Seen::Failed(Failure::WrongKind)),
+            FAILED_PROTOCOL => Some(Seen::Failed(Failure::NotZeroMq)),
+            FAILED_AUTH => Some(Seen::Failed(Failure::Refused)),
+            _ => None,
+        }
+    }
+}
+
+impl Failure {
+    fn reason(self, address: &str) -> String {
+        match self {
+            Failure::Broken => format!("{address} broke the handshake off"),
+            Failure::NotZeroMq => {
+                format!("what listens at {address} does not speak ZeroMQ's protocol")
+            }
+            Failure::WrongKind => {
+                format!("{address} ended the handshake: its socket is of a kind that does not fit")
+            }
+            Failure::Refused => {
+                format!("{address} refused the handshake: wrong key or not allowed")
+            }
+        }
+    }
+}
+
+/// A connection of a socket.
+#[derive(Debug)]
+pub struct Link {
+    pub to: Option<Target>,
+    pub server: Address,
+    pub proof: Proof,
+    since: Duration,
+    last: Option<Seen>,
+}
+
+impl Link {
+    pub fn new(server: Address, to: Option<Target>, now: Duration) -> Self {
+        Self {
+            to,
+            server,
+            proof: Proof::Unproven,
+            since: now,
+            last: None,
+        }
+    }
+
+    pub fn proven(&self) -> bool {
+        matches!(self.proof, Proof::Proven { .. })
+    }
+
+    /// Takes note. True if the proof is another than before.
+    pub fn note(&mut self, seen: Seen, now: Duration) -> bool {
+        let before = self.proof;
+        let handshaking = self.last == Some(Seen::Connected);
+        match seen {
+            // libzmq gives up without a word when kinds do not fit.
+            Seen::Lost if handshaking => self.last = Some(Seen::Failed(Failure::WrongKind)),
+            Seen::Lost if self.failure().is_some() => {}
+            seen => self.last = Some(seen),
+        }
+        match seen {
+            Seen::Proven if !self.proven() => {
+                let took = now.saturating_sub(self.since);
+                let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+                self.proof = Proof::Proven { us };
+            }
+            Seen::Lost if self.proven() => {
+                self.proof = Proof::Lost;
+                self.since = now;
+            }
+            _ => {}
+        }
+        self.proof != before
+    }
+
+    /// Why it can never be proven, if that was seen.
+    pub fn failure(&self) -> Option<String> {
+        match self.last {
+            Some(Seen::Failed(Failure::Broken)) => None,
+            Some(Seen::Failed(failure)) if !self.proven() => {
+                Some(failure.reason(&self.server.address))
+            }
+            _ => None,
+        }
+    }
+
+    /// Why it is not proven when its time is up.
+    pub fn excuse(&self, limit: impl std::fmt::Display) -> String {
+        let address = &self.server.address;
+        match self.last {
+            Some(Seen::Failed(failure)) => failure.reason(address),
+            Some(Seen::Connected) => format!(
+                "no handshake within {limit}: something listens at {address}, and does not speak ZeroMQ"
+            ),
+            _ => format!("no handshake within {limit}: nobody listens at {address}"),
+        }
+    }
+
+    pub fn info(&self, alias: &crate::model::Alias) -> ConnectionInfo {
+        ConnectionInfo {
+            alias: alias.clone(),
+            kind: self.server.kind.twin(),
+            to: self.to.clone(),
+            address: self.server.address.clone(),
+            proof: self.proof,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Kind, Role, Serializer, Transport};
+
+    fn link() -> Link {
+        let server = Address {
+            kind: Kind::Push,
+            role: Role::Server,
+            transport: Transport::Tcp,
+            address: "tcp://127.0.0.1:1".into(),
+            serializer: Serializer::Json,
+        };
+        Link::new(server, None, Duration::from_micros(100))
+    }
+
+    #[test]
+    fn a_link_is_proven_lost_and_proven_again() {
+        let mut link = link();
+        assert!(!link.note(Seen::Connected, Duration::from_micros(150)));
+        assert!(link.note(Seen::Proven, Duration::from_micros(350)));
+        assert_eq!(link.proof, Proof::Proven { us: 250 });
+        assert!(link.note(Seen::Lost, Duration::from_millis(5)));
+        assert!(!link.note(Seen::Retried, Duration::from_millis(6)));
+        assert_eq!(link.proof, Proof::Lost);
+        assert!(link.note(Seen::Proven, Duration::from_millis(7)));
+        assert_eq!(link.proof, Proof::Proven { us: 2000 });
+    }
+
+    #[test]
+    fn a_failure_is_final_and_silence_is_explained() {
+        let mut link = link();
+        assert!(link.excuse("3s").contains("nobody listens at tcp://"));
+        link.note(Seen::Connected, Duration::ZERO);
+        assert!(link.excuse("3s").contains("does not speak"));
+        assert_eq!(link.failure(), None);
+        link.note(Seen::Failed(Failure::Broken), Duration::ZERO);
+        assert_eq!(link.failure(), None, "libzmq tries again");
+        link.note(Seen::Connected, Duration::ZERO);
+        link.note(Seen::Lost, Duration::ZERO);
+        assert!(link.failure().unwrap().contains("does not fit"));
+    }
+
+    #[test]
+    fn events_are_decoded_and_others_let_go() {
+        let event = |number: u16, value: u32| {
+            let mut frame = number.to_ne_bytes().to_vec();
+            frame.extend(value.to_ne_bytes());
+            Seen::decode(&frame)
+        };
+        assert_eq!(event(0x1000, 0), Some(Seen::Proven));
+        assert_eq!(event(0x0008, 0), None);
+        assert_eq!(
+            event(0x2000, INVALID_METADATA),
+            Some(Seen::Failed(Failure::WrongKind))
+        );
+        assert_eq!(Seen::decode(&[1]), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! Messages that a socket could not take yet: a queue with bounds.
+
+use std::collections::VecDeque;
+
+use zmq::Message;
+
+/// How many messages may wait for one socket.
+const MESSAGES: usize = 1000;
+/// How many bytes may wait for one socket. One message more than that is let in, so that large
+/// ones can be sent at all.
+const BYTES: usize = 64 << 20;
+
+/// A message to be sent; of a REQ socket with the number of its request.
+pub struct Parcel {
+    pub request: Option<u64>,
+    pub body: Message,
+}
+
+impl Parcel {
+    pub fn plain(body: Message) -> Self {
+        Self {
+            request: None,
+            body,
+        }
+    }
+}
+
+/// The queue.
+#[derive(Default)]
+pub struct Outbox {
+    queue: VecDeque<Parcel>,
+    bytes: usize,
+}
+
+impl Outbox {
+    pub fn has_room(&self) -> bool {
+        self.queue.len() < MESSAGES && self.bytes < BYTES
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The parcel comes back if there is no room.
+    pub fn push(&mut self, parcel: Parcel) -> Result<(), Parcel> {
+        if !self.has_room() {
+            return Err(parcel);
+        }
+        self.bytes += parcel.body.len();
+        self.queue.push_back(parcel);
+        Ok(())
+    }
+
+    pub fn pop(&mut self) -> Option<Parcel> {
+        let parcel = self.queue.pop_front()?;
+        self.bytes -= parcel.body.len();
+        if self.queue.is_empty() {
+            // An agent that was busy once need not stay large.
+            self.queue.shrink_to(16);
+        }
+        Some(parcel)
+    }
+
+    /// Takes a request back that nobody waits for any more.
+    pub fn withdraw(&mut self, request: u64) {
+        let bytes = &mut self.bytes;
+        self.queue.retain(|parcel| {
+            let stays = parcel.request != Some(request);
+            if !stays {
+                *bytes -= parcel.body.len();
+            }
+            stays
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_bounds_hold() {
+        let mut outbox = Outbox::default();
+        while outbox.push(Parcel::plain(Message::from("x"))).is_ok() {}
+        assert_eq!(outbox.len(), MESSAGES);
+        while outbox.pop().is_some() {}
+        assert!(
+            outbox
+                .push(Parcel::plain(Message::with_size(BYTES)))
+                .is_ok()
+        );
+        assert!(outbox.push(Parcel::plain(Message::new())).is_err());
+    }
+
+    #[test]
+    fn a_request_can_be_withdrawn() {
+        let mut outbox = Outbox::default();
+        let body = Message::from("x");
+        assert!(
+            outbox
+                .push(Parcel {
+                    request: Some(7),
+                    body
+                })
+                .is_ok()
+        );
+        outbox.withdraw(8);
+        assert_eq!((outbox.len(), outbox.bytes), (1, 1));
+        outbox.withdraw(7);
+        assert_eq!((outbox.len(), outbox.bytes), (0, 0));
+    }
+}

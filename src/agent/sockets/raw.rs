@@ -1,0 +1,66 @@
+//! The few calls of libzmq that the `zmq` crate lacks, or in which it panics on errors of the
+//! operating system that it does not know. All unsafe code about sockets is here.
+
+use std::ffi::{CStr, CString, c_void};
+
+/// Why libzmq refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Errno(i32);
+
+impl Errno {
+    fn last() -> Self {
+        // SAFETY: reads a thread-local number.
+        Self(unsafe { zmq_sys::zmq_errno() })
+    }
+
+    /// In words, without capital or full stop.
+    pub fn reason(self) -> String {
+        // SAFETY: libzmq returns a static string, ending in zero, for every number.
+        let text = unsafe { CStr::from_ptr(zmq_sys::zmq_strerror(self.0)) };
+        let text = text.to_string_lossy();
+        let mut letters = text.chars();
+        match letters.next() {
+            Some(first) => first.to_lowercase().chain(letters).collect(),
+            None => format!("error {}", self.0),
+        }
+    }
+}
+
+fn checked(outcome: i32) -> Result<(), Errno> {
+    if outcome == -1 {
+        Err(Errno::last())
+    } else {
+        Ok(())
+    }
+}
+
+fn c_string(endpoint: &str) -> Result<CString, Errno> {
+    CString::new(endpoint).map_err(|_| Errno(nix::libc::EINVAL))
+}
+
+pub fn bind(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
+    let endpoint = c_string(endpoint)?;
+    // SAFETY: the socket is alive, the string ends in zero.
+    checked(unsafe { zmq_sys::zmq_bind(socket.as_mut_ptr(), endpoint.as_ptr()) })
+}
+
+pub fn connect(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
+    let endpoint = c_string(endpoint)?;
+    // SAFETY: the socket is alive, the string ends in zero.
+    checked(unsafe { zmq_sys::zmq_connect(socket.as_mut_ptr(), endpoint.as_ptr()) })
+}
+
+/// XPUB: whether a send fails when a subscriber's queue is full, rather than skip that subscriber.
+pub fn set_nodrop(socket: &mut zmq::Socket, nodrop: bool) -> Result<(), Errno> {
+    let value = i32::from(nodrop);
+    let size = size_of::<i32>();
+    // SAFETY: the socket is alive; the option takes an int, which is copied.
+    checked(unsafe {
+        zmq_sys::zmq_setsockopt(
+            socket.as_mut_ptr(),
+            zmq_sys::ZMQ_XPUB_NODROP as i32,
+            (&raw const value).cast::<c_void>(),
+            size,
+        )
+    })
+}

@@ -1,0 +1,109 @@
+//! Sending, by kind of socket, without ever waiting: what the socket cannot take now is queued,
+//! within bounds.
+
+use zmq::{DONTWAIT, Message, POLLOUT, SNDMORE};
+
+use super::outbox::Parcel;
+use super::{Slot, raw};
+use crate::model::Kind;
+
+/// The frames before a request's body: whom to answer. The last one is empty.
+pub type Envelope = Vec<Message>;
+
+/// What became of a message that was to be sent.
+pub enum Offer {
+    /// libzmq has it.
+    Taken,
+    /// It waits in the queue.
+    Queued,
+    /// There is no room for it.
+    Full(Parcel),
+}
+
+impl Slot {
+    /// Sends, or queues if `may_queue` and there is room.
+    pub fn offer(&mut self, parcel: Parcel, may_queue: bool) -> Offer {
+        if self.kind == Kind::Pub {
+            self.publish(&parcel.body);
+            return Offer::Taken;
+        }
+        if self.outbox.is_empty() && self.writable() {
+            self.transmit(parcel);
+            return Offer::Taken;
+        }
+        if !may_queue {
+            return Offer::Full(parcel);
+        }
+        match self.outbox.push(parcel) {
+            Ok(()) => Offer::Queued,
+            Err(parcel) => Offer::Full(parcel),
+        }
+    }
+
+    /// Whether another message would find room.
+    pub fn has_room(&self) -> bool {
+        self.kind == Kind::Pub || self.outbox.has_room()
+    }
+
+    /// Sends of the queue what the socket can take.
+    pub fn flush(&mut self) {
+        while !self.outbox.is_empty() && self.writable() {
+            if let Some(parcel) = self.outbox.pop() {
+                self.transmit(parcel);
+            }
+        }
+    }
+
+    /// Answers a request. A peer that has gone, or does not read, does not get it: that is counted.
+    pub fn answer(&mut self, envelope: Envelope, body: Message) {
+        let sent = envelope
+            .into_iter()
+            .try_for_each(|frame| self.socket.send(frame, DONTWAIT | SNDMORE))
+            .and_then(|()| self.socket.send(body, DONTWAIT));
+        self.count(sent.is_ok());
+    }
+
+    /// Whether libzmq takes a message now.
+    pub fn writable(&self) -> bool {
+        self.socket
+            .get_events()
+            .is_ok_and(|events| events.contains(POLLOUT))
+    }
+
+    /// The socket is writable, so it takes all frames of one message.
+    fn transmit(&mut self, parcel: Parcel) {
+        let sent = match parcel.request {
+            None => self.socket.send(parcel.body, DONTWAIT),
+            Some(request) => self.send_request(request, parcel.body),
+        };
+        self.count(sent.is_ok());
+    }
+
+    fn send_request(&self, request: u64, body: Message) -> zmq::Result<()> {
+        let id = request.to_be_bytes();
+        self.socket.send(&id[..], DONTWAIT | SNDMORE)?;
+        self.socket.send(&[0u8; 0][..], DONTWAIT | SNDMORE)?;
+        self.socket.send(body, DONTWAIT)
+    }
+
+    /// To every subscriber; if one of them does not keep up, to all that do.
+    fn publish(&mut self, frame: &[u8]) {
+        if self.socket.send(frame, DONTWAIT).is_ok() {
+            return self.count(true);
+        }
+        // The option exists for every XPUB, so these cannot fail.
+        let _ = raw::set_nodrop(&mut self.socket, false);
+        let sent = self.socket.send(frame, DONTWAIT);
+        let _ = raw::set_nodrop(&mut self.socket, true);
+        self.stats.sent += u64::from(sent.is_ok());
+        self.stats.dropped += 1;
+    }
+
+    fn count(&mut self, sent: bool) {
+        if sent {
+            self.stats.sent += 1;
+        } else {
+            self.stats.dropped += 1;
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! One data socket with all that belongs to it.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use zmq::{Context, DONTWAIT, Message, Socket};
+
+use super::endpoint::{self, Bound, Place};
+use super::link::{EVENTS, Link, Seen};
+use super::outbox::Outbox;
+use super::{BindError, raw};
+use crate::model::{
+    Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Role, Serializer, SocketStats,
+    Target, Transport,
+};
+use crate::wire::ProofToken;
+
+/// The largest message accepted: 256 MiB.
+const LARGEST_MESSAGE: i64 = 256 << 20;
+/// How long a closed socket may still send, in milliseconds.
+const LINGER: i32 = 1000;
+/// How many tokens of proof a publisher keeps at a time: strangers can subscribe too.
+const TOKENS: usize = 10_000;
+
+/// A socket, what arrives there, and where it leads.
+pub struct Slot {
+    pub alias: Alias,
+    pub kind: Kind,
+    pub serializer: Serializer,
+    pub handlers: Rc<Handlers>,
+    pub socket: Socket,
+    pub monitor: Option<Socket>,
+    pub links: Vec<Link>,
+    pub outbox: Outbox,
+    pub stats: SocketStats,
+    bound: Option<Bound>,
+    tokens: BTreeSet<ProofToken>,
+}
+
+impl Slot {
+    /// Makes the socket; it leads nowhere yet.
+    pub fn new(
+        context: &Context,
+        alias: Alias,
+        kind: Kind,
+        serializer: Serializer,
+        handlers: Handlers,
+    ) -> zmq::Result<Self> {
+        Ok(Self {
+            socket: make(context, kind)?,
+            alias,
+            kind,
+            serializer,
+            handlers: Rc::new(handlers),
+            monitor: None,
+            links: Vec::new(),
+            outbox: Outbox::default(),
+            stats: SocketStats::default(),
+            bound: None,
+            tokens: BTreeSet::new(),
+        })
+    }
+
+    pub fn bind(&mut self, endpoint: &Endpoint, place: &Place) -> Result<(), BindError> {
+        let bound = endpoint::bind(&mut self.socket, &self.alias, endpoint, place)?;
+        self.bound = Some(bound);
+        Ok(())
+    }
+
+    /// Where it is bound, if it is.
+    pub fn address(&self) -> Option<Address> {
+        let bound = self.bound.as_ref()?;
+        let transport = match bound.file {
+            Some(_) => Transport::Ipc,
+            None => Transport::Tcp,
+        };
+        Some(Address {
+            kind: self.kind,
+            role: Role::Server,
+            transport,
+            address: bound.address.clone(),
+            serializer: self.serializer,
+        })
+    }
+
+    /// Begins to connect, watched from the first moment. Tells the number of the link; one that is
+    /// there already is not made again.
+    pub fn connect(
+        &mut self,
+        context: &Context,
+        server: Address,
+        to: Option<Target>,
+        now: Duration,
+    ) -> Result<usize, String> {
+        let same = |link: &Link| link.server.address == server.address;
+        let there = self.links.iter().position(same);
+        if let Some(at) = there.filter(|at| self.links[*at].failure().is_none()) {
+            return Ok(at);
+        }
+        self.watch(context).map_err(|e| e.message().to_owned())?;
+        if server.address.starts_with("tcp://[") {
+            self.socket
+                .set_ipv6(true)
+                .map_err(|e| e.message().to_owned())?;
+        }
+        if there.is_some() {
+            // libzmq has given this one up: it is begun anew.
+            let _ = self.socket.disconnect(&server.address);
+        }
+        raw::connect(&mut self.socket, &server.address).map_err(|e| e.reason())?;
+        let link = Link::new(server, to, now);
+        let Some(at) = there else {
+            self.links.push(link);
+            return Ok(self.links.len() - 1);
+        };
+        self.links[at] = link;
+        Ok(at)
+    }
+
+    fn watch(&mut self, context: &Context) -> zmq::Result<()> {
+        if self.monitor.is_none() {
+            let name = format!("inproc://monitor/{}", self.alias);
+            self.socket.monitor(&name, i32::from(EVENTS))?;
+            let monitor = context.socket(zmq::PAIR)?;
+            monitor.set_linger(0)?;
+            monitor.connect(&name)?;
+            self.monitor = Some(monitor);
+        }
+        Ok(())
+    }
+
+    /// Reads what the monitor has seen. True if a proof has changed.
+    pub fn read_monitor(&mut self, now: Duration) -> bool {
+        let mut news = false;
+        while let Some((seen, address)) = self.monitor.as_ref().and_then(next_event) {
+            let only = self.links.len() == 1;
+            let linked = |link: &&mut Link| only || link.server.address.as_bytes() == address;
+            if let Some(link) = self.links.iter_mut().find(linked) {
+                news |= link.note(seen, now);
+            }
+        }
+        news
+    }
+
+    pub fn subscribe(&self, prefix: &[u8]) {
+        // The socket is a SUB: there is nothing that could be wrong.
+        let _ = self.socket.set_subscribe(prefix);
+    }
+
+    pub fn unsubscribe(&self, prefix: &[u8]) {
+        let _ = self.socket.set_unsubscribe(prefix);
+    }
+
+    /// A publisher takes note of what a subscriber wants. True if it is a new token.
+    pub fn note_subscription(&mut self, frame: &[u8]) -> bool {
+        let Some((&what, subscription)) = frame.split_first() else {
+            return false;
+        };
+        match (what, ProofToken::from_subscription(subscription)) {
+            (1, Some(token)) if self.tokens.len() < TOKENS => self.tokens.insert(token),
+            (0, Some(token)) => {
+                self.tokens.remove(&token);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    pub fn has_seen(&self, tokens: &[ProofToken]) -> bool {
+        tokens.iter().all(|token| self.tokens.contains(token))
+    }
+
+    pub fn connections(&self) -> impl Iterator<Item = ConnectionInfo> + '_ {
+        self.links.iter().map(|link| link.info(&self.alias))
+    }
+
+    /// Closes the socket and removes its file.
+    pub fn close(self) {
+        drop(self.monitor);
+        drop(self.socket);
+        if let Some(file) = self.bound.and_then(|bound| bound.file) {
+            file.remove();
+        }
+    }
+}
+
+fn next_event(monitor: &Socket) -> Option<(Seen, Vec<u8>)> {
+    loop {
+        let frame = monitor.recv_bytes(DONTWAIT).ok()?;
+        let address = monitor.recv_bytes(DONTWAIT).ok()?;
+        if let Some(seen) = Seen::decode(&frame) {
+            return Some((seen, address));
+        }
+    }
+}
+
+/// Makes the socket of libzmq that does the work of `kind`.
+fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
+    let mut socket = context.socket(match kind {
+        Kind::Push => zmq::PUSH,
+        Kind::Pull => zmq::PULL,
+        // It shows the publisher who subscribes.
+        Kind::Pub => zmq::XPUB,
+        Kind::Sub => zmq::SUB,
+        // They speak as REQ and REP do, and can have many requests under way.
+        Kind::Req => zmq::DEALER,
+        Kind::Rep => zmq::ROUTER,
+    })?;
+    socket.set_linger(LINGER)?;
+    socket.set_maxmsgsize(LARGEST_MESSAGE)?;
+    match kind {
+        Kind::Pub => {
+            socket.set_xpub_verbose(true)?;
+            // An option that every XPUB has.
+            let _ = raw::set_nodrop(&mut socket, true);
+        }
+        // No request goes to a peer that is not there.
+        Kind::Req => socket.set_immediate(true)?,
+        // An answer to a peer that has gone is counted, instead of vanishing.
+        Kind::Rep => {
+            socket.set_router_mandatory(true)?;
+            // A peer that chose its own identity may come back with it.
+            socket.set_router_handover(true)?;
+        }
+        _ => {}
+    }
+    Ok(socket)
+}
+
+/// Receives a frame into `frame`; false if there is none.
+pub fn receive(socket: &Socket, frame: &mut Message) -> bool {
+    loop {
+        match socket.recv(frame, DONTWAIT) {
+            Ok(()) => return true,
+            Err(zmq::Error::EINTR) => {}
+            Err(_) => return false,
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! All that an agent is, while it runs. What it does stands beside: `requests` (what others ask
+//! of it), `receive` and `handlers` (messages), `calls` (requests of its own), `program`.
+
+use std::collections::BTreeMap;
+use std::process;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use zmq::{Context, Message};
+
+use super::control::{Asker, Control, Weight};
+use super::core::{Life, Pending, Timers};
+use super::log::Log;
+use super::program::{Owed, Program, ProgramId};
+use super::sockets::{Envelope as ReturnPath, Sockets};
+use crate::model::State;
+use crate::wire::{
+    AgentBoot, Announcement, Envelope, Fault, LARGEST_BODY, NameServerRequest, Peer, ProofToken,
+    body,
+};
+
+/// How often the name server hears that the agent still works.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long the name server may take to answer an announcement, in milliseconds.
+const ANNOUNCEMENT_LIMIT: u32 = 10_000;
+/// How long a request waits that says nothing of it.
+pub const DEFAULT_LIMIT: Duration = Duration::from_secs(30);
+
+/// The agent.
+pub struct Agent {
+    pub boot: AgentBoot,
+    pub log: Log,
+    pub life: Life,
+    pub context: Context,
+    pub control: Control,
+    pub sockets: Sockets,
+    pub attributes: BTreeMap<String, Value>,
+    pub timers: Timers,
+    /// Requests sent by REQ sockets.
+    pub requests: Pending<Request>,
+    /// Askers that wait for something to happen.
+    pub waiting: Pending<Waiting>,
+    pub program: Option<Program>,
+    /// What the program is to answer.
+    pub owed: Pending<Owed>,
+    /// Lines of the program that said nothing.
+    pub garbage_lines: u64,
+    pub skipped_ticks: u64,
+    /// The time of this turn of the loop.
+    pub now: Duration,
+    /// Its sockets or connections have changed, and the name server does not know yet.
+    pub unannounced: bool,
+    /// Nothing is waited for at the end.
+    pub hasty: bool,
+    began: Instant,
+    next_heartbeat: Duration,
+    announcement: u64,
+}
+
+/// A request that was sent by a REQ socket.
+pub struct Request {
+    pub at: usize,
+    pub origin: Origin,
+    pub limit: Duration,
+}
+
+/// On whose behalf a request was sent.
+pub enum Origin {
+    /// A timer's or a plain send: the answer goes to the socket's handlers.
+    Handlers,
+    Proxy(Asker),
+    Program(ProgramId),
+    /// Somebody else's request was passed on: the answer goes back to him.
+    Forward(Ticket),
+}
+
+/// The right to answer a request, once.
+pub struct Ticket {
+    pub at: usize,
+    pub path: ReturnPath,
+}
+
+/// What an asker waits for.
+pub enum Waiting {
+    /// Links: number of the socket, number of the link.
+    Wire {
+        asker: Option<Asker>,
+        links: Vec<(usize, usize)>,
+        one: bool,
+        limit: Duration,
+    },
+    Prove {
+        asker: Option<Asker>,
+        at: usize,
+        tokens: Vec<ProofToken>,
+        limit: Duration,
+    },
+    Send {
+        asker: Option<Asker>,
+        at: usize,
+        message: Message,
+        limit: Duration,
+    },
+}
+
+impl Agent {
+    pub fn new(boot: AgentBoot, log: Log) -> zmq::Result<Self> {
+        let context = Context::new();
+        let control = Control::connect(&context, &boot.nameserver)?;
+        Ok(Self {
+            boot,
+            log,
+            life: Life::Preparing,
+            context,
+            control,
+            sockets: Sockets::default(),
+            attributes: BTreeMap::new(),
+            timers: Timers::default(),
+            requests: Pending::default(),
+            waiting: Pending::default(),
+            program: None,
+            owed: Pending::default(),
+            garbage_lines: 0,
+            skipped_ticks: 0,
+            now: Duration::ZERO,
+            unannounced: false,
+            hasty: false,
+            began: Instant::now(),
+            next_heartbeat: HEARTBEAT,
+            announcement: 0,
+        })
+    }
+
+    /// Reads the clock, once for each turn of the loop.
+    pub fn tick_clock(&mut self) {
+        self.now = self.began.elapsed();
+    }
+
+    /// The time now, for waiting only: all else happens at the turn's time.
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Tells the name server the whole truth about this agent. If the line is down, that will be
+    /// the first thing said when it is back.
+    pub fn announce(&mut self) {
+        let (envelope, body) = self.announcement();
+        self.control.send(&envelope, body, Weight::Light);
+    }
+
+    /// The line to the name server takes messages again.
+    pub fn control_is_back(&mut self) {
+        let (envelope, body) = self.announcement();
+        self.control.restore((&envelope, body));
+    }
+
+    /// Announces if anything has changed.
+    pub fn announce_changes(&mut self) {
+        if self.unannounced {
+            self.announce();
+        }
+    }
+
+    /// Announces at the end of a turn, unless somebody waits for more changes of the kind: many
+    /// connections that are proven one after the other are one piece of news.
+    pub fn announce_in_time(&mut self) {
+        let wired = |(_, waiting): (u64, &Waiting)| matches!(waiting, Waiting::Wire { .. });
+        if !self.waiting.iter().any(wired) {
+            self.announce_changes();
+        }
+    }
+
+    fn announcement(&mut self) -> (Envelope, Vec<u8>) {
+        self.unannounced = false;
+        self.announcement = self.control.next_id();
+        let envelope = Envelope::request(self.announcement, ANNOUNCEMENT_LIMIT, Peer::NameServer);
+        let announcement = Announcement::Agent {
+            name: self.boot.name.clone(),
+            incarnation: self.boot.incarnation,
+            host: self.boot.host.clone(),
+            pid: process::id(),
+            state: State::Running,
+            uptime_ms: u64::try_from(self.now.as_millis()).unwrap_or(u64::MAX),
+            addresses: self.sockets.addresses(),
+            connections: self.sockets.connections(),
+        };
+        (envelope, body(&NameServerRequest::Announce(announcement)))
+    }
+
+    /// Whether `id` is that of the latest announcement.
+    pub fn is_announcement(&self, id: u64) -> bool {
+        self.announcement == id
+    }
+
+    pub fn heartbeat_if_due(&mut self) {
+        if self.now < self.next_heartbeat {
+            return;
+        }
+        self.next_heartbeat = self.now + HEARTBEAT;
+        let envelope = Envelope::oneway(Peer::NameServer);
+        let body = body(&NameServerRequest::Heartbeat {});
+        self.control.send(&envelope, body, Weight::Light);
+    }
+
+    /// Says goodbye to the name server.
+    pub fn leave(&mut self) {
+        let id = self.control.next_id();
+        let envelope = Envelope::request(id, ANNOUNCEMENT_LIMIT, Peer::NameServer);
+        let body = body(&NameServerRequest::Leave {});
+        self.control.send(&envelope, body, Weight::Light);
+    }
+
+    /// The end: what could not be sent is told, and all is closed.
+    pub fn farewell(mut self) {
+        let unsent = self.sockets.iter().filter(|slot| !slot.outbox.is_empty());
+        let lines: Vec<String> = unsent
+            .map(|slot| match slot.outbox.len() {
+                1 => format!("1 message was not sent by {}", slot.alias),
+                count => format!("{count} messages were not sent by {}", slot.alias),
+            })
+            .collect();
+        for line in lines {
+            self.log.warn(&line);
+        }
+        self.abandon_program();
+        self.leave();
+        self.sockets.close(self.hasty);
+    }
+
+    /// Answers, if anybody asked.
+    pub fn reply(&mut self, asker: Option<Asker>, outcome: Result<Value, Fault>) {
+        let Some(asker) = asker else { return };
+        let answer = match &outcome {
+            Ok(value) => body(value),
+            Err(fault) => body(fault),
+        };
+        if answer.len() > LARGEST_BODY {
+            let reason = format!(
+                "the answer has {} bytes; {LARGEST_BODY} can be sent",
+                answer.len()
+            );
+            return self.reply(Some(asker), Err(Fault::Refused { reason }));
+        }
+        let envelope = Envelope::answer(&outcome, asker.id, asker.peer);
+        self.control.send(&envelope, answer, Weight::Heavy);
+    }
+
+    /// When there is something to do even if nothing happens.
+    pub fn wakes_at(&self) -> Duration {
+        [
+            self.timers.wakes_at(),
+            self.requests.wakes_at(),
+            self.waiting.wakes_at(),
+            self.owed.wakes_at(),
+            self.life.wakes_at(),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.next_heartbeat, Duration::min)
+    }
+}

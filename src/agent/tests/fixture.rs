@@ -1,0 +1,372 @@
+//! An agent in a thread, and a name server that is played by the test.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use zmq::{Context, Socket, SocketType};
+
+use crate::agent::{Log, SignalsAre, run_with};
+use crate::model::{
+    Action, Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Millis, Program, Role,
+    Serializer, SocketStats, Transport,
+};
+use crate::wire::{
+    AgentBoot, AgentRequest, AgentStatus, Announcement, BindRequest, ClientId, Configuration,
+    ConnectRequest, Envelope, Fault, Incarnation, MessageKind, NameServerRequest, Peer, ProofToken,
+    Wiring, body, read_body,
+};
+
+/// How long anything may take in a test.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the agent writes to its log.
+#[derive(Clone, Default)]
+pub struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// An agent under test.
+pub struct Fixture {
+    pub context: Context,
+    pub log: Lines,
+    pub dir: TempDir,
+    router: Socket,
+    agent: Vec<u8>,
+    thread: Option<JoinHandle<u8>>,
+    announced: VecDeque<Announcement>,
+    last_id: u64,
+}
+
+pub fn kind_of(kind: &str) -> Kind {
+    kind.parse().unwrap()
+}
+
+pub fn alias(text: &str) -> Alias {
+    text.parse().unwrap()
+}
+
+pub fn all(actions: &[&str]) -> Handlers {
+    let action = |text: &&str| text.parse::<Action>().unwrap();
+    Handlers::All(actions.iter().map(action).collect())
+}
+
+pub fn tcp() -> Endpoint {
+    Endpoint::Tcp {
+        ip: "127.0.0.1".parse().unwrap(),
+        port: 0,
+    }
+}
+
+pub fn bind(name: &str, kind: &str, serializer: Serializer, actions: &[&str]) -> BindRequest {
+    BindRequest {
+        alias: alias(name),
+        kind: kind_of(kind),
+        endpoint: tcp(),
+        serializer,
+        handlers: all(actions),
+    }
+}
+
+impl Fixture {
+    pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// An agent with a program, that is announced.
+    pub fn start_with(program: Option<Vec<&str>>) -> Self {
+        let mut fixture = Self::launch(program);
+        fixture.await_announcement();
+        fixture
+    }
+
+    /// An agent that is not waited for.
+    pub fn launch(argv: Option<Vec<&str>>) -> Self {
+        let context = Context::new();
+        let router = context.socket(zmq::ROUTER).unwrap();
+        router.set_linger(0).unwrap();
+        router.bind("tcp://127.0.0.1:*").unwrap();
+        let nameserver = router.get_last_endpoint().unwrap().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let program = argv.map(|argv| Program {
+            argv: argv.into_iter().map(str::to_owned).collect(),
+            env: [("GREETING".to_owned(), "hi".to_owned())].into(),
+            cwd: PathBuf::from("/"),
+        });
+        let boot = AgentBoot {
+            name: "Alice".parse().unwrap(),
+            incarnation: Incarnation(7),
+            host: None,
+            advertise: "127.0.0.1".parse().unwrap(),
+            nameserver,
+            ipc_dir: dir.path().join("ipc"),
+            program,
+        };
+        let log = Lines::default();
+        let sink = Log::to(Box::new(log.clone()));
+        let thread = thread::spawn(move || run_with(boot, sink, SignalsAre::LeftAlone).unwrap());
+        Self {
+            context,
+            log,
+            dir,
+            router,
+            agent: Vec::new(),
+            thread: Some(thread),
+            announced: VecDeque::new(),
+            last_id: 0,
+        }
+    }
+
+    /// The next message of the agent.
+    pub fn receive(&mut self) -> (Envelope, Vec<u8>) {
+        let ms = i64::try_from(PATIENCE.as_millis()).unwrap();
+        assert!(self.router.poll(zmq::POLLIN, ms).unwrap() > 0, "silence");
+        let frames = self.router.recv_multipart(0).unwrap();
+        let [agent, header, body] = <[Vec<u8>; 3]>::try_from(frames).unwrap();
+        self.agent = agent;
+        (Envelope::decode(&header).unwrap(), body)
+    }
+
+    fn note(&mut self, envelope: &Envelope, body: &[u8]) -> Option<NameServerRequest> {
+        let request: NameServerRequest = read_body(body).ok()?;
+        if let NameServerRequest::Announce(announcement) = &request {
+            self.announced.push_back(announcement.clone());
+            self.answer(envelope, Ok(Value::Null));
+        }
+        Some(request)
+    }
+
+    pub fn answer(&self, to: &Envelope, outcome: Result<Value, Fault>) {
+        let envelope = Envelope::answer(&outcome, to.id, Peer::NameServer);
+        let answer = match &outcome {
+            Ok(value) => body(value),
+            Err(fault) => body(fault),
+        };
+        self.send(&envelope, answer);
+    }
+
+    pub fn send(&self, envelope: &Envelope, body: Vec<u8>) {
+        let frames = [self.agent.clone(), envelope.encode(), body];
+        self.router.send_multipart(frames, 0).unwrap();
+    }
+
+    pub fn send_frames(&self, frames: &[&[u8]]) {
+        let mut all = vec![self.agent.as_slice()];
+        all.extend(frames);
+        self.router.send_multipart(all, 0).unwrap();
+    }
+
+    pub fn await_announcement(&mut self) -> Announcement {
+        loop {
+            if let Some(announcement) = self.announced.pop_front() {
+                return announcement;
+            }
+            let (envelope, body) = self.receive();
+            self.note(&envelope, &body);
+        }
+    }
+
+    /// Waits for a one-way message or request of the agent to the name server.
+    pub fn await_request(&mut self, wanted: impl Fn(&NameServerRequest) -> bool) {
+        loop {
+            let (envelope, body) = self.receive();
+            if self
+                .note(&envelope, &body)
+                .is_some_and(|request| wanted(&request))
+            {
+                return;
+            }
+        }
+    }
+
+    /// All announcements that have come so far.
+    pub fn announced(&mut self) -> Vec<Announcement> {
+        self.announced.drain(..).collect()
+    }
+
+    pub fn begin(&mut self, request: &AgentRequest, deadline: Duration) -> u64 {
+        self.last_id += 1;
+        let ms = u32::try_from(deadline.as_millis()).unwrap();
+        let client = Peer::Client(ClientId(1));
+        self.send(&Envelope::request(self.last_id, ms, client), body(request));
+        self.last_id
+    }
+
+    pub fn finish(&mut self, id: u64) -> Result<Value, Fault> {
+        loop {
+            let (envelope, body) = self.receive();
+            match envelope.kind {
+                MessageKind::Reply if envelope.id == id => {
+                    assert_eq!(envelope.peer, Peer::Client(ClientId(1)));
+                    return Ok(read_body(&body).unwrap());
+                }
+                MessageKind::Error if envelope.id == id => return Err(read_body(&body).unwrap()),
+                _ => {
+                    self.note(&envelope, &body);
+                }
+            }
+        }
+    }
+
+    pub fn try_ask(&mut self, request: AgentRequest) -> Result<Value, Fault> {
+        let id = self.begin(&request, PATIENCE);
+        self.finish(id)
+    }
+
+    pub fn ask(&mut self, request: AgentRequest) -> Value {
+        self.try_ask(request).unwrap()
+    }
+
+    pub fn oneway(&mut self, request: &AgentRequest) {
+        self.send(&Envelope::oneway(Peer::Client(ClientId(1))), body(request));
+    }
+
+    /// Binds and tells where.
+    pub fn bind(&mut self, request: BindRequest) -> String {
+        let address = self.ask(AgentRequest::Bind(request));
+        address["address"].as_str().unwrap().to_owned()
+    }
+
+    pub fn configure(&mut self, bind: Vec<BindRequest>) -> Result<Value, Fault> {
+        self.try_ask(AgentRequest::Configure(Configuration {
+            attributes: [("greeting".to_owned(), json!("hello"))].into(),
+            bind,
+            timers: vec![],
+        }))
+    }
+
+    pub fn go(&mut self) {
+        self.ask(AgentRequest::Go {});
+    }
+
+    pub fn attribute(&mut self, name: &str) -> Value {
+        let name = name.to_owned();
+        self.try_ask(AgentRequest::GetAttr { name })
+            .unwrap_or_default()
+    }
+
+    /// Asks again and again until the answer is as wanted.
+    pub fn until(&mut self, request: &AgentRequest, wanted: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let answer = self.try_ask(request.clone()).unwrap_or_default();
+            if wanted(&answer) {
+                return answer;
+            }
+            assert!(began.elapsed() < PATIENCE, "still {answer}");
+            thread::yield_now();
+        }
+    }
+
+    pub fn received(&mut self, count: usize) -> Value {
+        let name = "received".to_owned();
+        self.until(&AgentRequest::GetAttr { name }, |list| {
+            list.as_array().is_some_and(|list| list.len() >= count)
+        })
+    }
+
+    pub fn status(&mut self) -> AgentStatus {
+        serde_json::from_value(self.ask(AgentRequest::Status {})).unwrap()
+    }
+
+    pub fn stats(&mut self, name: &str) -> SocketStats {
+        self.status().sockets[&alias(name)]
+    }
+
+    /// A plain socket that gives up after a while.
+    pub fn peer(&self, kind: SocketType) -> Socket {
+        let socket = self.context.socket(kind).unwrap();
+        socket.set_linger(0).unwrap();
+        let ms = i32::try_from(PATIENCE.as_millis()).unwrap();
+        socket.set_rcvtimeo(ms).unwrap();
+        socket.set_sndtimeo(ms).unwrap();
+        socket
+    }
+
+    pub fn connected(&self, kind: SocketType, address: &str) -> Socket {
+        let socket = self.peer(kind);
+        socket.connect(address).unwrap();
+        socket
+    }
+
+    /// A plain socket that listens, and its address.
+    pub fn listening(&self, kind: SocketType) -> (Socket, String) {
+        let socket = self.peer(kind);
+        socket.bind("tcp://127.0.0.1:*").unwrap();
+        let address = socket.get_last_endpoint().unwrap().unwrap();
+        (socket, address)
+    }
+
+    /// The request to connect `name` to a server of `kind`.
+    pub fn connection(
+        name: &str,
+        kind: &str,
+        address: &str,
+        serializer: Serializer,
+        actions: &[&str],
+    ) -> ConnectRequest {
+        ConnectRequest {
+            alias: alias(name),
+            server: Address {
+                kind: kind_of(kind),
+                role: Role::Server,
+                transport: Transport::Tcp,
+                address: address.to_owned(),
+                serializer,
+            },
+            to: Some("Bob.main".parse().unwrap()),
+            handlers: all(actions),
+            token: None,
+            timeout: Millis::from(PATIENCE),
+        }
+    }
+
+    pub fn wire(&mut self, connections: Vec<ConnectRequest>) -> Result<Vec<ConnectionInfo>, Fault> {
+        let wired = self.try_ask(AgentRequest::Wire(Wiring { connections }))?;
+        Ok(serde_json::from_value(wired).unwrap())
+    }
+
+    pub fn token(text: &str) -> ProofToken {
+        ProofToken(text.to_owned())
+    }
+
+    /// Waits until the agent has ended.
+    pub fn ended(&mut self) -> u8 {
+        self.thread.take().unwrap().join().unwrap()
+    }
+
+    pub fn shutdown(&mut self) -> u8 {
+        self.ask(AgentRequest::Shutdown {});
+        self.ended()
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the agent's log:\n{}", self.log.text());
+        } else if self.thread.is_some() {
+            self.shutdown();
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Whole agents, each in a thread, before a name server made of a plain ROUTER, with plain ZeroMQ
+//! sockets for peers.
+
+mod control;
+mod fixture;
+mod messages;
+mod programs;

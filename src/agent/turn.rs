@@ -1,0 +1,216 @@
+//! The main loop: wait until something happens, see to it, wait again. Nothing here polls by the
+//! clock; what is due next is the longest that it waits.
+
+use zmq::{POLLIN, POLLOUT, PollEvents, PollItem};
+
+use super::core::{Effect, Life};
+use super::signals::Signals;
+use super::state::Agent;
+use crate::model::Kind;
+
+/// The longest wait, in milliseconds.
+const LONGEST: u64 = 3_600_000;
+
+/// What can become ready.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    Signals,
+    Control,
+    Monitor(usize),
+    Data(usize),
+    ProgramExit,
+    ProgramOutput,
+    ProgramInput,
+}
+
+/// What has become ready.
+struct Ready {
+    source: Source,
+    readable: bool,
+    writable: bool,
+}
+
+/// Runs the agent to its end and tells its exit status.
+pub fn run(agent: &mut Agent, signals: Option<&Signals>) -> i32 {
+    agent.announce();
+    loop {
+        let ready = wait(agent, signals);
+        agent.tick_clock();
+        for ready in ready {
+            attend(agent, &ready, signals);
+        }
+        agent.see_to_the_clock();
+        if let Life::Over { code } = agent.life {
+            return code;
+        }
+    }
+}
+
+/// Waits until something is ready, or due.
+fn wait(agent: &Agent, signals: Option<&Signals>) -> Vec<Ready> {
+    let (sources, mut items) = watched(agent, signals);
+    agent_sleep(agent, &mut items);
+    let ready = |(source, item): (Source, &PollItem)| {
+        let readable = item.is_readable() || item.is_error();
+        let writable = item.is_writable();
+        (readable || writable).then_some(Ready {
+            source,
+            readable,
+            writable,
+        })
+    };
+    sources.into_iter().zip(&items).filter_map(ready).collect()
+}
+
+fn agent_sleep(agent: &Agent, items: &mut [PollItem]) {
+    let wait = agent.wakes_at().saturating_sub(agent.elapsed());
+    // Rounded up: too early would be a turn for nothing.
+    let ms = wait.as_nanos().div_ceil(1_000_000).min(LONGEST.into());
+    // An interrupted wait is a turn in which nothing is ready.
+    let _ = zmq::poll(items, i64::try_from(ms).unwrap_or(i64::MAX));
+}
+
+fn watched<'a>(agent: &'a Agent, signals: Option<&'a Signals>) -> (Vec<Source>, Vec<PollItem<'a>>) {
+    let mut sources = Vec::with_capacity(4 + 2 * agent.sockets.len());
+    let mut items = Vec::with_capacity(sources.capacity());
+    let mut watch = |source: Source, item: PollItem<'a>| {
+        sources.push(source);
+        items.push(item);
+    };
+    if let Some(signals) = signals {
+        watch(Source::Signals, PollItem::from_fd(signals.fd(), POLLIN));
+    }
+    let control = both(true, agent.control.down());
+    watch(
+        Source::Control,
+        agent.control.socket().as_poll_item(control),
+    );
+    for (at, slot) in agent.sockets.iter().enumerate() {
+        if let Some(monitor) = &slot.monitor {
+            watch(Source::Monitor(at), monitor.as_poll_item(POLLIN));
+        }
+        let events = both(agent.wants_to_read(at), agent.is_awaited(at));
+        if !events.is_empty() {
+            watch(Source::Data(at), slot.socket.as_poll_item(events));
+        }
+    }
+    if let Some(program) = agent.watched_program() {
+        watch(Source::ProgramExit, PollItem::from_fd(program.exit, POLLIN));
+        if let Some(output) = program.output {
+            watch(Source::ProgramOutput, PollItem::from_fd(output, POLLIN));
+        }
+        if let Some(input) = program.input {
+            watch(Source::ProgramInput, PollItem::from_fd(input, POLLOUT));
+        }
+    }
+    (sources, items)
+}
+
+fn both(read: bool, write: bool) -> PollEvents {
+    let mut events = PollEvents::empty();
+    events.set(POLLIN, read);
+    events.set(POLLOUT, write);
+    events
+}
+
+fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
+    match ready.source {
+        Source::Signals => {
+            let count = signals.map_or(0, Signals::count);
+            (0..count).for_each(|_| agent.on_signal());
+        }
+        Source::Control => {
+            if ready.writable && agent.control.down() {
+                agent.control_is_back();
+            }
+            if ready.readable {
+                agent.drain_control();
+            }
+        }
+        Source::ProgramExit => agent.on_program_exit(),
+        Source::ProgramOutput => agent.drain_program(),
+        // It is written to at the end of every turn.
+        Source::ProgramInput => {}
+        Source::Monitor(at) => agent.drain_monitor(at),
+        Source::Data(at) => {
+            if ready.writable {
+                agent.flush(at);
+            }
+            if ready.readable && agent.wants_to_read(at) {
+                agent.drain(at);
+            }
+        }
+    }
+}
+
+impl Agent {
+    /// Whether messages are taken in from this socket now: not while what they lead to is full.
+    fn wants_to_read(&self, at: usize) -> bool {
+        match self.sockets.at(at).kind {
+            Kind::Push => false,
+            Kind::Pub => true,
+            Kind::Req => self.has_room_after(at),
+            Kind::Pull | Kind::Sub | Kind::Rep => !self.life.ending() && self.has_room_after(at),
+        }
+    }
+
+    /// Asked by a signal to end; asked twice, it ends at once.
+    fn on_signal(&mut self) {
+        match self.life {
+            life if life.ending() => {
+                self.hasty = true;
+                self.life.over(1);
+            }
+            _ => self.end(0),
+        }
+    }
+
+    fn see_to_the_clock(&mut self) {
+        self.heartbeat_if_due();
+        self.expire_waiting();
+        self.expire_requests();
+        self.expire_owed();
+        if self.life.going() {
+            for tick in self.timers.due(self.now) {
+                self.send_tick(&tick);
+            }
+        }
+        self.resume_program();
+        self.flush_program();
+        self.announce_in_time();
+        let program = self.has_program();
+        let queued = self.sockets.queued() || self.owes_to_program();
+        match self.life.tick(self.now, program, queued) {
+            Some(Effect::Terminate) => self.signal_program(false),
+            Some(Effect::Kill) => self.signal_program(true),
+            None => {}
+        }
+    }
+
+    fn send_tick(&mut self, tick: &crate::model::TimerSpec) {
+        let Some(at) = self.sockets.find(tick.send.as_str()) else {
+            return self.skip_tick(&format!("there is no socket {}", tick.send));
+        };
+        if !self.sockets.at(at).kind.sends() {
+            return self.skip_tick(&format!("{} is a socket that does not send", tick.send));
+        }
+        match self.frame_for(at, &tick.message, tick.topic.as_deref()) {
+            Ok(frame) => {
+                if !self.send_frame(at, frame) {
+                    self.skip_tick(&format!("the queue of {} is full", tick.send));
+                }
+            }
+            Err(error) => self.skip_tick(&error.to_string()),
+        }
+    }
+
+    fn skip_tick(&mut self, reason: &str) {
+        self.skipped_ticks += 1;
+        if self.skipped_ticks.is_power_of_two() {
+            let count = self.skipped_ticks;
+            self.log.warn(&format!(
+                "a timer's message is skipped: {reason} ({count} so far)"
+            ));
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! What is to be done to bring a system up, as a value: what `osb plan` shows, what `up` carries
+//! out and what tests compare are the same.
+//!
+//! Pure: made from a topology alone. Addresses are not in it, for they are known only when sockets
+//! are bound.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use crate::model::{
+    AgentName, Alias, BindSpec, ConnectionSpec, Endpoint, Handlers, HostName, HostSpec, Kind,
+    Millis, NameServerSpec, Program, SystemName, Target, Topology,
+};
+use crate::wire::{AgentRequest, Configuration, ProofToken};
+
+/// All that a system needs, in the order of the phases.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    pub system: SystemName,
+    pub nameserver: NameServerSpec,
+    pub hosts: Vec<HostSpec>,
+    /// In the order of the file.
+    pub agents: Vec<AgentPlan>,
+    /// In the order of the file.
+    pub links: Vec<LinkPlan>,
+}
+
+/// An agent to start and configure.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AgentPlan {
+    pub name: AgentName,
+    pub host: HostName,
+    pub program: Option<Program>,
+    pub start_timeout: Millis,
+    pub configuration: Configuration,
+}
+
+/// A connection to make and to prove.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LinkPlan {
+    /// The client's socket.
+    pub client: Target,
+    /// The client's kind.
+    pub kind: Kind,
+    /// The server's socket.
+    pub server: Target,
+    pub handlers: Handlers,
+    pub proof: ProofPlan,
+    pub timeout: Millis,
+}
+
+/// How a connection is shown to work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofPlan {
+    /// ZeroMQ's handshake.
+    Handshake,
+    /// The handshake, and the publisher has seen the subscription.
+    Subscription {
+        publisher: Target,
+        subscriber: Target,
+        token: ProofToken,
+    },
+}
+
+impl Plan {
+    /// The plan of a valid topology.
+    pub fn new(topology: Topology) -> Self {
+        let timeouts: HashMap<AgentName, Millis> = topology
+            .agents
+            .iter()
+            .map(|agent| (agent.name.clone(), agent.start_timeout))
+            .collect();
+        let connections = topology.connections.into_iter();
+        let links = connections.map(|connection| {
+            let timeout = timeouts.get(&connection.agent).copied();
+            LinkPlan::new(connection, timeout.unwrap_or(Millis::from_secs(30)))
+        });
+        Self {
+            system: topology.name,
+            nameserver: topology.nameserver,
+            hosts: topology.hosts,
+            links: links.collect(),
+            agents: topology.agents.into_iter().map(AgentPlan::from).collect(),
+        }
+    }
+
+    /// Hosts on which agents are to run, with how many.
+    pub fn agents_by_host(&self) -> BTreeMap<&HostName, usize> {
+        let mut counts = BTreeMap::new();
+        for agent in &self.agents {
+            *counts.entry(&agent.host).or_default() += 1;
+        }
+        counts
+    }
+
+    /// What to ask of sockets that are subscribers and servers at once before anybody connects:
+    /// to subscribe to the tokens of those who will publish to them.
+    pub fn probes(&self) -> impl Iterator<Item = (AgentName, AgentRequest)> {
+        self.subscriptions()
+            .filter(|(link, ..)| link.kind == Kind::Pub)
+            .map(|(_, _, subscriber, token)| {
+                let (alias, token) = (subscriber.alias.clone(), token.clone());
+                (
+                    subscriber.agent.clone(),
+                    AgentRequest::Probe { alias, token },
+                )
+            })
+    }
+
+    /// What to ask of the publishers: to have seen the tokens.
+    pub fn proofs(&self) -> impl Iterator<Item = (AgentName, AgentRequest)> {
+        let mut tokens: BTreeMap<(AgentName, Alias), Vec<ProofToken>> = BTreeMap::new();
+        for (_, publisher, _, token) in self.subscriptions() {
+            let key = (publisher.agent.clone(), publisher.alias.clone());
+            tokens.entry(key).or_default().push(token.clone());
+        }
+        tokens
+            .into_iter()
+            .map(|((agent, alias), tokens)| (agent, AgentRequest::Prove { alias, tokens }))
+    }
+
+    /// What to ask of the subscribers when all is proven: to let the tokens go.
+    pub fn unprobes(&self) -> impl Iterator<Item = (AgentName, AgentRequest)> {
+        self.subscriptions().map(|(_, _, subscriber, token)| {
+            let (alias, token) = (subscriber.alias.clone(), token.clone());
+            (
+                subscriber.agent.clone(),
+                AgentRequest::Unprobe { alias, token },
+            )
+        })
+    }
+
+    fn subscriptions(&self) -> impl Iterator<Item = (&LinkPlan, &Target, &Target, &ProofToken)> {
+        self.links.iter().filter_map(|link| match &link.proof {
+            ProofPlan::Handshake => None,
+            ProofPlan::Subscription {
+                publisher,
+                subscriber,
+                token,
+            } => Some((link, publisher, subscriber, token)),
+        })
+    }
+}
+
+impl LinkPlan {
+    fn new(connection: ConnectionSpec, timeout: Millis) -> Self {
+        let ConnectionSpec {
+            agent,
+            alias,
+            to,
+            kind,
+            handlers,
+        } = connection;
+        let client = Target { agent, alias };
+        let token = ProofToken(format!("{client}>{to}"));
+        let proof = match kind {
+            Kind::Sub => ProofPlan::Subscription {
+                publisher: to.clone(),
+                subscriber: client.clone(),
+                token,
+            },
+            Kind::Pub => ProofPlan::Subscription {
+                publisher: client.clone(),
+                subscriber: to.clone(),
+                token,
+            },
+            _ => ProofPlan::Handshake,
+        };
+        Self {
+            client,
+            kind,
+            server: to,
+            handlers,
+            proof,
+            timeout,
+        }
+    }
+
+    /// What a subscriber subscribes to when it connects, so that its publisher can prove it.
+    pub fn token(&self) -> Option<&ProofToken> {
+        match &self.proof {
+            ProofPlan::Subscription { token, .. } if self.kind == Kind::Sub => Some(token),
+            _ => None,
+        }
+    }
+}
+
+impl From<crate::model::AgentSpec> for AgentPlan {
+    fn from(spec: crate::model::AgentSpec) -> Self {
+        Self {
+            name: spec.name,
+            host: spec.host,
+            program: spec.program,
+            start_timeout: spec.start_timeout,
+            configuration: Configuration {
+                attributes: spec.attributes,
+                bind: spec.bind.into_iter().map(BindSpec::into).collect(),
+                timers: spec.timers,
+            },
+        }
+    }
+}
+
+impl AgentPlan {
+    /// Where its sockets are to be bound.
+    pub fn endpoints(&self) -> impl Iterator<Item = (&Alias, &Endpoint)> {
+        self.configuration
+            .bind
+            .iter()
+            .map(|socket| (&socket.alias, &socket.endpoint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(agent: &str, alias: &str, to: &str, kind: Kind) -> ConnectionSpec {
+        ConnectionSpec {
+            agent: agent.parse().unwrap(),
+            alias: alias.parse().unwrap(),
+            to: to.parse().unwrap(),
+            kind,
+            handlers: Handlers::none(),
+        }
+    }
+
+    fn plan(connections: Vec<ConnectionSpec>) -> Plan {
+        Plan::new(Topology {
+            name: "test".parse().unwrap(),
+            nameserver: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
+            hosts: Vec::new(),
+            agents: Vec::new(),
+            connections,
+        })
+    }
+
+    #[test]
+    fn a_subscriber_that_connects_brings_its_token() {
+        let plan = plan(vec![
+            connection("Bob", "news", "Alice.feed", Kind::Sub),
+            connection("Carol", "news", "Alice.feed", Kind::Sub),
+        ]);
+        assert_eq!(plan.probes().count(), 0);
+        let proofs: Vec<_> = plan.proofs().collect();
+        let tokens = ["Bob.news>Alice.feed", "Carol.news>Alice.feed"];
+        let tokens = tokens.map(|token| ProofToken(token.into())).to_vec();
+        let alias = "feed".parse().unwrap();
+        assert_eq!(
+            proofs,
+            [(
+                "Alice".parse().unwrap(),
+                AgentRequest::Prove { alias, tokens }
+            )]
+        );
+        assert!(plan.links.iter().all(|link| link.token().is_some()));
+        assert_eq!(plan.unprobes().count(), 2);
+    }
+
+    #[test]
+    fn a_subscriber_that_binds_is_probed_first() {
+        let plan = plan(vec![connection("News", "out", "Hub.in", Kind::Pub)]);
+        let probes: Vec<_> = plan.probes().collect();
+        assert!(
+            matches!(&probes[..], [(hub, AgentRequest::Probe { .. })] if hub.as_str() == "Hub")
+        );
+        let proofs: Vec<_> = plan.proofs().collect();
+        assert!(
+            matches!(&proofs[..], [(news, AgentRequest::Prove { .. })] if news.as_str() == "News")
+        );
+        assert_eq!(plan.links[0].token(), None);
+    }
+
+    #[test]
+    fn other_kinds_are_proven_by_the_handshake() {
+        let plan = plan(vec![connection("Bob", "in", "Alice.main", Kind::Pull)]);
+        assert_eq!(plan.links[0].proof, ProofPlan::Handshake);
+        assert_eq!(
+            plan.proofs().count() + plan.probes().count() + plan.unprobes().count(),
+            0
+        );
+    }
+}

@@ -1,0 +1,64 @@
+//! `osb check`, of a topology that is valid.
+
+use serde::Serialize;
+
+use crate::model::{SystemName, Topology};
+use crate::render::json::pretty;
+use crate::render::{Report, Style};
+
+pub struct Checked {
+    pub file: String,
+    pub topology: Topology,
+}
+
+impl Report for Checked {
+    fn table(&self, _style: Style) -> String {
+        let Topology {
+            name,
+            agents,
+            connections,
+            ..
+        } = &self.topology;
+        format!(
+            "{} is valid: system {name}, {}, {}",
+            self.file,
+            count(agents.len(), "agent"),
+            count(connections.len(), "connection"),
+        )
+    }
+
+    fn json(&self) -> String {
+        pretty(&Object {
+            valid: true,
+            system: &self.topology.name,
+            agents: self.topology.agents.len(),
+            connections: self.topology.connections.len(),
+            problems: [],
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.topology
+            .agents
+            .iter()
+            .map(|agent| agent.name.to_string())
+            .collect()
+    }
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    valid: bool,
+    system: &'a SystemName,
+    agents: usize,
+    connections: usize,
+    problems: [(); 0],
+}
+
+/// `1 agent`, `2 agents`.
+pub(super) fn count(number: usize, of: &str) -> String {
+    match number {
+        1 => format!("1 {of}"),
+        _ => format!("{number} {of}s"),
+    }
+}

@@ -1,0 +1,88 @@
+//! `osb plan`: what `up` would do, in the order of its phases.
+
+use std::fmt::Write;
+
+use super::checked::count;
+use crate::model::NameServerSpec;
+use crate::plan::{AgentPlan, LinkPlan, Plan, ProofPlan};
+use crate::render::json::pretty;
+use crate::render::table::{Field, Table};
+use crate::render::{Paint, Report, Style};
+
+pub struct Planned(pub Plan);
+
+impl Report for Planned {
+    fn table(&self, style: Style) -> String {
+        let plan = &self.0;
+        let nameserver = match plan.nameserver {
+            NameServerSpec::Launch(at) => format!("launch a name server at {at}"),
+            NameServerSpec::Attach(at) => format!("attach to the name server at {at}"),
+        };
+        let hosts: Vec<String> = plan
+            .agents_by_host()
+            .into_iter()
+            .map(|(host, agents)| format!("{host} ({})", count(agents, "agent")))
+            .collect();
+        let mut text = format!(
+            "system {}: {nameserver}; hosts: {}\n",
+            plan.system,
+            hosts.join(", ")
+        );
+        // Writing to text cannot fail.
+        let _ = write!(text, "\n{}\n", agents(style, &plan.agents));
+        if !plan.links.is_empty() {
+            let _ = write!(text, "\n{}\n", links(style, &plan.links));
+        }
+        text
+    }
+
+    fn json(&self) -> String {
+        pretty(&self.0)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0
+            .agents
+            .iter()
+            .map(|agent| agent.name.to_string())
+            .collect()
+    }
+}
+
+fn agents(style: Style, agents: &[AgentPlan]) -> String {
+    let mut table = Table::new(style, &["START", "HOST", "PROGRAM", "BIND", "TIMERS"]);
+    for agent in agents {
+        let program = agent
+            .program
+            .as_ref()
+            .map_or("-".to_owned(), |it| it.argv.join(" "));
+        let sockets = agent.configuration.bind.iter();
+        let sockets: Vec<String> = sockets
+            .map(|socket| format!("{} {} {}", socket.alias, socket.kind, socket.endpoint))
+            .collect();
+        table.row([
+            Field::painted(&agent.name, Paint::Strong),
+            (&agent.host).into(),
+            program.into(),
+            sockets.join(", ").into(),
+            agent.configuration.timers.len().into(),
+        ]);
+    }
+    table.render()
+}
+
+fn links(style: Style, links: &[LinkPlan]) -> String {
+    let mut table = Table::new(style, &["WIRE", "KINDS", "PROOF"]);
+    for link in links {
+        table.row([
+            format!("{} → {}", link.server, link.client).into(),
+            format!("{}/{}", link.kind.twin(), link.kind).into(),
+            match link.proof {
+                ProofPlan::Handshake => "handshake",
+                ProofPlan::Subscription { .. } => "handshake and subscription",
+            }
+            .into(),
+        ]);
+    }
+    table.render()
+}

@@ -1,0 +1,101 @@
+//! `osb up`, of a system that is up.
+
+use serde::Serialize;
+
+use super::checked::count;
+use super::{Agents, Connections};
+use crate::model::{AgentInfo, AgentName, Role, SystemName};
+use crate::render::json::pretty;
+use crate::render::table::{Field, Table};
+use crate::render::{Paint, Report, Style};
+use crate::up::UpReport;
+
+pub struct Up(pub UpReport);
+
+impl Up {
+    /// The agents of this system: others may be registered at a name server that was there before.
+    fn agents(&self) -> Vec<AgentInfo> {
+        let ours = |name: &AgentName| self.0.plan.agents.iter().any(|agent| agent.name == *name);
+        self.0
+            .agents
+            .iter()
+            .filter(|agent| ours(&agent.name))
+            .cloned()
+            .collect()
+    }
+}
+
+impl Report for Up {
+    fn table(&self, style: Style) -> String {
+        let agents = self.agents();
+        let how = match self.0.unchanged {
+            true => "is up already, unchanged",
+            false => "is up",
+        };
+        let mut parts = vec![format!(
+            "{} {how}: {}, name server at {}",
+            style.paint(self.0.plan.system.as_str(), Paint::Strong),
+            count(agents.len(), "agent"),
+            self.0.nameserver.trim_start_matches("tcp://"),
+        )];
+        let connections = Connections(agents);
+        parts.push(sockets(style, &connections.0));
+        if !connections.names().is_empty() {
+            parts.push(connections.table(style));
+        }
+        parts.retain(|part| !part.is_empty());
+        parts.join("\n\n")
+    }
+
+    fn json(&self) -> String {
+        let agents = self.agents();
+        pretty(&Object {
+            system: &self.0.plan.system,
+            nameserver: &self.0.nameserver,
+            unchanged: self.0.unchanged,
+            connections: Connections(agents.clone()),
+            agents: Agents(agents),
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        Agents(self.agents()).names()
+    }
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    system: &'a SystemName,
+    nameserver: &'a str,
+    unchanged: bool,
+    agents: Agents,
+    connections: Connections,
+}
+
+/// Each agent with the sockets that others can connect to.
+fn sockets(style: Style, agents: &[AgentInfo]) -> String {
+    if agents.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(style, &["AGENT", "STATE", "SOCKET", "KIND", "ADDRESS"]);
+    for agent in agents {
+        let mut name: Field = agent.name.as_str().into();
+        let mut state = Field::painted(agent.state, Paint::of(agent.state));
+        let bound = agent.addresses.iter();
+        let mut bound = bound.filter(|(_, it)| it.role == Role::Server).peekable();
+        if bound.peek().is_none() {
+            table.row([name, state, "-".into(), "-".into(), "-".into()]);
+            continue;
+        }
+        for (alias, address) in bound {
+            let rest = [
+                alias.into(),
+                address.kind.into(),
+                address.address.as_str().into(),
+            ];
+            table.row([name, state].into_iter().chain(rest));
+            (name, state) = ("".into(), "".into());
+        }
+    }
+    table.render()
+}

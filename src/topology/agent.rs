@@ -1,0 +1,123 @@
+//! One agent of the section `agents`.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::draft::{AgentDraft, BindDraft, Defaults, TimerDraft};
+use super::fields::{Fields, entries, items};
+use super::review::{Flaw, Review, Spanned, quote};
+use super::source::Source;
+use super::yaml::{Key, Node, to_json};
+use super::{bind, defaults, hosts, program, timer, values};
+
+const KEYS: &[&str] = &[
+    "host",
+    "transport",
+    "serializer",
+    "attributes",
+    "bind",
+    "timers",
+    "command",
+    "env",
+    "cwd",
+    "start_timeout",
+    "restart",
+    "attach",
+    "nameserver",
+    "replicas",
+];
+
+/// Keys that have a place in the format and do nothing yet.
+const LATER: &[(&str, &str)] = &[
+    ("nameserver", "a system has one name server"),
+    ("replicas", "an agent runs once"),
+];
+
+/// Reads one agent. None if it is none, and the review knows why.
+pub(super) fn read(
+    key: &Key,
+    node: &Node,
+    defaults: &Defaults,
+    source: &Source,
+    review: &mut Review,
+) -> Option<AgentDraft> {
+    let name = review.take(values::key_name(key, "agent"));
+    let what = format!("the agent {}", quote(&key.text));
+    let fields = Fields::open(node, &what, KEYS, review)?;
+    fields.not_yet(LATER, review);
+    attach(&fields, review);
+    if let Some(host) = fields.get("host") {
+        hosts::check(host, &what, review);
+    }
+    let own = defaults::overlaid(*defaults, &fields, review);
+    let bind = sockets(&fields, &own, review);
+    let agent = AgentDraft {
+        has_command: fields.get("command").is_some(),
+        program: program::read(&fields, source, review),
+        attributes: attributes(&fields, review),
+        sockets_missing: !sockets_complete(&fields, bind.len()),
+        bind,
+        timers: timers(&fields, review),
+        start_timeout: own.start_timeout,
+        name: Spanned {
+            value: name?,
+            span: key.span.clone(),
+        },
+    };
+    Some(agent)
+}
+
+fn attach(fields: &Fields<'_>, review: &mut Review) {
+    let Some(node) = fields.get("attach") else {
+        return;
+    };
+    if review.take(values::boolean(node, "attach")) == Some(true) {
+        let flaw = Flaw::not_yet(
+            &node.span,
+            "agents that are started elsewhere are not waited for",
+        );
+        review.add(flaw.hint("give it a command, or leave attach away"));
+    }
+}
+
+fn attributes(fields: &Fields<'_>, review: &mut Review) -> BTreeMap<String, Value> {
+    let Some(section) = fields.get("attributes") else {
+        return BTreeMap::new();
+    };
+    let entries = review
+        .take(entries(section, "attributes"))
+        .unwrap_or_default();
+    entries
+        .iter()
+        .filter_map(|(key, node)| Some((key.text.clone(), review.take(to_json(node))?)))
+        .collect()
+}
+
+fn sockets(fields: &Fields<'_>, defaults: &Defaults, review: &mut Review) -> Vec<BindDraft> {
+    let Some(section) = fields.get("bind") else {
+        return Vec::new();
+    };
+    let entries = review.take(entries(section, "bind")).unwrap_or_default();
+    entries
+        .iter()
+        .filter_map(|(key, node)| bind::read(key, node, defaults, review))
+        .collect()
+}
+
+/// Whether all that stands in the section `bind` could be read.
+fn sockets_complete(fields: &Fields<'_>, read: usize) -> bool {
+    let section = fields.get("bind");
+    section.is_none_or(|section| entries(section, "bind").is_ok_and(|all| all.len() == read))
+}
+
+fn timers(fields: &Fields<'_>, review: &mut Review) -> Vec<TimerDraft> {
+    let Some(section) = fields.get("timers") else {
+        return Vec::new();
+    };
+    let items = review.take(items(section, "timers")).unwrap_or_default();
+    items
+        .iter()
+        .filter_map(|node| timer::read(node, review))
+        .collect()
+}

@@ -1,0 +1,94 @@
+//! Addresses of all sockets together: none twice, and none open to other machines by accident.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use super::super::draft::Draft;
+use super::super::review::{Flaw, Review, Span};
+use crate::model::{Endpoint, NameServerSpec, Target};
+
+/// Checks what the system binds.
+pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
+    let mut taken = Taken::default();
+    if let NameServerSpec::Launch(address) = draft.nameserver.value {
+        taken.tcp(address, &draft.nameserver.span, &"the name server", review);
+        exposed(draft, address.ip(), &draft.nameserver.span, review);
+    }
+    let mut by_default = false;
+    for agent in &draft.agents {
+        for bind in &agent.bind {
+            let Some(endpoint) = &bind.endpoint else {
+                continue;
+            };
+            let target = Target {
+                agent: agent.name.value.clone(),
+                alias: bind.alias.value.clone(),
+            };
+            let span = &endpoint.at.span;
+            match &endpoint.at.value {
+                Endpoint::Tcp { ip, port } => {
+                    taken.tcp(SocketAddr::new(*ip, *port), span, &target, review);
+                    by_default |= endpoint.by_default;
+                    if !endpoint.by_default {
+                        exposed(draft, *ip, span, review);
+                    }
+                }
+                Endpoint::Ipc { path: Some(path) } => taken.ipc(path, span, &target, review),
+                Endpoint::Ipc { path: None } => {}
+            }
+        }
+    }
+    // Said once, where the address stands, and not at each socket that takes it.
+    if by_default {
+        exposed(draft, draft.local.value.address, &draft.local.span, review);
+    }
+}
+
+/// Refuses an address that other machines reach, unless the topology says that this is meant.
+fn exposed(draft: &Draft, ip: IpAddr, span: &Span, review: &mut Review) {
+    if draft.insecure || ip.to_canonical().is_loopback() {
+        return;
+    }
+    let message = format!(
+        "other machines can reach {ip}, and what goes over it is neither encrypted nor authenticated"
+    );
+    let hint = "bind to 127.0.0.1, or, if you trust everyone on that network, say so at the top of the file: insecure: true";
+    review.add(Flaw::new(span, message).hint(hint));
+}
+
+/// Addresses that are taken, and by whom.
+#[derive(Default)]
+struct Taken<'d> {
+    ports: BTreeMap<u16, Vec<(IpAddr, String)>>,
+    paths: BTreeMap<&'d Path, String>,
+}
+
+impl<'d> Taken<'d> {
+    fn tcp(&mut self, at: SocketAddr, span: &Span, by: &dyn ToString, review: &mut Review) {
+        if at.port() == 0 {
+            return;
+        }
+        let ip = at.ip().to_canonical();
+        let same_port = self.ports.entry(at.port()).or_default();
+        let clash = |taken: &IpAddr| *taken == ip || taken.is_unspecified() || ip.is_unspecified();
+        match same_port.iter().find(|(taken, _)| clash(taken)) {
+            Some((taken, by)) => {
+                let taken = SocketAddr::new(*taken, at.port());
+                let message = format!("{at} is taken: {by} is bound to {taken}");
+                let hint = "give it another port, or 0 for any free one";
+                review.add(Flaw::new(span, message).hint(hint));
+            }
+            None => same_port.push((ip, by.to_string())),
+        }
+    }
+
+    fn ipc(&mut self, path: &'d Path, span: &Span, by: &dyn ToString, review: &mut Review) {
+        if let Some(by) = self.paths.get(path) {
+            let message = format!("{} is taken: {by} is bound to it", path.display());
+            review.add(Flaw::new(span, message).hint("give it another name"));
+            return;
+        }
+        self.paths.insert(path, by.to_string());
+    }
+}

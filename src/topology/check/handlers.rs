@@ -1,0 +1,125 @@
+//! Whether handlers suit their sockets, and what a socket without a handler does.
+
+use std::collections::BTreeMap;
+
+use super::super::draft::{Given, HandlerDraft};
+use super::super::review::{Flaw, Review, Spanned};
+use super::super::sockets::Sockets;
+use super::topic;
+use crate::model::{Action, AgentName, Alias, Handlers, Kind};
+
+/// The agent that handles.
+pub(in crate::topology) struct Owner<'a> {
+    pub name: &'a AgentName,
+    pub has_command: bool,
+    pub sockets: &'a Sockets,
+}
+
+/// The handlers of a socket, as given or by default.
+pub(in crate::topology) fn settle(
+    given: &Given<HandlerDraft>,
+    alias: &Spanned<Alias>,
+    kind: Kind,
+    owner: &Owner<'_>,
+    review: &mut Review,
+) -> Handlers {
+    let handler = match given {
+        Given::There(handler) => handler,
+        Given::Absent => return by_default(alias, kind, owner, review),
+        Given::Broken => return Handlers::none(),
+    };
+    if !kind.receives() {
+        let message = format!("nothing arrives at a {kind} socket: no handler would ever run");
+        review.add(Flaw::new(&handler.span, message).hint("take the handler away"));
+        return Handlers::none();
+    }
+    match &handler.value {
+        HandlerDraft::All(actions) => {
+            if kind == Kind::Rep && actions.len() > 1 {
+                let message = "a REP socket has one handler: a request has one answer";
+                review.add(Flaw::new(&handler.span, message).hint("keep the one that answers"));
+            }
+            Handlers::All(suited(actions, kind, owner, review))
+        }
+        HandlerDraft::ByTopic(topics) => {
+            if kind != Kind::Sub {
+                let message = format!("handlers by topic are for SUB sockets; this one is {kind}");
+                let hint = "write one action, or a list of them";
+                review.add(Flaw::new(&handler.span, message).hint(hint));
+            }
+            Handlers::ByTopic(suited_by_topic(topics, kind, owner, review))
+        }
+    }
+}
+
+fn by_default(
+    alias: &Spanned<Alias>,
+    kind: Kind,
+    owner: &Owner<'_>,
+    review: &mut Review,
+) -> Handlers {
+    match kind {
+        _ if !kind.receives() => Handlers::none(),
+        _ if owner.has_command => Handlers::one(Action::Command),
+        Kind::Rep => {
+            let flaw = Flaw::new(&alias.span, "a REP socket must answer: give it a handler");
+            review.add(flaw.hint("such as handler: echo, or give the agent a command"));
+            Handlers::none()
+        }
+        _ => Handlers::one(Action::Log),
+    }
+}
+
+fn suited_by_topic(
+    topics: &[(Spanned<String>, Vec<Spanned<Action>>)],
+    kind: Kind,
+    owner: &Owner<'_>,
+    review: &mut Review,
+) -> BTreeMap<String, Vec<Action>> {
+    let mut by_topic = BTreeMap::new();
+    for (name, actions) in topics {
+        topic::check(name, review);
+        by_topic.insert(name.value.clone(), suited(actions, kind, owner, review));
+    }
+    by_topic
+}
+
+fn suited(
+    actions: &[Spanned<Action>],
+    kind: Kind,
+    owner: &Owner<'_>,
+    review: &mut Review,
+) -> Vec<Action> {
+    for action in actions {
+        let flaw = match &action.value {
+            Action::Echo if kind != Kind::Rep => {
+                let message = format!("echo answers requests, and none arrive at a {kind} socket");
+                Flaw::new(&action.span, message)
+                    .hint("echo is for REP; to pass messages on, use forward:ALIAS")
+            }
+            Action::Command if !owner.has_command => {
+                let message = format!("{} has no command to hand messages to", owner.name);
+                Flaw::new(&action.span, message)
+                    .hint("add command: [PROGRAM, ARGUMENT] to the agent")
+            }
+            Action::Forward(alias) => {
+                forward(alias, action, owner, review);
+                continue;
+            }
+            _ => continue,
+        };
+        review.add(flaw);
+    }
+    actions.iter().map(|action| action.value.clone()).collect()
+}
+
+/// Whether messages can be sent on by `alias`.
+fn forward(alias: &Alias, action: &Spanned<Action>, owner: &Owner<'_>, review: &mut Review) {
+    let found = owner.sockets.find(alias, &action.span, owner.name, review);
+    if let Some(kind) = found.and_then(|socket| socket.kind)
+        && !kind.sends()
+    {
+        let message = format!("{alias} is a {kind} socket: nothing can be sent on by it");
+        review.add(Flaw::new(&action.span, message).hint("forward to a PUSH, PUB or REQ socket"));
+    }
+}

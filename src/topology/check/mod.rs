@@ -1,0 +1,7 @@
+//! What has to hold between the parts of a topology, once its references are followed.
+
+pub(super) mod addresses;
+pub(super) mod circles;
+pub(super) mod handlers;
+pub(super) mod timers;
+mod topic;

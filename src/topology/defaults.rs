@@ -1,0 +1,47 @@
+//! The section `defaults`, and what an agent says otherwise.
+
+use std::net::IpAddr;
+
+use super::draft::Defaults;
+use super::fields::Fields;
+use super::review::Review;
+use super::values;
+use crate::model::{Millis, Serializer, Transport};
+
+const KEYS: &[&str] = &["transport", "serializer", "start_timeout", "restart"];
+const START_TIMEOUT: Millis = Millis::from_secs(30);
+
+/// The defaults of a system whose sockets are bound to `ip`.
+pub(super) fn read(top: &Fields<'_>, ip: IpAddr, review: &mut Review) -> Defaults {
+    let fallback = Defaults {
+        transport: Transport::Tcp,
+        serializer: Serializer::Json,
+        start_timeout: START_TIMEOUT,
+        ip,
+    };
+    top.get("defaults")
+        .and_then(|node| Fields::open(node, "defaults", KEYS, review))
+        .map_or(fallback, |section| overlaid(fallback, &section, review))
+}
+
+/// The defaults, with what a section says otherwise.
+pub(super) fn overlaid(outer: Defaults, section: &Fields<'_>, review: &mut Review) -> Defaults {
+    if let Some(node) = section.get("restart") {
+        values::restart(node, review);
+    }
+    let transport = section.get("transport");
+    let serializer = section.get("serializer");
+    let start_timeout = section.get("start_timeout");
+    Defaults {
+        transport: transport
+            .and_then(|node| values::transport(node, review))
+            .unwrap_or(outer.transport),
+        serializer: serializer
+            .and_then(|node| values::serializer(node, review))
+            .unwrap_or(outer.serializer),
+        start_timeout: start_timeout
+            .and_then(|node| review.take(values::some_time(node, "start_timeout")))
+            .unwrap_or(outer.start_timeout),
+        ip: outer.ip,
+    }
+}

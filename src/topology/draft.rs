@@ -1,0 +1,94 @@
+//! A topology as it was read, part by part, before its references are followed. What could not be
+//! read is missing here, and reported.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::review::Spanned;
+use crate::model::{
+    Action, AgentName, Alias, Endpoint, HostSpec, Kind, Millis, NameServerSpec, Program,
+    Serializer, SystemName, Transport, When,
+};
+
+pub(super) struct Draft {
+    pub name: Option<SystemName>,
+    pub nameserver: Spanned<NameServerSpec>,
+    /// Unencrypted sockets may be reached from other machines.
+    pub insecure: bool,
+    pub local: Spanned<HostSpec>,
+    pub agents: Vec<AgentDraft>,
+    /// Some agents could not be read, so that nobody is to be told they do not exist.
+    pub agents_missing: bool,
+    pub connections: Vec<ConnectionDraft>,
+    /// Some connections could not be read, and so their aliases are not known.
+    pub connections_missing: bool,
+}
+
+/// What holds for an agent, or a socket, that says nothing else.
+#[derive(Clone, Copy)]
+pub(super) struct Defaults {
+    pub transport: Transport,
+    pub serializer: Serializer,
+    pub start_timeout: Millis,
+    /// What sockets are bound to: the host's address.
+    pub ip: IpAddr,
+}
+
+pub(super) struct AgentDraft {
+    pub name: Spanned<AgentName>,
+    /// A command is given, even if it could not be read.
+    pub has_command: bool,
+    pub program: Option<Program>,
+    pub attributes: BTreeMap<String, Value>,
+    pub bind: Vec<BindDraft>,
+    /// Some sockets could not be read, so that nobody is to be told they do not exist.
+    pub sockets_missing: bool,
+    pub timers: Vec<TimerDraft>,
+    pub start_timeout: Millis,
+}
+
+pub(super) struct BindDraft {
+    pub alias: Spanned<Alias>,
+    pub kind: Option<Kind>,
+    pub endpoint: Option<EndpointDraft>,
+    pub serializer: Serializer,
+    pub handler: Given<HandlerDraft>,
+}
+
+pub(super) struct EndpointDraft {
+    /// At `addr`, or at the alias if there is none.
+    pub at: Spanned<Endpoint>,
+    /// No `addr` was given: the host's address was taken.
+    pub by_default: bool,
+}
+
+pub(super) struct ConnectionDraft {
+    pub agent: Spanned<AgentName>,
+    pub to: Spanned<String>,
+    /// None: that of the target.
+    pub alias: Option<Spanned<Alias>>,
+    pub kind: Option<Spanned<Kind>>,
+    pub handler: Given<HandlerDraft>,
+}
+
+/// A part that may be left out.
+pub(super) enum Given<T> {
+    Absent,
+    /// It is there, and could not be read.
+    Broken,
+    There(Spanned<T>),
+}
+
+pub(super) enum HandlerDraft {
+    All(Vec<Spanned<Action>>),
+    ByTopic(Vec<(Spanned<String>, Vec<Spanned<Action>>)>),
+}
+
+pub(super) struct TimerDraft {
+    pub when: When,
+    pub send: Spanned<Alias>,
+    pub message: Spanned<Value>,
+    pub topic: Option<Spanned<String>>,
+}

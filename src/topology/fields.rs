@@ -1,0 +1,98 @@
+//! A map with known keys: looks them up, and reports keys that nobody knows.
+
+use super::review::{Flaw, Review, Span, list, quote};
+use super::yaml::{Data, Key, Node};
+
+/// The entries of a map whose keys are known beforehand.
+pub(super) struct Fields<'n> {
+    entries: &'n [(Key, Node)],
+    /// Where to point when something is missing.
+    pub span: &'n Span,
+}
+
+impl<'n> Fields<'n> {
+    /// Opens `node`, which is `what`, for its `known` keys. A node that is null has none of them.
+    /// None if it is no map: that is reported.
+    pub fn open(
+        node: &'n Node,
+        what: &str,
+        known: &[&str],
+        review: &mut Review,
+    ) -> Option<Fields<'n>> {
+        let entries = review.take(entries(node, what))?;
+        for (key, _) in entries {
+            if !known.contains(&key.text.as_str()) {
+                let hint = review
+                    .guess(&key.text, known.iter().copied())
+                    .unwrap_or_else(|| format!("known keys: {}", known.join(", ")));
+                let message = format!("{what} has no key {}", quote(&key.text));
+                review.add(Flaw::new(&key.span, message).hint(hint));
+            }
+        }
+        Some(Fields {
+            entries,
+            span: &node.span,
+        })
+    }
+
+    /// The value of a key. None if the key is absent or its value is null.
+    pub fn get(&self, key: &str) -> Option<&'n Node> {
+        self.entry(key)
+            .map(|(_, value)| value)
+            .filter(|value| !value.is_null())
+    }
+
+    /// Key and value, whatever the value is.
+    pub fn entry(&self, key: &str) -> Option<&'n (Key, Node)> {
+        self.entries.iter().find(|(known, _)| known.text == key)
+    }
+
+    /// The value of a key that has to be there; that it is not is reported.
+    pub fn need(&self, key: &str, what: &str, review: &mut Review) -> Option<&'n Node> {
+        let value = self.get(key);
+        if value.is_none() {
+            let span = self.entry(key).map_or(self.span, |(key, _)| &key.span);
+            let message = format!("{what} needs the key {key}");
+            review.add(Flaw::new(span, message));
+        }
+        value
+    }
+
+    /// Reports those of the `keys` that stand here, each with what is not done yet.
+    pub fn not_yet(&self, keys: &[(&str, &str)], review: &mut Review) {
+        for (key, what) in keys {
+            if let Some((key, _)) = self.entry(key) {
+                review.add(Flaw::not_yet(&key.span, what));
+            }
+        }
+    }
+}
+
+/// The entries of a map of any keys. Null is an empty map.
+pub(super) fn entries<'n>(node: &'n Node, what: &str) -> Result<&'n [(Key, Node)], Flaw> {
+    match &node.data {
+        Data::Map(entries) => Ok(entries),
+        Data::Null => Ok(&[]),
+        _ => Err(wrong_type(node, what, "a map")),
+    }
+}
+
+/// The items of a list. Null is an empty list.
+pub(super) fn items<'n>(node: &'n Node, what: &str) -> Result<&'n [Node], Flaw> {
+    match &node.data {
+        Data::List(items) => Ok(items),
+        Data::Null => Ok(&[]),
+        _ => Err(wrong_type(node, what, "a list")),
+    }
+}
+
+/// "expected a list, found text".
+pub(super) fn wrong_type(node: &Node, what: &str, expected: &str) -> Flaw {
+    let message = format!("{what}: expected {expected}, found {}", node.found());
+    Flaw::new(&node.span, message)
+}
+
+/// A hint that lists what there is.
+pub(super) fn there_are<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    format!("there are {}", list(words))
+}

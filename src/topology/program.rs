@@ -1,0 +1,136 @@
+//! An agent's command, its environment and its working directory. Nothing in them is expanded,
+//! and no shell is involved.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use super::fields::{Fields, entries, items, wrong_type};
+use super::review::{Flaw, Review, Span};
+use super::source::Source;
+use super::values;
+use super::yaml::{Data, Node};
+use crate::model::Program;
+
+/// Where addresses are to be filled in some day.
+const PLACEHOLDER: &str = "${addr:";
+
+/// The program of an agent. None if it has no command, or the review knows why.
+pub(super) fn read(agent: &Fields<'_>, source: &Source, review: &mut Review) -> Option<Program> {
+    let env = environment(agent, review);
+    let cwd = working_directory(agent, source, review);
+    let Some(command) = agent.get("command") else {
+        for key in ["env", "cwd"] {
+            if let Some((key, _)) = agent.entry(key) {
+                let message = format!("{} is for a command, and there is none", key.text);
+                review.add(Flaw::new(&key.span, message).hint("add command: [PROGRAM, ARGUMENT]"));
+            }
+        }
+        return None;
+    };
+    let argv = words(command, review)?;
+    Some(Program { argv, env, cwd })
+}
+
+fn words(command: &Node, review: &mut Review) -> Option<Vec<String>> {
+    if let Data::Text(line) = &command.data {
+        let list: Vec<&str> = line.split_whitespace().collect();
+        let flaw = wrong_type(command, "command", "a list of words");
+        let hint = format!("no shell is involved: write command: [{}]", list.join(", "));
+        review.add(flaw.hint(hint));
+        return None;
+    }
+    let nodes = review.take(items(command, "command"))?;
+    let words: Vec<Option<String>> = nodes
+        .iter()
+        .map(|node| review.take(word(node)).map(str::to_owned))
+        .collect();
+    let words: Vec<String> = words.into_iter().collect::<Option<_>>()?;
+    if words.first().is_none_or(String::is_empty) {
+        let span = nodes.first().map_or(&command.span, |first| &first.span);
+        let flaw = Flaw::new(span, "a command begins with the program to run");
+        review.add(flaw.hint("write command: [PROGRAM, ARGUMENT]"));
+        return None;
+    }
+    Some(words)
+}
+
+fn word(node: &Node) -> Result<&str, Flaw> {
+    let word = values::text(node, "a word of the command")?;
+    passable(word, &node.span)?;
+    Ok(word)
+}
+
+/// A text that can be handed to a process as it stands here.
+fn passable(text: &str, span: &Span) -> Result<(), Flaw> {
+    if text.contains('\0') {
+        return Err(Flaw::new(
+            span,
+            "a zero character cannot be handed to a program",
+        ));
+    }
+    if text.contains(PLACEHOLDER) {
+        let flaw = Flaw::not_yet(span, "addresses are not filled in");
+        return Err(flaw.hint("let the program ask: osb addr AGENT ALIAS prints an address"));
+    }
+    Ok(())
+}
+
+fn environment(agent: &Fields<'_>, review: &mut Review) -> BTreeMap<String, String> {
+    let Some(section) = agent.get("env") else {
+        return BTreeMap::new();
+    };
+    let entries = review.take(entries(section, "env")).unwrap_or_default();
+    let mut env = BTreeMap::new();
+    for (key, node) in entries {
+        if key.text.is_empty() || key.text.contains(['=', '\0']) {
+            let message = "the name of a variable is not empty and has no '=' in it";
+            review.add(Flaw::new(&key.span, message));
+        }
+        if let Some(value) = review.take(variable(node)) {
+            env.insert(key.text.clone(), value);
+        }
+    }
+    env
+}
+
+/// The value of a variable: numbers and booleans are welcome as their text.
+fn variable(node: &Node) -> Result<String, Flaw> {
+    match &node.data {
+        Data::Text(text) => passable(text, &node.span).map(|()| text.clone()),
+        Data::Number(number) => Ok(number.to_string()),
+        Data::Bool(truth) => Ok(truth.to_string()),
+        _ => Err(wrong_type(node, "a variable", "text").hint("an empty text is \"\"")),
+    }
+}
+
+fn working_directory(agent: &Fields<'_>, source: &Source, review: &mut Review) -> PathBuf {
+    let given = agent.get("cwd").and_then(|node| review.take(folder(node)));
+    given.map_or_else(
+        || source.folder.clone(),
+        |path| joined(&source.folder, path),
+    )
+}
+
+fn folder(node: &Node) -> Result<&Path, Flaw> {
+    let text = values::text(node, "cwd")?;
+    passable(text, &node.span)?;
+    if text.is_empty() {
+        return Err(Flaw::new(&node.span, "cwd is empty")
+            .hint("leave it away for the topology's own folder"));
+    }
+    if text.starts_with('~') {
+        let flaw = Flaw::new(&node.span, "cwd: ~ is not expanded");
+        return Err(flaw.hint("write the whole path, or one that begins at the topology's folder"));
+    }
+    Ok(Path::new(text))
+}
+
+/// A path that begins at `folder`, without the dots that mean "here".
+fn joined(folder: &Path, path: &Path) -> PathBuf {
+    let here = |component: &Component<'_>| *component == Component::CurDir;
+    folder
+        .join(path)
+        .components()
+        .filter(|component| !here(component))
+        .collect()
+}

@@ -1,0 +1,152 @@
+//! Follows the references of a draft, checks what has to hold between its parts, and puts the
+//! topology together.
+
+use super::check::circles::Forwards;
+use super::check::handlers::{self, Owner};
+use super::check::{addresses, timers};
+use super::draft::{AgentDraft, BindDraft, Draft, Given, HandlerDraft};
+use super::review::{Review, Span};
+use super::sockets::{Directory, Wire};
+use crate::model::{Action, AgentSpec, Alias, BindSpec, ConnectionSpec, HostName, Kind, Topology};
+
+/// The topology that `draft` describes. None if something was missing, and the review knows what.
+pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
+    addresses::check(draft, review);
+    let mut directory = Directory::new(draft);
+    let wires = directory.wire(&draft.connections, review);
+    circles(draft, &wires, review);
+    let host = &draft.local.value;
+    let agents: Vec<Option<AgentSpec>> = (0..draft.agents.len())
+        .map(|at| agent(at, &directory, &host.name, review))
+        .collect();
+    let connections = wires
+        .iter()
+        .map(|wire| connection(wire, &directory, review))
+        .collect();
+    Some(Topology {
+        name: draft.name.clone()?,
+        nameserver: draft.nameserver.value,
+        hosts: vec![host.clone()],
+        agents: agents.into_iter().collect::<Option<_>>()?,
+        connections,
+    })
+}
+
+/// The agent at `at`, as the owner of its handlers and timers.
+fn owner<'a>(at: usize, directory: &'a Directory<'_>) -> Owner<'a> {
+    let agent = &directory.agents[at];
+    Owner {
+        name: &agent.name.value,
+        has_command: agent.has_command,
+        sockets: &directory.sockets[at],
+    }
+}
+
+fn agent(
+    at: usize,
+    directory: &Directory<'_>,
+    host: &HostName,
+    review: &mut Review,
+) -> Option<AgentSpec> {
+    let draft: &AgentDraft = &directory.agents[at];
+    let owner = owner(at, directory);
+    let bind: Vec<Option<BindSpec>> = draft
+        .bind
+        .iter()
+        .map(|bind| socket(bind, &owner, review))
+        .collect();
+    let timers = draft
+        .timers
+        .iter()
+        .map(|timer| timers::settle(timer, &owner, review))
+        .collect();
+    Some(AgentSpec {
+        name: draft.name.value.clone(),
+        host: host.clone(),
+        program: draft.program.clone(),
+        attributes: draft.attributes.clone(),
+        bind: bind.into_iter().collect::<Option<_>>()?,
+        timers,
+        start_timeout: draft.start_timeout,
+    })
+}
+
+fn socket(draft: &BindDraft, owner: &Owner<'_>, review: &mut Review) -> Option<BindSpec> {
+    let kind = draft.kind?;
+    let handlers = handlers::settle(&draft.handler, &draft.alias, kind, owner, review);
+    Some(BindSpec {
+        alias: draft.alias.value.clone(),
+        kind,
+        endpoint: draft.endpoint.as_ref()?.at.value.clone(),
+        serializer: draft.serializer,
+        handlers,
+    })
+}
+
+fn connection(wire: &Wire<'_>, directory: &Directory<'_>, review: &mut Review) -> ConnectionSpec {
+    let Wire {
+        draft,
+        client,
+        alias,
+        to,
+        kind,
+    } = wire;
+    let owner = owner(*client, directory);
+    let handlers = handlers::settle(&draft.handler, alias, *kind, &owner, review);
+    ConnectionSpec {
+        agent: draft.agent.value.clone(),
+        alias: alias.value.clone(),
+        to: to.clone(),
+        kind: *kind,
+        handlers,
+    }
+}
+
+/// Looks for circles within each agent. Only what arrives at a REQ socket is both sent and
+/// received by the same agent.
+fn circles(draft: &Draft, wires: &[Wire<'_>], review: &mut Review) {
+    let mut forwards: Vec<Forwards<'_>> = Vec::new();
+    forwards.resize_with(draft.agents.len(), Forwards::default);
+    for (agent, forwards) in draft.agents.iter().zip(&mut forwards) {
+        for bind in agent
+            .bind
+            .iter()
+            .filter(|bind| bind.kind == Some(Kind::Req))
+        {
+            add(forwards, &bind.alias.value, &bind.handler);
+        }
+    }
+    for wire in wires.iter().filter(|wire| wire.kind == Kind::Req) {
+        add(
+            &mut forwards[wire.client],
+            &wire.alias.value,
+            &wire.draft.handler,
+        );
+    }
+    for of_one in forwards {
+        of_one.check(review);
+    }
+}
+
+fn add<'a>(forwards: &mut Forwards<'a>, from: &'a Alias, handler: &'a Given<HandlerDraft>) {
+    let Given::There(handler) = handler else {
+        return;
+    };
+    for (to, span) in forwarded(&handler.value) {
+        forwards.add(from, to, span);
+    }
+}
+
+/// Where a handler sends messages on to.
+fn forwarded(handler: &HandlerDraft) -> impl Iterator<Item = (&Alias, &Span)> {
+    let (all, by_topic) = match handler {
+        HandlerDraft::All(actions) => (Some(actions), None),
+        HandlerDraft::ByTopic(topics) => (None, Some(topics)),
+    };
+    let by_topic = by_topic.into_iter().flatten().map(|(_, actions)| actions);
+    let actions = all.into_iter().chain(by_topic).flatten();
+    actions.filter_map(|action| match &action.value {
+        Action::Forward(alias) => Some((alias, &action.span)),
+        _ => None,
+    })
+}

@@ -1,0 +1,120 @@
+//! Follows `to: Alice.main`. Names may contain dots, so a target may be read in several ways; the
+//! agents that there are decide which is meant.
+
+use super::draft::ConnectionDraft;
+use super::fields::there_are;
+use super::review::{Flaw, Review, did_you_mean, list, quote};
+use super::sockets::Directory;
+use crate::model::{AgentName, Target};
+
+/// Where a connection leads.
+pub(super) enum Found {
+    Socket(Target),
+    /// The review knows why, or does not because other parts could not be read.
+    Nothing,
+}
+
+/// The bound socket that `draft` connects to.
+pub(super) fn follow(
+    draft: &ConnectionDraft,
+    directory: &Directory<'_>,
+    review: &mut Review,
+) -> Found {
+    let text = &draft.to.value;
+    let bound = |target: &Target| directory.socket(target).is_some_and(|socket| socket.bound);
+    let mut meant = Target::readings(text).filter(bound);
+    let flaw = match (meant.next(), meant.next()) {
+        (Some(target), None) if target.agent == draft.agent.value => own_socket(draft),
+        (Some(target), None) => return Found::Socket(target),
+        (Some(one), Some(other)) => two_readings(draft, &one, &other),
+        (None, _) => match dangling(draft, directory, review) {
+            Some(flaw) => flaw,
+            None => return Found::Nothing,
+        },
+    };
+    review.add(flaw);
+    Found::Nothing
+}
+
+fn own_socket(draft: &ConnectionDraft) -> Flaw {
+    let agent = &draft.agent.value;
+    let message = format!("{agent} connects to a socket of its own");
+    Flaw::new(&draft.to.span, message)
+        .hint("name another agent's socket; within an agent, use forward:ALIAS")
+}
+
+fn two_readings(draft: &ConnectionDraft, one: &Target, other: &Target) -> Flaw {
+    let reading = |target: &Target| format!("{} of {}", target.alias, target.agent);
+    let (one, other) = (reading(one), reading(other));
+    let message = format!(
+        "{} can be read in two ways: {one}, and {other}",
+        quote(&draft.to.value)
+    );
+    Flaw::new(&draft.to.span, message).hint("give one of the two another name")
+}
+
+/// Why no socket is found. None if nothing certain can be said.
+fn dangling(
+    draft: &ConnectionDraft,
+    directory: &Directory<'_>,
+    review: &mut Review,
+) -> Option<Flaw> {
+    let (text, span) = (&draft.to.value, &draft.to.span);
+    if Target::readings(text).next().is_none() {
+        let message = format!("to: expected AGENT.ALIAS, found {}", quote(text));
+        return Some(Flaw::new(span, message).hint("such as to: Alice.main"));
+    }
+    let known = Target::readings(text)
+        .find_map(|target| Some((directory.index.get(target.agent.as_str())?, target)));
+    match known {
+        Some((agent, target)) => no_socket(draft, *agent, &target, directory, review),
+        None if directory.incomplete => None,
+        None => Some(no_agent(draft, directory, review)),
+    }
+}
+
+fn no_socket(
+    draft: &ConnectionDraft,
+    agent: usize,
+    target: &Target,
+    directory: &Directory<'_>,
+    review: &mut Review,
+) -> Option<Flaw> {
+    let sockets = &directory.sockets[agent];
+    let Target { agent, alias } = target;
+    if sockets.by_alias.contains_key(alias) {
+        let message = format!("{target} is a connection itself");
+        return Some(
+            Flaw::new(&draft.to.span, message).hint("connect to a socket that its agent binds"),
+        );
+    }
+    if sockets.incomplete {
+        return None;
+    }
+    let bound = || {
+        let all = sockets.by_alias.iter().filter(|(_, socket)| socket.bound);
+        all.map(|(alias, _)| alias.as_str())
+    };
+    let message = format!("{agent} binds no socket {alias}");
+    let hint = review.guess(alias.as_str(), bound());
+    let binds = format!("{agent} binds: {}", list(bound()));
+    Some(
+        Flaw::new(&draft.to.span, message)
+            .hint(binds)
+            .maybe_hint(hint),
+    )
+}
+
+fn no_agent(draft: &ConnectionDraft, directory: &Directory<'_>, review: &mut Review) -> Flaw {
+    let readings: Vec<Target> = Target::readings(&draft.to.value).collect();
+    let names = || directory.index.keys().copied();
+    let hint = readings.iter().find_map(|Target { agent, alias }| {
+        let nearest = review.nearest(agent.as_str(), names())?;
+        Some(did_you_mean(format!("{nearest}.{alias}")))
+    });
+    let wanted = readings.iter().map(|target| &target.agent);
+    let message = format!("there is no agent {}", list(wanted.map(AgentName::as_str)));
+    Flaw::new(&draft.to.span, message)
+        .hint(there_are(names()))
+        .maybe_hint(hint)
+}

@@ -1,0 +1,353 @@
+//! Topologies that are fine, and exactly what is read from them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::read;
+use crate::model::{
+    Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, Kind, Millis,
+    NameServerSpec, Program, Serializer, TimerSpec, Topology, When,
+};
+
+pub(super) const EXAMPLE: &str = r#"
+osb: 1
+name: quickstart
+nameserver: 127.0.0.1:0
+defaults: { transport: tcp, serializer: json, start_timeout: 30s, restart: never }
+
+agents:
+  Alice:
+    host: local
+    transport: tcp
+    attributes: { greeting: Hello }
+    bind:
+      main: PUSH
+      ask: { kind: REP, transport: tcp, addr: "127.0.0.1:1234", serializer: msgpack, handler: echo }
+    timers:
+      - { every: 1s, send: main, message: "Hello, Bob!" }
+  Bob:
+    command: [python3, bob.py]
+    env: { LEVEL: info, COUNT: 3, DEBUG: true }
+    cwd: ./work
+    start_timeout: 5s
+  News:
+    bind:
+      feed: { kind: PUB, transport: ipc }
+  Carol:
+    attributes: { received: [] }
+
+connections:
+  - { agent: Bob, to: Alice.main, alias: inbox }
+  - { agent: Carol, to: News.feed, alias: news, handler: { sport: log, "": [collect, log] } }
+"#;
+
+fn any_port() -> Endpoint {
+    Endpoint::Tcp {
+        ip: "127.0.0.1".parse().unwrap(),
+        port: 0,
+    }
+}
+
+fn agent(name: &str) -> AgentSpec {
+    AgentSpec {
+        name: name.parse().unwrap(),
+        host: "local".parse().unwrap(),
+        program: None,
+        attributes: BTreeMap::new(),
+        bind: Vec::new(),
+        timers: Vec::new(),
+        start_timeout: Millis::from_secs(30),
+    }
+}
+
+fn socket(alias: &str, kind: Kind, endpoint: Endpoint) -> BindSpec {
+    BindSpec {
+        alias: alias.parse().unwrap(),
+        kind,
+        endpoint,
+        serializer: Serializer::Json,
+        handlers: Handlers::none(),
+    }
+}
+
+fn alice() -> AgentSpec {
+    let endpoint = Endpoint::Tcp {
+        ip: "127.0.0.1".parse().unwrap(),
+        port: 1234,
+    };
+    let ask = BindSpec {
+        serializer: Serializer::Msgpack,
+        handlers: Handlers::one(Action::Echo),
+        ..socket("ask", Kind::Rep, endpoint)
+    };
+    let timer = TimerSpec {
+        when: When::Every(Millis::from_secs(1)),
+        send: "main".parse().unwrap(),
+        message: json!("Hello, Bob!"),
+        topic: None,
+    };
+    AgentSpec {
+        attributes: BTreeMap::from([("greeting".into(), json!("Hello"))]),
+        bind: vec![socket("main", Kind::Push, any_port()), ask],
+        timers: vec![timer],
+        ..agent("Alice")
+    }
+}
+
+fn bob() -> AgentSpec {
+    let env = [("LEVEL", "info"), ("COUNT", "3"), ("DEBUG", "true")];
+    let program = Program {
+        argv: vec!["python3".into(), "bob.py".into()],
+        env: env.map(|(k, v)| (k.into(), v.into())).into(),
+        cwd: PathBuf::from("/srv/agents/work"),
+    };
+    AgentSpec {
+        program: Some(program),
+        start_timeout: Millis::from_secs(5),
+        ..agent("Bob")
+    }
+}
+
+fn connection(
+    agent: &str,
+    alias: &str,
+    to: &str,
+    kind: Kind,
+    handlers: Handlers,
+) -> ConnectionSpec {
+    ConnectionSpec {
+        agent: agent.parse().unwrap(),
+        alias: alias.parse().unwrap(),
+        to: to.parse().unwrap(),
+        kind,
+        handlers,
+    }
+}
+
+#[test]
+fn the_example_is_read_as_it_stands() {
+    let news = AgentSpec {
+        bind: vec![socket("feed", Kind::Pub, Endpoint::Ipc { path: None })],
+        ..agent("News")
+    };
+    let carol = AgentSpec {
+        attributes: BTreeMap::from([("received".into(), json!([]))]),
+        ..agent("Carol")
+    };
+    let by_topic = Handlers::ByTopic(BTreeMap::from([
+        ("sport".to_owned(), vec![Action::Log]),
+        (String::new(), vec![Action::Collect, Action::Log]),
+    ]));
+    let expected = Topology {
+        name: "quickstart".parse().unwrap(),
+        nameserver: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
+        hosts: vec![HostSpec {
+            name: "local".parse().unwrap(),
+            address: "127.0.0.1".parse().unwrap(),
+        }],
+        agents: vec![alice(), bob(), news, carol],
+        connections: vec![
+            connection(
+                "Bob",
+                "inbox",
+                "Alice.main",
+                Kind::Pull,
+                Handlers::one(Action::Command),
+            ),
+            connection("Carol", "news", "News.feed", Kind::Sub, by_topic),
+        ],
+    };
+    assert_eq!(read(EXAMPLE).unwrap(), expected);
+}
+
+#[test]
+fn little_is_needed() {
+    let topology = read("osb: 1").unwrap();
+    assert_eq!(topology.name.as_str(), "quickstart", "the file's stem");
+    assert_eq!(topology.hosts.len(), 1);
+    let topology = read("osb: 1\nagents:\n  Alice:\n  Bob: {}\nconnections:\n").unwrap();
+    assert_eq!(topology.agents, [agent("Alice"), agent("Bob")]);
+}
+
+#[test]
+fn name_servers_are_launched_or_attached_to() {
+    let read = |value: &str| {
+        read(&format!("osb: 1\nnameserver: {value}"))
+            .unwrap()
+            .nameserver
+    };
+    let at = |text: &str| text.parse().unwrap();
+    assert_eq!(
+        read("127.0.0.1:7400"),
+        NameServerSpec::Launch(at("127.0.0.1:7400"))
+    );
+    assert_eq!(read("\"[::1]:0\""), NameServerSpec::Launch(at("[::1]:0")));
+    assert_eq!(
+        read("{ launch: 127.0.0.2:0, host: local }"),
+        NameServerSpec::Launch(at("127.0.0.2:0"))
+    );
+    assert_eq!(
+        read("{ attach: 10.0.0.5:7400 }"),
+        NameServerSpec::Attach(at("10.0.0.5:7400"))
+    );
+}
+
+#[test]
+fn sockets_are_bound_where_they_are_told() {
+    let endpoint = |socket: &str| {
+        let text = format!(
+            "osb: 1\ninsecure: true\nhosts: {{ local: {{ address: 10.0.0.7 }} }}\nagents: {{ A: {{ bind: {{ x: {socket} }} }} }}"
+        );
+        read(&text).unwrap().agents[0].bind[0].endpoint.to_string()
+    };
+    assert_eq!(endpoint("PUB"), "tcp://10.0.0.7:0");
+    assert_eq!(
+        endpoint("{ kind: PUB, addr: 10.0.0.8 }"),
+        "tcp://10.0.0.8:0"
+    );
+    assert_eq!(
+        endpoint("{ kind: PUB, addr: \"[::1]:5\" }"),
+        "tcp://[::1]:5"
+    );
+    assert_eq!(
+        endpoint("{ kind: PUB, addr: \"0.0.0.0:99\" }"),
+        "tcp://0.0.0.0:99"
+    );
+    assert_eq!(endpoint("{ kind: PUB, transport: ipc }"), "ipc://");
+    assert_eq!(
+        endpoint("{ kind: PUB, transport: ipc, addr: a.sock }"),
+        "ipc://a.sock"
+    );
+    assert_eq!(
+        endpoint("{ kind: PUB, transport: ipc, addr: /run/a }"),
+        "ipc:///run/a"
+    );
+}
+
+#[test]
+fn the_nearest_default_wins() {
+    let text = "
+osb: 1
+defaults: { transport: ipc, serializer: raw, start_timeout: 2s }
+agents:
+  A: { bind: { x: PUB, y: { kind: PUB, transport: tcp } } }
+  B: { transport: tcp, serializer: msgpack, start_timeout: 3s, bind: { x: PUB, y: { kind: PUB, serializer: json } } }
+";
+    let topology = read(text).unwrap();
+    let seen: Vec<_> = topology
+        .agents
+        .iter()
+        .flat_map(|agent| {
+            agent.bind.iter().map(|b| {
+                (
+                    b.endpoint.transport().as_str(),
+                    b.serializer.as_str(),
+                    agent.start_timeout.to_string(),
+                )
+            })
+        })
+        .collect();
+    let seen: Vec<_> = seen
+        .iter()
+        .map(|(t, s, d)| format!("{t} {s} {d}"))
+        .collect();
+    assert_eq!(
+        seen,
+        ["ipc raw 2s", "tcp raw 2s", "tcp msgpack 3s", "tcp json 3s"]
+    );
+}
+
+#[test]
+fn handlers_go_by_default_and_by_word() {
+    let text = "
+osb: 1
+agents:
+  A: { bind: { a: PULL, r: { kind: REP, handler: 'forward:q' }, s: { kind: PULL, handler: [log, 'forward:out'] }, out: PUSH } }
+  B: { command: [b], bind: { a: PULL, r: REP, p: PUB } }
+connections:
+  - { agent: A, to: B.r, alias: q }
+  - { agent: A, to: B.p, kind: SUB }
+";
+    let topology = read(text).unwrap();
+    let shown = |handlers: &Handlers| {
+        handlers
+            .actions()
+            .map(Action::to_string)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let of = |agent: usize| {
+        topology.agents[agent]
+            .bind
+            .iter()
+            .map(|b| shown(&b.handlers))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(0), ["log", "forward:q", "log forward:out", ""]);
+    assert_eq!(of(1), ["command", "command", ""]);
+    assert_eq!(topology.connections[0].kind, Kind::Req);
+    assert_eq!(
+        topology.connections[1].alias.as_str(),
+        "p",
+        "the target's alias"
+    );
+    assert_eq!(shown(&topology.connections[1].handlers), "log");
+}
+
+#[test]
+fn dots_in_names_are_told_apart_by_the_agents_there_are() {
+    let text = "osb: 1\nagents: { a.b: { bind: { c.d: PUSH } }, a: {}, x: {} }\nconnections: [{ agent: x, to: a.b.c.d }]";
+    let to = read(text).unwrap().connections[0].to.clone();
+    assert_eq!((to.agent.as_str(), to.alias.as_str()), ("a.b", "c.d"));
+}
+
+#[test]
+fn anchors_serve_as_templates() {
+    let text = "
+osb: 1
+agents:
+  A: &worker { attributes: { n: 1 }, bind: { in: PULL } }
+  B: { <<: *worker, attributes: { n: 2 } }
+  C: *worker
+";
+    let topology = read(text).unwrap();
+    let n: Vec<_> = topology
+        .agents
+        .iter()
+        .map(|agent| agent.attributes["n"].clone())
+        .collect();
+    assert_eq!(n, [json!(1), json!(2), json!(1)]);
+    assert!(topology.agents.iter().all(|agent| agent.bind.len() == 1));
+}
+
+#[test]
+fn timers_send_any_json() {
+    let text = "
+osb: 1
+agents:
+  A:
+    bind: { feed: PUB, raw: { kind: PUSH, serializer: raw } }
+    timers:
+      - { after: 0s, send: feed, message: ~, topic: news }
+      - { every: 500ms, send: raw, message: { $base64: /wA= } }
+";
+    let timers = &read(text).unwrap().agents[0].timers;
+    assert_eq!(timers[0].message, json!(null));
+    assert_eq!(timers[0].topic.as_deref(), Some("news"));
+    assert_eq!(timers[0].when, When::After(Millis::new(0)));
+    assert_eq!(timers[1].message, json!({ "$base64": "/wA=" }));
+}
+
+#[test]
+fn the_example_of_the_specification_is_fine() {
+    let specification = include_str!("../../../specs/topology.md");
+    let example = specification
+        .split("```yaml")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let topology = read(example).unwrap();
+    assert_eq!((topology.agents.len(), topology.connections.len()), (2, 1));
+}

@@ -1,0 +1,20 @@
+//! Whole topologies, good and bad.
+
+mod bad;
+mod good;
+mod hostile;
+
+use super::{Problems, Source, load};
+use crate::model::Topology;
+
+fn source() -> Source {
+    Source {
+        name: "topology.yaml".into(),
+        stem: "quickstart".into(),
+        folder: "/srv/agents".into(),
+    }
+}
+
+fn read(text: &str) -> Result<Topology, Problems> {
+    load(text, &source())
+}

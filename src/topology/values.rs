@@ -1,0 +1,182 @@
+//! Single values: text, names, words, durations, IP addresses.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use super::fields::{there_are, wrong_type};
+use super::review::{Flaw, Review, quote};
+use super::yaml::{Data, Key, Node};
+use crate::model::{Millis, NameError, Serializer, Transport};
+
+/// A text. Numbers and booleans are none: YAML would write them another way than they stand there.
+pub(super) fn text<'n>(node: &'n Node, what: &str) -> Result<&'n str, Flaw> {
+    match &node.data {
+        Data::Text(text) => Ok(text),
+        Data::Number(_) | Data::NoNumber | Data::Bool(_) => {
+            Err(wrong_type(node, what, "text").hint("put it in quotes"))
+        }
+        _ => Err(wrong_type(node, what, "text")),
+    }
+}
+
+pub(super) fn boolean(node: &Node, what: &str) -> Result<bool, Flaw> {
+    match &node.data {
+        Data::Bool(truth) => Ok(*truth),
+        _ => Err(wrong_type(node, what, "true or false")),
+    }
+}
+
+/// A name of a system, a host, an agent or a socket.
+pub(super) fn name<T: FromStr<Err = NameError>>(node: &Node, what: &str) -> Result<T, Flaw> {
+    text(node, what)?
+        .parse()
+        .map_err(|error| Flaw::new(&node.span, format!("{what}: {error}")))
+}
+
+/// A key that is a name.
+pub(super) fn key_name<T: FromStr<Err = NameError>>(key: &Key, what: &str) -> Result<T, Flaw> {
+    key.text
+        .parse()
+        .map_err(|error| Flaw::new(&key.span, format!("{what}: {error}")))
+}
+
+/// A duration that is longer than nothing.
+pub(super) fn some_time(node: &Node, what: &str) -> Result<Millis, Flaw> {
+    let time = duration(node, what)?;
+    if time.get() > 0 {
+        return Ok(time);
+    }
+    let message = format!("{what}: that is no time at all");
+    Err(Flaw::new(&node.span, message).hint("give it a millisecond (1ms) at least"))
+}
+
+pub(super) fn duration(node: &Node, what: &str) -> Result<Millis, Flaw> {
+    let text = match &node.data {
+        Data::Text(text) => text.clone(),
+        Data::Number(number) => number.to_string(),
+        _ => return Err(wrong_type(node, what, "a duration such as 500ms, 1s or 5m")),
+    };
+    text.parse()
+        .map_err(|error| Flaw::new(&node.span, format!("{what}: {error}")))
+}
+
+pub(super) fn transport(node: &Node, review: &mut Review) -> Option<Transport> {
+    word(node, "transport", Transport::ALL, Transport::as_str, review)
+}
+
+pub(super) fn serializer(node: &Node, review: &mut Review) -> Option<Serializer> {
+    if node.data == Data::Text("pickle".into()) {
+        let flaw = Flaw::not_yet(&node.span, "pickle belongs to osBrain's programs");
+        review.add(flaw.hint("use json, raw or msgpack"));
+        return None;
+    }
+    word(
+        node,
+        "serializer",
+        Serializer::ALL,
+        Serializer::as_str,
+        review,
+    )
+}
+
+/// One word of several.
+fn word<T: Copy>(
+    node: &Node,
+    what: &str,
+    all: &[T],
+    as_str: fn(T) -> &'static str,
+    review: &mut Review,
+) -> Option<T> {
+    let text = review.take(text(node, what))?;
+    let found = all.iter().find(|word| as_str(**word) == text);
+    if found.is_none() {
+        let known = || all.iter().map(|word| as_str(*word));
+        let hint = review.guess(text, known());
+        let message = format!("there is no {what} {}", quote(text));
+        let flaw = Flaw::new(&node.span, message).hint(there_are(known()));
+        review.add(flaw.maybe_hint(hint));
+    }
+    found.copied()
+}
+
+/// What a restart policy may be: `never`, until agents are restarted.
+pub(super) fn restart(node: &Node, review: &mut Review) {
+    let Some(policy) = review.take(text(node, "restart")) else {
+        return;
+    };
+    match policy {
+        "never" => {}
+        "on-failure" | "always" => {
+            let flaw = Flaw::not_yet(&node.span, "agents are not restarted");
+            review.add(flaw.hint("restart: never is what works"));
+        }
+        other => {
+            let message = format!("there is no restart policy {}", quote(other));
+            let hint = "there are never, on-failure and always";
+            review.add(Flaw::new(&node.span, message).hint(hint));
+        }
+    }
+}
+
+/// An IP address without a port.
+pub(super) fn ip(node: &Node, what: &str) -> Result<IpAddr, Flaw> {
+    let text = text(node, what)?;
+    bare_ip(text).ok_or_else(|| {
+        let message = format!("{what}: {} is no IP address", quote(text));
+        Flaw::new(&node.span, message)
+            .hint("write an address such as 10.0.0.11; names are not looked up")
+    })
+}
+
+/// `IP:port`, `[IPv6]:port`.
+pub(super) fn ip_and_port(node: &Node, what: &str) -> Result<SocketAddr, Flaw> {
+    if let Data::Number(number) = &node.data {
+        let flaw = wrong_type(node, what, "IP:port");
+        return Err(flaw.hint(format!("write 127.0.0.1:{number}")));
+    }
+    let text = text(node, what)?;
+    text.parse().map_err(|_| {
+        let message = format!("{what}: expected IP:port, found {}", quote(text));
+        Flaw::new(&node.span, message).hint(address_hint(text))
+    })
+}
+
+/// An IP address, or one with a port. Without a port it is 0: any free one.
+pub(super) fn ip_maybe_port(node: &Node, what: &str) -> Result<SocketAddr, Flaw> {
+    match &node.data {
+        Data::Text(text) => match bare_ip(text) {
+            Some(ip) => Ok(SocketAddr::new(ip, 0)),
+            None => ip_and_port(node, what),
+        },
+        _ => ip_and_port(node, what),
+    }
+}
+
+/// An IP address, one of version 6 in brackets or without.
+fn bare_ip(text: &str) -> Option<IpAddr> {
+    let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    match inner {
+        Some(inner) => inner.parse().ok().filter(IpAddr::is_ipv6),
+        None => text.parse().ok(),
+    }
+}
+
+/// What was probably meant by an address that is none.
+fn address_hint(text: &str) -> String {
+    if let Some(rest) = text.strip_prefix("tcp://") {
+        return format!("leave tcp:// away: {rest}");
+    }
+    if let Some(port) = text.strip_prefix("*:") {
+        return format!("every address of the machine is 0.0.0.0:{port}");
+    }
+    if let Some(port) = text.strip_prefix("localhost:") {
+        return format!("write 127.0.0.1:{port}; names are not looked up");
+    }
+    if let Some(ip) = bare_ip(text) {
+        return format!(
+            "add a port: {}, where 0 is any free one",
+            SocketAddr::new(ip, 0)
+        );
+    }
+    "such as 127.0.0.1:5555 or [::1]:5555, with a port from 0 (any free one) to 65535; names are not looked up".to_owned()
+}

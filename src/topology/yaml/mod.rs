@@ -1,0 +1,72 @@
+//! YAML as a small tree in which everything knows where it stands in the file.
+//!
+//! The only place that knows the YAML crates: `saphyr-parser` gives events with their places,
+//! `serde_yaml` says what a plain scalar is. Nothing here knows what a topology means.
+
+mod build;
+mod entries;
+mod json;
+mod scalar;
+mod syntax;
+
+use serde_json::Number;
+
+use super::review::Span;
+
+pub(super) use build::parse;
+pub(super) use json::to_json;
+
+/// A value and its place.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Node {
+    pub span: Span,
+    pub data: Data,
+}
+
+/// What a value can be.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Data {
+    Null,
+    Bool(bool),
+    Number(Number),
+    /// Not a number, or an infinite one: YAML has them, JSON does not.
+    NoNumber,
+    Text(String),
+    List(Vec<Node>),
+    /// In the order of the file, without duplicates.
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a map and its place. Keys are always text.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Key {
+    pub text: String,
+    pub span: Span,
+}
+
+impl Node {
+    pub fn is_null(&self) -> bool {
+        self.data == Data::Null
+    }
+
+    /// What this is, for a sentence: "expected a list, found text".
+    pub fn found(&self) -> &'static str {
+        match self.data {
+            Data::Null => "nothing",
+            Data::Bool(_) => "a boolean",
+            Data::Number(_) | Data::NoNumber => "a number",
+            Data::Text(_) => "text",
+            Data::List(_) => "a list",
+            Data::Map(_) => "a map",
+        }
+    }
+
+    /// How many values there are in this one, itself included.
+    fn size(&self) -> usize {
+        1 + match &self.data {
+            Data::List(items) => items.iter().map(Node::size).sum(),
+            Data::Map(entries) => entries.iter().map(|(_, value)| 1 + value.size()).sum(),
+            _ => 0,
+        }
+    }
+}

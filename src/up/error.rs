@@ -1,0 +1,120 @@
+//! Why a system did not come up: which agent, at which stage, on which host, and the end of its log.
+
+use std::fmt;
+
+use crate::host::log_tail;
+use crate::model::{AgentName, ExitReport, HostName, Millis, SystemName};
+use crate::proxy::ProxyError;
+use crate::state::{StateError, SystemDir};
+
+/// How many lines of a log are shown.
+const TAIL_LINES: usize = 10;
+
+/// The phases of `up`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    NameServer,
+    Hosts,
+    Start,
+    Configure,
+    Wire,
+    Go,
+}
+
+impl Stage {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::NameServer => "name server",
+            Stage::Hosts => "hosts",
+            Stage::Start => "start",
+            Stage::Configure => "configure",
+            Stage::Wire => "wire",
+            Stage::Go => "go",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum UpError {
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("system {system} is already up, from another version of {file}")]
+    Changed { system: SystemName, file: String },
+    /// An agent could not be brought through a stage.
+    #[error("{agent} failed at stage {stage}: {cause}")]
+    Agent {
+        agent: AgentName,
+        stage: Stage,
+        cause: Box<ProxyError>,
+        log: Vec<String>,
+    },
+    /// An agent's process ended before the system was up.
+    #[error("{agent} ended at stage {stage}: {exit}")]
+    Ended {
+        agent: AgentName,
+        stage: Stage,
+        exit: ExitReport,
+    },
+    #[error("{agent} did not run within {limit}")]
+    NotRunning {
+        agent: AgentName,
+        limit: Millis,
+        log: Vec<String>,
+    },
+    #[error(
+        "agents of these names are registered at {nameserver} already: {}",
+        list(names)
+    )]
+    NamesTaken {
+        nameserver: String,
+        names: Vec<AgentName>,
+    },
+    #[error("the name server did not start: {reason}")]
+    NameServer { reason: String },
+    #[error("the name server at {address} cannot be attached to: {cause}")]
+    Attach {
+        address: String,
+        cause: Box<ProxyError>,
+    },
+    #[error("the host daemon of {host} did not start: {reason}")]
+    Host { host: HostName, reason: String },
+    #[error("the connection to the name server failed: {0}")]
+    Proxy(#[from] ProxyError),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+fn list(names: &[AgentName]) -> String {
+    names
+        .iter()
+        .map(AgentName::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+impl UpError {
+    /// The end of the log of the agent that is to blame, if one is and there is any.
+    pub fn log(&self) -> &[String] {
+        match self {
+            UpError::Agent { log, .. } | UpError::NotRunning { log, .. } => log,
+            UpError::Ended { exit, .. } => &exit.log,
+            _ => &[],
+        }
+    }
+
+    /// Takes the end of the log along, before the log goes.
+    pub(super) fn with_log(mut self, dir: &SystemDir) -> Self {
+        if let UpError::Agent { agent, log, .. } | UpError::NotRunning { agent, log, .. } =
+            &mut self
+        {
+            *log = log_tail(&dir.log_of(agent), TAIL_LINES);
+        }
+        self
+    }
+}

@@ -1,0 +1,218 @@
+//! A place of its own for a test to run the real `osb` in: its own state directory, its own files,
+//! and at the end nothing is left running.
+
+#![allow(dead_code, reason = "not every test uses everything")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long a condition may take to come true. Generous: it is never waited for in vain.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Bench {
+    dir: tempfile::TempDir,
+}
+
+/// What a command said.
+pub struct Said {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("osb-test-")
+            .tempdir()
+            .unwrap();
+        fs::create_dir(dir.path().join("files")).unwrap();
+        Self { dir }
+    }
+
+    /// `osb` with these arguments, in the folder of the test's files.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_osb"));
+        command
+            .args(arguments)
+            .env("OSB_STATE_DIR", self.state())
+            .env_remove("OSB_NAMESERVER")
+            .env("NO_COLOR", "1")
+            .current_dir(self.files())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `osb` to its end.
+    pub fn osb(&self, arguments: &[&str]) -> Said {
+        Said::from(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs `osb`, which is to succeed, and gives what it printed.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let said = self.osb(arguments);
+        assert_eq!(said.code, 0, "osb {arguments:?}: {said}");
+        said.stdout
+    }
+
+    /// Runs `osb -o json`, which is to succeed.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.ok(&[&["-o", "json"], arguments].concat());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// Starts `osb` with its output in pipes.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Writes a file and gives its path.
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.files().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Brings up a topology given as text.
+    pub fn up(&self, topology: &str) -> Said {
+        let path = self.file("topology.yaml", topology);
+        self.osb(&["up", &path])
+    }
+
+    pub fn files(&self) -> PathBuf {
+        self.dir.path().join("files")
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// The folder of one system.
+    pub fn system(&self, name: &str) -> PathBuf {
+        self.state().join("osb").join(name)
+    }
+
+    pub fn log(&self, system: &str, agent: &str) -> String {
+        let path = self
+            .system(system)
+            .join("logs")
+            .join(format!("{agent}.log"));
+        fs::read_to_string(path).unwrap_or_default()
+    }
+
+    /// The facts of one agent.
+    pub fn agent(&self, name: &str) -> Value {
+        let agents = self.json(&["ls", "agents"]);
+        let agents = agents.as_array().unwrap();
+        agents
+            .iter()
+            .find(|agent| agent["name"] == name)
+            .cloned()
+            .unwrap_or(Value::Null)
+    }
+
+    pub fn pid(&self, name: &str) -> i32 {
+        i32::try_from(self.agent(name)["pid"].as_i64().expect("a pid")).unwrap()
+    }
+
+    /// The pids of all processes that work for this test.
+    pub fn processes(&self) -> Vec<i32> {
+        let mark = format!("OSB_STATE_DIR={}", self.state().display()).into_bytes();
+        let own = i32::try_from(std::process::id()).unwrap();
+        let pids = fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter_map(|entry| {
+                let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+                let environment = fs::read(entry.path().join("environ")).ok()?;
+                let ours = environment
+                    .split(|byte| *byte == 0)
+                    .any(|line| line == mark);
+                (ours && pid != own).then_some(pid)
+            });
+        pids.collect()
+    }
+
+    /// Waits until nothing of this test runs and nothing is remembered.
+    pub fn assert_nothing_left(&self) {
+        wait_until("all processes have ended", || self.processes().is_empty());
+        wait_until("nothing is remembered", || {
+            entries(&self.state().join("osb")).is_empty()
+        });
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        for system in entries(&self.state().join("osb")) {
+            let _ = self.command(&["down", &system, "--grace", "1s"]).output();
+        }
+        for pid in self.processes() {
+            kill(pid, 9);
+        }
+    }
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "status {}\n{}\n{}", self.code, self.stdout, self.stderr)
+    }
+}
+
+/// The names in a folder; none if there is no folder.
+pub fn entries(dir: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect()
+}
+
+/// Tries again until `reached` gives something. What is waited for is on the other side of a
+/// process's output, where there is no event to be had.
+pub fn wait_for<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(result) = reached() {
+            return result;
+        }
+        assert!(Instant::now() < deadline, "timed out: {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+pub fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
+    wait_for(what, || reached().then_some(()));
+}
+
+/// Sends a signal to a process of the test's own.
+pub fn kill(pid: i32, signal: i32) {
+    let signal = nix::sys::signal::Signal::try_from(signal).unwrap();
+    let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);
+}
+
+/// The root of the repository.
+pub fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
