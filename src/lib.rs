@@ -21,3 +21,4 @@ pub mod supervision;
 pub mod topology;
 pub mod up;
 pub mod wire;
+pub mod zeromq;

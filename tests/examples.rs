@@ -101,7 +101,15 @@ fn ventilator() {
 fn dispatcher() {
     let bench = Bench::new();
     up(&bench, "dispatcher");
-    bench.ok(&["wait", "Worker0", "Worker1", "Worker2", "--timeout", "60s"]);
+    bench.ok(&[
+        "wait",
+        "--ended",
+        "Worker0",
+        "Worker1",
+        "Worker2",
+        "--timeout",
+        "60s",
+    ]);
     assert_eq!(bench.json(&["get", "Dispatcher", "given"]), json!(20));
     wait_until("the workers have ended well", || {
         (0..3).all(|n| bench.agent(&format!("Worker{n}"))["state"] == "stopped")

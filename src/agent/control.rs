@@ -7,11 +7,12 @@ use std::collections::VecDeque;
 
 use zmq::{Context, DONTWAIT, SNDMORE, Socket};
 
-use crate::wire::{Envelope, LARGEST_BODY, Peer};
+use crate::wire::{Envelope, Peer};
+use crate::zeromq::control_dealer;
 
 /// How long the last words may take at the end, in milliseconds.
 const LINGER: i32 = 300;
-const HIGH_WATER_MARK: i32 = 1000;
+const QUEUE: i32 = 1000;
 /// How many bytes of answers are kept while the line is down.
 const KEPT: usize = 16 << 20;
 
@@ -43,14 +44,9 @@ pub struct Control {
 impl Control {
     /// Begins to connect.
     pub fn connect(context: &Context, address: &str) -> zmq::Result<Self> {
-        let socket = context.socket(zmq::DEALER)?;
-        socket.set_linger(LINGER)?;
-        socket.set_sndhwm(HIGH_WATER_MARK)?;
-        socket.set_rcvhwm(HIGH_WATER_MARK)?;
-        socket.set_maxmsgsize(LARGEST_BODY as i64 + 1024)?;
+        let socket = control_dealer(context, address, QUEUE, LINGER)?;
         // What is sent to a name server that is not there would reach its successor, too late.
         socket.set_immediate(true)?;
-        socket.set_ipv6(address.starts_with("tcp://["))?;
         socket.connect(address)?;
         Ok(Self {
             socket,

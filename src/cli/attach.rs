@@ -1,9 +1,105 @@
-//! What `osb up --attach` does after the system is up.
+//! What `osb up --attach` does after the system is up: follows the logs until Ctrl-C, then takes
+//! the system down. A second Ctrl-C loses patience.
 
-use super::{CommandError, Context, ErrorKind};
-use crate::model::SystemName;
+use std::io::{self, Write};
 
-/// Follows the logs until Ctrl-C, and takes the system down.
-pub fn run(_system: &SystemName, _context: &mut Context) -> Result<(), CommandError> {
-    Err(CommandError::say(ErrorKind::Failed, "not built yet"))
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::logs::{Follower, LogPrinter};
+use super::runtime::block_on;
+use super::{CommandError, Context};
+use crate::down::{DownReport, down};
+use crate::model::{Millis, SystemName};
+use crate::render::{Down, Output};
+use crate::state::StateDir;
+
+/// How long agents may take to end, as with `osb down`.
+const GRACE: Millis = Millis::from_secs(5);
+
+pub fn run(system: &SystemName, context: &mut Context) -> Result<(), CommandError> {
+    let state = StateDir::from_env()?;
+    let report = block_on(follow_and_take_down(&state, system, context))??;
+    // Whoever took it down elsewhere has said so there.
+    match report {
+        Some(report) => context.print_aside(&Down {
+            system: Some(system.clone()),
+            report,
+        }),
+        None => Ok(()),
+    }
+}
+
+async fn follow_and_take_down(
+    state: &StateDir,
+    system: &SystemName,
+    context: &Context,
+) -> Result<Option<DownReport>, CommandError> {
+    let mut signals = Signals::new()?;
+    let mut follower = Follower::new(&state.system(system), &[])?;
+    tokio::select! {
+        biased;
+        () = signals.next() => {}
+        ended = follow(&mut follower, context) => {
+            ended?;
+            return Ok(None);
+        }
+    }
+    context.note("taking the system down; press Ctrl-C again to kill it");
+    let taking_down = down(state, system, GRACE);
+    tokio::pin!(taking_down);
+    let report = tokio::select! {
+        report = &mut taking_down => report?,
+        () = signals.next() => {
+            crate::down::hurry(state, system)?;
+            taking_down.await?
+        }
+    };
+    Ok(Some(report))
+}
+
+/// Prints lines as they come, until the system is gone.
+async fn follow(follower: &mut Follower, context: &Context) -> Result<(), CommandError> {
+    let mut printer = match context.output() {
+        Output::Json => LogPrinter::json(),
+        Output::Table | Output::Names => LogPrinter::text(context.style()),
+    };
+    printer.expect(follower.agents());
+    let mut lines = Vec::new();
+    follower.history(None, |line| {
+        lines.push(line);
+        Ok(())
+    })?;
+    loop {
+        let mut out = io::stdout().lock();
+        for line in lines {
+            writeln!(out, "{}", printer.line(&line))?;
+        }
+        out.flush()?;
+        drop(out);
+        match follower.next().await? {
+            Some(more) => lines = more,
+            None => return Ok(()),
+        }
+    }
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }

@@ -48,6 +48,13 @@ impl Context {
         self.print_text(&report.render(self.output(), self.stdout))
     }
 
+    /// Prints a result that comes after the one that was asked for, on stderr.
+    pub fn print_aside(&self, report: &dyn Report) -> Result<(), CommandError> {
+        let text = report.table(self.stderr);
+        self.note(&text);
+        Ok(())
+    }
+
     /// Prints text on stdout, ended by one newline if there is any.
     pub fn print_text(&self, text: &str) -> Result<(), CommandError> {
         let mut out = io::stdout().lock();

@@ -52,13 +52,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return args::report(&error, &arguments),
     };
     let mut context = Context::new(cli.global);
-    match run(cli.command, &mut context) {
+    match asserted().and_then(|()| run(cli.command, &mut context)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             context.complain(&error);
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// A build that could not encrypt is found out before anything is done with it.
+fn asserted() -> Result<(), CommandError> {
+    crate::zeromq::assert_build().map_err(|error| CommandError::new(ErrorKind::Failed, error))
 }
 
 fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {

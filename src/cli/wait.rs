@@ -16,9 +16,29 @@ pub struct WaitArgs {
     /// What to wait for: AGENT, or AGENT.ALIAS for a socket
     #[arg(required = true, value_name = "AGENT")]
     pub names: Vec<String>,
+    /// Wait until the agents have ended, and ended well
+    #[arg(long)]
+    pub ended: bool,
     /// How long that may take
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub timeout: Millis,
+}
+
+/// What an agent is waited for to be. A socket is waited for to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    /// Running, or ended well already.
+    There,
+    Ended,
+}
+
+impl WaitArgs {
+    fn goal(&self) -> Goal {
+        match self.ended {
+            true => Goal::Ended,
+            false => Goal::There,
+        }
+    }
 }
 
 type Agents = BTreeMap<AgentName, AgentInfo>;
@@ -50,7 +70,7 @@ pub fn run(args: WaitArgs, context: &mut Context) -> Result<(), CommandError> {
     let mut watch = session.nameserver().watch();
     let reached = watch.wait_until("everything there", args.timeout.duration(), |notice| {
         take_note(&mut agents, notice);
-        all_reached(&args.names, &agents)
+        all_reached(&args.names, args.goal(), &agents)
     });
     match reached {
         Ok(outcome) => context.print(&outcome?),
@@ -73,10 +93,14 @@ fn take_note(agents: &mut Agents, notice: Notice) {
 }
 
 /// Something as soon as all are reached, or one never will be.
-fn all_reached(names: &[String], agents: &Agents) -> Option<Result<Waited, CommandError>> {
+fn all_reached(
+    names: &[String],
+    goal: Goal,
+    agents: &Agents,
+) -> Option<Result<Waited, CommandError>> {
     let mut rows = Vec::new();
     for name in names {
-        match standing(name, agents) {
+        match standing(name, goal, agents) {
             Standing::Reached { state, address } => {
                 let name = name.clone();
                 rows.push(WaitedRow {
@@ -92,10 +116,10 @@ fn all_reached(names: &[String], agents: &Agents) -> Option<Result<Waited, Comma
     (rows.len() == names.len()).then_some(Ok(Waited(rows)))
 }
 
-fn standing(text: &str, agents: &Agents) -> Standing {
+fn standing(text: &str, goal: Goal, agents: &Agents) -> Standing {
     match named(text, agents.keys()) {
         Some(Named::Agent(name)) => match agents.get(&name) {
-            Some(agent) => standing_of_agent(agent),
+            Some(agent) => standing_of_agent(agent, goal),
             None => Standing::Pending("not registered".to_owned()),
         },
         Some(Named::Socket(target)) => match agents.get(&target.agent) {
@@ -106,8 +130,9 @@ fn standing(text: &str, agents: &Agents) -> Standing {
     }
 }
 
-fn standing_of_agent(agent: &AgentInfo) -> Standing {
+fn standing_of_agent(agent: &AgentInfo, goal: Goal) -> Standing {
     match agent.state {
+        State::Running if goal == Goal::Ended => Standing::Pending(agent.state.to_string()),
         State::Running | State::Stopped => Standing::Reached {
             state: agent.state,
             address: None,
@@ -156,7 +181,7 @@ fn too_late(args: &WaitArgs, agents: &Agents) -> CommandError {
     let mut hints = Vec::new();
     let known: Vec<AgentName> = agents.keys().cloned().collect();
     for text in &args.names {
-        let Standing::Pending(why) = standing(text, agents) else {
+        let Standing::Pending(why) = standing(text, args.goal(), agents) else {
             continue;
         };
         missing.push(format!("{text} ({why})"));
@@ -199,28 +224,43 @@ mod tests {
     }
 
     #[test]
+    fn the_end_is_waited_for_if_that_is_the_goal() {
+        let reached = |state| all_reached(&names(&["Alice"]), Goal::Ended, &in_state(state));
+        assert!(reached(State::Running).is_none());
+        assert!(matches!(reached(State::Stopped), Some(Ok(_))));
+        assert!(matches!(reached(State::Failed), Some(Err(_))));
+    }
+
+    #[test]
     fn what_runs_or_has_ended_well_is_reached() {
         for state in [State::Running, State::Stopped] {
-            let reached = all_reached(&names(&["Alice"]), &in_state(state));
+            let reached = all_reached(&names(&["Alice"]), Goal::There, &in_state(state));
             assert_eq!(reached.unwrap().unwrap().0.len(), 1, "{state}");
         }
         for state in [State::Starting, State::Suspect, State::Unreachable] {
-            assert!(all_reached(&names(&["Alice"]), &in_state(state)).is_none());
+            assert!(all_reached(&names(&["Alice"]), Goal::There, &in_state(state)).is_none());
         }
-        assert!(all_reached(&names(&["Alice", "Zoe"]), &in_state(State::Running)).is_none());
+        assert!(
+            all_reached(
+                &names(&["Alice", "Zoe"]),
+                Goal::There,
+                &in_state(State::Running)
+            )
+            .is_none()
+        );
     }
 
     #[test]
     fn a_socket_is_waited_for_by_its_agents_alias() {
         let running = in_state(State::Running);
-        let rows = all_reached(&names(&["Alice.main"]), &running)
+        let rows = all_reached(&names(&["Alice.main"]), Goal::There, &running)
             .unwrap()
             .unwrap();
         assert_eq!(rows.0[0].address.as_deref(), Some("tcp://127.0.0.1:40123"));
-        assert!(all_reached(&names(&["Alice.other"]), &running).is_none());
+        assert!(all_reached(&names(&["Alice.other"]), Goal::There, &running).is_none());
         let stopped = in_state(State::Stopped);
         assert!(
-            all_reached(&names(&["Alice.main"]), &stopped)
+            all_reached(&names(&["Alice.main"]), Goal::There, &stopped)
                 .unwrap()
                 .is_err()
         );
@@ -238,7 +278,7 @@ mod tests {
             exit: Some(exit),
             ..samples::alice()
         };
-        let reached = all_reached(&names(&["Zoe", "Alice"]), &agents([alice]));
+        let reached = all_reached(&names(&["Zoe", "Alice"]), Goal::There, &agents([alice]));
         let error = reached.unwrap().err().unwrap();
         assert_eq!(error.message(), "Alice has failed: exit status 3");
         assert_eq!(error.details(), ["no such file"]);
@@ -248,6 +288,7 @@ mod tests {
     #[test]
     fn who_comes_too_late_is_named() {
         let args = WaitArgs {
+            ended: false,
             names: names(&["Alice", "Alise", "Alice.x"]),
             timeout: Millis::from_secs(1),
         };

@@ -102,6 +102,17 @@ pub async fn down(
     Ok(report)
 }
 
+/// Loses patience with a `down` that is under way: the host daemons are told to go on to the next
+/// rung of the ladder at once, for all agents.
+pub fn hurry(state: &StateDir, name: &SystemName) -> Result<(), StateError> {
+    if let Some(record) = state.system(name).record()? {
+        for daemon in record.hosts {
+            daemon.process.hurry();
+        }
+    }
+    Ok(())
+}
+
 /// Everything that can be asked to end, in order.
 async fn ask_all(dir: &SystemDir, record: &SystemRecord, grace: Millis) -> Vec<Stopped> {
     let Ok((link, _no_requests)) = Link::open(&record.nameserver) else {

@@ -57,8 +57,18 @@ impl ProcessId {
 
     /// Sends SIGTERM. Tells whether there was somebody to get it.
     pub fn terminate(&self) -> bool {
+        self.signal(Signal::TERM)
+    }
+
+    /// Sends SIGQUIT, by which a host daemon learns that there is no time to ask. Tells whether
+    /// there was somebody to get it.
+    pub fn hurry(&self) -> bool {
+        self.signal(Signal::QUIT)
+    }
+
+    fn signal(&self, signal: Signal) -> bool {
         self.open()
-            .is_some_and(|fd| pidfd_send_signal(fd, Signal::TERM).is_ok())
+            .is_some_and(|fd| pidfd_send_signal(fd, signal).is_ok())
     }
 
     /// Sends SIGKILL to the whole process group that it leads. Tells whether there was one.

@@ -24,9 +24,8 @@ use super::ProxyError;
 use super::inflight::InFlight;
 use super::watch::Watchers;
 use crate::model::Millis;
-use crate::wire::{
-    Envelope, Event, Fault, LARGEST_BODY, MessageKind, NameServerRequest, Peer, body, read_body,
-};
+use crate::wire::{Envelope, Event, Fault, MessageKind, NameServerRequest, Peer, body, read_body};
+use crate::zeromq::control_dealer;
 
 /// How often a member says that it still works.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -34,6 +33,8 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long what was handed over may take to leave when the link is dropped, in milliseconds.
 const LINGER_MS: i32 = 500;
+/// How many messages may be on their way in each direction.
+const QUEUE: i32 = 100_000;
 
 /// The body of an answer, or why there is none.
 type Answer = Result<Vec<u8>, ProxyError>;
@@ -259,12 +260,7 @@ impl Driver {
         watchers: Arc<Mutex<Watchers>>,
     ) -> Result<Self, ProxyError> {
         let context = zmq::Context::new();
-        let socket = context.socket(zmq::DEALER)?;
-        socket.set_linger(LINGER_MS)?;
-        socket.set_sndhwm(100_000)?;
-        socket.set_rcvhwm(100_000)?;
-        socket.set_ipv6(address.contains('['))?;
-        socket.set_maxmsgsize(LARGEST_BODY as i64 + 1)?;
+        let socket = control_dealer(&context, address, QUEUE, LINGER_MS)?;
         socket.connect(address)?;
         Ok(Self {
             socket,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::model::{Address, AgentInfo, AgentName, Alias, HostName, State};
 use crate::render::json::{pretty, seconds};
@@ -11,6 +11,13 @@ use crate::render::{Paint, Report, Style, uptime};
 
 /// Agents, in the order they come.
 pub struct Agents(pub Vec<AgentInfo>);
+
+impl Agents {
+    /// As `osb ls agents -o json` has them.
+    pub(super) fn objects(&self) -> Vec<impl Serialize> {
+        self.0.iter().map(Object::from).collect()
+    }
+}
 
 impl Report for Agents {
     fn table(&self, style: Style) -> String {
@@ -25,17 +32,11 @@ impl Report for Agents {
     }
 
     fn json(&self) -> String {
-        pretty(self)
+        pretty(&self.objects())
     }
 
     fn names(&self) -> Vec<String> {
         self.0.iter().map(|agent| agent.name.to_string()).collect()
-    }
-}
-
-impl Serialize for Agents {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(Object::from))
     }
 }
 

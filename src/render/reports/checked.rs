@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use crate::model::{SystemName, Topology};
-use crate::render::json::pretty;
-use crate::render::{Report, Style};
+use crate::render::{Report, Style, pretty};
 
 pub struct Checked {
     pub file: String,
@@ -33,7 +32,6 @@ impl Report for Checked {
             system: &self.topology.name,
             agents: self.topology.agents.len(),
             connections: self.topology.connections.len(),
-            problems: [],
         })
     }
 
@@ -52,7 +50,6 @@ struct Object<'a> {
     system: &'a SystemName,
     agents: usize,
     connections: usize,
-    problems: [(); 0],
 }
 
 /// `1 agent`, `2 agents`.

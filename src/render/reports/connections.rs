@@ -1,6 +1,6 @@
 //! `osb ls connections`, and the end of `osb up`.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::model::{AgentInfo, AgentName, ConnectionInfo, Kind, Proof, Target};
 use crate::render::json::pretty;
@@ -8,10 +8,16 @@ use crate::render::table::{Field, Table};
 use crate::render::time::milliseconds;
 use crate::render::{Paint, Report, Style};
 
-/// The connections of agents, from the serving side to the client: `Alice.main → Bob.inbox`.
+/// The connections of agents, in the direction in which messages (or requests) travel:
+/// `Alice.main → Bob.inbox`.
 pub struct Connections(pub Vec<AgentInfo>);
 
 impl Connections {
+    /// As `osb ls connections -o json` has them.
+    pub(super) fn objects(&self) -> Vec<impl Serialize> {
+        self.each().map(object).collect()
+    }
+
     fn each(&self) -> impl Iterator<Item = (&AgentName, &ConnectionInfo)> {
         self.0.iter().flat_map(|agent| {
             let connections = agent.connections.iter();
@@ -24,9 +30,10 @@ impl Report for Connections {
     fn table(&self, style: Style) -> String {
         let mut table = Table::new(style, &["CONNECTION", "KINDS", "ADDRESS", "PROOF"]);
         for (client, connection) in self.each() {
+            let wire = Wire::new(client, connection);
             table.row([
-                title(client, connection).into(),
-                format!("{}/{}", connection.kind.twin(), connection.kind).into(),
+                wire.title().into(),
+                format!("{}/{}", wire.kinds[0], wire.kinds[1]).into(),
                 connection.address.as_str().into(),
                 proof(connection.proof),
             ]);
@@ -35,7 +42,7 @@ impl Report for Connections {
     }
 
     fn json(&self) -> String {
-        pretty(self)
+        pretty(&self.objects())
     }
 
     fn names(&self) -> Vec<String> {
@@ -45,18 +52,39 @@ impl Report for Connections {
     }
 }
 
-impl Serialize for Connections {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.each().map(object))
-    }
+/// A connection from the side that sends, or asks, to the other one. The server's name is not known
+/// if the address was given by hand.
+struct Wire {
+    from: Option<String>,
+    to: Option<String>,
+    kinds: [Kind; 2],
 }
 
-fn title(client: &AgentName, connection: &ConnectionInfo) -> String {
-    let server = match &connection.to {
-        Some(target) => target.to_string(),
-        None => "?".to_owned(),
-    };
-    format!("{server} → {client}.{}", connection.alias)
+impl Wire {
+    fn new(client: &AgentName, connection: &ConnectionInfo) -> Self {
+        let ConnectionInfo {
+            alias, kind, to, ..
+        } = connection;
+        let server = to.as_ref().map(Target::to_string);
+        let client = Some(format!("{client}.{alias}"));
+        match kind.sends() {
+            true => Self {
+                from: client,
+                to: server,
+                kinds: [*kind, kind.twin()],
+            },
+            false => Self {
+                from: server,
+                to: client,
+                kinds: [kind.twin(), *kind],
+            },
+        }
+    }
+
+    fn title(&self) -> String {
+        let name = |side: &Option<String>| side.clone().unwrap_or_else(|| "?".to_owned());
+        format!("{} → {}", name(&self.from), name(&self.to))
+    }
 }
 
 fn proof(proof: Proof) -> Field {
@@ -69,9 +97,11 @@ fn proof(proof: Proof) -> Field {
 
 #[derive(Serialize)]
 struct Object<'a> {
-    from: Option<&'a Target>,
-    to: Target,
+    from: Option<String>,
+    to: Option<String>,
     kinds: [Kind; 2],
+    /// The side that connected.
+    client: Target,
     address: &'a str,
     proof: &'static str,
     proof_ms: Option<f64>,
@@ -83,13 +113,15 @@ fn object<'a>((client, connection): (&'a AgentName, &'a ConnectionInfo)) -> Obje
         Proof::Proven { us } => ("proven", Some(us as f64 / 1000.0)),
         Proof::Lost => ("lost", None),
     };
+    let Wire { from, to, kinds } = Wire::new(client, connection);
     Object {
-        from: connection.to.as_ref(),
-        to: Target {
+        from,
+        to,
+        kinds,
+        client: Target {
             agent: client.clone(),
             alias: connection.alias.clone(),
         },
-        kinds: [connection.kind.twin(), connection.kind],
         address: &connection.address,
         proof,
         proof_ms,

@@ -5,8 +5,7 @@ use serde::Serialize;
 use super::checked::count;
 use crate::down::DownReport;
 use crate::model::{AgentName, SystemName};
-use crate::render::json::pretty;
-use crate::render::{Report, Style};
+use crate::render::{Report, Style, pretty};
 use crate::wire::Stopped;
 
 pub struct Down {

@@ -5,9 +5,8 @@ use std::fmt::Write;
 use super::checked::count;
 use crate::model::NameServerSpec;
 use crate::plan::{AgentPlan, LinkPlan, Plan, ProofPlan};
-use crate::render::json::pretty;
 use crate::render::table::{Field, Table};
-use crate::render::{Paint, Report, Style};
+use crate::render::{Paint, Report, Style, pretty};
 
 pub struct Planned(pub Plan);
 
@@ -74,9 +73,13 @@ fn agents(style: Style, agents: &[AgentPlan]) -> String {
 fn links(style: Style, links: &[LinkPlan]) -> String {
     let mut table = Table::new(style, &["WIRE", "KINDS", "PROOF"]);
     for link in links {
+        let (from, to, kind) = match link.kind.sends() {
+            true => (&link.client, &link.server, link.kind),
+            false => (&link.server, &link.client, link.kind.twin()),
+        };
         table.row([
-            format!("{} → {}", link.server, link.client).into(),
-            format!("{}/{}", link.kind.twin(), link.kind).into(),
+            format!("{from} → {to}").into(),
+            format!("{kind}/{}", kind.twin()).into(),
             match link.proof {
                 ProofPlan::Handshake => "handshake",
                 ProofPlan::Subscription { .. } => "handshake and subscription",

@@ -5,9 +5,8 @@ use serde::Serialize;
 use super::checked::count;
 use super::{Agents, Connections};
 use crate::model::{AgentInfo, AgentName, Role, SystemName};
-use crate::render::json::pretty;
 use crate::render::table::{Field, Table};
-use crate::render::{Paint, Report, Style};
+use crate::render::{Paint, Report, Style, pretty};
 use crate::up::UpReport;
 
 pub struct Up(pub UpReport);
@@ -53,8 +52,8 @@ impl Report for Up {
             system: &self.0.plan.system,
             nameserver: &self.0.nameserver,
             unchanged: self.0.unchanged,
-            connections: Connections(agents.clone()),
-            agents: Agents(agents),
+            agents: Agents(agents.clone()).objects(),
+            connections: Connections(agents).objects(),
         })
     }
 
@@ -64,12 +63,12 @@ impl Report for Up {
 }
 
 #[derive(Serialize)]
-struct Object<'a> {
+struct Object<'a, A, C> {
     system: &'a SystemName,
     nameserver: &'a str,
     unchanged: bool,
-    agents: Agents,
-    connections: Connections,
+    agents: Vec<A>,
+    connections: Vec<C>,
 }
 
 /// Each agent with the sockets that others can connect to.

@@ -1,0 +1,87 @@
+//! The ZeroMQ that is linked in: what it must be able to do, and the socket by which every member
+//! dials the name server.
+
+use zmq::{Context, Socket};
+
+use crate::wire::LARGEST_BODY;
+
+/// Beyond a body: the header frame, and room for its kind to grow.
+const HEADROOM: i64 = 1024;
+
+/// This osb was built on a ZeroMQ that cannot do what it needs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    #[error(
+        "this osb was built without CURVE: build it from its own folder, so that the patch in its Cargo.toml holds"
+    )]
+    NoCurve,
+    #[error("this osb was built with ZeroMQ {0}.{1}; it needs 4.3 or later")]
+    Old(i32, i32),
+}
+
+/// Asserts that the linked libzmq has what osb relies on.
+pub fn assert_build() -> Result<(), BuildError> {
+    let (major, minor, _) = zmq::version();
+    if (major, minor) < (4, 3) {
+        return Err(BuildError::Old(major, minor));
+    }
+    match zmq::has("curve") {
+        Some(true) => Ok(()),
+        _ => Err(BuildError::NoCurve),
+    }
+}
+
+/// A DEALER for control, not connected yet.
+pub fn control_dealer(
+    context: &Context,
+    address: &str,
+    queue: i32,
+    linger_ms: i32,
+) -> zmq::Result<Socket> {
+    let socket = context.socket(zmq::DEALER)?;
+    socket.set_linger(linger_ms)?;
+    socket.set_sndhwm(queue)?;
+    socket.set_rcvhwm(queue)?;
+    socket.set_maxmsgsize(LARGEST_BODY as i64 + HEADROOM)?;
+    socket.set_ipv6(address.starts_with("tcp://["))?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libzmq_4_3_5_with_curve_is_linked_in() {
+        assert_eq!(zmq::version(), (4, 3, 5));
+        assert_eq!(assert_build(), Ok(()));
+    }
+
+    /// Not only claimed: a server takes a client that knows its key, and nobody else's messages.
+    #[test]
+    fn curve_encrypts() {
+        let context = Context::new();
+        let keys = zmq::CurveKeyPair::new().unwrap();
+        let server = context.socket(zmq::PULL).unwrap();
+        server.set_curve_server(true).unwrap();
+        server.set_curve_secretkey(&keys.secret_key).unwrap();
+        server.set_rcvtimeo(10_000).unwrap();
+        server.bind("tcp://127.0.0.1:*").unwrap();
+        let address = server.get_last_endpoint().unwrap().unwrap();
+        let send = |own: Option<zmq::CurveKeyPair>, text: &str| {
+            let client = context.socket(zmq::PUSH).unwrap();
+            client.set_linger(0).unwrap();
+            if let Some(own) = own {
+                client.set_curve_serverkey(&keys.public_key).unwrap();
+                client.set_curve_publickey(&own.public_key).unwrap();
+                client.set_curve_secretkey(&own.secret_key).unwrap();
+            }
+            client.connect(&address).unwrap();
+            client.send(text, 0).unwrap();
+            client
+        };
+        let _plain = send(None, "plain");
+        let _encrypted = send(Some(zmq::CurveKeyPair::new().unwrap()), "encrypted");
+        assert_eq!(server.recv_string(0).unwrap().unwrap(), "encrypted");
+    }
+}

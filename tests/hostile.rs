@@ -1,0 +1,187 @@
+//! Whatever bytes arrive at a port of osb, it goes on serving its members.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use common::{Bench, wait_until};
+use osb::wire::{Envelope, Fault, MessageKind, NameServerRequest, Peer, body, read_body};
+
+const SYSTEM: &str = r#"
+osb: 1
+name: target
+agents:
+  Alice: { bind: { rep: { kind: REP, handler: echo }, pull: { kind: PULL, handler: collect }, pub: PUB } }
+  Bob: {}
+connections:
+  - { agent: Bob, to: Alice.rep, alias: ask }
+"#;
+
+/// Bytes that look random and are the same each time.
+fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
+fn port_of(address: &str) -> SocketAddr {
+    address.trim().trim_start_matches("tcp://").parse().unwrap()
+}
+
+/// Raw TCP: noise, a half greeting, a whole greeting and then noise, an HTTP request, silence.
+fn raw_attacks(at: SocketAddr) -> Vec<TcpStream> {
+    let greeting = [
+        &[0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0][..],
+        b"NULL",
+        &[0; 48],
+    ]
+    .concat();
+    let mut left_open = Vec::new();
+    for seed in 0..30 {
+        let attacks = [
+            noise(seed, 1 + (seed as usize * 97) % 4000),
+            greeting[..(seed as usize) % greeting.len()].to_vec(),
+            [greeting.clone(), noise(seed, 500)].concat(),
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
+            Vec::new(),
+        ];
+        for attack in attacks {
+            let mut stream = TcpStream::connect(at).unwrap();
+            let _ = stream.write_all(&attack);
+            if seed % 3 == 0 {
+                left_open.push(stream);
+            } else {
+                stream
+                    .set_read_timeout(Some(Duration::from_millis(1)))
+                    .unwrap();
+                let _ = stream.read(&mut [0; 64]);
+            }
+        }
+    }
+    left_open
+}
+
+/// Well-formed ZeroMQ with contents that are none of osb's.
+fn frame_attacks(context: &zmq::Context, at: &str, kind: zmq::SocketType) {
+    let socket = context.socket(kind).unwrap();
+    socket.set_linger(1000).unwrap();
+    socket.connect(at).unwrap();
+    let header = Envelope::request(1, 1000, Peer::NameServer).encode();
+    let send = |frames: &[Vec<u8>]| socket.send_multipart(frames, 0).unwrap();
+    for seed in 0..200u64 {
+        let junk = noise(seed, (seed as usize * 31) % 3000);
+        send(std::slice::from_ref(&junk));
+        send(&[junk.clone(), junk.clone()]);
+        send(&[header.clone(), junk.clone()]);
+        send(&[
+            [&header[..3], &junk[..junk.len().min(30)]].concat(),
+            b"{}".to_vec(),
+        ]);
+        send(&[Vec::new(), junk.clone(), Vec::new(), junk]);
+        send(std::slice::from_ref(&header));
+    }
+    let deep = "[".repeat(100_000);
+    send(&[header.clone(), deep.into_bytes()]);
+    send(&[header.clone(), vec![b' '; 1 << 20]]);
+    send(&[header, b"{\"method\":\"exited\",\"params\":{}}".to_vec()]);
+    send(&vec![b"x".to_vec(); 1000]);
+}
+
+#[test]
+fn the_name_server_and_agents_survive_any_bytes() {
+    let bench = Bench::new();
+    assert_eq!(bench.up(SYSTEM).code, 0);
+    let nameserver = bench.agent("Alice")["nameserver"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let (alice, bob) = (bench.pid("Alice"), bench.pid("Bob"));
+    let context = zmq::Context::new();
+    let mut left_open = raw_attacks(port_of(&nameserver));
+    frame_attacks(&context, &nameserver, zmq::DEALER);
+    for (alias, kind) in [
+        ("rep", zmq::DEALER),
+        ("pull", zmq::PUSH),
+        ("pub", zmq::XSUB),
+    ] {
+        let address = bench.ok(&["addr", "Alice", alias]);
+        left_open.extend(raw_attacks(port_of(&address)));
+        frame_attacks(&context, address.trim(), kind);
+    }
+    // What is sent now comes after all that on the same sockets of Alice.
+    assert_eq!(
+        bench.json(&["send", "Bob", "ask", "\"still there?\"", "--wait"]),
+        "still there?"
+    );
+    assert_eq!((bench.pid("Alice"), bench.pid("Bob")), (alice, bob));
+    assert_eq!(bench.agent("Alice")["state"], "running");
+    drop(left_open);
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn a_malformed_request_is_answered_with_what_is_wrong() {
+    let bench = Bench::new();
+    assert_eq!(bench.up(SYSTEM).code, 0);
+    let nameserver = bench.agent("Alice")["nameserver"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let context = zmq::Context::new();
+    let dealer = context.socket(zmq::DEALER).unwrap();
+    dealer.set_linger(0).unwrap();
+    dealer.set_rcvtimeo(20_000).unwrap();
+    dealer.connect(&nameserver).unwrap();
+    let ask = |to: &str, content: &[u8]| {
+        let envelope = Envelope::request(7, 5000, to.parse().unwrap());
+        dealer
+            .send_multipart([&envelope.encode()[..], content], 0)
+            .unwrap();
+        let frames = dealer.recv_multipart(0).unwrap();
+        let envelope = Envelope::decode(&frames[0]).unwrap();
+        assert_eq!(envelope.id, 7);
+        (envelope.kind, frames[1].clone())
+    };
+    for to in ["", "Alice"] {
+        for content in [
+            &b"{}"[..],
+            b"",
+            b"[1",
+            b"{\"method\":\"fly\",\"params\":{}}",
+            b"\xff\xfe",
+        ] {
+            let (kind, answer) = ask(to, content);
+            assert_eq!(kind, MessageKind::Error);
+            let fault: Fault = read_body(&answer).unwrap();
+            assert!(matches!(fault, Fault::BadRequest { .. }), "{fault:?}");
+        }
+    }
+    let ping = body(&NameServerRequest::Ping {});
+    assert_eq!(ask("", &ping).0, MessageKind::Reply);
+    // Another version of the protocol is told so.
+    let mut header = Envelope::request(7, 5000, Peer::NameServer).encode();
+    header[3] = 9;
+    dealer.send_multipart([&header[..], &ping], 0).unwrap();
+    let frames = dealer.recv_multipart(0).unwrap();
+    assert!(String::from_utf8_lossy(&frames[1]).contains("one release of osb"));
+}
+
+#[test]
+fn many_idle_strangers_do_not_keep_members_out() {
+    let bench = Bench::new();
+    assert_eq!(bench.up(SYSTEM).code, 0);
+    let at = port_of(bench.agent("Alice")["nameserver"].as_str().unwrap());
+    let strangers: Vec<TcpStream> = (0..300).map(|_| TcpStream::connect(at).unwrap()).collect();
+    wait_until("members are served", || {
+        bench.ok(&["ls", "agents"]).contains("Alice")
+    });
+    drop(strangers);
+}
