@@ -6,6 +6,7 @@ mod line;
 mod merge;
 mod print;
 mod tail;
+mod writer;
 
 use std::io::{self, Write};
 
@@ -19,6 +20,7 @@ use crate::state::{StateDir, SystemDir};
 pub use follow::Follower;
 pub use line::LogLine;
 pub use print::LogPrinter;
+pub use writer::LineWriter;
 
 /// Print the logs of agents, merged by time
 #[derive(Debug, clap::Args)]
@@ -89,21 +91,25 @@ fn history(
 /// Until Ctrl-C, or until the system is brought down.
 fn follow(follower: &mut Follower, printer: &mut LogPrinter) -> Result<(), CommandError> {
     block_on(async {
-        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-        loop {
-            let lines = tokio::select! {
-                biased;
-                _ = &mut interrupted => return Ok(()),
-                lines = follower.next() => lines?,
-            };
-            let Some(lines) = lines else {
-                return Ok(());
-            };
-            let mut out = io::stdout().lock();
-            for line in lines {
-                writeln!(out, "{}", printer.line(&line))?;
-            }
-            out.flush()?;
+        let mut writer = LineWriter::new();
+        tokio::select! {
+            biased;
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+            ended = print_all(follower, printer, &mut writer) => ended?,
         }
+        Ok(writer.finish().await?)
     })?
+}
+
+/// Prints lines as they come, until the system is gone.
+pub async fn print_all(
+    follower: &mut Follower,
+    printer: &mut LogPrinter,
+    writer: &mut LineWriter,
+) -> io::Result<()> {
+    while let Some(lines) = follower.next().await? {
+        let lines = lines.iter().map(|line| printer.line(line) + "\n");
+        writer.write(lines.collect()).await?;
+    }
+    Ok(())
 }
