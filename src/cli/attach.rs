@@ -1,11 +1,11 @@
 //! What `osb up --attach` does after the system is up: follows the logs until Ctrl-C, then takes
 //! the system down. A second Ctrl-C loses patience.
 
-use std::io::{self, Write};
+use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::logs::{Follower, LogPrinter};
+use super::logs::{Follower, LineWriter, LogPrinter, print_all};
 use super::runtime::block_on;
 use super::{CommandError, Context};
 use crate::down::{DownReport, down};
@@ -64,23 +64,16 @@ async fn follow(follower: &mut Follower, context: &Context) -> Result<(), Comman
         Output::Table | Output::Names => LogPrinter::text(context.style()),
     };
     printer.expect(follower.agents());
-    let mut lines = Vec::new();
+    let mut so_far = String::new();
     follower.history(None, |line| {
-        lines.push(line);
+        so_far += &printer.line(&line);
+        so_far += "\n";
         Ok(())
     })?;
-    loop {
-        let mut out = io::stdout().lock();
-        for line in lines {
-            writeln!(out, "{}", printer.line(&line))?;
-        }
-        out.flush()?;
-        drop(out);
-        match follower.next().await? {
-            Some(more) => lines = more,
-            None => return Ok(()),
-        }
-    }
+    let mut writer = LineWriter::new();
+    writer.write(so_far).await?;
+    print_all(follower, &mut printer, &mut writer).await?;
+    Ok(writer.finish().await?)
 }
 
 struct Signals {

@@ -55,8 +55,18 @@ impl TopologyFile {
 }
 
 /// What `check -o json` prints of a topology that is not valid.
-pub fn invalid(problems: &Problems) -> serde_json::Value {
-    serde_json::json!({ "valid": false, "problems": problems })
+pub fn invalid(problems: &Problems) -> Invalid<'_> {
+    Invalid {
+        valid: false,
+        problems,
+    }
+}
+
+/// A topology that is not valid, for programs.
+#[derive(serde::Serialize)]
+pub struct Invalid<'a> {
+    valid: bool,
+    problems: &'a Problems,
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, CommandError> {

@@ -6,10 +6,12 @@ mod line;
 mod merge;
 mod print;
 mod tail;
+mod writer;
 
 use std::io::{self, Write};
 
 use super::explain::hint_agent;
+use super::runtime::block_on;
 use super::session::selected_for_reading;
 use super::{CommandError, Context, ErrorKind};
 use crate::model::AgentName;
@@ -18,6 +20,7 @@ use crate::state::{StateDir, SystemDir};
 pub use follow::Follower;
 pub use line::LogLine;
 pub use print::LogPrinter;
+pub use writer::LineWriter;
 
 /// Print the logs of agents, merged by time
 #[derive(Debug, clap::Args)]
@@ -87,25 +90,26 @@ fn history(
 
 /// Until Ctrl-C, or until the system is brought down.
 fn follow(follower: &mut Follower, printer: &mut LogPrinter) -> Result<(), CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-        loop {
-            let lines = tokio::select! {
-                biased;
-                _ = &mut interrupted => return Ok(()),
-                lines = follower.next() => lines?,
-            };
-            let Some(lines) = lines else {
-                return Ok(());
-            };
-            let mut out = io::stdout().lock();
-            for line in lines {
-                writeln!(out, "{}", printer.line(&line))?;
-            }
-            out.flush()?;
+    block_on(async {
+        let mut writer = LineWriter::new();
+        tokio::select! {
+            biased;
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+            ended = print_all(follower, printer, &mut writer) => ended?,
         }
-    })
+        Ok(writer.finish().await?)
+    })?
+}
+
+/// Prints lines as they come, until the system is gone.
+pub async fn print_all(
+    follower: &mut Follower,
+    printer: &mut LogPrinter,
+    writer: &mut LineWriter,
+) -> io::Result<()> {
+    while let Some(lines) = follower.next().await? {
+        let lines = lines.iter().map(|line| printer.line(line) + "\n");
+        writer.write(lines.collect()).await?;
+    }
+    Ok(())
 }

@@ -1,0 +1,56 @@
+//! Lines to stdout by a thread of its own: a reader that is slow, or a pager that waits, holds that
+//! thread up, and not the command, which still notices a Ctrl-C.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+/// How much may wait to be written. Then whoever writes more has to wait.
+const WAITING: usize = 16;
+/// How long what waits at the end may take to be written.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// The way to that thread.
+pub struct LineWriter {
+    texts: mpsc::Sender<String>,
+    ended: oneshot::Receiver<io::Result<()>>,
+}
+
+impl LineWriter {
+    pub fn new() -> Self {
+        let (texts, received) = mpsc::channel(WAITING);
+        let (end, ended) = oneshot::channel();
+        std::thread::spawn(move || {
+            // Whoever does not wait for the end does not want to know.
+            let _ = end.send(write_all(received));
+        });
+        Self { texts, ended }
+    }
+
+    /// Hands over text that ends with a newline. An error is that of an earlier text.
+    pub async fn write(&mut self, text: String) -> io::Result<()> {
+        match self.texts.send(text).await {
+            Ok(()) => Ok(()),
+            Err(_) => (&mut self.ended).await.unwrap_or(Ok(())),
+        }
+    }
+
+    /// Waits until all is written, if somebody reads it.
+    pub async fn finish(self) -> io::Result<()> {
+        drop(self.texts);
+        match tokio::time::timeout(PATIENCE, self.ended).await {
+            Ok(Ok(outcome)) => outcome,
+            _ => Ok(()),
+        }
+    }
+}
+
+fn write_all(mut texts: mpsc::Receiver<String>) -> io::Result<()> {
+    while let Some(text) = texts.blocking_recv() {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+    }
+    Ok(())
+}
