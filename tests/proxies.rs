@@ -1,0 +1,266 @@
+//! osBrain's guide in Rust: agents configured, wired and used through proxies.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Bench, kill, wait_for, wait_until};
+use osb::model::{Action, Handlers, Kind, Proof, Role, State, Transport};
+use osb::proxy::{NameServer, Proxy, ProxyError};
+use osb::wire::Fault;
+use serde_json::{Value, json};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Agents without sockets: all else is done through their proxies.
+const BARE: &str = "osb: 1\nname: bare\nagents: { Alice: {}, Bob: {}, Carol: {} }\n";
+
+fn nameserver(bench: &Bench) -> NameServer {
+    let address = bench.agent("Alice")["nameserver"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    NameServer::connect(&address).unwrap()
+}
+
+fn bare() -> (Bench, NameServer) {
+    let bench = Bench::new();
+    let said = bench.up(BARE);
+    assert_eq!(said.code, 0, "{said}");
+    let ns = nameserver(&bench);
+    (bench, ns)
+}
+
+fn received(proxy: &Proxy, count: usize) -> Vec<Value> {
+    wait_for("messages are collected", || {
+        let list = proxy.get_attr("received").unwrap_or(Value::Null);
+        list.as_array().filter(|list| list.len() >= count).cloned()
+    })
+}
+
+#[test]
+fn push_and_pull_as_in_the_guide() {
+    let (_bench, ns) = bare();
+    let names: Vec<String> = ns
+        .agents()
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(names, ["Alice", "Bob", "Carol"]);
+    let (alice, bob) = (ns.proxy("Alice").unwrap(), ns.proxy("Bob").unwrap());
+    alice.wait_for_running(TIMEOUT).unwrap();
+    assert!(alice.is_running().unwrap());
+
+    let address = alice
+        .bind(Kind::Push, "main", Transport::Tcp, Handlers::none())
+        .unwrap();
+    assert_eq!((address.kind, address.role), (Kind::Push, Role::Server));
+    assert_eq!(alice.addr("main").unwrap(), address);
+    assert_eq!(
+        ns.addr("Alice", "main").unwrap(),
+        address,
+        "the name server knows it too"
+    );
+    let connection = bob
+        .connect(&address, "inbox", Handlers::one(Action::Collect))
+        .unwrap();
+    assert!(matches!(connection.proof, Proof::Proven { .. }));
+    assert_eq!(connection.kind, Kind::Pull);
+
+    alice.send("main", "Hello, Bob!").unwrap();
+    alice.oneway().send("main", json!({ "n": 2 })).unwrap();
+    assert_eq!(received(&bob, 2), [json!("Hello, Bob!"), json!({ "n": 2 })]);
+    assert_eq!(
+        bob.status()
+            .unwrap()
+            .sockets
+            .values()
+            .map(|it| it.received)
+            .sum::<u64>(),
+        2
+    );
+}
+
+#[test]
+fn request_and_reply_over_ipc() {
+    let (_bench, ns) = bare();
+    let (alice, bob) = (ns.proxy("Alice").unwrap(), ns.proxy("Bob").unwrap());
+    let handlers = Handlers::one(Action::Echo);
+    let address = alice
+        .bind(Kind::Rep, "ask", Transport::Ipc, handlers)
+        .unwrap();
+    assert_eq!(address.transport, Transport::Ipc);
+    bob.connect(&address, "alice", Handlers::one(Action::Discard))
+        .unwrap();
+    assert_eq!(
+        bob.send_recv("alice", json!([1, "two"])).unwrap(),
+        json!([1, "two"])
+    );
+}
+
+#[test]
+fn attributes_are_read_and_set() {
+    let (_bench, ns) = bare();
+    let alice = ns.proxy("Alice").unwrap();
+    alice.set_attr("tally", 3).unwrap();
+    alice.set_attr("tally", 4).unwrap();
+    assert_eq!(alice.get_attr("tally").unwrap(), json!(4));
+    alice.oneway().set_attr("mood", "good");
+    wait_until("the one-way call is carried out", || {
+        alice.get_attr("mood").is_ok_and(|mood| mood == "good")
+    });
+    let error = alice.get_attr("moood").unwrap_err();
+    assert!(
+        matches!(error, ProxyError::Fault(Fault::UnknownAttribute { .. })),
+        "{error}"
+    );
+    assert_eq!(alice.attributes().unwrap().len(), 2);
+}
+
+#[test]
+fn what_cannot_be_done_is_said_at_once() {
+    let (_bench, ns) = bare();
+    let alice = ns.proxy("Alice").unwrap();
+    let fault = |error: ProxyError| match error {
+        ProxyError::Fault(fault) => fault,
+        other => panic!("{other}"),
+    };
+    assert!(matches!(
+        fault(alice.addr("none").unwrap_err()),
+        Fault::UnknownAlias { .. }
+    ));
+    assert!(matches!(
+        fault(alice.send("none", 1).unwrap_err()),
+        Fault::UnknownAlias { .. }
+    ));
+    alice
+        .bind(Kind::Pull, "in", Transport::Tcp, Handlers::one(Action::Log))
+        .unwrap();
+    assert!(matches!(
+        fault(alice.send("in", 1).unwrap_err()),
+        Fault::WrongKind { .. }
+    ));
+    let again = alice.bind(Kind::Pull, "in", Transport::Tcp, Handlers::one(Action::Log));
+    assert!(matches!(
+        fault(again.unwrap_err()),
+        Fault::AliasTaken { .. }
+    ));
+    let zoe = ns.proxy("Zoe").unwrap();
+    assert!(matches!(
+        fault(zoe.addr("x").unwrap_err()),
+        Fault::UnknownAgent { .. }
+    ));
+    assert!(!zoe.is_running().unwrap());
+    let error = zoe.wait_for_running(Duration::from_millis(50)).unwrap_err();
+    assert!(matches!(error, ProxyError::Timeout { .. }), "{error}");
+    assert!(matches!(ns.proxy("no/name"), Err(ProxyError::Name(..))));
+}
+
+#[test]
+fn a_connection_that_cannot_be_proven_is_an_error_in_time() {
+    let (_bench, ns) = bare();
+    let alice = ns
+        .proxy("Alice")
+        .unwrap()
+        .with_timeout(Duration::from_millis(500));
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let bob = ns.proxy("Bob").unwrap();
+    let mut address = bob
+        .bind(Kind::Push, "out", Transport::Tcp, Handlers::none())
+        .unwrap();
+    address.address = format!("tcp://{}", silent.local_addr().unwrap());
+    let error = alice
+        .connect(&address, "in", Handlers::one(Action::Log))
+        .unwrap_err();
+    assert!(
+        matches!(error, ProxyError::Fault(Fault::Unproven { .. })),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_agent_is_shut_down_and_its_callers_are_told() {
+    let (bench, ns) = bare();
+    let (alice, bob, carol) = (
+        ns.proxy("Alice").unwrap(),
+        ns.proxy("Bob").unwrap(),
+        ns.proxy("Carol").unwrap(),
+    );
+    alice.shutdown().unwrap();
+    wait_until("Alice is stopped", || {
+        bench.agent("Alice")["state"] == "stopped"
+    });
+    assert!(!alice.is_running().unwrap());
+    bob.oneway().shutdown();
+    wait_until("Bob is stopped", || {
+        bench.agent("Bob")["state"] == "stopped"
+    });
+    // Carol hangs; who asks her learns of her death at once and not at the deadline.
+    let pid = bench.pid("Carol");
+    kill(pid, 19);
+    let asked = carol
+        .with_timeout(Duration::from_secs(300))
+        .ask::<bool>(&osb::wire::AgentRequest::IsRunning {});
+    kill(pid, 9);
+    assert!(matches!(
+        asked.wait(),
+        Err(ProxyError::Fault(
+            Fault::Gone { .. } | Fault::NotRunning { .. }
+        ))
+    ));
+}
+
+#[test]
+fn a_hanging_agent_is_suspect_and_then_itself_again() {
+    let (bench, ns) = bare();
+    let pid = bench.pid("Alice");
+    kill(pid, 19);
+    wait_until("Alice is suspect", || {
+        bench.agent("Alice")["state"] == "suspect"
+    });
+    kill(pid, 18);
+    wait_until("Alice is running", || {
+        bench.agent("Alice")["state"] == "running"
+    });
+    assert!(ns.proxy("Alice").unwrap().is_running().unwrap());
+}
+
+#[test]
+fn a_programs_methods_are_called_and_its_death_is_its_agents() {
+    let bench = Bench::new();
+    bench.file(
+        "counter.py",
+        r#"
+import json, sys
+count = 0
+for text in sys.stdin:
+    line = json.loads(text)
+    if line["type"] == "call" and line["name"] == "add":
+        count += line["params"]
+        print(json.dumps({"type": "reply", "id": line["id"], "message": count}), flush=True)
+    elif line["type"] == "call":
+        print(json.dumps({"type": "reply", "id": line["id"], "error": "no method " + line["name"]}), flush=True)
+"#,
+    );
+    let said =
+        bench.up("osb: 1\nname: prog\nagents:\n  Alice: { command: [python3, counter.py] }\n");
+    assert_eq!(said.code, 0, "{said}");
+    let ns = nameserver(&bench);
+    let alice = ns.proxy("Alice").unwrap();
+    assert_eq!(alice.call("add", 2).unwrap(), json!(2));
+    assert_eq!(alice.call("add", 3).unwrap(), json!(5));
+    let error = alice.call("fly", Value::Null).unwrap_err();
+    assert!(error.to_string().contains("no method fly"), "{error}");
+    let python = bench.processes().into_iter().find(|pid| {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.contains("counter.py") && !line.contains("osb")
+    });
+    kill(python.expect("the program"), 9);
+    wait_until("Alice has failed", || {
+        bench.agent("Alice")["state"] == "failed"
+    });
+    let info = ns.agent_info(alice.name()).unwrap();
+    assert_eq!(info.state, State::Failed);
+    assert_eq!(info.exit.unwrap().status, Some(128 + 9));
+}
