@@ -100,3 +100,99 @@ fn waited_in_every_form() {
     ];
     insta::assert_snapshot!(forms(&Waited(rows)));
 }
+
+const TOPOLOGY: &str = "
+osb: 1
+name: news
+agents:
+  News:
+    bind: { feed: PUB }
+    timers: [{ every: 1s, send: feed, topic: sport, message: won }]
+  Fan: { command: [sh, fan.sh] }
+  Desk: { bind: { in: { kind: PULL, handler: collect } } }
+connections:
+  - { agent: Fan, to: News.feed, handler: { sport: command } }
+  - { agent: News, to: Desk.in, alias: desk }
+";
+
+fn topology() -> crate::model::Topology {
+    let source = crate::topology::Source {
+        name: "news.yaml".into(),
+        stem: "news".into(),
+        folder: "/srv".into(),
+    };
+    crate::topology::load(TOPOLOGY, &source).unwrap()
+}
+
+#[test]
+fn a_valid_topology_in_every_form() {
+    insta::assert_snapshot!(forms(&Checked {
+        file: "news.yaml".into(),
+        topology: topology()
+    }));
+}
+
+#[test]
+fn a_plan_in_every_form() {
+    insta::assert_snapshot!(forms(&Planned(crate::plan::Plan::new(topology()))));
+}
+
+#[test]
+fn a_system_that_is_up_in_every_form() {
+    let mut plan = crate::plan::Plan::new(topology());
+    for (agent, name) in plan.agents.iter_mut().zip(["Alice", "Bob", "Carol"]) {
+        agent.name = name.parse().unwrap();
+    }
+    let report = crate::up::UpReport {
+        plan,
+        nameserver: "tcp://127.0.0.1:7400".into(),
+        agents: agents(),
+        hosts: vec![samples::host()],
+        unchanged: false,
+    };
+    insta::assert_snapshot!(forms(&Up(report.clone())));
+    let again = Up(crate::up::UpReport {
+        unchanged: true,
+        ..report
+    });
+    let text = again.render(Output::Table, Style { color: false });
+    assert!(
+        text.starts_with("news is up already, unchanged: 3 agents"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_system_that_is_down_in_every_form() {
+    use crate::wire::{Rung, Stopped};
+    let stopped = [("Alice", Rung::Asked), ("Bob", Rung::Killed)];
+    let report = crate::down::DownReport {
+        stopped: stopped
+            .map(|(agent, rung)| Stopped {
+                agent: agent.parse().unwrap(),
+                rung,
+            })
+            .to_vec(),
+        orphans: vec!["Carol".parse().unwrap()],
+        ..Default::default()
+    };
+    let system = Some("news".parse().unwrap());
+    insta::assert_snapshot!(
+        "down",
+        forms(&Down {
+            system: system.clone(),
+            report
+        })
+    );
+    let nothing = crate::down::DownReport {
+        nothing: true,
+        ..Default::default()
+    };
+    insta::assert_snapshot!(
+        "nothing_to_take_down",
+        forms(&Down {
+            system,
+            report: nothing
+        })
+    );
+}
