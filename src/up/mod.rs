@@ -4,11 +4,15 @@
 //! What is to be done is the plan's; this carries it out, watches for agents that die meanwhile,
 //! and takes everything back when something fails.
 
+mod agents;
+mod ask;
 mod error;
+mod hosts;
 mod launch;
 mod observe;
 mod phases;
 mod rollback;
+mod wire;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

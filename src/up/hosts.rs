@@ -1,0 +1,123 @@
+//! The first phases: a name server, and host daemons that have dialled it.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::error::{Stage, UpError};
+use super::phases::{Shared, Up, lock};
+use super::{PATIENCE, Progress};
+use crate::model::{AgentInfo, AgentName, Millis, NameServerSpec};
+use crate::plan::Plan;
+use crate::process::end_of;
+use crate::proxy::Link;
+use crate::state::{Daemon, Phase};
+use crate::wire::{NameServerRequest, Peer};
+
+/// How long a host daemon may take to dial the name server.
+const HOST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Launches the name server, or takes the one that is there. Gives what to dial.
+pub(super) fn name_server(
+    plan: &Plan,
+    launched: &Shared,
+    progress: &mut dyn Progress,
+) -> Result<String, UpError> {
+    progress.begin(Stage::NameServer, 1);
+    let address = match plan.nameserver {
+        NameServerSpec::Launch(at) => lock(launched)
+            .launch_nameserver(at)
+            .map_err(|reason| UpError::NameServer { reason })?,
+        NameServerSpec::Attach(at) => format!("tcp://{at}"),
+    };
+    progress.advance(&address);
+    progress.end();
+    Ok(address)
+}
+
+/// On a name server that was there before, somebody else may have our names.
+pub(super) async fn refuse_taken_names(plan: &Plan, link: &Link) -> Result<(), UpError> {
+    if let NameServerSpec::Launch(_) = plan.nameserver {
+        return Ok(());
+    }
+    let agents = NameServerRequest::Agents { name: None };
+    let there: Vec<AgentInfo> = link
+        .ask(Peer::NameServer, &agents, PATIENCE)
+        .await
+        .map_err(|cause| UpError::Attach {
+            address: link.address().to_owned(),
+            cause: Box::new(cause),
+        })?;
+    let is_taken = |name: &AgentName| there.iter().any(|it| it.name == *name && !it.state.ended());
+    let names = plan.agents.iter().map(|agent| &agent.name);
+    let names: Vec<AgentName> = names.filter(|name| is_taken(name)).cloned().collect();
+    match names.is_empty() {
+        true => Ok(()),
+        false => Err(UpError::NamesTaken {
+            nameserver: link.address().to_owned(),
+            names,
+        }),
+    }
+}
+
+impl Up<'_> {
+    pub(super) fn launch_hosts(&self, progress: &mut dyn Progress) -> Result<(), UpError> {
+        let hosts = &self.request.plan.hosts;
+        progress.begin(Stage::Hosts, hosts.len());
+        for host in hosts {
+            lock(self.launched)
+                .launch_host(&host.name, &self.nameserver, host.address)
+                .map_err(|reason| UpError::Host {
+                    host: host.name.clone(),
+                    reason,
+                })?;
+        }
+        self.write_record(Phase::Starting)
+    }
+
+    pub(super) async fn hosts(
+        &self,
+        progress: &mut dyn Progress,
+        expected: Vec<oneshot::Receiver<()>>,
+    ) -> Result<(), UpError> {
+        for (host, there) in self.request.plan.hosts.iter().zip(expected) {
+            if tokio::time::timeout(HOST_TIMEOUT, there).await.is_err() {
+                let reason = format!(
+                    "it did not dial the name server within {}",
+                    Millis::from(HOST_TIMEOUT)
+                );
+                return Err(UpError::Host {
+                    host: host.name.clone(),
+                    reason,
+                });
+            }
+            progress.advance(host.name.as_str());
+        }
+        progress.end();
+        Ok(())
+    }
+
+    /// Ends with an error when a host daemon does. Who is just being launched is seen soon enough
+    /// by whoever waits for it.
+    pub(super) async fn daemons_end(&self) -> UpError {
+        let daemons = lock(self.launched).hosts.clone();
+        let mut ends = JoinSet::new();
+        for Daemon { host, process } in daemons {
+            let end = process.open().map(end_of);
+            ends.spawn(async move {
+                if let Some(Ok(end)) = end {
+                    end.await;
+                }
+                host
+            });
+        }
+        match ends.join_next().await {
+            Some(Ok(host)) => {
+                let reason = lock(self.launched).host_said(&host);
+                UpError::Host { host, reason }
+            }
+            _ => std::future::pending().await,
+        }
+    }
+}

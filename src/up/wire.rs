@@ -1,0 +1,78 @@
+//! The phase of wires: every connection made, and every one proven.
+
+use std::collections::BTreeMap;
+
+use super::Progress;
+use super::ask::{gather, named};
+use super::error::{Stage, UpError};
+use super::phases::{Addresses, Up};
+use crate::model::{AgentName, ConnectionInfo};
+use crate::proxy::ProxyError;
+use crate::wire::{AgentRequest, ConnectRequest, Fault, Wiring};
+
+impl Up<'_> {
+    /// Every agent connects its sockets, and every publisher says when it has been subscribed to.
+    pub(super) async fn wire(
+        &self,
+        progress: &mut dyn Progress,
+        addresses: &Addresses,
+    ) -> Result<(), UpError> {
+        let plan = &self.request.plan;
+        let wirings = self.wirings(addresses)?;
+        let proofs: Vec<_> = plan.proofs().collect();
+        progress.begin(Stage::Wire, wirings.len() + proofs.len());
+        self.ask_quietly(plan.probes()).await?;
+        let limit = plan
+            .links
+            .iter()
+            .map(|link| link.timeout)
+            .max()
+            .unwrap_or_default();
+        let wirings = wirings
+            .into_iter()
+            .map(|(agent, wiring)| (agent, AgentRequest::Wire(wiring), limit));
+        // The wirings go first: a publisher that connects has its socket only then.
+        let wired = self.pending::<Vec<ConnectionInfo>>(wirings);
+        let proofs = proofs
+            .into_iter()
+            .map(|(agent, request)| (agent, request, limit));
+        let mut asked = self.send_all::<()>(Stage::Wire, proofs);
+        for (agent, wired) in wired {
+            asked.spawn(async move { named(agent, Stage::Wire, wired.await.map(drop)) });
+        }
+        gather(asked, progress).await?;
+        self.ask_quietly(plan.unprobes()).await?;
+        progress.end();
+        Ok(())
+    }
+
+    fn wirings(&self, addresses: &Addresses) -> Result<BTreeMap<AgentName, Wiring>, UpError> {
+        let mut wirings: BTreeMap<AgentName, Wiring> = BTreeMap::new();
+        for link in &self.request.plan.links {
+            let server = addresses.get(&link.server).ok_or_else(|| UpError::Agent {
+                agent: link.server.agent.clone(),
+                stage: Stage::Wire,
+                cause: Box::new(ProxyError::Fault(Fault::UnknownAlias {
+                    agent: link.server.agent.clone(),
+                    alias: link.server.alias.clone(),
+                    known: Vec::new(),
+                })),
+                log: Vec::new(),
+            })?;
+            let wiring = wirings
+                .entry(link.client.agent.clone())
+                .or_insert_with(|| Wiring {
+                    connections: Vec::new(),
+                });
+            wiring.connections.push(ConnectRequest {
+                alias: link.client.alias.clone(),
+                server: server.clone(),
+                to: Some(link.server.clone()),
+                handlers: link.handlers.clone(),
+                token: link.token().cloned(),
+                timeout: link.timeout,
+            });
+        }
+        Ok(wirings)
+    }
+}
