@@ -2,7 +2,7 @@
 
 use super::explain::hint_agent;
 use super::target::{Named, named};
-use super::{CommandError, Context, ErrorKind, Session};
+use super::{CommandError, Context, ErrorKind, Session, complete};
 use crate::model::{AgentInfo, AgentName, Alias};
 use crate::proxy::ProxyError;
 use crate::render::{AddressesOfAgent, BareAddress};
@@ -12,8 +12,10 @@ use crate::wire::Fault;
 #[derive(Debug, clap::Args)]
 pub struct AddrArgs {
     /// The agent, or AGENT.ALIAS
+    #[arg(add = complete::agents())]
     pub agent: String,
     /// The socket; all, if it is not given
+    #[arg(add = complete::aliases())]
     pub alias: Option<Alias>,
 }
 

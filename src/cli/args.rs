@@ -7,7 +7,8 @@ use clap::error::ErrorKind as ClapError;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    addr, agent, call, check, down, get, host, logs, ls, ns, plan, send, set, up, version, wait,
+    addr, agent, call, check, complete, completions, down, get, host, logs, ls, man, ns, plan,
+    send, set, up, version, wait,
 };
 use crate::model::SystemName;
 use crate::render::{ColorChoice, Output, error_json};
@@ -52,7 +53,7 @@ pub struct GlobalArgs {
     #[arg(hide_env_values = true)]
     pub ns: Option<String>,
     /// The system to talk to, if several are running
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = complete::systems())]
     pub system: Option<SystemName>,
     /// When to use colours; NO_COLOR is heeded too
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
@@ -81,6 +82,8 @@ pub enum Command {
     Logs(logs::LogsArgs),
     Wait(wait::WaitArgs),
     Ns(ns::NsArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
     #[command(hide = true)]
     Host(host::HostArgs),
     #[command(hide = true)]

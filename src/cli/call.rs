@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::value::json;
-use super::{CommandError, Context};
+use super::{CommandError, Context, complete};
 use crate::model::Millis;
 use crate::render::Answer;
 
@@ -13,6 +13,7 @@ use crate::render::Answer;
 #[derive(Debug, clap::Args)]
 pub struct CallArgs {
     /// The agent
+    #[arg(add = complete::agents())]
     pub agent: String,
     /// The method
     pub method: String,

@@ -2,7 +2,7 @@
 
 use super::runtime::block_on;
 use super::session::records;
-use super::{CommandError, Context, ErrorKind};
+use super::{CommandError, Context, ErrorKind, complete};
 use crate::down::{DownError, DownReport, down};
 use crate::model::{Millis, SystemName};
 use crate::render::Down;
@@ -12,7 +12,7 @@ use crate::state::StateDir;
 #[derive(Debug, clap::Args)]
 pub struct DownArgs {
     /// The system; needed if several are running
-    #[arg(value_name = "SYSTEM")]
+    #[arg(value_name = "SYSTEM", add = complete::systems())]
     pub name: Option<SystemName>,
     /// How long agents may take to end before they are killed
     #[arg(long, value_name = "DURATION", default_value = "5s")]

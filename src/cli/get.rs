@@ -1,12 +1,13 @@
 //! `osb get`.
 
-use super::{CommandError, Context};
+use super::{CommandError, Context, complete};
 use crate::render::{Answer, Attributes};
 
 /// Print an attribute of an agent, or all its attributes
 #[derive(Debug, clap::Args)]
 pub struct GetArgs {
     /// The agent
+    #[arg(add = complete::agents())]
     pub agent: String,
     /// The attribute; all, if it is not given
     pub attribute: Option<String>,

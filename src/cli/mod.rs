@@ -10,6 +10,8 @@ mod args;
 mod attach;
 mod call;
 mod check;
+mod complete;
+mod completions;
 mod context;
 mod down;
 mod error;
@@ -19,6 +21,7 @@ mod host;
 mod launched;
 mod logs;
 mod ls;
+mod man;
 mod ns;
 mod plan;
 mod runtime;
@@ -47,6 +50,9 @@ pub use session::Session;
 /// Parses, runs, prints the error if there is one, and says with what status to exit.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if complete::asked(&arguments) {
+        return ExitCode::SUCCESS;
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return args::report(&error, &arguments),
@@ -80,6 +86,8 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Send(args) => send::run(args, context),
         Command::Logs(args) => logs::run(args, context),
         Command::Wait(args) => wait::run(args, context),
+        Command::Completions(args) => completions::run(args, context),
+        Command::Man(args) => man::run(args, context),
         Command::Ns(args) => ns::run(args, context),
         Command::Host(args) => host::run(args, context),
         Command::Agent(args) => agent::run(args, context),

@@ -1,7 +1,7 @@
 //! `osb send`.
 
 use super::value::json;
-use super::{CommandError, Context};
+use super::{CommandError, Context, complete};
 use crate::model::{Alias, Millis};
 use crate::render::{Answer, Done};
 
@@ -9,8 +9,10 @@ use crate::render::{Answer, Done};
 #[derive(Debug, clap::Args)]
 pub struct SendArgs {
     /// The agent
+    #[arg(add = complete::agents())]
     pub agent: String,
     /// The socket by which it sends
+    #[arg(add = complete::aliases())]
     pub alias: Alias,
     /// JSON, such as '"hi"'
     #[arg(allow_negative_numbers = true)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::value::{assignment, json};
-use super::{CommandError, Context};
+use super::{CommandError, Context, complete};
 use crate::render::Done;
 use crate::wire::AgentRequest;
 
@@ -13,6 +13,7 @@ use crate::wire::AgentRequest;
 #[derive(Debug, clap::Args)]
 pub struct SetArgs {
     /// The agent
+    #[arg(add = complete::agents())]
     pub agent: String,
     /// What to set; values are JSON. ATTRIBUTE VALUE, as two words, sets one
     #[arg(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::explain::hint_agent;
 use super::target::{Named, named};
-use super::{CommandError, Context, ErrorKind};
+use super::{CommandError, Context, ErrorKind, complete};
 use crate::model::{AgentInfo, AgentName, Millis, State, Target};
 use crate::proxy::{Notice, ProxyError};
 use crate::render::{Waited, WaitedRow};
@@ -14,7 +14,7 @@ use crate::wire::Event;
 #[derive(Debug, clap::Args)]
 pub struct WaitArgs {
     /// What to wait for: AGENT, or AGENT.ALIAS for a socket
-    #[arg(required = true, value_name = "AGENT")]
+    #[arg(required = true, value_name = "AGENT", add = complete::agents())]
     pub names: Vec<String>,
     /// Wait until the agents have ended, and ended well
     #[arg(long)]

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use super::explain::hint_agent;
 use super::runtime::block_on;
 use super::session::selected_for_reading;
-use super::{CommandError, Context, ErrorKind};
+use super::{CommandError, Context, ErrorKind, complete};
 use crate::model::AgentName;
 use crate::render::Output;
 use crate::state::{StateDir, SystemDir};
@@ -26,7 +26,7 @@ pub use writer::LineWriter;
 #[derive(Debug, clap::Args)]
 pub struct LogsArgs {
     /// The agents; all, if none is given
-    #[arg(value_name = "AGENT")]
+    #[arg(value_name = "AGENT", add = complete::agents())]
     pub agents: Vec<AgentName>,
     /// Go on as lines are written, until Ctrl-C
     #[arg(short, long)]

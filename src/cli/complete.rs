@@ -1,0 +1,95 @@
+//! Candidates for completion: names as they are now. What cannot be found out in a moment is left
+//! out; a shell is no place for errors.
+
+use std::ffi::OsStr;
+
+use clap::{CommandFactory, Parser};
+use clap_complete::CompleteEnv;
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+
+use super::{Cli, GlobalArgs, Session, session};
+use crate::model::AgentInfo;
+
+/// Set by the shell's side of the completion, which `osb completions` prints.
+pub const VARIABLE: &str = "OSB_COMPLETE";
+
+/// Completes and tells so, if that is what this process was started for.
+pub fn asked(arguments: &[std::ffi::OsString]) -> bool {
+    let completing = CompleteEnv::with_factory(Cli::command).var(VARIABLE);
+    completing.try_complete(arguments, None).unwrap_or(true)
+}
+
+/// Names of agents.
+pub fn agents() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        matching(
+            current,
+            running().into_iter().map(|agent| agent.name.to_string()),
+        )
+    })
+}
+
+/// Names of sockets, of the agents that are named on the command line or, if none is, of all.
+pub fn aliases() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let aliases = named(running())
+            .into_iter()
+            .flat_map(|agent| agent.addresses.into_keys());
+        matching(current, aliases.map(|alias| alias.to_string()))
+    })
+}
+
+/// Names of systems that there is a record of.
+pub fn systems() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let records = session::records().unwrap_or_default();
+        matching(
+            current,
+            records.into_iter().map(|record| record.name.to_string()),
+        )
+    })
+}
+
+fn matching(current: &OsStr, names: impl Iterator<Item = String>) -> Vec<CompletionCandidate> {
+    let current = current.to_string_lossy();
+    let mut names: Vec<String> = names.filter(|name| name.starts_with(&*current)).collect();
+    names.sort();
+    names.dedup();
+    names.into_iter().map(CompletionCandidate::new).collect()
+}
+
+fn running() -> Vec<AgentInfo> {
+    let agents = Session::open(&global_options()).and_then(|session| session.agents());
+    agents.unwrap_or_default()
+}
+
+fn named(agents: Vec<AgentInfo>) -> Vec<AgentInfo> {
+    let is_named = |agent: &AgentInfo| words().any(|word| word == agent.name.as_str());
+    match agents.iter().any(is_named) {
+        true => agents.into_iter().filter(is_named).collect(),
+        false => agents,
+    }
+}
+
+/// The words of the command line that is being completed.
+fn words() -> impl Iterator<Item = String> {
+    std::env::args().skip_while(|word| word != "--").skip(1)
+}
+
+/// The global options that are on it already. A line that is being written is seldom complete, so
+/// that it is looked at for them alone.
+fn global_options() -> GlobalArgs {
+    #[derive(Parser)]
+    struct Options {
+        #[command(flatten)]
+        global: GlobalArgs,
+    }
+    let line: Vec<String> = words().collect();
+    let pairs = line
+        .windows(2)
+        .filter(|pair| pair[0] == "--ns" || pair[0] == "--system");
+    let options = std::iter::once("osb").chain(pairs.flatten().map(String::as_str));
+    Options::try_parse_from(options)
+        .map(|options| options.global)
+        .unwrap_or_default()
+}
