@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::process;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use zmq::{Context, Message};
@@ -126,7 +126,7 @@ impl Agent {
             unannounced: false,
             hasty: false,
             began: Instant::now(),
-            next_heartbeat: HEARTBEAT,
+            next_heartbeat: until_next_beat(),
             announcement: 0,
         })
     }
@@ -196,7 +196,7 @@ impl Agent {
         if self.now < self.next_heartbeat {
             return;
         }
-        self.next_heartbeat = self.now + HEARTBEAT;
+        self.next_heartbeat = self.now + until_next_beat();
         let envelope = Envelope::oneway(Peer::NameServer);
         let body = body(&NameServerRequest::Heartbeat {});
         self.control.send(&envelope, body, Weight::Light);
@@ -257,5 +257,17 @@ impl Agent {
         .into_iter()
         .flatten()
         .fold(self.next_heartbeat, Duration::min)
+    }
+}
+
+/// How long until the next heartbeat: to the full second that is nearest to a second from now. All
+/// agents of a machine keep the same beat, so that it wakes once for all of them when they are idle,
+/// and not a hundred times.
+fn until_next_beat() -> Duration {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+    let past = Duration::from_nanos(wall.unwrap_or_default().subsec_nanos().into());
+    match HEARTBEAT - past {
+        soon if soon < HEARTBEAT / 2 => soon + HEARTBEAT,
+        next => next,
     }
 }

@@ -11,6 +11,10 @@ const QUEUE: i32 = 100_000;
 /// How long the last messages may take to leave at the end, in milliseconds.
 const LINGER_MS: i32 = 500;
 
+/// Up to this size a body is copied into ZeroMQ's message: cheaper than to hand it over, which takes
+/// several small allocations that another thread has to free.
+const COPIED: usize = 4 << 10;
+
 /// One multipart message.
 pub enum Frames {
     /// As every osb message.
@@ -99,7 +103,10 @@ impl Router {
             .socket
             .send(&to.0[..], flags)
             .and_then(|()| self.socket.send(header, flags))
-            .and_then(|()| self.socket.send(content, zmq::DONTWAIT));
+            .and_then(|()| match content.len() {
+                0..=COPIED => self.socket.send(&content[..], zmq::DONTWAIT),
+                _ => self.socket.send(content, zmq::DONTWAIT),
+            });
         sent.map_err(|error| match error {
             zmq::Error::EAGAIN => Undelivered::Full,
             _ => Undelivered::Gone,

@@ -9,6 +9,7 @@ mod tether;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
@@ -99,9 +100,14 @@ fn start_time(pid: u32) -> io::Result<u64> {
     start.ok_or_else(|| io::Error::other("/proc/PID/stat has no start time"))
 }
 
+/// It is read once: no process outlives a boot.
 fn boot_id() -> io::Result<String> {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    if let Some(id) = BOOT.get() {
+        return Ok(id.clone());
+    }
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
-    Ok(id.trim().to_owned())
+    Ok(BOOT.get_or_init(|| id.trim().to_owned()).clone())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -83,10 +83,11 @@ impl Link {
     /// member unasked comes out of the second value; drop it to refuse requests.
     pub fn open(address: &str) -> Result<(Self, channel::UnboundedReceiver<Incoming>), ProxyError> {
         let host_and_port = address.strip_prefix("tcp://").unwrap_or(address);
-        probe(host_and_port).map_err(|reason| ProxyError::Unreachable {
+        let unreachable = |reason| ProxyError::Unreachable {
             address: host_and_port.to_owned(),
             reason,
-        })?;
+        };
+        let resolved = resolve(host_and_port).map_err(unreachable)?;
         let address = format!("tcp://{host_and_port}");
         let wake = Arc::new(
             EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
@@ -112,6 +113,8 @@ impl Link {
             watchers,
             thread: Some(thread),
         };
+        // While ZeroMQ shakes hands.
+        probe(&resolved).map_err(unreachable)?;
         Ok((link, incoming))
     }
 
@@ -221,14 +224,16 @@ fn read_answer<T: DeserializeOwned>(
     })
 }
 
+fn resolve(host_and_port: &str) -> Result<Vec<SocketAddr>, String> {
+    let resolved = host_and_port.to_socket_addrs();
+    Ok(resolved.map_err(|error| error.to_string())?.collect())
+}
+
 /// ZeroMQ keeps trying in silence where nobody listens; a plain connection says so at once.
-fn probe(host_and_port: &str) -> Result<(), String> {
-    let resolved = host_and_port
-        .to_socket_addrs()
-        .map_err(|error| error.to_string())?;
+fn probe(resolved: &[SocketAddr]) -> Result<(), String> {
     let mut reason = "the name has no address".to_owned();
     for address in resolved {
-        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+        match TcpStream::connect_timeout(address, CONNECT_TIMEOUT) {
             Ok(_) => return Ok(()),
             Err(error) => reason = error.to_string().to_lowercase(),
         }

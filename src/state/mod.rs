@@ -28,6 +28,11 @@ pub struct StateDir(PathBuf);
 pub struct SystemDir(PathBuf);
 
 impl StateDir {
+    /// The folder at `path`.
+    pub fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
     /// From the environment: `OSB_STATE_DIR`, else `XDG_STATE_HOME`, else `~/.local/state`.
     pub fn from_env() -> Result<Self, StateError> {
         let var = |name| std::env::var_os(name).filter(|value| !value.is_empty());

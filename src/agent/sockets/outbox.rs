@@ -65,6 +65,12 @@ impl Outbox {
         Some(parcel)
     }
 
+    /// Gives back what was popped last and could not be sent.
+    pub fn put_back(&mut self, parcel: Parcel) {
+        self.bytes += parcel.body.len();
+        self.queue.push_front(parcel);
+    }
+
     /// Takes a request back that nobody waits for any more.
     pub fn withdraw(&mut self, request: u64) {
         let bytes = &mut self.bytes;

@@ -7,6 +7,10 @@ use super::outbox::Parcel;
 use super::{Slot, raw};
 use crate::model::Kind;
 
+/// Up to this size a message is copied for an attempt to send it. To ask the socket first whether it
+/// has room is a system call, and dearer.
+const COPIED: usize = 4 << 10;
+
 /// The frames before a request's body: whom to answer. The last one is empty.
 pub type Envelope = Vec<Message>;
 
@@ -27,10 +31,13 @@ impl Slot {
             self.publish(&parcel.body);
             return Offer::Taken;
         }
-        if self.outbox.is_empty() && self.writable() {
-            self.transmit(parcel);
+        let unsent = match self.outbox.is_empty() {
+            true => self.try_send(parcel),
+            false => Err(parcel),
+        };
+        let Err(parcel) = unsent else {
             return Offer::Taken;
-        }
+        };
         if !may_queue {
             return Offer::Full(parcel);
         }
@@ -47,11 +54,27 @@ impl Slot {
 
     /// Sends of the queue what the socket can take.
     pub fn flush(&mut self) {
-        while !self.outbox.is_empty() && self.writable() {
-            if let Some(parcel) = self.outbox.pop() {
-                self.transmit(parcel);
+        while let Some(parcel) = self.outbox.pop() {
+            if let Err(parcel) = self.try_send(parcel) {
+                return self.outbox.put_back(parcel);
             }
         }
+    }
+
+    /// Sends if the socket can take it now.
+    fn try_send(&mut self, parcel: Parcel) -> Result<(), Parcel> {
+        if parcel.request.is_some() || parcel.body.len() > COPIED {
+            if !self.writable() {
+                return Err(parcel);
+            }
+            self.transmit(parcel);
+            return Ok(());
+        }
+        match self.socket.send(&parcel.body[..], DONTWAIT) {
+            Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => return Err(parcel),
+            sent => self.count(sent.is_ok()),
+        }
+        Ok(())
     }
 
     /// Answers a request. A peer that has gone, or does not read, does not get it: that is counted.

@@ -20,6 +20,9 @@ use crate::wire::ProofToken;
 const LARGEST_MESSAGE: i64 = 256 << 20;
 /// How long a closed socket may still send, in milliseconds.
 const LINGER: i32 = 1000;
+/// How many peers may be about to connect at a time. Those beyond would try again only after a
+/// second.
+const BACKLOG: i32 = 4096;
 /// How many tokens of proof a publisher keeps at a time: strangers can subscribe too.
 const TOKENS: usize = 10_000;
 
@@ -209,6 +212,7 @@ fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
     })?;
     socket.set_linger(LINGER)?;
     socket.set_maxmsgsize(LARGEST_MESSAGE)?;
+    socket.set_backlog(BACKLOG)?;
     match kind {
         Kind::Pub => {
             socket.set_xpub_verbose(true)?;

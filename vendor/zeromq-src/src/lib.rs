@@ -34,8 +34,20 @@ impl Build {
             PathBuf::from(env!("SODIUM_LIB")),
             PathBuf::from(env!("SODIUM_INCLUDE")),
         );
+        link_cxx_statically();
         upstream::Build::new()
             .with_libsodium(Some(sodium))
             .build();
+    }
+}
+
+/// Has the C++ standard library linked into the binary, unless the environment says how it is to be
+/// linked. What it takes to load and relocate it at the start of each process is a good part of all
+/// that a short command or an idle agent costs.
+fn link_cxx_statically() {
+    let said = |name| std::env::var_os(name).is_some();
+    if !said("CXXSTDLIB") && !said("CXXSTDLIB_STATIC") {
+        // SAFETY: build scripts have one thread.
+        unsafe { std::env::set_var("CXXSTDLIB_STATIC", "1") };
     }
 }

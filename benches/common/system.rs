@@ -1,0 +1,95 @@
+//! A system in a folder of its own, brought up by the real `osb` and taken down in any case.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use osb::model::AgentInfo;
+use osb::proxy::NameServer;
+use osb::state::{StateDir, SystemRecord};
+use tempfile::TempDir;
+
+/// The binary that is measured.
+pub fn osb() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_osb"))
+}
+
+/// A system that goes when this is dropped.
+pub struct System {
+    temp: TempDir,
+    topology: PathBuf,
+}
+
+impl System {
+    /// Writes the topology; nothing is started yet.
+    pub fn of(topology: &str) -> Self {
+        let temp = tempfile::tempdir().expect("a folder");
+        let path = temp.path().join("bench.yaml");
+        std::fs::write(&path, topology).expect("a file");
+        Self {
+            temp,
+            topology: path,
+        }
+    }
+
+    /// Writes the topology and brings it up.
+    pub fn up_of(topology: &str) -> Self {
+        let system = Self::of(topology);
+        system.up();
+        system
+    }
+
+    /// `osb` in this system's surroundings.
+    pub fn osb(&self) -> Command {
+        let mut command = Command::new(osb());
+        command.env("OSB_STATE_DIR", self.temp.path());
+        command.env_remove("OSB_NAMESERVER");
+        command.stdin(Stdio::null());
+        command
+    }
+
+    pub fn up(&self) {
+        succeeded(self.osb().args(["-q", "up"]).arg(&self.topology).output());
+    }
+
+    pub fn down(&self) {
+        succeeded(self.osb().args(["-q", "down", "bench"]).output());
+    }
+
+    /// What is remembered of it while it is up.
+    pub fn record(&self) -> SystemRecord {
+        let state = StateDir::at(self.temp.path().join("osb"));
+        let dir = state.system(&"bench".parse().expect("a name"));
+        dir.record().expect("it can be read").expect("it is up")
+    }
+
+    /// A connection to its name server.
+    pub fn nameserver(&self) -> NameServer {
+        NameServer::connect(&self.record().nameserver).expect("it is there")
+    }
+
+    pub fn agents(&self) -> Vec<AgentInfo> {
+        self.nameserver().agent_infos().expect("it answers")
+    }
+
+    /// Where a socket is bound.
+    pub fn addr(&self, agent: &str, alias: &str) -> String {
+        self.nameserver()
+            .addr(agent, alias)
+            .expect("it is bound")
+            .address
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        let _ = self.osb().args(["-q", "down", "bench"]).output();
+    }
+}
+
+/// Panics with what a command said, if it failed.
+pub fn succeeded(output: std::io::Result<Output>) -> Output {
+    let output = output.expect("osb can be started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "osb failed: {said}");
+    output
+}

@@ -1,0 +1,140 @@
+//! Bare sockets: the programs that the limit consists of, and those that feed both sides.
+
+use std::time::{Duration, Instant};
+
+use zmq::{Context, Message, Socket, SocketType};
+
+/// Runs one of the programs until it is killed. It prints where it is bound.
+pub fn play(role: &str, arguments: &[String]) {
+    let context = Context::new();
+    match (role, arguments) {
+        ("drain", []) => drain(&bound(&context, zmq::PULL)),
+        ("drain", [at]) => drain(&connected(&context, zmq::PULL, at)),
+        ("subscribe", [at]) => subscribe(&connected(&context, zmq::SUB, at)),
+        ("echo", _) => echo(&bound(&context, zmq::REP)),
+        ("relay", [kind]) => {
+            let inbox = bound(&context, zmq::PULL);
+            let kind = if kind == "pub" { zmq::PUB } else { zmq::PUSH };
+            relay(&inbox, &bound(&context, kind));
+        }
+        other => panic!("no role {other:?}"),
+    }
+}
+
+fn bound(context: &Context, kind: SocketType) -> Socket {
+    let socket = context.socket(kind).expect("a socket");
+    socket.bind("tcp://127.0.0.1:*").expect("a free port");
+    println!(
+        "{}",
+        socket
+            .get_last_endpoint()
+            .expect("it is bound")
+            .expect("text")
+    );
+    socket
+}
+
+fn connected(context: &Context, kind: SocketType, at: &str) -> Socket {
+    let socket = context.socket(kind).expect("a socket");
+    socket.set_linger(0).expect("an option of every socket");
+    socket.connect(at).expect("an address");
+    socket
+}
+
+fn drain(inbox: &Socket) {
+    let mut message = Message::new();
+    while inbox.recv(&mut message, 0).is_ok() {}
+}
+
+fn echo(inbox: &Socket) {
+    let mut message = Message::new();
+    while inbox.recv(&mut message, 0).is_ok() {
+        let body = std::mem::replace(&mut message, Message::new());
+        inbox.send(body, 0).expect("the asker is there");
+    }
+}
+
+fn relay(inbox: &Socket, outbox: &Socket) {
+    let mut message = Message::new();
+    while inbox.recv(&mut message, 0).is_ok() {
+        let body = std::mem::replace(&mut message, Message::new());
+        outbox.send(body, 0).expect("an outbox waits for room");
+    }
+}
+
+/// Prints how many came whenever no more do.
+fn subscribe(inbox: &Socket) {
+    inbox.set_subscribe(b"").expect("an option of every SUB");
+    let mut message = Message::new();
+    let mut count = 0u64;
+    loop {
+        inbox
+            .set_rcvtimeo(if count > 0 { 200 } else { -1 })
+            .expect("an option");
+        match inbox.recv(&mut message, 0) {
+            Ok(()) => count += 1,
+            Err(_) => {
+                println!("{count}");
+                count = 0;
+            }
+        }
+    }
+}
+
+/// Pushes for a while as fast as somebody takes it, and tells how many a second were taken.
+pub fn feed(to: &str, size: usize, serializer: &str, time: Duration) -> f64 {
+    let context = Context::new();
+    let outbox = context.socket(zmq::PUSH).expect("a socket");
+    // Whatever is still under way is taken while nothing is measured.
+    outbox.set_linger(2_000).expect("an option of every socket");
+    outbox
+        .set_sndtimeo(10_000)
+        .expect("an option of every socket");
+    outbox.connect(to).expect("an address");
+    let body = payload(size, serializer);
+    feed_for(&outbox, &body, time / 5);
+    let began = Instant::now();
+    let count = feed_for(&outbox, &body, time);
+    count as f64 / began.elapsed().as_secs_f64()
+}
+
+/// Some bytes of that size, or some text that is JSON.
+fn payload(size: usize, serializer: &str) -> Vec<u8> {
+    let mut body = vec![b'x'; size];
+    if serializer == "json" {
+        (body[0], body[size - 1]) = (b'"', b'"');
+    }
+    body
+}
+
+fn feed_for(outbox: &Socket, body: &[u8], time: Duration) -> u64 {
+    let began = Instant::now();
+    let mut count = 0;
+    while began.elapsed() < time {
+        for _ in 0..16 {
+            outbox.send(body, 0).expect("somebody takes it");
+        }
+        count += 16;
+    }
+    count
+}
+
+/// Asks and waits for the answer, again and again. Tells how often a second.
+pub fn ask(whom: &str, size: usize, time: Duration) -> f64 {
+    let context = Context::new();
+    let asker = connected(&context, zmq::REQ, whom);
+    let body = payload(size, "raw");
+    let mut answer = Message::new();
+    let mut trips = |time: Duration| {
+        let began = Instant::now();
+        let mut count = 0u64;
+        while began.elapsed() < time {
+            asker.send(&body, 0).expect("it is connected");
+            asker.recv(&mut answer, 0).expect("an answer");
+            count += 1;
+        }
+        count as f64 / began.elapsed().as_secs_f64()
+    };
+    trips(time / 5);
+    trips(time)
+}

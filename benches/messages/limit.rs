@@ -1,0 +1,68 @@
+//! The limit: bare sockets, each in a process of its own.
+
+use std::time::{Duration, Instant};
+
+use super::bare;
+use super::common::Child;
+
+/// Bare processes, and where messages are put in.
+pub struct Limit {
+    pub entry: String,
+    processes: Vec<Child>,
+}
+
+impl Limit {
+    /// A process that receives; with a relay before it or not.
+    pub fn push(relayed: bool) -> Self {
+        if relayed {
+            let (mut limit, exit) = Self::relay("push");
+            limit.processes.push(Child::role("drain", &[&exit]));
+            return limit;
+        }
+        Self::alone("drain")
+    }
+
+    /// A process that answers with what it is asked.
+    pub fn reply() -> Self {
+        Self::alone("echo")
+    }
+
+    /// A relay that publishes, and so many that subscribe.
+    pub fn publish(subscribers: usize) -> Self {
+        let (mut limit, exit) = Self::relay("pub");
+        let subscriber = |_| Child::role("subscribe", &[&exit]);
+        limit.processes.extend((0..subscribers).map(subscriber));
+        // Nothing tells when a PUB has seen its subscribers.
+        std::thread::sleep(Duration::from_millis(500));
+        limit
+    }
+
+    fn alone(role: &str) -> Self {
+        let mut process = Child::role(role, &[]);
+        Self {
+            entry: process.line(),
+            processes: vec![process],
+        }
+    }
+
+    fn relay(kind: &str) -> (Self, String) {
+        let mut relay = Child::role("relay", &[kind]);
+        let (entry, exit) = (relay.line(), relay.line());
+        (
+            Self {
+                entry,
+                processes: vec![relay],
+            },
+            exit,
+        )
+    }
+
+    /// How many messages a second reached subscribers.
+    pub fn published(&mut self, size: usize, time: Duration) -> f64 {
+        let began = Instant::now();
+        bare::feed(&self.entry, size, "raw", time);
+        let elapsed = began.elapsed().as_secs_f64();
+        let subscribers = self.processes.iter_mut().skip(1);
+        subscribers.map(Child::number).sum::<f64>() / elapsed
+    }
+}

@@ -1,0 +1,101 @@
+//! The same with agents of osb, brought up from a topology.
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use osb::proxy::NameServer;
+
+use super::bare;
+use super::common::System;
+
+/// A system of agents, and where messages are put in.
+pub struct Agents {
+    pub entry: String,
+    nameserver: NameServer,
+    subscribers: Vec<String>,
+    _system: System,
+}
+
+impl Agents {
+    /// Bob discards; Alice before him forwards, or is not asked.
+    pub fn push(serializer: &str, relayed: bool) -> Self {
+        let topology = format!(
+            "osb: 1\nname: bench\ndefaults: {{ serializer: {serializer} }}\nagents:\n\
+             {ALICE}      out: PUSH\n\
+             \x20 Bob:\n    bind:\n      in: {{ kind: PULL, handler: discard }}\n\
+             connections:\n  - {{ agent: Bob, to: Alice.out, alias: inbox, handler: discard }}\n"
+        );
+        Self::up(&topology, if relayed { "Alice" } else { "Bob" }, 0)
+    }
+
+    /// Bob echoes.
+    pub fn reply() -> Self {
+        let topology = "osb: 1\nname: bench\ndefaults: { serializer: raw }\nagents:\n  \
+             Bob:\n    bind:\n      in: { kind: REP, handler: echo }\n";
+        Self::up(topology, "Bob", 0)
+    }
+
+    /// Alice publishes what she gets, and so many discard it.
+    pub fn publish(subscribers: usize) -> Self {
+        let mut topology = format!(
+            "osb: 1\nname: bench\ndefaults: {{ serializer: raw }}\nagents:\n{ALICE}      out: PUB\n"
+        );
+        let mut connections = String::from("connections:\n");
+        for name in (0..subscribers).map(subscriber) {
+            let _ = writeln!(topology, "  {name}: {{}}");
+            let _ = writeln!(
+                connections,
+                "  - {{ agent: {name}, to: Alice.out, alias: inbox, handler: discard }}"
+            );
+        }
+        Self::up(&(topology + &connections), "Alice", subscribers)
+    }
+
+    fn up(topology: &str, entry: &str, subscribers: usize) -> Self {
+        let system = System::up_of(topology);
+        Self {
+            entry: system.addr(entry, "in"),
+            nameserver: system.nameserver(),
+            subscribers: (0..subscribers).map(subscriber).collect(),
+            _system: system,
+        }
+    }
+
+    /// How many messages a second reached subscribers.
+    pub fn published(&self, size: usize, time: Duration) -> f64 {
+        let before = self.received();
+        let began = Instant::now();
+        bare::feed(&self.entry, size, "raw", time);
+        let elapsed = began.elapsed().as_secs_f64();
+        (self.settled() - before) as f64 / elapsed
+    }
+
+    /// How many have been received once no more are.
+    fn settled(&self) -> u64 {
+        let mut last = self.received();
+        loop {
+            std::thread::sleep(Duration::from_millis(100));
+            let now = self.received();
+            if now == last {
+                return now;
+            }
+            last = now;
+        }
+    }
+
+    fn received(&self) -> u64 {
+        let of = |name: &String| {
+            let proxy = self.nameserver.proxy(name).expect("a name");
+            let status = proxy.status().expect("it answers");
+            status.sockets["inbox"].received
+        };
+        self.subscribers.iter().map(of).sum()
+    }
+}
+
+/// An agent that forwards what is pushed to it; what it forwards to is still to be said.
+const ALICE: &str = "  Alice:\n    bind:\n      in: { kind: PULL, handler: 'forward:out' }\n";
+
+fn subscriber(n: usize) -> String {
+    format!("Sub{n}")
+}
