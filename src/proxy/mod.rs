@@ -15,6 +15,7 @@
 //! under way at once, [`Link::ask`] gives a [`Pending`] that can be awaited instead.
 
 mod agent;
+mod driver;
 mod error;
 mod inflight;
 mod link;

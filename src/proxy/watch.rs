@@ -1,10 +1,10 @@
 //! The stream of what happens in a system.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::link::lock;
 use super::{Link, ProxyError};
 use crate::wire::{Envelope, Event, NameServerRequest, Peer, Snapshot};
 
@@ -42,6 +42,11 @@ impl Watchers {
         self.senders
             .retain(|sender| sender.send(Notice::Snapshot(snapshot.clone())).is_ok());
     }
+}
+
+/// A watcher that panicked while it held the lock leaves the list as good as it was.
+pub(super) fn lock(watchers: &Mutex<Watchers>) -> MutexGuard<'_, Watchers> {
+    watchers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What happens in a system, from now on. The first notice is a snapshot.
