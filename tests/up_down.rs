@@ -189,7 +189,7 @@ fn an_agent_that_is_killed_is_not_listed_as_running() {
     );
     let said = bench.osb(&["get", "Bob", "received"]);
     assert_eq!(said.code, 1, "{said}");
-    assert!(said.stderr.contains("Bob is failed"), "{said}");
+    assert!(said.stderr.contains("Bob has failed"), "{said}");
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }

@@ -13,15 +13,29 @@ use crate::topology::{self, Problems, Source};
 pub struct TopologyFile {
     text: Vec<u8>,
     source: Source,
+    place: String,
 }
 
 impl TopologyFile {
     pub fn read(path: &Path) -> Result<Self, CommandError> {
-        let (text, source) = match path.as_os_str() == "-" {
-            true => (limited(io::stdin().lock())?, stdin_source()?),
-            false => (read_file(path)?, file_source(path)?),
-        };
-        Ok(Self { text, source })
+        if path.as_os_str() == "-" {
+            let source = stdin_source()?;
+            return Ok(Self {
+                text: limited(io::stdin().lock())?,
+                place: source.name.clone(),
+                source,
+            });
+        }
+        Ok(Self {
+            text: read_file(path)?,
+            place: std::path::absolute(path)?.display().to_string(),
+            source: file_source(path)?,
+        })
+    }
+
+    /// Where it is, wherever one stands when that is read.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// The name to show.

@@ -28,7 +28,7 @@ pub fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
     let file = TopologyFile::read(&args.file)?;
     let topology = file.load_or_complain(context)?;
     let request = UpRequest {
-        file: file.name().to_owned(),
+        file: file.place().to_owned(),
         fingerprint: String::from_utf8_lossy(&crate::wire::body(&topology)).into_owned(),
         plan: Plan::new(topology),
         state: StateDir::from_env()?,
@@ -89,7 +89,10 @@ impl From<UpError> for CommandError {
         };
         let error = match error {
             UpError::State(error) => return error.into(),
-            UpError::Proxy(error) => return error.into(),
+            UpError::Proxy(error) => {
+                let absent = matches!(error, ProxyError::Unreachable { .. });
+                return CommandError::from(error).with_hints(absent.then(start_nameserver));
+            }
             other => CommandError::new(kind, other).with_code(code),
         };
         error.with_details(log).with_hints(hint)
@@ -117,6 +120,10 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
     }
 }
 
+fn start_nameserver() -> String {
+    "start it first, with `osb ns --bind ADDRESS`, or let the topology launch one".to_owned()
+}
+
 fn hint(error: &UpError) -> Option<String> {
     Some(match error {
         UpError::Changed { system, .. } => {
@@ -130,6 +137,11 @@ fn hint(error: &UpError) -> Option<String> {
         } => "nothing was left running; `osb plan FILE` shows the wires".to_owned(),
         UpError::Agent { .. } | UpError::Ended { .. } | UpError::NotRunning { .. } => {
             "nothing was left running; mend it and `osb up` again".to_owned()
+        }
+        UpError::Attach { .. } => start_nameserver(),
+        UpError::NameServer { .. } => {
+            "if the port is taken, give `nameserver` another in the topology, or 0 for any free one"
+                .to_owned()
         }
         _ => return None,
     })

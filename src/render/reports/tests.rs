@@ -49,6 +49,16 @@ fn connections_in_every_form() {
 }
 
 #[test]
+fn what_has_ended_is_connected_to_nothing() {
+    let ended = crate::model::AgentInfo {
+        state: crate::model::State::Failed,
+        ..samples::bob()
+    };
+    let shown = forms(&Connections(vec![ended]));
+    assert!(!shown.contains("proven"), "{shown}");
+}
+
+#[test]
 fn addresses_in_every_form() {
     let addresses = samples::alice().addresses;
     let address = addresses.values().next().unwrap().clone();
