@@ -103,7 +103,7 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
     match error {
         UpError::State(_) | UpError::Proxy(_) => (ErrorKind::Failed, "failed"),
         UpError::Changed { .. } => (ErrorKind::Failed, "changed"),
-        UpError::NamesTaken { .. } => (ErrorKind::Failed, "name_taken"),
+        UpError::NamesTaken { .. } | UpError::HostTaken { .. } => (ErrorKind::Failed, "name_taken"),
         UpError::NameServer { .. } => (ErrorKind::Failed, "nameserver"),
         UpError::Host { .. } => (ErrorKind::Failed, "host"),
         UpError::Ended { .. } => (ErrorKind::Failed, "ended"),
@@ -131,6 +131,10 @@ fn hint(error: &UpError) -> Option<String> {
         }
         UpError::NamesTaken { .. } => {
             "choose other names, or end those agents: `osb ls agents` shows them".to_owned()
+        }
+        UpError::HostTaken { .. } => {
+            "let this topology launch a name server of its own, or take the other system down"
+                .to_owned()
         }
         UpError::Agent {
             stage: Stage::Wire, ..

@@ -75,6 +75,14 @@ pub enum UpError {
         nameserver: String,
         names: Vec<AgentName>,
     },
+    #[error(
+        "host {host} is another system's at {nameserver}: its daemon is pid {pid}, and a name server has one daemon for each host"
+    )]
+    HostTaken {
+        nameserver: String,
+        host: HostName,
+        pid: u32,
+    },
     #[error("the name server did not start: {reason}")]
     NameServer { reason: String },
     #[error("the name server at {address} cannot be attached to: {cause}")]

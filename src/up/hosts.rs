@@ -5,15 +5,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::Progress;
 use super::error::{Stage, UpError};
-use super::phases::{Shared, Up, lock};
-use super::{PATIENCE, Progress};
-use crate::model::{AgentInfo, AgentName, Millis, NameServerSpec};
+use super::phases::{Shared, Up, lock, look_through};
+use crate::model::{AgentName, HostInfo, Millis, NameServerSpec, State};
 use crate::plan::Plan;
 use crate::process::end_of;
 use crate::proxy::Link;
 use crate::state::{Daemon, Phase};
-use crate::wire::{NameServerRequest, Peer};
 
 /// How long a host daemon may take to dial the name server.
 const HOST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,19 +35,26 @@ pub(super) fn name_server(
     Ok(address)
 }
 
-/// On a name server that was there before, somebody else may have our names.
+/// On a name server that was there before, somebody else may have our names. A daemon of another
+/// system that has the name of ours would be taken for it: it must not get as far as that.
 pub(super) async fn refuse_taken_names(plan: &Plan, link: &Link) -> Result<(), UpError> {
     if let NameServerSpec::Launch(_) = plan.nameserver {
         return Ok(());
     }
-    let agents = NameServerRequest::Agents { name: None };
-    let there: Vec<AgentInfo> = link
-        .ask(Peer::NameServer, &agents, PATIENCE)
-        .await
-        .map_err(|cause| UpError::Attach {
-            address: link.address().to_owned(),
-            cause: Box::new(cause),
-        })?;
+    let failed = |cause| UpError::Attach {
+        address: link.address().to_owned(),
+        cause: Box::new(cause),
+    };
+    let (there, hosts) = look_through(link).await.map_err(failed)?;
+    let has_our_name = |it: &HostInfo| plan.hosts.iter().any(|host| host.name == it.name);
+    let serves = |it: &HostInfo| it.state != State::Unreachable && has_our_name(it);
+    if let Some(host) = hosts.into_iter().find(serves) {
+        return Err(UpError::HostTaken {
+            nameserver: link.address().to_owned(),
+            host: host.name,
+            pid: host.pid,
+        });
+    }
     let is_taken = |name: &AgentName| there.iter().any(|it| it.name == *name && !it.state.ended());
     let names = plan.agents.iter().map(|agent| &agent.name);
     let names: Vec<AgentName> = names.filter(|name| is_taken(name)).cloned().collect();

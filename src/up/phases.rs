@@ -36,12 +36,18 @@ pub async fn run(
     lock(launched).link = Some(link.clone());
     refuse_taken_names(&request.plan, &link).await?;
 
+    let up = Up {
+        request,
+        launched,
+        link: link.clone(),
+        nameserver: nameserver.clone(),
+    };
+    up.launch_hosts(progress)?;
     let mut observer = Observer::default();
-    let hosts = request
-        .plan
+    let hosts = lock(launched)
         .hosts
         .iter()
-        .map(|host| observer.expect_host(&host.name))
+        .map(|daemon| observer.expect_host(&daemon.host, daemon.process.pid))
         .collect();
     let running: Vec<_> = request
         .plan
@@ -50,12 +56,6 @@ pub async fn run(
         .map(|agent| observer.expect_agent(&agent.name))
         .collect();
     let deaths = observer.watch(Watch::begin(&link));
-    let up = Up {
-        request,
-        launched,
-        link: link.clone(),
-        nameserver: nameserver.clone(),
-    };
     up.guarded(deaths, progress, hosts, running).await?;
 
     let (agents, hosts) = look_through(&link).await?;
@@ -72,10 +72,12 @@ pub async fn run(
 /// What a running system looks like.
 pub async fn look(nameserver: &str) -> Result<(Vec<AgentInfo>, Vec<HostInfo>), UpError> {
     let (link, _no_requests) = Link::open(nameserver)?;
-    look_through(&link).await
+    Ok(look_through(&link).await?)
 }
 
-async fn look_through(link: &Link) -> Result<(Vec<AgentInfo>, Vec<HostInfo>), UpError> {
+pub(super) async fn look_through(
+    link: &Link,
+) -> Result<(Vec<AgentInfo>, Vec<HostInfo>), ProxyError> {
     let agents = NameServerRequest::Agents { name: None };
     let agents = link.ask(Peer::NameServer, &agents, PATIENCE);
     let hosts = link.ask(Peer::NameServer, &NameServerRequest::Hosts {}, PATIENCE);
@@ -135,7 +137,6 @@ impl Up<'_> {
         hosts: Vec<oneshot::Receiver<()>>,
         running: Vec<oneshot::Receiver<()>>,
     ) -> Result<(), UpError> {
-        self.launch_hosts(progress)?;
         tokio::select! {
             error = self.daemons_end() => Err(error),
             outcome = self.on_hosts(progress, hosts, running) => outcome,
