@@ -16,7 +16,7 @@ use crate::state::SystemDir;
 #[derive(Debug, clap::Args)]
 pub struct NsArgs {
     /// Where to listen; port 0 takes any free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7400")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7400", value_parser = ip_and_port)]
     pub bind: SocketAddr,
     /// Listen on other than the loopback interface, where anyone who can reach the port can
     /// command the agents
@@ -24,6 +24,11 @@ pub struct NsArgs {
     pub insecure: bool,
     #[command(flatten)]
     pub launch: LaunchArgs,
+}
+
+fn ip_and_port(text: &str) -> Result<SocketAddr, String> {
+    let expected = "expected IP:PORT, such as 127.0.0.1:7400 or [::1]:0";
+    text.parse().map_err(|_| expected.to_owned())
 }
 
 pub fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {

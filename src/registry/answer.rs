@@ -59,33 +59,17 @@ impl Registry {
         let Some(member) = self.members.get(&peer) else {
             return Err(Fault::UnknownAgent { name: agent });
         };
-        let Facts::Agent {
-            addresses,
-            connections,
-            ..
-        } = &member.facts
-        else {
+        let Facts::Agent { addresses, .. } = &member.facts else {
             return Err(Fault::UnknownAgent { name: agent });
         };
         let state = member.state();
         if state.ended() {
             return Err(Fault::NotRunning { agent, state });
         }
-        if let Some(address) = addresses.get(&alias) {
-            return Ok(address);
-        }
-        Err(match connections.iter().find(|it| it.alias == alias) {
-            Some(connection) => Fault::Refused {
-                reason: format!(
-                    "{agent}.{alias} connects to {}: it has no address of its own",
-                    connection.address
-                ),
-            },
-            None => Fault::UnknownAlias {
-                agent,
-                alias,
-                known: addresses.keys().cloned().collect(),
-            },
+        addresses.get(&alias).ok_or_else(|| Fault::UnknownAlias {
+            agent,
+            alias,
+            known: addresses.keys().cloned().collect(),
         })
     }
 

@@ -3,9 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{
-    Address, AgentInfo, ConnectionInfo, ExitReport, Kind, Proof, Role, Serializer, State, Transport,
-};
+use crate::model::{Address, AgentInfo, ExitReport, Kind, Role, Serializer, State, Transport};
 use crate::wire::{Announcement, Incarnation, Snapshot};
 
 /// A registry with a clock in the test's hand.
@@ -141,28 +139,6 @@ fn an_announced_socket_is_found_by_name() {
         bench.addr("Alcie", "main"),
         Err(Fault::UnknownAgent { .. })
     ));
-}
-
-#[test]
-fn a_socket_that_connects_is_not_said_to_be_missing() {
-    let mut bench = Bench::new();
-    let NameServerRequest::Announce(mut bob) = agent("Bob", 1) else {
-        unreachable!()
-    };
-    if let Announcement::Agent { connections, .. } = &mut bob {
-        connections.push(ConnectionInfo {
-            alias: "inbox".parse().unwrap(),
-            kind: Kind::Pull,
-            to: Some("Alice.main".parse().unwrap()),
-            address: address().address,
-            proof: Proof::Proven { us: 1 },
-        });
-    }
-    bench
-        .ask::<()>(1, NameServerRequest::Announce(bob))
-        .unwrap();
-    let fault = bench.addr("Bob", "inbox").unwrap_err();
-    assert!(matches!(fault, Fault::Refused { .. }), "{fault}");
 }
 
 #[test]

@@ -206,3 +206,21 @@ fn a_system_that_is_down_in_every_form() {
         })
     );
 }
+
+#[test]
+fn traffic_in_every_form() {
+    use crate::model::SocketStats;
+    let stats = SocketStats {
+        received: 12,
+        sent: 0,
+        dropped: 3,
+        garbled: 1,
+    };
+    let status = crate::wire::AgentStatus {
+        state: crate::model::State::Running,
+        sockets: [("inbox".parse().unwrap(), stats)].into(),
+        garbage_lines: 2,
+        skipped_ticks: 1,
+    };
+    insta::assert_snapshot!(forms(&Sockets(vec![("Bob".parse().unwrap(), status)])));
+}
