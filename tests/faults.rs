@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Bench, kill, wait_until};
+use common::{Bench, kill, wait_for, wait_until};
 
 const PAIR: &str = r#"
 osb: 1
@@ -121,4 +121,97 @@ fn what_an_agent_left_behind_without_a_host_daemon_goes_with_the_system() {
     kill(agent, 9);
     bench.ok(&["down"]);
     bench.assert_nothing_left();
+}
+
+/// Bob is not proven, and so `up` not done, for as long as the test wants.
+const SLOW: &str = r#"
+osb: 1
+name: slow
+defaults: { start_timeout: 50s }
+agents:
+  Alice: { bind: { main: REP }, command: [sh, -c, "kill -STOP $PPID; sleep 600"] }
+  Bob: {}
+connections:
+  - { agent: Bob, to: Alice.main, alias: ask }
+"#;
+
+#[test]
+fn a_name_server_that_dies_while_the_system_comes_up_is_named_at_once() {
+    let bench = Bench::new();
+    let path = bench.file("slow.yaml", SLOW);
+    let up = bench.spawn(&["up", &path]);
+    let nameserver = wait_for("agents are being started", || {
+        (bench.processes().len() >= 4).then(|| pid_of(&bench, " ns "))?
+    });
+    let began = Instant::now();
+    kill(nameserver, 9);
+    let output = up.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("the name server ended"), "{stderr}");
+    assert!(began.elapsed() < Duration::from_secs(30), "{stderr}");
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn an_up_that_dies_while_its_name_server_begins_leaves_nothing() {
+    let bench = Bench::new();
+    let path = bench.file("pair.yaml", PAIR);
+    for round in 0..6 {
+        let mut up = bench.spawn(&["up", &path]);
+        wait_until("it has begun", || {
+            bench.system("pair").exists() && bench.processes().len() > round % 3
+        });
+        kill(i32::try_from(up.id()).unwrap(), 9);
+        up.wait().unwrap();
+        let stands = || {
+            let record = bench.system("pair").join("system.json");
+            std::fs::read_to_string(record).is_ok_and(|text| text.contains("\"up\""))
+        };
+        match stands() {
+            true => drop(bench.ok(&["down"])),
+            false => bench.assert_nothing_left(),
+        }
+    }
+}
+
+#[test]
+fn agents_that_are_done_as_soon_as_they_are_let_go_do_no_harm() {
+    let bench = Bench::new();
+    let mut topology = "osb: 1\nname: jobs\nagents:\n".to_owned();
+    for job in 0..8 {
+        topology += &format!("  Job{job}: {{ command: [sh, -c, \"read start\"] }}\n");
+    }
+    let said = bench.up(&topology);
+    assert_eq!(said.code, 0, "{said}");
+    bench.ok(&["down"]);
+}
+
+#[test]
+fn a_name_server_that_comes_back_is_told_everything() {
+    let bench = Bench::new();
+    let shared = Shared::start(&bench, "127.0.0.1:0");
+    assert_eq!(bench.up(&shared.attached(PAIR)).code, 0);
+    let address = bench.ok(&["addr", "Alice", "main"]);
+    kill(bench.pid("Bob"), 9);
+    wait_until("Bob has failed", || bench.agent("Bob")["state"] == "failed");
+    let place = shared.address.clone();
+    drop(shared);
+    let _again = Shared::start(&bench, &place);
+    wait_until("all is known again", || {
+        let agents = bench.json(&["ls", "agents"]);
+        let states: Vec<_> = agents
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| &it["state"])
+            .collect();
+        states == ["running", "failed"]
+    });
+    assert_eq!(bench.ok(&["addr", "Alice", "main"]), address);
+    bench.ok(&["down"]);
+    assert_eq!(
+        bench.json(&["--ns", &place, "ls", "hosts"]),
+        serde_json::json!([])
+    );
 }

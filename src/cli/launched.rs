@@ -3,12 +3,11 @@
 
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::CommandError;
 use crate::process::hold_tether;
-use crate::state::{SystemDir, inherit};
+use crate::state::{Phase, SystemDir, inherit};
 
 /// Options for processes that `up` launches.
 #[derive(Debug, Clone, clap::Args)]
@@ -30,7 +29,6 @@ pub struct Launched {
     tethered: bool,
     /// Held here too, so that it outlives the thread that holds the tether.
     lock: Arc<Mutex<Option<OwnedFd>>>,
-    cut: Arc<AtomicBool>,
 }
 
 impl Launched {
@@ -46,25 +44,42 @@ impl Launched {
             dir: args.dir.map(SystemDir::at),
             tethered: args.tether,
             lock: Arc::new(Mutex::new(lock)),
-            cut: Arc::default(),
         })
     }
 
     /// Ties this process to `up`, if it was launched. To be called when SIGTERM is taken care of:
     /// a tether that is cut sends one.
-    pub fn hold_tether(&mut self) {
+    pub fn hold_tether(&self) {
         if self.tethered {
             let lock = self.lock.clone();
-            self.cut = hold_tether(move || {
-                lock.lock().unwrap_or_else(PoisonError::into_inner).take();
-            });
+            let dir = self.dir.clone();
+            hold_tether(
+                move || dir.is_some_and(|dir| stands(&dir)),
+                move || drop(take(&lock)),
+            );
         }
     }
 
-    /// The system's folder, if `up` has died and nobody else will clear it away.
-    pub fn orphaned(&self) -> Option<&SystemDir> {
-        self.dir
-            .as_ref()
-            .filter(|_| self.cut.load(Ordering::SeqCst))
+    /// To be called at the end: if `up` has died before all stood, the last of those that share its
+    /// lock removes the system's folder.
+    pub fn clear_up(self) -> Result<(), CommandError> {
+        let lock = take(&self.lock);
+        if let (Some(dir), Some(lock)) = (&self.dir, lock) {
+            drop(lock);
+            if !stands(dir) {
+                dir.remove_if_unlocked()?;
+            }
+        }
+        Ok(())
     }
+}
+
+/// The record is written at the moment from which the system is up.
+fn stands(dir: &SystemDir) -> bool {
+    let record = dir.record().ok().flatten();
+    record.is_some_and(|record| record.phase == Phase::Up)
+}
+
+fn take(lock: &Mutex<Option<OwnedFd>>) -> Option<OwnedFd> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

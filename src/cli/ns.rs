@@ -10,7 +10,6 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use super::launched::{LaunchArgs, Launched};
 use super::{CommandError, Context, ErrorKind};
 use crate::nameserver::NameServer;
-use crate::state::SystemDir;
 
 /// Run a name server in the foreground
 #[derive(Debug, clap::Args)]
@@ -35,7 +34,7 @@ pub fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     refuse_the_open_network(&args)?;
     // Before there is any other thread: all inherit the mask.
     let end = end_signals()?;
-    let mut launched = Launched::new(args.launch.clone())?;
+    let launched = Launched::new(args.launch.clone())?;
     let nameserver = NameServer::bind(args.bind)?;
     announce(nameserver.address());
     launched.hold_tether();
@@ -43,10 +42,7 @@ pub fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     if foreign > 0 {
         context.note(&format!("{foreign} messages were not osb's"));
     }
-    match launched.orphaned() {
-        Some(dir) if !has_host(dir) => Ok(dir.remove()?),
-        _ => Ok(()),
-    }
+    launched.clear_up()
 }
 
 fn refuse_the_open_network(args: &NsArgs) -> Result<(), CommandError> {
@@ -74,17 +70,4 @@ fn end_signals() -> Result<SignalFd, CommandError> {
 fn announce(address: &str) {
     let mut out = io::stdout();
     let _ = writeln!(out, "{address}").and_then(|()| out.flush());
-}
-
-/// Whether a host daemon was launched too: it is the one that clears away, when its agents have
-/// ended.
-fn has_host(dir: &SystemDir) -> bool {
-    let Ok(entries) = std::fs::read_dir(dir.path()) else {
-        return false;
-    };
-    let name = |entry: std::fs::DirEntry| entry.file_name().into_string().unwrap_or_default();
-    entries
-        .flatten()
-        .map(name)
-        .any(|name| name.starts_with("host-") && name.ends_with(".log"))
 }

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::runtime::block_on;
+use super::signals::Signals;
 use super::topology_file::TopologyFile;
 use super::{CommandError, Context, ErrorKind};
 use crate::plan::Plan;
@@ -33,24 +32,32 @@ pub fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
         plan: Plan::new(topology),
         state: StateDir::from_env()?,
     };
+    block_on(bring_up_and_follow(request, args.attach, context))?
+}
+
+async fn bring_up_and_follow(
+    request: UpRequest,
+    attach: bool,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let mut signals = Signals::new()?;
     let system = request.plan.system.clone();
-    let report = block_on(bring_up(request, context))??;
+    let report = bring_up(request, &mut signals, context).await?;
     context.print(&Up(report))?;
-    match args.attach {
-        true => super::attach::run(&system, context),
+    match attach {
+        true => super::attach::run(&system, &mut signals, context).await,
         false => Ok(()),
     }
 }
 
-async fn bring_up(request: UpRequest, context: &Context) -> Result<UpReport, CommandError> {
+async fn bring_up(
+    request: UpRequest,
+    signals: &mut Signals,
+    context: &Context,
+) -> Result<UpReport, CommandError> {
     let mut progress = Shown(context.reporter());
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
     let interrupted = async {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        signals.next().await;
         context.note("interrupted: taking back what was started");
     };
     let outcome = up(request, &mut progress, interrupted).await;
@@ -104,7 +111,9 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
         UpError::State(_) | UpError::Proxy(_) => (ErrorKind::Failed, "failed"),
         UpError::Changed { .. } => (ErrorKind::Failed, "changed"),
         UpError::NamesTaken { .. } | UpError::HostTaken { .. } => (ErrorKind::Failed, "name_taken"),
-        UpError::NameServer { .. } => (ErrorKind::Failed, "nameserver"),
+        UpError::NameServer { .. } | UpError::NameServerEnded { .. } => {
+            (ErrorKind::Failed, "nameserver")
+        }
         UpError::Host { .. } => (ErrorKind::Failed, "host"),
         UpError::Ended { .. } => (ErrorKind::Failed, "ended"),
         UpError::Attach { .. } => (ErrorKind::Unreachable, "unreachable"),

@@ -248,3 +248,12 @@ proptest! {
         prop_assert_eq!(supervision.next_deadline(), None);
     }
 }
+
+#[test]
+fn a_name_server_without_memory_is_told_of_ends_again() {
+    let mut supervision = started(&["Alice", "Bob"]);
+    supervision.on_exited(&name("Alice"), exit(3));
+    let told = supervision.effects();
+    supervision.on_forgotten();
+    assert_eq!(supervision.effects(), told);
+}

@@ -85,12 +85,14 @@ pub enum UpError {
     },
     #[error("the name server did not start: {reason}")]
     NameServer { reason: String },
+    #[error("the name server ended: {reason}")]
+    NameServerEnded { reason: String },
     #[error("the name server at {address} cannot be attached to: {cause}")]
     Attach {
         address: String,
         cause: Box<ProxyError>,
     },
-    #[error("the host daemon of {host} did not start: {reason}")]
+    #[error("the host daemon of {host} failed: {reason}")]
     Host { host: HostName, reason: String },
     #[error("the connection to the name server failed: {0}")]
     Proxy(#[from] ProxyError),

@@ -40,10 +40,14 @@ impl Observer {
         receiver
     }
 
-    /// Watches until an agent of ours dies.
-    pub async fn watch(mut self, mut watch: Watch) -> Option<Death> {
+    /// Watches until an agent of ours dies, other than by being done.
+    pub async fn watch(
+        mut self,
+        mut watch: Watch,
+        is_done: impl Fn(&Death) -> bool,
+    ) -> Option<Death> {
         while let Some(notice) = watch.next().await {
-            if let Some(death) = self.on_notice(notice) {
+            if let Some(death) = self.on_notice(notice).filter(|it| !is_done(it)) {
                 return Some(death);
             }
         }

@@ -30,7 +30,7 @@ pub async fn run(
     launched: &Shared,
     progress: &mut dyn Progress,
 ) -> Result<UpReport, UpError> {
-    let nameserver = name_server(&request.plan, launched, progress)?;
+    let nameserver = name_server(&request.plan, launched, progress).await?;
     let (link, _no_requests) = Link::open(&nameserver)?;
     let link = Arc::new(link);
     lock(launched).link = Some(link.clone());
@@ -55,8 +55,11 @@ pub async fn run(
         .iter()
         .map(|agent| observer.expect_agent(&agent.name))
         .collect();
-    let deaths = observer.watch(Watch::begin(&link));
-    up.guarded(deaths, progress, hosts, running).await?;
+    let stage = Mutex::new(Stage::Hosts);
+    // Who has been let go and has nothing more to do has not failed.
+    let is_done = |death: &Death| stage_of(&stage) == Stage::Go && death.exit.status == Some(0);
+    let deaths = observer.watch(Watch::begin(&link), is_done);
+    up.guarded(deaths, &stage, progress, hosts, running).await?;
 
     let (agents, hosts) = look_through(&link).await?;
     up.let_go()?;
@@ -97,26 +100,23 @@ impl Up<'_> {
     async fn guarded(
         &self,
         deaths: impl Future<Output = Option<Death>>,
+        stage: &Mutex<Stage>,
         progress: &mut dyn Progress,
         hosts: Vec<oneshot::Receiver<()>>,
         running: Vec<oneshot::Receiver<()>>,
     ) -> Result<(), UpError> {
-        let stage = Mutex::new(Stage::Hosts);
-        let mut progress = Staged {
-            progress,
-            stage: &stage,
-        };
+        let mut progress = Staged { progress, stage };
         tokio::pin!(deaths);
         let outcome = tokio::select! {
             biased;
-            death = &mut deaths => return Err(self.obituary(death, stage_of(&stage))),
+            death = &mut deaths => return Err(self.obituary(death, stage_of(stage))),
             outcome = self.phases(&mut progress, hosts, running) => outcome,
         };
         match outcome {
             // The peer that went away is the cause; its host is about to say why.
             Err(error) if is_absence(&error) => {
                 match tokio::time::timeout(OBITUARY, deaths).await {
-                    Ok(Some(death)) => Err(self.obituary(Some(death), stage_of(&stage))),
+                    Ok(Some(death)) => Err(self.obituary(Some(death), stage_of(stage))),
                     _ => Err(error),
                 }
             }
