@@ -224,6 +224,18 @@ fn an_agent_that_ignores_everything_is_killed_with_all_its_children() {
 }
 
 #[test]
+fn a_program_that_does_not_end_is_named() {
+    let bench = Bench::new();
+    let said = bench.up(
+        "osb: 1\nname: x\nagents:\n  Mule: { command: [python3, -c, \"import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(600)\"] }\n",
+    );
+    assert_eq!(said.code, 0, "{said}");
+    let said = bench.osb(&["down", "--grace", "500ms"]);
+    assert!(said.stdout.contains("had to be killed: Mule"), "{said}");
+    bench.assert_nothing_left();
+}
+
+#[test]
 fn two_systems_side_by_side_do_not_disturb_each_other() {
     let bench = Bench::new();
     let one = bench.file("one.yaml", PAIR);

@@ -235,7 +235,7 @@ impl Supervision {
         if let Phase::Stopping { rung, tickets, .. } = std::mem::replace(&mut agent.phase, ended) {
             let stopped = Stopped {
                 agent: name.clone(),
-                rung,
+                rung: rung.max(rung_of(&exit)),
             };
             for ticket in tickets {
                 let outcome = Ok(stopped.clone());
@@ -322,6 +322,15 @@ impl Supervision {
                 stopped,
             });
         }
+    }
+}
+
+/// What it took by the exit's own account: an agent may have had to kill its program, and tells so.
+fn rung_of(exit: &ExitReport) -> Rung {
+    match exit.ended_by() {
+        Some(9) => Rung::Killed,
+        Some(15) => Rung::Terminated,
+        _ => Rung::Asked,
     }
 }
 

@@ -189,10 +189,7 @@ fn is_absence(error: &UpError) -> bool {
     let ProxyError::Fault(fault) = cause.as_ref() else {
         return false;
     };
-    matches!(
-        fault,
-        Fault::Gone { .. } | Fault::NotRunning { .. } | Fault::Unproven { .. }
-    )
+    matches!(fault, Fault::Gone { .. } | Fault::NotRunning { .. })
 }
 
 /// Passes progress on and remembers the stage, for those who die in it.
