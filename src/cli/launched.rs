@@ -26,9 +26,14 @@ pub struct LaunchArgs {
 /// A process that may have been launched.
 pub struct Launched {
     dir: Option<SystemDir>,
-    tethered: bool,
-    /// Held here too, so that it outlives the thread that holds the tether.
-    lock: Arc<Mutex<Option<OwnedFd>>>,
+    /// None once `up` has let go, and for a process that it has not launched.
+    tie: Arc<Mutex<Option<Tie>>>,
+}
+
+/// What ties a process to `up`.
+struct Tie {
+    /// Held here, so that it outlives the thread that holds the tether.
+    _lock: Option<OwnedFd>,
 }
 
 impl Launched {
@@ -42,20 +47,22 @@ impl Launched {
         }
         Ok(Self {
             dir: args.dir.map(SystemDir::at),
-            tethered: args.tether,
-            lock: Arc::new(Mutex::new(lock)),
+            tie: Arc::new(Mutex::new(args.tether.then_some(Tie { _lock: lock }))),
         })
     }
 
     /// Ties this process to `up`, if it was launched. To be called when SIGTERM is taken care of:
     /// a tether that is cut sends one.
     pub fn hold_tether(&self) {
-        if self.tethered {
-            let lock = self.lock.clone();
+        let tie = self.tie.lock().unwrap_or_else(PoisonError::into_inner);
+        let tethered = tie.is_some();
+        drop(tie);
+        if tethered {
+            let tie = self.tie.clone();
             let dir = self.dir.clone();
             hold_tether(
                 move || dir.is_some_and(|dir| stands(&dir)),
-                move || drop(take(&lock)),
+                move || drop(take(&tie)),
             );
         }
     }
@@ -63,9 +70,8 @@ impl Launched {
     /// To be called at the end: if `up` has died before all stood, the last of those that share its
     /// lock removes the system's folder.
     pub fn clear_up(self) -> Result<(), CommandError> {
-        let lock = take(&self.lock);
-        if let (Some(dir), Some(lock)) = (&self.dir, lock) {
-            drop(lock);
+        if let (Some(dir), Some(tie)) = (&self.dir, take(&self.tie)) {
+            drop(tie);
             if !stands(dir) {
                 dir.remove_if_unlocked()?;
             }
@@ -80,6 +86,6 @@ fn stands(dir: &SystemDir) -> bool {
     record.is_some_and(|record| record.phase == Phase::Up)
 }
 
-fn take(lock: &Mutex<Option<OwnedFd>>) -> Option<OwnedFd> {
-    lock.lock().unwrap_or_else(PoisonError::into_inner).take()
+fn take(tie: &Mutex<Option<Tie>>) -> Option<Tie> {
+    tie.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

@@ -76,8 +76,10 @@ impl SystemDir {
     /// Removes the folder, unless somebody holds its lock: then it is that one's to keep or remove.
     pub fn remove_if_unlocked(&self) -> Result<(), StateError> {
         let path = self.lock_path();
-        let Ok(file) = File::open(&path) else {
-            return Ok(());
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.remove(),
+            Err(error) => return Err(StateError::io("open", &path, error)),
         };
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(held) if fs::metadata(&path).is_ok_and(|now| is_same(&held, &now)) => self.remove(),
