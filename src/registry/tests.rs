@@ -354,6 +354,22 @@ fn watchers_get_a_snapshot_and_then_every_change() {
 }
 
 #[test]
+fn a_watcher_that_misses_an_event_begins_again() {
+    let mut bench = Bench::new();
+    bench
+        .ask::<Snapshot>(9, NameServerRequest::Watch {})
+        .unwrap();
+    bench
+        .registry
+        .on_undelivered(&at(9), &Envelope::event(), Undelivered::Full);
+    let heartbeat = body(&NameServerRequest::Heartbeat {});
+    let effects = bench.send(9, Envelope::oneway(Peer::NameServer), heartbeat);
+    let (to, _, content) = only_send(effects);
+    assert_eq!(to, at(9));
+    assert_eq!(read_body::<Event>(&content).unwrap(), Event::Stranger {});
+}
+
+#[test]
 fn a_request_to_nobody_is_answered_at_once() {
     let mut bench = Bench::new();
     let effects = bench.send(
