@@ -3,6 +3,7 @@
 //! A part that cannot be read is reported and left out or replaced by something harmless, and
 //! reading goes on: what comes out is used only if nothing was found.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::problem::{Problem, Problems};
@@ -78,6 +79,9 @@ impl Flaw {
 pub(super) struct Review {
     flaws: Vec<Flaw>,
     guesses: usize,
+    /// Where something is wrong.
+    places: HashSet<(usize, usize)>,
+    repeating: bool,
 }
 
 impl Review {
@@ -85,11 +89,22 @@ impl Review {
         Self {
             flaws: Vec::new(),
             guesses: GUESSES,
+            places: HashSet::new(),
+            repeating: false,
         }
     }
 
+    /// Puts a flaw on the list. While repeating, only if nothing else is wrong at its place.
     pub fn add(&mut self, flaw: Flaw) {
-        self.flaws.push(flaw);
+        if self.places.insert((flaw.start, flaw.end)) || !self.repeating {
+            self.flaws.push(flaw);
+        }
+    }
+
+    /// Says whether the same part of the file is now read once more, for another agent of many
+    /// that it stands for.
+    pub fn repeating(&mut self, repeating: bool) {
+        self.repeating = repeating;
     }
 
     /// The value, or none and its flaw on the list.
@@ -202,11 +217,11 @@ pub(super) fn quote(text: &str) -> String {
 /// "a, b and c", or "a, b, c and 17 more".
 pub(super) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     const MOST: usize = 8;
-    let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
-    if words.len() > MOST {
-        let more = words.len() - MOST;
-        words.truncate(MOST);
-        words.push(format!("{more} more"));
+    let mut rest = words.into_iter();
+    let mut words: Vec<String> = rest.by_ref().take(MOST).map(str::to_owned).collect();
+    match rest.count() {
+        0 => {}
+        more => words.push(format!("{more} more")),
     }
     match words.split_last() {
         Some((last, [])) => last.clone(),

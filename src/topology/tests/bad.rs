@@ -6,7 +6,7 @@ use crate::render::diagnostic;
 use crate::topology::load;
 
 /// What is said of each of the `texts`, one block for each.
-fn told<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+pub(super) fn told<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let told = texts.into_iter().map(|text| match read(text) {
         Ok(_) => format!("{}\n  FINE", text.trim()),
         Err(problems) => {
@@ -143,7 +143,11 @@ fn agents() {
             "attach: true",
             "attach: maybe",
             "nameserver: lab",
-            "replicas: 3",
+            "replicas: 0",
+            "replicas: 2.5",
+            "replicas: many",
+            "replicas: 20000",
+            "replicas: 2, bind: { x: { kind: PUB, addr: 127.0.0.1:5 }, y: { kind: PUB, transport: ipc, addr: y } }",
             "start_timeout: soon",
             "start_timeout: [1s]",
             "attributes: [1]",

@@ -3,6 +3,7 @@
 mod bad;
 mod good;
 mod hostile;
+mod replicas;
 
 use super::{Problems, Source, load};
 use crate::model::Topology;

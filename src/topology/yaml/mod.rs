@@ -62,7 +62,7 @@ impl Node {
     }
 
     /// How many values there are in this one, itself included.
-    fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         1 + match &self.data {
             Data::List(items) => items.iter().map(Node::size).sum(),
             Data::Map(entries) => entries.iter().map(|(_, value)| 1 + value.size()).sum(),
