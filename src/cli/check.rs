@@ -1,23 +1,21 @@
 //! `osb check`.
 
-use std::path::PathBuf;
-
-use super::topology_file::{TopologyFile, invalid};
+use super::topology_file::{TopologyArgs, TopologyFile, invalid};
 use super::{CommandError, Context, ErrorKind};
 use crate::render::{Checked, Output, pretty};
 
 /// Check a topology and say all that is wrong with it
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// The topology; - is standard input
-    pub file: PathBuf,
+    #[command(flatten)]
+    pub topology: TopologyArgs,
 }
 
 pub fn run(args: CheckArgs, context: &mut Context) -> Result<(), CommandError> {
-    let file = TopologyFile::read(&args.file)?;
+    let file = TopologyFile::read(&args.topology)?;
     match file.load() {
         Ok(topology) => context.print(&Checked {
-            file: file.name().to_owned(),
+            file: file.name(),
             topology,
         }),
         Err(problems) => {

@@ -1,4 +1,5 @@
-//! Reading the topology that a command is given: a file, or standard input as `-`.
+//! Reading the topology that a command is given: files, of which one may be standard input as
+//! `-`, and values that are set over them. Variables in them are those of this process.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,30 +8,54 @@ use std::path::{Path, PathBuf};
 use super::{CommandError, Context, ErrorKind};
 use crate::model::Topology;
 use crate::render::{Output, diagnostic};
-use crate::topology::{self, Problems, Source};
+use crate::topology::{self, Input, InputKind, Problems, Source};
 
-/// The text of a topology and where it came from.
+/// The topology that a command is for.
+#[derive(Debug, clap::Args)]
+pub struct TopologyArgs {
+    /// The topology; - is standard input. Of several, later ones add to earlier ones or replace
+    /// what they say
+    #[arg(value_name = "FILE", required_unless_present = "more")]
+    files: Vec<PathBuf>,
+    /// A further file, over those before it
+    #[arg(short = 'f', long = "file", id = "more", value_name = "FILE")]
+    more: Vec<PathBuf>,
+    /// Set one value over all files, such as agents.Bob.attributes.x=1
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+}
+
+/// The texts of a topology and where they came from.
 pub struct TopologyFile {
-    text: Vec<u8>,
+    inputs: Vec<Input>,
     source: Source,
 }
 
 impl TopologyFile {
-    pub fn read(path: &Path) -> Result<Self, CommandError> {
-        let (text, source) = match path.as_os_str() == "-" {
-            true => (limited(io::stdin().lock())?, stdin_source()?),
-            false => (read_file(path)?, file_source(path)?),
-        };
-        Ok(Self { text, source })
+    pub fn read(args: &TopologyArgs) -> Result<Self, CommandError> {
+        let mut paths = args.files.iter().chain(&args.more);
+        // The parser sees to it that there is one.
+        let first = paths.next().map_or(Path::new("-"), PathBuf::as_path);
+        let (input, source) = read(first)?;
+        let mut inputs = vec![input];
+        for path in paths {
+            inputs.push(read(path)?.0);
+        }
+        inputs.extend(args.set.iter().map(Input::set));
+        Ok(Self { inputs, source })
     }
 
-    /// The name to show.
-    pub fn name(&self) -> &str {
-        &self.source.name
+    /// The names to show.
+    pub fn name(&self) -> String {
+        let files = self.inputs.iter();
+        let files = files.filter(|input| input.kind == InputKind::File);
+        let names: Vec<&str> = files.map(|input| input.name.as_str()).collect();
+        names.join(", ")
     }
 
     pub fn load(&self) -> Result<Topology, Problems> {
-        topology::load(&self.text, &self.source)
+        let lookup = |name: &str| std::env::var(name).ok();
+        topology::load_all(&self.inputs, &self.source, &lookup)
     }
 
     /// The topology, or all that is wrong with it on stderr.
@@ -49,8 +74,7 @@ impl TopologyFile {
 
     /// Problems as compilers show them.
     pub fn diagnose(&self, problems: &Problems, color: bool) -> String {
-        let text = String::from_utf8_lossy(&self.text);
-        diagnostic::problems(problems, &text, &self.source.name, color)
+        diagnostic::problems(problems, &self.inputs, color)
     }
 }
 
@@ -67,6 +91,14 @@ pub fn invalid(problems: &Problems) -> Invalid<'_> {
 pub struct Invalid<'a> {
     valid: bool,
     problems: &'a Problems,
+}
+
+fn read(path: &Path) -> Result<(Input, Source), CommandError> {
+    let (text, source) = match path.as_os_str() == "-" {
+        true => (limited(io::stdin().lock())?, stdin_source()?),
+        false => (read_file(path)?, file_source(path)?),
+    };
+    Ok((Input::file(&source.name, text), source))
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, CommandError> {

@@ -6,10 +6,11 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::files::{Files, Locator};
 use super::problem::{Problem, Problems};
-use super::text::Places;
 
-/// A part of the file, in bytes.
+/// A part of the files, in bytes. Within one file it begins at 0, until the file is put among the
+/// others.
 pub(super) type Span = Range<usize>;
 
 /// How many characters of the offending part a problem keeps.
@@ -56,15 +57,18 @@ impl Flaw {
         self
     }
 
-    fn placed(self, text: &str, places: &mut Places<'_>) -> Problem {
-        let (line, column) = places.of(self.start);
+    /// The flaw of a file that begins at `begin`.
+    pub fn moved(mut self, begin: usize) -> Self {
+        self.start += begin;
+        self.end += begin;
+        self
+    }
+
+    fn placed(self, locator: &mut Locator<'_>) -> Problem {
         Problem {
-            line,
-            column,
-            text: excerpt(text, self.start..self.end),
-            span: self.start..self.end,
             message: printable(&self.message),
             hint: self.hint.as_deref().map(printable),
+            ..locator.locate(&(self.start..self.end), excerpt)
         }
     }
 
@@ -99,6 +103,12 @@ impl Review {
         if self.places.insert((flaw.start, flaw.end)) || !self.repeating {
             self.flaws.push(flaw);
         }
+    }
+
+    /// Adds what was found in a file that begins at `begin`.
+    pub fn absorb(&mut self, file: Review, begin: usize) {
+        let flaws = file.flaws.into_iter();
+        flaws.for_each(|flaw| self.add(flaw.moved(begin)));
     }
 
     /// Says whether the same part of the file is now read once more, for another agent of many
@@ -136,8 +146,8 @@ impl Review {
         self.flaws.is_empty()
     }
 
-    /// What was found in `text`, in the order of the file.
-    pub fn finish(mut self, text: &str) -> Problems {
+    /// What was found in the files, in their order.
+    pub fn finish(mut self, files: &Files<'_>) -> Problems {
         if self.is_clean() {
             // Whoever leaves something out reports it; should one forget, the file is still not
             // taken for a good one.
@@ -146,11 +156,8 @@ impl Review {
         self.flaws.sort();
         // What stands behind an alias is read once for each use of it.
         self.flaws.dedup();
-        let mut places = Places::new(text);
-        let problems = self
-            .flaws
-            .into_iter()
-            .map(|flaw| flaw.placed(text, &mut places));
+        let mut locator = Locator::new(files);
+        let problems = self.flaws.into_iter().map(|flaw| flaw.placed(&mut locator));
         Problems(problems.collect())
     }
 }
@@ -264,7 +271,7 @@ mod tests {
         review.add(Flaw::new(&(3..4), "second"));
         review.add(Flaw::new(&(0..1), "first"));
         review.add(Flaw::new(&(3..4), "second"));
-        let problems = review.finish("a\nbé\nc");
+        let problems = review.finish(&Files::one("a\nbé\nc"));
         let seen: Vec<_> = problems.iter().map(|p| (p.line, p.column)).collect();
         assert_eq!(seen, [(1, 1), (2, 2)]);
     }

@@ -51,6 +51,19 @@ fn format(top: &Fields<'_>, review: &mut Review) {
         review.add(flaw.hint("begin the file with osb: 1"));
         return;
     };
+    other_format(node, review);
+}
+
+/// Refuses a file that says it has another format. That it says none is for others to judge.
+pub(super) fn refuse_other_format(root: &Node, review: &mut Review) {
+    let top = entries(root, "a topology").unwrap_or_default();
+    let format = top.iter().find(|(key, _)| key.text == "osb");
+    if let Some((_, node)) = format.filter(|(_, node)| !node.is_null()) {
+        other_format(node, review);
+    }
+}
+
+fn other_format(node: &Node, review: &mut Review) {
     if node.data != Data::Number(1.into()) {
         let flaw = Flaw::new(&node.span, "this version of osb reads format 1 only");
         review.add(flaw.hint("write osb: 1, or use an osb that knows this format"));

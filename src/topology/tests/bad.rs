@@ -3,7 +3,7 @@
 
 use super::{read, source};
 use crate::render::diagnostic;
-use crate::topology::load;
+use crate::topology::{Input, load};
 
 /// What is said of each of the `texts`, one block for each.
 pub(super) fn told<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
@@ -338,7 +338,7 @@ connections:
   - { agent: Bob, to: Alcie.main }
 ";
     let problems = read(text).unwrap_err();
-    let said = diagnostic::problems(&problems, text, "topology.yaml", false);
+    let said = diagnostic::problems(&problems, &[Input::file("topology.yaml", text)], false);
     insta::assert_snapshot!(said);
     insta::assert_json_snapshot!("as_json", problems);
 }

@@ -3,6 +3,7 @@
 mod bad;
 mod good;
 mod hostile;
+mod language;
 mod replicas;
 
 use super::{Problems, Source, load};
