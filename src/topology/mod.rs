@@ -17,6 +17,7 @@ mod defaults;
 mod draft;
 mod fields;
 mod files;
+mod flat;
 mod handler;
 mod hosts;
 mod inputs;
@@ -40,6 +41,7 @@ mod timer;
 mod values;
 mod yaml;
 
+pub use flat::Flat;
 pub use inputs::{Input, InputKind};
 pub use problem::{Problem, Problems};
 pub use source::Source;

@@ -1,6 +1,7 @@
 //! Whole topologies, good and bad.
 
 mod bad;
+mod flat;
 mod good;
 mod hostile;
 mod language;

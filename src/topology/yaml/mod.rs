@@ -9,6 +9,7 @@ mod json;
 mod scalar;
 mod syntax;
 mod variables;
+mod write;
 
 use serde_json::Number;
 
@@ -17,6 +18,8 @@ use super::review::Span;
 pub(super) use build::{parse, parse_value};
 pub(super) use json::to_json;
 pub use variables::Lookup;
+pub(super) use variables::escape;
+pub(super) use write::write;
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]

@@ -89,7 +89,6 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(allowed)
 }
 
-#[cfg(test)]
 /// The text that stands for `text` after it has been read: what [`expand`] takes away is added.
 pub(in crate::topology) fn escape(text: &str) -> String {
     text.replace('$', "$$")
