@@ -77,3 +77,53 @@ fn a_file_is_needed() {
     assert_eq!(bench.osb(&["check"]).code, 2);
     assert_eq!(bench.osb(&["plan", "--set", "a=1"]).code, 2);
 }
+
+#[test]
+fn included_files_lie_below() {
+    let bench = Bench::new();
+    let main = "include: [parts/a.yaml, parts/b.yaml]\nosb: 1\nname: x\nagents: { A: { attributes: { from: main } } }";
+    let main = bench.file("main.yaml", main);
+    std::fs::create_dir(bench.files().join("parts")).unwrap();
+    bench.file(
+        "parts/a.yaml",
+        "agents: { A: { attributes: { from: a, a: 1 } } }",
+    );
+    bench.file(
+        "parts/b.yaml",
+        "include: ['${PART:-c}.yaml']\nagents: { B: }",
+    );
+    let part = "include: [../parts/a.yaml]\nagents: { C: { bind: { x: PUSH } } }\nconnections: [{ agent: A, to: C.x }]";
+    bench.file("parts/c.yaml", part);
+    let flat = bench.ok(&["check", "--expand", &main, "-o", "json"]);
+    let flat: serde_json::Value = serde_json::from_str(&flat).unwrap();
+    assert_eq!(flat["agents"]["A"]["attributes"]["from"], "main");
+    assert_eq!(flat["agents"]["A"]["attributes"]["a"], 1);
+    assert!(flat["agents"]["B"].is_object() && flat["agents"]["C"].is_object());
+    assert_eq!(flat["connections"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_wrong_with_includes_is_said() {
+    let bench = Bench::new();
+    bench.file("a.yaml", "include: [b.yaml]");
+    bench.file("b.yaml", "include: [a.yaml]\nagents: { A: { hots: x } }");
+    let circle = bench.file("main.yaml", "osb: 1\ninclude: [a.yaml]");
+    let said = bench.osb(&["check", &circle]);
+    assert_eq!(said.code, 3, "{said}");
+    assert!(said.stderr.contains("which includes it"), "{said}");
+    bench.file("c.yaml", "agents: { A: { hots: x } }");
+    let broken = bench.file("main.yaml", "include: [c.yaml]");
+    let said = bench.osb(&["check", &broken]);
+    assert_eq!(said.code, 3, "{said}");
+    assert!(
+        said.stderr.contains("c.yaml:1:16") && said.stderr.contains("main.yaml:1:1"),
+        "{said}"
+    );
+    let missing = bench.file("main.yaml", "osb: 1\ninclude: [nowhere.yaml]");
+    let said = bench.osb(&["check", &missing]);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains("main.yaml includes it"), "{said}");
+    let wrong = bench.file("main.yaml", "osb: 1\ninclude: parts.yaml");
+    let said = bench.osb(&["check", &wrong]);
+    assert!(said.stderr.contains("include: expected a list"), "{said}");
+}

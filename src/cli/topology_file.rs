@@ -1,6 +1,7 @@
 //! Reading the topology that a command is given: files, of which one may be standard input as
 //! `-`, and values that are set over them. Variables in them are those of this process.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -33,14 +34,19 @@ pub struct TopologyFile {
 
 impl TopologyFile {
     pub fn read(args: &TopologyArgs) -> Result<Self, CommandError> {
-        let mut paths = args.files.iter().chain(&args.more);
-        // The parser sees to it that there is one.
-        let first = paths.next().map_or(Path::new("-"), PathBuf::as_path);
-        let (input, source) = read(first)?;
-        let mut inputs = vec![input];
-        for path in paths {
-            inputs.push(read(path)?.0);
+        let mut gathered = Gathered::default();
+        let mut first = None;
+        for path in args.files.iter().chain(&args.more) {
+            let (input, source) = read(path)?;
+            gathered.add(input, &source)?;
+            first.get_or_insert(source);
         }
+        let source = match first {
+            Some(source) => source,
+            // The parser sees to it that there is one.
+            None => stdin_source()?,
+        };
+        let mut inputs = gathered.inputs;
         inputs.extend(args.set.iter().map(Input::set));
         Ok(Self { inputs, source })
     }
@@ -54,8 +60,7 @@ impl TopologyFile {
     }
 
     pub fn load(&self) -> Result<Topology, Problems> {
-        let lookup = |name: &str| std::env::var(name).ok();
-        topology::load_all(&self.inputs, &self.source, &lookup)
+        topology::load_all(&self.inputs, &self.source, &variable)
     }
 
     /// The topology, or all that is wrong with it on stderr.
@@ -91,6 +96,60 @@ pub fn invalid(problems: &Problems) -> Invalid<'_> {
 pub struct Invalid<'a> {
     valid: bool,
     problems: &'a Problems,
+}
+
+/// What a variable in a file stands for.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// How deep files may include one another.
+const DEEPEST: usize = 16;
+
+/// Files in the order in which they are laid over one another.
+#[derive(Default)]
+struct Gathered {
+    inputs: Vec<Input>,
+    /// Those that have been included: each is taken once.
+    included: BTreeSet<PathBuf>,
+    /// Those that are being read, each included by the one before it.
+    within: Vec<PathBuf>,
+}
+
+impl Gathered {
+    /// Adds a file, after those that it includes.
+    fn add(&mut self, input: Input, source: &Source) -> Result<(), CommandError> {
+        for name in topology::included(&input.text, &variable) {
+            self.include(&source.folder.join(name), &input.name)?;
+        }
+        self.inputs.push(input);
+        Ok(())
+    }
+
+    fn include(&mut self, path: &Path, by: &str) -> Result<(), CommandError> {
+        let same = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if self.within.contains(&same) || self.within.len() == DEEPEST {
+            let sentence = match self.within.len() {
+                DEEPEST => format!("files include one another more than {DEEPEST} deep, at {by}"),
+                _ => format!("{by} includes {}, which includes it", path.display()),
+            };
+            return Err(CommandError::say(ErrorKind::InvalidTopology, sentence));
+        }
+        if !self.included.insert(same.clone()) {
+            return Ok(());
+        }
+        let text =
+            read_file(path).map_err(|error| error.with_hints([format!("{by} includes it")]))?;
+        let source = file_source(path)?;
+        let input = Input {
+            kind: InputKind::Included,
+            ..Input::file(&source.name, text)
+        };
+        self.within.push(same);
+        self.add(input, &source)?;
+        self.within.pop();
+        Ok(())
+    }
 }
 
 fn read(path: &Path) -> Result<(Input, Source), CommandError> {

@@ -13,6 +13,7 @@ pub(super) struct Files<'t> {
 }
 
 struct File<'t> {
+    input: usize,
     name: &'t str,
     text: &'t str,
     begin: usize,
@@ -23,14 +24,19 @@ impl<'t> Files<'t> {
     #[cfg(test)]
     pub fn one(text: &'t str) -> Self {
         let mut files = Self::default();
-        files.add("topology.yaml", text);
+        files.add(0, "topology.yaml", text);
         files
     }
 
-    /// Adds a text and says where it begins.
-    pub fn add(&mut self, name: &'t str, text: &'t str) -> usize {
+    /// Adds the text of an input and says where it begins.
+    pub fn add(&mut self, input: usize, name: &'t str, text: &'t str) -> usize {
         let begin = self.end;
-        self.all.push(File { name, text, begin });
+        self.all.push(File {
+            input,
+            name,
+            text,
+            begin,
+        });
         // What stands at the end of one text does not stand at the beginning of the next.
         self.end += text.len() + 1;
         begin
@@ -62,9 +68,9 @@ impl<'f> Locator<'f> {
             .all
             .partition_point(|file| file.begin <= span.start);
         let at = after.saturating_sub(1);
-        let (name, text, begin) = match self.files.all.get(at) {
-            Some(file) => (file.name, file.text, file.begin),
-            None => ("", "", 0),
+        let (input, name, text, begin) = match self.files.all.get(at) {
+            Some(file) => (file.input, file.name, file.text, file.begin),
+            None => (0, "", "", 0),
         };
         if at != self.at {
             (self.at, self.places) = (at, Places::new(text));
@@ -73,7 +79,7 @@ impl<'f> Locator<'f> {
         let (line, column) = self.places.of(span.start);
         Problem {
             file: name.to_owned(),
-            input: at,
+            input,
             line,
             column,
             text: excerpt(text, span.clone()),

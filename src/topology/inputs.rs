@@ -3,6 +3,7 @@
 
 use super::bytes;
 use super::files::Files;
+use super::include;
 use super::merge;
 use super::review::Review;
 use super::set;
@@ -23,6 +24,8 @@ pub struct Input {
 pub enum InputKind {
     /// A topology, or a part of one.
     File,
+    /// A file that another one, which comes after it, includes.
+    Included,
     /// `PATH=VALUE`.
     Set,
 }
@@ -54,14 +57,17 @@ pub(super) fn joined<'t>(
     files: &mut Files<'t>,
     review: &mut Review,
 ) -> Option<Node> {
-    let texts: Vec<Option<Text<'t>>> = inputs
-        .iter()
-        .map(|input| opened(input, files, review))
-        .collect();
+    let mut texts: Vec<Option<Text<'t>>> = inputs.iter().map(|_| None).collect();
+    // What is wrong and has no place is said of the first text: of a file that was asked for.
+    let (asked_for, included): (Vec<usize>, Vec<usize>) =
+        (0..inputs.len()).partition(|at| inputs[*at].kind != InputKind::Included);
+    for at in asked_for.into_iter().chain(included) {
+        texts[at] = opened(at, &inputs[at], files, review);
+    }
     let texts: Vec<Text<'t>> = texts.into_iter().collect::<Option<_>>()?;
     let trees: Vec<Option<Node>> = texts
         .iter()
-        .filter(|text| text.kind == InputKind::File)
+        .filter(|text| text.kind != InputKind::Set)
         .map(|text| tree(text, lookup, review))
         .collect();
     let trees: Vec<Node> = trees.into_iter().collect::<Option<_>>()?;
@@ -78,15 +84,20 @@ struct Text<'t> {
     begin: usize,
 }
 
-fn opened<'t>(input: &'t Input, files: &mut Files<'t>, review: &mut Review) -> Option<Text<'t>> {
+fn opened<'t>(
+    at: usize,
+    input: &'t Input,
+    files: &mut Files<'t>,
+    review: &mut Review,
+) -> Option<Text<'t>> {
     match bytes::as_text(&input.text) {
         Ok(text) => Some(Text {
             kind: input.kind,
             text,
-            begin: files.add(&input.name, text),
+            begin: files.add(at, &input.name, text),
         }),
         Err((readable, flaw)) => {
-            let begin = files.add(&input.name, readable);
+            let begin = files.add(at, &input.name, readable);
             review.add(flaw.moved(begin));
             None
         }
@@ -101,5 +112,6 @@ fn tree(text: &Text<'_>, lookup: &Lookup<'_>, review: &mut Review) -> Option<Nod
     tree.move_by(text.begin);
     // A later file must not hide that an earlier one has another format.
     system::refuse_other_format(&tree, review);
+    include::check(&tree, review);
     Some(tree)
 }

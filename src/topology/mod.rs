@@ -20,6 +20,7 @@ mod files;
 mod flat;
 mod handler;
 mod hosts;
+mod include;
 mod inputs;
 mod merge;
 mod nameserver;
@@ -42,6 +43,7 @@ mod values;
 mod yaml;
 
 pub use flat::Flat;
+pub use include::included;
 pub use inputs::{Input, InputKind};
 pub use problem::{Problem, Problems};
 pub use source::Source;

@@ -12,6 +12,7 @@ use crate::model::SystemName;
 
 const KEYS: &[&str] = &[
     "osb",
+    "include",
     "name",
     "nameserver",
     "nameservers",
