@@ -145,6 +145,9 @@ impl<'a> Expansion<'a> {
         span: &Span,
         size: usize,
     ) -> Option<Vec<(AgentName, &'a str)>> {
+        if self.copies.are_spent() {
+            return None;
+        }
         let from = (Bound::Included(begin), Bound::Unbounded);
         let all = self.index.range::<str, _>(from);
         let mut found: Vec<usize> = all

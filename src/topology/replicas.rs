@@ -44,28 +44,34 @@ fn count(node: &Node) -> Result<usize, Flaw> {
 
 /// What a file may still stand for: a few words can ask for very much.
 pub(super) struct Copies {
-    left: usize,
+    /// None when it was too much: that is said once.
+    left: Option<usize>,
 }
 
 impl Copies {
     pub fn new() -> Self {
-        Self { left: MOST_VALUES }
+        Self {
+            left: Some(MOST_VALUES),
+        }
+    }
+
+    /// Whether it was too much already.
+    pub fn are_spent(&self) -> bool {
+        self.left.is_none()
     }
 
     /// Whether there is room for `many` copies of `size` values. That there is not is reported.
     pub fn take(&mut self, many: usize, size: usize, span: &Span, review: &mut Review) -> bool {
-        match self.left.checked_sub(many.saturating_mul(size)) {
-            Some(left) => {
-                self.left = left;
-                true
-            }
-            None => {
-                let message = format!("the topology stands for more than {MOST_VALUES} values");
-                let hint = "each agent of replicas, and each match of a star, counts as all that it stands for";
-                review.add(Flaw::new(span, message).hint(hint));
-                false
-            }
+        let Some(left) = self.left else {
+            return false;
+        };
+        self.left = left.checked_sub(many.saturating_mul(size));
+        if self.left.is_none() {
+            let message = format!("the topology stands for more than {MOST_VALUES} values");
+            let hint = "each agent of replicas, and each match of a star, counts as all that it stands for";
+            review.add(Flaw::new(span, message).hint(hint));
         }
+        self.left.is_some()
     }
 }
 

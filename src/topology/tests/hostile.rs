@@ -121,6 +121,21 @@ fn large_files_are_read_in_time() {
             "osb: 1\nagents: {Bob: , Alice: {bind: {main: PUSH}}}\nconnections: [",
         ),
     ];
+    let files = files.into_iter().chain([
+        fill(
+            "{agent: W*, to: A.x},",
+            "osb: 1\nagents: {W: {replicas: 9000}, A: {bind: {x: PUSH}}}\nconnections: [",
+        ),
+        fill(
+            "{agent: A, to: W*.x, alias: y},",
+            "osb: 1\nagents: {W: {replicas: 9000, bind: {x: PULL}}, A: }\nconnections: [",
+        ),
+        fill(
+            "log, ",
+            "osb: 1\nagents: {W: {replicas: 10000, bind: {x: {kind: PULL, handler: [",
+        ),
+        fill("${A:-x}", "osb: 1\nname: "),
+    ]);
     for file in files {
         let begin = Instant::now();
         survives(file.as_bytes());
