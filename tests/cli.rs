@@ -333,12 +333,25 @@ fn a_reader_that_leaves_is_no_error() {
 #[test]
 fn a_tether_that_is_cut_ends_the_name_server_and_removes_the_folder() {
     let bench = Bench::new();
-    let dir = bench.remember("one", "tcp://127.0.0.1:1", None);
+    let dir = bench.begin("one", "tcp://127.0.0.1:1");
     let path = dir.path().to_str().unwrap();
     let mut ns = Ns::launch(&bench, &["--tether", "--dir", path]);
     ns.cut_tether();
     assert!(ns.wait().success());
     assert!(!dir.path().exists());
+}
+
+#[test]
+fn a_tether_that_is_cut_when_all_stands_already_is_as_good_as_released() {
+    let bench = Bench::new();
+    let dir = bench.remember("one", "tcp://127.0.0.1:1", None);
+    let mut ns = Ns::launch(&bench, &["--tether", "--dir", dir.path().to_str().unwrap()]);
+    ns.cut_tether();
+    bench
+        .run(&["ls", "-o", "json", "--ns", &ns.address])
+        .expect(0, "[]\n", "");
+    assert!(ns.terminate().success());
+    assert!(dir.path().exists());
 }
 
 #[test]
@@ -358,7 +371,7 @@ fn a_tether_that_is_released_lets_the_name_server_live() {
 fn a_host_whose_tether_is_cut_removes_the_folder() {
     let bench = Bench::new();
     let ns = Ns::start(&bench);
-    let dir = bench.remember("one", &ns.address, None);
+    let dir = bench.begin("one", &ns.address);
     let mut command = bench.osb(&["host", "--tether", "--ns", &ns.address]);
     command.arg("--dir").arg(dir.path()).stdin(Stdio::piped());
     let mut host = command.spawn().unwrap();

@@ -122,6 +122,12 @@ fn the_name_server_and_agents_survive_any_bytes() {
     );
     assert_eq!((bench.pid("Alice"), bench.pid("Bob")), (alice, bob));
     assert_eq!(bench.agent("Alice")["state"], "running");
+    let sockets = bench.json(&["ls", "sockets"]);
+    let garbled = |alias: &str| sockets[0]["sockets"][alias]["garbled"].as_u64().unwrap();
+    assert!(
+        garbled("rep") > 0 && garbled("pull") > 0,
+        "what was not readable is counted: {sockets}"
+    );
     drop(left_open);
     bench.ok(&["down"]);
     bench.assert_nothing_left();

@@ -189,7 +189,7 @@ fn an_agent_that_is_killed_is_not_listed_as_running() {
     );
     let said = bench.osb(&["get", "Bob", "received"]);
     assert_eq!(said.code, 1, "{said}");
-    assert!(said.stderr.contains("Bob is failed"), "{said}");
+    assert!(said.stderr.contains("Bob has failed"), "{said}");
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }
@@ -219,6 +219,18 @@ fn an_agent_that_ignores_everything_is_killed_with_all_its_children() {
     assert_eq!(said.code, 0, "{said}");
     kill(bench.pid("Mule"), 19);
     let said = bench.osb(&["down", "--grace", "200ms"]);
+    assert!(said.stdout.contains("had to be killed: Mule"), "{said}");
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn a_program_that_does_not_end_is_named() {
+    let bench = Bench::new();
+    let said = bench.up(
+        "osb: 1\nname: x\nagents:\n  Mule: { command: [python3, -c, \"import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(600)\"] }\n",
+    );
+    assert_eq!(said.code, 0, "{said}");
+    let said = bench.osb(&["down", "--grace", "500ms"]);
     assert!(said.stdout.contains("had to be killed: Mule"), "{said}");
     bench.assert_nothing_left();
 }

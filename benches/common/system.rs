@@ -1,7 +1,8 @@
 //! A system in a folder of its own, brought up by the real `osb` and taken down in any case.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use osb::model::AgentInfo;
 use osb::proxy::NameServer;
@@ -13,10 +14,11 @@ pub fn osb() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_osb"))
 }
 
-/// A system that goes when this is dropped.
+/// A system that goes when this is dropped, or when the bench is killed.
 pub struct System {
     temp: TempDir,
     topology: PathBuf,
+    caretaker: Child,
 }
 
 impl System {
@@ -26,6 +28,7 @@ impl System {
         let path = temp.path().join("bench.yaml");
         std::fs::write(&path, topology).expect("a file");
         Self {
+            caretaker: caretaker(temp.path()),
             temp,
             topology: path,
         }
@@ -83,7 +86,24 @@ impl System {
 impl Drop for System {
     fn drop(&mut self) {
         let _ = self.osb().args(["-q", "down", "bench"]).output();
+        // Its input ends, and there is nothing left for it to do.
+        let _ = self.caretaker.wait();
     }
+}
+
+/// A process that outlives this one if need be: when its input ends, which it does with the bench,
+/// it takes down what is left. Ctrl-C does not reach it.
+fn caretaker(state: &Path) -> Child {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "cat; \"$0\" -q down bench; rm -rf \"$OSB_STATE_DIR\""])
+        .arg(osb())
+        .env("OSB_STATE_DIR", state)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0);
+    command.spawn().expect("there is a shell")
 }
 
 /// Panics with what a command said, if it failed.

@@ -44,7 +44,7 @@ fn measure(options: Options, table: &Table, total: usize) {
     let _members = Members::announce(&ns_address, total);
     let (of_bare, of_osb) = (Questions::bare(total), Questions::osb(total));
     for (clients, window, aim) in LOADS {
-        let time = options.round(Duration::from_millis(500));
+        let time = options.round(Duration::from_millis(300));
         let load = Load {
             clients,
             window,

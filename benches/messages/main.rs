@@ -22,8 +22,8 @@ const SIZES: [(usize, Aim); 3] = [
     (1 << 10, Aim::AtLeast(0.9)),
     (64 << 10, Aim::AtLeast(0.9)),
 ];
-const ROUND: Duration = Duration::from_secs(1);
-const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_millis(300);
+const ROUNDS: usize = 11;
 
 fn main() {
     if let Some((role, arguments)) = role() {

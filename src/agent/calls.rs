@@ -86,7 +86,7 @@ impl Agent {
                 self.handle(Incoming::new(at, serializer, frame, None));
             }
             (Origin::Handlers, Err(reason)) => self.note_dropped(at, &reason),
-            (Origin::Proxy(asker), outcome) => {
+            (Origin::Proxy { asker, .. }, outcome) => {
                 let outcome = outcome.and_then(|frame| read_answer(&frame, serializer));
                 let outcome = outcome.map_err(|reason| Fault::Handler { reason });
                 self.reply(Some(asker), outcome);
@@ -104,14 +104,18 @@ impl Agent {
     pub fn expire_requests(&mut self) {
         while let Some((id, request)) = self.requests.expired(self.now) {
             self.sockets.at_mut(request.at).outbox.withdraw(id);
-            let limit = Millis::from(request.limit);
+            let patience = Millis::from(request.limit);
             let alias = self.sockets.at(request.at).alias.clone();
             match request.origin {
-                Origin::Proxy(asker) => {
+                Origin::Proxy { asker, limit } => {
+                    let limit = Millis::from(limit);
                     let what = format!("the answer to a request of {}.{alias}", self.boot.name);
                     self.reply(Some(asker), Err(Fault::Deadline { what, limit }));
                 }
-                _ => self.resolve(request, Err(format!("{alias}: no answer within {limit}"))),
+                _ => self.resolve(
+                    request,
+                    Err(format!("{alias}: no answer within {patience}")),
+                ),
             }
         }
     }

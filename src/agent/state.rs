@@ -68,7 +68,11 @@ pub struct Request {
 pub enum Origin {
     /// A timer's or a plain send: the answer goes to the socket's handlers.
     Handlers,
-    Proxy(Asker),
+    Proxy {
+        asker: Asker,
+        /// What he allows; the agent gives up a little earlier.
+        limit: Duration,
+    },
     Program(ProgramId),
     /// Somebody else's request was passed on: the answer goes back to him.
     Forward(Ticket),

@@ -159,7 +159,8 @@ impl Agent {
         match self.life {
             life if life.ending() => {
                 self.hasty = true;
-                self.life.over(1);
+                // A program that is still there is killed at the farewell.
+                self.life.over(if self.has_program() { 128 + 9 } else { 1 });
             }
             _ => self.end(0),
         }

@@ -50,7 +50,7 @@ pub struct GlobalArgs {
     pub output: Output,
     /// The name server to talk to, such as 127.0.0.1:7400
     #[arg(long, global = true, value_name = "ADDRESS", env = "OSB_NAMESERVER")]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, value_parser = host_and_port)]
     pub ns: Option<String>,
     /// The system to talk to, if several are running
     #[arg(long, global = true, value_name = "NAME", add = complete::systems())]
@@ -64,6 +64,19 @@ pub struct GlobalArgs {
     /// Print the causes of errors too
     #[arg(short, long, global = true)]
     pub verbose: bool,
+}
+
+/// HOST:PORT, with or without `tcp://`; empty means that none is given.
+fn host_and_port(text: &str) -> Result<String, String> {
+    let (host, port) = text
+        .strip_prefix("tcp://")
+        .unwrap_or(text)
+        .rsplit_once(':')
+        .unwrap_or_default();
+    match text.is_empty() || (!host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)) {
+        true => Ok(text.to_owned()),
+        false => Err("expected HOST:PORT, such as 127.0.0.1:7400".to_owned()),
+    }
 }
 
 /// The commands.
@@ -154,6 +167,23 @@ mod tests {
         let error = Cli::try_parse_from(["osb", "wait"]).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(Cli::try_parse_from(["osb", "addr", "Alice", "a/b"]).is_err());
+    }
+
+    #[test]
+    fn a_name_server_is_a_host_and_a_port() {
+        for good in ["", "127.0.0.1:7400", "tcp://lab1:7400", "[::1]:7400"] {
+            assert_eq!(host_and_port(good).as_deref(), Ok(good));
+        }
+        for bad in [
+            "foo",
+            "foo:",
+            ":7400",
+            "foo:0",
+            "foo:bar",
+            "127.0.0.1:99999",
+        ] {
+            assert!(host_and_port(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,12 +1,8 @@
 //! What `osb up --attach` does after the system is up: follows the logs until Ctrl-C, then takes
 //! the system down. A second Ctrl-C loses patience.
 
-use std::io;
-
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
 use super::logs::{Follower, LineWriter, LogPrinter, print_all};
-use super::runtime::block_on;
+use super::signals::Signals;
 use super::{CommandError, Context};
 use crate::down::{DownReport, down};
 use crate::model::{Millis, SystemName};
@@ -16,9 +12,13 @@ use crate::state::StateDir;
 /// How long agents may take to end, as with `osb down`.
 const GRACE: Millis = Millis::from_secs(5);
 
-pub fn run(system: &SystemName, context: &mut Context) -> Result<(), CommandError> {
+pub async fn run(
+    system: &SystemName,
+    signals: &mut Signals,
+    context: &Context,
+) -> Result<(), CommandError> {
     let state = StateDir::from_env()?;
-    let report = block_on(follow_and_take_down(&state, system, context))??;
+    let report = follow_and_take_down(&state, system, signals, context).await?;
     // Whoever took it down elsewhere has said so there.
     match report {
         Some(report) => context.print_aside(&Down {
@@ -32,9 +32,9 @@ pub fn run(system: &SystemName, context: &mut Context) -> Result<(), CommandErro
 async fn follow_and_take_down(
     state: &StateDir,
     system: &SystemName,
+    signals: &mut Signals,
     context: &Context,
 ) -> Result<Option<DownReport>, CommandError> {
-    let mut signals = Signals::new()?;
     let mut follower = Follower::new(&state.system(system), &[])?;
     tokio::select! {
         biased;
@@ -74,25 +74,4 @@ async fn follow(follower: &mut Follower, context: &Context) -> Result<(), Comman
     writer.write(so_far).await?;
     print_all(follower, &mut printer, &mut writer).await?;
     Ok(writer.finish().await?)
-}
-
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

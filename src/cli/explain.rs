@@ -48,6 +48,12 @@ fn hint(fault: &Fault, agents: impl FnOnce() -> Vec<AgentName>) -> Option<String
                     .unwrap_or_else(|| format!("`osb get {agent}` shows its attributes")),
             )
         }
+        Fault::UnknownMethod { agent, .. } => Some(format!(
+            "methods are what the program of an agent answers to: has {agent} a command?"
+        )),
+        Fault::Deadline { .. } => {
+            Some("`osb ls agents` and `osb ls connections` show who is there".to_owned())
+        }
         Fault::NotRunning { agent, .. } => Some(format!("`osb logs {agent}` may show why")),
         _ => None,
     }

@@ -30,12 +30,16 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// Reads a file that was asked for; `-` is standard input.
-    pub fn read(&mut self, path: &Path) -> Result<(), CommandError> {
+    /// Reads a file that was asked for, `-` being standard input, and says where it is.
+    pub fn read(&mut self, path: &Path) -> Result<String, CommandError> {
         let (input, source) = read(path)?;
+        let place = match path.as_os_str() == "-" {
+            true => source.name.clone(),
+            false => std::path::absolute(path)?.display().to_string(),
+        };
         self.add(input, &source)?;
         self.source.get_or_insert(source);
-        Ok(())
+        Ok(place)
     }
 
     /// What to know of the first file.

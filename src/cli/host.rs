@@ -25,15 +25,13 @@ pub struct HostArgs {
 
 pub fn run(args: HostArgs, context: &mut Context) -> Result<(), CommandError> {
     let options = options(&args, context)?;
-    let mut launched = Launched::new(args.launch)?;
+    let launched = Launched::new(args.launch)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(serve(options, &mut launched));
+    let outcome = runtime.block_on(serve(options, &launched));
     // Also after a failure: nobody else is left to do it.
-    if let Some(dir) = launched.orphaned() {
-        dir.remove()?;
-    }
+    launched.clear_up()?;
     Ok(outcome?)
 }
 
@@ -49,7 +47,7 @@ fn options(args: &HostArgs, context: &Context) -> Result<HostOptions, CommandErr
 }
 
 /// The daemon takes care of SIGTERM from its first step on, so the tether is held only then.
-async fn serve(options: HostOptions, launched: &mut Launched) -> Result<(), HostError> {
+async fn serve(options: HostOptions, launched: &Launched) -> Result<(), HostError> {
     let mut running = pin!(host::run(options));
     tokio::select! {
         biased;

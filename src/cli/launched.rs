@@ -3,12 +3,11 @@
 
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::CommandError;
 use crate::process::hold_tether;
-use crate::state::{SystemDir, inherit};
+use crate::state::{Phase, SystemDir, inherit};
 
 /// Options for processes that `up` launches.
 #[derive(Debug, Clone, clap::Args)]
@@ -27,10 +26,14 @@ pub struct LaunchArgs {
 /// A process that may have been launched.
 pub struct Launched {
     dir: Option<SystemDir>,
-    tethered: bool,
-    /// Held here too, so that it outlives the thread that holds the tether.
-    lock: Arc<Mutex<Option<OwnedFd>>>,
-    cut: Arc<AtomicBool>,
+    /// None once `up` has let go, and for a process that it has not launched.
+    tie: Arc<Mutex<Option<Tie>>>,
+}
+
+/// What ties a process to `up`.
+struct Tie {
+    /// Held here, so that it outlives the thread that holds the tether.
+    _lock: Option<OwnedFd>,
 }
 
 impl Launched {
@@ -44,27 +47,45 @@ impl Launched {
         }
         Ok(Self {
             dir: args.dir.map(SystemDir::at),
-            tethered: args.tether,
-            lock: Arc::new(Mutex::new(lock)),
-            cut: Arc::default(),
+            tie: Arc::new(Mutex::new(args.tether.then_some(Tie { _lock: lock }))),
         })
     }
 
     /// Ties this process to `up`, if it was launched. To be called when SIGTERM is taken care of:
     /// a tether that is cut sends one.
-    pub fn hold_tether(&mut self) {
-        if self.tethered {
-            let lock = self.lock.clone();
-            self.cut = hold_tether(move || {
-                lock.lock().unwrap_or_else(PoisonError::into_inner).take();
-            });
+    pub fn hold_tether(&self) {
+        let tie = self.tie.lock().unwrap_or_else(PoisonError::into_inner);
+        let tethered = tie.is_some();
+        drop(tie);
+        if tethered {
+            let tie = self.tie.clone();
+            let dir = self.dir.clone();
+            hold_tether(
+                move || dir.is_some_and(|dir| stands(&dir)),
+                move || drop(take(&tie)),
+            );
         }
     }
 
-    /// The system's folder, if `up` has died and nobody else will clear it away.
-    pub fn orphaned(&self) -> Option<&SystemDir> {
-        self.dir
-            .as_ref()
-            .filter(|_| self.cut.load(Ordering::SeqCst))
+    /// To be called at the end: if `up` has died before all stood, the last of those that share its
+    /// lock removes the system's folder.
+    pub fn clear_up(self) -> Result<(), CommandError> {
+        if let (Some(dir), Some(tie)) = (&self.dir, take(&self.tie)) {
+            drop(tie);
+            if !stands(dir) {
+                dir.remove_if_unlocked()?;
+            }
+        }
+        Ok(())
     }
+}
+
+/// The record is written at the moment from which the system is up.
+fn stands(dir: &SystemDir) -> bool {
+    let record = dir.record().ok().flatten();
+    record.is_some_and(|record| record.phase == Phase::Up)
+}
+
+fn take(tie: &Mutex<Option<Tie>>) -> Option<Tie> {
+    tie.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

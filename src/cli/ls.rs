@@ -4,10 +4,11 @@ use clap::ValueEnum;
 
 use super::session::{is_running, records};
 use super::{CommandError, Context};
-use crate::render::{Addresses, Agents, Connections, Hosts, SystemRow, Systems};
+use crate::render::{Addresses, Agents, Connections, Hosts, Sockets, SystemRow, Systems};
 use crate::state::{Phase, SystemRecord};
+use crate::wire::{AgentRequest, AgentStatus};
 
-/// List agents, hosts, connections, addresses or systems
+/// List agents, hosts, connections, addresses, sockets or systems
 #[derive(Debug, clap::Args)]
 pub struct LsArgs {
     /// What to list
@@ -16,7 +17,8 @@ pub struct LsArgs {
 }
 
 /// What can be listed: agents and their states, host daemons, who is connected to whom and whether
-/// that is proven, the sockets of all agents, the systems of this machine.
+/// that is proven, where sockets can be reached, what went through them and what was lost, the
+/// systems of this machine.
 // The variants have no words of their own, so that `--help` stays short.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum What {
@@ -25,6 +27,7 @@ pub enum What {
     Hosts,
     Connections,
     Addresses,
+    Sockets,
     Systems,
 }
 
@@ -37,8 +40,35 @@ pub fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
             let session = context.session()?;
             context.print(&Hosts(session.tell(session.nameserver().hosts())?))
         }
+        What::Sockets => sockets(context),
         What::Systems => systems(context),
     }
+}
+
+/// Each agent is asked itself; one that does not answer is named, and the others are shown.
+fn sockets(context: &Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    let agents = session
+        .agents()?
+        .into_iter()
+        .filter(|agent| !agent.state.ended());
+    let asked: Vec<_> = agents
+        .map(|agent| {
+            let proxy = session.proxy(agent.name.as_str())?;
+            Ok((
+                agent.name,
+                proxy.ask::<AgentStatus>(&AgentRequest::Status {}),
+            ))
+        })
+        .collect::<Result<_, CommandError>>()?;
+    let mut sockets = Vec::new();
+    for (agent, answer) in asked {
+        match answer.wait() {
+            Ok(status) => sockets.push((agent, status)),
+            Err(error) => context.note(&format!("{agent} does not tell: {error}")),
+        }
+    }
+    context.print(&Sockets(sockets))
 }
 
 fn systems(context: &Context) -> Result<(), CommandError> {

@@ -30,6 +30,7 @@ mod select;
 mod send;
 mod session;
 mod set;
+mod signals;
 mod target;
 mod topology_file;
 mod up;

@@ -10,13 +10,12 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use super::launched::{LaunchArgs, Launched};
 use super::{CommandError, Context, ErrorKind};
 use crate::nameserver::NameServer;
-use crate::state::SystemDir;
 
 /// Run a name server in the foreground
 #[derive(Debug, clap::Args)]
 pub struct NsArgs {
     /// Where to listen; port 0 takes any free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7400")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7400", value_parser = ip_and_port)]
     pub bind: SocketAddr,
     /// Listen on other than the loopback interface, where anyone who can reach the port can
     /// command the agents
@@ -26,11 +25,16 @@ pub struct NsArgs {
     pub launch: LaunchArgs,
 }
 
+fn ip_and_port(text: &str) -> Result<SocketAddr, String> {
+    let expected = "expected IP:PORT, such as 127.0.0.1:7400 or [::1]:0";
+    text.parse().map_err(|_| expected.to_owned())
+}
+
 pub fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     refuse_the_open_network(&args)?;
     // Before there is any other thread: all inherit the mask.
     let end = end_signals()?;
-    let mut launched = Launched::new(args.launch.clone())?;
+    let launched = Launched::new(args.launch.clone())?;
     let nameserver = NameServer::bind(args.bind)?;
     announce(nameserver.address());
     launched.hold_tether();
@@ -38,10 +42,7 @@ pub fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     if foreign > 0 {
         context.note(&format!("{foreign} messages were not osb's"));
     }
-    match launched.orphaned() {
-        Some(dir) if !has_host(dir) => Ok(dir.remove()?),
-        _ => Ok(()),
-    }
+    launched.clear_up()
 }
 
 fn refuse_the_open_network(args: &NsArgs) -> Result<(), CommandError> {
@@ -69,17 +70,4 @@ fn end_signals() -> Result<SignalFd, CommandError> {
 fn announce(address: &str) {
     let mut out = io::stdout();
     let _ = writeln!(out, "{address}").and_then(|()| out.flush());
-}
-
-/// Whether a host daemon was launched too: it is the one that clears away, when its agents have
-/// ended.
-fn has_host(dir: &SystemDir) -> bool {
-    let Ok(entries) = std::fs::read_dir(dir.path()) else {
-        return false;
-    };
-    let name = |entry: std::fs::DirEntry| entry.file_name().into_string().unwrap_or_default();
-    entries
-        .flatten()
-        .map(name)
-        .any(|name| name.starts_with("host-") && name.ends_with(".log"))
 }

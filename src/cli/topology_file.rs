@@ -28,18 +28,29 @@ pub struct TopologyArgs {
 pub struct TopologyFile {
     inputs: Vec<Input>,
     source: Source,
+    place: String,
 }
 
 impl TopologyFile {
     pub fn read(args: &TopologyArgs) -> Result<Self, CommandError> {
         let mut gathered = Gathered::default();
+        let mut places = Vec::new();
         for path in args.files.iter().chain(&args.more) {
-            gathered.read(path)?;
+            places.push(gathered.read(path)?);
         }
         let source = gathered.source()?;
         let mut inputs = gathered.inputs;
         inputs.extend(args.set.iter().map(Input::set));
-        Ok(Self { inputs, source })
+        Ok(Self {
+            inputs,
+            source,
+            place: places.join(", "),
+        })
+    }
+
+    /// Where its files are, wherever one stands when that is read.
+    pub fn place(&self) -> String {
+        self.place.clone()
     }
 
     /// The names to show.

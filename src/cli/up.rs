@@ -1,8 +1,7 @@
 //! `osb up`.
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::runtime::block_on;
+use super::signals::Signals;
 use super::topology_file::{TopologyArgs, TopologyFile};
 use super::{CommandError, Context, ErrorKind};
 use crate::plan::Plan;
@@ -26,29 +25,37 @@ pub fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
     let file = TopologyFile::read(&args.topology)?;
     let topology = file.load_or_complain(context)?;
     let request = UpRequest {
-        file: file.name(),
+        file: file.place(),
         fingerprint: String::from_utf8_lossy(&crate::wire::body(&topology)).into_owned(),
         plan: Plan::new(topology),
         state: StateDir::from_env()?,
     };
+    block_on(bring_up_and_follow(request, args.attach, context))?
+}
+
+async fn bring_up_and_follow(
+    request: UpRequest,
+    attach: bool,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let mut signals = Signals::new()?;
     let system = request.plan.system.clone();
-    let report = block_on(bring_up(request, context))??;
+    let report = bring_up(request, &mut signals, context).await?;
     context.print(&Up(report))?;
-    match args.attach {
-        true => super::attach::run(&system, context),
+    match attach {
+        true => super::attach::run(&system, &mut signals, context).await,
         false => Ok(()),
     }
 }
 
-async fn bring_up(request: UpRequest, context: &Context) -> Result<UpReport, CommandError> {
+async fn bring_up(
+    request: UpRequest,
+    signals: &mut Signals,
+    context: &Context,
+) -> Result<UpReport, CommandError> {
     let mut progress = Shown(context.reporter());
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
     let interrupted = async {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        signals.next().await;
         context.note("interrupted: taking back what was started");
     };
     let outcome = up(request, &mut progress, interrupted).await;
@@ -87,7 +94,10 @@ impl From<UpError> for CommandError {
         };
         let error = match error {
             UpError::State(error) => return error.into(),
-            UpError::Proxy(error) => return error.into(),
+            UpError::Proxy(error) => {
+                let absent = matches!(error, ProxyError::Unreachable { .. });
+                return CommandError::from(error).with_hints(absent.then(start_nameserver));
+            }
             other => CommandError::new(kind, other).with_code(code),
         };
         error.with_details(log).with_hints(hint)
@@ -98,8 +108,10 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
     match error {
         UpError::State(_) | UpError::Proxy(_) => (ErrorKind::Failed, "failed"),
         UpError::Changed { .. } => (ErrorKind::Failed, "changed"),
-        UpError::NamesTaken { .. } => (ErrorKind::Failed, "name_taken"),
-        UpError::NameServer { .. } => (ErrorKind::Failed, "nameserver"),
+        UpError::NamesTaken { .. } | UpError::HostTaken { .. } => (ErrorKind::Failed, "name_taken"),
+        UpError::NameServer { .. } | UpError::NameServerEnded { .. } => {
+            (ErrorKind::Failed, "nameserver")
+        }
         UpError::Host { .. } => (ErrorKind::Failed, "host"),
         UpError::Ended { .. } => (ErrorKind::Failed, "ended"),
         UpError::Attach { .. } => (ErrorKind::Unreachable, "unreachable"),
@@ -115,6 +127,10 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
     }
 }
 
+fn start_nameserver() -> String {
+    "start it first, with `osb ns --bind ADDRESS`, or let the topology launch one".to_owned()
+}
+
 fn hint(error: &UpError) -> Option<String> {
     Some(match error {
         UpError::Changed { system, .. } => {
@@ -123,11 +139,20 @@ fn hint(error: &UpError) -> Option<String> {
         UpError::NamesTaken { .. } => {
             "choose other names, or end those agents: `osb ls agents` shows them".to_owned()
         }
+        UpError::HostTaken { .. } => {
+            "let this topology launch a name server of its own, or take the other system down"
+                .to_owned()
+        }
         UpError::Agent {
             stage: Stage::Wire, ..
         } => "nothing was left running; `osb plan FILE` shows the wires".to_owned(),
         UpError::Agent { .. } | UpError::Ended { .. } | UpError::NotRunning { .. } => {
             "nothing was left running; mend it and `osb up` again".to_owned()
+        }
+        UpError::Attach { .. } => start_nameserver(),
+        UpError::NameServer { .. } => {
+            "if the port is taken, give `nameserver` another in the topology, or 0 for any free one"
+                .to_owned()
         }
         _ => return None,
     })

@@ -7,14 +7,30 @@ use super::{CommandError, ErrorKind};
 /// Reads JSON.
 pub fn json(text: &str) -> Result<Value, CommandError> {
     serde_json::from_str(text).map_err(|error| {
-        let reason = error.to_string();
-        let reason = reason.split(" at line 1 ").next().unwrap_or(&reason);
-        let error = CommandError::say(ErrorKind::Usage, format!("{text:?} is not JSON: {reason}"));
-        match text.trim_start().starts_with(['{', '[', '"']) {
-            true => error,
-            false => error.with_hint(format!("for text, write {}", quoted(text))),
+        let start = text.trim_start();
+        let said = |what: &str| CommandError::say(ErrorKind::Usage, format!("{text} is not JSON{what}"));
+        if start.is_empty() {
+            return CommandError::say(ErrorKind::Usage, "a value is missing: nothing is no JSON")
+                .with_hint("for an empty text, write '\"\"'; for no value, null");
         }
+        if !start.starts_with(['{', '[', '"']) {
+            return said("").with_hint(format!("for text, write {}", quoted(text)));
+        }
+        let error = match error.is_eof() {
+            true => said(": it ends too early"),
+            false => said(&format!(": it goes wrong at character {}", character(text, &error))),
+        };
+        error.with_hint("keys and texts are in double quotes, all of it in the shell's single ones: '{\"n\": [1, \"two\"]}'")
     })
+}
+
+/// Where reading ended, counted from 1 in characters.
+fn character(text: &str, error: &serde_json::Error) -> usize {
+    let lines = text
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1));
+    let before: usize = lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1);
+    text.get(..before).unwrap_or(text).chars().count() + 1
 }
 
 /// `text` as a JSON string in the shell's single quotes.
@@ -31,6 +47,11 @@ pub fn assignment(text: &str) -> Result<(String, Value), CommandError> {
                 .with_hint("write ATTRIBUTE=VALUE, such as greeting='\"Hello\"'"),
         );
     };
+    if name.is_empty() {
+        let sentence = format!("{text:?} names no attribute");
+        return Err(CommandError::say(ErrorKind::Usage, sentence)
+            .with_hint("write ATTRIBUTE=VALUE, such as greeting='\"Hello\"'"));
+    }
     Ok((name.to_owned(), json(value)?))
 }
 
@@ -42,9 +63,26 @@ mod tests {
     fn text_without_quotes_is_shown_with_them() {
         assert_eq!(json("[1, \"x\"]").unwrap(), serde_json::json!([1, "x"]));
         let error = json("it's").unwrap_err();
-        assert_eq!(error.message(), "\"it's\" is not JSON: expected value");
+        assert_eq!(error.message(), "it's is not JSON");
         assert_eq!(error.hints(), [r#"for text, write '"it'\''s"'"#]);
-        assert!(json("{x: 1}").unwrap_err().hints().is_empty());
+    }
+
+    #[test]
+    fn where_json_goes_wrong_is_told_without_the_words_of_a_library() {
+        let message = |text| json(text).unwrap_err().message().to_owned();
+        assert_eq!(
+            message("{x: 1}"),
+            "{x: 1} is not JSON: it goes wrong at character 2"
+        );
+        assert_eq!(
+            message("[\"ä\", x]"),
+            "[\"ä\", x] is not JSON: it goes wrong at character 7"
+        );
+        assert_eq!(
+            message("{\"a\": 1"),
+            "{\"a\": 1 is not JSON: it ends too early"
+        );
+        assert_eq!(message(""), "a value is missing: nothing is no JSON");
     }
 
     #[test]
@@ -52,5 +90,6 @@ mod tests {
         let (name, value) = assignment("greeting=\"a=b\"").unwrap();
         assert_eq!((name.as_str(), value), ("greeting", "a=b".into()));
         assert!(assignment("greeting").is_err());
+        assert!(assignment("=1").is_err());
     }
 }

@@ -4,19 +4,15 @@
 //! It works on whatever is left of a system: without a name server, without daemons, or after
 //! being cut short itself.
 
-use std::time::Duration;
+mod end;
 
 use crate::model::{AgentName, Millis, SystemName};
-use crate::process::{ProcessId, wait_for_end};
+use crate::process::ProcessId;
 use crate::proxy::Link;
-use crate::state::{AgentRecord, Lock, StateDir, StateError, SystemDir, SystemRecord};
-use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, Rung, Stopped};
+use crate::state::{Lock, StateDir, StateError};
+use crate::wire::{Rung, Stopped};
 
-/// Beyond the grace: the rest of the ladder, and the answer's way.
-const LADDER: Duration = Duration::from_secs(6);
-/// How long a daemon may take to end when it has nothing more to do.
-const DAEMON_TIMEOUT: Duration = Duration::from_secs(3);
-const PATIENCE: Duration = Duration::from_secs(3);
+pub use end::Processes;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DownError {
@@ -87,19 +83,26 @@ pub async fn down(
             ..DownReport::default()
         });
     };
-    let mut report = DownReport {
-        stopped: ask_all(&dir, &record, grace).await,
-        ..DownReport::default()
+    let link = Link::open(&record.nameserver).ok().map(|(link, _)| link);
+    let processes = Processes {
+        dir: &dir,
+        hosts: &record.hosts,
+        nameserver: record.launched_nameserver.as_ref(),
     };
-    let left = end_all(&dir, &record, &mut report);
-    if !left.is_empty() {
+    let ended = processes.end(link.as_ref(), grace).await;
+    if !ended.left.is_empty() {
         return Err(DownError::Left {
             system: name.clone(),
-            left,
+            left: ended.left,
         });
     }
     dir.remove()?;
-    Ok(report)
+    Ok(DownReport {
+        nothing: false,
+        stopped: ended.stopped,
+        orphans: ended.orphans,
+        killed_daemons: ended.killed_daemons,
+    })
 }
 
 /// Loses patience with a `down` that is under way: the host daemons are told to go on to the next
@@ -111,85 +114,4 @@ pub fn hurry(state: &StateDir, name: &SystemName) -> Result<(), StateError> {
         }
     }
     Ok(())
-}
-
-/// Everything that can be asked to end, in order.
-async fn ask_all(dir: &SystemDir, record: &SystemRecord, grace: Millis) -> Vec<Stopped> {
-    let Ok((link, _no_requests)) = Link::open(&record.nameserver) else {
-        return Vec::new();
-    };
-    quiesce(&link, dir);
-    let request = HostRequest::Shutdown { grace };
-    let ask = |daemon: &crate::state::Daemon| {
-        let peer = Peer::Host(daemon.host.clone());
-        link.ask::<Vec<Stopped>>(peer, &request, grace.duration() + LADDER)
-    };
-    let asked: Vec<_> = record.hosts.iter().map(ask).collect();
-    let mut stopped = Vec::new();
-    for answer in asked {
-        stopped.extend(answer.await.unwrap_or_default());
-    }
-    if record.launched_nameserver.is_some() {
-        let request = NameServerRequest::Shutdown {};
-        let _ = link.ask::<()>(Peer::NameServer, &request, PATIENCE).await;
-    }
-    stopped
-}
-
-/// Nobody of ours begins to send any more, so that the last messages find their receivers alive.
-fn quiesce(link: &Link, dir: &SystemDir) {
-    for AgentRecord { agent, process } in dir.agents() {
-        if process.is_alive() {
-            link.tell(Peer::Agent(agent), &AgentRequest::Stop {});
-        }
-    }
-}
-
-/// Sees to the end of whatever did not end by being asked.
-fn end_all(dir: &SystemDir, record: &SystemRecord, report: &mut DownReport) -> Vec<ProcessId> {
-    let mut daemons: Vec<ProcessId> = record
-        .hosts
-        .iter()
-        .map(|daemon| daemon.process.clone())
-        .collect();
-    daemons.extend(record.launched_nameserver.clone());
-    let agents = dir.agents();
-    let ended = end_processes(&daemons, &agents);
-    report.orphans = ended.orphans;
-    report.killed_daemons = ended.killed_daemons;
-    let all = daemons
-        .into_iter()
-        .chain(agents.into_iter().map(|agent| agent.process));
-    all.filter(ProcessId::is_alive).collect()
-}
-
-/// What it took to end processes.
-pub struct Ended {
-    pub orphans: Vec<AgentName>,
-    pub killed_daemons: usize,
-}
-
-/// Ends daemons, and then agents that are left over: first kindly, then not.
-pub fn end_processes(daemons: &[ProcessId], agents: &[AgentRecord]) -> Ended {
-    let mut killed_daemons = 0;
-    if !wait_for_end(daemons, Duration::ZERO) && !wait_for_end(daemons, DAEMON_TIMEOUT) {
-        for daemon in daemons {
-            daemon.terminate();
-        }
-        if !wait_for_end(daemons, DAEMON_TIMEOUT + LADDER) {
-            killed_daemons = daemons.iter().filter(|daemon| daemon.kill_group()).count();
-            wait_for_end(daemons, DAEMON_TIMEOUT);
-        }
-    }
-    let left: Vec<&AgentRecord> = agents.iter().filter(|it| it.process.is_alive()).collect();
-    for agent in &left {
-        agent.process.kill_group();
-    }
-    let processes: Vec<ProcessId> = left.iter().map(|agent| agent.process.clone()).collect();
-    wait_for_end(&processes, DAEMON_TIMEOUT);
-    let orphans = left.into_iter().map(|agent| agent.agent.clone()).collect();
-    Ended {
-        orphans,
-        killed_daemons,
-    }
 }

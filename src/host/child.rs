@@ -8,6 +8,9 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
+use tokio::io::AsyncWriteExt;
+use tokio::net::unix::pipe::Sender;
+
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::log_tail::log_tail;
@@ -63,8 +66,8 @@ impl Spawner {
         let number = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
         let pid = number.ok_or_else(|| io::Error::other("a process without a pid"))?;
         self.note(boot, process.id());
-        if let Some(mut stdin) = process.stdin.take() {
-            stdin.write_all(&crate::wire::body(boot))?;
+        if let Some(stdin) = process.stdin.take() {
+            hand_over(boot, stdin);
         }
         Ok(Child { process, pid })
     }
@@ -80,6 +83,17 @@ impl Spawner {
             let _ = self.agents_log.write_all(&record.line());
         }
     }
+}
+
+/// Without waiting, for the agent may be slow to read. One that is not told how to begin ends, and
+/// that is noticed as any other end.
+fn hand_over(boot: &AgentBoot, stdin: std::process::ChildStdin) {
+    let boot = crate::wire::body(boot);
+    tokio::spawn(async move {
+        if let Ok(mut stdin) = Sender::from_owned_fd(stdin.into()) {
+            let _ = stdin.write_all(&boot).await;
+        }
+    });
 }
 
 impl Child {

@@ -66,10 +66,14 @@ enum Input {
 
 /// Runs a host daemon until it is asked to end or gets SIGTERM, and all its agents have ended.
 pub async fn run(options: HostOptions) -> Result<(), HostError> {
-    let signals = Signals::new()?;
+    let mut signals = Signals::new()?;
     let (link, incoming) = Link::open(&options.nameserver)?;
     let mut host = Host::new(options, link)?;
-    host.announce().await?;
+    tokio::select! {
+        outcome = host.announce() => outcome?,
+        // It has begun nothing yet.
+        _ = signals.next() => return Ok(()),
+    }
     host.serve(incoming, signals).await
 }
 
@@ -176,7 +180,8 @@ impl Host {
             }
             // The name server has come back. If this is lost, it will say so again.
             Input::Incoming(Incoming::Stranger) => {
-                self.link.tell(Peer::NameServer, &self.announcement())
+                self.link.tell(Peer::NameServer, &self.announcement());
+                self.supervision.on_forgotten();
             }
             Input::Ended(agent) => self.on_ended(agent),
             Input::NotAsked(agent) => self.supervision.on_not_asked(&agent, now),
@@ -298,9 +303,14 @@ impl Host {
             .spawn(&boot)
             .map_err(|error| start_fault(error.to_string()))?;
         let pid = child.pid();
-        let end = child
-            .end()
-            .map_err(|error| start_fault(error.to_string()))?;
+        let end = match child.end() {
+            Ok(end) => end,
+            // Nobody would ever know when it ends.
+            Err(error) => {
+                child.reap(&self.options.dir.log_of(&agent));
+                return Err(start_fault(error.to_string()));
+            }
+        };
         self.children.insert(agent.clone(), child);
         let inputs = self.inputs.clone();
         tokio::spawn(async move {

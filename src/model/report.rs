@@ -82,6 +82,17 @@ pub struct ExitReport {
     pub log: Vec<String>,
 }
 
+impl ExitReport {
+    /// The signal that ended it, or that ended what it ran: a status of 128 + N tells of signal N.
+    pub fn ended_by(&self) -> Option<i32> {
+        self.signal.or_else(|| {
+            self.status
+                .filter(|status| *status > 128)
+                .map(|status| status - 128)
+        })
+    }
+}
+
 impl fmt::Display for ExitReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.status, self.signal) {

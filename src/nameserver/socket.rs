@@ -7,7 +7,7 @@ use crate::registry::{RoutingId, Undelivered};
 use crate::wire::LARGEST_BODY;
 
 /// How many messages may wait for one member before it counts as one that does not read.
-const QUEUE: i32 = 100_000;
+const QUEUE: i32 = 20_000;
 /// How long the last messages may take to leave at the end, in milliseconds.
 const LINGER_MS: i32 = 500;
 

@@ -4,6 +4,7 @@
 //! time and the boot it belongs to, and is signalled through a pidfd.
 
 mod ended;
+mod groups;
 mod tether;
 
 use std::fs;
@@ -15,6 +16,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 pub use ended::{end_of, wait_for_end};
+pub use groups::kill_groups;
 pub use tether::{Tether, hold_tether};
 
 /// A process, told apart from any later one with the same pid.
@@ -72,32 +74,53 @@ impl ProcessId {
             .is_some_and(|fd| pidfd_send_signal(fd, signal).is_ok())
     }
 
-    /// Sends SIGKILL to the whole process group that it leads. Tells whether there was one.
+    /// Sends SIGKILL to it and to the process group that it leads, if it does by now. Tells whether
+    /// there was somebody to get it.
     pub fn kill_group(&self) -> bool {
-        let Some(_alive) = self.open() else {
+        let Some(fd) = self.open() else {
             return false;
         };
-        let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else {
-            return false;
-        };
-        rustix::process::kill_process_group(pid, Signal::KILL).is_ok()
+        if let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) {
+            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+        }
+        pidfd_send_signal(&fd, Signal::KILL).is_ok()
     }
 }
 
-/// The 22nd field of `/proc/PID/stat`. The second one is the program's name in parentheses, which
-/// may contain anything. A process that has ended and was not waited for counts as ended.
+/// A process that has ended and was not waited for counts as ended.
 fn start_time(pid: u32) -> io::Result<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields = stat
-        .rfind(')')
-        .and_then(|end| stat.get(end + 2..))
-        .unwrap_or("");
-    let mut fields = fields.split(' ');
-    if matches!(fields.next(), Some("Z" | "X") | None) {
-        return Err(io::ErrorKind::NotFound.into());
+    let stat = Stat::of(pid)?;
+    match stat.ended {
+        true => Err(io::ErrorKind::NotFound.into()),
+        false => Ok(stat.start),
     }
-    let start = fields.nth(18).and_then(|field| field.parse().ok());
-    start.ok_or_else(|| io::Error::other("/proc/PID/stat has no start time"))
+}
+
+/// Some of what `/proc/PID/stat` says.
+struct Stat {
+    ended: bool,
+    group: u32,
+    session: u32,
+    start: u64,
+}
+
+impl Stat {
+    fn of(pid: u32) -> io::Result<Self> {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        Self::parse(&text).ok_or_else(|| io::Error::other("/proc/PID/stat is not understood"))
+    }
+
+    /// The second field is the program's name in parentheses, which may contain anything.
+    fn parse(text: &str) -> Option<Self> {
+        let rest = text.get(text.rfind(')')? + 2..)?;
+        let fields: Vec<&str> = rest.split(' ').collect();
+        Some(Self {
+            ended: matches!(*fields.first()?, "Z" | "X"),
+            group: fields.get(2)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
+            start: fields.get(19)?.parse().ok()?,
+        })
+    }
 }
 
 /// It is read once: no process outlives a boot.

@@ -3,8 +3,6 @@
 
 use std::io::{self, BufRead, Write};
 use std::process::ChildStdin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -27,21 +25,20 @@ impl Tether {
 }
 
 /// Holds the other end, which is this process's standard input. If it is cut, this process gets a
-/// SIGTERM from itself, and the flag that is returned is true by then. `released` runs when it is
-/// let go.
-pub fn hold_tether(released: impl FnOnce() + Send + 'static) -> Arc<AtomicBool> {
-    let cut = Arc::new(AtomicBool::new(false));
-    let flag = cut.clone();
+/// SIGTERM from itself, unless all `stands` already and `up` died while it was letting go.
+/// `released` runs when it is let go.
+pub fn hold_tether(
+    stands: impl FnOnce() -> bool + Send + 'static,
+    released: impl FnOnce() + Send + 'static,
+) {
     std::thread::spawn(move || {
         let mut line = String::new();
         let read = io::stdin().lock().read_line(&mut line);
-        if read.is_ok() && line.trim_end() == RELEASE {
+        if (read.is_ok() && line.trim_end() == RELEASE) || stands() {
             released();
         } else {
-            flag.store(true, Ordering::SeqCst);
             // A signal to oneself cannot go to another.
             let _ = kill(Pid::this(), Signal::SIGTERM);
         }
     });
-    cut
 }

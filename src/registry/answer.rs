@@ -108,6 +108,12 @@ impl Registry {
                     Change::State
                 }
             }
+            // It was sent before its process ended, and overtaken by the news of that.
+            Some(old) if old.incarnation == incarnation => {
+                self.members.insert(peer.clone(), old);
+                let reason = format!("{peer} has ended");
+                return Err(Fault::Refused { reason });
+            }
             Some(old) if old.may_be_replaced() => {
                 self.unroute(&old.route, from);
                 member.keep_restarts(old.restarts() + 1);
@@ -148,7 +154,25 @@ impl Registry {
                 },
                 now,
             ),
+            Peer::Host(host) => {
+                self.forget_ended(host);
+                self.forget(&peer);
+            }
             _ => self.forget(&peer),
+        }
+    }
+
+    /// Those who might ask how the agents of a host ended have asked before they let it go.
+    fn forget_ended(&mut self, host: &HostName) {
+        let ended = |(peer, member): (&Peer, &Member)| match &member.facts {
+            Facts::Agent {
+                host: Some(theirs), ..
+            } if theirs == host && member.state().ended() => Some(peer.clone()),
+            _ => None,
+        };
+        let agents: Vec<Peer> = self.members.iter().filter_map(ended).collect();
+        for agent in agents {
+            self.forget(&agent);
         }
     }
 
@@ -174,7 +198,7 @@ impl Registry {
         let member = self
             .members
             .entry(peer.clone())
-            .or_insert_with(|| Member::stillborn(host.clone(), now));
+            .or_insert_with(|| Member::stillborn(host.clone(), incarnation, now));
         match &member.facts {
             Facts::Agent {
                 host: Some(theirs), ..
@@ -184,12 +208,18 @@ impl Registry {
                 return Err(Fault::Refused { reason });
             }
         }
-        // The report of a life that another has replaced comes too late to matter.
-        if member
-            .incarnation
-            .is_some_and(|current| current != incarnation)
-        {
-            return Ok(());
+        if member.incarnation != Some(incarnation) {
+            // The report of a life that another has replaced comes too late to matter.
+            if member.incarnation.is_some() && !member.state().ended() {
+                return Ok(());
+            }
+            // It ended before it could say anything; what it said may still be on its way.
+            let restarts = match member.incarnation {
+                Some(_) => member.restarts() + 1,
+                None => 0,
+            };
+            *member = Member::stillborn(host, incarnation, now);
+            member.keep_restarts(restarts);
         }
         let failed = !asked && exit.status != Some(0);
         self.end(

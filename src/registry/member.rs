@@ -11,7 +11,7 @@ use crate::wire::{Announcement, Incarnation};
 
 pub struct Member {
     pub route: RoutingId,
-    /// None for clients and for agents that ended before they announced themselves.
+    /// None for clients.
     pub incarnation: Option<Incarnation>,
     pub pid: Option<u32>,
     pub started: Now,
@@ -61,7 +61,7 @@ impl Member {
     }
 
     /// An agent whose process ended before it could say anything.
-    pub fn stillborn(host: HostName, now: Now) -> Self {
+    pub fn stillborn(host: HostName, incarnation: Incarnation, now: Now) -> Self {
         let facts = Facts::Agent {
             host: Some(host),
             state: State::Starting,
@@ -71,6 +71,7 @@ impl Member {
         };
         Self {
             facts,
+            incarnation: Some(incarnation),
             ..Self::client(RoutingId(Box::default()), now)
         }
     }

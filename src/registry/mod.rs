@@ -157,7 +157,10 @@ impl Registry {
                 self.fail(&envelope.peer, envelope.id, &target, fault);
             }
         }
-        if why == Undelivered::Gone && matches!(target, Peer::Client(_)) {
+        // A watcher that misses an event is forgotten: its next heartbeat makes it a stranger, and a
+        // stranger that watches begins again with a snapshot.
+        let missed = envelope.kind == MessageKind::Event;
+        if matches!(target, Peer::Client(_)) && (why == Undelivered::Gone || missed) {
             self.forget(&target);
         }
     }

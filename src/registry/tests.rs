@@ -300,6 +300,41 @@ fn an_agent_that_ended_before_it_spoke_is_listed_as_failed() {
 }
 
 #[test]
+fn a_word_that_the_news_of_an_end_has_overtaken_revives_nobody() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(8, host()).unwrap();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    for name in ["Alice", "Bob"] {
+        bench.ask::<()>(8, exited(name, 1, 3)).unwrap();
+        let fault = bench.ask::<()>(2, agent(name, 1)).unwrap_err();
+        assert!(matches!(fault, Fault::Refused { .. }), "{fault}");
+        assert_eq!(bench.state(name), Some(State::Failed));
+    }
+}
+
+#[test]
+fn a_new_life_that_ended_before_it_spoke_is_told_from_the_one_before() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(8, host()).unwrap();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    bench.ask::<()>(8, exited("Alice", 1, 0)).unwrap();
+    bench.ask::<()>(8, exited("Alice", 2, 127)).unwrap();
+    assert_eq!(bench.state("Alice"), Some(State::Failed));
+}
+
+#[test]
+fn the_ended_agents_of_a_host_that_leaves_are_forgotten() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(8, host()).unwrap();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    bench.ask::<()>(2, agent("Bob", 2)).unwrap();
+    bench.ask::<()>(8, exited("Alice", 1, 0)).unwrap();
+    bench.ask::<()>(8, NameServerRequest::Leave {}).unwrap();
+    assert_eq!(bench.state("Alice"), None);
+    assert_eq!(bench.state("Bob"), Some(State::Running));
+}
+
+#[test]
 fn watchers_get_a_snapshot_and_then_every_change() {
     let mut bench = Bench::new();
     bench.ask::<()>(1, agent("Alice", 1)).unwrap();
@@ -316,6 +351,22 @@ fn watchers_get_a_snapshot_and_then_every_change() {
     );
     let telling = bench.pass(3);
     assert!(!telling.is_empty(), "the watcher is told of silence too");
+}
+
+#[test]
+fn a_watcher_that_misses_an_event_begins_again() {
+    let mut bench = Bench::new();
+    bench
+        .ask::<Snapshot>(9, NameServerRequest::Watch {})
+        .unwrap();
+    bench
+        .registry
+        .on_undelivered(&at(9), &Envelope::event(), Undelivered::Full);
+    let heartbeat = body(&NameServerRequest::Heartbeat {});
+    let effects = bench.send(9, Envelope::oneway(Peer::NameServer), heartbeat);
+    let (to, _, content) = only_send(effects);
+    assert_eq!(to, at(9));
+    assert_eq!(read_body::<Event>(&content).unwrap(), Event::Stranger {});
 }
 
 #[test]

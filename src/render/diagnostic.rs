@@ -54,7 +54,9 @@ fn count(problems: usize, source_name: &str) -> String {
     };
     match problems.saturating_sub(MOST_SHOWN) {
         0 => counted,
-        more => format!("{counted}, {more} of them not shown"),
+        more => {
+            format!("{counted}, {more} of them not shown; `osb check -o json` has them all")
+        }
     }
 }
 
@@ -175,7 +177,7 @@ mod tests {
             "é é: {}, ".to_owned() + &bad_agents(5000)
         );
         let shown = shown(&text);
-        assert!(shown.ends_with("5001 problems in topology.yaml, 4951 of them not shown"));
+        assert!(shown.ends_with("5001 problems in topology.yaml, 4951 of them not shown; `osb check -o json` has them all"));
         assert!(shown.len() < 50_000, "{}", shown.len());
         assert!(shown.lines().all(|line| line.chars().count() < 300));
         assert!(shown.contains("topology.yaml:2:11\n"), "{}", &shown[..2000]);

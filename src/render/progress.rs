@@ -2,7 +2,7 @@
 //! stderr, so that results can be piped.
 
 use std::io::{self, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -10,6 +10,8 @@ use super::{Style, elapsed};
 
 /// The widest name of a stage.
 const STAGE_WIDTH: usize = 12;
+/// How often a bar is drawn in which nothing moves.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Is told how far a command has come, stage by stage.
 pub trait Reporter: Send {
@@ -66,7 +68,9 @@ impl Reporter for Bars {
         let bar = self.all.add(ProgressBar::new(total as u64));
         bar.set_style(self.template(false));
         bar.set_prefix(stage.to_owned());
-        bar.tick();
+        // A stage in which nothing moves is drawn too: what is drawn once may fall to indicatif's
+        // limit of draws in a second.
+        bar.enable_steady_tick(TICK);
         self.current = Some(bar);
     }
 

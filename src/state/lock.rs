@@ -72,6 +72,22 @@ impl Lock {
     }
 }
 
+impl SystemDir {
+    /// Removes the folder, unless somebody holds its lock: then it is that one's to keep or remove.
+    pub fn remove_if_unlocked(&self) -> Result<(), StateError> {
+        let path = self.lock_path();
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.remove(),
+            Err(error) => return Err(StateError::io("open", &path, error)),
+        };
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(held) if fs::metadata(&path).is_ok_and(|now| is_same(&held, &now)) => self.remove(),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// An inherited lock, to be dropped when it is needed no more.
 pub fn inherit(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: only looked at; a number that is not open is an error of the next call.
@@ -123,6 +139,20 @@ fn holder(file: &File) -> Option<ProcessId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_locked_is_not_removed() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = SystemDir::at(temp.path().join("x"));
+        let held = Lock::take(&dir, &"x".parse().unwrap()).unwrap();
+        dir.remove_if_unlocked().unwrap();
+        assert!(dir.path().exists());
+        drop(held);
+        dir.remove_if_unlocked().unwrap();
+        assert!(!dir.path().exists());
+        dir.remove_if_unlocked().unwrap();
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
+    }
 
     #[test]
     fn one_holds_it_and_the_other_is_told_who() {

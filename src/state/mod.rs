@@ -90,9 +90,15 @@ impl SystemDir {
         Ok(())
     }
 
-    /// Removes everything, if there is anything.
+    /// Removes everything, if there is anything. Moved away first: whoever begins anew meanwhile
+    /// begins in a folder of its own. The new name is no system's.
     pub fn remove(&self) -> Result<(), StateError> {
-        match fs::remove_dir_all(&self.0) {
+        let name = self.0.file_name().unwrap_or_default().to_string_lossy();
+        let gone = self
+            .0
+            .with_file_name(format!(".{name}.{}", std::process::id()));
+        let moved = fs::rename(&self.0, &gone);
+        match moved.and_then(|()| fs::remove_dir_all(&gone)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(StateError::io("remove", &self.0, error))
             }

@@ -78,7 +78,10 @@ enum Phase {
         next: Now,
         tickets: Vec<Ticket>,
     },
-    Ended,
+    Ended {
+        exit: ExitReport,
+        asked: bool,
+    },
 }
 
 struct Shutdown {
@@ -99,7 +102,7 @@ impl Supervision {
         } else if self
             .agents
             .get(&agent.name)
-            .is_some_and(|it| !matches!(it.phase, Phase::Ended))
+            .is_some_and(|it| !matches!(it.phase, Phase::Ended { .. }))
         {
             Some("it runs already")
         } else {
@@ -145,7 +148,7 @@ impl Supervision {
                     outcome: Err(fault),
                 });
             }
-            Some(Phase::Ended) => {
+            Some(Phase::Ended { .. }) => {
                 let stopped = Stopped {
                     agent: agent.clone(),
                     rung: Rung::Already,
@@ -196,7 +199,7 @@ impl Supervision {
                     });
                 }
                 Phase::Stopping { next, .. } if again => *next = now,
-                Phase::Stopping { .. } | Phase::Ended => {}
+                Phase::Stopping { .. } | Phase::Ended { .. } => {}
             }
         }
         self.end_if_done();
@@ -224,13 +227,15 @@ impl Supervision {
             return;
         };
         let incarnation = agent.incarnation;
-        let phase = std::mem::replace(&mut agent.phase, Phase::Ended);
-        let mut asked = false;
-        if let Phase::Stopping { rung, tickets, .. } = phase {
-            asked = true;
+        let asked = matches!(agent.phase, Phase::Stopping { .. });
+        let ended = Phase::Ended {
+            exit: exit.clone(),
+            asked,
+        };
+        if let Phase::Stopping { rung, tickets, .. } = std::mem::replace(&mut agent.phase, ended) {
             let stopped = Stopped {
                 agent: name.clone(),
-                rung,
+                rung: rung.max(rung_of(&exit)),
             };
             for ticket in tickets {
                 let outcome = Ok(stopped.clone());
@@ -247,6 +252,21 @@ impl Supervision {
             asked,
         });
         self.end_if_done();
+    }
+
+    /// The name server has come back without its memory: what only this host knows is told again.
+    /// Agents that live speak for themselves.
+    pub fn on_forgotten(&mut self) {
+        for (name, agent) in &self.agents {
+            if let Phase::Ended { exit, asked } = &agent.phase {
+                self.effects.push(Effect::Report {
+                    agent: name.clone(),
+                    incarnation: agent.incarnation,
+                    exit: exit.clone(),
+                    asked: *asked,
+                });
+            }
+        }
     }
 
     /// When [`Supervision::on_time`] wants to be called, if at all.
@@ -294,7 +314,7 @@ impl Supervision {
         let all_ended = self
             .agents
             .values()
-            .all(|agent| matches!(agent.phase, Phase::Ended));
+            .all(|agent| matches!(agent.phase, Phase::Ended { .. }));
         if all_ended && let Some(shutdown) = &mut self.shutdown {
             let stopped = std::mem::take(&mut shutdown.stopped);
             self.effects.push(Effect::End {
@@ -302,6 +322,15 @@ impl Supervision {
                 stopped,
             });
         }
+    }
+}
+
+/// What it took by the exit's own account: an agent may have had to kill its program, and tells so.
+fn rung_of(exit: &ExitReport) -> Rung {
+    match exit.ended_by() {
+        Some(9) => Rung::Killed,
+        Some(15) => Rung::Terminated,
+        _ => Rung::Asked,
     }
 }
 

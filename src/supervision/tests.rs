@@ -109,6 +109,23 @@ fn the_ladder_is_climbed_rung_by_rung() {
 }
 
 #[test]
+fn an_agent_that_had_to_kill_its_program_counts_as_killed() {
+    let mut supervision = started(&["Alice"]);
+    supervision.on_stop(&name("Alice"), GRACE, Ticket(1), seconds(0));
+    supervision.effects();
+    supervision.on_exited(&name("Alice"), exit(128 + 9));
+    let outcome = Ok(Stopped {
+        agent: name("Alice"),
+        rung: Rung::Killed,
+    });
+    let ticket = Ticket(1);
+    assert_eq!(
+        supervision.effects()[0],
+        Effect::AnswerStop { ticket, outcome }
+    );
+}
+
+#[test]
 fn an_agent_that_cannot_be_asked_is_terminated_at_once() {
     let mut supervision = started(&["Alice"]);
     supervision.on_stop(&name("Alice"), GRACE, Ticket(1), seconds(0));
@@ -247,4 +264,13 @@ proptest! {
         prop_assert_eq!(tickets, answers);
         prop_assert_eq!(supervision.next_deadline(), None);
     }
+}
+
+#[test]
+fn a_name_server_without_memory_is_told_of_ends_again() {
+    let mut supervision = started(&["Alice", "Bob"]);
+    supervision.on_exited(&name("Alice"), exit(3));
+    let told = supervision.effects();
+    supervision.on_forgotten();
+    assert_eq!(supervision.effects(), told);
 }

@@ -75,14 +75,24 @@ pub enum UpError {
         nameserver: String,
         names: Vec<AgentName>,
     },
+    #[error(
+        "host {host} is another system's at {nameserver}: its daemon is pid {pid}, and a name server has one daemon for each host"
+    )]
+    HostTaken {
+        nameserver: String,
+        host: HostName,
+        pid: u32,
+    },
     #[error("the name server did not start: {reason}")]
     NameServer { reason: String },
+    #[error("the name server ended: {reason}")]
+    NameServerEnded { reason: String },
     #[error("the name server at {address} cannot be attached to: {cause}")]
     Attach {
         address: String,
         cause: Box<ProxyError>,
     },
-    #[error("the host daemon of {host} did not start: {reason}")]
+    #[error("the host daemon of {host} failed: {reason}")]
     Host { host: HostName, reason: String },
     #[error("the connection to the name server failed: {0}")]
     Proxy(#[from] ProxyError),

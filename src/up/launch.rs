@@ -1,12 +1,15 @@
 //! Launching the name server and the host daemon, and what has to be taken back if `up` fails.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+
+use tokio::net::unix::pipe::Receiver;
 
 use crate::model::HostName;
 use crate::process::{ProcessId, Tether};
@@ -35,9 +38,9 @@ impl Launched {
         }
     }
 
-    /// Starts `osb ns` and waits until it says where it listens.
-    pub fn launch_nameserver(&mut self, at: SocketAddr) -> Result<String, String> {
-        let mut command = self.daemon("ns").map_err(|error| error.to_string())?;
+    /// Starts `osb ns`. It will say on its standard output where it listens.
+    pub fn launch_nameserver(&mut self, at: SocketAddr) -> io::Result<Receiver> {
+        let mut command = self.daemon("ns")?;
         command
             .args(["ns", "--bind", &at.to_string()])
             .stdout(Stdio::piped());
@@ -45,20 +48,10 @@ impl Launched {
             // The topology has said so, or it would not have been valid.
             command.arg("--insecure");
         }
-        let mut child = self.start(command).map_err(|error| error.to_string())?;
-        let stdout = child.stdout.take();
+        let mut child = self.start(command)?;
         self.nameserver = ProcessId::of(child.id()).ok();
-        let mut line = String::new();
-        if let Some(stdout) = stdout {
-            BufReader::new(stdout)
-                .read_line(&mut line)
-                .map_err(|error| error.to_string())?;
-        }
-        if line.is_empty() {
-            let _ = child.wait();
-            return Err(said(&self.dir.daemon_log("ns")));
-        }
-        Ok(line.trim_end().to_owned())
+        let stdout = child.stdout.take().map(OwnedFd::from);
+        Receiver::from_owned_fd(stdout.ok_or(io::ErrorKind::BrokenPipe)?)
     }
 
     /// Starts `osb host`. That it stands, the name server tells.
@@ -80,6 +73,11 @@ impl Launched {
             process,
         });
         Ok(())
+    }
+
+    /// What the name server wrote before it ended.
+    pub fn nameserver_said(&self) -> String {
+        said(&self.dir.daemon_log("ns"))
     }
 
     /// What the daemon of `host` wrote before it ended.

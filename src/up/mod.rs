@@ -69,7 +69,7 @@ pub async fn up(
         if is_alive(&record) {
             return already_up(&request, record).await;
         }
-        rollback::clean_up_after_the_dead(&dir, &record)?;
+        rollback::clean_up_after_the_dead(&dir, &record).await?;
         drop(lock);
         let lock = Lock::take(&dir, &request.plan.system)?;
         return begin(request, dir, lock, progress, interrupted).await;

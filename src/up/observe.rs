@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use tokio::sync::oneshot;
 
-use crate::model::{AgentInfo, AgentName, ExitReport, HostName, State};
+use crate::model::{AgentInfo, AgentName, ExitReport, HostInfo, HostName, State};
 use crate::proxy::{Notice, Watch};
 use crate::wire::Event;
 
@@ -13,7 +13,8 @@ use crate::wire::Event;
 pub struct Observer {
     ours: HashSet<AgentName>,
     running: HashMap<AgentName, oneshot::Sender<()>>,
-    hosts: HashMap<HostName, oneshot::Sender<()>>,
+    /// Daemons by name and pid: another system's may have the same name.
+    hosts: HashMap<(HostName, u32), oneshot::Sender<()>>,
 }
 
 /// An agent of ours that has ended.
@@ -32,17 +33,21 @@ impl Observer {
         receiver
     }
 
-    /// What ends when the host daemon is there.
-    pub fn expect_host(&mut self, host: &HostName) -> oneshot::Receiver<()> {
+    /// What ends when the host daemon with this pid is there.
+    pub fn expect_host(&mut self, host: &HostName, pid: u32) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
-        self.hosts.insert(host.clone(), sender);
+        self.hosts.insert((host.clone(), pid), sender);
         receiver
     }
 
-    /// Watches until an agent of ours dies.
-    pub async fn watch(mut self, mut watch: Watch) -> Option<Death> {
+    /// Watches until an agent of ours dies, other than by being done.
+    pub async fn watch(
+        mut self,
+        mut watch: Watch,
+        is_done: impl Fn(&Death) -> bool,
+    ) -> Option<Death> {
         while let Some(notice) = watch.next().await {
-            if let Some(death) = self.on_notice(notice) {
+            if let Some(death) = self.on_notice(notice).filter(|it| !is_done(it)) {
                 return Some(death);
             }
         }
@@ -53,32 +58,30 @@ impl Observer {
         match notice {
             Notice::Event(Event::Agent { agent, .. }) => self.on_agent(agent),
             Notice::Event(Event::Host { host, .. }) => {
-                self.on_host(&host.name, host.state);
+                self.on_host(host);
                 None
             }
             Notice::Event(Event::Stranger {}) => None,
             Notice::Snapshot(snapshot) => {
-                for host in snapshot.hosts {
-                    self.on_host(&host.name, host.state);
-                }
-                snapshot
-                    .agents
-                    .into_iter()
-                    .find_map(|agent| self.on_agent(agent))
+                let deaths = snapshot.agents.into_iter();
+                let death = deaths.filter_map(|agent| self.on_agent(agent)).next();
+                snapshot.hosts.into_iter().for_each(|it| self.on_host(it));
+                death
             }
         }
     }
 
-    fn on_host(&mut self, host: &HostName, state: State) {
-        if state == State::Running
-            && let Some(waiting) = self.hosts.remove(host)
+    fn on_host(&mut self, host: HostInfo) {
+        if host.state == State::Running
+            && let Some(waiting) = self.hosts.remove(&(host.name, host.pid))
         {
             let _ = waiting.send(());
         }
     }
 
     fn on_agent(&mut self, agent: AgentInfo) -> Option<Death> {
-        if !self.ours.contains(&agent.name) {
+        // Before its host is there, an agent of this name is of a former life.
+        if !self.ours.contains(&agent.name) || !self.hosts.is_empty() {
             return None;
         }
         if agent.state == State::Running
@@ -149,5 +152,39 @@ mod tests {
             observer.on_notice(notice("Mallory", State::Failed, Some(exit))),
             None
         );
+    }
+
+    fn host(pid: u32) -> Notice {
+        Notice::Event(Event::Host {
+            change: Change::Registered,
+            host: HostInfo {
+                name: "local".parse().unwrap(),
+                state: State::Running,
+                pid,
+                version: String::new(),
+                uptime_s: 0.0,
+                agents: 0,
+            },
+        })
+    }
+
+    #[test]
+    fn what_is_not_of_this_system_is_not_taken_for_it() {
+        let mut observer = Observer::default();
+        let mut local = observer.expect_host(&"local".parse().unwrap(), 7);
+        let mut alice = observer.expect_agent(&"Alice".parse().unwrap());
+        let former = notice("Alice", State::Running, None);
+        assert_eq!(observer.on_notice(former), None);
+        let exit = ExitReport {
+            status: Some(0),
+            signal: None,
+            log: vec![],
+        };
+        let former = notice("Alice", State::Stopped, Some(exit));
+        assert_eq!(observer.on_notice(former), None);
+        observer.on_notice(host(6));
+        assert!(local.try_recv().is_err() && alice.try_recv().is_err());
+        observer.on_notice(host(7));
+        assert!(local.try_recv().is_ok());
     }
 }

@@ -30,18 +30,24 @@ pub async fn run(
     launched: &Shared,
     progress: &mut dyn Progress,
 ) -> Result<UpReport, UpError> {
-    let nameserver = name_server(&request.plan, launched, progress)?;
+    let nameserver = name_server(&request.plan, launched, progress).await?;
     let (link, _no_requests) = Link::open(&nameserver)?;
     let link = Arc::new(link);
     lock(launched).link = Some(link.clone());
     refuse_taken_names(&request.plan, &link).await?;
 
+    let up = Up {
+        request,
+        launched,
+        link: link.clone(),
+        nameserver: nameserver.clone(),
+    };
+    up.launch_hosts(progress)?;
     let mut observer = Observer::default();
-    let hosts = request
-        .plan
+    let hosts = lock(launched)
         .hosts
         .iter()
-        .map(|host| observer.expect_host(&host.name))
+        .map(|daemon| observer.expect_host(&daemon.host, daemon.process.pid))
         .collect();
     let running: Vec<_> = request
         .plan
@@ -49,14 +55,11 @@ pub async fn run(
         .iter()
         .map(|agent| observer.expect_agent(&agent.name))
         .collect();
-    let deaths = observer.watch(Watch::begin(&link));
-    let up = Up {
-        request,
-        launched,
-        link: link.clone(),
-        nameserver: nameserver.clone(),
-    };
-    up.guarded(deaths, progress, hosts, running).await?;
+    let stage = Mutex::new(Stage::Hosts);
+    // Who has been let go and has nothing more to do has not failed.
+    let is_done = |death: &Death| stage_of(&stage) == Stage::Go && death.exit.status == Some(0);
+    let deaths = observer.watch(Watch::begin(&link), is_done);
+    up.guarded(deaths, &stage, progress, hosts, running).await?;
 
     let (agents, hosts) = look_through(&link).await?;
     up.let_go()?;
@@ -72,10 +75,12 @@ pub async fn run(
 /// What a running system looks like.
 pub async fn look(nameserver: &str) -> Result<(Vec<AgentInfo>, Vec<HostInfo>), UpError> {
     let (link, _no_requests) = Link::open(nameserver)?;
-    look_through(&link).await
+    Ok(look_through(&link).await?)
 }
 
-async fn look_through(link: &Link) -> Result<(Vec<AgentInfo>, Vec<HostInfo>), UpError> {
+pub(super) async fn look_through(
+    link: &Link,
+) -> Result<(Vec<AgentInfo>, Vec<HostInfo>), ProxyError> {
     let agents = NameServerRequest::Agents { name: None };
     let agents = link.ask(Peer::NameServer, &agents, PATIENCE);
     let hosts = link.ask(Peer::NameServer, &NameServerRequest::Hosts {}, PATIENCE);
@@ -95,26 +100,23 @@ impl Up<'_> {
     async fn guarded(
         &self,
         deaths: impl Future<Output = Option<Death>>,
+        stage: &Mutex<Stage>,
         progress: &mut dyn Progress,
         hosts: Vec<oneshot::Receiver<()>>,
         running: Vec<oneshot::Receiver<()>>,
     ) -> Result<(), UpError> {
-        let stage = Mutex::new(Stage::Hosts);
-        let mut progress = Staged {
-            progress,
-            stage: &stage,
-        };
+        let mut progress = Staged { progress, stage };
         tokio::pin!(deaths);
         let outcome = tokio::select! {
             biased;
-            death = &mut deaths => return Err(self.obituary(death, stage_of(&stage))),
+            death = &mut deaths => return Err(self.obituary(death, stage_of(stage))),
             outcome = self.phases(&mut progress, hosts, running) => outcome,
         };
         match outcome {
             // The peer that went away is the cause; its host is about to say why.
             Err(error) if is_absence(&error) => {
                 match tokio::time::timeout(OBITUARY, deaths).await {
-                    Ok(Some(death)) => Err(self.obituary(Some(death), stage_of(&stage))),
+                    Ok(Some(death)) => Err(self.obituary(Some(death), stage_of(stage))),
                     _ => Err(error),
                 }
             }
@@ -135,7 +137,6 @@ impl Up<'_> {
         hosts: Vec<oneshot::Receiver<()>>,
         running: Vec<oneshot::Receiver<()>>,
     ) -> Result<(), UpError> {
-        self.launch_hosts(progress)?;
         tokio::select! {
             error = self.daemons_end() => Err(error),
             outcome = self.on_hosts(progress, hosts, running) => outcome,
@@ -188,10 +189,7 @@ fn is_absence(error: &UpError) -> bool {
     let ProxyError::Fault(fault) = cause.as_ref() else {
         return false;
     };
-    matches!(
-        fault,
-        Fault::Gone { .. } | Fault::NotRunning { .. } | Fault::Unproven { .. }
-    )
+    matches!(fault, Fault::Gone { .. } | Fault::NotRunning { .. })
 }
 
 /// Passes progress on and remembers the stage, for those who die in it.

@@ -49,13 +49,28 @@ impl Bench {
         }
     }
 
-    /// Writes the record of a system, as `up` would.
+    /// Writes the record of a system that is up, as `up` would.
     pub fn remember(&self, name: &str, nameserver: &str, process: Option<ProcessId>) -> SystemDir {
+        self.record(name, Phase::Up, nameserver, process)
+    }
+
+    /// Writes the record of a system that is being brought up.
+    pub fn begin(&self, name: &str, nameserver: &str) -> SystemDir {
+        self.record(name, Phase::Starting, nameserver, None)
+    }
+
+    fn record(
+        &self,
+        name: &str,
+        phase: Phase,
+        nameserver: &str,
+        process: Option<ProcessId>,
+    ) -> SystemDir {
         let dir = SystemDir::at(self.state.path().join("osb").join(name));
         dir.create().unwrap();
         let record = SystemRecord {
             name: name.parse().unwrap(),
-            phase: Phase::Up,
+            phase,
             nameserver: nameserver.to_owned(),
             launched_nameserver: process,
             hosts: vec![],

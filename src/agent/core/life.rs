@@ -37,6 +37,17 @@ pub enum Push {
     Killed,
 }
 
+impl Push {
+    /// The exit status that tells of the signal, as shells have it.
+    fn status(self) -> Option<i32> {
+        match self {
+            Push::Asked => None,
+            Push::Terminated => Some(128 + 15),
+            Push::Killed => Some(128 + 9),
+        }
+    }
+}
+
 /// What the driver is to do when an end takes too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -138,7 +149,8 @@ impl Life {
             }
         };
         *self = Life::Ending {
-            code,
+            // That it took a signal is for whoever asked to know.
+            code: push.status().unwrap_or(code),
             push,
             by: now + LAST_PATIENCE,
         };
@@ -176,7 +188,7 @@ mod tests {
         assert_eq!(life.tick(s(5), true, false), Some(Effect::Kill));
         assert_eq!(life.tick(s(7), true, false), None);
         assert_eq!(life.tick(s(7), true, false), None);
-        assert_eq!(life, Life::Over { code: 0 });
+        assert_eq!(life, Life::Over { code: 128 + 9 });
     }
 
     #[test]

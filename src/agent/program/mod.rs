@@ -200,8 +200,7 @@ impl Agent {
         let program = self.program.as_mut().filter(|program| !program.ended);
         let lost = program.map_or(0, Program::flush);
         if lost > 0 {
-            let line =
-                format!("{lost} lines were not read by the command: it has closed its input");
+            let line = format!("lines not read by the command, which has closed its input: {lost}");
             self.log.warn(&line);
         }
     }
@@ -294,7 +293,7 @@ impl Agent {
             program.ended = true;
             let count = program.feed.clear();
             if count > 0 {
-                let line = format!("{count} lines were not read by the command");
+                let line = format!("lines not read by the command: {count}");
                 self.log.warn(&line);
             }
         }

@@ -129,8 +129,18 @@ pub fn read(line: &[u8]) -> Result<FromProgram, NoWord> {
     match line.first() {
         None => Err(NoWord::Blank),
         Some(b'{') => serde_json::from_slice(line)
-            .map_err(|error| NoWord::Wrong(format!("{error}: {}", beginning(line)))),
+            .map_err(|error| NoWord::Wrong(format!("{}: {}", reason(&error), beginning(line)))),
         Some(_) => Err(NoWord::Plain(beginning(line))),
+    }
+}
+
+/// Without the place: there is one line only, and its beginning is shown.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let reason = text.split(" at line ").next().unwrap_or(&text);
+    match error.classify() {
+        serde_json::error::Category::Data => reason.to_owned(),
+        _ => format!("not JSON: {reason}"),
     }
 }
 

@@ -64,12 +64,15 @@ impl Agent {
             Ok(frame) => frame,
             Err(error) => return Some(Err(not_sent(alias, error.to_string()))),
         };
-        let limit = request.patience();
+        let patience = request.patience();
         let origin = match request.asker {
-            Some(asker) => Origin::Proxy(asker),
+            Some(asker) => Origin::Proxy {
+                asker,
+                limit: request.limit,
+            },
             None => Origin::Handlers,
         };
-        self.request(at, frame, origin, limit);
+        self.request(at, frame, origin, patience);
         None
     }
 

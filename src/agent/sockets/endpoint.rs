@@ -108,7 +108,9 @@ fn bind_ipc(socket: &mut zmq::Socket, path: PathBuf) -> Result<Bound, BindError>
     };
     let length = path.as_os_str().len();
     if length > LONGEST_PATH {
-        let reason = format!("the path has {length} bytes; a socket's has {LONGEST_PATH} at most");
+        let reason = format!(
+            "the path has {length} bytes; a socket's has {LONGEST_PATH} at most: choose a shorter one, or a shorter OSB_STATE_DIR"
+        );
         return Err(refused(reason));
     }
     make_room(&path).map_err(refused)?;

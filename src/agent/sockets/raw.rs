@@ -13,6 +13,11 @@ impl Errno {
         Self(unsafe { zmq_sys::zmq_errno() })
     }
 
+    /// Whether the same may succeed later.
+    pub fn is_for_now(self) -> bool {
+        matches!(self.0, nix::libc::EAGAIN | nix::libc::EINTR)
+    }
+
     /// In words, without capital or full stop.
     pub fn reason(self) -> String {
         // SAFETY: libzmq returns a static string, ending in zero, for every number.
@@ -48,6 +53,17 @@ pub fn connect(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
     let endpoint = c_string(endpoint)?;
     // SAFETY: the socket is alive, the string ends in zero.
     checked(unsafe { zmq_sys::zmq_connect(socket.as_mut_ptr(), endpoint.as_ptr()) })
+}
+
+// The crate's message is libzmq's and nothing else, or `send` would not be sound.
+const _: () = assert!(size_of::<zmq::Message>() == size_of::<zmq_sys::zmq_msg_t>());
+
+/// Sends one frame without waiting. If it is not taken, it is still there afterwards: the crate's
+/// own `send` would have dropped it.
+pub fn send(socket: &mut zmq::Socket, frame: &mut zmq::Message) -> Result<(), Errno> {
+    let frame = (&raw mut *frame).cast::<zmq_sys::zmq_msg_t>();
+    // SAFETY: socket and frame are alive and libzmq's own; it leaves an empty frame, or this one.
+    checked(unsafe { zmq_sys::zmq_msg_send(frame, socket.as_mut_ptr(), zmq::DONTWAIT) })
 }
 
 /// XPUB: whether a send fails when a subscriber's queue is full, rather than skip that subscriber.

@@ -7,10 +7,6 @@ use super::outbox::Parcel;
 use super::{Slot, raw};
 use crate::model::Kind;
 
-/// Up to this size a message is copied for an attempt to send it. To ask the socket first whether it
-/// has room is a system call, and dearer.
-const COPIED: usize = 4 << 10;
-
 /// The frames before a request's body: whom to answer. The last one is empty.
 pub type Envelope = Vec<Message>;
 
@@ -61,17 +57,18 @@ impl Slot {
         }
     }
 
-    /// Sends if the socket can take it now.
-    fn try_send(&mut self, parcel: Parcel) -> Result<(), Parcel> {
-        if parcel.request.is_some() || parcel.body.len() > COPIED {
+    /// Sends if the socket can take it now. To ask it first is a system call: that is done for
+    /// messages of several frames only.
+    fn try_send(&mut self, mut parcel: Parcel) -> Result<(), Parcel> {
+        if parcel.request.is_some() {
             if !self.writable() {
                 return Err(parcel);
             }
             self.transmit(parcel);
             return Ok(());
         }
-        match self.socket.send(&parcel.body[..], DONTWAIT) {
-            Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => return Err(parcel),
+        match raw::send(&mut self.socket, &mut parcel.body) {
+            Err(error) if error.is_for_now() => return Err(parcel),
             sent => self.count(sent.is_ok()),
         }
         Ok(())

@@ -71,8 +71,19 @@ impl Slot {
         Ok(())
     }
 
-    /// Where it is bound, if it is.
+    /// Where it is bound, or else whom it is connected to first, as osBrain's addresses of clients.
     pub fn address(&self) -> Option<Address> {
+        self.server_address().or_else(|| {
+            let link = self.links.first()?;
+            Some(Address {
+                kind: self.kind,
+                role: Role::Client,
+                ..link.server.clone()
+            })
+        })
+    }
+
+    fn server_address(&self) -> Option<Address> {
         let bound = self.bound.as_ref()?;
         let transport = match bound.file {
             Some(_) => Transport::Ipc,

@@ -18,10 +18,10 @@ impl Connections {
         self.each().map(object).collect()
     }
 
-    fn each(&self) -> impl Iterator<Item = (&AgentName, &ConnectionInfo)> {
+    fn each(&self) -> impl Iterator<Item = (&AgentInfo, &ConnectionInfo)> {
         self.0.iter().flat_map(|agent| {
             let connections = agent.connections.iter();
-            connections.map(move |connection| (&agent.name, connection))
+            connections.map(move |connection| (agent, connection))
         })
     }
 }
@@ -30,12 +30,12 @@ impl Report for Connections {
     fn table(&self, style: Style) -> String {
         let mut table = Table::new(style, &["CONNECTION", "KINDS", "ADDRESS", "PROOF"]);
         for (client, connection) in self.each() {
-            let wire = Wire::new(client, connection);
+            let wire = Wire::new(&client.name, connection);
             table.row([
                 wire.title().into(),
                 format!("{}/{}", wire.kinds[0], wire.kinds[1]).into(),
                 connection.address.as_str().into(),
-                proof(connection.proof),
+                proof(proof_now(client, connection)),
             ]);
         }
         table.render()
@@ -47,7 +47,7 @@ impl Report for Connections {
 
     fn names(&self) -> Vec<String> {
         let each = self.each();
-        each.map(|(client, connection)| format!("{client}.{}", connection.alias))
+        each.map(|(client, connection)| format!("{}.{}", client.name, connection.alias))
             .collect()
     }
 }
@@ -87,6 +87,14 @@ impl Wire {
     }
 }
 
+/// What the client saw last, unless it has ended: then nobody is there to see that it is lost.
+fn proof_now(client: &AgentInfo, connection: &ConnectionInfo) -> Proof {
+    match connection.proof {
+        Proof::Proven { .. } if client.state.ended() => Proof::Lost,
+        proof => proof,
+    }
+}
+
 fn proof(proof: Proof) -> Field {
     match proof {
         Proof::Proven { us } => Field::painted(format!("proven {}", milliseconds(us)), Paint::Good),
@@ -107,19 +115,19 @@ struct Object<'a> {
     proof_ms: Option<f64>,
 }
 
-fn object<'a>((client, connection): (&'a AgentName, &'a ConnectionInfo)) -> Object<'a> {
-    let (proof, proof_ms) = match connection.proof {
+fn object<'a>((client, connection): (&'a AgentInfo, &'a ConnectionInfo)) -> Object<'a> {
+    let (proof, proof_ms) = match proof_now(client, connection) {
         Proof::Unproven => ("unproven", None),
         Proof::Proven { us } => ("proven", Some(us as f64 / 1000.0)),
         Proof::Lost => ("lost", None),
     };
-    let Wire { from, to, kinds } = Wire::new(client, connection);
+    let Wire { from, to, kinds } = Wire::new(&client.name, connection);
     Object {
         from,
         to,
         kinds,
         client: Target {
-            agent: client.clone(),
+            agent: client.name.clone(),
             alias: connection.alias.clone(),
         },
         address: &connection.address,

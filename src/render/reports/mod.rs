@@ -7,6 +7,7 @@ mod connections;
 mod down;
 mod hosts;
 mod planned;
+mod sockets;
 mod systems;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use connections::Connections;
 pub use down::Down;
 pub use hosts::Hosts;
 pub use planned::Planned;
+pub use sockets::Sockets;
 pub use systems::{SystemRow, Systems};
 pub use up::Up;
 pub use values::{Answer, Attributes, Done};

@@ -49,6 +49,16 @@ fn connections_in_every_form() {
 }
 
 #[test]
+fn what_has_ended_is_connected_to_nothing() {
+    let ended = crate::model::AgentInfo {
+        state: crate::model::State::Failed,
+        ..samples::bob()
+    };
+    let shown = forms(&Connections(vec![ended]));
+    assert!(!shown.contains("proven"), "{shown}");
+}
+
+#[test]
 fn addresses_in_every_form() {
     let addresses = samples::alice().addresses;
     let address = addresses.values().next().unwrap().clone();
@@ -200,4 +210,22 @@ fn a_system_that_is_down_in_every_form() {
             report: nothing
         })
     );
+}
+
+#[test]
+fn traffic_in_every_form() {
+    use crate::model::SocketStats;
+    let stats = SocketStats {
+        received: 12,
+        sent: 0,
+        dropped: 3,
+        garbled: 1,
+    };
+    let status = crate::wire::AgentStatus {
+        state: crate::model::State::Running,
+        sockets: [("inbox".parse().unwrap(), stats)].into(),
+        garbage_lines: 2,
+        skipped_ticks: 1,
+    };
+    insta::assert_snapshot!(forms(&Sockets(vec![("Bob".parse().unwrap(), status)])));
 }

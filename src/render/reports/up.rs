@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::checked::count;
 use super::{Agents, Connections};
-use crate::model::{AgentInfo, AgentName, Role, SystemName};
+use crate::model::{AgentInfo, AgentName, Role, State, SystemName};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, pretty};
 use crate::up::UpReport;
@@ -34,7 +34,7 @@ impl Report for Up {
         let mut parts = vec![format!(
             "{} {how}: {}, name server at {}",
             style.paint(self.0.plan.system.as_str(), Paint::Strong),
-            count(agents.len(), "agent"),
+            counted(&agents),
             self.0.nameserver.trim_start_matches("tcp://"),
         )];
         let connections = Connections(agents);
@@ -59,6 +59,16 @@ impl Report for Up {
 
     fn names(&self) -> Vec<String> {
         Agents(self.agents()).names()
+    }
+}
+
+/// How many there are, and, if some have failed since, how many of them.
+fn counted(agents: &[AgentInfo]) -> String {
+    let all = count(agents.len(), "agent");
+    let failed = agents.iter().filter(|agent| agent.state == State::Failed);
+    match failed.count() {
+        0 => all,
+        failed => format!("{all}, {failed} of them failed"),
     }
 }
 

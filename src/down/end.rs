@@ -1,0 +1,187 @@
+//! Ending what belongs to a system: those who can be asked are asked, the others get signals.
+//!
+//! A daemon is asked only if the name server knows it by its name *and* its pid: on a name server
+//! that several systems share, a name alone might be somebody else's.
+
+use std::time::Duration;
+
+use crate::model::{AgentName, HostInfo, Millis};
+use crate::process::{ProcessId, kill_groups, wait_for_end};
+use crate::proxy::Link;
+use crate::state::{AgentRecord, Daemon, SystemDir};
+use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, Rung, Stopped};
+
+/// Beyond the grace: the rest of the ladder, and the answer's way.
+const LADDER: Duration = Duration::from_secs(6);
+/// How long a daemon may take to end when it has nothing more to do.
+const DAEMON_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the name server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The processes of a system.
+pub struct Processes<'a> {
+    pub dir: &'a SystemDir,
+    pub hosts: &'a [Daemon],
+    /// None if it is not the system's own.
+    pub nameserver: Option<&'a ProcessId>,
+}
+
+/// What it took to end them.
+#[derive(Default)]
+pub struct Ended {
+    /// How each agent ended.
+    pub stopped: Vec<Stopped>,
+    /// Agents that outlived their host daemon, and were killed.
+    pub orphans: Vec<AgentName>,
+    /// Daemons that had to be killed.
+    pub killed_daemons: usize,
+    /// What is still there in spite of all.
+    pub left: Vec<ProcessId>,
+}
+
+impl Processes<'_> {
+    /// Ends all: agents, then their hosts, then the name server.
+    pub async fn end(&self, link: Option<&Link>, grace: Millis) -> Ended {
+        let mut alive = self.agents_alive();
+        let mut ended = Ended::default();
+        let mut silent: Vec<ProcessId> = self.hosts.iter().map(|it| it.process.clone()).collect();
+        let known = match link {
+            Some(link) => self.known(link).await,
+            None => None,
+        };
+        // A name server that does not answer is not asked again.
+        let link = link.filter(|_| known.is_some());
+        if let (Some(link), Some(ours)) = (link, known) {
+            quiesce(link, &alive);
+            silent.retain(|it| !ours.iter().any(|daemon| daemon.process == *it));
+            silent.extend(self.ask_hosts(link, &ours, grace, &mut ended.stopped).await);
+        }
+        ended.killed_daemons += end_hosts(self.hosts, &silent);
+        // Whoever was not accounted for has ended with its daemon, or has outlived it.
+        alive.extend(self.agents_alive());
+        self.end_orphans(alive, &mut ended);
+        if let Some(nameserver) = self.nameserver {
+            ended.killed_daemons += usize::from(end_nameserver(link, nameserver).await);
+        }
+        ended.left = self.left();
+        ended
+    }
+
+    /// The daemons of ours that the name server knows; None if it does not answer.
+    async fn known(&self, link: &Link) -> Option<Vec<Daemon>> {
+        let hosts = link.ask(Peer::NameServer, &NameServerRequest::Hosts {}, PATIENCE);
+        let hosts: Vec<HostInfo> = hosts.await.ok()?;
+        let knows = |daemon: &&Daemon| {
+            let mut hosts = hosts.iter();
+            hosts.any(|it| it.name == daemon.host && it.pid == daemon.process.pid)
+        };
+        Some(self.hosts.iter().filter(knows).cloned().collect())
+    }
+
+    /// Gives those that have not answered.
+    async fn ask_hosts(
+        &self,
+        link: &Link,
+        daemons: &[Daemon],
+        grace: Millis,
+        stopped: &mut Vec<Stopped>,
+    ) -> Vec<ProcessId> {
+        let request = HostRequest::Shutdown { grace };
+        let ask = |daemon: &Daemon| {
+            let peer = Peer::Host(daemon.host.clone());
+            link.ask::<Vec<Stopped>>(peer, &request, grace.duration() + LADDER)
+        };
+        let asked: Vec<_> = daemons.iter().map(ask).collect();
+        let mut silent = Vec::new();
+        for (daemon, answer) in daemons.iter().zip(asked) {
+            match answer.await {
+                Ok(agents) => stopped.extend(agents),
+                Err(_) => silent.push(daemon.process.clone()),
+            }
+        }
+        silent
+    }
+
+    fn agents_alive(&self) -> Vec<AgentRecord> {
+        let mut agents = self.dir.agents();
+        agents.retain(|agent| agent.process.is_alive());
+        agents
+    }
+
+    /// Agents without a daemon are killed with all that they have started, and so is what agents
+    /// left behind that ended while there was no daemon to see it.
+    fn end_orphans(&self, agents: Vec<AgentRecord>, ended: &mut Ended) {
+        for AgentRecord { agent, process } in agents {
+            if ended.stopped.iter().any(|it| it.agent == agent) || ended.orphans.contains(&agent) {
+                continue;
+            }
+            if process.is_alive() {
+                process.kill_group();
+                ended.orphans.push(agent);
+            } else {
+                let rung = Rung::Terminated;
+                ended.stopped.push(Stopped { agent, rung });
+            }
+        }
+        let all = self.dir.agents();
+        let groups: Vec<u32> = all.iter().map(|agent| agent.process.pid).collect();
+        for host in self.hosts {
+            kill_groups(&host.process, &groups);
+        }
+        let all: Vec<ProcessId> = all.into_iter().map(|agent| agent.process).collect();
+        wait_for_end(&all, DAEMON_TIMEOUT);
+    }
+
+    fn left(&self) -> Vec<ProcessId> {
+        let agents = self.dir.agents().into_iter().map(|agent| agent.process);
+        let daemons = self.hosts.iter().map(|daemon| daemon.process.clone());
+        let all = agents.chain(daemons).chain(self.nameserver.cloned());
+        all.filter(ProcessId::is_alive).collect()
+    }
+}
+
+/// Nobody of ours begins to send any more, so that the last messages find their receivers alive.
+fn quiesce(link: &Link, agents: &[AgentRecord]) {
+    for AgentRecord { agent, .. } in agents {
+        link.tell(Peer::Agent(agent.clone()), &AgentRequest::Stop {});
+    }
+}
+
+/// Daemons that could not be asked are told by a signal, and that there is no use in asking the
+/// agents either. Tells how many had to be killed.
+fn end_hosts(hosts: &[Daemon], silent: &[ProcessId]) -> usize {
+    let all: Vec<ProcessId> = hosts.iter().map(|it| it.process.clone()).collect();
+    for daemon in silent {
+        daemon.hurry();
+    }
+    let patience = match silent {
+        [] => DAEMON_TIMEOUT,
+        _ => LADDER,
+    };
+    kill_after(&all, patience)
+}
+
+/// Tells whether it had to be killed.
+async fn end_nameserver(link: Option<&Link>, process: &ProcessId) -> bool {
+    let asked = match link {
+        Some(link) if process.is_alive() => {
+            let request = NameServerRequest::Shutdown {};
+            let answer = link.ask::<()>(Peer::NameServer, &request, PATIENCE);
+            answer.await.is_ok()
+        }
+        _ => false,
+    };
+    if !asked {
+        process.terminate();
+    }
+    kill_after(std::slice::from_ref(process), DAEMON_TIMEOUT) > 0
+}
+
+fn kill_after(processes: &[ProcessId], patience: Duration) -> usize {
+    if wait_for_end(processes, patience) {
+        return 0;
+    }
+    let killed = processes.iter().filter(|it| it.kill_group()).count();
+    wait_for_end(processes, DAEMON_TIMEOUT);
+    killed
+}
