@@ -1,23 +1,25 @@
 //! `osb check`.
 
-use std::path::PathBuf;
-
-use super::topology_file::{TopologyFile, invalid};
+use super::topology_file::{TopologyArgs, TopologyFile, invalid};
 use super::{CommandError, Context, ErrorKind};
-use crate::render::{Checked, Output, pretty};
+use crate::render::{Checked, Expanded, Output, pretty};
 
 /// Check a topology and say all that is wrong with it
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// The topology; - is standard input
-    pub file: PathBuf,
+    #[command(flatten)]
+    pub topology: TopologyArgs,
+    /// Print the topology as one file in which everything is written out
+    #[arg(long)]
+    pub expand: bool,
 }
 
 pub fn run(args: CheckArgs, context: &mut Context) -> Result<(), CommandError> {
-    let file = TopologyFile::read(&args.file)?;
+    let file = TopologyFile::read(&args.topology)?;
     match file.load() {
+        Ok(topology) if args.expand => context.print(&Expanded(topology)),
         Ok(topology) => context.print(&Checked {
-            file: file.name().to_owned(),
+            file: file.name(),
             topology,
         }),
         Err(problems) => {

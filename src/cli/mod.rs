@@ -16,6 +16,7 @@ mod context;
 mod down;
 mod error;
 mod explain;
+mod gather;
 mod get;
 mod host;
 mod launched;

@@ -1,50 +1,68 @@
-//! Reading the topology that a command is given: a file, or standard input as `-`.
+//! The topology that a command is given: files, of which one may be standard input as `-`, and
+//! values that are set over them. Variables in them are those of this process.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::gather::{Gathered, variable};
 use super::{CommandError, Context, ErrorKind};
 use crate::model::Topology;
 use crate::render::{Output, diagnostic};
-use crate::topology::{self, Problems, Source};
+use crate::topology::{self, Input, InputKind, Problems, Source};
 
-/// The text of a topology and where it came from.
+/// The topology that a command is for.
+#[derive(Debug, clap::Args)]
+pub struct TopologyArgs {
+    /// The topology; - is standard input. Of several, later ones add to earlier ones or replace
+    /// what they say
+    #[arg(value_name = "FILE", required_unless_present = "more")]
+    files: Vec<PathBuf>,
+    /// A further file, over those before it
+    #[arg(short = 'f', long = "file", id = "more", value_name = "FILE")]
+    more: Vec<PathBuf>,
+    /// Set one value over all files, such as agents.Bob.attributes.x=1
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+}
+
+/// The texts of a topology and where they came from.
 pub struct TopologyFile {
-    text: Vec<u8>,
+    inputs: Vec<Input>,
     source: Source,
     place: String,
 }
 
 impl TopologyFile {
-    pub fn read(path: &Path) -> Result<Self, CommandError> {
-        if path.as_os_str() == "-" {
-            let source = stdin_source()?;
-            return Ok(Self {
-                text: limited(io::stdin().lock())?,
-                place: source.name.clone(),
-                source,
-            });
+    pub fn read(args: &TopologyArgs) -> Result<Self, CommandError> {
+        let mut gathered = Gathered::default();
+        let mut places = Vec::new();
+        for path in args.files.iter().chain(&args.more) {
+            places.push(gathered.read(path)?);
         }
+        let source = gathered.source()?;
+        let mut inputs = gathered.inputs;
+        inputs.extend(args.set.iter().map(Input::set));
         Ok(Self {
-            text: read_file(path)?,
-            place: std::path::absolute(path)?.display().to_string(),
-            source: file_source(path)?,
+            inputs,
+            source,
+            place: places.join(", "),
         })
     }
 
-    /// Where it is, wherever one stands when that is read.
-    pub fn place(&self) -> &str {
-        &self.place
+    /// Where its files are, wherever one stands when that is read.
+    pub fn place(&self) -> String {
+        self.place.clone()
     }
 
-    /// The name to show.
-    pub fn name(&self) -> &str {
-        &self.source.name
+    /// The names to show.
+    pub fn name(&self) -> String {
+        let files = self.inputs.iter();
+        let files = files.filter(|input| input.kind == InputKind::File);
+        let names: Vec<&str> = files.map(|input| input.name.as_str()).collect();
+        names.join(", ")
     }
 
     pub fn load(&self) -> Result<Topology, Problems> {
-        topology::load(&self.text, &self.source)
+        topology::load_all(&self.inputs, &self.source, &variable)
     }
 
     /// The topology, or all that is wrong with it on stderr.
@@ -63,8 +81,7 @@ impl TopologyFile {
 
     /// Problems as compilers show them.
     pub fn diagnose(&self, problems: &Problems, color: bool) -> String {
-        let text = String::from_utf8_lossy(&self.text);
-        diagnostic::problems(problems, &text, &self.source.name, color)
+        diagnostic::problems(problems, &self.inputs, color)
     }
 }
 
@@ -81,55 +98,4 @@ pub fn invalid(problems: &Problems) -> Invalid<'_> {
 pub struct Invalid<'a> {
     valid: bool,
     problems: &'a Problems,
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, CommandError> {
-    let read = File::open(path).and_then(|file| match file.metadata()?.is_dir() {
-        true => Err(io::Error::other("it is a folder; name the file in it")),
-        false => limited(file),
-    });
-    read.map_err(|error| {
-        let sentence = format!("cannot read {}: {}", path.display(), reason(&error));
-        CommandError::say(ErrorKind::Failed, sentence).with_code("unreadable")
-    })
-}
-
-/// Without the number of the error.
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "not permitted".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
-/// No more than what shows that it is too much.
-fn limited(from: impl Read) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    from.take(topology::LARGEST as u64 + 1)
-        .read_to_end(&mut text)?;
-    Ok(text)
-}
-
-fn stdin_source() -> Result<Source, CommandError> {
-    Ok(Source {
-        name: "<stdin>".to_owned(),
-        stem: "stdin".to_owned(),
-        folder: std::env::current_dir()?,
-    })
-}
-
-fn file_source(path: &Path) -> Result<Source, CommandError> {
-    let absolute: PathBuf = std::path::absolute(path)?;
-    let stem = absolute
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let folder = absolute.parent().unwrap_or(Path::new("/")).to_owned();
-    Ok(Source {
-        name: path.display().to_string(),
-        stem,
-        folder,
-    })
 }

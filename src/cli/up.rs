@@ -1,10 +1,8 @@
 //! `osb up`.
 
-use std::path::PathBuf;
-
 use super::runtime::block_on;
 use super::signals::Signals;
-use super::topology_file::TopologyFile;
+use super::topology_file::{TopologyArgs, TopologyFile};
 use super::{CommandError, Context, ErrorKind};
 use crate::plan::Plan;
 use crate::proxy::ProxyError;
@@ -16,18 +14,18 @@ use crate::wire::Fault;
 /// Bring up a system from its topology
 #[derive(Debug, clap::Args)]
 pub struct UpArgs {
-    /// The topology; - is standard input
-    pub file: PathBuf,
+    #[command(flatten)]
+    pub topology: TopologyArgs,
     /// Follow the logs until Ctrl-C, then bring the system down again
     #[arg(long)]
     pub attach: bool,
 }
 
 pub fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
-    let file = TopologyFile::read(&args.file)?;
+    let file = TopologyFile::read(&args.topology)?;
     let topology = file.load_or_complain(context)?;
     let request = UpRequest {
-        file: file.place().to_owned(),
+        file: file.place(),
         fingerprint: String::from_utf8_lossy(&crate::wire::body(&topology)).into_owned(),
         plan: Plan::new(topology),
         state: StateDir::from_env()?,

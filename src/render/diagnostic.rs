@@ -1,9 +1,11 @@
 //! Problems of a topology as text for people, each with its line of the file, as compilers show
 //! them. The JSON form is that of the problems themselves.
 
+use std::collections::BTreeSet;
+
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
-use crate::topology::{Problem, Problems};
+use crate::topology::{Input, Problem, Problems};
 
 /// How many problems are shown.
 const MOST_SHOWN: usize = 50;
@@ -12,19 +14,36 @@ const MOST_SHOWN: usize = 50;
 const BEFORE: usize = 1000;
 const AFTER: usize = 1000;
 
-/// All problems of the file `source_name`, whose content is `text`, and how many there are.
-pub fn problems(problems: &Problems, text: &str, source_name: &str, color: bool) -> String {
+/// All problems that were found in `inputs`, and how many there are.
+pub fn problems(problems: &Problems, inputs: &[Input], color: bool) -> String {
     let renderer = match color {
         true => Renderer::styled(),
         false => Renderer::plain(),
     };
+    let text = |input: &Input| String::from_utf8_lossy(&input.text).into_owned();
+    let texts: Vec<String> = inputs.iter().map(text).collect();
     let mut shown: Vec<String> = problems
         .iter()
         .take(MOST_SHOWN)
-        .map(|problem| renderer.render(&[group(problem, text, source_name)]))
+        .map(|problem| {
+            let text = texts.get(problem.input).map_or("", String::as_str);
+            renderer.render(&[group(problem, text, &problem.file)])
+        })
         .collect();
-    shown.push(count(problems.count(), source_name));
+    shown.push(count(problems.count(), &place_of_all(problems)));
     shown.join("\n\n")
+}
+
+/// The file that all problems are in, or how many there are.
+fn place_of_all(problems: &Problems) -> String {
+    let files: BTreeSet<(usize, &str)> = problems
+        .iter()
+        .map(|problem| (problem.input, problem.file.as_str()))
+        .collect();
+    match files.first() {
+        Some((_, name)) if files.len() == 1 => (*name).to_owned(),
+        _ => format!("{} places", files.len()),
+    }
 }
 
 /// The last line: how many problems there are, and how many of them were not shown.
@@ -124,7 +143,8 @@ mod tests {
             stem: "topology".into(),
             folder: "/".into(),
         };
-        problems(&load(text, &source).unwrap_err(), text, &source.name, false)
+        let inputs = [Input::file(&source.name, text)];
+        problems(&load(text, &source).unwrap_err(), &inputs, false)
     }
 
     #[test]
@@ -145,8 +165,9 @@ mod tests {
             folder: "/".into(),
         };
         let found = load("osb: 2", &source).unwrap_err();
-        assert!(problems(&found, "osb: 2", "t.yaml", true).contains("\u{1b}["));
-        assert!(!problems(&found, "osb: 2", "t.yaml", false).contains('\u{1b}'));
+        let inputs = [Input::file("t.yaml", "osb: 2")];
+        assert!(problems(&found, &inputs, true).contains("\u{1b}["));
+        assert!(!problems(&found, &inputs, false).contains('\u{1b}'));
     }
 
     #[test]

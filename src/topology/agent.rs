@@ -9,7 +9,7 @@ use super::fields::{Fields, entries, items};
 use super::review::{Flaw, Review, Spanned, quote};
 use super::source::Source;
 use super::yaml::{Key, Node, to_json};
-use super::{bind, defaults, hosts, program, timer, values};
+use super::{bind, defaults, hosts, program, replicas, timer, values};
 
 const KEYS: &[&str] = &[
     "host",
@@ -29,10 +29,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// Keys that have a place in the format and do nothing yet.
-const LATER: &[(&str, &str)] = &[
-    ("nameserver", "a system has one name server"),
-    ("replicas", "an agent runs once"),
-];
+const LATER: &[(&str, &str)] = &[("nameserver", "a system has one name server")];
 
 /// Reads one agent. None if it is none, and the review knows why.
 pub(super) fn read(
@@ -52,6 +49,7 @@ pub(super) fn read(
     }
     let own = defaults::overlaid(*defaults, &fields, review);
     let bind = sockets(&fields, &own, review);
+    let replicas = replicas::read(&fields, review);
     let agent = AgentDraft {
         has_command: fields.get("command").is_some(),
         program: program::read(&fields, source, review),
@@ -60,6 +58,8 @@ pub(super) fn read(
         bind,
         timers: timers(&fields, review),
         start_timeout: own.start_timeout,
+        replicas: replicas?,
+        repeats: false,
         name: Spanned {
             value: name?,
             span: key.span.clone(),

@@ -4,6 +4,7 @@ use super::bind;
 use super::draft::ConnectionDraft;
 use super::fields::Fields;
 use super::handler;
+use super::patterns::{self, Clients};
 use super::review::{Review, Spanned};
 use super::values;
 use super::yaml::Node;
@@ -11,11 +12,11 @@ use super::yaml::Node;
 const KEYS: &[&str] = &["agent", "to", "alias", "kind", "handler"];
 
 /// Reads one connection. None if the review knows why.
-pub(super) fn read(node: &Node, review: &mut Review) -> Option<ConnectionDraft> {
+pub(super) fn read(node: &Node, review: &mut Review) -> Option<ConnectionDraft<Clients>> {
     let fields = Fields::open(node, "a connection", KEYS, review)?;
     let agent = fields
         .need("agent", "a connection", review)
-        .and_then(|node| spanned(node, review.take(values::name(node, "agent"))));
+        .and_then(|node| spanned(node, review.take(patterns::clients(node))));
     let to = fields.need("to", "a connection", review).and_then(|node| {
         let text = review.take(values::text(node, "to")).map(str::to_owned);
         spanned(node, text)
@@ -36,6 +37,7 @@ pub(super) fn read(node: &Node, review: &mut Review) -> Option<ConnectionDraft> 
         },
         kind,
         handler,
+        repeats: false,
     })
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Draft {
     pub agents: Vec<AgentDraft>,
     /// Some agents could not be read, so that nobody is to be told they do not exist.
     pub agents_missing: bool,
+    /// Names that stand for several agents, and for how many.
+    pub replicated: BTreeMap<AgentName, usize>,
     pub connections: Vec<ConnectionDraft>,
     /// Some connections could not be read, and so their aliases are not known.
     pub connections_missing: bool,
@@ -36,8 +38,13 @@ pub(super) struct Defaults {
     pub ip: IpAddr,
 }
 
+#[derive(Clone)]
 pub(super) struct AgentDraft {
     pub name: Spanned<AgentName>,
+    /// How many agents the entry stands for: they are numbered. None: for one, of this name.
+    pub replicas: Option<usize>,
+    /// One like it stands before it, so that what is wrong with both has been said.
+    pub repeats: bool,
     /// A command is given, even if it could not be read.
     pub has_command: bool,
     pub program: Option<Program>,
@@ -49,6 +56,7 @@ pub(super) struct AgentDraft {
     pub start_timeout: Millis,
 }
 
+#[derive(Clone)]
 pub(super) struct BindDraft {
     pub alias: Spanned<Alias>,
     pub kind: Option<Kind>,
@@ -57,6 +65,7 @@ pub(super) struct BindDraft {
     pub handler: Given<HandlerDraft>,
 }
 
+#[derive(Clone)]
 pub(super) struct EndpointDraft {
     /// At `addr`, or at the alias if there is none.
     pub at: Spanned<Endpoint>,
@@ -64,16 +73,21 @@ pub(super) struct EndpointDraft {
     pub by_default: bool,
 }
 
-pub(super) struct ConnectionDraft {
-    pub agent: Spanned<AgentName>,
+/// A connection; as it stands in the file, `C` may be several agents.
+#[derive(Clone)]
+pub(super) struct ConnectionDraft<C = AgentName> {
+    pub agent: Spanned<C>,
     pub to: Spanned<String>,
     /// None: that of the target.
     pub alias: Option<Spanned<Alias>>,
     pub kind: Option<Spanned<Kind>>,
     pub handler: Given<HandlerDraft>,
+    /// One from the same entry stands before it, so that what is wrong with both has been said.
+    pub repeats: bool,
 }
 
 /// A part that may be left out.
+#[derive(Clone)]
 pub(super) enum Given<T> {
     Absent,
     /// It is there, and could not be read.
@@ -81,11 +95,13 @@ pub(super) enum Given<T> {
     There(Spanned<T>),
 }
 
+#[derive(Clone)]
 pub(super) enum HandlerDraft {
     All(Vec<Spanned<Action>>),
     ByTopic(Vec<(Spanned<String>, Vec<Spanned<Action>>)>),
 }
 
+#[derive(Clone)]
 pub(super) struct TimerDraft {
     pub when: When,
     pub send: Spanned<Alias>,

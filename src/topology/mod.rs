@@ -1,9 +1,10 @@
 //! From the text of a topology to what it asks for: parse, resolve, validate. All that is wrong
 //! is reported at once, each with its place and, where one can be given, a hint.
 //!
-//! Pure: no file is opened and no clock is read here. specs/topology.md is the format in words.
+//! Pure: no file is opened, no clock and no environment is read here. specs/topology.md is the format in words.
 //!
-//! The way through: `yaml` gives a tree whose parts know their places; `system` and the modules
+//! The way through: `inputs` makes one tree of all files, of which `yaml` gives one each, whose
+//! parts know their places; `system` and the modules
 //! named as the sections read it into a `draft`; `resolve` follows the references, with `check` for
 //! what has to hold between the parts.
 
@@ -15,13 +16,21 @@ mod connection;
 mod defaults;
 mod draft;
 mod fields;
+mod files;
+mod flat;
 mod handler;
 mod hosts;
+mod include;
+mod inputs;
+mod merge;
 mod nameserver;
+mod patterns;
 mod problem;
 mod program;
+mod replicas;
 mod resolve;
 mod review;
+mod set;
 mod sockets;
 mod source;
 mod system;
@@ -33,34 +42,41 @@ mod timer;
 mod values;
 mod yaml;
 
+pub use flat::Flat;
+pub use include::included;
+pub use inputs::{Input, InputKind};
 pub use problem::{Problem, Problems};
 pub use source::Source;
+pub use yaml::Lookup;
 
 use crate::model::Topology;
+use files::Files;
 use review::Review;
 
 /// The largest file that is read, in bytes.
 pub const LARGEST: usize = 1024 * 1024;
 
-/// The topology that `text` describes, or everything that is wrong with it.
+/// The topology that one `text` describes, in which no variable is set, or everything that is
+/// wrong with it.
 pub fn load(text: impl AsRef<[u8]>, source: &Source) -> Result<Topology, Problems> {
-    load_bytes(text.as_ref(), source)
+    let input = Input::file(&source.name, text.as_ref());
+    load_all(&[input], source, &|_| None)
 }
 
-fn load_bytes(bytes: &[u8], source: &Source) -> Result<Topology, Problems> {
+/// The topology that all `inputs` describe together, the later over the earlier, or everything
+/// that is wrong with it. `lookup` knows the variables.
+pub fn load_all(
+    inputs: &[Input],
+    source: &Source,
+    lookup: &Lookup<'_>,
+) -> Result<Topology, Problems> {
     let mut review = Review::new();
-    let text = match bytes::as_text(bytes) {
-        Ok(text) => text,
-        Err((readable, flaw)) => {
-            review.add(flaw);
-            return Err(review.finish(readable));
-        }
-    };
-    let topology = yaml::parse(text, &mut review)
+    let mut files = Files::default();
+    let topology = inputs::joined(inputs, lookup, &mut files, &mut review)
         .and_then(|root| system::read(&root, source, &mut review))
         .and_then(|draft| resolve::resolve(&draft, &mut review));
     match topology {
         Some(topology) if review.is_clean() => Ok(topology),
-        _ => Err(review.finish(text)),
+        _ => Err(review.finish(&files)),
     }
 }

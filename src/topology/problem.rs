@@ -8,6 +8,11 @@ use serde::Serialize;
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
+    /// The file it is in, as it was called; `--set` for a value that was set.
+    pub file: String,
+    /// Which of the inputs that is, from 0.
+    #[serde(skip)]
+    pub input: usize,
     /// From 1.
     pub line: usize,
     /// From 1, in characters.
@@ -33,7 +38,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a topology, in the order of the file. Never empty.
+/// Everything that is wrong with a topology, in the order of the files. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Problems(pub(super) Vec<Problem>);

@@ -1,5 +1,4 @@
-//! An agent's command, its environment and its working directory. Nothing in them is expanded,
-//! and no shell is involved.
+//! An agent's command, its environment and its working directory. No shell is involved.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -10,9 +9,6 @@ use super::source::Source;
 use super::values;
 use super::yaml::{Data, Node};
 use crate::model::Program;
-
-/// Where addresses are to be filled in some day.
-const PLACEHOLDER: &str = "${addr:";
 
 /// The program of an agent. None if it has no command, or the review knows why.
 pub(super) fn read(agent: &Fields<'_>, source: &Source, review: &mut Review) -> Option<Program> {
@@ -67,10 +63,6 @@ fn passable(text: &str, span: &Span) -> Result<(), Flaw> {
             span,
             "a zero character cannot be handed to a program",
         ));
-    }
-    if text.contains(PLACEHOLDER) {
-        let flaw = Flaw::not_yet(span, "addresses are not filled in");
-        return Err(flaw.hint("let the program ask: osb addr AGENT ALIAS prints an address"));
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
         .iter()
         .map(|wire| connection(wire, &directory, review))
         .collect();
+    review.repeating(false);
     Some(Topology {
         name: draft.name.clone()?,
         nameserver: draft.nameserver.value,
@@ -49,6 +50,7 @@ fn agent(
     review: &mut Review,
 ) -> Option<AgentSpec> {
     let draft: &AgentDraft = &directory.agents[at];
+    review.repeating(draft.repeats);
     let owner = owner(at, directory);
     let bind: Vec<Option<BindSpec>> = draft
         .bind
@@ -91,6 +93,7 @@ fn connection(wire: &Wire<'_>, directory: &Directory<'_>, review: &mut Review) -
         to,
         kind,
     } = wire;
+    review.repeating(draft.repeats);
     let owner = owner(*client, directory);
     let handlers = handlers::settle(&draft.handler, alias, *kind, &owner, review);
     ConnectionSpec {

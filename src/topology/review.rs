@@ -3,12 +3,14 @@
 //! A part that cannot be read is reported and left out or replaced by something harmless, and
 //! reading goes on: what comes out is used only if nothing was found.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
+use super::files::{Files, Locator};
 use super::problem::{Problem, Problems};
-use super::text::Places;
 
-/// A part of the file, in bytes.
+/// A part of the files, in bytes. Within one file it begins at 0, until the file is put among the
+/// others.
 pub(super) type Span = Range<usize>;
 
 /// How many characters of the offending part a problem keeps.
@@ -55,15 +57,18 @@ impl Flaw {
         self
     }
 
-    fn placed(self, text: &str, places: &mut Places<'_>) -> Problem {
-        let (line, column) = places.of(self.start);
+    /// The flaw of a file that begins at `begin`.
+    pub fn moved(mut self, begin: usize) -> Self {
+        self.start += begin;
+        self.end += begin;
+        self
+    }
+
+    fn placed(self, locator: &mut Locator<'_>) -> Problem {
         Problem {
-            line,
-            column,
-            text: excerpt(text, self.start..self.end),
-            span: self.start..self.end,
             message: printable(&self.message),
             hint: self.hint.as_deref().map(printable),
+            ..locator.locate(&(self.start..self.end), excerpt)
         }
     }
 
@@ -78,6 +83,9 @@ impl Flaw {
 pub(super) struct Review {
     flaws: Vec<Flaw>,
     guesses: usize,
+    /// Where something is wrong.
+    places: HashSet<(usize, usize)>,
+    repeating: bool,
 }
 
 impl Review {
@@ -85,11 +93,28 @@ impl Review {
         Self {
             flaws: Vec::new(),
             guesses: GUESSES,
+            places: HashSet::new(),
+            repeating: false,
         }
     }
 
+    /// Puts a flaw on the list. While repeating, only if nothing else is wrong at its place.
     pub fn add(&mut self, flaw: Flaw) {
-        self.flaws.push(flaw);
+        if self.places.insert((flaw.start, flaw.end)) || !self.repeating {
+            self.flaws.push(flaw);
+        }
+    }
+
+    /// Adds what was found in a file that begins at `begin`.
+    pub fn absorb(&mut self, file: Review, begin: usize) {
+        let flaws = file.flaws.into_iter();
+        flaws.for_each(|flaw| self.add(flaw.moved(begin)));
+    }
+
+    /// Says whether the same part of the file is now read once more, for another agent of many
+    /// that it stands for.
+    pub fn repeating(&mut self, repeating: bool) {
+        self.repeating = repeating;
     }
 
     /// The value, or none and its flaw on the list.
@@ -121,8 +146,8 @@ impl Review {
         self.flaws.is_empty()
     }
 
-    /// What was found in `text`, in the order of the file.
-    pub fn finish(mut self, text: &str) -> Problems {
+    /// What was found in the files, in their order.
+    pub fn finish(mut self, files: &Files<'_>) -> Problems {
         if self.is_clean() {
             // Whoever leaves something out reports it; should one forget, the file is still not
             // taken for a good one.
@@ -131,11 +156,8 @@ impl Review {
         self.flaws.sort();
         // What stands behind an alias is read once for each use of it.
         self.flaws.dedup();
-        let mut places = Places::new(text);
-        let problems = self
-            .flaws
-            .into_iter()
-            .map(|flaw| flaw.placed(text, &mut places));
+        let mut locator = Locator::new(files);
+        let problems = self.flaws.into_iter().map(|flaw| flaw.placed(&mut locator));
         Problems(problems.collect())
     }
 }
@@ -202,11 +224,11 @@ pub(super) fn quote(text: &str) -> String {
 /// "a, b and c", or "a, b, c and 17 more".
 pub(super) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     const MOST: usize = 8;
-    let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
-    if words.len() > MOST {
-        let more = words.len() - MOST;
-        words.truncate(MOST);
-        words.push(format!("{more} more"));
+    let mut rest = words.into_iter();
+    let mut words: Vec<String> = rest.by_ref().take(MOST).map(str::to_owned).collect();
+    match rest.count() {
+        0 => {}
+        more => words.push(format!("{more} more")),
     }
     match words.split_last() {
         Some((last, [])) => last.clone(),
@@ -249,7 +271,7 @@ mod tests {
         review.add(Flaw::new(&(3..4), "second"));
         review.add(Flaw::new(&(0..1), "first"));
         review.add(Flaw::new(&(3..4), "second"));
-        let problems = review.finish("a\nbé\nc");
+        let problems = review.finish(&Files::one("a\nbé\nc"));
         let seen: Vec<_> = problems.iter().map(|p| (p.line, p.column)).collect();
         assert_eq!(seen, [(1, 1), (2, 2)]);
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::draft::{AgentDraft, ConnectionDraft, Draft};
+use super::replicas;
 use super::review::{Flaw, Review, Span, Spanned, list, quote};
 use super::targets::{self, Found};
 use crate::model::{AgentName, Alias, Kind, Serializer, Target};
@@ -81,6 +82,8 @@ pub(super) struct Directory<'d> {
     pub index: BTreeMap<&'d str, usize>,
     /// There are other agents, of which nothing is known.
     pub incomplete: bool,
+    /// Names that stand for several agents, and for how many.
+    pub replicated: &'d BTreeMap<AgentName, usize>,
 }
 
 impl<'d> Directory<'d> {
@@ -100,15 +103,19 @@ impl<'d> Directory<'d> {
                 .map(|(at, agent)| (agent.name.value.as_str(), at))
                 .collect(),
             incomplete: draft.agents_missing,
+            replicated: &draft.replicated,
         }
     }
 
     /// Follows all connections and gives each client its socket.
     pub fn wire(&mut self, drafts: &'d [ConnectionDraft], review: &mut Review) -> Vec<Wire<'d>> {
-        drafts
-            .iter()
-            .filter_map(|draft| self.connect(draft, review))
-            .collect()
+        let connect = |draft: &'d ConnectionDraft| {
+            review.repeating(draft.repeats);
+            self.connect(draft, review)
+        };
+        let wires = drafts.iter().filter_map(connect).collect();
+        review.repeating(false);
+        wires
     }
 
     fn connect(&mut self, draft: &'d ConnectionDraft, review: &mut Review) -> Option<Wire<'d>> {
@@ -152,7 +159,8 @@ impl<'d> Directory<'d> {
         let found = self.index.get(name.value.as_str()).copied();
         if found.is_none() && !self.incomplete {
             let message = format!("there is no agent {}", quote(name.value.as_str()));
-            let hint = review.guess(name.value.as_str(), self.index.keys().copied());
+            let hint = replicas::stands_for(&name.value, "", self.replicated)
+                .or_else(|| review.guess(name.value.as_str(), self.index.keys().copied()));
             let there_are = format!("there are {}", list(self.index.keys().copied()));
             review.add(
                 Flaw::new(&name.span, message)

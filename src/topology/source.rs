@@ -5,10 +5,10 @@ use std::path::PathBuf;
 /// What there is to know of a topology's file besides its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// How the file is called in messages: `topology.yaml`.
+    /// How the first file is called in messages: `topology.yaml`.
     pub name: String,
-    /// The file's name without its ending: the system's name, unless the topology gives one.
+    /// Its name without its ending: the system's name, unless the topology gives one.
     pub stem: String,
-    /// The absolute folder of the file: where commands run and what a relative `cwd` begins at.
+    /// Its absolute folder: where commands run and what a relative `cwd` begins at.
     pub folder: PathBuf,
 }

@@ -2,6 +2,8 @@
 
 use super::draft::{AgentDraft, ConnectionDraft, Defaults, Draft};
 use super::fields::{Fields, entries, items};
+use super::patterns;
+use super::replicas::{Copies, Crowd};
 use super::review::{Flaw, Review, quote};
 use super::source::Source;
 use super::yaml::{Data, Node};
@@ -10,6 +12,7 @@ use crate::model::SystemName;
 
 const KEYS: &[&str] = &[
     "osb",
+    "include",
     "name",
     "nameserver",
     "nameservers",
@@ -19,8 +22,6 @@ const KEYS: &[&str] = &[
     "agents",
     "connections",
 ];
-/// No system has more agents than this.
-const MOST_AGENTS: usize = 10_000;
 
 /// Reads the whole file, section by section. None if there is nothing to read.
 pub(super) fn read(root: &Node, source: &Source, review: &mut Review) -> Option<Draft> {
@@ -29,15 +30,17 @@ pub(super) fn read(root: &Node, source: &Source, review: &mut Review) -> Option<
     top.not_yet(&[("nameservers", "a system has one name server")], review);
     let local = hosts::local(&top, review)?;
     let defaults = defaults::read(&top, local.value.address, review);
-    let agents = agents(&top, &defaults, source, review);
-    let connections = connections(&top, review);
+    let mut copies = Copies::new();
+    let crowd = agents(&top, &defaults, source, &mut copies, review);
+    let connections = connections(&top, &crowd, &mut copies, review);
     Some(Draft {
         name: name(&top, source, review),
         nameserver: nameserver::read(&top, review),
         insecure: insecure(&top, review),
         local,
-        agents: agents.read,
-        agents_missing: agents.missing,
+        agents: crowd.agents,
+        agents_missing: crowd.missing,
+        replicated: crowd.replicated,
         connections: connections.read,
         connections_missing: connections.missing,
     })
@@ -49,6 +52,19 @@ fn format(top: &Fields<'_>, review: &mut Review) {
         review.add(flaw.hint("begin the file with osb: 1"));
         return;
     };
+    other_format(node, review);
+}
+
+/// Refuses a file that says it has another format. That it says none is for others to judge.
+pub(super) fn refuse_other_format(root: &Node, review: &mut Review) {
+    let top = entries(root, "a topology").unwrap_or_default();
+    let format = top.iter().find(|(key, _)| key.text == "osb");
+    if let Some((_, node)) = format.filter(|(_, node)| !node.is_null()) {
+        other_format(node, review);
+    }
+}
+
+fn other_format(node: &Node, review: &mut Review) {
     if node.data != Data::Number(1.into()) {
         let flaw = Flaw::new(&node.span, "this version of osb reads format 1 only");
         review.add(flaw.hint("write osb: 1, or use an osb that knows this format"));
@@ -75,9 +91,9 @@ fn insecure(top: &Fields<'_>, review: &mut Review) -> bool {
 }
 
 /// What could be read of a section, and whether that is not all of it.
-struct Part<T> {
-    read: Vec<T>,
-    missing: bool,
+pub(super) struct Part<T> {
+    pub read: Vec<T>,
+    pub missing: bool,
 }
 
 impl<T> Part<T> {
@@ -102,33 +118,41 @@ fn agents(
     top: &Fields<'_>,
     defaults: &Defaults,
     source: &Source,
+    copies: &mut Copies,
     review: &mut Review,
-) -> Part<AgentDraft> {
+) -> Crowd {
     let Some(section) = top.get("agents") else {
-        return Part::of(std::iter::empty());
+        return Crowd::default();
     };
     let Some(entries) = review.take(entries(section, "agents")) else {
-        return Part::unreadable();
+        return Crowd::unreadable();
     };
-    if entries.len() > MOST_AGENTS {
-        let message = format!(
-            "{} agents: a system has {MOST_AGENTS} at most",
-            entries.len()
-        );
-        review.add(Flaw::new(&section.span, message));
-    }
-    let agents = entries
-        .iter()
-        .map(|(key, node)| agent::read(key, node, defaults, source, review));
-    Part::of(agents)
+    let part: Part<(AgentDraft, usize)> = Part::of(entries.iter().map(|(key, node)| {
+        let agent = agent::read(key, node, defaults, source, review)?;
+        Some((agent, node.size()))
+    }));
+    let mut crowd = Crowd::of(part.read, &section.span, copies, review);
+    crowd.missing |= part.missing;
+    crowd
 }
 
-fn connections(top: &Fields<'_>, review: &mut Review) -> Part<ConnectionDraft> {
+fn connections(
+    top: &Fields<'_>,
+    crowd: &Crowd,
+    copies: &mut Copies,
+    review: &mut Review,
+) -> Part<ConnectionDraft> {
     let Some(section) = top.get("connections") else {
         return Part::of(std::iter::empty());
     };
-    match review.take(items(section, "connections")) {
-        Some(items) => Part::of(items.iter().map(|node| connection::read(node, review))),
-        None => Part::unreadable(),
-    }
+    let Some(items) = review.take(items(section, "connections")) else {
+        return Part::unreadable();
+    };
+    let part = Part::of(items.iter().map(|node| {
+        let entry = connection::read(node, review)?;
+        Some((entry, node.size()))
+    }));
+    let mut connections = patterns::expand(part.read, crowd, copies, review);
+    connections.missing |= part.missing;
+    connections
 }

@@ -3,6 +3,7 @@
 
 use super::draft::ConnectionDraft;
 use super::fields::there_are;
+use super::replicas;
 use super::review::{Flaw, Review, did_you_mean, list, quote};
 use super::sockets::Directory;
 use crate::model::{AgentName, Target};
@@ -108,7 +109,10 @@ fn no_socket(
 fn no_agent(draft: &ConnectionDraft, directory: &Directory<'_>, review: &mut Review) -> Flaw {
     let readings: Vec<Target> = Target::readings(&draft.to.value).collect();
     let names = || directory.index.keys().copied();
-    let hint = readings.iter().find_map(|Target { agent, alias }| {
+    let several = readings.iter().find_map(|Target { agent, alias }| {
+        replicas::stands_for(agent, &format!(".{alias}"), directory.replicated)
+    });
+    let guess = readings.iter().find_map(|Target { agent, alias }| {
         let nearest = review.nearest(agent.as_str(), names())?;
         Some(did_you_mean(format!("{nearest}.{alias}")))
     });
@@ -116,5 +120,5 @@ fn no_agent(draft: &ConnectionDraft, directory: &Directory<'_>, review: &mut Rev
     let message = format!("there is no agent {}", list(wanted.map(AgentName::as_str)));
     Flaw::new(&draft.to.span, message)
         .hint(there_are(names()))
-        .maybe_hint(hint)
+        .maybe_hint(several.or(guess))
 }

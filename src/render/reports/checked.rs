@@ -1,9 +1,10 @@
-//! `osb check`, of a topology that is valid.
+//! `osb check`, of a topology that is valid: what it comes to, or all of it written out.
 
 use serde::Serialize;
 
 use crate::model::{SystemName, Topology};
 use crate::render::{Report, Style, pretty};
+use crate::topology::Flat;
 
 pub struct Checked {
     pub file: String,
@@ -36,12 +37,30 @@ impl Report for Checked {
     }
 
     fn names(&self) -> Vec<String> {
-        self.topology
-            .agents
-            .iter()
-            .map(|agent| agent.name.to_string())
-            .collect()
+        names(&self.topology)
     }
+}
+
+/// `osb check --expand`.
+pub struct Expanded(pub Topology);
+
+impl Report for Expanded {
+    fn table(&self, _style: Style) -> String {
+        Flat::of(&self.0).to_yaml()
+    }
+
+    fn json(&self) -> String {
+        pretty(&Flat::of(&self.0))
+    }
+
+    fn names(&self) -> Vec<String> {
+        names(&self.0)
+    }
+}
+
+fn names(topology: &Topology) -> Vec<String> {
+    let agents = topology.agents.iter();
+    agents.map(|agent| agent.name.to_string()).collect()
 }
 
 #[derive(Serialize)]

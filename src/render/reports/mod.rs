@@ -18,7 +18,7 @@ mod waited;
 
 pub use addresses::{Addresses, AddressesOfAgent, BareAddress};
 pub use agents::Agents;
-pub use checked::Checked;
+pub use checked::{Checked, Expanded};
 pub use connections::Connections;
 pub use down::Down;
 pub use hosts::Hosts;

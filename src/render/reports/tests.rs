@@ -143,6 +143,11 @@ fn a_valid_topology_in_every_form() {
 }
 
 #[test]
+fn an_expanded_topology_in_every_form() {
+    insta::assert_snapshot!(forms(&Expanded(topology())));
+}
+
+#[test]
 fn a_plan_in_every_form() {
     insta::assert_snapshot!(forms(&Planned(crate::plan::Plan::new(topology()))));
 }

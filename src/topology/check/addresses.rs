@@ -17,6 +17,7 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
     }
     let mut by_default = false;
     for agent in &draft.agents {
+        review.repeating(agent.repeats);
         for bind in &agent.bind {
             let Some(endpoint) = &bind.endpoint else {
                 continue;
@@ -39,6 +40,7 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
             }
         }
     }
+    review.repeating(false);
     // Said once, where the address stands, and not at each socket that takes it.
     if by_default {
         exposed(draft, draft.local.value.address, &draft.local.span, review);

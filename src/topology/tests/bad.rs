@@ -3,10 +3,10 @@
 
 use super::{read, source};
 use crate::render::diagnostic;
-use crate::topology::load;
+use crate::topology::{Input, load};
 
 /// What is said of each of the `texts`, one block for each.
-fn told<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+pub(super) fn told<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let told = texts.into_iter().map(|text| match read(text) {
         Ok(_) => format!("{}\n  FINE", text.trim()),
         Err(problems) => {
@@ -143,7 +143,11 @@ fn agents() {
             "attach: true",
             "attach: maybe",
             "nameserver: lab",
-            "replicas: 3",
+            "replicas: 0",
+            "replicas: 2.5",
+            "replicas: many",
+            "replicas: 20000",
+            "replicas: 2, bind: { x: { kind: PUB, addr: 127.0.0.1:5 }, y: { kind: PUB, transport: ipc, addr: y } }",
             "start_timeout: soon",
             "start_timeout: [1s]",
             "attributes: [1]",
@@ -334,7 +338,7 @@ connections:
   - { agent: Bob, to: Alcie.main }
 ";
     let problems = read(text).unwrap_err();
-    let said = diagnostic::problems(&problems, text, "topology.yaml", false);
+    let said = diagnostic::problems(&problems, &[Input::file("topology.yaml", text)], false);
     insta::assert_snapshot!(said);
     insta::assert_json_snapshot!("as_json", problems);
 }

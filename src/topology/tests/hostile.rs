@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::super::{LARGEST, load};
+use super::super::{Input, LARGEST, load};
 use super::good::EXAMPLE;
 use super::source;
 use crate::render::diagnostic;
@@ -15,18 +15,18 @@ fn survives(bytes: &[u8]) {
         return;
     };
     assert!(problems.count() > 0);
-    let text = String::from_utf8_lossy(bytes);
+    let inputs = [Input::file("topology.yaml", bytes)];
     let places: Vec<_> = problems.iter().map(|p| (p.line, p.column)).collect();
     assert!(places.is_sorted() && places.iter().all(|(l, c)| *l > 0 && *c > 0));
     assert!(problems.iter().all(|p| p.span.start <= bytes.len()));
     for color in [true, false] {
-        diagnostic::problems(&problems, &text, "topology.yaml", color);
+        diagnostic::problems(&problems, &inputs, color);
     }
     serde_json::to_string(&problems).unwrap();
 }
 
 /// Pieces of topologies, to be put in anywhere.
-const PIECES: [&str; 24] = [
+const PIECES: [&str; 29] = [
     "\n",
     "  ",
     "\t",
@@ -51,6 +51,11 @@ const PIECES: [&str; 24] = [
     "forward:main",
     "Alice.main",
     "---\n",
+    "${A:-5}",
+    "$",
+    "${",
+    "replicas: 3",
+    "A*",
 ];
 
 proptest! {
@@ -116,6 +121,21 @@ fn large_files_are_read_in_time() {
             "osb: 1\nagents: {Bob: , Alice: {bind: {main: PUSH}}}\nconnections: [",
         ),
     ];
+    let files = files.into_iter().chain([
+        fill(
+            "{agent: W*, to: A.x},",
+            "osb: 1\nagents: {W: {replicas: 9000}, A: {bind: {x: PUSH}}}\nconnections: [",
+        ),
+        fill(
+            "{agent: A, to: W*.x, alias: y},",
+            "osb: 1\nagents: {W: {replicas: 9000, bind: {x: PULL}}, A: }\nconnections: [",
+        ),
+        fill(
+            "log, ",
+            "osb: 1\nagents: {W: {replicas: 10000, bind: {x: {kind: PULL, handler: [",
+        ),
+        fill("${A:-x}", "osb: 1\nname: "),
+    ]);
     for file in files {
         let begin = Instant::now();
         survives(file.as_bytes());

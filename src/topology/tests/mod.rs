@@ -1,8 +1,11 @@
 //! Whole topologies, good and bad.
 
 mod bad;
+mod flat;
 mod good;
 mod hostile;
+mod language;
+mod replicas;
 
 use super::{Problems, Source, load};
 use crate::model::Topology;

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
+use super::variables::{self, Lookup, Trouble};
 use super::{Data, Key, Node, entries, scalar, syntax};
+use crate::topology::LARGEST;
 use crate::topology::review::{Flaw, Review, Span};
 use crate::topology::text::Offsets;
 
@@ -14,9 +16,28 @@ const DEEPEST: usize = 64;
 /// How many values a file may have, each use of an alias counted with all that it stands for.
 const MOST_NODES: usize = 200_000;
 
-/// The tree of `text`. None if it is no YAML, or is empty, and the review knows why.
-pub(in crate::topology) fn parse(text: &str, review: &mut Review) -> Option<Node> {
-    let mut builder = Builder::new(text, review);
+/// The tree of `text`, with its variables filled in. None if that cannot be done, or if it is
+/// empty, and the review knows why.
+pub(in crate::topology) fn parse(
+    text: &str,
+    lookup: &Lookup<'_>,
+    review: &mut Review,
+) -> Option<Node> {
+    let root = parse_value(text, lookup, review)?;
+    if root.is_null() {
+        review.add(Flaw::new(&(0..0), "the file is empty").hint("begin it with osb: 1"));
+        return None;
+    }
+    Some(root)
+}
+
+/// As [`parse`], but what is empty is null.
+pub(in crate::topology) fn parse_value(
+    text: &str,
+    lookup: &Lookup<'_>,
+    review: &mut Review,
+) -> Option<Node> {
+    let mut builder = Builder::new(text, lookup, review);
     for event in Parser::new_from_str(text) {
         let step = match event {
             Ok((event, span)) => {
@@ -33,11 +54,14 @@ pub(in crate::topology) fn parse(text: &str, review: &mut Review) -> Option<Node
             return None;
         }
     }
-    let root = builder.root.filter(|root| !root.is_null());
-    if root.is_none() {
-        review.add(Flaw::new(&(0..0), "the file is empty").hint("begin it with osb: 1"));
+    let empty = Node {
+        span: 0..0,
+        data: Data::Null,
+    };
+    match builder.unfilled {
+        true => None,
+        false => Some(builder.root.unwrap_or(empty)),
     }
-    root
 }
 
 /// A list or a map that is being read.
@@ -65,23 +89,31 @@ enum Pending {
 
 struct Builder<'a> {
     offsets: Offsets<'a>,
+    lookup: &'a Lookup<'a>,
     review: &'a mut Review,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
     documents: usize,
     nodes: usize,
+    /// How long all values with variables are together.
+    filled: usize,
+    /// Some variable could not be filled in: what is read is not what is meant.
+    unfilled: bool,
     root: Option<Node>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(text: &'a str, review: &'a mut Review) -> Self {
+    fn new(text: &'a str, lookup: &'a Lookup<'a>, review: &'a mut Review) -> Self {
         Self {
             offsets: Offsets::new(text),
+            lookup,
             review,
             open: Vec::new(),
             anchors: HashMap::new(),
             documents: 0,
             nodes: 0,
+            filled: 0,
+            unfilled: false,
             root: None,
         }
     }
@@ -98,7 +130,7 @@ impl<'a> Builder<'a> {
             Event::DocumentStart(_) => return self.begin_document(&span),
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), &span);
-                let node = self.scalar(&text, style, span);
+                let node = self.scalar(&text, style, span)?;
                 self.complete(node, anchor)?;
             }
             Event::SequenceStart(anchor, tag) => {
@@ -136,7 +168,41 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, span: Span) -> Node {
+    /// A value that consists of one variable is what it would be if its text stood there; one of
+    /// more parts is text.
+    fn scalar(&mut self, text: &str, style: ScalarStyle, span: Span) -> Result<Node, Flaw> {
+        let is_key = matches!(
+            self.open.last().map(|open| &open.inside),
+            Some(Inside::Map {
+                key: Pending::Nothing,
+                ..
+            })
+        );
+        if is_key || !text.contains('$') {
+            return Ok(self.resolved(text, style, span));
+        }
+        match variables::expand(text, self.lookup) {
+            Ok(done) => {
+                self.filled += done.text.len();
+                if self.filled > LARGEST {
+                    return Err(too_long(&span));
+                }
+                let style = match done.is_variable {
+                    true => style,
+                    false => ScalarStyle::SingleQuoted,
+                };
+                Ok(self.resolved(&done.text, style, span))
+            }
+            Err(Trouble::TooLong) => Err(too_long(&span)),
+            Err(trouble) => {
+                self.unfilled = true;
+                self.review.add(unfilled(trouble, &span));
+                Ok(self.resolved("", ScalarStyle::Plain, span))
+            }
+        }
+    }
+
+    fn resolved(&mut self, text: &str, style: ScalarStyle, span: Span) -> Node {
         let data = scalar::resolve(text, style).unwrap_or_else(|scalar::TooLarge| {
             let flaw = Flaw::new(&span, "the number is too large to be kept exactly");
             self.review
@@ -234,18 +300,39 @@ impl<'a> Builder<'a> {
     }
 }
 
+fn too_long(span: &Span) -> Flaw {
+    let message = format!("values with variables have more than {LARGEST} bytes together");
+    Flaw::new(span, message)
+}
+
+fn unfilled(trouble: Trouble, span: &Span) -> Flaw {
+    match trouble {
+        Trouble::Unset(name) => Flaw::new(span, format!("the variable {name} is not set")).hint(
+            format!("set it where osb is called, or give a default: ${{{name}:-value}}"),
+        ),
+        Trouble::Nested => {
+            Flaw::not_yet(span, "a variable within a default").hint("write the default itself")
+        }
+        Trouble::Placeholder => Flaw::not_yet(span, "addresses and the like are not filled in")
+            .hint("let the program ask: osb addr AGENT ALIAS prints an address"),
+        Trouble::Malformed | Trouble::TooLong => Flaw::new(span, "this is no variable")
+            .hint("write ${NAME} or ${NAME:-default}; a dollar sign before a brace is written $$"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::topology::files::Files;
     use proptest::prelude::*;
     use serde_json::json;
 
     fn read(text: &str) -> Result<serde_json::Value, String> {
         let mut review = Review::new();
-        let node = parse(text, &mut review);
+        let node = parse(text, &|_| None, &mut review);
         match node.filter(|_| review.is_clean()) {
             Some(node) => super::super::to_json(&node).map_err(|flaw| format!("{flaw:?}")),
-            None => Err(review.finish(text).to_string()),
+            None => Err(review.finish(&Files::one(text)).to_string()),
         }
     }
 
@@ -270,7 +357,7 @@ mod tests {
     fn a_place_is_that_of_the_value() {
         let text = "é: [über, 12]\r\nb:\n  c: \"q\"";
         let mut review = Review::new();
-        let root = parse(text, &mut review).unwrap();
+        let root = parse(text, &|_| None, &mut review).unwrap();
         let Data::Map(entries) = root.data else {
             panic!("a map");
         };

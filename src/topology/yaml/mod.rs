@@ -8,13 +8,18 @@ mod entries;
 mod json;
 mod scalar;
 mod syntax;
+mod variables;
+mod write;
 
 use serde_json::Number;
 
 use super::review::Span;
 
-pub(super) use build::parse;
+pub(super) use build::{parse, parse_value};
 pub(super) use json::to_json;
+pub use variables::Lookup;
+pub(super) use variables::escape;
+pub(super) use write::write;
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,12 +66,31 @@ impl Node {
         }
     }
 
+    /// Moves all places to those in a file that begins at `begin`.
+    pub fn move_by(&mut self, begin: usize) {
+        moved(&mut self.span, begin);
+        match &mut self.data {
+            Data::List(items) => items.iter_mut().for_each(|item| item.move_by(begin)),
+            Data::Map(entries) => {
+                for (key, value) in entries {
+                    moved(&mut key.span, begin);
+                    value.move_by(begin);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// How many values there are in this one, itself included.
-    fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         1 + match &self.data {
             Data::List(items) => items.iter().map(Node::size).sum(),
             Data::Map(entries) => entries.iter().map(|(_, value)| 1 + value.size()).sum(),
             _ => 0,
         }
     }
+}
+
+fn moved(span: &mut Span, begin: usize) {
+    *span = span.start + begin..span.end + begin;
 }

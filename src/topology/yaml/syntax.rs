@@ -10,9 +10,15 @@ pub(super) fn flaw(text: &str, at: usize, said: &str) -> Flaw {
     }
     let end = text[at..].find(is_break).map_or(text.len(), |n| at + n);
     let flaw = Flaw::new(&(at..end), format!("not valid YAML: {said}"));
-    match text[..at].ends_with(']') && text[at..end].starts_with(':') {
-        true => flaw.hint("an address in brackets must stand in quotes: \"[::1]:5555\""),
-        false => flaw.maybe_hint(hint(said)),
+    match (text[..at].chars().next_back(), text[at..end].chars().next()) {
+        (Some(']'), Some(':')) => {
+            flaw.hint("an address in brackets must stand in quotes: \"[::1]:5555\"")
+        }
+        (Some('$'), Some('{')) => flaw.hint(
+            "between brackets or braces a variable must stand in quotes, and is text; \
+             on a line of its own, as key: ${NAME}, it needs none",
+        ),
+        _ => flaw.maybe_hint(hint(said)),
     }
 }
 

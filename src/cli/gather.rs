@@ -1,0 +1,143 @@
+//! Reads the files that a topology is made of, with those that they include, in the order in which
+//! they are laid over one another. What stands in them is for others to judge.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::{CommandError, ErrorKind};
+use crate::topology::{self, Input, InputKind, Source};
+
+/// What a variable in a file stands for.
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// How deep files may include one another.
+const DEEPEST: usize = 16;
+
+/// Files in the order in which they are laid over one another.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub inputs: Vec<Input>,
+    /// Where the first file that was asked for came from.
+    source: Option<Source>,
+    /// Those that have been included: each is taken once.
+    included: BTreeSet<PathBuf>,
+    /// Those that are being read, each included by the one before it.
+    within: Vec<PathBuf>,
+}
+
+impl Gathered {
+    /// Reads a file that was asked for, `-` being standard input, and says where it is.
+    pub fn read(&mut self, path: &Path) -> Result<String, CommandError> {
+        let (input, source) = read(path)?;
+        let place = match path.as_os_str() == "-" {
+            true => source.name.clone(),
+            false => std::path::absolute(path)?.display().to_string(),
+        };
+        self.add(input, &source)?;
+        self.source.get_or_insert(source);
+        Ok(place)
+    }
+
+    /// What to know of the first file.
+    pub fn source(&self) -> Result<Source, CommandError> {
+        // The parser sees to it that there is one.
+        self.source.clone().map_or_else(stdin_source, Ok)
+    }
+
+    /// Adds a file, after those that it includes.
+    fn add(&mut self, input: Input, source: &Source) -> Result<(), CommandError> {
+        for name in topology::included(&input.text, &variable) {
+            self.include(&source.folder.join(name), &input.name)?;
+        }
+        self.inputs.push(input);
+        Ok(())
+    }
+
+    fn include(&mut self, path: &Path, by: &str) -> Result<(), CommandError> {
+        let same = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if self.within.contains(&same) || self.within.len() == DEEPEST {
+            let sentence = match self.within.len() {
+                DEEPEST => format!("files include one another more than {DEEPEST} deep, at {by}"),
+                _ => format!("{by} includes {}, which includes it", path.display()),
+            };
+            return Err(CommandError::say(ErrorKind::InvalidTopology, sentence));
+        }
+        if !self.included.insert(same.clone()) {
+            return Ok(());
+        }
+        let text =
+            read_file(path).map_err(|error| error.with_hints([format!("{by} includes it")]))?;
+        let source = file_source(path)?;
+        let input = Input {
+            kind: InputKind::Included,
+            ..Input::file(&source.name, text)
+        };
+        self.within.push(same);
+        self.add(input, &source)?;
+        self.within.pop();
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<(Input, Source), CommandError> {
+    let (text, source) = match path.as_os_str() == "-" {
+        true => (limited(io::stdin().lock())?, stdin_source()?),
+        false => (read_file(path)?, file_source(path)?),
+    };
+    Ok((Input::file(&source.name, text), source))
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, CommandError> {
+    let read = File::open(path).and_then(|file| match file.metadata()?.is_dir() {
+        true => Err(io::Error::other("it is a folder; name the file in it")),
+        false => limited(file),
+    });
+    read.map_err(|error| {
+        let sentence = format!("cannot read {}: {}", path.display(), reason(&error));
+        CommandError::say(ErrorKind::Failed, sentence).with_code("unreadable")
+    })
+}
+
+/// Without the number of the error.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "not permitted".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// No more than what shows that it is too much.
+fn limited(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    from.take(topology::LARGEST as u64 + 1)
+        .read_to_end(&mut text)?;
+    Ok(text)
+}
+
+fn stdin_source() -> Result<Source, CommandError> {
+    Ok(Source {
+        name: "<stdin>".to_owned(),
+        stem: "stdin".to_owned(),
+        folder: std::env::current_dir()?,
+    })
+}
+
+fn file_source(path: &Path) -> Result<Source, CommandError> {
+    let absolute: PathBuf = std::path::absolute(path)?;
+    let stem = absolute
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let folder = absolute.parent().unwrap_or(Path::new("/")).to_owned();
+    Ok(Source {
+        name: path.display().to_string(),
+        stem,
+        folder,
+    })
+}

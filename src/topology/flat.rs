@@ -1,0 +1,242 @@
+//! A topology written out in format 1 again: every agent and every connection for itself, with
+//! every default and every variable filled in. What is read from it is the same topology.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::Value;
+
+use super::yaml::{self, escape};
+use crate::model::{
+    Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, NameServerSpec,
+    TimerSpec, Topology, When,
+};
+
+/// A topology as a file would say it. Serialized, its keys are in the order of the format.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flat(Part);
+
+impl Flat {
+    pub fn of(topology: &Topology) -> Self {
+        let agents = topology.agents.iter();
+        let agents = agents.map(|it| (it.name.to_string(), agent(it))).collect();
+        let hosts = topology.hosts.iter();
+        let hosts = hosts.map(|it| (it.name.to_string(), host(it))).collect();
+        let connections = topology.connections.iter().map(connection).collect();
+        let mut top = Entries::default();
+        top.add("osb", Part::Json(1.into()));
+        top.text("name", &topology.name);
+        top.add("nameserver", nameserver(&topology.nameserver));
+        if is_open(topology) {
+            top.add("insecure", Part::Json(true.into()));
+        }
+        top.add("hosts", Part::Map(hosts));
+        top.some("agents", Part::Map(agents));
+        top.some("connections", Part::List(connections));
+        Self(Part::Map(top.0))
+    }
+
+    /// As a file.
+    pub fn to_yaml(&self) -> String {
+        yaml::write(self)
+    }
+}
+
+impl Serialize for Flat {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(to)
+    }
+}
+
+/// A value whose maps keep their order.
+#[derive(Debug, Clone, PartialEq)]
+enum Part {
+    Text(String),
+    Json(Value),
+    List(Vec<Part>),
+    Map(Vec<(String, Part)>),
+}
+
+impl Part {
+    fn text(text: impl ToString) -> Self {
+        Part::Text(escape(&text.to_string()))
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Part::List(items) => items.is_empty(),
+            Part::Map(entries) => entries.is_empty(),
+            Part::Text(_) | Part::Json(_) => false,
+        }
+    }
+}
+
+impl Serialize for Part {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Part::Text(text) => text.serialize(to),
+            Part::Json(value) => value.serialize(to),
+            Part::List(items) => {
+                let mut list = to.serialize_seq(Some(items.len()))?;
+                for item in items {
+                    list.serialize_element(item)?;
+                }
+                list.end()
+            }
+            Part::Map(entries) => {
+                let mut map = to.serialize_map(Some(entries.len()))?;
+                for (key, value) in entries {
+                    map.serialize_entry(key, value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}
+
+/// The entries of a map, in order.
+#[derive(Default)]
+struct Entries(Vec<(String, Part)>);
+
+impl Entries {
+    fn add(&mut self, key: &str, part: Part) {
+        self.0.push((key.to_owned(), part));
+    }
+
+    /// Adds what is not empty.
+    fn some(&mut self, key: &str, part: Part) {
+        if !part.is_empty() {
+            self.add(key, part);
+        }
+    }
+
+    fn text(&mut self, key: &str, text: impl ToString) {
+        self.add(key, Part::text(text));
+    }
+}
+
+/// Whether other machines can reach a socket of the system.
+fn is_open(topology: &Topology) -> bool {
+    let sockets = topology.agents.iter().flat_map(|agent| &agent.bind);
+    let mut bound = sockets.filter_map(|bind| match &bind.endpoint {
+        Endpoint::Tcp { ip, .. } => Some(*ip),
+        Endpoint::Ipc { .. } => None,
+    });
+    let open = |ip: IpAddr| !ip.to_canonical().is_loopback();
+    let nameserver = match topology.nameserver {
+        NameServerSpec::Launch(at) => open(at.ip()),
+        NameServerSpec::Attach(_) => false,
+    };
+    nameserver || bound.any(open)
+}
+
+fn nameserver(nameserver: &NameServerSpec) -> Part {
+    let (key, at) = match nameserver {
+        NameServerSpec::Launch(at) => ("launch", at),
+        NameServerSpec::Attach(at) => ("attach", at),
+    };
+    Part::Map(vec![(key.to_owned(), Part::text(at))])
+}
+
+fn host(host: &HostSpec) -> Part {
+    Part::Map(vec![("address".to_owned(), Part::text(host.address))])
+}
+
+fn agent(agent: &AgentSpec) -> Part {
+    let mut entries = Entries::default();
+    entries.text("host", &agent.host);
+    entries.text("start_timeout", agent.start_timeout);
+    entries.text("restart", "never");
+    let attributes = agent.attributes.iter();
+    let attributes = attributes.map(|(key, value)| (key.clone(), json(value)));
+    entries.some("attributes", Part::Map(attributes.collect()));
+    if let Some(program) = &agent.program {
+        let words = program.argv.iter().map(Part::text).collect();
+        entries.add("command", Part::List(words));
+        let env = program.env.iter();
+        let env = env.map(|(key, value)| (key.clone(), Part::text(value)));
+        entries.some("env", Part::Map(env.collect()));
+        entries.text("cwd", program.cwd.display());
+    }
+    let bind = agent.bind.iter();
+    let bind = bind.map(|it| (it.alias.to_string(), socket(it))).collect();
+    entries.some("bind", Part::Map(bind));
+    entries.some(
+        "timers",
+        Part::List(agent.timers.iter().map(timer).collect()),
+    );
+    Part::Map(entries.0)
+}
+
+fn socket(bind: &BindSpec) -> Part {
+    let mut entries = Entries::default();
+    entries.text("kind", bind.kind);
+    entries.text("transport", bind.endpoint.transport().as_str());
+    match &bind.endpoint {
+        Endpoint::Tcp { ip, port } => entries.text("addr", SocketAddr::new(*ip, *port)),
+        Endpoint::Ipc { path: Some(path) } => entries.text("addr", path.display()),
+        Endpoint::Ipc { path: None } => {}
+    }
+    entries.text("serializer", bind.serializer.as_str());
+    entries.some("handler", handler(&bind.handlers));
+    Part::Map(entries.0)
+}
+
+fn timer(timer: &TimerSpec) -> Part {
+    let mut entries = Entries::default();
+    match timer.when {
+        When::Every(time) => entries.text("every", time),
+        When::After(time) => entries.text("after", time),
+    }
+    entries.text("send", &timer.send);
+    if let Some(topic) = &timer.topic {
+        entries.text("topic", topic);
+    }
+    entries.add("message", json(&timer.message));
+    Part::Map(entries.0)
+}
+
+fn connection(connection: &ConnectionSpec) -> Part {
+    let mut entries = Entries::default();
+    entries.text("agent", &connection.agent);
+    entries.text("to", &connection.to);
+    entries.text("alias", &connection.alias);
+    entries.text("kind", connection.kind);
+    entries.some("handler", handler(&connection.handlers));
+    Part::Map(entries.0)
+}
+
+/// An empty list for sockets at which nothing arrives.
+fn handler(handlers: &Handlers) -> Part {
+    match handlers {
+        Handlers::All(actions) => several(actions),
+        Handlers::ByTopic(topics) => {
+            let topics = topics.iter();
+            let topics = topics.map(|(topic, actions)| (topic.clone(), several(actions)));
+            Part::Map(topics.collect())
+        }
+    }
+}
+
+fn several(actions: &[Action]) -> Part {
+    match actions {
+        [one] => Part::text(one),
+        all => Part::List(all.iter().map(Part::text).collect()),
+    }
+}
+
+fn json(value: &Value) -> Part {
+    match value {
+        Value::String(text) => Part::text(text),
+        Value::Array(items) => Part::List(items.iter().map(json).collect()),
+        Value::Object(entries) => {
+            let entries = entries.iter();
+            Part::Map(
+                entries
+                    .map(|(key, value)| (key.clone(), json(value)))
+                    .collect(),
+            )
+        }
+        plain => Part::Json(plain.clone()),
+    }
+}

@@ -1,0 +1,206 @@
+//! Variables, several files, and values that are set over them.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::good::EXAMPLE;
+use super::source;
+use crate::model::Topology;
+use crate::topology::{Input, Problems, load_all};
+
+fn variables(name: &str) -> Option<String> {
+    let value = match name {
+        "N" => "3",
+        "PORT" => "7400",
+        "TRUTH" => "true",
+        "MAP" => "{ a: 1 }",
+        "EMPTY" => "",
+        "BIG" => return Some("x".repeat(1000)),
+        "HUGE" => "99999999999999999999",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+fn read_all(files: &[&str], sets: &[&str]) -> Result<Topology, Problems> {
+    let named = files.iter().enumerate();
+    let mut inputs: Vec<Input> = named
+        .map(|(at, text)| Input::file(format!("{at}.yaml"), *text))
+        .collect();
+    inputs.extend(sets.iter().map(|text| Input::set(*text)));
+    load_all(&inputs, &source(), &variables)
+}
+
+fn told(files: &[&str], sets: &[&str]) -> String {
+    let head = [files, sets].concat().join("\n+\n");
+    let Err(problems) = read_all(files, sets) else {
+        return format!("{head}\n  FINE");
+    };
+    let lines = problems.iter().map(|p| {
+        let hint = p.hint.as_deref().unwrap_or("-");
+        let place = format!("{} {}:{} `{}`", p.file, p.line, p.column, p.text);
+        format!("\n  {place}\n    {}\n    {hint}", p.message)
+    });
+    format!("{head}{}", lines.collect::<String>())
+}
+
+fn attributes(topology: &Topology) -> Value {
+    json!(topology.agents[0].attributes)
+}
+
+#[test]
+fn variables_are_typed_where_they_stand_alone() {
+    let text = r#"
+osb: 1
+nameserver: 127.0.0.1:${PORT}
+agents:
+  A:
+    attributes:
+      n: '${N}'
+      m: ${N}
+      t: ${TRUTH}
+      map: ${MAP}
+      e: ${EMPTY}
+      d: ${NO:-2.5}
+      x: "${NO:-5}"
+      y: 1${N}
+      z: $${N} $5
+      ${N}: $$
+      list: ['${N}']
+  B:
+    replicas: ${N}
+"#;
+    let topology = read_all(&[text], &[]).unwrap();
+    let expected = json!({"n": "3", "m": 3, "t": true, "map": "{ a: 1 }", "e": null, "d": 2.5, "x": "5", "y": "13", "z": "${N} $5", "${N}": "$", "list": ["3"]});
+    assert_eq!(attributes(&topology), expected);
+    assert_eq!(topology.agents.len(), 4);
+}
+
+#[test]
+fn later_files_add_and_replace() {
+    let base = "osb: 1\nagents: { A: { attributes: { x: 1, y: { z: [1, 2] } }, bind: { out: PUSH } }, B: }\nconnections: [{ agent: B, to: A.out }]";
+    let over = "agents: { A: { attributes: { x: 2, y: { w: 1, z: [3] } } }, B: , C: }\nconnections: [{ agent: C, to: A.out }]";
+    let topology = read_all(&[base, over], &[]).unwrap();
+    assert_eq!(
+        attributes(&topology),
+        json!({"x": 2, "y": {"w": 1, "z": [3]}})
+    );
+    let names: Vec<_> = topology.agents.iter().map(|a| a.name.as_str()).collect();
+    assert_eq!(names, ["A", "B", "C"]);
+    assert_eq!(topology.connections.len(), 2);
+    let nothing = "agents: { A: { bind: , attributes: } }\nconnections:";
+    assert_eq!(
+        read_all(&[base, nothing], &[]).unwrap(),
+        read_all(&[base], &[]).unwrap()
+    );
+}
+
+#[test]
+fn values_are_set() {
+    let base = "osb: 1\nagents: { a.b: { attributes: { x: [1, 2] }, bind: { out: PUSH } }, B: }\nconnections: [{ agent: B, to: a.b.out }]";
+    let sets = [
+        "agents.a.b.attributes.y={ q: '1' }",
+        "agents.a.b.attributes.x.1=${N}",
+        "agents.B.attributes.deep.er=",
+        "connections.0.alias=in",
+        "name=other",
+        "agents.C=",
+    ];
+    let topology = read_all(&[base], &sets).unwrap();
+    assert_eq!(attributes(&topology), json!({"x": [1, 3], "y": {"q": "1"}}));
+    assert_eq!(topology.agents[1].attributes["deep"], json!({"er": null}));
+    assert_eq!(topology.connections[0].alias.as_str(), "in");
+    assert_eq!(topology.name.as_str(), "other");
+    assert_eq!(topology.agents.len(), 3);
+}
+
+#[test]
+fn what_is_wrong_with_variables() {
+    let said = [
+        "osb: 1\nname: ${NAME}\nagents: { A: { env: { B: \"${OTHER}\" }, hots: x } }",
+        "osb: 1\nname: ${N",
+        "osb: 1\nname: ${1}",
+        "osb: 1\nname: ${A:-${B}}",
+        "osb: 1\nagents: { A: { attributes: { x: '${host}', y: '${attr:A.x}' } } }",
+        "osb: 1\nagents: ${MAP}",
+        "osb: 1\nagents:\n  A:\n    attributes:\n      x: ${HUGE}",
+        "osb: 1\nagents: { A: { replicas: ${N} } }",
+        "osb: 1\nname: ${EMPTY:-a b}",
+    ]
+    .map(|text| told(&[text], &[]));
+    insta::assert_snapshot!(said.join("\n\n"));
+    let many = format!("osb: 1\nname: [{}]", "'${BIG}',".repeat(1100));
+    let problems = read_all(&[&many], &[]).unwrap_err();
+    assert!(problems.to_string().contains("1048576 bytes"), "{problems}");
+}
+
+#[test]
+fn what_is_wrong_with_several_files() {
+    let base = "osb: 1\nagents:\n  A: { bind: { out: PUSH } }\n";
+    let said = [
+        told(
+            &[
+                base,
+                "agents:\n  A: { bind: { out: PSUH } }\n  B: { hots: x }",
+            ],
+            &[],
+        ),
+        told(&[base, "\nagents: ["], &[]),
+        told(&[base, ""], &[]),
+        told(&[base, "- x"], &[]),
+        told(&["osb: 2\nagents: {}", base], &[]),
+        told(&["agents: {}", "name: x"], &[]),
+        told(&[base, "connections: {}"], &[]),
+        told(
+            &[
+                base,
+                "connections: [{ agent: B, to: A.out }]",
+                "agents: { B: , C: 5 }",
+            ],
+            &[],
+        ),
+        told(&[base], &["agents.A.bind.out.addr=127.0.0.1:5"]),
+        told(
+            &[base],
+            &["agents.A.hots=x", "agnets.A=", "agents.A.bind.in=PLUL"],
+        ),
+        told(&[base], &["nothing"]),
+        told(&[base], &["=5"]),
+        told(&[base], &["agents..A=5"]),
+        told(&[base], &["agents.A.<<={ host: local }"]),
+        told(&[base], &["agents.A.attributes={"]),
+        told(&[base], &["agents.A.attributes.x=${NO}"]),
+        told(&[base, "connections: []"], &["connections.0.agent=A"]),
+        told(&[base], &[&format!("{}=1", "a.".repeat(40))]),
+    ];
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn problems_of_several_files_show_each_in_its_own() {
+    let inputs = [
+        Input::file("base.yaml", "osb: 1\nagents:\n  Zoë: {}\n"),
+        Input::file("over.yaml", "agents:\n  B: { bind: { x: PLUL } }\n"),
+        Input::set("agents.B.hots=local"),
+    ];
+    let problems = load_all(&inputs, &source(), &variables).unwrap_err();
+    insta::assert_snapshot!(crate::render::diagnostic::problems(
+        &problems, &inputs, false
+    ));
+}
+
+proptest! {
+    #[test]
+    fn any_setting_is_survived(text in "[a-zA-Z.0-9=\\[\\]{}: $*&<~]{0,30}") {
+        let _ = read_all(&[EXAMPLE], &[&text]);
+        let _ = read_all(&[EXAMPLE], &[&format!("agents.{text}")]);
+    }
+
+    #[test]
+    fn parts_of_files_over_one_another_are_survived(cut in 0..EXAMPLE.len(), sets in "[a-z.]{0,9}") {
+        let cut = (0..=cut).rev().find(|at| EXAMPLE.is_char_boundary(*at)).unwrap_or(0);
+        if let Err(problems) = read_all(&[&EXAMPLE[..cut], EXAMPLE, &EXAMPLE[cut..]], &[&sets]) {
+            prop_assert!(problems.iter().all(|p| p.line > 0 && p.input < 4));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What the command line makes of several files, variables and settings.
+
+mod common;
+
+use std::io::Write;
+use std::process::Stdio;
+
+use common::Bench;
+
+const BASE: &str = "osb: 1\nname: base\nagents:\n  Boss: { bind: { jobs: PUSH } }\n  Worker:\n    replicas: ${WORKERS:-2}\nconnections:\n  - { agent: Worker*, to: Boss.jobs }\n";
+
+#[test]
+fn files_variables_and_settings_come_together() {
+    let bench = Bench::new();
+    let base = bench.file("base.yaml", BASE);
+    let over = bench.file("over.yaml", "agents: { Boss: { attributes: { x: 1 } } }\n");
+    let names = |arguments: &[&str], workers: &str| {
+        let mut command = bench.command(&["check", "-o", "names"]);
+        let output = command.args(arguments).env("WORKERS", workers).output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    assert_eq!(names(&[&base], ""), "Boss\nWorker0\nWorker1\n");
+    assert_eq!(names(&[&base], "1"), "Boss\nWorker0\n");
+    let more = [&base, "-f", &over, "--set", "agents.More="];
+    assert_eq!(names(&more, "1"), "Boss\nWorker0\nMore\n");
+}
+
+#[test]
+fn a_problem_is_shown_in_its_file() {
+    let bench = Bench::new();
+    let base = bench.file("base.yaml", BASE);
+    let over = bench.file("over.yaml", "agents: { Boss: { hots: local } }\n");
+    let said = bench.osb(&[
+        "check",
+        &base,
+        &over,
+        "--set",
+        "agents.Boss.x=1",
+        "-o",
+        "json",
+    ]);
+    assert_eq!(said.code, 3, "{said}");
+    let found: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(found["problems"][0]["file"], over.as_str());
+    assert_eq!(found["problems"][1]["file"], "--set");
+    let said = bench.osb(&["up", "-f", &base, "-f", &over]);
+    assert_eq!(said.code, 3, "{said}");
+    assert!(said.stderr.contains("over.yaml:1:19"), "{said}");
+}
+
+#[test]
+fn what_is_expanded_is_valid() {
+    let bench = Bench::new();
+    let base = bench.file("base.yaml", BASE);
+    let flat = bench.ok(&[
+        "check",
+        "--expand",
+        &base,
+        "--set",
+        "agents.Boss.attributes.x='$$A'",
+    ]);
+    assert!(flat.contains("x: $$A"), "{flat}");
+    let mut command = bench.command(&["check", "--expand", "-"]);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(flat.as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), flat);
+}
+
+#[test]
+fn a_file_is_needed() {
+    let bench = Bench::new();
+    assert_eq!(bench.osb(&["check"]).code, 2);
+    assert_eq!(bench.osb(&["plan", "--set", "a=1"]).code, 2);
+}
+
+#[test]
+fn included_files_lie_below() {
+    let bench = Bench::new();
+    let main = "include: [parts/a.yaml, parts/b.yaml]\nosb: 1\nname: x\nagents: { A: { attributes: { from: main } } }";
+    let main = bench.file("main.yaml", main);
+    std::fs::create_dir(bench.files().join("parts")).unwrap();
+    bench.file(
+        "parts/a.yaml",
+        "agents: { A: { attributes: { from: a, a: 1 } } }",
+    );
+    bench.file(
+        "parts/b.yaml",
+        "include: ['${PART:-c}.yaml']\nagents: { B: }",
+    );
+    let part = "include: [../parts/a.yaml]\nagents: { C: { bind: { x: PUSH } } }\nconnections: [{ agent: A, to: C.x }]";
+    bench.file("parts/c.yaml", part);
+    let flat = bench.ok(&["check", "--expand", &main, "-o", "json"]);
+    let flat: serde_json::Value = serde_json::from_str(&flat).unwrap();
+    assert_eq!(flat["agents"]["A"]["attributes"]["from"], "main");
+    assert_eq!(flat["agents"]["A"]["attributes"]["a"], 1);
+    assert!(flat["agents"]["B"].is_object() && flat["agents"]["C"].is_object());
+    assert_eq!(flat["connections"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_wrong_with_includes_is_said() {
+    let bench = Bench::new();
+    bench.file("a.yaml", "include: [b.yaml]");
+    bench.file("b.yaml", "include: [a.yaml]\nagents: { A: { hots: x } }");
+    let circle = bench.file("main.yaml", "osb: 1\ninclude: [a.yaml]");
+    let said = bench.osb(&["check", &circle]);
+    assert_eq!(said.code, 3, "{said}");
+    assert!(said.stderr.contains("which includes it"), "{said}");
+    bench.file("c.yaml", "agents: { A: { hots: x } }");
+    let broken = bench.file("main.yaml", "include: [c.yaml]");
+    let said = bench.osb(&["check", &broken]);
+    assert_eq!(said.code, 3, "{said}");
+    assert!(
+        said.stderr.contains("c.yaml:1:16") && said.stderr.contains("main.yaml:1:1"),
+        "{said}"
+    );
+    let missing = bench.file("main.yaml", "osb: 1\ninclude: [nowhere.yaml]");
+    let said = bench.osb(&["check", &missing]);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains("main.yaml includes it"), "{said}");
+    let wrong = bench.file("main.yaml", "osb: 1\ninclude: parts.yaml");
+    let said = bench.osb(&["check", &wrong]);
+    assert!(said.stderr.contains("include: expected a list"), "{said}");
+}
