@@ -40,6 +40,10 @@ pub struct Program {
     /// Its input is closed once all has been written.
     closing: bool,
     ended: bool,
+    /// How often its queue has become full.
+    stalls: u64,
+    /// It is full, or has not been empty since.
+    stalled: bool,
 }
 
 /// What of a program the loop is to watch.
@@ -50,6 +54,17 @@ pub struct Watched {
 }
 
 impl Program {
+    /// Counts how often the queue has become full; tells the count when that is worth a word.
+    fn note_stall(&mut self) -> Option<u64> {
+        if self.stalled {
+            self.stalled = !self.feed.is_empty();
+            return None;
+        }
+        self.stalled = !self.feed.has_room();
+        self.stalls += u64::from(self.stalled);
+        (self.stalled && self.stalls.is_power_of_two()).then_some(self.stalls)
+    }
+
     fn tell(&mut self, word: &ToProgram) {
         if self.closing || self.process.input_fd().is_none() {
             return;
@@ -98,6 +113,8 @@ impl Agent {
             started: false,
             closing: false,
             ended: false,
+            stalls: 0,
+            stalled: false,
         });
         Ok(())
     }
@@ -201,6 +218,12 @@ impl Agent {
         let lost = program.map_or(0, Program::flush);
         if lost > 0 {
             let line = format!("lines not read by the command, which has closed its input: {lost}");
+            self.log.warn(&line);
+        }
+        if let Some(stalls) = self.program.as_mut().and_then(Program::note_stall) {
+            let line = format!(
+                "the command does not read: what feeds it waits until it does ({stalls} times so far)"
+            );
             self.log.warn(&line);
         }
     }
