@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 
 use super::launched::{LaunchArgs, Launched};
+use super::runtime::block_on;
 use super::{CommandError, Context, ErrorKind};
 use crate::host::{self, HostError, HostOptions};
 use crate::model::HostName;
@@ -26,10 +27,7 @@ pub struct HostArgs {
 pub fn run(args: HostArgs, context: &mut Context) -> Result<(), CommandError> {
     let options = options(&args, context)?;
     let launched = Launched::new(args.launch)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let outcome = runtime.block_on(serve(options, &launched));
+    let outcome = block_on(serve(options, &launched))?;
     // Also after a failure: nobody else is left to do it.
     launched.clear_up()?;
     Ok(outcome?)
