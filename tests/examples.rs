@@ -29,7 +29,9 @@ fn every_example_is_described_and_tested() {
             "{example} has no README.md"
         );
         assert!(
-            !dir.is_dir() || tests.contains(&format!("up(&bench, \"{example}\")")),
+            !dir.is_dir()
+                || tests.contains(&format!("up(&bench, \"{example}\")"))
+                || tests.contains(&format!("examples/{example}/topology.yaml")),
             "{example} is not tested"
         );
     }
@@ -115,4 +117,43 @@ fn dispatcher() {
         (0..3).all(|n| bench.agent(&format!("Worker{n}"))["state"] == "stopped")
     });
     down(&bench);
+}
+
+#[test]
+fn rust_agent() {
+    let bench = Bench::new();
+    let topology = repository().join("examples/rust-agent/topology.yaml");
+    let built = cargo_examples();
+    assert!(
+        built.join("rust-agent").exists(),
+        "it is not built: cargo build --examples"
+    );
+    let mut command = bench.command(&["up", topology.to_str().unwrap()]);
+    command.env("OSB_EXAMPLES", built);
+    let said = Said::from(command.output().unwrap());
+    assert_eq!(said.code, 0, "{said}");
+    let pids = (bench.pid("Analyst"), bench.pid("Market"));
+    assert!(pids.0 != pids.1, "it is a process of its own");
+    for cents in ["100", "104", "150"] {
+        let price = format!(r#"{{"symbol": "OSB", "cents": {cents}}}"#);
+        bench.ok(&["send", "Market", "prices", &price, "--topic", "OSB"]);
+    }
+    wait_until("the stray price is a warning", || {
+        bench
+            .osb(&["get", "Broker", "received"])
+            .stdout
+            .contains("percent")
+    });
+    let answer = bench.json(&["send", "Broker", "ask", "\"OSB\"", "--wait"]);
+    assert_eq!(answer, 118.0);
+    bench.ok(&["call", "Analyst", "forget"]);
+    let said = bench.osb(&["send", "Broker", "ask", "\"OSB\"", "--wait"]);
+    assert!(said.stderr.contains("no price of OSB yet"), "{said}");
+    down(&bench);
+}
+
+/// Where cargo puts the programs of the examples.
+fn cargo_examples() -> std::path::PathBuf {
+    let osb = std::path::Path::new(env!("CARGO_BIN_EXE_osb"));
+    osb.parent().unwrap().join("examples")
 }

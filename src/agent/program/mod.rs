@@ -80,6 +80,13 @@ impl Program {
         }
     }
 
+    fn noun(&self) -> &'static str {
+        match self.body {
+            Body::Process(_) => "the command",
+            Body::Thread(_) => "the program",
+        }
+    }
+
     fn listens(&self) -> bool {
         !self.ended && self.body.listens()
     }
@@ -304,7 +311,11 @@ impl Agent {
         for (_, owed) in self.owed.take_all() {
             self.settle_owed(owed, Err("the command has ended".into()));
         }
-        let line = format!("the command has ended: {}", exit);
+        let what = match &self.program {
+            Some(program) => program.noun(),
+            None => "the command",
+        };
+        let line = format!("{what} has ended: {exit}");
         match exit.success() || self.life.ending() {
             true => self.log.info(&line),
             false => self.log.error(&line),
