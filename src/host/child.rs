@@ -57,7 +57,7 @@ impl Spawner {
             .open(self.dir.log_of(&boot.name))?;
         let mut process = Command::new(&self.osb)
             .arg0("osb")
-            .args(["agent", "--name", boot.name.as_str()])
+            .args(["agent", boot.name.as_str(), "--boot"])
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -54,6 +54,8 @@ pub enum ToProgram<'a> {
     Attributes {
         attributes: &'a BTreeMap<String, Value>,
     },
+    /// The system has let go of the agent; another `start` may follow.
+    Release {},
     /// End.
     Stop {},
 }

@@ -1,5 +1,6 @@
 //! What others ask of the agent, by control messages: from bytes to what is done, and back.
 
+mod adopt;
 mod configure;
 mod messages;
 mod wire;
@@ -55,7 +56,16 @@ impl Agent {
                     self.announce();
                 }
             }
-            MessageKind::Reply => {}
+            MessageKind::Reply => self.on_reply(&envelope),
+        }
+    }
+
+    /// Who started this agent by hand sees that it has arrived.
+    fn on_reply(&mut self, envelope: &Envelope) {
+        if self.boot.host.is_none() && !self.registered && self.is_announcement(envelope.id) {
+            self.registered = true;
+            let (name, at) = (&self.boot.name, &self.boot.nameserver);
+            self.log.info(&format!("{name} is registered at {at}"));
         }
     }
 
@@ -100,6 +110,8 @@ impl Agent {
             AgentRequest::Probe { alias, token } => Some(self.probe(&alias, &token)),
             AgentRequest::Unprobe { alias, token } => Some(self.unprobe(&alias, &token)),
             AgentRequest::Prove { alias, tokens } => self.prove(&alias, tokens, request),
+            AgentRequest::Adopt { system } => Some(self.adopt(system)),
+            AgentRequest::Release { system } => Some(Ok(self.release(&system).into())),
             AgentRequest::Go {} => {
                 self.go();
                 done()
