@@ -81,7 +81,8 @@ pub(super) async fn refuse_taken_names(plan: &Plan, link: &Link) -> Result<(), U
         });
     }
     let is_taken = |name: &AgentName| there.iter().any(|it| it.name == *name && !it.state.ended());
-    let names = plan.agents.iter().map(|agent| &agent.name);
+    let started = plan.agents.iter().filter(|agent| !agent.attach);
+    let names = started.map(|agent| &agent.name);
     let names: Vec<AgentName> = names.filter(|name| is_taken(name)).cloned().collect();
     match names.is_empty() {
         true => Ok(()),
