@@ -152,7 +152,11 @@ impl Up<'_> {
         for Daemon { host, process } in hosts {
             watch(process, Some(host));
         }
-        let ended = ends.join_next().await;
+        // Where nothing was launched, nothing ends.
+        let ended = match ends.is_empty() {
+            true => std::future::pending().await,
+            false => ends.join_next().await,
+        };
         let launched = lock(self.launched);
         match ended {
             Some(Ok(Some(host))) => UpError::Host {
