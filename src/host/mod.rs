@@ -202,7 +202,8 @@ impl Host {
         self.tickets.insert(ticket, envelope);
         match request {
             HostRequest::Start(agent) => {
-                self.supervision.on_start(agent, Incarnation::draw(), ticket)
+                self.supervision
+                    .on_start(agent, Incarnation::draw(), ticket)
             }
             HostRequest::Stop { agent, grace } => {
                 self.supervision.on_stop(&agent, grace, ticket, now)

@@ -177,7 +177,10 @@ impl<W: Write + Send> Reporter for Lines<W> {
         if let Some(stage) = self.current.as_mut().filter(|stage| !stage.said) {
             stage.said = true;
             let (name, count) = (&stage.name, format!("{}/{}", stage.done, stage.total));
-            let _ = writeln!(self.out, "{name:STAGE_WIDTH$} {count:>9}  waiting for {what}");
+            let _ = writeln!(
+                self.out,
+                "{name:STAGE_WIDTH$} {count:>9}  waiting for {what}"
+            );
         }
     }
 

@@ -49,7 +49,13 @@ impl Up<'_> {
         progress: &mut dyn Progress,
     ) -> Result<(), UpError> {
         let mut missing: Vec<AgentName> = match self.attaches() {
-            true => self.absent().await?.0.into_iter().map(|it| it.agent).collect(),
+            true => self
+                .absent()
+                .await?
+                .0
+                .into_iter()
+                .map(|it| it.agent)
+                .collect(),
             false => Vec::new(),
         };
         loop {

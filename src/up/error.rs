@@ -69,7 +69,10 @@ pub enum UpError {
         state: State,
     },
     /// Agents that others were to start.
-    #[error("started elsewhere, and not there within {limit}: {}", list_absent(missing))]
+    #[error(
+        "started elsewhere, and not there within {limit}: {}",
+        list_absent(missing)
+    )]
     Missing {
         nameserver: String,
         limit: Millis,

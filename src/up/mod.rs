@@ -88,7 +88,11 @@ async fn begin(
     progress: &mut dyn Progress,
     interrupted: impl Future<Output = ()>,
 ) -> Result<UpReport, UpError> {
-    let launched = Arc::new(Mutex::new(Launched::new(request.plan.system.clone(), dir, lock)));
+    let launched = Arc::new(Mutex::new(Launched::new(
+        request.plan.system.clone(),
+        dir,
+        lock,
+    )));
     let outcome = tokio::select! {
         outcome = phases::run(&request, &launched, progress) => outcome,
         () = interrupted => Err(UpError::Interrupted),

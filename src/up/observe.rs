@@ -27,7 +27,10 @@ pub enum Death {
         exit: ExitReport,
     },
     /// One that was started elsewhere: nobody tells how it ended.
-    Lost { agent: AgentName, state: State },
+    Lost {
+        agent: AgentName,
+        state: State,
+    },
 }
 
 impl Death {
