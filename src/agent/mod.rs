@@ -55,7 +55,7 @@ pub enum SignalsAre {
 }
 
 /// Runs the agent that standard input describes, to its end. Tells the exit status.
-pub fn run() -> Result<u8, AgentError> {
+pub fn run_booted() -> Result<u8, AgentError> {
     let boot = boot::read(io::stdin().lock())?;
     run_with(boot, Log::to_stderr(), SignalsAre::Taken)
 }

@@ -13,7 +13,7 @@ use super::core::{Life, Pending, Timers};
 use super::log::Log;
 use super::program::{Owed, Program, ProgramId};
 use super::sockets::{Envelope as ReturnPath, Sockets};
-use crate::model::State;
+use crate::model::{State, SystemName};
 use crate::wire::{
     AgentBoot, Announcement, Envelope, Fault, LARGEST_BODY, NameServerRequest, Peer, ProofToken,
     body,
@@ -48,16 +48,28 @@ pub struct Agent {
     pub skipped_ticks: u64,
     /// The time of this turn of the loop.
     pub now: Duration,
-    registered: bool,
     /// Its program, a thread, is still preparing itself: nobody is told of the agent yet.
     pub preparing: bool,
     /// Its sockets or connections have changed, and the name server does not know yet.
     pub unannounced: bool,
+    /// The name server has taken note of this agent.
+    pub registered: bool,
+    /// The system that it was attached to, if it is.
+    pub adoption: Option<Adoption>,
     /// Nothing is waited for at the end.
     pub hasty: bool,
     began: Instant,
     next_heartbeat: Duration,
     announcement: u64,
+}
+
+/// What an agent was before a system adopted it, and will be again.
+pub struct Adoption {
+    pub system: SystemName,
+    /// How many sockets it had: later ones are the system's.
+    pub sockets: usize,
+    pub attributes: BTreeMap<String, Value>,
+    pub life: Life,
 }
 
 /// A request that was sent by a REQ socket.
@@ -130,9 +142,10 @@ impl Agent {
             garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,
-            registered: false,
             preparing: false,
             unannounced: false,
+            registered: false,
+            adoption: None,
             hasty: false,
             began: Instant::now(),
             next_heartbeat: until_next_beat(),
@@ -211,11 +224,16 @@ impl Agent {
         self.announcement == id
     }
 
-    /// The name server has taken an announcement.
+    /// The name server has taken an announcement. Who started the agent by hand sees it in the log.
     pub fn note_registered(&mut self) {
-        if !std::mem::replace(&mut self.registered, true) {
-            self.tell_registered();
+        if std::mem::replace(&mut self.registered, true) {
+            return;
         }
+        if self.boot.host.is_none() {
+            let (name, at) = (&self.boot.name, &self.boot.nameserver);
+            self.log.info(&format!("{name} is registered at {at}"));
+        }
+        self.tell_registered();
     }
 
     pub fn heartbeat_if_due(&mut self) {
@@ -241,19 +259,21 @@ impl Agent {
 
     /// The end: what could not be sent is told, and all is closed.
     pub fn farewell(mut self) {
-        let unsent = self.sockets.iter().filter(|slot| !slot.outbox.is_empty());
-        let lines: Vec<String> = unsent
-            .map(|slot| match slot.outbox.len() {
-                1 => format!("1 message was not sent by {}", slot.alias),
-                count => format!("{count} messages were not sent by {}", slot.alias),
-            })
-            .collect();
-        for line in lines {
-            self.log.warn(&line);
-        }
+        self.tell_unsent(0);
         self.abandon_program();
         self.leave();
         self.sockets.close(self.hasty);
+    }
+
+    /// What will not be sent any more by the sockets from `first` on.
+    pub fn tell_unsent(&mut self, first: usize) {
+        let closing = self.sockets.iter().skip(first);
+        for slot in closing.filter(|slot| !slot.outbox.is_empty()) {
+            self.log.warn(&match slot.outbox.len() {
+                1 => format!("1 message was not sent by {}", slot.alias),
+                count => format!("{count} messages were not sent by {}", slot.alias),
+            });
+        }
     }
 
     /// Answers, if anybody asked.

@@ -131,6 +131,8 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
         Source::ProgramOutput => agent.drain_program(),
         // It is written to at the end of every turn.
         Source::ProgramInput => {}
+        // It may have been closed in this very turn.
+        Source::Monitor(at) | Source::Data(at) if at >= agent.sockets.len() => {}
         Source::Monitor(at) => agent.drain_monitor(at),
         Source::Data(at) => {
             if ready.writable {

@@ -51,6 +51,8 @@ pub struct HostSpec {
 pub struct AgentSpec {
     pub name: AgentName,
     pub host: HostName,
+    /// Somebody else starts it: it is waited for.
+    pub attach: bool,
     pub program: Option<Program>,
     pub attributes: BTreeMap<String, Value>,
     /// In the order of the file.

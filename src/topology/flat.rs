@@ -145,6 +145,9 @@ fn host(host: &HostSpec) -> Part {
 fn agent(agent: &AgentSpec) -> Part {
     let mut entries = Entries::default();
     entries.text("host", &agent.host);
+    if agent.attach {
+        entries.add("attach", Part::Json(true.into()));
+    }
     entries.text("start_timeout", agent.start_timeout);
     entries.text("restart", "never");
     let attributes = agent.attributes.iter();

@@ -163,6 +163,17 @@ impl Agent {
         }
     }
 
+    /// The system has let go of the agent: what the program says to its sockets is held again.
+    pub fn release_program(&mut self) {
+        if let Some(program) = &mut self.program {
+            program.started = false;
+            program.tell(&ToProgram::Release {});
+        }
+        for (_, owed) in self.owed.take_all() {
+            self.settle_owed(owed, Err("its system is taken down".into()));
+        }
+    }
+
     pub fn stop_program(&mut self) {
         if let Some(program) = &mut self.program {
             program.tell(&ToProgram::Stop {});

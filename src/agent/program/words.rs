@@ -57,6 +57,8 @@ pub enum ToProgram<'a> {
     Attributes {
         attributes: &'a BTreeMap<String, Value>,
     },
+    /// The system has let go of the agent; another `start` may follow.
+    Release {},
     /// End.
     Stop {},
 }
@@ -90,6 +92,7 @@ pub enum Heard {
     Attributes {
         attributes: BTreeMap<String, Value>,
     },
+    Release,
     Stop,
 }
 
@@ -138,6 +141,7 @@ impl ToProgram<'_> {
             ToProgram::Attributes { attributes } => Heard::Attributes {
                 attributes: (*attributes).clone(),
             },
+            ToProgram::Release {} => Heard::Release,
             ToProgram::Stop {} => Heard::Stop,
         }
     }

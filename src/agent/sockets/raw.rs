@@ -55,6 +55,12 @@ pub fn connect(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
     checked(unsafe { zmq_sys::zmq_connect(socket.as_mut_ptr(), endpoint.as_ptr()) })
 }
 
+/// No more is told of the socket.
+pub fn stop_monitor(socket: &mut zmq::Socket) {
+    // SAFETY: the socket is alive; no endpoint means that the monitor ends. It cannot fail.
+    unsafe { zmq_sys::zmq_socket_monitor(socket.as_mut_ptr(), std::ptr::null(), 0) };
+}
+
 // The crate's message is libzmq's and nothing else, or `send` would not be sound.
 const _: () = assert!(size_of::<zmq::Message>() == size_of::<zmq_sys::zmq_msg_t>());
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use zmq::{Context, DONTWAIT, Message, Socket};
@@ -25,6 +26,9 @@ const LINGER: i32 = 1000;
 const BACKLOG: i32 = 4096;
 /// How many tokens of proof a publisher keeps at a time: strangers can subscribe too.
 const TOKENS: usize = 10_000;
+
+/// Numbers the monitors of a process.
+static MONITORS: AtomicU64 = AtomicU64::new(0);
 
 /// A socket, what arrives there, and where it leads.
 pub struct Slot {
@@ -134,7 +138,9 @@ impl Slot {
 
     fn watch(&mut self, context: &Context) -> zmq::Result<()> {
         if self.monitor.is_none() {
-            let name = format!("inproc://monitor/{}", self.alias);
+            // A name of its own: libzmq frees that of a closed socket only after a while.
+            let number = MONITORS.fetch_add(1, Ordering::Relaxed);
+            let name = format!("inproc://monitor/{number}");
             self.socket.monitor(&name, i32::from(EVENTS))?;
             let monitor = context.socket(zmq::PAIR)?;
             monitor.set_linger(0)?;
@@ -190,9 +196,11 @@ impl Slot {
     }
 
     /// Closes the socket and removes its file.
-    pub fn close(self) {
-        drop(self.monitor);
+    pub fn close(mut self) {
+        // First: libzmq's thread would wait for ever to tell a monitor that nobody reads any more.
+        raw::stop_monitor(&mut self.socket);
         drop(self.socket);
+        drop(self.monitor);
         if let Some(file) = self.bound.and_then(|bound| bound.file) {
             file.remove();
         }

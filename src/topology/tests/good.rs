@@ -53,6 +53,7 @@ fn any_port() -> Endpoint {
 fn agent(name: &str) -> AgentSpec {
     AgentSpec {
         name: name.parse().unwrap(),
+        attach: false,
         host: "local".parse().unwrap(),
         program: None,
         attributes: BTreeMap::new(),
