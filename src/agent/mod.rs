@@ -5,11 +5,15 @@
 //! drives sockets, pipes and the clock. Which agents there are, and how they are wired, is not
 //! decided here: `up` configures agents from outside.
 
+mod asker;
 mod boot;
 mod calls;
+mod closing;
 mod control;
 mod core;
+mod errands;
 mod handlers;
+mod invoke;
 mod log;
 mod program;
 mod receive;
@@ -17,6 +21,7 @@ mod requests;
 mod signals;
 mod sockets;
 mod state;
+mod ticks;
 mod turn;
 
 use std::io;

@@ -7,6 +7,7 @@ mod kind;
 mod name;
 mod report;
 mod spec;
+mod timer;
 
 pub use address::{Address, Endpoint, Role, Serializer, Transport};
 pub use duration::{DurationError, Millis};
@@ -15,5 +16,6 @@ pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Ta
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerSpec,
-    Program, Speaks, TimerSpec, Topology, When,
+    Program, Speaks, Topology,
 };
+pub use timer::{TimerAction, TimerInfo, TimerSpec, When};

@@ -285,7 +285,7 @@ impl Agent {
     }
 
     /// Counts a line of the program that says nothing, and tells.
-    fn note_garbage(&mut self, reason: &str) {
+    pub fn note_garbage(&mut self, reason: &str) {
         self.garbage_lines += 1;
         self.log.warn(&format!("the command: {reason}"));
     }

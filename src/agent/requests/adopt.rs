@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::agent::core::Life;
-use crate::agent::state::{Adoption, Agent, Waiting};
+use crate::agent::state::{Adoption, Agent};
 use crate::model::{State, SystemName};
 use crate::wire::Fault;
 
@@ -30,7 +30,7 @@ impl Agent {
         self.log.info(&format!("attached to the system {system}"));
         self.adoption = Some(Adoption {
             system,
-            sockets: self.sockets.len(),
+            sockets: self.sockets.aliases(),
             attributes: self.attributes.clone(),
             life: self.life,
         });
@@ -53,14 +53,12 @@ impl Agent {
         let Some(adoption) = self.adoption.take() else {
             return;
         };
-        let first = adoption.sockets;
+        let mut theirs = self.sockets.aliases();
+        theirs.retain(|alias| !adoption.sockets.contains(alias));
         self.timers.stop();
         for (_, waiting) in self.waiting.take_all() {
-            let (Waiting::Wire { asker, .. }
-            | Waiting::Prove { asker, .. }
-            | Waiting::Send { asker, .. }) = waiting;
             let reason = LET_GO.to_owned();
-            self.reply(asker, Err(Fault::Refused { reason }));
+            self.reply(waiting.into_asker(), Err(Fault::Refused { reason }));
         }
         for (_, request) in self.requests.take_all() {
             self.resolve(request, Err(LET_GO.to_owned()));
@@ -68,8 +66,7 @@ impl Agent {
         if adoption.life == Life::Preparing && self.life.rest() {
             self.release_program();
         }
-        self.tell_unsent(first);
-        self.sockets.truncate(first);
+        self.close(theirs, None, None);
         self.attributes = adoption.attributes;
         self.announce();
     }

@@ -262,6 +262,15 @@ fn timers() {
             "every: 1s, send: feed, message: 1, topic: À",
             "every: 1s, send: raw, message: { a: 1 }",
             "every: 1s, send: out, mesage: 1",
+            "every: 1s",
+            "every: 1s, send: out, message: 1, call: look",
+            "every: 1s, set: { x: 1 }, message: 1",
+            "every: 1s, call: look",
+            "every: 1s, call: ''",
+            "every: 1s, set: {}",
+            "every: 1s, set: [x]",
+            "every: 1s, alias: a/b, set: { x: 1 }",
+            "every: 1s, alias: a, set: { x: 1 } }, { every: 1s, alias: a, set: { x: 2 }",
         ],
     );
     insta::assert_snapshot!(said);
