@@ -3,5 +3,8 @@
 
 mod control;
 mod fixture;
+mod live;
 mod messages;
 mod programs;
+mod timers;
+mod words;
