@@ -7,6 +7,8 @@ use crate::render::BareName;
 
 /// Have a running agent do something again and again; prints the timer's name
 #[derive(Debug, clap::Args)]
+#[command(disable_help_subcommand = true)]
+#[command(subcommand_value_name = "ACTION", subcommand_help_heading = "Actions")]
 pub struct EveryArgs {
     /// The agent
     #[arg(add = complete::agents())]

@@ -64,14 +64,18 @@ fn a_timer_sets_an_attribute_is_listed_and_stopped() {
     let mut agent = Fixture::start();
     let given = agent.ask(every(5, Some("beat"), set("x", json!(1))));
     assert_eq!(given, "beat");
-    assert_eq!(list(&mut agent)[0].due, None, "it waits for the system");
+    assert_eq!(list(&mut agent)[0].due_ms, None, "it waits for the system");
     agent.go();
     until_attribute(&mut agent, "x", |x| *x == 1);
     let chosen = agent.ask(every(60_000, None, set("y", json!(1))));
     let listed = list(&mut agent);
     let aliases: Vec<&str> = listed.iter().map(|it| it.alias.as_str()).collect();
     assert_eq!(aliases, ["beat", chosen.as_str().unwrap()]);
-    assert!(listed[1].due.is_some_and(|due| due > Millis::new(50_000)));
+    assert!(
+        listed[1]
+            .due_ms
+            .is_some_and(|due| due > Millis::new(50_000))
+    );
     let taken = agent.try_ask(every(5, Some("beat"), set("x", json!(2))));
     assert!(matches!(taken, Err(Fault::TimerTaken { .. })));
     let stop = AgentRequest::StopTimer {

@@ -233,11 +233,11 @@ fn traffic_in_every_form() {
 #[test]
 fn timers_in_every_form() {
     use crate::model::{Millis, TimerAction, TimerInfo, When};
-    let timer = |alias: &str, when, action, due| TimerInfo {
+    let timer = |alias: &str, when, action, due_ms| TimerInfo {
         alias: alias.parse().unwrap(),
         when,
         action,
-        due,
+        due_ms,
         fired: 3,
         skipped: 0,
         failed: 0,

@@ -41,7 +41,7 @@ impl Report for Timers {
         let mut table = Table::new(style, &header);
         for one in self.each() {
             let timer = one.timer;
-            let due = timer.due.map(|due| format!("in {due}"));
+            let due = timer.due_ms.map(|due| format!("in {due}"));
             table.row([
                 one.name().into(),
                 timer.when.to_string().into(),
