@@ -16,7 +16,7 @@ use super::errands::Errand;
 use super::log::Log;
 use super::program::{Owed, Program, ProgramId};
 use super::sockets::{Envelope as ReturnPath, Sockets};
-use crate::model::{State, Target};
+use crate::model::{Alias, State, SystemName, Target};
 use crate::wire::{AgentBoot, Announcement, Envelope, NameServerRequest, Peer, ProofToken, body};
 
 /// How often the name server hears that the agent still works.
@@ -52,13 +52,28 @@ pub struct Agent {
     pub last_token: u64,
     /// The time of this turn of the loop.
     pub now: Duration,
+    /// Its program, a thread, is still preparing itself: nobody is told of the agent yet.
+    pub preparing: bool,
     /// Its sockets or connections have changed, and the name server does not know yet.
     pub unannounced: bool,
+    /// The name server has taken note of this agent.
+    pub registered: bool,
+    /// The system that it was attached to, if it is.
+    pub adoption: Option<Adoption>,
     /// Nothing is waited for at the end.
     pub hasty: bool,
     began: Instant,
     next_heartbeat: Duration,
     announcement: u64,
+}
+
+/// What an agent was before a system adopted it, and will be again.
+pub struct Adoption {
+    pub system: SystemName,
+    /// The sockets it had: others are the system's.
+    pub sockets: Vec<Alias>,
+    pub attributes: BTreeMap<String, Value>,
+    pub life: Life,
 }
 
 /// A request that was sent by a REQ socket.
@@ -181,7 +196,10 @@ impl Agent {
             garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,
+            preparing: false,
             unannounced: false,
+            registered: false,
+            adoption: None,
             hasty: false,
             began: Instant::now(),
             next_heartbeat: until_next_beat(),
@@ -202,8 +220,18 @@ impl Agent {
     /// Tells the name server the whole truth about this agent. If the line is down, that will be
     /// the first thing said when it is back.
     pub fn announce(&mut self) {
+        if self.preparing {
+            return;
+        }
         let (envelope, body) = self.announcement();
         self.control.send(&envelope, body, Weight::Light);
+    }
+
+    /// Its program is prepared: from now on the agent is there for all.
+    pub fn introduce(&mut self) {
+        if std::mem::take(&mut self.preparing) {
+            self.announce();
+        }
     }
 
     /// The line to the name server takes messages again.
@@ -250,11 +278,26 @@ impl Agent {
         self.announcement == id
     }
 
+    /// The name server has taken an announcement. Who started the agent by hand sees it in the log.
+    pub fn note_registered(&mut self) {
+        if std::mem::replace(&mut self.registered, true) {
+            return;
+        }
+        if self.boot.host.is_none() {
+            let (name, at) = (&self.boot.name, &self.boot.nameserver);
+            self.log.info(&format!("{name} is registered at {at}"));
+        }
+        self.tell_registered();
+    }
+
     pub fn heartbeat_if_due(&mut self) {
         if self.now < self.next_heartbeat {
             return;
         }
         self.next_heartbeat = self.now + until_next_beat();
+        if self.preparing {
+            return;
+        }
         let envelope = Envelope::oneway(Peer::NameServer);
         let body = body(&NameServerRequest::Heartbeat {});
         self.control.send(&envelope, body, Weight::Light);
@@ -270,15 +313,11 @@ impl Agent {
 
     /// The end: what could not be sent is told, and all is closed.
     pub fn farewell(mut self) {
-        let unsent = self.sockets.iter().filter(|slot| !slot.outbox.is_empty());
-        let lines: Vec<String> = unsent
-            .map(|slot| match slot.outbox.len() {
+        for slot in self.sockets.iter().filter(|slot| !slot.outbox.is_empty()) {
+            self.log.warn(&match slot.outbox.len() {
                 1 => format!("1 message was not sent by {}", slot.alias),
                 count => format!("{count} messages were not sent by {}", slot.alias),
-            })
-            .collect();
-        for line in lines {
-            self.log.warn(&line);
+            });
         }
         self.abandon_program();
         self.leave();

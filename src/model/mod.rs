@@ -12,10 +12,10 @@ mod timer;
 pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport};
 pub use duration::{DurationError, Millis};
 pub use kind::Kind;
-pub use name::{AgentName, Alias, HostName, NameError, SystemName, Target};
+pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Target};
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerSpec,
-    Program, Topology,
+    Program, Speaks, Topology,
 };
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};

@@ -45,6 +45,8 @@ pub(super) struct AgentDraft {
     pub replicas: Option<usize>,
     /// One like it stands before it, so that what is wrong with both has been said.
     pub repeats: bool,
+    /// It is started elsewhere, perhaps with a program.
+    pub attach: bool,
     /// A command is given, even if it could not be read.
     pub has_command: bool,
     pub program: Option<Program>,

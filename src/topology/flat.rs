@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::yaml::{self, escape};
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, NameServerSpec,
-    TimerAction, TimerSpec, Topology, When,
+    Speaks, TimerAction, TimerSpec, Topology, When,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -145,6 +145,9 @@ fn host(host: &HostSpec) -> Part {
 fn agent(agent: &AgentSpec) -> Part {
     let mut entries = Entries::default();
     entries.text("host", &agent.host);
+    if agent.attach {
+        entries.add("attach", Part::Json(true.into()));
+    }
     entries.text("start_timeout", agent.start_timeout);
     entries.text("restart", "never");
     let attributes = agent.attributes.iter();
@@ -157,6 +160,9 @@ fn agent(agent: &AgentSpec) -> Part {
         let env = env.map(|(key, value)| (key.clone(), Part::text(value)));
         entries.some("env", Part::Map(env.collect()));
         entries.text("cwd", program.cwd.display());
+        if program.speaks != Speaks::default() {
+            entries.text("speaks", program.speaks);
+        }
     }
     let bind = agent.bind.iter();
     let bind = bind.map(|it| (it.alias.to_string(), socket(it))).collect();

@@ -39,6 +39,7 @@ fn owner<'a>(at: usize, directory: &'a Directory<'_>) -> Owner<'a> {
     Owner {
         name: &agent.name.value,
         has_command: agent.has_command,
+        attach: agent.attach,
         sockets: &directory.sockets[at],
     }
 }
@@ -61,6 +62,7 @@ fn agent(
     Some(AgentSpec {
         name: draft.name.value.clone(),
         host: host.clone(),
+        attach: draft.attach,
         program: draft.program.clone(),
         attributes: draft.attributes.clone(),
         bind: bind.into_iter().collect::<Option<_>>()?,

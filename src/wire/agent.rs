@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::model::{
     Address, Alias, BindSpec, Endpoint, Handlers, Kind, Millis, Serializer, SocketStats, State,
-    Target, TimerSpec,
+    SystemName, Target, TimerSpec,
 };
 
 /// A request to an agent: `{"method": …, "params": …}`. It is carried out in the agent's loop,
@@ -59,6 +59,13 @@ pub enum AgentRequest {
     },
     /// SUB: take the token's subscription back. Replies with null.
     Unprobe { alias: Alias, token: ProofToken },
+    /// An agent that was started elsewhere becomes this system's: what it is given from now on is
+    /// the system's, until it is released. Replies with null; if another system has it, and lets it
+    /// work, the fault is `refused`.
+    Adopt { system: SystemName },
+    /// The system lets go of the agent, which is again what it was when it was adopted. Replies
+    /// with whether it was this system's.
+    Release { system: SystemName },
     /// The system is wired: start the timers, release the program's messages. Replies with null.
     Go {},
     /// Replies with the value. Unknown: the fault `unknown_attribute`.

@@ -98,7 +98,7 @@ impl Agent {
         match asked {
             Some(handlers) => self.check_handlers(kind, &handlers).map(|()| handlers),
             None if !kind.receives() => Ok(Handlers::none()),
-            None if kind == Kind::Rep && self.boot.program.is_none() => Err(Fault::Refused {
+            None if kind == Kind::Rep && self.program.is_none() => Err(Fault::Refused {
                 reason: format!(
                     "{}.{alias} must answer, and has nothing to do it: give it a handler, such as echo",
                     self.boot.name
@@ -110,7 +110,7 @@ impl Agent {
 
     /// What an agent does with messages that nobody has said anything of.
     pub(super) fn own_action(&self) -> Action {
-        match self.boot.program {
+        match self.program {
             Some(_) => Action::Command,
             None => Action::Log,
         }
@@ -128,10 +128,10 @@ impl Agent {
                 "nothing arrives at a {kind} socket: no handler would ever run"
             ));
         }
-        let needs_program = handlers.actions().any(|action| *action == Action::Command);
-        if needs_program && self.boot.program.is_none() {
+        let wanting = handlers.actions().find(|action| action.needs_program());
+        if let Some(action) = wanting.filter(|_| self.program.is_none()) {
             return refused(format!(
-                "{} has no command: the handler `command` cannot work",
+                "{} has no command: the handler `{action}` cannot work",
                 self.boot.name
             ));
         }
@@ -139,7 +139,7 @@ impl Agent {
     }
 
     /// The system is wired.
-    pub(super) fn go(&mut self) {
+    pub fn go(&mut self) {
         if self.life.go() {
             self.timers.start(self.now);
             self.start_program();

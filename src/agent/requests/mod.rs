@@ -1,5 +1,6 @@
 //! What others ask of the agent, by control messages: from bytes to what is done, and back.
 
+mod adopt;
 mod configure;
 mod messages;
 mod sockets;
@@ -64,6 +65,7 @@ impl Agent {
                     self.announce();
                 }
             }
+            MessageKind::Reply if self.is_announcement(envelope.id) => self.note_registered(),
             MessageKind::Reply => {}
         }
     }
@@ -121,6 +123,8 @@ impl Agent {
             AgentRequest::Probe { alias, token } => Some(self.probe(&alias, &token)),
             AgentRequest::Unprobe { alias, token } => Some(self.unprobe(&alias, &token)),
             AgentRequest::Prove { alias, tokens } => self.prove(&alias, tokens, request),
+            AgentRequest::Adopt { system } => Some(self.adopt(system)),
+            AgentRequest::Release { system } => Some(Ok(self.release(&system).into())),
             AgentRequest::Go {} => {
                 self.go();
                 done()

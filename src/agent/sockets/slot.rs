@@ -30,6 +30,7 @@ const UNBINDING: i64 = 1000;
 /// How many tokens of proof a publisher keeps at a time: strangers can subscribe too.
 const TOKENS: usize = 10_000;
 
+
 /// A socket, what arrives there, and where it leads.
 pub struct Slot {
     pub alias: Alias,
@@ -237,9 +238,11 @@ impl Slot {
     }
 
     /// Closes the socket and removes its file.
-    pub fn close(self) {
-        drop(self.monitor);
+    pub fn close(mut self) {
+        // First: libzmq's thread would wait for ever to tell a monitor that nobody reads any more.
+        raw::stop_monitor(&mut self.socket);
         drop(self.socket);
+        drop(self.monitor);
         if let Some(file) = self.bound.and_then(|bound| bound.file) {
             file.remove();
         }

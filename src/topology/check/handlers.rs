@@ -12,6 +12,8 @@ use crate::model::{Action, AgentName, Alias, Handlers, Kind};
 pub(in crate::topology) struct Owner<'a> {
     pub name: &'a AgentName,
     pub has_command: bool,
+    /// Whether it has a program is known to those alone who start it.
+    pub attach: bool,
     pub sockets: &'a Sockets,
 }
 
@@ -63,7 +65,10 @@ fn by_default(
         _ if owner.has_command => Handlers::one(Action::Command),
         Kind::Rep => {
             let flaw = Flaw::new(&alias.span, "a REP socket must answer: give it a handler");
-            review.add(flaw.hint("such as handler: echo, or give the agent a command"));
+            review.add(flaw.hint(match owner.attach {
+                true => "such as handler: echo, or handler: command if it brings a program",
+                false => "such as handler: echo, or give the agent a command",
+            }));
             Handlers::none()
         }
         _ => Handlers::one(Action::Log),
@@ -97,7 +102,7 @@ fn suited(
                 Flaw::new(&action.span, message)
                     .hint("echo is for REP; to pass messages on, use forward:ALIAS")
             }
-            Action::Command if !owner.has_command => {
+            wanting if wanting.needs_program() && !owner.has_command && !owner.attach => {
                 let message = format!("{} has no command to hand messages to", owner.name);
                 Flaw::new(&action.span, message)
                     .hint("add command: [PROGRAM, ARGUMENT] to the agent")

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::read;
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, Kind, Millis,
-    NameServerSpec, Program, Serializer, TimerAction, TimerSpec, Topology, When,
+    NameServerSpec, Program, Serializer, Speaks, TimerAction, TimerSpec, Topology, When,
 };
 
 pub(super) const EXAMPLE: &str = r#"
@@ -53,6 +53,7 @@ fn any_port() -> Endpoint {
 fn agent(name: &str) -> AgentSpec {
     AgentSpec {
         name: name.parse().unwrap(),
+        attach: false,
         host: "local".parse().unwrap(),
         program: None,
         attributes: BTreeMap::new(),
@@ -105,6 +106,7 @@ fn bob() -> AgentSpec {
         argv: vec!["python3".into(), "bob.py".into()],
         env: env.map(|(k, v)| (k.into(), v.into())).into(),
         cwd: PathBuf::from("/srv/agents/work"),
+        speaks: Speaks::Lines,
     };
     AgentSpec {
         program: Some(program),
