@@ -30,7 +30,6 @@ const UNBINDING: i64 = 1000;
 /// How many tokens of proof a publisher keeps at a time: strangers can subscribe too.
 const TOKENS: usize = 10_000;
 
-
 /// A socket, what arrives there, and where it leads.
 pub struct Slot {
     pub alias: Alias,
