@@ -238,7 +238,10 @@ impl Proxy {
         self.nameserver.link().ask(peer, request, self.timeout)
     }
 
-    fn call_for<T: DeserializeOwned>(&self, request: &AgentRequest) -> Result<T, ProxyError> {
+    pub(super) fn call_for<T: DeserializeOwned>(
+        &self,
+        request: &AgentRequest,
+    ) -> Result<T, ProxyError> {
         self.ask(request).wait()
     }
 }

@@ -4,6 +4,7 @@
 //! A program that does not read, or writes faster than its messages can leave, is held back by what
 //! it waits for itself: a pipe. Nothing grows without bounds.
 
+mod ask;
 mod body;
 mod exit;
 mod feed;
@@ -278,7 +279,9 @@ impl Agent {
                     None => return,
                 },
             };
-            if let Some(word) = self.obey(word) {
+            let held = self.obey(word);
+            self.finish_closing();
+            if let Some(word) = held {
                 if let Some(program) = &mut self.program {
                     program.held = Some(word);
                 }

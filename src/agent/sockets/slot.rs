@@ -41,6 +41,8 @@ pub struct Slot {
     pub links: Vec<Link>,
     pub outbox: Outbox,
     pub stats: SocketStats,
+    /// It has no alias any more, and is about to be closed.
+    pub retired: bool,
     bound: Option<Bound>,
     /// Addresses that a link once led to, whose last events may still come.
     former: BTreeSet<String>,
@@ -68,6 +70,7 @@ impl Slot {
             links: Vec::new(),
             outbox: Outbox::default(),
             stats: SocketStats::default(),
+            retired: false,
             bound: None,
             former: BTreeSet::new(),
             subscribed: BTreeSet::new(),

@@ -222,6 +222,24 @@ impl Fixture {
         }
     }
 
+    /// Waits for a request of the agent to another member or to the name server, and answers it.
+    pub fn serve<T: serde::de::DeserializeOwned>(
+        &mut self,
+        mut answer: impl FnMut(&Peer, T) -> Option<Result<Value, Fault>>,
+    ) {
+        let began = Instant::now();
+        loop {
+            assert!(began.elapsed() < PATIENCE, "it does not ask");
+            let (envelope, body) = self.receive();
+            if let (MessageKind::Request, Ok(asked)) = (envelope.kind, read_body(&body))
+                && let Some(outcome) = answer(&envelope.peer, asked)
+            {
+                return self.answer(&envelope, outcome);
+            }
+            self.note(&envelope, &body);
+        }
+    }
+
     /// All announcements that have come so far.
     pub fn announced(&mut self) -> Vec<Announcement> {
         self.announced.drain(..).collect()
