@@ -65,12 +65,14 @@ fn summer(address: &str) -> Agent<u64> {
                 agent.set("went_on", true)?;
                 Ok(json!("never sent"))
             }
-            "panic" => panic!("as asked"),
             other => Err(anyhow::anyhow!("no answer to {other}")),
         })
         .method("add", |agent, numbers: Vec<u64>| {
             agent.state += numbers.iter().sum::<u64>();
             Ok(agent.state)
+        })
+        .method("panic", |_, (): ()| -> osb::kit::Result<()> {
+            panic!("as asked")
         })
         .method("slow", |_, ms: u64| {
             std::thread::sleep(Duration::from_millis(ms));
@@ -169,9 +171,7 @@ fn a_slow_handler_stops_neither_questions_nor_heartbeats() {
 fn a_panic_answers_and_ends_the_agent() {
     let place = place();
     let summer = start(&place);
-    wire(&place, Kind::Rep, "ask", "command");
-    let alice = place.ns.proxy("Alice").unwrap();
-    let answer = alice.send_recv("ask", "panic");
+    let answer = summer.proxy().unwrap().call("panic", Value::Null);
     let told = |reason: &str| reason.contains("panicked: as asked");
     assert!(
         matches!(&answer, Err(ProxyError::Fault(Fault::Handler { reason })) if told(reason)),
