@@ -323,3 +323,132 @@ fn requests_are_waited_for_inside_of_a_handler() {
         "{misspelt:?}"
     );
 }
+
+#[test]
+fn an_agent_binds_connects_and_keeps_time_by_itself() {
+    let place = place();
+    let address = place.address.clone();
+    let _clock = spawn(move || {
+        Agent::new(0u32)
+            .named("Clock")
+            .nameserver(&address)
+            .on_init(|agent| {
+                agent.bind(Kind::Pub, "ticks")?;
+                agent.every(Duration::from_millis(10), |agent| {
+                    agent.state += 1;
+                    let count = agent.state;
+                    Ok(agent.publish("ticks", "tick", count)?)
+                })?;
+                let once = agent.after(Duration::from_millis(1), |agent| {
+                    Ok(agent.set("once", true)?)
+                });
+                agent.set("timer", once?)?;
+                Ok(())
+            })
+            .method("halt", |agent, (): ()| Ok(agent.stop_all_timers()?))
+            .method("rebind", |agent, (): ()| {
+                agent.close("ticks")?;
+                agent.bind(Kind::Pub, "ticks")?;
+                Ok(agent.addr("ticks")?)
+            })
+    })
+    .unwrap();
+    let address = place.address.clone();
+    let _hearer = spawn(move || {
+        Agent::new(Vec::<u32>::new())
+            .named("Hearer")
+            .nameserver(&address)
+            .method("listen", |agent, to: String| {
+                agent.add_handler("heard", |agent, count: u32| {
+                    agent.state.push(count);
+                    let topic = agent.topic().map(str::to_owned);
+                    agent.set("heard", (agent.state.len(), topic))?;
+                    Ok(())
+                });
+                let handler = Handlers::one("call:heard".parse::<Action>()?);
+                let connect = osb::kit::Connect {
+                    handler: Some(handler),
+                    ..Default::default()
+                };
+                Ok(agent.connect_with("ticks", &to, connect)?)
+            })
+    })
+    .unwrap();
+    let (clock, hearer) = (
+        place.ns.proxy("Clock").unwrap(),
+        place.ns.proxy("Hearer").unwrap(),
+    );
+    let wired = hearer.call("listen", "Clock.ticks").unwrap();
+    assert_eq!(wired["to"], "Clock.ticks", "{wired}");
+    let heard = || hearer.get_attr("heard").unwrap_or(Value::Null);
+    wait_until("ticks are heard", || heard()[0].as_u64() >= Some(3));
+    assert_eq!(heard()[1], "tick");
+    wait_until("the other timer has fired", || {
+        clock.get_attr("once").is_ok()
+    });
+    assert_eq!(
+        clock.timers().unwrap().len(),
+        1,
+        "what has fired is no timer any more"
+    );
+    clock.call("halt", Value::Null).unwrap();
+    assert!(clock.timers().unwrap().is_empty());
+    let moved = clock.call("rebind", Value::Null).unwrap();
+    assert_eq!(
+        place.ns.addr("Clock", "ticks").unwrap().address,
+        moved["address"]
+    );
+    let again = hearer.call("listen", "Clock.ticks").unwrap();
+    assert_eq!(again["address"], moved["address"]);
+}
+
+#[test]
+fn answers_may_be_seen_to_later_and_code_may_be_added() {
+    let place = place();
+    let address = place.address.clone();
+    let _asker = spawn(move || {
+        Agent::new(())
+            .named("Asker")
+            .nameserver(&address)
+            .method("ask", |agent, (text, ms): (String, u64)| {
+                let patience = Duration::from_millis(ms);
+                agent.request_then("ask", text, patience, |agent, answer| {
+                    let told = match answer {
+                        Ok(answer) => answer,
+                        Err(error) => format!("error: {error}"),
+                    };
+                    Ok(agent.set("answer", told)?)
+                })?;
+                Ok("asked")
+            })
+            .method("learn", |agent, word: String| {
+                let said = word.clone();
+                agent.add_method(&word, move |_, (): ()| Ok(said.to_uppercase()));
+                Ok(())
+            })
+    })
+    .unwrap();
+    let (alice, asker) = (
+        place.ns.proxy("Alice").unwrap(),
+        place.ns.proxy("Asker").unwrap(),
+    );
+    let echo = Handlers::one(Action::Echo);
+    let address = alice.bind(Kind::Rep, "ask", Transport::Tcp, echo).unwrap();
+    asker
+        .connect(&address, "ask", Handlers::one(Action::Command))
+        .unwrap();
+    assert_eq!(
+        asker.call("ask", json!(["hello", 10_000])).unwrap(),
+        "asked"
+    );
+    wait_until("the answer", || {
+        asker.get_attr("answer").ok() == Some(json!("hello"))
+    });
+    asker.call("ask", json!(["hurry", 0])).unwrap();
+    wait_until("the error", || {
+        let answer = asker.get_attr("answer").unwrap().to_string();
+        answer.contains("error: ask: no answer within 0s")
+    });
+    asker.call("learn", "shout").unwrap();
+    assert_eq!(asker.call("shout", Value::Null).unwrap(), "SHOUT");
+}

@@ -267,7 +267,7 @@ pub enum FromProgram {
 }
 
 /// A timer, with the keys that it has in a topology.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Timer {
     pub alias: Option<Alias>,
