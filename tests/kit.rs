@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{Bench, wait_until};
 use osb::kit::{Agent, Context, Handle, RunError, spawn};
-use osb::model::{Action, Handlers, Kind, State, Transport};
+use osb::model::{Action, Handlers, Kind, State, TimerAction, Transport};
 use osb::proxy::{NameServer, ProxyError};
 use osb::wire::Fault;
 use serde::{Deserialize, Serialize};
@@ -322,4 +322,85 @@ fn requests_are_waited_for_inside_of_a_handler() {
         matches!(&misspelt, Err(ProxyError::Fault(Fault::Handler { reason })) if told(reason)),
         "{misspelt:?}"
     );
+}
+
+#[test]
+fn an_agent_changes_its_sockets_and_timers_itself() {
+    let place = place();
+    let alice = place.ns.proxy("Alice").unwrap();
+    let log = || Handlers::one(Action::Log);
+    alice
+        .bind(Kind::Pub, "feed", Transport::Tcp, Handlers::none())
+        .unwrap();
+    alice
+        .bind(Kind::Pull, "inbox", Transport::Tcp, log())
+        .unwrap();
+    let address = place.address.clone();
+    let agent = spawn(move || {
+        Agent::new(0)
+            .named("Worker")
+            .nameserver(&address)
+            .on_init(|agent| {
+                agent.bind(Kind::Pull, "tasks")?;
+                Ok(())
+            })
+            .before_loop(|agent| {
+                agent.every(
+                    Duration::from_millis(5),
+                    TimerAction::call("tick", json!(2)),
+                    None,
+                )?;
+                agent.after(
+                    Duration::from_millis(5),
+                    TimerAction::set("late", true),
+                    None,
+                )?;
+                Ok(())
+            })
+            .handler("tasks", |agent, task: u64| {
+                agent.set("task", task)?;
+                agent.close("tasks", None)?;
+                let closed = agent.addr("tasks").is_err();
+                Ok(agent.set("closed", closed)?)
+            })
+            .handler("news", |agent, text: String| Ok(agent.set("news", text)?))
+            .method("tick", |agent, by: u64| {
+                agent.state += by;
+                let state = agent.state;
+                Ok(agent.set("ticks", state)?)
+            })
+            .method("rewire", |agent, _: ()| {
+                agent.connect("Alice.inbox", "out")?;
+                agent.connect_to(&"Alice.feed".parse()?, "news", Some(by_topic("a")))?;
+                agent.subscribe("news", by_topic("b"))?;
+                agent.unsubscribe("news", &["a"])?;
+                let timers = agent.timers()?.len();
+                agent.stop_timers()?;
+                Ok(timers)
+            })
+    })
+    .unwrap();
+    let worker = place.ns.proxy("Worker").unwrap();
+    wait_until("its timers have run", || {
+        let ticks = worker.get_attr("ticks").unwrap_or_default();
+        ticks.as_u64() >= Some(4) && worker.get_attr("late").is_ok()
+    });
+    let tasks = place.ns.addr("Worker", "tasks").unwrap();
+    alice.connect(&tasks, "tasks", Handlers::none()).unwrap();
+    alice.send("tasks", 7).unwrap();
+    wait_until("it has closed its socket", || {
+        worker.get_attr("closed").unwrap_or_default() == true
+    });
+    assert!(place.ns.addr("Worker", "tasks").is_err());
+    assert_eq!(worker.call("rewire", Value::Null).unwrap(), 1);
+    alice.send_topic("feed", "no", Some("a")).unwrap();
+    alice.send_topic("feed", "yes", Some("b")).unwrap();
+    wait_until("it has the news", || worker.get_attr("news").is_ok());
+    assert_eq!(worker.get_attr("news").unwrap(), "yes");
+    assert_eq!(worker.timers().unwrap(), []);
+    drop(agent);
+}
+
+fn by_topic(topic: &str) -> Handlers {
+    Handlers::ByTopic([(topic.to_owned(), vec![Action::Command])].into())
 }

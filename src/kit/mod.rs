@@ -54,6 +54,30 @@
 //! others see of an agent: [`Context::get`], [`Context::set`], `osb get`. [`Context::proxy`] is
 //! another agent, and [`Context::nameserver`] finds them all.
 //!
+//! # Sockets and timers
+//!
+//! What a topology does not give it, an agent makes itself, and changes while it runs:
+//! [`Context::bind`], [`Context::connect`], [`Context::close`], [`Context::subscribe`],
+//! [`Context::every`], [`Context::after`].
+//!
+//! ```
+//! use osb::kit::Agent;
+//! use osb::model::{Kind, TimerAction};
+//! use std::time::Duration;
+//!
+//! let agent = Agent::new(0)
+//!     .before_loop(|agent| {
+//!         agent.bind(Kind::Push, "ticks")?;
+//!         agent.every(Duration::from_secs(1), TimerAction::call("tick", ()), None)?;
+//!         Ok(())
+//!     })
+//!     .method("tick", |agent, _: ()| {
+//!         agent.state += 1;
+//!         let ticks = agent.state;
+//!         Ok(agent.send("ticks", ticks)?)
+//!     });
+//! ```
+//!
 //! # One thing at a time
 //!
 //! Handlers, methods and hooks run one after the other, in the order in which things happened, and
@@ -87,6 +111,7 @@ mod agent;
 mod context;
 mod error;
 mod line;
+mod live;
 mod run;
 mod start;
 mod worker;
