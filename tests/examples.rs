@@ -396,3 +396,17 @@ fn distributed() {
     }
     bench.assert_nothing_left();
 }
+
+#[test]
+fn logger() {
+    let bench = Bench::new();
+    up(&bench, "logger");
+    bench.ok(&["send", "Alice", "work", "12"]);
+    wait_until("the overtime is noted", || {
+        bench
+            .osb(&["get", "Watcher", "received"])
+            .stdout
+            .contains("12 hours of work")
+    });
+    down(&bench);
+}

@@ -352,12 +352,13 @@ impl fmt::Display for NoWord {
 
 /// Reads a line, strictly.
 pub fn read(line: &[u8]) -> Result<FromProgram, NoWord> {
-    let line = line.trim_ascii();
+    let printed = line.trim_ascii_end();
+    let line = printed.trim_ascii_start();
     match line.first() {
         None => Err(NoWord::Blank),
         Some(b'{') => serde_json::from_slice(line)
             .map_err(|error| NoWord::Wrong(format!("{}: {}", reason(&error), beginning(line)))),
-        Some(_) => Err(NoWord::Plain(beginning(line))),
+        Some(_) => Err(NoWord::Plain(String::from_utf8_lossy(printed).into_owned())),
     }
 }
 

@@ -121,6 +121,8 @@ impl Fixture {
             advertise: "127.0.0.1".parse().unwrap(),
             nameserver,
             ipc_dir: dir.path().join("ipc"),
+            log: None,
+            output: program.is_some().then(|| dir.path().join("out")),
             program,
         };
         let log = Lines::default();
