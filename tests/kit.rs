@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{Bench, wait_until};
 use osb::kit::{Agent, Context, Handle, RunError, spawn};
-use osb::model::{Action, Handlers, Kind, State, Transport};
+use osb::model::{Action, Handlers, Kind, Millis, State, TimerAction, Transport, When};
 use osb::proxy::{NameServer, ProxyError};
 use osb::wire::Fault;
 use serde::{Deserialize, Serialize};
@@ -345,9 +345,9 @@ fn an_agent_binds_connects_and_keeps_time_by_itself() {
                 agent.set("timer", once?)?;
                 Ok(())
             })
-            .method("halt", |agent, (): ()| Ok(agent.stop_all_timers()?))
+            .method("halt", |agent, (): ()| Ok(agent.stop_timers()?))
             .method("rebind", |agent, (): ()| {
-                agent.close("ticks")?;
+                agent.close("ticks", None)?;
                 agent.bind(Kind::Pub, "ticks")?;
                 Ok(agent.addr("ticks")?)
             })
@@ -366,11 +366,7 @@ fn an_agent_binds_connects_and_keeps_time_by_itself() {
                     Ok(())
                 });
                 let handler = Handlers::one("call:heard".parse::<Action>()?);
-                let connect = osb::kit::Connect {
-                    handler: Some(handler),
-                    ..Default::default()
-                };
-                Ok(agent.connect_with("ticks", &to, connect)?)
+                Ok(agent.connect_to(&to.parse()?, "ticks", Some(handler))?)
             })
     })
     .unwrap();
@@ -451,4 +447,79 @@ fn answers_may_be_seen_to_later_and_code_may_be_added() {
     });
     asker.call("learn", "shout").unwrap();
     assert_eq!(asker.call("shout", Value::Null).unwrap(), "SHOUT");
+}
+
+#[test]
+fn an_agent_changes_its_sockets_and_timers_itself() {
+    let place = place();
+    let alice = place.ns.proxy("Alice").unwrap();
+    let log = || Handlers::one(Action::Log);
+    alice
+        .bind(Kind::Pub, "feed", Transport::Tcp, Handlers::none())
+        .unwrap();
+    alice
+        .bind(Kind::Pull, "inbox", Transport::Tcp, log())
+        .unwrap();
+    let address = place.address.clone();
+    let agent = spawn(move || {
+        Agent::new(0)
+            .named("Worker")
+            .nameserver(&address)
+            .on_init(|agent| {
+                agent.bind(Kind::Pull, "tasks")?;
+                Ok(())
+            })
+            .before_loop(|agent| {
+                let soon = Millis::new(5);
+                let tick = TimerAction::call("tick", json!(2));
+                agent.timer(When::Every(soon), tick, Some("ticking"))?;
+                agent.timer(When::After(soon), TimerAction::set("late", true), None)?;
+                Ok(())
+            })
+            .handler("tasks", |agent, task: u64| {
+                agent.set("task", task)?;
+                agent.close("tasks", None)?;
+                let closed = agent.addr("tasks").is_err();
+                Ok(agent.set("closed", closed)?)
+            })
+            .handler("news", |agent, text: String| Ok(agent.set("news", text)?))
+            .method("tick", |agent, by: u64| {
+                agent.state += by;
+                let state = agent.state;
+                Ok(agent.set("ticks", state)?)
+            })
+            .method("rewire", |agent, _: ()| {
+                agent.connect("Alice.inbox", "out")?;
+                agent.connect_to(&"Alice.feed".parse()?, "news", Some(by_topic("a")))?;
+                agent.subscribe("news", by_topic("b"))?;
+                agent.unsubscribe("news", &["a"])?;
+                let timers = agent.timers()?.len();
+                agent.stop_timers()?;
+                Ok(timers)
+            })
+    })
+    .unwrap();
+    let worker = place.ns.proxy("Worker").unwrap();
+    wait_until("its timers have run", || {
+        let ticks = worker.get_attr("ticks").unwrap_or_default();
+        ticks.as_u64() >= Some(4) && worker.get_attr("late").is_ok()
+    });
+    let tasks = place.ns.addr("Worker", "tasks").unwrap();
+    alice.connect(&tasks, "tasks", Handlers::none()).unwrap();
+    alice.send("tasks", 7).unwrap();
+    wait_until("it has closed its socket", || {
+        worker.get_attr("closed").unwrap_or_default() == true
+    });
+    assert!(place.ns.addr("Worker", "tasks").is_err());
+    assert_eq!(worker.call("rewire", Value::Null).unwrap(), 1);
+    alice.send_topic("feed", "no", Some("a")).unwrap();
+    alice.send_topic("feed", "yes", Some("b")).unwrap();
+    wait_until("it has the news", || worker.get_attr("news").is_ok());
+    assert_eq!(worker.get_attr("news").unwrap(), "yes");
+    assert_eq!(worker.timers().unwrap(), []);
+    drop(agent);
+}
+
+fn by_topic(topic: &str) -> Handlers {
+    Handlers::ByTopic([(topic.to_owned(), vec![Action::Command])].into())
 }

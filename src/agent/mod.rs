@@ -31,9 +31,7 @@ pub use boot::BootError;
 pub(crate) use boot::read as read_boot;
 pub(crate) use log::Level;
 pub use log::Log;
-pub(crate) use program::{
-    FromProgram, Guest, GuestEnd, Handler, Heard, Listened, ProgramId, TimerWord, pair,
-};
+pub(crate) use program::{FromProgram, Guest, GuestEnd, Heard, Listened, ProgramId, pair};
 pub(crate) use signals::Signals;
 use state::Agent;
 pub use tap::LOG_ALIAS;

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
-use super::context::{decoded, encoded, name};
-use super::error::limit;
+use super::context::name;
 use super::{CallError, Context, Result};
-use crate::agent::{FromProgram, TimerWord};
-use crate::model::{Alias, TimerInfo};
+use crate::model::{Alias, TimerAction, TimerInfo, TimerSpec, When};
+use crate::wire::AgentRequest;
 
 /// What the names of a timer's own code begin with.
 const OWN: &str = "timer-";
@@ -20,14 +17,13 @@ impl<S> Context<S> {
         &mut self,
         interval: Duration,
         code: impl FnMut(&mut Context<S>) -> Result<()> + 'static,
-    ) -> Result<String, CallError> {
+    ) -> Result<Alias, CallError> {
         let method = self.own_code(code);
-        let timer = TimerWord {
-            every: Some(limit(interval)),
-            call: Some(method),
-            ..TimerWord::default()
-        };
-        self.add_timer(timer)
+        self.timer(
+            When::Every(interval.into()),
+            TimerAction::call(&method, ()),
+            None,
+        )
     }
 
     /// Runs `code` once.
@@ -35,33 +31,30 @@ impl<S> Context<S> {
         &mut self,
         delay: Duration,
         code: impl FnMut(&mut Context<S>) -> Result<()> + 'static,
-    ) -> Result<String, CallError> {
+    ) -> Result<Alias, CallError> {
         let method = self.own_code(code);
         self.once.push(method.clone());
-        let timer = TimerWord {
-            after: Some(limit(delay)),
-            call: Some(method),
-            ..TimerWord::default()
-        };
-        self.add_timer(timer)
+        self.timer(
+            When::After(delay.into()),
+            TimerAction::call(&method, ()),
+            None,
+        )
     }
 
-    /// Calls a method again and again; the timer has that alias.
-    pub fn call_every(
+    /// Adds a timer that does what one of a topology can: send, call a method, set attributes. Tells
+    /// its alias, which the agent chooses if it is None here.
+    pub fn timer(
         &mut self,
-        interval: Duration,
-        alias: &str,
-        method: &str,
-        params: impl Serialize,
-    ) -> Result<String, CallError> {
-        let timer = TimerWord {
-            alias: Some(name(alias)?),
-            every: Some(limit(interval)),
-            call: Some(method.to_owned()),
-            params: Some(encoded(params)?),
-            ..TimerWord::default()
-        };
-        self.add_timer(timer)
+        when: When,
+        action: TimerAction,
+        alias: Option<&str>,
+    ) -> Result<Alias, CallError> {
+        let request = AgentRequest::Timer(TimerSpec {
+            alias: alias.map(name).transpose()?,
+            when,
+            action,
+        });
+        self.ask_for("an alias", request)
     }
 
     fn own_code(
@@ -74,36 +67,19 @@ impl<S> Context<S> {
         name
     }
 
-    fn add_timer(&mut self, timer: TimerWord) -> Result<String, CallError> {
-        let alias = self.line.ask(|id| {
-            FromProgram::Timer(TimerWord {
-                id: Some(id),
-                ..timer
-            })
-        })?;
-        decoded(alias, || "the alias of a timer".to_owned())
-    }
-
     /// The timers that run.
     pub fn timers(&mut self) -> Result<Vec<TimerInfo>, CallError> {
-        let timers = self.line.ask(|id| FromProgram::Timers { id })?;
-        decoded(timers, || "the list of timers".to_owned())
+        self.ask_for("timers", AgentRequest::Timers {})
     }
 
     /// Stops a timer.
     pub fn stop_timer(&mut self, alias: &str) -> Result<(), CallError> {
-        let timer: Alias = name(alias)?;
-        self.line.ask(|id| FromProgram::StopTimer {
-            alias: timer,
-            id: Some(id),
-        })?;
-        Ok(())
+        let alias = name(alias)?;
+        self.ask_for("nothing", AgentRequest::StopTimer { alias })
     }
 
     /// Stops all timers.
-    pub fn stop_all_timers(&mut self) -> Result<(), CallError> {
-        self.line
-            .ask(|id| FromProgram::StopTimers { id: Some(id) })?;
-        Ok(())
+    pub fn stop_timers(&mut self) -> Result<(), CallError> {
+        self.ask_for("nothing", AgentRequest::StopTimers {})
     }
 }

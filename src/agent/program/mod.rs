@@ -29,7 +29,7 @@ use self::owed::OWED;
 pub use self::owed::Owed;
 use self::pipes::Pipes;
 use self::process::{Errors, Got, Process};
-pub use self::words::{FromProgram, Handler, Heard, ProgramId, Timer as TimerWord};
+pub use self::words::{FromProgram, Heard, ProgramId};
 use self::words::{NoWord, Outcome as Reply, ToProgram};
 use super::core::Life;
 use super::state::Agent;
