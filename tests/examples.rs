@@ -82,6 +82,32 @@ fn pub_sub() {
 }
 
 #[test]
+fn async_req_rep() {
+    let bench = Bench::new();
+    up(&bench, "async-req-rep");
+    wait_until("the answer is handled", || {
+        bench.ok(&["logs", "Bob"]).contains("alice: Hello, Bob!")
+    });
+    let log = bench.ok(&["logs", "Bob"]);
+    assert!(log.contains("WARN  hasty: no answer within 500ms"), "{log}");
+    wait_until("the late answer is reported", || {
+        let log = bench.ok(&["logs", "Bob"]);
+        log.contains("hasty: a message is lost: an answer that came too late")
+    });
+    let received = json!([{ "$error": "no answer within 500ms" }, "Hello, Bob!"]);
+    assert_eq!(bench.json(&["get", "Bob", "received"]), received);
+    let ask = ["send", "Bob", "alice", "\"And now?\""];
+    let own = ["--within", "1ms", "--on-error", "collect"];
+    bench.ok(&[&ask[..], &own].concat());
+    wait_until("the request's own handler runs", || {
+        let received = bench.json(&["get", "Bob", "received"]);
+        received[2] == json!({ "$error": "no answer within 1ms" })
+    });
+    assert_eq!(bench.json(&[&ask[..], &["--wait"]].concat()), "Hello, Bob!");
+    down(&bench);
+}
+
+#[test]
 fn ventilator() {
     let bench = Bench::new();
     up(&bench, "ventilator");

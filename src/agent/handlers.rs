@@ -10,7 +10,7 @@ use serde_json::Value;
 use zmq::Message;
 
 use super::sockets::{Offer, Parcel};
-use super::state::{Agent, DEFAULT_LIMIT, Origin, Ticket};
+use super::state::{Agent, Origin, Ticket};
 use crate::model::{Action, Alias, Handlers, Kind, Serializer};
 use crate::wire::{CodecError, decode, encode, join_topic, split_topic};
 
@@ -27,8 +27,19 @@ pub struct Incoming {
     topic: Option<(usize, usize)>,
     frame: Message,
     decoded: Option<Value>,
-    /// REP: to be answered.
+    /// A request: to be answered.
     pub ticket: Option<Ticket>,
+    pub sort: Sort,
+}
+
+/// What a message is to the agent that gets it.
+pub enum Sort {
+    /// Sent to it.
+    Sent,
+    /// An answer to a request of its own.
+    Reply,
+    /// Such a request has failed; why.
+    Failure(Box<str>),
 }
 
 impl Incoming {
@@ -40,6 +51,23 @@ impl Incoming {
             frame,
             decoded: None,
             ticket,
+            sort: Sort::Sent,
+        }
+    }
+
+    /// The answer to a request.
+    pub fn reply(at: usize, serializer: Serializer, frame: Message) -> Self {
+        Self {
+            sort: Sort::Reply,
+            ..Self::new(at, serializer, frame, None)
+        }
+    }
+
+    /// A request has failed: an answer that says why.
+    pub fn failure(at: usize, serializer: Serializer, frame: Message, reason: String) -> Self {
+        Self {
+            sort: Sort::Failure(reason.into()),
+            ..Self::new(at, serializer, frame, None)
         }
     }
 
@@ -121,6 +149,16 @@ impl Agent {
                 self.perform(&mut incoming, matching.into_iter().flatten())
             }
         };
+        self.conclude(incoming, outcome);
+    }
+
+    /// Carries out these actions for a message, instead of those of its socket.
+    pub fn handle_by(&mut self, mut incoming: Incoming, actions: &[Action]) {
+        let outcome = self.perform(&mut incoming, actions.iter());
+        self.conclude(incoming, outcome);
+    }
+
+    fn conclude(&mut self, mut incoming: Incoming, outcome: Result<(), CodecError>) {
         if let Err(error) = &outcome {
             self.note_garbled(incoming.at, &error.to_string());
         }
@@ -158,6 +196,10 @@ impl Agent {
             _ => String::new(),
         };
         let alias = &self.sockets.at(incoming.at).alias;
+        if let Sort::Failure(reason) = &incoming.sort {
+            self.log.warn(&format!("{alias}: {reason}"));
+            return Ok(());
+        }
         let line = match incoming.message()? {
             Value::String(text) => format!("{alias}{topic}: {text}"),
             other => format!("{alias}{topic}: {other}"),
@@ -212,12 +254,11 @@ impl Agent {
             Kind::Pub => incoming.publication_for(serializer)?,
             _ => incoming.body_for(serializer, last)?,
         };
-        match (kind, incoming.ticket.take()) {
-            (Kind::Req, Some(ticket)) => {
-                self.request(to, body, Origin::Forward(ticket), DEFAULT_LIMIT);
-            }
-            (Kind::Req, None) => self.request(to, body, Origin::Handlers, DEFAULT_LIMIT),
-            (_, ticket) => {
+        let wait = self.wait_at(to);
+        match (kind.asks(), incoming.ticket.take()) {
+            (true, Some(ticket)) => self.request(to, body, Origin::Forward(ticket), wait),
+            (true, None) => self.request(to, body, Origin::Handlers, wait),
+            (false, ticket) => {
                 incoming.ticket = ticket;
                 if let Offer::Full(_) = self.offer(to, Parcel::plain(body)) {
                     self.note_dropped(to, "the queue is full");
@@ -229,8 +270,9 @@ impl Agent {
 
     /// Whether everything that messages of this socket lead to can take another one.
     pub fn has_room_after(&self, at: usize) -> bool {
-        let handlers = &self.sockets.at(at).handlers;
-        handlers.actions().all(|action| match action {
+        let slot = self.sockets.at(at);
+        let mut actions = slot.handlers.actions().chain(slot.replies.actions());
+        actions.all(|action| match action {
             Action::Forward(alias) => match self.sockets.find(alias.as_str()) {
                 Some(to) => self.has_room_at(to),
                 None => true,

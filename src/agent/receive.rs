@@ -22,11 +22,11 @@ impl Agent {
         let slot = self.sockets.at(at);
         match slot.kind {
             Kind::Push => {}
-            Kind::Pub => self.drain_subscriptions(at),
-            Kind::Req => self.drain_answers(at),
-            Kind::Rep => self.drain_requests(at),
+            Kind::Pub | Kind::SyncPub => self.drain_subscriptions(at),
+            Kind::Req | Kind::AsyncReq => self.drain_answers(at),
+            Kind::Rep | Kind::AsyncRep => self.drain_requests(at),
             Kind::Pull | Kind::Sub if discards(slot) => drain_and_discard(self.sockets.at_mut(at)),
-            Kind::Pull | Kind::Sub => self.drain_messages(at),
+            Kind::Pull | Kind::Sub | Kind::SyncSub => self.drain_messages(at),
         }
     }
 
@@ -99,26 +99,40 @@ impl Agent {
     /// Answers: number of the request, empty frame, body.
     fn drain_answers(&mut self, at: usize) {
         for _ in 0..BATCH {
-            if !self.has_room_after(at) {
+            if !self.has_room_after(at) || !self.take_answer(at) {
                 return;
             }
-            let slot = self.sockets.at_mut(at);
-            let Some(frames) = receive_all(slot) else {
-                return;
-            };
-            slot.stats.received += 1;
-            let Some((id, body)) = numbered(frames) else {
-                self.note_garbled(at, "an answer without the number of its request");
-                continue;
-            };
-            match self.requests.get(id) {
-                Some(request) if request.at == at => {
-                    if let Some(request) = self.requests.take(id) {
-                        self.resolve(request, Ok(body));
-                    }
+        }
+    }
+
+    /// Reads all the answers that have arrived, room or not: there are no more than were asked for,
+    /// and the peer that gave them is gone.
+    pub fn drain_to_the_end(&mut self, at: usize) {
+        while self.take_answer(at) {}
+    }
+
+    /// False if there is none.
+    fn take_answer(&mut self, at: usize) -> bool {
+        let slot = self.sockets.at_mut(at);
+        let Some(frames) = receive_all(slot) else {
+            return false;
+        };
+        slot.stats.received += 1;
+        match numbered(frames) {
+            Some((id, body)) => self.answered(at, id, body),
+            None => self.note_garbled(at, "an answer without the number of its request"),
+        }
+        true
+    }
+
+    fn answered(&mut self, at: usize, id: u64, body: Message) {
+        match self.requests.get(id) {
+            Some(request) if request.at == at => {
+                if let Some(request) = self.requests.take(id) {
+                    self.resolve(request, Ok(body));
                 }
-                _ => self.note_dropped(at, "an answer that came too late"),
             }
+            _ => self.note_dropped(at, "an answer that came too late"),
         }
     }
 
@@ -138,14 +152,20 @@ impl Agent {
 
     /// Counts a message that is lost, and says so now and then.
     pub fn note_dropped(&mut self, at: usize, reason: &str) {
+        self.note_loss(at, "a message is lost: ", reason);
+    }
+
+    /// Counts a request without an answer, and says so now and then.
+    pub fn note_unanswered(&mut self, at: usize, reason: &str) {
+        self.note_loss(at, "", reason);
+    }
+
+    fn note_loss(&mut self, at: usize, what: &str, reason: &str) {
         let slot = self.sockets.at_mut(at);
         slot.stats.dropped += 1;
         let count = slot.stats.dropped;
         if count.is_power_of_two() {
-            let line = format!(
-                "{}: a message is lost: {reason} ({count} so far)",
-                slot.alias
-            );
+            let line = format!("{}: {what}{reason} ({count} so far)", slot.alias);
             self.log.warn(&line);
         }
     }

@@ -13,7 +13,7 @@ use super::core::{Life, Pending, Timers};
 use super::log::Log;
 use super::program::{Owed, Program, ProgramId};
 use super::sockets::{Envelope as ReturnPath, Sockets};
-use crate::model::State;
+use crate::model::{Replies, State};
 use crate::wire::{
     AgentBoot, Announcement, Envelope, Fault, LARGEST_BODY, NameServerRequest, Peer, ProofToken,
     body,
@@ -36,13 +36,15 @@ pub struct Agent {
     pub sockets: Sockets,
     pub attributes: BTreeMap<String, Value>,
     pub timers: Timers,
-    /// Requests sent by REQ sockets.
+    /// Requests sent, by all sockets that ask.
     pub requests: Pending<Request>,
     /// Askers that wait for something to happen.
     pub waiting: Pending<Waiting>,
     pub program: Option<Program>,
     /// What the program is to answer.
     pub owed: Pending<Owed>,
+    /// Requests by channels that the program may answer at any time, by their numbers in `owed`.
+    pub promised: BTreeMap<u64, Ticket>,
     /// Lines of the program that said nothing.
     pub garbage_lines: u64,
     pub skipped_ticks: u64,
@@ -57,7 +59,7 @@ pub struct Agent {
     announcement: u64,
 }
 
-/// A request that was sent by a REQ socket.
+/// A request that was sent.
 pub struct Request {
     pub at: usize,
     pub origin: Origin,
@@ -68,6 +70,8 @@ pub struct Request {
 pub enum Origin {
     /// A timer's or a plain send: the answer goes to the socket's handlers.
     Handlers,
+    /// The answer goes to handlers of its own.
+    Given(Replies),
     Proxy {
         asker: Asker,
         /// What he allows; the agent gives up a little earlier.
@@ -124,6 +128,7 @@ impl Agent {
             waiting: Pending::default(),
             program: None,
             owed: Pending::default(),
+            promised: BTreeMap::new(),
             garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,

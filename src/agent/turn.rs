@@ -148,9 +148,11 @@ impl Agent {
     fn wants_to_read(&self, at: usize) -> bool {
         match self.sockets.at(at).kind {
             Kind::Push => false,
-            Kind::Pub => true,
-            Kind::Req => self.has_room_after(at),
-            Kind::Pull | Kind::Sub | Kind::Rep => !self.life.ending() && self.has_room_after(at),
+            Kind::Pub | Kind::SyncPub => true,
+            Kind::Req | Kind::AsyncReq => self.has_room_after(at),
+            Kind::Pull | Kind::Sub | Kind::Rep | Kind::AsyncRep | Kind::SyncSub => {
+                !self.life.ending() && self.has_room_after(at)
+            }
         }
     }
 

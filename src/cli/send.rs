@@ -2,7 +2,7 @@
 
 use super::value::json;
 use super::{CommandError, Context, complete};
-use crate::model::{Alias, Millis};
+use crate::model::{Action, Alias, Millis, Replies};
 use crate::render::{Answer, Done};
 
 /// Send a message by one of an agent's sockets
@@ -23,6 +23,15 @@ pub struct SendArgs {
     /// Wait for the answer to a request and print it
     #[arg(long)]
     pub wait: bool,
+    /// What the agent does with the answer, instead of what the connection says; several in order
+    #[arg(long, value_name = "ACTION", conflicts_with_all = ["wait", "topic"])]
+    pub on_reply: Vec<Action>,
+    /// What it does if there is no answer, or an error
+    #[arg(long, value_name = "ACTION", conflicts_with_all = ["wait", "topic"])]
+    pub on_error: Vec<Action>,
+    /// How long the agent waits for the answer, instead of what the connection says
+    #[arg(long, value_name = "DURATION", conflicts_with_all = ["wait", "topic"])]
+    pub within: Option<Millis>,
     /// How long that may take
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     pub timeout: Millis,
@@ -34,9 +43,18 @@ pub fn run(args: SendArgs, context: &mut Context) -> Result<(), CommandError> {
     let proxy = session.proxy(&args.agent)?;
     let proxy = proxy.with_timeout(args.timeout.duration());
     let alias = args.alias.as_str();
+    let some = |actions: Vec<Action>| (!actions.is_empty()).then_some(actions);
+    let replies = Replies {
+        on_reply: some(args.on_reply),
+        wait: args.within,
+        on_error: some(args.on_error),
+    };
     if args.wait {
         let answer = session.tell(proxy.send_recv(alias, message))?;
         context.print(&Answer(answer))
+    } else if !replies.is_empty() {
+        session.tell(proxy.ask_by(alias, message, replies))?;
+        context.print(&Done)
     } else {
         session.tell(proxy.send_topic(alias, message, args.topic.as_deref()))?;
         context.print(&Done)

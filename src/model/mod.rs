@@ -5,6 +5,7 @@ mod address;
 mod duration;
 mod kind;
 mod name;
+mod replies;
 mod report;
 mod spec;
 
@@ -12,6 +13,7 @@ pub use address::{Address, Endpoint, Role, Serializer, Transport};
 pub use duration::{DurationError, Millis};
 pub use kind::Kind;
 pub use name::{AgentName, Alias, HostName, NameError, SystemName, Target};
+pub use replies::Replies;
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerSpec,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::model::{
     AgentName, Alias, BindSpec, ConnectionSpec, Endpoint, Handlers, HostName, HostSpec, Kind,
-    Millis, NameServerSpec, Program, SystemName, Target, Topology,
+    Millis, NameServerSpec, Program, Replies, SystemName, Target, Topology,
 };
 use crate::wire::{AgentRequest, Configuration, ProofToken};
 
@@ -46,6 +46,9 @@ pub struct LinkPlan {
     /// The server's socket.
     pub server: Target,
     pub handlers: Handlers,
+    /// Where it asks: how answers are handled.
+    #[serde(skip_serializing_if = "Replies::is_empty")]
+    pub replies: Replies,
     pub proof: ProofPlan,
     pub timeout: Millis,
 }
@@ -99,7 +102,7 @@ impl Plan {
     /// to subscribe to the tokens of those who will publish to them.
     pub fn probes(&self) -> impl Iterator<Item = (AgentName, AgentRequest)> {
         self.subscriptions()
-            .filter(|(link, ..)| link.kind == Kind::Pub)
+            .filter(|(link, ..)| link.kind.publishes())
             .map(|(_, _, subscriber, token)| {
                 let (alias, token) = (subscriber.alias.clone(), token.clone());
                 (
@@ -152,11 +155,12 @@ impl LinkPlan {
             to,
             kind,
             handlers,
+            replies,
         } = connection;
         let client = Target { agent, alias };
         let token = ProofToken(format!("{client}>{to}"));
         let proof = match kind {
-            Kind::Sub => ProofPlan::Subscription {
+            Kind::Sub | Kind::SyncSub => ProofPlan::Subscription {
                 publisher: to.clone(),
                 subscriber: client.clone(),
                 token,
@@ -173,6 +177,7 @@ impl LinkPlan {
             kind,
             server: to,
             handlers,
+            replies,
             proof,
             timeout,
         }
@@ -181,7 +186,7 @@ impl LinkPlan {
     /// What a subscriber subscribes to when it connects, so that its publisher can prove it.
     pub fn token(&self) -> Option<&ProofToken> {
         match &self.proof {
-            ProofPlan::Subscription { token, .. } if self.kind == Kind::Sub => Some(token),
+            ProofPlan::Subscription { token, .. } if self.kind.subscribes() => Some(token),
             _ => None,
         }
     }
@@ -224,6 +229,7 @@ mod tests {
             to: to.parse().unwrap(),
             kind,
             handlers: Handlers::none(),
+            replies: Replies::default(),
         }
     }
 

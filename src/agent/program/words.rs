@@ -36,7 +36,11 @@ pub enum ToProgram<'a> {
         topic: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<u64>,
-        message: &'a Value,
+        /// An answer to a request of the agent's own, or for want of one.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        reply: bool,
+        #[serde(flatten)]
+        outcome: Outcome<'a>,
     },
     /// Somebody calls a method; a reply is wanted.
     Call {
@@ -86,7 +90,7 @@ pub enum FromProgram {
         alias: Alias,
         message: Value,
         id: ProgramId,
-        #[serde(default, deserialize_with = "duration")]
+        #[serde(default, alias = "wait", deserialize_with = "duration")]
         timeout: Option<Millis>,
     },
     Log {
@@ -220,7 +224,8 @@ mod tests {
             kind: Kind::Pull,
             topic: None,
             id: None,
-            message: &json!([1]),
+            reply: false,
+            outcome: Outcome::Message(&json!([1])),
         };
         let expected = json!({"type": "message", "alias": "inbox", "kind": "PULL", "message": [1]});
         assert_eq!(write(&message), expected);

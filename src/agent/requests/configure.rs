@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::value;
 use crate::agent::sockets::{BindError, Place, Slot};
 use crate::agent::state::Agent;
-use crate::model::{Action, Handlers, Kind};
+use crate::model::Action;
 use crate::wire::{BindRequest, Configuration, Fault};
 
 impl Agent {
@@ -44,7 +44,15 @@ impl Agent {
             let agent = self.boot.name.clone();
             return Err(Fault::AliasTaken { agent, alias });
         }
-        self.check_handlers(&handlers)?;
+        self.check_handlers(handlers.actions())?;
+        if !kind.binds() {
+            let reason = format!(
+                "{} socket connects, to {}; it is not bound",
+                kind.with_article(),
+                kind.twin().with_article()
+            );
+            return Err(Fault::Refused { reason });
+        }
         let fault = |error: BindError| Fault::Bind {
             alias: alias.clone(),
             address: error.address,
@@ -62,7 +70,7 @@ impl Agent {
             advertise: self.boot.advertise,
             ipc_dir: &self.boot.ipc_dir,
         };
-        if kind == Kind::Sub {
+        if kind.subscribes() {
             for prefix in slot.handlers.clone().subscriptions() {
                 slot.subscribe(prefix.as_bytes());
             }
@@ -72,8 +80,11 @@ impl Agent {
     }
 
     /// Refuses handlers that could never work.
-    pub(super) fn check_handlers(&self, handlers: &Handlers) -> Result<(), Fault> {
-        let needs_program = handlers.actions().any(|action| *action == Action::Command);
+    pub(super) fn check_handlers<'a>(
+        &self,
+        mut actions: impl Iterator<Item = &'a Action>,
+    ) -> Result<(), Fault> {
+        let needs_program = actions.any(|action| *action == Action::Command);
         if needs_program && self.boot.program.is_none() {
             return Err(Fault::Refused {
                 reason: format!(

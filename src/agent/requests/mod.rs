@@ -116,6 +116,11 @@ impl Agent {
                 message,
                 topic,
             } => self.send(&alias, &message, topic.as_deref(), request),
+            AgentRequest::Ask {
+                alias,
+                message,
+                replies,
+            } => Some(self.ask(&alias, &message, replies)),
             AgentRequest::SendRecv { alias, message } => self.send_recv(&alias, &message, request),
             AgentRequest::Call { name, params } => self.call(name, params, request),
             AgentRequest::IsRunning {} => Some(Ok((!self.life.ending()).into())),

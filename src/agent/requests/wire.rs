@@ -43,7 +43,8 @@ impl Agent {
     }
 
     fn connect_one(&mut self, request: ConnectRequest) -> Result<(usize, usize), Fault> {
-        self.check_handlers(&request.handlers)?;
+        self.check_handlers(request.handlers.actions())?;
+        self.check_handlers(request.replies.actions())?;
         let at = self.socket_for(&request)?;
         let ConnectRequest {
             alias,
@@ -54,7 +55,7 @@ impl Agent {
         } = request;
         let now = self.now;
         let slot = self.sockets.at_mut(at);
-        if slot.kind == Kind::Sub {
+        if slot.kind.subscribes() {
             for prefix in slot.handlers.clone().subscriptions() {
                 slot.subscribe(prefix.as_bytes());
             }
@@ -85,6 +86,8 @@ impl Agent {
                 address: request.server.address.clone(),
                 reason: error.message().to_lowercase(),
             })?;
+            let mut slot = slot;
+            slot.replies = Rc::new(request.replies.clone());
             return Ok(self.sockets.add(slot));
         };
         let slot = self.sockets.at_mut(at);
@@ -92,7 +95,8 @@ impl Agent {
             let (agent, alias) = (self.boot.name.clone(), request.alias.clone());
             return Err(Fault::AliasTaken { agent, alias });
         }
-        match joined(&slot.handlers, &request.handlers) {
+        let same_replies = request.replies.is_empty() || *slot.replies == request.replies;
+        match joined(&slot.handlers, &request.handlers).filter(|_| same_replies) {
             Some(handlers) => slot.handlers = Rc::new(handlers),
             None => {
                 let reason = format!(
@@ -106,13 +110,13 @@ impl Agent {
     }
 
     pub(super) fn probe(&mut self, alias: &Alias, token: &ProofToken) -> Result<Value, Fault> {
-        let at = self.find_kind(alias, Kind::Sub, "subscribe")?;
+        let at = self.find_for(alias, Kind::subscribes, "subscribe")?;
         self.sockets.at(at).subscribe(&token.subscription());
         Ok(Value::Null)
     }
 
     pub(super) fn unprobe(&mut self, alias: &Alias, token: &ProofToken) -> Result<Value, Fault> {
-        let at = self.find_kind(alias, Kind::Sub, "unsubscribe")?;
+        let at = self.find_for(alias, Kind::subscribes, "unsubscribe")?;
         self.sockets.at(at).unsubscribe(&token.subscription());
         Ok(Value::Null)
     }
@@ -123,7 +127,7 @@ impl Agent {
         tokens: Vec<ProofToken>,
         request: Request,
     ) -> Outcome {
-        let at = match self.find_kind(alias, Kind::Pub, "see subscriptions") {
+        let at = match self.find_for(alias, Kind::publishes, "see subscriptions") {
             Ok(at) => at,
             Err(fault) => return Some(Err(fault)),
         };
@@ -141,10 +145,16 @@ impl Agent {
         None
     }
 
-    pub(super) fn find_kind(&self, alias: &Alias, kind: Kind, verb: &str) -> Result<usize, Fault> {
+    /// The socket of that alias, which has to be of a kind that can do it.
+    pub(super) fn find_for(
+        &self,
+        alias: &Alias,
+        can: impl Fn(Kind) -> bool,
+        verb: &str,
+    ) -> Result<usize, Fault> {
         let at = self.find(alias)?;
         match self.sockets.at(at).kind {
-            found if found == kind => Ok(at),
+            found if can(found) => Ok(at),
             found => Err(Fault::WrongKind {
                 alias: alias.clone(),
                 kind: found,
@@ -156,7 +166,12 @@ impl Agent {
     /// A monitor has something to tell.
     pub fn drain_monitor(&mut self, at: usize) {
         let now = self.now;
-        self.unannounced |= self.sockets.at_mut(at).read_monitor(now);
+        let news = self.sockets.at_mut(at).read_monitor(now);
+        self.unannounced |= news.changed;
+        if news.bereft && self.sockets.at(at).kind.asks() {
+            self.drain_to_the_end(at);
+            self.give_up_requests(at);
+        }
         self.settle_proofs();
     }
 

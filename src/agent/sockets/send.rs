@@ -5,7 +5,6 @@ use zmq::{DONTWAIT, Message, POLLOUT, SNDMORE};
 
 use super::outbox::Parcel;
 use super::{Slot, raw};
-use crate::model::Kind;
 
 /// The frames before a request's body: whom to answer. The last one is empty.
 pub type Envelope = Vec<Message>;
@@ -23,7 +22,7 @@ pub enum Offer {
 impl Slot {
     /// Sends, or queues if `may_queue` and there is room.
     pub fn offer(&mut self, parcel: Parcel, may_queue: bool) -> Offer {
-        if self.kind == Kind::Pub {
+        if self.kind.publishes() {
             self.publish(&parcel.body);
             return Offer::Taken;
         }
@@ -45,7 +44,7 @@ impl Slot {
 
     /// Whether another message would find room.
     pub fn has_room(&self) -> bool {
-        self.kind == Kind::Pub || self.outbox.has_room()
+        self.kind.publishes() || self.outbox.has_room()
     }
 
     /// Sends of the queue what the socket can take.

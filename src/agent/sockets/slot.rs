@@ -11,8 +11,8 @@ use super::link::{EVENTS, Link, Seen};
 use super::outbox::Outbox;
 use super::{BindError, raw};
 use crate::model::{
-    Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Role, Serializer, SocketStats,
-    Target, Transport,
+    Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Proof, Replies, Role, Serializer,
+    SocketStats, Target, Transport,
 };
 use crate::wire::ProofToken;
 
@@ -32,6 +32,8 @@ pub struct Slot {
     pub kind: Kind,
     pub serializer: Serializer,
     pub handlers: Rc<Handlers>,
+    /// Where it asks: how answers are handled.
+    pub replies: Rc<Replies>,
     pub socket: Socket,
     pub monitor: Option<Socket>,
     pub links: Vec<Link>,
@@ -39,6 +41,15 @@ pub struct Slot {
     pub stats: SocketStats,
     bound: Option<Bound>,
     tokens: BTreeSet<ProofToken>,
+}
+
+/// What a monitor has seen.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct News {
+    /// A proof is another than before.
+    pub changed: bool,
+    /// The socket's only connection was lost, if only for a moment.
+    pub bereft: bool,
 }
 
 impl Slot {
@@ -56,6 +67,7 @@ impl Slot {
             kind,
             serializer,
             handlers: Rc::new(handlers),
+            replies: Rc::default(),
             monitor: None,
             links: Vec::new(),
             outbox: Outbox::default(),
@@ -144,14 +156,16 @@ impl Slot {
         Ok(())
     }
 
-    /// Reads what the monitor has seen. True if a proof has changed.
-    pub fn read_monitor(&mut self, now: Duration) -> bool {
-        let mut news = false;
+    /// Reads what the monitor has seen.
+    pub fn read_monitor(&mut self, now: Duration) -> News {
+        let mut news = News::default();
         while let Some((seen, address)) = self.monitor.as_ref().and_then(next_event) {
             let only = self.links.len() == 1;
             let linked = |link: &&mut Link| only || link.server.address.as_bytes() == address;
             if let Some(link) = self.links.iter_mut().find(linked) {
-                news |= link.note(seen, now);
+                let changed = link.note(seen, now);
+                news.changed |= changed;
+                news.bereft |= only && changed && link.proof == Proof::Lost;
             }
         }
         news
@@ -215,25 +229,25 @@ fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
         Kind::Push => zmq::PUSH,
         Kind::Pull => zmq::PULL,
         // It shows the publisher who subscribes.
-        Kind::Pub => zmq::XPUB,
-        Kind::Sub => zmq::SUB,
+        Kind::Pub | Kind::SyncPub => zmq::XPUB,
+        Kind::Sub | Kind::SyncSub => zmq::SUB,
         // They speak as REQ and REP do, and can have many requests under way.
-        Kind::Req => zmq::DEALER,
-        Kind::Rep => zmq::ROUTER,
+        Kind::Req | Kind::AsyncReq => zmq::DEALER,
+        Kind::Rep | Kind::AsyncRep => zmq::ROUTER,
     })?;
     socket.set_linger(LINGER)?;
     socket.set_maxmsgsize(LARGEST_MESSAGE)?;
     socket.set_backlog(BACKLOG)?;
     match kind {
-        Kind::Pub => {
+        Kind::Pub | Kind::SyncPub => {
             socket.set_xpub_verbose(true)?;
             // An option that every XPUB has.
             let _ = raw::set_nodrop(&mut socket, true);
         }
         // No request goes to a peer that is not there.
-        Kind::Req => socket.set_immediate(true)?,
+        Kind::Req | Kind::AsyncReq => socket.set_immediate(true)?,
         // An answer to a peer that has gone is counted, instead of vanishing.
-        Kind::Rep => {
+        Kind::Rep | Kind::AsyncRep => {
             socket.set_router_mandatory(true)?;
             // A peer that chose its own identity may come back with it.
             socket.set_router_handover(true)?;

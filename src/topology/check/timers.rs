@@ -5,7 +5,7 @@ use super::super::review::{Flaw, Review};
 use super::super::sockets::Socket;
 use super::handlers::Owner;
 use super::topic;
-use crate::model::{Kind, TimerSpec};
+use crate::model::TimerSpec;
 use crate::wire;
 
 /// The timer, checked.
@@ -39,12 +39,13 @@ fn sendable(timer: &TimerDraft, socket: &Socket, review: &mut Review) {
     let send = &timer.send;
     if !kind.sends() {
         let message = format!(
-            "{} is a {kind} socket: a timer cannot send by it",
-            send.value
+            "{} is {} socket: a timer cannot send by it",
+            send.value,
+            kind.with_article()
         );
         review.add(Flaw::new(&send.span, message).hint("send by a PUSH, PUB or REQ socket"));
     }
-    if let Some(topic) = timer.topic.as_ref().filter(|_| kind != Kind::Pub) {
+    if let Some(topic) = timer.topic.as_ref().filter(|_| !kind.publishes()) {
         let message = format!("topics are for PUB sockets; {} is {kind}", send.value);
         review.add(Flaw::new(&topic.span, message).hint("take the topic away"));
     }

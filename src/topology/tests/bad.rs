@@ -176,6 +176,8 @@ fn sockets() {
             "x: push",
             "x: PAIR",
             "x: ASYNC_REP",
+            "x: ASYNC_REQ",
+            "x: ASYNC_PUB",
             "x: { kind: SYNC_PUB }",
             "x: 5",
             "x: ",
@@ -196,6 +198,39 @@ fn sockets() {
         ],
     );
     insta::assert_snapshot!(said);
+}
+
+#[test]
+fn replies() {
+    let frame = "osb: 1
+agents:
+  A: { bind: { desk: { kind: ASYNC_REP, handler: echo }, main: PUSH } }
+  B: { bind: { out: PUSH } }
+connections: [{ agent: B, to: A.desk, {} }]";
+    let said = told_in(
+        frame,
+        &[
+            "kind: REQ",
+            "handler: echo",
+            "handler: command",
+            "handler: { a: log }",
+            "handler: 'forward:desk'",
+            "on_reply: log",
+            "on_error: []",
+            "on_error: lgo",
+            "on_error: { a: log }",
+            "on_error: 'forward:desk'",
+            "on_error: 'forward:otu'",
+            "wait: 0s",
+            "wait: soon",
+            "wiat: 1s",
+        ],
+    );
+    insta::assert_snapshot!(said);
+    let push = frame
+        .replace("A.desk", "A.main")
+        .replace("{}", "wait: 1s, on_error: log");
+    insta::assert_snapshot!("what_does_not_ask", told([push.as_str()]));
 }
 
 #[test]

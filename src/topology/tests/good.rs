@@ -8,7 +8,7 @@ use serde_json::json;
 use super::read;
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, Kind, Millis,
-    NameServerSpec, Program, Serializer, TimerSpec, Topology, When,
+    NameServerSpec, Program, Replies, Serializer, TimerSpec, Topology, When,
 };
 
 pub(super) const EXAMPLE: &str = r#"
@@ -123,6 +123,7 @@ fn connection(
         to: to.parse().unwrap(),
         kind,
         handlers,
+        replies: Replies::default(),
     }
 }
 
@@ -294,6 +295,35 @@ connections:
         "the target's alias"
     );
     assert_eq!(shown(&topology.connections[1].handlers), "log");
+}
+
+#[test]
+fn connections_that_ask_say_how_answers_are_handled() {
+    let topology = read(
+        "
+osb: 1
+agents:
+  A: { bind: { desk: { kind: ASYNC_REP, handler: echo }, rep: { kind: REP, handler: echo } } }
+  B: { bind: { out: PUSH } }
+connections:
+  - { agent: B, to: A.desk, wait: 500ms, on_error: [log, 'forward:out'] }
+  - { agent: B, to: A.rep, handler: collect, wait: 2s }
+",
+    )
+    .unwrap();
+    let [channel, req] = &topology.connections[..] else {
+        panic!("two connections");
+    };
+    assert_eq!(channel.kind, Kind::AsyncReq);
+    assert_eq!(channel.handlers, Handlers::one(Action::Log));
+    let replies = Replies {
+        on_reply: None,
+        wait: Some(Millis::new(500)),
+        on_error: Some(vec![Action::Log, Action::Forward("out".parse().unwrap())]),
+    };
+    assert_eq!(channel.replies, replies);
+    assert_eq!(req.replies.wait, Some(Millis::new(2000)));
+    assert_eq!(req.replies.on_error, None);
 }
 
 #[test]
