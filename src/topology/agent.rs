@@ -21,6 +21,7 @@ const KEYS: &[&str] = &[
     "command",
     "env",
     "cwd",
+    "speaks",
     "start_timeout",
     "restart",
     "attach",

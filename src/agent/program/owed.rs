@@ -10,7 +10,7 @@ use crate::agent::control::Asker;
 use crate::agent::handlers::{Incoming, Sort};
 use crate::agent::requests::{Outcome, Request};
 use crate::agent::state::{Agent, DEFAULT_LIMIT, Ticket};
-use crate::model::Millis;
+use crate::model::{MethodName, Millis};
 use crate::wire::{CodecError, Fault};
 
 /// How many answers a program may owe before no more messages are handed to it.
@@ -27,7 +27,12 @@ pub enum Owed {
 }
 
 impl Agent {
-    pub fn hand_to_program(&mut self, incoming: &mut Incoming) -> Result<(), CodecError> {
+    /// Hands a message to the program, for one of its handlers or the one it finds itself.
+    pub fn hand_to_program(
+        &mut self,
+        incoming: &mut Incoming,
+        handler: Option<&MethodName>,
+    ) -> Result<(), CodecError> {
         let topic = incoming.topic();
         incoming.message()?;
         let ticket = incoming.ticket.take();
@@ -56,6 +61,7 @@ impl Agent {
         };
         program.tell(&ToProgram::Message {
             alias: &slot.alias,
+            handler,
             kind: slot.kind,
             topic,
             id,

@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 
 use crate::agent::signals::Signals;
 use crate::model::Program;
+use crate::process::not_started;
 
 /// A running program.
 pub struct Process {
@@ -49,7 +50,7 @@ impl Process {
         // SAFETY: between fork and exec only a system call is made.
         unsafe { command.pre_exec(|| Ok(Signals::wanted().thread_unblock()?)) };
         let started = command.spawn().and_then(Self::watch);
-        started.map_err(|error| format!("cannot start {name}: {}", reason(&error, program)))
+        started.map_err(|error| not_started(name, &program.cwd, &error))
     }
 
     fn watch(mut child: Child) -> io::Result<Self> {
@@ -160,15 +161,5 @@ fn pidfd(pid: u32) -> io::Result<OwnedFd> {
         // SAFETY: the descriptor is new, and nobody else's.
         Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
         _ => Err(io::Error::last_os_error()),
-    }
-}
-
-fn reason(error: &io::Error, program: &Program) -> String {
-    let folder = program.cwd.display();
-    match error.kind() {
-        ErrorKind::NotFound if !program.cwd.is_dir() => format!("there is no folder {folder}"),
-        ErrorKind::NotFound => "not found; is it installed, and the name right?".into(),
-        ErrorKind::PermissionDenied => "not allowed; is the file executable?".into(),
-        _ => error.to_string(),
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::agent::log::Level;
-use crate::model::{AgentName, Alias, Kind, Millis};
+use crate::model::{AgentName, Alias, Kind, MethodName, Millis};
 
 /// A number or text that a program chose for a question of its own; the reply repeats it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub enum ToProgram<'a> {
     /// A message has arrived. With an id, a reply is wanted.
     Message {
         alias: &'a Alias,
+        /// Which of its handlers is meant, if the topology says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        handler: Option<&'a MethodName>,
         kind: Kind,
         #[serde(skip_serializing_if = "Option::is_none")]
         topic: Option<String>,
@@ -221,6 +224,7 @@ mod tests {
         assert_eq!(reply, json!({"type": "reply", "id": 3, "error": "no"}));
         let message = ToProgram::Message {
             alias: &"inbox".parse().unwrap(),
+            handler: None,
             kind: Kind::Pull,
             topic: None,
             id: None,

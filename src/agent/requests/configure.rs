@@ -84,16 +84,16 @@ impl Agent {
         &self,
         mut actions: impl Iterator<Item = &'a Action>,
     ) -> Result<(), Fault> {
-        let needs_program = actions.any(|action| *action == Action::Command);
-        if needs_program && self.boot.program.is_none() {
-            return Err(Fault::Refused {
+        let wanting = actions.find(|action| action.needs_program());
+        match wanting {
+            Some(action) if self.boot.program.is_none() => Err(Fault::Refused {
                 reason: format!(
-                    "{} has no command: the handler `command` cannot work",
+                    "{} has no command: the handler `{action}` cannot work",
                     self.boot.name
                 ),
-            });
+            }),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// The system is wired.

@@ -105,7 +105,7 @@ pub(super) fn suited(
                 Flaw::new(&action.span, message)
                     .hint("echo is for REP; to pass messages on, use forward:ALIAS")
             }
-            Action::Command if !owner.has_command => {
+            wanting if wanting.needs_program() && !owner.has_command => {
                 let message = format!("{} has no command to hand messages to", owner.name);
                 Flaw::new(&action.span, message)
                     .hint("add command: [PROGRAM, ARGUMENT] to the agent")
