@@ -50,6 +50,9 @@ pub struct Agent {
     pub skipped_ticks: u64,
     /// The time of this turn of the loop.
     pub now: Duration,
+    registered: bool,
+    /// Its program, a thread, is still preparing itself: nobody is told of the agent yet.
+    pub preparing: bool,
     /// Its sockets or connections have changed, and the name server does not know yet.
     pub unannounced: bool,
     /// Nothing is waited for at the end.
@@ -132,6 +135,8 @@ impl Agent {
             garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,
+            registered: false,
+            preparing: false,
             unannounced: false,
             hasty: false,
             began: Instant::now(),
@@ -153,8 +158,18 @@ impl Agent {
     /// Tells the name server the whole truth about this agent. If the line is down, that will be
     /// the first thing said when it is back.
     pub fn announce(&mut self) {
+        if self.preparing {
+            return;
+        }
         let (envelope, body) = self.announcement();
         self.control.send(&envelope, body, Weight::Light);
+    }
+
+    /// Its program is prepared: from now on the agent is there for all.
+    pub fn introduce(&mut self) {
+        if std::mem::take(&mut self.preparing) {
+            self.announce();
+        }
     }
 
     /// The line to the name server takes messages again.
@@ -201,11 +216,21 @@ impl Agent {
         self.announcement == id
     }
 
+    /// The name server has taken an announcement.
+    pub fn note_registered(&mut self) {
+        if !std::mem::replace(&mut self.registered, true) {
+            self.tell_registered();
+        }
+    }
+
     pub fn heartbeat_if_due(&mut self) {
         if self.now < self.next_heartbeat {
             return;
         }
         self.next_heartbeat = self.now + until_next_beat();
+        if self.preparing {
+            return;
+        }
         let envelope = Envelope::oneway(Peer::NameServer);
         let body = body(&NameServerRequest::Heartbeat {});
         self.control.send(&envelope, body, Weight::Light);

@@ -124,7 +124,7 @@ impl Host {
             spawner: Spawner::new(&options.dir)?,
             options,
             link: Arc::new(link),
-            incarnation: new_incarnation(),
+            incarnation: Incarnation::random(),
             began: Instant::now(),
             supervision: Supervision::default(),
             children: HashMap::new(),
@@ -202,7 +202,8 @@ impl Host {
         self.tickets.insert(ticket, envelope);
         match request {
             HostRequest::Start(agent) => {
-                self.supervision.on_start(agent, new_incarnation(), ticket)
+                self.supervision
+                    .on_start(agent, Incarnation::random(), ticket)
             }
             HostRequest::Stop { agent, grace } => {
                 self.supervision.on_stop(&agent, grace, ticket, now)
@@ -356,10 +357,4 @@ async fn at(began: Instant, deadline: Option<Now>) {
         Some(deadline) => tokio::time::sleep_until((began + deadline).into()).await,
         None => std::future::pending().await,
     }
-}
-
-/// Random: the hasher's keys are, for each process and each call.
-fn new_incarnation() -> Incarnation {
-    use std::hash::{BuildHasher, RandomState};
-    Incarnation(RandomState::new().hash_one(std::process::id()))
 }

@@ -1,6 +1,7 @@
 //! Who talks: members of a system, by name.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,13 @@ pub struct ClientId(pub u64);
 /// apart by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Incarnation(pub u64);
+
+impl Incarnation {
+    /// Random: the hasher's keys are, for each process and each call.
+    pub fn random() -> Self {
+        Self(RandomState::new().hash_one(std::process::id()))
+    }
+}
 
 /// The text names no peer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -106,7 +106,7 @@ impl Agent {
         match program {
             program if !program.started => return refused("the system has not started yet"),
             program if !program.listens() => return refused("the command does not read any more"),
-            program if !program.feed.has_room() => {
+            program if !program.body.has_room() => {
                 return refused("the command is behind with reading");
             }
             _ => {}

@@ -4,7 +4,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -134,23 +134,6 @@ impl Process {
             // It may have ended a moment ago.
             let _ = kill(Pid::from_raw(pid), signal);
         }
-    }
-}
-
-/// The exit status for an agent whose program has ended so.
-pub fn status_of(exit: ExitStatus) -> i32 {
-    match (exit.code(), exit.signal()) {
-        (Some(code), _) => code,
-        (None, signal) => 128 + signal.unwrap_or_default(),
-    }
-}
-
-/// How a program has ended, in words.
-pub fn words_of(exit: ExitStatus) -> String {
-    match (exit.code(), exit.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => "no exit status".into(),
     }
 }
 

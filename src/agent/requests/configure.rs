@@ -86,7 +86,7 @@ impl Agent {
     ) -> Result<(), Fault> {
         let wanting = actions.find(|action| action.needs_program());
         match wanting {
-            Some(action) if self.boot.program.is_none() => Err(Fault::Refused {
+            Some(action) if self.program.is_none() => Err(Fault::Refused {
                 reason: format!(
                     "{} has no command: the handler `{action}` cannot work",
                     self.boot.name
@@ -97,7 +97,7 @@ impl Agent {
     }
 
     /// The system is wired.
-    pub(super) fn go(&mut self) {
+    pub fn go(&mut self) {
         if self.life.go() {
             self.timers.start(self.now);
             self.start_program();

@@ -55,6 +55,7 @@ impl Agent {
                     self.announce();
                 }
             }
+            MessageKind::Reply if self.is_announcement(envelope.id) => self.note_registered(),
             MessageKind::Reply => {}
         }
     }
