@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::agent::log::Level;
 use crate::model::{AgentName, Alias, Kind, MethodName, Millis};
@@ -118,14 +118,19 @@ impl ToProgram<'_> {
                 kind,
                 topic,
                 id,
-                message,
+                outcome,
+                ..
             } => Heard::Message {
                 alias: (*alias).clone(),
                 handler: handler.cloned(),
                 kind: *kind,
                 topic: topic.clone(),
                 id: *id,
-                message: (*message).clone(),
+                message: match outcome {
+                    Outcome::Message(message) => (*message).clone(),
+                    // As an error travels.
+                    Outcome::Error(reason) => json!({ "$error": reason }),
+                },
             },
             ToProgram::Call { id, name, params } => Heard::Call {
                 id: *id,
@@ -262,7 +267,6 @@ fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Millis>, D::Err
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
 
     #[test]
     fn words_are_read_strictly() {
