@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 use zmq::Message;
 
+use super::handlers::publication;
 use super::sockets::{Offer, Parcel};
 use super::state::{Agent, DEFAULT_LIMIT, Origin, Request};
-use crate::model::{Kind, Millis};
-use crate::wire::{CodecError, Fault, encode, join_topic};
+use crate::model::Millis;
+use crate::wire::{CodecError, Fault, encode};
 
 /// How many requests may be under way at a time.
 const UNDER_WAY: usize = 4096;
@@ -26,7 +27,9 @@ impl Agent {
         let slot = self.sockets.at(at);
         let body = encode(message, slot.serializer)?;
         Ok(match slot.kind {
-            Kind::Pub => join_topic(topic.unwrap_or_default(), &body, slot.serializer).into(),
+            kind if kind.publishes() => {
+                publication(kind, topic.unwrap_or_default(), &body, slot.serializer)
+            }
             _ => body.into(),
         })
     }

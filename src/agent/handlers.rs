@@ -12,7 +12,7 @@ use zmq::Message;
 use super::sockets::{Offer, Parcel};
 use super::state::{Agent, Origin, Ticket};
 use crate::model::{Action, Alias, Handlers, Kind, Serializer};
-use crate::wire::{CodecError, decode, encode, join_topic, split_topic};
+use crate::wire::{CodecError, decode, encode, join_sync_topic, join_topic, split_topic, to_sync};
 
 /// How many messages `collect` keeps; later ones are dropped, and counted.
 const COLLECTED: usize = 100_000;
@@ -23,13 +23,22 @@ const RECEIVED: &str = "received";
 pub struct Incoming {
     pub at: usize,
     serializer: Serializer,
-    /// SUB: how long the topic is, and where the body begins.
-    topic: Option<(usize, usize)>,
+    /// SUB: where in the frame the topic is.
+    topic: Option<Topic>,
     frame: Message,
     decoded: Option<Value>,
     /// A request: to be answered.
     pub ticket: Option<Ticket>,
     pub sort: Sort,
+}
+
+/// Where in its frame a publication has its parts. With `raw` nobody knows where the topic ends:
+/// topic and body are then the same.
+#[derive(Clone, Copy)]
+struct Topic {
+    start: usize,
+    end: usize,
+    body: usize,
 }
 
 /// What a message is to the agent that gets it.
@@ -71,14 +80,19 @@ impl Incoming {
         }
     }
 
-    /// A publication: topic and body in one frame.
+    /// A publication: topic and body in one frame, after so many bytes.
     pub fn published(
         at: usize,
         serializer: Serializer,
         frame: Message,
+        start: usize,
     ) -> Result<Self, CodecError> {
-        let (topic, body) = split_topic(&frame, serializer)?;
-        let topic = (topic.len(), frame.len() - body.len());
+        let (topic, body) = split_topic(&frame[start..], serializer)?;
+        let topic = Topic {
+            start,
+            end: start + topic.len(),
+            body: frame.len() - body.len(),
+        };
         let mut incoming = Self::new(at, serializer, frame, None);
         incoming.topic = Some(topic);
         Ok(incoming)
@@ -86,18 +100,18 @@ impl Incoming {
 
     /// What topics are matched against.
     fn topic_bytes(&self) -> &[u8] {
-        &self.frame[..self.topic.map_or(0, |(length, _)| length)]
+        self.topic
+            .map_or(&[][..], |topic| &self.frame[topic.start..topic.end])
     }
 
     /// The topic for people and programs. With `raw` nobody knows where it ends.
     pub fn topic(&self) -> Option<String> {
-        let (length, body) = self.topic.filter(|(_, body)| *body > 0)?;
-        debug_assert!(length < body);
-        Some(String::from_utf8_lossy(&self.frame[..length]).into_owned())
+        self.topic.filter(|topic| topic.body > topic.start)?;
+        Some(String::from_utf8_lossy(self.topic_bytes()).into_owned())
     }
 
     fn body(&self) -> &[u8] {
-        &self.frame[self.topic.map_or(0, |(_, body)| body)..]
+        &self.frame[self.topic.map_or(0, |topic| topic.body)..]
     }
 
     /// The message itself.
@@ -121,14 +135,30 @@ impl Incoming {
         Ok(Message::from(self.body()))
     }
 
-    /// The frame for a publisher that writes by `serializer`.
-    fn publication_for(&mut self, serializer: Serializer) -> Result<Message, CodecError> {
-        if serializer == self.serializer && self.topic.is_some() {
-            return Ok(Message::from(&self.frame[..]));
+    /// The frame for a publisher of that kind that writes by `serializer`.
+    fn publication_for(
+        &mut self,
+        kind: Kind,
+        serializer: Serializer,
+    ) -> Result<Message, CodecError> {
+        if let Some(topic) = self.topic.filter(|_| serializer == self.serializer) {
+            let plain = &self.frame[topic.start..];
+            return Ok(match kind {
+                Kind::SyncPub => to_sync(plain).into(),
+                _ => Message::from(plain),
+            });
         }
         let body = self.body_for(serializer, false)?;
         let topic = self.topic().unwrap_or_default();
-        Ok(join_topic(&topic, &body, serializer).into())
+        Ok(publication(kind, &topic, &body, serializer))
+    }
+}
+
+/// A message as a publisher of that kind sends it.
+pub fn publication(kind: Kind, topic: &str, body: &[u8], by: Serializer) -> Message {
+    match kind {
+        Kind::SyncPub => join_sync_topic(topic, body, by).into(),
+        _ => join_topic(topic, body, by).into(),
     }
 }
 
@@ -252,7 +282,7 @@ impl Agent {
         let slot = self.sockets.at(to);
         let (kind, serializer) = (slot.kind, slot.serializer);
         let body = match kind {
-            Kind::Pub => incoming.publication_for(serializer)?,
+            kind if kind.publishes() => incoming.publication_for(kind, serializer)?,
             _ => incoming.body_for(serializer, last)?,
         };
         let wait = self.wait_at(to);

@@ -18,6 +18,7 @@ mod requests;
 mod signals;
 mod sockets;
 mod state;
+mod synced;
 mod turn;
 
 use std::io;

@@ -18,6 +18,9 @@ enum Source {
     Control,
     Monitor(usize),
     Data(usize),
+    /// The second socket of a SYNC channel, and its monitor.
+    Desk(usize),
+    DeskMonitor(usize),
     ProgramExit,
     ProgramOutput,
     ProgramInput,
@@ -89,9 +92,19 @@ fn watched<'a>(agent: &'a Agent, signals: Option<&'a Signals>) -> (Vec<Source>, 
         if let Some(monitor) = &slot.monitor {
             watch(Source::Monitor(at), monitor.as_poll_item(POLLIN));
         }
-        let events = both(agent.wants_to_read(at), agent.is_awaited(at));
+        let awaited = agent.is_awaited(at);
+        let events = both(agent.wants_to_read(at), awaited && slot.desk.is_none());
         if !events.is_empty() {
             watch(Source::Data(at), slot.socket.as_poll_item(events));
+        }
+        if let Some(desk) = &slot.desk {
+            if let Some(monitor) = desk.monitor() {
+                watch(Source::DeskMonitor(at), monitor.as_poll_item(POLLIN));
+            }
+            let events = both(agent.takes_requests(at), awaited);
+            if !events.is_empty() {
+                watch(Source::Desk(at), desk.socket().as_poll_item(events));
+            }
         }
     }
     if let Some(program) = agent.watched_program() {
@@ -132,6 +145,15 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
         // It is written to at the end of every turn.
         Source::ProgramInput => {}
         Source::Monitor(at) => agent.drain_monitor(at),
+        Source::DeskMonitor(at) => agent.drain_desk_monitor(at),
+        Source::Desk(at) => {
+            if ready.writable {
+                agent.flush(at);
+            }
+            if ready.readable && agent.takes_requests(at) {
+                agent.drain_desk(at);
+            }
+        }
         Source::Data(at) => {
             if ready.writable {
                 agent.flush(at);
@@ -154,6 +176,12 @@ impl Agent {
                 !self.life.ending() && self.has_room_after(at)
             }
         }
+    }
+
+    /// Whether requests are taken in at a SYNC_PUB now.
+    fn takes_requests(&self, at: usize) -> bool {
+        let answers = self.sockets.at(at).kind.answers();
+        answers && !self.life.ending() && self.has_room_after(at)
     }
 
     /// Asked by a signal to end; asked twice, it ends at once.

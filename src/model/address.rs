@@ -64,6 +64,9 @@ pub struct Address {
     pub transport: Transport,
     /// What ZeroMQ dials: `tcp://127.0.0.1:40123`, `ipc:///run/…`.
     pub address: String,
+    /// SYNC_PUB and SYNC_SUB: what ZeroMQ dials for requests; publications come from `address`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<String>,
     pub serializer: Serializer,
 }
 
@@ -121,6 +124,7 @@ mod tests {
             role: Role::Server,
             transport: Transport::Tcp,
             address: "tcp://127.0.0.1:1".into(),
+            requests: None,
             serializer: Serializer::Json,
         };
         assert_eq!(address.twin().kind, Kind::Pull);

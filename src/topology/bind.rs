@@ -11,8 +11,6 @@ use super::yaml::{Data, Key, Node};
 use crate::model::{Alias, Endpoint, Kind, Serializer, Transport};
 
 const KEYS: &[&str] = &["kind", "transport", "addr", "serializer", "handler"];
-/// Kinds that osBrain has and that have a place in the format.
-const CHANNELS: [&str; 2] = ["SYNC_PUB", "SYNC_SUB"];
 /// What fits into the address of a Unix socket, without the zero at its end.
 const LONGEST_PATH: usize = 107;
 
@@ -114,11 +112,6 @@ fn kind_to_bind(node: &Node, review: &mut Review) -> Option<Kind> {
 /// A kind of socket.
 pub(super) fn kind(node: &Node, review: &mut Review) -> Option<Kind> {
     let text = review.take(values::text(node, "kind"))?;
-    if CHANNELS.contains(&text) {
-        let flaw = Flaw::not_yet(&node.span, &format!("there are no {text} channels"));
-        review.add(flaw.hint("plain REQ, REP, PUB and SUB work"));
-        return None;
-    }
     if let Ok(kind) = text.parse() {
         return Some(kind);
     }

@@ -71,9 +71,7 @@ impl Agent {
             ipc_dir: &self.boot.ipc_dir,
         };
         if kind.subscribes() {
-            for prefix in slot.handlers.clone().subscriptions() {
-                slot.subscribe(prefix.as_bytes());
-            }
+            slot.subscribe_to_handlers();
         }
         slot.bind(&endpoint, &place).map_err(fault)?;
         Ok(self.sockets.add(slot))

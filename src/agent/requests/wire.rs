@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::{Outcome, Request, done, value};
 use crate::agent::control::Asker;
-use crate::agent::sockets::{Link, Slot};
+use crate::agent::sockets::{Link, News, Slot};
 use crate::agent::state::{Agent, Waiting};
-use crate::model::{Alias, Handlers, Kind, Millis};
+use crate::model::{Action, Alias, Handlers, Kind, Millis, Replies};
 use crate::wire::{ConnectRequest, Fault, ProofToken};
 
 impl Agent {
@@ -56,9 +56,7 @@ impl Agent {
         let now = self.now;
         let slot = self.sockets.at_mut(at);
         if slot.kind.subscribes() {
-            for prefix in slot.handlers.clone().subscriptions() {
-                slot.subscribe(prefix.as_bytes());
-            }
+            slot.subscribe_to_handlers();
             if let Some(token) = token {
                 slot.subscribe(&token.subscription());
             }
@@ -87,15 +85,16 @@ impl Agent {
                 reason: error.message().to_lowercase(),
             })?;
             let mut slot = slot;
-            slot.replies = Rc::new(request.replies.clone());
+            slot.replies = Rc::new(self.replies_at(kind, request));
             return Ok(self.sockets.add(slot));
         };
+        let replies = self.replies_at(kind, request);
         let slot = self.sockets.at_mut(at);
         if slot.kind != kind || slot.serializer != request.server.serializer {
             let (agent, alias) = (self.boot.name.clone(), request.alias.clone());
             return Err(Fault::AliasTaken { agent, alias });
         }
-        let same_replies = request.replies.is_empty() || *slot.replies == request.replies;
+        let same_replies = request.replies.is_empty() || *slot.replies == replies;
         match joined(&slot.handlers, &request.handlers).filter(|_| same_replies) {
             Some(handlers) => slot.handlers = Rc::new(handlers),
             None => {
@@ -107,6 +106,20 @@ impl Agent {
             }
         }
         Ok(at)
+    }
+
+    /// How a socket handles answers. Those of a SYNC_SUB have a handler of their own, for what else
+    /// arrives are publications.
+    fn replies_at(&self, kind: Kind, request: &ConnectRequest) -> Replies {
+        let by_default = match self.boot.program {
+            Some(_) => Action::Command,
+            None => Action::Log,
+        };
+        let mut replies = request.replies.clone();
+        if kind == Kind::SyncSub {
+            replies.on_reply.get_or_insert(vec![by_default]);
+        }
+        replies
     }
 
     pub(super) fn probe(&mut self, alias: &Alias, token: &ProofToken) -> Result<Value, Fault> {
@@ -165,8 +178,17 @@ impl Agent {
 
     /// A monitor has something to tell.
     pub fn drain_monitor(&mut self, at: usize) {
-        let now = self.now;
-        let news = self.sockets.at_mut(at).read_monitor(now);
+        let news = self.sockets.at_mut(at).read_monitor(self.now);
+        self.heed_monitor(at, news);
+    }
+
+    /// The same of the connections by which requests go.
+    pub fn drain_desk_monitor(&mut self, at: usize) {
+        let news = self.sockets.at_mut(at).read_desk_monitor(self.now);
+        self.heed_monitor(at, news);
+    }
+
+    fn heed_monitor(&mut self, at: usize, news: News) {
         self.unannounced |= news.changed;
         if news.bereft && self.sockets.at(at).kind.asks() {
             self.drain_to_the_end(at);

@@ -58,6 +58,22 @@ pub fn bind(
     }
 }
 
+/// Where a second socket is bound that belongs to one at `endpoint`: on any free port of the same
+/// interface, or at a path beside.
+pub fn beside(endpoint: &Endpoint, alias: &Alias, place: &Place) -> Endpoint {
+    match endpoint {
+        Endpoint::Tcp { ip, .. } => Endpoint::Tcp { ip: *ip, port: 0 },
+        Endpoint::Ipc { path } => {
+            let mut beside = path_of(path.as_deref(), alias, place).into_os_string();
+            // No alias has this character in it.
+            beside.push("~requests");
+            Endpoint::Ipc {
+                path: Some(beside.into()),
+            }
+        }
+    }
+}
+
 fn bind_tcp(
     socket: &mut zmq::Socket,
     wanted: SocketAddr,

@@ -80,7 +80,9 @@ impl Failure {
 pub struct Link {
     pub to: Option<Target>,
     pub server: Address,
-    pub proof: Proof,
+    /// SYNC_SUB: the connection by which requests go, which has to be proven too.
+    pub desk: Option<Box<Link>>,
+    proof: Proof,
     since: Duration,
     last: Option<Seen>,
 }
@@ -90,13 +92,37 @@ impl Link {
         Self {
             to,
             server,
+            desk: None,
             proof: Proof::Unproven,
             since: now,
             last: None,
         }
     }
 
+    /// With the connection for requests, if there is one.
+    pub fn with_desk(mut self, desk: Option<Link>) -> Self {
+        self.desk = desk.map(Box::new);
+        self
+    }
+
+    /// How far it has been seen to work, with all that belongs to it.
+    pub fn proof(&self) -> Proof {
+        let desk = self.desk.as_ref().map_or(self.proof, |desk| desk.proof());
+        match (self.proof, desk) {
+            (Proof::Proven { us }, Proof::Proven { us: desk }) => {
+                Proof::Proven { us: us.max(desk) }
+            }
+            (Proof::Lost, _) | (_, Proof::Lost) => Proof::Lost,
+            _ => Proof::Unproven,
+        }
+    }
+
     pub fn proven(&self) -> bool {
+        matches!(self.proof(), Proof::Proven { .. })
+    }
+
+    /// Whether it is connected itself, whatever belongs to it.
+    fn connected(&self) -> bool {
         matches!(self.proof, Proof::Proven { .. })
     }
 
@@ -111,12 +137,12 @@ impl Link {
             seen => self.last = Some(seen),
         }
         match seen {
-            Seen::Proven if !self.proven() => {
+            Seen::Proven if !self.connected() => {
                 let took = now.saturating_sub(self.since);
                 let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
                 self.proof = Proof::Proven { us };
             }
-            Seen::Lost if self.proven() => {
+            Seen::Lost if self.connected() => {
                 self.proof = Proof::Lost;
                 self.since = now;
             }
@@ -129,16 +155,19 @@ impl Link {
     pub fn failure(&self) -> Option<String> {
         match self.last {
             Some(Seen::Failed(Failure::Broken)) => None,
-            Some(Seen::Failed(failure)) if !self.proven() => {
+            Some(Seen::Failed(failure)) if !self.connected() => {
                 Some(failure.reason(&self.server.address))
             }
-            _ => None,
+            _ => self.desk.as_ref().and_then(|desk| desk.failure()),
         }
     }
 
     /// Why it is not proven when its time is up.
     pub fn excuse(&self, limit: impl std::fmt::Display) -> String {
         let address = &self.server.address;
+        if let Some(desk) = self.desk.as_ref().filter(|_| self.connected()) {
+            return desk.excuse(limit);
+        }
         match self.last {
             Some(Seen::Failed(failure)) => failure.reason(address),
             Some(Seen::Connected) => format!(
@@ -154,7 +183,7 @@ impl Link {
             kind: self.server.kind.twin(),
             to: self.to.clone(),
             address: self.server.address.clone(),
-            proof: self.proof,
+            proof: self.proof(),
         }
     }
 }
@@ -170,6 +199,7 @@ mod tests {
             role: Role::Server,
             transport: Transport::Tcp,
             address: "tcp://127.0.0.1:1".into(),
+            requests: None,
             serializer: Serializer::Json,
         };
         Link::new(server, None, Duration::from_micros(100))

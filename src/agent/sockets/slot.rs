@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use zmq::{Context, DONTWAIT, Message, Socket};
 
+use super::desk::{self, Desk};
 use super::endpoint::{self, Bound, Place};
-use super::link::{EVENTS, Link, Seen};
+use super::link::{Link, Seen};
 use super::outbox::Outbox;
 use super::{BindError, raw};
 use crate::model::{
     Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Proof, Replies, Role, Serializer,
     SocketStats, Target, Transport,
 };
-use crate::wire::ProofToken;
+use crate::wire::{ProofToken, sync_subscription};
 
 /// The largest message accepted: 256 MiB.
 const LARGEST_MESSAGE: i64 = 256 << 20;
@@ -39,6 +40,8 @@ pub struct Slot {
     pub links: Vec<Link>,
     pub outbox: Outbox,
     pub stats: SocketStats,
+    /// SYNC_PUB and SYNC_SUB: by which requests go.
+    pub desk: Option<Box<Desk>>,
     bound: Option<Bound>,
     tokens: BTreeSet<ProofToken>,
 }
@@ -72,6 +75,7 @@ impl Slot {
             links: Vec::new(),
             outbox: Outbox::default(),
             stats: SocketStats::default(),
+            desk: Desk::of(context, kind)?.map(Box::new),
             bound: None,
             tokens: BTreeSet::new(),
         })
@@ -80,7 +84,10 @@ impl Slot {
     pub fn bind(&mut self, endpoint: &Endpoint, place: &Place) -> Result<(), BindError> {
         let bound = endpoint::bind(&mut self.socket, &self.alias, endpoint, place)?;
         self.bound = Some(bound);
-        Ok(())
+        match &mut self.desk {
+            Some(desk) => desk.bind(&self.alias, endpoint, place),
+            None => Ok(()),
+        }
     }
 
     /// Where it is bound, or else whom it is connected to first, as osBrain's addresses of clients.
@@ -106,6 +113,11 @@ impl Slot {
             role: Role::Server,
             transport,
             address: bound.address.clone(),
+            requests: self
+                .desk
+                .as_ref()
+                .and_then(|desk| desk.address())
+                .map(str::to_owned),
             serializer: self.serializer,
         })
     }
@@ -125,17 +137,21 @@ impl Slot {
             return Ok(at);
         }
         self.watch(context).map_err(|e| e.message().to_owned())?;
-        if server.address.starts_with("tcp://[") {
-            self.socket
-                .set_ipv6(true)
-                .map_err(|e| e.message().to_owned())?;
-        }
-        if there.is_some() {
-            // libzmq has given this one up: it is begun anew.
-            let _ = self.socket.disconnect(&server.address);
-        }
-        raw::connect(&mut self.socket, &server.address).map_err(|e| e.reason())?;
-        let link = Link::new(server, to, now);
+        dial(&mut self.socket, &server.address, there.is_some())?;
+        let desk = match &mut self.desk {
+            None => None,
+            Some(desk) => {
+                let lacking = || format!("{} has no address for requests", server.address);
+                let requests = server.requests.clone().ok_or_else(lacking)?;
+                dial(desk.socket_mut(), &requests, there.is_some())?;
+                let address = Address {
+                    address: requests,
+                    ..server.clone()
+                };
+                Some(Link::new(address, to.clone(), now))
+            }
+        };
+        let link = Link::new(server, to, now).with_desk(desk);
         let Some(at) = there else {
             self.links.push(link);
             return Ok(self.links.len() - 1);
@@ -147,13 +163,12 @@ impl Slot {
     fn watch(&mut self, context: &Context) -> zmq::Result<()> {
         if self.monitor.is_none() {
             let name = format!("inproc://monitor/{}", self.alias);
-            self.socket.monitor(&name, i32::from(EVENTS))?;
-            let monitor = context.socket(zmq::PAIR)?;
-            monitor.set_linger(0)?;
-            monitor.connect(&name)?;
-            self.monitor = Some(monitor);
+            self.monitor = Some(desk::watch(context, &self.socket, &name)?);
         }
-        Ok(())
+        match &mut self.desk {
+            Some(desk) => desk.watch(context, &self.alias),
+            None => Ok(()),
+        }
     }
 
     /// Reads what the monitor has seen.
@@ -165,12 +180,52 @@ impl Slot {
             if let Some(link) = self.links.iter_mut().find(linked) {
                 let changed = link.note(seen, now);
                 news.changed |= changed;
-                news.bereft |= only && changed && link.proof == Proof::Lost;
+                news.bereft |= only && changed && seen == Seen::Lost;
             }
         }
         news
     }
 
+    /// The same for the connections by which requests go. That one was lost is known at once, but
+    /// answers to what went by it may still come: they come by another. When it is there again,
+    /// there will be none.
+    pub fn read_desk_monitor(&mut self, now: Duration) -> News {
+        let mut news = News::default();
+        let monitor = || self.desk.as_ref().and_then(|desk| desk.monitor());
+        while let Some((seen, address)) = monitor().and_then(next_event) {
+            let only = self.links.len() == 1;
+            let desks = self
+                .links
+                .iter_mut()
+                .filter_map(|link| link.desk.as_deref_mut());
+            let mut linked = desks.filter(|it| only || it.server.address.as_bytes() == address);
+            if let Some(link) = linked.next() {
+                let again = link.proof() == Proof::Lost && seen == Seen::Proven;
+                news.changed |= link.note(seen, now);
+                news.bereft |= only && again;
+            }
+        }
+        news
+    }
+
+    /// Subscribes to all that its handlers are for; SYNC_SUB, to its answers too.
+    pub fn subscribe_to_handlers(&self) {
+        for topic in self.handlers.subscriptions() {
+            self.subscribe_topic(topic);
+        }
+        if let Some(token) = self.desk.as_ref().and_then(|desk| desk.token()) {
+            self.subscribe(&token.subscription());
+        }
+    }
+
+    pub fn subscribe_topic(&self, topic: &str) {
+        match self.kind {
+            Kind::SyncSub => self.subscribe(&sync_subscription(topic)),
+            _ => self.subscribe(topic.as_bytes()),
+        }
+    }
+
+    /// Subscribes to these very bytes.
     pub fn subscribe(&self, prefix: &[u8]) {
         // The socket is a SUB: there is nothing that could be wrong.
         let _ = self.socket.set_subscribe(prefix);
@@ -180,7 +235,8 @@ impl Slot {
         let _ = self.socket.set_unsubscribe(prefix);
     }
 
-    /// A publisher takes note of what a subscriber wants. True if it is a new token.
+    /// A publisher takes note of what a subscriber wants. True if it is a new token, of a proof or of
+    /// an asker.
     pub fn note_subscription(&mut self, frame: &[u8]) -> bool {
         let Some((&what, subscription)) = frame.split_first() else {
             return false;
@@ -191,6 +247,10 @@ impl Slot {
                 self.tokens.remove(&token);
                 false
             }
+            (0 | 1, None) => match &mut self.desk {
+                Some(desk) => desk.note_subscription(what == 1, subscription),
+                None => false,
+            },
             _ => false,
         }
     }
@@ -207,10 +267,24 @@ impl Slot {
     pub fn close(self) {
         drop(self.monitor);
         drop(self.socket);
+        if let Some(desk) = self.desk {
+            desk.close();
+        }
         if let Some(file) = self.bound.and_then(|bound| bound.file) {
             file.remove();
         }
     }
+}
+
+/// Begins to connect; anew, if libzmq has given the address up.
+fn dial(socket: &mut Socket, address: &str, anew: bool) -> Result<(), String> {
+    if address.starts_with("tcp://[") {
+        socket.set_ipv6(true).map_err(|e| e.message().to_owned())?;
+    }
+    if anew {
+        let _ = socket.disconnect(address);
+    }
+    raw::connect(socket, address).map_err(|e| e.reason())
 }
 
 fn next_event(monitor: &Socket) -> Option<(Seen, Vec<u8>)> {
@@ -224,7 +298,7 @@ fn next_event(monitor: &Socket) -> Option<(Seen, Vec<u8>)> {
 }
 
 /// Makes the socket of libzmq that does the work of `kind`.
-fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
+pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
     let mut socket = context.socket(match kind {
         Kind::Push => zmq::PUSH,
         Kind::Pull => zmq::PULL,

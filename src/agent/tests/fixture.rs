@@ -355,6 +355,7 @@ impl Fixture {
                 role: Role::Server,
                 transport: Transport::Tcp,
                 address: address.to_owned(),
+                requests: None,
                 serializer,
             },
             to: Some("Bob.main".parse().unwrap()),

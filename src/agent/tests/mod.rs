@@ -6,3 +6,4 @@ mod control;
 mod fixture;
 mod messages;
 mod programs;
+mod synced;
