@@ -112,15 +112,21 @@ impl Agent {
         self.resolve(request, Err(reason));
     }
 
-    /// The only peer of a socket that asks is gone: what it had been asked will never be answered,
-    /// for it knows no one by that connection any more. What it has answered counts.
-    pub fn give_up_requests(&mut self, at: usize) {
+    /// The requests of a socket that have left and are not answered.
+    pub fn sent_requests(&self, at: usize) -> Vec<u64> {
         let sent = |(id, request): (u64, &Request)| {
             let slot = self.sockets.at(request.at);
             (request.at == at && !slot.outbox.holds(id)).then_some(id)
         };
-        let lost: Vec<u64> = self.requests.iter().filter_map(sent).collect();
-        for id in lost {
+        self.requests.iter().filter_map(sent).collect()
+    }
+
+    /// The connection is lost by which these requests of a socket left, or their answers would have
+    /// come: there will be none, for who was asked knows nobody by that connection any more. What
+    /// has been answered counts.
+    pub fn give_up_requests(&mut self, at: usize, requests: Vec<u64>) {
+        self.drain_to_the_end(at);
+        for id in requests {
             if let Some(request) = self.requests.take(id) {
                 self.fail(request, "the other side went away before it answered");
             }

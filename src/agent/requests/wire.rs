@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Outcome, Request, done, value};
 use crate::agent::control::Asker;
-use crate::agent::sockets::{Link, News, Slot};
+use crate::agent::sockets::{Link, Slot};
 use crate::agent::state::{Agent, Waiting};
 use crate::model::{Action, Alias, Handlers, Kind, Millis, Replies};
 use crate::wire::{ConnectRequest, Fault, ProofToken};
@@ -179,20 +179,27 @@ impl Agent {
     /// A monitor has something to tell.
     pub fn drain_monitor(&mut self, at: usize) {
         let news = self.sockets.at_mut(at).read_monitor(self.now);
-        self.heed_monitor(at, news);
+        self.unannounced |= news.changed;
+        if news.lost && self.sockets.at(at).kind.asks() {
+            self.give_up_requests(at, self.sent_requests(at));
+        }
+        self.settle_proofs();
     }
 
-    /// The same of the connections by which requests go.
+    /// The same of the connections by which a SYNC_SUB sends requests. When one is lost, answers to
+    /// what went by it may still come, for they come by another; when it is there again, they have.
     pub fn drain_desk_monitor(&mut self, at: usize) {
         let news = self.sockets.at_mut(at).read_desk_monitor(self.now);
-        self.heed_monitor(at, news);
-    }
-
-    fn heed_monitor(&mut self, at: usize, news: News) {
         self.unannounced |= news.changed;
-        if news.bereft && self.sockets.at(at).kind.asks() {
-            self.drain_to_the_end(at);
-            self.give_up_requests(at);
+        let sent = self.sent_requests(at);
+        if let Some(desk) = self.sockets.at_mut(at).desk.as_mut() {
+            if news.lost {
+                desk.strand(sent);
+            }
+            if news.again {
+                let stranded = desk.take_stranded();
+                self.give_up_requests(at, stranded);
+            }
         }
         self.settle_proofs();
     }

@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, VecDeque};
 
 use zmq::{Context, Message, Socket};
 
-use super::endpoint::{self, Bound, Place};
+use super::endpoint::Bound;
 use super::link::EVENTS;
+use super::make;
 use super::send::Envelope;
-use super::{BindError, make};
-use crate::model::{Alias, Endpoint, Kind};
+use crate::model::{Alias, Kind};
 use crate::wire::ReplyToken;
 
 /// How many askers a publisher knows at a time: strangers can subscribe too.
@@ -27,13 +27,15 @@ pub enum Desk {
         monitor: Option<Socket>,
         /// Under which the answers come.
         token: ReplyToken,
+        /// Requests that left by a connection that is lost.
+        stranded: Vec<u64>,
     },
 }
 
 /// The publisher's end.
 pub struct Answers {
     pub socket: Socket,
-    bound: Option<Bound>,
+    pub bound: Option<Bound>,
     /// Who has subscribed to answers, and so will get them.
     askers: BTreeSet<ReplyToken>,
     early: VecDeque<Early>,
@@ -60,6 +62,7 @@ impl Desk {
                 socket: make(context, Kind::AsyncReq)?,
                 monitor: None,
                 token: ReplyToken::random(),
+                stranded: Vec::new(),
             }),
             _ => None,
         })
@@ -93,26 +96,27 @@ impl Desk {
         }
     }
 
+    /// Takes note of requests that left by a connection that was lost.
+    pub fn strand(&mut self, requests: Vec<u64>) {
+        if let Desk::Asks { stranded, .. } = self {
+            stranded.extend(requests);
+        }
+    }
+
+    /// Takes them out.
+    pub fn take_stranded(&mut self) -> Vec<u64> {
+        match self {
+            Desk::Asks { stranded, .. } => std::mem::take(stranded),
+            Desk::Answers(_) => Vec::new(),
+        }
+    }
+
     /// Where requests go.
     pub fn address(&self) -> Option<&str> {
         match self {
             Desk::Answers(desk) => desk.bound.as_ref().map(|bound| bound.address.as_str()),
             Desk::Asks { .. } => None,
         }
-    }
-
-    /// Binds it beside its publisher.
-    pub fn bind(
-        &mut self,
-        alias: &Alias,
-        publisher: &Endpoint,
-        place: &Place,
-    ) -> Result<(), BindError> {
-        if let Desk::Answers(desk) = self {
-            let beside = endpoint::beside(publisher, alias, place);
-            desk.bound = Some(endpoint::bind(&mut desk.socket, alias, &beside, place)?);
-        }
-        Ok(())
     }
 
     /// Watches its connections.

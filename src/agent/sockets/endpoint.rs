@@ -58,20 +58,68 @@ pub fn bind(
     }
 }
 
-/// Where a second socket is bound that belongs to one at `endpoint`: on any free port of the same
-/// interface, or at a path beside.
-pub fn beside(endpoint: &Endpoint, alias: &Alias, place: &Place) -> Endpoint {
-    match endpoint {
-        Endpoint::Tcp { ip, .. } => Endpoint::Tcp { ip: *ip, port: 0 },
-        Endpoint::Ipc { path } => {
-            let mut beside = path_of(path.as_deref(), alias, place).into_os_string();
-            // No alias has this character in it.
-            beside.push("~requests");
-            Endpoint::Ipc {
-                path: Some(beside.into()),
+/// How often a pair of ports is looked for. That the one after a free one is taken is rare.
+const ATTEMPTS: usize = 32;
+
+/// Binds `socket` and a second one beside it: at the port after, or at a path beside.
+pub fn bind_both(
+    socket: &mut zmq::Socket,
+    second: &mut zmq::Socket,
+    alias: &Alias,
+    endpoint: &Endpoint,
+    place: &Place,
+) -> Result<(Bound, Bound), BindError> {
+    let mut attempts = match endpoint {
+        Endpoint::Tcp { port: 0, .. } => ATTEMPTS,
+        _ => 1,
+    };
+    loop {
+        let first = bind(socket, alias, endpoint, place)?;
+        attempts -= 1;
+        let error = match bind(second, alias, &first.beside(endpoint)?, place) {
+            Ok(second) => return Ok((first, second)),
+            Err(error) => error,
+        };
+        if let Some(file) = &first.file {
+            file.remove();
+        }
+        if attempts == 0 {
+            let reason = format!("{}; its requests arrive there", error.reason);
+            return Err(BindError { reason, ..error });
+        }
+        // What it was just bound to can be left.
+        let _ = last_endpoint(socket).map(|bound| socket.unbind(&bound));
+    }
+}
+
+impl Bound {
+    /// Where a second socket belongs.
+    fn beside(&self, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
+        let refused = |reason: &str| BindError {
+            address: self.address.clone(),
+            reason: reason.to_owned(),
+        };
+        match (endpoint, &self.file) {
+            (Endpoint::Tcp { ip, .. }, _) => {
+                let port = port_of(&self.address).and_then(|port| port.checked_add(1));
+                let port = port.ok_or_else(|| refused("there is no port after it for requests"))?;
+                Ok(Endpoint::Tcp { ip: *ip, port })
+            }
+            (Endpoint::Ipc { .. }, None) => Err(refused("it has no path")),
+            (Endpoint::Ipc { .. }, Some(file)) => {
+                let mut path = file.path.clone().into_os_string();
+                // No alias has this character in it.
+                path.push("~requests");
+                let path = Some(path.into());
+                Ok(Endpoint::Ipc { path })
             }
         }
     }
+}
+
+fn port_of(address: &str) -> Option<u16> {
+    let (_, port) = address.rsplit_once(':')?;
+    port.parse().ok()
 }
 
 fn bind_tcp(
@@ -91,9 +139,7 @@ fn bind_tcp(
     }
     raw::bind(socket, &asked).map_err(|e| refused(e.reason()))?;
     let bound = last_endpoint(socket).ok_or_else(|| refused("libzmq tells no address".into()))?;
-    let port = bound
-        .rsplit_once(':')
-        .and_then(|(_, port)| port.parse().ok())
+    let port = port_of(&bound)
         .ok_or_else(|| refused(format!("libzmq tells a strange address, {bound}")))?;
     let ip = match wanted.ip() {
         ip if ip.is_unspecified() => place.advertise,

@@ -18,7 +18,7 @@ pub use link::Link;
 pub use outbox::Parcel;
 pub use send::{Envelope, Offer, sync_path};
 use slot::make;
-pub use slot::{News, Slot, receive};
+pub use slot::{Slot, receive};
 
 use crate::model::{Address, Alias, ConnectionInfo, SocketStats};
 

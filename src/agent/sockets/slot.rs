@@ -52,7 +52,19 @@ pub struct News {
     /// A proof is another than before.
     pub changed: bool,
     /// The socket's only connection was lost, if only for a moment.
-    pub bereft: bool,
+    pub lost: bool,
+    /// It is there again.
+    pub again: bool,
+}
+
+impl News {
+    fn note(&mut self, link: &mut Link, seen: Seen, now: Duration, only: bool) {
+        let was_lost = link.proof() == Proof::Lost;
+        let changed = link.note(seen, now);
+        self.changed |= changed;
+        self.lost |= only && changed && seen == Seen::Lost;
+        self.again |= only && changed && was_lost && seen == Seen::Proven;
+    }
 }
 
 impl Slot {
@@ -82,12 +94,18 @@ impl Slot {
     }
 
     pub fn bind(&mut self, endpoint: &Endpoint, place: &Place) -> Result<(), BindError> {
-        let bound = endpoint::bind(&mut self.socket, &self.alias, endpoint, place)?;
+        let (socket, alias) = (&mut self.socket, &self.alias);
+        let bound = match self.desk.as_deref_mut() {
+            Some(Desk::Answers(desk)) => {
+                let (bound, beside) =
+                    endpoint::bind_both(socket, &mut desk.socket, alias, endpoint, place)?;
+                desk.bound = Some(beside);
+                bound
+            }
+            _ => endpoint::bind(socket, alias, endpoint, place)?,
+        };
         self.bound = Some(bound);
-        match &mut self.desk {
-            Some(desk) => desk.bind(&self.alias, endpoint, place),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Where it is bound, or else whom it is connected to first, as osBrain's addresses of clients.
@@ -178,17 +196,13 @@ impl Slot {
             let only = self.links.len() == 1;
             let linked = |link: &&mut Link| only || link.server.address.as_bytes() == address;
             if let Some(link) = self.links.iter_mut().find(linked) {
-                let changed = link.note(seen, now);
-                news.changed |= changed;
-                news.bereft |= only && changed && seen == Seen::Lost;
+                news.note(link, seen, now, only);
             }
         }
         news
     }
 
-    /// The same for the connections by which requests go. That one was lost is known at once, but
-    /// answers to what went by it may still come: they come by another. When it is there again,
-    /// there will be none.
+    /// The same for the connections by which requests go.
     pub fn read_desk_monitor(&mut self, now: Duration) -> News {
         let mut news = News::default();
         let monitor = || self.desk.as_ref().and_then(|desk| desk.monitor());
@@ -200,9 +214,7 @@ impl Slot {
                 .filter_map(|link| link.desk.as_deref_mut());
             let mut linked = desks.filter(|it| only || it.server.address.as_bytes() == address);
             if let Some(link) = linked.next() {
-                let again = link.proof() == Proof::Lost && seen == Seen::Proven;
-                news.changed |= link.note(seen, now);
-                news.bereft |= only && again;
+                news.note(link, seen, now, only);
             }
         }
         news

@@ -11,7 +11,8 @@ use super::control::send;
 use super::fixture::{Fixture, PATIENCE, alias, all, bind, tcp};
 use crate::model::{Action, Address, Endpoint, Handlers, Kind, Proof, Replies, Serializer};
 use crate::wire::{
-    AgentRequest, BindRequest, ConnectRequest, Fault, ProofToken, ReplyToken, sync_subscription,
+    AgentRequest, Announcement, BindRequest, ConnectRequest, Fault, ProofToken, ReplyToken,
+    sync_subscription,
 };
 
 fn publisher(by: Serializer, endpoint: Endpoint) -> BindRequest {
@@ -248,7 +249,7 @@ fn strangers_get_no_answers_and_make_no_publications() {
 #[test]
 fn an_answer_for_someone_who_has_gone_is_counted() {
     let mut agent = Fixture::start();
-    let (rep, address) = agent.listening(zmq::REP);
+    let (router, address) = agent.listening(zmq::ROUTER);
     let back = Fixture::connection("back", "REP", &address, Serializer::Json, &[]);
     agent.wire(vec![back]).unwrap();
     let request = BindRequest {
@@ -265,18 +266,30 @@ fn an_answer_for_someone_who_has_gone_is_counted() {
     prove(&mut agent, &["gone"]);
     let frames = [token.as_bytes(), &[0; 8], b"", b"1"];
     dealer.send_multipart(frames, 0).unwrap();
-    assert_eq!(rep.recv_bytes(0).unwrap(), b"1");
+    let mut held = router.recv_multipart(0).unwrap();
+    // The publisher keeps the requests of those whom it does not know: then it has seen the end.
     drop(sub);
-    // The publisher has seen the end of one subscription when it sees the end of all.
-    let again = agent.connected(zmq::SUB, &feed.address);
-    again.set_subscribe(&gone.subscription()).unwrap();
-    agent.until(&AgentRequest::Status {}, |_| {
-        rep.poll(zmq::POLLIN, 100).unwrap() == 0
-    });
-    rep.send("2", 0).unwrap();
+    loop {
+        dealer.send_multipart(frames, 0).unwrap();
+        if router.poll(zmq::POLLIN, 200).unwrap() == 0 {
+            break;
+        }
+        held = router.recv_multipart(0).unwrap();
+    }
+    assert_eq!(agent.stats("feed").sent, 0);
+    router.send_multipart(held, 0).unwrap();
     agent.until(&AgentRequest::Status {}, |status| {
         status["sockets"]["feed"]["dropped"] == 1
     });
+}
+
+/// Waits until the agent knows that its only connection is lost.
+fn until_lost(agent: &mut Fixture) {
+    let lost = |announcement: &Announcement| match announcement {
+        Announcement::Agent { connections, .. } => connections[0].proof == Proof::Lost,
+        Announcement::Host { .. } => unreachable!(),
+    };
+    while !lost(&agent.await_announcement()) {}
 }
 
 fn at(path: &Path) -> Endpoint {
@@ -303,20 +316,32 @@ fn a_subscriber_outlives_its_publisher() {
     let one = subscriber("one", &feed, all(&["collect"]), replies);
     agent.wire(vec![one]).unwrap();
     prove(&mut first, &["one"]);
+    agent.announced();
     agent.ask(send("one", json!("answered with an error"), None));
     let error = agent.received(1)[0]["$error"].as_str().unwrap().to_owned();
     assert!(error.contains("no socket nowhere"), "{error}");
     first.shutdown();
-    agent.until(&AgentRequest::Status {}, |_| !path.exists());
-    agent.ask(send("one", json!("while it is away"), None));
+    until_lost(&mut agent);
+    // What still left by the dying connection is given up; what is asked later waits.
+    let mut sent = None;
+    while sent != Some(agent.stats("one").sent) {
+        sent = Some(agent.stats("one").sent);
+        agent.ask(send("one", json!("while it is away"), None));
+    }
 
     let mut second = Fixture::start();
     let again = bound(&mut second, publisher(Serializer::Json, at(&path)));
     assert_eq!(again, feed);
-    assert_eq!(agent.received(2)[1], "while it is away");
+    let holds = |text: &'static str| {
+        move |received: &Value| received.as_array().unwrap().contains(&json!(text))
+    };
+    let received = AgentRequest::GetAttr {
+        name: "received".to_owned(),
+    };
+    agent.until(&received, holds("while it is away"));
     prove(&mut second, &["one"]);
     publish(&mut second, "t", json!("news"));
-    assert_eq!(agent.received(3)[2], "news");
+    agent.until(&received, holds("news"));
     assert_eq!(agent.stats("one").dropped, 0);
 }
 
@@ -350,6 +375,28 @@ fn requests_to_a_publisher_that_dies_end_with_it() {
     let gone = "the other side went away before it answered";
     assert_eq!(agent.received(1), json!([{ "$error": gone }]));
     assert!(began.elapsed() < PATIENCE / 2);
+}
+
+#[test]
+fn requests_arrive_at_the_port_after() {
+    let mut agent = Fixture::start();
+    let feed = bound(&mut agent, publisher(Serializer::Json, tcp()));
+    let port = |address: &str| -> u16 {
+        let (_, port) = address.rsplit_once(':').unwrap();
+        port.parse().unwrap()
+    };
+    let after = port(&feed.address) + 1;
+    assert_eq!(port(feed.requests.as_ref().unwrap()), after);
+    let taken = Endpoint::Tcp {
+        ip: "127.0.0.1".parse().unwrap(),
+        port: port(&feed.address) - 1,
+    };
+    let mut second = publisher(Serializer::Json, taken);
+    second.alias = alias("second");
+    let fault = agent.try_ask(AgentRequest::Bind(second)).unwrap_err();
+    let text = fault.to_string();
+    // Of the two ports one is taken, if not both.
+    assert!(matches!(fault, Fault::Bind { .. }), "{text}");
 }
 
 #[test]
