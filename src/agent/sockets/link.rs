@@ -210,12 +210,29 @@ mod tests {
         let mut link = link();
         assert!(!link.note(Seen::Connected, Duration::from_micros(150)));
         assert!(link.note(Seen::Proven, Duration::from_micros(350)));
-        assert_eq!(link.proof, Proof::Proven { us: 250 });
+        assert_eq!(link.proof(), Proof::Proven { us: 250 });
         assert!(link.note(Seen::Lost, Duration::from_millis(5)));
         assert!(!link.note(Seen::Retried, Duration::from_millis(6)));
-        assert_eq!(link.proof, Proof::Lost);
+        assert_eq!(link.proof(), Proof::Lost);
         assert!(link.note(Seen::Proven, Duration::from_millis(7)));
-        assert_eq!(link.proof, Proof::Proven { us: 2000 });
+        assert_eq!(link.proof(), Proof::Proven { us: 2000 });
+    }
+
+    #[test]
+    fn a_link_of_two_is_proven_by_both_and_lost_by_one() {
+        let (now, later) = (Duration::from_micros(200), Duration::from_micros(300));
+        let mut both = link().with_desk(Some(link()));
+        both.note(Seen::Proven, now);
+        assert_eq!(both.proof(), Proof::Unproven);
+        assert!(both.excuse("3s").contains("nobody listens"));
+        let desk = |both: &mut Link, seen| both.desk.as_mut().unwrap().note(seen, later);
+        assert!(desk(&mut both, Seen::Proven));
+        assert_eq!(both.proof(), Proof::Proven { us: 200 });
+        assert!(desk(&mut both, Seen::Lost));
+        assert_eq!(both.proof(), Proof::Lost);
+        let failure = Seen::Failed(Failure::WrongKind);
+        desk(&mut both, failure);
+        assert!(both.failure().unwrap().contains("does not fit"));
     }
 
     #[test]

@@ -227,6 +227,20 @@ connections: [{ agent: B, to: A.desk, {} }]";
         ],
     );
     insta::assert_snapshot!(said);
+    let synced = frame.replace("ASYNC_REP", "SYNC_PUB").replace(
+        ", main: PUSH",
+        ", next: { kind: SYNC_PUB, handler: [echo, log] }",
+    );
+    let said = told_in(
+        &synced,
+        &[
+            "kind: SUB",
+            "handler: { a: log }, on_reply: 'forward:desk'",
+            "on_reply: echo",
+            "on_reply: { a: log }",
+        ],
+    );
+    insta::assert_snapshot!("replies_of_synced", said);
     let push = frame
         .replace("A.desk", "A.main")
         .replace("{}", "wait: 1s, on_error: log");
@@ -237,6 +251,7 @@ connections: [{ agent: B, to: A.desk, {} }]";
 fn addresses_of_several() {
     let said = told([
         "osb: 1\nnameserver: 127.0.0.1:7400\nagents: { A: { bind: { x: { kind: PUB, addr: '127.0.0.1:7400' } } } }",
+        "osb: 1\nagents: { A: { command: [x], bind: { x: { kind: SYNC_PUB, addr: '127.0.0.1:7400' }, y: { kind: PUB, addr: '127.0.0.1:7401' } } } }",
         "osb: 1\ninsecure: true\nagents:\n  A: { bind: { x: { kind: PUB, addr: '0.0.0.0:5' } } }\n  B: { bind: { x: { kind: PUB, addr: '10.0.0.1:5' } } }",
     ]);
     insta::assert_snapshot!(said);

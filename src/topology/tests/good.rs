@@ -304,17 +304,28 @@ fn connections_that_ask_say_how_answers_are_handled() {
         "
 osb: 1
 agents:
-  A: { bind: { desk: { kind: ASYNC_REP, handler: echo }, rep: { kind: REP, handler: echo } } }
+  A:
+    bind:
+      desk: { kind: ASYNC_REP, handler: echo }
+      rep: { kind: REP, handler: echo }
+      feed: { kind: SYNC_PUB, handler: echo }
   B: { bind: { out: PUSH } }
 connections:
   - { agent: B, to: A.desk, wait: 500ms, on_error: [log, 'forward:out'] }
   - { agent: B, to: A.rep, handler: collect, wait: 2s }
+  - { agent: B, to: A.feed, handler: { a: 'forward:feed' }, on_reply: discard }
+  - { agent: B, to: A.feed, alias: more }
 ",
     )
     .unwrap();
-    let [channel, req] = &topology.connections[..] else {
-        panic!("two connections");
+    let [channel, req, feed, more] = &topology.connections[..] else {
+        panic!("four connections");
     };
+    assert_eq!(feed.kind, Kind::SyncSub);
+    assert_eq!(feed.handlers.subscriptions(), ["a"]);
+    assert_eq!(feed.replies.on_reply, Some(vec![Action::Discard]));
+    assert_eq!(more.handlers, Handlers::one(Action::Log));
+    assert_eq!(more.replies.on_reply, Some(vec![Action::Log]));
     assert_eq!(channel.kind, Kind::AsyncReq);
     assert_eq!(channel.handlers, Handlers::one(Action::Log));
     let replies = Replies {
