@@ -62,7 +62,7 @@ fn scripts_for_shells_and_pages_for_readers() {
         "{pages:?}"
     );
     assert!(
-        !pages.contains(&"osb-agent.1".to_owned()),
+        !pages.contains(&"osb-host.1".to_owned()),
         "not for people: {pages:?}"
     );
     assert_eq!(bench.osb(&["man", "/no/such/folder"]).code, 1);

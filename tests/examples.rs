@@ -29,7 +29,7 @@ fn every_example_is_described_and_tested() {
             "{example} has no README.md"
         );
         assert!(
-            !dir.is_dir() || tests.contains(&format!("up(&bench, \"{example}\")")),
+            !dir.is_dir() || tests.contains(&format!("\"{example}\"")),
             "{example} is not tested"
         );
     }
@@ -179,4 +179,100 @@ fn dispatcher() {
         (0..3).all(|n| bench.agent(&format!("Worker{n}"))["state"] == "stopped")
     });
     down(&bench);
+}
+
+#[test]
+fn rust_agent() {
+    let bench = Bench::new();
+    let topology = repository()
+        .join("examples")
+        .join("rust-agent")
+        .join("topology.yaml");
+    let built = cargo_examples();
+    assert!(
+        built.join("rust-agent").exists(),
+        "it is not built: cargo build --examples"
+    );
+    let mut command = bench.command(&["up", topology.to_str().unwrap()]);
+    command.env("OSB_EXAMPLES", built);
+    let said = Said::from(command.output().unwrap());
+    assert_eq!(said.code, 0, "{said}");
+    let pids = (bench.pid("Analyst"), bench.pid("Market"));
+    assert!(pids.0 != pids.1, "it is a process of its own");
+    for cents in ["100", "104", "150"] {
+        let price = format!(r#"{{"symbol": "OSB", "cents": {cents}}}"#);
+        bench.ok(&["send", "Market", "prices", &price, "--topic", "OSB"]);
+    }
+    wait_until("the stray price is a warning", || {
+        bench
+            .osb(&["get", "Broker", "received"])
+            .stdout
+            .contains("percent")
+    });
+    let answer = bench.json(&["send", "Broker", "ask", "\"OSB\"", "--wait"]);
+    assert_eq!(answer, 118.0);
+    bench.ok(&["call", "Analyst", "forget"]);
+    let said = bench.osb(&["send", "Broker", "ask", "\"OSB\"", "--wait"]);
+    assert!(said.stderr.contains("no price of OSB yet"), "{said}");
+    down(&bench);
+}
+
+/// Where cargo puts the programs of the examples.
+fn cargo_examples() -> std::path::PathBuf {
+    let osb = std::path::Path::new(env!("CARGO_BIN_EXE_osb"));
+    osb.parent().unwrap().join("examples")
+}
+
+/// A script of an example, with this `osb` in its path, and what it says in a file.
+fn script(bench: &Bench, example: &str, name: &str, port: u16) -> std::process::Child {
+    let osb = std::path::Path::new(env!("CARGO_BIN_EXE_osb"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let paths = std::iter::once(osb.parent().unwrap().to_owned());
+    let path = std::env::join_paths(paths.chain(std::env::split_paths(&path))).unwrap();
+    let said = std::fs::File::create(bench.files().join(format!("{name}.said"))).unwrap();
+    std::process::Command::new(repository().join("examples").join(example).join(name))
+        .env("PATH", path)
+        .env("OSB_STATE_DIR", bench.state())
+        .env_remove("OSB_NAMESERVER")
+        .env("PORT", port.to_string())
+        .stdin(std::process::Stdio::null())
+        .stdout(said.try_clone().unwrap())
+        .stderr(said)
+        .spawn()
+        .unwrap()
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[test]
+fn distributed() {
+    let bench = Bench::new();
+    let port = free_port();
+    let run = |name| script(&bench, "distributed", name, port);
+    // In any order.
+    let mut first = run("first.sh");
+    let third = run("third.sh");
+    let mut second = run("second.sh");
+    let up = Said::from(third.wait_with_output().unwrap());
+    assert_eq!(up.code, 0, "{up}");
+    wait_until("Bob's program hears Alice", || {
+        bench.osb(&["get", "Bob", "heard"]).stdout.trim() > "0"
+    });
+    wait_until("Carol hears Alice", || {
+        let said = bench.osb(&["get", "Carol", "received"]).stdout;
+        said.contains("and to the third!")
+    });
+    assert_eq!(
+        bench.ok(&["down"]).trim(),
+        "distributed is down: 1 agent ended; let go of, for others started them: Alice, Bob"
+    );
+    for script in [&mut first, &mut second] {
+        assert!(script.try_wait().unwrap().is_none(), "it was not ended");
+        common::kill(i32::try_from(script.id()).unwrap(), 15);
+        assert!(script.wait().unwrap().success());
+    }
+    bench.assert_nothing_left();
 }

@@ -6,11 +6,15 @@
 //! decided here: `up` configures agents from outside.
 
 mod answers;
+mod asker;
 mod boot;
 mod calls;
+mod closing;
 mod control;
 mod core;
+mod errands;
 mod handlers;
+mod invoke;
 mod log;
 mod program;
 mod receive;
@@ -19,6 +23,7 @@ mod signals;
 mod sockets;
 mod state;
 mod synced;
+mod ticks;
 mod turn;
 
 use std::io;
@@ -57,7 +62,7 @@ pub enum SignalsAre {
 }
 
 /// Runs the agent that standard input describes, to its end. Tells the exit status.
-pub fn run() -> Result<u8, AgentError> {
+pub fn run_booted() -> Result<u8, AgentError> {
     let boot = boot::read(io::stdin().lock())?;
     run_with(boot, Log::to_stderr(), SignalsAre::Taken)
 }

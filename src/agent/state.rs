@@ -8,16 +8,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use zmq::{Context, Message};
 
-use super::control::{Asker, Control, Weight};
+use super::asker::Asker;
+use super::closing::Closing;
+use super::control::{Control, Weight};
 use super::core::{Life, Pending, Timers};
+use super::errands::Errand;
 use super::log::Log;
 use super::program::{Owed, Program, ProgramId};
 use super::sockets::{Envelope as ReturnPath, Sockets};
-use crate::model::{Replies, State};
-use crate::wire::{
-    AgentBoot, Announcement, Envelope, Fault, LARGEST_BODY, NameServerRequest, Peer, ProofToken,
-    body,
-};
+use crate::model::{Alias, Replies, State, SystemName, Target};
+use crate::wire::{AgentBoot, Announcement, Envelope, NameServerRequest, Peer, ProofToken, body};
 
 /// How often the name server hears that the agent still works.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -40,6 +40,8 @@ pub struct Agent {
     pub requests: Pending<Request>,
     /// Askers that wait for something to happen.
     pub waiting: Pending<Waiting>,
+    /// Sockets that are closed at the end of this step.
+    pub closing: Vec<Closing>,
     pub program: Option<Program>,
     /// What the program is to answer.
     pub owed: Pending<Owed>,
@@ -48,18 +50,32 @@ pub struct Agent {
     /// Lines of the program that said nothing.
     pub garbage_lines: u64,
     pub skipped_ticks: u64,
+    /// How many tokens of proof have been made here.
+    pub last_token: u64,
     /// The time of this turn of the loop.
     pub now: Duration,
-    registered: bool,
     /// Its program, a thread, is still preparing itself: nobody is told of the agent yet.
     pub preparing: bool,
     /// Its sockets or connections have changed, and the name server does not know yet.
     pub unannounced: bool,
+    /// The name server has taken note of this agent.
+    pub registered: bool,
+    /// The system that it was attached to, if it is.
+    pub adoption: Option<Adoption>,
     /// Nothing is waited for at the end.
     pub hasty: bool,
     began: Instant,
     next_heartbeat: Duration,
     announcement: u64,
+}
+
+/// What an agent was before a system adopted it, and will be again.
+pub struct Adoption {
+    pub system: SystemName,
+    /// The sockets it had: others are the system's.
+    pub sockets: Vec<Alias>,
+    pub attributes: BTreeMap<String, Value>,
+    pub life: Life,
 }
 
 /// A request that was sent.
@@ -97,7 +113,10 @@ pub enum Waiting {
     Wire {
         asker: Option<Asker>,
         links: Vec<(usize, usize)>,
+        /// What is answered: one connection, or a list.
         one: bool,
+        further: Further,
+        until: Duration,
         limit: Duration,
     },
     Prove {
@@ -112,6 +131,51 @@ pub enum Waiting {
         message: Message,
         limit: Duration,
     },
+    /// Another member was asked for something on the way.
+    Errand {
+        asker: Option<Asker>,
+        errand: Errand,
+        until: Duration,
+        limit: Duration,
+    },
+}
+
+/// What is to be seen of a connection after its handshake.
+pub enum Further {
+    Nothing,
+    /// That the other end, a publisher, has seen the token.
+    ProvenThere {
+        at: usize,
+        publisher: Target,
+        token: ProofToken,
+    },
+    /// That this end, a publisher, has seen the token of the other one.
+    ProvenHere {
+        at: usize,
+        subscriber: Target,
+        token: ProofToken,
+    },
+}
+
+impl Waiting {
+    /// Whether it is about a socket.
+    pub fn is_about(&self, socket: usize) -> bool {
+        match self {
+            Waiting::Wire { links, .. } => links.iter().any(|(at, _)| *at == socket),
+            Waiting::Prove { at, .. } | Waiting::Send { at, .. } => *at == socket,
+            Waiting::Errand { errand, .. } => errand.socket() == Some(socket),
+        }
+    }
+
+    /// Who waits.
+    pub fn into_asker(self) -> Option<Asker> {
+        match self {
+            Waiting::Wire { asker, .. }
+            | Waiting::Prove { asker, .. }
+            | Waiting::Send { asker, .. }
+            | Waiting::Errand { asker, .. } => asker,
+        }
+    }
 }
 
 impl Agent {
@@ -129,15 +193,18 @@ impl Agent {
             timers: Timers::default(),
             requests: Pending::default(),
             waiting: Pending::default(),
+            closing: Vec::new(),
+            last_token: 0,
             program: None,
             owed: Pending::default(),
             promised: BTreeMap::new(),
             garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,
-            registered: false,
             preparing: false,
             unannounced: false,
+            registered: false,
+            adoption: None,
             hasty: false,
             began: Instant::now(),
             next_heartbeat: until_next_beat(),
@@ -216,11 +283,16 @@ impl Agent {
         self.announcement == id
     }
 
-    /// The name server has taken an announcement.
+    /// The name server has taken an announcement. Who started the agent by hand sees it in the log.
     pub fn note_registered(&mut self) {
-        if !std::mem::replace(&mut self.registered, true) {
-            self.tell_registered();
+        if std::mem::replace(&mut self.registered, true) {
+            return;
         }
+        if self.boot.host.is_none() {
+            let (name, at) = (&self.boot.name, &self.boot.nameserver);
+            self.log.info(&format!("{name} is registered at {at}"));
+        }
+        self.tell_registered();
     }
 
     pub fn heartbeat_if_due(&mut self) {
@@ -246,37 +318,15 @@ impl Agent {
 
     /// The end: what could not be sent is told, and all is closed.
     pub fn farewell(mut self) {
-        let unsent = self.sockets.iter().filter(|slot| !slot.outbox.is_empty());
-        let lines: Vec<String> = unsent
-            .map(|slot| match slot.outbox.len() {
+        for slot in self.sockets.iter().filter(|slot| !slot.outbox.is_empty()) {
+            self.log.warn(&match slot.outbox.len() {
                 1 => format!("1 message was not sent by {}", slot.alias),
                 count => format!("{count} messages were not sent by {}", slot.alias),
-            })
-            .collect();
-        for line in lines {
-            self.log.warn(&line);
+            });
         }
         self.abandon_program();
         self.leave();
         self.sockets.close(self.hasty);
-    }
-
-    /// Answers, if anybody asked.
-    pub fn reply(&mut self, asker: Option<Asker>, outcome: Result<Value, Fault>) {
-        let Some(asker) = asker else { return };
-        let answer = match &outcome {
-            Ok(value) => body(value),
-            Err(fault) => body(fault),
-        };
-        if answer.len() > LARGEST_BODY {
-            let reason = format!(
-                "the answer has {} bytes; {LARGEST_BODY} can be sent",
-                answer.len()
-            );
-            return self.reply(Some(asker), Err(Fault::Refused { reason }));
-        }
-        let envelope = Envelope::answer(&outcome, asker.id, asker.peer);
-        self.control.send(&envelope, answer, Weight::Heavy);
     }
 
     /// When there is something to do even if nothing happens.

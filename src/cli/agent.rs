@@ -1,21 +1,96 @@
-//! `osb agent`: one agent's process. Host daemons start it; what it is to be comes by its standard
-//! input.
+//! `osb agent`: one agent's process, started by hand or by a host daemon. One that is started by
+//! hand registers itself and waits to be configured, by a topology that attaches it or by proxies.
 
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::session::nameserver_address;
 use super::{CommandError, Context, ErrorKind};
-use crate::model::AgentName;
+use crate::agent::{AgentError, Log, SignalsAre, run_booted, run_with};
+use crate::model::{AgentName, Program, Speaks};
+use crate::wire::{AgentBoot, Incarnation};
 
-/// Run one agent (started by a host daemon)
+/// Run an agent in the foreground, which registers itself and waits to be configured
 #[derive(Debug, clap::Args)]
 pub struct AgentArgs {
-    /// For process lists only: the name that counts comes by standard input
-    #[arg(long)]
+    /// Its name
     pub name: AgentName,
+    /// Its program, which speaks JSON lines: a command and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+    /// What peers dial to reach this machine
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub advertise: IpAddr,
+    /// What it is to be, its name too, comes by standard input
+    #[arg(long, hide = true, conflicts_with = "command")]
+    pub boot: bool,
 }
 
-pub fn run(_args: AgentArgs, _context: &mut Context) -> Result<(), CommandError> {
-    match crate::agent::run() {
+pub fn run(args: AgentArgs, context: &mut Context) -> Result<(), CommandError> {
+    let outcome = match args.boot {
+        true => run_booted(),
+        false => by_hand(args, context)?,
+    };
+    match outcome {
         Ok(0) => Ok(()),
         Ok(status) => Err(CommandError::ended_with(status)),
         Err(error) => Err(CommandError::new(ErrorKind::Failed, error)),
+    }
+}
+
+fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>, CommandError> {
+    let nameserver = nameserver_address(&context.global)?;
+    let incarnation = Incarnation::draw();
+    let folder = Folder::make(incarnation)?;
+    let boot = AgentBoot {
+        name: args.name,
+        incarnation,
+        host: None,
+        advertise: args.advertise,
+        nameserver,
+        ipc_dir: folder.path().to_owned(),
+        program: program(args.command)?,
+    };
+    let mut log = Log::to_stderr();
+    log.info(&format!("{} dials {}", boot.name, boot.nameserver));
+    Ok(run_with(boot, log, SignalsAre::Taken))
+}
+
+/// It runs where the agent does, in the same environment.
+fn program(argv: Vec<String>) -> io::Result<Option<Program>> {
+    let program = |cwd| Program {
+        argv: argv.clone(),
+        env: Default::default(),
+        cwd,
+        speaks: Speaks::Lines,
+    };
+    match argv.is_empty() {
+        true => Ok(None),
+        false => std::env::current_dir().map(program).map(Some),
+    }
+}
+
+/// A folder of the agent's own for ipc sockets, for as long as it runs.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make(incarnation: Incarnation) -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("osb-{:016x}", incarnation.0));
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self(path))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What remains is in a folder for what may be lost.
+        let _ = fs::remove_dir_all(&self.0);
     }
 }

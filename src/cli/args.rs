@@ -95,12 +95,11 @@ pub enum Command {
     Logs(logs::LogsArgs),
     Wait(wait::WaitArgs),
     Ns(ns::NsArgs),
+    Agent(agent::AgentArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     #[command(hide = true)]
     Host(host::HostArgs),
-    #[command(hide = true)]
-    Agent(agent::AgentArgs),
     Version(version::VersionArgs),
 }
 

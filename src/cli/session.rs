@@ -62,6 +62,15 @@ impl Session {
     }
 }
 
+/// What to dial: `tcp://host:port`. Whether anybody is there is not looked at, if it was given.
+pub fn nameserver_address(global: &GlobalArgs) -> Result<String, CommandError> {
+    match global.ns.as_deref().filter(|address| !address.is_empty()) {
+        Some(address) if address.starts_with("tcp://") => Ok(address.to_owned()),
+        Some(address) => Ok(format!("tcp://{address}")),
+        None => Ok(selected(global)?.nameserver),
+    }
+}
+
 /// The record of the system that is meant.
 pub fn selected(global: &GlobalArgs) -> Result<Candidate, CommandError> {
     let candidates: Vec<Candidate> = match &global.system {

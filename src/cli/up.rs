@@ -4,11 +4,12 @@ use super::runtime::block_on;
 use super::signals::Signals;
 use super::topology_file::{TopologyArgs, TopologyFile};
 use super::{CommandError, Context, ErrorKind};
+use crate::model::AgentName;
 use crate::plan::Plan;
 use crate::proxy::ProxyError;
-use crate::render::{Reporter, Up};
+use crate::render::{Reporter, Up, did_you_mean};
 use crate::state::StateDir;
-use crate::up::{Progress, Stage, UpError, UpReport, UpRequest, up};
+use crate::up::{Absent, Progress, Stage, UpError, UpReport, UpRequest, up};
 use crate::wire::Fault;
 
 /// Bring up a system from its topology
@@ -77,6 +78,11 @@ impl Progress for Shown {
         self.0.advance(what);
     }
 
+    fn await_others(&mut self, missing: &[AgentName]) {
+        let names: Vec<&str> = missing.iter().map(AgentName::as_str).collect();
+        self.0.wait_for(&names.join(", "));
+    }
+
     fn end(&mut self) {
         self.0.end();
     }
@@ -85,7 +91,7 @@ impl Progress for Shown {
 impl From<UpError> for CommandError {
     fn from(error: UpError) -> Self {
         let (kind, code) = sort(&error);
-        let hint = hint(&error);
+        let hints = hints(&error);
         let log = match error.log() {
             [] => Vec::new(),
             lines => std::iter::once("the end of its log:".to_owned())
@@ -100,7 +106,7 @@ impl From<UpError> for CommandError {
             }
             other => CommandError::new(kind, other).with_code(code),
         };
-        error.with_details(log).with_hints(hint)
+        error.with_details(log).with_hints(hints)
     }
 }
 
@@ -113,9 +119,9 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
             (ErrorKind::Failed, "nameserver")
         }
         UpError::Host { .. } => (ErrorKind::Failed, "host"),
-        UpError::Ended { .. } => (ErrorKind::Failed, "ended"),
+        UpError::Ended { .. } | UpError::Lost { .. } => (ErrorKind::Failed, "ended"),
         UpError::Attach { .. } => (ErrorKind::Unreachable, "unreachable"),
-        UpError::NotRunning { .. } => (ErrorKind::NotReady, "not_ready"),
+        UpError::NotRunning { .. } | UpError::Missing { .. } => (ErrorKind::NotReady, "not_ready"),
         UpError::Interrupted => (ErrorKind::Interrupted, "interrupted"),
         UpError::Agent { cause, .. } => match cause.as_ref() {
             ProxyError::Fault(Fault::Unproven { .. }) => (ErrorKind::Unproven, "unproven"),
@@ -129,6 +135,32 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
 
 fn start_nameserver() -> String {
     "start it first, with `osb ns --bind ADDRESS`, or let the topology launch one".to_owned()
+}
+
+fn hints(error: &UpError) -> Vec<String> {
+    match error {
+        UpError::Missing {
+            nameserver,
+            missing,
+            others,
+            ..
+        } => start_others(nameserver, missing, others),
+        other => hint(other).into_iter().collect(),
+    }
+}
+
+/// How those are started that others were to start; one may have been, under a name much like it.
+fn start_others(nameserver: &str, missing: &[Absent], others: &[AgentName]) -> Vec<String> {
+    let at = nameserver.trim_start_matches("tcp://");
+    let others = || others.iter().map(AgentName::as_str);
+    let alike = missing.iter().filter_map(|Absent { agent, .. }| {
+        let guess = did_you_mean(agent.as_str(), others())?;
+        Some(format!("the topology says {agent}: {guess}"))
+    });
+    let first = missing.first().map(|Absent { agent, .. }| {
+        format!("start each in a terminal of its own: `osb agent {agent} --ns {at}`")
+    });
+    alike.chain(first).collect()
 }
 
 fn hint(error: &UpError) -> Option<String> {
@@ -148,6 +180,9 @@ fn hint(error: &UpError) -> Option<String> {
         } => "nothing was left running; `osb plan FILE` shows the wires".to_owned(),
         UpError::Agent { .. } | UpError::Ended { .. } | UpError::NotRunning { .. } => {
             "nothing was left running; mend it and `osb up` again".to_owned()
+        }
+        UpError::Lost { .. } => {
+            "what was started here was taken back; start it again, and `osb up` again".to_owned()
         }
         UpError::Attach { .. } => start_nameserver(),
         UpError::NameServer { .. } => {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::model::{AgentName, HostInfo, Millis};
+use crate::model::{AgentName, HostInfo, Millis, SystemName};
 use crate::process::{ProcessId, kill_groups, wait_for_end};
 use crate::proxy::Link;
 use crate::state::{AgentRecord, Daemon, SystemDir};
@@ -20,10 +20,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The processes of a system.
 pub struct Processes<'a> {
+    pub system: &'a SystemName,
     pub dir: &'a SystemDir,
     pub hosts: &'a [Daemon],
     /// None if it is not the system's own.
     pub nameserver: Option<&'a ProcessId>,
+    /// Agents that others have started. They are let go of.
+    pub attached: &'a [AgentName],
 }
 
 /// What it took to end them.
@@ -33,6 +36,10 @@ pub struct Ended {
     pub stopped: Vec<Stopped>,
     /// Agents that outlived their host daemon, and were killed.
     pub orphans: Vec<AgentName>,
+    /// Attached agents that were let go of.
+    pub released: Vec<AgentName>,
+    /// Attached agents that could not be told so, and keep what they have.
+    pub kept: Vec<AgentName>,
     /// Daemons that had to be killed.
     pub killed_daemons: usize,
     /// What is still there in spite of all.
@@ -53,8 +60,12 @@ impl Processes<'_> {
         let link = link.filter(|_| known.is_some());
         if let (Some(link), Some(ours)) = (link, known) {
             quiesce(link, &alive);
+            self.release(link, &mut ended).await;
             silent.retain(|it| !ours.iter().any(|daemon| daemon.process == *it));
             silent.extend(self.ask_hosts(link, &ours, grace, &mut ended.stopped).await);
+        }
+        if link.is_none() {
+            ended.kept = self.attached.to_vec();
         }
         ended.killed_daemons += end_hosts(self.hosts, &silent);
         // Whoever was not accounted for has ended with its daemon, or has outlived it.
@@ -76,6 +87,26 @@ impl Processes<'_> {
             hosts.any(|it| it.name == daemon.host && it.pid == daemon.process.pid)
         };
         Some(self.hosts.iter().filter(knows).cloned().collect())
+    }
+
+    /// What others have started gives back what it got from this system. One that is not there any
+    /// more has nothing to give back.
+    async fn release(&self, link: &Link, ended: &mut Ended) {
+        let system = self.system.clone();
+        let request = AgentRequest::Release { system };
+        let ask = |agent: &AgentName| {
+            let peer = Peer::Agent(agent.clone());
+            (agent.clone(), link.ask::<bool>(peer, &request, PATIENCE))
+        };
+        let asked: Vec<_> = self.attached.iter().map(ask).collect();
+        for (agent, answer) in asked {
+            match answer.await {
+                Ok(true) => ended.released.push(agent),
+                Ok(false) => {}
+                Err(error) if error.is_absence() => {}
+                Err(_) => ended.kept.push(agent),
+            }
+        }
     }
 
     /// Gives those that have not answered.

@@ -46,6 +46,10 @@ pub struct DownReport {
     pub stopped: Vec<Stopped>,
     /// Agents that outlived their host daemon, and were killed.
     pub orphans: Vec<AgentName>,
+    /// Agents that others have started, and that were let go of.
+    pub released: Vec<AgentName>,
+    /// Agents that others have started, and that could not be told.
+    pub kept: Vec<AgentName>,
     /// Daemons that did not end when asked to.
     pub killed_daemons: usize,
 }
@@ -85,9 +89,11 @@ pub async fn down(
     };
     let link = Link::open(&record.nameserver).ok().map(|(link, _)| link);
     let processes = Processes {
+        system: name,
         dir: &dir,
         hosts: &record.hosts,
         nameserver: record.launched_nameserver.as_ref(),
+        attached: &record.attached,
     };
     let ended = processes.end(link.as_ref(), grace).await;
     if !ended.left.is_empty() {
@@ -101,6 +107,8 @@ pub async fn down(
         nothing: false,
         stopped: ended.stopped,
         orphans: ended.orphans,
+        released: ended.released,
+        kept: ended.kept,
         killed_daemons: ended.killed_daemons,
     })
 }

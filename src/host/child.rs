@@ -78,7 +78,7 @@ impl Spawner {
             let mut command = Command::new(&self.osb);
             command
                 .arg0("osb")
-                .args(["agent", "--name", boot.name.as_str()]);
+                .args(["agent", boot.name.as_str(), "--boot"]);
             return command;
         };
         let mut command = Command::new(name);

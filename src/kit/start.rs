@@ -52,7 +52,7 @@ impl<S> Agent<S> {
         nameserver.ping()?;
         let boot = AgentBoot {
             name,
-            incarnation: Incarnation::random(),
+            incarnation: Incarnation::draw(),
             host: None,
             advertise: IpAddr::V4(Ipv4Addr::LOCALHOST),
             nameserver: nameserver.link().address().to_owned(),

@@ -112,7 +112,8 @@ impl<S> Worker<S> {
                 });
                 self.settle(&name, outcome);
             }
-            Heard::Reply { .. } | Heard::Attributes { .. } | Heard::Registered => {}
+            Heard::Release | Heard::Reply { .. } | Heard::Attributes { .. } | Heard::Registered => {
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod name;
 mod replies;
 mod report;
 mod spec;
+mod timer;
 
 pub use address::{Address, Endpoint, Role, Serializer, Transport};
 pub use duration::{DurationError, Millis};
@@ -17,5 +18,6 @@ pub use replies::Replies;
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerSpec,
-    Program, Speaks, TimerSpec, Topology, When,
+    Program, Speaks, Topology,
 };
+pub use timer::{TimerAction, TimerInfo, TimerSpec, When};

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     AgentName, Alias, Endpoint, HostName, Kind, MethodName, Millis, NameError, Replies, Serializer,
-    SystemName, Target,
+    SystemName, Target, TimerSpec,
 };
 
 /// A whole system, ready to be planned.
@@ -51,6 +51,8 @@ pub struct HostSpec {
 pub struct AgentSpec {
     pub name: AgentName,
     pub host: HostName,
+    /// Somebody else starts it: it is waited for.
+    pub attach: bool,
     pub program: Option<Program>,
     pub attributes: BTreeMap<String, Value>,
     /// In the order of the file.
@@ -273,26 +275,6 @@ impl fmt::Display for Action {
             Action::Call(method) => write!(f, "call:{method}"),
         }
     }
-}
-
-/// A message sent by the clock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TimerSpec {
-    pub when: When,
-    /// A socket of the same agent that sends.
-    pub send: Alias,
-    pub message: Value,
-    /// PUB and SYNC_PUB only.
-    pub topic: Option<String>,
-}
-
-/// When a timer fires, counted from the moment the system starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum When {
-    Every(Millis),
-    After(Millis),
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub struct Plan {
 pub struct AgentPlan {
     pub name: AgentName,
     pub host: HostName,
+    /// It is waited for instead of started.
+    pub attach: bool,
     pub program: Option<Program>,
     pub start_timeout: Millis,
     pub configuration: Configuration,
@@ -80,19 +82,29 @@ impl Plan {
             let timeout = timeouts.get(&connection.agent).copied();
             LinkPlan::new(connection, timeout.unwrap_or(Millis::from_secs(30)))
         });
+        let mut hosts = topology.hosts;
+        // Where nothing is started, no daemon is needed.
+        if !topology.agents.is_empty() && topology.agents.iter().all(|agent| agent.attach) {
+            hosts.clear();
+        }
         Self {
             system: topology.name,
             nameserver: topology.nameserver,
-            hosts: topology.hosts,
+            hosts,
             links: links.collect(),
             agents: topology.agents.into_iter().map(AgentPlan::from).collect(),
         }
     }
 
-    /// Hosts on which agents are to run, with how many.
+    /// Agents that others start.
+    pub fn attached(&self) -> impl Iterator<Item = &AgentPlan> {
+        self.agents.iter().filter(|agent| agent.attach)
+    }
+
+    /// Hosts on which agents are to be started, with how many.
     pub fn agents_by_host(&self) -> BTreeMap<&HostName, usize> {
         let mut counts = BTreeMap::new();
-        for agent in &self.agents {
+        for agent in self.agents.iter().filter(|agent| !agent.attach) {
             *counts.entry(&agent.host).or_default() += 1;
         }
         counts
@@ -197,6 +209,7 @@ impl From<crate::model::AgentSpec> for AgentPlan {
         Self {
             name: spec.name,
             host: spec.host,
+            attach: spec.attach,
             program: spec.program,
             start_timeout: spec.start_timeout,
             configuration: Configuration {
@@ -214,7 +227,7 @@ impl AgentPlan {
         self.configuration
             .bind
             .iter()
-            .map(|socket| (&socket.alias, &socket.endpoint))
+            .filter_map(|socket| Some((&socket.alias, socket.endpoint.as_ref()?)))
     }
 }
 

@@ -124,9 +124,9 @@ impl Proxy {
         self.bind_to(BindRequest {
             alias: name(alias)?,
             kind,
-            endpoint,
+            endpoint: Some(endpoint),
             serializer,
-            handlers,
+            handlers: Some(handlers),
         })
     }
 
@@ -147,7 +147,7 @@ impl Proxy {
             alias: name(alias)?,
             server: server.clone(),
             to: None,
-            handlers,
+            handlers: Some(handlers),
             replies: Replies::default(),
             token: None,
             timeout: self.timeout.into(),

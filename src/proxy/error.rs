@@ -22,3 +22,16 @@ pub enum ProxyError {
     #[error("ZeroMQ failed: {0}")]
     Zmq(#[from] zmq::Error),
 }
+
+impl ProxyError {
+    /// Whether the one who was asked is not there, or not any more.
+    pub fn is_absence(&self) -> bool {
+        let ProxyError::Fault(fault) = self else {
+            return false;
+        };
+        matches!(
+            fault,
+            Fault::Gone { .. } | Fault::NotRunning { .. } | Fault::UnknownAgent { .. }
+        )
+    }
+}

@@ -19,6 +19,8 @@ pub trait Reporter: Send {
     fn begin(&mut self, stage: &str, total: usize);
     /// One more step is done.
     fn advance(&mut self, what: &str);
+    /// What the stage waits for, that others are to do.
+    fn wait_for(&mut self, what: &str);
     /// The stage has ended as it should.
     fn end(&mut self);
     /// The command ends before the stage did.
@@ -81,6 +83,12 @@ impl Reporter for Bars {
         }
     }
 
+    fn wait_for(&mut self, what: &str) {
+        if let Some(bar) = &self.current {
+            bar.set_message(format!("waiting for {what}"));
+        }
+    }
+
     fn end(&mut self) {
         self.settle(|bar| elapsed(bar.elapsed()));
     }
@@ -107,6 +115,8 @@ struct Stage {
     done: usize,
     total: usize,
     began: Instant,
+    /// What it waits for has been said.
+    said: bool,
 }
 
 impl Lines {
@@ -134,6 +144,7 @@ impl<W: Write> Lines<W> {
                 done,
                 total,
                 began,
+                ..
             } = stage;
             let time = elapsed(began.elapsed());
             let count = format!("{done}/{total}");
@@ -151,12 +162,25 @@ impl<W: Write + Send> Reporter for Lines<W> {
             done: 0,
             total,
             began: Instant::now(),
+            said: false,
         });
     }
 
     fn advance(&mut self, _what: &str) {
         if let Some(stage) = &mut self.current {
             stage.done += 1;
+        }
+    }
+
+    /// Said once for each stage.
+    fn wait_for(&mut self, what: &str) {
+        if let Some(stage) = self.current.as_mut().filter(|stage| !stage.said) {
+            stage.said = true;
+            let (name, count) = (&stage.name, format!("{}/{}", stage.done, stage.total));
+            let _ = writeln!(
+                self.out,
+                "{name:STAGE_WIDTH$} {count:>9}  waiting for {what}"
+            );
         }
     }
 
@@ -175,6 +199,7 @@ pub struct Quiet;
 impl Reporter for Quiet {
     fn begin(&mut self, _stage: &str, _total: usize) {}
     fn advance(&mut self, _what: &str) {}
+    fn wait_for(&mut self, _what: &str) {}
     fn end(&mut self) {}
     fn abandon(&mut self) {}
 }
@@ -188,7 +213,9 @@ mod tests {
         let mut text = Vec::new();
         let mut lines = Lines::to(&mut text);
         lines.begin("start", 2);
+        lines.wait_for("Alice, Bob");
         lines.advance("Alice");
+        lines.wait_for("Bob");
         lines.advance("Bob");
         lines.begin("wire", 3);
         lines.advance("Bob");
@@ -197,6 +224,7 @@ mod tests {
         let text = String::from_utf8(text).unwrap();
         insta::with_settings!({ filters => [(r"\d\.\d\d s", "[time]")] }, {
             insta::assert_snapshot!(text, @r"
+            start              0/2  waiting for Alice, Bob
             start              2/2  [time]
             wire               1/3  not finished after [time]
             ");

@@ -22,6 +22,8 @@ pub struct SystemRecord {
     /// None if it was there before and stays.
     pub launched_nameserver: Option<ProcessId>,
     pub hosts: Vec<Daemon>,
+    /// Agents that others have started: they are let go of and not ended.
+    pub attached: Vec<AgentName>,
     /// The topology it was brought up from, in its resolved form.
     pub topology: String,
     pub file: String,
@@ -138,6 +140,7 @@ mod tests {
             nameserver: "tcp://127.0.0.1:1".into(),
             launched_nameserver: Some(ProcessId::of_self().unwrap()),
             hosts: vec![],
+            attached: vec![],
             topology: "{}".into(),
             file: "x.yaml".into(),
         };

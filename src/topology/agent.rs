@@ -44,7 +44,7 @@ pub(super) fn read(
     let what = format!("the agent {}", quote(&key.text));
     let fields = Fields::open(node, &what, KEYS, review)?;
     fields.not_yet(LATER, review);
-    attach(&fields, review);
+    let attach = attach(&fields, review);
     if let Some(host) = fields.get("host") {
         hosts::check(host, &what, review);
     }
@@ -52,6 +52,7 @@ pub(super) fn read(
     let bind = sockets(&fields, &own, review);
     let replicas = replicas::read(&fields, review);
     let agent = AgentDraft {
+        attach,
         has_command: fields.get("command").is_some(),
         program: program::read(&fields, source, review),
         attributes: attributes(&fields, review),
@@ -69,17 +70,20 @@ pub(super) fn read(
     Some(agent)
 }
 
-fn attach(fields: &Fields<'_>, review: &mut Review) {
+/// Whether somebody else starts it, who then brings its program along.
+fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
     let Some(node) = fields.get("attach") else {
-        return;
+        return false;
     };
-    if review.take(values::boolean(node, "attach")) == Some(true) {
-        let flaw = Flaw::not_yet(
-            &node.span,
-            "agents that are started elsewhere are not waited for",
-        );
-        review.add(flaw.hint("give it a command, or leave attach away"));
+    let attach = review.take(values::boolean(node, "attach")) == Some(true);
+    for key in ["command", "env", "cwd"].into_iter().filter(|_| attach) {
+        if let Some((key, _)) = fields.entry(key) {
+            let message = format!("an agent that is attached has no {} here", key.text);
+            let hint = "whoever starts it starts its program: osb agent NAME -- COMMAND";
+            review.add(Flaw::new(&key.span, message).hint(hint));
+        }
     }
+    attach
 }
 
 fn attributes(fields: &Fields<'_>, review: &mut Review) -> BTreeMap<String, Value> {

@@ -45,6 +45,8 @@ pub(super) struct AgentDraft {
     pub replicas: Option<usize>,
     /// One like it stands before it, so that what is wrong with both has been said.
     pub repeats: bool,
+    /// It is started elsewhere, perhaps with a program.
+    pub attach: bool,
     /// A command is given, even if it could not be read.
     pub has_command: bool,
     pub program: Option<Program>,
@@ -114,8 +116,21 @@ pub(super) struct RepliesDraft {
 
 #[derive(Clone)]
 pub(super) struct TimerDraft {
+    pub alias: Option<Spanned<Alias>>,
     pub when: When,
-    pub send: Spanned<Alias>,
-    pub message: Spanned<Value>,
-    pub topic: Option<Spanned<String>>,
+    pub action: TimerActionDraft,
+}
+
+#[derive(Clone)]
+pub(super) enum TimerActionDraft {
+    Send {
+        by: Spanned<Alias>,
+        message: Spanned<Value>,
+        topic: Option<Spanned<String>>,
+    },
+    Call {
+        method: Spanned<String>,
+        params: Value,
+    },
+    Set(BTreeMap<String, Value>),
 }

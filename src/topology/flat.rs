@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::yaml::{self, escape};
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, NameServerSpec,
-    Replies, Speaks, TimerSpec, Topology, When,
+    Replies, Speaks, TimerAction, TimerSpec, Topology, When,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -145,6 +145,9 @@ fn host(host: &HostSpec) -> Part {
 fn agent(agent: &AgentSpec) -> Part {
     let mut entries = Entries::default();
     entries.text("host", &agent.host);
+    if agent.attach {
+        entries.add("attach", Part::Json(true.into()));
+    }
     entries.text("start_timeout", agent.start_timeout);
     entries.text("restart", "never");
     let attributes = agent.attributes.iter();
@@ -191,11 +194,31 @@ fn timer(timer: &TimerSpec) -> Part {
         When::Every(time) => entries.text("every", time),
         When::After(time) => entries.text("after", time),
     }
-    entries.text("send", &timer.send);
-    if let Some(topic) = &timer.topic {
-        entries.text("topic", topic);
+    if let Some(alias) = &timer.alias {
+        entries.text("alias", alias);
     }
-    entries.add("message", json(&timer.message));
+    match &timer.action {
+        TimerAction::Send {
+            alias,
+            message,
+            topic,
+        } => {
+            entries.text("send", alias);
+            if let Some(topic) = topic {
+                entries.text("topic", topic);
+            }
+            entries.add("message", json(message));
+        }
+        TimerAction::Call { method, params } => {
+            entries.text("call", method);
+            entries.add("params", json(params));
+        }
+        TimerAction::Set { attributes } => {
+            let attributes = attributes.iter();
+            let attributes = attributes.map(|(key, value)| (key.clone(), json(value)));
+            entries.add("set", Part::Map(attributes.collect()));
+        }
+    }
     Part::Map(entries.0)
 }
 

@@ -39,6 +39,7 @@ fn owner<'a>(at: usize, directory: &'a Directory<'_>) -> Owner<'a> {
     Owner {
         name: &agent.name.value,
         has_command: agent.has_command,
+        attach: agent.attach,
         sockets: &directory.sockets[at],
     }
 }
@@ -57,14 +58,11 @@ fn agent(
         .iter()
         .map(|bind| socket(bind, &owner, review))
         .collect();
-    let timers = draft
-        .timers
-        .iter()
-        .map(|timer| timers::settle(timer, &owner, review))
-        .collect();
+    let timers = timers::settle(&draft.timers, &owner, review);
     Some(AgentSpec {
         name: draft.name.value.clone(),
         host: host.clone(),
+        attach: draft.attach,
         program: draft.program.clone(),
         attributes: draft.attributes.clone(),
         bind: bind.into_iter().collect::<Option<_>>()?,

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::Progress;
-use super::ask::{gather, named};
+use super::ask::named;
 use super::error::{Stage, UpError};
 use super::phases::{Addresses, Up};
 use crate::model::{Address, AgentName, Alias, Millis, Target};
@@ -16,7 +16,8 @@ use crate::proxy::Pending;
 use crate::wire::{AgentRequest, HostRequest, Peer, StartAgent};
 
 impl Up<'_> {
-    /// All processes are started and waited for at once, each with its own limit.
+    /// All processes are started and waited for at once, each with its own limit; and so are those
+    /// waited for that others start.
     pub(super) async fn start(
         &self,
         progress: &mut dyn Progress,
@@ -26,15 +27,13 @@ impl Up<'_> {
         progress.begin(Stage::Start, agents.len());
         let mut starts = JoinSet::new();
         for (agent, running) in agents.iter().zip(running) {
-            let started = self.ask_host(agent);
-            starts.spawn(until_running(
-                agent.name.clone(),
-                agent.start_timeout,
-                started,
-                running,
-            ));
+            let (name, limit) = (agent.name.clone(), agent.start_timeout);
+            match agent.attach {
+                true => starts.spawn(self.until_adopted(name, limit, running)),
+                false => starts.spawn(until_running(name, limit, self.ask_host(agent), running)),
+            };
         }
-        gather(starts, progress).await?;
+        self.gather_starts(starts, progress).await?;
         progress.end();
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::host::log_tail;
-use crate::model::{AgentName, ExitReport, HostName, Millis, SystemName};
+use crate::model::{AgentName, ExitReport, HostName, Millis, State, SystemName};
 use crate::proxy::ProxyError;
 use crate::state::{StateError, SystemDir};
 
@@ -61,6 +61,25 @@ pub enum UpError {
         stage: Stage,
         exit: ExitReport,
     },
+    /// An agent that was started elsewhere is gone.
+    #[error("{agent}, which was started elsewhere, is {state} at stage {stage}")]
+    Lost {
+        agent: AgentName,
+        stage: Stage,
+        state: State,
+    },
+    /// Agents that others were to start.
+    #[error(
+        "started elsewhere, and not there within {limit}: {}",
+        list_absent(missing)
+    )]
+    Missing {
+        nameserver: String,
+        limit: Millis,
+        missing: Vec<Absent>,
+        /// Those that are registered, and not waited for.
+        others: Vec<AgentName>,
+    },
     #[error("{agent} did not run within {limit}")]
     NotRunning {
         agent: AgentName,
@@ -98,6 +117,22 @@ pub enum UpError {
     Proxy(#[from] ProxyError),
     #[error("interrupted")]
     Interrupted,
+}
+
+/// An agent that does not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absent {
+    pub agent: AgentName,
+    /// None if it has never registered.
+    pub state: Option<State>,
+}
+
+fn list_absent(missing: &[Absent]) -> String {
+    let word = |it: &Absent| match it.state {
+        Some(state) => format!("{} ({state})", it.agent),
+        None => it.agent.to_string(),
+    };
+    missing.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
 fn list(names: &[AgentName]) -> String {

@@ -81,7 +81,8 @@ pub(super) async fn refuse_taken_names(plan: &Plan, link: &Link) -> Result<(), U
         });
     }
     let is_taken = |name: &AgentName| there.iter().any(|it| it.name == *name && !it.state.ended());
-    let names = plan.agents.iter().map(|agent| &agent.name);
+    let started = plan.agents.iter().filter(|agent| !agent.attach);
+    let names = started.map(|agent| &agent.name);
     let names: Vec<AgentName> = names.filter(|name| is_taken(name)).cloned().collect();
     match names.is_empty() {
         true => Ok(()),
@@ -151,7 +152,11 @@ impl Up<'_> {
         for Daemon { host, process } in hosts {
             watch(process, Some(host));
         }
-        let ended = ends.join_next().await;
+        // Where nothing was launched, nothing ends.
+        let ended = match ends.is_empty() {
+            true => std::future::pending().await,
+            false => ends.join_next().await,
+        };
         let launched = lock(self.launched);
         match ended {
             Some(Ok(Some(host))) => UpError::Host {

@@ -11,29 +11,34 @@ use std::sync::Arc;
 
 use tokio::net::unix::pipe::Receiver;
 
-use crate::model::HostName;
+use crate::model::{AgentName, HostName, SystemName};
 use crate::process::{ProcessId, Tether};
 use crate::proxy::Link;
 use crate::state::{Daemon, Lock, SystemDir};
 
 /// What `up` has begun.
 pub struct Launched {
+    pub system: SystemName,
     pub dir: SystemDir,
     pub lock: Lock,
     pub tethers: Vec<Tether>,
     pub nameserver: Option<ProcessId>,
     pub hosts: Vec<Daemon>,
+    /// Agents that others have started, and that may have been given something.
+    pub attached: Vec<AgentName>,
     pub link: Option<Arc<Link>>,
 }
 
 impl Launched {
-    pub fn new(dir: SystemDir, lock: Lock) -> Self {
+    pub fn new(system: SystemName, dir: SystemDir, lock: Lock) -> Self {
         Self {
+            system,
             dir,
             lock,
             tethers: Vec::new(),
             nameserver: None,
             hosts: Vec::new(),
+            attached: Vec::new(),
             link: None,
         }
     }

@@ -6,6 +6,7 @@
 
 mod agents;
 mod ask;
+mod attached;
 mod error;
 mod hosts;
 mod launch;
@@ -17,11 +18,12 @@ mod wire;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::model::{AgentInfo, HostInfo};
+use crate::model::{AgentInfo, AgentName, HostInfo};
 use crate::plan::Plan;
+use crate::process::ProcessId;
 use crate::state::{Lock, Phase, StateDir, SystemDir, SystemRecord};
 
-pub use error::{Stage, UpError};
+pub use error::{Absent, Stage, UpError};
 use launch::Launched;
 
 /// How long control requests that need no work may take.
@@ -31,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub trait Progress: Send {
     fn begin(&mut self, stage: Stage, total: usize);
     fn advance(&mut self, what: &str);
+    /// Agents that others are to start are not there yet.
+    fn await_others(&mut self, missing: &[AgentName]);
     fn end(&mut self);
 }
 
@@ -84,7 +88,11 @@ async fn begin(
     progress: &mut dyn Progress,
     interrupted: impl Future<Output = ()>,
 ) -> Result<UpReport, UpError> {
-    let launched = Arc::new(Mutex::new(Launched::new(dir, lock)));
+    let launched = Arc::new(Mutex::new(Launched::new(
+        request.plan.system.clone(),
+        dir,
+        lock,
+    )));
     let outcome = tokio::select! {
         outcome = phases::run(&request, &launched, progress) => outcome,
         () = interrupted => Err(UpError::Interrupted),
@@ -102,7 +110,8 @@ async fn begin(
 /// Whether anything of the system still runs that `up` would get in the way of.
 fn is_alive(record: &SystemRecord) -> bool {
     let nameserver = record.launched_nameserver.as_ref();
-    let hosts = record.hosts.iter().any(|daemon| daemon.process.is_alive());
+    let mut hosts = record.hosts.iter().map(|daemon| &daemon.process);
+    let hosts = record.hosts.is_empty() || hosts.any(ProcessId::is_alive);
     record.phase == Phase::Up && (hosts && nameserver.is_none_or(|it| it.is_alive()))
 }
 

@@ -12,6 +12,8 @@ use crate::wire::Event;
 #[derive(Default)]
 pub struct Observer {
     ours: HashSet<AgentName>,
+    /// Those of ours that others start.
+    attached: HashSet<AgentName>,
     running: HashMap<AgentName, oneshot::Sender<()>>,
     /// Daemons by name and pid: another system's may have the same name.
     hosts: HashMap<(HostName, u32), oneshot::Sender<()>>,
@@ -19,9 +21,26 @@ pub struct Observer {
 
 /// An agent of ours that has ended.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Death {
-    pub agent: AgentName,
-    pub exit: ExitReport,
+pub enum Death {
+    Ended {
+        agent: AgentName,
+        exit: ExitReport,
+    },
+    /// One that was started elsewhere: nobody tells how it ended.
+    Lost {
+        agent: AgentName,
+        state: State,
+    },
+}
+
+impl Death {
+    /// Whether it ended as it should.
+    pub fn is_good(&self) -> bool {
+        match self {
+            Death::Ended { exit, .. } => exit.status == Some(0),
+            Death::Lost { state, .. } => *state == State::Stopped,
+        }
+    }
 }
 
 impl Observer {
@@ -31,6 +50,12 @@ impl Observer {
         self.ours.insert(agent.clone());
         self.running.insert(agent.clone(), sender);
         receiver
+    }
+
+    /// What ends when an agent runs that others start. Its end counts as a death once it has run.
+    pub fn expect_attached(&mut self, agent: &AgentName) -> oneshot::Receiver<()> {
+        self.attached.insert(agent.clone());
+        self.expect_agent(agent)
     }
 
     /// What ends when the host daemon with this pid is there.
@@ -80,6 +105,9 @@ impl Observer {
     }
 
     fn on_agent(&mut self, agent: AgentInfo) -> Option<Death> {
+        if self.attached.contains(&agent.name) {
+            return self.on_attached(agent);
+        }
         // Before its host is there, an agent of this name is of a former life.
         if !self.ours.contains(&agent.name) || !self.hosts.is_empty() {
             return None;
@@ -91,10 +119,25 @@ impl Observer {
         }
         // An agent that leaves is soon reported by its host, with how it ended: wait for that.
         let exit = agent.exit.filter(|_| agent.state.ended())?;
-        Some(Death {
+        Some(Death::Ended {
             agent: agent.name,
             exit,
         })
+    }
+
+    fn on_attached(&mut self, agent: AgentInfo) -> Option<Death> {
+        let AgentInfo {
+            name: agent, state, ..
+        } = agent;
+        if state == State::Running {
+            if let Some(waiting) = self.running.remove(&agent) {
+                let _ = waiting.send(());
+            }
+            return None;
+        }
+        let gone = state.ended() || state == State::Unreachable;
+        let has_run = !self.running.contains_key(&agent);
+        (gone && has_run).then_some(Death::Lost { agent, state })
     }
 }
 
@@ -143,7 +186,7 @@ mod tests {
         let death = observer.on_notice(notice("Alice", State::Failed, Some(exit.clone())));
         assert_eq!(
             death,
-            Some(Death {
+            Some(Death::Ended {
                 agent: "Alice".parse().unwrap(),
                 exit: exit.clone()
             })
@@ -152,6 +195,29 @@ mod tests {
             observer.on_notice(notice("Mallory", State::Failed, Some(exit))),
             None
         );
+    }
+
+    #[test]
+    fn who_is_started_elsewhere_may_come_late_and_may_not_go() {
+        let mut observer = Observer::default();
+        let mut bob = observer.expect_attached(&"Bob".parse().unwrap());
+        observer.expect_host(&"local".parse().unwrap(), 7);
+        let former = notice("Bob", State::Stopped, None);
+        assert_eq!(observer.on_notice(former), None);
+        assert!(bob.try_recv().is_err());
+        // It does not matter to it whether a host daemon is there.
+        assert_eq!(
+            observer.on_notice(notice("Bob", State::Running, None)),
+            None
+        );
+        assert!(bob.try_recv().is_ok());
+        let suspect = notice("Bob", State::Suspect, None);
+        assert_eq!(observer.on_notice(suspect), None);
+        for state in [State::Unreachable, State::Stopped] {
+            let agent = "Bob".parse().unwrap();
+            let death = observer.on_notice(notice("Bob", state, None));
+            assert_eq!(death, Some(Death::Lost { agent, state }));
+        }
     }
 
     fn host(pid: u32) -> Notice {

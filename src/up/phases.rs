@@ -12,10 +12,10 @@ use super::hosts::{name_server, refuse_taken_names};
 use super::launch::Launched;
 use super::observe::{Death, Observer};
 use super::{PATIENCE, Progress, UpReport, UpRequest};
-use crate::model::{Address, AgentInfo, HostInfo, Target};
+use crate::model::{Address, AgentInfo, AgentName, HostInfo, Target};
 use crate::proxy::{Link, ProxyError, Watch};
 use crate::state::{Phase, SystemRecord};
-use crate::wire::{Fault, NameServerRequest, Peer};
+use crate::wire::{NameServerRequest, Peer};
 
 /// How long to wait for the report of a death that something else has already shown.
 const OBITUARY: Duration = Duration::from_secs(2);
@@ -53,11 +53,14 @@ pub async fn run(
         .plan
         .agents
         .iter()
-        .map(|agent| observer.expect_agent(&agent.name))
+        .map(|agent| match agent.attach {
+            true => observer.expect_attached(&agent.name),
+            false => observer.expect_agent(&agent.name),
+        })
         .collect();
     let stage = Mutex::new(Stage::Hosts);
     // Who has been let go and has nothing more to do has not failed.
-    let is_done = |death: &Death| stage_of(&stage) == Stage::Go && death.exit.status == Some(0);
+    let is_done = |death: &Death| stage_of(&stage) == Stage::Go && death.is_good();
     let deaths = observer.watch(Watch::begin(&link), is_done);
     up.guarded(deaths, &stage, progress, hosts, running).await?;
 
@@ -126,7 +129,12 @@ impl Up<'_> {
 
     fn obituary(&self, death: Option<Death>, stage: Stage) -> UpError {
         match death {
-            Some(Death { agent, exit }) => UpError::Ended { agent, stage, exit },
+            Some(Death::Ended { agent, exit }) => UpError::Ended { agent, stage, exit },
+            Some(Death::Lost { agent, state }) => UpError::Lost {
+                agent,
+                stage,
+                state,
+            },
             None => UpError::Proxy(ProxyError::Closed),
         }
     }
@@ -164,6 +172,7 @@ impl Up<'_> {
             nameserver: self.nameserver.clone(),
             launched_nameserver: launched.nameserver.clone(),
             hosts: launched.hosts.clone(),
+            attached: launched.attached.clone(),
             topology: self.request.fingerprint.clone(),
             file: self.request.file.clone(),
         };
@@ -186,10 +195,7 @@ fn is_absence(error: &UpError) -> bool {
     let UpError::Agent { cause, .. } = error else {
         return false;
     };
-    let ProxyError::Fault(fault) = cause.as_ref() else {
-        return false;
-    };
-    matches!(fault, Fault::Gone { .. } | Fault::NotRunning { .. })
+    cause.is_absence()
 }
 
 /// Passes progress on and remembers the stage, for those who die in it.
@@ -206,6 +212,10 @@ impl Progress for Staged<'_> {
 
     fn advance(&mut self, what: &str) {
         self.progress.advance(what);
+    }
+
+    fn await_others(&mut self, missing: &[AgentName]) {
+        self.progress.await_others(missing);
     }
 
     fn end(&mut self) {

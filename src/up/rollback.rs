@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::launch::Launched;
 use crate::down::Processes;
 use crate::model::Millis;
+use crate::proxy::Link;
 use crate::state::{StateError, SystemDir, SystemRecord};
 
 /// How long agents of a failed system may take to end: they have nothing to finish.
@@ -21,20 +22,24 @@ pub fn logs(launched: &Arc<Mutex<Launched>>) -> SystemDir {
 
 /// Ends everything that was launched and removes what was written.
 pub async fn take_back(launched: &Arc<Mutex<Launched>>) {
-    let (dir, link, hosts, nameserver, tethers) = {
+    let (system, dir, link, hosts, nameserver, attached, tethers) = {
         let mut launched = launched.lock().unwrap_or_else(PoisonError::into_inner);
         (
+            launched.system.clone(),
             launched.dir.clone(),
             launched.link.take(),
             std::mem::take(&mut launched.hosts),
             launched.nameserver.take(),
+            std::mem::take(&mut launched.attached),
             std::mem::take(&mut launched.tethers),
         )
     };
     let processes = Processes {
+        system: &system,
         dir: &dir,
         hosts: &hosts,
         nameserver: nameserver.as_ref(),
+        attached: &attached,
     };
     processes.end(link.as_deref(), GRACE).await;
     // Cut last: whoever still lives then ends of itself.
@@ -48,10 +53,17 @@ pub async fn clean_up_after_the_dead(
     record: &SystemRecord,
 ) -> Result<(), StateError> {
     let processes = Processes {
+        system: &record.name,
         dir,
         hosts: &record.hosts,
         nameserver: record.launched_nameserver.as_ref(),
+        attached: &record.attached,
     };
-    processes.end(None, GRACE).await;
+    // Only those that stay have to be asked.
+    let link = match record.attached.is_empty() {
+        true => None,
+        false => Link::open(&record.nameserver).ok().map(|(link, _)| link),
+    };
+    processes.end(link.as_ref(), GRACE).await;
     dir.remove()
 }

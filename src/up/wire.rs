@@ -68,7 +68,7 @@ impl Up<'_> {
                 alias: link.client.alias.clone(),
                 server: server.clone(),
                 to: Some(link.server.clone()),
-                handlers: link.handlers.clone(),
+                handlers: Some(link.handlers.clone()),
                 replies: link.replies.clone(),
                 token: link.token().cloned(),
                 timeout: link.timeout,

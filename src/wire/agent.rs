@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::model::{
     Address, Alias, BindSpec, Endpoint, Handlers, Kind, Millis, Replies, Serializer, SocketStats,
-    State, Target, TimerSpec,
+    State, SystemName, Target, TimerSpec,
 };
 
 /// A request to an agent: `{"method": …, "params": …}`. It is carried out in the agent's loop,
@@ -25,9 +25,25 @@ pub enum AgentRequest {
     Addr { alias: Option<Alias> },
     /// Bind a socket. Replies with its [`Address`].
     Bind(BindRequest),
-    /// Connect a socket and wait until the connection is proven. Replies with a [`ConnectionInfo`]
-    /// (crate::model).
+    /// Connect a socket to an address and wait until the connection is proven. Replies with a
+    /// [`ConnectionInfo`](crate::model::ConnectionInfo).
     Connect(ConnectRequest),
+    /// Connect a socket to another agent's, wherever that is now, and wait until the connection is
+    /// proven, subscriptions and all. Replies with the connection.
+    ConnectTo(ConnectToRequest),
+    /// Close a socket. What it has taken may leave for as long as `linger`, or else a second.
+    /// Replies with a map: alias → how many messages never left the agent.
+    Close {
+        alias: Alias,
+        linger: Option<Millis>,
+    },
+    /// Close all sockets. Replies as `close` does.
+    CloseAll { linger: Option<Millis> },
+    /// SUB: subscribe to topics and handle them so from now on; handlers for all messages are
+    /// those for the topic "". Replies with null, when the publishers have seen it.
+    Subscribe { alias: Alias, handlers: Handlers },
+    /// SUB: take subscriptions back, with their handlers. Replies with null.
+    Unsubscribe { alias: Alias, topics: Vec<String> },
     /// Everything of an agent's own at once: attributes, sockets. Replies with the map of addresses.
     Configure(Configuration),
     /// All connections of an agent at once. Replies with a list of connection infos, when all are
@@ -42,6 +58,13 @@ pub enum AgentRequest {
     },
     /// SUB: take the token's subscription back. Replies with null.
     Unprobe { alias: Alias, token: ProofToken },
+    /// An agent that was started elsewhere becomes this system's: what it is given from now on is
+    /// the system's, until it is released. Replies with null; if another system has it, and lets it
+    /// work, the fault is `refused`.
+    Adopt { system: SystemName },
+    /// The system lets go of the agent, which is again what it was when it was adopted. Replies
+    /// with whether it was this system's.
+    Release { system: SystemName },
     /// The system is wired: start the timers, release the program's messages. Replies with null.
     Go {},
     /// Replies with the value. Unknown: the fault `unknown_attribute`.
@@ -68,6 +91,14 @@ pub enum AgentRequest {
     SendRecv { alias: Alias, message: Value },
     /// Call a method of the agent's program. Replies with what the program answers.
     Call { name: String, params: Value },
+    /// Add a timer; it runs from now on, or from the start of the system. Replies with its alias.
+    Timer(TimerSpec),
+    /// The timers that run. Replies with a list of [`TimerInfo`](crate::model::TimerInfo).
+    Timers {},
+    /// Stop a timer. Replies with null.
+    StopTimer { alias: Alias },
+    /// Stop all timers. Replies with null.
+    StopTimers {},
     /// Whether its main loop runs. Replies with true or false.
     IsRunning {},
     /// Replies with an [`AgentStatus`].
@@ -84,9 +115,11 @@ pub enum AgentRequest {
 pub struct BindRequest {
     pub alias: Alias,
     pub kind: Kind,
-    pub endpoint: Endpoint,
+    /// None: any free port of the agent's own address.
+    pub endpoint: Option<Endpoint>,
     pub serializer: Serializer,
-    pub handlers: Handlers,
+    /// None: the agent's own choice, its program or else `log`.
+    pub handlers: Option<Handlers>,
 }
 
 impl From<BindSpec> for BindRequest {
@@ -101,9 +134,9 @@ impl From<BindSpec> for BindRequest {
         Self {
             alias,
             kind,
-            endpoint,
+            endpoint: Some(endpoint),
             serializer,
-            handlers,
+            handlers: Some(handlers),
         }
     }
 }
@@ -117,7 +150,8 @@ pub struct ConnectRequest {
     pub server: Address,
     /// The server's name, for those who look at the connection.
     pub to: Option<Target>,
-    pub handlers: Handlers,
+    /// None: the agent's own choice, its program or else `log`.
+    pub handlers: Option<Handlers>,
     /// Where it asks: how answers are handled.
     #[serde(default, skip_serializing_if = "Replies::is_empty")]
     pub replies: Replies,
@@ -125,6 +159,19 @@ pub struct ConnectRequest {
     pub token: Option<ProofToken>,
     /// How long the proof may take.
     pub timeout: Millis,
+}
+
+/// A connection to make to another agent's socket.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectToRequest {
+    pub alias: Alias,
+    pub to: Target,
+    /// None: the agent's own choice, its program or else `log`.
+    pub handlers: Option<Handlers>,
+    /// Where it asks: how answers are handled.
+    #[serde(default, skip_serializing_if = "Replies::is_empty")]
+    pub replies: Replies,
 }
 
 /// What is an agent's own.
@@ -179,7 +226,7 @@ pub struct AgentStatus {
     pub sockets: BTreeMap<Alias, SocketStats>,
     /// Lines of the program that were none of the protocol's.
     pub garbage_lines: u64,
-    /// Ticks of timers that could not be sent.
+    /// Ticks of timers that came to nothing.
     pub skipped_ticks: u64,
 }
 

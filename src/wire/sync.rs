@@ -24,7 +24,7 @@ impl ReplyToken {
     pub fn random() -> Self {
         let mut token = [0; TOKEN];
         for part in token.chunks_mut(ID) {
-            part.copy_from_slice(&Incarnation::random().0.to_be_bytes());
+            part.copy_from_slice(&Incarnation::draw().0.to_be_bytes());
         }
         Self(token)
     }

@@ -74,6 +74,7 @@ impl Bench {
             nameserver: nameserver.to_owned(),
             launched_nameserver: process,
             hosts: vec![],
+            attached: vec![],
             topology: "{}".to_owned(),
             file: format!("{name}.yaml"),
         };

@@ -1,7 +1,8 @@
 //! The stages of an agent's life.
 //!
 //! An agent prepares until `go`, then works; it may be stopped, which leaves it there for questions;
-//! and it ends. Each stage only ever leads to a later one.
+//! and it ends. Each stage only ever leads to a later one; but an agent that was started elsewhere
+//! rests when its system lets go of it, and prepares for another.
 
 use std::time::Duration;
 
@@ -61,6 +62,15 @@ impl Life {
         let news = *self == Life::Preparing;
         if news {
             *self = Life::Going;
+        }
+        news
+    }
+
+    /// Back to preparing, for an agent that its system has let go of. True if this is news.
+    pub fn rest(&mut self) -> bool {
+        let news = matches!(self, Life::Going | Life::Stopped);
+        if news {
+            *self = Life::Preparing;
         }
         news
     }
@@ -176,6 +186,14 @@ mod tests {
         assert_eq!(life, Life::Flushing { code: 0, by: s(2) });
         assert_eq!(life.tick(s(1), false, false), None);
         assert_eq!(life, Life::Over { code: 0 });
+    }
+
+    #[test]
+    fn who_is_let_go_of_may_go_again_and_the_end_stays_the_end() {
+        let mut life = Life::Going;
+        assert!(life.rest() && !life.rest() && life.go());
+        life.end(0, s(0));
+        assert!(!life.rest() && life.ending());
     }
 
     #[test]

@@ -80,6 +80,13 @@ impl Program {
         }
     }
 
+    fn noun(&self) -> &'static str {
+        match self.body {
+            Body::Process(_) => "the command",
+            Body::Thread(_) => "the program",
+        }
+    }
+
     fn listens(&self) -> bool {
         !self.ended && self.body.listens()
     }
@@ -153,6 +160,17 @@ impl Agent {
     pub fn tell_registered(&mut self) {
         if let Some(Body::Thread(guest)) = self.program.as_mut().map(|program| &mut program.body) {
             guest.tell(Heard::Registered);
+        }
+    }
+
+    /// The system has let go of the agent: what the program says to its sockets is held again.
+    pub fn release_program(&mut self) {
+        if let Some(program) = &mut self.program {
+            program.started = false;
+            program.tell(&ToProgram::Release {});
+        }
+        for (_, owed) in self.owed.take_all() {
+            self.settle_owed(owed, Err("its system is taken down".into()));
         }
     }
 
@@ -267,7 +285,7 @@ impl Agent {
     }
 
     /// Counts a line of the program that says nothing, and tells.
-    fn note_garbage(&mut self, reason: &str) {
+    pub fn note_garbage(&mut self, reason: &str) {
         self.garbage_lines += 1;
         self.log.warn(&format!("the command: {reason}"));
     }
@@ -307,7 +325,11 @@ impl Agent {
         for owed in owed.chain(promised) {
             self.settle_owed(owed, Err("the command has ended".into()));
         }
-        let line = format!("the command has ended: {}", exit);
+        let what = match &self.program {
+            Some(program) => program.noun(),
+            None => "the command",
+        };
+        let line = format!("{what} has ended: {exit}");
         match exit.success() || self.life.ending() {
             true => self.log.info(&line),
             false => self.log.error(&line),

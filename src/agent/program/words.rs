@@ -61,6 +61,8 @@ pub enum ToProgram<'a> {
     Attributes {
         attributes: &'a BTreeMap<String, Value>,
     },
+    /// The system has let go of the agent; another `start` may follow.
+    Release {},
     /// End.
     Stop {},
 }
@@ -94,6 +96,7 @@ pub enum Heard {
     Attributes {
         attributes: BTreeMap<String, Value>,
     },
+    Release,
     Stop,
 }
 
@@ -147,6 +150,7 @@ impl ToProgram<'_> {
             ToProgram::Attributes { attributes } => Heard::Attributes {
                 attributes: (*attributes).clone(),
             },
+            ToProgram::Release {} => Heard::Release,
             ToProgram::Stop {} => Heard::Stop,
         }
     }

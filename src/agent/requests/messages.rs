@@ -33,14 +33,13 @@ impl Agent {
         match self.sockets.at_mut(at).offer(Parcel::plain(frame), false) {
             Offer::Taken | Offer::Queued => done(),
             Offer::Full(parcel) => {
-                let deadline = self.now + request.patience();
                 let waiting = Waiting::Send {
                     asker: request.asker,
                     at,
                     message: parcel.body,
                     limit: request.limit,
                 };
-                self.waiting.add(deadline, waiting);
+                self.waiting.add(request.until, waiting);
                 None
             }
         }
@@ -56,7 +55,7 @@ impl Agent {
             Ok(question) => question,
             Err(fault) => return Some(Err(fault)),
         };
-        let patience = request.patience();
+        let patience = request.until - self.now;
         let origin = match request.asker {
             Some(asker) => Origin::Proxy {
                 asker,
@@ -75,7 +74,7 @@ impl Agent {
         message: &Value,
         replies: Replies,
     ) -> Result<Value, Fault> {
-        self.check_handlers(replies.actions())?;
+        self.check_actions(replies.actions())?;
         let (at, frame) = self.question(alias, message)?;
         let replies = replies.or(&self.sockets.at(at).replies);
         let wait = replies.wait.map(Millis::duration);
@@ -106,7 +105,8 @@ impl Agent {
         Ok((at, frame))
     }
 
-    fn sender(&self, alias: &Alias, topic: Option<&str>) -> Result<usize, Fault> {
+    /// The socket by which that is to be sent.
+    pub fn sender(&self, alias: &Alias, topic: Option<&str>) -> Result<usize, Fault> {
         let at = self.find(alias)?;
         let kind = self.sockets.at(at).kind;
         let wrong = |verb: &str| Fault::WrongKind {
@@ -161,9 +161,16 @@ impl Agent {
                 Waiting::Wire {
                     asker,
                     links,
+                    further,
                     limit,
                     ..
-                } => self.answer_late_wire(asker, &links, limit),
+                } => self.answer_late_wire(asker, &links, &further, limit),
+                Waiting::Errand {
+                    asker,
+                    errand,
+                    limit,
+                    ..
+                } => self.answer_late_errand(asker, &errand, limit),
                 Waiting::Prove {
                     asker, at, limit, ..
                 } => {

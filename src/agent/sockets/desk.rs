@@ -7,9 +7,10 @@ use zmq::{Context, Message, Socket};
 
 use super::endpoint::Bound;
 use super::link::EVENTS;
-use super::make;
+use super::raw;
 use super::send::Envelope;
-use crate::model::{Alias, Kind};
+use super::slot::{self, make};
+use crate::model::Kind;
 use crate::wire::ReplyToken;
 
 /// How many askers a publisher knows at a time: strangers can subscribe too.
@@ -120,15 +121,14 @@ impl Desk {
     }
 
     /// Watches its connections.
-    pub fn watch(&mut self, context: &Context, alias: &Alias) -> zmq::Result<()> {
+    pub fn watch(&mut self, context: &Context) -> zmq::Result<()> {
         if let Desk::Asks {
             socket,
             monitor: monitor @ None,
             ..
         } = self
         {
-            let name = format!("inproc://monitor/{alias}/requests");
-            *monitor = Some(watch(context, socket, &name)?);
+            *monitor = Some(slot::monitor(context, socket, EVENTS)?);
         }
         Ok(())
     }
@@ -150,10 +150,25 @@ impl Desk {
 
     /// Closes it and removes its file.
     pub fn close(self) {
-        if let Desk::Answers(Answers { socket, bound, .. }) = self {
-            drop(socket);
-            if let Some(file) = bound.and_then(|bound| bound.file) {
-                file.remove();
+        match self {
+            Desk::Asks {
+                mut socket,
+                monitor,
+                ..
+            } => {
+                // First, as for every socket that is watched.
+                raw::stop_monitor(&mut socket);
+                drop(socket);
+                drop(monitor);
+            }
+            Desk::Answers(Answers {
+                mut socket, bound, ..
+            }) => {
+                raw::stop_monitor(&mut socket);
+                drop(socket);
+                if let Some(file) = bound.and_then(|bound| bound.file) {
+                    file.remove();
+                }
             }
         }
     }
@@ -181,13 +196,4 @@ impl Answers {
         let at = self.early.iter().position(known)?;
         self.early.remove(at)
     }
-}
-
-/// Lets `socket` tell what becomes of its connections, to the one who is given back.
-pub fn watch(context: &Context, socket: &Socket, name: &str) -> zmq::Result<Socket> {
-    socket.monitor(name, i32::from(EVENTS))?;
-    let monitor = context.socket(zmq::PAIR)?;
-    monitor.set_linger(0)?;
-    monitor.connect(name)?;
-    Ok(monitor)
 }

@@ -1,21 +1,23 @@
 //! One data socket with all that belongs to it.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use zmq::{Context, DONTWAIT, Message, Socket};
 
-use super::desk::{self, Desk};
+use super::desk::Desk;
 use super::endpoint::{self, Bound, Place};
-use super::link::{Link, Seen};
+use super::link::{CLOSED, EVENTS, Link, Seen};
 use super::outbox::Outbox;
 use super::{BindError, raw};
 use crate::model::{
     Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Proof, Replies, Role, Serializer,
     SocketStats, Target, Transport,
 };
-use crate::wire::{ProofToken, sync_subscription};
+use crate::wire::{ProofToken, ReplyToken, sync_subscription};
 
 /// The largest message accepted: 256 MiB.
 const LARGEST_MESSAGE: i64 = 256 << 20;
@@ -24,6 +26,8 @@ const LINGER: i32 = 1000;
 /// How many peers may be about to connect at a time. Those beyond would try again only after a
 /// second.
 const BACKLOG: i32 = 4096;
+/// How long to wait at most until a place is free again, in milliseconds.
+const UNBINDING: i64 = 1000;
 /// How many tokens of proof a publisher keeps at a time: strangers can subscribe too.
 const TOKENS: usize = 10_000;
 
@@ -43,6 +47,10 @@ pub struct Slot {
     /// SYNC_PUB and SYNC_SUB: by which requests go.
     pub desk: Option<Box<Desk>>,
     bound: Option<Bound>,
+    /// Addresses that a link once led to, whose last events may still come.
+    former: BTreeSet<String>,
+    /// SUB: each is subscribed to once, so that it can be taken back at once.
+    subscribed: BTreeSet<Vec<u8>>,
     tokens: BTreeSet<ProofToken>,
 }
 
@@ -89,6 +97,8 @@ impl Slot {
             stats: SocketStats::default(),
             desk: Desk::of(context, kind)?.map(Box::new),
             bound: None,
+            former: BTreeSet::new(),
+            subscribed: BTreeSet::new(),
             tokens: BTreeSet::new(),
         })
     }
@@ -141,7 +151,7 @@ impl Slot {
     }
 
     /// Begins to connect, watched from the first moment. Tells the number of the link; one that is
-    /// there already is not made again.
+    /// there already is not made again, and one to the same target elsewhere is moved.
     pub fn connect(
         &mut self,
         context: &Context,
@@ -169,22 +179,42 @@ impl Slot {
                 Some(Link::new(address, to.clone(), now))
             }
         };
-        let link = Link::new(server, to, now).with_desk(desk);
-        let Some(at) = there else {
-            self.links.push(link);
-            return Ok(self.links.len() - 1);
+        let moved = || {
+            self.links
+                .iter()
+                .position(|link| to.is_some() && link.to == to)
         };
-        self.links[at] = link;
+        let at = there.or_else(moved).unwrap_or(self.links.len());
+        self.put_link(at, Link::new(server, to, now).with_desk(desk));
         Ok(at)
+    }
+
+    /// Puts a link in its place, and lets go of the one that was there.
+    fn put_link(&mut self, at: usize, link: Link) {
+        self.former.remove(&link.server.address);
+        let Some(place) = self.links.get_mut(at) else {
+            return self.links.push(link);
+        };
+        let old = mem::replace(place, link);
+        let new = &self.links[at];
+        if old.server.address == new.server.address {
+            return;
+        }
+        // They may be gone already.
+        let _ = raw::disconnect(&mut self.socket, &old.server.address);
+        self.former.insert(old.server.address);
+        if let (Some(desk), Some(link)) = (&mut self.desk, old.desk) {
+            let _ = raw::disconnect(desk.socket_mut(), &link.server.address);
+            self.former.insert(link.server.address);
+        }
     }
 
     fn watch(&mut self, context: &Context) -> zmq::Result<()> {
         if self.monitor.is_none() {
-            let name = format!("inproc://monitor/{}", self.alias);
-            self.monitor = Some(desk::watch(context, &self.socket, &name)?);
+            self.monitor = Some(monitor(context, &self.socket, EVENTS)?);
         }
         match &mut self.desk {
-            Some(desk) => desk.watch(context, &self.alias),
+            Some(desk) => desk.watch(context),
             None => Ok(()),
         }
     }
@@ -193,7 +223,9 @@ impl Slot {
     pub fn read_monitor(&mut self, now: Duration) -> News {
         let mut news = News::default();
         while let Some((seen, address)) = self.monitor.as_ref().and_then(next_event) {
-            let only = self.links.len() == 1;
+            let former = |former: &String| former.as_bytes() == address;
+            // libzmq may write the address otherwise than it was given.
+            let only = self.links.len() == 1 && !self.former.iter().any(former);
             let linked = |link: &&mut Link| only || link.server.address.as_bytes() == address;
             if let Some(link) = self.links.iter_mut().find(linked) {
                 news.note(link, seen, now, only);
@@ -207,7 +239,8 @@ impl Slot {
         let mut news = News::default();
         let monitor = || self.desk.as_ref().and_then(|desk| desk.monitor());
         while let Some((seen, address)) = monitor().and_then(next_event) {
-            let only = self.links.len() == 1;
+            let former = |former: &String| former.as_bytes() == address;
+            let only = self.links.len() == 1 && !self.former.iter().any(former);
             let desks = self
                 .links
                 .iter_mut()
@@ -221,30 +254,43 @@ impl Slot {
     }
 
     /// Subscribes to all that its handlers are for; SYNC_SUB, to its answers too.
-    pub fn subscribe_to_handlers(&self) {
-        for topic in self.handlers.subscriptions() {
+    pub fn subscribe_to_handlers(&mut self) {
+        for topic in Rc::clone(&self.handlers).subscriptions() {
             self.subscribe_topic(topic);
         }
-        if let Some(token) = self.desk.as_ref().and_then(|desk| desk.token()) {
-            self.subscribe(&token.subscription());
+        let token = self.desk.as_ref().and_then(|desk| desk.token());
+        if let Some(token) = token.map(ReplyToken::subscription) {
+            self.subscribe(&token);
         }
     }
 
-    pub fn subscribe_topic(&self, topic: &str) {
+    pub fn subscribe_topic(&mut self, topic: &str) {
+        self.subscribe(&self.subscription_to(topic));
+    }
+
+    pub fn unsubscribe_topic(&mut self, topic: &str) {
+        self.unsubscribe(&self.subscription_to(topic));
+    }
+
+    fn subscription_to(&self, topic: &str) -> Vec<u8> {
         match self.kind {
-            Kind::SyncSub => self.subscribe(&sync_subscription(topic)),
-            _ => self.subscribe(topic.as_bytes()),
+            Kind::SyncSub => sync_subscription(topic),
+            _ => topic.as_bytes().to_owned(),
         }
     }
 
     /// Subscribes to these very bytes.
-    pub fn subscribe(&self, prefix: &[u8]) {
-        // The socket is a SUB: there is nothing that could be wrong.
-        let _ = self.socket.set_subscribe(prefix);
+    pub fn subscribe(&mut self, prefix: &[u8]) {
+        if self.subscribed.insert(prefix.to_owned()) {
+            // The socket is a SUB: there is nothing that could be wrong.
+            let _ = self.socket.set_subscribe(prefix);
+        }
     }
 
-    pub fn unsubscribe(&self, prefix: &[u8]) {
-        let _ = self.socket.set_unsubscribe(prefix);
+    pub fn unsubscribe(&mut self, prefix: &[u8]) {
+        if self.subscribed.remove(prefix) {
+            let _ = self.socket.set_unsubscribe(prefix);
+        }
     }
 
     /// A publisher takes note of what a subscriber wants. True if it is a new token, of a proof or of
@@ -275,10 +321,32 @@ impl Slot {
         self.links.iter().map(|link| link.info(&self.alias))
     }
 
+    /// Closes the socket. What libzmq has may leave for as long as `linger`. When this returns,
+    /// the place where it was bound is free.
+    pub fn close_within(mut self, linger: Option<Duration>, context: &Context) {
+        if let Some(linger) = linger {
+            let ms = i32::try_from(linger.as_millis()).unwrap_or(i32::MAX);
+            // An option that every socket has.
+            let _ = self.socket.set_linger(ms);
+            let _ = self.desk.as_ref().map(|desk| desk.socket().set_linger(ms));
+        }
+        if let Some(bound) = &self.bound {
+            unbind(&mut self.socket, bound, context);
+        }
+        if let Some(Desk::Answers(desk)) = self.desk.as_deref_mut()
+            && let Some(bound) = &desk.bound
+        {
+            unbind(&mut desk.socket, bound, context);
+        }
+        self.close();
+    }
+
     /// Closes the socket and removes its file.
-    pub fn close(self) {
-        drop(self.monitor);
+    pub fn close(mut self) {
+        // First: libzmq's thread would wait for ever to tell a monitor that nobody reads any more.
+        raw::stop_monitor(&mut self.socket);
         drop(self.socket);
+        drop(self.monitor);
         if let Some(desk) = self.desk {
             desk.close();
         }
@@ -288,15 +356,38 @@ impl Slot {
     }
 }
 
+/// Frees the place where a socket is bound.
+fn unbind(socket: &mut Socket, bound: &Bound, context: &Context) {
+    if let Ok(monitor) = monitor(context, socket, CLOSED)
+        && raw::unbind(socket, &bound.endpoint).is_ok()
+    {
+        // libzmq does so in another thread, at once.
+        let _ = monitor.poll(zmq::POLLIN, UNBINDING);
+    }
+}
+
 /// Begins to connect; anew, if libzmq has given the address up.
 fn dial(socket: &mut Socket, address: &str, anew: bool) -> Result<(), String> {
     if address.starts_with("tcp://[") {
         socket.set_ipv6(true).map_err(|e| e.message().to_owned())?;
     }
     if anew {
-        let _ = socket.disconnect(address);
+        let _ = raw::disconnect(socket, address);
     }
     raw::connect(socket, address).map_err(|e| e.reason())
+}
+
+/// What tells of `events` at a socket, from now on and instead of any other.
+pub(super) fn monitor(context: &Context, socket: &Socket, events: u16) -> zmq::Result<Socket> {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    // A name of its own: that of a socket just closed may not be free yet.
+    let number = LAST.fetch_add(1, Ordering::Relaxed);
+    let name = format!("inproc://monitor/{number}");
+    socket.monitor(&name, i32::from(events))?;
+    let monitor = context.socket(zmq::PAIR)?;
+    monitor.set_linger(0)?;
+    monitor.connect(&name)?;
+    Ok(monitor)
 }
 
 fn next_event(monitor: &Socket) -> Option<(Seen, Vec<u8>)> {

@@ -82,9 +82,9 @@ pub fn bind(name: &str, kind: &str, serializer: Serializer, actions: &[&str]) ->
     BindRequest {
         alias: alias(name),
         kind: kind_of(kind),
-        endpoint: tcp(),
+        endpoint: Some(tcp()),
         serializer,
-        handlers: all(actions),
+        handlers: Some(all(actions)),
     }
 }
 
@@ -359,7 +359,7 @@ impl Fixture {
                 serializer,
             },
             to: Some("Bob.main".parse().unwrap()),
-            handlers: all(actions),
+            handlers: Some(all(actions)),
             replies: Replies::default(),
             token: None,
             timeout: Millis::from(PATIENCE),

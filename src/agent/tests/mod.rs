@@ -1,6 +1,7 @@
 //! Whole agents, each in a thread, before a name server made of a plain ROUTER, with plain ZeroMQ
 //! sockets for peers.
 
+mod adoption;
 mod channels;
 mod control;
 mod fixture;

@@ -17,7 +17,7 @@ use crate::wire::{
 
 fn publisher(by: Serializer, endpoint: Endpoint) -> BindRequest {
     BindRequest {
-        endpoint,
+        endpoint: Some(endpoint),
         ..bind("feed", "SYNC_PUB", by, &["echo"])
     }
 }
@@ -34,7 +34,7 @@ fn subscriber(
 ) -> ConnectRequest {
     ConnectRequest {
         server: server.clone(),
-        handlers,
+        handlers: Some(handlers),
         replies,
         token: Some(ProofToken(name.to_owned())),
         ..Fixture::connection(name, "SYNC_PUB", "", Serializer::Json, &[])
@@ -177,7 +177,7 @@ fn answers_are_in_order_with_the_publications() {
     const COUNT: usize = 200;
     let mut agent = Fixture::start_with(Some(vec!["python3", "-u", "-c", PUBLISHER]));
     let request = BindRequest {
-        handlers: all(&["command"]),
+        handlers: Some(all(&["command"])),
         ..publisher(Serializer::Msgpack, tcp())
     };
     let feed = bound(&mut agent, request);
@@ -253,7 +253,7 @@ fn an_answer_for_someone_who_has_gone_is_counted() {
     let back = Fixture::connection("back", "REP", &address, Serializer::Json, &[]);
     agent.wire(vec![back]).unwrap();
     let request = BindRequest {
-        handlers: all(&["forward:back"]),
+        handlers: Some(all(&["forward:back"])),
         ..publisher(Serializer::Json, tcp())
     };
     let feed = bound(&mut agent, request);
@@ -304,7 +304,7 @@ fn a_subscriber_outlives_its_publisher() {
     let path = dir.path().join("feed");
     let mut first = Fixture::start();
     let silent = BindRequest {
-        handlers: all(&["forward:nowhere"]),
+        handlers: Some(all(&["forward:nowhere"])),
         ..publisher(Serializer::Json, at(&path))
     };
     let feed = bound(&mut first, silent);
@@ -353,7 +353,7 @@ fn requests_to_a_publisher_that_dies_end_with_it() {
     let back = Fixture::connection("back", "REP", &address, Serializer::Json, &[]);
     first.wire(vec![back]).unwrap();
     let slow = BindRequest {
-        handlers: all(&["forward:back"]),
+        handlers: Some(all(&["forward:back"])),
         ..publisher(Serializer::Json, at(&dir.path().join("feed")))
     };
     let feed = bound(&mut first, slow);

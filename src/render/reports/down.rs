@@ -31,6 +31,18 @@ impl Report for Down {
         if !killed.is_empty() {
             text += &format!("; had to be killed: {}", killed.join(", "));
         }
+        for (agents, what) in [
+            (&self.report.released, "let go of, for others started them"),
+            (
+                &self.report.kept,
+                "could not be told, and keep their sockets",
+            ),
+        ] {
+            if !agents.is_empty() {
+                let names: Vec<&str> = agents.iter().map(AgentName::as_str).collect();
+                text += &format!("; {what}: {}", names.join(", "));
+            }
+        }
         if self.report.killed_daemons > 0 {
             text += &format!(
                 "; {} had to be killed",
@@ -47,6 +59,8 @@ impl Report for Down {
             agents: &self.report.stopped,
             killed: self.report.killed().collect(),
             killed_daemons: self.report.killed_daemons,
+            released: &self.report.released,
+            kept: &self.report.kept,
         })
     }
 
@@ -66,4 +80,6 @@ struct Object<'a> {
     agents: &'a [Stopped],
     killed: Vec<&'a AgentName>,
     killed_daemons: usize,
+    released: &'a [AgentName],
+    kept: &'a [AgentName],
 }

@@ -22,12 +22,18 @@ impl Report for Planned {
             .into_iter()
             .map(|(host, agents)| format!("{host} ({})", count(agents, "agent")))
             .collect();
-        let mut text = format!(
-            "system {}: {nameserver}; hosts: {}\n",
-            plan.system,
-            hosts.join(", ")
-        );
+        let mut text = format!("system {}: {nameserver}", plan.system);
         // Writing to text cannot fail.
+        if !hosts.is_empty() {
+            let _ = write!(text, "; hosts: {}", hosts.join(", "));
+        }
+        match plan.attached().count() {
+            0 => {}
+            attached => {
+                let _ = write!(text, "; {} started elsewhere", count(attached, "agent"));
+            }
+        }
+        text += "\n";
         let _ = write!(text, "\n{}\n", agents(style, &plan.agents));
         if !plan.links.is_empty() {
             let _ = write!(text, "\n{}\n", links(style, &plan.links));
@@ -51,20 +57,35 @@ impl Report for Planned {
 fn agents(style: Style, agents: &[AgentPlan]) -> String {
     let mut table = Table::new(style, &["START", "HOST", "PROGRAM", "BIND", "TIMERS"]);
     for agent in agents {
-        let program = agent
-            .program
-            .as_ref()
-            .map_or("-".to_owned(), |it| it.argv.join(" "));
+        let program = match &agent.program {
+            _ if agent.attach => "(started elsewhere)".to_owned(),
+            Some(program) => program.argv.join(" "),
+            None => "-".to_owned(),
+        };
         let sockets = agent.configuration.bind.iter();
         let sockets: Vec<String> = sockets
-            .map(|socket| format!("{} {} {}", socket.alias, socket.kind, socket.endpoint))
+            .map(|socket| {
+                let at = socket.endpoint.as_ref();
+                let at = at.map_or("anywhere".to_owned(), ToString::to_string);
+                format!("{} {} {at}", socket.alias, socket.kind)
+            })
+            .collect();
+        let timers = agent.configuration.timers.iter();
+        let timers: Vec<String> = timers
+            .map(|timer| match &timer.alias {
+                Some(alias) => format!("{alias}: {} {}", timer.when, timer.action),
+                None => format!("{} {}", timer.when, timer.action),
+            })
             .collect();
         table.row([
             Field::painted(&agent.name, Paint::Strong),
-            (&agent.host).into(),
+            match agent.attach {
+                true => "-".into(),
+                false => (&agent.host).into(),
+            },
             program.into(),
             sockets.join(", ").into(),
-            agent.configuration.timers.len().into(),
+            timers.join(", ").into(),
         ]);
     }
     table.render()

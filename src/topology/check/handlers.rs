@@ -12,6 +12,8 @@ use crate::model::{Action, AgentName, Alias, Handlers, Kind};
 pub(in crate::topology) struct Owner<'a> {
     pub name: &'a AgentName,
     pub has_command: bool,
+    /// Whether it has a program is known to those alone who start it.
+    pub attach: bool,
     pub sockets: &'a Sockets,
 }
 
@@ -68,7 +70,10 @@ fn by_default(
                 kind.with_article()
             );
             let flaw = Flaw::new(&alias.span, message);
-            review.add(flaw.hint("such as handler: echo, or give the agent a command"));
+            review.add(flaw.hint(match owner.attach {
+                true => "such as handler: echo, or handler: command if it brings a program",
+                false => "such as handler: echo, or give the agent a command",
+            }));
             Handlers::none()
         }
         false => Handlers::one(Action::Log),
@@ -105,7 +110,7 @@ pub(super) fn suited(
                 Flaw::new(&action.span, message)
                     .hint("echo is for REP; to pass messages on, use forward:ALIAS")
             }
-            wanting if wanting.needs_program() && !owner.has_command => {
+            wanting if wanting.needs_program() && !owner.has_command && !owner.attach => {
                 let message = format!("{} has no command to hand messages to", owner.name);
                 Flaw::new(&action.span, message)
                     .hint("add command: [PROGRAM, ARGUMENT] to the agent")

@@ -43,6 +43,7 @@ fn what_is_open_stays_so() {
         "osb: 1\ninsecure: true\nhosts: { local: { address: 10.0.0.7 } }\nagents: { A: { bind: { x: PUB, y: { kind: PUB, addr: '[::1]:5' } } } }",
         "osb: 1\ninsecure: true\nnameserver: 0.0.0.0:7400",
         "osb: 1\nnameserver: { attach: 10.0.0.5:7400 }",
+        "osb: 1\nagents: { A: { attach: true, bind: { x: PULL, y: { kind: REP, handler: command } } } }",
         "osb: 1\nhosts: { local: { address: 10.0.0.7 } }\nagents: { A: { transport: ipc, bind: { x: { kind: PUB, addr: x.sock } } } }",
     ] {
         let topology = read(text).unwrap();
@@ -111,7 +112,10 @@ fn topologies() -> impl Strategy<Value = Topology> {
                 entry["replicas"] = json!(replicas);
             }
             if let Some(message) = message.filter(|_| ["PUSH", "PUB", "REQ"].contains(&kind)) {
-                entry["timers"] = json!([{ "every": "1.5s", "send": "x", "message": message }]);
+                entry["timers"] = json!([
+                    { "every": "1.5s", "send": "x", "message": message },
+                    { "after": "1s", "alias": "late", "set": { "y": message } }
+                ]);
             }
             (format!("A{at}-"), entry)
         });

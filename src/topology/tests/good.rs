@@ -8,7 +8,7 @@ use serde_json::json;
 use super::read;
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, Kind, Millis,
-    NameServerSpec, Program, Replies, Serializer, Speaks, TimerSpec, Topology, When,
+    NameServerSpec, Program, Replies, Serializer, Speaks, TimerAction, TimerSpec, Topology, When,
 };
 
 pub(super) const EXAMPLE: &str = r#"
@@ -53,6 +53,7 @@ fn any_port() -> Endpoint {
 fn agent(name: &str) -> AgentSpec {
     AgentSpec {
         name: name.parse().unwrap(),
+        attach: false,
         host: "local".parse().unwrap(),
         program: None,
         attributes: BTreeMap::new(),
@@ -83,10 +84,13 @@ fn alice() -> AgentSpec {
         ..socket("ask", Kind::Rep, endpoint)
     };
     let timer = TimerSpec {
+        alias: None,
         when: When::Every(Millis::from_secs(1)),
-        send: "main".parse().unwrap(),
-        message: json!("Hello, Bob!"),
-        topic: None,
+        action: TimerAction::Send {
+            alias: "main".parse().unwrap(),
+            message: json!("Hello, Bob!"),
+            topic: None,
+        },
     };
     AgentSpec {
         attributes: BTreeMap::from([("greeting".into(), json!("Hello"))]),
@@ -376,10 +380,42 @@ agents:
       - { every: 500ms, send: raw, message: { $base64: /wA= } }
 ";
     let timers = &read(text).unwrap().agents[0].timers;
-    assert_eq!(timers[0].message, json!(null));
-    assert_eq!(timers[0].topic.as_deref(), Some("news"));
+    let send = |alias: &str, message, topic: Option<&str>| TimerAction::Send {
+        alias: alias.parse().unwrap(),
+        message,
+        topic: topic.map(str::to_owned),
+    };
+    assert_eq!(timers[0].action, send("feed", json!(null), Some("news")));
     assert_eq!(timers[0].when, When::After(Millis::new(0)));
-    assert_eq!(timers[1].message, json!({ "$base64": "/wA=" }));
+    let bytes = json!({ "$base64": "/wA=" });
+    assert_eq!(timers[1].action, send("raw", bytes, None));
+}
+
+#[test]
+fn timers_call_and_set_under_names_of_their_own() {
+    let text = "
+osb: 1
+agents:
+  A:
+    command: [sh]
+    timers:
+      - { every: 1s, alias: poll, call: look, params: { deep: true } }
+      - { every: 1s, call: look }
+      - { after: 2s, set: { late: true, x: [1] } }
+";
+    let timers = &read(text).unwrap().agents[0].timers;
+    let call = |params| TimerAction::Call {
+        method: "look".to_owned(),
+        params,
+    };
+    assert_eq!(timers[0].alias.as_ref().unwrap().as_str(), "poll");
+    assert_eq!(timers[0].action, call(json!({ "deep": true })));
+    assert_eq!(
+        (&timers[1].alias, &timers[1].action),
+        (&None, &call(json!(null)))
+    );
+    let attributes = [("late".into(), json!(true)), ("x".into(), json!([1]))].into();
+    assert_eq!(timers[2].action, TimerAction::Set { attributes });
 }
 
 #[test]

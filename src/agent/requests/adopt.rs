@@ -1,0 +1,73 @@
+//! Requests by which an agent that was started elsewhere becomes part of a system, and is let go of
+//! again: it is then what it was before.
+
+use serde_json::Value;
+
+use crate::agent::core::Life;
+use crate::agent::state::{Adoption, Agent};
+use crate::model::{State, SystemName};
+use crate::wire::Fault;
+
+/// Why what was under way is not answered any more.
+const LET_GO: &str = "the system that it was attached to is taken down";
+
+impl Agent {
+    /// From now on it is `system`'s. What a former life of that system has left goes, and also what
+    /// another one has left that did not come as far as letting the agent work.
+    pub(super) fn adopt(&mut self, system: SystemName) -> Result<Value, Fault> {
+        let agent = &self.boot.name;
+        if self.life.ending() {
+            let (agent, state) = (agent.clone(), State::Stopped);
+            return Err(Fault::NotRunning { agent, state });
+        }
+        if let Some(Adoption { system: owner, .. }) = &self.adoption {
+            if *owner != system && self.life != Life::Preparing {
+                let reason = format!("{agent} is part of the system {owner} already");
+                return Err(Fault::Refused { reason });
+            }
+            self.let_go();
+        }
+        self.log.info(&format!("attached to the system {system}"));
+        self.adoption = Some(Adoption {
+            system,
+            sockets: self.sockets.aliases(),
+            attributes: self.attributes.clone(),
+            life: self.life,
+        });
+        Ok(Value::Null)
+    }
+
+    /// Tells whether it was `system`'s.
+    pub(super) fn release(&mut self, system: &SystemName) -> bool {
+        let ours = |adoption: &Adoption| adoption.system == *system;
+        let released = self.adoption.as_ref().is_some_and(ours) && !self.life.ending();
+        if released {
+            self.let_go();
+            self.log.info(&format!("released by the system {system}"));
+        }
+        released
+    }
+
+    /// Closes what it got from its system. Whoever waits for something there is told.
+    fn let_go(&mut self) {
+        let Some(adoption) = self.adoption.take() else {
+            return;
+        };
+        let mut theirs = self.sockets.aliases();
+        theirs.retain(|alias| !adoption.sockets.contains(alias));
+        self.timers.stop();
+        for (_, waiting) in self.waiting.take_all() {
+            let reason = LET_GO.to_owned();
+            self.reply(waiting.into_asker(), Err(Fault::Refused { reason }));
+        }
+        for (_, request) in self.requests.take_all() {
+            self.resolve(request, Err(LET_GO.to_owned()));
+        }
+        if adoption.life == Life::Preparing && self.life.rest() {
+            self.release_program();
+        }
+        self.close(theirs, None, None);
+        self.attributes = adoption.attributes;
+        self.announce();
+    }
+}
