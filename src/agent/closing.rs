@@ -108,9 +108,12 @@ impl Agent {
                 self.answer_closed(ticket, alias);
             }
         }
-        let promised = self.promised.extract_if(.., |_, ticket| ticket.at == at);
-        for (_, ticket) in promised.collect::<Vec<_>>() {
-            self.answer_closed(ticket, alias);
+        let meant = |(id, ticket): (&u64, &Ticket)| (ticket.at == at).then_some(*id);
+        let promised: Vec<u64> = self.promised.iter().filter_map(meant).collect();
+        for id in promised {
+            if let Some(ticket) = self.promised.remove(&id) {
+                self.answer_closed(ticket, alias);
+            }
         }
     }
 

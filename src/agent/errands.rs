@@ -132,7 +132,7 @@ impl Agent {
             until,
             Waiting::Errand {
                 asker,
-                errand,
+                errand: Box::new(errand),
                 until,
                 limit,
             },
@@ -163,7 +163,7 @@ impl Agent {
             _ => read_body::<Value>(content),
         };
         match answer {
-            Ok(answer) => self.go_on(errand, answer, request),
+            Ok(answer) => self.go_on(*errand, answer, request),
             Err(fault) => {
                 self.abandon(&errand);
                 self.reply(request.asker, Err(fault));

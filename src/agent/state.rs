@@ -134,7 +134,7 @@ pub enum Waiting {
     /// Another member was asked for something on the way.
     Errand {
         asker: Option<Asker>,
-        errand: Errand,
+        errand: Box<Errand>,
         until: Duration,
         limit: Duration,
     },

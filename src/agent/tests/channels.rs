@@ -236,3 +236,23 @@ fn a_program_answers_early_late_or_never() {
     });
     assert_eq!(told, expected);
 }
+
+#[test]
+fn a_closed_channel_tells_those_whom_its_program_owes_an_answer() {
+    let mut agent = Fixture::start_with(Some(vec!["python3", "-u", "-c", REPLIER]));
+    let desk = agent.bind(bind("desk", "ASYNC_REP", Serializer::Json, &["command"]));
+    agent.go();
+    let req = agent.connected(zmq::REQ, &desk);
+    req.send("\"later\"", 0).unwrap();
+    agent.until(&AgentRequest::Status {}, |status| {
+        status["sockets"]["desk"]["received"] == 1
+    });
+    agent.ask(AgentRequest::Close {
+        alias: alias("desk"),
+        linger: None,
+    });
+    assert_eq!(
+        req.recv_bytes(0).unwrap(),
+        br#"{"$error":"Alice.desk was closed"}"#
+    );
+}

@@ -415,3 +415,62 @@ fn a_server_without_a_desk_is_refused() {
     )]);
     assert!(matches!(wired, Err(Fault::Connect { .. })), "{wired:?}");
 }
+
+#[test]
+fn a_channel_is_closed_as_a_whole_and_can_be_bound_again() {
+    let mut agent = Fixture::start();
+    let feed = bound(&mut agent, publisher(Serializer::Json, tcp()));
+    let one = subscriber("one", &feed, all(&["log"]), Replies::default());
+    agent.wire(vec![one]).unwrap();
+    prove(&mut agent, &["one"]);
+    let close = |name: &str| AgentRequest::Close {
+        alias: alias(name),
+        linger: None,
+    };
+    assert_eq!(agent.ask(close("one")), json!({"one": 0}));
+    assert_eq!(agent.ask(close("feed")), json!({"feed": 0}));
+    assert!(agent.status().sockets.is_empty());
+    let port = feed.address.rsplit_once(':').unwrap().1.parse().unwrap();
+    let same = Endpoint::Tcp {
+        ip: "127.0.0.1".parse().unwrap(),
+        port,
+    };
+    let again = bound(&mut agent, publisher(Serializer::Json, same));
+    assert_eq!(again, feed, "both ports are free");
+    let one = subscriber("one", &feed, all(&["log"]), on_reply(&["collect"]));
+    agent.wire(vec![one]).unwrap();
+    agent.ask(send("one", json!("still here"), None));
+    assert_eq!(agent.received(1), json!(["still here"]));
+}
+
+#[test]
+fn topics_of_a_subscriber_come_and_go() {
+    let mut agent = Fixture::start();
+    let feed = bound(&mut agent, publisher(Serializer::Json, tcp()));
+    let topics = Handlers::ByTopic([("art".to_owned(), vec![Action::Collect])].into());
+    let one = ConnectRequest {
+        to: None,
+        ..subscriber("one", &feed, topics, on_reply(&["collect"]))
+    };
+    agent.wire(vec![one]).unwrap();
+    prove(&mut agent, &["one"]);
+    let sport = Handlers::ByTopic([("sport".to_owned(), vec![Action::Collect])].into());
+    agent.ask(AgentRequest::Subscribe {
+        alias: alias("one"),
+        handlers: sport,
+    });
+    agent.ask(AgentRequest::Unsubscribe {
+        alias: alias("one"),
+        topics: vec!["art".to_owned()],
+    });
+    let probe = AgentRequest::Probe {
+        alias: alias("one"),
+        token: ProofToken("later".to_owned()),
+    };
+    agent.ask(probe);
+    prove(&mut agent, &["later"]);
+    publish(&mut agent, "art", json!("opening"));
+    publish(&mut agent, "sport", json!("2:1"));
+    agent.ask(send("one", json!("answers go on"), None));
+    assert_eq!(agent.received(2), json!(["2:1", "answers go on"]));
+}
