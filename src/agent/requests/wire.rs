@@ -70,6 +70,7 @@ impl Agent {
             }
         }
         let address = server.address.clone();
+        let before = slot.only_address();
         self.unannounced = true;
         let link = slot.connect(&self.context, server, to, now);
         let link = link.map_err(|reason| Fault::Connect {
@@ -77,6 +78,11 @@ impl Agent {
             address,
             reason,
         })?;
+        let moved =
+            before.is_some_and(|before| slot.only_address().is_some_and(|now| now != before));
+        if moved && slot.kind.asks() {
+            self.give_up_requests(at, self.sent_requests(at));
+        }
         Ok((at, link))
     }
 
@@ -88,12 +94,11 @@ impl Agent {
             let handlers = self.handlers_for(&alias, kind, request.handlers.clone())?;
             let serializer = request.server.serializer;
             let slot = Slot::new(&self.context, alias, kind, serializer, handlers);
-            let slot = slot.map_err(|error| Fault::Connect {
+            let mut slot = slot.map_err(|error| Fault::Connect {
                 alias: request.alias.clone(),
                 address: request.server.address.clone(),
                 reason: error.message().to_lowercase(),
             })?;
-            let mut slot = slot;
             slot.replies = Rc::new(self.replies_at(kind, request));
             return Ok(self.sockets.add(slot));
         };

@@ -189,6 +189,14 @@ impl Slot {
         Ok(at)
     }
 
+    /// Where its only link leads; none if there are several.
+    pub fn only_address(&self) -> Option<String> {
+        match &self.links[..] {
+            [link] => Some(link.server.address.clone()),
+            _ => None,
+        }
+    }
+
     /// Puts a link in its place, and lets go of the one that was there.
     fn put_link(&mut self, at: usize, link: Link) {
         self.former.remove(&link.server.address);

@@ -170,6 +170,27 @@ fn requests_end_with_the_connection_that_took_them() {
 }
 
 #[test]
+fn requests_end_when_the_connection_is_moved() {
+    let mut agent = Fixture::start();
+    let (first, address) = agent.listening(zmq::REP);
+    let replies = Replies {
+        on_error: actions(&["collect"]),
+        ..Replies::default()
+    };
+    let wired = asker(&address, Serializer::Json, &["collect"], replies.clone());
+    agent.wire(vec![wired]).unwrap();
+    agent.ask(send("ask", json!("here"), None));
+    first.recv_bytes(0).unwrap();
+    let (second, address) = agent.listening(zmq::REP);
+    let moved = asker(&address, Serializer::Json, &["collect"], replies);
+    agent.wire(vec![moved]).unwrap();
+    let gone = "the other side went away before it answered";
+    assert_eq!(agent.received(1), json!([{ "$error": gone }]));
+    agent.ask(send("ask", json!("there"), None));
+    assert_eq!(second.recv_bytes(0).unwrap(), b"\"there\"");
+}
+
+#[test]
 fn the_asking_end_is_not_bound_and_what_does_not_ask_cannot() {
     let mut agent = Fixture::start();
     let bound = agent.try_ask(AgentRequest::Bind(bind(
