@@ -23,6 +23,7 @@ mod signals;
 mod sockets;
 mod state;
 mod synced;
+mod tap;
 mod ticks;
 mod turn;
 
@@ -35,6 +36,7 @@ pub use log::Log;
 pub(crate) use program::{FromProgram, Guest, GuestEnd, Heard, Listened, ProgramId, pair};
 pub(crate) use signals::Signals;
 use state::Agent;
+pub use tap::LOG_ALIAS;
 
 use crate::wire::AgentBoot;
 
@@ -96,6 +98,13 @@ pub(crate) fn run_hosting(
 fn agent_of(boot: AgentBoot, log: Log) -> Result<Agent, AgentError> {
     let address = boot.nameserver.clone();
     Agent::new(boot, log).map_err(|error| AgentError::NameServer { address, error })
+}
+
+/// The log that the boot names.
+pub(crate) fn log_of(boot: &AgentBoot) -> io::Result<Log> {
+    boot.log
+        .as_deref()
+        .map_or_else(|| Ok(Log::to_stderr()), Log::to_file)
 }
 
 fn run_loop(mut agent: Agent, signals: Option<&Signals>) -> u8 {

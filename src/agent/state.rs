@@ -325,6 +325,7 @@ impl Agent {
             });
         }
         self.abandon_program();
+        self.send_log();
         self.leave();
         self.sockets.close(self.hasty);
     }

@@ -23,6 +23,7 @@ enum Source {
     DeskMonitor(usize),
     ProgramExit,
     ProgramOutput,
+    ProgramErrors,
     ProgramInput,
 }
 
@@ -113,6 +114,9 @@ fn watched<'a>(agent: &'a Agent, signals: Option<&'a Signals>) -> (Vec<Source>, 
         if let Some(output) = program.output {
             watch(Source::ProgramOutput, PollItem::from_fd(output, POLLIN));
         }
+        if let Some(errors) = program.errors {
+            watch(Source::ProgramErrors, PollItem::from_fd(errors, POLLIN));
+        }
         if let Some(input) = program.input {
             watch(Source::ProgramInput, PollItem::from_fd(input, POLLOUT));
         }
@@ -143,6 +147,7 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
         }
         Source::ProgramExit => agent.on_program_exit(),
         Source::ProgramOutput => agent.drain_program(),
+        Source::ProgramErrors => agent.drain_program_errors(),
         // It is written to at the end of every turn.
         Source::ProgramInput => {}
         // It may have been closed a moment ago.
@@ -205,6 +210,7 @@ impl Agent {
         self.expire_requests();
         self.expire_owed();
         self.run_timers();
+        self.send_log();
         self.resume_program();
         self.flush_program();
         self.announce_in_time();

@@ -52,6 +52,8 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
         advertise: args.advertise,
         nameserver,
         ipc_dir: folder.path().to_owned(),
+        log: None,
+        output: None,
         program: program(args.command)?,
     };
     let mut log = Log::to_stderr();

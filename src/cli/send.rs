@@ -1,8 +1,9 @@
 //! `osb send`.
 
+use super::replies::RepliesArgs;
 use super::value::json;
 use super::{CommandError, Context, complete};
-use crate::model::{Action, Alias, Millis, Replies};
+use crate::model::{Alias, Millis};
 use crate::render::{Answer, Done};
 
 /// Send a message by one of an agent's sockets
@@ -18,20 +19,13 @@ pub struct SendArgs {
     #[arg(allow_negative_numbers = true)]
     pub message: String,
     /// The topic to publish under
-    #[arg(long, conflicts_with = "wait")]
+    #[arg(long, conflicts_with_all = ["wait", "on_reply", "on_error", "within"])]
     pub topic: Option<String>,
     /// Wait for the answer to a request and print it
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["on_reply", "on_error", "within"])]
     pub wait: bool,
-    /// What the agent does with the answer, instead of what the connection says; several in order
-    #[arg(long, value_name = "ACTION", conflicts_with_all = ["wait", "topic"])]
-    pub on_reply: Vec<Action>,
-    /// What it does if there is no answer, or an error
-    #[arg(long, value_name = "ACTION", conflicts_with_all = ["wait", "topic"])]
-    pub on_error: Vec<Action>,
-    /// How long the agent waits for the answer, instead of what the connection says
-    #[arg(long, value_name = "DURATION", conflicts_with_all = ["wait", "topic"])]
-    pub within: Option<Millis>,
+    #[command(flatten)]
+    pub replies: RepliesArgs,
     /// How long that may take
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     pub timeout: Millis,
@@ -39,16 +33,11 @@ pub struct SendArgs {
 
 pub fn run(args: SendArgs, context: &mut Context) -> Result<(), CommandError> {
     let message = json(&args.message)?;
+    let replies = args.replies.read()?;
     let session = context.session()?;
     let proxy = session.proxy(&args.agent)?;
     let proxy = proxy.with_timeout(args.timeout.duration());
     let alias = args.alias.as_str();
-    let some = |actions: Vec<Action>| (!actions.is_empty()).then_some(actions);
-    let replies = Replies {
-        on_reply: some(args.on_reply),
-        wait: args.within,
-        on_error: some(args.on_error),
-    };
     if args.wait {
         let answer = session.tell(proxy.send_recv(alias, message))?;
         context.print(&Answer(answer))

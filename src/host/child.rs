@@ -13,8 +13,8 @@ use tokio::net::unix::pipe::Sender;
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use super::log_tail::log_tail;
-use crate::model::{ExitReport, Program, Speaks};
+use super::log_tail::end_of_logs;
+use crate::model::{AgentName, ExitReport, Program, Speaks};
 use crate::process::{ProcessId, end_of, not_started};
 use crate::state::{AgentRecord, StateError, SystemDir};
 use crate::wire::AgentBoot;
@@ -50,11 +50,11 @@ impl Spawner {
     }
 
     pub fn spawn(&mut self, boot: &AgentBoot) -> io::Result<Child> {
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(self.dir.log_of(&boot.name))?;
+        let log = open_log(&match own_program(boot) {
+            // What it writes to its own log, it writes there by itself.
+            Some(_) => self.dir.output_of(&boot.name),
+            None => self.dir.log_of(&boot.name),
+        })?;
         let mut process = self
             .command(boot)
             .stdin(Stdio::piped())
@@ -105,6 +105,12 @@ impl Spawner {
     }
 }
 
+/// A file of our own, to be added to.
+fn open_log(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o600).open(path)
+}
+
 /// The program that is the agent, if it is not osb's own.
 fn own_program(boot: &AgentBoot) -> Option<(&[String], &Program)> {
     let program = boot.program.as_ref()?;
@@ -149,13 +155,13 @@ impl Child {
     }
 
     /// The process has ended: ends what it left behind in its group, and tells how it ended.
-    pub fn reap(mut self, log: &Path) -> ExitReport {
+    pub fn reap(mut self, dir: &SystemDir, agent: &AgentName) -> ExitReport {
         self.kill();
         let status = self.process.wait().ok();
         ExitReport {
             status: status.and_then(|status| status.code()),
             signal: status.as_ref().and_then(ExitStatus::signal),
-            log: log_tail(log, TAIL_LINES),
+            log: end_of_logs(dir, agent, TAIL_LINES),
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::model::{AgentName, HostName, Millis};
+use crate::model::{AgentName, HostName, Millis, Speaks};
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir};
 use crate::supervision::{Effect, Now, Supervision, Ticket};
@@ -24,7 +24,7 @@ use crate::wire::{
 };
 use child::{Child, Spawner};
 
-pub use log_tail::log_tail;
+pub use log_tail::{end_of_logs, log_tail};
 
 /// How long agents may take to end when the daemon itself is told to, before they are terminated.
 const GRACE: Millis = Millis::from_secs(5);
@@ -218,7 +218,7 @@ impl Host {
         let Some(child) = self.children.remove(&agent) else {
             return;
         };
-        let exit = child.reap(&self.options.dir.log_of(&agent));
+        let exit = child.reap(&self.options.dir, &agent);
         self.supervision.on_exited(&agent, exit);
     }
 
@@ -282,12 +282,19 @@ impl Host {
 
     fn boot(&self, agent: crate::wire::StartAgent, incarnation: Incarnation) -> AgentBoot {
         AgentBoot {
-            name: agent.name,
             incarnation,
             host: Some(self.options.name.clone()),
             advertise: self.options.advertise,
             nameserver: self.link.address().to_owned(),
             ipc_dir: self.options.dir.ipc(),
+            log: agent.program.as_ref().and_then(|program| {
+                (program.speaks == Speaks::Osb).then(|| self.options.dir.log_of(&agent.name))
+            }),
+            output: agent
+                .program
+                .as_ref()
+                .map(|_| self.options.dir.output_of(&agent.name)),
+            name: agent.name,
             program: agent.program,
         }
     }
@@ -308,7 +315,7 @@ impl Host {
             Ok(end) => end,
             // Nobody would ever know when it ends.
             Err(error) => {
-                child.reap(&self.options.dir.log_of(&agent));
+                child.reap(&self.options.dir, &agent);
                 return Err(start_fault(error.to_string()));
             }
         };

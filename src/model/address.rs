@@ -71,6 +71,27 @@ pub struct Address {
 }
 
 impl Address {
+    /// The address of a server of `kind`, given by hand as ZeroMQ dials it. None if it begins with
+    /// neither `tcp://` nor `ipc://`.
+    pub fn dialled(address: &str, kind: Kind, serializer: Serializer) -> Option<Self> {
+        let transport = match address.split_once("://")? {
+            ("tcp", _) => Transport::Tcp,
+            ("ipc", _) => Transport::Ipc,
+            _ => return None,
+        };
+        Some(Self {
+            kind,
+            role: Role::Server,
+            transport,
+            address: address.to_owned(),
+            requests: match kind {
+                Kind::SyncPub => Some(beside(address)?),
+                _ => None,
+            },
+            serializer,
+        })
+    }
+
     /// The other end's address: the twin kind and the other role.
     pub fn twin(&self) -> Address {
         Address {
@@ -84,6 +105,18 @@ impl Address {
     }
 }
 
+/// Where a SYNC_PUB takes requests that publishes at `address`: at the port after, or at the path with
+/// `~requests` behind it. None if there is no such port.
+pub fn beside(address: &str) -> Option<String> {
+    if address.starts_with("ipc://") {
+        // No alias has this character in it.
+        return Some(format!("{address}~requests"));
+    }
+    let (host, port) = address.rsplit_once(':')?;
+    let port = port.parse::<u16>().ok()?.checked_add(1)?;
+    Some(format!("{host}:{port}"))
+}
+
 /// Where a socket is to be bound.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "transport", rename_all = "lowercase", deny_unknown_fields)]
@@ -95,6 +128,40 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// Where `addr` says, as in a topology: an IP, `IP:port`, or for ipc a path. None: a free port
+    /// of the agent's own address, if `transport` does not say otherwise.
+    pub fn read(
+        transport: Option<Transport>,
+        addr: Option<&str>,
+    ) -> Result<Option<Self>, BadEndpoint> {
+        match (transport.unwrap_or(Transport::Tcp), addr) {
+            (Transport::Tcp, None) => Ok(None),
+            (Transport::Tcp, Some(text)) => Self::read_tcp(text).map(Some),
+            (Transport::Ipc, addr) => Ok(Some(Endpoint::Ipc {
+                path: addr.map(PathBuf::from),
+            })),
+        }
+    }
+
+    fn read_tcp(text: &str) -> Result<Self, BadEndpoint> {
+        let bare = text.trim_start_matches('[').trim_end_matches(']');
+        let with_port = text.parse::<SocketAddr>();
+        let at = with_port.or_else(|_| bare.parse().map(|ip| SocketAddr::new(ip, 0)));
+        let at = at.map_err(|_| BadEndpoint(text.to_owned()))?;
+        Ok(Endpoint::Tcp {
+            ip: at.ip(),
+            port: at.port(),
+        })
+    }
+
+    /// The IP by which other machines reach it, if they can.
+    pub fn exposed(&self) -> Option<IpAddr> {
+        match self {
+            Endpoint::Tcp { ip, .. } if !ip.to_canonical().is_loopback() => Some(*ip),
+            Endpoint::Tcp { .. } | Endpoint::Ipc { .. } => None,
+        }
+    }
+
     pub fn transport(&self) -> Transport {
         match self {
             Endpoint::Tcp { .. } => Transport::Tcp,
@@ -102,6 +169,11 @@ impl Endpoint {
         }
     }
 }
+
+/// The text says no place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no address to bind: it is an IP or IP:PORT, for a path with the transport ipc")]
+pub struct BadEndpoint(pub String);
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,6 +190,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_synced_publisher_given_by_hand_has_its_second_address() {
+        let of = |address: &str| {
+            let dialled = Address::dialled(address, Kind::SyncPub, Serializer::Json)?;
+            dialled.requests
+        };
+        assert_eq!(of("tcp://[::1]:5000").unwrap(), "tcp://[::1]:5001");
+        assert_eq!(of("ipc:///run/feed").unwrap(), "ipc:///run/feed~requests");
+        assert_eq!(of("tcp://10.0.0.1:65535"), None);
+    }
+
+    #[test]
     fn the_twin_of_the_twin_is_the_address() {
         let address = Address {
             kind: Kind::Push,
@@ -130,6 +213,21 @@ mod tests {
         assert_eq!(address.twin().kind, Kind::Pull);
         assert_eq!(address.twin().role, Role::Client);
         assert_eq!(address.twin().twin(), address);
+    }
+
+    #[test]
+    fn an_endpoint_is_read_as_in_a_topology() {
+        let read = |addr| Endpoint::read(None, Some(addr)).map(|it| it.unwrap().to_string());
+        assert_eq!(read("127.0.0.1").unwrap(), "tcp://127.0.0.1:0");
+        assert_eq!(read("[::1]:5").unwrap(), "tcp://[::1]:5");
+        assert_eq!(read("::1").unwrap(), "tcp://[::1]:0");
+        assert!(read("/run/x").is_err() && read("localhost").is_err());
+        assert_eq!(Endpoint::read(None, None), Ok(None));
+        let path = Endpoint::read(Some(Transport::Ipc), Some("x.sock")).unwrap();
+        assert_eq!(path.as_ref().unwrap().to_string(), "ipc://x.sock");
+        assert_eq!(path.unwrap().exposed(), None);
+        let open = Endpoint::read(None, Some("0.0.0.0:1")).unwrap().unwrap();
+        assert!(open.exposed().is_some());
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod report;
 mod spec;
 mod timer;
 
-pub use address::{Address, Endpoint, Role, Serializer, Transport};
+pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside};
 pub use duration::{DurationError, Millis};
 pub use kind::Kind;
 pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Target};

@@ -52,7 +52,7 @@ pub struct TimerInfo {
     pub when: When,
     pub action: TimerAction,
     /// How long until it fires next. None: it stands still until the system is wired.
-    pub due: Option<Millis>,
+    pub due_ms: Option<Millis>,
     /// How often it has done what it is for.
     pub fired: u64,
     /// How often it could not: no room, no such socket, or its last call still under way.

@@ -254,7 +254,10 @@ impl Proxy {
         self.nameserver.link().ask(peer, request, self.timeout)
     }
 
-    fn call_for<T: DeserializeOwned>(&self, request: &AgentRequest) -> Result<T, ProxyError> {
+    pub(super) fn call_for<T: DeserializeOwned>(
+        &self,
+        request: &AgentRequest,
+    ) -> Result<T, ProxyError> {
         self.ask(request).wait()
     }
 }

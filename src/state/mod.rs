@@ -6,6 +6,7 @@
 
 mod error;
 mod lock;
+mod log_line;
 mod record;
 
 use std::fs::{self, DirBuilder};
@@ -17,6 +18,7 @@ use crate::model::{AgentName, SystemName};
 
 pub use error::StateError;
 pub use lock::{Lock, inherit};
+pub use log_line::{level_and_text, stamp};
 pub use record::{AgentRecord, Daemon, Phase, SystemRecord};
 
 /// The folder of all systems of one user.
@@ -113,6 +115,11 @@ impl SystemDir {
     /// The log of one agent. An agent's name is a file's name by its pattern.
     pub fn log_of(&self, agent: &AgentName) -> PathBuf {
         self.logs().join(format!("{agent}.log"))
+    }
+
+    /// What one agent's program writes by itself.
+    pub fn output_of(&self, agent: &AgentName) -> PathBuf {
+        self.logs().join(format!("{agent}.out"))
     }
 
     /// The log of the name server or of a host daemon.

@@ -107,7 +107,7 @@ pub(super) enum HandlerDraft {
 }
 
 /// How answers are to be handled, with the places where it is said.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct RepliesDraft {
     pub on_reply: Option<Spanned<Actions>>,
     pub wait: Option<Spanned<Millis>>,

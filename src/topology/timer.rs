@@ -68,11 +68,17 @@ fn action(fields: &Fields<'_>, review: &mut Review) -> Option<TimerActionDraft> 
         .filter(|(key, _)| fields.entry(key).is_some())
         .collect();
     let [(action, with)] = given[..] else {
-        let message = match given.len() {
-            0 => "a timer needs one of the keys send, call and set",
-            _ => "a timer does one thing: send, call or set",
+        let (message, hint) = match given.len() {
+            0 => (
+                "a timer needs one of the keys send, call and set",
+                "such as send: ALIAS with message: \"tick\", call: METHOD, or set: { x: 1 }",
+            ),
+            _ => (
+                "a timer does one thing: send, call or set",
+                "have a timer for each",
+            ),
         };
-        review.add(Flaw::new(fields.span, message).hint("have a timer for each"));
+        review.add(Flaw::new(fields.span, message).hint(hint));
         return None;
     };
     let others = ACTIONS.iter().flat_map(|(_, keys)| keys.iter());

@@ -40,7 +40,8 @@ pub enum AgentRequest {
     /// Close all sockets. Replies as `close` does.
     CloseAll { linger: Option<Millis> },
     /// SUB: subscribe to topics and handle them so from now on; handlers for all messages are
-    /// those for the topic "". Replies with null, when the publishers have seen it.
+    /// those for the topic "", and no actions leave them to the agent. Replies with null, when the
+    /// publishers have seen it.
     Subscribe { alias: Alias, handlers: Handlers },
     /// SUB: take subscriptions back, with their handlers. Replies with null.
     Unsubscribe { alias: Alias, topics: Vec<String> },

@@ -150,7 +150,7 @@ impl Timers {
             alias: timer.alias.clone(),
             when: timer.when,
             action: (*timer.action).clone(),
-            due: match timer.next {
+            due_ms: match timer.next {
                 Next::At(next) => Some(Millis::from(next.saturating_sub(now))),
                 Next::Still | Next::Never => None,
             },
@@ -276,11 +276,11 @@ mod tests {
         let mut timers = Timers::default();
         timers.add(spec(every(100)), ms(0));
         assert_eq!(timers.wakes_at(), None);
-        assert_eq!(timers.list(ms(0))[0].due, None);
+        assert_eq!(timers.list(ms(0))[0].due_ms, None);
         assert!(timers.due(ms(1000)).is_empty());
         timers.start(ms(1000));
         assert_eq!(timers.wakes_at(), Some(ms(1100)));
-        assert_eq!(timers.list(ms(1040))[0].due, Some(Millis::new(60)));
+        assert_eq!(timers.list(ms(1040))[0].due_ms, Some(Millis::new(60)));
         assert_eq!(timers.due(ms(1100)).len(), 1);
         timers.stop();
         assert_eq!(timers.wakes_at(), None);

@@ -104,14 +104,21 @@ impl Agent {
         match asked {
             Some(handlers) => self.check_handlers(kind, &handlers).map(|()| handlers),
             None if !kind.receives() => Ok(Handlers::none()),
-            None if self.program.is_some() => Ok(Handlers::one(Action::Command)),
-            None if kind.answers() => Err(Fault::Refused {
+            None if kind.answers() && self.program.is_none() => Err(Fault::Refused {
                 reason: format!(
                     "{}.{alias} must answer, and has nothing to do it: give it a handler, such as echo",
                     self.boot.name
                 ),
             }),
-            None => Ok(Handlers::one(Action::Log)),
+            None => Ok(Handlers::one(self.own_action())),
+        }
+    }
+
+    /// What an agent does with messages that nobody has said anything of.
+    pub(super) fn own_action(&self) -> Action {
+        match self.program {
+            Some(_) => Action::Command,
+            None => Action::Log,
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Outcome, Request};
 use crate::agent::asker::Asker;
 use crate::agent::state::Agent;
-use crate::model::{Alias, Handlers, Kind, Millis};
+use crate::model::{Action, Alias, Handlers, Kind, Millis};
 use crate::wire::Fault;
 
 impl Agent {
@@ -36,9 +36,13 @@ impl Agent {
             Ok(at) => at,
             Err(fault) => return Some(Err(fault)),
         };
+        let own = self.own_action();
         let slot = self.sockets.at_mut(at);
         let mut topics = by_topic((*slot.handlers).clone());
-        let added = by_topic(handlers);
+        let mut added = by_topic(handlers);
+        for actions in added.values_mut().filter(|actions| actions.is_empty()) {
+            actions.push(own.clone());
+        }
         for topic in added.keys() {
             slot.subscribe_topic(topic);
         }
@@ -85,7 +89,7 @@ impl Agent {
 }
 
 /// Handlers of all messages are those of the topic that begins every other.
-fn by_topic(handlers: Handlers) -> BTreeMap<String, Vec<crate::model::Action>> {
+fn by_topic(handlers: Handlers) -> BTreeMap<String, Vec<Action>> {
     match handlers {
         Handlers::All(actions) => BTreeMap::from([(String::new(), actions)]),
         Handlers::ByTopic(topics) => topics,

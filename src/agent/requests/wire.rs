@@ -89,6 +89,11 @@ impl Agent {
     /// The socket of that alias, made if there is none yet: one socket may have many connections.
     fn socket_for(&mut self, request: &ConnectRequest) -> Result<usize, Fault> {
         let kind = request.server.kind.twin();
+        if !request.replies.is_empty() && !kind.asks() {
+            let a_kind = kind.with_article();
+            let reason = format!("nothing is asked by {a_kind} socket: there will be no reply");
+            return Err(Fault::Refused { reason });
+        }
         let Some(at) = self.sockets.find(request.alias.as_str()) else {
             let alias = request.alias.clone();
             let handlers = self.handlers_for(&alias, kind, request.handlers.clone())?;

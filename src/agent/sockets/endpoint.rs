@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use super::raw;
-use crate::model::{AgentName, Alias, Endpoint};
+use crate::model::{AgentName, Alias, Endpoint, beside};
 
 /// The longest path of a Unix socket.
 const LONGEST_PATH: usize = 107;
@@ -91,32 +91,27 @@ pub fn bind_both(
             return Err(BindError { reason, ..error });
         }
         // What it was just bound to can be left.
-        let _ = last_endpoint(socket).map(|bound| socket.unbind(&bound));
+        let _ = raw::unbind(socket, &first.endpoint);
     }
 }
 
 impl Bound {
     /// Where a second socket belongs.
     fn beside(&self, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
-        let refused = |reason: &str| BindError {
+        let no_port = || BindError {
             address: self.address.clone(),
-            reason: reason.to_owned(),
+            reason: "there is no port after it for requests".to_owned(),
         };
-        match (endpoint, &self.file) {
-            (Endpoint::Tcp { ip, .. }, _) => {
-                let port = port_of(&self.address).and_then(|port| port.checked_add(1));
-                let port = port.ok_or_else(|| refused("there is no port after it for requests"))?;
-                Ok(Endpoint::Tcp { ip: *ip, port })
-            }
-            (Endpoint::Ipc { .. }, None) => Err(refused("it has no path")),
-            (Endpoint::Ipc { .. }, Some(file)) => {
-                let mut path = file.path.clone().into_os_string();
-                // No alias has this character in it.
-                path.push("~requests");
-                let path = Some(path.into());
-                Ok(Endpoint::Ipc { path })
-            }
-        }
+        let beside = beside(&self.address).ok_or_else(no_port)?;
+        Ok(match endpoint {
+            Endpoint::Tcp { ip, .. } => Endpoint::Tcp {
+                ip: *ip,
+                port: port_of(&beside).ok_or_else(no_port)?,
+            },
+            Endpoint::Ipc { .. } => Endpoint::Ipc {
+                path: beside.strip_prefix("ipc://").map(PathBuf::from),
+            },
+        })
     }
 }
 

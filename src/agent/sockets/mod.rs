@@ -43,13 +43,15 @@ impl Sockets {
 
     /// Takes the alias from a socket: it is found no more, and stays until it is removed.
     pub fn retire(&mut self, alias: &Alias) -> Option<usize> {
-        self.by_alias.remove(alias)
+        let at = self.by_alias.remove(alias)?;
+        self.at_mut(at).retired = true;
+        Some(at)
     }
 
     /// Takes a socket out. Nobody may refer to its number any more.
     pub fn remove(&mut self, at: usize) -> Option<Slot> {
         let slot = self.slots.get_mut(at)?.take()?;
-        if self.find(slot.alias.as_str()) == Some(at) {
+        if !slot.retired {
             self.by_alias.remove(&slot.alias);
         }
         Some(slot)
@@ -86,7 +88,7 @@ impl Sockets {
     pub fn numbered(&self) -> impl Iterator<Item = (usize, &Slot)> {
         let slots = self.slots.iter().enumerate();
         let slots = slots.filter_map(|(at, slot)| Some((at, slot.as_ref()?)));
-        slots.filter(|(at, slot)| self.find(slot.alias.as_str()) == Some(*at))
+        slots.filter(|(_, slot)| !slot.retired)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Slot> {

@@ -46,6 +46,8 @@ pub struct Slot {
     pub stats: SocketStats,
     /// SYNC_PUB and SYNC_SUB: by which requests go.
     pub desk: Option<Box<Desk>>,
+    /// It has no alias any more, and is about to be closed.
+    pub retired: bool,
     bound: Option<Bound>,
     /// Addresses that a link once led to, whose last events may still come.
     former: BTreeSet<String>,
@@ -96,6 +98,7 @@ impl Slot {
             outbox: Outbox::default(),
             stats: SocketStats::default(),
             desk: Desk::of(context, kind)?.map(Box::new),
+            retired: false,
             bound: None,
             former: BTreeSet::new(),
             subscribed: BTreeSet::new(),

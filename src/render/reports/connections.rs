@@ -15,30 +15,22 @@ pub struct Connections(pub Vec<AgentInfo>);
 impl Connections {
     /// As `osb ls connections -o json` has them.
     pub(super) fn objects(&self) -> Vec<impl Serialize> {
-        self.each().map(object).collect()
+        self.each()
+            .map(|(client, connection, proof)| object(client, connection, proof))
+            .collect()
     }
 
-    fn each(&self) -> impl Iterator<Item = (&AgentInfo, &ConnectionInfo)> {
+    fn each(&self) -> impl Iterator<Item = (&AgentName, &ConnectionInfo, Proof)> {
         self.0.iter().flat_map(|agent| {
             let connections = agent.connections.iter();
-            connections.map(move |connection| (agent, connection))
+            connections.map(move |it| (&agent.name, it, proof_now(agent, it)))
         })
     }
 }
 
 impl Report for Connections {
     fn table(&self, style: Style) -> String {
-        let mut table = Table::new(style, &["CONNECTION", "KINDS", "ADDRESS", "PROOF"]);
-        for (client, connection) in self.each() {
-            let wire = Wire::new(&client.name, connection);
-            table.row([
-                wire.title().into(),
-                format!("{}/{}", wire.kinds[0], wire.kinds[1]).into(),
-                connection.address.as_str().into(),
-                proof(proof_now(client, connection)),
-            ]);
-        }
-        table.render()
+        table(style, self.each())
     }
 
     fn json(&self) -> String {
@@ -47,8 +39,50 @@ impl Report for Connections {
 
     fn names(&self) -> Vec<String> {
         let each = self.each();
-        each.map(|(client, connection)| format!("{}.{}", client.name, connection.alias))
+        each.map(|(client, connection, _)| format!("{client}.{}", connection.alias))
             .collect()
+    }
+}
+
+fn table<'a>(
+    style: Style,
+    connections: impl Iterator<Item = (&'a AgentName, &'a ConnectionInfo, Proof)>,
+) -> String {
+    let mut table = Table::new(style, &["CONNECTION", "KINDS", "ADDRESS", "PROOF"]);
+    for (client, connection, seen) in connections {
+        let wire = Wire::new(client, connection);
+        table.row([
+            wire.title().into(),
+            format!("{}/{}", wire.kinds[0], wire.kinds[1]).into(),
+            connection.address.as_str().into(),
+            proof(seen),
+        ]);
+    }
+    table.render()
+}
+
+/// A connection that was just made. As JSON it is what `ls connections` has in its list.
+pub struct Connected {
+    pub client: AgentName,
+    pub connection: ConnectionInfo,
+}
+
+impl Report for Connected {
+    fn table(&self, style: Style) -> String {
+        let (connection, proof) = (&self.connection, self.connection.proof);
+        table(style, std::iter::once((&self.client, connection, proof)))
+    }
+
+    fn json(&self) -> String {
+        pretty(&object(
+            &self.client,
+            &self.connection,
+            self.connection.proof,
+        ))
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![format!("{}.{}", self.client, self.connection.alias)]
     }
 }
 
@@ -115,19 +149,19 @@ struct Object<'a> {
     proof_ms: Option<f64>,
 }
 
-fn object<'a>((client, connection): (&'a AgentInfo, &'a ConnectionInfo)) -> Object<'a> {
-    let (proof, proof_ms) = match proof_now(client, connection) {
+fn object<'a>(client: &AgentName, connection: &'a ConnectionInfo, proof: Proof) -> Object<'a> {
+    let (proof, proof_ms) = match proof {
         Proof::Unproven => ("unproven", None),
         Proof::Proven { us } => ("proven", Some(us as f64 / 1000.0)),
         Proof::Lost => ("lost", None),
     };
-    let Wire { from, to, kinds } = Wire::new(&client.name, connection);
+    let Wire { from, to, kinds } = Wire::new(client, connection);
     Object {
         from,
         to,
         kinds,
         client: Target {
-            agent: client.name.clone(),
+            agent: client.clone(),
             alias: connection.alias.clone(),
         },
         address: &connection.address,

@@ -54,7 +54,7 @@ fn action(action: &TimerActionDraft, owner: &Owner<'_>, review: &mut Review) -> 
             }
         }
         TimerActionDraft::Call { method, params } => {
-            if !owner.has_command {
+            if !owner.has_command && !owner.attach {
                 let name = quote(&method.value);
                 let message = format!("{} has no command: nobody answers to {name}", owner.name);
                 let hint = "add command: [PROGRAM, ARGUMENT] to the agent";

@@ -89,6 +89,8 @@ fn top_of_the_file() {
         "osb: 1\nagents: { 'A b': {}, -x: {} }",
         "osb: 1\nconnections: { agent: A }",
         "osb: 1\nconnections: [Alice.main]",
+        "osb: 1\nagents: { Alice: {} }\nlogger: Alise",
+        "osb: 1\nagents: { Alice: {} }\nlogger: { handler: log }",
     ]);
     insta::assert_snapshot!(said);
 }

@@ -429,3 +429,31 @@ fn the_example_of_the_specification_is_fine() {
     let topology = read(example).unwrap();
     assert_eq!((topology.agents.len(), topology.connections.len()), (2, 1));
 }
+
+#[test]
+fn a_logger_is_connected_to_all_others() {
+    let logger = "osb: 1\nname: x\nagents: { A: {}, B: {}, W: {} }\nlogger: { agent: W, handler: { error: collect } }\n";
+    let topology = read(logger).unwrap();
+    let sockets: Vec<String> = topology
+        .agents
+        .iter()
+        .flat_map(|agent| {
+            agent
+                .bind
+                .iter()
+                .map(move |it| format!("{}.{}", agent.name, it.alias))
+        })
+        .collect();
+    assert_eq!(sockets, ["A.osb.log", "B.osb.log"]);
+    let wires: Vec<String> = topology
+        .connections
+        .iter()
+        .map(|it| format!("{}.{} {} {}", it.agent, it.alias, it.kind, it.to))
+        .collect();
+    assert_eq!(wires, ["W.log.A SUB A.osb.log", "W.log.B SUB B.osb.log"]);
+    let by_error = [("error".to_owned(), vec![Action::Collect])];
+    assert_eq!(
+        topology.connections[0].handlers,
+        Handlers::ByTopic(by_error.into())
+    );
+}

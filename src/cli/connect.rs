@@ -1,0 +1,113 @@
+//! `osb connect`.
+
+use super::bind::serializer;
+use super::handlers::handlers;
+use super::replies::RepliesArgs;
+use super::target::{Named, named};
+use super::{CommandError, Context, ErrorKind, Session, complete};
+use crate::model::{
+    Address, Alias, ConnectionInfo, Handlers, Kind, Millis, Replies, Serializer, Target,
+};
+use crate::proxy::Proxy;
+use crate::render::Connected;
+use crate::wire::{AgentRequest, ConnectRequest};
+
+/// Connect a socket of a running agent to another's, and wait until that is proven
+#[derive(Debug, clap::Args)]
+pub struct ConnectArgs {
+    /// The agent
+    #[arg(add = complete::agents())]
+    pub agent: String,
+    /// The name of the socket; made if there is none yet
+    pub alias: Alias,
+    /// The other socket, AGENT.ALIAS, or an address such as tcp://10.0.0.7:5000
+    #[arg(long, value_name = "SOCKET", add = complete::targets())]
+    pub to: String,
+    /// For an address: the kind of this agent's own socket
+    #[arg(long, add = complete::kinds())]
+    pub kind: Option<Kind>,
+    /// For an address: json, raw or msgpack
+    #[arg(long, default_value = "json", value_parser = serializer)]
+    pub serializer: Serializer,
+    /// What is done with messages: ACTION, or TOPIC=ACTION [default: command, else log]
+    #[arg(long = "handler", value_name = "HANDLER")]
+    pub handlers: Vec<String>,
+    #[command(flatten)]
+    pub replies: RepliesArgs,
+    /// How long the proof may take
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    pub timeout: Millis,
+}
+
+pub fn run(args: ConnectArgs, context: &mut Context) -> Result<(), CommandError> {
+    let handlers = handlers(&args.handlers)?;
+    let replies = args.replies.read()?;
+    let by_hand = by_hand(&args)?;
+    let session = context.session()?;
+    let proxy = session.proxy(&args.agent)?;
+    let proxy = proxy.with_timeout(args.timeout.duration());
+    let connected = match by_hand {
+        Some(server) => to_address(&proxy, server, &args, (handlers, replies)),
+        None => {
+            let to = target(&session, &args)?;
+            proxy.connect_and_ask(&to, args.alias.as_str(), handlers, replies)
+        }
+    };
+    context.print(&Connected {
+        client: proxy.name().clone(),
+        connection: session.tell(connected)?,
+    })
+}
+
+fn by_hand(args: &ConnectArgs) -> Result<Option<Address>, CommandError> {
+    if !args.to.contains("://") {
+        return match args.kind {
+            Some(_) => Err(usage(
+                "--kind is for addresses: of a socket with a name it is known",
+            )),
+            None => Ok(None),
+        };
+    }
+    let Some(kind) = args.kind else {
+        let error = usage("a connection to an address needs --kind");
+        return Err(error.with_hint("the kind of this end, such as --kind PULL for a PUSH"));
+    };
+    match Address::dialled(&args.to, kind.twin(), args.serializer) {
+        Some(server) => Ok(Some(server)),
+        None => Err(usage(&format!(
+            "{} is no address: it begins with tcp:// or ipc://",
+            args.to
+        ))),
+    }
+}
+
+fn usage(sentence: &str) -> CommandError {
+    CommandError::say(ErrorKind::Usage, sentence)
+}
+
+fn to_address(
+    proxy: &Proxy,
+    server: Address,
+    args: &ConnectArgs,
+    (handlers, replies): (Option<Handlers>, Replies),
+) -> Result<ConnectionInfo, crate::proxy::ProxyError> {
+    let request = ConnectRequest {
+        alias: args.alias.clone(),
+        server,
+        to: None,
+        handlers,
+        replies,
+        token: None,
+        timeout: args.timeout,
+    };
+    proxy.ask(&AgentRequest::Connect(request)).wait()
+}
+
+fn target(session: &Session, args: &ConnectArgs) -> Result<Target, CommandError> {
+    let agents = session.agents()?;
+    match named(&args.to, agents.iter().map(|agent| &agent.name)) {
+        Some(Named::Socket(target)) => Ok(target),
+        _ => Err(usage(&format!("{:?} names no socket", args.to))
+            .with_hint("write AGENT.ALIAS, such as Alice.main; `osb ls addresses` shows them")),
+    }
+}
