@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 use super::context::{decoded, name};
 use super::{CallError, Context};
 use crate::agent::FromProgram;
-use crate::model::{Address, Alias, ConnectionInfo, Handlers, Kind, Millis, Serializer, Target};
+use crate::model::{
+    Address, Alias, ConnectionInfo, Handlers, Kind, Millis, Replies, Serializer, Target,
+};
 use crate::wire::{AgentRequest, BindRequest, ConnectToRequest};
 
 impl<S> Context<S> {
@@ -47,6 +49,7 @@ impl<S> Context<S> {
             alias: name(alias)?,
             to: to.clone(),
             handlers,
+            replies: Replies::default(),
         });
         self.ask_for("a connection", request)
     }
