@@ -74,6 +74,8 @@ pub struct Adoption {
     pub system: SystemName,
     /// The sockets it had: others are the system's.
     pub sockets: Vec<Alias>,
+    /// The timers it had.
+    pub timers: Vec<Alias>,
     pub attributes: BTreeMap<String, Value>,
     pub life: Life,
 }

@@ -85,7 +85,11 @@ impl Proxy {
         action: TimerAction,
         alias: Option<&str>,
     ) -> Result<Alias, ProxyError> {
-        self.timer(When::Every(interval.into()), action, alias)
+        self.timer(TimerSpec {
+            alias: alias.map(name).transpose()?,
+            when: When::Every(interval.into()),
+            action,
+        })
     }
 
     /// Does something once, after `delay`. Tells the timer's alias, as [`Proxy::every`] does.
@@ -95,20 +99,16 @@ impl Proxy {
         action: TimerAction,
         alias: Option<&str>,
     ) -> Result<Alias, ProxyError> {
-        self.timer(When::After(delay.into()), action, alias)
+        self.timer(TimerSpec {
+            alias: alias.map(name).transpose()?,
+            when: When::After(delay.into()),
+            action,
+        })
     }
 
-    fn timer(
-        &self,
-        when: When,
-        action: TimerAction,
-        alias: Option<&str>,
-    ) -> Result<Alias, ProxyError> {
-        self.call_for(&AgentRequest::Timer(TimerSpec {
-            alias: alias.map(name).transpose()?,
-            when,
-            action,
-        }))
+    /// Adds a timer, and tells its alias.
+    pub fn timer(&self, timer: TimerSpec) -> Result<Alias, ProxyError> {
+        self.call_for(&AgentRequest::Timer(timer))
     }
 
     /// The timers that run, in the order in which they were added.

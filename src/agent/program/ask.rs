@@ -28,9 +28,10 @@ pub enum Asked {
 /// Whether the program waits for a reply to the word.
 pub fn wants_reply(word: &FromProgram) -> bool {
     match word {
-        FromProgram::Attributes { .. } | FromProgram::Addr { .. } | FromProgram::Timers { .. } => {
-            true
-        }
+        FromProgram::Ask { .. }
+        | FromProgram::Attributes { .. }
+        | FromProgram::Addr { .. }
+        | FromProgram::Timers { .. } => true,
         FromProgram::Bind { id, .. }
         | FromProgram::Connect { id, .. }
         | FromProgram::Close { id, .. }
@@ -47,6 +48,7 @@ pub fn wants_reply(word: &FromProgram) -> bool {
 /// Reads a word as a request.
 pub fn asked(word: FromProgram) -> Asked {
     let (request, id) = match word {
+        FromProgram::Ask { request, id } => (*request, Some(id)),
         FromProgram::Attributes { id } => (AgentRequest::Attributes {}, Some(id)),
         FromProgram::Addr { alias, id } => (AgentRequest::Addr { alias }, Some(id)),
         FromProgram::Bind { .. } => return bind(word),

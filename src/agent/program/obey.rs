@@ -60,7 +60,8 @@ impl Agent {
             FromProgram::Set { attributes } => self.attributes.extend(attributes),
             FromProgram::Stop {} => self.end(0),
             // These are requests.
-            FromProgram::Attributes { .. }
+            FromProgram::Ask { .. }
+            | FromProgram::Attributes { .. }
             | FromProgram::Addr { .. }
             | FromProgram::Bind { .. }
             | FromProgram::Connect { .. }

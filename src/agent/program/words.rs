@@ -11,6 +11,7 @@ use crate::agent::log::Level;
 use crate::model::{
     Action, AgentName, Alias, Handlers, Kind, MethodName, Millis, Serializer, Transport,
 };
+use crate::wire::AgentRequest;
 
 /// A number or text that a program chose for a question of its own; the reply repeats it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,6 +177,12 @@ pub enum FromProgram {
     Ready {
         go: bool,
     },
+    /// A thread asks what any member may ask of the agent. Processes have a word for each.
+    #[serde(skip)]
+    Ask {
+        request: Box<AgentRequest>,
+        id: ProgramId,
+    },
     /// With an id, the reply tells when the socket has taken the message, or why it has not.
     Send {
         alias: Alias,
@@ -280,7 +287,7 @@ pub enum FromProgram {
 }
 
 /// A timer, with the keys that it has in a topology.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Timer {
     pub alias: Option<Alias>,
@@ -411,6 +418,7 @@ fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Millis>, D::Err
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::program::ask;
     use proptest::prelude::*;
 
     #[test]
@@ -453,6 +461,33 @@ mod tests {
         }
         assert_eq!(read(b"hi"), Err(NoWord::Plain("hi".into())));
         assert_eq!(read(b" \r"), Err(NoWord::Blank));
+    }
+
+    /// Each example of the page is a word, and each word has an example.
+    #[test]
+    fn the_page_of_words_is_true() {
+        let page = include_str!("../../../specs/commands.md");
+        let table = page.split("## From the program").nth(1).unwrap();
+        let table = table.split("\n## ").next().unwrap();
+        let mut words = std::collections::BTreeSet::new();
+        for row in table.lines().filter(|line| line.starts_with('|')) {
+            for example in row.split('`').filter(|text| text.starts_with("{\"type\"")) {
+                let word: Value = serde_json::from_str(example).unwrap();
+                words.insert(word["type"].as_str().unwrap().to_owned());
+                let read = read(example.as_bytes()).unwrap();
+                assert!(
+                    !matches!(ask::asked(read), ask::Asked::Refused { .. }),
+                    "{example}"
+                );
+            }
+        }
+        let unknown = read(br#"{"type":"dance"}"#).unwrap_err().to_string();
+        let known = unknown.split("expected one of").nth(1).unwrap();
+        let known = known.split('`').skip(1).step_by(2).map(str::to_owned);
+        assert_eq!(
+            words,
+            known.take_while(|word| !word.contains('{')).collect()
+        );
     }
 
     #[test]

@@ -31,6 +31,7 @@ impl Agent {
         self.adoption = Some(Adoption {
             system,
             sockets: self.sockets.aliases(),
+            timers: self.timers.aliases(),
             attributes: self.attributes.clone(),
             life: self.life,
         });
@@ -55,7 +56,7 @@ impl Agent {
         };
         let mut theirs = self.sockets.aliases();
         theirs.retain(|alias| !adoption.sockets.contains(alias));
-        self.timers.stop();
+        self.timers.keep(&adoption.timers);
         for (_, waiting) in self.waiting.take_all() {
             let reason = LET_GO.to_owned();
             self.reply(waiting.into_asker(), Err(Fault::Refused { reason }));
@@ -64,6 +65,7 @@ impl Agent {
             self.resolve(request, Err(LET_GO.to_owned()));
         }
         if adoption.life == Life::Preparing && self.life.rest() {
+            self.timers.rest();
             self.release_program();
         }
         self.close(theirs, None, None);
