@@ -8,4 +8,5 @@ mod live;
 mod messages;
 mod programs;
 mod timers;
+mod walk;
 mod words;
