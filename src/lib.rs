@@ -9,6 +9,7 @@ pub mod agent;
 pub mod cli;
 pub mod down;
 pub mod host;
+pub mod kit;
 pub mod model;
 pub mod nameserver;
 pub mod plan;

@@ -146,7 +146,8 @@ impl Agent {
                 Action::Collect => self.collect(incoming)?,
                 Action::Echo => self.echo(incoming, last)?,
                 Action::Forward(alias) => self.forward(incoming, alias, last)?,
-                Action::Command => self.hand_to_program(incoming)?,
+                Action::Command => self.hand_to_program(incoming, None)?,
+                Action::Call(handler) => self.hand_to_program(incoming, Some(handler))?,
             }
         }
         Ok(())
@@ -235,7 +236,7 @@ impl Agent {
                 Some(to) => self.has_room_at(to),
                 None => true,
             },
-            Action::Command => self.program_has_room(),
+            Action::Command | Action::Call(_) => self.program_has_room(),
             _ => true,
         })
     }

@@ -22,8 +22,11 @@ mod turn;
 use std::io;
 
 pub use boot::BootError;
+pub(crate) use boot::read as read_boot;
+pub(crate) use log::Level;
 pub use log::Log;
-use signals::Signals;
+pub(crate) use program::{FromProgram, Guest, GuestEnd, Heard, Listened, ProgramId, pair};
+pub(crate) use signals::Signals;
 use state::Agent;
 
 use crate::wire::AgentBoot;
@@ -60,20 +63,47 @@ pub fn run_booted() -> Result<u8, AgentError> {
 /// Runs an agent to its end in this thread. Tells the exit status.
 pub fn run_with(boot: AgentBoot, log: Log, signals: SignalsAre) -> Result<u8, AgentError> {
     // Before any thread starts, so that none gets a signal that is meant for the loop.
-    let signals = match signals {
-        SignalsAre::Taken => Some(Signals::take()?),
-        SignalsAre::LeftAlone => None,
-    };
-    let address = boot.nameserver.clone();
-    let mut agent =
-        Agent::new(boot, log).map_err(|error| AgentError::NameServer { address, error })?;
+    let signals = signals.taken()?;
+    let mut agent = agent_of(boot, log)?;
     if let Err(reason) = agent.spawn_program() {
         agent.log.error(&reason);
         return Ok(COMMAND_NOT_STARTED);
     }
-    let code = turn::run(&mut agent, signals.as_ref());
+    Ok(run_loop(agent, signals.as_ref()))
+}
+
+/// Runs an agent whose program is a thread of this process, to its end in this thread. It is
+/// announced when the program says that it is ready. Tells the exit status.
+pub(crate) fn run_hosting(
+    boot: AgentBoot,
+    log: Log,
+    signals: Signals,
+    guest: Guest,
+) -> Result<u8, AgentError> {
+    let mut agent = agent_of(boot, log)?;
+    agent.preparing = true;
+    agent.host_guest(guest);
+    Ok(run_loop(agent, Some(&signals)))
+}
+
+fn agent_of(boot: AgentBoot, log: Log) -> Result<Agent, AgentError> {
+    let address = boot.nameserver.clone();
+    Agent::new(boot, log).map_err(|error| AgentError::NameServer { address, error })
+}
+
+fn run_loop(mut agent: Agent, signals: Option<&Signals>) -> u8 {
+    let code = turn::run(&mut agent, signals);
     agent.farewell();
-    Ok(u8::try_from(code).unwrap_or(u8::MAX))
+    u8::try_from(code).unwrap_or(u8::MAX)
+}
+
+impl SignalsAre {
+    fn taken(self) -> Result<Option<Signals>, AgentError> {
+        match self {
+            SignalsAre::Taken => Ok(Some(Signals::take()?)),
+            SignalsAre::LeftAlone => Ok(None),
+        }
+    }
 }
 
 #[cfg(test)]

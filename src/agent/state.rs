@@ -48,10 +48,11 @@ pub struct Agent {
     pub skipped_ticks: u64,
     /// The time of this turn of the loop.
     pub now: Duration,
+    registered: bool,
+    /// Its program, a thread, is still preparing itself: nobody is told of the agent yet.
+    pub preparing: bool,
     /// Its sockets or connections have changed, and the name server does not know yet.
     pub unannounced: bool,
-    /// The name server has taken note of this agent.
-    pub registered: bool,
     /// The system that it was attached to, if it is.
     pub adoption: Option<Adoption>,
     /// Nothing is waited for at the end.
@@ -66,8 +67,12 @@ pub struct Adoption {
     pub system: SystemName,
     /// How many sockets it had: later ones are the system's.
     pub sockets: usize,
+    /// The same of timers.
+    pub timers: usize,
     pub attributes: BTreeMap<String, Value>,
     pub life: Life,
+    /// The system has let it go to work.
+    pub works: bool,
 }
 
 /// A request that was sent by a REQ socket.
@@ -140,8 +145,9 @@ impl Agent {
             garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,
-            unannounced: false,
             registered: false,
+            preparing: false,
+            unannounced: false,
             adoption: None,
             hasty: false,
             began: Instant::now(),
@@ -163,8 +169,18 @@ impl Agent {
     /// Tells the name server the whole truth about this agent. If the line is down, that will be
     /// the first thing said when it is back.
     pub fn announce(&mut self) {
+        if self.preparing {
+            return;
+        }
         let (envelope, body) = self.announcement();
         self.control.send(&envelope, body, Weight::Light);
+    }
+
+    /// Its program is prepared: from now on the agent is there for all.
+    pub fn introduce(&mut self) {
+        if std::mem::take(&mut self.preparing) {
+            self.announce();
+        }
     }
 
     /// The line to the name server takes messages again.
@@ -211,11 +227,26 @@ impl Agent {
         self.announcement == id
     }
 
+    /// The name server has taken an announcement.
+    pub fn note_registered(&mut self) {
+        if !std::mem::replace(&mut self.registered, true) {
+            // Who started it by hand sees that it has arrived.
+            if self.boot.host.is_none() {
+                let (name, at) = (&self.boot.name, &self.boot.nameserver);
+                self.log.info(&format!("{name} is registered at {at}"));
+            }
+            self.tell_registered();
+        }
+    }
+
     pub fn heartbeat_if_due(&mut self) {
         if self.now < self.next_heartbeat {
             return;
         }
         self.next_heartbeat = self.now + until_next_beat();
+        if self.preparing {
+            return;
+        }
         let envelope = Envelope::oneway(Peer::NameServer);
         let body = body(&NameServerRequest::Heartbeat {});
         self.control.send(&envelope, body, Weight::Light);

@@ -117,7 +117,7 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
     match ready.source {
         Source::Signals => {
             let count = signals.map_or(0, Signals::count);
-            (0..count).for_each(|_| agent.on_signal());
+            (0..count.min(2)).for_each(|_| agent.on_signal());
         }
         Source::Control => {
             if ready.writable && agent.control.down() {

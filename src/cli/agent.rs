@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::session::nameserver_address;
 use super::{CommandError, Context, ErrorKind};
 use crate::agent::{AgentError, Log, SignalsAre, run_booted, run_with};
-use crate::model::{AgentName, Program};
+use crate::model::{AgentName, Program, Speaks};
 use crate::wire::{AgentBoot, Incarnation};
 
 /// Run an agent in the foreground, which registers itself and waits to be configured
@@ -43,7 +43,7 @@ pub fn run(args: AgentArgs, context: &mut Context) -> Result<(), CommandError> {
 
 fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>, CommandError> {
     let nameserver = nameserver_address(&context.global)?;
-    let incarnation = Incarnation::draw();
+    let incarnation = Incarnation::random();
     let folder = Folder::make(incarnation)?;
     let boot = AgentBoot {
         name: args.name,
@@ -65,6 +65,7 @@ fn program(argv: Vec<String>) -> io::Result<Option<Program>> {
         argv: argv.clone(),
         env: Default::default(),
         cwd,
+        speaks: Speaks::Lines,
     };
     match argv.is_empty() {
         true => Ok(None),

@@ -14,8 +14,8 @@ use tokio::net::unix::pipe::Sender;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::log_tail::log_tail;
-use crate::model::ExitReport;
-use crate::process::{ProcessId, end_of};
+use crate::model::{ExitReport, Program, Speaks};
+use crate::process::{ProcessId, end_of, not_started};
 use crate::state::{AgentRecord, StateError, SystemDir};
 use crate::wire::AgentBoot;
 
@@ -55,14 +55,14 @@ impl Spawner {
             .append(true)
             .mode(0o600)
             .open(self.dir.log_of(&boot.name))?;
-        let mut process = Command::new(&self.osb)
-            .arg0("osb")
-            .args(["agent", boot.name.as_str(), "--boot"])
+        let mut process = self
+            .command(boot)
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
             .process_group(0)
-            .spawn()?;
+            .spawn()
+            .map_err(|error| why_not(boot, error))?;
         let number = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
         let pid = number.ok_or_else(|| io::Error::other("a process without a pid"))?;
         self.note(boot, process.id());
@@ -70,6 +70,26 @@ impl Spawner {
             hand_over(boot, stdin);
         }
         Ok(Child { process, pid })
+    }
+
+    /// What to run: osb's own agent, or a program that is one itself.
+    fn command(&self, boot: &AgentBoot) -> Command {
+        let Some(([name, arguments @ ..], program)) = own_program(boot) else {
+            let mut command = Command::new(&self.osb);
+            command
+                .arg0("osb")
+                .args(["agent", boot.name.as_str(), "--boot"]);
+            return command;
+        };
+        let mut command = Command::new(name);
+        command
+            .args(arguments)
+            .env("OSB_AGENT", boot.name.as_str())
+            .env("OSB_NAMESERVER", &boot.nameserver)
+            .env(AgentBoot::VARIABLE, AgentBoot::BY_STDIN)
+            .envs(&program.env)
+            .current_dir(&program.cwd);
+        command
     }
 
     /// For the case that this daemon is gone when the agent is to be stopped. Without the note the
@@ -82,6 +102,19 @@ impl Spawner {
             };
             let _ = self.agents_log.write_all(&record.line());
         }
+    }
+}
+
+/// The program that is the agent, if it is not osb's own.
+fn own_program(boot: &AgentBoot) -> Option<(&[String], &Program)> {
+    let program = boot.program.as_ref()?;
+    (program.speaks == Speaks::Osb).then_some((&program.argv, program))
+}
+
+fn why_not(boot: &AgentBoot, error: io::Error) -> io::Error {
+    match own_program(boot) {
+        Some(([name, ..], program)) => io::Error::other(not_started(name, &program.cwd, &error)),
+        _ => error,
     }
 }
 

@@ -124,7 +124,7 @@ impl Host {
             spawner: Spawner::new(&options.dir)?,
             options,
             link: Arc::new(link),
-            incarnation: Incarnation::draw(),
+            incarnation: Incarnation::random(),
             began: Instant::now(),
             supervision: Supervision::default(),
             children: HashMap::new(),
@@ -203,7 +203,7 @@ impl Host {
         match request {
             HostRequest::Start(agent) => {
                 self.supervision
-                    .on_start(agent, Incarnation::draw(), ticket)
+                    .on_start(agent, Incarnation::random(), ticket)
             }
             HostRequest::Stop { agent, grace } => {
                 self.supervision.on_stop(&agent, grace, ticket, now)

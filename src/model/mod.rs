@@ -11,9 +11,9 @@ mod spec;
 pub use address::{Address, Endpoint, Role, Serializer, Transport};
 pub use duration::{DurationError, Millis};
 pub use kind::Kind;
-pub use name::{AgentName, Alias, HostName, NameError, SystemName, Target};
+pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Target};
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerSpec,
-    Program, TimerSpec, Topology, When,
+    Program, Speaks, TimerSpec, Topology, When,
 };

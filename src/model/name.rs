@@ -124,6 +124,8 @@ names! {
     AgentName,
     /// The name of a socket within its agent.
     Alias,
+    /// The name of a handler or a method of an agent's own code.
+    MethodName,
 }
 
 /// An alias named from outside its agent: `Alice.main`.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentName, Alias, Endpoint, HostName, Kind, Millis, NameError, Serializer, SystemName, Target,
+    AgentName, Alias, Endpoint, HostName, Kind, MethodName, Millis, NameError, Serializer,
+    SystemName, Target,
 };
 
 /// A whole system, ready to be planned.
@@ -61,7 +62,7 @@ pub struct AgentSpec {
     pub start_timeout: Millis,
 }
 
-/// A command that speaks JSON lines.
+/// What an agent's own code is, and how the agent talks with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Program {
@@ -71,6 +72,44 @@ pub struct Program {
     pub env: BTreeMap<String, String>,
     /// Absolute.
     pub cwd: PathBuf,
+    pub speaks: Speaks,
+}
+
+/// How a program talks with osb.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Speaks {
+    /// JSON lines on standard input and output, with an agent of osb's own beside it.
+    #[default]
+    Lines,
+    /// It is the agent itself, made with the library: `osb::kit`.
+    Osb,
+}
+
+impl Speaks {
+    /// The words a file may use.
+    pub const WORDS: [&str; 2] = ["lines", "osb"];
+}
+
+impl fmt::Display for Speaks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Speaks::Lines => "lines",
+            Speaks::Osb => "osb",
+        })
+    }
+}
+
+impl FromStr for Speaks {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "lines" => Ok(Speaks::Lines),
+            "osb" => Ok(Speaks::Osb),
+            _ => Err(()),
+        }
+    }
 }
 
 /// A socket to bind.
@@ -151,6 +190,8 @@ pub enum Action {
     Discard,
     /// Hand it to the agent's program.
     Command,
+    /// Hand it to the handler of that name in the agent's program.
+    Call(MethodName),
 }
 
 /// The text names no action.
@@ -160,18 +201,26 @@ pub enum ActionError {
     Unknown(String),
     #[error("forward needs an alias, as in forward:out: {0}")]
     BadAlias(#[from] NameError),
+    #[error("call needs the name of a handler, as in call:on_price: {0}")]
+    BadMethod(NameError),
 }
 
 impl Action {
     /// The words a file may use, for did-you-mean.
-    pub const WORDS: [&str; 6] = [
+    pub const WORDS: [&str; 7] = [
         "log",
         "echo",
         "collect",
         "forward:ALIAS",
         "discard",
         "command",
+        "call:NAME",
     ];
+
+    /// Whether the agent must have a program for it.
+    pub fn needs_program(&self) -> bool {
+        matches!(self, Action::Command | Action::Call(_))
+    }
 }
 
 impl FromStr for Action {
@@ -181,6 +230,10 @@ impl FromStr for Action {
         if let Some(alias) = text.strip_prefix("forward:") {
             return Ok(Action::Forward(alias.trim().parse()?));
         }
+        if let Some(method) = text.strip_prefix("call:") {
+            let method = method.trim().parse().map_err(ActionError::BadMethod)?;
+            return Ok(Action::Call(method));
+        }
         match text {
             "log" => Ok(Action::Log),
             "echo" => Ok(Action::Echo),
@@ -188,6 +241,7 @@ impl FromStr for Action {
             "forward" => Err(ActionError::BadAlias(NameError::Empty)),
             "discard" => Ok(Action::Discard),
             "command" => Ok(Action::Command),
+            "call" => Err(ActionError::BadMethod(NameError::Empty)),
             other => Err(ActionError::Unknown(other.to_owned())),
         }
     }
@@ -216,6 +270,7 @@ impl fmt::Display for Action {
             Action::Forward(alias) => write!(f, "forward:{alias}"),
             Action::Discard => f.write_str("discard"),
             Action::Command => f.write_str("command"),
+            Action::Call(method) => write!(f, "call:{method}"),
         }
     }
 }
@@ -253,6 +308,7 @@ mod tests {
             "forward:out",
             "discard",
             "command",
+            "call:on_price",
         ] {
             assert_eq!(text.parse::<Action>().unwrap().to_string(), text);
         }

@@ -5,6 +5,7 @@
 
 mod ended;
 mod groups;
+mod start;
 mod tether;
 
 use std::fs;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use ended::{end_of, wait_for_end};
 pub use groups::kill_groups;
+pub use start::not_started;
 pub use tether::{Tether, hold_tether};
 
 /// A process, told apart from any later one with the same pid.

@@ -21,6 +21,7 @@ const KEYS: &[&str] = &[
     "command",
     "env",
     "cwd",
+    "speaks",
     "start_timeout",
     "restart",
     "attach",
@@ -75,7 +76,7 @@ fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
         return false;
     };
     let attach = review.take(values::boolean(node, "attach")) == Some(true);
-    for key in ["command", "env", "cwd"].into_iter().filter(|_| attach) {
+    for key in ["command", "speaks", "env", "cwd"].into_iter().filter(|_| attach) {
         if let Some((key, _)) = fields.entry(key) {
             let message = format!("an agent that is attached has no {} here", key.text);
             let hint = "whoever starts it starts its program: osb agent NAME -- COMMAND";

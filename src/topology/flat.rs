@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::yaml::{self, escape};
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, NameServerSpec,
-    TimerSpec, Topology, When,
+    Speaks, TimerSpec, Topology, When,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -160,6 +160,9 @@ fn agent(agent: &AgentSpec) -> Part {
         let env = env.map(|(key, value)| (key.clone(), Part::text(value)));
         entries.some("env", Part::Map(env.collect()));
         entries.text("cwd", program.cwd.display());
+        if program.speaks != Speaks::default() {
+            entries.text("speaks", program.speaks);
+        }
     }
     let bind = agent.bind.iter();
     let bind = bind.map(|it| (it.alias.to_string(), socket(it))).collect();

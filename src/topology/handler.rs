@@ -89,7 +89,7 @@ fn action(node: &Node, review: &mut Review) -> Option<Spanned<Action>> {
             review.add(flaw.maybe_hint(hint));
             return None;
         }
-        Err(error @ ActionError::BadAlias(_)) => {
+        Err(error @ (ActionError::BadAlias(_) | ActionError::BadMethod(_))) => {
             review.add(Flaw::new(&node.span, error.to_string()));
             return None;
         }

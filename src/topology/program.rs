@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use super::fields::{Fields, entries, items, wrong_type};
-use super::review::{Flaw, Review, Span};
+use super::fields::{Fields, entries, items, there_are, wrong_type};
+use super::review::{Flaw, Review, Span, quote};
 use super::source::Source;
 use super::values;
 use super::yaml::{Data, Node};
-use crate::model::Program;
+use crate::model::{Program, Speaks};
 
 /// The program of an agent. None if it has no command, or the review knows why.
 pub(super) fn read(agent: &Fields<'_>, source: &Source, review: &mut Review) -> Option<Program> {
     let env = environment(agent, review);
     let cwd = working_directory(agent, source, review);
     let Some(command) = agent.get("command") else {
-        for key in ["env", "cwd"] {
+        for key in ["env", "cwd", "speaks"] {
             if let Some((key, _)) = agent.entry(key) {
                 let message = format!("{} is for a command, and there is none", key.text);
                 review.add(Flaw::new(&key.span, message).hint("add command: [PROGRAM, ARGUMENT]"));
@@ -24,7 +24,30 @@ pub(super) fn read(agent: &Fields<'_>, source: &Source, review: &mut Review) -> 
         return None;
     };
     let argv = words(command, review)?;
-    Some(Program { argv, env, cwd })
+    let speaks = speaks(agent, review);
+    Some(Program {
+        argv,
+        env,
+        cwd,
+        speaks,
+    })
+}
+
+/// How the command talks with osb; an error is reported and read as the default.
+fn speaks(agent: &Fields<'_>, review: &mut Review) -> Speaks {
+    let Some(node) = agent.get("speaks") else {
+        return Speaks::default();
+    };
+    let Some(text) = review.take(values::text(node, "speaks")) else {
+        return Speaks::default();
+    };
+    text.parse().unwrap_or_else(|()| {
+        let message = format!("a command cannot speak {}", quote(text));
+        let hint = review.guess(text, Speaks::WORDS);
+        let flaw = Flaw::new(&node.span, message).hint(there_are(Speaks::WORDS));
+        review.add(flaw.maybe_hint(hint));
+        Speaks::default()
+    })
 }
 
 fn words(command: &Node, review: &mut Review) -> Option<Vec<String>> {

@@ -73,3 +73,10 @@ pub struct AgentBoot {
     pub ipc_dir: PathBuf,
     pub program: Option<Program>,
 }
+
+impl AgentBoot {
+    /// The environment variable that tells a program of the library where to read how to begin.
+    pub const VARIABLE: &str = "OSB_BOOT";
+    /// Its only value: standard input.
+    pub const BY_STDIN: &str = "stdin";
+}

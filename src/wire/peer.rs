@@ -1,6 +1,7 @@
 //! Who talks: members of a system, by name.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -31,9 +32,8 @@ pub struct ClientId(pub u64);
 pub struct Incarnation(pub u64);
 
 impl Incarnation {
-    /// A new life: the hasher's keys are random, for each process and each call.
-    pub fn draw() -> Self {
-        use std::hash::{BuildHasher, RandomState};
+    /// Random: the hasher's keys are, for each process and each call.
+    pub fn random() -> Self {
         Self(RandomState::new().hash_one(std::process::id()))
     }
 }

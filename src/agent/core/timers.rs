@@ -41,10 +41,25 @@ impl Timers {
         }
     }
 
+    /// They stand still until they are started again.
+    pub fn rest(&mut self) {
+        self.started = false;
+        self.timers.iter_mut().for_each(|timer| timer.next = None);
+    }
+
     /// No timer fires any more.
     pub fn stop(&mut self) {
         self.started = false;
         self.timers.clear();
+    }
+
+    pub fn len(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// Only the first `count` stay.
+    pub fn truncate(&mut self, count: usize) {
+        self.timers.truncate(count);
     }
 
     /// When the next one is due.

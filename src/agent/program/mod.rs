@@ -4,41 +4,39 @@
 //! A program that does not read, or writes faster than its messages can leave, is held back by what
 //! it waits for itself: a pipe. Nothing grows without bounds.
 
+mod body;
+mod exit;
 mod feed;
+mod guest;
 mod lines;
 mod obey;
 mod owed;
+mod pipes;
 mod process;
 mod words;
 
 use std::collections::BTreeMap;
 
-use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use self::feed::Feed;
-use self::lines::{Line, Lines};
+use self::body::Body;
+use self::exit::Exit;
+pub use self::guest::{Guest, GuestEnd, Listened, pair};
 use self::owed::OWED;
 pub use self::owed::Owed;
-use self::process::{Got, Process, status_of, words_of};
-pub use self::words::ProgramId;
-use self::words::{FromProgram, Outcome as Reply, ToProgram};
+use self::pipes::Pipes;
+use self::process::{Got, Process};
+pub use self::words::{FromProgram, Heard, ProgramId};
+use self::words::{NoWord, Outcome as Reply, ToProgram};
 use super::core::Life;
 use super::state::Agent;
 
-/// How much is read from a program before others have their turn.
-const CHUNK: usize = 64 << 10;
-
 /// A program and what lies between it and the agent.
 pub struct Program {
-    process: Process,
-    feed: Feed,
-    lines: Lines,
+    body: Body,
     /// A word that cannot be obeyed yet. Until it is, nothing more is read.
     held: Option<FromProgram>,
     started: bool,
-    /// Its input is closed once all has been written.
-    closing: bool,
     ended: bool,
     /// How often its queue has become full.
     stalls: u64,
@@ -54,44 +52,36 @@ pub struct Watched {
 }
 
 impl Program {
+    fn new(body: Body) -> Self {
+        Self {
+            body,
+            held: None,
+            started: false,
+            ended: false,
+            stalls: 0,
+            stalled: false,
+        }
+    }
+
     /// Counts how often the queue has become full; tells the count when that is worth a word.
     fn note_stall(&mut self) -> Option<u64> {
         if self.stalled {
-            self.stalled = !self.feed.is_empty();
+            self.stalled = !self.body.is_empty();
             return None;
         }
-        self.stalled = !self.feed.has_room();
+        self.stalled = !self.body.has_room();
         self.stalls += u64::from(self.stalled);
         (self.stalled && self.stalls.is_power_of_two()).then_some(self.stalls)
     }
 
     fn tell(&mut self, word: &ToProgram) {
-        if self.closing || self.process.input_fd().is_none() {
-            return;
-        }
-        // Words are JSON: their maps have text for keys.
-        if let Ok(line) = serde_json::to_vec(word) {
-            self.feed.push(&line);
+        if self.body.listens() {
+            self.body.tell(word);
         }
     }
 
     fn listens(&self) -> bool {
-        !self.ended && !self.closing && self.process.input_fd().is_some()
-    }
-
-    /// Writes what it takes. Tells how many lines are lost because it closed its input.
-    fn flush(&mut self) -> usize {
-        while !self.feed.is_empty() {
-            match self.process.write(self.feed.bytes()) {
-                Some(0) => return 0,
-                Some(count) => self.feed.advance(count),
-                None => return self.feed.clear(),
-            }
-        }
-        if self.closing {
-            self.process.close_input();
-        }
-        0
+        !self.ended && self.body.listens()
     }
 }
 
@@ -105,28 +95,22 @@ impl Agent {
             ("OSB_AGENT", self.boot.name.as_str()),
             ("OSB_NAMESERVER", self.boot.nameserver.as_str()),
         ];
-        self.program = Some(Program {
-            process: Process::start(program, &env)?,
-            feed: Feed::default(),
-            lines: Lines::default(),
-            held: None,
-            started: false,
-            closing: false,
-            ended: false,
-            stalls: 0,
-            stalled: false,
-        });
+        let process = Process::start(program, &env)?;
+        self.program = Some(Program::new(Body::Process(Pipes::new(process))));
         Ok(())
+    }
+
+    /// Takes a thread of this process for its program.
+    pub fn host_guest(&mut self, guest: Guest) {
+        self.program = Some(Program::new(Body::Thread(guest)));
     }
 
     pub fn watched_program(&self) -> Option<Watched> {
         let program = self.program.as_ref().filter(|program| !program.ended)?;
-        let output = program.process.output_fd();
-        let input = program.process.input_fd();
+        let watched = program.body.watched();
         Some(Watched {
-            exit: program.process.exit_fd(),
-            output: output.filter(|_| program.held.is_none()),
-            input: input.filter(|_| !program.feed.is_empty()),
+            output: watched.output.filter(|_| program.held.is_none()),
+            ..watched
         })
     }
 
@@ -134,7 +118,7 @@ impl Agent {
     pub fn program_has_room(&self) -> bool {
         match &self.program {
             Some(program) if program.listens() => {
-                program.started && program.feed.has_room() && self.owed.len() < OWED
+                program.started && program.body.has_room() && self.owed.len() < OWED
             }
             _ => true,
         }
@@ -176,6 +160,13 @@ impl Agent {
         }
     }
 
+    /// The name server knows the agent. A thread waits for this; a process was there before.
+    pub fn tell_registered(&mut self) {
+        if let Some(Body::Thread(guest)) = self.program.as_mut().map(|program| &mut program.body) {
+            guest.tell(Heard::Registered);
+        }
+    }
+
     pub fn stop_program(&mut self) {
         if let Some(program) = &mut self.program {
             program.tell(&ToProgram::Stop {});
@@ -184,7 +175,7 @@ impl Agent {
 
     pub fn close_program_input(&mut self) {
         if let Some(program) = &mut self.program {
-            program.closing = true;
+            program.body.close();
         }
     }
 
@@ -192,21 +183,22 @@ impl Agent {
         let Some(program) = self.program.as_ref().filter(|program| !program.ended) else {
             return;
         };
-        let (signal, line) = match kill {
-            true => (Signal::SIGKILL, "the command is killed"),
-            false => (
-                Signal::SIGTERM,
-                "the command does not end; it is sent SIGTERM",
-            ),
-        };
-        program.process.signal(signal);
-        self.log.warn(line);
+        match kill {
+            true => program.body.kill(),
+            false => program.body.terminate(),
+        }
+        self.log.warn(match (&program.body, kill) {
+            (Body::Process(_), true) => "the command is killed",
+            (Body::Process(_), false) => "the command does not end; it is sent SIGTERM",
+            (Body::Thread(_), true) => "the program is not waited for any longer",
+            (Body::Thread(_), false) => "the program does not come to its end",
+        });
     }
 
     /// Attributes were set from outside.
     pub fn tell_attributes(&mut self, attributes: &BTreeMap<String, Value>) {
         if let Some(program) = self.program.as_mut().filter(|program| program.started)
-            && program.feed.has_room()
+            && program.body.has_room()
         {
             program.tell(&ToProgram::Attributes { attributes });
         }
@@ -226,7 +218,7 @@ impl Agent {
     /// Writes what waits for the program.
     pub fn flush_program(&mut self) {
         let program = self.program.as_mut().filter(|program| !program.ended);
-        let lost = program.map_or(0, Program::flush);
+        let lost = program.map_or(0, |program| program.body.flush());
         if lost > 0 {
             let line = format!("lines not read by the command, which has closed its input: {lost}");
             self.log.warn(&line);
@@ -246,15 +238,8 @@ impl Agent {
     }
 
     fn read_program(&mut self) -> Got {
-        let Some(program) = &mut self.program else {
-            return Got::End;
-        };
-        let mut chunk = vec![0; CHUNK];
-        let got = program.process.read(&mut chunk);
-        if let Got::Bytes(count) = got {
-            program.lines.push(&chunk[..count]);
-        }
-        got
+        let program = self.program.as_mut();
+        program.map_or(Got::End, |program| program.body.read())
     }
 
     /// Obeys what has been read, as far as possible.
@@ -262,8 +247,8 @@ impl Agent {
         while let Some(program) = &mut self.program {
             let word = match program.held.take() {
                 Some(word) => word,
-                None => match program.lines.next() {
-                    Some(line) => match self.understand(&line) {
+                None => match program.body.next() {
+                    Some(said) => match self.understand(said) {
                         Some(word) => word,
                         None => continue,
                     },
@@ -279,19 +264,15 @@ impl Agent {
         }
     }
 
-    fn understand(&mut self, line: &Line) -> Option<FromProgram> {
-        let Line::Whole(line) = line else {
-            self.note_garbage(&format!("a line of more than {} bytes", lines::LONGEST));
-            return None;
-        };
-        match words::read(line) {
+    fn understand(&mut self, said: Result<FromProgram, NoWord>) -> Option<FromProgram> {
+        match said {
             Ok(word) => return Some(word),
-            Err(words::NoWord::Blank) => {}
-            Err(words::NoWord::Plain(text)) => {
+            Err(NoWord::Blank) => {}
+            Err(NoWord::Plain(text)) => {
                 self.garbage_lines += 1;
                 self.log.info(&format!("stdout: {text}"));
             }
-            Err(words::NoWord::Wrong(reason)) => self.note_garbage(&reason),
+            Err(NoWord::Wrong(reason)) => self.note_garbage(&reason),
         }
         None
     }
@@ -318,14 +299,14 @@ impl Agent {
         let Some(exit) = self
             .program
             .as_mut()
-            .and_then(|program| program.process.exit())
+            .and_then(|program| program.body.exit())
         else {
             return;
         };
         self.read_last_words();
         if let Some(program) = &mut self.program {
             program.ended = true;
-            let count = program.feed.clear();
+            let count = program.body.clear();
             if count > 0 {
                 let line = format!("lines not read by the command: {count}");
                 self.log.warn(&line);
@@ -334,14 +315,14 @@ impl Agent {
         for (_, owed) in self.owed.take_all() {
             self.settle_owed(owed, Err("the command has ended".into()));
         }
-        let line = format!("the command has ended: {}", words_of(exit));
+        let line = format!("the command has ended: {}", exit);
         match exit.success() || self.life.ending() {
             true => self.log.info(&line),
             false => self.log.error(&line),
         }
         if !self.life.ending() {
             self.timers.stop();
-            self.life.flush(status_of(exit), self.now);
+            self.life.flush(exit.status(), self.now);
         }
     }
 
@@ -360,8 +341,8 @@ impl Agent {
         let last = self
             .program
             .as_mut()
-            .and_then(|program| program.lines.finish());
-        if let Some(word) = last.and_then(|line| self.understand(&line)) {
+            .and_then(|program| program.body.rest());
+        if let Some(word) = last.and_then(|said| self.understand(said)) {
             self.obey(word);
         }
     }
@@ -369,7 +350,7 @@ impl Agent {
     /// A program that is still there when the agent goes would be nobody's.
     pub fn abandon_program(&mut self) {
         if let Some(program) = self.program.as_ref().filter(|program| !program.ended) {
-            program.process.signal(Signal::SIGKILL);
+            program.body.kill();
         }
     }
 

@@ -12,11 +12,18 @@ impl Agent {
     /// Does it, or gives the word back if its time has not come.
     pub(super) fn obey(&mut self, word: FromProgram) -> Option<FromProgram> {
         match word {
+            FromProgram::Ready { go } => {
+                self.introduce();
+                if go {
+                    self.go();
+                }
+            }
             FromProgram::Send {
                 alias,
                 message,
                 topic,
-            } => return self.send_for_program(alias, message, topic),
+                id,
+            } => return self.send_for_program(alias, message, topic, id),
             FromProgram::Request {
                 alias,
                 message,
@@ -41,29 +48,31 @@ impl Agent {
         alias: Alias,
         message: Value,
         topic: Option<String>,
+        id: Option<ProgramId>,
     ) -> Option<FromProgram> {
-        let word = |alias, message, topic| FromProgram::Send {
-            alias,
-            message,
-            topic,
-        };
-        if !self.may_send() {
-            return Some(word(alias, message, topic));
+        let at = self.sender_for_program(&alias, topic.is_some());
+        let full = |at: &usize| !self.has_room_at(*at);
+        if !self.may_send() || at.as_ref().is_ok_and(full) {
+            return Some(FromProgram::Send {
+                alias,
+                message,
+                topic,
+                id,
+            });
         }
-        let at = match self.sender_for_program(&alias, topic.is_some()) {
-            Ok(at) => at,
-            Err(reason) => return self.refuse(&reason),
-        };
-        if !self.has_room_at(at) {
-            return Some(word(alias, message, topic));
-        }
-        match self.frame_for(at, &message, topic.as_deref()) {
+        let sent = at.and_then(|at| match self.frame_for(at, &message, topic.as_deref()) {
             Ok(frame) => {
                 self.send_frame(at, frame);
-                None
+                Ok(Value::Null)
             }
-            Err(error) => self.refuse(&format!("cannot send by {alias}: {error}")),
+            Err(error) => Err(format!("cannot send by {alias}: {error}")),
+        });
+        match (id, sent) {
+            (Some(id), sent) => self.reply_to_program(&id, &sent),
+            (None, Ok(_)) => {}
+            (None, Err(reason)) => self.note_garbage(&reason),
         }
+        None
     }
 
     fn sender_for_program(&self, alias: &Alias, has_topic: bool) -> Result<usize, String> {
@@ -112,7 +121,7 @@ impl Agent {
     }
 
     fn get_for_program(&mut self, name: String, id: ProgramId) -> Option<FromProgram> {
-        let full = |program: &super::Program| program.listens() && !program.feed.has_room();
+        let full = |program: &super::Program| program.listens() && !program.body.has_room();
         if self.program.as_ref().is_some_and(full) {
             return Some(FromProgram::Get { name, id });
         }

@@ -10,7 +10,7 @@ use crate::agent::control::Asker;
 use crate::agent::handlers::Incoming;
 use crate::agent::requests::{Outcome, Request};
 use crate::agent::state::{Agent, DEFAULT_LIMIT, Ticket};
-use crate::model::Millis;
+use crate::model::{MethodName, Millis};
 use crate::wire::{CodecError, Fault};
 
 /// How many answers a program may owe before no more messages are handed to it.
@@ -27,7 +27,12 @@ pub enum Owed {
 }
 
 impl Agent {
-    pub fn hand_to_program(&mut self, incoming: &mut Incoming) -> Result<(), CodecError> {
+    /// Hands a message to the program, for one of its handlers or the one it finds itself.
+    pub fn hand_to_program(
+        &mut self,
+        incoming: &mut Incoming,
+        handler: Option<&MethodName>,
+    ) -> Result<(), CodecError> {
         let topic = incoming.topic();
         incoming.message()?;
         let ticket = incoming.ticket.take();
@@ -44,6 +49,7 @@ impl Agent {
         let slot = self.sockets.at(incoming.at);
         program.tell(&ToProgram::Message {
             alias: &slot.alias,
+            handler,
             kind: slot.kind,
             topic,
             id,
@@ -68,7 +74,7 @@ impl Agent {
         match program {
             program if !program.started => return refused("the system has not started yet"),
             program if !program.listens() => return refused("the command does not read any more"),
-            program if !program.feed.has_room() => {
+            program if !program.body.has_room() => {
                 return refused("the command is behind with reading");
             }
             _ => {}

@@ -4,7 +4,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 
 use crate::agent::signals::Signals;
 use crate::model::Program;
+use crate::process::not_started;
 
 /// A running program.
 pub struct Process {
@@ -49,7 +50,7 @@ impl Process {
         // SAFETY: between fork and exec only a system call is made.
         unsafe { command.pre_exec(|| Ok(Signals::wanted().thread_unblock()?)) };
         let started = command.spawn().and_then(Self::watch);
-        started.map_err(|error| format!("cannot start {name}: {}", reason(&error, program)))
+        started.map_err(|error| not_started(name, &program.cwd, &error))
     }
 
     fn watch(mut child: Child) -> io::Result<Self> {
@@ -136,23 +137,6 @@ impl Process {
     }
 }
 
-/// The exit status for an agent whose program has ended so.
-pub fn status_of(exit: ExitStatus) -> i32 {
-    match (exit.code(), exit.signal()) {
-        (Some(code), _) => code,
-        (None, signal) => 128 + signal.unwrap_or_default(),
-    }
-}
-
-/// How a program has ended, in words.
-pub fn words_of(exit: ExitStatus) -> String {
-    match (exit.code(), exit.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => "no exit status".into(),
-    }
-}
-
 fn pidfd(pid: u32) -> io::Result<OwnedFd> {
     // SAFETY: the call takes a number and flags; the child is ours and not yet waited for.
     let fd = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, pid, 0) };
@@ -160,15 +144,5 @@ fn pidfd(pid: u32) -> io::Result<OwnedFd> {
         // SAFETY: the descriptor is new, and nobody else's.
         Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
         _ => Err(io::Error::last_os_error()),
-    }
-}
-
-fn reason(error: &io::Error, program: &Program) -> String {
-    let folder = program.cwd.display();
-    match error.kind() {
-        ErrorKind::NotFound if !program.cwd.is_dir() => format!("there is no folder {folder}"),
-        ErrorKind::NotFound => "not found; is it installed, and the name right?".into(),
-        ErrorKind::PermissionDenied => "not allowed; is the file executable?".into(),
-        _ => error.to_string(),
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::agent::log::Level;
-use crate::model::{AgentName, Alias, Kind, Millis};
+use crate::model::{AgentName, Alias, Kind, MethodName, Millis};
 
 /// A number or text that a program chose for a question of its own; the reply repeats it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub enum ToProgram<'a> {
     /// A message has arrived. With an id, a reply is wanted.
     Message {
         alias: &'a Alias,
+        /// Which of its handlers is meant, if the topology says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        handler: Option<&'a MethodName>,
         kind: Kind,
         #[serde(skip_serializing_if = "Option::is_none")]
         topic: Option<String>,
@@ -60,6 +63,90 @@ pub enum ToProgram<'a> {
     Stop {},
 }
 
+/// The same words as values of their own, for a program that is a thread.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    /// The name server knows the agent now.
+    Registered,
+    Start {
+        attributes: BTreeMap<String, Value>,
+        sockets: BTreeMap<Alias, Kind>,
+    },
+    Message {
+        alias: Alias,
+        handler: Option<MethodName>,
+        kind: Kind,
+        topic: Option<String>,
+        id: Option<u64>,
+        message: Value,
+    },
+    Call {
+        id: u64,
+        name: String,
+        params: Value,
+    },
+    Reply {
+        id: ProgramId,
+        outcome: Result<Value, String>,
+    },
+    Attributes {
+        attributes: BTreeMap<String, Value>,
+    },
+    Release,
+    Stop,
+}
+
+impl ToProgram<'_> {
+    /// The word as a value of its own.
+    pub fn to_heard(&self) -> Heard {
+        match self {
+            ToProgram::Start {
+                attributes,
+                sockets,
+                ..
+            } => Heard::Start {
+                attributes: (*attributes).clone(),
+                sockets: sockets
+                    .iter()
+                    .map(|(alias, kind)| ((*alias).clone(), *kind))
+                    .collect(),
+            },
+            ToProgram::Message {
+                alias,
+                handler,
+                kind,
+                topic,
+                id,
+                message,
+            } => Heard::Message {
+                alias: (*alias).clone(),
+                handler: handler.cloned(),
+                kind: *kind,
+                topic: topic.clone(),
+                id: *id,
+                message: (*message).clone(),
+            },
+            ToProgram::Call { id, name, params } => Heard::Call {
+                id: *id,
+                name: (*name).to_owned(),
+                params: (*params).clone(),
+            },
+            ToProgram::Reply { id, outcome } => Heard::Reply {
+                id: (*id).clone(),
+                outcome: match outcome {
+                    Outcome::Message(message) => Ok((*message).clone()),
+                    Outcome::Error(reason) => Err((*reason).to_owned()),
+                },
+            },
+            ToProgram::Attributes { attributes } => Heard::Attributes {
+                attributes: (*attributes).clone(),
+            },
+            ToProgram::Release {} => Heard::Release,
+            ToProgram::Stop {} => Heard::Stop,
+        }
+    }
+}
+
 /// One of two keys.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,10 +159,18 @@ pub enum Outcome<'a> {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FromProgram {
+    /// A thread has prepared itself: the agent may be announced, and if nobody else will say so, it
+    /// may begin at once. Processes do not say it.
+    #[serde(skip)]
+    Ready {
+        go: bool,
+    },
+    /// With an id, the reply tells when the socket has taken the message, or why it has not.
     Send {
         alias: Alias,
         message: Value,
         topic: Option<String>,
+        id: Option<ProgramId>,
     },
     /// The answer to a message or a call with this id, or why there is none.
     Reply {
@@ -177,6 +272,7 @@ mod tests {
             alias: "main".parse().unwrap(),
             message: Value::Null,
             topic: None,
+            id: None,
         };
         assert_eq!(sent, expected);
         assert!(matches!(
@@ -219,6 +315,7 @@ mod tests {
         assert_eq!(reply, json!({"type": "reply", "id": 3, "error": "no"}));
         let message = ToProgram::Message {
             alias: &"inbox".parse().unwrap(),
+            handler: None,
             kind: Kind::Pull,
             topic: None,
             id: None,

@@ -20,8 +20,13 @@ impl Agent {
             let (agent, state) = (agent.clone(), State::Stopped);
             return Err(Fault::NotRunning { agent, state });
         }
-        if let Some(Adoption { system: owner, .. }) = &self.adoption {
-            if *owner != system && self.life != Life::Preparing {
+        if let Some(Adoption {
+            system: owner,
+            works,
+            ..
+        }) = &self.adoption
+        {
+            if *owner != system && *works {
                 let reason = format!("{agent} is part of the system {owner} already");
                 return Err(Fault::Refused { reason });
             }
@@ -31,8 +36,10 @@ impl Agent {
         self.adoption = Some(Adoption {
             system,
             sockets: self.sockets.len(),
+            timers: self.timers.len(),
             attributes: self.attributes.clone(),
             life: self.life,
+            works: false,
         });
         Ok(Value::Null)
     }
@@ -54,7 +61,7 @@ impl Agent {
             return;
         };
         let first = adoption.sockets;
-        self.timers.stop();
+        self.timers.truncate(adoption.timers);
         for (_, waiting) in self.waiting.take_all() {
             let (Waiting::Wire { asker, .. }
             | Waiting::Prove { asker, .. }
@@ -66,6 +73,7 @@ impl Agent {
             self.resolve(request, Err(LET_GO.to_owned()));
         }
         if adoption.life == Life::Preparing && self.life.rest() {
+            self.timers.rest();
             self.release_program();
         }
         self.tell_unsent(first);

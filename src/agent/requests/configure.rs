@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::value;
 use crate::agent::sockets::{BindError, Place, Slot};
 use crate::agent::state::Agent;
-use crate::model::{Action, Handlers, Kind};
+use crate::model::{Handlers, Kind};
 use crate::wire::{BindRequest, Configuration, Fault};
 
 impl Agent {
@@ -73,20 +73,23 @@ impl Agent {
 
     /// Refuses handlers that could never work.
     pub(super) fn check_handlers(&self, handlers: &Handlers) -> Result<(), Fault> {
-        let needs_program = handlers.actions().any(|action| *action == Action::Command);
-        if needs_program && self.boot.program.is_none() {
-            return Err(Fault::Refused {
+        let wanting = handlers.actions().find(|action| action.needs_program());
+        match wanting {
+            Some(action) if self.program.is_none() => Err(Fault::Refused {
                 reason: format!(
-                    "{} has no command: the handler `command` cannot work",
+                    "{} has no command: the handler `{action}` cannot work",
                     self.boot.name
                 ),
-            });
+            }),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// The system is wired.
-    pub(super) fn go(&mut self) {
+    pub fn go(&mut self) {
+        if let Some(adoption) = &mut self.adoption {
+            adoption.works = true;
+        }
         if self.life.go() {
             self.timers.start(self.now);
             self.start_program();

@@ -56,16 +56,8 @@ impl Agent {
                     self.announce();
                 }
             }
-            MessageKind::Reply => self.on_reply(&envelope),
-        }
-    }
-
-    /// Who started this agent by hand sees that it has arrived.
-    fn on_reply(&mut self, envelope: &Envelope) {
-        if self.boot.host.is_none() && !self.registered && self.is_announcement(envelope.id) {
-            self.registered = true;
-            let (name, at) = (&self.boot.name, &self.boot.nameserver);
-            self.log.info(&format!("{name} is registered at {at}"));
+            MessageKind::Reply if self.is_announcement(envelope.id) => self.note_registered(),
+            MessageKind::Reply => {}
         }
     }
 

@@ -14,7 +14,7 @@ use zmq::{Context, Socket, SocketType};
 use crate::agent::{Log, SignalsAre, run_with};
 use crate::model::{
     Action, Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Millis, Program, Role,
-    Serializer, SocketStats, Transport,
+    Serializer, SocketStats, Speaks, Transport,
 };
 use crate::wire::{
     AgentBoot, AgentRequest, AgentStatus, Announcement, BindRequest, ClientId, Configuration,
@@ -112,6 +112,7 @@ impl Fixture {
             argv: argv.into_iter().map(str::to_owned).collect(),
             env: [("GREETING".to_owned(), "hi".to_owned())].into(),
             cwd: PathBuf::from("/"),
+            speaks: Speaks::Lines,
         });
         let boot = AgentBoot {
             name: "Alice".parse().unwrap(),

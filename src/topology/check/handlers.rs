@@ -102,7 +102,7 @@ fn suited(
                 Flaw::new(&action.span, message)
                     .hint("echo is for REP; to pass messages on, use forward:ALIAS")
             }
-            Action::Command if !owner.has_command && !owner.attach => {
+            wanting if wanting.needs_program() && !owner.has_command && !owner.attach => {
                 let message = format!("{} has no command to hand messages to", owner.name);
                 Flaw::new(&action.span, message)
                     .hint("add command: [PROGRAM, ARGUMENT] to the agent")

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::read;
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, Kind, Millis,
-    NameServerSpec, Program, Serializer, TimerSpec, Topology, When,
+    NameServerSpec, Program, Serializer, Speaks, TimerSpec, Topology, When,
 };
 
 pub(super) const EXAMPLE: &str = r#"
@@ -103,6 +103,7 @@ fn bob() -> AgentSpec {
         argv: vec!["python3".into(), "bob.py".into()],
         env: env.map(|(k, v)| (k.into(), v.into())).into(),
         cwd: PathBuf::from("/srv/agents/work"),
+        speaks: Speaks::Lines,
     };
     AgentSpec {
         program: Some(program),

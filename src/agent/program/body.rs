@@ -1,0 +1,107 @@
+//! Where a program lives: in a process of its own, or as a thread of this one.
+
+use super::guest::Guest;
+use super::pipes::Pipes;
+use super::process::Got;
+use super::words::{FromProgram, NoWord, ToProgram};
+use super::{Exit, Watched};
+
+/// One of the two.
+pub enum Body {
+    Process(Pipes),
+    Thread(Guest),
+}
+
+/// Hands each call on to whichever it is.
+macro_rules! both {
+    ($body:expr, $it:ident => $call:expr) => {
+        match $body {
+            Body::Process($it) => $call,
+            Body::Thread($it) => $call,
+        }
+    };
+}
+
+impl Body {
+    pub fn watched(&self) -> Watched {
+        both!(self, it => it.watched())
+    }
+
+    pub fn tell(&mut self, word: &ToProgram) {
+        match self {
+            Body::Process(pipes) => pipes.tell(word),
+            Body::Thread(guest) => guest.tell(word.to_heard()),
+        }
+    }
+
+    pub fn listens(&self) -> bool {
+        both!(self, it => it.listens())
+    }
+
+    pub fn has_room(&self) -> bool {
+        both!(self, it => it.has_room())
+    }
+
+    /// Whether it has taken all it was told.
+    pub fn is_empty(&self) -> bool {
+        both!(self, it => it.is_empty())
+    }
+
+    /// Nothing more will be told.
+    pub fn close(&mut self) {
+        both!(self, it => it.close());
+    }
+
+    /// Lets go of what it has not taken, and tells how many words that is.
+    pub fn clear(&mut self) -> usize {
+        both!(self, it => it.clear())
+    }
+
+    /// Writes what it takes; tells how many words are lost because it does not listen any more.
+    pub fn flush(&mut self) -> usize {
+        match self {
+            Body::Process(pipes) => pipes.flush(),
+            Body::Thread(_) => 0,
+        }
+    }
+
+    /// Looks for what it has said.
+    pub fn read(&mut self) -> Got {
+        both!(self, it => it.read())
+    }
+
+    pub fn next(&mut self) -> Option<Result<FromProgram, NoWord>> {
+        match self {
+            Body::Process(pipes) => pipes.next(),
+            Body::Thread(guest) => guest.next().map(Ok),
+        }
+    }
+
+    /// What is left when it has ended.
+    pub fn rest(&mut self) -> Option<Result<FromProgram, NoWord>> {
+        match self {
+            Body::Process(pipes) => pipes.rest(),
+            Body::Thread(_) => None,
+        }
+    }
+
+    /// How it has ended, if it has.
+    pub fn exit(&mut self) -> Option<Exit> {
+        both!(self, it => it.exit())
+    }
+
+    /// Sends SIGTERM, if it is a process. A thread has heard that it is to stop, and what it waits
+    /// for has ended; more cannot be done to it.
+    pub fn terminate(&self) {
+        if let Body::Process(pipes) = self {
+            pipes.terminate();
+        }
+    }
+
+    /// Sends SIGKILL, if it is a process.
+    pub fn kill(&self) {
+        if let Body::Process(pipes) = self {
+            pipes.kill();
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! A program in a process of its own: JSON lines through two pipes.
+
+use std::os::fd::RawFd;
+
+use super::feed::Feed;
+use super::lines::{self, Line, Lines};
+use super::process::{Got, Process};
+use super::words::{self, FromProgram, NoWord, ToProgram};
+use super::{Exit, Watched};
+
+/// How much is read from a program before others have their turn.
+const CHUNK: usize = 64 << 10;
+
+/// The process, what waits to be read by it, and what of its output is not yet a line.
+pub struct Pipes {
+    process: Process,
+    feed: Feed,
+    lines: Lines,
+    /// Its input is closed once all has been written.
+    closing: bool,
+}
+
+impl Pipes {
+    pub fn new(process: Process) -> Self {
+        Self {
+            process,
+            feed: Feed::default(),
+            lines: Lines::default(),
+            closing: false,
+        }
+    }
+
+    pub fn watched(&self) -> Watched {
+        let input = self.process.input_fd();
+        Watched {
+            exit: self.process.exit_fd(),
+            output: self.process.output_fd(),
+            input: input.filter(|_| !self.feed.is_empty()),
+        }
+    }
+
+    pub fn tell(&mut self, word: &ToProgram) {
+        // Words are JSON: their maps have text for keys.
+        if let Ok(line) = serde_json::to_vec(word) {
+            self.feed.push(&line);
+        }
+    }
+
+    pub fn listens(&self) -> bool {
+        !self.closing && self.input_fd().is_some()
+    }
+
+    fn input_fd(&self) -> Option<RawFd> {
+        self.process.input_fd()
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.feed.has_room()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.feed.is_empty()
+    }
+
+    /// Writes what it takes. Tells how many lines are lost because it closed its input.
+    pub fn flush(&mut self) -> usize {
+        while !self.feed.is_empty() {
+            match self.process.write(self.feed.bytes()) {
+                Some(0) => return 0,
+                Some(count) => self.feed.advance(count),
+                None => return self.feed.clear(),
+            }
+        }
+        if self.closing {
+            self.process.close_input();
+        }
+        0
+    }
+
+    pub fn close(&mut self) {
+        self.closing = true;
+    }
+
+    /// Lets go of what has not been read, and tells how many lines that is.
+    pub fn clear(&mut self) -> usize {
+        self.feed.clear()
+    }
+
+    pub fn read(&mut self) -> Got {
+        let mut chunk = vec![0; CHUNK];
+        let got = self.process.read(&mut chunk);
+        if let Got::Bytes(count) = got {
+            self.lines.push(&chunk[..count]);
+        }
+        got
+    }
+
+    /// The next word of what has been read.
+    pub fn next(&mut self) -> Option<Result<FromProgram, NoWord>> {
+        self.lines.next().map(understand)
+    }
+
+    /// What is left after the last line's end.
+    pub fn rest(&mut self) -> Option<Result<FromProgram, NoWord>> {
+        self.lines.finish().map(understand)
+    }
+
+    pub fn exit(&mut self) -> Option<Exit> {
+        self.process.exit().map(Exit::of_process)
+    }
+
+    pub fn terminate(&self) {
+        self.process.signal(nix::sys::signal::Signal::SIGTERM);
+    }
+
+    pub fn kill(&self) {
+        self.process.signal(nix::sys::signal::Signal::SIGKILL);
+    }
+}
+
+fn understand(line: Line) -> Result<FromProgram, NoWord> {
+    match line {
+        Line::Whole(line) => words::read(&line),
+        Line::TooLong => Err(NoWord::Wrong(format!(
+            "a line of more than {} bytes",
+            lines::LONGEST
+        ))),
+    }
+}

@@ -1,0 +1,284 @@
+//! What an agent's code has in hand while it runs: its state, and all it can do.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::error::limit;
+use super::line::Line;
+use super::run::{Handle, spawn_at};
+use super::{Agent, CallError, Error, RunError};
+use crate::agent::{FromProgram, Level};
+use crate::model::{AgentName, Alias, NameError};
+use crate::proxy::{NameServer, Proxy};
+
+/// The agent, as its handlers see it. All calls are carried out by its loop, in the order they are
+/// made.
+pub struct Context<S> {
+    /// The agent's own.
+    pub state: S,
+    pub(super) line: Line,
+    pub(super) name: AgentName,
+    pub(super) current: Current,
+    pub(super) ending: Option<i32>,
+    nameserver: String,
+    link: Option<NameServer>,
+    /// Sockets that have taken a message before.
+    proven: Vec<Alias>,
+}
+
+/// What is being handled.
+#[derive(Default)]
+pub(super) struct Current {
+    pub alias: Option<Alias>,
+    pub topic: Option<String>,
+    /// The request or call to be answered.
+    pub owed: Option<Promise>,
+}
+
+/// The right to answer a request or a call, once.
+#[derive(Debug)]
+#[must_use = "a promise that is dropped is an answer that never comes"]
+pub struct Promise(pub(super) u64);
+
+impl<S> Context<S> {
+    pub(super) fn new(state: S, line: Line, name: AgentName, nameserver: String) -> Self {
+        Self {
+            state,
+            line,
+            name,
+            current: Current::default(),
+            ending: None,
+            nameserver,
+            link: None,
+            proven: Vec::new(),
+        }
+    }
+
+    /// The agent's name.
+    pub fn name(&self) -> &AgentName {
+        &self.name
+    }
+
+    /// The socket at which the message that is being handled has arrived. None in methods and hooks.
+    pub fn alias(&self) -> Option<&str> {
+        self.current.alias.as_ref().map(Alias::as_str)
+    }
+
+    /// The topic of the publication that is being handled.
+    pub fn topic(&self) -> Option<&str> {
+        self.current.topic.as_deref()
+    }
+
+    /// Sends a message by one of the agent's sockets. If there is no room it waits. The first message
+    /// by a socket comes back when the socket has taken it, so that a wrong alias or kind is an error
+    /// here; later ones are on their way at once.
+    pub fn send(&mut self, alias: &str, message: impl Serialize) -> Result<(), CallError> {
+        self.send_by(alias, message, None)
+    }
+
+    /// Publishes a message under a topic.
+    pub fn publish(
+        &mut self,
+        alias: &str,
+        topic: &str,
+        message: impl Serialize,
+    ) -> Result<(), CallError> {
+        self.send_by(alias, message, Some(topic.to_owned()))
+    }
+
+    fn send_by(
+        &mut self,
+        alias: &str,
+        message: impl Serialize,
+        topic: Option<String>,
+    ) -> Result<(), CallError> {
+        let alias: Alias = name(alias)?;
+        let message = encoded(message)?;
+        if self.proven.contains(&alias) {
+            return self.line.say(FromProgram::Send {
+                alias,
+                message,
+                topic,
+                id: None,
+            });
+        }
+        self.line.ask(|id| FromProgram::Send {
+            alias: alias.clone(),
+            message,
+            topic,
+            id: Some(id),
+        })?;
+        self.proven.push(alias);
+        Ok(())
+    }
+
+    /// Sends a request and waits for its answer, 30 s at most. Meanwhile the agent serves all else,
+    /// but runs no other handler.
+    pub fn request<R: DeserializeOwned>(
+        &mut self,
+        alias: &str,
+        message: impl Serialize,
+    ) -> Result<R, CallError> {
+        self.ask(alias, message, None)
+    }
+
+    /// Sends a request and waits for its answer, `patience` at most.
+    pub fn request_within<R: DeserializeOwned>(
+        &mut self,
+        alias: &str,
+        message: impl Serialize,
+        patience: Duration,
+    ) -> Result<R, CallError> {
+        self.ask(alias, message, Some(patience))
+    }
+
+    fn ask<R: DeserializeOwned>(
+        &mut self,
+        alias: &str,
+        message: impl Serialize,
+        patience: Option<Duration>,
+    ) -> Result<R, CallError> {
+        let socket: Alias = name(alias)?;
+        let message = encoded(message)?;
+        let answer = self.line.ask(|id| FromProgram::Request {
+            alias: socket,
+            message,
+            id,
+            timeout: patience.map(limit),
+        })?;
+        decoded(answer, || format!("the answer to a request by {alias}"))
+    }
+
+    /// Answers the request or call that is being handled, now: the handler may go on with its work
+    /// (osBrain's `yield`). What the handler returns is then let go.
+    pub fn reply(&mut self, answer: impl Serialize) -> Result<(), CallError> {
+        let owed = self.promise()?;
+        self.keep(owed, answer)
+    }
+
+    /// Takes the request or call that is being handled, to answer it after the handler has returned.
+    pub fn promise(&mut self) -> Result<Promise, CallError> {
+        let owed = self.current.owed.take();
+        owed.ok_or(CallError::NotAsked("no request is being handled"))
+    }
+
+    /// Keeps a promise.
+    pub fn keep(&mut self, promise: Promise, answer: impl Serialize) -> Result<(), CallError> {
+        self.answer(promise, Ok(encoded(answer)?))
+    }
+
+    /// Answers with an error.
+    pub fn break_promise(&mut self, promise: Promise, why: &Error) -> Result<(), CallError> {
+        self.answer(promise, Err(format!("{why:#}")))
+    }
+
+    pub(super) fn answer(
+        &mut self,
+        promise: Promise,
+        outcome: Result<Value, String>,
+    ) -> Result<(), CallError> {
+        let (message, error) = match outcome {
+            Ok(message) => (message, None),
+            Err(error) => (Value::Null, Some(error)),
+        };
+        self.line.say(FromProgram::Reply {
+            id: promise.0,
+            message,
+            error,
+        })
+    }
+
+    /// The value of one of the agent's attributes.
+    pub fn get<T: DeserializeOwned>(&mut self, attribute: &str) -> Result<T, CallError> {
+        let name = attribute.to_owned();
+        let value = self.line.ask(|id| FromProgram::Get { name, id })?;
+        decoded(value, || format!("the attribute {attribute}"))
+    }
+
+    /// Sets one of the agent's attributes, for all to see.
+    pub fn set(&mut self, attribute: &str, value: impl Serialize) -> Result<(), CallError> {
+        let attributes = BTreeMap::from([(attribute.to_owned(), encoded(value)?)]);
+        self.line.say(FromProgram::Set { attributes })
+    }
+
+    pub fn log_debug(&mut self, text: impl fmt::Display) {
+        self.log(Level::Debug, text);
+    }
+
+    pub fn log_info(&mut self, text: impl fmt::Display) {
+        self.log(Level::Info, text);
+    }
+
+    pub fn log_warning(&mut self, text: impl fmt::Display) {
+        self.log(Level::Warning, text);
+    }
+
+    pub fn log_error(&mut self, text: impl fmt::Display) {
+        self.log(Level::Error, text);
+    }
+
+    fn log(&mut self, level: Level, text: impl fmt::Display) {
+        let text = text.to_string();
+        // An agent that is gone has no log.
+        let _ = self.line.say(FromProgram::Log {
+            level: Some(level),
+            text,
+        });
+    }
+
+    /// The name server, for all that concerns other agents. It is a line of its own: calls by it
+    /// wait here, and the agent's loop goes on.
+    pub fn nameserver(&mut self) -> Result<&NameServer, crate::proxy::ProxyError> {
+        if self.link.is_none() {
+            self.link = Some(NameServer::connect(&self.nameserver)?);
+        }
+        // It was set a moment ago if it was not before.
+        self.link.as_ref().ok_or(crate::proxy::ProxyError::Closed)
+    }
+
+    /// The proxy of another agent.
+    pub fn proxy(&mut self, agent: &str) -> Result<Proxy, crate::proxy::ProxyError> {
+        self.nameserver()?.proxy(agent)
+    }
+
+    /// Creates an agent beside this one, at the same name server unless its code says otherwise. It
+    /// runs until its handle is dropped, so keep that, in the state for example.
+    pub fn spawn<T: 'static>(
+        &self,
+        make: impl FnOnce() -> Agent<T> + Send + 'static,
+    ) -> Result<Handle, RunError> {
+        spawn_at(Some(self.nameserver.clone()), make)
+    }
+
+    /// The agent ends when the handler has returned.
+    pub fn shutdown(&mut self) {
+        self.ending = self.ending.or(Some(0));
+    }
+}
+
+pub(super) fn name<N: FromStr<Err = NameError>>(text: &str) -> Result<N, CallError> {
+    text.parse().map_err(|error| CallError::Name {
+        text: text.to_owned(),
+        error,
+    })
+}
+
+fn encoded(value: impl Serialize) -> Result<Value, CallError> {
+    serde_json::to_value(value).map_err(CallError::Encode)
+}
+
+pub(super) fn decoded<T: DeserializeOwned>(
+    value: Value,
+    what: impl FnOnce() -> String,
+) -> Result<T, CallError> {
+    serde_json::from_value(value).map_err(|error| CallError::Decode {
+        what: what(),
+        error,
+    })
+}

@@ -1,0 +1,81 @@
+//! The line between an agent's code and its loop: questions with their answers, and what comes in
+//! between.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::CallError;
+use crate::agent::{FromProgram, GuestEnd, Heard, Listened, ProgramId};
+
+/// The line.
+pub(super) struct Line {
+    end: GuestEnd,
+    /// Heard while an answer was waited for.
+    later: VecDeque<Heard>,
+    last: u64,
+}
+
+impl Line {
+    pub fn new(end: GuestEnd) -> Self {
+        Self {
+            end,
+            later: VecDeque::new(),
+            last: 0,
+        }
+    }
+
+    /// The next thing to see to, if any comes within `patience`.
+    pub fn next(&mut self, patience: Option<Duration>) -> Listened {
+        match self.later.pop_front() {
+            Some(word) => Listened::Word(word),
+            None => self.end.listen(patience),
+        }
+    }
+
+    /// Says something that is not answered.
+    pub fn say(&self, word: FromProgram) -> Result<(), CallError> {
+        match self.end.say(word) {
+            true => Ok(()),
+            false => Err(CallError::Ending),
+        }
+    }
+
+    /// Asks, and waits for the answer. What else comes is seen to later. How long an answer may
+    /// take, the loop knows.
+    pub fn ask(&mut self, word: impl FnOnce(ProgramId) -> FromProgram) -> Result<Value, CallError> {
+        self.last += 1;
+        let id = ProgramId::Number(self.last);
+        self.say(word(id.clone()))?;
+        loop {
+            match self.end.listen(None) {
+                Listened::Word(Heard::Reply { id: of, outcome }) if of == id => {
+                    return outcome.map_err(CallError::Refused);
+                }
+                // An answer that nobody waits for any more.
+                Listened::Word(Heard::Reply { .. }) | Listened::Nothing => {}
+                Listened::Word(word) => self.later.push_back(word),
+                Listened::Gone => return Err(CallError::Ending),
+            }
+        }
+    }
+
+    /// The code is prepared; waits until the agent is registered.
+    pub fn introduce(&mut self, go: bool) -> Result<(), CallError> {
+        self.say(FromProgram::Ready { go })?;
+        loop {
+            match self.end.listen(None) {
+                Listened::Word(Heard::Registered) => return Ok(()),
+                Listened::Word(word) => self.later.push_back(word),
+                Listened::Nothing => {}
+                Listened::Gone => return Err(CallError::Ending),
+            }
+        }
+    }
+
+    /// With which status the program ends, when it does.
+    pub fn end_with(&self, status: i32) {
+        self.end.end_with(status);
+    }
+}

@@ -1,0 +1,65 @@
+//! How an agent begins: as osb says, or as the environment and the code do.
+
+use std::env;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{Agent, RunError};
+use crate::agent::{AgentError, read_boot};
+use crate::model::AgentName;
+use crate::proxy::NameServer;
+use crate::wire::{AgentBoot, Incarnation};
+
+/// The environment variables that say what osb did not.
+const NAME: &str = "OSB_AGENT";
+const NAMESERVER: &str = "OSB_NAMESERVER";
+
+/// How an agent begins.
+pub(super) struct Start {
+    pub boot: AgentBoot,
+    /// Nobody else says when it may send.
+    pub go: bool,
+}
+
+impl<S> Agent<S> {
+    /// Of a program whose only agent it is: osb may have started it.
+    pub(super) fn start_of_process(&self) -> Result<Start, RunError> {
+        if env::var_os(AgentBoot::VARIABLE).is_some_and(|by| by == AgentBoot::BY_STDIN) {
+            let boot = read_boot(std::io::stdin().lock()).map_err(AgentError::Boot)?;
+            return Ok(Start { boot, go: false });
+        }
+        let name = env::var(NAME).ok().or_else(|| self.name.clone());
+        self.start(name, None)
+    }
+
+    /// Of one among several agents of a program. `nameserver` is that of the agent that creates it.
+    pub(super) fn start_beside(&self, nameserver: Option<&str>) -> Result<Start, RunError> {
+        self.start(self.name.clone(), nameserver)
+    }
+
+    fn start(&self, name: Option<String>, nameserver: Option<&str>) -> Result<Start, RunError> {
+        let text = name.ok_or(RunError::NoName)?;
+        let name: AgentName = match text.parse() {
+            Ok(name) => name,
+            Err(error) => return Err(RunError::BadName { text, error }),
+        };
+        let said = self.nameserver.as_deref().or(nameserver);
+        let address = said
+            .map(str::to_owned)
+            .or_else(|| env::var(NAMESERVER).ok());
+        let address = address.ok_or(RunError::NoNameServer)?;
+        // Better an error now than an agent that nobody ever hears of.
+        let nameserver = NameServer::connect(&address)?;
+        nameserver.ping()?;
+        let boot = AgentBoot {
+            name,
+            incarnation: Incarnation::random(),
+            host: None,
+            advertise: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            nameserver: nameserver.link().address().to_owned(),
+            ipc_dir: env::temp_dir().join(format!("osb-{}", std::process::id())),
+            program: None,
+        };
+        let go = !self.waits_for_go;
+        Ok(Start { boot, go })
+    }
+}

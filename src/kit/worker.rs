@@ -1,0 +1,198 @@
+//! Runs an agent's code: one thing at a time, in the thread that it was given.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde_json::Value;
+
+use super::agent::{Code, Erased};
+use super::context::{Current, Promise};
+use super::{Context, Error, Result};
+use crate::agent::{Heard, Listened};
+
+/// The exit status after an error that ends the agent.
+const FAILED: i32 = 1;
+/// The exit status after a panic, as Rust has it for processes.
+const PANICKED: i32 = 101;
+
+/// The code and its context.
+pub(super) struct Worker<S> {
+    code: Code<S>,
+    context: Context<S>,
+}
+
+impl<S> Worker<S> {
+    pub fn new(code: Code<S>, context: Context<S>) -> Self {
+        Self { code, context }
+    }
+
+    /// From the first hook to the end. `go`: nobody else says that the agent may begin.
+    /// `registered` is called when the agent is there for all.
+    pub fn run(mut self, go: bool, registered: impl FnOnce()) {
+        if !self.prepare(go) {
+            return;
+        }
+        registered();
+        let begin = self.code.before_loop.as_mut();
+        let outcome = begin.map(|hook| guarded(|| hook(&mut self.context)));
+        self.judge("before_loop", outcome);
+        while self.context.ending.is_none() {
+            let patience = self.code.idle.as_ref().map(|(patience, _)| *patience);
+            match self.context.line.next(patience) {
+                Listened::Word(word) => self.attend(word),
+                Listened::Nothing => self.idle(),
+                Listened::Gone => break,
+            }
+        }
+        let status = self.context.ending.unwrap_or_default();
+        self.context.line.end_with(status);
+    }
+
+    /// False if the agent ends before it has begun.
+    fn prepare(&mut self, go: bool) -> bool {
+        let init = self.code.on_init.as_mut();
+        if let Some(Err(error)) = init.map(|hook| guarded(|| hook(&mut self.context))) {
+            self.context.log_error(format_args!("on_init: {error}"));
+            self.context
+                .line
+                .end_with(error.status(true).unwrap_or(FAILED));
+            return false;
+        }
+        self.context.line.introduce(go).is_ok()
+    }
+
+    fn attend(&mut self, word: Heard) {
+        match word {
+            Heard::Start { .. } => {
+                let hook = self.code.on_start.as_mut();
+                let outcome = hook.map(|hook| guarded(|| hook(&mut self.context)));
+                self.judge("on_start", outcome);
+            }
+            Heard::Stop => {
+                let hook = self.code.on_stop.as_mut();
+                let outcome = hook.map(|hook| guarded(|| hook(&mut self.context)));
+                self.judge("on_stop", outcome);
+                self.context.shutdown();
+            }
+            Heard::Message {
+                alias,
+                handler,
+                topic,
+                id,
+                message,
+                ..
+            } => {
+                let name = handler
+                    .as_ref()
+                    .map_or(alias.as_str(), |name| name.as_str());
+                let name = name.to_owned();
+                self.context.current = Current {
+                    alias: Some(alias),
+                    topic,
+                    owed: id.map(Promise),
+                };
+                let handlers = &mut self.code.handlers;
+                let own = match handler {
+                    Some(_) if !handlers.contains_key(&name) => self.code.methods.get_mut(&name),
+                    _ => handlers.get_mut(&name),
+                };
+                let code = own.or(self.code.any.as_mut());
+                let outcome = run(code, &mut self.context, message, || {
+                    format!("there is no handler {name}")
+                });
+                self.settle(&name, outcome);
+            }
+            Heard::Call { id, name, params } => {
+                self.context.current = Current {
+                    owed: Some(Promise(id)),
+                    ..Current::default()
+                };
+                let code = self.code.methods.get_mut(&name);
+                let outcome = run(code, &mut self.context, params, || {
+                    format!("there is no method {name}")
+                });
+                self.settle(&name, outcome);
+            }
+            Heard::Reply { .. } | Heard::Attributes { .. } | Heard::Release | Heard::Registered => {
+            }
+        }
+    }
+
+    fn idle(&mut self) {
+        let hook = self.code.idle.as_mut();
+        let outcome = hook.map(|(_, hook)| guarded(|| hook(&mut self.context)));
+        self.judge("idle", outcome);
+    }
+
+    /// A handler or method has come back: whoever waits for it is answered.
+    fn settle(&mut self, name: &str, outcome: Result<Value, Failure>) {
+        if let Some(owed) = std::mem::take(&mut self.context.current).owed {
+            let answer = match &outcome {
+                Ok(answer) => Ok(answer.clone()),
+                Err(failure) => Err(failure.to_string()),
+            };
+            // An agent that is gone has told its askers.
+            let _ = self.context.answer(owed, answer);
+        }
+        self.judge(name, Some(outcome));
+    }
+
+    /// Logs an error, and sees whether it ends the agent.
+    fn judge<T>(&mut self, name: &str, outcome: Option<Result<T, Failure>>) {
+        let Some(Err(failure)) = outcome else { return };
+        self.context.log_error(format_args!("{name}: {failure}"));
+        self.context.ending = self
+            .context
+            .ending
+            .or(failure.status(self.code.ends_on_error));
+    }
+}
+
+/// Why code came back without an answer.
+enum Failure {
+    Error(Error),
+    Panic(String),
+}
+
+impl Failure {
+    /// The exit status, if it ends the agent.
+    fn status(&self, errors_end: bool) -> Option<i32> {
+        match self {
+            Failure::Panic(_) => Some(PANICKED),
+            Failure::Error(_) => errors_end.then_some(FAILED),
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::Error(error) => write!(f, "{error:#}"),
+            Failure::Panic(text) => write!(f, "panicked: {text}"),
+        }
+    }
+}
+
+fn run<S>(
+    code: Option<&mut Erased<S>>,
+    context: &mut Context<S>,
+    message: Value,
+    missing: impl FnOnce() -> String,
+) -> Result<Value, Failure> {
+    match code {
+        Some(code) => guarded(|| code(context, message)),
+        None => Err(Failure::Error(Error::msg(missing()))),
+    }
+}
+
+/// Runs code that may panic. The state may be half changed then, so a panic ends the agent; but not
+/// before whoever waits has been told.
+fn guarded<T>(code: impl FnOnce() -> Result<T>) -> Result<T, Failure> {
+    match catch_unwind(AssertUnwindSafe(code)) {
+        Ok(outcome) => outcome.map_err(Failure::Error),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            Err(Failure::Panic(text.unwrap_or_default()))
+        }
+    }
+}

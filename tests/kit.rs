@@ -1,0 +1,323 @@
+//! Agents written in Rust: with the library, in a process of their own or beside others.
+
+mod common;
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use common::{Bench, wait_until};
+use osb::kit::{Agent, Context, Handle, RunError, spawn};
+use osb::model::{Action, Handlers, Kind, State, Transport};
+use osb::proxy::{NameServer, ProxyError};
+use osb::wire::Fault;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A name server, and one agent to talk with.
+const BARE: &str = "osb: 1\nname: bare\nagents: { Alice: {} }\n";
+
+struct Place {
+    _bench: Bench,
+    address: String,
+    ns: NameServer,
+}
+
+fn place() -> Place {
+    let bench = Bench::new();
+    let said = bench.up(BARE);
+    assert_eq!(said.code, 0, "{said}");
+    let address = bench.agent("Alice")["nameserver"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let ns = NameServer::connect(&address).unwrap();
+    Place {
+        _bench: bench,
+        address,
+        ns,
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Price {
+    symbol: String,
+    cents: u64,
+}
+
+/// Sums up what it is told, and answers questions.
+fn summer(address: &str) -> Agent<u64> {
+    Agent::new(0)
+        .named("Summer")
+        .nameserver(address)
+        .handler("prices", |agent, price: Price| {
+            agent.state += price.cents;
+            let total = agent.state;
+            agent.set("total", total)?;
+            agent.set("last", agent.alias().map(str::to_owned))?;
+            Ok(())
+        })
+        .handler("ask", |agent, question: String| match question.as_str() {
+            "total" => Ok(json!(agent.state)),
+            "early" => {
+                agent.reply("first")?;
+                agent.set("went_on", true)?;
+                Ok(json!("never sent"))
+            }
+            "panic" => panic!("as asked"),
+            other => Err(anyhow::anyhow!("no answer to {other}")),
+        })
+        .method("add", |agent, numbers: Vec<u64>| {
+            agent.state += numbers.iter().sum::<u64>();
+            Ok(agent.state)
+        })
+        .method("slow", |_, ms: u64| {
+            std::thread::sleep(Duration::from_millis(ms));
+            Ok(())
+        })
+}
+
+fn start(place: &Place) -> Handle {
+    let address = place.address.clone();
+    spawn(move || summer(&address)).unwrap()
+}
+
+/// A socket of Summer's with a handler of that name, and one of Alice's on it.
+fn wire(place: &Place, kind: Kind, alias: &str, handler: &str) {
+    let handlers = Handlers::one(handler.parse::<Action>().unwrap());
+    let summer = place.ns.proxy("Summer").unwrap();
+    let address = summer.bind(kind, alias, Transport::Tcp, handlers).unwrap();
+    let alice = place.ns.proxy("Alice").unwrap();
+    alice
+        .connect(&address, alias, Handlers::one(Action::Collect))
+        .unwrap();
+}
+
+#[test]
+fn handlers_are_found_by_name_or_by_alias_and_errors_answer() {
+    let place = place();
+    let _summer = start(&place);
+    wire(&place, Kind::Pull, "prices", "command");
+    wire(&place, Kind::Pull, "elsewhere", "call:prices");
+    wire(&place, Kind::Rep, "ask", "command");
+    wire(&place, Kind::Pull, "lost", "call:nobody");
+    let (alice, summer) = (
+        place.ns.proxy("Alice").unwrap(),
+        place.ns.proxy("Summer").unwrap(),
+    );
+
+    let price = |cents: u64| json!({ "symbol": "OSB", "cents": cents });
+    alice.send("prices", price(40)).unwrap();
+    wait_until("the first price counts", || {
+        summer.get_attr("total").ok() == Some(json!(40))
+    });
+    alice.send("elsewhere", price(2)).unwrap();
+    wait_until("the second one too", || {
+        summer.get_attr("total").ok() == Some(json!(42))
+    });
+    assert_eq!(summer.get_attr("last").unwrap(), "elsewhere");
+
+    assert_eq!(alice.send_recv("ask", "total").unwrap(), 42);
+    let fault = |outcome: Result<Value, ProxyError>| match outcome {
+        Err(ProxyError::Fault(Fault::Handler { reason })) => reason,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        fault(alice.send_recv("ask", "nothing")),
+        "no answer to nothing"
+    );
+    assert!(fault(alice.send_recv("ask", json!([1]))).contains("invalid type"));
+    assert_eq!(alice.send_recv("ask", "early").unwrap(), "first");
+    wait_until("it goes on", || summer.get_attr("went_on").is_ok());
+
+    // What nobody handles is an error in the log, and no more.
+    alice.send("lost", 1).unwrap();
+    alice.send("prices", "not a price").unwrap();
+    assert_eq!(summer.call("add", json!([1, 2])).unwrap(), 45);
+    assert_eq!(
+        fault(summer.call("subtract", Value::Null)),
+        "there is no method subtract"
+    );
+    assert!(fault(summer.call("add", json!("x"))).contains("what it is called with"));
+}
+
+#[test]
+fn a_slow_handler_stops_neither_questions_nor_heartbeats() {
+    let place = place();
+    let summer = start(&place);
+    let proxy = summer.proxy().unwrap();
+    let slow = proxy.with_timeout(TIMEOUT);
+    let asked = std::thread::spawn(move || slow.call("slow", 4500));
+    wait_until("it is at work", || proxy.is_running().unwrap());
+    // Longer than the three seconds after which silence is suspicious.
+    let mut watch = place.ns.watch();
+    let suspect = watch.wait_until("suspicion", Duration::from_millis(4200), |notice| {
+        format!("{notice:?}").contains("Suspect").then_some(())
+    });
+    assert!(
+        matches!(suspect, Err(ProxyError::Timeout { .. })),
+        "{suspect:?}"
+    );
+    asked.join().unwrap().unwrap();
+    summer.shutdown().unwrap();
+}
+
+#[test]
+fn a_panic_answers_and_ends_the_agent() {
+    let place = place();
+    let summer = start(&place);
+    wire(&place, Kind::Rep, "ask", "command");
+    let alice = place.ns.proxy("Alice").unwrap();
+    let answer = alice.send_recv("ask", "panic");
+    let told = |reason: &str| reason.contains("panicked: as asked");
+    assert!(
+        matches!(&answer, Err(ProxyError::Fault(Fault::Handler { reason })) if told(reason)),
+        "{answer:?}"
+    );
+    assert!(matches!(summer.join(), Err(RunError::Ended(101))));
+    wait_until("it is not running", || {
+        !place.ns.proxy("Summer").unwrap().is_running().unwrap()
+    });
+}
+
+#[test]
+fn hooks_run_in_their_order_and_an_idle_agent_knows_it() {
+    let place = place();
+    let address = place.address.clone();
+    let (said, heard) = mpsc::channel();
+    let hook = move |name: &'static str| {
+        let said = said.clone();
+        move |_: &mut Context<()>| {
+            said.send(name)?;
+            Ok(())
+        }
+    };
+    let agent = spawn(move || {
+        Agent::new(())
+            .named("Hooked")
+            .nameserver(&address)
+            .on_init(hook("init"))
+            .before_loop(hook("loop"))
+            .on_start(hook("start"))
+            .idle(Duration::from_millis(20), hook("idle"))
+            .on_stop(hook("stop"))
+    })
+    .unwrap();
+    let next = || heard.recv_timeout(TIMEOUT).unwrap();
+    assert_eq!(
+        [next(), next(), next(), next()],
+        ["init", "loop", "start", "idle"]
+    );
+    assert_eq!(next(), "idle");
+    agent.shutdown().unwrap();
+    assert_eq!(heard.iter().last(), Some("stop"));
+}
+
+#[test]
+fn what_begins_badly_is_an_error_at_once() {
+    let place = place();
+    let address = place.address.clone();
+    let nameless = spawn(|| Agent::new(()).nameserver("127.0.0.1:1"));
+    assert!(matches!(nameless, Err(RunError::NoName)));
+    let misnamed = spawn(|| Agent::new(()).named("Al ice").nameserver("127.0.0.1:1"));
+    assert!(matches!(misnamed, Err(RunError::BadName { .. })));
+    let lost = spawn(|| Agent::new(()).named("Bob").nameserver("127.0.0.1:1"));
+    assert!(matches!(lost, Err(RunError::NameServer(_))));
+    let taken = address.clone();
+    let taken = spawn(move || Agent::new(()).named("Alice").nameserver(&taken));
+    assert!(matches!(taken, Err(RunError::Ended(1))));
+    let failing = spawn(move || {
+        Agent::new(())
+            .named("Bob")
+            .nameserver(&address)
+            .on_init(|_| Err(anyhow::anyhow!("no luck")))
+    });
+    assert!(matches!(failing, Err(RunError::Ended(1))));
+    let names = place.ns.agents().unwrap();
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
+#[test]
+fn an_agent_creates_agents_and_asks_them() {
+    let place = place();
+    let address = place.address.clone();
+    let parent = spawn(move || {
+        Agent::new(Vec::<Handle>::new())
+            .named("Parent")
+            .nameserver(&address)
+            .method("create", |agent, names: Vec<String>| {
+                for name in names {
+                    let child = agent.spawn(move || {
+                        Agent::new(())
+                            .named(&name)
+                            .method("greet", |agent, (): ()| {
+                                Ok(format!("I am {}", agent.name()))
+                            })
+                    })?;
+                    agent.state.push(child);
+                }
+                Ok(())
+            })
+            .method("greet", |agent, child: String| {
+                Ok(agent.proxy(&child)?.call("greet", Value::Null)?)
+            })
+            .method("end", |agent, (): ()| {
+                agent.shutdown();
+                Ok("bye")
+            })
+    })
+    .unwrap();
+    let proxy = parent.proxy().unwrap();
+    proxy.call("create", json!(["Ann", "Ben"])).unwrap();
+    assert_eq!(proxy.call("greet", "Ben").unwrap(), "I am Ben");
+    assert_eq!(proxy.call("end", Value::Null).unwrap(), "bye");
+    parent.join().unwrap();
+    // Its children were its own, and end with it.
+    wait_until("only Alice runs", || {
+        let agents = place.ns.agent_infos().unwrap();
+        let running = agents.iter().filter(|it| it.state == State::Running);
+        running.count() == 1
+    });
+}
+
+#[test]
+fn requests_are_waited_for_inside_of_a_handler() {
+    let place = place();
+    let address = place.address.clone();
+    let _asker = spawn(move || {
+        Agent::new(())
+            .named("Asker")
+            .nameserver(&address)
+            .method("ask", |agent, question: Value| {
+                Ok(agent.request::<Value>("ask", question)?)
+            })
+            .method("hasten", |agent, ms: u64| {
+                let patience = Duration::from_millis(ms);
+                Ok(agent.request_within::<Value>("ask", "slowly", patience)?)
+            })
+            .method("misspell", |agent, (): ()| Ok(agent.send("aks", 1)?))
+    })
+    .unwrap();
+    let (alice, asker) = (
+        place.ns.proxy("Alice").unwrap(),
+        place.ns.proxy("Asker").unwrap(),
+    );
+    let echo = Handlers::one(Action::Echo);
+    let address = alice.bind(Kind::Rep, "ask", Transport::Tcp, echo).unwrap();
+    asker
+        .connect(&address, "ask", Handlers::one(Action::Command))
+        .unwrap();
+    assert_eq!(
+        asker.call("ask", json!({ "x": [1] })).unwrap(),
+        json!({ "x": [1] })
+    );
+    let late = asker.call("hasten", 0);
+    assert!(format!("{late:?}").contains("no answer within"), "{late:?}");
+    let misspelt = asker.call("misspell", Value::Null);
+    let told = |reason: &str| reason == "cannot send: there is no socket aks";
+    assert!(
+        matches!(&misspelt, Err(ProxyError::Fault(Fault::Handler { reason })) if told(reason)),
+        "{misspelt:?}"
+    );
+}
