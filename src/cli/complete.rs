@@ -7,8 +7,8 @@ use clap::{CommandFactory, Parser};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
-use super::{Cli, GlobalArgs, Session, session};
-use crate::model::AgentInfo;
+use super::{Cli, Context, GlobalArgs, Session, session};
+use crate::render::Listed;
 
 /// Set by the shell's side of the completion, which `osb completions` prints.
 pub const VARIABLE: &str = "OSB_COMPLETE";
@@ -24,7 +24,7 @@ pub fn agents() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         matching(
             current,
-            running().into_iter().map(|agent| agent.name.to_string()),
+            running().into_iter().map(|agent| agent.id.to_string()),
         )
     })
 }
@@ -34,7 +34,7 @@ pub fn aliases() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let aliases = named(running())
             .into_iter()
-            .flat_map(|agent| agent.addresses.into_keys());
+            .flat_map(|agent| agent.info.addresses.into_keys());
         matching(current, aliases.map(|alias| alias.to_string()))
     })
 }
@@ -58,13 +58,18 @@ fn matching(current: &OsStr, names: impl Iterator<Item = String>) -> Vec<Complet
     names.into_iter().map(CompletionCandidate::new).collect()
 }
 
-fn running() -> Vec<AgentInfo> {
-    let agents = Session::open(&global_options()).and_then(|session| session.agents());
+fn running() -> Vec<Listed> {
+    let options = GlobalArgs {
+        quiet: true,
+        ..global_options()
+    };
+    let session = Session::open(&options);
+    let agents = session.and_then(|session| session.listed(&Context::new(options)));
     agents.unwrap_or_default()
 }
 
-fn named(agents: Vec<AgentInfo>) -> Vec<AgentInfo> {
-    let is_named = |agent: &AgentInfo| words().any(|word| word == agent.name.as_str());
+fn named(agents: Vec<Listed>) -> Vec<Listed> {
+    let is_named = |agent: &Listed| words().any(|word| word == agent.id.to_string());
     match agents.iter().any(is_named) {
         true => agents.into_iter().filter(is_named).collect(),
         false => agents,

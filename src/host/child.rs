@@ -14,7 +14,7 @@ use tokio::net::unix::pipe::Sender;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::log_tail::log_tail;
-use crate::model::{ExitReport, Program, Speaks};
+use crate::model::{AgentId, AgentName, ExitReport, NameServerName, Program, Speaks};
 use crate::process::{ProcessId, end_of, not_started};
 use crate::state::{AgentRecord, StateError, SystemDir};
 use crate::wire::AgentBoot;
@@ -26,6 +26,7 @@ const TAIL_LINES: usize = 20;
 pub struct Spawner {
     osb: PathBuf,
     dir: SystemDir,
+    group: Option<NameServerName>,
     agents_log: File,
 }
 
@@ -36,7 +37,8 @@ pub struct Child {
 }
 
 impl Spawner {
-    pub fn new(dir: &SystemDir) -> Result<Self, StateError> {
+    /// Agents of a system with several name servers are known by the `group` they are of.
+    pub fn new(dir: &SystemDir, group: Option<NameServerName>) -> Result<Self, StateError> {
         // A binary that was replaced meanwhile is found under the path of its old self only here.
         let osb = std::env::current_exe()
             .ok()
@@ -46,6 +48,7 @@ impl Spawner {
             osb,
             agents_log: dir.agents_log()?,
             dir: dir.clone(),
+            group,
         })
     }
 
@@ -54,7 +57,7 @@ impl Spawner {
             .create(true)
             .append(true)
             .mode(0o600)
-            .open(self.dir.log_of(&boot.name))?;
+            .open(self.log_of(&boot.name))?;
         let mut process = self
             .command(boot)
             .stdin(Stdio::piped())
@@ -92,12 +95,21 @@ impl Spawner {
         command
     }
 
+    /// Where an agent's log goes.
+    pub fn log_of(&self, agent: &AgentName) -> PathBuf {
+        self.dir.log_of(&AgentId {
+            name: agent.clone(),
+            nameserver: self.group.clone(),
+        })
+    }
+
     /// For the case that this daemon is gone when the agent is to be stopped. Without the note the
     /// agent is as good as with it, so a full disk does not keep it from running.
     fn note(&mut self, boot: &AgentBoot, pid: u32) {
         if let Ok(process) = ProcessId::of(pid) {
             let record = AgentRecord {
                 agent: boot.name.clone(),
+                nameserver: boot.nameserver.clone(),
                 process,
             };
             let _ = self.agents_log.write_all(&record.line());

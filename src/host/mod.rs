@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::model::{AgentName, HostName, Millis};
+use crate::model::{AgentName, HostName, Millis, NameServerName};
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir};
 use crate::supervision::{Effect, Now, Supervision, Ticket};
@@ -48,6 +48,8 @@ pub struct HostOptions {
     pub name: HostName,
     /// What to dial.
     pub nameserver: String,
+    /// The name server's name within its system, if it is not the first.
+    pub group: Option<NameServerName>,
     /// Where logs, ipc sockets and the list of processes go.
     pub dir: SystemDir,
     /// What peers dial to reach this machine.
@@ -121,7 +123,7 @@ impl Host {
     fn new(options: HostOptions, link: Link) -> Result<Self, HostError> {
         let (inputs, received) = mpsc::unbounded_channel();
         Ok(Self {
-            spawner: Spawner::new(&options.dir)?,
+            spawner: Spawner::new(&options.dir, options.group.clone())?,
             options,
             link: Arc::new(link),
             incarnation: Incarnation::random(),
@@ -218,7 +220,7 @@ impl Host {
         let Some(child) = self.children.remove(&agent) else {
             return;
         };
-        let exit = child.reap(&self.options.dir.log_of(&agent));
+        let exit = child.reap(&self.spawner.log_of(&agent));
         self.supervision.on_exited(&agent, exit);
     }
 
@@ -308,7 +310,7 @@ impl Host {
             Ok(end) => end,
             // Nobody would ever know when it ends.
             Err(error) => {
-                child.reap(&self.options.dir.log_of(&agent));
+                child.reap(&self.spawner.log_of(&agent));
                 return Err(start_fault(error.to_string()));
             }
         };

@@ -3,6 +3,7 @@
 
 mod address;
 mod duration;
+mod id;
 mod kind;
 mod name;
 mod report;
@@ -10,10 +11,11 @@ mod spec;
 
 pub use address::{Address, Endpoint, Role, Serializer, Transport};
 pub use duration::{DurationError, Millis};
+pub use id::{AgentId, NameServerName, SocketId};
 pub use kind::Kind;
 pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Target};
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
-    Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerSpec,
-    Program, Speaks, TimerSpec, Topology, When,
+    Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerEntry,
+    NameServerSpec, Program, Speaks, TimerSpec, Topology, When,
 };

@@ -16,24 +16,24 @@ use tokio::io::unix::AsyncFd;
 use super::LogLine;
 use super::merge::merge;
 use super::tail::{Tail, agent_of, agents_with_logs};
-use crate::model::AgentName;
+use crate::model::AgentId;
 use crate::state::SystemDir;
 
 /// The logs of a system, or of some of its agents.
 pub struct Follower {
     dir: PathBuf,
     /// All agents, if empty.
-    wanted: BTreeSet<AgentName>,
+    wanted: BTreeSet<AgentId>,
     inotify: Inotify,
     /// The watch of the folder that the logs' folder is in.
     system: WatchDescriptor,
-    tails: BTreeMap<AgentName, Tail>,
+    tails: BTreeMap<AgentId, Tail>,
 }
 
 /// What inotify has told.
 #[derive(Default)]
 struct Told {
-    written: BTreeSet<AgentName>,
+    written: BTreeSet<AgentId>,
     /// Events were lost: any log may have grown.
     lost: bool,
     /// The folder has been removed.
@@ -42,7 +42,7 @@ struct Told {
 
 impl Follower {
     /// The logs of `agents`, or of all if there are none, from their beginnings.
-    pub fn new(dir: &SystemDir, agents: &[AgentName]) -> io::Result<Self> {
+    pub fn new(dir: &SystemDir, agents: &[AgentId]) -> io::Result<Self> {
         let logs = dir.logs();
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
         // Before the files are looked for, so that none falls between.
@@ -67,7 +67,7 @@ impl Follower {
     }
 
     /// Those whose logs there are.
-    pub fn agents(&self) -> impl Iterator<Item = &AgentName> {
+    pub fn agents(&self) -> impl Iterator<Item = &AgentId> {
         self.tails.keys()
     }
 
@@ -177,7 +177,7 @@ impl Follower {
     }
 
     /// Opens an agent's log, if it is wanted and not open yet.
-    fn open(&mut self, agent: &AgentName) -> io::Result<()> {
+    fn open(&mut self, agent: &AgentId) -> io::Result<()> {
         let wanted = self.wanted.is_empty() || self.wanted.contains(agent);
         if !wanted || self.tails.contains_key(agent) {
             return Ok(());

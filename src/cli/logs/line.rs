@@ -1,12 +1,12 @@
 //! One line of a log: `2026-11-23T05:15:00.123Z INFO  text`, or anything at all, since programs
 //! write there too.
 
-use crate::model::AgentName;
+use crate::model::AgentId;
 
 /// A line, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    pub agent: AgentName,
+    pub agent: AgentId,
     /// Without its newline.
     pub text: String,
 }

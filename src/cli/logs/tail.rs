@@ -6,21 +6,21 @@ use std::path::Path;
 
 use super::LogLine;
 use super::merge::Source;
-use crate::model::AgentName;
+use crate::model::AgentId;
 
 /// How much is read at a time when the last lines are looked for.
 const BLOCK: u64 = 64 << 10;
 
 /// A log that is being read.
 pub struct Tail {
-    agent: AgentName,
+    agent: AgentId,
     file: BufReader<File>,
     /// The beginning of a line that has not been ended yet.
     partial: Vec<u8>,
 }
 
 impl Tail {
-    pub fn open(agent: AgentName, path: &Path) -> io::Result<Self> {
+    pub fn open(agent: AgentId, path: &Path) -> io::Result<Self> {
         Ok(Self {
             agent,
             file: BufReader::new(File::open(path)?),
@@ -28,7 +28,7 @@ impl Tail {
         })
     }
 
-    pub fn agent(&self) -> &AgentName {
+    pub fn agent(&self) -> &AgentId {
         &self.agent
     }
 
@@ -93,15 +93,15 @@ impl Source for Tail {
 }
 
 /// The agent whose log a file is, by its name.
-pub fn agent_of(file_name: &str) -> Option<AgentName> {
+pub fn agent_of(file_name: &str) -> Option<AgentId> {
     file_name.strip_suffix(".log")?.parse().ok()
 }
 
 /// The agents that have a log here, in order.
-pub fn agents_with_logs(dir: &Path) -> Vec<AgentName> {
+pub fn agents_with_logs(dir: &Path) -> Vec<AgentId> {
     // A system that has no folder of logs yet, or no more, has no logs.
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut agents: Vec<AgentName> = entries
+    let mut agents: Vec<AgentId> = entries
         .filter_map(|entry| agent_of(entry.file_name().to_str()?))
         .collect();
     agents.sort();
@@ -130,7 +130,7 @@ mod tests {
         write!(file, "o\nthree").unwrap();
         assert_eq!(lines(&mut tail), ["two"]);
         assert_eq!(tail.unfinished().unwrap().text, "three");
-        assert_eq!(agents_with_logs(temp.path())[0].as_str(), "Alice");
+        assert_eq!(agents_with_logs(temp.path())[0].to_string(), "Alice");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::model::{AgentInfo, AgentName, ConnectionInfo, Kind, Proof, Target};
+use super::Listed;
+use crate::model::{AgentId, AgentInfo, ConnectionInfo, Kind, Proof, SocketId, Target};
 use crate::render::json::pretty;
 use crate::render::table::{Field, Table};
 use crate::render::time::milliseconds;
@@ -10,7 +11,7 @@ use crate::render::{Paint, Report, Style};
 
 /// The connections of agents, in the direction in which messages (or requests) travel:
 /// `Alice.main → Bob.inbox`.
-pub struct Connections(pub Vec<AgentInfo>);
+pub struct Connections(pub Vec<Listed>);
 
 impl Connections {
     /// As `osb ls connections -o json` has them.
@@ -18,9 +19,9 @@ impl Connections {
         self.each().map(object).collect()
     }
 
-    fn each(&self) -> impl Iterator<Item = (&AgentInfo, &ConnectionInfo)> {
+    fn each(&self) -> impl Iterator<Item = (&Listed, &ConnectionInfo)> {
         self.0.iter().flat_map(|agent| {
-            let connections = agent.connections.iter();
+            let connections = agent.info.connections.iter();
             connections.map(move |connection| (agent, connection))
         })
     }
@@ -30,12 +31,12 @@ impl Report for Connections {
     fn table(&self, style: Style) -> String {
         let mut table = Table::new(style, &["CONNECTION", "KINDS", "ADDRESS", "PROOF"]);
         for (client, connection) in self.each() {
-            let wire = Wire::new(&client.name, connection);
+            let wire = Wire::new(&client.id, connection);
             table.row([
                 wire.title().into(),
                 format!("{}/{}", wire.kinds[0], wire.kinds[1]).into(),
                 connection.address.as_str().into(),
-                proof(proof_now(client, connection)),
+                proof(proof_now(&client.info, connection)),
             ]);
         }
         table.render()
@@ -47,7 +48,7 @@ impl Report for Connections {
 
     fn names(&self) -> Vec<String> {
         let each = self.each();
-        each.map(|(client, connection)| format!("{}.{}", client.name, connection.alias))
+        each.map(|(client, connection)| format!("{}.{}", client.id, connection.alias))
             .collect()
     }
 }
@@ -61,7 +62,7 @@ struct Wire {
 }
 
 impl Wire {
-    fn new(client: &AgentName, connection: &ConnectionInfo) -> Self {
+    fn new(client: &AgentId, connection: &ConnectionInfo) -> Self {
         let ConnectionInfo {
             alias, kind, to, ..
         } = connection;
@@ -109,25 +110,25 @@ struct Object<'a> {
     to: Option<String>,
     kinds: [Kind; 2],
     /// The side that connected.
-    client: Target,
+    client: SocketId,
     address: &'a str,
     proof: &'static str,
     proof_ms: Option<f64>,
 }
 
-fn object<'a>((client, connection): (&'a AgentInfo, &'a ConnectionInfo)) -> Object<'a> {
-    let (proof, proof_ms) = match proof_now(client, connection) {
+fn object<'a>((client, connection): (&'a Listed, &'a ConnectionInfo)) -> Object<'a> {
+    let (proof, proof_ms) = match proof_now(&client.info, connection) {
         Proof::Unproven => ("unproven", None),
         Proof::Proven { us } => ("proven", Some(us as f64 / 1000.0)),
         Proof::Lost => ("lost", None),
     };
-    let Wire { from, to, kinds } = Wire::new(&client.name, connection);
+    let Wire { from, to, kinds } = Wire::new(&client.id, connection);
     Object {
         from,
         to,
         kinds,
-        client: Target {
-            agent: client.name.clone(),
+        client: SocketId {
+            agent: client.id.clone(),
             alias: connection.alias.clone(),
         },
         address: &connection.address,
