@@ -117,6 +117,232 @@ fn dispatcher() {
     down(&bench);
 }
 
+#[test]
+fn timer_each() {
+    let bench = Bench::new();
+    up(&bench, "timer-each");
+    wait_until("all three have annoyed", || {
+        let log = bench.ok(&["logs", "Apple"]);
+        let said = |text: &str| log.lines().any(|line| line.ends_with(text));
+        said("annoy: Hey") && said("annoy: Apple") && said("annoy: Hey Apple!")
+    });
+    let timers = bench.json(&["timers"]);
+    let failed = timers.as_array().unwrap().iter().map(|it| &it["failed"]);
+    assert_eq!(failed.collect::<Vec<_>>(), [0, 0, 0]);
+    down(&bench);
+}
+
+#[test]
+fn timer_after() {
+    let bench = Bench::new();
+    up(&bench, "timer-after");
+    wait_until("it is later", || {
+        bench.ok(&["logs", "a0"]).contains("Logged later")
+    });
+    let log = bench.ok(&["logs", "a0"]);
+    assert!(log.find("Logged now") < log.find("Logged later"), "{log}");
+    assert_eq!(bench.json(&["timers", "a0"]), json!([]));
+    down(&bench);
+}
+
+#[test]
+fn timer_stop() {
+    let bench = Bench::new();
+    up(&bench, "timer-stop");
+    wait_until("the one that is left has fired", || {
+        bench.ok(&["logs", "a0"]).contains("Hello!")
+    });
+    // The others were due at the same time, and would have fired in the same turn.
+    assert_eq!(bench.json(&["get", "a0", "left"]), json!(["timer-1"]));
+    let log = bench.ok(&["logs", "a0"]);
+    assert!(!log.contains("Never"), "{log}");
+    assert_eq!(bench.json(&["timers", "a0"]), json!([]));
+    down(&bench);
+}
+
+#[test]
+fn pub_sub_filter() {
+    let bench = Bench::new();
+    up(&bench, "pub-sub-filter");
+    let heard = |agent: &str, topic: &str| {
+        let log = bench.ok(&["logs", agent]);
+        log.contains(&format!("main [{topic}]: Hello, {topic}!"))
+    };
+    wait_until("all have heard", || {
+        heard("Bob", "a") && heard("Bob", "b") && heard("Eve", "a") && heard("Dave", "b")
+    });
+    assert!(!heard("Eve", "b") && !heard("Dave", "a"));
+    down(&bench);
+}
+
+#[test]
+fn pub_sub_more_on_filter() {
+    let bench = Bench::new();
+    up(&bench, "pub-sub-more-on-filter");
+    let received = || bench.osb(&["get", "Bob", "received"]).stdout;
+    wait_until("apples come", || received().contains("Apple"));
+    assert!(!received().contains("Banana"));
+    bench.ok(&["unsubscribe", "Bob", "listener", "a"]);
+    bench.ok(&["subscribe", "Bob", "listener", "b", "--handler", "collect"]);
+    wait_until("bananas come", || received().contains("Banana"));
+    let fruit = bench.json(&["get", "Bob", "received"]);
+    let fruit: Vec<&str> = fruit
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|it| it.as_str())
+        .collect();
+    let first = fruit.iter().position(|it| *it == "Banana").unwrap();
+    assert!(fruit[first..].iter().all(|it| *it == "Banana"), "{fruit:?}");
+    down(&bench);
+}
+
+#[test]
+fn push_pull() {
+    let bench = Bench::new();
+    up(&bench, "push-pull");
+    bench.ok(&["send", "Alice", "main", "\"Hello, Bob!\""]);
+    wait_until("Bob is greeted", || {
+        bench.ok(&["logs", "Bob"]).contains("inbox: Hello, Bob!")
+    });
+    bench.ok(&["bind", "Alice", "more", "PUSH"]);
+    bench.ok(&[
+        "connect",
+        "Bob",
+        "another",
+        "--to",
+        "Alice.more",
+        "--handler",
+        "collect",
+    ]);
+    bench.ok(&["close", "Bob", "another"]);
+    bench.ok(&["close", "Alice", "more"]);
+    assert_eq!(
+        bench.json(&["ls", "connections"]).as_array().unwrap().len(),
+        1
+    );
+    down(&bench);
+}
+
+#[test]
+fn add_method() {
+    let bench = Bench::new();
+    up(&bench, "add-method");
+    bench.ok(&["call", "Example", "set_x", "1"]);
+    bench.ok(&["call", "Example", "set_y", r#"{"value": 2}"#]);
+    assert_eq!(bench.json(&["call", "Example", "add"]), json!(3));
+    let odd = bench.osb(&["call", "Example", "ad"]);
+    assert!(odd.stderr.contains("Example has no method 'ad'"), "{odd}");
+    down(&bench);
+}
+
+/// The helper of the Python examples, in all it does: its program is here.
+#[test]
+fn lib() {
+    let bench = Bench::new();
+    bench.file("all.py", include_str!("examples/all.py"));
+    let lib = repository().join("examples").join("lib");
+    let topology = include_str!("examples/all.yaml");
+    let path = bench.file("topology.yaml", topology);
+    let mut command = bench.command(&["up", &path]);
+    command.env("LIB", lib);
+    let said = Said::from(command.output().unwrap());
+    assert_eq!(said.code, 0, "{said}");
+    let done = common::wait_for("it has tried everything", || {
+        let said = bench.osb(&["get", "All", "done", "-o", "json"]);
+        serde_json::from_str::<serde_json::Value>(&said.stdout).ok()
+    });
+    assert_eq!(done, json!(true), "{}", bench.ok(&["logs", "All"]));
+    wait_until("its handlers by topic and by name have run", || {
+        bench.json(&["get", "All"])["heard"] == json!(["ab", "first"])
+    });
+    bench.ok(&["send", "Other", "out", "7"]);
+    wait_until("the named handler has run", || {
+        bench.json(&["get", "All"])["named"] == 7
+    });
+    let early = bench.json(&["send", "Other", "ask", "\"early\"", "--wait"]);
+    assert_eq!(early, "at once");
+    wait_until("what comes after the answer is done too", || {
+        bench.osb(&["get", "All", "after_all"]).stdout == "true\n"
+    });
+    let odd = bench.osb(&["send", "Other", "ask", "\"fail\"", "--wait"]);
+    assert!(odd.stderr.contains("ValueError: fail"), "{odd}");
+    let odd = bench.osb(&["call", "All", "refuse"]);
+    assert!(odd.stderr.contains("error: not today"), "{odd}");
+    assert!(bench.ok(&["logs", "All"]).contains("Traceback"));
+    wait_until("its timers tick", || {
+        let said = bench.osb(&["get", "All", "ticks"]).stdout;
+        said.trim().parse::<u64>().is_ok_and(|ticks| ticks >= 2)
+    });
+    bench.ok(&["call", "All", "end"]);
+    bench.ok(&["wait", "--ended", "All", "--timeout", "60s"]);
+    assert_eq!(bench.agent("All")["state"], "stopped");
+    assert!(bench.ok(&["logs", "All"]).contains("farewell"));
+    down(&bench);
+}
+
+#[test]
+fn shell_and_node() {
+    let node = std::process::Command::new("node").arg("--version").output();
+    if node.is_err() {
+        eprintln!("SKIPPED: shell-and-node needs node, which is not installed");
+        return;
+    }
+    let bench = Bench::new();
+    up(&bench, "shell-and-node");
+    wait_until("all is counted", || {
+        bench.osb(&["get", "Counter", "sum"]).stdout.trim() == "30"
+    });
+    wait_until("the timer has told", || {
+        bench.osb(&["get", "Doubler", "asked"]).stdout.trim() == "5"
+    });
+    let odd = bench.osb(&["send", "Counter", "ask", "\"x\"", "--wait"]);
+    assert!(odd.stderr.contains("\"x\" is no number"), "{odd}");
+    down(&bench);
+}
+
+#[test]
+fn rust_agent() {
+    let bench = Bench::new();
+    let topology = repository()
+        .join("examples")
+        .join("rust-agent")
+        .join("topology.yaml");
+    let built = cargo_examples();
+    assert!(
+        built.join("rust-agent").exists(),
+        "it is not built: cargo build --examples"
+    );
+    let mut command = bench.command(&["up", topology.to_str().unwrap()]);
+    command.env("OSB_EXAMPLES", built);
+    let said = Said::from(command.output().unwrap());
+    assert_eq!(said.code, 0, "{said}");
+    let pids = (bench.pid("Analyst"), bench.pid("Market"));
+    assert!(pids.0 != pids.1, "it is a process of its own");
+    for cents in ["100", "104", "150"] {
+        let price = format!(r#"{{"symbol": "OSB", "cents": {cents}}}"#);
+        bench.ok(&["send", "Market", "prices", &price, "--topic", "OSB"]);
+    }
+    wait_until("the stray price is a warning", || {
+        bench
+            .osb(&["get", "Broker", "received"])
+            .stdout
+            .contains("percent")
+    });
+    let answer = bench.json(&["send", "Broker", "ask", "\"OSB\"", "--wait"]);
+    assert_eq!(answer, 118.0);
+    bench.ok(&["call", "Analyst", "forget"]);
+    let said = bench.osb(&["send", "Broker", "ask", "\"OSB\"", "--wait"]);
+    assert!(said.stderr.contains("no price of OSB yet"), "{said}");
+    down(&bench);
+}
+
+/// Where cargo puts the programs of the examples.
+fn cargo_examples() -> std::path::PathBuf {
+    let osb = std::path::Path::new(env!("CARGO_BIN_EXE_osb"));
+    osb.parent().unwrap().join("examples")
+}
+
 /// A script of an example, with this `osb` in its path, and what it says in a file.
 fn script(bench: &Bench, example: &str, name: &str, port: u16) -> std::process::Child {
     let osb = std::path::Path::new(env!("CARGO_BIN_EXE_osb"));
@@ -169,4 +395,18 @@ fn distributed() {
         assert!(script.wait().unwrap().success());
     }
     bench.assert_nothing_left();
+}
+
+#[test]
+fn logger() {
+    let bench = Bench::new();
+    up(&bench, "logger");
+    bench.ok(&["send", "Alice", "work", "12"]);
+    wait_until("the overtime is noted", || {
+        bench
+            .osb(&["get", "Watcher", "received"])
+            .stdout
+            .contains("12 hours of work")
+    });
+    down(&bench);
 }

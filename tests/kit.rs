@@ -89,9 +89,11 @@ fn wire(place: &Place, kind: Kind, alias: &str, handler: &str) {
     let summer = place.ns.proxy("Summer").unwrap();
     let address = summer.bind(kind, alias, Transport::Tcp, handlers).unwrap();
     let alice = place.ns.proxy("Alice").unwrap();
-    alice
-        .connect(&address, alias, Handlers::one(Action::Collect))
-        .unwrap();
+    let handlers = match kind.twin().receives() {
+        true => Handlers::one(Action::Collect),
+        false => Handlers::none(),
+    };
+    alice.connect(&address, alias, handlers).unwrap();
 }
 
 #[test]

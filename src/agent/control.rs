@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use zmq::{Context, DONTWAIT, SNDMORE, Socket};
 
-use crate::wire::{Envelope, Peer};
+use crate::wire::Envelope;
 use crate::zeromq::control_dealer;
 
 /// How long the last words may take at the end, in milliseconds.
@@ -15,13 +15,6 @@ const LINGER: i32 = 300;
 const QUEUE: i32 = 1000;
 /// How many bytes of answers are kept while the line is down.
 const KEPT: usize = 16 << 20;
-
-/// Who asked, and the number of his request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asker {
-    pub peer: Peer,
-    pub id: u64,
-}
 
 /// What a message is to the line when it is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

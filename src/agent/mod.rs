@@ -5,11 +5,15 @@
 //! drives sockets, pipes and the clock. Which agents there are, and how they are wired, is not
 //! decided here: `up` configures agents from outside.
 
+mod asker;
 mod boot;
 mod calls;
+mod closing;
 mod control;
 mod core;
+mod errands;
 mod handlers;
+mod invoke;
 mod log;
 mod program;
 mod receive;
@@ -17,6 +21,8 @@ mod requests;
 mod signals;
 mod sockets;
 mod state;
+mod tap;
+mod ticks;
 mod turn;
 
 use std::io;
@@ -28,6 +34,7 @@ pub use log::Log;
 pub(crate) use program::{FromProgram, Guest, GuestEnd, Heard, Listened, ProgramId, pair};
 pub(crate) use signals::Signals;
 use state::Agent;
+pub use tap::LOG_ALIAS;
 
 use crate::wire::AgentBoot;
 
@@ -89,6 +96,13 @@ pub(crate) fn run_hosting(
 fn agent_of(boot: AgentBoot, log: Log) -> Result<Agent, AgentError> {
     let address = boot.nameserver.clone();
     Agent::new(boot, log).map_err(|error| AgentError::NameServer { address, error })
+}
+
+/// The log that the boot names.
+pub(crate) fn log_of(boot: &AgentBoot) -> io::Result<Log> {
+    boot.log
+        .as_deref()
+        .map_or_else(|| Ok(Log::to_stderr()), Log::to_file)
 }
 
 fn run_loop(mut agent: Agent, signals: Option<&Signals>) -> u8 {

@@ -8,16 +8,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use zmq::{Context, Message};
 
-use super::control::{Asker, Control, Weight};
+use super::asker::Asker;
+use super::closing::Closing;
+use super::control::{Control, Weight};
 use super::core::{Life, Pending, Timers};
+use super::errands::Errand;
 use super::log::Log;
 use super::program::{Owed, Program, ProgramId};
 use super::sockets::{Envelope as ReturnPath, Sockets};
-use crate::model::{State, SystemName};
-use crate::wire::{
-    AgentBoot, Announcement, Envelope, Fault, LARGEST_BODY, NameServerRequest, Peer, ProofToken,
-    body,
-};
+use crate::model::{Alias, State, SystemName, Target};
+use crate::wire::{AgentBoot, Announcement, Envelope, NameServerRequest, Peer, ProofToken, body};
 
 /// How often the name server hears that the agent still works.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -40,19 +40,24 @@ pub struct Agent {
     pub requests: Pending<Request>,
     /// Askers that wait for something to happen.
     pub waiting: Pending<Waiting>,
+    /// Sockets that are closed at the end of this step.
+    pub closing: Vec<Closing>,
     pub program: Option<Program>,
     /// What the program is to answer.
     pub owed: Pending<Owed>,
     /// Lines of the program that said nothing.
     pub garbage_lines: u64,
     pub skipped_ticks: u64,
+    /// How many tokens of proof have been made here.
+    pub last_token: u64,
     /// The time of this turn of the loop.
     pub now: Duration,
-    registered: bool,
     /// Its program, a thread, is still preparing itself: nobody is told of the agent yet.
     pub preparing: bool,
     /// Its sockets or connections have changed, and the name server does not know yet.
     pub unannounced: bool,
+    /// The name server has taken note of this agent.
+    registered: bool,
     /// The system that it was attached to, if it is.
     pub adoption: Option<Adoption>,
     /// Nothing is waited for at the end.
@@ -65,10 +70,10 @@ pub struct Agent {
 /// What an agent was before a system adopted it, and will be again.
 pub struct Adoption {
     pub system: SystemName,
-    /// How many sockets it had: later ones are the system's.
-    pub sockets: usize,
+    /// The sockets it had: others are the system's.
+    pub sockets: Vec<Alias>,
     /// The same of timers.
-    pub timers: usize,
+    pub timers: Vec<Alias>,
     pub attributes: BTreeMap<String, Value>,
     pub life: Life,
     /// The system has let it go to work.
@@ -108,7 +113,10 @@ pub enum Waiting {
     Wire {
         asker: Option<Asker>,
         links: Vec<(usize, usize)>,
+        /// What is answered: one connection, or a list.
         one: bool,
+        further: Further,
+        until: Duration,
         limit: Duration,
     },
     Prove {
@@ -123,6 +131,51 @@ pub enum Waiting {
         message: Message,
         limit: Duration,
     },
+    /// Another member was asked for something on the way.
+    Errand {
+        asker: Option<Asker>,
+        errand: Errand,
+        until: Duration,
+        limit: Duration,
+    },
+}
+
+/// What is to be seen of a connection after its handshake.
+pub enum Further {
+    Nothing,
+    /// That the other end, a publisher, has seen the token.
+    ProvenThere {
+        at: usize,
+        publisher: Target,
+        token: ProofToken,
+    },
+    /// That this end, a publisher, has seen the token of the other one.
+    ProvenHere {
+        at: usize,
+        subscriber: Target,
+        token: ProofToken,
+    },
+}
+
+impl Waiting {
+    /// Whether it is about a socket.
+    pub fn is_about(&self, socket: usize) -> bool {
+        match self {
+            Waiting::Wire { links, .. } => links.iter().any(|(at, _)| *at == socket),
+            Waiting::Prove { at, .. } | Waiting::Send { at, .. } => *at == socket,
+            Waiting::Errand { errand, .. } => errand.socket() == Some(socket),
+        }
+    }
+
+    /// Who waits.
+    pub fn into_asker(self) -> Option<Asker> {
+        match self {
+            Waiting::Wire { asker, .. }
+            | Waiting::Prove { asker, .. }
+            | Waiting::Send { asker, .. }
+            | Waiting::Errand { asker, .. } => asker,
+        }
+    }
 }
 
 impl Agent {
@@ -140,14 +193,16 @@ impl Agent {
             timers: Timers::default(),
             requests: Pending::default(),
             waiting: Pending::default(),
+            closing: Vec::new(),
+            last_token: 0,
             program: None,
             owed: Pending::default(),
             garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,
-            registered: false,
             preparing: false,
             unannounced: false,
+            registered: false,
             adoption: None,
             hasty: false,
             began: Instant::now(),
@@ -227,16 +282,16 @@ impl Agent {
         self.announcement == id
     }
 
-    /// The name server has taken an announcement.
+    /// The name server has taken an announcement. Who started the agent by hand sees it in the log.
     pub fn note_registered(&mut self) {
-        if !std::mem::replace(&mut self.registered, true) {
-            // Who started it by hand sees that it has arrived.
-            if self.boot.host.is_none() {
-                let (name, at) = (&self.boot.name, &self.boot.nameserver);
-                self.log.info(&format!("{name} is registered at {at}"));
-            }
-            self.tell_registered();
+        if std::mem::replace(&mut self.registered, true) {
+            return;
         }
+        if self.boot.host.is_none() {
+            let (name, at) = (&self.boot.name, &self.boot.nameserver);
+            self.log.info(&format!("{name} is registered at {at}"));
+        }
+        self.tell_registered();
     }
 
     pub fn heartbeat_if_due(&mut self) {
@@ -262,39 +317,16 @@ impl Agent {
 
     /// The end: what could not be sent is told, and all is closed.
     pub fn farewell(mut self) {
-        self.tell_unsent(0);
-        self.abandon_program();
-        self.leave();
-        self.sockets.close(self.hasty);
-    }
-
-    /// What will not be sent any more by the sockets from `first` on.
-    pub fn tell_unsent(&mut self, first: usize) {
-        let closing = self.sockets.iter().skip(first);
-        for slot in closing.filter(|slot| !slot.outbox.is_empty()) {
+        for slot in self.sockets.iter().filter(|slot| !slot.outbox.is_empty()) {
             self.log.warn(&match slot.outbox.len() {
                 1 => format!("1 message was not sent by {}", slot.alias),
                 count => format!("{count} messages were not sent by {}", slot.alias),
             });
         }
-    }
-
-    /// Answers, if anybody asked.
-    pub fn reply(&mut self, asker: Option<Asker>, outcome: Result<Value, Fault>) {
-        let Some(asker) = asker else { return };
-        let answer = match &outcome {
-            Ok(value) => body(value),
-            Err(fault) => body(fault),
-        };
-        if answer.len() > LARGEST_BODY {
-            let reason = format!(
-                "the answer has {} bytes; {LARGEST_BODY} can be sent",
-                answer.len()
-            );
-            return self.reply(Some(asker), Err(Fault::Refused { reason }));
-        }
-        let envelope = Envelope::answer(&outcome, asker.id, asker.peer);
-        self.control.send(&envelope, answer, Weight::Heavy);
+        self.abandon_program();
+        self.send_log();
+        self.leave();
+        self.sockets.close(self.hasty);
     }
 
     /// When there is something to do even if nothing happens.

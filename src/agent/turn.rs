@@ -20,6 +20,7 @@ enum Source {
     Data(usize),
     ProgramExit,
     ProgramOutput,
+    ProgramErrors,
     ProgramInput,
 }
 
@@ -40,6 +41,7 @@ pub fn run(agent: &mut Agent, signals: Option<&Signals>) -> i32 {
             attend(agent, &ready, signals);
         }
         agent.see_to_the_clock();
+        agent.finish_closing();
         if let Life::Over { code } = agent.life {
             return code;
         }
@@ -85,7 +87,7 @@ fn watched<'a>(agent: &'a Agent, signals: Option<&'a Signals>) -> (Vec<Source>, 
         Source::Control,
         agent.control.socket().as_poll_item(control),
     );
-    for (at, slot) in agent.sockets.iter().enumerate() {
+    for (at, slot) in agent.sockets.numbered() {
         if let Some(monitor) = &slot.monitor {
             watch(Source::Monitor(at), monitor.as_poll_item(POLLIN));
         }
@@ -98,6 +100,9 @@ fn watched<'a>(agent: &'a Agent, signals: Option<&'a Signals>) -> (Vec<Source>, 
         watch(Source::ProgramExit, PollItem::from_fd(program.exit, POLLIN));
         if let Some(output) = program.output {
             watch(Source::ProgramOutput, PollItem::from_fd(output, POLLIN));
+        }
+        if let Some(errors) = program.errors {
+            watch(Source::ProgramErrors, PollItem::from_fd(errors, POLLIN));
         }
         if let Some(input) = program.input {
             watch(Source::ProgramInput, PollItem::from_fd(input, POLLOUT));
@@ -129,10 +134,11 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
         }
         Source::ProgramExit => agent.on_program_exit(),
         Source::ProgramOutput => agent.drain_program(),
+        Source::ProgramErrors => agent.drain_program_errors(),
         // It is written to at the end of every turn.
         Source::ProgramInput => {}
-        // It may have been closed in this very turn.
-        Source::Monitor(at) | Source::Data(at) if at >= agent.sockets.len() => {}
+        // It may have been closed a moment ago.
+        Source::Monitor(at) | Source::Data(at) if !agent.sockets.has(at) => {}
         Source::Monitor(at) => agent.drain_monitor(at),
         Source::Data(at) => {
             if ready.writable {
@@ -173,11 +179,8 @@ impl Agent {
         self.expire_waiting();
         self.expire_requests();
         self.expire_owed();
-        if self.life.going() {
-            for tick in self.timers.due(self.now) {
-                self.send_tick(&tick);
-            }
-        }
+        self.run_timers();
+        self.send_log();
         self.resume_program();
         self.flush_program();
         self.announce_in_time();
@@ -187,33 +190,6 @@ impl Agent {
             Some(Effect::Terminate) => self.signal_program(false),
             Some(Effect::Kill) => self.signal_program(true),
             None => {}
-        }
-    }
-
-    fn send_tick(&mut self, tick: &crate::model::TimerSpec) {
-        let Some(at) = self.sockets.find(tick.send.as_str()) else {
-            return self.skip_tick(&format!("there is no socket {}", tick.send));
-        };
-        if !self.sockets.at(at).kind.sends() {
-            return self.skip_tick(&format!("{} is a socket that does not send", tick.send));
-        }
-        match self.frame_for(at, &tick.message, tick.topic.as_deref()) {
-            Ok(frame) => {
-                if !self.send_frame(at, frame) {
-                    self.skip_tick(&format!("the queue of {} is full", tick.send));
-                }
-            }
-            Err(error) => self.skip_tick(&error.to_string()),
-        }
-    }
-
-    fn skip_tick(&mut self, reason: &str) {
-        self.skipped_ticks += 1;
-        if self.skipped_ticks.is_power_of_two() {
-            let count = self.skipped_ticks;
-            self.log.warn(&format!(
-                "a timer's message is skipped: {reason} ({count} so far)"
-            ));
         }
     }
 }

@@ -43,7 +43,7 @@ pub fn run(args: AgentArgs, context: &mut Context) -> Result<(), CommandError> {
 
 fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>, CommandError> {
     let nameserver = nameserver_address(&context.global, args.name.nameserver.as_ref())?;
-    let incarnation = Incarnation::random();
+    let incarnation = Incarnation::draw();
     let folder = Folder::make(incarnation)?;
     let boot = AgentBoot {
         name: args.name.name,
@@ -52,6 +52,8 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
         advertise: args.advertise,
         nameserver,
         ipc_dir: folder.path().to_owned(),
+        log: None,
+        output: None,
         program: program(args.command)?,
     };
     let mut log = Log::to_stderr();

@@ -7,8 +7,9 @@ use clap::error::ErrorKind as ClapError;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    addr, agent, call, check, complete, completions, down, get, host, logs, ls, man, ns, plan,
-    send, set, up, version, wait,
+    addr, after, agent, bind, call, check, close, complete, completions, connect, down, every, get,
+    host, logs, ls, man, ns, plan, send, set, stop_timer, subscribe, timers, unsubscribe, up,
+    version, wait,
 };
 use crate::model::SystemName;
 use crate::render::{ColorChoice, Output, error_json};
@@ -92,6 +93,15 @@ pub enum Command {
     Set(set::SetArgs),
     Call(call::CallArgs),
     Send(send::SendArgs),
+    Bind(bind::BindArgs),
+    Connect(connect::ConnectArgs),
+    Close(close::CloseArgs),
+    Subscribe(subscribe::SubscribeArgs),
+    Unsubscribe(unsubscribe::UnsubscribeArgs),
+    Every(every::EveryArgs),
+    After(after::AfterArgs),
+    Timers(timers::TimersArgs),
+    StopTimer(stop_timer::StopTimerArgs),
     Logs(logs::LogsArgs),
     Wait(wait::WaitArgs),
     Ns(ns::NsArgs),

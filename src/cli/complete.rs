@@ -2,16 +2,21 @@
 //! out; a shell is no place for errors.
 
 use std::ffi::OsStr;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
 use super::{Cli, Context, GlobalArgs, Session, session};
+use crate::model::{Kind, Role};
 use crate::render::Listed;
 
 /// Set by the shell's side of the completion, which `osb completions` prints.
 pub const VARIABLE: &str = "OSB_COMPLETE";
+
+/// How long an agent may take to tell: somebody waits at the keyboard.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Completes and tells so, if that is what this process was started for.
 pub fn asked(arguments: &[std::ffi::OsString]) -> bool {
@@ -39,6 +44,46 @@ pub fn aliases() -> ArgValueCompleter {
     })
 }
 
+/// Sockets that can be connected to, as AGENT.ALIAS.
+pub fn targets() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let sockets = running().into_iter().flat_map(|agent| {
+            let bound = agent.info.addresses.into_iter();
+            let bound = bound.filter(|(_, address)| address.role == Role::Server);
+            bound.map(move |(alias, _)| format!("{}.{alias}", agent.id))
+        });
+        matching(current, sockets)
+    })
+}
+
+/// Kinds of sockets.
+pub fn kinds() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        matching(current, Kind::ALL.into_iter().map(|kind| kind.to_string()))
+    })
+}
+
+/// Names of timers, of the agents that are named on the command line or, if none is, of all.
+pub fn timers() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| matching(current, timer_names().into_iter()))
+}
+
+fn timer_names() -> Vec<String> {
+    let Ok(session) = Session::open(&global_options()) else {
+        return Vec::new();
+    };
+    let agents = session.listed(&Context::new(quiet_options()));
+    let agents = named(agents.unwrap_or_default()).into_iter();
+    let timers = agents.filter_map(|agent| {
+        let proxy = session.proxy(&agent.id.to_string()).ok()?;
+        proxy.with_timeout(PATIENCE).timers().ok()
+    });
+    timers
+        .flatten()
+        .map(|timer| timer.alias.to_string())
+        .collect()
+}
+
 /// Names of systems that there is a record of.
 pub fn systems() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
@@ -59,13 +104,16 @@ fn matching(current: &OsStr, names: impl Iterator<Item = String>) -> Vec<Complet
 }
 
 fn running() -> Vec<Listed> {
-    let options = GlobalArgs {
+    let session = Session::open(&global_options());
+    let agents = session.and_then(|session| session.listed(&Context::new(quiet_options())));
+    agents.unwrap_or_default()
+}
+
+fn quiet_options() -> GlobalArgs {
+    GlobalArgs {
         quiet: true,
         ..global_options()
-    };
-    let session = Session::open(&options);
-    let agents = session.and_then(|session| session.listed(&Context::new(options)));
-    agents.unwrap_or_default()
+    }
 }
 
 fn named(agents: Vec<Listed>) -> Vec<Listed> {

@@ -48,6 +48,25 @@ fn hint(fault: &Fault, agents: impl FnOnce() -> Vec<AgentId>) -> Option<String> 
                     .unwrap_or_else(|| format!("`osb get {agent}` shows its attributes")),
             )
         }
+        Fault::UnknownTopic { topic, known, .. } => {
+            let names = known.iter().map(String::as_str);
+            let there = || match known.as_slice() {
+                [] => "it is subscribed to nothing".to_owned(),
+                known => format!("it is subscribed to {}", known.join(", ")),
+            };
+            Some(did_you_mean(topic, names).unwrap_or_else(there))
+        }
+        Fault::UnknownTimer {
+            agent,
+            alias,
+            known,
+        } => {
+            let names = known.iter().map(Alias::as_str);
+            Some(
+                did_you_mean(alias.as_str(), names)
+                    .unwrap_or_else(|| format!("`osb timers {agent}` shows its timers")),
+            )
+        }
         Fault::UnknownMethod { agent, .. } => Some(format!(
             "methods are what the program of an agent answers to: has {agent} a command?"
         )),

@@ -5,19 +5,25 @@
 //! things look is `render`'s business.
 
 mod addr;
+mod after;
 mod agent;
 mod args;
 mod attach;
+mod bind;
 mod call;
 mod check;
+mod close;
 mod complete;
 mod completions;
+mod connect;
 mod context;
 mod down;
 mod error;
+mod every;
 mod explain;
 mod gather;
 mod get;
+mod handlers;
 mod host;
 mod launched;
 mod logs;
@@ -31,8 +37,13 @@ mod send;
 mod session;
 mod set;
 mod signals;
+mod stop_timer;
+mod subscribe;
 mod target;
+mod timer_action;
+mod timers;
 mod topology_file;
+mod unsubscribe;
 mod up;
 mod value;
 mod version;
@@ -86,6 +97,15 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Set(args) => set::run(args, context),
         Command::Call(args) => call::run(args, context),
         Command::Send(args) => send::run(args, context),
+        Command::Bind(args) => bind::run(args, context),
+        Command::Connect(args) => connect::run(args, context),
+        Command::Close(args) => close::run(args, context),
+        Command::Subscribe(args) => subscribe::run(args, context),
+        Command::Unsubscribe(args) => unsubscribe::run(args, context),
+        Command::Every(args) => every::run(args, context),
+        Command::After(args) => after::run(args, context),
+        Command::Timers(args) => timers::run(args, context),
+        Command::StopTimer(args) => stop_timer::run(args, context),
         Command::Logs(args) => logs::run(args, context),
         Command::Wait(args) => wait::run(args, context),
         Command::Completions(args) => completions::run(args, context),

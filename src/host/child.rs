@@ -13,7 +13,7 @@ use tokio::net::unix::pipe::Sender;
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use super::log_tail::log_tail;
+use super::log_tail::end_of_logs;
 use crate::model::{AgentId, AgentName, ExitReport, NameServerName, Program, Speaks};
 use crate::process::{ProcessId, end_of, not_started};
 use crate::state::{AgentRecord, StateError, SystemDir};
@@ -53,11 +53,11 @@ impl Spawner {
     }
 
     pub fn spawn(&mut self, boot: &AgentBoot) -> io::Result<Child> {
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(self.log_of(&boot.name))?;
+        let log = open_log(&match own_program(boot) {
+            // What it writes to its own log, it writes there by itself.
+            Some(_) => self.dir.output_of(&self.id(&boot.name)),
+            None => self.dir.log_of(&self.id(&boot.name)),
+        })?;
         let mut process = self
             .command(boot)
             .stdin(Stdio::piped())
@@ -95,12 +95,12 @@ impl Spawner {
         command
     }
 
-    /// Where an agent's log goes.
-    pub fn log_of(&self, agent: &AgentName) -> PathBuf {
-        self.dir.log_of(&AgentId {
+    /// What an agent is called within the system.
+    pub fn id(&self, agent: &AgentName) -> AgentId {
+        AgentId {
             name: agent.clone(),
             nameserver: self.group.clone(),
-        })
+        }
     }
 
     /// For the case that this daemon is gone when the agent is to be stopped. Without the note the
@@ -115,6 +115,12 @@ impl Spawner {
             let _ = self.agents_log.write_all(&record.line());
         }
     }
+}
+
+/// A file of our own, to be added to.
+fn open_log(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o600).open(path)
 }
 
 /// The program that is the agent, if it is not osb's own.
@@ -161,13 +167,13 @@ impl Child {
     }
 
     /// The process has ended: ends what it left behind in its group, and tells how it ended.
-    pub fn reap(mut self, log: &Path) -> ExitReport {
+    pub fn reap(mut self, dir: &SystemDir, agent: &AgentId) -> ExitReport {
         self.kill();
         let status = self.process.wait().ok();
         ExitReport {
             status: status.and_then(|status| status.code()),
             signal: status.as_ref().and_then(ExitStatus::signal),
-            log: log_tail(log, TAIL_LINES),
+            log: end_of_logs(dir, agent, TAIL_LINES),
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::model::{AgentName, HostName, Millis, NameServerName};
+use crate::model::{AgentName, HostName, Millis, NameServerName, Speaks};
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir};
 use crate::supervision::{Effect, Now, Supervision, Ticket};
@@ -24,7 +24,7 @@ use crate::wire::{
 };
 use child::{Child, Spawner};
 
-pub use log_tail::log_tail;
+pub use log_tail::{end_of_logs, log_tail};
 
 /// How long agents may take to end when the daemon itself is told to, before they are terminated.
 const GRACE: Millis = Millis::from_secs(5);
@@ -126,7 +126,7 @@ impl Host {
             spawner: Spawner::new(&options.dir, options.group.clone())?,
             options,
             link: Arc::new(link),
-            incarnation: Incarnation::random(),
+            incarnation: Incarnation::draw(),
             began: Instant::now(),
             supervision: Supervision::default(),
             children: HashMap::new(),
@@ -205,7 +205,7 @@ impl Host {
         match request {
             HostRequest::Start(agent) => {
                 self.supervision
-                    .on_start(agent, Incarnation::random(), ticket)
+                    .on_start(agent, Incarnation::draw(), ticket)
             }
             HostRequest::Stop { agent, grace } => {
                 self.supervision.on_stop(&agent, grace, ticket, now)
@@ -220,7 +220,7 @@ impl Host {
         let Some(child) = self.children.remove(&agent) else {
             return;
         };
-        let exit = child.reap(&self.spawner.log_of(&agent));
+        let exit = child.reap(&self.options.dir, &self.spawner.id(&agent));
         self.supervision.on_exited(&agent, exit);
     }
 
@@ -283,13 +283,21 @@ impl Host {
     }
 
     fn boot(&self, agent: crate::wire::StartAgent, incarnation: Incarnation) -> AgentBoot {
+        let id = self.spawner.id(&agent.name);
         AgentBoot {
-            name: agent.name,
             incarnation,
             host: Some(self.options.name.clone()),
             advertise: self.options.advertise,
             nameserver: self.link.address().to_owned(),
             ipc_dir: self.options.dir.ipc(),
+            log: agent.program.as_ref().and_then(|program| {
+                (program.speaks == Speaks::Osb).then(|| self.options.dir.log_of(&id))
+            }),
+            output: agent
+                .program
+                .as_ref()
+                .map(|_| self.options.dir.output_of(&id)),
+            name: agent.name,
             program: agent.program,
         }
     }
@@ -310,7 +318,7 @@ impl Host {
             Ok(end) => end,
             // Nobody would ever know when it ends.
             Err(error) => {
-                child.reap(&self.spawner.log_of(&agent));
+                child.reap(&self.options.dir, &self.spawner.id(&agent));
                 return Err(start_fault(error.to_string()));
             }
         };

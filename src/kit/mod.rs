@@ -1,8 +1,87 @@
 //! Agents written in Rust.
-pub use agent::Agent;
-pub use context::{Context, Promise};
-pub use error::{CallError, Error, Result, RunError};
-pub use run::{Handle, spawn};
+//!
+//! An agent is a program (or a part of one) with handlers for its messages. osb starts it, gives it
+//! its sockets, and wires them; or it is started by hand and makes its own. Either way it looks so:
+//!
+//! ```no_run
+//! use osb::kit::Agent;
+//!
+//! fn main() -> std::process::ExitCode {
+//!     Agent::new(())
+//!         .handler("greetings", |agent, text: String| {
+//!             agent.log_info(format_args!("heard {text}"));
+//!             agent.send("out", text.to_uppercase())?;
+//!             Ok(())
+//!         })
+//!         .main()
+//! }
+//! ```
+//!
+//! and the topology says what it is connected to:
+//!
+//! ```yaml
+//! agents:
+//!   Alice: { bind: { main: PUSH }, timers: [{ every: 1s, send: main, message: hello }] }
+//!   Bob: { command: [target/release/bob], speaks: osb, bind: { out: PUB } }
+//! connections:
+//!   - { agent: Bob, to: Alice.main, alias: greetings }
+//! ```
+//!
+//! # Messages
+//!
+//! [`Agent::handler`] handles the messages of the socket with that alias, and those of any socket
+//! whose handler in the topology is `call:NAME`. The message is whatever type the handler takes, by
+//! serde; one that does not fit is an error. What the handler returns answers a request (REP), and
+//! is let go for other kinds. [`Context::reply`] answers before the handler is done, as osBrain's
+//! `yield` does, and [`Context::promise`] allows for an answer after it.
+//!
+//! ```
+//! use osb::kit::Agent;
+//! use serde::Deserialize;
+//!
+//! #[derive(Deserialize)]
+//! struct Order { symbol: String, count: u32 }
+//!
+//! let agent = Agent::new(0).handler("orders", |agent, order: Order| {
+//!     agent.state += order.count;
+//!     Ok(format!("{} in all, {} the latest", agent.state, order.symbol))
+//! });
+//! ```
+//!
+//! # Methods, attributes, other agents
+//!
+//! `osb call Bob total`, a proxy's `call` and timers run an [`Agent::method`]. Attributes are what
+//! others see of an agent: [`Context::get`], [`Context::set`], `osb get`. [`Context::proxy`] is
+//! another agent, and [`Context::nameserver`] finds them all.
+//!
+//! # One thing at a time
+//!
+//! Handlers, methods and hooks run one after the other, in the order in which things happened, and
+//! have [`Context::state`] for themselves. They may take their time: sockets, look-ups, attributes
+//! and heartbeats are seen to by another thread meanwhile. Messages wait until it is their turn; when
+//! a thousand do, senders are held back.
+//!
+//! # The life of an agent
+//!
+//! [`Agent::on_init`] runs before anybody knows of the agent, [`Agent::before_loop`] when it is
+//! registered, [`Agent::on_start`] when the system is wired, [`Agent::idle`] when nothing happens
+//! for a while, [`Agent::on_stop`] at the end. Before the system is wired nothing is sent: a send
+//! waits for that.
+//!
+//! # Errors
+//!
+//! An error in a handler is logged, answers whoever asked, and the agent goes on; with
+//! [`Agent::ends_on_error`] it ends. A panic answers and ends it, with exit status 101.
+//!
+//! # Started by hand
+//!
+//! Without osb, an agent needs a name ([`Agent::named`], or `OSB_AGENT`) and a name server
+//! ([`Agent::nameserver`], or `OSB_NAMESERVER`). It is registered there, begins at once, and can be
+//! found and called like any other. With [`Agent::waits_for_go`] it waits for an `osb up` whose
+//! topology has it as `attach: true`.
+//!
+//! [`spawn`] runs an agent beside others in one program, and [`Context::spawn`] is for agents that
+//! create agents.
 
 mod agent;
 mod context;
@@ -11,3 +90,8 @@ mod line;
 mod run;
 mod start;
 mod worker;
+
+pub use agent::Agent;
+pub use context::{Context, Promise};
+pub use error::{CallError, Error, Result, RunError};
+pub use run::{Handle, spawn};

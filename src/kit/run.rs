@@ -13,7 +13,7 @@ use super::line::Line;
 use super::start::Start;
 use super::worker::Worker;
 use super::{Agent, Context, RunError};
-use crate::agent::{AgentError, GuestEnd, Log, Signals, pair, run_hosting};
+use crate::agent::{AgentError, GuestEnd, Log, Signals, log_of, pair, run_hosting};
 use crate::model::AgentName;
 use crate::proxy::{NameServer, Proxy, ProxyError};
 use crate::wire::AgentBoot;
@@ -142,10 +142,11 @@ fn launch(
     over: impl FnOnce(&Result<u8, AgentError>) + Send + 'static,
 ) -> Result<(GuestEnd, Loop), RunError> {
     let (guest, end) = pair()?;
+    let log = log_of(&boot)?;
     let thread = thread::Builder::new()
         .name("osb-loop".into())
         .spawn(move || {
-            let outcome = run_hosting(boot, Log::to_stderr(), signals, guest);
+            let outcome = run_hosting(boot, log, signals, guest);
             over(&outcome);
             outcome
         })?;

@@ -52,11 +52,13 @@ impl<S> Agent<S> {
         nameserver.ping()?;
         let boot = AgentBoot {
             name,
-            incarnation: Incarnation::random(),
+            incarnation: Incarnation::draw(),
             host: None,
             advertise: IpAddr::V4(Ipv4Addr::LOCALHOST),
             nameserver: nameserver.link().address().to_owned(),
             ipc_dir: env::temp_dir().join(format!("osb-{}", std::process::id())),
+            log: None,
+            output: None,
             program: None,
         };
         let go = !self.waits_for_go;

@@ -112,7 +112,7 @@ impl<S> Worker<S> {
                 });
                 self.settle(&name, outcome);
             }
-            Heard::Reply { .. } | Heard::Attributes { .. } | Heard::Release | Heard::Registered => {
+            Heard::Release | Heard::Reply { .. } | Heard::Attributes { .. } | Heard::Registered => {
             }
         }
     }

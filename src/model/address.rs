@@ -68,6 +68,23 @@ pub struct Address {
 }
 
 impl Address {
+    /// The address of a server of `kind`, given by hand as ZeroMQ dials it. None if it begins with
+    /// neither `tcp://` nor `ipc://`.
+    pub fn dialled(address: &str, kind: Kind, serializer: Serializer) -> Option<Self> {
+        let transport = match address.split_once("://")? {
+            ("tcp", _) => Transport::Tcp,
+            ("ipc", _) => Transport::Ipc,
+            _ => return None,
+        };
+        Some(Self {
+            kind,
+            role: Role::Server,
+            transport,
+            address: address.to_owned(),
+            serializer,
+        })
+    }
+
     /// The other end's address: the twin kind and the other role.
     pub fn twin(&self) -> Address {
         Address {
@@ -92,6 +109,40 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// Where `addr` says, as in a topology: an IP, `IP:port`, or for ipc a path. None: a free port
+    /// of the agent's own address, if `transport` does not say otherwise.
+    pub fn read(
+        transport: Option<Transport>,
+        addr: Option<&str>,
+    ) -> Result<Option<Self>, BadEndpoint> {
+        match (transport.unwrap_or(Transport::Tcp), addr) {
+            (Transport::Tcp, None) => Ok(None),
+            (Transport::Tcp, Some(text)) => Self::read_tcp(text).map(Some),
+            (Transport::Ipc, addr) => Ok(Some(Endpoint::Ipc {
+                path: addr.map(PathBuf::from),
+            })),
+        }
+    }
+
+    fn read_tcp(text: &str) -> Result<Self, BadEndpoint> {
+        let bare = text.trim_start_matches('[').trim_end_matches(']');
+        let with_port = text.parse::<SocketAddr>();
+        let at = with_port.or_else(|_| bare.parse().map(|ip| SocketAddr::new(ip, 0)));
+        let at = at.map_err(|_| BadEndpoint(text.to_owned()))?;
+        Ok(Endpoint::Tcp {
+            ip: at.ip(),
+            port: at.port(),
+        })
+    }
+
+    /// The IP by which other machines reach it, if they can.
+    pub fn exposed(&self) -> Option<IpAddr> {
+        match self {
+            Endpoint::Tcp { ip, .. } if !ip.to_canonical().is_loopback() => Some(*ip),
+            Endpoint::Tcp { .. } | Endpoint::Ipc { .. } => None,
+        }
+    }
+
     pub fn transport(&self) -> Transport {
         match self {
             Endpoint::Tcp { .. } => Transport::Tcp,
@@ -99,6 +150,11 @@ impl Endpoint {
         }
     }
 }
+
+/// The text says no place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no address to bind: it is an IP or IP:PORT, for a path with the transport ipc")]
+pub struct BadEndpoint(pub String);
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -126,6 +182,21 @@ mod tests {
         assert_eq!(address.twin().kind, Kind::Pull);
         assert_eq!(address.twin().role, Role::Client);
         assert_eq!(address.twin().twin(), address);
+    }
+
+    #[test]
+    fn an_endpoint_is_read_as_in_a_topology() {
+        let read = |addr| Endpoint::read(None, Some(addr)).map(|it| it.unwrap().to_string());
+        assert_eq!(read("127.0.0.1").unwrap(), "tcp://127.0.0.1:0");
+        assert_eq!(read("[::1]:5").unwrap(), "tcp://[::1]:5");
+        assert_eq!(read("::1").unwrap(), "tcp://[::1]:0");
+        assert!(read("/run/x").is_err() && read("localhost").is_err());
+        assert_eq!(Endpoint::read(None, None), Ok(None));
+        let path = Endpoint::read(Some(Transport::Ipc), Some("x.sock")).unwrap();
+        assert_eq!(path.as_ref().unwrap().to_string(), "ipc://x.sock");
+        assert_eq!(path.unwrap().exposed(), None);
+        let open = Endpoint::read(None, Some("0.0.0.0:1")).unwrap().unwrap();
+        assert!(open.exposed().is_some());
     }
 
     #[test]

@@ -8,8 +8,9 @@ mod kind;
 mod name;
 mod report;
 mod spec;
+mod timer;
 
-pub use address::{Address, Endpoint, Role, Serializer, Transport};
+pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport};
 pub use duration::{DurationError, Millis};
 pub use id::{AgentId, NameServerName, SocketId};
 pub use kind::Kind;
@@ -17,5 +18,6 @@ pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Ta
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerEntry,
-    NameServerSpec, Program, Speaks, TimerSpec, Topology, When,
+    NameServerSpec, Program, Speaks, Topology,
 };
+pub use timer::{TimerAction, TimerInfo, TimerSpec, When};

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     AgentId, Alias, Endpoint, HostName, Kind, MethodName, Millis, NameError, NameServerName,
-    Serializer, SocketId, SystemName,
+    Serializer, SocketId, SystemName, TimerSpec,
 };
 
 /// A whole system, ready to be planned.
@@ -282,26 +282,6 @@ impl fmt::Display for Action {
             Action::Call(method) => write!(f, "call:{method}"),
         }
     }
-}
-
-/// A message sent by the clock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TimerSpec {
-    pub when: When,
-    /// A socket of the same agent that sends.
-    pub send: Alias,
-    pub message: Value,
-    /// PUB only.
-    pub topic: Option<String>,
-}
-
-/// When a timer fires, counted from the moment the system starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum When {
-    Every(Millis),
-    After(Millis),
 }
 
 #[cfg(test)]

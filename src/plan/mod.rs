@@ -265,7 +265,7 @@ impl AgentPlan {
         self.configuration
             .bind
             .iter()
-            .map(|socket| (&socket.alias, &socket.endpoint))
+            .filter_map(|socket| Some((&socket.alias, socket.endpoint.as_ref()?)))
     }
 }
 

@@ -124,9 +124,9 @@ impl Proxy {
         self.bind_to(BindRequest {
             alias: name(alias)?,
             kind,
-            endpoint,
+            endpoint: Some(endpoint),
             serializer,
-            handlers,
+            handlers: Some(handlers),
         })
     }
 
@@ -147,7 +147,7 @@ impl Proxy {
             alias: name(alias)?,
             server: server.clone(),
             to: None,
-            handlers,
+            handlers: Some(handlers),
             token: None,
             timeout: self.timeout.into(),
         };
@@ -238,7 +238,10 @@ impl Proxy {
         self.nameserver.link().ask(peer, request, self.timeout)
     }
 
-    fn call_for<T: DeserializeOwned>(&self, request: &AgentRequest) -> Result<T, ProxyError> {
+    pub(super) fn call_for<T: DeserializeOwned>(
+        &self,
+        request: &AgentRequest,
+    ) -> Result<T, ProxyError> {
         self.ask(request).wait()
     }
 }

@@ -19,6 +19,7 @@ mod driver;
 mod error;
 mod inflight;
 mod link;
+mod live;
 mod nameserver;
 mod watch;
 

@@ -19,9 +19,9 @@ pub use error::{ErrorText, error_json};
 pub use json::pretty;
 pub use progress::{Bars, Lines, Quiet, Reporter};
 pub use reports::{
-    Addresses, AddressesOfAgent, Agents, Answer, Attributes, BareAddress, Checked, Connections,
-    Done, Down, Expanded, Hosts, Listed, NameServerRow, Planned, Sockets, SystemRow, Systems, Up,
-    Versions, Waited, WaitedRow,
+    Addresses, AddressesOfAgent, Agents, Answer, Attributes, BareAddress, BareName, Checked,
+    Closed, Connected, Connections, Done, Down, Expanded, Hosts, Listed, NameServerRow, Planned,
+    Sockets, SystemRow, Systems, Timers, Up, Versions, Waited, WaitedRow,
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;

@@ -6,6 +6,7 @@
 
 mod error;
 mod lock;
+mod log_line;
 mod record;
 
 use std::fs::{self, DirBuilder};
@@ -17,6 +18,7 @@ use crate::model::{AgentId, SystemName};
 
 pub use error::StateError;
 pub use lock::{Lock, inherit};
+pub use log_line::{level_and_text, stamp};
 pub use record::{AgentRecord, Daemon, GroupRecord, Phase, SystemRecord};
 
 /// The folder of all systems of one user.
@@ -114,6 +116,11 @@ impl SystemDir {
     /// is one with a name server's behind an @.
     pub fn log_of(&self, agent: &AgentId) -> PathBuf {
         self.logs().join(format!("{agent}.log"))
+    }
+
+    /// What one agent's program writes by itself.
+    pub fn output_of(&self, agent: &AgentId) -> PathBuf {
+        self.logs().join(format!("{agent}.out"))
     }
 
     /// The log of the name server or of a host daemon.

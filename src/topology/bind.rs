@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::draft::{BindDraft, Defaults, EndpointDraft, Given, HandlerDraft};
 use super::fields::{Fields, there_are, wrong_type};
 use super::handler;
-use super::review::{Flaw, Review, Spanned, quote};
+use super::review::{Flaw, Review, Span, Spanned, quote};
 use super::values;
 use super::yaml::{Data, Key, Node};
 use crate::model::{Alias, Endpoint, Kind, Serializer, Transport};
@@ -62,7 +62,7 @@ impl Socket {
     fn plain(key: &Key, defaults: &Defaults) -> Self {
         Self {
             kind: None,
-            endpoint: Some(default_endpoint(key, defaults.transport, defaults)),
+            endpoint: Some(default_endpoint(&key.span, defaults.transport, defaults)),
             serializer: defaults.serializer,
             handler: Given::Absent,
         }
@@ -86,7 +86,7 @@ fn long(
     };
     let endpoint = transport.and_then(|transport| match fields.get("addr") {
         Some(node) => review.take(endpoint(node, transport)),
-        None => Some(default_endpoint(key, transport, defaults)),
+        None => Some(default_endpoint(&key.span, transport, defaults)),
     });
     let serializer = fields.get("serializer");
     Some(Socket {
@@ -118,7 +118,12 @@ pub(super) fn kind(node: &Node, review: &mut Review) -> Option<Kind> {
     None
 }
 
-fn default_endpoint(key: &Key, transport: Transport, defaults: &Defaults) -> EndpointDraft {
+/// On the host's address, or a path of the system's own. `span` is what it is for.
+pub(super) fn default_endpoint(
+    span: &Span,
+    transport: Transport,
+    defaults: &Defaults,
+) -> EndpointDraft {
     let value = match transport {
         Transport::Tcp => Endpoint::Tcp {
             ip: defaults.ip,
@@ -129,7 +134,7 @@ fn default_endpoint(key: &Key, transport: Transport, defaults: &Defaults) -> End
     EndpointDraft {
         at: Spanned {
             value,
-            span: key.span.clone(),
+            span: span.clone(),
         },
         by_default: true,
     }

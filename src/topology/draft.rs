@@ -108,10 +108,23 @@ pub(super) enum HandlerDraft {
 
 #[derive(Clone)]
 pub(super) struct TimerDraft {
+    pub alias: Option<Spanned<Alias>>,
     pub when: When,
-    pub send: Spanned<Alias>,
-    pub message: Spanned<Value>,
-    pub topic: Option<Spanned<String>>,
+    pub action: TimerActionDraft,
+}
+
+#[derive(Clone)]
+pub(super) enum TimerActionDraft {
+    Send {
+        by: Spanned<Alias>,
+        message: Spanned<Value>,
+        topic: Option<Spanned<String>>,
+    },
+    Call {
+        method: Spanned<String>,
+        params: Value,
+    },
+    Set(BTreeMap<String, Value>),
 }
 
 impl AgentDraft {

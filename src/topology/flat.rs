@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::yaml::{self, escape};
 use crate::model::{
     Action, AgentId, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec,
-    NameServerEntry, NameServerName, NameServerSpec, Speaks, TimerSpec, Topology, When,
+    NameServerEntry, NameServerName, NameServerSpec, Speaks, TimerAction, TimerSpec, Topology,
+    When,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -219,11 +220,31 @@ fn timer(timer: &TimerSpec) -> Part {
         When::Every(time) => entries.text("every", time),
         When::After(time) => entries.text("after", time),
     }
-    entries.text("send", &timer.send);
-    if let Some(topic) = &timer.topic {
-        entries.text("topic", topic);
+    if let Some(alias) = &timer.alias {
+        entries.text("alias", alias);
     }
-    entries.add("message", json(&timer.message));
+    match &timer.action {
+        TimerAction::Send {
+            alias,
+            message,
+            topic,
+        } => {
+            entries.text("send", alias);
+            if let Some(topic) = topic {
+                entries.text("topic", topic);
+            }
+            entries.add("message", json(message));
+        }
+        TimerAction::Call { method, params } => {
+            entries.text("call", method);
+            entries.add("params", json(params));
+        }
+        TimerAction::Set { attributes } => {
+            let attributes = attributes.iter();
+            let attributes = attributes.map(|(key, value)| (key.clone(), json(value)));
+            entries.add("set", Part::Map(attributes.collect()));
+        }
+    }
     Part::Map(entries.0)
 }
 

@@ -22,6 +22,7 @@ mod handler;
 mod hosts;
 mod include;
 mod inputs;
+mod logger;
 mod merge;
 mod nameserver;
 mod patterns;

@@ -62,11 +62,7 @@ fn agent(
         .iter()
         .map(|bind| socket(bind, &owner, review))
         .collect();
-    let timers = draft
-        .timers
-        .iter()
-        .map(|timer| timers::settle(timer, &owner, review))
-        .collect();
+    let timers = timers::settle(&draft.timers, &owner, review);
     Some(AgentSpec {
         name: draft.name.value.clone(),
         host: host.clone(),

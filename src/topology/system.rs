@@ -7,7 +7,7 @@ use super::replicas::{Copies, Crowd};
 use super::review::{Flaw, Review, Spanned, quote};
 use super::source::Source;
 use super::yaml::{Data, Node};
-use super::{agent, connection, defaults, hosts, nameserver, values};
+use super::{agent, connection, defaults, hosts, logger, nameserver, values};
 use crate::model::{NameServerEntry, SystemName};
 
 const KEYS: &[&str] = &[
@@ -21,6 +21,7 @@ const KEYS: &[&str] = &[
     "hosts",
     "agents",
     "connections",
+    "logger",
 ];
 
 /// Reads the whole file, section by section. None if there is nothing to read.
@@ -31,8 +32,9 @@ pub(super) fn read(root: &Node, source: &Source, review: &mut Review) -> Option<
     let local = hosts::local(&top, review)?;
     let defaults = defaults::read(&top, local.value.address, review);
     let mut copies = Copies::new();
-    let crowd = agents(&top, &defaults, source, &nameservers, &mut copies, review);
-    let connections = connections(&top, &crowd, &mut copies, review);
+    let mut crowd = agents(&top, &defaults, source, &nameservers, &mut copies, review);
+    let mut connections = connections(&top, &crowd, &mut copies, review);
+    logger::apply(&top, &defaults, &mut crowd, &mut connections.read, review);
     Some(Draft {
         name: name(&top, source, review),
         nameservers,

@@ -1,36 +1,42 @@
 //! One entry of an agent's section `timers`.
 
-use super::draft::TimerDraft;
-use super::fields::Fields;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::draft::{TimerActionDraft, TimerDraft};
+use super::fields::{Fields, entries};
 use super::review::{Flaw, Review, Spanned};
 use super::values;
 use super::yaml::{Node, to_json};
 use crate::model::When;
 
-const KEYS: &[&str] = &["every", "after", "send", "message", "topic"];
+const KEYS: &[&str] = &[
+    "every", "after", "alias", "send", "message", "topic", "call", "params", "set",
+];
+/// Of which a timer has one, each with the keys that go with it.
+const ACTIONS: [(&str, &[&str]); 3] = [
+    ("send", &["message", "topic"]),
+    ("call", &["params"]),
+    ("set", &[]),
+];
 
 /// Reads one timer. None if the review knows why.
 pub(super) fn read(node: &Node, review: &mut Review) -> Option<TimerDraft> {
     let fields = Fields::open(node, "a timer", KEYS, review)?;
     let when = when(&fields, review);
-    let send = fields.need("send", "a timer", review);
-    let alias = send.and_then(|node| review.take(values::name(node, "send")));
-    let message = message(&fields, review);
-    let topic = match fields.get("topic") {
+    let alias = match fields.get("alias") {
         Some(node) => Some(Spanned {
-            value: review.take(values::text(node, "topic"))?.to_owned(),
+            value: review.take(values::name(node, "alias"))?,
             span: node.span.clone(),
         }),
         None => None,
     };
+    let action = action(&fields, review);
     Some(TimerDraft {
+        alias,
         when: when?,
-        send: Spanned {
-            value: alias?,
-            span: send?.span.clone(),
-        },
-        message: message?,
-        topic,
+        action: action?,
     })
 }
 
@@ -56,8 +62,62 @@ fn when(fields: &Fields<'_>, review: &mut Review) -> Option<When> {
     }
 }
 
+fn action(fields: &Fields<'_>, review: &mut Review) -> Option<TimerActionDraft> {
+    let given: Vec<_> = ACTIONS
+        .iter()
+        .filter(|(key, _)| fields.entry(key).is_some())
+        .collect();
+    let [(action, with)] = given[..] else {
+        let (message, hint) = match given.len() {
+            0 => (
+                "a timer needs one of the keys send, call and set",
+                "such as send: ALIAS with message: \"tick\", call: METHOD, or set: { x: 1 }",
+            ),
+            _ => (
+                "a timer does one thing: send, call or set",
+                "have a timer for each",
+            ),
+        };
+        review.add(Flaw::new(fields.span, message).hint(hint));
+        return None;
+    };
+    let others = ACTIONS.iter().flat_map(|(_, keys)| keys.iter());
+    for key in others.filter(|key| !with.contains(key)) {
+        if let Some((stray, _)) = fields.entry(key) {
+            let message = format!("a timer with {action} has no {key}");
+            review.add(Flaw::new(&stray.span, message).hint("take it away"));
+        }
+    }
+    match *action {
+        "send" => send(fields, review),
+        "call" => call(fields, review),
+        _ => set(fields, review),
+    }
+}
+
+fn send(fields: &Fields<'_>, review: &mut Review) -> Option<TimerActionDraft> {
+    let send = fields.need("send", "a timer", review);
+    let alias = send.and_then(|node| review.take(values::name(node, "send")));
+    let message = message(fields, review);
+    let topic = match fields.get("topic") {
+        Some(node) => Some(Spanned {
+            value: review.take(values::text(node, "topic"))?.to_owned(),
+            span: node.span.clone(),
+        }),
+        None => None,
+    };
+    Some(TimerActionDraft::Send {
+        by: Spanned {
+            value: alias?,
+            span: send?.span.clone(),
+        },
+        message: message?,
+        topic,
+    })
+}
+
 /// The message: any JSON, null too, but it has to be there.
-fn message(fields: &Fields<'_>, review: &mut Review) -> Option<Spanned<serde_json::Value>> {
+fn message(fields: &Fields<'_>, review: &mut Review) -> Option<Spanned<Value>> {
     let Some((_, node)) = fields.entry("message") else {
         let flaw = Flaw::new(fields.span, "a timer needs the key message");
         review.add(flaw.hint("any JSON: message: \"tick\""));
@@ -67,4 +127,39 @@ fn message(fields: &Fields<'_>, review: &mut Review) -> Option<Spanned<serde_jso
         value: review.take(to_json(node))?,
         span: node.span.clone(),
     })
+}
+
+fn call(fields: &Fields<'_>, review: &mut Review) -> Option<TimerActionDraft> {
+    let node = fields.need("call", "a timer", review)?;
+    let method = review.take(values::text(node, "call"))?.to_owned();
+    if method.is_empty() {
+        review.add(Flaw::new(&node.span, "call needs the name of a method"));
+        return None;
+    }
+    let params = match fields.get("params") {
+        Some(node) => review.take(to_json(node))?,
+        None => Value::Null,
+    };
+    Some(TimerActionDraft::Call {
+        method: Spanned {
+            value: method,
+            span: node.span.clone(),
+        },
+        params,
+    })
+}
+
+fn set(fields: &Fields<'_>, review: &mut Review) -> Option<TimerActionDraft> {
+    let node = fields.need("set", "a timer", review)?;
+    let entries = review.take(entries(node, "set"))?;
+    if entries.is_empty() {
+        let flaw = Flaw::new(&node.span, "set needs an attribute");
+        review.add(flaw.hint("such as set: { x: 1 }"));
+        return None;
+    }
+    let attributes = entries
+        .iter()
+        .map(|(key, node)| Some((key.text.clone(), review.take(to_json(node))?)));
+    let attributes: Option<BTreeMap<_, _>> = attributes.collect();
+    attributes.map(TimerActionDraft::Set)
 }

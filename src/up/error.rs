@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::host::log_tail;
+use crate::host::end_of_logs;
 use crate::model::{AgentId, AgentName, ExitReport, HostName, Millis, State, SystemName};
 use crate::proxy::ProxyError;
 use crate::state::{StateError, SystemDir};
@@ -158,7 +158,7 @@ impl UpError {
         if let UpError::Agent { agent, log, .. } | UpError::NotRunning { agent, log, .. } =
             &mut self
         {
-            *log = log_tail(&dir.log_of(agent), TAIL_LINES);
+            *log = end_of_logs(dir, agent, TAIL_LINES);
         }
         self
     }

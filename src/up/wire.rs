@@ -68,7 +68,7 @@ impl Up<'_> {
                 alias: link.client.alias.clone(),
                 server: server.clone(),
                 to: Some(link.server.clone().into()),
-                handlers: link.handlers.clone(),
+                handlers: Some(link.handlers.clone()),
                 token: link.token().cloned(),
                 timeout: link.timeout,
             });

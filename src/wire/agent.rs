@@ -25,9 +25,26 @@ pub enum AgentRequest {
     Addr { alias: Option<Alias> },
     /// Bind a socket. Replies with its [`Address`].
     Bind(BindRequest),
-    /// Connect a socket and wait until the connection is proven. Replies with a [`ConnectionInfo`]
-    /// (crate::model).
+    /// Connect a socket to an address and wait until the connection is proven. Replies with a
+    /// [`ConnectionInfo`](crate::model::ConnectionInfo).
     Connect(ConnectRequest),
+    /// Connect a socket to another agent's, wherever that is now, and wait until the connection is
+    /// proven, subscriptions and all. Replies with the connection.
+    ConnectTo(ConnectToRequest),
+    /// Close a socket. What it has taken may leave for as long as `linger`, or else a second.
+    /// Replies with a map: alias → how many messages never left the agent.
+    Close {
+        alias: Alias,
+        linger: Option<Millis>,
+    },
+    /// Close all sockets. Replies as `close` does.
+    CloseAll { linger: Option<Millis> },
+    /// SUB: subscribe to topics and handle them so from now on; handlers for all messages are
+    /// those for the topic "", and no actions leave them to the agent. Replies with null, when the
+    /// publishers have seen it.
+    Subscribe { alias: Alias, handlers: Handlers },
+    /// SUB: take subscriptions back, with their handlers. Replies with null.
+    Unsubscribe { alias: Alias, topics: Vec<String> },
     /// Everything of an agent's own at once: attributes, sockets. Replies with the map of addresses.
     Configure(Configuration),
     /// All connections of an agent at once. Replies with a list of connection infos, when all are
@@ -67,6 +84,14 @@ pub enum AgentRequest {
     SendRecv { alias: Alias, message: Value },
     /// Call a method of the agent's program. Replies with what the program answers.
     Call { name: String, params: Value },
+    /// Add a timer; it runs from now on, or from the start of the system. Replies with its alias.
+    Timer(TimerSpec),
+    /// The timers that run. Replies with a list of [`TimerInfo`](crate::model::TimerInfo).
+    Timers {},
+    /// Stop a timer. Replies with null.
+    StopTimer { alias: Alias },
+    /// Stop all timers. Replies with null.
+    StopTimers {},
     /// Whether its main loop runs. Replies with true or false.
     IsRunning {},
     /// Replies with an [`AgentStatus`].
@@ -83,9 +108,11 @@ pub enum AgentRequest {
 pub struct BindRequest {
     pub alias: Alias,
     pub kind: Kind,
-    pub endpoint: Endpoint,
+    /// None: any free port of the agent's own address.
+    pub endpoint: Option<Endpoint>,
     pub serializer: Serializer,
-    pub handlers: Handlers,
+    /// None: the agent's own choice, its program or else `log`.
+    pub handlers: Option<Handlers>,
 }
 
 impl From<BindSpec> for BindRequest {
@@ -100,9 +127,9 @@ impl From<BindSpec> for BindRequest {
         Self {
             alias,
             kind,
-            endpoint,
+            endpoint: Some(endpoint),
             serializer,
-            handlers,
+            handlers: Some(handlers),
         }
     }
 }
@@ -116,11 +143,22 @@ pub struct ConnectRequest {
     pub server: Address,
     /// The server's name, for those who look at the connection.
     pub to: Option<Target>,
-    pub handlers: Handlers,
+    /// None: the agent's own choice, its program or else `log`.
+    pub handlers: Option<Handlers>,
     /// SUB: subscribed to besides, so that the publisher can be asked to have seen it.
     pub token: Option<ProofToken>,
     /// How long the proof may take.
     pub timeout: Millis,
+}
+
+/// A connection to make to another agent's socket.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectToRequest {
+    pub alias: Alias,
+    pub to: Target,
+    /// None: the agent's own choice, its program or else `log`.
+    pub handlers: Option<Handlers>,
 }
 
 /// What is an agent's own.
@@ -175,7 +213,7 @@ pub struct AgentStatus {
     pub sockets: BTreeMap<Alias, SocketStats>,
     /// Lines of the program that were none of the protocol's.
     pub garbage_lines: u64,
-    /// Ticks of timers that could not be sent.
+    /// Ticks of timers that came to nothing.
     pub skipped_ticks: u64,
 }
 

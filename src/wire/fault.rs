@@ -30,6 +30,24 @@ pub enum Fault {
         attribute: String,
         known: Vec<String>,
     },
+    /// SUB: it is not subscribed to that.
+    #[error("{alias} is not subscribed to {topic:?}")]
+    UnknownTopic {
+        alias: Alias,
+        topic: String,
+        known: Vec<String>,
+    },
+    #[error("{agent} has no timer {alias}")]
+    UnknownTimer {
+        agent: AgentName,
+        alias: Alias,
+        known: Vec<Alias>,
+    },
+    #[error("{agent} already has a timer {alias}")]
+    TimerTaken { agent: AgentName, alias: Alias },
+    /// The socket was closed while somebody waited for something of it.
+    #[error("{agent} has closed {alias}")]
+    Closed { agent: AgentName, alias: Alias },
     #[error("the name {peer} is taken by another process{}", pid.map(|pid| format!(", pid {pid}")).unwrap_or_default())]
     NameTaken { peer: Peer, pid: Option<u32> },
     #[error("{agent} already has a socket {alias}")]

@@ -71,6 +71,10 @@ pub struct AgentBoot {
     pub nameserver: String,
     /// A folder of the system's own for ipc sockets.
     pub ipc_dir: PathBuf,
+    /// The agent's log, if it is not standard error.
+    pub log: Option<PathBuf>,
+    /// Where its program's own output goes; if nowhere, to the log.
+    pub output: Option<PathBuf>,
     pub program: Option<Program>,
 }
 

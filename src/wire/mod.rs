@@ -12,7 +12,8 @@ mod nameserver;
 mod peer;
 
 pub use agent::{
-    AgentRequest, AgentStatus, BindRequest, Configuration, ConnectRequest, ProofToken, Wiring,
+    AgentRequest, AgentStatus, BindRequest, Configuration, ConnectRequest, ConnectToRequest,
+    ProofToken, Wiring,
 };
 pub use data::{CodecError, decode, encode, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};

@@ -32,8 +32,8 @@ pub struct ClientId(pub u64);
 pub struct Incarnation(pub u64);
 
 impl Incarnation {
-    /// Random: the hasher's keys are, for each process and each call.
-    pub fn random() -> Self {
+    /// A new life: the hasher's keys are random, for each process and each call.
+    pub fn draw() -> Self {
         Self(RandomState::new().hash_one(std::process::id()))
     }
 }

@@ -7,4 +7,4 @@ mod timers;
 
 pub use life::{Effect, Life};
 pub use pending::Pending;
-pub use timers::Timers;
+pub use timers::{Tick, TickEnd, TimerId, Timers};

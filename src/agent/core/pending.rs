@@ -63,6 +63,17 @@ impl<T> Pending<T> {
         self.take(id).map(|thing| (id, thing))
     }
 
+    /// Takes out those that are meant, in the order of their numbers.
+    pub fn take_where(&mut self, meant: impl Fn(&T) -> bool) -> Vec<(u64, T)> {
+        let ids: Vec<u64> = self
+            .iter()
+            .filter(|(_, thing)| meant(thing))
+            .map(|(id, _)| id)
+            .collect();
+        let taken = ids.into_iter();
+        taken.filter_map(|id| Some((id, self.take(id)?))).collect()
+    }
+
     /// Takes all of them out, in the order of their numbers.
     pub fn take_all(&mut self) -> Vec<(u64, T)> {
         self.deadlines.clear();
@@ -88,6 +99,18 @@ mod tests {
         assert_eq!(pending.take(late), Some("late"));
         assert_eq!(pending.take(late), None);
         assert_eq!(pending.wakes_at(), None);
+    }
+
+    #[test]
+    fn those_that_are_meant_are_taken() {
+        let mut pending = Pending::default();
+        let at = Duration::from_millis;
+        (1..=4).for_each(|n| {
+            pending.add(at(n), n);
+        });
+        assert_eq!(pending.take_where(|n| n % 2 == 0), [(2, 2), (4, 4)]);
+        assert_eq!(pending.len(), 2);
+        assert_eq!(pending.expired(at(9)), Some((1, 1)));
     }
 
     proptest! {

@@ -1,10 +1,12 @@
-//! Timers that send: when each is due.
+//! Timers: when each is due, and what came of it.
 //!
-//! A timer never piles up: one that is late fires once, and then an interval from now.
+//! A timer never piles up: one that is late fires once, and then an interval from now; one whose
+//! last call is still under way does not fire, and that is counted.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use crate::model::{TimerSpec, When};
+use crate::model::{Alias, Millis, TimerAction, TimerInfo, TimerSpec, When};
 
 /// The shortest interval; a shorter one is taken for this.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -14,86 +16,222 @@ const SHORTEST: Duration = Duration::from_millis(1);
 pub struct Timers {
     timers: Vec<Timer>,
     started: bool,
+    last: u64,
 }
+
+/// A timer's number. It is never used twice, so that what comes late is not taken for another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimerId(u64);
 
 #[derive(Debug)]
 struct Timer {
-    spec: TimerSpec,
-    /// None: it does not fire again.
-    next: Option<Duration>,
+    id: TimerId,
+    alias: Alias,
+    when: When,
+    action: Rc<TimerAction>,
+    next: Next,
+    /// Its last call is still under way.
+    busy: bool,
+    fired: u64,
+    skipped: u64,
+    failed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// It waits for the system to start.
+    Still,
+    At(Duration),
+    /// It has fired for the last time.
+    Never,
+}
+
+/// What a timer has to do now.
+#[derive(Debug, Clone)]
+pub struct Tick {
+    pub id: TimerId,
+    pub alias: Alias,
+    /// None: the last call is still under way, so that this tick is skipped.
+    pub action: Option<Rc<TimerAction>>,
+}
+
+/// What came of a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TickEnd {
+    Done,
+    Skipped,
+    Failed,
 }
 
 impl Timers {
-    /// Adds timers. If the others run already, so do these from now on.
-    pub fn add(&mut self, specs: Vec<TimerSpec>, now: Duration) {
-        let started = self.started;
-        self.timers.extend(specs.into_iter().map(|spec| Timer {
-            next: started.then(|| now + first(&spec)),
-            spec,
-        }));
+    /// The first alias that is not free, or stands there twice.
+    pub fn taken<'a>(&self, specs: &'a [TimerSpec]) -> Option<&'a Alias> {
+        let mut aliases = specs.iter().filter_map(|spec| spec.alias.as_ref());
+        let mut seen = Vec::new();
+        aliases.find(|alias| {
+            let twice = seen.contains(alias);
+            seen.push(*alias);
+            twice || self.has(alias.as_str())
+        })
+    }
+
+    fn has(&self, alias: &str) -> bool {
+        self.timers
+            .iter()
+            .any(|timer| timer.alias.as_str() == alias)
+    }
+
+    /// Adds a timer whose alias is free, and tells its alias. If the others run already, so does it
+    /// from now on.
+    pub fn add(&mut self, spec: TimerSpec, now: Duration) -> Alias {
+        self.last += 1;
+        let alias = spec.alias.unwrap_or_else(|| self.free_alias());
+        let next = match self.started {
+            true => Next::At(now + first(spec.when)),
+            false => Next::Still,
+        };
+        self.timers.push(Timer {
+            id: TimerId(self.last),
+            alias: alias.clone(),
+            when: spec.when,
+            action: Rc::new(spec.action),
+            next,
+            busy: false,
+            fired: 0,
+            skipped: 0,
+            failed: 0,
+        });
+        alias
+    }
+
+    fn free_alias(&self) -> Alias {
+        let names = (self.last..).map(|number| format!("timer-{number}"));
+        let mut free = names.filter(|name| !self.has(name));
+        // There are more numbers than timers, and each makes a name.
+        let name = free.find_map(|name| name.parse().ok());
+        name.unwrap_or_else(|| unreachable!("every number makes a name"))
     }
 
     /// Lets them run.
     pub fn start(&mut self, now: Duration) {
         self.started = true;
         for timer in &mut self.timers {
-            timer.next = Some(now + first(&timer.spec));
+            timer.next = Next::At(now + first(timer.when));
         }
     }
 
     /// They stand still until they are started again.
     pub fn rest(&mut self) {
         self.started = false;
-        self.timers.iter_mut().for_each(|timer| timer.next = None);
+        self.timers
+            .iter_mut()
+            .for_each(|timer| timer.next = Next::Still);
     }
 
-    /// No timer fires any more.
+    /// No timer fires any more, and none is left.
     pub fn stop(&mut self) {
         self.started = false;
         self.timers.clear();
     }
 
-    pub fn len(&self) -> usize {
-        self.timers.len()
+    /// Removes them; those that are added later run.
+    pub fn clear(&mut self) {
+        self.timers.clear();
     }
 
-    /// Only the first `count` stay.
-    pub fn truncate(&mut self, count: usize) {
-        self.timers.truncate(count);
+    /// Removes one. False if there is none of that name.
+    pub fn remove(&mut self, alias: &Alias) -> bool {
+        let before = self.timers.len();
+        self.timers.retain(|timer| timer.alias != *alias);
+        self.timers.len() < before
+    }
+
+    /// In the order in which they were added.
+    pub fn aliases(&self) -> Vec<Alias> {
+        let aliases = self.timers.iter().map(|timer| timer.alias.clone());
+        aliases.collect()
+    }
+
+    /// In the order in which they were added.
+    pub fn list(&self, now: Duration) -> Vec<TimerInfo> {
+        let info = |timer: &Timer| TimerInfo {
+            alias: timer.alias.clone(),
+            when: timer.when,
+            action: (*timer.action).clone(),
+            due_ms: match timer.next {
+                Next::At(next) => Some(Millis::from(next.saturating_sub(now))),
+                Next::Still | Next::Never => None,
+            },
+            fired: timer.fired,
+            skipped: timer.skipped,
+            failed: timer.failed,
+        };
+        self.timers.iter().map(info).collect()
     }
 
     /// When the next one is due.
     pub fn wakes_at(&self) -> Option<Duration> {
-        self.timers.iter().filter_map(|timer| timer.next).min()
+        let at = |timer: &Timer| match timer.next {
+            Next::At(next) => Some(next),
+            Next::Still | Next::Never => None,
+        };
+        self.timers.iter().filter_map(at).min()
     }
 
-    /// What is due now; each of them is set to its next time.
-    pub fn due(&mut self, now: Duration) -> Vec<TimerSpec> {
+    /// What is due now; each is set to its next time. What becomes of each is to be told by
+    /// [`Timers::end`], but for those that are skipped here.
+    pub fn due(&mut self, now: Duration) -> Vec<Tick> {
         let mut due = Vec::new();
         for timer in &mut self.timers {
-            if let Some(next) = timer.next.filter(|next| *next <= now) {
-                timer.next = following(&timer.spec, next, now);
-                due.push(timer.spec.clone());
+            let Next::At(next) = timer.next else { continue };
+            if next > now {
+                continue;
             }
+            timer.next = following(timer.when, next, now);
+            let action = (!timer.busy).then(|| Rc::clone(&timer.action));
+            timer.skipped += u64::from(timer.busy);
+            timer.busy |= matches!(*timer.action, TimerAction::Call { .. });
+            due.push(Tick {
+                id: timer.id,
+                alias: timer.alias.clone(),
+                action,
+            });
         }
         due
     }
+
+    /// What became of a tick. One that was to fire once is gone then.
+    pub fn end(&mut self, id: TimerId, end: TickEnd) {
+        let Some(at) = self.timers.iter().position(|timer| timer.id == id) else {
+            return;
+        };
+        let timer = &mut self.timers[at];
+        timer.busy = false;
+        match end {
+            TickEnd::Done => timer.fired += 1,
+            TickEnd::Skipped => timer.skipped += 1,
+            TickEnd::Failed => timer.failed += 1,
+        }
+        if timer.next == Next::Never {
+            self.timers.remove(at);
+        }
+    }
 }
 
-fn first(spec: &TimerSpec) -> Duration {
-    match spec.when {
+fn first(when: When) -> Duration {
+    match when {
         When::Every(interval) => interval.duration().max(SHORTEST),
         When::After(delay) => delay.duration(),
     }
 }
 
-fn following(spec: &TimerSpec, planned: Duration, now: Duration) -> Option<Duration> {
-    match spec.when {
-        When::After(_) => None,
+fn following(when: When, planned: Duration, now: Duration) -> Next {
+    match when {
+        When::After(_) => Next::Never,
         When::Every(_) => {
-            let interval = first(spec);
+            let interval = first(when);
             let next = planned + interval;
-            Some(if next <= now { now + interval } else { next })
+            Next::At(if next <= now { now + interval } else { next })
         }
     }
 }
@@ -101,30 +239,56 @@ fn following(spec: &TimerSpec, planned: Duration, now: Duration) -> Option<Durat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Millis;
     use proptest::prelude::*;
+    use serde_json::Value;
+
+    fn named(alias: Option<&str>, when: When, action: TimerAction) -> TimerSpec {
+        let alias = alias.map(|alias| alias.parse().unwrap());
+        TimerSpec {
+            alias,
+            when,
+            action,
+        }
+    }
+
+    fn call() -> TimerAction {
+        TimerAction::Call {
+            method: "tick".into(),
+            params: Value::Null,
+        }
+    }
 
     fn spec(when: When) -> TimerSpec {
-        TimerSpec {
-            when,
-            send: "main".parse().unwrap(),
+        let send = TimerAction::Send {
+            alias: "main".parse().unwrap(),
             message: "tick".into(),
             topic: None,
-        }
+        };
+        named(None, when, send)
     }
 
     const fn ms(milliseconds: u64) -> Duration {
         Duration::from_millis(milliseconds)
     }
 
+    const fn every(milliseconds: u64) -> When {
+        When::Every(Millis::new(milliseconds))
+    }
+
+    const fn after(milliseconds: u64) -> When {
+        When::After(Millis::new(milliseconds))
+    }
+
     #[test]
     fn they_stand_still_until_started() {
         let mut timers = Timers::default();
-        timers.add(vec![spec(When::Every(Millis::new(100)))], ms(0));
+        timers.add(spec(every(100)), ms(0));
         assert_eq!(timers.wakes_at(), None);
+        assert_eq!(timers.list(ms(0))[0].due_ms, None);
         assert!(timers.due(ms(1000)).is_empty());
         timers.start(ms(1000));
         assert_eq!(timers.wakes_at(), Some(ms(1100)));
+        assert_eq!(timers.list(ms(1040))[0].due_ms, Some(Millis::new(60)));
         assert_eq!(timers.due(ms(1100)).len(), 1);
         timers.stop();
         assert_eq!(timers.wakes_at(), None);
@@ -133,7 +297,7 @@ mod tests {
     #[test]
     fn a_late_timer_fires_once() {
         let mut timers = Timers::default();
-        timers.add(vec![spec(When::Every(Millis::new(100)))], ms(0));
+        timers.add(spec(every(100)), ms(0));
         timers.start(ms(0));
         assert_eq!(timers.due(ms(1234)).len(), 1);
         assert!(timers.due(ms(1234)).is_empty());
@@ -144,11 +308,64 @@ mod tests {
     fn after_fires_once_and_none_is_too_short() {
         let mut timers = Timers::default();
         timers.start(ms(0));
-        timers.add(vec![spec(When::After(Millis::new(0)))], ms(5));
-        timers.add(vec![spec(When::Every(Millis::new(0)))], ms(5));
-        assert_eq!(timers.due(ms(5)).len(), 1);
+        timers.add(spec(after(0)), ms(5));
+        timers.add(spec(every(0)), ms(5));
+        let due = timers.due(ms(5));
+        assert_eq!(due.len(), 1);
+        timers.end(due[0].id, TickEnd::Done);
+        assert_eq!(timers.list(ms(5)).len(), 1, "it is gone");
         assert_eq!(timers.due(ms(6)).len(), 1);
         assert_eq!(timers.wakes_at(), Some(ms(7)));
+    }
+
+    #[test]
+    fn a_call_that_is_under_way_is_not_made_again() {
+        let mut timers = Timers::default();
+        timers.start(ms(0));
+        timers.add(named(Some("poll"), every(10), call()), ms(0));
+        let first = timers.due(ms(10)).remove(0);
+        assert!(first.action.is_some());
+        assert!(timers.due(ms(20))[0].action.is_none());
+        assert!(timers.due(ms(30))[0].action.is_none());
+        timers.end(first.id, TickEnd::Failed);
+        assert!(timers.due(ms(40))[0].action.is_some());
+        let info = timers.list(ms(40)).remove(0);
+        assert_eq!((info.fired, info.skipped, info.failed), (0, 2, 1));
+    }
+
+    #[test]
+    fn names_are_given_chosen_and_free_again() {
+        let mut timers = Timers::default();
+        let specs = [
+            named(Some("timer-2"), every(1), call()),
+            named(Some("timer-2"), every(1), call()),
+        ];
+        assert_eq!(timers.taken(&specs[..1]), None);
+        assert_eq!(timers.taken(&specs).unwrap().as_str(), "timer-2");
+        let [spec, same] = specs;
+        let given = timers.add(spec, ms(0));
+        let chosen = timers.add(named(None, every(1), call()), ms(0));
+        assert_eq!(
+            (given.as_str(), chosen.as_str()),
+            ("timer-2", "timer-3"),
+            "a name that is taken is not chosen"
+        );
+        assert!(timers.taken(std::slice::from_ref(&same)).is_some());
+        assert!(timers.remove(&given) && !timers.remove(&given));
+        assert!(timers.taken(&[same]).is_none());
+    }
+
+    #[test]
+    fn what_comes_late_is_not_taken_for_the_next_timer_of_the_name() {
+        let mut timers = Timers::default();
+        timers.start(ms(0));
+        let add = |timers: &mut Timers| timers.add(named(Some("a"), every(10), call()), ms(0));
+        let alias = add(&mut timers);
+        let old = timers.due(ms(10)).remove(0);
+        timers.remove(&alias);
+        add(&mut timers);
+        timers.end(old.id, TickEnd::Done);
+        assert_eq!(timers.list(ms(10))[0].fired, 0);
     }
 
     proptest! {
@@ -156,7 +373,7 @@ mod tests {
         #[test]
         fn never_more_ticks_than_intervals(interval in 1u64..50, gaps in prop::collection::vec(0u64..200, 1..100)) {
             let mut timers = Timers::default();
-            timers.add(vec![spec(When::Every(Millis::new(interval)))], ms(0));
+            timers.add(spec(every(interval)), ms(0));
             timers.start(ms(0));
             let (mut now, mut ticks) = (0, 0);
             for gap in gaps {

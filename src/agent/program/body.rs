@@ -85,6 +85,21 @@ impl Body {
         }
     }
 
+    /// Keeps what a process has written to standard error: some of it, or all.
+    pub fn read_errors(&mut self, all: bool) {
+        if let Body::Process(pipes) = self {
+            pipes.read_errors(all);
+        }
+    }
+
+    /// Keeps what a process has printed. False if there is no place for it.
+    pub fn keep_printed(&mut self, text: &str) -> bool {
+        match self {
+            Body::Process(pipes) => pipes.keep_printed(text),
+            Body::Thread(_) => false,
+        }
+    }
+
     /// How it has ended, if it has.
     pub fn exit(&mut self) -> Option<Exit> {
         both!(self, it => it.exit())

@@ -86,6 +86,7 @@ impl Guest {
             exit: raw(&self.between.ended),
             output: Some(raw(&self.between.wake)),
             input: None,
+            errors: None,
         }
     }
 

@@ -4,12 +4,14 @@
 //! A program that does not read, or writes faster than its messages can leave, is held back by what
 //! it waits for itself: a pipe. Nothing grows without bounds.
 
+mod ask;
 mod body;
 mod exit;
 mod feed;
 mod guest;
 mod lines;
 mod obey;
+mod output;
 mod owed;
 mod pipes;
 mod process;
@@ -22,10 +24,11 @@ use serde_json::Value;
 use self::body::Body;
 use self::exit::Exit;
 pub use self::guest::{Guest, GuestEnd, Listened, pair};
+use self::output::Output;
 use self::owed::OWED;
 pub use self::owed::Owed;
 use self::pipes::Pipes;
-use self::process::{Got, Process};
+use self::process::{Errors, Got, Process};
 pub use self::words::{FromProgram, Heard, ProgramId};
 use self::words::{NoWord, Outcome as Reply, ToProgram};
 use super::core::Life;
@@ -48,6 +51,7 @@ pub struct Program {
 pub struct Watched {
     pub exit: i32,
     pub output: Option<i32>,
+    pub errors: Option<i32>,
     pub input: Option<i32>,
 }
 
@@ -80,6 +84,13 @@ impl Program {
         }
     }
 
+    fn noun(&self) -> &'static str {
+        match self.body {
+            Body::Process(_) => "the command",
+            Body::Thread(_) => "the program",
+        }
+    }
+
     fn listens(&self) -> bool {
         !self.ended && self.body.listens()
     }
@@ -95,8 +106,21 @@ impl Agent {
             ("OSB_AGENT", self.boot.name.as_str()),
             ("OSB_NAMESERVER", self.boot.nameserver.as_str()),
         ];
-        let process = Process::start(program, &env)?;
-        self.program = Some(Program::new(Body::Process(Pipes::new(process))));
+        let output = match &self.boot.output {
+            None => None,
+            Some(path) => Some(Output::open(path).map_err(|error| {
+                format!(
+                    "cannot keep what the command prints in {}: {error}",
+                    path.display()
+                )
+            })?),
+        };
+        let errors = match output {
+            Some(_) => Errors::Read,
+            None => Errors::Inherited,
+        };
+        let process = Process::start(program, &env, errors)?;
+        self.program = Some(Program::new(Body::Process(Pipes::new(process, output))));
         Ok(())
     }
 
@@ -149,6 +173,13 @@ impl Agent {
         });
     }
 
+    /// The name server knows the agent. A thread waits for this; a process was there before.
+    pub fn tell_registered(&mut self) {
+        if let Some(Body::Thread(guest)) = self.program.as_mut().map(|program| &mut program.body) {
+            guest.tell(Heard::Registered);
+        }
+    }
+
     /// The system has let go of the agent: what the program says to its sockets is held again.
     pub fn release_program(&mut self) {
         if let Some(program) = &mut self.program {
@@ -157,13 +188,6 @@ impl Agent {
         }
         for (_, owed) in self.owed.take_all() {
             self.settle_owed(owed, Err("its system is taken down".into()));
-        }
-    }
-
-    /// The name server knows the agent. A thread waits for this; a process was there before.
-    pub fn tell_registered(&mut self) {
-        if let Some(Body::Thread(guest)) = self.program.as_mut().map(|program| &mut program.body) {
-            guest.tell(Heard::Registered);
         }
     }
 
@@ -255,7 +279,9 @@ impl Agent {
                     None => return,
                 },
             };
-            if let Some(word) = self.obey(word) {
+            let held = self.obey(word);
+            self.finish_closing();
+            if let Some(word) = held {
                 if let Some(program) = &mut self.program {
                     program.held = Some(word);
                 }
@@ -268,17 +294,30 @@ impl Agent {
         match said {
             Ok(word) => return Some(word),
             Err(NoWord::Blank) => {}
-            Err(NoWord::Plain(text)) => {
-                self.garbage_lines += 1;
-                self.log.info(&format!("stdout: {text}"));
-            }
+            Err(NoWord::Plain(text)) => self.keep_printed(&text),
             Err(NoWord::Wrong(reason)) => self.note_garbage(&reason),
         }
         None
     }
 
+    /// A line that is no word was printed, for people.
+    fn keep_printed(&mut self, text: &str) {
+        self.garbage_lines += 1;
+        let program = self.program.as_mut();
+        if !program.is_some_and(|program| program.body.keep_printed(text)) {
+            self.log.info(&format!("stdout: {text}"));
+        }
+    }
+
+    /// The program has written to standard error.
+    pub fn drain_program_errors(&mut self) {
+        if let Some(program) = &mut self.program {
+            program.body.read_errors(false);
+        }
+    }
+
     /// Counts a line of the program that says nothing, and tells.
-    fn note_garbage(&mut self, reason: &str) {
+    pub fn note_garbage(&mut self, reason: &str) {
         self.garbage_lines += 1;
         self.log.warn(&format!("the command: {reason}"));
     }
@@ -305,6 +344,7 @@ impl Agent {
         };
         self.read_last_words();
         if let Some(program) = &mut self.program {
+            program.body.read_errors(true);
             program.ended = true;
             let count = program.body.clear();
             if count > 0 {
@@ -315,7 +355,11 @@ impl Agent {
         for (_, owed) in self.owed.take_all() {
             self.settle_owed(owed, Err("the command has ended".into()));
         }
-        let line = format!("the command has ended: {}", exit);
+        let what = match &self.program {
+            Some(program) => program.noun(),
+            None => "the command",
+        };
+        let line = format!("{what} has ended: {exit}");
         match exit.success() || self.life.ending() {
             true => self.log.info(&line),
             false => self.log.error(&line),

@@ -2,15 +2,35 @@
 
 use serde_json::Value;
 
+use super::ask::{self, Asked};
 use super::words::FromProgram;
 use super::{Agent, ProgramId};
+use crate::agent::asker::Asker;
 use crate::agent::log::Level;
+use crate::agent::requests::Request;
 use crate::agent::state::{DEFAULT_LIMIT, Origin};
 use crate::model::{Alias, Kind, Millis};
+use crate::wire::{AgentRequest, Fault};
 
 impl Agent {
     /// Does it, or gives the word back if its time has not come.
     pub(super) fn obey(&mut self, word: FromProgram) -> Option<FromProgram> {
+        if ask::wants_reply(&word) && self.program_is_behind() {
+            return Some(word);
+        }
+        let word = match ask::asked(word) {
+            Asked::Request {
+                request,
+                id,
+                timeout,
+            } => return self.ask_for_program(request, id, timeout),
+            Asked::Refused { reason, id } => {
+                let reason = Fault::Refused { reason };
+                self.reply(Some(Asker::Program(id)), Err(reason));
+                return None;
+            }
+            Asked::Other(word) => word,
+        };
         match word {
             FromProgram::Ready { go } => {
                 self.introduce();
@@ -39,8 +59,38 @@ impl Agent {
             }
             FromProgram::Set { attributes } => self.attributes.extend(attributes),
             FromProgram::Stop {} => self.end(0),
+            // These are requests.
+            FromProgram::Attributes { .. }
+            | FromProgram::Addr { .. }
+            | FromProgram::Bind { .. }
+            | FromProgram::Connect { .. }
+            | FromProgram::Close { .. }
+            | FromProgram::CloseAll { .. }
+            | FromProgram::Subscribe { .. }
+            | FromProgram::Unsubscribe { .. }
+            | FromProgram::Timer(_)
+            | FromProgram::Timers { .. }
+            | FromProgram::StopTimer { .. }
+            | FromProgram::StopTimers { .. } => {}
         }
         None
+    }
+
+    fn ask_for_program(
+        &mut self,
+        asked: AgentRequest,
+        id: Option<ProgramId>,
+        timeout: Option<Millis>,
+    ) -> Option<FromProgram> {
+        let limit = timeout.map_or(DEFAULT_LIMIT, Millis::duration);
+        let request = Request::new(Some(Asker::Program(id)), limit, self.now);
+        self.serve(asked, request);
+        None
+    }
+
+    fn program_is_behind(&self) -> bool {
+        let full = |program: &super::Program| program.listens() && !program.body.has_room();
+        self.program.as_ref().is_some_and(full)
     }
 
     fn send_for_program(
@@ -121,8 +171,7 @@ impl Agent {
     }
 
     fn get_for_program(&mut self, name: String, id: ProgramId) -> Option<FromProgram> {
-        let full = |program: &super::Program| program.listens() && !program.body.has_room();
-        if self.program.as_ref().is_some_and(full) {
+        if self.program_is_behind() {
             return Some(FromProgram::Get { name, id });
         }
         let outcome = match self.attributes.get(&name) {

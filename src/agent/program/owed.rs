@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::words::ToProgram;
-use crate::agent::control::Asker;
+use crate::agent::asker::Asker;
 use crate::agent::handlers::Incoming;
 use crate::agent::requests::{Outcome, Request};
 use crate::agent::state::{Agent, DEFAULT_LIMIT, Ticket};
@@ -58,18 +58,17 @@ impl Agent {
         Ok(())
     }
 
-    /// Somebody calls a method of the program.
-    pub fn call(&mut self, name: String, params: Value, request: Request) -> Outcome {
-        let Some(program) = self.program.as_mut().filter(|program| !program.ended) else {
-            let agent = self.boot.name.clone();
-            return Some(Err(Fault::UnknownMethod {
-                agent,
-                method: name,
-            }));
-        };
+    /// Hands a call to the program. None if there is no program to take it.
+    pub fn call_program(
+        &mut self,
+        name: &str,
+        params: &Value,
+        request: &Request,
+    ) -> Option<Outcome> {
+        let program = self.program.as_mut().filter(|program| !program.ended)?;
         let refused = |reason: &str| {
             let reason = format!("cannot call {name}: {reason}");
-            Some(Err(Fault::Refused { reason }))
+            Some(Some(Err(Fault::Refused { reason })))
         };
         match program {
             program if !program.started => return refused("the system has not started yet"),
@@ -80,17 +79,13 @@ impl Agent {
             _ => {}
         }
         let owed = Owed::Call {
-            name: name.clone(),
+            name: name.to_owned(),
             limit: request.limit,
             asker: request.asker.clone(),
         };
-        let id = self.owed.add(self.now + request.patience(), owed);
-        program.tell(&ToProgram::Call {
-            id,
-            name: &name,
-            params: &params,
-        });
-        None
+        let id = self.owed.add(request.until, owed);
+        program.tell(&ToProgram::Call { id, name, params });
+        Some(None)
     }
 
     /// The program has given an answer, or will not.

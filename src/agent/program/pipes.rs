@@ -4,6 +4,7 @@ use std::os::fd::RawFd;
 
 use super::feed::Feed;
 use super::lines::{self, Line, Lines};
+use super::output::{Output, Stream};
 use super::process::{Got, Process};
 use super::words::{self, FromProgram, NoWord, ToProgram};
 use super::{Exit, Watched};
@@ -18,12 +19,14 @@ pub struct Pipes {
     lines: Lines,
     /// Its input is closed once all has been written.
     closing: bool,
+    output: Option<Output>,
 }
 
 impl Pipes {
-    pub fn new(process: Process) -> Self {
+    pub fn new(process: Process, output: Option<Output>) -> Self {
         Self {
             process,
+            output,
             feed: Feed::default(),
             lines: Lines::default(),
             closing: false,
@@ -35,6 +38,7 @@ impl Pipes {
         Watched {
             exit: self.process.exit_fd(),
             output: self.process.output_fd(),
+            errors: self.process.errors_fd(),
             input: input.filter(|_| !self.feed.is_empty()),
         }
     }
@@ -93,6 +97,36 @@ impl Pipes {
             self.lines.push(&chunk[..count]);
         }
         got
+    }
+
+    /// Keeps what it has written to standard error: one chunk of it, or all.
+    pub fn read_errors(&mut self, all: bool) {
+        let Some(output) = &mut self.output else {
+            return;
+        };
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match self.process.read_errors(&mut chunk) {
+                Got::Bytes(count) => output.errors(&chunk[..count]),
+                Got::Nothing => break,
+                Got::End => return output.finish(),
+            }
+            if !all {
+                return;
+            }
+        }
+        if all {
+            output.finish();
+        }
+    }
+
+    /// Keeps what it has printed to standard output. False if there is no place for it.
+    pub fn keep_printed(&mut self, text: &str) -> bool {
+        let output = self.output.as_mut();
+        output.is_some_and(|output| {
+            output.line(Stream::Output, text);
+            true
+        })
     }
 
     /// The next word of what has been read.

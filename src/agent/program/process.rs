@@ -5,7 +5,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
@@ -21,6 +21,14 @@ pub struct Process {
     pidfd: OwnedFd,
     input: Option<ChildStdin>,
     output: Option<ChildStdout>,
+    errors: Option<ChildStderr>,
+}
+
+/// What becomes of standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errors {
+    Read,
+    Inherited,
 }
 
 /// What came of a read.
@@ -34,8 +42,9 @@ pub enum Got {
 }
 
 impl Process {
-    /// Starts the program, or tells in words why not.
-    pub fn start(program: &Program, env: &[(&str, &str)]) -> Result<Self, String> {
+    /// Starts the program, or tells in words why not. Its standard error is read here, or else is the
+    /// agent's own.
+    pub fn start(program: &Program, env: &[(&str, &str)], errors: Errors) -> Result<Self, String> {
         let [name, arguments @ ..] = program.argv.as_slice() else {
             return Err("cannot start a command without words".into());
         };
@@ -46,7 +55,11 @@ impl Process {
             .envs(&program.env)
             .current_dir(&program.cwd)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
+            .stdout(Stdio::piped())
+            .stderr(match errors {
+                Errors::Read => Stdio::piped(),
+                Errors::Inherited => Stdio::inherit(),
+            });
         // SAFETY: between fork and exec only a system call is made.
         unsafe { command.pre_exec(|| Ok(Signals::wanted().thread_unblock()?)) };
         let started = command.spawn().and_then(Self::watch);
@@ -60,9 +73,11 @@ impl Process {
             let _ = child.wait();
         })?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
+        let errors = child.stderr.take();
         for fd in [
             input.as_ref().map(AsFd::as_fd),
             output.as_ref().map(AsFd::as_fd),
+            errors.as_ref().map(AsFd::as_fd),
         ] {
             fd.map_or(Ok(0), |fd| fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)))?;
         }
@@ -71,6 +86,7 @@ impl Process {
             pidfd,
             input,
             output,
+            errors,
         })
     }
 
@@ -87,26 +103,21 @@ impl Process {
         self.output.as_ref().map(AsRawFd::as_raw_fd)
     }
 
+    pub fn errors_fd(&self) -> Option<RawFd> {
+        self.errors.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
     /// How it has ended, if it has.
     pub fn exit(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
     pub fn read(&mut self, into: &mut [u8]) -> Got {
-        let Some(output) = &mut self.output else {
-            return Got::End;
-        };
-        loop {
-            match output.read(into) {
-                Ok(0) => break,
-                Ok(count) => return Got::Bytes(count),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Got::Nothing,
-                Err(_) => break,
-            }
-        }
-        self.output = None;
-        Got::End
+        read(&mut self.output, into)
+    }
+
+    pub fn read_errors(&mut self, into: &mut [u8]) -> Got {
+        read(&mut self.errors, into)
     }
 
     /// How many bytes were written; None if the program does not read any more, ever.
@@ -135,6 +146,23 @@ impl Process {
             let _ = kill(Pid::from_raw(pid), signal);
         }
     }
+}
+
+fn read(from: &mut Option<impl Read>, into: &mut [u8]) -> Got {
+    let Some(pipe) = from else {
+        return Got::End;
+    };
+    loop {
+        match pipe.read(into) {
+            Ok(0) => break,
+            Ok(count) => return Got::Bytes(count),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Got::Nothing,
+            Err(_) => break,
+        }
+    }
+    *from = None;
+    Got::End
 }
 
 fn pidfd(pid: u32) -> io::Result<OwnedFd> {

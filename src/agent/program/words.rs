@@ -8,7 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::agent::log::Level;
-use crate::model::{AgentName, Alias, Kind, MethodName, Millis};
+use crate::model::{
+    Action, AgentName, Alias, Handlers, Kind, MethodName, Millis, Serializer, Transport,
+};
 
 /// A number or text that a program chose for a question of its own; the reply repeats it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,8 +199,129 @@ pub enum FromProgram {
         name: String,
         id: ProgramId,
     },
+    /// All attributes.
+    Attributes {
+        id: ProgramId,
+    },
+    /// The addresses of the agent's own sockets.
+    Addr {
+        alias: Option<Alias>,
+        id: ProgramId,
+    },
+    Bind {
+        alias: Alias,
+        kind: Kind,
+        transport: Option<Transport>,
+        addr: Option<String>,
+        serializer: Option<Serializer>,
+        handler: Option<Handler>,
+        #[serde(default)]
+        insecure: bool,
+        id: Option<ProgramId>,
+    },
+    /// `to` is AGENT.ALIAS, or an address that ZeroMQ dials; then `kind` is to be there.
+    Connect {
+        alias: Alias,
+        to: String,
+        kind: Option<Kind>,
+        serializer: Option<Serializer>,
+        handler: Option<Handler>,
+        #[serde(default, deserialize_with = "duration")]
+        timeout: Option<Millis>,
+        id: Option<ProgramId>,
+    },
+    Close {
+        alias: Alias,
+        #[serde(default, deserialize_with = "duration")]
+        linger: Option<Millis>,
+        id: Option<ProgramId>,
+    },
+    CloseAll {
+        #[serde(default, deserialize_with = "duration")]
+        linger: Option<Millis>,
+        id: Option<ProgramId>,
+    },
+    Subscribe {
+        alias: Alias,
+        handler: Handler,
+        id: Option<ProgramId>,
+    },
+    Unsubscribe {
+        alias: Alias,
+        topics: Vec<String>,
+        id: Option<ProgramId>,
+    },
+    Timer(Timer),
+    Timers {
+        id: ProgramId,
+    },
+    StopTimer {
+        alias: Alias,
+        id: Option<ProgramId>,
+    },
+    StopTimers {
+        id: Option<ProgramId>,
+    },
     /// The agent is to end.
     Stop {},
+}
+
+/// A timer, with the keys that it has in a topology.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timer {
+    pub alias: Option<Alias>,
+    #[serde(default, deserialize_with = "duration")]
+    pub every: Option<Millis>,
+    #[serde(default, deserialize_with = "duration")]
+    pub after: Option<Millis>,
+    pub send: Option<Alias>,
+    #[serde(default, deserialize_with = "present")]
+    pub message: Option<Value>,
+    pub topic: Option<String>,
+    pub call: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub params: Option<Value>,
+    pub set: Option<BTreeMap<String, Value>>,
+    pub id: Option<ProgramId>,
+}
+
+/// Handlers as in a topology: one action, several, or either by topic.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "Value")]
+pub struct Handler(pub Handlers);
+
+impl TryFrom<Value> for Handler {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let Value::Object(topics) = value else {
+            return Ok(Self(Handlers::All(actions(&value)?)));
+        };
+        let topics = topics
+            .iter()
+            .map(|(topic, value)| Ok((topic.clone(), actions(value)?)));
+        let topics: Result<_, String> = topics.collect();
+        topics.map(|topics| Self(Handlers::ByTopic(topics)))
+    }
+}
+
+fn actions(value: &Value) -> Result<Vec<Action>, String> {
+    let action = |value: &Value| match value.as_str() {
+        Some(text) => text
+            .parse::<Action>()
+            .map_err(|error| format!("handler: {error}")),
+        None => Err(format!("handler: {value} is no action")),
+    };
+    match value {
+        Value::Array(values) => values.iter().map(action).collect(),
+        value => Ok(vec![action(value)?]),
+    }
+}
+
+/// Null is a value too.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
 }
 
 /// Why a line says nothing.
@@ -222,12 +345,13 @@ impl fmt::Display for NoWord {
 
 /// Reads a line, strictly.
 pub fn read(line: &[u8]) -> Result<FromProgram, NoWord> {
-    let line = line.trim_ascii();
+    let printed = line.trim_ascii_end();
+    let line = printed.trim_ascii_start();
     match line.first() {
         None => Err(NoWord::Blank),
         Some(b'{') => serde_json::from_slice(line)
             .map_err(|error| NoWord::Wrong(format!("{}: {}", reason(&error), beginning(line)))),
-        Some(_) => Err(NoWord::Plain(beginning(line))),
+        Some(_) => Err(NoWord::Plain(String::from_utf8_lossy(printed).into_owned())),
     }
 }
 

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::agent::core::Life;
-use crate::agent::state::{Adoption, Agent, Waiting};
+use crate::agent::state::{Adoption, Agent};
 use crate::model::{State, SystemName};
 use crate::wire::Fault;
 
@@ -35,8 +35,8 @@ impl Agent {
         self.log.info(&format!("attached to the system {system}"));
         self.adoption = Some(Adoption {
             system,
-            sockets: self.sockets.len(),
-            timers: self.timers.len(),
+            sockets: self.sockets.aliases(),
+            timers: self.timers.aliases(),
             attributes: self.attributes.clone(),
             life: self.life,
             works: false,
@@ -60,14 +60,16 @@ impl Agent {
         let Some(adoption) = self.adoption.take() else {
             return;
         };
-        let first = adoption.sockets;
-        self.timers.truncate(adoption.timers);
+        let mut theirs = self.sockets.aliases();
+        theirs.retain(|alias| !adoption.sockets.contains(alias));
+        for alias in self.timers.aliases() {
+            if !adoption.timers.contains(&alias) {
+                self.timers.remove(&alias);
+            }
+        }
         for (_, waiting) in self.waiting.take_all() {
-            let (Waiting::Wire { asker, .. }
-            | Waiting::Prove { asker, .. }
-            | Waiting::Send { asker, .. }) = waiting;
             let reason = LET_GO.to_owned();
-            self.reply(asker, Err(Fault::Refused { reason }));
+            self.reply(waiting.into_asker(), Err(Fault::Refused { reason }));
         }
         for (_, request) in self.requests.take_all() {
             self.resolve(request, Err(LET_GO.to_owned()));
@@ -76,8 +78,7 @@ impl Agent {
             self.timers.rest();
             self.release_program();
         }
-        self.tell_unsent(first);
-        self.sockets.truncate(first);
+        self.close(theirs, None, None);
         self.attributes = adoption.attributes;
         self.announce();
     }

@@ -5,25 +5,38 @@ use serde_json::Value;
 use super::value;
 use crate::agent::sockets::{BindError, Place, Slot};
 use crate::agent::state::Agent;
-use crate::model::{Handlers, Kind};
+use crate::model::{Action, Alias, Endpoint, Handlers, Kind};
 use crate::wire::{BindRequest, Configuration, Fault};
 
 impl Agent {
     /// All or nothing.
     pub(super) fn configure(&mut self, all: Configuration) -> Result<Value, Fault> {
-        let before = self.sockets.len();
+        self.check_timers(&all.timers)?;
+        let mut bound = Vec::with_capacity(all.bind.len());
         for request in all.bind {
-            if let Err(fault) = self.bind_one(request) {
-                self.sockets.truncate(before);
-                return Err(fault);
+            match self.bind_one(request) {
+                Ok(at) => bound.push(at),
+                Err(fault) => {
+                    self.unbind(&bound);
+                    return Err(fault);
+                }
             }
         }
         self.attributes.extend(all.attributes);
-        self.timers.add(all.timers, self.now);
-        if self.sockets.len() > before {
+        for timer in all.timers {
+            self.timers.add(timer, self.now);
+        }
+        if !bound.is_empty() {
             self.announce();
         }
         Ok(value(&self.sockets.addresses()))
+    }
+
+    /// Takes back sockets that have just been bound.
+    fn unbind(&mut self, bound: &[usize]) {
+        for slot in bound.iter().filter_map(|at| self.sockets.remove(*at)) {
+            slot.close_within(None, &self.context);
+        }
     }
 
     pub(super) fn bind(&mut self, request: BindRequest) -> Result<Value, Fault> {
@@ -44,7 +57,11 @@ impl Agent {
             let agent = self.boot.name.clone();
             return Err(Fault::AliasTaken { agent, alias });
         }
-        self.check_handlers(&handlers)?;
+        let handlers = self.handlers_for(&alias, kind, handlers)?;
+        let endpoint = endpoint.unwrap_or(Endpoint::Tcp {
+            ip: self.boot.advertise,
+            port: 0,
+        });
         let fault = |error: BindError| Fault::Bind {
             alias: alias.clone(),
             address: error.address,
@@ -71,18 +88,54 @@ impl Agent {
         Ok(self.sockets.add(slot))
     }
 
-    /// Refuses handlers that could never work.
-    pub(super) fn check_handlers(&self, handlers: &Handlers) -> Result<(), Fault> {
-        let wanting = handlers.actions().find(|action| action.needs_program());
-        match wanting {
-            Some(action) if self.program.is_none() => Err(Fault::Refused {
+    /// The handlers of a new socket: those that were asked for, or what an agent does by itself.
+    pub(super) fn handlers_for(
+        &self,
+        alias: &Alias,
+        kind: Kind,
+        asked: Option<Handlers>,
+    ) -> Result<Handlers, Fault> {
+        match asked {
+            Some(handlers) => self.check_handlers(kind, &handlers).map(|()| handlers),
+            None if !kind.receives() => Ok(Handlers::none()),
+            None if kind == Kind::Rep && self.program.is_none() => Err(Fault::Refused {
                 reason: format!(
-                    "{} has no command: the handler `{action}` cannot work",
+                    "{}.{alias} must answer, and has nothing to do it: give it a handler, such as echo",
                     self.boot.name
                 ),
             }),
-            _ => Ok(()),
+            None => Ok(Handlers::one(self.own_action())),
         }
+    }
+
+    /// What an agent does with messages that nobody has said anything of.
+    pub(super) fn own_action(&self) -> Action {
+        match self.program {
+            Some(_) => Action::Command,
+            None => Action::Log,
+        }
+    }
+
+    /// Refuses handlers that could never work.
+    pub(super) fn check_handlers(&self, kind: Kind, handlers: &Handlers) -> Result<(), Fault> {
+        let refused = |reason: String| Err(Fault::Refused { reason });
+        let by_topic = matches!(handlers, Handlers::ByTopic(_));
+        if by_topic && matches!(kind, Kind::Pull | Kind::Req | Kind::Rep) {
+            return refused(format!("a {kind} socket has no topics to handle apart"));
+        }
+        if !kind.receives() && handlers.actions().next().is_some() {
+            return refused(format!(
+                "nothing arrives at a {kind} socket: no handler would ever run"
+            ));
+        }
+        let wanting = handlers.actions().find(|action| action.needs_program());
+        if let Some(action) = wanting.filter(|_| self.program.is_none()) {
+            return refused(format!(
+                "{} has no command: the handler `{action}` cannot work",
+                self.boot.name
+            ));
+        }
+        Ok(())
     }
 
     /// The system is wired.

@@ -37,14 +37,13 @@ impl Agent {
         match self.sockets.at_mut(at).offer(Parcel::plain(frame), false) {
             Offer::Taken | Offer::Queued => done(),
             Offer::Full(parcel) => {
-                let deadline = self.now + request.patience();
                 let waiting = Waiting::Send {
                     asker: request.asker,
                     at,
                     message: parcel.body,
                     limit: request.limit,
                 };
-                self.waiting.add(deadline, waiting);
+                self.waiting.add(request.until, waiting);
                 None
             }
         }
@@ -64,7 +63,7 @@ impl Agent {
             Ok(frame) => frame,
             Err(error) => return Some(Err(not_sent(alias, error.to_string()))),
         };
-        let patience = request.patience();
+        let patience = request.until - self.now;
         let origin = match request.asker {
             Some(asker) => Origin::Proxy {
                 asker,
@@ -76,7 +75,8 @@ impl Agent {
         None
     }
 
-    fn sender(&self, alias: &Alias, topic: Option<&str>) -> Result<usize, Fault> {
+    /// The socket by which that is to be sent.
+    pub fn sender(&self, alias: &Alias, topic: Option<&str>) -> Result<usize, Fault> {
         let at = self.find(alias)?;
         let kind = self.sockets.at(at).kind;
         let wrong = |verb: &str| Fault::WrongKind {
@@ -131,9 +131,16 @@ impl Agent {
                 Waiting::Wire {
                     asker,
                     links,
+                    further,
                     limit,
                     ..
-                } => self.answer_late_wire(asker, &links, limit),
+                } => self.answer_late_wire(asker, &links, &further, limit),
+                Waiting::Errand {
+                    asker,
+                    errand,
+                    limit,
+                    ..
+                } => self.answer_late_errand(asker, &errand, limit),
                 Waiting::Prove {
                     asker, at, limit, ..
                 } => {

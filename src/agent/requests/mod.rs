@@ -3,14 +3,18 @@
 mod adopt;
 mod configure;
 mod messages;
+mod sockets;
+mod timers;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::control::Asker;
+use super::asker::Asker;
+use super::errands::is_errand;
 use super::state::{Agent, DEFAULT_LIMIT};
 use crate::model::{Alias, State};
 use crate::wire::{AgentRequest, AgentStatus, Envelope, Event, Fault, MessageKind, read_body};
@@ -27,6 +31,8 @@ pub type Outcome = Option<Result<Value, Fault>>;
 pub struct Request {
     pub asker: Option<Asker>,
     pub limit: Duration,
+    /// When it must be answered: a little before the asker gives up, so that he hears why.
+    pub until: Duration,
 }
 
 impl Agent {
@@ -50,6 +56,9 @@ impl Agent {
         };
         match envelope.kind {
             MessageKind::Request | MessageKind::Oneway => self.on_request(envelope, body),
+            MessageKind::Reply | MessageKind::Error if is_errand(envelope.id) => {
+                self.on_errand_answered(&envelope, body);
+            }
             MessageKind::Error => self.on_refusal(&envelope, body),
             MessageKind::Event => {
                 if let Ok(Event::Stranger {}) = read_body(body) {
@@ -62,13 +71,18 @@ impl Agent {
     }
 
     fn on_request(&mut self, envelope: Envelope, body: &[u8]) {
-        let request = Request::of(envelope);
+        let request = Request::of(envelope, self.now);
+        match read_body(body) {
+            Ok(asked) => self.serve(asked, request),
+            Err(fault) => self.reply(request.asker, Err(fault)),
+        }
+        self.finish_closing();
+    }
+
+    /// Does what is asked, and sees to it that it is answered.
+    pub fn serve(&mut self, asked: AgentRequest, request: Request) {
         let asker = request.asker.clone();
-        let outcome = match read_body(body) {
-            Ok(asked) => self.carry_out(asked, request),
-            Err(fault) => Some(Err(fault)),
-        };
-        if let Some(outcome) = outcome {
+        if let Some(outcome) = self.carry_out(asked, request) {
             self.reply(asker, outcome);
         }
     }
@@ -97,6 +111,13 @@ impl Agent {
             AgentRequest::Addr { alias } => Some(self.addr(alias)),
             AgentRequest::Bind(bind) => Some(self.bind(bind)),
             AgentRequest::Connect(connect) => self.wire(vec![connect], true, request),
+            AgentRequest::ConnectTo(connect) => self.connect_to(connect, request),
+            AgentRequest::Close { alias, linger } => self.close_asked(alias, linger, request.asker),
+            AgentRequest::CloseAll { linger } => self.close_all(linger, request.asker),
+            AgentRequest::Subscribe { alias, handlers } => {
+                self.subscribe(&alias, handlers, request)
+            }
+            AgentRequest::Unsubscribe { alias, topics } => Some(self.unsubscribe(&alias, topics)),
             AgentRequest::Configure(all) => Some(self.configure(all)),
             AgentRequest::Wire(wiring) => self.wire(wiring.connections, false, request),
             AgentRequest::Probe { alias, token } => Some(self.probe(&alias, &token)),
@@ -110,8 +131,7 @@ impl Agent {
             }
             AgentRequest::GetAttr { name } => Some(self.get_attr(name)),
             AgentRequest::SetAttr { attributes } => {
-                self.tell_attributes(&attributes);
-                self.attributes.extend(attributes);
+                self.set_attributes(attributes);
                 done()
             }
             AgentRequest::Attributes {} => Some(Ok(value(&self.attributes))),
@@ -121,7 +141,14 @@ impl Agent {
                 topic,
             } => self.send(&alias, &message, topic.as_deref(), request),
             AgentRequest::SendRecv { alias, message } => self.send_recv(&alias, &message, request),
-            AgentRequest::Call { name, params } => self.call(name, params, request),
+            AgentRequest::Call { name, params } => self.invoke(name, params, request),
+            AgentRequest::Timer(timer) => Some(self.add_timer(timer)),
+            AgentRequest::Timers {} => Some(Ok(value(&self.timers.list(self.now)))),
+            AgentRequest::StopTimer { alias } => Some(self.stop_timer(&alias)),
+            AgentRequest::StopTimers {} => {
+                self.timers.clear();
+                done()
+            }
             AgentRequest::IsRunning {} => Some(Ok((!self.life.ending()).into())),
             AgentRequest::Status {} => Some(Ok(value(&self.status()))),
             AgentRequest::Stop {} => {
@@ -133,6 +160,12 @@ impl Agent {
                 done()
             }
         }
+    }
+
+    /// Sets attributes and tells the program.
+    pub fn set_attributes(&mut self, attributes: BTreeMap<String, Value>) {
+        self.tell_attributes(&attributes);
+        self.attributes.extend(attributes);
     }
 
     fn get_attr(&self, name: String) -> Result<Value, Fault> {
@@ -181,21 +214,25 @@ impl Agent {
 }
 
 impl Request {
-    fn of(envelope: Envelope) -> Self {
+    fn of(envelope: Envelope, now: Duration) -> Self {
         let limit = match envelope.deadline_ms {
             0 => DEFAULT_LIMIT,
             ms => Duration::from_millis(ms.into()),
         };
-        let asker = (envelope.kind == MessageKind::Request).then_some(Asker {
+        let asker = (envelope.kind == MessageKind::Request).then_some(Asker::Member {
             peer: envelope.peer,
             id: envelope.id,
         });
-        Self { asker, limit }
+        Self::new(asker, limit, now)
     }
 
-    /// When it must be answered: a little before the asker gives up, so that he hears why.
-    pub fn patience(&self) -> Duration {
-        self.limit - (self.limit / 20).min(Duration::from_millis(100))
+    pub fn new(asker: Option<Asker>, limit: Duration, now: Duration) -> Self {
+        let courtesy = (limit / 20).min(Duration::from_millis(100));
+        Self {
+            asker,
+            limit,
+            until: now + limit - courtesy,
+        }
     }
 }
 
@@ -204,7 +241,7 @@ fn done() -> Outcome {
 }
 
 /// Types of the wire as JSON.
-fn value<T: Serialize>(content: &T) -> Value {
+pub fn value<T: Serialize>(content: &T) -> Value {
     // Their maps have text for keys, and none of them fails.
     serde_json::to_value(content).unwrap_or_default()
 }

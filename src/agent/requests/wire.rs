@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Outcome, Request, done, value};
-use crate::agent::control::Asker;
+use crate::agent::asker::Asker;
 use crate::agent::sockets::{Link, Slot};
-use crate::agent::state::{Agent, Waiting};
+use crate::agent::state::{Agent, Further, Waiting};
 use crate::model::{Alias, Handlers, Kind, Millis};
 use crate::wire::{ConnectRequest, Fault, ProofToken};
 
@@ -22,28 +22,36 @@ impl Agent {
         request: Request,
     ) -> Outcome {
         let mut links = Vec::with_capacity(connections.len());
-        let mut patience = request.patience();
+        let mut until = request.until;
         for connection in connections {
-            patience = patience.min(connection.timeout.duration());
+            until = until.min(self.now + connection.timeout.duration());
             match self.connect_one(connection) {
                 Ok(link) => links.push(link),
                 Err(fault) => return Some(Err(fault)),
             }
         }
-        let limit = patience;
-        let waiting = Waiting::Wire {
+        let limit = until.saturating_sub(self.now);
+        self.await_proof(Waiting::Wire {
             asker: request.asker,
             links,
             one,
+            further: Further::Nothing,
+            until,
             limit,
-        };
-        self.waiting.add(self.now + patience, waiting);
-        self.settle_proofs();
+        });
         None
     }
 
-    fn connect_one(&mut self, request: ConnectRequest) -> Result<(usize, usize), Fault> {
-        self.check_handlers(&request.handlers)?;
+    /// Waits until connections are proven, or one cannot be.
+    pub fn await_proof(&mut self, waiting: Waiting) {
+        if let Waiting::Wire { until, .. } = waiting {
+            self.waiting.add(until, waiting);
+            self.settle_proofs();
+        }
+    }
+
+    /// Begins to connect. Tells the numbers of the socket and of its link.
+    pub fn connect_one(&mut self, request: ConnectRequest) -> Result<(usize, usize), Fault> {
         let at = self.socket_for(&request)?;
         let ConnectRequest {
             alias,
@@ -78,7 +86,8 @@ impl Agent {
         let kind = request.server.kind.twin();
         let Some(at) = self.sockets.find(request.alias.as_str()) else {
             let alias = request.alias.clone();
-            let (serializer, handlers) = (request.server.serializer, request.handlers.clone());
+            let handlers = self.handlers_for(&alias, kind, request.handlers.clone())?;
+            let serializer = request.server.serializer;
             let slot = Slot::new(&self.context, alias, kind, serializer, handlers);
             let slot = slot.map_err(|error| Fault::Connect {
                 alias: request.alias.clone(),
@@ -92,28 +101,30 @@ impl Agent {
             let (agent, alias) = (self.boot.name.clone(), request.alias.clone());
             return Err(Fault::AliasTaken { agent, alias });
         }
-        match joined(&slot.handlers, &request.handlers) {
-            Some(handlers) => slot.handlers = Rc::new(handlers),
-            None => {
-                let reason = format!(
-                    "{}.{} has other handlers already; one socket handles all its messages alike",
-                    self.boot.name, request.alias
-                );
-                return Err(Fault::Refused { reason });
-            }
-        }
+        let Some(asked) = &request.handlers else {
+            return Ok(at);
+        };
+        let Some(handlers) = joined(&slot.handlers, asked) else {
+            let reason = format!(
+                "{}.{} has other handlers already; one socket handles all its messages alike",
+                self.boot.name, request.alias
+            );
+            return Err(Fault::Refused { reason });
+        };
+        slot.handlers = Rc::new(handlers);
+        self.check_handlers(kind, asked)?;
         Ok(at)
     }
 
     pub(super) fn probe(&mut self, alias: &Alias, token: &ProofToken) -> Result<Value, Fault> {
         let at = self.find_kind(alias, Kind::Sub, "subscribe")?;
-        self.sockets.at(at).subscribe(&token.subscription());
+        self.sockets.at_mut(at).subscribe(&token.subscription());
         Ok(Value::Null)
     }
 
     pub(super) fn unprobe(&mut self, alias: &Alias, token: &ProofToken) -> Result<Value, Fault> {
         let at = self.find_kind(alias, Kind::Sub, "unsubscribe")?;
-        self.sockets.at(at).unsubscribe(&token.subscription());
+        self.sockets.at_mut(at).unsubscribe(&token.subscription());
         Ok(Value::Null)
     }
 
@@ -130,14 +141,13 @@ impl Agent {
         if self.sockets.at(at).has_seen(&tokens) {
             return done();
         }
-        let deadline = self.now + request.patience();
         let waiting = Waiting::Prove {
             asker: request.asker,
             at,
             tokens,
             limit: request.limit,
         };
-        self.waiting.add(deadline, waiting);
+        self.waiting.add(request.until, waiting);
         None
     }
 
@@ -171,8 +181,19 @@ impl Agent {
         for id in settled {
             match self.waiting.take(id) {
                 Some(Waiting::Wire {
-                    asker, links, one, ..
-                }) => self.answer_wire(asker, &links, one),
+                    asker,
+                    links,
+                    one,
+                    further,
+                    until,
+                    limit,
+                }) => match self.wired(&links, one) {
+                    Ok(wired) => self.see_further(asker, wired, further, (until, limit)),
+                    Err(fault) => {
+                        self.give_up(&further);
+                        self.reply(asker, Err(fault));
+                    }
+                },
                 Some(Waiting::Prove { asker, .. }) => self.reply(asker, Ok(Value::Null)),
                 _ => {}
             }
@@ -181,9 +202,10 @@ impl Agent {
 
     fn is_settled(&self, waiting: &Waiting) -> bool {
         match waiting {
-            Waiting::Wire { links, .. } => {
+            Waiting::Wire { links, further, .. } => {
                 let mut each = links.iter().map(|link| self.link(*link));
-                each.clone().all(Link::proven) || each.any(|link| link.failure().is_some())
+                let proven = || self.is_seen_here(further) && each.clone().all(Link::proven);
+                proven() || each.any(|link| link.failure().is_some())
             }
             Waiting::Prove { at, tokens, .. } => self.sockets.at(*at).has_seen(tokens),
             _ => false,
@@ -194,23 +216,21 @@ impl Agent {
         &self.sockets.at(at).links[link]
     }
 
-    fn answer_wire(&mut self, asker: Option<Asker>, links: &[(usize, usize)], one: bool) {
+    /// What is answered about connections that are settled.
+    fn wired(&mut self, links: &[(usize, usize)], one: bool) -> Result<Value, Fault> {
         self.announce_changes();
         let failed = links
             .iter()
             .find_map(|at| Some(self.unproven(*at, self.link(*at).failure()?)));
-        let outcome = match failed {
-            Some(fault) => Err(fault),
-            None => {
-                let info = |at: &(usize, usize)| self.link(*at).info(&self.sockets.at(at.0).alias);
-                let infos: Vec<_> = links.iter().map(info).collect();
-                Ok(match infos.as_slice() {
-                    [info] if one => value(info),
-                    all => value(&all),
-                })
-            }
-        };
-        self.reply(asker, outcome);
+        if let Some(fault) = failed {
+            return Err(fault);
+        }
+        let info = |at: &(usize, usize)| self.link(*at).info(&self.sockets.at(at.0).alias);
+        let infos: Vec<_> = links.iter().map(info).collect();
+        Ok(match infos.as_slice() {
+            [info] if one => value(info),
+            all => value(&all),
+        })
     }
 
     /// The time for a proof is up.
@@ -218,15 +238,22 @@ impl Agent {
         &mut self,
         asker: Option<Asker>,
         links: &[(usize, usize)],
+        further: &Further,
         limit: Duration,
     ) {
         self.announce_changes();
+        self.give_up(further);
         let limit = Millis::from(limit);
         let late = links.iter().find(|at| !self.link(**at).proven());
-        if let Some(at) = late {
-            let fault = self.unproven(*at, self.link(*at).excuse(limit));
-            self.reply(asker, Err(fault));
-        }
+        let fault = match (late, links) {
+            (Some(at), _) => self.unproven(*at, self.link(*at).excuse(limit)),
+            (None, [at, ..]) => {
+                let reason = format!("no subscription was seen within {limit}");
+                self.unproven(*at, reason)
+            }
+            (None, []) => return self.reply(asker, Ok(Value::Array(Vec::new()))),
+        };
+        self.reply(asker, Err(fault));
     }
 
     fn unproven(&self, at: (usize, usize), reason: String) -> Fault {

@@ -41,7 +41,10 @@ pub struct SocketFile {
 /// Where a socket was bound.
 #[derive(Debug)]
 pub struct Bound {
+    /// What peers dial.
     pub address: String,
+    /// What libzmq calls it.
+    pub endpoint: String,
     pub file: Option<SocketFile>,
 }
 
@@ -85,6 +88,7 @@ fn bind_tcp(
     };
     Ok(Bound {
         address: format!("tcp://{}", SocketAddr::new(ip, port)),
+        endpoint: bound,
         file: None,
     })
 }
@@ -117,6 +121,7 @@ fn bind_ipc(socket: &mut zmq::Socket, path: PathBuf) -> Result<Bound, BindError>
     raw::bind(socket, &address).map_err(|e| refused(e.reason()))?;
     let file = SocketFile::of(&path).map_err(|e| refused(plain(&e)))?;
     Ok(Bound {
+        endpoint: address.clone(),
         address,
         file: Some(file),
     })

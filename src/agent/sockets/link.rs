@@ -6,6 +6,8 @@ use crate::model::{Address, ConnectionInfo, Proof, Target};
 
 /// The events of libzmq that say something about a connection.
 pub const EVENTS: u16 = CONNECTED | RETRIED | DISCONNECTED | FAILURES | SUCCEEDED;
+/// It listens no more.
+pub const CLOSED: u16 = 0x0080;
 const CONNECTED: u16 = 0x0001;
 const RETRIED: u16 = 0x0004;
 const DISCONNECTED: u16 = 0x0200;

@@ -19,31 +19,49 @@ pub use slot::{Slot, receive};
 
 use crate::model::{Address, Alias, ConnectionInfo, SocketStats};
 
-/// All data sockets of an agent, in the order in which they were made.
+/// All data sockets of an agent, each with a number. The number of one that was closed is given to
+/// another only when nobody refers to it any more.
 #[derive(Default)]
 pub struct Sockets {
-    slots: Vec<Slot>,
+    slots: Vec<Option<Slot>>,
     by_alias: BTreeMap<Alias, usize>,
 }
 
 impl Sockets {
     pub fn add(&mut self, slot: Slot) -> usize {
-        let at = self.slots.len();
+        let free = self.slots.iter().position(Option::is_none);
+        let at = free.unwrap_or(self.slots.len());
         self.by_alias.insert(slot.alias.clone(), at);
-        self.slots.push(slot);
+        match free {
+            Some(at) => self.slots[at] = Some(slot),
+            None => self.slots.push(Some(slot)),
+        }
         at
     }
 
-    /// Takes the newest sockets away until `count` are left.
-    pub fn truncate(&mut self, count: usize) {
-        for slot in self.slots.drain(count..) {
+    /// Takes the alias from a socket: it is found no more, and stays until it is removed.
+    pub fn retire(&mut self, alias: &Alias) -> Option<usize> {
+        let at = self.by_alias.remove(alias)?;
+        self.at_mut(at).retired = true;
+        Some(at)
+    }
+
+    /// Takes a socket out. Nobody may refer to its number any more.
+    pub fn remove(&mut self, at: usize) -> Option<Slot> {
+        let slot = self.slots.get_mut(at)?.take()?;
+        if !slot.retired {
             self.by_alias.remove(&slot.alias);
-            slot.close();
         }
+        Some(slot)
+    }
+
+    /// Whether there is a socket of this number.
+    pub fn has(&self, at: usize) -> bool {
+        self.slots.get(at).is_some_and(Option::is_some)
     }
 
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.by_alias.len()
     }
 
     pub fn find(&self, alias: &str) -> Option<usize> {
@@ -51,15 +69,28 @@ impl Sockets {
     }
 
     pub fn at(&self, at: usize) -> &Slot {
-        &self.slots[at]
+        match &self.slots[at] {
+            Some(slot) => slot,
+            None => unreachable!("whatever refers to a socket is settled before it is removed"),
+        }
     }
 
     pub fn at_mut(&mut self, at: usize) -> &mut Slot {
-        &mut self.slots[at]
+        match &mut self.slots[at] {
+            Some(slot) => slot,
+            None => unreachable!("whatever refers to a socket is settled before it is removed"),
+        }
+    }
+
+    /// Those that have their alias, with their numbers.
+    pub fn numbered(&self) -> impl Iterator<Item = (usize, &Slot)> {
+        let slots = self.slots.iter().enumerate();
+        let slots = slots.filter_map(|(at, slot)| Some((at, slot.as_ref()?)));
+        slots.filter(|(_, slot)| !slot.retired)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Slot> {
-        self.slots.iter()
+        self.numbered().map(|(_, slot)| slot)
     }
 
     pub fn aliases(&self) -> Vec<Alias> {
@@ -67,19 +98,17 @@ impl Sockets {
     }
 
     pub fn addresses(&self) -> BTreeMap<Alias, Address> {
-        self.slots
-            .iter()
+        self.iter()
             .filter_map(|slot| Some((slot.alias.clone(), slot.address()?)))
             .collect()
     }
 
     pub fn connections(&self) -> Vec<ConnectionInfo> {
-        self.slots.iter().flat_map(Slot::connections).collect()
+        self.iter().flat_map(Slot::connections).collect()
     }
 
     pub fn stats(&self) -> BTreeMap<Alias, SocketStats> {
-        self.slots
-            .iter()
+        self.iter()
             .map(|slot| (slot.alias.clone(), slot.stats))
             .collect()
     }
@@ -87,15 +116,18 @@ impl Sockets {
     /// Closes them all; libzmq still sends what it has, for the time of their linger.
     /// If `hasty`, it does not.
     pub fn close(&mut self, hasty: bool) {
-        for slot in self.slots.iter().filter(|_| hasty) {
-            // An option that every socket has.
-            let _ = slot.socket.set_linger(0);
+        for slot in self.slots.drain(..).flatten() {
+            if hasty {
+                // An option that every socket has.
+                let _ = slot.socket.set_linger(0);
+            }
+            slot.close();
         }
-        self.truncate(0);
+        self.by_alias.clear();
     }
 
     /// Whether messages wait to leave.
     pub fn queued(&self) -> bool {
-        self.slots.iter().any(|slot| !slot.outbox.is_empty())
+        self.iter().any(|slot| !slot.outbox.is_empty())
     }
 }

@@ -61,6 +61,19 @@ pub fn stop_monitor(socket: &mut zmq::Socket) {
     unsafe { zmq_sys::zmq_socket_monitor(socket.as_mut_ptr(), std::ptr::null(), 0) };
 }
 
+/// Stops listening. What has been accepted, and waits to leave, has the socket's linger for it.
+pub fn unbind(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
+    let endpoint = c_string(endpoint)?;
+    // SAFETY: the socket is alive, the string ends in zero.
+    checked(unsafe { zmq_sys::zmq_unbind(socket.as_mut_ptr(), endpoint.as_ptr()) })
+}
+
+pub fn disconnect(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
+    let endpoint = c_string(endpoint)?;
+    // SAFETY: the socket is alive, the string ends in zero.
+    checked(unsafe { zmq_sys::zmq_disconnect(socket.as_mut_ptr(), endpoint.as_ptr()) })
+}
+
 // The crate's message is libzmq's and nothing else, or `send` would not be sound.
 const _: () = assert!(size_of::<zmq::Message>() == size_of::<zmq_sys::zmq_msg_t>());
 

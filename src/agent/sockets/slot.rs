@@ -1,6 +1,7 @@
 //! One data socket with all that belongs to it.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use zmq::{Context, DONTWAIT, Message, Socket};
 
 use super::endpoint::{self, Bound, Place};
-use super::link::{EVENTS, Link, Seen};
+use super::link::{CLOSED, EVENTS, Link, Seen};
 use super::outbox::Outbox;
 use super::{BindError, raw};
 use crate::model::{
@@ -24,11 +25,10 @@ const LINGER: i32 = 1000;
 /// How many peers may be about to connect at a time. Those beyond would try again only after a
 /// second.
 const BACKLOG: i32 = 4096;
+/// How long to wait at most until a place is free again, in milliseconds.
+const UNBINDING: i64 = 1000;
 /// How many tokens of proof a publisher keeps at a time: strangers can subscribe too.
 const TOKENS: usize = 10_000;
-
-/// Numbers the monitors of a process.
-static MONITORS: AtomicU64 = AtomicU64::new(0);
 
 /// A socket, what arrives there, and where it leads.
 pub struct Slot {
@@ -41,7 +41,13 @@ pub struct Slot {
     pub links: Vec<Link>,
     pub outbox: Outbox,
     pub stats: SocketStats,
+    /// It has no alias any more, and is about to be closed.
+    pub retired: bool,
     bound: Option<Bound>,
+    /// Addresses that a link once led to, whose last events may still come.
+    former: BTreeSet<String>,
+    /// SUB: each is subscribed to once, so that it can be taken back at once.
+    subscribed: BTreeSet<Vec<u8>>,
     tokens: BTreeSet<ProofToken>,
 }
 
@@ -64,7 +70,10 @@ impl Slot {
             links: Vec::new(),
             outbox: Outbox::default(),
             stats: SocketStats::default(),
+            retired: false,
             bound: None,
+            former: BTreeSet::new(),
+            subscribed: BTreeSet::new(),
             tokens: BTreeSet::new(),
         })
     }
@@ -103,7 +112,7 @@ impl Slot {
     }
 
     /// Begins to connect, watched from the first moment. Tells the number of the link; one that is
-    /// there already is not made again.
+    /// there already is not made again, and one to the same target elsewhere is moved.
     pub fn connect(
         &mut self,
         context: &Context,
@@ -124,28 +133,36 @@ impl Slot {
         }
         if there.is_some() {
             // libzmq has given this one up: it is begun anew.
-            let _ = self.socket.disconnect(&server.address);
+            let _ = raw::disconnect(&mut self.socket, &server.address);
         }
         raw::connect(&mut self.socket, &server.address).map_err(|e| e.reason())?;
-        let link = Link::new(server, to, now);
-        let Some(at) = there else {
-            self.links.push(link);
-            return Ok(self.links.len() - 1);
+        let moved = || {
+            self.links
+                .iter()
+                .position(|link| to.is_some() && link.to == to)
         };
-        self.links[at] = link;
+        let at = there.or_else(moved).unwrap_or(self.links.len());
+        self.put_link(at, Link::new(server, to, now));
         Ok(at)
+    }
+
+    /// Puts a link in its place, and lets go of the one that was there.
+    fn put_link(&mut self, at: usize, link: Link) {
+        self.former.remove(&link.server.address);
+        let Some(place) = self.links.get_mut(at) else {
+            return self.links.push(link);
+        };
+        let old = mem::replace(place, link).server.address;
+        if old != self.links[at].server.address {
+            // It may be gone already.
+            let _ = raw::disconnect(&mut self.socket, &old);
+            self.former.insert(old);
+        }
     }
 
     fn watch(&mut self, context: &Context) -> zmq::Result<()> {
         if self.monitor.is_none() {
-            // A name of its own: libzmq frees that of a closed socket only after a while.
-            let number = MONITORS.fetch_add(1, Ordering::Relaxed);
-            let name = format!("inproc://monitor/{number}");
-            self.socket.monitor(&name, i32::from(EVENTS))?;
-            let monitor = context.socket(zmq::PAIR)?;
-            monitor.set_linger(0)?;
-            monitor.connect(&name)?;
-            self.monitor = Some(monitor);
+            self.monitor = Some(monitor(context, &self.socket, EVENTS)?);
         }
         Ok(())
     }
@@ -154,7 +171,9 @@ impl Slot {
     pub fn read_monitor(&mut self, now: Duration) -> bool {
         let mut news = false;
         while let Some((seen, address)) = self.monitor.as_ref().and_then(next_event) {
-            let only = self.links.len() == 1;
+            let former = |former: &String| former.as_bytes() == address;
+            // libzmq may write the address otherwise than it was given.
+            let only = self.links.len() == 1 && !self.former.iter().any(former);
             let linked = |link: &&mut Link| only || link.server.address.as_bytes() == address;
             if let Some(link) = self.links.iter_mut().find(linked) {
                 news |= link.note(seen, now);
@@ -163,13 +182,17 @@ impl Slot {
         news
     }
 
-    pub fn subscribe(&self, prefix: &[u8]) {
-        // The socket is a SUB: there is nothing that could be wrong.
-        let _ = self.socket.set_subscribe(prefix);
+    pub fn subscribe(&mut self, prefix: &[u8]) {
+        if self.subscribed.insert(prefix.to_owned()) {
+            // The socket is a SUB: there is nothing that could be wrong.
+            let _ = self.socket.set_subscribe(prefix);
+        }
     }
 
-    pub fn unsubscribe(&self, prefix: &[u8]) {
-        let _ = self.socket.set_unsubscribe(prefix);
+    pub fn unsubscribe(&mut self, prefix: &[u8]) {
+        if self.subscribed.remove(prefix) {
+            let _ = self.socket.set_unsubscribe(prefix);
+        }
     }
 
     /// A publisher takes note of what a subscriber wants. True if it is a new token.
@@ -195,6 +218,24 @@ impl Slot {
         self.links.iter().map(|link| link.info(&self.alias))
     }
 
+    /// Closes the socket. What libzmq has may leave for as long as `linger`. When this returns,
+    /// the place where it was bound is free.
+    pub fn close_within(mut self, linger: Option<Duration>, context: &Context) {
+        if let Some(linger) = linger {
+            let ms = i32::try_from(linger.as_millis()).unwrap_or(i32::MAX);
+            // An option that every socket has.
+            let _ = self.socket.set_linger(ms);
+        }
+        if let Some(bound) = &self.bound
+            && let Ok(monitor) = monitor(context, &self.socket, CLOSED)
+            && raw::unbind(&mut self.socket, &bound.endpoint).is_ok()
+        {
+            // libzmq does so in another thread, at once.
+            let _ = monitor.poll(zmq::POLLIN, UNBINDING);
+        }
+        self.close();
+    }
+
     /// Closes the socket and removes its file.
     pub fn close(mut self) {
         // First: libzmq's thread would wait for ever to tell a monitor that nobody reads any more.
@@ -205,6 +246,19 @@ impl Slot {
             file.remove();
         }
     }
+}
+
+/// What tells of `events` at a socket, from now on and instead of any other.
+fn monitor(context: &Context, socket: &Socket, events: u16) -> zmq::Result<Socket> {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    // A name of its own: that of a socket just closed may not be free yet.
+    let number = LAST.fetch_add(1, Ordering::Relaxed);
+    let name = format!("inproc://monitor/{number}");
+    socket.monitor(&name, i32::from(events))?;
+    let monitor = context.socket(zmq::PAIR)?;
+    monitor.set_linger(0)?;
+    monitor.connect(&name)?;
+    Ok(monitor)
 }
 
 fn next_event(monitor: &Socket) -> Option<(Seen, Vec<u8>)> {

@@ -79,7 +79,7 @@ fn a_shutdown_is_answered_and_then_it_leaves() {
     let mut agent = Fixture::start();
     let path = agent.dir.path().join("ipc/Alice.main");
     let ipc = BindRequest {
-        endpoint: Endpoint::Ipc { path: None },
+        endpoint: Some(Endpoint::Ipc { path: None }),
         ..bind("main", "PUSH", Serializer::Json, &[])
     };
     assert_eq!(agent.bind(ipc), format!("ipc://{}", path.display()));
@@ -112,10 +112,10 @@ fn a_configuration_is_all_or_nothing() {
     let port = taken.local_addr().unwrap().port();
     let good = bind("good", "PULL", Serializer::Json, &["log"]);
     let mut bad = bind("bad", "PULL", Serializer::Json, &["log"]);
-    bad.endpoint = Endpoint::Tcp {
+    bad.endpoint = Some(Endpoint::Tcp {
         ip: "127.0.0.1".parse().unwrap(),
         port,
-    };
+    });
     let fault = agent.configure(vec![good.clone(), bad]).unwrap_err();
     let expected = format!("cannot bind bad to tcp://127.0.0.1:{port}: address already in use");
     assert_eq!(fault.to_string(), expected);
@@ -134,7 +134,7 @@ fn an_ipc_path_that_is_listened_at_is_not_stolen() {
     let theirs = agent.peer(zmq::PULL);
     theirs.bind(&format!("ipc://{}", path.display())).unwrap();
     let ipc = |path| BindRequest {
-        endpoint: Endpoint::Ipc { path: Some(path) },
+        endpoint: Some(Endpoint::Ipc { path: Some(path) }),
         ..bind("main", "PUSH", Serializer::Json, &[])
     };
     let refused = |outcome: Result<Value, Fault>| outcome.unwrap_err().to_string();
@@ -302,13 +302,13 @@ pub fn send(to: &str, message: Value, topic: Option<&str>) -> AgentRequest {
 fn a_wildcard_is_told_as_what_peers_can_dial() {
     let mut agent = Fixture::start();
     let wild = BindRequest {
-        endpoint: Endpoint::Tcp {
+        endpoint: Some(Endpoint::Tcp {
             ip: "0.0.0.0".parse().unwrap(),
             port: 0,
-        },
-        handlers: all(&["log"]),
+        }),
+        handlers: Some(all(&["log"])),
         ..bind("main", "PULL", Serializer::Json, &[])
     };
-    assert_ne!(wild.endpoint, tcp());
+    assert_ne!(wild.endpoint, Some(tcp()));
     assert!(agent.bind(wild).starts_with("tcp://127.0.0.1:"));
 }

@@ -82,9 +82,9 @@ pub fn bind(name: &str, kind: &str, serializer: Serializer, actions: &[&str]) ->
     BindRequest {
         alias: alias(name),
         kind: kind_of(kind),
-        endpoint: tcp(),
+        endpoint: Some(tcp()),
         serializer,
-        handlers: all(actions),
+        handlers: Some(all(actions)),
     }
 }
 
@@ -121,6 +121,8 @@ impl Fixture {
             advertise: "127.0.0.1".parse().unwrap(),
             nameserver,
             ipc_dir: dir.path().join("ipc"),
+            log: None,
+            output: program.is_some().then(|| dir.path().join("out")),
             program,
         };
         let log = Lines::default();
@@ -217,6 +219,24 @@ impl Fixture {
             {
                 return;
             }
+        }
+    }
+
+    /// Waits for a request of the agent to another member or to the name server, and answers it.
+    pub fn serve<T: serde::de::DeserializeOwned>(
+        &mut self,
+        mut answer: impl FnMut(&Peer, T) -> Option<Result<Value, Fault>>,
+    ) {
+        let began = Instant::now();
+        loop {
+            assert!(began.elapsed() < PATIENCE, "it does not ask");
+            let (envelope, body) = self.receive();
+            if let (MessageKind::Request, Ok(asked)) = (envelope.kind, read_body(&body))
+                && let Some(outcome) = answer(&envelope.peer, asked)
+            {
+                return self.answer(&envelope, outcome);
+            }
+            self.note(&envelope, &body);
         }
     }
 
@@ -358,7 +378,7 @@ impl Fixture {
                 serializer,
             },
             to: Some("Bob.main".parse().unwrap()),
-            handlers: all(actions),
+            handlers: Some(all(actions)),
             token: None,
             timeout: Millis::from(PATIENCE),
         }

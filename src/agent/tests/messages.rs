@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::control::send;
 use super::fixture::{Fixture, PATIENCE, alias, bind};
-use crate::model::{Action, Handlers, Millis, Serializer, TimerSpec, When};
+use crate::model::{Action, Handlers, Millis, Serializer, TimerAction, TimerSpec, When};
 use crate::wire::{AgentRequest, BindRequest, Configuration, Fault, decode, encode};
 
 fn send_recv(to: &str, message: Value) -> AgentRequest {
@@ -129,7 +129,7 @@ fn publications_go_to_the_handlers_of_their_topic() {
         (String::new(), vec![Action::Collect]),
     ];
     let news = BindRequest {
-        handlers: Handlers::ByTopic(topics.into()),
+        handlers: Some(Handlers::ByTopic(topics.into())),
         ..bind("news", "SUB", Serializer::Json, &[])
     };
     let address = agent.bind(news);
@@ -190,10 +190,13 @@ fn timers_wait_for_go() {
     let out = Fixture::connection("out", "PULL", &sink, Serializer::Json, &[]);
     agent.wire(vec![out]).unwrap();
     let timer = TimerSpec {
+        alias: None,
         when: When::Every(Millis::new(5)),
-        send: alias("out"),
-        message: json!("tick"),
-        topic: None,
+        action: TimerAction::Send {
+            alias: alias("out"),
+            message: json!("tick"),
+            topic: None,
+        },
     };
     agent.ask(AgentRequest::Configure(Configuration {
         attributes: Default::default(),

@@ -4,5 +4,8 @@
 mod adoption;
 mod control;
 mod fixture;
+mod live;
 mod messages;
 mod programs;
+mod timers;
+mod words;

@@ -14,8 +14,9 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::LogLine;
+use super::filter::Filter;
 use super::merge::merge;
-use super::tail::{Tail, agent_of, agents_with_logs};
+use super::tail::{LogId, Tail, file_of, log_of, logs_in};
 use crate::model::AgentId;
 use crate::state::SystemDir;
 
@@ -27,13 +28,14 @@ pub struct Follower {
     inotify: Inotify,
     /// The watch of the folder that the logs' folder is in.
     system: WatchDescriptor,
-    tails: BTreeMap<AgentId, Tail>,
+    tails: BTreeMap<LogId, Tail>,
+    filter: Filter,
 }
 
 /// What inotify has told.
 #[derive(Default)]
 struct Told {
-    written: BTreeSet<AgentId>,
+    written: BTreeSet<LogId>,
     /// Events were lost: any log may have grown.
     lost: bool,
     /// The folder has been removed.
@@ -59,16 +61,23 @@ impl Follower {
             wanted: agents.iter().cloned().collect(),
             inotify,
             tails: BTreeMap::new(),
+            filter: Filter::default(),
         };
-        for agent in agents_with_logs(&follower.dir) {
-            follower.open(&agent)?;
+        for log in logs_in(&follower.dir) {
+            follower.open(&log)?;
         }
         Ok(follower)
     }
 
+    /// Gives out only the lines that `filter` keeps.
+    pub fn filtered(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
     /// Those whose logs there are.
     pub fn agents(&self) -> impl Iterator<Item = &AgentId> {
-        self.tails.keys()
+        self.tails.keys().map(|(agent, _)| agent)
     }
 
     /// Leaves out what has been written so far.
@@ -83,15 +92,23 @@ impl Follower {
         last: Option<usize>,
         mut emit: impl FnMut(LogLine) -> io::Result<()>,
     ) -> io::Result<()> {
+        let filter = &mut self.filter;
         let Some(last) = last else {
-            return merge(self.tails.values_mut(), emit);
+            return merge(self.tails.values_mut(), |line| match filter.keeps(&line) {
+                true => emit(line),
+                false => Ok(()),
+            });
         };
-        for tail in self.tails.values_mut() {
-            tail.seek_to_last(last)?;
+        if filter.is_open() {
+            for tail in self.tails.values_mut() {
+                tail.seek_to_last(last)?;
+            }
         }
         let mut kept = VecDeque::new();
         merge(self.tails.values_mut(), |line| {
-            kept.push_back(line);
+            if filter.keeps(&line) {
+                kept.push_back(line);
+            }
             if kept.len() > last {
                 kept.pop_front();
             }
@@ -102,8 +119,8 @@ impl Follower {
 
     /// Lines that have not been ended yet. For those who do not go on to follow.
     pub fn unfinished(&mut self) -> Vec<LogLine> {
-        let tails = self.tails.values_mut();
-        tails.filter_map(Tail::unfinished).collect()
+        let lines = self.tails.values_mut().filter_map(Tail::unfinished);
+        lines.filter(|line| self.filter.keeps(line)).collect()
     }
 
     /// Waits until something is written. None: the system's folder has been removed. It may be
@@ -154,37 +171,40 @@ impl Follower {
         if event.wd == self.system {
             told.gone |= self.dir.ends_with(name);
         } else {
-            told.written.extend(agent_of(name));
+            told.written.extend(log_of(name));
         }
     }
 
     fn read_written(&mut self, told: &Told) -> io::Result<Vec<LogLine>> {
         let touched = match told.lost {
-            true => agents_with_logs(&self.dir).into_iter().collect(),
+            true => logs_in(&self.dir),
             false => told.written.clone(),
         };
-        for agent in &touched {
-            self.open(agent)?;
+        for log in &touched {
+            self.open(log)?;
         }
         let mut lines = Vec::new();
+        let filter = &mut self.filter;
         let tails = self.tails.iter_mut();
-        let tails = tails.filter(|(agent, _)| touched.contains(*agent));
+        let tails = tails.filter(|(log, _)| touched.contains(*log));
         merge(tails.map(|(_, tail)| tail), |line| {
-            lines.push(line);
+            if filter.keeps(&line) {
+                lines.push(line);
+            }
             Ok(())
         })?;
         Ok(lines)
     }
 
-    /// Opens an agent's log, if it is wanted and not open yet.
-    fn open(&mut self, agent: &AgentId) -> io::Result<()> {
-        let wanted = self.wanted.is_empty() || self.wanted.contains(agent);
-        if !wanted || self.tails.contains_key(agent) {
+    /// Opens a log, if it is wanted and not open yet.
+    fn open(&mut self, log: &LogId) -> io::Result<()> {
+        let wanted = self.wanted.is_empty() || self.wanted.contains(&log.0);
+        if !wanted || self.tails.contains_key(log) {
             return Ok(());
         }
-        match Tail::open(agent.clone(), &self.dir.join(format!("{agent}.log"))) {
+        match Tail::open(log.clone(), &self.dir.join(file_of(log))) {
             Ok(tail) => {
-                self.tails.insert(tail.agent().clone(), tail);
+                self.tails.insert(log.clone(), tail);
                 Ok(())
             }
             // Removed again meanwhile.

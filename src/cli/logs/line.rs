@@ -1,76 +1,44 @@
-//! One line of a log: `2026-11-23T05:15:00.123Z INFO  text`, or anything at all, since programs
-//! write there too.
+//! One line of a log, and whose it is.
 
 use crate::model::AgentId;
+use crate::state::{level_and_text, stamp};
+
+/// Which of an agent's two files a line is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
+pub enum Part {
+    /// The agent's own log
+    Log,
+    /// What its program has printed
+    Output,
+}
 
 /// A line, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
     pub agent: AgentId,
+    pub part: Part,
     /// Without its newline.
     pub text: String,
 }
 
-const STAMP: &[u8] = b"0000-00-00T00:00:00.000Z";
-
 impl LogLine {
     /// When it was written. Lines without a stamp belong to the one before.
     pub fn stamp(&self) -> Option<&str> {
-        let stamp = self.text.get(..STAMP.len())?;
-        let fits = |(have, want): (u8, &u8)| match want {
-            b'0' => have.is_ascii_digit(),
-            other => have == *other,
-        };
-        stamp.bytes().zip(STAMP).all(fits).then_some(stamp)
+        stamp(&self.text)
+    }
+
+    /// Where it was written: `log`, or the program's `out` or `err`; `output` where that is not known.
+    pub fn stream(&self) -> &'static str {
+        match (self.part, self.level_and_text().0) {
+            (Part::Log, _) => "log",
+            (Part::Output, Some("OUT")) => "out",
+            (Part::Output, Some("ERR")) => "err",
+            (Part::Output, _) => "output",
+        }
     }
 
     /// The level and the rest, of a line with a stamp.
     pub fn level_and_text(&self) -> (Option<&str>, &str) {
-        let Some(stamp) = self.stamp() else {
-            return (None, &self.text);
-        };
-        let rest = self.text[stamp.len()..].trim_start();
-        match rest.split_once(' ') {
-            Some((level, text)) if is_level(level) => (Some(level), text.trim_start()),
-            _ => (None, rest),
-        }
-    }
-}
-
-fn is_level(word: &str) -> bool {
-    matches!(word, "TRACE" | "DEBUG" | "INFO" | "WARN" | "ERROR")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(text: &str) -> LogLine {
-        LogLine {
-            agent: "Alice".parse().unwrap(),
-            text: text.to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_stamp_is_recognised() {
-        let stamped = line("2026-11-23T05:15:00.123Z INFO  Hello, Bob!");
-        assert_eq!(stamped.stamp(), Some("2026-11-23T05:15:00.123Z"));
-        assert_eq!(stamped.level_and_text(), (Some("INFO"), "Hello, Bob!"));
-        let other = line("2026-11-23T05:15:00.123Z hello there");
-        assert_eq!(other.level_and_text(), (None, "hello there"));
-    }
-
-    #[test]
-    fn anything_else_has_none() {
-        for text in [
-            "",
-            "Traceback:",
-            "2026-11-23 05:15:00.123Z INFO",
-            "ééééééééééééééé",
-        ] {
-            assert_eq!(line(text).stamp(), None, "{text}");
-            assert_eq!(line(text).level_and_text(), (None, text));
-        }
+        level_and_text(&self.text)
     }
 }

@@ -81,6 +81,7 @@ mod tests {
     fn log(agent: &str, lines: &[&str]) -> VecDeque<LogLine> {
         let line = |text: &&str| LogLine {
             agent: agent.parse().unwrap(),
+            part: crate::cli::logs::line::Part::Log,
             text: text
                 .replace("@", "2026-11-23T05:15:00.00")
                 .replace('|', "Z"),

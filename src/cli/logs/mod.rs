@@ -1,6 +1,7 @@
 //! `osb logs`: the logs of this machine's agents, merged by time. The files are read; nobody is
 //! asked, so that it works for a system that has died too.
 
+mod filter;
 mod follow;
 mod line;
 mod merge;
@@ -10,6 +11,10 @@ mod writer;
 
 use std::io::{self, Write};
 
+use regex::Regex;
+
+use self::filter::{Filter, LogLevel, Moment, Wanted};
+use self::line::Part;
 use super::explain::{ambiguous, hint_agent};
 use super::runtime::block_on;
 use super::session::selected_for_reading;
@@ -34,13 +39,40 @@ pub struct LogsArgs {
     /// Only the last lines
     #[arg(short = 'n', long, value_name = "N")]
     pub lines: Option<usize>,
+    /// Only entries that matter so much, or more; what programs print has no level
+    #[arg(short, long)]
+    pub level: Option<LogLevel>,
+    /// Only what is not older: how long ago, such as 5m, or a time
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<Moment>,
+    /// Only what is older
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<Moment>,
+    /// Only lines with this in them: a regular expression
+    #[arg(short, long, value_name = "PATTERN")]
+    pub grep: Option<Regex>,
+    /// Only the agents' own logs, or only what their programs print
+    #[arg(long, value_name = "PART")]
+    pub only: Option<Part>,
+}
+
+impl LogsArgs {
+    fn filter(&self) -> Filter {
+        Filter::new(Wanted {
+            level: self.level,
+            since: self.since,
+            until: self.until,
+            grep: self.grep.clone(),
+            part: self.only,
+        })
+    }
 }
 
 pub fn run(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
     let system = selected_for_reading(&context.global)?;
     let dir = StateDir::from_env()?.system(&system.name);
     let agents = known(&dir, &system.groups[0].name, &args.agents)?;
-    let mut follower = Follower::new(&dir, &agents)?;
+    let mut follower = Follower::new(&dir, &agents)?.filtered(args.filter());
     let mut printer = printer(&args, context);
     history(&mut follower, &mut printer, &args)?;
     match args.follow {

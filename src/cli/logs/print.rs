@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::LogLine;
+use super::line::Part;
 use crate::model::AgentId;
 use crate::render::{Paint, Style};
 
@@ -79,6 +80,7 @@ struct Object<'a> {
     agent: &'a AgentId,
     time: Option<&'a str>,
     level: Option<&'a str>,
+    stream: &'a str,
     text: &'a str,
 }
 
@@ -87,7 +89,8 @@ fn object(line: &LogLine) -> String {
     let object = Object {
         agent: &line.agent,
         time: line.stamp(),
-        level,
+        level: level.filter(|_| line.part == Part::Log),
+        stream: line.stream(),
         text,
     };
     // Text can always be written as JSON.
@@ -101,6 +104,7 @@ mod tests {
     fn print(mut printer: LogPrinter) -> String {
         let line = |agent: &str, text: &str| LogLine {
             agent: agent.parse().unwrap(),
+            part: crate::cli::logs::line::Part::Log,
             text: text.to_owned(),
         };
         let lines = [
@@ -132,8 +136,8 @@ mod tests {
     #[test]
     fn for_programs_each_line_is_an_object() {
         insta::assert_snapshot!(print(LogPrinter::json()), @r#"
-        {"agent":"Alice","time":"2026-11-23T05:15:00.123Z","level":"INFO","text":"Hello"}
-        {"agent":"Bob","time":null,"level":null,"text":"Traceback:"}
+        {"agent":"Alice","time":"2026-11-23T05:15:00.123Z","level":"INFO","stream":"log","text":"Hello"}
+        {"agent":"Bob","time":null,"level":null,"stream":"log","text":"Traceback:"}
         "#);
     }
 }

@@ -1,10 +1,12 @@
 //! One log file, read line by line as it grows.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::LogLine;
+use super::line::Part;
 use super::merge::Source;
 use crate::model::AgentId;
 
@@ -14,22 +16,20 @@ const BLOCK: u64 = 64 << 10;
 /// A log that is being read.
 pub struct Tail {
     agent: AgentId,
+    part: Part,
     file: BufReader<File>,
     /// The beginning of a line that has not been ended yet.
     partial: Vec<u8>,
 }
 
 impl Tail {
-    pub fn open(agent: AgentId, path: &Path) -> io::Result<Self> {
+    pub fn open((agent, part): LogId, path: &Path) -> io::Result<Self> {
         Ok(Self {
             agent,
+            part,
             file: BufReader::new(File::open(path)?),
             partial: Vec::new(),
         })
-    }
-
-    pub fn agent(&self) -> &AgentId {
-        &self.agent
     }
 
     /// Goes to where the last `lines` whole lines begin.
@@ -76,6 +76,7 @@ impl Tail {
         self.partial.clear();
         LogLine {
             agent: self.agent.clone(),
+            part: self.part,
             text,
         }
     }
@@ -92,20 +93,42 @@ impl Source for Tail {
     }
 }
 
-/// The agent whose log a file is, by its name.
-pub fn agent_of(file_name: &str) -> Option<AgentId> {
-    file_name.strip_suffix(".log")?.parse().ok()
+/// An agent and which of its files.
+pub type LogId = (AgentId, Part);
+
+/// What a file is, by its name.
+pub fn log_of(file_name: &str) -> Option<LogId> {
+    let (name, part) = match file_name.rsplit_once('.')? {
+        (name, "log") => (name, Part::Log),
+        (name, "out") => (name, Part::Output),
+        _ => return None,
+    };
+    Some((name.parse().ok()?, part))
+}
+
+/// The name of a file: the opposite of [`log_of`].
+pub fn file_of((agent, part): &LogId) -> String {
+    match part {
+        Part::Log => format!("{agent}.log"),
+        Part::Output => format!("{agent}.out"),
+    }
+}
+
+/// The logs and outputs that there are, in order.
+pub fn logs_in(dir: &Path) -> BTreeSet<LogId> {
+    // A system that has no folder of logs yet, or no more, has no logs.
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| log_of(entry.file_name().to_str()?))
+        .collect()
 }
 
 /// The agents that have a log here, in order.
 pub fn agents_with_logs(dir: &Path) -> Vec<AgentId> {
-    // A system that has no folder of logs yet, or no more, has no logs.
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut agents: Vec<AgentId> = entries
-        .filter_map(|entry| agent_of(entry.file_name().to_str()?))
-        .collect();
-    agents.sort();
-    agents
+    let logs = logs_in(dir).into_iter();
+    logs.filter(|(_, part)| *part == Part::Log)
+        .map(|(agent, _)| agent)
+        .collect()
 }
 
 #[cfg(test)]
@@ -125,7 +148,7 @@ mod tests {
         let path = temp.path().join("Alice.log");
         let mut file = File::create(&path).unwrap();
         write!(file, "one\ntw").unwrap();
-        let mut tail = Tail::open("Alice".parse().unwrap(), &path).unwrap();
+        let mut tail = Tail::open(("Alice".parse().unwrap(), Part::Log), &path).unwrap();
         assert_eq!(lines(&mut tail), ["one"]);
         write!(file, "o\nthree").unwrap();
         assert_eq!(lines(&mut tail), ["two"]);
@@ -140,13 +163,13 @@ mod tests {
         let all: Vec<String> = (0..20_000).map(|n| format!("line {n}")).collect();
         fs::write(&path, all.join("\n") + "\n").unwrap();
         for wanted in [0, 1, 7, 15_000, 20_000, 99_999] {
-            let mut tail = Tail::open("A".parse().unwrap(), &path).unwrap();
+            let mut tail = Tail::open(("A".parse().unwrap(), Part::Log), &path).unwrap();
             tail.seek_to_last(wanted).unwrap();
             let from = all.len().saturating_sub(wanted);
             assert!(lines(&mut tail) == all[from..], "{wanted}");
         }
         fs::write(&path, "").unwrap();
-        let mut tail = Tail::open("A".parse().unwrap(), &path).unwrap();
+        let mut tail = Tail::open(("A".parse().unwrap(), Part::Log), &path).unwrap();
         tail.seek_to_last(3).unwrap();
         assert!(lines(&mut tail).is_empty());
     }

@@ -16,30 +16,22 @@ pub struct Connections(pub Vec<Listed>);
 impl Connections {
     /// As `osb ls connections -o json` has them.
     pub(super) fn objects(&self) -> Vec<impl Serialize> {
-        self.each().map(object).collect()
+        self.each()
+            .map(|(client, connection, proof)| object(client, connection, proof))
+            .collect()
     }
 
-    fn each(&self) -> impl Iterator<Item = (&Listed, &ConnectionInfo)> {
-        self.0.iter().flat_map(|agent| {
-            let connections = agent.info.connections.iter();
-            connections.map(move |connection| (agent, connection))
+    fn each(&self) -> impl Iterator<Item = (&AgentId, &ConnectionInfo, Proof)> {
+        self.0.iter().flat_map(|Listed { id, info, .. }| {
+            let connections = info.connections.iter();
+            connections.map(move |it| (id, it, proof_now(info, it)))
         })
     }
 }
 
 impl Report for Connections {
     fn table(&self, style: Style) -> String {
-        let mut table = Table::new(style, &["CONNECTION", "KINDS", "ADDRESS", "PROOF"]);
-        for (client, connection) in self.each() {
-            let wire = Wire::new(&client.id, connection);
-            table.row([
-                wire.title().into(),
-                format!("{}/{}", wire.kinds[0], wire.kinds[1]).into(),
-                connection.address.as_str().into(),
-                proof(proof_now(&client.info, connection)),
-            ]);
-        }
-        table.render()
+        table(style, self.each())
     }
 
     fn json(&self) -> String {
@@ -48,8 +40,50 @@ impl Report for Connections {
 
     fn names(&self) -> Vec<String> {
         let each = self.each();
-        each.map(|(client, connection)| format!("{}.{}", client.id, connection.alias))
+        each.map(|(client, connection, _)| format!("{client}.{}", connection.alias))
             .collect()
+    }
+}
+
+fn table<'a>(
+    style: Style,
+    connections: impl Iterator<Item = (&'a AgentId, &'a ConnectionInfo, Proof)>,
+) -> String {
+    let mut table = Table::new(style, &["CONNECTION", "KINDS", "ADDRESS", "PROOF"]);
+    for (client, connection, seen) in connections {
+        let wire = Wire::new(client, connection);
+        table.row([
+            wire.title().into(),
+            format!("{}/{}", wire.kinds[0], wire.kinds[1]).into(),
+            connection.address.as_str().into(),
+            proof(seen),
+        ]);
+    }
+    table.render()
+}
+
+/// A connection that was just made. As JSON it is what `ls connections` has in its list.
+pub struct Connected {
+    pub client: AgentId,
+    pub connection: ConnectionInfo,
+}
+
+impl Report for Connected {
+    fn table(&self, style: Style) -> String {
+        let (connection, proof) = (&self.connection, self.connection.proof);
+        table(style, std::iter::once((&self.client, connection, proof)))
+    }
+
+    fn json(&self) -> String {
+        pretty(&object(
+            &self.client,
+            &self.connection,
+            self.connection.proof,
+        ))
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![format!("{}.{}", self.client, self.connection.alias)]
     }
 }
 
@@ -116,19 +150,19 @@ struct Object<'a> {
     proof_ms: Option<f64>,
 }
 
-fn object<'a>((client, connection): (&'a Listed, &'a ConnectionInfo)) -> Object<'a> {
-    let (proof, proof_ms) = match proof_now(&client.info, connection) {
+fn object<'a>(client: &AgentId, connection: &'a ConnectionInfo, proof: Proof) -> Object<'a> {
+    let (proof, proof_ms) = match proof {
         Proof::Unproven => ("unproven", None),
         Proof::Proven { us } => ("proven", Some(us as f64 / 1000.0)),
         Proof::Lost => ("lost", None),
     };
-    let Wire { from, to, kinds } = Wire::new(&client.id, connection);
+    let Wire { from, to, kinds } = Wire::new(client, connection);
     Object {
         from,
         to,
         kinds,
         client: SocketId {
-            agent: client.id.clone(),
+            agent: client.clone(),
             alias: connection.alias.clone(),
         },
         address: &connection.address,

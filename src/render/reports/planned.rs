@@ -72,7 +72,18 @@ fn agents(style: Style, agents: &[AgentPlan]) -> String {
         };
         let sockets = agent.configuration.bind.iter();
         let sockets: Vec<String> = sockets
-            .map(|socket| format!("{} {} {}", socket.alias, socket.kind, socket.endpoint))
+            .map(|socket| {
+                let at = socket.endpoint.as_ref();
+                let at = at.map_or("anywhere".to_owned(), ToString::to_string);
+                format!("{} {} {at}", socket.alias, socket.kind)
+            })
+            .collect();
+        let timers = agent.configuration.timers.iter();
+        let timers: Vec<String> = timers
+            .map(|timer| match &timer.alias {
+                Some(alias) => format!("{alias}: {} {}", timer.when, timer.action),
+                None => format!("{} {}", timer.when, timer.action),
+            })
             .collect();
         table.row([
             Field::painted(&agent.name, Paint::Strong),
@@ -82,7 +93,7 @@ fn agents(style: Style, agents: &[AgentPlan]) -> String {
             },
             program.into(),
             sockets.join(", ").into(),
-            agent.configuration.timers.len().into(),
+            timers.join(", ").into(),
         ]);
     }
     table.render()

@@ -259,3 +259,54 @@ fn traffic_in_every_form() {
     };
     insta::assert_snapshot!(forms(&Sockets(vec![("Bob".parse().unwrap(), status)])));
 }
+
+#[test]
+fn timers_in_every_form() {
+    use crate::model::{Millis, TimerAction, TimerInfo, When};
+    let timer = |alias: &str, when, action, due_ms| TimerInfo {
+        alias: alias.parse().unwrap(),
+        when,
+        action,
+        due_ms,
+        fired: 3,
+        skipped: 0,
+        failed: 0,
+    };
+    let beat = timer(
+        "beat",
+        When::Every(Millis::from_secs(1)),
+        TimerAction::call("look", serde_json::json!({"deep": true})),
+        Some(Millis::new(250)),
+    );
+    let late = timer(
+        "timer-2",
+        When::After(Millis::new(1500)),
+        TimerAction::set("late", true),
+        None,
+    );
+    let beat = TimerInfo { failed: 2, ..beat };
+    insta::assert_snapshot!(forms(&Timers(vec![(
+        "Bob".parse().unwrap(),
+        vec![beat, late]
+    )])));
+}
+
+#[test]
+fn what_was_closed_in_every_form() {
+    let unsent = [("in", 0), ("out", 3), ("spare", 1)];
+    let unsent = unsent.map(|(alias, count)| (alias.parse().unwrap(), count));
+    insta::assert_snapshot!(forms(&Closed(unsent.into())));
+}
+
+#[test]
+fn a_new_connection_in_every_form() {
+    let agents = agents();
+    let mut connected = agents.iter().flat_map(|agent| {
+        let connections = agent.info.connections.iter();
+        connections.map(|connection| Connected {
+            client: agent.id.clone(),
+            connection: connection.clone(),
+        })
+    });
+    insta::assert_snapshot!(forms(&connected.next().unwrap()));
+}

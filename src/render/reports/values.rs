@@ -25,6 +25,23 @@ impl Report for Done {
     }
 }
 
+/// A name: bare, so that it can be put into another command.
+pub struct BareName(pub String);
+
+impl Report for BareName {
+    fn table(&self, _style: Style) -> String {
+        self.0.clone()
+    }
+
+    fn json(&self) -> String {
+        pretty(&self.0)
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![self.0.clone()]
+    }
+}
+
 /// A value: JSON in every form, but that `names` has text without its quotes.
 pub struct Answer(pub Value);
 

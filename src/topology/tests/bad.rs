@@ -89,6 +89,8 @@ fn top_of_the_file() {
         "osb: 1\nagents: { 'A b': {}, -x: {} }",
         "osb: 1\nconnections: { agent: A }",
         "osb: 1\nconnections: [Alice.main]",
+        "osb: 1\nagents: { Alice: {} }\nlogger: Alise",
+        "osb: 1\nagents: { Alice: {} }\nlogger: { handler: log }",
     ]);
     insta::assert_snapshot!(said);
 }
@@ -262,6 +264,15 @@ fn timers() {
             "every: 1s, send: feed, message: 1, topic: À",
             "every: 1s, send: raw, message: { a: 1 }",
             "every: 1s, send: out, mesage: 1",
+            "every: 1s",
+            "every: 1s, send: out, message: 1, call: look",
+            "every: 1s, set: { x: 1 }, message: 1",
+            "every: 1s, call: look",
+            "every: 1s, call: ''",
+            "every: 1s, set: {}",
+            "every: 1s, set: [x]",
+            "every: 1s, alias: a/b, set: { x: 1 }",
+            "every: 1s, alias: a, set: { x: 1 } }, { every: 1s, alias: a, set: { x: 2 }",
         ],
     );
     insta::assert_snapshot!(said);

@@ -112,7 +112,10 @@ fn topologies() -> impl Strategy<Value = Topology> {
                 entry["replicas"] = json!(replicas);
             }
             if let Some(message) = message.filter(|_| ["PUSH", "PUB", "REQ"].contains(&kind)) {
-                entry["timers"] = json!([{ "every": "1.5s", "send": "x", "message": message }]);
+                entry["timers"] = json!([
+                    { "every": "1.5s", "send": "x", "message": message },
+                    { "after": "1s", "alias": "late", "set": { "y": message } }
+                ]);
             }
             (format!("A{at}-"), entry)
         });

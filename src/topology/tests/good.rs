@@ -8,8 +8,8 @@ use serde_json::json;
 use super::read;
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, Kind, Millis,
-    NameServerEntry, NameServerName, NameServerSpec, Program, Serializer, Speaks, TimerSpec,
-    Topology, When,
+    NameServerEntry, NameServerName, NameServerSpec, Program, Serializer, Speaks, TimerAction,
+    TimerSpec, Topology, When,
 };
 
 pub(super) const EXAMPLE: &str = r#"
@@ -85,10 +85,13 @@ fn alice() -> AgentSpec {
         ..socket("ask", Kind::Rep, endpoint)
     };
     let timer = TimerSpec {
+        alias: None,
         when: When::Every(Millis::from_secs(1)),
-        send: "main".parse().unwrap(),
-        message: json!("Hello, Bob!"),
-        topic: None,
+        action: TimerAction::Send {
+            alias: "main".parse().unwrap(),
+            message: json!("Hello, Bob!"),
+            topic: None,
+        },
     };
     AgentSpec {
         attributes: BTreeMap::from([("greeting".into(), json!("Hello"))]),
@@ -343,10 +346,42 @@ agents:
       - { every: 500ms, send: raw, message: { $base64: /wA= } }
 ";
     let timers = &read(text).unwrap().agents[0].timers;
-    assert_eq!(timers[0].message, json!(null));
-    assert_eq!(timers[0].topic.as_deref(), Some("news"));
+    let send = |alias: &str, message, topic: Option<&str>| TimerAction::Send {
+        alias: alias.parse().unwrap(),
+        message,
+        topic: topic.map(str::to_owned),
+    };
+    assert_eq!(timers[0].action, send("feed", json!(null), Some("news")));
     assert_eq!(timers[0].when, When::After(Millis::new(0)));
-    assert_eq!(timers[1].message, json!({ "$base64": "/wA=" }));
+    let bytes = json!({ "$base64": "/wA=" });
+    assert_eq!(timers[1].action, send("raw", bytes, None));
+}
+
+#[test]
+fn timers_call_and_set_under_names_of_their_own() {
+    let text = "
+osb: 1
+agents:
+  A:
+    command: [sh]
+    timers:
+      - { every: 1s, alias: poll, call: look, params: { deep: true } }
+      - { every: 1s, call: look }
+      - { after: 2s, set: { late: true, x: [1] } }
+";
+    let timers = &read(text).unwrap().agents[0].timers;
+    let call = |params| TimerAction::Call {
+        method: "look".to_owned(),
+        params,
+    };
+    assert_eq!(timers[0].alias.as_ref().unwrap().as_str(), "poll");
+    assert_eq!(timers[0].action, call(json!({ "deep": true })));
+    assert_eq!(
+        (&timers[1].alias, &timers[1].action),
+        (&None, &call(json!(null)))
+    );
+    let attributes = [("late".into(), json!(true)), ("x".into(), json!([1]))].into();
+    assert_eq!(timers[2].action, TimerAction::Set { attributes });
 }
 
 #[test]
@@ -359,4 +394,32 @@ fn the_example_of_the_specification_is_fine() {
         .unwrap();
     let topology = read(example).unwrap();
     assert_eq!((topology.agents.len(), topology.connections.len()), (2, 1));
+}
+
+#[test]
+fn a_logger_is_connected_to_all_others() {
+    let logger = "osb: 1\nname: x\nagents: { A: {}, B: {}, W: {} }\nlogger: { agent: W, handler: { error: collect } }\n";
+    let topology = read(logger).unwrap();
+    let sockets: Vec<String> = topology
+        .agents
+        .iter()
+        .flat_map(|agent| {
+            agent
+                .bind
+                .iter()
+                .map(move |it| format!("{}.{}", agent.name, it.alias))
+        })
+        .collect();
+    assert_eq!(sockets, ["A.osb.log", "B.osb.log"]);
+    let wires: Vec<String> = topology
+        .connections
+        .iter()
+        .map(|it| format!("{}.{} {} {}", it.agent, it.alias, it.kind, it.to))
+        .collect();
+    assert_eq!(wires, ["W.log.A SUB A.osb.log", "W.log.B SUB B.osb.log"]);
+    let by_error = [("error".to_owned(), vec![Action::Collect])];
+    assert_eq!(
+        topology.connections[0].handlers,
+        Handlers::ByTopic(by_error.into())
+    );
 }

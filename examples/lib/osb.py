@@ -1,0 +1,261 @@
+"""An agent's program in Python, for those who would rather not read and write lines of JSON.
+
+One file, nothing to install: copy it beside your program, or say where it is with
+`env: { PYTHONPATH: ../lib }`. What it speaks is described in specs/commands.md.
+
+    import osb
+
+    agent = osb.Agent()
+
+    @agent.on("inbox")
+    def greeted(message):
+        agent.send("out", message.upper())
+
+    agent.run()
+
+Handlers and methods run one at a time. What they return is the answer, if one is wanted; one that
+yields answers with what it yields and goes on working, as in osBrain. An exception is the answer too,
+as an error, and is logged; the program goes on.
+"""
+
+import json
+import sys
+import traceback
+from collections import deque
+
+
+class Error(Exception):
+    """The agent, or whoever was asked, says no."""
+
+
+class Agent:
+    def __init__(self):
+        self.name = None
+        self.attributes = {}  # as they were set last, by whomever
+        self.sockets = {}  # alias -> kind, as it was at the start
+        self.topic = None  # of the publication that is being handled
+        self._handlers, self._methods, self._hooks = {}, {}, {}
+        self._later, self._last = deque(), 0
+
+    # What the program does, by decorators.
+
+    def on(self, alias, topic=""):
+        """Handles the messages of a socket; of a SUB socket, those whose topic begins so."""
+        return lambda function: self._handlers.setdefault(alias, []).append((topic, function)) or function
+
+    def handler(self, function):
+        """Handles messages whose handler in the topology is `call:NAME`, the function's name."""
+        self._handlers["call:" + function.__name__] = [("", function)]
+        return function
+
+    def method(self, function):
+        """Answers `osb call AGENT NAME PARAMS`: a map gives arguments by name, a list by place."""
+        self._methods[function.__name__] = function
+        return function
+
+    def started(self, function):
+        """Runs when the whole system is wired."""
+        self._hooks["start"] = function
+        return function
+
+    def stopping(self, function):
+        """Runs at the end."""
+        self._hooks["stop"] = function
+        return function
+
+    # Messages.
+
+    def send(self, alias, message, topic=None):
+        """Sends by a PUSH, PUB or REQ socket; what a REQ is answered goes to its handlers."""
+        self._say(type="send", alias=alias, message=message, **_given(topic=topic))
+
+    def request(self, alias, message, timeout=None):
+        """Asks by a REQ socket and waits for the answer, for a `timeout` such as "5s", else 30 s."""
+        return self._ask(type="request", alias=alias, message=message, **_given(timeout=timeout))
+
+    # Attributes and the log.
+
+    def set(self, **attributes):
+        """Sets attributes, for all to see."""
+        self.attributes.update(attributes)
+        self._say(type="set", attributes=attributes)
+
+    def get(self, name):
+        """The value of an attribute, from the agent itself."""
+        return self._ask(type="get", name=name)
+
+    def log_debug(self, text):
+        self._log("debug", text)
+
+    def log_info(self, text):
+        self._log("info", text)
+
+    def log_warning(self, text):
+        self._log("warning", text)
+
+    def log_error(self, text):
+        self._log("error", text)
+
+    def _log(self, level, text):
+        self._say(type="log", level=level, text=str(text))
+
+    # Sockets. `handler` is as in a topology; "command", this program, if it is left away.
+
+    def bind(self, kind, alias, **more):
+        """Binds a socket and gives its address. More: handler, transport, addr, serializer."""
+        return self._ask(type="bind", kind=kind, alias=alias, **more)["address"]
+
+    def connect(self, to, alias, **more):
+        """Connects to "Alice.main", and waits for the proof. More: handler, timeout; kind, for an address."""
+        return self._ask(type="connect", to=to, alias=alias, **more)
+
+    def addr(self, alias):
+        """Where one of its own sockets can be reached."""
+        return self._ask(type="addr", alias=alias)["address"]
+
+    def close(self, alias, linger=None):
+        """Closes a socket. Gives the number of messages that never left."""
+        return sum(self._ask(type="close", alias=alias, **_given(linger=linger)).values())
+
+    def close_all(self, linger=None):
+        return self._ask(type="close_all", **_given(linger=linger))
+
+    def subscribe(self, alias, handler):
+        """Subscribes a SUB socket to topics: {"sport": "command"}, or one handler for all of them."""
+        self._ask(type="subscribe", alias=alias, handler=handler)
+
+    def unsubscribe(self, alias, *topics):
+        self._ask(type="unsubscribe", alias=alias, topics=topics)
+
+    # Timers. They begin when the system is wired; a late one falls behind, and never piles up.
+
+    def every(self, interval, function=None, alias=None, **what):
+        """Calls a function again and again; or decorates one; or has it done: send=, set=."""
+        return self._timer({"every": interval}, function, alias, what)
+
+    def after(self, delay, function=None, alias=None, **what):
+        """The same once, after a while. Gives the timer's name, by which it can be stopped."""
+        return self._timer({"after": delay}, function, alias, what)
+
+    def _timer(self, when, function, alias, what):
+        if function is None and not {"send", "call", "set"} & what.keys():
+            return lambda function: self._timer(when, function, alias, what) and function
+        if function is not None:
+            what = {"call": self.method(function).__name__, **what}
+        return self._ask(type="timer", **when, **what, **_given(alias=alias))
+
+    def timers(self):
+        return self._ask(type="timers")
+
+    def stop_timer(self, alias):
+        self._ask(type="stop_timer", alias=alias)
+
+    def stop_timers(self):
+        self._ask(type="stop_timers")
+
+    # The loop.
+
+    def run(self):
+        """Handles what comes, to the end of the agent."""
+        for word in iter(self._next, None):
+            self._obey(word)
+
+    def shutdown(self):
+        """Ends the agent."""
+        self._say(type="stop")
+
+    def _obey(self, word):
+        kind = word["type"]
+        if kind == "start":
+            self.name, self.sockets = word["agent"], word["sockets"]
+            self.attributes.update(word["attributes"])
+        if kind == "attributes":
+            self.attributes.update(word["attributes"])
+        elif kind in self._hooks:
+            self._run(self._hooks[kind])
+        elif kind == "call":
+            self._answer(word, self._method(word["name"]), _arguments(word["params"]))
+        elif kind == "message":
+            self._message(word)
+
+    def _message(self, word):
+        self.topic = word.get("topic")
+        handlers = self._handlers.get("call:" + word.get("handler", "")) or self._handlers.get(word["alias"], [])
+        fitting = [function for topic, function in handlers if (self.topic or "").startswith(topic)]
+        if "id" in word and not fitting:
+            self._say(type="reply", id=word["id"], error=f"{self.name} has no handler for {word['alias']}")
+        for function in fitting:
+            self._answer(word, function, ([word["message"]], {}))
+
+    def _method(self, name):
+        def unknown(*_, **__):
+            raise Error(f"{self.name} has no method {name!r}")
+
+        return self._methods.get(name, unknown)
+
+    def _answer(self, word, function, arguments):
+        """Answers with what the function returns, or with what it yields first."""
+        owed = {"type": "reply", "id": word["id"]} if "id" in word else None
+
+        def answer(**outcome):
+            nonlocal owed
+            if owed:
+                self._say(**owed, **outcome)
+            owed = None
+
+        try:
+            outcome = function(*arguments[0], **arguments[1])
+            if hasattr(outcome, "__next__"):
+                for early in outcome:
+                    answer(message=early)
+                outcome = None
+            answer(message=outcome)
+        except Error as error:
+            if not owed:
+                self.log_error(error)
+            answer(error=str(error))
+        except Exception as error:
+            answer(error=f"{type(error).__name__}: {error}")
+            self.log_error(traceback.format_exc().rstrip())
+
+    def _run(self, hook):
+        self._answer({}, hook, ([], {}))
+
+    # Lines.
+
+    def _say(self, **word):
+        print(json.dumps(word), flush=True)
+
+    def _ask(self, **word):
+        """Says something with an id and waits for its reply; what else comes is seen to later."""
+        self._last += 1
+        self._say(**word, id=self._last)
+        while True:
+            heard = self._read()
+            if heard is None:
+                raise SystemExit(0)
+            if heard["type"] == "reply" and heard["id"] == self._last:
+                if "error" in heard:
+                    raise Error(heard["error"])
+                return heard["message"]
+            if heard["type"] != "reply":
+                self._later.append(heard)
+
+    def _next(self):
+        return self._later.popleft() if self._later else self._read()
+
+    def _read(self):
+        line = sys.stdin.readline()
+        return json.loads(line) if line else None
+
+
+def _given(**values):
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _arguments(params):
+    if isinstance(params, dict):
+        return [], params
+    if isinstance(params, list):
+        return params, {}
+    return ([] if params is None else [params]), {}

@@ -1,0 +1,18 @@
+"""Logs something now, and something else a while later."""
+
+import osb
+
+agent = osb.Agent()
+
+
+@agent.started
+def begin():
+    agent.after("500ms", delayed)
+    agent.log_info("Logged now")
+
+
+def delayed():
+    agent.log_info("Logged later")
+
+
+agent.run()

@@ -1,0 +1,13 @@
+"""Annoys whoever listens, as often as its timers say."""
+
+import osb
+
+agent = osb.Agent()
+
+
+@agent.method
+def annoy(say, more=None):
+    agent.send("annoy", f"{say} {more}!" if more else say)
+
+
+agent.run()

@@ -1,0 +1,58 @@
+//! Who asked the agent for something, and how each of them is answered.
+
+use serde_json::Value;
+
+use super::control::Weight;
+use super::core::TimerId;
+use super::program::ProgramId;
+use super::state::Agent;
+use crate::model::Alias;
+use crate::wire::{Envelope, Fault, LARGEST_BODY, Peer, body};
+
+/// Who asked, and for what.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asker {
+    /// Another member, with the number of its request.
+    Member { peer: Peer, id: u64 },
+    /// The agent's own program. Without an id it hears of errors only, in the log.
+    #[allow(dead_code, reason = "the words of programs come next")]
+    Program(Option<ProgramId>),
+    /// A timer, which calls a method: its answer is let go.
+    Timer { id: TimerId, alias: Alias },
+}
+
+impl Agent {
+    /// Answers, if anybody asked.
+    pub fn reply(&mut self, asker: Option<Asker>, outcome: Result<Value, Fault>) {
+        match asker {
+            None => {}
+            Some(Asker::Member { peer, id }) => self.reply_to_member(peer, id, outcome),
+            Some(Asker::Program(Some(id))) => {
+                let outcome = outcome.map_err(|fault| fault.to_string());
+                self.reply_to_program(&id, &outcome);
+            }
+            Some(Asker::Program(None)) => {
+                if let Err(fault) = outcome {
+                    self.note_garbage(&fault.to_string());
+                }
+            }
+            Some(Asker::Timer { id, alias }) => self.end_call(id, &alias, outcome),
+        }
+    }
+
+    fn reply_to_member(&mut self, peer: Peer, id: u64, outcome: Result<Value, Fault>) {
+        let answer = match &outcome {
+            Ok(value) => body(value),
+            Err(fault) => body(fault),
+        };
+        if answer.len() > LARGEST_BODY {
+            let reason = format!(
+                "the answer has {} bytes; {LARGEST_BODY} can be sent",
+                answer.len()
+            );
+            return self.reply_to_member(peer, id, Err(Fault::Refused { reason }));
+        }
+        let envelope = Envelope::answer(&outcome, id, peer);
+        self.control.send(&envelope, answer, Weight::Heavy);
+    }
+}

@@ -1,0 +1,142 @@
+//! Closing sockets while the agent runs: whoever waits for something of theirs is told, what has not
+//! left is counted, and the name server hears of it before the one who asked.
+//!
+//! A socket loses its alias at once, and is removed at the end of the step that asked for it: until
+//! then something may still refer to its number.
+
+use std::collections::BTreeMap;
+use std::mem;
+
+use serde_json::Value;
+
+use super::asker::Asker;
+use super::program::Owed;
+use super::requests::value;
+use super::state::{Agent, Origin, Request, Ticket};
+use crate::model::{Alias, Millis};
+use crate::wire::Fault;
+
+/// Sockets that are to be closed.
+pub struct Closing {
+    asker: Option<Asker>,
+    sockets: Vec<(Alias, usize)>,
+    linger: Option<Millis>,
+}
+
+impl Agent {
+    /// Begins to close sockets, of which each has an alias; the answer comes when they are closed.
+    pub fn close(&mut self, aliases: Vec<Alias>, linger: Option<Millis>, asker: Option<Asker>) {
+        let retired = aliases
+            .into_iter()
+            .filter_map(|alias| self.sockets.retire(&alias).map(|at| (alias, at)));
+        let sockets = retired.collect();
+        self.closing.push(Closing {
+            asker,
+            sockets,
+            linger,
+        });
+    }
+
+    /// Closes what is to be closed. Nobody further up may hold a socket's number.
+    pub fn finish_closing(&mut self) {
+        for closing in mem::take(&mut self.closing) {
+            let sockets = closing.sockets.into_iter();
+            let unsent: BTreeMap<Alias, usize> = sockets
+                .map(|(alias, at)| {
+                    let unsent = self.close_one(&alias, at, closing.linger);
+                    (alias, unsent)
+                })
+                .collect();
+            self.announce();
+            self.reply(closing.asker, Ok(value(&unsent)));
+        }
+    }
+
+    /// Tells how many messages never left.
+    fn close_one(&mut self, alias: &Alias, at: usize, linger: Option<Millis>) -> usize {
+        self.sockets.at_mut(at).flush();
+        let requests = self.settle_requests(alias, at);
+        self.settle_owed_answers(alias, at);
+        self.settle_waiting(alias, at);
+        let Some(slot) = self.sockets.remove(at) else {
+            return 0;
+        };
+        let unsent = slot.outbox.len() + requests;
+        if unsent > 0 {
+            let what = match unsent {
+                1 => "1 message was".to_owned(),
+                many => format!("{many} messages were"),
+            };
+            self.log
+                .warn(&format!("{alias} is closed: {what} not sent by it"));
+        }
+        slot.close_within(linger.map(Millis::duration), &self.context);
+        unsent
+    }
+
+    /// Requests that were sent by the socket, or whose answers were to go back through it. Tells
+    /// how many had not been sent.
+    fn settle_requests(&mut self, alias: &Alias, at: usize) -> usize {
+        let back = |request: &Request| matches!(&request.origin, Origin::Forward(ticket) if ticket.at == at);
+        let meant = |request: &Request| request.at == at || back(request);
+        let mut unsent = 0;
+        for (id, request) in self.requests.take_where(meant) {
+            match request {
+                Request {
+                    origin: Origin::Forward(ticket),
+                    ..
+                } => self.answer_closed(ticket, alias),
+                Request {
+                    origin: Origin::Proxy { asker, .. },
+                    ..
+                } => self.reply(Some(asker), Err(self.closed(alias))),
+                request => self.resolve(request, Err(format!("{alias} was closed"))),
+            }
+            let outbox = &mut self.sockets.at_mut(at).outbox;
+            let before = outbox.len();
+            outbox.withdraw(id);
+            unsent += before - outbox.len();
+        }
+        unsent
+    }
+
+    /// What the program was to answer through it.
+    fn settle_owed_answers(&mut self, alias: &Alias, at: usize) {
+        let meant = |owed: &Owed| matches!(owed, Owed::Answer(ticket) if ticket.at == at);
+        for (_, owed) in self.owed.take_where(meant) {
+            if let Owed::Answer(ticket) = owed {
+                self.answer_closed(ticket, alias);
+            }
+        }
+    }
+
+    /// The peer still hears why, as long as the socket lingers.
+    fn answer_closed(&mut self, ticket: Ticket, alias: &Alias) {
+        let reason = format!("{}.{alias} was closed", self.boot.name);
+        self.answer_error(ticket, &reason);
+    }
+
+    fn settle_waiting(&mut self, alias: &Alias, at: usize) {
+        for (_, waiting) in self.waiting.take_where(|waiting| waiting.is_about(at)) {
+            let fault = self.closed(alias);
+            self.reply(waiting.into_asker(), Err(fault));
+        }
+    }
+
+    fn closed(&self, alias: &Alias) -> Fault {
+        Fault::Closed {
+            agent: self.boot.name.clone(),
+            alias: alias.clone(),
+        }
+    }
+
+    /// The sockets that `close_all` is about.
+    pub fn close_all(
+        &mut self,
+        linger: Option<Millis>,
+        asker: Option<Asker>,
+    ) -> Option<Result<Value, Fault>> {
+        self.close(self.sockets.aliases(), linger, asker);
+        None
+    }
+}

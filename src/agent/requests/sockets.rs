@@ -1,0 +1,97 @@
+//! Requests about sockets that are there: to close them, and what they subscribe to.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use super::{Outcome, Request};
+use crate::agent::asker::Asker;
+use crate::agent::state::Agent;
+use crate::model::{Action, Alias, Handlers, Kind, Millis};
+use crate::wire::Fault;
+
+impl Agent {
+    pub(super) fn close_asked(
+        &mut self,
+        alias: Alias,
+        linger: Option<Millis>,
+        asker: Option<Asker>,
+    ) -> Outcome {
+        if let Err(fault) = self.find(&alias) {
+            return Some(Err(fault));
+        }
+        self.close(vec![alias], linger, asker);
+        None
+    }
+
+    /// As osBrain: new topics are added, those that are there get the new handlers.
+    pub(super) fn subscribe(
+        &mut self,
+        alias: &Alias,
+        handlers: Handlers,
+        request: Request,
+    ) -> Outcome {
+        let at = match self.subscriber(alias, &handlers) {
+            Ok(at) => at,
+            Err(fault) => return Some(Err(fault)),
+        };
+        let own = self.own_action();
+        let slot = self.sockets.at_mut(at);
+        let mut topics = by_topic((*slot.handlers).clone());
+        let mut added = by_topic(handlers);
+        for actions in added.values_mut().filter(|actions| actions.is_empty()) {
+            actions.push(own.clone());
+        }
+        for topic in added.keys() {
+            slot.subscribe(topic.as_bytes());
+        }
+        topics.extend(added);
+        slot.handlers = Rc::new(Handlers::ByTopic(topics));
+        let publishers = slot
+            .links
+            .iter()
+            .filter_map(|link| link.to.clone())
+            .collect();
+        self.prove_subscription(at, publishers, Value::Null, request);
+        None
+    }
+
+    fn subscriber(&self, alias: &Alias, handlers: &Handlers) -> Result<usize, Fault> {
+        let at = self.find_kind(alias, Kind::Sub, "subscribe")?;
+        self.check_handlers(Kind::Sub, handlers)?;
+        Ok(at)
+    }
+
+    /// All or nothing.
+    pub(super) fn unsubscribe(
+        &mut self,
+        alias: &Alias,
+        topics: Vec<String>,
+    ) -> Result<Value, Fault> {
+        let at = self.find_kind(alias, Kind::Sub, "unsubscribe")?;
+        let slot = self.sockets.at_mut(at);
+        let mut there = by_topic((*slot.handlers).clone());
+        if let Some(topic) = topics.iter().find(|topic| !there.contains_key(*topic)) {
+            return Err(Fault::UnknownTopic {
+                alias: alias.clone(),
+                topic: topic.clone(),
+                known: there.into_keys().collect(),
+            });
+        }
+        for topic in topics {
+            slot.unsubscribe(topic.as_bytes());
+            there.remove(&topic);
+        }
+        slot.handlers = Rc::new(Handlers::ByTopic(there));
+        Ok(Value::Null)
+    }
+}
+
+/// Handlers of all messages are those of the topic that begins every other.
+fn by_topic(handlers: Handlers) -> BTreeMap<String, Vec<Action>> {
+    match handlers {
+        Handlers::All(actions) => BTreeMap::from([(String::new(), actions)]),
+        Handlers::ByTopic(topics) => topics,
+    }
+}

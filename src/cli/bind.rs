@@ -1,0 +1,77 @@
+//! `osb bind`.
+
+use super::handlers::handlers;
+use super::{CommandError, Context, ErrorKind, complete};
+use crate::model::{Alias, Endpoint, Kind, Serializer, Transport};
+use crate::render::BareAddress;
+use crate::wire::BindRequest;
+
+/// Bind a socket of a running agent and print its address
+#[derive(Debug, clap::Args)]
+pub struct BindArgs {
+    /// The agent
+    #[arg(add = complete::agents())]
+    pub agent: String,
+    /// The name of the socket
+    pub alias: Alias,
+    /// Such as PUSH, PUB or REP
+    #[arg(add = complete::kinds())]
+    pub kind: Kind,
+    /// Where: an IP or IP:PORT, with ipc a path [default: any port of the agent's host]
+    #[arg(long)]
+    pub addr: Option<String>,
+    /// tcp or ipc
+    #[arg(long, default_value = "tcp", value_parser = transport)]
+    pub transport: Transport,
+    /// json, raw or msgpack
+    #[arg(long, default_value = "json", value_parser = serializer)]
+    pub serializer: Serializer,
+    /// What is done with messages: ACTION, or TOPIC=ACTION [default: command, else log]
+    #[arg(long = "handler", value_name = "HANDLER")]
+    pub handlers: Vec<String>,
+    /// Let other machines reach it, though nothing is encrypted
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+pub fn run(args: BindArgs, context: &mut Context) -> Result<(), CommandError> {
+    let request = BindRequest {
+        endpoint: endpoint(&args)?,
+        handlers: handlers(&args.handlers)?,
+        alias: args.alias,
+        kind: args.kind,
+        serializer: args.serializer,
+    };
+    let session = context.session()?;
+    let bound = session.proxy(&args.agent)?.bind_to(request);
+    context.print(&BareAddress(session.tell(bound)?))
+}
+
+fn endpoint(args: &BindArgs) -> Result<Option<Endpoint>, CommandError> {
+    let endpoint = Endpoint::read(Some(args.transport), args.addr.as_deref())
+        .map_err(|error| CommandError::new(ErrorKind::Usage, error))?;
+    match endpoint.as_ref().and_then(Endpoint::exposed) {
+        Some(ip) if !args.insecure => {
+            let sentence = format!(
+                "other machines can reach {ip}, and what goes over it is neither encrypted nor authenticated"
+            );
+            let hint =
+                "bind to 127.0.0.1, or, if you trust everyone on that network, say --insecure";
+            Err(CommandError::say(ErrorKind::Usage, sentence).with_hint(hint))
+        }
+        _ => Ok(endpoint),
+    }
+}
+
+fn transport(text: &str) -> Result<Transport, String> {
+    let mut all = Transport::ALL.iter().copied();
+    all.find(|it| it.as_str() == text)
+        .ok_or_else(|| "there are tcp and ipc".to_owned())
+}
+
+/// Reads the name of a serializer.
+pub fn serializer(text: &str) -> Result<Serializer, String> {
+    let mut all = Serializer::ALL.iter().copied();
+    all.find(|it| it.as_str() == text)
+        .ok_or_else(|| "there are json, raw and msgpack".to_owned())
+}

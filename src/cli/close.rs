@@ -1,0 +1,40 @@
+//! `osb close`.
+
+use std::collections::BTreeMap;
+
+use super::{CommandError, Context, complete};
+use crate::model::{Alias, Millis};
+use crate::render::Closed;
+
+/// Close sockets of a running agent
+#[derive(Debug, clap::Args)]
+pub struct CloseArgs {
+    /// The agent
+    #[arg(add = complete::agents())]
+    pub agent: String,
+    /// The sockets
+    #[arg(required_unless_present = "all", conflicts_with = "all", add = complete::aliases())]
+    pub aliases: Vec<Alias>,
+    /// All of the agent's sockets
+    #[arg(long)]
+    pub all: bool,
+    /// How long messages that were taken may still leave [default: 1s]
+    #[arg(long, value_name = "DURATION")]
+    pub linger: Option<Millis>,
+}
+
+pub fn run(args: CloseArgs, context: &mut Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    let proxy = session.proxy(&args.agent)?;
+    let linger = args.linger.map(Millis::duration);
+    if args.all {
+        let unsent = session.tell(proxy.close_all(linger))?;
+        return context.print(&Closed(unsent));
+    }
+    let mut unsent = BTreeMap::new();
+    for alias in args.aliases {
+        let count = session.tell(proxy.close(alias.as_str(), linger))?;
+        unsent.insert(alias, count);
+    }
+    context.print(&Closed(unsent))
+}

@@ -1,0 +1,125 @@
+//! `osb connect`.
+
+use super::bind::serializer;
+use super::handlers::handlers;
+use super::target::{Named, named};
+use super::{CommandError, Context, ErrorKind, Session, complete};
+use crate::model::{
+    Address, AgentId, Alias, ConnectionInfo, Handlers, Kind, Millis, Serializer, SocketId, Target,
+};
+use crate::proxy::{Proxy, ProxyError};
+use crate::render::Connected;
+use crate::wire::{AgentRequest, ConnectRequest};
+
+/// Connect a socket of a running agent to another's, and wait until that is proven
+#[derive(Debug, clap::Args)]
+pub struct ConnectArgs {
+    /// The agent
+    #[arg(add = complete::agents())]
+    pub agent: String,
+    /// The name of the socket; made if there is none yet
+    pub alias: Alias,
+    /// The other socket, AGENT.ALIAS, or an address such as tcp://10.0.0.7:5000
+    #[arg(long, value_name = "SOCKET", add = complete::targets())]
+    pub to: String,
+    /// For an address: the kind of this agent's own socket
+    #[arg(long, add = complete::kinds())]
+    pub kind: Option<Kind>,
+    /// For an address: json, raw or msgpack
+    #[arg(long, default_value = "json", value_parser = serializer)]
+    pub serializer: Serializer,
+    /// What is done with messages: ACTION, or TOPIC=ACTION [default: command, else log]
+    #[arg(long = "handler", value_name = "HANDLER")]
+    pub handlers: Vec<String>,
+    /// How long the proof may take
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    pub timeout: Millis,
+}
+
+pub fn run(args: ConnectArgs, context: &mut Context) -> Result<(), CommandError> {
+    let handlers = handlers(&args.handlers)?;
+    let by_hand = by_hand(&args)?;
+    let session = context.session()?;
+    let proxy = session.proxy(&args.agent)?;
+    let proxy = proxy.with_timeout(args.timeout.duration());
+    let connected = match by_hand {
+        Some(server) => to_address(&proxy, server, None, &args, handlers),
+        None => to_socket(&session, &proxy, &args, handlers)?,
+    };
+    context.print(&Connected {
+        client: proxy.name().clone().into(),
+        connection: session.tell(connected)?,
+    })
+}
+
+fn by_hand(args: &ConnectArgs) -> Result<Option<Address>, CommandError> {
+    if !args.to.contains("://") {
+        return match args.kind {
+            Some(_) => Err(usage(
+                "--kind is for addresses: of a socket with a name it is known",
+            )),
+            None => Ok(None),
+        };
+    }
+    let Some(kind) = args.kind else {
+        let error = usage("a connection to an address needs --kind");
+        return Err(error.with_hint("the kind of this end, such as --kind PULL for a PUSH"));
+    };
+    match Address::dialled(&args.to, kind.twin(), args.serializer) {
+        Some(server) => Ok(Some(server)),
+        None => Err(usage(&format!(
+            "{} is no address: it begins with tcp:// or ipc://",
+            args.to
+        ))),
+    }
+}
+
+fn usage(sentence: &str) -> CommandError {
+    CommandError::say(ErrorKind::Usage, sentence)
+}
+
+fn to_address(
+    proxy: &Proxy,
+    server: Address,
+    to: Option<Target>,
+    args: &ConnectArgs,
+    handlers: Option<Handlers>,
+) -> Result<ConnectionInfo, ProxyError> {
+    let request = ConnectRequest {
+        alias: args.alias.clone(),
+        server,
+        to,
+        handlers,
+        token: None,
+        timeout: args.timeout,
+    };
+    proxy.ask(&AgentRequest::Connect(request)).wait()
+}
+
+/// The agent finds the socket by itself, unless another name server knows it.
+fn to_socket(
+    session: &Session,
+    proxy: &Proxy,
+    args: &ConnectArgs,
+    handlers: Option<Handlers>,
+) -> Result<Result<ConnectionInfo, ProxyError>, CommandError> {
+    let socket = target(session, args)?;
+    let to = Target::from(socket.clone());
+    let (own, _) = session.find(&args.agent)?;
+    let (theirs, _) = session.find(&socket.agent.to_string())?;
+    if own.name == theirs.name {
+        return Ok(proxy.connect_to(&to, args.alias.as_str(), handlers));
+    }
+    let server = session.addr(&socket.agent.to_string(), &socket.alias)?;
+    Ok(to_address(proxy, server, Some(to), args, handlers))
+}
+
+fn target(session: &Session, args: &ConnectArgs) -> Result<SocketId, CommandError> {
+    let agents = session.names();
+    let known = |id: &AgentId| agents.iter().any(|it| it.name == id.name);
+    match named(&args.to, known) {
+        Some(Named::Socket(socket)) => Ok(socket),
+        _ => Err(usage(&format!("{:?} names no socket", args.to))
+            .with_hint("write AGENT.ALIAS, such as Alice.main; `osb ls addresses` shows them")),
+    }
+}
