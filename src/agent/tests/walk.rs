@@ -67,6 +67,7 @@ fn request(step: &Step) -> AgentRequest {
             alias: name(at),
             to: format!("Alice.{}", ALIASES[*to]).parse().unwrap(),
             handlers: None,
+            replies: crate::model::Replies::default(),
         }),
         Step::Close(at) => AgentRequest::Close {
             alias: name(at),
