@@ -2,9 +2,12 @@
 
 use super::bind::serializer;
 use super::handlers::handlers;
+use super::replies::RepliesArgs;
 use super::target::{Named, named};
 use super::{CommandError, Context, ErrorKind, Session, complete};
-use crate::model::{Address, Alias, ConnectionInfo, Handlers, Kind, Millis, Serializer, Target};
+use crate::model::{
+    Address, Alias, ConnectionInfo, Handlers, Kind, Millis, Replies, Serializer, Target,
+};
 use crate::proxy::Proxy;
 use crate::render::Connected;
 use crate::wire::{AgentRequest, ConnectRequest};
@@ -29,6 +32,8 @@ pub struct ConnectArgs {
     /// What is done with messages: ACTION, or TOPIC=ACTION [default: command, else log]
     #[arg(long = "handler", value_name = "HANDLER")]
     pub handlers: Vec<String>,
+    #[command(flatten)]
+    pub replies: RepliesArgs,
     /// How long the proof may take
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     pub timeout: Millis,
@@ -36,15 +41,16 @@ pub struct ConnectArgs {
 
 pub fn run(args: ConnectArgs, context: &mut Context) -> Result<(), CommandError> {
     let handlers = handlers(&args.handlers)?;
+    let replies = args.replies.read()?;
     let by_hand = by_hand(&args)?;
     let session = context.session()?;
     let proxy = session.proxy(&args.agent)?;
     let proxy = proxy.with_timeout(args.timeout.duration());
     let connected = match by_hand {
-        Some(server) => to_address(&proxy, server, &args, handlers),
+        Some(server) => to_address(&proxy, server, &args, (handlers, replies)),
         None => {
             let to = target(&session, &args)?;
-            proxy.connect_to(&to, args.alias.as_str(), handlers)
+            proxy.connect_and_ask(&to, args.alias.as_str(), handlers, replies)
         }
     };
     context.print(&Connected {
@@ -83,13 +89,14 @@ fn to_address(
     proxy: &Proxy,
     server: Address,
     args: &ConnectArgs,
-    handlers: Option<Handlers>,
+    (handlers, replies): (Option<Handlers>, Replies),
 ) -> Result<ConnectionInfo, crate::proxy::ProxyError> {
     let request = ConnectRequest {
         alias: args.alias.clone(),
         server,
         to: None,
         handlers,
+        replies,
         token: None,
         timeout: args.timeout,
     };

@@ -1,4 +1,4 @@
-//! The agent's own sockets and timers, changed by its code while it runs: the same requests, with the
+//! The agent's own sockets, changed by its code while it runs: the same requests, with the
 //! same names, as a [`Proxy`](crate::proxy::Proxy) makes from outside. Each waits until it is done.
 
 use std::collections::BTreeMap;
@@ -10,8 +10,7 @@ use super::context::{decoded, name};
 use super::{CallError, Context};
 use crate::agent::FromProgram;
 use crate::model::{
-    Address, Alias, ConnectionInfo, Handlers, Kind, Millis, Serializer, Target, TimerAction,
-    TimerInfo, TimerSpec, When,
+    Address, Alias, ConnectionInfo, Handlers, Kind, Millis, Replies, Serializer, Target,
 };
 use crate::wire::{AgentRequest, BindRequest, ConnectToRequest};
 
@@ -50,6 +49,7 @@ impl<S> Context<S> {
             alias: name(alias)?,
             to: to.clone(),
             handlers,
+            replies: Replies::default(),
         });
         self.ask_for("a connection", request)
     }
@@ -63,8 +63,10 @@ impl<S> Context<S> {
     /// Closes a socket. What it has taken may leave for as long as `linger`, or a second; requests
     /// that came by it and are not answered yet get an error. Tells how many messages never left.
     pub fn close(&mut self, alias: &str, linger: Option<Duration>) -> Result<u64, CallError> {
+        let alias: Alias = name(alias)?;
+        self.proven.retain(|proven| *proven != alias);
         let request = AgentRequest::Close {
-            alias: name(alias)?,
+            alias,
             linger: linger.map(Millis::from),
         };
         let unsent: BTreeMap<Alias, u64> = self.ask_for("a count", request)?;
@@ -76,6 +78,7 @@ impl<S> Context<S> {
         &mut self,
         linger: Option<Duration>,
     ) -> Result<BTreeMap<Alias, u64>, CallError> {
+        self.proven.clear();
         let linger = linger.map(Millis::from);
         self.ask_for("a count", AgentRequest::CloseAll { linger })
     }
@@ -95,59 +98,7 @@ impl<S> Context<S> {
         self.ask_for("nothing", request)
     }
 
-    /// Does something again and again, such as calling a method of this agent:
-    /// `TimerAction::call("look", ())`. Tells the timer's alias, which the agent chooses if it is
-    /// None here.
-    pub fn every(
-        &mut self,
-        interval: Duration,
-        action: TimerAction,
-        alias: Option<&str>,
-    ) -> Result<Alias, CallError> {
-        self.timer(When::Every(interval.into()), action, alias)
-    }
-
-    /// Does something once, after `delay`.
-    pub fn after(
-        &mut self,
-        delay: Duration,
-        action: TimerAction,
-        alias: Option<&str>,
-    ) -> Result<Alias, CallError> {
-        self.timer(When::After(delay.into()), action, alias)
-    }
-
-    fn timer(
-        &mut self,
-        when: When,
-        action: TimerAction,
-        alias: Option<&str>,
-    ) -> Result<Alias, CallError> {
-        let request = AgentRequest::Timer(TimerSpec {
-            alias: alias.map(name).transpose()?,
-            when,
-            action,
-        });
-        self.ask_for("an alias", request)
-    }
-
-    /// The timers that run.
-    pub fn timers(&mut self) -> Result<Vec<TimerInfo>, CallError> {
-        self.ask_for("timers", AgentRequest::Timers {})
-    }
-
-    /// Stops a timer.
-    pub fn stop_timer(&mut self, alias: &str) -> Result<(), CallError> {
-        let alias = name(alias)?;
-        self.ask_for("nothing", AgentRequest::StopTimer { alias })
-    }
-
-    /// Stops all timers.
-    pub fn stop_timers(&mut self) -> Result<(), CallError> {
-        self.ask_for("nothing", AgentRequest::StopTimers {})
-    }
-
-    fn ask_for<T: DeserializeOwned>(
+    pub(super) fn ask_for<T: DeserializeOwned>(
         &mut self,
         what: &str,
         request: AgentRequest,

@@ -54,28 +54,27 @@
 //! others see of an agent: [`Context::get`], [`Context::set`], `osb get`. [`Context::proxy`] is
 //! another agent, and [`Context::nameserver`] finds them all.
 //!
-//! # Sockets and timers
+//! # Sockets, timers, requests
 //!
-//! What a topology does not give it, an agent makes itself, and changes while it runs:
-//! [`Context::bind`], [`Context::connect`], [`Context::close`], [`Context::subscribe`],
-//! [`Context::every`], [`Context::after`].
+//! What a topology does not say, code can do: [`Context::bind`], [`Context::connect`],
+//! [`Context::subscribe`], [`Context::close`]; [`Context::every`] and [`Context::after`] run code by the
+//! clock. [`Context::request`] waits for the answer; [`Context::request_then`] goes on, and has the
+//! answer handled when it comes.
 //!
-//! ```
+//! ```no_run
 //! use osb::kit::Agent;
-//! use osb::model::{Kind, TimerAction};
+//! use osb::model::Kind;
 //! use std::time::Duration;
 //!
-//! let agent = Agent::new(0)
-//!     .before_loop(|agent| {
-//!         agent.bind(Kind::Push, "ticks")?;
-//!         agent.every(Duration::from_secs(1), TimerAction::call("tick", ()), None)?;
-//!         Ok(())
-//!     })
-//!     .method("tick", |agent, _: ()| {
-//!         agent.state += 1;
-//!         let ticks = agent.state;
-//!         Ok(agent.send("ticks", ticks)?)
-//!     });
+//! fn main() -> std::process::ExitCode {
+//!     Agent::new(())
+//!         .on_init(|agent| {
+//!             agent.bind(Kind::Pub, "clock")?;
+//!             agent.every(Duration::from_secs(1), |agent| Ok(agent.publish("clock", "tick", 1)?))?;
+//!             Ok(())
+//!         })
+//!         .main()
+//! }
 //! ```
 //!
 //! # One thing at a time
@@ -110,10 +109,12 @@
 mod agent;
 mod context;
 mod error;
+mod later;
 mod line;
 mod live;
 mod run;
 mod start;
+mod timers;
 mod worker;
 
 pub use agent::Agent;

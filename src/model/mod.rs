@@ -5,14 +5,16 @@ mod address;
 mod duration;
 mod kind;
 mod name;
+mod replies;
 mod report;
 mod spec;
 mod timer;
 
-pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport};
+pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside};
 pub use duration::{DurationError, Millis};
 pub use kind::Kind;
 pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Target};
+pub use replies::Replies;
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerSpec,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentName, Alias, Endpoint, HostName, Kind, MethodName, Millis, NameError, Serializer,
+    AgentName, Alias, Endpoint, HostName, Kind, MethodName, Millis, NameError, Replies, Serializer,
     SystemName, Target, TimerSpec,
 };
 
@@ -133,6 +133,8 @@ pub struct ConnectionSpec {
     /// The client's kind: the twin of the target's.
     pub kind: Kind,
     pub handlers: Handlers,
+    /// Where it asks: how answers are handled.
+    pub replies: Replies,
 }
 
 /// What happens to messages that arrive at a socket.
@@ -141,7 +143,7 @@ pub struct ConnectionSpec {
 pub enum Handlers {
     /// Each in order, for every message. Empty for sockets at which nothing arrives.
     All(Vec<Action>),
-    /// SUB: topic prefix to handlers. As in osBrain, every entry whose topic begins the message's
+    /// SUB and SYNC_SUB: topic prefix to handlers. As in osBrain, every entry whose topic begins the message's
     /// topic runs; the entries are also the subscriptions.
     ByTopic(BTreeMap<String, Vec<Action>>),
 }
@@ -165,7 +167,7 @@ impl Handlers {
         all.into_iter().chain(by_topic).flatten()
     }
 
-    /// What a SUB socket with these handlers subscribes to.
+    /// What a subscriber with these handlers subscribes to.
     pub fn subscriptions(&self) -> Vec<&str> {
         match self {
             Handlers::All(_) => vec![""],
@@ -180,11 +182,11 @@ impl Handlers {
 pub enum Action {
     /// Write it to the agent's log.
     Log,
-    /// REP: answer with the message itself.
+    /// REP, ASYNC_REP, SYNC_PUB: answer with the message itself.
     Echo,
     /// Append it to the attribute `received`.
     Collect,
-    /// Send it on by another alias. From REP by REQ, the answer comes back.
+    /// Send it on by another alias. A request that is sent on as a request brings the answer back.
     Forward(Alias),
     /// Count it and let it go.
     Discard,

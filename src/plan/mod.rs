@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::model::{
     AgentName, Alias, BindSpec, ConnectionSpec, Endpoint, Handlers, HostName, HostSpec, Kind,
-    Millis, NameServerSpec, Program, SystemName, Target, Topology,
+    Millis, NameServerSpec, Program, Replies, SystemName, Target, Topology,
 };
 use crate::wire::{AgentRequest, Configuration, ProofToken};
 
@@ -48,6 +48,9 @@ pub struct LinkPlan {
     /// The server's socket.
     pub server: Target,
     pub handlers: Handlers,
+    /// Where it asks: how answers are handled.
+    #[serde(skip_serializing_if = "Replies::is_empty")]
+    pub replies: Replies,
     pub proof: ProofPlan,
     pub timeout: Millis,
 }
@@ -111,7 +114,7 @@ impl Plan {
     /// to subscribe to the tokens of those who will publish to them.
     pub fn probes(&self) -> impl Iterator<Item = (AgentName, AgentRequest)> {
         self.subscriptions()
-            .filter(|(link, ..)| link.kind == Kind::Pub)
+            .filter(|(link, ..)| link.kind.publishes())
             .map(|(_, _, subscriber, token)| {
                 let (alias, token) = (subscriber.alias.clone(), token.clone());
                 (
@@ -164,11 +167,12 @@ impl LinkPlan {
             to,
             kind,
             handlers,
+            replies,
         } = connection;
         let client = Target { agent, alias };
         let token = ProofToken(format!("{client}>{to}"));
         let proof = match kind {
-            Kind::Sub => ProofPlan::Subscription {
+            Kind::Sub | Kind::SyncSub => ProofPlan::Subscription {
                 publisher: to.clone(),
                 subscriber: client.clone(),
                 token,
@@ -185,6 +189,7 @@ impl LinkPlan {
             kind,
             server: to,
             handlers,
+            replies,
             proof,
             timeout,
         }
@@ -193,7 +198,7 @@ impl LinkPlan {
     /// What a subscriber subscribes to when it connects, so that its publisher can prove it.
     pub fn token(&self) -> Option<&ProofToken> {
         match &self.proof {
-            ProofPlan::Subscription { token, .. } if self.kind == Kind::Sub => Some(token),
+            ProofPlan::Subscription { token, .. } if self.kind.subscribes() => Some(token),
             _ => None,
         }
     }
@@ -237,6 +242,7 @@ mod tests {
             to: to.parse().unwrap(),
             kind,
             handlers: Handlers::none(),
+            replies: Replies::default(),
         }
     }
 

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::nameserver::name;
 use super::{Proxy, ProxyError};
 use crate::model::{
-    Alias, ConnectionInfo, Handlers, Millis, Target, TimerAction, TimerInfo, TimerSpec, When,
+    Alias, ConnectionInfo, Handlers, Millis, Replies, Target, TimerAction, TimerInfo, TimerSpec,
+    When,
 };
 use crate::wire::{AgentRequest, ConnectToRequest};
 
@@ -22,10 +23,22 @@ impl Proxy {
         alias: &str,
         handlers: Option<Handlers>,
     ) -> Result<ConnectionInfo, ProxyError> {
+        self.connect_and_ask(to, alias, handlers, Replies::default())
+    }
+
+    /// The same with a socket that asks, and with what it does with the answers.
+    pub fn connect_and_ask(
+        &self,
+        to: &Target,
+        alias: &str,
+        handlers: Option<Handlers>,
+        replies: Replies,
+    ) -> Result<ConnectionInfo, ProxyError> {
         self.call_for(&AgentRequest::ConnectTo(ConnectToRequest {
             alias: name(alias)?,
             to: to.clone(),
             handlers,
+            replies,
         }))
     }
 

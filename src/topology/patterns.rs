@@ -200,6 +200,7 @@ fn of(entry: &ConnectionDraft<Clients>, name: AgentName) -> ConnectionDraft {
         alias: entry.alias.clone(),
         kind: entry.kind.clone(),
         handler: entry.handler.clone(),
+        replies: entry.replies.clone(),
         repeats: false,
     }
 }

@@ -10,6 +10,7 @@ mod fault;
 mod host;
 mod nameserver;
 mod peer;
+mod sync;
 
 pub use agent::{
     AgentRequest, AgentStatus, BindRequest, Configuration, ConnectRequest, ConnectToRequest,
@@ -21,3 +22,4 @@ pub use fault::Fault;
 pub use host::{AgentBoot, HostRequest, Rung, StartAgent, Stopped};
 pub use nameserver::{Announcement, Change, Event, NameServerRequest, Snapshot};
 pub use peer::{BadPeer, ClientId, Incarnation, Peer};
+pub use sync::{ReplyToken, SyncFrame, join_sync_topic, sync_subscription, to_sync};

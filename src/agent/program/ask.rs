@@ -3,7 +3,8 @@
 
 use super::words::{FromProgram, Handler, ProgramId, Timer};
 use crate::model::{
-    Address, Alias, Endpoint, Kind, Millis, Serializer, TimerAction, TimerSpec, Transport, When,
+    Address, Alias, Endpoint, Handlers, Kind, Millis, Replies, Serializer, TimerAction, TimerSpec,
+    Transport, When,
 };
 use crate::wire::{AgentRequest, BindRequest, ConnectRequest, ConnectToRequest};
 
@@ -133,11 +134,19 @@ fn connect(word: FromProgram) -> Asked {
         kind,
         serializer,
         handler,
+        on_reply,
+        wait,
+        on_error,
         timeout,
         id,
     } = word
     else {
         return Asked::Other(word);
+    };
+    let replies = Replies {
+        on_reply: on_reply.map(|actions| actions.0),
+        wait,
+        on_error: on_error.map(|actions| actions.0),
     };
     let handlers = handler.map(|handler| handler.0);
     let request = match to.contains("://") {
@@ -147,11 +156,12 @@ fn connect(word: FromProgram) -> Asked {
                 server,
                 to: None,
                 handlers,
+                replies,
                 token: None,
                 timeout: timeout.unwrap_or(Millis::from_secs(30)),
             })
         }),
-        false => connect_to(alias, &to, handlers),
+        false => connect_to(alias, &to, handlers, replies),
     };
     settle(request, id, timeout)
 }
@@ -159,13 +169,15 @@ fn connect(word: FromProgram) -> Asked {
 fn connect_to(
     alias: Alias,
     to: &str,
-    handlers: Option<crate::model::Handlers>,
+    handlers: Option<Handlers>,
+    replies: Replies,
 ) -> Result<AgentRequest, String> {
     let to = to.parse().map_err(|error| format!("{to:?}: {error}"))?;
     Ok(AgentRequest::ConnectTo(ConnectToRequest {
         alias,
         to,
         handlers,
+        replies,
     }))
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::agent::log::Level;
 use crate::model::{
@@ -42,7 +42,11 @@ pub enum ToProgram<'a> {
         topic: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<u64>,
-        message: &'a Value,
+        /// An answer to a request of the agent's own, or for want of one.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        reply: bool,
+        #[serde(flatten)]
+        outcome: Outcome<'a>,
     },
     /// Somebody calls a method; a reply is wanted.
     Call {
@@ -120,14 +124,19 @@ impl ToProgram<'_> {
                 kind,
                 topic,
                 id,
-                message,
+                outcome,
+                ..
             } => Heard::Message {
                 alias: (*alias).clone(),
                 handler: handler.cloned(),
                 kind: *kind,
                 topic: topic.clone(),
                 id: *id,
-                message: (*message).clone(),
+                message: match outcome {
+                    Outcome::Message(message) => (*message).clone(),
+                    // As an error travels.
+                    Outcome::Error(reason) => json!({ "$error": reason }),
+                },
             },
             ToProgram::Call { id, name, params } => Heard::Call {
                 id: *id,
@@ -192,7 +201,7 @@ pub enum FromProgram {
         alias: Alias,
         message: Value,
         id: ProgramId,
-        #[serde(default, deserialize_with = "duration")]
+        #[serde(default, alias = "wait", deserialize_with = "duration")]
         timeout: Option<Millis>,
     },
     Log {
@@ -233,6 +242,10 @@ pub enum FromProgram {
         kind: Option<Kind>,
         serializer: Option<Serializer>,
         handler: Option<Handler>,
+        on_reply: Option<Actions>,
+        #[serde(default, deserialize_with = "duration")]
+        wait: Option<Millis>,
+        on_error: Option<Actions>,
         #[serde(default, deserialize_with = "duration")]
         timeout: Option<Millis>,
         id: Option<ProgramId>,
@@ -274,7 +287,7 @@ pub enum FromProgram {
 }
 
 /// A timer, with the keys that it has in a topology.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Timer {
     pub alias: Option<Alias>,
@@ -310,6 +323,19 @@ impl TryFrom<Value> for Handler {
             .map(|(topic, value)| Ok((topic.clone(), actions(value)?)));
         let topics: Result<_, String> = topics.collect();
         topics.map(|topics| Self(Handlers::ByTopic(topics)))
+    }
+}
+
+/// One action, or several.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "Value")]
+pub struct Actions(pub Vec<Action>);
+
+impl TryFrom<Value> for Actions {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        actions(&value).map(Self)
     }
 }
 
@@ -394,7 +420,6 @@ mod tests {
     use super::*;
     use crate::agent::program::ask;
     use proptest::prelude::*;
-    use serde_json::json;
 
     #[test]
     fn words_are_read_strictly() {
@@ -478,7 +503,8 @@ mod tests {
             kind: Kind::Pull,
             topic: None,
             id: None,
-            message: &json!([1]),
+            reply: false,
+            outcome: Outcome::Message(&json!([1])),
         };
         let expected = json!({"type": "message", "alias": "inbox", "kind": "PULL", "message": [1]});
         assert_eq!(write(&message), expected);

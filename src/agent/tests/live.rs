@@ -320,6 +320,7 @@ fn connect_to(name: &str, to: &str) -> AgentRequest {
         alias: alias(name),
         to: to.parse().unwrap(),
         handlers: Some(all(&["collect"])),
+        replies: Default::default(),
     })
 }
 
@@ -423,6 +424,7 @@ fn a_publisher_that_connects_has_seen_its_subscriber() {
         alias: alias("out"),
         to: "Hub.in".parse().unwrap(),
         handlers: None,
+        replies: Default::default(),
     });
     let id = agent.begin(&request, PATIENCE);
     found(&mut agent, "SUB", "server", &address);
