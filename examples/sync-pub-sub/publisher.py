@@ -1,17 +1,15 @@
-"""Answers requests, and tells all others of each. JSON lines on standard input and output: see
-specs/commands.md."""
+"""Answers requests, and tells all others of each."""
 
-import json
-import sys
+import osb
 
-
-def say(**line):
-    print(json.dumps(line), flush=True)
+agent = osb.Agent()
 
 
-for text in sys.stdin:
-    line = json.loads(text)
-    if line["type"] == "message":
-        say(type="reply", id=line["id"], message="Received " + line["message"])
-        # The answer is on its way; there is time for more.
-        say(type="send", alias="publisher", topic="requests", message="There was a request")
+@agent.on("publisher")
+def reply_back(message):
+    yield f"Received {message}"
+    # The answer is on its way; there is time for more.
+    agent.send("publisher", "There was a request", topic="requests")
+
+
+agent.run()

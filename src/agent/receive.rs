@@ -137,7 +137,7 @@ impl Agent {
                     self.resolve(request, Ok(body));
                 }
             }
-            _ => self.note_dropped(at, "an answer that came too late"),
+            _ => self.note_unanswered(at, "an answer that came too late is let go"),
         }
     }
 
@@ -160,7 +160,7 @@ impl Agent {
         self.note_loss(at, "a message is lost: ", reason);
     }
 
-    /// Counts a request without an answer, and says so now and then.
+    /// Counts a request without an answer, or an answer without a request, and says so now and then.
     pub fn note_unanswered(&mut self, at: usize, reason: &str) {
         self.note_loss(at, "", reason);
     }

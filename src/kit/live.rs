@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::context::{decoded, name};
+use super::context::{decoded, encoded, name};
 use super::{CallError, Context};
 use crate::agent::FromProgram;
 use crate::model::{
@@ -45,13 +46,40 @@ impl<S> Context<S> {
         alias: &str,
         handlers: Option<Handlers>,
     ) -> Result<ConnectionInfo, CallError> {
+        self.connect_and_ask(to, alias, handlers, Replies::default())
+    }
+
+    /// The same with a socket that asks, and with what becomes of the answers.
+    pub fn connect_and_ask(
+        &mut self,
+        to: &Target,
+        alias: &str,
+        handlers: Option<Handlers>,
+        replies: Replies,
+    ) -> Result<ConnectionInfo, CallError> {
         let request = AgentRequest::ConnectTo(ConnectToRequest {
             alias: name(alias)?,
             to: to.clone(),
             handlers,
-            replies: Replies::default(),
+            replies,
         });
         self.ask_for("a connection", request)
+    }
+
+    /// Sends a request by a socket that asks and goes on: the answer goes to handlers, those of the
+    /// connection where `replies` says nothing. [`Context::request`](Self::request) waits for it.
+    pub fn ask_by(
+        &mut self,
+        alias: &str,
+        message: impl Serialize,
+        replies: Replies,
+    ) -> Result<(), CallError> {
+        let request = AgentRequest::Ask {
+            alias: name(alias)?,
+            message: encoded(message)?,
+            replies,
+        };
+        self.ask_for("nothing", request)
     }
 
     /// Where one of the agent's own sockets can be reached.
