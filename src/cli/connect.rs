@@ -2,10 +2,12 @@
 
 use super::bind::serializer;
 use super::handlers::handlers;
+use super::replies::RepliesArgs;
 use super::target::{Named, named};
 use super::{CommandError, Context, ErrorKind, Session, complete};
 use crate::model::{
-    Address, AgentId, Alias, ConnectionInfo, Handlers, Kind, Millis, Serializer, SocketId, Target,
+    Address, AgentId, Alias, ConnectionInfo, Handlers, Kind, Millis, Replies, Serializer, SocketId,
+    Target,
 };
 use crate::proxy::{Proxy, ProxyError};
 use crate::render::Connected;
@@ -31,6 +33,8 @@ pub struct ConnectArgs {
     /// What is done with messages: ACTION, or TOPIC=ACTION [default: command, else log]
     #[arg(long = "handler", value_name = "HANDLER")]
     pub handlers: Vec<String>,
+    #[command(flatten)]
+    pub replies: RepliesArgs,
     /// How long the proof may take
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     pub timeout: Millis,
@@ -38,13 +42,14 @@ pub struct ConnectArgs {
 
 pub fn run(args: ConnectArgs, context: &mut Context) -> Result<(), CommandError> {
     let handlers = handlers(&args.handlers)?;
+    let replies = args.replies.read()?;
     let by_hand = by_hand(&args)?;
     let session = context.session()?;
     let proxy = session.proxy(&args.agent)?;
     let proxy = proxy.with_timeout(args.timeout.duration());
     let connected = match by_hand {
-        Some(server) => to_address(&proxy, server, None, &args, handlers),
-        None => to_socket(&session, &proxy, &args, handlers)?,
+        Some(server) => to_address(&proxy, server, None, &args, (handlers, replies)),
+        None => to_socket(&session, &proxy, &args, (handlers, replies))?,
     };
     context.print(&Connected {
         client: proxy.name().clone().into(),
@@ -83,13 +88,14 @@ fn to_address(
     server: Address,
     to: Option<Target>,
     args: &ConnectArgs,
-    handlers: Option<Handlers>,
+    (handlers, replies): (Option<Handlers>, Replies),
 ) -> Result<ConnectionInfo, ProxyError> {
     let request = ConnectRequest {
         alias: args.alias.clone(),
         server,
         to,
         handlers,
+        replies,
         token: None,
         timeout: args.timeout,
     };
@@ -101,17 +107,23 @@ fn to_socket(
     session: &Session,
     proxy: &Proxy,
     args: &ConnectArgs,
-    handlers: Option<Handlers>,
+    (handlers, replies): (Option<Handlers>, Replies),
 ) -> Result<Result<ConnectionInfo, ProxyError>, CommandError> {
     let socket = target(session, args)?;
     let to = Target::from(socket.clone());
     let (own, _) = session.find(&args.agent)?;
     let (theirs, _) = session.find(&socket.agent.to_string())?;
     if own.name == theirs.name {
-        return Ok(proxy.connect_to(&to, args.alias.as_str(), handlers));
+        return Ok(proxy.connect_and_ask(&to, args.alias.as_str(), handlers, replies));
     }
     let server = session.addr(&socket.agent.to_string(), &socket.alias)?;
-    Ok(to_address(proxy, server, Some(to), args, handlers))
+    Ok(to_address(
+        proxy,
+        server,
+        Some(to),
+        args,
+        (handlers, replies),
+    ))
 }
 
 fn target(session: &Session, args: &ConnectArgs) -> Result<SocketId, CommandError> {

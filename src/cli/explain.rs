@@ -30,13 +30,9 @@ fn hint(fault: &Fault, agents: impl FnOnce() -> Vec<AgentId>) -> Option<String> 
             agent,
             alias,
             known,
-        } => {
-            let names = known.iter().map(Alias::as_str);
-            Some(
-                did_you_mean(alias.as_str(), names)
-                    .unwrap_or_else(|| format!("`osb addr {agent}` shows its sockets")),
-            )
-        }
+        } => Some(hint_alias(alias, known, || {
+            format!("`osb addr {agent}` shows its sockets")
+        })),
         Fault::UnknownAttribute {
             agent,
             attribute,
@@ -60,13 +56,9 @@ fn hint(fault: &Fault, agents: impl FnOnce() -> Vec<AgentId>) -> Option<String> 
             agent,
             alias,
             known,
-        } => {
-            let names = known.iter().map(Alias::as_str);
-            Some(
-                did_you_mean(alias.as_str(), names)
-                    .unwrap_or_else(|| format!("`osb timers {agent}` shows its timers")),
-            )
-        }
+        } => Some(hint_alias(alias, known, || {
+            format!("`osb timers {agent}` shows its timers")
+        })),
         Fault::UnknownMethod { agent, .. } => Some(format!(
             "methods are what the program of an agent answers to: has {agent} a command?"
         )),
@@ -76,6 +68,11 @@ fn hint(fault: &Fault, agents: impl FnOnce() -> Vec<AgentId>) -> Option<String> 
         Fault::NotRunning { agent, .. } => Some(format!("`osb logs {agent}` may show why")),
         _ => None,
     }
+}
+
+fn hint_alias(alias: &Alias, known: &[Alias], otherwise: impl FnOnce() -> String) -> String {
+    let names = known.iter().map(Alias::as_str);
+    did_you_mean(alias.as_str(), names).unwrap_or_else(otherwise)
 }
 
 /// What to say when there is no agent of that name.

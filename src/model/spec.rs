@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     AgentId, Alias, Endpoint, HostName, Kind, MethodName, Millis, NameError, NameServerName,
-    Serializer, SocketId, SystemName, TimerSpec,
+    Replies, Serializer, SocketId, SystemName, TimerSpec,
 };
 
 /// A whole system, ready to be planned.
@@ -142,6 +142,8 @@ pub struct ConnectionSpec {
     /// The client's kind: the twin of the target's.
     pub kind: Kind,
     pub handlers: Handlers,
+    /// Where it asks: how answers are handled.
+    pub replies: Replies,
 }
 
 /// What happens to messages that arrive at a socket.
@@ -150,7 +152,7 @@ pub struct ConnectionSpec {
 pub enum Handlers {
     /// Each in order, for every message. Empty for sockets at which nothing arrives.
     All(Vec<Action>),
-    /// SUB: topic prefix to handlers. As in osBrain, every entry whose topic begins the message's
+    /// SUB and SYNC_SUB: topic prefix to handlers. As in osBrain, every entry whose topic begins the message's
     /// topic runs; the entries are also the subscriptions.
     ByTopic(BTreeMap<String, Vec<Action>>),
 }
@@ -174,7 +176,7 @@ impl Handlers {
         all.into_iter().chain(by_topic).flatten()
     }
 
-    /// What a SUB socket with these handlers subscribes to.
+    /// What a subscriber with these handlers subscribes to.
     pub fn subscriptions(&self) -> Vec<&str> {
         match self {
             Handlers::All(_) => vec![""],
@@ -189,11 +191,11 @@ impl Handlers {
 pub enum Action {
     /// Write it to the agent's log.
     Log,
-    /// REP: answer with the message itself.
+    /// REP, ASYNC_REP, SYNC_PUB: answer with the message itself.
     Echo,
     /// Append it to the attribute `received`.
     Collect,
-    /// Send it on by another alias. From REP by REQ, the answer comes back.
+    /// Send it on by another alias. A request that is sent on as a request brings the answer back.
     Forward(Alias),
     /// Count it and let it go.
     Discard,

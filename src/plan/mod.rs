@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use crate::model::{
     AgentId, AgentName, Alias, BindSpec, ConnectionSpec, Endpoint, Handlers, HostName, HostSpec,
-    Kind, Millis, NameServerEntry, NameServerName, Program, SocketId, SystemName, Topology,
+    Kind, Millis, NameServerEntry, NameServerName, Program, Replies, SocketId, SystemName,
+    Topology,
 };
 use crate::wire::{AgentRequest, Configuration, ProofToken};
 
@@ -49,6 +50,9 @@ pub struct LinkPlan {
     /// The server's socket.
     pub server: SocketId,
     pub handlers: Handlers,
+    /// Where it asks: how answers are handled.
+    #[serde(skip_serializing_if = "Replies::is_empty")]
+    pub replies: Replies,
     pub proof: ProofPlan,
     pub timeout: Millis,
 }
@@ -152,7 +156,7 @@ impl Plan {
     /// to subscribe to the tokens of those who will publish to them.
     pub fn probes(&self) -> impl Iterator<Item = (AgentId, AgentRequest)> {
         self.subscriptions()
-            .filter(|(link, ..)| link.kind == Kind::Pub)
+            .filter(|(link, ..)| link.kind.publishes())
             .map(|(_, _, subscriber, token)| {
                 let (alias, token) = (subscriber.alias.clone(), token.clone());
                 (
@@ -207,11 +211,12 @@ impl LinkPlan {
             to,
             kind,
             handlers,
+            replies,
         } = connection;
         let client = SocketId { agent, alias };
         let token = ProofToken(format!("{client}>{to}"));
         let proof = match kind {
-            Kind::Sub => ProofPlan::Subscription {
+            Kind::Sub | Kind::SyncSub => ProofPlan::Subscription {
                 publisher: to.clone(),
                 subscriber: client.clone(),
                 token,
@@ -228,6 +233,7 @@ impl LinkPlan {
             kind,
             server: to,
             handlers,
+            replies,
             proof,
             timeout,
         }
@@ -236,7 +242,7 @@ impl LinkPlan {
     /// What a subscriber subscribes to when it connects, so that its publisher can prove it.
     pub fn token(&self) -> Option<&ProofToken> {
         match &self.proof {
-            ProofPlan::Subscription { token, .. } if self.kind == Kind::Sub => Some(token),
+            ProofPlan::Subscription { token, .. } if self.kind.subscribes() => Some(token),
             _ => None,
         }
     }
@@ -281,6 +287,7 @@ mod tests {
             to: to.parse().unwrap(),
             kind,
             handlers: Handlers::none(),
+            replies: Replies::default(),
         }
     }
 

@@ -87,6 +87,7 @@ pub(super) struct ConnectionDraft<C = AgentId> {
     pub alias: Option<Spanned<Alias>>,
     pub kind: Option<Spanned<Kind>>,
     pub handler: Given<HandlerDraft>,
+    pub replies: RepliesDraft,
     /// One from the same entry stands before it, so that what is wrong with both has been said.
     pub repeats: bool,
 }
@@ -100,10 +101,20 @@ pub(super) enum Given<T> {
     There(Spanned<T>),
 }
 
+pub(super) type Actions = Vec<Spanned<Action>>;
+
 #[derive(Clone)]
 pub(super) enum HandlerDraft {
-    All(Vec<Spanned<Action>>),
-    ByTopic(Vec<(Spanned<String>, Vec<Spanned<Action>>)>),
+    All(Actions),
+    ByTopic(Vec<(Spanned<String>, Actions)>),
+}
+
+/// How answers are to be handled, with the places where it is said.
+#[derive(Clone, Default)]
+pub(super) struct RepliesDraft {
+    pub on_reply: Option<Spanned<Actions>>,
+    pub wait: Option<Spanned<Millis>>,
+    pub on_error: Option<Spanned<Actions>>,
 }
 
 #[derive(Clone)]

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::yaml::{self, escape};
 use crate::model::{
     Action, AgentId, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec,
-    NameServerEntry, NameServerName, NameServerSpec, Speaks, TimerAction, TimerSpec, Topology,
-    When,
+    NameServerEntry, NameServerName, NameServerSpec, Replies, Speaks, TimerAction, TimerSpec,
+    Topology, When,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -255,6 +255,20 @@ fn connection(connection: &ConnectionSpec, agent: String, to: String) -> Part {
     entries.text("alias", &connection.alias);
     entries.text("kind", connection.kind);
     entries.some("handler", handler(&connection.handlers));
+    let Replies {
+        on_reply,
+        wait,
+        on_error,
+    } = &connection.replies;
+    if let Some(actions) = on_reply {
+        entries.add("on_reply", several(actions));
+    }
+    if let Some(wait) = wait {
+        entries.text("wait", wait);
+    }
+    if let Some(actions) = on_error {
+        entries.add("on_error", several(actions));
+    }
     Part::Map(entries.0)
 }
 

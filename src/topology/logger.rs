@@ -3,7 +3,9 @@
 //! than that.
 
 use super::bind;
-use super::draft::{AgentDraft, BindDraft, ConnectionDraft, Defaults, Given, HandlerDraft};
+use super::draft::{
+    AgentDraft, BindDraft, ConnectionDraft, Defaults, Given, HandlerDraft, RepliesDraft,
+};
 use super::fields::Fields;
 use super::handler;
 use super::replicas::Crowd;
@@ -58,6 +60,7 @@ pub(super) fn apply(
             alias: Some(spanned(from, span)),
             kind: None,
             handler: logger.handler.clone(),
+            replies: RepliesDraft::default(),
             repeats: at > 0,
         });
         agent.bind.push(socket(log, span, defaults));

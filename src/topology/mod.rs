@@ -29,6 +29,7 @@ mod patterns;
 mod problem;
 mod program;
 mod replicas;
+mod replies;
 mod resolve;
 mod review;
 mod set;

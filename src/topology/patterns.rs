@@ -203,6 +203,7 @@ fn of(entry: &ConnectionDraft<Clients>, name: AgentId) -> ConnectionDraft {
         alias: entry.alias.clone(),
         kind: entry.kind.clone(),
         handler: entry.handler.clone(),
+        replies: entry.replies.clone(),
         repeats: false,
     }
 }

@@ -294,7 +294,8 @@ fn refuse_other_kind(draft: &ConnectionDraft, kind: Kind, review: &mut Review) {
     };
     let (to, server) = (quote(&draft.to.value), kind.twin());
     let message = format!(
-        "{to} is a {server} socket: a connection to it is {kind}, not {}",
+        "{to} is {} socket: a connection to it is {kind}, not {}",
+        server.with_article(),
         given.value
     );
     review

@@ -69,6 +69,7 @@ impl Up<'_> {
                 server: server.clone(),
                 to: Some(link.server.clone().into()),
                 handlers: Some(link.handlers.clone()),
+                replies: link.replies.clone(),
                 token: link.token().cloned(),
                 timeout: link.timeout,
             });

@@ -62,11 +62,7 @@ impl Agent {
         };
         let mut theirs = self.sockets.aliases();
         theirs.retain(|alias| !adoption.sockets.contains(alias));
-        for alias in self.timers.aliases() {
-            if !adoption.timers.contains(&alias) {
-                self.timers.remove(&alias);
-            }
-        }
+        self.timers.keep(&adoption.timers);
         for (_, waiting) in self.waiting.take_all() {
             let reason = LET_GO.to_owned();
             self.reply(waiting.into_asker(), Err(Fault::Refused { reason }));

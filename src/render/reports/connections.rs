@@ -102,7 +102,7 @@ impl Wire {
         } = connection;
         let server = to.as_ref().map(Target::to_string);
         let client = Some(format!("{client}.{alias}"));
-        match kind.sends() {
+        match kind.comes_first() {
             true => Self {
                 from: client,
                 to: server,

@@ -102,7 +102,7 @@ fn agents(style: Style, agents: &[AgentPlan]) -> String {
 fn links(style: Style, links: &[LinkPlan]) -> String {
     let mut table = Table::new(style, &["WIRE", "KINDS", "PROOF"]);
     for link in links {
-        let (from, to, kind) = match link.kind.sends() {
+        let (from, to, kind) = match link.kind.comes_first() {
             true => (&link.client, &link.server, link.kind),
             false => (&link.server, &link.client, link.kind.twin()),
         };

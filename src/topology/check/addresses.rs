@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::super::draft::Draft;
 use super::super::review::{Flaw, Review, Span, Spanned};
-use crate::model::{Endpoint, NameServerSpec, SocketId};
+use crate::model::{Endpoint, Kind, NameServerSpec, SocketId};
 
 /// Checks what the system binds.
 pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
@@ -37,6 +37,10 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
             match &endpoint.at.value {
                 Endpoint::Tcp { ip, port } => {
                     taken.tcp(SocketAddr::new(*ip, *port), span, &target, review);
+                    if let Some(port) = port_for_requests(bind.kind, *port) {
+                        let by = format!("{target}, for requests,");
+                        taken.tcp(SocketAddr::new(*ip, port), span, &by, review);
+                    }
                     by_default |= endpoint.by_default;
                     if !endpoint.by_default {
                         exposed(draft, *ip, span, review);
@@ -52,6 +56,12 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
     if by_default {
         exposed(draft, draft.local.value.address, &draft.local.span, review);
     }
+}
+
+/// The other port of a socket that has two: the one after.
+fn port_for_requests(kind: Option<Kind>, port: u16) -> Option<u16> {
+    let has_two = kind == Some(Kind::SyncPub) && port > 0;
+    port.checked_add(1).filter(|_| has_two)
 }
 
 /// Refuses an address that other machines reach, unless the topology says that this is meant.

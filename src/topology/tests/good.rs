@@ -8,8 +8,8 @@ use serde_json::json;
 use super::read;
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, Kind, Millis,
-    NameServerEntry, NameServerName, NameServerSpec, Program, Serializer, Speaks, TimerAction,
-    TimerSpec, Topology, When,
+    NameServerEntry, NameServerName, NameServerSpec, Program, Replies, Serializer, Speaks,
+    TimerAction, TimerSpec, Topology, When,
 };
 
 pub(super) const EXAMPLE: &str = r#"
@@ -129,6 +129,7 @@ fn connection(
         to: to.parse().unwrap(),
         kind,
         handlers,
+        replies: Replies::default(),
     }
 }
 
@@ -306,6 +307,46 @@ connections:
         "the target's alias"
     );
     assert_eq!(shown(&topology.connections[1].handlers), "log");
+}
+
+#[test]
+fn connections_that_ask_say_how_answers_are_handled() {
+    let topology = read(
+        "
+osb: 1
+agents:
+  A:
+    bind:
+      desk: { kind: ASYNC_REP, handler: echo }
+      rep: { kind: REP, handler: echo }
+      feed: { kind: SYNC_PUB, handler: echo }
+  B: { bind: { out: PUSH } }
+connections:
+  - { agent: B, to: A.desk, wait: 500ms, on_error: [log, 'forward:out'] }
+  - { agent: B, to: A.rep, handler: collect, wait: 2s }
+  - { agent: B, to: A.feed, handler: { a: 'forward:feed' }, on_reply: discard }
+  - { agent: B, to: A.feed, alias: more }
+",
+    )
+    .unwrap();
+    let [channel, req, feed, more] = &topology.connections[..] else {
+        panic!("four connections");
+    };
+    assert_eq!(feed.kind, Kind::SyncSub);
+    assert_eq!(feed.handlers.subscriptions(), ["a"]);
+    assert_eq!(feed.replies.on_reply, Some(vec![Action::Discard]));
+    assert_eq!(more.handlers, Handlers::one(Action::Log));
+    assert_eq!(more.replies.on_reply, Some(vec![Action::Log]));
+    assert_eq!(channel.kind, Kind::AsyncReq);
+    assert_eq!(channel.handlers, Handlers::one(Action::Log));
+    let replies = Replies {
+        on_reply: None,
+        wait: Some(Millis::new(500)),
+        on_error: Some(vec![Action::Log, Action::Forward("out".parse().unwrap())]),
+    };
+    assert_eq!(channel.replies, replies);
+    assert_eq!(req.replies.wait, Some(Millis::new(2000)));
+    assert_eq!(req.replies.on_error, None);
 }
 
 #[test]
