@@ -83,6 +83,10 @@ fn agents_are_told_apart_by_their_name_servers() {
     assert!(bench.ok(&["ls"]).contains("NAMESERVER"));
     assert_eq!(states(&bench), ["main running", "lab running"]);
 
+    let connections = bench.json(&["ls", "connections"]);
+    assert_eq!(connections[0]["from"], "Alice@lab.main");
+    assert_eq!(connections[1]["from"], "Alice@main.main");
+
     let lab = bench.ok(&["addr", "Alice@lab", "main"]);
     assert_eq!(bench.ok(&["addr", "Alice@lab.main"]), lab);
     assert_ne!(bench.ok(&["addr", "Alice@main", "main"]), lab);
@@ -264,5 +268,53 @@ fn an_up_that_is_killed_while_it_brings_a_group_back_leaves_the_other() {
     );
     kill(i32::try_from(dora.id()).unwrap(), 15);
     dora.wait().unwrap();
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn sockets_are_connected_and_subscribed_across_while_agents_run() {
+    let bench = Bench::new();
+    comes_up(
+        &bench,
+        r#"
+osb: 1
+name: news
+nameservers: { main: 127.0.0.1:0, lab: 127.0.0.1:0 }
+agents:
+  News: { bind: { feed: PUB } }
+  News@lab: { bind: { feed: PUB } }
+  Fan: { nameserver: lab }
+connections:
+  - { agent: Fan, to: News@main.feed, alias: news, handler: { sport: collect } }
+"#,
+    );
+    bench.ok(&[
+        "subscribe",
+        "Fan",
+        "news",
+        "weather",
+        "--handler",
+        "collect",
+    ]);
+    bench.ok(&[
+        "send",
+        "News@main",
+        "feed",
+        "\"rain\"",
+        "--topic",
+        "weather",
+    ]);
+    collects(&bench, "Fan");
+    assert_eq!(bench.json(&["get", "Fan", "received"]), json!(["rain"]));
+    let said = bench.osb(&["connect", "Fan", "more", "--to", "News.feed"]);
+    assert_eq!(said.code, 2, "{said}");
+    let made = bench.json(&["connect", "Fan", "more", "--to", "News@main.feed"]);
+    assert_eq!(
+        (&made["from"], &made["proof"]),
+        (&json!("News@main.feed"), &json!("proven"))
+    );
+    let made = bench.json(&["connect", "Fan", "own", "--to", "News@lab.feed"]);
+    assert_eq!(made["from"], "News.feed");
+    bench.ok(&["down"]);
     bench.assert_nothing_left();
 }
