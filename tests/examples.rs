@@ -619,3 +619,27 @@ fn explicit_serialization() {
     });
     down(&bench);
 }
+
+#[test]
+fn various_nameservers() {
+    let bench = Bench::new();
+    up(&bench, "various-nameservers");
+    let heard = |word: &str| {
+        bench
+            .osb(&["get", "Listener", "received"])
+            .stdout
+            .contains(word)
+    };
+    for word in ["Blah blah...", "apple", "grape"] {
+        wait_until(word, || heard(word));
+    }
+    let said = bench.ok(&["down", "--only", "annoyers"]);
+    assert_eq!(
+        said.trim(),
+        "annoyers of various-nameservers is down: 2 agents ended"
+    );
+    bench.ok(&["set", "Listener", "received=[]"]);
+    wait_until("the speaker goes on", || heard("Blah blah..."));
+    assert!(!heard("apple") && !heard("grape"));
+    down(&bench);
+}

@@ -86,7 +86,7 @@ fn usage(sentence: &str) -> CommandError {
 fn to_address(
     proxy: &Proxy,
     server: Address,
-    to: Option<Target>,
+    to: Option<SocketId>,
     args: &ConnectArgs,
     (handlers, replies): (Option<Handlers>, Replies),
 ) -> Result<ConnectionInfo, ProxyError> {
@@ -112,15 +112,19 @@ fn to_socket(
     let socket = target(session, args)?;
     let to = Target::from(socket.clone());
     let (own, _) = session.find(&args.agent)?;
-    let (theirs, _) = session.find(&socket.agent.to_string())?;
+    let (theirs, name) = session.find(&socket.agent.to_string())?;
     if own.name == theirs.name {
         return Ok(proxy.connect_and_ask(&to, args.alias.as_str(), handlers, replies));
     }
     let server = session.addr(&socket.agent.to_string(), &socket.alias)?;
+    let agent = AgentId {
+        name,
+        nameserver: Some(theirs.name.clone()),
+    };
     Ok(to_address(
         proxy,
         server,
-        Some(to),
+        Some(SocketId { agent, ..socket }),
         args,
         (handlers, replies),
     ))

@@ -181,9 +181,7 @@ impl Session {
             return Err(CommandError::say(ErrorKind::Unreachable, why.clone()));
         }
         if self.down.contains(name) {
-            let sentence = format!("the name server {name} was taken down");
-            return Err(CommandError::say(ErrorKind::Unreachable, sentence)
-                .with_hint("bring it back with `osb up` and the same file"));
+            return Err(taken_down(name));
         }
         let known = self.groups.iter().map(|group| group.name.as_str());
         let sentence = format!("there is no name server {name}");
@@ -201,7 +199,11 @@ impl Session {
             [] => {
                 let name = id.name.clone();
                 let unknown = self.tell(Err(ProxyError::Fault(Fault::UnknownAgent { name })));
-                unknown.map_err(|error: CommandError| error.with_hints(self.missing()))
+                let down = self.down.iter();
+                let down = down.map(|name| format!("the name server {name} was taken down"));
+                unknown.map_err(|error: CommandError| {
+                    error.with_hints(self.missing()).with_hints(down)
+                })
             }
             _ => {
                 let full = having.into_iter().map(|group| AgentId {
@@ -231,6 +233,12 @@ impl Session {
     }
 }
 
+fn taken_down(name: &NameServerName) -> CommandError {
+    let sentence = format!("the name server {name} was taken down");
+    CommandError::say(ErrorKind::Unreachable, sentence)
+        .with_hint("bring it back with `osb up` and the same file")
+}
+
 fn unreachable(error: ProxyError, hint: &str) -> CommandError {
     let unreachable = matches!(error, ProxyError::Unreachable { .. });
     let error = CommandError::from(error);
@@ -255,6 +263,9 @@ pub fn nameserver_address(
                 Some(name) => groups().find(|group| group.name == *name),
                 None => groups().next(),
             };
+            if let Some(group) = meant.filter(|group| group.down) {
+                return Err(taken_down(&group.name));
+            }
             let known = groups().map(|group| group.name.as_str());
             meant.map(|group| group.address.clone()).ok_or_else(|| {
                 let name = name.map(NameServerName::as_str).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentName, Alias, NameError};
+use super::{AgentName, Alias, NameError, Target};
 
 /// The name of a name server within its system. It has no dot, so that `Alice@lab.main` can be
 /// read in one way only.
@@ -99,6 +99,22 @@ impl SocketId {
                 alias: text[dot + 1..].parse().ok()?,
             })
         })
+    }
+}
+
+impl SocketId {
+    /// The same for those who are at the same name server; None if it is registered at another.
+    pub fn at_home(self) -> Option<Target> {
+        self.agent.nameserver.is_none().then(|| self.into())
+    }
+}
+
+impl From<Target> for SocketId {
+    fn from(target: Target) -> Self {
+        Self {
+            agent: target.agent.into(),
+            alias: target.alias,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, AgentName, Alias, HostName, Kind, Target};
+use super::{Address, AgentName, Alias, HostName, Kind, SocketId};
 
 /// The state of an agent or a host, as the name server sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -123,7 +123,7 @@ pub struct ConnectionInfo {
     /// The client's kind.
     pub kind: Kind,
     /// None for an address that was given by hand.
-    pub to: Option<Target>,
+    pub to: Option<SocketId>,
     pub address: String,
     pub proof: Proof,
 }

@@ -39,9 +39,11 @@ pub(super) fn read_all(top: &Fields<'_>, review: &mut Review) -> Vec<Spanned<Nam
             Some(Spanned { value, span })
         });
     let all: Vec<_> = named.collect();
-    if all.is_empty() {
+    if all.is_empty() && entries.is_some_and(<[_]>::is_empty) {
         let flaw = Flaw::new(&section.span, "nameservers: there has to be one at least");
         review.add(flaw.hint("such as nameservers: { main: 127.0.0.1:0, lab: 127.0.0.1:0 }"));
+    }
+    if all.is_empty() {
         return vec![only(Spanned {
             value: DEFAULT,
             span: section.span.clone(),

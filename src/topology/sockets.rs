@@ -249,11 +249,12 @@ impl<'d> Directory<'d> {
         socket.is_some_and(|socket| socket.bound)
     }
 
-    pub fn socket(&self, target: &SocketId) -> Option<&Socket> {
-        match self.agent(&target.agent) {
-            Who::One(agent) => self.sockets[agent].by_alias.get(&target.alias),
-            Who::Nobody | Who::Several => None,
-        }
+    /// The socket of an agent that has been found: a bare name is that of the first name server.
+    pub fn socket(&self, found: &SocketId) -> Option<&Socket> {
+        let all = self.by_name.get(found.agent.name.as_str())?;
+        let named = |at: &&usize| self.agents[**at].name.value == found.agent;
+        let agent = *all.iter().find(named)?;
+        self.sockets[agent].by_alias.get(&found.alias)
     }
 
     fn add(

@@ -6,7 +6,7 @@ use super::Progress;
 use super::ask::{gather, named};
 use super::error::{Stage, UpError};
 use super::phases::{Addresses, Up};
-use crate::model::{AgentId, ConnectionInfo};
+use crate::model::{AgentId, ConnectionInfo, SocketId};
 use crate::proxy::ProxyError;
 use crate::wire::{AgentRequest, ConnectRequest, Fault, Wiring};
 
@@ -46,6 +46,19 @@ impl Up<'_> {
         Ok(())
     }
 
+    /// A socket as agents of `client`'s name server call it: another's says which.
+    fn seen_from(&self, client: &AgentId, server: &SocketId) -> SocketId {
+        let theirs = self.part.nameserver_of(&server.agent);
+        let foreign = theirs != self.part.nameserver_of(client);
+        SocketId {
+            agent: AgentId {
+                name: server.agent.name.clone(),
+                nameserver: foreign.then(|| theirs.clone()),
+            },
+            alias: server.alias.clone(),
+        }
+    }
+
     fn wirings(&self, addresses: &Addresses) -> Result<BTreeMap<AgentId, Wiring>, UpError> {
         let mut wirings: BTreeMap<AgentId, Wiring> = BTreeMap::new();
         for link in &self.part.links {
@@ -67,7 +80,7 @@ impl Up<'_> {
             wiring.connections.push(ConnectRequest {
                 alias: link.client.alias.clone(),
                 server: server.clone(),
-                to: Some(link.server.clone().into()),
+                to: Some(self.seen_from(&link.client.agent, &link.server)),
                 handlers: Some(link.handlers.clone()),
                 replies: link.replies.clone(),
                 token: link.token().cloned(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::model::{
     Address, Alias, BindSpec, Endpoint, Handlers, Kind, Level, Millis, Replies, Serializer,
-    SocketStats, State, SystemName, Target, TimerSpec,
+    SocketId, SocketStats, State, SystemName, Target, TimerSpec,
 };
 
 /// A request to an agent: `{"method": …, "params": …}`. It is carried out in the agent's loop,
@@ -152,7 +152,7 @@ pub struct ConnectRequest {
     /// The server's address.
     pub server: Address,
     /// The server's name, for those who look at the connection.
-    pub to: Option<Target>,
+    pub to: Option<SocketId>,
     /// None: the agent's own choice, its program or else `log`.
     pub handlers: Option<Handlers>,
     /// Where it asks: how answers are handled.

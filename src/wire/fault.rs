@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Peer;
-use crate::model::{AgentName, Alias, Kind, Millis, State, Target};
+use crate::model::{AgentName, Alias, Kind, Millis, SocketId, State};
 
 /// An error that travels as a reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -71,10 +71,10 @@ pub enum Fault {
         reason: String,
     },
     /// The connection was made, and could not be shown to work.
-    #[error("{alias} → {} is not proven: {reason}", to.as_ref().map(Target::to_string).unwrap_or_else(|| address.clone()))]
+    #[error("{alias} → {} is not proven: {reason}", to.as_ref().map(SocketId::to_string).unwrap_or_else(|| address.clone()))]
     Unproven {
         alias: Alias,
-        to: Option<Target>,
+        to: Option<SocketId>,
         address: String,
         reason: String,
     },

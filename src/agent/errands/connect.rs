@@ -51,7 +51,7 @@ impl Agent {
         let connect = ConnectRequest {
             alias,
             server,
-            to: Some(to.clone()),
+            to: Some(to.clone().into()),
             handlers,
             replies,
             token: kind.subscribes().then(|| token.clone()),

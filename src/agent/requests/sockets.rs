@@ -51,7 +51,7 @@ impl Agent {
         let publishers = slot
             .links
             .iter()
-            .filter_map(|link| link.to.clone())
+            .filter_map(|link| link.to.clone()?.at_home())
             .collect();
         self.prove_subscription(at, publishers, Value::Null, request);
         None

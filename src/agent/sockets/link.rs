@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Address, ConnectionInfo, Proof, Target};
+use crate::model::{Address, ConnectionInfo, Proof, SocketId};
 
 /// The events of libzmq that say something about a connection.
 pub const EVENTS: u16 = CONNECTED | RETRIED | DISCONNECTED | FAILURES | SUCCEEDED;
@@ -80,7 +80,7 @@ impl Failure {
 /// A connection of a socket.
 #[derive(Debug)]
 pub struct Link {
-    pub to: Option<Target>,
+    pub to: Option<SocketId>,
     pub server: Address,
     /// SYNC_SUB: the connection by which requests go, which has to be proven too.
     pub desk: Option<Box<Link>>,
@@ -90,7 +90,7 @@ pub struct Link {
 }
 
 impl Link {
-    pub fn new(server: Address, to: Option<Target>, now: Duration) -> Self {
+    pub fn new(server: Address, to: Option<SocketId>, now: Duration) -> Self {
         Self {
             to,
             server,

@@ -16,7 +16,7 @@ use super::outbox::Outbox;
 use super::{BindError, raw};
 use crate::model::{
     Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Proof, Replies, Role, Serializer,
-    SocketStats, Target, Transport,
+    SocketId, SocketStats, Transport,
 };
 use crate::wire::{ProofToken, ReplyToken, sync_subscription};
 
@@ -153,7 +153,7 @@ impl Slot {
         &mut self,
         context: &Context,
         server: Address,
-        to: Option<Target>,
+        to: Option<SocketId>,
         now: Duration,
     ) -> Result<usize, String> {
         let same = |link: &Link| link.server.address == server.address;

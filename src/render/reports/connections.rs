@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Listed;
-use crate::model::{AgentId, AgentInfo, ConnectionInfo, Kind, Proof, SocketId, Target};
+use crate::model::{AgentId, AgentInfo, ConnectionInfo, Kind, Proof, SocketId};
 use crate::render::json::pretty;
 use crate::render::table::{Field, Table};
 use crate::render::time::milliseconds;
@@ -100,7 +100,7 @@ impl Wire {
         let ConnectionInfo {
             alias, kind, to, ..
         } = connection;
-        let server = to.as_ref().map(Target::to_string);
+        let server = to.as_ref().map(SocketId::to_string);
         let client = Some(format!("{client}.{alias}"));
         match kind.comes_first() {
             true => Self {

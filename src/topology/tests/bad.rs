@@ -135,6 +135,23 @@ fn hosts_and_defaults() {
 }
 
 #[test]
+fn several_name_servers() {
+    let said = told([
+        "osb: 1\nnameserver: 127.0.0.1:0\nnameservers: { a: 127.0.0.1:0 }",
+        "osb: 1\nnameservers: [127.0.0.1:0]",
+        "osb: 1\nnameservers: {}",
+        "osb: 1\nnameservers: { a.b: 127.0.0.1:0, c: 7400 }",
+        "osb: 1\nnameservers: { a: 127.0.0.1:7400, b: 127.0.0.1:7400 }",
+        "osb: 1\nnameservers: { a: { attach: 127.0.0.1:7400 }, b: { attach: 127.0.0.1:7400 } }",
+        "osb: 1\nnameservers: { a: 0.0.0.0:0 }",
+        "osb: 1\nnameservers: { main: , lab: }\nagents: { A@lob: , B: { nameserver: mian }, C@lab: { nameserver: main }, D: , D@main: , E@a.b: }",
+        "osb: 1\nnameservers: { main: , lab: }\nagents: { A: { bind: { x: PUSH } }, A@lab: { bind: { x: PUSH } }, B: }\nconnections: [{ agent: B, to: A.x }, { agent: A, to: A@lab.x }, { agent: A@lab, to: A@lab.x }, { agent: B@lab, to: A@lab.x }, { agent: B, to: A@lab.y, alias: z }]",
+        "osb: 1\nagents: { A: { bind: { x: PUSH } }, B: }\nconnections: [{ agent: B@lab, to: A@lab.x }]",
+    ]);
+    insta::assert_snapshot!(said);
+}
+
+#[test]
 fn agents() {
     let said = told_in(
         "osb: 1\nagents: { A: { {} } }",

@@ -464,3 +464,46 @@ fn a_logger_is_connected_to_all_others() {
         Handlers::ByTopic(by_error.into())
     );
 }
+
+#[test]
+fn agents_are_at_their_name_servers_and_found_there() {
+    let text = "
+osb: 1
+nameservers: { main: , lab: 127.0.0.1:7401, far: { attach: 127.0.0.1:7402 } }
+agents:
+  A: { bind: { x: PUSH } }
+  A@lab: { bind: { x: PUSH } }
+  B@main: {}
+  C: { nameserver: far }
+connections:
+  - { agent: B, to: A@lab.x, alias: lab }
+  - { agent: B, to: A@main.x }
+  - { agent: C, to: A@main.x }
+";
+    let topology = read(text).unwrap();
+    let names: Vec<_> = topology
+        .agents
+        .iter()
+        .map(|it| it.name.to_string())
+        .collect();
+    assert_eq!(
+        names,
+        ["A", "A@lab", "B", "C@far"],
+        "the first needs no mention"
+    );
+    let wires = topology.connections.iter();
+    let wires: Vec<_> = wires
+        .map(|it| format!("{}.{} {}", it.agent, it.alias, it.to))
+        .collect();
+    assert_eq!(wires, ["B.lab A@lab.x", "B.x A.x", "C@far.x A.x"]);
+    let specs: Vec<_> = topology.nameservers.iter().map(|it| it.at).collect();
+    let at = |text: &str| text.parse().unwrap();
+    assert_eq!(
+        specs,
+        [
+            NameServerSpec::Launch(at("127.0.0.1:0")),
+            NameServerSpec::Launch(at("127.0.0.1:7401")),
+            NameServerSpec::Attach(at("127.0.0.1:7402"))
+        ]
+    );
+}
