@@ -193,13 +193,16 @@ pub struct Wiring {
 }
 
 /// A subscription that no message matches, made only so that a publisher can say it has seen it
-/// and all that were made before it. On the wire it begins with a zero byte.
+/// and all that were made before it. On the wire it begins with a byte that
+/// no text has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProofToken(pub String);
 
 impl ProofToken {
-    const MARK: &[u8] = b"\0osb-proof\0";
+    /// No topic begins with this byte: there is none like it in UTF-8. And it comes after all others,
+    /// as does the token: libzmq tells a new or returned peer all subscriptions in order of their bytes.
+    const MARK: &[u8] = b"\xffosb-proof\xff";
 
     /// The subscription as bytes.
     pub fn subscription(&self) -> Vec<u8> {

@@ -65,6 +65,11 @@ pub fn decode(bytes: &[u8], by: Serializer) -> Result<Value, CodecError> {
     }
 }
 
+/// Whether a topic would end too early on the wire: it has the byte in it that divides it from the body.
+pub fn ends_topic(topic: &str) -> bool {
+    topic.as_bytes().contains(&SEPARATOR)
+}
+
 /// A publication's frame: topic, 0x80, body; with `raw`, topic and body only.
 pub fn join_topic(topic: &str, body: &[u8], by: Serializer) -> Vec<u8> {
     join_topic_after(&[], topic.as_bytes(), body, by)

@@ -16,7 +16,7 @@ pub use agent::{
     AgentRequest, AgentStatus, BindRequest, Configuration, ConnectRequest, ConnectToRequest,
     ProofToken, Wiring,
 };
-pub use data::{CodecError, decode, encode, join_topic, split_topic};
+pub use data::{CodecError, decode, encode, ends_topic, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};
 pub use fault::Fault;
 pub use host::{AgentBoot, HostRequest, Rung, StartAgent, Stopped};

@@ -6,7 +6,7 @@ use super::value;
 use crate::agent::sockets::{BindError, Place, Slot};
 use crate::agent::state::Agent;
 use crate::model::{Action, Alias, Endpoint, Handlers, Kind};
-use crate::wire::{BindRequest, Configuration, Fault};
+use crate::wire::{BindRequest, Configuration, Fault, ends_topic};
 
 impl Agent {
     /// All or nothing.
@@ -130,6 +130,12 @@ impl Agent {
             return refused(format!(
                 "{} socket has no topics to handle apart",
                 kind.with_article()
+            ));
+        }
+        // It would end the topic on the wire, so that no message ever matched.
+        if let Some(topic) = handlers.subscriptions().iter().find(|it| ends_topic(it)) {
+            return refused(format!(
+                "the topic {topic:?} has a character with the byte 0x80 in it, which ends a topic"
             ));
         }
         if !kind.receives() && handlers.actions().next().is_some() {

@@ -10,4 +10,5 @@ mod messages;
 mod programs;
 mod synced;
 mod timers;
+mod walk;
 mod words;
