@@ -433,7 +433,7 @@ pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
             let _ = raw::set_nodrop(&mut socket, true);
         }
         // It sends nothing but subscriptions: libzmq drops those beyond its limit without a word.
-        Kind::Sub => socket.set_sndhwm(0)?,
+        Kind::Sub | Kind::SyncSub => socket.set_sndhwm(0)?,
         // No request goes to a peer that is not there.
         Kind::Req | Kind::AsyncReq => socket.set_immediate(true)?,
         // An answer to a peer that has gone is counted, instead of vanishing.

@@ -9,20 +9,22 @@ use serde_json::{Value, json};
 
 use super::control::send;
 use super::fixture::{Fixture, alias, all, bind};
-use crate::model::{Millis, Serializer, TimerAction, TimerSpec, When};
+use crate::model::{Millis, Replies, Serializer, TimerAction, TimerSpec, When};
 use crate::wire::{
     AgentRequest, ConnectToRequest, Fault, MessageKind, NameServerRequest, read_body,
 };
 
 const ALIASES: [&str; 4] = ["a", "b", "c", "d"];
 /// With what is done with messages that arrive there.
-const KINDS: [(&str, &[&str]); 6] = [
+const KINDS: [(&str, &[&str]); 8] = [
     ("PUSH", &[]),
     ("PULL", &["forward:a"]),
     ("PUB", &[]),
     ("SUB", &["collect"]),
     ("REQ", &["forward:b"]),
     ("REP", &["forward:c"]),
+    ("ASYNC_REP", &["forward:d"]),
+    ("SYNC_PUB", &["forward:b"]),
 ];
 /// How long a request of the walk may take.
 const LIMIT: Duration = Duration::from_millis(300);
@@ -67,6 +69,7 @@ fn request(step: &Step) -> AgentRequest {
             alias: name(at),
             to: format!("Alice.{}", ALIASES[*to]).parse().unwrap(),
             handlers: None,
+            replies: Replies::default(),
         }),
         Step::Close(at) => AgentRequest::Close {
             alias: name(at),
