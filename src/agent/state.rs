@@ -59,7 +59,7 @@ pub struct Agent {
     /// Its sockets or connections have changed, and the name server does not know yet.
     pub unannounced: bool,
     /// The name server has taken note of this agent.
-    pub registered: bool,
+    registered: bool,
     /// The system that it was attached to, if it is.
     pub adoption: Option<Adoption>,
     /// Nothing is waited for at the end.
@@ -78,6 +78,8 @@ pub struct Adoption {
     pub timers: Vec<Alias>,
     pub attributes: BTreeMap<String, Value>,
     pub life: Life,
+    /// The system has let it go to work.
+    pub works: bool,
 }
 
 /// A request that was sent.

@@ -3,6 +3,7 @@
 
 mod address;
 mod duration;
+mod id;
 mod kind;
 mod name;
 mod replies;
@@ -12,12 +13,13 @@ mod timer;
 
 pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside};
 pub use duration::{DurationError, Millis};
+pub use id::{AgentId, NameServerName, SocketId};
 pub use kind::Kind;
 pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Target};
 pub use replies::Replies;
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
-    Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerSpec,
-    Program, Speaks, Topology,
+    Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerEntry,
+    NameServerSpec, Program, Speaks, Topology,
 };
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};

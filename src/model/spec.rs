@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentName, Alias, Endpoint, HostName, Kind, MethodName, Millis, NameError, Replies, Serializer,
-    SystemName, Target, TimerSpec,
+    AgentId, Alias, Endpoint, HostName, Kind, MethodName, Millis, NameError, NameServerName,
+    Replies, Serializer, SocketId, SystemName, TimerSpec,
 };
 
 /// A whole system, ready to be planned.
@@ -19,7 +19,8 @@ use super::{
 #[serde(deny_unknown_fields)]
 pub struct Topology {
     pub name: SystemName,
-    pub nameserver: NameServerSpec,
+    /// One at least. Agents that say nothing else are registered at the first.
+    pub nameservers: Vec<NameServerEntry>,
     pub hosts: Vec<HostSpec>,
     /// In the order of the file.
     pub agents: Vec<AgentSpec>,
@@ -36,6 +37,14 @@ pub enum NameServerSpec {
     Attach(SocketAddr),
 }
 
+/// A name server by its name within the system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameServerEntry {
+    pub name: NameServerName,
+    pub at: NameServerSpec,
+}
+
 /// A machine. `local` always exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,7 +58,7 @@ pub struct HostSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentSpec {
-    pub name: AgentName,
+    pub name: AgentId,
     pub host: HostName,
     /// Somebody else starts it: it is waited for.
     pub attach: bool,
@@ -127,9 +136,9 @@ pub struct BindSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionSpec {
-    pub agent: AgentName,
+    pub agent: AgentId,
     pub alias: Alias,
-    pub to: Target,
+    pub to: SocketId,
     /// The client's kind: the twin of the target's.
     pub kind: Kind,
     pub handlers: Handlers,

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::yaml::{self, escape};
 use crate::model::{
-    Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, NameServerSpec,
-    Replies, Speaks, TimerAction, TimerSpec, Topology, When,
+    Action, AgentId, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec,
+    NameServerEntry, NameServerName, NameServerSpec, Replies, Speaks, TimerAction, TimerSpec,
+    Topology, When,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -18,15 +19,31 @@ pub struct Flat(Part);
 
 impl Flat {
     pub fn of(topology: &Topology) -> Self {
+        let full = |id: &AgentId| full_name(id, &topology.nameservers);
         let agents = topology.agents.iter();
-        let agents = agents.map(|it| (it.name.to_string(), agent(it))).collect();
+        let agents = agents.map(|it| (full(&it.name), agent(it))).collect();
         let hosts = topology.hosts.iter();
         let hosts = hosts.map(|it| (it.name.to_string(), host(it))).collect();
-        let connections = topology.connections.iter().map(connection).collect();
+        let connections = topology.connections.iter();
+        let connections = connections
+            .map(|it| {
+                let to = format!("{}.{}", full(&it.to.agent), it.to.alias);
+                connection(it, full(&it.agent), to)
+            })
+            .collect();
         let mut top = Entries::default();
         top.add("osb", Part::Json(1.into()));
         top.text("name", &topology.name);
-        top.add("nameserver", nameserver(&topology.nameserver));
+        match &topology.nameservers[..] {
+            [only] if only.name == NameServerName::only() => {
+                top.add("nameserver", nameserver(&only.at));
+            }
+            several => {
+                let several = several.iter();
+                let several = several.map(|it| (it.name.to_string(), nameserver(&it.at)));
+                top.add("nameservers", Part::Map(several.collect()));
+            }
+        }
         if is_open(topology) {
             top.add("insecure", Part::Json(true.into()));
         }
@@ -123,11 +140,20 @@ fn is_open(topology: &Topology) -> bool {
         Endpoint::Ipc { .. } => None,
     });
     let open = |ip: IpAddr| !ip.to_canonical().is_loopback();
-    let nameserver = match topology.nameserver {
+    let mut nameservers = topology.nameservers.iter();
+    let nameserver = |it: &NameServerEntry| match it.at {
         NameServerSpec::Launch(at) => open(at.ip()),
         NameServerSpec::Attach(_) => false,
     };
-    nameserver || bound.any(open)
+    nameservers.any(nameserver) || bound.any(open)
+}
+
+/// Where there are several name servers, names say theirs: a bare one might be another's too.
+fn full_name(id: &AgentId, nameservers: &[NameServerEntry]) -> String {
+    match (&id.nameserver, nameservers) {
+        (None, [first, _, ..]) => format!("{}@{}", id.name, first.name),
+        _ => id.to_string(),
+    }
 }
 
 fn nameserver(nameserver: &NameServerSpec) -> Part {
@@ -222,10 +248,10 @@ fn timer(timer: &TimerSpec) -> Part {
     Part::Map(entries.0)
 }
 
-fn connection(connection: &ConnectionSpec) -> Part {
+fn connection(connection: &ConnectionSpec, agent: String, to: String) -> Part {
     let mut entries = Entries::default();
-    entries.text("agent", &connection.agent);
-    entries.text("to", &connection.to);
+    entries.text("agent", agent);
+    entries.text("to", to);
     entries.text("alias", &connection.alias);
     entries.text("kind", connection.kind);
     entries.some("handler", handler(&connection.handlers));

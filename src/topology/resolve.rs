@@ -26,7 +26,11 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
     review.repeating(false);
     Some(Topology {
         name: draft.name.clone()?,
-        nameserver: draft.nameserver.value,
+        nameservers: draft
+            .nameservers
+            .iter()
+            .map(|it| it.value.clone())
+            .collect(),
         hosts: vec![host.clone()],
         agents: agents.into_iter().collect::<Option<_>>()?,
         connections,
@@ -96,7 +100,7 @@ fn connection(wire: &Wire<'_>, directory: &Directory<'_>, review: &mut Review) -
     let handlers = handlers::settle(&draft.handler, alias, *kind, &owner, review);
     let replies = replies::settle(&draft.replies, *kind, &owner, review);
     ConnectionSpec {
-        agent: draft.agent.value.clone(),
+        agent: directory.agents[*client].name.value.clone(),
         alias: alias.value.clone(),
         to: to.clone(),
         kind: *kind,

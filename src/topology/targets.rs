@@ -5,12 +5,12 @@ use super::draft::ConnectionDraft;
 use super::fields::there_are;
 use super::replicas;
 use super::review::{Flaw, Review, did_you_mean, list, quote};
-use super::sockets::Directory;
-use crate::model::{AgentName, Target};
+use super::sockets::{Directory, Who};
+use crate::model::{AgentId, SocketId};
 
 /// Where a connection leads.
 pub(super) enum Found {
-    Socket(Target),
+    Socket(SocketId),
     /// The review knows why, or does not because other parts could not be read.
     Nothing,
 }
@@ -22,12 +22,26 @@ pub(super) fn follow(
     review: &mut Review,
 ) -> Found {
     let text = &draft.to.value;
-    let bound = |target: &Target| directory.socket(target).is_some_and(|socket| socket.bound);
-    let mut meant = Target::readings(text).filter(bound);
+    let several = |it: &SocketId| matches!(directory.agent(&it.agent), Who::Several);
+    if let Some(SocketId { agent, alias }) = SocketId::readings(text).find(several) {
+        let flaw = directory.ambiguous(&agent, &format!(".{alias}"), &draft.to.span);
+        review.add(flaw);
+        return Found::Nothing;
+    }
+    let known = |mut target: SocketId| match directory.agent(&target.agent) {
+        Who::One(at) => {
+            target.agent = directory.agents[at].name.value.clone();
+            Some((at, target))
+        }
+        _ => None,
+    };
+    let is_client = |at| matches!(directory.agent(&draft.agent.value), Who::One(own) if own == at);
+    let readings = SocketId::readings(text).filter_map(known);
+    let mut meant = readings.filter(|(at, it)| directory.bound(*at, &it.alias));
     let flaw = match (meant.next(), meant.next()) {
-        (Some(target), None) if target.agent == draft.agent.value => own_socket(draft),
-        (Some(target), None) => return Found::Socket(target),
-        (Some(one), Some(other)) => two_readings(draft, &one, &other),
+        (Some((at, _)), None) if is_client(at) => own_socket(draft, &directory.shown(at)),
+        (Some((_, target)), None) => return Found::Socket(target),
+        (Some((_, one)), Some((_, other))) => two_readings(draft, &one, &other),
         (None, _) => match dangling(draft, directory, review) {
             Some(flaw) => flaw,
             None => return Found::Nothing,
@@ -37,15 +51,14 @@ pub(super) fn follow(
     Found::Nothing
 }
 
-fn own_socket(draft: &ConnectionDraft) -> Flaw {
-    let agent = &draft.agent.value;
+fn own_socket(draft: &ConnectionDraft, agent: &AgentId) -> Flaw {
     let message = format!("{agent} connects to a socket of its own");
     Flaw::new(&draft.to.span, message)
         .hint("name another agent's socket; within an agent, use forward:ALIAS")
 }
 
-fn two_readings(draft: &ConnectionDraft, one: &Target, other: &Target) -> Flaw {
-    let reading = |target: &Target| format!("{} of {}", target.alias, target.agent);
+fn two_readings(draft: &ConnectionDraft, one: &SocketId, other: &SocketId) -> Flaw {
+    let reading = |target: &SocketId| format!("{} of {}", target.alias, target.agent);
     let (one, other) = (reading(one), reading(other));
     let message = format!(
         "{} can be read in two ways: {one}, and {other}",
@@ -61,14 +74,19 @@ fn dangling(
     review: &mut Review,
 ) -> Option<Flaw> {
     let (text, span) = (&draft.to.value, &draft.to.span);
-    if Target::readings(text).next().is_none() {
+    if SocketId::readings(text).next().is_none() {
         let message = format!("to: expected AGENT.ALIAS, found {}", quote(text));
         return Some(Flaw::new(span, message).hint("such as to: Alice.main"));
     }
-    let known = Target::readings(text)
-        .find_map(|target| Some((directory.index.get(target.agent.as_str())?, target)));
+    let known = SocketId::readings(text).find_map(|target| match directory.agent(&target.agent) {
+        Who::One(at) => {
+            let agent = directory.shown(at);
+            Some((at, SocketId { agent, ..target }))
+        }
+        _ => None,
+    });
     match known {
-        Some((agent, target)) => no_socket(draft, *agent, &target, directory, review),
+        Some((agent, target)) => no_socket(draft, agent, &target, directory, review),
         None if directory.incomplete => None,
         None => Some(no_agent(draft, directory, review)),
     }
@@ -77,12 +95,12 @@ fn dangling(
 fn no_socket(
     draft: &ConnectionDraft,
     agent: usize,
-    target: &Target,
+    target: &SocketId,
     directory: &Directory<'_>,
     review: &mut Review,
 ) -> Option<Flaw> {
     let sockets = &directory.sockets[agent];
-    let Target { agent, alias } = target;
+    let SocketId { agent, alias } = target;
     if sockets.by_alias.contains_key(alias) {
         let message = format!("{target} is a connection itself");
         return Some(
@@ -107,17 +125,20 @@ fn no_socket(
 }
 
 fn no_agent(draft: &ConnectionDraft, directory: &Directory<'_>, review: &mut Review) -> Flaw {
-    let readings: Vec<Target> = Target::readings(&draft.to.value).collect();
-    let names = || directory.index.keys().copied();
-    let several = readings.iter().find_map(|Target { agent, alias }| {
+    let readings: Vec<SocketId> = SocketId::readings(&draft.to.value).collect();
+    let names = || directory.names();
+    let several = readings.iter().find_map(|SocketId { agent, alias }| {
         replicas::stands_for(agent, &format!(".{alias}"), directory.replicated)
     });
-    let guess = readings.iter().find_map(|Target { agent, alias }| {
-        let nearest = review.nearest(agent.as_str(), names())?;
+    let guess = readings.iter().find_map(|SocketId { agent, alias }| {
+        let nearest = review.nearest(&agent.to_string(), names())?;
         Some(did_you_mean(format!("{nearest}.{alias}")))
     });
-    let wanted = readings.iter().map(|target| &target.agent);
-    let message = format!("there is no agent {}", list(wanted.map(AgentName::as_str)));
+    let wanted: Vec<String> = readings.iter().map(|it| it.agent.to_string()).collect();
+    let message = format!(
+        "there is no agent {}",
+        list(wanted.iter().map(String::as_str))
+    );
     Flaw::new(&draft.to.span, message)
         .hint(there_are(names()))
         .maybe_hint(several.or(guess))

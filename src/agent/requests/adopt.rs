@@ -20,8 +20,13 @@ impl Agent {
             let (agent, state) = (agent.clone(), State::Stopped);
             return Err(Fault::NotRunning { agent, state });
         }
-        if let Some(Adoption { system: owner, .. }) = &self.adoption {
-            if *owner != system && self.life != Life::Preparing {
+        if let Some(Adoption {
+            system: owner,
+            works,
+            ..
+        }) = &self.adoption
+        {
+            if *owner != system && *works {
                 let reason = format!("{agent} is part of the system {owner} already");
                 return Err(Fault::Refused { reason });
             }
@@ -34,6 +39,7 @@ impl Agent {
             timers: self.timers.aliases(),
             attributes: self.attributes.clone(),
             life: self.life,
+            works: false,
         });
         Ok(Value::Null)
     }

@@ -166,6 +166,9 @@ impl Agent {
 
     /// The system is wired.
     pub fn go(&mut self) {
+        if let Some(adoption) = &mut self.adoption {
+            adoption.works = true;
+        }
         if self.life.go() {
             self.timers.start(self.now);
             self.start_program();

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::checked::count;
-use crate::model::NameServerSpec;
+use crate::model::{NameServerEntry, NameServerSpec};
 use crate::plan::{AgentPlan, LinkPlan, Plan, ProofPlan};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, pretty};
@@ -13,16 +13,13 @@ pub struct Planned(pub Plan);
 impl Report for Planned {
     fn table(&self, style: Style) -> String {
         let plan = &self.0;
-        let nameserver = match plan.nameserver {
-            NameServerSpec::Launch(at) => format!("launch a name server at {at}"),
-            NameServerSpec::Attach(at) => format!("attach to the name server at {at}"),
-        };
+        let nameservers: Vec<String> = plan.nameservers.iter().map(|it| to_do(plan, it)).collect();
         let hosts: Vec<String> = plan
             .agents_by_host()
             .into_iter()
             .map(|(host, agents)| format!("{host} ({})", count(agents, "agent")))
             .collect();
-        let mut text = format!("system {}: {nameserver}", plan.system);
+        let mut text = format!("system {}: {}", plan.system, nameservers.join(", "));
         // Writing to text cannot fail.
         if !hosts.is_empty() {
             let _ = write!(text, "; hosts: {}", hosts.join(", "));
@@ -51,6 +48,17 @@ impl Report for Planned {
             .iter()
             .map(|agent| agent.name.to_string())
             .collect()
+    }
+}
+
+fn to_do(plan: &Plan, entry: &NameServerEntry) -> String {
+    let name = match plan.nameservers.len() {
+        1 => String::new(),
+        _ => format!(" {}", entry.name),
+    };
+    match entry.at {
+        NameServerSpec::Launch(at) => format!("launch a name server{name} at {at}"),
+        NameServerSpec::Attach(at) => format!("attach to the name server{name} at {at}"),
     }
 }
 

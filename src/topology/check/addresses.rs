@@ -5,15 +5,22 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use super::super::draft::Draft;
-use super::super::review::{Flaw, Review, Span};
-use crate::model::{Endpoint, Kind, NameServerSpec, Target};
+use super::super::review::{Flaw, Review, Span, Spanned};
+use crate::model::{Endpoint, Kind, NameServerSpec, SocketId};
 
 /// Checks what the system binds.
 pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
     let mut taken = Taken::default();
-    if let NameServerSpec::Launch(address) = draft.nameserver.value {
-        taken.tcp(address, &draft.nameserver.span, &"the name server", review);
-        exposed(draft, address.ip(), &draft.nameserver.span, review);
+    for Spanned { value, span } in &draft.nameservers {
+        let NameServerSpec::Launch(address) = value.at else {
+            continue;
+        };
+        let by = match draft.nameservers.len() {
+            1 => "the name server".to_owned(),
+            _ => format!("the name server {}", value.name),
+        };
+        taken.tcp(address, span, &by, review);
+        exposed(draft, address.ip(), span, review);
     }
     let mut by_default = false;
     for agent in &draft.agents {
@@ -22,7 +29,7 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
             let Some(endpoint) = &bind.endpoint else {
                 continue;
             };
-            let target = Target {
+            let target = SocketId {
                 agent: agent.name.value.clone(),
                 alias: bind.alias.value.clone(),
             };

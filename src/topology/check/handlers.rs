@@ -6,11 +6,11 @@ use super::super::draft::{Given, HandlerDraft};
 use super::super::review::{Flaw, Review, Spanned};
 use super::super::sockets::Sockets;
 use super::topic;
-use crate::model::{Action, AgentName, Alias, Handlers, Kind};
+use crate::model::{Action, AgentId, Alias, Handlers, Kind};
 
 /// The agent that handles.
 pub(in crate::topology) struct Owner<'a> {
-    pub name: &'a AgentName,
+    pub name: &'a AgentId,
     pub has_command: bool,
     /// Whether it has a program is known to those alone who start it.
     pub attach: bool,

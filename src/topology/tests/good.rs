@@ -8,7 +8,8 @@ use serde_json::json;
 use super::read;
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, Kind, Millis,
-    NameServerSpec, Program, Replies, Serializer, Speaks, TimerAction, TimerSpec, Topology, When,
+    NameServerEntry, NameServerName, NameServerSpec, Program, Replies, Serializer, Speaks,
+    TimerAction, TimerSpec, Topology, When,
 };
 
 pub(super) const EXAMPLE: &str = r#"
@@ -148,7 +149,10 @@ fn the_example_is_read_as_it_stands() {
     ]));
     let expected = Topology {
         name: "quickstart".parse().unwrap(),
-        nameserver: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
+        nameservers: vec![NameServerEntry {
+            name: NameServerName::only(),
+            at: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
+        }],
         hosts: vec![HostSpec {
             name: "local".parse().unwrap(),
             address: "127.0.0.1".parse().unwrap(),
@@ -180,9 +184,12 @@ fn little_is_needed() {
 #[test]
 fn name_servers_are_launched_or_attached_to() {
     let read = |value: &str| {
-        read(&format!("osb: 1\nnameserver: {value}"))
-            .unwrap()
-            .nameserver
+        let topology = read(&format!("osb: 1\nnameserver: {value}")).unwrap();
+        let [only] = &topology.nameservers[..] else {
+            panic!("one name server");
+        };
+        assert_eq!(only.name, NameServerName::only());
+        only.at
     };
     let at = |text: &str| text.parse().unwrap();
     assert_eq!(
@@ -346,7 +353,7 @@ connections:
 fn dots_in_names_are_told_apart_by_the_agents_there_are() {
     let text = "osb: 1\nagents: { a.b: { bind: { c.d: PUSH } }, a: {}, x: {} }\nconnections: [{ agent: x, to: a.b.c.d }]";
     let to = read(text).unwrap().connections[0].to.clone();
-    assert_eq!((to.agent.as_str(), to.alias.as_str()), ("a.b", "c.d"));
+    assert_eq!((&*to.agent.to_string(), to.alias.as_str()), ("a.b", "c.d"));
 }
 
 #[test]
