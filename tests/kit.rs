@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{Bench, wait_until};
 use osb::kit::{Agent, Context, Handle, RunError, spawn};
-use osb::model::{Action, Handlers, Kind, Millis, State, TimerAction, Transport, When};
+use osb::model::{Action, Handlers, Kind, Millis, Replies, State, TimerAction, Transport, When};
 use osb::proxy::{NameServer, ProxyError};
 use osb::wire::Fault;
 use serde::{Deserialize, Serialize};
@@ -522,4 +522,41 @@ fn an_agent_changes_its_sockets_and_timers_itself() {
 
 fn by_topic(topic: &str) -> Handlers {
     Handlers::ByTopic([(topic.to_owned(), vec![Action::Command])].into())
+}
+
+#[test]
+fn a_rust_agent_asks_by_a_channel_and_goes_on() {
+    let place = place();
+    let alice = place.ns.proxy("Alice").unwrap();
+    let echo = Handlers::one(Action::Echo);
+    alice
+        .bind(Kind::AsyncRep, "desk", Transport::Tcp, echo)
+        .unwrap();
+    let address = place.address.clone();
+    let _asker = spawn(move || {
+        Agent::new(())
+            .named("Asker")
+            .nameserver(&address)
+            .method("go", |agent, text: String| {
+                agent.connect("Alice.desk", "later")?;
+                agent.send("later", &text)?;
+                let replies = Replies {
+                    on_reply: Some(vec!["call:heard".parse()?]),
+                    ..Replies::default()
+                };
+                agent.ask_by("later", &text, replies)?;
+                Ok("asked")
+            })
+            .handler("later", |agent, text: String| Ok(agent.set("later", text)?))
+            .handler("heard", |agent, text: String| Ok(agent.set("heard", text)?))
+    })
+    .unwrap();
+    let asker = place.ns.proxy("Asker").unwrap();
+    assert_eq!(asker.call("go", "hello").unwrap(), "asked");
+    wait_until("both answers are handled", || {
+        ["later", "heard"].iter().all(|name| {
+            let value = asker.get_attr(name).unwrap_or_default();
+            value == "hello"
+        })
+    });
 }

@@ -151,7 +151,8 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
         // It is written to at the end of every turn.
         Source::ProgramInput => {}
         // It may have been closed a moment ago.
-        Source::Monitor(at) | Source::Data(at) if !agent.sockets.has(at) => {}
+        Source::Monitor(at) | Source::Data(at) | Source::DeskMonitor(at) | Source::Desk(at)
+            if !agent.sockets.has(at) => {}
         Source::Monitor(at) => agent.drain_monitor(at),
         Source::DeskMonitor(at) => agent.drain_desk_monitor(at),
         Source::Desk(at) => {
