@@ -475,6 +475,151 @@ fn logger() {
     down(&bench);
 }
 
+/// Runs a program of the examples to its end, and gives what it printed.
+fn program(name: &str, nameserver: &str) -> Said {
+    let path = cargo_examples().join(name);
+    assert!(path.exists(), "it is not built: cargo build --examples");
+    let run = std::process::Command::new(path)
+        .env("OSB_NAMESERVER", nameserver)
+        .output();
+    Said::from(run.unwrap())
+}
+
+/// A name server on a port of its own, as a user starts it by hand.
+struct ByHand {
+    ns: std::process::Child,
+    address: String,
+}
+
+impl ByHand {
+    fn start(bench: &Bench) -> Self {
+        let address = format!("127.0.0.1:{}", free_port());
+        let ns = bench.spawn(&["ns", "--bind", &address]);
+        wait_until("the name server answers", || {
+            bench.osb(&["--ns", &address, "ls", "agents"]).code == 0
+        });
+        Self { ns, address }
+    }
+}
+
+impl Drop for ByHand {
+    fn drop(&mut self) {
+        common::kill(i32::try_from(self.ns.id()).unwrap(), 15);
+        let _ = self.ns.wait();
+    }
+}
+
+#[test]
+fn hello_world() {
+    let bench = Bench::new();
+    up(&bench, "hello-world");
+    bench.ok(&["log", "Example", "Hello world!"]);
+    bench.ok(&["log", "Example", "Beware", "--level", "warning"]);
+    let log = bench.ok(&["logs", "Example"]);
+    assert!(
+        log.contains("INFO  Hello world!") && log.contains("WARN  Beware"),
+        "{log}"
+    );
+    down(&bench);
+}
+
+#[test]
+fn name_server_agents() {
+    let bench = Bench::new();
+    up(&bench, "name-server-agents");
+    assert_eq!(
+        bench.ok(&["ls", "agents", "-o", "names"]),
+        "Agent0\nAgent1\nAgent2\n"
+    );
+    down(&bench);
+}
+
+#[test]
+fn name_server_proxy() {
+    let bench = Bench::new();
+    up(&bench, "name-server-proxy");
+    let address = bench.agent("Watchman")["nameserver"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let said = program("name-server-proxy", &address);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (0, "4 agents\n"),
+        "{said}"
+    );
+    assert!(bench.ok(&["logs", "Agent1"]).contains("INFO  Hello world!"));
+    assert_eq!(
+        bench.ok(&["down"]).trim(),
+        "name-server-proxy is down: 4 agents ended"
+    );
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn push_pull_inherit() {
+    let bench = Bench::new();
+    let ns = ByHand::start(&bench);
+    let said = program("push-pull-inherit", &ns.address);
+    assert_eq!(said.code, 0, "{said}");
+    assert!(said.stdout.contains("Bob has heard 3 greetings"), "{said}");
+    assert_eq!(
+        said.stderr.matches("Received: Hello, Bob!").count(),
+        3,
+        "{said}"
+    );
+}
+
+#[test]
+fn req_rep_lambda() {
+    let bench = Bench::new();
+    let ns = ByHand::start(&bench);
+    let said = program("req-rep-lambda", &ns.address);
+    assert_eq!(said.code, 0, "{said}");
+    let expected: String = (0..10).map(|n| format!("\"Received {n}\"\n")).collect();
+    assert_eq!(said.stdout, expected);
+}
+
+#[test]
+fn shutdown() {
+    let bench = Bench::new();
+    up(&bench, "shutdown");
+    bench.ok(&["shutdown", "Agent0"]);
+    assert_eq!(bench.agent("Agent0")["state"], "stopped");
+    assert_eq!(bench.agent("Agent1")["state"], "running");
+    let heard = || bench.ok(&["logs", "Hearer"]).matches("from1: tick").count();
+    let before = heard();
+    wait_until("the other one ticks", || heard() > before + 1);
+    let said = bench.osb(&["shutdown", "Agent9"]);
+    assert!(said.code == 1 && said.stderr.contains("Agent9"), "{said}");
+    down(&bench);
+}
+
+#[test]
+fn explicit_serialization() {
+    let bench = Bench::new();
+    up(&bench, "explicit-serialization");
+    let serializer = |agent, alias| bench.json(&["addr", agent, alias])["serializer"].clone();
+    assert_eq!(serializer("a1", "text"), "raw");
+    assert_eq!(serializer("a1", "json"), "json");
+    assert_eq!(serializer("a2", "packed"), "msgpack");
+    bench.ok(&["send", "a0", "json", r#"{"x": [1, 2]}"#]);
+    bench.ok(&["send", "a0", "packed", r#"{"x": [1, 2]}"#]);
+    bench.ok(&["send", "a0", "text", "\"Hello world\""]);
+    let said = bench.osb(&["send", "a0", "text", r#"{"x": [1, 2]}"#]);
+    assert!(
+        said.code == 1 && said.stderr.contains("cannot send"),
+        "{said}"
+    );
+    wait_until("all has arrived", || {
+        let received = |agent| bench.osb(&["get", agent, "received"]).stdout;
+        received("a1").contains("Hello world")
+            && received("a1").contains("\"x\"")
+            && received("a2").contains("\"x\"")
+    });
+    down(&bench);
+}
+
 #[test]
 fn various_nameservers() {
     let bench = Bench::new();

@@ -86,7 +86,7 @@ fn a_program_that_fails_shows_why() {
     if said.code == 0 {
         // It came up, and Bob failed a moment later.
         wait_until("Bob has failed", || bench.agent("Bob")["state"] == "failed");
-        let end = bench.ok(&["logs", "Bob"]);
+        let end = bench.osb(&["wait", "--ended", "Bob"]).stderr;
         assert!(
             end.contains("KeyError: 7") && end.contains("Traceback"),
             "{end}"

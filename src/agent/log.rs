@@ -3,50 +3,16 @@
 //! The host daemon leads standard error to the agent's log file, or names the file; where the lines
 //! go is else none of the agent's business. That a line cannot be written, because the disk is full say, stops nothing.
 
-use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use crate::model::Level;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 /// How many entries are kept for those who want them as messages, until they are sent.
 const KEPT: usize = 1000;
-
-/// How much an entry matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    Debug,
-    Info,
-    #[serde(alias = "warn")]
-    Warning,
-    Error,
-}
-
-impl Level {
-    fn word(self) -> &'static str {
-        match self {
-            Level::Debug => "DEBUG",
-            Level::Info => "INFO ",
-            Level::Warning => "WARN ",
-            Level::Error => "ERROR",
-        }
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Level::Debug => "debug",
-            Level::Info => "info",
-            Level::Warning => "warning",
-            Level::Error => "error",
-        })
-    }
-}
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]

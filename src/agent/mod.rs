@@ -31,7 +31,6 @@ use std::io;
 
 pub use boot::BootError;
 pub(crate) use boot::read as read_boot;
-pub(crate) use log::Level;
 pub use log::Log;
 pub(crate) use program::{FromProgram, Guest, GuestEnd, Heard, Listened, ProgramId, pair};
 pub(crate) use signals::Signals;

@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, down, every, get,
-    host, logs, ls, man, ns, plan, send, set, stop_timer, subscribe, timers, unsubscribe, up,
-    version, wait,
+    host, log, logs, ls, man, ns, plan, send, set, shutdown, stop_timer, subscribe, timers,
+    unsubscribe, up, version, wait,
 };
 use crate::model::SystemName;
 use crate::render::{ColorChoice, Output, error_json};
@@ -102,6 +102,8 @@ pub enum Command {
     After(after::AfterArgs),
     Timers(timers::TimersArgs),
     StopTimer(stop_timer::StopTimerArgs),
+    Shutdown(shutdown::ShutdownArgs),
+    Log(log::LogArgs),
     Logs(logs::LogsArgs),
     Wait(wait::WaitArgs),
     Ns(ns::NsArgs),

@@ -26,6 +26,7 @@ mod get;
 mod handlers;
 mod host;
 mod launched;
+mod log;
 mod logs;
 mod ls;
 mod man;
@@ -37,6 +38,7 @@ mod select;
 mod send;
 mod session;
 mod set;
+mod shutdown;
 mod signals;
 mod stop_timer;
 mod subscribe;
@@ -107,6 +109,8 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::After(args) => after::run(args, context),
         Command::Timers(args) => timers::run(args, context),
         Command::StopTimer(args) => stop_timer::run(args, context),
+        Command::Shutdown(args) => shutdown::run(args, context),
+        Command::Log(args) => log::run(args, context),
         Command::Logs(args) => logs::run(args, context),
         Command::Wait(args) => wait::run(args, context),
         Command::Completions(args) => completions::run(args, context),

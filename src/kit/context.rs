@@ -14,8 +14,8 @@ use super::later::{Added, Answered};
 use super::line::Line;
 use super::run::{Handle, spawn_at};
 use super::{Agent, CallError, Error, RunError};
-use crate::agent::{FromProgram, Level};
-use crate::model::{AgentName, Alias, NameError};
+use crate::agent::FromProgram;
+use crate::model::{AgentName, Alias, Level, NameError};
 use crate::proxy::{NameServer, Proxy};
 
 /// The agent, as its handlers see it. All calls are carried out by its loop, in the order they are

@@ -5,6 +5,7 @@ mod address;
 mod duration;
 mod id;
 mod kind;
+mod level;
 mod name;
 mod replies;
 mod report;
@@ -15,6 +16,7 @@ pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, b
 pub use duration::{DurationError, Millis};
 pub use id::{AgentId, NameServerName, SocketId};
 pub use kind::Kind;
+pub use level::Level;
 pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Target};
 pub use replies::Replies;
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};

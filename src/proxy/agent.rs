@@ -11,7 +11,7 @@ use super::nameserver::{PATIENCE, name};
 use super::{NameServer, Notice, Pending, ProxyError};
 use crate::model::{
     Address, AgentInfo, AgentName, Alias, ConnectionInfo, Endpoint, ExitReport, Handlers, Kind,
-    Replies, Serializer, State, Transport,
+    Level, Replies, Serializer, State, Transport,
 };
 use crate::wire::{AgentRequest, AgentStatus, BindRequest, ConnectRequest, Event, Fault, Peer};
 
@@ -79,6 +79,25 @@ impl Proxy {
         let what = format!("{} running", self.agent);
         let mut watch = self.nameserver.watch();
         watch.wait_until(&what, timeout, |notice| self.running_in(notice))?
+    }
+
+    /// Blocks until it has ended, well or badly, or is not known at all.
+    pub fn wait_for_end(&self, timeout: Duration) -> Result<(), ProxyError> {
+        let what = format!("the end of {}", self.agent);
+        let over = |state: State| matches!(state, State::Stopped | State::Failed);
+        self.nameserver
+            .watch()
+            .wait_until(&what, timeout, |notice| match notice {
+                Notice::Snapshot(snapshot) => {
+                    let mut agents = snapshot.agents.into_iter();
+                    let there = agents.any(|it| it.name == self.agent && !over(it.state));
+                    (!there).then_some(())
+                }
+                Notice::Event(Event::Agent { agent, .. }) => {
+                    (agent.name == self.agent && over(agent.state)).then_some(())
+                }
+                Notice::Event(_) => None,
+            })
     }
 
     fn running_in(&self, notice: Notice) -> Option<Result<(), ProxyError>> {
@@ -236,6 +255,28 @@ impl Proxy {
     /// What went through its sockets.
     pub fn status(&self) -> Result<AgentStatus, ProxyError> {
         self.call_for(&AgentRequest::Status {})
+    }
+
+    /// Writes an entry to its log.
+    pub fn log(&self, level: Level, text: &str) -> Result<(), ProxyError> {
+        let text = text.to_owned();
+        self.call_for(&AgentRequest::Log { level, text })
+    }
+
+    pub fn log_debug(&self, text: &str) -> Result<(), ProxyError> {
+        self.log(Level::Debug, text)
+    }
+
+    pub fn log_info(&self, text: &str) -> Result<(), ProxyError> {
+        self.log(Level::Info, text)
+    }
+
+    pub fn log_warning(&self, text: &str) -> Result<(), ProxyError> {
+        self.log(Level::Warning, text)
+    }
+
+    pub fn log_error(&self, text: &str) -> Result<(), ProxyError> {
+        self.log(Level::Error, text)
     }
 
     /// Makes it stop sending of its own accord; it can still be called.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::{Link, Pending, Proxy, ProxyError, Watch};
-use crate::model::{Address, AgentInfo, AgentName, HostInfo, NameError};
-use crate::wire::{NameServerRequest, Peer};
+use crate::model::{Address, AgentInfo, AgentName, HostInfo, HostName, NameError, Program, State};
+use crate::wire::{HostRequest, NameServerRequest, Peer, StartAgent};
 
 /// How long an answer may take, unless said otherwise.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -83,6 +83,42 @@ impl NameServer {
     /// The version of osb it is of. Also a test of whether it answers.
     pub fn ping(&self) -> Result<String, ProxyError> {
         self.ask(&NameServerRequest::Ping {}).wait()
+    }
+
+    /// Starts an agent on a host, with a program or without, and waits until it runs: osBrain's
+    /// `run_agent`. Which hosts there are, [`NameServer::hosts`] tells.
+    pub fn run_agent(
+        &self,
+        host: &HostName,
+        agent: &str,
+        program: Option<Program>,
+    ) -> Result<Proxy, ProxyError> {
+        let proxy = self.proxy(agent)?;
+        let start = HostRequest::Start(StartAgent {
+            name: proxy.name().clone(),
+            program,
+        });
+        let host = Peer::Host(host.clone());
+        let started: Pending<u32> = self.link.ask(host, &start, PATIENCE);
+        started.wait()?;
+        proxy.wait_for_running(PATIENCE)?;
+        Ok(proxy)
+    }
+
+    /// Ends all agents that are registered, and waits until they have ended.
+    pub fn shutdown_agents(&self, timeout: Duration) -> Result<(), ProxyError> {
+        let gone = |state: State| matches!(state, State::Stopped | State::Failed);
+        let agents = self.agent_infos()?.into_iter();
+        let running = agents.filter(|agent| !gone(agent.state));
+        let proxies: Vec<Proxy> = running
+            .map(|agent| Proxy::new(self.clone(), agent.name))
+            .collect();
+        for proxy in &proxies {
+            proxy.oneway().shutdown();
+        }
+        proxies
+            .iter()
+            .try_for_each(|proxy| proxy.wait_for_end(timeout))
     }
 
     /// Ends the name server. Agents go on, and can no more be found.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::{
-    Address, Alias, BindSpec, Endpoint, Handlers, Kind, Millis, Replies, Serializer, SocketId,
-    SocketStats, State, SystemName, Target, TimerSpec,
+    Address, Alias, BindSpec, Endpoint, Handlers, Kind, Level, Millis, Replies, Serializer,
+    SocketId, SocketStats, State, SystemName, Target, TimerSpec,
 };
 
 /// A request to an agent: `{"method": …, "params": …}`. It is carried out in the agent's loop,
@@ -104,6 +104,8 @@ pub enum AgentRequest {
     IsRunning {},
     /// Replies with an [`AgentStatus`].
     Status {},
+    /// Write an entry to its log. Replies with null.
+    Log { level: Level, text: String },
     /// Stop sending of its own accord: timers off, the program told to stop. Replies with null.
     Stop {},
     /// End. Replies with null, then ends, after its sockets' linger.

@@ -6,9 +6,9 @@ use super::ask::{self, Asked};
 use super::words::FromProgram;
 use super::{Agent, Owed, ProgramId};
 use crate::agent::asker::Asker;
-use crate::agent::log::Level;
 use crate::agent::requests::Request;
 use crate::agent::state::{DEFAULT_LIMIT, Origin};
+use crate::model::Level;
 use crate::model::{Alias, Millis};
 use crate::wire::{AgentRequest, Fault};
 

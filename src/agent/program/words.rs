@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use crate::agent::log::Level;
+use crate::model::Level;
 use crate::model::{
     Action, AgentName, Alias, Handlers, Kind, MethodName, Millis, Serializer, Transport,
 };

@@ -156,6 +156,10 @@ impl Agent {
             }
             AgentRequest::IsRunning {} => Some(Ok((!self.life.ending()).into())),
             AgentRequest::Status {} => Some(Ok(value(&self.status()))),
+            AgentRequest::Log { level, text } => {
+                self.log.line(level, &text);
+                done()
+            }
             AgentRequest::Stop {} => {
                 self.stop();
                 done()

@@ -7,9 +7,10 @@ use zmq::{Context, Message, Socket};
 
 use super::endpoint::Bound;
 use super::link::EVENTS;
+use super::make::make;
+use super::monitor::monitor as watch;
 use super::raw;
 use super::send::Envelope;
-use super::slot::{self, make};
 use crate::model::Kind;
 use crate::wire::ReplyToken;
 
@@ -128,7 +129,7 @@ impl Desk {
             ..
         } = self
         {
-            *monitor = Some(slot::monitor(context, socket, EVENTS)?);
+            *monitor = Some(watch(context, socket, EVENTS)?);
         }
         Ok(())
     }

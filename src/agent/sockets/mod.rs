@@ -5,6 +5,8 @@
 mod desk;
 mod endpoint;
 mod link;
+mod make;
+mod monitor;
 mod outbox;
 mod raw;
 mod send;
@@ -15,9 +17,10 @@ use std::collections::BTreeMap;
 pub use desk::Desk;
 pub use endpoint::{BindError, Place};
 pub use link::Link;
+pub use make::receive;
 pub use outbox::Parcel;
 pub use send::{Envelope, Offer, sync_path};
-pub use slot::{Slot, receive};
+pub use slot::Slot;
 
 use crate::model::{Address, Alias, ConnectionInfo, SocketStats};
 

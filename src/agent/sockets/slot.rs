@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::mem;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use zmq::{Context, DONTWAIT, Message, Socket};
+use zmq::{Context, Socket};
 
 use super::desk::Desk;
 use super::endpoint::{self, Bound, Place};
 use super::link::{CLOSED, EVENTS, Link, Seen};
+use super::make::make;
+use super::monitor::{monitor, next_event};
 use super::outbox::Outbox;
 use super::{BindError, raw};
 use crate::model::{
@@ -19,13 +20,6 @@ use crate::model::{
 };
 use crate::wire::{ProofToken, ReplyToken, sync_subscription};
 
-/// The largest message accepted: 256 MiB.
-const LARGEST_MESSAGE: i64 = 256 << 20;
-/// How long a closed socket may still send, in milliseconds.
-const LINGER: i32 = 1000;
-/// How many peers may be about to connect at a time. Those beyond would try again only after a
-/// second.
-const BACKLOG: i32 = 4096;
 /// How long to wait at most until a place is free again, in milliseconds.
 const UNBINDING: i64 = 1000;
 /// How many tokens of proof a publisher keeps at a time: strangers can subscribe too.
@@ -386,74 +380,4 @@ fn dial(socket: &mut Socket, address: &str, anew: bool) -> Result<(), String> {
         let _ = raw::disconnect(socket, address);
     }
     raw::connect(socket, address).map_err(|e| e.reason())
-}
-
-/// What tells of `events` at a socket, from now on and instead of any other.
-pub(super) fn monitor(context: &Context, socket: &Socket, events: u16) -> zmq::Result<Socket> {
-    static LAST: AtomicU64 = AtomicU64::new(0);
-    // A name of its own: that of a socket just closed may not be free yet.
-    let number = LAST.fetch_add(1, Ordering::Relaxed);
-    let name = format!("inproc://monitor/{number}");
-    socket.monitor(&name, i32::from(events))?;
-    let monitor = context.socket(zmq::PAIR)?;
-    monitor.set_linger(0)?;
-    monitor.connect(&name)?;
-    Ok(monitor)
-}
-
-fn next_event(monitor: &Socket) -> Option<(Seen, Vec<u8>)> {
-    loop {
-        let frame = monitor.recv_bytes(DONTWAIT).ok()?;
-        let address = monitor.recv_bytes(DONTWAIT).ok()?;
-        if let Some(seen) = Seen::decode(&frame) {
-            return Some((seen, address));
-        }
-    }
-}
-
-/// Makes the socket of libzmq that does the work of `kind`.
-pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
-    let mut socket = context.socket(match kind {
-        Kind::Push => zmq::PUSH,
-        Kind::Pull => zmq::PULL,
-        // It shows the publisher who subscribes.
-        Kind::Pub | Kind::SyncPub => zmq::XPUB,
-        Kind::Sub | Kind::SyncSub => zmq::SUB,
-        // They speak as REQ and REP do, and can have many requests under way.
-        Kind::Req | Kind::AsyncReq => zmq::DEALER,
-        Kind::Rep | Kind::AsyncRep => zmq::ROUTER,
-    })?;
-    socket.set_linger(LINGER)?;
-    socket.set_maxmsgsize(LARGEST_MESSAGE)?;
-    socket.set_backlog(BACKLOG)?;
-    match kind {
-        Kind::Pub | Kind::SyncPub => {
-            socket.set_xpub_verbose(true)?;
-            // An option that every XPUB has.
-            let _ = raw::set_nodrop(&mut socket, true);
-        }
-        // It sends nothing but subscriptions: libzmq drops those beyond its limit without a word.
-        Kind::Sub => socket.set_sndhwm(0)?,
-        // No request goes to a peer that is not there.
-        Kind::Req | Kind::AsyncReq => socket.set_immediate(true)?,
-        // An answer to a peer that has gone is counted, instead of vanishing.
-        Kind::Rep | Kind::AsyncRep => {
-            socket.set_router_mandatory(true)?;
-            // A peer that chose its own identity may come back with it.
-            socket.set_router_handover(true)?;
-        }
-        _ => {}
-    }
-    Ok(socket)
-}
-
-/// Receives a frame into `frame`; false if there is none.
-pub fn receive(socket: &Socket, frame: &mut Message) -> bool {
-    loop {
-        match socket.recv(frame, DONTWAIT) {
-            Ok(()) => return true,
-            Err(zmq::Error::EINTR) => {}
-            Err(_) => return false,
-        }
-    }
 }

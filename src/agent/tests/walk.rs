@@ -16,13 +16,17 @@ use crate::wire::{
 
 const ALIASES: [&str; 4] = ["a", "b", "c", "d"];
 /// With what is done with messages that arrive there.
-const KINDS: [(&str, &[&str]); 6] = [
+const KINDS: [(&str, &[&str]); 10] = [
     ("PUSH", &[]),
     ("PULL", &["forward:a"]),
     ("PUB", &[]),
     ("SUB", &["collect"]),
     ("REQ", &["forward:b"]),
     ("REP", &["forward:c"]),
+    ("ASYNC_REQ", &["collect"]),
+    ("ASYNC_REP", &["forward:d"]),
+    ("SYNC_PUB", &["forward:a"]),
+    ("SYNC_SUB", &["collect"]),
 ];
 /// How long a request of the walk may take.
 const LIMIT: Duration = Duration::from_millis(300);

@@ -13,7 +13,8 @@ use std::io::{self, Write};
 
 use regex::Regex;
 
-use self::filter::{Filter, LogLevel, Moment, Wanted};
+pub use self::filter::LogLevel;
+use self::filter::{Filter, Moment, Wanted};
 use self::line::Part;
 use super::explain::{ambiguous, hint_agent};
 use super::runtime::block_on;

@@ -1,0 +1,61 @@
+//! The sockets of libzmq that do the work of each kind, and how a frame is received from one.
+
+use zmq::{Context, DONTWAIT, Message, Socket};
+
+use super::raw;
+use crate::model::Kind;
+
+/// The largest message accepted: 256 MiB.
+const LARGEST_MESSAGE: i64 = 256 << 20;
+/// How long a closed socket may still send, in milliseconds.
+const LINGER: i32 = 1000;
+/// How many peers may be about to connect at a time. Those beyond would try again only after a
+/// second.
+const BACKLOG: i32 = 4096;
+
+/// Makes the socket of libzmq that does the work of `kind`.
+pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
+    let mut socket = context.socket(match kind {
+        Kind::Push => zmq::PUSH,
+        Kind::Pull => zmq::PULL,
+        // It shows the publisher who subscribes.
+        Kind::Pub | Kind::SyncPub => zmq::XPUB,
+        Kind::Sub | Kind::SyncSub => zmq::SUB,
+        // They speak as REQ and REP do, and can have many requests under way.
+        Kind::Req | Kind::AsyncReq => zmq::DEALER,
+        Kind::Rep | Kind::AsyncRep => zmq::ROUTER,
+    })?;
+    socket.set_linger(LINGER)?;
+    socket.set_maxmsgsize(LARGEST_MESSAGE)?;
+    socket.set_backlog(BACKLOG)?;
+    match kind {
+        Kind::Pub | Kind::SyncPub => {
+            socket.set_xpub_verbose(true)?;
+            // An option that every XPUB has.
+            let _ = raw::set_nodrop(&mut socket, true);
+        }
+        // It sends nothing but subscriptions: libzmq drops those beyond its limit without a word.
+        Kind::Sub | Kind::SyncSub => socket.set_sndhwm(0)?,
+        // No request goes to a peer that is not there.
+        Kind::Req | Kind::AsyncReq => socket.set_immediate(true)?,
+        // An answer to a peer that has gone is counted, instead of vanishing.
+        Kind::Rep | Kind::AsyncRep => {
+            socket.set_router_mandatory(true)?;
+            // A peer that chose its own identity may come back with it.
+            socket.set_router_handover(true)?;
+        }
+        _ => {}
+    }
+    Ok(socket)
+}
+
+/// Receives a frame into `frame`; false if there is none.
+pub fn receive(socket: &Socket, frame: &mut Message) -> bool {
+    loop {
+        match socket.recv(frame, DONTWAIT) {
+            Ok(()) => return true,
+            Err(zmq::Error::EINTR) => {}
+            Err(_) => return false,
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! `osb shutdown`: ends agents, and leaves the rest of the system as it is.
+
+use super::{CommandError, Context, complete};
+use crate::model::Millis;
+use crate::render::Done;
+
+/// End agents of a running system; the others go on
+#[derive(Debug, clap::Args)]
+pub struct ShutdownArgs {
+    /// The agents
+    #[arg(required = true, value_name = "AGENT", add = complete::agents())]
+    pub agents: Vec<String>,
+    /// How long they may take
+    #[arg(short, long, default_value = "10s")]
+    pub timeout: Millis,
+}
+
+pub fn run(args: ShutdownArgs, context: &mut Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    let proxies = args.agents.iter().map(|agent| session.proxy(agent));
+    let proxies: Vec<_> = proxies.collect::<Result<_, _>>()?;
+    for proxy in &proxies {
+        session.tell(proxy.shutdown())?;
+    }
+    for proxy in &proxies {
+        session.tell(proxy.wait_for_end(args.timeout.duration()))?;
+    }
+    context.print(&Done)
+}
