@@ -71,10 +71,10 @@ pub enum Fault {
         reason: String,
     },
     /// The connection was made, and could not be shown to work.
-    #[error("{alias} → {} is not proven: {reason}", to.as_ref().map(SocketId::to_string).unwrap_or_else(|| address.clone()))]
+    #[error("{alias} → {} is not proven: {reason}", to.as_ref().map(|to| to.to_string()).unwrap_or_else(|| address.clone()))]
     Unproven {
         alias: Alias,
-        to: Option<SocketId>,
+        to: Option<Box<SocketId>>,
         address: String,
         reason: String,
     },

@@ -320,7 +320,7 @@ impl Agent {
         let link = self.link(at);
         Fault::Unproven {
             alias: self.sockets.at(at.0).alias.clone(),
-            to: link.to.clone(),
+            to: link.to.clone().map(Box::new),
             address: link.server.address.clone(),
             reason,
         }
