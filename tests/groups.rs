@@ -280,6 +280,7 @@ fn sockets_are_connected_and_subscribed_across_while_agents_run() {
 osb: 1
 name: news
 nameservers: { main: 127.0.0.1:0, lab: 127.0.0.1:0 }
+defaults: { transport: ipc }
 agents:
   News: { bind: { feed: PUB } }
   News@lab: { bind: { feed: PUB } }

@@ -7,7 +7,10 @@ mod child;
 mod log_tail;
 
 use std::collections::HashMap;
+use std::fs::DirBuilder;
 use std::net::IpAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -54,6 +57,17 @@ pub struct HostOptions {
     pub dir: SystemDir,
     /// What peers dial to reach this machine.
     pub advertise: IpAddr,
+}
+
+impl HostOptions {
+    /// Agents of several name servers may have one name, and so would files for their sockets.
+    fn ipc_dir(&self) -> PathBuf {
+        let all = self.dir.ipc();
+        match &self.group {
+            Some(group) => all.join(group.as_str()),
+            None => all,
+        }
+    }
 }
 
 /// Something for the daemon to deal with.
@@ -122,6 +136,10 @@ struct Host {
 impl Host {
     fn new(options: HostOptions, link: Link) -> Result<Self, HostError> {
         let (inputs, received) = mpsc::unbounded_channel();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(options.ipc_dir())?;
         Ok(Self {
             spawner: Spawner::new(&options.dir, options.group.clone())?,
             options,
@@ -289,7 +307,7 @@ impl Host {
             host: Some(self.options.name.clone()),
             advertise: self.options.advertise,
             nameserver: self.link.address().to_owned(),
-            ipc_dir: self.options.dir.ipc(),
+            ipc_dir: self.options.ipc_dir(),
             log: agent.program.as_ref().and_then(|program| {
                 (program.speaks == Speaks::Osb).then(|| self.options.dir.log_of(&id))
             }),
