@@ -64,6 +64,14 @@ impl From<DownError> for CommandError {
                     .with_code("unknown_nameserver")
                     .with_hints(hint)
             }
+            DownError::Machines { ref system, .. } => {
+                let hint = format!(
+                    "nothing else is left; when they are back, `osb down {system}` finishes"
+                );
+                CommandError::new(ErrorKind::Unreachable, error)
+                    .with_code("machine")
+                    .with_hint(hint)
+            }
             left @ DownError::Left { .. } => CommandError::new(ErrorKind::Failed, left)
                 .with_code("left")
                 .with_hint("they may belong to another user, or be stuck in the kernel"),

@@ -1,50 +1,128 @@
-//! `osb host`: the host daemon. `up` launches it.
+//! `osb host`: the host daemon. `up` launches it, here or by ssh on another machine, or somebody
+//! does by hand, by systemd or by a batch system, on a machine that is to be there for topologies.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::io::Write;
+use std::net::IpAddr;
 use std::pin::pin;
 
 use super::launched::{LaunchArgs, Launched};
 use super::runtime::block_on;
 use super::{CommandError, Context, ErrorKind};
-use crate::host::{self, HostError, HostOptions};
-use crate::model::{HostName, NameServerName};
-use crate::state::SystemDir;
+use crate::host::{self, HostError, HostOptions, own_address};
+use crate::machine::{self, MachineError};
+use crate::model::{HostName, NameServerName, SystemName};
+use crate::state::{Lock, StateDir, SystemDir};
 
-/// Run a host daemon (started by `up`)
+/// Run a host daemon, so that topologies can start agents on this machine
 #[derive(Debug, clap::Args)]
 pub struct HostArgs {
-    /// The name of this machine in the topology
+    /// The name of this machine in topologies
     #[arg(long, default_value = "local")]
     pub name: HostName,
     /// The name server's name within the system, if it is not the first
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide = true)]
     pub group: Option<NameServerName>,
-    /// What peers dial to reach this machine
-    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
-    pub advertise: IpAddr,
+    /// What peers dial to reach this machine; else the address from which the name server is dialled
+    #[arg(long, value_name = "IP", alias = "advertise")]
+    pub address: Option<IpAddr>,
+    /// Its folder is of no use to anybody after its end
+    #[arg(long, hide = true)]
+    pub own_dir: bool,
+    /// Started by another machine's osb, which says by standard input what is to be done
+    #[arg(long, hide = true)]
+    pub by_ssh: bool,
     #[command(flatten)]
     pub launch: LaunchArgs,
 }
 
 pub fn run(args: HostArgs, context: &mut Context) -> Result<(), CommandError> {
-    let options = options(&args, context)?;
+    if args.by_ssh {
+        return by_ssh(context);
+    }
+    let own_dir = args.own_dir;
+    match args.launch.dir.clone() {
+        Some(dir) => launched(args, SystemDir::at(dir), own_dir, context),
+        None => by_hand(args, context),
+    }
+}
+
+/// Launched by `up`, or by one that `up` has reached by ssh.
+fn launched(
+    args: HostArgs,
+    dir: SystemDir,
+    own_dir: bool,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let options = options(&args, dir.clone(), false, context)?;
     let launched = Launched::new(args.launch)?;
     let outcome = block_on(serve(options, &launched))?;
     // Also after a failure: nobody else is left to do it.
     launched.clear_up()?;
+    if own_dir && outcome.is_ok() {
+        dir.remove_if_unlocked()?;
+    }
     Ok(outcome?)
 }
 
-fn options(args: &HostArgs, context: &Context) -> Result<HostOptions, CommandError> {
-    let missing = |option| CommandError::say(ErrorKind::Usage, format!("{option} is missing"));
-    let dir: PathBuf = args.launch.dir.clone().ok_or_else(|| missing("--dir"))?;
+/// Started by somebody: it stays until it is told to end, whatever name servers and systems come and go.
+fn by_hand(args: HostArgs, context: &Context) -> Result<(), CommandError> {
+    let nameserver = nameserver(context)?;
+    let folder = folder_for(&nameserver)?;
+    let dirs = StateDir::from_env()?.of_host(&args.name);
+    let dir = dirs.system(&folder);
+    let lock = Lock::take(&dir, &folder)?;
+    let options = options(&args, dir.clone(), true, context)?;
+    context.note(&format!(
+        "host {} at {}, for the name server at {nameserver}; Ctrl-C ends it",
+        options.name, options.advertise
+    ));
+    let outcome = block_on(host::run(options))?;
+    drop(lock);
+    if outcome.is_ok() {
+        dir.remove_if_unlocked()?;
+        dirs.remove_if_empty();
+    }
+    Ok(outcome?)
+}
+
+/// A name server's address as the name of a folder.
+fn folder_for(nameserver: &str) -> Result<SystemName, CommandError> {
+    let address = nameserver.trim_start_matches("tcp://");
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = address.chars().map(plain).take(55).collect();
+    let parsed = format!("ns-{name}").parse();
+    parsed.map_err(|error| CommandError::new(ErrorKind::Usage, error))
+}
+
+fn nameserver(context: &Context) -> Result<String, CommandError> {
+    let given = context.global.ns.clone().filter(|ns| !ns.is_empty());
+    given.ok_or_else(|| {
+        CommandError::say(ErrorKind::Usage, "which name server? --ns is missing")
+            .with_hint("such as `osb host --ns 10.0.0.5:7400 --name lab1`")
+    })
+}
+
+fn options(
+    args: &HostArgs,
+    dir: SystemDir,
+    patient: bool,
+    context: &Context,
+) -> Result<HostOptions, CommandError> {
+    let nameserver = nameserver(context)?;
+    let advertise = match args.address {
+        Some(address) => address,
+        None => own_address(&nameserver)?,
+    };
     Ok(HostOptions {
         name: args.name.clone(),
-        nameserver: context.global.ns.clone().ok_or_else(|| missing("--ns"))?,
+        nameserver,
         group: args.group.clone(),
-        dir: SystemDir::at(dir),
-        advertise: args.advertise,
+        dir,
+        advertise,
+        patient,
+        on_registered: |at| {
+            let _ = writeln!(std::io::stderr(), "registered at {at}");
+        },
     })
 }
 
@@ -57,4 +135,18 @@ async fn serve(options: HostOptions, launched: &Launched) -> Result<(), HostErro
         () = std::future::ready(()) => launched.hold_tether(),
     }
     running.await
+}
+
+fn by_ssh(context: &Context) -> Result<(), CommandError> {
+    block_on(machine::serve(|line| {
+        let text = context.print_text(line);
+        text.map_err(|error| std::io::Error::other(error.message()))
+    }))??;
+    Ok(())
+}
+
+impl From<MachineError> for CommandError {
+    fn from(error: MachineError) -> Self {
+        Self::new(ErrorKind::Failed, error)
+    }
 }

@@ -75,9 +75,8 @@ impl Progress for Shown {
         self.0.advance(what);
     }
 
-    fn await_others(&mut self, missing: &[AgentId]) {
-        let names: Vec<String> = missing.iter().map(AgentId::to_string).collect();
-        self.0.wait_for(&names.join(", "));
+    fn await_others(&mut self, missing: &[String]) {
+        self.0.wait_for(&missing.join(", "));
     }
 
     fn end(&mut self) {
@@ -116,9 +115,12 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
             (ErrorKind::Failed, "nameserver")
         }
         UpError::Host { .. } => (ErrorKind::Failed, "host"),
+        UpError::Machines(_) | UpError::MachinesLeft { .. } => (ErrorKind::Unreachable, "machine"),
         UpError::Ended { .. } | UpError::Lost { .. } => (ErrorKind::Failed, "ended"),
         UpError::Attach { .. } => (ErrorKind::Unreachable, "unreachable"),
-        UpError::NotRunning { .. } | UpError::Missing { .. } => (ErrorKind::NotReady, "not_ready"),
+        UpError::NotRunning { .. } | UpError::Missing { .. } | UpError::HostsMissing { .. } => {
+            (ErrorKind::NotReady, "not_ready")
+        }
         UpError::Interrupted => (ErrorKind::Interrupted, "interrupted"),
         UpError::Agent { cause, .. } => match cause.as_ref() {
             ProxyError::Fault(Fault::Unproven { .. }) => (ErrorKind::Unproven, "unproven"),
@@ -142,6 +144,10 @@ fn hints(error: &UpError) -> Vec<String> {
             others,
             ..
         } => start_others(nameserver, missing, others),
+        UpError::Machines(failed) => failed
+            .iter()
+            .map(|(host, error)| format!("{host}: {}", error.remedy()))
+            .collect(),
         other => hint(other).into_iter().collect(),
     }
 }
@@ -183,6 +189,18 @@ fn hint(error: &UpError) -> Option<String> {
         }
         UpError::Lost { .. } => {
             "what was started here was taken back; start it again, and `osb up` again".to_owned()
+        }
+        UpError::MachinesLeft { system, .. } => {
+            format!("when they are back, `osb down {system}` finishes")
+        }
+        UpError::HostsMissing {
+            nameserver,
+            missing,
+            ..
+        } => {
+            let at = nameserver.trim_start_matches("tcp://");
+            let host = missing.first()?;
+            format!("start each on its machine: `osb host --ns {at} --name {host}`")
         }
         UpError::Attach { .. } => start_nameserver(),
         UpError::NameServer { .. } => {

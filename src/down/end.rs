@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::machines::LeftMachine;
 use crate::model::{AgentName, HostInfo, Millis, SystemName};
 use crate::process::{ProcessId, kill_groups, wait_for_end};
 use crate::proxy::Link;
@@ -40,6 +41,8 @@ pub struct Ended {
     pub killed_daemons: usize,
     /// What is still there in spite of all.
     pub left: Vec<ProcessId>,
+    /// What could not be ended on other machines.
+    pub machines: Vec<LeftMachine>,
 }
 
 impl Processes<'_> {
@@ -53,18 +56,21 @@ impl Processes<'_> {
             .iter()
             .map(|it| it.process.clone())
             .collect();
-        let known = match link {
-            Some(link) => self.known(link).await,
+        let there = match link {
+            Some(link) => self.there(link).await,
             None => None,
         };
         // A name server that does not answer is not asked again.
-        let link = link.filter(|_| known.is_some());
+        let link = link.filter(|_| there.is_some());
+        let machines = self.machines(link, there.as_deref(), grace);
+        let known = there.as_deref().map(|there| self.known(there));
         if let (Some(link), Some(ours)) = (link, known) {
             self.quiesce(link);
             self.release(link, &mut ended).await;
             silent.retain(|it| !ours.iter().any(|daemon| daemon.process == *it));
             silent.extend(self.ask_hosts(link, &ours, grace, &mut ended.stopped).await);
         }
+        machines.finish(self, &mut ended).await;
         if link.is_none() {
             ended.kept = self.group.attached.to_vec();
         }
@@ -72,27 +78,37 @@ impl Processes<'_> {
         // Whoever was not accounted for has ended with its daemon, or has outlived it.
         alive.extend(self.agents_alive());
         self.end_orphans(alive, &mut ended);
-        if let Some(nameserver) = &self.group.launched_nameserver {
+        // Whoever others have started can be asked by it only, when they are back.
+        let is_needed = ended.machines.iter().any(|it| it.attached);
+        let nameserver = self.group.launched_nameserver.as_ref();
+        if let Some(nameserver) = nameserver.filter(|_| !is_needed) {
             ended.killed_daemons += usize::from(end_nameserver(link, nameserver).await);
         }
-        ended.left = self.left();
+        ended.left = self.left(is_needed);
         ended
     }
 
-    /// The daemons of ours that the name server knows; None if it does not answer.
-    async fn known(&self, link: &Link) -> Option<Vec<Daemon>> {
+    /// The daemons that the name server knows; None if it does not answer.
+    async fn there(&self, link: &Link) -> Option<Vec<HostInfo>> {
         let hosts = link.ask(Peer::NameServer, &NameServerRequest::Hosts {}, PATIENCE);
-        let hosts: Vec<HostInfo> = hosts.await.ok()?;
+        hosts.await.ok()
+    }
+
+    /// Those of ours on this machine that the name server knows.
+    fn known(&self, hosts: &[HostInfo]) -> Vec<Daemon> {
         let knows = |daemon: &&Daemon| {
             let mut hosts = hosts.iter();
             hosts.any(|it| it.name == daemon.host && it.pid == daemon.process.pid)
         };
-        Some(self.group.hosts.iter().filter(knows).cloned().collect())
+        self.group.hosts.iter().filter(knows).cloned().collect()
     }
 
     /// Nobody of ours begins to send any more, so that the last messages find their receivers alive.
     pub fn quiesce(&self, link: &Link) {
-        for AgentRecord { agent, .. } in self.agents_alive() {
+        let here = self.agents_alive().into_iter().map(|it| it.agent);
+        let machines = self.group.machines.iter();
+        let elsewhere = machines.flat_map(|machine| machine.agents.iter().cloned());
+        for agent in here.chain(elsewhere) {
             link.tell(Peer::Agent(agent), &AgentRequest::Stop {});
         }
     }
@@ -178,12 +194,12 @@ impl Processes<'_> {
         wait_for_end(&all, DAEMON_TIMEOUT);
     }
 
-    fn left(&self) -> Vec<ProcessId> {
+    fn left(&self, nameserver_stays: bool) -> Vec<ProcessId> {
         let agents = self.agents().into_iter().map(|agent| agent.process);
         let daemons = self.group.hosts.iter().map(|daemon| daemon.process.clone());
-        let all = agents
-            .chain(daemons)
-            .chain(self.group.launched_nameserver.clone());
+        let nameserver = self.group.launched_nameserver.as_ref();
+        let nameserver = nameserver.filter(|_| !nameserver_stays);
+        let all = agents.chain(daemons).chain(nameserver.cloned());
         all.filter(ProcessId::is_alive).collect()
     }
 }

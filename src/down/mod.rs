@@ -5,6 +5,7 @@
 //! being cut short itself.
 
 mod end;
+mod machines;
 
 use serde::Serialize;
 
@@ -16,6 +17,7 @@ use crate::wire::{Rung, Stopped};
 
 use end::Ended;
 pub use end::Processes;
+pub use machines::LeftMachine;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DownError {
@@ -27,6 +29,15 @@ pub enum DownError {
         name: NameServerName,
         known: Vec<NameServerName>,
     },
+    /// The rest is down.
+    #[error(
+        "system {system} is down but for machines that could not be reached: {}",
+        hosts(left)
+    )]
+    Machines {
+        system: SystemName,
+        left: Vec<LeftMachine>,
+    },
     /// Something is still there.
     #[error(
         "these processes of system {system} could not be ended: {}",
@@ -36,6 +47,11 @@ pub enum DownError {
         system: SystemName,
         left: Vec<ProcessId>,
     },
+}
+
+fn hosts(left: &[LeftMachine]) -> String {
+    let word = |it: &LeftMachine| format!("{} ({})", it.host, it.reason);
+    left.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
 fn pids(processes: &[ProcessId]) -> String {
@@ -127,7 +143,14 @@ pub async fn down(
     refuse_unknown(&record, only)?;
     let meant = |group: &&GroupRecord| only.is_empty() || only.contains(&group.name);
     let groups: Vec<&GroupRecord> = record.present().filter(meant).collect();
-    let mut report = end_all(&dir, &record, &groups, grace).await?;
+    let (mut report, left) = end_all(&dir, &record, &groups, grace).await?;
+    if !left.is_empty() {
+        dir.write_record(&with_what_is_left(&record, &groups, &left))?;
+        return Err(DownError::Machines {
+            system: name.clone(),
+            left: left.into_iter().map(|(_, machine)| machine).collect(),
+        });
+    }
     let stays = |group: &GroupRecord| !groups.iter().any(|it| it.name == group.name);
     if !record.present().any(stays) {
         dir.remove()?;
@@ -157,7 +180,7 @@ async fn end_all(
     record: &SystemRecord,
     groups: &[&GroupRecord],
     grace: Millis,
-) -> Result<DownReport, DownError> {
+) -> Result<(DownReport, Left), DownError> {
     let system = &record.name;
     let processes = |group| Processes { system, dir, group };
     let dial = |group: &&GroupRecord| Link::open(&group.nameserver).ok().map(|(link, _)| link);
@@ -167,19 +190,44 @@ async fn end_all(
         link.iter().for_each(|link| processes(group).quiesce(link));
     }
     let mut report = DownReport::default();
-    let mut left = Vec::new();
+    let (mut left, mut machines) = (Vec::new(), Vec::new());
     for (group, link) in groups.iter().zip(&links) {
         let mut ended = processes(group).end(link.as_ref(), grace).await;
         left.append(&mut ended.left);
+        let there = std::mem::take(&mut ended.machines).into_iter();
+        machines.extend(there.map(|it| (group.name.clone(), it)));
         report.add(ended, |name| record.id(group, name));
     }
     match left.is_empty() {
-        true => Ok(report),
+        true => Ok((report, machines)),
         false => Err(DownError::Left {
             system: system.clone(),
             left,
         }),
     }
+}
+
+/// What could not be ended, by the names of the name servers.
+type Left = Vec<(NameServerName, LeftMachine)>;
+
+/// The record when all of `groups` is gone but what is left on other machines.
+fn with_what_is_left(record: &SystemRecord, groups: &[&GroupRecord], left: &Left) -> SystemRecord {
+    let gone: Vec<NameServerName> = groups.iter().map(|it| it.name.clone()).collect();
+    let mut rest = without(record, &gone);
+    for (group, old) in rest.groups.iter_mut().zip(&record.groups) {
+        let of_group = || left.iter().filter(|(name, _)| *name == group.name);
+        let mut machines = old.machines.clone();
+        machines.retain(|machine| of_group().any(|(_, it)| it.host == machine.host));
+        if machines.is_empty() || !gone.contains(&group.name) {
+            continue;
+        }
+        if of_group().any(|(_, it)| it.attached) {
+            group.launched_nameserver = old.launched_nameserver.clone();
+        }
+        group.phase = Phase::Starting;
+        group.machines = machines;
+    }
+    rest
 }
 
 /// The record when `gone` are gone.
@@ -194,6 +242,7 @@ fn without(record: &SystemRecord, gone: &[NameServerName]) -> SystemRecord {
             phase: Phase::Down,
             launched_nameserver: None,
             hosts: Vec::new(),
+            machines: Vec::new(),
             attached: Vec::new(),
             ..group.clone()
         };

@@ -5,6 +5,7 @@
 
 mod child;
 mod log_tail;
+mod route;
 
 use std::collections::HashMap;
 use std::fs::DirBuilder;
@@ -28,6 +29,7 @@ use crate::wire::{
 use child::{Child, Spawner};
 
 pub use log_tail::{end_of_logs, log_tail};
+pub use route::own_address;
 
 /// How long agents may take to end when the daemon itself is told to, before they are terminated.
 const GRACE: Millis = Millis::from_secs(5);
@@ -57,6 +59,10 @@ pub struct HostOptions {
     pub dir: SystemDir,
     /// What peers dial to reach this machine.
     pub advertise: IpAddr,
+    /// It was started by others than `up`: name servers may come and go, and it waits for them.
+    pub patient: bool,
+    /// Is told at which address it is registered, each time, if it is patient.
+    pub on_registered: fn(&str),
 }
 
 impl HostOptions {
@@ -75,6 +81,9 @@ enum Input {
     Incoming(Incoming),
     Ended(AgentName),
     NotAsked(AgentName),
+    /// The name server at that address has taken note.
+    Registered(String),
+    Refused(ProxyError),
     Terminate(Millis),
     Time,
     Disconnected,
@@ -83,14 +92,26 @@ enum Input {
 /// Runs a host daemon until it is asked to end or gets SIGTERM, and all its agents have ended.
 pub async fn run(options: HostOptions) -> Result<(), HostError> {
     let mut signals = Signals::new()?;
-    let (link, incoming) = Link::open(&options.nameserver)?;
+    let (link, incoming) = open(&options)?;
     let mut host = Host::new(options, link)?;
+    if host.options.patient {
+        // The first heartbeat that arrives is a stranger's, and then it announces itself.
+        return host.serve(incoming, signals).await;
+    }
     tokio::select! {
         outcome = host.announce() => outcome?,
         // It has begun nothing yet.
         _ = signals.next() => return Ok(()),
     }
     host.serve(incoming, signals).await
+}
+
+/// Dials the name server; whether it is there yet does not matter to one that waits for it.
+fn open(options: &HostOptions) -> Result<(Link, mpsc::UnboundedReceiver<Incoming>), ProxyError> {
+    match options.patient {
+        true => Link::open_unprobed(&options.nameserver),
+        false => Link::open(&options.nameserver),
+    }
 }
 
 struct Signals {
@@ -162,6 +183,7 @@ impl Host {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_ms: Millis::from(self.began.elapsed()).get(),
+            address: Some(self.options.advertise),
         })
     }
 
@@ -169,6 +191,26 @@ impl Host {
         self.link
             .ask(Peer::NameServer, &self.announcement(), PATIENCE)
             .await
+    }
+
+    /// Without waiting. Whoever has started it by hand is told how that went.
+    fn announce_again(&self) {
+        if !self.options.patient {
+            return self.link.tell(Peer::NameServer, &self.announcement());
+        }
+        let asked = self
+            .link
+            .ask::<()>(Peer::NameServer, &self.announcement(), PATIENCE);
+        let (inputs, at) = (self.inputs.clone(), self.link.address().to_owned());
+        tokio::spawn(async move {
+            let outcome = match asked.await {
+                Ok(()) => Input::Registered(at),
+                Err(error @ ProxyError::Fault(_)) => Input::Refused(error),
+                // It will say again that it does not know this daemon.
+                Err(_) => return,
+            };
+            let _ = inputs.send(outcome);
+        });
     }
 
     async fn serve(
@@ -185,7 +227,10 @@ impl Host {
                 grace = signals.next() => Input::Terminate(grace),
                 () = at(self.began, deadline) => Input::Time,
             };
-            self.on_input(input);
+            match input {
+                Input::Refused(error) if self.children.is_empty() => return Err(error.into()),
+                other => self.on_input(other),
+            }
             if self.perform() {
                 return Ok(());
             }
@@ -200,10 +245,13 @@ impl Host {
             }
             // The name server has come back. If this is lost, it will say so again.
             Input::Incoming(Incoming::Stranger) => {
-                self.link.tell(Peer::NameServer, &self.announcement());
+                self.announce_again();
                 self.supervision.on_forgotten();
             }
             Input::Ended(agent) => self.on_ended(agent),
+            Input::Registered(at) => (self.options.on_registered)(&at),
+            // Agents are there: they are not left alone. The next heartbeat tries again.
+            Input::Refused(_) => {}
             Input::NotAsked(agent) => self.supervision.on_not_asked(&agent, now),
             Input::Terminate(grace) => self.supervision.on_shutdown(grace, None, now),
             Input::Time => self.supervision.on_time(now),

@@ -3,6 +3,7 @@
 
 mod address;
 mod duration;
+mod host;
 mod id;
 mod kind;
 mod level;
@@ -14,6 +15,7 @@ mod timer;
 
 pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside};
 pub use duration::{DurationError, Millis};
+pub use host::{HostSpec, Reach, SshDestination, SshDestinationError, SshSpec};
 pub use id::{AgentId, NameServerName, SocketId};
 pub use kind::Kind;
 pub use level::Level;
@@ -21,7 +23,7 @@ pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Ta
 pub use replies::Replies;
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
-    Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerEntry,
+    Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, NameServerEntry,
     NameServerSpec, Program, Speaks, Topology,
 };
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};

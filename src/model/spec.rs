@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentId, Alias, Endpoint, HostName, Kind, MethodName, Millis, NameError, NameServerName,
-    Replies, Serializer, SocketId, SystemName, TimerSpec,
+    AgentId, Alias, Endpoint, HostName, HostSpec, Kind, MethodName, Millis, NameError,
+    NameServerName, Replies, Serializer, SocketId, SystemName, TimerSpec,
 };
 
 /// A whole system, ready to be planned.
@@ -43,15 +43,6 @@ pub enum NameServerSpec {
 pub struct NameServerEntry {
     pub name: NameServerName,
     pub at: NameServerSpec,
-}
-
-/// A machine. `local` always exists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HostSpec {
-    pub name: HostName,
-    /// What peers dial.
-    pub address: IpAddr,
 }
 
 /// An agent and all that is its own; its connections stand in the topology.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::model::{
     AgentId, AgentName, Alias, BindSpec, ConnectionSpec, Endpoint, Handlers, HostName, HostSpec,
-    Kind, Millis, NameServerEntry, NameServerName, Program, Replies, SocketId, SystemName,
+    Kind, Millis, NameServerEntry, NameServerName, Program, Reach, Replies, SocketId, SystemName,
     Topology,
 };
 use crate::wire::{AgentRequest, Configuration, ProofToken};
@@ -110,18 +110,36 @@ impl Plan {
     }
 
     /// The agents of one name server.
-    pub fn agents_at(&self, nameserver: &NameServerName) -> impl Iterator<Item = &AgentPlan> {
+    pub fn agents_at<'a>(
+        &'a self,
+        nameserver: &'a NameServerName,
+    ) -> impl Iterator<Item = &'a AgentPlan> {
         let there = move |agent: &&AgentPlan| self.nameserver_of(&agent.name) == nameserver;
         self.agents.iter().filter(there)
     }
 
-    /// The hosts that have a daemon for one name server: none where nothing is started.
-    pub fn hosts_at(&self, nameserver: &NameServerName) -> &[HostSpec] {
+    /// The hosts that have a daemon for one name server: none where nothing is started, and of other
+    /// machines those where something is.
+    pub fn hosts_at<'a>(
+        &'a self,
+        nameserver: &'a NameServerName,
+    ) -> impl Iterator<Item = &'a HostSpec> {
         let starts = self.agents_at(nameserver).any(|agent| !agent.attach);
-        match starts || self.agents.is_empty() {
-            true => &self.hosts,
-            false => &[],
-        }
+        let here = starts || self.agents.is_empty();
+        self.hosts.iter().filter(move |host| match host.reach {
+            Reach::Local => here,
+            _ => self.agents_on(&host.name, nameserver).next().is_some(),
+        })
+    }
+
+    /// The agents that are started on a host for one name server.
+    pub fn agents_on<'a>(
+        &'a self,
+        host: &'a HostName,
+        nameserver: &'a NameServerName,
+    ) -> impl Iterator<Item = &'a AgentPlan> {
+        let there = move |agent: &&AgentPlan| !agent.attach && agent.host == *host;
+        self.agents_at(nameserver).filter(there)
     }
 
     /// What of the plan is to be done when only these name servers are to be brought up, and the

@@ -56,6 +56,20 @@ impl Link {
     /// Dials the name server at `address` (`tcp://host:port`, or `host:port`). What reaches this
     /// member unasked comes out of the second value; drop it to refuse requests.
     pub fn open(address: &str) -> Result<(Self, channel::UnboundedReceiver<Incoming>), ProxyError> {
+        Self::dial(address, probe)
+    }
+
+    /// As [`Link::open`], but nobody has to listen there yet: it is dialled until somebody does.
+    pub fn open_unprobed(
+        address: &str,
+    ) -> Result<(Self, channel::UnboundedReceiver<Incoming>), ProxyError> {
+        Self::dial(address, |_| Ok(()))
+    }
+
+    fn dial(
+        address: &str,
+        probe: fn(&[SocketAddr]) -> Result<(), String>,
+    ) -> Result<(Self, channel::UnboundedReceiver<Incoming>), ProxyError> {
         let host_and_port = address.strip_prefix("tcp://").unwrap_or(address);
         let unreachable = |reason| ProxyError::Unreachable {
             address: host_and_port.to_owned(),

@@ -1,6 +1,7 @@
 //! One member: what it said of itself, and how it stands.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::lease::{SUSPECT_AFTER, UNREACHABLE_AFTER};
 use super::{Now, RoutingId};
@@ -43,6 +44,7 @@ pub enum Facts {
     },
     Host {
         version: String,
+        address: Option<IpAddr>,
     },
     Client,
 }
@@ -102,8 +104,14 @@ impl Member {
                 pid,
                 version,
                 uptime_ms,
+                address,
                 ..
-            } => (incarnation, pid, uptime_ms, Facts::Host { version }),
+            } => (
+                incarnation,
+                pid,
+                uptime_ms,
+                Facts::Host { version, address },
+            ),
         };
         Self {
             route,
@@ -220,11 +228,12 @@ impl Member {
 
     /// What `ls hosts` shows; None if it is no host.
     pub fn host_info(&self, name: &HostName, agents: usize, now: Now) -> Option<HostInfo> {
-        let Facts::Host { version } = &self.facts else {
+        let Facts::Host { version, address } = &self.facts else {
             return None;
         };
         Some(HostInfo {
             name: name.clone(),
+            address: *address,
             state: self.state(),
             pid: self.pid.unwrap_or_default(),
             version: version.clone(),

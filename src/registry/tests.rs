@@ -47,6 +47,7 @@ fn host() -> NameServerRequest {
         pid: 6,
         version: "1".into(),
         uptime_ms: 0,
+        address: None,
     })
 }
 

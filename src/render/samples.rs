@@ -78,6 +78,7 @@ pub fn carol() -> AgentInfo {
 pub fn host() -> HostInfo {
     HostInfo {
         name: "local".parse().unwrap(),
+        address: "127.0.0.1".parse().ok(),
         state: State::Running,
         pid: 4700,
         version: "0.1.0".to_owned(),

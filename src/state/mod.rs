@@ -14,12 +14,12 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use crate::model::{AgentId, SystemName};
+use crate::model::{AgentId, HostName, SystemName};
 
 pub use error::StateError;
 pub use lock::{Lock, inherit};
 pub use log_line::{level_and_text, stamp};
-pub use record::{AgentRecord, Daemon, GroupRecord, Phase, SystemRecord};
+pub use record::{AgentRecord, Daemon, GroupRecord, Launch, Machine, Phase, SystemRecord};
 
 /// The folder of all systems of one user.
 #[derive(Debug, Clone)]
@@ -52,6 +52,24 @@ impl StateDir {
 
     pub fn system(&self, name: &SystemName) -> SystemDir {
         SystemDir(self.0.join(name.as_str()))
+    }
+
+    /// Where a host daemon of this machine, which works for name servers elsewhere, has its folders:
+    /// one for each system, or for each name server.
+    pub fn of_host(&self, host: &HostName) -> StateDir {
+        // No system is called so.
+        Self(self.0.join(".hosts").join(host.as_str()))
+    }
+
+    /// Removes the folder if it has become empty, and the one that it is in.
+    pub fn remove_if_empty(&self) {
+        if fs::remove_dir(&self.0).is_ok() {
+            let parents = self.0.ancestors().skip(1).take(2);
+            let _ = parents
+                .map(fs::remove_dir)
+                .take_while(io::Result::is_ok)
+                .count();
+        }
     }
 
     /// The names of all systems that have a folder, in order.

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{StateError, SystemDir};
-use crate::model::{AgentId, AgentName, HostName, NameServerName, SystemName};
+use crate::model::{AgentId, AgentName, HostName, NameServerName, SshSpec, SystemName};
 use crate::process::ProcessId;
 
 /// A system as its commands remember it.
@@ -34,6 +34,9 @@ pub struct GroupRecord {
     /// None if it was there before and stays.
     pub launched_nameserver: Option<ProcessId>,
     pub hosts: Vec<Daemon>,
+    /// Those on other machines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<Machine>,
     /// Agents that others have started: they are let go of and not ended.
     pub attached: Vec<AgentName>,
 }
@@ -93,6 +96,28 @@ pub enum Phase {
 pub struct Daemon {
     pub host: HostName,
     pub process: ProcessId,
+}
+
+/// A host daemon on another machine, and what of the system is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Machine {
+    pub host: HostName,
+    /// Those of the system that were to be started there.
+    pub agents: Vec<AgentName>,
+    /// None: others have started the daemon, and it stays.
+    pub ours: Option<Launch>,
+}
+
+/// How a daemon on another machine was started, which is how it can be ended too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Launch {
+    pub ssh: SshSpec,
+    /// Its name server's name within the system, if it is not the first.
+    pub group: Option<NameServerName>,
+    /// The daemon's, on its own machine.
+    pub pid: u32,
 }
 
 /// An agent's process, written down by the daemon that started it, for the case that the daemon
@@ -194,6 +219,7 @@ mod tests {
                 nameserver: "tcp://127.0.0.1:1".into(),
                 launched_nameserver: Some(ProcessId::of_self().unwrap()),
                 hosts: vec![],
+                machines: vec![],
                 attached: vec![],
             }],
             topology: "{}".into(),

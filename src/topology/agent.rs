@@ -10,10 +10,11 @@ use super::review::{Flaw, Review, Spanned, quote};
 use super::source::Source;
 use super::yaml::{Key, Node, to_json};
 use super::{bind, defaults, hosts, nameserver, program, replicas, timer, values};
-use crate::model::{AgentId, NameServerEntry};
+use crate::model::{AgentId, HostSpec, NameServerEntry};
 
 const KEYS: &[&str] = &[
     "host",
+    "on",
     "transport",
     "serializer",
     "attributes",
@@ -30,15 +31,22 @@ const KEYS: &[&str] = &[
     "replicas",
 ];
 
+/// What was read before the agents.
+pub(super) struct Known<'a> {
+    pub defaults: &'a Defaults,
+    pub source: &'a Source,
+    pub nameservers: &'a [Spanned<NameServerEntry>],
+    pub hosts: &'a [Spanned<HostSpec>],
+}
+
 /// Reads one agent. None if it is none, and the review knows why.
 pub(super) fn read(
     key: &Key,
     node: &Node,
-    defaults: &Defaults,
-    source: &Source,
-    nameservers: &[Spanned<NameServerEntry>],
+    known: &Known<'_>,
     review: &mut Review,
 ) -> Option<AgentDraft> {
+    let nameservers = known.nameservers;
     let id: Option<AgentId> = review.take(values::key_name(key, "agent"));
     let what = format!("the agent {}", quote(&key.text));
     let fields = Fields::open(node, &what, KEYS, review)?;
@@ -46,16 +54,18 @@ pub(super) fn read(
         .as_ref()
         .and_then(|id| nameserver::of_agent(id, &key.span, &fields, nameservers, review));
     let attach = attach(&fields, review);
-    if let Some(host) = fields.get("host") {
-        hosts::check(host, &what, review);
+    let places = hosts::of_agent(&fields, known.hosts, review);
+    let mut own = defaults::overlaid(*known.defaults, &fields, review);
+    if let Some(first) = places.first() {
+        own.ip = hosts::ip(&known.hosts[*first].value);
     }
-    let own = defaults::overlaid(*defaults, &fields, review);
     let bind = sockets(&fields, &own, review);
     let replicas = replicas::read(&fields, review);
     let agent = AgentDraft {
         attach,
+        hosts: places,
         has_command: fields.get("command").is_some(),
-        program: program::read(&fields, source, review),
+        program: program::read(&fields, known.source, review),
         attributes: attributes(&fields, review),
         sockets_missing: !sockets_complete(&fields, bind.len()),
         bind,

@@ -18,7 +18,8 @@ pub(super) struct Draft {
     pub nameservers: Vec<Spanned<NameServerEntry>>,
     /// Unencrypted sockets may be reached from other machines.
     pub insecure: bool,
-    pub local: Spanned<HostSpec>,
+    /// `local` first.
+    pub hosts: Vec<Spanned<HostSpec>>,
     pub agents: Vec<AgentDraft>,
     /// Some agents could not be read, so that nobody is to be told they do not exist.
     pub agents_missing: bool,
@@ -44,6 +45,8 @@ pub(super) struct AgentDraft {
     pub name: Spanned<AgentId>,
     /// Where it is registered.
     pub at: NameServerName,
+    /// The hosts that it may run on, by their places: one at least. Replicas are spread over them.
+    pub hosts: Vec<usize>,
     /// How many agents the entry stands for: they are numbered. None: for one, of this name.
     pub replicas: Option<usize>,
     /// One like it stands before it, so that what is wrong with both has been said.
@@ -139,6 +142,25 @@ pub(super) enum TimerActionDraft {
 }
 
 impl AgentDraft {
+    /// The place of the host that it runs on.
+    pub fn host(&self) -> usize {
+        self.hosts.first().copied().unwrap_or(0)
+    }
+
+    /// Puts it on one of the hosts that it may run on, and its sockets with it.
+    pub fn place(&mut self, host: usize, ip: IpAddr) {
+        self.hosts = vec![host];
+        let endpoints = self
+            .bind
+            .iter_mut()
+            .filter_map(|bind| bind.endpoint.as_mut());
+        for endpoint in endpoints.filter(|endpoint| endpoint.by_default) {
+            if let Endpoint::Tcp { ip: own, .. } = &mut endpoint.at.value {
+                *own = ip;
+            }
+        }
+    }
+
     /// Its name with that of its name server, which is never mistaken for another's.
     pub fn full_name(&self) -> AgentId {
         AgentId {

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::yaml::{self, escape};
 use crate::model::{
     Action, AgentId, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec,
-    NameServerEntry, NameServerName, NameServerSpec, Replies, Speaks, TimerAction, TimerSpec,
-    Topology, When,
+    NameServerEntry, NameServerName, NameServerSpec, Reach, Replies, Speaks, TimerAction,
+    TimerSpec, Topology, When,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -165,7 +165,28 @@ fn nameserver(nameserver: &NameServerSpec) -> Part {
 }
 
 fn host(host: &HostSpec) -> Part {
-    Part::Map(vec![("address".to_owned(), Part::text(host.address))])
+    let mut entries = Entries::default();
+    if let Some(address) = host.address {
+        entries.text("address", address);
+    }
+    match &host.reach {
+        Reach::Local => {}
+        Reach::Attach => entries.add("attach", Part::Json(true.into())),
+        Reach::Ssh(ssh) => {
+            entries.text("ssh", &ssh.destination);
+            if let Some(port) = ssh.port {
+                entries.add("port", Part::Json(port.into()));
+            }
+            for (key, path) in [("identity", &ssh.identity), ("ssh_config", &ssh.config)] {
+                if let Some(path) = path {
+                    entries.text(key, path.display());
+                }
+            }
+        }
+    }
+    let labels = host.labels.iter().map(Part::text).collect();
+    entries.some("labels", Part::List(labels));
+    Part::Map(entries.0)
 }
 
 fn agent(agent: &AgentSpec) -> Part {

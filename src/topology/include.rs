@@ -1,11 +1,11 @@
-//! The key `include`: files that a file is laid over. To read them is the caller's business, who
+//! The key `include`, and `hosts` where it names a file: files that a file is laid over. To read them is the caller's business, who
 //! asks here for their names.
 
 use super::bytes;
 use super::fields::{entries, items};
 use super::review::Review;
 use super::values;
-use super::yaml::{self, Lookup, Node};
+use super::yaml::{self, Data, Lookup, Node};
 
 /// The files that the one with this content includes, as it calls them. None of a content that
 /// cannot be read: what is wrong with it is said when it is loaded.
@@ -25,11 +25,30 @@ pub(super) fn check(root: &Node, review: &mut Review) {
 
 fn names(root: &Node, review: &mut Review) -> Vec<String> {
     let top = entries(root, "a topology").unwrap_or_default();
-    let Some((_, section)) = top.iter().find(|(key, _)| key.text == "include") else {
-        return Vec::new();
+    let find = |name: &str| top.iter().find(|(key, _)| key.text == name);
+    let items = match find("include") {
+        Some((_, section)) => review.take(items(section, "include")).unwrap_or_default(),
+        None => &[],
     };
-    let items = review.take(items(section, "include")).unwrap_or_default();
     let texts = items.iter().map(|item| values::text(item, "include"));
     let texts = texts.filter_map(|text| review.take(text));
-    texts.map(str::to_owned).collect()
+    let mut names: Vec<String> = texts.map(str::to_owned).collect();
+    if let Some((_, node)) = find("hosts")
+        && let Data::Text(inventory) = &node.data
+    {
+        names.push(inventory.clone());
+    }
+    names
+}
+
+/// An inventory has been read as a file of its own: what is left to say of hosts is nothing.
+pub(super) fn forget_inventory(root: &mut Node) {
+    let Data::Map(entries) = &mut root.data else {
+        return;
+    };
+    for (_, node) in entries.iter_mut().filter(|(key, _)| key.text == "hosts") {
+        if let Data::Text(_) = node.data {
+            node.data = Data::Null;
+        }
+    }
 }

@@ -113,5 +113,6 @@ fn tree(text: &Text<'_>, lookup: &Lookup<'_>, review: &mut Review) -> Option<Nod
     // A later file must not hide that an earlier one has another format.
     system::refuse_other_format(&tree, review);
     include::check(&tree, review);
+    include::forget_inventory(&mut tree);
     Some(tree)
 }

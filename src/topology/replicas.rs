@@ -128,7 +128,10 @@ impl Crowd {
             self.missing = true;
             return;
         };
-        for agent in agents {
+        for (number, mut agent) in agents.into_iter().enumerate() {
+            // Round and round, so that each host has as many as any other, or one more.
+            let of = agent.hosts.len().max(1);
+            agent.hosts = agent.hosts.get(number % of).into_iter().copied().collect();
             review.repeating(agent.repeats);
             if taken.insert(agent.name.value.clone()) {
                 self.agents.push(agent);

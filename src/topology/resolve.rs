@@ -3,11 +3,11 @@
 
 use super::check::circles::Forwards;
 use super::check::handlers::{self, Owner};
-use super::check::{addresses, replies, timers};
+use super::check::{addresses, machines, replies, timers};
 use super::draft::{Actions, AgentDraft, BindDraft, Draft, Given, HandlerDraft, RepliesDraft};
 use super::review::Review;
 use super::sockets::{Directory, Wire};
-use crate::model::{Action, AgentSpec, Alias, BindSpec, ConnectionSpec, HostName, Kind, Topology};
+use crate::model::{Action, AgentSpec, Alias, BindSpec, ConnectionSpec, Kind, Topology};
 
 /// The topology that `draft` describes. None if something was missing, and the review knows what.
 pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
@@ -15,9 +15,9 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
     let mut directory = Directory::new(draft);
     let wires = directory.wire(&draft.connections, review);
     circles(draft, &wires, review);
-    let host = &draft.local.value;
+    machines::check(draft, &wires, review);
     let agents: Vec<Option<AgentSpec>> = (0..draft.agents.len())
-        .map(|at| agent(at, &directory, &host.name, review))
+        .map(|at| agent(at, &directory, draft, review))
         .collect();
     let connections = wires
         .iter()
@@ -31,7 +31,7 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
             .iter()
             .map(|it| it.value.clone())
             .collect(),
-        hosts: vec![host.clone()],
+        hosts: draft.hosts.iter().map(|it| it.value.clone()).collect(),
         agents: agents.into_iter().collect::<Option<_>>()?,
         connections,
     })
@@ -51,7 +51,7 @@ fn owner<'a>(at: usize, directory: &'a Directory<'_>) -> Owner<'a> {
 fn agent(
     at: usize,
     directory: &Directory<'_>,
-    host: &HostName,
+    whole: &Draft,
     review: &mut Review,
 ) -> Option<AgentSpec> {
     let draft: &AgentDraft = &directory.agents[at];
@@ -65,7 +65,7 @@ fn agent(
     let timers = timers::settle(&draft.timers, &owner, review);
     Some(AgentSpec {
         name: draft.name.value.clone(),
-        host: host.clone(),
+        host: whole.hosts[draft.host()].value.name.clone(),
         attach: draft.attach,
         program: draft.program.clone(),
         attributes: draft.attributes.clone(),

@@ -1,14 +1,15 @@
 //! The top of a topology: the format, the system's name, and the sections in their order.
 
-use super::draft::{AgentDraft, ConnectionDraft, Defaults, Draft};
+use super::agent::Known;
+use super::draft::{AgentDraft, ConnectionDraft, Draft};
 use super::fields::{Fields, entries, items};
 use super::patterns;
 use super::replicas::{Copies, Crowd};
-use super::review::{Flaw, Review, Spanned, quote};
+use super::review::{Flaw, Review, quote};
 use super::source::Source;
 use super::yaml::{Data, Node};
 use super::{agent, connection, defaults, hosts, logger, nameserver, values};
-use crate::model::{NameServerEntry, SystemName};
+use crate::model::SystemName;
 
 const KEYS: &[&str] = &[
     "osb",
@@ -29,17 +30,28 @@ pub(super) fn read(root: &Node, source: &Source, review: &mut Review) -> Option<
     let top = Fields::open(root, "a topology", KEYS, review)?;
     format(&top, review);
     let nameservers = nameserver::read_all(&top, review);
-    let local = hosts::local(&top, review)?;
-    let defaults = defaults::read(&top, local.value.address, review);
+    let hosts = hosts::read(&top, source, review)?;
+    let defaults = defaults::read(&top, hosts::ip(&hosts[0].value), review);
     let mut copies = Copies::new();
-    let mut crowd = agents(&top, &defaults, source, &nameservers, &mut copies, review);
+    let known = Known {
+        defaults: &defaults,
+        source,
+        nameservers: &nameservers,
+        hosts: &hosts,
+    };
+    let mut crowd = agents(&top, &known, &mut copies, review);
     let mut connections = connections(&top, &crowd, &mut copies, review);
     logger::apply(&top, &defaults, &mut crowd, &mut connections.read, review);
+    // The logger's sockets too belong where their agents are.
+    for agent in &mut crowd.agents {
+        let host = agent.host();
+        agent.place(host, hosts::ip(&hosts[host].value));
+    }
     Some(Draft {
         name: name(&top, source, review),
         nameservers,
         insecure: insecure(&top, review),
-        local,
+        hosts,
         agents: crowd.agents,
         agents_missing: crowd.missing,
         replicated: crowd.replicated,
@@ -116,14 +128,7 @@ impl<T> Part<T> {
     }
 }
 
-fn agents(
-    top: &Fields<'_>,
-    defaults: &Defaults,
-    source: &Source,
-    nameservers: &[Spanned<NameServerEntry>],
-    copies: &mut Copies,
-    review: &mut Review,
-) -> Crowd {
+fn agents(top: &Fields<'_>, known: &Known<'_>, copies: &mut Copies, review: &mut Review) -> Crowd {
     let Some(section) = top.get("agents") else {
         return Crowd::default();
     };
@@ -131,7 +136,7 @@ fn agents(
         return Crowd::unreadable();
     };
     let part: Part<(AgentDraft, usize)> = Part::of(entries.iter().map(|(key, node)| {
-        let agent = agent::read(key, node, defaults, source, nameservers, review)?;
+        let agent = agent::read(key, node, known, review)?;
         Some((agent, node.size()))
     }));
     let mut crowd = Crowd::of(part.read, &section.span, copies, review);

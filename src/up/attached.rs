@@ -62,7 +62,8 @@ impl Up<'_> {
         };
         loop {
             if !missing.is_empty() {
-                progress.await_others(&missing);
+                let names: Vec<String> = missing.iter().map(AgentId::to_string).collect();
+                progress.await_others(&names);
             }
             let agent = match starts.join_next().await.map(joined) {
                 Some(Ok((agent, ()))) => agent,

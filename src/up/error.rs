@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use crate::down::LeftMachine;
 use crate::host::end_of_logs;
 use crate::model::{AgentId, AgentName, ExitReport, HostName, Millis, State, SystemName};
 use crate::proxy::ProxyError;
+use crate::ssh::SshError;
 use crate::state::{StateError, SystemDir};
 
 /// How many lines of a log are shown.
@@ -113,6 +115,28 @@ pub enum UpError {
     },
     #[error("the host daemon of {host} failed: {reason}")]
     Host { host: HostName, reason: String },
+    /// Machines that ssh did not bring a daemon to.
+    #[error("{}", list_machines(.0))]
+    Machines(Vec<(HostName, SshError)>),
+    /// A former life of the system is not over everywhere.
+    #[error(
+        "what is left of system {system} could not be ended on other machines: {}",
+        list_left(left)
+    )]
+    MachinesLeft {
+        system: SystemName,
+        left: Vec<LeftMachine>,
+    },
+    /// Host daemons that others were to start.
+    #[error(
+        "hosts started elsewhere, and not there within {limit}: {}",
+        list_hosts(missing)
+    )]
+    HostsMissing {
+        nameserver: String,
+        limit: Millis,
+        missing: Vec<HostName>,
+    },
     #[error("the connection to the name server failed: {0}")]
     Proxy(#[from] ProxyError),
     #[error("interrupted")]
@@ -133,6 +157,21 @@ fn list_absent(missing: &[Absent]) -> String {
         None => it.agent.to_string(),
     };
     missing.iter().map(word).collect::<Vec<_>>().join(", ")
+}
+
+fn list_machines(failed: &[(HostName, SshError)]) -> String {
+    let word = |(host, error): &(HostName, SshError)| format!("host {host}: {error}");
+    failed.iter().map(word).collect::<Vec<_>>().join("; ")
+}
+
+fn list_left(left: &[LeftMachine]) -> String {
+    let word = |it: &LeftMachine| format!("{} ({})", it.host, it.reason);
+    left.iter().map(word).collect::<Vec<_>>().join(", ")
+}
+
+fn list_hosts(names: &[HostName]) -> String {
+    let names = names.iter().map(HostName::as_str);
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn list(names: &[AgentName]) -> String {

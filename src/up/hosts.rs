@@ -1,19 +1,19 @@
 //! The first phases: a name server, and host daemons that have dialled it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe::Receiver;
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::error::{Stage, UpError};
 use super::launch::{Group, Launched};
-use super::phases::{Shared, Up, lock, look_through};
+use super::phases::{ExpectedHost, Hosts, Shared, Up, lock, look_through};
 use super::{Progress, UpRequest};
 use crate::model::{
-    AgentName, HostInfo, HostName, Millis, NameServerEntry, NameServerName, NameServerSpec, State,
+    AgentName, HostInfo, HostName, HostSpec, Millis, NameServerEntry, NameServerName,
+    NameServerSpec, Reach, State,
 };
 use crate::plan::Plan;
 use crate::process::{ProcessId, end_of};
@@ -101,6 +101,7 @@ async fn refuse_taken_names(
     };
     let (there, hosts) = look_through(link).await.map_err(failed)?;
     let ours = plan.hosts_at(nameserver);
+    let ours: Vec<&HostSpec> = ours.filter(|host| host.reach != Reach::Attach).collect();
     let has_our_name = |it: &HostInfo| ours.iter().any(|host| host.name == it.name);
     let serves = |it: &HostInfo| it.state != State::Unreachable && has_our_name(it);
     if let Some(host) = hosts.into_iter().find(serves) {
@@ -134,17 +135,23 @@ impl Launched {
 }
 
 impl Up<'_> {
-    pub(super) fn launch_hosts(&self, progress: &mut dyn Progress) -> Result<(), UpError> {
+    /// Starts the daemons: those of this machine, and those of others, all at once.
+    pub(super) async fn launch_hosts(&self, progress: &mut dyn Progress) -> Result<(), UpError> {
         let groups: Vec<NameServerName> = {
             let launched = lock(self.launched);
             let names = launched.groups.iter().map(|it| it.record.name.clone());
             names.collect()
         };
         let hosts = |name| self.request.plan.hosts_at(name);
-        let total = groups.iter().map(|name| hosts(name).len()).sum();
+        let total = groups.iter().map(|name| hosts(name).count()).sum();
         progress.begin(Stage::Hosts, total);
+        let mut machines = JoinSet::new();
         for (group, name) in groups.iter().enumerate() {
             for host in hosts(name) {
+                if !host.reach.is_local() {
+                    self.begin_machine(group, host, &mut machines);
+                    continue;
+                }
                 let launch = lock(self.launched).launch_host(group, host);
                 launch.map_err(|reason| UpError::Host {
                     host: host.name.clone(),
@@ -152,15 +159,19 @@ impl Up<'_> {
                 })?;
             }
         }
+        self.write_record(Phase::Starting)?;
+        self.gather_machines(machines).await?;
         self.write_record(Phase::Starting)
     }
 
+    /// Waits for the daemons: those that were launched, and then those that others start.
     pub(super) async fn hosts(
         &self,
         progress: &mut dyn Progress,
-        expected: Vec<(HostName, oneshot::Receiver<()>)>,
+        expected: Hosts,
     ) -> Result<(), UpError> {
-        for (host, there) in expected {
+        let (attached, launched): (Hosts, Hosts) = expected.into_iter().partition(|it| it.attach);
+        for ExpectedHost { host, there, .. } in launched {
             if tokio::time::timeout(HOST_TIMEOUT, there).await.is_err() {
                 let reason = format!(
                     "it did not dial the name server within {}",
@@ -170,7 +181,32 @@ impl Up<'_> {
             }
             progress.advance(host.as_str());
         }
+        self.attached_hosts(progress, attached).await?;
+        self.inspect_machines().await?;
         progress.end();
+        Ok(())
+    }
+
+    async fn attached_hosts(
+        &self,
+        progress: &mut dyn Progress,
+        mut expected: Hosts,
+    ) -> Result<(), UpError> {
+        let began = Instant::now();
+        while !expected.is_empty() {
+            let names: Vec<String> = expected.iter().map(|it| it.host.to_string()).collect();
+            progress.await_others(&names);
+            let mut next = expected.remove(0);
+            let limit = self.patience_for(&next.host);
+            if tokio::time::timeout_at((began + limit).into(), &mut next.there)
+                .await
+                .is_err()
+            {
+                expected.insert(0, next);
+                return Err(self.absent_hosts(limit, expected));
+            }
+            progress.advance(next.host.as_str());
+        }
         Ok(())
     }
 
@@ -198,9 +234,9 @@ impl Up<'_> {
             }
         }
         // Where nothing was launched, nothing ends.
-        let ended = match ends.is_empty() {
-            true => std::future::pending().await,
-            false => ends.join_next().await,
+        let ended = tokio::select! {
+            Some(ended) = ends.join_next() => Some(ended),
+            error = self.machine_ends() => return error,
         };
         let launched = lock(self.launched);
         match ended {

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use tokio::net::unix::pipe::Receiver;
 
+use super::machines::Hanging;
 use crate::model::{HostName, HostSpec, NameServerName, SystemName};
 use crate::process::{ProcessId, Tether};
 use crate::proxy::Link;
@@ -22,6 +23,8 @@ pub struct Launched {
     pub dir: SystemDir,
     pub lock: Lock,
     pub tethers: Vec<Tether>,
+    /// What hangs on connections to other machines.
+    pub(super) hanging: Vec<Hanging>,
     /// The groups that are brought up.
     pub groups: Vec<Group>,
     /// What of the system stands already: nothing of it is touched.
@@ -47,6 +50,7 @@ impl Group {
                 nameserver: String::new(),
                 launched_nameserver: None,
                 hosts: Vec::new(),
+                machines: Vec::new(),
                 attached: Vec::new(),
             },
             link: None,
@@ -74,6 +78,7 @@ impl Launched {
             dir,
             lock,
             tethers: Vec::new(),
+            hanging: Vec::new(),
             groups: Vec::new(),
             standing,
         }
@@ -103,7 +108,8 @@ impl Launched {
             .map_err(|error| error.to_string())?;
         command.args(["--ns", &own.record.nameserver]);
         command.args(["host", "--name", name.as_str()]);
-        command.args(["--advertise", &host.address.to_string()]);
+        let address = host.address.unwrap_or(Ipv4Addr::LOCALHOST.into());
+        command.args(["--address", &address.to_string()]);
         if let Some(group) = &own.suffix {
             command.args(["--group", group.as_str()]);
         }

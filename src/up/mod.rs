@@ -10,6 +10,7 @@ mod attached;
 mod error;
 mod hosts;
 mod launch;
+mod machines;
 mod observe;
 mod phases;
 mod rollback;
@@ -32,8 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub trait Progress: Send {
     fn begin(&mut self, stage: Stage, total: usize);
     fn advance(&mut self, what: &str);
-    /// Agents that others are to start are not there yet.
-    fn await_others(&mut self, missing: &[AgentId]);
+    /// Agents, or hosts, that others are to start are not there yet.
+    fn await_others(&mut self, missing: &[String]);
     fn end(&mut self);
 }
 
@@ -101,7 +102,7 @@ pub async fn up(
             if request.bring_up.is_empty() {
                 return phases::look(&request, &record).await;
             }
-            rollback::clean_up_dead_groups(&dir, &record).await;
+            rollback::clean_up_dead_groups(&dir, &record).await?;
             standing = Some(record);
         }
     }

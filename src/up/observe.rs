@@ -15,8 +15,9 @@ pub struct Observer {
     /// Those of ours that others start.
     attached: HashSet<AgentName>,
     running: HashMap<AgentName, oneshot::Sender<()>>,
-    /// Daemons by name and pid: another system's may have the same name.
-    hosts: HashMap<(HostName, u32), oneshot::Sender<()>>,
+    /// Daemons by name, and by pid unless others start them: another system's may have the same
+    /// name.
+    hosts: HashMap<(HostName, Option<u32>), oneshot::Sender<()>>,
 }
 
 /// An agent of ours that has ended.
@@ -64,8 +65,8 @@ impl Observer {
         self.expect_agent(agent)
     }
 
-    /// What ends when the host daemon with this pid is there.
-    pub fn expect_host(&mut self, host: &HostName, pid: u32) -> oneshot::Receiver<()> {
+    /// What ends when the host daemon with this pid is there; with any, if others start it.
+    pub fn expect_host(&mut self, host: &HostName, pid: Option<u32>) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         self.hosts.insert((host.clone(), pid), sender);
         receiver
@@ -103,9 +104,12 @@ impl Observer {
     }
 
     fn on_host(&mut self, host: HostInfo) {
-        if host.state == State::Running
-            && let Some(waiting) = self.hosts.remove(&(host.name, host.pid))
-        {
+        if host.state != State::Running {
+            return;
+        }
+        let (ours, others) = ((host.name.clone(), Some(host.pid)), (host.name, None));
+        let waiting = self.hosts.remove(&ours);
+        if let Some(waiting) = waiting.or_else(|| self.hosts.remove(&others)) {
             let _ = waiting.send(());
         }
     }
@@ -207,7 +211,7 @@ mod tests {
     fn who_is_started_elsewhere_may_come_late_and_may_not_go() {
         let mut observer = Observer::default();
         let mut bob = observer.expect_attached(&"Bob".parse().unwrap());
-        observer.expect_host(&"local".parse().unwrap(), 7);
+        observer.expect_host(&"local".parse().unwrap(), Some(7));
         let former = notice("Bob", State::Stopped, None);
         assert_eq!(observer.on_notice(former), None);
         assert!(bob.try_recv().is_err());
@@ -231,6 +235,7 @@ mod tests {
             change: Change::Registered,
             host: HostInfo {
                 name: "local".parse().unwrap(),
+                address: None,
                 state: State::Running,
                 pid,
                 version: String::new(),
@@ -243,7 +248,7 @@ mod tests {
     #[test]
     fn what_is_not_of_this_system_is_not_taken_for_it() {
         let mut observer = Observer::default();
-        let mut local = observer.expect_host(&"local".parse().unwrap(), 7);
+        let mut local = observer.expect_host(&"local".parse().unwrap(), Some(7));
         let mut alice = observer.expect_agent(&"Alice".parse().unwrap());
         let former = notice("Alice", State::Running, None);
         assert_eq!(observer.on_notice(former), None);

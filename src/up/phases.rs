@@ -30,7 +30,15 @@ pub(super) type Addresses = HashMap<SocketId, Address>;
 /// Agents that are waited for until they run, in the order of the plan.
 pub(super) type Running = Vec<oneshot::Receiver<()>>;
 /// Host daemons that are waited for.
-pub(super) type Hosts = Vec<(HostName, oneshot::Receiver<()>)>;
+pub(super) type Hosts = Vec<ExpectedHost>;
+
+/// A host daemon that is waited for.
+pub(super) struct ExpectedHost {
+    pub host: HostName,
+    /// Others start it.
+    pub attach: bool,
+    pub there: oneshot::Receiver<()>,
+}
 
 /// Brings everything up that is to be, or says what failed first.
 pub async fn run(
@@ -45,7 +53,7 @@ pub async fn run(
         launched,
         groups: groups(request, launched)?,
     };
-    up.launch_hosts(progress)?;
+    up.launch_hosts(progress).await?;
     let mut observers = up.observers();
     let hosts = up.expect_hosts(&mut observers);
     let running = up.expect_agents(&mut observers);
@@ -56,7 +64,7 @@ pub async fn run(
     up.guarded(deaths, &stage, progress, hosts, running).await?;
 
     let report = report(request, &up.groups, false).await?;
-    up.let_go()?;
+    up.let_go().await?;
     Ok(report)
 }
 
@@ -165,8 +173,19 @@ impl Up<'_> {
         for group in &launched.groups {
             let observer = &mut observers[self.place(&group.record.name)];
             for daemon in &group.record.hosts {
-                let there = observer.expect_host(&daemon.host, daemon.process.pid);
-                hosts.push((daemon.host.clone(), there));
+                hosts.push(ExpectedHost {
+                    host: daemon.host.clone(),
+                    attach: false,
+                    there: observer.expect_host(&daemon.host, Some(daemon.process.pid)),
+                });
+            }
+            for machine in &group.record.machines {
+                let pid = machine.ours.as_ref().map(|launch| launch.pid);
+                hosts.push(ExpectedHost {
+                    host: machine.host.clone(),
+                    attach: pid.is_none(),
+                    there: observer.expect_host(&machine.host, pid),
+                });
             }
         }
         hosts
@@ -302,13 +321,13 @@ impl Up<'_> {
     }
 
     /// Everything stands: it is written down, and what was launched lives on its own.
-    fn let_go(&self) -> Result<(), UpError> {
+    async fn let_go(&self) -> Result<(), UpError> {
         self.write_record(Phase::Up)?;
         for tether in lock(self.launched).tethers.drain(..) {
             // One that is gone already is missed by nobody but `ls`, which says so.
             let _ = tether.release();
         }
-        Ok(())
+        self.release_machines().await
     }
 }
 
@@ -336,7 +355,7 @@ impl Progress for Staged<'_> {
         self.progress.advance(what);
     }
 
-    fn await_others(&mut self, missing: &[AgentId]) {
+    fn await_others(&mut self, missing: &[String]) {
         self.progress.await_others(missing);
     }
 

@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::error::UpError;
 use super::launch::{Group, Launched};
+use super::machines;
 use crate::down::Processes;
 use crate::model::Millis;
 use crate::proxy::Link;
-use crate::state::{StateError, SystemDir, SystemRecord};
+use crate::state::{SystemDir, SystemRecord};
 
 /// How long agents of a failed system may take to end: they have nothing to finish.
 const GRACE: Millis = Millis::from_secs(2);
@@ -22,16 +24,20 @@ pub fn logs(launched: &Arc<Mutex<Launched>>) -> SystemDir {
 
 /// Ends everything that was launched and removes what was written. What stood before is as it was.
 pub async fn take_back(launched: &Arc<Mutex<Launched>>) {
-    let (system, dir, groups, standing, tethers) = {
+    let (system, dir, groups, standing, tethers, hanging) = {
         let mut launched = launched.lock().unwrap_or_else(PoisonError::into_inner);
+        let hanging = launched.take_hanging();
         (
             launched.system.clone(),
             launched.dir.clone(),
             std::mem::take(&mut launched.groups),
             launched.standing.take(),
             std::mem::take(&mut launched.tethers),
+            hanging,
         )
     };
+    // The name server is still there, for those who report to it.
+    machines::cut(hanging).await;
     for Group { record, link, .. } in &groups {
         let processes = Processes {
             system: &system,
@@ -52,13 +58,15 @@ pub async fn take_back(launched: &Arc<Mutex<Launched>>) {
 pub async fn clean_up_after_the_dead(
     dir: &SystemDir,
     record: &SystemRecord,
-) -> Result<(), StateError> {
-    clean_up_dead_groups(dir, record).await;
-    dir.remove()
+) -> Result<(), UpError> {
+    clean_up_dead_groups(dir, record).await?;
+    Ok(dir.remove()?)
 }
 
-/// Ends what is left of groups that do not stand any more.
-pub async fn clean_up_dead_groups(dir: &SystemDir, record: &SystemRecord) {
+/// Ends what is left of groups that do not stand any more. What is on machines that cannot be
+/// reached is in the way of anything new.
+pub async fn clean_up_dead_groups(dir: &SystemDir, record: &SystemRecord) -> Result<(), UpError> {
+    let mut left = Vec::new();
     for group in record.present().filter(|group| !group.stands()) {
         let processes = Processes {
             system: &record.name,
@@ -66,10 +74,17 @@ pub async fn clean_up_dead_groups(dir: &SystemDir, record: &SystemRecord) {
             group,
         };
         // Only those that stay have to be asked.
-        let link = match group.attached.is_empty() {
+        let link = match group.attached.is_empty() && group.machines.is_empty() {
             true => None,
             false => Link::open(&group.nameserver).ok().map(|(link, _)| link),
         };
-        processes.end(link.as_ref(), GRACE).await;
+        left.extend(processes.end(link.as_ref(), GRACE).await.machines);
+    }
+    match left.is_empty() {
+        true => Ok(()),
+        false => Err(UpError::MachinesLeft {
+            system: record.name.clone(),
+            left,
+        }),
     }
 }

@@ -1,6 +1,7 @@
 //! What members ask of the name server, and what it tells those that watch.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +70,9 @@ pub enum Announcement {
         pid: u32,
         version: String,
         uptime_ms: u64,
+        /// What peers dial to reach its machine.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<IpAddr>,
     },
 }
 

@@ -77,6 +77,7 @@ impl Bench {
                 nameserver: nameserver.to_owned(),
                 launched_nameserver: process,
                 hosts: vec![],
+                machines: vec![],
                 attached: vec![],
             }],
             topology: "{}".to_owned(),

@@ -68,6 +68,7 @@ impl FakeAgent {
             pid: 1,
             version: "0".to_owned(),
             uptime_ms: 0,
+            address: None,
         });
         ns.ask::<()>(&host).wait().unwrap();
         ns.ask::<()>(&exited).wait().unwrap();

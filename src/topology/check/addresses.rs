@@ -1,10 +1,11 @@
 //! Addresses of all sockets together: none twice, and none open to other machines by accident.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use super::super::draft::Draft;
+use super::super::hosts::ip;
 use super::super::review::{Flaw, Review, Span, Spanned};
 use crate::model::{Endpoint, Kind, NameServerSpec, SocketId};
 
@@ -19,10 +20,10 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
             1 => "the name server".to_owned(),
             _ => format!("the name server {}", value.name),
         };
-        taken.tcp(address, span, &by, review);
+        taken.tcp(0, address, span, &by, review);
         exposed(draft, address.ip(), span, review);
     }
-    let mut by_default = false;
+    let mut by_default = BTreeSet::new();
     for agent in &draft.agents {
         review.repeating(agent.repeats);
         for bind in &agent.bind {
@@ -36,25 +37,29 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
             let span = &endpoint.at.span;
             match &endpoint.at.value {
                 Endpoint::Tcp { ip, port } => {
-                    taken.tcp(SocketAddr::new(*ip, *port), span, &target, review);
+                    let host = agent.host();
+                    taken.tcp(host, SocketAddr::new(*ip, *port), span, &target, review);
                     if let Some(port) = port_for_requests(bind.kind, *port) {
                         let by = format!("{target}, for requests,");
-                        taken.tcp(SocketAddr::new(*ip, port), span, &by, review);
+                        taken.tcp(host, SocketAddr::new(*ip, port), span, &by, review);
                     }
-                    by_default |= endpoint.by_default;
-                    if !endpoint.by_default {
-                        exposed(draft, *ip, span, review);
+                    match endpoint.by_default {
+                        true => drop(by_default.insert(agent.host())),
+                        false => exposed(draft, *ip, span, review),
                     }
                 }
-                Endpoint::Ipc { path: Some(path) } => taken.ipc(path, span, &target, review),
+                Endpoint::Ipc { path: Some(path) } => {
+                    taken.ipc(agent.host(), path, span, &target, review);
+                }
                 Endpoint::Ipc { path: None } => {}
             }
         }
     }
     review.repeating(false);
     // Said once, where the address stands, and not at each socket that takes it.
-    if by_default {
-        exposed(draft, draft.local.value.address, &draft.local.span, review);
+    for host in by_default {
+        let host = &draft.hosts[host];
+        exposed(draft, ip(&host.value), &host.span, review);
     }
 }
 
@@ -76,20 +81,27 @@ fn exposed(draft: &Draft, ip: IpAddr, span: &Span, review: &mut Review) {
     review.add(Flaw::new(span, message).hint(hint));
 }
 
-/// Addresses that are taken, and by whom.
+/// Addresses that are taken, on which host, and by whom.
 #[derive(Default)]
 struct Taken<'d> {
-    ports: BTreeMap<u16, Vec<(IpAddr, String)>>,
-    paths: BTreeMap<&'d Path, String>,
+    ports: BTreeMap<(usize, u16), Vec<(IpAddr, String)>>,
+    paths: BTreeMap<(usize, &'d Path), String>,
 }
 
 impl<'d> Taken<'d> {
-    fn tcp(&mut self, at: SocketAddr, span: &Span, by: &dyn ToString, review: &mut Review) {
+    fn tcp(
+        &mut self,
+        host: usize,
+        at: SocketAddr,
+        span: &Span,
+        by: &dyn ToString,
+        review: &mut Review,
+    ) {
         if at.port() == 0 {
             return;
         }
         let ip = at.ip().to_canonical();
-        let same_port = self.ports.entry(at.port()).or_default();
+        let same_port = self.ports.entry((host, at.port())).or_default();
         let clash = |taken: &IpAddr| *taken == ip || taken.is_unspecified() || ip.is_unspecified();
         match same_port.iter().find(|(taken, _)| clash(taken)) {
             Some((taken, by)) => {
@@ -102,12 +114,19 @@ impl<'d> Taken<'d> {
         }
     }
 
-    fn ipc(&mut self, path: &'d Path, span: &Span, by: &dyn ToString, review: &mut Review) {
-        if let Some(by) = self.paths.get(path) {
+    fn ipc(
+        &mut self,
+        host: usize,
+        path: &'d Path,
+        span: &Span,
+        by: &dyn ToString,
+        review: &mut Review,
+    ) {
+        if let Some(by) = self.paths.get(&(host, path)) {
             let message = format!("{} is taken: {by} is bound to it", path.display());
             review.add(Flaw::new(span, message).hint("give it another name"));
             return;
         }
-        self.paths.insert(path, by.to_string());
+        self.paths.insert((host, path), by.to_string());
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::read;
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, Kind, Millis,
-    NameServerEntry, NameServerName, NameServerSpec, Program, Replies, Serializer, Speaks,
+    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Replies, Serializer, Speaks,
     TimerAction, TimerSpec, Topology, When,
 };
 
@@ -155,7 +155,9 @@ fn the_example_is_read_as_it_stands() {
         }],
         hosts: vec![HostSpec {
             name: "local".parse().unwrap(),
-            address: "127.0.0.1".parse().unwrap(),
+            address: "127.0.0.1".parse().ok(),
+            reach: Reach::Local,
+            labels: [].into(),
         }],
         agents: vec![alice(), bob(), news, carol],
         connections: vec![

@@ -1,0 +1,162 @@
+//! What of a system is on other machines: its daemons are asked through the name server, and if that
+//! is in vain, by ssh. Daemons that others have started end the system's agents, and stay.
+
+use std::time::Duration;
+
+use super::end::{Ended, Processes};
+use crate::model::{AgentName, HostInfo, HostName, Millis, State, SystemName};
+use crate::proxy::{Link, Pending, ProxyError};
+use crate::ssh;
+use crate::state::{Launch, Machine};
+use crate::wire::{DaemonOf, Fault, HostRequest, MachineRequest, Peer, Rung, Stopped};
+
+/// Beyond the grace: the rest of the ladder, and the answer's way.
+const LADDER: Duration = Duration::from_secs(6);
+
+/// A machine on which something may be left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftMachine {
+    pub host: HostName,
+    /// Others have started its daemon.
+    pub attached: bool,
+    pub reason: String,
+}
+
+/// What was asked, all at once.
+pub(super) struct Asked {
+    machines: Vec<(Machine, Question)>,
+    grace: Millis,
+}
+
+enum Question {
+    /// The daemon is to end with all its agents.
+    Daemon(Pending<Vec<Stopped>>),
+    /// The agents are to end one by one.
+    Agents(Vec<(AgentName, Pending<Stopped>)>),
+    /// The name server does not reach it.
+    Nobody(String),
+}
+
+impl Processes<'_> {
+    /// Asks all machines that the name server reaches.
+    pub(super) fn machines(
+        &self,
+        link: Option<&Link>,
+        there: Option<&[HostInfo]>,
+        grace: Millis,
+    ) -> Asked {
+        let machines = self.group.machines.iter();
+        let ask = |machine: &Machine| (machine.clone(), question(machine, link, there, grace));
+        Asked {
+            machines: machines.map(ask).collect(),
+            grace,
+        }
+    }
+}
+
+fn question(
+    machine: &Machine,
+    link: Option<&Link>,
+    there: Option<&[HostInfo]>,
+    grace: Millis,
+) -> Question {
+    let (Some(link), Some(there)) = (link, there) else {
+        return Question::Nobody("the name server does not answer".to_owned());
+    };
+    let pid = machine.ours.as_ref().map(|launch| launch.pid);
+    let is_it = |it: &&HostInfo| it.name == machine.host && pid.is_none_or(|pid| pid == it.pid);
+    let limit = grace.duration() + LADDER;
+    let peer = Peer::Host(machine.host.clone());
+    match there.iter().find(is_it).map(|it| it.state) {
+        Some(State::Running) if pid.is_some() => {
+            Question::Daemon(link.ask(peer, &HostRequest::Shutdown { grace }, limit))
+        }
+        Some(State::Running) => {
+            let ask = |agent: &AgentName| {
+                let agent = agent.clone();
+                let request = HostRequest::Stop {
+                    agent: agent.clone(),
+                    grace,
+                };
+                (agent, link.ask(peer.clone(), &request, limit))
+            };
+            Question::Agents(machine.agents.iter().map(ask).collect())
+        }
+        Some(state) => Question::Nobody(format!("its host daemon is {state}")),
+        None => Question::Nobody("its host daemon is not there".to_owned()),
+    }
+}
+
+impl Asked {
+    /// Waits for the answers, and goes to the machines of those that did not answer; all at once.
+    pub(super) async fn finish(self, processes: &Processes<'_>, ended: &mut Ended) {
+        let grace = self.grace;
+        let mut going = tokio::task::JoinSet::new();
+        for (machine, question) in self.machines {
+            let system = processes.system.clone();
+            going.spawn(async move {
+                let outcome = settle(&machine, question, system, grace).await;
+                (machine, outcome)
+            });
+        }
+        while let Some(Ok((machine, outcome))) = going.join_next().await {
+            match outcome {
+                Ok(stopped) => ended.stopped.extend(stopped),
+                Err(reason) => ended.machines.push(LeftMachine {
+                    host: machine.host,
+                    attached: machine.ours.is_none(),
+                    reason,
+                }),
+            }
+        }
+        ended
+            .machines
+            .sort_by(|one, other| one.host.cmp(&other.host));
+    }
+}
+
+async fn settle(
+    machine: &Machine,
+    question: Question,
+    system: SystemName,
+    grace: Millis,
+) -> Result<Vec<Stopped>, String> {
+    let reason = match question {
+        Question::Daemon(answer) => match answer.await {
+            Ok(stopped) => return Ok(stopped),
+            Err(error) => error.to_string(),
+        },
+        Question::Agents(asked) => return stop_each(asked).await,
+        Question::Nobody(reason) => reason,
+    };
+    let Some(Launch {
+        ssh: spec, group, ..
+    }) = &machine.ours
+    else {
+        return Err(reason);
+    };
+    let daemon = DaemonOf {
+        system,
+        host: machine.host.clone(),
+        group: group.clone(),
+    };
+    let request = MachineRequest::End { daemon, grace };
+    let gone = ssh::end(spec.clone(), request, grace).await;
+    gone.map_err(|error| error.to_string())
+}
+
+/// One that is not there any more has ended before.
+async fn stop_each(asked: Vec<(AgentName, Pending<Stopped>)>) -> Result<Vec<Stopped>, String> {
+    let mut stopped = Vec::new();
+    for (agent, answer) in asked {
+        match answer.await {
+            Ok(one) => stopped.push(one),
+            Err(ProxyError::Fault(Fault::UnknownAgent { .. })) => stopped.push(Stopped {
+                agent,
+                rung: Rung::Already,
+            }),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Ok(stopped)
+}

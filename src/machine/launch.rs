@@ -1,0 +1,178 @@
+//! Starting a host daemon that hangs on the ssh connection until it is released.
+
+use std::fs::OpenOptions;
+use std::io::BufRead;
+use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::{Child, Command, Stdio};
+
+use tokio::sync::oneshot;
+
+use super::{GRACE, MachineError, PATIENCE, folders, standing};
+use crate::down::down;
+use crate::host::{log_tail, own_address};
+use crate::model::NameServerName;
+use crate::process::{ProcessId, Tether, end_of, wait_for_end};
+use crate::state::{Daemon, GroupRecord, Lock, Phase, SystemDir, SystemRecord};
+use crate::wire::{DaemonOf, MachineWord};
+
+/// How the end of the waiting came about.
+enum Outcome {
+    Released,
+    Cut,
+    Ended,
+}
+
+/// Starts the daemon, says so, and waits: for its release, for the end of the connection, or for
+/// its own.
+pub(super) async fn launch(
+    daemon: &DaemonOf,
+    nameserver: String,
+    address: Option<IpAddr>,
+    speak: &mut impl FnMut(MachineWord) -> std::io::Result<()>,
+) -> Result<(), MachineError> {
+    let (all, dir) = folders(daemon)?;
+    if let Some(process) = standing(&dir)? {
+        return Err(MachineError::Standing {
+            host: daemon.host.clone(),
+            pid: process.pid,
+        });
+    }
+    // What a daemon that has died left behind.
+    down(&all, &daemon.system, &[], GRACE).await?;
+    let lock = Lock::take(&dir, &daemon.system)?;
+    let address = match address {
+        Some(address) => address,
+        None => own_address(&nameserver)?,
+    };
+    let started = start(daemon, &nameserver, address, &dir, &lock);
+    let (child, process) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            let _ = dir.remove();
+            return Err(error);
+        }
+    };
+    let record = record(daemon, nameserver, process.clone());
+    dir.write_record(&record)?;
+    let mut child = child;
+    let tether = child.stdin.take().map(Tether::new);
+    speak(MachineWord::Started { pid: process.pid })?;
+    match outcome(&process).await? {
+        Outcome::Released => {
+            dir.write_record(&with_phase(record, Phase::Up))?;
+            tether.map(Tether::release).transpose()?;
+            return Ok(());
+        }
+        Outcome::Cut => {
+            drop(tether);
+            if !wait_for_end(std::slice::from_ref(&process), PATIENCE) {
+                process.kill_group();
+            }
+        }
+        Outcome::Ended => {
+            let reason = last_words(&dir);
+            speak(MachineWord::Ended { reason })?;
+        }
+    }
+    let _ = child.wait();
+    drop(lock);
+    // Agents that outlived it, too.
+    down(&all, &daemon.system, &[], GRACE).await?;
+    all.remove_if_empty();
+    Ok(())
+}
+
+fn start(
+    daemon: &DaemonOf,
+    nameserver: &str,
+    address: IpAddr,
+    dir: &SystemDir,
+    lock: &Lock,
+) -> Result<(Child, ProcessId), MachineError> {
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(dir.daemon_log("host"))?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args(["--ns", nameserver, "host", "--name", daemon.host.as_str()])
+        .args(["--address", &address.to_string(), "--own-dir", "--tether"])
+        .args(["--lock-fd", &lock.share()?.to_string()])
+        .arg("--dir")
+        .arg(dir.path())
+        // The folder of the connection may be gone tomorrow.
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(log.try_clone()?)
+        .stderr(log);
+    if let Some(group) = &daemon.group {
+        command.args(["--group", group.as_str()]);
+    }
+    let child = command.spawn()?;
+    let process = ProcessId::of(child.id())?;
+    Ok((child, process))
+}
+
+fn record(daemon: &DaemonOf, nameserver: String, process: ProcessId) -> SystemRecord {
+    let name = daemon.group.clone().unwrap_or_else(NameServerName::only);
+    SystemRecord {
+        name: daemon.system.clone(),
+        groups: vec![GroupRecord {
+            name,
+            phase: Phase::Starting,
+            nameserver,
+            launched_nameserver: None,
+            hosts: vec![Daemon {
+                host: daemon.host.clone(),
+                process,
+            }],
+            machines: Vec::new(),
+            attached: Vec::new(),
+        }],
+        topology: String::new(),
+        file: String::new(),
+    }
+}
+
+fn with_phase(mut record: SystemRecord, phase: Phase) -> SystemRecord {
+    record
+        .groups
+        .iter_mut()
+        .for_each(|group| group.phase = phase);
+    record
+}
+
+async fn outcome(process: &ProcessId) -> std::io::Result<Outcome> {
+    let end = async {
+        if let Some(Ok(end)) = process.open().map(end_of) {
+            end.await;
+        }
+    };
+    // A thread of its own, which nobody waits for: there is no other way to leave a read alone.
+    let (sender, line) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line);
+        let _ = sender.send(read.is_ok() && line.trim_end() == MachineWord::RELEASE);
+    });
+    tokio::select! {
+        () = end => Ok(Outcome::Ended),
+        released = line => Ok(match released {
+            Ok(true) => Outcome::Released,
+            _ => Outcome::Cut,
+        }),
+    }
+}
+
+/// The last thing that it wrote to its log, without the word that it is an error.
+fn last_words(dir: &SystemDir) -> String {
+    let lines = log_tail(&dir.daemon_log("host"), 5);
+    let errors = lines.iter().rev().find(|line| line.starts_with("error"));
+    let line = errors.or(lines.last());
+    match line {
+        Some(line) => line.trim_start_matches("error: ").to_owned(),
+        None => "it ended without a word".to_owned(),
+    }
+}

@@ -1,0 +1,102 @@
+//! What osb does on a machine that another osb has reached by ssh: it starts a host daemon, or ends
+//! one. It lives as long as the connection is needed; the daemon, released, lives on.
+
+mod launch;
+
+use std::io::{self, BufRead};
+use std::time::Duration;
+
+use crate::down::{DownError, down};
+use crate::model::{HostName, Millis, NameServerName};
+use crate::process::ProcessId;
+use crate::state::{StateDir, StateError, SystemDir};
+use crate::wire::{DaemonOf, MachineRequest, MachineWord, Stopped, body};
+
+/// How long what is left of a former daemon may take to end.
+const GRACE: Millis = Millis::from_secs(2);
+/// How long a daemon may take to end when the connection is cut.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// Why it could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum MachineError {
+    #[error("what was asked cannot be read: {0}")]
+    Request(String),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Down(#[from] DownError),
+    #[error("the operating system refuses: {0}")]
+    Io(#[from] io::Error),
+    #[error("a host daemon {host} of this system runs on this machine already: pid {pid}")]
+    Standing { host: HostName, pid: u32 },
+}
+
+/// Does what the first line of standard input asks for. `say` is given the lines of the answer.
+pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), MachineError> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    let request = crate::wire::read_body(line.as_bytes());
+    let request = request.map_err(|fault| MachineError::Request(fault.to_string()))?;
+    let mut speak = |word: MachineWord| {
+        let word = String::from_utf8_lossy(&body(&word)).into_owned();
+        say(&format!("{}{word}", MachineWord::MARK))
+    };
+    let outcome = match request {
+        MachineRequest::Launch {
+            daemon,
+            nameserver,
+            address,
+        } => launch::launch(&daemon, nameserver, address, &mut speak).await,
+        MachineRequest::End { daemon, grace } => {
+            let stopped = end(&daemon, grace).await;
+            stopped.and_then(|stopped| Ok(speak(MachineWord::Down { stopped })?))
+        }
+    };
+    if let Err(error) = outcome {
+        let reason = error.to_string();
+        speak(MachineWord::Ended { reason })?;
+    }
+    Ok(())
+}
+
+/// The folder of all that one host daemon name has on this machine, and its own in it.
+fn folders(daemon: &DaemonOf) -> Result<(StateDir, SystemDir), StateError> {
+    let host = match &daemon.group {
+        None => daemon.host.clone(),
+        Some(group) => shorter(&daemon.host, group),
+    };
+    let all = StateDir::from_env()?.of_host(&host);
+    let own = all.system(&daemon.system);
+    Ok((all, own))
+}
+
+/// A host's folder for a further name server. Cut, if need be: two that are cut alike would get in each other's
+/// way, and be told so by the lock.
+fn shorter(host: &HostName, group: &NameServerName) -> HostName {
+    let text: String = format!("{host}.{group}").chars().take(63).collect();
+    text.parse().unwrap_or(host.clone())
+}
+
+async fn end(daemon: &DaemonOf, grace: Millis) -> Result<Vec<Stopped>, MachineError> {
+    let (all, _) = folders(daemon)?;
+    let report = down(&all, &daemon.system, &[], grace).await?;
+    all.remove_if_empty();
+    let orphans = report.orphans.into_iter().map(|it| Stopped {
+        agent: it.name,
+        rung: crate::wire::Rung::Killed,
+    });
+    let stopped = report.stopped.into_iter().map(|it| Stopped {
+        agent: it.agent.name,
+        rung: it.rung,
+    });
+    Ok(stopped.chain(orphans).collect())
+}
+
+/// Whether a daemon of that folder runs, and which.
+fn standing(dir: &SystemDir) -> Result<Option<ProcessId>, StateError> {
+    let record = dir.record()?;
+    let groups = record.into_iter().flat_map(|record| record.groups);
+    let mut daemons = groups.flat_map(|group| group.hosts).map(|it| it.process);
+    Ok(daemons.find(ProcessId::is_alive))
+}

@@ -1,0 +1,34 @@
+//! This program as bytes, to be copied to a machine that has none of its version.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use sha2::{Digest, Sha256};
+
+/// What is running, and its SHA-256 in hexadecimal digits.
+pub struct Binary {
+    pub bytes: Vec<u8>,
+    pub sum: String,
+}
+
+impl Binary {
+    /// Reads what is running, even if its file was replaced meanwhile.
+    pub fn own() -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        File::open("/proc/self/exe")?.read_to_end(&mut bytes)?;
+        let sum = Sha256::digest(&bytes);
+        let sum = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { bytes, sum })
+    }
+}
+
+/// What this machine is, as `uname -sm` says it.
+pub fn own_machine() -> String {
+    nix::sys::utsname::uname().map_or_else(
+        |_| "an unknown machine".to_owned(),
+        |name| {
+            let (system, machine) = (name.sysname(), name.machine());
+            format!("{} {}", system.to_string_lossy(), machine.to_string_lossy())
+        },
+    )
+}

@@ -1,0 +1,263 @@
+//! Host daemons on other machines: those that are started by ssh, all at once, and those that
+//! others have started, which are waited for.
+
+use std::future::{Future, poll_fn};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+use super::error::UpError;
+use super::launch::Launched;
+use super::phases::{Hosts, Up, lock, look_through};
+use crate::model::{HostName, HostSpec, Millis, NameServerName, Reach};
+use crate::ssh::{self, Session, SshError};
+use crate::state::{Launch, Machine};
+use crate::wire::{DaemonOf, MachineRequest};
+
+/// A connection that a daemon hangs on until all stands.
+pub(super) struct Hanging {
+    pub group: usize,
+    pub host: HostName,
+    pub session: Arc<Mutex<Session>>,
+}
+
+/// What comes of starting one.
+type Begun = (usize, HostName, Result<(Session, Launch), SshError>);
+
+impl Up<'_> {
+    /// Starts the daemon of a host that ssh leads to, or notes that there is to be one.
+    pub(super) fn begin_machine(&self, group: usize, host: &HostSpec, begun: &mut JoinSet<Begun>) {
+        let mut launched = lock(self.launched);
+        let own = &launched.groups[group];
+        let Reach::Ssh(spec) = &host.reach else {
+            let machine = self.machine(&own.record.name, &host.name, None);
+            return launched.groups[group].record.machines.push(machine);
+        };
+        let request = MachineRequest::Launch {
+            daemon: DaemonOf {
+                system: self.request.plan.system.clone(),
+                host: host.name.clone(),
+                group: own.suffix.clone(),
+            },
+            nameserver: self.from_afar(&own.record.nameserver),
+            address: host.address,
+        };
+        let (name, ssh, suffix) = (host.name.clone(), spec.clone(), own.suffix.clone());
+        begun.spawn(async move {
+            let started = ssh::launch(ssh.clone(), request).await;
+            let outcome = started.map(|(session, pid)| {
+                let group = suffix;
+                (session, Launch { ssh, group, pid })
+            });
+            (group, name, outcome)
+        });
+    }
+
+    /// Awaits all; every machine that failed is named.
+    pub(super) async fn gather_machines(&self, mut begun: JoinSet<Begun>) -> Result<(), UpError> {
+        let mut failed = Vec::new();
+        while let Some(joined) = begun.join_next().await {
+            let Ok((group, host, outcome)) = joined else {
+                continue;
+            };
+            match outcome {
+                Err(error) => failed.push((host, error)),
+                Ok((session, launch)) => {
+                    let mut launched = lock(self.launched);
+                    let nameserver = launched.groups[group].record.name.clone();
+                    let machine = self.machine(&nameserver, &host, Some(launch));
+                    launched.groups[group].record.machines.push(machine);
+                    let session = Arc::new(Mutex::new(session));
+                    launched.hanging.push(Hanging {
+                        group,
+                        host,
+                        session,
+                    });
+                }
+            }
+        }
+        failed.sort_by(|one, other| one.0.cmp(&other.0));
+        match failed.is_empty() {
+            true => Ok(()),
+            false => Err(UpError::Machines(failed)),
+        }
+    }
+
+    fn machine(
+        &self,
+        nameserver: &NameServerName,
+        host: &HostName,
+        ours: Option<Launch>,
+    ) -> Machine {
+        let agents = self.part.agents_on(host, nameserver);
+        Machine {
+            host: host.clone(),
+            agents: agents.map(|agent| agent.name.name.clone()).collect(),
+            ours,
+        }
+    }
+
+    /// The name server's address as other machines dial it. One that listens everywhere is dialled
+    /// at this machine's address.
+    fn from_afar(&self, nameserver: &str) -> String {
+        let hosts = &self.request.plan.hosts;
+        let local = hosts.iter().find(|host| host.reach == Reach::Local);
+        afar(nameserver, local.and_then(|host| host.address))
+    }
+
+    /// How long a host that others start is waited for: as long as the most patient of its agents.
+    pub(super) fn patience_for(&self, host: &HostName) -> Duration {
+        let agents = self.part.agents.iter().filter(|agent| agent.host == *host);
+        let longest = agents.map(|agent| agent.start_timeout.duration()).max();
+        longest.unwrap_or(Duration::from_secs(30))
+    }
+
+    /// Hosts that others were to start, and that are not there.
+    pub(super) fn absent_hosts(&self, limit: Duration, mut expected: Hosts) -> UpError {
+        expected.retain_mut(|expected| expected.there.try_recv().is_err());
+        let missing: Vec<HostName> = expected.into_iter().map(|it| it.host).collect();
+        let nameserver = lock(self.launched).groups.first().map_or_else(
+            || self.groups[0].link.address().to_owned(),
+            |group| self.from_afar(&group.record.nameserver),
+        );
+        UpError::HostsMissing {
+            nameserver,
+            limit: Millis::from(limit),
+            missing,
+        }
+    }
+
+    /// A daemon of another version might not understand, and one at another address would lead
+    /// astray.
+    pub(super) async fn inspect_machines(&self) -> Result<(), UpError> {
+        for group in &self.groups {
+            let machines = self.request.plan.hosts_at(&group.name);
+            let machines: Vec<&HostSpec> = machines.filter(|it| !it.reach.is_local()).collect();
+            if machines.is_empty() {
+                continue;
+            }
+            let (_, there) = look_through(&group.link).await?;
+            for spec in machines {
+                let Some(info) = there.iter().find(|it| it.name == spec.name) else {
+                    continue;
+                };
+                let own = env!("CARGO_PKG_VERSION");
+                let reason = match (spec.address, info.address) {
+                    _ if info.version != own => {
+                        format!("it is osb {}, and this is osb {own}", info.version)
+                    }
+                    (Some(wanted), Some(found)) if wanted != found => format!(
+                        "it says that peers dial {found} to reach it, and the topology says {wanted}"
+                    ),
+                    _ => continue,
+                };
+                let host = spec.name.clone();
+                return Err(UpError::Host { host, reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends with an error when a daemon does that hangs on a connection, or the connection does.
+    pub(super) async fn machine_ends(&self) -> UpError {
+        let listen = |Hanging { host, session, .. }: &Hanging| {
+            let (host, session) = (host.clone(), session.clone());
+            Box::pin(async move { (host, session.lock().await.ended().await) })
+        };
+        // Not spawned: dropped, they let go of their sessions at once.
+        let mut ends: Vec<_> = lock(self.launched).hanging.iter().map(listen).collect();
+        poll_fn(|context| {
+            let mut ready = ends.iter_mut();
+            let ready = ready.find_map(|end| match end.as_mut().poll(context) {
+                Poll::Ready(ended) => Some(ended),
+                Poll::Pending => None,
+            });
+            match ready {
+                Some(ended) => Poll::Ready(UpError::Machines(vec![ended])),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// All stands: the daemons live on without their connections.
+    pub(super) async fn release_machines(&self) -> Result<(), UpError> {
+        let hanging = std::mem::take(&mut lock(self.launched).hanging);
+        let mut releases = JoinSet::new();
+        for Hanging { host, session, .. } in hanging {
+            // Nobody listens to it any more.
+            if let Some(session) = Arc::into_inner(session) {
+                let session = session.into_inner();
+                releases.spawn(async move { (host, session.release().await) });
+            }
+        }
+        let mut failed = Vec::new();
+        while let Some(released) = releases.join_next().await {
+            if let Ok((host, Err(error))) = released {
+                failed.push((host, error));
+            }
+        }
+        match failed.is_empty() {
+            true => Ok(()),
+            false => Err(UpError::Machines(failed)),
+        }
+    }
+}
+
+impl Launched {
+    /// Takes out the connections that still hold a daemon each, and forgets those daemons: cut,
+    /// they end them.
+    pub(super) fn take_hanging(&mut self) -> Vec<Hanging> {
+        let hanging = std::mem::take(&mut self.hanging);
+        for Hanging { group, host, .. } in &hanging {
+            let machines = &mut self.groups[*group].record.machines;
+            machines.retain(|machine| machine.host != *host);
+        }
+        hanging
+    }
+}
+
+/// Cuts them all at once, and waits until what hung on them has ended.
+pub(super) async fn cut(hanging: Vec<Hanging>) {
+    let mut cuts = JoinSet::new();
+    for Hanging { session, .. } in hanging {
+        if let Some(session) = Arc::into_inner(session) {
+            cuts.spawn(session.into_inner().cut());
+        }
+    }
+    while cuts.join_next().await.is_some() {}
+}
+
+fn afar(nameserver: &str, local: Option<IpAddr>) -> String {
+    let address = nameserver
+        .trim_start_matches("tcp://")
+        .parse::<SocketAddr>();
+    let Ok(mut address) = address else {
+        return nameserver.to_owned();
+    };
+    let ip = address.ip().to_canonical();
+    if let Some(local) = local
+        && (ip.is_unspecified() || ip.is_loopback())
+    {
+        address.set_ip(local);
+    }
+    format!("tcp://{address}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_server_that_listens_everywhere_is_dialled_at_this_machines_address() {
+        let local = "10.0.0.5".parse().ok();
+        assert_eq!(afar("tcp://0.0.0.0:7400", local), "tcp://10.0.0.5:7400");
+        assert_eq!(afar("tcp://127.0.0.1:7400", local), "tcp://10.0.0.5:7400");
+        assert_eq!(afar("tcp://10.9.9.9:7400", local), "tcp://10.9.9.9:7400");
+        assert_eq!(afar("tcp://[fd00::1]:7400", local), "tcp://[fd00::1]:7400");
+    }
+}

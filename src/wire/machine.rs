@@ -1,0 +1,55 @@
+//! What `up` and `down` say to an osb that they have started on another machine by ssh, and what it
+//! says to them: one line of JSON each, on its standard input and output.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Stopped;
+use crate::model::{HostName, Millis, NameServerName, SystemName};
+
+/// The first line: what is to be done there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum MachineRequest {
+    /// Start a host daemon. Says [`MachineWord::Started`], and waits for the line `release`. Without
+    /// it, the daemon ends with the connection.
+    Launch {
+        daemon: DaemonOf,
+        /// What the daemon dials: `tcp://…`.
+        nameserver: String,
+        /// What peers dial to reach that machine. None: the address from which it dials.
+        address: Option<IpAddr>,
+    },
+    /// End a daemon, and whatever is left of what it has started. Says [`MachineWord::Down`].
+    End { daemon: DaemonOf, grace: Millis },
+}
+
+/// Which daemon: a machine may have one for each system, and each of its name servers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DaemonOf {
+    pub system: SystemName,
+    pub host: HostName,
+    /// The name server's name within the system, if it is not the first.
+    pub group: Option<NameServerName>,
+}
+
+/// What is said by the osb on the other machine. Each line begins with [`MachineWord::MARK`]: whatever else
+/// comes is of the machine's own shell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum MachineWord {
+    /// The daemon's process is there. That it has dialled the name server, the name server tells.
+    Started { pid: u32 },
+    /// The daemon could not be started, or has ended.
+    Ended { reason: String },
+    /// Nothing is left.
+    Down { stopped: Vec<Stopped> },
+}
+
+impl MachineWord {
+    pub const MARK: &str = "osb-word ";
+    /// What lets the daemon live on without the connection.
+    pub const RELEASE: &str = "release";
+}
