@@ -60,6 +60,7 @@ fn launched(
     launched.clear_up()?;
     if own_dir && outcome.is_ok() {
         dir.remove_if_unlocked()?;
+        dir.around().remove_if_empty();
     }
     Ok(outcome?)
 }

@@ -117,7 +117,7 @@ fn sort(said: &str) -> (Stage, String) {
         .iter()
         .find_map(|(stage, words)| Some((*stage, has(words)?)));
     found.unwrap_or_else(|| {
-        let last = lines().last().unwrap_or("ssh ended without a word");
+        let last = lines().next_back().unwrap_or("ssh ended without a word");
         (Stage::Connect, last.to_owned())
     })
 }

@@ -98,6 +98,11 @@ impl SystemDir {
         &self.0
     }
 
+    /// The folder that it is in.
+    pub fn around(&self) -> StateDir {
+        StateDir(self.0.parent().unwrap_or(&self.0).to_owned())
+    }
+
     /// Makes the folders, readable for their owner alone.
     pub fn create(&self) -> Result<(), StateError> {
         for dir in [&self.0, &self.logs(), &self.ipc()] {

@@ -81,6 +81,8 @@ enum Phase {
     Ended {
         exit: ExitReport,
         asked: bool,
+        /// Whoever stopped it knows; a later name server has nothing to do with it.
+        settled: bool,
     },
 }
 
@@ -148,7 +150,8 @@ impl Supervision {
                     outcome: Err(fault),
                 });
             }
-            Some(Phase::Ended { .. }) => {
+            Some(Phase::Ended { settled, .. }) => {
+                *settled = true;
                 let stopped = Stopped {
                     agent: agent.clone(),
                     rung: Rung::Already,
@@ -227,10 +230,14 @@ impl Supervision {
             return;
         };
         let incarnation = agent.incarnation;
-        let asked = matches!(agent.phase, Phase::Stopping { .. });
+        let (asked, settled) = match &agent.phase {
+            Phase::Stopping { tickets, .. } => (true, !tickets.is_empty()),
+            _ => (false, false),
+        };
         let ended = Phase::Ended {
             exit: exit.clone(),
             asked,
+            settled,
         };
         if let Phase::Stopping { rung, tickets, .. } = std::mem::replace(&mut agent.phase, ended) {
             let stopped = Stopped {
@@ -258,7 +265,12 @@ impl Supervision {
     /// Agents that live speak for themselves.
     pub fn on_forgotten(&mut self) {
         for (name, agent) in &self.agents {
-            if let Phase::Ended { exit, asked } = &agent.phase {
+            if let Phase::Ended {
+                exit,
+                asked,
+                settled: false,
+            } = &agent.phase
+            {
                 self.effects.push(Effect::Report {
                     agent: name.clone(),
                     incarnation: agent.incarnation,

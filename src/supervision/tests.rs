@@ -274,3 +274,15 @@ fn a_name_server_without_memory_is_told_of_ends_again() {
     supervision.on_forgotten();
     assert_eq!(supervision.effects(), told);
 }
+
+#[test]
+fn a_new_name_server_hears_nothing_of_an_agent_that_was_stopped_for_good() {
+    let mut supervision = started(&["Alice", "Bob"]);
+    supervision.on_stop(&name("Alice"), Millis::from_secs(1), Ticket(9), Now::ZERO);
+    supervision.on_exited(&name("Alice"), exit(0));
+    supervision.on_exited(&name("Bob"), exit(1));
+    supervision.on_stop(&name("Bob"), Millis::from_secs(1), Ticket(10), Now::ZERO);
+    supervision.effects();
+    supervision.on_forgotten();
+    assert_eq!(supervision.effects(), []);
+}

@@ -43,7 +43,7 @@ impl Up<'_> {
                 host: host.name.clone(),
                 group: own.suffix.clone(),
             },
-            nameserver: self.from_afar(&own.record.nameserver),
+            nameserver: self.seen_from_afar(&own.record.nameserver),
             address: host.address,
         };
         let (name, ssh, suffix) = (host.name.clone(), spec.clone(), own.suffix.clone());
@@ -103,7 +103,7 @@ impl Up<'_> {
 
     /// The name server's address as other machines dial it. One that listens everywhere is dialled
     /// at this machine's address.
-    fn from_afar(&self, nameserver: &str) -> String {
+    fn seen_from_afar(&self, nameserver: &str) -> String {
         let hosts = &self.request.plan.hosts;
         let local = hosts.iter().find(|host| host.reach == Reach::Local);
         afar(nameserver, local.and_then(|host| host.address))
@@ -122,7 +122,7 @@ impl Up<'_> {
         let missing: Vec<HostName> = expected.into_iter().map(|it| it.host).collect();
         let nameserver = lock(self.launched).groups.first().map_or_else(
             || self.groups[0].link.address().to_owned(),
-            |group| self.from_afar(&group.record.nameserver),
+            |group| self.seen_from_afar(&group.record.nameserver),
         );
         UpError::HostsMissing {
             nameserver,

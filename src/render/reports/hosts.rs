@@ -1,5 +1,7 @@
 //! `osb ls hosts`.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 
 use crate::model::{HostInfo, HostName, NameServerName, State};
@@ -14,7 +16,9 @@ pub struct Hosts(pub Vec<(Option<NameServerName>, HostInfo)>);
 impl Report for Hosts {
     fn table(&self, style: Style) -> String {
         let grouped = self.0.iter().any(|(group, _)| group.is_some());
-        let mut header = vec!["NAME", "STATE", "PID", "UPTIME", "AGENTS", "VERSION"];
+        let mut header = vec![
+            "NAME", "ADDRESS", "STATE", "PID", "UPTIME", "AGENTS", "VERSION",
+        ];
         if grouped {
             header.insert(1, "NAMESERVER");
         }
@@ -22,6 +26,7 @@ impl Report for Hosts {
         for (group, host) in &self.0 {
             let mut row = vec![
                 host.name.as_str().into(),
+                address(host).into(),
                 Field::painted(host.state, Paint::of(host.state)),
                 host.pid.into(),
                 uptime(host.uptime_s).into(),
@@ -50,11 +55,17 @@ impl Report for Hosts {
     }
 }
 
+/// What peers dial to reach the machine.
+fn address(host: &HostInfo) -> String {
+    host.address.map_or("-".to_owned(), |ip| ip.to_string())
+}
+
 #[derive(Serialize)]
 struct Object<'a> {
     name: &'a HostName,
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<&'a NameServerName>,
+    address: Option<IpAddr>,
     state: State,
     pid: u32,
     #[serde(serialize_with = "seconds")]
@@ -68,6 +79,7 @@ impl<'a> From<&'a (Option<NameServerName>, HostInfo)> for Object<'a> {
         Self {
             name: &host.name,
             group: group.as_ref(),
+            address: host.address,
             state: host.state,
             pid: host.pid,
             uptime_s: host.uptime_s,

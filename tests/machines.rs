@@ -1,0 +1,312 @@
+//! Systems on several machines: by real ssh, and by daemons that others start.
+
+mod common;
+#[path = "common/lab.rs"]
+mod lab_of_machines;
+
+use common::{Said, wait_until};
+use lab_of_machines::{DESK, Lab, lab};
+use serde_json::json;
+
+/// Alice on the first machine, Bob on the second, and whoever else is said.
+fn topology(lab: &Lab, hosts: &str) -> String {
+    let hosts = hosts.replace("CONFIG", &lab.ssh_config().display().to_string());
+    format!(
+        r#"
+osb: 1
+name: two
+insecure: true
+nameserver: {DESK}:7400
+hosts:
+  local: {{ address: {DESK} }}
+{hosts}
+agents:
+  Alice:
+    host: lab1
+    bind: {{ main: PUSH }}
+    timers: [{{ every: 20ms, send: main, message: hi }}]
+  Bob: {{ host: lab2 }}
+  Carol: {{}}
+connections:
+  - {{ agent: Bob, to: Alice.main, alias: inbox, handler: collect }}
+  - {{ agent: Carol, to: Alice.main, alias: inbox, handler: collect }}
+"#
+    )
+}
+
+const BY_SSH: &str = "  lab1: { ssh: lab1, address: 10.77.0.11, ssh_config: CONFIG }\n  lab2: { ssh: lab2, ssh_config: CONFIG }";
+
+fn hears(lab: &Lab, agent: &str) {
+    wait_until("messages arrive", || {
+        lab.osb(&["get", agent, "received"]).stdout.contains("hi")
+    });
+}
+
+#[test]
+fn one_topology_by_ssh() {
+    let Some(lab) = lab(2) else { return };
+    // One has osb, the other gets it.
+    lab.uninstall("lab2");
+    let said = lab.up(&topology(&lab, BY_SSH));
+    assert_eq!(said.code, 0, "{said}");
+    hears(&lab, "Bob");
+    hears(&lab, "Carol");
+    let address = lab.ok(&["addr", "Alice", "main"]);
+    assert!(address.starts_with("tcp://10.77.0.11:"), "{address}");
+    let hosts = lab.json(&["ls", "hosts"]);
+    let shown = |at: usize| (hosts[at]["name"].clone(), hosts[at]["address"].clone());
+    assert_eq!(shown(0), (json!("lab1"), json!("10.77.0.11")));
+    assert_eq!(
+        shown(1),
+        (json!("lab2"), json!("10.77.0.12")),
+        "its own choice"
+    );
+    assert_eq!(shown(2), (json!("local"), json!(DESK)));
+    let copy = lab.dir("lab2").join("cache/osb");
+    assert!(copy.join(env!("CARGO_PKG_VERSION")).join("osb").exists());
+    assert!(!lab.dir("lab1").join("cache").exists());
+    assert!(!lab.processes("lab1").is_empty() && !lab.processes("lab2").is_empty());
+
+    let again = lab.ok(&["up", "topology.yaml"]);
+    assert!(again.contains("unchanged"), "{again}");
+    let down = lab.ok(&["down"]);
+    assert!(down.contains("3 agents ended"), "{down}");
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn hosts_that_others_have_started() {
+    let Some(lab) = lab(2) else { return };
+    let hosts = "  lab1: { attach: true, address: 10.77.0.11 }\n  lab2: { attach: true }";
+    let path = lab.bench.file("topology.yaml", &topology(&lab, hosts));
+    let start = |name: &str| {
+        let ns = format!("{DESK}:7400");
+        let mut command = lab.command_on(name, &["--ns", &ns, "host", "--name", name]);
+        command
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    // One is there before the name server is, the other comes late.
+    let mut first = start("lab1");
+    let mut up = lab.command(&["up", &path]);
+    let up = up
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let up = up.spawn().unwrap();
+    wait_until("lab1 is registered", || {
+        let hosts = lab.osb(&[
+            "--ns",
+            &format!("{DESK}:7400"),
+            "ls",
+            "hosts",
+            "-o",
+            "names",
+        ]);
+        hosts.stdout.contains("lab1")
+    });
+    let mut second = start("lab2");
+    let said = Said::from(up.wait_with_output().unwrap());
+    assert_eq!(said.code, 0, "{said}");
+    hears(&lab, "Bob");
+    let down = lab.ok(&["down"]);
+    assert!(down.contains("3 agents ended"), "{down}");
+    lab.bench.assert_nothing_left();
+    // The daemons stay, with nothing else on their machines, and serve the next system.
+    assert_eq!(
+        (lab.processes("lab1").len(), lab.processes("lab2").len()),
+        (1, 1)
+    );
+    let again = lab.osb(&["up", &path]);
+    assert_eq!(again.code, 0, "{again}");
+    hears(&lab, "Bob");
+    lab.ok(&["down"]);
+    for daemon in [&mut first, &mut second] {
+        common::kill(i32::try_from(daemon.id()).unwrap(), 15);
+        assert!(daemon.wait().unwrap().success());
+    }
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn a_host_that_does_not_come_is_named() {
+    let Some(lab) = lab(1) else { return };
+    let text = format!(
+        "osb: 1\nname: x\ninsecure: true\nnameserver: {DESK}:7400\nhosts: {{ lab1: {{ attach: true }}, lab2: {{ attach: true }} }}\ndefaults: {{ start_timeout: 500ms }}\nagents: {{ A: {{ host: lab1 }}, B: {{ host: lab2 }} }}\n"
+    );
+    let said = lab.up(&text);
+    assert_eq!(said.code, 5, "{said}");
+    for part in [
+        "hosts started elsewhere, and not there within 500ms: lab1, lab2",
+        &format!("osb host --ns {DESK}:7400 --name lab1"),
+    ] {
+        assert!(said.stderr.contains(part), "{part}: {said}");
+    }
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn a_machine_that_cannot_be_reached_is_reported_and_the_rest_goes_down() {
+    let Some(lab) = lab(2) else { return };
+    let said = lab.up(&topology(&lab, BY_SSH));
+    assert_eq!(said.code, 0, "{said}");
+    lab.cut("lab2", false);
+    let said = lab.osb(&["down"]);
+    assert_eq!(said.code, 4, "{said}");
+    let part = "down but for machines that could not be reached: lab2";
+    assert!(said.stderr.contains(part), "{said}");
+    assert!(lab.bench.processes().is_empty());
+    lab.assert_nothing_left_on("lab1");
+    assert!(!lab.processes("lab2").is_empty());
+    // Nothing new begins before the old is gone.
+    let again = lab.osb(&["up", "topology.yaml"]);
+    assert_eq!(again.code, 4, "{again}");
+    lab.cut("lab2", true);
+    lab.ok(&["down", "two"]);
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn a_failed_up_takes_everything_back_everywhere() {
+    let Some(lab) = lab(2) else { return };
+    let broken = topology(&lab, BY_SSH).replace("Bob: {", "Bob: { command: [no-such-program],");
+    let said = lab.up(&broken);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains("no-such-program"), "{said}");
+    lab.assert_nothing_left();
+
+    // Killed in the middle, it leaves nothing either.
+    let waits = topology(&lab, BY_SSH).replace("Carol: {}", "Carol: { attach: true }");
+    let path = lab.bench.file("topology.yaml", &waits);
+    let mut up = lab
+        .command(&["up", &path])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("agents are there", || {
+        lab.processes("lab1").len() > 1 && lab.processes("lab2").len() > 1
+    });
+    up.kill().unwrap();
+    up.wait().unwrap();
+    lab.assert_nothing_left_on("lab1");
+    lab.assert_nothing_left_on("lab2");
+}
+
+#[test]
+fn what_fails_on_the_way_is_named_with_its_stage_and_remedy() {
+    let Some(lab) = lab(2) else { return };
+    let fails = |hosts: &str, parts: &[&str]| {
+        let said = lab.up(&topology(&lab, hosts));
+        assert_eq!(said.code, 4, "{said}");
+        for part in parts {
+            assert!(said.stderr.contains(part), "{part}: {said}");
+        }
+        lab.assert_nothing_left();
+    };
+    let lab2 = "\n  lab2: { ssh: lab2, ssh_config: CONFIG }";
+    let nowhere = format!("  lab1: {{ ssh: no-such-machine.invalid, ssh_config: CONFIG }}{lab2}");
+    fails(
+        &nowhere,
+        &["host lab1", "stage resolve", "is the name right?"],
+    );
+    let nobody = format!("  lab1: {{ ssh: lab1, port: 2222, ssh_config: CONFIG }}{lab2}");
+    fails(
+        &nobody,
+        &[
+            "host lab1",
+            "stage connect",
+            "Connection refused",
+            "does its sshd listen",
+        ],
+    );
+    std::fs::write(lab.dir("lab1").join("authorized"), "").unwrap();
+    fails(
+        BY_SSH,
+        &[
+            "host lab1",
+            "stage authenticate",
+            "Permission denied",
+            "BatchMode=yes lab1",
+        ],
+    );
+    let key = lab.dir("desk").join("key.pub");
+    std::fs::copy(key, lab.dir("lab1").join("authorized")).unwrap();
+    let known = lab.dir("desk").join("known_hosts");
+    let keys = std::fs::read_to_string(&known).unwrap();
+    std::fs::write(&known, "").unwrap();
+    fails(
+        BY_SSH,
+        &[
+            "host lab1",
+            "host lab2",
+            "Host key verification failed",
+            "compare the key",
+        ],
+    );
+    std::fs::write(&known, keys).unwrap();
+
+    // Another version, and no place for this one.
+    lab.uninstall("lab1");
+    let other = "#!/bin/sh\necho osb 0.0.1\n";
+    let path = lab.dir("lab1").join("bin/osb");
+    std::fs::write(&path, other).unwrap();
+    lab.in_space("lab1", &["chmod", "755", path.to_str().unwrap()]);
+    std::fs::write(lab.dir("lab1").join("cache"), "a file").unwrap();
+    fails(BY_SSH, &["host lab1", "stage copy", "cache"]);
+    std::fs::remove_file(lab.dir("lab1").join("cache")).unwrap();
+
+    // A way there and none back.
+    lab.in_space(
+        "desk",
+        &["ip", "address", "add", "10.78.0.1/32", "dev", "lo"],
+    );
+    lab.in_space("lab1", &["ip", "route", "add", "blackhole", "10.78.0.1/32"]);
+    lab.in_space("lab2", &["ip", "route", "add", "10.78.0.1/32", "via", DESK]);
+    let afar = topology(&lab, BY_SSH).replace(
+        &format!("nameserver: {DESK}:7400"),
+        "nameserver: 10.78.0.1:7400",
+    );
+    let said = lab.up(&afar);
+    assert_eq!(said.code, 4, "{said}");
+    for part in [
+        "host lab1",
+        "stage dial back",
+        "10.78.0.1:7400",
+        "is there a firewall between",
+    ] {
+        assert!(said.stderr.contains(part), "{part}: {said}");
+    }
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn replicas_are_spread_over_the_hosts_with_a_label() {
+    let Some(lab) = lab(2) else { return };
+    let config = lab.ssh_config().display().to_string();
+    let inventory = format!(
+        "hosts:\n  local: {{ address: {DESK} }}\n  lab1: {{ ssh: lab1, ssh_config: {config}, labels: [gpu] }}\n  lab2: {{ ssh: lab2, ssh_config: {config}, labels: [gpu, big] }}\n"
+    );
+    lab.bench.file("inventory.yaml", &inventory);
+    let text = format!(
+        "osb: 1\nname: spread\ninsecure: true\nnameserver: {DESK}:0\nhosts: inventory.yaml\nagents:\n  W: {{ replicas: 5, on: {{ label: gpu }}, bind: {{ out: PUSH }} }}\n  Big: {{ on: {{ label: big }} }}\n"
+    );
+    let said = lab.up(&text);
+    assert_eq!(said.code, 0, "{said}");
+    let agents = lab.json(&["ls", "agents"]);
+    let placed: Vec<String> = agents
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|agent| format!("{}@{}", agent["name"], agent["host"]).replace('"', ""))
+        .collect();
+    let expected = [
+        "Big@lab2", "W0@lab1", "W1@lab2", "W2@lab1", "W3@lab2", "W4@lab1",
+    ];
+    assert_eq!(placed, expected);
+    assert!(
+        lab.ok(&["addr", "W3", "out"])
+            .starts_with("tcp://10.77.0.12:")
+    );
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
+}
