@@ -123,13 +123,27 @@ fn name_server() {
 #[test]
 fn hosts_and_defaults() {
     let said = told([
-        "osb: 1\nhosts: { lab1: { ssh: user@lab1, address: 10.0.0.11 } }\nagents: { A: { host: lab1 } }",
         "osb: 1\nhosts: { local: { address: 0.0.0.0 } }",
         "osb: 1\nhosts: { local: { address: lab.example } }",
         "osb: 1\nhosts: { local: { ssh: me@here } }",
         "osb: 1\nhosts: { local: { address: 10.0.0.1 } }\nagents: { A: { bind: { x: PUB, y: PUB } } }",
         "osb: 1\ndefaults: { transport: udp, serializer: pickle, start_timeout: 30, restart: always }",
         "osb: 1\ndefaults: { transport: tpc, serializer: jason, start_timeout: 0s, restart: sometimes, bind: {} }",
+    ]);
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn machines() {
+    let said = told([
+        "osb: 1\nhosts: { lab1: { ssh: user@lab1, address: 10.0.0.11 } }\nagents: { A: { host: lab1 } }",
+        "osb: 1\nhosts: { lab1: { address: 10.0.0.11 }, lab2: { ssh: x, attach: true }, lab3: { ssh: -oProxyCommand=x }, lab4: { ssh: x, port: 0, identity: 5 }, lab5: }",
+        "osb: 1\nhosts: { local: { attach: true, port: 5 } }",
+        "osb: 1\nhosts: { lab1: { attach: true, labels: [gpu] } }\nagents: { A: { host: lab2 }, B: { on: { label: gpus } }, C: { on: gpu }, D: { host: lab1, on: { label: gpu } } }",
+        "osb: 1\nagents: { A: { on: { label: gpu } } }",
+        "osb: 1\ninsecure: true\nnameserver: 0.0.0.0:7400\nhosts: { lab1: { attach: true } }\nagents: { A: { host: lab1 } }",
+        "osb: 1\ninsecure: true\nnameserver: 10.0.0.5:0\nhosts: { lab1: { attach: true } }\nagents: { A: { host: lab1 }, B: { bind: { x: PUSH, y: { kind: PUSH, transport: ipc }, z: { kind: PUSH, addr: 0.0.0.0 } } } }\nconnections: [{ agent: A, to: B.x, alias: x }, { agent: A, to: B.y, alias: y }, { agent: A, to: B.z, alias: z }]",
+        "osb: 1\nnameserver: { attach: 10.0.0.5:7400 }\nhosts: { lab1: { attach: true, address: 10.0.0.11 } }\nagents: { A: { host: lab1, bind: { x: PUSH } } }",
     ]);
     insta::assert_snapshot!(said);
 }

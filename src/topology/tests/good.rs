@@ -509,3 +509,49 @@ connections:
         ]
     );
 }
+
+const MACHINES: &str = r#"
+osb: 1
+insecure: true
+nameserver: { attach: 10.0.0.5:7400 }
+hosts:
+  local: { address: 10.0.0.5 }
+  lab1: { ssh: me@lab1, address: 10.0.0.11, port: 2222, identity: keys/lab, labels: [gpu] }
+  lab2: { attach: true, labels: [gpu, big] }
+agents:
+  W: { replicas: 3, on: { label: gpu }, bind: { out: PUSH, fixed: { kind: PUSH, addr: 0.0.0.0 } } }
+  A: { host: lab1, bind: { in: PULL, file: { kind: PUSH, transport: ipc } } }
+  B: { host: lab1 }
+connections:
+  - { agent: W*, to: A.in, alias: main }
+  - { agent: B, to: A.file, alias: near }
+"#;
+
+#[test]
+fn replicas_are_spread_and_bound_where_they_run() {
+    let topology = read(MACHINES).unwrap();
+    let places: Vec<String> = topology
+        .agents
+        .iter()
+        .map(|agent| {
+            let endpoints = agent.bind.iter().map(|bind| bind.endpoint.to_string());
+            let endpoints: Vec<String> = endpoints.collect();
+            format!("{} {} {}", agent.name, agent.host, endpoints.join(" "))
+        })
+        .collect();
+    let expected = [
+        "W0 lab1 tcp://10.0.0.11:0 tcp://0.0.0.0:0",
+        "W1 lab2 tcp://0.0.0.0:0 tcp://0.0.0.0:0",
+        "W2 lab1 tcp://10.0.0.11:0 tcp://0.0.0.0:0",
+        "A lab1 tcp://10.0.0.11:0 ipc://",
+        "B lab1 ",
+    ];
+    assert_eq!(places, expected);
+    let Reach::Ssh(ssh) = &topology.hosts[1].reach else {
+        panic!("{:?}", topology.hosts);
+    };
+    assert_eq!(ssh.identity, Some("/srv/agents/keys/lab".into()));
+    assert_eq!(ssh.port, Some(2222));
+    let flat = crate::topology::Flat::of(&topology).to_yaml();
+    assert_eq!(read(&flat).unwrap(), topology);
+}
