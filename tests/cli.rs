@@ -286,7 +286,7 @@ fn logs_are_merged_and_followed() {
     bench
         .run(&["logs", "Bob"])
         .expect(0, &format!("{first}\n  more\n"), "");
-    let told = "error: there is no log of Bbo on this machine\nhint: did you mean Bob?\n";
+    let told = "error: there is no log of Bbo\nhint: did you mean Bob?\n";
     bench.run(&["logs", "Bbo"]).expect(1, "", told);
 
     let mut following = bench.osb(&["logs", "-f", "-n", "0", "Alice"]);

@@ -1,6 +1,8 @@
 //! Every example is brought up, does what its README says, and goes down.
 
 mod common;
+#[path = "common/lab.rs"]
+mod lab_of_machines;
 
 use common::{Bench, Said, entries, repository, wait_for, wait_until};
 use serde_json::{Value, json};
@@ -642,4 +644,43 @@ fn various_nameservers() {
     wait_until("the speaker goes on", || heard("Blah blah..."));
     assert!(!heard("apple") && !heard("grape"));
     down(&bench);
+}
+
+/// On machines that are network namespaces with the addresses of the inventory.
+#[test]
+fn two_machines() {
+    let Some(lab) = lab_of_machines::lab(2) else {
+        return;
+    };
+    let example = repository().join("examples").join("two-machines");
+    for file in entries(&example) {
+        std::fs::copy(example.join(&file), lab.bench.files().join(&file)).unwrap();
+    }
+    std::fs::copy(lab.ssh_config(), lab.bench.files().join("ssh_config")).unwrap();
+    lab.ok(&["up", "topology.yaml"]);
+    wait_until("Bob is greeted", || {
+        lab.ok(&["logs", "Bob"]).contains("Hello, Bob!")
+    });
+    assert!(
+        lab.ok(&["addr", "Alice", "main"])
+            .starts_with("tcp://10.77.0.11:")
+    );
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
+
+    let by_hand = |name: &str| {
+        let mut command = lab.command_on(name, &["--ns", "10.77.0.1:7400", "host", "--name", name]);
+        command.stderr(std::process::Stdio::null()).spawn().unwrap()
+    };
+    let daemons = ["lab1", "lab2"].map(by_hand);
+    lab.ok(&["up", "by-hand.yaml"]);
+    wait_until("Bob is greeted", || {
+        lab.ok(&["logs", "Bob"]).contains("Hello, Bob!")
+    });
+    lab.ok(&["down"]);
+    for mut daemon in daemons {
+        common::kill(i32::try_from(daemon.id()).unwrap(), 15);
+        assert!(daemon.wait().unwrap().success());
+    }
+    lab.assert_nothing_left();
 }

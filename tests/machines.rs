@@ -28,8 +28,8 @@ agents:
   Bob: {{ host: lab2 }}
   Carol: {{}}
 connections:
-  - {{ agent: Bob, to: Alice.main, alias: inbox, handler: collect }}
-  - {{ agent: Carol, to: Alice.main, alias: inbox, handler: collect }}
+  - {{ agent: Bob, to: Alice.main, alias: inbox, handler: [collect, log] }}
+  - {{ agent: Carol, to: Alice.main, alias: inbox, handler: [collect, log] }}
 "#
     )
 }
@@ -62,6 +62,20 @@ fn one_topology_by_ssh() {
         "its own choice"
     );
     assert_eq!(shown(2), (json!("local"), json!(DESK)));
+    for host in hosts.as_array().unwrap() {
+        let machine = &host["machine"];
+        assert!(machine["memory"].as_u64().unwrap() > 0, "{host}");
+        assert!(machine["round_trip_ms"].as_f64().unwrap() > 0.0, "{host}");
+        let offset = machine["clock_offset_ms"].as_f64().unwrap();
+        assert!(offset.abs() < 1000.0, "all have one clock here: {host}");
+    }
+    // Bob's log is on its own machine, and Carol's on this one.
+    let logs = lab.ok(&["logs"]);
+    for part in ["Bob", "Carol", "hi"] {
+        assert!(logs.contains(part), "{part}: {logs}");
+    }
+    let bob = lab.ok(&["logs", "Bob", "-n", "2"]);
+    assert_eq!(bob.matches("hi").count(), 2, "{bob}");
     let copy = lab.dir("lab2").join("cache/osb");
     assert!(copy.join(env!("CARGO_PKG_VERSION")).join("osb").exists());
     assert!(!lab.dir("lab1").join("cache").exists());

@@ -3,12 +3,12 @@
 use clap::ValueEnum;
 
 use super::session::{Group, is_running, records};
-use super::{CommandError, Context};
+use super::{CommandError, Context, ls_hosts};
 use crate::render::{
-    Addresses, Agents, Connections, Hosts, Listed, NameServerRow, Sockets, SystemRow, Systems,
+    Addresses, Agents, Connections, Listed, NameServerRow, Sockets, SystemRow, Systems,
 };
 use crate::state::{GroupRecord, Phase, SystemRecord};
-use crate::wire::{AgentRequest, AgentStatus, NameServerRequest};
+use crate::wire::{AgentRequest, AgentStatus};
 
 /// List agents, hosts, connections, addresses, sockets or systems
 #[derive(Debug, clap::Args)]
@@ -39,10 +39,7 @@ pub fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
         What::Agents => context.print(&Agents(agents()?)),
         What::Connections => context.print(&Connections(agents()?)),
         What::Addresses => context.print(&Addresses(agents()?)),
-        What::Hosts => {
-            let hosts = NameServerRequest::Hosts {};
-            context.print(&Hosts(context.session()?.gather(&hosts, context)?))
-        }
+        What::Hosts => ls_hosts::run(context),
         What::Sockets => sockets(context),
         What::Systems => systems(context),
     }

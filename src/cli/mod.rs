@@ -29,6 +29,7 @@ mod launched;
 mod log;
 mod logs;
 mod ls;
+mod ls_hosts;
 mod man;
 mod ns;
 mod plan;

@@ -4,7 +4,9 @@
 //! done here. Agents are no part of it: they go on when it dies.
 
 mod child;
+mod facts;
 mod log_tail;
+mod notify;
 mod route;
 
 use std::collections::HashMap;
@@ -23,12 +25,12 @@ use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir};
 use crate::supervision::{Effect, Now, Supervision, Ticket};
 use crate::wire::{
-    AgentBoot, AgentRequest, Announcement, Envelope, Fault, HostRequest, Incarnation,
-    NameServerRequest, Peer, read_body,
+    AgentBoot, AgentRequest, Announcement, Envelope, Fault, HostRequest, Incarnation, LARGEST_BODY,
+    LARGEST_LOG_END, LogEnd, NameServerRequest, Peer, read_body,
 };
 use child::{Child, Spawner};
 
-pub use log_tail::{end_of_logs, log_tail};
+pub use log_tail::{end_of_logs, log_end, log_tail};
 pub use route::own_address;
 
 /// How long agents may take to end when the daemon itself is told to, before they are terminated.
@@ -218,10 +220,21 @@ impl Host {
         mut incoming: mpsc::UnboundedReceiver<Incoming>,
         mut signals: Signals,
     ) -> Result<(), HostError> {
+        let watchdog = notify::watchdog();
+        let mut next_sign = watchdog.map(|every| self.now() + every);
+        if self.options.patient {
+            // Ready: whether a name server is there yet is another's business.
+            notify::notify("READY=1");
+        }
         loop {
             let deadline = self.supervision.next_deadline();
             let input = tokio::select! {
                 biased;
+                () = at(self.began, next_sign) => {
+                    next_sign = watchdog.map(|every| self.now() + every);
+                    notify::notify("WATCHDOG=1");
+                    continue;
+                }
                 Some(input) = self.received.recv() => input,
                 unasked = incoming.recv() => unasked.map_or(Input::Disconnected, Input::Incoming),
                 grace = signals.next() => Input::Terminate(grace),
@@ -276,10 +289,35 @@ impl Host {
             HostRequest::Stop { agent, grace } => {
                 self.supervision.on_stop(&agent, grace, ticket, now)
             }
+            HostRequest::Facts {} => self.answer(ticket, Ok(facts::machine_facts())),
+            HostRequest::Logs { agents, bytes } => {
+                let ends = self.log_ends(agents, bytes);
+                self.answer(ticket, ends);
+            }
             HostRequest::Shutdown { grace } => {
                 self.supervision.on_shutdown(grace, Some(ticket), now)
             }
         }
+    }
+
+    /// As much as goes into one answer; of agents whose turn does not come, nothing, which is said.
+    fn log_ends(&self, agents: Vec<AgentName>, bytes: u32) -> Result<Vec<LogEnd>, Fault> {
+        // Written as JSON, a byte may become six.
+        let share = LARGEST_BODY / 16 / agents.len().max(1);
+        let bytes = u64::from(bytes.min(LARGEST_LOG_END)).min(share as u64);
+        let end = |agent: AgentName| {
+            let id = self.spawner.id(&agent);
+            let (log, more) = log_end(&self.options.dir.log_of(&id), bytes)?;
+            let output = log_end(&self.options.dir.output_of(&id), bytes);
+            let (output, yet_more) = output.unwrap_or_default();
+            Some(LogEnd {
+                agent,
+                log,
+                output,
+                cut: more || yet_more,
+            })
+        };
+        Ok(agents.into_iter().filter_map(end).collect())
     }
 
     fn on_ended(&mut self, agent: AgentName) {

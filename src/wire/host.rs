@@ -22,6 +22,15 @@ pub enum HostRequest {
     Start(StartAgent),
     /// Stop one agent, by the ladder. Replies with [`Stopped`].
     Stop { agent: AgentName, grace: Millis },
+    /// How its machine does. Replies with [`MachineFacts`].
+    Facts {},
+    /// The ends of its agents' logs. Replies with a list of [`LogEnd`], of those agents that it has
+    /// logs of.
+    Logs {
+        agents: Vec<AgentName>,
+        /// How much of each of an agent's two files, at most; see [`LARGEST_LOG_END`].
+        bytes: u32,
+    },
     /// Stop all agents, by the ladder, and then the daemon. Replies with a list of [`Stopped`].
     Shutdown { grace: Millis },
 }
@@ -32,6 +41,34 @@ pub enum HostRequest {
 pub struct StartAgent {
     pub name: AgentName,
     pub program: Option<Program>,
+}
+
+/// How a machine does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MachineFacts {
+    /// Processes that run or wait to, on average over the last minute.
+    pub load: f64,
+    /// In bytes.
+    pub memory: u64,
+    /// In bytes: what could be had without swapping.
+    pub memory_available: u64,
+    /// Its clock, in microseconds since 1970.
+    pub clock_us: u64,
+}
+
+/// The most that is read of one log for one answer, in bytes.
+pub const LARGEST_LOG_END: u32 = 256 << 10;
+
+/// The end of an agent's log, and of what its program prints, in whole lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogEnd {
+    pub agent: AgentName,
+    pub log: Vec<String>,
+    pub output: Vec<String>,
+    /// There was more than that.
+    pub cut: bool,
 }
 
 /// How an agent was stopped: which rung of the ladder it took.

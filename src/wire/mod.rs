@@ -20,7 +20,9 @@ pub use agent::{
 pub use data::{CodecError, decode, encode, ends_topic, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};
 pub use fault::Fault;
-pub use host::{AgentBoot, HostRequest, Rung, StartAgent, Stopped};
+pub use host::{
+    AgentBoot, HostRequest, LARGEST_LOG_END, LogEnd, MachineFacts, Rung, StartAgent, Stopped,
+};
 pub use machine::{DaemonOf, MachineRequest, MachineWord};
 pub use nameserver::{Announcement, Change, Event, NameServerRequest, Snapshot};
 pub use peer::{BadPeer, ClientId, Incarnation, Peer};

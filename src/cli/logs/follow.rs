@@ -14,8 +14,9 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::LogLine;
+use super::elsewhere::Fetched;
 use super::filter::Filter;
-use super::merge::merge;
+use super::merge::{Source, merge};
 use super::tail::{LogId, Tail, file_of, log_of, logs_in};
 use crate::model::AgentId;
 use crate::state::SystemDir;
@@ -29,6 +30,8 @@ pub struct Follower {
     /// The watch of the folder that the logs' folder is in.
     system: WatchDescriptor,
     tails: BTreeMap<LogId, Tail>,
+    /// Logs of other machines, as they were when they were fetched.
+    fetched: Vec<(AgentId, Fetched)>,
     filter: Filter,
 }
 
@@ -61,6 +64,7 @@ impl Follower {
             wanted: agents.iter().cloned().collect(),
             inotify,
             tails: BTreeMap::new(),
+            fetched: Vec::new(),
             filter: Filter::default(),
         };
         for log in logs_in(&follower.dir) {
@@ -75,9 +79,27 @@ impl Follower {
         self
     }
 
+    /// With what was fetched of other machines' logs, as far as it is wanted.
+    pub fn with(mut self, fetched: Vec<(AgentId, Fetched)>) -> Self {
+        let wanted = |agent: &AgentId| self.wanted.is_empty() || self.wanted.contains(agent);
+        let fetched = fetched.into_iter().filter(|(agent, _)| wanted(agent));
+        self.fetched = fetched.collect();
+        self
+    }
+
     /// Those whose logs there are.
     pub fn agents(&self) -> impl Iterator<Item = &AgentId> {
-        self.tails.keys().map(|(agent, _)| agent)
+        let here = self.tails.keys().map(|(agent, _)| agent);
+        here.chain(self.fetched.iter().map(|(agent, _)| agent))
+    }
+
+    /// All logs up to now. What was fetched is given once.
+    fn sources<'a>(
+        tails: &'a mut BTreeMap<LogId, Tail>,
+        fetched: &'a mut [(AgentId, Fetched)],
+    ) -> impl Iterator<Item = &'a mut (dyn Source + 'a)> {
+        let here = tails.values_mut().map(|tail| tail as &mut dyn Source);
+        here.chain(fetched.iter_mut().map(|(_, log)| log as &mut dyn Source))
     }
 
     /// Leaves out what has been written so far.
@@ -94,10 +116,13 @@ impl Follower {
     ) -> io::Result<()> {
         let filter = &mut self.filter;
         let Some(last) = last else {
-            return merge(self.tails.values_mut(), |line| match filter.keeps(&line) {
-                true => emit(line),
-                false => Ok(()),
-            });
+            return merge(
+                Self::sources(&mut self.tails, &mut self.fetched),
+                |line| match filter.keeps(&line) {
+                    true => emit(line),
+                    false => Ok(()),
+                },
+            );
         };
         if filter.is_open() {
             for tail in self.tails.values_mut() {
@@ -105,7 +130,7 @@ impl Follower {
             }
         }
         let mut kept = VecDeque::new();
-        merge(self.tails.values_mut(), |line| {
+        merge(Self::sources(&mut self.tails, &mut self.fetched), |line| {
             if filter.keeps(&line) {
                 kept.push_back(line);
             }

@@ -10,14 +10,14 @@ pub trait Source {
 }
 
 /// One log, with the line that comes next.
-struct Ahead<'a, S> {
+struct Ahead<'a, S: ?Sized> {
     source: &'a mut S,
     next: Option<LogLine>,
     /// The stamp of that line, or of the one it belongs to.
     stamp: String,
 }
 
-impl<S: Source> Ahead<'_, S> {
+impl<S: Source + ?Sized> Ahead<'_, S> {
     fn look(&mut self) -> io::Result<()> {
         self.next = self.source.next_line()?;
         if let Some(stamp) = self.next.as_ref().and_then(LogLine::stamp) {
@@ -44,7 +44,7 @@ impl<S: Source> Ahead<'_, S> {
 }
 
 /// Gives out all lines of all logs. Of lines of one time, those of the earlier source come first.
-pub fn merge<'a, S: Source + 'a>(
+pub fn merge<'a, S: Source + ?Sized + 'a>(
     sources: impl Iterator<Item = &'a mut S>,
     mut emit: impl FnMut(LogLine) -> io::Result<()>,
 ) -> io::Result<()> {

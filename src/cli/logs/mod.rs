@@ -1,6 +1,8 @@
-//! `osb logs`: the logs of this machine's agents, merged by time. The files are read; nobody is
-//! asked, so that it works for a system that has died too.
+//! `osb logs`: the logs of a system's agents, merged by time. Those of this machine are read from
+//! their files, and nobody is asked, so that it works for a system that has died too; for those of other
+//! machines, their host daemons are asked.
 
+mod elsewhere;
 mod filter;
 mod follow;
 mod line;
@@ -22,7 +24,7 @@ use super::session::selected_for_reading;
 use super::{CommandError, Context, ErrorKind, complete};
 use crate::model::{AgentId, NameServerName};
 use crate::render::Output;
-use crate::state::{StateDir, SystemDir};
+use crate::state::StateDir;
 pub use follow::Follower;
 pub use line::LogLine;
 pub use print::LogPrinter;
@@ -72,8 +74,22 @@ impl LogsArgs {
 pub fn run(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
     let system = selected_for_reading(&context.global)?;
     let dir = StateDir::from_env()?.system(&system.name);
-    let agents = known(&dir, &system.groups[0].name, &args.agents)?;
-    let mut follower = Follower::new(&dir, &agents)?.filtered(args.filter());
+    let record = dir.record()?;
+    let fetched = record
+        .as_ref()
+        .map(|record| elsewhere::fetch(record, context));
+    let fetched = fetched.unwrap_or_default();
+    let mut there = tail::agents_with_logs(&dir.logs());
+    there.extend(fetched.iter().map(|(agent, _)| agent.clone()));
+    there.sort();
+    there.dedup();
+    let agents = known(&there, &system.groups[0].name, &args.agents)?;
+    if args.follow && !fetched.is_empty() {
+        context.note("logs of other machines are shown as they are now, and not followed");
+    }
+    let mut follower = Follower::new(&dir, &agents)?
+        .filtered(args.filter())
+        .with(fetched);
     let mut printer = printer(&args, context);
     history(&mut follower, &mut printer, &args)?;
     match args.follow {
@@ -85,11 +101,10 @@ pub fn run(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
 /// Those that are meant, as their logs are called: by the name of the first name server there is
 /// none in it, and a bare name may be the only one of that name.
 fn known(
-    dir: &SystemDir,
+    there: &[AgentId],
     first: &NameServerName,
     asked: &[AgentId],
 ) -> Result<Vec<AgentId>, CommandError> {
-    let there = tail::agents_with_logs(&dir.logs());
     let meant = |asked: &AgentId| {
         let named = |it: &&AgentId| {
             let nameserver = it.nameserver.as_ref().unwrap_or(first);
@@ -97,7 +112,7 @@ fn known(
             it.name == asked.name && asked_for.is_none_or(|name| name == nameserver)
         };
         match there.iter().filter(named).collect::<Vec<_>>()[..] {
-            [] => Err(unknown(asked, &there)),
+            [] => Err(unknown(asked, there)),
             [one] => Ok(one.clone()),
             ref several => {
                 let full = several.iter().map(|it| AgentId {
@@ -112,7 +127,7 @@ fn known(
 }
 
 fn unknown(agent: &AgentId, there: &[AgentId]) -> CommandError {
-    let sentence = format!("there is no log of {agent} on this machine");
+    let sentence = format!("there is no log of {agent}");
     CommandError::say(ErrorKind::Failed, sentence)
         .with_code("unknown_agent")
         .with_hint(hint_agent(agent, there))

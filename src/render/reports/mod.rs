@@ -25,7 +25,7 @@ pub use checked::{Checked, Expanded};
 pub use closed::Closed;
 pub use connections::{Connected, Connections};
 pub use down::Down;
-pub use hosts::Hosts;
+pub use hosts::{HostRow, Hosts, Measured};
 pub use listed::Listed;
 pub use planned::Planned;
 pub use sockets::Sockets;

@@ -60,7 +60,20 @@ fn states_have_colours() {
 
 #[test]
 fn hosts_in_every_form() {
-    insta::assert_snapshot!(forms(&Hosts(vec![(None, samples::host())])));
+    let measured = Measured {
+        load: 0.25,
+        memory: 16 << 30,
+        memory_available: 12 << 30,
+        round_trip_ms: 1.25,
+        clock_offset_ms: -0.5,
+    };
+    let row = |measured| HostRow {
+        group: None,
+        host: samples::host(),
+        measured,
+    };
+    let rows = vec![row(Some(measured)), row(None)];
+    insta::assert_snapshot!(forms(&Hosts(rows)));
 }
 
 #[test]
