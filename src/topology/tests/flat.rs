@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::good::EXAMPLE;
 use super::{read, source};
 use crate::model::Topology;
-use crate::topology::{Flat, Input, load_all};
+use crate::topology::{Flat, Input, InputKind, included, load_all};
 
 /// What comes of the flat form. Variables are set, so that a text which is not written out as
 /// itself shows.
@@ -24,11 +24,22 @@ fn the_examples_come_back() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut seen = 0;
     for example in std::fs::read_dir(folder).unwrap() {
-        let file = example.unwrap().path().join("topology.yaml");
-        let Ok(text) = std::fs::read_to_string(file) else {
+        let folder = example.unwrap().path();
+        let Ok(text) = std::fs::read_to_string(folder.join("topology.yaml")) else {
             continue;
         };
-        let topology = read(&text).unwrap();
+        let included = included(text.as_bytes(), &|_| None)
+            .into_iter()
+            .map(|name| {
+                let text = std::fs::read_to_string(folder.join(&name)).unwrap();
+                Input {
+                    kind: InputKind::Included,
+                    ..Input::file(name, text)
+                }
+            });
+        let mut inputs: Vec<Input> = included.collect();
+        inputs.push(Input::file("topology.yaml", text));
+        let topology = load_all(&inputs, &source(), &|_| None).unwrap();
         assert_eq!(again(&topology), topology);
         seen += 1;
     }
