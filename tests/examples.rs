@@ -643,3 +643,42 @@ fn various_nameservers() {
     assert!(!heard("apple") && !heard("grape"));
     down(&bench);
 }
+
+/// The topologies of the examples, with the text of each.
+fn topologies() -> Vec<(String, String)> {
+    let examples = repository().join("examples");
+    let mut found = Vec::new();
+    for example in entries(&examples) {
+        let dir = examples.join(&example);
+        for name in entries(&dir).into_iter().filter(|_| dir.is_dir()) {
+            if name.ends_with(".yaml") {
+                let text = std::fs::read_to_string(dir.join(&name)).unwrap();
+                found.push((format!("{example}/{name}"), text));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_topology_fits_the_schema_and_tells_editors_so() {
+    let schema = Bench::new().ok(&["schema"]);
+    let file = repository().join("specs").join("topology.schema.json");
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|it| it == "always") {
+        std::fs::write(&file, &schema).unwrap();
+    }
+    let kept = std::fs::read_to_string(file).unwrap();
+    assert!(
+        kept == schema,
+        "specs/topology.schema.json is not what `osb schema` prints"
+    );
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for (name, text) in topologies() {
+        let line = "# yaml-language-server: $schema=../../specs/topology.schema.json\n";
+        assert!(text.starts_with(line), "{name} does not begin with {line}");
+        let topology: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+        let errors: Vec<_> = validator.iter_errors(&topology).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+}

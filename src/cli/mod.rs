@@ -34,6 +34,7 @@ mod ns;
 mod plan;
 mod replies;
 mod runtime;
+mod schema;
 mod select;
 mod send;
 mod session;
@@ -93,6 +94,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Up(args) => up::run(args, context),
         Command::Down(args) => down::run(args, context),
         Command::Check(args) => check::run(args, context),
+        Command::Schema(args) => schema::run(args, context),
         Command::Plan(args) => plan::run(args, context),
         Command::Ls(args) => ls::run(args, context),
         Command::Addr(args) => addr::run(args, context),

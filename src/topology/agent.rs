@@ -12,7 +12,7 @@ use super::yaml::{Key, Node, to_json};
 use super::{bind, defaults, hosts, nameserver, program, replicas, timer, values};
 use crate::model::{AgentId, NameServerEntry};
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "host",
     "transport",
     "serializer",

@@ -32,6 +32,7 @@ mod replicas;
 mod replies;
 mod resolve;
 mod review;
+mod schema;
 mod set;
 mod sockets;
 mod source;
@@ -48,6 +49,7 @@ pub use flat::Flat;
 pub use include::included;
 pub use inputs::{Input, InputKind};
 pub use problem::{Problem, Problems};
+pub use schema::schema;
 pub use source::Source;
 pub use yaml::Lookup;
 
