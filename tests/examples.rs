@@ -682,3 +682,38 @@ fn every_topology_fits_the_schema_and_tells_editors_so() {
         assert!(errors.is_empty(), "{name}: {errors:?}");
     }
 }
+
+/// The tests of a file, by what it is called in specs/osbrain.md.
+fn source_of(file: &str) -> String {
+    let folder = repository();
+    let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap();
+    if file != "agent" {
+        return read(folder.join("tests").join(format!("{file}.rs")));
+    }
+    let tests = folder.join("src").join("agent").join("tests");
+    let names = entries(&tests).into_iter().map(|name| tests.join(name));
+    names.map(read).collect()
+}
+
+#[test]
+fn the_page_for_users_of_osbrain_names_tests_that_there_are() {
+    let page = std::fs::read_to_string(repository().join("specs").join("osbrain.md")).unwrap();
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.contains("| shown by |"));
+    let mut named = 0;
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+        assert_eq!(cells.len(), 3, "{row}");
+        for test in cells[2].split('`').skip(1).step_by(2) {
+            let (file, name) = test.split_once("::").unwrap_or(("examples", test));
+            if test == "proxies" {
+                continue;
+            }
+            let there = source_of(file).contains(&format!("\nfn {name}() {{"));
+            assert!(there, "there is no test {test}: {row}");
+            named += 1;
+        }
+    }
+    assert!(named > 80, "{named}");
+}
