@@ -6,6 +6,7 @@
 //! decided here: `up` configures agents from outside.
 
 mod asker;
+mod attempt;
 mod boot;
 mod calls;
 mod closing;
@@ -14,6 +15,7 @@ mod core;
 mod errands;
 mod handlers;
 mod invoke;
+mod launch;
 mod log;
 mod program;
 mod receive;

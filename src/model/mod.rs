@@ -5,17 +5,21 @@ mod address;
 mod duration;
 mod kind;
 mod name;
+mod program;
 mod report;
 mod spec;
+mod template;
 mod timer;
 
 pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport};
 pub use duration::{DurationError, Millis};
 pub use kind::Kind;
 pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Target};
+pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled};
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerSpec,
-    Program, Speaks, Topology,
+    Topology,
 };
+pub use template::{AddrPart, Piece, Reference, Template};
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};

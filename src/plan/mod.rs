@@ -4,6 +4,8 @@
 //! Pure: made from a topology alone. Addresses are not in it, for they are known only when sockets
 //! are bound.
 
+mod launches;
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
@@ -13,6 +15,8 @@ use crate::model::{
     Millis, NameServerSpec, Program, SystemName, Target, Topology,
 };
 use crate::wire::{AgentRequest, Configuration, ProofToken};
+
+pub use launches::{LaunchPlan, Order};
 
 /// All that a system needs, in the order of the phases.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,6 +28,8 @@ pub struct Plan {
     pub agents: Vec<AgentPlan>,
     /// In the order of the file.
     pub links: Vec<LinkPlan>,
+    /// In an order in which they can be launched.
+    pub launches: Vec<LaunchPlan>,
 }
 
 /// An agent to start and configure.
@@ -89,6 +95,7 @@ impl Plan {
             nameserver: topology.nameserver,
             hosts,
             links: links.collect(),
+            launches: launches::of(&topology.agents),
             agents: topology.agents.into_iter().map(AgentPlan::from).collect(),
         }
     }
@@ -217,6 +224,11 @@ impl From<crate::model::AgentSpec> for AgentPlan {
 }
 
 impl AgentPlan {
+    /// Whether its program is launched when all is wired.
+    pub fn is_launched(&self) -> bool {
+        self.program.as_ref().is_some_and(Program::is_launched)
+    }
+
     /// Where its sockets are to be bound.
     pub fn endpoints(&self) -> impl Iterator<Item = (&Alias, &Endpoint)> {
         self.configuration

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::yaml::{self, escape};
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, NameServerSpec,
-    Speaks, TimerAction, TimerSpec, Topology, When,
+    Program, Speaks, Template, TimerAction, TimerSpec, Topology, When,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -154,15 +154,7 @@ fn agent(agent: &AgentSpec) -> Part {
     let attributes = attributes.map(|(key, value)| (key.clone(), json(value)));
     entries.some("attributes", Part::Map(attributes.collect()));
     if let Some(program) = &agent.program {
-        let words = program.argv.iter().map(Part::text).collect();
-        entries.add("command", Part::List(words));
-        let env = program.env.iter();
-        let env = env.map(|(key, value)| (key.clone(), Part::text(value)));
-        entries.some("env", Part::Map(env.collect()));
-        entries.text("cwd", program.cwd.display());
-        if program.speaks != Speaks::default() {
-            entries.text("speaks", program.speaks);
-        }
+        add_program(program, &mut entries);
     }
     let bind = agent.bind.iter();
     let bind = bind.map(|it| (it.alias.to_string(), socket(it))).collect();
@@ -172,6 +164,23 @@ fn agent(agent: &AgentSpec) -> Part {
         Part::List(agent.timers.iter().map(timer).collect()),
     );
     Part::Map(entries.0)
+}
+
+fn add_program(program: &Program, entries: &mut Entries) {
+    let words = |words: &[Template]| Part::List(words.iter().map(template).collect());
+    entries.add("command", words(&program.argv));
+    let env = program.env.iter();
+    let env = env.map(|(key, value)| (key.clone(), template(value)));
+    entries.some("env", Part::Map(env.collect()));
+    entries.text("cwd", program.cwd.display());
+    if program.speaks != Speaks::default() {
+        entries.text("speaks", program.speaks);
+    }
+}
+
+/// It escapes its text itself, and not its references.
+fn template(template: &Template) -> Part {
+    Part::Text(template.to_string())
 }
 
 fn socket(bind: &BindSpec) -> Part {

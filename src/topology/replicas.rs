@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::AgentDraft;
 use super::fields::{Fields, wrong_type};
-use super::review::{Flaw, Review, Span};
-use super::yaml::{Data, Node};
+use super::review::{Flaw, Review, Span, Spanned};
+use super::yaml::{Data, Node, Part};
 use crate::model::{AgentName, Endpoint};
 
 /// No system has more agents than this.
@@ -163,7 +163,10 @@ fn replica(entry: &AgentDraft, number: usize) -> Result<AgentDraft, Flaw> {
     agent.repeats = number > 0;
     if let Some(program) = &mut agent.program {
         let own = program.env.entry(NUMBER.to_owned());
-        own.or_insert_with(|| number.to_string());
+        own.or_insert_with(|| Spanned {
+            value: vec![Part::Text(number.to_string())],
+            span: entry.name.span.clone(),
+        });
     }
     Ok(agent)
 }

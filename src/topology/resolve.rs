@@ -1,13 +1,14 @@
 //! Follows the references of a draft, checks what has to hold between its parts, and puts the
 //! topology together.
 
-use super::check::circles::Forwards;
+use super::check::circles::Graph;
 use super::check::handlers::{self, Owner};
-use super::check::{addresses, timers};
+use super::check::{addresses, order, timers};
 use super::draft::{AgentDraft, BindDraft, Draft, Given, HandlerDraft};
-use super::review::{Review, Span};
+use super::references::Referrer;
+use super::review::{Flaw, Review, Span};
 use super::sockets::{Directory, Wire};
-use crate::model::{Action, AgentSpec, Alias, BindSpec, ConnectionSpec, HostName, Kind, Topology};
+use crate::model::{Action, AgentSpec, Alias, BindSpec, ConnectionSpec, HostName, Kind, Program, Topology};
 
 /// The topology that `draft` describes. None if something was missing, and the review knows what.
 pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
@@ -15,6 +16,7 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
     let mut directory = Directory::new(draft);
     let wires = directory.wire(&draft.connections, review);
     circles(draft, &wires, review);
+    order::check(&directory, review);
     let host = &draft.local.value;
     let agents: Vec<Option<AgentSpec>> = (0..draft.agents.len())
         .map(|at| agent(at, &directory, &host.name, review))
@@ -63,12 +65,27 @@ fn agent(
         name: draft.name.value.clone(),
         host: host.clone(),
         attach: draft.attach,
-        program: draft.program.clone(),
+        program: program(draft, directory, review),
         attributes: draft.attributes.clone(),
         bind: bind.into_iter().collect::<Option<_>>()?,
         timers,
         start_timeout: draft.start_timeout,
     })
+}
+
+/// The agent's program, its references followed.
+fn program(
+    draft: &AgentDraft,
+    directory: &Directory<'_>,
+    review: &mut Review,
+) -> Option<Program> {
+    let program = draft.program.as_ref()?;
+    let referrer = Referrer {
+        agent: draft,
+        directory,
+        speaks: program.speaks,
+    };
+    Some(referrer.program(program, review))
 }
 
 fn socket(draft: &BindDraft, owner: &Owner<'_>, review: &mut Review) -> Option<BindSpec> {
@@ -106,8 +123,8 @@ fn connection(wire: &Wire<'_>, directory: &Directory<'_>, review: &mut Review) -
 /// Looks for circles within each agent. Only what arrives at a REQ socket is both sent and
 /// received by the same agent.
 fn circles(draft: &Draft, wires: &[Wire<'_>], review: &mut Review) {
-    let mut forwards: Vec<Forwards<'_>> = Vec::new();
-    forwards.resize_with(draft.agents.len(), Forwards::default);
+    let mut forwards: Vec<Graph<'_, Alias>> = Vec::new();
+    forwards.resize_with(draft.agents.len(), Graph::default);
     for (agent, forwards) in draft.agents.iter().zip(&mut forwards) {
         for bind in agent
             .bind
@@ -125,11 +142,16 @@ fn circles(draft: &Draft, wires: &[Wire<'_>], review: &mut Review) {
         );
     }
     for of_one in forwards {
-        of_one.check(review);
+        of_one.check(message_circle, review);
     }
 }
 
-fn add<'a>(forwards: &mut Forwards<'a>, from: &'a Alias, handler: &'a Given<HandlerDraft>) {
+fn message_circle(way: &str, span: &Span) -> Flaw {
+    let message = format!("messages would go in a circle: {way}");
+    Flaw::new(span, message).hint("let the reply end somewhere, such as at log or collect")
+}
+
+fn add<'a>(forwards: &mut Graph<'a, Alias>, from: &'a Alias, handler: &'a Given<HandlerDraft>) {
     let Given::There(handler) = handler else {
         return;
     };

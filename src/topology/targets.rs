@@ -1,10 +1,10 @@
-//! Follows `to: Alice.main`. Names may contain dots, so a target may be read in several ways; the
-//! agents that there are decide which is meant.
+//! Follows `Alice.main`, in `to` or in a reference. Names may contain dots, so a target may be read
+//! in several ways; the agents that there are decide which is meant.
 
 use super::draft::ConnectionDraft;
 use super::fields::there_are;
 use super::replicas;
-use super::review::{Flaw, Review, did_you_mean, list, quote};
+use super::review::{Flaw, Review, Spanned, did_you_mean, list, quote};
 use super::sockets::Directory;
 use crate::model::{AgentName, Target};
 
@@ -21,20 +21,33 @@ pub(super) fn follow(
     directory: &Directory<'_>,
     review: &mut Review,
 ) -> Found {
-    let text = &draft.to.value;
+    match find(&draft.to, "to", directory, review) {
+        Some(target) if target.agent == draft.agent.value => {
+            review.add(own_socket(draft));
+            Found::Nothing
+        }
+        Some(target) => Found::Socket(target),
+        None => Found::Nothing,
+    }
+}
+
+/// The bound socket that `to` names, which stands at `what`. None if the review knows why, or does
+/// not because other parts could not be read.
+pub(super) fn find(
+    to: &Spanned<String>,
+    what: &str,
+    directory: &Directory<'_>,
+    review: &mut Review,
+) -> Option<Target> {
     let bound = |target: &Target| directory.socket(target).is_some_and(|socket| socket.bound);
-    let mut meant = Target::readings(text).filter(bound);
+    let mut meant = Target::readings(&to.value).filter(bound);
     let flaw = match (meant.next(), meant.next()) {
-        (Some(target), None) if target.agent == draft.agent.value => own_socket(draft),
-        (Some(target), None) => return Found::Socket(target),
-        (Some(one), Some(other)) => two_readings(draft, &one, &other),
-        (None, _) => match dangling(draft, directory, review) {
-            Some(flaw) => flaw,
-            None => return Found::Nothing,
-        },
+        (Some(target), None) => return Some(target),
+        (Some(one), Some(other)) => two_readings(to, &one, &other),
+        (None, _) => dangling(to, what, directory, review)?,
     };
     review.add(flaw);
-    Found::Nothing
+    None
 }
 
 fn own_socket(draft: &ConnectionDraft) -> Flaw {
@@ -44,38 +57,39 @@ fn own_socket(draft: &ConnectionDraft) -> Flaw {
         .hint("name another agent's socket; within an agent, use forward:ALIAS")
 }
 
-fn two_readings(draft: &ConnectionDraft, one: &Target, other: &Target) -> Flaw {
+fn two_readings(to: &Spanned<String>, one: &Target, other: &Target) -> Flaw {
     let reading = |target: &Target| format!("{} of {}", target.alias, target.agent);
     let (one, other) = (reading(one), reading(other));
     let message = format!(
         "{} can be read in two ways: {one}, and {other}",
-        quote(&draft.to.value)
+        quote(&to.value)
     );
-    Flaw::new(&draft.to.span, message).hint("give one of the two another name")
+    Flaw::new(&to.span, message).hint("give one of the two another name")
 }
 
 /// Why no socket is found. None if nothing certain can be said.
 fn dangling(
-    draft: &ConnectionDraft,
+    to: &Spanned<String>,
+    what: &str,
     directory: &Directory<'_>,
     review: &mut Review,
 ) -> Option<Flaw> {
-    let (text, span) = (&draft.to.value, &draft.to.span);
+    let (text, span) = (&to.value, &to.span);
     if Target::readings(text).next().is_none() {
-        let message = format!("to: expected AGENT.ALIAS, found {}", quote(text));
-        return Some(Flaw::new(span, message).hint("such as to: Alice.main"));
+        let message = format!("{what}: expected AGENT.ALIAS, found {}", quote(text));
+        return Some(Flaw::new(span, message).hint("such as Alice.main"));
     }
     let known = Target::readings(text)
         .find_map(|target| Some((directory.index.get(target.agent.as_str())?, target)));
     match known {
-        Some((agent, target)) => no_socket(draft, *agent, &target, directory, review),
+        Some((agent, target)) => no_socket(to, *agent, &target, directory, review),
         None if directory.incomplete => None,
-        None => Some(no_agent(draft, directory, review)),
+        None => Some(no_agent(to, directory, review)),
     }
 }
 
 fn no_socket(
-    draft: &ConnectionDraft,
+    to: &Spanned<String>,
     agent: usize,
     target: &Target,
     directory: &Directory<'_>,
@@ -86,7 +100,7 @@ fn no_socket(
     if sockets.by_alias.contains_key(alias) {
         let message = format!("{target} is a connection itself");
         return Some(
-            Flaw::new(&draft.to.span, message).hint("connect to a socket that its agent binds"),
+            Flaw::new(&to.span, message).hint("name a socket that its agent binds"),
         );
     }
     if sockets.incomplete {
@@ -100,14 +114,14 @@ fn no_socket(
     let hint = review.guess(alias.as_str(), bound());
     let binds = format!("{agent} binds: {}", list(bound()));
     Some(
-        Flaw::new(&draft.to.span, message)
+        Flaw::new(&to.span, message)
             .hint(binds)
             .maybe_hint(hint),
     )
 }
 
-fn no_agent(draft: &ConnectionDraft, directory: &Directory<'_>, review: &mut Review) -> Flaw {
-    let readings: Vec<Target> = Target::readings(&draft.to.value).collect();
+fn no_agent(to: &Spanned<String>, directory: &Directory<'_>, review: &mut Review) -> Flaw {
+    let readings: Vec<Target> = Target::readings(&to.value).collect();
     let names = || directory.index.keys().copied();
     let several = readings.iter().find_map(|Target { agent, alias }| {
         replicas::stands_for(agent, &format!(".{alias}"), directory.replicated)
@@ -118,7 +132,7 @@ fn no_agent(draft: &ConnectionDraft, directory: &Directory<'_>, review: &mut Rev
     });
     let wanted = readings.iter().map(|target| &target.agent);
     let message = format!("there is no agent {}", list(wanted.map(AgentName::as_str)));
-    Flaw::new(&draft.to.span, message)
+    Flaw::new(&to.span, message)
         .hint(there_are(names()))
         .maybe_hint(several.or(guess))
 }

@@ -80,7 +80,10 @@ impl Up<'_> {
     }
 
     pub(super) async fn go(&self, progress: &mut dyn Progress) -> Result<(), UpError> {
-        let agents = &self.request.plan.agents;
+        let plan = &self.request.plan;
+        // The others go when their programs are launched.
+        let ready = |agent: &&AgentPlan| !agent.is_launched();
+        let agents: Vec<&AgentPlan> = plan.agents.iter().filter(ready).collect();
         progress.begin(Stage::Go, agents.len());
         let requests = agents
             .iter()

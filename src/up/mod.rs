@@ -10,6 +10,7 @@ mod attached;
 mod error;
 mod hosts;
 mod launch;
+mod launches;
 mod observe;
 mod phases;
 mod rollback;
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::model::{AgentInfo, AgentName, HostInfo};
-use crate::plan::Plan;
+use crate::plan::{LaunchPlan, Plan};
 use crate::process::ProcessId;
 use crate::state::{Lock, Phase, StateDir, SystemDir, SystemRecord};
 
@@ -35,6 +36,8 @@ pub trait Progress: Send {
     fn advance(&mut self, what: &str);
     /// Agents that others are to start are not there yet.
     fn await_others(&mut self, missing: &[AgentName]);
+    /// Programs have been launched, and others wait until they are ready.
+    fn await_programs(&mut self, launched: &[&LaunchPlan]);
     fn end(&mut self);
 }
 

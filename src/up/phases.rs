@@ -13,6 +13,7 @@ use super::launch::Launched;
 use super::observe::{Death, Observer};
 use super::{PATIENCE, Progress, UpReport, UpRequest};
 use crate::model::{Address, AgentInfo, AgentName, HostInfo, Target};
+use crate::plan::LaunchPlan;
 use crate::proxy::{Link, ProxyError, Watch};
 use crate::state::{Phase, SystemRecord};
 use crate::wire::{NameServerRequest, Peer};
@@ -60,7 +61,7 @@ pub async fn run(
         .collect();
     let stage = Mutex::new(Stage::Hosts);
     // Who has been let go and has nothing more to do has not failed.
-    let is_done = |death: &Death| stage_of(&stage) == Stage::Go && death.is_good();
+    let is_done = |death: &Death| stage_of(&stage) >= Stage::Go && death.is_good();
     let deaths = observer.watch(Watch::begin(&link), is_done);
     up.guarded(deaths, &stage, progress, hosts, running).await?;
 
@@ -161,7 +162,8 @@ impl Up<'_> {
         self.start(progress, running).await?;
         let addresses = self.configure(progress).await?;
         self.wire(progress, &addresses).await?;
-        self.go(progress).await
+        self.go(progress).await?;
+        self.launch(progress, &addresses).await
     }
 
     pub(super) fn write_record(&self, phase: Phase) -> Result<(), UpError> {
@@ -216,6 +218,10 @@ impl Progress for Staged<'_> {
 
     fn await_others(&mut self, missing: &[AgentName]) {
         self.progress.await_others(missing);
+    }
+
+    fn await_programs(&mut self, launched: &[&LaunchPlan]) {
+        self.progress.await_programs(launched);
     }
 
     fn end(&mut self) {

@@ -98,7 +98,7 @@ impl Agent {
         match asked {
             Some(handlers) => self.check_handlers(kind, &handlers).map(|()| handlers),
             None if !kind.receives() => Ok(Handlers::none()),
-            None if kind == Kind::Rep && self.program.is_none() => Err(Fault::Refused {
+            None if kind == Kind::Rep && !self.has_words() => Err(Fault::Refused {
                 reason: format!(
                     "{}.{alias} must answer, and has nothing to do it: give it a handler, such as echo",
                     self.boot.name
@@ -110,9 +110,9 @@ impl Agent {
 
     /// What an agent does with messages that nobody has said anything of.
     pub(super) fn own_action(&self) -> Action {
-        match self.program {
-            Some(_) => Action::Command,
-            None => Action::Log,
+        match self.has_words() {
+            true => Action::Command,
+            false => Action::Log,
         }
     }
 
@@ -129,7 +129,7 @@ impl Agent {
             ));
         }
         let wanting = handlers.actions().find(|action| action.needs_program());
-        if let Some(action) = wanting.filter(|_| self.program.is_none()) {
+        if let Some(action) = wanting.filter(|_| !self.has_words()) {
             return refused(format!(
                 "{} has no command: the handler `{action}` cannot work",
                 self.boot.name
@@ -159,7 +159,7 @@ impl Agent {
         if self.life.end(code, self.now) {
             self.timers.stop();
             self.stop_program();
-            self.close_program_input();
+            self.end_program();
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::checked::count;
-use crate::model::NameServerSpec;
+use crate::model::{NameServerSpec, Template};
 use crate::plan::{AgentPlan, LinkPlan, Plan, ProofPlan};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, pretty};
@@ -59,7 +59,7 @@ fn agents(style: Style, agents: &[AgentPlan]) -> String {
     for agent in agents {
         let program = match &agent.program {
             _ if agent.attach => "(started elsewhere)".to_owned(),
-            Some(program) => program.argv.join(" "),
+            Some(program) => words(&program.argv),
             None => "-".to_owned(),
         };
         let sockets = agent.configuration.bind.iter();
@@ -89,6 +89,11 @@ fn agents(style: Style, agents: &[AgentPlan]) -> String {
         ]);
     }
     table.render()
+}
+
+fn words(words: &[Template]) -> String {
+    let words: Vec<String> = words.iter().map(Template::to_string).collect();
+    words.join(" ")
 }
 
 fn links(style: Style, links: &[LinkPlan]) -> String {

@@ -3,5 +3,6 @@
 pub(super) mod addresses;
 pub(super) mod circles;
 pub(super) mod handlers;
+pub(super) mod order;
 pub(super) mod timers;
 mod topic;
