@@ -78,7 +78,9 @@ fn connected(socket: &OwnedFd, at: SocketAddr) -> Option<Result<(), String>> {
     }
     rustix::net::getpeername(socket).ok()?;
     // A port that nobody listens at may be the one that this very socket was given.
-    let own = getsockname(socket).ok().and_then(|own| SocketAddr::try_from(own).ok());
+    let own = getsockname(socket)
+        .ok()
+        .and_then(|own| SocketAddr::try_from(own).ok());
     Some(match own == Some(at) {
         true => Err("nobody listens there".to_owned()),
         false => Ok(()),

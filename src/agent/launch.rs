@@ -181,11 +181,11 @@ impl Agent {
             // How it failed is the host's to tell, with the end of its log: this agent ends now.
             (Verdict::Ended, Some(exit)) if !exit.success() => return,
             (Verdict::Ended, _) => Err(Fault::Refused {
-                reason: format!("its command has ended before {ready}"),
+                reason: format!("its command has ended; it was waited for {ready}"),
             }),
             (Verdict::Late, _) => {
                 let last = failure.map(|reason| format!(" (the last time: {reason})"));
-                let what = format!("waiting until {ready}{}", last.unwrap_or_default());
+                let what = format!("waiting for {ready}{}", last.unwrap_or_default());
                 Err(Fault::Deadline { what, limit })
             }
         };

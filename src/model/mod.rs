@@ -15,7 +15,7 @@ pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport};
 pub use duration::{DurationError, Millis};
 pub use kind::Kind;
 pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Target};
-pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled};
+pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerSpec,

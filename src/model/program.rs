@@ -218,20 +218,23 @@ impl FromStr for Speaks {
     }
 }
 
-/// What is waited for: "port 127.0.0.1:80 is open".
+/// What is waited for, as in "waiting for port 127.0.0.1:80".
 impl fmt::Display for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Ready::Started => f.write_str("it is started"),
-            Ready::Port(at) => write!(f, "port {at} is open"),
-            Ready::Line(pattern) => write!(f, "it prints {pattern:?}"),
-            Ready::Probe { argv, .. } => {
-                let words: Vec<String> = argv.iter().map(Template::to_string).collect();
-                write!(f, "`{}` succeeds", words.join(" "))
-            }
-            Ready::Done => f.write_str("it has ended well"),
+            Ready::Started => f.write_str("its start"),
+            Ready::Port(at) => write!(f, "port {at}"),
+            Ready::Line(pattern) => write!(f, "the line {pattern:?}"),
+            Ready::Probe { argv, .. } => write!(f, "the probe `{}`", words(argv)),
+            Ready::Done => f.write_str("its end"),
         }
     }
+}
+
+/// A command as people read it.
+pub fn words(argv: &[Template]) -> String {
+    let words: Vec<String> = argv.iter().map(Template::to_string).collect();
+    words.join(" ")
 }
 
 #[cfg(test)]

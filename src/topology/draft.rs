@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::review::Spanned;
 use super::yaml::Part;
 use crate::model::{
-    Action, AgentName, Alias, Endpoint, HostSpec, Kind, Millis, NameServerSpec,
-    Serializer, Speaks, SystemName, Transport, When,
+    Action, AgentName, Alias, Endpoint, HostSpec, Kind, Millis, NameServerSpec, Serializer, Speaks,
+    SystemName, Transport, When,
 };
 
 pub(super) struct Draft {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::yaml::{self, escape};
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, NameServerSpec,
-    Program, Speaks, Template, TimerAction, TimerSpec, Topology, When,
+    Program, Ready, Speaks, Template, TimerAction, TimerSpec, Topology, When,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -175,6 +175,30 @@ fn add_program(program: &Program, entries: &mut Entries) {
     entries.text("cwd", program.cwd.display());
     if program.speaks != Speaks::default() {
         entries.text("speaks", program.speaks);
+    }
+    add_readiness(program, entries);
+    let after = program.after.iter().map(Part::text).collect();
+    entries.some("after", Part::List(after));
+}
+
+fn add_readiness(program: &Program, to: &mut Entries) {
+    let mut entries = Entries::default();
+    match &program.ready {
+        Ready::Started | Ready::Done => {}
+        Ready::Port(at) => entries.text("port", at),
+        Ready::Line(pattern) => entries.text("line", pattern),
+        Ready::Probe { argv, every } => {
+            entries.add("command", Part::List(argv.iter().map(template).collect()));
+            entries.text("every", every);
+        }
+    }
+    if let Some(timeout) = program.timeout {
+        entries.text("timeout", timeout);
+    }
+    match program.ready {
+        Ready::Done if entries.0.is_empty() => to.add("job", Part::Json(true.into())),
+        Ready::Done => to.add("job", Part::Map(entries.0)),
+        _ => to.some("ready", Part::Map(entries.0)),
     }
 }
 

@@ -28,6 +28,7 @@ mod nameserver;
 mod patterns;
 mod problem;
 mod program;
+mod ready;
 mod references;
 mod replicas;
 mod resolve;

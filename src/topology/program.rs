@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use super::draft::{LateText, ProgramDraft, ReadyDraft};
+use super::draft::{LateText, ProgramDraft};
 use super::fields::{Fields, entries, items, there_are, wrong_type};
+use super::ready;
 use super::review::{Flaw, Review, Span, Spanned, quote};
 use super::source::Source;
 use super::values;
@@ -20,7 +21,7 @@ pub(super) fn read(
     let env = environment(agent, review);
     let cwd = working_directory(agent, source, review);
     let Some(command) = agent.get("command") else {
-        for key in ["env", "cwd", "speaks"] {
+        for key in ["env", "cwd", "speaks"].into_iter().chain(ready::KEYS) {
             if let Some((key, _)) = agent.entry(key) {
                 let message = format!("{} is for a command, and there is none", key.text);
                 review.add(Flaw::new(&key.span, message).hint("add command: [PROGRAM, ARGUMENT]"));
@@ -30,15 +31,31 @@ pub(super) fn read(
     };
     let argv = words(command, "command", review)?;
     let speaks = speaks(agent, review);
+    if speaks == Speaks::Osb {
+        refuse_launch(agent, review);
+    }
+    let (ready, timeout) = ready::read(agent, review);
+    let after = ready::after(agent, review);
     Some(ProgramDraft {
         argv,
         env,
         cwd,
         speaks,
-        ready: ReadyDraft::Started,
-        timeout: None,
-        after: Vec::new(),
+        ready,
+        timeout,
+        after,
     })
+}
+
+/// A program that is the agent itself says when it is ready, and is there before all is wired.
+fn refuse_launch(agent: &Fields<'_>, review: &mut Review) {
+    for key in ready::KEYS {
+        if let Some((key, _)) = agent.entry(key) {
+            let message = format!("{} is not for a program that speaks osb", key.text);
+            let hint = "such a program is the agent itself, and says when it is ready";
+            review.add(Flaw::new(&key.span, message).hint(hint));
+        }
+    }
 }
 
 /// How the command talks with osb; an error is reported and read as the default.
@@ -68,10 +85,7 @@ pub(super) fn words(command: &Node, what: &str, review: &mut Review) -> Option<V
         return None;
     }
     let nodes = review.take(items(command, what))?;
-    let words: Vec<Option<LateText>> = nodes
-        .iter()
-        .map(|node| review.take(word(node)))
-        .collect();
+    let words: Vec<Option<LateText>> = nodes.iter().map(|node| review.take(word(node))).collect();
     let words: Vec<LateText> = words.into_iter().collect::<Option<_>>()?;
     let is_empty = |word: &LateText| word.value == [Part::Text(String::new())];
     if words.first().is_none_or(is_empty) {

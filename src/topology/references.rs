@@ -74,9 +74,8 @@ impl Referrer<'_> {
             _ => review.take(host(rest, span)),
         }?;
         if reference.agent().is_some() && self.speaks == Speaks::Osb {
-            let message = format!(
-                "${{{inside}}} is not known when a program that speaks osb is started"
-            );
+            let message =
+                format!("${{{inside}}} is not known when a program that speaks osb is started");
             let hint = "such a program is the agent itself: give it a connection instead";
             review.add(Flaw::new(span, message).hint(hint));
             return None;
@@ -113,7 +112,10 @@ impl Referrer<'_> {
         let endpoint = socket.and_then(|bind| bind.endpoint.as_ref());
         if endpoint.is_some_and(|it| it.at.value.transport() == Transport::Ipc) {
             let part = part.suffix();
-            let message = format!("{target} is bound by ipc: its address has no {}", &part[1..]);
+            let message = format!(
+                "{target} is bound by ipc: its address has no {}",
+                &part[1..]
+            );
             let hint = format!("write ${{addr:{target}}}, or give the socket transport: tcp");
             review.add(Flaw::new(span, message).hint(hint));
         }
@@ -174,7 +176,7 @@ impl Referrer<'_> {
         let name = text.split('.').next().unwrap_or(text);
         let names = || self.directory.index.keys().copied();
         let several = name.parse::<AgentName>().ok().and_then(|agent| {
-            replicas::stands_for(&agent, &text[name.len()..], self.directory.replicated)
+            replicas::one_of(&agent, &text[name.len()..], self.directory.replicated)
         });
         let hint = several.or_else(|| review.guess(name, names()));
         let flaw = Flaw::new(span, format!("there is no agent {}", quote(name)));
@@ -213,7 +215,8 @@ fn divided<'t>(text: &'t str, span: &Span) -> Result<(&'t str, AddrPart), Flaw> 
         Some(known) => Ok((socket, known)),
         None => {
             let message = format!("an address has no part {}", quote(&part[1..]));
-            Err(Flaw::new(span, message).hint("there are host and port, as in ${addr:Alice.main:port}"))
+            Err(Flaw::new(span, message)
+                .hint("there are host and port, as in ${addr:Alice.main:port}"))
         }
     }
 }

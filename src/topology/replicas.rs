@@ -193,7 +193,19 @@ fn clash(agent: &AgentDraft) -> Flaw {
     )
 }
 
-/// What to write instead of a name that stands for several agents.
+/// What to write where one agent is meant, instead of a name that stands for several.
+pub(super) fn one_of(
+    name: &AgentName,
+    tail: &str,
+    replicated: &BTreeMap<AgentName, usize>,
+) -> Option<String> {
+    let many = replicated.get(name)?;
+    Some(format!(
+        "{name} stands for {many} agents, which are numbered from 0: write {name}0{tail} for the first"
+    ))
+}
+
+/// What to write instead of a name that stands for several agents, all of which may be meant.
 pub(super) fn stands_for(
     name: &AgentName,
     tail: &str,

@@ -4,11 +4,13 @@
 use super::check::circles::Graph;
 use super::check::handlers::{self, Owner};
 use super::check::{addresses, order, timers};
-use super::draft::{AgentDraft, BindDraft, Draft, Given, HandlerDraft};
+use super::draft::{AgentDraft, BindDraft, Draft, Given, HandlerDraft, ProgramDraft};
 use super::references::Referrer;
 use super::review::{Flaw, Review, Span};
 use super::sockets::{Directory, Wire};
-use crate::model::{Action, AgentSpec, Alias, BindSpec, ConnectionSpec, HostName, Kind, Program, Topology};
+use crate::model::{
+    Action, AgentSpec, Alias, BindSpec, ConnectionSpec, HostName, Kind, Program, Topology,
+};
 
 /// The topology that `draft` describes. None if something was missing, and the review knows what.
 pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
@@ -38,9 +40,12 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
 /// The agent at `at`, as the owner of its handlers and timers.
 fn owner<'a>(at: usize, directory: &'a Directory<'_>) -> Owner<'a> {
     let agent = &directory.agents[at];
+    let is_deaf = |program: &ProgramDraft| !program.speaks.hears();
+    let deaf = agent.program.as_ref().is_some_and(is_deaf);
     Owner {
         name: &agent.name.value,
-        has_command: agent.has_command,
+        has_command: agent.has_command && !deaf,
+        deaf,
         attach: agent.attach,
         sockets: &directory.sockets[at],
     }
@@ -74,11 +79,7 @@ fn agent(
 }
 
 /// The agent's program, its references followed.
-fn program(
-    draft: &AgentDraft,
-    directory: &Directory<'_>,
-    review: &mut Review,
-) -> Option<Program> {
+fn program(draft: &AgentDraft, directory: &Directory<'_>, review: &mut Review) -> Option<Program> {
     let program = draft.program.as_ref()?;
     let referrer = Referrer {
         agent: draft,

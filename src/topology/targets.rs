@@ -84,7 +84,7 @@ fn dangling(
     match known {
         Some((agent, target)) => no_socket(to, *agent, &target, directory, review),
         None if directory.incomplete => None,
-        None => Some(no_agent(to, directory, review)),
+        None => Some(no_agent(to, what, directory, review)),
     }
 }
 
@@ -99,9 +99,7 @@ fn no_socket(
     let Target { agent, alias } = target;
     if sockets.by_alias.contains_key(alias) {
         let message = format!("{target} is a connection itself");
-        return Some(
-            Flaw::new(&to.span, message).hint("name a socket that its agent binds"),
-        );
+        return Some(Flaw::new(&to.span, message).hint("name a socket that its agent binds"));
     }
     if sockets.incomplete {
         return None;
@@ -113,18 +111,23 @@ fn no_socket(
     let message = format!("{agent} binds no socket {alias}");
     let hint = review.guess(alias.as_str(), bound());
     let binds = format!("{agent} binds: {}", list(bound()));
-    Some(
-        Flaw::new(&to.span, message)
-            .hint(binds)
-            .maybe_hint(hint),
-    )
+    Some(Flaw::new(&to.span, message).hint(binds).maybe_hint(hint))
 }
 
-fn no_agent(to: &Spanned<String>, directory: &Directory<'_>, review: &mut Review) -> Flaw {
+fn no_agent(
+    to: &Spanned<String>,
+    what: &str,
+    directory: &Directory<'_>,
+    review: &mut Review,
+) -> Flaw {
     let readings: Vec<Target> = Target::readings(&to.value).collect();
     let names = || directory.index.keys().copied();
     let several = readings.iter().find_map(|Target { agent, alias }| {
-        replicas::stands_for(agent, &format!(".{alias}"), directory.replicated)
+        let tail = format!(".{alias}");
+        match what {
+            "to" => replicas::stands_for(agent, &tail, directory.replicated),
+            _ => replicas::one_of(agent, &tail, directory.replicated),
+        }
     });
     let guess = readings.iter().find_map(|Target { agent, alias }| {
         let nearest = review.nearest(agent.as_str(), names())?;

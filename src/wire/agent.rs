@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::{
-    Address, Alias, BindSpec, Endpoint, Handlers, Kind, Millis, Program, Serializer, SocketStats, State,
-    SystemName, Target, TimerSpec,
+    Address, Alias, BindSpec, Endpoint, Handlers, Kind, Millis, Program, Serializer, SocketStats,
+    State, SystemName, Target, TimerSpec,
 };
 
 /// A request to an agent: `{"method": …, "params": …}`. It is carried out in the agent's loop,

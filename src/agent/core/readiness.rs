@@ -132,7 +132,10 @@ mod tests {
         assert_eq!(job.on_end(true, false), Verdict::Ready);
         assert_eq!(job.on_end(false, false), Verdict::Ended);
         assert_eq!(job.verdict(false, ms(1100)), Some(Verdict::Late));
-        assert_eq!(of(&Ready::Started).verdict(false, ms(100)), Some(Verdict::Ready));
+        assert_eq!(
+            of(&Ready::Started).verdict(false, ms(100)),
+            Some(Verdict::Ready)
+        );
     }
 
     #[test]

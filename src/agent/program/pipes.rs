@@ -150,9 +150,7 @@ impl Pipes {
     fn understand(&self, line: Line) -> Result<FromProgram, NoWord> {
         match line {
             Line::Whole(line) if self.speaks => words::read(&line),
-            Line::Whole(line) => Err(NoWord::Printed(
-                String::from_utf8_lossy(&line).into_owned(),
-            )),
+            Line::Whole(line) => Err(NoWord::Printed(String::from_utf8_lossy(&line).into_owned())),
             Line::TooLong => Err(NoWord::Wrong(format!(
                 "a line of more than {} bytes",
                 lines::LONGEST

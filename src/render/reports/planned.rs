@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::checked::count;
-use crate::model::{NameServerSpec, Template};
-use crate::plan::{AgentPlan, LinkPlan, Plan, ProofPlan};
+use crate::model::{AgentName, NameServerSpec, words};
+use crate::plan::{AgentPlan, LaunchPlan, LinkPlan, Plan, ProofPlan};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, pretty};
 
@@ -37,6 +37,9 @@ impl Report for Planned {
         let _ = write!(text, "\n{}\n", agents(style, &plan.agents));
         if !plan.links.is_empty() {
             let _ = write!(text, "\n{}\n", links(style, &plan.links));
+        }
+        if !plan.launches.is_empty() {
+            let _ = write!(text, "\n{}\n", launches(style, &plan.launches));
         }
         text
     }
@@ -91,9 +94,21 @@ fn agents(style: Style, agents: &[AgentPlan]) -> String {
     table.render()
 }
 
-fn words(words: &[Template]) -> String {
-    let words: Vec<String> = words.iter().map(Template::to_string).collect();
-    words.join(" ")
+fn launches(style: Style, launches: &[LaunchPlan]) -> String {
+    let mut table = Table::new(style, &["LAUNCH", "AFTER", "READY BY"]);
+    for launch in launches {
+        let after: Vec<&str> = launch.after.iter().map(AgentName::as_str).collect();
+        let after = match after.is_empty() {
+            true => "-".to_owned(),
+            false => after.join(", "),
+        };
+        table.row([
+            Field::painted(&launch.agent, Paint::Strong),
+            after.into(),
+            launch.ready.to_string().into(),
+        ]);
+    }
+    table.render()
 }
 
 fn links(style: Style, links: &[LinkPlan]) -> String {

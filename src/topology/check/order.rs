@@ -26,8 +26,9 @@ pub(in crate::topology) fn check(directory: &Directory<'_>, review: &mut Review)
 
 fn circle(way: &str, span: &Span) -> Flaw {
     let message = format!("programs would wait for one another: {way}");
-    Flaw::new(span, message)
-        .hint("each is started when those are ready that it refers to: let one ask later, by `osb addr`")
+    Flaw::new(span, message).hint(
+        "each is started when those are ready that it refers to: let one ask later, by `osb addr`",
+    )
 }
 
 /// For whom the agent's program waits, and where the file says so.
@@ -39,6 +40,7 @@ fn waits_for<'a>(
     let Some(program) = &agent.program else {
         return Vec::new();
     };
+    let name = |at: usize| &directory.agents[at].name.value;
     let probe = match &program.ready {
         ReadyDraft::Probe { argv, .. } => argv.as_slice(),
         _ => &[],
@@ -52,12 +54,15 @@ fn waits_for<'a>(
         .collect();
     for after in &program.after {
         match directory.index.get(after.value.as_str()) {
+            Some(at) if *name(*at) == agent.name.value => {
+                let flaw = Flaw::new(&after.span, "a program cannot be started after itself");
+                review.add(flaw.hint("take the name away"));
+            }
             Some(at) => found.push((*at, &after.span)),
             None if directory.incomplete => {}
             None => nobody(after, directory, review),
         }
     }
-    let name = |at: usize| &directory.agents[at].name.value;
     let own = |at: usize| *name(at) == agent.name.value;
     let others = found.into_iter().filter(|(at, _)| !own(*at));
     others.map(|(at, span)| (name(at), span)).collect()
@@ -66,7 +71,7 @@ fn waits_for<'a>(
 fn nobody(after: &Spanned<AgentName>, directory: &Directory<'_>, review: &mut Review) {
     let names = || directory.index.keys().copied();
     let name = after.value.as_str();
-    let hint = replicas::stands_for(&after.value, "", directory.replicated)
+    let hint = replicas::one_of(&after.value, "", directory.replicated)
         .or_else(|| review.guess(name, names()));
     let flaw = Flaw::new(&after.span, format!("there is no agent {}", quote(name)));
     review.add(flaw.hint(there_are(names())).maybe_hint(hint));

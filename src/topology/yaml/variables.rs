@@ -163,8 +163,16 @@ mod tests {
             ("${B:-}", "", true),
             ("$${A} $$ $5 $ $x", "${A} $ $5 $ $x", false),
             ("${addr:A.b}", "<addr:A.b>", false),
-            ("x ${attr:A.b c}${A}$$ ${env:A:-}", "x <attr:A.b c>x$ <env:A:->", false),
-            ("${host}${host:address}${host:-A}", "<host><host:address>A", false),
+            (
+                "x ${attr:A.b c}${A}$$ ${env:A:-}",
+                "x <attr:A.b c>x$ <env:A:->",
+                false,
+            ),
+            (
+                "${host}${host:address}${host:-A}",
+                "<host><host:address>A",
+                false,
+            ),
             ("$${host}", "${host}", false),
         ] {
             assert_eq!(expanded(text), Ok((value.to_owned(), alone)), "{text}");
