@@ -344,8 +344,9 @@ fn a_tether_that_is_cut_ends_the_name_server_and_removes_the_folder() {
 #[test]
 fn a_tether_that_is_cut_when_all_stands_already_is_as_good_as_released() {
     let bench = Bench::new();
-    let dir = bench.remember("one", "tcp://127.0.0.1:1", None);
+    let dir = bench.begin("one", "tcp://127.0.0.1:1");
     let mut ns = Ns::launch(&bench, &["--tether", "--dir", dir.path().to_str().unwrap()]);
+    bench.remember("one", &ns.address, Some(ns.process()));
     ns.cut_tether();
     bench
         .run(&["ls", "-o", "json", "--ns", &ns.address])

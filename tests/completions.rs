@@ -35,6 +35,15 @@ fn names_are_offered_as_they_are_now() {
     let aliases = offered(&bench, &["osb", "addr", "Alice", ""]);
     assert_eq!(aliases[..2], ["ask", "main"], "and none of Anna's");
     assert!(!aliases.contains(&"other".to_owned()));
+    let targets = offered(&bench, &["osb", "connect", "Bob", "in", "--to", "An"]);
+    assert_eq!(targets, ["Anna.other"]);
+    let kinds = offered(&bench, &["osb", "bind", "Bob", "in", "PU"]);
+    assert_eq!(kinds, ["PUB", "PULL", "PUSH"]);
+    bench.ok(&["every", "Bob", "1h", "--alias", "slow", "set", "x=1"]);
+    assert_eq!(
+        offered(&bench, &["osb", "stop-timer", "Bob", "s"]),
+        ["slow"]
+    );
     assert_eq!(offered(&bench, &["osb", "down", "n"]), ["names"]);
     assert_eq!(
         offered(&bench, &["osb", "--system", "names", "get", "Al"]),

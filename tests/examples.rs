@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{Bench, Said, entries, repository, wait_until};
-use serde_json::json;
+use common::{Bench, Said, entries, repository, wait_for, wait_until};
+use serde_json::{Value, json};
 
 fn up(bench: &Bench, example: &str) {
     let topology = repository()
@@ -78,6 +78,70 @@ fn pub_sub() {
         let said = bench.osb(&["get", "Archive", "received"]).stdout;
         said.contains("The visitors won") && said.contains("Rain")
     });
+    down(&bench);
+}
+
+#[test]
+fn async_req_rep() {
+    let bench = Bench::new();
+    up(&bench, "async-req-rep");
+    wait_until("the answer is handled", || {
+        bench.ok(&["logs", "Bob"]).contains("alice: Hello, Bob!")
+    });
+    let log = bench.ok(&["logs", "Bob"]);
+    assert!(log.contains("WARN  hasty: no answer within 500ms"), "{log}");
+    wait_until("the late answer is reported", || {
+        let log = bench.ok(&["logs", "Bob"]);
+        log.contains("hasty: an answer that came too late is let go")
+    });
+    let received = json!([{ "$error": "no answer within 500ms" }, "Hello, Bob!"]);
+    assert_eq!(bench.json(&["get", "Bob", "received"]), received);
+    let ask = ["send", "Bob", "alice", "\"And now?\""];
+    let own = ["--within", "1ms", "--on-error", "collect"];
+    bench.ok(&[&ask[..], &own].concat());
+    wait_until("the request's own handler runs", || {
+        let received = bench.json(&["get", "Bob", "received"]);
+        received[2] == json!({ "$error": "no answer within 1ms" })
+    });
+    assert_eq!(bench.json(&[&ask[..], &["--wait"]].concat()), "Hello, Bob!");
+    down(&bench);
+}
+
+#[test]
+fn sync_pub_sub() {
+    let bench = Bench::new();
+    up(&bench, "sync-pub-sub");
+    let connections = bench.json(&["ls", "connections"]);
+    let connections = connections.as_array().unwrap();
+    assert_eq!(connections.len(), 2, "one for each client");
+    for connection in connections {
+        assert_eq!(connection["from"], "Publisher.publisher");
+        assert_eq!(connection["kinds"], json!(["SYNC_PUB", "SYNC_SUB"]));
+        assert_eq!(connection["proof"], "proven");
+    }
+    let answer = json!("Received Request from A!");
+    let of_a = wait_for("the answer is there", || {
+        let said = bench.osb(&["-o", "json", "get", "ClientA", "received"]);
+        let items: Vec<Value> = serde_json::from_str(&said.stdout).ok()?;
+        let done = items.contains(&json!("There was a request"));
+        done.then_some(items)
+    });
+    let at = of_a.iter().position(|item| *item == answer).unwrap();
+    assert_eq!(of_a[at + 1], "There was a request", "{of_a:?}");
+    assert!(of_a.contains(&json!("Publication...")));
+    let answer = bench.json(&["send", "ClientB", "publisher", "\"And B?\"", "--wait"]);
+    assert_eq!(answer, "Received And B?");
+    wait_until("B has its topic, twice", || {
+        bench.json(&["get", "ClientB", "received"])
+            == json!(["There was a request", "There was a request"])
+    });
+    let of_a = bench.json(&["get", "ClientA", "received"]);
+    assert!(
+        !of_a.as_array().unwrap().contains(&answer),
+        "it is B's alone"
+    );
+    let address = bench.json(&["addr", "Publisher", "publisher"]);
+    assert_ne!(address["requests"], address["address"]);
     down(&bench);
 }
 

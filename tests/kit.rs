@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{Bench, wait_until};
 use osb::kit::{Agent, Context, Handle, RunError, spawn};
-use osb::model::{Action, Handlers, Kind, State, Transport};
+use osb::model::{Action, Handlers, Kind, Millis, State, TimerAction, Transport, When};
 use osb::proxy::{NameServer, ProxyError};
 use osb::wire::Fault;
 use serde::{Deserialize, Serialize};
@@ -322,4 +322,204 @@ fn requests_are_waited_for_inside_of_a_handler() {
         matches!(&misspelt, Err(ProxyError::Fault(Fault::Handler { reason })) if told(reason)),
         "{misspelt:?}"
     );
+}
+
+#[test]
+fn an_agent_binds_connects_and_keeps_time_by_itself() {
+    let place = place();
+    let address = place.address.clone();
+    let _clock = spawn(move || {
+        Agent::new(0u32)
+            .named("Clock")
+            .nameserver(&address)
+            .on_init(|agent| {
+                agent.bind(Kind::Pub, "ticks")?;
+                agent.every(Duration::from_millis(10), |agent| {
+                    agent.state += 1;
+                    let count = agent.state;
+                    Ok(agent.publish("ticks", "tick", count)?)
+                })?;
+                let once = agent.after(Duration::from_millis(1), |agent| {
+                    Ok(agent.set("once", true)?)
+                });
+                agent.set("timer", once?)?;
+                Ok(())
+            })
+            .method("halt", |agent, (): ()| Ok(agent.stop_timers()?))
+            .method("rebind", |agent, (): ()| {
+                agent.close("ticks", None)?;
+                agent.bind(Kind::Pub, "ticks")?;
+                Ok(agent.addr("ticks")?)
+            })
+    })
+    .unwrap();
+    let address = place.address.clone();
+    let _hearer = spawn(move || {
+        Agent::new(Vec::<u32>::new())
+            .named("Hearer")
+            .nameserver(&address)
+            .method("listen", |agent, to: String| {
+                agent.add_handler("heard", |agent, count: u32| {
+                    agent.state.push(count);
+                    let topic = agent.topic().map(str::to_owned);
+                    agent.set("heard", (agent.state.len(), topic))?;
+                    Ok(())
+                });
+                let handler = Handlers::one("call:heard".parse::<Action>()?);
+                Ok(agent.connect_to(&to.parse()?, "ticks", Some(handler))?)
+            })
+    })
+    .unwrap();
+    let (clock, hearer) = (
+        place.ns.proxy("Clock").unwrap(),
+        place.ns.proxy("Hearer").unwrap(),
+    );
+    let wired = hearer.call("listen", "Clock.ticks").unwrap();
+    assert_eq!(wired["to"], "Clock.ticks", "{wired}");
+    let heard = || hearer.get_attr("heard").unwrap_or(Value::Null);
+    wait_until("ticks are heard", || heard()[0].as_u64() >= Some(3));
+    assert_eq!(heard()[1], "tick");
+    wait_until("the other timer has fired", || {
+        clock.get_attr("once").is_ok()
+    });
+    assert_eq!(
+        clock.timers().unwrap().len(),
+        1,
+        "what has fired is no timer any more"
+    );
+    clock.call("halt", Value::Null).unwrap();
+    assert!(clock.timers().unwrap().is_empty());
+    let moved = clock.call("rebind", Value::Null).unwrap();
+    assert_eq!(
+        place.ns.addr("Clock", "ticks").unwrap().address,
+        moved["address"]
+    );
+    let again = hearer.call("listen", "Clock.ticks").unwrap();
+    assert_eq!(again["address"], moved["address"]);
+}
+
+#[test]
+fn answers_may_be_seen_to_later_and_code_may_be_added() {
+    let place = place();
+    let address = place.address.clone();
+    let _asker = spawn(move || {
+        Agent::new(())
+            .named("Asker")
+            .nameserver(&address)
+            .method("ask", |agent, (text, ms): (String, u64)| {
+                let patience = Duration::from_millis(ms);
+                agent.request_then("ask", text, patience, |agent, answer| {
+                    let told = match answer {
+                        Ok(answer) => answer,
+                        Err(error) => format!("error: {error}"),
+                    };
+                    Ok(agent.set("answer", told)?)
+                })?;
+                Ok("asked")
+            })
+            .method("learn", |agent, word: String| {
+                let said = word.clone();
+                agent.add_method(&word, move |_, (): ()| Ok(said.to_uppercase()));
+                Ok(())
+            })
+    })
+    .unwrap();
+    let (alice, asker) = (
+        place.ns.proxy("Alice").unwrap(),
+        place.ns.proxy("Asker").unwrap(),
+    );
+    let echo = Handlers::one(Action::Echo);
+    let address = alice.bind(Kind::Rep, "ask", Transport::Tcp, echo).unwrap();
+    asker
+        .connect(&address, "ask", Handlers::one(Action::Command))
+        .unwrap();
+    assert_eq!(
+        asker.call("ask", json!(["hello", 10_000])).unwrap(),
+        "asked"
+    );
+    wait_until("the answer", || {
+        asker.get_attr("answer").ok() == Some(json!("hello"))
+    });
+    asker.call("ask", json!(["hurry", 0])).unwrap();
+    wait_until("the error", || {
+        let answer = asker.get_attr("answer").unwrap().to_string();
+        answer.contains("error: ask: no answer within 0s")
+    });
+    asker.call("learn", "shout").unwrap();
+    assert_eq!(asker.call("shout", Value::Null).unwrap(), "SHOUT");
+}
+
+#[test]
+fn an_agent_changes_its_sockets_and_timers_itself() {
+    let place = place();
+    let alice = place.ns.proxy("Alice").unwrap();
+    let log = || Handlers::one(Action::Log);
+    alice
+        .bind(Kind::Pub, "feed", Transport::Tcp, Handlers::none())
+        .unwrap();
+    alice
+        .bind(Kind::Pull, "inbox", Transport::Tcp, log())
+        .unwrap();
+    let address = place.address.clone();
+    let agent = spawn(move || {
+        Agent::new(0)
+            .named("Worker")
+            .nameserver(&address)
+            .on_init(|agent| {
+                agent.bind(Kind::Pull, "tasks")?;
+                Ok(())
+            })
+            .before_loop(|agent| {
+                let soon = Millis::new(5);
+                let tick = TimerAction::call("tick", json!(2));
+                agent.timer(When::Every(soon), tick, Some("ticking"))?;
+                agent.timer(When::After(soon), TimerAction::set("late", true), None)?;
+                Ok(())
+            })
+            .handler("tasks", |agent, task: u64| {
+                agent.set("task", task)?;
+                agent.close("tasks", None)?;
+                let closed = agent.addr("tasks").is_err();
+                Ok(agent.set("closed", closed)?)
+            })
+            .handler("news", |agent, text: String| Ok(agent.set("news", text)?))
+            .method("tick", |agent, by: u64| {
+                agent.state += by;
+                let state = agent.state;
+                Ok(agent.set("ticks", state)?)
+            })
+            .method("rewire", |agent, _: ()| {
+                agent.connect("Alice.inbox", "out")?;
+                agent.connect_to(&"Alice.feed".parse()?, "news", Some(by_topic("a")))?;
+                agent.subscribe("news", by_topic("b"))?;
+                agent.unsubscribe("news", &["a"])?;
+                let timers = agent.timers()?.len();
+                agent.stop_timers()?;
+                Ok(timers)
+            })
+    })
+    .unwrap();
+    let worker = place.ns.proxy("Worker").unwrap();
+    wait_until("its timers have run", || {
+        let ticks = worker.get_attr("ticks").unwrap_or_default();
+        ticks.as_u64() >= Some(4) && worker.get_attr("late").is_ok()
+    });
+    let tasks = place.ns.addr("Worker", "tasks").unwrap();
+    alice.connect(&tasks, "tasks", Handlers::none()).unwrap();
+    alice.send("tasks", 7).unwrap();
+    wait_until("it has closed its socket", || {
+        worker.get_attr("closed").unwrap_or_default() == true
+    });
+    assert!(place.ns.addr("Worker", "tasks").is_err());
+    assert_eq!(worker.call("rewire", Value::Null).unwrap(), 1);
+    alice.send_topic("feed", "no", Some("a")).unwrap();
+    alice.send_topic("feed", "yes", Some("b")).unwrap();
+    wait_until("it has the news", || worker.get_attr("news").is_ok());
+    assert_eq!(worker.get_attr("news").unwrap(), "yes");
+    assert_eq!(worker.timers().unwrap(), []);
+    drop(agent);
+}
+
+fn by_topic(topic: &str) -> Handlers {
+    Handlers::ByTopic([(topic.to_owned(), vec![Action::Command])].into())
 }

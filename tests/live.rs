@@ -330,3 +330,27 @@ fn timers_of_a_topology_call_and_set() {
         .unwrap();
     assert!(fired >= 1);
 }
+
+#[test]
+fn channels_are_made_by_the_command_line() {
+    let bench = bench("{ Alice: {}, Bob: {} }");
+    bench.ok(&["bind", "Alice", "desk", "ASYNC_REP", "--handler", "echo"]);
+    let feed = bench.json(&["bind", "Alice", "feed", "SYNC_PUB", "--handler", "echo"]);
+    let said = bench.osb(&["bind", "Alice", "x", "SYNC_SUB"]);
+    assert_eq!(said.code, 1, "{said}");
+    let connect = |alias: &str, to: &str, more: &[&str]| {
+        bench.json(&[&["connect", "Bob", alias, "--to", to], more].concat())
+    };
+    connect("ask", "Alice.desk", &["--handler", "collect"]);
+    let wired = connect("news", "Alice.feed", &["--on-reply", "collect"]);
+    assert_eq!(wired["kinds"], json!(["SYNC_PUB", "SYNC_SUB"]));
+    let address = feed["address"].as_str().unwrap();
+    let by_hand = ["--kind", "SYNC_SUB", "--on-reply", "collect"];
+    connect("byhand", address, &by_hand);
+    for (alias, count) in [("ask", 1), ("news", 2), ("byhand", 3)] {
+        bench.ok(&["send", "Bob", alias, &format!("\"{alias}\"")]);
+        assert_eq!(received(&bench, "Bob", count)[count - 1], alias);
+    }
+    let said = bench.osb(&["connect", "Alice", "in", "--to", "Bob.ask"]);
+    assert_eq!(said.code, 1, "{said}");
+}

@@ -86,9 +86,9 @@ fn a_program_that_fails_shows_why() {
     if said.code == 0 {
         // It came up, and Bob failed a moment later.
         wait_until("Bob has failed", || bench.agent("Bob")["state"] == "failed");
-        let end = bench.agent("Bob")["exit"]["log"].to_string();
+        let end = bench.osb(&["wait", "--ended", "Bob"]).stderr;
         assert!(
-            end.contains("KeyError: 7") && end.contains("ERR   Traceback"),
+            end.contains("KeyError: 7") && end.contains("Traceback"),
             "{end}"
         );
         bench.ok(&["down"]);

@@ -291,3 +291,27 @@ connections: [{ agent: Bob, to: Alice.out }]
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }
+
+#[test]
+fn references_reach_across_name_servers() {
+    let bench = Bench::new();
+    let said = bench.up(&format!(
+        r#"
+osb: 1
+name: two
+nameservers: {{ main: 127.0.0.1:0, lab: 127.0.0.1:0 }}
+agents:
+  Alice: {{ nameserver: lab, attributes: {{ n: 7 }}, bind: {{ main: PULL }} }}
+  Bob: {{ command: {TELLS}"${{attr:Alice.n}}", "${{addr:Alice@lab.main}}"] }}
+"#
+    ));
+    assert_eq!(said.code, 0, "{said}");
+    wait_until("Bob has told", || {
+        bench.osb(&["get", "Bob", "words"]).code == 0
+    });
+    let main = bench.ok(&["addr", "Alice", "main"]);
+    let words = bench.json(&["get", "Bob", "words"]);
+    assert_eq!(words, json!(format!("7 {}", main.trim())));
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}

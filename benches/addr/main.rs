@@ -25,7 +25,7 @@ fn bench(options: Options) {
     let mut bare = Child::role("registry", &[]);
     let address = bare.line();
     let system = System::up_of(TOPOLOGY);
-    let nameserver = system.record().nameserver;
+    let nameserver = system.record().groups[0].nameserver.clone();
     let table = Table::new("`osb addr Alice main` as a process", "milliseconds");
     let rounds = if options.quick { 40 } else { 400 };
     let limit = || milliseconds(own("ask-once").arg(&address));

@@ -15,8 +15,9 @@ pub fn measure(count: usize, time: Duration) {
         .iter()
         .filter_map(|agent| agent.pid)
         .collect();
-    let nameserver: Vec<u32> = record.launched_nameserver.iter().map(|it| it.pid).collect();
-    let hosts: Vec<u32> = record.hosts.iter().map(|it| it.process.pid).collect();
+    let group = &record.groups[0];
+    let nameserver: Vec<u32> = group.launched_nameserver.iter().map(|it| it.pid).collect();
+    let hosts: Vec<u32> = group.hosts.iter().map(|it| it.process.pid).collect();
     // The end of the beginning.
     std::thread::sleep(Duration::from_secs(1));
     let of = |pids: &[u32]| pids.iter().map(|pid| cpu_seconds(*pid)).sum::<f64>();

@@ -102,6 +102,7 @@ fn bound(n: usize) -> Address {
         role: Role::Server,
         transport: Transport::Tcp,
         address: address(n),
+        requests: None,
         serializer: Serializer::Json,
     }
 }

@@ -67,7 +67,7 @@ impl System {
 
     /// A connection to its name server.
     pub fn nameserver(&self) -> NameServer {
-        NameServer::connect(&self.record().nameserver).expect("it is there")
+        NameServer::connect(&self.record().groups[0].nameserver).expect("it is there")
     }
 
     pub fn agents(&self) -> Vec<AgentInfo> {

@@ -12,6 +12,11 @@ pub fn play(role: &str, arguments: &[String]) {
         ("drain", [at]) => drain(&connected(&context, zmq::PULL, at)),
         ("subscribe", [at]) => subscribe(&connected(&context, zmq::SUB, at)),
         ("echo", _) => echo(&bound(&context, zmq::REP)),
+        ("answer", _) => answer(&bound(&context, zmq::ROUTER)),
+        ("request", [at]) => {
+            let inbox = bound(&context, zmq::PULL);
+            request(&inbox, &connected(&context, zmq::DEALER, at));
+        }
         ("relay", [kind]) => {
             let inbox = bound(&context, zmq::PULL);
             let kind = if kind == "pub" { zmq::PUB } else { zmq::PUSH };
@@ -59,6 +64,43 @@ fn relay(inbox: &Socket, outbox: &Socket) {
     while inbox.recv(&mut message, 0).is_ok() {
         let body = std::mem::replace(&mut message, Message::new());
         outbox.send(body, 0).expect("an outbox waits for room");
+    }
+}
+
+/// Gives every request back.
+fn answer(desk: &Socket) {
+    while let Ok(frames) = desk.recv_multipart(0) {
+        desk.send_multipart(frames, 0).expect("the asker is there");
+    }
+}
+
+/// Sends what comes in as requests, and lets the answers go. As many are under way as an agent has.
+fn request(inbox: &Socket, desk: &Socket) {
+    const UNDER_WAY: u64 = 4096;
+    let mut message = Message::new();
+    let (mut asked, mut answered) = (0u64, 0u64);
+    loop {
+        let room = asked - answered < UNDER_WAY;
+        let mut items = [
+            desk.as_poll_item(zmq::POLLIN),
+            inbox.as_poll_item(if room {
+                zmq::POLLIN
+            } else {
+                zmq::PollEvents::empty()
+            }),
+        ];
+        zmq::poll(&mut items, -1).expect("nobody interrupts");
+        while desk.recv(&mut message, zmq::DONTWAIT).is_ok() {
+            answered += u64::from(!message.get_more());
+        }
+        while asked - answered < UNDER_WAY && inbox.recv(&mut message, zmq::DONTWAIT).is_ok() {
+            asked += 1;
+            let body = std::mem::replace(&mut message, Message::new());
+            let id = asked.to_be_bytes();
+            desk.send(&id[..], zmq::SNDMORE).expect("room");
+            desk.send("", zmq::SNDMORE).expect("room");
+            desk.send(body, 0).expect("room");
+        }
     }
 }
 

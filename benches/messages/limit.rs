@@ -27,6 +27,16 @@ impl Limit {
         Self::alone("echo")
     }
 
+    /// A process that asks, by a DEALER, and one that answers, by a ROUTER.
+    pub fn request() -> Self {
+        let mut desk = Child::role("answer", &[]);
+        let mut asker = Child::role("request", &[&desk.line()]);
+        Self {
+            entry: asker.line(),
+            processes: vec![asker, desk],
+        }
+    }
+
     /// A relay that publishes, and so many that subscribe.
     pub fn publish(subscribers: usize) -> Self {
         let (mut limit, exit) = Self::relay("pub");

@@ -32,6 +32,7 @@ fn main() {
     let options = Options::from_env();
     push(options);
     requests(options);
+    channels(options);
     publish(options);
 }
 
@@ -79,19 +80,41 @@ fn requests(options: Options) {
     }
 }
 
+/// Requests and answers by channels, up to 4,096 under way, against a DEALER and a ROUTER.
+fn channels(options: Options) {
+    let table = Table::new(
+        "ASYNC_REQ and SYNC_SUB, many at a time",
+        "requests a second",
+    );
+    for (channel, client) in [("ASYNC_REP", "ASYNC_REQ"), ("SYNC_PUB", "SYNC_SUB")] {
+        for size in [10, 1 << 10] {
+            let limit = Limit::request();
+            let ours = Agents::request(channel);
+            let time = options.round(ROUND);
+            let pair = paired(
+                options.rounds(ROUNDS),
+                || bare::feed(&limit.entry, size, "raw", time),
+                || bare::feed(&ours.entry, size, "raw", time),
+            );
+            let what = format!("{client}, {} raw, echo", bytes(size));
+            table.row(&what, pair, Aim::None);
+        }
+    }
+}
+
 /// What is counted is what reached the subscribers: publishers drop what these cannot take.
 fn publish(options: Options) {
     let table = Table::new("PUB and SUB", "messages a second, all subscribers together");
-    for subscribers in [1, 10] {
+    for (kind, subscribers) in [("PUB", 1), ("PUB", 10), ("SYNC_PUB", 1), ("SYNC_PUB", 10)] {
         let mut limit = Limit::publish(subscribers);
-        let ours = Agents::publish(subscribers);
+        let ours = Agents::publish(kind, subscribers);
         let time = options.round(ROUND);
         let pair = paired(
             options.rounds(ROUNDS),
             || limit.published(10, time),
             || ours.published(10, time),
         );
-        let what = format!("10 B raw, {subscribers} subscribers");
+        let what = format!("{kind}, 10 B raw, {subscribers} subscribers");
         table.row(&what, pair, Aim::AtLeast(0.5));
     }
 }

@@ -35,10 +35,29 @@ impl Agents {
         Self::up(topology, "Bob", 0)
     }
 
-    /// Alice publishes what she gets, and so many discard it.
-    pub fn publish(subscribers: usize) -> Self {
+    /// Alice asks with what she gets, by a channel, and discards the answers; Bob echoes.
+    pub fn request(channel: &str) -> Self {
+        let on_reply = match channel {
+            "SYNC_PUB" => ", on_reply: discard",
+            _ => "",
+        };
+        let topology = format!(
+            "osb: 1\nname: bench\ndefaults: {{ serializer: raw }}\nagents:\n{ALICE}\
+             \x20 Bob:\n    bind:\n      desk: {{ kind: {channel}, handler: echo }}\n\
+             connections:\n  - {{ agent: Alice, to: Bob.desk, alias: out, handler: discard{on_reply} }}\n"
+        );
+        Self::up(&topology, "Alice", 0)
+    }
+
+    /// Alice publishes what she gets, by such a socket, and so many discard it.
+    pub fn publish(kind: &str, subscribers: usize) -> Self {
+        let handler = match kind {
+            "SYNC_PUB" => ", handler: discard",
+            _ => "",
+        };
         let mut topology = format!(
-            "osb: 1\nname: bench\ndefaults: {{ serializer: raw }}\nagents:\n{ALICE}      out: PUB\n"
+            "osb: 1\nname: bench\ndefaults: {{ serializer: raw }}\nagents:\n{ALICE}      \
+             out: {{ kind: {kind}{handler} }}\n"
         );
         let mut connections = String::from("connections:\n");
         for name in (0..subscribers).map(subscriber) {

@@ -66,11 +66,11 @@ class Agent:
     # Messages.
 
     def send(self, alias, message, topic=None):
-        """Sends by a PUSH, PUB or REQ socket; what a REQ is answered goes to its handlers."""
+        """Sends by a socket; what a REQ or a channel is answered goes to its handlers."""
         self._say(type="send", alias=alias, message=message, **_given(topic=topic))
 
     def request(self, alias, message, timeout=None):
-        """Asks by a REQ socket and waits for the answer, for a `timeout` such as "5s", else 30 s."""
+        """Asks by a REQ socket or a channel and waits for the answer, for a `timeout` such as "5s", else 30 s."""
         return self._ask(type="request", alias=alias, message=message, **_given(timeout=timeout))
 
     # Attributes and the log.
@@ -184,8 +184,10 @@ class Agent:
         fitting = [function for topic, function in handlers if (self.topic or "").startswith(topic)]
         if "id" in word and not fitting:
             self._say(type="reply", id=word["id"], error=f"{self.name} has no handler for {word['alias']}")
+        # A request of a channel that has failed, for its `on_error`.
+        message = {"$error": word["error"]} if "error" in word else word["message"]
         for function in fitting:
-            self._answer(word, function, ([word["message"]], {}))
+            self._answer(word, function, ([message], {}))
 
     def _method(self, name):
         def unknown(*_, **__):

@@ -108,6 +108,13 @@ impl Agent {
                 self.answer_closed(ticket, alias);
             }
         }
+        let meant = |(id, ticket): (&u64, &Ticket)| (ticket.at == at).then_some(*id);
+        let promised: Vec<u64> = self.promised.iter().filter_map(meant).collect();
+        for id in promised {
+            if let Some(ticket) = self.promised.remove(&id) {
+                self.answer_closed(ticket, alias);
+            }
+        }
     }
 
     /// The peer still hears why, as long as the socket lingers.

@@ -10,7 +10,7 @@ use super::asker::Asker;
 use super::control::Weight;
 use super::requests::{Outcome, Request};
 use super::state::{Agent, Further, Waiting};
-use crate::model::{Address, Alias, Kind, Millis, Role, Target};
+use crate::model::{Address, Alias, Millis, Role, Target};
 use crate::wire::{
     AgentRequest, ConnectRequest, ConnectToRequest, Envelope, Fault, MessageKind,
     NameServerRequest, Peer, ProofToken, body, read_body,
@@ -132,7 +132,7 @@ impl Agent {
             until,
             Waiting::Errand {
                 asker,
-                errand,
+                errand: Box::new(errand),
                 until,
                 limit,
             },
@@ -163,7 +163,7 @@ impl Agent {
             _ => read_body::<Value>(content),
         };
         match answer {
-            Ok(answer) => self.go_on(errand, answer, request),
+            Ok(answer) => self.go_on(*errand, answer, request),
             Err(fault) => {
                 self.abandon(&errand);
                 self.reply(request.asker, Err(fault));
@@ -224,6 +224,7 @@ impl Agent {
             alias,
             to,
             handlers,
+            replies,
         } = connect;
         let kind = server.kind.twin();
         let token = self.new_token(&alias, &to);
@@ -232,11 +233,12 @@ impl Agent {
             server,
             to: Some(to.clone()),
             handlers,
-            token: (kind == Kind::Sub).then(|| token.clone()),
+            replies,
+            token: kind.subscribes().then(|| token.clone()),
             timeout: Millis::from(request.until.saturating_sub(self.now)),
         };
         match kind {
-            Kind::Pub => {
+            kind if kind.publishes() => {
                 let peer = Peer::Agent(to.agent.clone());
                 let question = AgentRequest::Probe {
                     alias: to.alias.clone(),
@@ -249,7 +251,7 @@ impl Agent {
                 };
                 self.send_errand(peer, &question, errand, request);
             }
-            Kind::Sub => {
+            kind if kind.subscribes() => {
                 let publisher = to;
                 let further = |at| Further::ProvenThere {
                     at,

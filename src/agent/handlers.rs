@@ -10,9 +10,9 @@ use serde_json::Value;
 use zmq::Message;
 
 use super::sockets::{Offer, Parcel};
-use super::state::{Agent, DEFAULT_LIMIT, Origin, Ticket};
+use super::state::{Agent, Origin, Ticket};
 use crate::model::{Action, Alias, Handlers, Kind, Serializer};
-use crate::wire::{CodecError, decode, encode, join_topic, split_topic};
+use crate::wire::{CodecError, decode, encode, join_sync_topic, join_topic, split_topic, to_sync};
 
 /// How many messages `collect` keeps; later ones are dropped, and counted.
 const COLLECTED: usize = 100_000;
@@ -23,12 +23,32 @@ const RECEIVED: &str = "received";
 pub struct Incoming {
     pub at: usize,
     serializer: Serializer,
-    /// SUB: how long the topic is, and where the body begins.
-    topic: Option<(usize, usize)>,
+    /// SUB: where in the frame the topic is.
+    topic: Option<Topic>,
     frame: Message,
     decoded: Option<Value>,
-    /// REP: to be answered.
+    /// A request: to be answered.
     pub ticket: Option<Ticket>,
+    pub sort: Sort,
+}
+
+/// Where in its frame a publication has its parts. With `raw` nobody knows where the topic ends:
+/// topic and body are then the same.
+#[derive(Clone, Copy)]
+struct Topic {
+    start: usize,
+    end: usize,
+    body: usize,
+}
+
+/// What a message is to the agent that gets it.
+pub enum Sort {
+    /// Sent to it.
+    Sent,
+    /// An answer to a request of its own.
+    Reply,
+    /// Such a request has failed; why.
+    Failure(Box<str>),
 }
 
 impl Incoming {
@@ -40,17 +60,39 @@ impl Incoming {
             frame,
             decoded: None,
             ticket,
+            sort: Sort::Sent,
         }
     }
 
-    /// A publication: topic and body in one frame.
+    /// The answer to a request.
+    pub fn reply(at: usize, serializer: Serializer, frame: Message) -> Self {
+        Self {
+            sort: Sort::Reply,
+            ..Self::new(at, serializer, frame, None)
+        }
+    }
+
+    /// A request has failed: an answer that says why.
+    pub fn failure(at: usize, serializer: Serializer, frame: Message, reason: String) -> Self {
+        Self {
+            sort: Sort::Failure(reason.into()),
+            ..Self::new(at, serializer, frame, None)
+        }
+    }
+
+    /// A publication: topic and body in one frame, after so many bytes.
     pub fn published(
         at: usize,
         serializer: Serializer,
         frame: Message,
+        start: usize,
     ) -> Result<Self, CodecError> {
-        let (topic, body) = split_topic(&frame, serializer)?;
-        let topic = (topic.len(), frame.len() - body.len());
+        let (topic, body) = split_topic(&frame[start..], serializer)?;
+        let topic = Topic {
+            start,
+            end: start + topic.len(),
+            body: frame.len() - body.len(),
+        };
         let mut incoming = Self::new(at, serializer, frame, None);
         incoming.topic = Some(topic);
         Ok(incoming)
@@ -58,18 +100,18 @@ impl Incoming {
 
     /// What topics are matched against.
     fn topic_bytes(&self) -> &[u8] {
-        &self.frame[..self.topic.map_or(0, |(length, _)| length)]
+        self.topic
+            .map_or(&[][..], |topic| &self.frame[topic.start..topic.end])
     }
 
     /// The topic for people and programs. With `raw` nobody knows where it ends.
     pub fn topic(&self) -> Option<String> {
-        let (length, body) = self.topic.filter(|(_, body)| *body > 0)?;
-        debug_assert!(length < body);
-        Some(String::from_utf8_lossy(&self.frame[..length]).into_owned())
+        self.topic.filter(|topic| topic.body > topic.start)?;
+        Some(String::from_utf8_lossy(self.topic_bytes()).into_owned())
     }
 
     fn body(&self) -> &[u8] {
-        &self.frame[self.topic.map_or(0, |(_, body)| body)..]
+        &self.frame[self.topic.map_or(0, |topic| topic.body)..]
     }
 
     /// The message itself.
@@ -93,14 +135,30 @@ impl Incoming {
         Ok(Message::from(self.body()))
     }
 
-    /// The frame for a publisher that writes by `serializer`.
-    fn publication_for(&mut self, serializer: Serializer) -> Result<Message, CodecError> {
-        if serializer == self.serializer && self.topic.is_some() {
-            return Ok(Message::from(&self.frame[..]));
+    /// The frame for a publisher of that kind that writes by `serializer`.
+    fn publication_for(
+        &mut self,
+        kind: Kind,
+        serializer: Serializer,
+    ) -> Result<Message, CodecError> {
+        if let Some(topic) = self.topic.filter(|_| serializer == self.serializer) {
+            let plain = &self.frame[topic.start..];
+            return Ok(match kind {
+                Kind::SyncPub => to_sync(plain).into(),
+                _ => Message::from(plain),
+            });
         }
         let body = self.body_for(serializer, false)?;
         let topic = self.topic().unwrap_or_default();
-        Ok(join_topic(&topic, &body, serializer).into())
+        Ok(publication(kind, &topic, &body, serializer))
+    }
+}
+
+/// A message as a publisher of that kind sends it.
+pub fn publication(kind: Kind, topic: &str, body: &[u8], by: Serializer) -> Message {
+    match kind {
+        Kind::SyncPub => join_sync_topic(topic, body, by).into(),
+        _ => join_topic(topic, body, by).into(),
     }
 }
 
@@ -121,6 +179,16 @@ impl Agent {
                 self.perform(&mut incoming, matching.into_iter().flatten())
             }
         };
+        self.conclude(incoming, outcome);
+    }
+
+    /// Carries out these actions for a message, instead of those of its socket.
+    pub fn handle_by(&mut self, mut incoming: Incoming, actions: &[Action]) {
+        let outcome = self.perform(&mut incoming, actions.iter());
+        self.conclude(incoming, outcome);
+    }
+
+    fn conclude(&mut self, mut incoming: Incoming, outcome: Result<(), CodecError>) {
         if let Err(error) = &outcome {
             self.note_garbled(incoming.at, &error.to_string());
         }
@@ -159,6 +227,10 @@ impl Agent {
             _ => String::new(),
         };
         let alias = &self.sockets.at(incoming.at).alias;
+        if let Sort::Failure(reason) = &incoming.sort {
+            self.log.warn(&format!("{alias}: {reason}"));
+            return Ok(());
+        }
         let line = match incoming.message()? {
             Value::String(text) => format!("{alias}{topic}: {text}"),
             other => format!("{alias}{topic}: {other}"),
@@ -210,15 +282,14 @@ impl Agent {
         let slot = self.sockets.at(to);
         let (kind, serializer) = (slot.kind, slot.serializer);
         let body = match kind {
-            Kind::Pub => incoming.publication_for(serializer)?,
+            kind if kind.publishes() => incoming.publication_for(kind, serializer)?,
             _ => incoming.body_for(serializer, last)?,
         };
-        match (kind, incoming.ticket.take()) {
-            (Kind::Req, Some(ticket)) => {
-                self.request(to, body, Origin::Forward(ticket), DEFAULT_LIMIT);
-            }
-            (Kind::Req, None) => self.request(to, body, Origin::Handlers, DEFAULT_LIMIT),
-            (_, ticket) => {
+        let wait = self.wait_at(to);
+        match (kind.asks(), incoming.ticket.take()) {
+            (true, Some(ticket)) => self.request(to, body, Origin::Forward(ticket), wait),
+            (true, None) => self.request(to, body, Origin::Handlers, wait),
+            (false, ticket) => {
                 incoming.ticket = ticket;
                 if let Offer::Full(_) = self.offer(to, Parcel::plain(body)) {
                     self.note_dropped(to, "the queue is full");
@@ -230,8 +301,9 @@ impl Agent {
 
     /// Whether everything that messages of this socket lead to can take another one.
     pub fn has_room_after(&self, at: usize) -> bool {
-        let handlers = &self.sockets.at(at).handlers;
-        handlers.actions().all(|action| match action {
+        let slot = self.sockets.at(at);
+        let mut actions = slot.handlers.actions().chain(slot.replies.actions());
+        actions.all(|action| match action {
             Action::Forward(alias) => match self.sockets.find(alias.as_str()) {
                 Some(to) => self.has_room_at(to),
                 None => true,

@@ -5,6 +5,7 @@
 //! drives sockets, pipes and the clock. Which agents there are, and how they are wired, is not
 //! decided here: `up` configures agents from outside.
 
+mod answers;
 mod asker;
 mod attempt;
 mod boot;
@@ -23,6 +24,7 @@ mod requests;
 mod signals;
 mod sockets;
 mod state;
+mod synced;
 mod tap;
 mod ticks;
 mod turn;

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use zmq::{DONTWAIT, Message};
+use zmq::{DONTWAIT, Message, Socket};
 
 use super::handlers::Incoming;
 use super::sockets::{Slot, receive};
@@ -10,7 +10,7 @@ use super::state::{Agent, Ticket};
 use crate::model::{Action, Kind};
 
 /// How many messages are read from a socket before others have their turn.
-const BATCH: usize = 1000;
+pub const BATCH: usize = 1000;
 /// How many frames may stand before the empty one that ends a request's return path.
 const LONGEST_PATH: usize = 32;
 /// How many bytes an answer's request number has.
@@ -22,11 +22,12 @@ impl Agent {
         let slot = self.sockets.at(at);
         match slot.kind {
             Kind::Push => {}
-            Kind::Pub => self.drain_subscriptions(at),
-            Kind::Req => self.drain_answers(at),
-            Kind::Rep => self.drain_requests(at),
+            Kind::Pub | Kind::SyncPub => self.drain_subscriptions(at),
+            Kind::Req | Kind::AsyncReq => self.drain_answers(at),
+            Kind::Rep | Kind::AsyncRep => self.drain_requests(at),
             Kind::Pull | Kind::Sub if discards(slot) => drain_and_discard(self.sockets.at_mut(at)),
             Kind::Pull | Kind::Sub => self.drain_messages(at),
+            Kind::SyncSub => self.drain_synced(at),
         }
     }
 
@@ -39,13 +40,13 @@ impl Agent {
             }
             self.sockets.at_mut(at).stats.received += 1;
             if frame.get_more() {
-                skip_rest(self.sockets.at(at));
+                skip_rest(&self.sockets.at(at).socket);
                 self.note_garbled(at, "a message of several frames");
                 continue;
             }
             let frame = mem::replace(&mut frame, Message::new());
             let incoming = match kind {
-                Kind::Sub => Incoming::published(at, serializer, frame),
+                Kind::Sub => Incoming::published(at, serializer, frame, 0),
                 _ => Ok(Incoming::new(at, serializer, frame, None)),
             };
             match incoming {
@@ -64,13 +65,14 @@ impl Agent {
                 break;
             }
             if frame.get_more() {
-                skip_rest(slot);
+                skip_rest(&slot.socket);
                 continue;
             }
             news |= slot.note_subscription(&frame);
         }
         if news {
             self.settle_proofs();
+            self.handle_early_requests(at);
         }
     }
 
@@ -81,7 +83,7 @@ impl Agent {
                 return;
             }
             let slot = self.sockets.at_mut(at);
-            let Some(frames) = receive_all(slot) else {
+            let Some(frames) = receive_all(&slot.socket) else {
                 return;
             };
             slot.stats.received += 1;
@@ -99,26 +101,43 @@ impl Agent {
     /// Answers: number of the request, empty frame, body.
     fn drain_answers(&mut self, at: usize) {
         for _ in 0..BATCH {
-            if !self.has_room_after(at) {
+            if !self.has_room_after(at) || !self.take_answer(at) {
                 return;
             }
-            let slot = self.sockets.at_mut(at);
-            let Some(frames) = receive_all(slot) else {
-                return;
-            };
-            slot.stats.received += 1;
-            let Some((id, body)) = numbered(frames) else {
-                self.note_garbled(at, "an answer without the number of its request");
-                continue;
-            };
-            match self.requests.get(id) {
-                Some(request) if request.at == at => {
-                    if let Some(request) = self.requests.take(id) {
-                        self.resolve(request, Ok(body));
-                    }
+        }
+    }
+
+    /// Reads all the answers that have arrived, room or not: there are no more than were asked for,
+    /// and the peer that gave them is gone.
+    pub fn drain_to_the_end(&mut self, at: usize) {
+        match self.sockets.at(at).kind {
+            Kind::SyncSub => while self.take_synced(at) {},
+            _ => while self.take_answer(at) {},
+        }
+    }
+
+    /// False if there is none.
+    fn take_answer(&mut self, at: usize) -> bool {
+        let slot = self.sockets.at_mut(at);
+        let Some(frames) = receive_all(&slot.socket) else {
+            return false;
+        };
+        slot.stats.received += 1;
+        match numbered(frames) {
+            Some((id, body)) => self.answered(at, id, body),
+            None => self.note_garbled(at, "an answer without the number of its request"),
+        }
+        true
+    }
+
+    pub fn answered(&mut self, at: usize, id: u64, body: Message) {
+        match self.requests.get(id) {
+            Some(request) if request.at == at => {
+                if let Some(request) = self.requests.take(id) {
+                    self.resolve(request, Ok(body));
                 }
-                _ => self.note_dropped(at, "an answer that came too late"),
             }
+            _ => self.note_unanswered(at, "an answer that came too late is let go"),
         }
     }
 
@@ -138,14 +157,20 @@ impl Agent {
 
     /// Counts a message that is lost, and says so now and then.
     pub fn note_dropped(&mut self, at: usize, reason: &str) {
+        self.note_loss(at, "a message is lost: ", reason);
+    }
+
+    /// Counts a request without an answer, or an answer without a request, and says so now and then.
+    pub fn note_unanswered(&mut self, at: usize, reason: &str) {
+        self.note_loss(at, "", reason);
+    }
+
+    fn note_loss(&mut self, at: usize, what: &str, reason: &str) {
         let slot = self.sockets.at_mut(at);
         slot.stats.dropped += 1;
         let count = slot.stats.dropped;
         if count.is_power_of_two() {
-            let line = format!(
-                "{}: a message is lost: {reason} ({count} so far)",
-                slot.alias
-            );
+            let line = format!("{}: {what}{reason} ({count} so far)", slot.alias);
             self.log.warn(&line);
         }
     }
@@ -167,7 +192,7 @@ fn drain_and_discard(slot: &mut Slot) {
         }
         count += 1;
         if frame.get_more() {
-            skip_rest(slot);
+            skip_rest(&slot.socket);
         }
     }
     slot.stats.received += count;
@@ -175,32 +200,32 @@ fn drain_and_discard(slot: &mut Slot) {
 
 /// Reads the rest of a message of which one frame has been read. All frames of a message arrive
 /// together.
-fn skip_rest(slot: &Slot) {
+pub fn skip_rest(socket: &Socket) {
     let mut frame = Message::new();
-    while slot.socket.recv(&mut frame, DONTWAIT).is_ok() && frame.get_more() {}
+    while socket.recv(&mut frame, DONTWAIT).is_ok() && frame.get_more() {}
 }
 
-fn receive_all(slot: &Slot) -> Option<Vec<Message>> {
+pub fn receive_all(socket: &Socket) -> Option<Vec<Message>> {
     let mut frames = Vec::with_capacity(4);
     let mut frame = Message::new();
-    if !receive(&slot.socket, &mut frame) {
+    if !receive(socket, &mut frame) {
         return None;
     }
     while frame.get_more() && frames.len() <= LONGEST_PATH {
         frames.push(mem::replace(&mut frame, Message::new()));
-        if !receive(&slot.socket, &mut frame) {
+        if !receive(socket, &mut frame) {
             return None;
         }
     }
     if frame.get_more() {
-        skip_rest(slot);
+        skip_rest(socket);
     }
     frames.push(frame);
     Some(frames)
 }
 
 /// The return path, with its empty frame, and the body behind it.
-fn divide(mut frames: Vec<Message>) -> Option<(Vec<Message>, Message)> {
+pub fn divide(mut frames: Vec<Message>) -> Option<(Vec<Message>, Message)> {
     let body = frames.pop()?;
     let complete = frames.len() > 1 && frames.last().is_some_and(|frame| frame.is_empty());
     let early = frames.iter().rev().skip(1).any(|frame| frame.is_empty());

@@ -17,7 +17,7 @@ use super::launch::Launching;
 use super::log::Log;
 use super::program::{Owed, Program, ProgramId};
 use super::sockets::{Envelope as ReturnPath, Sockets};
-use crate::model::{Alias, State, SystemName, Target};
+use crate::model::{Alias, Replies, State, SystemName, Target};
 use crate::wire::{AgentBoot, Announcement, Envelope, NameServerRequest, Peer, ProofToken, body};
 
 /// How often the name server hears that the agent still works.
@@ -37,7 +37,7 @@ pub struct Agent {
     pub sockets: Sockets,
     pub attributes: BTreeMap<String, Value>,
     pub timers: Timers,
-    /// Requests sent by REQ sockets.
+    /// Requests sent, by all sockets that ask.
     pub requests: Pending<Request>,
     /// Askers that wait for something to happen.
     pub waiting: Pending<Waiting>,
@@ -48,6 +48,8 @@ pub struct Agent {
     pub launching: Option<Launching>,
     /// What the program is to answer.
     pub owed: Pending<Owed>,
+    /// Requests by channels that the program may answer at any time, by their numbers in `owed`.
+    pub promised: BTreeMap<u64, Ticket>,
     /// Lines of the program that said nothing.
     pub garbage_lines: u64,
     pub skipped_ticks: u64,
@@ -60,7 +62,7 @@ pub struct Agent {
     /// Its sockets or connections have changed, and the name server does not know yet.
     pub unannounced: bool,
     /// The name server has taken note of this agent.
-    pub registered: bool,
+    registered: bool,
     /// The system that it was attached to, if it is.
     pub adoption: Option<Adoption>,
     /// Nothing is waited for at the end.
@@ -75,11 +77,15 @@ pub struct Adoption {
     pub system: SystemName,
     /// The sockets it had: others are the system's.
     pub sockets: Vec<Alias>,
+    /// The timers it had.
+    pub timers: Vec<Alias>,
     pub attributes: BTreeMap<String, Value>,
     pub life: Life,
+    /// The system has let it go to work.
+    pub works: bool,
 }
 
-/// A request that was sent by a REQ socket.
+/// A request that was sent.
 pub struct Request {
     pub at: usize,
     pub origin: Origin,
@@ -90,6 +96,8 @@ pub struct Request {
 pub enum Origin {
     /// A timer's or a plain send: the answer goes to the socket's handlers.
     Handlers,
+    /// The answer goes to handlers of its own.
+    Given(Replies),
     Proxy {
         asker: Asker,
         /// What he allows; the agent gives up a little earlier.
@@ -133,7 +141,7 @@ pub enum Waiting {
     /// Another member was asked for something on the way.
     Errand {
         asker: Option<Asker>,
-        errand: Errand,
+        errand: Box<Errand>,
         until: Duration,
         limit: Duration,
     },
@@ -197,6 +205,7 @@ impl Agent {
             program: None,
             launching: None,
             owed: Pending::default(),
+            promised: BTreeMap::new(),
             garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::log::Entry;
 use super::sockets::{Offer, Parcel};
 use super::state::Agent;
+use crate::model::Kind;
 
 /// The alias of the socket that carries the log.
 pub const LOG_ALIAS: &str = "osb.log";
@@ -14,7 +15,8 @@ impl Agent {
     /// Sends what has been logged since the last time.
     pub fn send_log(&mut self) {
         let at = self.sockets.find(LOG_ALIAS);
-        let at = at.filter(|at| self.sockets.at(*at).kind.sends());
+        let tells = |kind: Kind| kind.sends() && !kind.asks();
+        let at = at.filter(|at| tells(self.sockets.at(*at).kind));
         let (entries, missed) = self.log.take_entries(at.is_some());
         if let Some(at) = at {
             self.sockets.at_mut(at).stats.dropped += missed;

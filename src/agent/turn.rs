@@ -18,6 +18,9 @@ enum Source {
     Control,
     Monitor(usize),
     Data(usize),
+    /// The second socket of a SYNC channel, and its monitor.
+    Desk(usize),
+    DeskMonitor(usize),
     ProgramExit,
     ProgramOutput,
     ProgramErrors,
@@ -92,9 +95,19 @@ fn watched<'a>(agent: &'a Agent, signals: Option<&'a Signals>) -> (Vec<Source>, 
         if let Some(monitor) = &slot.monitor {
             watch(Source::Monitor(at), monitor.as_poll_item(POLLIN));
         }
-        let events = both(agent.wants_to_read(at), agent.is_awaited(at));
+        let awaited = agent.is_awaited(at);
+        let events = both(agent.wants_to_read(at), awaited && slot.desk.is_none());
         if !events.is_empty() {
             watch(Source::Data(at), slot.socket.as_poll_item(events));
+        }
+        if let Some(desk) = &slot.desk {
+            if let Some(monitor) = desk.monitor() {
+                watch(Source::DeskMonitor(at), monitor.as_poll_item(POLLIN));
+            }
+            let events = both(agent.takes_requests(at), awaited);
+            if !events.is_empty() {
+                watch(Source::Desk(at), desk.socket().as_poll_item(events));
+            }
         }
     }
     if let Some(program) = agent.watched_program() {
@@ -146,6 +159,15 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
         // It may have been closed a moment ago.
         Source::Monitor(at) | Source::Data(at) if !agent.sockets.has(at) => {}
         Source::Monitor(at) => agent.drain_monitor(at),
+        Source::DeskMonitor(at) => agent.drain_desk_monitor(at),
+        Source::Desk(at) => {
+            if ready.writable {
+                agent.flush(at);
+            }
+            if ready.readable && agent.takes_requests(at) {
+                agent.drain_desk(at);
+            }
+        }
         Source::Data(at) => {
             if ready.writable {
                 agent.flush(at);
@@ -162,10 +184,18 @@ impl Agent {
     fn wants_to_read(&self, at: usize) -> bool {
         match self.sockets.at(at).kind {
             Kind::Push => false,
-            Kind::Pub => true,
-            Kind::Req => self.has_room_after(at),
-            Kind::Pull | Kind::Sub | Kind::Rep => !self.life.ending() && self.has_room_after(at),
+            Kind::Pub | Kind::SyncPub => true,
+            Kind::Req | Kind::AsyncReq => self.has_room_after(at),
+            Kind::Pull | Kind::Sub | Kind::Rep | Kind::AsyncRep | Kind::SyncSub => {
+                !self.life.ending() && self.has_room_after(at)
+            }
         }
+    }
+
+    /// Whether requests are taken in at a SYNC_PUB now.
+    fn takes_requests(&self, at: usize) -> bool {
+        let answers = self.sockets.at(at).kind.answers();
+        answers && !self.life.ending() && self.has_room_after(at)
     }
 
     /// Asked by a signal to end; asked twice, it ends at once.

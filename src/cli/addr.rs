@@ -1,17 +1,14 @@
 //! `osb addr`.
 
-use super::explain::hint_agent;
 use super::target::{Named, named};
 use super::{CommandError, Context, ErrorKind, Session, complete};
-use crate::model::{AgentInfo, AgentName, Alias};
-use crate::proxy::ProxyError;
+use crate::model::{AgentId, Alias, SocketId};
 use crate::render::{AddressesOfAgent, BareAddress};
-use crate::wire::Fault;
 
 /// Print the address of an agent's socket, or of all its sockets
 #[derive(Debug, clap::Args)]
 pub struct AddrArgs {
-    /// The agent, or AGENT.ALIAS
+    /// The agent, or AGENT.ALIAS; AGENT@NAMESERVER if several have one of that name
     #[arg(add = complete::agents())]
     pub agent: String,
     /// The socket; all, if it is not given
@@ -34,15 +31,17 @@ fn one(
     agent: &str,
     alias: &Alias,
 ) -> Result<(), CommandError> {
-    let address = session.tell(session.nameserver().addr(agent, alias.as_str()))?;
-    context.print(&BareAddress(address))
+    context.print(&BareAddress(session.addr(agent, alias)?))
 }
 
 fn of_text(context: &Context, session: &Session, text: &str) -> Result<(), CommandError> {
-    let agents = session.agents()?;
-    match named(text, agents.iter().map(|agent| &agent.name)) {
-        Some(Named::Agent(name)) => all(context, agents, &name),
-        Some(Named::Socket(target)) => one(context, session, target.agent.as_str(), &target.alias),
+    let agents = session.names();
+    let known = |id: &AgentId| agents.iter().any(|it| it.name == id.name);
+    match named(text, known) {
+        Some(Named::Agent(id)) => all(context, session, &id),
+        Some(Named::Socket(SocketId { agent, alias })) => {
+            one(context, session, &agent.to_string(), &alias)
+        }
         None => Err(CommandError::say(
             ErrorKind::Usage,
             format!("{text:?} is not a name"),
@@ -50,14 +49,8 @@ fn of_text(context: &Context, session: &Session, text: &str) -> Result<(), Comma
     }
 }
 
-fn all(context: &Context, agents: Vec<AgentInfo>, name: &AgentName) -> Result<(), CommandError> {
-    let names: Vec<AgentName> = agents.iter().map(|agent| agent.name.clone()).collect();
-    match agents.into_iter().find(|agent| agent.name == *name) {
-        Some(agent) => context.print(&AddressesOfAgent(agent.addresses)),
-        None => {
-            let fault = Fault::UnknownAgent { name: name.clone() };
-            let error = CommandError::from(ProxyError::Fault(fault));
-            Err(error.with_hint(hint_agent(name, &names)))
-        }
-    }
+fn all(context: &Context, session: &Session, id: &AgentId) -> Result<(), CommandError> {
+    let (group, name) = session.find(&id.to_string())?;
+    let agent = session.tell(group.nameserver.agent_info(&name))?;
+    context.print(&AddressesOfAgent(agent.addresses))
 }

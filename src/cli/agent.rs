@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use super::session::nameserver_address;
 use super::{CommandError, Context, ErrorKind};
 use crate::agent::{AgentError, Log, SignalsAre, run_booted, run_with};
-use crate::model::{AgentName, Program};
+use crate::model::{AgentId, Program};
 use crate::wire::{AgentBoot, Incarnation};
 
 /// Run an agent in the foreground, which registers itself and waits to be configured
 #[derive(Debug, clap::Args)]
 pub struct AgentArgs {
-    /// Its name
-    pub name: AgentName,
+    /// Its name; NAME@NAMESERVER if the system that it joins has several
+    pub name: AgentId,
     /// Its program, which speaks JSON lines: a command and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
@@ -42,11 +42,11 @@ pub fn run(args: AgentArgs, context: &mut Context) -> Result<(), CommandError> {
 }
 
 fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>, CommandError> {
-    let nameserver = nameserver_address(&context.global)?;
+    let nameserver = nameserver_address(&context.global, args.name.nameserver.as_ref())?;
     let incarnation = Incarnation::draw();
     let folder = Folder::make(incarnation)?;
     let boot = AgentBoot {
-        name: args.name,
+        name: args.name.name,
         incarnation,
         host: None,
         advertise: args.advertise,

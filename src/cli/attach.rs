@@ -45,7 +45,7 @@ async fn follow_and_take_down(
         }
     }
     context.note("taking the system down; press Ctrl-C again to kill it");
-    let taking_down = down(state, system, GRACE);
+    let taking_down = down(state, system, &[], GRACE);
     tokio::pin!(taking_down);
     let report = tokio::select! {
         report = &mut taking_down => report?,

@@ -8,8 +8,9 @@ use clap::{CommandFactory, Parser};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
-use super::{Cli, GlobalArgs, Session, session};
-use crate::model::{AgentInfo, Kind, Role};
+use super::{Cli, Context, GlobalArgs, Session, session};
+use crate::model::{Kind, Role};
+use crate::render::Listed;
 
 /// Set by the shell's side of the completion, which `osb completions` prints.
 pub const VARIABLE: &str = "OSB_COMPLETE";
@@ -28,7 +29,7 @@ pub fn agents() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         matching(
             current,
-            running().into_iter().map(|agent| agent.name.to_string()),
+            running().into_iter().map(|agent| agent.id.to_string()),
         )
     })
 }
@@ -38,7 +39,7 @@ pub fn aliases() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let aliases = named(running())
             .into_iter()
-            .flat_map(|agent| agent.addresses.into_keys());
+            .flat_map(|agent| agent.info.addresses.into_keys());
         matching(current, aliases.map(|alias| alias.to_string()))
     })
 }
@@ -47,9 +48,9 @@ pub fn aliases() -> ArgValueCompleter {
 pub fn targets() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let sockets = running().into_iter().flat_map(|agent| {
-            let bound = agent.addresses.into_iter();
+            let bound = agent.info.addresses.into_iter();
             let bound = bound.filter(|(_, address)| address.role == Role::Server);
-            bound.map(move |(alias, _)| format!("{}.{alias}", agent.name))
+            bound.map(move |(alias, _)| format!("{}.{alias}", agent.id))
         });
         matching(current, sockets)
     })
@@ -71,9 +72,10 @@ fn timer_names() -> Vec<String> {
     let Ok(session) = Session::open(&global_options()) else {
         return Vec::new();
     };
-    let agents = named(session.agents().unwrap_or_default()).into_iter();
+    let agents = session.listed(&Context::new(quiet_options()));
+    let agents = named(agents.unwrap_or_default()).into_iter();
     let timers = agents.filter_map(|agent| {
-        let proxy = session.proxy(agent.name.as_str()).ok()?;
+        let proxy = session.proxy(&agent.id.to_string()).ok()?;
         proxy.with_timeout(PATIENCE).timers().ok()
     });
     timers
@@ -101,13 +103,21 @@ fn matching(current: &OsStr, names: impl Iterator<Item = String>) -> Vec<Complet
     names.into_iter().map(CompletionCandidate::new).collect()
 }
 
-fn running() -> Vec<AgentInfo> {
-    let agents = Session::open(&global_options()).and_then(|session| session.agents());
+fn running() -> Vec<Listed> {
+    let session = Session::open(&global_options());
+    let agents = session.and_then(|session| session.listed(&Context::new(quiet_options())));
     agents.unwrap_or_default()
 }
 
-fn named(agents: Vec<AgentInfo>) -> Vec<AgentInfo> {
-    let is_named = |agent: &AgentInfo| words().any(|word| word == agent.name.as_str());
+fn quiet_options() -> GlobalArgs {
+    GlobalArgs {
+        quiet: true,
+        ..global_options()
+    }
+}
+
+fn named(agents: Vec<Listed>) -> Vec<Listed> {
+    let is_named = |agent: &Listed| words().any(|word| word == agent.id.to_string());
     match agents.iter().any(is_named) {
         true => agents.into_iter().filter(is_named).collect(),
         false => agents,

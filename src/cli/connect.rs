@@ -2,10 +2,14 @@
 
 use super::bind::serializer;
 use super::handlers::handlers;
+use super::replies::RepliesArgs;
 use super::target::{Named, named};
 use super::{CommandError, Context, ErrorKind, Session, complete};
-use crate::model::{Address, Alias, ConnectionInfo, Handlers, Kind, Millis, Serializer, Target};
-use crate::proxy::Proxy;
+use crate::model::{
+    Address, AgentId, Alias, ConnectionInfo, Handlers, Kind, Millis, Replies, Serializer, SocketId,
+    Target,
+};
+use crate::proxy::{Proxy, ProxyError};
 use crate::render::Connected;
 use crate::wire::{AgentRequest, ConnectRequest};
 
@@ -29,6 +33,8 @@ pub struct ConnectArgs {
     /// What is done with messages: ACTION, or TOPIC=ACTION [default: command, else log]
     #[arg(long = "handler", value_name = "HANDLER")]
     pub handlers: Vec<String>,
+    #[command(flatten)]
+    pub replies: RepliesArgs,
     /// How long the proof may take
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     pub timeout: Millis,
@@ -36,19 +42,17 @@ pub struct ConnectArgs {
 
 pub fn run(args: ConnectArgs, context: &mut Context) -> Result<(), CommandError> {
     let handlers = handlers(&args.handlers)?;
+    let replies = args.replies.read()?;
     let by_hand = by_hand(&args)?;
     let session = context.session()?;
     let proxy = session.proxy(&args.agent)?;
     let proxy = proxy.with_timeout(args.timeout.duration());
     let connected = match by_hand {
-        Some(server) => to_address(&proxy, server, &args, handlers),
-        None => {
-            let to = target(&session, &args)?;
-            proxy.connect_to(&to, args.alias.as_str(), handlers)
-        }
+        Some(server) => to_address(&proxy, server, None, &args, (handlers, replies)),
+        None => to_socket(&session, &proxy, &args, (handlers, replies))?,
     };
     context.print(&Connected {
-        client: proxy.name().clone(),
+        client: proxy.name().clone().into(),
         connection: session.tell(connected)?,
     })
 }
@@ -82,24 +86,51 @@ fn usage(sentence: &str) -> CommandError {
 fn to_address(
     proxy: &Proxy,
     server: Address,
+    to: Option<Target>,
     args: &ConnectArgs,
-    handlers: Option<Handlers>,
-) -> Result<ConnectionInfo, crate::proxy::ProxyError> {
+    (handlers, replies): (Option<Handlers>, Replies),
+) -> Result<ConnectionInfo, ProxyError> {
     let request = ConnectRequest {
         alias: args.alias.clone(),
         server,
-        to: None,
+        to,
         handlers,
+        replies,
         token: None,
         timeout: args.timeout,
     };
     proxy.ask(&AgentRequest::Connect(request)).wait()
 }
 
-fn target(session: &Session, args: &ConnectArgs) -> Result<Target, CommandError> {
-    let agents = session.agents()?;
-    match named(&args.to, agents.iter().map(|agent| &agent.name)) {
-        Some(Named::Socket(target)) => Ok(target),
+/// The agent finds the socket by itself, unless another name server knows it.
+fn to_socket(
+    session: &Session,
+    proxy: &Proxy,
+    args: &ConnectArgs,
+    (handlers, replies): (Option<Handlers>, Replies),
+) -> Result<Result<ConnectionInfo, ProxyError>, CommandError> {
+    let socket = target(session, args)?;
+    let to = Target::from(socket.clone());
+    let (own, _) = session.find(&args.agent)?;
+    let (theirs, _) = session.find(&socket.agent.to_string())?;
+    if own.name == theirs.name {
+        return Ok(proxy.connect_and_ask(&to, args.alias.as_str(), handlers, replies));
+    }
+    let server = session.addr(&socket.agent.to_string(), &socket.alias)?;
+    Ok(to_address(
+        proxy,
+        server,
+        Some(to),
+        args,
+        (handlers, replies),
+    ))
+}
+
+fn target(session: &Session, args: &ConnectArgs) -> Result<SocketId, CommandError> {
+    let agents = session.names();
+    let known = |id: &AgentId| agents.iter().any(|it| it.name == id.name);
+    match named(&args.to, known) {
+        Some(Named::Socket(socket)) => Ok(socket),
         _ => Err(usage(&format!("{:?} names no socket", args.to))
             .with_hint("write AGENT.ALIAS, such as Alice.main; `osb ls addresses` shows them")),
     }

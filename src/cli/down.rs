@@ -4,8 +4,8 @@ use super::runtime::block_on;
 use super::session::records;
 use super::{CommandError, Context, ErrorKind, complete};
 use crate::down::{DownError, DownReport, down};
-use crate::model::{Millis, SystemName};
-use crate::render::Down;
+use crate::model::{Millis, NameServerName, SystemName};
+use crate::render::{Down, did_you_mean};
 use crate::state::StateDir;
 
 /// Bring down a system and leave nothing behind
@@ -14,6 +14,9 @@ pub struct DownArgs {
     /// The system; needed if several are running
     #[arg(value_name = "SYSTEM", add = complete::systems())]
     pub name: Option<SystemName>,
+    /// Only this of its name servers, with the agents that are registered there
+    #[arg(long, value_name = "NAMESERVER")]
+    pub only: Vec<NameServerName>,
     /// How long agents may take to end before they are killed
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     pub grace: Millis,
@@ -25,7 +28,7 @@ pub fn run(args: DownArgs, context: &mut Context) -> Result<(), CommandError> {
         None => the_only_one()?,
     };
     let report = match &system {
-        Some(name) => block_on(down(&StateDir::from_env()?, name, args.grace))??,
+        Some(name) => block_on(down(&StateDir::from_env()?, name, &args.only, args.grace))??,
         None => DownReport {
             nothing: true,
             ..DownReport::default()
@@ -50,6 +53,17 @@ impl From<DownError> for CommandError {
     fn from(error: DownError) -> Self {
         match error {
             DownError::State(error) => error.into(),
+            DownError::UnknownNameServer {
+                ref name,
+                ref known,
+                ..
+            } => {
+                let names = known.iter().map(NameServerName::as_str);
+                let hint = did_you_mean(name.as_str(), names);
+                CommandError::new(ErrorKind::Usage, error)
+                    .with_code("unknown_nameserver")
+                    .with_hints(hint)
+            }
             left @ DownError::Left { .. } => CommandError::new(ErrorKind::Failed, left)
                 .with_code("left")
                 .with_hint("they may belong to another user, or be stuck in the kernel"),

@@ -1,16 +1,16 @@
 //! From an error of a call to one for people: with the names that might have been meant, and what
 //! to do next.
 
-use super::CommandError;
-use crate::model::{AgentName, Alias};
-use crate::proxy::{NameServer, ProxyError};
+use super::{CommandError, ErrorKind};
+use crate::model::{AgentId, Alias};
+use crate::proxy::ProxyError;
 use crate::render::did_you_mean;
 use crate::wire::{Fault, Peer};
 
-/// Adds hints; asks the name server for names if an agent's was wrong.
-pub fn explain(error: ProxyError, nameserver: &NameServer) -> CommandError {
+/// Adds hints; asks for the names that there are if an agent's was wrong.
+pub fn explain(error: ProxyError, agents: impl FnOnce() -> Vec<AgentId>) -> CommandError {
     let hint = match &error {
-        ProxyError::Fault(fault) => hint(fault, || nameserver.agents().unwrap_or_default()),
+        ProxyError::Fault(fault) => hint(fault, agents),
         _ => None,
     };
     let error = CommandError::from(error);
@@ -20,23 +20,19 @@ pub fn explain(error: ProxyError, nameserver: &NameServer) -> CommandError {
     }
 }
 
-fn hint(fault: &Fault, agents: impl FnOnce() -> Vec<AgentName>) -> Option<String> {
+fn hint(fault: &Fault, agents: impl FnOnce() -> Vec<AgentId>) -> Option<String> {
     match fault {
-        Fault::UnknownAgent { name } => Some(hint_agent(name, &agents())),
+        Fault::UnknownAgent { name } => Some(hint_agent(&name.clone().into(), &agents())),
         Fault::UnknownMember {
             peer: Peer::Agent(name),
-        } => Some(hint_agent(name, &agents())),
+        } => Some(hint_agent(&name.clone().into(), &agents())),
         Fault::UnknownAlias {
             agent,
             alias,
             known,
-        } => {
-            let names = known.iter().map(Alias::as_str);
-            Some(
-                did_you_mean(alias.as_str(), names)
-                    .unwrap_or_else(|| format!("`osb addr {agent}` shows its sockets")),
-            )
-        }
+        } => Some(hint_alias(alias, known, || {
+            format!("`osb addr {agent}` shows its sockets")
+        })),
         Fault::UnknownAttribute {
             agent,
             attribute,
@@ -60,13 +56,9 @@ fn hint(fault: &Fault, agents: impl FnOnce() -> Vec<AgentName>) -> Option<String
             agent,
             alias,
             known,
-        } => {
-            let names = known.iter().map(Alias::as_str);
-            Some(
-                did_you_mean(alias.as_str(), names)
-                    .unwrap_or_else(|| format!("`osb timers {agent}` shows its timers")),
-            )
-        }
+        } => Some(hint_alias(alias, known, || {
+            format!("`osb timers {agent}` shows its timers")
+        })),
         Fault::UnknownMethod { agent, .. } => Some(format!(
             "methods are what the program of an agent answers to: has {agent} a command?"
         )),
@@ -78,11 +70,28 @@ fn hint(fault: &Fault, agents: impl FnOnce() -> Vec<AgentName>) -> Option<String
     }
 }
 
+fn hint_alias(alias: &Alias, known: &[Alias], otherwise: impl FnOnce() -> String) -> String {
+    let names = known.iter().map(Alias::as_str);
+    did_you_mean(alias.as_str(), names).unwrap_or_else(otherwise)
+}
+
 /// What to say when there is no agent of that name.
-pub fn hint_agent(name: &AgentName, known: &[AgentName]) -> String {
-    let names = known.iter().map(AgentName::as_str);
-    did_you_mean(name.as_str(), names)
+pub fn hint_agent(agent: &AgentId, known: &[AgentId]) -> String {
+    if known.iter().any(|it| it.name == agent.name) {
+        return "another name server has one of that name: `osb ls` shows it".to_owned();
+    }
+    let names: Vec<String> = known.iter().map(AgentId::to_string).collect();
+    did_you_mean(&agent.to_string(), names.iter().map(String::as_str))
         .unwrap_or_else(|| "`osb ls` shows the agents there are".to_owned())
+}
+
+/// Agents of several name servers are called so.
+pub fn ambiguous(agent: &AgentId, full: impl Iterator<Item = AgentId>) -> CommandError {
+    let full: Vec<String> = full.map(|id| id.to_string()).collect();
+    let sentence = format!("several name servers have an agent {agent}");
+    CommandError::say(ErrorKind::Usage, sentence)
+        .with_code("ambiguous")
+        .with_hint(format!("say which: {}", full.join(", ")))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::launched::{LaunchArgs, Launched};
 use super::runtime::block_on;
 use super::{CommandError, Context, ErrorKind};
 use crate::host::{self, HostError, HostOptions};
-use crate::model::HostName;
+use crate::model::{HostName, NameServerName};
 use crate::state::SystemDir;
 
 /// Run a host daemon (started by `up`)
@@ -17,6 +17,9 @@ pub struct HostArgs {
     /// The name of this machine in the topology
     #[arg(long, default_value = "local")]
     pub name: HostName,
+    /// The name server's name within the system, if it is not the first
+    #[arg(long, value_name = "NAME")]
+    pub group: Option<NameServerName>,
     /// What peers dial to reach this machine
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub advertise: IpAddr,
@@ -39,6 +42,7 @@ fn options(args: &HostArgs, context: &Context) -> Result<HostOptions, CommandErr
     Ok(HostOptions {
         name: args.name.clone(),
         nameserver: context.global.ns.clone().ok_or_else(|| missing("--ns"))?,
+        group: args.group.clone(),
         dir: SystemDir::at(dir),
         advertise: args.advertise,
     })

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::CommandError;
-use crate::process::hold_tether;
-use crate::state::{Phase, SystemDir, inherit};
+use crate::process::{ProcessId, hold_tether};
+use crate::state::{GroupRecord, Phase, SystemDir, inherit};
 
 /// Options for processes that `up` launches.
 #[derive(Debug, Clone, clap::Args)]
@@ -72,7 +72,8 @@ impl Launched {
     pub fn clear_up(self) -> Result<(), CommandError> {
         if let (Some(dir), Some(tie)) = (&self.dir, take(&self.tie)) {
             drop(tie);
-            if !stands(dir) {
+            // Another group of the system may stand.
+            if !stands(dir) && !any_stands(dir) {
                 dir.remove_if_unlocked()?;
             }
         }
@@ -80,10 +81,19 @@ impl Launched {
     }
 }
 
-/// The record is written at the moment from which the system is up.
+/// The record is written at the moment from which the group of this process is up.
 fn stands(dir: &SystemDir) -> bool {
     let record = dir.record().ok().flatten();
-    record.is_some_and(|record| record.phase == Phase::Up)
+    let own = ProcessId::of_self().ok();
+    record.zip(own).is_some_and(|(record, own)| {
+        let mut groups = record.groups.iter();
+        groups.any(|group| group.phase == Phase::Up && group.has(&own))
+    })
+}
+
+fn any_stands(dir: &SystemDir) -> bool {
+    let record = dir.record().ok().flatten();
+    record.is_some_and(|record| record.groups.iter().any(GroupRecord::stands))
 }
 
 fn take(tie: &Mutex<Option<Tie>>) -> Option<Tie> {

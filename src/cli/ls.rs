@@ -2,11 +2,13 @@
 
 use clap::ValueEnum;
 
-use super::session::{is_running, records};
+use super::session::{Group, is_running, records};
 use super::{CommandError, Context};
-use crate::render::{Addresses, Agents, Connections, Hosts, Sockets, SystemRow, Systems};
-use crate::state::{Phase, SystemRecord};
-use crate::wire::{AgentRequest, AgentStatus};
+use crate::render::{
+    Addresses, Agents, Connections, Hosts, Listed, NameServerRow, Sockets, SystemRow, Systems,
+};
+use crate::state::{GroupRecord, Phase, SystemRecord};
+use crate::wire::{AgentRequest, AgentStatus, NameServerRequest};
 
 /// List agents, hosts, connections, addresses, sockets or systems
 #[derive(Debug, clap::Args)]
@@ -32,13 +34,14 @@ pub enum What {
 }
 
 pub fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
+    let agents = || context.session()?.listed(context);
     match args.what {
-        What::Agents => context.print(&Agents(context.session()?.agents()?)),
-        What::Connections => context.print(&Connections(context.session()?.agents()?)),
-        What::Addresses => context.print(&Addresses(context.session()?.agents()?)),
+        What::Agents => context.print(&Agents(agents()?)),
+        What::Connections => context.print(&Connections(agents()?)),
+        What::Addresses => context.print(&Addresses(agents()?)),
         What::Hosts => {
-            let session = context.session()?;
-            context.print(&Hosts(session.tell(session.nameserver().hosts())?))
+            let hosts = NameServerRequest::Hosts {};
+            context.print(&Hosts(context.session()?.gather(&hosts, context)?))
         }
         What::Sockets => sockets(context),
         What::Systems => systems(context),
@@ -49,16 +52,17 @@ pub fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
 fn sockets(context: &Context) -> Result<(), CommandError> {
     let session = context.session()?;
     let agents = session
-        .agents()?
+        .listed(context)?
         .into_iter()
-        .filter(|agent| !agent.state.ended());
+        .filter(|agent| !agent.info.state.ended());
     let asked: Vec<_> = agents
-        .map(|agent| {
-            let proxy = session.proxy(agent.name.as_str())?;
-            Ok((
-                agent.name,
-                proxy.ask::<AgentStatus>(&AgentRequest::Status {}),
-            ))
+        .map(|Listed { id, group, info }| {
+            let groups = session.groups();
+            let there = |it: &&Group| group.as_ref().is_none_or(|name| *name == it.name);
+            // It was just heard from.
+            let group = groups.iter().find(there).unwrap_or(&groups[0]);
+            let proxy = group.nameserver.proxy(info.name.as_str())?;
+            Ok((id, proxy.ask::<AgentStatus>(&AgentRequest::Status {})))
         })
         .collect::<Result<_, CommandError>>()?;
     let mut sockets = Vec::new();
@@ -83,17 +87,41 @@ fn systems(context: &Context) -> Result<(), CommandError> {
     Ok(())
 }
 
+/// A system runs as long as one of its name servers does.
 fn row(record: SystemRecord) -> SystemRow {
-    let state = match (is_running(&record), record.phase) {
-        (false, _) => "dead",
-        (true, Phase::Starting) => "starting",
-        (true, Phase::Up) => "running",
+    let nameservers: Vec<NameServerRow> = record.groups.iter().map(nameserver).collect();
+    let any = |state| nameservers.iter().any(|it| it.state == state);
+    let state = match () {
+        () if any("starting") => "starting",
+        () if any("running") => "running",
+        () => "dead",
+    };
+    let first = record.groups.into_iter().next();
+    let (nameserver, process) = match first {
+        Some(group) => (group.nameserver, group.launched_nameserver),
+        None => (String::new(), None),
     };
     SystemRow {
         name: record.name,
         state,
-        nameserver: record.nameserver,
-        pid: record.launched_nameserver.map(|process| process.pid),
+        nameserver,
+        nameservers,
+        pid: process.map(|process| process.pid),
         file: record.file,
+    }
+}
+
+fn nameserver(group: &GroupRecord) -> NameServerRow {
+    let state = match group.phase {
+        Phase::Down => "down",
+        _ if !is_running(group) => "dead",
+        Phase::Starting => "starting",
+        Phase::Up => "running",
+    };
+    NameServerRow {
+        name: group.name.clone(),
+        state,
+        address: group.nameserver.clone(),
+        pid: group.launched_nameserver.as_ref().map(|it| it.pid),
     }
 }

@@ -31,6 +31,7 @@ mod ls;
 mod man;
 mod ns;
 mod plan;
+mod replies;
 mod runtime;
 mod select;
 mod send;

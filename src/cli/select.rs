@@ -1,14 +1,24 @@
 //! Which system a command is about. Pure: what is running has been found out before.
 
-use crate::model::SystemName;
+use crate::model::{NameServerName, SystemName};
 
 /// A system of which there is a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     pub name: SystemName,
-    /// What to dial.
-    pub nameserver: String,
+    /// Its name servers; one at least.
+    pub groups: Vec<CandidateGroup>,
     pub running: bool,
+}
+
+/// A name server of such a system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CandidateGroup {
+    pub name: NameServerName,
+    /// What to dial.
+    pub address: String,
+    /// It was taken down, and others were not.
+    pub down: bool,
 }
 
 /// Why no system is meant.
@@ -63,7 +73,7 @@ mod tests {
     fn candidate(name: &str, running: bool) -> Candidate {
         Candidate {
             name: name.parse().unwrap(),
-            nameserver: format!("tcp://{name}:1"),
+            groups: Vec::new(),
             running,
         }
     }

@@ -1,5 +1,6 @@
 //! `osb send`.
 
+use super::replies::RepliesArgs;
 use super::value::json;
 use super::{CommandError, Context, complete};
 use crate::model::{Alias, Millis};
@@ -18,11 +19,13 @@ pub struct SendArgs {
     #[arg(allow_negative_numbers = true)]
     pub message: String,
     /// The topic to publish under
-    #[arg(long, conflicts_with = "wait")]
+    #[arg(long, conflicts_with_all = ["wait", "on_reply", "on_error", "within"])]
     pub topic: Option<String>,
     /// Wait for the answer to a request and print it
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["on_reply", "on_error", "within"])]
     pub wait: bool,
+    #[command(flatten)]
+    pub replies: RepliesArgs,
     /// How long that may take
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     pub timeout: Millis,
@@ -30,6 +33,7 @@ pub struct SendArgs {
 
 pub fn run(args: SendArgs, context: &mut Context) -> Result<(), CommandError> {
     let message = json(&args.message)?;
+    let replies = args.replies.read()?;
     let session = context.session()?;
     let proxy = session.proxy(&args.agent)?;
     let proxy = proxy.with_timeout(args.timeout.duration());
@@ -37,6 +41,9 @@ pub fn run(args: SendArgs, context: &mut Context) -> Result<(), CommandError> {
     if args.wait {
         let answer = session.tell(proxy.send_recv(alias, message))?;
         context.print(&Answer(answer))
+    } else if !replies.is_empty() {
+        session.tell(proxy.ask_by(alias, message, replies))?;
+        context.print(&Done)
     } else {
         session.tell(proxy.send_topic(alias, message, args.topic.as_deref()))?;
         context.print(&Done)

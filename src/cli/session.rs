@@ -1,19 +1,33 @@
 //! A connection to the system that a command is about: found, dialled, and asked for names when
 //! one of them was not right.
 
-use super::explain::explain;
-use super::select::{Candidate, NotSelected, select};
-use super::{CommandError, ErrorKind, GlobalArgs};
-use crate::model::{AgentInfo, SystemName};
-use crate::proxy::{NameServer, Proxy, ProxyError};
-use crate::render::did_you_mean;
-use crate::state::{StateDir, StateError, SystemRecord};
+use serde::de::DeserializeOwned;
 
-/// A connection to a system.
+use super::explain::{ambiguous, explain};
+use super::select::{Candidate, CandidateGroup, NotSelected, select};
+use super::{CommandError, Context, ErrorKind, GlobalArgs};
+use crate::model::{Address, AgentId, AgentInfo, AgentName, Alias, NameServerName, SystemName};
+use crate::proxy::{NameServer, Proxy, ProxyError};
+use crate::render::{Listed, did_you_mean};
+use crate::state::{GroupRecord, Phase, StateDir, StateError, SystemRecord};
+use crate::wire::{Fault, NameServerRequest};
+
+/// A connection to a system: to each of its name servers that is there.
 pub struct Session {
-    nameserver: NameServer,
+    /// One at least.
+    groups: Vec<Group>,
+    /// Those that could not be reached, and why.
+    absent: Vec<(NameServerName, String)>,
+    /// Those that were taken down.
+    down: Vec<NameServerName>,
     /// None if the name server was named by its address.
     pub system: Option<SystemName>,
+}
+
+/// A name server, and the connection to it.
+pub struct Group {
+    pub name: NameServerName,
+    pub nameserver: NameServer,
 }
 
 impl Session {
@@ -21,53 +35,234 @@ impl Session {
     pub fn open(global: &GlobalArgs) -> Result<Self, CommandError> {
         let given = global.ns.as_deref().filter(|address| !address.is_empty());
         if let Some(address) = given {
-            return Self::dial(address, None);
+            let nameserver = NameServer::connect(address).map_err(|error| {
+                unreachable(error, "`osb ls systems` shows the systems of this machine")
+            })?;
+            let name = NameServerName::only();
+            return Ok(Self {
+                groups: vec![Group { name, nameserver }],
+                absent: Vec::new(),
+                down: Vec::new(),
+                system: None,
+            });
         }
-        let system = selected(global)?;
-        Self::dial(&system.nameserver, Some(system.name))
+        Self::dial(selected(global)?)
     }
 
-    fn dial(address: &str, system: Option<SystemName>) -> Result<Self, CommandError> {
-        let nameserver = NameServer::connect(address).map_err(|error| {
-            let unreachable = matches!(error, ProxyError::Unreachable { .. });
-            let error = CommandError::from(error);
-            match (&system, unreachable) {
-                (Some(system), true) => error.with_hint(format!(
-                    "system {system} may have died: clear it away with `osb down {system}`"
-                )),
-                (None, true) => {
-                    error.with_hint("`osb ls systems` shows the systems of this machine")
-                }
-                (_, false) => error,
+    /// One name server that cannot be reached does not hide the others.
+    fn dial(system: Candidate) -> Result<Self, CommandError> {
+        let mut session = Self {
+            groups: Vec::new(),
+            absent: Vec::new(),
+            down: Vec::new(),
+            system: Some(system.name.clone()),
+        };
+        let mut first = None;
+        for CandidateGroup {
+            name,
+            address,
+            down,
+        } in system.groups
+        {
+            if down {
+                session.down.push(name);
+                continue;
             }
-        })?;
-        Ok(Self { nameserver, system })
+            match NameServer::connect(&address) {
+                Ok(nameserver) => session.groups.push(Group { name, nameserver }),
+                Err(error) => {
+                    session.absent.push((name, error.to_string()));
+                    first = first.or(Some(error));
+                }
+            }
+        }
+        let name = system.name;
+        match first.filter(|_| session.groups.is_empty()) {
+            Some(error) => Err(unreachable(
+                error,
+                &format!("system {name} may have died: clear it away with `osb down {name}`"),
+            )),
+            None => Ok(session),
+        }
     }
 
-    pub fn nameserver(&self) -> &NameServer {
-        &self.nameserver
+    /// The name servers that are there.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
     }
 
-    pub fn agents(&self) -> Result<Vec<AgentInfo>, CommandError> {
-        self.tell(self.nameserver.agent_infos())
+    /// Whether the system has several name servers, those that are not there counted too.
+    pub fn has_several(&self) -> bool {
+        self.groups.len() + self.absent.len() + self.down.len() > 1
     }
 
-    pub fn proxy(&self, agent: &str) -> Result<Proxy, CommandError> {
-        Ok(self.nameserver.proxy(agent)?)
+    /// The name of a name server, if there are others to tell it from.
+    pub fn told_apart(&self, group: &Group) -> Option<NameServerName> {
+        self.has_several().then(|| group.name.clone())
+    }
+
+    /// What is missing in what the others say.
+    pub fn missing(&self) -> impl Iterator<Item = String> {
+        self.absent.iter().map(|(name, why)| {
+            format!("what is registered at the name server {name} is missing: {why}")
+        })
+    }
+
+    /// What each name server answers; they are asked at once.
+    pub fn ask_all<T: DeserializeOwned>(
+        &self,
+        request: &NameServerRequest,
+    ) -> Vec<(&Group, Result<T, ProxyError>)> {
+        let ask = |group: &'_ Group| group.nameserver.ask::<T>(request);
+        let asked: Vec<_> = self.groups.iter().map(ask).collect();
+        let answers = asked.into_iter().map(|answer| answer.wait());
+        self.groups.iter().zip(answers).collect()
+    }
+
+    /// The same as one list. A name server of several that does not answer is left out, and noted.
+    pub fn gather<T: DeserializeOwned>(
+        &self,
+        request: &NameServerRequest,
+        context: &Context,
+    ) -> Result<Vec<(Option<NameServerName>, T)>, CommandError> {
+        for missing in self.missing() {
+            context.note(&missing);
+        }
+        let mut all = Vec::new();
+        for (group, answer) in self.ask_all::<Vec<T>>(request) {
+            match answer {
+                Ok(some) => all.extend(some.into_iter().map(|it| (self.told_apart(group), it))),
+                Err(error) if self.groups.len() == 1 => return self.tell(Err(error)),
+                Err(error) => context.note(&format!(
+                    "what is registered at the name server {} is missing: {error}",
+                    group.name
+                )),
+            }
+        }
+        Ok(all)
+    }
+
+    /// All agents, as lists show them.
+    pub fn listed(&self, context: &Context) -> Result<Vec<Listed>, CommandError> {
+        let agents = NameServerRequest::Agents { name: None };
+        self.gather(&agents, context).map(Listed::all)
+    }
+
+    /// Names of agents, for hints and completions: of those that are known at once.
+    pub fn names(&self) -> Vec<AgentId> {
+        let agents = NameServerRequest::Agents { name: None };
+        let answers = self.ask_all::<Vec<AgentInfo>>(&agents).into_iter();
+        let agents = answers.flat_map(|(group, answer)| {
+            let agents = answer.unwrap_or_default().into_iter();
+            agents.map(|agent| (self.told_apart(group), agent))
+        });
+        Listed::all(agents).into_iter().map(|it| it.id).collect()
+    }
+
+    /// The agent that `text` names, AGENT or AGENT@NAMESERVER, and where it is registered. A bare
+    /// name that only one name server knows will do.
+    pub fn find(&self, text: &str) -> Result<(&Group, AgentName), CommandError> {
+        let id: AgentId = text
+            .parse()
+            .map_err(|error| CommandError::from(ProxyError::Name(text.to_owned(), error)))?;
+        match (&id.nameserver, &self.groups[..]) {
+            (Some(name), _) => Ok((self.group(name)?, id.name)),
+            (None, [only]) if !self.has_several() => Ok((only, id.name)),
+            (None, _) => Ok((self.whose(&id)?, id.name)),
+        }
+    }
+
+    fn group(&self, name: &NameServerName) -> Result<&Group, CommandError> {
+        if let Some(group) = self.groups.iter().find(|group| group.name == *name) {
+            return Ok(group);
+        }
+        let absent = self.absent.iter().find(|(absent, _)| absent == name);
+        if let Some((_, why)) = absent {
+            return Err(CommandError::say(ErrorKind::Unreachable, why.clone()));
+        }
+        if self.down.contains(name) {
+            let sentence = format!("the name server {name} was taken down");
+            return Err(CommandError::say(ErrorKind::Unreachable, sentence)
+                .with_hint("bring it back with `osb up` and the same file"));
+        }
+        let known = self.groups.iter().map(|group| group.name.as_str());
+        let sentence = format!("there is no name server {name}");
+        let error = CommandError::say(ErrorKind::Usage, sentence).with_code("unknown_nameserver");
+        Err(error.with_hints(did_you_mean(name.as_str(), known)))
+    }
+
+    fn whose(&self, id: &AgentId) -> Result<&Group, CommandError> {
+        let name = Some(id.name.clone());
+        let answers = self.ask_all::<Vec<AgentInfo>>(&NameServerRequest::Agents { name });
+        let having = answers.into_iter().filter(|(_, answer)| answer.is_ok());
+        let having: Vec<&Group> = having.map(|(group, _)| group).collect();
+        match having[..] {
+            [one] => Ok(one),
+            [] => {
+                let name = id.name.clone();
+                let unknown = self.tell(Err(ProxyError::Fault(Fault::UnknownAgent { name })));
+                unknown.map_err(|error: CommandError| error.with_hints(self.missing()))
+            }
+            _ => {
+                let full = having.into_iter().map(|group| AgentId {
+                    name: id.name.clone(),
+                    nameserver: Some(group.name.clone()),
+                });
+                Err(ambiguous(id, full))
+            }
+        }
+    }
+
+    /// The proxy of the agent that `text` names.
+    pub fn proxy(&self, text: &str) -> Result<Proxy, CommandError> {
+        let (group, name) = self.find(text)?;
+        Ok(group.nameserver.proxy(name.as_str())?)
+    }
+
+    /// The address of a socket of the agent that `text` names.
+    pub fn addr(&self, text: &str, alias: &Alias) -> Result<Address, CommandError> {
+        let (group, name) = self.find(text)?;
+        self.tell(group.nameserver.addr(name.as_str(), alias.as_str()))
     }
 
     /// Turns the error of a call into one for people, with the names that might have been meant.
     pub fn tell<T>(&self, outcome: Result<T, ProxyError>) -> Result<T, CommandError> {
-        outcome.map_err(|error| explain(error, &self.nameserver))
+        outcome.map_err(|error| explain(error, || self.names()))
+    }
+}
+
+fn unreachable(error: ProxyError, hint: &str) -> CommandError {
+    let unreachable = matches!(error, ProxyError::Unreachable { .. });
+    let error = CommandError::from(error);
+    match unreachable {
+        true => error.with_hint(hint),
+        false => error,
     }
 }
 
 /// What to dial: `tcp://host:port`. Whether anybody is there is not looked at, if it was given.
-pub fn nameserver_address(global: &GlobalArgs) -> Result<String, CommandError> {
+pub fn nameserver_address(
+    global: &GlobalArgs,
+    name: Option<&NameServerName>,
+) -> Result<String, CommandError> {
     match global.ns.as_deref().filter(|address| !address.is_empty()) {
         Some(address) if address.starts_with("tcp://") => Ok(address.to_owned()),
         Some(address) => Ok(format!("tcp://{address}")),
-        None => Ok(selected(global)?.nameserver),
+        None => {
+            let system = selected(global)?;
+            let groups = || system.groups.iter();
+            let meant = match name {
+                Some(name) => groups().find(|group| group.name == *name),
+                None => groups().next(),
+            };
+            let known = groups().map(|group| group.name.as_str());
+            meant.map(|group| group.address.clone()).ok_or_else(|| {
+                let name = name.map(NameServerName::as_str).unwrap_or_default();
+                let sentence = format!("system {} has no name server {name}", system.name);
+                let error = CommandError::say(ErrorKind::Usage, sentence);
+                error.with_hints(did_you_mean(name, known))
+            })
+        }
     }
 }
 
@@ -96,7 +291,8 @@ pub fn selected_for_reading(global: &GlobalArgs) -> Result<Candidate, CommandErr
     let mut candidates: Vec<Candidate> = records()?.into_iter().map(running_or_not).collect();
     if let Some(address) = given {
         let address = address.strip_prefix("tcp://").unwrap_or(address);
-        let at_address = |it: &Candidate| it.nameserver.ends_with(&format!("//{address}"));
+        let end = format!("//{address}");
+        let at_address = |it: &Candidate| it.groups.iter().any(|it| it.address.ends_with(&end));
         return candidates.into_iter().find(at_address).ok_or_else(|| {
             CommandError::say(
                 ErrorKind::Failed,
@@ -128,23 +324,29 @@ pub fn records() -> Result<Vec<SystemRecord>, StateError> {
 }
 
 fn candidate(record: SystemRecord, running: bool) -> Candidate {
+    let groups = record.groups.into_iter();
+    let groups = groups.map(|group| CandidateGroup {
+        name: group.name,
+        address: group.nameserver,
+        down: group.phase == Phase::Down,
+    });
     Candidate {
         name: record.name,
-        nameserver: record.nameserver,
+        groups: groups.collect(),
         running,
     }
 }
 
 fn running_or_not(record: SystemRecord) -> Candidate {
-    let running = is_running(&record);
+    let running = record.present().any(is_running);
     candidate(record, running)
 }
 
-/// Whether the name server is there: its process, if it was launched, or someone who answers.
-pub fn is_running(record: &SystemRecord) -> bool {
-    match &record.launched_nameserver {
+/// Whether a name server is there: its process, if it was launched, or someone who answers.
+pub fn is_running(group: &GroupRecord) -> bool {
+    match &group.launched_nameserver {
         Some(process) => process.is_alive(),
-        None => NameServer::connect(&record.nameserver).is_ok(),
+        None => NameServer::connect(&group.nameserver).is_ok(),
     }
 }
 

@@ -1,30 +1,35 @@
 //! Which agent and which of its sockets a text names. Names may contain dots, so only the agents
 //! that there are can tell.
 
-use crate::model::{AgentName, Target};
+use crate::model::{AgentId, AgentName, NameServerName, SocketId};
 
 /// What a text names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Named {
-    Agent(AgentName),
-    Socket(Target),
+    Agent(AgentId),
+    Socket(SocketId),
 }
 
-/// Reads `text` as one of the `agents`, or else as a socket of one of them; if it is neither, as
+/// Reads `text` as an agent that is `known`, or else as a socket of one of them; if it is neither, as
 /// what it most looks like. None: it cannot be a name at all.
-pub fn named<'a>(text: &str, agents: impl Iterator<Item = &'a AgentName> + Clone) -> Option<Named> {
-    let known = |name: &AgentName| agents.clone().any(|agent| agent == name);
-    let whole: Option<AgentName> = text.parse().ok();
-    if let Some(agent) = whole.as_ref().filter(|name| known(name)) {
+pub fn named(text: &str, known: impl Fn(&AgentId) -> bool) -> Option<Named> {
+    let whole: Option<AgentId> = text.parse().ok();
+    if let Some(agent) = whole.as_ref().filter(|id| known(id)) {
         return Some(Named::Agent(agent.clone()));
     }
-    if let Some(target) = Target::readings(text).find(|target| known(&target.agent)) {
-        return Some(Named::Socket(target));
+    if let Some(socket) = SocketId::readings(text).find(|socket| known(&socket.agent)) {
+        return Some(Named::Socket(socket));
     }
-    match Target::readings(text).next() {
-        Some(target) => Some(Named::Socket(target)),
+    match SocketId::readings(text).next() {
+        Some(socket) => Some(Named::Socket(socket)),
         None => whole.map(Named::Agent),
     }
+}
+
+/// Whether somebody who writes `asked` may mean the agent that is called so and registered there.
+pub fn may_mean(asked: &AgentId, name: &AgentName, nameserver: &NameServerName) -> bool {
+    let wanted = asked.nameserver.as_ref();
+    asked.name == *name && wanted.is_none_or(|wanted| wanted == nameserver)
 }
 
 #[cfg(test)]
@@ -33,8 +38,8 @@ mod tests {
 
     #[test]
     fn the_agents_that_there_are_decide() {
-        let agents: Vec<AgentName> = ["Alice", "a.b"].map(|name| name.parse().unwrap()).into();
-        let read = |text: &str| match named(text, agents.iter())? {
+        let known = |id: &AgentId| ["Alice", "a.b", "Alice@lab"].contains(&&*id.to_string());
+        let read = |text: &str| match named(text, known)? {
             Named::Agent(name) => Some(format!("agent {name}")),
             Named::Socket(target) => Some(format!("{} of {}", target.alias, target.agent)),
         };
@@ -44,6 +49,8 @@ mod tests {
         assert_eq!(read("a.b.c").unwrap(), "c of a.b");
         assert_eq!(read("Bob.x").unwrap(), "x of Bob");
         assert_eq!(read("Bob").unwrap(), "agent Bob");
+        assert_eq!(read("Alice@lab").unwrap(), "agent Alice@lab");
+        assert_eq!(read("Alice@lab.main").unwrap(), "main of Alice@lab");
         assert_eq!(read("/"), None);
     }
 }

@@ -1,15 +1,26 @@
-//! What a timer is to do, as words of the command line.
+//! What a timer is to do, as words of the command line: what `osb every` and `osb after` share.
 
 use clap::Subcommand;
 use serde_json::Value;
 
 use super::value::{assignment, json};
-use super::{CommandError, complete};
-use crate::model::{Alias, TimerAction};
+use super::{CommandError, Context, complete};
+use crate::model::{Alias, TimerAction, TimerSpec, When};
+use crate::render::BareName;
+
+/// What is to be done, and under what name.
+#[derive(Debug, clap::Args)]
+pub struct What {
+    /// A name to stop the timer by [default: the agent chooses]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub alias: Option<Alias>,
+    #[command(subcommand)]
+    pub action: Action,
+}
 
 /// One of three.
 #[derive(Debug, Subcommand)]
-pub enum DoWhat {
+pub enum Action {
     /// Send a message by one of its sockets
     Send {
         /// The socket by which it sends
@@ -39,19 +50,36 @@ pub enum DoWhat {
     },
 }
 
-impl DoWhat {
-    pub fn action(self) -> Result<TimerAction, CommandError> {
+/// Adds the timer and prints its name.
+pub fn add_timer(
+    agent: &str,
+    when: When,
+    what: What,
+    context: &mut Context,
+) -> Result<(), CommandError> {
+    let timer = TimerSpec {
+        alias: what.alias,
+        when,
+        action: what.action.action()?,
+    };
+    let session = context.session()?;
+    let alias = session.tell(session.proxy(agent)?.timer(timer))?;
+    context.print(&BareName(alias.to_string()))
+}
+
+impl Action {
+    fn action(self) -> Result<TimerAction, CommandError> {
         Ok(match self {
-            DoWhat::Send { by, message, topic } => TimerAction::Send {
+            Action::Send { by, message, topic } => TimerAction::Send {
                 alias: by,
                 message: json(&message)?,
                 topic,
             },
-            DoWhat::Call { method, params } => TimerAction::Call {
+            Action::Call { method, params } => TimerAction::Call {
                 method,
                 params: params.as_deref().map_or(Ok(Value::Null), json)?,
             },
-            DoWhat::Set { attributes } => {
+            Action::Set { attributes } => {
                 let attributes = attributes.iter().map(|word| assignment(word));
                 TimerAction::Set {
                     attributes: attributes.collect::<Result<_, _>>()?,

@@ -18,7 +18,7 @@ pub fn run(args: TimersArgs, context: &mut Context) -> Result<(), CommandError> 
     let session = context.session()?;
     let mut timers = Vec::new();
     if args.agents.is_empty() {
-        for (proxy, asked) in ask(all(&session)?) {
+        for (proxy, asked) in ask(all(&session, context)?) {
             match asked.wait() {
                 Ok(of_one) => timers.push((proxy.name().clone(), of_one)),
                 Err(error) => context.note(&format!("{} does not tell: {error}", proxy.name())),
@@ -33,11 +33,11 @@ pub fn run(args: TimersArgs, context: &mut Context) -> Result<(), CommandError> 
     context.print(&Timers(timers))
 }
 
-fn all(session: &Session) -> Result<Vec<Proxy>, CommandError> {
-    let agents = session.agents()?.into_iter();
+fn all(session: &Session, context: &Context) -> Result<Vec<Proxy>, CommandError> {
+    let agents = session.listed(context)?.into_iter();
     agents
-        .filter(|agent| !agent.state.ended())
-        .map(|agent| session.proxy(agent.name.as_str()))
+        .filter(|agent| !agent.info.state.ended())
+        .map(|agent| session.proxy(&agent.id.to_string()))
         .collect()
 }
 

@@ -4,7 +4,7 @@ use super::runtime::block_on;
 use super::signals::Signals;
 use super::topology_file::{TopologyArgs, TopologyFile};
 use super::{CommandError, Context, ErrorKind};
-use crate::model::AgentName;
+use crate::model::AgentId;
 use crate::plan::{LaunchPlan, Plan};
 use crate::proxy::ProxyError;
 use crate::render::{Reporter, Up, did_you_mean};
@@ -25,12 +25,9 @@ pub struct UpArgs {
 pub fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
     let file = TopologyFile::read(&args.topology)?;
     let topology = file.load_or_complain(context)?;
-    let request = UpRequest {
-        file: file.place(),
-        fingerprint: String::from_utf8_lossy(&crate::wire::body(&topology)).into_owned(),
-        plan: Plan::new(topology),
-        state: StateDir::from_env()?,
-    };
+    let fingerprint = String::from_utf8_lossy(&crate::wire::body(&topology)).into_owned();
+    let (plan, state) = (Plan::new(topology), StateDir::from_env()?);
+    let request = UpRequest::new(plan, file.place(), fingerprint, state);
     block_on(bring_up_and_follow(request, args.attach, context))?
 }
 
@@ -78,8 +75,8 @@ impl Progress for Shown {
         self.0.advance(what);
     }
 
-    fn await_others(&mut self, missing: &[AgentName]) {
-        let names: Vec<&str> = missing.iter().map(AgentName::as_str).collect();
+    fn await_others(&mut self, missing: &[AgentId]) {
+        let names: Vec<String> = missing.iter().map(AgentId::to_string).collect();
         self.0.wait_for(&names.join(", "));
     }
 
@@ -156,15 +153,18 @@ fn hints(error: &UpError) -> Vec<String> {
 }
 
 /// How those are started that others were to start; one may have been, under a name much like it.
-fn start_others(nameserver: &str, missing: &[Absent], others: &[AgentName]) -> Vec<String> {
+fn start_others(nameserver: &str, missing: &[Absent], others: &[AgentId]) -> Vec<String> {
     let at = nameserver.trim_start_matches("tcp://");
-    let others = || others.iter().map(AgentName::as_str);
+    let others = || others.iter().map(|id| id.name.as_str());
     let alike = missing.iter().filter_map(|Absent { agent, .. }| {
-        let guess = did_you_mean(agent.as_str(), others())?;
+        let guess = did_you_mean(agent.name.as_str(), others())?;
         Some(format!("the topology says {agent}: {guess}"))
     });
     let first = missing.first().map(|Absent { agent, .. }| {
-        format!("start each in a terminal of its own: `osb agent {agent} --ns {at}`")
+        format!(
+            "start each in a terminal of its own: `osb agent {} --ns {at}`",
+            agent.name
+        )
     });
     alike.chain(first).collect()
 }

@@ -1,11 +1,14 @@
 //! `osb wait`: blocks until everything that is named is there, by the name server's events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::explain::hint_agent;
-use super::target::{Named, named};
-use super::{CommandError, Context, ErrorKind, complete};
-use crate::model::{AgentInfo, AgentName, Millis, State, Target};
+use tokio::sync::mpsc;
+
+use super::explain::{ambiguous, hint_agent};
+use super::runtime::block_on;
+use super::target::{Named, may_mean, named};
+use super::{CommandError, Context, ErrorKind, Session, complete};
+use crate::model::{AgentId, AgentInfo, Millis, NameServerName, SocketId, State};
 use crate::proxy::{Notice, ProxyError};
 use crate::render::{Waited, WaitedRow};
 use crate::wire::Event;
@@ -41,7 +44,8 @@ impl WaitArgs {
     }
 }
 
-type Agents = BTreeMap<AgentName, AgentInfo>;
+/// By their full names.
+type Agents = BTreeMap<AgentId, AgentInfo>;
 
 /// How it stands with one thing that is waited for.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +56,8 @@ enum Standing {
     },
     /// Waiting longer is in vain.
     Failed { agent: Box<AgentInfo>, what: String },
+    /// Several name servers have an agent of that name.
+    Ambiguous { id: AgentId, full: Vec<AgentId> },
     /// What it is instead.
     Pending(String),
 }
@@ -60,36 +66,87 @@ pub fn run(args: WaitArgs, context: &mut Context) -> Result<(), CommandError> {
     if let Some(bad) = args
         .names
         .iter()
-        .find(|name| named(name, [].iter()).is_none())
+        .find(|name| named(name, |_| false).is_none())
     {
         let sentence = format!("{bad:?} is not a name");
         return Err(CommandError::say(ErrorKind::Usage, sentence));
     }
     let session = context.session()?;
+    session.missing().for_each(|missing| context.note(&missing));
     let mut agents = Agents::new();
-    let mut watch = session.nameserver().watch();
-    let reached = watch.wait_until("everything there", args.timeout.duration(), |notice| {
-        take_note(&mut agents, notice);
-        all_reached(&args.names, args.goal(), &agents)
-    });
+    let reached = block_on(async {
+        let mut notices = watch(&session);
+        let reached = async {
+            let mut silent: BTreeSet<NameServerName> =
+                session.groups().iter().map(|it| it.name.clone()).collect();
+            while let Some((nameserver, notice)) = notices.recv().await {
+                take_note(&mut agents, &nameserver, notice);
+                silent.remove(&nameserver);
+                // What a name means is known when all have told.
+                if silent.is_empty()
+                    && let Some(outcome) = all_reached(&args.names, args.goal(), &agents)
+                {
+                    return outcome;
+                }
+            }
+            session.tell(Err(ProxyError::Closed))
+        };
+        tokio::time::timeout(args.timeout.duration(), reached).await
+    })?;
     match reached {
         Ok(outcome) => context.print(&outcome?),
-        Err(ProxyError::Timeout { .. }) => Err(too_late(&args, &agents)),
-        Err(error) => session.tell(Err(error)),
+        Err(_) => Err(too_late(&args, &agents)),
     }
 }
 
-fn take_note(agents: &mut Agents, notice: Notice) {
+/// What all name servers tell, each with its name.
+fn watch(session: &Session) -> mpsc::UnboundedReceiver<(NameServerName, Notice)> {
+    let (sender, notices) = mpsc::unbounded_channel();
+    for group in session.groups() {
+        let (mut watch, sender) = (group.nameserver.watch(), sender.clone());
+        let name = group.name.clone();
+        tokio::spawn(async move {
+            while let Some(notice) = watch.next().await {
+                if sender.send((name.clone(), notice)).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    notices
+}
+
+fn take_note(agents: &mut Agents, nameserver: &NameServerName, notice: Notice) {
+    let full = |agent: AgentInfo| {
+        let id = AgentId {
+            name: agent.name.clone(),
+            nameserver: Some(nameserver.clone()),
+        };
+        (id, agent)
+    };
     match notice {
         Notice::Snapshot(snapshot) => {
-            let told = snapshot.agents.into_iter();
-            *agents = told.map(|agent| (agent.name.clone(), agent)).collect();
+            agents.retain(|id, _| id.nameserver.as_ref() != Some(nameserver));
+            agents.extend(snapshot.agents.into_iter().map(full));
         }
-        Notice::Event(Event::Agent { agent, .. }) => {
-            agents.insert(agent.name.clone(), agent);
-        }
+        Notice::Event(Event::Agent { agent, .. }) => agents.extend([full(agent)]),
         Notice::Event(_) => {}
     }
+}
+
+/// The agents that `asked` may mean: several, if several name servers have one of that name.
+fn meant<'a>(agents: &'a Agents, asked: &AgentId) -> Vec<(&'a AgentId, &'a AgentInfo)> {
+    let mut agents: Vec<_> = agents.iter().collect();
+    agents.retain(|(id, _)| {
+        let nameserver = id.nameserver.as_ref();
+        nameserver.is_some_and(|nameserver| may_mean(asked, &id.name, nameserver))
+    });
+    agents
+}
+
+/// What a text names, by the agents that there are.
+fn read(text: &str, agents: &Agents) -> Option<Named> {
+    named(text, |id| !meant(agents, id).is_empty())
 }
 
 /// Something as soon as all are reached, or one never will be.
@@ -101,6 +158,9 @@ fn all_reached(
     let mut rows = Vec::new();
     for name in names {
         match standing(name, goal, agents) {
+            Standing::Ambiguous { id, full } => {
+                return Some(Err(ambiguous(&id, full.into_iter())));
+            }
             Standing::Reached { state, address } => {
                 let name = name.clone();
                 rows.push(WaitedRow {
@@ -117,16 +177,20 @@ fn all_reached(
 }
 
 fn standing(text: &str, goal: Goal, agents: &Agents) -> Standing {
-    match named(text, agents.keys()) {
-        Some(Named::Agent(name)) => match agents.get(&name) {
-            Some(agent) => standing_of_agent(agent, goal),
-            None => Standing::Pending("not registered".to_owned()),
+    let (id, socket) = match read(text, agents) {
+        Some(Named::Agent(id)) => (id, None),
+        Some(Named::Socket(socket)) => (socket.agent.clone(), Some(socket)),
+        None => return Standing::Pending("not a name".to_owned()),
+    };
+    match (&meant(agents, &id)[..], socket) {
+        ([], None) => Standing::Pending("not registered".to_owned()),
+        ([], Some(_)) => Standing::Pending(format!("{id} is not registered")),
+        ([(_, agent)], None) => standing_of_agent(agent, goal),
+        ([(_, agent)], Some(socket)) => standing_of_socket(agent, &socket),
+        (several, _) => Standing::Ambiguous {
+            full: several.iter().map(|(id, _)| (*id).clone()).collect(),
+            id,
         },
-        Some(Named::Socket(target)) => match agents.get(&target.agent) {
-            Some(agent) => standing_of_socket(agent, &target),
-            None => Standing::Pending(format!("{} is not registered", target.agent)),
-        },
-        None => Standing::Pending("not a name".to_owned()),
     }
 }
 
@@ -145,7 +209,7 @@ fn standing_of_agent(agent: &AgentInfo, goal: Goal) -> Standing {
     }
 }
 
-fn standing_of_socket(agent: &AgentInfo, target: &Target) -> Standing {
+fn standing_of_socket(agent: &AgentInfo, target: &SocketId) -> Standing {
     if agent.state.ended() {
         return Standing::Failed {
             what: format!(
@@ -179,20 +243,20 @@ fn failed(agent: &AgentInfo, what: String) -> CommandError {
 fn too_late(args: &WaitArgs, agents: &Agents) -> CommandError {
     let mut missing = Vec::new();
     let mut hints = Vec::new();
-    let known: Vec<AgentName> = agents.keys().cloned().collect();
+    let known: Vec<AgentId> = agents.keys().map(|id| id.name.clone().into()).collect();
     for text in &args.names {
         let Standing::Pending(why) = standing(text, args.goal(), agents) else {
             continue;
         };
         missing.push(format!("{text} ({why})"));
-        let agent = match named(text, agents.keys()) {
+        let agent = match read(text, agents) {
             Some(Named::Agent(agent)) => agent,
             Some(Named::Socket(target)) => target.agent,
             None => continue,
         };
-        hints.push(match agents.contains_key(&agent) {
-            true => format!("`osb logs {agent}` may show why"),
-            false => hint_agent(&agent, &known),
+        hints.push(match meant(agents, &agent).is_empty() {
+            false => format!("`osb logs {agent}` may show why"),
+            true => hint_agent(&agent, &known),
         });
     }
     hints.dedup();
@@ -205,11 +269,18 @@ mod tests {
     use super::*;
     use crate::model::ExitReport;
     use crate::render::samples;
+    use crate::wire::Change;
 
     fn agents(of: impl IntoIterator<Item = AgentInfo>) -> Agents {
-        of.into_iter()
-            .map(|agent| (agent.name.clone(), agent))
-            .collect()
+        let mut agents = Agents::new();
+        for agent in of {
+            let event = Event::Agent {
+                change: Change::State,
+                agent,
+            };
+            take_note(&mut agents, &NameServerName::only(), Notice::Event(event));
+        }
+        agents
     }
 
     fn in_state(state: State) -> Agents {

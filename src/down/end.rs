@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::model::{AgentName, HostInfo, Millis, SystemName};
 use crate::process::{ProcessId, kill_groups, wait_for_end};
 use crate::proxy::Link;
-use crate::state::{AgentRecord, Daemon, SystemDir};
+use crate::state::{AgentRecord, Daemon, GroupRecord, SystemDir};
 use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, Rung, Stopped};
 
 /// Beyond the grace: the rest of the ladder, and the answer's way.
@@ -18,15 +18,11 @@ const DAEMON_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the name server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The processes of a system.
+/// The processes of a system, as far as they belong to one of its name servers.
 pub struct Processes<'a> {
     pub system: &'a SystemName,
     pub dir: &'a SystemDir,
-    pub hosts: &'a [Daemon],
-    /// None if it is not the system's own.
-    pub nameserver: Option<&'a ProcessId>,
-    /// Agents that others have started. They are let go of.
-    pub attached: &'a [AgentName],
+    pub group: &'a GroupRecord,
 }
 
 /// What it took to end them.
@@ -51,7 +47,12 @@ impl Processes<'_> {
     pub async fn end(&self, link: Option<&Link>, grace: Millis) -> Ended {
         let mut alive = self.agents_alive();
         let mut ended = Ended::default();
-        let mut silent: Vec<ProcessId> = self.hosts.iter().map(|it| it.process.clone()).collect();
+        let mut silent: Vec<ProcessId> = self
+            .group
+            .hosts
+            .iter()
+            .map(|it| it.process.clone())
+            .collect();
         let known = match link {
             Some(link) => self.known(link).await,
             None => None,
@@ -59,19 +60,19 @@ impl Processes<'_> {
         // A name server that does not answer is not asked again.
         let link = link.filter(|_| known.is_some());
         if let (Some(link), Some(ours)) = (link, known) {
-            quiesce(link, &alive);
+            self.quiesce(link);
             self.release(link, &mut ended).await;
             silent.retain(|it| !ours.iter().any(|daemon| daemon.process == *it));
             silent.extend(self.ask_hosts(link, &ours, grace, &mut ended.stopped).await);
         }
         if link.is_none() {
-            ended.kept = self.attached.to_vec();
+            ended.kept = self.group.attached.to_vec();
         }
-        ended.killed_daemons += end_hosts(self.hosts, &silent);
+        ended.killed_daemons += end_hosts(&self.group.hosts, &silent);
         // Whoever was not accounted for has ended with its daemon, or has outlived it.
         alive.extend(self.agents_alive());
         self.end_orphans(alive, &mut ended);
-        if let Some(nameserver) = self.nameserver {
+        if let Some(nameserver) = &self.group.launched_nameserver {
             ended.killed_daemons += usize::from(end_nameserver(link, nameserver).await);
         }
         ended.left = self.left();
@@ -86,7 +87,14 @@ impl Processes<'_> {
             let mut hosts = hosts.iter();
             hosts.any(|it| it.name == daemon.host && it.pid == daemon.process.pid)
         };
-        Some(self.hosts.iter().filter(knows).cloned().collect())
+        Some(self.group.hosts.iter().filter(knows).cloned().collect())
+    }
+
+    /// Nobody of ours begins to send any more, so that the last messages find their receivers alive.
+    pub fn quiesce(&self, link: &Link) {
+        for AgentRecord { agent, .. } in self.agents_alive() {
+            link.tell(Peer::Agent(agent), &AgentRequest::Stop {});
+        }
     }
 
     /// What others have started gives back what it got from this system. One that is not there any
@@ -98,7 +106,7 @@ impl Processes<'_> {
             let peer = Peer::Agent(agent.clone());
             (agent.clone(), link.ask::<bool>(peer, &request, PATIENCE))
         };
-        let asked: Vec<_> = self.attached.iter().map(ask).collect();
+        let asked: Vec<_> = self.group.attached.iter().map(ask).collect();
         for (agent, answer) in asked {
             match answer.await {
                 Ok(true) => ended.released.push(agent),
@@ -134,15 +142,22 @@ impl Processes<'_> {
     }
 
     fn agents_alive(&self) -> Vec<AgentRecord> {
-        let mut agents = self.dir.agents();
+        let mut agents = self.agents();
         agents.retain(|agent| agent.process.is_alive());
+        agents
+    }
+
+    /// Those that were ever started for this name server.
+    fn agents(&self) -> Vec<AgentRecord> {
+        let mut agents = self.dir.agents();
+        agents.retain(|agent| agent.nameserver == self.group.nameserver);
         agents
     }
 
     /// Agents without a daemon are killed with all that they have started, and so is what agents
     /// left behind that ended while there was no daemon to see it.
     fn end_orphans(&self, agents: Vec<AgentRecord>, ended: &mut Ended) {
-        for AgentRecord { agent, process } in agents {
+        for AgentRecord { agent, process, .. } in agents {
             if ended.stopped.iter().any(|it| it.agent == agent) || ended.orphans.contains(&agent) {
                 continue;
             }
@@ -154,9 +169,9 @@ impl Processes<'_> {
                 ended.stopped.push(Stopped { agent, rung });
             }
         }
-        let all = self.dir.agents();
+        let all = self.agents();
         let groups: Vec<u32> = all.iter().map(|agent| agent.process.pid).collect();
-        for host in self.hosts {
+        for host in &self.group.hosts {
             kill_groups(&host.process, &groups);
         }
         let all: Vec<ProcessId> = all.into_iter().map(|agent| agent.process).collect();
@@ -164,17 +179,12 @@ impl Processes<'_> {
     }
 
     fn left(&self) -> Vec<ProcessId> {
-        let agents = self.dir.agents().into_iter().map(|agent| agent.process);
-        let daemons = self.hosts.iter().map(|daemon| daemon.process.clone());
-        let all = agents.chain(daemons).chain(self.nameserver.cloned());
+        let agents = self.agents().into_iter().map(|agent| agent.process);
+        let daemons = self.group.hosts.iter().map(|daemon| daemon.process.clone());
+        let all = agents
+            .chain(daemons)
+            .chain(self.group.launched_nameserver.clone());
         all.filter(ProcessId::is_alive).collect()
-    }
-}
-
-/// Nobody of ours begins to send any more, so that the last messages find their receivers alive.
-fn quiesce(link: &Link, agents: &[AgentRecord]) {
-    for AgentRecord { agent, .. } in agents {
-        link.tell(Peer::Agent(agent.clone()), &AgentRequest::Stop {});
     }
 }
 

@@ -6,18 +6,27 @@
 
 mod end;
 
-use crate::model::{AgentName, Millis, SystemName};
+use serde::Serialize;
+
+use crate::model::{AgentId, AgentName, Millis, NameServerName, SystemName};
 use crate::process::ProcessId;
 use crate::proxy::Link;
-use crate::state::{Lock, StateDir, StateError};
+use crate::state::{GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord};
 use crate::wire::{Rung, Stopped};
 
+use end::Ended;
 pub use end::Processes;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DownError {
     #[error(transparent)]
     State(#[from] StateError),
+    #[error("system {system} has no name server {name}")]
+    UnknownNameServer {
+        system: SystemName,
+        name: NameServerName,
+        known: Vec<NameServerName>,
+    },
     /// Something is still there.
     #[error(
         "these processes of system {system} could not be ended: {}",
@@ -37,87 +46,166 @@ fn pids(processes: &[ProcessId]) -> String {
     pids.join(", ")
 }
 
+/// How one agent was ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoppedAgent {
+    pub agent: AgentId,
+    pub rung: Rung,
+}
+
 /// What `down` has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DownReport {
     /// There was nothing to take down.
     pub nothing: bool,
+    /// The name servers that were taken down, if others of the system were not.
+    pub only: Vec<NameServerName>,
     /// How each agent ended.
-    pub stopped: Vec<Stopped>,
+    pub stopped: Vec<StoppedAgent>,
     /// Agents that outlived their host daemon, and were killed.
-    pub orphans: Vec<AgentName>,
+    pub orphans: Vec<AgentId>,
     /// Agents that others have started, and that were let go of.
-    pub released: Vec<AgentName>,
+    pub released: Vec<AgentId>,
     /// Agents that others have started, and that could not be told.
-    pub kept: Vec<AgentName>,
+    pub kept: Vec<AgentId>,
     /// Daemons that did not end when asked to.
     pub killed_daemons: usize,
 }
 
 impl DownReport {
+    fn nothing() -> Self {
+        Self {
+            nothing: true,
+            ..Self::default()
+        }
+    }
+
     /// Agents that had to be killed.
-    pub fn killed(&self) -> impl Iterator<Item = &AgentName> {
+    pub fn killed(&self) -> impl Iterator<Item = &AgentId> {
         let killed = self
             .stopped
             .iter()
             .filter(|stopped| stopped.rung == Rung::Killed);
         killed.map(|stopped| &stopped.agent).chain(&self.orphans)
     }
+
+    /// Takes in what was done with one group. `id` tells its agents from those of others.
+    fn add(&mut self, ended: Ended, id: impl Fn(AgentName) -> AgentId) {
+        let stopped = ended.stopped.into_iter();
+        self.stopped
+            .extend(stopped.map(|Stopped { agent, rung }| StoppedAgent {
+                agent: id(agent),
+                rung,
+            }));
+        self.orphans.extend(ended.orphans.into_iter().map(&id));
+        self.released.extend(ended.released.into_iter().map(&id));
+        self.released.sort();
+        self.kept.extend(ended.kept.into_iter().map(&id));
+        self.kept.sort();
+        self.killed_daemons += ended.killed_daemons;
+    }
 }
 
-/// Takes the system `name` down. Agents that do not end within `grace` get SIGTERM, and SIGKILL
-/// two seconds later. If there is nothing, that is no error.
+/// Takes the system `name` down, or, if any are given, `only` these of its name servers with all
+/// that is registered there. Agents that do not end within `grace` get SIGTERM, and SIGKILL two
+/// seconds later. If there is nothing, that is no error.
 pub async fn down(
     state: &StateDir,
     name: &SystemName,
+    only: &[NameServerName],
     grace: Millis,
 ) -> Result<DownReport, DownError> {
     let dir = state.system(name);
     if !dir.path().exists() {
-        return Ok(DownReport {
-            nothing: true,
-            ..DownReport::default()
-        });
+        return Ok(DownReport::nothing());
     }
     let _lock = Lock::take(&dir, name)?;
     let Some(record) = dir.record()? else {
         dir.remove()?;
-        return Ok(DownReport {
-            nothing: true,
-            ..DownReport::default()
-        });
+        return Ok(DownReport::nothing());
     };
-    let link = Link::open(&record.nameserver).ok().map(|(link, _)| link);
-    let processes = Processes {
-        system: name,
-        dir: &dir,
-        hosts: &record.hosts,
-        nameserver: record.launched_nameserver.as_ref(),
-        attached: &record.attached,
-    };
-    let ended = processes.end(link.as_ref(), grace).await;
-    if !ended.left.is_empty() {
-        return Err(DownError::Left {
-            system: name.clone(),
-            left: ended.left,
-        });
+    refuse_unknown(&record, only)?;
+    let meant = |group: &&GroupRecord| only.is_empty() || only.contains(&group.name);
+    let groups: Vec<&GroupRecord> = record.present().filter(meant).collect();
+    let mut report = end_all(&dir, &record, &groups, grace).await?;
+    let stays = |group: &GroupRecord| !groups.iter().any(|it| it.name == group.name);
+    if !record.present().any(stays) {
+        dir.remove()?;
+        return Ok(report);
     }
-    dir.remove()?;
-    Ok(DownReport {
-        nothing: false,
-        stopped: ended.stopped,
-        orphans: ended.orphans,
-        released: ended.released,
-        kept: ended.kept,
-        killed_daemons: ended.killed_daemons,
-    })
+    report.nothing = groups.is_empty();
+    report.only = groups.iter().map(|group| group.name.clone()).collect();
+    dir.write_record(&without(&record, &report.only))?;
+    Ok(report)
+}
+
+fn refuse_unknown(record: &SystemRecord, only: &[NameServerName]) -> Result<(), DownError> {
+    let known = || record.groups.iter().map(|group| &group.name);
+    let is_known = |name: &&NameServerName| known().any(|it| it == *name);
+    match only.iter().find(|name| !is_known(name)) {
+        None => Ok(()),
+        Some(name) => Err(DownError::UnknownNameServer {
+            system: record.name.clone(),
+            name: name.clone(),
+            known: known().cloned().collect(),
+        }),
+    }
+}
+
+async fn end_all(
+    dir: &SystemDir,
+    record: &SystemRecord,
+    groups: &[&GroupRecord],
+    grace: Millis,
+) -> Result<DownReport, DownError> {
+    let system = &record.name;
+    let processes = |group| Processes { system, dir, group };
+    let dial = |group: &&GroupRecord| Link::open(&group.nameserver).ok().map(|(link, _)| link);
+    let links: Vec<Option<Link>> = groups.iter().map(dial).collect();
+    // Before any of them ends: others may be sending to it.
+    for (group, link) in groups.iter().zip(&links) {
+        link.iter().for_each(|link| processes(group).quiesce(link));
+    }
+    let mut report = DownReport::default();
+    let mut left = Vec::new();
+    for (group, link) in groups.iter().zip(&links) {
+        let mut ended = processes(group).end(link.as_ref(), grace).await;
+        left.append(&mut ended.left);
+        report.add(ended, |name| record.id(group, name));
+    }
+    match left.is_empty() {
+        true => Ok(report),
+        false => Err(DownError::Left {
+            system: system.clone(),
+            left,
+        }),
+    }
+}
+
+/// The record when `gone` are gone.
+fn without(record: &SystemRecord, gone: &[NameServerName]) -> SystemRecord {
+    let mut record = record.clone();
+    for group in record
+        .groups
+        .iter_mut()
+        .filter(|it| gone.contains(&it.name))
+    {
+        *group = GroupRecord {
+            phase: Phase::Down,
+            launched_nameserver: None,
+            hosts: Vec::new(),
+            attached: Vec::new(),
+            ..group.clone()
+        };
+    }
+    record
 }
 
 /// Loses patience with a `down` that is under way: the host daemons are told to go on to the next
 /// rung of the ladder at once, for all agents.
 pub fn hurry(state: &StateDir, name: &SystemName) -> Result<(), StateError> {
     if let Some(record) = state.system(name).record()? {
-        for daemon in record.hosts {
+        for daemon in record.groups.into_iter().flat_map(|group| group.hosts) {
             daemon.process.hurry();
         }
     }

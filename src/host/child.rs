@@ -14,7 +14,7 @@ use tokio::net::unix::pipe::Sender;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::log_tail::end_of_logs;
-use crate::model::{self, AgentName, ExitReport, Speaks};
+use crate::model::{self, AgentId, AgentName, ExitReport, NameServerName, Speaks};
 use crate::process::{ProcessId, end_of, not_started};
 use crate::state::{AgentRecord, StateError, SystemDir};
 use crate::wire::AgentBoot;
@@ -26,6 +26,7 @@ const TAIL_LINES: usize = 20;
 pub struct Spawner {
     osb: PathBuf,
     dir: SystemDir,
+    group: Option<NameServerName>,
     agents_log: File,
 }
 
@@ -36,7 +37,8 @@ pub struct Child {
 }
 
 impl Spawner {
-    pub fn new(dir: &SystemDir) -> Result<Self, StateError> {
+    /// Agents of a system with several name servers are known by the `group` they are of.
+    pub fn new(dir: &SystemDir, group: Option<NameServerName>) -> Result<Self, StateError> {
         // A binary that was replaced meanwhile is found under the path of its old self only here.
         let osb = std::env::current_exe()
             .ok()
@@ -46,6 +48,7 @@ impl Spawner {
             osb,
             agents_log: dir.agents_log()?,
             dir: dir.clone(),
+            group,
         })
     }
 
@@ -53,8 +56,8 @@ impl Spawner {
         let program = own_program(boot)?;
         let log = open_log(&match program {
             // What it writes to its own log, it writes there by itself.
-            Some(_) => self.dir.output_of(&boot.name),
-            None => self.dir.log_of(&boot.name),
+            Some(_) => self.dir.output_of(&self.id(&boot.name)),
+            None => self.dir.log_of(&self.id(&boot.name)),
         })?;
         let mut process = self
             .command(boot, program.as_ref())
@@ -93,12 +96,21 @@ impl Spawner {
         command
     }
 
+    /// What an agent is called within the system.
+    pub fn id(&self, agent: &AgentName) -> AgentId {
+        AgentId {
+            name: agent.clone(),
+            nameserver: self.group.clone(),
+        }
+    }
+
     /// For the case that this daemon is gone when the agent is to be stopped. Without the note the
     /// agent is as good as with it, so a full disk does not keep it from running.
     fn note(&mut self, boot: &AgentBoot, pid: u32) {
         if let Ok(process) = ProcessId::of(pid) {
             let record = AgentRecord {
                 agent: boot.name.clone(),
+                nameserver: boot.nameserver.clone(),
                 process,
             };
             let _ = self.agents_log.write_all(&record.line());
@@ -164,7 +176,7 @@ impl Child {
     }
 
     /// The process has ended: ends what it left behind in its group, and tells how it ended.
-    pub fn reap(mut self, dir: &SystemDir, agent: &AgentName) -> ExitReport {
+    pub fn reap(mut self, dir: &SystemDir, agent: &AgentId) -> ExitReport {
         self.kill();
         let status = self.process.wait().ok();
         ExitReport {

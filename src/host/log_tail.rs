@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use crate::model::AgentName;
+use crate::model::AgentId;
 use crate::state::{SystemDir, stamp};
 
 /// How much of the end is looked at, in bytes: long lines are cut rather than carried about.
 const WINDOW: u64 = 16 << 10;
 
 /// The last `lines` lines of an agent's log and its program's output together, by time.
-pub fn end_of_logs(dir: &SystemDir, agent: &AgentName, lines: usize) -> Vec<String> {
+pub fn end_of_logs(dir: &SystemDir, agent: &AgentId, lines: usize) -> Vec<String> {
     let mut all = stamped(log_tail(&dir.log_of(agent), lines));
     all.extend(stamped(log_tail(&dir.output_of(agent), lines)));
     all.sort_by(|(one, _), (other, _)| one.cmp(other));

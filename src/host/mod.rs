@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::model::{AgentName, HostName, Millis, Speaks};
+use crate::model::{AgentName, HostName, Millis, NameServerName, Speaks};
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir};
 use crate::supervision::{Effect, Now, Supervision, Ticket};
@@ -48,6 +48,8 @@ pub struct HostOptions {
     pub name: HostName,
     /// What to dial.
     pub nameserver: String,
+    /// The name server's name within its system, if it is not the first.
+    pub group: Option<NameServerName>,
     /// Where logs, ipc sockets and the list of processes go.
     pub dir: SystemDir,
     /// What peers dial to reach this machine.
@@ -121,7 +123,7 @@ impl Host {
     fn new(options: HostOptions, link: Link) -> Result<Self, HostError> {
         let (inputs, received) = mpsc::unbounded_channel();
         Ok(Self {
-            spawner: Spawner::new(&options.dir)?,
+            spawner: Spawner::new(&options.dir, options.group.clone())?,
             options,
             link: Arc::new(link),
             incarnation: Incarnation::draw(),
@@ -218,7 +220,7 @@ impl Host {
         let Some(child) = self.children.remove(&agent) else {
             return;
         };
-        let exit = child.reap(&self.options.dir, &agent);
+        let exit = child.reap(&self.options.dir, &self.spawner.id(&agent));
         self.supervision.on_exited(&agent, exit);
     }
 
@@ -281,6 +283,7 @@ impl Host {
     }
 
     fn boot(&self, agent: crate::wire::StartAgent, incarnation: Incarnation) -> AgentBoot {
+        let id = self.spawner.id(&agent.name);
         AgentBoot {
             incarnation,
             host: Some(self.options.name.clone()),
@@ -288,12 +291,12 @@ impl Host {
             nameserver: self.link.address().to_owned(),
             ipc_dir: self.options.dir.ipc(),
             log: agent.program.as_ref().and_then(|program| {
-                (program.speaks == Speaks::Osb).then(|| self.options.dir.log_of(&agent.name))
+                (program.speaks == Speaks::Osb).then(|| self.options.dir.log_of(&id))
             }),
             output: agent
                 .program
                 .as_ref()
-                .map(|_| self.options.dir.output_of(&agent.name)),
+                .map(|_| self.options.dir.output_of(&id)),
             name: agent.name,
             program: agent.program,
         }
@@ -315,7 +318,7 @@ impl Host {
             Ok(end) => end,
             // Nobody would ever know when it ends.
             Err(error) => {
-                child.reap(&self.options.dir, &agent);
+                child.reap(&self.options.dir, &self.spawner.id(&agent));
                 return Err(start_fault(error.to_string()));
             }
         };

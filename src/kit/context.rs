@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::limit;
+use super::later::{Added, Answered};
 use super::line::Line;
 use super::run::{Handle, spawn_at};
 use super::{Agent, CallError, Error, RunError};
@@ -29,7 +30,14 @@ pub struct Context<S> {
     nameserver: String,
     link: Option<NameServer>,
     /// Sockets that have taken a message before.
-    proven: Vec<Alias>,
+    pub(super) proven: Vec<Alias>,
+    /// Code that was added and is not in its place yet.
+    pub(super) added: Vec<Added<S>>,
+    /// Requests whose answers are seen to when they come.
+    pub(super) asked: BTreeMap<u64, Answered<S>>,
+    /// Methods that are called once.
+    pub(super) once: Vec<String>,
+    pub(super) last_timer: u64,
 }
 
 /// What is being handled.
@@ -57,6 +65,10 @@ impl<S> Context<S> {
             nameserver,
             link: None,
             proven: Vec::new(),
+            added: Vec::new(),
+            asked: BTreeMap::new(),
+            once: Vec::new(),
+            last_timer: 0,
         }
     }
 
@@ -269,7 +281,7 @@ pub(super) fn name<N: FromStr<Err = NameError>>(text: &str) -> Result<N, CallErr
     })
 }
 
-fn encoded(value: impl Serialize) -> Result<Value, CallError> {
+pub(super) fn encoded(value: impl Serialize) -> Result<Value, CallError> {
     serde_json::to_value(value).map_err(CallError::Encode)
 }
 

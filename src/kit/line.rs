@@ -42,19 +42,23 @@ impl Line {
         }
     }
 
+    /// Asks. The answer has that number when it comes.
+    pub fn post(&mut self, word: impl FnOnce(ProgramId) -> FromProgram) -> Result<u64, CallError> {
+        self.last += 1;
+        self.say(word(ProgramId::Number(self.last)))?;
+        Ok(self.last)
+    }
+
     /// Asks, and waits for the answer. What else comes is seen to later. How long an answer may
     /// take, the loop knows.
     pub fn ask(&mut self, word: impl FnOnce(ProgramId) -> FromProgram) -> Result<Value, CallError> {
-        self.last += 1;
-        let id = ProgramId::Number(self.last);
-        self.say(word(id.clone()))?;
+        let id = ProgramId::Number(self.post(word)?);
         loop {
             match self.end.listen(None) {
                 Listened::Word(Heard::Reply { id: of, outcome }) if of == id => {
                     return outcome.map_err(CallError::Refused);
                 }
-                // An answer that nobody waits for any more.
-                Listened::Word(Heard::Reply { .. }) | Listened::Nothing => {}
+                Listened::Nothing => {}
                 Listened::Word(word) => self.later.push_back(word),
                 Listened::Gone => return Err(CallError::Ending),
             }

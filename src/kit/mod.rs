@@ -54,6 +54,29 @@
 //! others see of an agent: [`Context::get`], [`Context::set`], `osb get`. [`Context::proxy`] is
 //! another agent, and [`Context::nameserver`] finds them all.
 //!
+//! # Sockets, timers, requests
+//!
+//! What a topology does not say, code can do: [`Context::bind`], [`Context::connect`],
+//! [`Context::subscribe`], [`Context::close`]; [`Context::every`] and [`Context::after`] run code by the
+//! clock. [`Context::request`] waits for the answer; [`Context::request_then`] goes on, and has the
+//! answer handled when it comes.
+//!
+//! ```no_run
+//! use osb::kit::Agent;
+//! use osb::model::Kind;
+//! use std::time::Duration;
+//!
+//! fn main() -> std::process::ExitCode {
+//!     Agent::new(())
+//!         .on_init(|agent| {
+//!             agent.bind(Kind::Pub, "clock")?;
+//!             agent.every(Duration::from_secs(1), |agent| Ok(agent.publish("clock", "tick", 1)?))?;
+//!             Ok(())
+//!         })
+//!         .main()
+//! }
+//! ```
+//!
 //! # One thing at a time
 //!
 //! Handlers, methods and hooks run one after the other, in the order in which things happened, and
@@ -86,9 +109,12 @@
 mod agent;
 mod context;
 mod error;
+mod later;
 mod line;
+mod live;
 mod run;
 mod start;
+mod timers;
 mod worker;
 
 pub use agent::Agent;

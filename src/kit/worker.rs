@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::agent::{Code, Erased};
 use super::context::{Current, Promise};
-use super::{Context, Error, Result};
-use crate::agent::{Heard, Listened};
+use super::later::Added;
+use super::{CallError, Context, Error, Result};
+use crate::agent::{Heard, Listened, ProgramId};
 
 /// The exit status after an error that ends the agent.
 const FAILED: i32 = 1;
@@ -32,9 +33,11 @@ impl<S> Worker<S> {
             return;
         }
         registered();
+        self.take_added();
         let begin = self.code.before_loop.as_mut();
         let outcome = begin.map(|hook| guarded(|| hook(&mut self.context)));
         self.judge("before_loop", outcome);
+        self.take_added();
         while self.context.ending.is_none() {
             let patience = self.code.idle.as_ref().map(|(patience, _)| *patience);
             match self.context.line.next(patience) {
@@ -42,6 +45,7 @@ impl<S> Worker<S> {
                 Listened::Nothing => self.idle(),
                 Listened::Gone => break,
             }
+            self.take_added();
         }
         let status = self.context.ending.unwrap_or_default();
         self.context.line.end_with(status);
@@ -58,6 +62,16 @@ impl<S> Worker<S> {
             return false;
         }
         self.context.line.introduce(go).is_ok()
+    }
+
+    /// Puts in its place what code has been added.
+    fn take_added(&mut self) {
+        for added in self.context.added.drain(..) {
+            match added {
+                Added::Method(name, code) => self.code.methods.insert(name, code),
+                Added::Handler(name, code) => self.code.handlers.insert(name, code),
+            };
+        }
     }
 
     fn attend(&mut self, word: Heard) {
@@ -111,9 +125,31 @@ impl<S> Worker<S> {
                     format!("there is no method {name}")
                 });
                 self.settle(&name, outcome);
+                self.forget_if_once(&name);
             }
-            Heard::Release | Heard::Reply { .. } | Heard::Attributes { .. } | Heard::Registered => {
-            }
+            Heard::Reply { id, outcome } => self.answered(&id, outcome),
+            Heard::Release | Heard::Attributes { .. } | Heard::Registered => {}
+        }
+    }
+
+    /// The answer to a request that was not waited for.
+    fn answered(&mut self, id: &ProgramId, outcome: Result<Value, String>) {
+        let ProgramId::Number(number) = id else {
+            return;
+        };
+        let Some(then) = self.context.asked.remove(number) else {
+            return;
+        };
+        let answer = outcome.map_err(CallError::Refused);
+        let outcome = guarded(|| then(&mut self.context, answer));
+        self.judge("an answer", Some(outcome));
+    }
+
+    fn forget_if_once(&mut self, name: &str) {
+        let once = &mut self.context.once;
+        if let Some(at) = once.iter().position(|once| once == name) {
+            once.swap_remove(at);
+            self.code.methods.remove(name);
         }
     }
 

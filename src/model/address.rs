@@ -64,6 +64,9 @@ pub struct Address {
     pub transport: Transport,
     /// What ZeroMQ dials: `tcp://127.0.0.1:40123`, `ipc:///run/…`.
     pub address: String,
+    /// SYNC_PUB and SYNC_SUB: what ZeroMQ dials for requests; publications come from `address`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<String>,
     pub serializer: Serializer,
 }
 
@@ -81,6 +84,10 @@ impl Address {
             role: Role::Server,
             transport,
             address: address.to_owned(),
+            requests: match kind {
+                Kind::SyncPub => Some(beside(address)?),
+                _ => None,
+            },
             serializer,
         })
     }
@@ -96,6 +103,18 @@ impl Address {
             ..self.clone()
         }
     }
+}
+
+/// Where a SYNC_PUB takes requests that publishes at `address`: at the port after, or at the path with
+/// `~requests` behind it. None if there is no such port.
+pub fn beside(address: &str) -> Option<String> {
+    if address.starts_with("ipc://") {
+        // No alias has this character in it.
+        return Some(format!("{address}~requests"));
+    }
+    let (host, port) = address.rsplit_once(':')?;
+    let port = port.parse::<u16>().ok()?.checked_add(1)?;
+    Some(format!("{host}:{port}"))
 }
 
 /// Where a socket is to be bound.
@@ -171,12 +190,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_synced_publisher_given_by_hand_has_its_second_address() {
+        let of = |address: &str| {
+            let dialled = Address::dialled(address, Kind::SyncPub, Serializer::Json)?;
+            dialled.requests
+        };
+        assert_eq!(of("tcp://[::1]:5000").unwrap(), "tcp://[::1]:5001");
+        assert_eq!(of("ipc:///run/feed").unwrap(), "ipc:///run/feed~requests");
+        assert_eq!(of("tcp://10.0.0.1:65535"), None);
+    }
+
+    #[test]
     fn the_twin_of_the_twin_is_the_address() {
         let address = Address {
             kind: Kind::Push,
             role: Role::Server,
             transport: Transport::Tcp,
             address: "tcp://127.0.0.1:1".into(),
+            requests: None,
             serializer: Serializer::Json,
         };
         assert_eq!(address.twin().kind, Kind::Pull);

@@ -3,23 +3,27 @@
 
 mod address;
 mod duration;
+mod id;
 mod kind;
 mod name;
 mod program;
+mod replies;
 mod report;
 mod spec;
 mod template;
 mod timer;
 
-pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport};
+pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside};
 pub use duration::{DurationError, Millis};
+pub use id::{AgentId, NameServerName, SocketId};
 pub use kind::Kind;
 pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Target};
 pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
+pub use replies::Replies;
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
-    Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerSpec,
-    Topology,
+    Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, HostSpec, NameServerEntry,
+    NameServerSpec, Topology,
 };
 pub use template::{AddrPart, Piece, Reference, Template};
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};

@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::SocketId;
+
 /// The longest name, in bytes.
 pub const LONGEST: usize = 63;
 
@@ -22,6 +24,8 @@ pub enum NameError {
     BadStart(char),
     #[error("a name consists of letters, digits, '.', '_' and '-'; {0:?} is none of them")]
     BadCharacter(char),
+    #[error("a name server's name has no dot in it")]
+    Dot,
     #[error("expected AGENT.ALIAS, such as Alice.main")]
     NotATarget,
 }
@@ -128,6 +132,14 @@ names! {
     MethodName,
 }
 
+impl AgentName {
+    /// A name that is known when this is compiled; the tests see to it that it is one.
+    pub(super) fn fixed(name: &'static str) -> Self {
+        debug_assert!(is_name(name.as_bytes()));
+        Self(name.to_owned())
+    }
+}
+
 /// An alias named from outside its agent: `Alice.main`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -175,6 +187,16 @@ impl From<Target> for String {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{}.{}", self.agent, self.alias))
+    }
+}
+
+impl From<SocketId> for Target {
+    /// As the agent's own name server knows it.
+    fn from(socket: SocketId) -> Target {
+        Target {
+            agent: socket.agent.name,
+            alias: socket.alias,
+        }
     }
 }
 

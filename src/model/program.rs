@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentName, HostName, Millis, Reference, Template};
+use super::{AgentId, HostName, Millis, Reference, Template};
 
 /// What an agent's own code is, and how the agent talks with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct Program {
     /// How long that may take; None: as long as any other stage.
     pub timeout: Option<Millis>,
     /// Agents whose programs have to be ready before, besides those that it refers to.
-    pub after: Vec<AgentName>,
+    pub after: Vec<AgentId>,
 }
 
 /// How a program talks with osb.
@@ -128,15 +128,27 @@ impl Program {
         mut known: impl FnMut(&Reference) -> Result<Option<String>, E>,
     ) -> Result<Self, E> {
         let mut program = self.clone();
-        let probe = match &mut program.ready {
-            Ready::Probe { argv, .. } => argv.as_mut_slice(),
-            _ => &mut [],
-        };
-        let all = program.argv.iter_mut().chain(program.env.values_mut());
-        for template in all.chain(probe) {
+        for template in program.templates() {
             *template = template.filled(&mut known)?;
         }
         Ok(program)
+    }
+
+    /// The same program, with other names for the agents that it refers to.
+    pub fn renamed(&self, name: impl Fn(&AgentId) -> AgentId) -> Self {
+        let mut program = self.clone();
+        program.templates().for_each(|it| it.rename(&name));
+        program.after = program.after.iter().map(name).collect();
+        program
+    }
+
+    fn templates(&mut self) -> impl Iterator<Item = &mut Template> {
+        let probe = match &mut self.ready {
+            Ready::Probe { argv, .. } => argv.as_mut_slice(),
+            _ => &mut [],
+        };
+        let all = self.argv.iter_mut().chain(self.env.values_mut());
+        all.chain(probe)
     }
 
     /// What is to be run on this machine.

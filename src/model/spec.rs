@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentName, Alias, Endpoint, HostName, Kind, MethodName, Millis, NameError, Program, Serializer,
-    SystemName, Target, TimerSpec,
+    AgentId, Alias, Endpoint, HostName, Kind, MethodName, Millis, NameError, NameServerName,
+    Program, Replies, Serializer, SocketId, SystemName, TimerSpec,
 };
 
 /// A whole system, ready to be planned.
@@ -18,7 +18,8 @@ use super::{
 #[serde(deny_unknown_fields)]
 pub struct Topology {
     pub name: SystemName,
-    pub nameserver: NameServerSpec,
+    /// One at least. Agents that say nothing else are registered at the first.
+    pub nameservers: Vec<NameServerEntry>,
     pub hosts: Vec<HostSpec>,
     /// In the order of the file.
     pub agents: Vec<AgentSpec>,
@@ -35,6 +36,14 @@ pub enum NameServerSpec {
     Attach(SocketAddr),
 }
 
+/// A name server by its name within the system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameServerEntry {
+    pub name: NameServerName,
+    pub at: NameServerSpec,
+}
+
 /// A machine. `local` always exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,7 +57,7 @@ pub struct HostSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentSpec {
-    pub name: AgentName,
+    pub name: AgentId,
     pub host: HostName,
     /// Somebody else starts it: it is waited for.
     pub attach: bool,
@@ -76,12 +85,14 @@ pub struct BindSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionSpec {
-    pub agent: AgentName,
+    pub agent: AgentId,
     pub alias: Alias,
-    pub to: Target,
+    pub to: SocketId,
     /// The client's kind: the twin of the target's.
     pub kind: Kind,
     pub handlers: Handlers,
+    /// Where it asks: how answers are handled.
+    pub replies: Replies,
 }
 
 /// What happens to messages that arrive at a socket.
@@ -90,7 +101,7 @@ pub struct ConnectionSpec {
 pub enum Handlers {
     /// Each in order, for every message. Empty for sockets at which nothing arrives.
     All(Vec<Action>),
-    /// SUB: topic prefix to handlers. As in osBrain, every entry whose topic begins the message's
+    /// SUB and SYNC_SUB: topic prefix to handlers. As in osBrain, every entry whose topic begins the message's
     /// topic runs; the entries are also the subscriptions.
     ByTopic(BTreeMap<String, Vec<Action>>),
 }
@@ -114,7 +125,7 @@ impl Handlers {
         all.into_iter().chain(by_topic).flatten()
     }
 
-    /// What a SUB socket with these handlers subscribes to.
+    /// What a subscriber with these handlers subscribes to.
     pub fn subscriptions(&self) -> Vec<&str> {
         match self {
             Handlers::All(_) => vec![""],
@@ -129,11 +140,11 @@ impl Handlers {
 pub enum Action {
     /// Write it to the agent's log.
     Log,
-    /// REP: answer with the message itself.
+    /// REP, ASYNC_REP, SYNC_PUB: answer with the message itself.
     Echo,
     /// Append it to the attribute `received`.
     Collect,
-    /// Send it on by another alias. From REP by REQ, the answer comes back.
+    /// Send it on by another alias. A request that is sent on as a request brings the answer back.
     Forward(Alias),
     /// Count it and let it go.
     Discard,

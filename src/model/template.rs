@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentName, Alias};
+use super::{AgentId, Alias};
 
 /// A text whose references are filled in later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,12 +27,12 @@ pub enum Piece {
 pub enum Reference {
     /// `addr:Alice.main`: the address of a socket, once it is bound.
     Addr {
-        agent: AgentName,
+        agent: AgentId,
         alias: Alias,
         part: AddrPart,
     },
     /// `attr:Alice.level`: an attribute of an agent, once it runs.
-    Attr { agent: AgentName, name: String },
+    Attr { agent: AgentId, name: String },
     /// `env:HOME`: a variable of the machine where the program runs. As in shells, a default also
     /// stands for an empty one.
     Env {
@@ -81,6 +81,17 @@ impl Template {
             Piece::Reference(reference) => Some(reference),
             Piece::Text(_) => None,
         })
+    }
+
+    /// Calls every agent that it is about by another name.
+    pub fn rename(&mut self, name: &impl Fn(&AgentId) -> AgentId) {
+        for piece in &mut self.0 {
+            if let Piece::Reference(Reference::Addr { agent, .. } | Reference::Attr { agent, .. }) =
+                piece
+            {
+                *agent = name(agent);
+            }
+        }
     }
 
     /// The template with those references filled in that are `known`.
@@ -177,7 +188,7 @@ impl fmt::Display for Reference {
 
 impl Reference {
     /// The agent that it is about.
-    pub fn agent(&self) -> Option<&AgentName> {
+    pub fn agent(&self) -> Option<&AgentId> {
         match self {
             Reference::Addr { agent, .. } | Reference::Attr { agent, .. } => Some(agent),
             Reference::Env { .. } | Reference::Host { .. } => None,

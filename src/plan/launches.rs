@@ -4,21 +4,32 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::model::{AgentName, AgentSpec, Program, Ready};
+use crate::model::{AgentId, AgentSpec, Program, Ready};
 
 /// A program that is started when all is wired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LaunchPlan {
-    pub agent: AgentName,
+    pub agent: AgentId,
     /// Those whose programs have to be ready before.
-    pub after: Vec<AgentName>,
+    pub after: Vec<AgentId>,
     /// What those wait for that come after this one.
     pub ready: Ready,
 }
 
+impl LaunchPlan {
+    /// The same launch where all but those `among` the agents stand already.
+    pub(super) fn after_those(&self, among: impl Fn(&AgentId) -> bool) -> Self {
+        let after = self.after.iter().filter(|it| among(it));
+        Self {
+            after: after.cloned().collect(),
+            ..self.clone()
+        }
+    }
+}
+
 /// The launches that the agents need, in an order in which they can be made.
 pub(super) fn of(agents: &[AgentSpec]) -> Vec<LaunchPlan> {
-    let programs: BTreeMap<&AgentName, &Program> = agents
+    let programs: BTreeMap<&AgentId, &Program> = agents
         .iter()
         .filter_map(|agent| Some((&agent.name, agent.program.as_ref()?)))
         .filter(|(_, program)| program.is_launched())
@@ -26,8 +37,8 @@ pub(super) fn of(agents: &[AgentSpec]) -> Vec<LaunchPlan> {
     let launched = agents.iter().filter_map(|agent| {
         let program = programs.get(&agent.name)?;
         let referred = program.references().filter_map(|it| it.agent());
-        let before: BTreeSet<&AgentName> = referred.chain(&program.after).collect();
-        let waits = |other: &&AgentName| **other != agent.name && programs.contains_key(other);
+        let before: BTreeSet<&AgentId> = referred.chain(&program.after).collect();
+        let waits = |other: &&AgentId| **other != agent.name && programs.contains_key(other);
         Some(LaunchPlan {
             agent: agent.name.clone(),
             after: before.into_iter().filter(waits).cloned().collect(),
@@ -39,7 +50,7 @@ pub(super) fn of(agents: &[AgentSpec]) -> Vec<LaunchPlan> {
 
 fn in_order(launches: Vec<LaunchPlan>) -> Vec<LaunchPlan> {
     let mut order = Order::new(&launches);
-    let mut by_name: BTreeMap<AgentName, LaunchPlan> = launches
+    let mut by_name: BTreeMap<AgentId, LaunchPlan> = launches
         .into_iter()
         .map(|launch| (launch.agent.clone(), launch))
         .collect();
@@ -62,7 +73,7 @@ fn in_order(launches: Vec<LaunchPlan>) -> Vec<LaunchPlan> {
 #[derive(Debug)]
 pub struct Order {
     /// In the order of the plan, each with those that it still waits for.
-    waiting: Vec<(AgentName, BTreeSet<AgentName>)>,
+    waiting: Vec<(AgentId, BTreeSet<AgentId>)>,
 }
 
 impl Order {
@@ -77,14 +88,14 @@ impl Order {
     }
 
     /// Those that wait for nobody; they are given once.
-    pub fn next(&mut self) -> Vec<AgentName> {
-        let free = |(_, before): &mut (AgentName, BTreeSet<AgentName>)| before.is_empty();
+    pub fn next(&mut self) -> Vec<AgentId> {
+        let free = |(_, before): &mut (AgentId, BTreeSet<AgentId>)| before.is_empty();
         let next = self.waiting.extract_if(.., free);
         next.map(|(agent, _)| agent).collect()
     }
 
     /// A program is ready.
-    pub fn on_ready(&mut self, agent: &AgentName) {
+    pub fn on_ready(&mut self, agent: &AgentId) {
         for (_, before) in &mut self.waiting {
             before.remove(agent);
         }
@@ -104,7 +115,7 @@ mod tests {
     }
 
     fn names(launches: &[LaunchPlan]) -> Vec<&str> {
-        launches.iter().map(|it| it.agent.as_str()).collect()
+        launches.iter().map(|it| it.agent.name.as_str()).collect()
     }
 
     #[test]

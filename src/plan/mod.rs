@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 
 use crate::model::{
-    AgentName, Alias, BindSpec, ConnectionSpec, Endpoint, Handlers, HostName, HostSpec, Kind,
-    Millis, NameServerSpec, Program, SystemName, Target, Topology,
+    AgentId, AgentName, Alias, BindSpec, ConnectionSpec, Endpoint, Handlers, HostName, HostSpec,
+    Kind, Millis, NameServerEntry, NameServerName, Program, Replies, SocketId, SystemName,
+    Topology,
 };
 use crate::wire::{AgentRequest, Configuration, ProofToken};
 
@@ -22,7 +23,8 @@ pub use launches::{LaunchPlan, Order};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     pub system: SystemName,
-    pub nameserver: NameServerSpec,
+    /// One at least.
+    pub nameservers: Vec<NameServerEntry>,
     pub hosts: Vec<HostSpec>,
     /// In the order of the file.
     pub agents: Vec<AgentPlan>,
@@ -35,7 +37,7 @@ pub struct Plan {
 /// An agent to start and configure.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AgentPlan {
-    pub name: AgentName,
+    pub name: AgentId,
     pub host: HostName,
     /// It is waited for instead of started.
     pub attach: bool,
@@ -48,12 +50,15 @@ pub struct AgentPlan {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LinkPlan {
     /// The client's socket.
-    pub client: Target,
+    pub client: SocketId,
     /// The client's kind.
     pub kind: Kind,
     /// The server's socket.
-    pub server: Target,
+    pub server: SocketId,
     pub handlers: Handlers,
+    /// Where it asks: how answers are handled.
+    #[serde(skip_serializing_if = "Replies::is_empty")]
+    pub replies: Replies,
     pub proof: ProofPlan,
     pub timeout: Millis,
 }
@@ -66,8 +71,8 @@ pub enum ProofPlan {
     Handshake,
     /// The handshake, and the publisher has seen the subscription.
     Subscription {
-        publisher: Target,
-        subscriber: Target,
+        publisher: SocketId,
+        subscriber: SocketId,
         token: ProofToken,
     },
 }
@@ -75,7 +80,7 @@ pub enum ProofPlan {
 impl Plan {
     /// The plan of a valid topology.
     pub fn new(topology: Topology) -> Self {
-        let timeouts: HashMap<AgentName, Millis> = topology
+        let timeouts: HashMap<AgentId, Millis> = topology
             .agents
             .iter()
             .map(|agent| (agent.name.clone(), agent.start_timeout))
@@ -85,18 +90,60 @@ impl Plan {
             let timeout = timeouts.get(&connection.agent).copied();
             LinkPlan::new(connection, timeout.unwrap_or(Millis::from_secs(30)))
         });
-        let mut hosts = topology.hosts;
-        // Where nothing is started, no daemon is needed.
-        if !topology.agents.is_empty() && topology.agents.iter().all(|agent| agent.attach) {
-            hosts.clear();
-        }
         Self {
             system: topology.name,
-            nameserver: topology.nameserver,
-            hosts,
+            nameservers: topology.nameservers,
+            hosts: topology.hosts,
             links: links.collect(),
             launches: launches::of(&topology.agents),
             agents: topology.agents.into_iter().map(AgentPlan::from).collect(),
+        }
+    }
+
+    /// The name server at which an agent is registered.
+    pub fn nameserver_of<'a>(&'a self, agent: &'a AgentId) -> &'a NameServerName {
+        // A topology has one name server at least.
+        let first = || &self.nameservers[0].name;
+        agent.nameserver.as_ref().unwrap_or_else(first)
+    }
+
+    /// An agent by its name at one of the name servers.
+    pub fn id(&self, nameserver: &NameServerName, name: AgentName) -> AgentId {
+        let is_first = self.nameservers[0].name == *nameserver;
+        AgentId {
+            name,
+            nameserver: (!is_first).then(|| nameserver.clone()),
+        }
+    }
+
+    /// The agents of one name server.
+    pub fn agents_at(&self, nameserver: &NameServerName) -> impl Iterator<Item = &AgentPlan> {
+        let there = move |agent: &&AgentPlan| self.nameserver_of(&agent.name) == nameserver;
+        self.agents.iter().filter(there)
+    }
+
+    /// The hosts that have a daemon for one name server: none where nothing is started.
+    pub fn hosts_at(&self, nameserver: &NameServerName) -> &[HostSpec] {
+        let starts = self.agents_at(nameserver).any(|agent| !agent.attach);
+        match starts || self.agents.is_empty() {
+            true => &self.hosts,
+            false => &[],
+        }
+    }
+
+    /// What of the plan is to be done when only these name servers are to be brought up, and the
+    /// others stand: their agents, and all wires that lead to one of them or away from it.
+    pub fn part(&self, nameservers: &[NameServerName]) -> Self {
+        let among = |agent: &AgentId| nameservers.contains(self.nameserver_of(agent));
+        let agents = self.agents.iter().filter(|agent| among(&agent.name));
+        let links = self.links.iter();
+        let links = links.filter(|it| among(&it.client.agent) || among(&it.server.agent));
+        let launches = self.launches.iter().filter(|it| among(&it.agent));
+        Self {
+            launches: launches.map(|it| it.after_those(among)).collect(),
+            agents: agents.cloned().collect(),
+            links: links.cloned().collect(),
+            ..self.clone()
         }
     }
 
@@ -116,9 +163,9 @@ impl Plan {
 
     /// What to ask of sockets that are subscribers and servers at once before anybody connects:
     /// to subscribe to the tokens of those who will publish to them.
-    pub fn probes(&self) -> impl Iterator<Item = (AgentName, AgentRequest)> {
+    pub fn probes(&self) -> impl Iterator<Item = (AgentId, AgentRequest)> {
         self.subscriptions()
-            .filter(|(link, ..)| link.kind == Kind::Pub)
+            .filter(|(link, ..)| link.kind.publishes())
             .map(|(_, _, subscriber, token)| {
                 let (alias, token) = (subscriber.alias.clone(), token.clone());
                 (
@@ -129,8 +176,8 @@ impl Plan {
     }
 
     /// What to ask of the publishers: to have seen the tokens.
-    pub fn proofs(&self) -> impl Iterator<Item = (AgentName, AgentRequest)> {
-        let mut tokens: BTreeMap<(AgentName, Alias), Vec<ProofToken>> = BTreeMap::new();
+    pub fn proofs(&self) -> impl Iterator<Item = (AgentId, AgentRequest)> {
+        let mut tokens: BTreeMap<(AgentId, Alias), Vec<ProofToken>> = BTreeMap::new();
         for (_, publisher, _, token) in self.subscriptions() {
             let key = (publisher.agent.clone(), publisher.alias.clone());
             tokens.entry(key).or_default().push(token.clone());
@@ -141,7 +188,7 @@ impl Plan {
     }
 
     /// What to ask of the subscribers when all is proven: to let the tokens go.
-    pub fn unprobes(&self) -> impl Iterator<Item = (AgentName, AgentRequest)> {
+    pub fn unprobes(&self) -> impl Iterator<Item = (AgentId, AgentRequest)> {
         self.subscriptions().map(|(_, _, subscriber, token)| {
             let (alias, token) = (subscriber.alias.clone(), token.clone());
             (
@@ -151,7 +198,9 @@ impl Plan {
         })
     }
 
-    fn subscriptions(&self) -> impl Iterator<Item = (&LinkPlan, &Target, &Target, &ProofToken)> {
+    fn subscriptions(
+        &self,
+    ) -> impl Iterator<Item = (&LinkPlan, &SocketId, &SocketId, &ProofToken)> {
         self.links.iter().filter_map(|link| match &link.proof {
             ProofPlan::Handshake => None,
             ProofPlan::Subscription {
@@ -171,11 +220,12 @@ impl LinkPlan {
             to,
             kind,
             handlers,
+            replies,
         } = connection;
-        let client = Target { agent, alias };
+        let client = SocketId { agent, alias };
         let token = ProofToken(format!("{client}>{to}"));
         let proof = match kind {
-            Kind::Sub => ProofPlan::Subscription {
+            Kind::Sub | Kind::SyncSub => ProofPlan::Subscription {
                 publisher: to.clone(),
                 subscriber: client.clone(),
                 token,
@@ -192,6 +242,7 @@ impl LinkPlan {
             kind,
             server: to,
             handlers,
+            replies,
             proof,
             timeout,
         }
@@ -200,7 +251,7 @@ impl LinkPlan {
     /// What a subscriber subscribes to when it connects, so that its publisher can prove it.
     pub fn token(&self) -> Option<&ProofToken> {
         match &self.proof {
-            ProofPlan::Subscription { token, .. } if self.kind == Kind::Sub => Some(token),
+            ProofPlan::Subscription { token, .. } if self.kind.subscribes() => Some(token),
             _ => None,
         }
     }
@@ -241,6 +292,7 @@ impl AgentPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NameServerSpec;
 
     fn connection(agent: &str, alias: &str, to: &str, kind: Kind) -> ConnectionSpec {
         ConnectionSpec {
@@ -249,13 +301,17 @@ mod tests {
             to: to.parse().unwrap(),
             kind,
             handlers: Handlers::none(),
+            replies: Replies::default(),
         }
     }
 
     fn plan(connections: Vec<ConnectionSpec>) -> Plan {
         Plan::new(Topology {
             name: "test".parse().unwrap(),
-            nameserver: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
+            nameservers: vec![NameServerEntry {
+                name: NameServerName::only(),
+                at: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
+            }],
             hosts: Vec::new(),
             agents: Vec::new(),
             connections,
@@ -289,11 +345,11 @@ mod tests {
         let plan = plan(vec![connection("News", "out", "Hub.in", Kind::Pub)]);
         let probes: Vec<_> = plan.probes().collect();
         assert!(
-            matches!(&probes[..], [(hub, AgentRequest::Probe { .. })] if hub.as_str() == "Hub")
+            matches!(&probes[..], [(hub, AgentRequest::Probe { .. })] if hub.to_string() == "Hub")
         );
         let proofs: Vec<_> = plan.proofs().collect();
         assert!(
-            matches!(&proofs[..], [(news, AgentRequest::Prove { .. })] if news.as_str() == "News")
+            matches!(&proofs[..], [(news, AgentRequest::Prove { .. })] if news.to_string() == "News")
         );
         assert_eq!(plan.links[0].token(), None);
     }

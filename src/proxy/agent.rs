@@ -11,7 +11,7 @@ use super::nameserver::{PATIENCE, name};
 use super::{NameServer, Notice, Pending, ProxyError};
 use crate::model::{
     Address, AgentInfo, AgentName, Alias, ConnectionInfo, Endpoint, ExitReport, Handlers, Kind,
-    Serializer, State, Transport,
+    Replies, Serializer, State, Transport,
 };
 use crate::wire::{AgentRequest, AgentStatus, BindRequest, ConnectRequest, Event, Fault, Peer};
 
@@ -148,6 +148,7 @@ impl Proxy {
             server: server.clone(),
             to: None,
             handlers: Some(handlers),
+            replies: Replies::default(),
             token: None,
             timeout: self.timeout.into(),
         };
@@ -201,7 +202,22 @@ impl Proxy {
         })
     }
 
-    /// Sends a request by one of its REQ sockets and waits for the answer.
+    /// Sends a request by one of its sockets, and lets the answer go to handlers: those of the
+    /// connection where `replies` says nothing.
+    pub fn ask_by(
+        &self,
+        alias: &str,
+        message: impl Into<Value>,
+        replies: Replies,
+    ) -> Result<(), ProxyError> {
+        self.call_for(&AgentRequest::Ask {
+            alias: name(alias)?,
+            message: message.into(),
+            replies,
+        })
+    }
+
+    /// Sends a request by one of its sockets that ask, and waits for the answer.
     pub fn send_recv(&self, alias: &str, message: impl Into<Value>) -> Result<Value, ProxyError> {
         self.call_for(&AgentRequest::SendRecv {
             alias: name(alias)?,

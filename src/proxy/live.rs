@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::nameserver::name;
 use super::{Proxy, ProxyError};
 use crate::model::{
-    Alias, ConnectionInfo, Handlers, Millis, Target, TimerAction, TimerInfo, TimerSpec, When,
+    Alias, ConnectionInfo, Handlers, Millis, Replies, Target, TimerAction, TimerInfo, TimerSpec,
+    When,
 };
 use crate::wire::{AgentRequest, ConnectToRequest};
 
@@ -22,10 +23,22 @@ impl Proxy {
         alias: &str,
         handlers: Option<Handlers>,
     ) -> Result<ConnectionInfo, ProxyError> {
+        self.connect_and_ask(to, alias, handlers, Replies::default())
+    }
+
+    /// The same with a socket that asks, and with what it does with the answers.
+    pub fn connect_and_ask(
+        &self,
+        to: &Target,
+        alias: &str,
+        handlers: Option<Handlers>,
+        replies: Replies,
+    ) -> Result<ConnectionInfo, ProxyError> {
         self.call_for(&AgentRequest::ConnectTo(ConnectToRequest {
             alias: name(alias)?,
             to: to.clone(),
             handlers,
+            replies,
         }))
     }
 
@@ -72,7 +85,11 @@ impl Proxy {
         action: TimerAction,
         alias: Option<&str>,
     ) -> Result<Alias, ProxyError> {
-        self.timer(When::Every(interval.into()), action, alias)
+        self.timer(TimerSpec {
+            alias: alias.map(name).transpose()?,
+            when: When::Every(interval.into()),
+            action,
+        })
     }
 
     /// Does something once, after `delay`. Tells the timer's alias, as [`Proxy::every`] does.
@@ -82,20 +99,16 @@ impl Proxy {
         action: TimerAction,
         alias: Option<&str>,
     ) -> Result<Alias, ProxyError> {
-        self.timer(When::After(delay.into()), action, alias)
+        self.timer(TimerSpec {
+            alias: alias.map(name).transpose()?,
+            when: When::After(delay.into()),
+            action,
+        })
     }
 
-    fn timer(
-        &self,
-        when: When,
-        action: TimerAction,
-        alias: Option<&str>,
-    ) -> Result<Alias, ProxyError> {
-        self.call_for(&AgentRequest::Timer(TimerSpec {
-            alias: alias.map(name).transpose()?,
-            when,
-            action,
-        }))
+    /// Adds a timer, and tells its alias.
+    pub fn timer(&self, timer: TimerSpec) -> Result<Alias, ProxyError> {
+        self.call_for(&AgentRequest::Timer(timer))
     }
 
     /// The timers that run, in the order in which they were added.

@@ -22,6 +22,7 @@ fn address() -> Address {
         role: Role::Server,
         transport: Transport::Tcp,
         address: "tcp://127.0.0.1:5000".into(),
+        requests: None,
         serializer: Serializer::Json,
     }
 }

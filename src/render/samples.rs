@@ -11,6 +11,7 @@ pub fn alice() -> AgentInfo {
         role: Role::Server,
         transport: Transport::Tcp,
         address: "tcp://127.0.0.1:40123".to_owned(),
+        requests: None,
         serializer: Serializer::Json,
     };
     AgentInfo {

@@ -14,12 +14,12 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use crate::model::{AgentName, SystemName};
+use crate::model::{AgentId, SystemName};
 
 pub use error::StateError;
 pub use lock::{Lock, inherit};
 pub use log_line::{level_and_text, stamp};
-pub use record::{AgentRecord, Daemon, Phase, SystemRecord};
+pub use record::{AgentRecord, Daemon, GroupRecord, Phase, SystemRecord};
 
 /// The folder of all systems of one user.
 #[derive(Debug, Clone)]
@@ -112,13 +112,14 @@ impl SystemDir {
         self.0.join("logs")
     }
 
-    /// The log of one agent. An agent's name is a file's name by its pattern.
-    pub fn log_of(&self, agent: &AgentName) -> PathBuf {
+    /// The log of one agent. An agent's name is a file's name by its pattern, and so
+    /// is one with a name server's behind an @.
+    pub fn log_of(&self, agent: &AgentId) -> PathBuf {
         self.logs().join(format!("{agent}.log"))
     }
 
     /// What one agent's program writes by itself.
-    pub fn output_of(&self, agent: &AgentName) -> PathBuf {
+    pub fn output_of(&self, agent: &AgentId) -> PathBuf {
         self.logs().join(format!("{agent}.out"))
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{StateError, SystemDir};
-use crate::model::{AgentName, HostName, SystemName};
+use crate::model::{AgentId, AgentName, HostName, NameServerName, SystemName};
 use crate::process::ProcessId;
 
 /// A system as its commands remember it.
@@ -16,6 +16,18 @@ use crate::process::ProcessId;
 #[serde(deny_unknown_fields)]
 pub struct SystemRecord {
     pub name: SystemName,
+    /// In the order of the topology; one at least.
+    pub groups: Vec<GroupRecord>,
+    /// The topology it was brought up from, in its resolved form.
+    pub topology: String,
+    pub file: String,
+}
+
+/// A name server of a system, and what belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupRecord {
+    pub name: NameServerName,
     pub phase: Phase,
     /// What to dial: `tcp://…`.
     pub nameserver: String,
@@ -24,17 +36,55 @@ pub struct SystemRecord {
     pub hosts: Vec<Daemon>,
     /// Agents that others have started: they are let go of and not ended.
     pub attached: Vec<AgentName>,
-    /// The topology it was brought up from, in its resolved form.
-    pub topology: String,
-    pub file: String,
 }
 
-/// How far `up` came.
+impl SystemRecord {
+    /// Those that are there, or are just coming: not those that were taken down by themselves.
+    pub fn present(&self) -> impl Iterator<Item = &GroupRecord> {
+        self.groups.iter().filter(|it| it.phase != Phase::Down)
+    }
+
+    /// An agent of one of them by its name.
+    pub fn id(&self, group: &GroupRecord, name: AgentName) -> AgentId {
+        let is_first = self.groups.first().is_some_and(|it| it.name == group.name);
+        AgentId {
+            name,
+            nameserver: (!is_first).then(|| group.name.clone()),
+        }
+    }
+
+    /// Whether one of them is being brought up.
+    pub fn is_starting(&self) -> bool {
+        self.groups.iter().any(|it| it.phase == Phase::Starting)
+    }
+}
+
+impl GroupRecord {
+    /// Whether anything of it still runs that `up` would get in the way of.
+    pub fn stands(&self) -> bool {
+        let mut hosts = self.hosts.iter().map(|daemon| &daemon.process);
+        let nameserver = self.launched_nameserver.as_ref();
+        self.phase == Phase::Up
+            && (self.hosts.is_empty() || hosts.any(ProcessId::is_alive))
+            && nameserver.is_none_or(ProcessId::is_alive)
+    }
+
+    /// Whether `process` is one of its daemons.
+    pub fn has(&self, process: &ProcessId) -> bool {
+        let mut hosts = self.hosts.iter();
+        self.launched_nameserver.as_ref() == Some(process)
+            || hosts.any(|daemon| daemon.process == *process)
+    }
+}
+
+/// How far `up` came with a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     Starting,
     Up,
+    /// It was taken down, and others of the system were not.
+    Down,
 }
 
 /// A host daemon that was launched with the system.
@@ -51,6 +101,8 @@ pub struct Daemon {
 #[serde(deny_unknown_fields)]
 pub struct AgentRecord {
     pub agent: AgentName,
+    /// Where it is registered: `tcp://…`.
+    pub nameserver: String,
     pub process: ProcessId,
 }
 
@@ -136,11 +188,14 @@ mod tests {
         assert_eq!(dir.record().unwrap(), None);
         let record = SystemRecord {
             name: "x".parse().unwrap(),
-            phase: Phase::Up,
-            nameserver: "tcp://127.0.0.1:1".into(),
-            launched_nameserver: Some(ProcessId::of_self().unwrap()),
-            hosts: vec![],
-            attached: vec![],
+            groups: vec![GroupRecord {
+                name: NameServerName::only(),
+                phase: Phase::Up,
+                nameserver: "tcp://127.0.0.1:1".into(),
+                launched_nameserver: Some(ProcessId::of_self().unwrap()),
+                hosts: vec![],
+                attached: vec![],
+            }],
             topology: "{}".into(),
             file: "x.yaml".into(),
         };
@@ -157,6 +212,7 @@ mod tests {
         let process = ProcessId::of_self().unwrap();
         let alice = AgentRecord {
             agent: "Alice".parse().unwrap(),
+            nameserver: "tcp://127.0.0.1:1".into(),
             process,
         };
         let mut log = dir.agents_log().unwrap();

@@ -9,7 +9,8 @@ use super::fields::{Fields, entries, items};
 use super::review::{Flaw, Review, Spanned, quote};
 use super::source::Source;
 use super::yaml::{Key, Node, to_json};
-use super::{bind, defaults, hosts, program, ready, replicas, timer, values};
+use super::{bind, defaults, hosts, nameserver, program, ready, replicas, timer, values};
+use crate::model::{AgentId, NameServerEntry};
 
 const KEYS: &[&str] = &[
     "host",
@@ -32,21 +33,21 @@ const KEYS: &[&str] = &[
     "replicas",
 ];
 
-/// Keys that have a place in the format and do nothing yet.
-const LATER: &[(&str, &str)] = &[("nameserver", "a system has one name server")];
-
 /// Reads one agent. None if it is none, and the review knows why.
 pub(super) fn read(
     key: &Key,
     node: &Node,
     defaults: &Defaults,
     source: &Source,
+    nameservers: &[Spanned<NameServerEntry>],
     review: &mut Review,
 ) -> Option<AgentDraft> {
-    let name = review.take(values::key_name(key, "agent"));
+    let id: Option<AgentId> = review.take(values::key_name(key, "agent"));
     let what = format!("the agent {}", quote(&key.text));
     let fields = Fields::open(node, &what, KEYS, review)?;
-    fields.not_yet(LATER, review);
+    let at = id
+        .as_ref()
+        .and_then(|id| nameserver::of_agent(id, &key.span, &fields, nameservers, review));
     let attach = attach(&fields, review);
     if let Some(host) = fields.get("host") {
         hosts::check(host, &what, review);
@@ -67,9 +68,13 @@ pub(super) fn read(
         replicas: replicas?,
         repeats: false,
         name: Spanned {
-            value: name?,
+            value: AgentId {
+                name: id?.name,
+                nameserver: at.clone().filter(|at| *at != nameservers[0].value.name),
+            },
             span: key.span.clone(),
         },
+        at: at?,
     };
     Some(agent)
 }

@@ -11,8 +11,6 @@ use super::yaml::{Data, Key, Node};
 use crate::model::{Alias, Endpoint, Kind, Serializer, Transport};
 
 const KEYS: &[&str] = &["kind", "transport", "addr", "serializer", "handler"];
-/// Kinds that osBrain has and that have a place in the format.
-const CHANNELS: [&str; 4] = ["ASYNC_REP", "ASYNC_REQ", "SYNC_PUB", "SYNC_SUB"];
 /// What fits into the address of a Unix socket, without the zero at its end.
 const LONGEST_PATH: usize = 107;
 
@@ -28,7 +26,7 @@ pub(super) fn read(
     let socket = match &node.data {
         Data::Map(_) => long(key, node, &what, defaults, review)?,
         Data::Text(_) => Socket {
-            kind: kind(node, review),
+            kind: kind_to_bind(node, review),
             ..Socket::plain(key, defaults)
         },
         _ => {
@@ -79,7 +77,7 @@ fn long(
     let fields = Fields::open(node, what, KEYS, review)?;
     let kind = fields
         .need("kind", what, review)
-        .and_then(|node| kind(node, review));
+        .and_then(|node| kind_to_bind(node, review));
     let transport = match fields.get("transport") {
         Some(node) => values::transport(node, review),
         None => Some(defaults.transport),
@@ -99,16 +97,23 @@ fn long(
     })
 }
 
+/// A kind of socket that can be bound.
+fn kind_to_bind(node: &Node, review: &mut Review) -> Option<Kind> {
+    let kind = kind(node, review)?;
+    if !kind.binds() {
+        let message = format!("{} socket is not bound: it connects", kind.with_article());
+        let hint = format!("bind {}, and connect to it", kind.twin().with_article());
+        review.add(Flaw::new(&node.span, message).hint(hint));
+        return None;
+    }
+    Some(kind)
+}
+
 /// A kind of socket.
 pub(super) fn kind(node: &Node, review: &mut Review) -> Option<Kind> {
     let text = review.take(values::text(node, "kind"))?;
     if let Ok(kind) = text.parse() {
         return Some(kind);
-    }
-    if CHANNELS.contains(&text) {
-        let flaw = Flaw::not_yet(&node.span, &format!("there are no {text} channels"));
-        review.add(flaw.hint("plain REQ, REP, PUB and SUB work"));
-        return None;
     }
     let known = || Kind::ALL.into_iter().map(Kind::as_str);
     let hint = review.guess(text, known());

@@ -5,11 +5,14 @@ use super::draft::ConnectionDraft;
 use super::fields::Fields;
 use super::handler;
 use super::patterns::{self, Clients};
+use super::replies;
 use super::review::{Review, Spanned};
 use super::values;
 use super::yaml::Node;
 
-const KEYS: &[&str] = &["agent", "to", "alias", "kind", "handler"];
+const KEYS: &[&str] = &[
+    "agent", "to", "alias", "kind", "handler", "on_reply", "wait", "on_error",
+];
 
 /// Reads one connection. None if the review knows why.
 pub(super) fn read(node: &Node, review: &mut Review) -> Option<ConnectionDraft<Clients>> {
@@ -37,6 +40,7 @@ pub(super) fn read(node: &Node, review: &mut Review) -> Option<ConnectionDraft<C
         },
         kind,
         handler,
+        replies: replies::read(&fields, review),
         repeats: false,
     })
 }

@@ -10,13 +10,14 @@ use serde_json::Value;
 use super::review::Spanned;
 use super::yaml::Part;
 use crate::model::{
-    Action, AgentName, Alias, Endpoint, HostSpec, Kind, Millis, NameServerSpec, Serializer, Speaks,
-    SystemName, Transport, When,
+    Action, AgentId, Alias, Endpoint, HostSpec, Kind, Millis, NameServerEntry, NameServerName,
+    Serializer, Speaks, SystemName, Transport, When,
 };
 
 pub(super) struct Draft {
     pub name: Option<SystemName>,
-    pub nameserver: Spanned<NameServerSpec>,
+    /// One at least: the first is the one of agents that name none.
+    pub nameservers: Vec<Spanned<NameServerEntry>>,
     /// Unencrypted sockets may be reached from other machines.
     pub insecure: bool,
     pub local: Spanned<HostSpec>,
@@ -24,7 +25,7 @@ pub(super) struct Draft {
     /// Some agents could not be read, so that nobody is to be told they do not exist.
     pub agents_missing: bool,
     /// Names that stand for several agents, and for how many.
-    pub replicated: BTreeMap<AgentName, usize>,
+    pub replicated: BTreeMap<AgentId, usize>,
     pub connections: Vec<ConnectionDraft>,
     /// Some connections could not be read, and so their aliases are not known.
     pub connections_missing: bool,
@@ -42,7 +43,9 @@ pub(super) struct Defaults {
 
 #[derive(Clone)]
 pub(super) struct AgentDraft {
-    pub name: Spanned<AgentName>,
+    pub name: Spanned<AgentId>,
+    /// Where it is registered.
+    pub at: NameServerName,
     /// How many agents the entry stands for: they are numbered. None: for one, of this name.
     pub replicas: Option<usize>,
     /// One like it stands before it, so that what is wrong with both has been said.
@@ -71,7 +74,7 @@ pub(super) struct ProgramDraft {
     pub speaks: Speaks,
     pub ready: ReadyDraft,
     pub timeout: Option<Millis>,
-    pub after: Vec<Spanned<AgentName>>,
+    pub after: Vec<Spanned<AgentId>>,
 }
 
 #[derive(Clone)]
@@ -102,13 +105,14 @@ pub(super) struct EndpointDraft {
 
 /// A connection; as it stands in the file, `C` may be several agents.
 #[derive(Clone)]
-pub(super) struct ConnectionDraft<C = AgentName> {
+pub(super) struct ConnectionDraft<C = AgentId> {
     pub agent: Spanned<C>,
     pub to: Spanned<String>,
     /// None: that of the target.
     pub alias: Option<Spanned<Alias>>,
     pub kind: Option<Spanned<Kind>>,
     pub handler: Given<HandlerDraft>,
+    pub replies: RepliesDraft,
     /// One from the same entry stands before it, so that what is wrong with both has been said.
     pub repeats: bool,
 }
@@ -122,10 +126,20 @@ pub(super) enum Given<T> {
     There(Spanned<T>),
 }
 
+pub(super) type Actions = Vec<Spanned<Action>>;
+
 #[derive(Clone)]
 pub(super) enum HandlerDraft {
-    All(Vec<Spanned<Action>>),
-    ByTopic(Vec<(Spanned<String>, Vec<Spanned<Action>>)>),
+    All(Actions),
+    ByTopic(Vec<(Spanned<String>, Actions)>),
+}
+
+/// How answers are to be handled, with the places where it is said.
+#[derive(Clone, Default)]
+pub(super) struct RepliesDraft {
+    pub on_reply: Option<Spanned<Actions>>,
+    pub wait: Option<Spanned<Millis>>,
+    pub on_error: Option<Spanned<Actions>>,
 }
 
 #[derive(Clone)]
@@ -147,4 +161,14 @@ pub(super) enum TimerActionDraft {
         params: Value,
     },
     Set(BTreeMap<String, Value>),
+}
+
+impl AgentDraft {
+    /// Its name with that of its name server, which is never mistaken for another's.
+    pub fn full_name(&self) -> AgentId {
+        AgentId {
+            name: self.name.value.name.clone(),
+            nameserver: Some(self.at.clone()),
+        }
+    }
 }

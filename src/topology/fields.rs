@@ -57,15 +57,6 @@ impl<'n> Fields<'n> {
         }
         value
     }
-
-    /// Reports those of the `keys` that stand here, each with what is not done yet.
-    pub fn not_yet(&self, keys: &[(&str, &str)], review: &mut Review) {
-        for (key, what) in keys {
-            if let Some((key, _)) = self.entry(key) {
-                review.add(Flaw::not_yet(&key.span, what));
-            }
-        }
-    }
 }
 
 /// The entries of a map of any keys. Null is an empty map.

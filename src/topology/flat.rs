@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::yaml::{self, escape};
 use crate::model::{
-    Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, NameServerSpec,
-    Program, Ready, Speaks, Template, TimerAction, TimerSpec, Topology, When,
+    Action, AgentId, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec,
+    NameServerEntry, NameServerName, NameServerSpec, Program, Ready, Replies, Speaks, Template,
+    TimerAction, TimerSpec, Topology, When,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -18,15 +19,33 @@ pub struct Flat(Part);
 
 impl Flat {
     pub fn of(topology: &Topology) -> Self {
+        let full = |id: &AgentId| full_id(id, &topology.nameservers);
         let agents = topology.agents.iter();
-        let agents = agents.map(|it| (it.name.to_string(), agent(it))).collect();
+        let agents = agents
+            .map(|it| (full(&it.name).to_string(), agent(it, &full)))
+            .collect();
         let hosts = topology.hosts.iter();
         let hosts = hosts.map(|it| (it.name.to_string(), host(it))).collect();
-        let connections = topology.connections.iter().map(connection).collect();
+        let connections = topology.connections.iter();
+        let connections = connections
+            .map(|it| {
+                let to = format!("{}.{}", full(&it.to.agent), it.to.alias);
+                connection(it, full(&it.agent).to_string(), to)
+            })
+            .collect();
         let mut top = Entries::default();
         top.add("osb", Part::Json(1.into()));
         top.text("name", &topology.name);
-        top.add("nameserver", nameserver(&topology.nameserver));
+        match &topology.nameservers[..] {
+            [only] if only.name == NameServerName::only() => {
+                top.add("nameserver", nameserver(&only.at));
+            }
+            several => {
+                let several = several.iter();
+                let several = several.map(|it| (it.name.to_string(), nameserver(&it.at)));
+                top.add("nameservers", Part::Map(several.collect()));
+            }
+        }
         if is_open(topology) {
             top.add("insecure", Part::Json(true.into()));
         }
@@ -123,11 +142,23 @@ fn is_open(topology: &Topology) -> bool {
         Endpoint::Ipc { .. } => None,
     });
     let open = |ip: IpAddr| !ip.to_canonical().is_loopback();
-    let nameserver = match topology.nameserver {
+    let mut nameservers = topology.nameservers.iter();
+    let nameserver = |it: &NameServerEntry| match it.at {
         NameServerSpec::Launch(at) => open(at.ip()),
         NameServerSpec::Attach(_) => false,
     };
-    nameserver || bound.any(open)
+    nameservers.any(nameserver) || bound.any(open)
+}
+
+/// Where there are several name servers, names say theirs: a bare one might be another's too.
+fn full_id(id: &AgentId, nameservers: &[NameServerEntry]) -> AgentId {
+    match (&id.nameserver, nameservers) {
+        (None, [first, _, ..]) => AgentId {
+            nameserver: Some(first.name.clone()),
+            ..id.clone()
+        },
+        _ => id.clone(),
+    }
 }
 
 fn nameserver(nameserver: &NameServerSpec) -> Part {
@@ -142,7 +173,7 @@ fn host(host: &HostSpec) -> Part {
     Part::Map(vec![("address".to_owned(), Part::text(host.address))])
 }
 
-fn agent(agent: &AgentSpec) -> Part {
+fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
     let mut entries = Entries::default();
     entries.text("host", &agent.host);
     if agent.attach {
@@ -154,7 +185,7 @@ fn agent(agent: &AgentSpec) -> Part {
     let attributes = attributes.map(|(key, value)| (key.clone(), json(value)));
     entries.some("attributes", Part::Map(attributes.collect()));
     if let Some(program) = &agent.program {
-        add_program(program, &mut entries);
+        add_program(&program.renamed(full), &mut entries);
     }
     let bind = agent.bind.iter();
     let bind = bind.map(|it| (it.alias.to_string(), socket(it))).collect();
@@ -255,13 +286,27 @@ fn timer(timer: &TimerSpec) -> Part {
     Part::Map(entries.0)
 }
 
-fn connection(connection: &ConnectionSpec) -> Part {
+fn connection(connection: &ConnectionSpec, agent: String, to: String) -> Part {
     let mut entries = Entries::default();
-    entries.text("agent", &connection.agent);
-    entries.text("to", &connection.to);
+    entries.text("agent", agent);
+    entries.text("to", to);
     entries.text("alias", &connection.alias);
     entries.text("kind", connection.kind);
     entries.some("handler", handler(&connection.handlers));
+    let Replies {
+        on_reply,
+        wait,
+        on_error,
+    } = &connection.replies;
+    if let Some(actions) = on_reply {
+        entries.add("on_reply", several(actions));
+    }
+    if let Some(wait) = wait {
+        entries.text("wait", wait);
+    }
+    if let Some(actions) = on_error {
+        entries.add("on_error", several(actions));
+    }
     Part::Map(entries.0)
 }
 

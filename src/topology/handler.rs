@@ -1,7 +1,7 @@
 //! Reads handlers: one action, several, or several by topic. Whether they suit their socket is
 //! decided when its kind is known.
 
-use super::draft::{Given, HandlerDraft};
+use super::draft::{Actions, Given, HandlerDraft};
 use super::fields::{there_are, wrong_type};
 use super::review::{Flaw, Review, Spanned, quote};
 use super::values;
@@ -56,7 +56,7 @@ fn topic(key: &Key) -> Spanned<String> {
 }
 
 /// One action, or a list of them.
-fn actions(node: &Node, review: &mut Review) -> Option<Vec<Spanned<Action>>> {
+pub(super) fn actions(node: &Node, review: &mut Review) -> Option<Actions> {
     match &node.data {
         Data::Text(_) => Some(vec![action(node, review)?]),
         Data::List(items) if items.is_empty() => {

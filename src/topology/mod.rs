@@ -31,6 +31,7 @@ mod program;
 mod ready;
 mod references;
 mod replicas;
+mod replies;
 mod resolve;
 mod review;
 mod set;

@@ -1,27 +1,91 @@
-//! The key `nameserver`: where the system's name server is, or is to be.
+//! The keys `nameserver` and `nameservers`: where the system's name servers are, or are to be, and
+//! at which of them an agent is registered.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::fields::{Fields, wrong_type};
+use super::fields::{Fields, entries, there_are, wrong_type};
 use super::hosts;
-use super::review::{Flaw, Review, Span, Spanned};
+use super::review::{Flaw, Review, Span, Spanned, quote};
 use super::values;
 use super::yaml::{Data, Node};
-use crate::model::NameServerSpec;
+use crate::model::{AgentId, NameServerEntry, NameServerName, NameServerSpec};
 
 /// Any free port of this machine, for itself only.
 const DEFAULT: NameServerSpec =
     NameServerSpec::Launch(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
 
+/// All name servers: one at least.
+pub(super) fn read_all(top: &Fields<'_>, review: &mut Review) -> Vec<Spanned<NameServerEntry>> {
+    let Some((key, section)) = top.entry("nameservers").filter(|(_, it)| !it.is_null()) else {
+        return vec![only(read(top, review))];
+    };
+    if top.get("nameserver").is_some() {
+        let message = "a topology has either nameserver or nameservers";
+        review.add(Flaw::new(&key.span, message).hint("name them all under nameservers"));
+    }
+    let entries = review.take(entries(section, "nameservers"));
+    let named = entries
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|(key, node)| {
+            let name = review.take(values::key_name(key, "name server"))?;
+            let Spanned { value: at, span } = spec(node, review);
+            let span = if span.is_empty() {
+                key.span.clone()
+            } else {
+                span
+            };
+            let value = NameServerEntry { name, at };
+            Some(Spanned { value, span })
+        });
+    let all: Vec<_> = named.collect();
+    if all.is_empty() {
+        let flaw = Flaw::new(&section.span, "nameservers: there has to be one at least");
+        review.add(flaw.hint("such as nameservers: { main: 127.0.0.1:0, lab: 127.0.0.1:0 }"));
+        return vec![only(Spanned {
+            value: DEFAULT,
+            span: section.span.clone(),
+        })];
+    }
+    twice(&all, review);
+    all
+}
+
+/// A system's only name server has a name, too.
+fn only(at: Spanned<NameServerSpec>) -> Spanned<NameServerEntry> {
+    let Spanned { value: at, span } = at;
+    let name = NameServerName::only();
+    let value = NameServerEntry { name, at };
+    Spanned { value, span }
+}
+
+/// Two names for one name server would make one agent two.
+fn twice(all: &[Spanned<NameServerEntry>], review: &mut Review) {
+    for (number, one) in all.iter().enumerate() {
+        let same = |other: &&Spanned<NameServerEntry>| {
+            matches!(one.value.at, NameServerSpec::Attach(_)) && other.value.at == one.value.at
+        };
+        if let Some(other) = all[..number].iter().find(same) {
+            let message = format!("{} is this name server already", other.value.name);
+            review.add(Flaw::new(&one.span, message));
+        }
+    }
+}
+
 /// Where the name server is, or is to be.
-pub(super) fn read(top: &Fields<'_>, review: &mut Review) -> Spanned<NameServerSpec> {
-    let Some(node) = top.get("nameserver") else {
-        return Spanned {
+fn read(top: &Fields<'_>, review: &mut Review) -> Spanned<NameServerSpec> {
+    match top.get("nameserver") {
+        Some(node) => spec(node, review),
+        None => Spanned {
             value: DEFAULT,
             span: 0..0,
-        };
-    };
+        },
+    }
+}
+
+fn spec(node: &Node, review: &mut Review) -> Spanned<NameServerSpec> {
     let read = match &node.data {
+        Data::Null => Some((DEFAULT, node.span.clone())),
         Data::Map(_) => long(node, review),
         Data::List(_) | Data::Bool(_) => {
             review.add(wrong_type(node, "nameserver", "IP:port or a map"));
@@ -33,6 +97,46 @@ pub(super) fn read(top: &Fields<'_>, review: &mut Review) -> Spanned<NameServerS
     };
     let (value, span) = read.unwrap_or((DEFAULT, node.span.clone()));
     Spanned { value, span }
+}
+
+/// The name server that an agent is registered at: the one its name says, or the key, or the first.
+pub(super) fn of_agent(
+    id: &AgentId,
+    span: &Span,
+    agent: &Fields<'_>,
+    all: &[Spanned<NameServerEntry>],
+    review: &mut Review,
+) -> Option<NameServerName> {
+    let key = match agent.get("nameserver") {
+        Some(node) => {
+            let name: NameServerName = review.take(values::name(node, "nameserver"))?;
+            Some((name, &node.span))
+        }
+        None => None,
+    };
+    if let (Some(own), Some((other, at))) = (&id.nameserver, &key)
+        && own != other
+    {
+        let message = format!("{id} is registered at {own}, and not at {other}");
+        review.add(Flaw::new(at, message).hint("say it once, in the name or with the key"));
+        return None;
+    }
+    let own = id.nameserver.clone().map(|name| (name, span));
+    let Some((name, span)) = own.or(key) else {
+        return all.first().map(|first| first.value.name.clone());
+    };
+    let names = || all.iter().map(|entry| entry.value.name.as_str());
+    if names().any(|known| known == name.as_str()) {
+        return Some(name);
+    }
+    let message = format!("there is no name server {}", quote(name.as_str()));
+    let guess = review.guess(name.as_str(), names());
+    review.add(
+        Flaw::new(span, message)
+            .hint(there_are(names()))
+            .maybe_hint(guess),
+    );
+    None
 }
 
 fn long(node: &Node, review: &mut Review) -> Option<(NameServerSpec, Span)> {

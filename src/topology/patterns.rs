@@ -11,12 +11,12 @@ use super::review::{Flaw, Review, Span, Spanned, quote};
 use super::system::Part;
 use super::values;
 use super::yaml::Node;
-use crate::model::{AgentName, Alias};
+use crate::model::{AgentId, AgentName, Alias};
 
 /// Who connects.
 #[derive(Clone)]
 pub(super) enum Clients {
-    One(AgentName),
+    One(AgentId),
     /// All agents whose names begin so.
     All(String),
 }
@@ -53,7 +53,7 @@ pub(super) fn expand(
     let mut expansion = Expansion {
         crowd,
         index: names
-            .map(|(at, agent)| (agent.name.value.as_str(), at))
+            .map(|(at, agent)| ((agent.name.value.name.as_str(), at), at))
             .collect(),
         copies,
         review,
@@ -71,7 +71,8 @@ pub(super) fn expand(
 
 struct Expansion<'a> {
     crowd: &'a Crowd,
-    index: BTreeMap<&'a str, usize>,
+    /// Names, each with its place: several name servers may have agents of one name.
+    index: BTreeMap<(&'a str, usize), usize>,
     copies: &'a mut Copies,
     review: &'a mut Review,
     done: Part<ConnectionDraft>,
@@ -144,14 +145,14 @@ impl<'a> Expansion<'a> {
         tail: &str,
         span: &Span,
         size: usize,
-    ) -> Option<Vec<(AgentName, &'a str)>> {
+    ) -> Option<Vec<(AgentId, &'a str)>> {
         if self.copies.are_spent() {
             return None;
         }
-        let from = (Bound::Included(begin), Bound::Unbounded);
-        let all = self.index.range::<str, _>(from);
+        let from = (Bound::Included((begin, 0)), Bound::Unbounded);
+        let all = self.index.range(from);
         let mut found: Vec<usize> = all
-            .take_while(|(name, _)| name.starts_with(begin))
+            .take_while(|((name, _), _)| name.starts_with(begin))
             .map(|(_, at)| *at)
             .collect();
         if found.is_empty() {
@@ -163,10 +164,13 @@ impl<'a> Expansion<'a> {
         }
         found.sort_unstable();
         let agents: &'a [_] = &self.crowd.agents;
-        let named = found.into_iter().map(|at| &agents[at].name.value);
+        let named = found.into_iter().map(|at| &agents[at]);
         Some(
             named
-                .map(|name| (name.clone(), &name.as_str()[begin.len()..]))
+                .map(|agent| {
+                    let name = agent.name.value.name.as_str();
+                    (agent.full_name(), &name[begin.len()..])
+                })
                 .collect(),
         )
     }
@@ -176,21 +180,20 @@ impl<'a> Expansion<'a> {
             return;
         }
         let message = format!("no agent's name begins with {}", quote(begin));
-        let replicated = self.crowd.replicated.keys().map(AgentName::as_str);
-        let nearest = self
-            .review
-            .nearest(begin, replicated.chain(self.index.keys().copied()));
-        let hint = nearest.map(|name| match self.crowd.replicated.contains_key(name) {
+        let replicated = || self.crowd.replicated.keys().map(|id| id.name.as_str());
+        let names = || self.index.keys().map(|(name, _)| *name);
+        let nearest = self.review.nearest(begin, replicated().chain(names()));
+        let hint = nearest.map(|name| match replicated().any(|it| it == name) {
             true => format!("did you mean {name}*{tail}?"),
             false => format!("did you mean {name}{tail}?"),
         });
-        let flaw = Flaw::new(span, message).hint(there_are(self.index.keys().copied()));
+        let flaw = Flaw::new(span, message).hint(there_are(names()));
         self.review.add(flaw.maybe_hint(hint));
     }
 }
 
 /// The entry, for one of its agents.
-fn of(entry: &ConnectionDraft<Clients>, name: AgentName) -> ConnectionDraft {
+fn of(entry: &ConnectionDraft<Clients>, name: AgentId) -> ConnectionDraft {
     ConnectionDraft {
         agent: Spanned {
             value: name,
@@ -200,6 +203,7 @@ fn of(entry: &ConnectionDraft<Clients>, name: AgentName) -> ConnectionDraft {
         alias: entry.alias.clone(),
         kind: entry.kind.clone(),
         handler: entry.handler.clone(),
+        replies: entry.replies.clone(),
         repeats: false,
     }
 }

@@ -11,7 +11,7 @@ use super::program::words;
 use super::review::{Flaw, Review, Spanned, quote};
 use super::values;
 use super::yaml::{Data, Node};
-use crate::model::{AgentName, Millis};
+use crate::model::{AgentId, Millis};
 
 /// The keys of an agent that are read here.
 pub(super) const KEYS: [&str; 3] = ["ready", "job", "after"];
@@ -136,7 +136,7 @@ fn line(node: &Node) -> Result<String, Flaw> {
 }
 
 /// After whom the program is started: a name, or a list of them.
-pub(super) fn after(agent: &Fields<'_>, review: &mut Review) -> Vec<Spanned<AgentName>> {
+pub(super) fn after(agent: &Fields<'_>, review: &mut Review) -> Vec<Spanned<AgentId>> {
     let Some(node) = agent.get("after") else {
         return Vec::new();
     };

@@ -6,11 +6,11 @@ use super::draft::{AgentDraft, LateText, ProgramDraft, ReadyDraft};
 use super::fields::there_are;
 use super::replicas;
 use super::review::{Flaw, Review, Span, Spanned, list, quote};
-use super::sockets::Directory;
+use super::sockets::{Directory, Who};
 use super::targets;
 use super::yaml::Part;
 use crate::model::{
-    AddrPart, AgentName, Alias, Piece, Program, Ready, Reference, Speaks, Target, Template,
+    AddrPart, AgentId, Alias, Piece, Program, Ready, Reference, SocketId, Speaks, Template,
     Transport,
 };
 
@@ -50,7 +50,15 @@ impl Referrer<'_> {
             speaks: draft.speaks,
             ready,
             timeout: draft.timeout,
-            after: draft.after.iter().map(|it| it.value.clone()).collect(),
+            // That there is none of that name, the check of the order reports.
+            after: draft
+                .after
+                .iter()
+                .filter_map(|it| match self.directory.agent(&it.value) {
+                    Who::One(at) => Some(self.directory.agents[at].name.value.clone()),
+                    Who::Nobody | Who::Several => None,
+                })
+                .collect(),
         }
     }
 
@@ -89,25 +97,29 @@ impl Referrer<'_> {
             value: match socket.contains('.') {
                 true => socket.to_owned(),
                 // A socket of the agent's own.
-                false => format!("{}.{socket}", self.agent.name.value),
+                false => format!("{}.{socket}", self.agent.full_name()),
             },
             span: span.clone(),
         };
-        let target = targets::find(&to, "addr", self.directory, review)?;
+        let (at, target) = targets::find(&to, "addr", self.directory, review)?;
         if part != AddrPart::Whole {
-            self.refuse_ipc(&target, part, span, review);
+            self.refuse_ipc(at, &target, part, span, review);
         }
-        let Target { agent, alias } = target;
+        let SocketId { agent, alias } = target;
         Some(Reference::Addr { agent, alias, part })
     }
 
     /// What is bound by ipc has a path, and neither host nor port.
-    fn refuse_ipc(&self, target: &Target, part: AddrPart, span: &Span, review: &mut Review) {
-        let Some(at) = self.directory.index.get(target.agent.as_str()) else {
-            return;
-        };
+    fn refuse_ipc(
+        &self,
+        at: usize,
+        target: &SocketId,
+        part: AddrPart,
+        span: &Span,
+        review: &mut Review,
+    ) {
         let is_meant = |alias: &Alias| *alias == target.alias;
-        let mut sockets = self.directory.agents[*at].bind.iter();
+        let mut sockets = self.directory.agents[at].bind.iter();
         let socket = sockets.find(|bind| is_meant(&bind.alias.value));
         let endpoint = socket.and_then(|bind| bind.endpoint.as_ref());
         if endpoint.is_some_and(|it| it.at.value.transport() == Transport::Ipc) {
@@ -130,8 +142,9 @@ impl Referrer<'_> {
         let agent = owner.name.value.clone();
         if !owner.attributes.contains_key(name) && !may_have_more(owner, self.agent) {
             let known = || owner.attributes.keys().map(String::as_str);
-            let message = format!("{agent} has no attribute {}", quote(name));
-            let has = format!("{agent} has: {}", list(known()));
+            let shown = owner.name.value.name.as_str();
+            let message = format!("{shown} has no attribute {}", quote(name));
+            let has = format!("{shown} has: {}", list(known()));
             let hint = review.guess(name, known());
             review.add(Flaw::new(span, message).hint(has).maybe_hint(hint));
             return None;
@@ -148,11 +161,21 @@ impl Referrer<'_> {
         review: &mut Review,
     ) -> Option<(&AgentDraft, &'t str)> {
         let agents = self.directory.agents;
-        let readings = text.match_indices('.').filter_map(|(dot, _)| {
-            let at = self.directory.index.get(&text[..dot])?;
-            Some((&agents[*at], &text[dot + 1..]))
-        });
-        let all: Vec<_> = readings.collect();
+        let mut all = Vec::new();
+        for (dot, _) in text.match_indices('.') {
+            let Ok(id) = text[..dot].parse::<AgentId>() else {
+                continue;
+            };
+            match self.directory.agent(&id) {
+                Who::One(at) => all.push((&agents[at], &text[dot + 1..])),
+                Who::Nobody => {}
+                Who::Several => {
+                    let flaw = self.directory.ambiguous(&id, &text[dot..], span);
+                    review.add(flaw);
+                    return None;
+                }
+            }
+        }
         let has_it = |(agent, name): &&(&AgentDraft, &str)| agent.attributes.contains_key(*name);
         match (all.iter().filter(has_it).count(), all.as_slice()) {
             (0, []) => self.unknown(text, span, review),
@@ -174,8 +197,8 @@ impl Referrer<'_> {
             return;
         }
         let name = text.split('.').next().unwrap_or(text);
-        let names = || self.directory.index.keys().copied();
-        let several = name.parse::<AgentName>().ok().and_then(|agent| {
+        let names = || self.directory.names();
+        let several = name.parse::<AgentId>().ok().and_then(|agent| {
             replicas::one_of(&agent, &text[name.len()..], self.directory.replicated)
         });
         let hint = several.or_else(|| review.guess(name, names()));
@@ -193,7 +216,10 @@ pub(super) fn agents_in(text: &LateText, directory: &Directory<'_>) -> Vec<usize
     references
         .filter(|(word, _)| matches!(*word, "addr" | "attr"))
         .flat_map(|(_, rest)| rest.match_indices('.').map(move |(dot, _)| &rest[..dot]))
-        .filter_map(|name| directory.index.get(name).copied())
+        .filter_map(|name| match directory.agent(&name.parse().ok()?) {
+            Who::One(at) => Some(at),
+            Who::Nobody | Who::Several => None,
+        })
         .collect()
 }
 

@@ -7,7 +7,7 @@ use super::draft::AgentDraft;
 use super::fields::{Fields, wrong_type};
 use super::review::{Flaw, Review, Span, Spanned};
 use super::yaml::{Data, Node, Part};
-use crate::model::{AgentName, Endpoint};
+use crate::model::{AgentId, Endpoint};
 
 /// No system has more agents than this.
 const MOST_AGENTS: usize = 10_000;
@@ -82,7 +82,7 @@ pub(super) struct Crowd {
     /// There are others, of which nothing is known.
     pub missing: bool,
     /// Names that stand for several agents, and for how many.
-    pub replicated: BTreeMap<AgentName, usize>,
+    pub replicated: BTreeMap<AgentId, usize>,
 }
 
 impl Crowd {
@@ -120,7 +120,7 @@ impl Crowd {
         crowd
     }
 
-    fn join(&mut self, entry: AgentDraft, taken: &mut BTreeSet<AgentName>, review: &mut Review) {
+    fn join(&mut self, entry: AgentDraft, taken: &mut BTreeSet<AgentId>, review: &mut Review) {
         if let Some(many) = entry.replicas {
             self.replicated.insert(entry.name.value.clone(), many);
         }
@@ -155,8 +155,8 @@ fn numbered(entry: AgentDraft, review: &mut Review) -> Option<Vec<AgentDraft>> {
 
 fn replica(entry: &AgentDraft, number: usize) -> Result<AgentDraft, Flaw> {
     let mut agent = entry.clone();
-    let name = format!("{}{number}", entry.name.value);
-    agent.name.value = name.parse().map_err(|error| {
+    let name = format!("{}{number}", entry.name.value.name);
+    agent.name.value.name = name.parse().map_err(|error| {
         let message = format!("the agent {name} cannot be called so: {error}");
         Flaw::new(&entry.name.span, message).hint("give it a shorter name")
     })?;
@@ -188,6 +188,9 @@ fn fixed_addresses(entry: &AgentDraft, many: usize, review: &mut Review) {
 fn clash(agent: &AgentDraft) -> Flaw {
     let name = &agent.name.value;
     let message = format!("there is an agent {name} already");
+    if agent.replicas.is_none() {
+        return Flaw::new(&agent.name.span, message).hint("give one of the two another name");
+    }
     Flaw::new(&agent.name.span, message).hint(
         "replicas are called by the entry's name and a number from 0: change one of the names",
     )
@@ -195,9 +198,9 @@ fn clash(agent: &AgentDraft) -> Flaw {
 
 /// What to write where one agent is meant, instead of a name that stands for several.
 pub(super) fn one_of(
-    name: &AgentName,
+    name: &AgentId,
     tail: &str,
-    replicated: &BTreeMap<AgentName, usize>,
+    replicated: &BTreeMap<AgentId, usize>,
 ) -> Option<String> {
     let many = replicated.get(name)?;
     Some(format!(
@@ -207,9 +210,9 @@ pub(super) fn one_of(
 
 /// What to write instead of a name that stands for several agents, all of which may be meant.
 pub(super) fn stands_for(
-    name: &AgentName,
+    name: &AgentId,
     tail: &str,
-    replicated: &BTreeMap<AgentName, usize>,
+    replicated: &BTreeMap<AgentId, usize>,
 ) -> Option<String> {
     let many = replicated.get(name)?;
     Some(match many {

@@ -3,8 +3,10 @@
 
 use super::check::circles::Graph;
 use super::check::handlers::{self, Owner};
-use super::check::{addresses, order, timers};
-use super::draft::{AgentDraft, BindDraft, Draft, Given, HandlerDraft, ProgramDraft};
+use super::check::{addresses, order, replies, timers};
+use super::draft::{
+    Actions, AgentDraft, BindDraft, Draft, Given, HandlerDraft, ProgramDraft, RepliesDraft,
+};
 use super::references::Referrer;
 use super::review::{Flaw, Review, Span};
 use super::sockets::{Directory, Wire};
@@ -30,7 +32,11 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
     review.repeating(false);
     Some(Topology {
         name: draft.name.clone()?,
-        nameserver: draft.nameserver.value,
+        nameservers: draft
+            .nameservers
+            .iter()
+            .map(|it| it.value.clone())
+            .collect(),
         hosts: vec![host.clone()],
         agents: agents.into_iter().collect::<Option<_>>()?,
         connections,
@@ -112,17 +118,19 @@ fn connection(wire: &Wire<'_>, directory: &Directory<'_>, review: &mut Review) -
     review.repeating(draft.repeats);
     let owner = owner(*client, directory);
     let handlers = handlers::settle(&draft.handler, alias, *kind, &owner, review);
+    let replies = replies::settle(&draft.replies, *kind, &owner, review);
     ConnectionSpec {
-        agent: draft.agent.value.clone(),
+        agent: directory.agents[*client].name.value.clone(),
         alias: alias.value.clone(),
         to: to.clone(),
         kind: *kind,
         handlers,
+        replies,
     }
 }
 
-/// Looks for circles within each agent. Only what arrives at a REQ socket is both sent and
-/// received by the same agent.
+/// Looks for circles within each agent. Only answers to requests are both sent for and received by
+/// the same agent.
 fn circles(draft: &Draft, wires: &[Wire<'_>], review: &mut Review) {
     let mut forwards: Vec<Graph<'_, Alias>> = Vec::new();
     forwards.resize_with(draft.agents.len(), Graph::default);
@@ -135,12 +143,18 @@ fn circles(draft: &Draft, wires: &[Wire<'_>], review: &mut Review) {
             add(forwards, &bind.alias.value, &bind.handler);
         }
     }
-    for wire in wires.iter().filter(|wire| wire.kind == Kind::Req) {
-        add(
-            &mut forwards[wire.client],
-            &wire.alias.value,
-            &wire.draft.handler,
-        );
+    for wire in wires.iter().filter(|wire| wire.kind.asks()) {
+        let (forwards, alias) = (&mut forwards[wire.client], &wire.alias.value);
+        // Publications were not asked for.
+        if wire.kind != Kind::SyncSub {
+            add(forwards, alias, &wire.draft.handler);
+        }
+        let RepliesDraft {
+            on_reply, on_error, ..
+        } = &wire.draft.replies;
+        for actions in [on_reply, on_error].into_iter().flatten() {
+            add_all(forwards, alias, &actions.value);
+        }
     }
     for of_one in forwards {
         of_one.check(message_circle, review);
@@ -156,21 +170,19 @@ fn add<'a>(forwards: &mut Graph<'a, Alias>, from: &'a Alias, handler: &'a Given<
     let Given::There(handler) = handler else {
         return;
     };
-    for (to, span) in forwarded(&handler.value) {
-        forwards.add(from, to, span);
+    match &handler.value {
+        HandlerDraft::All(actions) => add_all(forwards, from, actions),
+        HandlerDraft::ByTopic(topics) => {
+            let each = topics.iter().map(|(_, actions)| actions);
+            each.for_each(|actions| add_all(forwards, from, actions));
+        }
     }
 }
 
-/// Where a handler sends messages on to.
-fn forwarded(handler: &HandlerDraft) -> impl Iterator<Item = (&Alias, &Span)> {
-    let (all, by_topic) = match handler {
-        HandlerDraft::All(actions) => (Some(actions), None),
-        HandlerDraft::ByTopic(topics) => (None, Some(topics)),
-    };
-    let by_topic = by_topic.into_iter().flatten().map(|(_, actions)| actions);
-    let actions = all.into_iter().chain(by_topic).flatten();
-    actions.filter_map(|action| match &action.value {
-        Action::Forward(alias) => Some((alias, &action.span)),
-        _ => None,
-    })
+fn add_all<'a>(forwards: &mut Graph<'a, Alias>, from: &'a Alias, actions: &'a Actions) {
+    for action in actions {
+        if let Action::Forward(to) = &action.value {
+            forwards.add(from, to, &action.span);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::draft::{AgentDraft, ConnectionDraft, Draft};
 use super::replicas;
 use super::review::{Flaw, Review, Span, Spanned, list, quote};
 use super::targets::{self, Found};
-use crate::model::{AgentName, Alias, Kind, Serializer, Target};
+use crate::model::{AgentId, Alias, Kind, Serializer, SocketId};
 
 /// A socket, as far as it is known.
 pub(super) struct Socket {
@@ -50,7 +50,7 @@ impl Sockets {
         &self,
         alias: &Alias,
         span: &Span,
-        agent: &AgentName,
+        agent: &AgentId,
         review: &mut Review,
     ) -> Option<&Socket> {
         let found = self.by_alias.get(alias);
@@ -70,26 +70,49 @@ pub(super) struct Wire<'d> {
     /// The connecting agent's place among the agents.
     pub client: usize,
     pub alias: Spanned<Alias>,
-    pub to: Target,
+    pub to: SocketId,
     /// The client's kind.
     pub kind: Kind,
+}
+
+/// Whom a name means.
+pub(super) enum Who {
+    One(usize),
+    Nobody,
+    /// Agents of several name servers.
+    Several,
 }
 
 /// All agents of a system and their sockets.
 pub(super) struct Directory<'d> {
     pub agents: &'d [AgentDraft],
     pub sockets: Vec<Sockets>,
-    pub index: BTreeMap<&'d str, usize>,
+    /// Names without their name servers', and who has them.
+    by_name: BTreeMap<&'d str, Vec<usize>>,
+    /// Names as they may be written, for hints.
+    pub names: Vec<String>,
     /// There are other agents, of which nothing is known.
     pub incomplete: bool,
     /// Names that stand for several agents, and for how many.
-    pub replicated: &'d BTreeMap<AgentName, usize>,
+    pub replicated: &'d BTreeMap<AgentId, usize>,
 }
 
 impl<'d> Directory<'d> {
     /// The agents with the sockets that they bind.
     pub fn new(draft: &'d Draft) -> Self {
-        let names = draft.agents.iter().enumerate();
+        let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, agent) in draft.agents.iter().enumerate() {
+            let name = agent.name.value.name.as_str();
+            by_name.entry(name).or_default().push(at);
+        }
+        let names = by_name.values().flat_map(|all| {
+            let shown = |at: &usize| match all.len() {
+                1 => draft.agents[*at].name.value.name.to_string(),
+                _ => draft.agents[*at].full_name().to_string(),
+            };
+            all.iter().map(shown)
+        });
+        let names = names.collect();
         let mut sockets: Vec<Sockets> = draft.agents.iter().map(Sockets::bound).collect();
         if draft.connections_missing {
             sockets
@@ -99,9 +122,8 @@ impl<'d> Directory<'d> {
         Self {
             agents: &draft.agents,
             sockets,
-            index: names
-                .map(|(at, agent)| (agent.name.value.as_str(), at))
-                .collect(),
+            by_name,
+            names,
             incomplete: draft.agents_missing,
             replicated: &draft.replicated,
         }
@@ -156,12 +178,19 @@ impl<'d> Directory<'d> {
     /// The agent that connects. That there is none is reported.
     fn client(&self, draft: &ConnectionDraft, review: &mut Review) -> Option<usize> {
         let name = &draft.agent;
-        let found = self.index.get(name.value.as_str()).copied();
+        let found = match self.agent(&name.value) {
+            Who::One(at) => Some(at),
+            Who::Nobody => None,
+            Who::Several => {
+                review.add(self.ambiguous(&name.value, "", &name.span));
+                return None;
+            }
+        };
         if found.is_none() && !self.incomplete {
-            let message = format!("there is no agent {}", quote(name.value.as_str()));
+            let message = format!("there is no agent {}", quote(&name.value.to_string()));
             let hint = replicas::stands_for(&name.value, "", self.replicated)
-                .or_else(|| review.guess(name.value.as_str(), self.index.keys().copied()));
-            let there_are = format!("there are {}", list(self.index.keys().copied()));
+                .or_else(|| review.guess(&name.value.to_string(), self.names()));
+            let there_are = format!("there are {}", list(self.names()));
             review.add(
                 Flaw::new(&name.span, message)
                     .hint(there_are)
@@ -171,9 +200,60 @@ impl<'d> Directory<'d> {
         found
     }
 
-    pub fn socket(&self, target: &Target) -> Option<&Socket> {
-        let agent = *self.index.get(target.agent.as_str())?;
-        self.sockets[agent].by_alias.get(&target.alias)
+    /// The agent that is meant.
+    pub fn agent(&self, id: &AgentId) -> Who {
+        let all = self.by_name.get(id.name.as_str());
+        let all = all.map(Vec::as_slice).unwrap_or_default();
+        match (&id.nameserver, all) {
+            (_, []) => Who::Nobody,
+            (None, [one]) => Who::One(*one),
+            (None, _) => Who::Several,
+            (Some(nameserver), _) => {
+                let there = |at: &&usize| self.agents[**at].at == *nameserver;
+                all.iter()
+                    .find(there)
+                    .map_or(Who::Nobody, |at| Who::One(*at))
+            }
+        }
+    }
+
+    /// An agent's name as one would write it: without its name server's, if there is only one of
+    /// that name.
+    pub fn shown(&self, at: usize) -> AgentId {
+        let agent = &self.agents[at];
+        let name = &agent.name.value.name;
+        match self.by_name.get(name.as_str()).map(Vec::len) {
+            Some(1) => name.clone().into(),
+            _ => agent.full_name(),
+        }
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// A name that more than one has. What is written behind it is the `tail`.
+    pub fn ambiguous(&self, id: &AgentId, tail: &str, span: &Span) -> Flaw {
+        let all = self.by_name.get(id.name.as_str()).into_iter().flatten();
+        let each: Vec<String> = all
+            .map(|at| format!("{}{tail}", self.agents[*at].full_name()))
+            .collect();
+        let message = format!("several name servers have an agent {id}");
+        let hint = format!("say which: {}", list(each.iter().map(String::as_str)));
+        Flaw::new(span, message).hint(hint)
+    }
+
+    /// Whether the agent binds a socket of that alias.
+    pub fn bound(&self, agent: usize, alias: &Alias) -> bool {
+        let socket = self.sockets[agent].by_alias.get(alias);
+        socket.is_some_and(|socket| socket.bound)
+    }
+
+    pub fn socket(&self, target: &SocketId) -> Option<&Socket> {
+        match self.agent(&target.agent) {
+            Who::One(agent) => self.sockets[agent].by_alias.get(&target.alias),
+            Who::Nobody | Who::Several => None,
+        }
     }
 
     fn add(
@@ -213,7 +293,8 @@ fn refuse_other_kind(draft: &ConnectionDraft, kind: Kind, review: &mut Review) {
     };
     let (to, server) = (quote(&draft.to.value), kind.twin());
     let message = format!(
-        "{to} is a {server} socket: a connection to it is {kind}, not {}",
+        "{to} is {} socket: a connection to it is {kind}, not {}",
+        server.with_article(),
         given.value
     );
     review

@@ -4,11 +4,11 @@ use super::draft::{AgentDraft, ConnectionDraft, Defaults, Draft};
 use super::fields::{Fields, entries, items};
 use super::patterns;
 use super::replicas::{Copies, Crowd};
-use super::review::{Flaw, Review, quote};
+use super::review::{Flaw, Review, Spanned, quote};
 use super::source::Source;
 use super::yaml::{Data, Node};
 use super::{agent, connection, defaults, hosts, logger, nameserver, values};
-use crate::model::SystemName;
+use crate::model::{NameServerEntry, SystemName};
 
 const KEYS: &[&str] = &[
     "osb",
@@ -28,16 +28,16 @@ const KEYS: &[&str] = &[
 pub(super) fn read(root: &Node, source: &Source, review: &mut Review) -> Option<Draft> {
     let top = Fields::open(root, "a topology", KEYS, review)?;
     format(&top, review);
-    top.not_yet(&[("nameservers", "a system has one name server")], review);
+    let nameservers = nameserver::read_all(&top, review);
     let local = hosts::local(&top, review)?;
     let defaults = defaults::read(&top, local.value.address, review);
     let mut copies = Copies::new();
-    let mut crowd = agents(&top, &defaults, source, &mut copies, review);
+    let mut crowd = agents(&top, &defaults, source, &nameservers, &mut copies, review);
     let mut connections = connections(&top, &crowd, &mut copies, review);
     logger::apply(&top, &defaults, &mut crowd, &mut connections.read, review);
     Some(Draft {
         name: name(&top, source, review),
-        nameserver: nameserver::read(&top, review),
+        nameservers,
         insecure: insecure(&top, review),
         local,
         agents: crowd.agents,
@@ -120,6 +120,7 @@ fn agents(
     top: &Fields<'_>,
     defaults: &Defaults,
     source: &Source,
+    nameservers: &[Spanned<NameServerEntry>],
     copies: &mut Copies,
     review: &mut Review,
 ) -> Crowd {
@@ -130,7 +131,7 @@ fn agents(
         return Crowd::unreadable();
     };
     let part: Part<(AgentDraft, usize)> = Part::of(entries.iter().map(|(key, node)| {
-        let agent = agent::read(key, node, defaults, source, review)?;
+        let agent = agent::read(key, node, defaults, source, nameservers, review)?;
         Some((agent, node.size()))
     }));
     let mut crowd = Crowd::of(part.read, &section.span, copies, review);

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 use super::Progress;
 use super::ask::named;
 use super::error::{Stage, UpError};
-use super::phases::{Addresses, Up};
-use crate::model::{Address, AgentName, Alias, Millis, Target};
+use super::phases::{Addresses, Running, Up, look_through};
+use crate::model::{Address, AgentId, Alias, Millis, SocketId};
 use crate::plan::AgentPlan;
 use crate::proxy::Pending;
 use crate::wire::{AgentRequest, HostRequest, Peer, StartAgent};
@@ -21,9 +21,9 @@ impl Up<'_> {
     pub(super) async fn start(
         &self,
         progress: &mut dyn Progress,
-        running: Vec<oneshot::Receiver<()>>,
+        running: Running,
     ) -> Result<(), UpError> {
-        let agents = &self.request.plan.agents;
+        let agents = &self.part.agents;
         progress.begin(Stage::Start, agents.len());
         let mut starts = JoinSet::new();
         for (agent, running) in agents.iter().zip(running) {
@@ -40,11 +40,11 @@ impl Up<'_> {
 
     fn ask_host(&self, agent: &AgentPlan) -> Pending<u32> {
         let start = StartAgent {
-            name: agent.name.clone(),
+            name: agent.name.name.clone(),
             program: agent.program.clone(),
         };
         let host = Peer::Host(agent.host.clone());
-        self.link.ask(
+        self.link(&agent.name).ask(
             host,
             &HostRequest::Start(start),
             agent.start_timeout.duration(),
@@ -55,7 +55,7 @@ impl Up<'_> {
         &self,
         progress: &mut dyn Progress,
     ) -> Result<Addresses, UpError> {
-        let agents = &self.request.plan.agents;
+        let agents = &self.part.agents;
         progress.begin(Stage::Configure, agents.len());
         let requests = agents.iter().map(|agent| {
             let request = AgentRequest::Configure(agent.configuration.clone());
@@ -66,7 +66,7 @@ impl Up<'_> {
         let addresses = answers.await?.into_iter().flat_map(|(agent, addresses)| {
             addresses.into_iter().map(move |(alias, address)| {
                 (
-                    Target {
+                    SocketId {
                         agent: agent.clone(),
                         alias,
                     },
@@ -74,16 +74,32 @@ impl Up<'_> {
                 )
             })
         });
-        let addresses = addresses.collect();
+        let mut addresses: Addresses = addresses.collect();
+        self.standing_addresses(&mut addresses).await?;
         progress.end();
         Ok(addresses)
     }
 
+    /// Sockets of agents that are not touched, to which others connect.
+    async fn standing_addresses(&self, addresses: &mut Addresses) -> Result<(), UpError> {
+        let new = &self.request.bring_up;
+        for group in self.groups.iter().filter(|it| !new.contains(&it.name)) {
+            for info in look_through(&group.link).await?.0 {
+                let agent = self.part.id(&group.name, info.name);
+                let bound = info.addresses.into_iter();
+                addresses.extend(bound.map(|(alias, address)| {
+                    let agent = agent.clone();
+                    (SocketId { agent, alias }, address)
+                }));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn go(&self, progress: &mut dyn Progress) -> Result<(), UpError> {
-        let plan = &self.request.plan;
         // The others go when their programs are launched.
         let ready = |agent: &&AgentPlan| !agent.is_launched();
-        let agents: Vec<&AgentPlan> = plan.agents.iter().filter(ready).collect();
+        let agents: Vec<&AgentPlan> = self.part.agents.iter().filter(ready).collect();
         progress.begin(Stage::Go, agents.len());
         let requests = agents
             .iter()
@@ -95,11 +111,11 @@ impl Up<'_> {
 }
 
 async fn until_running(
-    agent: AgentName,
+    agent: AgentId,
     limit: Millis,
     started: Pending<u32>,
     running: oneshot::Receiver<()>,
-) -> Result<(AgentName, ()), UpError> {
+) -> Result<(AgentId, ()), UpError> {
     let (agent, _pid) = named(agent, Stage::Start, started.await)?;
     match tokio::time::timeout(limit.duration(), running).await {
         Ok(_) => Ok((agent, ())),

@@ -8,7 +8,7 @@ use tokio::task::{JoinError, JoinSet};
 use super::error::{Stage, UpError};
 use super::phases::Up;
 use super::{PATIENCE, Progress};
-use crate::model::{AgentName, Millis};
+use crate::model::{AgentId, Millis};
 use crate::proxy::{Pending, ProxyError};
 use crate::wire::{AgentRequest, Peer};
 
@@ -19,15 +19,15 @@ impl Up<'_> {
     pub(super) async fn ask_all<T: DeserializeOwned + Send + 'static>(
         &self,
         stage: Stage,
-        requests: impl Iterator<Item = (AgentName, AgentRequest, Millis)>,
+        requests: impl Iterator<Item = (AgentId, AgentRequest, Millis)>,
         progress: &mut dyn Progress,
-    ) -> Result<Vec<(AgentName, T)>, UpError> {
+    ) -> Result<Vec<(AgentId, T)>, UpError> {
         gather(self.send_all(stage, requests), progress).await
     }
 
     pub(super) async fn ask_quietly(
         &self,
-        requests: impl Iterator<Item = (AgentName, AgentRequest)>,
+        requests: impl Iterator<Item = (AgentId, AgentRequest)>,
     ) -> Result<(), UpError> {
         let requests = requests.map(|(agent, request)| (agent, request, PATIENCE.into()));
         let mut asked = self.send_all::<()>(Stage::Wire, requests);
@@ -40,8 +40,8 @@ impl Up<'_> {
     pub(super) fn send_all<T: DeserializeOwned + Send + 'static>(
         &self,
         stage: Stage,
-        requests: impl Iterator<Item = (AgentName, AgentRequest, Millis)>,
-    ) -> JoinSet<Result<(AgentName, T), UpError>> {
+        requests: impl Iterator<Item = (AgentId, AgentRequest, Millis)>,
+    ) -> JoinSet<Result<(AgentId, T), UpError>> {
         let mut asked = JoinSet::new();
         for (agent, pending) in self.pending::<T>(requests) {
             asked.spawn(async move { named(agent, stage, pending.await) });
@@ -52,11 +52,13 @@ impl Up<'_> {
     /// The agent keeps the limit itself and says what it waited for; who asks waits a bit longer.
     pub(super) fn pending<T: DeserializeOwned>(
         &self,
-        requests: impl Iterator<Item = (AgentName, AgentRequest, Millis)>,
-    ) -> Vec<(AgentName, Pending<T>)> {
-        let ask = |(agent, request, limit): (AgentName, AgentRequest, Millis)| {
+        requests: impl Iterator<Item = (AgentId, AgentRequest, Millis)>,
+    ) -> Vec<(AgentId, Pending<T>)> {
+        let ask = |(agent, request, limit): (AgentId, AgentRequest, Millis)| {
             let timeout = limit.duration() + COURTESY;
-            let pending = self.link.ask(Peer::Agent(agent.clone()), &request, timeout);
+            let pending = self
+                .link(&agent)
+                .ask(Peer::Agent(agent.name.clone()), &request, timeout);
             (agent, pending)
         };
         requests.map(ask).collect()
@@ -65,13 +67,13 @@ impl Up<'_> {
 
 /// Awaits all, in the order in which they end; the first failure is the result.
 pub(super) async fn gather<T: 'static>(
-    mut asked: JoinSet<Result<(AgentName, T), UpError>>,
+    mut asked: JoinSet<Result<(AgentId, T), UpError>>,
     progress: &mut dyn Progress,
-) -> Result<Vec<(AgentName, T)>, UpError> {
+) -> Result<Vec<(AgentId, T)>, UpError> {
     let mut answers = Vec::with_capacity(asked.len());
     while let Some(answer) = asked.join_next().await {
         let (agent, answer) = joined(answer)?;
-        progress.advance(agent.as_str());
+        progress.advance(&agent.to_string());
         answers.push((agent, answer));
     }
     Ok(answers)
@@ -82,10 +84,10 @@ pub(super) fn joined<T>(answer: Result<Result<T, UpError>, JoinError>) -> Result
 }
 
 pub(super) fn named<T>(
-    agent: AgentName,
+    agent: AgentId,
     stage: Stage,
     answer: Result<T, ProxyError>,
-) -> Result<(AgentName, T), UpError> {
+) -> Result<(AgentId, T), UpError> {
     match answer {
         Ok(answer) => Ok((agent, answer)),
         Err(cause) => Err(UpError::Agent {

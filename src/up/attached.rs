@@ -8,23 +8,25 @@ use tokio::task::JoinSet;
 
 use super::ask::{joined, named};
 use super::error::{Absent, Stage, UpError};
+use super::launch::Launched;
 use super::phases::{Up, lock, look_through};
 use super::{PATIENCE, Progress};
-use crate::model::{AgentName, Millis, State};
+use crate::model::{AgentId, AgentName, Millis, NameServerName, State};
 use crate::wire::{AgentRequest, Peer};
 
 /// Whoever has been started.
-type Starts = JoinSet<Result<(AgentName, ()), UpError>>;
+type Starts = JoinSet<Result<(AgentId, ()), UpError>>;
 
 impl Up<'_> {
     /// Waits until the agent runs, and then makes it the system's.
     pub(super) fn until_adopted(
         &self,
-        agent: AgentName,
+        agent: AgentId,
         limit: Millis,
         running: oneshot::Receiver<()>,
-    ) -> impl Future<Output = Result<(AgentName, ()), UpError>> + Send + use<> {
-        let (link, launched) = (self.link.clone(), self.launched.clone());
+    ) -> impl Future<Output = Result<(AgentId, ()), UpError>> + Send + use<> {
+        let (link, launched) = (self.link(&agent).clone(), self.launched.clone());
+        let nameserver = self.part.nameserver_of(&agent).clone();
         let system = self.request.plan.system.clone();
         async move {
             if tokio::time::timeout(limit.duration(), running)
@@ -35,9 +37,9 @@ impl Up<'_> {
                 return Err(UpError::NotRunning { agent, limit, log });
             }
             // From here on there may be something to take back.
-            lock(&launched).attached.push(agent.clone());
+            lock(&launched).attach(&nameserver, agent.name.clone());
             let adopt = AgentRequest::Adopt { system };
-            let adopted = link.ask::<()>(Peer::Agent(agent.clone()), &adopt, PATIENCE);
+            let adopted = link.ask::<()>(Peer::Agent(agent.name.clone()), &adopt, PATIENCE);
             named(agent, Stage::Start, adopted.await)
         }
     }
@@ -48,7 +50,7 @@ impl Up<'_> {
         mut starts: Starts,
         progress: &mut dyn Progress,
     ) -> Result<(), UpError> {
-        let mut missing: Vec<AgentName> = match self.attaches() {
+        let mut missing: Vec<AgentId> = match self.attaches() {
             true => self
                 .absent()
                 .await?
@@ -70,24 +72,26 @@ impl Up<'_> {
                 Some(Err(error)) => return Err(error),
                 None => return Ok(()),
             };
-            progress.advance(agent.as_str());
+            progress.advance(&agent.to_string());
             missing.retain(|it| *it != agent);
         }
     }
 
     fn attaches(&self) -> bool {
-        self.request.plan.attached().next().is_some()
+        self.part.attached().next().is_some()
     }
 
-    fn is_attached(&self, agent: &AgentName) -> bool {
-        let mut attached = self.request.plan.attached();
+    fn is_attached(&self, agent: &AgentId) -> bool {
+        let mut attached = self.part.attached();
         attached.any(|it| it.name == *agent)
     }
 
     async fn missing(&self, limit: Millis) -> Result<UpError, UpError> {
         let (missing, others) = self.absent().await?;
+        let first = missing.first().map(|it| self.link(&it.agent));
+        let link = first.unwrap_or(&self.groups[0].link);
         Ok(UpError::Missing {
-            nameserver: self.nameserver.clone(),
+            nameserver: link.address().to_owned(),
             limit,
             missing,
             others,
@@ -95,20 +99,32 @@ impl Up<'_> {
     }
 
     /// Who is to be attached and does not run; and who is registered that is not of this system.
-    async fn absent(&self) -> Result<(Vec<Absent>, Vec<AgentName>), UpError> {
-        let plan = &self.request.plan;
-        let (there, _) = look_through(&self.link).await?;
-        let state = |name: &AgentName| {
-            let mut there = there.iter();
-            there.find(|it| it.name == *name).map(|it| it.state)
-        };
-        let absent = plan.attached().map(|agent| Absent {
-            state: state(&agent.name),
-            agent: agent.name.clone(),
-        });
-        let absent = absent.filter(|it| it.state != Some(State::Running));
-        let ours = |name: &AgentName| plan.agents.iter().any(|agent| agent.name == *name);
-        let others = there.iter().map(|it| &it.name).filter(|name| !ours(name));
-        Ok((absent.collect(), others.cloned().collect()))
+    async fn absent(&self) -> Result<(Vec<Absent>, Vec<AgentId>), UpError> {
+        let (mut absent, mut others) = (Vec::new(), Vec::new());
+        for group in &self.groups {
+            let (there, _) = look_through(&group.link).await?;
+            let here = || self.part.agents_at(&group.name);
+            for agent in here().filter(|agent| agent.attach) {
+                let mut found = there.iter().filter(|it| it.name == agent.name.name);
+                let state = found.next().map(|it| it.state);
+                let agent = agent.name.clone();
+                absent.push(Absent { agent, state });
+            }
+            let strangers = there.into_iter().map(|it| it.name);
+            let strangers = strangers.filter(|name| here().all(|agent| agent.name.name != *name));
+            others.extend(strangers.map(|name| self.part.id(&group.name, name)));
+        }
+        absent.retain(|it| it.state != Some(State::Running));
+        Ok((absent, others))
+    }
+}
+
+impl Launched {
+    /// What may have been given something, and is to be let go of if this fails.
+    fn attach(&mut self, nameserver: &NameServerName, agent: AgentName) {
+        let mut groups = self.groups.iter_mut();
+        if let Some(group) = groups.find(|it| it.record.name == *nameserver) {
+            group.record.attached.push(agent);
+        }
     }
 }

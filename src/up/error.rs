@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::host::end_of_logs;
-use crate::model::{AgentName, ExitReport, HostName, Millis, State, SystemName};
+use crate::model::{AgentId, AgentName, ExitReport, HostName, Millis, State, SystemName};
 use crate::proxy::ProxyError;
 use crate::state::{StateError, SystemDir};
 
@@ -51,7 +51,7 @@ pub enum UpError {
     /// An agent could not be brought through a stage.
     #[error("{agent} failed at stage {stage}: {cause}")]
     Agent {
-        agent: AgentName,
+        agent: AgentId,
         stage: Stage,
         cause: Box<ProxyError>,
         log: Vec<String>,
@@ -59,14 +59,14 @@ pub enum UpError {
     /// An agent's process ended before the system was up.
     #[error("{agent} ended at stage {stage}: {exit}")]
     Ended {
-        agent: AgentName,
+        agent: AgentId,
         stage: Stage,
         exit: ExitReport,
     },
     /// An agent that was started elsewhere is gone.
     #[error("{agent}, which was started elsewhere, is {state} at stage {stage}")]
     Lost {
-        agent: AgentName,
+        agent: AgentId,
         stage: Stage,
         state: State,
     },
@@ -80,11 +80,11 @@ pub enum UpError {
         limit: Millis,
         missing: Vec<Absent>,
         /// Those that are registered, and not waited for.
-        others: Vec<AgentName>,
+        others: Vec<AgentId>,
     },
     #[error("{agent} did not run within {limit}")]
     NotRunning {
-        agent: AgentName,
+        agent: AgentId,
         limit: Millis,
         log: Vec<String>,
     },
@@ -104,10 +104,10 @@ pub enum UpError {
         host: HostName,
         pid: u32,
     },
-    #[error("the name server did not start: {reason}")]
-    NameServer { reason: String },
-    #[error("the name server ended: {reason}")]
-    NameServerEnded { reason: String },
+    #[error("{which} did not start: {reason}")]
+    NameServer { which: String, reason: String },
+    #[error("{which} ended: {reason}")]
+    NameServerEnded { which: String, reason: String },
     #[error("the name server at {address} cannot be attached to: {cause}")]
     Attach {
         address: String,
@@ -124,7 +124,7 @@ pub enum UpError {
 /// An agent that does not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Absent {
-    pub agent: AgentName,
+    pub agent: AgentId,
     /// None if it has never registered.
     pub state: Option<State>,
 }

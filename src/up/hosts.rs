@@ -1,5 +1,6 @@
 //! The first phases: a name server, and host daemons that have dialled it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -7,14 +8,17 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::Progress;
 use super::error::{Stage, UpError};
+use super::launch::{Group, Launched};
 use super::phases::{Shared, Up, lock, look_through};
-use crate::model::{AgentName, HostInfo, HostName, Millis, NameServerSpec, State};
+use super::{Progress, UpRequest};
+use crate::model::{
+    AgentName, HostInfo, HostName, Millis, NameServerEntry, NameServerName, NameServerSpec, State,
+};
 use crate::plan::Plan;
 use crate::process::{ProcessId, end_of};
-use crate::proxy::Link;
-use crate::state::{Daemon, Phase};
+use crate::proxy::{Link, ProxyError};
+use crate::state::{Daemon, GroupRecord, Phase};
 
 /// How long a host daemon may take to dial the name server.
 const HOST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,35 +26,59 @@ const HOST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a name server may take to say where it listens.
 const NAME_SERVER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Launches the name server, or takes the one that is there. Gives what to dial.
-pub(super) async fn name_server(
-    plan: &Plan,
+/// Launches the name servers, or takes those that are there, and connects to them.
+pub(super) async fn name_servers(
+    request: &UpRequest,
     launched: &Shared,
     progress: &mut dyn Progress,
-) -> Result<String, UpError> {
-    progress.begin(Stage::NameServer, 1);
-    let address = match plan.nameserver {
-        NameServerSpec::Launch(at) => {
-            let launched_at = lock(launched).launch_nameserver(at);
-            let address = match launched_at {
-                Ok(stdout) => first_line(stdout, launched).await,
-                Err(error) => Err(error.to_string()),
-            };
-            address.map_err(|reason| UpError::NameServer { reason })?
+) -> Result<(), UpError> {
+    let plan = &request.plan;
+    progress.begin(Stage::NameServer, request.bring_up.len());
+    for name in &request.bring_up {
+        let entry = plan.nameservers.iter().find(|it| it.name == *name);
+        let Some(NameServerEntry { at, .. }) = entry else {
+            continue;
+        };
+        let group = lock(launched).add_group(plan, name);
+        let address = match *at {
+            NameServerSpec::Launch(at) => {
+                let stdout = lock(launched).launch_nameserver(group, at);
+                let address = match stdout {
+                    Ok(stdout) => first_line(stdout, group, launched).await,
+                    Err(error) => Err(error.to_string()),
+                };
+                let which = which(plan, name);
+                address.map_err(|reason| UpError::NameServer { which, reason })?
+            }
+            NameServerSpec::Attach(at) => format!("tcp://{at}"),
+        };
+        progress.advance(&address);
+        lock(launched).groups[group].record.nameserver = address.clone();
+        let (link, _no_requests) = Link::open(&address)?;
+        let link = Arc::new(link);
+        lock(launched).groups[group].link = Some(link.clone());
+        if let NameServerSpec::Attach(_) = at {
+            refuse_taken_names(plan, name, &link).await?;
         }
-        NameServerSpec::Attach(at) => format!("tcp://{at}"),
-    };
-    progress.advance(&address);
+    }
     progress.end();
-    Ok(address)
+    Ok(())
+}
+
+/// How a name server is called in a sentence.
+fn which(plan: &Plan, name: &NameServerName) -> String {
+    match plan.nameservers.len() {
+        1 => "the name server".to_owned(),
+        _ => format!("the name server {name}"),
+    }
 }
 
 /// Where the name server says that it listens, or why it does not.
-async fn first_line(stdout: Receiver, launched: &Shared) -> Result<String, String> {
+async fn first_line(stdout: Receiver, group: usize, launched: &Shared) -> Result<String, String> {
     let mut line = String::new();
     let mut stdout = BufReader::new(stdout);
     match tokio::time::timeout(NAME_SERVER_TIMEOUT, stdout.read_line(&mut line)).await {
-        Ok(Ok(0)) => Err(lock(launched).nameserver_said()),
+        Ok(Ok(0)) => Err(lock(launched).nameserver_said(group)),
         Ok(Ok(_)) => Ok(line.trim_end().to_owned()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!(
@@ -62,16 +90,18 @@ async fn first_line(stdout: Receiver, launched: &Shared) -> Result<String, Strin
 
 /// On a name server that was there before, somebody else may have our names. A daemon of another
 /// system that has the name of ours would be taken for it: it must not get as far as that.
-pub(super) async fn refuse_taken_names(plan: &Plan, link: &Link) -> Result<(), UpError> {
-    if let NameServerSpec::Launch(_) = plan.nameserver {
-        return Ok(());
-    }
+async fn refuse_taken_names(
+    plan: &Plan,
+    nameserver: &NameServerName,
+    link: &Link,
+) -> Result<(), UpError> {
     let failed = |cause| UpError::Attach {
         address: link.address().to_owned(),
         cause: Box::new(cause),
     };
     let (there, hosts) = look_through(link).await.map_err(failed)?;
-    let has_our_name = |it: &HostInfo| plan.hosts.iter().any(|host| host.name == it.name);
+    let ours = plan.hosts_at(nameserver);
+    let has_our_name = |it: &HostInfo| ours.iter().any(|host| host.name == it.name);
     let serves = |it: &HostInfo| it.state != State::Unreachable && has_our_name(it);
     if let Some(host) = hosts.into_iter().find(serves) {
         return Err(UpError::HostTaken {
@@ -81,8 +111,8 @@ pub(super) async fn refuse_taken_names(plan: &Plan, link: &Link) -> Result<(), U
         });
     }
     let is_taken = |name: &AgentName| there.iter().any(|it| it.name == *name && !it.state.ended());
-    let started = plan.agents.iter().filter(|agent| !agent.attach);
-    let names = started.map(|agent| &agent.name);
+    let started = plan.agents_at(nameserver).filter(|agent| !agent.attach);
+    let names = started.map(|agent| &agent.name.name);
     let names: Vec<AgentName> = names.filter(|name| is_taken(name)).cloned().collect();
     match names.is_empty() {
         true => Ok(()),
@@ -93,17 +123,34 @@ pub(super) async fn refuse_taken_names(plan: &Plan, link: &Link) -> Result<(), U
     }
 }
 
+impl Launched {
+    /// Something new to bring up. Tells its number.
+    fn add_group(&mut self, plan: &Plan, name: &NameServerName) -> usize {
+        let is_first = plan.nameservers[0].name == *name;
+        let suffix = (!is_first).then(|| name.clone());
+        self.groups.push(Group::new(name.clone(), suffix));
+        self.groups.len() - 1
+    }
+}
+
 impl Up<'_> {
     pub(super) fn launch_hosts(&self, progress: &mut dyn Progress) -> Result<(), UpError> {
-        let hosts = &self.request.plan.hosts;
-        progress.begin(Stage::Hosts, hosts.len());
-        for host in hosts {
-            lock(self.launched)
-                .launch_host(&host.name, &self.nameserver, host.address)
-                .map_err(|reason| UpError::Host {
+        let groups: Vec<NameServerName> = {
+            let launched = lock(self.launched);
+            let names = launched.groups.iter().map(|it| it.record.name.clone());
+            names.collect()
+        };
+        let hosts = |name| self.request.plan.hosts_at(name);
+        let total = groups.iter().map(|name| hosts(name).len()).sum();
+        progress.begin(Stage::Hosts, total);
+        for (group, name) in groups.iter().enumerate() {
+            for host in hosts(name) {
+                let launch = lock(self.launched).launch_host(group, host);
+                launch.map_err(|reason| UpError::Host {
                     host: host.name.clone(),
                     reason,
                 })?;
+            }
         }
         self.write_record(Phase::Starting)
     }
@@ -111,20 +158,17 @@ impl Up<'_> {
     pub(super) async fn hosts(
         &self,
         progress: &mut dyn Progress,
-        expected: Vec<oneshot::Receiver<()>>,
+        expected: Vec<(HostName, oneshot::Receiver<()>)>,
     ) -> Result<(), UpError> {
-        for (host, there) in self.request.plan.hosts.iter().zip(expected) {
+        for (host, there) in expected {
             if tokio::time::timeout(HOST_TIMEOUT, there).await.is_err() {
                 let reason = format!(
                     "it did not dial the name server within {}",
                     Millis::from(HOST_TIMEOUT)
                 );
-                return Err(UpError::Host {
-                    host: host.name.clone(),
-                    reason,
-                });
+                return Err(UpError::Host { host, reason });
             }
-            progress.advance(host.name.as_str());
+            progress.advance(host.as_str());
         }
         progress.end();
         Ok(())
@@ -133,24 +177,25 @@ impl Up<'_> {
     /// Ends with an error when a daemon does that was launched.
     pub(super) async fn daemons_end(&self) -> UpError {
         let mut ends = JoinSet::new();
-        let mut watch = |process: ProcessId, host: Option<HostName>| {
+        let mut watch = |process: ProcessId, group: usize, host: Option<HostName>| {
             let end = process.open().map(end_of);
             ends.spawn(async move {
                 if let Some(Ok(end)) = end {
                     end.await;
                 }
-                host
+                (group, host)
             });
         };
-        let (nameserver, hosts) = {
+        let records: Vec<GroupRecord> = {
             let launched = lock(self.launched);
-            (launched.nameserver.clone(), launched.hosts.clone())
+            launched.groups.iter().map(|it| it.record.clone()).collect()
         };
-        nameserver
-            .into_iter()
-            .for_each(|process| watch(process, None));
-        for Daemon { host, process } in hosts {
-            watch(process, Some(host));
+        for (group, record) in records.into_iter().enumerate() {
+            let nameserver = record.launched_nameserver.into_iter();
+            nameserver.for_each(|process| watch(process, group, None));
+            for Daemon { host, process } in record.hosts {
+                watch(process, group, Some(host));
+            }
         }
         // Where nothing was launched, nothing ends.
         let ended = match ends.is_empty() {
@@ -159,13 +204,15 @@ impl Up<'_> {
         };
         let launched = lock(self.launched);
         match ended {
-            Some(Ok(Some(host))) => UpError::Host {
-                reason: launched.host_said(&host),
+            Some(Ok((group, Some(host)))) => UpError::Host {
+                reason: launched.host_said(group, &host),
                 host,
             },
-            _ => UpError::NameServerEnded {
-                reason: launched.nameserver_said(),
+            Some(Ok((group, None))) => UpError::NameServerEnded {
+                which: which(&self.request.plan, &launched.groups[group].record.name),
+                reason: launched.nameserver_said(group),
             },
+            _ => UpError::Proxy(ProxyError::Closed),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use tokio::net::unix::pipe::Receiver;
 
-use crate::model::{AgentName, HostName, SystemName};
+use crate::model::{HostName, HostSpec, NameServerName, SystemName};
 use crate::process::{ProcessId, Tether};
 use crate::proxy::Link;
-use crate::state::{Daemon, Lock, SystemDir};
+use crate::state::{Daemon, GroupRecord, Lock, Phase, SystemDir, SystemRecord};
 
 /// What `up` has begun.
 pub struct Launched {
@@ -22,30 +22,66 @@ pub struct Launched {
     pub dir: SystemDir,
     pub lock: Lock,
     pub tethers: Vec<Tether>,
-    pub nameserver: Option<ProcessId>,
-    pub hosts: Vec<Daemon>,
-    /// Agents that others have started, and that may have been given something.
-    pub attached: Vec<AgentName>,
+    /// The groups that are brought up.
+    pub groups: Vec<Group>,
+    /// What of the system stands already: nothing of it is touched.
+    pub standing: Option<SystemRecord>,
+}
+
+/// A name server, its daemons, and the connection to it.
+pub struct Group {
+    /// Its name, if it is not the system's first.
+    pub suffix: Option<NameServerName>,
+    pub record: GroupRecord,
     pub link: Option<Arc<Link>>,
 }
 
+impl Group {
+    /// Nothing of it is there yet.
+    pub fn new(name: NameServerName, suffix: Option<NameServerName>) -> Self {
+        Self {
+            suffix,
+            record: GroupRecord {
+                name,
+                phase: Phase::Starting,
+                nameserver: String::new(),
+                launched_nameserver: None,
+                hosts: Vec::new(),
+                attached: Vec::new(),
+            },
+            link: None,
+        }
+    }
+
+    /// What its daemon's log is called.
+    fn log(&self, daemon: &str) -> String {
+        match &self.suffix {
+            Some(name) => format!("{daemon}@{name}"),
+            None => daemon.to_owned(),
+        }
+    }
+}
+
 impl Launched {
-    pub fn new(system: SystemName, dir: SystemDir, lock: Lock) -> Self {
+    pub fn new(
+        system: SystemName,
+        dir: SystemDir,
+        lock: Lock,
+        standing: Option<SystemRecord>,
+    ) -> Self {
         Self {
             system,
             dir,
             lock,
             tethers: Vec::new(),
-            nameserver: None,
-            hosts: Vec::new(),
-            attached: Vec::new(),
-            link: None,
+            groups: Vec::new(),
+            standing,
         }
     }
 
     /// Starts `osb ns`. It will say on its standard output where it listens.
-    pub fn launch_nameserver(&mut self, at: SocketAddr) -> io::Result<Receiver> {
-        let mut command = self.daemon("ns")?;
+    pub fn launch_nameserver(&mut self, group: usize, at: SocketAddr) -> io::Result<Receiver> {
+        let mut command = self.daemon(&self.groups[group].log("ns"))?;
         command
             .args(["ns", "--bind", &at.to_string()])
             .stdout(Stdio::piped());
@@ -54,40 +90,41 @@ impl Launched {
             command.arg("--insecure");
         }
         let mut child = self.start(command)?;
-        self.nameserver = ProcessId::of(child.id()).ok();
+        self.groups[group].record.launched_nameserver = ProcessId::of(child.id()).ok();
         let stdout = child.stdout.take().map(OwnedFd::from);
         Receiver::from_owned_fd(stdout.ok_or(io::ErrorKind::BrokenPipe)?)
     }
 
     /// Starts `osb host`. That it stands, the name server tells.
-    pub fn launch_host(
-        &mut self,
-        host: &HostName,
-        nameserver: &str,
-        advertise: IpAddr,
-    ) -> Result<(), String> {
+    pub fn launch_host(&mut self, group: usize, host: &HostSpec) -> Result<(), String> {
+        let (name, own) = (&host.name, &self.groups[group]);
         let mut command = self
-            .daemon(&format!("host-{host}"))
+            .daemon(&own.log(&format!("host-{name}")))
             .map_err(|error| error.to_string())?;
-        command.args(["--ns", nameserver, "host", "--name", host.as_str()]);
-        command.args(["--advertise", &advertise.to_string()]);
+        command.args(["--ns", &own.record.nameserver]);
+        command.args(["host", "--name", name.as_str()]);
+        command.args(["--advertise", &host.address.to_string()]);
+        if let Some(group) = &own.suffix {
+            command.args(["--group", group.as_str()]);
+        }
         let child = self.start(command).map_err(|error| error.to_string())?;
         let process = ProcessId::of(child.id()).map_err(|error| error.to_string())?;
-        self.hosts.push(Daemon {
-            host: host.clone(),
+        self.groups[group].record.hosts.push(Daemon {
+            host: name.clone(),
             process,
         });
         Ok(())
     }
 
     /// What the name server wrote before it ended.
-    pub fn nameserver_said(&self) -> String {
-        said(&self.dir.daemon_log("ns"))
+    pub fn nameserver_said(&self, group: usize) -> String {
+        said(&self.dir.daemon_log(&self.groups[group].log("ns")))
     }
 
     /// What the daemon of `host` wrote before it ended.
-    pub fn host_said(&self, host: &HostName) -> String {
-        said(&self.dir.daemon_log(&format!("host-{host}")))
+    pub fn host_said(&self, group: usize, host: &HostName) -> String {
+        let log = self.groups[group].log(&format!("host-{host}"));
+        said(&self.dir.daemon_log(&log))
     }
 
     fn daemon(&self, log: &str) -> io::Result<Command> {

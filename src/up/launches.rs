@@ -11,7 +11,7 @@ use super::Progress;
 use super::ask::{COURTESY, joined, named};
 use super::error::{Stage, UpError};
 use super::phases::{Addresses, Up};
-use crate::model::{AgentName, Millis, Program, Ready, Reference, Target};
+use crate::model::{AgentId, AgentName, Millis, Program, Ready, Reference, SocketId};
 use crate::plan::{AgentPlan, LaunchPlan, Order};
 use crate::proxy::{Link, ProxyError};
 use crate::wire::{AgentRequest, Fault, Launch, Peer};
@@ -25,19 +25,19 @@ impl Up<'_> {
         progress: &mut dyn Progress,
         addresses: &Addresses,
     ) -> Result<(), UpError> {
-        let plan = &self.request.plan;
+        let plan = &self.part;
         let launches = &plan.launches;
         if launches.is_empty() {
             return Ok(());
         }
         progress.begin(Stage::Launch, launches.len());
-        let agents: HashMap<&AgentName, &AgentPlan> =
+        let agents: HashMap<&AgentId, &AgentPlan> =
             plan.agents.iter().map(|it| (&it.name, it)).collect();
-        let by_name: HashMap<&AgentName, &LaunchPlan> =
+        let by_name: HashMap<&AgentId, &LaunchPlan> =
             launches.iter().map(|it| (&it.agent, it)).collect();
         let mut order = Order::new(launches);
         let mut known = HashMap::new();
-        let mut under_way: JoinSet<Result<(AgentName, Attributes), UpError>> = JoinSet::new();
+        let mut under_way: JoinSet<Result<(AgentId, Attributes), UpError>> = JoinSet::new();
         let mut awaited: Vec<&LaunchPlan> = Vec::new();
         loop {
             for agent in order.next() {
@@ -53,7 +53,7 @@ impl Up<'_> {
                 break;
             };
             let (agent, attributes) = joined(launched)?;
-            progress.advance(agent.as_str());
+            progress.advance(&agent.to_string());
             awaited.retain(|it| it.agent != agent);
             order.on_ready(&agent);
             known.insert(agent, attributes);
@@ -67,20 +67,29 @@ impl Up<'_> {
         &self,
         plan: &AgentPlan,
         addresses: &Addresses,
-        known: &HashMap<AgentName, Attributes>,
+        known: &HashMap<AgentId, Attributes>,
     ) -> Option<Launching> {
         let program = plan.program.clone()?;
-        let mut values = HashMap::new();
+        let (mut values, mut unknown) = (HashMap::new(), Vec::new());
         for reference in program.references() {
             let value = match reference {
                 Reference::Addr { agent, alias, part } => {
                     let (agent, alias) = (agent.clone(), alias.clone());
-                    let address = addresses.get(&Target { agent, alias });
+                    let address = addresses.get(&SocketId { agent, alias });
                     address.and_then(|it| part.of(&it.address))
                 }
                 Reference::Attr { agent, name } => {
                     let attributes = known.get(agent);
-                    attributes.and_then(|all| all.get(name)).map(as_text)
+                    let value = attributes.and_then(|all| all.get(name)).map(as_text);
+                    if value.is_none() {
+                        unknown.push(Lookup {
+                            reference: reference.to_string(),
+                            agent: agent.name.clone(),
+                            name: name.clone(),
+                            link: self.link(agent).clone(),
+                        });
+                    }
+                    value
                 }
                 Reference::Env { .. } | Reference::Host { .. } => None,
             };
@@ -91,7 +100,8 @@ impl Up<'_> {
             timeout: program.timeout.unwrap_or(plan.start_timeout),
             program,
             values,
-            link: self.link.clone(),
+            unknown,
+            link: self.link(&plan.name).clone(),
         })
     }
 }
@@ -107,17 +117,27 @@ fn show_awaited(launched: &[&LaunchPlan], progress: &mut dyn Progress) {
 
 /// A program on its way.
 struct Launching {
-    agent: AgentName,
+    agent: AgentId,
     program: Program,
     timeout: Millis,
     /// What references stand for, by their text.
     values: HashMap<String, String>,
+    /// Attributes of agents that were not launched: they are asked for when they are needed.
+    unknown: Vec<Lookup>,
+    link: Arc<Link>,
+}
+
+/// An attribute to ask for.
+struct Lookup {
+    reference: String,
+    agent: AgentName,
+    name: String,
     link: Arc<Link>,
 }
 
 impl Launching {
     /// Asks for what is not known yet, launches the program and waits until it is ready.
-    async fn run(mut self) -> Result<(AgentName, Attributes), UpError> {
+    async fn run(mut self) -> Result<(AgentId, Attributes), UpError> {
         let launched = match self.look_up().await {
             Ok(program) => self.ask(program).await,
             Err(cause) => Err(cause),
@@ -125,21 +145,13 @@ impl Launching {
         named(self.agent, Stage::Launch, launched)
     }
 
-    /// Attributes of agents that were not launched are asked for when they are needed.
     async fn look_up(&mut self) -> Result<Program, ProxyError> {
-        for reference in self.program.references() {
-            let text = reference.to_string();
-            if let Reference::Attr { agent, name } = reference
-                && !self.values.contains_key(&text)
-            {
-                let peer = Peer::Agent(agent.clone());
-                let request = AgentRequest::GetAttr { name: name.clone() };
-                let value: Value = self
-                    .link
-                    .ask(peer, &request, self.timeout.duration())
-                    .await?;
-                self.values.insert(text, as_text(&value));
-            }
+        for lookup in std::mem::take(&mut self.unknown) {
+            let request = AgentRequest::GetAttr { name: lookup.name };
+            let peer = Peer::Agent(lookup.agent);
+            let patience = self.timeout.duration();
+            let value: Value = lookup.link.ask(peer, &request, patience).await?;
+            self.values.insert(lookup.reference, as_text(&value));
         }
         self.program.filled(|reference| {
             let value = self.values.get(&reference.to_string());
@@ -158,7 +170,7 @@ impl Launching {
             program,
             timeout: self.timeout,
         });
-        let peer = Peer::Agent(self.agent.clone());
+        let peer = Peer::Agent(self.agent.name.clone());
         let patience = self.timeout.duration() + COURTESY;
         self.link.ask(peer, &launch, patience).await
     }

@@ -19,10 +19,9 @@ mod wire;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::model::{AgentInfo, AgentName, HostInfo};
+use crate::model::{AgentId, AgentInfo, HostInfo, NameServerName};
 use crate::plan::{LaunchPlan, Plan};
-use crate::process::ProcessId;
-use crate::state::{Lock, Phase, StateDir, SystemDir, SystemRecord};
+use crate::state::{GroupRecord, Lock, StateDir, SystemDir, SystemRecord};
 
 pub use error::{Absent, Stage, UpError};
 use launch::Launched;
@@ -35,7 +34,7 @@ pub trait Progress: Send {
     fn begin(&mut self, stage: Stage, total: usize);
     fn advance(&mut self, what: &str);
     /// Agents that others are to start are not there yet.
-    fn await_others(&mut self, missing: &[AgentName]);
+    fn await_others(&mut self, missing: &[AgentId]);
     /// Programs have been launched, and others wait until they are ready.
     fn await_programs(&mut self, launched: &[&LaunchPlan]);
     fn end(&mut self);
@@ -45,9 +44,10 @@ pub trait Progress: Send {
 #[derive(Debug, Clone)]
 pub struct UpReport {
     pub plan: Plan,
-    /// What to dial: `tcp://…`.
-    pub nameserver: String,
-    pub agents: Vec<AgentInfo>,
+    /// What to dial: `tcp://…`, in the order of the topology.
+    pub nameservers: Vec<(NameServerName, String)>,
+    /// All that the name servers know, those of others too.
+    pub agents: Vec<(AgentId, AgentInfo)>,
     pub hosts: Vec<HostInfo>,
     /// It was up already, from the same file, and nothing was touched.
     pub unchanged: bool,
@@ -61,41 +61,66 @@ pub struct UpRequest {
     /// The topology in its resolved form: what tells a changed file from an unchanged one.
     pub fingerprint: String,
     pub state: StateDir,
+    /// The name servers to bring up with all that is registered there; the others stand.
+    bring_up: Vec<NameServerName>,
 }
 
-/// Brings a system up. `interrupted` ends when somebody presses Ctrl-C: then, as after any failure,
-/// all that was started is taken back before this returns.
+impl UpRequest {
+    /// To bring up all of `plan`.
+    pub fn new(plan: Plan, file: String, fingerprint: String, state: StateDir) -> Self {
+        let names = plan.nameservers.iter().map(|it| it.name.clone());
+        Self {
+            bring_up: names.collect(),
+            plan,
+            file,
+            fingerprint,
+            state,
+        }
+    }
+}
+
+/// Brings a system up, or what is missing of it. `interrupted` ends when somebody presses Ctrl-C:
+/// then, as after any failure, all that was started is taken back before this returns.
 pub async fn up(
-    request: UpRequest,
+    mut request: UpRequest,
     progress: &mut dyn Progress,
     interrupted: impl Future<Output = ()>,
 ) -> Result<UpReport, UpError> {
     let dir = request.state.system(&request.plan.system);
-    let lock = Lock::take(&dir, &request.plan.system)?;
+    let mut lock = Lock::take(&dir, &request.plan.system)?;
+    let mut standing = None;
     if let Some(record) = dir.record()? {
-        if is_alive(&record) {
-            return already_up(&request, record).await;
+        if !record.groups.iter().any(GroupRecord::stands) {
+            rollback::clean_up_after_the_dead(&dir, &record).await?;
+            drop(lock);
+            lock = Lock::take(&dir, &request.plan.system)?;
+        } else {
+            refuse_changes(&request, &record)?;
+            let stands = |name: &NameServerName| {
+                let mut groups = record.groups.iter();
+                groups.any(|group| group.name == *name && group.stands())
+            };
+            request.bring_up.retain(|name| !stands(name));
+            if request.bring_up.is_empty() {
+                return phases::look(&request, &record).await;
+            }
+            rollback::clean_up_dead_groups(&dir, &record).await;
+            standing = Some(record);
         }
-        rollback::clean_up_after_the_dead(&dir, &record).await?;
-        drop(lock);
-        let lock = Lock::take(&dir, &request.plan.system)?;
-        return begin(request, dir, lock, progress, interrupted).await;
     }
-    begin(request, dir, lock, progress, interrupted).await
+    begin(request, dir, lock, standing, progress, interrupted).await
 }
 
 async fn begin(
     request: UpRequest,
     dir: SystemDir,
     lock: Lock,
+    standing: Option<SystemRecord>,
     progress: &mut dyn Progress,
     interrupted: impl Future<Output = ()>,
 ) -> Result<UpReport, UpError> {
-    let launched = Arc::new(Mutex::new(Launched::new(
-        request.plan.system.clone(),
-        dir,
-        lock,
-    )));
+    let system = request.plan.system.clone();
+    let launched = Arc::new(Mutex::new(Launched::new(system, dir, lock, standing)));
     let outcome = tokio::select! {
         outcome = phases::run(&request, &launched, progress) => outcome,
         () = interrupted => Err(UpError::Interrupted),
@@ -110,28 +135,13 @@ async fn begin(
     }
 }
 
-/// Whether anything of the system still runs that `up` would get in the way of.
-fn is_alive(record: &SystemRecord) -> bool {
-    let nameserver = record.launched_nameserver.as_ref();
-    let mut hosts = record.hosts.iter().map(|daemon| &daemon.process);
-    let hosts = record.hosts.is_empty() || hosts.any(ProcessId::is_alive);
-    record.phase == Phase::Up && (hosts && nameserver.is_none_or(|it| it.is_alive()))
-}
-
-/// The same file again is no work; another is refused.
-async fn already_up(request: &UpRequest, record: SystemRecord) -> Result<UpReport, UpError> {
-    if record.topology != request.fingerprint {
-        return Err(UpError::Changed {
-            system: record.name,
-            file: record.file,
-        });
+/// The same file again is no work, or that of bringing back what is missing; another is refused.
+fn refuse_changes(request: &UpRequest, record: &SystemRecord) -> Result<(), UpError> {
+    match record.topology == request.fingerprint {
+        true => Ok(()),
+        false => Err(UpError::Changed {
+            system: record.name.clone(),
+            file: record.file.clone(),
+        }),
     }
-    let (agents, hosts) = phases::look(&record.nameserver).await?;
-    Ok(UpReport {
-        plan: request.plan.clone(),
-        nameserver: record.nameserver,
-        agents,
-        hosts,
-        unchanged: true,
-    })
 }

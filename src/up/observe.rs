@@ -34,6 +34,12 @@ pub enum Death {
 }
 
 impl Death {
+    pub fn agent(&self) -> &AgentName {
+        match self {
+            Death::Ended { agent, .. } | Death::Lost { agent, .. } => agent,
+        }
+    }
+
     /// Whether it ended as it should.
     pub fn is_good(&self) -> bool {
         match self {

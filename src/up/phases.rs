@@ -1,21 +1,24 @@
 //! The phases, one after the other, and who is watched meanwhile.
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::error::{Stage, UpError};
-use super::hosts::{name_server, refuse_taken_names};
+use super::hosts::name_servers;
 use super::launch::Launched;
 use super::observe::{Death, Observer};
 use super::{PATIENCE, Progress, UpReport, UpRequest};
-use crate::model::{Address, AgentInfo, AgentName, HostInfo, Target};
-use crate::plan::LaunchPlan;
+use crate::model::{
+    Address, AgentId, AgentInfo, HostInfo, HostName, NameServerEntry, NameServerName, SocketId,
+};
+use crate::plan::{AgentPlan, LaunchPlan, Plan};
 use crate::proxy::{Link, ProxyError, Watch};
-use crate::state::{Phase, SystemRecord};
+use crate::state::{GroupRecord, Phase, SystemRecord};
 use crate::wire::{NameServerRequest, Peer};
 
 /// How long to wait for the report of a death that something else has already shown.
@@ -23,63 +26,67 @@ const OBITUARY: Duration = Duration::from_secs(2);
 
 pub(super) type Shared = Arc<Mutex<Launched>>;
 /// Where the sockets are that others connect to.
-pub(super) type Addresses = HashMap<Target, Address>;
+pub(super) type Addresses = HashMap<SocketId, Address>;
+/// Agents that are waited for until they run, in the order of the plan.
+pub(super) type Running = Vec<oneshot::Receiver<()>>;
+/// Host daemons that are waited for.
+pub(super) type Hosts = Vec<(HostName, oneshot::Receiver<()>)>;
 
-/// Brings everything up, or says what failed first.
+/// Brings everything up that is to be, or says what failed first.
 pub async fn run(
     request: &UpRequest,
     launched: &Shared,
     progress: &mut dyn Progress,
 ) -> Result<UpReport, UpError> {
-    let nameserver = name_server(&request.plan, launched, progress).await?;
-    let (link, _no_requests) = Link::open(&nameserver)?;
-    let link = Arc::new(link);
-    lock(launched).link = Some(link.clone());
-    refuse_taken_names(&request.plan, &link).await?;
-
+    name_servers(request, launched, progress).await?;
     let up = Up {
         request,
+        part: request.plan.part(&request.bring_up),
         launched,
-        link: link.clone(),
-        nameserver: nameserver.clone(),
+        groups: groups(request, launched)?,
     };
     up.launch_hosts(progress)?;
-    let mut observer = Observer::default();
-    let hosts = lock(launched)
-        .hosts
-        .iter()
-        .map(|daemon| observer.expect_host(&daemon.host, daemon.process.pid))
-        .collect();
-    let running: Vec<_> = request
-        .plan
-        .agents
-        .iter()
-        .map(|agent| match agent.attach {
-            true => observer.expect_attached(&agent.name),
-            false => observer.expect_agent(&agent.name),
-        })
-        .collect();
+    let mut observers = up.observers();
+    let hosts = up.expect_hosts(&mut observers);
+    let running = up.expect_agents(&mut observers);
     let stage = Mutex::new(Stage::Hosts);
     // Who has been let go and has nothing more to do has not failed.
     let is_done = |death: &Death| stage_of(&stage) >= Stage::Go && death.is_good();
-    let deaths = observer.watch(Watch::begin(&link), is_done);
+    let deaths = up.watch(observers, is_done);
     up.guarded(deaths, &stage, progress, hosts, running).await?;
 
-    let (agents, hosts) = look_through(&link).await?;
+    let report = report(request, &up.groups, false).await?;
     up.let_go()?;
-    Ok(UpReport {
-        plan: request.plan.clone(),
-        nameserver,
-        agents,
-        hosts,
-        unchanged: false,
-    })
+    Ok(report)
 }
 
 /// What a running system looks like.
-pub async fn look(nameserver: &str) -> Result<(Vec<AgentInfo>, Vec<HostInfo>), UpError> {
-    let (link, _no_requests) = Link::open(nameserver)?;
-    Ok(look_through(&link).await?)
+pub async fn look(request: &UpRequest, record: &SystemRecord) -> Result<UpReport, UpError> {
+    let groups: Result<Vec<Group>, UpError> = record.present().map(Group::dial).collect();
+    report(request, &groups?, true).await
+}
+
+async fn report(
+    request: &UpRequest,
+    groups: &[Group],
+    unchanged: bool,
+) -> Result<UpReport, UpError> {
+    let (mut agents, mut hosts, mut nameservers) = (Vec::new(), Vec::new(), Vec::new());
+    for Group { name, link } in groups {
+        let (there, at) = look_through(link).await?;
+        let address = link.address().to_owned();
+        nameservers.push((name.clone(), address));
+        let there = there.into_iter();
+        agents.extend(there.map(|info| (request.plan.id(name, info.name.clone()), info)));
+        hosts.extend(at);
+    }
+    Ok(UpReport {
+        plan: request.plan.clone(),
+        nameservers,
+        agents,
+        hosts,
+        unchanged,
+    })
 }
 
 pub(super) async fn look_through(
@@ -91,23 +98,129 @@ pub(super) async fn look_through(
     Ok((agents.await?, hosts.await?))
 }
 
+/// A name server of the system, and the connection to it.
+pub(super) struct Group {
+    pub name: NameServerName,
+    pub link: Arc<Link>,
+}
+
+impl Group {
+    fn dial(record: &GroupRecord) -> Result<Self, UpError> {
+        let (link, _no_requests) = Link::open(&record.nameserver)?;
+        Ok(Self {
+            name: record.name.clone(),
+            link: Arc::new(link),
+        })
+    }
+}
+
+/// Those that are brought up, and those that stand, in the order of the topology.
+fn groups(request: &UpRequest, launched: &Shared) -> Result<Vec<Group>, UpError> {
+    let launched = lock(launched);
+    let mut groups = Vec::new();
+    for NameServerEntry { name, .. } in &request.plan.nameservers {
+        let new = launched.groups.iter().find(|it| it.record.name == *name);
+        let standing = launched.standing.iter().flat_map(|it| &it.groups);
+        if let Some(link) = new.and_then(|it| it.link.clone()) {
+            let name = name.clone();
+            groups.push(Group { name, link });
+        } else if let Some(record) = standing.into_iter().find(|it| it.name == *name) {
+            groups.push(Group::dial(record)?);
+        }
+    }
+    Ok(groups)
+}
+
 /// One bringing up.
 pub(super) struct Up<'a> {
     pub(super) request: &'a UpRequest,
+    /// What is to be done: all of the plan, unless some of it stands already.
+    pub(super) part: Plan,
     pub(super) launched: &'a Shared,
-    pub(super) link: Arc<Link>,
-    pub(super) nameserver: String,
+    /// All name servers, in the order of the topology.
+    pub(super) groups: Vec<Group>,
+}
+
+impl Up<'_> {
+    /// The connection to the name server of an agent.
+    pub(super) fn link(&self, agent: &AgentId) -> &Arc<Link> {
+        let name = self.part.nameserver_of(agent);
+        // Every name server of the plan is brought up, or stands.
+        let group = self.groups.iter().find(|group| group.name == *name);
+        &group.unwrap_or(&self.groups[0]).link
+    }
+
+    fn observers(&self) -> Vec<Observer> {
+        self.groups.iter().map(|_| Observer::default()).collect()
+    }
+
+    fn place(&self, name: &NameServerName) -> usize {
+        let mut names = self.groups.iter();
+        names.position(|group| group.name == *name).unwrap_or(0)
+    }
+
+    fn expect_hosts(&self, observers: &mut [Observer]) -> Hosts {
+        let launched = lock(self.launched);
+        let mut hosts = Vec::new();
+        for group in &launched.groups {
+            let observer = &mut observers[self.place(&group.record.name)];
+            for daemon in &group.record.hosts {
+                let there = observer.expect_host(&daemon.host, daemon.process.pid);
+                hosts.push((daemon.host.clone(), there));
+            }
+        }
+        hosts
+    }
+
+    fn expect_agents(&self, observers: &mut [Observer]) -> Running {
+        let expect = |agent: &AgentPlan| {
+            let observer = &mut observers[self.place(self.part.nameserver_of(&agent.name))];
+            match agent.attach {
+                true => observer.expect_attached(&agent.name.name),
+                false => observer.expect_agent(&agent.name.name),
+            }
+        };
+        self.part.agents.iter().map(expect).collect()
+    }
+
+    /// Watches until an agent dies, other than by being done. Nothing, if a name server is lost.
+    async fn watch(
+        &self,
+        observers: Vec<Observer>,
+        is_done: impl Fn(&Death) -> bool,
+    ) -> Option<(AgentId, Death)> {
+        let is_done = &is_done;
+        let watch = |(group, observer): (&Group, Observer)| {
+            let notices = Watch::begin(&group.link);
+            let name = group.name.clone();
+            Box::pin(async move {
+                let death = observer.watch(notices, is_done).await?;
+                Some((self.part.id(&name, death.agent().clone()), death))
+            })
+        };
+        let mut watches: Vec<_> = self.groups.iter().zip(observers).map(watch).collect();
+        poll_fn(|context| {
+            let ready = watches
+                .iter_mut()
+                .find_map(|watch| match watch.as_mut().poll(context) {
+                    Poll::Ready(death) => Some(death),
+                    Poll::Pending => None,
+                });
+            ready.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
 }
 
 impl Up<'_> {
     /// The phases that an agent's death ends.
     async fn guarded(
         &self,
-        deaths: impl Future<Output = Option<Death>>,
+        deaths: impl Future<Output = Option<(AgentId, Death)>>,
         stage: &Mutex<Stage>,
         progress: &mut dyn Progress,
-        hosts: Vec<oneshot::Receiver<()>>,
-        running: Vec<oneshot::Receiver<()>>,
+        hosts: Hosts,
+        running: Running,
     ) -> Result<(), UpError> {
         let mut progress = Staged { progress, stage };
         tokio::pin!(deaths);
@@ -128,10 +241,10 @@ impl Up<'_> {
         }
     }
 
-    fn obituary(&self, death: Option<Death>, stage: Stage) -> UpError {
+    fn obituary(&self, death: Option<(AgentId, Death)>, stage: Stage) -> UpError {
         match death {
-            Some(Death::Ended { agent, exit }) => UpError::Ended { agent, stage, exit },
-            Some(Death::Lost { agent, state }) => UpError::Lost {
+            Some((agent, Death::Ended { exit, .. })) => UpError::Ended { agent, stage, exit },
+            Some((agent, Death::Lost { state, .. })) => UpError::Lost {
                 agent,
                 stage,
                 state,
@@ -143,8 +256,8 @@ impl Up<'_> {
     async fn phases(
         &self,
         progress: &mut dyn Progress,
-        hosts: Vec<oneshot::Receiver<()>>,
-        running: Vec<oneshot::Receiver<()>>,
+        hosts: Hosts,
+        running: Running,
     ) -> Result<(), UpError> {
         tokio::select! {
             error = self.daemons_end() => Err(error),
@@ -155,8 +268,8 @@ impl Up<'_> {
     async fn on_hosts(
         &self,
         progress: &mut dyn Progress,
-        hosts: Vec<oneshot::Receiver<()>>,
-        running: Vec<oneshot::Receiver<()>>,
+        hosts: Hosts,
+        running: Running,
     ) -> Result<(), UpError> {
         self.hosts(progress, hosts).await?;
         self.start(progress, running).await?;
@@ -168,13 +281,21 @@ impl Up<'_> {
 
     pub(super) fn write_record(&self, phase: Phase) -> Result<(), UpError> {
         let launched = lock(self.launched);
+        let new = launched.groups.iter().map(|group| &group.record);
+        let standing = launched.standing.iter().flat_map(|it| &it.groups);
+        let group = |entry: &NameServerEntry| {
+            let mut new = new.clone().map(|it| GroupRecord {
+                phase,
+                ..it.clone()
+            });
+            let mut standing = standing.clone().cloned();
+            new.find(|it| it.name == entry.name)
+                .or_else(|| standing.find(|it| it.name == entry.name))
+        };
+        let plan = &self.request.plan;
         let record = SystemRecord {
-            name: self.request.plan.system.clone(),
-            phase,
-            nameserver: self.nameserver.clone(),
-            launched_nameserver: launched.nameserver.clone(),
-            hosts: launched.hosts.clone(),
-            attached: launched.attached.clone(),
+            name: plan.system.clone(),
+            groups: plan.nameservers.iter().filter_map(group).collect(),
             topology: self.request.fingerprint.clone(),
             file: self.request.file.clone(),
         };
@@ -216,7 +337,7 @@ impl Progress for Staged<'_> {
         self.progress.advance(what);
     }
 
-    fn await_others(&mut self, missing: &[AgentName]) {
+    fn await_others(&mut self, missing: &[AgentId]) {
         self.progress.await_others(missing);
     }
 

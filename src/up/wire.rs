@@ -6,7 +6,7 @@ use super::Progress;
 use super::ask::{gather, named};
 use super::error::{Stage, UpError};
 use super::phases::{Addresses, Up};
-use crate::model::{AgentName, ConnectionInfo};
+use crate::model::{AgentId, ConnectionInfo};
 use crate::proxy::ProxyError;
 use crate::wire::{AgentRequest, ConnectRequest, Fault, Wiring};
 
@@ -17,7 +17,7 @@ impl Up<'_> {
         progress: &mut dyn Progress,
         addresses: &Addresses,
     ) -> Result<(), UpError> {
-        let plan = &self.request.plan;
+        let plan = &self.part;
         let wirings = self.wirings(addresses)?;
         let proofs: Vec<_> = plan.proofs().collect();
         progress.begin(Stage::Wire, wirings.len() + proofs.len());
@@ -46,14 +46,14 @@ impl Up<'_> {
         Ok(())
     }
 
-    fn wirings(&self, addresses: &Addresses) -> Result<BTreeMap<AgentName, Wiring>, UpError> {
-        let mut wirings: BTreeMap<AgentName, Wiring> = BTreeMap::new();
-        for link in &self.request.plan.links {
+    fn wirings(&self, addresses: &Addresses) -> Result<BTreeMap<AgentId, Wiring>, UpError> {
+        let mut wirings: BTreeMap<AgentId, Wiring> = BTreeMap::new();
+        for link in &self.part.links {
             let server = addresses.get(&link.server).ok_or_else(|| UpError::Agent {
                 agent: link.server.agent.clone(),
                 stage: Stage::Wire,
                 cause: Box::new(ProxyError::Fault(Fault::UnknownAlias {
-                    agent: link.server.agent.clone(),
+                    agent: link.server.agent.name.clone(),
                     alias: link.server.alias.clone(),
                     known: Vec::new(),
                 })),
@@ -67,8 +67,9 @@ impl Up<'_> {
             wiring.connections.push(ConnectRequest {
                 alias: link.client.alias.clone(),
                 server: server.clone(),
-                to: Some(link.server.clone()),
+                to: Some(link.server.clone().into()),
                 handlers: Some(link.handlers.clone()),
+                replies: link.replies.clone(),
                 token: link.token().cloned(),
                 timeout: link.timeout,
             });

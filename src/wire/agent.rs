@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::{
-    Address, Alias, BindSpec, Endpoint, Handlers, Kind, Millis, Program, Serializer, SocketStats,
-    State, SystemName, Target, TimerSpec,
+    Address, Alias, BindSpec, Endpoint, Handlers, Kind, Millis, Program, Replies, Serializer,
+    SocketStats, State, SystemName, Target, TimerSpec,
 };
 
 /// A request to an agent: `{"method": …, "params": …}`. It is carried out in the agent's loop,
@@ -83,7 +83,15 @@ pub enum AgentRequest {
         message: Value,
         topic: Option<String>,
     },
-    /// REQ: send a message and wait for the answer. Replies with the answer.
+    /// Send a request whose answer goes to handlers, those of the connection where `replies` says
+    /// nothing. Replies with null when it is sent, or waits in the socket's queue.
+    Ask {
+        alias: Alias,
+        message: Value,
+        #[serde(default)]
+        replies: Replies,
+    },
+    /// REQ and channels: send a request and wait for the answer. Replies with the answer.
     SendRecv { alias: Alias, message: Value },
     /// Call a method of the agent's program. Replies with what the program answers.
     Call { name: String, params: Value },
@@ -148,6 +156,9 @@ pub struct ConnectRequest {
     pub to: Option<Target>,
     /// None: the agent's own choice, its program or else `log`.
     pub handlers: Option<Handlers>,
+    /// Where it asks: how answers are handled.
+    #[serde(default, skip_serializing_if = "Replies::is_empty")]
+    pub replies: Replies,
     /// SUB: subscribed to besides, so that the publisher can be asked to have seen it.
     pub token: Option<ProofToken>,
     /// How long the proof may take.
@@ -162,6 +173,9 @@ pub struct ConnectToRequest {
     pub to: Target,
     /// None: the agent's own choice, its program or else `log`.
     pub handlers: Option<Handlers>,
+    /// Where it asks: how answers are handled.
+    #[serde(default, skip_serializing_if = "Replies::is_empty")]
+    pub replies: Replies,
 }
 
 /// What is an agent's own.
@@ -192,13 +206,16 @@ pub struct Wiring {
 }
 
 /// A subscription that no message matches, made only so that a publisher can say it has seen it
-/// and all that were made before it. On the wire it begins with a zero byte.
+/// and all that were made before it. On the wire it begins with a byte that
+/// no text has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProofToken(pub String);
 
 impl ProofToken {
-    const MARK: &[u8] = b"\0osb-proof\0";
+    /// No topic begins with this byte: there is none like it in UTF-8. And it comes after all others,
+    /// as does the token: libzmq tells a new or returned peer all subscriptions in order of their bytes.
+    const MARK: &[u8] = b"\xffosb-proof\xff";
 
     /// The subscription as bytes.
     pub fn subscription(&self) -> Vec<u8> {

@@ -65,10 +65,21 @@ pub fn decode(bytes: &[u8], by: Serializer) -> Result<Value, CodecError> {
     }
 }
 
+/// Whether a topic would end too early on the wire: it has the byte in it that divides it from the body.
+pub fn ends_topic(topic: &str) -> bool {
+    topic.as_bytes().contains(&SEPARATOR)
+}
+
 /// A publication's frame: topic, 0x80, body; with `raw`, topic and body only.
 pub fn join_topic(topic: &str, body: &[u8], by: Serializer) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(topic.len() + 1 + body.len());
-    frame.extend_from_slice(topic.as_bytes());
+    join_topic_after(&[], topic.as_bytes(), body, by)
+}
+
+/// The same, behind other bytes.
+pub(super) fn join_topic_after(lead: &[u8], topic: &[u8], body: &[u8], by: Serializer) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(lead.len() + topic.len() + 1 + body.len());
+    frame.extend_from_slice(lead);
+    frame.extend_from_slice(topic);
     if by != Serializer::Raw {
         frame.push(SEPARATOR);
     }

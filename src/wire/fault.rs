@@ -78,7 +78,7 @@ pub enum Fault {
         address: String,
         reason: String,
     },
-    #[error("{alias} is a {kind} socket: it cannot {verb}")]
+    #[error("{alias} is {} socket: it cannot {verb}", kind.with_article())]
     WrongKind {
         alias: Alias,
         kind: Kind,

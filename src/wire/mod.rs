@@ -10,14 +10,16 @@ mod fault;
 mod host;
 mod nameserver;
 mod peer;
+mod sync;
 
 pub use agent::{
     AgentRequest, AgentStatus, BindRequest, Configuration, ConnectRequest, ConnectToRequest,
     Launch, ProofToken, Wiring,
 };
-pub use data::{CodecError, decode, encode, join_topic, split_topic};
+pub use data::{CodecError, decode, encode, ends_topic, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};
 pub use fault::Fault;
 pub use host::{AgentBoot, HostRequest, Rung, StartAgent, Stopped};
 pub use nameserver::{Announcement, Change, Event, NameServerRequest, Snapshot};
 pub use peer::{BadPeer, ClientId, Incarnation, Peer};
+pub use sync::{ReplyToken, SyncFrame, join_sync_topic, sync_subscription, to_sync};

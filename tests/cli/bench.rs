@@ -5,8 +5,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use osb::model::NameServerName;
 use osb::process::ProcessId;
-use osb::state::{Phase, SystemDir, SystemRecord};
+use osb::state::{GroupRecord, Phase, SystemDir, SystemRecord};
 
 /// A machine with no systems on it.
 pub struct Bench {
@@ -70,11 +71,14 @@ impl Bench {
         dir.create().unwrap();
         let record = SystemRecord {
             name: name.parse().unwrap(),
-            phase,
-            nameserver: nameserver.to_owned(),
-            launched_nameserver: process,
-            hosts: vec![],
-            attached: vec![],
+            groups: vec![GroupRecord {
+                name: NameServerName::only(),
+                phase,
+                nameserver: nameserver.to_owned(),
+                launched_nameserver: process,
+                hosts: vec![],
+                attached: vec![],
+            }],
             topology: "{}".to_owned(),
             file: format!("{name}.yaml"),
         };

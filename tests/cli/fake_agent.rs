@@ -92,6 +92,7 @@ fn announcement(name: &str) -> NameServerRequest {
         role: Role::Server,
         transport: Transport::Tcp,
         address: "tcp://127.0.0.1:40123".to_owned(),
+        requests: None,
         serializer: Serializer::Json,
     };
     let back = ConnectionInfo {

@@ -24,9 +24,15 @@ impl<T> Default for Pending<T> {
 impl<T> Pending<T> {
     /// Waits for `thing` until `deadline`, and tells its number.
     pub fn add(&mut self, deadline: Duration, thing: T) -> u64 {
+        let id = self.number();
+        self.entries.insert(id, (deadline, thing));
+        self.deadlines.insert((deadline, id));
+        id
+    }
+
+    /// A number for a thing that is kept elsewhere.
+    pub fn number(&mut self) -> u64 {
         self.last += 1;
-        self.entries.insert(self.last, (deadline, thing));
-        self.deadlines.insert((deadline, self.last));
         self.last
     }
 

@@ -126,6 +126,19 @@ impl Timers {
         self.timers.clear();
     }
 
+    /// They stand still again, until they are started.
+    pub fn rest(&mut self) {
+        self.started = false;
+        for timer in &mut self.timers {
+            timer.next = Next::Still;
+        }
+    }
+
+    /// Removes all but these.
+    pub fn keep(&mut self, aliases: &[Alias]) {
+        self.timers.retain(|timer| aliases.contains(&timer.alias));
+    }
+
     /// Removes them; those that are added later run.
     pub fn clear(&mut self) {
         self.timers.clear();
@@ -284,6 +297,20 @@ mod tests {
         assert_eq!(timers.due(ms(1100)).len(), 1);
         timers.stop();
         assert_eq!(timers.wakes_at(), None);
+    }
+
+    #[test]
+    fn they_rest_and_begin_again() {
+        let mut timers = Timers::default();
+        let own = timers.add(spec(every(100)), ms(0));
+        timers.start(ms(0));
+        timers.add(spec(every(10)), ms(0));
+        timers.keep(std::slice::from_ref(&own));
+        assert_eq!(timers.wakes_at(), Some(ms(100)));
+        timers.rest();
+        assert_eq!((timers.wakes_at(), timers.aliases()), (None, vec![own]));
+        timers.start(ms(500));
+        assert_eq!(timers.wakes_at(), Some(ms(600)));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 use super::words::{FromProgram, Handler, ProgramId, Timer};
 use crate::model::{
-    Address, Alias, Endpoint, Kind, Millis, Serializer, TimerAction, TimerSpec, Transport, When,
+    Address, Alias, Endpoint, Handlers, Kind, Millis, Replies, Serializer, TimerAction, TimerSpec,
+    Transport, When,
 };
 use crate::wire::{AgentRequest, BindRequest, ConnectRequest, ConnectToRequest};
 
@@ -27,9 +28,10 @@ pub enum Asked {
 /// Whether the program waits for a reply to the word.
 pub fn wants_reply(word: &FromProgram) -> bool {
     match word {
-        FromProgram::Attributes { .. } | FromProgram::Addr { .. } | FromProgram::Timers { .. } => {
-            true
-        }
+        FromProgram::Ask { .. }
+        | FromProgram::Attributes { .. }
+        | FromProgram::Addr { .. }
+        | FromProgram::Timers { .. } => true,
         FromProgram::Bind { id, .. }
         | FromProgram::Connect { id, .. }
         | FromProgram::Close { id, .. }
@@ -46,6 +48,7 @@ pub fn wants_reply(word: &FromProgram) -> bool {
 /// Reads a word as a request.
 pub fn asked(word: FromProgram) -> Asked {
     let (request, id) = match word {
+        FromProgram::Ask { request, id } => (*request, Some(id)),
         FromProgram::Attributes { id } => (AgentRequest::Attributes {}, Some(id)),
         FromProgram::Addr { alias, id } => (AgentRequest::Addr { alias }, Some(id)),
         FromProgram::Bind { .. } => return bind(word),
@@ -131,11 +134,19 @@ fn connect(word: FromProgram) -> Asked {
         kind,
         serializer,
         handler,
+        on_reply,
+        wait,
+        on_error,
         timeout,
         id,
     } = word
     else {
         return Asked::Other(word);
+    };
+    let replies = Replies {
+        on_reply: on_reply.map(|actions| actions.0),
+        wait,
+        on_error: on_error.map(|actions| actions.0),
     };
     let handlers = handler.map(|handler| handler.0);
     let request = match to.contains("://") {
@@ -145,11 +156,12 @@ fn connect(word: FromProgram) -> Asked {
                 server,
                 to: None,
                 handlers,
+                replies,
                 token: None,
                 timeout: timeout.unwrap_or(Millis::from_secs(30)),
             })
         }),
-        false => connect_to(alias, &to, handlers),
+        false => connect_to(alias, &to, handlers, replies),
     };
     settle(request, id, timeout)
 }
@@ -157,13 +169,15 @@ fn connect(word: FromProgram) -> Asked {
 fn connect_to(
     alias: Alias,
     to: &str,
-    handlers: Option<crate::model::Handlers>,
+    handlers: Option<Handlers>,
+    replies: Replies,
 ) -> Result<AgentRequest, String> {
     let to = to.parse().map_err(|error| format!("{to:?}: {error}"))?;
     Ok(AgentRequest::ConnectTo(ConnectToRequest {
         alias,
         to,
         handlers,
+        replies,
     }))
 }
 

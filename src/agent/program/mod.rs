@@ -406,7 +406,10 @@ impl Agent {
                 self.log.warn(&line);
             }
         }
-        for (_, owed) in self.owed.take_all() {
+        let promised = std::mem::take(&mut self.promised).into_values();
+        let promised = promised.map(Owed::Answer);
+        let owed = self.owed.take_all().into_iter().map(|(_, owed)| owed);
+        for owed in owed.chain(promised) {
             self.settle_owed(owed, Err("the command has ended".into()));
         }
         let what = match &self.program {

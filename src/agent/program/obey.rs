@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use super::ask::{self, Asked};
 use super::words::FromProgram;
-use super::{Agent, ProgramId};
+use super::{Agent, Owed, ProgramId};
 use crate::agent::asker::Asker;
 use crate::agent::log::Level;
 use crate::agent::requests::Request;
 use crate::agent::state::{DEFAULT_LIMIT, Origin};
-use crate::model::{Alias, Kind, Millis};
+use crate::model::{Alias, Millis};
 use crate::wire::{AgentRequest, Fault};
 
 impl Agent {
@@ -60,7 +60,8 @@ impl Agent {
             FromProgram::Set { attributes } => self.attributes.extend(attributes),
             FromProgram::Stop {} => self.end(0),
             // These are requests.
-            FromProgram::Attributes { .. }
+            FromProgram::Ask { .. }
+            | FromProgram::Attributes { .. }
             | FromProgram::Addr { .. }
             | FromProgram::Bind { .. }
             | FromProgram::Connect { .. }
@@ -130,9 +131,15 @@ impl Agent {
             return Err(format!("cannot send: there is no socket {alias}"));
         };
         match self.sockets.at(at).kind {
-            kind if !kind.sends() => Err(format!("cannot send by {alias}: it is a {kind} socket")),
-            Kind::Pub => Ok(at),
-            kind if has_topic => Err(format!("{alias} is a {kind} socket: only PUB has topics")),
+            kind if !kind.sends() => Err(format!(
+                "cannot send by {alias}: it is {} socket",
+                kind.with_article()
+            )),
+            kind if kind.publishes() => Ok(at),
+            kind if has_topic => Err(format!(
+                "{alias} is {} socket: only publishers have topics",
+                kind.with_article()
+            )),
             _ => Ok(at),
         }
     }
@@ -153,16 +160,17 @@ impl Agent {
         if !self.may_send() {
             return Some(word(alias, message, id));
         }
-        let asks = |at: &usize| self.sockets.at(*at).kind == Kind::Req;
+        let asks = |at: &usize| self.sockets.at(*at).kind.asks();
         let Some(at) = self.sockets.find(alias.as_str()).filter(asks) else {
-            let reason = format!("cannot ask: there is no REQ socket {alias}");
+            let reason = format!("cannot ask: there is no socket {alias} that asks");
             self.reply_to_program(&id, &Err(reason.clone()));
             return self.refuse(&reason);
         };
         if !self.has_room_at(at) || !self.program_has_room() {
             return Some(word(alias, message, id));
         }
-        let limit = timeout.map_or(DEFAULT_LIMIT, Millis::duration);
+        let limit = timeout.or(self.sockets.at(at).replies.wait);
+        let limit = limit.map_or(DEFAULT_LIMIT, Millis::duration);
         match self.frame_for(at, &message, None) {
             Ok(frame) => self.request(at, frame, Origin::Program(id), limit),
             Err(error) => self.reply_to_program(&id, &Err(error.to_string())),
@@ -183,7 +191,8 @@ impl Agent {
     }
 
     fn take_reply(&mut self, id: u64, outcome: Result<Value, String>) {
-        match self.owed.take(id) {
+        let promised = || self.promised.remove(&id).map(Owed::Answer);
+        match self.owed.take(id).or_else(promised) {
             Some(owed) => self.settle_owed(owed, outcome),
             None => {
                 self.refuse(&format!("a reply to {id}, which nobody waits for"));

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::words::ToProgram;
+use super::words::{Outcome as Reply, ToProgram};
 use crate::agent::asker::Asker;
-use crate::agent::handlers::Incoming;
+use crate::agent::handlers::{Incoming, Sort};
 use crate::agent::requests::{Outcome, Request};
 use crate::agent::state::{Agent, DEFAULT_LIMIT, Ticket};
 use crate::model::{MethodName, Millis};
@@ -36,6 +36,7 @@ impl Agent {
         let topic = incoming.topic();
         incoming.message()?;
         let ticket = incoming.ticket.take();
+        let at = incoming.at;
         let Some(program) = self.program.as_mut().filter(|program| program.listens()) else {
             self.note_dropped(incoming.at, "the command does not read any more");
             if let Some(ticket) = ticket {
@@ -43,19 +44,50 @@ impl Agent {
             }
             return Ok(());
         };
+        let slot = self.sockets.at(at);
         let deadline = self.now + DEFAULT_LIMIT;
-        let owed = &mut self.owed;
-        let id = ticket.map(|ticket| owed.add(deadline, Owed::Answer(ticket)));
-        let slot = self.sockets.at(incoming.at);
+        let id = match ticket {
+            None => None,
+            Some(ticket) if slot.kind.is_channel() => {
+                let id = self.owed.number();
+                self.promised.insert(id, ticket);
+                Some(id)
+            }
+            Some(ticket) => Some(self.owed.add(deadline, Owed::Answer(ticket))),
+        };
+        let failure = match &incoming.sort {
+            Sort::Failure(reason) => Some(reason.clone()),
+            _ => None,
+        };
         program.tell(&ToProgram::Message {
             alias: &slot.alias,
             handler,
             kind: slot.kind,
             topic,
             id,
-            message: incoming.message()?,
+            reply: !matches!(incoming.sort, Sort::Sent),
+            outcome: match &failure {
+                Some(reason) => Reply::Error(reason),
+                None => Reply::Message(incoming.message()?),
+            },
         });
+        self.forget_old_promises(at);
         Ok(())
+    }
+
+    /// Requests by channels may be answered at any time, or never. The oldest of very many are not
+    /// waited for any more: their askers are told.
+    fn forget_old_promises(&mut self, at: usize) {
+        while self.promised.len() > OWED
+            && let Some((_, ticket)) = self.promised.pop_first()
+        {
+            self.note_dropped(
+                at,
+                "the command has not answered, and owes too many answers",
+            );
+            let reason = format!("{} owes too many answers, this one too", self.boot.name);
+            self.answer_error(ticket, &reason);
+        }
     }
 
     /// Hands a call to the program. None if there is no program to take it.

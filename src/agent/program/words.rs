@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::agent::log::Level;
 use crate::model::{
     Action, AgentName, Alias, Handlers, Kind, MethodName, Millis, Serializer, Transport,
 };
+use crate::wire::AgentRequest;
 
 /// A number or text that a program chose for a question of its own; the reply repeats it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +42,11 @@ pub enum ToProgram<'a> {
         topic: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<u64>,
-        message: &'a Value,
+        /// An answer to a request of the agent's own, or for want of one.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        reply: bool,
+        #[serde(flatten)]
+        outcome: Outcome<'a>,
     },
     /// Somebody calls a method; a reply is wanted.
     Call {
@@ -119,14 +124,19 @@ impl ToProgram<'_> {
                 kind,
                 topic,
                 id,
-                message,
+                outcome,
+                ..
             } => Heard::Message {
                 alias: (*alias).clone(),
                 handler: handler.cloned(),
                 kind: *kind,
                 topic: topic.clone(),
                 id: *id,
-                message: (*message).clone(),
+                message: match outcome {
+                    Outcome::Message(message) => (*message).clone(),
+                    // As an error travels.
+                    Outcome::Error(reason) => json!({ "$error": reason }),
+                },
             },
             ToProgram::Call { id, name, params } => Heard::Call {
                 id: *id,
@@ -167,6 +177,12 @@ pub enum FromProgram {
     Ready {
         go: bool,
     },
+    /// A thread asks what any member may ask of the agent. Processes have a word for each.
+    #[serde(skip)]
+    Ask {
+        request: Box<AgentRequest>,
+        id: ProgramId,
+    },
     /// With an id, the reply tells when the socket has taken the message, or why it has not.
     Send {
         alias: Alias,
@@ -185,7 +201,7 @@ pub enum FromProgram {
         alias: Alias,
         message: Value,
         id: ProgramId,
-        #[serde(default, deserialize_with = "duration")]
+        #[serde(default, alias = "wait", deserialize_with = "duration")]
         timeout: Option<Millis>,
     },
     Log {
@@ -226,6 +242,10 @@ pub enum FromProgram {
         kind: Option<Kind>,
         serializer: Option<Serializer>,
         handler: Option<Handler>,
+        on_reply: Option<Actions>,
+        #[serde(default, deserialize_with = "duration")]
+        wait: Option<Millis>,
+        on_error: Option<Actions>,
         #[serde(default, deserialize_with = "duration")]
         timeout: Option<Millis>,
         id: Option<ProgramId>,
@@ -267,7 +287,7 @@ pub enum FromProgram {
 }
 
 /// A timer, with the keys that it has in a topology.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Timer {
     pub alias: Option<Alias>,
@@ -303,6 +323,19 @@ impl TryFrom<Value> for Handler {
             .map(|(topic, value)| Ok((topic.clone(), actions(value)?)));
         let topics: Result<_, String> = topics.collect();
         topics.map(|topics| Self(Handlers::ByTopic(topics)))
+    }
+}
+
+/// One action, or several.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "Value")]
+pub struct Actions(pub Vec<Action>);
+
+impl TryFrom<Value> for Actions {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        actions(&value).map(Self)
     }
 }
 
@@ -387,8 +420,8 @@ fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Millis>, D::Err
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::program::ask;
     use proptest::prelude::*;
-    use serde_json::json;
 
     #[test]
     fn words_are_read_strictly() {
@@ -432,6 +465,33 @@ mod tests {
         assert_eq!(read(b" \r"), Err(NoWord::Blank));
     }
 
+    /// Each example of the page is a word, and each word has an example.
+    #[test]
+    fn the_page_of_words_is_true() {
+        let page = include_str!("../../../specs/commands.md");
+        let table = page.split("## From the program").nth(1).unwrap();
+        let table = table.split("\n## ").next().unwrap();
+        let mut words = std::collections::BTreeSet::new();
+        for row in table.lines().filter(|line| line.starts_with('|')) {
+            for example in row.split('`').filter(|text| text.starts_with("{\"type\"")) {
+                let word: Value = serde_json::from_str(example).unwrap();
+                words.insert(word["type"].as_str().unwrap().to_owned());
+                let read = read(example.as_bytes()).unwrap();
+                assert!(
+                    !matches!(ask::asked(read), ask::Asked::Refused { .. }),
+                    "{example}"
+                );
+            }
+        }
+        let unknown = read(br#"{"type":"dance"}"#).unwrap_err().to_string();
+        let known = unknown.split("expected one of").nth(1).unwrap();
+        let known = known.split('`').skip(1).step_by(2).map(str::to_owned);
+        assert_eq!(
+            words,
+            known.take_while(|word| !word.contains('{')).collect()
+        );
+    }
+
     #[test]
     fn words_are_written_as_specified() {
         let write = |word: &ToProgram| serde_json::to_value(word).unwrap();
@@ -445,7 +505,8 @@ mod tests {
             kind: Kind::Pull,
             topic: None,
             id: None,
-            message: &json!([1]),
+            reply: false,
+            outcome: Outcome::Message(&json!([1])),
         };
         let expected = json!({"type": "message", "alias": "inbox", "kind": "PULL", "message": [1]});
         assert_eq!(write(&message), expected);

@@ -20,8 +20,13 @@ impl Agent {
             let (agent, state) = (agent.clone(), State::Stopped);
             return Err(Fault::NotRunning { agent, state });
         }
-        if let Some(Adoption { system: owner, .. }) = &self.adoption {
-            if *owner != system && self.life != Life::Preparing {
+        if let Some(Adoption {
+            system: owner,
+            works,
+            ..
+        }) = &self.adoption
+        {
+            if *owner != system && *works {
                 let reason = format!("{agent} is part of the system {owner} already");
                 return Err(Fault::Refused { reason });
             }
@@ -31,8 +36,10 @@ impl Agent {
         self.adoption = Some(Adoption {
             system,
             sockets: self.sockets.aliases(),
+            timers: self.timers.aliases(),
             attributes: self.attributes.clone(),
             life: self.life,
+            works: false,
         });
         Ok(Value::Null)
     }
@@ -55,7 +62,7 @@ impl Agent {
         };
         let mut theirs = self.sockets.aliases();
         theirs.retain(|alias| !adoption.sockets.contains(alias));
-        self.timers.stop();
+        self.timers.keep(&adoption.timers);
         for (_, waiting) in self.waiting.take_all() {
             let reason = LET_GO.to_owned();
             self.reply(waiting.into_asker(), Err(Fault::Refused { reason }));
@@ -64,6 +71,7 @@ impl Agent {
             self.resolve(request, Err(LET_GO.to_owned()));
         }
         if adoption.life == Life::Preparing && self.life.rest() {
+            self.timers.rest();
             self.release_program();
         }
         self.close(theirs, None, None);

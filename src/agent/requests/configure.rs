@@ -6,7 +6,7 @@ use super::value;
 use crate::agent::sockets::{BindError, Place, Slot};
 use crate::agent::state::Agent;
 use crate::model::{Action, Alias, Endpoint, Handlers, Kind};
-use crate::wire::{BindRequest, Configuration, Fault};
+use crate::wire::{BindRequest, Configuration, Fault, ends_topic};
 
 impl Agent {
     /// All or nothing.
@@ -57,6 +57,14 @@ impl Agent {
             let agent = self.boot.name.clone();
             return Err(Fault::AliasTaken { agent, alias });
         }
+        if !kind.binds() {
+            let reason = format!(
+                "{} socket connects, to {}; it is not bound",
+                kind.with_article(),
+                kind.twin().with_article()
+            );
+            return Err(Fault::Refused { reason });
+        }
         let handlers = self.handlers_for(&alias, kind, handlers)?;
         let endpoint = endpoint.unwrap_or(Endpoint::Tcp {
             ip: self.boot.advertise,
@@ -79,10 +87,8 @@ impl Agent {
             advertise: self.boot.advertise,
             ipc_dir: &self.boot.ipc_dir,
         };
-        if kind == Kind::Sub {
-            for prefix in slot.handlers.clone().subscriptions() {
-                slot.subscribe(prefix.as_bytes());
-            }
+        if kind.subscribes() {
+            slot.subscribe_to_handlers();
         }
         slot.bind(&endpoint, &place).map_err(fault)?;
         Ok(self.sockets.add(slot))
@@ -98,7 +104,7 @@ impl Agent {
         match asked {
             Some(handlers) => self.check_handlers(kind, &handlers).map(|()| handlers),
             None if !kind.receives() => Ok(Handlers::none()),
-            None if kind == Kind::Rep && !self.has_words() => Err(Fault::Refused {
+            None if kind.answers() && !self.has_words() => Err(Fault::Refused {
                 reason: format!(
                     "{}.{alias} must answer, and has nothing to do it: give it a handler, such as echo",
                     self.boot.name
@@ -120,26 +126,49 @@ impl Agent {
     pub(super) fn check_handlers(&self, kind: Kind, handlers: &Handlers) -> Result<(), Fault> {
         let refused = |reason: String| Err(Fault::Refused { reason });
         let by_topic = matches!(handlers, Handlers::ByTopic(_));
-        if by_topic && matches!(kind, Kind::Pull | Kind::Req | Kind::Rep) {
-            return refused(format!("a {kind} socket has no topics to handle apart"));
+        if by_topic && kind.receives() && !kind.subscribes() {
+            return refused(format!(
+                "{} socket has no topics to handle apart",
+                kind.with_article()
+            ));
+        }
+        // It would end the topic on the wire, so that no message ever matched.
+        if let Some(topic) = handlers.subscriptions().iter().find(|it| ends_topic(it)) {
+            return refused(format!(
+                "the topic {topic:?} has a character with the byte 0x80 in it, which ends a topic"
+            ));
         }
         if !kind.receives() && handlers.actions().next().is_some() {
             return refused(format!(
-                "nothing arrives at a {kind} socket: no handler would ever run"
+                "nothing arrives at {} socket: no handler would ever run",
+                kind.with_article()
             ));
         }
-        let wanting = handlers.actions().find(|action| action.needs_program());
-        if let Some(action) = wanting.filter(|_| !self.has_words()) {
-            return refused(format!(
-                "{} has no command: the handler `{action}` cannot work",
-                self.boot.name
-            ));
+        self.check_actions(handlers.actions())
+    }
+
+    /// Refuses actions that need a program, if there is none.
+    pub(super) fn check_actions<'a>(
+        &self,
+        mut actions: impl Iterator<Item = &'a Action>,
+    ) -> Result<(), Fault> {
+        let wanting = actions.find(|action| action.needs_program());
+        match wanting.filter(|_| !self.has_words()) {
+            None => Ok(()),
+            Some(action) => Err(Fault::Refused {
+                reason: format!(
+                    "{} has no command: the handler `{action}` cannot work",
+                    self.boot.name
+                ),
+            }),
         }
-        Ok(())
     }
 
     /// The system is wired.
     pub fn go(&mut self) {
+        if let Some(adoption) = &mut self.adoption {
+            adoption.works = true;
+        }
         if self.life.go() {
             self.timers.start(self.now);
             self.start_program();

@@ -1,11 +1,14 @@
 //! Requests that send messages, and those whose time is up.
 
+use std::time::Duration;
+
 use serde_json::Value;
+use zmq::Message;
 
 use super::{Outcome, Request, done};
 use crate::agent::sockets::{Offer, Parcel};
 use crate::agent::state::{Agent, Origin, Waiting};
-use crate::model::{Alias, Kind, Millis};
+use crate::model::{Alias, Kind, Millis, Replies};
 use crate::wire::Fault;
 
 impl Agent {
@@ -24,15 +27,8 @@ impl Agent {
             Ok(frame) => frame,
             Err(error) => return Some(Err(not_sent(alias, error.to_string()))),
         };
-        if self.sockets.at(at).kind == Kind::Req {
-            if !self.has_room_at(at) {
-                return Some(Err(not_sent(
-                    alias,
-                    "too many requests are under way".into(),
-                )));
-            }
-            self.request(at, frame, Origin::Handlers, request.limit);
-            return done();
+        if self.sockets.at(at).kind.asks() {
+            return Some(self.ask_by(at, frame, Origin::Handlers, self.wait_at(at)));
         }
         match self.sockets.at_mut(at).offer(Parcel::plain(frame), false) {
             Offer::Taken | Offer::Queued => done(),
@@ -55,13 +51,9 @@ impl Agent {
         message: &Value,
         request: Request,
     ) -> Outcome {
-        let at = match self.find_kind(alias, Kind::Req, "ask") {
-            Ok(at) => at,
+        let (at, frame) = match self.question(alias, message) {
+            Ok(question) => question,
             Err(fault) => return Some(Err(fault)),
-        };
-        let frame = match self.frame_for(at, message, None) {
-            Ok(frame) => frame,
-            Err(error) => return Some(Err(not_sent(alias, error.to_string()))),
         };
         let patience = request.until - self.now;
         let origin = match request.asker {
@@ -75,6 +67,44 @@ impl Agent {
         None
     }
 
+    /// Sends a request whose answer goes to handlers of its own.
+    pub(super) fn ask(
+        &mut self,
+        alias: &Alias,
+        message: &Value,
+        replies: Replies,
+    ) -> Result<Value, Fault> {
+        self.check_actions(replies.actions())?;
+        let (at, frame) = self.question(alias, message)?;
+        let replies = replies.or(&self.sockets.at(at).replies);
+        let wait = replies.wait.map(Millis::duration);
+        let wait = wait.unwrap_or_else(|| self.wait_at(at));
+        self.ask_by(at, frame, Origin::Given(replies), wait)
+    }
+
+    fn ask_by(
+        &mut self,
+        at: usize,
+        frame: Message,
+        origin: Origin,
+        wait: Duration,
+    ) -> Result<Value, Fault> {
+        if !self.has_room_at(at) {
+            let reason = "too many requests are under way".into();
+            return Err(not_sent(&self.sockets.at(at).alias, reason));
+        }
+        self.request(at, frame, origin, wait);
+        Ok(Value::Null)
+    }
+
+    /// A request as a frame, and the socket that is to send it.
+    fn question(&self, alias: &Alias, message: &Value) -> Result<(usize, Message), Fault> {
+        let at = self.find_for(alias, Kind::asks, "ask")?;
+        let frame = self.frame_for(at, message, None);
+        let frame = frame.map_err(|error| not_sent(alias, error.to_string()))?;
+        Ok((at, frame))
+    }
+
     /// The socket by which that is to be sent.
     pub fn sender(&self, alias: &Alias, topic: Option<&str>) -> Result<usize, Fault> {
         let at = self.find(alias)?;
@@ -86,7 +116,7 @@ impl Agent {
         };
         match kind {
             kind if !kind.sends() => Err(wrong("send")),
-            Kind::Pub => Ok(at),
+            kind if kind.publishes() => Ok(at),
             _ if topic.is_some() => Err(wrong("have topics")),
             _ => Ok(at),
         }

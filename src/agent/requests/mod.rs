@@ -141,6 +141,11 @@ impl Agent {
                 message,
                 topic,
             } => self.send(&alias, &message, topic.as_deref(), request),
+            AgentRequest::Ask {
+                alias,
+                message,
+                replies,
+            } => Some(self.ask(&alias, &message, replies)),
             AgentRequest::SendRecv { alias, message } => self.send_recv(&alias, &message, request),
             AgentRequest::Call { name, params } => self.invoke(name, params, request),
             AgentRequest::Timer(timer) => Some(self.add_timer(timer)),

@@ -44,7 +44,7 @@ impl Agent {
             actions.push(own.clone());
         }
         for topic in added.keys() {
-            slot.subscribe(topic.as_bytes());
+            slot.subscribe_topic(topic);
         }
         topics.extend(added);
         slot.handlers = Rc::new(Handlers::ByTopic(topics));
@@ -58,8 +58,8 @@ impl Agent {
     }
 
     fn subscriber(&self, alias: &Alias, handlers: &Handlers) -> Result<usize, Fault> {
-        let at = self.find_kind(alias, Kind::Sub, "subscribe")?;
-        self.check_handlers(Kind::Sub, handlers)?;
+        let at = self.find_for(alias, Kind::subscribes, "subscribe")?;
+        self.check_handlers(self.sockets.at(at).kind, handlers)?;
         Ok(at)
     }
 
@@ -69,7 +69,7 @@ impl Agent {
         alias: &Alias,
         topics: Vec<String>,
     ) -> Result<Value, Fault> {
-        let at = self.find_kind(alias, Kind::Sub, "unsubscribe")?;
+        let at = self.find_for(alias, Kind::subscribes, "unsubscribe")?;
         let slot = self.sockets.at_mut(at);
         let mut there = by_topic((*slot.handlers).clone());
         if let Some(topic) = topics.iter().find(|topic| !there.contains_key(*topic)) {
@@ -80,7 +80,7 @@ impl Agent {
             });
         }
         for topic in topics {
-            slot.unsubscribe(topic.as_bytes());
+            slot.unsubscribe_topic(&topic);
             there.remove(&topic);
         }
         slot.handlers = Rc::new(Handlers::ByTopic(there));

@@ -10,7 +10,7 @@ use super::{Outcome, Request, done, value};
 use crate::agent::asker::Asker;
 use crate::agent::sockets::{Link, Slot};
 use crate::agent::state::{Agent, Further, Waiting};
-use crate::model::{Alias, Handlers, Kind, Millis};
+use crate::model::{Action, Alias, Handlers, Kind, Millis, Replies};
 use crate::wire::{ConnectRequest, Fault, ProofToken};
 
 impl Agent {
@@ -52,6 +52,7 @@ impl Agent {
 
     /// Begins to connect. Tells the numbers of the socket and of its link.
     pub fn connect_one(&mut self, request: ConnectRequest) -> Result<(usize, usize), Fault> {
+        self.check_actions(request.replies.actions())?;
         let at = self.socket_for(&request)?;
         let ConnectRequest {
             alias,
@@ -62,15 +63,14 @@ impl Agent {
         } = request;
         let now = self.now;
         let slot = self.sockets.at_mut(at);
-        if slot.kind == Kind::Sub {
-            for prefix in slot.handlers.clone().subscriptions() {
-                slot.subscribe(prefix.as_bytes());
-            }
+        if slot.kind.subscribes() {
+            slot.subscribe_to_handlers();
             if let Some(token) = token {
                 slot.subscribe(&token.subscription());
             }
         }
         let address = server.address.clone();
+        let before = slot.only_address();
         self.unannounced = true;
         let link = slot.connect(&self.context, server, to, now);
         let link = link.map_err(|reason| Fault::Connect {
@@ -78,28 +78,47 @@ impl Agent {
             address,
             reason,
         })?;
+        let moved =
+            before.is_some_and(|before| slot.only_address().is_some_and(|now| now != before));
+        if moved && slot.kind.asks() {
+            self.give_up_requests(at, self.sent_requests(at));
+        }
         Ok((at, link))
     }
 
     /// The socket of that alias, made if there is none yet: one socket may have many connections.
     fn socket_for(&mut self, request: &ConnectRequest) -> Result<usize, Fault> {
         let kind = request.server.kind.twin();
+        if !request.replies.is_empty() && !kind.asks() {
+            let a_kind = kind.with_article();
+            let reason = format!("nothing is asked by {a_kind} socket: there will be no reply");
+            return Err(Fault::Refused { reason });
+        }
         let Some(at) = self.sockets.find(request.alias.as_str()) else {
             let alias = request.alias.clone();
             let handlers = self.handlers_for(&alias, kind, request.handlers.clone())?;
             let serializer = request.server.serializer;
             let slot = Slot::new(&self.context, alias, kind, serializer, handlers);
-            let slot = slot.map_err(|error| Fault::Connect {
+            let mut slot = slot.map_err(|error| Fault::Connect {
                 alias: request.alias.clone(),
                 address: request.server.address.clone(),
                 reason: error.message().to_lowercase(),
             })?;
+            slot.replies = Rc::new(self.replies_at(kind, request));
             return Ok(self.sockets.add(slot));
         };
+        let replies = self.replies_at(kind, request);
         let slot = self.sockets.at_mut(at);
         if slot.kind != kind || slot.serializer != request.server.serializer {
             let (agent, alias) = (self.boot.name.clone(), request.alias.clone());
             return Err(Fault::AliasTaken { agent, alias });
+        }
+        if !request.replies.is_empty() && *slot.replies != replies {
+            let reason = format!(
+                "{}.{} has other handlers of replies already",
+                self.boot.name, request.alias
+            );
+            return Err(Fault::Refused { reason });
         }
         let Some(asked) = &request.handlers else {
             return Ok(at);
@@ -116,14 +135,28 @@ impl Agent {
         Ok(at)
     }
 
+    /// How a socket handles answers. Those of a SYNC_SUB have a handler of their own, for what else
+    /// arrives are publications.
+    fn replies_at(&self, kind: Kind, request: &ConnectRequest) -> Replies {
+        let by_default = match self.program {
+            Some(_) => Action::Command,
+            None => Action::Log,
+        };
+        let mut replies = request.replies.clone();
+        if kind == Kind::SyncSub {
+            replies.on_reply.get_or_insert(vec![by_default]);
+        }
+        replies
+    }
+
     pub(super) fn probe(&mut self, alias: &Alias, token: &ProofToken) -> Result<Value, Fault> {
-        let at = self.find_kind(alias, Kind::Sub, "subscribe")?;
+        let at = self.find_for(alias, Kind::subscribes, "subscribe")?;
         self.sockets.at_mut(at).subscribe(&token.subscription());
         Ok(Value::Null)
     }
 
     pub(super) fn unprobe(&mut self, alias: &Alias, token: &ProofToken) -> Result<Value, Fault> {
-        let at = self.find_kind(alias, Kind::Sub, "unsubscribe")?;
+        let at = self.find_for(alias, Kind::subscribes, "unsubscribe")?;
         self.sockets.at_mut(at).unsubscribe(&token.subscription());
         Ok(Value::Null)
     }
@@ -134,7 +167,7 @@ impl Agent {
         tokens: Vec<ProofToken>,
         request: Request,
     ) -> Outcome {
-        let at = match self.find_kind(alias, Kind::Pub, "see subscriptions") {
+        let at = match self.find_for(alias, Kind::publishes, "see subscriptions") {
             Ok(at) => at,
             Err(fault) => return Some(Err(fault)),
         };
@@ -151,10 +184,16 @@ impl Agent {
         None
     }
 
-    pub(super) fn find_kind(&self, alias: &Alias, kind: Kind, verb: &str) -> Result<usize, Fault> {
+    /// The socket of that alias, which has to be of a kind that can do it.
+    pub(super) fn find_for(
+        &self,
+        alias: &Alias,
+        can: impl Fn(Kind) -> bool,
+        verb: &str,
+    ) -> Result<usize, Fault> {
         let at = self.find(alias)?;
         match self.sockets.at(at).kind {
-            found if found == kind => Ok(at),
+            found if can(found) => Ok(at),
             found => Err(Fault::WrongKind {
                 alias: alias.clone(),
                 kind: found,
@@ -165,8 +204,29 @@ impl Agent {
 
     /// A monitor has something to tell.
     pub fn drain_monitor(&mut self, at: usize) {
-        let now = self.now;
-        self.unannounced |= self.sockets.at_mut(at).read_monitor(now);
+        let news = self.sockets.at_mut(at).read_monitor(self.now);
+        self.unannounced |= news.changed;
+        if news.lost && self.sockets.at(at).kind.asks() {
+            self.give_up_requests(at, self.sent_requests(at));
+        }
+        self.settle_proofs();
+    }
+
+    /// The same of the connections by which a SYNC_SUB sends requests. When one is lost, answers to
+    /// what went by it may still come, for they come by another; when it is there again, they have.
+    pub fn drain_desk_monitor(&mut self, at: usize) {
+        let news = self.sockets.at_mut(at).read_desk_monitor(self.now);
+        self.unannounced |= news.changed;
+        let sent = self.sent_requests(at);
+        if let Some(desk) = self.sockets.at_mut(at).desk.as_mut() {
+            if news.lost {
+                desk.strand(sent);
+            }
+            if news.again {
+                let stranded = desk.take_stranded();
+                self.give_up_requests(at, stranded);
+            }
+        }
         self.settle_proofs();
     }
 

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use super::raw;
-use crate::model::{AgentName, Alias, Endpoint};
+use crate::model::{AgentName, Alias, Endpoint, beside};
 
 /// The longest path of a Unix socket.
 const LONGEST_PATH: usize = 107;
@@ -61,6 +61,65 @@ pub fn bind(
     }
 }
 
+/// How often a pair of ports is looked for. That the one after a free one is taken is rare.
+const ATTEMPTS: usize = 32;
+
+/// Binds `socket` and a second one beside it: at the port after, or at a path beside.
+pub fn bind_both(
+    socket: &mut zmq::Socket,
+    second: &mut zmq::Socket,
+    alias: &Alias,
+    endpoint: &Endpoint,
+    place: &Place,
+) -> Result<(Bound, Bound), BindError> {
+    let mut attempts = match endpoint {
+        Endpoint::Tcp { port: 0, .. } => ATTEMPTS,
+        _ => 1,
+    };
+    loop {
+        let first = bind(socket, alias, endpoint, place)?;
+        attempts -= 1;
+        let error = match bind(second, alias, &first.beside(endpoint)?, place) {
+            Ok(second) => return Ok((first, second)),
+            Err(error) => error,
+        };
+        if let Some(file) = &first.file {
+            file.remove();
+        }
+        if attempts == 0 {
+            let reason = format!("{}; its requests arrive there", error.reason);
+            return Err(BindError { reason, ..error });
+        }
+        // What it was just bound to can be left.
+        let _ = raw::unbind(socket, &first.endpoint);
+    }
+}
+
+impl Bound {
+    /// Where a second socket belongs.
+    fn beside(&self, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
+        let no_port = || BindError {
+            address: self.address.clone(),
+            reason: "there is no port after it for requests".to_owned(),
+        };
+        let beside = beside(&self.address).ok_or_else(no_port)?;
+        Ok(match endpoint {
+            Endpoint::Tcp { ip, .. } => Endpoint::Tcp {
+                ip: *ip,
+                port: port_of(&beside).ok_or_else(no_port)?,
+            },
+            Endpoint::Ipc { .. } => Endpoint::Ipc {
+                path: beside.strip_prefix("ipc://").map(PathBuf::from),
+            },
+        })
+    }
+}
+
+fn port_of(address: &str) -> Option<u16> {
+    let (_, port) = address.rsplit_once(':')?;
+    port.parse().ok()
+}
+
 fn bind_tcp(
     socket: &mut zmq::Socket,
     wanted: SocketAddr,
@@ -78,9 +137,7 @@ fn bind_tcp(
     }
     raw::bind(socket, &asked).map_err(|e| refused(e.reason()))?;
     let bound = last_endpoint(socket).ok_or_else(|| refused("libzmq tells no address".into()))?;
-    let port = bound
-        .rsplit_once(':')
-        .and_then(|(_, port)| port.parse().ok())
+    let port = port_of(&bound)
         .ok_or_else(|| refused(format!("libzmq tells a strange address, {bound}")))?;
     let ip = match wanted.ip() {
         ip if ip.is_unspecified() => place.advertise,

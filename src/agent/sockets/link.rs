@@ -82,7 +82,9 @@ impl Failure {
 pub struct Link {
     pub to: Option<Target>,
     pub server: Address,
-    pub proof: Proof,
+    /// SYNC_SUB: the connection by which requests go, which has to be proven too.
+    pub desk: Option<Box<Link>>,
+    proof: Proof,
     since: Duration,
     last: Option<Seen>,
 }
@@ -92,13 +94,37 @@ impl Link {
         Self {
             to,
             server,
+            desk: None,
             proof: Proof::Unproven,
             since: now,
             last: None,
         }
     }
 
+    /// With the connection for requests, if there is one.
+    pub fn with_desk(mut self, desk: Option<Link>) -> Self {
+        self.desk = desk.map(Box::new);
+        self
+    }
+
+    /// How far it has been seen to work, with all that belongs to it.
+    pub fn proof(&self) -> Proof {
+        let desk = self.desk.as_ref().map_or(self.proof, |desk| desk.proof());
+        match (self.proof, desk) {
+            (Proof::Proven { us }, Proof::Proven { us: desk }) => {
+                Proof::Proven { us: us.max(desk) }
+            }
+            (Proof::Lost, _) | (_, Proof::Lost) => Proof::Lost,
+            _ => Proof::Unproven,
+        }
+    }
+
     pub fn proven(&self) -> bool {
+        matches!(self.proof(), Proof::Proven { .. })
+    }
+
+    /// Whether it is connected itself, whatever belongs to it.
+    fn connected(&self) -> bool {
         matches!(self.proof, Proof::Proven { .. })
     }
 
@@ -113,12 +139,12 @@ impl Link {
             seen => self.last = Some(seen),
         }
         match seen {
-            Seen::Proven if !self.proven() => {
+            Seen::Proven if !self.connected() => {
                 let took = now.saturating_sub(self.since);
                 let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
                 self.proof = Proof::Proven { us };
             }
-            Seen::Lost if self.proven() => {
+            Seen::Lost if self.connected() => {
                 self.proof = Proof::Lost;
                 self.since = now;
             }
@@ -131,16 +157,19 @@ impl Link {
     pub fn failure(&self) -> Option<String> {
         match self.last {
             Some(Seen::Failed(Failure::Broken)) => None,
-            Some(Seen::Failed(failure)) if !self.proven() => {
+            Some(Seen::Failed(failure)) if !self.connected() => {
                 Some(failure.reason(&self.server.address))
             }
-            _ => None,
+            _ => self.desk.as_ref().and_then(|desk| desk.failure()),
         }
     }
 
     /// Why it is not proven when its time is up.
     pub fn excuse(&self, limit: impl std::fmt::Display) -> String {
         let address = &self.server.address;
+        if let Some(desk) = self.desk.as_ref().filter(|_| self.connected()) {
+            return desk.excuse(limit);
+        }
         match self.last {
             Some(Seen::Failed(failure)) => failure.reason(address),
             Some(Seen::Connected) => format!(
@@ -156,7 +185,7 @@ impl Link {
             kind: self.server.kind.twin(),
             to: self.to.clone(),
             address: self.server.address.clone(),
-            proof: self.proof,
+            proof: self.proof(),
         }
     }
 }
@@ -172,6 +201,7 @@ mod tests {
             role: Role::Server,
             transport: Transport::Tcp,
             address: "tcp://127.0.0.1:1".into(),
+            requests: None,
             serializer: Serializer::Json,
         };
         Link::new(server, None, Duration::from_micros(100))
@@ -182,12 +212,29 @@ mod tests {
         let mut link = link();
         assert!(!link.note(Seen::Connected, Duration::from_micros(150)));
         assert!(link.note(Seen::Proven, Duration::from_micros(350)));
-        assert_eq!(link.proof, Proof::Proven { us: 250 });
+        assert_eq!(link.proof(), Proof::Proven { us: 250 });
         assert!(link.note(Seen::Lost, Duration::from_millis(5)));
         assert!(!link.note(Seen::Retried, Duration::from_millis(6)));
-        assert_eq!(link.proof, Proof::Lost);
+        assert_eq!(link.proof(), Proof::Lost);
         assert!(link.note(Seen::Proven, Duration::from_millis(7)));
-        assert_eq!(link.proof, Proof::Proven { us: 2000 });
+        assert_eq!(link.proof(), Proof::Proven { us: 2000 });
+    }
+
+    #[test]
+    fn a_link_of_two_is_proven_by_both_and_lost_by_one() {
+        let (now, later) = (Duration::from_micros(200), Duration::from_micros(300));
+        let mut both = link().with_desk(Some(link()));
+        both.note(Seen::Proven, now);
+        assert_eq!(both.proof(), Proof::Unproven);
+        assert!(both.excuse("3s").contains("nobody listens"));
+        let desk = |both: &mut Link, seen| both.desk.as_mut().unwrap().note(seen, later);
+        assert!(desk(&mut both, Seen::Proven));
+        assert_eq!(both.proof(), Proof::Proven { us: 200 });
+        assert!(desk(&mut both, Seen::Lost));
+        assert_eq!(both.proof(), Proof::Lost);
+        let failure = Seen::Failed(Failure::WrongKind);
+        desk(&mut both, failure);
+        assert!(both.failure().unwrap().contains("does not fit"));
     }
 
     #[test]

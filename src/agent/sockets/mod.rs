@@ -2,6 +2,7 @@
 //!
 //! What is done with messages that arrive is not decided here.
 
+mod desk;
 mod endpoint;
 mod link;
 mod outbox;
@@ -11,10 +12,11 @@ mod slot;
 
 use std::collections::BTreeMap;
 
+pub use desk::Desk;
 pub use endpoint::{BindError, Place};
 pub use link::Link;
 pub use outbox::Parcel;
-pub use send::{Envelope, Offer};
+pub use send::{Envelope, Offer, sync_path};
 pub use slot::{Slot, receive};
 
 use crate::model::{Address, Alias, ConnectionInfo, SocketStats};
@@ -120,6 +122,7 @@ impl Sockets {
             if hasty {
                 // An option that every socket has.
                 let _ = slot.socket.set_linger(0);
+                let _ = slot.desk.as_ref().map(|desk| desk.socket().set_linger(0));
             }
             slot.close();
         }

@@ -10,7 +10,7 @@ const MESSAGES: usize = 1000;
 /// ones can be sent at all.
 const BYTES: usize = 64 << 20;
 
-/// A message to be sent; of a REQ socket with the number of its request.
+/// A message to be sent; a request with the number of its request.
 pub struct Parcel {
     pub request: Option<u64>,
     pub body: Message,
@@ -71,6 +71,12 @@ impl Outbox {
         self.queue.push_front(parcel);
     }
 
+    /// Whether a request has not been sent yet.
+    pub fn holds(&self, request: u64) -> bool {
+        let is = |parcel: &Parcel| parcel.request == Some(request);
+        self.queue.iter().any(is)
+    }
+
     /// Takes a request back that nobody waits for any more.
     pub fn withdraw(&mut self, request: u64) {
         let bytes = &mut self.bytes;
@@ -114,6 +120,7 @@ mod tests {
                 })
                 .is_ok()
         );
+        assert!(outbox.holds(7) && !outbox.holds(8));
         outbox.withdraw(8);
         assert_eq!((outbox.len(), outbox.bytes), (1, 1));
         outbox.withdraw(7);

@@ -1,11 +1,11 @@
 //! Sending, by kind of socket, without ever waiting: what the socket cannot take now is queued,
 //! within bounds.
 
-use zmq::{DONTWAIT, Message, POLLOUT, SNDMORE};
+use zmq::{DONTWAIT, Message, POLLOUT, SNDMORE, Socket};
 
 use super::outbox::Parcel;
-use super::{Slot, raw};
-use crate::model::Kind;
+use super::{Desk, Slot, raw};
+use crate::wire::ReplyToken;
 
 /// The frames before a request's body: whom to answer. The last one is empty.
 pub type Envelope = Vec<Message>;
@@ -23,7 +23,7 @@ pub enum Offer {
 impl Slot {
     /// Sends, or queues if `may_queue` and there is room.
     pub fn offer(&mut self, parcel: Parcel, may_queue: bool) -> Offer {
-        if self.kind == Kind::Pub {
+        if self.kind.publishes() {
             self.publish(&parcel.body);
             return Offer::Taken;
         }
@@ -45,7 +45,7 @@ impl Slot {
 
     /// Whether another message would find room.
     pub fn has_room(&self) -> bool {
-        self.kind == Kind::Pub || self.outbox.has_room()
+        self.kind.publishes() || self.outbox.has_room()
     }
 
     /// Sends of the queue what the socket can take.
@@ -76,6 +76,9 @@ impl Slot {
 
     /// Answers a request. A peer that has gone, or does not read, does not get it: that is counted.
     pub fn answer(&mut self, envelope: Envelope, body: Message) {
+        if let Some(Desk::Answers(_)) = self.desk.as_deref() {
+            return self.answer_in_public(&envelope, &body);
+        }
         let sent = envelope
             .into_iter()
             .try_for_each(|frame| self.socket.send(frame, DONTWAIT | SNDMORE))
@@ -83,9 +86,31 @@ impl Slot {
         self.count(sent.is_ok());
     }
 
+    /// SYNC_PUB: the answer goes out among the publications, so that it is in order with them; nobody
+    /// but the asker gets it.
+    fn answer_in_public(&mut self, envelope: &Envelope, body: &[u8]) {
+        let Some((token, id)) = sync_path(envelope) else {
+            return self.count(false);
+        };
+        match self.desk.as_deref() {
+            Some(Desk::Answers(desk)) if desk.knows(&token) => {
+                self.publish(&token.answer(id, body));
+            }
+            _ => self.count(false),
+        }
+    }
+
+    /// By which messages leave. Of a SYNC_SUB, those are requests.
+    pub fn outlet(&self) -> &Socket {
+        match self.desk.as_deref() {
+            Some(Desk::Asks { socket, .. }) => socket,
+            _ => &self.socket,
+        }
+    }
+
     /// Whether libzmq takes a message now.
     pub fn writable(&self) -> bool {
-        self.socket
+        self.outlet()
             .get_events()
             .is_ok_and(|events| events.contains(POLLOUT))
     }
@@ -100,10 +125,13 @@ impl Slot {
     }
 
     fn send_request(&self, request: u64, body: Message) -> zmq::Result<()> {
-        let id = request.to_be_bytes();
-        self.socket.send(&id[..], DONTWAIT | SNDMORE)?;
-        self.socket.send(&[0u8; 0][..], DONTWAIT | SNDMORE)?;
-        self.socket.send(body, DONTWAIT)
+        let (id, outlet) = (request.to_be_bytes(), self.outlet());
+        if let Some(token) = self.desk.as_ref().and_then(|desk| desk.token()) {
+            outlet.send(token.as_bytes(), DONTWAIT | SNDMORE)?;
+        }
+        outlet.send(&id[..], DONTWAIT | SNDMORE)?;
+        outlet.send(&[0u8; 0][..], DONTWAIT | SNDMORE)?;
+        outlet.send(body, DONTWAIT)
     }
 
     /// To every subscriber; if one of them does not keep up, to all that do.
@@ -126,4 +154,14 @@ impl Slot {
             self.stats.dropped += 1;
         }
     }
+}
+
+/// Whom to answer at a SYNC_PUB, and the number of his request: between his address and the empty
+/// frame.
+pub fn sync_path(envelope: &Envelope) -> Option<(ReplyToken, &[u8])> {
+    let [_, token, id, _] = &envelope[..] else {
+        return None;
+    };
+    let id = Some(&id[..]).filter(|id| id.len() == size_of::<u64>())?;
+    Some((ReplyToken::from_frame(token)?, id))
 }

@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use zmq::{Context, DONTWAIT, Message, Socket};
 
+use super::desk::Desk;
 use super::endpoint::{self, Bound, Place};
 use super::link::{CLOSED, EVENTS, Link, Seen};
 use super::outbox::Outbox;
 use super::{BindError, raw};
 use crate::model::{
-    Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Role, Serializer, SocketStats,
-    Target, Transport,
+    Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Proof, Replies, Role, Serializer,
+    SocketStats, Target, Transport,
 };
-use crate::wire::ProofToken;
+use crate::wire::{ProofToken, ReplyToken, sync_subscription};
 
 /// The largest message accepted: 256 MiB.
 const LARGEST_MESSAGE: i64 = 256 << 20;
@@ -36,11 +37,15 @@ pub struct Slot {
     pub kind: Kind,
     pub serializer: Serializer,
     pub handlers: Rc<Handlers>,
+    /// Where it asks: how answers are handled.
+    pub replies: Rc<Replies>,
     pub socket: Socket,
     pub monitor: Option<Socket>,
     pub links: Vec<Link>,
     pub outbox: Outbox,
     pub stats: SocketStats,
+    /// SYNC_PUB and SYNC_SUB: by which requests go.
+    pub desk: Option<Box<Desk>>,
     /// It has no alias any more, and is about to be closed.
     pub retired: bool,
     bound: Option<Bound>,
@@ -49,6 +54,27 @@ pub struct Slot {
     /// SUB: each is subscribed to once, so that it can be taken back at once.
     subscribed: BTreeSet<Vec<u8>>,
     tokens: BTreeSet<ProofToken>,
+}
+
+/// What a monitor has seen.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct News {
+    /// A proof is another than before.
+    pub changed: bool,
+    /// The socket's only connection was lost, if only for a moment.
+    pub lost: bool,
+    /// It is there again.
+    pub again: bool,
+}
+
+impl News {
+    fn note(&mut self, link: &mut Link, seen: Seen, now: Duration, only: bool) {
+        let was_lost = link.proof() == Proof::Lost;
+        let changed = link.note(seen, now);
+        self.changed |= changed;
+        self.lost |= only && changed && seen == Seen::Lost;
+        self.again |= only && changed && was_lost && seen == Seen::Proven;
+    }
 }
 
 impl Slot {
@@ -66,10 +92,12 @@ impl Slot {
             kind,
             serializer,
             handlers: Rc::new(handlers),
+            replies: Rc::default(),
             monitor: None,
             links: Vec::new(),
             outbox: Outbox::default(),
             stats: SocketStats::default(),
+            desk: Desk::of(context, kind)?.map(Box::new),
             retired: false,
             bound: None,
             former: BTreeSet::new(),
@@ -79,7 +107,16 @@ impl Slot {
     }
 
     pub fn bind(&mut self, endpoint: &Endpoint, place: &Place) -> Result<(), BindError> {
-        let bound = endpoint::bind(&mut self.socket, &self.alias, endpoint, place)?;
+        let (socket, alias) = (&mut self.socket, &self.alias);
+        let bound = match self.desk.as_deref_mut() {
+            Some(Desk::Answers(desk)) => {
+                let (bound, beside) =
+                    endpoint::bind_both(socket, &mut desk.socket, alias, endpoint, place)?;
+                desk.bound = Some(beside);
+                bound
+            }
+            _ => endpoint::bind(socket, alias, endpoint, place)?,
+        };
         self.bound = Some(bound);
         Ok(())
     }
@@ -107,6 +144,11 @@ impl Slot {
             role: Role::Server,
             transport,
             address: bound.address.clone(),
+            requests: self
+                .desk
+                .as_ref()
+                .and_then(|desk| desk.address())
+                .map(str::to_owned),
             serializer: self.serializer,
         })
     }
@@ -126,24 +168,36 @@ impl Slot {
             return Ok(at);
         }
         self.watch(context).map_err(|e| e.message().to_owned())?;
-        if server.address.starts_with("tcp://[") {
-            self.socket
-                .set_ipv6(true)
-                .map_err(|e| e.message().to_owned())?;
-        }
-        if there.is_some() {
-            // libzmq has given this one up: it is begun anew.
-            let _ = raw::disconnect(&mut self.socket, &server.address);
-        }
-        raw::connect(&mut self.socket, &server.address).map_err(|e| e.reason())?;
+        dial(&mut self.socket, &server.address, there.is_some())?;
+        let desk = match &mut self.desk {
+            None => None,
+            Some(desk) => {
+                let lacking = || format!("{} has no address for requests", server.address);
+                let requests = server.requests.clone().ok_or_else(lacking)?;
+                dial(desk.socket_mut(), &requests, there.is_some())?;
+                let address = Address {
+                    address: requests,
+                    ..server.clone()
+                };
+                Some(Link::new(address, to.clone(), now))
+            }
+        };
         let moved = || {
             self.links
                 .iter()
                 .position(|link| to.is_some() && link.to == to)
         };
         let at = there.or_else(moved).unwrap_or(self.links.len());
-        self.put_link(at, Link::new(server, to, now));
+        self.put_link(at, Link::new(server, to, now).with_desk(desk));
         Ok(at)
+    }
+
+    /// Where its only link leads; none if there are several.
+    pub fn only_address(&self) -> Option<String> {
+        match &self.links[..] {
+            [link] => Some(link.server.address.clone()),
+            _ => None,
+        }
     }
 
     /// Puts a link in its place, and lets go of the one that was there.
@@ -152,11 +206,17 @@ impl Slot {
         let Some(place) = self.links.get_mut(at) else {
             return self.links.push(link);
         };
-        let old = mem::replace(place, link).server.address;
-        if old != self.links[at].server.address {
-            // It may be gone already.
-            let _ = raw::disconnect(&mut self.socket, &old);
-            self.former.insert(old);
+        let old = mem::replace(place, link);
+        let new = &self.links[at];
+        if old.server.address == new.server.address {
+            return;
+        }
+        // They may be gone already.
+        let _ = raw::disconnect(&mut self.socket, &old.server.address);
+        self.former.insert(old.server.address);
+        if let (Some(desk), Some(link)) = (&mut self.desk, old.desk) {
+            let _ = raw::disconnect(desk.socket_mut(), &link.server.address);
+            self.former.insert(link.server.address);
         }
     }
 
@@ -164,24 +224,73 @@ impl Slot {
         if self.monitor.is_none() {
             self.monitor = Some(monitor(context, &self.socket, EVENTS)?);
         }
-        Ok(())
+        match &mut self.desk {
+            Some(desk) => desk.watch(context),
+            None => Ok(()),
+        }
     }
 
-    /// Reads what the monitor has seen. True if a proof has changed.
-    pub fn read_monitor(&mut self, now: Duration) -> bool {
-        let mut news = false;
+    /// Reads what the monitor has seen.
+    pub fn read_monitor(&mut self, now: Duration) -> News {
+        let mut news = News::default();
         while let Some((seen, address)) = self.monitor.as_ref().and_then(next_event) {
             let former = |former: &String| former.as_bytes() == address;
             // libzmq may write the address otherwise than it was given.
             let only = self.links.len() == 1 && !self.former.iter().any(former);
             let linked = |link: &&mut Link| only || link.server.address.as_bytes() == address;
             if let Some(link) = self.links.iter_mut().find(linked) {
-                news |= link.note(seen, now);
+                news.note(link, seen, now, only);
             }
         }
         news
     }
 
+    /// The same for the connections by which requests go.
+    pub fn read_desk_monitor(&mut self, now: Duration) -> News {
+        let mut news = News::default();
+        let monitor = || self.desk.as_ref().and_then(|desk| desk.monitor());
+        while let Some((seen, address)) = monitor().and_then(next_event) {
+            let former = |former: &String| former.as_bytes() == address;
+            let only = self.links.len() == 1 && !self.former.iter().any(former);
+            let desks = self
+                .links
+                .iter_mut()
+                .filter_map(|link| link.desk.as_deref_mut());
+            let mut linked = desks.filter(|it| only || it.server.address.as_bytes() == address);
+            if let Some(link) = linked.next() {
+                news.note(link, seen, now, only);
+            }
+        }
+        news
+    }
+
+    /// Subscribes to all that its handlers are for; SYNC_SUB, to its answers too.
+    pub fn subscribe_to_handlers(&mut self) {
+        for topic in Rc::clone(&self.handlers).subscriptions() {
+            self.subscribe_topic(topic);
+        }
+        let token = self.desk.as_ref().and_then(|desk| desk.token());
+        if let Some(token) = token.map(ReplyToken::subscription) {
+            self.subscribe(&token);
+        }
+    }
+
+    pub fn subscribe_topic(&mut self, topic: &str) {
+        self.subscribe(&self.subscription_to(topic));
+    }
+
+    pub fn unsubscribe_topic(&mut self, topic: &str) {
+        self.unsubscribe(&self.subscription_to(topic));
+    }
+
+    fn subscription_to(&self, topic: &str) -> Vec<u8> {
+        match self.kind {
+            Kind::SyncSub => sync_subscription(topic),
+            _ => topic.as_bytes().to_owned(),
+        }
+    }
+
+    /// Subscribes to these very bytes.
     pub fn subscribe(&mut self, prefix: &[u8]) {
         if self.subscribed.insert(prefix.to_owned()) {
             // The socket is a SUB: there is nothing that could be wrong.
@@ -195,7 +304,8 @@ impl Slot {
         }
     }
 
-    /// A publisher takes note of what a subscriber wants. True if it is a new token.
+    /// A publisher takes note of what a subscriber wants. True if it is a new token, of a proof or of
+    /// an asker.
     pub fn note_subscription(&mut self, frame: &[u8]) -> bool {
         let Some((&what, subscription)) = frame.split_first() else {
             return false;
@@ -206,6 +316,10 @@ impl Slot {
                 self.tokens.remove(&token);
                 false
             }
+            (0 | 1, None) => match &mut self.desk {
+                Some(desk) => desk.note_subscription(what == 1, subscription),
+                None => false,
+            },
             _ => false,
         }
     }
@@ -225,13 +339,15 @@ impl Slot {
             let ms = i32::try_from(linger.as_millis()).unwrap_or(i32::MAX);
             // An option that every socket has.
             let _ = self.socket.set_linger(ms);
+            let _ = self.desk.as_ref().map(|desk| desk.socket().set_linger(ms));
         }
-        if let Some(bound) = &self.bound
-            && let Ok(monitor) = monitor(context, &self.socket, CLOSED)
-            && raw::unbind(&mut self.socket, &bound.endpoint).is_ok()
+        if let Some(bound) = &self.bound {
+            unbind(&mut self.socket, bound, context);
+        }
+        if let Some(Desk::Answers(desk)) = self.desk.as_deref_mut()
+            && let Some(bound) = &desk.bound
         {
-            // libzmq does so in another thread, at once.
-            let _ = monitor.poll(zmq::POLLIN, UNBINDING);
+            unbind(&mut desk.socket, bound, context);
         }
         self.close();
     }
@@ -242,14 +358,38 @@ impl Slot {
         raw::stop_monitor(&mut self.socket);
         drop(self.socket);
         drop(self.monitor);
+        if let Some(desk) = self.desk {
+            desk.close();
+        }
         if let Some(file) = self.bound.and_then(|bound| bound.file) {
             file.remove();
         }
     }
 }
 
+/// Frees the place where a socket is bound.
+fn unbind(socket: &mut Socket, bound: &Bound, context: &Context) {
+    if let Ok(monitor) = monitor(context, socket, CLOSED)
+        && raw::unbind(socket, &bound.endpoint).is_ok()
+    {
+        // libzmq does so in another thread, at once.
+        let _ = monitor.poll(zmq::POLLIN, UNBINDING);
+    }
+}
+
+/// Begins to connect; anew, if libzmq has given the address up.
+fn dial(socket: &mut Socket, address: &str, anew: bool) -> Result<(), String> {
+    if address.starts_with("tcp://[") {
+        socket.set_ipv6(true).map_err(|e| e.message().to_owned())?;
+    }
+    if anew {
+        let _ = raw::disconnect(socket, address);
+    }
+    raw::connect(socket, address).map_err(|e| e.reason())
+}
+
 /// What tells of `events` at a socket, from now on and instead of any other.
-fn monitor(context: &Context, socket: &Socket, events: u16) -> zmq::Result<Socket> {
+pub(super) fn monitor(context: &Context, socket: &Socket, events: u16) -> zmq::Result<Socket> {
     static LAST: AtomicU64 = AtomicU64::new(0);
     // A name of its own: that of a socket just closed may not be free yet.
     let number = LAST.fetch_add(1, Ordering::Relaxed);
@@ -272,30 +412,32 @@ fn next_event(monitor: &Socket) -> Option<(Seen, Vec<u8>)> {
 }
 
 /// Makes the socket of libzmq that does the work of `kind`.
-fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
+pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
     let mut socket = context.socket(match kind {
         Kind::Push => zmq::PUSH,
         Kind::Pull => zmq::PULL,
         // It shows the publisher who subscribes.
-        Kind::Pub => zmq::XPUB,
-        Kind::Sub => zmq::SUB,
+        Kind::Pub | Kind::SyncPub => zmq::XPUB,
+        Kind::Sub | Kind::SyncSub => zmq::SUB,
         // They speak as REQ and REP do, and can have many requests under way.
-        Kind::Req => zmq::DEALER,
-        Kind::Rep => zmq::ROUTER,
+        Kind::Req | Kind::AsyncReq => zmq::DEALER,
+        Kind::Rep | Kind::AsyncRep => zmq::ROUTER,
     })?;
     socket.set_linger(LINGER)?;
     socket.set_maxmsgsize(LARGEST_MESSAGE)?;
     socket.set_backlog(BACKLOG)?;
     match kind {
-        Kind::Pub => {
+        Kind::Pub | Kind::SyncPub => {
             socket.set_xpub_verbose(true)?;
             // An option that every XPUB has.
             let _ = raw::set_nodrop(&mut socket, true);
         }
+        // It sends nothing but subscriptions: libzmq drops those beyond its limit without a word.
+        Kind::Sub => socket.set_sndhwm(0)?,
         // No request goes to a peer that is not there.
-        Kind::Req => socket.set_immediate(true)?,
+        Kind::Req | Kind::AsyncReq => socket.set_immediate(true)?,
         // An answer to a peer that has gone is counted, instead of vanishing.
-        Kind::Rep => {
+        Kind::Rep | Kind::AsyncRep => {
             socket.set_router_mandatory(true)?;
             // A peer that chose its own identity may come back with it.
             socket.set_router_handover(true)?;

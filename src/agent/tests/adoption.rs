@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::fixture::{Fixture, PATIENCE, bind};
-use crate::model::{Serializer, State, SystemName};
+use crate::model::{Millis, Serializer, State, SystemName, TimerAction, TimerSpec, When};
 use crate::wire::{AgentRequest, Fault};
 
 fn system(name: &str) -> SystemName {
@@ -25,12 +25,22 @@ fn set(agent: &mut Fixture, name: &str, value: i32) {
     agent.ask(AgentRequest::SetAttr { attributes });
 }
 
+fn timer(name: &str) -> AgentRequest {
+    AgentRequest::Timer(TimerSpec {
+        alias: Some(name.parse().unwrap()),
+        when: When::Every(Millis::from_secs(3600)),
+        action: TimerAction::set("x", 1),
+    })
+}
+
 #[test]
 fn what_it_had_before_it_has_after() {
     let mut agent = Fixture::start();
     agent.bind(bind("own", "REP", Serializer::Json, &["echo"]));
     set(&mut agent, "n", 1);
+    agent.ask(timer("own"));
     adopt(&mut agent, "lab").unwrap();
+    agent.ask(timer("theirs"));
     agent.bind(bind("theirs", "REP", Serializer::Json, &["echo"]));
     set(&mut agent, "n", 2);
     agent.go();
@@ -43,6 +53,14 @@ fn what_it_had_before_it_has_after() {
     let left: Vec<_> = status.sockets.keys().map(|it| it.as_str()).collect();
     assert_eq!(left, ["own"]);
     assert_eq!(agent.attribute("n"), json!(1));
+    let timers = agent.ask(AgentRequest::Timers {});
+    let [timer] = timers.as_array().unwrap().as_slice() else {
+        panic!("{timers}");
+    };
+    assert_eq!(
+        (&timer["alias"], &timer["due_ms"]),
+        (&json!("own"), &json!(null))
+    );
     assert_eq!(release(&mut agent, "lab"), json!(false));
     // It may go to work for another.
     adopt(&mut agent, "other").unwrap();

@@ -13,8 +13,8 @@ use zmq::{Context, Socket, SocketType};
 
 use crate::agent::{Log, SignalsAre, run_with};
 use crate::model::{
-    Action, Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Millis, Program, Role,
-    Serializer, SocketStats, Transport,
+    Action, Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Millis, Program, Replies,
+    Role, Serializer, SocketStats, Transport,
 };
 use crate::wire::{
     AgentBoot, AgentRequest, AgentStatus, Announcement, BindRequest, ClientId, Configuration,
@@ -375,10 +375,12 @@ impl Fixture {
                 role: Role::Server,
                 transport: Transport::Tcp,
                 address: address.to_owned(),
+                requests: None,
                 serializer,
             },
             to: Some("Bob.main".parse().unwrap()),
             handlers: Some(all(actions)),
+            replies: Replies::default(),
             token: None,
             timeout: Millis::from(PATIENCE),
         }

@@ -308,6 +308,8 @@ fn topics_are_added_replaced_and_taken_back() {
     assert_eq!(agent.received(2), json!([2, 3]));
     let fault = agent.try_ask(unsubscribe("news", "x")).unwrap_err();
     assert!(matches!(fault, Fault::UnknownTopic { known, .. } if known == ["", "b"]));
+    let fault = agent.try_ask(subscribe("news", by_topic("À", "log")));
+    assert!(matches!(fault, Err(Fault::Refused { .. })));
     agent.bind(bind("main", "PUSH", JSON, &[]));
     let fault = agent.try_ask(subscribe("main", by_topic("b", "log")));
     assert!(matches!(fault, Err(Fault::WrongKind { .. })));
@@ -318,6 +320,7 @@ fn connect_to(name: &str, to: &str) -> AgentRequest {
         alias: alias(name),
         to: to.parse().unwrap(),
         handlers: Some(all(&["collect"])),
+        replies: Default::default(),
     })
 }
 
@@ -356,6 +359,24 @@ fn a_server_is_found_by_its_name() {
     assert!(matches!(agent.finish(id), Err(Fault::Deadline { .. })));
 }
 
+/// Also if they are more than go over a wire at once.
+#[test]
+fn the_token_comes_after_all_topics() {
+    let mut agent = Fixture::start();
+    let (publisher, address) = agent.listening(zmq::XPUB);
+    let topics = (0..3000).map(|n| (format!("topic {n}"), vec![Action::Discard]));
+    let mut news = Fixture::connection("news", "PUB", &address, JSON, &[]);
+    news.handlers = Some(Handlers::ByTopic(topics.collect()));
+    news.token = Some(Fixture::token("Alice.news"));
+    agent.wire(vec![news]).unwrap();
+    let subscription = Fixture::token("Alice.news").subscription();
+    let mut before = 0;
+    while publisher.recv_bytes(0).unwrap() != [&[1][..], &subscription].concat() {
+        before += 1;
+    }
+    assert_eq!(before, 3000);
+}
+
 /// Plays the publisher that is asked to have seen a token.
 fn proven_by(agent: &mut Fixture, publisher: &zmq::Socket, name: &str) {
     let name: Target = name.parse().unwrap();
@@ -386,7 +407,7 @@ fn a_subscription_is_proven_by_its_publisher() {
     assert_eq!(agent.finish(id), Ok(Value::Null));
     let back = publisher.recv_bytes(0).unwrap();
     assert!(
-        back.starts_with(b"\0\0osb-proof\0"),
+        back.starts_with(b"\0\xffosb-proof\xff"),
         "the token is taken back"
     );
     let id = agent.begin(&subscribe("news", by_topic("b", "log")), PATIENCE);
@@ -403,6 +424,7 @@ fn a_publisher_that_connects_has_seen_its_subscriber() {
         alias: alias("out"),
         to: "Hub.in".parse().unwrap(),
         handlers: None,
+        replies: Default::default(),
     });
     let id = agent.begin(&request, PATIENCE);
     found(&mut agent, "SUB", "server", &address);

@@ -89,18 +89,20 @@ fn a_req_asks_any_plain_rep() {
 
 #[test]
 fn a_request_is_forwarded_and_its_answer_comes_back() {
-    let mut agent = Fixture::start();
-    let (rep, address) = agent.listening(zmq::REP);
-    let back = Fixture::connection("back", "REP", &address, Serializer::Msgpack, &[]);
-    agent.wire(vec![back]).unwrap();
-    let front = agent.bind(bind("front", "REP", Serializer::Json, &["forward:back"]));
-    let req = agent.connected(zmq::REQ, &front);
-    req.send("[1,2]", 0).unwrap();
-    let asked = decode(&rep.recv_bytes(0).unwrap(), Serializer::Msgpack).unwrap();
-    assert_eq!(asked, json!([1, 2]));
-    rep.send(encode(&json!(3), Serializer::Msgpack).unwrap(), 0)
-        .unwrap();
-    assert_eq!(req.recv_bytes(0).unwrap(), b"3");
+    for kind in ["REP", "ASYNC_REP"] {
+        let mut agent = Fixture::start();
+        let (rep, address) = agent.listening(zmq::REP);
+        let back = Fixture::connection("back", kind, &address, Serializer::Msgpack, &[]);
+        agent.wire(vec![back]).unwrap();
+        let front = agent.bind(bind("front", kind, Serializer::Json, &["forward:back"]));
+        let req = agent.connected(zmq::REQ, &front);
+        req.send("[1,2]", 0).unwrap();
+        let asked = decode(&rep.recv_bytes(0).unwrap(), Serializer::Msgpack).unwrap();
+        assert_eq!(asked, json!([1, 2]));
+        rep.send(encode(&json!(3), Serializer::Msgpack).unwrap(), 0)
+            .unwrap();
+        assert_eq!(req.recv_bytes(0).unwrap(), b"3");
+    }
 }
 
 #[test]

@@ -2,10 +2,13 @@
 //! sockets for peers.
 
 mod adoption;
+mod channels;
 mod control;
 mod fixture;
 mod live;
 mod messages;
 mod programs;
+mod synced;
 mod timers;
+mod walk;
 mod words;

@@ -131,6 +131,24 @@ fn a_program_has_timers_and_attributes() {
 }
 
 #[test]
+fn a_program_connects_by_a_channel_and_says_what_becomes_of_answers() {
+    let mut agent = mouth();
+    let (rep, address) = agent.listening(zmq::REP);
+    let word = json!({
+        "type": "connect", "alias": "later", "to": address, "kind": "ASYNC_REQ",
+        "handler": "collect", "wait": "20ms", "on_error": ["collect"],
+    });
+    ask(&mut agent, "channel", word);
+    say(
+        &mut agent,
+        json!([{"type": "send", "alias": "later", "message": 1}]),
+    );
+    assert_eq!(rep.recv_bytes(0).unwrap(), b"1");
+    let late = json!({"$error": "no answer within 20ms"});
+    assert_eq!(agent.received(1), json!([late]));
+}
+
+#[test]
 fn a_program_subscribes_and_unsubscribes() {
     let mut agent = mouth();
     let mut news = bind("news", "SUB", Serializer::Json, &[]);
@@ -160,6 +178,7 @@ fn what_cannot_be_done_is_told_to_who_asked_or_to_the_log() {
         json!({"type": "connect", "alias": "x", "to": "tcp://127.0.0.1:1"}),
         json!({"type": "connect", "alias": "x", "to": "udp://127.0.0.1:1", "kind": "PULL"}),
         json!({"type": "connect", "alias": "x", "to": "Bob"}),
+        json!({"type": "connect", "alias": "x", "to": "tcp://127.0.0.1:1", "kind": "PULL", "wait": "1s"}),
         json!({"type": "close", "alias": "x"}),
         json!({"type": "subscribe", "alias": "x", "handler": "log"}),
         json!({"type": "timer", "set": {"x": 1}}),

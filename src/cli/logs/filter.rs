@@ -8,7 +8,7 @@ use regex::Regex;
 
 use super::LogLine;
 use super::line::Part;
-use crate::model::{AgentName, Millis};
+use crate::model::{AgentId, Millis};
 
 /// How much an entry must matter at least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -79,7 +79,7 @@ pub struct Filter {
     since: Option<String>,
     until: Option<String>,
     /// Whether the last line with a stamp was wanted: what follows without one belongs to it.
-    last: HashMap<(AgentName, Part), bool>,
+    last: HashMap<(AgentId, Part), bool>,
 }
 
 impl Filter {

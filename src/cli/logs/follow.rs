@@ -17,14 +17,14 @@ use super::LogLine;
 use super::filter::Filter;
 use super::merge::merge;
 use super::tail::{LogId, Tail, file_of, log_of, logs_in};
-use crate::model::AgentName;
+use crate::model::AgentId;
 use crate::state::SystemDir;
 
 /// The logs of a system, or of some of its agents.
 pub struct Follower {
     dir: PathBuf,
     /// All agents, if empty.
-    wanted: BTreeSet<AgentName>,
+    wanted: BTreeSet<AgentId>,
     inotify: Inotify,
     /// The watch of the folder that the logs' folder is in.
     system: WatchDescriptor,
@@ -44,7 +44,7 @@ struct Told {
 
 impl Follower {
     /// The logs of `agents`, or of all if there are none, from their beginnings.
-    pub fn new(dir: &SystemDir, agents: &[AgentName]) -> io::Result<Self> {
+    pub fn new(dir: &SystemDir, agents: &[AgentId]) -> io::Result<Self> {
         let logs = dir.logs();
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
         // Before the files are looked for, so that none falls between.
@@ -76,7 +76,7 @@ impl Follower {
     }
 
     /// Those whose logs there are.
-    pub fn agents(&self) -> impl Iterator<Item = &AgentName> {
+    pub fn agents(&self) -> impl Iterator<Item = &AgentId> {
         self.tails.keys().map(|(agent, _)| agent)
     }
 

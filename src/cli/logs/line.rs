@@ -1,6 +1,6 @@
 //! One line of a log, and whose it is.
 
-use crate::model::AgentName;
+use crate::model::AgentId;
 use crate::state::{level_and_text, stamp};
 
 /// Which of an agent's two files a line is in.
@@ -15,7 +15,7 @@ pub enum Part {
 /// A line, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    pub agent: AgentName,
+    pub agent: AgentId,
     pub part: Part,
     /// Without its newline.
     pub text: String,

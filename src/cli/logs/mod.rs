@@ -15,11 +15,11 @@ use regex::Regex;
 
 use self::filter::{Filter, LogLevel, Moment, Wanted};
 use self::line::Part;
-use super::explain::hint_agent;
+use super::explain::{ambiguous, hint_agent};
 use super::runtime::block_on;
 use super::session::selected_for_reading;
 use super::{CommandError, Context, ErrorKind, complete};
-use crate::model::AgentName;
+use crate::model::{AgentId, NameServerName};
 use crate::render::Output;
 use crate::state::{StateDir, SystemDir};
 pub use follow::Follower;
@@ -32,7 +32,7 @@ pub use writer::LineWriter;
 pub struct LogsArgs {
     /// The agents; all, if none is given
     #[arg(value_name = "AGENT", add = complete::agents())]
-    pub agents: Vec<AgentName>,
+    pub agents: Vec<AgentId>,
     /// Go on as lines are written, until Ctrl-C
     #[arg(short, long)]
     pub follow: bool,
@@ -71,8 +71,8 @@ impl LogsArgs {
 pub fn run(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
     let system = selected_for_reading(&context.global)?;
     let dir = StateDir::from_env()?.system(&system.name);
-    known(&dir, &args.agents)?;
-    let mut follower = Follower::new(&dir, &args.agents)?.filtered(args.filter());
+    let agents = known(&dir, &system.groups[0].name, &args.agents)?;
+    let mut follower = Follower::new(&dir, &agents)?.filtered(args.filter());
     let mut printer = printer(&args, context);
     history(&mut follower, &mut printer, &args)?;
     match args.follow {
@@ -81,15 +81,40 @@ pub fn run(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
     }
 }
 
-fn known(dir: &SystemDir, asked: &[AgentName]) -> Result<(), CommandError> {
+/// Those that are meant, as their logs are called: by the name of the first name server there is
+/// none in it, and a bare name may be the only one of that name.
+fn known(
+    dir: &SystemDir,
+    first: &NameServerName,
+    asked: &[AgentId],
+) -> Result<Vec<AgentId>, CommandError> {
     let there = tail::agents_with_logs(&dir.logs());
-    let Some(unknown) = asked.iter().find(|agent| !there.contains(agent)) else {
-        return Ok(());
+    let meant = |asked: &AgentId| {
+        let named = |it: &&AgentId| {
+            let nameserver = it.nameserver.as_ref().unwrap_or(first);
+            let asked_for = asked.nameserver.as_ref();
+            it.name == asked.name && asked_for.is_none_or(|name| name == nameserver)
+        };
+        match there.iter().filter(named).collect::<Vec<_>>()[..] {
+            [] => Err(unknown(asked, &there)),
+            [one] => Ok(one.clone()),
+            ref several => {
+                let full = several.iter().map(|it| AgentId {
+                    nameserver: it.nameserver.clone().or(Some(first.clone())),
+                    name: it.name.clone(),
+                });
+                Err(ambiguous(asked, full))
+            }
+        }
     };
-    let sentence = format!("there is no log of {unknown} on this machine");
-    Err(CommandError::say(ErrorKind::Failed, sentence)
+    asked.iter().map(meant).collect()
+}
+
+fn unknown(agent: &AgentId, there: &[AgentId]) -> CommandError {
+    let sentence = format!("there is no log of {agent} on this machine");
+    CommandError::say(ErrorKind::Failed, sentence)
         .with_code("unknown_agent")
-        .with_hint(hint_agent(unknown, &there)))
+        .with_hint(hint_agent(agent, there))
 }
 
 fn printer(args: &LogsArgs, context: &Context) -> LogPrinter {

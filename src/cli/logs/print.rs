@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::LogLine;
 use super::line::Part;
-use crate::model::AgentName;
+use crate::model::AgentId;
 use crate::render::{Paint, Style};
 
 /// Turns log lines into text.
@@ -14,7 +14,7 @@ pub struct LogPrinter {
     form: Form,
     names: bool,
     width: usize,
-    colours: HashMap<AgentName, usize>,
+    colours: HashMap<AgentId, usize>,
 }
 
 enum Form {
@@ -49,7 +49,7 @@ impl LogPrinter {
     }
 
     /// Makes room for the names of `agents`, and gives them their colours.
-    pub fn expect<'a>(&mut self, agents: impl Iterator<Item = &'a AgentName>) {
+    pub fn expect<'a>(&mut self, agents: impl Iterator<Item = &'a AgentId>) {
         for agent in agents {
             self.meet(agent);
         }
@@ -68,8 +68,8 @@ impl LogPrinter {
         }
     }
 
-    fn meet(&mut self, agent: &AgentName) -> usize {
-        self.width = self.width.max(agent.as_str().len());
+    fn meet(&mut self, agent: &AgentId) -> usize {
+        self.width = self.width.max(agent.to_string().len());
         let next = self.colours.len();
         *self.colours.entry(agent.clone()).or_insert(next)
     }
@@ -77,7 +77,7 @@ impl LogPrinter {
 
 #[derive(Serialize)]
 struct Object<'a> {
-    agent: &'a AgentName,
+    agent: &'a AgentId,
     time: Option<&'a str>,
     level: Option<&'a str>,
     stream: &'a str,

@@ -8,14 +8,14 @@ use std::path::Path;
 use super::LogLine;
 use super::line::Part;
 use super::merge::Source;
-use crate::model::AgentName;
+use crate::model::AgentId;
 
 /// How much is read at a time when the last lines are looked for.
 const BLOCK: u64 = 64 << 10;
 
 /// A log that is being read.
 pub struct Tail {
-    agent: AgentName,
+    agent: AgentId,
     part: Part,
     file: BufReader<File>,
     /// The beginning of a line that has not been ended yet.
@@ -94,7 +94,7 @@ impl Source for Tail {
 }
 
 /// An agent and which of its files.
-pub type LogId = (AgentName, Part);
+pub type LogId = (AgentId, Part);
 
 /// What a file is, by its name.
 pub fn log_of(file_name: &str) -> Option<LogId> {
@@ -124,7 +124,7 @@ pub fn logs_in(dir: &Path) -> BTreeSet<LogId> {
 }
 
 /// The agents that have a log here, in order.
-pub fn agents_with_logs(dir: &Path) -> Vec<AgentName> {
+pub fn agents_with_logs(dir: &Path) -> Vec<AgentId> {
     let logs = logs_in(dir).into_iter();
     logs.filter(|(_, part)| *part == Part::Log)
         .map(|(agent, _)| agent)
@@ -153,7 +153,7 @@ mod tests {
         write!(file, "o\nthree").unwrap();
         assert_eq!(lines(&mut tail), ["two"]);
         assert_eq!(tail.unfinished().unwrap().text, "three");
-        assert_eq!(agents_with_logs(temp.path())[0].as_str(), "Alice");
+        assert_eq!(agents_with_logs(temp.path())[0].to_string(), "Alice");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Address, AgentInfo, AgentName, Alias};
+use super::Listed;
+use crate::model::{Address, AgentId, Alias};
 use crate::render::json::pretty;
 use crate::render::table::{Field, Table};
 use crate::render::{Report, Style};
@@ -49,21 +50,18 @@ impl Report for AddressesOfAgent {
 
 /// All addresses of several agents. As JSON a list of addresses with their `agent` and `alias`; the
 /// names are `Alice.main`.
-pub struct Addresses(pub Vec<AgentInfo>);
+pub struct Addresses(pub Vec<Listed>);
 
 impl Addresses {
     fn each(&self) -> impl Iterator<Item = Object<'_>> {
-        self.0.iter().flat_map(
-            |AgentInfo {
-                 name, addresses, ..
-             }| {
-                addresses.iter().map(move |(alias, address)| Object {
-                    agent: name,
-                    alias,
-                    address,
-                })
-            },
-        )
+        self.0.iter().flat_map(|Listed { id, info, .. }| {
+            let addresses = info.addresses.iter();
+            addresses.map(move |(alias, address)| Object {
+                agent: id,
+                alias,
+                address,
+            })
+        })
     }
 }
 
@@ -97,7 +95,7 @@ fn row(name: String, address: &Address) -> [Field; 5] {
 
 #[derive(Serialize)]
 struct Object<'a> {
-    agent: &'a AgentName,
+    agent: &'a AgentId,
     alias: &'a Alias,
     #[serde(flatten)]
     address: &'a Address,

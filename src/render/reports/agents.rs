@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Address, AgentInfo, AgentName, Alias, HostName, State};
+use super::Listed;
+use crate::model::{Address, AgentName, Alias, HostName, NameServerName, State};
 use crate::render::json::{pretty, seconds};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, uptime};
 
 /// Agents, in the order they come.
-pub struct Agents(pub Vec<AgentInfo>);
+pub struct Agents(pub Vec<Listed>);
 
 impl Agents {
     /// As `osb ls agents -o json` has them.
@@ -21,12 +22,20 @@ impl Agents {
 
 impl Report for Agents {
     fn table(&self, style: Style) -> String {
-        let header = [
+        let grouped = self.0.iter().any(|agent| agent.group.is_some());
+        let mut header = vec![
             "NAME", "STATE", "HOST", "PID", "UPTIME", "RESTARTS", "SOCKETS",
         ];
+        if grouped {
+            header.insert(1, "NAMESERVER");
+        }
         let mut table = Table::new(style, &header);
         for agent in &self.0 {
-            table.row(row(agent));
+            let mut row = row(agent);
+            if grouped {
+                row.insert(1, or_dash(agent.group.as_ref()));
+            }
+            table.row(row);
         }
         table.render()
     }
@@ -36,11 +45,15 @@ impl Report for Agents {
     }
 
     fn names(&self) -> Vec<String> {
-        self.0.iter().map(|agent| agent.name.to_string()).collect()
+        self.0.iter().map(|agent| agent.id.to_string()).collect()
     }
 }
 
-fn row(agent: &AgentInfo) -> [Field; 7] {
+fn row(
+    Listed {
+        id, info: agent, ..
+    }: &Listed,
+) -> Vec<Field> {
     let state = match &agent.exit {
         Some(exit) => format!("{} ({exit})", agent.state),
         None => agent.state.to_string(),
@@ -50,8 +63,8 @@ fn row(agent: &AgentInfo) -> [Field; 7] {
         .iter()
         .map(|(alias, address)| format!("{alias} {}", address.kind))
         .collect();
-    [
-        agent.name.as_str().into(),
+    vec![
+        id.into(),
         Field::painted(state, Paint::of(agent.state)),
         or_dash(agent.host.as_ref()),
         or_dash(agent.pid.as_ref()),
@@ -74,6 +87,8 @@ struct Object<'a> {
     name: &'a AgentName,
     host: Option<&'a HostName>,
     nameserver: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a NameServerName>,
     state: State,
     pid: Option<u32>,
     #[serde(serialize_with = "seconds")]
@@ -82,12 +97,14 @@ struct Object<'a> {
     addresses: &'a BTreeMap<Alias, Address>,
 }
 
-impl<'a> From<&'a AgentInfo> for Object<'a> {
-    fn from(agent: &'a AgentInfo) -> Self {
+impl<'a> From<&'a Listed> for Object<'a> {
+    fn from(listed: &'a Listed) -> Self {
+        let agent = &listed.info;
         Self {
             name: &agent.name,
             host: agent.host.as_ref(),
             nameserver: &agent.nameserver,
+            group: listed.group.as_ref(),
             state: agent.state,
             pid: agent.pid,
             uptime_s: agent.uptime_s,

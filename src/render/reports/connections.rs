@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::model::{AgentInfo, AgentName, ConnectionInfo, Kind, Proof, Target};
+use super::Listed;
+use crate::model::{AgentId, AgentInfo, ConnectionInfo, Kind, Proof, SocketId, Target};
 use crate::render::json::pretty;
 use crate::render::table::{Field, Table};
 use crate::render::time::milliseconds;
@@ -10,7 +11,7 @@ use crate::render::{Paint, Report, Style};
 
 /// The connections of agents, in the direction in which messages (or requests) travel:
 /// `Alice.main → Bob.inbox`.
-pub struct Connections(pub Vec<AgentInfo>);
+pub struct Connections(pub Vec<Listed>);
 
 impl Connections {
     /// As `osb ls connections -o json` has them.
@@ -20,10 +21,10 @@ impl Connections {
             .collect()
     }
 
-    fn each(&self) -> impl Iterator<Item = (&AgentName, &ConnectionInfo, Proof)> {
-        self.0.iter().flat_map(|agent| {
-            let connections = agent.connections.iter();
-            connections.map(move |it| (&agent.name, it, proof_now(agent, it)))
+    fn each(&self) -> impl Iterator<Item = (&AgentId, &ConnectionInfo, Proof)> {
+        self.0.iter().flat_map(|Listed { id, info, .. }| {
+            let connections = info.connections.iter();
+            connections.map(move |it| (id, it, proof_now(info, it)))
         })
     }
 }
@@ -46,7 +47,7 @@ impl Report for Connections {
 
 fn table<'a>(
     style: Style,
-    connections: impl Iterator<Item = (&'a AgentName, &'a ConnectionInfo, Proof)>,
+    connections: impl Iterator<Item = (&'a AgentId, &'a ConnectionInfo, Proof)>,
 ) -> String {
     let mut table = Table::new(style, &["CONNECTION", "KINDS", "ADDRESS", "PROOF"]);
     for (client, connection, seen) in connections {
@@ -63,7 +64,7 @@ fn table<'a>(
 
 /// A connection that was just made. As JSON it is what `ls connections` has in its list.
 pub struct Connected {
-    pub client: AgentName,
+    pub client: AgentId,
     pub connection: ConnectionInfo,
 }
 
@@ -95,13 +96,13 @@ struct Wire {
 }
 
 impl Wire {
-    fn new(client: &AgentName, connection: &ConnectionInfo) -> Self {
+    fn new(client: &AgentId, connection: &ConnectionInfo) -> Self {
         let ConnectionInfo {
             alias, kind, to, ..
         } = connection;
         let server = to.as_ref().map(Target::to_string);
         let client = Some(format!("{client}.{alias}"));
-        match kind.sends() {
+        match kind.comes_first() {
             true => Self {
                 from: client,
                 to: server,
@@ -143,13 +144,13 @@ struct Object<'a> {
     to: Option<String>,
     kinds: [Kind; 2],
     /// The side that connected.
-    client: Target,
+    client: SocketId,
     address: &'a str,
     proof: &'static str,
     proof_ms: Option<f64>,
 }
 
-fn object<'a>(client: &AgentName, connection: &'a ConnectionInfo, proof: Proof) -> Object<'a> {
+fn object<'a>(client: &AgentId, connection: &'a ConnectionInfo, proof: Proof) -> Object<'a> {
     let (proof, proof_ms) = match proof {
         Proof::Unproven => ("unproven", None),
         Proof::Proven { us } => ("proven", Some(us as f64 / 1000.0)),
@@ -160,7 +161,7 @@ fn object<'a>(client: &AgentName, connection: &'a ConnectionInfo, proof: Proof) 
         from,
         to,
         kinds,
-        client: Target {
+        client: SocketId {
             agent: client.clone(),
             alias: connection.alias.clone(),
         },

@@ -3,10 +3,9 @@
 use serde::Serialize;
 
 use super::checked::count;
-use crate::down::DownReport;
-use crate::model::{AgentName, SystemName};
+use crate::down::{DownReport, StoppedAgent};
+use crate::model::{AgentId, NameServerName, SystemName};
 use crate::render::{Report, Style, pretty};
-use crate::wire::Stopped;
 
 pub struct Down {
     /// None if there was no system to take down.
@@ -26,10 +25,13 @@ impl Report for Down {
             self.report.stopped.len() + self.report.orphans.len(),
             "agent",
         );
-        let mut text = format!("{system} is down: {ended} ended");
-        let killed: Vec<&str> = self.report.killed().map(AgentName::as_str).collect();
+        let mut text = match &self.report.only[..] {
+            [] => format!("{system} is down: {ended} ended"),
+            only => format!("{} of {system} is down: {ended} ended", list(only)),
+        };
+        let killed = list(self.report.killed());
         if !killed.is_empty() {
-            text += &format!("; had to be killed: {}", killed.join(", "));
+            text += &format!("; had to be killed: {killed}");
         }
         for (agents, what) in [
             (&self.report.released, "let go of, for others started them"),
@@ -39,8 +41,7 @@ impl Report for Down {
             ),
         ] {
             if !agents.is_empty() {
-                let names: Vec<&str> = agents.iter().map(AgentName::as_str).collect();
-                text += &format!("; {what}: {}", names.join(", "));
+                text += &format!("; {what}: {}", list(agents));
             }
         }
         if self.report.killed_daemons > 0 {
@@ -56,6 +57,7 @@ impl Report for Down {
         pretty(&Object {
             system: self.system.as_ref(),
             was_up: !self.report.nothing,
+            nameservers: &self.report.only,
             agents: &self.report.stopped,
             killed: self.report.killed().collect(),
             killed_daemons: self.report.killed_daemons,
@@ -73,13 +75,19 @@ impl Report for Down {
     }
 }
 
+fn list<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| name.to_string()).collect();
+    names.join(", ")
+}
+
 #[derive(Serialize)]
 struct Object<'a> {
     system: Option<&'a SystemName>,
     was_up: bool,
-    agents: &'a [Stopped],
-    killed: Vec<&'a AgentName>,
+    nameservers: &'a [NameServerName],
+    agents: &'a [StoppedAgent],
+    killed: Vec<&'a AgentId>,
     killed_daemons: usize,
-    released: &'a [AgentName],
-    kept: &'a [AgentName],
+    released: &'a [AgentId],
+    kept: &'a [AgentId],
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::checked::count;
-use crate::model::{AgentName, NameServerSpec, words};
+use crate::model::{AgentId, NameServerEntry, NameServerSpec, words};
 use crate::plan::{AgentPlan, LaunchPlan, LinkPlan, Plan, ProofPlan};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, pretty};
@@ -13,16 +13,13 @@ pub struct Planned(pub Plan);
 impl Report for Planned {
     fn table(&self, style: Style) -> String {
         let plan = &self.0;
-        let nameserver = match plan.nameserver {
-            NameServerSpec::Launch(at) => format!("launch a name server at {at}"),
-            NameServerSpec::Attach(at) => format!("attach to the name server at {at}"),
-        };
+        let nameservers: Vec<String> = plan.nameservers.iter().map(|it| to_do(plan, it)).collect();
         let hosts: Vec<String> = plan
             .agents_by_host()
             .into_iter()
             .map(|(host, agents)| format!("{host} ({})", count(agents, "agent")))
             .collect();
-        let mut text = format!("system {}: {nameserver}", plan.system);
+        let mut text = format!("system {}: {}", plan.system, nameservers.join(", "));
         // Writing to text cannot fail.
         if !hosts.is_empty() {
             let _ = write!(text, "; hosts: {}", hosts.join(", "));
@@ -54,6 +51,17 @@ impl Report for Planned {
             .iter()
             .map(|agent| agent.name.to_string())
             .collect()
+    }
+}
+
+fn to_do(plan: &Plan, entry: &NameServerEntry) -> String {
+    let name = match plan.nameservers.len() {
+        1 => String::new(),
+        _ => format!(" {}", entry.name),
+    };
+    match entry.at {
+        NameServerSpec::Launch(at) => format!("launch a name server{name} at {at}"),
+        NameServerSpec::Attach(at) => format!("attach to the name server{name} at {at}"),
     }
 }
 
@@ -97,7 +105,7 @@ fn agents(style: Style, agents: &[AgentPlan]) -> String {
 fn launches(style: Style, launches: &[LaunchPlan]) -> String {
     let mut table = Table::new(style, &["LAUNCH", "AFTER", "READY BY"]);
     for launch in launches {
-        let after: Vec<&str> = launch.after.iter().map(AgentName::as_str).collect();
+        let after: Vec<String> = launch.after.iter().map(AgentId::to_string).collect();
         let after = match after.is_empty() {
             true => "-".to_owned(),
             false => after.join(", "),
@@ -114,7 +122,7 @@ fn launches(style: Style, launches: &[LaunchPlan]) -> String {
 fn links(style: Style, links: &[LinkPlan]) -> String {
     let mut table = Table::new(style, &["WIRE", "KINDS", "PROOF"]);
     for link in links {
-        let (from, to, kind) = match link.kind.sends() {
+        let (from, to, kind) = match link.kind.comes_first() {
             true => (&link.client, &link.server, link.kind),
             false => (&link.server, &link.client, link.kind.twin()),
         };

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{AgentName, Alias, SocketStats};
+use crate::model::{AgentId, Alias, SocketStats};
 use crate::render::json::pretty;
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style};
 use crate::wire::AgentStatus;
 
 /// What agents say of their insides, in the order they come.
-pub struct Sockets(pub Vec<(AgentName, AgentStatus)>);
+pub struct Sockets(pub Vec<(AgentId, AgentStatus)>);
 
 impl Report for Sockets {
     fn table(&self, style: Style) -> String {
@@ -50,7 +50,7 @@ impl Report for Sockets {
     }
 }
 
-fn row(agent: &AgentName, alias: &Alias, stats: &SocketStats) -> [Field; 5] {
+fn row(agent: &AgentId, alias: &Alias, stats: &SocketStats) -> [Field; 5] {
     let bad = |count: u64| match count {
         0 => 0.into(),
         _ => Field::painted(count, Paint::Bad),
@@ -65,7 +65,7 @@ fn row(agent: &AgentName, alias: &Alias, stats: &SocketStats) -> [Field; 5] {
 }
 
 /// What no socket is to blame for.
-fn trouble((agent, status): &(AgentName, AgentStatus)) -> Option<String> {
+fn trouble((agent, status): &(AgentId, AgentStatus)) -> Option<String> {
     let mut parts = Vec::new();
     if status.garbage_lines > 0 {
         parts.push(format!(
@@ -84,7 +84,7 @@ fn trouble((agent, status): &(AgentName, AgentStatus)) -> Option<String> {
 
 #[derive(Serialize)]
 struct Object<'a> {
-    agent: &'a AgentName,
+    agent: &'a AgentId,
     sockets: &'a BTreeMap<Alias, SocketStats>,
     garbage_lines: u64,
     skipped_ticks: u64,

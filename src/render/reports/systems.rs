@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::SystemName;
+use crate::model::{NameServerName, SystemName};
 use crate::render::json::pretty;
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style};
@@ -13,11 +13,24 @@ pub struct SystemRow {
     pub name: SystemName,
     /// `running`, `starting` or `dead`.
     pub state: &'static str,
+    /// The first name server's.
     pub nameserver: String,
+    pub nameservers: Vec<NameServerRow>,
     /// None if the name server was there before and stays.
     pub pid: Option<u32>,
     /// The topology's file.
     pub file: String,
+}
+
+/// One name server of a system.
+#[derive(Serialize)]
+pub struct NameServerRow {
+    pub name: NameServerName,
+    /// `running`, `starting`, `down` or `dead`.
+    pub state: &'static str,
+    pub address: String,
+    /// None if it was there before the system and stays, or is down.
+    pub pid: Option<u32>,
 }
 
 /// Systems, in the order they come.
@@ -35,7 +48,7 @@ impl Report for Systems {
             table.row([
                 system.name.as_str().into(),
                 Field::painted(system.state, paint),
-                system.nameserver.as_str().into(),
+                addresses(system).into(),
                 system.file.as_str().into(),
             ]);
         }
@@ -49,5 +62,16 @@ impl Report for Systems {
     fn names(&self) -> Vec<String> {
         let names = self.0.iter().map(|system| system.name.to_string());
         names.collect()
+    }
+}
+
+fn addresses(system: &SystemRow) -> String {
+    let one = |it: &NameServerRow| match it.state {
+        "running" => format!("{} {}", it.name, it.address),
+        state => format!("{} {state}", it.name),
+    };
+    match &system.nameservers[..] {
+        [] | [_] => system.nameserver.clone(),
+        several => several.iter().map(one).collect::<Vec<_>>().join(", "),
     }
 }

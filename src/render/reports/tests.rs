@@ -13,8 +13,28 @@ fn forms(report: &dyn Report) -> String {
         .join("\n---\n")
 }
 
-fn agents() -> Vec<crate::model::AgentInfo> {
-    vec![samples::alice(), samples::bob(), samples::carol()]
+fn agents() -> Vec<Listed> {
+    let agents = [samples::alice(), samples::bob(), samples::carol()];
+    agents.map(Listed::from).into()
+}
+
+fn of_two() -> Vec<Listed> {
+    let lab = |agent| (Some("lab".parse().unwrap()), agent);
+    let main = |agent| (Some(crate::model::NameServerName::only()), agent);
+    Listed::all([
+        main(samples::alice()),
+        lab(samples::alice()),
+        lab(samples::bob()),
+    ])
+}
+
+#[test]
+fn agents_of_several_name_servers_are_told_apart() {
+    insta::assert_snapshot!(forms(&Agents(of_two())));
+    let names = Connections(of_two()).names();
+    assert_eq!(names, ["Bob.inbox", "Bob.news"]);
+    let names = Addresses(of_two()).names();
+    assert_eq!(names[..2], ["Alice@lab.main", "Alice@main.main"]);
 }
 
 #[test]
@@ -40,7 +60,7 @@ fn states_have_colours() {
 
 #[test]
 fn hosts_in_every_form() {
-    insta::assert_snapshot!(forms(&Hosts(vec![samples::host()])));
+    insta::assert_snapshot!(forms(&Hosts(vec![(None, samples::host())])));
 }
 
 #[test]
@@ -54,7 +74,7 @@ fn what_has_ended_is_connected_to_nothing() {
         state: crate::model::State::Failed,
         ..samples::bob()
     };
-    let shown = forms(&Connections(vec![ended]));
+    let shown = forms(&Connections(vec![ended.into()]));
     assert!(!shown.contains("proven"), "{shown}");
 }
 
@@ -73,6 +93,12 @@ fn systems_in_every_form() {
         name: name.parse().unwrap(),
         state,
         nameserver: "tcp://127.0.0.1:7400".to_owned(),
+        nameservers: vec![NameServerRow {
+            name: crate::model::NameServerName::only(),
+            state,
+            address: "tcp://127.0.0.1:7400".to_owned(),
+            pid,
+        }],
         pid,
         file: format!("{name}.yaml"),
     };
@@ -160,8 +186,11 @@ fn a_system_that_is_up_in_every_form() {
     }
     let report = crate::up::UpReport {
         plan,
-        nameserver: "tcp://127.0.0.1:7400".into(),
-        agents: agents(),
+        nameservers: vec![(
+            crate::model::NameServerName::only(),
+            "tcp://127.0.0.1:7400".into(),
+        )],
+        agents: agents().into_iter().map(|it| (it.id, it.info)).collect(),
         hosts: vec![samples::host()],
         unchanged: false,
     };
@@ -179,11 +208,12 @@ fn a_system_that_is_up_in_every_form() {
 
 #[test]
 fn a_system_that_is_down_in_every_form() {
-    use crate::wire::{Rung, Stopped};
+    use crate::down::StoppedAgent;
+    use crate::wire::Rung;
     let stopped = [("Alice", Rung::Asked), ("Bob", Rung::Killed)];
     let report = crate::down::DownReport {
         stopped: stopped
-            .map(|(agent, rung)| Stopped {
+            .map(|(agent, rung)| StoppedAgent {
                 agent: agent.parse().unwrap(),
                 rung,
             })
@@ -272,9 +302,9 @@ fn what_was_closed_in_every_form() {
 fn a_new_connection_in_every_form() {
     let agents = agents();
     let mut connected = agents.iter().flat_map(|agent| {
-        let connections = agent.connections.iter();
+        let connections = agent.info.connections.iter();
         connections.map(|connection| Connected {
-            client: agent.name.clone(),
+            client: agent.id.clone(),
             connection: connection.clone(),
         })
     });

@@ -1,10 +1,12 @@
 //! `osb up`, of a system that is up.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::checked::count;
-use super::{Agents, Connections};
-use crate::model::{AgentInfo, AgentName, Role, State, SystemName};
+use super::{Agents, Connections, Listed};
+use crate::model::{AgentId, NameServerName, Role, State, SystemName};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, pretty};
 use crate::up::UpReport;
@@ -13,14 +15,25 @@ pub struct Up(pub UpReport);
 
 impl Up {
     /// The agents of this system: others may be registered at a name server that was there before.
-    fn agents(&self) -> Vec<AgentInfo> {
-        let ours = |name: &AgentName| self.0.plan.agents.iter().any(|agent| agent.name == *name);
-        self.0
-            .agents
-            .iter()
-            .filter(|agent| ours(&agent.name))
-            .cloned()
-            .collect()
+    fn agents(&self) -> Vec<Listed> {
+        let UpReport { plan, agents, .. } = &self.0;
+        let ours = |id: &AgentId| plan.agents.iter().any(|agent| agent.name == *id);
+        let several = plan.nameservers.len() > 1;
+        let group = |id: &AgentId| several.then(|| plan.nameserver_of(id).clone());
+        let agents = agents.iter().filter(|(id, _)| ours(id));
+        Listed::all(agents.map(|(id, agent)| (group(id), agent.clone())))
+    }
+
+    fn nameservers(&self) -> String {
+        let short = |address: &str| address.trim_start_matches("tcp://").to_owned();
+        match &self.0.nameservers[..] {
+            [(_, address)] => format!("name server at {}", short(address)),
+            several => {
+                let each = several.iter();
+                let each = each.map(|(name, address)| format!("{name} at {}", short(address)));
+                format!("name servers {}", each.collect::<Vec<_>>().join(", "))
+            }
+        }
     }
 }
 
@@ -32,10 +45,10 @@ impl Report for Up {
             false => "is up",
         };
         let mut parts = vec![format!(
-            "{} {how}: {}, name server at {}",
+            "{} {how}: {}, {}",
             style.paint(self.0.plan.system.as_str(), Paint::Strong),
             counted(&agents),
-            self.0.nameserver.trim_start_matches("tcp://"),
+            self.nameservers(),
         )];
         let connections = Connections(agents);
         parts.push(sockets(style, &connections.0));
@@ -50,7 +63,12 @@ impl Report for Up {
         let agents = self.agents();
         pretty(&Object {
             system: &self.0.plan.system,
-            nameserver: &self.0.nameserver,
+            nameserver: self
+                .0
+                .nameservers
+                .first()
+                .map(|(_, address)| address.as_str()),
+            nameservers: self.0.nameservers.iter().cloned().collect(),
             unchanged: self.0.unchanged,
             agents: Agents(agents.clone()).objects(),
             connections: Connections(agents).objects(),
@@ -63,9 +81,11 @@ impl Report for Up {
 }
 
 /// How many there are, and, if some have failed since, how many of them.
-fn counted(agents: &[AgentInfo]) -> String {
+fn counted(agents: &[Listed]) -> String {
     let all = count(agents.len(), "agent");
-    let failed = agents.iter().filter(|agent| agent.state == State::Failed);
+    let failed = agents
+        .iter()
+        .filter(|agent| agent.info.state == State::Failed);
     match failed.count() {
         0 => all,
         failed => format!("{all}, {failed} of them failed"),
@@ -75,20 +95,24 @@ fn counted(agents: &[AgentInfo]) -> String {
 #[derive(Serialize)]
 struct Object<'a, A, C> {
     system: &'a SystemName,
-    nameserver: &'a str,
+    nameserver: Option<&'a str>,
+    nameservers: BTreeMap<NameServerName, String>,
     unchanged: bool,
     agents: Vec<A>,
     connections: Vec<C>,
 }
 
 /// Each agent with the sockets that others can connect to.
-fn sockets(style: Style, agents: &[AgentInfo]) -> String {
+fn sockets(style: Style, agents: &[Listed]) -> String {
     if agents.is_empty() {
         return String::new();
     }
     let mut table = Table::new(style, &["AGENT", "STATE", "SOCKET", "KIND", "ADDRESS"]);
-    for agent in agents {
-        let mut name: Field = agent.name.as_str().into();
+    for Listed {
+        id, info: agent, ..
+    } in agents
+    {
+        let mut name: Field = id.into();
         let mut state = Field::painted(agent.state, Paint::of(agent.state));
         let bound = agent.addresses.iter();
         let mut bound = bound.filter(|(_, it)| it.role == Role::Server).peekable();

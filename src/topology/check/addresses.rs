@@ -5,15 +5,22 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use super::super::draft::Draft;
-use super::super::review::{Flaw, Review, Span};
-use crate::model::{Endpoint, NameServerSpec, Target};
+use super::super::review::{Flaw, Review, Span, Spanned};
+use crate::model::{Endpoint, Kind, NameServerSpec, SocketId};
 
 /// Checks what the system binds.
 pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
     let mut taken = Taken::default();
-    if let NameServerSpec::Launch(address) = draft.nameserver.value {
-        taken.tcp(address, &draft.nameserver.span, &"the name server", review);
-        exposed(draft, address.ip(), &draft.nameserver.span, review);
+    for Spanned { value, span } in &draft.nameservers {
+        let NameServerSpec::Launch(address) = value.at else {
+            continue;
+        };
+        let by = match draft.nameservers.len() {
+            1 => "the name server".to_owned(),
+            _ => format!("the name server {}", value.name),
+        };
+        taken.tcp(address, span, &by, review);
+        exposed(draft, address.ip(), span, review);
     }
     let mut by_default = false;
     for agent in &draft.agents {
@@ -22,7 +29,7 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
             let Some(endpoint) = &bind.endpoint else {
                 continue;
             };
-            let target = Target {
+            let target = SocketId {
                 agent: agent.name.value.clone(),
                 alias: bind.alias.value.clone(),
             };
@@ -30,6 +37,10 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
             match &endpoint.at.value {
                 Endpoint::Tcp { ip, port } => {
                     taken.tcp(SocketAddr::new(*ip, *port), span, &target, review);
+                    if let Some(port) = port_for_requests(bind.kind, *port) {
+                        let by = format!("{target}, for requests,");
+                        taken.tcp(SocketAddr::new(*ip, port), span, &by, review);
+                    }
                     by_default |= endpoint.by_default;
                     if !endpoint.by_default {
                         exposed(draft, *ip, span, review);
@@ -45,6 +56,12 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
     if by_default {
         exposed(draft, draft.local.value.address, &draft.local.span, review);
     }
+}
+
+/// The other port of a socket that has two: the one after.
+fn port_for_requests(kind: Option<Kind>, port: u16) -> Option<u16> {
+    let has_two = kind == Some(Kind::SyncPub) && port > 0;
+    port.checked_add(1).filter(|_| has_two)
 }
 
 /// Refuses an address that other machines reach, unless the topology says that this is meant.

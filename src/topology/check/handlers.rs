@@ -6,11 +6,11 @@ use super::super::draft::{Given, HandlerDraft};
 use super::super::review::{Flaw, Review, Spanned};
 use super::super::sockets::Sockets;
 use super::topic;
-use crate::model::{Action, AgentName, Alias, Handlers, Kind};
+use crate::model::{Action, AgentId, Alias, Handlers, Kind};
 
 /// The agent that handles.
 pub(in crate::topology) struct Owner<'a> {
-    pub name: &'a AgentName,
+    pub name: &'a AgentId,
     /// A program that messages and calls can be handed to.
     pub has_command: bool,
     /// There is a program, and it takes none.
@@ -38,26 +38,27 @@ pub(in crate::topology) fn settle(
     owner: &Owner<'_>,
     review: &mut Review,
 ) -> Handlers {
+    let a_kind = kind.with_article();
     let handler = match given {
         Given::There(handler) => handler,
         Given::Absent => return by_default(alias, kind, owner, review),
         Given::Broken => return Handlers::none(),
     };
     if !kind.receives() {
-        let message = format!("nothing arrives at a {kind} socket: no handler would ever run");
+        let message = format!("nothing arrives at {a_kind} socket: no handler would ever run");
         review.add(Flaw::new(&handler.span, message).hint("take the handler away"));
         return Handlers::none();
     }
     match &handler.value {
         HandlerDraft::All(actions) => {
-            if kind == Kind::Rep && actions.len() > 1 {
-                let message = "a REP socket has one handler: a request has one answer";
+            if kind.answers() && actions.len() > 1 {
+                let message = format!("{a_kind} socket has one handler: a request has one answer");
                 review.add(Flaw::new(&handler.span, message).hint("keep the one that answers"));
             }
             Handlers::All(suited(actions, kind, owner, review))
         }
         HandlerDraft::ByTopic(topics) => {
-            if kind != Kind::Sub {
+            if !kind.subscribes() {
                 let message = format!("handlers by topic are for SUB sockets; this one is {kind}");
                 let hint = "write one action, or a list of them";
                 review.add(Flaw::new(&handler.span, message).hint(hint));
@@ -73,18 +74,22 @@ fn by_default(
     owner: &Owner<'_>,
     review: &mut Review,
 ) -> Handlers {
-    match kind {
+    match owner.has_command {
         _ if !kind.receives() => Handlers::none(),
-        _ if owner.has_command => Handlers::one(Action::Command),
-        Kind::Rep => {
-            let flaw = Flaw::new(&alias.span, "a REP socket must answer: give it a handler");
+        true => Handlers::one(Action::Command),
+        _ if kind.answers() => {
+            let message = format!(
+                "{} socket must answer: give it a handler",
+                kind.with_article()
+            );
+            let flaw = Flaw::new(&alias.span, message);
             review.add(flaw.hint(match owner.attach {
                 true => "such as handler: echo, or handler: command if it brings a program",
                 false => "such as handler: echo, or give the agent a command",
             }));
             Handlers::none()
         }
-        _ => Handlers::one(Action::Log),
+        false => Handlers::one(Action::Log),
     }
 }
 
@@ -102,7 +107,7 @@ fn suited_by_topic(
     by_topic
 }
 
-fn suited(
+pub(super) fn suited(
     actions: &[Spanned<Action>],
     kind: Kind,
     owner: &Owner<'_>,
@@ -110,8 +115,11 @@ fn suited(
 ) -> Vec<Action> {
     for action in actions {
         let flaw = match &action.value {
-            Action::Echo if kind != Kind::Rep => {
-                let message = format!("echo answers requests, and none arrive at a {kind} socket");
+            Action::Echo if !kind.answers() => {
+                let message = format!(
+                    "echo answers requests, and none arrive at {} socket",
+                    kind.with_article()
+                );
                 Flaw::new(&action.span, message)
                     .hint("echo is for REP; to pass messages on, use forward:ALIAS")
             }
@@ -136,7 +144,10 @@ fn forward(alias: &Alias, action: &Spanned<Action>, owner: &Owner<'_>, review: &
     if let Some(kind) = found.and_then(|socket| socket.kind)
         && !kind.sends()
     {
-        let message = format!("{alias} is a {kind} socket: nothing can be sent on by it");
+        let message = format!(
+            "{alias} is {} socket: nothing can be sent on by it",
+            kind.with_article()
+        );
         review.add(Flaw::new(&action.span, message).hint("forward to a PUSH, PUB or REQ socket"));
     }
 }

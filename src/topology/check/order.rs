@@ -6,9 +6,9 @@ use super::super::fields::there_are;
 use super::super::references::agents_in;
 use super::super::replicas;
 use super::super::review::{Flaw, Review, Span, Spanned, quote};
-use super::super::sockets::Directory;
+use super::super::sockets::{Directory, Who};
 use super::circles::Graph;
-use crate::model::AgentName;
+use crate::model::AgentId;
 
 /// Reports agents that programs are to come after and that there are none of, and programs that
 /// wait for one another.
@@ -36,7 +36,7 @@ fn waits_for<'a>(
     agent: &'a AgentDraft,
     directory: &Directory<'a>,
     review: &mut Review,
-) -> Vec<(&'a AgentName, &'a Span)> {
+) -> Vec<(&'a AgentId, &'a Span)> {
     let Some(program) = &agent.program else {
         return Vec::new();
     };
@@ -53,14 +53,15 @@ fn waits_for<'a>(
         })
         .collect();
     for after in &program.after {
-        match directory.index.get(after.value.as_str()) {
-            Some(at) if *name(*at) == agent.name.value => {
+        match directory.agent(&after.value) {
+            Who::One(at) if *name(at) == agent.name.value => {
                 let flaw = Flaw::new(&after.span, "a program cannot be started after itself");
                 review.add(flaw.hint("take the name away"));
             }
-            Some(at) => found.push((*at, &after.span)),
-            None if directory.incomplete => {}
-            None => nobody(after, directory, review),
+            Who::One(at) => found.push((at, &after.span)),
+            Who::Several => review.add(directory.ambiguous(&after.value, "", &after.span)),
+            Who::Nobody if directory.incomplete => {}
+            Who::Nobody => nobody(after, directory, review),
         }
     }
     let own = |at: usize| *name(at) == agent.name.value;
@@ -68,9 +69,9 @@ fn waits_for<'a>(
     others.map(|(at, span)| (name(at), span)).collect()
 }
 
-fn nobody(after: &Spanned<AgentName>, directory: &Directory<'_>, review: &mut Review) {
-    let names = || directory.index.keys().copied();
-    let name = after.value.as_str();
+fn nobody(after: &Spanned<AgentId>, directory: &Directory<'_>, review: &mut Review) {
+    let names = || directory.names();
+    let name = &after.value.to_string();
     let hint = replicas::one_of(&after.value, "", directory.replicated)
         .or_else(|| review.guess(name, names()));
     let flaw = Flaw::new(&after.span, format!("there is no agent {}", quote(name)));

@@ -9,7 +9,7 @@ use super::super::review::{Flaw, Review, Spanned, quote};
 use super::super::sockets::Socket;
 use super::handlers::Owner;
 use super::topic;
-use crate::model::{Alias, Kind, TimerAction, TimerSpec};
+use crate::model::{Alias, TimerAction, TimerSpec};
 use crate::wire;
 
 /// The timers of an agent, checked.
@@ -81,10 +81,14 @@ fn sendable(
         return;
     };
     if !kind.sends() {
-        let message = format!("{} is a {kind} socket: a timer cannot send by it", by.value);
+        let message = format!(
+            "{} is {} socket: a timer cannot send by it",
+            by.value,
+            kind.with_article()
+        );
         review.add(Flaw::new(&by.span, message).hint("send by a PUSH, PUB or REQ socket"));
     }
-    if let Some(topic) = topic.filter(|_| kind != Kind::Pub) {
+    if let Some(topic) = topic.filter(|_| !kind.publishes()) {
         let message = format!("topics are for PUB sockets; {} is {kind}", by.value);
         review.add(Flaw::new(&topic.span, message).hint("take the topic away"));
     }

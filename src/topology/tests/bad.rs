@@ -179,6 +179,8 @@ fn sockets() {
             "x: push",
             "x: PAIR",
             "x: ASYNC_REP",
+            "x: ASYNC_REQ",
+            "x: ASYNC_PUB",
             "x: { kind: SYNC_PUB }",
             "x: 5",
             "x: ",
@@ -202,9 +204,57 @@ fn sockets() {
 }
 
 #[test]
+fn replies() {
+    let frame = "osb: 1
+agents:
+  A: { bind: { desk: { kind: ASYNC_REP, handler: echo }, main: PUSH } }
+  B: { bind: { out: PUSH } }
+connections: [{ agent: B, to: A.desk, {} }]";
+    let said = told_in(
+        frame,
+        &[
+            "kind: REQ",
+            "handler: echo",
+            "handler: command",
+            "handler: { a: log }",
+            "handler: 'forward:desk'",
+            "on_reply: log",
+            "on_error: []",
+            "on_error: lgo",
+            "on_error: { a: log }",
+            "on_error: 'forward:desk'",
+            "on_error: 'forward:otu'",
+            "wait: 0s",
+            "wait: soon",
+            "wiat: 1s",
+        ],
+    );
+    insta::assert_snapshot!(said);
+    let synced = frame.replace("ASYNC_REP", "SYNC_PUB").replace(
+        ", main: PUSH",
+        ", next: { kind: SYNC_PUB, handler: [echo, log] }",
+    );
+    let said = told_in(
+        &synced,
+        &[
+            "kind: SUB",
+            "handler: { a: log }, on_reply: 'forward:desk'",
+            "on_reply: echo",
+            "on_reply: { a: log }",
+        ],
+    );
+    insta::assert_snapshot!("replies_of_synced", said);
+    let push = frame
+        .replace("A.desk", "A.main")
+        .replace("{}", "wait: 1s, on_error: log");
+    insta::assert_snapshot!("what_does_not_ask", told([push.as_str()]));
+}
+
+#[test]
 fn addresses_of_several() {
     let said = told([
         "osb: 1\nnameserver: 127.0.0.1:7400\nagents: { A: { bind: { x: { kind: PUB, addr: '127.0.0.1:7400' } } } }",
+        "osb: 1\nagents: { A: { command: [x], bind: { x: { kind: SYNC_PUB, addr: '127.0.0.1:7400' }, y: { kind: PUB, addr: '127.0.0.1:7401' } } } }",
         "osb: 1\ninsecure: true\nagents:\n  A: { bind: { x: { kind: PUB, addr: '0.0.0.0:5' } } }\n  B: { bind: { x: { kind: PUB, addr: '10.0.0.1:5' } } }",
     ]);
     insta::assert_snapshot!(said);

@@ -8,7 +8,8 @@ use serde_json::json;
 use super::read;
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, Kind, Millis,
-    NameServerSpec, Program, Serializer, TimerAction, TimerSpec, Topology, When,
+    NameServerEntry, NameServerName, NameServerSpec, Program, Replies, Serializer, TimerAction,
+    TimerSpec, Topology, When,
 };
 
 pub(super) const EXAMPLE: &str = r#"
@@ -127,6 +128,7 @@ fn connection(
         to: to.parse().unwrap(),
         kind,
         handlers,
+        replies: Replies::default(),
     }
 }
 
@@ -146,7 +148,10 @@ fn the_example_is_read_as_it_stands() {
     ]));
     let expected = Topology {
         name: "quickstart".parse().unwrap(),
-        nameserver: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
+        nameservers: vec![NameServerEntry {
+            name: NameServerName::only(),
+            at: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
+        }],
         hosts: vec![HostSpec {
             name: "local".parse().unwrap(),
             address: "127.0.0.1".parse().unwrap(),
@@ -178,9 +183,12 @@ fn little_is_needed() {
 #[test]
 fn name_servers_are_launched_or_attached_to() {
     let read = |value: &str| {
-        read(&format!("osb: 1\nnameserver: {value}"))
-            .unwrap()
-            .nameserver
+        let topology = read(&format!("osb: 1\nnameserver: {value}")).unwrap();
+        let [only] = &topology.nameservers[..] else {
+            panic!("one name server");
+        };
+        assert_eq!(only.name, NameServerName::only());
+        only.at
     };
     let at = |text: &str| text.parse().unwrap();
     assert_eq!(
@@ -301,10 +309,50 @@ connections:
 }
 
 #[test]
+fn connections_that_ask_say_how_answers_are_handled() {
+    let topology = read(
+        "
+osb: 1
+agents:
+  A:
+    bind:
+      desk: { kind: ASYNC_REP, handler: echo }
+      rep: { kind: REP, handler: echo }
+      feed: { kind: SYNC_PUB, handler: echo }
+  B: { bind: { out: PUSH } }
+connections:
+  - { agent: B, to: A.desk, wait: 500ms, on_error: [log, 'forward:out'] }
+  - { agent: B, to: A.rep, handler: collect, wait: 2s }
+  - { agent: B, to: A.feed, handler: { a: 'forward:feed' }, on_reply: discard }
+  - { agent: B, to: A.feed, alias: more }
+",
+    )
+    .unwrap();
+    let [channel, req, feed, more] = &topology.connections[..] else {
+        panic!("four connections");
+    };
+    assert_eq!(feed.kind, Kind::SyncSub);
+    assert_eq!(feed.handlers.subscriptions(), ["a"]);
+    assert_eq!(feed.replies.on_reply, Some(vec![Action::Discard]));
+    assert_eq!(more.handlers, Handlers::one(Action::Log));
+    assert_eq!(more.replies.on_reply, Some(vec![Action::Log]));
+    assert_eq!(channel.kind, Kind::AsyncReq);
+    assert_eq!(channel.handlers, Handlers::one(Action::Log));
+    let replies = Replies {
+        on_reply: None,
+        wait: Some(Millis::new(500)),
+        on_error: Some(vec![Action::Log, Action::Forward("out".parse().unwrap())]),
+    };
+    assert_eq!(channel.replies, replies);
+    assert_eq!(req.replies.wait, Some(Millis::new(2000)));
+    assert_eq!(req.replies.on_error, None);
+}
+
+#[test]
 fn dots_in_names_are_told_apart_by_the_agents_there_are() {
     let text = "osb: 1\nagents: { a.b: { bind: { c.d: PUSH } }, a: {}, x: {} }\nconnections: [{ agent: x, to: a.b.c.d }]";
     let to = read(text).unwrap().connections[0].to.clone();
-    assert_eq!((to.agent.as_str(), to.alias.as_str()), ("a.b", "c.d"));
+    assert_eq!((&*to.agent.to_string(), to.alias.as_str()), ("a.b", "c.d"));
 }
 
 #[test]

@@ -85,7 +85,11 @@ fn later_files_add_and_replace() {
         attributes(&topology),
         json!({"x": 2, "y": {"w": 1, "z": [3]}})
     );
-    let names: Vec<_> = topology.agents.iter().map(|a| a.name.as_str()).collect();
+    let names: Vec<_> = topology
+        .agents
+        .iter()
+        .map(|a| a.name.name.as_str())
+        .collect();
     assert_eq!(names, ["A", "B", "C"]);
     assert_eq!(topology.connections.len(), 2);
     let nothing = "agents: { A: { bind: , attributes: } }\nconnections:";

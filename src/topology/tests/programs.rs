@@ -36,7 +36,7 @@ agents:
 
 fn program(topology: &crate::model::Topology, agent: &str) -> Program {
     let mut agents = topology.agents.iter();
-    let found = agents.find(|it| it.name.as_str() == agent).unwrap();
+    let found = agents.find(|it| it.name.name.as_str() == agent).unwrap();
     found.program.clone().unwrap()
 }
 
@@ -75,7 +75,7 @@ fn programs_are_launched_in_an_order_that_they_give() {
         .launches
         .iter()
         .map(|launch| {
-            let after: Vec<&str> = launch.after.iter().map(|it| it.as_str()).collect();
+            let after: Vec<&str> = launch.after.iter().map(|it| it.name.as_str()).collect();
             format!("{} after {after:?}: {}", launch.agent, launch.ready)
         })
         .collect();
@@ -171,4 +171,38 @@ fn circles() {
         "osb: 1\nagents: { W: { replicas: 3, command: [a, \"${addr:Boss.x}\"] }, Boss: { command: [b], bind: { x: PULL }, after: [W1] } }",
     ]);
     insta::assert_snapshot!(said);
+}
+
+#[test]
+fn references_reach_across_name_servers() {
+    let text = r#"
+osb: 1
+nameservers: { main: 127.0.0.1:0, lab: 127.0.0.1:0 }
+agents:
+  Alice@main: { bind: { x: PULL }, attributes: { n: 1 } }
+  Alice@lab: { command: [a, "${addr:x} ${addr:Alice@main.x:port} ${attr:Alice@main.n}"], bind: { x: PULL } }
+  Bob: { command: [b, "${addr:Alice@lab.x}"], after: Job }
+  Job: { nameserver: lab, command: [j], job: true }
+"#;
+    let topology = read(text).unwrap();
+    assert_eq!(again(&topology), topology);
+    let alice = program(&topology, "Bob").argv[1].to_string();
+    assert_eq!(alice, "${addr:Alice@lab.x}");
+    let plan = Plan::new(topology);
+    let after = |plan: &Plan| {
+        let bob = plan
+            .launches
+            .iter()
+            .find(|it| it.agent.name.as_str() == "Bob");
+        let after = bob.unwrap().after.iter().map(|it| it.to_string());
+        after.collect::<Vec<_>>()
+    };
+    assert_eq!(after(&plan), ["Alice@lab", "Job@lab"]);
+    let part = plan.part(&["main".parse().unwrap()]);
+    assert!(after(&part).is_empty(), "those at lab stand already");
+    let said = told([text.replace("Alice@lab.x", "Alice.x").as_str()]);
+    assert!(
+        said.contains("several name servers have an agent Alice"),
+        "{said}"
+    );
 }

@@ -16,7 +16,11 @@ fn wires(topology: &Topology) -> Vec<String> {
 fn replicas_are_numbered_and_know_their_number() {
     let text = "osb: 1\nagents: { Boss: { bind: { jobs: PUSH } }, W: { replicas: 3, command: [w], env: { A: b } } }\nconnections: [{ agent: W*, to: Boss.jobs }]";
     let topology = read(text).unwrap();
-    let names: Vec<_> = topology.agents.iter().map(|a| a.name.as_str()).collect();
+    let names: Vec<_> = topology
+        .agents
+        .iter()
+        .map(|a| a.name.name.as_str())
+        .collect();
     assert_eq!(names, ["Boss", "W0", "W1", "W2"]);
     let env = |at: usize| &topology.agents[at].program.as_ref().unwrap().env;
     assert_eq!(env(3)["OSB_REPLICA"], "2".into());
@@ -52,7 +56,7 @@ fn many_are_numbered_as_sorted_by_the_file() {
     let text = "osb: 1\nagents: { W: { replicas: 10000 }, }\n";
     let topology = read(text).unwrap();
     assert_eq!(topology.agents.len(), 10_000);
-    assert_eq!(topology.agents[11].name.as_str(), "W11");
+    assert_eq!(topology.agents[11].name.name.as_str(), "W11");
 }
 
 #[test]

@@ -1,0 +1,16 @@
+"""Answers when she gets round to it."""
+
+import time
+
+import osb
+
+agent = osb.Agent()
+
+
+@agent.on("main")
+def reply_late(message):
+    time.sleep(1)
+    return "Hello, Bob!"
+
+
+agent.run()

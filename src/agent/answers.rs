@@ -1,0 +1,172 @@
+//! Answers: what becomes of those to the agent's own requests, and how it gives those that others
+//! wait for.
+//!
+//! An error travels as an answer: `{"$error": "reason"}`, with the raw serializer the text
+//! `error: reason`. specs/commands.md says the same.
+
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use zmq::Message;
+
+use super::handlers::Incoming;
+use super::state::{Agent, Origin, Request, Ticket};
+use crate::model::{Replies, Serializer};
+use crate::wire::{Fault, decode, encode};
+
+const ERROR_KEY: &str = "$error";
+const RAW_ERROR: &str = "error: ";
+
+impl Agent {
+    /// An answer has arrived, or will not.
+    pub fn resolve(&mut self, request: Request, outcome: Result<Message, String>) {
+        let Request { at, origin, .. } = request;
+        let serializer = self.sockets.at(at).serializer;
+        match (origin, outcome) {
+            (Origin::Handlers, outcome) => {
+                let replies = Rc::clone(&self.sockets.at(at).replies);
+                self.handle_reply(at, &replies, outcome);
+            }
+            (Origin::Given(replies), outcome) => self.handle_reply(at, &replies, outcome),
+            (Origin::Proxy { asker, .. }, outcome) => {
+                let outcome = outcome.and_then(|frame| read_answer(&frame, serializer));
+                let outcome = outcome.map_err(|reason| Fault::Handler { reason });
+                self.reply(Some(asker), outcome);
+            }
+            (Origin::Program(id), outcome) => {
+                let outcome = outcome.and_then(|frame| read_answer(&frame, serializer));
+                self.reply_to_program(&id, &outcome);
+            }
+            (Origin::Forward(ticket), Ok(frame)) => self.pass_back(ticket, frame, serializer),
+            (Origin::Forward(ticket), Err(reason)) => self.answer_error(ticket, &reason),
+        }
+    }
+
+    /// An answer for handlers. An error is one for the handlers of errors, also if it came as an
+    /// answer.
+    fn handle_reply(&mut self, at: usize, replies: &Replies, outcome: Result<Message, String>) {
+        let serializer = self.sockets.at(at).serializer;
+        let outcome = outcome.and_then(|frame| match looks_like_an_error(&frame, serializer) {
+            true => read_answer(&frame, serializer).map(|_| frame),
+            false => Ok(frame),
+        });
+        match (outcome, &replies.on_reply, &replies.on_error) {
+            (Ok(frame), None, _) => self.handle(Incoming::reply(at, serializer, frame)),
+            (Ok(frame), Some(actions), _) => {
+                self.handle_by(Incoming::reply(at, serializer, frame), actions);
+            }
+            (Err(reason), _, Some(actions)) => {
+                let frame = error_answer(&reason, serializer).into();
+                let failure = Incoming::failure(at, serializer, frame, reason);
+                self.handle_by(failure, actions);
+            }
+            (Err(reason), _, None) => self.note_unanswered(at, &reason),
+        }
+    }
+
+    fn pass_back(&mut self, ticket: Ticket, frame: Message, from: Serializer) {
+        let to = self.sockets.at(ticket.at).serializer;
+        if from == to {
+            return self.answer_frame(ticket, frame);
+        }
+        match read_answer(&frame, from) {
+            Ok(value) => self.answer_value(ticket, &value),
+            Err(reason) => self.answer_error(ticket, &reason),
+        }
+    }
+
+    pub fn answer_frame(&mut self, ticket: Ticket, body: Message) {
+        self.sockets.at_mut(ticket.at).answer(ticket.path, body);
+    }
+
+    pub fn answer_value(&mut self, ticket: Ticket, answer: &Value) {
+        match encode(answer, self.sockets.at(ticket.at).serializer) {
+            Ok(body) => self.answer_frame(ticket, body.into()),
+            Err(error) => self.answer_error(ticket, &error.to_string()),
+        }
+    }
+
+    pub fn answer_error(&mut self, ticket: Ticket, reason: &str) {
+        let body = error_answer(reason, self.sockets.at(ticket.at).serializer);
+        self.answer_frame(ticket, body.into());
+    }
+}
+
+/// An error as an answer.
+fn error_answer(reason: &str, by: Serializer) -> Vec<u8> {
+    match by {
+        Serializer::Raw => format!("{RAW_ERROR}{reason}").into_bytes(),
+        // A map with one text is written by every serializer.
+        by => encode(&json!({ ERROR_KEY: reason }), by).unwrap_or_default(),
+    }
+}
+
+/// Whether a frame may be an error. It looks at the beginning only: most answers are none, and are
+/// not to be decoded for it.
+fn looks_like_an_error(frame: &[u8], by: Serializer) -> bool {
+    let key = ERROR_KEY.as_bytes();
+    match by {
+        Serializer::Raw => frame.starts_with(RAW_ERROR.as_bytes()),
+        Serializer::Json => {
+            let inside = frame.trim_ascii_start().strip_prefix(b"{");
+            let name = inside.and_then(|inside| inside.trim_ascii_start().strip_prefix(b"\""));
+            name.is_some_and(|name| name.starts_with(key))
+        }
+        // A map's first entry may be of several forms, all of them short.
+        Serializer::Msgpack => frame[..frame.len().min(16)]
+            .windows(key.len())
+            .any(|window| window == key),
+    }
+}
+
+/// The answer in a frame, or the error that it stands for.
+pub fn read_answer(frame: &[u8], by: Serializer) -> Result<Value, String> {
+    let value = decode(frame, by).map_err(|error| format!("an answer that is {error}"))?;
+    match &value {
+        Value::String(text) if by == Serializer::Raw => match text.strip_prefix(RAW_ERROR) {
+            Some(reason) => Err(reason.to_owned()),
+            None => Ok(value),
+        },
+        Value::Object(object) if object.len() == 1 => match object.get(ERROR_KEY) {
+            Some(Value::String(reason)) => Err(reason.clone()),
+            _ => Ok(value),
+        },
+        _ => Ok(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_told_from_answers() {
+        let read = |bytes: &[u8], by| read_answer(bytes, by);
+        assert_eq!(
+            read(br#"{"$error":"no"}"#, Serializer::Json),
+            Err("no".into())
+        );
+        assert_eq!(read(b"error: no", Serializer::Raw), Err("no".into()));
+        assert_eq!(read(b"error", Serializer::Raw), Ok("error".into()));
+        let both = br#"{"$error":"no","x":1}"#;
+        assert_eq!(
+            read(both, Serializer::Json),
+            Ok(json!({"$error": "no", "x": 1}))
+        );
+        assert!(read(b"{", Serializer::Json).is_err());
+    }
+
+    #[test]
+    fn every_error_looks_like_one_and_few_others_do() {
+        for by in Serializer::ALL {
+            assert!(looks_like_an_error(&error_answer("no", *by), *by), "{by}");
+            assert!(!looks_like_an_error(b"", *by));
+            assert!(!looks_like_an_error(b"\"$error\"", Serializer::Json));
+        }
+        assert!(looks_like_an_error(
+            b" {\n \"$error\": \"no\"}",
+            Serializer::Json
+        ));
+        assert!(!looks_like_an_error(b"an error: no", Serializer::Raw));
+    }
+}

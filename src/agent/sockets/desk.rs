@@ -1,0 +1,199 @@
+//! The second socket of a SYNC channel: requests go by it from the subscriber to the publisher. The
+//! answers do not come back by it, but among the publications.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use zmq::{Context, Message, Socket};
+
+use super::endpoint::Bound;
+use super::link::EVENTS;
+use super::raw;
+use super::send::Envelope;
+use super::slot::{self, make};
+use crate::model::Kind;
+use crate::wire::ReplyToken;
+
+/// How many askers a publisher knows at a time: strangers can subscribe too.
+const ASKERS: usize = 10_000;
+/// How many requests wait for the subscription of their asker.
+const EARLY: usize = 1000;
+
+/// The desk, at one end or the other.
+pub enum Desk {
+    /// SYNC_PUB: requests arrive.
+    Answers(Answers),
+    /// SYNC_SUB: requests leave.
+    Asks {
+        socket: Socket,
+        monitor: Option<Socket>,
+        /// Under which the answers come.
+        token: ReplyToken,
+        /// Requests that left by a connection that is lost.
+        stranded: Vec<u64>,
+    },
+}
+
+/// The publisher's end.
+pub struct Answers {
+    pub socket: Socket,
+    pub bound: Option<Bound>,
+    /// Who has subscribed to answers, and so will get them.
+    askers: BTreeSet<ReplyToken>,
+    early: VecDeque<Early>,
+}
+
+/// A request that has overtaken the subscription to its answer: they come by different sockets.
+pub struct Early {
+    pub path: Envelope,
+    pub body: Message,
+    token: ReplyToken,
+}
+
+impl Desk {
+    /// The desk of a socket of that kind, if it has one.
+    pub fn of(context: &Context, kind: Kind) -> zmq::Result<Option<Self>> {
+        Ok(match kind {
+            Kind::SyncPub => Some(Desk::Answers(Answers {
+                socket: make(context, Kind::AsyncRep)?,
+                bound: None,
+                askers: BTreeSet::new(),
+                early: VecDeque::new(),
+            })),
+            Kind::SyncSub => Some(Desk::Asks {
+                socket: make(context, Kind::AsyncReq)?,
+                monitor: None,
+                token: ReplyToken::random(),
+                stranded: Vec::new(),
+            }),
+            _ => None,
+        })
+    }
+
+    pub fn socket(&self) -> &Socket {
+        match self {
+            Desk::Answers(desk) => &desk.socket,
+            Desk::Asks { socket, .. } => socket,
+        }
+    }
+
+    pub fn socket_mut(&mut self) -> &mut Socket {
+        match self {
+            Desk::Answers(desk) => &mut desk.socket,
+            Desk::Asks { socket, .. } => socket,
+        }
+    }
+
+    pub fn monitor(&self) -> Option<&Socket> {
+        match self {
+            Desk::Answers(_) => None,
+            Desk::Asks { monitor, .. } => monitor.as_ref(),
+        }
+    }
+
+    pub fn token(&self) -> Option<&ReplyToken> {
+        match self {
+            Desk::Answers(_) => None,
+            Desk::Asks { token, .. } => Some(token),
+        }
+    }
+
+    /// Takes note of requests that left by a connection that was lost.
+    pub fn strand(&mut self, requests: Vec<u64>) {
+        if let Desk::Asks { stranded, .. } = self {
+            stranded.extend(requests);
+        }
+    }
+
+    /// Takes them out.
+    pub fn take_stranded(&mut self) -> Vec<u64> {
+        match self {
+            Desk::Asks { stranded, .. } => std::mem::take(stranded),
+            Desk::Answers(_) => Vec::new(),
+        }
+    }
+
+    /// Where requests go.
+    pub fn address(&self) -> Option<&str> {
+        match self {
+            Desk::Answers(desk) => desk.bound.as_ref().map(|bound| bound.address.as_str()),
+            Desk::Asks { .. } => None,
+        }
+    }
+
+    /// Watches its connections.
+    pub fn watch(&mut self, context: &Context) -> zmq::Result<()> {
+        if let Desk::Asks {
+            socket,
+            monitor: monitor @ None,
+            ..
+        } = self
+        {
+            *monitor = Some(slot::monitor(context, socket, EVENTS)?);
+        }
+        Ok(())
+    }
+
+    /// A subscription has come or gone. True if an asker is new.
+    pub fn note_subscription(&mut self, begins: bool, subscription: &[u8]) -> bool {
+        let Desk::Answers(desk) = self else {
+            return false;
+        };
+        match ReplyToken::from_subscription(subscription) {
+            Some(token) if begins => desk.askers.len() < ASKERS && desk.askers.insert(token),
+            Some(token) => {
+                desk.askers.remove(&token);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// Closes it and removes its file.
+    pub fn close(self) {
+        match self {
+            Desk::Asks {
+                mut socket,
+                monitor,
+                ..
+            } => {
+                // First, as for every socket that is watched.
+                raw::stop_monitor(&mut socket);
+                drop(socket);
+                drop(monitor);
+            }
+            Desk::Answers(Answers {
+                mut socket, bound, ..
+            }) => {
+                raw::stop_monitor(&mut socket);
+                drop(socket);
+                if let Some(file) = bound.and_then(|bound| bound.file) {
+                    file.remove();
+                }
+            }
+        }
+    }
+}
+
+impl Answers {
+    /// Whether an answer under that token would reach its asker.
+    pub fn knows(&self, token: &ReplyToken) -> bool {
+        self.askers.contains(token)
+    }
+
+    /// Keeps a request until its asker has subscribed. True if the oldest one had to go for it.
+    pub fn keep(&mut self, token: ReplyToken, path: Envelope, body: Message) -> bool {
+        let full = self.early.len() >= EARLY;
+        if full {
+            self.early.pop_front();
+        }
+        self.early.push_back(Early { path, body, token });
+        full
+    }
+
+    /// A kept request whose asker has subscribed by now.
+    pub fn next_known(&mut self) -> Option<Early> {
+        let known = |early: &Early| self.askers.contains(&early.token);
+        let at = self.early.iter().position(known)?;
+        self.early.remove(at)
+    }
+}

@@ -1,0 +1,114 @@
+//! Reading SYNC channels: requests at a publisher's desk, and what arrives at a subscriber,
+//! publications and answers.
+
+use zmq::Message;
+
+use super::handlers::Incoming;
+use super::receive::{BATCH, divide, receive_all, skip_rest};
+use super::sockets::{Desk, Envelope, receive, sync_path};
+use super::state::{Agent, Ticket};
+use crate::wire::SyncFrame;
+
+impl Agent {
+    /// SYNC_PUB: requests, with return path, token and number before the empty frame.
+    pub fn drain_desk(&mut self, at: usize) {
+        for _ in 0..BATCH {
+            if !self.has_room_after(at) {
+                return;
+            }
+            let slot = self.sockets.at_mut(at);
+            let Some(frames) = slot.desk.as_ref().and_then(|it| receive_all(it.socket())) else {
+                return;
+            };
+            slot.stats.received += 1;
+            match divide(frames) {
+                Some((path, body)) => self.take_request(at, path, body),
+                None => self.note_garbled(at, "a request without an empty frame before its body"),
+            }
+        }
+    }
+
+    /// A request is handled when its asker is known to have subscribed to the answer.
+    fn take_request(&mut self, at: usize, path: Envelope, body: Message) {
+        let Some((token, _)) = sync_path(&path) else {
+            return self.note_garbled(at, "a request that does not say where the answer goes");
+        };
+        if !self.knows_asker(at, &path) {
+            // The subscription may be waiting to be read.
+            self.drain(at);
+        }
+        if self.knows_asker(at, &path) {
+            return self.handle_request(at, path, body);
+        }
+        let slot = self.sockets.at_mut(at);
+        if let Some(Desk::Answers(desk)) = slot.desk.as_deref_mut()
+            && desk.keep(token, path, body)
+        {
+            self.note_dropped(at, "a request of someone who has not subscribed");
+        }
+    }
+
+    fn knows_asker(&self, at: usize, path: &Envelope) -> bool {
+        match (self.sockets.at(at).desk.as_deref(), sync_path(path)) {
+            (Some(Desk::Answers(desk)), Some((token, _))) => desk.knows(&token),
+            _ => false,
+        }
+    }
+
+    /// Requests that came before the subscription of their asker, which has come by now.
+    pub fn handle_early_requests(&mut self, at: usize) {
+        loop {
+            let slot = self.sockets.at_mut(at);
+            let Some(Desk::Answers(desk)) = slot.desk.as_deref_mut() else {
+                return;
+            };
+            let Some(early) = desk.next_known() else {
+                return;
+            };
+            self.handle_request(at, early.path, early.body);
+        }
+    }
+
+    fn handle_request(&mut self, at: usize, path: Envelope, body: Message) {
+        let serializer = self.sockets.at(at).serializer;
+        let ticket = Some(Ticket { at, path });
+        self.handle(Incoming::new(at, serializer, body, ticket));
+    }
+
+    /// SYNC_SUB: publications and answers, in the order in which they were sent.
+    pub fn drain_synced(&mut self, at: usize) {
+        for _ in 0..BATCH {
+            if !self.has_room_after(at) || !self.take_synced(at) {
+                return;
+            }
+        }
+    }
+
+    /// False if there is nothing.
+    pub fn take_synced(&mut self, at: usize) -> bool {
+        let slot = self.sockets.at_mut(at);
+        let mut frame = Message::new();
+        if !receive(&slot.socket, &mut frame) {
+            return false;
+        }
+        slot.stats.received += 1;
+        if frame.get_more() {
+            skip_rest(&slot.socket);
+            self.note_garbled(at, "a message of several frames");
+            return true;
+        }
+        let token = slot.desk.as_ref().and_then(|desk| desk.token());
+        let serializer = slot.serializer;
+        match token.and_then(|token| SyncFrame::read(&frame, token)) {
+            Some(SyncFrame::Answer { id, body }) => self.answered(at, id, Message::from(body)),
+            Some(SyncFrame::Publication { after }) => {
+                match Incoming::published(at, serializer, frame, after) {
+                    Ok(incoming) => self.handle(incoming),
+                    Err(error) => self.note_garbled(at, &error.to_string()),
+                }
+            }
+            None => self.note_garbled(at, "neither a publication nor an answer"),
+        }
+        true
+    }
+}

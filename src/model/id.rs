@@ -1,0 +1,180 @@
+//! Names of agents and sockets in a system that has several name servers: `Alice@lab`,
+//! `Alice@lab.main`. Within one name server, and on the wire, names are bare.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AgentName, Alias, NameError};
+
+/// The name of a name server within its system. It has no dot, so that `Alice@lab.main` can be
+/// read in one way only.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NameServerName(AgentName);
+
+impl NameServerName {
+    /// What the only name server of a system is called.
+    pub const ONLY: &str = "main";
+
+    /// The name of a system's only name server.
+    pub fn only() -> Self {
+        Self(AgentName::fixed(Self::ONLY))
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for NameServerName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        match text.contains('.') {
+            true => Err(NameError::Dot),
+            false => text.parse().map(Self),
+        }
+    }
+}
+
+/// An agent of a system: `Alice`, or `Alice@lab` if it is registered at the name server `lab`.
+/// Without one it is at the system's first, or, as somebody wrote it, at whichever has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AgentId {
+    pub name: AgentName,
+    pub nameserver: Option<NameServerName>,
+}
+
+impl From<AgentName> for AgentId {
+    fn from(name: AgentName) -> Self {
+        Self {
+            name,
+            nameserver: None,
+        }
+    }
+}
+
+impl FromStr for AgentId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let (name, nameserver) = match text.split_once('@') {
+            Some((name, nameserver)) => (name, Some(nameserver.parse()?)),
+            None => (text, None),
+        };
+        Ok(Self {
+            name: name.parse()?,
+            nameserver,
+        })
+    }
+}
+
+impl fmt::Display for AgentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.nameserver {
+            Some(nameserver) => f.pad(&format!("{}@{}", self.name, nameserver.as_str())),
+            None => f.pad(self.name.as_str()),
+        }
+    }
+}
+
+/// A socket of an agent: `Alice.main`, `Alice@lab.main`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SocketId {
+    pub agent: AgentId,
+    pub alias: Alias,
+}
+
+impl SocketId {
+    /// Every way to read `text` as AGENT.ALIAS: names may contain dots, so there may be several.
+    /// Which one is meant, only someone who knows the agents can tell.
+    pub fn readings(text: &str) -> impl Iterator<Item = SocketId> {
+        text.match_indices('.').filter_map(|(dot, _)| {
+            Some(SocketId {
+                agent: text[..dot].parse().ok()?,
+                alias: text[dot + 1..].parse().ok()?,
+            })
+        })
+    }
+}
+
+impl FromStr for SocketId {
+    type Err = NameError;
+
+    /// Divided at the first dot that leaves a name on either side.
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        SocketId::readings(text).next().ok_or(NameError::NotATarget)
+    }
+}
+
+impl fmt::Display for SocketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}.{}", self.agent, self.alias))
+    }
+}
+
+/// As text, to and fro.
+macro_rules! by_text {
+    ($($name:ident),*) => {$(
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(text: String) -> Result<Self, NameError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(it: $name) -> String {
+                it.to_string()
+            }
+        }
+    )*};
+}
+
+by_text!(NameServerName, AgentId, SocketId);
+
+impl fmt::Display for NameServerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_may_say_its_name_server() {
+        let id: AgentId = "a.b@lab".parse().unwrap();
+        assert_eq!(id.name.as_str(), "a.b");
+        assert_eq!(id.nameserver.as_ref().unwrap().as_str(), "lab");
+        assert_eq!(id.to_string(), "a.b@lab");
+        assert_eq!("Alice".parse::<AgentId>().unwrap().nameserver, None);
+        for bad in [
+            "",
+            "@lab",
+            "Alice@",
+            "Alice@a.b",
+            "Alice@a@b",
+            "Alice/x@lab",
+        ] {
+            assert!(bad.parse::<AgentId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_socket_behind_a_name_server_is_read_in_one_way() {
+        let readings: Vec<SocketId> = SocketId::readings("a.b@lab.c").collect();
+        assert_eq!(readings.len(), 1);
+        assert_eq!(readings[0].agent.to_string(), "a.b@lab");
+        assert_eq!(readings[0].alias.as_str(), "c");
+        assert_eq!(SocketId::readings("a@lab.b.c").count(), 1);
+        assert_eq!(SocketId::readings("a.b.c").count(), 2);
+        assert!("Alice@lab".parse::<SocketId>().is_err());
+    }
+}
