@@ -474,3 +474,34 @@ fn logger() {
     });
     down(&bench);
 }
+
+#[test]
+fn plain_programs() {
+    let bench = Bench::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = port.local_addr().unwrap().port().to_string();
+    let file = repository().join("examples/plain-programs/topology.yaml");
+    let mut up = bench.command(&["up", file.to_str().unwrap()]);
+    let up = up.env("SHOP_PORT", port).env("TMPDIR", bench.files());
+    assert!(up.status().unwrap().success());
+    let bought = json!([
+        { "fruit": "apple", "price": "2 EUR" }, { "fruit": "pear", "price": "3 EUR" }
+    ]);
+    wait_until("both were bought", || {
+        let said = bench.osb(&["-o", "json", "get", "Till", "received"]);
+        serde_json::from_str::<serde_json::Value>(&said.stdout).is_ok_and(|it| it == bought)
+    });
+    for (agent, state) in [
+        ("Prices", "stopped"),
+        ("Shop", "running"),
+        ("Customer", "stopped"),
+    ] {
+        assert_eq!(bench.agent(agent)["state"], state, "{agent}");
+    }
+    assert!(
+        bench
+            .ok(&["logs", "Shop"])
+            .contains("open, with apple, pear")
+    );
+    down(&bench);
+}

@@ -56,7 +56,7 @@ fn in_order(launches: Vec<LaunchPlan>) -> Vec<LaunchPlan> {
         .collect();
     let mut sorted = Vec::with_capacity(by_name.len());
     loop {
-        let next = order.next();
+        let next = order.launchable();
         if next.is_empty() {
             // A valid topology leaves nothing over.
             sorted.extend(by_name.into_values());
@@ -88,7 +88,7 @@ impl Order {
     }
 
     /// Those that wait for nobody; they are given once.
-    pub fn next(&mut self) -> Vec<AgentId> {
+    pub fn launchable(&mut self) -> Vec<AgentId> {
         let free = |(_, before): &mut (AgentId, BTreeSet<AgentId>)| before.is_empty();
         let next = self.waiting.extract_if(.., free);
         next.map(|(agent, _)| agent).collect()
@@ -134,12 +134,12 @@ mod tests {
         let launches = [launch("A", &[]), launch("B", &[]), launch("C", &["A", "B"])];
         let mut order = Order::new(&launches);
         let [a, b, c] = launches.map(|launch| launch.agent);
-        assert_eq!(order.next(), [a.clone(), b.clone()]);
+        assert_eq!(order.launchable(), [a.clone(), b.clone()]);
         order.on_ready(&a);
-        assert!(order.next().is_empty());
+        assert!(order.launchable().is_empty());
         order.on_ready(&b);
-        assert_eq!(order.next(), [c]);
-        assert!(order.next().is_empty());
+        assert_eq!(order.launchable(), [c]);
+        assert!(order.launchable().is_empty());
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Up<'_> {
         let mut under_way: JoinSet<Result<(AgentId, Attributes), UpError>> = JoinSet::new();
         let mut awaited: Vec<&LaunchPlan> = Vec::new();
         loop {
-            for agent in order.next() {
+            for agent in order.launchable() {
                 awaited.extend(by_name.get(&agent));
                 let launching = agents.get(&agent).copied();
                 let launching = launching.and_then(|it| self.launching(it, addresses, &known));

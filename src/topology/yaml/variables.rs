@@ -83,7 +83,7 @@ pub(super) fn expand(text: &str, lookup: &Lookup<'_>) -> Result<Expanded, Troubl
 /// The reference that begins `inside` the braces, if one does, and what comes behind them.
 fn reference(inside: &str) -> Result<Option<(&str, &str)>, Trouble> {
     let begins = |word: &&str| inside.starts_with(*word);
-    if !REFERENCES.iter().any(|word| begins(&word)) || begins(&NO_REFERENCE) {
+    if !REFERENCES.iter().any(begins) || begins(&NO_REFERENCE) {
         return Ok(None);
     }
     let (reference, behind) = inside.split_once('}').ok_or(Trouble::Malformed)?;
