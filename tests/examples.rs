@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Bench, Said, entries, repository, wait_for, wait_until};
+use common::{Bench, Said, entries, free_port, repository, wait_for, wait_until};
 use serde_json::{Value, json};
 
 fn up(bench: &Bench, example: &str) {
@@ -426,11 +426,6 @@ fn script(bench: &Bench, example: &str, name: &str, port: u16) -> std::process::
         .unwrap()
 }
 
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 #[test]
 fn distributed() {
     let bench = Bench::new();
@@ -716,4 +711,37 @@ fn the_page_for_users_of_osbrain_names_tests_that_there_are() {
         }
     }
     assert!(named > 80, "{named}");
+}
+
+#[test]
+fn plain_programs() {
+    let bench = Bench::new();
+    let port = free_port().to_string();
+    let file = repository()
+        .join("examples")
+        .join("plain-programs")
+        .join("topology.yaml");
+    let mut up = bench.command(&["up", file.to_str().unwrap()]);
+    let up = up.env("SHOP_PORT", port).env("TMPDIR", bench.files());
+    assert!(up.status().unwrap().success());
+    let bought = json!([
+        { "fruit": "apple", "price": "2 EUR" }, { "fruit": "pear", "price": "3 EUR" }
+    ]);
+    wait_until("both were bought", || {
+        let said = bench.osb(&["-o", "json", "get", "Till", "received"]);
+        serde_json::from_str::<serde_json::Value>(&said.stdout).is_ok_and(|it| it == bought)
+    });
+    for (agent, state) in [
+        ("Prices", "stopped"),
+        ("Shop", "running"),
+        ("Customer", "stopped"),
+    ] {
+        assert_eq!(bench.agent(agent)["state"], state, "{agent}");
+    }
+    assert!(
+        bench
+            .ok(&["logs", "Shop"])
+            .contains("open, with apple, pear")
+    );
+    down(&bench);
 }

@@ -7,6 +7,7 @@
 
 mod answers;
 mod asker;
+mod attempt;
 mod boot;
 mod calls;
 mod closing;
@@ -15,6 +16,7 @@ mod core;
 mod errands;
 mod handlers;
 mod invoke;
+mod launch;
 mod log;
 mod program;
 mod receive;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::session::nameserver_address;
 use super::{CommandError, Context, ErrorKind};
 use crate::agent::{AgentError, Log, SignalsAre, run_booted, run_with};
-use crate::model::{AgentId, Program, Speaks};
+use crate::model::{AgentId, Program};
 use crate::wire::{AgentBoot, Incarnation};
 
 /// Run an agent in the foreground, which registers itself and waits to be configured
@@ -63,15 +63,9 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
 
 /// It runs where the agent does, in the same environment.
 fn program(argv: Vec<String>) -> io::Result<Option<Program>> {
-    let program = |cwd| Program {
-        argv: argv.clone(),
-        env: Default::default(),
-        cwd,
-        speaks: Speaks::Lines,
-    };
     match argv.is_empty() {
         true => Ok(None),
-        false => std::env::current_dir().map(program).map(Some),
+        false => Ok(Some(Program::of_words(argv, std::env::current_dir()?))),
     }
 }
 

@@ -9,7 +9,7 @@ use super::fields::{Fields, entries, items};
 use super::review::{Flaw, Review, Spanned, quote};
 use super::source::Source;
 use super::yaml::{Key, Node, to_json};
-use super::{bind, defaults, hosts, nameserver, program, replicas, timer, values};
+use super::{bind, defaults, hosts, nameserver, program, ready, replicas, timer, values};
 use crate::model::{AgentId, NameServerEntry};
 
 pub(super) const KEYS: &[&str] = &[
@@ -23,6 +23,9 @@ pub(super) const KEYS: &[&str] = &[
     "env",
     "cwd",
     "speaks",
+    "ready",
+    "job",
+    "after",
     "start_timeout",
     "restart",
     "attach",
@@ -52,10 +55,11 @@ pub(super) fn read(
     let own = defaults::overlaid(*defaults, &fields, review);
     let bind = sockets(&fields, &own, review);
     let replicas = replicas::read(&fields, review);
+    let program = program::read(&fields, source, review);
     let agent = AgentDraft {
         attach,
         has_command: fields.get("command").is_some(),
-        program: program::read(&fields, source, review),
+        program,
         attributes: attributes(&fields, review),
         sockets_missing: !sockets_complete(&fields, bind.len()),
         bind,
@@ -81,10 +85,8 @@ fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
         return false;
     };
     let attach = review.take(values::boolean(node, "attach")) == Some(true);
-    for key in ["command", "speaks", "env", "cwd"]
-        .into_iter()
-        .filter(|_| attach)
-    {
+    let keys = ["command", "env", "cwd", "speaks"];
+    for key in keys.into_iter().chain(ready::KEYS).filter(|_| attach) {
         if let Some((key, _)) = fields.entry(key) {
             let message = format!("an agent that is attached has no {} here", key.text);
             let hint = "whoever starts it starts its program: osb agent NAME -- COMMAND";

@@ -28,6 +28,8 @@ mod nameserver;
 mod patterns;
 mod problem;
 mod program;
+mod ready;
+mod references;
 mod replicas;
 mod replies;
 mod resolve;

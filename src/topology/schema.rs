@@ -134,10 +134,65 @@ struct Agent {
     command: Option<Vec<String>>,
     /// How the command talks with osb.
     speaks: Option<SpeaksWord>,
+    /// By what it is seen that the command is ready; else it is when it has been started.
+    ready: Option<Ready>,
+    /// The command is expected to end; exit status 0 is success.
+    job: Option<Job>,
+    /// The agents whose commands are ready, or have ended well, before this one is started.
+    after: Option<Names>,
     /// Variables for the command.
     env: Option<BTreeMap<String, Scalar>>,
     /// Where the command runs; else the topology's folder.
     cwd: Option<String>,
+}
+
+/// By what a command is seen to be ready: one of port, line and command.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Ready {
+    /// A port of this machine, or `IP:port`, that takes connections.
+    port: Option<Port>,
+    /// A line of its output: a regular expression.
+    line: Option<String>,
+    /// A probe: a program and its arguments, which ends with status 0.
+    command: Option<Vec<String>>,
+    /// How often the probe is run.
+    every: Option<Duration>,
+    /// How long it may take.
+    timeout: Option<Duration>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code)]
+enum Port {
+    Number(u16),
+    Text(String),
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code)]
+enum Job {
+    IsOne(bool),
+    Long(JobForm),
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct JobForm {
+    /// How long it may take.
+    timeout: Option<Duration>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code)]
+enum Names {
+    One(String),
+    Several(Vec<String>),
 }
 
 #[derive(JsonSchema)]
@@ -283,7 +338,7 @@ fn any_of(words: impl IntoIterator<Item = impl Into<Value>>) -> Schema {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::{agent, bind, connection, defaults, logger, system, timer};
+    use crate::topology::{agent, bind, connection, defaults, logger, ready, system, timer};
 
     /// The keys of a type, as its schema has them.
     fn keys<T: JsonSchema>() -> Vec<String> {
@@ -309,6 +364,7 @@ mod tests {
         assert_eq!(keys::<Timer>(), sorted(timer::KEYS));
         assert_eq!(keys::<Defaults>(), sorted(defaults::KEYS));
         assert_eq!(keys::<LoggerForm>(), sorted(logger::KEYS));
+        assert_eq!(keys::<Ready>(), sorted(ready::READY_KEYS));
     }
 
     fn complaints(yaml: &str) -> Vec<String> {

@@ -19,6 +19,7 @@ pub enum Stage {
     Configure,
     Wire,
     Go,
+    Launch,
 }
 
 impl Stage {
@@ -30,6 +31,7 @@ impl Stage {
             Stage::Configure => "configure",
             Stage::Wire => "wire",
             Stage::Go => "go",
+            Stage::Launch => "launch",
         }
     }
 }

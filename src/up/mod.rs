@@ -10,6 +10,7 @@ mod attached;
 mod error;
 mod hosts;
 mod launch;
+mod launches;
 mod observe;
 mod phases;
 mod rollback;
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::model::{AgentId, AgentInfo, HostInfo, NameServerName};
-use crate::plan::Plan;
+use crate::plan::{LaunchPlan, Plan};
 use crate::state::{GroupRecord, Lock, StateDir, SystemDir, SystemRecord};
 
 pub use error::{Absent, Stage, UpError};
@@ -34,6 +35,8 @@ pub trait Progress: Send {
     fn advance(&mut self, what: &str);
     /// Agents that others are to start are not there yet.
     fn await_others(&mut self, missing: &[AgentId]);
+    /// Programs have been launched, and others wait until they are ready.
+    fn await_programs(&mut self, launched: &[&LaunchPlan]);
     fn end(&mut self);
 }
 

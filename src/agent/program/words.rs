@@ -364,6 +364,8 @@ pub enum NoWord {
     Blank,
     /// No object: something was printed.
     Plain(String),
+    /// A line of a program that has no words.
+    Printed(String),
     Wrong(String),
 }
 
@@ -371,7 +373,7 @@ impl fmt::Display for NoWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NoWord::Blank => f.write_str("an empty line"),
-            NoWord::Plain(text) | NoWord::Wrong(text) => f.write_str(text),
+            NoWord::Plain(text) | NoWord::Printed(text) | NoWord::Wrong(text) => f.write_str(text),
         }
     }
 }
