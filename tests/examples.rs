@@ -22,6 +22,8 @@ fn down(bench: &Bench) {
 #[test]
 fn every_example_is_described_and_tested() {
     let tests = include_str!("examples.rs");
+    let list = repository().join("examples").join("README.md");
+    let list = std::fs::read_to_string(list).unwrap();
     for example in entries(&repository().join("examples")) {
         let dir = repository().join("examples").join(&example);
         assert!(
@@ -31,6 +33,10 @@ fn every_example_is_described_and_tested() {
         assert!(
             !dir.is_dir() || tests.contains(&format!("\"{example}\"")),
             "{example} is not tested"
+        );
+        assert!(
+            !dir.is_dir() || list.contains(&format!("]({example})")),
+            "{example} is not in examples/README.md"
         );
     }
 }
