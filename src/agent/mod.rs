@@ -14,6 +14,7 @@ mod closing;
 mod control;
 mod core;
 mod errands;
+mod folder;
 mod handlers;
 mod invoke;
 mod launch;
@@ -33,6 +34,7 @@ use std::io;
 
 pub use boot::BootError;
 pub(crate) use boot::read as read_boot;
+pub use folder::Folder;
 pub use log::Log;
 pub(crate) use program::{FromProgram, Guest, GuestEnd, Heard, Listened, ProgramId, pair};
 pub(crate) use signals::Signals;
