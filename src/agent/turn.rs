@@ -186,9 +186,9 @@ impl Agent {
         match self.sockets.at(at).kind {
             Kind::Push => false,
             Kind::Pub | Kind::SyncPub => true,
-            Kind::Req | Kind::AsyncReq => self.has_room_after(at),
+            Kind::Req | Kind::AsyncReq => self.has_room_after(&self.after(at)),
             Kind::Pull | Kind::Sub | Kind::Rep | Kind::AsyncRep | Kind::SyncSub => {
-                !self.life.ending() && self.has_room_after(at)
+                !self.life.ending() && self.has_room_after(&self.after(at))
             }
         }
     }
@@ -196,7 +196,7 @@ impl Agent {
     /// Whether requests are taken in at a SYNC_PUB now.
     fn takes_requests(&self, at: usize) -> bool {
         let answers = self.sockets.at(at).kind.answers();
-        answers && !self.life.ending() && self.has_room_after(at)
+        answers && !self.life.ending() && self.has_room_after(&self.after(at))
     }
 
     /// Asked by a signal to end; asked twice, it ends at once.
