@@ -5,7 +5,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use regex::Regex;
+use regex_lite::Regex;
 
 use super::asker::Asker;
 use super::attempt::Attempt;

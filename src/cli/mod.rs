@@ -32,6 +32,7 @@ mod ls;
 mod man;
 mod ns;
 mod plan;
+mod quick;
 mod replies;
 mod runtime;
 mod schema;
@@ -70,7 +71,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if complete::asked(&arguments) {
         return ExitCode::SUCCESS;
     }
-    let cli = match Cli::try_parse_from(&arguments) {
+    let parsed = quick::parse(&arguments).map_or_else(|| Cli::try_parse_from(&arguments), Ok);
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return args::report(&error, &arguments),
     };

@@ -3,7 +3,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use regex::Regex;
+use regex_lite::Regex;
 
 use super::draft::ReadyDraft;
 use super::fields::{Fields, wrong_type};

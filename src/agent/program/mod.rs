@@ -20,7 +20,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
+use regex_lite::Regex;
 use serde_json::Value;
 
 use self::body::Body;

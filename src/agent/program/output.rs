@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use jiff::Timestamp;
-use regex::Regex;
+use regex_lite::Regex;
 
 use super::lines::{Line, Lines};
 

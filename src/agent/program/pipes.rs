@@ -2,7 +2,7 @@
 
 use std::os::fd::RawFd;
 
-use regex::Regex;
+use regex_lite::Regex;
 
 use super::feed::Feed;
 use super::lines::{self, Line, Lines};
