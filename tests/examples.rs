@@ -4,7 +4,7 @@ mod common;
 #[path = "common/lab.rs"]
 mod lab_of_machines;
 
-use common::{Bench, Said, entries, repository, wait_for, wait_until};
+use common::{Bench, Said, entries, free_port, repository, wait_for, wait_until};
 use serde_json::{Value, json};
 
 fn up(bench: &Bench, example: &str) {
@@ -24,6 +24,8 @@ fn down(bench: &Bench) {
 #[test]
 fn every_example_is_described_and_tested() {
     let tests = include_str!("examples.rs");
+    let list = repository().join("examples").join("README.md");
+    let list = std::fs::read_to_string(list).unwrap();
     for example in entries(&repository().join("examples")) {
         let dir = repository().join("examples").join(&example);
         assert!(
@@ -33,6 +35,10 @@ fn every_example_is_described_and_tested() {
         assert!(
             !dir.is_dir() || tests.contains(&format!("\"{example}\"")),
             "{example} is not tested"
+        );
+        assert!(
+            !dir.is_dir() || list.contains(&format!("]({example})")),
+            "{example} is not in examples/README.md"
         );
     }
 }
@@ -428,11 +434,6 @@ fn script(bench: &Bench, example: &str, name: &str, port: u16) -> std::process::
         .unwrap()
 }
 
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 #[test]
 fn distributed() {
     let bench = Bench::new();
@@ -683,4 +684,111 @@ fn two_machines() {
         assert!(daemon.wait().unwrap().success());
     }
     lab.assert_nothing_left();
+}
+
+/// The topologies of the examples, with the text of each.
+fn topologies() -> Vec<(String, String)> {
+    let examples = repository().join("examples");
+    let mut found = Vec::new();
+    for example in entries(&examples) {
+        let dir = examples.join(&example);
+        for name in entries(&dir).into_iter().filter(|_| dir.is_dir()) {
+            if name.ends_with(".yaml") {
+                let text = std::fs::read_to_string(dir.join(&name)).unwrap();
+                found.push((format!("{example}/{name}"), text));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_topology_fits_the_schema_and_tells_editors_so() {
+    let schema = Bench::new().ok(&["schema"]);
+    let file = repository().join("specs").join("topology.schema.json");
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|it| it == "always") {
+        std::fs::write(&file, &schema).unwrap();
+    }
+    let kept = std::fs::read_to_string(file).unwrap();
+    assert!(
+        kept == schema,
+        "specs/topology.schema.json is not what `osb schema` prints"
+    );
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for (name, text) in topologies() {
+        let line = "# yaml-language-server: $schema=../../specs/topology.schema.json\n";
+        assert!(text.starts_with(line), "{name} does not begin with {line}");
+        let topology: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+        let errors: Vec<_> = validator.iter_errors(&topology).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+}
+
+/// The tests of a file, by what it is called in specs/osbrain.md.
+fn source_of(file: &str) -> String {
+    let folder = repository();
+    let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap();
+    if file != "agent" {
+        return read(folder.join("tests").join(format!("{file}.rs")));
+    }
+    let tests = folder.join("src").join("agent").join("tests");
+    let names = entries(&tests).into_iter().map(|name| tests.join(name));
+    names.map(read).collect()
+}
+
+#[test]
+fn the_page_for_users_of_osbrain_names_tests_that_there_are() {
+    let page = std::fs::read_to_string(repository().join("specs").join("osbrain.md")).unwrap();
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.contains("| shown by |"));
+    let mut named = 0;
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+        assert_eq!(cells.len(), 3, "{row}");
+        for test in cells[2].split('`').skip(1).step_by(2) {
+            let (file, name) = test.split_once("::").unwrap_or(("examples", test));
+            if test == "proxies" {
+                continue;
+            }
+            let there = source_of(file).contains(&format!("\nfn {name}() {{"));
+            assert!(there, "there is no test {test}: {row}");
+            named += 1;
+        }
+    }
+    assert!(named > 80, "{named}");
+}
+
+#[test]
+fn plain_programs() {
+    let bench = Bench::new();
+    let port = free_port().to_string();
+    let file = repository()
+        .join("examples")
+        .join("plain-programs")
+        .join("topology.yaml");
+    let mut up = bench.command(&["up", file.to_str().unwrap()]);
+    let up = up.env("SHOP_PORT", port).env("TMPDIR", bench.files());
+    assert!(up.status().unwrap().success());
+    let bought = json!([
+        { "fruit": "apple", "price": "2 EUR" }, { "fruit": "pear", "price": "3 EUR" }
+    ]);
+    wait_until("both were bought", || {
+        let said = bench.osb(&["-o", "json", "get", "Till", "received"]);
+        serde_json::from_str::<serde_json::Value>(&said.stdout).is_ok_and(|it| it == bought)
+    });
+    for (agent, state) in [
+        ("Prices", "stopped"),
+        ("Shop", "running"),
+        ("Customer", "stopped"),
+    ] {
+        assert_eq!(bench.agent(agent)["state"], state, "{agent}");
+    }
+    assert!(
+        bench
+            .ok(&["logs", "Shop"])
+            .contains("open, with apple, pear")
+    );
+    down(&bench);
 }

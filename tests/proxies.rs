@@ -264,3 +264,13 @@ for text in sys.stdin:
     assert_eq!(info.state, State::Failed);
     assert_eq!(info.exit.unwrap().status, Some(128 + 9));
 }
+
+#[test]
+fn all_agents_are_shut_down() {
+    let (bench, ns) = bare();
+    ns.shutdown_agents(TIMEOUT).unwrap();
+    for name in ["Alice", "Bob", "Carol"] {
+        assert_eq!(bench.agent(name)["state"], "stopped");
+    }
+    assert!(ns.ping().is_ok(), "the name server goes on");
+}

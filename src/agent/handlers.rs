@@ -162,6 +162,14 @@ pub fn publication(kind: Kind, topic: &str, body: &[u8], by: Serializer) -> Mess
     }
 }
 
+/// Where messages of a socket lead to: looked up once for a batch of them. Sockets are added and
+/// removed between batches only.
+#[derive(Default)]
+pub struct After {
+    sockets: Vec<usize>,
+    program: bool,
+}
+
 impl Agent {
     /// Carries out all actions for a message, and sees to it that a request is answered.
     pub fn handle(&mut self, mut incoming: Incoming) {
@@ -285,10 +293,11 @@ impl Agent {
             kind if kind.publishes() => incoming.publication_for(kind, serializer)?,
             _ => incoming.body_for(serializer, last)?,
         };
-        let wait = self.wait_at(to);
         match (kind.asks(), incoming.ticket.take()) {
-            (true, Some(ticket)) => self.request(to, body, Origin::Forward(ticket), wait),
-            (true, None) => self.request(to, body, Origin::Handlers, wait),
+            (true, ticket) => {
+                let origin = ticket.map_or(Origin::Handlers, Origin::Forward);
+                self.request(to, body, origin, self.wait_at(to));
+            }
             (false, ticket) => {
                 incoming.ticket = ticket;
                 if let Offer::Full(_) = self.offer(to, Parcel::plain(body)) {
@@ -299,17 +308,23 @@ impl Agent {
         Ok(())
     }
 
-    /// Whether everything that messages of this socket lead to can take another one.
-    pub fn has_room_after(&self, at: usize) -> bool {
+    /// Where messages of this socket lead to.
+    pub fn after(&self, at: usize) -> After {
         let slot = self.sockets.at(at);
-        let mut actions = slot.handlers.actions().chain(slot.replies.actions());
-        actions.all(|action| match action {
-            Action::Forward(alias) => match self.sockets.find(alias.as_str()) {
-                Some(to) => self.has_room_at(to),
-                None => true,
-            },
-            Action::Command | Action::Call(_) => self.program_has_room(),
-            _ => true,
-        })
+        let mut after = After::default();
+        for action in slot.handlers.actions().chain(slot.replies.actions()) {
+            match action {
+                Action::Forward(alias) => after.sockets.extend(self.sockets.find(alias.as_str())),
+                Action::Command | Action::Call(_) => after.program = true,
+                _ => {}
+            }
+        }
+        after
+    }
+
+    /// Whether everything there can take another message.
+    pub fn has_room_after(&self, after: &After) -> bool {
+        after.sockets.iter().all(|to| self.has_room_at(*to))
+            && (!after.program || self.program_has_room())
     }
 }

@@ -7,14 +7,17 @@
 
 mod answers;
 mod asker;
+mod attempt;
 mod boot;
 mod calls;
 mod closing;
 mod control;
 mod core;
 mod errands;
+mod folder;
 mod handlers;
 mod invoke;
+mod launch;
 mod log;
 mod program;
 mod receive;
@@ -31,6 +34,7 @@ use std::io;
 
 pub use boot::BootError;
 pub(crate) use boot::read as read_boot;
+pub use folder::Folder;
 pub use log::Log;
 pub(crate) use program::{FromProgram, Guest, GuestEnd, Heard, Listened, ProgramId, pair};
 pub(crate) use signals::Signals;

@@ -33,9 +33,10 @@ impl Agent {
 
     fn drain_messages(&mut self, at: usize) {
         let (kind, serializer) = (self.sockets.at(at).kind, self.sockets.at(at).serializer);
+        let after = self.after(at);
         let mut frame = Message::new();
         for _ in 0..BATCH {
-            if !self.has_room_after(at) || !receive(&self.sockets.at(at).socket, &mut frame) {
+            if !self.has_room_after(&after) || !receive(&self.sockets.at(at).socket, &mut frame) {
                 return;
             }
             self.sockets.at_mut(at).stats.received += 1;
@@ -78,8 +79,9 @@ impl Agent {
 
     /// Requests: return path, empty frame, body.
     fn drain_requests(&mut self, at: usize) {
+        let after = self.after(at);
         for _ in 0..BATCH {
-            if !self.has_room_after(at) {
+            if !self.has_room_after(&after) {
                 return;
             }
             let slot = self.sockets.at_mut(at);
@@ -100,8 +102,9 @@ impl Agent {
 
     /// Answers: number of the request, empty frame, body.
     fn drain_answers(&mut self, at: usize) {
+        let after = self.after(at);
         for _ in 0..BATCH {
-            if !self.has_room_after(at) || !self.take_answer(at) {
+            if !self.has_room_after(&after) || !self.take_answer(at) {
                 return;
             }
         }

@@ -13,6 +13,7 @@ use super::closing::Closing;
 use super::control::{Control, Weight};
 use super::core::{Life, Pending, Timers};
 use super::errands::Errand;
+use super::launch::Launching;
 use super::log::Log;
 use super::program::{Owed, Program, ProgramId};
 use super::sockets::{Envelope as ReturnPath, Sockets};
@@ -43,6 +44,8 @@ pub struct Agent {
     /// Sockets that are closed at the end of this step.
     pub closing: Vec<Closing>,
     pub program: Option<Program>,
+    /// Its program was launched, and somebody waits until it is ready.
+    pub launching: Option<Launching>,
     /// What the program is to answer.
     pub owed: Pending<Owed>,
     /// Requests by channels that the program may answer at any time, by their numbers in `owed`.
@@ -200,6 +203,7 @@ impl Agent {
             closing: Vec::new(),
             last_token: 0,
             program: None,
+            launching: None,
             owed: Pending::default(),
             promised: BTreeMap::new(),
             garbage_lines: 0,
@@ -342,6 +346,7 @@ impl Agent {
             self.waiting.wakes_at(),
             self.owed.wakes_at(),
             self.life.wakes_at(),
+            self.launching.as_ref().map(Launching::wakes_at),
         ]
         .into_iter()
         .flatten()

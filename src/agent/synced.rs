@@ -12,8 +12,9 @@ use crate::wire::SyncFrame;
 impl Agent {
     /// SYNC_PUB: requests, with return path, token and number before the empty frame.
     pub fn drain_desk(&mut self, at: usize) {
+        let after = self.after(at);
         for _ in 0..BATCH {
-            if !self.has_room_after(at) {
+            if !self.has_room_after(&after) {
                 return;
             }
             let slot = self.sockets.at_mut(at);
@@ -77,8 +78,9 @@ impl Agent {
 
     /// SYNC_SUB: publications and answers, in the order in which they were sent.
     pub fn drain_synced(&mut self, at: usize) {
+        let after = self.after(at);
         for _ in 0..BATCH {
-            if !self.has_room_after(at) || !self.take_synced(at) {
+            if !self.has_room_after(&after) || !self.take_synced(at) {
                 return;
             }
         }

@@ -25,6 +25,7 @@ enum Source {
     ProgramOutput,
     ProgramErrors,
     ProgramInput,
+    Attempt,
 }
 
 /// What has become ready.
@@ -121,6 +122,10 @@ fn watched<'a>(agent: &'a Agent, signals: Option<&'a Signals>) -> (Vec<Source>, 
             watch(Source::ProgramInput, PollItem::from_fd(input, POLLOUT));
         }
     }
+    if let Some(attempt) = agent.watched_attempt() {
+        let (fd, events) = attempt.fd();
+        watch(Source::Attempt, PollItem::from_fd(fd, events));
+    }
     (sources, items)
 }
 
@@ -148,6 +153,7 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
         Source::ProgramExit => agent.on_program_exit(),
         Source::ProgramOutput => agent.drain_program(),
         Source::ProgramErrors => agent.drain_program_errors(),
+        Source::Attempt => agent.on_attempt(),
         // It is written to at the end of every turn.
         Source::ProgramInput => {}
         // It may have been closed a moment ago.
@@ -180,9 +186,9 @@ impl Agent {
         match self.sockets.at(at).kind {
             Kind::Push => false,
             Kind::Pub | Kind::SyncPub => true,
-            Kind::Req | Kind::AsyncReq => self.has_room_after(at),
+            Kind::Req | Kind::AsyncReq => self.has_room_after(&self.after(at)),
             Kind::Pull | Kind::Sub | Kind::Rep | Kind::AsyncRep | Kind::SyncSub => {
-                !self.life.ending() && self.has_room_after(at)
+                !self.life.ending() && self.has_room_after(&self.after(at))
             }
         }
     }
@@ -190,7 +196,7 @@ impl Agent {
     /// Whether requests are taken in at a SYNC_PUB now.
     fn takes_requests(&self, at: usize) -> bool {
         let answers = self.sockets.at(at).kind.answers();
-        answers && !self.life.ending() && self.has_room_after(at)
+        answers && !self.life.ending() && self.has_room_after(&self.after(at))
     }
 
     /// Asked by a signal to end; asked twice, it ends at once.
@@ -213,6 +219,7 @@ impl Agent {
         self.run_timers();
         self.send_log();
         self.resume_program();
+        self.see_to_launch();
         self.flush_program();
         self.announce_in_time();
         let program = self.has_program();

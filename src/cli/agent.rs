@@ -1,16 +1,13 @@
 //! `osb agent`: one agent's process, started by hand or by a host daemon. One that is started by
 //! hand registers itself and waits to be configured, by a topology that attaches it or by proxies.
 
-use std::fs::{self, DirBuilder};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
 
 use super::session::nameserver_address;
 use super::{CommandError, Context, ErrorKind};
-use crate::agent::{AgentError, Log, SignalsAre, run_booted, run_with};
-use crate::model::{AgentId, Program, Speaks};
+use crate::agent::{AgentError, Folder, Log, SignalsAre, run_booted, run_with};
+use crate::model::{AgentId, Program};
 use crate::wire::{AgentBoot, Incarnation};
 
 /// Run an agent in the foreground, which registers itself and waits to be configured
@@ -63,36 +60,8 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
 
 /// It runs where the agent does, in the same environment.
 fn program(argv: Vec<String>) -> io::Result<Option<Program>> {
-    let program = |cwd| Program {
-        argv: argv.clone(),
-        env: Default::default(),
-        cwd,
-        speaks: Speaks::Lines,
-    };
     match argv.is_empty() {
         true => Ok(None),
-        false => std::env::current_dir().map(program).map(Some),
-    }
-}
-
-/// A folder of the agent's own for ipc sockets, for as long as it runs.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn make(incarnation: Incarnation) -> io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("osb-{:016x}", incarnation.0));
-        DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self(path))
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What remains is in a folder for what may be lost.
-        let _ = fs::remove_dir_all(&self.0);
+        false => Ok(Some(Program::of_words(argv, std::env::current_dir()?))),
     }
 }

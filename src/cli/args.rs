@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, down, every, get,
-    host, log, logs, ls, man, ns, plan, send, set, shutdown, stop_timer, subscribe, timers,
+    host, log, logs, ls, man, ns, plan, schema, send, set, shutdown, stop_timer, subscribe, timers,
     unsubscribe, up, version, wait,
 };
 use crate::model::SystemName;
@@ -87,6 +87,7 @@ pub enum Command {
     Down(down::DownArgs),
     Check(check::CheckArgs),
     Plan(plan::PlanArgs),
+    Schema(schema::SchemaArgs),
     Ls(ls::LsArgs),
     Addr(addr::AddrArgs),
     Get(get::GetArgs),

@@ -33,8 +33,10 @@ mod ls_hosts;
 mod man;
 mod ns;
 mod plan;
+mod quick;
 mod replies;
 mod runtime;
+mod schema;
 mod select;
 mod send;
 mod session;
@@ -70,7 +72,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if complete::asked(&arguments) {
         return ExitCode::SUCCESS;
     }
-    let cli = match Cli::try_parse_from(&arguments) {
+    let parsed = quick::parse(&arguments).map_or_else(|| Cli::try_parse_from(&arguments), Ok);
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return args::report(&error, &arguments),
     };
@@ -94,6 +97,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Up(args) => up::run(args, context),
         Command::Down(args) => down::run(args, context),
         Command::Check(args) => check::run(args, context),
+        Command::Schema(args) => schema::run(args, context),
         Command::Plan(args) => plan::run(args, context),
         Command::Ls(args) => ls::run(args, context),
         Command::Addr(args) => addr::run(args, context),

@@ -5,7 +5,7 @@ use super::signals::Signals;
 use super::topology_file::{TopologyArgs, TopologyFile};
 use super::{CommandError, Context, ErrorKind};
 use crate::model::AgentId;
-use crate::plan::Plan;
+use crate::plan::{LaunchPlan, Plan};
 use crate::proxy::ProxyError;
 use crate::render::{Reporter, Up, did_you_mean};
 use crate::state::StateDir;
@@ -77,6 +77,12 @@ impl Progress for Shown {
 
     fn await_others(&mut self, missing: &[String]) {
         self.0.wait_for(&missing.join(", "));
+    }
+
+    fn await_programs(&mut self, launched: &[&LaunchPlan]) {
+        let waits = |it: &&LaunchPlan| format!("{} ({})", it.agent, it.ready);
+        let waits: Vec<String> = launched.iter().map(waits).collect();
+        self.0.wait_for(&waits.join(", "));
     }
 
     fn end(&mut self) {

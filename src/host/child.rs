@@ -14,7 +14,7 @@ use tokio::net::unix::pipe::Sender;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::log_tail::end_of_logs;
-use crate::model::{AgentId, AgentName, ExitReport, NameServerName, Program, Speaks};
+use crate::model::{self, AgentId, AgentName, ExitReport, NameServerName, Speaks};
 use crate::process::{ProcessId, end_of, not_started};
 use crate::state::{AgentRecord, StateError, SystemDir};
 use crate::wire::AgentBoot;
@@ -53,19 +53,20 @@ impl Spawner {
     }
 
     pub fn spawn(&mut self, boot: &AgentBoot) -> io::Result<Child> {
-        let log = open_log(&match own_program(boot) {
+        let program = own_program(boot)?;
+        let log = open_log(&match program {
             // What it writes to its own log, it writes there by itself.
             Some(_) => self.dir.output_of(&self.id(&boot.name)),
             None => self.dir.log_of(&self.id(&boot.name)),
         })?;
         let mut process = self
-            .command(boot)
+            .command(boot, program.as_ref())
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
             .process_group(0)
             .spawn()
-            .map_err(|error| why_not(boot, error))?;
+            .map_err(|error| why_not(program.as_ref(), error))?;
         let number = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
         let pid = number.ok_or_else(|| io::Error::other("a process without a pid"))?;
         self.note(boot, process.id());
@@ -76,8 +77,8 @@ impl Spawner {
     }
 
     /// What to run: osb's own agent, or a program that is one itself.
-    fn command(&self, boot: &AgentBoot) -> Command {
-        let Some(([name, arguments @ ..], program)) = own_program(boot) else {
+    fn command(&self, boot: &AgentBoot, own: Option<&model::Command>) -> Command {
+        let Some((own, [name, arguments @ ..])) = own.map(|it| (it, it.argv.as_slice())) else {
             let mut command = Command::new(&self.osb);
             command
                 .arg0("osb")
@@ -90,8 +91,8 @@ impl Spawner {
             .env("OSB_AGENT", boot.name.as_str())
             .env("OSB_NAMESERVER", &boot.nameserver)
             .env(AgentBoot::VARIABLE, AgentBoot::BY_STDIN)
-            .envs(&program.env)
-            .current_dir(&program.cwd);
+            .envs(&own.env)
+            .current_dir(&own.cwd);
         command
     }
 
@@ -124,15 +125,23 @@ fn open_log(path: &Path) -> io::Result<File> {
 }
 
 /// The program that is the agent, if it is not osb's own.
-fn own_program(boot: &AgentBoot) -> Option<(&[String], &Program)> {
-    let program = boot.program.as_ref()?;
-    (program.speaks == Speaks::Osb).then_some((&program.argv, program))
+fn own_program(boot: &AgentBoot) -> io::Result<Option<model::Command>> {
+    match &boot.program {
+        Some(program) if program.speaks == Speaks::Osb => {
+            let command = program.command(&boot.machine(&|name| std::env::var(name).ok()));
+            command.map(Some).map_err(io::Error::other)
+        }
+        _ => Ok(None),
+    }
 }
 
-fn why_not(boot: &AgentBoot, error: io::Error) -> io::Error {
-    match own_program(boot) {
-        Some(([name, ..], program)) => io::Error::other(not_started(name, &program.cwd, &error)),
-        _ => error,
+fn why_not(own: Option<&model::Command>, error: io::Error) -> io::Error {
+    match own {
+        Some(model::Command { argv, cwd, .. }) => {
+            let name = argv.first().map_or("", String::as_str);
+            io::Error::other(not_started(name, cwd, &error))
+        }
+        None => error,
     }
 }
 

@@ -48,9 +48,9 @@ impl<S> Agent<S> {
     ///
     /// If it has no name or no name server, or if it has ended with another exit status than 0.
     pub fn run(self) -> Result<(), RunError> {
-        let start = self.start_of_process()?;
+        let mut start = self.start_of_process()?;
         let signals = Signals::take()?;
-        let (end, thread) = launch(start.boot.clone(), signals, |outcome| {
+        let (end, thread) = launch(&mut start, signals, |outcome| {
             if let Ok(KILLED) = outcome {
                 // There is no way to stop a thread.
                 let _ = raise(Signal::SIGKILL);
@@ -118,9 +118,9 @@ fn live<S>(
     nameserver: Option<&str>,
     registered: impl FnOnce(Handle),
 ) -> Result<(), RunError> {
-    let start = agent.start_beside(nameserver)?;
+    let mut start = agent.start_beside(nameserver)?;
     let (owner, signals) = Signals::owned()?;
-    let (end, thread) = launch(start.boot.clone(), signals, |_| {})?;
+    let (end, thread) = launch(&mut start, signals, |_| {})?;
     let mut handle = Some(Handle {
         name: start.boot.name.clone(),
         nameserver: start.boot.nameserver.clone(),
@@ -137,16 +137,18 @@ fn live<S>(
 
 /// Starts the loop in a thread; `over` is called there when it has come to its end.
 fn launch(
-    boot: AgentBoot,
+    start: &mut Start,
     signals: Signals,
     over: impl FnOnce(&Result<u8, AgentError>) + Send + 'static,
 ) -> Result<(GuestEnd, Loop), RunError> {
     let (guest, end) = pair()?;
+    let (boot, folder) = (start.boot.clone(), start.folder.take());
     let log = log_of(&boot)?;
     let thread = thread::Builder::new()
         .name("osb-loop".into())
         .spawn(move || {
             let outcome = run_hosting(boot, log, signals, guest);
+            drop(folder);
             over(&outcome);
             outcome
         })?;

@@ -4,7 +4,7 @@ use std::env;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Agent, RunError};
-use crate::agent::{AgentError, read_boot};
+use crate::agent::{AgentError, Folder, read_boot};
 use crate::model::AgentName;
 use crate::proxy::NameServer;
 use crate::wire::{AgentBoot, Incarnation};
@@ -18,6 +18,8 @@ pub(super) struct Start {
     pub boot: AgentBoot,
     /// Nobody else says when it may send.
     pub go: bool,
+    /// Where its ipc sockets are, if osb has not said it.
+    pub folder: Option<Folder>,
 }
 
 impl<S> Agent<S> {
@@ -25,7 +27,11 @@ impl<S> Agent<S> {
     pub(super) fn start_of_process(&self) -> Result<Start, RunError> {
         if env::var_os(AgentBoot::VARIABLE).is_some_and(|by| by == AgentBoot::BY_STDIN) {
             let boot = read_boot(std::io::stdin().lock()).map_err(AgentError::Boot)?;
-            return Ok(Start { boot, go: false });
+            return Ok(Start {
+                boot,
+                go: false,
+                folder: None,
+            });
         }
         let name = env::var(NAME).ok().or_else(|| self.name.clone());
         self.start(name, None)
@@ -50,18 +56,24 @@ impl<S> Agent<S> {
         // Better an error now than an agent that nobody ever hears of.
         let nameserver = NameServer::connect(&address)?;
         nameserver.ping()?;
+        let incarnation = Incarnation::draw();
+        let folder = Folder::make(incarnation)?;
         let boot = AgentBoot {
             name,
-            incarnation: Incarnation::draw(),
+            incarnation,
             host: None,
             advertise: IpAddr::V4(Ipv4Addr::LOCALHOST),
             nameserver: nameserver.link().address().to_owned(),
-            ipc_dir: env::temp_dir().join(format!("osb-{}", std::process::id())),
+            ipc_dir: folder.path().to_owned(),
             log: None,
             output: None,
             program: None,
         };
         let go = !self.waits_for_go;
-        Ok(Start { boot, go })
+        Ok(Start {
+            boot,
+            go,
+            folder: Some(folder),
+        })
     }
 }

@@ -8,9 +8,11 @@ mod id;
 mod kind;
 mod level;
 mod name;
+mod program;
 mod replies;
 mod report;
 mod spec;
+mod template;
 mod timer;
 
 pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside};
@@ -20,10 +22,12 @@ pub use id::{AgentId, NameServerName, SocketId};
 pub use kind::Kind;
 pub use level::Level;
 pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Target};
+pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
 pub use replies::Replies;
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, NameServerEntry,
-    NameServerSpec, Program, Speaks, Topology,
+    NameServerSpec, Topology,
 };
+pub use template::{AddrPart, Piece, Reference, Template};
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     AgentId, Alias, Endpoint, HostName, HostSpec, Kind, MethodName, Millis, NameError,
-    NameServerName, Replies, Serializer, SocketId, SystemName, TimerSpec,
+    NameServerName, Program, Replies, Serializer, SocketId, SystemName, TimerSpec,
 };
 
 /// A whole system, ready to be planned.
@@ -60,56 +59,6 @@ pub struct AgentSpec {
     pub timers: Vec<TimerSpec>,
     /// How long each stage of its start may take.
     pub start_timeout: Millis,
-}
-
-/// What an agent's own code is, and how the agent talks with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Program {
-    /// At least one word; no shell is involved.
-    pub argv: Vec<String>,
-    /// Added to the environment that the host daemon has.
-    pub env: BTreeMap<String, String>,
-    /// Absolute.
-    pub cwd: PathBuf,
-    pub speaks: Speaks,
-}
-
-/// How a program talks with osb.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Speaks {
-    /// JSON lines on standard input and output, with an agent of osb's own beside it.
-    #[default]
-    Lines,
-    /// It is the agent itself, made with the library: `osb::kit`.
-    Osb,
-}
-
-impl Speaks {
-    /// The words a file may use.
-    pub const WORDS: [&str; 2] = ["lines", "osb"];
-}
-
-impl fmt::Display for Speaks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Speaks::Lines => "lines",
-            Speaks::Osb => "osb",
-        })
-    }
-}
-
-impl FromStr for Speaks {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "lines" => Ok(Speaks::Lines),
-            "osb" => Ok(Speaks::Osb),
-            _ => Err(()),
-        }
-    }
 }
 
 /// A socket to bind.

@@ -4,6 +4,8 @@
 //! Pure: made from a topology alone. Addresses are not in it, for they are known only when sockets
 //! are bound.
 
+mod launches;
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
@@ -14,6 +16,8 @@ use crate::model::{
     Topology,
 };
 use crate::wire::{AgentRequest, Configuration, ProofToken};
+
+pub use launches::{LaunchPlan, Order};
 
 /// All that a system needs, in the order of the phases.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,6 +30,8 @@ pub struct Plan {
     pub agents: Vec<AgentPlan>,
     /// In the order of the file.
     pub links: Vec<LinkPlan>,
+    /// In an order in which they can be launched.
+    pub launches: Vec<LaunchPlan>,
 }
 
 /// An agent to start and configure.
@@ -89,6 +95,7 @@ impl Plan {
             nameservers: topology.nameservers,
             hosts: topology.hosts,
             links: links.collect(),
+            launches: launches::of(&topology.agents),
             agents: topology.agents.into_iter().map(AgentPlan::from).collect(),
         }
     }
@@ -149,7 +156,9 @@ impl Plan {
         let agents = self.agents.iter().filter(|agent| among(&agent.name));
         let links = self.links.iter();
         let links = links.filter(|it| among(&it.client.agent) || among(&it.server.agent));
+        let launches = self.launches.iter().filter(|it| among(&it.agent));
         Self {
+            launches: launches.map(|it| it.after_those(among)).collect(),
             agents: agents.cloned().collect(),
             links: links.cloned().collect(),
             ..self.clone()
@@ -284,6 +293,11 @@ impl From<crate::model::AgentSpec> for AgentPlan {
 }
 
 impl AgentPlan {
+    /// Whether its program is launched when all is wired.
+    pub fn is_launched(&self) -> bool {
+        self.program.as_ref().is_some_and(Program::is_launched)
+    }
+
     /// Where its sockets are to be bound.
     pub fn endpoints(&self) -> impl Iterator<Item = (&Alias, &Endpoint)> {
         self.configuration

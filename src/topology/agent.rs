@@ -9,10 +9,10 @@ use super::fields::{Fields, entries, items};
 use super::review::{Flaw, Review, Spanned, quote};
 use super::source::Source;
 use super::yaml::{Key, Node, to_json};
-use super::{bind, defaults, hosts, nameserver, program, replicas, timer, values};
+use super::{bind, defaults, hosts, nameserver, program, ready, replicas, timer, values};
 use crate::model::{AgentId, HostSpec, NameServerEntry};
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "host",
     "on",
     "transport",
@@ -24,6 +24,9 @@ const KEYS: &[&str] = &[
     "env",
     "cwd",
     "speaks",
+    "ready",
+    "job",
+    "after",
     "start_timeout",
     "restart",
     "attach",
@@ -61,11 +64,12 @@ pub(super) fn read(
     }
     let bind = sockets(&fields, &own, review);
     let replicas = replicas::read(&fields, review);
+    let program = program::read(&fields, known.source, review);
     let agent = AgentDraft {
         attach,
         hosts: places,
         has_command: fields.get("command").is_some(),
-        program: program::read(&fields, known.source, review),
+        program,
         attributes: attributes(&fields, review),
         sockets_missing: !sockets_complete(&fields, bind.len()),
         bind,
@@ -91,10 +95,8 @@ fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
         return false;
     };
     let attach = review.take(values::boolean(node, "attach")) == Some(true);
-    for key in ["command", "speaks", "env", "cwd"]
-        .into_iter()
-        .filter(|_| attach)
-    {
+    let keys = ["command", "env", "cwd", "speaks"];
+    for key in keys.into_iter().chain(ready::KEYS).filter(|_| attach) {
         if let Some((key, _)) = fields.entry(key) {
             let message = format!("an agent that is attached has no {} here", key.text);
             let hint = "whoever starts it starts its program: osb agent NAME -- COMMAND";

@@ -10,7 +10,7 @@ use super::values;
 use super::yaml::{Data, Key, Node};
 use crate::model::{Alias, Endpoint, Kind, Serializer, Transport};
 
-const KEYS: &[&str] = &["kind", "transport", "addr", "serializer", "handler"];
+pub(super) const KEYS: &[&str] = &["kind", "transport", "addr", "serializer", "handler"];
 /// What fits into the address of a Unix socket, without the zero at its end.
 const LONGEST_PATH: usize = 107;
 

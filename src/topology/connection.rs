@@ -10,7 +10,7 @@ use super::review::{Review, Spanned};
 use super::values;
 use super::yaml::Node;
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "agent", "to", "alias", "kind", "handler", "on_reply", "wait", "on_error",
 ];
 

@@ -8,7 +8,7 @@ use super::review::Review;
 use super::values;
 use crate::model::{Millis, Serializer, Transport};
 
-const KEYS: &[&str] = &["transport", "serializer", "start_timeout", "restart"];
+pub(super) const KEYS: &[&str] = &["transport", "serializer", "start_timeout", "restart"];
 const START_TIMEOUT: Millis = Millis::from_secs(30);
 
 /// The defaults of a system whose sockets are bound to `ip`.

@@ -2,14 +2,16 @@
 //! read is missing here, and reported.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::review::Spanned;
+use super::yaml::Part;
 use crate::model::{
     Action, AgentId, Alias, Endpoint, HostSpec, Kind, Millis, NameServerEntry, NameServerName,
-    Program, Serializer, SystemName, Transport, When,
+    Serializer, Speaks, SystemName, Transport, When,
 };
 
 pub(super) struct Draft {
@@ -55,13 +57,36 @@ pub(super) struct AgentDraft {
     pub attach: bool,
     /// A command is given, even if it could not be read.
     pub has_command: bool,
-    pub program: Option<Program>,
+    pub program: Option<ProgramDraft>,
     pub attributes: BTreeMap<String, Value>,
     pub bind: Vec<BindDraft>,
     /// Some sockets could not be read, so that nobody is to be told they do not exist.
     pub sockets_missing: bool,
     pub timers: Vec<TimerDraft>,
     pub start_timeout: Millis,
+}
+
+/// A text whose references have not been followed.
+pub(super) type LateText = Spanned<Vec<Part>>;
+
+#[derive(Clone)]
+pub(super) struct ProgramDraft {
+    pub argv: Vec<LateText>,
+    pub env: BTreeMap<String, LateText>,
+    pub cwd: PathBuf,
+    pub speaks: Speaks,
+    pub ready: ReadyDraft,
+    pub timeout: Option<Millis>,
+    pub after: Vec<Spanned<AgentId>>,
+}
+
+#[derive(Clone)]
+pub(super) enum ReadyDraft {
+    Started,
+    Port(SocketAddr),
+    Line(String),
+    Probe { argv: Vec<LateText>, every: Millis },
+    Done,
 }
 
 #[derive(Clone)]

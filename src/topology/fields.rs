@@ -1,7 +1,7 @@
 //! A map with known keys: looks them up, and reports keys that nobody knows.
 
 use super::review::{Flaw, Review, Span, list, quote};
-use super::yaml::{Data, Key, Node};
+use super::yaml::{Data, Key, Node, misplaced};
 
 /// The entries of a map whose keys are known beforehand.
 pub(super) struct Fields<'n> {
@@ -79,6 +79,9 @@ pub(super) fn items<'n>(node: &'n Node, what: &str) -> Result<&'n [Node], Flaw> 
 
 /// "expected a list, found text".
 pub(super) fn wrong_type(node: &Node, what: &str, expected: &str) -> Flaw {
+    if let Data::Late(_) = node.data {
+        return misplaced(&node.span);
+    }
     let message = format!("{what}: expected {expected}, found {}", node.found());
     Flaw::new(&node.span, message)
 }

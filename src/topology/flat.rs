@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::yaml::{self, escape};
 use crate::model::{
     Action, AgentId, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec,
-    NameServerEntry, NameServerName, NameServerSpec, Reach, Replies, Speaks, TimerAction,
-    TimerSpec, Topology, When,
+    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready, Replies, Speaks,
+    Template, TimerAction, TimerSpec, Topology, When,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -19,16 +19,18 @@ pub struct Flat(Part);
 
 impl Flat {
     pub fn of(topology: &Topology) -> Self {
-        let full = |id: &AgentId| full_name(id, &topology.nameservers);
+        let full = |id: &AgentId| full_id(id, &topology.nameservers);
         let agents = topology.agents.iter();
-        let agents = agents.map(|it| (full(&it.name), agent(it))).collect();
+        let agents = agents
+            .map(|it| (full(&it.name).to_string(), agent(it, &full)))
+            .collect();
         let hosts = topology.hosts.iter();
         let hosts = hosts.map(|it| (it.name.to_string(), host(it))).collect();
         let connections = topology.connections.iter();
         let connections = connections
             .map(|it| {
                 let to = format!("{}.{}", full(&it.to.agent), it.to.alias);
-                connection(it, full(&it.agent), to)
+                connection(it, full(&it.agent).to_string(), to)
             })
             .collect();
         let mut top = Entries::default();
@@ -149,10 +151,13 @@ fn is_open(topology: &Topology) -> bool {
 }
 
 /// Where there are several name servers, names say theirs: a bare one might be another's too.
-fn full_name(id: &AgentId, nameservers: &[NameServerEntry]) -> String {
+fn full_id(id: &AgentId, nameservers: &[NameServerEntry]) -> AgentId {
     match (&id.nameserver, nameservers) {
-        (None, [first, _, ..]) => format!("{}@{}", id.name, first.name),
-        _ => id.to_string(),
+        (None, [first, _, ..]) => AgentId {
+            nameserver: Some(first.name.clone()),
+            ..id.clone()
+        },
+        _ => id.clone(),
     }
 }
 
@@ -189,7 +194,7 @@ fn host(host: &HostSpec) -> Part {
     Part::Map(entries.0)
 }
 
-fn agent(agent: &AgentSpec) -> Part {
+fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
     let mut entries = Entries::default();
     entries.text("host", &agent.host);
     if agent.attach {
@@ -201,15 +206,7 @@ fn agent(agent: &AgentSpec) -> Part {
     let attributes = attributes.map(|(key, value)| (key.clone(), json(value)));
     entries.some("attributes", Part::Map(attributes.collect()));
     if let Some(program) = &agent.program {
-        let words = program.argv.iter().map(Part::text).collect();
-        entries.add("command", Part::List(words));
-        let env = program.env.iter();
-        let env = env.map(|(key, value)| (key.clone(), Part::text(value)));
-        entries.some("env", Part::Map(env.collect()));
-        entries.text("cwd", program.cwd.display());
-        if program.speaks != Speaks::default() {
-            entries.text("speaks", program.speaks);
-        }
+        add_program(&program.renamed(full), &mut entries);
     }
     let bind = agent.bind.iter();
     let bind = bind.map(|it| (it.alias.to_string(), socket(it))).collect();
@@ -219,6 +216,47 @@ fn agent(agent: &AgentSpec) -> Part {
         Part::List(agent.timers.iter().map(timer).collect()),
     );
     Part::Map(entries.0)
+}
+
+fn add_program(program: &Program, entries: &mut Entries) {
+    let words = |words: &[Template]| Part::List(words.iter().map(template).collect());
+    entries.add("command", words(&program.argv));
+    let env = program.env.iter();
+    let env = env.map(|(key, value)| (key.clone(), template(value)));
+    entries.some("env", Part::Map(env.collect()));
+    entries.text("cwd", program.cwd.display());
+    if program.speaks != Speaks::default() {
+        entries.text("speaks", program.speaks);
+    }
+    add_readiness(program, entries);
+    let after = program.after.iter().map(Part::text).collect();
+    entries.some("after", Part::List(after));
+}
+
+fn add_readiness(program: &Program, to: &mut Entries) {
+    let mut entries = Entries::default();
+    match &program.ready {
+        Ready::Started | Ready::Done => {}
+        Ready::Port(at) => entries.text("port", at),
+        Ready::Line(pattern) => entries.text("line", pattern),
+        Ready::Probe { argv, every } => {
+            entries.add("command", Part::List(argv.iter().map(template).collect()));
+            entries.text("every", every);
+        }
+    }
+    if let Some(timeout) = program.timeout {
+        entries.text("timeout", timeout);
+    }
+    match program.ready {
+        Ready::Done if entries.0.is_empty() => to.add("job", Part::Json(true.into())),
+        Ready::Done => to.add("job", Part::Map(entries.0)),
+        _ => to.some("ready", Part::Map(entries.0)),
+    }
+}
+
+/// It escapes its text itself, and not its references.
+fn template(template: &Template) -> Part {
+    Part::Text(template.to_string())
 }
 
 fn socket(bind: &BindSpec) -> Part {

@@ -14,7 +14,7 @@ use crate::model::{HostName, HostSpec, Reach, SshDestination, SshSpec};
 /// The machine that always exists.
 const LOCAL: &str = "local";
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "address",
     "attach",
     "ssh",

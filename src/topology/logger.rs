@@ -14,7 +14,7 @@ use super::values;
 use super::yaml::{Data, Node};
 use crate::model::{AgentId, Alias, Kind};
 
-const KEYS: &[&str] = &["agent", "handler"];
+pub(super) const KEYS: &[&str] = &["agent", "handler"];
 /// The socket by which an agent sends its log, as `agent` has it.
 const LOG: &str = "osb.log";
 /// What the aliases of the logger's own sockets begin with; the agent's name follows.

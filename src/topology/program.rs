@@ -3,19 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
+use super::draft::{LateText, ProgramDraft};
 use super::fields::{Fields, entries, items, there_are, wrong_type};
-use super::review::{Flaw, Review, Span, quote};
+use super::ready;
+use super::review::{Flaw, Review, Span, Spanned, quote};
 use super::source::Source;
 use super::values;
-use super::yaml::{Data, Node};
-use crate::model::{Program, Speaks};
+use super::yaml::{Data, Node, Part};
+use crate::model::Speaks;
 
 /// The program of an agent. None if it has no command, or the review knows why.
-pub(super) fn read(agent: &Fields<'_>, source: &Source, review: &mut Review) -> Option<Program> {
+pub(super) fn read(
+    agent: &Fields<'_>,
+    source: &Source,
+    review: &mut Review,
+) -> Option<ProgramDraft> {
     let env = environment(agent, review);
     let cwd = working_directory(agent, source, review);
     let Some(command) = agent.get("command") else {
-        for key in ["env", "cwd", "speaks"] {
+        for key in ["env", "cwd", "speaks"].into_iter().chain(ready::KEYS) {
             if let Some((key, _)) = agent.entry(key) {
                 let message = format!("{} is for a command, and there is none", key.text);
                 review.add(Flaw::new(&key.span, message).hint("add command: [PROGRAM, ARGUMENT]"));
@@ -23,14 +29,33 @@ pub(super) fn read(agent: &Fields<'_>, source: &Source, review: &mut Review) -> 
         }
         return None;
     };
-    let argv = words(command, review)?;
+    let argv = words(command, "command", review)?;
     let speaks = speaks(agent, review);
-    Some(Program {
+    if speaks == Speaks::Osb {
+        refuse_launch(agent, review);
+    }
+    let (ready, timeout) = ready::read(agent, review);
+    let after = ready::after(agent, review);
+    Some(ProgramDraft {
         argv,
         env,
         cwd,
         speaks,
+        ready,
+        timeout,
+        after,
     })
+}
+
+/// A program that is the agent itself says when it is ready, and is there before all is wired.
+fn refuse_launch(agent: &Fields<'_>, review: &mut Review) {
+    for key in ready::KEYS {
+        if let Some((key, _)) = agent.entry(key) {
+            let message = format!("{} is not for a program that speaks osb", key.text);
+            let hint = "such a program is the agent itself, and says when it is ready";
+            review.add(Flaw::new(&key.span, message).hint(hint));
+        }
+    }
 }
 
 /// How the command talks with osb; an error is reported and read as the default.
@@ -50,21 +75,20 @@ fn speaks(agent: &Fields<'_>, review: &mut Review) -> Speaks {
     })
 }
 
-fn words(command: &Node, review: &mut Review) -> Option<Vec<String>> {
+/// The words of a command, which stands at `what`. None if the review knows why.
+pub(super) fn words(command: &Node, what: &str, review: &mut Review) -> Option<Vec<LateText>> {
     if let Data::Text(line) = &command.data {
         let list: Vec<&str> = line.split_whitespace().collect();
-        let flaw = wrong_type(command, "command", "a list of words");
-        let hint = format!("no shell is involved: write command: [{}]", list.join(", "));
+        let flaw = wrong_type(command, what, "a list of words");
+        let hint = format!("no shell is involved: write {what}: [{}]", list.join(", "));
         review.add(flaw.hint(hint));
         return None;
     }
-    let nodes = review.take(items(command, "command"))?;
-    let words: Vec<Option<String>> = nodes
-        .iter()
-        .map(|node| review.take(word(node)).map(str::to_owned))
-        .collect();
-    let words: Vec<String> = words.into_iter().collect::<Option<_>>()?;
-    if words.first().is_none_or(String::is_empty) {
+    let nodes = review.take(items(command, what))?;
+    let words: Vec<Option<LateText>> = nodes.iter().map(|node| review.take(word(node))).collect();
+    let words: Vec<LateText> = words.into_iter().collect::<Option<_>>()?;
+    let is_empty = |word: &LateText| word.value == [Part::Text(String::new())];
+    if words.first().is_none_or(is_empty) {
         let span = nodes.first().map_or(&command.span, |first| &first.span);
         let flaw = Flaw::new(span, "a command begins with the program to run");
         review.add(flaw.hint("write command: [PROGRAM, ARGUMENT]"));
@@ -73,10 +97,26 @@ fn words(command: &Node, review: &mut Review) -> Option<Vec<String>> {
     Some(words)
 }
 
-fn word(node: &Node) -> Result<&str, Flaw> {
-    let word = values::text(node, "a word of the command")?;
-    passable(word, &node.span)?;
-    Ok(word)
+fn word(node: &Node) -> Result<LateText, Flaw> {
+    match &node.data {
+        Data::Late(parts) => late(parts, &node.span),
+        _ => plain(values::text(node, "a word of the command")?, &node.span),
+    }
+}
+
+fn plain(text: &str, span: &Span) -> Result<LateText, Flaw> {
+    late(&[Part::Text(text.to_owned())], span)
+}
+
+fn late(parts: &[Part], span: &Span) -> Result<LateText, Flaw> {
+    for part in parts {
+        let (Part::Text(text) | Part::Reference(text)) = part;
+        passable(text, span)?;
+    }
+    Ok(Spanned {
+        value: parts.to_vec(),
+        span: span.clone(),
+    })
 }
 
 /// A text that can be handed to a process as it stands here.
@@ -90,7 +130,7 @@ fn passable(text: &str, span: &Span) -> Result<(), Flaw> {
     Ok(())
 }
 
-fn environment(agent: &Fields<'_>, review: &mut Review) -> BTreeMap<String, String> {
+fn environment(agent: &Fields<'_>, review: &mut Review) -> BTreeMap<String, LateText> {
     let Some(section) = agent.get("env") else {
         return BTreeMap::new();
     };
@@ -109,11 +149,12 @@ fn environment(agent: &Fields<'_>, review: &mut Review) -> BTreeMap<String, Stri
 }
 
 /// The value of a variable: numbers and booleans are welcome as their text.
-fn variable(node: &Node) -> Result<String, Flaw> {
+fn variable(node: &Node) -> Result<LateText, Flaw> {
     match &node.data {
-        Data::Text(text) => passable(text, &node.span).map(|()| text.clone()),
-        Data::Number(number) => Ok(number.to_string()),
-        Data::Bool(truth) => Ok(truth.to_string()),
+        Data::Text(text) => plain(text, &node.span),
+        Data::Late(parts) => late(parts, &node.span),
+        Data::Number(number) => plain(&number.to_string(), &node.span),
+        Data::Bool(truth) => plain(&truth.to_string(), &node.span),
         _ => Err(wrong_type(node, "a variable", "text").hint("an empty text is \"\"")),
     }
 }

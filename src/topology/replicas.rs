@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::AgentDraft;
 use super::fields::{Fields, wrong_type};
-use super::review::{Flaw, Review, Span};
-use super::yaml::{Data, Node};
+use super::review::{Flaw, Review, Span, Spanned};
+use super::yaml::{Data, Node, Part};
 use crate::model::{AgentId, Endpoint};
 
 /// No system has more agents than this.
@@ -166,7 +166,10 @@ fn replica(entry: &AgentDraft, number: usize) -> Result<AgentDraft, Flaw> {
     agent.repeats = number > 0;
     if let Some(program) = &mut agent.program {
         let own = program.env.entry(NUMBER.to_owned());
-        own.or_insert_with(|| number.to_string());
+        own.or_insert_with(|| Spanned {
+            value: vec![Part::Text(number.to_string())],
+            span: entry.name.span.clone(),
+        });
     }
     Ok(agent)
 }
@@ -196,7 +199,19 @@ fn clash(agent: &AgentDraft) -> Flaw {
     )
 }
 
-/// What to write instead of a name that stands for several agents.
+/// What to write where one agent is meant, instead of a name that stands for several.
+pub(super) fn one_of(
+    name: &AgentId,
+    tail: &str,
+    replicated: &BTreeMap<AgentId, usize>,
+) -> Option<String> {
+    let many = replicated.get(name)?;
+    Some(format!(
+        "{name} stands for {many} agents, which are numbered from 0: write {name}0{tail} for the first"
+    ))
+}
+
+/// What to write instead of a name that stands for several agents, all of which may be meant.
 pub(super) fn stands_for(
     name: &AgentId,
     tail: &str,

@@ -1,13 +1,16 @@
 //! Follows the references of a draft, checks what has to hold between its parts, and puts the
 //! topology together.
 
-use super::check::circles::Forwards;
+use super::check::circles::Graph;
 use super::check::handlers::{self, Owner};
-use super::check::{addresses, machines, replies, timers};
-use super::draft::{Actions, AgentDraft, BindDraft, Draft, Given, HandlerDraft, RepliesDraft};
-use super::review::Review;
+use super::check::{addresses, machines, order, replies, timers};
+use super::draft::{
+    Actions, AgentDraft, BindDraft, Draft, Given, HandlerDraft, ProgramDraft, RepliesDraft,
+};
+use super::references::Referrer;
+use super::review::{Flaw, Review, Span};
 use super::sockets::{Directory, Wire};
-use crate::model::{Action, AgentSpec, Alias, BindSpec, ConnectionSpec, Kind, Topology};
+use crate::model::{Action, AgentSpec, Alias, BindSpec, ConnectionSpec, Kind, Program, Topology};
 
 /// The topology that `draft` describes. None if something was missing, and the review knows what.
 pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
@@ -16,6 +19,7 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
     let wires = directory.wire(&draft.connections, review);
     circles(draft, &wires, review);
     machines::check(draft, &wires, review);
+    order::check(&directory, review);
     let agents: Vec<Option<AgentSpec>> = (0..draft.agents.len())
         .map(|at| agent(at, &directory, draft, review))
         .collect();
@@ -40,9 +44,12 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
 /// The agent at `at`, as the owner of its handlers and timers.
 fn owner<'a>(at: usize, directory: &'a Directory<'_>) -> Owner<'a> {
     let agent = &directory.agents[at];
+    let is_deaf = |program: &ProgramDraft| !program.speaks.hears();
+    let deaf = agent.program.as_ref().is_some_and(is_deaf);
     Owner {
         name: &agent.name.value,
-        has_command: agent.has_command,
+        has_command: agent.has_command && !deaf,
+        deaf,
         attach: agent.attach,
         sockets: &directory.sockets[at],
     }
@@ -67,12 +74,23 @@ fn agent(
         name: draft.name.value.clone(),
         host: whole.hosts[draft.host()].value.name.clone(),
         attach: draft.attach,
-        program: draft.program.clone(),
+        program: program(draft, directory, review),
         attributes: draft.attributes.clone(),
         bind: bind.into_iter().collect::<Option<_>>()?,
         timers,
         start_timeout: draft.start_timeout,
     })
+}
+
+/// The agent's program, its references followed.
+fn program(draft: &AgentDraft, directory: &Directory<'_>, review: &mut Review) -> Option<Program> {
+    let program = draft.program.as_ref()?;
+    let referrer = Referrer {
+        agent: draft,
+        directory,
+        speaks: program.speaks,
+    };
+    Some(referrer.program(program, review))
 }
 
 fn socket(draft: &BindDraft, owner: &Owner<'_>, review: &mut Review) -> Option<BindSpec> {
@@ -112,8 +130,8 @@ fn connection(wire: &Wire<'_>, directory: &Directory<'_>, review: &mut Review) -
 /// Looks for circles within each agent. Only answers to requests are both sent for and received by
 /// the same agent.
 fn circles(draft: &Draft, wires: &[Wire<'_>], review: &mut Review) {
-    let mut forwards: Vec<Forwards<'_>> = Vec::new();
-    forwards.resize_with(draft.agents.len(), Forwards::default);
+    let mut forwards: Vec<Graph<'_, Alias>> = Vec::new();
+    forwards.resize_with(draft.agents.len(), Graph::default);
     for (agent, forwards) in draft.agents.iter().zip(&mut forwards) {
         for bind in agent
             .bind
@@ -137,11 +155,16 @@ fn circles(draft: &Draft, wires: &[Wire<'_>], review: &mut Review) {
         }
     }
     for of_one in forwards {
-        of_one.check(review);
+        of_one.check(message_circle, review);
     }
 }
 
-fn add<'a>(forwards: &mut Forwards<'a>, from: &'a Alias, handler: &'a Given<HandlerDraft>) {
+fn message_circle(way: &str, span: &Span) -> Flaw {
+    let message = format!("messages would go in a circle: {way}");
+    Flaw::new(span, message).hint("let the reply end somewhere, such as at log or collect")
+}
+
+fn add<'a>(forwards: &mut Graph<'a, Alias>, from: &'a Alias, handler: &'a Given<HandlerDraft>) {
     let Given::There(handler) = handler else {
         return;
     };
@@ -154,7 +177,7 @@ fn add<'a>(forwards: &mut Forwards<'a>, from: &'a Alias, handler: &'a Given<Hand
     }
 }
 
-fn add_all<'a>(forwards: &mut Forwards<'a>, from: &'a Alias, actions: &'a Actions) {
+fn add_all<'a>(forwards: &mut Graph<'a, Alias>, from: &'a Alias, actions: &'a Actions) {
     for action in actions {
         if let Action::Forward(to) = &action.value {
             forwards.add(from, to, &action.span);

@@ -11,7 +11,7 @@ use super::yaml::{Data, Node};
 use super::{agent, connection, defaults, hosts, logger, nameserver, values};
 use crate::model::SystemName;
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "osb",
     "include",
     "name",

@@ -4,7 +4,7 @@
 use super::draft::ConnectionDraft;
 use super::fields::there_are;
 use super::replicas;
-use super::review::{Flaw, Review, did_you_mean, list, quote};
+use super::review::{Flaw, Review, Spanned, did_you_mean, list, quote};
 use super::sockets::{Directory, Who};
 use crate::model::{AgentId, SocketId};
 
@@ -21,12 +21,30 @@ pub(super) fn follow(
     directory: &Directory<'_>,
     review: &mut Review,
 ) -> Found {
-    let text = &draft.to.value;
+    let is_client = |at| matches!(directory.agent(&draft.agent.value), Who::One(own) if own == at);
+    match find(&draft.to, "to", directory, review) {
+        Some((at, _)) if is_client(at) => {
+            review.add(own_socket(draft, &directory.shown(at)));
+            Found::Nothing
+        }
+        Some((_, target)) => Found::Socket(target),
+        None => Found::Nothing,
+    }
+}
+
+/// The bound socket that `to` names, which stands at `what`, and its agent's place. None if the
+/// review knows why, or does not because other parts could not be read.
+pub(super) fn find(
+    to: &Spanned<String>,
+    what: &str,
+    directory: &Directory<'_>,
+    review: &mut Review,
+) -> Option<(usize, SocketId)> {
+    let text = &to.value;
     let several = |it: &SocketId| matches!(directory.agent(&it.agent), Who::Several);
     if let Some(SocketId { agent, alias }) = SocketId::readings(text).find(several) {
-        let flaw = directory.ambiguous(&agent, &format!(".{alias}"), &draft.to.span);
-        review.add(flaw);
-        return Found::Nothing;
+        review.add(directory.ambiguous(&agent, &format!(".{alias}"), &to.span));
+        return None;
     }
     let known = |mut target: SocketId| match directory.agent(&target.agent) {
         Who::One(at) => {
@@ -35,20 +53,15 @@ pub(super) fn follow(
         }
         _ => None,
     };
-    let is_client = |at| matches!(directory.agent(&draft.agent.value), Who::One(own) if own == at);
     let readings = SocketId::readings(text).filter_map(known);
     let mut meant = readings.filter(|(at, it)| directory.bound(*at, &it.alias));
     let flaw = match (meant.next(), meant.next()) {
-        (Some((at, _)), None) if is_client(at) => own_socket(draft, &directory.shown(at)),
-        (Some((_, target)), None) => return Found::Socket(target),
-        (Some((_, one)), Some((_, other))) => two_readings(draft, &one, &other),
-        (None, _) => match dangling(draft, directory, review) {
-            Some(flaw) => flaw,
-            None => return Found::Nothing,
-        },
+        (Some(found), None) => return Some(found),
+        (Some((_, one)), Some((_, other))) => two_readings(to, &one, &other),
+        (None, _) => dangling(to, what, directory, review)?,
     };
     review.add(flaw);
-    Found::Nothing
+    None
 }
 
 fn own_socket(draft: &ConnectionDraft, agent: &AgentId) -> Flaw {
@@ -57,26 +70,27 @@ fn own_socket(draft: &ConnectionDraft, agent: &AgentId) -> Flaw {
         .hint("name another agent's socket; within an agent, use forward:ALIAS")
 }
 
-fn two_readings(draft: &ConnectionDraft, one: &SocketId, other: &SocketId) -> Flaw {
+fn two_readings(to: &Spanned<String>, one: &SocketId, other: &SocketId) -> Flaw {
     let reading = |target: &SocketId| format!("{} of {}", target.alias, target.agent);
     let (one, other) = (reading(one), reading(other));
     let message = format!(
         "{} can be read in two ways: {one}, and {other}",
-        quote(&draft.to.value)
+        quote(&to.value)
     );
-    Flaw::new(&draft.to.span, message).hint("give one of the two another name")
+    Flaw::new(&to.span, message).hint("give one of the two another name")
 }
 
 /// Why no socket is found. None if nothing certain can be said.
 fn dangling(
-    draft: &ConnectionDraft,
+    to: &Spanned<String>,
+    what: &str,
     directory: &Directory<'_>,
     review: &mut Review,
 ) -> Option<Flaw> {
-    let (text, span) = (&draft.to.value, &draft.to.span);
+    let (text, span) = (&to.value, &to.span);
     if SocketId::readings(text).next().is_none() {
-        let message = format!("to: expected AGENT.ALIAS, found {}", quote(text));
-        return Some(Flaw::new(span, message).hint("such as to: Alice.main"));
+        let message = format!("{what}: expected AGENT.ALIAS, found {}", quote(text));
+        return Some(Flaw::new(span, message).hint("such as Alice.main"));
     }
     let known = SocketId::readings(text).find_map(|target| match directory.agent(&target.agent) {
         Who::One(at) => {
@@ -86,14 +100,14 @@ fn dangling(
         _ => None,
     });
     match known {
-        Some((agent, target)) => no_socket(draft, agent, &target, directory, review),
+        Some((agent, target)) => no_socket(to, agent, &target, directory, review),
         None if directory.incomplete => None,
-        None => Some(no_agent(draft, directory, review)),
+        None => Some(no_agent(to, what, directory, review)),
     }
 }
 
 fn no_socket(
-    draft: &ConnectionDraft,
+    to: &Spanned<String>,
     agent: usize,
     target: &SocketId,
     directory: &Directory<'_>,
@@ -103,9 +117,7 @@ fn no_socket(
     let SocketId { agent, alias } = target;
     if sockets.by_alias.contains_key(alias) {
         let message = format!("{target} is a connection itself");
-        return Some(
-            Flaw::new(&draft.to.span, message).hint("connect to a socket that its agent binds"),
-        );
+        return Some(Flaw::new(&to.span, message).hint("name a socket that its agent binds"));
     }
     if sockets.incomplete {
         return None;
@@ -117,18 +129,23 @@ fn no_socket(
     let message = format!("{agent} binds no socket {alias}");
     let hint = review.guess(alias.as_str(), bound());
     let binds = format!("{agent} binds: {}", list(bound()));
-    Some(
-        Flaw::new(&draft.to.span, message)
-            .hint(binds)
-            .maybe_hint(hint),
-    )
+    Some(Flaw::new(&to.span, message).hint(binds).maybe_hint(hint))
 }
 
-fn no_agent(draft: &ConnectionDraft, directory: &Directory<'_>, review: &mut Review) -> Flaw {
-    let readings: Vec<SocketId> = SocketId::readings(&draft.to.value).collect();
+fn no_agent(
+    to: &Spanned<String>,
+    what: &str,
+    directory: &Directory<'_>,
+    review: &mut Review,
+) -> Flaw {
+    let readings: Vec<SocketId> = SocketId::readings(&to.value).collect();
     let names = || directory.names();
     let several = readings.iter().find_map(|SocketId { agent, alias }| {
-        replicas::stands_for(agent, &format!(".{alias}"), directory.replicated)
+        let tail = format!(".{alias}");
+        match what {
+            "to" => replicas::stands_for(agent, &tail, directory.replicated),
+            _ => replicas::one_of(agent, &tail, directory.replicated),
+        }
     });
     let guess = readings.iter().find_map(|SocketId { agent, alias }| {
         let nearest = review.nearest(&agent.to_string(), names())?;
@@ -139,7 +156,7 @@ fn no_agent(draft: &ConnectionDraft, directory: &Directory<'_>, review: &mut Rev
         "there is no agent {}",
         list(wanted.iter().map(String::as_str))
     );
-    Flaw::new(&draft.to.span, message)
+    Flaw::new(&to.span, message)
         .hint(there_are(names()))
         .maybe_hint(several.or(guess))
 }

@@ -11,7 +11,7 @@ use super::values;
 use super::yaml::{Node, to_json};
 use crate::model::When;
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "every", "after", "alias", "send", "message", "topic", "call", "params", "set",
 ];
 /// Of which a timer has one, each with the keys that go with it.

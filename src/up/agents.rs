@@ -97,7 +97,9 @@ impl Up<'_> {
     }
 
     pub(super) async fn go(&self, progress: &mut dyn Progress) -> Result<(), UpError> {
-        let agents = &self.part.agents;
+        // The others go when their programs are launched.
+        let ready = |agent: &&AgentPlan| !agent.is_launched();
+        let agents: Vec<&AgentPlan> = self.part.agents.iter().filter(ready).collect();
         progress.begin(Stage::Go, agents.len());
         let requests = agents
             .iter()

@@ -13,7 +13,7 @@ use crate::proxy::{Pending, ProxyError};
 use crate::wire::{AgentRequest, Peer};
 
 /// Beyond the limit that an agent keeps itself.
-const COURTESY: Duration = Duration::from_secs(1);
+pub(super) const COURTESY: Duration = Duration::from_secs(1);
 
 impl Up<'_> {
     pub(super) async fn ask_all<T: DeserializeOwned + Send + 'static>(

@@ -21,6 +21,7 @@ pub enum Stage {
     Configure,
     Wire,
     Go,
+    Launch,
 }
 
 impl Stage {
@@ -32,6 +33,7 @@ impl Stage {
             Stage::Configure => "configure",
             Stage::Wire => "wire",
             Stage::Go => "go",
+            Stage::Launch => "launch",
         }
     }
 }

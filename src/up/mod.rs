@@ -10,6 +10,7 @@ mod attached;
 mod error;
 mod hosts;
 mod launch;
+mod launches;
 mod machines;
 mod observe;
 mod phases;
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::model::{AgentId, AgentInfo, HostInfo, NameServerName};
-use crate::plan::Plan;
+use crate::plan::{LaunchPlan, Plan};
 use crate::state::{GroupRecord, Lock, StateDir, SystemDir, SystemRecord};
 
 pub use error::{Absent, Stage, UpError};
@@ -35,6 +36,8 @@ pub trait Progress: Send {
     fn advance(&mut self, what: &str);
     /// Agents, or hosts, that others are to start are not there yet.
     fn await_others(&mut self, missing: &[String]);
+    /// Programs have been launched, and others wait until they are ready.
+    fn await_programs(&mut self, launched: &[&LaunchPlan]);
     fn end(&mut self);
 }
 

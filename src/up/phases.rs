@@ -16,7 +16,7 @@ use super::{PATIENCE, Progress, UpReport, UpRequest};
 use crate::model::{
     Address, AgentId, AgentInfo, HostInfo, HostName, NameServerEntry, NameServerName, SocketId,
 };
-use crate::plan::{AgentPlan, Plan};
+use crate::plan::{AgentPlan, LaunchPlan, Plan};
 use crate::proxy::{Link, ProxyError, Watch};
 use crate::state::{GroupRecord, Phase, SystemRecord};
 use crate::wire::{NameServerRequest, Peer};
@@ -59,7 +59,7 @@ pub async fn run(
     let running = up.expect_agents(&mut observers);
     let stage = Mutex::new(Stage::Hosts);
     // Who has been let go and has nothing more to do has not failed.
-    let is_done = |death: &Death| stage_of(&stage) == Stage::Go && death.is_good();
+    let is_done = |death: &Death| stage_of(&stage) >= Stage::Go && death.is_good();
     let deaths = up.watch(observers, is_done);
     up.guarded(deaths, &stage, progress, hosts, running).await?;
 
@@ -294,7 +294,8 @@ impl Up<'_> {
         self.start(progress, running).await?;
         let addresses = self.configure(progress).await?;
         self.wire(progress, &addresses).await?;
-        self.go(progress).await
+        self.go(progress).await?;
+        self.launch(progress, &addresses).await
     }
 
     pub(super) fn write_record(&self, phase: Phase) -> Result<(), UpError> {
@@ -357,6 +358,10 @@ impl Progress for Staged<'_> {
 
     fn await_others(&mut self, missing: &[String]) {
         self.progress.await_others(missing);
+    }
+
+    fn await_programs(&mut self, launched: &[&LaunchPlan]) {
+        self.progress.await_programs(launched);
     }
 
     fn end(&mut self) {

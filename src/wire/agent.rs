@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::{
-    Address, Alias, BindSpec, Endpoint, Handlers, Kind, Level, Millis, Replies, Serializer,
-    SocketId, SocketStats, State, SystemName, Target, TimerSpec,
+    Address, Alias, BindSpec, Endpoint, Handlers, Kind, Level, Millis, Program, Replies,
+    Serializer, SocketId, SocketStats, State, SystemName, Target, TimerSpec,
 };
 
 /// A request to an agent: `{"method": …, "params": …}`. It is carried out in the agent's loop,
@@ -68,6 +68,9 @@ pub enum AgentRequest {
     Release { system: SystemName },
     /// The system is wired: start the timers, release the program's messages. Replies with null.
     Go {},
+    /// The system is wired: start the program, and go. Replies with the map of attributes when the
+    /// program is ready; faults `start`, `deadline`, `refused`.
+    Launch(Launch),
     /// Replies with the value. Unknown: the fault `unknown_attribute`.
     GetAttr { name: String },
     /// Replies with null.
@@ -185,6 +188,16 @@ pub struct Configuration {
     pub bind: Vec<BindRequest>,
     /// They begin with `go`.
     pub timers: Vec<TimerSpec>,
+}
+
+/// A program to launch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Launch {
+    /// With everything filled in that its own machine does not know.
+    pub program: Program,
+    /// How long it may take until it is ready.
+    pub timeout: Millis,
 }
 
 /// The connections of an agent.

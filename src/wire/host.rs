@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Incarnation;
-use crate::model::{AgentName, HostName, Millis, Program};
+use crate::model::{AgentName, HostName, Machine, Millis, Program};
 
 /// A request to a host daemon: `{"method": …, "params": …}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,4 +120,13 @@ impl AgentBoot {
     pub const VARIABLE: &str = "OSB_BOOT";
     /// Its only value: standard input.
     pub const BY_STDIN: &str = "stdin";
+
+    /// Where its program runs, with that environment.
+    pub fn machine<'b>(&'b self, env: &'b dyn Fn(&str) -> Option<String>) -> Machine<'b> {
+        Machine {
+            host: self.host.as_ref(),
+            address: self.advertise,
+            env,
+        }
+    }
 }

@@ -15,7 +15,7 @@ mod sync;
 
 pub use agent::{
     AgentRequest, AgentStatus, BindRequest, Configuration, ConnectRequest, ConnectToRequest,
-    ProofToken, Wiring,
+    Launch, ProofToken, Wiring,
 };
 pub use data::{CodecError, decode, encode, ends_topic, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};

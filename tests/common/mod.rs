@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -215,4 +216,14 @@ pub fn kill(pid: i32, signal: i32) {
 /// The root of the repository.
 pub fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A port that nobody uses, and that the system gives to nobody who asks for any: below those.
+pub fn free_port() -> u16 {
+    static LAST: AtomicU16 = AtomicU16::new(0);
+    let begin = u16::try_from(std::process::id() % 10_000).unwrap();
+    let mut ports =
+        std::iter::repeat_with(|| 20_000 + (begin + LAST.fetch_add(1, Ordering::Relaxed)) % 12_000);
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.find(free).unwrap()
 }

@@ -3,8 +3,10 @@
 
 mod life;
 mod pending;
+mod readiness;
 mod timers;
 
 pub use life::{Effect, Life};
 pub use pending::Pending;
+pub use readiness::{Attempted, Readiness, Verdict};
 pub use timers::{Tick, TickEnd, TimerId, Timers};

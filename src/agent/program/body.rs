@@ -34,6 +34,14 @@ impl Body {
         }
     }
 
+    /// Whether messages and calls can be handed to it at all.
+    pub fn speaks(&self) -> bool {
+        match self {
+            Body::Process(pipes) => pipes.speaks(),
+            Body::Thread(_) => true,
+        }
+    }
+
     pub fn listens(&self) -> bool {
         both!(self, it => it.listens())
     }

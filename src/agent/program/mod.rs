@@ -9,6 +9,7 @@ mod body;
 mod exit;
 mod feed;
 mod guest;
+mod hear;
 mod lines;
 mod obey;
 mod output;
@@ -19,20 +20,23 @@ mod words;
 
 use std::collections::BTreeMap;
 
+use regex_lite::Regex;
 use serde_json::Value;
 
 use self::body::Body;
-use self::exit::Exit;
+pub use self::exit::Exit;
 pub use self::guest::{Guest, GuestEnd, Listened, pair};
 use self::output::Output;
 use self::owed::OWED;
 pub use self::owed::Owed;
 use self::pipes::Pipes;
-use self::process::{Errors, Got, Process};
+use self::process::Got;
+pub use self::process::{Process, Streams};
 pub use self::words::{FromProgram, Heard, ProgramId};
-use self::words::{NoWord, Outcome as Reply, ToProgram};
+use self::words::{Outcome as Reply, ToProgram};
 use super::core::Life;
 use super::state::Agent;
+use crate::model;
 
 /// A program and what lies between it and the agent.
 pub struct Program {
@@ -97,15 +101,42 @@ impl Program {
 }
 
 impl Agent {
-    /// Starts the program, if there is to be one; or tells why it cannot be.
+    /// Starts the program, if it is to be there from the beginning; or tells why it cannot be.
     pub fn spawn_program(&mut self) -> Result<(), String> {
-        let Some(program) = &self.boot.program else {
-            return Ok(());
-        };
-        let env = [
+        match self.boot.program.clone() {
+            Some(program) if !program.is_launched() => self.start_process(&program),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether its program is yet to be launched.
+    pub fn awaits_program(&self) -> bool {
+        let launched = |program: &model::Program| program.is_launched();
+        self.program.is_none() && self.boot.program.as_ref().is_some_and(launched)
+    }
+
+    /// Whether there is, or will be, a program that messages and calls can be handed to.
+    pub fn has_words(&self) -> bool {
+        match (&self.program, &self.boot.program) {
+            (Some(program), _) => program.body.speaks(),
+            (None, Some(program)) => program.speaks.hears(),
+            (None, None) => false,
+        }
+    }
+
+    /// What a program's environment has besides its own part.
+    pub fn program_env(&self) -> [(&str, &str); 2] {
+        [
             ("OSB_AGENT", self.boot.name.as_str()),
             ("OSB_NAMESERVER", self.boot.nameserver.as_str()),
-        ];
+        ]
+    }
+
+    /// Starts the process of a program.
+    pub fn start_process(&mut self, program: &model::Program) -> Result<(), String> {
+        let machine = self.boot.machine(&|name| std::env::var(name).ok());
+        let command = program.command(&machine).map_err(|it| it.to_string())?;
+        let speaks = program.speaks.hears();
         let output = match &self.boot.output {
             None => None,
             Some(path) => Some(Output::open(path).map_err(|error| {
@@ -115,12 +146,14 @@ impl Agent {
                 )
             })?),
         };
-        let errors = match output {
-            Some(_) => Errors::Read,
-            None => Errors::Inherited,
+        let streams = match output {
+            _ if !speaks => Streams::Printed,
+            Some(_) => Streams::Words,
+            None => Streams::WordsWithoutErrors,
         };
-        let process = Process::start(program, &env, errors)?;
-        self.program = Some(Program::new(Body::Process(Pipes::new(process, output))));
+        let process = Process::start(&command, &self.program_env(), streams)?;
+        let pipes = Pipes::new(process, speaks, output);
+        self.program = Some(Program::new(Body::Process(pipes)));
         Ok(())
     }
 
@@ -144,7 +177,8 @@ impl Agent {
             Some(program) if program.listens() => {
                 program.started && program.body.has_room() && self.owed.len() < OWED
             }
-            _ => true,
+            Some(_) => true,
+            None => !self.awaits_program(),
         }
     }
 
@@ -197,9 +231,27 @@ impl Agent {
         }
     }
 
-    pub fn close_program_input(&mut self) {
-        if let Some(program) = &mut self.program {
-            program.body.close();
+    /// The end of its input tells a program to end; one that has none is sent SIGTERM.
+    pub fn end_program(&mut self) {
+        match self.program.as_mut().filter(|program| !program.ended) {
+            Some(program) if program.body.speaks() => program.body.close(),
+            Some(program) => program.body.terminate(),
+            None => {}
+        }
+    }
+
+    /// From now on a line is looked for in what it prints.
+    pub fn look_for(&mut self, pattern: Regex) {
+        if let Some(Body::Process(pipes)) = self.program.as_mut().map(|it| &mut it.body) {
+            pipes.look_for(pattern);
+        }
+    }
+
+    /// Whether that line has been printed.
+    pub fn has_found(&self) -> bool {
+        match self.program.as_ref().map(|program| &program.body) {
+            Some(Body::Process(pipes)) => pipes.has_found(),
+            _ => false,
         }
     }
 
@@ -252,145 +304,6 @@ impl Agent {
                 "the command does not read: what feeds it waits until it does ({stalls} times so far)"
             );
             self.log.warn(&line);
-        }
-    }
-
-    /// The program has written.
-    pub fn drain_program(&mut self) {
-        self.read_program();
-        self.work_off_program();
-    }
-
-    fn read_program(&mut self) -> Got {
-        let program = self.program.as_mut();
-        program.map_or(Got::End, |program| program.body.read())
-    }
-
-    /// Obeys what has been read, as far as possible.
-    fn work_off_program(&mut self) {
-        while let Some(program) = &mut self.program {
-            let word = match program.held.take() {
-                Some(word) => word,
-                None => match program.body.next() {
-                    Some(said) => match self.understand(said) {
-                        Some(word) => word,
-                        None => continue,
-                    },
-                    None => return,
-                },
-            };
-            let held = self.obey(word);
-            self.finish_closing();
-            if let Some(word) = held {
-                if let Some(program) = &mut self.program {
-                    program.held = Some(word);
-                }
-                return;
-            }
-        }
-    }
-
-    fn understand(&mut self, said: Result<FromProgram, NoWord>) -> Option<FromProgram> {
-        match said {
-            Ok(word) => return Some(word),
-            Err(NoWord::Blank) => {}
-            Err(NoWord::Plain(text)) => self.keep_printed(&text),
-            Err(NoWord::Wrong(reason)) => self.note_garbage(&reason),
-        }
-        None
-    }
-
-    /// A line that is no word was printed, for people.
-    fn keep_printed(&mut self, text: &str) {
-        self.garbage_lines += 1;
-        let program = self.program.as_mut();
-        if !program.is_some_and(|program| program.body.keep_printed(text)) {
-            self.log.info(&format!("stdout: {text}"));
-        }
-    }
-
-    /// The program has written to standard error.
-    pub fn drain_program_errors(&mut self) {
-        if let Some(program) = &mut self.program {
-            program.body.read_errors(false);
-        }
-    }
-
-    /// Counts a line of the program that says nothing, and tells.
-    pub fn note_garbage(&mut self, reason: &str) {
-        self.garbage_lines += 1;
-        self.log.warn(&format!("the command: {reason}"));
-    }
-
-    /// Something has happened that may let a word be obeyed that could not be before.
-    pub fn resume_program(&mut self) {
-        if !self.owes_to_program() {
-            return;
-        }
-        match self.has_program() {
-            true => self.work_off_program(),
-            false => self.read_last_words(),
-        }
-    }
-
-    /// The program's process has ended, or so it seems.
-    pub fn on_program_exit(&mut self) {
-        let Some(exit) = self
-            .program
-            .as_mut()
-            .and_then(|program| program.body.exit())
-        else {
-            return;
-        };
-        self.read_last_words();
-        if let Some(program) = &mut self.program {
-            program.body.read_errors(true);
-            program.ended = true;
-            let count = program.body.clear();
-            if count > 0 {
-                let line = format!("lines not read by the command: {count}");
-                self.log.warn(&line);
-            }
-        }
-        let promised = std::mem::take(&mut self.promised).into_values();
-        let promised = promised.map(Owed::Answer);
-        let owed = self.owed.take_all().into_iter().map(|(_, owed)| owed);
-        for owed in owed.chain(promised) {
-            self.settle_owed(owed, Err("the command has ended".into()));
-        }
-        let what = match &self.program {
-            Some(program) => program.noun(),
-            None => "the command",
-        };
-        let line = format!("{what} has ended: {exit}");
-        match exit.success() || self.life.ending() {
-            true => self.log.info(&line),
-            false => self.log.error(&line),
-        }
-        if !self.life.ending() {
-            self.timers.stop();
-            self.life.flush(exit.status(), self.now);
-        }
-    }
-
-    /// What the program wrote before it ended is obeyed like all else.
-    fn read_last_words(&mut self) {
-        loop {
-            self.work_off_program();
-            if self.owes_to_program() {
-                return;
-            }
-            match self.read_program() {
-                Got::Bytes(_) => {}
-                Got::Nothing | Got::End => break,
-            }
-        }
-        let last = self
-            .program
-            .as_mut()
-            .and_then(|program| program.body.rest());
-        if let Some(word) = last.and_then(|said| self.understand(said)) {
-            self.obey(word);
         }
     }
 

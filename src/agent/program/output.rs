@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use jiff::Timestamp;
+use regex_lite::Regex;
 
 use super::lines::{Line, Lines};
 
@@ -34,6 +35,14 @@ pub struct Output {
     file: File,
     /// What has come by standard error, and is not yet a line.
     errors: Lines,
+    awaited: Awaited,
+}
+
+/// A line that somebody waits for.
+enum Awaited {
+    Nothing,
+    Line(Regex),
+    Found,
 }
 
 impl Output {
@@ -43,7 +52,18 @@ impl Output {
         Ok(Self {
             file,
             errors: Lines::with_limit(LONGEST),
+            awaited: Awaited::Nothing,
         })
+    }
+
+    /// From now on a line is looked for that the pattern matches.
+    pub fn look_for(&mut self, pattern: Regex) {
+        self.awaited = Awaited::Line(pattern);
+    }
+
+    /// Whether that line has been printed.
+    pub fn has_found(&self) -> bool {
+        matches!(self.awaited, Awaited::Found)
     }
 
     /// Keeps a line.
@@ -76,6 +96,11 @@ impl Output {
     }
 
     fn write(&mut self, stream: Stream, text: &str) {
+        if let Awaited::Line(pattern) = &self.awaited
+            && pattern.is_match(text)
+        {
+            self.awaited = Awaited::Found;
+        }
         let line = match text.is_empty() {
             true => format!("{:.3} {}\n", Timestamp::now(), stream.word()),
             false => format!("{:.3} {}   {text}\n", Timestamp::now(), stream.word()),

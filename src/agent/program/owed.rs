@@ -97,11 +97,17 @@ impl Agent {
         params: &Value,
         request: &Request,
     ) -> Option<Outcome> {
-        let program = self.program.as_mut().filter(|program| !program.ended)?;
         let refused = |reason: &str| {
             let reason = format!("cannot call {name}: {reason}");
             Some(Some(Err(Fault::Refused { reason })))
         };
+        if !self.has_words() {
+            return None;
+        }
+        if self.awaits_program() {
+            return refused("its command is not started yet");
+        }
+        let program = self.program.as_mut().filter(|program| !program.ended)?;
         match program {
             program if !program.started => return refused("the system has not started yet"),
             program if !program.listens() => return refused("the command does not read any more"),

@@ -2,6 +2,8 @@
 
 use std::os::fd::RawFd;
 
+use regex_lite::Regex;
+
 use super::feed::Feed;
 use super::lines::{self, Line, Lines};
 use super::output::{Output, Stream};
@@ -19,13 +21,17 @@ pub struct Pipes {
     lines: Lines,
     /// Its input is closed once all has been written.
     closing: bool,
+    /// What it prints may be words.
+    speaks: bool,
     output: Option<Output>,
 }
 
 impl Pipes {
-    pub fn new(process: Process, output: Option<Output>) -> Self {
+    /// A program that speaks, or one that knows nothing of osb.
+    pub fn new(process: Process, speaks: bool, output: Option<Output>) -> Self {
         Self {
             process,
+            speaks,
             output,
             feed: Feed::default(),
             lines: Lines::default(),
@@ -131,12 +137,42 @@ impl Pipes {
 
     /// The next word of what has been read.
     pub fn next(&mut self) -> Option<Result<FromProgram, NoWord>> {
-        self.lines.next().map(understand)
+        let line = self.lines.next()?;
+        Some(self.understand(line))
     }
 
     /// What is left after the last line's end.
     pub fn rest(&mut self) -> Option<Result<FromProgram, NoWord>> {
-        self.lines.finish().map(understand)
+        let line = self.lines.finish()?;
+        Some(self.understand(line))
+    }
+
+    fn understand(&self, line: Line) -> Result<FromProgram, NoWord> {
+        match line {
+            Line::Whole(line) if self.speaks => words::read(&line),
+            Line::Whole(line) => Err(NoWord::Printed(String::from_utf8_lossy(&line).into_owned())),
+            Line::TooLong => Err(NoWord::Wrong(format!(
+                "a line of more than {} bytes",
+                lines::LONGEST
+            ))),
+        }
+    }
+
+    /// Whether it may be told anything, ever.
+    pub fn speaks(&self) -> bool {
+        self.speaks
+    }
+
+    /// From now on a line is looked for that the pattern matches.
+    pub fn look_for(&mut self, pattern: Regex) {
+        if let Some(output) = &mut self.output {
+            output.look_for(pattern);
+        }
+    }
+
+    /// Whether that line has been printed.
+    pub fn has_found(&self) -> bool {
+        self.output.as_ref().is_some_and(Output::has_found)
     }
 
     pub fn exit(&mut self) -> Option<Exit> {
@@ -149,15 +185,5 @@ impl Pipes {
 
     pub fn kill(&self) {
         self.process.signal(nix::sys::signal::Signal::SIGKILL);
-    }
-}
-
-fn understand(line: Line) -> Result<FromProgram, NoWord> {
-    match line {
-        Line::Whole(line) => words::read(&line),
-        Line::TooLong => Err(NoWord::Wrong(format!(
-            "a line of more than {} bytes",
-            lines::LONGEST
-        ))),
     }
 }

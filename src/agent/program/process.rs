@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::agent::signals::Signals;
-use crate::model::Program;
+use crate::model;
 use crate::process::not_started;
 
 /// A running program.
@@ -24,11 +24,30 @@ pub struct Process {
     errors: Option<ChildStderr>,
 }
 
-/// What becomes of standard error.
+/// What becomes of the standard streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Errors {
-    Read,
-    Inherited,
+pub enum Streams {
+    /// All three are read and written here.
+    Words,
+    /// The same, but standard error is the agent's own.
+    WordsWithoutErrors,
+    /// It reads nothing; what it prints is read here.
+    Printed,
+    /// It reads nothing, and what it prints is let go of.
+    Silent,
+}
+
+impl Streams {
+    /// Standard input, output and error.
+    fn each(self) -> [Stdio; 3] {
+        let (piped, null) = (Stdio::piped, Stdio::null);
+        match self {
+            Streams::Words => [piped(), piped(), piped()],
+            Streams::WordsWithoutErrors => [piped(), piped(), Stdio::inherit()],
+            Streams::Printed => [null(), piped(), piped()],
+            Streams::Silent => [null(), null(), null()],
+        }
+    }
 }
 
 /// What came of a read.
@@ -42,24 +61,25 @@ pub enum Got {
 }
 
 impl Process {
-    /// Starts the program, or tells in words why not. Its standard error is read here, or else is the
-    /// agent's own.
-    pub fn start(program: &Program, env: &[(&str, &str)], errors: Errors) -> Result<Self, String> {
+    /// Starts the program, or tells in words why not.
+    pub fn start(
+        program: &model::Command,
+        env: &[(&str, &str)],
+        streams: Streams,
+    ) -> Result<Self, String> {
         let [name, arguments @ ..] = program.argv.as_slice() else {
             return Err("cannot start a command without words".into());
         };
+        let [input, output, errors] = streams.each();
         let mut command = Command::new(name);
         command
             .args(arguments)
             .envs(env.iter().copied())
             .envs(&program.env)
             .current_dir(&program.cwd)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(match errors {
-                Errors::Read => Stdio::piped(),
-                Errors::Inherited => Stdio::inherit(),
-            });
+            .stdin(input)
+            .stdout(output)
+            .stderr(errors);
         // SAFETY: between fork and exec only a system call is made.
         unsafe { command.pre_exec(|| Ok(Signals::wanted().thread_unblock()?)) };
         let started = command.spawn().and_then(Self::watch);
@@ -137,6 +157,14 @@ impl Process {
 
     pub fn close_input(&mut self) {
         self.input = None;
+    }
+
+    /// Kills the process, if it has not ended, and waits for it.
+    pub fn end(&mut self) {
+        if self.exit().is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
     }
 
     /// Signals the process; it is not yet waited for, so the number is still its own.

@@ -104,7 +104,7 @@ impl Agent {
         match asked {
             Some(handlers) => self.check_handlers(kind, &handlers).map(|()| handlers),
             None if !kind.receives() => Ok(Handlers::none()),
-            None if kind.answers() && self.program.is_none() => Err(Fault::Refused {
+            None if kind.answers() && !self.has_words() => Err(Fault::Refused {
                 reason: format!(
                     "{}.{alias} must answer, and has nothing to do it: give it a handler, such as echo",
                     self.boot.name
@@ -116,9 +116,9 @@ impl Agent {
 
     /// What an agent does with messages that nobody has said anything of.
     pub(super) fn own_action(&self) -> Action {
-        match self.program {
-            Some(_) => Action::Command,
-            None => Action::Log,
+        match self.has_words() {
+            true => Action::Command,
+            false => Action::Log,
         }
     }
 
@@ -153,7 +153,7 @@ impl Agent {
         mut actions: impl Iterator<Item = &'a Action>,
     ) -> Result<(), Fault> {
         let wanting = actions.find(|action| action.needs_program());
-        match wanting.filter(|_| self.program.is_none()) {
+        match wanting.filter(|_| !self.has_words()) {
             None => Ok(()),
             Some(action) => Err(Fault::Refused {
                 reason: format!(
@@ -188,7 +188,7 @@ impl Agent {
         if self.life.end(code, self.now) {
             self.timers.stop();
             self.stop_program();
-            self.close_program_input();
+            self.end_program();
         }
     }
 }

@@ -129,6 +129,7 @@ impl Agent {
                 self.go();
                 done()
             }
+            AgentRequest::Launch(launch) => self.launch(launch, request),
             AgentRequest::GetAttr { name } => Some(self.get_attr(name)),
             AgentRequest::SetAttr { attributes } => {
                 self.set_attributes(attributes);

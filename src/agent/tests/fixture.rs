@@ -14,7 +14,7 @@ use zmq::{Context, Socket, SocketType};
 use crate::agent::{Log, SignalsAre, run_with};
 use crate::model::{
     Action, Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Millis, Program, Replies,
-    Role, Serializer, SocketStats, Speaks, Transport,
+    Role, Serializer, SocketStats, Transport,
 };
 use crate::wire::{
     AgentBoot, AgentRequest, AgentStatus, Announcement, BindRequest, ClientId, Configuration,
@@ -108,11 +108,11 @@ impl Fixture {
         router.bind("tcp://127.0.0.1:*").unwrap();
         let nameserver = router.get_last_endpoint().unwrap().unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let program = argv.map(|argv| Program {
-            argv: argv.into_iter().map(str::to_owned).collect(),
-            env: [("GREETING".to_owned(), "hi".to_owned())].into(),
-            cwd: PathBuf::from("/"),
-            speaks: Speaks::Lines,
+        let program = argv.map(|argv| {
+            let argv = argv.into_iter().map(str::to_owned);
+            let mut program = Program::of_words(argv, PathBuf::from("/"));
+            program.env.insert("GREETING".to_owned(), "hi".into());
+            program
         });
         let boot = AgentBoot {
             name: "Alice".parse().unwrap(),

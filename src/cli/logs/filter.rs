@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
-use regex::Regex;
+use regex_lite::Regex;
 
 use super::LogLine;
 use super::line::Part;

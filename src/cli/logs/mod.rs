@@ -13,7 +13,7 @@ mod writer;
 
 use std::io::{self, Write};
 
-use regex::Regex;
+use regex_lite::Regex;
 
 pub use self::filter::LogLevel;
 use self::filter::{Filter, Moment, Wanted};

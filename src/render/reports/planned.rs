@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::checked::count;
-use crate::model::{NameServerEntry, NameServerSpec};
-use crate::plan::{AgentPlan, LinkPlan, Plan, ProofPlan};
+use crate::model::{AgentId, NameServerEntry, NameServerSpec, words};
+use crate::plan::{AgentPlan, LaunchPlan, LinkPlan, Plan, ProofPlan};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, pretty};
 
@@ -34,6 +34,9 @@ impl Report for Planned {
         let _ = write!(text, "\n{}\n", agents(style, &plan.agents));
         if !plan.links.is_empty() {
             let _ = write!(text, "\n{}\n", links(style, &plan.links));
+        }
+        if !plan.launches.is_empty() {
+            let _ = write!(text, "\n{}\n", launches(style, &plan.launches));
         }
         text
     }
@@ -67,7 +70,7 @@ fn agents(style: Style, agents: &[AgentPlan]) -> String {
     for agent in agents {
         let program = match &agent.program {
             _ if agent.attach => "(started elsewhere)".to_owned(),
-            Some(program) => program.argv.join(" "),
+            Some(program) => words(&program.argv),
             None => "-".to_owned(),
         };
         let sockets = agent.configuration.bind.iter();
@@ -94,6 +97,23 @@ fn agents(style: Style, agents: &[AgentPlan]) -> String {
             program.into(),
             sockets.join(", ").into(),
             timers.join(", ").into(),
+        ]);
+    }
+    table.render()
+}
+
+fn launches(style: Style, launches: &[LaunchPlan]) -> String {
+    let mut table = Table::new(style, &["LAUNCH", "AFTER", "READY BY"]);
+    for launch in launches {
+        let after: Vec<String> = launch.after.iter().map(AgentId::to_string).collect();
+        let after = match after.is_empty() {
+            true => "-".to_owned(),
+            false => after.join(", "),
+        };
+        table.row([
+            Field::painted(&launch.agent, Paint::Strong),
+            after.into(),
+            launch.ready.to_string().into(),
         ]);
     }
     table.render()

@@ -1,34 +1,47 @@
-//! Finds messages that would go in a circle within an agent: a reply that is sent on as a request,
-//! whose reply is sent on, and so for ever.
+//! Finds circles: messages that would go round within an agent, a reply that is sent on as a request,
+//! whose reply is sent on, and so for ever; or programs that wait for one another.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use super::super::review::{Flaw, Review, Span};
-use crate::model::Alias;
 
-/// Who sends on to whom within one agent, and where the file says so.
-#[derive(Default)]
-pub(in crate::topology) struct Forwards<'a> {
-    edges: BTreeMap<&'a Alias, Vec<(&'a Alias, &'a Span)>>,
+/// Who leads to whom, and where the file says so.
+pub(in crate::topology) struct Graph<'a, N> {
+    edges: BTreeMap<&'a N, Vec<(&'a N, &'a Span)>>,
 }
 
-impl<'a> Forwards<'a> {
-    pub fn add(&mut self, from: &'a Alias, to: &'a Alias, span: &'a Span) {
+impl<N> Default for Graph<'_, N> {
+    fn default() -> Self {
+        Self {
+            edges: BTreeMap::new(),
+        }
+    }
+}
+
+impl<'a, N: Ord + Display> Graph<'a, N> {
+    pub fn add(&mut self, from: &'a N, to: &'a N, span: &'a Span) {
         self.edges.entry(from).or_default().push((to, span));
     }
 
-    /// Reports each forward that closes a circle.
-    pub fn check(&self, review: &mut Review) {
+    /// Reports each edge that closes a circle, with the way round.
+    pub fn check(&self, flaw: fn(&str, &Span) -> Flaw, review: &mut Review) {
         let mut done = BTreeSet::new();
         for start in self.edges.keys() {
-            self.walk(start, &mut done, review);
+            self.walk(start, &mut done, flaw, review);
         }
     }
 
     /// Goes from `start` wherever forwards lead, depth first, with the way back on a list of its
-    /// own: an agent may have very many sockets.
-    fn walk(&self, start: &'a Alias, done: &mut BTreeSet<&'a Alias>, review: &mut Review) {
-        let mut path: Vec<(&Alias, usize)> = vec![(start, 0)];
+    /// own: there may be very many.
+    fn walk(
+        &self,
+        start: &'a N,
+        done: &mut BTreeSet<&'a N>,
+        flaw: fn(&str, &Span) -> Flaw,
+        review: &mut Review,
+    ) {
+        let mut path: Vec<(&N, usize)> = vec![(start, 0)];
         let mut on_path = BTreeSet::from([start]);
         while let Some((at, next)) = path.last_mut() {
             let edges = self.edges.get(*at).map_or(&[][..], Vec::as_slice);
@@ -40,7 +53,7 @@ impl<'a> Forwards<'a> {
             };
             *next += 1;
             if on_path.contains(*to) {
-                review.add(circle(&path, to, span));
+                review.add(flaw(&round(&path, to), span));
             } else {
                 on_path.insert(*to);
                 path.push((*to, 0));
@@ -49,13 +62,16 @@ impl<'a> Forwards<'a> {
     }
 }
 
-fn circle(path: &[(&Alias, usize)], to: &Alias, span: &Span) -> Flaw {
-    let way = path.iter().map(|(alias, _)| alias.as_str());
-    let round: Vec<&str> = way.skip_while(|alias| *alias != to.as_str()).collect();
+/// The way from `to` round to it again.
+fn round<N: Ord + Display>(path: &[(&N, usize)], to: &N) -> String {
+    let way = path.iter().map(|(node, _)| *node);
+    let round: Vec<String> = way
+        .skip_while(|node| *node != to)
+        .map(N::to_string)
+        .collect();
     let shown = match round.as_slice() {
         [first, .., last] if round.len() > 6 => format!("{first} → … → {last}"),
         _ => round.join(" → "),
     };
-    let message = format!("messages would go in a circle: {shown} → {to}");
-    Flaw::new(span, message).hint("let the reply end somewhere, such as at log or collect")
+    format!("{shown} → {to}")
 }

@@ -11,10 +11,23 @@ use crate::model::{Action, AgentId, Alias, Handlers, Kind};
 /// The agent that handles.
 pub(in crate::topology) struct Owner<'a> {
     pub name: &'a AgentId,
+    /// A program that messages and calls can be handed to.
     pub has_command: bool,
+    /// There is a program, and it takes none.
+    pub deaf: bool,
     /// Whether it has a program is known to those alone who start it.
     pub attach: bool,
     pub sockets: &'a Sockets,
+}
+
+impl Owner<'_> {
+    /// How it would have a program that messages and calls can be handed to.
+    pub fn how_to_hear(&self) -> &'static str {
+        match self.deaf {
+            true => "its command speaks nothing; one that speaks lines takes messages",
+            false => "add command: [PROGRAM, ARGUMENT] to the agent",
+        }
+    }
 }
 
 /// The handlers of a socket, as given or by default.
@@ -112,8 +125,7 @@ pub(super) fn suited(
             }
             wanting if wanting.needs_program() && !owner.has_command && !owner.attach => {
                 let message = format!("{} has no command to hand messages to", owner.name);
-                Flaw::new(&action.span, message)
-                    .hint("add command: [PROGRAM, ARGUMENT] to the agent")
+                Flaw::new(&action.span, message).hint(owner.how_to_hear())
             }
             Action::Forward(alias) => {
                 forward(alias, action, owner, review);

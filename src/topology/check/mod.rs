@@ -4,6 +4,7 @@ pub(super) mod addresses;
 pub(super) mod circles;
 pub(super) mod handlers;
 pub(super) mod machines;
+pub(super) mod order;
 pub(super) mod replies;
 pub(super) mod timers;
 mod topic;

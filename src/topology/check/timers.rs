@@ -57,8 +57,7 @@ fn action(action: &TimerActionDraft, owner: &Owner<'_>, review: &mut Review) -> 
             if !owner.has_command && !owner.attach {
                 let name = quote(&method.value);
                 let message = format!("{} has no command: nobody answers to {name}", owner.name);
-                let hint = "add command: [PROGRAM, ARGUMENT] to the agent";
-                review.add(Flaw::new(&method.span, message).hint(hint));
+                review.add(Flaw::new(&method.span, message).hint(owner.how_to_hear()));
             }
             TimerAction::Call {
                 method: method.value.clone(),

@@ -12,7 +12,7 @@ use crate::topology::{Flat, Input, InputKind, included, load_all};
 
 /// What comes of the flat form. Variables are set, so that a text which is not written out as
 /// itself shows.
-fn again(topology: &Topology) -> Topology {
+pub(super) fn again(topology: &Topology) -> Topology {
     let flat = Flat::of(topology).to_yaml();
     let input = Input::file("flat.yaml", flat.as_str());
     let set = |_: &str| Some("set".to_owned());

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::read;
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, Kind, Millis,
-    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Replies, Serializer, Speaks,
+    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Replies, Serializer,
     TimerAction, TimerSpec, Topology, When,
 };
 
@@ -103,11 +103,10 @@ fn alice() -> AgentSpec {
 
 fn bob() -> AgentSpec {
     let env = [("LEVEL", "info"), ("COUNT", "3"), ("DEBUG", "true")];
+    let argv = ["python3", "bob.py"].map(str::to_owned);
     let program = Program {
-        argv: vec!["python3".into(), "bob.py".into()],
         env: env.map(|(k, v)| (k.into(), v.into())).into(),
-        cwd: PathBuf::from("/srv/agents/work"),
-        speaks: Speaks::Lines,
+        ..Program::of_words(argv, PathBuf::from("/srv/agents/work"))
     };
     AgentSpec {
         program: Some(program),

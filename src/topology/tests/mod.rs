@@ -5,6 +5,7 @@ mod flat;
 mod good;
 mod hostile;
 mod language;
+mod programs;
 mod replicas;
 
 use super::{Problems, Source, load};

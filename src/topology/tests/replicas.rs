@@ -23,8 +23,8 @@ fn replicas_are_numbered_and_know_their_number() {
         .collect();
     assert_eq!(names, ["Boss", "W0", "W1", "W2"]);
     let env = |at: usize| &topology.agents[at].program.as_ref().unwrap().env;
-    assert_eq!(env(3)["OSB_REPLICA"], "2");
-    assert_eq!(env(3)["A"], "b");
+    assert_eq!(env(3)["OSB_REPLICA"], "2".into());
+    assert_eq!(env(3)["A"], "b".into());
     assert_eq!(
         wires(&topology),
         [

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
-use super::variables::{self, Lookup, Trouble};
+use super::variables::{self, Lookup, Part, Trouble};
 use super::{Data, Key, Node, entries, scalar, syntax};
 use crate::topology::LARGEST;
 use crate::topology::review::{Flaw, Review, Span};
@@ -183,7 +183,7 @@ impl<'a> Builder<'a> {
         }
         match variables::expand(text, self.lookup) {
             Ok(done) => {
-                self.filled += done.text.len();
+                self.filled += done.len();
                 if self.filled > LARGEST {
                     return Err(too_long(&span));
                 }
@@ -191,7 +191,13 @@ impl<'a> Builder<'a> {
                     true => style,
                     false => ScalarStyle::SingleQuoted,
                 };
-                Ok(self.resolved(&done.text, style, span))
+                Ok(match done.parts.as_slice() {
+                    [Part::Text(text)] => self.resolved(text, style, span),
+                    _ => Node {
+                        span,
+                        data: Data::Late(done.parts),
+                    },
+                })
             }
             Err(Trouble::TooLong) => Err(too_long(&span)),
             Err(trouble) => {
@@ -311,10 +317,8 @@ fn unfilled(trouble: Trouble, span: &Span) -> Flaw {
             format!("set it where osb is called, or give a default: ${{{name}:-value}}"),
         ),
         Trouble::Nested => {
-            Flaw::not_yet(span, "a variable within a default").hint("write the default itself")
+            Flaw::not_yet(span, "a variable within another").hint("write its value itself")
         }
-        Trouble::Placeholder => Flaw::not_yet(span, "addresses and the like are not filled in")
-            .hint("let the program ask: osb addr AGENT ALIAS prints an address"),
         Trouble::Malformed | Trouble::TooLong => Flaw::new(span, "this is no variable")
             .hint("write ${NAME} or ${NAME:-default}; a dollar sign before a brace is written $$"),
     }

@@ -16,9 +16,9 @@ use serde_json::Number;
 use super::review::Span;
 
 pub(super) use build::{parse, parse_value};
-pub(super) use json::to_json;
+pub(super) use json::{misplaced, to_json};
 pub use variables::Lookup;
-pub(super) use variables::escape;
+pub(super) use variables::{Part, escape};
 pub(super) use write::write;
 
 /// A value and its place.
@@ -37,6 +37,8 @@ pub(super) enum Data {
     /// Not a number, or an infinite one: YAML has them, JSON does not.
     NoNumber,
     Text(String),
+    /// Text with references, which are filled in when the system is brought up.
+    Late(Vec<Part>),
     List(Vec<Node>),
     /// In the order of the file, without duplicates.
     Map(Vec<(Key, Node)>),
@@ -61,6 +63,7 @@ impl Node {
             Data::Bool(_) => "a boolean",
             Data::Number(_) | Data::NoNumber => "a number",
             Data::Text(_) => "text",
+            Data::Late(_) => "a reference",
             Data::List(_) => "a list",
             Data::Map(_) => "a map",
         }

@@ -1,20 +1,41 @@
 //! Variables in values: `${NAME}` and `${NAME:-default}` become what the caller's look-up has for
-//! them, `$$` becomes `$`. Nothing here knows an environment.
+//! them, `$$` becomes `$`. Nothing here knows an environment. References such as `${addr:Alice.main}`
+//! are only told apart here: what they mean is for others to say.
 
 use crate::topology::LARGEST;
 
 /// What a variable stands for, if it is set.
 pub type Lookup<'l> = dyn Fn(&str) -> Option<String> + 'l;
 
-/// What agents are to know of each other, to be filled in some day.
-const PLACEHOLDERS: [&str; 4] = ["addr:", "attr:", "env:", "host}"];
+/// How references begin.
+const REFERENCES: [&str; 5] = ["addr:", "attr:", "env:", "host}", "host:"];
+/// Though it begins like a reference, this is a variable.
+const NO_REFERENCE: &str = "host:-";
+
+/// A part of a value that has references.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::topology) enum Part {
+    Text(String),
+    /// What stands between `${` and `}`.
+    Reference(String),
+}
 
 /// A value with its variables filled in.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Expanded {
-    pub text: String,
+    /// One text, if there is no reference.
+    pub parts: Vec<Part>,
     /// The value consists of one variable.
     pub is_variable: bool,
+}
+
+impl Expanded {
+    pub fn len(&self) -> usize {
+        let len = |part: &Part| match part {
+            Part::Text(text) | Part::Reference(text) => text.len(),
+        };
+        self.parts.iter().map(len).sum()
+    }
 }
 
 /// Why a value cannot be filled in.
@@ -23,21 +44,25 @@ pub(super) enum Trouble {
     Unset(String),
     /// `${` without a name, or without an end.
     Malformed,
-    /// A variable within a default.
+    /// A variable within a default, or a reference.
     Nested,
-    /// `${addr:Alice.main}` and its like.
-    Placeholder,
     TooLong,
 }
 
 /// Fills in the variables of `text`.
 pub(super) fn expand(text: &str, lookup: &Lookup<'_>) -> Result<Expanded, Trouble> {
-    let (mut done, mut rest) = (String::with_capacity(text.len()), text);
-    let mut is_variable = false;
+    let (mut parts, mut done) = (Vec::new(), String::with_capacity(text.len()));
+    let (mut rest, mut is_variable) = (text, false);
     while let Some(at) = rest.find('$') {
         done.push_str(&rest[..at]);
         let after = &rest[at + 1..];
         if let Some(inside) = after.strip_prefix('{') {
+            if let Some((reference, behind)) = reference(inside)? {
+                parts.push(Part::Text(std::mem::take(&mut done)));
+                parts.push(Part::Reference(reference.to_owned()));
+                rest = behind;
+                continue;
+            }
             let (value, behind) = variable(inside, lookup)?;
             is_variable = done.is_empty() && rest.len() == text.len() && behind.is_empty();
             done.push_str(&value);
@@ -51,17 +76,25 @@ pub(super) fn expand(text: &str, lookup: &Lookup<'_>) -> Result<Expanded, Troubl
         }
     }
     done.push_str(rest);
-    Ok(Expanded {
-        text: done,
-        is_variable,
-    })
+    parts.push(Part::Text(done));
+    Ok(Expanded { parts, is_variable })
+}
+
+/// The reference that begins `inside` the braces, if one does, and what comes behind them.
+fn reference(inside: &str) -> Result<Option<(&str, &str)>, Trouble> {
+    let begins = |word: &&str| inside.starts_with(*word);
+    if !REFERENCES.iter().any(begins) || begins(&NO_REFERENCE) {
+        return Ok(None);
+    }
+    let (reference, behind) = inside.split_once('}').ok_or(Trouble::Malformed)?;
+    match reference.contains("${") {
+        true => Err(Trouble::Nested),
+        false => Ok(Some((reference, behind))),
+    }
 }
 
 /// The value of the variable that begins `inside` the braces, and what comes behind them.
 fn variable<'t>(inside: &'t str, lookup: &Lookup<'_>) -> Result<(String, &'t str), Trouble> {
-    if PLACEHOLDERS.iter().any(|word| inside.starts_with(word)) {
-        return Err(Trouble::Placeholder);
-    }
     let (inside, behind) = inside.split_once('}').ok_or(Trouble::Malformed)?;
     let (name, default) = match inside.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
@@ -109,7 +142,11 @@ mod tests {
 
     fn expanded(text: &str) -> Result<(String, bool), Trouble> {
         let done = expand(text, &lookup)?;
-        Ok((done.text, done.is_variable))
+        let text = done.parts.into_iter().map(|part| match part {
+            Part::Text(text) => text,
+            Part::Reference(inside) => format!("<{inside}>"),
+        });
+        Ok((text.collect(), done.is_variable))
     }
 
     #[test]
@@ -125,6 +162,18 @@ mod tests {
             ("${B:-d: e}", "d: e", true),
             ("${B:-}", "", true),
             ("$${A} $$ $5 $ $x", "${A} $ $5 $ $x", false),
+            ("${addr:A.b}", "<addr:A.b>", false),
+            (
+                "x ${attr:A.b c}${A}$$ ${env:A:-}",
+                "x <attr:A.b c>x$ <env:A:->",
+                false,
+            ),
+            (
+                "${host}${host:address}${host:-A}",
+                "<host><host:address>A",
+                false,
+            ),
+            ("$${host}", "${host}", false),
         ] {
             assert_eq!(expanded(text), Ok((value.to_owned(), alone)), "{text}");
         }
@@ -137,9 +186,8 @@ mod tests {
             assert_eq!(expanded(text), Err(Trouble::Malformed), "{text}");
         }
         assert_eq!(expanded("${B:-${A}}"), Err(Trouble::Nested));
-        for text in ["${addr:A.b}", "${attr:A.b}", "x ${env:A}", "${host}"] {
-            assert_eq!(expanded(text), Err(Trouble::Placeholder), "{text}");
-        }
+        assert_eq!(expanded("${addr:A"), Err(Trouble::Malformed));
+        assert_eq!(expanded("${addr:${A}.b}"), Err(Trouble::Nested));
     }
 
     proptest! {

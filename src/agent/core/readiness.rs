@@ -1,0 +1,162 @@
+//! When a program that has been started is ready, or will not be in time.
+//!
+//! A line that it prints, and its end, are events. Whether a port is open, or a probe succeeds,
+//! nobody tells: that is tried again and again.
+
+use std::time::Duration;
+
+use crate::model::Ready;
+
+/// Between two attempts at a port.
+const PORT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a program is waited for.
+#[derive(Debug)]
+pub struct Readiness {
+    awaited: Awaited,
+    until: Duration,
+}
+
+#[derive(Debug)]
+enum Awaited {
+    Start,
+    Line,
+    End,
+    Success(Attempts),
+}
+
+#[derive(Debug)]
+struct Attempts {
+    pause: Duration,
+    /// When the next one is due; None while one is under way.
+    next: Option<Duration>,
+}
+
+/// What came of the waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Ready,
+    /// It has ended, and will never be.
+    Ended,
+    Late,
+}
+
+/// What came of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempted {
+    Success,
+    Failure,
+}
+
+impl Readiness {
+    /// A program was started now, and is to be ready within `limit`.
+    pub fn new(ready: &Ready, now: Duration, limit: Duration) -> Self {
+        let attempts = |pause| {
+            Awaited::Success(Attempts {
+                pause,
+                next: Some(now),
+            })
+        };
+        Self {
+            awaited: match ready {
+                Ready::Started => Awaited::Start,
+                Ready::Line(_) => Awaited::Line,
+                Ready::Done => Awaited::End,
+                Ready::Port(_) => attempts(PORT_PAUSE),
+                Ready::Probe { every, .. } => attempts(every.duration()),
+            },
+            until: now + limit,
+        }
+    }
+
+    /// What there is to say at this time; `found` tells whether the line has been printed.
+    pub fn verdict(&self, found: bool, now: Duration) -> Option<Verdict> {
+        match self.awaited {
+            Awaited::Start => Some(Verdict::Ready),
+            Awaited::Line if found => Some(Verdict::Ready),
+            _ => (now >= self.until).then_some(Verdict::Late),
+        }
+    }
+
+    /// The program has ended.
+    pub fn on_end(&self, success: bool, found: bool) -> Verdict {
+        match self.awaited {
+            Awaited::End if success => Verdict::Ready,
+            Awaited::Line if found => Verdict::Ready,
+            _ => Verdict::Ended,
+        }
+    }
+
+    /// Whether an attempt is due; then it counts as under way.
+    pub fn begin_attempt(&mut self, now: Duration) -> bool {
+        let Awaited::Success(attempts) = &mut self.awaited else {
+            return false;
+        };
+        attempts.next.take_if(|next| *next <= now).is_some()
+    }
+
+    /// An attempt has come to its end.
+    pub fn on_attempt(&mut self, attempted: Attempted, now: Duration) -> Option<Verdict> {
+        if let Awaited::Success(attempts) = &mut self.awaited {
+            attempts.next = Some(now + attempts.pause);
+        }
+        (attempted == Attempted::Success).then_some(Verdict::Ready)
+    }
+
+    pub fn wakes_at(&self) -> Duration {
+        match &self.awaited {
+            Awaited::Success(Attempts {
+                next: Some(next), ..
+            }) => self.until.min(*next),
+            _ => self.until,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn of(ready: &Ready) -> Readiness {
+        Readiness::new(ready, ms(100), ms(1000))
+    }
+
+    #[test]
+    fn a_job_is_ready_when_it_has_ended_well() {
+        let job = of(&Ready::Done);
+        assert_eq!(job.verdict(false, ms(1099)), None);
+        assert_eq!(job.on_end(true, false), Verdict::Ready);
+        assert_eq!(job.on_end(false, false), Verdict::Ended);
+        assert_eq!(job.verdict(false, ms(1100)), Some(Verdict::Late));
+        assert_eq!(
+            of(&Ready::Started).verdict(false, ms(100)),
+            Some(Verdict::Ready)
+        );
+    }
+
+    #[test]
+    fn a_line_may_be_the_last_thing_that_is_seen() {
+        let line = of(&Ready::Line("up".into()));
+        assert_eq!(line.verdict(false, ms(100)), None);
+        assert_eq!(line.verdict(true, ms(100)), Some(Verdict::Ready));
+        assert_eq!(line.on_end(true, false), Verdict::Ended);
+        assert_eq!(line.on_end(false, true), Verdict::Ready);
+    }
+
+    #[test]
+    fn attempts_come_one_after_the_other() {
+        let mut port = of(&Ready::Port("127.0.0.1:80".parse().unwrap()));
+        assert!(port.begin_attempt(ms(100)) && !port.begin_attempt(ms(500)));
+        assert_eq!(port.wakes_at(), ms(1100));
+        assert_eq!(port.on_attempt(Attempted::Failure, ms(150)), None);
+        assert_eq!(port.wakes_at(), ms(250));
+        assert!(!port.begin_attempt(ms(249)) && port.begin_attempt(ms(250)));
+        let verdict = port.on_attempt(Attempted::Success, ms(260));
+        assert_eq!(verdict, Some(Verdict::Ready));
+        assert_eq!(port.on_end(true, false), Verdict::Ended);
+    }
+}

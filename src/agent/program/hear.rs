@@ -1,0 +1,150 @@
+//! What a program says is read, understood and obeyed; and its end, with its last words.
+
+use super::words::{FromProgram, NoWord};
+use super::{Got, Owed};
+use crate::agent::state::Agent;
+
+impl Agent {
+    /// The program has written.
+    pub fn drain_program(&mut self) {
+        self.read_program();
+        self.work_off_program();
+    }
+
+    fn read_program(&mut self) -> Got {
+        let program = self.program.as_mut();
+        program.map_or(Got::End, |program| program.body.read())
+    }
+
+    /// Obeys what has been read, as far as possible.
+    fn work_off_program(&mut self) {
+        while let Some(program) = &mut self.program {
+            let word = match program.held.take() {
+                Some(word) => word,
+                None => match program.body.next() {
+                    Some(said) => match self.understand(said) {
+                        Some(word) => word,
+                        None => continue,
+                    },
+                    None => return,
+                },
+            };
+            let held = self.obey(word);
+            self.finish_closing();
+            if let Some(word) = held {
+                if let Some(program) = &mut self.program {
+                    program.held = Some(word);
+                }
+                return;
+            }
+        }
+    }
+
+    fn understand(&mut self, said: Result<FromProgram, NoWord>) -> Option<FromProgram> {
+        match said {
+            Ok(word) => return Some(word),
+            Err(NoWord::Blank) => {}
+            Err(NoWord::Plain(text)) => {
+                self.garbage_lines += 1;
+                self.keep_printed(&text);
+            }
+            Err(NoWord::Printed(text)) => self.keep_printed(&text),
+            Err(NoWord::Wrong(reason)) => self.note_garbage(&reason),
+        }
+        None
+    }
+
+    /// A line that is no word was printed, for people.
+    fn keep_printed(&mut self, text: &str) {
+        let program = self.program.as_mut();
+        if !program.is_some_and(|program| program.body.keep_printed(text)) {
+            self.log.info(&format!("stdout: {text}"));
+        }
+    }
+
+    /// The program has written to standard error.
+    pub fn drain_program_errors(&mut self) {
+        if let Some(program) = &mut self.program {
+            program.body.read_errors(false);
+        }
+    }
+
+    /// Counts a line of the program that says nothing, and tells.
+    pub fn note_garbage(&mut self, reason: &str) {
+        self.garbage_lines += 1;
+        self.log.warn(&format!("the command: {reason}"));
+    }
+
+    /// Something has happened that may let a word be obeyed that could not be before.
+    pub fn resume_program(&mut self) {
+        if !self.owes_to_program() {
+            return;
+        }
+        match self.has_program() {
+            true => self.work_off_program(),
+            false => self.read_last_words(),
+        }
+    }
+
+    /// The program's process has ended, or so it seems.
+    pub fn on_program_exit(&mut self) {
+        let Some(exit) = self
+            .program
+            .as_mut()
+            .and_then(|program| program.body.exit())
+        else {
+            return;
+        };
+        self.read_last_words();
+        if let Some(program) = &mut self.program {
+            program.body.read_errors(true);
+            program.ended = true;
+            let count = program.body.clear();
+            if count > 0 {
+                let line = format!("lines not read by the command: {count}");
+                self.log.warn(&line);
+            }
+        }
+        let promised = std::mem::take(&mut self.promised).into_values();
+        let promised = promised.map(Owed::Answer);
+        let owed = self.owed.take_all().into_iter().map(|(_, owed)| owed);
+        for owed in owed.chain(promised) {
+            self.settle_owed(owed, Err("the command has ended".into()));
+        }
+        let what = match &self.program {
+            Some(program) => program.noun(),
+            None => "the command",
+        };
+        let line = format!("{what} has ended: {exit}");
+        match exit.success() || self.life.ending() {
+            true => self.log.info(&line),
+            false => self.log.error(&line),
+        }
+        self.launched_has_ended(exit);
+        if !self.life.ending() {
+            self.timers.stop();
+            self.life.flush(exit.status(), self.now);
+        }
+    }
+
+    /// What the program wrote before it ended is obeyed like all else.
+    fn read_last_words(&mut self) {
+        loop {
+            self.work_off_program();
+            if self.owes_to_program() {
+                return;
+            }
+            match self.read_program() {
+                Got::Bytes(_) => {}
+                Got::Nothing | Got::End => break,
+            }
+        }
+        let last = self
+            .program
+            .as_mut()
+            .and_then(|program| program.body.rest());
+        if let Some(word) = last.and_then(|said| self.understand(said)) {
+            self.obey(word);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The words between an agent and its program: JSON objects, one a line. specs/commands.md says the
+//! same for those who write programs.
+
+mod from;
+mod heard;
+mod read;
+mod to;
+
+use serde::{Deserialize, Serialize};
+
+pub use from::{FromProgram, Handler, Timer};
+pub use heard::Heard;
+pub use read::{NoWord, read};
+pub use to::{Outcome, ToProgram};
+
+/// A number or text that a program chose for a question of its own; the reply repeats it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ProgramId {
+    Number(u64),
+    Text(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read::beginning;
+    use super::*;
+    use crate::agent::program::ask;
+    use crate::model::Kind;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn words_are_read_strictly() {
+        let ok = |text: &str| read(text.as_bytes()).unwrap();
+        let sent = ok(r#" {"type":"send","alias":"main","message":null} "#);
+        let expected = FromProgram::Send {
+            alias: "main".parse().unwrap(),
+            message: Value::Null,
+            topic: None,
+            id: None,
+        };
+        assert_eq!(sent, expected);
+        assert!(matches!(
+            ok(r#"{"type":"reply","id":1}"#),
+            FromProgram::Reply {
+                id: 1,
+                message: Value::Null,
+                error: None
+            }
+        ));
+        let request = ok(r#"{"type":"request","alias":"a","message":1,"id":"x","timeout":"5s"}"#);
+        assert!(
+            matches!(request, FromProgram::Request { timeout: Some(t), .. } if t.get() == 5000)
+        );
+        assert_eq!(ok(r#"{"type":"stop"}"#), FromProgram::Stop {});
+        for wrong in [
+            r#"{"type":"dance"}"#,
+            r#"{"type":"send","alias":"main"}"#,
+            r#"{"type":"send","alias":"ma in","message":1}"#,
+            r#"{"type":"stop","now":true}"#,
+            r#"{"type":"request","alias":"a","message":1,"id":1,"timeout":"soon"}"#,
+            r#"{"type":"stop"} {}"#,
+            "{",
+        ] {
+            assert!(
+                matches!(read(wrong.as_bytes()), Err(NoWord::Wrong(_))),
+                "{wrong}"
+            );
+        }
+        assert_eq!(read(b"hi"), Err(NoWord::Plain("hi".into())));
+        assert_eq!(read(b" \r"), Err(NoWord::Blank));
+    }
+
+    /// Each example of the page is a word, and each word has an example.
+    #[test]
+    fn the_page_of_words_is_true() {
+        let page = include_str!("../../../../specs/commands.md");
+        let table = page.split("## From the program").nth(1).unwrap();
+        let table = table.split("\n## ").next().unwrap();
+        let mut words = std::collections::BTreeSet::new();
+        for row in table.lines().filter(|line| line.starts_with('|')) {
+            for example in row.split('`').filter(|text| text.starts_with("{\"type\"")) {
+                let word: Value = serde_json::from_str(example).unwrap();
+                words.insert(word["type"].as_str().unwrap().to_owned());
+                let read = read(example.as_bytes()).unwrap();
+                assert!(
+                    !matches!(ask::asked(read), ask::Asked::Refused { .. }),
+                    "{example}"
+                );
+            }
+        }
+        let unknown = read(br#"{"type":"dance"}"#).unwrap_err().to_string();
+        let known = unknown.split("expected one of").nth(1).unwrap();
+        let known = known.split('`').skip(1).step_by(2).map(str::to_owned);
+        assert_eq!(
+            words,
+            known.take_while(|word| !word.contains('{')).collect()
+        );
+    }
+
+    #[test]
+    fn words_are_written_as_specified() {
+        let write = |word: &ToProgram| serde_json::to_value(word).unwrap();
+        let id = ProgramId::Number(3);
+        let outcome = Outcome::Error("no");
+        let reply = write(&ToProgram::Reply { id: &id, outcome });
+        assert_eq!(reply, json!({"type": "reply", "id": 3, "error": "no"}));
+        let message = ToProgram::Message {
+            alias: &"inbox".parse().unwrap(),
+            handler: None,
+            kind: Kind::Pull,
+            topic: None,
+            id: None,
+            reply: false,
+            outcome: Outcome::Message(&json!([1])),
+        };
+        let expected = json!({"type": "message", "alias": "inbox", "kind": "PULL", "message": [1]});
+        assert_eq!(write(&message), expected);
+        assert_eq!(write(&ToProgram::Stop {}), json!({"type": "stop"}));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in any::<Vec<u8>>(), text in any::<String>()) {
+            let _ = read(&bytes);
+            let _ = read(&[b"{\"type\":\"", text.as_bytes()].concat());
+            prop_assert!(beginning(&bytes).chars().count() <= 201);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Words to a program.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::ProgramId;
+use crate::model::{AgentName, Alias, Kind, MethodName};
+
+/// To the program.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToProgram<'a> {
+    /// The system is wired: begin.
+    Start {
+        agent: &'a AgentName,
+        attributes: &'a BTreeMap<String, Value>,
+        sockets: BTreeMap<&'a Alias, Kind>,
+    },
+    /// A message has arrived. With an id, a reply is wanted.
+    Message {
+        alias: &'a Alias,
+        /// Which of its handlers is meant, if the topology says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        handler: Option<&'a MethodName>,
+        kind: Kind,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        topic: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+        /// An answer to a request of the agent's own, or for want of one.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        reply: bool,
+        #[serde(flatten)]
+        outcome: Outcome<'a>,
+    },
+    /// Somebody calls a method; a reply is wanted.
+    Call {
+        id: u64,
+        name: &'a str,
+        params: &'a Value,
+    },
+    /// The answer to a request or a get, or why there is none.
+    Reply {
+        id: &'a ProgramId,
+        #[serde(flatten)]
+        outcome: Outcome<'a>,
+    },
+    /// These attributes were set from outside.
+    Attributes {
+        attributes: &'a BTreeMap<String, Value>,
+    },
+    /// The system has let go of the agent; another `start` may follow.
+    Release {},
+    /// End.
+    Stop {},
+}
+
+/// One of two keys.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome<'a> {
+    Message(&'a Value),
+    Error(&'a str),
+}

@@ -1,0 +1,79 @@
+//! Whether there is an order in which programs can be started: each after those that it refers to,
+//! and those that it is to come after.
+
+use super::super::draft::{AgentDraft, ReadyDraft};
+use super::super::fields::there_are;
+use super::super::references::agents_in;
+use super::super::replicas;
+use super::super::review::{Flaw, Review, Span, Spanned, quote};
+use super::super::sockets::{Directory, Who};
+use super::circles::Graph;
+use crate::model::AgentId;
+
+/// Reports agents that programs are to come after and that there are none of, and programs that
+/// wait for one another.
+pub(in crate::topology) fn check(directory: &Directory<'_>, review: &mut Review) {
+    let mut graph = Graph::default();
+    for agent in directory.agents {
+        review.repeating(agent.repeats);
+        for (other, span) in waits_for(agent, directory, review) {
+            graph.add(&agent.name.value, other, span);
+        }
+    }
+    review.repeating(false);
+    graph.check(circle, review);
+}
+
+fn circle(way: &str, span: &Span) -> Flaw {
+    let message = format!("programs would wait for one another: {way}");
+    Flaw::new(span, message).hint(
+        "each is started when those are ready that it refers to: let one ask later, by `osb addr`",
+    )
+}
+
+/// For whom the agent's program waits, and where the file says so.
+fn waits_for<'a>(
+    agent: &'a AgentDraft,
+    directory: &Directory<'a>,
+    review: &mut Review,
+) -> Vec<(&'a AgentId, &'a Span)> {
+    let Some(program) = &agent.program else {
+        return Vec::new();
+    };
+    let name = |at: usize| &directory.agents[at].name.value;
+    let probe = match &program.ready {
+        ReadyDraft::Probe { argv, .. } => argv.as_slice(),
+        _ => &[],
+    };
+    let texts = program.argv.iter().chain(program.env.values()).chain(probe);
+    let mut found: Vec<(usize, &Span)> = texts
+        .flat_map(|text| {
+            let agents = agents_in(text, directory);
+            agents.into_iter().map(|at| (at, &text.span))
+        })
+        .collect();
+    for after in &program.after {
+        match directory.agent(&after.value) {
+            Who::One(at) if *name(at) == agent.name.value => {
+                let flaw = Flaw::new(&after.span, "a program cannot be started after itself");
+                review.add(flaw.hint("take the name away"));
+            }
+            Who::One(at) => found.push((at, &after.span)),
+            Who::Several => review.add(directory.ambiguous(&after.value, "", &after.span)),
+            Who::Nobody if directory.incomplete => {}
+            Who::Nobody => nobody(after, directory, review),
+        }
+    }
+    let own = |at: usize| *name(at) == agent.name.value;
+    let others = found.into_iter().filter(|(at, _)| !own(*at));
+    others.map(|(at, span)| (name(at), span)).collect()
+}
+
+fn nobody(after: &Spanned<AgentId>, directory: &Directory<'_>, review: &mut Review) {
+    let names = || directory.names();
+    let name = &after.value.to_string();
+    let hint = replicas::one_of(&after.value, "", directory.replicated)
+        .or_else(|| review.guess(name, names()));
+    let flaw = Flaw::new(&after.span, format!("there is no agent {}", quote(name)));
+    review.add(flaw.hint(there_are(names())).maybe_hint(hint));
+}

@@ -1,0 +1,157 @@
+//! When a program is ready, and after which others it is started: the keys `ready`, `job` and
+//! `after` of an agent.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use regex_lite::Regex;
+
+use super::draft::ReadyDraft;
+use super::fields::{Fields, wrong_type};
+use super::program::words;
+use super::review::{Flaw, Review, Spanned, quote};
+use super::values;
+use super::yaml::{Data, Node};
+use crate::model::{AgentId, Millis};
+
+/// The keys of an agent that are read here.
+pub(super) const KEYS: [&str; 3] = ["ready", "job", "after"];
+
+pub(super) const READY_KEYS: &[&str] = &["port", "line", "command", "every", "timeout"];
+/// Of which `ready` has one.
+const CONDITIONS: [&str; 3] = ["port", "line", "command"];
+/// How often a probe is run.
+const EVERY: Millis = Millis::new(500);
+/// The longest pattern, in bytes.
+const LONGEST_PATTERN: usize = 1000;
+
+/// What makes the program ready, and how long that may take if it is said.
+pub(super) fn read(agent: &Fields<'_>, review: &mut Review) -> (ReadyDraft, Option<Millis>) {
+    let job = agent.get("job").and_then(|node| job(node, review));
+    let Some(node) = agent.get("ready") else {
+        return job.unwrap_or((ReadyDraft::Started, None));
+    };
+    if job.is_some() {
+        let message = "a job is ready when it has ended well: it has no ready besides";
+        let flaw = Flaw::new(&node.span, message);
+        review.add(flaw.hint("take ready away; a limit is job: { timeout: 5m }"));
+    }
+    if let Data::Number(port) = &node.data {
+        let flaw = wrong_type(node, "ready", "a map");
+        review.add(flaw.hint(format!("write ready: {{ port: {port} }}")));
+        return (ReadyDraft::Started, None);
+    }
+    let Some(fields) = Fields::open(node, "ready", READY_KEYS, review) else {
+        return (ReadyDraft::Started, None);
+    };
+    let ready = condition(&fields, review).unwrap_or(ReadyDraft::Started);
+    (ready, timeout(&fields, review))
+}
+
+/// None if it is no job.
+fn job(node: &Node, review: &mut Review) -> Option<(ReadyDraft, Option<Millis>)> {
+    if let Data::Map(_) = &node.data {
+        let fields = Fields::open(node, "job", &["timeout"], review)?;
+        return Some((ReadyDraft::Done, timeout(&fields, review)));
+    }
+    let job = review.take(values::boolean(node, "job"))?;
+    job.then_some((ReadyDraft::Done, None))
+}
+
+fn timeout(fields: &Fields<'_>, review: &mut Review) -> Option<Millis> {
+    let node = fields.get("timeout")?;
+    review.take(values::some_time(node, "timeout"))
+}
+
+fn condition(fields: &Fields<'_>, review: &mut Review) -> Option<ReadyDraft> {
+    let given: Vec<(&str, &Node)> = CONDITIONS
+        .into_iter()
+        .filter_map(|key| Some((key, fields.get(key)?)))
+        .collect();
+    if let Some((key, _)) = fields.entry("every")
+        && fields.get("command").is_none()
+    {
+        let flaw = Flaw::new(&key.span, "every is for a command that is run as a probe");
+        review.add(flaw.hint("take it away; ports and lines need no interval"));
+    }
+    match given.as_slice() {
+        [("port", node)] => review.take(port(node)).map(ReadyDraft::Port),
+        [("line", node)] => review.take(line(node)).map(ReadyDraft::Line),
+        [(_, node)] => {
+            let argv = words(node, "command", review)?;
+            let every = fields.get("every").map_or(Some(EVERY), |node| {
+                review.take(values::some_time(node, "every"))
+            });
+            Some(ReadyDraft::Probe {
+                argv,
+                every: every?,
+            })
+        }
+        _ => {
+            let message = match given.is_empty() {
+                true => "ready does not say by what it is seen",
+                false => "ready is seen by one thing",
+            };
+            let hint = "write one of port: 8080, line: TEXT, command: [PROGRAM, ARGUMENT]";
+            review.add(Flaw::new(fields.span, message).hint(hint));
+            None
+        }
+    }
+}
+
+/// A port of this machine's loopback address, or of another.
+fn port(node: &Node) -> Result<SocketAddr, Flaw> {
+    let text = match &node.data {
+        Data::Number(number) => number.to_string(),
+        _ => values::text(node, "port")?.to_owned(),
+    };
+    let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let at = text.parse().map(local).ok().or_else(|| text.parse().ok());
+    let dialled = |at: &SocketAddr| at.port() > 0 && !at.ip().is_unspecified();
+    at.filter(dialled).ok_or_else(|| {
+        let message = format!("port: nothing can be connected to at {}", quote(&text));
+        Flaw::new(&node.span, message)
+            .hint("write a port from 1 to 65535, which is one of 127.0.0.1, or IP:port")
+    })
+}
+
+/// A regular expression.
+fn line(node: &Node) -> Result<String, Flaw> {
+    let text = values::text(node, "line")?;
+    let flaw = |message: String| Err(Flaw::new(&node.span, message));
+    if text.len() > LONGEST_PATTERN {
+        return flaw(format!("line: more than {LONGEST_PATTERN} bytes"));
+    }
+    match Regex::new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => {
+            let error = error.to_string();
+            let reason = error.lines().last().unwrap_or_default();
+            let reason = reason.trim_start_matches("error: ");
+            flaw(format!(
+                "line: {} is no regular expression: {reason}",
+                quote(text)
+            ))
+        }
+    }
+}
+
+/// After whom the program is started: a name, or a list of them.
+pub(super) fn after(agent: &Fields<'_>, review: &mut Review) -> Vec<Spanned<AgentId>> {
+    let Some(node) = agent.get("after") else {
+        return Vec::new();
+    };
+    let nodes = match &node.data {
+        Data::Text(_) => std::slice::from_ref(node),
+        Data::List(items) => items,
+        _ => {
+            review.add(wrong_type(node, "after", "a list of agents"));
+            return Vec::new();
+        }
+    };
+    let name = |node: &Node| {
+        let value = review.take(values::name(node, "after"))?;
+        let span = node.span.clone();
+        Some(Spanned { value, span })
+    };
+    nodes.iter().filter_map(name).collect()
+}
