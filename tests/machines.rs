@@ -324,3 +324,37 @@ fn replicas_are_spread_over_the_hosts_with_a_label() {
     lab.ok(&["down"]);
     lab.assert_nothing_left();
 }
+
+#[test]
+fn an_attached_host_that_is_cut_off_is_finished_with_when_it_is_back() {
+    let Some(lab) = lab(1) else { return };
+    let text = format!(
+        "osb: 1\nname: x\ninsecure: true\nnameserver: {DESK}:7400\nhosts: {{ lab1: {{ attach: true }} }}\nagents: {{ A: {{ host: lab1 }}, B: }}\n"
+    );
+    let ns = format!("{DESK}:7400");
+    let mut daemon = lab.command_on("lab1", &["--ns", &ns, "host", "--name", "lab1"]);
+    let mut daemon = daemon.stderr(std::process::Stdio::null()).spawn().unwrap();
+    let said = lab.up(&text);
+    assert_eq!(said.code, 0, "{said}");
+    lab.cut("lab1", false);
+    let state = || lab.json(&["ls", "hosts"])[0]["state"].clone();
+    wait_until("its silence is seen", || state() != "running");
+    let said = lab.osb(&["down"]);
+    assert_eq!(said.code, 4, "{said}");
+    let part = "could not be reached: lab1 (its host daemon is";
+    assert!(said.stderr.contains(part), "{said}");
+    assert_eq!(
+        lab.bench.processes().len(),
+        1,
+        "the name server stays for it"
+    );
+    lab.cut("lab1", true);
+    wait_until("it is back, and down finishes", || {
+        lab.osb(&["down", "x"]).code == 0
+    });
+    lab.bench.assert_nothing_left();
+    assert_eq!(lab.processes("lab1").len(), 1, "the daemon stays");
+    common::kill(i32::try_from(daemon.id()).unwrap(), 15);
+    assert!(daemon.wait().unwrap().success());
+    lab.assert_nothing_left();
+}

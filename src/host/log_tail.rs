@@ -45,6 +45,16 @@ pub fn log_tail(path: &Path, lines: usize) -> Vec<String> {
         .collect()
 }
 
+/// The last thing that a daemon wrote to its log, without the word that it is an error.
+pub fn last_words(log: &Path) -> String {
+    let last = log_tail(log, 5);
+    let error = last.iter().rev().find(|line| line.starts_with("error"));
+    match error.or(last.last()) {
+        Some(line) => line.trim_start_matches("error: ").to_owned(),
+        None => "it ended without a word".to_owned(),
+    }
+}
+
 /// The whole lines that are in the last `window` bytes of the file at `path`, and whether there is
 /// more before them. None if there is no file.
 pub fn log_end(path: &Path, window: u64) -> Option<(Vec<String>, bool)> {

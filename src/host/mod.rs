@@ -30,7 +30,7 @@ use crate::wire::{
 };
 use child::{Child, Spawner};
 
-pub use log_tail::{end_of_logs, log_end, log_tail};
+pub use log_tail::{end_of_logs, last_words, log_end, log_tail};
 pub use route::own_address;
 
 /// How long agents may take to end when the daemon itself is told to, before they are terminated.

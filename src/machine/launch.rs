@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::{GRACE, MachineError, PATIENCE, folders, standing};
 use crate::down::down;
-use crate::host::{log_tail, own_address};
+use crate::host::{last_words, own_address};
 use crate::model::NameServerName;
 use crate::process::{ProcessId, Tether, end_of, wait_for_end};
 use crate::state::{Daemon, GroupRecord, Lock, Phase, SystemDir, SystemRecord};
@@ -71,7 +71,7 @@ pub(super) async fn launch(
             }
         }
         Outcome::Ended => {
-            let reason = last_words(&dir);
+            let reason = last_words(&dir.daemon_log("host"));
             speak(MachineWord::Ended { reason })?;
         }
     }
@@ -163,16 +163,5 @@ async fn outcome(process: &ProcessId) -> std::io::Result<Outcome> {
             Ok(true) => Outcome::Released,
             _ => Outcome::Cut,
         }),
-    }
-}
-
-/// The last thing that it wrote to its log, without the word that it is an error.
-fn last_words(dir: &SystemDir) -> String {
-    let lines = log_tail(&dir.daemon_log("host"), 5);
-    let errors = lines.iter().rev().find(|line| line.starts_with("error"));
-    let line = errors.or(lines.last());
-    match line {
-        Some(line) => line.trim_start_matches("error: ").to_owned(),
-        None => "it ended without a word".to_owned(),
     }
 }

@@ -5,13 +5,13 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use tokio::net::unix::pipe::Receiver;
 
 use super::machines::Hanging;
+use crate::host::last_words;
 use crate::model::{HostName, HostSpec, NameServerName, SystemName};
 use crate::process::{ProcessId, Tether};
 use crate::proxy::Link;
@@ -124,13 +124,13 @@ impl Launched {
 
     /// What the name server wrote before it ended.
     pub fn nameserver_said(&self, group: usize) -> String {
-        said(&self.dir.daemon_log(&self.groups[group].log("ns")))
+        last_words(&self.dir.daemon_log(&self.groups[group].log("ns")))
     }
 
     /// What the daemon of `host` wrote before it ended.
     pub fn host_said(&self, group: usize, host: &HostName) -> String {
         let log = self.groups[group].log(&format!("host-{host}"));
-        said(&self.dir.daemon_log(&log))
+        last_words(&self.dir.daemon_log(&log))
     }
 
     fn daemon(&self, log: &str) -> io::Result<Command> {
@@ -154,19 +154,5 @@ impl Launched {
         let mut child = command.spawn()?;
         self.tethers.extend(child.stdin.take().map(Tether::new));
         Ok(child)
-    }
-}
-
-/// The last thing that a daemon wrote to its log, without the word that it is an error.
-fn said(log: &Path) -> String {
-    let last = crate::host::log_tail(log, 5);
-    let line = last
-        .iter()
-        .rev()
-        .find(|line| line.starts_with("error"))
-        .or(last.last());
-    match line {
-        Some(line) => line.trim_start_matches("error: ").to_owned(),
-        None => "it ended without a word".to_owned(),
     }
 }
