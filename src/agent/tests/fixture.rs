@@ -104,7 +104,8 @@ impl Fixture {
     pub fn launch(argv: Option<Vec<&str>>) -> Self {
         let context = Context::new();
         let router = context.socket(zmq::ROUTER).unwrap();
-        router.set_linger(0).unwrap();
+        // With none, libzmq lets go of what a peer has sent when that peer goes.
+        router.set_linger(1000).unwrap();
         router.bind("tcp://127.0.0.1:*").unwrap();
         let nameserver = router.get_last_endpoint().unwrap().unwrap();
         let dir = tempfile::tempdir().unwrap();
@@ -339,7 +340,7 @@ impl Fixture {
     /// A plain socket that gives up after a while.
     pub fn peer(&self, kind: SocketType) -> Socket {
         let socket = self.context.socket(kind).unwrap();
-        socket.set_linger(0).unwrap();
+        socket.set_linger(1000).unwrap();
         let ms = i32::try_from(PATIENCE.as_millis()).unwrap();
         socket.set_rcvtimeo(ms).unwrap();
         socket.set_sndtimeo(ms).unwrap();

@@ -190,7 +190,8 @@ fn its_end_is_the_agents_end() {
         assert_eq!(agent.ended(), status);
         assert!(agent.log.text().contains(words));
     }
-    let mut agent = Fixture::start_with(Some(vec![
+    // It may have ended before anybody could hear of it.
+    let mut agent = Fixture::launch(Some(vec![
         "sh",
         "-c",
         r#"echo '{"type":"stop"}'; exec cat"#,
