@@ -4,10 +4,13 @@
 //! done here. Agents are no part of it: they go on when it dies.
 
 mod child;
+mod effects;
 mod facts;
 mod log_tail;
 mod notify;
+mod requests;
 mod route;
+mod signals;
 
 use std::collections::HashMap;
 use std::fs::DirBuilder;
@@ -17,18 +20,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::model::{AgentName, HostName, Millis, NameServerName, Speaks};
+use crate::model::{AgentName, HostName, Millis, NameServerName};
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir};
-use crate::supervision::{Effect, Now, Supervision, Ticket};
-use crate::wire::{
-    AgentBoot, AgentRequest, Announcement, Envelope, Fault, HostRequest, Incarnation, LARGEST_BODY,
-    LARGEST_LOG_END, LogEnd, NameServerRequest, Peer, read_body,
-};
+use crate::supervision::{Now, Supervision, Ticket};
+use crate::wire::{Announcement, Envelope, Incarnation, NameServerRequest, Peer};
 use child::{Child, Spawner};
+use signals::Signals;
 
 pub use log_tail::{end_of_logs, last_words, log_end, log_tail};
 pub use route::own_address;
@@ -113,31 +113,6 @@ fn open(options: &HostOptions) -> Result<(Link, mpsc::UnboundedReceiver<Incoming
     match options.patient {
         true => Link::open_unprobed(&options.nameserver),
         false => Link::open(&options.nameserver),
-    }
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    quit: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-        })
-    }
-
-    /// SIGQUIT is for those who know that asking is in vain.
-    async fn next(&mut self) -> Millis {
-        tokio::select! {
-            _ = self.terminate.recv() => GRACE,
-            _ = self.interrupt.recv() => GRACE,
-            _ = self.quit.recv() => Millis::new(0),
-        }
     }
 }
 
@@ -272,192 +247,12 @@ impl Host {
         }
     }
 
-    fn on_request(&mut self, envelope: Envelope, content: &[u8]) {
-        let now = self.now();
-        let request = match read_body(content) {
-            Ok(request) => request,
-            Err(fault) => return self.link.reply::<()>(&envelope, Err(fault)),
-        };
-        let ticket = Ticket(self.next_ticket);
-        self.next_ticket += 1;
-        self.tickets.insert(ticket, envelope);
-        match request {
-            HostRequest::Start(agent) => {
-                self.supervision
-                    .on_start(agent, Incarnation::draw(), ticket)
-            }
-            HostRequest::Stop { agent, grace } => {
-                self.supervision.on_stop(&agent, grace, ticket, now)
-            }
-            HostRequest::Facts {} => self.answer(ticket, Ok(facts::machine_facts())),
-            HostRequest::Logs { agents, bytes } => {
-                let ends = self.log_ends(agents, bytes);
-                self.answer(ticket, ends);
-            }
-            HostRequest::Shutdown { grace } => {
-                self.supervision.on_shutdown(grace, Some(ticket), now)
-            }
-        }
-    }
-
-    /// As much as goes into one answer; of agents whose turn does not come, nothing, which is said.
-    fn log_ends(&self, agents: Vec<AgentName>, bytes: u32) -> Result<Vec<LogEnd>, Fault> {
-        // Written as JSON, a byte may become six.
-        let share = LARGEST_BODY / 16 / agents.len().max(1);
-        let bytes = u64::from(bytes.min(LARGEST_LOG_END)).min(share as u64);
-        let end = |agent: AgentName| {
-            let id = self.spawner.id(&agent);
-            let (log, more) = log_end(&self.options.dir.log_of(&id), bytes)?;
-            let output = log_end(&self.options.dir.output_of(&id), bytes);
-            let (output, yet_more) = output.unwrap_or_default();
-            Some(LogEnd {
-                agent,
-                log,
-                output,
-                cut: more || yet_more,
-            })
-        };
-        Ok(agents.into_iter().filter_map(end).collect())
-    }
-
     fn on_ended(&mut self, agent: AgentName) {
         let Some(child) = self.children.remove(&agent) else {
             return;
         };
         let exit = child.reap(&self.options.dir, &self.spawner.id(&agent));
         self.supervision.on_exited(&agent, exit);
-    }
-
-    /// Does what supervision wants done. Tells whether that was all there will ever be.
-    fn perform(&mut self) -> bool {
-        loop {
-            let effects = self.supervision.effects();
-            if effects.is_empty() {
-                return false;
-            }
-            for effect in effects {
-                if self.perform_one(effect) {
-                    return true;
-                }
-            }
-        }
-    }
-
-    fn perform_one(&mut self, effect: Effect) -> bool {
-        match effect {
-            Effect::Spawn {
-                agent,
-                incarnation,
-                ticket,
-            } => {
-                let name = agent.name.clone();
-                let boot = self.boot(agent, incarnation);
-                let outcome = self.spawn(boot);
-                self.supervision.on_spawned(&name, ticket, outcome);
-            }
-            Effect::Ask { agent } => self.ask_to_end(agent),
-            Effect::Terminate { agent } => self.signal(&agent, Child::terminate),
-            Effect::Kill { agent } => self.signal(&agent, Child::kill),
-            Effect::Report {
-                agent,
-                incarnation,
-                exit,
-                asked,
-            } => {
-                let exited = NameServerRequest::Exited {
-                    agent,
-                    incarnation,
-                    exit,
-                    asked,
-                };
-                self.link.tell(Peer::NameServer, &exited);
-            }
-            Effect::AnswerStart { ticket, outcome } => self.answer(ticket, outcome),
-            Effect::AnswerStop { ticket, outcome } => self.answer(ticket, outcome),
-            Effect::End { ticket, stopped } => {
-                if let Some(ticket) = ticket {
-                    self.answer(ticket, Ok(stopped));
-                }
-                self.link
-                    .tell(Peer::NameServer, &NameServerRequest::Leave {});
-                return true;
-            }
-        }
-        false
-    }
-
-    fn boot(&self, agent: crate::wire::StartAgent, incarnation: Incarnation) -> AgentBoot {
-        let id = self.spawner.id(&agent.name);
-        AgentBoot {
-            incarnation,
-            host: Some(self.options.name.clone()),
-            advertise: self.options.advertise,
-            nameserver: self.link.address().to_owned(),
-            ipc_dir: self.options.ipc_dir(),
-            log: agent.program.as_ref().and_then(|program| {
-                (program.speaks == Speaks::Osb).then(|| self.options.dir.log_of(&id))
-            }),
-            output: agent
-                .program
-                .as_ref()
-                .map(|_| self.options.dir.output_of(&id)),
-            name: agent.name,
-            program: agent.program,
-        }
-    }
-
-    /// Starts the process and sees to it that its end is noticed.
-    fn spawn(&mut self, boot: AgentBoot) -> Result<u32, Fault> {
-        let agent = boot.name.clone();
-        let start_fault = |reason| Fault::Start {
-            agent: agent.clone(),
-            reason,
-        };
-        let child = self
-            .spawner
-            .spawn(&boot)
-            .map_err(|error| start_fault(error.to_string()))?;
-        let pid = child.pid();
-        let end = match child.end() {
-            Ok(end) => end,
-            // Nobody would ever know when it ends.
-            Err(error) => {
-                child.reap(&self.options.dir, &self.spawner.id(&agent));
-                return Err(start_fault(error.to_string()));
-            }
-        };
-        self.children.insert(agent.clone(), child);
-        let inputs = self.inputs.clone();
-        tokio::spawn(async move {
-            end.await;
-            let _ = inputs.send(Input::Ended(agent));
-        });
-        Ok(pid)
-    }
-
-    fn ask_to_end(&self, agent: AgentName) {
-        let peer = Peer::Agent(agent.clone());
-        let answer = self
-            .link
-            .ask::<()>(peer, &AgentRequest::Shutdown {}, PATIENCE);
-        let inputs = self.inputs.clone();
-        tokio::spawn(async move {
-            if answer.await.is_err() {
-                let _ = inputs.send(Input::NotAsked(agent));
-            }
-        });
-    }
-
-    fn signal(&self, agent: &AgentName, send: fn(&Child)) {
-        if let Some(child) = self.children.get(agent) {
-            send(child);
-        }
-    }
-
-    fn answer<T: serde::Serialize>(&mut self, ticket: Ticket, outcome: Result<T, Fault>) {
-        if let Some(envelope) = self.tickets.remove(&ticket) {
-            self.link.reply(&envelope, outcome);
-        }
     }
 
     fn now(&self) -> Now {

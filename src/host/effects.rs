@@ -1,0 +1,144 @@
+//! What supervision wants done is done: processes, signals, answers, words to the name server.
+
+use super::{Child, Host, Input, PATIENCE};
+use crate::model::{AgentName, Speaks};
+use crate::supervision::{Effect, Ticket};
+use crate::wire::{AgentBoot, AgentRequest, Fault, Incarnation, NameServerRequest, Peer};
+
+impl Host {
+    /// Does what supervision wants done. Tells whether that was all there will ever be.
+    pub(super) fn perform(&mut self) -> bool {
+        loop {
+            let effects = self.supervision.effects();
+            if effects.is_empty() {
+                return false;
+            }
+            for effect in effects {
+                if self.perform_one(effect) {
+                    return true;
+                }
+            }
+        }
+    }
+
+    fn perform_one(&mut self, effect: Effect) -> bool {
+        match effect {
+            Effect::Spawn {
+                agent,
+                incarnation,
+                ticket,
+            } => {
+                let name = agent.name.clone();
+                let boot = self.boot(agent, incarnation);
+                let outcome = self.spawn(boot);
+                self.supervision.on_spawned(&name, ticket, outcome);
+            }
+            Effect::Ask { agent } => self.ask_to_end(agent),
+            Effect::Terminate { agent } => self.signal(&agent, Child::terminate),
+            Effect::Kill { agent } => self.signal(&agent, Child::kill),
+            Effect::Report {
+                agent,
+                incarnation,
+                exit,
+                asked,
+            } => {
+                let exited = NameServerRequest::Exited {
+                    agent,
+                    incarnation,
+                    exit,
+                    asked,
+                };
+                self.link.tell(Peer::NameServer, &exited);
+            }
+            Effect::AnswerStart { ticket, outcome } => self.answer(ticket, outcome),
+            Effect::AnswerStop { ticket, outcome } => self.answer(ticket, outcome),
+            Effect::End { ticket, stopped } => {
+                if let Some(ticket) = ticket {
+                    self.answer(ticket, Ok(stopped));
+                }
+                self.link
+                    .tell(Peer::NameServer, &NameServerRequest::Leave {});
+                return true;
+            }
+        }
+        false
+    }
+
+    fn boot(&self, agent: crate::wire::StartAgent, incarnation: Incarnation) -> AgentBoot {
+        let id = self.spawner.id(&agent.name);
+        AgentBoot {
+            incarnation,
+            host: Some(self.options.name.clone()),
+            advertise: self.options.advertise,
+            nameserver: self.link.address().to_owned(),
+            ipc_dir: self.options.ipc_dir(),
+            log: agent.program.as_ref().and_then(|program| {
+                (program.speaks == Speaks::Osb).then(|| self.options.dir.log_of(&id))
+            }),
+            output: agent
+                .program
+                .as_ref()
+                .map(|_| self.options.dir.output_of(&id)),
+            name: agent.name,
+            program: agent.program,
+        }
+    }
+
+    /// Starts the process and sees to it that its end is noticed.
+    fn spawn(&mut self, boot: AgentBoot) -> Result<u32, Fault> {
+        let agent = boot.name.clone();
+        let start_fault = |reason| Fault::Start {
+            agent: agent.clone(),
+            reason,
+        };
+        let child = self
+            .spawner
+            .spawn(&boot)
+            .map_err(|error| start_fault(error.to_string()))?;
+        let pid = child.pid();
+        let end = match child.end() {
+            Ok(end) => end,
+            // Nobody would ever know when it ends.
+            Err(error) => {
+                child.reap(&self.options.dir, &self.spawner.id(&agent));
+                return Err(start_fault(error.to_string()));
+            }
+        };
+        self.children.insert(agent.clone(), child);
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move {
+            end.await;
+            let _ = inputs.send(Input::Ended(agent));
+        });
+        Ok(pid)
+    }
+
+    fn ask_to_end(&self, agent: AgentName) {
+        let peer = Peer::Agent(agent.clone());
+        let answer = self
+            .link
+            .ask::<()>(peer, &AgentRequest::Shutdown {}, PATIENCE);
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move {
+            if answer.await.is_err() {
+                let _ = inputs.send(Input::NotAsked(agent));
+            }
+        });
+    }
+
+    fn signal(&self, agent: &AgentName, send: fn(&Child)) {
+        if let Some(child) = self.children.get(agent) {
+            send(child);
+        }
+    }
+
+    pub(super) fn answer<T: serde::Serialize>(
+        &mut self,
+        ticket: Ticket,
+        outcome: Result<T, Fault>,
+    ) {
+        if let Some(envelope) = self.tickets.remove(&ticket) {
+            self.link.reply(&envelope, outcome);
+        }
+    }
+}
