@@ -231,6 +231,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_done() {
             ],
         ),
         (1, "has no socket", vec!["close", "Bob", "y"]),
+        (1, "no interval", vec!["every", "Bob", "0s", "set", "x=1"]),
         (
             2,
             "did you mean log?",
@@ -242,6 +243,14 @@ fn what_makes_no_sense_is_refused_before_anything_is_done() {
         assert_eq!(said.code, code, "{arguments:?}: {said}");
         assert!(said.stderr.contains(words), "{arguments:?}: {said}");
     }
+    wait_until("nothing is left of them", || {
+        bench
+            .json(&["ls", "connections"])
+            .as_array()
+            .unwrap()
+            .is_empty()
+    });
+    assert!(bench.json(&["timers"]).as_array().unwrap().is_empty());
 }
 
 #[test]

@@ -122,6 +122,8 @@ pub enum Waiting {
         links: Vec<(usize, usize)>,
         /// What is answered: one connection, or a list.
         one: bool,
+        /// A socket that was made for this, and goes again if it comes to nothing.
+        made: Option<Alias>,
         further: Further,
         until: Duration,
         limit: Duration,

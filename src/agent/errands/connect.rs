@@ -93,6 +93,7 @@ impl Agent {
         further: impl FnOnce(usize) -> Further,
         request: Request,
     ) -> bool {
+        let made = self.not_there(&connect.alias);
         let link = match self.connect_one(connect) {
             Ok(link) => link,
             Err(fault) => {
@@ -104,6 +105,7 @@ impl Agent {
             asker: request.asker,
             links: vec![link],
             one: true,
+            made,
             further: further(link.0),
             until: request.until,
             limit: request.limit,

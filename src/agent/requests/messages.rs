@@ -162,9 +162,10 @@ impl Agent {
                     asker,
                     links,
                     further,
+                    made,
                     limit,
                     ..
-                } => self.answer_late_wire(asker, &links, &further, limit),
+                } => self.answer_late_wire(asker, &links, (&further, made), limit),
                 Waiting::Errand {
                     asker,
                     errand,

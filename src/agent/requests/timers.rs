@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::agent::core::Life;
 use crate::agent::state::Agent;
-use crate::model::{Alias, TimerAction, TimerSpec};
+use crate::model::{Alias, Millis, TimerAction, TimerSpec, When};
 use crate::wire::Fault;
 
 impl Agent {
@@ -23,6 +23,13 @@ impl Agent {
         if let Some(alias) = self.timers.taken(timers) {
             let alias = alias.clone();
             return Err(Fault::TimerTaken { agent, alias });
+        }
+        let no_time = |timer: &TimerSpec| timer.when == When::Every(Millis::new(0));
+        if timers.iter().any(no_time) {
+            let reason = "every 0s is no interval: give it a millisecond (1ms) at least";
+            return Err(Fault::Refused {
+                reason: reason.to_owned(),
+            });
         }
         if self.life == Life::Stopped && !timers.is_empty() {
             let reason = format!("{agent} was stopped: none of its timers would run");

@@ -23,6 +23,11 @@ impl Agent {
     ) -> Outcome {
         let mut links = Vec::with_capacity(connections.len());
         let mut until = request.until;
+        // Many are a topology's: whoever asked for those takes them back.
+        let made = match &connections[..] {
+            [single] if one => self.not_there(&single.alias),
+            _ => None,
+        };
         for connection in connections {
             until = until.min(self.now + connection.timeout.duration());
             match self.connect_one(connection) {
@@ -35,11 +40,25 @@ impl Agent {
             asker: request.asker,
             links,
             one,
+            made,
             further: Further::Nothing,
             until,
             limit,
         });
         None
+    }
+
+    /// An alias that no socket has yet.
+    pub fn not_there(&self, alias: &Alias) -> Option<Alias> {
+        let there = self.sockets.find(alias.as_str()).is_some();
+        (!there).then(|| alias.clone())
+    }
+
+    /// Closes a socket that was made for a connection which came to nothing.
+    fn take_back(&mut self, made: Option<Alias>) {
+        if let Some(alias) = made {
+            self.close(vec![alias], Some(Millis::new(0)), None);
+        }
     }
 
     /// Waits until connections are proven, or one cannot be.
@@ -244,6 +263,7 @@ impl Agent {
                     asker,
                     links,
                     one,
+                    made,
                     further,
                     until,
                     limit,
@@ -252,6 +272,7 @@ impl Agent {
                     Err(fault) => {
                         self.give_up(&further);
                         self.reply(asker, Err(fault));
+                        self.take_back(made);
                     }
                 },
                 Some(Waiting::Prove { asker, .. }) => self.reply(asker, Ok(Value::Null)),
@@ -298,7 +319,7 @@ impl Agent {
         &mut self,
         asker: Option<Asker>,
         links: &[(usize, usize)],
-        further: &Further,
+        (further, made): (&Further, Option<Alias>),
         limit: Duration,
     ) {
         self.announce_changes();
@@ -314,6 +335,7 @@ impl Agent {
             (None, []) => return self.reply(asker, Ok(Value::Array(Vec::new()))),
         };
         self.reply(asker, Err(fault));
+        self.take_back(made);
     }
 
     fn unproven(&self, at: (usize, usize), reason: String) -> Fault {
