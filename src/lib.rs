@@ -10,6 +10,7 @@ pub mod agent;
 pub mod cli;
 pub mod down;
 pub mod host;
+pub mod keys;
 pub mod kit;
 pub mod machine;
 pub mod model;
