@@ -8,6 +8,7 @@
 pub mod agent;
 pub mod cli;
 pub mod down;
+pub mod files;
 pub mod host;
 pub mod kit;
 pub mod machine;

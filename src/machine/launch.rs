@@ -11,10 +11,18 @@ use tokio::sync::oneshot;
 use super::{GRACE, MachineError, PATIENCE, folders, standing};
 use crate::down::down;
 use crate::host::{last_words, own_address};
-use crate::model::NameServerName;
+use crate::model::{Listing, NameServerName};
 use crate::process::{ProcessId, Tether, end_of, wait_for_end};
 use crate::state::{Daemon, GroupRecord, Lock, Phase, SystemDir, SystemRecord};
 use crate::wire::{DaemonOf, MachineWord};
+
+/// What is to be started.
+pub(super) struct Launch<'r> {
+    pub daemon: &'r DaemonOf,
+    pub nameserver: String,
+    pub address: Option<IpAddr>,
+    pub files: &'r [Listing],
+}
 
 /// How the end of the waiting came about.
 enum Outcome {
@@ -26,11 +34,15 @@ enum Outcome {
 /// Starts the daemon, says so, and waits: for its release, for the end of the connection, or for
 /// its own.
 pub(super) async fn launch(
-    daemon: &DaemonOf,
-    nameserver: String,
-    address: Option<IpAddr>,
+    launch: Launch<'_>,
     speak: &mut impl FnMut(MachineWord) -> std::io::Result<()>,
 ) -> Result<(), MachineError> {
+    let Launch {
+        daemon,
+        nameserver,
+        address,
+        files,
+    } = launch;
     let (all, dir) = folders(daemon)?;
     if let Some(process) = standing(&dir)? {
         return Err(MachineError::Standing {
@@ -45,11 +57,13 @@ pub(super) async fn launch(
         Some(address) => address,
         None => own_address(&nameserver)?,
     };
-    let started = start(daemon, &nameserver, address, &dir, &lock);
+    let started = super::files::take_in(files, &dir, speak)
+        .and_then(|()| start(daemon, &nameserver, address, &dir, &lock));
     let (child, process) = match started {
         Ok(started) => started,
         Err(error) => {
             let _ = dir.remove();
+            all.remove_if_empty();
             return Err(error);
         }
     };

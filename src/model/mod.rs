@@ -3,6 +3,7 @@
 
 mod address;
 mod duration;
+mod files;
 mod host;
 mod id;
 mod kind;
@@ -17,6 +18,10 @@ mod timer;
 
 pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside};
 pub use duration::{DurationError, Millis};
+pub use files::{
+    Amount, Digest, Entry, Listing, ListingError, NamePattern, SyncSpec, TreePath, TreePathError,
+    What,
+};
 pub use host::{HostSpec, Reach, SshDestination, SshDestinationError, SshSpec};
 pub use id::{AgentId, NameServerName, SocketId};
 pub use kind::Kind;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::down::LeftMachine;
+use crate::files::FilesError;
 use crate::host::end_of_logs;
 use crate::model::{AgentId, AgentName, ExitReport, HostName, Millis, State, SystemName};
 use crate::proxy::ProxyError;
@@ -117,6 +118,9 @@ pub enum UpError {
     },
     #[error("the host daemon of {host} failed: {reason}")]
     Host { host: HostName, reason: String },
+    /// What is to be copied cannot be.
+    #[error("files: {0}")]
+    Files(FilesError),
     /// Machines that ssh did not bring a daemon to.
     #[error("{}", list_machines(.0))]
     Machines(Vec<(HostName, SshError)>),

@@ -3,18 +3,21 @@
 
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
+use super::Progress;
 use super::error::UpError;
 use super::launch::Launched;
 use super::phases::{Hosts, Up, lock, look_through};
 use crate::model::{HostName, HostSpec, Millis, NameServerName, Reach};
-use crate::ssh::{self, Session, SshError};
+use crate::ssh::{self, Sent, Session, SshError};
 use crate::state::{Launch, Machine};
 use crate::wire::{DaemonOf, MachineRequest};
 
@@ -25,18 +28,38 @@ pub(super) struct Hanging {
     pub session: Arc<Mutex<Session>>,
 }
 
-/// What comes of starting one.
-type Begun = (usize, HostName, Result<(Session, Launch), SshError>);
+/// What comes of starting one: the connection, the folders of files there, and what is to be remembered.
+type Outcome = Result<(Session, Vec<PathBuf>, Launch), SshError>;
+
+/// Daemons that are being started by ssh, and how far their files are.
+pub(super) struct Begun {
+    outcomes: JoinSet<(usize, HostName, Outcome)>,
+    tell: UnboundedSender<(HostName, Sent)>,
+    told: UnboundedReceiver<(HostName, Sent)>,
+}
+
+impl Begun {
+    pub fn none() -> Self {
+        let (tell, told) = unbounded_channel();
+        let outcomes = JoinSet::new();
+        Self {
+            outcomes,
+            tell,
+            told,
+        }
+    }
+}
 
 impl Up<'_> {
     /// Starts the daemon of a host that ssh leads to, or notes that there is to be one.
-    pub(super) fn begin_machine(&self, group: usize, host: &HostSpec, begun: &mut JoinSet<Begun>) {
+    pub(super) fn begin_machine(&self, group: usize, host: &HostSpec, begun: &mut Begun) {
         let mut launched = lock(self.launched);
         let own = &launched.groups[group];
         let Reach::Ssh(spec) = &host.reach else {
             let machine = self.machine(&own.record.name, &host.name, None);
             return launched.groups[group].record.machines.push(machine);
         };
+        let cargo = self.cargo.of(&own.record.name, &host.name);
         let request = MachineRequest::Launch {
             daemon: DaemonOf {
                 system: self.request.plan.system.clone(),
@@ -45,32 +68,52 @@ impl Up<'_> {
             },
             nameserver: self.seen_from_afar(&own.record.nameserver),
             address: host.address,
+            files: cargo.listings(),
         };
         let (name, ssh, suffix) = (host.name.clone(), spec.clone(), own.suffix.clone());
-        begun.spawn(async move {
-            let started = ssh::launch(ssh.clone(), request).await;
-            let outcome = started.map(|(session, pid)| {
-                let group = suffix;
-                (session, Launch { ssh, group, pid })
+        let (tell, whose) = (begun.tell.clone(), name.clone());
+        let tell = move |sent: Sent| {
+            let _ = tell.send((whose.clone(), sent));
+        };
+        begun.outcomes.spawn(async move {
+            let started = ssh::launch(ssh.clone(), request, cargo, tell).await;
+            let outcome = started.map(|it| {
+                let (group, pid) = (suffix, it.pid);
+                (it.session, it.folders, Launch { ssh, group, pid })
             });
             (group, name, outcome)
         });
     }
 
     /// Awaits all; every machine that failed is named.
-    pub(super) async fn gather_machines(&self, mut begun: JoinSet<Begun>) -> Result<(), UpError> {
+    pub(super) async fn gather_machines(
+        &self,
+        mut begun: Begun,
+        progress: &mut dyn Progress,
+    ) -> Result<(), UpError> {
         let mut failed = Vec::new();
-        while let Some(joined) = begun.join_next().await {
-            let Ok((group, host, outcome)) = joined else {
-                continue;
+        loop {
+            let joined = tokio::select! {
+                biased;
+                Some((host, sent)) = begun.told.recv() => {
+                    progress.copy(&host, sent);
+                    continue;
+                }
+                joined = begun.outcomes.join_next() => joined,
+            };
+            let (group, host, outcome) = match joined {
+                Some(Ok(joined)) => joined,
+                Some(Err(_)) => continue,
+                None => break,
             };
             match outcome {
                 Err(error) => failed.push((host, error)),
-                Ok((session, launch)) => {
+                Ok((session, folders, launch)) => {
                     let mut launched = lock(self.launched);
                     let nameserver = launched.groups[group].record.name.clone();
                     let machine = self.machine(&nameserver, &host, Some(launch));
                     launched.groups[group].record.machines.push(machine);
+                    launched.laid(nameserver, &host, folders);
                     let session = Arc::new(Mutex::new(session));
                     launched.hanging.push(Hanging {
                         group,
