@@ -84,7 +84,7 @@ impl Lab {
     }
 
     /// The name of a namespace.
-    fn space(&self, name: &str) -> String {
+    pub fn space(&self, name: &str) -> String {
         format!("{}-{name}", self.mark)
     }
 
