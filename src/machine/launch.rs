@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 use super::{GRACE, MachineError, PATIENCE, folders, standing};
 use crate::down::down;
 use crate::host::{last_words, own_address};
-use crate::model::{Listing, NameServerName};
+use crate::model::{Credentials, Dial, Listing, NameServerName};
 use crate::process::{ProcessId, Tether, end_of, wait_for_end};
-use crate::state::{Daemon, GroupRecord, Lock, Phase, SystemDir, SystemRecord};
+use crate::state::{Daemon, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 use crate::wire::{DaemonOf, MachineWord};
 
 /// What is to be started.
@@ -22,6 +22,8 @@ pub(super) struct Launch<'r> {
     pub nameserver: String,
     pub address: Option<IpAddr>,
     pub files: &'r [Listing],
+    /// By which the daemon is let in.
+    pub keys: Option<Credentials>,
 }
 
 /// How the end of the waiting came about.
@@ -42,6 +44,7 @@ pub(super) async fn launch(
         nameserver,
         address,
         files,
+        keys,
     } = launch;
     let (all, dir) = folders(daemon)?;
     if let Some(process) = standing(&dir)? {
@@ -57,8 +60,12 @@ pub(super) async fn launch(
         Some(address) => address,
         None => own_address(&nameserver)?,
     };
+    let to = Dial {
+        address: nameserver.clone(),
+        keys,
+    };
     let started = super::files::take_in(files, &dir, speak)
-        .and_then(|()| start(daemon, &nameserver, address, &dir, &lock));
+        .and_then(|()| start(daemon, &to, address, &dir, &lock));
     let (child, process) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -99,7 +106,7 @@ pub(super) async fn launch(
 
 fn start(
     daemon: &DaemonOf,
-    nameserver: &str,
+    to: &Dial,
     address: IpAddr,
     dir: &SystemDir,
     lock: &Lock,
@@ -111,7 +118,7 @@ fn start(
         .open(dir.daemon_log("host"))?;
     let mut command = Command::new(std::env::current_exe()?);
     command
-        .args(["--ns", nameserver, "host", "--name", daemon.host.as_str()])
+        .args(["--ns", &to.address, "host", "--name", daemon.host.as_str()])
         .args(["--address", &address.to_string(), "--own-dir", "--tether"])
         .args(["--lock-fd", &lock.share()?.to_string()])
         .arg("--dir")
@@ -123,6 +130,11 @@ fn start(
         .stderr(log);
     if let Some(group) = &daemon.group {
         command.args(["--group", group.as_str()]);
+    }
+    if let Some(keys) = &to.keys {
+        let path = dir.path().join("host.key");
+        KeyFile::of_host(&daemon.host, keys).write(&path)?;
+        command.arg("--key").arg(path);
     }
     let child = command.spawn()?;
     let process = ProcessId::of(child.id())?;
@@ -137,6 +149,7 @@ fn record(daemon: &DaemonOf, nameserver: String, process: ProcessId) -> SystemRe
             name,
             phase: Phase::Starting,
             nameserver,
+            key: None,
             launched_nameserver: None,
             hosts: vec![Daemon {
                 host: daemon.host.clone(),

@@ -58,12 +58,14 @@ pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), Ma
             nameserver,
             address,
             files,
+            keys,
         } => {
             let launch = Launch {
                 daemon: &daemon,
                 nameserver,
                 address,
                 files: &files,
+                keys,
             };
             launch::launch(launch, &mut speak).await
         }

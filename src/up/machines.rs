@@ -12,14 +12,18 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
-use super::Progress;
 use super::error::UpError;
 use super::launch::Launched;
 use super::phases::{Hosts, Up, lock, look_through};
-use crate::model::{HostName, HostSpec, Millis, NameServerName, Reach};
+use super::{PATIENCE, Progress};
+use crate::model::{
+    Credentials, Holder, HostName, HostSpec, KeyEntry, Millis, NameServerName, Reach, Term,
+};
+use crate::proxy::ProxyError;
 use crate::ssh::{self, Sent, Session, SshError};
 use crate::state::{Launch, Machine};
-use crate::wire::{DaemonOf, MachineRequest};
+use crate::wire::{DaemonOf, MachineRequest, NameServerRequest, Peer};
+use crate::zeromq;
 
 /// A connection that a daemon hangs on until all stands.
 pub(super) struct Hanging {
@@ -52,13 +56,22 @@ impl Begun {
 
 impl Up<'_> {
     /// Starts the daemon of a host that ssh leads to, or notes that there is to be one.
-    pub(super) fn begin_machine(&self, group: usize, host: &HostSpec, begun: &mut Begun) {
-        let mut launched = lock(self.launched);
-        let own = &launched.groups[group];
+    pub(super) async fn begin_machine(
+        &self,
+        group: usize,
+        host: &HostSpec,
+        begun: &mut Begun,
+    ) -> Result<(), UpError> {
         let Reach::Ssh(spec) = &host.reach else {
-            let machine = self.machine(&own.record.name, &host.name, None);
-            return launched.groups[group].record.machines.push(machine);
+            let mut launched = lock(self.launched);
+            let record = &mut launched.groups[group].record;
+            let machine = self.machine(&record.name, &host.name, None);
+            record.machines.push(machine);
+            return Ok(());
         };
+        let keys = self.let_in(group, &host.name).await?;
+        let launched = lock(self.launched);
+        let own = &launched.groups[group];
         let cargo = self.cargo.of(&own.record.name, &host.name);
         let request = MachineRequest::Launch {
             daemon: DaemonOf {
@@ -69,6 +82,7 @@ impl Up<'_> {
             nameserver: self.seen_from_afar(&own.record.nameserver),
             address: host.address,
             files: cargo.listings(),
+            keys,
         };
         let (name, ssh, suffix) = (host.name.clone(), spec.clone(), own.suffix.clone());
         let (tell, whose) = (begun.tell.clone(), name.clone());
@@ -83,6 +97,30 @@ impl Up<'_> {
             });
             (group, name, outcome)
         });
+        Ok(())
+    }
+
+    /// Lets a host in that is about to be started, for as long as the system runs. None where
+    /// everybody is let in.
+    pub(super) async fn let_in(
+        &self,
+        group: usize,
+        host: &HostName,
+    ) -> Result<Option<Credentials>, UpError> {
+        let link = lock(self.launched).groups[group].link.clone();
+        let Some((link, server)) = link.and_then(|it| Some((it.clone(), it.server_key()?))) else {
+            return Ok(None);
+        };
+        let own = zeromq::draw_keys().map_err(ProxyError::from)?;
+        let entry = KeyEntry {
+            key: own.public,
+            holder: Holder::Host(host.clone()),
+            term: Term::Run,
+            by: None,
+        };
+        let admit = NameServerRequest::Admit(entry);
+        link.ask::<()>(Peer::NameServer, &admit, PATIENCE).await?;
+        Ok(Some(Credentials { own, server }))
     }
 
     /// Awaits all; every machine that failed is named.

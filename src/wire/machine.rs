@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Stopped;
-use crate::model::{Digest, HostName, Listing, Millis, NameServerName, SystemName};
+use crate::model::{Credentials, Digest, HostName, Listing, Millis, NameServerName, SystemName};
 
 /// The first line: what is to be done there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub enum MachineRequest {
         /// takes the bytes of what it lacks one after the other, and says [`MachineWord::Laid`].
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         files: Vec<Listing>,
+        /// By which the daemon is let in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keys: Option<Credentials>,
     },
     /// End a daemon, and whatever is left of what it has started. Says [`MachineWord::Down`].
     End { daemon: DaemonOf, grace: Millis },

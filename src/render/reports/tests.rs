@@ -187,7 +187,7 @@ fn a_valid_topology_in_every_form() {
 
 /// Some of it goes to another machine.
 fn with_files() -> crate::model::Topology {
-    let text = "osb: 1\ninsecure: true\nnameserver: 10.0.0.5:0\nhosts: { lab1: { ssh: lab1 } }\nagents:\n  A: { host: lab1, command: [x], sync: [lab, b.py] }\n  B: { host: lab1, command: [x], sync: { paths: [lab], except: ['*.pyc'] } }\n";
+    let text = "osb: 1\nsecurity: none\nnameserver: 10.0.0.5:0\nhosts: { lab1: { ssh: lab1 } }\nagents:\n  A: { host: lab1, command: [x], sync: [lab, b.py] }\n  B: { host: lab1, command: [x], sync: { paths: [lab], except: ['*.pyc'] } }\n";
     let source = crate::topology::Source {
         name: "files.yaml".into(),
         stem: "files".into(),

@@ -7,7 +7,7 @@ use crate::model::{SyncSpec, Topology};
 use crate::topology::Flat;
 
 const FRAME: &str = "osb: 1
-insecure: true
+security: none
 nameserver: 10.0.0.5:0
 hosts: { lab1: { ssh: lab1, labels: [x] }, lab2: { attach: true, labels: [x] } }
 defaults: { sync: [lab] }
