@@ -688,6 +688,39 @@ fn two_machines() {
     lab.assert_nothing_left();
 }
 
+#[test]
+fn with_files() {
+    let Some(lab) = lab_of_machines::lab(1) else {
+        return;
+    };
+    let example = repository().join("examples").join("with-files");
+    let files = lab.bench.files();
+    std::fs::create_dir(files.join("words")).unwrap();
+    for folder in [".", "words"] {
+        for file in entries(&example.join(folder)) {
+            let (from, to) = (example.join(folder).join(&file), files.join(folder));
+            if from.is_file() {
+                std::fs::copy(from, to.join(&file)).unwrap();
+            }
+        }
+    }
+    std::fs::copy(lab.ssh_config(), files.join("ssh_config")).unwrap();
+    let said = lab.osb(&["up", "topology.yaml"]);
+    assert_eq!(said.code, 0, "{said}");
+    assert!(said.stderr.contains("3/3  3 files, "), "{said}");
+    wait_until("the lines are there", || {
+        let log = lab.ok(&["logs", "Sink"]);
+        ["one wire", "two ends", "three names"]
+            .iter()
+            .all(|line| log.contains(line))
+    });
+    lab.ok(&["down"]);
+    let said = lab.osb(&["up", "topology.yaml"]);
+    assert!(said.stderr.contains("0/0  0 files, "), "{said}");
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
+}
+
 /// The nodes of a real Slurm, each in a network namespace of its own.
 #[test]
 fn slurm_places_the_hosts() {

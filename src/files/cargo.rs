@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::FilesError;
 use super::walk::{Walked, walk};
@@ -10,7 +11,11 @@ use crate::model::{Amount, Digest, Entry, Listing, SyncSpec};
 
 /// All that was looked through, each once, however many machines it is for.
 #[derive(Debug, Default)]
-pub struct Stock(HashMap<SyncSpec, Arc<Walked>>);
+pub struct Stock {
+    walked: HashMap<SyncSpec, Arc<Walked>>,
+    /// Set when nobody waits for it any more.
+    pub stop: Arc<AtomicBool>,
+}
 
 /// What is to go to one machine.
 #[derive(Debug, Default)]
@@ -35,11 +40,11 @@ impl Stock {
     ) -> Result<Cargo, FilesError> {
         let mut folders: BTreeMap<&Path, Vec<Arc<Walked>>> = BTreeMap::new();
         for spec in specs {
-            let walked = match self.0.get(spec) {
+            let walked = match self.walked.get(spec) {
                 Some(walked) => walked.clone(),
                 None => {
-                    let walked = Arc::new(walk(spec)?);
-                    self.0.insert(spec.clone(), walked.clone());
+                    let walked = Arc::new(walk(spec, &self.stop)?);
+                    self.walked.insert(spec.clone(), walked.clone());
                     walked
                 }
             };

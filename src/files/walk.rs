@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::FilesError;
 use super::sum::{End, copy};
@@ -18,10 +19,11 @@ pub struct Walked {
     pub sources: HashMap<Digest, PathBuf>,
 }
 
-/// Looks through all that `spec` names, and reads every file.
-pub fn walk(spec: &SyncSpec) -> Result<Walked, FilesError> {
+/// Looks through all that `spec` names, and reads every file; until it is told to `stop`.
+pub fn walk(spec: &SyncSpec, stop: &AtomicBool) -> Result<Walked, FilesError> {
     let mut walk = Walk {
         spec,
+        stop,
         walked: Walked::default(),
     };
     for path in &spec.paths {
@@ -33,6 +35,7 @@ pub fn walk(spec: &SyncSpec) -> Result<Walked, FilesError> {
 
 struct Walk<'s> {
     spec: &'s SyncSpec,
+    stop: &'s AtomicBool,
     walked: Walked,
 }
 
@@ -99,8 +102,9 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, at: PathBuf, metadata: &Metadata) -> Result<What, FilesError> {
-        let mut file = File::open(&at).map_err(|error| not_there(&at, error))?;
-        let copied = copy(&mut file, &mut io::sink());
+        let file = File::open(&at).map_err(|error| not_there(&at, error))?;
+        let stop = self.stop;
+        let copied = copy(&mut Stoppable { file, stop }, &mut io::sink());
         let (size, sum) = copied.map_err(|end| match end {
             End::Reading(error) | End::Writing(error) => FilesError::io("read", &at)(error),
         })?;
@@ -110,6 +114,21 @@ impl Walk<'_> {
             sum,
             executable: metadata.permissions().mode() & 0o100 != 0,
         })
+    }
+}
+
+/// A file that ends with an error when nobody wants it any more.
+struct Stoppable<'s> {
+    file: File,
+    stop: &'s AtomicBool,
+}
+
+impl Read for Stoppable<'_> {
+    fn read(&mut self, chunk: &mut [u8]) -> io::Result<usize> {
+        match self.stop.load(Ordering::Relaxed) {
+            true => Err(io::Error::other("interrupted")),
+            false => self.file.read(chunk),
+        }
     }
 }
 

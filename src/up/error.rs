@@ -16,6 +16,7 @@ const TAIL_LINES: usize = 10;
 /// The phases of `up`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
+    Files,
     NameServer,
     Hosts,
     Start,
@@ -28,6 +29,7 @@ pub enum Stage {
 impl Stage {
     pub fn as_str(self) -> &'static str {
         match self {
+            Stage::Files => "look through",
             Stage::NameServer => "name server",
             Stage::Hosts => "hosts",
             Stage::Start => "start",

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::UpRequest;
-use super::error::UpError;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::error::{Stage, UpError};
 use super::launch::Launched;
 use super::phases::{Up, lock};
-use crate::files::{Cargo, Stock};
+use super::{Progress, UpRequest};
+use crate::files::{Cargo, FilesError, Stock};
 use crate::model::{HostName, NameServerName, Program, SyncSpec};
 use crate::plan::AgentPlan;
 
@@ -21,7 +24,7 @@ pub(super) struct Cargoes(HashMap<Place, Arc<Cargo>>);
 
 impl Cargoes {
     /// Looks through all that is to be copied for what is brought up.
-    pub async fn gather(request: &UpRequest) -> Result<Self, UpError> {
+    pub async fn gather(request: &UpRequest, progress: &mut dyn Progress) -> Result<Self, UpError> {
         let plan = &request.plan;
         let mut specs: HashMap<Place, Vec<SyncSpec>> = HashMap::new();
         for nameserver in &request.bring_up {
@@ -38,24 +41,43 @@ impl Cargoes {
         if specs.is_empty() {
             return Ok(Self::default());
         }
-        // It reads every file.
-        let gathered = tokio::task::spawn_blocking(move || {
-            let mut stock = Stock::default();
-            let cargoes = specs.iter().map(|(place, specs)| {
-                let cargo = stock.cargo(specs)?;
-                Ok((place.clone(), Arc::new(cargo)))
+        progress.begin(Stage::Files, specs.len());
+        // It reads every file, on a thread of its own.
+        let (tell, mut told) = unbounded_channel();
+        let mut stock = Stock::default();
+        let _stop = StopOnDrop(stock.stop.clone());
+        let gathering = tokio::task::spawn_blocking(move || {
+            let cargoes = specs.into_iter().map(|(place, specs)| {
+                let cargo = stock.cargo(&specs)?;
+                let _ = tell.send(place.1.clone());
+                Ok((place, Arc::new(cargo)))
             });
             cargoes.collect::<Result<_, _>>()
         });
-        match gathered.await {
-            Ok(cargoes) => Ok(Self(cargoes.map_err(UpError::Files)?)),
-            Err(_) => Err(UpError::Interrupted),
+        while let Some(host) = told.recv().await {
+            progress.advance(host.as_str());
         }
+        let gathered: Result<_, FilesError> = match gathering.await {
+            Ok(cargoes) => cargoes,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        let cargoes = gathered.map_err(UpError::Files)?;
+        progress.end();
+        Ok(Self(cargoes))
     }
 
     pub fn of(&self, nameserver: &NameServerName, host: &HostName) -> Arc<Cargo> {
         let place = (nameserver.clone(), host.clone());
         self.0.get(&place).cloned().unwrap_or_default()
+    }
+}
+
+/// Ctrl-C does not wait until gigabytes are read.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -49,7 +49,7 @@ pub async fn run(
     progress: &mut dyn Progress,
 ) -> Result<UpReport, UpError> {
     // First, for nothing is to be taken back if a file cannot be read.
-    let cargo = Cargoes::gather(request).await?;
+    let cargo = Cargoes::gather(request, progress).await?;
     name_servers(request, launched, progress).await?;
     let up = Up {
         cargo,
