@@ -9,6 +9,7 @@ pub mod access;
 pub mod agent;
 pub mod cli;
 pub mod down;
+pub mod files;
 pub mod host;
 pub mod keys;
 pub mod kit;

@@ -5,6 +5,7 @@ mod agents;
 mod checked;
 mod closed;
 mod connections;
+mod copied;
 mod down;
 mod hosts;
 mod keys;
