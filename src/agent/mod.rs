@@ -36,6 +36,8 @@ pub use boot::BootError;
 pub(crate) use boot::read as read_boot;
 pub use folder::Folder;
 pub use log::Log;
+#[doc(hidden)]
+pub use program::fuzzing;
 pub(crate) use program::{FromProgram, Guest, GuestEnd, Heard, Listened, ProgramId, pair};
 pub(crate) use signals::Signals;
 use state::Agent;

@@ -1,5 +1,6 @@
 //! What supervision wants done is done: processes, signals, answers, words to the name server.
 
+use super::signals::Signals;
 use super::{Child, Host, Input, PATIENCE};
 use crate::model::{AgentName, Speaks};
 use crate::supervision::{Effect, Ticket};
@@ -55,9 +56,8 @@ impl Host {
             Effect::End { ticket, stopped } => {
                 if let Some(ticket) = ticket {
                     self.answer(ticket, Ok(stopped));
+                    self.patience = PATIENCE;
                 }
-                self.link
-                    .tell(Peer::NameServer, &NameServerRequest::Leave {});
                 return true;
             }
         }
@@ -129,6 +129,18 @@ impl Host {
     fn signal(&self, agent: &AgentName, send: fn(&Child)) {
         if let Some(child) = self.children.get(agent) {
             send(child);
+        }
+    }
+
+    /// The last word, and its answer is waited for: all that was said before it has arrived then. A
+    /// connection that is closed while something is still on its way here is reset, and takes with it
+    /// what has not been read at the other end, even the answer that somebody waits for.
+    pub(super) async fn leave(&self, signals: &mut Signals) {
+        let leave = NameServerRequest::Leave {};
+        let left = self.link.ask::<()>(Peer::NameServer, &leave, self.patience);
+        tokio::select! {
+            _ = left => {}
+            _ = signals.next() => {}
         }
     }
 

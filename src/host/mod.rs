@@ -11,6 +11,8 @@ mod notify;
 mod requests;
 mod route;
 mod signals;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::fs::DirBuilder;
@@ -37,6 +39,9 @@ pub use route::own_address;
 const GRACE: Millis = Millis::from_secs(5);
 /// How long the name server may take to take note.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same at the end, if nobody has asked for it: perhaps there is no name server any more.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Why a host daemon cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +129,8 @@ struct Host {
     supervision: Supervision,
     spawner: Spawner,
     children: HashMap<AgentName, Child>,
+    /// How long the name server may take to note that this daemon leaves.
+    patience: Duration,
     /// Requests that are to be answered later.
     tickets: HashMap<Ticket, Envelope>,
     next_ticket: u64,
@@ -146,6 +153,7 @@ impl Host {
             began: Instant::now(),
             supervision: Supervision::default(),
             children: HashMap::new(),
+            patience: LAST_WORDS,
             tickets: HashMap::new(),
             next_ticket: 0,
             inputs,
@@ -220,6 +228,7 @@ impl Host {
                 other => self.on_input(other),
             }
             if self.perform() {
+                self.leave(&mut signals).await;
                 return Ok(());
             }
         }
