@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use osb::model::{
-    Address, AgentInfo, ConnectionInfo, HostInfo, Program, SocketStats, TimerInfo, Topology,
+    Address, AgentInfo, ConnectionInfo, Credentials, HostInfo, KeyEntry, Program, SocketStats,
+    TimerInfo, Topology,
 };
 use osb::wire::{
     AgentBoot, AgentRequest, AgentStatus, Announcement, Envelope, Event, Fault, HostRequest,
@@ -15,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// A header has so many bytes before the peer's name.
-const FIXED: usize = 17;
+const FIXED: usize = 18;
 
 /// A message as its two frames, with a line feed between them.
 pub fn control(bytes: &[u8]) {
@@ -50,6 +51,8 @@ pub fn control(bytes: &[u8]) {
     comes_back::<Program>(content);
     comes_back::<Address>(content);
     comes_back::<Topology>(content);
+    comes_back::<Vec<KeyEntry>>(content);
+    comes_back::<Credentials>(content);
     comes_back::<Value>(content);
 }
 

@@ -28,6 +28,7 @@ pub fn names(bytes: &[u8]) {
     means_the_same::<Action>(text);
     means_the_same::<Kind>(text);
     means_the_same::<Millis>(text);
+    stays_itself::<PublicKey>(text);
     addresses(text);
     if let Ok(destination) = text.parse::<SshDestination>() {
         assert!(!text.starts_with('-') && !text.contains(char::is_whitespace));

@@ -1,16 +1,20 @@
 //! What is asked of the daemon: from bytes to what supervision is told, or to the answer.
 
 use super::{Host, facts, log_end};
-use crate::model::AgentName;
+use crate::access::Asked;
+use crate::model::{Access, AgentName};
 use crate::supervision::Ticket;
-use crate::wire::{
-    Envelope, Fault, HostRequest, Incarnation, LARGEST_BODY, LARGEST_LOG_END, LogEnd, read_body,
-};
+use crate::wire::{Envelope, Fault, HostRequest, LARGEST_BODY, LARGEST_LOG_END, LogEnd, read_body};
 
 impl Host {
     pub(super) fn on_request(&mut self, envelope: Envelope, content: &[u8]) {
         let now = self.now();
-        let request = match read_body(content) {
+        let request: Result<HostRequest, Fault> = read_body(content);
+        let permitted = request.and_then(|request| {
+            let level = self.level_of(&envelope);
+            request.permitted_to(level).map(|()| request)
+        });
+        let request = match permitted {
             Ok(request) => request,
             Err(fault) => return self.link.reply::<()>(&envelope, Err(fault)),
         };
@@ -18,10 +22,7 @@ impl Host {
         self.next_ticket += 1;
         self.tickets.insert(ticket, envelope);
         match request {
-            HostRequest::Start(agent) => {
-                self.supervision
-                    .on_start(agent, Incarnation::draw(), ticket)
-            }
+            HostRequest::Start(agent) => self.let_in_and_start(agent, ticket),
             HostRequest::Stop { agent, grace } => {
                 self.supervision.on_stop(&agent, grace, ticket, now)
             }
@@ -33,6 +34,14 @@ impl Host {
             HostRequest::Shutdown { grace } => {
                 self.supervision.on_shutdown(grace, Some(ticket), now)
             }
+        }
+    }
+
+    /// What the asker may do, in the word of the name server. Where everybody is let in, everything.
+    fn level_of(&self, envelope: &Envelope) -> Access {
+        match self.link.server_key() {
+            Some(_) => envelope.level.unwrap_or(Access::Join),
+            None => Access::Admin,
         }
     }
 

@@ -61,7 +61,7 @@ type Answer<'a> = (&'a Machine, Result<Vec<LogEnd>, ProxyError>);
 
 /// Asks all machines at once.
 fn ask(group: &GroupRecord) -> Result<Vec<Answer<'_>>, ProxyError> {
-    let (link, _no_requests) = Link::open(&group.nameserver)?;
+    let (link, _no_requests) = Link::open(&group.dial()?)?;
     let mut asked: Vec<(&Machine, Pending<_>)> = Vec::new();
     for machine in &group.machines {
         let request = HostRequest::Logs {
