@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use osb::model::{
     Action, Address, AgentId, AgentName, Alias, Endpoint, HostName, Kind, Millis, NameServerName,
-    Serializer, SocketId, SshDestination, SystemName, Target, Template, Transport, beside,
+    PublicKey, Serializer, SocketId, SshDestination, SystemName, Target, Template, Transport,
+    beside,
 };
 use osb::wire::Peer;
 

@@ -17,8 +17,8 @@ pub fn words(bytes: &[u8]) {
     for word in whole {
         match word {
             Said::Request(request) => {
-                let again = read_body(&body(&request));
-                assert_eq!(again.as_ref(), Ok(&request));
+                let again = read_body(&body(&*request));
+                assert_eq!(again.as_ref(), Ok(&*request));
             }
             Said::Wrong(reason) => assert!(!reason.is_empty()),
             Said::Word(_) | Said::Nothing | Said::Printed(_) => {}

@@ -68,8 +68,9 @@ fn it_goes_when_its_last_word_was_answered() {
         on_registered: |_| {},
     };
     let daemon = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all();
-        runtime.build().unwrap().block_on(run(options))
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        runtime.block_on(run(options))
     });
     let (from, announce, _) = nameserver.next();
     nameserver.acknowledge(&from, &announce);

@@ -12,7 +12,7 @@ use crate::wire::AgentRequest;
 #[derive(Debug, PartialEq)]
 pub enum Said {
     /// A request that any member might make.
-    Request(AgentRequest),
+    Request(Box<AgentRequest>),
     /// A word of another sort.
     Word(String),
     /// It was printed, for people.
@@ -39,7 +39,7 @@ fn understood(line: Line) -> Said {
         return Said::Wrong("too long".to_owned());
     };
     match read(&line).map(asked) {
-        Ok(Asked::Request { request, .. }) => Said::Request(request),
+        Ok(Asked::Request { request, .. }) => Said::Request(Box::new(request)),
         Ok(Asked::Refused { reason, .. }) => Said::Wrong(reason),
         Ok(Asked::Other(word)) => Said::Word(format!("{word:?}")),
         Err(NoWord::Blank) => Said::Nothing,
