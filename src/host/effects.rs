@@ -3,6 +3,7 @@
 use super::signals::Signals;
 use super::{Child, Host, Input, PATIENCE};
 use crate::model::{AgentName, Speaks};
+use crate::process::descriptors_before;
 use crate::supervision::{Effect, Ticket};
 use crate::wire::{AgentBoot, AgentRequest, Fault, Incarnation, NameServerRequest, Peer};
 
@@ -82,6 +83,7 @@ impl Host {
                 .map(|_| self.options.dir.output_of(&id)),
             name: agent.name,
             program: agent.program,
+            descriptors: descriptors_before(),
         }
     }
 

@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::model::{AgentName, Credentials, Dial, HostName, Millis, NameServerName};
+use crate::process::raise_descriptors;
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir};
 use crate::supervision::{Now, Supervision, Ticket};
@@ -101,6 +102,8 @@ enum Input {
 
 /// Runs a host daemon until it is asked to end or gets SIGTERM, and all its agents have ended.
 pub async fn run(options: HostOptions) -> Result<(), HostError> {
+    // One for each agent, at least.
+    raise_descriptors(None);
     let mut signals = Signals::new()?;
     let (link, incoming) = open(&options)?;
     let mut host = Host::new(options, link)?;
