@@ -9,6 +9,7 @@ use super::session::nameserver_address;
 use super::{CommandError, Context, ErrorKind};
 use crate::agent::{AgentError, Folder, Log, SignalsAre, run_booted, run_with};
 use crate::model::{AgentId, Program};
+use crate::process::raise_descriptors;
 use crate::proxy::agent_dial;
 use crate::state::find_key;
 use crate::wire::{AgentBoot, Incarnation};
@@ -64,7 +65,9 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
         log: None,
         output: None,
         program: program(args.command)?,
+        descriptors: None,
     };
+    raise_descriptors(None);
     let mut log = Log::to_stderr();
     log.info(&format!("{} dials {}", boot.name, boot.nameserver));
     Ok(run_with(boot, log, SignalsAre::Taken))

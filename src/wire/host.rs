@@ -119,6 +119,9 @@ pub struct AgentBoot {
     /// Where its program's own output goes; if nowhere, to the log.
     pub output: Option<PathBuf>,
     pub program: Option<Program>,
+    /// How many descriptors its program may have open. None: as many as the agent is started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub descriptors: Option<u64>,
 }
 
 impl AgentBoot {
