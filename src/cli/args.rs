@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, down, every, get,
-    host, log, logs, ls, man, ns, plan, schema, send, set, shutdown, stop_timer, subscribe, timers,
-    unsubscribe, up, version, wait,
+    host, keys, log, logs, ls, man, ns, plan, schema, send, set, shutdown, stop_timer, subscribe,
+    timers, unsubscribe, up, version, wait,
 };
 use crate::model::SystemName;
 use crate::render::{ColorChoice, Output, error_json};
@@ -118,6 +118,7 @@ pub enum Command {
     Logs(logs::LogsArgs),
     Wait(wait::WaitArgs),
     Ns(ns::NsArgs),
+    Keys(keys::KeysArgs),
     Agent(agent::AgentArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),

@@ -1,21 +1,27 @@
 //! What osb does on a machine that another osb has reached by ssh: it starts a host daemon, or ends
 //! one. It lives as long as the connection is needed; the daemon, released, lives on.
 
+mod files;
 mod launch;
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
 use crate::down::{DownError, down};
+use crate::files::FilesError;
 use crate::model::{HostName, Millis, NameServerName};
 use crate::process::ProcessId;
 use crate::state::{StateDir, StateError, SystemDir};
-use crate::wire::{DaemonOf, MachineRequest, MachineWord, Stopped, body};
+use crate::wire::{DaemonOf, LARGEST_BODY, MachineRequest, MachineWord, Stopped, body};
+use launch::Launch;
 
 /// How long what is left of a former daemon may take to end.
 const GRACE: Millis = Millis::from_secs(2);
 /// How long a daemon may take to end when the connection is cut.
 const PATIENCE: Duration = Duration::from_secs(12);
+
+/// The longest line that is read, in bytes.
+const LONGEST_REQUEST: u64 = LARGEST_BODY as u64 + 1;
 
 /// Why it could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +32,8 @@ pub enum MachineError {
     State(#[from] StateError),
     #[error(transparent)]
     Down(#[from] DownError),
+    #[error(transparent)]
+    Files(#[from] FilesError),
     #[error("the operating system refuses: {0}")]
     Io(#[from] io::Error),
     #[error("a host daemon {host} of this system runs on this machine already: pid {pid}")]
@@ -35,7 +43,9 @@ pub enum MachineError {
 /// Does what the first line of standard input asks for. `say` is given the lines of the answer.
 pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), MachineError> {
     let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
+    let mut stdin = io::stdin().lock().take(LONGEST_REQUEST);
+    stdin.read_line(&mut line)?;
+    drop(stdin);
     let request = crate::wire::read_body(line.as_bytes());
     let request = request.map_err(|fault| MachineError::Request(fault.to_string()))?;
     let mut speak = |word: MachineWord| {
@@ -47,8 +57,18 @@ pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), Ma
             daemon,
             nameserver,
             address,
+            files,
             keys,
-        } => launch::launch(&daemon, nameserver, address, keys, &mut speak).await,
+        } => {
+            let launch = Launch {
+                daemon: &daemon,
+                nameserver,
+                address,
+                files: &files,
+                keys,
+            };
+            launch::launch(launch, &mut speak).await
+        }
         MachineRequest::End { daemon, grace } => {
             let stopped = end(&daemon, grace).await;
             stopped.and_then(|stopped| Ok(speak(MachineWord::Down { stopped })?))

@@ -6,9 +6,11 @@
 
 mod argv;
 mod binary;
+mod cargo;
 mod error;
 mod script;
 mod session;
 
+pub use cargo::Sent;
 pub use error::{SshError, Stage};
-pub use session::{Session, end, launch};
+pub use session::{Begun, Session, end, launch};
