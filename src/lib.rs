@@ -7,6 +7,7 @@
 
 pub mod agent;
 pub mod cli;
+pub mod doctor;
 pub mod down;
 pub mod host;
 pub mod kit;

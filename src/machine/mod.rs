@@ -1,10 +1,13 @@
 //! What osb does on a machine that another osb has reached by ssh: it starts a host daemon, or ends
-//! one. It lives as long as the connection is needed; the daemon, released, lives on.
+//! one, or looks around. It lives as long as the connection is needed; the daemon, released, lives on.
 
+mod examine;
 mod launch;
 
 use std::io::{self, BufRead};
 use std::time::Duration;
+
+use tokio::sync::mpsc;
 
 use crate::down::{DownError, down};
 use crate::model::{HostName, Millis, NameServerName};
@@ -12,10 +15,15 @@ use crate::process::ProcessId;
 use crate::state::{StateDir, StateError, SystemDir};
 use crate::wire::{DaemonOf, MachineRequest, MachineWord, Stopped, body};
 
+pub use examine::{Examiner, dial};
+
 /// How long what is left of a former daemon may take to end.
 const GRACE: Millis = Millis::from_secs(2);
 /// How long a daemon may take to end when the connection is cut.
 const PATIENCE: Duration = Duration::from_secs(12);
+
+/// How long somebody may look around: the connection may break without a word.
+const EXAMINATION: Duration = Duration::from_secs(60);
 
 /// Why it could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -52,10 +60,47 @@ pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), Ma
             let stopped = end(&daemon, grace).await;
             stopped.and_then(|stopped| Ok(speak(MachineWord::Down { stopped })?))
         }
+        MachineRequest::Examine(examination) => {
+            let (_listening, examined) = Examiner::begin(&examination);
+            speak(MachineWord::Examined(examined))?;
+            let limit = tokio::time::timeout(EXAMINATION, dial_on(&mut speak));
+            limit.await.unwrap_or(Ok(()))
+        }
+        MachineRequest::Dial { targets } => {
+            let outcomes = dial(targets).await;
+            Ok(speak(MachineWord::Dialled { outcomes })?)
+        }
     };
     if let Err(error) = outcome {
         let reason = error.to_string();
         speak(MachineWord::Ended { reason })?;
+    }
+    Ok(())
+}
+
+/// Dials whomever further lines name, until there are none.
+async fn dial_on(
+    speak: &mut impl FnMut(MachineWord) -> io::Result<()>,
+) -> Result<(), MachineError> {
+    // A thread of its own, which nobody waits for: there is no other way to leave a read alone.
+    let (sender, mut lines) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        let lines = io::stdin().lock().lines().map_while(Result::ok);
+        for line in lines {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    while let Some(line) = lines.recv().await {
+        let request = crate::wire::read_body(line.as_bytes());
+        match request.map_err(|fault| MachineError::Request(fault.to_string()))? {
+            MachineRequest::Dial { targets } => {
+                let outcomes = dial(targets).await;
+                speak(MachineWord::Dialled { outcomes })?;
+            }
+            other => return Err(MachineError::Request(format!("{other:?} comes too late"))),
+        }
     }
     Ok(())
 }

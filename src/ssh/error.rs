@@ -12,6 +12,7 @@ pub enum Stage {
     Authenticate,
     FindOsb,
     Copy,
+    Examine,
     Start,
     DialBack,
     End,
@@ -25,6 +26,7 @@ impl fmt::Display for Stage {
             Stage::Authenticate => "authenticate",
             Stage::FindOsb => "find osb",
             Stage::Copy => "copy",
+            Stage::Examine => "examine",
             Stage::Start => "start",
             Stage::DialBack => "dial back",
             Stage::End => "end",
@@ -74,7 +76,7 @@ impl SshError {
                 env!("CARGO_PKG_VERSION")
             ),
             Stage::Copy => format!("see to the folder ~/.cache/osb there, or install osb {} by hand", env!("CARGO_PKG_VERSION")),
-            Stage::Start => format!("see what `ssh {to} osb version` says"),
+            Stage::Examine | Stage::Start => format!("see what `ssh {to} osb version` says"),
             Stage::DialBack => "that machine has to reach the name server's address and port: is there a firewall between, or is it an address of another network?".to_owned(),
             Stage::End => "when it is back, `osb down` again finishes".to_owned(),
         }

@@ -7,8 +7,10 @@
 mod argv;
 mod binary;
 mod error;
+mod examine;
 mod script;
 mod session;
 
 pub use error::{SshError, Stage};
+pub use examine::{Visit, examine};
 pub use session::{Session, end, launch};

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::argv::arguments;
 use super::binary::{Binary, own_machine};
 use super::error::{SshError, Stage};
-use super::script::{Line, script};
+use super::script::{Copied, Line, script};
 use crate::model::{Millis, SshSpec};
 use crate::wire::{MachineRequest, MachineWord, Stopped};
 
@@ -36,11 +36,13 @@ pub struct Session {
     lines: Lines<BufReader<ChildStdout>>,
     said: Arc<Mutex<String>>,
     listening: JoinHandle<()>,
+    /// What there was instead of this version, if osb was copied; empty: nothing.
+    instead_of: Option<String>,
 }
 
 /// Starts a host daemon at `spec`. Gives the connection that it hangs on, and its pid there.
 pub async fn launch(spec: SshSpec, request: MachineRequest) -> Result<(Session, u32), SshError> {
-    let mut session = Session::open(spec, &request).await?;
+    let mut session = Session::open(spec, &request, Copied::Kept).await?;
     match session.word(ANSWER, Stage::Start).await? {
         MachineWord::Started { pid } => Ok((session, pid)),
         MachineWord::Ended { reason } => Err(session.error(Stage::Start, reason)),
@@ -54,7 +56,7 @@ pub async fn end(
     request: MachineRequest,
     grace: Millis,
 ) -> Result<Vec<Stopped>, SshError> {
-    let mut session = Session::open(spec, &request).await?;
+    let mut session = Session::open(spec, &request, Copied::Kept).await?;
     match session.word(grace.duration() + ANSWER, Stage::End).await? {
         MachineWord::Down { stopped } => Ok(stopped),
         MachineWord::Ended { reason } => Err(session.error(Stage::End, reason)),
@@ -64,27 +66,44 @@ pub async fn end(
 
 impl Session {
     /// Connects, sees to it that osb is there, and tells it what to do.
-    async fn open(spec: SshSpec, request: &MachineRequest) -> Result<Self, SshError> {
-        let mut session = Self::begin(spec)?;
+    pub(super) async fn open(
+        spec: SshSpec,
+        request: &MachineRequest,
+        copied: Copied,
+    ) -> Result<Self, SshError> {
+        let mut session = Self::begin(spec, copied)?;
         match session.line(FIRST_WORD, Stage::Authenticate).await? {
             Line::Found => {}
-            Line::Need { machine, found } => session.bring(&machine, &found).await?,
+            Line::Need { machine, found } => {
+                session.bring(&machine, &found).await?;
+                session.instead_of = Some(found);
+            }
             Line::Failed(reason) => return Err(session.error(Stage::FindOsb, reason)),
             Line::Word(_) => return Err(session.error(Stage::FindOsb, "it speaks too early")),
         }
-        let mut line = crate::wire::body(request);
-        line.push(b'\n');
-        if let Some(stdin) = &mut session.stdin {
-            let sent = stdin.write_all(&line).await;
-            sent.map_err(|error| session.error(Stage::Start, error.to_string()))?;
-        }
+        session.say(request).await?;
         Ok(session)
     }
 
-    fn begin(spec: SshSpec) -> Result<Self, SshError> {
+    /// What there was instead of this version, if osb was copied; empty: nothing.
+    pub fn instead_of(&self) -> Option<&str> {
+        self.instead_of.as_deref()
+    }
+
+    pub(super) async fn say(&mut self, request: &MachineRequest) -> Result<(), SshError> {
+        let mut line = crate::wire::body(request);
+        line.push(b'\n');
+        let Some(stdin) = &mut self.stdin else {
+            return Ok(());
+        };
+        let sent = stdin.write_all(&line).await;
+        sent.map_err(|error| self.error(Stage::Start, error.to_string()))
+    }
+
+    fn begin(spec: SshSpec, copied: Copied) -> Result<Self, SshError> {
         let mut command = Command::new("ssh");
         command
-            .args(arguments(&spec, &script()))
+            .args(arguments(&spec, &script(copied)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -109,6 +128,7 @@ impl Session {
             listening: tokio::spawn(listen(stderr, said.clone())),
             said,
             child,
+            instead_of: None,
             spec,
         })
     }
@@ -175,7 +195,11 @@ impl Session {
         }
     }
 
-    async fn word(&mut self, limit: Duration, stage: Stage) -> Result<MachineWord, SshError> {
+    pub(super) async fn word(
+        &mut self,
+        limit: Duration,
+        stage: Stage,
+    ) -> Result<MachineWord, SshError> {
         match self.line(limit, stage).await? {
             Line::Word(word) => crate::wire::read_body(word.as_bytes())
                 .map_err(|fault| self.error(stage, fault.to_string())),
@@ -239,7 +263,7 @@ impl Session {
         }
     }
 
-    fn error(&self, stage: Stage, reason: impl Into<String>) -> SshError {
+    pub(super) fn error(&self, stage: Stage, reason: impl Into<String>) -> SshError {
         SshError::new(&self.spec, stage, reason)
     }
 }

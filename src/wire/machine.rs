@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Stopped;
+use super::{Dialled, Examination, Examined, Stopped, Target};
 use crate::model::{HostName, Millis, NameServerName, SystemName};
 
 /// The first line: what is to be done there.
@@ -23,6 +23,11 @@ pub enum MachineRequest {
     },
     /// End a daemon, and whatever is left of what it has started. Says [`MachineWord::Down`].
     End { daemon: DaemonOf, grace: Millis },
+    /// Look around, and change nothing. Says [`MachineWord::Examined`]. What was bound is listened at, and further
+    /// lines may say [`MachineRequest::Dial`], until the connection ends or a minute has passed.
+    Examine(Examination),
+    /// Dial them all. Says [`MachineWord::Dialled`].
+    Dial { targets: Vec<Target> },
 }
 
 /// Which daemon: a machine may have one for each system, and each of its name servers.
@@ -46,6 +51,10 @@ pub enum MachineWord {
     Ended { reason: String },
     /// Nothing is left.
     Down { stopped: Vec<Stopped> },
+    /// What was found.
+    Examined(Examined),
+    /// What came of each target, in their order.
+    Dialled { outcomes: Vec<Dialled> },
 }
 
 impl MachineWord {

@@ -6,6 +6,7 @@
 mod agent;
 mod data;
 mod envelope;
+mod examination;
 mod fault;
 mod host;
 mod machine;
@@ -19,6 +20,7 @@ pub use agent::{
 };
 pub use data::{CodecError, decode, encode, ends_topic, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};
+pub use examination::{Bound, Dialled, Examination, Examined, Found, ProgramNeed, Target};
 pub use fault::Fault;
 pub use host::{
     AgentBoot, HostRequest, LARGEST_LOG_END, LogEnd, MachineFacts, Rung, StartAgent, Stopped,

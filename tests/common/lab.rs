@@ -252,6 +252,29 @@ impl Lab {
         self.in_space("switch", &["ip", "link", "set", name, state]);
     }
 
+    /// From here on, what `from` sends to a port of `name` is dropped in silence: one way only.
+    pub fn drop_between(&self, from: &str, name: &str, port: u16) {
+        let rule = |words: &str| {
+            let words: Vec<&str> = words.split(' ').collect();
+            self.in_space(name, &[&["ip", "rule"], &words[..]].concat());
+        };
+        // What is meant for this machine comes first otherwise.
+        rule("add pref 100 lookup local");
+        rule("del pref 0 lookup local");
+        let from = self.address(from);
+        rule(&format!(
+            "add pref 50 from {from}/32 ipproto tcp dport {port} blackhole"
+        ));
+    }
+
+    /// What peers dial to reach a machine.
+    pub fn address(&self, name: &str) -> &str {
+        let mut machines = self.machines.iter();
+        machines
+            .find(|it| it.name == name)
+            .map_or(DESK, |it| &it.address)
+    }
+
     /// The pids of all processes that osb has on a machine.
     pub fn processes(&self, name: &str) -> Vec<i32> {
         let mark = format!("OSB_STATE_DIR={}", self.state(name).display()).into_bytes();
