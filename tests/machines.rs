@@ -4,6 +4,8 @@ mod common;
 #[path = "common/lab.rs"]
 mod lab_of_machines;
 
+use std::process::Stdio;
+
 use common::{Said, wait_until};
 use lab_of_machines::{DESK, Lab, lab};
 use serde_json::json;
@@ -85,6 +87,49 @@ fn one_topology_by_ssh() {
     assert!(again.contains("unchanged"), "{again}");
     let down = lab.ok(&["down"]);
     assert!(down.contains("3 agents ended"), "{down}");
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn logs_are_followed_on_all_machines_and_again_when_one_is_back() {
+    let Some(lab) = lab(2) else { return };
+    let text = topology(&lab, BY_SSH).replace("every: 20ms", "every: 200ms");
+    let said = lab.up(&text);
+    assert_eq!(said.code, 0, "{said}");
+    let mut follow = lab.command(&["logs", "-f", "--grep", "hi", "Bob", "Carol"]);
+    let follow = follow.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut follow = follow.spawn().unwrap();
+    let heard = common::listen(follow.stdout.take().unwrap());
+    let notes = common::listen(follow.stderr.take().unwrap());
+    let lines_of = |agent: &str| {
+        let text = heard.lock().unwrap();
+        text.lines().filter(|line| line.starts_with(agent)).count()
+    };
+    for agent in ["Bob", "Carol"] {
+        let begun = lines_of(agent);
+        wait_until("lines of both machines come", || {
+            lines_of(agent) > begun + 5
+        });
+    }
+    lab.cut("lab2", false);
+    let noted = |part: &str| notes.lock().unwrap().contains(part);
+    wait_until("its absence is noted", || {
+        noted("logs of lab2 are not followed for now: its host daemon is unreachable")
+    });
+    let before = lines_of("Carol");
+    wait_until("the desk's are followed", || lines_of("Carol") > before + 5);
+    let before = lines_of("Bob");
+    lab.cut("lab2", true);
+    wait_until("its return is noted", || {
+        noted("logs of lab2 are followed again")
+    });
+    wait_until("lines come again", || lines_of("Bob") > before + 5);
+    // Nothing is missing, and nothing comes twice.
+    lab.ok(&["stop-timer", "Alice", "timer-1"]);
+    let all = || lab.ok(&["logs", "Bob", "--grep", "hi"]).lines().count();
+    wait_until("all has come", || lines_of("Bob") == all());
+    lab.ok(&["down"]);
+    assert!(follow.wait().unwrap().success(), "it ends with the system");
     lab.assert_nothing_left();
 }
 

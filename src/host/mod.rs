@@ -6,7 +6,9 @@
 mod child;
 mod effects;
 mod facts;
+mod log_piece;
 mod log_tail;
+mod logs;
 mod notify;
 mod requests;
 mod route;
@@ -28,9 +30,10 @@ use crate::state::{StateError, SystemDir};
 use crate::supervision::{Now, Supervision, Ticket};
 use crate::wire::{Announcement, Envelope, Incarnation, NameServerRequest, Peer};
 use child::{Child, Spawner};
+use logs::LogReaders;
 use signals::Signals;
 
-pub use log_tail::{end_of_logs, last_words, log_end, log_tail};
+pub use log_tail::{end_of_logs, last_words, log_tail};
 pub use route::own_address;
 
 /// How long agents may take to end when the daemon itself is told to, before they are terminated.
@@ -88,6 +91,8 @@ enum Input {
     Refused(ProxyError),
     Terminate(Millis),
     Time,
+    /// Somebody waits for logs, and one has grown.
+    Written,
     Disconnected,
 }
 
@@ -127,6 +132,8 @@ struct Host {
     /// Requests that are to be answered later.
     tickets: HashMap<Ticket, Envelope>,
     next_ticket: u64,
+    /// Those who wait for logs to grow.
+    readers: LogReaders,
     inputs: mpsc::UnboundedSender<Input>,
     received: mpsc::UnboundedReceiver<Input>,
 }
@@ -148,6 +155,7 @@ impl Host {
             children: HashMap::new(),
             tickets: HashMap::new(),
             next_ticket: 0,
+            readers: LogReaders::default(),
             inputs,
             received,
         })
@@ -202,7 +210,11 @@ impl Host {
             notify::notify("READY=1");
         }
         loop {
-            let deadline = self.supervision.next_deadline();
+            let deadlines = [
+                self.supervision.next_deadline(),
+                self.readers.next_deadline(),
+            ];
+            let deadline = deadlines.into_iter().flatten().min();
             let input = tokio::select! {
                 biased;
                 () = at(self.began, next_sign) => {
@@ -213,6 +225,7 @@ impl Host {
                 Some(input) = self.received.recv() => input,
                 unasked = incoming.recv() => unasked.map_or(Input::Disconnected, Input::Incoming),
                 grace = signals.next() => Input::Terminate(grace),
+                () = self.readers.written() => Input::Written,
                 () = at(self.began, deadline) => Input::Time,
             };
             match input {
@@ -242,7 +255,11 @@ impl Host {
             Input::Refused(_) => {}
             Input::NotAsked(agent) => self.supervision.on_not_asked(&agent, now),
             Input::Terminate(grace) => self.supervision.on_shutdown(grace, None, now),
-            Input::Time => self.supervision.on_time(now),
+            Input::Time => {
+                self.supervision.on_time(now);
+                self.on_readers_time(now);
+            }
+            Input::Written => self.on_written(),
             Input::Disconnected => self.supervision.on_shutdown(GRACE, None, now),
         }
     }

@@ -7,6 +7,7 @@
 mod error;
 mod lock;
 mod log_line;
+mod log_watch;
 mod record;
 
 use std::fs::{self, DirBuilder};
@@ -19,6 +20,7 @@ use crate::model::{AgentId, HostName, SystemName};
 pub use error::StateError;
 pub use lock::{Lock, inherit};
 pub use log_line::{level_and_text, stamp};
+pub use log_watch::{LogEvents, LogWatch};
 pub use record::{AgentRecord, Daemon, GroupRecord, Launch, Machine, Phase, SystemRecord};
 
 /// The folder of all systems of one user.

@@ -23,7 +23,8 @@ pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, bo
 pub use examination::{Bound, Dialled, Examination, Examined, Found, ProgramNeed, Target};
 pub use fault::Fault;
 pub use host::{
-    AgentBoot, HostRequest, LARGEST_LOG_END, LogEnd, MachineFacts, Rung, StartAgent, Stopped,
+    AgentBoot, AgentLogs, HostRequest, LARGEST_LOG_PIECE, LONGEST_LOG_WAIT, LogPiece, LogsFrom,
+    MachineFacts, Rung, StartAgent, Stopped,
 };
 pub use machine::{DaemonOf, MachineRequest, MachineWord};
 pub use nameserver::{Announcement, Change, Event, NameServerRequest, Snapshot};
