@@ -5,6 +5,7 @@
 //! messages; pure cores decide; drivers move bytes, start processes and read clocks; [`cli`] talks
 //! to people.
 
+pub mod access;
 pub mod agent;
 pub mod cli;
 pub mod doctor;

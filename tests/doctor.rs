@@ -17,7 +17,7 @@ fn topology(lab: &Lab) -> String {
         r#"
 osb: 1
 name: two
-insecure: true
+security: none
 nameserver: {DESK}:7400
 hosts:
   local: {{ address: {DESK} }}
@@ -172,7 +172,7 @@ fn a_host_that_others_start_is_looked_for_where_it_is_to_register() {
     let Some(lab) = lab(1) else { return };
     let ns = format!("{DESK}:7400");
     let text = format!(
-        "osb: 1\nname: x\ninsecure: true\nnameserver: {{ attach: \"{ns}\" }}\nhosts: {{ lab1: {{ attach: true }} }}\nagents: {{ A: {{ host: lab1 }} }}\n"
+        "osb: 1\nname: x\nsecurity: none\nnameserver: {{ attach: \"{ns}\" }}\nhosts: {{ lab1: {{ attach: true }} }}\nagents: {{ A: {{ host: lab1 }} }}\n"
     );
     let said = doctor(&lab, &text);
     assert_eq!(said.code, 4, "{said}");

@@ -17,7 +17,7 @@ fn topology(lab: &Lab, hosts: &str) -> String {
         r#"
 osb: 1
 name: two
-insecure: true
+security: none
 nameserver: {DESK}:7400
 hosts:
   local: {{ address: {DESK} }}
@@ -191,7 +191,7 @@ fn hosts_that_others_have_started() {
 fn a_host_that_does_not_come_is_named() {
     let Some(lab) = lab(1) else { return };
     let text = format!(
-        "osb: 1\nname: x\ninsecure: true\nnameserver: {DESK}:7400\nhosts: {{ lab1: {{ attach: true }}, lab2: {{ attach: true }} }}\ndefaults: {{ start_timeout: 500ms }}\nagents: {{ A: {{ host: lab1 }}, B: {{ host: lab2 }} }}\n"
+        "osb: 1\nname: x\nsecurity: none\nnameserver: {DESK}:7400\nhosts: {{ lab1: {{ attach: true }}, lab2: {{ attach: true }} }}\ndefaults: {{ start_timeout: 500ms }}\nagents: {{ A: {{ host: lab1 }}, B: {{ host: lab2 }} }}\n"
     );
     let said = lab.up(&text);
     assert_eq!(said.code, 5, "{said}");
@@ -347,7 +347,7 @@ fn replicas_are_spread_over_the_hosts_with_a_label() {
     );
     lab.bench.file("inventory.yaml", &inventory);
     let text = format!(
-        "osb: 1\nname: spread\ninsecure: true\nnameserver: {DESK}:0\nhosts: inventory.yaml\nagents:\n  W: {{ replicas: 5, on: {{ label: gpu }}, bind: {{ out: PUSH }} }}\n  Big: {{ on: {{ label: big }} }}\n"
+        "osb: 1\nname: spread\nsecurity: none\nnameserver: {DESK}:0\nhosts: inventory.yaml\nagents:\n  W: {{ replicas: 5, on: {{ label: gpu }}, bind: {{ out: PUSH }} }}\n  Big: {{ on: {{ label: big }} }}\n"
     );
     let said = lab.up(&text);
     assert_eq!(said.code, 0, "{said}");
@@ -374,7 +374,7 @@ fn replicas_are_spread_over_the_hosts_with_a_label() {
 fn an_attached_host_that_is_cut_off_is_finished_with_when_it_is_back() {
     let Some(lab) = lab(1) else { return };
     let text = format!(
-        "osb: 1\nname: x\ninsecure: true\nnameserver: {DESK}:7400\nhosts: {{ lab1: {{ attach: true }} }}\nagents: {{ A: {{ host: lab1 }}, B: }}\n"
+        "osb: 1\nname: x\nsecurity: none\nnameserver: {DESK}:7400\nhosts: {{ lab1: {{ attach: true }} }}\nagents: {{ A: {{ host: lab1 }}, B: }}\n"
     );
     let ns = format!("{DESK}:7400");
     let mut daemon = lab.command_on("lab1", &["--ns", &ns, "host", "--name", "lab1"]);

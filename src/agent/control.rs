@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use zmq::{Context, DONTWAIT, SNDMORE, Socket};
 
+use crate::model::Dial;
 use crate::wire::Envelope;
 use crate::zeromq::control_dealer;
 
@@ -36,11 +37,11 @@ pub struct Control {
 
 impl Control {
     /// Begins to connect.
-    pub fn connect(context: &Context, address: &str) -> zmq::Result<Self> {
-        let socket = control_dealer(context, address, QUEUE, LINGER)?;
+    pub fn connect(context: &Context, to: &Dial) -> zmq::Result<Self> {
+        let socket = control_dealer(context, to, QUEUE, LINGER)?;
         // What is sent to a name server that is not there would reach its successor, too late.
         socket.set_immediate(true)?;
-        socket.connect(address)?;
+        socket.connect(&to.address)?;
         Ok(Self {
             socket,
             kept: VecDeque::new(),

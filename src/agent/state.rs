@@ -190,7 +190,7 @@ impl Waiting {
 impl Agent {
     pub fn new(boot: AgentBoot, log: Log) -> zmq::Result<Self> {
         let context = Context::new();
-        let control = Control::connect(&context, &boot.nameserver)?;
+        let control = Control::connect(&context, &boot.dial())?;
         Ok(Self {
             boot,
             log,

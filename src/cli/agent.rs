@@ -8,6 +8,8 @@ use super::session::nameserver_address;
 use super::{CommandError, Context, ErrorKind};
 use crate::agent::{AgentError, Folder, Log, SignalsAre, run_booted, run_with};
 use crate::model::{AgentId, Program};
+use crate::proxy::agent_dial;
+use crate::state::find_key;
 use crate::wire::{AgentBoot, Incarnation};
 
 /// Run an agent in the foreground, which registers itself and waits to be configured
@@ -42,12 +44,15 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
     let nameserver = nameserver_address(&context.global, args.name.nameserver.as_ref())?;
     let incarnation = Incarnation::draw();
     let folder = Folder::make(incarnation)?;
+    let file = find_key(&nameserver, context.global.key.as_deref())?;
+    let dial = agent_dial(&nameserver, file, &args.name.name)?;
     let boot = AgentBoot {
         name: args.name.name,
         incarnation,
         host: None,
         advertise: args.advertise,
         nameserver,
+        keys: dial.keys,
         ipc_dir: folder.path().to_owned(),
         log: None,
         output: None,

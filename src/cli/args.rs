@@ -1,6 +1,7 @@
 //! What may be written on the command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind as ClapError;
@@ -53,6 +54,15 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "ADDRESS", env = "OSB_NAMESERVER")]
     #[arg(hide_env_values = true, value_parser = host_and_port)]
     pub ns: Option<String>,
+    /// The file with the key by which to get in at a closed name server
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "OSB_KEY",
+        hide_env_values = true
+    )]
+    pub key: Option<PathBuf>,
     /// The system to talk to, if several are running
     #[arg(long, global = true, value_name = "NAME", add = complete::systems())]
     pub system: Option<SystemName>,

@@ -23,7 +23,7 @@ pub fn run(args: DoctorArgs, context: &mut Context) -> Result<(), CommandError> 
     let mut progress = Shown(context.reporter());
     let diagnosis = block_on(async {
         tokio::select! {
-            diagnosis = doctor(&plan, &mut progress) => Some(diagnosis),
+            diagnosis = doctor(&plan, context.global.key.as_deref(), &mut progress) => Some(diagnosis),
             // What listens elsewhere ends with its connection.
             _ = tokio::signal::ctrl_c() => None,
         }

@@ -160,7 +160,9 @@ impl CommandError {
 impl From<ProxyError> for CommandError {
     fn from(error: ProxyError) -> Self {
         let kind = match &error {
-            ProxyError::Unreachable { .. } | ProxyError::Closed => ErrorKind::Unreachable,
+            ProxyError::Unreachable { .. } | ProxyError::NotLetIn { .. } | ProxyError::Closed => {
+                ErrorKind::Unreachable
+            }
             ProxyError::Timeout { .. } => ErrorKind::NotReady,
             ProxyError::Name(..) => ErrorKind::Usage,
             ProxyError::Fault(Fault::Deadline { .. }) => ErrorKind::NotReady,
@@ -168,15 +170,20 @@ impl From<ProxyError> for CommandError {
             ProxyError::Fault(Fault::UnknownMember { .. } | Fault::Gone { .. }) => {
                 ErrorKind::Unreachable
             }
-            ProxyError::Fault(_) | ProxyError::BadAnswer { .. } | ProxyError::Zmq(_) => {
-                ErrorKind::Failed
-            }
+            ProxyError::Fault(_)
+            | ProxyError::BadAnswer { .. }
+            | ProxyError::Keys { .. }
+            | ProxyError::Zmq(_) => ErrorKind::Failed,
         };
         let code = match &error {
             ProxyError::Fault(fault) => code_of(fault),
+            ProxyError::NotLetIn { .. } => Some("not_let_in".to_owned()),
+            ProxyError::Keys { .. } => Some("keys".to_owned()),
             _ => None,
         };
-        let command_error = Self::new(kind, error);
+        let hint = matches!(error, ProxyError::NotLetIn { .. })
+            .then(|| "name the file with your key: --key FILE, or OSB_KEY".to_owned());
+        let command_error = Self::new(kind, error).with_hints(hint);
         match code {
             Some(code) => command_error.with_code(code),
             None => command_error,

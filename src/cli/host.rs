@@ -11,7 +11,8 @@ use super::{CommandError, Context, ErrorKind};
 use crate::host::{self, HostError, HostOptions, own_address};
 use crate::machine::{self, MachineError};
 use crate::model::{HostName, NameServerName, SystemName};
-use crate::state::{Lock, StateDir, SystemDir};
+use crate::proxy::host_dial;
+use crate::state::{Lock, StateDir, SystemDir, find_key};
 
 /// Run a host daemon, so that topologies can start agents on this machine
 #[derive(Debug, clap::Args)]
@@ -114,9 +115,10 @@ fn options(
         Some(address) => address,
         None => own_address(&nameserver)?,
     };
+    let key = find_key(&nameserver, context.global.key.as_deref())?;
     Ok(HostOptions {
+        dial: host_dial(&nameserver, key, &args.name)?,
         name: args.name.clone(),
-        nameserver,
         group: args.group.clone(),
         dir,
         advertise,

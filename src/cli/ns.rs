@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -10,6 +11,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use super::launched::{LaunchArgs, Launched};
 use super::{CommandError, Context, ErrorKind};
 use crate::nameserver::NameServer;
+use crate::state::KeyDir;
 
 /// Run a name server in the foreground
 #[derive(Debug, clap::Args)]
@@ -21,6 +23,9 @@ pub struct NsArgs {
     /// command the agents
     #[arg(long)]
     pub insecure: bool,
+    /// Let in by key: those whose keys are in this folder, made by `osb keys init`
+    #[arg(long, value_name = "DIR", conflicts_with = "insecure")]
+    pub keys: Option<PathBuf>,
     #[command(flatten)]
     pub launch: LaunchArgs,
 }
@@ -35,18 +40,28 @@ pub fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     // Before there is any other thread: all inherit the mask.
     let end = end_signals()?;
     let launched = Launched::new(args.launch.clone())?;
-    let nameserver = NameServer::bind(args.bind)?;
+    let nameserver = match args.keys {
+        Some(keys) => NameServer::bind_closed(args.bind, &KeyDir::at(keys))?,
+        None => NameServer::bind(args.bind)?,
+    };
     announce(nameserver.address());
     launched.hold_tether();
-    let foreign = nameserver.run(end.as_fd())?;
-    if foreign > 0 {
-        context.note(&format!("{foreign} messages were not osb's"));
+    let refused = nameserver.run(end.as_fd())?;
+    if refused.foreign > 0 {
+        let count = refused.foreign;
+        context.note(&format!("{count} messages were not osb's"));
+    }
+    if refused.turned_away > 0 {
+        let count = refused.turned_away;
+        context.note(&format!(
+            "{count} times somebody was turned away whose key is unknown"
+        ));
     }
     launched.clear_up()
 }
 
 fn refuse_the_open_network(args: &NsArgs) -> Result<(), CommandError> {
-    if args.bind.ip().is_loopback() || args.insecure {
+    if args.bind.ip().is_loopback() || args.insecure || args.keys.is_some() {
         return Ok(());
     }
     let sentence = format!(
@@ -55,7 +70,7 @@ fn refuse_the_open_network(args: &NsArgs) -> Result<(), CommandError> {
     );
     Err(CommandError::say(ErrorKind::Usage, sentence)
         .with_code("insecure")
-        .with_hint("on a network where you trust everyone, say --insecure"))
+        .with_hint("make keys with `osb keys init`, and let in by them with --keys; or, on a network where you trust everyone, say --insecure"))
 }
 
 /// Readable when this process is told to end.

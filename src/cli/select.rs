@@ -1,5 +1,7 @@
 //! Which system a command is about. Pure: what is running has been found out before.
 
+use std::path::PathBuf;
+
 use crate::model::{NameServerName, SystemName};
 
 /// A system of which there is a record.
@@ -17,6 +19,8 @@ pub struct CandidateGroup {
     pub name: NameServerName,
     /// What to dial.
     pub address: String,
+    /// The file with the key by which to get in there.
+    pub key: Option<PathBuf>,
     /// It was taken down, and others were not.
     pub down: bool,
 }

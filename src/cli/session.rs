@@ -1,15 +1,19 @@
 //! A connection to the system that a command is about: found, dialled, and asked for names when
 //! one of them was not right.
 
+use std::path::Path;
+
 use serde::de::DeserializeOwned;
 
 use super::explain::{ambiguous, explain};
 use super::select::{Candidate, CandidateGroup, NotSelected, select};
 use super::{CommandError, Context, ErrorKind, GlobalArgs};
-use crate::model::{Address, AgentId, AgentInfo, AgentName, Alias, NameServerName, SystemName};
+use crate::model::{
+    Address, AgentId, AgentInfo, AgentName, Alias, Dial, NameServerName, SystemName,
+};
 use crate::proxy::{NameServer, Proxy, ProxyError};
 use crate::render::{Listed, did_you_mean};
-use crate::state::{GroupRecord, Phase, StateDir, StateError, SystemRecord};
+use crate::state::{GroupRecord, Phase, StateDir, StateError, SystemRecord, find_key};
 use crate::wire::{Fault, NameServerRequest};
 
 /// A connection to a system: to each of its name servers that is there.
@@ -35,7 +39,7 @@ impl Session {
     pub fn open(global: &GlobalArgs) -> Result<Self, CommandError> {
         let given = global.ns.as_deref().filter(|address| !address.is_empty());
         if let Some(address) = given {
-            let nameserver = NameServer::connect(address).map_err(|error| {
+            let nameserver = dial(address, global.key.as_deref()).map_err(|error| {
                 unreachable(error, "`osb ls systems` shows the systems of this machine")
             })?;
             let name = NameServerName::only();
@@ -46,11 +50,11 @@ impl Session {
                 system: None,
             });
         }
-        Self::dial(selected(global)?)
+        Self::dial(selected(global)?, global)
     }
 
     /// One name server that cannot be reached does not hide the others.
-    fn dial(system: Candidate) -> Result<Self, CommandError> {
+    fn dial(system: Candidate, global: &GlobalArgs) -> Result<Self, CommandError> {
         let mut session = Self {
             groups: Vec::new(),
             absent: Vec::new(),
@@ -61,6 +65,7 @@ impl Session {
         for CandidateGroup {
             name,
             address,
+            key,
             down,
         } in system.groups
         {
@@ -68,7 +73,7 @@ impl Session {
                 session.down.push(name);
                 continue;
             }
-            match NameServer::connect(&address) {
+            match dial(&address, global.key.as_deref().or(key.as_deref())) {
                 Ok(nameserver) => session.groups.push(Group { name, nameserver }),
                 Err(error) => {
                     session.absent.push((name, error.to_string()));
@@ -233,6 +238,15 @@ impl Session {
     }
 }
 
+/// By the key in the file `key`, or one that is found.
+fn dial(address: &str, key: Option<&Path>) -> Result<NameServer, ProxyError> {
+    let key = find_key(address, key)?;
+    NameServer::dial(&Dial {
+        address: address.to_owned(),
+        keys: key.map(|key| key.credentials()),
+    })
+}
+
 fn taken_down(name: &NameServerName) -> CommandError {
     let sentence = format!("the name server {name} was taken down");
     CommandError::say(ErrorKind::Unreachable, sentence)
@@ -339,6 +353,7 @@ fn candidate(record: SystemRecord, running: bool) -> Candidate {
     let groups = groups.map(|group| CandidateGroup {
         name: group.name,
         address: group.nameserver,
+        key: group.key,
         down: group.phase == Phase::Down,
     });
     Candidate {
@@ -357,7 +372,10 @@ fn running_or_not(record: SystemRecord) -> Candidate {
 pub fn is_running(group: &GroupRecord) -> bool {
     match &group.launched_nameserver {
         Some(process) => process.is_alive(),
-        None => NameServer::connect(&group.nameserver).is_ok(),
+        None => {
+            let dialled = group.dial().map_err(ProxyError::from);
+            dialled.and_then(|to| NameServer::dial(&to)).is_ok()
+        }
     }
 }
 

@@ -27,7 +27,8 @@ pub fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
     let topology = file.load_or_complain(context)?;
     let fingerprint = String::from_utf8_lossy(&crate::wire::body(&topology)).into_owned();
     let (plan, state) = (Plan::new(topology), StateDir::from_env()?);
-    let request = UpRequest::new(plan, file.place(), fingerprint, state);
+    let mut request = UpRequest::new(plan, file.place(), fingerprint, state);
+    request.key = context.global.key.clone();
     block_on(bring_up_and_follow(request, args.attach, context))?
 }
 
@@ -116,6 +117,7 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
     match error {
         UpError::State(_) | UpError::Proxy(_) => (ErrorKind::Failed, "failed"),
         UpError::Changed { .. } => (ErrorKind::Failed, "changed"),
+        UpError::NoKey { .. } => (ErrorKind::Failed, "no_key"),
         UpError::NamesTaken { .. } | UpError::HostTaken { .. } => (ErrorKind::Failed, "name_taken"),
         UpError::NameServer { .. } | UpError::NameServerEnded { .. } => {
             (ErrorKind::Failed, "nameserver")
@@ -179,6 +181,9 @@ fn hint(error: &UpError) -> Option<String> {
     Some(match error {
         UpError::Changed { system, .. } => {
             format!("take it down first: `osb down {system}`, then `osb up` again")
+        }
+        UpError::NoKey { .. } => {
+            "name the file with your key: `osb up FILE --key KEY`; or, if it lets everybody in, say so in the topology: security: none".to_owned()
         }
         UpError::NamesTaken { .. } => {
             "choose other names, or end those agents: `osb ls agents` shows them".to_owned()

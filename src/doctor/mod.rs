@@ -11,15 +11,17 @@ mod verdict;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use crate::machine::{self, Examiner};
-use crate::model::{HostInfo, HostName, Reach};
+use crate::model::{Dial, HostInfo, HostName, Reach};
 use crate::plan::Plan;
 use crate::proxy::{Link, ProxyError};
 use crate::ssh::{self, SshError, Visit};
+use crate::state::find_key;
 use crate::wire::{Dialled, Examination, NameServerRequest, Peer, Target};
 
 pub use findings::{Diagnosis, HostFinding, PortFinding, ProgramFinding, Verdict, WayFinding};
@@ -37,9 +39,10 @@ pub trait Progress: Send {
 }
 
 /// Examines all machines that a plan needs, at once, and then has them dial one another.
-pub async fn doctor(plan: &Plan, progress: &mut dyn Progress) -> Diagnosis {
+/// `key`: the file with the key by which name servers that are there already let one in.
+pub async fn doctor(plan: &Plan, key: Option<&Path>, progress: &mut dyn Progress) -> Diagnosis {
     let questions = Questions::of(plan);
-    let (answers, mut way_there) = look(&questions, progress).await;
+    let (answers, mut way_there) = look(&questions, key, progress).await;
     let outcomes = dial(&questions, &answers, &mut way_there, progress).await;
     end(way_there).await;
     diagnose(plan, questions, &answers, outcomes)
@@ -57,12 +60,20 @@ type Ways = HashMap<HostName, Way>;
 /// What came of looking at one machine.
 type Looked = (Answer, Option<Way>);
 
-async fn look(questions: &Questions, progress: &mut dyn Progress) -> (Answers, Ways) {
+async fn look(
+    questions: &Questions,
+    key: Option<&Path>,
+    progress: &mut dyn Progress,
+) -> (Answers, Ways) {
     progress.begin("machines", questions.places.len());
     let mut looking = JoinSet::new();
     for place in &questions.places {
         let (place, token) = (place.clone(), token(&place.host.name));
-        looking.spawn(async move { (place.host.name.clone(), look_at(place, token).await) });
+        let key = key.map(Path::to_owned);
+        looking.spawn(async move {
+            let host = place.host.name.clone();
+            (host, look_at(place, token, key.as_deref()).await)
+        });
     }
     let (mut answers, mut ways) = (Answers::new(), Ways::new());
     while let Some(joined) = looking.join_next().await {
@@ -84,7 +95,7 @@ fn token(host: &HostName) -> String {
     format!("osb {host} {} {nanos}", std::process::id())
 }
 
-async fn look_at(place: Place, token: String) -> Looked {
+async fn look_at(place: Place, token: String, key: Option<&Path>) -> Looked {
     let examination = place.examination(token.clone());
     match place.host.reach.clone() {
         Reach::Local => {
@@ -93,7 +104,7 @@ async fn look_at(place: Place, token: String) -> Looked {
             (answer, Some(Way::Here(examiner)))
         }
         Reach::Ssh(spec) => visit(spec, examination, token).await,
-        Reach::Attach => (Answer::Others(registered(&place).await), None),
+        Reach::Attach => (Answer::Others(registered(&place, key).await), None),
     }
 }
 
@@ -108,13 +119,13 @@ async fn visit(spec: crate::model::SshSpec, examination: Examination, token: Str
 }
 
 /// Whether the daemon that others have started is known where it is to be.
-async fn registered(place: &Place) -> Others {
+async fn registered(place: &Place, key: Option<&Path>) -> Others {
     let mut seen = None;
     for (name, at) in &place.registers_at {
         let Some(at) = at else {
             return Others::NotYet(name.clone());
         };
-        let hosts = match hosts_at(*at).await {
+        let hosts = match hosts_at(*at, key).await {
             Ok(hosts) => hosts,
             Err(error) => return Others::Unknown(error.to_string()),
         };
@@ -127,8 +138,13 @@ async fn registered(place: &Place) -> Others {
     seen.map_or_else(nowhere, Others::There)
 }
 
-async fn hosts_at(nameserver: SocketAddr) -> Result<Vec<HostInfo>, ProxyError> {
-    let (link, _no_requests) = Link::open(&format!("tcp://{nameserver}"))?;
+async fn hosts_at(nameserver: SocketAddr, key: Option<&Path>) -> Result<Vec<HostInfo>, ProxyError> {
+    let address = format!("tcp://{nameserver}");
+    let key = find_key(&address, key)?;
+    let (link, _no_requests) = Link::open(&Dial {
+        address,
+        keys: key.map(|key| key.credentials()),
+    })?;
     let hosts = NameServerRequest::Hosts {};
     link.ask(Peer::NameServer, &hosts, PATIENCE).await
 }

@@ -344,7 +344,7 @@ mod tests {
     const TWO: &str = r#"
 osb: 1
 name: two
-insecure: true
+security: none
 nameserver: 10.0.0.1:0
 hosts:
   local: { address: 10.0.0.1 }

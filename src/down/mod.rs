@@ -183,7 +183,7 @@ async fn end_all(
 ) -> Result<(DownReport, Left), DownError> {
     let system = &record.name;
     let processes = |group| Processes { system, dir, group };
-    let dial = |group: &&GroupRecord| Link::open(&group.nameserver).ok().map(|(link, _)| link);
+    let dial = |group: &&GroupRecord| Link::open(&group.dial().ok()?).ok().map(|(link, _)| link);
     let links: Vec<Option<Link>> = groups.iter().map(dial).collect();
     // Before any of them ends: others may be sending to it.
     for (group, link) in groups.iter().zip(&links) {

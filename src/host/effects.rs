@@ -64,13 +64,14 @@ impl Host {
         false
     }
 
-    fn boot(&self, agent: crate::wire::StartAgent, incarnation: Incarnation) -> AgentBoot {
+    fn boot(&mut self, agent: crate::wire::StartAgent, incarnation: Incarnation) -> AgentBoot {
         let id = self.spawner.id(&agent.name);
         AgentBoot {
             incarnation,
             host: Some(self.options.name.clone()),
             advertise: self.options.advertise,
             nameserver: self.link.address().to_owned(),
+            keys: self.agents_keys.remove(&agent.name),
             ipc_dir: self.options.ipc_dir(),
             log: agent.program.as_ref().and_then(|program| {
                 (program.speaks == Speaks::Osb).then(|| self.options.dir.log_of(&id))

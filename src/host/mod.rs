@@ -6,6 +6,7 @@
 mod child;
 mod effects;
 mod facts;
+mod keys;
 mod log_piece;
 mod log_tail;
 mod logs;
@@ -16,6 +17,7 @@ mod signals;
 
 use std::collections::HashMap;
 use std::fs::DirBuilder;
+use std::io::Write;
 use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
@@ -24,12 +26,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::model::{AgentName, HostName, Millis, NameServerName};
+use crate::model::{AgentName, Credentials, Dial, HostName, Millis, NameServerName};
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir};
 use crate::supervision::{Now, Supervision, Ticket};
 use crate::wire::{Announcement, Envelope, Incarnation, NameServerRequest, Peer};
 use child::{Child, Spawner};
+use keys::LetIn;
 use logs::LogReaders;
 use signals::Signals;
 
@@ -56,8 +59,7 @@ pub enum HostError {
 #[derive(Debug, Clone)]
 pub struct HostOptions {
     pub name: HostName,
-    /// What to dial.
-    pub nameserver: String,
+    pub dial: Dial,
     /// The name server's name within its system, if it is not the first.
     pub group: Option<NameServerName>,
     /// Where logs, ipc sockets and the list of processes go.
@@ -86,6 +88,8 @@ enum Input {
     Incoming(Incoming),
     Ended(AgentName),
     NotAsked(AgentName),
+    /// The key of an agent that is to be started has been let in, or has not.
+    LetIn(Box<LetIn>),
     /// The name server at that address has taken note.
     Registered(String),
     Refused(ProxyError),
@@ -116,8 +120,8 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
 /// Dials the name server; whether it is there yet does not matter to one that waits for it.
 fn open(options: &HostOptions) -> Result<(Link, mpsc::UnboundedReceiver<Incoming>), ProxyError> {
     match options.patient {
-        true => Link::open_unprobed(&options.nameserver),
-        false => Link::open(&options.nameserver),
+        true => Link::open_unprobed(&options.dial),
+        false => Link::open(&options.dial),
     }
 }
 
@@ -129,6 +133,8 @@ struct Host {
     supervision: Supervision,
     spawner: Spawner,
     children: HashMap<AgentName, Child>,
+    /// In a closed system: those of agents that are about to start.
+    agents_keys: HashMap<AgentName, Credentials>,
     /// Requests that are to be answered later.
     tickets: HashMap<Ticket, Envelope>,
     next_ticket: u64,
@@ -153,6 +159,7 @@ impl Host {
             began: Instant::now(),
             supervision: Supervision::default(),
             children: HashMap::new(),
+            agents_keys: HashMap::new(),
             tickets: HashMap::new(),
             next_ticket: 0,
             readers: LogReaders::default(),
@@ -229,6 +236,10 @@ impl Host {
                 () = at(self.began, deadline) => Input::Time,
             };
             match input {
+                // There is nothing that it could do, here or later.
+                Input::Incoming(Incoming::NotLetIn(error)) if self.children.is_empty() => {
+                    return Err(error.into());
+                }
                 Input::Refused(error) if self.children.is_empty() => return Err(error.into()),
                 other => self.on_input(other),
             }
@@ -245,6 +256,7 @@ impl Host {
                 self.on_request(envelope, &body)
             }
             // The name server has come back. If this is lost, it will say so again.
+            Input::Incoming(Incoming::NotLetIn(error)) => self.on_shut_out(error, now),
             Input::Incoming(Incoming::Stranger) => {
                 self.announce_again();
                 self.supervision.on_forgotten();
@@ -253,6 +265,7 @@ impl Host {
             Input::Registered(at) => (self.options.on_registered)(&at),
             // Agents are there: they are not left alone. The next heartbeat tries again.
             Input::Refused(_) => {}
+            Input::LetIn(let_in) => self.on_let_in(*let_in),
             Input::NotAsked(agent) => self.supervision.on_not_asked(&agent, now),
             Input::Terminate(grace) => self.supervision.on_shutdown(grace, None, now),
             Input::Time => {
@@ -262,6 +275,12 @@ impl Host {
             Input::Written => self.on_written(),
             Input::Disconnected => self.supervision.on_shutdown(GRACE, None, now),
         }
+    }
+
+    /// Nobody can command the daemon any more, or ever could: its agents are not left alone.
+    fn on_shut_out(&mut self, error: ProxyError, now: Now) {
+        let _ = writeln!(std::io::stderr(), "error: {error}: this daemon ends");
+        self.supervision.on_shutdown(GRACE, None, now);
     }
 
     fn on_ended(&mut self, agent: AgentName) {

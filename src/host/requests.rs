@@ -2,13 +2,20 @@
 
 use super::logs::Wanted;
 use super::{Host, facts};
+use crate::access::Asked;
+use crate::model::Access;
 use crate::supervision::Ticket;
-use crate::wire::{Envelope, HostRequest, Incarnation, read_body};
+use crate::wire::{Envelope, Fault, HostRequest, read_body};
 
 impl Host {
     pub(super) fn on_request(&mut self, envelope: Envelope, content: &[u8]) {
         let now = self.now();
-        let request = match read_body(content) {
+        let request: Result<HostRequest, Fault> = read_body(content);
+        let permitted = request.and_then(|request| {
+            let level = self.level_of(&envelope);
+            request.permitted_to(level).map(|()| request)
+        });
+        let request = match permitted {
             Ok(request) => request,
             Err(fault) => return self.link.reply::<()>(&envelope, Err(fault)),
         };
@@ -16,10 +23,7 @@ impl Host {
         self.next_ticket += 1;
         self.tickets.insert(ticket, envelope);
         match request {
-            HostRequest::Start(agent) => {
-                self.supervision
-                    .on_start(agent, Incarnation::draw(), ticket)
-            }
+            HostRequest::Start(agent) => self.let_in_and_start(agent, ticket),
             HostRequest::Stop { agent, grace } => {
                 self.supervision.on_stop(&agent, grace, ticket, now)
             }
@@ -30,6 +34,14 @@ impl Host {
             HostRequest::Shutdown { grace } => {
                 self.supervision.on_shutdown(grace, Some(ticket), now)
             }
+        }
+    }
+
+    /// What the asker may do, in the word of the name server. Where everybody is let in, everything.
+    fn level_of(&self, envelope: &Envelope) -> Access {
+        match self.link.server_key() {
+            Some(_) => envelope.level.unwrap_or(Access::Join),
+            None => Access::Admin,
         }
     }
 }

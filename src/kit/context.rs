@@ -15,7 +15,7 @@ use super::line::Line;
 use super::run::{Handle, spawn_at};
 use super::{Agent, CallError, Error, RunError};
 use crate::agent::FromProgram;
-use crate::model::{AgentName, Alias, Level, NameError};
+use crate::model::{AgentName, Alias, Dial, Level, NameError};
 use crate::proxy::{NameServer, Proxy};
 
 /// The agent, as its handlers see it. All calls are carried out by its loop, in the order they are
@@ -27,7 +27,7 @@ pub struct Context<S> {
     pub(super) name: AgentName,
     pub(super) current: Current,
     pub(super) ending: Option<i32>,
-    nameserver: String,
+    nameserver: Dial,
     link: Option<NameServer>,
     /// Sockets that have taken a message before.
     pub(super) proven: Vec<Alias>,
@@ -55,7 +55,7 @@ pub(super) struct Current {
 pub struct Promise(pub(super) u64);
 
 impl<S> Context<S> {
-    pub(super) fn new(state: S, line: Line, name: AgentName, nameserver: String) -> Self {
+    pub(super) fn new(state: S, line: Line, name: AgentName, nameserver: Dial) -> Self {
         Self {
             state,
             line,
@@ -248,7 +248,7 @@ impl<S> Context<S> {
     /// wait here, and the agent's loop goes on.
     pub fn nameserver(&mut self) -> Result<&NameServer, crate::proxy::ProxyError> {
         if self.link.is_none() {
-            self.link = Some(NameServer::connect(&self.nameserver)?);
+            self.link = Some(NameServer::dial(&self.nameserver)?);
         }
         // It was set a moment ago if it was not before.
         self.link.as_ref().ok_or(crate::proxy::ProxyError::Closed)
@@ -265,7 +265,7 @@ impl<S> Context<S> {
         &self,
         make: impl FnOnce() -> Agent<T> + Send + 'static,
     ) -> Result<Handle, RunError> {
-        spawn_at(Some(self.nameserver.clone()), make)
+        spawn_at(Some(self.nameserver.address.clone()), make)
     }
 
     /// The agent ends when the handler has returned.

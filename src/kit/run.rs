@@ -62,9 +62,8 @@ impl<S> Agent<S> {
 
     /// Runs the agent's code in this thread.
     fn work(self, start: Start, end: GuestEnd, registered: impl FnOnce()) {
-        let AgentBoot {
-            name, nameserver, ..
-        } = start.boot;
+        let nameserver = start.boot.dial();
+        let AgentBoot { name, .. } = start.boot;
         let context = Context::new(self.state, Line::new(end), name, nameserver);
         Worker::new(self.code, context).run(start.go, registered);
     }

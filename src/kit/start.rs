@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::{Agent, RunError};
 use crate::agent::{AgentError, Folder, read_boot};
 use crate::model::AgentName;
-use crate::proxy::NameServer;
+use crate::proxy::{NameServer, ProxyError, agent_dial};
+use crate::state::find_key;
 use crate::wire::{AgentBoot, Incarnation};
 
 /// The environment variables that say what osb did not.
@@ -54,7 +55,9 @@ impl<S> Agent<S> {
             .or_else(|| env::var(NAMESERVER).ok());
         let address = address.ok_or(RunError::NoNameServer)?;
         // Better an error now than an agent that nobody ever hears of.
-        let nameserver = NameServer::connect(&address)?;
+        let file = find_key(&address, None).map_err(ProxyError::from)?;
+        let dial = agent_dial(&address, file, &name)?;
+        let nameserver = NameServer::dial(&dial)?;
         nameserver.ping()?;
         let incarnation = Incarnation::draw();
         let folder = Folder::make(incarnation)?;
@@ -64,6 +67,7 @@ impl<S> Agent<S> {
             host: None,
             advertise: IpAddr::V4(Ipv4Addr::LOCALHOST),
             nameserver: nameserver.link().address().to_owned(),
+            keys: dial.keys,
             ipc_dir: folder.path().to_owned(),
             log: None,
             output: None,

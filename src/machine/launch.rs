@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 use super::{GRACE, MachineError, PATIENCE, folders, standing};
 use crate::down::down;
 use crate::host::{last_words, own_address};
-use crate::model::NameServerName;
+use crate::model::{Credentials, Dial, NameServerName};
 use crate::process::{ProcessId, Tether, end_of, wait_for_end};
-use crate::state::{Daemon, GroupRecord, Lock, Phase, SystemDir, SystemRecord};
+use crate::state::{Daemon, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 use crate::wire::{DaemonOf, MachineWord};
 
 /// How the end of the waiting came about.
@@ -29,6 +29,7 @@ pub(super) async fn launch(
     daemon: &DaemonOf,
     nameserver: String,
     address: Option<IpAddr>,
+    keys: Option<Credentials>,
     speak: &mut impl FnMut(MachineWord) -> std::io::Result<()>,
 ) -> Result<(), MachineError> {
     let (all, dir) = folders(daemon)?;
@@ -45,7 +46,11 @@ pub(super) async fn launch(
         Some(address) => address,
         None => own_address(&nameserver)?,
     };
-    let started = start(daemon, &nameserver, address, &dir, &lock);
+    let to = Dial {
+        address: nameserver.clone(),
+        keys,
+    };
+    let started = start(daemon, &to, address, &dir, &lock);
     let (child, process) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -85,7 +90,7 @@ pub(super) async fn launch(
 
 fn start(
     daemon: &DaemonOf,
-    nameserver: &str,
+    to: &Dial,
     address: IpAddr,
     dir: &SystemDir,
     lock: &Lock,
@@ -97,7 +102,7 @@ fn start(
         .open(dir.daemon_log("host"))?;
     let mut command = Command::new(std::env::current_exe()?);
     command
-        .args(["--ns", nameserver, "host", "--name", daemon.host.as_str()])
+        .args(["--ns", &to.address, "host", "--name", daemon.host.as_str()])
         .args(["--address", &address.to_string(), "--own-dir", "--tether"])
         .args(["--lock-fd", &lock.share()?.to_string()])
         .arg("--dir")
@@ -109,6 +114,11 @@ fn start(
         .stderr(log);
     if let Some(group) = &daemon.group {
         command.args(["--group", group.as_str()]);
+    }
+    if let Some(keys) = &to.keys {
+        let path = dir.path().join("host.key");
+        KeyFile::of_host(&daemon.host, keys).write(&path)?;
+        command.arg("--key").arg(path);
     }
     let child = command.spawn()?;
     let process = ProcessId::of(child.id())?;
@@ -123,6 +133,7 @@ fn record(daemon: &DaemonOf, nameserver: String, process: ProcessId) -> SystemRe
             name,
             phase: Phase::Starting,
             nameserver,
+            key: None,
             launched_nameserver: None,
             hosts: vec![Daemon {
                 host: daemon.host.clone(),

@@ -55,7 +55,8 @@ pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), Ma
             daemon,
             nameserver,
             address,
-        } => launch::launch(&daemon, nameserver, address, &mut speak).await,
+            keys,
+        } => launch::launch(&daemon, nameserver, address, keys, &mut speak).await,
         MachineRequest::End { daemon, grace } => {
             let stopped = end(&daemon, grace).await;
             stopped.and_then(|stopped| Ok(speak(MachineWord::Down { stopped })?))

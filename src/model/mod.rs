@@ -1,10 +1,12 @@
 //! The words of osb as types: names, kinds, addresses, durations, what a topology asks for, and
 //! the states things are in. Nothing here does input or output.
 
+mod access;
 mod address;
 mod duration;
 mod host;
 mod id;
+mod key;
 mod kind;
 mod level;
 mod name;
@@ -15,19 +17,23 @@ mod spec;
 mod template;
 mod timer;
 
+pub use access::{Access, Holder, KeyEntry, KeysOf, OperatorAccess, Term};
 pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside};
 pub use duration::{DurationError, Millis};
 pub use host::{HostSpec, Reach, SshDestination, SshDestinationError, SshSpec};
 pub use id::{AgentId, NameServerName, SocketId};
+pub use key::{BadKey, Credentials, Dial, KeyPair, PublicKey, SecretKey};
 pub use kind::Kind;
 pub use level::Level;
-pub use name::{AgentName, Alias, HostName, MethodName, NameError, SystemName, Target};
+pub use name::{
+    AgentName, Alias, HostName, MethodName, NameError, OperatorName, SystemName, Target,
+};
 pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
 pub use replies::Replies;
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, NameServerEntry,
-    NameServerSpec, Topology,
+    NameServerSpec, Security, Topology,
 };
 pub use template::{AddrPart, Piece, Reference, Template};
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};

@@ -130,6 +130,15 @@ names! {
     Alias,
     /// The name of a handler or a method of an agent's own code.
     MethodName,
+    /// The name of somebody with a key of their own at the command line.
+    OperatorName,
+}
+
+impl OperatorName {
+    /// Whoever has made the keys.
+    pub fn owner() -> Self {
+        Self("owner".to_owned())
+    }
 }
 
 impl AgentName {

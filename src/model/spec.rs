@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use super::{
 #[serde(deny_unknown_fields)]
 pub struct Topology {
     pub name: SystemName,
+    pub security: Security,
     /// One at least. Agents that say nothing else are registered at the first.
     pub nameservers: Vec<NameServerEntry>,
     pub hosts: Vec<HostSpec>,
@@ -25,6 +26,32 @@ pub struct Topology {
     pub agents: Vec<AgentSpec>,
     /// In the order of the file.
     pub connections: Vec<ConnectionSpec>,
+}
+
+impl Topology {
+    /// Whether other machines have to do with it, or can reach a socket of it.
+    pub fn reaches_out(&self) -> bool {
+        let is_open = |ip: IpAddr| !ip.to_canonical().is_loopback();
+        let sockets = self.agents.iter().flat_map(|agent| &agent.bind);
+        let mut sockets = sockets.filter_map(|bind| bind.endpoint.exposed());
+        let mut nameservers = self.nameservers.iter();
+        sockets.any(is_open)
+            || self.hosts.iter().any(|host| !host.reach.is_local())
+            || nameservers.any(|it| match it.at {
+                NameServerSpec::Launch(at) | NameServerSpec::Attach(at) => is_open(at.ip()),
+            })
+    }
+}
+
+/// How a system is protected against strangers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Security {
+    /// Not at all: whoever can reach a socket can use it.
+    #[default]
+    None,
+    /// By keys: everything is encrypted, and only members get in.
+    Curve,
 }
 
 /// The name server of a system: launched with it, or there already.

@@ -4,14 +4,20 @@
 //! goes on serving.
 
 mod socket;
+mod stranger;
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use crate::access::{KeyChange, Keyring};
+use crate::model::{KeyPair, PublicKey};
 use crate::registry::{Effect, Now, Registry, RoutingId, Undelivered};
+use crate::state::{KeyDir, KeyLog, StateError};
 use crate::wire::{DecodeError, Envelope, Fault, MessageKind, Peer, body};
 use socket::{Frames, Router};
+use stranger::{Outcome, Stranger};
 
 /// How many messages are read before the clock is looked at again.
 const BATCH: usize = 256;
@@ -23,6 +29,26 @@ pub enum NameServerError {
     Bind { at: SocketAddr, source: zmq::Error },
     #[error("ZeroMQ failed in the name server: {0}")]
     Zmq(#[from] zmq::Error),
+    #[error(transparent)]
+    Keys(#[from] StateError),
+    #[error(
+        "somebody whom nobody knows was let in on trial, so that this name server does not begin: the ZeroMQ that is linked in does not do what it should"
+    )]
+    LetsStrangersIn,
+}
+
+/// It holds whether or not it can be written down, which is said in the name server's log.
+fn remember(log: &mut KeyLog, change: &KeyChange) {
+    if let Err(error) = log.write(change) {
+        let what = match change {
+            KeyChange::Admit(entry) => format!("that {} is let in", entry.holder),
+            KeyChange::Drop(key) => format!("that {key} is let in no more"),
+        };
+        let _ = writeln!(
+            std::io::stderr(),
+            "error: cannot write down {what}: {error}; it holds until this name server ends"
+        );
+    }
 }
 
 fn reason(error: &zmq::Error) -> String {
@@ -42,12 +68,25 @@ pub struct NameServer {
     began: Instant,
     /// Messages that were none of osb's.
     foreign: u64,
+    /// Handshakes of keys that are not let in.
+    turned_away: u64,
+    /// Where it is written down who is let in.
+    key_log: Option<KeyLog>,
+}
+
+/// What a name server did not take to be for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// Messages that were none of osb's.
+    pub foreign: u64,
+    /// Handshakes of keys that are not let in.
+    pub turned_away: u64,
 }
 
 impl NameServer {
-    /// Listens at `at`; port 0 takes any free one.
+    /// Listens at `at`; port 0 takes any free one. Everybody is let in.
     pub fn bind(at: SocketAddr) -> Result<Self, NameServerError> {
-        let router = Router::bind(at)?;
+        let router = Router::bind(at, None)?;
         let address = router.address()?;
         Ok(Self {
             registry: Registry::new(address.clone()),
@@ -55,7 +94,48 @@ impl NameServer {
             address,
             began: Instant::now(),
             foreign: 0,
+            turned_away: 0,
+            key_log: None,
         })
+    }
+
+    /// The same, but those only are let in whose keys are written down in `dir`. That a stranger is
+    /// not is tried before anything else.
+    pub fn bind_closed(at: SocketAddr, dir: &KeyDir) -> Result<Self, NameServerError> {
+        let keys: KeyPair = dir.server()?;
+        let (key_log, changes) = dir.log()?;
+        let ring = Keyring::recall(changes);
+        let router = Router::bind(at, Some(&keys))?;
+        let address = router.address()?;
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let registry = Registry::closed(address.clone(), ring, since_1970.unwrap_or_default());
+        let mut nameserver = Self {
+            registry,
+            router,
+            address,
+            began: Instant::now(),
+            foreign: 0,
+            turned_away: 0,
+            key_log: Some(key_log),
+        };
+        nameserver.try_a_stranger(keys.public)?;
+        Ok(nameserver)
+    }
+
+    /// Somebody with a key of his own making dials, and is not to be let in.
+    fn try_a_stranger(&mut self, server: PublicKey) -> Result<(), NameServerError> {
+        let stranger = Stranger::dial(&self.address, server)?;
+        let refused = self.turned_away;
+        loop {
+            match stranger.outcome()? {
+                Some(Outcome::LetIn) => return Err(NameServerError::LetsStrangersIn),
+                Some(Outcome::TurnedAway) => break,
+                None => {}
+            }
+            self.answer_handshakes();
+        }
+        self.turned_away = refused;
+        Ok(())
     }
 
     /// Where it listens, as members dial it: `tcp://127.0.0.1:7400`.
@@ -63,24 +143,37 @@ impl NameServer {
         &self.address
     }
 
-    /// Serves until a member asks it to end, or until `end` can be read. Returns how many messages
-    /// were not osb's.
-    pub fn run(mut self, end: BorrowedFd<'_>) -> Result<u64, NameServerError> {
+    /// Serves until a member asks it to end, or until `end` can be read.
+    pub fn run(mut self, end: BorrowedFd<'_>) -> Result<Refused, NameServerError> {
         loop {
             let timeout = self.poll_timeout();
-            let mut items = [
+            let mut items = vec![
                 self.router.poll_item(),
                 zmq::PollItem::from_fd(end.as_raw_fd(), zmq::POLLIN),
             ];
+            items.extend(self.router.handshakes());
             match zmq::poll(&mut items, timeout) {
                 Ok(_) | Err(zmq::Error::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
             let asked_to_end = items[1].is_readable();
+            self.answer_handshakes();
             if self.serve()? || asked_to_end {
-                return Ok(self.foreign);
+                return Ok(Refused {
+                    foreign: self.foreign,
+                    turned_away: self.turned_away,
+                });
             }
         }
+    }
+
+    fn answer_handshakes(&mut self) {
+        let now = self.now();
+        let registry = &self.registry;
+        let refused = self
+            .router
+            .answer_handshakes(|key| registry.look_up(key, now));
+        self.turned_away += refused;
     }
 
     /// Carries out what has arrived. Tells whether a member asked for the end.
@@ -142,6 +235,11 @@ impl NameServer {
                         undelivered.push((to, envelope, why));
                     }
                 }
+                Effect::Remember(change) => self
+                    .key_log
+                    .iter_mut()
+                    .for_each(|log| remember(log, &change)),
+                Effect::HangUp(key) => self.router.hang_up(key),
                 Effect::End => end = true,
             }
         }

@@ -1,10 +1,14 @@
 //! The name server's ROUTER socket: frames in, frames out, never blocking.
 
 use std::net::SocketAddr;
+use std::os::fd::{BorrowedFd, RawFd};
 
 use super::NameServerError;
+use crate::access::{KeyId, NotAdmitted};
+use crate::model::{KeyPair, PublicKey};
 use crate::registry::{RoutingId, Undelivered};
 use crate::wire::LARGEST_BODY;
+use crate::zeromq::{Verdict, Zap, let_in_by_key};
 
 /// How many messages may wait for one member before it counts as one that does not read.
 const QUEUE: i32 = 20_000;
@@ -28,14 +32,28 @@ pub enum Frames {
 
 pub struct Router {
     socket: zmq::Socket,
+    /// None: everybody is let in.
+    door: Option<Door>,
     /// Kept for its life only: the socket works in it.
     _context: zmq::Context,
 }
 
 impl Router {
-    pub fn bind(at: SocketAddr) -> Result<Self, NameServerError> {
+    /// With `keys`, nobody gets in whom [`Router::answer_handshakes`] does not let in.
+    pub fn bind(at: SocketAddr, keys: Option<&KeyPair>) -> Result<Self, NameServerError> {
         let context = zmq::Context::new();
-        let socket = context.socket(zmq::ROUTER)?;
+        let mut socket = context.socket(zmq::ROUTER)?;
+        let door = match keys {
+            Some(keys) => {
+                let zap = Zap::bind(&context)?;
+                let_in_by_key(&mut socket, &keys.secret)?;
+                Some(Door {
+                    zap,
+                    whose: Vec::new(),
+                })
+            }
+            None => None,
+        };
         socket.set_router_mandatory(true)?;
         socket.set_linger(LINGER_MS)?;
         socket.set_sndhwm(QUEUE)?;
@@ -48,8 +66,47 @@ impl Router {
             .map_err(|source| NameServerError::Bind { at, source })?;
         Ok(Self {
             socket,
+            door,
             _context: context,
         })
+    }
+
+    /// Whether somebody waits to be let in.
+    pub fn handshakes(&self) -> Option<zmq::PollItem<'_>> {
+        let door = self.door.as_ref()?;
+        Some(door.zap.socket().as_poll_item(zmq::POLLIN))
+    }
+
+    /// Lets in who waits and may come in. Tells how many may not.
+    pub fn answer_handshakes(&self, may: impl Fn(&PublicKey) -> Result<KeyId, NotAdmitted>) -> u64 {
+        let mut refused = 0;
+        let Some(door) = &self.door else {
+            return refused;
+        };
+        while let Some(handshake) = door.zap.next() {
+            match may(&handshake.key) {
+                Ok(id) => {
+                    let id = id.0.to_string();
+                    door.zap.answer(&handshake, Verdict::LetIn(&id));
+                }
+                Err(why) => {
+                    refused += 1;
+                    let why = why.to_string();
+                    door.zap.answer(&handshake, Verdict::TurnAway(&why));
+                }
+            }
+        }
+        refused
+    }
+
+    /// Ends the connections of a key. They are known by what came over them last.
+    pub fn hang_up(&self, key: KeyId) {
+        let connections = self.door.iter().flat_map(|door| door.whose.iter());
+        for (fd, _) in connections.enumerate().filter(|(_, id)| **id == Some(key)) {
+            if let Ok(fd) = RawFd::try_from(fd) {
+                hang_up(fd);
+            }
+        }
     }
 
     /// What members dial.
@@ -63,7 +120,7 @@ impl Router {
     }
 
     /// The next message, if there is one.
-    pub fn receive(&self) -> Result<Option<Frames>, zmq::Error> {
+    pub fn receive(&mut self) -> Result<Option<Frames>, zmq::Error> {
         let mut from = zmq::Message::new();
         match self.socket.recv(&mut from, zmq::DONTWAIT) {
             Ok(()) => {}
@@ -77,12 +134,18 @@ impl Router {
         if !header.get_more() {
             return Ok(Some(Frames::Other));
         }
-        let content = self.socket.recv_msg(0)?;
+        let mut content = self.socket.recv_msg(0)?;
         if content.get_more() {
             self.skip_rest()?;
             return Ok(Some(Frames::Other));
         }
-        let from = RoutingId(Box::from(&from[..]));
+        let from = RoutingId {
+            id: Box::from(&from[..]),
+            key: self
+                .door
+                .as_mut()
+                .and_then(|door| door.key_of(&mut content)),
+        };
         Ok(Some(Frames::Two {
             from,
             header,
@@ -101,7 +164,7 @@ impl Router {
         let flags = zmq::DONTWAIT | zmq::SNDMORE;
         let sent = self
             .socket
-            .send(&to.0[..], flags)
+            .send(&to.id[..], flags)
             .and_then(|()| self.socket.send(header, flags))
             .and_then(|()| match content.len() {
                 0..=COPIED => self.socket.send(&content[..], zmq::DONTWAIT),
@@ -112,4 +175,35 @@ impl Router {
             _ => Undelivered::Gone,
         })
     }
+}
+
+/// Who is let in, and by which connections.
+struct Door {
+    zap: Zap,
+    /// By the number of a connection's descriptor: the key of whoever spoke there last. libzmq may
+    /// have closed it since, and opened it for another; he will speak too.
+    whose: Vec<Option<KeyId>>,
+}
+
+impl Door {
+    /// By which key the sender of a message was let in.
+    fn key_of(&mut self, message: &mut zmq::Message) -> Option<KeyId> {
+        let id = message.gets("User-Id")?.parse().ok().map(KeyId);
+        let fd: Option<usize> = message.gets("__fd").and_then(|fd| fd.parse().ok());
+        if let Some(fd) = fd {
+            if self.whose.len() <= fd {
+                self.whose.resize(fd + 1, None);
+            }
+            self.whose[fd] = id;
+        }
+        id
+    }
+}
+
+/// Ends a connection of libzmq's, which sees that as if the other side had done it.
+fn hang_up(fd: RawFd) {
+    // SAFETY: only borrowed for the call. If libzmq has closed it, the call fails, or ends another
+    // connection of this process, which libzmq makes anew.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    let _ = rustix::net::shutdown(fd, rustix::net::Shutdown::Both);
 }

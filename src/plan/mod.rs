@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use crate::model::{
     AgentId, AgentName, Alias, BindSpec, ConnectionSpec, Endpoint, Handlers, HostName, HostSpec,
-    Kind, Millis, NameServerEntry, NameServerName, Program, Reach, Replies, SocketId, SystemName,
-    Topology,
+    Kind, Millis, NameServerEntry, NameServerName, Program, Reach, Replies, Security, SocketId,
+    SystemName, Topology,
 };
 use crate::wire::{AgentRequest, Configuration, ProofToken};
 
@@ -23,6 +23,10 @@ pub use launches::{LaunchPlan, Order};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     pub system: SystemName,
+    pub security: Security,
+    /// Other machines can reach it: without security, that is to be said each time.
+    #[serde(skip)]
+    pub reaches_out: bool,
     /// One at least.
     pub nameservers: Vec<NameServerEntry>,
     pub hosts: Vec<HostSpec>,
@@ -80,6 +84,7 @@ pub enum ProofPlan {
 impl Plan {
     /// The plan of a valid topology.
     pub fn new(topology: Topology) -> Self {
+        let reaches_out = topology.reaches_out();
         let timeouts: HashMap<AgentId, Millis> = topology
             .agents
             .iter()
@@ -91,6 +96,8 @@ impl Plan {
             LinkPlan::new(connection, timeout.unwrap_or(Millis::from_secs(30)))
         });
         Self {
+            security: topology.security,
+            reaches_out,
             system: topology.name,
             nameservers: topology.nameservers,
             hosts: topology.hosts,
@@ -326,6 +333,7 @@ mod tests {
     fn plan(connections: Vec<ConnectionSpec>) -> Plan {
         Plan::new(Topology {
             name: "test".parse().unwrap(),
+            security: Security::None,
             nameservers: vec![NameServerEntry {
                 name: NameServerName::only(),
                 at: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),

@@ -10,12 +10,13 @@ use nix::sys::eventfd::EventFd;
 use tokio::sync::{mpsc as channel, oneshot};
 
 use super::ProxyError;
+use super::door::Door;
 use super::inflight::InFlight;
 use super::link::Incoming;
 use super::watch::{WATCH_ID, Watchers, lock};
-use crate::model::Millis;
+use crate::model::{Dial, Millis};
 use crate::wire::{Envelope, Event, Fault, MessageKind, NameServerRequest, Peer, body, read_body};
-use crate::zeromq::control_dealer;
+use crate::zeromq::{EVENTS, control_dealer, monitor, next_event, stop_monitor};
 
 /// How often a member says that it still works.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -42,9 +43,19 @@ pub(super) enum Command {
     Close,
 }
 
+/// What a thread takes its orders by, and where it passes on what nobody asked for.
+type Lines = (
+    mpsc::Receiver<Command>,
+    Arc<EventFd>,
+    channel::UnboundedSender<Incoming>,
+);
+
 /// The thread's side.
 pub(super) struct Driver {
     socket: zmq::Socket,
+    /// Tells of its handshakes.
+    monitor: zmq::Socket,
+    door: Door,
     _context: zmq::Context,
     commands: mpsc::Receiver<Command>,
     wake: Arc<EventFd>,
@@ -56,17 +67,19 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(
-        address: &str,
-        commands: mpsc::Receiver<Command>,
-        wake: Arc<EventFd>,
-        unasked: channel::UnboundedSender<Incoming>,
+        to: &Dial,
+        door: Door,
+        (commands, wake, unasked): Lines,
         watchers: Arc<Mutex<Watchers>>,
     ) -> Result<Self, ProxyError> {
         let context = zmq::Context::new();
-        let socket = control_dealer(&context, address, QUEUE, LINGER_MS)?;
-        socket.connect(address)?;
+        let socket = control_dealer(&context, to, QUEUE, LINGER_MS)?;
+        let monitor = monitor(&context, &socket, EVENTS)?;
+        socket.connect(&to.address)?;
         Ok(Self {
             socket,
+            monitor,
+            door,
             _context: context,
             commands,
             wake,
@@ -78,10 +91,16 @@ impl Driver {
     }
 
     pub(super) fn run(mut self) {
+        self.serve();
+        stop_monitor(&mut self.socket);
+    }
+
+    fn serve(&mut self) {
         loop {
             let mut items = [
                 self.socket.as_poll_item(zmq::POLLIN),
                 zmq::PollItem::from_fd(self.wake.as_raw_fd(), zmq::POLLIN),
+                self.monitor.as_poll_item(zmq::POLLIN),
             ];
             match zmq::poll(&mut items, self.poll_timeout()) {
                 Ok(_) | Err(zmq::Error::EINTR) => {}
@@ -94,17 +113,15 @@ impl Driver {
                 }
             }
             self.receive_all();
+            self.look_at_the_door();
             self.on_time(Instant::now());
         }
     }
 
     fn poll_timeout(&self) -> i64 {
-        let next = self
-            .in_flight
-            .next_deadline()
-            .map_or(self.next_heartbeat, |deadline| {
-                deadline.min(self.next_heartbeat)
-            });
+        let deadlines = [self.in_flight.next_deadline(), self.door.deadline()];
+        let next = deadlines.into_iter().flatten();
+        let next = next.fold(self.next_heartbeat, Instant::min);
         let left = next.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
         i64::try_from(left.as_millis()).unwrap_or(i64::MAX)
     }
@@ -118,6 +135,10 @@ impl Driver {
                     what,
                     answer,
                 } => {
+                    if let Some(shut) = self.door.shut() {
+                        let _ = answer.send(Err(shut.clone()));
+                        continue;
+                    }
                     let limit = Millis::new(envelope.deadline_ms.into());
                     let deadline = Instant::now() + limit.duration();
                     self.in_flight
@@ -175,10 +196,12 @@ impl Driver {
     fn on_answer(&mut self, id: u64, answer: Answer) {
         if let Some((_, _, waiter)) = self.in_flight.take(id) {
             let _ = waiter.send(answer);
-        } else if id == WATCH_ID
-            && let Ok(snapshot) = answer.and_then(|content| Ok(read_body(&content)?))
-        {
-            lock(&self.watchers).on_snapshot(snapshot);
+        } else if id == WATCH_ID {
+            let mut watchers = lock(&self.watchers);
+            match answer.and_then(|content| Ok(read_body(&content)?)) {
+                Ok(snapshot) => watchers.on_snapshot(snapshot),
+                Err(_) => watchers.close(),
+            }
         }
     }
 
@@ -191,8 +214,9 @@ impl Driver {
                     self.send(&envelope, body(&NameServerRequest::Watch {}));
                 }
             }
+            // Nobody dials a client.
+            Ok(Event::Revoked { .. }) | Err(_) => {}
             Ok(event) => lock(&self.watchers).on_event(event),
-            Err(_) => {}
         }
     }
 
@@ -210,7 +234,30 @@ impl Driver {
         }
     }
 
+    fn look_at_the_door(&mut self) {
+        while let Some((seen, _)) = next_event(&self.monitor) {
+            if self.door.note(seen) {
+                self.shut_out();
+            }
+        }
+    }
+
+    /// Nobody who asks here will be answered.
+    fn shut_out(&mut self) {
+        let Some(why) = self.door.shut().cloned() else {
+            return;
+        };
+        for (_, _, waiter) in self.in_flight.take_all() {
+            let _ = waiter.send(Err(why.clone()));
+        }
+        lock(&self.watchers).close();
+        let _ = self.unasked.send(Incoming::NotLetIn(why));
+    }
+
     fn on_time(&mut self, now: Instant) {
+        if self.door.on_time(now) {
+            self.shut_out();
+        }
         while let Some((what, limit, waiter)) = self.in_flight.expired(now) {
             let _ = waiter.send(Err(ProxyError::Timeout { what, limit }));
         }

@@ -1,6 +1,7 @@
 //! What can go wrong with a call through a proxy.
 
 use crate::model::{Millis, NameError};
+use crate::state::StateError;
 use crate::wire::Fault;
 
 #[derive(Debug, Clone, thiserror::Error)]
@@ -8,6 +9,12 @@ pub enum ProxyError {
     /// Nobody listens there, or nobody that answers.
     #[error("cannot reach the name server at {address}: {reason}")]
     Unreachable { address: String, reason: String },
+    /// Somebody listens there, and does not let this one in, or is not whom it takes him for.
+    #[error("cannot get in at the name server at {address}: {reason}")]
+    NotLetIn { address: String, reason: String },
+    /// The keys by which to get in cannot be read.
+    #[error("{reason}")]
+    Keys { reason: String },
     #[error("{what} did not happen within {limit}")]
     Timeout { what: String, limit: Millis },
     /// The other side said no.
@@ -21,6 +28,14 @@ pub enum ProxyError {
     Closed,
     #[error("ZeroMQ failed: {0}")]
     Zmq(#[from] zmq::Error),
+}
+
+impl From<StateError> for ProxyError {
+    fn from(error: StateError) -> Self {
+        Self::Keys {
+            reason: error.to_string(),
+        }
+    }
 }
 
 impl ProxyError {

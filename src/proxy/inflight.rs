@@ -34,6 +34,13 @@ impl<W> InFlight<W> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
+    /// Takes all: there will be no answers.
+    pub fn take_all(&mut self) -> impl Iterator<Item = W> + use<W> {
+        self.deadlines.clear();
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.into_values().map(|(_, waiter)| waiter)
+    }
+
     /// Takes one that has waited for too long.
     pub fn expired(&mut self, now: Instant) -> Option<W> {
         let (deadline, id) = *self.deadlines.first()?;

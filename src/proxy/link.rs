@@ -20,8 +20,10 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc as channel, oneshot};
 
 use super::ProxyError;
+use super::door::Door;
 use super::driver::{Answer, Command, Driver};
 use super::watch::Watchers;
+use crate::model::{Dial, PublicKey};
 use crate::wire::{Envelope, Fault, MessageKind, Peer, body, read_body};
 
 /// How long the first connection may take.
@@ -34,11 +36,14 @@ pub enum Incoming {
     Request { envelope: Envelope, body: Vec<u8> },
     /// The name server does not know this member: announce it again.
     Stranger,
+    /// The name server does not let this member in: there will be nothing more.
+    NotLetIn(ProxyError),
 }
 
 /// A connection to the name server.
 pub struct Link {
     address: String,
+    server_key: Option<PublicKey>,
     commands: mpsc::Sender<Command>,
     wake: Arc<EventFd>,
     next_id: AtomicU64,
@@ -53,23 +58,25 @@ pub struct Pending<T> {
 }
 
 impl Link {
-    /// Dials the name server at `address` (`tcp://host:port`, or `host:port`). What reaches this
-    /// member unasked comes out of the second value; drop it to refuse requests.
-    pub fn open(address: &str) -> Result<(Self, channel::UnboundedReceiver<Incoming>), ProxyError> {
-        Self::dial(address, probe)
+    /// Dials the name server. What reaches this member unasked comes out of the second value; drop it
+    /// to refuse requests. That it does not let this one in shows with the first question, within
+    /// three seconds.
+    pub fn open(to: &Dial) -> Result<(Self, channel::UnboundedReceiver<Incoming>), ProxyError> {
+        Self::dial(to, Some(CONNECT_TIMEOUT))
     }
 
     /// As [`Link::open`], but nobody has to listen there yet: it is dialled until somebody does.
     pub fn open_unprobed(
-        address: &str,
+        to: &Dial,
     ) -> Result<(Self, channel::UnboundedReceiver<Incoming>), ProxyError> {
-        Self::dial(address, |_| Ok(()))
+        Self::dial(to, None)
     }
 
     fn dial(
-        address: &str,
-        probe: fn(&[SocketAddr]) -> Result<(), String>,
+        to: &Dial,
+        patience: Option<Duration>,
     ) -> Result<(Self, channel::UnboundedReceiver<Incoming>), ProxyError> {
+        let address = &to.address;
         let host_and_port = address.strip_prefix("tcp://").unwrap_or(address);
         let unreachable = |reason| ProxyError::Unreachable {
             address: host_and_port.to_owned(),
@@ -84,7 +91,13 @@ impl Link {
         let (commands, received) = mpsc::channel();
         let (unasked, incoming) = channel::unbounded_channel();
         let watchers = Arc::new(Mutex::new(Watchers::default()));
-        let driver = Driver::new(&address, received, wake.clone(), unasked, watchers.clone())?;
+        let to = Dial {
+            address: address.clone(),
+            keys: to.keys.clone(),
+        };
+        let door = Door::new(&to, patience);
+        let lines = (received, wake.clone(), unasked);
+        let driver = Driver::new(&to, door, lines, watchers.clone())?;
         let thread = std::thread::Builder::new()
             .name("osb-link".to_owned())
             .stack_size(256 << 10)
@@ -95,15 +108,23 @@ impl Link {
             })?;
         let link = Self {
             address,
+            server_key: to.keys.map(|keys| keys.server),
             commands,
             wake,
             next_id: AtomicU64::new(1),
             watchers,
             thread: Some(thread),
         };
-        // While ZeroMQ shakes hands.
-        probe(&resolved).map_err(unreachable)?;
+        if patience.is_some() {
+            // While ZeroMQ shakes hands.
+            probe(&resolved).map_err(unreachable)?;
+        }
         Ok((link, incoming))
+    }
+
+    /// The key by which the name server is known, if it lets in by key.
+    pub fn server_key(&self) -> Option<PublicKey> {
+        self.server_key
     }
 
     /// What was dialled: `tcp://host:port`.

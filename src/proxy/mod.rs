@@ -14,7 +14,9 @@
 //! Calls block, and come back with an error at their deadline at the latest. Where many are to be
 //! under way at once, [`Link::ask`] gives a [`Pending`] that can be awaited instead.
 
+mod admission;
 mod agent;
+mod door;
 mod driver;
 mod error;
 mod inflight;
@@ -23,6 +25,7 @@ mod live;
 mod nameserver;
 mod watch;
 
+pub use admission::{agent_dial, host_dial};
 pub use agent::Proxy;
 pub use error::ProxyError;
 pub use link::{Incoming, Link, Pending};

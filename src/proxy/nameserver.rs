@@ -7,7 +7,10 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::{Link, Pending, Proxy, ProxyError, Watch};
-use crate::model::{Address, AgentInfo, AgentName, HostInfo, HostName, NameError, Program, State};
+use crate::model::{
+    Address, AgentInfo, AgentName, Dial, HostInfo, HostName, NameError, Program, State,
+};
+use crate::state;
 use crate::wire::{HostRequest, NameServerRequest, Peer, StartAgent};
 
 /// How long an answer may take, unless said otherwise.
@@ -20,9 +23,15 @@ pub struct NameServer {
 }
 
 impl NameServer {
-    /// Connects to the name server at `address`: `host:port`, with or without `tcp://`.
+    /// Connects to the name server at `address`: `host:port`, with or without `tcp://`. By the key in
+    /// the file that `OSB_KEY` names, or that of its owner, if it was launched on this machine.
     pub fn connect(address: &str) -> Result<Self, ProxyError> {
-        let (link, _no_requests) = Link::open(address)?;
+        Self::dial(&state::find_keys(address)?)
+    }
+
+    /// Connects to a name server by these keys, or by none.
+    pub fn dial(to: &Dial) -> Result<Self, ProxyError> {
+        let (link, _no_requests) = Link::open(to)?;
         Ok(Self {
             link: Arc::new(link),
         })

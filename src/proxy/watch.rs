@@ -33,6 +33,11 @@ impl Watchers {
         !self.senders.is_empty()
     }
 
+    /// There will be nothing more to tell.
+    pub fn close(&mut self) {
+        self.senders.clear();
+    }
+
     pub fn on_event(&mut self, event: Event) {
         self.senders
             .retain(|sender| sender.send(Notice::Event(event.clone())).is_ok());

@@ -2,7 +2,8 @@
 
 use super::member::{Facts, Member, Standing};
 use super::{Effect, Now, Registry, RoutingId};
-use crate::model::{Address, AgentInfo, AgentName, Alias, ExitReport, HostInfo, HostName};
+use crate::access::Asked;
+use crate::model::{Access, Address, AgentInfo, AgentName, Alias, ExitReport, HostInfo, HostName};
 use crate::wire::{
     Announcement, Change, Event, Fault, Incarnation, NameServerRequest, Peer, Snapshot, body,
 };
@@ -16,6 +17,20 @@ pub fn outcome_body(outcome: &Result<(), Fault>) -> Vec<u8> {
 }
 
 impl Registry {
+    /// The same, if someone of that level may ask for it.
+    pub(super) fn answer_to(
+        &mut self,
+        from: &RoutingId,
+        level: Access,
+        request: NameServerRequest,
+        now: Now,
+    ) -> Result<Vec<u8>, Fault> {
+        if self.keys.is_some() {
+            request.permitted_to(level)?;
+        }
+        self.answer(from, request, now)
+    }
+
     /// The body of the reply, or the fault.
     pub(super) fn answer(
         &mut self,
@@ -44,6 +59,15 @@ impl Registry {
                 let host = self.host_at(from)?;
                 self.exited(host, agent, incarnation, exit, asked, now)?;
                 Ok(body(&()))
+            }
+            NameServerRequest::Admit(entry) => self.admit(from, entry).map(|()| body(&())),
+            NameServerRequest::Join { key } | NameServerRequest::Rekey { key } => {
+                self.replace_key(from, key, now).map(|()| body(&()))
+            }
+            NameServerRequest::Whose { key } => self.whose(&key, now).map(|holder| body(&holder)),
+            NameServerRequest::Keys {} => Ok(body(&self.ring()?.entries())),
+            NameServerRequest::Revoke(meant) => {
+                self.revoke(from, &meant, now).map(|out| body(&out))
             }
             NameServerRequest::Heartbeat {} => Ok(body(&())),
             NameServerRequest::Ping {} => Ok(body(env!("CARGO_PKG_VERSION"))),
@@ -79,6 +103,7 @@ impl Registry {
         announcement: Announcement,
         now: Now,
     ) -> Result<(), Fault> {
+        self.is_its_own(from, &announcement)?;
         let peer = announcement.peer();
         match self.routes.get(from).cloned() {
             Some(client @ Peer::Client(_)) => self.forget(&client),
@@ -218,9 +243,10 @@ impl Registry {
                 Some(_) => member.restarts() + 1,
                 None => 0,
             };
-            *member = Member::stillborn(host, incarnation, now);
+            *member = Member::stillborn(host.clone(), incarnation, now);
             member.keep_restarts(restarts);
         }
+        self.forget_keys(&agent, &host);
         let failed = !asked && exit.status != Some(0);
         self.end(
             &peer,
@@ -233,7 +259,7 @@ impl Registry {
         Ok(())
     }
 
-    fn end(&mut self, peer: &Peer, standing: Standing, now: Now) {
+    pub(super) fn end(&mut self, peer: &Peer, standing: Standing, now: Now) {
         if let Some(member) = self.members.get_mut(peer) {
             member.standing = standing;
             self.routes.remove(&member.route);

@@ -74,7 +74,13 @@ impl Member {
         Self {
             facts,
             incarnation: Some(incarnation),
-            ..Self::client(RoutingId(Box::default()), now)
+            ..Self::client(
+                RoutingId {
+                    id: Box::default(),
+                    key: None,
+                },
+                now,
+            )
         }
     }
 

@@ -6,6 +6,7 @@
 //! name server, and no other body.
 
 mod answer;
+mod keys;
 mod lease;
 mod member;
 mod switchboard;
@@ -14,6 +15,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
+use crate::access::{KeyChange, KeyId, Keyring};
+use crate::model::Access;
 use crate::wire::{
     Change, ClientId, Envelope, Event, Fault, MessageKind, NameServerRequest, Peer, body, read_body,
 };
@@ -26,13 +29,19 @@ pub use lease::{SUSPECT_AFTER, UNREACHABLE_AFTER};
 /// Time since the name server began, on the monotonic clock.
 pub type Now = Duration;
 
-/// How ZeroMQ names a connection to the name server. It says nothing about who is there.
+/// A connection to the name server. How ZeroMQ names it says nothing about who is there; the key
+/// does, and the same name with another key is another connection.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct RoutingId(pub Box<[u8]>);
+pub struct RoutingId {
+    pub id: Box<[u8]>,
+    /// None where everybody is let in.
+    pub key: Option<KeyId>,
+}
 
 impl fmt::Debug for RoutingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut bytes = self.id.iter();
+        bytes.try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -44,6 +53,10 @@ pub enum Effect {
         envelope: Envelope,
         body: Vec<u8>,
     },
+    /// Write it down: it is to be so again after a restart.
+    Remember(KeyChange),
+    /// End all connections of a key.
+    HangUp(KeyId),
     /// Deliver what is to be sent, then end.
     End,
 }
@@ -68,12 +81,22 @@ pub struct Registry {
     leases: Leases,
     next_client: u64,
     effects: Vec<Effect>,
+    /// None: the system is open, and whoever can reach the name server may do everything.
+    keys: Option<Keys>,
+}
+
+/// Who is let in.
+struct Keys {
+    ring: Keyring,
+    /// When the name server began, in seconds since 1970: join files expire by the clock on the wall.
+    began: u64,
 }
 
 impl Registry {
     /// `address` is what members dial, as it is shown to people.
     pub fn new(address: String) -> Self {
         Self {
+            keys: None,
             address,
             members: HashMap::new(),
             routes: HashMap::new(),
@@ -100,19 +123,23 @@ impl Registry {
 
     /// A well-formed message arrived on the connection `from`.
     pub fn on_message(&mut self, from: &RoutingId, envelope: Envelope, body: Vec<u8>, now: Now) {
+        let Some(level) = self.level(from) else {
+            return self.effects.extend(from.key.map(Effect::HangUp));
+        };
         self.sign_of_life(from, now);
         match (envelope.kind, &envelope.peer) {
             (MessageKind::Request, Peer::NameServer) => {
-                let outcome = read_body(&body).and_then(|request| self.answer(from, request, now));
+                let request = read_body(&body);
+                let outcome = request.and_then(|request| self.answer_to(from, level, request, now));
                 self.reply(from, envelope.id, outcome);
             }
             (MessageKind::Oneway, Peer::NameServer) => {
                 if let Ok(request) = read_body(&body) {
-                    self.on_oneway(from, request, now);
+                    self.on_oneway(from, level, request, now);
                 }
             }
             (MessageKind::Request | MessageKind::Oneway, _) => {
-                self.route_request(from, envelope, body, now)
+                self.route_request(from, level, envelope, body, now)
             }
             (MessageKind::Reply | MessageKind::Error, _) => self.route_answer(from, envelope, body),
             // Events go one way only.
@@ -165,7 +192,7 @@ impl Registry {
         }
     }
 
-    fn on_oneway(&mut self, from: &RoutingId, request: NameServerRequest, now: Now) {
+    fn on_oneway(&mut self, from: &RoutingId, level: Access, request: NameServerRequest, now: Now) {
         match request {
             NameServerRequest::Heartbeat {} => {
                 if !self.routes.contains_key(from) {
@@ -173,20 +200,29 @@ impl Registry {
                 }
             }
             // Whatever else may be asked may be asked without wanting the answer.
-            other => drop(self.answer(from, other, now)),
+            other => drop(self.answer_to(from, level, other, now)),
         }
     }
 
-    fn route_request(&mut self, from: &RoutingId, envelope: Envelope, body: Vec<u8>, now: Now) {
+    fn route_request(
+        &mut self,
+        from: &RoutingId,
+        level: Access,
+        envelope: Envelope,
+        body: Vec<u8>,
+        now: Now,
+    ) {
         let asker = self.peer_of(from, now);
         let Envelope {
             kind,
             id,
             deadline_ms,
             peer: target,
+            ..
         } = envelope;
         let wants_answer = kind == MessageKind::Request;
-        match self.route_to(&target) {
+        let reaches = self.reaches(from, level, &target);
+        match reaches.and_then(|()| self.route_to(&target)) {
             Ok(route) => {
                 if wants_answer {
                     self.switchboard
@@ -196,6 +232,7 @@ impl Registry {
                     kind,
                     id,
                     deadline_ms,
+                    level: Some(level),
                     peer: asker,
                 };
                 self.send(&route, envelope, body);

@@ -13,7 +13,10 @@ struct Bench {
 }
 
 fn at(id: u8) -> RoutingId {
-    RoutingId(Box::new([0, id]))
+    RoutingId {
+        id: Box::new([0, id]),
+        key: None,
+    }
 }
 
 fn address() -> Address {

@@ -5,6 +5,8 @@
 //! processes belong to the system. Everything else is asked of the name server.
 
 mod error;
+mod find;
+mod keys;
 mod lock;
 mod log_line;
 mod log_watch;
@@ -18,6 +20,8 @@ use std::path::{Path, PathBuf};
 use crate::model::{AgentId, HostName, SystemName};
 
 pub use error::StateError;
+pub use find::{find_key, find_keys};
+pub use keys::{KeyDir, KeyFile, KeyLog};
 pub use lock::{Lock, inherit};
 pub use log_line::{level_and_text, stamp};
 pub use log_watch::{LogEvents, LogWatch};
@@ -50,6 +54,10 @@ impl StateDir {
         Ok(Self(
             absolute(PathBuf::from(home))?.join(".local/state/osb"),
         ))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
     }
 
     pub fn system(&self, name: &SystemName) -> SystemDir {

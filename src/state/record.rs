@@ -3,12 +3,12 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{StateError, SystemDir};
-use crate::model::{AgentId, AgentName, HostName, NameServerName, SshSpec, SystemName};
+use super::{KeyFile, StateError, SystemDir};
+use crate::model::{AgentId, AgentName, Dial, HostName, NameServerName, SshSpec, SystemName};
 use crate::process::ProcessId;
 
 /// A system as its commands remember it.
@@ -31,6 +31,9 @@ pub struct GroupRecord {
     pub phase: Phase,
     /// What to dial: `tcp://…`.
     pub nameserver: String,
+    /// The file with the key by which commands get in. None: everybody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
     /// None if it was there before and stays.
     pub launched_nameserver: Option<ProcessId>,
     pub hosts: Vec<Daemon>,
@@ -49,11 +52,16 @@ impl SystemRecord {
 
     /// An agent of one of them by its name.
     pub fn id(&self, group: &GroupRecord, name: AgentName) -> AgentId {
-        let is_first = self.groups.first().is_some_and(|it| it.name == group.name);
         AgentId {
             name,
-            nameserver: (!is_first).then(|| group.name.clone()),
+            nameserver: self.suffix(group).cloned(),
         }
+    }
+
+    /// The name of one of them, if it is not the first.
+    pub fn suffix<'g>(&self, group: &'g GroupRecord) -> Option<&'g NameServerName> {
+        let is_first = self.groups.first().is_some_and(|it| it.name == group.name);
+        (!is_first).then_some(&group.name)
     }
 
     /// Whether one of them is being brought up.
@@ -63,6 +71,15 @@ impl SystemRecord {
 }
 
 impl GroupRecord {
+    /// How its name server is dialled.
+    pub fn dial(&self) -> Result<Dial, StateError> {
+        let key = self.key.as_deref().map(KeyFile::read_named).transpose()?;
+        Ok(Dial {
+            address: self.nameserver.clone(),
+            keys: key.map(|key| key.credentials()),
+        })
+    }
+
     /// Whether anything of it still runs that `up` would get in the way of.
     pub fn stands(&self) -> bool {
         let mut hosts = self.hosts.iter().map(|daemon| &daemon.process);
@@ -217,6 +234,7 @@ mod tests {
                 name: NameServerName::only(),
                 phase: Phase::Up,
                 nameserver: "tcp://127.0.0.1:1".into(),
+                key: None,
                 launched_nameserver: Some(ProcessId::of_self().unwrap()),
                 hosts: vec![],
                 machines: vec![],

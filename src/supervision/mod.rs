@@ -97,28 +97,26 @@ impl Supervision {
         std::mem::take(&mut self.effects)
     }
 
+    /// Whether an agent could be started now.
+    pub fn may_start(&self, agent: &AgentName) -> Result<(), Fault> {
+        let running = self.agents.get(agent);
+        let running = running.is_some_and(|it| !matches!(it.phase, Phase::Ended { .. }));
+        let reason = match (self.shutdown.is_some(), running) {
+            (true, _) => "this host is shutting down",
+            (false, true) => "it runs already",
+            (false, false) => return Ok(()),
+        };
+        Err(Fault::Start {
+            agent: agent.clone(),
+            reason: reason.to_owned(),
+        })
+    }
+
     /// Somebody wants an agent started.
     pub fn on_start(&mut self, agent: StartAgent, incarnation: Incarnation, ticket: Ticket) {
-        let refusal = if self.shutdown.is_some() {
-            Some("this host is shutting down")
-        } else if self
-            .agents
-            .get(&agent.name)
-            .is_some_and(|it| !matches!(it.phase, Phase::Ended { .. }))
-        {
-            Some("it runs already")
-        } else {
-            None
-        };
-        if let Some(reason) = refusal {
-            let fault = Fault::Start {
-                agent: agent.name,
-                reason: reason.to_owned(),
-            };
-            return self.effects.push(Effect::AnswerStart {
-                ticket,
-                outcome: Err(fault),
-            });
+        if let Err(fault) = self.may_start(&agent.name) {
+            let outcome = Err(fault);
+            return self.effects.push(Effect::AnswerStart { ticket, outcome });
         }
         let phase = Phase::Running;
         self.agents

@@ -11,15 +11,15 @@ use super::review::Spanned;
 use super::yaml::Part;
 use crate::model::{
     Action, AgentId, Alias, Endpoint, HostSpec, Kind, Millis, NameServerEntry, NameServerName,
-    Serializer, Speaks, SystemName, Transport, When,
+    Security, Serializer, Speaks, SystemName, Transport, When,
 };
 
 pub(super) struct Draft {
     pub name: Option<SystemName>,
     /// One at least: the first is the one of agents that name none.
     pub nameservers: Vec<Spanned<NameServerEntry>>,
-    /// Unencrypted sockets may be reached from other machines.
-    pub insecure: bool,
+    /// None: as much as it takes.
+    pub security: Option<Security>,
     /// `local` first.
     pub hosts: Vec<Spanned<HostSpec>>,
     pub agents: Vec<AgentDraft>,

@@ -22,9 +22,10 @@ impl<'n> Fields<'n> {
         let entries = review.take(entries(node, what))?;
         for (key, _) in entries {
             if !known.contains(&key.text.as_str()) {
-                let hint = review
-                    .guess(&key.text, known.iter().copied())
-                    .unwrap_or_else(|| format!("known keys: {}", known.join(", ")));
+                let former = (key.text == "insecure" && known.contains(&"security"))
+                    .then(|| "what was insecure: true is security: none".to_owned());
+                let guess = former.or_else(|| review.guess(&key.text, known.iter().copied()));
+                let hint = guess.unwrap_or_else(|| format!("known keys: {}", known.join(", ")));
                 let message = format!("{what} has no key {}", quote(&key.text));
                 review.add(Flaw::new(&key.span, message).hint(hint));
             }

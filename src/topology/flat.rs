@@ -1,7 +1,7 @@
 //! A topology written out in format 1 again: every agent and every connection for itself, with
 //! every default and every variable filled in. What is read from it is the same topology.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::yaml::{self, escape};
 use crate::model::{
     Action, AgentId, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec,
-    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready, Replies, Speaks,
-    Template, TimerAction, TimerSpec, Topology, When,
+    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready, Replies, Security,
+    Speaks, Template, TimerAction, TimerSpec, Topology, When,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -46,8 +46,10 @@ impl Flat {
                 top.add("nameservers", Part::Map(several.collect()));
             }
         }
-        if is_open(topology) {
-            top.add("insecure", Part::Json(true.into()));
+        match (topology.security, topology.reaches_out()) {
+            (Security::None, true) => top.add("security", Part::Json("none".into())),
+            (Security::Curve, false) => top.add("security", Part::Json("curve".into())),
+            _ => {}
         }
         top.add("hosts", Part::Map(hosts));
         top.some("agents", Part::Map(agents));
@@ -132,22 +134,6 @@ impl Entries {
     fn text(&mut self, key: &str, text: impl ToString) {
         self.add(key, Part::text(text));
     }
-}
-
-/// Whether other machines can reach a socket of the system.
-fn is_open(topology: &Topology) -> bool {
-    let sockets = topology.agents.iter().flat_map(|agent| &agent.bind);
-    let mut bound = sockets.filter_map(|bind| match &bind.endpoint {
-        Endpoint::Tcp { ip, .. } => Some(*ip),
-        Endpoint::Ipc { .. } => None,
-    });
-    let open = |ip: IpAddr| !ip.to_canonical().is_loopback();
-    let mut nameservers = topology.nameservers.iter();
-    let nameserver = |it: &NameServerEntry| match it.at {
-        NameServerSpec::Launch(at) => open(at.ip()),
-        NameServerSpec::Attach(_) => false,
-    };
-    nameservers.any(nameserver) || bound.any(open)
 }
 
 /// Where there are several name servers, names say theirs: a bare one might be another's too.

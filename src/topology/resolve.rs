@@ -10,7 +10,9 @@ use super::draft::{
 use super::references::Referrer;
 use super::review::{Flaw, Review, Span};
 use super::sockets::{Directory, Wire};
-use crate::model::{Action, AgentSpec, Alias, BindSpec, ConnectionSpec, Kind, Program, Topology};
+use crate::model::{
+    Action, AgentSpec, Alias, BindSpec, ConnectionSpec, Kind, Program, Security, Topology,
+};
 
 /// The topology that `draft` describes. None if something was missing, and the review knows what.
 pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
@@ -28,8 +30,9 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
         .map(|wire| connection(wire, &directory, review))
         .collect();
     review.repeating(false);
-    Some(Topology {
+    let topology = Topology {
         name: draft.name.clone()?,
+        security: Security::None,
         nameservers: draft
             .nameservers
             .iter()
@@ -38,6 +41,14 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
         hosts: draft.hosts.iter().map(|it| it.value.clone()).collect(),
         agents: agents.into_iter().collect::<Option<_>>()?,
         connections,
+    };
+    let fitting = match topology.reaches_out() {
+        true => Security::Curve,
+        false => Security::None,
+    };
+    Some(Topology {
+        security: draft.security.unwrap_or(fitting),
+        ..topology
     })
 }
 

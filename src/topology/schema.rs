@@ -34,8 +34,9 @@ struct File {
     nameserver: Option<NameServer>,
     /// Several name servers, each with agents of its own.
     nameservers: Option<BTreeMap<String, Option<NameServer>>>,
-    /// Unencrypted sockets may be reached from other machines.
-    insecure: Option<bool>,
+    /// `none`: whoever can reach a socket can use it. `curve`: by keys, encrypted; so it is whenever
+    /// other machines have to do with the system.
+    security: Option<Security>,
     /// The agent that gathers what the others log.
     logger: Option<Logger>,
     /// What holds for agents that say nothing else.
@@ -49,6 +50,15 @@ struct File {
 }
 
 /// What holds for agents that say nothing else.
+/// How a system is protected against strangers.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its shape matters")]
+enum Security {
+    None,
+    Curve,
+}
+
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[allow(dead_code)]

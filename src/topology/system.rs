@@ -9,7 +9,7 @@ use super::review::{Flaw, Review, quote};
 use super::source::Source;
 use super::yaml::{Data, Node};
 use super::{agent, connection, defaults, hosts, logger, nameserver, values};
-use crate::model::SystemName;
+use crate::model::{Security, SystemName};
 
 pub(super) const KEYS: &[&str] = &[
     "osb",
@@ -17,7 +17,7 @@ pub(super) const KEYS: &[&str] = &[
     "name",
     "nameserver",
     "nameservers",
-    "insecure",
+    "security",
     "defaults",
     "hosts",
     "agents",
@@ -50,7 +50,7 @@ pub(super) fn read(root: &Node, source: &Source, review: &mut Review) -> Option<
     Some(Draft {
         name: name(&top, source, review),
         nameservers,
-        insecure: insecure(&top, review),
+        security: security(&top, review),
         hosts,
         agents: crowd.agents,
         agents_missing: crowd.missing,
@@ -97,11 +97,19 @@ fn name(top: &Fields<'_>, source: &Source, review: &mut Review) -> Option<System
     review.take(from_file)
 }
 
-fn insecure(top: &Fields<'_>, review: &mut Review) -> bool {
-    let given = top.get("insecure");
-    given
-        .and_then(|node| review.take(values::boolean(node, "insecure")))
-        .unwrap_or(false)
+fn security(top: &Fields<'_>, review: &mut Review) -> Option<Security> {
+    let node = top.get("security")?;
+    let word = review.take(values::text(node, "security"))?;
+    match word {
+        "none" => Some(Security::None),
+        "curve" => Some(Security::Curve),
+        other => {
+            let message = format!("{} is no security: it is none or curve", quote(other));
+            let hint = "leave it out: a system that other machines have to do with is encrypted";
+            review.add(Flaw::new(&node.span, message).hint(hint));
+            None
+        }
+    }
 }
 
 /// What could be read of a section, and whether that is not all of it.

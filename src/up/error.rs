@@ -48,6 +48,9 @@ impl fmt::Display for Stage {
 pub enum UpError {
     #[error(transparent)]
     State(#[from] StateError),
+    /// A name server that was there before lets in by key.
+    #[error("{nameserver} is to let in by key, and there is none")]
+    NoKey { nameserver: String },
     #[error("system {system} is already up, from another version of {file}")]
     Changed { system: SystemName, file: String },
     /// An agent could not be brought through a stage.

@@ -1,5 +1,6 @@
 //! The first phases: a name server, and host daemons that have dialled it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,12 +14,12 @@ use super::phases::{ExpectedHost, Hosts, Shared, Up, lock, look_through};
 use super::{Progress, UpRequest};
 use crate::model::{
     AgentName, HostInfo, HostName, HostSpec, Millis, NameServerEntry, NameServerName,
-    NameServerSpec, Reach, State,
+    NameServerSpec, Reach, Security, State,
 };
 use crate::plan::Plan;
 use crate::process::{ProcessId, end_of};
 use crate::proxy::{Link, ProxyError};
-use crate::state::{Daemon, GroupRecord, Phase};
+use crate::state::{Daemon, GroupRecord, KeyDir, Phase};
 
 /// How long a host daemon may take to dial the name server.
 const HOST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,8 +54,20 @@ pub(super) async fn name_servers(
             NameServerSpec::Attach(at) => format!("tcp://{at}"),
         };
         progress.advance(&address);
-        lock(launched).groups[group].record.nameserver = address.clone();
-        let (link, _no_requests) = Link::open(&address)?;
+        let dial = {
+            let mut launched = lock(launched);
+            let key = match (*at, launched.security) {
+                (_, Security::None) => None,
+                (NameServerSpec::Launch(_), _) => Some(launched.keys(group).operator_path()),
+                (NameServerSpec::Attach(_), _) => {
+                    Some(key_for(request, &launched.keys(group), &address)?)
+                }
+            };
+            let record = &mut launched.groups[group].record;
+            (record.nameserver, record.key) = (address, key);
+            record.dial()?
+        };
+        let (link, _no_requests) = Link::open(&dial)?;
         let link = Arc::new(link);
         lock(launched).groups[group].link = Some(link.clone());
         if let NameServerSpec::Attach(_) = at {
@@ -63,6 +76,18 @@ pub(super) async fn name_servers(
     }
     progress.end();
     Ok(())
+}
+
+/// The file with the key by which to get in at a name server that was there before: the one that is
+/// given, or the owner's, if the keys were made here.
+fn key_for(request: &UpRequest, keys: &KeyDir, address: &str) -> Result<PathBuf, UpError> {
+    match &request.key {
+        Some(file) => Ok(file.clone()),
+        None if keys.exists() => Ok(keys.operator_path()),
+        None => Err(UpError::NoKey {
+            nameserver: address.to_owned(),
+        }),
+    }
 }
 
 /// How a name server is called in a sentence.
@@ -149,10 +174,11 @@ impl Up<'_> {
         for (group, name) in groups.iter().enumerate() {
             for host in hosts(name) {
                 if !host.reach.is_local() {
-                    self.begin_machine(group, host, &mut machines);
+                    self.begin_machine(group, host, &mut machines).await?;
                     continue;
                 }
-                let launch = lock(self.launched).launch_host(group, host);
+                let keys = self.let_in(group, &host.name).await?;
+                let launch = lock(self.launched).launch_host(group, host, keys.as_ref());
                 launch.map_err(|reason| UpError::Host {
                     host: host.name.clone(),
                     reason,

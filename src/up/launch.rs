@@ -12,14 +12,15 @@ use tokio::net::unix::pipe::Receiver;
 
 use super::machines::Hanging;
 use crate::host::last_words;
-use crate::model::{HostName, HostSpec, NameServerName, SystemName};
+use crate::model::{Credentials, HostName, HostSpec, NameServerName, Security, SystemName};
 use crate::process::{ProcessId, Tether};
 use crate::proxy::Link;
-use crate::state::{Daemon, GroupRecord, Lock, Phase, SystemDir, SystemRecord};
+use crate::state::{Daemon, GroupRecord, KeyDir, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 
 /// What `up` has begun.
 pub struct Launched {
     pub system: SystemName,
+    pub security: Security,
     pub dir: SystemDir,
     pub lock: Lock,
     pub tethers: Vec<Tether>,
@@ -48,6 +49,7 @@ impl Group {
                 name,
                 phase: Phase::Starting,
                 nameserver: String::new(),
+                key: None,
                 launched_nameserver: None,
                 hosts: Vec::new(),
                 machines: Vec::new(),
@@ -68,13 +70,14 @@ impl Group {
 
 impl Launched {
     pub fn new(
-        system: SystemName,
+        (system, security): (SystemName, Security),
         dir: SystemDir,
         lock: Lock,
         standing: Option<SystemRecord>,
     ) -> Self {
         Self {
             system,
+            security,
             dir,
             lock,
             tethers: Vec::new(),
@@ -90,9 +93,15 @@ impl Launched {
         command
             .args(["ns", "--bind", &at.to_string()])
             .stdout(Stdio::piped());
-        if !at.ip().is_loopback() {
-            // The topology has said so, or it would not have been valid.
-            command.arg("--insecure");
+        match self.security {
+            Security::Curve => {
+                let keys = self.keys(group);
+                keys.ready().map_err(io::Error::other)?;
+                command.arg("--keys").arg(keys.path());
+            }
+            // The topology has said so.
+            Security::None if !at.ip().is_loopback() => drop(command.arg("--insecure")),
+            Security::None => {}
         }
         let mut child = self.start(command)?;
         self.groups[group].record.launched_nameserver = ProcessId::of(child.id()).ok();
@@ -100,14 +109,31 @@ impl Launched {
         Receiver::from_owned_fd(stdout.ok_or(io::ErrorKind::BrokenPipe)?)
     }
 
-    /// Starts `osb host`. That it stands, the name server tells.
-    pub fn launch_host(&mut self, group: usize, host: &HostSpec) -> Result<(), String> {
+    /// Where the keys of a group are.
+    pub fn keys(&self, group: usize) -> KeyDir {
+        let suffix = self.groups[group].suffix.as_ref();
+        self.dir.around().keys(&self.system, suffix)
+    }
+
+    /// Starts `osb host`, which is to be let in by `keys`. That it stands, the name server tells.
+    pub fn launch_host(
+        &mut self,
+        group: usize,
+        host: &HostSpec,
+        keys: Option<&Credentials>,
+    ) -> Result<(), String> {
         let (name, own) = (&host.name, &self.groups[group]);
         let mut command = self
             .daemon(&own.log(&format!("host-{name}")))
             .map_err(|error| error.to_string())?;
         command.args(["--ns", &own.record.nameserver]);
         command.args(["host", "--name", name.as_str()]);
+        if let Some(keys) = keys {
+            let file = KeyFile::of_host(name, keys);
+            let path = self.keys(group).host_path(name);
+            file.write(&path).map_err(|error| error.to_string())?;
+            command.arg("--key").arg(path);
+        }
         let address = host.address.unwrap_or(Ipv4Addr::LOCALHOST.into());
         command.args(["--address", &address.to_string()]);
         if let Some(group) = &own.suffix {

@@ -10,13 +10,18 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use super::PATIENCE;
 use super::error::UpError;
 use super::launch::Launched;
 use super::phases::{Hosts, Up, lock, look_through};
-use crate::model::{HostName, HostSpec, Millis, NameServerName, Reach};
+use crate::model::{
+    Credentials, Holder, HostName, HostSpec, KeyEntry, Millis, NameServerName, Reach, Term,
+};
+use crate::proxy::ProxyError;
 use crate::ssh::{self, Session, SshError};
 use crate::state::{Launch, Machine};
-use crate::wire::{DaemonOf, MachineRequest};
+use crate::wire::{DaemonOf, MachineRequest, NameServerRequest, Peer};
+use crate::zeromq;
 
 /// A connection that a daemon hangs on until all stands.
 pub(super) struct Hanging {
@@ -30,13 +35,22 @@ type Begun = (usize, HostName, Result<(Session, Launch), SshError>);
 
 impl Up<'_> {
     /// Starts the daemon of a host that ssh leads to, or notes that there is to be one.
-    pub(super) fn begin_machine(&self, group: usize, host: &HostSpec, begun: &mut JoinSet<Begun>) {
-        let mut launched = lock(self.launched);
-        let own = &launched.groups[group];
+    pub(super) async fn begin_machine(
+        &self,
+        group: usize,
+        host: &HostSpec,
+        begun: &mut JoinSet<Begun>,
+    ) -> Result<(), UpError> {
         let Reach::Ssh(spec) = &host.reach else {
-            let machine = self.machine(&own.record.name, &host.name, None);
-            return launched.groups[group].record.machines.push(machine);
+            let mut launched = lock(self.launched);
+            let record = &mut launched.groups[group].record;
+            let machine = self.machine(&record.name, &host.name, None);
+            record.machines.push(machine);
+            return Ok(());
         };
+        let keys = self.let_in(group, &host.name).await?;
+        let launched = lock(self.launched);
+        let own = &launched.groups[group];
         let request = MachineRequest::Launch {
             daemon: DaemonOf {
                 system: self.request.plan.system.clone(),
@@ -45,6 +59,7 @@ impl Up<'_> {
             },
             nameserver: self.seen_from_afar(&own.record.nameserver),
             address: host.address,
+            keys,
         };
         let (name, ssh, suffix) = (host.name.clone(), spec.clone(), own.suffix.clone());
         begun.spawn(async move {
@@ -55,6 +70,30 @@ impl Up<'_> {
             });
             (group, name, outcome)
         });
+        Ok(())
+    }
+
+    /// Lets a host in that is about to be started, for as long as the system runs. None where
+    /// everybody is let in.
+    pub(super) async fn let_in(
+        &self,
+        group: usize,
+        host: &HostName,
+    ) -> Result<Option<Credentials>, UpError> {
+        let link = lock(self.launched).groups[group].link.clone();
+        let Some((link, server)) = link.and_then(|it| Some((it.clone(), it.server_key()?))) else {
+            return Ok(None);
+        };
+        let own = zeromq::draw_keys().map_err(ProxyError::from)?;
+        let entry = KeyEntry {
+            key: own.public,
+            holder: Holder::Host(host.clone()),
+            term: Term::Run,
+            by: None,
+        };
+        let admit = NameServerRequest::Admit(entry);
+        link.ask::<()>(Peer::NameServer, &admit, PATIENCE).await?;
+        Ok(Some(Credentials { own, server }))
     }
 
     /// Awaits all; every machine that failed is named.

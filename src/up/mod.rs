@@ -17,6 +17,7 @@ mod phases;
 mod rollback;
 mod wire;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ pub struct UpRequest {
     /// The topology in its resolved form: what tells a changed file from an unchanged one.
     pub fingerprint: String,
     pub state: StateDir,
+    /// The file with the key by which to get in at name servers that are there already.
+    pub key: Option<PathBuf>,
     /// The name servers to bring up with all that is registered there; the others stand.
     bring_up: Vec<NameServerName>,
 }
@@ -71,6 +74,7 @@ impl UpRequest {
     pub fn new(plan: Plan, file: String, fingerprint: String, state: StateDir) -> Self {
         let names = plan.nameservers.iter().map(|it| it.name.clone());
         Self {
+            key: None,
             bring_up: names.collect(),
             plan,
             file,
@@ -120,7 +124,7 @@ async fn begin(
     progress: &mut dyn Progress,
     interrupted: impl Future<Output = ()>,
 ) -> Result<UpReport, UpError> {
-    let system = request.plan.system.clone();
+    let system = (request.plan.system.clone(), request.plan.security);
     let launched = Arc::new(Mutex::new(Launched::new(system, dir, lock, standing)));
     let outcome = tokio::select! {
         outcome = phases::run(&request, &launched, progress) => outcome,

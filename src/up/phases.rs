@@ -114,7 +114,7 @@ pub(super) struct Group {
 
 impl Group {
     fn dial(record: &GroupRecord) -> Result<Self, UpError> {
-        let (link, _no_requests) = Link::open(&record.nameserver)?;
+        let (link, _no_requests) = Link::open(&record.dial()?)?;
         Ok(Self {
             name: record.name.clone(),
             link: Arc::new(link),

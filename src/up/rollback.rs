@@ -76,7 +76,10 @@ pub async fn clean_up_dead_groups(dir: &SystemDir, record: &SystemRecord) -> Res
         // Only those that stay have to be asked.
         let link = match group.attached.is_empty() && group.machines.is_empty() {
             true => None,
-            false => Link::open(&group.nameserver).ok().map(|(link, _)| link),
+            false => group
+                .dial()
+                .ok()
+                .and_then(|to| Some(Link::open(&to).ok()?.0)),
         };
         left.extend(processes.end(link.as_ref(), GRACE).await.machines);
     }

@@ -1,23 +1,25 @@
 //! The envelope of every control message: one header frame, then one frame of JSON.
 //!
 //! Header: `osb`, one byte of version, one byte of kind, the request's id (8 bytes, big-endian),
-//! the deadline in milliseconds (4 bytes, big-endian, 0 for none), and the peer's name to the end:
-//! the receiver's on the way to the name server, the sender's on the way from it.
+//! the deadline in milliseconds (4 bytes, big-endian, 0 for none), the level of the sender (one byte),
+//! and the peer's name to the end: the receiver's on the way to the name server, the sender's on the
+//! way from it. The level is the name server's to say: on the way to it, it is 0.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Fault, Peer};
+use crate::model::Access;
 
 /// The version of the control protocol. It is in the fourth byte of every message.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// The largest body accepted, in bytes.
 pub const LARGEST_BODY: usize = 16 << 20;
 
 const MAGIC: &[u8; 3] = b"osb";
-const FIXED: usize = 17;
+const FIXED: usize = 18;
 /// Enough for most names.
-const ROOM_FOR_PEER: usize = 15;
+const ROOM_FOR_PEER: usize = 14;
 const LONGEST_HEADER: usize = FIXED + 80;
 
 /// What a message is.
@@ -41,6 +43,8 @@ pub struct Envelope {
     pub id: u64,
     /// How long the one who asks will wait. 0: no limit.
     pub deadline_ms: u32,
+    /// What the sender may ask for, in the word of the name server. None: it does not say.
+    pub level: Option<Access>,
     pub peer: Peer,
 }
 
@@ -63,6 +67,7 @@ impl Envelope {
             kind: MessageKind::Request,
             id,
             deadline_ms,
+            level: None,
             peer: to,
         }
     }
@@ -72,6 +77,7 @@ impl Envelope {
             kind: MessageKind::Oneway,
             id: 0,
             deadline_ms: 0,
+            level: None,
             peer: to,
         }
     }
@@ -81,6 +87,7 @@ impl Envelope {
             kind: MessageKind::Event,
             id: 0,
             deadline_ms: 0,
+            level: None,
             peer: Peer::NameServer,
         }
     }
@@ -95,6 +102,7 @@ impl Envelope {
             kind,
             id,
             deadline_ms: 0,
+            level: None,
             peer,
         }
     }
@@ -106,6 +114,7 @@ impl Envelope {
         bytes.push(self.kind as u8);
         bytes.extend_from_slice(&self.id.to_be_bytes());
         bytes.extend_from_slice(&self.deadline_ms.to_be_bytes());
+        bytes.push(self.level.map_or(0, |level| level as u8));
         // The name server's is empty, and nobody is asked more often.
         if self.peer != Peer::NameServer {
             bytes.extend_from_slice(self.peer.to_string().as_bytes());
@@ -126,7 +135,9 @@ impl Envelope {
         if bytes.len() > LONGEST_HEADER {
             return Err(DecodeError::Malformed("long header"));
         }
-        let (Some(id), Some(deadline)) = (array(bytes, 5), array(bytes, 13)) else {
+        let (Some(id), Some(deadline), Some(level)) =
+            (array(bytes, 5), array(bytes, 13), bytes.get(17))
+        else {
             return Err(DecodeError::Malformed("short header"));
         };
         let peer = std::str::from_utf8(&bytes[FIXED..])
@@ -137,6 +148,10 @@ impl Envelope {
             kind: MessageKind::from_byte(kind).ok_or(DecodeError::Malformed("kind"))?,
             id: u64::from_be_bytes(id),
             deadline_ms: u32::from_be_bytes(deadline),
+            level: match *level {
+                0 => None,
+                level => Some(Access::from_byte(level).ok_or(DecodeError::Malformed("level"))?),
+            },
             peer,
         })
     }
@@ -190,7 +205,7 @@ mod tests {
     fn the_bytes_are_as_specified() {
         let envelope = Envelope::request(0x0102, 3000, "Alice".parse().unwrap());
         let bytes = envelope.encode();
-        assert_eq!(bytes, b"osb\x01\x01\0\0\0\0\0\0\x01\x02\0\0\x0b\xb8Alice");
+        assert_eq!(bytes, b"osb\x02\x01\0\0\0\0\0\0\x01\x02\0\0\x0b\xb8\0Alice");
         assert_eq!(Envelope::decode(&bytes), Ok(envelope));
     }
 
@@ -220,11 +235,12 @@ mod tests {
         }
 
         #[test]
-        fn every_envelope_comes_back(id: u64, deadline_ms: u32, kind in 1u8..=5, name in "[A-Za-z0-9][A-Za-z0-9._-]{0,62}") {
+        fn every_envelope_comes_back(id: u64, deadline_ms: u32, kind in 1u8..=5, level in 0u8..=6, name in "[A-Za-z0-9][A-Za-z0-9._-]{0,62}") {
             let envelope = Envelope {
                 kind: MessageKind::from_byte(kind).unwrap(),
                 id,
                 deadline_ms,
+                level: Access::from_byte(level),
                 peer: Peer::Agent(name.parse().unwrap()),
             };
             prop_assert_eq!(Envelope::decode(&envelope.encode()), Ok(envelope));

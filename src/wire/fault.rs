@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Peer;
-use crate::model::{AgentName, Alias, Kind, Millis, SocketId, State};
+use crate::model::{Access, AgentName, Alias, Kind, Millis, SocketId, State};
 
 /// An error that travels as a reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -92,6 +92,9 @@ pub enum Fault {
     /// A handler or a program answered with an error.
     #[error("{reason}")]
     Handler { reason: String },
+    /// The asker's key is not good for that.
+    #[error("{verb} is not for the level {level}")]
+    NotPermitted { verb: String, level: Access },
     #[error("{reason}")]
     Refused { reason: String },
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Incarnation;
-use crate::model::{AgentName, HostName, Machine, Millis, Program};
+use crate::model::{AgentName, Credentials, Dial, HostName, Machine, Millis, Program};
 
 /// A request to a host daemon: `{"method": …, "params": …}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,6 +137,9 @@ pub struct AgentBoot {
     pub advertise: IpAddr,
     /// What to dial for control: `tcp://…`.
     pub nameserver: String,
+    /// By which it is let in; none in a system that is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Credentials>,
     /// A folder of the system's own for ipc sockets.
     pub ipc_dir: PathBuf,
     /// The agent's log, if it is not standard error.
@@ -151,6 +154,14 @@ impl AgentBoot {
     pub const VARIABLE: &str = "OSB_BOOT";
     /// Its only value: standard input.
     pub const BY_STDIN: &str = "stdin";
+
+    /// How to dial the name server.
+    pub fn dial(&self) -> Dial {
+        Dial {
+            address: self.nameserver.clone(),
+            keys: self.keys.clone(),
+        }
+    }
 
     /// Where its program runs, with that environment.
     pub fn machine<'b>(&'b self, env: &'b dyn Fn(&str) -> Option<String>) -> Machine<'b> {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{Dialled, Examination, Examined, Stopped, Target};
-use crate::model::{HostName, Millis, NameServerName, SystemName};
+use crate::model::{Credentials, HostName, Millis, NameServerName, SystemName};
 
 /// The first line: what is to be done there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub enum MachineRequest {
         nameserver: String,
         /// What peers dial to reach that machine. None: the address from which it dials.
         address: Option<IpAddr>,
+        /// By which the daemon is let in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keys: Option<Credentials>,
     },
     /// End a daemon, and whatever is left of what it has started. Says [`MachineWord::Down`].
     End { daemon: DaemonOf, grace: Millis },

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Incarnation, Peer};
 use crate::model::{
-    Address, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, HostInfo, HostName, State,
+    Address, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, HostInfo, HostName, KeyEntry,
+    KeysOf, PublicKey, State,
 };
 
 /// A request to the name server: `{"method": …, "params": …}`.
@@ -44,6 +45,19 @@ pub enum NameServerRequest {
     },
     /// Replies with the name server's version as text.
     Ping {},
+    /// Let a key in: a host those of agents that it starts, an operator any. Replies with null.
+    Admit(KeyEntry),
+    /// By the key of a join file: from now on I have this one. Replies with null.
+    Join { key: PublicKey },
+    /// From now on I have this key, and the one by which I ask is nobody's. Replies with null.
+    Rekey { key: PublicKey },
+    /// Who has that key? Replies with a [`Holder`](crate::model::Holder); nobody's: the fault `refused`.
+    Whose { key: PublicKey },
+    /// Replies with a list of [`KeyEntry`].
+    Keys {},
+    /// Put a holder out: its keys, those of its agents if it is a host, and their connections.
+    /// Replies with the list of those that were put out.
+    Revoke(KeysOf),
     /// End the name server. Replies with null, then ends.
     Shutdown {},
 }
@@ -107,6 +121,10 @@ pub enum Event {
     },
     /// To a member that the name server does not know: announce yourself.
     Stranger {},
+    /// To agents: these keys are nobody's any more.
+    Revoked {
+        keys: Vec<PublicKey>,
+    },
 }
 
 /// What happened to a member.

@@ -75,6 +75,7 @@ impl Bench {
                 name: NameServerName::only(),
                 phase,
                 nameserver: nameserver.to_owned(),
+                key: None,
                 launched_nameserver: process,
                 hosts: vec![],
                 machines: vec![],

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use osb::model::{
-    Address, ConnectionInfo, ExitReport, Kind, Proof, Role, Serializer, State, Transport,
+    Address, ConnectionInfo, Dial, ExitReport, Kind, Proof, Role, Serializer, State, Transport,
 };
 use osb::proxy::{Incoming, Link, NameServer};
 use osb::wire::{
@@ -26,7 +26,7 @@ pub struct FakeAgent {
 
 impl FakeAgent {
     pub fn register(nameserver: &str, name: &str) -> Self {
-        let (link, mut incoming) = Link::open(nameserver).unwrap();
+        let (link, mut incoming) = Link::open(&Dial::plain(nameserver)).unwrap();
         let announced = link.ask::<()>(Peer::NameServer, &announcement(name), PATIENCE);
         announced.wait().unwrap();
         let agent = name.to_owned();

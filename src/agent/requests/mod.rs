@@ -16,7 +16,8 @@ use serde_json::Value;
 use super::asker::Asker;
 use super::errands::is_errand;
 use super::state::{Agent, DEFAULT_LIMIT};
-use crate::model::{Alias, State};
+use crate::access::Asked;
+use crate::model::{Access, Alias, State};
 use crate::wire::{AgentRequest, AgentStatus, Envelope, Event, Fault, MessageKind, read_body};
 
 /// How many control messages are read before the data sockets have their turn.
@@ -71,12 +72,22 @@ impl Agent {
     }
 
     fn on_request(&mut self, envelope: Envelope, body: &[u8]) {
+        let level = self.level_of(&envelope);
         let request = Request::of(envelope, self.now);
-        match read_body(body) {
+        let asked: Result<AgentRequest, Fault> = read_body(body);
+        match asked.and_then(|asked| asked.permitted_to(level).map(|()| asked)) {
             Ok(asked) => self.serve(asked, request),
             Err(fault) => self.reply(request.asker, Err(fault)),
         }
         self.finish_closing();
+    }
+
+    /// What the asker may do, in the word of the name server. Where everybody is let in, everything.
+    fn level_of(&self, envelope: &Envelope) -> Access {
+        match self.boot.keys {
+            Some(_) => envelope.level.unwrap_or(Access::Join),
+            None => Access::Admin,
+        }
     }
 
     /// Does what is asked, and sees to it that it is answered.

@@ -6,13 +6,11 @@ use std::collections::{BTreeSet, VecDeque};
 use zmq::{Context, Message, Socket};
 
 use super::endpoint::Bound;
-use super::link::EVENTS;
 use super::make::make;
-use super::monitor::monitor as watch;
-use super::raw;
 use super::send::Envelope;
 use crate::model::Kind;
 use crate::wire::ReplyToken;
+use crate::zeromq::{EVENTS, monitor as watch, stop_monitor};
 
 /// How many askers a publisher knows at a time: strangers can subscribe too.
 const ASKERS: usize = 10_000;
@@ -158,14 +156,14 @@ impl Desk {
                 ..
             } => {
                 // First, as for every socket that is watched.
-                raw::stop_monitor(&mut socket);
+                stop_monitor(&mut socket);
                 drop(socket);
                 drop(monitor);
             }
             Desk::Answers(Answers {
                 mut socket, bound, ..
             }) => {
-                raw::stop_monitor(&mut socket);
+                stop_monitor(&mut socket);
                 drop(socket);
                 if let Some(file) = bound.and_then(|bound| bound.file) {
                     file.remove();

@@ -3,79 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{Address, ConnectionInfo, Proof, SocketId};
-
-/// The events of libzmq that say something about a connection.
-pub const EVENTS: u16 = CONNECTED | RETRIED | DISCONNECTED | FAILURES | SUCCEEDED;
-/// It listens no more.
-pub const CLOSED: u16 = 0x0080;
-const CONNECTED: u16 = 0x0001;
-const RETRIED: u16 = 0x0004;
-const DISCONNECTED: u16 = 0x0200;
-const FAILED_NO_DETAIL: u16 = 0x0800;
-const SUCCEEDED: u16 = 0x1000;
-const FAILED_PROTOCOL: u16 = 0x2000;
-const FAILED_AUTH: u16 = 0x4000;
-const FAILURES: u16 = FAILED_NO_DETAIL | FAILED_PROTOCOL | FAILED_AUTH;
-
-/// libzmq's number for a handshake between kinds that do not fit.
-const INVALID_METADATA: u32 = 0x1000_0018;
-
-/// What was seen of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
-    /// The bytes get through; the handshake is to come.
-    Connected,
-    /// Nobody answered, and libzmq tries again.
-    Retried,
-    Proven,
-    Lost,
-    Failed(Failure),
-}
-
-/// Why a handshake failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    Broken,
-    NotZeroMq,
-    WrongKind,
-    Refused,
-}
-
-impl Seen {
-    /// Reads the first frame of an event: its number and its value.
-    pub fn decode(frame: &[u8]) -> Option<Self> {
-        let number = u16::from_ne_bytes(frame.get(..2)?.try_into().ok()?);
-        let value = u32::from_ne_bytes(frame.get(2..6)?.try_into().ok()?);
-        match number {
-            CONNECTED => Some(Seen::Connected),
-            RETRIED => Some(Seen::Retried),
-            DISCONNECTED => Some(Seen::Lost),
-            SUCCEEDED => Some(Seen::Proven),
-            FAILED_NO_DETAIL => Some(Seen::Failed(Failure::Broken)),
-            FAILED_PROTOCOL if value == INVALID_METADATA => Some(Seen::Failed(Failure::WrongKind)),
-            FAILED_PROTOCOL => Some(Seen::Failed(Failure::NotZeroMq)),
-            FAILED_AUTH => Some(Seen::Failed(Failure::Refused)),
-            _ => None,
-        }
-    }
-}
-
-impl Failure {
-    fn reason(self, address: &str) -> String {
-        match self {
-            Failure::Broken => format!("{address} broke the handshake off"),
-            Failure::NotZeroMq => {
-                format!("what listens at {address} does not speak ZeroMQ's protocol")
-            }
-            Failure::WrongKind => {
-                format!("{address} ended the handshake: its socket is of a kind that does not fit")
-            }
-            Failure::Refused => {
-                format!("{address} refused the handshake: wrong key or not allowed")
-            }
-        }
-    }
-}
+use crate::zeromq::{Failure, Seen};
 
 /// A connection of a socket.
 #[derive(Debug)]
@@ -249,21 +177,5 @@ mod tests {
         link.note(Seen::Connected, Duration::ZERO);
         link.note(Seen::Lost, Duration::ZERO);
         assert!(link.failure().unwrap().contains("does not fit"));
-    }
-
-    #[test]
-    fn events_are_decoded_and_others_let_go() {
-        let event = |number: u16, value: u32| {
-            let mut frame = number.to_ne_bytes().to_vec();
-            frame.extend(value.to_ne_bytes());
-            Seen::decode(&frame)
-        };
-        assert_eq!(event(0x1000, 0), Some(Seen::Proven));
-        assert_eq!(event(0x0008, 0), None);
-        assert_eq!(
-            event(0x2000, INVALID_METADATA),
-            Some(Seen::Failed(Failure::WrongKind))
-        );
-        assert_eq!(Seen::decode(&[1]), None);
     }
 }

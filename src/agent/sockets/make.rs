@@ -2,11 +2,12 @@
 
 use zmq::{Context, DONTWAIT, Message, Socket};
 
-use super::raw;
 use crate::model::Kind;
+use crate::zeromq::set_int;
 
 /// The largest message accepted: 256 MiB.
 const LARGEST_MESSAGE: i64 = 256 << 20;
+const XPUB_NODROP: i32 = zmq_sys::ZMQ_XPUB_NODROP as i32;
 /// How long a closed socket may still send, in milliseconds.
 const LINGER: i32 = 1000;
 /// How many peers may be about to connect at a time. Those beyond would try again only after a
@@ -31,8 +32,7 @@ pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
     match kind {
         Kind::Pub | Kind::SyncPub => {
             socket.set_xpub_verbose(true)?;
-            // An option that every XPUB has.
-            let _ = raw::set_nodrop(&mut socket, true);
+            set_nodrop(&mut socket, true);
         }
         // It sends nothing but subscriptions: libzmq drops those beyond its limit without a word.
         Kind::Sub | Kind::SyncSub => socket.set_sndhwm(0)?,
@@ -47,6 +47,12 @@ pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
         _ => {}
     }
     Ok(socket)
+}
+
+/// XPUB: whether a send fails when a subscriber's queue is full, rather than skip him. An option that
+/// every XPUB has.
+pub(super) fn set_nodrop(socket: &mut Socket, nodrop: bool) {
+    let _ = set_int(socket, XPUB_NODROP, i32::from(nodrop));
 }
 
 /// Receives a frame into `frame`; false if there is none.

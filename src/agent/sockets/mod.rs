@@ -6,7 +6,6 @@ mod desk;
 mod endpoint;
 mod link;
 mod make;
-mod monitor;
 mod outbox;
 mod raw;
 mod send;

@@ -1,7 +1,7 @@
 //! The few calls of libzmq that the `zmq` crate lacks, or in which it panics on errors of the
-//! operating system that it does not know. All unsafe code about sockets is here.
+//! operating system that it does not know. All unsafe code about sockets is here and in `zeromq`.
 
-use std::ffi::{CStr, CString, c_void};
+use std::ffi::{CStr, CString};
 
 /// Why libzmq refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,12 +55,6 @@ pub fn connect(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
     checked(unsafe { zmq_sys::zmq_connect(socket.as_mut_ptr(), endpoint.as_ptr()) })
 }
 
-/// No more is told of the socket.
-pub fn stop_monitor(socket: &mut zmq::Socket) {
-    // SAFETY: the socket is alive; no endpoint means that the monitor ends. It cannot fail.
-    unsafe { zmq_sys::zmq_socket_monitor(socket.as_mut_ptr(), std::ptr::null(), 0) };
-}
-
 /// Stops listening. What has been accepted, and waits to leave, has the socket's linger for it.
 pub fn unbind(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
     let endpoint = c_string(endpoint)?;
@@ -83,19 +77,4 @@ pub fn send(socket: &mut zmq::Socket, frame: &mut zmq::Message) -> Result<(), Er
     let frame = (&raw mut *frame).cast::<zmq_sys::zmq_msg_t>();
     // SAFETY: socket and frame are alive and libzmq's own; it leaves an empty frame, or this one.
     checked(unsafe { zmq_sys::zmq_msg_send(frame, socket.as_mut_ptr(), zmq::DONTWAIT) })
-}
-
-/// XPUB: whether a send fails when a subscriber's queue is full, rather than skip that subscriber.
-pub fn set_nodrop(socket: &mut zmq::Socket, nodrop: bool) -> Result<(), Errno> {
-    let value = i32::from(nodrop);
-    let size = size_of::<i32>();
-    // SAFETY: the socket is alive; the option takes an int, which is copied.
-    checked(unsafe {
-        zmq_sys::zmq_setsockopt(
-            socket.as_mut_ptr(),
-            zmq_sys::ZMQ_XPUB_NODROP as i32,
-            (&raw const value).cast::<c_void>(),
-            size,
-        )
-    })
 }

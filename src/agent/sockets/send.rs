@@ -3,6 +3,7 @@
 
 use zmq::{DONTWAIT, Message, POLLOUT, SNDMORE, Socket};
 
+use super::make::set_nodrop;
 use super::outbox::Parcel;
 use super::{Desk, Slot, raw};
 use crate::wire::ReplyToken;
@@ -140,9 +141,9 @@ impl Slot {
             return self.count(true);
         }
         // The option exists for every XPUB, so these cannot fail.
-        let _ = raw::set_nodrop(&mut self.socket, false);
+        set_nodrop(&mut self.socket, false);
         let sent = self.socket.send(frame, DONTWAIT);
-        let _ = raw::set_nodrop(&mut self.socket, true);
+        set_nodrop(&mut self.socket, true);
         self.stats.sent += u64::from(sent.is_ok());
         self.stats.dropped += 1;
     }

@@ -9,9 +9,8 @@ use zmq::{Context, Socket};
 
 use super::desk::Desk;
 use super::endpoint::{self, Bound, Place};
-use super::link::{CLOSED, EVENTS, Link, Seen};
+use super::link::Link;
 use super::make::make;
-use super::monitor::{monitor, next_event};
 use super::outbox::Outbox;
 use super::{BindError, raw};
 use crate::model::{
@@ -19,6 +18,7 @@ use crate::model::{
     SocketId, SocketStats, Transport,
 };
 use crate::wire::{ProofToken, ReplyToken, sync_subscription};
+use crate::zeromq::{CLOSED, EVENTS, Seen, monitor, next_event, stop_monitor};
 
 /// How long to wait at most until a place is free again, in milliseconds.
 const UNBINDING: i64 = 1000;
@@ -349,7 +349,7 @@ impl Slot {
     /// Closes the socket and removes its file.
     pub fn close(mut self) {
         // First: libzmq's thread would wait for ever to tell a monitor that nobody reads any more.
-        raw::stop_monitor(&mut self.socket);
+        stop_monitor(&mut self.socket);
         drop(self.socket);
         drop(self.monitor);
         if let Some(desk) = self.desk {

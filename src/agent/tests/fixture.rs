@@ -121,6 +121,7 @@ impl Fixture {
             host: None,
             advertise: "127.0.0.1".parse().unwrap(),
             nameserver,
+            keys: None,
             ipc_dir: dir.path().join("ipc"),
             log: None,
             output: program.is_some().then(|| dir.path().join("out")),

@@ -86,7 +86,8 @@ impl Followed {
 pub async fn fetch(record: &SystemRecord, context: &Context) -> Elsewhere {
     let mut elsewhere = Elsewhere::default();
     for group in record.present().filter(|it| !it.machines.is_empty()) {
-        let link = match Link::open(&group.nameserver) {
+        let opened = group.dial().map_err(ProxyError::from);
+        let link = match opened.and_then(|to| Link::open(&to)) {
             Ok((link, _no_requests)) => Arc::new(link),
             Err(error) => {
                 context.note(&format!("no logs of other machines: {error}"));

@@ -1,11 +1,10 @@
-//! Addresses of all sockets together: none twice, and none open to other machines by accident.
+//! Addresses of all sockets together: none twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use super::super::draft::Draft;
-use super::super::hosts::ip;
 use super::super::review::{Flaw, Review, Span, Spanned};
 use crate::model::{Endpoint, Kind, NameServerSpec, SocketId};
 
@@ -21,9 +20,7 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
             _ => format!("the name server {}", value.name),
         };
         taken.tcp(0, address, span, &by, review);
-        exposed(draft, address.ip(), span, review);
     }
-    let mut by_default = BTreeSet::new();
     for agent in &draft.agents {
         review.repeating(agent.repeats);
         for bind in &agent.bind {
@@ -43,10 +40,6 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
                         let by = format!("{target}, for requests,");
                         taken.tcp(host, SocketAddr::new(*ip, port), span, &by, review);
                     }
-                    match endpoint.by_default {
-                        true => drop(by_default.insert(agent.host())),
-                        false => exposed(draft, *ip, span, review),
-                    }
                 }
                 Endpoint::Ipc { path: Some(path) } => {
                     taken.ipc(agent.host(), path, span, &target, review);
@@ -56,29 +49,12 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
         }
     }
     review.repeating(false);
-    // Said once, where the address stands, and not at each socket that takes it.
-    for host in by_default {
-        let host = &draft.hosts[host];
-        exposed(draft, ip(&host.value), &host.span, review);
-    }
 }
 
 /// The other port of a socket that has two: the one after.
 fn port_for_requests(kind: Option<Kind>, port: u16) -> Option<u16> {
     let has_two = kind == Some(Kind::SyncPub) && port > 0;
     port.checked_add(1).filter(|_| has_two)
-}
-
-/// Refuses an address that other machines reach, unless the topology says that this is meant.
-fn exposed(draft: &Draft, ip: IpAddr, span: &Span, review: &mut Review) {
-    if draft.insecure || ip.to_canonical().is_loopback() {
-        return;
-    }
-    let message = format!(
-        "other machines can reach {ip}, and what goes over it is neither encrypted nor authenticated"
-    );
-    let hint = "bind to 127.0.0.1, or, if you trust everyone on that network, say so at the top of the file: insecure: true";
-    review.add(Flaw::new(span, message).hint(hint));
 }
 
 /// Addresses that are taken, on which host, and by whom.

@@ -141,8 +141,8 @@ fn machines() {
         "osb: 1\nhosts: { local: { attach: true, port: 5 } }",
         "osb: 1\nhosts: { lab1: { attach: true, labels: [gpu] } }\nagents: { A: { host: lab2 }, B: { on: { label: gpus } }, C: { on: gpu }, D: { host: lab1, on: { label: gpu } } }",
         "osb: 1\nagents: { A: { on: { label: gpu } } }",
-        "osb: 1\ninsecure: true\nnameserver: 0.0.0.0:7400\nhosts: { lab1: { attach: true } }\nagents: { A: { host: lab1 } }",
-        "osb: 1\ninsecure: true\nnameserver: 10.0.0.5:0\nhosts: { lab1: { attach: true } }\nagents: { A: { host: lab1 }, B: { bind: { x: PUSH, y: { kind: PUSH, transport: ipc }, z: { kind: PUSH, addr: 0.0.0.0 } } } }\nconnections: [{ agent: A, to: B.x, alias: x }, { agent: A, to: B.y, alias: y }, { agent: A, to: B.z, alias: z }]",
+        "osb: 1\nsecurity: none\nnameserver: 0.0.0.0:7400\nhosts: { lab1: { attach: true } }\nagents: { A: { host: lab1 } }",
+        "osb: 1\nsecurity: none\nnameserver: 10.0.0.5:0\nhosts: { lab1: { attach: true } }\nagents: { A: { host: lab1 }, B: { bind: { x: PUSH, y: { kind: PUSH, transport: ipc }, z: { kind: PUSH, addr: 0.0.0.0 } } } }\nconnections: [{ agent: A, to: B.x, alias: x }, { agent: A, to: B.y, alias: y }, { agent: A, to: B.z, alias: z }]",
         "osb: 1\nnameserver: { attach: 10.0.0.5:7400 }\nhosts: { lab1: { attach: true, address: 10.0.0.11 } }\nagents: { A: { host: lab1, bind: { x: PUSH } } }",
     ]);
     insta::assert_snapshot!(said);
@@ -286,7 +286,7 @@ fn addresses_of_several() {
     let said = told([
         "osb: 1\nnameserver: 127.0.0.1:7400\nagents: { A: { bind: { x: { kind: PUB, addr: '127.0.0.1:7400' } } } }",
         "osb: 1\nagents: { A: { command: [x], bind: { x: { kind: SYNC_PUB, addr: '127.0.0.1:7400' }, y: { kind: PUB, addr: '127.0.0.1:7401' } } } }",
-        "osb: 1\ninsecure: true\nagents:\n  A: { bind: { x: { kind: PUB, addr: '0.0.0.0:5' } } }\n  B: { bind: { x: { kind: PUB, addr: '10.0.0.1:5' } } }",
+        "osb: 1\nsecurity: none\nagents:\n  A: { bind: { x: { kind: PUB, addr: '0.0.0.0:5' } } }\n  B: { bind: { x: { kind: PUB, addr: '10.0.0.1:5' } } }",
     ]);
     insta::assert_snapshot!(said);
 }

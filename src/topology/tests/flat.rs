@@ -51,8 +51,8 @@ fn the_examples_come_back() {
 #[test]
 fn what_is_open_stays_so() {
     for text in [
-        "osb: 1\ninsecure: true\nhosts: { local: { address: 10.0.0.7 } }\nagents: { A: { bind: { x: PUB, y: { kind: PUB, addr: '[::1]:5' } } } }",
-        "osb: 1\ninsecure: true\nnameserver: 0.0.0.0:7400",
+        "osb: 1\nsecurity: none\nhosts: { local: { address: 10.0.0.7 } }\nagents: { A: { bind: { x: PUB, y: { kind: PUB, addr: '[::1]:5' } } } }",
+        "osb: 1\nsecurity: none\nnameserver: 0.0.0.0:7400",
         "osb: 1\nnameserver: { attach: 10.0.0.5:7400 }",
         "osb: 1\nnameservers: { lab: 127.0.0.1:0, far: { attach: 127.0.0.1:7402 } }\nagents: { A: { bind: { x: PUSH } }, A@far: {}, W@far: { replicas: 2 } }\nconnections: [{ agent: A@far, to: A@lab.x }, { agent: W*, to: A@lab.x }]",
         "osb: 1\nagents: { A: { attach: true, bind: { x: PULL, y: { kind: REP, handler: command } } } }",

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::read;
 use crate::model::{
     Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, Kind, Millis,
-    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Replies, Serializer,
+    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Replies, Security, Serializer,
     TimerAction, TimerSpec, Topology, When,
 };
 
@@ -148,6 +148,7 @@ fn the_example_is_read_as_it_stands() {
     ]));
     let expected = Topology {
         name: "quickstart".parse().unwrap(),
+        security: Security::None,
         nameservers: vec![NameServerEntry {
             name: NameServerName::only(),
             at: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
@@ -212,7 +213,7 @@ fn name_servers_are_launched_or_attached_to() {
 fn sockets_are_bound_where_they_are_told() {
     let endpoint = |socket: &str| {
         let text = format!(
-            "osb: 1\ninsecure: true\nhosts: {{ local: {{ address: 10.0.0.7 }} }}\nagents: {{ A: {{ bind: {{ x: {socket} }} }} }}"
+            "osb: 1\nsecurity: none\nhosts: {{ local: {{ address: 10.0.0.7 }} }}\nagents: {{ A: {{ bind: {{ x: {socket} }} }} }}"
         );
         read(&text).unwrap().agents[0].bind[0].endpoint.to_string()
     };
@@ -511,7 +512,7 @@ connections:
 
 const MACHINES: &str = r#"
 osb: 1
-insecure: true
+security: none
 nameserver: { attach: 10.0.0.5:7400 }
 hosts:
   local: { address: 10.0.0.5 }

@@ -1,9 +1,20 @@
-//! The ZeroMQ that is linked in: what it must be able to do, and the socket by which every member
-//! dials the name server.
+//! The ZeroMQ that is linked in: what it must be able to do, the socket by which every member dials
+//! the name server, CURVE and ZAP, and what a socket's monitor tells. Nothing here decides.
+
+mod curve;
+mod monitor;
+mod option;
+mod zap;
 
 use zmq::{Context, Socket};
 
+use crate::model::Dial;
 use crate::wire::LARGEST_BODY;
+
+pub use curve::{dial_with, draw_keys, let_in_by_key};
+pub use monitor::{CLOSED, EVENTS, Failure, Seen, monitor, next_event, stop_monitor};
+pub use option::set_int;
+pub use zap::{Handshake, Verdict, Zap};
 
 /// Beyond a body: the header frame, and room for its kind to grow.
 const HEADROOM: i64 = 1024;
@@ -34,7 +45,7 @@ pub fn assert_build() -> Result<(), BuildError> {
 /// A DEALER for control, not connected yet.
 pub fn control_dealer(
     context: &Context,
-    address: &str,
+    to: &Dial,
     queue: i32,
     linger_ms: i32,
 ) -> zmq::Result<Socket> {
@@ -43,7 +54,10 @@ pub fn control_dealer(
     socket.set_sndhwm(queue)?;
     socket.set_rcvhwm(queue)?;
     socket.set_maxmsgsize(LARGEST_BODY as i64 + HEADROOM)?;
-    socket.set_ipv6(address.starts_with("tcp://["))?;
+    socket.set_ipv6(to.address.starts_with("tcp://["))?;
+    if let Some(keys) = &to.keys {
+        dial_with(&socket, keys)?;
+    }
     Ok(socket)
 }
 

@@ -1,0 +1,10 @@
+//! Who may do what: which keys are let in and for whom ([`Keyring`]), and what each level may ask
+//! for ([`Asked`]).
+//!
+//! A pure core. ZAP's messages, files and the drawing of keys are its drivers' business.
+
+mod keyring;
+mod table;
+
+pub use keyring::{KeyChange, KeyId, Keyring, NotAdmitted};
+pub use table::{Asked, Levels};

@@ -1,0 +1,202 @@
+//! What each level may ask for: one table, in which every request that there is has to stand. What
+//! is not allowed here is refused.
+//!
+//! Requests to the name server are checked there, those to daemons and agents where they arrive: by
+//! the level that the name server, and nobody else, writes into the header.
+
+use crate::model::Access;
+use crate::wire::{AgentRequest, Fault, HostRequest, NameServerRequest};
+
+/// A set of levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Levels(u8);
+
+impl Levels {
+    const fn of(levels: &[Access]) -> Self {
+        let (mut bits, mut at) = (0, 0);
+        while at < levels.len() {
+            bits |= 1 << levels[at] as u8;
+            at += 1;
+        }
+        Self(bits)
+    }
+
+    pub fn contains(self, level: Access) -> bool {
+        self.0 & 1 << level as u8 != 0
+    }
+}
+
+use Access::{Admin, Agent, Control, Host, Join, Read};
+
+const ALL: Levels = Levels::of(&Access::ALL);
+const MEMBERS: Levels = Levels::of(&[Read, Agent, Host, Control, Admin]);
+const OPERATORS: Levels = Levels::of(&[Read, Control, Admin]);
+const CONTROL: Levels = Levels::of(&[Control, Admin]);
+const ADMIN: Levels = Levels::of(&[Admin]);
+
+/// A request whose asker has to have a certain level.
+pub trait Asked {
+    /// Its name, as on the wire.
+    fn verb(&self) -> &'static str;
+
+    /// Who may ask for it.
+    fn levels(&self) -> Levels;
+
+    /// Refuses it if `level` may not ask for it.
+    fn permitted_to(&self, level: Access) -> Result<(), Fault> {
+        match self.levels().contains(level) {
+            true => Ok(()),
+            false => Err(Fault::NotPermitted {
+                verb: self.verb().to_owned(),
+                level,
+            }),
+        }
+    }
+}
+
+/// Writes the table, row by row, and with it the names of the verbs.
+macro_rules! table {
+    ($type:ident { $($variant:ident $verb:literal $levels:expr),* $(,)? }) => {
+        impl Asked for $type {
+            fn verb(&self) -> &'static str {
+                match self { $($type::$variant { .. } => $verb),* }
+            }
+
+            fn levels(&self) -> Levels {
+                match self { $($type::$variant { .. } => $levels),* }
+            }
+        }
+
+        #[cfg(test)]
+        impl $type {
+            /// Every verb with those who may use it.
+            pub const TABLE: &[(&str, Levels)] = &[$(($verb, $levels)),*];
+        }
+    };
+}
+
+table!(NameServerRequest {
+    // Of its own name only, which its key says.
+    Announce "announce" Levels::of(&[Agent, Host]),
+    Heartbeat "heartbeat" ALL,
+    Leave "leave" ALL,
+    Addr "addr" MEMBERS,
+    Agents "agents" MEMBERS,
+    Hosts "hosts" MEMBERS,
+    Watch "watch" MEMBERS,
+    // Of its own agents only.
+    Exited "exited" Levels::of(&[Host]),
+    Ping "ping" ALL,
+    Shutdown "shutdown" CONTROL,
+    // A host for its agents, control for hosts and agents, admin for all.
+    Admit "admit" Levels::of(&[Host, Control, Admin]),
+    Join "join" Levels::of(&[Join]),
+    Rekey "rekey" Levels::of(&[Read, Host, Control, Admin]),
+    Whose "whose" Levels::of(&[Agent, Host, Control, Admin]),
+    Keys "keys" ADMIN,
+    Revoke "revoke" ADMIN,
+});
+
+table!(HostRequest {
+    Start "start" CONTROL,
+    Stop "stop" CONTROL,
+    Facts "facts" OPERATORS,
+    Logs "logs" OPERATORS,
+    Shutdown "shutdown" CONTROL,
+});
+
+table!(AgentRequest {
+    Addr "addr" MEMBERS,
+    Bind "bind" CONTROL,
+    Connect "connect" CONTROL,
+    ConnectTo "connect_to" CONTROL,
+    Close "close" CONTROL,
+    CloseAll "close_all" CONTROL,
+    Subscribe "subscribe" CONTROL,
+    Unsubscribe "unsubscribe" CONTROL,
+    Configure "configure" CONTROL,
+    Wire "wire" CONTROL,
+    // By these an agent shows that it is connected to another.
+    Probe "probe" Levels::of(&[Agent, Control, Admin]),
+    Prove "prove" Levels::of(&[Agent, Control, Admin]),
+    Unprobe "unprobe" Levels::of(&[Agent, Control, Admin]),
+    Adopt "adopt" CONTROL,
+    Release "release" CONTROL,
+    Go "go" CONTROL,
+    Launch "launch" CONTROL,
+    GetAttr "get_attr" CONTROL,
+    SetAttr "set_attr" CONTROL,
+    Attributes "attributes" CONTROL,
+    Send "send" CONTROL,
+    Ask "ask" CONTROL,
+    SendRecv "send_recv" CONTROL,
+    Call "call" CONTROL,
+    Timer "timer" CONTROL,
+    Timers "timers" OPERATORS,
+    StopTimer "stop_timer" CONTROL,
+    StopTimers "stop_timers" CONTROL,
+    IsRunning "is_running" MEMBERS,
+    Status "status" OPERATORS,
+    Log "log" CONTROL,
+    Stop "stop" CONTROL,
+    // A host for its own agents, which they see to.
+    Shutdown "shutdown" Levels::of(&[Host, Control, Admin]),
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The whole table, as it is in specs/security.md.
+    #[test]
+    fn the_table() {
+        let rows = |of: &str, table: &[(&str, Levels)]| {
+            let row = |(verb, levels): &(&str, Levels)| {
+                let may = |level: Access| if levels.contains(level) { "x" } else { "·" };
+                format!("{of} {verb}: {}\n", Access::ALL.map(may).join(" "))
+            };
+            table.iter().map(row).collect::<String>()
+        };
+        let text = [
+            rows("name server", NameServerRequest::TABLE),
+            rows("host", HostRequest::TABLE),
+            rows("agent", AgentRequest::TABLE),
+        ];
+        insta::assert_snapshot!(text.concat());
+    }
+
+    /// Nobody who only looks, or only is to join, changes anything.
+    #[test]
+    fn to_read_is_no_more_than_to_read() {
+        let read_by = |table: &[(&'static str, Levels)]| {
+            let mut verbs: Vec<_> = table.iter().filter(|row| row.1.contains(Read)).collect();
+            verbs.sort_by_key(|row| row.0);
+            verbs.into_iter().map(|row| row.0).collect::<Vec<_>>()
+        };
+        let nameserver = [
+            "addr",
+            "agents",
+            "heartbeat",
+            "hosts",
+            "leave",
+            "ping",
+            "rekey",
+            "watch",
+        ];
+        assert_eq!(read_by(NameServerRequest::TABLE), nameserver);
+        assert_eq!(read_by(HostRequest::TABLE), ["facts", "logs"]);
+        let agent = ["addr", "is_running", "status", "timers"];
+        assert_eq!(read_by(AgentRequest::TABLE), agent);
+    }
+
+    #[test]
+    fn whoever_may_not_is_told_what_and_why() {
+        let fault = HostRequest::Facts {}.permitted_to(Agent).unwrap_err();
+        let told = Fault::NotPermitted {
+            verb: "facts".into(),
+            level: Agent,
+        };
+        assert_eq!(fault, told);
+        assert_eq!(HostRequest::Facts {}.permitted_to(Read), Ok(()));
+    }
+}

@@ -1,0 +1,167 @@
+//! Who holds a key, and how much its holder may do.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AgentName, HostName, OperatorName, PublicKey};
+
+/// How much somebody may ask for. The table of what each may is in `access`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// To become a member, once, by the key of a join file.
+    Join = 1,
+    /// To look: `ls`, `addr`, `logs`.
+    Read = 2,
+    /// An agent: what it has to do to be one, under its own name.
+    Agent = 3,
+    /// A host daemon: to start agents and to answer for them.
+    Host = 4,
+    /// To bring up, configure, command and take down.
+    Control = 5,
+    /// Everything: also to let others in, and to put them out.
+    Admin = 6,
+}
+
+impl Access {
+    pub const ALL: [Access; 6] = [
+        Access::Join,
+        Access::Read,
+        Access::Agent,
+        Access::Host,
+        Access::Control,
+        Access::Admin,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Access::Join => "join",
+            Access::Read => "read",
+            Access::Agent => "agent",
+            Access::Host => "host",
+            Access::Control => "control",
+            Access::Admin => "admin",
+        }
+    }
+
+    /// From its number, as it is in the header of a message.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| *it as u8 == byte)
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How much an operator may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OperatorAccess {
+    Read,
+    Control,
+    Admin,
+}
+
+impl From<OperatorAccess> for Access {
+    fn from(access: OperatorAccess) -> Self {
+        match access {
+            OperatorAccess::Read => Access::Read,
+            OperatorAccess::Control => Access::Control,
+            OperatorAccess::Admin => Access::Admin,
+        }
+    }
+}
+
+/// For whom a key is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holder {
+    Operator {
+        name: OperatorName,
+        access: OperatorAccess,
+    },
+    Host(HostName),
+    Agent(AgentName),
+}
+
+impl Holder {
+    pub fn access(&self) -> Access {
+        match self {
+            Holder::Operator { access, .. } => (*access).into(),
+            Holder::Host(_) => Access::Host,
+            Holder::Agent(_) => Access::Agent,
+        }
+    }
+}
+
+/// `agent Bob`, `host lab1`, `operator ana`.
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Holder::Operator { name, .. } => write!(f, "operator {name}"),
+            Holder::Host(name) => write!(f, "host {name}"),
+            Holder::Agent(name) => write!(f, "agent {name}"),
+        }
+    }
+}
+
+/// A key that is let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyEntry {
+    pub key: PublicKey,
+    pub holder: Holder,
+    pub term: Term,
+    /// The host that answers for it: an agent's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<HostName>,
+}
+
+/// For how long a key is let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Term {
+    /// Until it is revoked.
+    Lasting,
+    /// Until the system is taken down.
+    Run,
+    /// Once, to hand in another; until then, in seconds since 1970.
+    Join { until: u64 },
+}
+
+impl KeyEntry {
+    /// What its holder may do by it.
+    pub fn access(&self) -> Access {
+        match self.term {
+            Term::Join { .. } => Access::Join,
+            _ => self.holder.access(),
+        }
+    }
+}
+
+/// Whose keys are meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeysOf {
+    Operator(OperatorName),
+    Host(HostName),
+    Agent(AgentName),
+    /// Just this one.
+    Key(PublicKey),
+}
+
+impl KeysOf {
+    pub fn means(&self, entry: &KeyEntry) -> bool {
+        match (self, &entry.holder) {
+            (KeysOf::Key(key), _) => *key == entry.key,
+            (KeysOf::Operator(name), Holder::Operator { name: theirs, .. }) => name == theirs,
+            (KeysOf::Host(name), Holder::Host(theirs)) => name == theirs,
+            (KeysOf::Agent(name), Holder::Agent(theirs)) => name == theirs,
+            _ => false,
+        }
+    }
+}

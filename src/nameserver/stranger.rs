@@ -1,0 +1,75 @@
+//! The trial of a name server that is to be closed: somebody whom nobody knows dials it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::NameServerError;
+use crate::model::{Credentials, Dial, PublicKey};
+use crate::zeromq::{self, EVENTS, Seen, control_dealer, monitor, next_event};
+
+/// How long it is looked at before the name server's side has its turn, in milliseconds.
+const TURN: i64 = 2;
+/// Who has not been let in by then will not be.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+pub enum Outcome {
+    LetIn,
+    TurnedAway,
+}
+
+pub struct Stranger {
+    monitor: zmq::Socket,
+    began: Instant,
+    _socket: zmq::Socket,
+    _context: zmq::Context,
+}
+
+impl Stranger {
+    /// Dials `address` with a key of his own.
+    pub fn dial(address: &str, server: PublicKey) -> Result<Self, NameServerError> {
+        let context = zmq::Context::new();
+        let own = zeromq::draw_keys()?;
+        let dial = Dial {
+            address: from_here(address),
+            keys: Some(Credentials { own, server }),
+        };
+        let socket = control_dealer(&context, &dial, 1, 0)?;
+        let monitor = monitor(&context, &socket, EVENTS)?;
+        socket.connect(&dial.address)?;
+        Ok(Self {
+            monitor,
+            began: Instant::now(),
+            _socket: socket,
+            _context: context,
+        })
+    }
+
+    /// What became of him, if that is known yet.
+    pub fn outcome(&self) -> Result<Option<Outcome>, NameServerError> {
+        if self.monitor.poll(zmq::POLLIN, TURN)? > 0 {
+            while let Some((seen, _)) = next_event(&self.monitor) {
+                match seen {
+                    Seen::Proven => return Ok(Some(Outcome::LetIn)),
+                    Seen::Failed(_) | Seen::Lost => return Ok(Some(Outcome::TurnedAway)),
+                    Seen::Connected | Seen::Retried => {}
+                }
+            }
+        }
+        Ok((self.began.elapsed() > PATIENCE).then_some(Outcome::TurnedAway))
+    }
+}
+
+/// One that listens everywhere is dialled by the loopback interface.
+fn from_here(address: &str) -> String {
+    let at = address.trim_start_matches("tcp://").parse::<SocketAddr>();
+    match at {
+        Ok(mut at) if at.ip().is_unspecified() => {
+            at.set_ip(match at.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+            format!("tcp://{at}")
+        }
+        _ => address.to_owned(),
+    }
+}

@@ -1,0 +1,139 @@
+//! Whether a member gets in at the name server: what a socket's monitor tells of its handshakes, and
+//! what becomes of questions meanwhile. Pure: it is told what was seen, and the time.
+
+use std::time::{Duration, Instant};
+
+use super::ProxyError;
+use crate::model::{Dial, Millis};
+use crate::zeromq::{Failure, Seen};
+
+/// The way in.
+pub struct Door {
+    address: String,
+    has_keys: bool,
+    /// Until when the first handshake has to be done, if anybody waits for that.
+    until: Option<Instant>,
+    patience: Duration,
+    /// It was open once.
+    was_open: bool,
+    connected: bool,
+    shut: Option<ProxyError>,
+}
+
+impl Door {
+    /// `patience`: how long the first handshake may take; None: as long as it likes.
+    pub fn new(to: &Dial, patience: Option<Duration>) -> Self {
+        Self {
+            address: to.address.trim_start_matches("tcp://").to_owned(),
+            has_keys: to.keys.is_some(),
+            until: patience.map(|patience| Instant::now() + patience),
+            patience: patience.unwrap_or_default(),
+            was_open: false,
+            connected: false,
+            shut: None,
+        }
+    }
+
+    /// Why nobody gets in here, if that is so.
+    pub fn shut(&self) -> Option<&ProxyError> {
+        self.shut.as_ref()
+    }
+
+    /// When [`Door::on_time`] wants to be called.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// Takes note. Tells whether it is shut since.
+    pub fn note(&mut self, seen: Seen) -> bool {
+        let connected = std::mem::replace(&mut self.connected, seen == Seen::Connected);
+        let reason = match seen {
+            Seen::Proven => {
+                (self.was_open, self.until, self.shut) = (true, None, None);
+                return false;
+            }
+            Seen::Connected | Seen::Retried => return false,
+            Seen::Failed(Failure::Refused) if self.was_open => "this key is let in no more",
+            Seen::Failed(Failure::Refused) => "it does not know this key",
+            // It may be on its way down.
+            Seen::Failed(Failure::Broken) | Seen::Lost if self.was_open => return false,
+            // A port where nobody is any more is told so otherwise.
+            Seen::Lost if !connected => return false,
+            _ if self.has_keys => {
+                "it does not answer to the key that it is to have: it is another name server, or is not a closed one"
+            }
+            _ => "it wants a key, or is no name server",
+        };
+        self.close(reason)
+    }
+
+    /// Time passed. Tells whether it is shut since.
+    pub fn on_time(&mut self, now: Instant) -> bool {
+        if self.until.is_none_or(|until| now < until) {
+            return false;
+        }
+        self.until = None;
+        self.shut = Some(ProxyError::Unreachable {
+            address: self.address.clone(),
+            reason: format!(
+                "something listens there, and has not shaken hands within {}",
+                Millis::from(self.patience)
+            ),
+        });
+        true
+    }
+
+    fn close(&mut self, reason: &str) -> bool {
+        self.until = None;
+        let first = self.shut.is_none();
+        self.shut = Some(ProxyError::NotLetIn {
+            address: self.address.clone(),
+            reason: reason.to_owned(),
+        });
+        first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn door(patience: Option<Duration>) -> Door {
+        Door::new(&Dial::plain("tcp://10.0.0.5:7400"), patience)
+    }
+
+    fn why(door: &Door) -> String {
+        door.shut().map(ToString::to_string).unwrap_or_default()
+    }
+
+    #[test]
+    fn who_is_refused_is_told_whether_he_was_ever_known() {
+        let mut door = door(None);
+        assert!(!door.note(Seen::Connected));
+        assert!(door.note(Seen::Failed(Failure::Refused)));
+        assert!(why(&door).ends_with("it does not know this key"));
+        assert!(!door.note(Seen::Proven) && door.shut().is_none());
+        assert!(!door.note(Seen::Lost), "the name server may come back");
+        assert!(door.note(Seen::Failed(Failure::Refused)));
+        assert!(why(&door).ends_with("this key is let in no more"));
+    }
+
+    #[test]
+    fn a_first_handshake_that_breaks_off_is_a_door_that_is_shut() {
+        let mut door = door(None);
+        assert!(!door.note(Seen::Lost), "nobody was there");
+        door.note(Seen::Connected);
+        assert!(door.note(Seen::Lost));
+        assert!(why(&door).contains("it wants a key"));
+    }
+
+    #[test]
+    fn a_handshake_has_its_time() {
+        let (began, patience) = (Instant::now(), Duration::from_secs(3));
+        let mut door = door(Some(patience));
+        assert!(!door.on_time(began));
+        assert!(door.on_time(began + 2 * patience));
+        assert!(why(&door).contains("has not shaken hands within 3s"));
+        assert!(!door.on_time(began + 3 * patience));
+    }
+}

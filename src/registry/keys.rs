@@ -1,0 +1,258 @@
+//! Who is let in, and as whom: what the name server of a closed system is asked about keys.
+
+use std::time::Duration;
+
+use super::member::{Facts, Standing};
+use super::{Effect, Keys, Now, Registry, RoutingId};
+use crate::access::{KeyId, Keyring, NotAdmitted};
+use crate::model::{Access, AgentName, Holder, HostName, KeyEntry, KeysOf, PublicKey, Term};
+use crate::wire::{Announcement, Envelope, Event, Fault, Peer, body};
+
+impl Registry {
+    /// The registry of a closed system: those only are let in whose keys are in `ring`. `began` is
+    /// the time at [`Now::ZERO`], since 1970.
+    pub fn closed(address: String, ring: Keyring, began: Duration) -> Self {
+        let began = began.as_secs();
+        Self {
+            keys: Some(Keys { ring, began }),
+            ..Self::new(address)
+        }
+    }
+
+    /// Whether a handshake by `key` is to succeed.
+    pub fn look_up(&self, key: &PublicKey, now: Now) -> Result<KeyId, NotAdmitted> {
+        let keys = self.keys.as_ref().ok_or(NotAdmitted::Unknown)?;
+        keys.ring.look_up(key, keys.began + now.as_secs())
+    }
+
+    /// What whoever is at `from` may do. None: its key is not good any more.
+    pub(super) fn level(&self, from: &RoutingId) -> Option<Access> {
+        match &self.keys {
+            None => Some(Access::Admin),
+            Some(keys) => keys.ring.access(from.key?),
+        }
+    }
+
+    pub(super) fn ring(&self) -> Result<&Keyring, Fault> {
+        self.keys
+            .as_ref()
+            .map(|keys| &keys.ring)
+            .ok_or_else(is_open)
+    }
+
+    fn entry(&self, from: &RoutingId) -> Option<&KeyEntry> {
+        self.keys.as_ref()?.ring.entry(from.key?)
+    }
+
+    /// Whether requests of somebody of that level get as far as `target` at all.
+    pub(super) fn reaches(
+        &self,
+        from: &RoutingId,
+        level: Access,
+        target: &Peer,
+    ) -> Result<(), Fault> {
+        let reaches = match (level, target) {
+            (Access::Read | Access::Control | Access::Admin, _) => true,
+            (Access::Agent, Peer::Agent(_)) => true,
+            (Access::Host, Peer::Agent(_)) => {
+                let host = self.entry(from).map(|entry| &entry.holder);
+                let facts = self.members.get(target).map(|member| &member.facts);
+                matches!((host, facts), (Some(Holder::Host(host)), Some(Facts::Agent { host: Some(theirs), .. })) if host == theirs)
+            }
+            _ => false,
+        };
+        match reaches {
+            true => Ok(()),
+            false => Err(Fault::NotPermitted {
+                verb: format!("to ask {target}"),
+                level,
+            }),
+        }
+    }
+
+    /// A member has no name but its key's.
+    pub(super) fn is_its_own(
+        &self,
+        from: &RoutingId,
+        announcement: &Announcement,
+    ) -> Result<(), Fault> {
+        if self.keys.is_none() {
+            return Ok(());
+        }
+        let is_own = self.entry(from).is_some_and(|entry| match announcement {
+            Announcement::Agent { name, host, .. } => {
+                entry.holder == Holder::Agent(name.clone()) && entry.by == *host
+            }
+            Announcement::Host { name, .. } => entry.holder == Holder::Host(name.clone()),
+        });
+        match (is_own, self.entry(from)) {
+            (true, _) => Ok(()),
+            (false, Some(entry)) => Err(Fault::Refused {
+                reason: format!("this is the key of {}, and of nobody else", entry.holder),
+            }),
+            (false, None) => Err(Fault::Refused {
+                reason: "this key is nobody's".to_owned(),
+            }),
+        }
+    }
+
+    /// A host lets in its agents, control hosts and agents, and admin everybody.
+    pub(super) fn admit(&mut self, from: &RoutingId, mut entry: KeyEntry) -> Result<(), Fault> {
+        self.ring()?;
+        let asker = self.entry(from).cloned();
+        let level = self.level(from);
+        match (asker.map(|it| it.holder), &entry.holder) {
+            (Some(Holder::Host(host)), Holder::Agent(agent)) => {
+                let agent = agent.clone();
+                self.is_free_for(&agent, &host)?;
+                self.forget_keys(&agent, &host);
+                entry.by = Some(host);
+                entry.term = Term::Run;
+            }
+            (Some(Holder::Operator { .. }), Holder::Host(_) | Holder::Agent(_)) => {}
+            (Some(_), _) if level == Some(Access::Admin) => {}
+            (asker, _) => {
+                let who = asker.map_or_else(|| "nobody".to_owned(), |it| it.to_string());
+                let reason = format!("{who} cannot let in {}", entry.holder);
+                return Err(Fault::Refused { reason });
+            }
+        }
+        if self.ring()?.look_up(&entry.key, 0).is_ok() {
+            let reason = "this key is let in already".to_owned();
+            return Err(Fault::Refused { reason });
+        }
+        if let Some(keys) = &mut self.keys {
+            let change = keys.ring.admit(entry);
+            self.effects.push(Effect::Remember(change));
+        }
+        Ok(())
+    }
+
+    /// A host cannot answer for an agent that lives elsewhere.
+    fn is_free_for(&self, agent: &AgentName, host: &HostName) -> Result<(), Fault> {
+        let peer = Peer::Agent(agent.clone());
+        let Some(member) = self.members.get(&peer) else {
+            return Ok(());
+        };
+        match &member.facts {
+            Facts::Agent { host: theirs, .. } if theirs.as_ref() == Some(host) => Ok(()),
+            _ if member.may_be_replaced() => Ok(()),
+            _ => Err(Fault::NameTaken {
+                peer,
+                pid: member.pid,
+            }),
+        }
+    }
+
+    pub(super) fn replace_key(
+        &mut self,
+        from: &RoutingId,
+        key: PublicKey,
+        now: Now,
+    ) -> Result<(), Fault> {
+        let keys = self.keys.as_mut().ok_or_else(is_open)?;
+        let taken = || Fault::Refused {
+            reason: "this key cannot be taken in place of the other".to_owned(),
+        };
+        let id = from.key.ok_or_else(taken)?;
+        if let Some(Term::Join { until }) = keys.ring.entry(id).map(|entry| entry.term)
+            && until <= keys.began + now.as_secs()
+        {
+            return Err(Fault::Refused {
+                reason: NotAdmitted::Expired.to_string(),
+            });
+        }
+        let changes = keys.ring.replace(id, key).ok_or_else(taken)?;
+        self.effects.extend(changes.map(Effect::Remember));
+        Ok(())
+    }
+
+    pub(super) fn whose(&self, key: &PublicKey, now: Now) -> Result<Holder, Fault> {
+        self.ring()?;
+        let id = self.look_up(key, now);
+        let entry = id.ok().and_then(|id| self.ring().ok()?.entry(id));
+        match entry.filter(|entry| !matches!(entry.term, Term::Join { .. })) {
+            Some(entry) => Ok(entry.holder.clone()),
+            None => Err(Fault::Refused {
+                reason: NotAdmitted::Unknown.to_string(),
+            }),
+        }
+    }
+
+    pub(super) fn revoke(
+        &mut self,
+        from: &RoutingId,
+        meant: &KeysOf,
+        now: Now,
+    ) -> Result<Vec<KeyEntry>, Fault> {
+        if self.entry(from).is_some_and(|own| meant.means(own)) {
+            let reason = "that is the key by which this is asked: nobody might be left to undo it"
+                .to_owned();
+            return Err(Fault::Refused { reason });
+        }
+        let keys = self.keys.as_mut().ok_or_else(is_open)?;
+        let out = keys.ring.revoke(|entry| meant.means(entry));
+        let mut entries = Vec::new();
+        for (id, entry, change) in out {
+            self.effects.push(Effect::Remember(change));
+            self.put_out(id, now);
+            entries.push(entry);
+        }
+        self.tell_agents_of(entries.iter().map(|entry| entry.key).collect());
+        Ok(entries)
+    }
+
+    /// Whoever is here by that key is so no more.
+    fn put_out(&mut self, id: KeyId, now: Now) {
+        let is_out = |(route, peer): (&RoutingId, &Peer)| {
+            (route.key == Some(id)).then(|| (route.clone(), peer.clone()))
+        };
+        let out: Vec<_> = self.routes.iter().filter_map(is_out).collect();
+        for (route, peer) in out {
+            match &peer {
+                Peer::Agent(_) => {
+                    let (failed, exit) = (true, None);
+                    self.end(&peer, Standing::Ended { failed, exit }, now);
+                }
+                _ => self.forget(&peer),
+            }
+            self.routes.remove(&route);
+            self.watchers.remove(&route);
+        }
+        self.effects.push(Effect::HangUp(id));
+    }
+
+    fn tell_agents_of(&mut self, keys: Vec<PublicKey>) {
+        if keys.is_empty() {
+            return;
+        }
+        let content = body(&Event::Revoked { keys });
+        let agents = self.members.iter();
+        let living = agents.filter(|(peer, it)| {
+            matches!(peer, Peer::Agent(_)) && !it.state().ended() && !it.route.id.is_empty()
+        });
+        let routes: Vec<RoutingId> = living.map(|(_, member)| member.route.clone()).collect();
+        for route in routes {
+            self.send(&route, Envelope::event(), content.clone());
+        }
+    }
+
+    /// An agent has ended, or begins anew: the keys that its host had let in for it are nobody's.
+    pub(super) fn forget_keys(&mut self, agent: &AgentName, host: &HostName) {
+        let Some(keys) = &mut self.keys else {
+            return;
+        };
+        let holder = Holder::Agent(agent.clone());
+        let is_its = |it: &KeyEntry| it.holder == holder && it.by.as_ref() == Some(host);
+        for (id, _, change) in keys.ring.revoke(is_its) {
+            self.effects.push(Effect::Remember(change));
+            self.effects.push(Effect::HangUp(id));
+        }
+    }
+}
+
+fn is_open() -> Fault {
+    Fault::Refused {
+        reason: "this system is open: it has no keys".to_owned(),
+    }
+}

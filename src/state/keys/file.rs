@@ -1,0 +1,80 @@
+//! A key by which somebody is let in, as a file: an operator's, a host's, or one to join by.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::StateError;
+use super::secret;
+use crate::model::{Credentials, Holder, HostName, KeyPair, PublicKey};
+
+/// What a key's file holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyFile {
+    pub holder: Holder,
+    pub own: KeyPair,
+    /// By which the name server is known.
+    pub server: PublicKey,
+    /// Where it is, if that is known: `tcp://…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nameserver: Option<String>,
+    /// It is to join by, once, until then: in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<u64>,
+}
+
+impl KeyFile {
+    /// The key of a host daemon that `up` launches.
+    pub fn of_host(host: &HostName, keys: &Credentials) -> Self {
+        Self {
+            holder: Holder::Host(host.clone()),
+            own: keys.own.clone(),
+            server: keys.server,
+            nameserver: None,
+            expires: None,
+        }
+    }
+
+    /// A file that somebody names.
+    pub fn read_named(path: &Path) -> Result<Self, StateError> {
+        Self::parse(path, &secret::read_named(path)?)
+    }
+
+    /// A file of osb's own, in a folder that nobody else may look into.
+    pub fn read(path: &Path) -> Result<Self, StateError> {
+        Self::parse(path, &secret::read(path)?)
+    }
+
+    fn parse(path: &Path, bytes: &[u8]) -> Result<Self, StateError> {
+        // Not with what serde has to say about it: that might quote what is secret.
+        serde_json::from_slice(bytes).map_err(|error| StateError::Corrupt {
+            path: path.to_owned(),
+            reason: format!("it is no key of osb's (line {})", error.line()),
+        })
+    }
+
+    /// Writes it where there is no file yet.
+    pub fn write_new(&self, path: &Path) -> Result<(), StateError> {
+        secret::write_new(path, &self.to_bytes())
+    }
+
+    /// Writes it, in place of another.
+    pub fn write(&self, path: &Path) -> Result<(), StateError> {
+        secret::replace(path, &self.to_bytes())
+    }
+
+    /// As it is in the file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+
+    pub fn credentials(&self) -> Credentials {
+        Credentials {
+            own: self.own.clone(),
+            server: self.server,
+        }
+    }
+}

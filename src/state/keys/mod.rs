@@ -1,0 +1,301 @@
+//! Keys on disk: a folder for each closed name server, with its own key, its owner's, and the list
+//! of those that are let in; and the files by which others are let in.
+//!
+//! What is secret is in files of mode 0600 in folders of mode 0700, made anew and never followed
+//! through a link. A file that others can read is not used.
+
+mod file;
+mod log;
+mod secret;
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::{StateDir, StateError};
+use crate::access::KeyChange;
+use crate::model::{
+    Holder, KeyEntry, KeyPair, NameServerName, OperatorAccess, OperatorName, PublicKey, SystemName,
+    Term,
+};
+use crate::zeromq;
+
+pub use file::KeyFile;
+pub use log::KeyLog;
+
+/// The folder of the keys of one name server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyDir(PathBuf);
+
+impl StateDir {
+    /// Where the keys of a system are. They outlive it: who has joined it may join it again.
+    pub fn keys(&self, system: &SystemName, group: Option<&NameServerName>) -> KeyDir {
+        // No system is called so, and no file of a folder of keys.
+        let dir = self.path().join(".keys").join(system.as_str());
+        KeyDir(match group {
+            Some(group) => dir.join(format!("@{group}")),
+            None => dir,
+        })
+    }
+}
+
+impl StateDir {
+    /// Where somebody who has joined by the join file of that key keeps the key of his own.
+    pub fn joined(&self, by: &PublicKey) -> PathBuf {
+        let number: String = by
+            .as_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        self.path().join(".joined").join(format!("{number}.key"))
+    }
+
+    /// Makes the folder of such keys.
+    pub fn make_joined(&self) -> Result<(), StateError> {
+        make_folder(&self.path().join(".joined"))
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), StateError> {
+    let mut builder = DirBuilder::new();
+    let made = builder.recursive(true).mode(0o700).create(path);
+    made.map_err(|error| StateError::io("make", path, error))
+}
+
+impl KeyDir {
+    /// The folder at `path`, as a process that works with it is told it.
+    pub fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn exists(&self) -> bool {
+        self.server_path().exists()
+    }
+
+    /// Makes the folder with new keys, `server` and `owner`, if it is not there. Tells whether it
+    /// was made. Its owner may do everything.
+    pub fn init(&self, server: &KeyPair, owner: &KeyPair) -> Result<bool, StateError> {
+        if self.exists() {
+            return Ok(false);
+        }
+        make_folder(&self.0)?;
+        let holder = owner_of();
+        let file = KeyFile {
+            holder: holder.clone(),
+            own: owner.clone(),
+            server: server.public,
+            nameserver: None,
+            expires: None,
+        };
+        // The name server's key is written last: with it the folder is there.
+        file.write(&self.operator_path())?;
+        let entry = KeyEntry {
+            key: owner.public,
+            holder,
+            term: Term::Lasting,
+            by: None,
+        };
+        log::begin(&self.members_path(), &[KeyChange::Admit(entry)])?;
+        let key = serde_json::to_vec(server).unwrap_or_default();
+        match secret::write_new(&self.server_path(), &key) {
+            // Another command was faster.
+            Err(StateError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
+                Ok(false)
+            }
+            outcome => outcome.map(|()| true),
+        }
+    }
+
+    /// Makes the keys if there are none, and forgets those of the last run. Before a name server is
+    /// launched.
+    pub fn ready(&self) -> Result<(), StateError> {
+        let drawn = || {
+            zeromq::draw_keys()
+                .map_err(|error| StateError::io("draw keys for", &self.0, io::Error::other(error)))
+        };
+        match self.exists() {
+            true => self.forget_run(),
+            false => self.init(&drawn()?, &drawn()?).map(drop),
+        }
+    }
+
+    /// The key of the name server itself.
+    pub fn server(&self) -> Result<KeyPair, StateError> {
+        let path = self.server_path();
+        let bytes = secret::read(&path)?;
+        serde_json::from_slice(&bytes).map_err(|error| StateError::Corrupt {
+            path,
+            reason: error.to_string(),
+        })
+    }
+
+    /// The key of its owner.
+    pub fn operator(&self) -> Result<KeyFile, StateError> {
+        KeyFile::read(&self.operator_path())
+    }
+
+    /// Puts another key in place of the owner's.
+    pub fn replace_operator(&self, own: &KeyPair) -> Result<(), StateError> {
+        let file = KeyFile {
+            own: own.clone(),
+            ..self.operator()?
+        };
+        secret::replace(&self.operator_path(), &file.to_bytes())
+    }
+
+    /// Who is let in, and where to write down what becomes of that.
+    pub fn log(&self) -> Result<(KeyLog, Vec<KeyChange>), StateError> {
+        KeyLog::open(&self.members_path())
+    }
+
+    /// Those who were let in for one run of the system are let in no more.
+    fn forget_run(&self) -> Result<(), StateError> {
+        log::compact(&self.members_path(), |entry| entry.term != Term::Run)
+    }
+
+    /// For the key of a host daemon of this machine.
+    pub fn host_path(&self, host: &crate::model::HostName) -> PathBuf {
+        self.0.join(format!("host-{host}.key"))
+    }
+
+    fn server_path(&self) -> PathBuf {
+        self.0.join("nameserver.key")
+    }
+
+    /// The file with the key of its owner.
+    pub fn operator_path(&self) -> PathBuf {
+        self.0.join("operator.key")
+    }
+
+    fn members_path(&self) -> PathBuf {
+        self.0.join("members.jsonl")
+    }
+
+    /// Removes all.
+    pub fn remove(&self) -> Result<(), StateError> {
+        match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StateError::io("remove", &self.0, error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whoever has made the keys.
+fn owner_of() -> Holder {
+    Holder::Operator {
+        name: OperatorName::owner(),
+        access: OperatorAccess::Admin,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Keyring;
+    use crate::model::{Access, PublicKey, SecretKey};
+    use std::os::unix::fs::PermissionsExt;
+
+    fn pair(n: u8) -> KeyPair {
+        KeyPair {
+            public: PublicKey::of([n; 32]),
+            secret: SecretKey::of([n; 32]),
+        }
+    }
+
+    fn keys(temp: &tempfile::TempDir) -> KeyDir {
+        let all = StateDir::at(temp.path().join("osb"));
+        all.keys(&"x".parse().unwrap(), None)
+    }
+
+    #[test]
+    fn keys_are_made_once_and_for_their_owner_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = keys(&temp);
+        assert!(dir.init(&pair(1), &pair(2)).unwrap());
+        assert!(!dir.init(&pair(3), &pair(4)).unwrap());
+        assert_eq!(dir.server().unwrap(), pair(1));
+        let credentials = dir.operator().unwrap().credentials();
+        assert_eq!(
+            (credentials.own, credentials.server),
+            (pair(2), pair(1).public)
+        );
+        for file in ["nameserver.key", "operator.key", "members.jsonl"] {
+            let mode = fs::metadata(dir.path().join(file)).unwrap().permissions();
+            assert_eq!(mode.mode() & 0o777, 0o600, "{file}");
+        }
+        let mode = fs::metadata(dir.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let ring = Keyring::recall(dir.log().unwrap().1);
+        let owner = ring.look_up(&pair(2).public, 0).unwrap();
+        assert_eq!(ring.access(owner), Some(Access::Admin));
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_or_that_is_elsewhere_is_not_used() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = keys(&temp);
+        dir.init(&pair(1), &pair(2)).unwrap();
+        let path = dir.path().join("operator.key");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let error = dir.operator().unwrap_err().to_string();
+        assert!(error.contains("chmod 600"), "{error}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let elsewhere = temp.path().join("elsewhere");
+        fs::rename(&path, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        assert!(dir.operator().is_err());
+        fs::remove_file(&path).unwrap();
+        fs::rename(&elsewhere, &path).unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o770)).unwrap();
+        assert!(
+            dir.operator()
+                .unwrap_err()
+                .to_string()
+                .contains("chmod 700")
+        );
+    }
+
+    #[test]
+    fn whoever_was_let_in_for_a_run_is_forgotten_with_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = keys(&temp);
+        dir.init(&pair(1), &pair(2)).unwrap();
+        let (mut log, _) = dir.log().unwrap();
+        for (n, term) in [(3, Term::Run), (4, Term::Lasting)] {
+            log.write(&KeyChange::Admit(KeyEntry {
+                key: pair(n).public,
+                holder: Holder::Host("lab1".parse().unwrap()),
+                term,
+                by: None,
+            }))
+            .unwrap();
+        }
+        dir.forget_run().unwrap();
+        let ring = Keyring::recall(dir.log().unwrap().1);
+        assert!(ring.look_up(&pair(3).public, 0).is_err());
+        assert!(ring.look_up(&pair(4).public, 0).is_ok());
+    }
+
+    #[test]
+    fn a_torn_line_at_the_end_is_no_key_and_any_other_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = keys(&temp);
+        dir.init(&pair(1), &pair(2)).unwrap();
+        let path = dir.path().join("members.jsonl");
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, [&whole[..], b"{\"admit\":"].concat()).unwrap();
+        let (mut log, changes) = dir.log().unwrap();
+        assert_eq!(changes.len(), 1);
+        log.write(&KeyChange::Drop(pair(2).public)).unwrap();
+        assert_eq!(dir.log().unwrap().1.len(), 2);
+        fs::write(&path, [b"nonsense\n", &whole[..]].concat()).unwrap();
+        assert!(matches!(dir.log(), Err(StateError::Corrupt { .. })));
+    }
+}

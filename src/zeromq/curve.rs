@@ -1,0 +1,41 @@
+//! CURVE: encryption and proof of identity by keys (<https://rfc.zeromq.org/spec/26/>).
+
+use zmq::Socket;
+
+use super::option::set_int;
+use crate::model::{Credentials, KeyPair, PublicKey, SecretKey};
+
+/// The domain that ZAP is asked about. One that is empty would not be asked about at all.
+pub const DOMAIN: &str = "osb";
+/// How long a handshake may take, in milliseconds. Who has not finished it by then is hung up on.
+const HANDSHAKE_MS: i32 = 5000;
+
+/// `ZMQ_ZAP_ENFORCE_DOMAIN`: without somebody who answers, nobody is let in.
+const ENFORCE_DOMAIN: i32 = 93;
+
+/// Draws a new pair of keys.
+pub fn draw_keys() -> zmq::Result<KeyPair> {
+    let drawn = zmq::CurveKeyPair::new()?;
+    Ok(KeyPair {
+        public: PublicKey::of(drawn.public_key),
+        secret: SecretKey::of(drawn.secret_key),
+    })
+}
+
+/// From now on `socket` lets in those only whom [`super::Zap`] lets in. Before it is bound, and
+/// when there is somebody who answers for ZAP.
+pub fn let_in_by_key(socket: &mut Socket, secret: &SecretKey) -> zmq::Result<()> {
+    socket.set_curve_server(true)?;
+    socket.set_curve_secretkey(secret.as_bytes())?;
+    socket.set_zap_domain(DOMAIN)?;
+    socket.set_handshake_ivl(HANDSHAKE_MS)?;
+    set_int(socket, ENFORCE_DOMAIN, 1)
+}
+
+/// From now on `socket` dials servers that have the other half of the credentials' key.
+pub fn dial_with(socket: &Socket, credentials: &Credentials) -> zmq::Result<()> {
+    let Credentials { own, server } = credentials;
+    socket.set_curve_serverkey(server.as_bytes())?;
+    socket.set_curve_publickey(own.public.as_bytes())?;
+    socket.set_curve_secretkey(own.secret.as_bytes())
+}

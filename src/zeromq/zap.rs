@@ -1,0 +1,264 @@
+//! ZAP (<https://rfc.zeromq.org/spec/27/>): libzmq asks, for each handshake in this process, whether
+//! that key is to be let in. The answer may come later; until then the handshake waits.
+//!
+//! Who is let in is not decided here.
+
+use zmq::{Context, DONTWAIT, Socket};
+
+use super::curve::DOMAIN;
+use crate::model::PublicKey;
+
+const ENDPOINT: &str = "inproc://zeromq.zap.01";
+const VERSION: &[u8] = b"1.0";
+const CURVE: &[u8] = b"CURVE";
+
+/// Where libzmq asks.
+pub struct Zap {
+    socket: Socket,
+}
+
+/// A handshake that waits.
+#[derive(Debug)]
+pub struct Handshake {
+    /// Who wants to come in.
+    pub key: PublicKey,
+    /// From which IP address.
+    pub address: String,
+    envelope: [Vec<u8>; 2],
+}
+
+/// What becomes of a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict<'a> {
+    /// Its messages will carry this text as their `User-Id`.
+    LetIn(&'a str),
+    /// The one who dials is told, and does not come again.
+    TurnAway(&'a str),
+    /// Nobody knows just now: it is hung up, and may come again.
+    Later,
+}
+
+impl Zap {
+    /// Answers for all sockets of `context` from now on. To be made before any of them is bound.
+    pub fn bind(context: &Context) -> zmq::Result<Self> {
+        let socket = context.socket(zmq::ROUTER)?;
+        socket.set_linger(0)?;
+        // One that is not answered would wait in vain.
+        socket.set_rcvhwm(0)?;
+        socket.set_sndhwm(0)?;
+        socket.bind(ENDPOINT)?;
+        Ok(Self { socket })
+    }
+
+    pub fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// The next one that waits. What is none of osb's is turned away at once.
+    pub fn next(&self) -> Option<Handshake> {
+        loop {
+            let frames = self.socket.recv_multipart(DONTWAIT).ok()?;
+            let [
+                from,
+                _,
+                version,
+                id,
+                domain,
+                address,
+                _,
+                mechanism,
+                credentials @ ..,
+            ] = &frames[..]
+            else {
+                continue;
+            };
+            let envelope = [from.clone(), id.clone()];
+            let ours = version == VERSION && domain == DOMAIN.as_bytes() && mechanism == CURVE;
+            match credentials {
+                [key] if ours => {
+                    if let Ok(key) = key[..].try_into().map(PublicKey::of) {
+                        return Some(Handshake {
+                            key,
+                            address: String::from_utf8_lossy(address).into_owned(),
+                            envelope,
+                        });
+                    }
+                }
+                _ => {}
+            }
+            self.reply(&envelope, Verdict::TurnAway("not osb's"));
+        }
+    }
+
+    pub fn answer(&self, handshake: &Handshake, verdict: Verdict<'_>) {
+        self.reply(&handshake.envelope, verdict);
+    }
+
+    fn reply(&self, [to, id]: &[Vec<u8>; 2], verdict: Verdict<'_>) {
+        let (status, text, user) = match verdict {
+            Verdict::LetIn(user) => ("200", "", user),
+            Verdict::TurnAway(why) => ("400", why, ""),
+            Verdict::Later => ("300", "later", ""),
+        };
+        let frames: [&[u8]; 8] = [
+            to,
+            b"",
+            VERSION,
+            id,
+            status.as_bytes(),
+            text.as_bytes(),
+            user.as_bytes(),
+            b"",
+        ];
+        // It fails only if the one who dialled has gone already.
+        let _ = self.socket.send_multipart(frames, DONTWAIT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Credentials, KeyPair};
+    use crate::zeromq::{self, Seen};
+
+    struct Server {
+        context: Context,
+        zap: Option<Zap>,
+        socket: Socket,
+        keys: KeyPair,
+        address: String,
+    }
+
+    fn server(zap: bool) -> Server {
+        let context = Context::new();
+        let zap = zap.then(|| Zap::bind(&context).unwrap());
+        let keys = zeromq::draw_keys().unwrap();
+        let mut socket = context.socket(zmq::PULL).unwrap();
+        zeromq::let_in_by_key(&mut socket, &keys.secret).unwrap();
+        socket.bind("tcp://127.0.0.1:*").unwrap();
+        let address = socket.get_last_endpoint().unwrap().unwrap();
+        Server {
+            context,
+            zap,
+            socket,
+            keys,
+            address,
+        }
+    }
+
+    /// Someone who dials, with what is seen of that.
+    fn dial(context: &Context, address: &str, keys: Option<Credentials>) -> (Socket, Socket) {
+        let socket = context.socket(zmq::PUSH).unwrap();
+        socket.set_linger(0).unwrap();
+        if let Some(keys) = keys {
+            zeromq::dial_with(&socket, &keys).unwrap();
+        }
+        let monitor = zeromq::monitor(context, &socket, zeromq::EVENTS).unwrap();
+        socket.connect(address).unwrap();
+        (socket, monitor)
+    }
+
+    fn credentials(server: &KeyPair) -> Credentials {
+        Credentials {
+            own: zeromq::draw_keys().unwrap(),
+            server: server.public,
+        }
+    }
+
+    /// The first thing that tells how the handshake went.
+    fn outcome(monitor: &Socket) -> Seen {
+        loop {
+            assert_eq!(
+                monitor.poll(zmq::POLLIN, 10_000).unwrap(),
+                1,
+                "nothing seen"
+            );
+            match zeromq::next_event(monitor).map(|it| it.0) {
+                None | Some(Seen::Connected | Seen::Retried) => {}
+                Some(seen) => return seen,
+            }
+        }
+    }
+
+    fn answer_one(server: &Server, verdict: Verdict<'_>) -> Handshake {
+        let zap = server.zap.as_ref().unwrap();
+        assert_eq!(zap.socket().poll(zmq::POLLIN, 10_000).unwrap(), 1);
+        let handshake = zap.next().unwrap();
+        zap.answer(&handshake, verdict);
+        handshake
+    }
+
+    #[test]
+    fn who_is_let_in_is_known_by_name() {
+        let server = server(true);
+        let keys = credentials(&server.keys);
+        let (client, monitor) = dial(&server.context, &server.address, Some(keys.clone()));
+        let handshake = answer_one(&server, Verdict::LetIn("7"));
+        assert_eq!(handshake.key, keys.own.public);
+        assert_eq!(handshake.address, "127.0.0.1");
+        assert_eq!(outcome(&monitor), Seen::Proven);
+        client.send("hello", 0).unwrap();
+        let mut message = server.socket.recv_msg(0).unwrap();
+        assert_eq!(message.gets("User-Id"), Some("7"));
+        assert!(message.gets("__fd").is_some());
+    }
+
+    #[test]
+    fn who_is_turned_away_is_told() {
+        let server = server(true);
+        let keys = credentials(&server.keys);
+        let (_client, monitor) = dial(&server.context, &server.address, Some(keys));
+        answer_one(&server, Verdict::TurnAway("unknown"));
+        assert_eq!(outcome(&monitor), Seen::Failed(zeromq::Failure::Refused));
+    }
+
+    #[test]
+    fn who_comes_too_early_comes_again() {
+        let server = server(true);
+        let keys = credentials(&server.keys);
+        let (_client, monitor) = dial(&server.context, &server.address, Some(keys));
+        answer_one(&server, Verdict::Later);
+        answer_one(&server, Verdict::LetIn("1"));
+        while outcome(&monitor) != Seen::Proven {}
+    }
+
+    /// A trap of libzmq: a server with a domain and nobody who answers would let everyone in.
+    #[test]
+    fn without_anybody_to_ask_nobody_is_let_in() {
+        let server = server(false);
+        let keys = credentials(&server.keys);
+        let (client, monitor) = dial(&server.context, &server.address, Some(keys));
+        assert!(matches!(outcome(&monitor), Seen::Failed(_) | Seen::Lost));
+        let _ = client.send("hello", zmq::DONTWAIT);
+        assert_eq!(server.socket.poll(zmq::POLLIN, 300).unwrap(), 0);
+    }
+
+    #[test]
+    fn nobody_is_let_in_without_keys_or_with_the_wrong_server_in_mind() {
+        let server = server(true);
+        let other = zeromq::draw_keys().unwrap();
+        for keys in [None, Some(credentials(&other))] {
+            let (_client, monitor) = dial(&server.context, &server.address, keys);
+            let seen = outcome(&monitor);
+            eprintln!("{seen:?}");
+            assert!(matches!(seen, Seen::Failed(_) | Seen::Lost));
+        }
+        assert_eq!(
+            server.zap.unwrap().socket().poll(zmq::POLLIN, 0).unwrap(),
+            0
+        );
+    }
+
+    #[test]
+    fn whoever_has_keys_does_not_talk_in_the_clear() {
+        let context = Context::new();
+        let plain = context.socket(zmq::PULL).unwrap();
+        plain.bind("tcp://127.0.0.1:*").unwrap();
+        let address = plain.get_last_endpoint().unwrap().unwrap();
+        let keys = credentials(&zeromq::draw_keys().unwrap());
+        let (_client, monitor) = dial(&context, &address, Some(keys));
+        let seen = outcome(&monitor);
+        eprintln!("{seen:?}");
+        assert!(matches!(seen, Seen::Failed(_) | Seen::Lost));
+    }
+}
