@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::{
-    AgentId, Endpoint, HostName, HostSpec, Kind, NameServerName, NameServerSpec, Program, Reach,
-    Ready, Reference, SocketId, Template,
+    AgentId, Endpoint, HostName, HostSpec, Kind, NameServerEntry, NameServerName, NameServerSpec,
+    Program, Reach, Ready, Reference, SocketId, Template,
 };
 use crate::plan::{AgentPlan, Plan};
 use crate::wire::{Examination, ProgramNeed};
@@ -69,7 +69,10 @@ impl Questions {
     pub fn of(plan: &Plan) -> Self {
         let takes_part = |host: &&HostSpec| {
             let mut agents = plan.agents.iter().filter(|agent| !agent.attach);
-            host.reach.is_local() || agents.any(|agent| agent.host == host.name)
+            let mut nameservers = plan.nameservers.iter();
+            host.reach.is_local()
+                || agents.any(|agent| agent.host == host.name)
+                || nameservers.any(|it| it.host.as_ref() == Some(&host.name))
         };
         let places = plan.hosts.iter().filter(takes_part);
         Self {
@@ -105,25 +108,34 @@ fn place(host: &HostSpec, plan: &Plan) -> Place {
     Place {
         programs: programs(host, plan),
         ports: ports(host, plan),
-        nameserver: nameserver.map(|it| dialled(it.at, plan)),
+        nameserver: nameserver.map(|it| dialled(it, plan)),
         registers_at,
         host: host.clone(),
     }
 }
 
 /// A name server as other machines dial it.
-fn dialled(nameserver: NameServerSpec, plan: &Plan) -> SocketAddr {
-    match nameserver {
+fn dialled(nameserver: &NameServerEntry, plan: &Plan) -> SocketAddr {
+    match nameserver.at {
         NameServerSpec::Attach(at) => at,
         NameServerSpec::Launch(mut at) => {
-            let local = plan.hosts.iter().find(|it| it.reach == Reach::Local);
-            if let Some(ip) = local.and_then(|it| it.address)
+            let mut hosts = plan.hosts.iter();
+            let its = hosts.find(|host| launches(host, nameserver));
+            if let Some(ip) = its.and_then(|it| it.address)
                 && at.ip().is_unspecified()
             {
                 at.set_ip(ip);
             }
             at
         }
+    }
+}
+
+/// Whether a name server is to be launched on a host.
+fn launches(host: &HostSpec, nameserver: &NameServerEntry) -> bool {
+    match &nameserver.host {
+        Some(name) => host.name == *name,
+        None => host.reach.is_local(),
     }
 }
 
@@ -185,7 +197,7 @@ fn ports(host: &HostSpec, plan: &Plan) -> Vec<PortQuestion> {
     };
     for entry in &plan.nameservers {
         if let NameServerSpec::Launch(at) = entry.at
-            && host.reach == Reach::Local
+            && launches(host, entry)
         {
             bind(at, nameserver_called(&entry.name, plan));
         }
@@ -293,17 +305,18 @@ fn to_nameservers(plan: &Plan, gathered: &mut Gathered) {
         let name = entry.name.clone();
         let to = match entry.at {
             NameServerSpec::Launch(at) => End::Port {
-                host: local.clone(),
+                host: entry.host.as_ref().unwrap_or(local).clone(),
                 at,
             },
             NameServerSpec::Attach(at) => End::NameServer { name, at },
         };
         let what = |from: &HostName| format!("{from} to {}", nameserver_called(&entry.name, plan));
-        if matches!(to, End::NameServer { .. }) {
-            gathered.add(local, to.clone(), what(local));
-        }
-        for host in plan.hosts_at(&entry.name).filter(|it| it.name != *local) {
-            gathered.add(&host.name, to.clone(), what(&host.name));
+        let daemons = plan.hosts_at(&entry.name).map(|it| &it.name);
+        let others = daemons.filter(|name| *name != local);
+        for from in [local].into_iter().chain(others) {
+            if to.host() != Some(from) {
+                gathered.add(from, to.clone(), what(from));
+            }
         }
     }
 }

@@ -1,8 +1,10 @@
-//! What osb does on a machine that another osb has reached by ssh: it starts a host daemon, or ends
-//! one, or looks around. It lives as long as the connection is needed; the daemon, released, lives on.
+//! What osb does on a machine that another osb has reached by ssh: it starts a host daemon or a name server, or ends
+//! one, or looks around. It lives as long as the connection is needed; what it started, released, lives on.
 
 mod examine;
+mod hold;
 mod launch;
+mod nameserver;
 
 use std::io::{self, BufRead};
 use std::time::Duration;
@@ -38,6 +40,10 @@ pub enum MachineError {
     Io(#[from] io::Error),
     #[error("a host daemon {host} of this system runs on this machine already: pid {pid}")]
     Standing { host: HostName, pid: u32 },
+    #[error("a name server of this system runs on this machine already: pid {0}")]
+    NameServerStanding(u32),
+    #[error("{0}")]
+    NameServer(String),
 }
 
 /// Does what the first line of standard input asks for. `say` is given the lines of the answer.
@@ -61,6 +67,16 @@ pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), Ma
             let stopped = end(&daemon, grace).await;
             stopped.and_then(|stopped| Ok(speak(MachineWord::Down { stopped })?))
         }
+        MachineRequest::LaunchNameServer {
+            nameserver,
+            at,
+            keys,
+        } => nameserver::launch(&nameserver, at, keys, &mut speak).await,
+        MachineRequest::EndNameServer { nameserver } => {
+            let ended = nameserver::end(&nameserver).await;
+            let stopped = Vec::new();
+            ended.and_then(|()| Ok(speak(MachineWord::Down { stopped })?))
+        }
         MachineRequest::Examine(examination) => {
             let (_listening, examined) = Examiner::begin(&examination);
             speak(MachineWord::Examined(examined))?;
@@ -83,16 +99,7 @@ pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), Ma
 async fn dial_on(
     speak: &mut impl FnMut(MachineWord) -> io::Result<()>,
 ) -> Result<(), MachineError> {
-    // A thread of its own, which nobody waits for: there is no other way to leave a read alone.
-    let (sender, mut lines) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        let lines = io::stdin().lock().lines().map_while(Result::ok);
-        for line in lines {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
+    let mut lines = lines();
     while let Some(line) = lines.recv().await {
         let request = crate::wire::read_body(line.as_bytes());
         match request.map_err(|fault| MachineError::Request(fault.to_string()))? {
@@ -104,6 +111,21 @@ async fn dial_on(
         }
     }
     Ok(())
+}
+
+/// The lines that come by standard input from here on.
+fn lines() -> mpsc::UnboundedReceiver<String> {
+    // A thread of its own, which nobody waits for: there is no other way to leave a read alone.
+    let (sender, lines) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        let all = io::stdin().lock().lines().map_while(Result::ok);
+        for line in all {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
 }
 
 /// The folder of all that one host daemon name has on this machine, and its own in it.
@@ -139,10 +161,13 @@ async fn end(daemon: &DaemonOf, grace: Millis) -> Result<Vec<Stopped>, MachineEr
     Ok(stopped.chain(orphans).collect())
 }
 
-/// Whether a daemon of that folder runs, and which.
+/// Whether a daemon or name server of that folder runs, and which.
 fn standing(dir: &SystemDir) -> Result<Option<ProcessId>, StateError> {
     let record = dir.record()?;
     let groups = record.into_iter().flat_map(|record| record.groups);
-    let mut daemons = groups.flat_map(|group| group.hosts).map(|it| it.process);
-    Ok(daemons.find(ProcessId::is_alive))
+    let mut processes = groups.flat_map(|group| {
+        let hosts = group.hosts.into_iter().map(|it| it.process);
+        hosts.chain(group.launched_nameserver)
+    });
+    Ok(processes.find(ProcessId::is_alive))
 }

@@ -13,4 +13,4 @@ mod session;
 
 pub use error::{SshError, Stage};
 pub use examine::{Visit, examine};
-pub use session::{Session, end, launch};
+pub use session::{Session, end, launch, launch_nameserver};

@@ -50,7 +50,20 @@ pub async fn launch(spec: SshSpec, request: MachineRequest) -> Result<(Session, 
     }
 }
 
-/// Ends a daemon at `spec`, and whatever is left of what it has started. Tells how its agents ended.
+/// Starts a name server at `spec`. Gives the connection that it hangs on, its pid there, and its address.
+pub async fn launch_nameserver(
+    spec: SshSpec,
+    request: MachineRequest,
+) -> Result<(Session, u32, String), SshError> {
+    let mut session = Session::open(spec, &request, Copied::Kept).await?;
+    match session.word(ANSWER, Stage::Start).await? {
+        MachineWord::Listens { pid, address } => Ok((session, pid, address)),
+        MachineWord::Ended { reason } => Err(session.error(Stage::Start, reason)),
+        other => Err(session.error(Stage::Start, format!("it said {other:?}"))),
+    }
+}
+
+/// Ends a daemon or a name server at `spec`, and whatever is left of what it has started. Tells how its agents ended.
 pub async fn end(
     spec: SshSpec,
     request: MachineRequest,

@@ -26,6 +26,8 @@ pub struct Launched {
     pub tethers: Vec<Tether>,
     /// What hangs on connections to other machines.
     pub(super) hanging: Vec<Hanging>,
+    /// And name servers that do.
+    pub(super) far: Vec<Hanging>,
     /// The groups that are brought up.
     pub groups: Vec<Group>,
     /// What of the system stands already: nothing of it is touched.
@@ -51,6 +53,7 @@ impl Group {
                 nameserver: String::new(),
                 key: None,
                 launched_nameserver: None,
+                far_nameserver: None,
                 hosts: Vec::new(),
                 machines: Vec::new(),
                 attached: Vec::new(),
@@ -82,6 +85,7 @@ impl Launched {
             lock,
             tethers: Vec::new(),
             hanging: Vec::new(),
+            far: Vec::new(),
             groups: Vec::new(),
             standing,
         }

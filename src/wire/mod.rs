@@ -26,7 +26,7 @@ pub use host::{
     AgentBoot, AgentLogs, HostRequest, LARGEST_LOG_PIECE, LONGEST_LOG_WAIT, LogPiece, LogsFrom,
     MachineFacts, Rung, StartAgent, Stopped,
 };
-pub use machine::{DaemonOf, MachineRequest, MachineWord};
+pub use machine::{DaemonOf, MachineRequest, MachineWord, NameServerKeys, NameServerOf};
 pub use nameserver::{Announcement, Change, Event, NameServerRequest, Snapshot};
 pub use peer::{BadPeer, ClientId, Incarnation, Peer};
 pub use sync::{ReplyToken, SyncFrame, join_sync_topic, sync_subscription, to_sync};
