@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::host::own_address;
-use crate::model::{self, Template};
+use crate::model::{self, Template, bound_for};
 use crate::wire::{Bound, Dialled, Examination, Examined, Found, ProgramNeed, Target};
 
 /// How long a connection may take, and the first word over it.
@@ -49,7 +49,10 @@ impl Examiner {
             address,
             programs: programs.map(|need| find(need, &machine)).collect(),
             bound: bind
-                .map(|at| examiner.bind(*at, &examination.token))
+                .map(|at| {
+                    let ip = address.map_or(at.ip(), |address| bound_for(at.ip(), address));
+                    examiner.bind(SocketAddr::new(ip, at.port()), &examination.token)
+                })
                 .collect(),
         };
         (examiner, examined)

@@ -18,7 +18,7 @@ mod template;
 mod timer;
 
 pub use access::{Access, Holder, KeyEntry, KeysOf, OperatorAccess, Term};
-pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside};
+pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside, bound_for};
 pub use duration::{DurationError, Millis};
 pub use host::{HostSpec, Reach, SshDestination, SshDestinationError, SshSpec};
 pub use id::{AgentId, NameServerName, SocketId};

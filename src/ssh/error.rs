@@ -62,6 +62,9 @@ impl SshError {
     /// What to do about it.
     pub fn remedy(&self) -> String {
         let to = &self.destination;
+        if self.reason.contains("No space left on device") {
+            return format!("make room on that machine's disk: `ssh {to} df -h` shows where");
+        }
         match self.stage {
             Stage::Resolve => format!("is the name right? `ssh {to}` has to find it, by DNS or by a Host in ssh_config"),
             Stage::Connect => format!("is the machine up, and does its sshd listen there? try `ssh {to}`"),

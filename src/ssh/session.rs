@@ -267,6 +267,11 @@ impl Session {
             .clone();
         // 255 is ssh's own; anything else is of what was run there.
         match status {
+            // It has met nobody to complain of, and was not let go on.
+            Ok(Ok(status)) if status.code() == Some(255) && said.trim().is_empty() => self.error(
+                stage,
+                "ssh gave up: nothing more was heard from the machine",
+            ),
             Ok(Ok(status)) if status.code() == Some(255) => SshError::of_ssh(&self.spec, &said),
             _ => {
                 let last = said.lines().last().unwrap_or("the connection was closed");

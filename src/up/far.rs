@@ -1,7 +1,7 @@
 //! Name servers on other machines: started by ssh, all at once, before anything else.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -14,7 +14,7 @@ use super::machines::Hanging;
 use super::phases::{Shared, lock};
 use crate::access::Keyring;
 use crate::model::{
-    HostName, HostSpec, NameServerEntry, NameServerName, NameServerSpec, Reach, Security,
+    HostName, HostSpec, NameServerEntry, NameServerName, NameServerSpec, Reach, Security, bound_for,
 };
 use crate::plan::Plan;
 use crate::ssh::{self, Session, SshError, Stage};
@@ -44,7 +44,7 @@ pub(super) async fn launch(
         let (Some(host), NameServerSpec::Launch(at)) = (host, entry.at) else {
             continue;
         };
-        let request = lock(launched).request(group, at)?;
+        let request = lock(launched).request(group, listens_at(at, host.address))?;
         let suffix = lock(launched).groups[group].suffix.clone();
         begun.spawn(begin(
             group,
@@ -112,6 +112,12 @@ async fn begin(
         host,
         outcome,
     }
+}
+
+/// What a name server is to listen at on a machine that others dial at `address`.
+pub(super) fn listens_at(at: SocketAddr, address: Option<IpAddr>) -> SocketAddr {
+    let ip = address.map_or(at.ip(), |address| bound_for(at.ip(), address));
+    SocketAddr::new(ip, at.port())
 }
 
 /// As others dial it: one that listens everywhere, at its machine's address.

@@ -49,6 +49,8 @@ pub(super) async fn name_servers(
                 elsewhere.remove(&group).unwrap_or_default()
             }
             NameServerSpec::Launch(at) => {
+                let local = plan.hosts.iter().find(|it| it.reach.is_local());
+                let at = far::listens_at(at, local.and_then(|it| it.address));
                 let stdout = lock(launched).launch_nameserver(group, at);
                 let address = match stdout {
                     Ok(stdout) => first_line(stdout, group, launched).await,
