@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use zmq::{Context, DONTWAIT, SNDMORE, Socket};
 
 use crate::model::Dial;
+use crate::proxy::Door;
 use crate::wire::Envelope;
-use crate::zeromq::control_dealer;
+use crate::zeromq::{EVENTS, control_dealer, monitor, next_event, stop_monitor};
 
 /// How long the last words may take at the end, in milliseconds.
 const LINGER: i32 = 300;
@@ -29,6 +30,9 @@ pub enum Weight {
 /// The line.
 pub struct Control {
     socket: Socket,
+    /// Tells of its handshakes.
+    monitor: Socket,
+    door: Door,
     kept: VecDeque<(Vec<u8>, Vec<u8>)>,
     kept_bytes: usize,
     down: bool,
@@ -41,9 +45,12 @@ impl Control {
         let socket = control_dealer(context, to, QUEUE, LINGER)?;
         // What is sent to a name server that is not there would reach its successor, too late.
         socket.set_immediate(true)?;
+        let monitor = monitor(context, &socket, EVENTS)?;
         socket.connect(&to.address)?;
         Ok(Self {
             socket,
+            monitor,
+            door: Door::new(to, None),
             kept: VecDeque::new(),
             kept_bytes: 0,
             down: false,
@@ -53,6 +60,20 @@ impl Control {
 
     pub fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    pub fn monitor(&self) -> &Socket {
+        &self.monitor
+    }
+
+    /// Reads what its monitor has seen. Tells why the name server does not let this agent in, once,
+    /// if that is so.
+    pub fn look(&mut self) -> Option<String> {
+        let mut shut = false;
+        while let Some((seen, _)) = next_event(&self.monitor) {
+            shut |= self.door.note(seen);
+        }
+        self.door.shut().filter(|_| shut).map(ToString::to_string)
     }
 
     /// Whether it is to be told when the socket can take messages again.
@@ -112,5 +133,12 @@ impl Control {
         // A socket that takes the first frame takes the second.
         self.socket.send(header, DONTWAIT | SNDMORE).is_ok()
             && self.socket.send(body, DONTWAIT).is_ok()
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // First, as for every socket that is watched.
+        stop_monitor(&mut self.socket);
     }
 }

@@ -13,6 +13,7 @@ mod calls;
 mod closing;
 mod control;
 mod core;
+mod door;
 mod errands;
 mod folder;
 mod handlers;

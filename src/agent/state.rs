@@ -12,12 +12,13 @@ use super::asker::Asker;
 use super::closing::Closing;
 use super::control::{Control, Weight};
 use super::core::{Life, Pending, Timers};
+use super::door::Door;
 use super::errands::Errand;
 use super::launch::Launching;
 use super::log::Log;
 use super::program::{Owed, Program, ProgramId};
 use super::sockets::{Envelope as ReturnPath, Sockets};
-use crate::model::{Alias, Replies, State, SystemName, Target};
+use crate::model::{Alias, KeyPair, Replies, State, SystemName, Target};
 use crate::wire::{AgentBoot, Announcement, Envelope, NameServerRequest, Peer, ProofToken, body};
 
 /// How often the name server hears that the agent still works.
@@ -34,6 +35,8 @@ pub struct Agent {
     pub life: Life,
     pub context: Context,
     pub control: Control,
+    /// None where everybody is let in.
+    pub door: Option<Door>,
     pub sockets: Sockets,
     pub attributes: BTreeMap<String, Value>,
     pub timers: Timers,
@@ -190,8 +193,13 @@ impl Waiting {
 impl Agent {
     pub fn new(boot: AgentBoot, log: Log) -> zmq::Result<Self> {
         let context = Context::new();
+        let door = match boot.keys {
+            Some(_) => Some(Door::bind(&context)?),
+            None => None,
+        };
         let control = Control::connect(&context, &boot.dial())?;
         Ok(Self {
+            door,
             boot,
             log,
             life: Life::Preparing,
@@ -220,6 +228,11 @@ impl Agent {
             next_heartbeat: until_next_beat(),
             announcement: 0,
         })
+    }
+
+    /// By which it is known, in a closed system.
+    pub fn own_keys(&self) -> Option<&KeyPair> {
+        self.boot.keys.as_ref().map(|keys| &keys.own)
     }
 
     /// Reads the clock, once for each turn of the loop.

@@ -16,6 +16,9 @@ const LONGEST: u64 = 3_600_000;
 enum Source {
     Signals,
     Control,
+    ControlMonitor,
+    /// Somebody wants to come in.
+    Door,
     Monitor(usize),
     Data(usize),
     /// The second socket of a SYNC channel, and its monitor.
@@ -77,7 +80,7 @@ fn agent_sleep(agent: &Agent, items: &mut [PollItem]) {
 }
 
 fn watched<'a>(agent: &'a Agent, signals: Option<&'a Signals>) -> (Vec<Source>, Vec<PollItem<'a>>) {
-    let mut sources = Vec::with_capacity(4 + 2 * agent.sockets.len());
+    let mut sources = Vec::with_capacity(6 + 2 * agent.sockets.len());
     let mut items = Vec::with_capacity(sources.capacity());
     let mut watch = |source: Source, item: PollItem<'a>| {
         sources.push(source);
@@ -91,6 +94,13 @@ fn watched<'a>(agent: &'a Agent, signals: Option<&'a Signals>) -> (Vec<Source>, 
         Source::Control,
         agent.control.socket().as_poll_item(control),
     );
+    watch(
+        Source::ControlMonitor,
+        agent.control.monitor().as_poll_item(POLLIN),
+    );
+    if let Some(door) = &agent.door {
+        watch(Source::Door, door.zap().socket().as_poll_item(POLLIN));
+    }
     for (at, slot) in agent.sockets.numbered() {
         if let Some(monitor) = &slot.monitor {
             watch(Source::Monitor(at), monitor.as_poll_item(POLLIN));
@@ -150,6 +160,8 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
                 agent.drain_control();
             }
         }
+        Source::ControlMonitor => agent.look_at_control(),
+        Source::Door => agent.attend_door(),
         Source::ProgramExit => agent.on_program_exit(),
         Source::ProgramOutput => agent.drain_program(),
         Source::ProgramErrors => agent.drain_program_errors(),

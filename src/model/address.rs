@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
+use super::{Kind, PublicKey};
 
 /// How bytes travel between two sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -68,6 +68,9 @@ pub struct Address {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<String>,
     pub serializer: Serializer,
+    /// In a closed system: the key by which its owner is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PublicKey>,
 }
 
 impl Address {
@@ -89,6 +92,7 @@ impl Address {
                 _ => None,
             },
             serializer,
+            key: None,
         })
     }
 
@@ -218,6 +222,7 @@ mod tests {
             address: "tcp://127.0.0.1:1".into(),
             requests: None,
             serializer: Serializer::Json,
+            key: None,
         };
         assert_eq!(address.twin().kind, Kind::Pull);
         assert_eq!(address.twin().role, Role::Client);

@@ -1,14 +1,14 @@
 //! The name server's ROUTER socket: frames in, frames out, never blocking.
 
 use std::net::SocketAddr;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::RawFd;
 
 use super::NameServerError;
 use crate::access::{KeyId, NotAdmitted};
 use crate::model::{KeyPair, PublicKey};
 use crate::registry::{RoutingId, Undelivered};
 use crate::wire::LARGEST_BODY;
-use crate::zeromq::{Verdict, Zap, let_in_by_key};
+use crate::zeromq::{Verdict, Zap, hang_up, let_in_by_key};
 
 /// How many messages may wait for one member before it counts as one that does not read.
 const QUEUE: i32 = 20_000;
@@ -198,12 +198,4 @@ impl Door {
         }
         id
     }
-}
-
-/// Ends a connection of libzmq's, which sees that as if the other side had done it.
-fn hang_up(fd: RawFd) {
-    // SAFETY: only borrowed for the call. If libzmq has closed it, the call fails, or ends another
-    // connection of this process, which libzmq makes anew.
-    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    let _ = rustix::net::shutdown(fd, rustix::net::Shutdown::Both);
 }

@@ -27,6 +27,7 @@ mod watch;
 
 pub use admission::{agent_dial, host_dial};
 pub use agent::Proxy;
+pub(crate) use door::Door;
 pub use error::ProxyError;
 pub use link::{Incoming, Link, Pending};
 pub use nameserver::NameServer;

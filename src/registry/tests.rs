@@ -27,6 +27,7 @@ fn address() -> Address {
         address: "tcp://127.0.0.1:5000".into(),
         requests: None,
         serializer: Serializer::Json,
+        key: None,
     }
 }
 

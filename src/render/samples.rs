@@ -13,6 +13,7 @@ pub fn alice() -> AgentInfo {
         address: "tcp://127.0.0.1:40123".to_owned(),
         requests: None,
         serializer: Serializer::Json,
+        key: None,
     };
     AgentInfo {
         name: "Alice".parse().unwrap(),

@@ -2,6 +2,7 @@
 //! the name server, CURVE and ZAP, and what a socket's monitor tells. Nothing here decides.
 
 mod curve;
+mod hang_up;
 mod monitor;
 mod option;
 mod zap;
@@ -12,6 +13,7 @@ use crate::model::Dial;
 use crate::wire::LARGEST_BODY;
 
 pub use curve::{dial_with, draw_keys, let_in_by_key};
+pub use hang_up::{Place, hang_up, hang_up_at};
 pub use monitor::{CLOSED, EVENTS, Failure, Seen, monitor, next_event, stop_monitor};
 pub use option::set_int;
 pub use zap::{Handshake, Verdict, Zap};

@@ -95,6 +95,7 @@ fn announcement(name: &str) -> NameServerRequest {
         address: "tcp://127.0.0.1:40123".to_owned(),
         requests: None,
         serializer: Serializer::Json,
+        key: None,
     };
     let back = ConnectionInfo {
         alias: "back".parse().unwrap(),

@@ -13,7 +13,7 @@ use super::asker::Asker;
 use super::control::Weight;
 use super::requests::Request;
 use super::state::{Agent, Further, Waiting};
-use crate::model::{Millis, Target};
+use crate::model::{Millis, PublicKey, Target};
 use crate::wire::{
     ConnectRequest, ConnectToRequest, Envelope, Fault, MessageKind, Peer, ProofToken, body,
     read_body,
@@ -31,6 +31,8 @@ pub fn is_errand(id: u64) -> bool {
 pub enum Errand {
     /// The name server: where the other socket is.
     Find(ConnectToRequest),
+    /// The name server: whose key it is by which somebody wants to come in.
+    Whose(PublicKey),
     /// A subscriber that binds: to subscribe to a token, before anybody publishes to it.
     Probe {
         connect: ConnectRequest,
@@ -52,13 +54,14 @@ impl Errand {
     pub fn socket(&self) -> Option<usize> {
         match self {
             Errand::Prove { at, .. } => Some(*at),
-            Errand::Find(_) | Errand::Probe { .. } => None,
+            Errand::Find(_) | Errand::Probe { .. } | Errand::Whose(_) => None,
         }
     }
 
     fn what(&self) -> String {
         match self {
             Errand::Find(connect) => format!("finding {}", connect.to),
+            Errand::Whose(key) => format!("finding out whose {key} is"),
             Errand::Probe { subscriber, .. } => format!("preparing {subscriber} for the proof"),
             Errand::Prove { publisher, .. } => {
                 format!("seeing the subscription at {publisher}")
@@ -118,6 +121,9 @@ impl Agent {
         match answer {
             Ok(answer) => self.go_on(*errand, answer, request),
             Err(fault) => {
+                if let Errand::Whose(key) = &*errand {
+                    return self.on_whose(key, Err(&fault));
+                }
                 self.abandon(&errand);
                 self.reply(request.asker, Err(fault));
             }
@@ -126,6 +132,7 @@ impl Agent {
 
     fn go_on(&mut self, errand: Errand, answer: Value, request: Request) {
         match errand {
+            Errand::Whose(key) => self.on_whose(&key, Ok(answer)),
             Errand::Find(connect) => match self.reachable(&connect.to, answer) {
                 Ok(server) => self.connect_found(connect, server, request),
                 Err(fault) => self.reply(request.asker, Err(fault)),
@@ -170,6 +177,7 @@ impl Agent {
     fn abandon(&mut self, errand: &Errand) {
         match errand {
             Errand::Find(_) => {}
+            Errand::Whose(key) => self.on_untold(key),
             Errand::Probe {
                 subscriber, token, ..
             } => self.unprobe_at(subscriber, token),

@@ -75,7 +75,14 @@ impl Agent {
             address: error.address,
             reason: error.reason,
         };
-        let made = Slot::new(&self.context, alias.clone(), kind, serializer, handlers);
+        let made = Slot::new(
+            &self.context,
+            alias.clone(),
+            kind,
+            serializer,
+            handlers,
+            self.own_keys(),
+        );
         let mut slot = made.map_err(|error| {
             fault(BindError {
                 address: endpoint.to_string(),

@@ -61,13 +61,22 @@ impl Agent {
                 self.on_errand_answered(&envelope, body);
             }
             MessageKind::Error => self.on_refusal(&envelope, body),
-            MessageKind::Event => {
-                if let Ok(Event::Stranger {}) = read_body(body) {
-                    self.announce();
-                }
-            }
+            MessageKind::Event => match read_body(body) {
+                Ok(Event::Stranger {}) => self.announce(),
+                Ok(Event::Revoked { keys }) => self.on_revoked(&keys),
+                _ => {}
+            },
             MessageKind::Reply if self.is_announcement(envelope.id) => self.note_registered(),
             MessageKind::Reply => {}
+        }
+    }
+
+    /// Something has been seen of the line to the name server.
+    pub fn look_at_control(&mut self) {
+        if let Some(why) = self.control.look() {
+            // Nobody could command it, and it could not be found.
+            self.log.error(&format!("{why}: this agent ends"));
+            self.life.over(1);
         }
     }
 

@@ -117,7 +117,14 @@ impl Agent {
             let alias = request.alias.clone();
             let handlers = self.handlers_for(&alias, kind, request.handlers.clone())?;
             let serializer = request.server.serializer;
-            let slot = Slot::new(&self.context, alias, kind, serializer, handlers);
+            let slot = Slot::new(
+                &self.context,
+                alias,
+                kind,
+                serializer,
+                handlers,
+                self.own_keys(),
+            );
             let mut slot = slot.map_err(|error| Fault::Connect {
                 alias: request.alias.clone(),
                 address: request.server.address.clone(),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::raw;
 use crate::model::{AgentName, Alias, Endpoint, beside, bound_for};
+use crate::zeromq;
 
 /// The longest path of a Unix socket.
 const LONGEST_PATH: usize = 107;
@@ -96,6 +97,14 @@ pub fn bind_both(
 }
 
 impl Bound {
+    /// As the kernel knows it.
+    pub fn place(&self) -> Option<zeromq::Place> {
+        match self.address.strip_prefix("ipc://") {
+            Some(path) => Some(zeromq::Place::Path(Path::new(path).into())),
+            None => port_of(&self.address).map(zeromq::Place::Port),
+        }
+    }
+
     /// Where a second socket belongs.
     fn beside(&self, endpoint: &Endpoint) -> Result<Endpoint, BindError> {
         let no_port = || BindError {

@@ -131,6 +131,7 @@ mod tests {
             address: "tcp://127.0.0.1:1".into(),
             requests: None,
             serializer: Serializer::Json,
+            key: None,
         };
         Link::new(server, None, Duration::from_micros(100))
     }

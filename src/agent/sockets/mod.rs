@@ -22,6 +22,7 @@ pub use send::{Envelope, Offer, sync_path};
 pub use slot::Slot;
 
 use crate::model::{Address, Alias, ConnectionInfo, SocketStats};
+use crate::zeromq;
 
 /// All data sockets of an agent, each with a number. The number of one that was closed is given to
 /// another only when nobody refers to it any more.
@@ -97,6 +98,11 @@ impl Sockets {
         self.numbered().map(|(_, slot)| slot)
     }
 
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        let slots = self.slots.iter_mut().flatten();
+        slots.filter(|slot| !slot.retired)
+    }
+
     pub fn aliases(&self) -> Vec<Alias> {
         self.by_alias.keys().cloned().collect()
     }
@@ -105,6 +111,11 @@ impl Sockets {
         self.iter()
             .filter_map(|slot| Some((slot.alias.clone(), slot.address()?)))
             .collect()
+    }
+
+    /// Where they are bound, as the kernel knows it.
+    pub fn places(&self) -> Vec<zeromq::Place> {
+        self.iter().flat_map(Slot::places).collect()
     }
 
     pub fn connections(&self) -> Vec<ConnectionInfo> {

@@ -14,11 +14,13 @@ use super::make::make;
 use super::outbox::Outbox;
 use super::{BindError, raw};
 use crate::model::{
-    Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Proof, Replies, Role, Serializer,
-    SocketId, SocketStats, Transport,
+    Address, Alias, ConnectionInfo, Credentials, Endpoint, Handlers, KeyPair, Kind, Proof,
+    PublicKey, Replies, Role, Serializer, SocketId, SocketStats, Transport,
 };
 use crate::wire::{ProofToken, ReplyToken, sync_subscription};
-use crate::zeromq::{CLOSED, EVENTS, Seen, monitor, next_event, stop_monitor};
+use crate::zeromq::{
+    self, CLOSED, EVENTS, Seen, dial_with, let_in_by_key, monitor, next_event, stop_monitor,
+};
 
 /// How long to wait at most until a place is free again, in milliseconds.
 const UNBINDING: i64 = 1000;
@@ -43,6 +45,8 @@ pub struct Slot {
     /// It has no alias any more, and is about to be closed.
     pub retired: bool,
     bound: Option<Bound>,
+    /// The agent's, in a closed system.
+    keys: Option<KeyPair>,
     /// Addresses that a link once led to, whose last events may still come.
     former: BTreeSet<String>,
     /// SUB: each is subscribed to once, so that it can be taken back at once.
@@ -79,6 +83,7 @@ impl Slot {
         kind: Kind,
         serializer: Serializer,
         handlers: Handlers,
+        keys: Option<&KeyPair>,
     ) -> zmq::Result<Self> {
         Ok(Self {
             socket: make(context, kind)?,
@@ -94,6 +99,7 @@ impl Slot {
             desk: Desk::of(context, kind)?.map(Box::new),
             retired: false,
             bound: None,
+            keys: keys.cloned(),
             former: BTreeSet::new(),
             subscribed: BTreeSet::new(),
             tokens: BTreeSet::new(),
@@ -101,6 +107,10 @@ impl Slot {
     }
 
     pub fn bind(&mut self, endpoint: &Endpoint, place: &Place) -> Result<(), BindError> {
+        self.close_door().map_err(|error| BindError {
+            address: endpoint.to_string(),
+            reason: error.message().to_lowercase(),
+        })?;
         let (socket, alias) = (&mut self.socket, &self.alias);
         let bound = match self.desk.as_deref_mut() {
             Some(Desk::Answers(desk)) => {
@@ -113,6 +123,52 @@ impl Slot {
         };
         self.bound = Some(bound);
         Ok(())
+    }
+
+    /// In a closed system, nobody gets in but those who are let in.
+    fn close_door(&mut self) -> zmq::Result<()> {
+        let Some(keys) = &self.keys else {
+            return Ok(());
+        };
+        let_in_by_key(&mut self.socket, &keys.secret)?;
+        match self.desk.as_deref_mut() {
+            Some(desk) => let_in_by_key(desk.socket_mut(), &keys.secret),
+            None => Ok(()),
+        }
+    }
+
+    /// In a closed system, `server` is dialled as whoever has the key that it is known by.
+    fn take_key(&mut self, server: &Address) -> Result<(), String> {
+        let Some(own) = self.keys.clone() else {
+            return match server.key {
+                None => Ok(()),
+                Some(_) => Err(format!(
+                    "{} lets in by key, and this agent has none: its system is open",
+                    server.address
+                )),
+            };
+        };
+        let server = server.key.ok_or_else(|| {
+            format!(
+                "this system is closed, and no key of whoever is at {} is known",
+                server.address
+            )
+        })?;
+        let keys = Credentials { own, server };
+        let taken = dial_with(&self.socket, &keys).and_then(|()| match &self.desk {
+            Some(desk) => dial_with(desk.socket(), &keys),
+            None => Ok(()),
+        });
+        taken.map_err(|error| error.message().to_lowercase())
+    }
+
+    /// Where it is bound, as the kernel knows it.
+    pub fn places(&self) -> impl Iterator<Item = zeromq::Place> {
+        let desk = match self.desk.as_deref() {
+            Some(Desk::Answers(desk)) => desk.bound.as_ref(),
+            _ => None,
+        };
+        self.bound.iter().chain(desk).filter_map(Bound::place)
     }
 
     /// Where it is bound, or else whom it is connected to first, as osBrain's addresses of clients.
@@ -137,6 +193,7 @@ impl Slot {
             kind: self.kind,
             role: Role::Server,
             transport,
+            key: self.keys.as_ref().map(|keys| keys.public),
             address: bound.address.clone(),
             requests: self
                 .desk
@@ -162,6 +219,7 @@ impl Slot {
             return Ok(at);
         }
         self.watch(context).map_err(|e| e.message().to_owned())?;
+        self.take_key(&server)?;
         dial(&mut self.socket, &server.address, there.is_some())?;
         let desk = match &mut self.desk {
             None => None,
@@ -184,6 +242,20 @@ impl Slot {
         let at = there.or_else(moved).unwrap_or(self.links.len());
         self.put_link(at, Link::new(server, to, now).with_desk(desk));
         Ok(at)
+    }
+
+    /// Whoever has one of these keys is dialled no more. Tells whether that was anybody.
+    pub fn let_go_of(&mut self, keys: &[PublicKey], now: Duration) -> bool {
+        let mut lost = false;
+        let is_theirs = |link: &&mut Link| link.server.key.is_some_and(|key| keys.contains(&key));
+        for link in self.links.iter_mut().filter(is_theirs) {
+            let _ = raw::disconnect(&mut self.socket, &link.server.address);
+            if let (Some(desk), Some(link)) = (&mut self.desk, &link.desk) {
+                let _ = raw::disconnect(desk.socket_mut(), &link.server.address);
+            }
+            lost |= link.note(Seen::Lost, now);
+        }
+        lost
     }
 
     /// Where its only link leads; none if there are several.

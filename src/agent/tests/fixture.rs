@@ -379,6 +379,7 @@ impl Fixture {
                 address: address.to_owned(),
                 requests: None,
                 serializer,
+                key: None,
             },
             to: Some("Bob.main".parse().unwrap()),
             handlers: Some(all(actions)),
