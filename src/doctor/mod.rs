@@ -4,10 +4,14 @@
 //! It changes nothing and leaves nothing. What is to be asked is [`Questions`]; what the answers mean,
 //! [`diagnose`] says; here they are only asked.
 
+mod answers;
 mod findings;
 mod questions;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod verdict;
+mod ways;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -24,9 +28,10 @@ use crate::ssh::{self, SshError, Visit};
 use crate::state::find_key;
 use crate::wire::{Dialled, Examination, NameServerRequest, Peer, Target};
 
+use answers::{Answer, Answers, Others, Outcome};
 pub use findings::{Diagnosis, HostFinding, PortFinding, ProgramFinding, Verdict, WayFinding};
 use questions::{Place, Questions};
-use verdict::{Answer, Answers, Others, Outcome, diagnose};
+use verdict::diagnose;
 
 /// How long a name server that is there already may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);

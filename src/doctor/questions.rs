@@ -1,11 +1,12 @@
 //! What is to be found out, made from the plan alone. Pure.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
+use super::ways::{WayQuestion, ways};
 use crate::model::{
     AgentId, Endpoint, HostName, HostSpec, Kind, NameServerEntry, NameServerName, NameServerSpec,
-    Program, Reach, Ready, Reference, SocketId, Template,
+    Program, Ready, Template,
 };
 use crate::plan::{AgentPlan, Plan};
 use crate::wire::{Examination, ProgramNeed};
@@ -43,26 +44,6 @@ pub struct ProgramQuestion {
 pub struct PortQuestion {
     pub at: SocketAddr,
     pub uses: Vec<String>,
-}
-
-/// A machine that will dial.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WayQuestion {
-    pub from: HostName,
-    pub to: End,
-    pub uses: Vec<String>,
-}
-
-/// Where a way leads.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum End {
-    /// To a port that a machine is to bind.
-    Port { host: HostName, at: SocketAddr },
-    /// To a name server that is there already.
-    NameServer {
-        name: NameServerName,
-        at: SocketAddr,
-    },
 }
 
 impl Questions {
@@ -225,194 +206,10 @@ fn bound(agent: &AgentPlan) -> impl Iterator<Item = (String, SocketAddr)> {
     })
 }
 
-fn tcp(endpoint: &Endpoint) -> Option<SocketAddr> {
+/// Where a socket is bound by tcp.
+pub fn tcp(endpoint: &Endpoint) -> Option<SocketAddr> {
     match endpoint {
         Endpoint::Tcp { ip, port } => Some(SocketAddr::new(*ip, *port)),
         Endpoint::Ipc { .. } => None,
-    }
-}
-
-/// The ways, with places to find them again by where they begin and end.
-#[derive(Default)]
-struct Gathered {
-    ways: Vec<WayQuestion>,
-    places: HashMap<(HostName, End), usize>,
-}
-
-impl Gathered {
-    fn add(&mut self, from: &HostName, to: End, what: String) {
-        let ways = &mut self.ways;
-        let place = *self
-            .places
-            .entry((from.clone(), to.clone()))
-            .or_insert_with(|| {
-                ways.push(WayQuestion {
-                    from: from.clone(),
-                    to,
-                    uses: Vec::new(),
-                });
-                ways.len() - 1
-            });
-        ways[place].uses.push(what);
-    }
-}
-
-fn ways(plan: &Plan) -> Vec<WayQuestion> {
-    let mut gathered = Gathered::default();
-    to_nameservers(plan, &mut gathered);
-    let agents: HashMap<&AgentId, &AgentPlan> =
-        plan.agents.iter().map(|it| (&it.name, it)).collect();
-    let mut across = |client: &AgentId, server: &SocketId, what: String| {
-        let (Some(from), Some(on)) = (agents.get(client), agents.get(&server.agent)) else {
-            return;
-        };
-        let mut endpoints = on.endpoints().filter(|(alias, _)| **alias == server.alias);
-        let at = endpoints.next().and_then(|(_, endpoint)| tcp(endpoint));
-        if let Some(at) = at.filter(|_| !from.attach && !on.attach && from.host != on.host) {
-            let host = on.host.clone();
-            gathered.add(&from.host, End::Port { host, at }, what);
-        }
-    };
-    for link in &plan.links {
-        let what = format!("{} to {}", link.client, link.server);
-        across(&link.client.agent, &link.server, what);
-    }
-    for agent in &plan.agents {
-        for reference in agent.program.iter().flat_map(Program::references) {
-            if let Reference::Addr {
-                agent: of, alias, ..
-            } = reference
-            {
-                let server = SocketId {
-                    agent: of.clone(),
-                    alias: alias.clone(),
-                };
-                let what = format!("the command of {} to {server}", agent.name);
-                across(&agent.name, &server, what);
-            }
-        }
-    }
-    gathered.ways
-}
-
-/// Every machine with a daemon dials the name server of its agents, and so does this one.
-fn to_nameservers(plan: &Plan, gathered: &mut Gathered) {
-    let local = plan.hosts.iter().find(|it| it.reach == Reach::Local);
-    let Some(local) = local.map(|it| &it.name) else {
-        return;
-    };
-    for entry in &plan.nameservers {
-        let name = entry.name.clone();
-        let to = match entry.at {
-            NameServerSpec::Launch(at) => End::Port {
-                host: entry.host.as_ref().unwrap_or(local).clone(),
-                at,
-            },
-            NameServerSpec::Attach(at) => End::NameServer { name, at },
-        };
-        let what = |from: &HostName| format!("{from} to {}", nameserver_called(&entry.name, plan));
-        let daemons = plan.hosts_at(&entry.name).map(|it| &it.name);
-        let others = daemons.filter(|name| *name != local);
-        for from in [local].into_iter().chain(others) {
-            if to.host() != Some(from) {
-                gathered.add(from, to.clone(), what(from));
-            }
-        }
-    }
-}
-
-impl End {
-    /// The machine that a way leads to, if one of the topology's.
-    pub fn host(&self) -> Option<&HostName> {
-        match self {
-            End::Port { host, .. } => Some(host),
-            End::NameServer { .. } => None,
-        }
-    }
-}
-
-/// What peers dial for a socket that is bound to `ip` on a machine at `address`.
-pub fn dialled_at(ip: IpAddr, address: Option<IpAddr>) -> Option<IpAddr> {
-    match ip.is_unspecified() {
-        true => address,
-        false => Some(ip),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::topology::{Input, Source, load_all};
-
-    fn plan(text: &str) -> Plan {
-        let source = Source {
-            name: "t.yaml".to_owned(),
-            stem: "t".to_owned(),
-            folder: "/t".into(),
-        };
-        let topology = load_all(&[Input::file("t.yaml", text)], &source, &|_| None);
-        Plan::new(topology.unwrap_or_else(|problems| panic!("{problems:?}")))
-    }
-
-    const TWO: &str = r#"
-osb: 1
-name: two
-security: none
-nameserver: 10.0.0.1:0
-hosts:
-  local: { address: 10.0.0.1 }
-  lab1: { ssh: lab1, address: 10.0.0.11 }
-  lab2: { ssh: lab2 }
-  idle: { ssh: idle }
-agents:
-  Alice:
-    host: lab1
-    bind: { main: PUSH, news: { kind: SYNC_PUB, addr: "10.0.0.11:5000", handler: echo } }
-  Bob: { host: lab2, command: [python3, bob.py] }
-  Carol: { host: lab2, command: [python3, carol.py] }
-  Dave: { command: [python3, "${addr:Alice.main}"], speaks: nothing }
-connections:
-  - { agent: Bob, to: Alice.main, alias: in }
-  - { agent: Carol, to: Alice.main, alias: in }
-  - { agent: Bob, to: Alice.news, alias: news }
-"#;
-
-    #[test]
-    fn each_way_is_tried_once_and_each_machine_looked_at_that_takes_part() {
-        let questions = Questions::of(&plan(TWO));
-        let names: Vec<&str> = questions
-            .places
-            .iter()
-            .map(|it| it.host.name.as_str())
-            .collect();
-        assert_eq!(names, ["local", "lab1", "lab2"]);
-        let show = |way: &WayQuestion| {
-            let to = match &way.to {
-                End::Port { host, at } => format!("{host} {at}"),
-                End::NameServer { at, .. } => at.to_string(),
-            };
-            format!("{} → {to}: {}", way.from, way.uses.join("; "))
-        };
-        let ways: Vec<String> = questions.ways.iter().map(show).collect();
-        insta::assert_snapshot!(ways.join("\n"), @r"
-        lab1 → local 10.0.0.1:0: lab1 to the name server
-        lab2 → local 10.0.0.1:0: lab2 to the name server
-        lab2 → lab1 10.0.0.11:0: Bob.in to Alice.main; Carol.in to Alice.main
-        lab2 → lab1 10.0.0.11:5000: Bob.news to Alice.news
-        local → lab1 10.0.0.11:0: the command of Dave to Alice.main
-        ");
-        let ports: Vec<String> = questions.places[1]
-            .ports
-            .iter()
-            .map(|it| format!("{} {}", it.at, it.uses.join("; ")))
-            .collect();
-        insta::assert_snapshot!(ports.join("\n"), @r"
-        10.0.0.11:5000 Alice.news
-        10.0.0.11:5001 Alice.news, requests
-        10.0.0.11:0 Alice.main
-        ");
-        let programs = &questions.places[2].programs;
-        assert_eq!(programs.len(), 1);
-        assert_eq!(programs[0].agents.len(), 2);
     }
 }

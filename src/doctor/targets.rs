@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::questions::{End, Place, Questions, dialled_at};
-use super::verdict::{Answer, Answers, Outcome};
+use super::answers::{Answer, Answers, Outcome};
+use super::questions::{Place, Questions};
+use super::ways::{End, dialled_at};
 use crate::model::HostName;
 use crate::wire::{Bound, Target};
 

@@ -1,30 +1,23 @@
-//! Logs on other machines: their host daemons are asked, through the name server; first for their ends,
-//! and then, to follow them, for whatever comes behind. The daemon answers when there is something.
+//! Logs on other machines: their host daemons are asked, through the name server, for their ends. What comes behind
+//! is `followed`'s.
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
-
 use super::LogLine;
+use super::followed::{Followed, follow};
 use super::line::Part;
 use super::merge::Source;
 use crate::cli::Context;
-use crate::model::{AgentId, HostName, Millis, State};
-use crate::proxy::{Link, Notice, Pending, ProxyError, Watch};
+use crate::model::{AgentId, HostName, Millis};
+use crate::proxy::{Link, Pending, ProxyError};
 use crate::state::{GroupRecord, Machine, SystemRecord};
-use crate::wire::{
-    AgentLogs, Event, Fault, HostRequest, LARGEST_LOG_PIECE, LogPiece, LogsFrom, Peer,
-};
+use crate::wire::{AgentLogs, HostRequest, LARGEST_LOG_PIECE, LogPiece, LogsFrom, Peer};
 
 /// How long a machine may take to answer, beyond the time that it is to wait.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a machine waits until there is something, before it is asked again.
-const WAIT: Millis = Millis::from_secs(20);
-/// How much may wait to be printed.
-const AHEAD: usize = 16;
 
 /// One log that was fetched.
 pub struct Fetched {
@@ -53,32 +46,11 @@ pub struct Elsewhere {
 }
 
 /// A machine whose logs are read.
-struct Reading {
-    link: Arc<Link>,
-    host: HostName,
+pub(super) struct Reading {
+    pub link: Arc<Link>,
+    pub host: HostName,
     /// Agents with their names within the system.
     agents: Vec<(AgentId, LogsFrom)>,
-}
-
-/// Something new.
-#[derive(Debug)]
-pub enum News {
-    Lines(Vec<LogLine>),
-    /// For whoever reads: about a machine.
-    Note(String),
-}
-
-/// What comes of machines that are followed.
-pub struct Followed(mpsc::Receiver<News>);
-
-impl Followed {
-    /// Never ends.
-    pub async fn next(&mut self) -> News {
-        match self.0.recv().await {
-            Some(news) => news,
-            None => std::future::pending().await,
-        }
-    }
 }
 
 /// The logs of all agents of a system that run on other machines. A machine that does not answer is named, and
@@ -137,6 +109,12 @@ fn ask(link: &Link, host: &HostName, from: Vec<LogsFrom>, wait: Millis) -> Pendi
 }
 
 impl Reading {
+    /// Asks for whatever comes behind what is known; the machine waits so long until there is something.
+    pub fn ask_on(&self, wait: Millis) -> Pending<Vec<AgentLogs>> {
+        let from = self.agents.iter().map(|(_, from)| from.clone());
+        ask(&self.link, &self.host, from.collect(), wait)
+    }
+
     fn of(machine: &Machine, group: &GroupRecord, record: &SystemRecord, link: Arc<Link>) -> Self {
         let agents = machine.agents.iter().map(|agent| {
             let from = LogsFrom {
@@ -190,7 +168,7 @@ impl Reading {
         Some((id.clone(), pieces))
     }
 
-    fn take_lines(&mut self, answer: Vec<AgentLogs>) -> Vec<LogLine> {
+    pub fn take_lines(&mut self, answer: Vec<AgentLogs>) -> Vec<LogLine> {
         let mut lines = Vec::new();
         for logs in answer {
             let Some((id, pieces)) = self.take(logs) else {
@@ -222,118 +200,12 @@ impl Elsewhere {
 
     /// Follows the logs of `wanted`, or of all if there are none. In an async runtime.
     pub fn follow(self, wanted: &[AgentId]) -> Followed {
-        let (sender, news) = mpsc::channel(AHEAD);
-        for mut reading in self.machines {
+        let mut machines = self.machines;
+        for reading in &mut machines {
             let is_wanted = |id: &AgentId| wanted.is_empty() || wanted.contains(id);
             reading.agents.retain(|(id, _)| is_wanted(id));
-            if !reading.agents.is_empty() {
-                tokio::spawn(follow_one(reading, sender.clone()));
-            }
         }
-        Followed(news)
+        machines.retain(|reading| !reading.agents.is_empty());
+        follow(machines)
     }
-}
-
-/// Goes on until nobody wants to hear any more. A machine that goes away is noted, and followed again when it is back.
-async fn follow_one(mut reading: Reading, news: mpsc::Sender<News>) {
-    let mut there = presence(&reading.link, &reading.host);
-    let mut away = false;
-    loop {
-        there.mark_unchanged();
-        match next_answer(&reading, &mut there).await {
-            Ok(answer) => {
-                let back = std::mem::replace(&mut away, false);
-                let note = format!("logs of {} are followed again", reading.host);
-                if back && news.send(News::Note(note)).await.is_err() {
-                    return;
-                }
-                let lines = reading.take_lines(answer);
-                if news.send(News::Lines(lines)).await.is_err() {
-                    return;
-                }
-            }
-            Err(missed) => {
-                let known = std::mem::replace(&mut away, true);
-                let (host, reason) = (&reading.host, missed.reason);
-                let note = format!("logs of {host} are not followed for now: {reason}");
-                if !known && news.send(News::Note(note)).await.is_err() {
-                    return;
-                }
-                // Whatever has happened to it meanwhile is seen: it was marked before it was asked.
-                if !missed.timed_out && there.changed().await.is_err() {
-                    return;
-                }
-            }
-        }
-    }
-}
-
-/// Why there was no answer.
-struct Missed {
-    reason: String,
-    /// It took its time: asking again at once is no haste.
-    timed_out: bool,
-}
-
-/// What a machine says next, unless it goes away meanwhile.
-async fn next_answer(
-    reading: &Reading,
-    there: &mut watch::Receiver<Option<State>>,
-) -> Result<Vec<AgentLogs>, Missed> {
-    let from = reading.agents.iter().map(|(_, from)| from.clone());
-    let mut answer = ask(&reading.link, &reading.host, from.collect(), WAIT);
-    loop {
-        tokio::select! {
-            answer = &mut answer => return answer.map_err(Missed::from),
-            changed = there.changed() => {
-                let state = *there.borrow();
-                if changed.is_err() || matches!(state, Some(State::Unreachable)) {
-                    // Its return is what is waited for now.
-                    let reason = "its host daemon is unreachable".to_owned();
-                    return Err(Missed { reason, timed_out: false });
-                }
-            }
-        }
-    }
-}
-
-impl From<ProxyError> for Missed {
-    fn from(error: ProxyError) -> Self {
-        let timed_out = matches!(
-            error,
-            ProxyError::Timeout { .. } | ProxyError::Fault(Fault::Deadline { .. })
-        );
-        Self {
-            reason: error.to_string(),
-            timed_out,
-        }
-    }
-}
-
-/// What the name server knows of a host; None: nothing.
-fn presence(link: &Link, host: &HostName) -> watch::Receiver<Option<State>> {
-    let mut notices = Watch::begin(link);
-    let (sender, there) = watch::channel(None);
-    let host = host.clone();
-    tokio::spawn(async move {
-        while let Some(notice) = notices.next().await {
-            let state = match notice {
-                Notice::Snapshot(snapshot) => {
-                    let mut hosts = snapshot.hosts.into_iter();
-                    Some(hosts.find(|it| it.name == host).map(|it| it.state))
-                }
-                Notice::Event(Event::Host { host: info, .. }) if info.name == host => {
-                    Some(Some(info.state))
-                }
-                Notice::Event(_) => None,
-            };
-            let Some(state) = state else {
-                continue;
-            };
-            if sender.send(state).is_err() {
-                return;
-            }
-        }
-    });
-    there
 }

@@ -9,8 +9,9 @@ use std::io;
 use std::path::PathBuf;
 
 use super::LogLine;
-use super::elsewhere::{Fetched, Followed, News};
+use super::elsewhere::Fetched;
 use super::filter::Filter;
+use super::followed::{Followed, News};
 use super::merge::{Source, merge};
 use super::tail::{LogId, Tail, file_of, log_of, logs_in};
 use crate::model::AgentId;

@@ -5,6 +5,7 @@
 mod elsewhere;
 mod filter;
 mod follow;
+mod followed;
 mod line;
 mod merge;
 mod print;
@@ -25,8 +26,9 @@ use super::{CommandError, Context, ErrorKind, complete};
 use crate::model::{AgentId, NameServerName};
 use crate::render::Output;
 use crate::state::StateDir;
-pub use elsewhere::{Elsewhere, News, fetch};
+pub use elsewhere::{Elsewhere, fetch};
 pub use follow::Follower;
+pub use followed::News;
 pub use line::LogLine;
 pub use print::LogPrinter;
 pub use writer::LineWriter;
