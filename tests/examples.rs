@@ -3,6 +3,8 @@
 mod common;
 #[path = "common/lab.rs"]
 mod lab_of_machines;
+#[path = "common/slurm.rs"]
+mod slurm;
 
 use common::{Bench, Said, entries, free_port, repository, wait_for, wait_until};
 use serde_json::{Value, json};
@@ -751,6 +753,250 @@ fn two_machines() {
         assert!(daemon.wait().unwrap().success());
     }
     lab.assert_nothing_left();
+}
+
+#[test]
+fn with_files() {
+    let Some(lab) = lab_of_machines::lab(1) else {
+        return;
+    };
+    let example = repository().join("examples").join("with-files");
+    let files = lab.bench.files();
+    std::fs::create_dir(files.join("words")).unwrap();
+    for folder in [".", "words"] {
+        for file in entries(&example.join(folder)) {
+            let (from, to) = (example.join(folder).join(&file), files.join(folder));
+            if from.is_file() {
+                std::fs::copy(from, to.join(&file)).unwrap();
+            }
+        }
+    }
+    std::fs::copy(lab.ssh_config(), files.join("ssh_config")).unwrap();
+    let said = lab.osb(&["up", "topology.yaml"]);
+    assert_eq!(said.code, 0, "{said}");
+    assert!(said.stderr.contains("3/3  3 files, "), "{said}");
+    wait_until("the lines are there", || {
+        let log = lab.ok(&["logs", "Sink"]);
+        ["one wire", "two ends", "three names"]
+            .iter()
+            .all(|line| log.contains(line))
+    });
+    lab.ok(&["down"]);
+    let said = lab.osb(&["up", "topology.yaml"]);
+    assert!(said.stderr.contains("0/0  0 files, "), "{said}");
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
+}
+
+/// The nodes of a real Slurm, each in a network namespace of its own.
+#[test]
+fn slurm_places_the_hosts() {
+    let Some(lab) = lab_of_machines::lab(2) else {
+        return;
+    };
+    let nodes = [("lab1", "10.77.0.11"), ("lab2", "10.77.0.12")];
+    let Some(slurm) = slurm::slurm(&lab, &nodes) else {
+        return;
+    };
+    let example = repository().join("examples").join("slurm");
+    for file in entries(&example) {
+        std::fs::copy(example.join(&file), lab.bench.files().join(&file)).unwrap();
+    }
+    let osb = env!("CARGO_BIN_EXE_osb");
+    let submit = |variables: &str| {
+        let export = format!("--export=ALL,OSB={osb}{variables}");
+        let words = ["sbatch", "--parsable", &export, "hosts.sbatch"];
+        let mut command = slurm.command("desk", &words);
+        let command = command.env("OSB_STATE_DIR", lab.bench.state());
+        let said = Said::from(command.output().unwrap());
+        assert_eq!(said.code, 0, "{said}");
+        said.stdout.trim().to_owned()
+    };
+    let log = |job: &str| {
+        let path = lab.bench.files().join(format!("osb-hosts-{job}.log"));
+        std::fs::read_to_string(path).unwrap_or_default()
+    };
+    let ended = |job: &str| {
+        wait_until("the job has ended", || {
+            let queue = slurm.run("desk", &["squeue", "-h", "-j", job, "-o", "%T"]);
+            queue.stdout.trim().is_empty()
+        });
+    };
+    let nowhere = submit("");
+    wait_until("it says what is missing", || {
+        log(&nowhere).contains("where is the name server?")
+    });
+    ended(&nowhere);
+
+    let job = submit(",NAMESERVER=10.77.0.1:7400");
+    lab.ok(&["up", "topology.yaml"]);
+    wait_until("both nodes work", || {
+        let log = lab.ok(&["logs", "Boss"]);
+        ["lab1", "lab2"]
+            .iter()
+            .all(|node| log.contains(&format!(r#"{{"node":"{node}","result":144}}"#)))
+    });
+    let hosts = lab.json(&["ls", "hosts"]);
+    let shown = |at: usize| (hosts[at]["name"].clone(), hosts[at]["agents"].clone());
+    assert_eq!(shown(1), ("node0".into(), 2.into()));
+    assert_eq!(shown(2), ("node1".into(), 2.into()));
+    lab.ok(&["down"]);
+    // The daemons are the job's, and serve the next system until it ends.
+    lab.ok(&["up", "topology.yaml"]);
+    lab.ok(&["down"]);
+    let said = slurm.run("desk", &["scancel", &job]);
+    assert_eq!(said.code, 0, "{said}");
+    ended(&job);
+    assert!(log(&job).contains("registered at tcp://10.77.0.1:7400"));
+    drop(slurm);
+    lab.assert_nothing_left();
+}
+
+/// A host daemon for the name server at `ns`, with what an engine adds to its environment, until it has
+/// said that it is registered.
+fn registered(bench: &Bench, words: &[String], env: &[(&str, &str)]) -> std::process::Child {
+    use std::io::BufRead;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut command = bench.command(&words);
+    command.envs(env.iter().copied());
+    let mut daemon = command
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufReader::new(daemon.stderr.take().unwrap()).lines();
+    let said = lines
+        .map(Result::unwrap)
+        .find(|it| it.starts_with("registered at"));
+    assert!(said.is_some(), "osb {words:?}");
+    daemon
+}
+
+/// A name server by hand, and its address.
+fn name_server(bench: &Bench) -> (std::process::Child, String) {
+    use std::io::BufRead;
+    let mut child = bench.spawn(&["ns", "--bind", "127.0.0.1:0"]);
+    let mut line = String::new();
+    let out = child.stdout.as_mut().unwrap();
+    std::io::BufReader::new(out).read_line(&mut line).unwrap();
+    (child, line.trim().trim_start_matches("tcp://").to_owned())
+}
+
+fn end(mut child: std::process::Child) {
+    common::kill(i32::try_from(child.id()).unwrap(), 15);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn systemd_hears_that_a_host_is_ready_and_lives() {
+    let unit = repository()
+        .join("examples")
+        .join("systemd")
+        .join("osb-host.service");
+    let text = std::fs::read_to_string(&unit).unwrap();
+    let bench = Bench::new();
+    // It is verified with programs and users that are there.
+    let there = text
+        .replace("/usr/local/bin/osb", env!("CARGO_BIN_EXE_osb"))
+        .replace("EnvironmentFile=/", "EnvironmentFile=-/")
+        .replace("User=osb", "User=root");
+    let copy = bench.file("osb-host.service", &there);
+    let mut verify = std::process::Command::new("systemd-analyze");
+    match verify.args(["verify", "--man=no", &copy]).output() {
+        Ok(output) => {
+            let said = Said::from(output);
+            let ours = said.stderr.lines().filter(|line| line.contains("osb-host"));
+            assert_eq!(ours.count(), 0, "{said}");
+        }
+        Err(_) => eprintln!("skipped: there is no systemd-analyze"),
+    }
+
+    // What systemd would run, and hear.
+    let (ns, address) = name_server(&bench);
+    let line = text
+        .lines()
+        .find_map(|it| it.strip_prefix("ExecStart="))
+        .unwrap();
+    let words = line.split(' ').skip(1);
+    let fill = |word: &str| {
+        word.replace("${NAMESERVER}", &address)
+            .replace("${NAME}", "lab1")
+    };
+    let words: Vec<String> = words.map(fill).collect();
+    let path = bench.files().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(common::PATIENCE)).unwrap();
+    assert!(text.contains("Type=notify") && text.contains("WatchdogSec="));
+    let env = [
+        ("NOTIFY_SOCKET", path.to_str().unwrap()),
+        ("WATCHDOG_USEC", "100000"),
+    ];
+    let daemon = registered(&bench, &words, &env);
+    let heard = || {
+        let mut bytes = [0; 64];
+        let length = socket.recv(&mut bytes).unwrap();
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    };
+    wait_for("READY=1", || (heard() == "READY=1").then_some(()));
+    assert_eq!(heard(), "WATCHDOG=1");
+    assert_eq!(heard(), "WATCHDOG=1", "again and again");
+    // One that hangs is not heard any more, and is when it goes on.
+    let pid = i32::try_from(daemon.id()).unwrap();
+    common::kill(pid, 19);
+    socket.set_nonblocking(true).unwrap();
+    let mut bytes = [0; 64];
+    while socket.recv(&mut bytes).is_ok() {}
+    socket.set_nonblocking(false).unwrap();
+    let silence = std::time::Duration::from_millis(300);
+    socket.set_read_timeout(Some(silence)).unwrap();
+    assert!(socket.recv(&mut bytes).is_err(), "it stands still");
+    socket.set_read_timeout(Some(common::PATIENCE)).unwrap();
+    common::kill(pid, 18);
+    assert_eq!(heard(), "WATCHDOG=1");
+    end(daemon);
+    end(ns);
+    bench.assert_nothing_left();
+}
+
+/// The container of the manifest does what its README says, as far as that can be seen without a cluster.
+#[test]
+fn kubernetes_starts_hosts_by_the_names_of_nodes() {
+    let file = repository()
+        .join("examples")
+        .join("kubernetes")
+        .join("hosts.yml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let manifest: Value = serde_yaml::from_str(&text).unwrap();
+    assert_eq!(manifest["kind"], "DaemonSet");
+    let spec = &manifest["spec"]["template"]["spec"];
+    let labels = &manifest["spec"]["template"]["metadata"]["labels"];
+    assert_eq!(&manifest["spec"]["selector"]["matchLabels"], labels);
+    let container = &spec["containers"][0];
+    assert_eq!(container["command"], json!(["osb"]));
+    let (bench, mut values) = (Bench::new(), std::collections::HashMap::new());
+    let (ns, address) = name_server(&bench);
+    for variable in container["env"].as_array().unwrap() {
+        let path = &variable["valueFrom"]["fieldRef"]["fieldPath"];
+        let value = match path.as_str() {
+            Some("spec.nodeName") => "worker-1",
+            Some("status.podIP") => "127.0.0.1",
+            Some(other) => panic!("{other} is not known"),
+            None if variable["name"] == "NAMESERVER" => &address,
+            None => continue,
+        };
+        values.insert(format!("$({})", variable["name"].as_str().unwrap()), value);
+    }
+    let words = container["args"].as_array().unwrap().iter();
+    let words = words.map(|word| word.as_str().unwrap());
+    let words: Vec<String> = words
+        .map(|word| values.get(word).copied().unwrap_or(word).to_owned())
+        .collect();
+    let daemon = registered(&bench, &words, &[]);
+    let hosts = bench.json(&["--ns", &address, "ls", "hosts"]);
+    assert_eq!(hosts[0]["name"], "worker-1");
+    assert_eq!(hosts[0]["address"], "127.0.0.1");
+    end(daemon);
+    end(ns);
+    bench.assert_nothing_left();
 }
 
 /// The topologies of the examples, with the text of each.

@@ -47,14 +47,6 @@ impl Drop for Shared {
     }
 }
 
-/// The pid of the process of the bench that has `words` in its command line.
-fn pid_of(bench: &Bench, words: &str) -> Option<i32> {
-    bench.processes().into_iter().find(|pid| {
-        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.replace('\0', " ").contains(words)
-    })
-}
-
 #[test]
 fn a_second_system_on_a_name_server_is_refused_and_harms_nobody() {
     let bench = Bench::new();
@@ -91,7 +83,7 @@ fn down_is_soon_done_without_daemons_and_says_who_ended() {
     for (daemon, signal) in [(" ns", 9), (" ns", 19), (" host ", 9)] {
         let bench = Bench::new();
         assert_eq!(bench.up(PAIR).code, 0);
-        kill(pid_of(&bench, daemon).unwrap(), signal);
+        kill(bench.pid_of(daemon).unwrap(), signal);
         let began = Instant::now();
         let said = bench.osb(&["down"]);
         assert_eq!(said.code, 0, "{daemon}: {said}");
@@ -112,11 +104,11 @@ fn what_an_agent_left_behind_without_a_host_daemon_goes_with_the_system() {
     assert_eq!(said.code, 0, "{said}");
     let agent = bench.pid("Parent");
     wait_until("the grandchild is there", || {
-        pid_of(&bench, "sleep 600").is_some()
+        bench.pid_of("sleep 600").is_some()
     });
-    kill(pid_of(&bench, " host ").unwrap(), 9);
+    kill(bench.pid_of(" host ").unwrap(), 9);
     wait_until("the host daemon is gone", || {
-        pid_of(&bench, " host ").is_none()
+        bench.pid_of(" host ").is_none()
     });
     kill(agent, 9);
     bench.ok(&["down"]);
@@ -141,7 +133,7 @@ fn a_name_server_that_dies_while_the_system_comes_up_is_named_at_once() {
     let path = bench.file("slow.yaml", SLOW);
     let up = bench.spawn(&["up", &path]);
     let nameserver = wait_for("agents are being started", || {
-        (bench.processes().len() >= 4).then(|| pid_of(&bench, " ns "))?
+        (bench.processes().len() >= 4).then(|| bench.pid_of(" ns "))?
     });
     let began = Instant::now();
     kill(nameserver, 9);

@@ -4,6 +4,7 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::{Bench, wait_until};
@@ -180,14 +181,150 @@ fn a_malformed_request_is_answered_with_what_is_wrong() {
     assert!(String::from_utf8_lossy(&frames[1]).contains("one release of osb"));
 }
 
+/// How many strangers come at a time. Whoever reads this asks for more than most shells allow.
+const STRANGERS: usize = 10_000;
+
+/// As many as this machine allows, in as many words.
+fn strangers() -> usize {
+    osb::process::raise_descriptors(None);
+    let (soft, _) = limits(std::process::id() as i32);
+    let possible = soft.saturating_sub(1000).min(STRANGERS);
+    if possible < STRANGERS {
+        eprintln!(
+            "only {possible} of {STRANGERS} strangers: this machine allows {soft} descriptors"
+        );
+    }
+    possible
+}
+
+/// How many descriptors a process may have: the soft limit and the hard one.
+fn limits(pid: i32) -> (usize, usize) {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let mut words = line.unwrap().split_whitespace().skip(3);
+    let mut number = || words.next().unwrap().parse().unwrap_or(usize::MAX);
+    (number(), number())
+}
+
+fn descriptors(pid: i32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .count()
+}
+
+/// In KiB.
+fn memory(pid: i32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS"));
+    line.unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+/// `osb up` with the limit that a shell usually has.
+fn up_with_few_descriptors(bench: &Bench, topology: &str) {
+    let file = bench.file("topology.yaml", topology);
+    let osb = bench.command(&["up", &file]);
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", "ulimit -S -n 1013 && exec \"$0\" \"$@\""])
+        .arg(osb.get_program())
+        .args(osb.get_args())
+        .envs(
+            osb.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env_remove("OSB_NAMESERVER")
+        .current_dir(osb.get_current_dir().unwrap());
+    assert!(command.output().unwrap().status.success());
+}
+
+/// Strangers who connect and say nothing, or begin a greeting.
+fn crowd(at: SocketAddr, count: usize) -> Vec<TcpStream> {
+    let come = |seed: usize| {
+        let mut stream = TcpStream::connect(at).unwrap();
+        if seed % 3 == 0 {
+            let _ = stream.write_all(&[0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f]);
+        }
+        stream
+    };
+    (0..count).map(come).collect()
+}
+
 #[test]
-fn many_idle_strangers_do_not_keep_members_out() {
+fn thousands_of_strangers_do_not_keep_members_out() {
+    let count = strangers();
     let bench = Bench::new();
-    assert_eq!(bench.up(SYSTEM).code, 0);
-    let at = port_of(bench.agent("Alice")["nameserver"].as_str().unwrap());
-    let strangers: Vec<TcpStream> = (0..300).map(|_| TcpStream::connect(at).unwrap()).collect();
-    wait_until("members are served", || {
-        bench.ok(&["ls", "agents"]).contains("Alice")
+    let program = "\n  Carol: { command: [sh, -c, 'ulimit -S -n; exec cat >/dev/null'] }";
+    up_with_few_descriptors(
+        &bench,
+        &SYSTEM.replace("\n  Bob: {}", &format!("\n  Bob: {{}}{program}")),
+    );
+    let nameserver = bench.pid_of(" ns ").unwrap();
+    let alice = bench.pid("Alice");
+    for pid in [nameserver, alice, bench.pid_of(" host ").unwrap()] {
+        let (soft, hard) = limits(pid);
+        assert_eq!(
+            soft, hard,
+            "it may have as many descriptors as there can be"
+        );
+    }
+    wait_until("a program has what it would have without osb", || {
+        bench.ok(&["logs", "Carol"]).contains("1013")
     });
-    drop(strangers);
+
+    let before = [nameserver, alice].map(memory);
+    let control = port_of(bench.agent("Alice")["nameserver"].as_str().unwrap());
+    let data = port_of(&bench.ok(&["addr", "Alice", "rep"]));
+    let there = [crowd(control, count / 2), crowd(data, count / 2)];
+    let ends = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for at in [control, data] {
+            let ends = &ends;
+            scope.spawn(move || {
+                let mut seed = 0;
+                while !ends.load(Ordering::Relaxed) {
+                    seed += 1;
+                    if let Ok(mut stream) = TcpStream::connect(at) {
+                        let _ = stream.write_all(&noise(seed, 20_000));
+                    }
+                }
+            });
+        }
+        for _ in 0..5 {
+            assert!(bench.ok(&["addr", "Alice", "rep"]).contains("tcp://"));
+            let answer = bench.json(&["send", "Bob", "ask", "\"still there?\"", "--wait"]);
+            assert_eq!(answer, "still there?");
+        }
+        ends.store(true, Ordering::Relaxed);
+    });
+    let grown = [nameserver, alice].map(memory);
+    // Whoever does not finish his greeting is hung up on.
+    for mut stream in there.into_iter().flatten() {
+        stream.set_read_timeout(Some(common::PATIENCE)).unwrap();
+        let mut rest = Vec::new();
+        let end = stream.read_to_end(&mut rest).map_err(|error| error.kind());
+        assert_ne!(
+            end,
+            Err(std::io::ErrorKind::WouldBlock),
+            "a stranger is still there"
+        );
+    }
+    wait_until("nothing is left of the strangers", || {
+        [nameserver, alice]
+            .iter()
+            .all(|pid| descriptors(*pid) < 100)
+    });
+    for (before, grown) in before.into_iter().zip(grown) {
+        let each = grown.saturating_sub(before) * 1024 / (count / 2);
+        eprintln!("{each} bytes for each stranger");
+        assert!(each < 100_000, "{before} KiB became {grown} KiB");
+    }
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
 }

@@ -370,6 +370,189 @@ fn replicas_are_spread_over_the_hosts_with_a_label() {
     lab.assert_nothing_left();
 }
 
+/// Files beside the topology: a program in a folder, with data and a link beside it.
+fn files(lab: &Lab) {
+    let dir = lab.bench.files().join("lab");
+    std::fs::create_dir_all(dir.join("data")).unwrap();
+    let script = "echo \"I am $(id -un) in $PWD, $GREETING, home $HOME, $(cat data/note) $(cat link) $OSB_SEEN\"\nwhile read -r line; do :; done\n";
+    for (path, text) in [
+        ("run.sh", script),
+        ("data/note", "noted"),
+        ("data/skip.tmp", "not wanted"),
+    ] {
+        std::fs::write(dir.join(path), text).unwrap();
+    }
+    let run = dir.join("run.sh");
+    std::fs::set_permissions(run, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::os::unix::fs::symlink("data/note", dir.join("link")).unwrap();
+}
+
+fn with_files(lab: &Lab) -> String {
+    let config = lab.ssh_config().display().to_string();
+    format!(
+        r#"
+osb: 1
+name: files
+security: none
+nameserver: {DESK}:0
+hosts:
+  local: {{ address: {DESK} }}
+  lab1: {{ ssh: lab1, ssh_config: {config} }}
+  lab2: {{ ssh: lab2, ssh_config: {config} }}
+defaults: {{ sync: {{ paths: [lab], except: ["*.tmp"] }} }}
+agents:
+  Alice: {{ host: lab1, command: [./run.sh], cwd: lab, env: {{ GREETING: hello }} }}
+  Late: {{ host: lab1, command: [sh, lab/run.sh], speaks: nothing, env: {{ GREETING: late }} }}
+  Bob: {{ host: lab2, command: [./run.sh], cwd: lab }}
+  Carol: {{ command: [./run.sh], cwd: lab, env: {{ GREETING: here }} }}
+"#
+    )
+}
+
+#[test]
+fn files_go_to_the_machines_once() {
+    let Some(lab) = lab(2) else { return };
+    files(&lab);
+    let text = with_files(&lab).replace("  Late", "  #Late");
+    let path = lab.bench.file("topology.yaml", &text);
+    let up = lab
+        .command(&["up", &path])
+        .env("OSB_SEEN", "the desk's")
+        .output();
+    let said = Said::from(up.unwrap());
+    assert_eq!(said.code, 0, "{said}");
+    // Two of the three files that are wanted: `lab/run.sh` and the note.
+    for host in ["lab1", "lab2"] {
+        let line = format!("sent to {host}");
+        let line = said.stderr.lines().find(|it| it.contains(&line));
+        assert!(line.is_some_and(|it| it.contains("2/2")), "{said}");
+    }
+    let tree = lab.state("lab1").join("osb/.hosts/lab1/files/files/0");
+    let there = |agent: &str, parts: &[&str]| {
+        wait_until("it has spoken", || {
+            let log = lab.ok(&["logs", agent]);
+            parts.iter().all(|part| log.contains(part))
+        });
+    };
+    // The user is that of ssh, the environment that of its command, and env is added.
+    let home = format!("home {}", lab.dir("lab1").display());
+    let at = format!("in {}/lab", tree.display());
+    there("Alice", &["I am root", &at, "hello", &home, "noted noted"]);
+    there("Bob", &["in ", "noted noted"]);
+    let here = format!("in {}/lab, here", lab.bench.files().display());
+    there("Carol", &[&here, "noted noted the desk's"]);
+    assert!(
+        !lab.ok(&["logs", "Alice"]).contains("the desk's"),
+        "nothing of it goes along"
+    );
+    assert!(!tree.join("lab/data/skip.tmp").exists());
+    let hosts = lab.json(&["ls", "hosts"]);
+    let amount = |at: usize| hosts[at]["machine"]["files"]["files"].clone();
+    assert_eq!((amount(0), amount(1)), (json!(2), json!(2)));
+    assert!(hosts[2]["machine"]["files"].is_null(), "the folder itself");
+    assert!(lab.ok(&["up", "topology.yaml"]).contains("unchanged"));
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
+
+    // What is there does not travel again, and what has changed does.
+    let said = lab.up(&text);
+    assert!(
+        said.stderr.contains("0/0  0 files, 0 B sent to lab1"),
+        "{said}"
+    );
+    lab.ok(&["down"]);
+    std::fs::write(lab.bench.files().join("lab/data/note"), "anew").unwrap();
+    let said = lab.up(&text);
+    assert!(
+        said.stderr.contains("1/1  1 file, 4 B sent to lab1"),
+        "{said}"
+    );
+    there("Alice", &["anew anew"]);
+    lab.ok(&["down"]);
+    assert_eq!(lab.up(&with_files(&lab)).code, 0);
+    let at = format!("in {}, late", tree.display());
+    there("Late", &[&at]);
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn files_that_cannot_be_copied_leave_nothing_half() {
+    let Some(lab) = lab(2) else { return };
+    files(&lab);
+    let text = with_files(&lab);
+    let fails = |code: i32, parts: &[&str]| {
+        let said = lab.up(&text);
+        assert_eq!(said.code, code, "{said}");
+        for part in parts {
+            assert!(said.stderr.contains(part), "{part}: {said}");
+        }
+        lab.assert_nothing_left();
+    };
+    // On this side, before anything begins.
+    let out = lab.bench.files().join("lab/out");
+    std::os::unix::fs::symlink("/etc/passwd", &out).unwrap();
+    fails(
+        1,
+        &[
+            "lab/out is a link that leads out",
+            "hint: put what it leads to",
+        ],
+    );
+    std::fs::remove_file(&out).unwrap();
+
+    // On the other: no room.
+    let cache = lab.dir("lab1").join("cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    lab.make_small("lab1", &cache);
+    let big = lab.bench.files().join("lab/big");
+    std::fs::write(&big, vec![7; 1 << 20]).unwrap();
+    fails(
+        4,
+        &[
+            "host lab1",
+            "stage copy files",
+            "No space left",
+            "make room on that machine",
+        ],
+    );
+    lab.make_large("lab1", &cache);
+
+    // A folder that others can write to.
+    let loose = cache.join("osb/files");
+    std::fs::create_dir_all(&loose).unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(&loose, open).unwrap();
+    fails(
+        4,
+        &[
+            "host lab1",
+            "stage copy files",
+            "others may write",
+            "chmod 700",
+        ],
+    );
+    std::fs::remove_dir_all(&cache).unwrap();
+
+    // Ctrl-C in the middle of it.
+    let big_file = std::fs::File::create(&big).unwrap();
+    big_file.set_len(512 << 20).unwrap();
+    let path = lab.bench.file("topology.yaml", &text);
+    let mut up = lab.command(&["up", &path]);
+    let mut up = up.stderr(std::process::Stdio::null()).spawn().unwrap();
+    let on_its_way = || {
+        let files = lab.dir("lab1").join("cache/osb/files");
+        common::entries(&files)
+            .iter()
+            .any(|name| name.starts_with("new."))
+    };
+    wait_until("something is on its way", on_its_way);
+    common::kill(i32::try_from(up.id()).unwrap(), 2);
+    assert_eq!(up.wait().unwrap().code(), Some(130));
+    lab.assert_nothing_left();
+    wait_until("nothing half is left", || !on_its_way());
+}
+
 #[test]
 fn an_attached_host_that_is_cut_off_is_finished_with_when_it_is_back() {
     let Some(lab) = lab(1) else { return };

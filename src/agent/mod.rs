@@ -37,11 +37,14 @@ pub use boot::BootError;
 pub(crate) use boot::read as read_boot;
 pub use folder::Folder;
 pub use log::Log;
+#[doc(hidden)]
+pub use program::fuzzing;
 pub(crate) use program::{FromProgram, Guest, GuestEnd, Heard, Listened, ProgramId, pair};
 pub(crate) use signals::Signals;
 use state::Agent;
 pub use tap::LOG_ALIAS;
 
+use crate::process::raise_descriptors;
 use crate::wire::AgentBoot;
 
 /// Why an agent cannot run at all.
@@ -70,6 +73,7 @@ pub enum SignalsAre {
 /// Runs the agent that standard input describes, to its end. Tells the exit status.
 pub fn run_booted() -> Result<u8, AgentError> {
     let boot = boot::read(io::stdin().lock())?;
+    raise_descriptors(boot.descriptors);
     run_with(boot, Log::to_stderr(), SignalsAre::Taken)
 }
 

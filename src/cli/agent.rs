@@ -3,11 +3,13 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 
 use super::session::nameserver_address;
 use super::{CommandError, Context, ErrorKind};
 use crate::agent::{AgentError, Folder, Log, SignalsAre, run_booted, run_with};
 use crate::model::{AgentId, Program};
+use crate::process::raise_descriptors;
 use crate::proxy::agent_dial;
 use crate::state::find_key;
 use crate::wire::{AgentBoot, Incarnation};
@@ -23,6 +25,9 @@ pub struct AgentArgs {
     /// What peers dial to reach this machine
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub advertise: IpAddr,
+    /// The join file by which it gets in at a closed name server, made by `osb keys join`
+    #[arg(long, value_name = "FILE", conflicts_with = "boot")]
+    pub join: Option<PathBuf>,
     /// What it is to be, its name too, comes by standard input
     #[arg(long, hide = true, conflicts_with = "command")]
     pub boot: bool,
@@ -44,7 +49,10 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
     let nameserver = nameserver_address(&context.global, args.name.nameserver.as_ref())?;
     let incarnation = Incarnation::draw();
     let folder = Folder::make(incarnation)?;
-    let file = find_key(&nameserver, context.global.key.as_deref())?;
+    let file = find_key(
+        &nameserver,
+        args.join.as_deref().or(context.global.key.as_deref()),
+    )?;
     let dial = agent_dial(&nameserver, file, &args.name.name)?;
     let boot = AgentBoot {
         name: args.name.name,
@@ -57,7 +65,9 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
         log: None,
         output: None,
         program: program(args.command)?,
+        descriptors: None,
     };
+    raise_descriptors(None);
     let mut log = Log::to_stderr();
     log.info(&format!("{} dials {}", boot.name, boot.nameserver));
     Ok(run_with(boot, log, SignalsAre::Taken))

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
-    every, get, host, log, logs, ls, man, ns, plan, schema, send, set, shutdown, stop_timer,
+    every, get, host, keys, log, logs, ls, man, ns, plan, schema, send, set, shutdown, stop_timer,
     subscribe, timers, unsubscribe, up, version, wait,
 };
 use crate::model::SystemName;
@@ -119,6 +119,7 @@ pub enum Command {
     Logs(logs::LogsArgs),
     Wait(wait::WaitArgs),
     Ns(ns::NsArgs),
+    Keys(keys::KeysArgs),
     Agent(agent::AgentArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),

@@ -3,15 +3,17 @@
 
 use std::io::Write;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::pin::pin;
+use std::time::Duration;
 
 use super::launched::{LaunchArgs, Launched};
 use super::runtime::block_on;
 use super::{CommandError, Context, ErrorKind};
 use crate::host::{self, HostError, HostOptions, own_address};
 use crate::machine::{self, MachineError};
-use crate::model::{HostName, NameServerName, SystemName};
-use crate::proxy::host_dial;
+use crate::model::{Dial, HostName, NameServerName, SystemName};
+use crate::proxy::{ProxyError, host_dial};
 use crate::state::{Lock, StateDir, SystemDir, find_key};
 
 /// Run a host daemon, so that topologies can start agents on this machine
@@ -26,6 +28,9 @@ pub struct HostArgs {
     /// What peers dial to reach this machine; else the address from which the name server is dialled
     #[arg(long, value_name = "IP", alias = "advertise")]
     pub address: Option<IpAddr>,
+    /// The join file by which it gets in at a closed name server, made by `osb keys join`
+    #[arg(long, value_name = "FILE")]
+    pub join: Option<PathBuf>,
     /// Its folder is of no use to anybody after its end
     #[arg(long, hide = true)]
     pub own_dir: bool,
@@ -115,9 +120,8 @@ fn options(
         Some(address) => address,
         None => own_address(&nameserver)?,
     };
-    let key = find_key(&nameserver, context.global.key.as_deref())?;
     Ok(HostOptions {
-        dial: host_dial(&nameserver, key, &args.name)?,
+        dial: dial(&nameserver, args, patient, context)?,
         name: args.name.clone(),
         group: args.group.clone(),
         dir,
@@ -127,6 +131,33 @@ fn options(
             let _ = writeln!(std::io::stderr(), "registered at {at}");
         },
     })
+}
+
+/// How often a name server is looked for by which the daemon is to join.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// By which keys the daemon gets in. To join, the name server has to be there, and a patient daemon
+/// waits for that.
+fn dial(
+    nameserver: &str,
+    args: &HostArgs,
+    patient: bool,
+    context: &Context,
+) -> Result<Dial, CommandError> {
+    let named = args.join.as_deref().or(context.global.key.as_deref());
+    let key = find_key(nameserver, named)?;
+    let mut told = false;
+    loop {
+        match host_dial(nameserver, key.clone(), &args.name) {
+            Err(error @ ProxyError::Unreachable { .. }) if patient => {
+                if !std::mem::replace(&mut told, true) {
+                    context.note(&format!("{error}; waiting for it, to join"));
+                }
+                std::thread::sleep(LOOK);
+            }
+            other => return Ok(other?),
+        }
+    }
 }
 
 /// The daemon takes care of SIGTERM from its first step on, so the tether is held only then.

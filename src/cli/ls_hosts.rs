@@ -79,6 +79,7 @@ fn measure(facts: MachineFacts, began: Instant, at: u64) -> Measured {
         memory_available: facts.memory_available,
         round_trip_ms: round_trip.as_secs_f64() * 1000.0,
         clock_offset_ms: offset_us as f64 / 1000.0,
+        files: facts.files,
     }
 }
 

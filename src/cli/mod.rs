@@ -26,6 +26,7 @@ mod gather;
 mod get;
 mod handlers;
 mod host;
+mod keys;
 mod launched;
 mod log;
 mod logs;
@@ -121,6 +122,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Logs(args) => logs::run(args, context),
         Command::Wait(args) => wait::run(args, context),
         Command::Completions(args) => completions::run(args, context),
+        Command::Keys(args) => keys::run(args, context),
         Command::Man(args) => man::run(args, context),
         Command::Ns(args) => ns::run(args, context),
         Command::Host(args) => host::run(args, context),

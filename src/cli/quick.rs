@@ -10,8 +10,8 @@ use clap::{Args, FromArgMatches};
 use super::args::{Cli, Command, GlobalArgs};
 use super::{
     addr, after, agent, bind, call, check, close, completions, connect, doctor, down, every, get,
-    host, log, logs, ls, man, ns, plan, schema, send, set, shutdown, stop_timer, subscribe, timers,
-    unsubscribe, up, version, wait,
+    host, keys, log, logs, ls, man, ns, plan, schema, send, set, shutdown, stop_timer, subscribe,
+    timers, unsubscribe, up, version, wait,
 };
 
 /// The arguments of each command.
@@ -44,6 +44,7 @@ const COMMANDS: &[(&str, Augment)] = &[
     ("logs", logs::LogsArgs::augment_args),
     ("wait", wait::WaitArgs::augment_args),
     ("ns", ns::NsArgs::augment_args),
+    ("keys", keys::KeysArgs::augment_args),
     ("agent", agent::AgentArgs::augment_args),
     ("completions", completions::CompletionsArgs::augment_args),
     ("man", man::ManArgs::augment_args),
@@ -52,7 +53,7 @@ const COMMANDS: &[(&str, Augment)] = &[
 ];
 
 /// The options that have a value behind them.
-const WITH_VALUE: [&str; 5] = ["-o", "--output", "--ns", "--system", "--color"];
+const WITH_VALUE: [&str; 6] = ["-o", "--output", "--ns", "--key", "--system", "--color"];
 
 /// The command line, if it is plainly one of a command. None if that cannot be told, or if anything is
 /// wrong with it.

@@ -4,10 +4,11 @@ use super::runtime::block_on;
 use super::signals::Signals;
 use super::topology_file::{TopologyArgs, TopologyFile};
 use super::{CommandError, Context, ErrorKind};
-use crate::model::AgentId;
+use crate::model::{AgentId, HostName};
 use crate::plan::{LaunchPlan, Plan};
 use crate::proxy::ProxyError;
 use crate::render::{Reporter, Up, did_you_mean};
+use crate::ssh::Sent;
 use crate::state::StateDir;
 use crate::up::{Absent, Progress, Stage, UpError, UpReport, UpRequest, up};
 use crate::wire::Fault;
@@ -76,6 +77,15 @@ impl Progress for Shown {
         self.0.advance(what);
     }
 
+    fn copy(&mut self, host: &HostName, sent: Sent) {
+        let Sent {
+            sent,
+            lacking,
+            done,
+        } = sent;
+        self.0.copy(host.as_str(), sent, lacking, done);
+    }
+
     fn await_others(&mut self, missing: &[String]) {
         self.0.wait_for(&missing.join(", "));
     }
@@ -122,6 +132,7 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
         UpError::NameServer { .. } | UpError::NameServerEnded { .. } => {
             (ErrorKind::Failed, "nameserver")
         }
+        UpError::Files(_) => (ErrorKind::Failed, "files"),
         UpError::Host { .. } => (ErrorKind::Failed, "host"),
         UpError::Machines(_) | UpError::MachinesLeft { .. } => (ErrorKind::Unreachable, "machine"),
         UpError::Ended { .. } | UpError::Lost { .. } => (ErrorKind::Failed, "ended"),
@@ -213,6 +224,7 @@ fn hint(error: &UpError) -> Option<String> {
             let host = missing.first()?;
             format!("start each on its machine: `osb host --ns {at} --name {host}`")
         }
+        UpError::Files(error) => error.remedy().to_owned(),
         UpError::Attach { .. } => start_nameserver(),
         UpError::NameServer { .. } => {
             "if the port is taken, give `nameserver` another in the topology, or 0 for any free one"

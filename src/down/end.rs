@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use super::machines::LeftMachine;
 use crate::model::{AgentName, HostInfo, Millis, SystemName};
-use crate::process::{ProcessId, kill_groups, wait_for_end};
-use crate::proxy::Link;
+use crate::process::{ProcessId, end_of, kill_groups, wait_for_end};
+use crate::proxy::{Link, Pending};
 use crate::state::{AgentRecord, Daemon, GroupRecord, SystemDir};
 use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, Rung, Stopped};
 
@@ -16,6 +18,8 @@ use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, Rung, Stop
 const LADDER: Duration = Duration::from_secs(6);
 /// How long a daemon may take to end when it has nothing more to do.
 const DAEMON_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the answer of a daemon may take to arrive that has ended.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 /// How long the name server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -154,9 +158,9 @@ impl Processes<'_> {
         let asked: Vec<_> = daemons.iter().map(ask).collect();
         let mut silent = Vec::new();
         for (daemon, answer) in daemons.iter().zip(asked) {
-            match answer.await {
-                Ok(agents) => stopped.extend(agents),
-                Err(_) => silent.push(daemon.process.clone()),
+            match while_alive(answer, &daemon.process).await {
+                Some(agents) => stopped.extend(agents),
+                None => silent.push(daemon.process.clone()),
             }
         }
         silent
@@ -206,6 +210,21 @@ impl Processes<'_> {
         let nameserver = nameserver.filter(|_| !nameserver_stays);
         let all = agents.chain(daemons).chain(nameserver.cloned());
         all.filter(ProcessId::is_alive).collect()
+    }
+}
+
+/// The answer of a process; none is waited for that has ended, but for what may still be on its way.
+async fn while_alive<T: DeserializeOwned>(answer: Pending<T>, process: &ProcessId) -> Option<T> {
+    let ended = async {
+        if let Some(Ok(end)) = process.open().map(end_of) {
+            end.await;
+        }
+        tokio::time::sleep(ON_ITS_WAY).await;
+    };
+    tokio::select! {
+        biased;
+        answer = answer => answer.ok(),
+        () = ended => None,
     }
 }
 

@@ -15,7 +15,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::log_tail::end_of_logs;
 use crate::model::{self, AgentId, AgentName, ExitReport, NameServerName, Speaks};
-use crate::process::{ProcessId, end_of, not_started};
+use crate::process::{ProcessId, end_of, limit_descriptors, not_started};
 use crate::state::{AgentRecord, StateError, SystemDir};
 use crate::wire::AgentBoot;
 
@@ -93,6 +93,7 @@ impl Spawner {
             .env(AgentBoot::VARIABLE, AgentBoot::BY_STDIN)
             .envs(&own.env)
             .current_dir(&own.cwd);
+        limit_descriptors(&mut command);
         command
     }
 

@@ -1,7 +1,9 @@
 //! What supervision wants done is done: processes, signals, answers, words to the name server.
 
+use super::signals::Signals;
 use super::{Child, Host, Input, PATIENCE};
 use crate::model::{AgentName, Speaks};
+use crate::process::descriptors_before;
 use crate::supervision::{Effect, Ticket};
 use crate::wire::{AgentBoot, AgentRequest, Fault, Incarnation, NameServerRequest, Peer};
 
@@ -55,9 +57,8 @@ impl Host {
             Effect::End { ticket, stopped } => {
                 if let Some(ticket) = ticket {
                     self.answer(ticket, Ok(stopped));
+                    self.patience = PATIENCE;
                 }
-                self.link
-                    .tell(Peer::NameServer, &NameServerRequest::Leave {});
                 return true;
             }
         }
@@ -82,6 +83,7 @@ impl Host {
                 .map(|_| self.options.dir.output_of(&id)),
             name: agent.name,
             program: agent.program,
+            descriptors: descriptors_before(),
         }
     }
 
@@ -130,6 +132,18 @@ impl Host {
     fn signal(&self, agent: &AgentName, send: fn(&Child)) {
         if let Some(child) = self.children.get(agent) {
             send(child);
+        }
+    }
+
+    /// The last word, and its answer is waited for: all that was said before it has arrived then. A
+    /// connection that is closed while something is still on its way here is reset, and takes with it
+    /// what has not been read at the other end, even the answer that somebody waits for.
+    pub(super) async fn leave(&self, signals: &mut Signals) {
+        let leave = NameServerRequest::Leave {};
+        let left = self.link.ask::<()>(Peer::NameServer, &leave, self.patience);
+        tokio::select! {
+            _ = left => {}
+            _ = signals.next() => {}
         }
     }
 

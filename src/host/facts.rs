@@ -3,10 +3,11 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::model::Amount;
 use crate::wire::MachineFacts;
 
 /// What cannot be read is 0.
-pub fn machine_facts() -> MachineFacts {
+pub fn machine_facts(files: Option<Amount>) -> MachineFacts {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -16,6 +17,7 @@ pub fn machine_facts() -> MachineFacts {
         memory: bytes(&memory, "MemTotal:"),
         memory_available: bytes(&memory, "MemAvailable:"),
         clock_us: u64::try_from(now).unwrap_or(u64::MAX),
+        files,
     }
 }
 
@@ -42,7 +44,7 @@ mod tests {
         let meminfo = "MemTotal:       2048 kB\nMemFree: 1 kB\nMemAvailable:   1024 kB\n";
         assert_eq!(bytes(meminfo, "MemAvailable:"), 1 << 20);
         assert_eq!(bytes("", "MemTotal:"), 0);
-        let facts = machine_facts();
+        let facts = machine_facts(None);
         assert!(facts.memory >= facts.memory_available && facts.memory > 0);
     }
 }

@@ -14,6 +14,8 @@ mod notify;
 mod requests;
 mod route;
 mod signals;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::fs::DirBuilder;
@@ -27,6 +29,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::model::{AgentName, Credentials, Dial, HostName, Millis, NameServerName};
+use crate::process::raise_descriptors;
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir};
 use crate::supervision::{Now, Supervision, Ticket};
@@ -43,6 +46,8 @@ pub use route::own_address;
 const GRACE: Millis = Millis::from_secs(5);
 /// How long the name server may take to take note.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same at the end, if nobody has asked for it: perhaps there is no name server any more.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Why a host daemon cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +107,8 @@ enum Input {
 
 /// Runs a host daemon until it is asked to end or gets SIGTERM, and all its agents have ended.
 pub async fn run(options: HostOptions) -> Result<(), HostError> {
+    // One for each agent, at least.
+    raise_descriptors(None);
     let mut signals = Signals::new()?;
     let (link, incoming) = open(&options)?;
     let mut host = Host::new(options, link)?;
@@ -133,6 +140,8 @@ struct Host {
     supervision: Supervision,
     spawner: Spawner,
     children: HashMap<AgentName, Child>,
+    /// How long the name server may take to note that this daemon leaves.
+    patience: Duration,
     /// In a closed system: those of agents that are about to start.
     agents_keys: HashMap<AgentName, Credentials>,
     /// Requests that are to be answered later.
@@ -159,6 +168,7 @@ impl Host {
             began: Instant::now(),
             supervision: Supervision::default(),
             children: HashMap::new(),
+            patience: LAST_WORDS,
             agents_keys: HashMap::new(),
             tickets: HashMap::new(),
             next_ticket: 0,
@@ -244,6 +254,7 @@ impl Host {
                 other => self.on_input(other),
             }
             if self.perform() {
+                self.leave(&mut signals).await;
                 return Ok(());
             }
         }

@@ -27,7 +27,10 @@ impl Host {
             HostRequest::Stop { agent, grace } => {
                 self.supervision.on_stop(&agent, grace, ticket, now)
             }
-            HostRequest::Facts {} => self.answer(ticket, Ok(facts::machine_facts())),
+            HostRequest::Facts {} => {
+                let files = self.options.dir.amount_of_files();
+                self.answer(ticket, Ok(facts::machine_facts(files)));
+            }
             HostRequest::Logs { from, bytes, wait } => {
                 self.on_logs(Wanted { from, bytes }, wait, ticket)
             }

@@ -72,6 +72,7 @@ impl<S> Agent<S> {
             log: None,
             output: None,
             program: None,
+            descriptors: None,
         };
         let go = !self.waits_for_go;
         Ok(Start {

@@ -9,20 +9,34 @@ use super::hold::Held;
 use super::{GRACE, MachineError, folders, standing};
 use crate::down::down;
 use crate::host::own_address;
-use crate::model::{Credentials, Dial, NameServerName};
+use crate::model::{Credentials, Dial, Listing, NameServerName};
 use crate::process::ProcessId;
 use crate::state::{Daemon, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 use crate::wire::{DaemonOf, MachineWord};
 
+/// What is to be started.
+pub(super) struct Launch<'r> {
+    pub daemon: &'r DaemonOf,
+    pub nameserver: String,
+    pub address: Option<IpAddr>,
+    pub files: &'r [Listing],
+    /// By which the daemon is let in.
+    pub keys: Option<Credentials>,
+}
+
 /// Starts the daemon, says so, and waits: for its release, for the end of the connection, or for
 /// its own.
 pub(super) async fn launch(
-    daemon: &DaemonOf,
-    nameserver: String,
-    address: Option<IpAddr>,
-    keys: Option<Credentials>,
+    launch: Launch<'_>,
     speak: &mut impl FnMut(MachineWord) -> std::io::Result<()>,
 ) -> Result<(), MachineError> {
+    let Launch {
+        daemon,
+        nameserver,
+        address,
+        files,
+        keys,
+    } = launch;
     let (all, dir) = folders(daemon)?;
     if let Some(process) = standing(&dir)? {
         return Err(MachineError::Standing {
@@ -41,11 +55,13 @@ pub(super) async fn launch(
         address: nameserver.clone(),
         keys,
     };
-    let started = start(daemon, &to, address, &dir, &lock);
+    let started = super::files::take_in(files, &dir, speak)
+        .and_then(|()| start(daemon, &to, address, &dir, &lock));
     let (child, process) = match started {
         Ok(started) => started,
         Err(error) => {
             let _ = dir.remove();
+            all.remove_if_empty();
             return Err(error);
         }
     };

@@ -2,20 +2,23 @@
 //! one, or looks around. It lives as long as the connection is needed; what it started, released, lives on.
 
 mod examine;
+mod files;
 mod hold;
 mod launch;
 mod nameserver;
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use crate::down::{DownError, down};
+use crate::files::FilesError;
 use crate::model::{HostName, Millis, NameServerName};
 use crate::process::ProcessId;
 use crate::state::{StateDir, StateError, SystemDir};
-use crate::wire::{DaemonOf, MachineRequest, MachineWord, Stopped, body};
+use crate::wire::{DaemonOf, LARGEST_BODY, MachineRequest, MachineWord, Stopped, body};
+use launch::Launch;
 
 pub use examine::{Examiner, dial};
 
@@ -26,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(12);
 
 /// How long somebody may look around: the connection may break without a word.
 const EXAMINATION: Duration = Duration::from_secs(60);
+/// The longest line that is read, in bytes.
+const LONGEST_REQUEST: u64 = LARGEST_BODY as u64 + 1;
 
 /// Why it could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +41,8 @@ pub enum MachineError {
     State(#[from] StateError),
     #[error(transparent)]
     Down(#[from] DownError),
+    #[error(transparent)]
+    Files(#[from] FilesError),
     #[error("the operating system refuses: {0}")]
     Io(#[from] io::Error),
     #[error("a host daemon {host} of this system runs on this machine already: pid {pid}")]
@@ -49,7 +56,9 @@ pub enum MachineError {
 /// Does what the first line of standard input asks for. `say` is given the lines of the answer.
 pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), MachineError> {
     let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
+    let mut stdin = io::stdin().lock().take(LONGEST_REQUEST);
+    stdin.read_line(&mut line)?;
+    drop(stdin);
     let request = crate::wire::read_body(line.as_bytes());
     let request = request.map_err(|fault| MachineError::Request(fault.to_string()))?;
     let mut speak = |word: MachineWord| {
@@ -61,8 +70,18 @@ pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), Ma
             daemon,
             nameserver,
             address,
+            files,
             keys,
-        } => launch::launch(&daemon, nameserver, address, keys, &mut speak).await,
+        } => {
+            let launch = Launch {
+                daemon: &daemon,
+                nameserver,
+                address,
+                files: &files,
+                keys,
+            };
+            launch::launch(launch, &mut speak).await
+        }
         MachineRequest::End { daemon, grace } => {
             let stopped = end(&daemon, grace).await;
             stopped.and_then(|stopped| Ok(speak(MachineWord::Down { stopped })?))
@@ -118,9 +137,13 @@ fn lines() -> mpsc::UnboundedReceiver<String> {
     // A thread of its own, which nobody waits for: there is no other way to leave a read alone.
     let (sender, lines) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
-        let all = io::stdin().lock().lines().map_while(Result::ok);
-        for line in all {
-            if sender.send(line).is_err() {
+        loop {
+            let mut line = String::new();
+            let read = io::stdin()
+                .lock()
+                .take(LONGEST_REQUEST)
+                .read_line(&mut line);
+            if !matches!(read, Ok(1..)) || sender.send(line).is_err() {
                 return;
             }
         }

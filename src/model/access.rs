@@ -134,6 +134,16 @@ pub enum Term {
 }
 
 impl KeyEntry {
+    /// One that is good until it is revoked.
+    pub fn lasting(key: PublicKey, holder: Holder) -> Self {
+        Self {
+            key,
+            holder,
+            term: Term::Lasting,
+            by: None,
+        }
+    }
+
     /// What its holder may do by it.
     pub fn access(&self) -> Access {
         match self.term {

@@ -4,6 +4,7 @@
 mod access;
 mod address;
 mod duration;
+mod files;
 mod host;
 mod id;
 mod key;
@@ -20,6 +21,10 @@ mod timer;
 pub use access::{Access, Holder, KeyEntry, KeysOf, OperatorAccess, Term};
 pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside, bound_for};
 pub use duration::{DurationError, Millis};
+pub use files::{
+    Amount, Digest, Entry, Listing, ListingError, NamePattern, SyncSpec, TreePath, TreePathError,
+    What,
+};
 pub use host::{HostSpec, Reach, SshDestination, SshDestinationError, SshSpec};
 pub use id::{AgentId, NameServerName, SocketId};
 pub use key::{BadKey, Credentials, Dial, KeyPair, PublicKey, SecretKey};

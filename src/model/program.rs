@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentId, HostName, Millis, Reference, Template};
+use super::{AgentId, HostName, Millis, Reference, SyncSpec, Template};
 
 /// What an agent's own code is, and how the agent talks with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +18,11 @@ pub struct Program {
     pub argv: Vec<Template>,
     /// Added to the environment that the host daemon has.
     pub env: BTreeMap<String, Template>,
-    /// Absolute.
+    /// Absolute. With `sync`, in the folder here that stands for one there.
     pub cwd: PathBuf,
+    /// The files that are to be on its machine first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync: Option<Box<SyncSpec>>,
     pub speaks: Speaks,
     /// What makes it ready: those that wait for it may go on.
     pub ready: Ready,
@@ -91,6 +94,7 @@ impl Program {
             argv: argv.into_iter().map(Template::from).collect(),
             env: BTreeMap::new(),
             cwd,
+            sync: None,
             speaks: Speaks::Lines,
             ready: Ready::Started,
             timeout: None,

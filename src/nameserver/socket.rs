@@ -8,7 +8,7 @@ use crate::access::{KeyId, NotAdmitted};
 use crate::model::{KeyPair, PublicKey};
 use crate::registry::{RoutingId, Undelivered};
 use crate::wire::LARGEST_BODY;
-use crate::zeromq::{Verdict, Zap, hang_up, let_in_by_key};
+use crate::zeromq::{HANDSHAKE_MS, Verdict, Zap, hang_up, let_in_by_key};
 
 /// How many messages may wait for one member before it counts as one that does not read.
 const QUEUE: i32 = 20_000;
@@ -59,6 +59,7 @@ impl Router {
         socket.set_sndhwm(QUEUE)?;
         socket.set_rcvhwm(QUEUE)?;
         socket.set_backlog(4096)?;
+        socket.set_handshake_ivl(HANDSHAKE_MS)?;
         socket.set_ipv6(at.is_ipv6())?;
         socket.set_maxmsgsize(LARGEST_BODY as i64 + 1)?;
         socket

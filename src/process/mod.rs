@@ -3,6 +3,7 @@
 //! A bare pid is never signalled: pids are used again. A process is known by its pid, its start
 //! time and the boot it belongs to, and is signalled through a pidfd.
 
+mod descriptors;
 mod ended;
 mod groups;
 mod start;
@@ -16,6 +17,7 @@ use std::sync::OnceLock;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
+pub use descriptors::{descriptors_before, limit_descriptors, raise_descriptors};
 pub use ended::{end_of, wait_for_end};
 pub use groups::kill_groups;
 pub use start::not_started;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{Style, elapsed};
+use crate::model::Amount;
 
 /// The widest name of a stage.
 const STAGE_WIDTH: usize = 12;
@@ -19,6 +20,8 @@ pub trait Reporter: Send {
     fn begin(&mut self, stage: &str, total: usize);
     /// One more step is done.
     fn advance(&mut self, what: &str);
+    /// Files are on their way to a machine: how many and how much has gone, of what has to; or all is in its place.
+    fn copy(&mut self, host: &str, sent: Amount, of: Amount, done: bool);
     /// What the stage waits for, that others are to do.
     fn wait_for(&mut self, what: &str);
     /// The stage has ended as it should.
@@ -80,6 +83,16 @@ impl Reporter for Bars {
         if let Some(bar) = &self.current {
             bar.set_message(what.to_owned());
             bar.inc(1);
+        }
+    }
+
+    fn copy(&mut self, host: &str, sent: Amount, of: Amount, done: bool) {
+        if let Some(bar) = &self.current {
+            let text = match done {
+                true => format!("files for {host}: {of} sent"),
+                false => format!("files for {host}: {sent} of {of}"),
+            };
+            bar.set_message(text);
         }
     }
 
@@ -172,6 +185,18 @@ impl<W: Write + Send> Reporter for Lines<W> {
         }
     }
 
+    /// Said once for each machine, when all is there.
+    fn copy(&mut self, host: &str, sent: Amount, of: Amount, done: bool) {
+        if done {
+            let count = format!("{}/{}", sent.files, of.files);
+            let name = "files";
+            let _ = writeln!(
+                self.out,
+                "{name:STAGE_WIDTH$} {count:>9}  {of} sent to {host}"
+            );
+        }
+    }
+
     /// Said once for each stage.
     fn wait_for(&mut self, what: &str) {
         if let Some(stage) = self.current.as_mut().filter(|stage| !stage.said) {
@@ -199,6 +224,7 @@ pub struct Quiet;
 impl Reporter for Quiet {
     fn begin(&mut self, _stage: &str, _total: usize) {}
     fn advance(&mut self, _what: &str) {}
+    fn copy(&mut self, _host: &str, _sent: Amount, _of: Amount, _done: bool) {}
     fn wait_for(&mut self, _what: &str) {}
     fn end(&mut self) {}
     fn abandon(&mut self) {}
@@ -217,6 +243,12 @@ mod tests {
         lines.advance("Alice");
         lines.wait_for("Bob");
         lines.advance("Bob");
+        let all = Amount {
+            files: 2,
+            bytes: 2048,
+        };
+        lines.copy("lab1", Amount::of(1), all, false);
+        lines.copy("lab1", all, all, true);
         lines.begin("wire", 3);
         lines.advance("Bob");
         lines.abandon();
@@ -225,6 +257,7 @@ mod tests {
         insta::with_settings!({ filters => [(r"\d\.\d\d s", "[time]")] }, {
             insta::assert_snapshot!(text, @r"
             start              0/2  waiting for Alice, Bob
+            files              2/2  2 files, 2.0 KiB sent to lab1
             start              2/2  [time]
             wire               1/3  not finished after [time]
             ");
@@ -238,6 +271,7 @@ mod tests {
         bars.advance("x");
         bars.begin("start", 1);
         bars.advance("Alice");
+        bars.copy("lab1", Amount::of(1), Amount::of(2), false);
         bars.begin("wire", 0);
         bars.end();
     }

@@ -12,6 +12,7 @@ pub enum Stage {
     Authenticate,
     FindOsb,
     Copy,
+    Files,
     Examine,
     Start,
     DialBack,
@@ -26,6 +27,7 @@ impl fmt::Display for Stage {
             Stage::Authenticate => "authenticate",
             Stage::FindOsb => "find osb",
             Stage::Copy => "copy",
+            Stage::Files => "copy files",
             Stage::Examine => "examine",
             Stage::Start => "start",
             Stage::DialBack => "dial back",
@@ -79,6 +81,16 @@ impl SshError {
                 env!("CARGO_PKG_VERSION")
             ),
             Stage::Copy => format!("see to the folder ~/.cache/osb there, or install osb {} by hand", env!("CARGO_PKG_VERSION")),
+            Stage::Files if self.reason.contains("o space left") => format!(
+                "make room on that machine: files go to ~/.cache/osb/files and ~/.local/state/osb there; `ssh {to} df -h` shows how much there is"
+            ),
+            Stage::Files if self.reason.contains("ermission denied") => format!(
+                "let the user of `ssh {to}` write to ~/.cache/osb and ~/.local/state/osb there, or set XDG_CACHE_HOME and XDG_STATE_HOME"
+            ),
+            Stage::Files if self.reason.contains("others may") => format!(
+                "chmod 700 that folder, as the user of `ssh {to}`, if it is osb's"
+            ),
+            Stage::Files => "nothing was left half there; `osb up` again sends what is still lacking".to_owned(),
             Stage::Examine | Stage::Start => format!("see what `ssh {to} osb version` says"),
             Stage::DialBack => "that machine has to reach the name server's address and port: is there a firewall between, or is it an address of another network?".to_owned(),
             Stage::End => "when it is back, `osb down` again finishes".to_owned(),

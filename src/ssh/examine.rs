@@ -25,7 +25,7 @@ pub async fn examine(
     let mut session = Session::open(spec, &request, Copied::Borrowed).await?;
     match session.word(LOOK, Stage::Examine).await? {
         MachineWord::Examined(examined) => Ok((Visit(session), examined)),
-        other => Err(unexpected(&session, other)),
+        other => Err(session.unexpected(Stage::Examine, other)),
     }
 }
 
@@ -40,7 +40,7 @@ impl Visit {
         self.0.say(&MachineRequest::Dial { targets }).await?;
         match self.0.word(DIAL, Stage::Examine).await? {
             MachineWord::Dialled { outcomes } => Ok(outcomes),
-            other => Err(unexpected(&self.0, other)),
+            other => Err(self.0.unexpected(Stage::Examine, other)),
         }
     }
 
@@ -48,12 +48,4 @@ impl Visit {
     pub async fn end(self) {
         self.0.cut().await;
     }
-}
-
-fn unexpected(session: &Session, word: MachineWord) -> SshError {
-    let reason = match word {
-        MachineWord::Ended { reason } => reason,
-        other => format!("it said {other:?}"),
-    };
-    session.error(Stage::Examine, reason)
 }

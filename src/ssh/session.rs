@@ -1,5 +1,6 @@
 //! One connection by ssh: from its beginning to osb's first word, and what is said after that.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,10 +11,12 @@ use tokio::task::JoinHandle;
 
 use super::argv::arguments;
 use super::binary::{Binary, own_machine};
+use super::cargo::{self, Sent};
 use super::error::{SshError, Stage};
 use super::script::{Copied, Line, script};
+use crate::files::Cargo;
 use crate::model::{Millis, SshSpec};
-use crate::wire::{MachineRequest, MachineWord, Stopped};
+use crate::wire::{LARGEST_BODY, MachineRequest, MachineWord, Stopped};
 
 /// Until the other machine says its first word. ssh has a limit of its own for connecting, and none
 /// for one that hangs in the middle of authentication.
@@ -40,13 +43,36 @@ pub struct Session {
     instead_of: Option<String>,
 }
 
-/// Starts a host daemon at `spec`. Gives the connection that it hangs on, and its pid there.
-pub async fn launch(spec: SshSpec, request: MachineRequest) -> Result<(Session, u32), SshError> {
+/// A daemon that has been started.
+pub struct Begun {
+    /// What it hangs on.
+    pub session: Session,
+    /// Its pid there.
+    pub pid: u32,
+    /// Where the folders of the cargo are there.
+    pub folders: Vec<PathBuf>,
+}
+
+/// Starts a host daemon at `spec`, when the `cargo` that the request lists is there. `tell` is told how
+/// far that is.
+pub async fn launch(
+    spec: SshSpec,
+    request: MachineRequest,
+    cargo: Arc<Cargo>,
+    tell: impl Fn(Sent) + Send + Sync + 'static,
+) -> Result<Begun, SshError> {
     let mut session = Session::open(spec, &request, Copied::Kept).await?;
+    let folders = match cargo.is_empty() {
+        true => Vec::new(),
+        false => cargo::send(&mut session, &cargo, tell).await?,
+    };
     match session.word(ANSWER, Stage::Start).await? {
-        MachineWord::Started { pid } => Ok((session, pid)),
-        MachineWord::Ended { reason } => Err(session.error(Stage::Start, reason)),
-        other => Err(session.error(Stage::Start, format!("it said {other:?}"))),
+        MachineWord::Started { pid } => Ok(Begun {
+            session,
+            pid,
+            folders,
+        }),
+        other => Err(session.unexpected(Stage::Start, other)),
     }
 }
 
@@ -58,8 +84,7 @@ pub async fn launch_nameserver(
     let mut session = Session::open(spec, &request, Copied::Kept).await?;
     match session.word(ANSWER, Stage::Start).await? {
         MachineWord::Listens { pid, address } => Ok((session, pid, address)),
-        MachineWord::Ended { reason } => Err(session.error(Stage::Start, reason)),
-        other => Err(session.error(Stage::Start, format!("it said {other:?}"))),
+        other => Err(session.unexpected(Stage::Start, other)),
     }
 }
 
@@ -72,8 +97,7 @@ pub async fn end(
     let mut session = Session::open(spec, &request, Copied::Kept).await?;
     match session.word(grace.duration() + ANSWER, Stage::End).await? {
         MachineWord::Down { stopped } => Ok(stopped),
-        MachineWord::Ended { reason } => Err(session.error(Stage::End, reason)),
-        other => Err(session.error(Stage::End, format!("it said {other:?}"))),
+        other => Err(session.unexpected(Stage::End, other)),
     }
 }
 
@@ -105,6 +129,10 @@ impl Session {
 
     pub(super) async fn say(&mut self, request: &MachineRequest) -> Result<(), SshError> {
         let mut line = crate::wire::body(request);
+        if line.len() > LARGEST_BODY {
+            let reason = "the list of the files to be copied is too long";
+            return Err(self.error(Stage::Files, reason));
+        }
         line.push(b'\n');
         let Some(stdin) = &mut self.stdin else {
             return Ok(());
@@ -279,6 +307,28 @@ impl Session {
                 self.error(stage, last)
             }
         }
+    }
+
+    /// It could not do what was asked, or does not keep to the order of things.
+    pub(super) fn unexpected(&self, stage: Stage, word: MachineWord) -> SshError {
+        match word {
+            MachineWord::Ended { reason } => self.error(stage, reason),
+            other => self.error(stage, format!("it said {other:?}")),
+        }
+    }
+
+    /// What is sent goes in here. None while somebody else sends.
+    pub(super) fn take_stdin(&mut self) -> Option<ChildStdin> {
+        self.stdin.take()
+    }
+
+    pub(super) fn give_stdin(&mut self, stdin: ChildStdin) {
+        self.stdin = Some(stdin);
+    }
+
+    /// Whether ssh has ended.
+    pub(super) fn is_closed(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 
     pub(super) fn error(&self, stage: Stage, reason: impl Into<String>) -> SshError {

@@ -21,6 +21,9 @@ pub enum StateError {
         system: SystemName,
         pid: Option<u32>,
     },
+    /// A name server runs by it.
+    #[error("{} is in use by a name server that runs", path.display())]
+    KeysInUse { path: PathBuf },
     #[error("{} cannot be read: {reason}", path.display())]
     Corrupt { path: PathBuf, reason: String },
 }

@@ -17,7 +17,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use crate::model::{AgentId, HostName, NameServerName, SystemName};
+use crate::model::{AgentId, Amount, HostName, NameServerName, SystemName};
 
 pub use error::StateError;
 pub use find::{find_key, find_keys};
@@ -174,6 +174,28 @@ impl SystemDir {
     /// Where agents put their ipc sockets.
     pub fn ipc(&self) -> PathBuf {
         self.0.join("ipc")
+    }
+
+    /// Where the files are that have come with agents from another machine.
+    pub fn files(&self) -> PathBuf {
+        self.0.join("files")
+    }
+
+    /// Writes down how much came.
+    pub fn note_files(&self, amount: Amount) -> Result<(), StateError> {
+        let path = self.files_note();
+        let text = crate::wire::body(&amount);
+        fs::write(&path, text).map_err(|error| StateError::io("write", &path, error))
+    }
+
+    /// How much came. None if nothing did.
+    pub fn amount_of_files(&self) -> Option<Amount> {
+        let text = fs::read(self.files_note()).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    fn files_note(&self) -> PathBuf {
+        self.0.join("files.json")
     }
 
     fn record_path(&self) -> PathBuf {

@@ -23,6 +23,7 @@ pub(super) const KEYS: &[&str] = &[
     "command",
     "env",
     "cwd",
+    "sync",
     "speaks",
     "ready",
     "job",
@@ -58,13 +59,13 @@ pub(super) fn read(
         .and_then(|id| nameserver::of_agent(id, &key.span, &fields, nameservers, review));
     let attach = attach(&fields, review);
     let places = hosts::of_agent(&fields, known.hosts, review);
-    let mut own = defaults::overlaid(*known.defaults, &fields, review);
+    let mut own = defaults::overlaid(known.defaults, &fields, known.source, review);
     if let Some(first) = places.first() {
         own.ip = hosts::ip(&known.hosts[*first].value);
     }
     let bind = sockets(&fields, &own, review);
     let replicas = replicas::read(&fields, review);
-    let program = program::read(&fields, known.source, review);
+    let program = program::read(&fields, own.sync, known.source, review);
     let agent = AgentDraft {
         attach,
         hosts: places,
@@ -95,7 +96,7 @@ fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
         return false;
     };
     let attach = review.take(values::boolean(node, "attach")) == Some(true);
-    let keys = ["command", "env", "cwd", "speaks"];
+    let keys = ["command", "env", "cwd", "sync", "speaks"];
     for key in keys.into_iter().chain(ready::KEYS).filter(|_| attach) {
         if let Some((key, _)) = fields.entry(key) {
             let message = format!("an agent that is attached has no {} here", key.text);

@@ -5,32 +5,50 @@ use std::net::IpAddr;
 use super::draft::Defaults;
 use super::fields::Fields;
 use super::review::Review;
-use super::values;
+use super::source::Source;
+use super::{sync, values};
 use crate::model::{Millis, Serializer, Transport};
 
-pub(super) const KEYS: &[&str] = &["transport", "serializer", "start_timeout", "restart"];
+pub(super) const KEYS: &[&str] = &[
+    "transport",
+    "serializer",
+    "start_timeout",
+    "restart",
+    "sync",
+];
 const START_TIMEOUT: Millis = Millis::from_secs(30);
 
 /// The defaults of a system whose sockets are bound to `ip`.
-pub(super) fn read(top: &Fields<'_>, ip: IpAddr, review: &mut Review) -> Defaults {
+pub(super) fn read(top: &Fields<'_>, ip: IpAddr, source: &Source, review: &mut Review) -> Defaults {
     let fallback = Defaults {
         transport: Transport::Tcp,
         serializer: Serializer::Json,
         start_timeout: START_TIMEOUT,
         ip,
+        sync: None,
     };
-    top.get("defaults")
-        .and_then(|node| Fields::open(node, "defaults", KEYS, review))
-        .map_or(fallback, |section| overlaid(fallback, &section, review))
+    let section = top
+        .get("defaults")
+        .and_then(|node| Fields::open(node, "defaults", KEYS, review));
+    match section {
+        Some(section) => overlaid(&fallback, &section, source, review),
+        None => fallback,
+    }
 }
 
 /// The defaults, with what a section says otherwise.
-pub(super) fn overlaid(outer: Defaults, section: &Fields<'_>, review: &mut Review) -> Defaults {
+pub(super) fn overlaid(
+    outer: &Defaults,
+    section: &Fields<'_>,
+    source: &Source,
+    review: &mut Review,
+) -> Defaults {
     if let Some(node) = section.get("restart") {
         values::restart(node, review);
     }
     let transport = section.get("transport");
     let serializer = section.get("serializer");
+    let sync = section.get("sync");
     let start_timeout = section.get("start_timeout");
     Defaults {
         transport: transport
@@ -43,5 +61,8 @@ pub(super) fn overlaid(outer: Defaults, section: &Fields<'_>, review: &mut Revie
             .and_then(|node| review.take(values::some_time(node, "start_timeout")))
             .unwrap_or(outer.start_timeout),
         ip: outer.ip,
+        sync: sync
+            .and_then(|node| sync::read(node, source, review))
+            .or_else(|| outer.sync.clone()),
     }
 }

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::review::Spanned;
+use super::review::{Span, Spanned};
+use super::sync::SyncDraft;
 use super::yaml::Part;
 use crate::model::{
     Action, AgentId, Alias, Endpoint, HostSpec, Kind, Millis, NameServerEntry, NameServerName,
@@ -33,13 +34,15 @@ pub(super) struct Draft {
 }
 
 /// What holds for an agent, or a socket, that says nothing else.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Defaults {
     pub transport: Transport,
     pub serializer: Serializer,
     pub start_timeout: Millis,
     /// What sockets are bound to: the host's address.
     pub ip: IpAddr,
+    /// Files that go with it.
+    pub sync: Option<SyncDraft>,
 }
 
 #[derive(Clone)]
@@ -74,6 +77,10 @@ pub(super) struct ProgramDraft {
     pub argv: Vec<LateText>,
     pub env: BTreeMap<String, LateText>,
     pub cwd: PathBuf,
+    /// Where it is said; None if it is not.
+    pub cwd_at: Option<Span>,
+    /// Also where the agent runs on this machine, and nothing is copied.
+    pub sync: Option<SyncDraft>,
     pub speaks: Speaks,
     pub ready: ReadyDraft,
     pub timeout: Option<Millis>,

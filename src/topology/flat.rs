@@ -10,7 +10,7 @@ use super::yaml::{self, escape};
 use crate::model::{
     Action, AgentId, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec,
     NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready, Replies, Security,
-    Speaks, Template, TimerAction, TimerSpec, Topology, When,
+    Speaks, SyncSpec, Template, TimerAction, TimerSpec, Topology, When,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -216,12 +216,25 @@ fn add_program(program: &Program, entries: &mut Entries) {
     let env = env.map(|(key, value)| (key.clone(), template(value)));
     entries.some("env", Part::Map(env.collect()));
     entries.text("cwd", program.cwd.display());
+    if let Some(sync) = &program.sync {
+        entries.add("sync", self::sync(sync));
+    }
     if program.speaks != Speaks::default() {
         entries.text("speaks", program.speaks);
     }
     add_readiness(program, entries);
     let after = program.after.iter().map(Part::text).collect();
     entries.some("after", Part::List(after));
+}
+
+fn sync(sync: &SyncSpec) -> Part {
+    let mut entries = Entries::default();
+    entries.text("from", sync.from.display());
+    let paths = sync.paths.iter().map(Part::text).collect();
+    entries.add("paths", Part::List(paths));
+    let except = sync.except.iter().map(|it| Part::text(it.as_str()));
+    entries.some("except", Part::List(except.collect()));
+    Part::Map(entries.0)
 }
 
 fn add_readiness(program: &Program, to: &mut Entries) {

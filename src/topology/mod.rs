@@ -38,6 +38,7 @@ mod schema;
 mod set;
 mod sockets;
 mod source;
+mod sync;
 mod system;
 mod targets;
 #[cfg(test)]

@@ -8,20 +8,25 @@ use super::fields::{Fields, entries, items, there_are, wrong_type};
 use super::ready;
 use super::review::{Flaw, Review, Span, Spanned, quote};
 use super::source::Source;
+use super::sync::SyncDraft;
 use super::values;
 use super::yaml::{Data, Node, Part};
 use crate::model::Speaks;
 
-/// The program of an agent. None if it has no command, or the review knows why.
+/// The program of an agent, with which the files of `sync` go. None if it has no command, or the review knows why.
 pub(super) fn read(
     agent: &Fields<'_>,
+    sync: Option<SyncDraft>,
     source: &Source,
     review: &mut Review,
 ) -> Option<ProgramDraft> {
     let env = environment(agent, review);
-    let cwd = working_directory(agent, source, review);
+    let (cwd, cwd_at) = working_directory(agent, sync.as_ref(), source, review);
     let Some(command) = agent.get("command") else {
-        for key in ["env", "cwd", "speaks"].into_iter().chain(ready::KEYS) {
+        for key in ["env", "cwd", "sync", "speaks"]
+            .into_iter()
+            .chain(ready::KEYS)
+        {
             if let Some((key, _)) = agent.entry(key) {
                 let message = format!("{} is for a command, and there is none", key.text);
                 review.add(Flaw::new(&key.span, message).hint("add command: [PROGRAM, ARGUMENT]"));
@@ -40,6 +45,8 @@ pub(super) fn read(
         argv,
         env,
         cwd,
+        cwd_at,
+        sync,
         speaks,
         ready,
         timeout,
@@ -159,30 +166,39 @@ fn variable(node: &Node) -> Result<LateText, Flaw> {
     }
 }
 
-fn working_directory(agent: &Fields<'_>, source: &Source, review: &mut Review) -> PathBuf {
-    let given = agent.get("cwd").and_then(|node| review.take(folder(node)));
-    given.map_or_else(
-        || source.folder.clone(),
-        |path| joined(&source.folder, path),
-    )
+/// Where it runs, and where that is said.
+fn working_directory(
+    agent: &Fields<'_>,
+    sync: Option<&SyncDraft>,
+    source: &Source,
+    review: &mut Review,
+) -> (PathBuf, Option<Span>) {
+    let node = agent.get("cwd");
+    let given = node.and_then(|node| Some((review.take(folder(node, "cwd"))?, &node.span)));
+    match (given, sync) {
+        (Some((path, span)), _) => (joined(&source.folder, path), Some(span.clone())),
+        (None, Some(sync)) if sync.elsewhere => (sync.spec.from.clone(), None),
+        (None, _) => (source.folder.clone(), None),
+    }
 }
 
-fn folder(node: &Node) -> Result<&Path, Flaw> {
-    let text = values::text(node, "cwd")?;
+/// A folder's path, which stands at `what`.
+pub(super) fn folder<'n>(node: &'n Node, what: &str) -> Result<&'n Path, Flaw> {
+    let text = values::text(node, what)?;
     passable(text, &node.span)?;
     if text.is_empty() {
-        return Err(Flaw::new(&node.span, "cwd is empty")
+        return Err(Flaw::new(&node.span, format!("{what} is empty"))
             .hint("leave it away for the topology's own folder"));
     }
     if text.starts_with('~') {
-        let flaw = Flaw::new(&node.span, "cwd: ~ is not expanded");
+        let flaw = Flaw::new(&node.span, format!("{what}: ~ is not expanded"));
         return Err(flaw.hint("write the whole path, or one that begins at the topology's folder"));
     }
     Ok(Path::new(text))
 }
 
 /// A path that begins at `folder`, without the dots that mean "here".
-fn joined(folder: &Path, path: &Path) -> PathBuf {
+pub(super) fn joined(folder: &Path, path: &Path) -> PathBuf {
     let here = |component: &Component<'_>| *component == Component::CurDir;
     folder
         .join(path)

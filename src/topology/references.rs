@@ -10,8 +10,8 @@ use super::sockets::{Directory, Who};
 use super::targets;
 use super::yaml::Part;
 use crate::model::{
-    AddrPart, AgentId, Alias, Piece, Program, Ready, Reference, SocketId, Speaks, Template,
-    Transport,
+    AddrPart, AgentId, Alias, Piece, Program, Ready, Reference, SocketId, Speaks, SyncSpec,
+    Template, Transport,
 };
 
 /// Who refers to others.
@@ -23,8 +23,13 @@ pub(super) struct Referrer<'a> {
 }
 
 impl Referrer<'_> {
-    /// The program with its references followed.
-    pub fn program(&self, draft: &ProgramDraft, review: &mut Review) -> Program {
+    /// The program with its references followed, and the files that go with it.
+    pub fn program(
+        &self,
+        draft: &ProgramDraft,
+        sync: Option<SyncSpec>,
+        review: &mut Review,
+    ) -> Program {
         let mut texts = |texts: &[LateText]| -> Vec<Template> {
             let settled = texts.iter().map(|text| self.settle(text, review));
             settled.collect()
@@ -47,6 +52,7 @@ impl Referrer<'_> {
                 .map(|(name, value)| (name.clone(), self.settle(value, review)))
                 .collect(),
             cwd: draft.cwd.clone(),
+            sync: sync.map(Box::new),
             speaks: draft.speaks,
             ready,
             timeout: draft.timeout,

@@ -3,7 +3,7 @@
 
 use super::check::circles::Graph;
 use super::check::handlers::{self, Owner};
-use super::check::{addresses, machines, order, replies, timers};
+use super::check::{addresses, files, machines, order, replies, timers};
 use super::draft::{
     Actions, AgentDraft, BindDraft, Draft, Given, HandlerDraft, ProgramDraft, RepliesDraft,
 };
@@ -85,7 +85,7 @@ fn agent(
         name: draft.name.value.clone(),
         host: whole.hosts[draft.host()].value.name.clone(),
         attach: draft.attach,
-        program: program(draft, directory, review),
+        program: program(draft, directory, whole, review),
         attributes: draft.attributes.clone(),
         bind: bind.into_iter().collect::<Option<_>>()?,
         timers,
@@ -94,14 +94,20 @@ fn agent(
 }
 
 /// The agent's program, its references followed.
-fn program(draft: &AgentDraft, directory: &Directory<'_>, review: &mut Review) -> Option<Program> {
+fn program(
+    draft: &AgentDraft,
+    directory: &Directory<'_>,
+    whole: &Draft,
+    review: &mut Review,
+) -> Option<Program> {
     let program = draft.program.as_ref()?;
+    let sync = files::settle(draft, program, whole, review);
     let referrer = Referrer {
         agent: draft,
         directory,
         speaks: program.speaks,
     };
-    Some(referrer.program(program, review))
+    Some(referrer.program(program, sync, review))
 }
 
 fn socket(draft: &BindDraft, owner: &Owner<'_>, review: &mut Review) -> Option<BindSpec> {

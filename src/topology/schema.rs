@@ -68,6 +68,29 @@ struct Defaults {
     /// How long each stage of an agent's start may take.
     start_timeout: Option<Duration>,
     restart: Option<Restart>,
+    /// Files that go with agents to other machines.
+    sync: Option<SyncFiles>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code)]
+enum SyncFiles {
+    /// Folders and files, from the topology's folder.
+    Paths(Vec<String>),
+    Long(SyncForm),
+}
+
+/// Files that go with agents to other machines.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct SyncForm {
+    /// The folder that the paths begin at; else the topology's.
+    from: Option<String>,
+    paths: Vec<String>,
+    /// Names to leave out; a star stands for whatever may be there.
+    except: Option<Vec<String>>,
 }
 
 #[derive(JsonSchema)]
@@ -184,6 +207,8 @@ struct Agent {
     env: Option<BTreeMap<String, Scalar>>,
     /// Where the command runs; else the topology's folder.
     cwd: Option<String>,
+    /// Files that are to be on its machine first; else those of `defaults`.
+    sync: Option<SyncFiles>,
 }
 
 /// By what a command is seen to be ready: one of port, line and command.
@@ -378,7 +403,9 @@ fn any_of(words: impl IntoIterator<Item = impl Into<Value>>) -> Schema {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::{agent, bind, connection, defaults, hosts, logger, ready, system, timer};
+    use crate::topology::{
+        agent, bind, connection, defaults, hosts, logger, ready, sync, system, timer,
+    };
 
     /// The keys of a type, as its schema has them.
     fn keys<T: JsonSchema>() -> Vec<String> {
@@ -404,6 +431,7 @@ mod tests {
         assert_eq!(keys::<Connection>(), sorted(connection::KEYS));
         assert_eq!(keys::<Timer>(), sorted(timer::KEYS));
         assert_eq!(keys::<Defaults>(), sorted(defaults::KEYS));
+        assert_eq!(keys::<SyncForm>(), sorted(sync::KEYS));
         assert_eq!(keys::<LoggerForm>(), sorted(logger::KEYS));
         assert_eq!(keys::<Ready>(), sorted(ready::READY_KEYS));
     }

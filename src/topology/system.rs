@@ -31,7 +31,7 @@ pub(super) fn read(root: &Node, source: &Source, review: &mut Review) -> Option<
     format(&top, review);
     let nameservers = nameserver::read_all(&top, review);
     let hosts = hosts::read(&top, source, review)?;
-    let defaults = defaults::read(&top, hosts::ip(&hosts[0].value), review);
+    let defaults = defaults::read(&top, hosts::ip(&hosts[0].value), source, review);
     let mut copies = Copies::new();
     let known = Known {
         defaults: &defaults,

@@ -41,7 +41,7 @@ impl Up<'_> {
     fn ask_host(&self, agent: &AgentPlan) -> Pending<u32> {
         let start = StartAgent {
             name: agent.name.name.clone(),
-            program: agent.program.clone(),
+            program: self.placed(agent),
         };
         let host = Peer::Host(agent.host.clone());
         self.link(&agent.name).ask(

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::down::LeftMachine;
+use crate::files::FilesError;
 use crate::host::end_of_logs;
 use crate::model::{AgentId, AgentName, ExitReport, HostName, Millis, State, SystemName};
 use crate::proxy::ProxyError;
@@ -15,6 +16,7 @@ const TAIL_LINES: usize = 10;
 /// The phases of `up`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
+    Files,
     NameServer,
     Hosts,
     Start,
@@ -27,6 +29,7 @@ pub enum Stage {
 impl Stage {
     pub fn as_str(self) -> &'static str {
         match self {
+            Stage::Files => "look through",
             Stage::NameServer => "name server",
             Stage::Hosts => "hosts",
             Stage::Start => "start",
@@ -120,6 +123,9 @@ pub enum UpError {
     },
     #[error("the host daemon of {host} failed: {reason}")]
     Host { host: HostName, reason: String },
+    /// What is to be copied cannot be.
+    #[error("files: {0}")]
+    Files(FilesError),
     /// Machines that ssh did not bring a daemon to.
     #[error("{}", list_machines(.0))]
     Machines(Vec<(HostName, SshError)>),

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::error::{Stage, UpError};
 use super::far;
 use super::launch::{Group, Launched};
+use super::machines::Begun;
 use super::phases::{ExpectedHost, Hosts, Shared, Up, lock, look_through};
 use super::{Progress, UpRequest};
 use crate::model::{
@@ -177,7 +178,7 @@ impl Up<'_> {
         let hosts = |name| self.request.plan.hosts_at(name);
         let total = groups.iter().map(|name| hosts(name).count()).sum();
         progress.begin(Stage::Hosts, total);
-        let mut machines = JoinSet::new();
+        let mut machines = Begun::none();
         for (group, name) in groups.iter().enumerate() {
             for host in hosts(name) {
                 if !host.reach.is_local() {
@@ -193,7 +194,7 @@ impl Up<'_> {
             }
         }
         self.write_record(Phase::Starting)?;
-        self.gather_machines(machines).await?;
+        self.gather_machines(machines, progress).await?;
         self.write_record(Phase::Starting)
     }
 

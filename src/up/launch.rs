@@ -1,10 +1,12 @@
 //! Launching the name server and the host daemon, and what has to be taken back if `up` fails.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -28,6 +30,8 @@ pub struct Launched {
     pub(super) hanging: Vec<Hanging>,
     /// And name servers that do.
     pub(super) far: Vec<Hanging>,
+    /// Where the files are that have gone to the daemons of other machines.
+    pub(super) folders: HashMap<(NameServerName, HostName), Vec<PathBuf>>,
     /// The groups that are brought up.
     pub groups: Vec<Group>,
     /// What of the system stands already: nothing of it is touched.
@@ -86,6 +90,7 @@ impl Launched {
             tethers: Vec::new(),
             hanging: Vec::new(),
             far: Vec::new(),
+            folders: HashMap::new(),
             groups: Vec::new(),
             standing,
         }

@@ -69,7 +69,7 @@ impl Up<'_> {
         addresses: &Addresses,
         known: &HashMap<AgentId, Attributes>,
     ) -> Option<Launching> {
-        let program = plan.program.clone()?;
+        let program = self.placed(plan)?;
         let (mut values, mut unknown) = (HashMap::new(), Vec::new());
         for reference in program.references() {
             let value = match reference {

@@ -3,22 +3,24 @@
 
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
-use super::PATIENCE;
 use super::error::UpError;
 use super::launch::Launched;
 use super::phases::{Hosts, Up, lock, look_through};
+use super::{PATIENCE, Progress};
 use crate::model::{
     Credentials, Holder, HostName, HostSpec, KeyEntry, Millis, NameServerName, Reach, Term,
 };
 use crate::proxy::ProxyError;
-use crate::ssh::{self, Session, SshError};
+use crate::ssh::{self, Sent, Session, SshError};
 use crate::state::{Launch, Machine};
 use crate::wire::{DaemonOf, MachineRequest, NameServerRequest, Peer};
 use crate::zeromq;
@@ -30,8 +32,27 @@ pub(super) struct Hanging {
     pub session: Arc<Mutex<Session>>,
 }
 
-/// What comes of starting one.
-type Begun = (usize, HostName, Result<(Session, Launch), SshError>);
+/// What comes of starting one: the connection, the folders of files there, and what is to be remembered.
+type Outcome = Result<(Session, Vec<PathBuf>, Launch), SshError>;
+
+/// Daemons that are being started by ssh, and how far their files are.
+pub(super) struct Begun {
+    outcomes: JoinSet<(usize, HostName, Outcome)>,
+    tell: UnboundedSender<(HostName, Sent)>,
+    told: UnboundedReceiver<(HostName, Sent)>,
+}
+
+impl Begun {
+    pub fn none() -> Self {
+        let (tell, told) = unbounded_channel();
+        let outcomes = JoinSet::new();
+        Self {
+            outcomes,
+            tell,
+            told,
+        }
+    }
+}
 
 impl Up<'_> {
     /// Starts the daemon of a host that ssh leads to, or notes that there is to be one.
@@ -39,7 +60,7 @@ impl Up<'_> {
         &self,
         group: usize,
         host: &HostSpec,
-        begun: &mut JoinSet<Begun>,
+        begun: &mut Begun,
     ) -> Result<(), UpError> {
         let Reach::Ssh(spec) = &host.reach else {
             let mut launched = lock(self.launched);
@@ -51,6 +72,7 @@ impl Up<'_> {
         let keys = self.let_in(group, &host.name).await?;
         let launched = lock(self.launched);
         let own = &launched.groups[group];
+        let cargo = self.cargo.of(&own.record.name, &host.name);
         let request = MachineRequest::Launch {
             daemon: DaemonOf {
                 system: self.request.plan.system.clone(),
@@ -59,14 +81,19 @@ impl Up<'_> {
             },
             nameserver: self.seen_from_afar(&own.record.nameserver),
             address: host.address,
+            files: cargo.listings(),
             keys,
         };
         let (name, ssh, suffix) = (host.name.clone(), spec.clone(), own.suffix.clone());
-        begun.spawn(async move {
-            let started = ssh::launch(ssh.clone(), request).await;
-            let outcome = started.map(|(session, pid)| {
-                let group = suffix;
-                (session, Launch { ssh, group, pid })
+        let (tell, whose) = (begun.tell.clone(), name.clone());
+        let tell = move |sent: Sent| {
+            let _ = tell.send((whose.clone(), sent));
+        };
+        begun.outcomes.spawn(async move {
+            let started = ssh::launch(ssh.clone(), request, cargo, tell).await;
+            let outcome = started.map(|it| {
+                let (group, pid) = (suffix, it.pid);
+                (it.session, it.folders, Launch { ssh, group, pid })
             });
             (group, name, outcome)
         });
@@ -97,19 +124,34 @@ impl Up<'_> {
     }
 
     /// Awaits all; every machine that failed is named.
-    pub(super) async fn gather_machines(&self, mut begun: JoinSet<Begun>) -> Result<(), UpError> {
+    pub(super) async fn gather_machines(
+        &self,
+        mut begun: Begun,
+        progress: &mut dyn Progress,
+    ) -> Result<(), UpError> {
         let mut failed = Vec::new();
-        while let Some(joined) = begun.join_next().await {
-            let Ok((group, host, outcome)) = joined else {
-                continue;
+        loop {
+            let joined = tokio::select! {
+                biased;
+                Some((host, sent)) = begun.told.recv() => {
+                    progress.copy(&host, sent);
+                    continue;
+                }
+                joined = begun.outcomes.join_next() => joined,
+            };
+            let (group, host, outcome) = match joined {
+                Some(Ok(joined)) => joined,
+                Some(Err(_)) => continue,
+                None => break,
             };
             match outcome {
                 Err(error) => failed.push((host, error)),
-                Ok((session, launch)) => {
+                Ok((session, folders, launch)) => {
                     let mut launched = lock(self.launched);
                     let nameserver = launched.groups[group].record.name.clone();
                     let machine = self.machine(&nameserver, &host, Some(launch));
                     launched.groups[group].record.machines.push(machine);
+                    launched.laid(nameserver, &host, folders);
                     let session = Arc::new(Mutex::new(session));
                     launched.hanging.push(Hanging {
                         group,

@@ -9,6 +9,7 @@ mod ask;
 mod attached;
 mod error;
 mod far;
+mod files;
 mod hosts;
 mod launch;
 mod launches;
@@ -22,8 +23,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::model::{AgentId, AgentInfo, HostInfo, NameServerName};
+use crate::model::{AgentId, AgentInfo, HostInfo, HostName, NameServerName};
 use crate::plan::{LaunchPlan, Plan};
+use crate::ssh::Sent;
 use crate::state::{GroupRecord, Lock, StateDir, SystemDir, SystemRecord};
 
 pub use error::{Absent, Stage, UpError};
@@ -36,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub trait Progress: Send {
     fn begin(&mut self, stage: Stage, total: usize);
     fn advance(&mut self, what: &str);
+    /// Files are on their way to a machine.
+    fn copy(&mut self, host: &HostName, sent: Sent);
     /// Agents, or hosts, that others are to start are not there yet.
     fn await_others(&mut self, missing: &[String]);
     /// Programs have been launched, and others wait until they are ready.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::error::{Stage, UpError};
+use super::files::Cargoes;
 use super::hosts::name_servers;
 use super::launch::Launched;
 use super::observe::{Death, Observer};
@@ -18,6 +19,7 @@ use crate::model::{
 };
 use crate::plan::{AgentPlan, LaunchPlan, Plan};
 use crate::proxy::{Link, ProxyError, Watch};
+use crate::ssh::Sent;
 use crate::state::{GroupRecord, Phase, SystemRecord};
 use crate::wire::{NameServerRequest, Peer};
 
@@ -46,8 +48,11 @@ pub async fn run(
     launched: &Shared,
     progress: &mut dyn Progress,
 ) -> Result<UpReport, UpError> {
+    // First, for nothing is to be taken back if a file cannot be read.
+    let cargo = Cargoes::gather(request, progress).await?;
     name_servers(request, launched, progress).await?;
     let up = Up {
+        cargo,
         request,
         part: request.plan.part(&request.bring_up),
         launched,
@@ -145,6 +150,8 @@ pub(super) struct Up<'a> {
     /// What is to be done: all of the plan, unless some of it stands already.
     pub(super) part: Plan,
     pub(super) launched: &'a Shared,
+    /// The files that go to each machine.
+    pub(super) cargo: Cargoes,
     /// All name servers, in the order of the topology.
     pub(super) groups: Vec<Group>,
 }
@@ -354,6 +361,10 @@ impl Progress for Staged<'_> {
 
     fn advance(&mut self, what: &str) {
         self.progress.advance(what);
+    }
+
+    fn copy(&mut self, host: &HostName, sent: Sent) {
+        self.progress.copy(host, sent);
     }
 
     fn await_others(&mut self, missing: &[String]) {

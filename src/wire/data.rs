@@ -16,6 +16,9 @@ use crate::model::Serializer;
 
 /// Between topic and body of a publication, as in osBrain.
 const SEPARATOR: u8 = 0x80;
+/// How deep lists and objects may stand in one another. serde_json reads a body of 127: so deep a message
+/// still leaves room for what it may be wrapped in, as an attribute's value or in a request.
+const DEEPEST: usize = 100;
 /// The only key of an object that stands for bytes.
 const BASE64: &str = "$base64";
 
@@ -28,12 +31,15 @@ pub enum CodecError {
     Base64(String),
     #[error("not {0}: {1}")]
     Garbled(Serializer, String),
+    #[error("nested more than {DEEPEST} deep")]
+    TooDeep,
     #[error("a publication without the byte 0x80 after its topic")]
     NoSeparator,
 }
 
 /// A message as bytes.
 pub fn encode(message: &Value, by: Serializer) -> Result<Vec<u8>, CodecError> {
+    refuse_depth(message)?;
     match by {
         Serializer::Json => serde_json::to_vec(message).map_err(|e| garbled(by, e)),
         Serializer::Msgpack => rmp_serde::to_vec(&Writer(message)).map_err(|e| garbled(by, e)),
@@ -50,18 +56,37 @@ pub fn encode(message: &Value, by: Serializer) -> Result<Vec<u8>, CodecError> {
 
 /// The message in `bytes`.
 pub fn decode(bytes: &[u8], by: Serializer) -> Result<Value, CodecError> {
-    match by {
-        Serializer::Json => serde_json::from_slice(bytes).map_err(|e| garbled(by, e)),
+    let message = match by {
+        Serializer::Json => serde_json::from_slice(bytes).map_err(|e| garbled(by, e))?,
         Serializer::Msgpack => {
             let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
             reader.set_max_depth(128);
             let Reader(message) = Reader::deserialize(&mut reader).map_err(|e| garbled(by, e))?;
-            Ok(message)
+            message
         }
-        Serializer::Raw => Ok(match std::str::from_utf8(bytes) {
+        Serializer::Raw => match std::str::from_utf8(bytes) {
             Ok(text) => Value::String(text.to_owned()),
             Err(_) => value_of(bytes),
-        }),
+        },
+    };
+    refuse_depth(&message)?;
+    Ok(message)
+}
+
+fn refuse_depth(message: &Value) -> Result<(), CodecError> {
+    match is_within(message, DEEPEST) {
+        true => Ok(()),
+        false => Err(CodecError::TooDeep),
+    }
+}
+
+/// Whether lists and objects stand at most `depth` deep in one another. Goes no deeper than that itself.
+fn is_within(value: &Value, depth: usize) -> bool {
+    let inside = |item| is_within(item, depth - 1);
+    match value {
+        Value::Array(items) => depth > 0 && items.iter().all(inside),
+        Value::Object(fields) => depth > 0 && fields.values().all(inside),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
     }
 }
 
@@ -267,6 +292,43 @@ mod tests {
             encode(&bad, Serializer::Raw),
             Err(CodecError::Base64(_))
         ));
+    }
+
+    fn nested(deep: usize) -> Value {
+        (0..deep).fold(json!(1), |inner, _| json!([inner]))
+    }
+
+    #[test]
+    fn how_deep_a_message_may_be() {
+        for by in [Serializer::Json, Serializer::Msgpack] {
+            let deepest = nested(DEEPEST);
+            assert_eq!(decode(&encode(&deepest, by).unwrap(), by), Ok(deepest));
+            let deeper = nested(DEEPEST + 1);
+            assert_eq!(encode(&deeper, by), Err(CodecError::TooDeep));
+        }
+        let json = |deep: usize| "[".repeat(deep) + &"]".repeat(deep);
+        let read = |deep: usize| decode(json(deep).as_bytes(), Serializer::Json);
+        assert_eq!(read(DEEPEST + 1), Err(CodecError::TooDeep));
+        assert!(read(100_000).is_err());
+        let msgpack = [&[0x91; 100_000][..], &[1]].concat();
+        assert!(decode(&msgpack, Serializer::Msgpack).is_err());
+    }
+
+    /// One that was collected is still there to be looked at, however deep it is.
+    #[test]
+    fn the_deepest_message_can_be_an_attribute_in_a_reply() {
+        let received = json!({ "received": [nested(DEEPEST)] });
+        let reply = crate::wire::read_body::<Value>(&crate::wire::body(&received));
+        assert_eq!(reply, Ok(received));
+    }
+
+    /// A number that says how much follows is not believed before it has followed.
+    #[test]
+    fn lengths_that_are_a_lie_cost_nothing() {
+        for first in [0xc6, 0xdb, 0xdd, 0xdf] {
+            let frame = [first, 0xff, 0xff, 0xff, 0xff];
+            assert!(decode(&frame, Serializer::Msgpack).is_err(), "{first:x}");
+        }
     }
 
     #[test]

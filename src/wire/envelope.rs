@@ -225,6 +225,22 @@ mod tests {
         assert!(read_body::<Peer>(b"").is_err());
     }
 
+    #[test]
+    fn bodies_are_neither_too_large_nor_too_deep() {
+        use crate::wire::AgentRequest;
+        let large = body(&"x".repeat(LARGEST_BODY));
+        let refused = read_body::<String>(&large).unwrap_err();
+        assert!(refused.to_string().contains("are allowed"), "{refused}");
+        let deep = |deep: usize| {
+            let params = "[".repeat(deep) + &"]".repeat(deep);
+            format!(r#"{{"method":"call","params":{{"name":"x","params":{params}}}}}"#)
+        };
+        assert!(read_body::<AgentRequest>(deep(100).as_bytes()).is_ok());
+        for too_deep in [128, 1_000_000] {
+            assert!(read_body::<AgentRequest>(deep(too_deep).as_bytes()).is_err());
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in any::<Vec<u8>>()) {

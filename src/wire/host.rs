@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Incarnation;
-use crate::model::{AgentName, Credentials, Dial, HostName, Machine, Millis, Program};
+use crate::model::{AgentName, Amount, Credentials, Dial, HostName, Machine, Millis, Program};
 
 /// A request to a host daemon: `{"method": …, "params": …}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,6 +57,9 @@ pub struct MachineFacts {
     pub memory_available: u64,
     /// Its clock, in microseconds since 1970.
     pub clock_us: u64,
+    /// The files that have come to it with agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Amount>,
 }
 
 /// The most that is read of one log for one answer, in bytes.
@@ -147,6 +150,9 @@ pub struct AgentBoot {
     /// Where its program's own output goes; if nowhere, to the log.
     pub output: Option<PathBuf>,
     pub program: Option<Program>,
+    /// How many descriptors its program may have open. None: as many as the agent is started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub descriptors: Option<u64>,
 }
 
 impl AgentBoot {

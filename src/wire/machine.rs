@@ -2,11 +2,14 @@
 //! says to them: one line of JSON each, on its standard input and output.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Dialled, Examination, Examined, Stopped, Target};
-use crate::model::{Credentials, HostName, KeyEntry, KeyPair, Millis, NameServerName, SystemName};
+use crate::model::{
+    Credentials, Digest, HostName, KeyEntry, KeyPair, Listing, Millis, NameServerName, SystemName,
+};
 
 /// The first line: what is to be done there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +23,10 @@ pub enum MachineRequest {
         nameserver: String,
         /// What peers dial to reach that machine. None: the address from which it dials.
         address: Option<IpAddr>,
+        /// Folders of files that are to be there first. If there are any, says [`MachineWord::Lacks`],
+        /// takes the bytes of what it lacks one after the other, and says [`MachineWord::Laid`].
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        files: Vec<Listing>,
         /// By which the daemon is let in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         keys: Option<Credentials>,
@@ -76,6 +83,10 @@ pub struct NameServerKeys {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum MachineWord {
+    /// Which contents of files are not there yet: each once. They are awaited in this order.
+    Lacks { sums: Vec<Digest> },
+    /// The folders of files are there, in the order in which they were listed.
+    Laid { folders: Vec<PathBuf> },
     /// The daemon's process is there. That it has dialled the name server, the name server tells.
     Started { pid: u32 },
     /// The name server is there, and where: `tcp://…`.

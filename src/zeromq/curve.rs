@@ -7,9 +7,6 @@ use crate::model::{Credentials, KeyPair, PublicKey, SecretKey};
 
 /// The domain that ZAP is asked about. One that is empty would not be asked about at all.
 pub const DOMAIN: &str = "osb";
-/// How long a handshake may take, in milliseconds. Who has not finished it by then is hung up on.
-const HANDSHAKE_MS: i32 = 5000;
-
 /// `ZMQ_ZAP_ENFORCE_DOMAIN`: without somebody who answers, nobody is let in.
 const ENFORCE_DOMAIN: i32 = 93;
 
@@ -28,7 +25,6 @@ pub fn let_in_by_key(socket: &mut Socket, secret: &SecretKey) -> zmq::Result<()>
     socket.set_curve_server(true)?;
     socket.set_curve_secretkey(secret.as_bytes())?;
     socket.set_zap_domain(DOMAIN)?;
-    socket.set_handshake_ivl(HANDSHAKE_MS)?;
     set_int(socket, ENFORCE_DOMAIN, 1)
 }
 

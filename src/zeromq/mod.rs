@@ -44,6 +44,10 @@ pub fn assert_build() -> Result<(), BuildError> {
     }
 }
 
+/// How long a handshake may take, in milliseconds. Who has not finished it by then is hung up on: a
+/// stranger who connects and says nothing takes up room no longer.
+pub const HANDSHAKE_MS: i32 = 5000;
+
 /// A DEALER for control, not connected yet.
 pub fn control_dealer(
     context: &Context,

@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "not every test uses everything")]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -84,7 +84,7 @@ impl Lab {
     }
 
     /// The name of a namespace.
-    fn space(&self, name: &str) -> String {
+    pub fn space(&self, name: &str) -> String {
         format!("{}-{name}", self.mark)
     }
 
@@ -326,6 +326,25 @@ impl Lab {
         machines
             .find(|it| it.name == name)
             .map_or(DESK, |it| &it.address)
+    }
+
+    /// Puts a file system of 64 KiB at a folder of a machine. It goes with the machine.
+    pub fn make_small(&self, name: &str, folder: &Path) {
+        let words = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "small"];
+        self.among_mounts(name, &words, folder);
+    }
+
+    pub fn make_large(&self, name: &str, folder: &Path) {
+        self.among_mounts(name, &["umount"], folder);
+    }
+
+    /// Runs a command on a folder as the machine's sshd sees it.
+    fn among_mounts(&self, name: &str, words: &[&str], folder: &Path) {
+        let machine = self.machines.iter().find(|it| it.name == name).unwrap();
+        let mut command = Command::new("nsenter");
+        command.args(["-m", "-t", &machine.sshd.id().to_string()]);
+        let said = Said::from(command.args(words).arg(folder).output().unwrap());
+        assert_eq!(said.code, 0, "{words:?} on {name}: {said}");
     }
 
     /// The pids of all processes that osb has on a machine.

@@ -67,6 +67,14 @@ impl Bench {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
+    /// The pid of the process of this bench that has `words` in its command line.
+    pub fn pid_of(&self, words: &str) -> Option<i32> {
+        self.processes().into_iter().find(|pid| {
+            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.replace('\0', " ").contains(words)
+        })
+    }
+
     /// Starts `osb` with its output in pipes.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);

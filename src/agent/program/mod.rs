@@ -8,6 +8,8 @@ mod ask;
 mod body;
 mod exit;
 mod feed;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guest;
 mod hear;
 mod lines;

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use crate::agent::signals::Signals;
 use crate::model;
-use crate::process::not_started;
+use crate::process::{limit_descriptors, not_started};
 
 /// A running program.
 pub struct Process {
@@ -82,6 +82,7 @@ impl Process {
             .stderr(errors);
         // SAFETY: between fork and exec only a system call is made.
         unsafe { command.pre_exec(|| Ok(Signals::wanted().thread_unblock()?)) };
+        limit_descriptors(&mut command);
         let started = command.spawn().and_then(Self::watch);
         started.map_err(|error| not_started(name, &program.cwd, &error))
     }

@@ -3,7 +3,7 @@
 use zmq::{Context, DONTWAIT, Message, Socket};
 
 use crate::model::Kind;
-use crate::zeromq::set_int;
+use crate::zeromq::{HANDSHAKE_MS, set_int};
 
 /// The largest message accepted: 256 MiB.
 const LARGEST_MESSAGE: i64 = 256 << 20;
@@ -29,6 +29,7 @@ pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
     socket.set_linger(LINGER)?;
     socket.set_maxmsgsize(LARGEST_MESSAGE)?;
     socket.set_backlog(BACKLOG)?;
+    socket.set_handshake_ivl(HANDSHAKE_MS)?;
     match kind {
         Kind::Pub | Kind::SyncPub => {
             socket.set_xpub_verbose(true)?;

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::model::{SystemName, Topology};
+use super::copied;
+use crate::model::{AgentSpec, SystemName, Topology};
 use crate::render::{Report, Style, pretty};
 use crate::topology::Flat;
 
@@ -19,8 +20,13 @@ impl Report for Checked {
             connections,
             ..
         } = &self.topology;
+        let copied = copied(agents);
+        let copied = match copied.is_empty() {
+            true => String::new(),
+            false => format!("; files go to {}", copied::hosts(&copied)),
+        };
         format!(
-            "{} is valid: system {name}, {}, {}",
+            "{} is valid: system {name}, {}, {}{copied}",
             self.file,
             count(agents.len(), "agent"),
             count(connections.len(), "connection"),
@@ -33,6 +39,7 @@ impl Report for Checked {
             system: &self.topology.name,
             agents: self.topology.agents.len(),
             connections: self.topology.connections.len(),
+            files: copied(&self.topology.agents),
         })
     }
 
@@ -69,6 +76,12 @@ struct Object<'a> {
     system: &'a SystemName,
     agents: usize,
     connections: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<copied::Copied<'a>>,
+}
+
+fn copied(agents: &[AgentSpec]) -> Vec<copied::Copied<'_>> {
+    copied::copied(agents.iter().map(|it| (&it.host, &it.program)))
 }
 
 /// `1 agent`, `2 agents`.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::model::{HostInfo, HostName, NameServerName, State};
+use crate::model::{Amount, HostInfo, HostName, NameServerName, State};
 use crate::render::json::{pretty, seconds};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, uptime};
@@ -35,6 +35,8 @@ pub struct Measured {
     /// How far its clock is ahead of this machine's.
     #[serde(serialize_with = "micros")]
     pub clock_offset_ms: f64,
+    /// The files that have come to it with agents. None if none have.
+    pub files: Option<Amount>,
 }
 
 /// Milliseconds to three places.
@@ -49,6 +51,11 @@ impl Report for Hosts {
             "NAME", "ADDRESS", "STATE", "PID", "UPTIME", "AGENTS", "LOAD", "MEMORY", "RTT",
             "CLOCK", "VERSION",
         ];
+        let has_files = |row: &HostRow| row.measured.as_ref().is_some_and(|it| it.files.is_some());
+        let with_files = self.0.iter().any(has_files);
+        if with_files {
+            header.push("FILES");
+        }
         if grouped {
             header.insert(1, "NAMESERVER");
         }
@@ -74,6 +81,10 @@ impl Report for Hosts {
                 told(|it| format!("{:+.1} ms", it.clock_offset_ms)).into(),
                 host.version.as_str().into(),
             ];
+            if with_files {
+                let shown = |it: &Measured| it.files.map_or("-".to_owned(), |it| it.to_string());
+                row.push(told(shown).into());
+            }
             if grouped {
                 let group = group.as_ref().map_or("-", NameServerName::as_str);
                 row.insert(1, group.into());

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::checked::count;
+use super::copied;
 use crate::model::{AgentId, NameServerEntry, NameServerSpec, words};
 use crate::plan::{AgentPlan, LaunchPlan, LinkPlan, Plan, ProofPlan};
 use crate::render::table::{Field, Table};
@@ -32,6 +33,11 @@ impl Report for Planned {
         }
         text += "\n";
         let _ = write!(text, "\n{}\n", agents(style, &plan.agents));
+        let programs = plan.agents.iter().map(|it| (&it.host, &it.program));
+        let copied = copied::copied(programs);
+        if !copied.is_empty() {
+            let _ = write!(text, "\n{}\n", copied::table(style, &copied));
+        }
         if !plan.links.is_empty() {
             let _ = write!(text, "\n{}\n", links(style, &plan.links));
         }

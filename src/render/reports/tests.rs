@@ -66,6 +66,10 @@ fn hosts_in_every_form() {
         memory_available: 12 << 30,
         round_trip_ms: 1.25,
         clock_offset_ms: -0.5,
+        files: Some(crate::model::Amount {
+            files: 12,
+            bytes: 3 << 20,
+        }),
     };
     let row = |measured| HostRow {
         group: None,
@@ -179,6 +183,29 @@ fn a_valid_topology_in_every_form() {
         file: "news.yaml".into(),
         topology: topology()
     }));
+}
+
+/// Some of it goes to another machine.
+fn with_files() -> crate::model::Topology {
+    let text = "osb: 1\nsecurity: none\nnameserver: 10.0.0.5:0\nhosts: { lab1: { ssh: lab1 } }\nagents:\n  A: { host: lab1, command: [x], sync: [lab, b.py] }\n  B: { host: lab1, command: [x], sync: { paths: [lab], except: ['*.pyc'] } }\n";
+    let source = crate::topology::Source {
+        name: "files.yaml".into(),
+        stem: "files".into(),
+        folder: "/srv".into(),
+    };
+    crate::topology::load(text, &source).unwrap()
+}
+
+#[test]
+fn files_that_go_along_in_every_form() {
+    let checked = Checked {
+        file: "files.yaml".into(),
+        topology: with_files(),
+    };
+    insta::assert_snapshot!("checked_with_files", forms(&checked));
+    let plan = Planned(crate::plan::Plan::new(with_files()));
+    let style = Style { color: false };
+    insta::assert_snapshot!("planned_with_files", plan.render(Output::Table, style));
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Who is let in, as a list of changes, one on a line: added to while the name server runs.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use nix::fcntl::{Flock, FlockArg};
 
 use super::super::StateError;
 use super::secret;
@@ -12,18 +14,22 @@ use crate::model::{KeyEntry, Term};
 
 /// The list, to be added to.
 pub struct KeyLog {
-    file: File,
+    file: Flock<File>,
 }
 
 impl KeyLog {
-    /// The list at `path`, and what is in it. A last line that was torn is none.
+    /// The list at `path`, and what is in it: nobody else has it meanwhile. A last line that was torn
+    /// is none.
     pub(super) fn open(path: &Path) -> Result<(Self, Vec<KeyChange>), StateError> {
         let failed = |error| StateError::io("open", path, error);
         let mut options = OpenOptions::new();
-        options.create(true).truncate(false).read(true).write(true);
+        options.create(true).read(true).append(true);
         let no_link = nix::libc::O_NOFOLLOW;
         let opened = options.mode(0o600).custom_flags(no_link).open(path);
-        let mut file = opened.map_err(failed)?;
+        let locked = Flock::lock(opened.map_err(failed)?, FlockArg::LockExclusiveNonblock);
+        let mut file = locked.map_err(|_| StateError::KeysInUse {
+            path: path.to_owned(),
+        })?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n');
@@ -33,7 +39,6 @@ impl KeyLog {
             reason,
         })?;
         file.set_len(whole as u64).map_err(failed)?;
-        file.seek(SeekFrom::End(0)).map_err(failed)?;
         Ok((Self { file }, changes))
     }
 

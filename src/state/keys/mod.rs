@@ -206,6 +206,13 @@ impl KeyDir {
     }
 }
 
+impl StateDir {
+    /// The systems that have keys, in order of their names.
+    pub fn systems_with_keys(&self) -> Result<Vec<SystemName>, StateError> {
+        StateDir::at(self.path().join(".keys")).systems()
+    }
+}
+
 /// Whoever has made the keys.
 fn owner_of() -> Holder {
     Holder::Operator {
@@ -296,6 +303,7 @@ mod tests {
             }))
             .unwrap();
         }
+        drop(log);
         dir.forget_run().unwrap();
         let ring = Keyring::recall(dir.log().unwrap().1);
         assert!(ring.look_up(&pair(3).public, 0).is_err());
@@ -313,6 +321,8 @@ mod tests {
         let (mut log, changes) = dir.log().unwrap();
         assert_eq!(changes.len(), 1);
         log.write(&KeyChange::Drop(pair(2).public)).unwrap();
+        assert!(matches!(dir.log(), Err(StateError::KeysInUse { .. })));
+        drop(log);
         assert_eq!(dir.log().unwrap().1.len(), 2);
         fs::write(&path, [b"nonsense\n", &whole[..]].concat()).unwrap();
         assert!(matches!(dir.log(), Err(StateError::Corrupt { .. })));

@@ -2,6 +2,7 @@
 
 pub(super) mod addresses;
 pub(super) mod circles;
+pub(super) mod files;
 pub(super) mod handlers;
 pub(super) mod machines;
 pub(super) mod order;

@@ -7,6 +7,7 @@ mod hostile;
 mod language;
 mod programs;
 mod replicas;
+mod sync;
 
 use super::{Problems, Source, load};
 use crate::model::Topology;

@@ -72,6 +72,19 @@ mod tests {
         assert_eq!(read(b" \r"), Err(NoWord::Blank));
     }
 
+    #[test]
+    fn lines_that_are_too_deep_are_no_words() {
+        let said = |deep: usize| {
+            let message = "[".repeat(deep) + &"]".repeat(deep);
+            read(format!(r#"{{"type":"send","alias":"a","message":{message}}}"#).as_bytes())
+        };
+        assert!(said(100).is_ok());
+        for deep in [128, 1_000_000] {
+            let wrong = said(deep).unwrap_err().to_string();
+            assert!(wrong.contains("recursion limit"), "{wrong}");
+        }
+    }
+
     /// Each example of the page is a word, and each word has an example.
     #[test]
     fn the_page_of_words_is_true() {

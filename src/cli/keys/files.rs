@@ -1,0 +1,91 @@
+//! Files by which others get in.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{CommandError, Context, Holder, KeyEntry, Keys, Millis, Place, Term, draw};
+use crate::state::KeyFile;
+
+/// Writes a join file, and says how it is used.
+pub fn write_join(
+    keys: &mut Keys,
+    place: &Place,
+    holder: Holder,
+    expires: Millis,
+    to: Option<PathBuf>,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let until = now.unwrap_or_default() + expires.duration();
+    let term = Term::Join {
+        until: until.as_secs(),
+    };
+    let path = to.unwrap_or_else(|| PathBuf::from(format!("{}.join", name_of(&holder))));
+    write(keys, place, holder.clone(), term, &path)?;
+    let file = path.display();
+    let ns = match place.address() {
+        Some(address) => address.trim_start_matches("tcp://").to_owned(),
+        None => "ADDRESS".to_owned(),
+    };
+    let usage = match &holder {
+        Holder::Agent(name) => format!("osb agent {name} --ns {ns} --join {file}"),
+        other => format!("osb host --ns {ns} --name {} --join {file}", name_of(other)),
+    };
+    context.note(&format!(
+        "good once, for {expires}; carry it there by a safe way (scp), and begin with:\n  {usage}"
+    ));
+    context.print_text(&file.to_string())
+}
+
+/// Writes the key of an operator.
+pub fn write_operator(
+    keys: &mut Keys,
+    place: &Place,
+    holder: Holder,
+    to: Option<PathBuf>,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let path = to.unwrap_or_else(|| PathBuf::from(format!("{}.key", name_of(&holder))));
+    write(keys, place, holder, Term::Lasting, &path)?;
+    let file = path.display();
+    context.note(&format!("to be used with --key {file}, or OSB_KEY={file}"));
+    context.print_text(&file.to_string())
+}
+
+/// First the file: a key that is let in, and that nobody has, would be of no use to anybody.
+fn write(
+    keys: &mut Keys,
+    place: &Place,
+    holder: Holder,
+    term: Term,
+    path: &std::path::Path,
+) -> Result<(), CommandError> {
+    let own = draw()?;
+    let file = KeyFile {
+        holder: holder.clone(),
+        own: own.clone(),
+        server: place.server()?,
+        nameserver: place.address(),
+        expires: match term {
+            Term::Join { until } => Some(until),
+            _ => None,
+        },
+    };
+    file.write_new(path)?;
+    let entry = KeyEntry {
+        term,
+        ..KeyEntry::lasting(own.public, holder)
+    };
+    keys.admit(entry).map_err(|error| {
+        let _ = std::fs::remove_file(path);
+        error.into()
+    })
+}
+
+fn name_of(holder: &Holder) -> &str {
+    match holder {
+        Holder::Operator { name, .. } => name.as_str(),
+        Holder::Host(name) => name.as_str(),
+        Holder::Agent(name) => name.as_str(),
+    }
+}

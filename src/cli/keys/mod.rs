@@ -1,0 +1,189 @@
+//! `osb keys`: who is let in at the name server of a closed system.
+
+mod files;
+mod whose;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::session::records;
+use super::{CommandError, Context, ErrorKind};
+use crate::keys::{Keys, KeysError, draw};
+use crate::model::{
+    Dial, Holder, HostName, KeyEntry, KeysOf, Millis, NameServerName, OperatorAccess, OperatorName,
+    PublicKey, SystemName, Term,
+};
+use crate::proxy::{NameServer, ProxyError};
+use crate::render::{KeyList, Revoked};
+use crate::state::{KeyDir, StateDir, find_key};
+use files::{write_join, write_operator};
+use whose::{Place, place};
+
+/// Look at, make and revoke the keys of a closed system
+#[derive(Debug, clap::Args)]
+pub struct KeysArgs {
+    #[command(subcommand)]
+    pub action: KeysAction,
+    /// The name server, of a system that has several
+    #[arg(long, global = true, value_name = "NAME")]
+    pub nameserver: Option<NameServerName>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysAction {
+    /// Make the keys of a system that is yet to be brought up
+    Init {
+        /// The system's name
+        #[arg(value_name = "SYSTEM")]
+        name: SystemName,
+    },
+    /// Show who is let in, and at which level
+    Show,
+    /// Make a join file: by it a host or an agent that is started elsewhere gets in, once
+    Join {
+        #[command(subcommand)]
+        who: JoinWho,
+        /// Until when it can be used
+        #[arg(long, global = true, default_value = "1h", value_name = "TIME")]
+        expires: Millis,
+        /// The file to make; else NAME.join
+        #[arg(long, global = true, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Make a key for another operator
+    New {
+        /// What the operator is called
+        name: OperatorName,
+        /// What he or she may do: read is ls, addr and logs; control is all but keys
+        #[arg(long, value_enum)]
+        level: LevelArg,
+        /// The file to make; else NAME.key
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Put somebody out: his keys are worth nothing, and his connections end
+    Revoke {
+        #[command(subcommand)]
+        who: RevokeWho,
+    },
+    /// Put another key in place of your own
+    Rotate,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum JoinWho {
+    /// A host daemon: `osb host --name NAME --join FILE`
+    Host { name: HostName },
+    /// An agent: `osb agent NAME --join FILE`
+    Agent { name: crate::model::AgentName },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RevokeWho {
+    /// A host, and the agents that it has started
+    Host { name: HostName },
+    /// An agent
+    Agent { name: crate::model::AgentName },
+    /// An operator
+    Operator { name: OperatorName },
+    /// Whoever has this key
+    Key { key: PublicKey },
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum LevelArg {
+    Read,
+    Control,
+    Admin,
+}
+
+impl From<LevelArg> for OperatorAccess {
+    fn from(level: LevelArg) -> Self {
+        match level {
+            LevelArg::Read => OperatorAccess::Read,
+            LevelArg::Control => OperatorAccess::Control,
+            LevelArg::Admin => OperatorAccess::Admin,
+        }
+    }
+}
+
+pub fn run(args: KeysArgs, context: &mut Context) -> Result<(), CommandError> {
+    let group = args.nameserver.as_ref();
+    if let KeysAction::Init { name } = &args.action {
+        return init(name, group, context);
+    }
+    let place = place(group, context)?;
+    let mut keys = place.open()?;
+    match args.action {
+        KeysAction::Init { .. } => Ok(()),
+        KeysAction::Show => context.print(&KeyList(keys.entries()?)),
+        KeysAction::Join { who, expires, to } => {
+            let holder = match who {
+                JoinWho::Host { name } => Holder::Host(name),
+                JoinWho::Agent { name } => Holder::Agent(name),
+            };
+            write_join(&mut keys, &place, holder, expires, to, context)
+        }
+        KeysAction::New { name, level, to } => {
+            let access = level.into();
+            let holder = Holder::Operator { name, access };
+            write_operator(&mut keys, &place, holder, to, context)
+        }
+        KeysAction::Revoke { who } => {
+            let meant = match who {
+                RevokeWho::Host { name } => KeysOf::Host(name),
+                RevokeWho::Agent { name } => KeysOf::Agent(name),
+                RevokeWho::Operator { name } => KeysOf::Operator(name),
+                RevokeWho::Key { key } => KeysOf::Key(key),
+            };
+            revoke(&mut keys, meant, context)
+        }
+        KeysAction::Rotate => {
+            let dir = place.dir()?;
+            keys.rotate_owner(dir)?;
+            let file = dir.operator_path();
+            context.note(&format!("your key is another now: {}", file.display()));
+            Ok(())
+        }
+    }
+}
+
+fn init(
+    name: &SystemName,
+    group: Option<&NameServerName>,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let dir = StateDir::from_env()?.keys(name, group);
+    if !dir.init(&draw()?, &draw()?)? {
+        let sentence = format!(
+            "system {name} has its keys already: {}",
+            dir.path().display()
+        );
+        let error = CommandError::say(ErrorKind::Failed, sentence).with_code("keys");
+        return Err(error.with_hint(format!("`osb keys show --system {name}` shows them")));
+    }
+    context.note(&format!("the keys of {name} are made"));
+    context.print_text(&dir.path().display().to_string())
+}
+
+fn revoke(keys: &mut Keys, meant: KeysOf, context: &Context) -> Result<(), CommandError> {
+    let out = keys.revoke(meant)?;
+    if out.is_empty() {
+        let error = CommandError::say(ErrorKind::Failed, "nobody of that name is let in");
+        return Err(error
+            .with_code("keys")
+            .with_hint("`osb keys show` shows who is"));
+    }
+    context.print(&Revoked(out))
+}
+
+impl From<KeysError> for CommandError {
+    fn from(error: KeysError) -> Self {
+        match error {
+            KeysError::State(error) => error.into(),
+            KeysError::Proxy(error) => error.into(),
+            KeysError::Write(_) | KeysError::Draw(_) => Self::new(ErrorKind::Failed, error),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What is to go to one machine: the lists of what is to be there, and where each file is here.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::FilesError;
+use super::walk::{Walked, walk};
+use crate::model::{Amount, Digest, Entry, Listing, SyncSpec};
+
+/// All that was looked through, each once, however many machines it is for.
+#[derive(Debug, Default)]
+pub struct Stock {
+    walked: HashMap<SyncSpec, Arc<Walked>>,
+    /// Set when nobody waits for it any more.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// What is to go to one machine.
+#[derive(Debug, Default)]
+pub struct Cargo {
+    pub trees: Vec<Tree>,
+    sources: HashMap<Digest, PathBuf>,
+}
+
+/// A folder that is to be there as it is here.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    /// The folder here.
+    pub from: PathBuf,
+    pub listing: Listing,
+}
+
+impl Stock {
+    /// The cargo of a machine whose agents ask for `specs`: those of one folder are put together.
+    pub fn cargo<'s>(
+        &mut self,
+        specs: impl IntoIterator<Item = &'s SyncSpec>,
+    ) -> Result<Cargo, FilesError> {
+        let mut folders: BTreeMap<&Path, Vec<Arc<Walked>>> = BTreeMap::new();
+        for spec in specs {
+            let walked = match self.walked.get(spec) {
+                Some(walked) => walked.clone(),
+                None => {
+                    let walked = Arc::new(walk(spec, &self.stop)?);
+                    self.walked.insert(spec.clone(), walked.clone());
+                    walked
+                }
+            };
+            folders.entry(&spec.from).or_default().push(walked);
+        }
+        let mut cargo = Cargo::default();
+        for (from, parts) in folders {
+            let mut entries = BTreeMap::new();
+            for walked in parts {
+                entries.extend(walked.entries.clone());
+                cargo.sources.extend(walked.sources.clone());
+            }
+            let entries = entries.into_iter();
+            let entries = entries.map(|(path, what)| Entry { path, what }).collect();
+            let listing = Listing::new(entries).map_err(|error| FilesError::Listing {
+                from: from.to_owned(),
+                error,
+            })?;
+            let from = from.to_owned();
+            cargo.trees.push(Tree { from, listing });
+        }
+        Ok(cargo)
+    }
+}
+
+impl Cargo {
+    pub fn is_empty(&self) -> bool {
+        self.trees.is_empty()
+    }
+
+    pub fn listings(&self) -> Vec<Listing> {
+        let trees = self.trees.iter();
+        trees.map(|tree| tree.listing.clone()).collect()
+    }
+
+    /// How much there is to be.
+    pub fn amount(&self) -> Amount {
+        self.trees.iter().map(|tree| tree.listing.amount()).sum()
+    }
+
+    /// Where to find the contents that the machine lacks, and their sizes. None if it asks for what is not
+    /// of the cargo, or for something twice.
+    pub fn asked(&self, sums: &[Digest]) -> Option<Vec<(PathBuf, u64)>> {
+        let files = self.trees.iter().flat_map(|tree| tree.listing.files());
+        let mut sizes: HashMap<Digest, u64> = files.map(|(size, sum)| (sum, size)).collect();
+        let found = sums.iter().map(|sum| {
+            let size = sizes.remove(sum)?;
+            Some((self.sources.get(sum)?.clone(), size))
+        });
+        found.collect()
+    }
+}

@@ -1,0 +1,17 @@
+//! Files that go with agents to other machines: found and summed here, kept there by their content,
+//! and laid out there as a folder. Only what is not there yet travels; how, is the business of
+//! those who talk to the machine.
+
+mod cargo;
+mod error;
+mod lay;
+mod store;
+mod sum;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub use cargo::{Cargo, Stock, Tree};
+pub use error::FilesError;
+pub use lay::lay;
+pub use store::Store;

@@ -1,0 +1,89 @@
+//! `osb keys`: who is let in.
+
+use serde::Serialize;
+
+use crate::model::{Access, Holder, HostName, KeyEntry, PublicKey, Term};
+use crate::render::json::pretty;
+use crate::render::table::Table;
+use crate::render::{Report, Style};
+
+/// Those who are let in. As JSON a list of `holder`, `level`, `term`, `by` and `key`; the names are
+/// the holders.
+pub struct KeyList(pub Vec<KeyEntry>);
+
+#[derive(Serialize)]
+struct Object<'a> {
+    holder: &'a Holder,
+    level: Access,
+    term: Term,
+    by: Option<&'a HostName>,
+    key: PublicKey,
+}
+
+impl Report for KeyList {
+    fn table(&self, style: Style) -> String {
+        let mut table = Table::new(style, &["HOLDER", "LEVEL", "UNTIL", "LET IN BY", "KEY"]);
+        for entry in &self.0 {
+            let until = match entry.term {
+                Term::Lasting => "revoked".to_owned(),
+                Term::Run => "down".to_owned(),
+                Term::Join { until } => format!("{}, once", utc(until)),
+            };
+            let by = entry.by.as_ref().map(ToString::to_string);
+            table.row([
+                entry.holder.to_string().into(),
+                entry.access().to_string().into(),
+                until.into(),
+                by.unwrap_or_else(|| "-".to_owned()).into(),
+                entry.key.to_string().into(),
+            ]);
+        }
+        table.render()
+    }
+
+    fn json(&self) -> String {
+        let object = |entry: &'_ KeyEntry| {
+            let (level, term, key) = (entry.access(), entry.term, entry.key);
+            serde_json::to_value(Object {
+                holder: &entry.holder,
+                level,
+                term,
+                by: entry.by.as_ref(),
+                key,
+            })
+            .unwrap_or_default()
+        };
+        pretty(&self.0.iter().map(object).collect::<Vec<_>>())
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.iter().map(|it| it.holder.to_string()).collect()
+    }
+}
+
+/// `2026-11-23 05:15 UTC`.
+fn utc(seconds: u64) -> String {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => time.strftime("%F %H:%M UTC").to_string(),
+        Err(_) => "ever".to_owned(),
+    }
+}
+
+/// Those who were put out. As JSON and as names like [`KeyList`].
+pub struct Revoked(pub Vec<KeyEntry>);
+
+impl Report for Revoked {
+    fn table(&self, _style: Style) -> String {
+        let line = |entry: &KeyEntry| format!("{} is out\n", entry.holder);
+        self.0.iter().map(line).collect()
+    }
+
+    fn json(&self) -> String {
+        KeyList(self.0.clone()).json()
+    }
+
+    fn names(&self) -> Vec<String> {
+        KeyList(self.0.clone()).names()
+    }
+}

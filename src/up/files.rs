@@ -1,0 +1,117 @@
+//! Files that go with agents to other machines: what each is to have, and where that is there.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::error::{Stage, UpError};
+use super::launch::Launched;
+use super::phases::{Up, lock};
+use super::{Progress, UpRequest};
+use crate::files::{Cargo, FilesError, Stock};
+use crate::model::{HostName, NameServerName, Program, SyncSpec};
+use crate::plan::AgentPlan;
+
+/// The daemon of a machine: that for one name server.
+type Place = (NameServerName, HostName);
+
+/// What each daemon is to have.
+#[derive(Default)]
+pub(super) struct Cargoes(HashMap<Place, Arc<Cargo>>);
+
+impl Cargoes {
+    /// Looks through all that is to be copied for what is brought up.
+    pub async fn gather(request: &UpRequest, progress: &mut dyn Progress) -> Result<Self, UpError> {
+        let plan = &request.plan;
+        let mut specs: HashMap<Place, Vec<SyncSpec>> = HashMap::new();
+        for nameserver in &request.bring_up {
+            for agent in plan.agents_at(nameserver).filter(|agent| !agent.attach) {
+                let place = || (nameserver.clone(), agent.host.clone());
+                if let Some(sync) = agent.program.as_ref().and_then(|it| it.sync.as_deref()) {
+                    let of_place = specs.entry(place()).or_default();
+                    if !of_place.contains(sync) {
+                        of_place.push(sync.clone());
+                    }
+                }
+            }
+        }
+        if specs.is_empty() {
+            return Ok(Self::default());
+        }
+        progress.begin(Stage::Files, specs.len());
+        // It reads every file, on a thread of its own.
+        let (tell, mut told) = unbounded_channel();
+        let mut stock = Stock::default();
+        let _stop = StopOnDrop(stock.stop.clone());
+        let gathering = tokio::task::spawn_blocking(move || {
+            let cargoes = specs.into_iter().map(|(place, specs)| {
+                let cargo = stock.cargo(&specs)?;
+                let _ = tell.send(place.1.clone());
+                Ok((place, Arc::new(cargo)))
+            });
+            cargoes.collect::<Result<_, _>>()
+        });
+        while let Some(host) = told.recv().await {
+            progress.advance(host.as_str());
+        }
+        let gathered: Result<_, FilesError> = match gathering.await {
+            Ok(cargoes) => cargoes,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        let cargoes = gathered.map_err(UpError::Files)?;
+        progress.end();
+        Ok(Self(cargoes))
+    }
+
+    pub fn of(&self, nameserver: &NameServerName, host: &HostName) -> Arc<Cargo> {
+        let place = (nameserver.clone(), host.clone());
+        self.0.get(&place).cloned().unwrap_or_default()
+    }
+}
+
+/// Ctrl-C does not wait until gigabytes are read.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Launched {
+    /// The cargo of a daemon is in these folders, in its order.
+    pub(super) fn laid(
+        &mut self,
+        nameserver: NameServerName,
+        host: &HostName,
+        folders: Vec<PathBuf>,
+    ) {
+        self.folders.insert((nameserver, host.clone()), folders);
+    }
+}
+
+impl Up<'_> {
+    /// The agent's program as it is to run on its machine: where its files are there.
+    pub(super) fn placed(&self, agent: &AgentPlan) -> Option<Program> {
+        let mut program = agent.program.clone()?;
+        let Some(sync) = program.sync.take() else {
+            return Some(program);
+        };
+        let nameserver = self.part.nameserver_of(&agent.name);
+        let trees = self.cargo.of(nameserver, &agent.host);
+        let place = trees.trees.iter().position(|tree| tree.from == sync.from);
+        let launched = lock(self.launched);
+        let folders = launched
+            .folders
+            .get(&(nameserver.clone(), agent.host.clone()));
+        let folder = place.and_then(|at| folders?.get(at));
+        // Where it is within the folder was checked with the topology.
+        if let (Some(folder), Some(within)) = (folder, sync.within(&program.cwd)) {
+            program.cwd = within.in_folder(folder);
+        }
+        Some(program)
+    }
+}
