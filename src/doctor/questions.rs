@@ -11,6 +11,9 @@ use crate::model::{
 use crate::plan::{AgentPlan, Plan};
 use crate::wire::{Examination, ProgramNeed};
 
+/// The machine that always exists.
+const LOCAL: &str = "local";
+
 /// All questions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Questions {
@@ -135,8 +138,8 @@ fn agents_on<'p>(host: &'p HostName, plan: &'p Plan) -> impl Iterator<Item = &'p
 
 fn programs(host: &HostSpec, plan: &Plan) -> Vec<ProgramQuestion> {
     let mut questions: Vec<ProgramQuestion> = Vec::new();
-    for agent in agents_on(&host.name, plan) {
-        for need in agent.program.iter().flat_map(needs) {
+    for agent in plan.agents.iter().filter(|agent| !agent.attach) {
+        for need in agent.program.iter().flat_map(|it| needs(it, agent, host)) {
             let name = agent.name.clone();
             match questions.iter_mut().find(|it| it.need == need) {
                 Some(question) if question.agents.contains(&name) => {}
@@ -151,8 +154,30 @@ fn programs(host: &HostSpec, plan: &Plan) -> Vec<ProgramQuestion> {
     questions
 }
 
-/// The command, and the probe of its readiness.
-fn needs(program: &Program) -> impl Iterator<Item = ProgramNeed> {
+/// What is to be found on `host` of an agent's program: the command, and the probe of its readiness. What is copied to
+/// another machine with its files is to be found here.
+fn needs(program: &Program, agent: &AgentPlan, host: &HostSpec) -> Vec<ProgramNeed> {
+    let copied = program.sync.is_some() && agent.host.as_str() != LOCAL;
+    let comes_along = |it: &ProgramNeed| copied && is_beside(&it.name);
+    let mut needs: Vec<ProgramNeed> = words(program).collect();
+    needs.retain(|need| match comes_along(need) {
+        true => host.reach.is_local(),
+        false => agent.host == host.name,
+    });
+    for need in needs.iter_mut().filter(|need| copied && !comes_along(need)) {
+        // Its folder will be there.
+        need.cwd = "/".into();
+    }
+    needs
+}
+
+/// Whether a program is named by a path that begins at its folder.
+fn is_beside(name: &Template) -> bool {
+    let text = name.to_string();
+    text.contains('/') && !text.starts_with('/') && name.references().next().is_none()
+}
+
+fn words(program: &Program) -> impl Iterator<Item = ProgramNeed> {
     let probe = match &program.ready {
         Ready::Probe { argv, .. } => argv.first(),
         _ => None,

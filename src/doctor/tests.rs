@@ -85,6 +85,21 @@ fn each_way_is_tried_once_and_each_machine_looked_at_that_takes_part() {
     assert_eq!(programs[0].agents.len(), 2);
 }
 
+#[test]
+fn what_is_copied_to_a_machine_is_looked_for_here() {
+    let text = "osb: 1\nname: x\nsecurity: none\nnameserver: 10.0.0.1:0\nhosts: { local: { address: 10.0.0.1 }, lab1: { ssh: lab1 } }\nagents: { A: { host: lab1, sync: [.], command: [./a.sh] }, B: { host: lab1, sync: [.], command: [python3, b.py] } }";
+    let questions = Questions::of(&plan(text));
+    let needs = |at: usize| {
+        let programs = questions.places[at].programs.iter();
+        let need = |it: &super::questions::ProgramQuestion| {
+            format!("{} in {}", it.need.name, it.need.cwd.display())
+        };
+        programs.map(need).collect::<Vec<_>>()
+    };
+    assert_eq!(needs(0), ["./a.sh in /t"]);
+    assert_eq!(needs(1), ["python3 in /"]);
+}
+
 fn examined(programs: Vec<Found>, bound: Vec<Bound>) -> Answer {
     let examined = Examined {
         address: "10.0.0.12".parse().ok(),
