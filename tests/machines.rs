@@ -4,6 +4,8 @@ mod common;
 #[path = "common/lab.rs"]
 mod lab_of_machines;
 
+use std::process::Stdio;
+
 use common::{Said, wait_until};
 use lab_of_machines::{DESK, Lab, lab};
 use serde_json::json;
@@ -85,6 +87,49 @@ fn one_topology_by_ssh() {
     assert!(again.contains("unchanged"), "{again}");
     let down = lab.ok(&["down"]);
     assert!(down.contains("3 agents ended"), "{down}");
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn logs_are_followed_on_all_machines_and_again_when_one_is_back() {
+    let Some(lab) = lab(2) else { return };
+    let text = topology(&lab, BY_SSH).replace("every: 20ms", "every: 200ms");
+    let said = lab.up(&text);
+    assert_eq!(said.code, 0, "{said}");
+    let mut follow = lab.command(&["logs", "-f", "--grep", "hi", "Bob", "Carol"]);
+    let follow = follow.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut follow = follow.spawn().unwrap();
+    let heard = common::listen(follow.stdout.take().unwrap());
+    let notes = common::listen(follow.stderr.take().unwrap());
+    let lines_of = |agent: &str| {
+        let text = heard.lock().unwrap();
+        text.lines().filter(|line| line.starts_with(agent)).count()
+    };
+    for agent in ["Bob", "Carol"] {
+        let begun = lines_of(agent);
+        wait_until("lines of both machines come", || {
+            lines_of(agent) > begun + 5
+        });
+    }
+    lab.cut("lab2", false);
+    let noted = |part: &str| notes.lock().unwrap().contains(part);
+    wait_until("its absence is noted", || {
+        noted("logs of lab2 are not followed for now: its host daemon is unreachable")
+    });
+    let before = lines_of("Carol");
+    wait_until("the desk's are followed", || lines_of("Carol") > before + 5);
+    let before = lines_of("Bob");
+    lab.cut("lab2", true);
+    wait_until("its return is noted", || {
+        noted("logs of lab2 are followed again")
+    });
+    wait_until("lines come again", || lines_of("Bob") > before + 5);
+    // Nothing is missing, and nothing comes twice.
+    lab.ok(&["stop-timer", "Alice", "timer-1"]);
+    let all = || lab.ok(&["logs", "Bob", "--grep", "hi"]).lines().count();
+    wait_until("all has come", || lines_of("Bob") == all());
+    lab.ok(&["down"]);
+    assert!(follow.wait().unwrap().success(), "it ends with the system");
     lab.assert_nothing_left();
 }
 
@@ -540,4 +585,155 @@ fn an_attached_host_that_is_cut_off_is_finished_with_when_it_is_back() {
     common::kill(i32::try_from(daemon.id()).unwrap(), 15);
     assert!(daemon.wait().unwrap().success());
     lab.assert_nothing_left();
+}
+
+/// The name server on the first machine, agents there, on the second and at the desk.
+fn with_far_nameserver(lab: &Lab, at: &str) -> String {
+    topology(lab, BY_SSH).replace(
+        &format!("nameserver: {DESK}:7400"),
+        &format!("nameserver: {{ launch: \"{at}\", host: lab1 }}"),
+    )
+}
+
+#[test]
+fn a_name_server_on_another_machine() {
+    let Some(lab) = lab(2) else { return };
+    let text = with_far_nameserver(&lab, "10.77.0.11:0");
+    let path = lab.bench.file("topology.yaml", &text);
+    let said = lab.osb(&["doctor", &path]);
+    assert_eq!(said.code, 0, "{said}");
+    let said = lab.up(&text);
+    assert_eq!(said.code, 0, "{said}");
+    hears(&lab, "Bob");
+    hears(&lab, "Carol");
+    let systems = lab.json(&["ls", "systems"]);
+    let at = systems[0]["nameserver"].as_str().unwrap().to_owned();
+    assert!(at.starts_with("tcp://10.77.0.11:"), "{at}");
+    assert_eq!(systems[0]["state"], "running");
+    let again = lab.ok(&["up", "topology.yaml"]);
+    assert!(again.contains("unchanged"), "{again}");
+    let down = lab.ok(&["down"]);
+    assert!(down.contains("3 agents ended"), "{down}");
+    lab.assert_nothing_left();
+
+    // Its port is taken: that is said, and nothing stays.
+    let mut taken = lab.command_on("lab1", &["ns", "--bind", "10.77.0.11:7400", "--insecure"]);
+    let mut taken = taken.stdout(Stdio::piped()).spawn().unwrap();
+    let listens = common::listen(taken.stdout.take().unwrap());
+    wait_until("it listens", || listens.lock().unwrap().contains("7400"));
+    let said = lab.up(&with_far_nameserver(&lab, "10.77.0.11:7400"));
+    assert_eq!(said.code, 1, "{said}");
+    for part in [
+        "the name server on lab1",
+        "another process listens there",
+        "another in the topology",
+    ] {
+        assert!(said.stderr.contains(part), "{part}: {said}");
+    }
+    common::kill(i32::try_from(taken.id()).unwrap(), 15);
+    taken.wait().unwrap();
+    lab.assert_nothing_left();
+
+    // What fails later takes it back too.
+    let broken = text.replace("Bob: {", "Bob: { command: [no-such-program],");
+    assert_eq!(lab.up(&broken).code, 1);
+    lab.assert_nothing_left();
+    let waits = text.replace("Carol: {}", "Carol: { attach: true }");
+    let path = lab.bench.file("topology.yaml", &waits);
+    let mut up = lab.command(&["up", &path]);
+    let mut up = up.stderr(Stdio::null()).spawn().unwrap();
+    wait_until("all is there", || {
+        lab.processes("lab1").len() > 2 && lab.processes("lab2").len() > 1
+    });
+    up.kill().unwrap();
+    up.wait().unwrap();
+    lab.assert_nothing_left_on("lab1");
+    lab.assert_nothing_left_on("lab2");
+}
+
+#[test]
+fn a_name_server_that_is_cut_off_is_ended_when_its_machine_is_back() {
+    let Some(lab) = lab(2) else { return };
+    let said = lab.up(&with_far_nameserver(&lab, "10.77.0.11:0"));
+    assert_eq!(said.code, 0, "{said}");
+    lab.cut("lab1", false);
+    let said = lab.osb(&["down"]);
+    assert_eq!(said.code, 4, "{said}");
+    assert!(said.stderr.contains("could not be reached: lab1"), "{said}");
+    // The second machine was gone to by ssh.
+    lab.assert_nothing_left_on("lab2");
+    assert!(lab.bench.processes().is_empty());
+    lab.cut("lab1", true);
+    lab.ok(&["down", "two"]);
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn two_name_servers_on_two_machines() {
+    let Some(lab) = lab(2) else { return };
+    let config = lab.ssh_config().display().to_string();
+    let text = format!(
+        r#"
+osb: 1
+name: two
+security: none
+nameservers:
+  one: {{ launch: 10.77.0.11:7400, host: lab1 }}
+  other: {{ launch: "0.0.0.0:0", host: lab2 }}
+hosts:
+  local: {{ address: {DESK} }}
+  lab1: {{ ssh: lab1, ssh_config: {config} }}
+  lab2: {{ ssh: lab2, address: 10.77.0.12, ssh_config: {config} }}
+agents:
+  Alice@one:
+    host: lab1
+    bind: {{ main: PUB }}
+    timers: [{{ every: 20ms, send: main, message: hi }}]
+  Alice@other: {{ host: lab2 }}
+  Carol@other: {{ host: lab1 }}
+  Dave@one: {{}}
+connections:
+  - {{ agent: Alice@other, to: Alice@one.main, alias: inbox, handler: collect }}
+  - {{ agent: Carol@other, to: Alice@one.main, alias: inbox, handler: collect }}
+  - {{ agent: Dave, to: Alice@one.main, alias: inbox, handler: collect }}
+"#
+    );
+    let said = lab.up(&text);
+    assert_eq!(said.code, 0, "{said}");
+    for agent in ["Alice@other", "Carol", "Dave"] {
+        hears(&lab, agent);
+    }
+    let systems = lab.json(&["ls", "systems"]);
+    let other = systems[0]["nameservers"][1]["address"].as_str().unwrap();
+    assert!(other.starts_with("tcp://10.77.0.12:"), "{other}");
+    // One group goes and comes again, and the other stays.
+    lab.ok(&["down", "--only", "other"]);
+    let again = lab.ok(&["up", "topology.yaml"]);
+    assert!(again.contains("Carol"), "{again}");
+    hears(&lab, "Carol");
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn a_closed_name_server_on_another_machine_has_its_keys_from_the_desk() {
+    let Some(lab) = lab(2) else { return };
+    let text = with_far_nameserver(&lab, "10.77.0.11:0").replace("security: none", "");
+    for _ in 0..2 {
+        let said = lab.up(&text);
+        assert_eq!(said.code, 0, "{said}");
+        hears(&lab, "Bob");
+        let systems = lab.json(&["ls", "systems"]);
+        let at = systems[0]["nameserver"].as_str().unwrap().to_owned();
+        // A stranger learns nothing.
+        let stranger = lab
+            .command_on("lab2", &["--ns", &at, "ls"])
+            .output()
+            .unwrap();
+        assert_ne!(Said::from(stranger).code, 0);
+        lab.ok(&["down"]);
+        wait_until("all have ended", || {
+            lab.processes("lab1").is_empty() && lab.processes("lab2").is_empty()
+        });
+    }
 }

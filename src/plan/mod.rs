@@ -342,6 +342,7 @@ mod tests {
             nameservers: vec![NameServerEntry {
                 name: NameServerName::only(),
                 at: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
+                host: None,
             }],
             hosts: Vec::new(),
             agents: Vec::new(),

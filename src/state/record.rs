@@ -39,6 +39,9 @@ pub struct GroupRecord {
     pub key: Option<PathBuf>,
     /// None if it was there before and stays.
     pub launched_nameserver: Option<ProcessId>,
+    /// Where it was launched, if on another machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub far_nameserver: Option<FarNameServer>,
     pub hosts: Vec<Daemon>,
     /// Those on other machines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -127,6 +130,14 @@ pub struct Machine {
     pub agents: Vec<AgentName>,
     /// None: others have started the daemon, and it stays.
     pub ours: Option<Launch>,
+}
+
+/// A name server that was launched on another machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FarNameServer {
+    pub host: HostName,
+    pub launch: Launch,
 }
 
 /// How a daemon on another machine was started, which is how it can be ended too.
@@ -239,6 +250,7 @@ mod tests {
                 nameserver: "tcp://127.0.0.1:1".into(),
                 key: None,
                 launched_nameserver: Some(ProcessId::of_self().unwrap()),
+                far_nameserver: None,
                 hosts: vec![],
                 machines: vec![],
                 attached: vec![],

@@ -77,6 +77,7 @@ impl Bench {
                 nameserver: nameserver.to_owned(),
                 key: None,
                 launched_nameserver: process,
+                far_nameserver: None,
                 hosts: vec![],
                 machines: vec![],
                 attached: vec![],

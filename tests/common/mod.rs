@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -220,6 +221,20 @@ pub fn wait_for<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
 
 pub fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
     wait_for(what, || reached().then_some(()));
+}
+
+/// What comes out of a process, as it comes.
+pub fn listen(mut from: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
+    let heard = Arc::new(Mutex::new(String::new()));
+    let ours = heard.clone();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
+            ours.lock().unwrap().push_str(&text);
+        }
+    });
+    heard
 }
 
 /// Sends a signal to a process of the test's own.
