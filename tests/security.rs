@@ -462,8 +462,8 @@ fn revocation_ends_live_connections() {
     let status = wait_for("Carol's end", || process.try_wait().unwrap());
     assert_eq!(status.code(), Some(1));
     let agents = castle.bench.json(&["ls", "agents"]);
-    let carol = agents.as_array().unwrap().iter();
-    let carol = carol.filter(|it| it["name"] == "Carol").next().unwrap();
+    let mut carol = agents.as_array().unwrap().iter();
+    let carol = carol.find(|it| it["name"] == "Carol").unwrap();
     assert_eq!(carol["state"], "failed");
     let before = castle.received();
     wait_until("Bob goes on", || castle.received() > before + 20);
