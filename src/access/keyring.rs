@@ -111,8 +111,10 @@ impl Keyring {
         let out: Vec<&KeyEntry> = entries().filter(|entry| meant(entry)).collect();
         let hosts: Vec<&HostName> = out
             .iter()
-            .filter_map(|entry| match &entry.holder {
-                Holder::Host(name) => Some(name),
+            .filter_map(|entry| match (&entry.holder, entry.term) {
+                // By a join file nobody has answered for anybody yet.
+                (_, Term::Join { .. }) => None,
+                (Holder::Host(name), _) => Some(name),
                 _ => None,
             })
             .collect();
@@ -195,6 +197,21 @@ mod tests {
         let mut keys: Vec<_> = out.iter().map(|(_, entry, _)| entry.key).collect();
         keys.sort();
         assert_eq!(keys, [key(1), key(3)]);
+        assert_eq!(ring.entries().len(), 2);
+    }
+
+    #[test]
+    fn with_a_join_file_that_nobody_has_used_goes_nobody_else() {
+        let mut ring = Keyring::default();
+        ring.admit(host(1, "lab1", Term::Lasting));
+        ring.admit(host(2, "lab1", Term::Join { until: 100 }));
+        ring.admit(KeyEntry {
+            key: key(3),
+            holder: Holder::Agent("A".parse().unwrap()),
+            term: Term::Run,
+            by: "lab1".parse().ok(),
+        });
+        assert_eq!(ring.revoke(|entry| entry.key == key(2)).len(), 1);
         assert_eq!(ring.entries().len(), 2);
     }
 
