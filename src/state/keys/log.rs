@@ -15,6 +15,8 @@ use crate::model::{KeyEntry, Term};
 /// The list, to be added to.
 pub struct KeyLog {
     file: Flock<File>,
+    /// Up to where it is whole.
+    length: u64,
 }
 
 impl KeyLog {
@@ -38,13 +40,16 @@ impl KeyLog {
             path: path.to_owned(),
             reason,
         })?;
-        file.set_len(whole as u64).map_err(failed)?;
-        Ok((Self { file }, changes))
+        let length = whole as u64;
+        file.set_len(length).map_err(failed)?;
+        Ok((Self { file, length }, changes))
     }
 
     /// Adds a change. What outlasts the run is on the disk when this returns.
     pub fn write(&mut self, change: &KeyChange) -> io::Result<()> {
-        self.file.write_all(&line(change))?;
+        let line = line(change);
+        append(&self.file, self.length, |mut file| file.write_all(&line))?;
+        self.length += line.len() as u64;
         match change {
             KeyChange::Admit(KeyEntry {
                 term: Term::Run, ..
@@ -52,6 +57,14 @@ impl KeyLog {
             _ => self.file.sync_data(),
         }
     }
+}
+
+/// What a full disk has torn is taken back: with the next line after it, the list could not be read.
+fn append(file: &File, whole: u64, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+    write(file).or_else(|error| {
+        file.set_len(whole)?;
+        Err(error)
+    })
 }
 
 fn read(bytes: &[u8]) -> Result<Vec<KeyChange>, String> {
@@ -81,4 +94,27 @@ pub(super) fn compact(path: &Path, kept: impl Fn(&KeyEntry) -> bool) -> Result<(
     let entries = Keyring::recall(changes).entries().into_iter();
     let changes: Vec<KeyChange> = entries.filter(kept).map(KeyChange::Admit).collect();
     begin(path, &changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::PublicKey;
+
+    #[test]
+    fn a_line_that_a_full_disk_has_torn_spoils_none_after_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("members.jsonl");
+        let drop = |n| KeyChange::Drop(PublicKey::of([n; 32]));
+        let (mut log, _) = KeyLog::open(&path).unwrap();
+        log.write(&drop(1)).unwrap();
+        let torn = append(&log.file, log.length, |mut file| {
+            file.write_all(b"{\"dr")?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert!(torn.is_err());
+        log.write(&drop(2)).unwrap();
+        std::mem::drop(log);
+        assert_eq!(KeyLog::open(&path).unwrap().1, [drop(1), drop(2)]);
+    }
 }
