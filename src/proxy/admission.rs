@@ -78,31 +78,56 @@ fn let_in(address: &str, file: &KeyFile, holder: Holder) -> Result<Credentials, 
 
 /// Exchanges a join file for a key of one's own, once. Later the key is found again.
 fn join(address: &str, file: &KeyFile) -> Result<Credentials, ProxyError> {
-    let joined = StateDir::from_env()?.joined(&file.own.public);
-    if joined.exists() {
-        return Ok(KeyFile::read(&joined)?.credentials());
-    }
-    let nameserver = NameServer::dial(&Dial {
-        address: address.to_owned(),
-        keys: Some(file.credentials()),
-    })?;
-    let own = KeyFile {
-        own: zeromq::draw_keys()?,
-        nameserver: Some(nameserver.link().address().to_owned()),
-        expires: None,
-        ..file.clone()
+    let state = StateDir::from_env()?;
+    let path = state.joined(&file.own.public);
+    let dial = |keys| {
+        NameServer::dial(&Dial {
+            address: address.to_owned(),
+            keys: Some(keys),
+        })
     };
-    // Before it is of use: a key that is known and then lost could not be had again.
-    StateDir::from_env()?.make_joined()?;
-    own.write(&joined)?;
-    let join = NameServerRequest::Join {
-        key: own.own.public,
+    let is_unknown = |own: &KeyFile| {
+        let pinged = dial(own.credentials()).and_then(|nameserver| nameserver.ping().map(drop));
+        matches!(pinged, Err(ProxyError::NotLetIn { .. }))
     };
-    match nameserver.ask::<()>(&join).wait() {
+    let own = match path.exists() {
+        true => {
+            let own = KeyFile::read(&path)?;
+            if !is_unknown(&own) {
+                return Ok(own.credentials());
+            }
+            own
+        }
+        false => {
+            let nameserver = dial(file.credentials())?;
+            let own = KeyFile {
+                own: zeromq::draw_keys()?,
+                nameserver: Some(nameserver.link().address().to_owned()),
+                expires: None,
+                ..file.clone()
+            };
+            // Before it is of use: a key that is known and then lost could not be had again.
+            state.make_joined()?;
+            own.or_first_at(&path)?
+        }
+    };
+    let key = own.own.public;
+    let joined = dial(file.credentials()).and_then(|nameserver| {
+        nameserver
+            .ask::<()>(&NameServerRequest::Join { key })
+            .wait()
+    });
+    match joined {
         Ok(()) => Ok(own.credentials()),
-        Err(error) => {
-            let _ = std::fs::remove_file(&joined);
+        // Whether it is known all the same, because another was faster with it, or the answer was
+        // lost, is the name server's to say. If that cannot be asked, the key is asked for later.
+        Err(error) if matches!(error, ProxyError::NotLetIn { .. } | ProxyError::Fault(_)) => {
+            if !is_unknown(&own) {
+                return Ok(own.credentials());
+            }
+            let _ = std::fs::remove_file(&path);
             Err(error)
         }
+        Err(error) => Err(error),
     }
 }

@@ -59,6 +59,14 @@ impl KeyFile {
         secret::write_new(path, &self.to_bytes())
     }
 
+    /// The one at `path`; this one, if there is none yet.
+    pub fn or_first_at(self, path: &Path) -> Result<Self, StateError> {
+        match secret::write_first(path, &self.to_bytes())? {
+            true => Ok(self),
+            false => Self::read(path),
+        }
+    }
+
     /// Writes it, in place of another.
     pub fn write(&self, path: &Path) -> Result<(), StateError> {
         secret::replace(path, &self.to_bytes())

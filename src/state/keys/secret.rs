@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::StateError;
 
@@ -21,11 +21,29 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
     written.map_err(|error| StateError::io("write", path, error))
 }
 
-/// Writes a file, which is there whole or not at all.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+fn write_beside(path: &Path, bytes: &[u8]) -> Result<PathBuf, StateError> {
     let temporary = path.with_extension(format!("new.{}", std::process::id()));
     let _ = fs::remove_file(&temporary);
     write_new(&temporary, bytes)?;
+    Ok(temporary)
+}
+
+/// Writes a file, whole, if there is none yet. Tells whether that is so: of several who do this at
+/// once, one does it.
+pub fn write_first(path: &Path, bytes: &[u8]) -> Result<bool, StateError> {
+    let temporary = write_beside(path, bytes)?;
+    let linked = fs::hard_link(&temporary, path);
+    let _ = fs::remove_file(&temporary);
+    match linked {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(StateError::io("write", path, error)),
+    }
+}
+
+/// Writes a file, which is there whole or not at all.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    let temporary = write_beside(path, bytes)?;
     let moved = fs::rename(&temporary, path);
     let flushed = moved.and_then(|()| match path.parent() {
         Some(folder) => File::open(folder)?.sync_all(),
