@@ -495,6 +495,47 @@ fn agents_hang_up_on_whoever_was_put_out() {
     castle.down();
 }
 
+/// A host that says that one of its agents begins anew, while it goes on by the former key.
+#[test]
+fn a_host_that_is_put_out_keeps_no_agent_within() {
+    let castle = Castle::new();
+    let lab = castle.let_in(Holder::Host("lab".parse().unwrap()), Term::Lasting);
+    let lab = castle.dial(Some(lab));
+    let mallory = || {
+        let mut keys = castle.random();
+        let holder = Holder::Agent("Mallory".parse().unwrap());
+        let admit = NameServerRequest::Admit(KeyEntry::lasting(keys.own.public, holder));
+        lab.ask::<()>(&admit).wait().unwrap();
+        keys.server = castle.socket("feed").key.unwrap();
+        keys
+    };
+    let context = zmq::Context::new();
+    let listen = |keys: &Credentials| {
+        let sub = raw_socket(
+            &context,
+            zmq::SUB,
+            Some(keys),
+            &castle.socket("feed").address,
+        );
+        sub.set_subscribe(b"").unwrap();
+        sub
+    };
+    let former = mallory();
+    let sub = listen(&former);
+    assert_eq!(sub.poll(zmq::POLLIN, 10_000).unwrap(), 1, "nothing heard");
+    let _now = mallory();
+    let again = listen(&former);
+    assert_eq!(again.poll(zmq::POLLIN, 1000).unwrap(), 0, "let in again");
+    castle.bench.ok(&["keys", "revoke", "host", "lab"]);
+    wait_until("nothing more is heard", || {
+        while sub.recv_bytes(zmq::DONTWAIT).is_ok() {}
+        sub.poll(zmq::POLLIN, 500).unwrap() == 0
+    });
+    let before = castle.received();
+    wait_until("Bob goes on", || castle.received() > before + 20);
+    castle.down();
+}
+
 /// Passes bytes on between a member and the name server, and keeps them.
 struct Wire {
     address: String,

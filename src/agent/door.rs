@@ -1,5 +1,6 @@
 //! Who gets in at the agent's data sockets, in a closed system: other agents of it, by their keys. A
-//! key that is not known yet is asked for at the name server, once; meanwhile the handshake waits.
+//! key is asked for at the name server each time, for it may be nobody's since; meanwhile the handshake
+//! waits. Who was let in before is let in again while the name server is away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -19,6 +20,8 @@ use crate::zeromq::{Handshake, Verdict, Zap, hang_up_at};
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How many keys are asked for at a time. Whoever comes when there are so many comes again.
 const ASKED: usize = 1000;
+/// How often the log says at most that somebody was turned away: strangers are not to fill the disk.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// The way in.
 pub struct Door {
@@ -26,11 +29,17 @@ pub struct Door {
     /// Who was let in, and from which machines.
     known: BTreeMap<PublicKey, Known>,
     waiting: BTreeMap<PublicKey, Vec<Handshake>>,
+    /// Since the log has last said so, and when that was.
+    turned_away: u64,
+    told: Option<Duration>,
 }
 
+#[derive(Default)]
 struct Known {
     name: String,
     from: BTreeSet<String>,
+    /// It is nobody's any more. Its connections may still be there.
+    stale: bool,
 }
 
 /// What became of a question for a key.
@@ -48,6 +57,8 @@ impl Door {
             zap: Zap::bind(context)?,
             known: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            turned_away: 0,
+            told: None,
         })
     }
 
@@ -55,19 +66,21 @@ impl Door {
         &self.zap
     }
 
-    /// Lets in whom it knows. Tells which keys are to be asked for.
-    fn attend(&mut self) -> Vec<PublicKey> {
+    /// Tells which keys are to be asked for. If there is nobody to ask, or too much to ask, those are
+    /// let in who were before.
+    fn attend(&mut self, alone: bool) -> Vec<PublicKey> {
         let mut unknown = Vec::new();
         while let Some(handshake) = self.zap.next() {
-            if let Some(known) = self.known.get_mut(&handshake.key) {
-                known.let_in(&self.zap, &handshake);
+            let asked = self.waiting.len();
+            if let Some(waiting) = self.waiting.get_mut(&handshake.key) {
+                waiting.push(handshake);
                 continue;
             }
-            let asked = self.waiting.len();
-            match self.waiting.get_mut(&handshake.key) {
-                Some(waiting) => waiting.push(handshake),
+            let known = self.known.get_mut(&handshake.key).filter(|it| !it.stale);
+            match known {
+                Some(known) if alone || asked >= ASKED => known.let_in(&self.zap, &handshake),
                 None if asked >= ASKED => self.zap.answer(&handshake, Verdict::Later),
-                None => {
+                _ => {
                     unknown.push(handshake.key);
                     self.waiting.insert(handshake.key, vec![handshake]);
                 }
@@ -79,25 +92,40 @@ impl Door {
     /// Whoever waits by that key is let in or not.
     fn settle(&mut self, key: &PublicKey, answer: &Answer) {
         let waiting = self.waiting.remove(key).unwrap_or_default();
-        let verdict = match answer {
-            Answer::Theirs(Holder::Agent(name)) => {
-                let mut known = Known {
-                    name: name.to_string(),
-                    from: BTreeSet::new(),
-                };
-                for handshake in &waiting {
-                    known.let_in(&self.zap, handshake);
-                }
-                self.known.insert(*key, known);
+        if let Answer::Theirs(Holder::Agent(name)) = answer {
+            let known = self.known.entry(*key).or_default();
+            (known.name, known.stale) = (name.to_string(), false);
+        }
+        let known = self.known.get_mut(key);
+        let verdict = match (answer, known) {
+            (Answer::Theirs(Holder::Agent(_)), Some(known)) => {
+                waiting.iter().for_each(|it| known.let_in(&self.zap, it));
                 return;
             }
-            Answer::Theirs(_) => Verdict::TurnAway("not an agent's key"),
-            Answer::Nobodys => Verdict::TurnAway("the key is unknown"),
-            Answer::None => Verdict::Later,
+            (Answer::None, Some(known)) if !known.stale => {
+                waiting.iter().for_each(|it| known.let_in(&self.zap, it));
+                return;
+            }
+            (Answer::None, _) => Verdict::Later,
+            (Answer::Theirs(_), _) => Verdict::TurnAway("not an agent's key"),
+            (Answer::Nobodys, known) => {
+                known.into_iter().for_each(|it| it.stale = true);
+                Verdict::TurnAway("the key is unknown")
+            }
         };
         for handshake in &waiting {
             self.zap.answer(handshake, verdict);
         }
+    }
+
+    /// One more was turned away. Tells how many, if that is to be told now.
+    fn count_turned_away(&mut self, now: Duration) -> Option<u64> {
+        self.turned_away += 1;
+        if self.told.is_some_and(|told| now < told + TOLD_EVERY) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.turned_away))
     }
 
     /// These keys are nobody's any more. Tells from which machines they were used.
@@ -117,15 +145,40 @@ impl Known {
 impl Agent {
     /// Somebody wants to come in.
     pub fn attend_door(&mut self) {
-        let unknown = self.door.as_mut().map(Door::attend);
+        let alone = self.control.down();
+        let unknown = self.door.as_mut().map(|door| door.attend(alone));
         for key in unknown.unwrap_or_default() {
-            let request = Request {
-                asker: None,
-                limit: PATIENCE,
-                until: self.now + PATIENCE,
-            };
-            let whose = NameServerRequest::Whose { key };
-            self.send_errand(Peer::NameServer, &whose, Errand::Whose(key), request);
+            self.ask_whose(key, Errand::Whose(key));
+        }
+    }
+
+    fn ask_whose(&mut self, key: PublicKey, errand: Errand) {
+        let request = Request {
+            asker: None,
+            limit: PATIENCE,
+            until: self.now + PATIENCE,
+        };
+        let whose = NameServerRequest::Whose { key };
+        self.send_errand(Peer::NameServer, &whose, errand, request);
+    }
+
+    /// Asks for all keys again by which others are connected: some may have been revoked while this
+    /// agent could not be told, and those of agents that have ended are told of to nobody.
+    pub(super) fn ask_for_keys_again(&mut self) {
+        let Some(door) = &self.door else {
+            return;
+        };
+        let dialled = self.sockets.iter_mut().flat_map(|slot| slot.keys_dialled());
+        let mut keys: BTreeSet<PublicKey> = dialled.collect();
+        keys.extend(door.known.keys());
+        for key in keys {
+            self.ask_whose(key, Errand::Still(key));
+        }
+    }
+
+    pub(super) fn on_still(&mut self, key: &PublicKey, answer: Result<Value, &Fault>) {
+        if let Err(Fault::Refused { .. }) = answer {
+            self.on_revoked(&[*key]);
         }
     }
 
@@ -135,13 +188,16 @@ impl Agent {
             Err(Fault::Refused { .. }) => Answer::Nobodys,
             _ => Answer::None,
         };
-        if let Answer::Nobodys = answer {
+        let Some(door) = &mut self.door else {
+            return;
+        };
+        door.settle(key, &answer);
+        if let Answer::Nobodys = answer
+            && let Some(count) = door.count_turned_away(self.now)
+        {
             self.log.warn(&format!(
-                "somebody was turned away whose key is unknown: {key}"
+                "{count} turned away whose key is unknown, the last: {key}"
             ));
-        }
-        if let Some(door) = &mut self.door {
-            door.settle(key, &answer);
         }
     }
 
@@ -163,11 +219,39 @@ impl Agent {
         if from.is_empty() {
             return;
         }
-        let ips: Vec<IpAddr> = from.iter().filter_map(|ip| ip.parse().ok()).collect();
+        let ips: Vec<IpAddr> = from.iter().filter_map(|ip| ip_of(ip)).collect();
         let places = self.sockets.places();
         let ended = hang_up_at(&places, &ips);
         self.log.warn(&format!(
             "keys were revoked: {ended} connections have ended, and those that may come again"
         ));
+    }
+}
+
+/// Of an address as ZAP has it: one of IPv6 may name the interface by which it is reached.
+fn ip_of(address: &str) -> Option<IpAddr> {
+    let ip = address.split('%').next()?.parse::<IpAddr>().ok()?;
+    Some(ip.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_ipv6_are_those_that_the_kernel_tells() {
+        let ip = |text: &str| ip_of(text).map(|it| it.to_string());
+        assert_eq!(ip("::ffff:10.0.0.1").as_deref(), Some("10.0.0.1"));
+        assert_eq!(ip("fe80::1%eth0").as_deref(), Some("fe80::1"));
+        assert_eq!(ip(""), None);
+    }
+
+    #[test]
+    fn strangers_do_not_fill_the_log() {
+        let mut door = Door::bind(&Context::new()).unwrap();
+        let told = |door: &mut Door, s| door.count_turned_away(Duration::from_secs(s));
+        assert_eq!(told(&mut door, 1), Some(1));
+        assert_eq!((told(&mut door, 2), told(&mut door, 3)), (None, None));
+        assert_eq!(told(&mut door, 11), Some(3));
     }
 }

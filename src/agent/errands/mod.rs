@@ -33,6 +33,8 @@ pub enum Errand {
     Find(ConnectToRequest),
     /// The name server: whose key it is by which somebody wants to come in.
     Whose(PublicKey),
+    /// The same of somebody who was let in, or is dialled: whether it still is anybody's.
+    Still(PublicKey),
     /// A subscriber that binds: to subscribe to a token, before anybody publishes to it.
     Probe {
         connect: Box<ConnectRequest>,
@@ -54,14 +56,14 @@ impl Errand {
     pub fn socket(&self) -> Option<usize> {
         match self {
             Errand::Prove { at, .. } => Some(*at),
-            Errand::Find(_) | Errand::Probe { .. } | Errand::Whose(_) => None,
+            Errand::Find(_) | Errand::Probe { .. } | Errand::Whose(_) | Errand::Still(_) => None,
         }
     }
 
     fn what(&self) -> String {
         match self {
             Errand::Find(connect) => format!("finding {}", connect.to),
-            Errand::Whose(key) => format!("finding out whose {key} is"),
+            Errand::Whose(key) | Errand::Still(key) => format!("finding out whose {key} is"),
             Errand::Probe { subscriber, .. } => format!("preparing {subscriber} for the proof"),
             Errand::Prove { publisher, .. } => {
                 format!("seeing the subscription at {publisher}")
@@ -121,8 +123,10 @@ impl Agent {
         match answer {
             Ok(answer) => self.go_on(*errand, answer, request),
             Err(fault) => {
-                if let Errand::Whose(key) = &*errand {
-                    return self.on_whose(key, Err(&fault));
+                match &*errand {
+                    Errand::Whose(key) => return self.on_whose(key, Err(&fault)),
+                    Errand::Still(key) => return self.on_still(key, Err(&fault)),
+                    _ => {}
                 }
                 self.abandon(&errand);
                 self.reply(request.asker, Err(fault));
@@ -133,6 +137,7 @@ impl Agent {
     fn go_on(&mut self, errand: Errand, answer: Value, request: Request) {
         match errand {
             Errand::Whose(key) => self.on_whose(&key, Ok(answer)),
+            Errand::Still(key) => self.on_still(&key, Ok(answer)),
             Errand::Find(connect) => match self.reachable(&connect.to, answer) {
                 Ok(server) => self.connect_found(connect, server, request),
                 Err(fault) => self.reply(request.asker, Err(fault)),
@@ -176,7 +181,7 @@ impl Agent {
 
     fn abandon(&mut self, errand: &Errand) {
         match errand {
-            Errand::Find(_) => {}
+            Errand::Find(_) | Errand::Still(_) => {}
             Errand::Whose(key) => self.on_untold(key),
             Errand::Probe {
                 subscriber, token, ..

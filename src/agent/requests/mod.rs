@@ -62,8 +62,14 @@ impl Agent {
             }
             MessageKind::Error => self.on_refusal(&envelope, body),
             MessageKind::Event => match read_body(body) {
-                Ok(Event::Stranger {}) => self.announce(),
-                Ok(Event::Revoked { keys }) => self.on_revoked(&keys),
+                Ok(Event::Stranger {}) => {
+                    self.announce();
+                    self.ask_for_keys_again();
+                }
+                Ok(Event::Revoked { keys }) => {
+                    self.on_revoked(&keys);
+                    self.ask_for_keys_again();
+                }
                 _ => {}
             },
             MessageKind::Reply if self.is_announcement(envelope.id) => self.note_registered(),

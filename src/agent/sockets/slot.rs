@@ -215,7 +215,12 @@ impl Slot {
     ) -> Result<usize, String> {
         let same = |link: &Link| link.server.address == server.address;
         let there = self.links.iter().position(same);
-        if let Some(at) = there.filter(|at| self.links[*at].failure().is_none()) {
+        // Whoever is there by another key is another.
+        let is_good = |at: &usize| {
+            let link = &self.links[*at];
+            link.failure().is_none() && link.server.key == server.key
+        };
+        if let Some(at) = there.filter(is_good) {
             return Ok(at);
         }
         self.watch(context).map_err(|e| e.message().to_owned())?;
@@ -242,6 +247,13 @@ impl Slot {
         let at = there.or_else(moved).unwrap_or(self.links.len());
         self.put_link(at, Link::new(server, to, now).with_desk(desk));
         Ok(at)
+    }
+
+    /// By which keys others of this name server are known that are dialled.
+    pub fn keys_dialled(&self) -> Vec<PublicKey> {
+        let ours = |link: &&Link| matches!(&link.to, Some(to) if to.agent.nameserver.is_none());
+        let keys = self.links.iter().filter(ours);
+        keys.filter_map(|link| link.server.key).collect()
     }
 
     /// Whoever has one of these keys is dialled no more. Tells whether that was anybody.
