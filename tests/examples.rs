@@ -828,7 +828,16 @@ fn slurm_places_the_hosts() {
     });
     ended(&nowhere);
 
-    let job = submit(",NAMESERVER=10.77.0.1:7400");
+    // The system is closed: each host gets in by a file of its own.
+    lab.ok(&["keys", "init", "slurm"]);
+    for node in ["node0", "node1"] {
+        lab.ok(&["--system", "slurm", "keys", "join", "host", node]);
+    }
+    let here = lab.bench.files();
+    let job = submit(&format!(
+        ",NAMESERVER=10.77.0.1:7400,JOIN={}",
+        here.display()
+    ));
     lab.ok(&["up", "topology.yaml"]);
     wait_until("both nodes work", || {
         let log = lab.ok(&["logs", "Boss"]);
@@ -849,6 +858,10 @@ fn slurm_places_the_hosts() {
     ended(&job);
     assert!(log(&job).contains("registered at tcp://10.77.0.1:7400"));
     drop(slurm);
+    // Keys outlive the system that they are of.
+    for keys in [".keys", ".joined"] {
+        std::fs::remove_dir_all(lab.bench.state().join("osb").join(keys)).unwrap();
+    }
     lab.assert_nothing_left();
 }
 

@@ -28,11 +28,13 @@ pub struct Table;
 impl Table {
     /// Begins a table.
     pub fn new(title: &str, unit: &str) -> Self {
+        Self::of(title, unit, ["limit", "osb"])
+    }
+
+    /// Begins a table that holds other things against one another.
+    pub fn of(title: &str, unit: &str, [limit, osb]: [&str; 2]) -> Self {
         println!("\n{title} ({unit})");
-        println!(
-            "{:<44} {:>11} {:>11} {:>7}  aim",
-            "", "limit", "osb", "ratio"
-        );
+        println!("{:<44} {limit:>11} {osb:>11} {:>7}  aim", "", "ratio");
         Self
     }
 
@@ -66,5 +68,13 @@ fn short(value: f64) -> String {
         v if v >= 100.0 => format!("{v:.0}"),
         v if v >= 1.0 => format!("{v:.2}"),
         v => format!("{v:.4}"),
+    }
+}
+
+/// A size in words.
+pub fn bytes(size: usize) -> String {
+    match size {
+        size if size < 1 << 10 => format!("{size} B"),
+        size => format!("{} KiB", size >> 10),
     }
 }

@@ -4,33 +4,52 @@ use std::time::{Duration, Instant};
 
 use zmq::{Context, Message, Socket, SocketType};
 
+/// Begins the address of a socket that lets in by CURVE.
+const BY_CURVE: &str = "curve+";
+/// A pair of keys that everybody has, from libzmq's manual: nothing is kept secret here.
+const PUBLIC: &str = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";
+const SECRET: &str = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs";
+
 /// Runs one of the programs until it is killed. It prints where it is bound.
 pub fn play(role: &str, arguments: &[String]) {
     let context = Context::new();
+    let (role, curve) = match role.strip_prefix(BY_CURVE) {
+        Some(role) => (role, true),
+        None => (role, false),
+    };
+    let bound = |kind| bound(&context, kind, curve);
     match (role, arguments) {
-        ("drain", []) => drain(&bound(&context, zmq::PULL)),
+        ("drain", []) => drain(&bound(zmq::PULL)),
         ("drain", [at]) => drain(&connected(&context, zmq::PULL, at)),
         ("subscribe", [at]) => subscribe(&connected(&context, zmq::SUB, at)),
-        ("echo", _) => echo(&bound(&context, zmq::REP)),
-        ("answer", _) => answer(&bound(&context, zmq::ROUTER)),
+        ("echo", _) => echo(&bound(zmq::REP)),
+        ("answer", _) => answer(&bound(zmq::ROUTER)),
         ("request", [at]) => {
-            let inbox = bound(&context, zmq::PULL);
+            let inbox = bound(zmq::PULL);
             request(&inbox, &connected(&context, zmq::DEALER, at));
         }
         ("relay", [kind]) => {
-            let inbox = bound(&context, zmq::PULL);
+            let inbox = bound(zmq::PULL);
             let kind = if kind == "pub" { zmq::PUB } else { zmq::PUSH };
-            relay(&inbox, &bound(&context, kind));
+            relay(&inbox, &bound(kind));
         }
         other => panic!("no role {other:?}"),
     }
 }
 
-fn bound(context: &Context, kind: SocketType) -> Socket {
+/// What it prints says by which way it is to be dialled.
+fn bound(context: &Context, kind: SocketType, curve: bool) -> Socket {
     let socket = context.socket(kind).expect("a socket");
+    if curve {
+        socket.set_curve_server(true).expect("CURVE is built in");
+        socket
+            .set_curve_secretkey(&key(SECRET))
+            .expect("a key of that size");
+    }
     socket.bind("tcp://127.0.0.1:*").expect("a free port");
     println!(
-        "{}",
+        "{}{}",
+        if curve { BY_CURVE } else { "" },
         socket
             .get_last_endpoint()
             .expect("it is bound")
@@ -42,8 +61,25 @@ fn bound(context: &Context, kind: SocketType) -> Socket {
 fn connected(context: &Context, kind: SocketType, at: &str) -> Socket {
     let socket = context.socket(kind).expect("a socket");
     socket.set_linger(0).expect("an option of every socket");
-    socket.connect(at).expect("an address");
+    dial(&socket, at);
     socket
+}
+
+fn dial(socket: &Socket, at: &str) {
+    let Some(address) = at.strip_prefix(BY_CURVE) else {
+        return socket.connect(at).expect("an address");
+    };
+    let own = (key(PUBLIC), key(SECRET));
+    let keyed = socket
+        .set_curve_serverkey(&own.0)
+        .and_then(|()| socket.set_curve_publickey(&own.0))
+        .and_then(|()| socket.set_curve_secretkey(&own.1));
+    keyed.expect("CURVE is built in");
+    socket.connect(address).expect("an address");
+}
+
+fn key(text: &str) -> Vec<u8> {
+    zmq::z85_decode(text).expect("a key of the manual")
 }
 
 fn drain(inbox: &Socket) {
@@ -132,7 +168,7 @@ pub fn feed(to: &str, size: usize, serializer: &str, time: Duration) -> f64 {
     outbox
         .set_sndtimeo(10_000)
         .expect("an option of every socket");
-    outbox.connect(to).expect("an address");
+    dial(&outbox, to);
     let body = payload(size, serializer);
     feed_for(&outbox, &body, time / 5);
     let began = Instant::now();
@@ -179,4 +215,19 @@ pub fn ask(whom: &str, size: usize, time: Duration) -> f64 {
     };
     trips(time / 5);
     trips(time)
+}
+
+/// Connects and asks once, again and again, each time as somebody new. Tells how often a second.
+#[allow(dead_code, reason = "not every bench uses everything")]
+pub fn connect(whom: &str, time: Duration) -> f64 {
+    let context = Context::new();
+    let began = Instant::now();
+    let mut count = 0u64;
+    while began.elapsed() < time {
+        let asker = connected(&context, zmq::REQ, whom);
+        asker.send("x", 0).expect("it waits to be connected");
+        asker.recv_msg(0).expect("an answer");
+        count += 1;
+    }
+    count as f64 / began.elapsed().as_secs_f64()
 }

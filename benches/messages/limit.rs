@@ -6,25 +6,37 @@ use super::bare;
 use super::common::Child;
 
 /// Bare processes, and where messages are put in.
+#[allow(dead_code, reason = "not every bench uses everything")]
 pub struct Limit {
     pub entry: String,
     processes: Vec<Child>,
 }
 
+#[allow(dead_code, reason = "not every bench uses everything")]
 impl Limit {
     /// A process that receives; with a relay before it or not.
     pub fn push(relayed: bool) -> Self {
+        Self::push_by("", relayed)
+    }
+
+    /// The same, by another way than in the clear: `curve+`.
+    pub fn push_by(way: &str, relayed: bool) -> Self {
         if relayed {
-            let (mut limit, exit) = Self::relay("push");
+            let (mut limit, exit) = Self::relay(way, "push");
             limit.processes.push(Child::role("drain", &[&exit]));
             return limit;
         }
-        Self::alone("drain")
+        Self::alone(&format!("{way}drain"))
     }
 
     /// A process that answers with what it is asked.
     pub fn reply() -> Self {
-        Self::alone("echo")
+        Self::reply_by("")
+    }
+
+    /// The same by another way.
+    pub fn reply_by(way: &str) -> Self {
+        Self::alone(&format!("{way}echo"))
     }
 
     /// A process that asks, by a DEALER, and one that answers, by a ROUTER.
@@ -39,7 +51,7 @@ impl Limit {
 
     /// A relay that publishes, and so many that subscribe.
     pub fn publish(subscribers: usize) -> Self {
-        let (mut limit, exit) = Self::relay("pub");
+        let (mut limit, exit) = Self::relay("", "pub");
         let subscriber = |_| Child::role("subscribe", &[&exit]);
         limit.processes.extend((0..subscribers).map(subscriber));
         // Nothing tells when a PUB has seen its subscribers.
@@ -55,8 +67,8 @@ impl Limit {
         }
     }
 
-    fn relay(kind: &str) -> (Self, String) {
-        let mut relay = Child::role("relay", &[kind]);
+    fn relay(way: &str, kind: &str) -> (Self, String) {
+        let mut relay = Child::role(&format!("{way}relay"), &[kind]);
         let (entry, exit) = (relay.line(), relay.line());
         (
             Self {

@@ -12,6 +12,7 @@ mod ours;
 
 use std::time::Duration;
 
+use common::table::bytes;
 use common::{Aim, Options, Table, paired, role};
 use limit::Limit;
 use ours::Agents;
@@ -116,12 +117,5 @@ fn publish(options: Options) {
         );
         let what = format!("{kind}, 10 B raw, {subscribers} subscribers");
         table.row(&what, pair, Aim::AtLeast(0.5));
-    }
-}
-
-fn bytes(size: usize) -> String {
-    match size {
-        size if size < 1 << 10 => format!("{size} B"),
-        size => format!("{} KiB", size >> 10),
     }
 }

@@ -135,6 +135,7 @@ fn record(daemon: &DaemonOf, nameserver: String, process: ProcessId) -> SystemRe
             machines: Vec::new(),
             attached: Vec::new(),
         }],
+        unprotected: false,
         topology: String::new(),
         file: String::new(),
     }

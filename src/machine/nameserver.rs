@@ -163,6 +163,7 @@ fn record(of: &NameServerOf, address: String, process: ProcessId) -> SystemRecor
             machines: Vec::new(),
             attached: Vec::new(),
         }],
+        unprotected: false,
         topology: String::new(),
         file: String::new(),
     }

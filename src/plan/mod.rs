@@ -107,6 +107,11 @@ impl Plan {
         }
     }
 
+    /// Whether other machines can reach it, and nothing protects it.
+    pub fn is_unprotected(&self) -> bool {
+        self.reaches_out && self.security == Security::None
+    }
+
     /// The name server at which an agent is registered.
     pub fn nameserver_of<'a>(&'a self, agent: &'a AgentId) -> &'a NameServerName {
         // A topology has one name server at least.

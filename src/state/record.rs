@@ -18,6 +18,9 @@ pub struct SystemRecord {
     pub name: SystemName,
     /// In the order of the topology; one at least.
     pub groups: Vec<GroupRecord>,
+    /// Other machines can reach it, and nothing protects it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unprotected: bool,
     /// The topology it was brought up from, in its resolved form.
     pub topology: String,
     pub file: String,
@@ -252,6 +255,7 @@ mod tests {
                 machines: vec![],
                 attached: vec![],
             }],
+            unprotected: false,
             topology: "{}".into(),
             file: "x.yaml".into(),
         };

@@ -2,6 +2,7 @@
 
 use zmq::Socket;
 
+use super::HANDSHAKE_MS;
 use super::option::set_int;
 use crate::model::{Credentials, KeyPair, PublicKey, SecretKey};
 
@@ -25,6 +26,7 @@ pub fn let_in_by_key(socket: &mut Socket, secret: &SecretKey) -> zmq::Result<()>
     socket.set_curve_server(true)?;
     socket.set_curve_secretkey(secret.as_bytes())?;
     socket.set_zap_domain(DOMAIN)?;
+    socket.set_handshake_ivl(HANDSHAKE_MS)?;
     set_int(socket, ENFORCE_DOMAIN, 1)
 }
 

@@ -82,6 +82,7 @@ impl Bench {
                 machines: vec![],
                 attached: vec![],
             }],
+            unprotected: false,
             topology: "{}".to_owned(),
             file: format!("{name}.yaml"),
         };

@@ -366,7 +366,7 @@ impl Lab {
             self.processes(name).is_empty()
         });
         wait_until("nothing is remembered", || {
-            common::entries(&self.state(name).join("osb")).is_empty()
+            common::remembered(&self.state(name).join("osb")).is_empty()
         });
     }
 

@@ -156,14 +156,14 @@ impl Bench {
     pub fn assert_nothing_left(&self) {
         wait_until("all processes have ended", || self.processes().is_empty());
         wait_until("nothing is remembered", || {
-            entries(&self.state().join("osb")).is_empty()
+            remembered(&self.state().join("osb")).is_empty()
         });
     }
 }
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        for system in entries(&self.state().join("osb")) {
+        for system in remembered(&self.state().join("osb")) {
             let _ = self.command(&["down", &system, "--grace", "1s"]).output();
         }
         for pid in self.processes() {
@@ -186,6 +186,13 @@ impl std::fmt::Display for Said {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "status {}\n{}\n{}", self.code, self.stdout, self.stderr)
     }
+}
+
+/// What osb remembers in its folder, but for keys, which outlast systems.
+pub fn remembered(dir: &Path) -> Vec<String> {
+    let mut all = entries(dir);
+    all.retain(|name| name != ".keys" && name != ".joined");
+    all
 }
 
 /// The names in a folder; none if there is no folder.
