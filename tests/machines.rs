@@ -137,9 +137,14 @@ fn hosts_that_others_have_started() {
     let Some(lab) = lab(2) else { return };
     let hosts = "  lab1: { attach: true, address: 10.77.0.11 }\n  lab2: { attach: true }";
     let path = lab.bench.file("topology.yaml", &topology(&lab, hosts));
+    lab.ok(&["keys", "init", "two"]);
     let start = |name: &str| {
         let ns = format!("{DESK}:7400");
-        let mut command = lab.command_on(name, &["--ns", &ns, "host", "--name", name]);
+        lab.ok(&["keys", "join", "host", name]);
+        let join = lab.bench.files().join(format!("{name}.join"));
+        let join = join.to_str().unwrap();
+        let words = ["--ns", &ns, "host", "--name", name, "--join", join];
+        let mut command = lab.command_on(name, &words);
         command
             .stderr(std::process::Stdio::piped())
             .spawn()
