@@ -17,7 +17,6 @@ fn topology(lab: &Lab) -> String {
         r#"
 osb: 1
 name: two
-security: none
 nameserver: {DESK}:7400
 hosts:
   local: {{ address: {DESK} }}

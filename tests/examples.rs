@@ -739,7 +739,19 @@ fn two_machines() {
     lab.assert_nothing_left();
 
     let by_hand = |name: &str| {
-        let mut command = lab.command_on(name, &["--ns", "10.77.0.1:7400", "host", "--name", name]);
+        lab.ok(&["keys", "join", "host", name]);
+        let join = lab.bench.files().join(format!("{name}.join"));
+        let join = join.to_str().unwrap();
+        let words = [
+            "--ns",
+            "10.77.0.1:7400",
+            "host",
+            "--name",
+            name,
+            "--join",
+            join,
+        ];
+        let mut command = lab.command_on(name, &words);
         command.stderr(std::process::Stdio::null()).spawn().unwrap()
     };
     let daemons = ["lab1", "lab2"].map(by_hand);

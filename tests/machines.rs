@@ -17,7 +17,6 @@ fn topology(lab: &Lab, hosts: &str) -> String {
         r#"
 osb: 1
 name: two
-security: none
 nameserver: {DESK}:7400
 hosts:
   local: {{ address: {DESK} }}
@@ -138,9 +137,14 @@ fn hosts_that_others_have_started() {
     let Some(lab) = lab(2) else { return };
     let hosts = "  lab1: { attach: true, address: 10.77.0.11 }\n  lab2: { attach: true }";
     let path = lab.bench.file("topology.yaml", &topology(&lab, hosts));
+    lab.ok(&["keys", "init", "two"]);
     let start = |name: &str| {
         let ns = format!("{DESK}:7400");
-        let mut command = lab.command_on(name, &["--ns", &ns, "host", "--name", name]);
+        lab.ok(&["keys", "join", "host", name]);
+        let join = lab.bench.files().join(format!("{name}.join"));
+        let join = join.to_str().unwrap();
+        let words = ["--ns", &ns, "host", "--name", name, "--join", join];
+        let mut command = lab.command_on(name, &words);
         command
             .stderr(std::process::Stdio::piped())
             .spawn()
@@ -347,7 +351,7 @@ fn replicas_are_spread_over_the_hosts_with_a_label() {
     );
     lab.bench.file("inventory.yaml", &inventory);
     let text = format!(
-        "osb: 1\nname: spread\nsecurity: none\nnameserver: {DESK}:0\nhosts: inventory.yaml\nagents:\n  W: {{ replicas: 5, on: {{ label: gpu }}, bind: {{ out: PUSH }} }}\n  Big: {{ on: {{ label: big }} }}\n"
+        "osb: 1\nname: spread\nnameserver: {DESK}:0\nhosts: inventory.yaml\nagents:\n  W: {{ replicas: 5, on: {{ label: gpu }}, bind: {{ out: PUSH }} }}\n  Big: {{ on: {{ label: big }} }}\n"
     );
     let said = lab.up(&text);
     assert_eq!(said.code, 0, "{said}");
@@ -393,7 +397,6 @@ fn with_files(lab: &Lab) -> String {
         r#"
 osb: 1
 name: files
-security: none
 nameserver: {DESK}:0
 hosts:
   local: {{ address: {DESK} }}
@@ -676,7 +679,6 @@ fn two_name_servers_on_two_machines() {
         r#"
 osb: 1
 name: two
-security: none
 nameservers:
   one: {{ launch: 10.77.0.11:7400, host: lab1 }}
   other: {{ launch: "0.0.0.0:0", host: lab2 }}
@@ -736,4 +738,79 @@ fn a_closed_name_server_on_another_machine_has_its_keys_from_the_desk() {
             lab.processes("lab1").is_empty() && lab.processes("lab2").is_empty()
         });
     }
+}
+
+/// Keeps what goes over the switch between the machines, until its standard input ends.
+const SNIFFER: &str = r#"
+import select, socket, sys
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
+wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+with open(sys.argv[1], "wb") as kept:
+    print("listening", flush=True)
+    while True:
+        ready, _, _ = select.select([wire, sys.stdin], [], [])
+        if sys.stdin in ready:
+            break
+        kept.write(wire.recv(65536))
+"#;
+
+/// What went over the wires while `work` was done.
+fn captured(lab: &Lab, work: impl FnOnce()) -> Vec<u8> {
+    let kept = lab.bench.files().join("captured");
+    let mut sniffer = std::process::Command::new("ip")
+        .args([
+            "netns",
+            "exec",
+            &lab.space("switch"),
+            "python3",
+            "-c",
+            SNIFFER,
+        ])
+        .arg(&kept)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let stdout = sniffer.stdout.take().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut said).unwrap();
+    assert_eq!(said, "listening\n");
+    work();
+    drop(sniffer.stdin.take());
+    assert!(sniffer.wait().unwrap().success());
+    std::fs::read(kept).unwrap()
+}
+
+fn contains(captured: &[u8], text: &str) -> bool {
+    captured.windows(text.len()).any(|it| it == text.as_bytes())
+}
+
+/// The same system, open and closed: whoever listens between the machines reads all of the one, and
+/// nothing of the other.
+#[test]
+fn who_listens_between_the_machines_reads_nothing() {
+    let Some(lab) = lab(2) else { return };
+    let closed = topology(&lab, BY_SSH)
+        .replace("message: hi", "message: hi-xyzzy")
+        .replace(
+            "    bind: { main",
+            "    attributes: { plan: plugh-attribute }\n    bind: { main",
+        );
+    let open = closed.replace("name: two", "name: two\nsecurity: none");
+    let secrets = ["xyzzy", "plugh", "Alice", "\"method\"", "announce"];
+    for (text, is_read) in [(open, true), (closed, false)] {
+        let all = captured(&lab, || {
+            let said = lab.up(&text);
+            assert_eq!(said.code, 0, "{said}");
+            hears(&lab, "Bob");
+            lab.ok(&["get", "Alice"]);
+            lab.ok(&["addr", "Alice", "main"]);
+            lab.ok(&["down"]);
+        });
+        assert!(all.len() > 10_000, "{}", all.len());
+        for secret in secrets {
+            assert_eq!(contains(&all, secret), is_read, "{secret}");
+        }
+    }
+    lab.assert_nothing_left();
 }

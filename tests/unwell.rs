@@ -17,7 +17,7 @@ fn topology(lab: &Lab, hosts: [&str; 2]) -> String {
     let config = lab.ssh_config().display().to_string();
     let [one, two] = hosts;
     format!(
-        "osb: 1\nname: ill\nsecurity: none\nnameserver: {DESK}:7400\nhosts:\n  local: {{ address: {DESK} }}\n  lab1: {{ ssh: lab1, ssh_config: {config}{one} }}\n  lab2: {{ ssh: lab2, ssh_config: {config}{two} }}\nagents:\n  A: {{ host: lab1 }}\n  B: {{ host: lab2 }}\n"
+        "osb: 1\nname: ill\nnameserver: {DESK}:7400\nhosts:\n  local: {{ address: {DESK} }}\n  lab1: {{ ssh: lab1, ssh_config: {config}{one} }}\n  lab2: {{ ssh: lab2, ssh_config: {config}{two} }}\nagents:\n  A: {{ host: lab1 }}\n  B: {{ host: lab2 }}\n"
     )
 }
 
@@ -134,7 +134,6 @@ fn addresses_of_ip_version_6() {
             r#"
 osb: 1
 name: six
-security: none
 nameserver: {nameserver}
 hosts:
   local: {{ address: "{desk}" }}

@@ -64,7 +64,7 @@ impl SshError {
     /// What to do about it.
     pub fn remedy(&self) -> String {
         let to = &self.destination;
-        if self.reason.contains("No space left on device") {
+        if self.stage != Stage::Files && self.reason.contains("No space left on device") {
             return format!("make room on that machine's disk: `ssh {to} df -h` shows where");
         }
         match self.stage {

@@ -43,6 +43,7 @@ impl Bench {
             .args(arguments)
             .env("OSB_STATE_DIR", self.state())
             .env_remove("OSB_NAMESERVER")
+            .env_remove("OSB_KEY")
             .env("NO_COLOR", "1")
             .current_dir(self.files())
             .stdin(Stdio::null());
