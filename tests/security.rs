@@ -232,7 +232,6 @@ fn questions() -> Vec<NameServerRequest> {
         NameServerRequest::Shutdown {},
         NameServerRequest::Admit(KeyEntry::lasting(key, Holder::Agent(nobody))),
         NameServerRequest::Join { key },
-        NameServerRequest::Rekey { key },
         NameServerRequest::Whose { key },
         NameServerRequest::Keys {},
         NameServerRequest::Revoke(KeysOf::Key(key)),
@@ -323,9 +322,7 @@ fn every_level_gets_what_is_its_own_and_nothing_else() {
             let may = request.permitted_to(level).is_ok();
             let harmful = matches!(
                 request,
-                NameServerRequest::Shutdown {}
-                    | NameServerRequest::Join { .. }
-                    | NameServerRequest::Rekey { .. }
+                NameServerRequest::Shutdown {} | NameServerRequest::Join { .. }
             );
             if may && harmful {
                 continue;

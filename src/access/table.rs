@@ -91,7 +91,6 @@ table!(NameServerRequest {
     // A host for its agents, control for hosts and agents, admin for all.
     Admit "admit" Levels::of(&[Host, Control, Admin]),
     Join "join" Levels::of(&[Join]),
-    Rekey "rekey" Levels::of(&[Read, Host, Control, Admin]),
     Whose "whose" Levels::of(&[Agent, Host, Control, Admin]),
     Keys "keys" ADMIN,
     Revoke "revoke" ADMIN,
@@ -184,7 +183,6 @@ mod tests {
             "hosts",
             "leave",
             "ping",
-            "rekey",
             "watch",
         ];
         assert_eq!(read_by(NameServerRequest::TABLE), nameserver);

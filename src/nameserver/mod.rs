@@ -37,18 +37,29 @@ pub enum NameServerError {
     LetsStrangersIn,
 }
 
-/// It holds whether or not it can be written down, which is said in the name server's log.
-fn remember(log: &mut KeyLog, change: &KeyChange) {
-    if let Err(error) = log.write(change) {
+/// It holds whether or not it can be written down. That it cannot is said in the name server's log,
+/// and to whoever has asked for it.
+fn remember(log: &mut KeyLog, change: &KeyChange) -> Result<(), String> {
+    log.write(change).map_err(|error| {
         let what = match change {
             KeyChange::Admit(entry) => format!("that {} is let in", entry.holder),
             KeyChange::Drop(key) => format!("that {key} is let in no more"),
         };
-        let _ = writeln!(
-            std::io::stderr(),
-            "error: cannot write down {what}: {error}; it holds until this name server ends"
+        let reason = format!(
+            "cannot write down {what}: {error}; it holds until this name server ends: make room, and say it again"
         );
-    }
+        let _ = writeln!(std::io::stderr(), "error: {reason}");
+        reason
+    })
+}
+
+/// In place of a reply: it is done, and will be forgotten.
+fn not_written(reason: &str, reply: &Envelope) -> (Envelope, Vec<u8>) {
+    let reason = reason.to_owned();
+    let outcome: Result<(), Fault> = Err(Fault::Refused { reason });
+    let content = outcome.as_ref().err().map(body).unwrap_or_default();
+    let envelope = Envelope::answer(&outcome, reply.id, reply.peer.clone());
+    (envelope, content)
 }
 
 fn reason(error: &zmq::Error) -> String {
@@ -228,17 +239,28 @@ impl NameServer {
     fn perform(&mut self) -> bool {
         let mut end = false;
         let mut undelivered = Vec::new();
+        let mut forgotten: Option<String> = None;
         for effect in self.registry.effects() {
             match effect {
-                Effect::Send { to, envelope, body } => {
+                Effect::Send {
+                    to,
+                    mut envelope,
+                    mut body,
+                } => {
+                    if let Some(reason) = forgotten.as_deref()
+                        && envelope.kind == MessageKind::Reply
+                    {
+                        (envelope, body) = not_written(reason, &envelope);
+                    }
                     if let Err(why) = self.router.send(&to, &envelope.encode(), body) {
                         undelivered.push((to, envelope, why));
                     }
                 }
-                Effect::Remember(change) => self
-                    .key_log
-                    .iter_mut()
-                    .for_each(|log| remember(log, &change)),
+                Effect::Remember(change) => {
+                    let log = self.key_log.as_mut();
+                    let written = log.map_or(Ok(()), |log| remember(log, &change));
+                    forgotten = written.err().or(forgotten);
+                }
                 Effect::HangUp(key) => self.router.hang_up(key),
                 Effect::End => end = true,
             }

@@ -61,9 +61,7 @@ impl Registry {
                 Ok(body(&()))
             }
             NameServerRequest::Admit(entry) => self.admit(from, entry).map(|()| body(&())),
-            NameServerRequest::Join { key } | NameServerRequest::Rekey { key } => {
-                self.replace_key(from, key, now).map(|()| body(&()))
-            }
+            NameServerRequest::Join { key } => self.replace_key(from, key, now).map(|()| body(&())),
             NameServerRequest::Whose { key } => self.whose(&key, now).map(|holder| body(&holder)),
             NameServerRequest::Keys {} => Ok(body(&self.ring()?.entries())),
             NameServerRequest::Revoke(meant) => {

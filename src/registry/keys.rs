@@ -109,8 +109,11 @@ impl Registry {
                 entry.by = Some(host);
                 entry.term = Term::Run;
             }
-            (Some(Holder::Operator { .. }), Holder::Host(_) | Holder::Agent(_)) => {}
             (Some(_), _) if level == Some(Access::Admin) => {}
+            // What lasts is for admin to say.
+            (Some(Holder::Operator { .. }), Holder::Host(_) | Holder::Agent(_)) => {
+                entry.term = Term::Run;
+            }
             (asker, _) => {
                 let who = asker.map_or_else(|| "nobody".to_owned(), |it| it.to_string());
                 let reason = format!("{who} cannot let in {}", entry.holder);

@@ -49,8 +49,6 @@ pub enum NameServerRequest {
     Admit(KeyEntry),
     /// By the key of a join file: from now on I have this one. Replies with null.
     Join { key: PublicKey },
-    /// From now on I have this key, and the one by which I ask is nobody's. Replies with null.
-    Rekey { key: PublicKey },
     /// Who has that key? Replies with a [`Holder`](crate::model::Holder); nobody's: the fault `refused`.
     Whose { key: PublicKey },
     /// Replies with a list of [`KeyEntry`].

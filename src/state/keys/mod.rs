@@ -8,10 +8,12 @@ mod file;
 mod log;
 mod secret;
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
 
 use super::{StateDir, StateError};
 use crate::access::KeyChange;
@@ -84,6 +86,11 @@ impl KeyDir {
             return Ok(false);
         }
         make_folder(&self.0)?;
+        // Two at once would each make half of it.
+        let _turn = self.turn()?;
+        if self.exists() {
+            return Ok(false);
+        }
         let holder = owner_of();
         let file = KeyFile {
             holder: holder.clone(),
@@ -109,6 +116,16 @@ impl KeyDir {
             }
             outcome => outcome.map(|()| true),
         }
+    }
+
+    /// Waits for its turn to make keys here.
+    fn turn(&self) -> Result<Flock<File>, StateError> {
+        let path = self.0.join("lock");
+        let failed = |error| StateError::io("lock", &path, error);
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let file = options.open(&path).map_err(failed)?;
+        Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| failed(errno.into()))
     }
 
     /// Makes the keys if there are none, and forgets those of the last run. Before a name server is
