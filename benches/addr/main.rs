@@ -9,14 +9,14 @@ use std::time::Instant;
 
 use common::pairs::Pair;
 use common::system::succeeded;
-use common::{Aim, Child, Options, System, Table, paired, registry, role};
+use common::{Aim, Child, Options, System, Table, Way, paired, registry, role};
 
 const TOPOLOGY: &str = "osb: 1\nname: bench\nagents:\n  Alice: { bind: { main: PUSH } }\n";
 
 fn main() {
     match role() {
         None => bench(Options::from_env()),
-        Some((role, _)) if role == "registry" => registry::serve(1),
+        Some((role, _)) if role == "registry" => registry::serve(Way::Clear, 1),
         Some((_, arguments)) => ask_once(&arguments[0]),
     }
 }

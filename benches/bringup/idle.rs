@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::common::proc::{cpu_seconds, mean_pss_mib};
-use super::common::{Aim, System, Table};
+use super::common::{Aim, System, Table, Way};
 use super::topology;
 
 /// Lets so many agents be for a while. Name server and host daemon are counted in.
-pub fn measure(count: usize, time: Duration) {
-    let system = System::up_of(&topology(count));
+pub fn measure(way: Way, count: usize, time: Duration) {
+    let system = System::up_of(&topology(way, count));
     let record = system.record();
     let agents: Vec<u32> = system
         .agents()
@@ -25,7 +25,7 @@ pub fn measure(count: usize, time: Duration) {
     std::thread::sleep(time);
     let after = [&agents, &nameserver, &hosts].map(|pids| of(pids));
     let percent = |at: usize| (after[at] - before[at]) / time.as_secs_f64() * 100.0;
-    let table = Table::new(&format!("{count} idle agents"), "% of a core; MiB");
+    let table = Table::new(&format!("{count} idle agents, {way}"), "% of a core; MiB");
     let all = (0..3).map(percent).sum();
     table.figure("all processes", None, all, Aim::AtMost(1.0));
     table.figure("of it: the agents", None, percent(0), Aim::None);

@@ -2,19 +2,20 @@
 //! what they cost when nothing happens.
 //!
 //! The limit starts bare programs: each makes a context, binds, registers with a ROUTER, looks the
-//! first one up, connects, and says that it is ready.
+//! first one up, connects, and says that it is ready. It does so in the clear; osb does it by CURVE, too.
 
 #[path = "../common/mod.rs"]
 mod common;
 mod idle;
 mod limit;
+mod one_more;
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use common::pairs::median;
+use common::pairs::{Pair, median};
 use common::proc::mean_pss_mib;
-use common::{Aim, Options, System, Table, role};
+use common::{Aim, Options, System, Table, Way, role};
 use limit::Crowd;
 
 fn main() {
@@ -25,10 +26,14 @@ fn main() {
     for &count in options.some(&[10, 100, 500], 1) {
         bring_up(options, count);
     }
-    idle::measure(
-        if options.quick { 10 } else { 100 },
-        options.round(Duration::from_secs(10)),
-    );
+    one_more::measure(options.rounds(40));
+    for way in Way::BOTH {
+        idle::measure(
+            way,
+            if options.quick { 10 } else { 100 },
+            options.round(Duration::from_secs(10)),
+        );
+    }
 }
 
 /// What one bring-up gives: seconds up and down, MiB per agent.
@@ -42,26 +47,30 @@ struct Run {
 fn bring_up(options: Options, count: usize) {
     let table = Table::new(&format!("{count} agents"), "seconds; MiB");
     let rounds = options.rounds(if count > 100 { 3 } else { 5 });
-    let (mut limits, mut ours) = (Vec::new(), Vec::new());
+    let mut limits = Vec::new();
+    let mut ours = Way::BOTH.map(|way| (way, Vec::new()));
     for _ in 0..rounds {
         limits.push(limit_run(count));
-        ours.push(osb_run(count));
+        for (way, runs) in &mut ours {
+            runs.push(osb_run(*way, count));
+        }
     }
     let row = |what: &str, of: fn(&Run) -> f64, aim| {
         let limit: Vec<f64> = limits.iter().map(of).collect();
-        let osb: Vec<f64> = ours.iter().map(of).collect();
-        let ratios = osb.iter().zip(&limit).map(|(osb, limit)| osb / limit);
-        let ratio = median(ratios.collect());
-        let pair = common::pairs::Pair {
-            limit: median(limit),
-            osb: median(osb),
-            ratio,
-        };
-        table.row(what, pair, aim);
+        for (way, runs) in &ours {
+            let osb: Vec<f64> = runs.iter().map(of).collect();
+            let ratios = osb.iter().zip(&limit).map(|(osb, limit)| osb / limit);
+            let pair = Pair {
+                ratio: median(ratios.collect()),
+                limit: median(limit.clone()),
+                osb: median(osb),
+            };
+            table.row(&format!("{what}, {way}"), pair, aim);
+        }
     };
     row("up", |run| run.up, Aim::AtMost(2.0));
     row("down", |run| run.down, Aim::AtMost(2.0));
-    row("PSS of an agent (aim: 1.5 MiB)", |run| run.pss, Aim::None);
+    row("PSS of an agent", |run| run.pss, Aim::None);
 }
 
 fn limit_run(count: usize) -> Run {
@@ -78,8 +87,8 @@ fn limit_run(count: usize) -> Run {
     }
 }
 
-fn osb_run(count: usize) -> Run {
-    let system = System::of(&topology(count));
+fn osb_run(way: Way, count: usize) -> Run {
+    let system = System::of(&topology(way, count));
     let began = Instant::now();
     system.up();
     let up = began.elapsed().as_secs_f64();
@@ -100,8 +109,9 @@ fn osb_run(count: usize) -> Run {
 }
 
 /// All bind, and all but the first connect to the first.
-fn topology(count: usize) -> String {
-    let mut agents = String::from("osb: 1\nname: bench\nagents:\n");
+fn topology(way: Way, count: usize) -> String {
+    let security = way.security();
+    let mut agents = format!("osb: 1\nname: bench\nsecurity: {security}\nagents:\n");
     let mut connections = String::from("connections:\n");
     for n in 0..count {
         let _ = writeln!(agents, "  agent-{n}: {{ bind: {{ main: PUSH }} }}");

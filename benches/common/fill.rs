@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-use osb::model::{Address, Kind, Role, Serializer, State, Transport};
+use osb::model::{Address, Dial, Kind, Role, Serializer, State, Transport};
 use osb::wire::{Announcement, Envelope, Incarnation, NameServerRequest, Peer, body};
 use zmq::{Context, Socket};
 
+use super::curve::dial;
 use super::registry::{address, names, sockets_each};
 
 /// Members that live until this is dropped.
@@ -20,12 +21,13 @@ pub struct Members {
 }
 
 impl Members {
-    /// Announces so many sockets and waits until all are known.
-    pub fn announce(nameserver: &str, total: usize) -> Self {
+    /// Announces so many sockets and waits until all are known. `nameserver` tells how the agent of
+    /// a name dials it.
+    pub fn announce(nameserver: impl Fn(&str) -> Dial, total: usize) -> Self {
         let context = Context::new();
         let each = sockets_each(total);
         let members: Vec<Socket> = (0..total.div_ceil(each))
-            .map(|agent| member(&context, nameserver, agent, each))
+            .map(|agent| member(&context, &nameserver, agent, each))
             .collect();
         for member in &members {
             let answer = member.recv_multipart(0).expect("the name server answers");
@@ -65,11 +67,16 @@ fn live(members: &[Socket], end: &AtomicBool) {
     }
 }
 
-fn member(context: &Context, nameserver: &str, agent: usize, sockets: usize) -> Socket {
+fn member(
+    context: &Context,
+    nameserver: &impl Fn(&str) -> Dial,
+    agent: usize,
+    sockets: usize,
+) -> Socket {
+    let (name, _) = names(agent, 0);
     let socket = context.socket(zmq::DEALER).expect("a socket");
     socket.set_linger(0).expect("an option of every socket");
-    socket.connect(nameserver).expect("an address");
-    let (name, _) = names(agent, 0);
+    dial(&socket, &nameserver(&name));
     let addresses: BTreeMap<_, _> = (0..sockets)
         .map(|n| {
             (

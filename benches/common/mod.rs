@@ -5,6 +5,7 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod children;
+pub mod curve;
 pub mod fill;
 pub mod options;
 pub mod pairs;
@@ -14,6 +15,7 @@ pub mod system;
 pub mod table;
 
 pub use children::Child;
+pub use curve::Way;
 pub use options::{Options, role};
 pub use pairs::paired;
 pub use system::{System, osb};

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use zmq::{Context, Message, SNDMORE};
 
+use super::curve::{self, Way};
+
 /// The name of the socket `socket` of the agent `agent`, both being numbers.
 pub fn names(agent: usize, socket: usize) -> (String, String) {
     (format!("agent-{agent}"), format!("socket-{socket}"))
@@ -21,20 +23,13 @@ pub fn sockets_each(total: usize) -> usize {
 }
 
 /// Serves so many names until it is killed, having printed where.
-pub fn serve(total: usize) {
+pub fn serve(way: Way, total: usize) {
     let context = Context::new();
     let router = context.socket(zmq::ROUTER).expect("a socket");
     for set in [zmq::Socket::set_sndhwm, zmq::Socket::set_rcvhwm] {
         set(&router, 100_000).expect("an option of every socket");
     }
-    router.bind("tcp://127.0.0.1:*").expect("a free port");
-    println!(
-        "{}",
-        router
-            .get_last_endpoint()
-            .expect("it is bound")
-            .expect("text")
-    );
+    curve::bind(&router, way);
     let known = filled(total);
     let (mut from, mut id, mut name) = (Message::new(), Message::new(), Message::new());
     loop {

@@ -4,10 +4,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use osb::model::AgentInfo;
+use osb::model::{AgentInfo, Dial};
 use osb::proxy::NameServer;
-use osb::state::{StateDir, SystemRecord};
+use osb::state::{KeyFile, StateDir, SystemRecord};
 use tempfile::TempDir;
+
+use super::curve::as_agent;
 
 /// The binary that is measured.
 pub fn osb() -> &'static Path {
@@ -65,21 +67,29 @@ impl System {
         dir.record().expect("it can be read").expect("it is up")
     }
 
-    /// A connection to its name server.
+    /// A connection to its name server, as its owner.
     pub fn nameserver(&self) -> NameServer {
-        NameServer::connect(&self.record().groups[0].nameserver).expect("it is there")
+        let group = &self.record().groups[0];
+        let key = |path: &PathBuf| KeyFile::read_named(path).expect("it can be read");
+        let to = Dial {
+            address: group.nameserver.clone(),
+            keys: group.key.as_ref().map(|path| key(path).credentials()),
+        };
+        NameServer::dial(&to).expect("it is there")
     }
 
     pub fn agents(&self) -> Vec<AgentInfo> {
         self.nameserver().agent_infos().expect("it answers")
     }
 
-    /// Where a socket is bound.
-    pub fn addr(&self, agent: &str, alias: &str) -> String {
-        self.nameserver()
-            .addr(agent, alias)
-            .expect("it is bound")
-            .address
+    /// How a socket is dialled: in a closed system, as an agent of it.
+    pub fn dial(&self, agent: &str, alias: &str) -> Dial {
+        let nameserver = self.nameserver();
+        let bound = nameserver.addr(agent, alias).expect("it is bound");
+        match bound.key {
+            Some(key) => as_agent(&nameserver, "Feeder", &bound.address, key),
+            None => Dial::plain(bound.address),
+        }
     }
 }
 

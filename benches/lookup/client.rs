@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use osb::model::Dial;
 use osb::wire::{Envelope, MessageKind, NameServerRequest, Peer, body};
 use zmq::{Context, DONTWAIT, Message, POLLIN, SNDMORE, Socket};
 
+use super::common::curve::dial;
 use super::common::registry::{names, place, sockets_each};
 
 /// How many different questions are asked, at most.
@@ -69,11 +71,11 @@ pub struct Load {
 
 impl Load {
     /// Answers a second.
-    pub fn put_on(self, address: &str, questions: &Questions) -> f64 {
+    pub fn put_on(self, server: &Dial, questions: &Questions) -> f64 {
         let context = Context::new();
         let mut asker = Asker {
             clients: (0..self.clients)
-                .map(|_| dialled(&context, address))
+                .map(|_| dialled(&context, server))
                 .collect(),
             questions,
             next: 0,
@@ -88,10 +90,10 @@ impl Load {
     }
 }
 
-fn dialled(context: &Context, address: &str) -> Socket {
+fn dialled(context: &Context, server: &Dial) -> Socket {
     let socket = context.socket(zmq::DEALER).expect("a socket");
     socket.set_linger(0).expect("an option of every socket");
-    socket.connect(address).expect("an address");
+    dial(&socket, server);
     socket
 }
 

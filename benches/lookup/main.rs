@@ -6,12 +6,12 @@
 mod client;
 #[path = "../common/mod.rs"]
 mod common;
+mod servers;
 
 use std::time::Duration;
 
-use client::{Load, Questions};
-use common::fill::Members;
-use common::{Aim, Child, Options, Table, paired, registry, role};
+use common::{Aim, Options, Table, Way, registry, role};
+use servers::Servers;
 
 /// How many sockets are registered.
 const REGISTERED: [usize; 3] = [10, 1_000, 100_000];
@@ -27,7 +27,7 @@ const LOADS: [(usize, usize, f64); 6] = [
 
 fn main() {
     if let Some((_, arguments)) = role() {
-        return registry::serve(arguments[0].parse().expect("a number"));
+        return registry::serve(Way::Clear, arguments[0].parse().expect("a number"));
     }
     let options = Options::from_env();
     let table = Table::new("Look-up", "answers a second");
@@ -37,24 +37,14 @@ fn main() {
 }
 
 fn measure(options: Options, table: &Table, total: usize) {
-    let mut bare = Child::role("registry", &[&total.to_string()]);
-    let bare_address = bare.line();
-    let mut ns = Child::osb(&["ns", "--bind", "127.0.0.1:0"]);
-    let ns_address = ns.line();
-    let _members = Members::announce(&ns_address, total);
-    let (of_bare, of_osb) = (Questions::bare(total), Questions::osb(total));
+    let servers = Servers::start(Way::Clear, total);
     for (clients, window, aim) in LOADS {
-        let time = options.round(Duration::from_millis(300));
-        let load = Load {
+        let load = client::Load {
             clients,
             window,
-            time,
+            time: options.round(Duration::from_millis(300)),
         };
-        let pair = paired(
-            options.rounds(7),
-            || load.put_on(&bare_address, &of_bare),
-            || load.put_on(&ns_address, &of_osb),
-        );
+        let pair = servers.measure(load, options.rounds(7));
         let what = format!("{total} sockets, {clients} clients, {window} in flight");
         table.row(&what, pair, Aim::AtLeast(aim));
     }

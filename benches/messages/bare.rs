@@ -2,31 +2,26 @@
 
 use std::time::{Duration, Instant};
 
+use osb::model::Dial;
 use zmq::{Context, Message, Socket, SocketType};
 
-/// Begins the address of a socket that lets in by CURVE.
-const BY_CURVE: &str = "curve+";
-/// A pair of keys that everybody has, from libzmq's manual: nothing is kept secret here.
-const PUBLIC: &str = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";
-const SECRET: &str = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs";
+use super::common::Way;
+use super::common::curve::{self, dial, printed};
 
 /// Runs one of the programs until it is killed. It prints where it is bound.
 pub fn play(role: &str, arguments: &[String]) {
     let context = Context::new();
-    let (role, curve) = match role.strip_prefix(BY_CURVE) {
-        Some(role) => (role, true),
-        None => (role, false),
-    };
-    let bound = |kind| bound(&context, kind, curve);
+    let (way, role) = Way::of(role);
+    let bound = |kind| bound(&context, kind, way);
     match (role, arguments) {
         ("drain", []) => drain(&bound(zmq::PULL)),
-        ("drain", [at]) => drain(&connected(&context, zmq::PULL, at)),
-        ("subscribe", [at]) => subscribe(&connected(&context, zmq::SUB, at)),
+        ("drain", [at]) => drain(&connected(&context, zmq::PULL, &printed(at))),
+        ("subscribe", [at]) => subscribe(&connected(&context, zmq::SUB, &printed(at))),
         ("echo", _) => echo(&bound(zmq::REP)),
         ("answer", _) => answer(&bound(zmq::ROUTER)),
         ("request", [at]) => {
             let inbox = bound(zmq::PULL);
-            request(&inbox, &connected(&context, zmq::DEALER, at));
+            request(&inbox, &connected(&context, zmq::DEALER, &printed(at)));
         }
         ("relay", [kind]) => {
             let inbox = bound(zmq::PULL);
@@ -37,49 +32,18 @@ pub fn play(role: &str, arguments: &[String]) {
     }
 }
 
-/// What it prints says by which way it is to be dialled.
-fn bound(context: &Context, kind: SocketType, curve: bool) -> Socket {
+/// It prints how it is to be dialled.
+fn bound(context: &Context, kind: SocketType, way: Way) -> Socket {
     let socket = context.socket(kind).expect("a socket");
-    if curve {
-        socket.set_curve_server(true).expect("CURVE is built in");
-        socket
-            .set_curve_secretkey(&key(SECRET))
-            .expect("a key of that size");
-    }
-    socket.bind("tcp://127.0.0.1:*").expect("a free port");
-    println!(
-        "{}{}",
-        if curve { BY_CURVE } else { "" },
-        socket
-            .get_last_endpoint()
-            .expect("it is bound")
-            .expect("text")
-    );
+    curve::bind(&socket, way);
     socket
 }
 
-fn connected(context: &Context, kind: SocketType, at: &str) -> Socket {
+fn connected(context: &Context, kind: SocketType, to: &Dial) -> Socket {
     let socket = context.socket(kind).expect("a socket");
     socket.set_linger(0).expect("an option of every socket");
-    dial(&socket, at);
+    dial(&socket, to);
     socket
-}
-
-fn dial(socket: &Socket, at: &str) {
-    let Some(address) = at.strip_prefix(BY_CURVE) else {
-        return socket.connect(at).expect("an address");
-    };
-    let own = (key(PUBLIC), key(SECRET));
-    let keyed = socket
-        .set_curve_serverkey(&own.0)
-        .and_then(|()| socket.set_curve_publickey(&own.0))
-        .and_then(|()| socket.set_curve_secretkey(&own.1));
-    keyed.expect("CURVE is built in");
-    socket.connect(address).expect("an address");
-}
-
-fn key(text: &str) -> Vec<u8> {
-    zmq::z85_decode(text).expect("a key of the manual")
 }
 
 fn drain(inbox: &Socket) {
@@ -160,7 +124,7 @@ fn subscribe(inbox: &Socket) {
 }
 
 /// Pushes for a while as fast as somebody takes it, and tells how many a second were taken.
-pub fn feed(to: &str, size: usize, serializer: &str, time: Duration) -> f64 {
+pub fn feed(to: &Dial, size: usize, serializer: &str, time: Duration) -> f64 {
     let context = Context::new();
     let outbox = context.socket(zmq::PUSH).expect("a socket");
     // Whatever is still under way is taken while nothing is measured.
@@ -198,7 +162,7 @@ fn feed_for(outbox: &Socket, body: &[u8], time: Duration) -> u64 {
 }
 
 /// Asks and waits for the answer, again and again. Tells how often a second.
-pub fn ask(whom: &str, size: usize, time: Duration) -> f64 {
+pub fn ask(whom: &Dial, size: usize, time: Duration) -> f64 {
     let context = Context::new();
     let asker = connected(&context, zmq::REQ, whom);
     let body = payload(size, "raw");
@@ -219,7 +183,7 @@ pub fn ask(whom: &str, size: usize, time: Duration) -> f64 {
 
 /// Connects and asks once, again and again, each time as somebody new. Tells how often a second.
 #[allow(dead_code, reason = "not every bench uses everything")]
-pub fn connect(whom: &str, time: Duration) -> f64 {
+pub fn connect(whom: &Dial, time: Duration) -> f64 {
     let context = Context::new();
     let began = Instant::now();
     let mut count = 0u64;

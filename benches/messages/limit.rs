@@ -2,41 +2,34 @@
 
 use std::time::{Duration, Instant};
 
+use osb::model::Dial;
+
 use super::bare;
-use super::common::Child;
+use super::common::curve::printed;
+use super::common::{Child, Way};
 
 /// Bare processes, and where messages are put in.
 #[allow(dead_code, reason = "not every bench uses everything")]
 pub struct Limit {
-    pub entry: String,
+    pub entry: Dial,
     processes: Vec<Child>,
 }
 
 #[allow(dead_code, reason = "not every bench uses everything")]
 impl Limit {
     /// A process that receives; with a relay before it or not.
-    pub fn push(relayed: bool) -> Self {
-        Self::push_by("", relayed)
-    }
-
-    /// The same, by another way than in the clear: `curve+`.
-    pub fn push_by(way: &str, relayed: bool) -> Self {
+    pub fn push(way: Way, relayed: bool) -> Self {
         if relayed {
             let (mut limit, exit) = Self::relay(way, "push");
             limit.processes.push(Child::role("drain", &[&exit]));
             return limit;
         }
-        Self::alone(&format!("{way}drain"))
+        Self::alone(way, "drain")
     }
 
     /// A process that answers with what it is asked.
-    pub fn reply() -> Self {
-        Self::reply_by("")
-    }
-
-    /// The same by another way.
-    pub fn reply_by(way: &str) -> Self {
-        Self::alone(&format!("{way}echo"))
+    pub fn reply(way: Way) -> Self {
+        Self::alone(way, "echo")
     }
 
     /// A process that asks, by a DEALER, and one that answers, by a ROUTER.
@@ -44,14 +37,14 @@ impl Limit {
         let mut desk = Child::role("answer", &[]);
         let mut asker = Child::role("request", &[&desk.line()]);
         Self {
-            entry: asker.line(),
+            entry: printed(&asker.line()),
             processes: vec![asker, desk],
         }
     }
 
     /// A relay that publishes, and so many that subscribe.
     pub fn publish(subscribers: usize) -> Self {
-        let (mut limit, exit) = Self::relay("", "pub");
+        let (mut limit, exit) = Self::relay(Way::Clear, "pub");
         let subscriber = |_| Child::role("subscribe", &[&exit]);
         limit.processes.extend((0..subscribers).map(subscriber));
         // Nothing tells when a PUB has seen its subscribers.
@@ -59,17 +52,17 @@ impl Limit {
         limit
     }
 
-    fn alone(role: &str) -> Self {
-        let mut process = Child::role(role, &[]);
+    fn alone(way: Way, role: &str) -> Self {
+        let mut process = Child::role(&format!("{}{role}", way.prefix()), &[]);
         Self {
-            entry: process.line(),
+            entry: printed(&process.line()),
             processes: vec![process],
         }
     }
 
-    fn relay(way: &str, kind: &str) -> (Self, String) {
-        let mut relay = Child::role(&format!("{way}relay"), &[kind]);
-        let (entry, exit) = (relay.line(), relay.line());
+    fn relay(way: Way, kind: &str) -> (Self, String) {
+        let mut relay = Child::role(&format!("{}relay", way.prefix()), &[kind]);
+        let (entry, exit) = (printed(&relay.line()), relay.line());
         (
             Self {
                 entry,

@@ -13,7 +13,7 @@ mod ours;
 use std::time::Duration;
 
 use common::table::bytes;
-use common::{Aim, Options, Table, paired, role};
+use common::{Aim, Options, Table, Way, paired, role};
 use limit::Limit;
 use ours::Agents;
 
@@ -43,8 +43,8 @@ fn push(options: Options) {
         for (size, aim) in SIZES {
             let aim = aim_of_json.unwrap_or(aim);
             for relayed in [false, true] {
-                let limit = Limit::push(relayed);
-                let ours = Agents::push(serializer, relayed);
+                let limit = Limit::push(Way::Clear, relayed);
+                let ours = Agents::push(Way::Clear, serializer, relayed);
                 let time = options.round(ROUND);
                 let pair = paired(
                     options.rounds(ROUNDS),
@@ -65,8 +65,8 @@ fn push(options: Options) {
 fn requests(options: Options) {
     let table = Table::new("REQ and REP, one at a time", "round trips a second");
     for size in [10, 1 << 10] {
-        let limit = Limit::reply();
-        let ours = Agents::reply();
+        let limit = Limit::reply(Way::Clear);
+        let ours = Agents::reply(Way::Clear);
         let time = options.round(ROUND);
         let pair = paired(
             options.rounds(ROUNDS),

@@ -3,36 +3,43 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
+use osb::model::Dial;
 use osb::proxy::NameServer;
 
 use super::bare;
-use super::common::System;
+use super::common::{System, Way};
 
 /// A system of agents, and where messages are put in.
+#[allow(dead_code, reason = "not every bench uses everything")]
 pub struct Agents {
-    pub entry: String,
+    pub entry: Dial,
     nameserver: NameServer,
     subscribers: Vec<String>,
     _system: System,
 }
 
+#[allow(dead_code, reason = "not every bench uses everything")]
 impl Agents {
     /// Bob discards; Alice before him forwards, or is not asked.
-    pub fn push(serializer: &str, relayed: bool) -> Self {
+    pub fn push(way: Way, serializer: &str, relayed: bool) -> Self {
         let topology = format!(
-            "osb: 1\nname: bench\ndefaults: {{ serializer: {serializer} }}\nagents:\n\
+            "osb: 1\nname: bench\nsecurity: {}\ndefaults: {{ serializer: {serializer} }}\nagents:\n\
              {ALICE}      out: PUSH\n\
              \x20 Bob:\n    bind:\n      in: {{ kind: PULL, handler: discard }}\n\
-             connections:\n  - {{ agent: Bob, to: Alice.out, alias: inbox, handler: discard }}\n"
+             connections:\n  - {{ agent: Bob, to: Alice.out, alias: inbox, handler: discard }}\n",
+            way.security()
         );
         Self::up(&topology, if relayed { "Alice" } else { "Bob" }, 0)
     }
 
     /// Bob echoes.
-    pub fn reply() -> Self {
-        let topology = "osb: 1\nname: bench\ndefaults: { serializer: raw }\nagents:\n  \
-             Bob:\n    bind:\n      in: { kind: REP, handler: echo }\n";
-        Self::up(topology, "Bob", 0)
+    pub fn reply(way: Way) -> Self {
+        let topology = format!(
+            "osb: 1\nname: bench\nsecurity: {}\ndefaults: {{ serializer: raw }}\nagents:\n  \
+             Bob:\n    bind:\n      in: {{ kind: REP, handler: echo }}\n",
+            way.security()
+        );
+        Self::up(&topology, "Bob", 0)
     }
 
     /// Alice asks with what she gets, by a channel, and discards the answers; Bob echoes.
@@ -73,7 +80,7 @@ impl Agents {
     fn up(topology: &str, entry: &str, subscribers: usize) -> Self {
         let system = System::up_of(topology);
         Self {
-            entry: system.addr(entry, "in"),
+            entry: system.dial(entry, "in"),
             nameserver: system.nameserver(),
             subscribers: (0..subscribers).map(subscriber).collect(),
             _system: system,
