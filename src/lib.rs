@@ -8,6 +8,7 @@
 pub mod access;
 pub mod agent;
 pub mod cli;
+pub mod doctor;
 pub mod down;
 pub mod files;
 pub mod host;

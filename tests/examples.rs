@@ -649,17 +649,84 @@ fn various_nameservers() {
     down(&bench);
 }
 
+#[test]
+fn hub_and_labs() {
+    let bench = Bench::new();
+    up(&bench, "hub-and-labs");
+    let heard = |agent: &str, reading: &str| {
+        let received = bench.osb(&["get", agent, "received"]).stdout;
+        received.contains(reading)
+    };
+    for (agent, reading) in [
+        ("Keeper@lab1", "21.5"),
+        ("Keeper@lab2", "19.0"),
+        ("Archive", "21.5"),
+        ("Archive", "19.0"),
+    ] {
+        wait_until(agent, || heard(agent, reading));
+    }
+    assert!(!heard("Keeper@lab1", "19.0"), "labs are apart");
+    bench.ok(&["send", "Director", "orders", "\"calibrate\""]);
+    wait_until("both labs have their orders", || {
+        let logs = bench.ok(&["logs", "--grep", "calibrate"]);
+        logs.contains("Keeper@lab1") && logs.contains("Keeper@lab2")
+    });
+    let said = bench.ok(&["down", "--only", "lab2"]);
+    assert_eq!(said.trim(), "lab2 of hub-and-labs is down: 2 agents ended");
+    bench.ok(&["set", "Archive", "received=[]"]);
+    wait_until("the other lab goes on", || heard("Archive", "21.5"));
+    assert!(!heard("Archive", "19.0"));
+    up(&bench, "hub-and-labs");
+    wait_until("it is back", || heard("Archive", "19.0"));
+    down(&bench);
+}
+
+/// The files of an example, beside the way to the machines of a lab.
+fn lay_out(example: &str, lab: &lab_of_machines::Lab) {
+    let example = repository().join("examples").join(example);
+    for file in entries(&example) {
+        std::fs::copy(example.join(&file), lab.bench.files().join(&file)).unwrap();
+    }
+    std::fs::copy(lab.ssh_config(), lab.bench.files().join("ssh_config")).unwrap();
+}
+
+#[test]
+fn hub_and_labs_on_three_machines() {
+    let Some(lab) = lab_of_machines::lab(2) else {
+        return;
+    };
+    lay_out("hub-and-labs", &lab);
+    let files = ["topology.yaml", "machines.yaml"];
+    let well = lab.ok(&[&["doctor"], &files[..]].concat());
+    assert!(well.contains("TO lab1"), "{well}");
+    lab.ok(&[&["up"], &files[..]].concat());
+    let heard = |agent: &str, reading: &str| {
+        let received = lab.osb(&["get", agent, "received"]).stdout;
+        received.contains(reading)
+    };
+    for reading in ["21.5", "19.0"] {
+        wait_until(reading, || heard("Archive", reading));
+    }
+    let systems = lab.ok(&["ls", "systems"]);
+    for at in ["lab1 tcp://10.77.0.11:", "lab2 tcp://10.77.0.12:"] {
+        assert!(systems.contains(at), "{at}: {systems}");
+    }
+    lab.ok(&["send", "Director", "orders", "\"calibrate\""]);
+    wait_until("both labs have their orders", || {
+        let logs = lab.ok(&["logs", "--grep", "calibrate"]);
+        logs.contains("Keeper@lab1") && logs.contains("Keeper@lab2")
+    });
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
+}
+
 /// On machines that are network namespaces with the addresses of the inventory.
 #[test]
 fn two_machines() {
     let Some(lab) = lab_of_machines::lab(2) else {
         return;
     };
-    let example = repository().join("examples").join("two-machines");
-    for file in entries(&example) {
-        std::fs::copy(example.join(&file), lab.bench.files().join(&file)).unwrap();
-    }
-    std::fs::copy(lab.ssh_config(), lab.bench.files().join("ssh_config")).unwrap();
+    lay_out("two-machines", &lab);
     lab.ok(&["up", "topology.yaml"]);
     wait_until("Bob is greeted", || {
         lab.ok(&["logs", "Bob"]).contains("Hello, Bob!")
@@ -672,7 +739,19 @@ fn two_machines() {
     lab.assert_nothing_left();
 
     let by_hand = |name: &str| {
-        let mut command = lab.command_on(name, &["--ns", "10.77.0.1:7400", "host", "--name", name]);
+        lab.ok(&["keys", "join", "host", name]);
+        let join = lab.bench.files().join(format!("{name}.join"));
+        let join = join.to_str().unwrap();
+        let words = [
+            "--ns",
+            "10.77.0.1:7400",
+            "host",
+            "--name",
+            name,
+            "--join",
+            join,
+        ];
+        let mut command = lab.command_on(name, &words);
         command.stderr(std::process::Stdio::null()).spawn().unwrap()
     };
     let daemons = ["lab1", "lab2"].map(by_hand);
@@ -761,7 +840,16 @@ fn slurm_places_the_hosts() {
     });
     ended(&nowhere);
 
-    let job = submit(",NAMESERVER=10.77.0.1:7400");
+    // The system is closed: each host gets in by a file of its own.
+    lab.ok(&["keys", "init", "slurm"]);
+    for node in ["node0", "node1"] {
+        lab.ok(&["--system", "slurm", "keys", "join", "host", node]);
+    }
+    let here = lab.bench.files();
+    let job = submit(&format!(
+        ",NAMESERVER=10.77.0.1:7400,JOIN={}",
+        here.display()
+    ));
     lab.ok(&["up", "topology.yaml"]);
     wait_until("both nodes work", || {
         let log = lab.ok(&["logs", "Boss"]);
@@ -782,6 +870,10 @@ fn slurm_places_the_hosts() {
     ended(&job);
     assert!(log(&job).contains("registered at tcp://10.77.0.1:7400"));
     drop(slurm);
+    // Keys outlive the system that they are of.
+    for keys in [".keys", ".joined"] {
+        std::fs::remove_dir_all(lab.bench.state().join("osb").join(keys)).unwrap();
+    }
     lab.assert_nothing_left();
 }
 

@@ -56,7 +56,7 @@ fn raw_attacks(at: SocketAddr) -> Vec<TcpStream> {
         for attack in attacks {
             let mut stream = TcpStream::connect(at).unwrap();
             let _ = stream.write_all(&attack);
-            if seed % 3 == 0 {
+            if seed.is_multiple_of(3) {
                 left_open.push(stream);
             } else {
                 stream
@@ -248,7 +248,7 @@ fn up_with_few_descriptors(bench: &Bench, topology: &str) {
 fn crowd(at: SocketAddr, count: usize) -> Vec<TcpStream> {
     let come = |seed: usize| {
         let mut stream = TcpStream::connect(at).unwrap();
-        if seed % 3 == 0 {
+        if seed.is_multiple_of(3) {
             let _ = stream.write_all(&[0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f]);
         }
         stream

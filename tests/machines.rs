@@ -4,6 +4,8 @@ mod common;
 #[path = "common/lab.rs"]
 mod lab_of_machines;
 
+use std::process::Stdio;
+
 use common::{Said, wait_until};
 use lab_of_machines::{DESK, Lab, lab};
 use serde_json::json;
@@ -15,7 +17,6 @@ fn topology(lab: &Lab, hosts: &str) -> String {
         r#"
 osb: 1
 name: two
-security: none
 nameserver: {DESK}:7400
 hosts:
   local: {{ address: {DESK} }}
@@ -89,13 +90,61 @@ fn one_topology_by_ssh() {
 }
 
 #[test]
+fn logs_are_followed_on_all_machines_and_again_when_one_is_back() {
+    let Some(lab) = lab(2) else { return };
+    let text = topology(&lab, BY_SSH).replace("every: 20ms", "every: 200ms");
+    let said = lab.up(&text);
+    assert_eq!(said.code, 0, "{said}");
+    let mut follow = lab.command(&["logs", "-f", "--grep", "hi", "Bob", "Carol"]);
+    let follow = follow.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut follow = follow.spawn().unwrap();
+    let heard = common::listen(follow.stdout.take().unwrap());
+    let notes = common::listen(follow.stderr.take().unwrap());
+    let lines_of = |agent: &str| {
+        let text = heard.lock().unwrap();
+        text.lines().filter(|line| line.starts_with(agent)).count()
+    };
+    for agent in ["Bob", "Carol"] {
+        let begun = lines_of(agent);
+        wait_until("lines of both machines come", || {
+            lines_of(agent) > begun + 5
+        });
+    }
+    lab.cut("lab2", false);
+    let noted = |part: &str| notes.lock().unwrap().contains(part);
+    wait_until("its absence is noted", || {
+        noted("logs of lab2 are not followed for now: its host daemon is unreachable")
+    });
+    let before = lines_of("Carol");
+    wait_until("the desk's are followed", || lines_of("Carol") > before + 5);
+    let before = lines_of("Bob");
+    lab.cut("lab2", true);
+    wait_until("its return is noted", || {
+        noted("logs of lab2 are followed again")
+    });
+    wait_until("lines come again", || lines_of("Bob") > before + 5);
+    // Nothing is missing, and nothing comes twice.
+    lab.ok(&["stop-timer", "Alice", "timer-1"]);
+    let all = || lab.ok(&["logs", "Bob", "--grep", "hi"]).lines().count();
+    wait_until("all has come", || lines_of("Bob") == all());
+    lab.ok(&["down"]);
+    assert!(follow.wait().unwrap().success(), "it ends with the system");
+    lab.assert_nothing_left();
+}
+
+#[test]
 fn hosts_that_others_have_started() {
     let Some(lab) = lab(2) else { return };
     let hosts = "  lab1: { attach: true, address: 10.77.0.11 }\n  lab2: { attach: true }";
     let path = lab.bench.file("topology.yaml", &topology(&lab, hosts));
+    lab.ok(&["keys", "init", "two"]);
     let start = |name: &str| {
         let ns = format!("{DESK}:7400");
-        let mut command = lab.command_on(name, &["--ns", &ns, "host", "--name", name]);
+        lab.ok(&["keys", "join", "host", name]);
+        let join = lab.bench.files().join(format!("{name}.join"));
+        let join = join.to_str().unwrap();
+        let words = ["--ns", &ns, "host", "--name", name, "--join", join];
+        let mut command = lab.command_on(name, &words);
         command
             .stderr(std::process::Stdio::piped())
             .spawn()
@@ -302,7 +351,7 @@ fn replicas_are_spread_over_the_hosts_with_a_label() {
     );
     lab.bench.file("inventory.yaml", &inventory);
     let text = format!(
-        "osb: 1\nname: spread\nsecurity: none\nnameserver: {DESK}:0\nhosts: inventory.yaml\nagents:\n  W: {{ replicas: 5, on: {{ label: gpu }}, bind: {{ out: PUSH }} }}\n  Big: {{ on: {{ label: big }} }}\n"
+        "osb: 1\nname: spread\nnameserver: {DESK}:0\nhosts: inventory.yaml\nagents:\n  W: {{ replicas: 5, on: {{ label: gpu }}, bind: {{ out: PUSH }} }}\n  Big: {{ on: {{ label: big }} }}\n"
     );
     let said = lab.up(&text);
     assert_eq!(said.code, 0, "{said}");
@@ -348,7 +397,6 @@ fn with_files(lab: &Lab) -> String {
         r#"
 osb: 1
 name: files
-security: none
 nameserver: {DESK}:0
 hosts:
   local: {{ address: {DESK} }}
@@ -539,5 +587,230 @@ fn an_attached_host_that_is_cut_off_is_finished_with_when_it_is_back() {
     assert_eq!(lab.processes("lab1").len(), 1, "the daemon stays");
     common::kill(i32::try_from(daemon.id()).unwrap(), 15);
     assert!(daemon.wait().unwrap().success());
+    lab.assert_nothing_left();
+}
+
+/// The name server on the first machine, agents there, on the second and at the desk.
+fn with_far_nameserver(lab: &Lab, at: &str) -> String {
+    topology(lab, BY_SSH).replace(
+        &format!("nameserver: {DESK}:7400"),
+        &format!("nameserver: {{ launch: \"{at}\", host: lab1 }}"),
+    )
+}
+
+#[test]
+fn a_name_server_on_another_machine() {
+    let Some(lab) = lab(2) else { return };
+    let text = with_far_nameserver(&lab, "10.77.0.11:0");
+    let path = lab.bench.file("topology.yaml", &text);
+    let said = lab.osb(&["doctor", &path]);
+    assert_eq!(said.code, 0, "{said}");
+    let said = lab.up(&text);
+    assert_eq!(said.code, 0, "{said}");
+    hears(&lab, "Bob");
+    hears(&lab, "Carol");
+    let systems = lab.json(&["ls", "systems"]);
+    let at = systems[0]["nameserver"].as_str().unwrap().to_owned();
+    assert!(at.starts_with("tcp://10.77.0.11:"), "{at}");
+    assert_eq!(systems[0]["state"], "running");
+    let again = lab.ok(&["up", "topology.yaml"]);
+    assert!(again.contains("unchanged"), "{again}");
+    let down = lab.ok(&["down"]);
+    assert!(down.contains("3 agents ended"), "{down}");
+    lab.assert_nothing_left();
+
+    // Its port is taken: that is said, and nothing stays.
+    let mut taken = lab.command_on("lab1", &["ns", "--bind", "10.77.0.11:7400", "--insecure"]);
+    let mut taken = taken.stdout(Stdio::piped()).spawn().unwrap();
+    let listens = common::listen(taken.stdout.take().unwrap());
+    wait_until("it listens", || listens.lock().unwrap().contains("7400"));
+    let said = lab.up(&with_far_nameserver(&lab, "10.77.0.11:7400"));
+    assert_eq!(said.code, 1, "{said}");
+    for part in [
+        "the name server on lab1",
+        "another process listens there",
+        "another in the topology",
+    ] {
+        assert!(said.stderr.contains(part), "{part}: {said}");
+    }
+    common::kill(i32::try_from(taken.id()).unwrap(), 15);
+    taken.wait().unwrap();
+    lab.assert_nothing_left();
+
+    // What fails later takes it back too.
+    let broken = text.replace("Bob: {", "Bob: { command: [no-such-program],");
+    assert_eq!(lab.up(&broken).code, 1);
+    lab.assert_nothing_left();
+    let waits = text.replace("Carol: {}", "Carol: { attach: true }");
+    let path = lab.bench.file("topology.yaml", &waits);
+    let mut up = lab.command(&["up", &path]);
+    let mut up = up.stderr(Stdio::null()).spawn().unwrap();
+    wait_until("all is there", || {
+        lab.processes("lab1").len() > 2 && lab.processes("lab2").len() > 1
+    });
+    up.kill().unwrap();
+    up.wait().unwrap();
+    lab.assert_nothing_left_on("lab1");
+    lab.assert_nothing_left_on("lab2");
+}
+
+#[test]
+fn a_name_server_that_is_cut_off_is_ended_when_its_machine_is_back() {
+    let Some(lab) = lab(2) else { return };
+    let said = lab.up(&with_far_nameserver(&lab, "10.77.0.11:0"));
+    assert_eq!(said.code, 0, "{said}");
+    lab.cut("lab1", false);
+    let said = lab.osb(&["down"]);
+    assert_eq!(said.code, 4, "{said}");
+    assert!(said.stderr.contains("could not be reached: lab1"), "{said}");
+    // The second machine was gone to by ssh.
+    lab.assert_nothing_left_on("lab2");
+    assert!(lab.bench.processes().is_empty());
+    lab.cut("lab1", true);
+    lab.ok(&["down", "two"]);
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn two_name_servers_on_two_machines() {
+    let Some(lab) = lab(2) else { return };
+    let config = lab.ssh_config().display().to_string();
+    let text = format!(
+        r#"
+osb: 1
+name: two
+nameservers:
+  one: {{ launch: 10.77.0.11:7400, host: lab1 }}
+  other: {{ launch: "0.0.0.0:0", host: lab2 }}
+hosts:
+  local: {{ address: {DESK} }}
+  lab1: {{ ssh: lab1, ssh_config: {config} }}
+  lab2: {{ ssh: lab2, address: 10.77.0.12, ssh_config: {config} }}
+agents:
+  Alice@one:
+    host: lab1
+    bind: {{ main: PUB }}
+    timers: [{{ every: 20ms, send: main, message: hi }}]
+  Alice@other: {{ host: lab2 }}
+  Carol@other: {{ host: lab1 }}
+  Dave@one: {{}}
+connections:
+  - {{ agent: Alice@other, to: Alice@one.main, alias: inbox, handler: collect }}
+  - {{ agent: Carol@other, to: Alice@one.main, alias: inbox, handler: collect }}
+  - {{ agent: Dave, to: Alice@one.main, alias: inbox, handler: collect }}
+"#
+    );
+    let said = lab.up(&text);
+    assert_eq!(said.code, 0, "{said}");
+    for agent in ["Alice@other", "Carol", "Dave"] {
+        hears(&lab, agent);
+    }
+    let systems = lab.json(&["ls", "systems"]);
+    let other = systems[0]["nameservers"][1]["address"].as_str().unwrap();
+    assert!(other.starts_with("tcp://10.77.0.12:"), "{other}");
+    // One group goes and comes again, and the other stays.
+    lab.ok(&["down", "--only", "other"]);
+    let again = lab.ok(&["up", "topology.yaml"]);
+    assert!(again.contains("Carol"), "{again}");
+    hears(&lab, "Carol");
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn a_closed_name_server_on_another_machine_has_its_keys_from_the_desk() {
+    let Some(lab) = lab(2) else { return };
+    let text = with_far_nameserver(&lab, "10.77.0.11:0").replace("security: none", "");
+    for _ in 0..2 {
+        let said = lab.up(&text);
+        assert_eq!(said.code, 0, "{said}");
+        hears(&lab, "Bob");
+        let systems = lab.json(&["ls", "systems"]);
+        let at = systems[0]["nameserver"].as_str().unwrap().to_owned();
+        // A stranger learns nothing.
+        let stranger = lab
+            .command_on("lab2", &["--ns", &at, "ls"])
+            .output()
+            .unwrap();
+        assert_ne!(Said::from(stranger).code, 0);
+        lab.ok(&["down"]);
+        wait_until("all have ended", || {
+            lab.processes("lab1").is_empty() && lab.processes("lab2").is_empty()
+        });
+    }
+}
+
+/// Keeps what goes over the switch between the machines, until its standard input ends.
+const SNIFFER: &str = r#"
+import select, socket, sys
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
+wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+with open(sys.argv[1], "wb") as kept:
+    print("listening", flush=True)
+    while True:
+        ready, _, _ = select.select([wire, sys.stdin], [], [])
+        if sys.stdin in ready:
+            break
+        kept.write(wire.recv(65536))
+"#;
+
+/// What went over the wires while `work` was done.
+fn captured(lab: &Lab, work: impl FnOnce()) -> Vec<u8> {
+    let kept = lab.bench.files().join("captured");
+    let mut sniffer = std::process::Command::new("ip")
+        .args([
+            "netns",
+            "exec",
+            &lab.space("switch"),
+            "python3",
+            "-c",
+            SNIFFER,
+        ])
+        .arg(&kept)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let stdout = sniffer.stdout.take().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut said).unwrap();
+    assert_eq!(said, "listening\n");
+    work();
+    drop(sniffer.stdin.take());
+    assert!(sniffer.wait().unwrap().success());
+    std::fs::read(kept).unwrap()
+}
+
+fn contains(captured: &[u8], text: &str) -> bool {
+    captured.windows(text.len()).any(|it| it == text.as_bytes())
+}
+
+/// The same system, open and closed: whoever listens between the machines reads all of the one, and
+/// nothing of the other.
+#[test]
+fn who_listens_between_the_machines_reads_nothing() {
+    let Some(lab) = lab(2) else { return };
+    let closed = topology(&lab, BY_SSH)
+        .replace("message: hi", "message: hi-xyzzy")
+        .replace(
+            "    bind: { main",
+            "    attributes: { plan: plugh-attribute }\n    bind: { main",
+        );
+    let open = closed.replace("name: two", "name: two\nsecurity: none");
+    let secrets = ["xyzzy", "plugh", "Alice", "\"method\"", "announce"];
+    for (text, is_read) in [(open, true), (closed, false)] {
+        let all = captured(&lab, || {
+            let said = lab.up(&text);
+            assert_eq!(said.code, 0, "{said}");
+            hears(&lab, "Bob");
+            lab.ok(&["get", "Alice"]);
+            lab.ok(&["addr", "Alice", "main"]);
+            lab.ok(&["down"]);
+        });
+        assert!(all.len() > 10_000, "{}", all.len());
+        for secret in secrets {
+            assert_eq!(contains(&all, secret), is_read, "{secret}");
+        }
+    }
     lab.assert_nothing_left();
 }

@@ -104,5 +104,6 @@ fn bound(n: usize) -> Address {
         address: address(n),
         requests: None,
         serializer: Serializer::Json,
+        key: None,
     }
 }

@@ -7,9 +7,9 @@ use osb::model::{
     TimerInfo, Topology,
 };
 use osb::wire::{
-    AgentBoot, AgentRequest, AgentStatus, Announcement, Envelope, Event, Fault, HostRequest,
-    LogEnd, MachineFacts, MachineRequest, MachineWord, NameServerRequest, Snapshot, Stopped, body,
-    read_body,
+    AgentBoot, AgentLogs, AgentRequest, AgentStatus, Announcement, Envelope, Event, Fault,
+    HostRequest, MachineFacts, MachineRequest, MachineWord, NameServerRequest, Snapshot, Stopped,
+    body, read_body,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,7 +45,7 @@ pub fn control(bytes: &[u8]) {
     comes_back::<Vec<ConnectionInfo>>(content);
     comes_back::<Vec<TimerInfo>>(content);
     comes_back::<Vec<Stopped>>(content);
-    comes_back::<Vec<LogEnd>>(content);
+    comes_back::<Vec<AgentLogs>>(content);
     comes_back::<MachineFacts>(content);
     comes_back::<SocketStats>(content);
     comes_back::<Program>(content);

@@ -8,9 +8,9 @@ use clap::error::ErrorKind as ClapError;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    addr, after, agent, bind, call, check, close, complete, completions, connect, down, every, get,
-    host, keys, log, logs, ls, man, ns, plan, schema, send, set, shutdown, stop_timer, subscribe,
-    timers, unsubscribe, up, version, wait,
+    addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
+    every, get, host, keys, log, logs, ls, man, ns, plan, schema, send, set, shutdown, stop_timer,
+    subscribe, timers, unsubscribe, up, version, wait,
 };
 use crate::model::SystemName;
 use crate::render::{ColorChoice, Output, error_json};
@@ -97,6 +97,7 @@ pub enum Command {
     Down(down::DownArgs),
     Check(check::CheckArgs),
     Plan(plan::PlanArgs),
+    Doctor(doctor::DoctorArgs),
     Schema(schema::SchemaArgs),
     Ls(ls::LsArgs),
     Addr(addr::AddrArgs),

@@ -1,7 +1,7 @@
 //! What `osb up --attach` does after the system is up: follows the logs until Ctrl-C, then takes
 //! the system down. A second Ctrl-C loses patience.
 
-use super::logs::{Follower, LineWriter, LogPrinter, print_all};
+use super::logs::{Elsewhere, Follower, LineWriter, LogPrinter, fetch, print_all};
 use super::signals::Signals;
 use super::{CommandError, Context};
 use crate::down::{DownReport, down};
@@ -35,7 +35,15 @@ async fn follow_and_take_down(
     signals: &mut Signals,
     context: &Context,
 ) -> Result<Option<DownReport>, CommandError> {
-    let mut follower = Follower::new(&state.system(system), &[])?;
+    let dir = state.system(system);
+    let record = dir.record()?;
+    let mut elsewhere = match record {
+        Some(record) => fetch(&record, context).await,
+        None => Elsewhere::default(),
+    };
+    let mut follower = Follower::new(&dir, &[])?
+        .with(elsewhere.take_logs())
+        .following(elsewhere.follow(&[]));
     tokio::select! {
         biased;
         () = signals.next() => {}
@@ -72,6 +80,6 @@ async fn follow(follower: &mut Follower, context: &Context) -> Result<(), Comman
     })?;
     let mut writer = LineWriter::new();
     writer.write(so_far).await?;
-    print_all(follower, &mut printer, &mut writer).await?;
+    print_all(follower, &mut printer, &mut writer, context).await?;
     Ok(writer.finish().await?)
 }

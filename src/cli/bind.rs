@@ -35,23 +35,26 @@ pub struct BindArgs {
 }
 
 pub fn run(args: BindArgs, context: &mut Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    let (group, _) = session.find(&args.agent)?;
+    let closed = group.nameserver.link().server_key().is_some();
     let request = BindRequest {
-        endpoint: endpoint(&args)?,
+        endpoint: endpoint(&args, closed)?,
         handlers: handlers(&args.handlers)?,
         alias: args.alias,
         kind: args.kind,
         serializer: args.serializer,
     };
-    let session = context.session()?;
     let bound = session.proxy(&args.agent)?.bind_to(request);
     context.print(&BareAddress(session.tell(bound)?))
 }
 
-fn endpoint(args: &BindArgs) -> Result<Option<Endpoint>, CommandError> {
+/// In a closed system, nobody gets in who is not of it.
+fn endpoint(args: &BindArgs, closed: bool) -> Result<Option<Endpoint>, CommandError> {
     let endpoint = Endpoint::read(Some(args.transport), args.addr.as_deref())
         .map_err(|error| CommandError::new(ErrorKind::Usage, error))?;
     match endpoint.as_ref().and_then(Endpoint::exposed) {
-        Some(ip) if !args.insecure => {
+        Some(ip) if !args.insecure && !closed => {
             let sentence = format!(
                 "other machines can reach {ip}, and what goes over it is neither encrypted nor authenticated"
             );

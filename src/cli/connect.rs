@@ -9,7 +9,7 @@ use crate::model::{
     Address, AgentId, Alias, ConnectionInfo, Handlers, Kind, Millis, Replies, Serializer, SocketId,
     Target,
 };
-use crate::proxy::{Proxy, ProxyError};
+use crate::proxy::{Proxy, ProxyError, guest};
 use crate::render::Connected;
 use crate::wire::{AgentRequest, ConnectRequest};
 
@@ -117,6 +117,10 @@ fn to_socket(
         return Ok(proxy.connect_and_ask(&to, args.alias.as_str(), handlers, replies));
     }
     let server = session.addr(&socket.agent.to_string(), &socket.alias)?;
+    let (_, client) = session.find(&args.agent)?;
+    if let Some(admit) = guest(&session.tell(own.nameserver.agent_info(&client))?) {
+        session.tell(theirs.nameserver.ask::<()>(&admit).wait())?;
+    }
     let agent = AgentId {
         name,
         nameserver: Some(theirs.name.clone()),

@@ -34,7 +34,11 @@ pub enum What {
 }
 
 pub fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
-    let agents = || context.session()?.listed(context);
+    let agents = || {
+        let session = context.session()?;
+        session.warn(context);
+        session.listed(context)
+    };
     match args.what {
         What::Agents => context.print(&Agents(agents()?)),
         What::Connections => context.print(&Connections(agents()?)),
@@ -48,6 +52,7 @@ pub fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
 /// Each agent is asked itself; one that does not answer is named, and the others are shown.
 fn sockets(context: &Context) -> Result<(), CommandError> {
     let session = context.session()?;
+    session.warn(context);
     let agents = session
         .listed(context)?
         .into_iter()

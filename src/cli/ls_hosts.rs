@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// One that does not answer is named, and shown with what the name server knows.
 pub fn run(context: &Context) -> Result<(), CommandError> {
     let session = context.session()?;
+    session.warn(context);
     let hosts = session.gather::<HostInfo>(&NameServerRequest::Hosts {}, context)?;
     let measured = block_on(async {
         let mut asked = JoinSet::new();

@@ -17,6 +17,7 @@ mod complete;
 mod completions;
 mod connect;
 mod context;
+mod doctor;
 mod down;
 mod error;
 mod every;
@@ -100,6 +101,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Check(args) => check::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Plan(args) => plan::run(args, context),
+        Command::Doctor(args) => doctor::run(args, context),
         Command::Ls(args) => ls::run(args, context),
         Command::Addr(args) => addr::run(args, context),
         Command::Get(args) => get::run(args, context),

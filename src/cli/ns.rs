@@ -12,7 +12,7 @@ use super::launched::{LaunchArgs, Launched};
 use super::{CommandError, Context, ErrorKind};
 use crate::nameserver::NameServer;
 use crate::process::raise_descriptors;
-use crate::state::KeyDir;
+use crate::state::{KeyDir, SystemDir};
 
 /// Run a name server in the foreground
 #[derive(Debug, clap::Args)]
@@ -27,6 +27,9 @@ pub struct NsArgs {
     /// Let in by key: those whose keys are in this folder, made by `osb keys init`
     #[arg(long, value_name = "DIR", conflicts_with = "insecure")]
     pub keys: Option<PathBuf>,
+    /// Its folder is of no use to anybody after its end
+    #[arg(long, hide = true)]
+    pub own_dir: bool,
     #[command(flatten)]
     pub launch: LaunchArgs,
 }
@@ -59,7 +62,13 @@ pub fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
             "{count} times somebody was turned away whose key is unknown"
         ));
     }
-    launched.clear_up()
+    launched.clear_up()?;
+    if let Some(dir) = args.launch.dir.filter(|_| args.own_dir) {
+        let dir = SystemDir::at(dir);
+        dir.remove_if_unlocked()?;
+        dir.around().remove_if_empty();
+    }
+    Ok(())
 }
 
 fn refuse_the_open_network(args: &NsArgs) -> Result<(), CommandError> {

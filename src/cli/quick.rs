@@ -9,9 +9,9 @@ use clap::{Args, FromArgMatches};
 
 use super::args::{Cli, Command, GlobalArgs};
 use super::{
-    addr, after, agent, bind, call, check, close, completions, connect, down, every, get, host,
-    keys, log, logs, ls, man, ns, plan, schema, send, set, shutdown, stop_timer, subscribe, timers,
-    unsubscribe, up, version, wait,
+    addr, after, agent, bind, call, check, close, completions, connect, doctor, down, every, get,
+    host, keys, log, logs, ls, man, ns, plan, schema, send, set, shutdown, stop_timer, subscribe,
+    timers, unsubscribe, up, version, wait,
 };
 
 /// The arguments of each command.
@@ -22,6 +22,7 @@ const COMMANDS: &[(&str, Augment)] = &[
     ("down", down::DownArgs::augment_args),
     ("check", check::CheckArgs::augment_args),
     ("plan", plan::PlanArgs::augment_args),
+    ("doctor", doctor::DoctorArgs::augment_args),
     ("schema", schema::SchemaArgs::augment_args),
     ("ls", ls::LsArgs::augment_args),
     ("addr", addr::AddrArgs::augment_args),

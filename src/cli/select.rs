@@ -10,6 +10,8 @@ pub struct Candidate {
     pub name: SystemName,
     /// Its name servers; one at least.
     pub groups: Vec<CandidateGroup>,
+    /// Other machines can reach it, and nothing protects it.
+    pub unprotected: bool,
     pub running: bool,
 }
 
@@ -78,6 +80,7 @@ mod tests {
         Candidate {
             name: name.parse().unwrap(),
             groups: Vec::new(),
+            unprotected: false,
             running,
         }
     }

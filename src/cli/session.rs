@@ -1,6 +1,7 @@
 //! A connection to the system that a command is about: found, dialled, and asked for names when
 //! one of them was not right.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -26,7 +27,12 @@ pub struct Session {
     down: Vec<NameServerName>,
     /// None if the name server was named by its address.
     pub system: Option<SystemName>,
+    /// Other machines can reach it, and nothing protects it.
+    unprotected: bool,
 }
+
+/// What is said of such a system, each time.
+pub const UNPROTECTED: &str = "warning: nothing protects this system: whoever reaches its sockets can use them (security: none)";
 
 /// A name server, and the connection to it.
 pub struct Group {
@@ -44,6 +50,7 @@ impl Session {
             })?;
             let name = NameServerName::only();
             return Ok(Self {
+                unprotected: is_in_the_open(address) && nameserver.link().server_key().is_none(),
                 groups: vec![Group { name, nameserver }],
                 absent: Vec::new(),
                 down: Vec::new(),
@@ -60,6 +67,7 @@ impl Session {
             absent: Vec::new(),
             down: Vec::new(),
             system: Some(system.name.clone()),
+            unprotected: system.unprotected,
         };
         let mut first = None;
         for CandidateGroup {
@@ -88,6 +96,13 @@ impl Session {
                 &format!("system {name} may have died: clear it away with `osb down {name}`"),
             )),
             None => Ok(session),
+        }
+    }
+
+    /// Says so if nothing protects the system from others.
+    pub fn warn(&self, context: &Context) {
+        if self.unprotected {
+            context.note(UNPROTECTED);
         }
     }
 
@@ -238,6 +253,14 @@ impl Session {
     }
 }
 
+/// Whether an address is one that other machines can dial.
+fn is_in_the_open(address: &str) -> bool {
+    let (host, _) = address.rsplit_once(':').unwrap_or((address, ""));
+    let host = host.trim_start_matches("tcp://");
+    let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    ip.is_ok_and(|ip| !ip.to_canonical().is_loopback())
+}
+
 /// By the key in the file `key`, or one that is found.
 fn dial(address: &str, key: Option<&Path>) -> Result<NameServer, ProxyError> {
     let key = find_key(address, key)?;
@@ -359,6 +382,7 @@ fn candidate(record: SystemRecord, running: bool) -> Candidate {
     Candidate {
         name: record.name,
         groups: groups.collect(),
+        unprotected: record.unprotected,
         running,
     }
 }

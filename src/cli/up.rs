@@ -1,6 +1,7 @@
 //! `osb up`.
 
 use super::runtime::block_on;
+use super::session::UNPROTECTED;
 use super::signals::Signals;
 use super::topology_file::{TopologyArgs, TopologyFile};
 use super::{CommandError, Context, ErrorKind};
@@ -40,8 +41,12 @@ async fn bring_up_and_follow(
 ) -> Result<(), CommandError> {
     let mut signals = Signals::new()?;
     let system = request.plan.system.clone();
+    let unprotected = request.plan.is_unprotected();
     let report = bring_up(request, &mut signals, context).await?;
     context.print(&Up(report))?;
+    if unprotected {
+        context.note(UNPROTECTED);
+    }
     match attach {
         true => super::attach::run(&system, &mut signals, context).await,
         false => Ok(()),

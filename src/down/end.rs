@@ -88,6 +88,11 @@ impl Processes<'_> {
         if let Some(nameserver) = nameserver.filter(|_| !is_needed) {
             ended.killed_daemons += usize::from(end_nameserver(link, nameserver).await);
         }
+        if let Some(far) = self.group.far_nameserver.as_ref().filter(|_| !is_needed) {
+            let outcome = self.end_far(link, far).await;
+            ended.machines.extend(outcome.err());
+            ended.machines.dedup_by(|one, other| one.host == other.host);
+        }
         ended.left = self.left(is_needed);
         ended
     }

@@ -7,11 +7,17 @@ use super::end::{Ended, Processes};
 use crate::model::{AgentName, HostInfo, HostName, Millis, State, SystemName};
 use crate::proxy::{Link, Pending, ProxyError};
 use crate::ssh;
-use crate::state::{Launch, Machine};
-use crate::wire::{DaemonOf, Fault, HostRequest, MachineRequest, Peer, Rung, Stopped};
+use crate::state::{FarNameServer, Launch, Machine};
+use crate::wire::{
+    DaemonOf, Fault, HostRequest, MachineRequest, NameServerOf, NameServerRequest, Peer, Rung,
+    Stopped,
+};
 
 /// Beyond the grace: the rest of the ladder, and the answer's way.
 const LADDER: Duration = Duration::from_secs(6);
+
+/// How long a name server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A machine on which something may be left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +90,34 @@ fn question(
         }
         Some(state) => Question::Nobody(format!("its host daemon is {state}")),
         None => Question::Nobody("its host daemon is not there".to_owned()),
+    }
+}
+
+impl Processes<'_> {
+    /// Ends a name server on another machine: it is asked, or gone to.
+    pub(super) async fn end_far(
+        &self,
+        link: Option<&Link>,
+        far: &FarNameServer,
+    ) -> Result<(), LeftMachine> {
+        if let Some(link) = link {
+            let shutdown = NameServerRequest::Shutdown {};
+            let asked = link.ask::<()>(Peer::NameServer, &shutdown, PATIENCE);
+            if asked.await.is_ok() {
+                return Ok(());
+            }
+        }
+        let nameserver = NameServerOf {
+            system: self.system.clone(),
+            group: far.launch.group.clone(),
+        };
+        let request = MachineRequest::EndNameServer { nameserver };
+        let gone = ssh::end(far.launch.ssh.clone(), request, Millis::new(0)).await;
+        gone.map(drop).map_err(|error| LeftMachine {
+            host: far.host.clone(),
+            attached: false,
+            reason: error.to_string(),
+        })
     }
 }
 

@@ -12,7 +12,9 @@ use serde::Serialize;
 use crate::model::{AgentId, AgentName, Millis, NameServerName, SystemName};
 use crate::process::ProcessId;
 use crate::proxy::Link;
-use crate::state::{GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord};
+use crate::state::{
+    FarNameServer, GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord,
+};
 use crate::wire::{Rung, Stopped};
 
 use end::Ended;
@@ -218,12 +220,16 @@ fn with_what_is_left(record: &SystemRecord, groups: &[&GroupRecord], left: &Left
         let of_group = || left.iter().filter(|(name, _)| *name == group.name);
         let mut machines = old.machines.clone();
         machines.retain(|machine| of_group().any(|(_, it)| it.host == machine.host));
-        if machines.is_empty() || !gone.contains(&group.name) {
+        if of_group().next().is_none() || !gone.contains(&group.name) {
             continue;
         }
-        if of_group().any(|(_, it)| it.attached) {
+        let is_needed = of_group().any(|(_, it)| it.attached);
+        if is_needed {
             group.launched_nameserver = old.launched_nameserver.clone();
         }
+        let is_left = |far: &FarNameServer| of_group().any(|(_, it)| it.host == far.host);
+        let far = old.far_nameserver.clone();
+        group.far_nameserver = far.filter(|far| is_needed || is_left(far));
         group.phase = Phase::Starting;
         group.machines = machines;
     }
@@ -241,6 +247,7 @@ fn without(record: &SystemRecord, gone: &[NameServerName]) -> SystemRecord {
         *group = GroupRecord {
             phase: Phase::Down,
             launched_nameserver: None,
+            far_nameserver: None,
             hosts: Vec::new(),
             machines: Vec::new(),
             attached: Vec::new(),

@@ -55,18 +55,6 @@ pub fn last_words(log: &Path) -> String {
     }
 }
 
-/// The whole lines that are in the last `window` bytes of the file at `path`, and whether there is
-/// more before them. None if there is no file.
-pub fn log_end(path: &Path, window: u64) -> Option<(Vec<String>, bool)> {
-    let (bytes, cut) = read_last(path, window).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    if cut && !lines.is_empty() {
-        lines.remove(0);
-    }
-    Some((lines, cut))
-}
-
 fn read_end(path: &Path) -> io::Result<Vec<u8>> {
     read_last(path, WINDOW).map(|(bytes, _)| bytes)
 }
@@ -94,14 +82,6 @@ mod tests {
         assert_eq!(log_tail(&path, 2), ["line 4998", "line 4999"]);
         std::fs::write(&path, "x".repeat(100_000)).unwrap();
         assert_eq!(log_tail(&path, 2)[0].len(), 16 << 10);
-        std::fs::write(&path, "one\ntwo\nthree\n").unwrap();
-        let end = |window| log_end(&path, window).unwrap();
-        assert_eq!(
-            end(100),
-            (["one", "two", "three"].map(String::from).into(), false)
-        );
-        assert_eq!(end(8), (vec!["three".to_owned()], true));
-        assert_eq!(log_end(&temp.path().join("none"), 8), None);
     }
 
     #[test]

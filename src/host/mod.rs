@@ -7,7 +7,9 @@ mod child;
 mod effects;
 mod facts;
 mod keys;
+mod log_piece;
 mod log_tail;
+mod logs;
 mod notify;
 mod requests;
 mod route;
@@ -34,9 +36,10 @@ use crate::supervision::{Now, Supervision, Ticket};
 use crate::wire::{Announcement, Envelope, Incarnation, NameServerRequest, Peer};
 use child::{Child, Spawner};
 use keys::LetIn;
+use logs::LogReaders;
 use signals::Signals;
 
-pub use log_tail::{end_of_logs, last_words, log_end, log_tail};
+pub use log_tail::{end_of_logs, last_words, log_tail};
 pub use route::own_address;
 
 /// How long agents may take to end when the daemon itself is told to, before they are terminated.
@@ -97,6 +100,8 @@ enum Input {
     Refused(ProxyError),
     Terminate(Millis),
     Time,
+    /// Somebody waits for logs, and one has grown.
+    Written,
     Disconnected,
 }
 
@@ -142,6 +147,8 @@ struct Host {
     /// Requests that are to be answered later.
     tickets: HashMap<Ticket, Envelope>,
     next_ticket: u64,
+    /// Those who wait for logs to grow.
+    readers: LogReaders,
     inputs: mpsc::UnboundedSender<Input>,
     received: mpsc::UnboundedReceiver<Input>,
 }
@@ -165,6 +172,7 @@ impl Host {
             agents_keys: HashMap::new(),
             tickets: HashMap::new(),
             next_ticket: 0,
+            readers: LogReaders::default(),
             inputs,
             received,
         })
@@ -219,7 +227,11 @@ impl Host {
             notify::notify("READY=1");
         }
         loop {
-            let deadline = self.supervision.next_deadline();
+            let deadlines = [
+                self.supervision.next_deadline(),
+                self.readers.next_deadline(),
+            ];
+            let deadline = deadlines.into_iter().flatten().min();
             let input = tokio::select! {
                 biased;
                 () = at(self.began, next_sign) => {
@@ -230,6 +242,7 @@ impl Host {
                 Some(input) = self.received.recv() => input,
                 unasked = incoming.recv() => unasked.map_or(Input::Disconnected, Input::Incoming),
                 grace = signals.next() => Input::Terminate(grace),
+                () = self.readers.written() => Input::Written,
                 () = at(self.began, deadline) => Input::Time,
             };
             match input {
@@ -266,7 +279,11 @@ impl Host {
             Input::LetIn(let_in) => self.on_let_in(*let_in),
             Input::NotAsked(agent) => self.supervision.on_not_asked(&agent, now),
             Input::Terminate(grace) => self.supervision.on_shutdown(grace, None, now),
-            Input::Time => self.supervision.on_time(now),
+            Input::Time => {
+                self.supervision.on_time(now);
+                self.on_readers_time(now);
+            }
+            Input::Written => self.on_written(),
             Input::Disconnected => self.supervision.on_shutdown(GRACE, None, now),
         }
     }

@@ -1,10 +1,11 @@
 //! What is asked of the daemon: from bytes to what supervision is told, or to the answer.
 
-use super::{Host, facts, log_end};
+use super::logs::Wanted;
+use super::{Host, facts};
 use crate::access::Asked;
-use crate::model::{Access, AgentName};
+use crate::model::Access;
 use crate::supervision::Ticket;
-use crate::wire::{Envelope, Fault, HostRequest, LARGEST_BODY, LARGEST_LOG_END, LogEnd, read_body};
+use crate::wire::{Envelope, Fault, HostRequest, read_body};
 
 impl Host {
     pub(super) fn on_request(&mut self, envelope: Envelope, content: &[u8]) {
@@ -30,9 +31,8 @@ impl Host {
                 let files = self.options.dir.amount_of_files();
                 self.answer(ticket, Ok(facts::machine_facts(files)));
             }
-            HostRequest::Logs { agents, bytes } => {
-                let ends = self.log_ends(agents, bytes);
-                self.answer(ticket, ends);
+            HostRequest::Logs { from, bytes, wait } => {
+                self.on_logs(Wanted { from, bytes }, wait, ticket)
             }
             HostRequest::Shutdown { grace } => {
                 self.supervision.on_shutdown(grace, Some(ticket), now)
@@ -46,25 +46,5 @@ impl Host {
             Some(_) => envelope.level.unwrap_or(Access::Join),
             None => Access::Admin,
         }
-    }
-
-    /// As much as goes into one answer; of agents whose turn does not come, nothing, which is said.
-    fn log_ends(&self, agents: Vec<AgentName>, bytes: u32) -> Result<Vec<LogEnd>, Fault> {
-        // Written as JSON, a byte may become six.
-        let share = LARGEST_BODY / 16 / agents.len().max(1);
-        let bytes = u64::from(bytes.min(LARGEST_LOG_END)).min(share as u64);
-        let end = |agent: AgentName| {
-            let id = self.spawner.id(&agent);
-            let (log, more) = log_end(&self.options.dir.log_of(&id), bytes)?;
-            let output = log_end(&self.options.dir.output_of(&id), bytes);
-            let (output, yet_more) = output.unwrap_or_default();
-            Some(LogEnd {
-                agent,
-                log,
-                output,
-                cut: more || yet_more,
-            })
-        };
-        Ok(agents.into_iter().filter_map(end).collect())
     }
 }

@@ -1,18 +1,16 @@
 //! Starting a host daemon that hangs on the ssh connection until it is released.
 
 use std::fs::OpenOptions;
-use std::io::BufRead;
 use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 
-use tokio::sync::oneshot;
-
-use super::{GRACE, MachineError, PATIENCE, folders, standing};
+use super::hold::Held;
+use super::{GRACE, MachineError, folders, standing};
 use crate::down::down;
-use crate::host::{last_words, own_address};
+use crate::host::own_address;
 use crate::model::{Credentials, Dial, Listing, NameServerName};
-use crate::process::{ProcessId, Tether, end_of, wait_for_end};
+use crate::process::ProcessId;
 use crate::state::{Daemon, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 use crate::wire::{DaemonOf, MachineWord};
 
@@ -24,13 +22,6 @@ pub(super) struct Launch<'r> {
     pub files: &'r [Listing],
     /// By which the daemon is let in.
     pub keys: Option<Credentials>,
-}
-
-/// How the end of the waiting came about.
-enum Outcome {
-    Released,
-    Cut,
-    Ended,
 }
 
 /// Starts the daemon, says so, and waits: for its release, for the end of the connection, or for
@@ -76,32 +67,17 @@ pub(super) async fn launch(
     };
     let record = record(daemon, nameserver, process.clone());
     dir.write_record(&record)?;
-    let mut child = child;
-    let tether = child.stdin.take().map(Tether::new);
-    speak(MachineWord::Started { pid: process.pid })?;
-    match outcome(&process).await? {
-        Outcome::Released => {
-            dir.write_record(&with_phase(record, Phase::Up))?;
-            tether.map(Tether::release).transpose()?;
-            return Ok(());
-        }
-        Outcome::Cut => {
-            drop(tether);
-            if !wait_for_end(std::slice::from_ref(&process), PATIENCE) {
-                process.kill_group();
-            }
-        }
-        Outcome::Ended => {
-            let reason = last_words(&dir.daemon_log("host"));
-            speak(MachineWord::Ended { reason })?;
-        }
-    }
-    let _ = child.wait();
-    drop(lock);
-    // Agents that outlived it, too.
-    down(&all, &daemon.system, &[], GRACE).await?;
-    all.remove_if_empty();
-    Ok(())
+    let started = MachineWord::Started { pid: process.pid };
+    let held = Held {
+        all,
+        dir,
+        lock,
+        record,
+        child,
+        process,
+        log: "host",
+    };
+    held.hold(started, speak).await
 }
 
 fn start(
@@ -151,6 +127,7 @@ fn record(daemon: &DaemonOf, nameserver: String, process: ProcessId) -> SystemRe
             nameserver,
             key: None,
             launched_nameserver: None,
+            far_nameserver: None,
             hosts: vec![Daemon {
                 host: daemon.host.clone(),
                 process,
@@ -158,37 +135,8 @@ fn record(daemon: &DaemonOf, nameserver: String, process: ProcessId) -> SystemRe
             machines: Vec::new(),
             attached: Vec::new(),
         }],
+        unprotected: false,
         topology: String::new(),
         file: String::new(),
-    }
-}
-
-fn with_phase(mut record: SystemRecord, phase: Phase) -> SystemRecord {
-    record
-        .groups
-        .iter_mut()
-        .for_each(|group| group.phase = phase);
-    record
-}
-
-async fn outcome(process: &ProcessId) -> std::io::Result<Outcome> {
-    let end = async {
-        if let Some(Ok(end)) = process.open().map(end_of) {
-            end.await;
-        }
-    };
-    // A thread of its own, which nobody waits for: there is no other way to leave a read alone.
-    let (sender, line) = oneshot::channel();
-    std::thread::spawn(move || {
-        let mut line = String::new();
-        let read = std::io::stdin().lock().read_line(&mut line);
-        let _ = sender.send(read.is_ok() && line.trim_end() == MachineWord::RELEASE);
-    });
-    tokio::select! {
-        () = end => Ok(Outcome::Ended),
-        released = line => Ok(match released {
-            Ok(true) => Outcome::Released,
-            _ => Outcome::Cut,
-        }),
     }
 }

@@ -1,11 +1,16 @@
-//! What osb does on a machine that another osb has reached by ssh: it starts a host daemon, or ends
-//! one. It lives as long as the connection is needed; the daemon, released, lives on.
+//! What osb does on a machine that another osb has reached by ssh: it starts a host daemon or a name server, or ends
+//! one, or looks around. It lives as long as the connection is needed; what it started, released, lives on.
 
+mod examine;
 mod files;
+mod hold;
 mod launch;
+mod nameserver;
 
 use std::io::{self, BufRead, Read};
 use std::time::Duration;
+
+use tokio::sync::mpsc;
 
 use crate::down::{DownError, down};
 use crate::files::FilesError;
@@ -15,11 +20,15 @@ use crate::state::{StateDir, StateError, SystemDir};
 use crate::wire::{DaemonOf, LARGEST_BODY, MachineRequest, MachineWord, Stopped, body};
 use launch::Launch;
 
+pub use examine::{Examiner, dial};
+
 /// How long what is left of a former daemon may take to end.
 const GRACE: Millis = Millis::from_secs(2);
 /// How long a daemon may take to end when the connection is cut.
 const PATIENCE: Duration = Duration::from_secs(12);
 
+/// How long somebody may look around: the connection may break without a word.
+const EXAMINATION: Duration = Duration::from_secs(60);
 /// The longest line that is read, in bytes.
 const LONGEST_REQUEST: u64 = LARGEST_BODY as u64 + 1;
 
@@ -38,6 +47,10 @@ pub enum MachineError {
     Io(#[from] io::Error),
     #[error("a host daemon {host} of this system runs on this machine already: pid {pid}")]
     Standing { host: HostName, pid: u32 },
+    #[error("a name server of this system runs on this machine already: pid {0}")]
+    NameServerStanding(u32),
+    #[error("{0}")]
+    NameServer(String),
 }
 
 /// Does what the first line of standard input asks for. `say` is given the lines of the answer.
@@ -73,12 +86,69 @@ pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), Ma
             let stopped = end(&daemon, grace).await;
             stopped.and_then(|stopped| Ok(speak(MachineWord::Down { stopped })?))
         }
+        MachineRequest::LaunchNameServer {
+            nameserver,
+            at,
+            keys,
+        } => nameserver::launch(&nameserver, at, keys, &mut speak).await,
+        MachineRequest::EndNameServer { nameserver } => {
+            let ended = nameserver::end(&nameserver).await;
+            let stopped = Vec::new();
+            ended.and_then(|()| Ok(speak(MachineWord::Down { stopped })?))
+        }
+        MachineRequest::Examine(examination) => {
+            let (_listening, examined) = Examiner::begin(&examination);
+            speak(MachineWord::Examined(examined))?;
+            let limit = tokio::time::timeout(EXAMINATION, dial_on(&mut speak));
+            limit.await.unwrap_or(Ok(()))
+        }
+        MachineRequest::Dial { targets } => {
+            let outcomes = dial(targets).await;
+            Ok(speak(MachineWord::Dialled { outcomes })?)
+        }
     };
     if let Err(error) = outcome {
         let reason = error.to_string();
         speak(MachineWord::Ended { reason })?;
     }
     Ok(())
+}
+
+/// Dials whomever further lines name, until there are none.
+async fn dial_on(
+    speak: &mut impl FnMut(MachineWord) -> io::Result<()>,
+) -> Result<(), MachineError> {
+    let mut lines = lines();
+    while let Some(line) = lines.recv().await {
+        let request = crate::wire::read_body(line.as_bytes());
+        match request.map_err(|fault| MachineError::Request(fault.to_string()))? {
+            MachineRequest::Dial { targets } => {
+                let outcomes = dial(targets).await;
+                speak(MachineWord::Dialled { outcomes })?;
+            }
+            other => return Err(MachineError::Request(format!("{other:?} comes too late"))),
+        }
+    }
+    Ok(())
+}
+
+/// The lines that come by standard input from here on.
+fn lines() -> mpsc::UnboundedReceiver<String> {
+    // A thread of its own, which nobody waits for: there is no other way to leave a read alone.
+    let (sender, lines) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        loop {
+            let mut line = String::new();
+            let read = io::stdin()
+                .lock()
+                .take(LONGEST_REQUEST)
+                .read_line(&mut line);
+            if !matches!(read, Ok(1..)) || sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
 }
 
 /// The folder of all that one host daemon name has on this machine, and its own in it.
@@ -114,10 +184,13 @@ async fn end(daemon: &DaemonOf, grace: Millis) -> Result<Vec<Stopped>, MachineEr
     Ok(stopped.chain(orphans).collect())
 }
 
-/// Whether a daemon of that folder runs, and which.
+/// Whether a daemon or name server of that folder runs, and which.
 fn standing(dir: &SystemDir) -> Result<Option<ProcessId>, StateError> {
     let record = dir.record()?;
     let groups = record.into_iter().flat_map(|record| record.groups);
-    let mut daemons = groups.flat_map(|group| group.hosts).map(|it| it.process);
-    Ok(daemons.find(ProcessId::is_alive))
+    let mut processes = groups.flat_map(|group| {
+        let hosts = group.hosts.into_iter().map(|it| it.process);
+        hosts.chain(group.launched_nameserver)
+    });
+    Ok(processes.find(ProcessId::is_alive))
 }

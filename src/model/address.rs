@@ -1,7 +1,7 @@
 //! Where a socket can be reached, and where it is to be bound.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -119,6 +119,15 @@ pub fn beside(address: &str) -> Option<String> {
     let (host, port) = address.rsplit_once(':')?;
     let port = port.parse::<u16>().ok()?.checked_add(1)?;
     Some(format!("{host}:{port}"))
+}
+
+/// Where to bind what is to be open at `ip` on a machine that peers dial at `advertise`. Nobody reaches the wildcard of
+/// version 4 by version 6; that of version 6 takes both.
+pub fn bound_for(ip: IpAddr, advertise: IpAddr) -> IpAddr {
+    match ip.is_unspecified() && advertise.to_canonical().is_ipv6() {
+        true => Ipv6Addr::UNSPECIFIED.into(),
+        false => ip,
+    }
 }
 
 /// Where a socket is to be bound.

@@ -19,7 +19,7 @@ mod template;
 mod timer;
 
 pub use access::{Access, Holder, KeyEntry, KeysOf, OperatorAccess, Term};
-pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside};
+pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside, bound_for};
 pub use duration::{DurationError, Millis};
 pub use files::{
     Amount, Digest, Entry, Listing, ListingError, NamePattern, SyncSpec, TreePath, TreePathError,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, AgentName, Alias, HostName, Kind, SocketId};
+use super::{Address, AgentName, Alias, HostName, Kind, PublicKey, SocketId};
 
 /// The state of an agent or a host, as the name server sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -70,6 +70,9 @@ pub struct AgentInfo {
     /// How it ended, if it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ExitReport>,
+    /// In a closed system: by which it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PublicKey>,
 }
 
 /// How a process ended.

@@ -69,6 +69,9 @@ pub enum NameServerSpec {
 pub struct NameServerEntry {
     pub name: NameServerName,
     pub at: NameServerSpec,
+    /// The other machine that it is launched on, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostName>,
 }
 
 /// An agent and all that is its own; its connections stand in the topology.

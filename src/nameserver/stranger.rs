@@ -73,3 +73,42 @@ fn from_here(address: &str) -> String {
         _ => address.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::KeyPair;
+
+    fn outcome_at(prepare: impl FnOnce(&mut zmq::Socket, &KeyPair)) -> Outcome {
+        let context = zmq::Context::new();
+        let keys = zeromq::draw_keys().unwrap();
+        let mut server = context.socket(zmq::ROUTER).unwrap();
+        prepare(&mut server, &keys);
+        server.bind("tcp://127.0.0.1:*").unwrap();
+        let address = server.get_last_endpoint().unwrap().unwrap();
+        let stranger = Stranger::dial(&address, keys.public).unwrap();
+        loop {
+            if let Some(outcome) = stranger.outcome().unwrap() {
+                return outcome;
+            }
+        }
+    }
+
+    /// The trial is worth something only if it can fail: libzmq's own defaults let strangers in.
+    #[test]
+    fn a_door_that_is_open_is_found_out() {
+        let outcome = outcome_at(|server, keys| {
+            server.set_curve_server(true).unwrap();
+            server.set_curve_secretkey(keys.secret.as_bytes()).unwrap();
+        });
+        assert!(matches!(outcome, Outcome::LetIn));
+    }
+
+    #[test]
+    fn a_door_that_is_shut_is_one() {
+        let outcome = outcome_at(|server, keys| {
+            zeromq::let_in_by_key(server, &keys.secret).unwrap();
+        });
+        assert!(matches!(outcome, Outcome::TurnedAway));
+    }
+}

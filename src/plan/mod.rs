@@ -107,6 +107,11 @@ impl Plan {
         }
     }
 
+    /// Whether other machines can reach it, and nothing protects it.
+    pub fn is_unprotected(&self) -> bool {
+        self.reaches_out && self.security == Security::None
+    }
+
     /// The name server at which an agent is registered.
     pub fn nameserver_of<'a>(&'a self, agent: &'a AgentId) -> &'a NameServerName {
         // A topology has one name server at least.
@@ -337,6 +342,7 @@ mod tests {
             nameservers: vec![NameServerEntry {
                 name: NameServerName::only(),
                 at: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
+                host: None,
             }],
             hosts: Vec::new(),
             agents: Vec::new(),

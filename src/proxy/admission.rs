@@ -2,7 +2,7 @@
 //! machine has let in for them, or by a join file, which is exchanged for a key of their own.
 
 use super::{NameServer, ProxyError};
-use crate::model::{AgentName, Credentials, Dial, Holder, HostName, KeyEntry, Term};
+use crate::model::{AgentInfo, AgentName, Credentials, Dial, Holder, HostName, KeyEntry, Term};
 use crate::state::{KeyFile, StateDir};
 use crate::wire::NameServerRequest;
 use crate::zeromq;
@@ -24,6 +24,17 @@ pub fn host_dial(
     host: &HostName,
 ) -> Result<Dial, ProxyError> {
     by_hand(address, file, Holder::Host(host.clone()))
+}
+
+/// What lets in an agent of one name server at another, for as long as it runs: it is to connect to
+/// agents there. None where everybody is let in.
+pub fn guest(agent: &AgentInfo) -> Option<NameServerRequest> {
+    Some(NameServerRequest::Admit(KeyEntry {
+        key: agent.key?,
+        holder: Holder::Agent(agent.name.clone()),
+        term: Term::Run,
+        by: None,
+    }))
 }
 
 fn by_hand(address: &str, file: Option<KeyFile>, holder: Holder) -> Result<Dial, ProxyError> {

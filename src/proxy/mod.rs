@@ -25,7 +25,7 @@ mod live;
 mod nameserver;
 mod watch;
 
-pub use admission::{agent_dial, host_dial};
+pub use admission::{agent_dial, guest, host_dial};
 pub use agent::Proxy;
 pub(crate) use door::Door;
 pub use error::ProxyError;

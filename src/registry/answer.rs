@@ -119,6 +119,7 @@ impl Registry {
             }
         };
         let mut member = Member::announced(from.clone(), announcement, now);
+        member.key = self.entry(from).map(|entry| entry.key);
         let change = match self.members.remove(&peer) {
             None => Change::Registered,
             Some(old)

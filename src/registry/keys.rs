@@ -40,7 +40,7 @@ impl Registry {
             .ok_or_else(is_open)
     }
 
-    fn entry(&self, from: &RoutingId) -> Option<&KeyEntry> {
+    pub(super) fn entry(&self, from: &RoutingId) -> Option<&KeyEntry> {
         self.keys.as_ref()?.ring.entry(from.key?)
     }
 
@@ -117,7 +117,15 @@ impl Registry {
                 return Err(Fault::Refused { reason });
             }
         }
-        if self.ring()?.look_up(&entry.key, 0).is_ok() {
+        let ring = self.ring()?;
+        if let Some(there) = ring
+            .look_up(&entry.key, 0)
+            .ok()
+            .and_then(|id| ring.entry(id))
+        {
+            if there.holder == entry.holder {
+                return Ok(());
+            }
             let reason = "this key is let in already".to_owned();
             return Err(Fault::Refused { reason });
         }

@@ -6,12 +6,15 @@ use std::net::IpAddr;
 use super::lease::{SUSPECT_AFTER, UNREACHABLE_AFTER};
 use super::{Now, RoutingId};
 use crate::model::{
-    Address, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, HostInfo, HostName, State,
+    Address, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, HostInfo, HostName,
+    PublicKey, State,
 };
 use crate::wire::{Announcement, Incarnation};
 
 pub struct Member {
     pub route: RoutingId,
+    /// By which it was let in, if it is an agent of a closed system.
+    pub key: Option<PublicKey>,
     /// None for clients.
     pub incarnation: Option<Incarnation>,
     pub pid: Option<u32>,
@@ -53,6 +56,7 @@ impl Member {
     pub fn client(route: RoutingId, now: Now) -> Self {
         Self {
             route,
+            key: None,
             incarnation: None,
             pid: None,
             started: now,
@@ -121,6 +125,7 @@ impl Member {
         };
         Self {
             route,
+            key: None,
             incarnation: Some(incarnation),
             pid: Some(pid),
             started: now.saturating_sub(std::time::Duration::from_millis(uptime_ms)),
@@ -229,6 +234,7 @@ impl Member {
             addresses: addresses.clone(),
             connections: connections.clone(),
             exit,
+            key: self.key,
         })
     }
 

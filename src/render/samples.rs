@@ -26,6 +26,7 @@ pub fn alice() -> AgentInfo {
         addresses: [("main".parse().unwrap(), main)].into(),
         connections: vec![],
         exit: None,
+        key: None,
     }
 }
 

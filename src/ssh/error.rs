@@ -13,6 +13,7 @@ pub enum Stage {
     FindOsb,
     Copy,
     Files,
+    Examine,
     Start,
     DialBack,
     End,
@@ -27,6 +28,7 @@ impl fmt::Display for Stage {
             Stage::FindOsb => "find osb",
             Stage::Copy => "copy",
             Stage::Files => "copy files",
+            Stage::Examine => "examine",
             Stage::Start => "start",
             Stage::DialBack => "dial back",
             Stage::End => "end",
@@ -62,6 +64,9 @@ impl SshError {
     /// What to do about it.
     pub fn remedy(&self) -> String {
         let to = &self.destination;
+        if self.stage != Stage::Files && self.reason.contains("No space left on device") {
+            return format!("make room on that machine's disk: `ssh {to} df -h` shows where");
+        }
         match self.stage {
             Stage::Resolve => format!("is the name right? `ssh {to}` has to find it, by DNS or by a Host in ssh_config"),
             Stage::Connect => format!("is the machine up, and does its sshd listen there? try `ssh {to}`"),
@@ -86,7 +91,7 @@ impl SshError {
                 "chmod 700 that folder, as the user of `ssh {to}`, if it is osb's"
             ),
             Stage::Files => "nothing was left half there; `osb up` again sends what is still lacking".to_owned(),
-            Stage::Start => format!("see what `ssh {to} osb version` says"),
+            Stage::Examine | Stage::Start => format!("see what `ssh {to} osb version` says"),
             Stage::DialBack => "that machine has to reach the name server's address and port: is there a firewall between, or is it an address of another network?".to_owned(),
             Stage::End => "when it is back, `osb down` again finishes".to_owned(),
         }

@@ -8,9 +8,11 @@ mod argv;
 mod binary;
 mod cargo;
 mod error;
+mod examine;
 mod script;
 mod session;
 
 pub use cargo::Sent;
 pub use error::{SshError, Stage};
-pub use session::{Begun, Session, end, launch};
+pub use examine::{Visit, examine};
+pub use session::{Begun, Session, end, launch, launch_nameserver};

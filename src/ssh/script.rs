@@ -17,29 +17,55 @@ pub enum Line {
 /// SHA-256, and is moved into place whole.
 const TEMPLATE: &str = r#"
 LC_ALL=C; export LC_ALL; umask 077
-v=VERSION; d="${XDG_CACHE_HOME:-$HOME/.cache}/osb/$v"
+v=VERSION; d="${XDG_CACHE_HOME:-$HOME/.cache}/osb/$v"; t=
 fits() { [ -n "$1" ] && [ "$("$1" --version 2>/dev/null)" = "osb $v" ]; }
-fail() { echo "osb-failed $1"; exit 1; }
+undo() {
+  rm -f "$t"; q="$d"
+  while [ "$n" -gt 0 ]; do rmdir "$q" 2>/dev/null; q="${q%/*}"; n=$((n-1)); done
+}
+fail() { undo; echo "osb-failed $1"; exit 1; }
 p=$(command -v osb 2>/dev/null); o="$p"
 fits "$o" || o="$d/osb"
 if ! fits "$o"; then
   echo "osb-need $(uname -sm);$("${p:-false}" --version 2>/dev/null | head -n 1)"
   read -r size sum || exit 1
+  n=0; q="$d"; while [ -n "$q" ] && [ ! -d "$q" ]; do n=$((n+1)); q="${q%/*}"; done
   e=$(mkdir -p "$d" 2>&1) || fail "$e"
-  t=$(mktemp "$d/osb.XXXXXX" 2>&1) || fail "$t"
-  e=$( { head -c "$size" >"$t"; } 2>&1 ) || { rm -f "$t"; fail "$e"; }
+  e=$(mktemp "$d/osb.XXXXXX" 2>&1) || fail "$e"
+  t="$e"
+  e=$( { head -c "$size" >"$t"; } 2>&1 ) || fail "$e"
   s=$(sha256sum <"$t" 2>&1)
-  [ "${s%% *}" = "$sum" ] || { rm -f "$t"; fail "what arrived is not what was sent: ${s%% *}"; }
+  [ "${s%% *}" = "$sum" ] || fail "what arrived is not what was sent: ${s%% *}"
   chmod 700 "$t"
-  fits "$t" || { e=$("$t" --version 2>&1 | head -n 2 | tr "\n" " "); rm -f "$t"; fail "it does not run there: $e"; }
-  e=$(mv -f "$t" "$o" 2>&1) || { rm -f "$t"; fail "$e"; }
+  fits "$t" || fail "it does not run there: $("$t" --version 2>&1 | head -n 2 | tr "\n" " ")"
+  TAKE
 fi
 echo osb-found
 exec "$o" host --by-ssh
 "#;
 
-pub fn script() -> String {
-    TEMPLATE.replace("VERSION", env!("CARGO_PKG_VERSION"))
+/// It is moved into place.
+const KEEP: &str = r#"e=$(mv -f "$t" "$o" 2>&1) || fail "$e""#;
+
+/// It is run where it is, and then nothing is left of it.
+const BORROW: &str = r#"echo osb-found; "$t" host --by-ssh; s=$?; undo; exit "$s""#;
+
+/// What becomes of an osb that is copied to a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copied {
+    /// It stays there.
+    Kept,
+    /// It is gone when the connection ends.
+    Borrowed,
+}
+
+pub fn script(copied: Copied) -> String {
+    let take = match copied {
+        Copied::Kept => KEEP,
+        Copied::Borrowed => BORROW,
+    };
+    let script = TEMPLATE.replace("VERSION", env!("CARGO_PKG_VERSION"));
+    script.replace("TAKE", take)
 }
 
 impl Line {
@@ -67,8 +93,11 @@ mod tests {
 
     #[test]
     fn the_script_fits_into_single_quotes_and_says_its_version() {
-        assert!(!script().contains('\''));
-        assert!(script().contains(concat!("v=", env!("CARGO_PKG_VERSION"), ";")));
+        for copied in [Copied::Kept, Copied::Borrowed] {
+            let script = script(copied);
+            assert!(!script.contains('\''));
+            assert!(script.contains(concat!("v=", env!("CARGO_PKG_VERSION"), ";")));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::argv::arguments;
 use super::binary::{Binary, own_machine};
 use super::cargo::{self, Sent};
 use super::error::{SshError, Stage};
-use super::script::{Line, script};
+use super::script::{Copied, Line, script};
 use crate::files::Cargo;
 use crate::model::{Millis, SshSpec};
 use crate::wire::{LARGEST_BODY, MachineRequest, MachineWord, Stopped};
@@ -39,6 +39,8 @@ pub struct Session {
     lines: Lines<BufReader<ChildStdout>>,
     said: Arc<Mutex<String>>,
     listening: JoinHandle<()>,
+    /// What there was instead of this version, if osb was copied; empty: nothing.
+    instead_of: Option<String>,
 }
 
 /// A daemon that has been started.
@@ -59,7 +61,7 @@ pub async fn launch(
     cargo: Arc<Cargo>,
     tell: impl Fn(Sent) + Send + Sync + 'static,
 ) -> Result<Begun, SshError> {
-    let mut session = Session::open(spec, &request).await?;
+    let mut session = Session::open(spec, &request, Copied::Kept).await?;
     let folders = match cargo.is_empty() {
         true => Vec::new(),
         false => cargo::send(&mut session, &cargo, tell).await?,
@@ -74,13 +76,25 @@ pub async fn launch(
     }
 }
 
-/// Ends a daemon at `spec`, and whatever is left of what it has started. Tells how its agents ended.
+/// Starts a name server at `spec`. Gives the connection that it hangs on, its pid there, and its address.
+pub async fn launch_nameserver(
+    spec: SshSpec,
+    request: MachineRequest,
+) -> Result<(Session, u32, String), SshError> {
+    let mut session = Session::open(spec, &request, Copied::Kept).await?;
+    match session.word(ANSWER, Stage::Start).await? {
+        MachineWord::Listens { pid, address } => Ok((session, pid, address)),
+        other => Err(session.unexpected(Stage::Start, other)),
+    }
+}
+
+/// Ends a daemon or a name server at `spec`, and whatever is left of what it has started. Tells how its agents ended.
 pub async fn end(
     spec: SshSpec,
     request: MachineRequest,
     grace: Millis,
 ) -> Result<Vec<Stopped>, SshError> {
-    let mut session = Session::open(spec, &request).await?;
+    let mut session = Session::open(spec, &request, Copied::Kept).await?;
     match session.word(grace.duration() + ANSWER, Stage::End).await? {
         MachineWord::Down { stopped } => Ok(stopped),
         other => Err(session.unexpected(Stage::End, other)),
@@ -89,31 +103,48 @@ pub async fn end(
 
 impl Session {
     /// Connects, sees to it that osb is there, and tells it what to do.
-    async fn open(spec: SshSpec, request: &MachineRequest) -> Result<Self, SshError> {
-        let mut session = Self::begin(spec)?;
+    pub(super) async fn open(
+        spec: SshSpec,
+        request: &MachineRequest,
+        copied: Copied,
+    ) -> Result<Self, SshError> {
+        let mut session = Self::begin(spec, copied)?;
         match session.line(FIRST_WORD, Stage::Authenticate).await? {
             Line::Found => {}
-            Line::Need { machine, found } => session.bring(&machine, &found).await?,
+            Line::Need { machine, found } => {
+                session.bring(&machine, &found).await?;
+                session.instead_of = Some(found);
+            }
             Line::Failed(reason) => return Err(session.error(Stage::FindOsb, reason)),
             Line::Word(_) => return Err(session.error(Stage::FindOsb, "it speaks too early")),
         }
-        let mut line = crate::wire::body(request);
-        if line.len() > LARGEST_BODY {
-            let reason = "the list of the files to be copied is too long";
-            return Err(session.error(Stage::Files, reason));
-        }
-        line.push(b'\n');
-        if let Some(stdin) = &mut session.stdin {
-            let sent = stdin.write_all(&line).await;
-            sent.map_err(|error| session.error(Stage::Start, error.to_string()))?;
-        }
+        session.say(request).await?;
         Ok(session)
     }
 
-    fn begin(spec: SshSpec) -> Result<Self, SshError> {
+    /// What there was instead of this version, if osb was copied; empty: nothing.
+    pub fn instead_of(&self) -> Option<&str> {
+        self.instead_of.as_deref()
+    }
+
+    pub(super) async fn say(&mut self, request: &MachineRequest) -> Result<(), SshError> {
+        let mut line = crate::wire::body(request);
+        if line.len() > LARGEST_BODY {
+            let reason = "the list of the files to be copied is too long";
+            return Err(self.error(Stage::Files, reason));
+        }
+        line.push(b'\n');
+        let Some(stdin) = &mut self.stdin else {
+            return Ok(());
+        };
+        let sent = stdin.write_all(&line).await;
+        sent.map_err(|error| self.error(Stage::Start, error.to_string()))
+    }
+
+    fn begin(spec: SshSpec, copied: Copied) -> Result<Self, SshError> {
         let mut command = Command::new("ssh");
         command
-            .args(arguments(&spec, &script()))
+            .args(arguments(&spec, &script(copied)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -138,6 +169,7 @@ impl Session {
             listening: tokio::spawn(listen(stderr, said.clone())),
             said,
             child,
+            instead_of: None,
             spec,
         })
     }
@@ -263,6 +295,11 @@ impl Session {
             .clone();
         // 255 is ssh's own; anything else is of what was run there.
         match status {
+            // It has met nobody to complain of, and was not let go on.
+            Ok(Ok(status)) if status.code() == Some(255) && said.trim().is_empty() => self.error(
+                stage,
+                "ssh gave up: nothing more was heard from the machine",
+            ),
             Ok(Ok(status)) if status.code() == Some(255) => SshError::of_ssh(&self.spec, &said),
             _ => {
                 let last = said.lines().last().unwrap_or("the connection was closed");

@@ -9,6 +9,7 @@ mod find;
 mod keys;
 mod lock;
 mod log_line;
+mod log_watch;
 mod record;
 
 use std::fs::{self, DirBuilder};
@@ -16,14 +17,17 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use crate::model::{AgentId, Amount, HostName, SystemName};
+use crate::model::{AgentId, Amount, HostName, NameServerName, SystemName};
 
 pub use error::StateError;
 pub use find::{find_key, find_keys};
 pub use keys::{KeyDir, KeyFile, KeyLog};
 pub use lock::{Lock, inherit};
 pub use log_line::{level_and_text, stamp};
-pub use record::{AgentRecord, Daemon, GroupRecord, Launch, Machine, Phase, SystemRecord};
+pub use log_watch::{LogEvents, LogWatch};
+pub use record::{
+    AgentRecord, Daemon, FarNameServer, GroupRecord, Launch, Machine, Phase, SystemRecord,
+};
 
 /// The folder of all systems of one user.
 #[derive(Debug, Clone)]
@@ -67,6 +71,14 @@ impl StateDir {
     pub fn of_host(&self, host: &HostName) -> StateDir {
         // No system is called so.
         Self(self.0.join(".hosts").join(host.as_str()))
+    }
+
+    /// Where a name server of this machine, which a system elsewhere has launched here, has its folder for each
+    /// system. `group`: its name within the system, if it is not the first.
+    pub fn of_nameserver(&self, group: Option<&NameServerName>) -> Self {
+        let name = group.map_or(NameServerName::ONLY, NameServerName::as_str);
+        // No system is called so.
+        Self(self.0.join(".nameservers").join(name))
     }
 
     /// Removes the folder if it has become empty, and the one that it is in.

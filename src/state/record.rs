@@ -18,6 +18,9 @@ pub struct SystemRecord {
     pub name: SystemName,
     /// In the order of the topology; one at least.
     pub groups: Vec<GroupRecord>,
+    /// Other machines can reach it, and nothing protects it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unprotected: bool,
     /// The topology it was brought up from, in its resolved form.
     pub topology: String,
     pub file: String,
@@ -36,6 +39,9 @@ pub struct GroupRecord {
     pub key: Option<PathBuf>,
     /// None if it was there before and stays.
     pub launched_nameserver: Option<ProcessId>,
+    /// Where it was launched, if on another machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub far_nameserver: Option<FarNameServer>,
     pub hosts: Vec<Daemon>,
     /// Those on other machines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -124,6 +130,14 @@ pub struct Machine {
     pub agents: Vec<AgentName>,
     /// None: others have started the daemon, and it stays.
     pub ours: Option<Launch>,
+}
+
+/// A name server that was launched on another machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FarNameServer {
+    pub host: HostName,
+    pub launch: Launch,
 }
 
 /// How a daemon on another machine was started, which is how it can be ended too.
@@ -236,10 +250,12 @@ mod tests {
                 nameserver: "tcp://127.0.0.1:1".into(),
                 key: None,
                 launched_nameserver: Some(ProcessId::of_self().unwrap()),
+                far_nameserver: None,
                 hosts: vec![],
                 machines: vec![],
                 attached: vec![],
             }],
+            unprotected: false,
             topology: "{}".into(),
             file: "x.yaml".into(),
         };

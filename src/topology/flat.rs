@@ -38,11 +38,11 @@ impl Flat {
         top.text("name", &topology.name);
         match &topology.nameservers[..] {
             [only] if only.name == NameServerName::only() => {
-                top.add("nameserver", nameserver(&only.at));
+                top.add("nameserver", nameserver(only));
             }
             several => {
                 let several = several.iter();
-                let several = several.map(|it| (it.name.to_string(), nameserver(&it.at)));
+                let several = several.map(|it| (it.name.to_string(), nameserver(it)));
                 top.add("nameservers", Part::Map(several.collect()));
             }
         }
@@ -147,12 +147,17 @@ fn full_id(id: &AgentId, nameservers: &[NameServerEntry]) -> AgentId {
     }
 }
 
-fn nameserver(nameserver: &NameServerSpec) -> Part {
-    let (key, at) = match nameserver {
+fn nameserver(nameserver: &NameServerEntry) -> Part {
+    let (key, at) = match &nameserver.at {
         NameServerSpec::Launch(at) => ("launch", at),
         NameServerSpec::Attach(at) => ("attach", at),
     };
-    Part::Map(vec![(key.to_owned(), Part::text(at))])
+    let mut entries = Entries::default();
+    entries.text(key, at);
+    if let Some(host) = &nameserver.host {
+        entries.text("host", host);
+    }
+    Part::Map(entries.0)
 }
 
 fn host(host: &HostSpec) -> Part {

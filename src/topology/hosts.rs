@@ -240,15 +240,8 @@ fn by_label(node: &Node, hosts: &[Spanned<HostSpec>], review: &mut Review) -> Ve
     places
 }
 
-/// The machine of a name server that is launched: only this one.
-pub(super) fn check(node: &Node, what: &str, review: &mut Review) {
-    let Some(name) = review.take(values::name::<HostName>(node, "host")) else {
-        return;
-    };
-    if name.as_str() != LOCAL {
-        let message = format!("{what} is launched on this machine only, not on {name}");
-        let hint =
-            "start one there, with osb ns, and attach to it: nameserver: { attach: IP:PORT }";
-        review.add(Flaw::not_yet(&node.span, &message).hint(hint));
-    }
+/// The machine that a name server is launched on, if it is another than this.
+pub(super) fn other(node: &Node, review: &mut Review) -> Option<HostName> {
+    let name: HostName = review.take(values::name(node, "host"))?;
+    (name.as_str() != LOCAL).then_some(name)
 }

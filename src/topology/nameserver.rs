@@ -8,11 +8,23 @@ use super::hosts;
 use super::review::{Flaw, Review, Span, Spanned, quote};
 use super::values;
 use super::yaml::{Data, Node};
-use crate::model::{AgentId, NameServerEntry, NameServerName, NameServerSpec};
+use crate::model::{AgentId, HostName, NameServerEntry, NameServerName, NameServerSpec};
 
 /// Any free port of this machine, for itself only.
 const DEFAULT: NameServerSpec =
     NameServerSpec::Launch(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
+
+/// Where a name server is, and on which other machine it is launched, if it is.
+struct Placed {
+    at: NameServerSpec,
+    host: Option<HostName>,
+}
+
+impl From<NameServerSpec> for Placed {
+    fn from(at: NameServerSpec) -> Self {
+        Self { at, host: None }
+    }
+}
 
 /// All name servers: one at least.
 pub(super) fn read_all(top: &Fields<'_>, review: &mut Review) -> Vec<Spanned<NameServerEntry>> {
@@ -29,13 +41,14 @@ pub(super) fn read_all(top: &Fields<'_>, review: &mut Review) -> Vec<Spanned<Nam
         .iter()
         .filter_map(|(key, node)| {
             let name = review.take(values::key_name(key, "name server"))?;
-            let Spanned { value: at, span } = spec(node, review);
+            let Spanned { value, span } = spec(node, review);
+            let Placed { at, host } = value;
             let span = if span.is_empty() {
                 key.span.clone()
             } else {
                 span
             };
-            let value = NameServerEntry { name, at };
+            let value = NameServerEntry { name, at, host };
             Some(Spanned { value, span })
         });
     let all: Vec<_> = named.collect();
@@ -45,7 +58,7 @@ pub(super) fn read_all(top: &Fields<'_>, review: &mut Review) -> Vec<Spanned<Nam
     }
     if all.is_empty() {
         return vec![only(Spanned {
-            value: DEFAULT,
+            value: DEFAULT.into(),
             span: section.span.clone(),
         })];
     }
@@ -54,10 +67,11 @@ pub(super) fn read_all(top: &Fields<'_>, review: &mut Review) -> Vec<Spanned<Nam
 }
 
 /// A system's only name server has a name, too.
-fn only(at: Spanned<NameServerSpec>) -> Spanned<NameServerEntry> {
-    let Spanned { value: at, span } = at;
+fn only(placed: Spanned<Placed>) -> Spanned<NameServerEntry> {
+    let Spanned { value, span } = placed;
+    let Placed { at, host } = value;
     let name = NameServerName::only();
-    let value = NameServerEntry { name, at };
+    let value = NameServerEntry { name, at, host };
     Spanned { value, span }
 }
 
@@ -75,19 +89,19 @@ fn twice(all: &[Spanned<NameServerEntry>], review: &mut Review) {
 }
 
 /// Where the name server is, or is to be.
-fn read(top: &Fields<'_>, review: &mut Review) -> Spanned<NameServerSpec> {
+fn read(top: &Fields<'_>, review: &mut Review) -> Spanned<Placed> {
     match top.get("nameserver") {
         Some(node) => spec(node, review),
         None => Spanned {
-            value: DEFAULT,
+            value: DEFAULT.into(),
             span: 0..0,
         },
     }
 }
 
-fn spec(node: &Node, review: &mut Review) -> Spanned<NameServerSpec> {
+fn spec(node: &Node, review: &mut Review) -> Spanned<Placed> {
     let read = match &node.data {
-        Data::Null => Some((DEFAULT, node.span.clone())),
+        Data::Null => Some((DEFAULT.into(), node.span.clone())),
         Data::Map(_) => long(node, review),
         Data::List(_) | Data::Bool(_) => {
             review.add(wrong_type(node, "nameserver", "IP:port or a map"));
@@ -95,9 +109,9 @@ fn spec(node: &Node, review: &mut Review) -> Spanned<NameServerSpec> {
         }
         _ => review
             .take(values::ip_and_port(node, "nameserver"))
-            .map(|address| (NameServerSpec::Launch(address), node.span.clone())),
+            .map(|address| (NameServerSpec::Launch(address).into(), node.span.clone())),
     };
-    let (value, span) = read.unwrap_or((DEFAULT, node.span.clone()));
+    let (value, span) = read.unwrap_or((DEFAULT.into(), node.span.clone()));
     Spanned { value, span }
 }
 
@@ -141,15 +155,18 @@ pub(super) fn of_agent(
     None
 }
 
-fn long(node: &Node, review: &mut Review) -> Option<(NameServerSpec, Span)> {
+fn long(node: &Node, review: &mut Review) -> Option<(Placed, Span)> {
     let map = Fields::open(node, "nameserver", &["launch", "attach", "host"], review)?;
-    if let Some(host) = map.get("host") {
-        hosts::check(host, "the name server", review);
-    }
     match (map.get("launch"), map.get("attach")) {
         (Some(at), None) => {
+            let host = map.get("host").and_then(|host| hosts::other(host, review));
             let address = review.take(values::ip_and_port(at, "launch"))?;
-            Some((NameServerSpec::Launch(address), at.span.clone()))
+            let at_address = NameServerSpec::Launch(address);
+            let placed = Placed {
+                at: at_address,
+                host,
+            };
+            Some((placed, at.span.clone()))
         }
         (None, Some(at)) => {
             if let Some((key, _)) = map.entry("host") {
@@ -172,10 +189,10 @@ fn long(node: &Node, review: &mut Review) -> Option<(NameServerSpec, Span)> {
 }
 
 /// To attach, one has to know where: neither port 0 nor a wildcard can be dialled.
-fn attachable(address: SocketAddr, at: &Node) -> Result<(NameServerSpec, Span), Flaw> {
+fn attachable(address: SocketAddr, at: &Node) -> Result<(Placed, Span), Flaw> {
     if address.port() == 0 || address.ip().is_unspecified() {
         let message = format!("attach: nobody can dial {address}");
         return Err(Flaw::new(&at.span, message).hint("give the address that osb ls systems shows"));
     }
-    Ok((NameServerSpec::Attach(address), at.span.clone()))
+    Ok((NameServerSpec::Attach(address).into(), at.span.clone()))
 }

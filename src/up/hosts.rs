@@ -9,6 +9,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinSet;
 
 use super::error::{Stage, UpError};
+use super::far;
 use super::launch::{Group, Launched};
 use super::machines::Begun;
 use super::phases::{ExpectedHost, Hosts, Shared, Up, lock, look_through};
@@ -36,14 +37,21 @@ pub(super) async fn name_servers(
 ) -> Result<(), UpError> {
     let plan = &request.plan;
     progress.begin(Stage::NameServer, request.bring_up.len());
-    for name in &request.bring_up {
-        let entry = plan.nameservers.iter().find(|it| it.name == *name);
-        let Some(NameServerEntry { at, .. }) = entry else {
-            continue;
-        };
-        let group = lock(launched).add_group(plan, name);
+    let is_wanted = |entry: &&NameServerEntry| request.bring_up.contains(&entry.name);
+    let wanted: Vec<&NameServerEntry> = plan.nameservers.iter().filter(is_wanted).collect();
+    for entry in &wanted {
+        lock(launched).add_group(plan, &entry.name);
+    }
+    let mut elsewhere = far::launch(plan, &wanted, launched).await?;
+    for (group, entry) in wanted.into_iter().enumerate() {
+        let NameServerEntry { name, at, .. } = entry;
         let address = match *at {
+            NameServerSpec::Launch(_) if entry.host.is_some() => {
+                elsewhere.remove(&group).unwrap_or_default()
+            }
             NameServerSpec::Launch(at) => {
+                let local = plan.hosts.iter().find(|it| it.reach.is_local());
+                let at = far::listens_at(at, local.and_then(|it| it.address));
                 let stdout = lock(launched).launch_nameserver(group, at);
                 let address = match stdout {
                     Ok(stdout) => first_line(stdout, group, launched).await,
@@ -92,7 +100,7 @@ fn key_for(request: &UpRequest, keys: &KeyDir, address: &str) -> Result<PathBuf,
 }
 
 /// How a name server is called in a sentence.
-fn which(plan: &Plan, name: &NameServerName) -> String {
+pub(super) fn which(plan: &Plan, name: &NameServerName) -> String {
     match plan.nameservers.len() {
         1 => "the name server".to_owned(),
         _ => format!("the name server {name}"),
@@ -151,12 +159,11 @@ async fn refuse_taken_names(
 }
 
 impl Launched {
-    /// Something new to bring up. Tells its number.
-    fn add_group(&mut self, plan: &Plan, name: &NameServerName) -> usize {
+    /// Something new to bring up.
+    fn add_group(&mut self, plan: &Plan, name: &NameServerName) {
         let is_first = plan.nameservers[0].name == *name;
         let suffix = (!is_first).then(|| name.clone());
         self.groups.push(Group::new(name.clone(), suffix));
-        self.groups.len() - 1
     }
 }
 

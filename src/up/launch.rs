@@ -28,6 +28,8 @@ pub struct Launched {
     pub tethers: Vec<Tether>,
     /// What hangs on connections to other machines.
     pub(super) hanging: Vec<Hanging>,
+    /// And name servers that do.
+    pub(super) far: Vec<Hanging>,
     /// Where the files are that have gone to the daemons of other machines.
     pub(super) folders: HashMap<(NameServerName, HostName), Vec<PathBuf>>,
     /// The groups that are brought up.
@@ -55,6 +57,7 @@ impl Group {
                 nameserver: String::new(),
                 key: None,
                 launched_nameserver: None,
+                far_nameserver: None,
                 hosts: Vec::new(),
                 machines: Vec::new(),
                 attached: Vec::new(),
@@ -86,6 +89,7 @@ impl Launched {
             lock,
             tethers: Vec::new(),
             hanging: Vec::new(),
+            far: Vec::new(),
             folders: HashMap::new(),
             groups: Vec::new(),
             standing,

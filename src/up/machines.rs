@@ -250,7 +250,11 @@ impl Up<'_> {
             Box::pin(async move { (host, session.lock().await.ended().await) })
         };
         // Not spawned: dropped, they let go of their sessions at once.
-        let mut ends: Vec<_> = lock(self.launched).hanging.iter().map(listen).collect();
+        let mut ends: Vec<_> = {
+            let launched = lock(self.launched);
+            let all = launched.hanging.iter().chain(&launched.far);
+            all.map(listen).collect()
+        };
         poll_fn(|context| {
             let mut ready = ends.iter_mut();
             let ready = ready.find_map(|end| match end.as_mut().poll(context) {
@@ -267,7 +271,12 @@ impl Up<'_> {
 
     /// All stands: the daemons live on without their connections.
     pub(super) async fn release_machines(&self) -> Result<(), UpError> {
-        let hanging = std::mem::take(&mut lock(self.launched).hanging);
+        let hanging = {
+            let mut launched = lock(self.launched);
+            let mut all = std::mem::take(&mut launched.hanging);
+            all.append(&mut launched.far);
+            all
+        };
         let mut releases = JoinSet::new();
         for Hanging { host, session, .. } in hanging {
             // Nobody listens to it any more.

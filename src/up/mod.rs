@@ -8,6 +8,7 @@ mod agents;
 mod ask;
 mod attached;
 mod error;
+mod far;
 mod files;
 mod hosts;
 mod launch;

@@ -170,6 +170,7 @@ mod tests {
                 addresses: Default::default(),
                 connections: Vec::new(),
                 exit,
+                key: None,
             },
         })
     }

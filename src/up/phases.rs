@@ -322,6 +322,7 @@ impl Up<'_> {
         let record = SystemRecord {
             name: plan.system.clone(),
             groups: plan.nameservers.iter().filter_map(group).collect(),
+            unprotected: plan.is_unprotected(),
             topology: self.request.fingerprint.clone(),
             file: self.request.file.clone(),
         };

@@ -24,9 +24,9 @@ pub fn logs(launched: &Arc<Mutex<Launched>>) -> SystemDir {
 
 /// Ends everything that was launched and removes what was written. What stood before is as it was.
 pub async fn take_back(launched: &Arc<Mutex<Launched>>) {
-    let (system, dir, groups, standing, tethers, hanging) = {
+    let (system, dir, groups, standing, tethers, hanging, far) = {
         let mut launched = launched.lock().unwrap_or_else(PoisonError::into_inner);
-        let hanging = launched.take_hanging();
+        let (hanging, far) = (launched.take_hanging(), launched.take_far());
         (
             launched.system.clone(),
             launched.dir.clone(),
@@ -34,6 +34,7 @@ pub async fn take_back(launched: &Arc<Mutex<Launched>>) {
             launched.standing.take(),
             std::mem::take(&mut launched.tethers),
             hanging,
+            far,
         )
     };
     // The name server is still there, for those who report to it.
@@ -46,6 +47,7 @@ pub async fn take_back(launched: &Arc<Mutex<Launched>>) {
         };
         processes.end(link.as_deref(), GRACE).await;
     }
+    machines::cut(far).await;
     // Cut last: whoever still lives then ends of itself.
     drop(tethers);
     let _ = match standing {

@@ -1,14 +1,14 @@
 //! The phase of wires: every connection made, and every one proven.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Progress;
 use super::ask::{gather, named};
 use super::error::{Stage, UpError};
 use super::phases::{Addresses, Up};
-use crate::model::{AgentId, ConnectionInfo, SocketId};
-use crate::proxy::ProxyError;
-use crate::wire::{AgentRequest, ConnectRequest, Fault, Wiring};
+use super::{PATIENCE, Progress};
+use crate::model::{AgentId, AgentInfo, ConnectionInfo, SocketId};
+use crate::proxy::{ProxyError, guest};
+use crate::wire::{AgentRequest, ConnectRequest, Fault, NameServerRequest, Peer, Wiring};
 
 impl Up<'_> {
     /// Every agent connects its sockets, and every publisher says when it has been subscribed to.
@@ -19,6 +19,7 @@ impl Up<'_> {
     ) -> Result<(), UpError> {
         let plan = &self.part;
         let wirings = self.wirings(addresses)?;
+        self.let_in_guests().await?;
         let proofs: Vec<_> = plan.proofs().collect();
         progress.begin(Stage::Wire, wirings.len() + proofs.len());
         self.ask_quietly(plan.probes()).await?;
@@ -43,6 +44,28 @@ impl Up<'_> {
         gather(asked, progress).await?;
         self.ask_quietly(plan.unprobes()).await?;
         progress.end();
+        Ok(())
+    }
+
+    /// Those who connect to agents of another name server are let in there.
+    async fn let_in_guests(&self) -> Result<(), UpError> {
+        let mut guests = BTreeSet::new();
+        for link in &self.part.links {
+            let (client, server) = (&link.client.agent, &link.server.agent);
+            if self.part.nameserver_of(client) != self.part.nameserver_of(server) {
+                guests.insert((client, self.part.nameserver_of(server), server));
+            }
+        }
+        for (client, _, server) in guests {
+            let name = Some(client.name.clone());
+            let own = NameServerRequest::Agents { name };
+            let own = self.link(client).ask(Peer::NameServer, &own, PATIENCE);
+            let own: Vec<AgentInfo> = own.await?;
+            if let Some(admit) = own.first().and_then(guest) {
+                let there = self.link(server);
+                there.ask::<()>(Peer::NameServer, &admit, PATIENCE).await?;
+            }
+        }
         Ok(())
     }
 

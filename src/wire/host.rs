@@ -24,12 +24,14 @@ pub enum HostRequest {
     Stop { agent: AgentName, grace: Millis },
     /// How its machine does. Replies with [`MachineFacts`].
     Facts {},
-    /// The ends of its agents' logs. Replies with a list of [`LogEnd`], of those agents that it has
-    /// logs of.
+    /// Its agents' logs. Replies with a list of [`AgentLogs`], of those agents that it has something of.
     Logs {
-        agents: Vec<AgentName>,
-        /// How much of each of an agent's two files, at most; see [`LARGEST_LOG_END`].
+        from: Vec<LogsFrom>,
+        /// How much of each of an agent's two files, at most; see [`LARGEST_LOG_PIECE`].
         bytes: u32,
+        /// How long to wait until there is something, if there is nothing; [`LONGEST_LOG_WAIT`] at most. Then
+        /// the list is empty.
+        wait: Millis,
     },
     /// Stop all agents, by the ladder, and then the daemon. Replies with a list of [`Stopped`].
     Shutdown { grace: Millis },
@@ -61,17 +63,46 @@ pub struct MachineFacts {
 }
 
 /// The most that is read of one log for one answer, in bytes.
-pub const LARGEST_LOG_END: u32 = 256 << 10;
+pub const LARGEST_LOG_PIECE: u32 = 256 << 10;
 
-/// The end of an agent's log, and of what its program prints, in whole lines.
+/// The longest that one request waits for logs to grow.
+pub const LONGEST_LOG_WAIT: Millis = Millis::from_secs(30);
+
+/// From where on an agent's two files are wanted, in bytes; None: their ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LogEnd {
+pub struct LogsFrom {
     pub agent: AgentName,
-    pub log: Vec<String>,
-    pub output: Vec<String>,
-    /// There was more than that.
+    pub log: Option<u64>,
+    pub output: Option<u64>,
+}
+
+/// An agent's log, and what its program prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentLogs {
+    pub agent: AgentName,
+    pub log: LogPiece,
+    pub output: LogPiece,
+}
+
+/// A piece of a file, in whole lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogPiece {
+    pub lines: Vec<String>,
+    /// Where it goes on.
+    pub end: u64,
+    /// Of an end: what is there of a line that is not ended.
+    pub unfinished: Option<String>,
+    /// Of an end: there is more before it.
     pub cut: bool,
+}
+
+impl LogPiece {
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.unfinished.is_none()
+    }
 }
 
 /// How an agent was stopped: which rung of the ladder it took.

@@ -1,13 +1,15 @@
 //! What `up` and `down` say to an osb that they have started on another machine by ssh, and what it
 //! says to them: one line of JSON each, on its standard input and output.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Stopped;
-use crate::model::{Credentials, Digest, HostName, Listing, Millis, NameServerName, SystemName};
+use super::{Dialled, Examination, Examined, Stopped, Target};
+use crate::model::{
+    Credentials, Digest, HostName, KeyEntry, KeyPair, Listing, Millis, NameServerName, SystemName,
+};
 
 /// The first line: what is to be done there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +33,21 @@ pub enum MachineRequest {
     },
     /// End a daemon, and whatever is left of what it has started. Says [`MachineWord::Down`].
     End { daemon: DaemonOf, grace: Millis },
+    /// Start a name server. Says [`MachineWord::Listens`], and waits as for a daemon.
+    LaunchNameServer {
+        nameserver: NameServerOf,
+        at: SocketAddr,
+        /// None: everybody is let in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keys: Option<NameServerKeys>,
+    },
+    /// End a name server. Says [`MachineWord::Down`].
+    EndNameServer { nameserver: NameServerOf },
+    /// Look around, and change nothing. Says [`MachineWord::Examined`]. What was bound is listened at, and further
+    /// lines may say [`MachineRequest::Dial`], until the connection ends or a minute has passed.
+    Examine(Examination),
+    /// Dial them all. Says [`MachineWord::Dialled`].
+    Dial { targets: Vec<Target> },
 }
 
 /// Which daemon: a machine may have one for each system, and each of its name servers.
@@ -41,6 +58,24 @@ pub struct DaemonOf {
     pub host: HostName,
     /// The name server's name within the system, if it is not the first.
     pub group: Option<NameServerName>,
+}
+
+/// Which name server: a machine may have several for each system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameServerOf {
+    pub system: SystemName,
+    /// Its name within the system, if it is not the first.
+    pub group: Option<NameServerName>,
+}
+
+/// The keys of a name server that is to run on another machine than they were made on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameServerKeys {
+    pub server: KeyPair,
+    /// Who is let in.
+    pub members: Vec<KeyEntry>,
 }
 
 /// What is said by the osb on the other machine. Each line begins with [`MachineWord::MARK`]: whatever else
@@ -54,10 +89,16 @@ pub enum MachineWord {
     Laid { folders: Vec<PathBuf> },
     /// The daemon's process is there. That it has dialled the name server, the name server tells.
     Started { pid: u32 },
+    /// The name server is there, and where: `tcp://…`.
+    Listens { pid: u32, address: String },
     /// The daemon could not be started, or has ended.
     Ended { reason: String },
     /// Nothing is left.
     Down { stopped: Vec<Stopped> },
+    /// What was found.
+    Examined(Examined),
+    /// What came of each target, in their order.
+    Dialled { outcomes: Vec<Dialled> },
 }
 
 impl MachineWord {

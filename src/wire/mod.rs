@@ -6,6 +6,7 @@
 mod agent;
 mod data;
 mod envelope;
+mod examination;
 mod fault;
 mod host;
 mod machine;
@@ -19,11 +20,13 @@ pub use agent::{
 };
 pub use data::{CodecError, decode, encode, ends_topic, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};
+pub use examination::{Bound, Dialled, Examination, Examined, Found, ProgramNeed, Target};
 pub use fault::Fault;
 pub use host::{
-    AgentBoot, HostRequest, LARGEST_LOG_END, LogEnd, MachineFacts, Rung, StartAgent, Stopped,
+    AgentBoot, AgentLogs, HostRequest, LARGEST_LOG_PIECE, LONGEST_LOG_WAIT, LogPiece, LogsFrom,
+    MachineFacts, Rung, StartAgent, Stopped,
 };
-pub use machine::{DaemonOf, MachineRequest, MachineWord};
+pub use machine::{DaemonOf, MachineRequest, MachineWord, NameServerKeys, NameServerOf};
 pub use nameserver::{Announcement, Change, Event, NameServerRequest, Snapshot};
 pub use peer::{BadPeer, ClientId, Incarnation, Peer};
 pub use sync::{ReplyToken, SyncFrame, join_sync_topic, sync_subscription, to_sync};

@@ -85,7 +85,7 @@ mod tests {
         let ((mut meant, _a), (mut not_meant, _b)) = (connect(&one), connect(&other));
         let place = Place::Port(one.local_addr().unwrap().port());
         assert_eq!(
-            hang_up_at(&[place.clone()], &["10.0.0.1".parse().unwrap()]),
+            hang_up_at(std::slice::from_ref(&place), &["10.0.0.1".parse().unwrap()]),
             0
         );
         assert_eq!(hang_up_at(&[place], &["127.0.0.1".parse().unwrap()]), 1);

@@ -77,10 +77,12 @@ impl Bench {
                 nameserver: nameserver.to_owned(),
                 key: None,
                 launched_nameserver: process,
+                far_nameserver: None,
                 hosts: vec![],
                 machines: vec![],
                 attached: vec![],
             }],
+            unprotected: false,
             topology: "{}".to_owned(),
             file: format!("{name}.yaml"),
         };

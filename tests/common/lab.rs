@@ -104,6 +104,13 @@ impl Lab {
         let with_mask = format!("{address}/24");
         self.in_space(name, &["ip", "address", "add", &with_mask, "dev", "eth0"]);
         self.in_space(name, &["ip", "link", "set", "eth0", "up"]);
+        // Where there is no version 6, tests of it say so.
+        let with_mask = format!("{}/64", v6(address));
+        let mut ip = self.there(name);
+        ip.args([
+            "ip", "-6", "address", "add", &with_mask, "dev", "eth0", "nodad",
+        ]);
+        let _ = ip.output();
     }
 
     /// Runs a command in a namespace, which is to succeed.
@@ -150,10 +157,11 @@ impl Lab {
         fs::create_dir_all(dir.join("bin")).unwrap();
         keygen(&dir.join("host_key"));
         let of_host = fs::read_to_string(dir.join("host_key.pub")).unwrap();
-        append(&self.known_hosts(), &format!("{address} {of_host}"));
+        let v6 = v6(address);
+        append(&self.known_hosts(), &format!("{address},{v6} {of_host}"));
         fs::copy(self.key().with_extension("pub"), dir.join("authorized")).unwrap();
         let config = format!(
-            "Host {name}\n  HostName {address}\n  User root\n  IdentityFile {}\n  IdentitiesOnly yes\n  UserKnownHostsFile {}\n  GlobalKnownHostsFile /dev/null\n",
+            "Host {name}\n  HostName {address}\nHost {name}-v6\n  HostName {v6}\nHost {name} {name}-v6\n  User root\n  IdentityFile {}\n  IdentitiesOnly yes\n  UserKnownHostsFile {}\n  GlobalKnownHostsFile /dev/null\n",
             self.key().display(),
             self.known_hosts().display()
         );
@@ -171,8 +179,12 @@ impl Lab {
         let _ = fs::create_dir_all("/run/sshd");
         let dir = self.dir(name);
         let here = dir.display();
+        let listen_v6 = match self.has_v6() {
+            true => format!("ListenAddress [{}]:22\n", v6(address)),
+            false => String::new(),
+        };
         let config = format!(
-            "ListenAddress {address}:22\nHostKey {here}/host_key\nAuthorizedKeysFile {here}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nPidFile none\nLoginGraceTime 60\nSetEnv HOME={here} XDG_CACHE_HOME={here}/cache OSB_STATE_DIR={here}/state PATH={here}/bin:/usr/bin:/bin\n"
+            "ListenAddress {address}:22\n{listen_v6}HostKey {here}/host_key\nAuthorizedKeysFile {here}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nPidFile none\nLoginGraceTime 60\nSetEnv HOME={here} XDG_CACHE_HOME={here}/cache OSB_STATE_DIR={here}/state PATH={here}/bin:/usr/bin:/bin\n"
         );
         fs::write(dir.join("sshd_config"), config).unwrap();
         let log = fs::File::create(dir.join("sshd.log")).unwrap();
@@ -252,6 +264,70 @@ impl Lab {
         self.in_space("switch", &["ip", "link", "set", name, state]);
     }
 
+    /// Whether machines have addresses of IP version 6, too.
+    pub fn has_v6(&self) -> bool {
+        let addresses = self.in_space("desk", &["ip", "-6", "address"]);
+        addresses.contains(&v6(DESK))
+    }
+
+    /// What a machine sees instead of a folder of its home from here on: a small disk, with so much room.
+    pub fn small_disk(&self, name: &str, folder: &str, size: &str) {
+        let path = self.dir(name).join(folder);
+        fs::create_dir_all(&path).unwrap();
+        let (path, size) = (path.display().to_string(), format!("size={size},mode=700"));
+        self.within(name, &["mount", "-t", "tmpfs", "-o", &size, "tmpfs", &path]);
+    }
+
+    /// Runs a command that sees what the logins of a machine see.
+    pub fn within(&self, name: &str, words: &[&str]) -> String {
+        let mut machines = self.machines.iter();
+        let machine = machines.find(|it| it.name == name).unwrap();
+        let pid = machine.sshd.id().to_string();
+        let mut command = Command::new("nsenter");
+        let output = command.args(["-t", &pid, "-m", "-n"]).args(words).output();
+        let said = Said::from(output.unwrap());
+        assert_eq!(said.code, 0, "{words:?} on {name}: {said}");
+        said.stdout
+    }
+
+    /// On a machine, something that takes connections, says this, and no more.
+    pub fn mute(&self, name: &str, port: u16, says: &str) -> Mute {
+        let program = format!(
+            "import socket\ns = socket.create_server(('', {port}))\nprint(flush=True)\nkept = []\nwhile True:\n  c = s.accept()[0]\n  c.sendall(b'{says}')\n  kept.append(c)"
+        );
+        let mut command = self.there(name);
+        command
+            .args(["python3", "-c", &program])
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = [0];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut line).unwrap();
+        Mute(child)
+    }
+
+    /// From here on, what `from` sends to a port of `name` is dropped in silence: one way only.
+    pub fn drop_between(&self, from: &str, name: &str, port: u16) {
+        let rule = |words: &str| {
+            let words: Vec<&str> = words.split(' ').collect();
+            self.in_space(name, &[&["ip", "rule"], &words[..]].concat());
+        };
+        // What is meant for this machine comes first otherwise.
+        rule("add pref 100 lookup local");
+        rule("del pref 0 lookup local");
+        let from = self.address(from);
+        rule(&format!(
+            "add pref 50 from {from}/32 ipproto tcp dport {port} blackhole"
+        ));
+    }
+
+    /// What peers dial to reach a machine.
+    pub fn address(&self, name: &str) -> &str {
+        let mut machines = self.machines.iter();
+        machines
+            .find(|it| it.name == name)
+            .map_or(DESK, |it| &it.address)
+    }
+
     /// Puts a file system of 64 KiB at a folder of a machine. It goes with the machine.
     pub fn make_small(&self, name: &str, folder: &Path) {
         let words = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "small"];
@@ -290,7 +366,7 @@ impl Lab {
             self.processes(name).is_empty()
         });
         wait_until("nothing is remembered", || {
-            common::entries(&self.state(name).join("osb")).is_empty()
+            common::remembered(&self.state(name).join("osb")).is_empty()
         });
     }
 
@@ -324,6 +400,22 @@ impl Drop for Lab {
                 .output();
         }
     }
+}
+
+/// Ended when it is dropped.
+pub struct Mute(Child);
+
+impl Drop for Mute {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The address of version 6 of the machine that has one of version 4.
+pub fn v6(address: &str) -> String {
+    let last = address.rsplit('.').next().unwrap();
+    format!("fd77::{last}")
 }
 
 fn ip(words: &[&str]) {

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -155,14 +156,14 @@ impl Bench {
     pub fn assert_nothing_left(&self) {
         wait_until("all processes have ended", || self.processes().is_empty());
         wait_until("nothing is remembered", || {
-            entries(&self.state().join("osb")).is_empty()
+            remembered(&self.state().join("osb")).is_empty()
         });
     }
 }
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        for system in entries(&self.state().join("osb")) {
+        for system in remembered(&self.state().join("osb")) {
             let _ = self.command(&["down", &system, "--grace", "1s"]).output();
         }
         for pid in self.processes() {
@@ -185,6 +186,13 @@ impl std::fmt::Display for Said {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "status {}\n{}\n{}", self.code, self.stdout, self.stderr)
     }
+}
+
+/// What osb remembers in its folder, but for keys, which outlast systems.
+pub fn remembered(dir: &Path) -> Vec<String> {
+    let mut all = entries(dir);
+    all.retain(|name| name != ".keys" && name != ".joined");
+    all
 }
 
 /// The names in a folder; none if there is no folder.
@@ -213,6 +221,20 @@ pub fn wait_for<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
 
 pub fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
     wait_for(what, || reached().then_some(()));
+}
+
+/// What comes out of a process, as it comes.
+pub fn listen(mut from: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
+    let heard = Arc::new(Mutex::new(String::new()));
+    let ours = heard.clone();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
+            ours.lock().unwrap().push_str(&text);
+        }
+    });
+    heard
 }
 
 /// Sends a signal to a process of the test's own.

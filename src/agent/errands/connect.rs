@@ -65,7 +65,7 @@ impl Agent {
                     token: token.clone(),
                 };
                 let errand = Errand::Probe {
-                    connect,
+                    connect: Box::new(connect),
                     subscriber: to,
                     token,
                 };

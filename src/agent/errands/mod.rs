@@ -35,7 +35,7 @@ pub enum Errand {
     Whose(PublicKey),
     /// A subscriber that binds: to subscribe to a token, before anybody publishes to it.
     Probe {
-        connect: ConnectRequest,
+        connect: Box<ConnectRequest>,
         subscriber: Target,
         token: ProofToken,
     },
@@ -147,7 +147,7 @@ impl Agent {
                     subscriber: subscriber.clone(),
                     token: token.clone(),
                 };
-                if !self.connect_and(connect, further, request) {
+                if !self.connect_and(*connect, further, request) {
                     self.unprobe_at(&subscriber, &token);
                 }
             }

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use super::raw;
-use crate::model::{AgentName, Alias, Endpoint, beside};
+use crate::model::{AgentName, Alias, Endpoint, beside, bound_for};
 use crate::zeromq;
 
 /// The longest path of a Unix socket.
@@ -134,6 +134,8 @@ fn bind_tcp(
     wanted: SocketAddr,
     place: &Place,
 ) -> Result<Bound, BindError> {
+    let ip = bound_for(wanted.ip(), place.advertise);
+    let wanted = SocketAddr::new(ip, wanted.port());
     let asked = format!("tcp://{wanted}");
     let refused = |reason: String| BindError {
         address: asked.clone(),

@@ -1,89 +1,211 @@
-//! The ends of logs on other machines: their host daemons are asked, through the name server.
+//! Logs on other machines: their host daemons are asked, through the name server, for their ends. What comes behind
+//! is `followed`'s.
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::LogLine;
+use super::followed::{Followed, follow};
 use super::line::Part;
 use super::merge::Source;
 use crate::cli::Context;
-use crate::model::AgentId;
+use crate::model::{AgentId, HostName, Millis};
 use crate::proxy::{Link, Pending, ProxyError};
 use crate::state::{GroupRecord, Machine, SystemRecord};
-use crate::wire::{HostRequest, LARGEST_LOG_END, LogEnd, Peer};
+use crate::wire::{AgentLogs, HostRequest, LARGEST_LOG_PIECE, LogPiece, LogsFrom, Peer};
 
-/// How long a machine may take to answer.
+/// How long a machine may take to answer, beyond the time that it is to wait.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One log that was fetched.
-pub struct Fetched(VecDeque<LogLine>);
+pub struct Fetched {
+    lines: VecDeque<LogLine>,
+    unfinished: Option<LogLine>,
+}
 
 impl Source for Fetched {
     fn next_line(&mut self) -> io::Result<Option<LogLine>> {
-        Ok(self.0.pop_front())
+        Ok(self.lines.pop_front())
     }
+}
+
+impl Fetched {
+    /// What there is of a line that is not ended.
+    pub fn unfinished(&mut self) -> Option<LogLine> {
+        self.unfinished.take()
+    }
+}
+
+/// What was fetched, and where it goes on.
+#[derive(Default)]
+pub struct Elsewhere {
+    logs: Vec<(AgentId, Fetched)>,
+    machines: Vec<Reading>,
+}
+
+/// A machine whose logs are read.
+pub(super) struct Reading {
+    pub link: Arc<Link>,
+    pub host: HostName,
+    /// Agents with their names within the system.
+    agents: Vec<(AgentId, LogsFrom)>,
 }
 
 /// The logs of all agents of a system that run on other machines. A machine that does not answer is named, and
 /// so is a log of which this is not all.
-pub fn fetch(record: &SystemRecord, context: &Context) -> Vec<(AgentId, Fetched)> {
-    let mut fetched = Vec::new();
+pub async fn fetch(record: &SystemRecord, context: &Context) -> Elsewhere {
+    let mut elsewhere = Elsewhere::default();
     for group in record.present().filter(|it| !it.machines.is_empty()) {
-        let answers = match ask(group) {
-            Ok(answers) => answers,
+        let opened = group.dial().map_err(ProxyError::from);
+        let link = match opened.and_then(|to| Link::open(&to)) {
+            Ok((link, _no_requests)) => Arc::new(link),
             Err(error) => {
                 context.note(&format!("no logs of other machines: {error}"));
                 continue;
             }
         };
-        for (machine, answer) in answers {
-            match answer {
-                Ok(ends) => {
-                    for end in ends {
-                        let id = record.id(group, end.agent.clone());
-                        if end.cut {
-                            let host = &machine.host;
-                            context
-                                .note(&format!("{id}'s log on {host} is longer: its end is shown"));
-                        }
-                        fetched.extend(lines(&id, end));
-                    }
-                }
+        for (machine, answer) in ask_all(&link, group) {
+            let mut reading = Reading::of(machine, group, record, link.clone());
+            match answer.await {
+                Ok(ends) => elsewhere.logs.extend(reading.take_ends(ends, context)),
                 Err(error) => context.note(&format!("no logs of {}: {error}", machine.host)),
             }
+            elsewhere.machines.push(reading);
         }
     }
-    fetched
+    elsewhere
 }
 
-type Answer<'a> = (&'a Machine, Result<Vec<LogEnd>, ProxyError>);
+type Asked<'a> = (&'a Machine, Pending<Vec<AgentLogs>>);
 
 /// Asks all machines at once.
-fn ask(group: &GroupRecord) -> Result<Vec<Answer<'_>>, ProxyError> {
-    let (link, _no_requests) = Link::open(&group.dial()?)?;
-    let mut asked: Vec<(&Machine, Pending<_>)> = Vec::new();
-    for machine in &group.machines {
-        let request = HostRequest::Logs {
-            agents: machine.agents.clone(),
-            bytes: LARGEST_LOG_END,
-        };
-        let host = Peer::Host(machine.host.clone());
-        asked.push((machine, link.ask(host, &request, PATIENCE)));
-    }
-    let answers = asked.into_iter();
-    Ok(answers
-        .map(|(machine, answer)| (machine, answer.wait()))
-        .collect())
+fn ask_all<'a>(link: &Link, group: &'a GroupRecord) -> Vec<Asked<'a>> {
+    let ends = |machine: &Machine| {
+        let agents = machine.agents.iter();
+        let end = agents.map(|agent| LogsFrom {
+            agent: agent.clone(),
+            log: None,
+            output: None,
+        });
+        ask(link, &machine.host, end.collect(), Millis::new(0))
+    };
+    let machines = group.machines.iter();
+    machines.map(|machine| (machine, ends(machine))).collect()
 }
 
-fn lines(id: &AgentId, end: LogEnd) -> [(AgentId, Fetched); 2] {
-    [(Part::Log, end.log), (Part::Output, end.output)].map(|(part, texts)| {
-        let line = |text| LogLine {
-            agent: id.clone(),
-            part,
-            text,
-        };
-        (id.clone(), Fetched(texts.into_iter().map(line).collect()))
-    })
+fn ask(link: &Link, host: &HostName, from: Vec<LogsFrom>, wait: Millis) -> Pending<Vec<AgentLogs>> {
+    let request = HostRequest::Logs {
+        from,
+        bytes: LARGEST_LOG_PIECE,
+        wait,
+    };
+    link.ask(
+        Peer::Host(host.clone()),
+        &request,
+        wait.duration() + PATIENCE,
+    )
+}
+
+impl Reading {
+    /// Asks for whatever comes behind what is known; the machine waits so long until there is something.
+    pub fn ask_on(&self, wait: Millis) -> Pending<Vec<AgentLogs>> {
+        let from = self.agents.iter().map(|(_, from)| from.clone());
+        ask(&self.link, &self.host, from.collect(), wait)
+    }
+
+    fn of(machine: &Machine, group: &GroupRecord, record: &SystemRecord, link: Arc<Link>) -> Self {
+        let agents = machine.agents.iter().map(|agent| {
+            let from = LogsFrom {
+                agent: agent.clone(),
+                log: Some(0),
+                output: Some(0),
+            };
+            (record.id(group, agent.clone()), from)
+        });
+        Self {
+            link,
+            host: machine.host.clone(),
+            agents: agents.collect(),
+        }
+    }
+
+    fn take_ends(&mut self, ends: Vec<AgentLogs>, context: &Context) -> Vec<(AgentId, Fetched)> {
+        let mut fetched = Vec::new();
+        for end in ends {
+            let cut = end.log.cut || end.output.cut;
+            let Some((id, pieces)) = self.take(end) else {
+                continue;
+            };
+            if cut {
+                let host = &self.host;
+                context.note(&format!("{id}'s log on {host} is longer: its end is shown"));
+            }
+            for (part, piece) in pieces {
+                let line = |text| LogLine {
+                    agent: id.clone(),
+                    part,
+                    text,
+                };
+                let log = Fetched {
+                    lines: piece.lines.into_iter().map(line).collect(),
+                    unfinished: piece.unfinished.map(line),
+                };
+                fetched.push((id.clone(), log));
+            }
+        }
+        fetched
+    }
+
+    /// Notes where an agent's logs go on. None for one that was not asked for.
+    fn take(&mut self, logs: AgentLogs) -> Option<(AgentId, [(Part, LogPiece); 2])> {
+        let mut agents = self.agents.iter_mut();
+        let (id, from) = agents.find(|(_, from)| from.agent == logs.agent)?;
+        from.log = Some(logs.log.end);
+        from.output = Some(logs.output.end);
+        let pieces = [(Part::Log, logs.log), (Part::Output, logs.output)];
+        Some((id.clone(), pieces))
+    }
+
+    pub fn take_lines(&mut self, answer: Vec<AgentLogs>) -> Vec<LogLine> {
+        let mut lines = Vec::new();
+        for logs in answer {
+            let Some((id, pieces)) = self.take(logs) else {
+                continue;
+            };
+            for (part, piece) in pieces {
+                lines.extend(piece.lines.into_iter().map(|text| LogLine {
+                    agent: id.clone(),
+                    part,
+                    text,
+                }));
+            }
+        }
+        lines
+    }
+}
+
+impl Elsewhere {
+    /// Those whose logs there are, or will be.
+    pub fn agents(&self) -> impl Iterator<Item = &AgentId> {
+        let machines = self.machines.iter();
+        machines.flat_map(|machine| machine.agents.iter().map(|(id, _)| id))
+    }
+
+    /// What was fetched: once.
+    pub fn take_logs(&mut self) -> Vec<(AgentId, Fetched)> {
+        std::mem::take(&mut self.logs)
+    }
+
+    /// Follows the logs of `wanted`, or of all if there are none. In an async runtime.
+    pub fn follow(self, wanted: &[AgentId]) -> Followed {
+        let mut machines = self.machines;
+        for reading in &mut machines {
+            let is_wanted = |id: &AgentId| wanted.is_empty() || wanted.contains(id);
+            reading.agents.retain(|(id, _)| is_wanted(id));
+        }
+        machines.retain(|reading| !reading.agents.is_empty());
+        follow(machines)
+    }
 }

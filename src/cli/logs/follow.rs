@@ -1,70 +1,49 @@
-//! Logs as they are written: what there is, and then, by inotify, what comes. No polling.
+//! Logs as they are written: what there is, and then what comes: by inotify, and of other machines by their
+//! daemons' answers. No polling.
 //!
 //! It follows every file that appears in a system's folder of logs, so that an agent that is
 //! started later is followed too.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
-
-use nix::errno::Errno;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 use super::LogLine;
 use super::elsewhere::Fetched;
 use super::filter::Filter;
+use super::followed::{Followed, News};
 use super::merge::{Source, merge};
 use super::tail::{LogId, Tail, file_of, log_of, logs_in};
 use crate::model::AgentId;
-use crate::state::SystemDir;
+use crate::state::{LogEvents, LogWatch, SystemDir};
 
 /// The logs of a system, or of some of its agents.
 pub struct Follower {
     dir: PathBuf,
     /// All agents, if empty.
     wanted: BTreeSet<AgentId>,
-    inotify: Inotify,
-    /// The watch of the folder that the logs' folder is in.
-    system: WatchDescriptor,
+    watch: LogWatch,
     tails: BTreeMap<LogId, Tail>,
     /// Logs of other machines, as they were when they were fetched.
     fetched: Vec<(AgentId, Fetched)>,
+    /// What comes of them from then on.
+    followed: Option<Followed>,
     filter: Filter,
-}
-
-/// What inotify has told.
-#[derive(Default)]
-struct Told {
-    written: BTreeSet<LogId>,
-    /// Events were lost: any log may have grown.
-    lost: bool,
-    /// The folder has been removed.
-    gone: bool,
 }
 
 impl Follower {
     /// The logs of `agents`, or of all if there are none, from their beginnings.
     pub fn new(dir: &SystemDir, agents: &[AgentId]) -> io::Result<Self> {
         let logs = dir.logs();
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
         // Before the files are looked for, so that none falls between.
-        let events = AddWatchFlags::IN_MODIFY
-            | AddWatchFlags::IN_CREATE
-            | AddWatchFlags::IN_MOVED_TO
-            | AddWatchFlags::IN_ONLYDIR;
-        inotify.add_watch(&logs, events)?;
-        // Its end is told by the folder it is in: its own watch says nothing while a file is open.
-        let system = inotify.add_watch(dir.path(), AddWatchFlags::IN_DELETE)?;
+        let watch = LogWatch::begin(dir)?;
         let mut follower = Self {
             dir: logs,
-            system,
             wanted: agents.iter().cloned().collect(),
-            inotify,
+            watch,
             tails: BTreeMap::new(),
             fetched: Vec::new(),
+            followed: None,
             filter: Filter::default(),
         };
         for log in logs_in(&follower.dir) {
@@ -144,66 +123,56 @@ impl Follower {
 
     /// Lines that have not been ended yet. For those who do not go on to follow.
     pub fn unfinished(&mut self) -> Vec<LogLine> {
-        let lines = self.tails.values_mut().filter_map(Tail::unfinished);
+        let here = self.tails.values_mut().filter_map(Tail::unfinished);
+        let fetched = self.fetched.iter_mut();
+        let lines = here.chain(fetched.filter_map(|(_, log)| log.unfinished()));
         lines.filter(|line| self.filter.keeps(line)).collect()
+    }
+
+    /// Goes on with what comes of other machines.
+    pub fn following(mut self, followed: Followed) -> Self {
+        self.followed = Some(followed);
+        self
     }
 
     /// Waits until something is written. None: the system's folder has been removed. It may be
     /// dropped while it waits; nothing is lost by that.
-    pub async fn next(&mut self) -> io::Result<Option<Vec<LogLine>>> {
+    pub async fn next(&mut self) -> io::Result<Option<News>> {
         loop {
-            let told = self.read_events()?;
+            let told = self.watch.events()?;
             let lines = self.read_written(&told)?;
             if !lines.is_empty() {
-                return Ok(Some(lines));
+                return Ok(Some(News::Lines(lines)));
             }
             if told.gone {
                 return Ok(None);
             }
-            if told.written.is_empty() && !told.lost {
-                self.readable().await?;
+            if !told.is_empty() {
+                continue;
             }
-        }
-    }
-
-    async fn readable(&self) -> io::Result<()> {
-        let fd = self.inotify.as_fd().try_clone_to_owned()?;
-        // SAFETY: the descriptor is owned by the AsyncFd, which neither replaces nor closes it.
-        let waiting = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?;
-        waiting.readable().await.map(|_| ())
-    }
-
-    fn read_events(&mut self) -> io::Result<Told> {
-        let mut told = Told::default();
-        loop {
-            let events = match self.inotify.read_events() {
-                Ok(events) => events,
-                Err(Errno::EAGAIN) => return Ok(told),
-                Err(Errno::EINTR) => continue,
-                Err(errno) => return Err(errno.into()),
+            let news = tokio::select! {
+                waited = self.watch.wait() => {
+                    waited?;
+                    continue;
+                }
+                news = next_of(&mut self.followed) => news,
             };
-            for event in events {
-                self.take_note(event, &mut told);
+            match news {
+                News::Lines(mut lines) => {
+                    lines.retain(|line| self.filter.keeps(line));
+                    if !lines.is_empty() {
+                        return Ok(Some(News::Lines(lines)));
+                    }
+                }
+                note => return Ok(Some(note)),
             }
         }
     }
 
-    fn take_note(&self, event: InotifyEvent, told: &mut Told) {
-        told.lost |= event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW);
-        let Some(name) = event.name.as_ref().and_then(|name| name.to_str()) else {
-            return;
-        };
-        if event.wd == self.system {
-            told.gone |= self.dir.ends_with(name);
-        } else {
-            told.written.extend(log_of(name));
-        }
-    }
-
-    fn read_written(&mut self, told: &Told) -> io::Result<Vec<LogLine>> {
-        let touched = match told.lost {
+    fn read_written(&mut self, told: &LogEvents) -> io::Result<Vec<LogLine>> {
+        let touched: BTreeSet<LogId> = match told.lost {
             true => logs_in(&self.dir),
-            false => told.written.clone(),
+            false => told.written.iter().filter_map(|it| log_of(it)).collect(),
         };
         for log in &touched {
             self.open(log)?;
@@ -239,6 +208,14 @@ impl Follower {
     }
 }
 
+/// Never ends where nothing is followed.
+async fn next_of(followed: &mut Option<Followed>) -> News {
+    match followed {
+        Some(followed) => followed.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,8 +229,11 @@ mod tests {
         file.unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    fn texts(lines: Option<Vec<LogLine>>) -> Vec<String> {
-        let lines = lines.unwrap_or_default().into_iter();
+    fn texts(news: Option<News>) -> Vec<String> {
+        let Some(News::Lines(lines)) = news else {
+            panic!("no lines");
+        };
+        let lines = lines.into_iter();
         lines
             .map(|line| format!("{}: {}", line.agent, line.text))
             .collect()
@@ -285,7 +265,7 @@ mod tests {
             write(&dir, "Bob", " a line\n");
             assert_eq!(texts(follower.next().await.unwrap()), ["Bob: half a line"]);
             fs::remove_dir_all(dir.path()).unwrap();
-            assert_eq!(follower.next().await.unwrap(), None);
+            assert!(follower.next().await.unwrap().is_none());
         });
         waiting.await.unwrap();
     }

@@ -5,6 +5,7 @@
 mod elsewhere;
 mod filter;
 mod follow;
+mod followed;
 mod line;
 mod merge;
 mod print;
@@ -25,7 +26,9 @@ use super::{CommandError, Context, ErrorKind, complete};
 use crate::model::{AgentId, NameServerName};
 use crate::render::Output;
 use crate::state::StateDir;
+pub use elsewhere::{Elsewhere, fetch};
 pub use follow::Follower;
+pub use followed::News;
 pub use line::LogLine;
 pub use print::LogPrinter;
 pub use writer::LineWriter;
@@ -75,25 +78,22 @@ pub fn run(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
     let system = selected_for_reading(&context.global)?;
     let dir = StateDir::from_env()?.system(&system.name);
     let record = dir.record()?;
-    let fetched = record
-        .as_ref()
-        .map(|record| elsewhere::fetch(record, context));
-    let fetched = fetched.unwrap_or_default();
+    let mut elsewhere = match &record {
+        Some(record) => block_on(fetch(record, context))?,
+        None => Elsewhere::default(),
+    };
     let mut there = tail::agents_with_logs(&dir.logs());
-    there.extend(fetched.iter().map(|(agent, _)| agent.clone()));
+    there.extend(elsewhere.agents().cloned());
     there.sort();
     there.dedup();
     let agents = known(&there, &system.groups[0].name, &args.agents)?;
-    if args.follow && !fetched.is_empty() {
-        context.note("logs of other machines are shown as they are now, and not followed");
-    }
     let mut follower = Follower::new(&dir, &agents)?
         .filtered(args.filter())
-        .with(fetched);
+        .with(elsewhere.take_logs());
     let mut printer = printer(&args, context);
     history(&mut follower, &mut printer, &args)?;
     match args.follow {
-        true => follow(&mut follower, &mut printer),
+        true => follow(follower, elsewhere, &agents, &mut printer, context),
         false => Ok(()),
     }
 }
@@ -162,13 +162,20 @@ fn history(
 }
 
 /// Until Ctrl-C, or until the system is brought down.
-fn follow(follower: &mut Follower, printer: &mut LogPrinter) -> Result<(), CommandError> {
+fn follow(
+    follower: Follower,
+    elsewhere: Elsewhere,
+    agents: &[AgentId],
+    printer: &mut LogPrinter,
+    context: &Context,
+) -> Result<(), CommandError> {
     block_on(async {
+        let mut follower = follower.following(elsewhere.follow(agents));
         let mut writer = LineWriter::new();
         tokio::select! {
             biased;
             interrupted = tokio::signal::ctrl_c() => interrupted?,
-            ended = print_all(follower, printer, &mut writer) => ended?,
+            ended = print_all(&mut follower, printer, &mut writer, context) => ended?,
         }
         Ok(writer.finish().await?)
     })?
@@ -179,10 +186,16 @@ pub async fn print_all(
     follower: &mut Follower,
     printer: &mut LogPrinter,
     writer: &mut LineWriter,
+    context: &Context,
 ) -> io::Result<()> {
-    while let Some(lines) = follower.next().await? {
-        let lines = lines.iter().map(|line| printer.line(line) + "\n");
-        writer.write(lines.collect()).await?;
+    while let Some(news) = follower.next().await? {
+        match news {
+            News::Lines(lines) => {
+                let lines = lines.iter().map(|line| printer.line(line) + "\n");
+                writer.write(lines.collect()).await?;
+            }
+            News::Note(note) => context.note(&note),
+        }
     }
     Ok(())
 }

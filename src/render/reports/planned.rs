@@ -66,7 +66,11 @@ fn to_do(plan: &Plan, entry: &NameServerEntry) -> String {
         _ => format!(" {}", entry.name),
     };
     match entry.at {
-        NameServerSpec::Launch(at) => format!("launch a name server{name} at {at}"),
+        NameServerSpec::Launch(at) => {
+            let host = entry.host.as_ref();
+            let on = host.map_or(String::new(), |host| format!(" on {host}"));
+            format!("launch a name server{name} at {at}{on}")
+        }
         NameServerSpec::Attach(at) => format!("attach to the name server{name} at {at}"),
     }
 }

@@ -350,3 +350,74 @@ fn a_new_connection_in_every_form() {
     });
     insta::assert_snapshot!(forms(&connected.next().unwrap()));
 }
+
+#[test]
+fn what_a_doctor_has_found_in_every_form() {
+    use crate::doctor::{Diagnosis, HostFinding, PortFinding, ProgramFinding, Verdict, WayFinding};
+    let host = |name: &str, reach, address: &str, osb: Option<&str>| HostFinding {
+        name: name.parse().unwrap(),
+        reach,
+        address: address.parse().ok(),
+        osb: osb.map(str::to_owned),
+        copy: false,
+        verdict: Verdict::Well,
+    };
+    let bad = |reason: &str, remedy: &str| Verdict::Bad {
+        reason: reason.to_owned(),
+        remedy: remedy.to_owned(),
+    };
+    let unknown = Verdict::Unknown {
+        reason: "lab3 was not reached".to_owned(),
+    };
+    let way = |from: &str, to: &str, short: &str, verdict| WayFinding {
+        from: from.parse().unwrap(),
+        to: to.parse().ok(),
+        address: "10.0.0.11:5000".parse().ok(),
+        uses: vec!["Bob.in to Alice.main".to_owned()],
+        ms: (verdict == Verdict::Well).then_some(0.25),
+        short: short.to_owned(),
+        verdict,
+    };
+    let silent = bad(
+        "nobody answered lab2 at 10.0.0.11:5000 within 3s",
+        "a firewall?",
+    );
+    let diagnosis = Diagnosis {
+        system: "two".parse().unwrap(),
+        hosts: vec![
+            host("local", "local", "10.0.0.1", Some("0.1.0")),
+            host("lab1", "ssh", "10.0.0.11", Some("0.1.0")),
+            HostFinding {
+                copy: true,
+                ..host("lab2", "ssh", "10.0.0.12", Some("0.0.1"))
+            },
+            HostFinding {
+                verdict: bad("stage connect: Connection refused", "is the machine up?"),
+                ..host("lab3", "ssh", "", None)
+            },
+        ],
+        programs: vec![ProgramFinding {
+            host: "lab3".parse().unwrap(),
+            program: "python3".to_owned(),
+            agents: ["A", "B", "C", "D"]
+                .map(|name| name.parse().unwrap())
+                .into(),
+            path: None,
+            verdict: unknown.clone(),
+        }],
+        ports: vec![PortFinding {
+            host: "lab1".parse().unwrap(),
+            address: "10.0.0.11:5000".parse().unwrap(),
+            uses: vec!["Alice.main".to_owned()],
+            verdict: Verdict::Well,
+        }],
+        ways: vec![
+            way("lab1", "local", "0.2 ms", Verdict::Well),
+            way("lab2", "local", "0.3 ms", Verdict::Well),
+            way("lab2", "lab1", "0.4 ms", Verdict::Well),
+            way("lab2", "lab1", "no answer", silent),
+            way("lab3", "", "?", unknown),
+        ],
+    };
+    insta::assert_snapshot!(forms(&Diagnosed(diagnosis)));
+}

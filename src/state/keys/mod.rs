@@ -124,6 +124,25 @@ impl KeyDir {
         }
     }
 
+    /// The keys of a name server of this machine that were made on another. Who has been let in here before
+    /// still is, if it is the same name server: what it has written since is nowhere else. Its owner is in any case.
+    pub fn install(&self, server: &KeyPair, members: &[KeyEntry]) -> Result<(), StateError> {
+        if self.exists() && self.server()? == *server {
+            self.forget_run()?;
+            let failed = |error| StateError::io("write", &self.members_path(), error);
+            let (mut log, _) = self.log()?;
+            let mut owners = members.iter().filter(|it| it.holder == owner_of());
+            let mut admit = |entry: &KeyEntry| log.write(&KeyChange::Admit(entry.clone()));
+            return owners.try_for_each(|entry| admit(entry).map_err(failed));
+        }
+        self.remove()?;
+        make_folder(&self.0)?;
+        let members: Vec<KeyChange> = members.iter().cloned().map(KeyChange::Admit).collect();
+        log::begin(&self.members_path(), &members)?;
+        let key = serde_json::to_vec(server).unwrap_or_default();
+        secret::write_new(&self.server_path(), &key)
+    }
+
     /// The key of the name server itself.
     pub fn server(&self) -> Result<KeyPair, StateError> {
         let path = self.server_path();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::super::draft::Draft;
 use super::super::review::{Flaw, Review, Span, Spanned};
-use crate::model::{Endpoint, Kind, NameServerSpec, SocketId};
+use crate::model::{Endpoint, HostSpec, Kind, NameServerSpec, SocketId};
 
 /// Checks what the system binds.
 pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
@@ -19,7 +19,10 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
             1 => "the name server".to_owned(),
             _ => format!("the name server {}", value.name),
         };
-        taken.tcp(0, address, span, &by, review);
+        let mut hosts = draft.hosts.iter();
+        let is_its = |host: &Spanned<HostSpec>| Some(&host.value.name) == value.host.as_ref();
+        let host = hosts.position(is_its).unwrap_or(0);
+        taken.tcp(host, address, span, &by, review);
     }
     for agent in &draft.agents {
         review.repeating(agent.repeats);

@@ -1,12 +1,13 @@
 //! What has to hold between machines: whoever is to be dialled from another one has an address that
 //! means the same there.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::super::draft::{AgentDraft, Draft};
-use super::super::review::{Flaw, Review};
+use super::super::fields::there_are;
+use super::super::review::{Flaw, Review, Span, quote};
 use super::super::sockets::Wire;
-use crate::model::{AgentId, Endpoint, HostName, NameServerSpec};
+use crate::model::{AgentId, Endpoint, HostName, NameServerSpec, Reach};
 
 /// Checks the wires that lead from one machine to another, and the way of daemons to their name
 /// servers.
@@ -24,6 +25,10 @@ fn nameservers(draft: &Draft, review: &mut Review) {
     for entry in &draft.nameservers {
         let (NameServerSpec::Launch(at) | NameServerSpec::Attach(at)) = entry.value.at;
         let name = &entry.value.name;
+        if let Some(host) = &entry.value.host {
+            elsewhere(draft, host, at, &entry.span, review);
+            continue;
+        }
         let far = |agent: &&AgentDraft| agent.at == *name && !agent.attach && agent.host() > 0;
         let Some(agent) = draft.agents.iter().find(far) else {
             continue;
@@ -46,6 +51,32 @@ fn nameservers(draft: &Draft, review: &mut Review) {
             let hint = "say which the others dial: hosts: { local: { address: 10.0.0.5 } }, and nameserver: 10.0.0.5:0";
             review.add(Flaw::new(&entry.span, message).hint(hint));
         }
+    }
+}
+
+/// A name server that is launched on another machine: by ssh, and where this one and the others can dial it.
+fn elsewhere(draft: &Draft, host: &HostName, at: SocketAddr, span: &Span, review: &mut Review) {
+    let Some(spec) = draft.hosts.iter().find(|it| it.value.name == *host) else {
+        let known = || draft.hosts.iter().map(|host| host.value.name.as_str());
+        let guess = review.guess(host.as_str(), known());
+        let flaw = Flaw::new(span, format!("there is no host {}", quote(host.as_str())));
+        return review.add(flaw.hint(there_are(known())).maybe_hint(guess));
+    };
+    if !matches!(spec.value.reach, Reach::Ssh(_)) {
+        let message = format!("a name server is launched on {host} only if that is reached by ssh");
+        let hint =
+            "start one there, with osb ns, and attach to it: nameserver: { attach: IP:PORT }";
+        return review.add(Flaw::new(span, message).hint(hint));
+    }
+    if at.ip().to_canonical().is_loopback() {
+        let message = format!("nobody but {host} can dial a name server at {at} there");
+        let hint = format!("give it an address of {host} that the others can dial");
+        review.add(Flaw::new(span, message).hint(hint));
+    } else if at.ip().is_unspecified() && spec.value.address.is_none() {
+        let message = format!("{at} is every address of {host}, and none in particular");
+        let hint =
+            format!("say which the others dial: hosts: {{ {host}: {{ address: 10.0.0.11 }} }}");
+        review.add(Flaw::new(span, message).hint(hint));
     }
 }
 

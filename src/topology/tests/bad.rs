@@ -98,7 +98,7 @@ fn top_of_the_file() {
 #[test]
 fn name_server() {
     let said = told_in(
-        "osb: 1\nnameserver: {}",
+        "osb: 1\nhosts: { far: { ssh: far }, there: { attach: true } }\nnameserver: {}",
         &[
             "127.0.0.1",
             "7400",
@@ -111,7 +111,10 @@ fn name_server() {
             "[127.0.0.1]",
             "{ launch: 127.0.0.1:0, attach: 127.0.0.1:5 }",
             "{ host: local }",
-            "{ launch: 127.0.0.1:0, host: lab1 }",
+            "{ launch: 10.0.0.5:0, host: lab1 }",
+            "{ launch: 127.0.0.1:0, host: far }",
+            "{ launch: 0.0.0.0:0, host: far }",
+            "{ launch: 10.0.0.5:0, host: there }",
             "{ attach: 127.0.0.1:0 }",
             "{ attach: 127.0.0.1:5, host: local }",
             "{ lunch: 127.0.0.1:0 }",

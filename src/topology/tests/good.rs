@@ -152,6 +152,7 @@ fn the_example_is_read_as_it_stands() {
         nameservers: vec![NameServerEntry {
             name: NameServerName::only(),
             at: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
+            host: None,
         }],
         hosts: vec![HostSpec {
             name: "local".parse().unwrap(),
@@ -207,6 +208,20 @@ fn name_servers_are_launched_or_attached_to() {
         read("{ attach: 10.0.0.5:7400 }"),
         NameServerSpec::Attach(at("10.0.0.5:7400"))
     );
+}
+
+#[test]
+fn a_name_server_may_be_on_another_machine() {
+    let text = "osb: 1\nhosts: { lab1: { ssh: lab1, address: 10.0.0.11 } }\nnameserver: { launch: 0.0.0.0:0, host: lab1 }";
+    let topology = read(text).unwrap();
+    let entry = &topology.nameservers[0];
+    assert_eq!(entry.host, Some("lab1".parse().unwrap()));
+    assert_eq!(
+        entry.at,
+        NameServerSpec::Launch("0.0.0.0:0".parse().unwrap())
+    );
+    let written = crate::topology::Flat::of(&topology).to_yaml();
+    assert!(written.contains("host: lab1"), "{written}");
 }
 
 #[test]

@@ -1,0 +1,54 @@
+//! What came of asking.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use crate::model::{HostInfo, HostName, NameServerName};
+use crate::ssh::SshError;
+use crate::wire::{Dialled, Examined};
+
+/// What is known of a machine.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    Examined {
+        examined: Examined,
+        /// What there was instead of this version of osb; empty: nothing.
+        instead_of: Option<String>,
+        /// What its listeners say.
+        token: String,
+    },
+    NotReached(SshError),
+    /// Others start its daemon.
+    Others(Others),
+}
+
+/// What is known of a daemon that others start.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Others {
+    There(HostInfo),
+    /// It is not registered there.
+    Absent(SocketAddr),
+    /// The name server is one that `up` will start.
+    NotYet(NameServerName),
+    /// The name server did not tell.
+    Unknown(String),
+}
+
+pub type Answers = HashMap<HostName, Answer>;
+
+/// What came of a way.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Dialled(SocketAddr, Dialled),
+    NotTried(String),
+}
+
+impl Answer {
+    pub fn examined(examined: Examined, instead_of: Option<&str>, token: String) -> Self {
+        Answer::Examined {
+            examined,
+            instead_of: instead_of.map(str::to_owned),
+            token,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Whom to dial for each way, once it is known who listens where. Pure.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::answers::{Answer, Answers, Outcome};
+use super::questions::{Place, Questions};
+use super::ways::{End, dialled_at};
+use crate::model::HostName;
+use crate::wire::{Bound, Target};
+
+/// What each machine is to dial, and for which way.
+pub type Batches = BTreeMap<HostName, Vec<(usize, Target)>>;
+
+/// The batches; and for each way what is known of it without dialling.
+pub fn of(questions: &Questions, answers: &Answers) -> (Vec<Outcome>, Batches) {
+    let mut batches = Batches::new();
+    let mut outcomes = Vec::new();
+    for (place, way) in questions.ways.iter().enumerate() {
+        let target = can_dial(&way.from, answers).and_then(|()| match &way.to {
+            End::NameServer { at, .. } => Ok(Target {
+                at: *at,
+                token: None,
+            }),
+            End::Port { host, at } => listens(host, *at, questions, answers),
+        });
+        outcomes.push(match target {
+            Ok(target) => {
+                let batch = batches.entry(way.from.clone()).or_default();
+                batch.push((place, target));
+                Outcome::NotTried("it did not come to that".to_owned())
+            }
+            Err(reason) => Outcome::NotTried(reason),
+        });
+    }
+    (outcomes, batches)
+}
+
+fn can_dial(from: &HostName, answers: &Answers) -> Result<(), String> {
+    match answers.get(from) {
+        Some(Answer::Examined { .. }) => Ok(()),
+        _ => Err(format!("{from} is not there to dial")),
+    }
+}
+
+/// Where somebody listens on `host` for what is to be bound at `at`.
+fn listens(
+    host: &HostName,
+    at: SocketAddr,
+    questions: &Questions,
+    answers: &Answers,
+) -> Result<Target, String> {
+    let Some(Answer::Examined {
+        examined, token, ..
+    }) = answers.get(host)
+    else {
+        return Err(format!("{host} is not there to be dialled"));
+    };
+    let place = questions.places.iter().find(|it| it.host.name == *host);
+    let asked = place.and_then(|place: &Place| place.ports.iter().position(|it| it.at == at));
+    match asked.and_then(|asked| examined.bound.get(asked)) {
+        Some(Bound::At(bound)) => {
+            let ip = dialled_at(bound.ip(), examined.address);
+            let ip = ip.ok_or_else(|| format!("{host} does not know its address"))?;
+            Ok(Target {
+                at: SocketAddr::new(ip, bound.port()),
+                token: Some(token.clone()),
+            })
+        }
+        _ => Err(format!("{at} cannot be bound on {host}")),
+    }
+}

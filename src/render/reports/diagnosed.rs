@@ -1,0 +1,175 @@
+//! `osb doctor`: tables of machines, programs, ports, and of who can dial whom; and then what to do.
+
+use std::collections::BTreeSet;
+
+use crate::doctor::{Diagnosis, Verdict, WayFinding};
+use crate::render::table::{Field, Table};
+use crate::render::{Paint, Report, Style, pretty};
+
+pub struct Diagnosed(pub Diagnosis);
+
+impl Report for Diagnosed {
+    fn table(&self, style: Style) -> String {
+        let tables = [
+            Some(self.hosts(style)),
+            self.programs(style),
+            self.ports(style),
+            self.matrix(style),
+            self.remarks(style),
+        ];
+        let tables: Vec<String> = tables.into_iter().flatten().collect();
+        tables.join("\n\n")
+    }
+
+    fn json(&self) -> String {
+        pretty(&self.0)
+    }
+
+    /// The machines that are as they have to be.
+    fn names(&self) -> Vec<String> {
+        let well = self.0.hosts.iter().filter(|it| it.verdict == Verdict::Well);
+        well.map(|it| it.name.to_string()).collect()
+    }
+}
+
+impl Diagnosed {
+    fn hosts(&self, style: Style) -> String {
+        let mut table = Table::new(style, &["HOST", "BY", "ADDRESS", "OSB", "VERDICT"]);
+        for host in &self.0.hosts {
+            let osb = match (&host.osb, host.copy) {
+                (Some(version), false) => version.clone(),
+                (Some(version), true) => format!("{version}; up copies this one"),
+                (None, true) => "none; up copies this one".to_owned(),
+                (None, false) => "-".to_owned(),
+            };
+            table.row([
+                host.name.as_str().into(),
+                host.reach.into(),
+                host.address
+                    .map_or("-".to_owned(), |ip| ip.to_string())
+                    .into(),
+                osb.into(),
+                shown(&host.verdict),
+            ]);
+        }
+        table.render()
+    }
+
+    fn programs(&self, style: Style) -> Option<String> {
+        let mut table = Table::new(style, &["PROGRAM", "HOST", "AGENTS", "PATH", "VERDICT"]);
+        for program in &self.0.programs {
+            let path = program.path.as_ref();
+            table.row([
+                program.program.as_str().into(),
+                program.host.as_str().into(),
+                few(&program.agents).into(),
+                path.map_or("-".to_owned(), |it| it.display().to_string())
+                    .into(),
+                shown(&program.verdict),
+            ]);
+        }
+        (!self.0.programs.is_empty()).then(|| table.render())
+    }
+
+    fn ports(&self, style: Style) -> Option<String> {
+        let mut table = Table::new(style, &["PORT", "HOST", "FOR", "VERDICT"]);
+        for port in &self.0.ports {
+            table.row([
+                port.address.into(),
+                port.host.as_str().into(),
+                few(&port.uses).into(),
+                shown(&port.verdict),
+            ]);
+        }
+        (!self.0.ports.is_empty()).then(|| table.render())
+    }
+
+    /// Who can dial whom: a row for each that dials.
+    fn matrix(&self, style: Style) -> Option<String> {
+        let ways = &self.0.ways;
+        let names = || self.0.hosts.iter().map(|it| it.name.as_str());
+        let from: BTreeSet<&str> = ways.iter().map(|way| way.from.as_str()).collect();
+        let to: BTreeSet<&str> = ways.iter().map(destination).collect();
+        let columns: Vec<&str> = [NAME_SERVER].into_iter().chain(names()).collect();
+        let columns: Vec<&str> = columns.into_iter().filter(|it| to.contains(it)).collect();
+        let header: Vec<String> = columns.iter().map(|it| format!("TO {it}")).collect();
+        let mut titles = vec!["FROM"];
+        titles.extend(header.iter().map(String::as_str));
+        let mut table = Table::new(style, &titles);
+        for row in names().filter(|name| from.contains(name)) {
+            let mut cells: Vec<Field> = vec![row.into()];
+            cells.extend(columns.iter().map(|column| {
+                let these =
+                    |way: &&WayFinding| way.from.as_str() == row && destination(way) == *column;
+                cell(&ways.iter().filter(these).collect::<Vec<_>>())
+            }));
+            table.row(cells);
+        }
+        (!ways.is_empty()).then(|| table.render())
+    }
+
+    /// What is wrong, and what to do about it.
+    fn remarks(&self, style: Style) -> Option<String> {
+        let mut text = String::new();
+        for (what, verdict) in self.0.all() {
+            match verdict {
+                Verdict::Well => {}
+                Verdict::Unknown { reason } => {
+                    text += &format!(
+                        "{}: {what}: {reason}\n",
+                        style.paint("unknown", Paint::Doubtful)
+                    );
+                }
+                Verdict::Bad { reason, remedy } => {
+                    text += &format!("{}: {what}: {reason}\n", style.paint("bad", Paint::Bad));
+                    text += &format!("  {} {remedy}\n", style.paint("hint:", Paint::Strong));
+                }
+            }
+        }
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+/// How the column of a name server is called that is no part of the topology.
+const NAME_SERVER: &str = "name server";
+
+fn destination(way: &WayFinding) -> &str {
+    way.to.as_ref().map_or(NAME_SERVER, |host| host.as_str())
+}
+
+fn shown(verdict: &Verdict) -> Field {
+    match verdict {
+        Verdict::Well => Field::painted("well", Paint::Good),
+        Verdict::Unknown { .. } => Field::painted("unknown", Paint::Doubtful),
+        Verdict::Bad { reason, .. } => Field::painted(reason, Paint::Bad),
+    }
+}
+
+/// All ways from one machine to another: the worst of them.
+fn cell(ways: &[&WayFinding]) -> Field {
+    let bad = ways.iter().find(|way| way.verdict.is_bad());
+    let unknown = || ways.iter().find(|way| way.verdict != Verdict::Well);
+    let slowest = || {
+        let by_time = |one: &&&WayFinding, other: &&&WayFinding| {
+            one.ms.unwrap_or(0.0).total_cmp(&other.ms.unwrap_or(0.0))
+        };
+        ways.iter().max_by(by_time)
+    };
+    match (bad, unknown(), slowest()) {
+        (Some(way), ..) => Field::painted(&way.short, Paint::Bad),
+        (None, Some(way), _) => Field::painted(&way.short, Paint::Doubtful),
+        (None, None, Some(way)) => Field::painted(&way.short, Paint::Good),
+        (None, None, None) => Field::painted("-", Paint::Faint),
+    }
+}
+
+/// The first few of them.
+fn few<T: ToString>(all: &[T]) -> String {
+    const FEW: usize = 3;
+    let first: Vec<String> = all.iter().take(FEW).map(ToString::to_string).collect();
+    let text = first.join(", ");
+    match all.len().saturating_sub(FEW) {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
+}
