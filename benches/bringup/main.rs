@@ -10,12 +10,11 @@ mod idle;
 mod limit;
 mod one_more;
 
-use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use common::pairs::{Pair, median};
 use common::proc::mean_pss_mib;
-use common::{Aim, Options, System, Table, Way, role};
+use common::{Aim, Options, System, Table, Way, role, star};
 use limit::Crowd;
 
 fn main() {
@@ -108,23 +107,9 @@ fn osb_run(way: Way, count: usize) -> Run {
     }
 }
 
-/// All bind, and all but the first connect to the first.
+/// All on this machine.
 fn topology(way: Way, count: usize) -> String {
     let security = way.security();
-    let mut agents = format!("osb: 1\nname: bench\nsecurity: {security}\nagents:\n");
-    let mut connections = String::from("connections:\n");
-    for n in 0..count {
-        let _ = writeln!(agents, "  agent-{n}: {{ bind: {{ main: PUSH }} }}");
-        if n > 0 {
-            let _ = writeln!(
-                connections,
-                "  - {{ agent: agent-{n}, to: agent-0.main, alias: inbox, handler: discard }}"
-            );
-        }
-    }
-    if count > 1 {
-        agents + &connections
-    } else {
-        agents
-    }
+    let head = format!("osb: 1\nname: bench\nsecurity: {security}\n");
+    star(&head, count, |_| String::new())
 }

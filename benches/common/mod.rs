@@ -11,6 +11,7 @@ pub mod options;
 pub mod pairs;
 pub mod proc;
 pub mod registry;
+pub mod star;
 pub mod system;
 pub mod table;
 
@@ -18,5 +19,6 @@ pub use children::Child;
 pub use curve::Way;
 pub use options::{Options, role};
 pub use pairs::paired;
+pub use star::star;
 pub use system::{System, osb};
 pub use table::{Aim, Table};

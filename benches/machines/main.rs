@@ -13,7 +13,7 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use bench::pairs::{Pair, median};
-use bench::{Aim, Options, Table, Way};
+use bench::{Aim, Options, Table, Way, star};
 use lab::{DESK, Lab};
 
 /// How many machines there are beside the operator's.
@@ -99,35 +99,21 @@ fn run(lab: &Lab, topology: &str) -> Run {
     Run { up, down }
 }
 
-/// All bind, and all but the first connect to the first. Without machines: all here.
+/// Spread over so many machines. Without any: all on the operator's.
 fn topology(lab: &Lab, way: Way, machines: usize, agents: usize) -> String {
     let security = way.security();
-    let mut text = format!("osb: 1\nname: bench\nsecurity: {security}\n");
-    if machines > 0 {
-        let config = lab.ssh_config();
-        let _ = writeln!(text, "nameserver: {DESK}:7400\nhosts:");
-        let _ = writeln!(text, "  local: {{ address: {DESK} }}");
-        for n in 1..=machines {
-            let config = config.display();
-            let _ = writeln!(text, "  lab{n}: {{ ssh: lab{n}, ssh_config: {config} }}");
-        }
+    let mut head = format!("osb: 1\nname: bench\nsecurity: {security}\n");
+    if machines == 0 {
+        return star(&head, agents, |_| String::new());
     }
-    text.push_str("agents:\n");
-    for n in 0..agents {
-        let host = match machines {
-            0 => String::new(),
-            count => format!("host: lab{}, ", n % count + 1),
-        };
-        let _ = writeln!(text, "  agent-{n}: {{ {host}bind: {{ main: PUSH }} }}");
+    let _ = writeln!(head, "nameserver: {DESK}:7400\nhosts:");
+    let _ = writeln!(head, "  local: {{ address: {DESK} }}");
+    let config = lab.ssh_config();
+    for n in 1..=machines {
+        let config = config.display();
+        let _ = writeln!(head, "  lab{n}: {{ ssh: lab{n}, ssh_config: {config} }}");
     }
-    if agents > 1 {
-        text.push_str("connections:\n");
-    }
-    for n in 1..agents {
-        let _ = writeln!(
-            text,
-            "  - {{ agent: agent-{n}, to: agent-0.main, alias: inbox, handler: discard }}"
-        );
-    }
-    text
+    star(&head, agents, |n| {
+        format!("host: lab{}, ", n % machines + 1)
+    })
 }
