@@ -117,7 +117,7 @@ fn start(
     Ok((child, process))
 }
 
-fn record(daemon: &DaemonOf, nameserver: String, process: ProcessId) -> SystemRecord {
+pub(super) fn record(daemon: &DaemonOf, nameserver: String, process: ProcessId) -> SystemRecord {
     let name = daemon.group.clone().unwrap_or_else(NameServerName::only);
     SystemRecord {
         name: daemon.system.clone(),

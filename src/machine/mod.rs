@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use crate::down::{DownError, down};
 use crate::files::FilesError;
 use crate::model::{HostName, Millis, NameServerName};
-use crate::process::ProcessId;
+use crate::process::{ProcessId, wait_for_end};
 use crate::state::{StateDir, StateError, SystemDir};
 use crate::wire::{DaemonOf, LARGEST_BODY, MachineRequest, MachineWord, Stopped, body};
 use launch::Launch;
@@ -26,6 +26,8 @@ pub use examine::{Examiner, dial};
 const GRACE: Millis = Millis::from_secs(2);
 /// How long a daemon may take to end when the connection is cut.
 const PATIENCE: Duration = Duration::from_secs(12);
+/// How long one may still be there that has told `down` that it ends.
+const LEAVING: Duration = Duration::from_secs(3);
 
 /// How long somebody may look around: the connection may break without a word.
 const EXAMINATION: Duration = Duration::from_secs(60);
@@ -184,13 +186,42 @@ async fn end(daemon: &DaemonOf, grace: Millis) -> Result<Vec<Stopped>, MachineEr
     Ok(stopped.chain(orphans).collect())
 }
 
-/// Whether a daemon or name server of that folder runs, and which.
+/// Whether a daemon or name server of that folder runs, and which. One that is about to end is waited for: its
+/// `down` knows only that it has nothing left to do.
 fn standing(dir: &SystemDir) -> Result<Option<ProcessId>, StateError> {
     let record = dir.record()?;
     let groups = record.into_iter().flat_map(|record| record.groups);
-    let mut processes = groups.flat_map(|group| {
+    let processes = groups.flat_map(|group| {
         let hosts = group.hosts.into_iter().map(|it| it.process);
         hosts.chain(group.launched_nameserver)
     });
-    Ok(processes.find(ProcessId::is_alive))
+    let processes: Vec<ProcessId> = processes.collect();
+    wait_for_end(&processes, LEAVING);
+    Ok(processes.into_iter().find(ProcessId::is_alive))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_is_about_to_end_is_waited_for() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = SystemDir::at(temp.path().join("x"));
+        dir.create().unwrap();
+        let mut leaving = Command::new("sleep").arg("0.3").spawn().unwrap();
+        let daemon = DaemonOf {
+            system: "x".parse().unwrap(),
+            host: "lab1".parse().unwrap(),
+            group: None,
+        };
+        let process = ProcessId::of(leaving.id()).unwrap();
+        let record = launch::record(&daemon, "tcp://127.0.0.1:1".to_owned(), process.clone());
+        dir.write_record(&record).unwrap();
+        assert_eq!(standing(&dir).unwrap(), None);
+        assert!(!process.is_alive());
+        leaving.wait().unwrap();
+    }
 }
