@@ -16,6 +16,8 @@ pub struct Door {
     patience: Duration,
     /// It was open once.
     was_open: bool,
+    /// It is, and this member is inside.
+    is_in: bool,
     connected: bool,
     shut: Option<ProxyError>,
 }
@@ -29,6 +31,7 @@ impl Door {
             until: patience.map(|patience| Instant::now() + patience),
             patience: patience.unwrap_or_default(),
             was_open: false,
+            is_in: false,
             connected: false,
             shut: None,
         }
@@ -39,6 +42,11 @@ impl Door {
         self.shut.as_ref()
     }
 
+    /// Whether there is a connection, and its handshake done.
+    pub fn is_in(&self) -> bool {
+        self.is_in
+    }
+
     /// When [`Door::on_time`] wants to be called.
     pub fn deadline(&self) -> Option<Instant> {
         self.until
@@ -47,6 +55,7 @@ impl Door {
     /// Takes note. Tells whether it is shut since.
     pub fn note(&mut self, seen: Seen) -> bool {
         let connected = std::mem::replace(&mut self.connected, seen == Seen::Connected);
+        self.is_in = seen == Seen::Proven;
         let reason = match seen {
             Seen::Proven => {
                 (self.was_open, self.until, self.shut) = (true, None, None);
@@ -112,8 +121,9 @@ mod tests {
         assert!(!door.note(Seen::Connected));
         assert!(door.note(Seen::Failed(Failure::Refused)));
         assert!(why(&door).ends_with("it does not know this key"));
-        assert!(!door.note(Seen::Proven) && door.shut().is_none());
+        assert!(!door.note(Seen::Proven) && door.shut().is_none() && door.is_in());
         assert!(!door.note(Seen::Lost), "the name server may come back");
+        assert!(!door.is_in());
         assert!(door.note(Seen::Failed(Failure::Refused)));
         assert!(why(&door).ends_with("this key is let in no more"));
     }

@@ -236,9 +236,21 @@ impl Driver {
 
     fn look_at_the_door(&mut self) {
         while let Some((seen, _)) = next_event(&self.monitor) {
+            let was_in = self.door.is_in();
             if self.door.note(seen) {
                 self.shut_out();
             }
+            if was_in && !self.door.is_in() {
+                self.on_lost();
+            }
+        }
+    }
+
+    /// Answers find their way by the connection: those that have not come on this one never will.
+    fn on_lost(&mut self) {
+        self.receive_all();
+        for (_, _, waiter) in self.in_flight.take_all() {
+            let _ = waiter.send(Err(ProxyError::Closed));
         }
     }
 

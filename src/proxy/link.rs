@@ -252,3 +252,24 @@ fn probe(resolved: &[SocketAddr]) -> Result<(), String> {
         None => reason,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::NameServerRequest;
+
+    #[test]
+    fn what_was_asked_on_a_connection_that_is_lost_is_not_waited_for() {
+        let context = zmq::Context::new();
+        let silent = context.socket(zmq::ROUTER).unwrap();
+        silent.bind("tcp://127.0.0.1:*").unwrap();
+        let address = silent.get_last_endpoint().unwrap().unwrap();
+        let (link, _incoming) = Link::open(&Dial::plain(&address)).unwrap();
+        let day = Duration::from_secs(86_400);
+        let answer = link.ask::<()>(Peer::NameServer, &NameServerRequest::Hosts {}, day);
+        // It has arrived.
+        silent.recv_multipart(0).unwrap();
+        drop(silent);
+        assert!(matches!(answer.wait(), Err(ProxyError::Closed)));
+    }
+}
