@@ -106,14 +106,19 @@ impl Driver {
                 Ok(_) | Err(zmq::Error::EINTR) => {}
                 Err(_) => return,
             }
-            if items[1].is_readable() {
+            let [received, woken, seen] = items.map(|item| item.is_readable());
+            if woken {
                 let _ = self.wake.read();
                 if self.take_commands().is_break() {
                     return;
                 }
             }
-            self.receive_all();
-            self.look_at_the_door();
+            if received {
+                self.receive_all();
+            }
+            if seen {
+                self.look_at_the_door();
+            }
             self.on_time(Instant::now());
         }
     }
