@@ -17,11 +17,11 @@ pub struct AddrArgs {
 }
 
 pub fn run(args: AddrArgs, context: &mut Context) -> Result<(), CommandError> {
-    let session = context.session()?;
+    let session = context.session()?.until_the_end();
     match &args.alias {
         // The usual case, in one question.
-        Some(alias) => one(context, &session, &args.agent, alias),
-        None => of_text(context, &session, &args.agent),
+        Some(alias) => one(context, session, &args.agent, alias),
+        None => of_text(context, session, &args.agent),
     }
 }
 

@@ -14,7 +14,7 @@ pub struct GetArgs {
 }
 
 pub fn run(args: GetArgs, context: &mut Context) -> Result<(), CommandError> {
-    let session = context.session()?;
+    let session = context.session()?.until_the_end();
     let proxy = session.proxy(&args.agent)?;
     match args.attribute {
         Some(attribute) => context.print(&Answer(session.tell(proxy.get_attr(&attribute))?)),

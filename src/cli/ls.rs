@@ -35,7 +35,7 @@ pub enum What {
 
 pub fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
     let agents = || {
-        let session = context.session()?;
+        let session = context.session()?.until_the_end();
         session.warn(context);
         session.listed(context)
     };
@@ -51,7 +51,7 @@ pub fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
 
 /// Each agent is asked itself; one that does not answer is named, and the others are shown.
 fn sockets(context: &Context) -> Result<(), CommandError> {
-    let session = context.session()?;
+    let session = context.session()?.until_the_end();
     session.warn(context);
     let agents = session
         .listed(context)?
