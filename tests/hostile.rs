@@ -1,5 +1,7 @@
 //! Whatever bytes arrive at a port of osb, it goes on serving its members.
 
+#[path = "common/castle.rs"]
+mod castle;
 mod common;
 
 use std::io::{Read, Write};
@@ -7,7 +9,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use castle::Castle;
 use common::{Bench, wait_until};
+use osb::model::{Credentials, Holder, Term};
 use osb::wire::{Envelope, Fault, MessageKind, NameServerRequest, Peer, body, read_body};
 
 const SYSTEM: &str = r#"
@@ -19,6 +23,10 @@ agents:
 connections:
   - { agent: Bob, to: Alice.rep, alias: ask }
 "#;
+
+fn closed(system: &str) -> String {
+    system.replace("name: target", "name: target\nsecurity: curve")
+}
 
 /// Bytes that look random and are the same each time.
 fn noise(seed: u64, length: usize) -> Vec<u8> {
@@ -36,20 +44,38 @@ fn port_of(address: &str) -> SocketAddr {
     address.trim().trim_start_matches("tcp://").parse().unwrap()
 }
 
-/// Raw TCP: noise, a half greeting, a whole greeting and then noise, an HTTP request, silence.
-fn raw_attacks(at: SocketAddr) -> Vec<TcpStream> {
-    let greeting = [
-        &[0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0][..],
-        b"NULL",
-        &[0; 48],
+/// ZMTP's greeting (its RFC 23), by one that wants this mechanism.
+fn greeting(mechanism: &str) -> Vec<u8> {
+    let mut name = mechanism.as_bytes().to_vec();
+    name.resize(20, 0);
+    let signature_and_version = [0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0];
+    [&signature_and_version[..], &name, &[0; 32]].concat()
+}
+
+/// CURVE's first command (ZeroMQ's RFC 26) of the right length: whether its box holds together is found out by
+/// mathematics only.
+fn hello(seed: u64) -> Vec<u8> {
+    let before = [&[4, 200, 5][..], b"HELLO", &[1, 0], &[0; 72]].concat();
+    [
+        before,
+        noise(seed, 32),
+        vec![0, 0, 0, 0, 0, 0, 0, 1],
+        noise(seed + 1, 80),
     ]
-    .concat();
+    .concat()
+}
+
+/// Raw TCP: noise, a half greeting, a whole greeting and then noise or what begins well, an HTTP request, silence.
+fn raw_attacks(at: SocketAddr) -> Vec<TcpStream> {
     let mut left_open = Vec::new();
     for seed in 0..30 {
+        let plain = greeting("NULL");
         let attacks = [
             noise(seed, 1 + (seed as usize * 97) % 4000),
-            greeting[..(seed as usize) % greeting.len()].to_vec(),
-            [greeting.clone(), noise(seed, 500)].concat(),
+            plain[..(seed as usize) % plain.len()].to_vec(),
+            [plain, noise(seed, 500)].concat(),
+            [greeting("CURVE"), noise(seed, 500)].concat(),
+            [greeting("CURVE"), hello(seed)].concat(),
             b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
             Vec::new(),
         ];
@@ -70,9 +96,17 @@ fn raw_attacks(at: SocketAddr) -> Vec<TcpStream> {
 }
 
 /// Well-formed ZeroMQ with contents that are none of osb's.
-fn frame_attacks(context: &zmq::Context, at: &str, kind: zmq::SocketType) {
+fn frame_attacks(
+    context: &zmq::Context,
+    at: &str,
+    kind: zmq::SocketType,
+    keys: Option<&Credentials>,
+) {
     let socket = context.socket(kind).unwrap();
     socket.set_linger(1000).unwrap();
+    if let Some(keys) = keys {
+        osb::zeromq::dial_with(&socket, keys).unwrap();
+    }
     socket.connect(at).unwrap();
     let header = Envelope::request(1, 1000, Peer::NameServer).encode();
     let send = |frames: &[Vec<u8>]| socket.send_multipart(frames, 0).unwrap();
@@ -106,7 +140,7 @@ fn the_name_server_and_agents_survive_any_bytes() {
     let (alice, bob) = (bench.pid("Alice"), bench.pid("Bob"));
     let context = zmq::Context::new();
     let mut left_open = raw_attacks(port_of(&nameserver));
-    frame_attacks(&context, &nameserver, zmq::DEALER);
+    frame_attacks(&context, &nameserver, zmq::DEALER, None);
     for (alias, kind) in [
         ("rep", zmq::DEALER),
         ("pull", zmq::PUSH),
@@ -114,7 +148,7 @@ fn the_name_server_and_agents_survive_any_bytes() {
     ] {
         let address = bench.ok(&["addr", "Alice", alias]);
         left_open.extend(raw_attacks(port_of(&address)));
-        frame_attacks(&context, address.trim(), kind);
+        frame_attacks(&context, address.trim(), kind, None);
     }
     // What is sent now comes after all that on the same sockets of Alice.
     assert_eq!(
@@ -132,6 +166,43 @@ fn the_name_server_and_agents_survive_any_bytes() {
     drop(left_open);
     bench.ok(&["down"]);
     bench.assert_nothing_left();
+}
+
+/// The same where strangers do not get so far: what is sent in frames comes from one who is let in.
+#[test]
+fn a_closed_system_survives_any_bytes_even_of_its_members() {
+    let castle = Castle::up(&closed(SYSTEM));
+    let bench = &castle.bench;
+    let (alice, bob) = (bench.pid("Alice"), bench.pid("Bob"));
+    let mallory = Holder::Agent("Mallory".parse().unwrap());
+    let mallory = castle.let_in(mallory, Term::Run);
+    let context = zmq::Context::new();
+    let mut left_open = raw_attacks(port_of(&castle.address));
+    frame_attacks(&context, &castle.address, zmq::DEALER, Some(&mallory));
+    for (alias, kind) in [
+        ("rep", zmq::DEALER),
+        ("pull", zmq::PUSH),
+        ("pub", zmq::XSUB),
+    ] {
+        let socket = castle.socket(alias);
+        let mut keys = mallory.clone();
+        keys.server = socket.key.unwrap();
+        left_open.extend(raw_attacks(port_of(&socket.address)));
+        frame_attacks(&context, &socket.address, kind, Some(&keys));
+    }
+    assert_eq!(
+        bench.json(&["send", "Bob", "ask", "\"still there?\"", "--wait"]),
+        "still there?"
+    );
+    assert_eq!((bench.pid("Alice"), bench.pid("Bob")), (alice, bob));
+    let sockets = || bench.json(&["ls", "sockets"]);
+    for alias in ["rep", "pull"] {
+        wait_until("what was not readable is counted", || {
+            sockets()[0]["sockets"][alias]["garbled"].as_u64().unwrap() > 0
+        });
+    }
+    drop(left_open);
+    castle.down();
 }
 
 #[test]
@@ -244,26 +315,52 @@ fn up_with_few_descriptors(bench: &Bench, topology: &str) {
     assert!(command.output().unwrap().status.success());
 }
 
-/// Strangers who connect and say nothing, or begin a greeting.
+/// Strangers who connect and say nothing, or begin a greeting, or end with it.
 fn crowd(at: SocketAddr, count: usize) -> Vec<TcpStream> {
+    let greetings = [
+        Vec::new(),
+        greeting("NULL")[..10].to_vec(),
+        greeting("CURVE"),
+    ];
     let come = |seed: usize| {
         let mut stream = TcpStream::connect(at).unwrap();
-        if seed.is_multiple_of(3) {
-            let _ = stream.write_all(&[0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f]);
-        }
+        let _ = stream.write_all(&greetings[seed % greetings.len()]);
         stream
     };
     (0..count).map(come).collect()
 }
 
+/// Garbage without end, each time by another connection, until `ends`.
+fn flood(at: SocketAddr, ends: &AtomicBool) {
+    let mut seed = 0;
+    while !ends.load(Ordering::Relaxed) {
+        seed += 1;
+        let garbage = match seed % 3 {
+            0 => [greeting("CURVE"), hello(seed)].concat(),
+            1 => [greeting("CURVE"), noise(seed, 500)].concat(),
+            _ => noise(seed, 20_000),
+        };
+        if let Ok(mut stream) = TcpStream::connect(at) {
+            let _ = stream.write_all(&garbage);
+        }
+    }
+}
+
 #[test]
 fn thousands_of_strangers_do_not_keep_members_out() {
+    // One after the other: together they would be too many for this process.
+    for system in [SYSTEM.to_owned(), closed(SYSTEM)] {
+        strangers_do_not_keep_members_out(&system);
+    }
+}
+
+fn strangers_do_not_keep_members_out(system: &str) {
     let count = strangers();
     let bench = Bench::new();
     let program = "\n  Carol: { command: [sh, -c, 'ulimit -S -n; exec cat >/dev/null'] }";
     up_with_few_descriptors(
         &bench,
-        &SYSTEM.replace("\n  Bob: {}", &format!("\n  Bob: {{}}{program}")),
+        &system.replace("\n  Bob: {}", &format!("\n  Bob: {{}}{program}")),
     );
     let nameserver = bench.pid_of(" ns ").unwrap();
     let alice = bench.pid("Alice");
@@ -286,15 +383,7 @@ fn thousands_of_strangers_do_not_keep_members_out() {
     std::thread::scope(|scope| {
         for at in [control, data] {
             let ends = &ends;
-            scope.spawn(move || {
-                let mut seed = 0;
-                while !ends.load(Ordering::Relaxed) {
-                    seed += 1;
-                    if let Ok(mut stream) = TcpStream::connect(at) {
-                        let _ = stream.write_all(&noise(seed, 20_000));
-                    }
-                }
-            });
+            scope.spawn(move || flood(at, ends));
         }
         for _ in 0..5 {
             assert!(bench.ok(&["addr", "Alice", "rep"]).contains("tcp://"));

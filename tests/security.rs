@@ -1,6 +1,8 @@
 //! Strangers, and members who want more than they may: what osb has to refuse, by the real binary.
 //! specs/security.md says against whom what is protected.
 
+#[path = "common/castle.rs"]
+mod castle;
 mod common;
 
 use std::io::{Read, Write};
@@ -11,13 +13,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use castle::{Castle, keys};
 use common::{Bench, wait_for, wait_until};
 use osb::access::Asked;
 use osb::model::{
     Access, AgentInfo, Credentials, Dial, Holder, KeyEntry, KeyPair, KeysOf, OperatorAccess, Term,
 };
 use osb::proxy::{NameServer, ProxyError};
-use osb::state::{KeyDir, KeyFile};
+use osb::state::KeyFile;
 use osb::wire::{AgentRequest, Fault, HostRequest, NameServerRequest, Peer};
 use osb::zeromq::draw_keys;
 use serde_json::Value;
@@ -41,78 +44,14 @@ connections:
   - { agent: Bob, to: Alice.feed, alias: news, handler: { t: collect } }
 ";
 
-struct Castle {
-    bench: Bench,
-    address: String,
-    owner: Credentials,
+fn up() -> Castle {
+    Castle::up(SYSTEM)
 }
 
-impl Castle {
-    fn new() -> Self {
-        let bench = Bench::new();
-        let up = bench.up(SYSTEM);
-        assert_eq!(up.code, 0, "{up}");
-        let systems = bench.json(&["ls", "systems"]);
-        let address = systems[0]["nameserver"].as_str().unwrap().to_owned();
-        let keys = keys(&bench);
-        let owner = keys.operator().unwrap().credentials();
-        Self {
-            bench,
-            address,
-            owner,
-        }
-    }
-
-    fn dial(&self, keys: Option<Credentials>) -> NameServer {
-        let address = self.address.clone();
-        NameServer::dial(&Dial { address, keys }).unwrap()
-    }
-
-    fn owner(&self) -> NameServer {
-        self.dial(Some(self.owner.clone()))
-    }
-
-    /// A new key, and the right name server's.
-    fn random(&self) -> Credentials {
-        Credentials {
-            own: draw_keys().unwrap(),
-            server: self.owner.server,
-        }
-    }
-
-    /// Somebody with a key that was let in for him.
-    fn let_in(&self, holder: Holder, term: Term) -> Credentials {
-        let keys = self.random();
-        let entry = KeyEntry {
-            key: keys.own.public,
-            holder,
-            term,
-            by: None,
-        };
-        let owner = self.owner();
-        let admitted = owner.ask::<()>(&NameServerRequest::Admit(entry));
-        admitted.wait().unwrap();
-        keys
-    }
-
-    /// Where a socket of Alice's is, and her key.
-    fn socket(&self, alias: &str) -> osb::model::Address {
-        self.owner().addr("Alice", alias).unwrap()
-    }
-
-    fn received(&self) -> usize {
-        let attributes = self.bench.json(&["get", "Bob"]);
-        attributes["received"].as_array().map_or(0, Vec::len)
-    }
-
-    fn down(self) {
-        self.bench.ok(&["down"]);
-        self.bench.assert_nothing_left();
-    }
-}
-
-fn keys(bench: &Bench) -> KeyDir {
-    KeyDir::at(bench.state().join("osb/.keys/castle"))
+/// How many messages have reached Bob.
+fn received(castle: &Castle) -> usize {
+    let attributes = castle.bench.json(&["get", "Bob"]);
+    attributes["received"].as_array().map_or(0, Vec::len)
 }
 
 fn operator(name: &str, access: OperatorAccess) -> Holder {
@@ -126,7 +65,7 @@ fn is_not_let_in(nameserver: &NameServer) -> bool {
 
 #[test]
 fn whoever_has_no_key_or_a_wrong_one_is_told_so_at_once() {
-    let castle = Castle::new();
+    let castle = up();
     let mut wrong_server = castle.random();
     wrong_server.server = draw_keys().unwrap().public;
     let mut owner_of_another = castle.owner.clone();
@@ -170,7 +109,7 @@ fn raw_socket(
 
 #[test]
 fn data_sockets_are_for_agents_of_the_system() {
-    let castle = Castle::new();
+    let castle = up();
     let server = castle.socket("out").key.unwrap();
     let mut random = castle.random();
     random.server = server;
@@ -187,8 +126,8 @@ fn data_sockets_are_for_agents_of_the_system() {
         let _ = push.send("\"poison\"", 0);
         let req = raw_socket(&context, zmq::REQ, keys, &at("ask"));
         let _ = req.send("\"hello\"", 0);
-        let before = castle.received();
-        wait_until("Bob goes on receiving", || castle.received() > before + 20);
+        let before = received(&castle);
+        wait_until("Bob goes on receiving", || received(&castle) > before + 20);
         for socket in [&pull, &sub, &req] {
             assert_eq!(socket.poll(zmq::POLLIN, 100).unwrap(), 0);
         }
@@ -291,7 +230,7 @@ fn refusal<T: std::fmt::Debug>(answer: Result<T, ProxyError>) -> bool {
 /// Every level asks for everything that is not its business, and for what is and does no harm.
 #[test]
 fn every_level_gets_what_is_its_own_and_nothing_else() {
-    let castle = Castle::new();
+    let castle = up();
     let lasting = Term::Lasting;
     let join = Term::Join { until: u64::MAX };
     let holders = [
@@ -375,7 +314,7 @@ fn every_level_gets_what_is_its_own_and_nothing_else() {
 
 #[test]
 fn nobody_takes_anothers_name() {
-    let castle = Castle::new();
+    let castle = up();
     let mallory = castle.let_in(Holder::Agent("Mallory".parse().unwrap()), Term::Run);
     let evil = castle.let_in(Holder::Host("evil".parse().unwrap()), Term::Run);
     let agent = |name: &str, host: Value| {
@@ -413,7 +352,7 @@ fn nobody_takes_anothers_name() {
 
 #[test]
 fn revocation_ends_live_connections() {
-    let castle = Castle::new();
+    let castle = up();
     let reader = castle.let_in(operator("reader", OperatorAccess::Read), Term::Lasting);
     let live = castle.dial(Some(reader.clone()));
     live.ping().unwrap();
@@ -462,8 +401,8 @@ fn revocation_ends_live_connections() {
     let mut carol = agents.as_array().unwrap().iter();
     let carol = carol.find(|it| it["name"] == "Carol").unwrap();
     assert_eq!(carol["state"], "failed");
-    let before = castle.received();
-    wait_until("Bob goes on", || castle.received() > before + 20);
+    let before = received(&castle);
+    wait_until("Bob goes on", || received(&castle) > before + 20);
     castle.down();
 }
 
@@ -474,7 +413,7 @@ fn path(path: &Path) -> &str {
 /// A connection is cut by the one who lets in, even if who was let in does not care.
 #[test]
 fn agents_hang_up_on_whoever_was_put_out() {
-    let castle = Castle::new();
+    let castle = up();
     let mut mallory = castle.let_in(Holder::Agent("Mallory".parse().unwrap()), Term::Run);
     let feed = castle.socket("feed");
     mallory.server = feed.key.unwrap();
@@ -487,15 +426,15 @@ fn agents_hang_up_on_whoever_was_put_out() {
         while sub.recv_bytes(zmq::DONTWAIT).is_ok() {}
         sub.poll(zmq::POLLIN, 500).unwrap() == 0
     });
-    let before = castle.received();
-    wait_until("Bob goes on", || castle.received() > before + 20);
+    let before = received(&castle);
+    wait_until("Bob goes on", || received(&castle) > before + 20);
     castle.down();
 }
 
 /// A host that says that one of its agents begins anew, while it goes on by the former key.
 #[test]
 fn a_host_that_is_put_out_keeps_no_agent_within() {
-    let castle = Castle::new();
+    let castle = up();
     let lab = castle.let_in(Holder::Host("lab".parse().unwrap()), Term::Lasting);
     let lab = castle.dial(Some(lab));
     let mallory = || {
@@ -528,8 +467,8 @@ fn a_host_that_is_put_out_keeps_no_agent_within() {
         while sub.recv_bytes(zmq::DONTWAIT).is_ok() {}
         sub.poll(zmq::POLLIN, 500).unwrap() == 0
     });
-    let before = castle.received();
-    wait_until("Bob goes on", || castle.received() > before + 20);
+    let before = received(&castle);
+    wait_until("Bob goes on", || received(&castle) > before + 20);
     castle.down();
 }
 
@@ -584,7 +523,7 @@ impl Wire {
 
 #[test]
 fn who_listens_on_the_wire_learns_nothing_and_what_he_says_again_does_nothing() {
-    let castle = Castle::new();
+    let castle = up();
     let wire = Wire::to(&castle.address);
     let through = NameServer::dial(&Dial {
         address: wire.address.clone(),
@@ -623,7 +562,7 @@ fn who_listens_on_the_wire_learns_nothing_and_what_he_says_again_does_nothing() 
 
 #[test]
 fn a_join_file_is_good_once_for_one_name_and_for_its_time() {
-    let castle = Castle::new();
+    let castle = up();
     let file = castle.bench.files().join("Carol.join");
     castle
         .bench
@@ -669,7 +608,7 @@ fn a_join_file_is_good_once_for_one_name_and_for_its_time() {
 
 #[test]
 fn an_operator_who_may_read_reads_and_no_more() {
-    let castle = Castle::new();
+    let castle = up();
     let key = castle.bench.files().join("ana.key");
     castle
         .bench
@@ -712,7 +651,7 @@ fn an_operator_who_may_read_reads_and_no_more() {
 fn keys_that_others_can_read_are_not_used() {
     let bench = Bench::new();
     bench.ok(&["keys", "init", "castle"]);
-    let key = keys(&bench).operator_path();
+    let key = keys(&bench, "castle").operator_path();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let said = bench.up(SYSTEM);
     assert_eq!(said.code, 1, "{said}");
@@ -736,7 +675,7 @@ fn keys_that_others_can_read_are_not_used() {
 }
 
 fn secrets(bench: &Bench) -> Vec<String> {
-    let dir = keys(bench);
+    let dir = keys(bench, "castle");
     let own = |pair: KeyPair| String::from(pair.secret);
     let host = KeyFile::read(&dir.host_path(&"local".parse().unwrap())).unwrap();
     vec![

@@ -1,0 +1,87 @@
+//! A closed system for a test to attack, and keys of all sorts.
+
+#![allow(dead_code, reason = "not every test uses everything")]
+
+use osb::model::{Credentials, Dial, Holder, KeyEntry, Term};
+use osb::proxy::NameServer;
+use osb::state::KeyDir;
+use osb::wire::NameServerRequest;
+use osb::zeromq::draw_keys;
+
+use crate::common::Bench;
+
+pub struct Castle {
+    pub bench: Bench,
+    pub address: String,
+    pub owner: Credentials,
+}
+
+impl Castle {
+    pub fn up(topology: &str) -> Self {
+        let bench = Bench::new();
+        let up = bench.up(topology);
+        assert_eq!(up.code, 0, "{up}");
+        Self::of(bench)
+    }
+
+    /// The only system of that bench, which is up.
+    pub fn of(bench: Bench) -> Self {
+        let systems = bench.json(&["ls", "systems"]);
+        let text = |what: &str| systems[0][what].as_str().unwrap().to_owned();
+        let address = text("nameserver");
+        let keys = keys(&bench, &text("name"));
+        let owner = keys.operator().unwrap().credentials();
+        Self {
+            bench,
+            address,
+            owner,
+        }
+    }
+
+    pub fn dial(&self, keys: Option<Credentials>) -> NameServer {
+        let address = self.address.clone();
+        NameServer::dial(&Dial { address, keys }).unwrap()
+    }
+
+    pub fn owner(&self) -> NameServer {
+        self.dial(Some(self.owner.clone()))
+    }
+
+    /// A new key, and the right name server's.
+    pub fn random(&self) -> Credentials {
+        Credentials {
+            own: draw_keys().unwrap(),
+            server: self.owner.server,
+        }
+    }
+
+    /// Somebody with a key that was let in for him.
+    pub fn let_in(&self, holder: Holder, term: Term) -> Credentials {
+        let keys = self.random();
+        let entry = KeyEntry {
+            key: keys.own.public,
+            holder,
+            term,
+            by: None,
+        };
+        let owner = self.owner();
+        let admitted = owner.ask::<()>(&NameServerRequest::Admit(entry));
+        admitted.wait().unwrap();
+        keys
+    }
+
+    /// Where a socket of Alice's is, and her key.
+    pub fn socket(&self, alias: &str) -> osb::model::Address {
+        self.owner().addr("Alice", alias).unwrap()
+    }
+
+    pub fn down(self) {
+        self.bench.ok(&["down"]);
+        self.bench.assert_nothing_left();
+    }
+}
+
+/// The keys of a system.
+pub fn keys(bench: &Bench, system: &str) -> KeyDir {
+    KeyDir::at(bench.state().join("osb").join(".keys").join(system))
+}
