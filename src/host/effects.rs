@@ -25,6 +25,7 @@ impl Host {
 
     fn perform_one(&mut self, effect: Effect) -> bool {
         match effect {
+            Effect::LetIn { agent, incarnation } => self.let_in(agent, incarnation),
             Effect::Spawn {
                 agent,
                 incarnation,

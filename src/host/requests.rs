@@ -5,7 +5,7 @@ use super::{Host, facts};
 use crate::access::Asked;
 use crate::model::Access;
 use crate::supervision::Ticket;
-use crate::wire::{Envelope, Fault, HostRequest, read_body};
+use crate::wire::{Envelope, Fault, HostRequest, Incarnation, read_body};
 
 impl Host {
     pub(super) fn on_request(&mut self, envelope: Envelope, content: &[u8]) {
@@ -23,7 +23,10 @@ impl Host {
         self.next_ticket += 1;
         self.tickets.insert(ticket, envelope);
         match request {
-            HostRequest::Start(agent) => self.let_in_and_start(agent, ticket),
+            HostRequest::Start(agent) => {
+                self.supervision
+                    .on_start(agent, Incarnation::draw(), ticket)
+            }
             HostRequest::Stop { agent, grace } => {
                 self.supervision.on_stop(&agent, grace, ticket, now)
             }

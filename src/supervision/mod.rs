@@ -4,6 +4,8 @@
 //! A pure core: inputs and the time go in, [`Effect`]s come out. It starts and signals nothing
 //! itself; `host` does.
 
+mod start;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -23,6 +25,11 @@ pub struct Ticket(pub u64);
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
+    /// See to it that the agent will be let in. Report by [`Supervision::on_let_in`].
+    LetIn {
+        agent: AgentName,
+        incarnation: Incarnation,
+    },
     /// Start the agent's process. Report by [`Supervision::on_spawned`].
     Spawn {
         agent: StartAgent,
@@ -71,6 +78,11 @@ struct Agent {
 }
 
 enum Phase {
+    /// It is not let in yet, and has no process.
+    Starting {
+        agent: Box<StartAgent>,
+        ticket: Ticket,
+    },
     Running,
     /// On the ladder: the rung reached, when the next one is due, and who wants to know.
     Stopping {
@@ -97,49 +109,14 @@ impl Supervision {
         std::mem::take(&mut self.effects)
     }
 
-    /// Whether an agent could be started now.
-    pub fn may_start(&self, agent: &AgentName) -> Result<(), Fault> {
-        let running = self.agents.get(agent);
-        let running = running.is_some_and(|it| !matches!(it.phase, Phase::Ended { .. }));
-        let reason = match (self.shutdown.is_some(), running) {
-            (true, _) => "this host is shutting down",
-            (false, true) => "it runs already",
-            (false, false) => return Ok(()),
-        };
-        Err(Fault::Start {
-            agent: agent.clone(),
-            reason: reason.to_owned(),
-        })
-    }
-
-    /// Somebody wants an agent started.
-    pub fn on_start(&mut self, agent: StartAgent, incarnation: Incarnation, ticket: Ticket) {
-        if let Err(fault) = self.may_start(&agent.name) {
-            let outcome = Err(fault);
-            return self.effects.push(Effect::AnswerStart { ticket, outcome });
-        }
-        let phase = Phase::Running;
-        self.agents
-            .insert(agent.name.clone(), Agent { incarnation, phase });
-        self.effects.push(Effect::Spawn {
-            agent,
-            incarnation,
-            ticket,
-        });
-    }
-
-    /// The process was started, or could not be.
-    pub fn on_spawned(&mut self, agent: &AgentName, ticket: Ticket, outcome: Result<u32, Fault>) {
-        if outcome.is_err() {
-            self.agents.remove(agent);
-        }
-        self.effects.push(Effect::AnswerStart { ticket, outcome });
-    }
-
     /// Somebody wants an agent stopped. It is asked, terminated after `grace`, and then killed.
     pub fn on_stop(&mut self, agent: &AgentName, grace: Millis, ticket: Ticket, now: Now) {
+        if self.call_off(agent, start::fault(agent, "it was stopped before it began")) {
+            return self.answer_already(agent, ticket);
+        }
         match self.agents.get_mut(agent).map(|it| &mut it.phase) {
-            None => {
+            // Called off, above: there is none any more.
+            None | Some(Phase::Starting { .. }) => {
                 let fault = Fault::UnknownAgent {
                     name: agent.clone(),
                 };
@@ -150,14 +127,7 @@ impl Supervision {
             }
             Some(Phase::Ended { settled, .. }) => {
                 *settled = true;
-                let stopped = Stopped {
-                    agent: agent.clone(),
-                    rung: Rung::Already,
-                };
-                self.effects.push(Effect::AnswerStop {
-                    ticket,
-                    outcome: Ok(stopped),
-                });
+                self.answer_already(agent, ticket);
             }
             Some(Phase::Stopping { tickets, .. }) => tickets.push(ticket),
             Some(phase @ Phase::Running) => {
@@ -174,6 +144,17 @@ impl Supervision {
         }
     }
 
+    fn answer_already(&mut self, agent: &AgentName, ticket: Ticket) {
+        let stopped = Stopped {
+            agent: agent.clone(),
+            rung: Rung::Already,
+        };
+        self.effects.push(Effect::AnswerStop {
+            ticket,
+            outcome: Ok(stopped),
+        });
+    }
+
     /// Everything is to end. A second call means: at once.
     pub fn on_shutdown(&mut self, grace: Millis, ticket: Option<Ticket>, now: Now) {
         let again = self.shutdown.is_some();
@@ -186,6 +167,7 @@ impl Supervision {
                 })
             }
         }
+        self.call_all_off();
         for (name, agent) in &mut self.agents {
             match &mut agent.phase {
                 Phase::Running => {
@@ -200,7 +182,7 @@ impl Supervision {
                     });
                 }
                 Phase::Stopping { next, .. } if again => *next = now,
-                Phase::Stopping { .. } | Phase::Ended { .. } => {}
+                Phase::Starting { .. } | Phase::Stopping { .. } | Phase::Ended { .. } => {}
             }
         }
         self.end_if_done();

@@ -28,7 +28,9 @@ fn started(agents: &[&str]) -> Supervision {
             name: name(agent),
             program: None,
         };
-        supervision.on_start(start, Incarnation(n as u64), ticket);
+        let incarnation = Incarnation(n as u64);
+        supervision.on_start(start, incarnation, ticket);
+        assert!(supervision.on_let_in(&name(agent), incarnation, Ok(())));
         supervision.on_spawned(&name(agent), ticket, Ok(100));
     }
     supervision.effects();
@@ -51,6 +53,86 @@ fn an_agent_is_started_once() {
             outcome: Err(_)
         }]
     ));
+}
+
+fn starting(agent: &str, incarnation: u64, ticket: u64) -> Supervision {
+    let mut supervision = Supervision::default();
+    let start = StartAgent {
+        name: name(agent),
+        program: None,
+    };
+    supervision.on_start(start, Incarnation(incarnation), Ticket(ticket));
+    supervision.effects();
+    supervision
+}
+
+fn is_refused(effect: &Effect, of: u64) -> bool {
+    matches!(effect, Effect::AnswerStart { ticket: Ticket(n), outcome: Err(_) } if *n == of)
+}
+
+#[test]
+fn an_agent_is_let_in_before_it_is_started() {
+    let mut supervision = starting("Alice", 1, 5);
+    let start = StartAgent {
+        name: name("Alice"),
+        program: None,
+    };
+    supervision.on_start(start, Incarnation(2), Ticket(6));
+    let effects = supervision.effects();
+    assert!(is_refused(&effects[0], 6), "one start at a time");
+    assert!(supervision.on_let_in(&name("Alice"), Incarnation(1), Ok(())));
+    let effects = supervision.effects();
+    assert!(matches!(
+        &effects[..],
+        [Effect::Spawn {
+            ticket: Ticket(5),
+            ..
+        }]
+    ));
+    assert!(!supervision.on_let_in(&name("Alice"), Incarnation(1), Ok(())));
+    let why = start::fault(&name("Alice"), "no");
+    assert!(!supervision.on_let_in(&name("Alice"), Incarnation(1), Err(why)));
+    assert_eq!(supervision.effects(), [], "it runs, and goes on");
+}
+
+#[test]
+fn an_agent_that_is_not_let_in_is_not_there() {
+    let mut supervision = starting("Alice", 1, 5);
+    let why = start::fault(&name("Alice"), "no");
+    assert!(!supervision.on_let_in(&name("Alice"), Incarnation(1), Err(why)));
+    assert!(is_refused(&supervision.effects()[0], 5));
+    supervision.on_shutdown(GRACE, None, seconds(0));
+    assert!(matches!(supervision.effects()[..], [Effect::End { .. }]));
+}
+
+#[test]
+fn a_start_is_called_off_by_a_stop_and_by_a_shutdown() {
+    for shutdown in [false, true] {
+        let mut supervision = starting("Alice", 1, 5);
+        match shutdown {
+            true => supervision.on_shutdown(GRACE, None, seconds(0)),
+            false => supervision.on_stop(&name("Alice"), GRACE, Ticket(7), seconds(0)),
+        }
+        let effects = supervision.effects();
+        assert!(is_refused(&effects[0], 5));
+        let already = Stopped {
+            agent: name("Alice"),
+            rung: Rung::Already,
+        };
+        let rest = match shutdown {
+            true => Effect::End {
+                ticket: None,
+                stopped: Vec::new(),
+            },
+            false => Effect::AnswerStop {
+                ticket: Ticket(7),
+                outcome: Ok(already),
+            },
+        };
+        assert_eq!(effects[1..], [rest]);
+        assert!(!supervision.on_let_in(&name("Alice"), Incarnation(1), Ok(())));
+        assert_eq!(supervision.effects(), [], "that comes too late");
+    }
 }
 
 #[test]
