@@ -285,9 +285,19 @@ impl Up<'_> {
         hosts: Hosts,
         running: Running,
     ) -> Result<(), UpError> {
-        tokio::select! {
-            error = self.daemons_end() => Err(error),
+        let ends = self.daemons_end();
+        tokio::pin!(ends);
+        let outcome = tokio::select! {
+            biased;
+            error = &mut ends => return Err(error),
             outcome = self.on_hosts(progress, hosts, running) => outcome,
+        };
+        match outcome {
+            // The name server that went away is the cause; it is about to be known why.
+            Err(error) if is_cut_off(&error) => {
+                Err(tokio::time::timeout(OBITUARY, ends).await.unwrap_or(error))
+            }
+            outcome => outcome,
         }
     }
 
@@ -338,6 +348,16 @@ impl Up<'_> {
         }
         self.release_machines().await
     }
+}
+
+/// Whether the error is that the connection to the name server was lost.
+fn is_cut_off(error: &UpError) -> bool {
+    let cause = match error {
+        UpError::Agent { cause, .. } => cause,
+        UpError::Proxy(cause) => cause,
+        _ => return false,
+    };
+    matches!(cause, ProxyError::Closed)
 }
 
 /// Whether the error is that somebody was not there any more.
