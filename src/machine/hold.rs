@@ -1,5 +1,6 @@
 //! A process that hangs on the ssh connection until it is released.
 
+use std::io;
 use std::process::Child;
 
 use super::{GRACE, MachineError, PATIENCE};
@@ -29,30 +30,59 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Waits: for its release, for the end of the connection, or for its own.
+    /// Waits: for its release, for the end of the connection, or for its own. Whatever goes wrong, nothing is left
+    /// of a process that was not released.
     pub async fn hold(
         mut self,
         started: MachineWord,
-        speak: &mut impl FnMut(MachineWord) -> std::io::Result<()>,
+        speak: &mut impl FnMut(MachineWord) -> io::Result<()>,
     ) -> Result<(), MachineError> {
         let tether = self.child.stdin.take().map(Tether::new);
-        speak(started)?;
-        match outcome(&self.process).await? {
-            Outcome::Released => {
-                self.dir.write_record(&with_phase(self.record, Phase::Up))?;
-                tether.map(Tether::release).transpose()?;
-                return Ok(());
-            }
-            Outcome::Cut => {
-                drop(tether);
-                if !wait_for_end(std::slice::from_ref(&self.process), PATIENCE) {
-                    self.process.kill_group();
-                }
-            }
-            Outcome::Ended => {
+        let over = match self.wait(started, speak).await {
+            Ok(Outcome::Released) => match self.release(tether) {
+                Ok(()) => return Ok(()),
+                Err(error) => Err(error),
+            },
+            Ok(Outcome::Ended) => {
                 let reason = last_words(&self.dir.daemon_log(self.log));
-                speak(MachineWord::Ended { reason })?;
+                speak(MachineWord::Ended { reason }).map_err(MachineError::from)
             }
+            Ok(Outcome::Cut) => {
+                drop(tether);
+                Ok(())
+            }
+            Err(error) => {
+                drop(tether);
+                Err(error)
+            }
+        };
+        self.clean_up().await?;
+        over
+    }
+
+    async fn wait(
+        &self,
+        started: MachineWord,
+        speak: &mut impl FnMut(MachineWord) -> io::Result<()>,
+    ) -> Result<Outcome, MachineError> {
+        self.dir.write_record(&self.record)?;
+        // Whoever wanted it may be gone already.
+        match speak(started) {
+            Ok(()) => Ok(outcome(&self.process).await?),
+            Err(_) => Ok(Outcome::Cut),
+        }
+    }
+
+    fn release(&self, tether: Option<Tether>) -> Result<(), MachineError> {
+        let record = with_phase(self.record.clone(), Phase::Up);
+        self.dir.write_record(&record)?;
+        tether.map(Tether::release).transpose()?;
+        Ok(())
+    }
+
+    async fn clean_up(mut self) -> Result<(), MachineError> {
+        if !wait_for_end(std::slice::from_ref(&self.process), PATIENCE) {
+            self.process.kill_group();
         }
         let _ = self.child.wait();
         drop(self.lock);
@@ -71,7 +101,7 @@ fn with_phase(mut record: SystemRecord, phase: Phase) -> SystemRecord {
     record
 }
 
-async fn outcome(process: &ProcessId) -> std::io::Result<Outcome> {
+async fn outcome(process: &ProcessId) -> io::Result<Outcome> {
     let end = async {
         if let Some(Ok(end)) = process.open().map(end_of) {
             end.await;

@@ -66,7 +66,6 @@ pub(super) async fn launch(
         }
     };
     let record = record(daemon, nameserver, process.clone());
-    dir.write_record(&record)?;
     let started = MachineWord::Started { pid: process.pid };
     let held = Held {
         all,

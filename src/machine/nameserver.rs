@@ -53,7 +53,6 @@ pub(super) async fn launch(
         }
     };
     let record = record(of, address.clone(), process.clone());
-    dir.write_record(&record)?;
     let pid = process.pid;
     let held = Held {
         all,
