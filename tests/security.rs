@@ -150,6 +150,7 @@ fn questions() -> Vec<NameServerRequest> {
             .unwrap(),
         ),
         NameServerRequest::Heartbeat {},
+        NameServerRequest::Leave {},
         NameServerRequest::Addr {
             agent: "Alice".parse().unwrap(),
             alias: "out".parse().unwrap(),
@@ -178,14 +179,96 @@ fn questions() -> Vec<NameServerRequest> {
 }
 
 /// Requests to Alice, by their JSON: every verb there is.
+/// A request as it is on the wire.
+fn of<T: serde::de::DeserializeOwned>(method: &str, params: Value) -> T {
+    let request = serde_json::json!({"method": method, "params": params});
+    serde_json::from_value(request.clone()).unwrap_or_else(|e| panic!("{e}: {request}"))
+}
+
+fn program() -> Value {
+    serde_json::json!({"argv":["true"],"env":{},"cwd":"/","speaks":"lines","ready":"started",
+        "timeout":null,"after":[]})
+}
+
+/// Requests of every kind to a host daemon.
+fn requests_to_a_host() -> Vec<HostRequest> {
+    let nothing = serde_json::json!({});
+    vec![
+        of(
+            "start",
+            serde_json::json!({"name":"Mine","program":program()}),
+        ),
+        of("stop", serde_json::json!({"agent":"Alice","grace":1})),
+        of("facts", nothing),
+        of("logs", serde_json::json!({"from":[],"bytes":100,"wait":0})),
+        of(
+            "examine",
+            serde_json::json!({"host":"local","address":null,"nameserver":null,"programs":[],
+                "bind":["127.0.0.1:0"],"token":"mine"}),
+        ),
+        of("dial", serde_json::json!({"targets":[]})),
+        of("end_examination", serde_json::json!({"token":"mine"})),
+        of("shutdown", serde_json::json!({"grace":1})),
+    ]
+}
+
+/// The verbs of one of the three that are asked, as specs/security.md lists them all.
+fn verbs_of(whom: &str) -> Vec<String> {
+    let page = common::repository().join("specs").join("security.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let row = format!("| {whom} | `");
+    let rows = page.lines().filter_map(|line| line.strip_prefix(&row));
+    let mut verbs: Vec<String> = rows
+        .map(|rest| rest.split('`').next().unwrap().to_owned())
+        .collect();
+    verbs.sort();
+    verbs
+}
+
+fn assert_complete(whom: &str, asked: &[impl Asked]) {
+    let mut verbs: Vec<String> = asked.iter().map(|it| it.verb().to_owned()).collect();
+    verbs.sort();
+    assert_eq!(verbs, verbs_of(whom), "every verb of {whom} is asked");
+}
+
+/// Requests of every kind to an agent.
 fn requests_to_alice() -> Vec<AgentRequest> {
     let nothing = serde_json::json!({});
-    let of = |method: &str, params: Value| {
-        let request = serde_json::json!({"method": method, "params": params});
-        serde_json::from_value(request.clone()).unwrap_or_else(|e| panic!("{e}: {request}"))
-    };
+    let nowhere = serde_json::json!({"kind":"PUSH","role":"server","transport":"tcp",
+        "address":"tcp://127.0.0.1:1","serializer":"json"});
     vec![
         of("addr", serde_json::json!({"alias": null})),
+        of(
+            "bind",
+            serde_json::json!({"alias":"mine","kind":"PULL","endpoint":null,"serializer":"json",
+                "handlers":null}),
+        ),
+        of(
+            "connect",
+            serde_json::json!({"alias":"mine","server":nowhere,"to":null,"handlers":null,
+                "token":null,"timeout":100}),
+        ),
+        of(
+            "connect_to",
+            serde_json::json!({"alias":"mine","to":"Bob.inbox","handlers":null}),
+        ),
+        of(
+            "configure",
+            serde_json::json!({"attributes":{"mine":1},"bind":[],"timers":[]}),
+        ),
+        of("wire", serde_json::json!({"connections":[]})),
+        of("probe", serde_json::json!({"alias":"feed","token":"x"})),
+        of("prove", serde_json::json!({"alias":"feed","tokens":[]})),
+        of("unprobe", serde_json::json!({"alias":"feed","token":"x"})),
+        of(
+            "launch",
+            serde_json::json!({"program":program(),"timeout":100}),
+        ),
+        of(
+            "timer",
+            serde_json::json!({"alias":null,"when":{"every":5},
+                "action":{"call":{"method":"mine","params":{}}}}),
+        ),
         of("attributes", nothing.clone()),
         of("get_attr", serde_json::json!({"name": "treasure"})),
         of("set_attr", serde_json::json!({"attributes": {"mine": 1}})),
@@ -230,6 +313,9 @@ fn refusal<T: std::fmt::Debug>(answer: Result<T, ProxyError>) -> bool {
 /// Every level asks for everything that is not its business, and for what is and does no harm.
 #[test]
 fn every_level_gets_what_is_its_own_and_nothing_else() {
+    assert_complete("the name server", &questions());
+    assert_complete("a host daemon", &requests_to_a_host());
+    assert_complete("an agent", &requests_to_alice());
     let castle = up();
     let lasting = Term::Lasting;
     let join = Term::Join { until: u64::MAX };
@@ -289,12 +375,7 @@ fn every_level_gets_what_is_its_own_and_nothing_else() {
             );
             refused += usize::from(!may);
         }
-        for request in [
-            HostRequest::Facts {},
-            HostRequest::Shutdown {
-                grace: osb::model::Millis::from_secs(1),
-            },
-        ] {
+        for request in requests_to_a_host() {
             let may = request.permitted_to(level).is_ok();
             if may && level == Access::Control {
                 continue;
@@ -306,7 +387,7 @@ fn every_level_gets_what_is_its_own_and_nothing_else() {
             refused += usize::from(!may);
         }
     }
-    assert!(refused > 100, "{refused}");
+    assert!(refused > 150, "{refused}");
     let attributes = castle.bench.json(&["get", "Alice"]);
     assert!(attributes.get("mine").is_none());
     castle.down();
