@@ -10,6 +10,7 @@ pub mod agent;
 pub mod cli;
 pub mod doctor;
 pub mod down;
+pub mod examine;
 pub mod files;
 pub mod host;
 pub mod keys;

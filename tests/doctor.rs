@@ -171,7 +171,9 @@ fn a_host_that_others_start_is_looked_for_where_it_is_to_register() {
     let Some(lab) = lab(1) else { return };
     let ns = format!("{DESK}:7400");
     let text = format!(
-        "osb: 1\nname: x\nsecurity: none\nnameserver: {{ attach: \"{ns}\" }}\nhosts: {{ lab1: {{ attach: true }} }}\nagents: {{ A: {{ host: lab1 }} }}\n"
+        "osb: 1\nname: x\nsecurity: none\nnameserver: {{ attach: \"{ns}\" }}\nhosts: {{ local: {{ address: {DESK} }}, lab1: {{ attach: true }} }}\n\
+         agents: {{ A: {{ host: lab1, command: [sh], bind: {{ main: {{ kind: PUSH, addr: \"10.77.0.11:5000\" }} }} }}, B: {{}} }}\n\
+         connections: [{{ agent: B, to: A.main, alias: in }}]\n"
     );
     let said = doctor(&lab, &text);
     assert_eq!(said.code, 4, "{said}");
@@ -203,7 +205,40 @@ fn a_host_that_others_start_is_looked_for_where_it_is_to_register() {
     wait_until("it is registered", || {
         lab.osb(&["doctor", "topology.yaml"]).code == 0
     });
-    for process in [&mut daemon, &mut nameserver] {
+    // There is no other way to that machine: its daemon looks, listens and dials.
+    let said = lab.osb(&["-o", "json", "doctor", "topology.yaml"]);
+    let found: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(found["programs"][0]["path"], "/usr/bin/sh", "{found:#}");
+    assert_eq!(found["ports"][0]["verdict"], "well", "{found:#}");
+    let ways: Vec<(&str, &str)> = found["ways"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|way| {
+            (
+                way["from"].as_str().unwrap(),
+                way["verdict"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert!(ways.contains(&("lab1", "well")), "{ways:?}");
+    assert!(ways.contains(&("local", "well")), "{ways:?}");
+    assert!(
+        ways.iter().all(|(_, verdict)| *verdict == "well"),
+        "{ways:?}"
+    );
+    let mut other = lab.command_on("lab1", &["ns", "--bind", "10.77.0.11:5000", "--insecure"]);
+    let mut other = other.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let worse = text.replace("[sh]", "[no-such-program]");
+    lab.bench.file("worse.yaml", &worse);
+    wait_until("its port is taken", || {
+        let said = lab.osb(&["doctor", "worse.yaml"]);
+        assert_eq!(said.code, 1, "{said}");
+        contains(&said, &["program no-such-program on lab1: not found"]);
+        said.stdout.contains("somebody listens there already")
+            || said.stderr.contains("somebody listens there already")
+    });
+    for process in [&mut other, &mut daemon, &mut nameserver] {
         common::kill(i32::try_from(process.id()).unwrap(), 15);
         process.wait().unwrap();
     }

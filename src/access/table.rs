@@ -101,6 +101,10 @@ table!(HostRequest {
     Stop "stop" CONTROL,
     Facts "facts" OPERATORS,
     Logs "logs" OPERATORS,
+    // It binds ports, and dials whomever it is told to.
+    Examine "examine" CONTROL,
+    Dial "dial" CONTROL,
+    EndExamination "end_examination" CONTROL,
     Shutdown "shutdown" CONTROL,
 });
 

@@ -25,7 +25,13 @@ pub enum Answer {
 /// What is known of a daemon that others start.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Others {
-    There(HostInfo),
+    There {
+        info: HostInfo,
+        /// What it has seen on its machine, or why it did not look.
+        examined: Result<Examined, String>,
+        /// What its listeners say.
+        token: String,
+    },
     /// It is not registered there.
     Absent(SocketAddr),
     /// The name server is one that `up` will start.
@@ -44,6 +50,19 @@ pub enum Outcome {
 }
 
 impl Answer {
+    /// What was seen there, and what its listeners say.
+    pub fn seen(&self) -> Option<(&Examined, &str)> {
+        match self {
+            Answer::Examined {
+                examined, token, ..
+            } => Some((examined, token)),
+            Answer::Others(Others::There {
+                examined, token, ..
+            }) => Some((examined.as_ref().ok()?, token)),
+            _ => None,
+        }
+    }
+
     pub fn examined(examined: Examined, instead_of: Option<&str>, token: String) -> Self {
         Answer::Examined {
             examined,

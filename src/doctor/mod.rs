@@ -5,6 +5,7 @@
 //! [`diagnose`] says; here they are only asked.
 
 mod answers;
+mod daemon;
 mod findings;
 mod questions;
 mod targets;
@@ -16,25 +17,20 @@ mod ways;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::machine::{self, Examiner};
-use crate::model::{Dial, HostInfo, HostName, Reach};
+use crate::examine::{self, Examiner};
+use crate::model::{HostName, Reach};
 use crate::plan::Plan;
-use crate::proxy::{Link, ProxyError};
-use crate::ssh::{self, SshError, Visit};
-use crate::state::find_key;
-use crate::wire::{Dialled, Examination, NameServerRequest, Peer, Target};
+use crate::ssh::{self, Visit};
+use crate::wire::{Dialled, Examination, Target};
 
-use answers::{Answer, Answers, Others, Outcome};
+use answers::{Answer, Answers, Outcome};
+use daemon::Daemon;
 pub use findings::{Diagnosis, HostFinding, PortFinding, ProgramFinding, Verdict, WayFinding};
 use questions::{Place, Questions};
 use verdict::diagnose;
-
-/// How long a name server that is there already may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Is told how far it has come.
 pub trait Progress: Send {
@@ -56,8 +52,10 @@ pub async fn doctor(plan: &Plan, key: Option<&Path>, progress: &mut dyn Progress
 /// What dials from a machine, and listens there as long as it is not dropped.
 enum Way {
     /// This machine.
-    Here(#[expect(dead_code, reason = "it listens until it is dropped")] Examiner),
+    Here(Examiner),
     There(Box<Visit>),
+    /// Others have started its daemon.
+    Daemon(Daemon),
 }
 
 type Ways = HashMap<HostName, Way>;
@@ -109,7 +107,7 @@ async fn look_at(place: Place, token: String, key: Option<&Path>) -> Looked {
             (answer, Some(Way::Here(examiner)))
         }
         Reach::Ssh(spec) => visit(spec, examination, token).await,
-        Reach::Attach => (Answer::Others(registered(&place, key).await), None),
+        Reach::Attach => daemon::look_at(&place, token, key).await,
     }
 }
 
@@ -121,37 +119,6 @@ async fn visit(spec: crate::model::SshSpec, examination: Examination, token: Str
         }
         Err(error) => (Answer::NotReached(error), None),
     }
-}
-
-/// Whether the daemon that others have started is known where it is to be.
-async fn registered(place: &Place, key: Option<&Path>) -> Others {
-    let mut seen = None;
-    for (name, at) in &place.registers_at {
-        let Some(at) = at else {
-            return Others::NotYet(name.clone());
-        };
-        let hosts = match hosts_at(*at, key).await {
-            Ok(hosts) => hosts,
-            Err(error) => return Others::Unknown(error.to_string()),
-        };
-        match hosts.into_iter().find(|it| it.name == place.host.name) {
-            None => return Others::Absent(*at),
-            Some(info) => seen = Some(info),
-        }
-    }
-    let nowhere = || Others::Unknown("no agent is to run there".to_owned());
-    seen.map_or_else(nowhere, Others::There)
-}
-
-async fn hosts_at(nameserver: SocketAddr, key: Option<&Path>) -> Result<Vec<HostInfo>, ProxyError> {
-    let address = format!("tcp://{nameserver}");
-    let key = find_key(&address, key)?;
-    let (link, _no_requests) = Link::open(&Dial {
-        address,
-        keys: key.map(|key| key.credentials()),
-    })?;
-    let hosts = NameServerRequest::Hosts {};
-    link.ask(Peer::NameServer, &hosts, PATIENCE).await
 }
 
 /// What came of each way, in the order of the questions.
@@ -194,7 +161,7 @@ async fn dial(
             }
             Err(error) => {
                 for (place, _) in places {
-                    outcomes[place] = Outcome::NotTried(error.to_string());
+                    outcomes[place] = Outcome::NotTried(error.clone());
                 }
             }
         }
@@ -204,10 +171,11 @@ async fn dial(
     outcomes
 }
 
-async fn dial_from(mut way: Way, targets: Vec<Target>) -> (Way, Result<Vec<Dialled>, SshError>) {
+async fn dial_from(mut way: Way, targets: Vec<Target>) -> (Way, Result<Vec<Dialled>, String>) {
     let dialled = match &mut way {
-        Way::Here(_) => Ok(machine::dial(targets).await),
-        Way::There(visit) => visit.dial(targets).await,
+        Way::Here(_) => Ok(examine::dial(targets).await),
+        Way::There(visit) => visit.dial(targets).await.map_err(|it| it.to_string()),
+        Way::Daemon(daemon) => daemon.dial(targets).await,
     };
     (way, dialled)
 }
@@ -216,8 +184,10 @@ async fn dial_from(mut way: Way, targets: Vec<Target>) -> (Way, Result<Vec<Diall
 async fn end(ways: Ways) {
     let mut ends = JoinSet::new();
     for way in ways.into_values() {
-        if let Way::There(visit) = way {
-            ends.spawn(visit.end());
+        match way {
+            Way::Here(examiner) => drop(ends.spawn(examiner.end())),
+            Way::There(visit) => drop(ends.spawn(visit.end())),
+            Way::Daemon(daemon) => drop(ends.spawn(daemon.end())),
         }
     }
     while ends.join_next().await.is_some() {}

@@ -37,9 +37,9 @@ pub fn of(questions: &Questions, answers: &Answers) -> (Vec<Outcome>, Batches) {
 }
 
 fn can_dial(from: &HostName, answers: &Answers) -> Result<(), String> {
-    match answers.get(from) {
-        Some(Answer::Examined { .. }) => Ok(()),
-        _ => Err(format!("{from} is not there to dial")),
+    match answers.get(from).and_then(Answer::seen) {
+        Some(_) => Ok(()),
+        None => Err(format!("{from} is not there to dial")),
     }
 }
 
@@ -50,10 +50,7 @@ fn listens(
     questions: &Questions,
     answers: &Answers,
 ) -> Result<Target, String> {
-    let Some(Answer::Examined {
-        examined, token, ..
-    }) = answers.get(host)
-    else {
+    let Some((examined, token)) = answers.get(host).and_then(Answer::seen) else {
         return Err(format!("{host} is not there to be dialled"));
     };
     let place = questions.places.iter().find(|it| it.host.name == *host);
@@ -64,7 +61,7 @@ fn listens(
             let ip = ip.ok_or_else(|| format!("{host} does not know its address"))?;
             Ok(Target {
                 at: SocketAddr::new(ip, bound.port()),
-                token: Some(token.clone()),
+                token: Some(token.to_owned()),
             })
         }
         _ => Err(format!("{at} cannot be bound on {host}")),

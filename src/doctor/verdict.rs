@@ -68,7 +68,7 @@ fn host(place: &Place, answer: Option<&Answer>, plan: &Plan) -> HostFinding {
             error.remedy(),
         ),
         Some(Answer::Others(others)) => {
-            if let Others::There(info) = others {
+            if let Others::There { info, .. } = others {
                 osb = Some(info.version.clone());
                 address = address.or(info.address);
             }
@@ -93,15 +93,15 @@ fn host(place: &Place, answer: Option<&Answer>, plan: &Plan) -> HostFinding {
 fn daemon_of_others(place: &Place, others: &Others, plan: &Plan) -> Verdict {
     let (own, host) = (env!("CARGO_PKG_VERSION"), &place.host.name);
     match others {
-        Others::There(info) if info.version != own => bad(
+        Others::There { info, .. } if info.version != own => bad(
             format!("its daemon is osb {}, and this is osb {own}", info.version),
             "have all machines run the same version",
         ),
-        Others::There(info) if info.state != State::Running => bad(
+        Others::There { info, .. } if info.state != State::Running => bad(
             format!("its daemon is {}", info.state),
             format!("is {host} up, and does it reach the name server?"),
         ),
-        Others::There(info) => match (place.host.address, info.address) {
+        Others::There { info, .. } => match (place.host.address, info.address) {
             (Some(wanted), Some(found)) if wanted != found => bad(
                 format!(
                     "it says that peers dial {found} to reach it, and the topology says {wanted}"
@@ -126,6 +126,10 @@ fn daemon_of_others(place: &Place, others: &Others, plan: &Plan) -> Verdict {
 fn dark(place: &Place, answer: Option<&Answer>) -> Verdict {
     let host = &place.host.name;
     match answer {
+        Some(Answer::Others(Others::There {
+            examined: Err(reason),
+            ..
+        })) => unknown(format!("{host} was not looked at: {reason}")),
         Some(Answer::Others(_)) => unknown(format!(
             "{host} is not looked at: there is no other way to it than its daemon"
         )),
@@ -134,10 +138,8 @@ fn dark(place: &Place, answer: Option<&Answer>) -> Verdict {
 }
 
 fn programs(place: &Place, answer: Option<&Answer>) -> Vec<ProgramFinding> {
-    let found = |at: usize| match answer {
-        Some(Answer::Examined { examined, .. }) => examined.programs.get(at),
-        _ => None,
-    };
+    let seen = answer.and_then(Answer::seen);
+    let found = |at: usize| seen.and_then(|(examined, _)| examined.programs.get(at));
     let finding = |(at, question): (usize, &super::questions::ProgramQuestion)| {
         let (path, verdict) = match found(at) {
             Some(found) => of_program(found, place),
@@ -188,10 +190,8 @@ fn of_program(found: &Found, place: &Place) -> (Option<std::path::PathBuf>, Verd
 
 /// Fixed ports, and whatever cannot be bound.
 fn ports(place: &Place, answer: Option<&Answer>) -> Vec<PortFinding> {
-    let bound = |at: usize| match answer {
-        Some(Answer::Examined { examined, .. }) => examined.bound.get(at),
-        _ => None,
-    };
+    let seen = answer.and_then(Answer::seen);
+    let bound = |at: usize| seen.and_then(|(examined, _)| examined.bound.get(at));
     let findings = place.ports.iter().enumerate().map(|(at, question)| {
         let verdict = match bound(at) {
             Some(bound) => of_port(bound, question.at, place),

@@ -1,6 +1,8 @@
 //! Looking around on this machine, for `doctor`: which programs are there, which ports can be bound,
 //! and who can be dialled from here. Nothing is run, and nothing is left.
 
+mod route;
+
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
@@ -13,12 +15,15 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::host::own_address;
 use crate::model::{self, Template, bound_for};
 use crate::wire::{Bound, Dialled, Examination, Examined, Found, ProgramNeed, Target};
 
+pub use route::own_address;
+
 /// How long a connection may take, and the first word over it.
 const DIAL: Duration = Duration::from_secs(3);
+/// How long somebody may look around: whoever does may go away without a word.
+pub const LONGEST: Duration = Duration::from_secs(60);
 /// How many are dialled at a time.
 const AT_ONCE: usize = 64;
 
@@ -56,6 +61,11 @@ impl Examiner {
                 .collect(),
         };
         (examiner, examined)
+    }
+
+    /// Listens no more.
+    pub async fn end(mut self) {
+        self.listening.shutdown().await;
     }
 
     fn bind(&mut self, at: SocketAddr, token: &str) -> Bound {

@@ -5,6 +5,7 @@
 
 mod child;
 mod effects;
+mod examine;
 mod facts;
 mod keys;
 mod log_piece;
@@ -12,7 +13,6 @@ mod log_tail;
 mod logs;
 mod notify;
 mod requests;
-mod route;
 mod signals;
 #[cfg(test)]
 mod tests;
@@ -35,12 +35,12 @@ use crate::state::{StateError, SystemDir};
 use crate::supervision::{Now, Supervision, Ticket};
 use crate::wire::{Announcement, Envelope, Incarnation, NameServerRequest, Peer};
 use child::{Child, Spawner};
+use examine::Listening;
 use keys::LetIn;
 use logs::LogReaders;
 use signals::Signals;
 
 pub use log_tail::{end_of_logs, last_words, log_tail};
-pub use route::own_address;
 
 /// How long agents may take to end when the daemon itself is told to, before they are terminated.
 const GRACE: Millis = Millis::from_secs(5);
@@ -149,6 +149,8 @@ struct Host {
     next_ticket: u64,
     /// Those who wait for logs to grow.
     readers: LogReaders,
+    /// Examinations for which somebody listens here, by their tokens.
+    examinations: HashMap<String, Listening>,
     inputs: mpsc::UnboundedSender<Input>,
     received: mpsc::UnboundedReceiver<Input>,
 }
@@ -173,6 +175,7 @@ impl Host {
             tickets: HashMap::new(),
             next_ticket: 0,
             readers: LogReaders::default(),
+            examinations: HashMap::new(),
             inputs,
             received,
         })

@@ -37,6 +37,9 @@ impl Host {
             HostRequest::Logs { from, bytes, wait } => {
                 self.on_logs(Wanted { from, bytes }, wait, ticket)
             }
+            HostRequest::Examine(examination) => self.on_examine(examination, ticket),
+            HostRequest::Dial { targets } => self.on_dial(targets, ticket),
+            HostRequest::EndExamination { token } => self.on_end_examination(&token, ticket),
             HostRequest::Shutdown { grace } => {
                 self.supervision.on_shutdown(grace, Some(ticket), now)
             }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use super::hold::Held;
 use super::{GRACE, MachineError, folders, standing};
 use crate::down::down;
-use crate::host::own_address;
+use crate::examine::own_address;
 use crate::model::{Credentials, Dial, Listing, NameServerName};
 use crate::process::ProcessId;
 use crate::state::{Daemon, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};

@@ -1,7 +1,6 @@
 //! What osb does on a machine that another osb has reached by ssh: it starts a host daemon or a name server, or ends
 //! one, or looks around. It lives as long as the connection is needed; what it started, released, lives on.
 
-mod examine;
 mod files;
 mod hold;
 mod launch;
@@ -13,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::down::{DownError, down};
+use crate::examine::{self, Examiner};
 use crate::files::FilesError;
 use crate::model::{HostName, Millis, NameServerName};
 use crate::process::{ProcessId, wait_for_end};
@@ -20,17 +20,12 @@ use crate::state::{StateDir, StateError, SystemDir};
 use crate::wire::{DaemonOf, LARGEST_BODY, MachineRequest, MachineWord, Stopped, body};
 use launch::Launch;
 
-pub use examine::{Examiner, dial};
-
 /// How long what is left of a former daemon may take to end.
 const GRACE: Millis = Millis::from_secs(2);
 /// How long a daemon may take to end when the connection is cut.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// How long one may still be there that has told `down` that it ends.
 const LEAVING: Duration = Duration::from_secs(3);
-
-/// How long somebody may look around: the connection may break without a word.
-const EXAMINATION: Duration = Duration::from_secs(60);
 /// The longest line that is read, in bytes.
 const LONGEST_REQUEST: u64 = LARGEST_BODY as u64 + 1;
 
@@ -101,11 +96,11 @@ pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), Ma
         MachineRequest::Examine(examination) => {
             let (_listening, examined) = Examiner::begin(&examination);
             speak(MachineWord::Examined(examined))?;
-            let limit = tokio::time::timeout(EXAMINATION, dial_on(&mut speak));
+            let limit = tokio::time::timeout(examine::LONGEST, dial_on(&mut speak));
             limit.await.unwrap_or(Ok(()))
         }
         MachineRequest::Dial { targets } => {
-            let outcomes = dial(targets).await;
+            let outcomes = examine::dial(targets).await;
             Ok(speak(MachineWord::Dialled { outcomes })?)
         }
     };
@@ -125,7 +120,7 @@ async fn dial_on(
         let request = crate::wire::read_body(line.as_bytes());
         match request.map_err(|fault| MachineError::Request(fault.to_string()))? {
             MachineRequest::Dial { targets } => {
-                let outcomes = dial(targets).await;
+                let outcomes = examine::dial(targets).await;
                 speak(MachineWord::Dialled { outcomes })?;
             }
             other => return Err(MachineError::Request(format!("{other:?} comes too late"))),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Incarnation;
+use super::{Examination, Incarnation, Target};
 use crate::model::{AgentName, Amount, Credentials, Dial, HostName, Machine, Millis, Program};
 
 /// A request to a host daemon: `{"method": …, "params": …}`.
@@ -33,6 +33,13 @@ pub enum HostRequest {
         /// the list is empty.
         wait: Millis,
     },
+    /// Look around, and change nothing. Replies with [`Examined`](super::Examined). What was bound is listened at
+    /// until [`HostRequest::EndExamination`], or for a minute.
+    Examine(Examination),
+    /// Dial them all. Replies with a list of [`Dialled`](super::Dialled).
+    Dial { targets: Vec<Target> },
+    /// Listen no more for the examination with that token.
+    EndExamination { token: String },
     /// Stop all agents, by the ladder, and then the daemon. Replies with a list of [`Stopped`].
     Shutdown { grace: Millis },
 }
