@@ -25,7 +25,7 @@ impl Listening {
             let _ = tokio::time::timeout(examine::LONGEST, dropped).await;
             examiner.end().await;
         });
-        Self { until: until, over }
+        Self { until, over }
     }
 }
 
