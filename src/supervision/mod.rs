@@ -82,6 +82,8 @@ enum Phase {
     Starting {
         agent: Box<StartAgent>,
         ticket: Ticket,
+        /// How it ended before, if it did.
+        before: Option<Box<Agent>>,
     },
     Running,
     /// On the ladder: the rung reached, when the next one is due, and who wants to know.
@@ -112,6 +114,11 @@ impl Supervision {
     /// Somebody wants an agent stopped. It is asked, terminated after `grace`, and then killed.
     pub fn on_stop(&mut self, agent: &AgentName, grace: Millis, ticket: Ticket, now: Now) {
         if self.call_off(agent, start::fault(agent, "it was stopped before it began")) {
+            if let Some(Phase::Ended { settled, .. }) =
+                self.agents.get_mut(agent).map(|it| &mut it.phase)
+            {
+                *settled = true;
+            }
             return self.answer_already(agent, ticket);
         }
         match self.agents.get_mut(agent).map(|it| &mut it.phase) {

@@ -13,8 +13,11 @@ impl Supervision {
             let outcome = Err(fault);
             return self.effects.push(Effect::AnswerStart { ticket, outcome });
         }
-        let agent = Box::new(agent);
-        let phase = Phase::Starting { agent, ticket };
+        let phase = Phase::Starting {
+            agent: Box::new(agent),
+            ticket,
+            before: self.agents.remove(&name).map(Box::new),
+        };
         self.agents
             .insert(name.clone(), Agent { incarnation, phase });
         self.effects.push(Effect::LetIn {
@@ -50,7 +53,7 @@ impl Supervision {
             return false;
         }
         match std::mem::replace(&mut agent.phase, Phase::Running) {
-            Phase::Starting { agent, ticket } => {
+            Phase::Starting { agent, ticket, .. } => {
                 self.effects.push(Effect::Spawn {
                     agent: *agent,
                     incarnation,
@@ -75,11 +78,15 @@ impl Supervision {
 
     /// An agent that has not begun will not begin. Tells whether there was such a one.
     pub(super) fn call_off(&mut self, name: &AgentName, why: Fault) -> bool {
-        let Some(Phase::Starting { ticket, .. }) = self.agents.get(name).map(|it| &it.phase) else {
+        let phase = self.agents.get_mut(name).map(|it| &mut it.phase);
+        let Some(Phase::Starting { ticket, before, .. }) = phase else {
             return false;
         };
         let (ticket, outcome) = (*ticket, Err(why));
-        self.agents.remove(name);
+        match before.take() {
+            Some(before) => drop(self.agents.insert(name.clone(), *before)),
+            None => drop(self.agents.remove(name)),
+        }
         self.effects.push(Effect::AnswerStart { ticket, outcome });
         true
     }

@@ -106,6 +106,30 @@ fn an_agent_that_is_not_let_in_is_not_there() {
 }
 
 #[test]
+fn a_start_that_comes_to_nothing_leaves_the_former_end_known() {
+    let mut supervision = started(&["Alice"]);
+    supervision.on_exited(&name("Alice"), exit(3));
+    let start = StartAgent {
+        name: name("Alice"),
+        program: None,
+    };
+    supervision.on_start(start, Incarnation(7), Ticket(9));
+    supervision.effects();
+    let why = start::fault(&name("Alice"), "no");
+    assert!(!supervision.on_let_in(&name("Alice"), Incarnation(7), Err(why)));
+    assert!(is_refused(&supervision.effects()[0], 9));
+    supervision.on_forgotten();
+    assert!(matches!(
+        &supervision.effects()[..],
+        [Effect::Report {
+            incarnation: Incarnation(0),
+            asked: false,
+            ..
+        }]
+    ));
+}
+
+#[test]
 fn a_start_is_called_off_by_a_stop_and_by_a_shutdown() {
     for shutdown in [false, true] {
         let mut supervision = starting("Alice", 1, 5);
