@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use super::machines::LeftMachine;
 use crate::model::{AgentName, HostInfo, Millis, SystemName};
 use crate::process::{ProcessId, end_of, kill_groups, wait_for_end};
-use crate::proxy::{Link, Pending};
+use crate::proxy::{Link, Pending, ProxyError};
 use crate::state::{AgentRecord, Daemon, GroupRecord, SystemDir};
 use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, Rung, Stopped};
 
@@ -151,14 +152,15 @@ impl Processes<'_> {
         stopped: &mut Vec<Stopped>,
     ) -> Vec<ProcessId> {
         let request = HostRequest::Shutdown { grace };
+        let limit = grace.duration() + LADDER;
         let ask = |daemon: &Daemon| {
             let peer = Peer::Host(daemon.host.clone());
-            link.ask::<Vec<Stopped>>(peer, &request, grace.duration() + LADDER)
+            link.ask::<Vec<Stopped>>(peer, &request, limit)
         };
         let asked: Vec<_> = daemons.iter().map(ask).collect();
         let mut silent = Vec::new();
         for (daemon, answer) in daemons.iter().zip(asked) {
-            match while_alive(answer, &daemon.process).await {
+            match while_alive(answer, &daemon.process, limit).await {
                 Some(agents) => stopped.extend(agents),
                 None => silent.push(daemon.process.clone()),
             }
@@ -214,18 +216,29 @@ impl Processes<'_> {
 }
 
 /// The answer of a process; none is waited for that has ended, but for what may still be on its way.
-async fn while_alive<T: DeserializeOwned>(answer: Pending<T>, process: &ProcessId) -> Option<T> {
+/// An answer that can come no more, because the name server is gone, says nothing of the process: it may do what it was
+/// asked for, and has `limit` for it.
+async fn while_alive<T: DeserializeOwned>(
+    answer: Pending<T>,
+    process: &ProcessId,
+    limit: Duration,
+) -> Option<T> {
     let ended = async {
         if let Some(Ok(end)) = process.open().map(end_of) {
             end.await;
         }
         tokio::time::sleep(ON_ITS_WAY).await;
     };
-    tokio::select! {
+    tokio::pin!(ended);
+    let answer = tokio::select! {
         biased;
-        answer = answer => answer.ok(),
-        () = ended => None,
+        answer = answer => answer,
+        () = &mut ended => return None,
+    };
+    if matches!(answer, Err(ProxyError::Closed)) {
+        let _ = timeout(limit, ended).await;
     }
+    answer.ok()
 }
 
 /// Daemons that could not be asked are told by a signal, and that there is no use in asking the

@@ -158,7 +158,13 @@ async fn settle(
     let reason = match question {
         Question::Daemon(answer) => match answer.await {
             Ok(stopped) => return Ok(stopped),
-            Err(error) => error.to_string(),
+            Err(error) => {
+                if matches!(error, ProxyError::Closed) {
+                    // It may have been asked: its agents have their time.
+                    tokio::time::sleep(grace.duration() + LADDER).await;
+                }
+                error.to_string()
+            }
         },
         Question::Agents(asked) => return stop_each(asked).await,
         Question::Nobody(reason) => reason,

@@ -1,7 +1,7 @@
 //! What supervision wants done is done: processes, signals, answers, words to the name server.
 
 use super::signals::Signals;
-use super::{Child, Host, Input, PATIENCE};
+use super::{Child, Host, Input, LAST_WORDS, PATIENCE};
 use crate::model::{AgentName, Speaks};
 use crate::process::descriptors_before;
 use crate::supervision::{Effect, Ticket};
@@ -141,7 +141,11 @@ impl Host {
     /// what has not been read at the other end, even the answer that somebody waits for.
     pub(super) async fn leave(&self, signals: &mut Signals) {
         let leave = NameServerRequest::Leave {};
-        let left = self.link.ask::<()>(Peer::NameServer, &leave, self.patience);
+        let patience = match self.link.is_in() {
+            true => self.patience,
+            false => LAST_WORDS,
+        };
+        let left = self.link.ask::<()>(Peer::NameServer, &leave, patience);
         tokio::select! {
             _ = left => {}
             _ = signals.next() => {}

@@ -121,7 +121,12 @@ fn join(address: &str, file: &KeyFile) -> Result<Credentials, ProxyError> {
         Ok(()) => Ok(own.credentials()),
         // Whether it is known all the same, because another was faster with it, or the answer was
         // lost, is the name server's to say. If that cannot be asked, the key is asked for later.
-        Err(error) if matches!(error, ProxyError::NotLetIn { .. } | ProxyError::Fault(_)) => {
+        Err(error)
+            if matches!(
+                error,
+                ProxyError::NotLetIn { .. } | ProxyError::Fault(_) | ProxyError::Closed
+            ) =>
+        {
             if !is_unknown(&own) {
                 return Ok(own.credentials());
             }

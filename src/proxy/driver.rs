@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -43,12 +44,17 @@ pub(super) enum Command {
     Close,
 }
 
-/// What a thread takes its orders by, and where it passes on what nobody asked for.
-type Lines = (
-    mpsc::Receiver<Command>,
-    Arc<EventFd>,
-    channel::UnboundedSender<Incoming>,
-);
+/// What ties the thread to its link.
+pub(super) struct Lines {
+    /// Its orders.
+    pub commands: mpsc::Receiver<Command>,
+    /// That there are some.
+    pub wake: Arc<EventFd>,
+    /// Where it passes on what nobody asked for.
+    pub unasked: channel::UnboundedSender<Incoming>,
+    /// Where it says whether there is a connection.
+    pub is_in: Arc<AtomicBool>,
+}
 
 /// The thread's side.
 pub(super) struct Driver {
@@ -57,9 +63,7 @@ pub(super) struct Driver {
     monitor: zmq::Socket,
     door: Door,
     _context: zmq::Context,
-    commands: mpsc::Receiver<Command>,
-    wake: Arc<EventFd>,
-    unasked: channel::UnboundedSender<Incoming>,
+    lines: Lines,
     watchers: Arc<Mutex<Watchers>>,
     in_flight: InFlight<(String, Millis, oneshot::Sender<Answer>)>,
     next_heartbeat: Instant,
@@ -69,7 +73,7 @@ impl Driver {
     pub(super) fn new(
         to: &Dial,
         door: Door,
-        (commands, wake, unasked): Lines,
+        lines: Lines,
         watchers: Arc<Mutex<Watchers>>,
     ) -> Result<Self, ProxyError> {
         let context = zmq::Context::new();
@@ -81,9 +85,7 @@ impl Driver {
             monitor,
             door,
             _context: context,
-            commands,
-            wake,
-            unasked,
+            lines,
             watchers,
             in_flight: InFlight::default(),
             next_heartbeat: Instant::now() + HEARTBEAT,
@@ -99,7 +101,7 @@ impl Driver {
         loop {
             let mut items = [
                 self.socket.as_poll_item(zmq::POLLIN),
-                zmq::PollItem::from_fd(self.wake.as_raw_fd(), zmq::POLLIN),
+                zmq::PollItem::from_fd(self.lines.wake.as_raw_fd(), zmq::POLLIN),
                 self.monitor.as_poll_item(zmq::POLLIN),
             ];
             match zmq::poll(&mut items, self.poll_timeout()) {
@@ -107,17 +109,18 @@ impl Driver {
                 Err(_) => return,
             }
             let [received, woken, seen] = items.map(|item| item.is_readable());
-            if woken {
-                let _ = self.wake.read();
-                if self.take_commands().is_break() {
-                    return;
-                }
-            }
             if received {
                 self.receive_all();
             }
+            // Before anything is asked on the next connection.
             if seen {
                 self.look_at_the_door();
+            }
+            if woken {
+                let _ = self.lines.wake.read();
+                if self.take_commands().is_break() {
+                    return;
+                }
             }
             self.on_time(Instant::now());
         }
@@ -132,7 +135,7 @@ impl Driver {
     }
 
     fn take_commands(&mut self) -> ControlFlow<()> {
-        while let Ok(command) = self.commands.try_recv() {
+        while let Ok(command) = self.lines.commands.try_recv() {
             match command {
                 Command::Ask {
                     envelope,
@@ -213,7 +216,7 @@ impl Driver {
     fn on_event(&mut self, content: &[u8]) {
         match read_body::<Event>(content) {
             Ok(Event::Stranger {}) => {
-                let _ = self.unasked.send(Incoming::Stranger);
+                let _ = self.lines.unasked.send(Incoming::Stranger);
                 if lock(&self.watchers).any() {
                     let envelope = Envelope::request(WATCH_ID, 0, Peer::NameServer);
                     self.send(&envelope, body(&NameServerRequest::Watch {}));
@@ -231,7 +234,7 @@ impl Driver {
             envelope,
             body: content,
         };
-        if self.unasked.send(request).is_err() && kind == MessageKind::Request {
+        if self.lines.unasked.send(request).is_err() && kind == MessageKind::Request {
             let reason = "this member answers no requests".to_owned();
             let outcome: Result<(), Fault> = Err(Fault::Refused { reason });
             let content = outcome.as_ref().err().map(body).unwrap_or_default();
@@ -245,13 +248,15 @@ impl Driver {
             if self.door.note(seen) {
                 self.shut_out();
             }
+            self.lines.is_in.store(self.door.is_in(), Ordering::Relaxed);
             if was_in && !self.door.is_in() {
                 self.on_lost();
             }
         }
     }
 
-    /// Answers find their way by the connection: those that have not come on this one never will.
+    /// Answers find their way by the connection: to what was asked on this one they never will. Whether it was done is
+    /// not known.
     fn on_lost(&mut self) {
         self.receive_all();
         for (_, _, waiter) in self.in_flight.take_all() {
@@ -268,7 +273,7 @@ impl Driver {
             let _ = waiter.send(Err(why.clone()));
         }
         lock(&self.watchers).close();
-        let _ = self.unasked.send(Incoming::NotLetIn(why));
+        let _ = self.lines.unasked.send(Incoming::NotLetIn(why));
     }
 
     fn on_time(&mut self, now: Instant) {

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
@@ -21,7 +21,7 @@ use tokio::sync::{mpsc as channel, oneshot};
 
 use super::ProxyError;
 use super::door::Door;
-use super::driver::{Answer, Command, Driver};
+use super::driver::{Answer, Command, Driver, Lines};
 use super::watch::Watchers;
 use crate::model::{Dial, PublicKey};
 use crate::wire::{Envelope, Fault, MessageKind, Peer, body, read_body};
@@ -47,6 +47,7 @@ pub struct Link {
     commands: mpsc::Sender<Command>,
     wake: Arc<EventFd>,
     next_id: AtomicU64,
+    is_in: Arc<AtomicBool>,
     pub(super) watchers: Arc<Mutex<Watchers>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -96,7 +97,13 @@ impl Link {
             keys: to.keys.clone(),
         };
         let door = Door::new(&to, patience);
-        let lines = (received, wake.clone(), unasked);
+        let is_in = Arc::default();
+        let lines = Lines {
+            commands: received,
+            wake: wake.clone(),
+            unasked,
+            is_in: Arc::clone(&is_in),
+        };
         let driver = Driver::new(&to, door, lines, watchers.clone())?;
         let thread = std::thread::Builder::new()
             .name("osb-link".to_owned())
@@ -112,6 +119,7 @@ impl Link {
             commands,
             wake,
             next_id: AtomicU64::new(1),
+            is_in,
             watchers,
             thread: Some(thread),
         };
@@ -125,6 +133,11 @@ impl Link {
     /// The key by which the name server is known, if it lets in by key.
     pub fn server_key(&self) -> Option<PublicKey> {
         self.server_key
+    }
+
+    /// Whether there is a connection now, and its handshake done.
+    pub fn is_in(&self) -> bool {
+        self.is_in.load(Ordering::Relaxed)
     }
 
     /// What was dialled: `tcp://host:port`.
