@@ -44,6 +44,8 @@ impl Held {
                 Err(error) => Err(error),
             },
             Ok(Outcome::Ended) => {
+                // One that cannot be watched may be there still.
+                drop(tether);
                 let reason = last_words(&self.dir.daemon_log(self.log));
                 speak(MachineWord::Ended { reason }).map_err(MachineError::from)
             }
@@ -56,8 +58,8 @@ impl Held {
                 Err(error)
             }
         };
-        self.clean_up().await?;
-        over
+        let cleaned = self.clean_up().await;
+        over.and(cleaned)
     }
 
     async fn wait(

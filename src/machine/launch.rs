@@ -46,11 +46,11 @@ pub(super) async fn launch(
     }
     // What a daemon that has died left behind.
     down(&all, &daemon.system, &[], GRACE).await?;
-    let lock = Lock::take(&dir, &daemon.system)?;
     let address = match address {
         Some(address) => address,
         None => own_address(&nameserver)?,
     };
+    let lock = Lock::take(&dir, &daemon.system)?;
     let to = Dial {
         address: nameserver.clone(),
         keys,
@@ -111,9 +111,15 @@ fn start(
         KeyFile::of_host(&daemon.host, keys).write(&path)?;
         command.arg("--key").arg(path);
     }
-    let child = command.spawn()?;
-    let process = ProcessId::of(child.id())?;
-    Ok((child, process))
+    let mut child = command.spawn()?;
+    match ProcessId::of(child.id()) {
+        Ok(process) => Ok((child, process)),
+        Err(error) => {
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(error.into())
+        }
+    }
 }
 
 pub(super) fn record(daemon: &DaemonOf, nameserver: String, process: ProcessId) -> SystemRecord {
