@@ -24,7 +24,7 @@ pub fn run(args: DoctorArgs, context: &mut Context) -> Result<(), CommandError> 
     let diagnosis = block_on(async {
         tokio::select! {
             diagnosis = doctor(&plan, context.global.key.as_deref(), &mut progress) => Some(diagnosis),
-            // What listens elsewhere ends with its connection.
+            // What listens elsewhere ends with its connection, or is told to.
             _ = tokio::signal::ctrl_c() => None,
         }
     })?;

@@ -94,10 +94,19 @@ impl Daemon {
 
     /// Waits until nothing of the examination is left there.
     pub(super) async fn end(self) {
-        let token = self.token.clone();
         // If it is not reached, it ends by itself after a while.
-        let _: Result<(), String> = self
-            .ask(&HostRequest::EndExamination { token }, PATIENCE)
-            .await;
+        let _: Result<(), String> = self.ask(&self.over(), PATIENCE).await;
+    }
+
+    fn over(&self) -> HostRequest {
+        let token = self.token.clone();
+        HostRequest::EndExamination { token }
+    }
+}
+
+/// Interrupted or not: it does not notice by itself that nobody looks any more.
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.link.tell(Peer::Host(self.host.clone()), &self.over());
     }
 }

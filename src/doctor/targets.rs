@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::answers::{Answer, Answers, Outcome};
+use super::answers::{Answer, Answers, Others, Outcome};
 use super::questions::{Place, Questions};
 use super::ways::{End, dialled_at};
 use crate::model::HostName;
@@ -39,7 +39,18 @@ pub fn of(questions: &Questions, answers: &Answers) -> (Vec<Outcome>, Batches) {
 fn can_dial(from: &HostName, answers: &Answers) -> Result<(), String> {
     match answers.get(from).and_then(Answer::seen) {
         Some(_) => Ok(()),
-        None => Err(format!("{from} is not there to dial")),
+        None => Err(blind(from, answers).unwrap_or(format!("{from} is not there to dial"))),
+    }
+}
+
+/// Why a daemon that is there did not look around.
+fn blind(host: &HostName, answers: &Answers) -> Option<String> {
+    match answers.get(host)? {
+        Answer::Others(Others::There {
+            examined: Err(reason),
+            ..
+        }) => Some(format!("{host} did not look: {reason}")),
+        _ => None,
     }
 }
 
@@ -51,7 +62,8 @@ fn listens(
     answers: &Answers,
 ) -> Result<Target, String> {
     let Some((examined, token)) = answers.get(host).and_then(Answer::seen) else {
-        return Err(format!("{host} is not there to be dialled"));
+        let absent = || format!("{host} is not there to be dialled");
+        return Err(blind(host, answers).unwrap_or_else(absent));
     };
     let place = questions.places.iter().find(|it| it.host.name == *host);
     let asked = place.and_then(|place: &Place| place.ports.iter().position(|it| it.at == at));

@@ -22,8 +22,9 @@ pub use route::own_address;
 
 /// How long a connection may take, and the first word over it.
 const DIAL: Duration = Duration::from_secs(3);
-/// How long somebody may look around: whoever does may go away without a word.
-pub const LONGEST: Duration = Duration::from_secs(60);
+/// How long somebody may look around, who may go away without a word: longer than others take to be reached, to
+/// which osb is copied first.
+pub const LONGEST: Duration = Duration::from_secs(180);
 /// How many are dialled at a time.
 const AT_ONCE: usize = 64;
 

@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::model::{AgentName, Credentials, Dial, HostName, Millis, NameServerName};
 use crate::process::raise_descriptors;
@@ -151,6 +151,8 @@ struct Host {
     readers: LogReaders,
     /// Examinations for which somebody listens here, by their tokens.
     examinations: HashMap<String, Listening>,
+    /// How many more may dial for an examination.
+    dialling: Arc<Semaphore>,
     inputs: mpsc::UnboundedSender<Input>,
     received: mpsc::UnboundedReceiver<Input>,
 }
@@ -176,6 +178,7 @@ impl Host {
             next_ticket: 0,
             readers: LogReaders::default(),
             examinations: HashMap::new(),
+            dialling: examine::turns(),
             inputs,
             received,
         })

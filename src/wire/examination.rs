@@ -17,7 +17,7 @@ pub struct Examination {
     /// What is dialled from there for control. Its port may be 0.
     pub nameserver: Option<SocketAddr>,
     pub programs: Vec<ProgramNeed>,
-    /// Each is bound, and listened at until the connection ends. Port 0 is any free one.
+    /// Each is bound, and listened at until the examination ends. Port 0 is any free one.
     pub bind: Vec<SocketAddr>,
     /// What is said to whoever dials one of those, so that no other machine is taken for this one.
     pub token: String,

@@ -34,7 +34,7 @@ pub enum HostRequest {
         wait: Millis,
     },
     /// Look around, and change nothing. Replies with [`Examined`](super::Examined). What was bound is listened at
-    /// until [`HostRequest::EndExamination`], or for a minute.
+    /// until [`HostRequest::EndExamination`], or for three minutes.
     Examine(Examination),
     /// Dial them all. Replies with a list of [`Dialled`](super::Dialled).
     Dial { targets: Vec<Target> },

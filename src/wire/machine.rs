@@ -44,7 +44,7 @@ pub enum MachineRequest {
     /// End a name server. Says [`MachineWord::Down`].
     EndNameServer { nameserver: NameServerOf },
     /// Look around, and change nothing. Says [`MachineWord::Examined`]. What was bound is listened at, and further
-    /// lines may say [`MachineRequest::Dial`], until the connection ends or a minute has passed.
+    /// lines may say [`MachineRequest::Dial`], until the connection ends or three minutes have passed.
     Examine(Examination),
     /// Dial them all. Says [`MachineWord::Dialled`].
     Dial { targets: Vec<Target> },
