@@ -77,6 +77,33 @@ mod tests {
         assert_eq!(assert_build(), Ok(()));
     }
 
+    /// It was told what Linux has: its threads wake one another by eventfd, and no child inherits how.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn libzmq_uses_what_linux_has() {
+        let context = Context::new();
+        let socket = context.socket(zmq::PAIR).unwrap();
+        let kind = |fd: &str| std::fs::read_link(format!("/proc/self/fd/{fd}"));
+        let own = kind(&socket.get_fd().unwrap().to_string()).unwrap();
+        assert_eq!(own.to_str(), Some("anon_inode:[eventfd]"));
+        let mut seen = 0;
+        for entry in std::fs::read_dir("/proc/self/fd").unwrap().flatten() {
+            let fd = entry.file_name().into_string().unwrap();
+            let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}"));
+            // Other tests close theirs meanwhile.
+            let (Ok(kind), Ok(info)) = (kind(&fd), info) else {
+                continue;
+            };
+            if kind.to_string_lossy().starts_with("anon_inode:[event") {
+                let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+                let flags = i32::from_str_radix(flags.unwrap().trim(), 8).unwrap();
+                assert_ne!(flags & nix::libc::O_CLOEXEC, 0, "{kind:?}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 2, "{seen}");
+    }
+
     /// Not only claimed: a server takes a client that knows its key, and nobody else's messages.
     #[test]
     fn curve_encrypts() {
