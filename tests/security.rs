@@ -54,6 +54,19 @@ fn received(castle: &Castle) -> usize {
     attributes["received"].as_array().map_or(0, Vec::len)
 }
 
+/// Twenty messages more reach him.
+fn bob_goes_on(castle: &Castle) {
+    let before = received(castle);
+    wait_until("Bob goes on receiving", || received(castle) > before + 20);
+}
+
+fn hears_no_more(sub: &zmq::Socket) {
+    wait_until("nothing more is heard", || {
+        while sub.recv_bytes(zmq::DONTWAIT).is_ok() {}
+        sub.poll(zmq::POLLIN, 500).unwrap() == 0
+    });
+}
+
 fn operator(name: &str, access: OperatorAccess) -> Holder {
     let name = name.parse().unwrap();
     Holder::Operator { name, access }
@@ -126,8 +139,7 @@ fn data_sockets_are_for_agents_of_the_system() {
         let _ = push.send("\"poison\"", 0);
         let req = raw_socket(&context, zmq::REQ, keys, &at("ask"));
         let _ = req.send("\"hello\"", 0);
-        let before = received(&castle);
-        wait_until("Bob goes on receiving", || received(&castle) > before + 20);
+        bob_goes_on(&castle);
         for socket in [&pull, &sub, &req] {
             assert_eq!(socket.poll(zmq::POLLIN, 100).unwrap(), 0);
         }
@@ -482,8 +494,7 @@ fn revocation_ends_live_connections() {
     let mut carol = agents.as_array().unwrap().iter();
     let carol = carol.find(|it| it["name"] == "Carol").unwrap();
     assert_eq!(carol["state"], "failed");
-    let before = received(&castle);
-    wait_until("Bob goes on", || received(&castle) > before + 20);
+    bob_goes_on(&castle);
     castle.down();
 }
 
@@ -503,12 +514,8 @@ fn agents_hang_up_on_whoever_was_put_out() {
     sub.set_subscribe(b"").unwrap();
     assert_eq!(sub.poll(zmq::POLLIN, 10_000).unwrap(), 1, "nothing heard");
     castle.bench.ok(&["keys", "revoke", "agent", "Mallory"]);
-    wait_until("nothing more is heard", || {
-        while sub.recv_bytes(zmq::DONTWAIT).is_ok() {}
-        sub.poll(zmq::POLLIN, 500).unwrap() == 0
-    });
-    let before = received(&castle);
-    wait_until("Bob goes on", || received(&castle) > before + 20);
+    hears_no_more(&sub);
+    bob_goes_on(&castle);
     castle.down();
 }
 
@@ -544,12 +551,8 @@ fn a_host_that_is_put_out_keeps_no_agent_within() {
     let again = listen(&former);
     assert_eq!(again.poll(zmq::POLLIN, 1000).unwrap(), 0, "let in again");
     castle.bench.ok(&["keys", "revoke", "host", "lab"]);
-    wait_until("nothing more is heard", || {
-        while sub.recv_bytes(zmq::DONTWAIT).is_ok() {}
-        sub.poll(zmq::POLLIN, 500).unwrap() == 0
-    });
-    let before = received(&castle);
-    wait_until("Bob goes on", || received(&castle) > before + 20);
+    hears_no_more(&sub);
+    bob_goes_on(&castle);
     castle.down();
 }
 

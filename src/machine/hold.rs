@@ -38,40 +38,34 @@ impl Held {
         speak: &mut impl FnMut(MachineWord) -> io::Result<()>,
     ) -> Result<(), MachineError> {
         let tether = self.child.stdin.take().map(Tether::new);
-        let over = match self.wait(started, speak).await {
-            Ok(Outcome::Released) => match self.release(tether) {
-                Ok(()) => return Ok(()),
-                Err(error) => Err(error),
-            },
-            Ok(Outcome::Ended) => {
-                // One that cannot be watched may be there still.
-                drop(tether);
-                let reason = last_words(&self.dir.daemon_log(self.log));
-                speak(MachineWord::Ended { reason }).map_err(MachineError::from)
-            }
-            Ok(Outcome::Cut) => {
-                drop(tether);
-                Ok(())
-            }
-            Err(error) => {
-                drop(tether);
-                Err(error)
-            }
-        };
+        let over = self.wait(started, tether, speak).await;
+        if let Ok(true) = over {
+            return Ok(());
+        }
         let cleaned = self.clean_up().await;
         over.and(cleaned)
     }
 
+    /// Tells whether it was released. If not, the tether is cut.
     async fn wait(
         &self,
         started: MachineWord,
+        tether: Option<Tether>,
         speak: &mut impl FnMut(MachineWord) -> io::Result<()>,
-    ) -> Result<Outcome, MachineError> {
+    ) -> Result<bool, MachineError> {
         self.dir.write_record(&self.record)?;
-        // Whoever wanted it may be gone already.
-        match speak(started) {
-            Ok(()) => Ok(outcome(&self.process).await?),
-            Err(_) => Ok(Outcome::Cut),
+        if speak(started).is_err() {
+            // Whoever wanted it is gone already.
+            return Ok(false);
+        }
+        match outcome(&self.process).await? {
+            Outcome::Released => self.release(tether).map(|()| true),
+            Outcome::Cut => Ok(false),
+            Outcome::Ended => {
+                let reason = last_words(&self.dir.daemon_log(self.log));
+                speak(MachineWord::Ended { reason })?;
+                Ok(false)
+            }
         }
     }
 

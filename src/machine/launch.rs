@@ -1,8 +1,6 @@
 //! Starting a host daemon that hangs on the ssh connection until it is released.
 
-use std::fs::OpenOptions;
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 
 use super::hold::Held;
@@ -86,11 +84,7 @@ fn start(
     dir: &SystemDir,
     lock: &Lock,
 ) -> Result<(Child, ProcessId), MachineError> {
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(dir.daemon_log("host"))?;
+    let log = dir.open_daemon_log("host")?;
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["--ns", &to.address, "host", "--name", daemon.host.as_str()])

@@ -1,9 +1,7 @@
 //! Starting a name server that hangs on the ssh connection until it is released, and ending one.
 
-use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -107,11 +105,7 @@ fn command(
     dir: &SystemDir,
     lock: &Lock,
 ) -> Result<Command, MachineError> {
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(dir.daemon_log("ns"))?;
+    let log = dir.open_daemon_log("ns")?;
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["ns", "--bind", &at.to_string(), "--own-dir", "--tether"])

@@ -12,9 +12,9 @@ mod log_line;
 mod log_watch;
 mod record;
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::model::{AgentId, Amount, HostName, NameServerName, SystemName};
@@ -169,6 +169,13 @@ impl SystemDir {
     /// The log of the name server or of a host daemon.
     pub fn daemon_log(&self, daemon: &str) -> PathBuf {
         self.0.join(format!("{daemon}.log"))
+    }
+
+    /// The same, made if need be, to be written to.
+    pub fn open_daemon_log(&self, daemon: &str) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).mode(0o600);
+        options.open(self.daemon_log(daemon))
     }
 
     /// Where agents put their ipc sockets.

@@ -1,11 +1,9 @@
 //! Launching the name server and the host daemon, and what has to be taken back if `up` fails.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -169,11 +167,7 @@ impl Launched {
     }
 
     fn daemon(&self, log: &str) -> io::Result<Command> {
-        let log: File = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(self.dir.daemon_log(log))?;
+        let log = self.dir.open_daemon_log(log)?;
         let mut command = Command::new(std::env::current_exe()?);
         command
             .stdin(Stdio::piped())
