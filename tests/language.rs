@@ -127,3 +127,47 @@ fn what_is_wrong_with_includes_is_said() {
     let said = bench.osb(&["check", &wrong]);
     assert!(said.stderr.contains("include: expected a list"), "{said}");
 }
+
+#[test]
+fn secrets_are_hidden_unless_they_are_asked_for() {
+    let bench = Bench::new();
+    let file = bench.file(
+        "secret.yaml",
+        "osb: 1\nname: secret\nagents:\n  Bob: { command: [bob], env: { LEVEL: info, DB_PASSWORD: hunter2, TOKEN: \"${env:TOKEN}\" } }\n",
+    );
+    for command in [
+        &["check", "--expand", &file][..],
+        &["check", "--expand", &file, "-o", "json"],
+        &["plan", &file, "-o", "json"],
+    ] {
+        let said = bench.osb(command);
+        assert!(!said.stdout.contains("hunter2"), "{said}");
+        assert!(said.stdout.contains("info"), "{said}");
+        let note = "values of env are hidden: DB_PASSWORD; --show-secrets shows them";
+        assert!(said.stderr.contains(note), "{said}");
+        let said = bench.osb(&[command, &["--show-secrets"]].concat());
+        assert!(said.stdout.contains("hunter2"), "{said}");
+        assert!(!said.stderr.contains("hidden"), "{said}");
+    }
+    // What is expanded with them is the same topology.
+    let expand = |from: &str, text: &str| {
+        let mut command = bench.command(&["check", "--expand", "--show-secrets", from]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let shown = expand(&file, "");
+    assert_eq!(expand("-", &shown), shown);
+    assert!(shown.contains("${env:TOKEN}"), "{shown}");
+}

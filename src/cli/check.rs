@@ -1,5 +1,6 @@
 //! `osb check`.
 
+use super::secrets::SecretsArgs;
 use super::topology_file::{TopologyArgs, TopologyFile, invalid};
 use super::{CommandError, Context, ErrorKind};
 use crate::render::{Checked, Expanded, Output, pretty};
@@ -12,12 +13,17 @@ pub struct CheckArgs {
     /// Print the topology as one file in which everything is written out
     #[arg(long)]
     pub expand: bool,
+    #[command(flatten)]
+    pub secrets: SecretsArgs,
 }
 
 pub fn run(args: CheckArgs, context: &mut Context) -> Result<(), CommandError> {
     let file = TopologyFile::read(&args.topology)?;
     match file.load() {
-        Ok(topology) if args.expand => context.print(&Expanded(topology)),
+        Ok(topology) if args.expand => {
+            let topology = args.secrets.apply(topology, context);
+            context.print(&Expanded(topology))
+        }
         Ok(topology) => context.print(&Checked {
             file: file.name(),
             topology,

@@ -84,14 +84,11 @@ fn timer_names() -> Vec<String> {
         .collect()
 }
 
-/// Names of systems that there is a record of.
+/// Names of systems that there is a record of, be it a damaged one.
 pub fn systems() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
-        let records = session::records().unwrap_or_default();
-        matching(
-            current,
-            records.into_iter().map(|record| record.name.to_string()),
-        )
+        let systems = session::remembered().unwrap_or_default();
+        matching(current, systems.iter().map(|it| it.name().to_string()))
     })
 }
 

@@ -1,7 +1,7 @@
 //! `osb down`.
 
 use super::runtime::block_on;
-use super::session::records;
+use super::session::remembered;
 use super::{CommandError, Context, ErrorKind, complete};
 use crate::down::{DownError, DownReport, down};
 use crate::model::{Millis, NameServerName, SystemName};
@@ -39,7 +39,8 @@ pub fn run(args: DownArgs, context: &mut Context) -> Result<(), CommandError> {
 
 /// Running or dead: what is dead is to be cleared away too.
 fn the_only_one() -> Result<Option<SystemName>, CommandError> {
-    let mut names: Vec<SystemName> = records()?.into_iter().map(|record| record.name).collect();
+    let names = remembered()?;
+    let mut names: Vec<SystemName> = names.iter().map(|it| it.name().clone()).collect();
     if names.len() < 2 {
         return Ok(names.pop());
     }

@@ -201,9 +201,15 @@ impl From<StateError> for CommandError {
     fn from(error: StateError) -> Self {
         let code = match &error {
             StateError::Locked { .. } => "locked",
+            _ if error.damaged_system().is_some() => "damaged",
             _ => ErrorKind::Failed.code(),
         };
-        Self::new(ErrorKind::Failed, error).with_code(code)
+        let hint = error.damaged_system().map(|name| {
+            format!("`osb down {name}` ends what can be found of the system, and clears it away")
+        });
+        Self::new(ErrorKind::Failed, error)
+            .with_code(code)
+            .with_hints(hint)
     }
 }
 

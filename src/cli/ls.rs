@@ -2,12 +2,13 @@
 
 use clap::ValueEnum;
 
-use super::session::{Group, is_running, records};
+use super::session::{Group, Remembered, is_running, remembered};
 use super::{CommandError, Context, ls_hosts};
+use crate::model::SystemName;
 use crate::render::{
     Addresses, Agents, Connections, Listed, NameServerRow, Sockets, SystemRow, Systems,
 };
-use crate::state::{GroupRecord, Phase, SystemRecord};
+use crate::state::{GroupRecord, Phase, StateError, SystemRecord};
 use crate::wire::{AgentRequest, AgentStatus};
 
 /// List agents, hosts, connections, addresses, sockets or systems
@@ -78,15 +79,36 @@ fn sockets(context: &Context) -> Result<(), CommandError> {
 }
 
 fn systems(context: &Context) -> Result<(), CommandError> {
-    let systems = Systems(records()?.into_iter().map(row).collect());
+    let row_of = |it| match it {
+        Remembered::System(record) => row(record),
+        Remembered::Damaged(name, why) => damaged(name, &why),
+    };
+    let systems = Systems(remembered()?.into_iter().map(row_of).collect());
     context.print(&systems)?;
-    for system in systems.0.iter().filter(|system| system.state == "dead") {
-        let name = &system.name;
-        context.note(&format!(
-            "hint: {name} has died: clear it away with `osb down {name}`"
-        ));
+    for SystemRow { name, state, .. } in &systems.0 {
+        match *state {
+            "dead" => context.note(&format!(
+                "hint: {name} has died: clear it away with `osb down {name}`"
+            )),
+            "damaged" => context.note(&format!(
+                "hint: `osb down {name}` ends what can be found of it, and clears it away"
+            )),
+            _ => {}
+        }
     }
     Ok(())
+}
+
+fn damaged(name: SystemName, why: &StateError) -> SystemRow {
+    SystemRow {
+        name,
+        state: "damaged",
+        nameserver: String::new(),
+        nameservers: Vec::new(),
+        pid: None,
+        file: String::new(),
+        reason: Some(why.to_string()),
+    }
 }
 
 /// A system runs as long as one of its name servers does.
@@ -110,6 +132,7 @@ fn row(record: SystemRecord) -> SystemRow {
         nameservers,
         pid: process.map(|process| process.pid),
         file: record.file,
+        reason: None,
     }
 }
 

@@ -39,6 +39,7 @@ mod quick;
 mod replies;
 mod runtime;
 mod schema;
+mod secrets;
 mod select;
 mod send;
 mod session;

@@ -322,6 +322,7 @@ pub fn nameserver_address(
 
 /// The record of the system that is meant.
 pub fn selected(global: &GlobalArgs) -> Result<Candidate, CommandError> {
+    refuse_damaged(global)?;
     let candidates: Vec<Candidate> = match &global.system {
         // One that is named is dialled in any case: no need to find out whether it runs.
         Some(_) => records()?
@@ -341,6 +342,7 @@ pub fn selected(global: &GlobalArgs) -> Result<Candidate, CommandError> {
 /// The system whose files are meant: as [`selected`], but that one that has died will do, if no
 /// other runs, and that a name server's address stands for its system.
 pub fn selected_for_reading(global: &GlobalArgs) -> Result<Candidate, CommandError> {
+    refuse_damaged(global)?;
     let given = global.ns.as_deref().filter(|address| !address.is_empty());
     let mut candidates: Vec<Candidate> = records()?.into_iter().map(running_or_not).collect();
     if let Some(address) = given {
@@ -366,15 +368,48 @@ pub fn selected_for_reading(global: &GlobalArgs) -> Result<Candidate, CommandErr
         .map_err(not_selected)
 }
 
-/// The records of all systems, in order of their names. A folder without one is no system: another
-/// command is just making or removing it.
-pub fn records() -> Result<Vec<SystemRecord>, StateError> {
-    let dir = StateDir::from_env()?;
-    let mut records = Vec::new();
-    for name in dir.systems()? {
-        records.extend(dir.system(&name).record()?);
+/// What is known of a system.
+pub enum Remembered {
+    System(SystemRecord),
+    /// Its record cannot be read.
+    Damaged(SystemName, StateError),
+}
+
+impl Remembered {
+    pub fn name(&self) -> &SystemName {
+        match self {
+            Remembered::System(record) => &record.name,
+            Remembered::Damaged(name, _) => name,
+        }
     }
-    Ok(records)
+}
+
+/// All systems, in order of their names. A folder without a record is no system: another command is just making or
+/// removing it.
+pub fn remembered() -> Result<Vec<Remembered>, StateError> {
+    let dir = StateDir::from_env()?;
+    let look = |name: SystemName| match dir.system(&name).record() {
+        Ok(record) => record.map(Remembered::System),
+        Err(why) => Some(Remembered::Damaged(name, why)),
+    };
+    Ok(dir.systems()?.into_iter().filter_map(look).collect())
+}
+
+/// The records of all systems that can be read: whoever names another one is told what is the matter with it.
+pub fn records() -> Result<Vec<SystemRecord>, StateError> {
+    let read = |it| match it {
+        Remembered::System(record) => Some(record),
+        Remembered::Damaged(..) => None,
+    };
+    Ok(remembered()?.into_iter().filter_map(read).collect())
+}
+
+/// If one is named whose record cannot be read, nothing can be done with it.
+fn refuse_damaged(global: &GlobalArgs) -> Result<(), StateError> {
+    match &global.system {
+        Some(name) => StateDir::from_env()?.system(name).record().map(drop),
+        None => Ok(()),
+    }
 }
 
 fn candidate(record: SystemRecord, running: bool) -> Candidate {

@@ -18,7 +18,7 @@ use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, Rung, Stop
 /// Beyond the grace: the rest of the ladder, and the answer's way.
 const LADDER: Duration = Duration::from_secs(6);
 /// How long a daemon may take to end when it has nothing more to do.
-const DAEMON_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const DAEMON_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the answer of a daemon may take to arrive that has ended.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 /// How long the name server may take to answer.
@@ -271,7 +271,7 @@ async fn end_nameserver(link: Option<&Link>, process: &ProcessId) -> bool {
     kill_after(std::slice::from_ref(process), DAEMON_TIMEOUT) > 0
 }
 
-fn kill_after(processes: &[ProcessId], patience: Duration) -> usize {
+pub(super) fn kill_after(processes: &[ProcessId], patience: Duration) -> usize {
     if wait_for_end(processes, patience) {
         return 0;
     }

@@ -4,6 +4,7 @@
 //! It works on whatever is left of a system: without a name server, without daemons, or after
 //! being cut short itself.
 
+mod damaged;
 mod end;
 mod machines;
 
@@ -17,6 +18,7 @@ use crate::state::{
 };
 use crate::wire::{Rung, Stopped};
 
+pub use damaged::Damage;
 use end::Ended;
 pub use end::Processes;
 pub use machines::LeftMachine;
@@ -88,6 +90,8 @@ pub struct DownReport {
     pub kept: Vec<AgentId>,
     /// Daemons that did not end when asked to.
     pub killed_daemons: usize,
+    /// The record could not be read, and this was gone by. How each agent ended is not known then.
+    pub damage: Option<Damage>,
 }
 
 impl DownReport {
@@ -138,9 +142,15 @@ pub async fn down(
         return Ok(DownReport::nothing());
     }
     let _lock = Lock::take(&dir, name)?;
-    let Some(record) = dir.record()? else {
-        dir.remove()?;
-        return Ok(DownReport::nothing());
+    let record = match dir.record() {
+        Ok(Some(record)) => record,
+        Ok(None) => {
+            dir.remove()?;
+            return Ok(DownReport::nothing());
+        }
+        // What the others are cannot be known: some are not told from all.
+        Err(why) if only.is_empty() => return down_damaged(&dir, name, &why, grace),
+        Err(why) => return Err(why.into()),
     };
     refuse_unknown(&record, only)?;
     let meant = |group: &&GroupRecord| only.is_empty() || only.contains(&group.name);
@@ -161,6 +171,21 @@ pub async fn down(
     report.nothing = groups.is_empty();
     report.only = groups.iter().map(|group| group.name.clone()).collect();
     dir.write_record(&without(&record, &report.only))?;
+    Ok(report)
+}
+
+fn down_damaged(
+    dir: &SystemDir,
+    name: &SystemName,
+    why: &StateError,
+    grace: Millis,
+) -> Result<DownReport, DownError> {
+    let (report, left) = damaged::end_damaged(dir, why, grace);
+    if !left.is_empty() {
+        let system = name.clone();
+        return Err(DownError::Left { system, left });
+    }
+    dir.remove()?;
     Ok(report)
 }
 
@@ -260,7 +285,8 @@ fn without(record: &SystemRecord, gone: &[NameServerName]) -> SystemRecord {
 /// Loses patience with a `down` that is under way: the host daemons are told to go on to the next
 /// rung of the ladder at once, for all agents.
 pub fn hurry(state: &StateDir, name: &SystemName) -> Result<(), StateError> {
-    if let Some(record) = state.system(name).record()? {
+    // Of a damaged one, nobody knows whom to tell.
+    if let Ok(Some(record)) = state.system(name).record() {
         for daemon in record.groups.into_iter().flat_map(|group| group.hosts) {
             daemon.process.hurry();
         }

@@ -184,13 +184,18 @@ async fn end(daemon: &DaemonOf, grace: Millis) -> Result<Vec<Stopped>, MachineEr
 /// Whether a daemon or name server of that folder runs, and which. One that is about to end is waited for: its
 /// `down` knows only that it has nothing left to do.
 fn standing(dir: &SystemDir) -> Result<Option<ProcessId>, StateError> {
-    let record = dir.record()?;
-    let groups = record.into_iter().flat_map(|record| record.groups);
-    let processes = groups.flat_map(|group| {
-        let hosts = group.hosts.into_iter().map(|it| it.process);
-        hosts.chain(group.launched_nameserver)
-    });
-    let processes: Vec<ProcessId> = processes.collect();
+    let processes: Vec<ProcessId> = match dir.record() {
+        Ok(record) => {
+            let groups = record.into_iter().flat_map(|record| record.groups);
+            let processes = groups.flat_map(|group| {
+                let hosts = group.hosts.into_iter().map(|it| it.process);
+                hosts.chain(group.launched_nameserver)
+            });
+            processes.collect()
+        }
+        // `down` will find what there is, and clears it away.
+        Err(_) => Vec::new(),
+    };
     wait_for_end(&processes, LEAVING);
     Ok(processes.into_iter().find(ProcessId::is_alive))
 }

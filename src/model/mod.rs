@@ -14,6 +14,7 @@ mod name;
 mod program;
 mod replies;
 mod report;
+mod secret;
 mod spec;
 mod template;
 mod timer;
@@ -36,6 +37,7 @@ pub use name::{
 pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
 pub use replies::Replies;
 pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
+pub use secret::looks_secret;
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, NameServerEntry,
     NameServerSpec, Security, Topology,

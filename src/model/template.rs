@@ -76,6 +76,21 @@ impl Template {
         Self(joined)
     }
 
+    /// Whether anything of it stands in the file, and is not filled in later.
+    pub fn has_text(&self) -> bool {
+        let mut pieces = self.0.iter();
+        pieces.any(|piece| matches!(piece, Piece::Text(_)))
+    }
+
+    /// Puts something else in place of its text. References are left: who waits for whom stays as it is.
+    pub fn hide(&mut self) {
+        for piece in &mut self.0 {
+            if let Piece::Text(text) = piece {
+                *text = "********".to_owned();
+            }
+        }
+    }
+
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Reference(reference) => Some(reference),

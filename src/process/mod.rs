@@ -8,6 +8,7 @@ mod ended;
 mod groups;
 mod start;
 mod tether;
+mod working;
 
 use std::fs;
 use std::io;
@@ -22,10 +23,10 @@ pub use ended::{end_of, wait_for_end};
 pub use groups::kill_groups;
 pub use start::not_started;
 pub use tether::{Tether, hold_tether};
+pub use working::{Working, working_for};
 
 /// A process, told apart from any later one with the same pid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ProcessId {
     pub pid: u32,
     /// In clock ticks since boot, as `/proc` has it.

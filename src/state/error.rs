@@ -26,9 +26,32 @@ pub enum StateError {
     KeysInUse { path: PathBuf },
     #[error("{} cannot be read: {reason}", path.display())]
     Corrupt { path: PathBuf, reason: String },
+    /// A record that this osb cannot understand.
+    #[error(
+        "{} was written by a later osb: it has format {format}, and this one reads up to {}",
+        path.display(),
+        super::record::FORMAT
+    )]
+    Newer { path: PathBuf, format: u32 },
 }
 
 impl StateError {
+    /// Whether it is a system's record that is there and cannot be understood; and whose.
+    pub fn damaged_system(&self) -> Option<SystemName> {
+        let path = match self {
+            StateError::Corrupt { path, .. } | StateError::Newer { path, .. } => path,
+            StateError::Io {
+                verb: "read", path, ..
+            } => path,
+            _ => return None,
+        };
+        let is_record = path
+            .file_name()
+            .is_some_and(|name| name == super::record::FILE);
+        let folder = path.parent()?.file_name()?.to_str()?;
+        is_record.then(|| folder.parse().ok()).flatten()
+    }
+
     pub(super) fn io(verb: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io {
             verb,

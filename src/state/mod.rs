@@ -192,7 +192,8 @@ impl SystemDir {
     pub fn note_files(&self, amount: Amount) -> Result<(), StateError> {
         let path = self.files_note();
         let text = crate::wire::body(&amount);
-        fs::write(&path, text).map_err(|error| StateError::io("write", &path, error))
+        record::replace(&self.0, &path, &text)
+            .map_err(|error| StateError::io("write", &path, error))
     }
 
     /// How much came. None if nothing did.
@@ -206,7 +207,7 @@ impl SystemDir {
     }
 
     fn record_path(&self) -> PathBuf {
-        self.0.join("system.json")
+        self.0.join(record::FILE)
     }
 
     fn agents_path(&self) -> PathBuf {

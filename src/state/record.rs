@@ -1,4 +1,7 @@
 //! What is written down about a system, whole or not at all.
+//!
+//! Fields that are not known are read over: a later osb may have written them. What an older one could not
+//! do without understanding raises the format's number, and then it is refused.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -11,9 +14,32 @@ use super::{KeyFile, StateError, SystemDir};
 use crate::model::{AgentId, AgentName, Dial, HostName, NameServerName, SshSpec, SystemName};
 use crate::process::ProcessId;
 
+/// The format of records.
+pub(super) const FORMAT: u32 = 1;
+/// The file of a system's record.
+pub(super) const FILE: &str = "system.json";
+
+/// What every format begins with.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default = "first_format")]
+    format: u32,
+}
+
+fn first_format() -> u32 {
+    1
+}
+
+/// A record as it is written.
+#[derive(Serialize)]
+struct Written<'a> {
+    format: u32,
+    #[serde(flatten)]
+    record: &'a SystemRecord,
+}
+
 /// A system as its commands remember it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SystemRecord {
     pub name: SystemName,
     /// In the order of the topology; one at least.
@@ -28,7 +54,6 @@ pub struct SystemRecord {
 
 /// A name server of a system, and what belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct GroupRecord {
     pub name: NameServerName,
     pub phase: Phase,
@@ -115,7 +140,6 @@ pub enum Phase {
 
 /// A host daemon that was launched with the system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Daemon {
     pub host: HostName,
     pub process: ProcessId,
@@ -123,7 +147,6 @@ pub struct Daemon {
 
 /// A host daemon on another machine, and what of the system is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Machine {
     pub host: HostName,
     /// Those of the system that were to be started there.
@@ -134,7 +157,6 @@ pub struct Machine {
 
 /// A name server that was launched on another machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct FarNameServer {
     pub host: HostName,
     pub launch: Launch,
@@ -142,7 +164,6 @@ pub struct FarNameServer {
 
 /// How a daemon on another machine was started, which is how it can be ended too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Launch {
     pub ssh: SshSpec,
     /// Its name server's name within the system, if it is not the first.
@@ -154,7 +175,6 @@ pub struct Launch {
 /// An agent's process, written down by the daemon that started it, for the case that the daemon
 /// is gone when the agent is to be stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AgentRecord {
     pub agent: AgentName,
     /// Where it is registered: `tcp://…`.
@@ -171,18 +191,45 @@ impl SystemDir {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StateError::io("read", &path, error)),
         };
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|error| StateError::Corrupt {
-                path,
-                reason: error.to_string(),
-            })
+        let corrupt = |error: serde_json::Error| StateError::Corrupt {
+            path: path.clone(),
+            reason: error.to_string(),
+        };
+        let Head { format } = serde_json::from_slice(&bytes).map_err(corrupt)?;
+        if format > FORMAT {
+            return Err(StateError::Newer { path, format });
+        }
+        serde_json::from_slice(&bytes).map(Some).map_err(corrupt)
+    }
+
+    /// The hosts on other machines that a record names which is not understood as a whole.
+    pub fn hosts_of_damaged(&self) -> Vec<String> {
+        let bytes = fs::read(self.record_path()).unwrap_or_default();
+        let record: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let list = |of: &serde_json::Value, key: &str| {
+            let list = of.get(key).and_then(serde_json::Value::as_array);
+            list.cloned().unwrap_or_default()
+        };
+        let groups = list(&record, "groups").into_iter();
+        let machines = groups.flat_map(|group| {
+            let far = group.get("far_nameserver").cloned();
+            list(&group, "machines").into_iter().chain(far)
+        });
+        let hosts = machines.filter_map(|it| Some(it.get("host")?.as_str()?.to_owned()));
+        let mut hosts: Vec<String> = hosts.collect();
+        hosts.sort();
+        hosts.dedup();
+        hosts
     }
 
     /// Writes the record, so that a reader finds the old one or the new one and nothing between.
     pub fn write_record(&self, record: &SystemRecord) -> Result<(), StateError> {
         let path = self.record_path();
-        let bytes = serde_json::to_vec_pretty(record).map_err(|error| StateError::Corrupt {
+        let written = Written {
+            format: FORMAT,
+            record,
+        };
+        let bytes = serde_json::to_vec_pretty(&written).map_err(|error| StateError::Corrupt {
             path: path.clone(),
             reason: error.to_string(),
         })?;
@@ -219,7 +266,7 @@ impl AgentRecord {
 }
 
 /// Written beside it, flushed, and moved into place; then the folder is flushed.
-fn replace(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn replace(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
     let mut file = OpenOptions::new()
         .create(true)
@@ -237,12 +284,8 @@ fn replace(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_record_comes_back_and_a_torn_one_is_refused() {
-        let temp = tempfile::tempdir().unwrap();
-        let dir = SystemDir::at(temp.path().to_owned());
-        assert_eq!(dir.record().unwrap(), None);
-        let record = SystemRecord {
+    fn record() -> SystemRecord {
+        SystemRecord {
             name: "x".parse().unwrap(),
             groups: vec![GroupRecord {
                 name: NameServerName::only(),
@@ -258,11 +301,43 @@ mod tests {
             unprotected: false,
             topology: "{}".into(),
             file: "x.yaml".into(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_and_a_torn_one_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = SystemDir::at(temp.path().to_owned());
+        assert_eq!(dir.record().unwrap(), None);
+        let record = record();
         dir.write_record(&record).unwrap();
         assert_eq!(dir.record().unwrap(), Some(record));
         fs::write(dir.record_path(), b"{\"name\":").unwrap();
         assert!(matches!(dir.record(), Err(StateError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn what_a_later_osb_adds_is_read_over_and_what_it_changes_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = SystemDir::at(temp.path().to_owned());
+        let path = dir.record_path();
+        dir.write_record(&record()).unwrap();
+        let mut later: serde_json::Value =
+            serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        later["colour"] = "blue".into();
+        later["groups"][0]["colour"] = "blue".into();
+        later["groups"][0]["launched_nameserver"]["colour"] = "blue".into();
+        fs::write(&path, later.to_string()).unwrap();
+        assert_eq!(dir.record().unwrap(), Some(record()));
+        later["format"] = 2.into();
+        later["groups"][0]["machines"] = serde_json::json!([{ "host": "lab1", "via": "pigeon" }]);
+        fs::write(&path, later.to_string()).unwrap();
+        let refused = dir.record().unwrap_err().to_string();
+        assert!(
+            refused.ends_with("format 2, and this one reads up to 1"),
+            "{refused}"
+        );
+        assert_eq!(dir.hosts_of_damaged(), ["lab1"]);
     }
 
     #[test]

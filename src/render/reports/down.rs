@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::checked::count;
-use crate::down::{DownReport, StoppedAgent};
+use crate::down::{Damage, DownReport, StoppedAgent};
 use crate::model::{AgentId, NameServerName, SystemName};
 use crate::render::{Report, Style, pretty};
 
@@ -21,6 +21,9 @@ impl Report for Down {
                 None => "no system is up: nothing to take down".to_owned(),
             };
         };
+        if let Some(damage) = &self.report.damage {
+            return self.of_damaged(system, damage);
+        }
         let ended = count(
             self.report.stopped.len() + self.report.orphans.len(),
             "agent",
@@ -63,6 +66,7 @@ impl Report for Down {
             killed_daemons: self.report.killed_daemons,
             released: &self.report.released,
             kept: &self.report.kept,
+            damage: self.report.damage.as_ref(),
         })
     }
 
@@ -72,6 +76,45 @@ impl Report for Down {
             .iter()
             .map(|stopped| stopped.agent.to_string())
             .collect()
+    }
+}
+
+impl Down {
+    /// What was gone by.
+    fn of_damaged(&self, system: &SystemName, damage: &Damage) -> String {
+        let Damage {
+            reason,
+            daemons,
+            listed,
+            unlisted,
+            hosts,
+        } = damage;
+        let mut text = format!(
+            "{system} is down, as far as it could be found, for its record could not be read: {reason}\n\
+             ended: {}, found by the folder they were told to work in; {} of the list that daemons keep",
+            count(*daemons, "daemon"),
+            count(*listed, "agent"),
+        );
+        if *unlisted > 0 {
+            let more = count(*unlisted, "agent");
+            text += &format!("; {more} in no list, found by where their output goes");
+        }
+        let killed = list(self.report.killed());
+        if !killed.is_empty() {
+            text += &format!("; had to be killed: {killed}");
+        }
+        if self.report.killed_daemons > 0 {
+            let daemons = count(self.report.killed_daemons, "daemon");
+            text += &format!("; {daemons} had to be killed");
+        }
+        text += &match &hosts[..] {
+            [] => "\nwhether it had anything on other machines is not known".to_owned(),
+            some => format!(
+                "\nwhat it had on other machines was not ended: {}",
+                list(some)
+            ),
+        };
+        text
     }
 }
 
@@ -90,4 +133,7 @@ struct Object<'a> {
     killed_daemons: usize,
     released: &'a [AgentId],
     kept: &'a [AgentId],
+    /// Only of a system whose record could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage: Option<&'a Damage>,
 }

@@ -11,7 +11,7 @@ use crate::render::{Paint, Report, Style};
 #[derive(Serialize)]
 pub struct SystemRow {
     pub name: SystemName,
-    /// `running`, `starting` or `dead`.
+    /// `running`, `starting`, `dead` or `damaged`.
     pub state: &'static str,
     /// The first name server's.
     pub nameserver: String,
@@ -20,6 +20,9 @@ pub struct SystemRow {
     pub pid: Option<u32>,
     /// The topology's file.
     pub file: String,
+    /// Why its record cannot be read, if it is damaged. Nothing else is known then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// One name server of a system.
@@ -49,7 +52,12 @@ impl Report for Systems {
                 system.name.as_str().into(),
                 Field::painted(system.state, paint),
                 addresses(system).into(),
-                system.file.as_str().into(),
+                system
+                    .reason
+                    .as_ref()
+                    .unwrap_or(&system.file)
+                    .as_str()
+                    .into(),
             ]);
         }
         table.render()

@@ -118,8 +118,17 @@ fn systems_in_every_form() {
         }],
         pid,
         file: format!("{name}.yaml"),
+        reason: None,
+    };
+    let damaged = SystemRow {
+        nameserver: String::new(),
+        nameservers: Vec::new(),
+        file: String::new(),
+        reason: Some("…/broken/system.json cannot be read: EOF at line 1".to_owned()),
+        ..row("broken", "damaged", None)
     };
     let rows = vec![
+        damaged,
         row("lab", "dead", None),
         row("quickstart", "running", Some(99)),
     ];

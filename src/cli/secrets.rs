@@ -1,0 +1,28 @@
+//! Whether commands that show a topology show the secrets in it.
+
+use super::Context;
+use crate::model::Topology;
+
+#[derive(Debug, clap::Args)]
+pub struct SecretsArgs {
+    /// Show also the values of variables whose names look like secrets
+    #[arg(long)]
+    pub show_secrets: bool,
+}
+
+impl SecretsArgs {
+    /// The topology as it may be shown. Says what is hidden.
+    pub fn apply(&self, mut topology: Topology, context: &Context) -> Topology {
+        if self.show_secrets {
+            return topology;
+        }
+        let hidden = topology.hide_secrets().into_iter().collect::<Vec<_>>();
+        if !hidden.is_empty() {
+            let names = hidden.join(", ");
+            context.note(&format!(
+                "values of env are hidden: {names}; --show-secrets shows them"
+            ));
+        }
+        topology
+    }
+}

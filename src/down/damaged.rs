@@ -1,0 +1,119 @@
+//! Taking down a system whose record cannot be read: what works for it is found by its folder, and by the list of
+//! agents that its daemons keep there.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::DownReport;
+use super::end::DAEMON_TIMEOUT;
+use crate::model::{AgentId, Millis};
+use crate::process::{ProcessId, Working, wait_for_end, working_for};
+use crate::state::{AgentRecord, StateError, SystemDir};
+
+/// Beyond the grace: the rest of the ladder.
+const LADDER: Duration = Duration::from_secs(6);
+/// How long host daemons give agents to end that they are not told of.
+const DAEMONS_GRACE: Duration = Duration::from_secs(5);
+
+/// What was gone by, and what could not be known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// Why the record could not be read.
+    pub reason: String,
+    /// Daemons that were found at work for the system.
+    pub daemons: usize,
+    /// Agents that its daemons had listed, and that lived.
+    pub listed: usize,
+    /// Agents that were found by where their output goes, and are in no list.
+    pub unlisted: usize,
+    /// Machines that the record speaks of; what is there was not ended.
+    pub hosts: Vec<String>,
+}
+
+/// What was found of it.
+struct Found {
+    hosts: Vec<ProcessId>,
+    nameservers: Vec<ProcessId>,
+    listed: Vec<AgentRecord>,
+    unlisted: Vec<ProcessId>,
+}
+
+/// Ends what can be found, agents by their daemons first. Gives what is left in spite of all.
+pub(super) fn end_damaged(
+    dir: &SystemDir,
+    why: &StateError,
+    grace: Millis,
+) -> (DownReport, Vec<ProcessId>) {
+    let found = Found::look(dir);
+    let damage = Damage {
+        reason: why.to_string(),
+        daemons: found.hosts.len() + found.nameservers.len(),
+        listed: found.listed.len(),
+        unlisted: found.unlisted.len(),
+        hosts: dir.hosts_of_damaged(),
+    };
+    let patience = grace.duration().max(DAEMONS_GRACE) + LADDER;
+    let mut killed_daemons = end(&found.hosts, patience);
+    let agents = found.agents();
+    let orphans: Vec<&ProcessId> = agents.iter().filter(|it| it.kill_group()).collect();
+    wait_for_end(&agents, DAEMON_TIMEOUT);
+    killed_daemons += end(&found.nameservers, DAEMON_TIMEOUT);
+    let is_orphan = |agent: &&AgentRecord| orphans.contains(&&agent.process);
+    let id = |agent: &AgentRecord| AgentId {
+        name: agent.agent.clone(),
+        nameserver: None,
+    };
+    let report = DownReport {
+        orphans: found.listed.iter().filter(is_orphan).map(id).collect(),
+        killed_daemons,
+        damage: Some(damage),
+        ..DownReport::default()
+    };
+    let all = found.hosts.into_iter().chain(found.nameservers);
+    let left = all.chain(agents).filter(ProcessId::is_alive).collect();
+    (report, left)
+}
+
+impl Found {
+    fn look(dir: &SystemDir) -> Self {
+        let mut listed = dir.agents();
+        listed.retain(|agent| agent.process.is_alive());
+        let mut found = Self {
+            hosts: Vec::new(),
+            nameservers: Vec::new(),
+            listed,
+            unlisted: Vec::new(),
+        };
+        for working in working_for(dir.path(), &dir.logs()) {
+            match working {
+                Working::Daemon {
+                    process,
+                    is_host: true,
+                } => found.hosts.push(process),
+                Working::Daemon { process, .. } => found.nameservers.push(process),
+                Working::Agent(process) => found.take_agent(process),
+            }
+        }
+        found
+    }
+
+    fn take_agent(&mut self, process: ProcessId) {
+        if !self.listed.iter().any(|it| it.process == process) {
+            self.unlisted.push(process);
+        }
+    }
+
+    fn agents(&self) -> Vec<ProcessId> {
+        let listed = self.listed.iter().map(|agent| agent.process.clone());
+        listed.chain(self.unlisted.iter().cloned()).collect()
+    }
+}
+
+/// Tells how many had to be killed.
+fn end(daemons: &[ProcessId], patience: Duration) -> usize {
+    for daemon in daemons {
+        daemon.terminate();
+    }
+    super::end::kill_after(daemons, patience)
+}
