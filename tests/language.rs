@@ -5,7 +5,7 @@ mod common;
 use std::io::Write;
 use std::process::Stdio;
 
-use common::Bench;
+use common::{Bench, Said, wait_until};
 
 const BASE: &str = "osb: 1\nname: base\nagents:\n  Boss: { bind: { jobs: PUSH } }\n  Worker:\n    replicas: ${WORKERS:-2}\nconnections:\n  - { agent: Worker*, to: Boss.jobs }\n";
 
@@ -69,6 +69,46 @@ fn what_is_expanded_is_valid() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     assert_eq!(String::from_utf8(output.stdout).unwrap(), flat);
+}
+
+/// What the program of the only agent printed first.
+fn printed(bench: &Bench, topology: &str, sensor: &str, arguments: &[&str]) -> String {
+    let file = bench.file("release.yaml", topology);
+    let mut command = bench.command(&["up", &file]);
+    let up = command.args(arguments).env("SENSOR_FW", sensor).output();
+    let up = Said::from(up.unwrap());
+    assert_eq!(up.code, 0, "{up}");
+    let mut line = String::new();
+    wait_until("it prints", || {
+        line = bench.ok(&["--system", "release", "logs", "A"]);
+        line.contains("END")
+    });
+    bench.ok(&["--system", "release", "down"]);
+    line
+}
+
+#[test]
+fn a_program_sees_what_stands_in_the_file_the_variable_and_the_setting() {
+    let bench = Bench::new();
+    let topology = "osb: 1
+name: release
+agents:
+  A:
+    command: [sh, -c, 'echo $RELEASE,$SHA,$MASK,$FROMVAR,$0,END; exec sleep 60', 1.0]
+    speaks: nothing
+    env:
+      RELEASE: 24.10
+      SHA: 72225e2
+      MASK: 0x10
+      FROMVAR: ${SENSOR_FW}
+";
+    let line = printed(&bench, topology, "12345e6", &[]);
+    assert!(
+        line.contains("24.10,72225e2,0x10,12345e6,1.0,END"),
+        "{line}"
+    );
+    let line = printed(&bench, topology, "", &["--set", "agents.A.env.SHA=1.50"]);
+    assert!(line.contains("24.10,1.50,0x10,,1.0,END"), "{line}");
 }
 
 #[test]

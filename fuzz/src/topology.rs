@@ -65,6 +65,7 @@ fn lookup(name: &str) -> Option<String> {
         "EMPTY" => Some(String::new()),
         "NAME" => Some("Alice".to_owned()),
         "NUMBER" => Some("3".to_owned()),
+        "FLOAT" => Some("24.10".to_owned()),
         "DOLLAR" => Some("${x}".to_owned()),
         _ => None,
     }

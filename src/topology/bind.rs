@@ -25,7 +25,7 @@ pub(super) fn read(
     let what = format!("the socket {}", quote(&key.text));
     let socket = match &node.data {
         Data::Map(_) => long(key, node, &what, defaults, review)?,
-        Data::Text(_) => Socket {
+        _ if node.text().is_some() => Socket {
             kind: kind_to_bind(node, review),
             ..Socket::plain(key, defaults)
         },
@@ -163,7 +163,7 @@ fn endpoint(node: &Node, transport: Transport) -> Result<EndpointDraft, Flaw> {
 }
 
 fn tcp(node: &Node) -> Result<Endpoint, Flaw> {
-    if let Data::Text(text) = &node.data
+    if let Some(text) = node.text()
         && (text.starts_with('/') || text.starts_with("ipc:"))
     {
         let message = format!("addr: {} is no address for tcp", quote(text));

@@ -64,7 +64,7 @@ impl<'n> Fields<'n> {
 pub(super) fn entries<'n>(node: &'n Node, what: &str) -> Result<&'n [(Key, Node)], Flaw> {
     match &node.data {
         Data::Map(entries) => Ok(entries),
-        Data::Null => Ok(&[]),
+        _ if node.is_null() => Ok(&[]),
         _ => Err(wrong_type(node, what, "a map")),
     }
 }
@@ -73,7 +73,7 @@ pub(super) fn entries<'n>(node: &'n Node, what: &str) -> Result<&'n [(Key, Node)
 pub(super) fn items<'n>(node: &'n Node, what: &str) -> Result<&'n [Node], Flaw> {
     match &node.data {
         Data::List(items) => Ok(items),
-        Data::Null => Ok(&[]),
+        _ if node.is_null() => Ok(&[]),
         _ => Err(wrong_type(node, what, "a list")),
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn read(node: Option<&Node>, review: &mut Review) -> Given<HandlerDra
 fn by_topic(node: &Node, entries: &[(Key, Node)], review: &mut Review) -> Option<HandlerDraft> {
     if let [(key, target)] = entries
         && key.text == "forward"
-        && let Data::Text(alias) = &target.data
+        && let Some(alias) = target.text()
         && alias.parse::<Action>().is_err()
     {
         let flaw = Flaw::new(&node.span, "a map is a handler by topic");
@@ -58,7 +58,7 @@ fn topic(key: &Key) -> Spanned<String> {
 /// One action, or a list of them.
 pub(super) fn actions(node: &Node, review: &mut Review) -> Option<Actions> {
     match &node.data {
-        Data::Text(_) => Some(vec![action(node, review)?]),
+        _ if node.text().is_some() => Some(vec![action(node, review)?]),
         Data::List(items) if items.is_empty() => {
             review.add(no_actions(node));
             None

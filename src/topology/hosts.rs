@@ -152,10 +152,7 @@ fn ssh(node: &Node, host: &Fields<'_>, source: &Source, review: &mut Review) -> 
 }
 
 fn port(node: &Node, review: &mut Review) -> Option<u16> {
-    let port = match &node.data {
-        super::yaml::Data::Number(number) => number.as_u64(),
-        _ => None,
-    };
+    let port = node.number().and_then(serde_json::Number::as_u64);
     let port = port.and_then(|port| u16::try_from(port).ok());
     let port = port.filter(|port| *port > 0);
     if port.is_none() {

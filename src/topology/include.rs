@@ -34,11 +34,16 @@ fn names(root: &Node, review: &mut Review) -> Vec<String> {
     let texts = texts.filter_map(|text| review.take(text));
     let mut names: Vec<String> = texts.map(str::to_owned).collect();
     if let Some((_, node)) = find("hosts")
-        && let Data::Text(inventory) = &node.data
+        && let Some(inventory) = inventory(node)
     {
-        names.push(inventory.clone());
+        names.push(inventory.to_owned());
     }
     names
+}
+
+/// The file that `hosts` names, if it names one.
+fn inventory(hosts: &Node) -> Option<&str> {
+    hosts.text().filter(|_| !hosts.is_null())
 }
 
 /// An inventory has been read as a file of its own: what is left to say of hosts is nothing.
@@ -47,8 +52,8 @@ pub(super) fn forget_inventory(root: &mut Node) {
         return;
     };
     for (_, node) in entries.iter_mut().filter(|(key, _)| key.text == "hosts") {
-        if let Data::Text(_) = node.data {
-            node.data = Data::Null;
+        if inventory(node).is_some() {
+            node.data = Data::nothing();
         }
     }
 }

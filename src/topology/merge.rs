@@ -31,7 +31,7 @@ fn section(key: &Key, lower: Node, upper: Node) -> Node {
             node(lower.span, Data::List(items))
         }
         // To say nothing of the connections takes none away.
-        (GROWING, below @ Data::List(_), Data::Null) => node(lower.span, below),
+        (GROWING, below @ Data::List(_), above) if above.is_null() => node(lower.span, below),
         (_, below, above) => value(node(lower.span, below), node(upper.span, above)),
     }
 }
@@ -43,7 +43,7 @@ fn value(lower: Node, upper: Node) -> Node {
             let merged = entries(below, above, |_, lower, upper| value(lower, upper));
             node(lower.span, Data::Map(merged))
         }
-        (below @ Data::Map(_), Data::Null) => node(lower.span, below),
+        (below @ Data::Map(_), above) if above.is_null() => node(lower.span, below),
         (_, above) => node(upper.span, above),
     }
 }

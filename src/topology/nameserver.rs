@@ -101,9 +101,9 @@ fn read(top: &Fields<'_>, review: &mut Review) -> Spanned<Placed> {
 
 fn spec(node: &Node, review: &mut Review) -> Spanned<Placed> {
     let read = match &node.data {
-        Data::Null => Some((DEFAULT.into(), node.span.clone())),
+        _ if node.is_null() => Some((DEFAULT.into(), node.span.clone())),
         Data::Map(_) => long(node, review),
-        Data::List(_) | Data::Bool(_) => {
+        Data::List(_) => {
             review.add(wrong_type(node, "nameserver", "IP:port or a map"));
             None
         }

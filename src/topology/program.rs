@@ -84,7 +84,7 @@ fn speaks(agent: &Fields<'_>, review: &mut Review) -> Speaks {
 
 /// The words of a command, which stands at `what`. None if the review knows why.
 pub(super) fn words(command: &Node, what: &str, review: &mut Review) -> Option<Vec<LateText>> {
-    if let Data::Text(line) = &command.data {
+    if let Some(line) = command.text() {
         let list: Vec<&str> = line.split_whitespace().collect();
         let flaw = wrong_type(command, what, "a list of words");
         let hint = format!("no shell is involved: write {what}: [{}]", list.join(", "));
@@ -155,13 +155,10 @@ fn environment(agent: &Fields<'_>, review: &mut Review) -> BTreeMap<String, Late
     env
 }
 
-/// The value of a variable: numbers and booleans are welcome as their text.
 fn variable(node: &Node) -> Result<LateText, Flaw> {
     match &node.data {
-        Data::Text(text) => plain(text, &node.span),
         Data::Late(parts) => late(parts, &node.span),
-        Data::Number(number) => plain(&number.to_string(), &node.span),
-        Data::Bool(truth) => plain(&truth.to_string(), &node.span),
+        _ if node.text().is_some() => word(node),
         _ => Err(wrong_type(node, "a variable", "text").hint("an empty text is \"\"")),
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn read(agent: &Fields<'_>, review: &mut Review) -> (ReadyDraft, Opti
         let flaw = Flaw::new(&node.span, message);
         review.add(flaw.hint("take ready away; a limit is job: { timeout: 5m }"));
     }
-    if let Data::Number(port) = &node.data {
+    if let Some(port) = node.number() {
         let flaw = wrong_type(node, "ready", "a map");
         review.add(flaw.hint(format!("write ready: {{ port: {port} }}")));
         return (ReadyDraft::Started, None);
@@ -100,9 +100,9 @@ fn condition(fields: &Fields<'_>, review: &mut Review) -> Option<ReadyDraft> {
 
 /// A port of this machine's loopback address, or of another.
 fn port(node: &Node) -> Result<SocketAddr, Flaw> {
-    let text = match &node.data {
-        Data::Number(number) => number.to_string(),
-        _ => values::text(node, "port")?.to_owned(),
+    let text = match node.number() {
+        Some(number) => number.to_string(),
+        None => values::text(node, "port")?.to_owned(),
     };
     let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let at = text.parse().map(local).ok().or_else(|| text.parse().ok());
@@ -141,8 +141,8 @@ pub(super) fn after(agent: &Fields<'_>, review: &mut Review) -> Vec<Spanned<Agen
         return Vec::new();
     };
     let nodes = match &node.data {
-        Data::Text(_) => std::slice::from_ref(node),
         Data::List(items) => items,
+        _ if node.text().is_some() => std::slice::from_ref(node),
         _ => {
             review.add(wrong_type(node, "after", "a list of agents"));
             return Vec::new();

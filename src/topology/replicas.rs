@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::draft::AgentDraft;
 use super::fields::{Fields, wrong_type};
 use super::review::{Flaw, Review, Span, Spanned};
-use super::yaml::{Data, Node, Part};
+use super::yaml::{Node, Part};
 use crate::model::{AgentId, Endpoint};
 
 /// No system has more agents than this.
@@ -26,7 +26,7 @@ pub(super) fn read(agent: &Fields<'_>, review: &mut Review) -> Option<Option<usi
 }
 
 fn count(node: &Node) -> Result<usize, Flaw> {
-    let Data::Number(number) = &node.data else {
+    let Some(number) = node.number() else {
         return Err(wrong_type(node, "replicas", "a number"));
     };
     let count = number

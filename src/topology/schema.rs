@@ -77,7 +77,7 @@ struct Defaults {
 #[allow(dead_code)]
 enum SyncFiles {
     /// Folders and files, from the topology's folder.
-    Paths(Vec<String>),
+    Paths(Vec<Text>),
     Long(SyncForm),
 }
 
@@ -87,10 +87,10 @@ enum SyncFiles {
 #[allow(dead_code)]
 struct SyncForm {
     /// The folder that the paths begin at; else the topology's.
-    from: Option<String>,
-    paths: Vec<String>,
+    from: Option<Text>,
+    paths: Vec<Text>,
     /// Names to leave out; a star stands for whatever may be there.
-    except: Option<Vec<String>>,
+    except: Option<Vec<Text>>,
 }
 
 #[derive(JsonSchema)]
@@ -114,13 +114,13 @@ struct Host {
     /// For ssh, if it is not 22.
     port: Option<u16>,
     /// The file of a private key, for ssh.
-    identity: Option<String>,
+    identity: Option<Text>,
     /// For ssh, instead of the user's own.
-    ssh_config: Option<String>,
+    ssh_config: Option<Text>,
     /// Others start its daemon: osb waits for it to register.
     attach: Option<bool>,
     /// What agents may ask for instead of its name.
-    labels: Option<Vec<String>>,
+    labels: Option<Vec<Text>>,
 }
 
 /// Any machine that matches.
@@ -128,7 +128,7 @@ struct Host {
 #[schemars(deny_unknown_fields)]
 #[allow(dead_code)]
 struct On {
-    label: String,
+    label: Text,
 }
 
 #[derive(JsonSchema)]
@@ -156,7 +156,7 @@ struct NameServerForm {
 #[schemars(untagged)]
 #[allow(dead_code)]
 enum Logger {
-    Agent(String),
+    Agent(Text),
     Long(LoggerForm),
 }
 
@@ -164,7 +164,7 @@ enum Logger {
 #[schemars(deny_unknown_fields)]
 #[allow(dead_code)]
 struct LoggerForm {
-    agent: String,
+    agent: Text,
     handler: Option<Handler>,
 }
 
@@ -194,7 +194,7 @@ struct Agent {
     /// What it does by the clock.
     timers: Option<Vec<Timer>>,
     /// Its program and arguments; no shell is involved.
-    command: Option<Vec<String>>,
+    command: Option<Vec<Text>>,
     /// How the command talks with osb.
     speaks: Option<SpeaksWord>,
     /// By what it is seen that the command is ready; else it is when it has been started.
@@ -204,9 +204,9 @@ struct Agent {
     /// The agents whose commands are ready, or have ended well, before this one is started.
     after: Option<Names>,
     /// Variables for the command.
-    env: Option<BTreeMap<String, Scalar>>,
+    env: Option<BTreeMap<String, Text>>,
     /// Where the command runs; else the topology's folder.
-    cwd: Option<String>,
+    cwd: Option<Text>,
     /// Files that are to be on its machine first; else those of `defaults`.
     sync: Option<SyncFiles>,
 }
@@ -219,9 +219,9 @@ struct Ready {
     /// A port of this machine, or `IP:port`, that takes connections.
     port: Option<Port>,
     /// A line of its output: a regular expression.
-    line: Option<String>,
+    line: Option<Text>,
     /// A probe: a program and its arguments, which ends with status 0.
-    command: Option<Vec<String>>,
+    command: Option<Vec<Text>>,
     /// How often the probe is run.
     every: Option<Duration>,
     /// How long it may take.
@@ -256,8 +256,8 @@ struct JobForm {
 #[schemars(untagged)]
 #[allow(dead_code)]
 enum Names {
-    One(String),
-    Several(Vec<String>),
+    One(Text),
+    Several(Vec<Text>),
 }
 
 #[derive(JsonSchema)]
@@ -287,7 +287,7 @@ struct BindForm {
 #[allow(dead_code)]
 struct Connection {
     /// The agent that connects; `Worker*` stands for all whose names begin so.
-    agent: String,
+    agent: Text,
     /// The socket it connects to: AGENT.ALIAS.
     to: String,
     /// The alias of its own socket; else that of the other.
@@ -317,9 +317,9 @@ struct Timer {
     send: Option<Name>,
     /// What to send; any JSON.
     message: Option<Value>,
-    topic: Option<String>,
+    topic: Option<Text>,
     /// The method to call.
-    call: Option<String>,
+    call: Option<Text>,
     params: Option<Value>,
     /// Attributes to set.
     set: Option<BTreeMap<String, Value>>,
@@ -343,15 +343,6 @@ enum Actions {
     Several(Vec<ActionWord>),
 }
 
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-#[allow(dead_code)]
-enum Scalar {
-    Text(String),
-    Number(f64),
-    Truth(bool),
-}
-
 /// Types whose schemas are written here, of words that stand elsewhere.
 macro_rules! words {
     ($($name:ident: $schema:expr;)*) => {$(
@@ -371,7 +362,11 @@ macro_rules! words {
 
 words! {
     Format: json_schema!({ "const": 1 });
-    Name: json_schema!({ "type": "string", "pattern": r"^([A-Za-z0-9$][A-Za-z0-9._${}:-]*)$" });
+    Text: json_schema!({
+        "type": ["string", "number", "boolean"],
+        "description": "Text, as it stands here letter by letter: 24.10 too needs no quotes."
+    });
+    Name: json_schema!({ "type": ["string", "number"], "pattern": r"^([A-Za-z0-9$][A-Za-z0-9._${}:-]*)$" });
     Duration: json_schema!({
         "type": ["string", "integer"],
         "description": "A duration: 500ms, 1s, 5m, 1h.",

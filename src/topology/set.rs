@@ -25,15 +25,29 @@ pub(super) fn apply(
         return;
     };
     let mut own = Review::new();
-    let value = yaml::parse_value(value, lookup, &mut own);
+    let parsed = yaml::parse_value(value, lookup, &mut own);
     let behind = begin + path.len() + 1;
     review.absorb(own, behind);
-    if let Some(mut value) = value {
-        value.move_by(behind);
-        if let Err(flaw) = put(root, &steps, value) {
+    if let Some(mut node) = parsed {
+        if let Some(flaw) = comment(&node, value) {
+            review.add(flaw.moved(behind));
+            return;
+        }
+        node.move_by(behind);
+        if let Err(flaw) = put(root, &steps, node) {
             review.add(flaw);
         }
     }
+}
+
+/// To YAML, what follows a `#` is a comment. Nobody comments a single value, so more was meant.
+fn comment(node: &Node, value: &str) -> Option<Flaw> {
+    let behind = value.get(node.span.end..)?;
+    let at = value.len() - behind.trim_start().len();
+    let flaw = Flaw::new(&(at..value.len()), "what follows a # is a comment");
+    value[at..]
+        .starts_with('#')
+        .then(|| flaw.hint("put the value in quotes, such as PATH='\"#1\"'"))
 }
 
 /// The names between the dots, as keys of their own.
@@ -136,6 +150,6 @@ fn joined(steps: &[Key]) -> String {
 fn absent(span: &Span) -> Node {
     Node {
         span: span.clone(),
-        data: Data::Null,
+        data: Data::nothing(),
     }
 }

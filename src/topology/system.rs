@@ -7,7 +7,7 @@ use super::patterns;
 use super::replicas::{Copies, Crowd};
 use super::review::{Flaw, Review, quote};
 use super::source::Source;
-use super::yaml::{Data, Node};
+use super::yaml::Node;
 use super::{agent, connection, defaults, hosts, logger, nameserver, values};
 use crate::model::{Security, SystemName};
 
@@ -79,7 +79,7 @@ pub(super) fn refuse_other_format(root: &Node, review: &mut Review) {
 }
 
 fn other_format(node: &Node, review: &mut Review) {
-    if node.data != Data::Number(1.into()) {
+    if node.number() != Some(&1.into()) {
         let flaw = Flaw::new(&node.span, "this version of osb reads format 1 only");
         review.add(flaw.hint("write osb: 1, or use an osb that knows this format"));
     }

@@ -5,23 +5,17 @@ use std::str::FromStr;
 
 use super::fields::{there_are, wrong_type};
 use super::review::{Flaw, Review, quote};
-use super::yaml::{Data, Key, Node};
+use super::yaml::{Key, Meaning, Node};
 use crate::model::{Millis, NameError, Serializer, Transport};
 
-/// A text. Numbers and booleans are none: YAML would write them another way than they stand there.
+/// A text. What looks like something else is text here: as it stands there, letter by letter.
 pub(super) fn text<'n>(node: &'n Node, what: &str) -> Result<&'n str, Flaw> {
-    match &node.data {
-        Data::Text(text) => Ok(text),
-        Data::Number(_) | Data::NoNumber | Data::Bool(_) => {
-            Err(wrong_type(node, what, "text").hint("put it in quotes"))
-        }
-        _ => Err(wrong_type(node, what, "text")),
-    }
+    node.text().ok_or_else(|| wrong_type(node, what, "text"))
 }
 
 pub(super) fn boolean(node: &Node, what: &str) -> Result<bool, Flaw> {
-    match &node.data {
-        Data::Bool(truth) => Ok(*truth),
+    match node.means() {
+        Some(Meaning::Bool(truth)) => Ok(*truth),
         _ => Err(wrong_type(node, what, "true or false")),
     }
 }
@@ -51,11 +45,8 @@ pub(super) fn some_time(node: &Node, what: &str) -> Result<Millis, Flaw> {
 }
 
 pub(super) fn duration(node: &Node, what: &str) -> Result<Millis, Flaw> {
-    let text = match &node.data {
-        Data::Text(text) => text.clone(),
-        Data::Number(number) => number.to_string(),
-        _ => return Err(wrong_type(node, what, "a duration such as 500ms, 1s or 5m")),
-    };
+    let expected = || wrong_type(node, what, "a duration such as 500ms, 1s or 5m");
+    let text = node.text().ok_or_else(expected)?;
     text.parse()
         .map_err(|error| Flaw::new(&node.span, format!("{what}: {error}")))
 }
@@ -65,7 +56,7 @@ pub(super) fn transport(node: &Node, review: &mut Review) -> Option<Transport> {
 }
 
 pub(super) fn serializer(node: &Node, review: &mut Review) -> Option<Serializer> {
-    if node.data == Data::Text("pickle".into()) {
+    if node.text() == Some("pickle") {
         let flaw = Flaw::not_yet(&node.span, "pickle belongs to osBrain's programs");
         review.add(flaw.hint("use json, raw or msgpack"));
         return None;
@@ -130,7 +121,7 @@ pub(super) fn ip(node: &Node, what: &str) -> Result<IpAddr, Flaw> {
 
 /// `IP:port`, `[IPv6]:port`.
 pub(super) fn ip_and_port(node: &Node, what: &str) -> Result<SocketAddr, Flaw> {
-    if let Data::Number(number) = &node.data {
+    if let Some(number) = node.number().filter(|it| it.is_u64()) {
         let flaw = wrong_type(node, what, "IP:port");
         return Err(flaw.hint(format!("write 127.0.0.1:{number}")));
     }
@@ -143,12 +134,9 @@ pub(super) fn ip_and_port(node: &Node, what: &str) -> Result<SocketAddr, Flaw> {
 
 /// An IP address, or one with a port. Without a port it is 0: any free one.
 pub(super) fn ip_maybe_port(node: &Node, what: &str) -> Result<SocketAddr, Flaw> {
-    match &node.data {
-        Data::Text(text) => match bare_ip(text) {
-            Some(ip) => Ok(SocketAddr::new(ip, 0)),
-            None => ip_and_port(node, what),
-        },
-        _ => ip_and_port(node, what),
+    match node.text().and_then(bare_ip) {
+        Some(ip) => Ok(SocketAddr::new(ip, 0)),
+        None => ip_and_port(node, what),
     }
 }
 

@@ -77,6 +77,7 @@ fn values() -> impl Strategy<Value = Value> {
         any::<u64>().prop_map(|n| json!(n)),
         (-1e300..1e300f64).prop_map(|x| json!(x)),
         "[-a-zA-Z0-9: #'\"~{}$.+\\[\\]&*!|>%@\n\r\té]{0,12}".prop_map(|text| json!(text)),
+        looking_like_more().prop_map(|text| json!(text)),
         any::<String>().prop_map(|text| json!(text)),
     ];
     leaf.prop_recursive(3, 16, 4, |inner| {
@@ -88,13 +89,22 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Text that would be something else without quotes.
+fn looking_like_more() -> &'static str {
+    "[-+]?(0x|0o|0b)?[0-9_]{1,45}([.][0-9]{0,3})?([eE][-+]?[0-9]{1,3})?|~|null|Null|true|[.](nan|NaN|inf)|-[.]inf|=|<<"
+}
+
 /// A topology with all that a file can say.
 fn topologies() -> impl Strategy<Value = Topology> {
     let agent = (
         prop::collection::btree_map("[a-z${}]{0,4}", values(), 0..3),
         prop::option::of((
             prop::collection::vec("[a-z ${}:\n]{1,9}", 1..4),
-            prop::collection::btree_map("[A-Z]{1,4}", "[a-z0-9 ${}:]{0,6}", 0..3),
+            prop::collection::btree_map(
+                "[A-Z]{1,4}|[0-9]{1,30}",
+                prop_oneof!["[a-z0-9 ${}:]{0,6}", looking_like_more()],
+                0..3,
+            ),
         )),
         (
             0usize..6,

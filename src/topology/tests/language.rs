@@ -17,6 +17,8 @@ fn variables(name: &str) -> Option<String> {
         "EMPTY" => "",
         "BIG" => return Some("x".repeat(1000)),
         "HUGE" => "99999999999999999999",
+        "FIRMWARE" => "12345e6",
+        "NULL" => "null",
         _ => return None,
     };
     Some(value.to_owned())
@@ -71,9 +73,92 @@ agents:
     replicas: ${N}
 "#;
     let topology = read_all(&[text], &[]).unwrap();
-    let expected = json!({"n": "3", "m": 3, "t": true, "map": "{ a: 1 }", "e": null, "d": 2.5, "x": "5", "y": "13", "z": "${N} $5", "${N}": "$", "list": ["3"]});
+    let expected = json!({"n": "3", "m": 3, "t": true, "map": "{ a: 1 }", "e": "", "d": 2.5, "x": "5", "y": "13", "z": "${N} $5", "${N}": "$", "list": ["3"]});
     assert_eq!(attributes(&topology), expected);
     assert_eq!(topology.agents.len(), 4);
+}
+
+#[test]
+fn text_is_what_stands_there() {
+    let text = r#"
+osb: 1
+name: 1.0
+nameserver: { attach: 10.0.0.5:7400 }
+hosts: { 1e3: { ssh: 0x7f, labels: [24.10, true, ~] } }
+agents:
+  007:
+    host: 1e3
+    attributes: { 1: 24.10 }
+    bind: { 1.10: PUB }
+    timers: [{ every: 1s, send: 1.10, topic: 0x10, message: 0x10 }]
+    command: [run, 0x10, 1e3, .5, True, null, 99999999999999999999]
+    cwd: 2024.10
+    env:
+      RELEASE: 24.10
+      SHA: 72225e2
+      OCTAL: 0o17
+      NOT: .nan
+      YES: True
+      NULL: ~
+      1: 1_000
+      FIRMWARE: ${FIRMWARE}
+      EMPTY: ${EMPTY}
+      GONE: ${NULL}
+      HUGE: ${HUGE}
+  8: { cwd: "x${EMPTY}", command: [x], on: { label: 24.10 } }
+  S: {}
+connections:
+  - { agent: S, to: 007.1.10, alias: 1, handler: { 24.10: log, .inf: log } }
+"#;
+    let topology = read_all(&[text], &["agents.007.env.SET=1.50"]).unwrap();
+    let agent = &topology.agents[0];
+    let program = agent.program.as_ref().unwrap();
+    let env: Vec<String> = program
+        .env
+        .iter()
+        .map(|(k, v)| format!("{k}={v}"))
+        .collect();
+    let expected = [
+        "1=1_000",
+        "EMPTY=",
+        "FIRMWARE=12345e6",
+        "GONE=null",
+        "HUGE=99999999999999999999",
+        "NOT=.nan",
+        "NULL=~",
+        "OCTAL=0o17",
+        "RELEASE=24.10",
+        "SET=1.50",
+        "SHA=72225e2",
+        "YES=True",
+    ];
+    assert_eq!(env, expected);
+    let words: Vec<String> = program.argv.iter().map(ToString::to_string).collect();
+    let expected = [
+        "run",
+        "0x10",
+        "1e3",
+        ".5",
+        "True",
+        "null",
+        "99999999999999999999",
+    ];
+    assert_eq!(words, expected);
+    assert!(program.cwd.ends_with("2024.10"), "{:?}", program.cwd);
+    assert_eq!(topology.name.as_str(), "1.0");
+    assert_eq!(agent.name.to_string(), "007");
+    assert_eq!(agent.attributes["1"], json!(24.1));
+    let labels: Vec<&str> = topology.hosts[1]
+        .labels
+        .iter()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(labels, ["24.10", "true", "~"]);
+    let action = agent.timers[0].action.to_string();
+    assert!(action.contains("0x10") && action.contains("16"), "{action}");
+    let topics = topology.connections[0].handlers.subscriptions();
+    assert_eq!(topics, [".inf", "24.10"]);
+    assert_eq!(super::flat::again(&topology), topology);
 }
 
 #[test]
@@ -174,6 +259,10 @@ fn what_is_wrong_with_several_files() {
         told(&[base], &["agents.A.<<={ host: local }"]),
         told(&[base], &["agents.A.attributes={"]),
         told(&[base], &["agents.A.attributes.x=${NO}"]),
+        told(
+            &[base],
+            &["agents.A.attributes.x=#1", "agents.A.attributes.y=a # b"],
+        ),
         told(&[base, "connections: []"], &["connections.0.agent=A"]),
         told(&[base], &[&format!("{}=1", "a.".repeat(40))]),
     ];

@@ -56,7 +56,7 @@ pub(in crate::topology) fn parse_value(
     }
     let empty = Node {
         span: 0..0,
-        data: Data::Null,
+        data: Data::nothing(),
     };
     match builder.unfilled {
         true => None,
@@ -168,8 +168,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// A value that consists of one variable is what it would be if its text stood there; one of
-    /// more parts is text.
+    /// A value that consists of one variable is what it would be if its text stood there, but never
+    /// nothing; one of more parts is text.
     fn scalar(&mut self, text: &str, style: ScalarStyle, span: Span) -> Result<Node, Flaw> {
         let is_key = matches!(
             self.open.last().map(|open| &open.inside),
@@ -179,7 +179,7 @@ impl<'a> Builder<'a> {
             })
         );
         if is_key || !text.contains('$') {
-            return Ok(self.resolved(text, style, span));
+            return Ok(resolved(text, style, span));
         }
         match variables::expand(text, self.lookup) {
             Ok(done) => {
@@ -192,7 +192,7 @@ impl<'a> Builder<'a> {
                     false => ScalarStyle::SingleQuoted,
                 };
                 Ok(match done.parts.as_slice() {
-                    [Part::Text(text)] => self.resolved(text, style, span),
+                    [Part::Text(text)] => something(text, resolved(text, style, span)),
                     _ => Node {
                         span,
                         data: Data::Late(done.parts),
@@ -203,19 +203,9 @@ impl<'a> Builder<'a> {
             Err(trouble) => {
                 self.unfilled = true;
                 self.review.add(unfilled(trouble, &span));
-                Ok(self.resolved("", ScalarStyle::Plain, span))
+                Ok(resolved("", ScalarStyle::Plain, span))
             }
         }
-    }
-
-    fn resolved(&mut self, text: &str, style: ScalarStyle, span: Span) -> Node {
-        let data = scalar::resolve(text, style).unwrap_or_else(|scalar::TooLarge| {
-            let flaw = Flaw::new(&span, "the number is too large to be kept exactly");
-            self.review
-                .add(flaw.hint("put it in quotes to have it as text"));
-            Data::Null
-        });
-        Node { span, data }
     }
 
     fn begin(&mut self, span: Span, anchor: usize, inside: Inside) -> Result<(), Flaw> {
@@ -303,6 +293,21 @@ impl<'a> Builder<'a> {
                 Pending::NoKey => {}
             },
         }
+    }
+}
+
+fn resolved(text: &str, style: ScalarStyle, span: Span) -> Node {
+    Node {
+        span,
+        data: scalar::resolve(text, style),
+    }
+}
+
+/// A variable that is empty, or looks like nothing, is text: what is said is not to be unsaid by it.
+fn something(text: &str, node: Node) -> Node {
+    match node.is_null() {
+        true => resolved(text, ScalarStyle::SingleQuoted, node.span),
+        false => node,
     }
 }
 

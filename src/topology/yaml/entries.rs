@@ -9,28 +9,28 @@ use crate::topology::text::Offsets;
 /// The key that takes over the entries of another map.
 const MERGE: &str = "<<";
 
-/// A key that looks like a number is refused: it would not be the same key to every reader.
+/// Keys are text, letter by letter.
 pub(super) fn as_key(node: Node) -> Result<Key, Flaw> {
-    match node.data {
-        Data::Text(text) => Ok(Key {
-            text,
+    match node.text() {
+        Some(text) => Ok(Key {
+            text: text.to_owned(),
             span: node.span,
         }),
-        _ => {
+        None => {
             let message = format!("a key must be text, found {}", node.found());
-            Err(Flaw::new(&node.span, message).hint("put it in quotes"))
+            Err(Flaw::new(&node.span, message))
         }
     }
 }
 
 /// A value that is not there is looked for at its key.
 pub(super) fn found_at_key(node: Node, key: &Key) -> Node {
-    match node.data {
-        Data::Null if node.span.is_empty() => Node {
+    match node.is_null() && node.span.is_empty() {
+        true => Node {
             span: key.span.clone(),
             ..node
         },
-        _ => node,
+        false => node,
     }
 }
 

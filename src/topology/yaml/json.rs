@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Data, Node};
+use super::{Data, Meaning, Node};
 use crate::topology::review::{Flaw, Span};
 
 /// What is said of references where none can be filled in.
@@ -15,13 +15,21 @@ pub(in crate::topology) fn misplaced(span: &Span) -> Flaw {
 /// The value as JSON.
 pub(in crate::topology) fn to_json(node: &Node) -> Result<Value, Flaw> {
     Ok(match &node.data {
-        Data::Null => Value::Null,
-        Data::Bool(truth) => Value::Bool(*truth),
-        Data::Number(number) => Value::Number(number.clone()),
-        Data::NoNumber => {
-            let message = "messages and attributes are JSON, which has no NaN and no infinity";
-            return Err(Flaw::new(&node.span, message).hint("put it in quotes to have it as text"));
-        }
+        Data::Plain(plain) => match &plain.means {
+            Meaning::Null => Value::Null,
+            Meaning::Bool(truth) => Value::Bool(*truth),
+            Meaning::Number(number) => Value::Number(number.clone()),
+            Meaning::NoNumber => {
+                let message = "messages and attributes are JSON, which has no NaN and no infinity";
+                return Err(no_json(message, &node.span));
+            }
+            Meaning::TooLarge => {
+                return Err(no_json(
+                    "the number is too large to be kept exactly",
+                    &node.span,
+                ));
+            }
+        },
         Data::Text(text) => Value::String(text.clone()),
         Data::Late(_) => return Err(misplaced(&node.span)),
         Data::List(items) => items.iter().map(to_json).collect::<Result<_, _>>()?,
@@ -33,4 +41,8 @@ pub(in crate::topology) fn to_json(node: &Node) -> Result<Value, Flaw> {
             Value::Object(map)
         }
     })
+}
+
+fn no_json(message: &str, span: &Span) -> Flaw {
+    Flaw::new(span, message).hint("put it in quotes to have it as text")
 }

@@ -31,17 +31,49 @@ pub(super) struct Node {
 /// What a value can be.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Data {
-    Null,
-    Bool(bool),
-    Number(Number),
-    /// Not a number, or an infinite one: YAML has them, JSON does not.
-    NoNumber,
+    /// Without quotes, and more than text to YAML.
+    Plain(Plain),
     Text(String),
     /// Text with references, which are filled in when the system is brought up.
     Late(Vec<Part>),
     List(Vec<Node>),
     /// In the order of the file, without duplicates.
     Map(Vec<(Key, Node)>),
+}
+
+/// A value without quotes: what stands there letter by letter, for places that want text, and what
+/// it is elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Plain {
+    /// Empty where nothing stands.
+    pub text: String,
+    pub means: Meaning,
+}
+
+/// What a value without quotes is where text is not wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Meaning {
+    Null,
+    Bool(bool),
+    Number(Number),
+    /// Not a number, or an infinite one: YAML has them, JSON does not.
+    NoNumber,
+    /// An integer that fits into no 64 bits.
+    TooLarge,
+}
+
+impl Data {
+    pub fn is_null(&self) -> bool {
+        matches!(self, Data::Plain(plain) if plain.means == Meaning::Null)
+    }
+
+    /// What is not there.
+    pub fn nothing() -> Self {
+        Data::Plain(Plain {
+            text: String::new(),
+            means: Meaning::Null,
+        })
+    }
 }
 
 /// A key of a map and its place. Keys are always text.
@@ -53,15 +85,44 @@ pub(super) struct Key {
 
 impl Node {
     pub fn is_null(&self) -> bool {
-        self.data == Data::Null
+        self.data.is_null()
+    }
+
+    /// What it is, if it stands without quotes and is more than text.
+    pub fn means(&self) -> Option<&Meaning> {
+        match &self.data {
+            Data::Plain(plain) => Some(&plain.means),
+            _ => None,
+        }
+    }
+
+    /// The number that it is, if it is one.
+    pub fn number(&self) -> Option<&Number> {
+        match self.means() {
+            Some(Meaning::Number(number)) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The text that stands there, letter by letter, whatever else it might be. None of lists, maps
+    /// and references, and where nothing stands.
+    pub fn text(&self) -> Option<&str> {
+        match &self.data {
+            Data::Text(text) => Some(text),
+            Data::Plain(plain) if !plain.text.is_empty() => Some(&plain.text),
+            _ => None,
+        }
     }
 
     /// What this is, for a sentence: "expected a list, found text".
     pub fn found(&self) -> &'static str {
         match self.data {
-            Data::Null => "nothing",
-            Data::Bool(_) => "a boolean",
-            Data::Number(_) | Data::NoNumber => "a number",
+            Data::Plain(ref plain) => match plain.means {
+                Meaning::Null => "nothing",
+                Meaning::Bool(_) => "a boolean",
+                Meaning::Number(_) | Meaning::NoNumber | Meaning::TooLarge => "a number",
+            },
+            Data::Text(ref text) if text.is_empty() => "empty text",
             Data::Text(_) => "text",
             Data::Late(_) => "a reference",
             Data::List(_) => "a list",

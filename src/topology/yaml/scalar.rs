@@ -2,53 +2,66 @@
 
 use saphyr_parser::ScalarStyle;
 
-use super::Data;
+use super::{Data, Meaning, Plain};
 
 /// No number is written with more characters than this.
 const LONGEST_NUMBER: usize = 400;
 
-/// The number is an integer that fits into no 64 bits.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLarge;
-
 /// What the scalar `text` is. In quotes, and as a block, it is text.
-pub(super) fn resolve(text: &str, style: ScalarStyle) -> Result<Data, TooLarge> {
-    if style != ScalarStyle::Plain {
-        return Ok(Data::Text(text.to_owned()));
+pub(super) fn resolve(text: &str, style: ScalarStyle) -> Data {
+    let means = match style {
+        ScalarStyle::Plain => meaning(text),
+        _ => None,
+    };
+    let text = text.to_owned();
+    match means {
+        Some(means) => Data::Plain(Plain { text, means }),
+        None => Data::Text(text),
     }
+}
+
+/// What a plain scalar is besides text.
+fn meaning(text: &str) -> Option<Meaning> {
     if text.is_empty() {
-        return Ok(Data::Null);
+        return Some(Meaning::Null);
     }
     if !may_be_more_than_text(text) {
-        return Ok(Data::Text(text.to_owned()));
+        return None;
     }
-    resolve_plain(text)
+    if text.len() > LONGEST_NUMBER {
+        return is_digits(text).then_some(Meaning::TooLarge);
+    }
+    match serde_yaml::from_str::<serde_yaml::Value>(text) {
+        Ok(serde_yaml::Value::Null) => Some(Meaning::Null),
+        Ok(serde_yaml::Value::Bool(truth)) => Some(Meaning::Bool(truth)),
+        Ok(serde_yaml::Value::Number(number)) => Some(number_of(&number)),
+        Err(_) if is_digits(text) || text.starts_with("0x") => Some(Meaning::TooLarge),
+        _ => is_infinite(text).then_some(Meaning::NoNumber),
+    }
 }
 
 /// Most scalars are plainly text: their first letter says so.
 fn may_be_more_than_text(text: &str) -> bool {
-    text.len() <= LONGEST_NUMBER
-        && text.starts_with(|c: char| c.is_ascii_digit() || "+-.~tTfFnN".contains(c))
+    text.starts_with(|c: char| c.is_ascii_digit() || "+-.~tTfFnN".contains(c))
         && !text.contains(char::is_whitespace)
 }
 
-fn resolve_plain(text: &str) -> Result<Data, TooLarge> {
-    let is_digits = text
-        .trim_start_matches(['-', '+'])
-        .bytes()
-        .all(|b| b.is_ascii_digit());
-    Ok(match serde_yaml::from_str::<serde_yaml::Value>(text) {
-        Ok(serde_yaml::Value::Null) => Data::Null,
-        Ok(serde_yaml::Value::Bool(truth)) => Data::Bool(truth),
-        Ok(serde_yaml::Value::Number(number)) => {
-            serde_json::to_value(&number).map_or(Data::NoNumber, |value| match value {
-                serde_json::Value::Number(number) => Data::Number(number),
-                _ => Data::NoNumber,
-            })
-        }
-        Err(_) if is_digits || text.starts_with("0x") => return Err(TooLarge),
-        _ => Data::Text(text.to_owned()),
-    })
+fn is_digits(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn number_of(number: &serde_yaml::Number) -> Meaning {
+    match serde_json::to_value(number) {
+        Ok(serde_json::Value::Number(number)) => Meaning::Number(number),
+        _ => Meaning::NoNumber,
+    }
+}
+
+/// A number such as `1e999`, which is written as one and is larger than any that there is.
+fn is_infinite(text: &str) -> bool {
+    let is_written_so = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
+    text.chars().all(is_written_so) && text.parse().is_ok_and(f64::is_infinite)
 }
 
 #[cfg(test)]
@@ -56,17 +69,27 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn plain(text: &str) -> Result<Data, TooLarge> {
-        resolve(text, ScalarStyle::Plain)
+    fn plain(text: &str) -> Option<Meaning> {
+        let data = resolve(text, ScalarStyle::Plain);
+        match data {
+            Data::Plain(plain) => {
+                assert_eq!(plain.text, text);
+                Some(plain.means)
+            }
+            data => {
+                assert_eq!(data, Data::Text(text.into()));
+                None
+            }
+        }
     }
 
     #[test]
     fn plain_scalars_are_what_yaml_says() {
         for empty in ["", "~", "null"] {
-            assert_eq!(plain(empty), Ok(Data::Null), "{empty}");
+            assert_eq!(plain(empty), Some(Meaning::Null), "{empty}");
         }
-        assert_eq!(plain("true"), Ok(Data::Bool(true)));
-        assert_eq!(plain("False"), Ok(Data::Bool(false)));
+        assert_eq!(plain("true"), Some(Meaning::Bool(true)));
+        assert_eq!(plain("False"), Some(Meaning::Bool(false)));
         for text in [
             "yes",
             "off",
@@ -77,25 +100,31 @@ mod tests {
             "-",
             "::1",
             "- a",
+            "--5",
+            "1e",
         ] {
-            assert_eq!(plain(text), Ok(Data::Text(text.into())), "{text}");
+            assert_eq!(plain(text), None, "{text}");
         }
         for (text, value) in [
             ("1", json!(1)),
             ("-5", json!(-5)),
             ("0x1f", json!(31)),
             ("1.5e3", json!(1500.0)),
+            ("24.10", json!(24.1)),
             ("18446744073709551615", json!(u64::MAX)),
         ] {
-            let Ok(Data::Number(number)) = plain(text) else {
+            let Some(Meaning::Number(number)) = plain(text) else {
                 panic!("{text} is a number");
             };
             assert_eq!(serde_json::Value::Number(number), value);
         }
-        assert_eq!(plain(".nan"), Ok(Data::NoNumber));
-        assert_eq!(plain("-.inf"), Ok(Data::NoNumber));
-        assert_eq!(plain("18446744073709551616"), Err(TooLarge));
-        assert_eq!(plain("-9223372036854775809"), Err(TooLarge));
+        for text in [".nan", "-.inf", "1e999", "-1.5E+400"] {
+            assert_eq!(plain(text), Some(Meaning::NoNumber), "{text}");
+        }
+        let long = "1".repeat(500);
+        for text in ["18446744073709551616", "-9223372036854775809", &long] {
+            assert_eq!(plain(text), Some(Meaning::TooLarge), "{text}");
+        }
     }
 
     #[test]
@@ -105,8 +134,8 @@ mod tests {
             ScalarStyle::DoubleQuoted,
             ScalarStyle::Literal,
         ] {
-            assert_eq!(resolve("1", style), Ok(Data::Text("1".into())));
-            assert_eq!(resolve("", style), Ok(Data::Text(String::new())));
+            assert_eq!(resolve("1", style), Data::Text("1".into()));
+            assert_eq!(resolve("", style), Data::Text(String::new()));
         }
     }
 }
