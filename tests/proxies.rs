@@ -106,7 +106,7 @@ fn attributes_are_read_and_set() {
     alice.set_attr("tally", 3).unwrap();
     alice.set_attr("tally", 4).unwrap();
     assert_eq!(alice.get_attr("tally").unwrap(), json!(4));
-    alice.oneway().set_attr("mood", "good");
+    alice.oneway().set_attr("mood", "good").unwrap();
     wait_until("the one-way call is carried out", || {
         alice.get_attr("mood").is_ok_and(|mood| mood == "good")
     });

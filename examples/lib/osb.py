@@ -19,6 +19,7 @@ as an error, and is logged; the program goes on.
 """
 
 import json
+import re
 import sys
 import traceback
 from collections import deque
@@ -226,7 +227,7 @@ class Agent:
     # Lines.
 
     def _say(self, **word):
-        print(json.dumps(word), flush=True)
+        print(_line(word), flush=True)
 
     def _ask(self, **word):
         """Says something with an id and waits for its reply; what else comes is seen to later."""
@@ -249,6 +250,30 @@ class Agent:
     def _read(self):
         line = sys.stdin.readline()
         return json.loads(line) if line else None
+
+
+# The longest line that the agent reads, in bytes.
+_LONGEST = 16 << 20
+
+
+def _line(word):
+    """The word as a line. What the agent could not read, or would not keep exactly, is an error here."""
+    line = json.dumps(word, allow_nan=False)
+    if len(line) > _LONGEST:
+        raise ValueError(f"a line of {len(line)} bytes: the agent reads {_LONGEST} at most")
+    if r"\ud" in line:
+        json.dumps(word, ensure_ascii=False).encode()  # half of a surrogate pair is no character
+    if re.search(r"\d{19}", line):
+        _refuse_large(word)
+    return line
+
+
+def _refuse_large(value):
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise ValueError(f"{value}: the number is too large to be kept exactly")
+    if isinstance(value, (dict, list, tuple)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _refuse_large(inner)
 
 
 def _given(**values):

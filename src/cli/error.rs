@@ -164,7 +164,7 @@ impl From<ProxyError> for CommandError {
                 ErrorKind::Unreachable
             }
             ProxyError::Timeout { .. } => ErrorKind::NotReady,
-            ProxyError::Name(..) => ErrorKind::Usage,
+            ProxyError::Name(..) | ProxyError::Encode { .. } => ErrorKind::Usage,
             ProxyError::Fault(Fault::Deadline { .. }) => ErrorKind::NotReady,
             ProxyError::Fault(Fault::Unproven { .. }) => ErrorKind::Unproven,
             ProxyError::Fault(Fault::UnknownMember { .. } | Fault::Gone { .. }) => {

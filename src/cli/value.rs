@@ -3,12 +3,21 @@
 use serde_json::Value;
 
 use super::{CommandError, ErrorKind};
+use crate::model::{JsonError, read_json};
 
 /// Reads JSON.
 pub fn json(text: &str) -> Result<Value, CommandError> {
-    serde_json::from_str(text).map_err(|error| {
+    read_json(text.as_bytes()).map_err(|error| {
         let start = text.trim_start();
         let said = |what: &str| CommandError::say(ErrorKind::Usage, format!("{text} is not JSON{what}"));
+        let error = match error {
+            JsonError::Other(error) => error,
+            inexact => {
+                let hint = (!matches!(inexact, JsonError::Surrogate))
+                    .then(|| "in double quotes it is text, which is kept as it is".to_owned());
+                return said(&format!(": {inexact}")).with_hints(hint);
+            }
+        };
         if start.is_empty() {
             return CommandError::say(ErrorKind::Usage, "a value is missing: nothing is no JSON")
                 .with_hint("for an empty text, write '\"\"'; for no value, null");
@@ -83,6 +92,23 @@ mod tests {
             "{\"a\": 1 is not JSON: it ends too early"
         );
         assert_eq!(message(""), "a value is missing: nothing is no JSON");
+    }
+
+    #[test]
+    fn what_would_become_something_else_is_refused() {
+        for (text, why) in [
+            ("18446744073709551616", JsonError::TooLarge),
+            (
+                "{\"id\": 340282366920938463463374607431768211455}",
+                JsonError::TooLarge,
+            ),
+            ("1e999", JsonError::TooLarge),
+            ("[NaN]", JsonError::NoNumber),
+            ("\"\\ud800\"", JsonError::Surrogate),
+        ] {
+            let error = json(text).unwrap_err();
+            assert_eq!(error.message(), format!("{text} is not JSON: {why}"));
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::context::encoded;
 use super::{CallError, Context, Result};
 
 /// A handler or method whose types have been seen to.
@@ -209,6 +210,6 @@ where
             error,
         })?;
         let answer = handler(context, message)?;
-        Ok(serde_json::to_value(answer).map_err(CallError::Encode)?)
+        Ok(encoded(answer)?)
     })
 }

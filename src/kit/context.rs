@@ -15,7 +15,7 @@ use super::line::Line;
 use super::run::{Handle, spawn_at};
 use super::{Agent, CallError, Error, RunError};
 use crate::agent::FromProgram;
-use crate::model::{AgentName, Alias, Dial, Level, NameError};
+use crate::model::{AgentName, Alias, Dial, Level, NameError, to_json};
 use crate::proxy::{NameServer, Proxy};
 
 /// The agent, as its handlers see it. All calls are carried out by its loop, in the order they are
@@ -282,7 +282,7 @@ pub(super) fn name<N: FromStr<Err = NameError>>(text: &str) -> Result<N, CallErr
 }
 
 pub(super) fn encoded(value: impl Serialize) -> Result<Value, CallError> {
-    serde_json::to_value(value).map_err(CallError::Encode)
+    to_json(value).map_err(CallError::Encode)
 }
 
 pub(super) fn decoded<T: DeserializeOwned>(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::agent::AgentError;
-use crate::model::{Millis, NameError};
+use crate::model::{JsonError, Millis, NameError};
 
 /// What handlers and methods may come back with: anything that is an error. Its text answers the
 /// caller.
@@ -23,7 +23,7 @@ pub enum CallError {
     #[error("the agent is ending")]
     Ending,
     #[error("cannot be written as a message: {0}")]
-    Encode(serde_json::Error),
+    Encode(JsonError),
     #[error("{what} is not what was expected: {error}")]
     Decode {
         what: String,

@@ -7,6 +7,7 @@ mod duration;
 mod files;
 mod host;
 mod id;
+mod json;
 mod key;
 mod kind;
 mod level;
@@ -28,6 +29,7 @@ pub use files::{
 };
 pub use host::{HostSpec, Reach, SshDestination, SshDestinationError, SshSpec};
 pub use id::{AgentId, NameServerName, SocketId};
+pub use json::{JsonError, length_of_text, of as to_json, read as read_json};
 pub use key::{BadKey, Credentials, Dial, KeyPair, PublicKey, SecretKey};
 pub use kind::Kind;
 pub use level::Level;

@@ -11,7 +11,7 @@ use super::nameserver::{PATIENCE, name};
 use super::{NameServer, Notice, Pending, ProxyError};
 use crate::model::{
     Address, AgentInfo, AgentName, Alias, ConnectionInfo, Endpoint, ExitReport, Handlers, Kind,
-    Level, Replies, Serializer, State, Transport,
+    Level, Replies, Serializer, State, Transport, to_json,
 };
 use crate::wire::{AgentRequest, AgentStatus, BindRequest, ConnectRequest, Event, Fault, Peer};
 
@@ -175,8 +175,8 @@ impl Proxy {
     }
 
     /// Sets an attribute.
-    pub fn set_attr(&self, attribute: &str, value: impl Into<Value>) -> Result<(), ProxyError> {
-        let attributes = BTreeMap::from([(attribute.to_owned(), value.into())]);
+    pub fn set_attr(&self, attribute: &str, value: impl Serialize) -> Result<(), ProxyError> {
+        let attributes = BTreeMap::from([(attribute.to_owned(), encoded(value)?)]);
         self.call_for(&AgentRequest::SetAttr { attributes })
     }
 
@@ -193,7 +193,7 @@ impl Proxy {
     }
 
     /// Sends a message by one of its sockets. Returns when the socket has taken it.
-    pub fn send(&self, alias: &str, message: impl Into<Value>) -> Result<(), ProxyError> {
+    pub fn send(&self, alias: &str, message: impl Serialize) -> Result<(), ProxyError> {
         self.send_topic(alias, message, None)
     }
 
@@ -201,10 +201,10 @@ impl Proxy {
     pub fn send_topic(
         &self,
         alias: &str,
-        message: impl Into<Value>,
+        message: impl Serialize,
         topic: Option<&str>,
     ) -> Result<(), ProxyError> {
-        self.call_for(&self.send_request(alias, message.into(), topic)?)
+        self.call_for(&self.send_request(alias, encoded(message)?, topic)?)
     }
 
     fn send_request(
@@ -226,29 +226,29 @@ impl Proxy {
     pub fn ask_by(
         &self,
         alias: &str,
-        message: impl Into<Value>,
+        message: impl Serialize,
         replies: Replies,
     ) -> Result<(), ProxyError> {
         self.call_for(&AgentRequest::Ask {
             alias: name(alias)?,
-            message: message.into(),
+            message: encoded(message)?,
             replies,
         })
     }
 
     /// Sends a request by one of its sockets that ask, and waits for the answer.
-    pub fn send_recv(&self, alias: &str, message: impl Into<Value>) -> Result<Value, ProxyError> {
+    pub fn send_recv(&self, alias: &str, message: impl Serialize) -> Result<Value, ProxyError> {
         self.call_for(&AgentRequest::SendRecv {
             alias: name(alias)?,
-            message: message.into(),
+            message: encoded(message)?,
         })
     }
 
     /// Calls a method of the agent's program.
-    pub fn call(&self, method: &str, params: impl Into<Value>) -> Result<Value, ProxyError> {
+    pub fn call(&self, method: &str, params: impl Serialize) -> Result<Value, ProxyError> {
         self.call_for(&AgentRequest::Call {
             name: method.to_owned(),
-            params: params.into(),
+            params: encoded(params)?,
         })
     }
 
@@ -309,22 +309,24 @@ pub struct Oneway<'a> {
 }
 
 impl Oneway<'_> {
-    pub fn set_attr(&self, attribute: &str, value: impl Into<Value>) {
-        let attributes = BTreeMap::from([(attribute.to_owned(), value.into())]);
+    pub fn set_attr(&self, attribute: &str, value: impl Serialize) -> Result<(), ProxyError> {
+        let attributes = BTreeMap::from([(attribute.to_owned(), encoded(value)?)]);
         self.tell(&AgentRequest::SetAttr { attributes });
+        Ok(())
     }
 
-    pub fn send(&self, alias: &str, message: impl Into<Value>) -> Result<(), ProxyError> {
-        let request = self.proxy.send_request(alias, message.into(), None)?;
+    pub fn send(&self, alias: &str, message: impl Serialize) -> Result<(), ProxyError> {
+        let request = self.proxy.send_request(alias, encoded(message)?, None)?;
         self.tell(&request);
         Ok(())
     }
 
-    pub fn call(&self, method: &str, params: impl Into<Value>) {
+    pub fn call(&self, method: &str, params: impl Serialize) -> Result<(), ProxyError> {
         self.tell(&AgentRequest::Call {
             name: method.to_owned(),
-            params: params.into(),
+            params: encoded(params)?,
         });
+        Ok(())
     }
 
     pub fn stop(&self) {
@@ -339,4 +341,10 @@ impl Oneway<'_> {
         let peer = Peer::Agent(self.proxy.agent.clone());
         self.proxy.nameserver.link().tell(peer, request);
     }
+}
+
+fn encoded(value: impl Serialize) -> Result<Value, ProxyError> {
+    to_json(value).map_err(|error| ProxyError::Encode {
+        reason: error.to_string(),
+    })
 }

@@ -20,6 +20,8 @@ pub enum ProxyError {
     /// The other side said no.
     #[error(transparent)]
     Fault(#[from] Fault),
+    #[error("cannot be written as a message: {reason}")]
+    Encode { reason: String },
     #[error("the answer could not be read: {reason}")]
     BadAnswer { reason: String },
     #[error("{0:?} is not a name: {1}")]

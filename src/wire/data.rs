@@ -12,7 +12,7 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer as SerdeSerializer};
 use serde_json::{Map, Number, Value, json};
 
-use crate::model::Serializer;
+use crate::model::{JsonError, Serializer, read_json};
 
 /// Between topic and body of a publication, as in osBrain.
 const SEPARATOR: u8 = 0x80;
@@ -57,7 +57,7 @@ pub fn encode(message: &Value, by: Serializer) -> Result<Vec<u8>, CodecError> {
 /// The message in `bytes`.
 pub fn decode(bytes: &[u8], by: Serializer) -> Result<Value, CodecError> {
     let message = match by {
-        Serializer::Json => serde_json::from_slice(bytes).map_err(|e| garbled(by, e))?,
+        Serializer::Json => read_json(bytes).map_err(|e| garbled(by, e))?,
         Serializer::Msgpack => {
             let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
             reader.set_max_depth(128);
@@ -222,7 +222,7 @@ impl<'de> Visitor<'de> for ReaderVisitor {
     fn visit_f64<E: serde::de::Error>(self, v: f64) -> Result<Value, E> {
         Number::from_f64(v)
             .map(Value::Number)
-            .ok_or_else(|| E::custom("JSON has no NaN and no infinity"))
+            .ok_or_else(|| E::custom(JsonError::NoNumber))
     }
 
     fn visit_str<E>(self, v: &str) -> Result<Value, E> {
@@ -320,6 +320,20 @@ mod tests {
         let received = json!({ "received": [nested(DEEPEST)] });
         let reply = crate::wire::read_body::<Value>(&crate::wire::body(&received));
         assert_eq!(reply, Ok(received));
+    }
+
+    #[test]
+    fn numbers_that_would_become_others_are_not_taken() {
+        let json = decode(b"[18446744073709551616]", Serializer::Json).unwrap_err();
+        assert_eq!(json, garbled(Serializer::Json, JsonError::TooLarge));
+        let nan = rmp_serde::to_vec(&f64::NAN).unwrap();
+        let msgpack = decode(&nan, Serializer::Msgpack).unwrap_err();
+        assert!(
+            msgpack
+                .to_string()
+                .ends_with(&JsonError::NoNumber.to_string()),
+            "{msgpack}"
+        );
     }
 
     /// A number that says how much follows is not believed before it has followed.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Fault, Peer};
-use crate::model::Access;
+use crate::model::{Access, read_json};
 
 /// The version of the control protocol. It is in the fourth byte of every message.
 pub const VERSION: u8 = 2;
@@ -191,7 +191,7 @@ pub fn read_body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
             ),
         });
     }
-    serde_json::from_slice(bytes).map_err(|error| Fault::BadRequest {
+    read_json(bytes).map_err(|error| Fault::BadRequest {
         reason: error.to_string(),
     })
 }

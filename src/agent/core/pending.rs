@@ -47,6 +47,11 @@ impl<T> Pending<T> {
         self.entries.get(&id).map(|(_, thing)| thing)
     }
 
+    /// The number of what waits longest.
+    pub fn oldest(&self) -> Option<u64> {
+        self.entries.keys().next().copied()
+    }
+
     pub fn len(&self) -> usize {
         self.entries.len()
     }

@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use super::ask::{Asked, asked};
-use super::lines::{Line, Lines};
-use super::words::{NoWord, Outcome, ProgramId, ToProgram, read};
+use super::lines::{LONGEST, Line, Lines};
+use super::words::{NoWord, Outcome, ProgramId, ToProgram, read, too_long};
 use crate::wire::AgentRequest;
 
 /// What a line comes down to.
@@ -35,16 +35,17 @@ pub fn said(chunks: &[&[u8]], longest: usize) -> Vec<Said> {
 }
 
 fn understood(line: Line) -> Said {
-    let Line::Whole(line) = line else {
-        return Said::Wrong("too long".to_owned());
+    let read = match &line {
+        Line::Whole(line) => read(line),
+        Line::TooLong(beginning) => Err(too_long(beginning, LONGEST)),
     };
-    match read(&line).map(asked) {
+    match read.map(asked) {
         Ok(Asked::Request { request, .. }) => Said::Request(Box::new(request)),
         Ok(Asked::Refused { reason, .. }) => Said::Wrong(reason),
         Ok(Asked::Other(word)) => Said::Word(format!("{word:?}")),
         Err(NoWord::Blank) => Said::Nothing,
         Err(NoWord::Plain(text) | NoWord::Printed(text)) => Said::Printed(text),
-        Err(NoWord::Wrong(reason)) => Said::Wrong(reason),
+        Err(NoWord::Wrong { reason, .. }) => Said::Wrong(reason),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a program says is read, understood and obeyed; and its end, with its last words.
 
-use super::words::{FromProgram, NoWord};
+use super::words::{FromProgram, NoWord, Waits};
 use super::{Got, Owed};
 use crate::agent::state::Agent;
 
@@ -49,7 +49,7 @@ impl Agent {
                 self.keep_printed(&text);
             }
             Err(NoWord::Printed(text)) => self.keep_printed(&text),
-            Err(NoWord::Wrong(reason)) => self.note_garbage(&reason),
+            Err(NoWord::Wrong { reason, waits }) => self.tell_garbage(&reason, waits),
         }
         None
     }
@@ -73,6 +73,22 @@ impl Agent {
     pub fn note_garbage(&mut self, reason: &str) {
         self.garbage_lines += 1;
         self.log.warn(&format!("the command: {reason}"));
+    }
+
+    /// The same of a line that somebody waits for: it is told, too.
+    fn tell_garbage(&mut self, reason: &str, waits: Waits) {
+        self.note_garbage(reason);
+        let answer = match waits {
+            Waits::Nobody => return,
+            Waits::Program(id) => return self.reply_to_program(&id, &Err(reason.to_owned())),
+            Waits::Asker(id) => self.take_owed(id),
+            Waits::SomeAsker => self.take_oldest_owed(),
+        };
+        if let Some(owed) = answer {
+            let name = &self.boot.name;
+            let reason = format!("the answer of {name} cannot be read: {reason}");
+            self.settle_owed(owed, Err(reason));
+        }
     }
 
     /// Something has happened that may let a word be obeyed that could not be before.

@@ -1,13 +1,18 @@
-//! Lines out of a stream of bytes, with a limit. A line that is too long is let go of, to its end.
+//! Lines out of a stream of bytes, with a limit. Of a line that is too long its beginning is kept, and
+//! all else let go of, to its end.
 
 /// The longest line, in bytes.
 pub const LONGEST: usize = 16 << 20;
+
+/// How much is kept of a line that is too long.
+const BEGINNING: usize = 4096;
 
 /// One line, without its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
     Whole(Vec<u8>),
-    TooLong,
+    /// Its beginning.
+    TooLong(Vec<u8>),
 }
 
 /// What has been read, and is not yet a whole line.
@@ -19,7 +24,8 @@ pub struct Lines {
     start: usize,
     /// Up to where no end of a line was found.
     scanned: usize,
-    skipping: bool,
+    /// How a line begins that is too long, and has not ended.
+    skipping: Option<Vec<u8>>,
 }
 
 impl Default for Lines {
@@ -35,7 +41,7 @@ impl Lines {
             buffer: Vec::new(),
             start: 0,
             scanned: 0,
-            skipping: false,
+            skipping: None,
         }
     }
 
@@ -70,21 +76,28 @@ impl Lines {
         self.buffer.clear();
         self.start = 0;
         self.scanned = 0;
-        let some = !line.is_empty() || self.skipping;
+        let some = !line.is_empty() || self.skipping.is_some();
         some.then(|| self.judged(line))
     }
 
     fn judged(&mut self, line: Vec<u8>) -> Line {
-        let skipped = std::mem::take(&mut self.skipping);
-        if skipped || line.len() > self.longest {
-            return Line::TooLong;
+        match self.skipping.take() {
+            Some(beginning) => Line::TooLong(beginning),
+            None if line.len() > self.longest => Line::TooLong(self.beginning(&line)),
+            None => Line::Whole(line),
         }
-        Line::Whole(line)
+    }
+
+    /// As much of it as is surely there as soon as it is too long, however it was divided.
+    fn beginning(&self, line: &[u8]) -> Vec<u8> {
+        line[..line.len().min(BEGINNING).min(self.longest)].to_vec()
     }
 
     fn let_go_if_too_long(&mut self) {
-        if self.skipping || self.buffer.len() - self.start > self.longest {
-            self.skipping = true;
+        let line = &self.buffer[self.start..];
+        if self.skipping.is_some() || line.len() > self.longest {
+            let beginning = self.beginning(line);
+            self.skipping.get_or_insert(beginning);
             self.start = self.buffer.len();
             self.forget_if_empty();
         }
@@ -119,17 +132,18 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_is_one_line() {
         let whole = |text: &[u8]| Line::Whole(text.to_vec());
+        let too_long = |text: &[u8]| Line::TooLong(text.to_vec());
         let found = read(&[b"a\nbbbb", b"bbbb", b"b\nc\n\nd"], 3);
         let expected = [
             whole(b"a"),
-            Line::TooLong,
+            too_long(b"bbb"),
             whole(b"c"),
             whole(b""),
             whole(b"d"),
         ];
         assert_eq!(found, expected);
-        assert_eq!(read(&[b"aaaa"], 3), [Line::TooLong]);
-        assert_eq!(read(&[b"aaaa", b"a"], 3), [Line::TooLong]);
+        assert_eq!(read(&[b"aaaa"], 3), [too_long(b"aaa")]);
+        assert_eq!(read(&[b"aaaa", b"a"], 3), [too_long(b"aaa")]);
     }
 
     proptest! {
@@ -148,7 +162,7 @@ mod tests {
                 .split(|byte| *byte == b'\n')
                 .map(|line| match line.len() <= longest {
                     true => Line::Whole(line.to_vec()),
-                    false => Line::TooLong,
+                    false => Line::TooLong(line[..longest].to_vec()),
                 })
                 .collect();
             if expected.last() == Some(&Line::Whole(Vec::new())) {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::ask::{self, Asked};
 use super::words::FromProgram;
-use super::{Agent, Owed, ProgramId};
+use super::{Agent, ProgramId};
 use crate::agent::asker::Asker;
 use crate::agent::requests::Request;
 use crate::agent::state::{DEFAULT_LIMIT, Origin};
@@ -195,8 +195,7 @@ impl Agent {
     }
 
     fn take_reply(&mut self, id: u64, outcome: Result<Value, String>) {
-        let promised = || self.promised.remove(&id).map(Owed::Answer);
-        match self.owed.take(id).or_else(promised) {
+        match self.take_owed(id) {
             Some(owed) => self.settle_owed(owed, outcome),
             None => {
                 self.refuse(&format!("a reply to {id}, which nobody waits for"));

@@ -89,7 +89,7 @@ impl Output {
     fn keep(&mut self, line: Line) {
         match line {
             Line::Whole(line) => self.line(Stream::Errors, &String::from_utf8_lossy(&line)),
-            Line::TooLong => {
+            Line::TooLong(_) => {
                 self.write(Stream::Errors, "(a line of more than 1 MiB is left out)");
             }
         }

@@ -126,6 +126,19 @@ impl Agent {
         Some(None)
     }
 
+    /// Takes what the answer with this id is owed to.
+    pub(super) fn take_owed(&mut self, id: u64) -> Option<Owed> {
+        let promised = || self.promised.remove(&id).map(Owed::Answer);
+        self.owed.take(id).or_else(promised)
+    }
+
+    /// Takes what has been owed an answer longest.
+    pub(super) fn take_oldest_owed(&mut self) -> Option<Owed> {
+        let promised = self.promised.keys().next().copied();
+        let oldest = self.owed.oldest().into_iter().chain(promised).min()?;
+        self.take_owed(oldest)
+    }
+
     /// The program has given an answer, or will not.
     pub(super) fn settle_owed(&mut self, owed: Owed, outcome: Result<Value, String>) {
         match (owed, outcome) {

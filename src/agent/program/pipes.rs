@@ -151,10 +151,7 @@ impl Pipes {
         match line {
             Line::Whole(line) if self.speaks => words::read(&line),
             Line::Whole(line) => Err(NoWord::Printed(String::from_utf8_lossy(&line).into_owned())),
-            Line::TooLong => Err(NoWord::Wrong(format!(
-                "a line of more than {} bytes",
-                lines::LONGEST
-            ))),
+            Line::TooLong(beginning) => Err(words::too_long(&beginning, lines::LONGEST)),
         }
     }
 

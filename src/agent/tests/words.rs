@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::fixture::{Fixture, PATIENCE, bind};
 use crate::model::Serializer;
-use crate::wire::{AgentRequest, NameServerRequest};
+use crate::wire::{AgentRequest, Fault, NameServerRequest};
 
 /// Says what it is told by calls of `say`, and keeps the replies by their ids.
 const MOUTH: &str = r#"
@@ -166,6 +166,83 @@ fn a_program_subscribes_and_unsubscribes() {
         json!({"type": "unsubscribe", "alias": "news", "topics": ["a"]}),
     );
     assert_eq!(publisher.recv_bytes(0).unwrap(), b"\x00a");
+}
+
+/// Prints what it is told by calls, as it stands there, `%` being the call's id.
+const PARROT: &str = r#"
+import json, sys
+for line in sys.stdin:
+    word = json.loads(line)
+    if word["type"] == "call":
+        said = "x" * (17 << 20) if word["params"] == "long" else word["params"]
+        if word["name"] == "long":
+            said = '{"type":"reply","id":%d,"message":"' % word["id"] + said
+        print(said.replace("%", str(word["id"])), flush=True)
+    elif word["type"] == "reply":
+        print(json.dumps({"type": "set", "attributes": {"reply": word}}), flush=True)
+"#;
+
+fn parrot() -> Fixture {
+    let mut agent = Fixture::start_with(Some(vec!["python3", "-u", "-c", PARROT]));
+    agent.go();
+    agent
+}
+
+/// What a caller is told whose call is answered by this line.
+fn answered(agent: &mut Fixture, method: &str, line: &str) -> String {
+    let (name, params) = (method.to_owned(), json!(line));
+    match agent.try_ask(AgentRequest::Call { name, params }) {
+        Err(Fault::Handler { reason }) => reason,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn who_waits_for_an_answer_that_cannot_be_read_is_told_at_once() {
+    let mut agent = parrot();
+    for (message, why) in [
+        ("NaN", "JSON has no NaN and no infinity"),
+        ("{\"x\": [-Infinity]}", "JSON has no NaN and no infinity"),
+        (
+            "18446744073709551616",
+            "the number is too large to be kept exactly",
+        ),
+        ("1e999", "the number is too large to be kept exactly"),
+        ("\"\\ud800\"", "half of a surrogate pair is no character"),
+        ("{", "not JSON: EOF while parsing an object"),
+        ("1,\"extra\":2", "unknown field `extra`"),
+    ] {
+        let line = format!("{{\"type\":\"reply\",\"id\":%,\"message\":{message}}}");
+        let reason = answered(&mut agent, "say", &line);
+        let expected = format!("the answer of Alice cannot be read: {why}");
+        assert!(reason.starts_with(&expected), "{reason}");
+    }
+    // The id stands at the line's beginning, or it is taken for the oldest that is owed.
+    for (method, line) in [("long", "long"), ("say", "long")] {
+        let reason = answered(&mut agent, method, line);
+        assert!(
+            reason.contains("a line of more than 16777216 bytes"),
+            "{reason}"
+        );
+    }
+    let log = agent.log.text();
+    assert!(log.contains("JSON has no NaN"), "{log}");
+}
+
+#[test]
+fn a_word_that_cannot_be_read_is_answered_where_it_has_an_id() {
+    let mut agent = parrot();
+    let params = json!(r#"{"type":"send","alias":"out","message":NaN,"id":"mine"}"#);
+    let name = "say".to_owned();
+    agent.begin(&AgentRequest::Call { name, params }, PATIENCE);
+    let name = "reply".to_owned();
+    let reply = agent.until(&AgentRequest::GetAttr { name }, |it| !it.is_null());
+    assert_eq!(reply["id"], "mine");
+    let error = reply["error"].as_str().unwrap();
+    assert!(
+        error.starts_with("JSON has no NaN and no infinity"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Data, Meaning, Node};
+use crate::model::JsonError;
 use crate::topology::review::{Flaw, Span};
 
 /// What is said of references where none can be filled in.
@@ -19,16 +20,8 @@ pub(in crate::topology) fn to_json(node: &Node) -> Result<Value, Flaw> {
             Meaning::Null => Value::Null,
             Meaning::Bool(truth) => Value::Bool(*truth),
             Meaning::Number(number) => Value::Number(number.clone()),
-            Meaning::NoNumber => {
-                let message = "messages and attributes are JSON, which has no NaN and no infinity";
-                return Err(no_json(message, &node.span));
-            }
-            Meaning::TooLarge => {
-                return Err(no_json(
-                    "the number is too large to be kept exactly",
-                    &node.span,
-                ));
-            }
+            Meaning::NoNumber => return Err(no_json(&JsonError::NoNumber, &node.span)),
+            Meaning::TooLarge => return Err(no_json(&JsonError::TooLarge, &node.span)),
         },
         Data::Text(text) => Value::String(text.clone()),
         Data::Late(_) => return Err(misplaced(&node.span)),
@@ -43,6 +36,6 @@ pub(in crate::topology) fn to_json(node: &Node) -> Result<Value, Flaw> {
     })
 }
 
-fn no_json(message: &str, span: &Span) -> Flaw {
-    Flaw::new(span, message).hint("put it in quotes to have it as text")
+fn no_json(why: &JsonError, span: &Span) -> Flaw {
+    Flaw::new(span, why.to_string()).hint("put it in quotes to have it as text")
 }

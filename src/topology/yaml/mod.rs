@@ -58,7 +58,7 @@ pub(super) enum Meaning {
     Number(Number),
     /// Not a number, or an infinite one: YAML has them, JSON does not.
     NoNumber,
-    /// An integer that fits into no 64 bits.
+    /// An integer that fits into no 64 bits, or a number that is larger than any.
     TooLarge,
 }
 

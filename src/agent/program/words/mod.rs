@@ -1,6 +1,7 @@
 //! The words between an agent and its program: JSON objects, one a line. specs/commands.md says the
 //! same for those who write programs.
 
+mod about;
 mod from;
 mod heard;
 mod read;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use from::{FromProgram, Handler, Timer};
 pub use heard::Heard;
-pub use read::{NoWord, read};
+pub use read::{NoWord, Waits, read, too_long};
 pub use to::{Outcome, ToProgram};
 
 /// A number or text that a program chose for a question of its own; the reply repeats it.
@@ -64,7 +65,7 @@ mod tests {
             "{",
         ] {
             assert!(
-                matches!(read(wrong.as_bytes()), Err(NoWord::Wrong(_))),
+                matches!(read(wrong.as_bytes()), Err(NoWord::Wrong { .. })),
                 "{wrong}"
             );
         }

@@ -1,8 +1,10 @@
-//! Lines as words, strictly.
+//! Lines as words, strictly. Of a line that is none, who waits for what it was to say.
 
 use std::fmt;
 
-use super::FromProgram;
+use super::about::{About, about};
+use super::{FromProgram, ProgramId};
+use crate::model::{JsonError, read_json};
 
 /// Why a line says nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,14 +15,54 @@ pub enum NoWord {
     Plain(String),
     /// A line of a program that has no words.
     Printed(String),
-    Wrong(String),
+    Wrong {
+        reason: String,
+        waits: Waits,
+    },
+}
+
+/// Who waits for what a line was to say that cannot be read, as far as it can be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waits {
+    Nobody,
+    /// The program, which asked under this id.
+    Program(ProgramId),
+    /// Whoever is owed the answer with this id.
+    Asker(u64),
+    /// Somebody who is owed an answer.
+    SomeAsker,
+}
+
+impl Waits {
+    /// For a line of which this can be seen.
+    fn of(about: Option<About>) -> Self {
+        match about {
+            Some(About { word, id }) if word == "reply" => match id {
+                Some(ProgramId::Number(id)) => Waits::Asker(id),
+                Some(ProgramId::Text(_)) | None => Waits::Nobody,
+            },
+            Some(About { id: Some(id), .. }) => Waits::Program(id),
+            _ => Waits::Nobody,
+        }
+    }
+
+    /// For one of which only the beginning is there: most likely an answer is too long.
+    fn of_beginning(about: Option<About>) -> Self {
+        match about {
+            None => Waits::SomeAsker,
+            Some(About { word, id: None }) if word == "reply" => Waits::SomeAsker,
+            about => Waits::of(about),
+        }
+    }
 }
 
 impl fmt::Display for NoWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NoWord::Blank => f.write_str("an empty line"),
-            NoWord::Plain(text) | NoWord::Printed(text) | NoWord::Wrong(text) => f.write_str(text),
+            NoWord::Plain(text) | NoWord::Printed(text) | NoWord::Wrong { reason: text, .. } => {
+                f.write_str(text)
+            }
         }
     }
 }
@@ -31,28 +73,48 @@ pub fn read(line: &[u8]) -> Result<FromProgram, NoWord> {
     let line = printed.trim_ascii_start();
     match line.first() {
         None => Err(NoWord::Blank),
-        Some(b'{') => serde_json::from_slice(line)
-            .map_err(|error| NoWord::Wrong(format!("{}: {}", reason(&error), beginning(line)))),
+        Some(b'{') => read_json(line).map_err(|error| NoWord::Wrong {
+            reason: format!("{}: {}", reason(&error), beginning(line)),
+            waits: Waits::of(about(line)),
+        }),
         Some(_) => Err(NoWord::Plain(String::from_utf8_lossy(printed).into_owned())),
     }
 }
 
+/// What is said of a line that begins so and is longer than `longest`.
+pub fn too_long(start: &[u8], longest: usize) -> NoWord {
+    let start = start.trim_ascii_start();
+    NoWord::Wrong {
+        reason: format!(
+            "a line of more than {longest} bytes: {}",
+            shortened(start, 60)
+        ),
+        waits: Waits::of_beginning(about(start)),
+    }
+}
+
 /// Without the place: there is one line only, and its beginning is shown.
-fn reason(error: &serde_json::Error) -> String {
+fn reason(error: &JsonError) -> String {
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or(&text);
-    match error.classify() {
-        serde_json::error::Category::Data => reason.to_owned(),
-        _ => format!("not JSON: {reason}"),
+    match error {
+        JsonError::Other(error) if error.classify() == serde_json::error::Category::Data => {
+            reason.to_owned()
+        }
+        JsonError::Other(_) => format!("not JSON: {reason}"),
+        _ => reason.to_owned(),
     }
 }
 
 /// Enough of a line to recognise it.
 pub fn beginning(line: &[u8]) -> String {
-    const SHOWN: usize = 200;
-    let text = String::from_utf8_lossy(&line[..line.len().min(4 * SHOWN)]);
-    let shown: String = text.chars().take(SHOWN).collect();
-    if shown.len() < line.len() && text.chars().count() >= SHOWN {
+    shortened(line, 200)
+}
+
+fn shortened(line: &[u8], most: usize) -> String {
+    let text = String::from_utf8_lossy(&line[..line.len().min(4 * most)]);
+    let shown: String = text.chars().take(most).collect();
+    if shown.len() < line.len() && text.chars().count() >= most {
         return shown + "…";
     }
     shown

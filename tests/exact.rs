@@ -1,0 +1,135 @@
+//! What would become something else on its way is refused where it enters, in the same words by each
+//! way in, and who asked is told at once.
+
+mod common;
+
+use common::{Bench, wait_until};
+use serde_json::json;
+
+const TOO_LARGE: &str = "the number is too large to be kept exactly";
+const NO_NUMBER: &str = "JSON has no NaN and no infinity";
+
+#[test]
+fn integers_that_are_too_large_are_refused_by_each_way_in() {
+    let bench = Bench::new();
+    let topology = "osb: 1
+name: exact
+agents:
+  A: { bind: { out: PUSH } }
+  L: {}
+connections: [{ agent: L, to: A.out, alias: in, handler: collect }]
+";
+    let up = bench.up(topology);
+    assert_eq!(up.code, 0, "{up}");
+    let large = "18446744073709551617";
+    let id = format!("id={large}");
+    let set = format!("agents.A.attributes.id={large}");
+    let file = bench.files().join("topology.yaml");
+    let file = file.to_str().unwrap();
+    for (arguments, code) in [
+        (&["send", "A", "out", large][..], 2),
+        (&["set", "A", &id], 2),
+        (&["call", "A", "x", large], 2),
+        (&["every", "A", "1s", "set", &id], 2),
+        (&["check", "--set", &set, file], 3),
+    ] {
+        let said = bench.osb(arguments);
+        assert_eq!(said.code, code, "{arguments:?}: {said}");
+        assert!(said.stderr.contains(TOO_LARGE), "{arguments:?}: {said}");
+    }
+    bench.ok(&["send", "A", "out", "18446744073709551615"]);
+    wait_until("it arrives", || {
+        bench
+            .osb(&["get", "L", "received"])
+            .stdout
+            .contains("18446744073709551615")
+    });
+    assert_eq!(bench.json(&["get", "L", "received"]), json!([u64::MAX]));
+    bench.ok(&["down"]);
+}
+
+#[test]
+fn whoever_asked_is_told_that_the_answer_cannot_be_read() {
+    let bench = Bench::new();
+    let program = r#"
+import sys, json
+for l in sys.stdin:
+    w = json.loads(l)
+    if w["type"] == "call":
+        m = {"mean": float("nan"), "inf": {"h": float("inf")}, "id": 1 << 64, "long": "x" * 17_000_000}[w["name"]]
+        print(json.dumps({"type": "reply", "id": w["id"], "message": m}), flush=True)
+    if w["type"] == "stop": break
+"#;
+    bench.file("a.py", program);
+    let up = bench.up("osb: 1\nname: exact\nagents:\n  A: { command: [python3, a.py] }\n");
+    assert_eq!(up.code, 0, "{up}");
+    for (method, why) in [
+        ("mean", NO_NUMBER),
+        ("inf", NO_NUMBER),
+        ("id", TOO_LARGE),
+        ("long", "a line of more than 16777216 bytes"),
+    ] {
+        let said = bench.osb(&["call", "A", method]);
+        assert_eq!(said.code, 1, "{said}");
+        let told = format!("the answer of A cannot be read: {why}");
+        assert!(said.stderr.contains(&told), "{said}");
+    }
+    bench.ok(&["down"]);
+}
+
+#[test]
+fn the_python_helper_raises_where_such_a_thing_is_said() {
+    let bench = Bench::new();
+    let program = r#"
+import osb
+
+agent = osb.Agent()
+
+@agent.method
+def say(what):
+    value = {
+        "nan": float("nan"), "half": "\ud800", "large": [{"x": -(1 << 63) - 1}], "long": "x" * (16 << 20),
+    }[what]
+    agent.send("out", value)  # here
+
+@agent.method
+def fine():
+    agent.send("out", [-(1 << 63), (1 << 64) - 1, "\U0001f600", "12345678901234567890123"])
+
+agent.run()
+"#;
+    bench.file("a.py", program);
+    let library = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lib");
+    let topology = format!(
+        "osb: 1
+name: exact
+agents:
+  A: {{ command: [python3, a.py], env: {{ PYTHONPATH: {library} }}, bind: {{ out: PUSH }} }}
+  L: {{}}
+connections: [{{ agent: L, to: A.out, alias: in, handler: collect }}]
+"
+    );
+    let up = bench.up(&topology);
+    assert_eq!(up.code, 0, "{up}");
+    for (what, error) in [
+        ("nan", "ValueError"),
+        ("half", "UnicodeEncodeError"),
+        ("large", "too large to be kept exactly"),
+        ("long", "the agent reads 16777216 at most"),
+    ] {
+        let said = bench.osb(&["call", "A", "say", &format!("{what:?}")]);
+        assert_eq!(said.code, 1, "{said}");
+        assert!(said.stderr.contains(error), "{said}");
+    }
+    assert!(bench.log("exact", "A").contains("# here"));
+    bench.ok(&["call", "A", "fine"]);
+    wait_until("it arrives", || {
+        bench
+            .osb(&["get", "L", "received"])
+            .stdout
+            .contains("1234567890123456789")
+    });
+    let expected = json!([[i64::MIN, u64::MAX, "\u{1f600}", "12345678901234567890123"]]);
+    assert_eq!(bench.json(&["get", "L", "received"]), expected);
+    bench.ok(&["down"]);
+}
