@@ -20,6 +20,7 @@ use super::program::{Owed, Program, ProgramId};
 use super::sockets::{Envelope as ReturnPath, Sockets};
 use crate::model::{Alias, KeyPair, Replies, State, SystemName, Target};
 use crate::wire::{AgentBoot, Announcement, Envelope, NameServerRequest, Peer, ProofToken, body};
+use crate::zeromq::{End, LOOK_EVERY, hang_up_dead};
 
 /// How often the name server hears that the agent still works.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -72,6 +73,8 @@ pub struct Agent {
     pub hasty: bool,
     began: Instant,
     next_heartbeat: Duration,
+    /// When it is looked for dead connections next, with the heartbeat after that.
+    next_look: Duration,
     announcement: u64,
 }
 
@@ -226,6 +229,7 @@ impl Agent {
             hasty: false,
             began: Instant::now(),
             next_heartbeat: until_next_beat(),
+            next_look: LOOK_EVERY,
             announcement: 0,
         })
     }
@@ -296,7 +300,7 @@ impl Agent {
             state: State::Running,
             uptime_ms: u64::try_from(self.now.as_millis()).unwrap_or(u64::MAX),
             addresses: self.sockets.addresses(),
-            connections: self.sockets.connections(),
+            connections: self.sockets.connections(self.now),
         };
         (envelope, body(&NameServerRequest::Announce(announcement)))
     }
@@ -329,6 +333,25 @@ impl Agent {
         let envelope = Envelope::oneway(Peer::NameServer);
         let body = body(&NameServerRequest::Heartbeat {});
         self.control.send(&envelope, body, Weight::Light);
+        self.look_for_the_dead();
+    }
+
+    /// Ends connections, to the name server and of data sockets, whose other end has gone without a word
+    /// while data was under way. Those that were dialled from here are dialled anew.
+    fn look_for_the_dead(&mut self) {
+        if self.now < self.next_look {
+            return;
+        }
+        self.next_look = self.now + LOOK_EVERY;
+        let ours = |end: &End| {
+            end.leads_to(&self.boot.nameserver) || self.sockets.iter().any(|slot| slot.has_end(end))
+        };
+        for end in hang_up_dead(ours) {
+            self.log.warn(&format!(
+                "the connection with {} is given up: nobody answers there any more",
+                end.there
+            ));
+        }
     }
 
     /// Says goodbye to the name server.

@@ -3,6 +3,7 @@
 
 mod access;
 mod address;
+mod connection;
 mod duration;
 mod files;
 mod host;
@@ -22,6 +23,7 @@ mod timer;
 
 pub use access::{Access, Holder, KeyEntry, KeysOf, OperatorAccess, Term};
 pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside, bound_for};
+pub use connection::{ConnectionInfo, End, Proof};
 pub use duration::{DurationError, Millis};
 pub use files::{
     Amount, Digest, Entry, Listing, ListingError, NamePattern, SyncSpec, TreePath, TreePathError,
@@ -38,7 +40,7 @@ pub use name::{
 };
 pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
 pub use replies::Replies;
-pub use report::{AgentInfo, ConnectionInfo, ExitReport, HostInfo, Proof, SocketStats, State};
+pub use report::{AgentInfo, ExitReport, HostInfo, SocketStats, State};
 pub use secret::looks_secret;
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, NameServerEntry,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, AgentName, Alias, HostName, Kind, PublicKey, SocketId};
+use super::{Address, AgentName, Alias, ConnectionInfo, HostName, PublicKey};
 
 /// The state of an agent or a host, as the name server sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,6 +62,9 @@ pub struct AgentInfo {
     /// None when it has ended.
     pub pid: Option<u32>,
     pub uptime_s: f64,
+    /// How long it has been in this state.
+    #[serde(default)]
+    pub state_ms: u64,
     pub restarts: u32,
     pub addresses: BTreeMap<Alias, Address>,
     /// Absent from `ls agents -o json`: `ls connections` shows them.
@@ -120,32 +123,6 @@ pub struct HostInfo {
     pub uptime_s: f64,
     /// How many agents it has running.
     pub agents: usize,
-}
-
-/// One connection, as its client knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConnectionInfo {
-    pub alias: Alias,
-    /// The client's kind.
-    pub kind: Kind,
-    /// None for an address that was given by hand.
-    pub to: Option<SocketId>,
-    pub address: String,
-    pub proof: Proof,
-}
-
-/// How far a connection has been seen to work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Proof {
-    /// Not seen yet.
-    Unproven,
-    /// ZeroMQ's handshake was seen, this many microseconds after connecting; for SUB and PUB the
-    /// publisher has seen the subscription too.
-    Proven { us: u64 },
-    /// It was proven, and then the peer went away.
-    Lost,
 }
 
 /// What went through a socket. Nothing is lost in silence: `dropped` counts what is gone.

@@ -8,7 +8,7 @@ use crate::access::{KeyId, NotAdmitted};
 use crate::model::{KeyPair, PublicKey};
 use crate::registry::{RoutingId, Undelivered};
 use crate::wire::LARGEST_BODY;
-use crate::zeromq::{HANDSHAKE_MS, Verdict, Zap, hang_up, let_in_by_key};
+use crate::zeromq::{HANDSHAKE_MS, Verdict, Zap, hang_up, keep_alive, let_in_by_key};
 
 /// How many messages may wait for one member before it counts as one that does not read.
 const QUEUE: i32 = 20_000;
@@ -54,6 +54,7 @@ impl Router {
             }
             None => None,
         };
+        keep_alive(&socket)?;
         socket.set_router_mandatory(true)?;
         socket.set_linger(LINGER_MS)?;
         socket.set_sndhwm(QUEUE)?;

@@ -17,7 +17,9 @@ use super::link::Incoming;
 use super::watch::{WATCH_ID, Watchers, lock};
 use crate::model::{Dial, Millis};
 use crate::wire::{Envelope, Event, Fault, MessageKind, NameServerRequest, Peer, body, read_body};
-use crate::zeromq::{EVENTS, control_dealer, monitor, next_event, stop_monitor};
+use crate::zeromq::{
+    EVENTS, LOOK_EVERY, control_dealer, hang_up_dead, monitor, next_event, stop_monitor,
+};
 
 /// How often a member says that it still works.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -63,10 +65,13 @@ pub(super) struct Driver {
     monitor: zmq::Socket,
     door: Door,
     _context: zmq::Context,
+    /// Of the name server.
+    address: String,
     lines: Lines,
     watchers: Arc<Mutex<Watchers>>,
     in_flight: InFlight<(String, Millis, oneshot::Sender<Answer>)>,
     next_heartbeat: Instant,
+    next_look: Instant,
 }
 
 impl Driver {
@@ -85,10 +90,12 @@ impl Driver {
             monitor,
             door,
             _context: context,
+            address: to.address.clone(),
             lines,
             watchers,
             in_flight: InFlight::default(),
             next_heartbeat: Instant::now() + HEARTBEAT,
+            next_look: Instant::now() + LOOK_EVERY,
         })
     }
 
@@ -287,6 +294,16 @@ impl Driver {
             self.next_heartbeat = now + HEARTBEAT;
             let heartbeat = body(&NameServerRequest::Heartbeat {});
             self.send(&Envelope::oneway(Peer::NameServer), heartbeat);
+            self.look_for_the_dead(now);
+        }
+    }
+
+    /// A connection whose other end has gone without a word is made anew: heartbeats are under way on it,
+    /// so that the kernel alone would not notice for a quarter of an hour.
+    fn look_for_the_dead(&mut self, now: Instant) {
+        if now >= self.next_look {
+            self.next_look = now + LOOK_EVERY;
+            hang_up_dead(|end| end.leads_to(&self.address));
         }
     }
 }

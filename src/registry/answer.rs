@@ -3,7 +3,9 @@
 use super::member::{Facts, Member, Standing};
 use super::{Effect, Now, Registry, RoutingId};
 use crate::access::Asked;
-use crate::model::{Access, Address, AgentInfo, AgentName, Alias, ExitReport, HostInfo, HostName};
+use crate::model::{
+    Access, Address, AgentId, AgentInfo, AgentName, Alias, ExitReport, HostInfo, HostName, SocketId,
+};
 use crate::wire::{
     Announcement, Change, Event, Fault, Incarnation, NameServerRequest, Peer, Snapshot, body,
 };
@@ -120,12 +122,9 @@ impl Registry {
         member.key = self.entry(from).map(|entry| entry.key);
         let change = match self.members.remove(&peer) {
             None => Change::Registered,
-            Some(old)
-                if old.incarnation == incarnation
-                    && !matches!(old.standing, Standing::Ended { .. }) =>
-            {
+            Some(old) if old.incarnation == incarnation && !old.has_ended() => {
                 self.unroute(&old.route, from);
-                member.keep_restarts(old.restarts());
+                member.follows(&old);
                 if old.state() == member.state() {
                     Change::Sockets
                 } else {
@@ -260,7 +259,7 @@ impl Registry {
 
     pub(super) fn end(&mut self, peer: &Peer, standing: Standing, now: Now) {
         if let Some(member) = self.members.get_mut(peer) {
-            member.standing = standing;
+            member.stand(standing, now);
             self.routes.remove(&member.route);
             self.watchers.remove(&member.route);
         }
@@ -269,7 +268,7 @@ impl Registry {
     }
 
     fn agents(&self, name: Option<AgentName>, now: Now) -> Result<Vec<AgentInfo>, Fault> {
-        let info = |name: &AgentName, member: &Member| member.agent_info(name, &self.address, now);
+        let info = |name: &AgentName, member: &Member| self.agent_info(name, member, now);
         if let Some(name) = name {
             let member = self.members.get(&Peer::Agent(name.clone()));
             return match member.and_then(|member| info(&name, member)) {
@@ -287,6 +286,21 @@ impl Registry {
             .collect();
         agents.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(agents)
+    }
+
+    fn agent_info(&self, name: &AgentName, member: &Member, now: Now) -> Option<AgentInfo> {
+        let end = |socket: &SocketId| match &socket.agent {
+            // Another name server has it.
+            AgentId {
+                nameserver: Some(_),
+                ..
+            } => None,
+            id => {
+                let member = self.members.get(&Peer::Agent(id.name.clone()))?;
+                Some(member.as_end(now))
+            }
+        };
+        member.agent_info(name, &self.address, end, now)
     }
 
     fn hosts(&self, now: Now) -> Vec<HostInfo> {
@@ -324,7 +338,7 @@ impl Registry {
         let member = self.members.get(peer)?;
         match peer {
             Peer::Agent(name) => {
-                let agent = member.agent_info(name, &self.address, now)?;
+                let agent = self.agent_info(name, member, now)?;
                 Some(Event::Agent { change, agent })
             }
             Peer::Host(name) => {

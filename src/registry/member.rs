@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use super::lease::{SUSPECT_AFTER, UNREACHABLE_AFTER};
 use super::{Now, RoutingId};
 use crate::model::{
-    Address, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, HostInfo, HostName,
-    PublicKey, State,
+    Address, AgentInfo, AgentName, Alias, ConnectionInfo, End, ExitReport, HostInfo, HostName,
+    PublicKey, SocketId, State,
 };
 use crate::wire::{Announcement, Incarnation};
 
@@ -20,7 +20,11 @@ pub struct Member {
     pub pid: Option<u32>,
     pub started: Now,
     seen: Now,
-    pub standing: Standing,
+    /// When it said last what it is.
+    announced: Now,
+    /// Since when it has been in its state.
+    since: Now,
+    standing: Standing,
     pub facts: Facts,
 }
 
@@ -61,6 +65,8 @@ impl Member {
             pid: None,
             started: now,
             seen: now,
+            announced: now,
+            since: now,
             standing: Standing::Present,
             facts: Facts::Client,
         }
@@ -130,6 +136,8 @@ impl Member {
             pid: Some(pid),
             started: now.saturating_sub(std::time::Duration::from_millis(uptime_ms)),
             seen: now,
+            announced: now,
+            since: now,
             standing: Standing::Present,
             facts,
         }
@@ -173,7 +181,7 @@ impl Member {
         self.seen = now;
         let silent = matches!(self.standing, Standing::Suspect | Standing::Unreachable);
         if silent {
-            self.standing = Standing::Present;
+            self.stand(Standing::Present, now);
         }
         silent
     }
@@ -188,8 +196,34 @@ impl Member {
             Standing::Present if silent_for >= SUSPECT_AFTER => Standing::Suspect,
             _ => return false,
         };
-        self.standing = standing;
+        self.stand(standing, now);
         true
+    }
+
+    /// It stands so from now on.
+    pub fn stand(&mut self, standing: Standing, now: Now) {
+        self.standing = standing;
+        self.since = now;
+    }
+
+    pub fn has_ended(&self) -> bool {
+        matches!(self.standing, Standing::Ended { .. })
+    }
+
+    /// The same life has said again what it is.
+    pub fn follows(&mut self, former: &Member) {
+        self.keep_restarts(former.restarts());
+        if self.state() == former.state() {
+            self.since = former.since;
+        }
+    }
+
+    /// How it stands, as an end of a connection.
+    pub fn as_end(&self, now: Now) -> End {
+        End {
+            state: self.state(),
+            ms: milliseconds(now.saturating_sub(self.since)),
+        }
     }
 
     /// When its lease is to be looked at again; None once there is nothing more to wait for.
@@ -202,8 +236,14 @@ impl Member {
         }
     }
 
-    /// What `ls agents` shows; None if it is no agent.
-    pub fn agent_info(&self, name: &AgentName, nameserver: &str, now: Now) -> Option<AgentInfo> {
+    /// What `ls agents` shows; None if it is no agent. `end` tells how an agent stands that it is connected to.
+    pub fn agent_info(
+        &self,
+        name: &AgentName,
+        nameserver: &str,
+        end: impl Fn(&SocketId) -> Option<End>,
+        now: Now,
+    ) -> Option<AgentInfo> {
         let Facts::Agent {
             host,
             addresses,
@@ -219,6 +259,14 @@ impl Member {
             _ => None,
         };
         let state = self.state();
+        let said_ms = milliseconds(now.saturating_sub(self.announced));
+        let seen = |connection: &ConnectionInfo| {
+            let said = ConnectionInfo {
+                proof_ms: connection.proof_ms.saturating_add(said_ms),
+                ..connection.clone()
+            };
+            said.seen_with(self.as_end(now), connection.to.as_ref().and_then(&end))
+        };
         Some(AgentInfo {
             name: name.clone(),
             host: host.clone(),
@@ -230,9 +278,10 @@ impl Member {
             } else {
                 self.uptime_s(now)
             },
+            state_ms: self.as_end(now).ms,
             restarts: *restarts,
             addresses: addresses.clone(),
-            connections: connections.clone(),
+            connections: connections.iter().map(seen).collect(),
             exit,
             key: self.key,
         })
@@ -258,4 +307,8 @@ impl Member {
         let uptime = now.saturating_sub(self.started);
         (uptime.as_secs_f64() * 1000.0).round() / 1000.0
     }
+}
+
+fn milliseconds(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -22,6 +22,7 @@ pub fn alice() -> AgentInfo {
         state: State::Running,
         pid: Some(4711),
         uptime_s: 192.340_9,
+        state_ms: 0,
         restarts: 0,
         addresses: [("main".parse().unwrap(), main)].into(),
         connections: vec![],
@@ -40,6 +41,7 @@ pub fn bob() -> AgentInfo {
         to: Some("Alice.main".parse().unwrap()),
         address: server.address.clone(),
         proof: Proof::Proven { us: 1234 },
+        proof_ms: 190_000,
     };
     let news = ConnectionInfo {
         alias: "news".parse().unwrap(),
@@ -47,6 +49,7 @@ pub fn bob() -> AgentInfo {
         to: None,
         address: "tcp://10.0.0.5:1234".to_owned(),
         proof: Proof::Lost,
+        proof_ms: 4250,
     };
     AgentInfo {
         name: "Bob".parse().unwrap(),

@@ -166,6 +166,7 @@ mod tests {
                 state,
                 pid: None,
                 uptime_s: 0.0,
+                state_ms: 0,
                 restarts: 0,
                 addresses: Default::default(),
                 connections: Vec::new(),

@@ -2,7 +2,10 @@
 //! the name server, CURVE and ZAP, and what a socket's monitor tells. Nothing here decides.
 
 mod curve;
+mod dead;
 mod hang_up;
+mod keepalive;
+mod lines;
 mod monitor;
 mod option;
 mod zap;
@@ -13,7 +16,12 @@ use crate::model::Dial;
 use crate::wire::LARGEST_BODY;
 
 pub use curve::{dial_with, draw_keys, let_in_by_key};
+#[cfg(test)]
+use dead::connections;
+pub use dead::{End, LOOK_EVERY, hang_up_dead};
 pub use hang_up::{Place, hang_up, hang_up_at};
+pub use keepalive::keep_alive;
+pub use lines::{Line, keep_lines, lines, matched, missed, next_ended, queued};
 pub use monitor::{CLOSED, EVENTS, Failure, Seen, monitor, next_event, stop_monitor};
 pub use option::set_int;
 pub use zap::{Handshake, Verdict, Zap};
@@ -56,6 +64,7 @@ pub fn control_dealer(
     linger_ms: i32,
 ) -> zmq::Result<Socket> {
     let socket = context.socket(zmq::DEALER)?;
+    keep_alive(&socket)?;
     socket.set_linger(linger_ms)?;
     socket.set_sndhwm(queue)?;
     socket.set_rcvhwm(queue)?;

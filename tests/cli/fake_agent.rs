@@ -103,6 +103,7 @@ fn announcement(name: &str) -> NameServerRequest {
         to: Some("Bob.inbox".parse().unwrap()),
         address: "tcp://127.0.0.1:40124".to_owned(),
         proof: Proof::Proven { us: 500 },
+        proof_ms: 0,
     };
     NameServerRequest::Announce(Announcement::Agent {
         name: name.parse().unwrap(),

@@ -313,7 +313,8 @@ impl Agent {
         if let Some(fault) = failed {
             return Err(fault);
         }
-        let info = |at: &(usize, usize)| self.link(*at).info(&self.sockets.at(at.0).alias);
+        let alias = |at: &(usize, usize)| &self.sockets.at(at.0).alias;
+        let info = |at: &(usize, usize)| self.link(*at).info(alias(at), self.now);
         let infos: Vec<_> = links.iter().map(info).collect();
         Ok(match infos.as_slice() {
             [info] if one => value(info),

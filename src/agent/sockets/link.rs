@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Address, ConnectionInfo, Proof, SocketId};
+use crate::model::{Address, Alias, ConnectionInfo, Proof, SocketId};
 use crate::zeromq::{Failure, Seen};
 
 /// A connection of a socket.
@@ -14,6 +14,8 @@ pub struct Link {
     pub desk: Option<Box<Link>>,
     proof: Proof,
     since: Duration,
+    /// When the proof became what it is.
+    changed: Duration,
     last: Option<Seen>,
 }
 
@@ -25,6 +27,7 @@ impl Link {
             desk: None,
             proof: Proof::Unproven,
             since: now,
+            changed: now,
             last: None,
         }
     }
@@ -78,6 +81,9 @@ impl Link {
             }
             _ => {}
         }
+        if self.proof != before {
+            self.changed = now;
+        }
         self.proof != before
     }
 
@@ -107,13 +113,16 @@ impl Link {
         }
     }
 
-    pub fn info(&self, alias: &crate::model::Alias) -> ConnectionInfo {
+    pub fn info(&self, alias: &Alias, now: Duration) -> ConnectionInfo {
+        let desk = self.desk.as_ref().map_or(self.changed, |desk| desk.changed);
+        let so_for = now.saturating_sub(self.changed.max(desk));
         ConnectionInfo {
             alias: alias.clone(),
             kind: self.server.kind.twin(),
             to: self.to.clone(),
             address: self.server.address.clone(),
             proof: self.proof(),
+            proof_ms: u64::try_from(so_for.as_millis()).unwrap_or(u64::MAX),
         }
     }
 }
@@ -145,6 +154,8 @@ mod tests {
         assert!(link.note(Seen::Lost, Duration::from_millis(5)));
         assert!(!link.note(Seen::Retried, Duration::from_millis(6)));
         assert_eq!(link.proof(), Proof::Lost);
+        let info = link.info(&"inbox".parse().unwrap(), Duration::from_millis(6));
+        assert_eq!((info.proof, info.proof_ms), (Proof::Lost, 1));
         assert!(link.note(Seen::Proven, Duration::from_millis(7)));
         assert_eq!(link.proof(), Proof::Proven { us: 2000 });
     }

@@ -3,7 +3,7 @@
 use zmq::{Context, DONTWAIT, Message, Socket};
 
 use crate::model::Kind;
-use crate::zeromq::{HANDSHAKE_MS, set_int};
+use crate::zeromq::{HANDSHAKE_MS, keep_alive, set_int};
 
 /// The largest message accepted: 256 MiB.
 const LARGEST_MESSAGE: i64 = 256 << 20;
@@ -26,6 +26,7 @@ pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
         Kind::Req | Kind::AsyncReq => zmq::DEALER,
         Kind::Rep | Kind::AsyncRep => zmq::ROUTER,
     })?;
+    keep_alive(&socket)?;
     socket.set_linger(LINGER)?;
     socket.set_maxmsgsize(LARGEST_MESSAGE)?;
     socket.set_backlog(BACKLOG)?;

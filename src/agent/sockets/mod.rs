@@ -12,6 +12,7 @@ mod send;
 mod slot;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 pub use desk::Desk;
 pub use endpoint::{BindError, Place};
@@ -118,8 +119,8 @@ impl Sockets {
         self.iter().flat_map(Slot::places).collect()
     }
 
-    pub fn connections(&self) -> Vec<ConnectionInfo> {
-        self.iter().flat_map(Slot::connections).collect()
+    pub fn connections(&self, now: Duration) -> Vec<ConnectionInfo> {
+        self.iter().flat_map(|slot| slot.connections(now)).collect()
     }
 
     pub fn stats(&self) -> BTreeMap<Alias, SocketStats> {

@@ -19,7 +19,7 @@ use crate::model::{
 };
 use crate::wire::{ProofToken, ReplyToken, sync_subscription};
 use crate::zeromq::{
-    self, CLOSED, EVENTS, Seen, dial_with, let_in_by_key, monitor, next_event, stop_monitor,
+    self, CLOSED, EVENTS, End, Seen, dial_with, let_in_by_key, monitor, next_event, stop_monitor,
 };
 
 /// How long to wait at most until a place is free again, in milliseconds.
@@ -169,6 +169,17 @@ impl Slot {
             _ => None,
         };
         self.bound.iter().chain(desk).filter_map(Bound::place)
+    }
+
+    /// Whether that end of a connection is one of its own.
+    pub fn has_end(&self, end: &End) -> bool {
+        let here = zeromq::Place::Port(end.here.port());
+        let dialled = |link: &Link| end.leads_to(&link.server.address);
+        self.places().any(|place| place == here)
+            || self
+                .links
+                .iter()
+                .any(|link| dialled(link) || link.desk.as_deref().is_some_and(dialled))
     }
 
     /// Where it is bound, or else whom it is connected to first, as osBrain's addresses of clients.
@@ -406,8 +417,10 @@ impl Slot {
         tokens.iter().all(|token| self.tokens.contains(token))
     }
 
-    pub fn connections(&self) -> impl Iterator<Item = ConnectionInfo> + '_ {
-        self.links.iter().map(|link| link.info(&self.alias))
+    pub fn connections(&self, now: Duration) -> impl Iterator<Item = ConnectionInfo> + '_ {
+        self.links
+            .iter()
+            .map(move |link| link.info(&self.alias, now))
     }
 
     /// Closes the socket. What libzmq has may leave for as long as `linger`. When this returns,

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::Listed;
-use crate::model::{AgentId, AgentInfo, ConnectionInfo, Kind, Proof, SocketId};
+use crate::model::{AgentId, AgentInfo, ConnectionInfo, End, Kind, Proof, SocketId};
 use crate::render::json::pretty;
 use crate::render::table::{Field, Table};
 use crate::render::time::milliseconds;
-use crate::render::{Paint, Report, Style};
+use crate::render::{Paint, Report, Style, uptime};
 
 /// The connections of agents, in the direction in which messages (or requests) travel:
 /// `Alice.main → Bob.inbox`.
@@ -17,15 +17,25 @@ impl Connections {
     /// As `osb ls connections -o json` has them.
     pub(super) fn objects(&self) -> Vec<impl Serialize> {
         self.each()
-            .map(|(client, connection, proof)| object(client, connection, proof))
+            .map(|(client, connection)| Object::new(client, connection))
             .collect()
     }
 
-    fn each(&self) -> impl Iterator<Item = (&AgentId, &ConnectionInfo, Proof)> {
-        self.0.iter().flat_map(|Listed { id, info, .. }| {
-            let connections = info.connections.iter();
-            connections.map(move |it| (id, it, proof_now(info, it)))
+    fn each(&self) -> impl Iterator<Item = (&AgentId, ConnectionInfo)> {
+        self.0.iter().flat_map(move |Listed { id, info, .. }| {
+            let connections = info.connections.iter().cloned();
+            connections.map(move |it| {
+                let server = it.to.as_ref().and_then(|to| self.elsewhere(to));
+                (id, it.seen_with(as_end(info), server))
+            })
         })
+    }
+
+    /// How an agent stands that another name server knows than the one that told of the connection.
+    fn elsewhere(&self, to: &SocketId) -> Option<End> {
+        let group = to.agent.nameserver.as_ref()?;
+        let is = |it: &&Listed| it.group.as_ref() == Some(group) && it.info.name == to.agent.name;
+        self.0.iter().find(is).map(|it| as_end(&it.info))
     }
 }
 
@@ -40,23 +50,23 @@ impl Report for Connections {
 
     fn names(&self) -> Vec<String> {
         let each = self.each();
-        each.map(|(client, connection, _)| format!("{client}.{}", connection.alias))
+        each.map(|(client, connection)| format!("{client}.{}", connection.alias))
             .collect()
     }
 }
 
 fn table<'a>(
     style: Style,
-    connections: impl Iterator<Item = (&'a AgentId, &'a ConnectionInfo, Proof)>,
+    connections: impl Iterator<Item = (&'a AgentId, ConnectionInfo)>,
 ) -> String {
     let mut table = Table::new(style, &["CONNECTION", "KINDS", "ADDRESS", "PROOF"]);
-    for (client, connection, seen) in connections {
-        let wire = Wire::new(client, connection);
+    for (client, connection) in connections {
+        let wire = Wire::new(client, &connection);
         table.row([
             wire.title().into(),
             format!("{}/{}", wire.kinds[0], wire.kinds[1]).into(),
             connection.address.as_str().into(),
-            proof(seen),
+            proof(&connection),
         ]);
     }
     table.render()
@@ -70,16 +80,12 @@ pub struct Connected {
 
 impl Report for Connected {
     fn table(&self, style: Style) -> String {
-        let (connection, proof) = (&self.connection, self.connection.proof);
-        table(style, std::iter::once((&self.client, connection, proof)))
+        let connection = self.connection.clone();
+        table(style, std::iter::once((&self.client, connection)))
     }
 
     fn json(&self) -> String {
-        pretty(&object(
-            &self.client,
-            &self.connection,
-            self.connection.proof,
-        ))
+        pretty(&Object::new(&self.client, self.connection.clone()))
     }
 
     fn names(&self) -> Vec<String> {
@@ -122,51 +128,65 @@ impl Wire {
     }
 }
 
-/// What the client saw last, unless it has ended: then nobody is there to see that it is lost.
-fn proof_now(client: &AgentInfo, connection: &ConnectionInfo) -> Proof {
-    match connection.proof {
-        Proof::Proven { .. } if client.state.ended() => Proof::Lost,
-        proof => proof,
+fn as_end(agent: &AgentInfo) -> End {
+    End {
+        state: agent.state,
+        ms: agent.state_ms,
     }
 }
 
-fn proof(proof: Proof) -> Field {
-    match proof {
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+/// What is wrong, and for how long it has been.
+fn proof(connection: &ConnectionInfo) -> Field {
+    let since = |what: &str| format!("{what}, for {}", uptime(seconds(connection.proof_ms)));
+    match connection.proof {
         Proof::Proven { us } => Field::painted(format!("proven {}", milliseconds(us)), Paint::Good),
-        Proof::Unproven => Field::painted("unproven", Paint::Doubtful),
-        Proof::Lost => Field::painted("lost", Paint::Bad),
+        Proof::Unproven => Field::painted(since("unproven"), Paint::Doubtful),
+        Proof::Suspect => Field::painted(since("suspect"), Paint::Doubtful),
+        Proof::Lost => Field::painted(since("lost"), Paint::Bad),
+        Proof::Unreachable => Field::painted(since("unreachable"), Paint::Bad),
     }
 }
 
 #[derive(Serialize)]
-struct Object<'a> {
+struct Object {
     from: Option<String>,
     to: Option<String>,
     kinds: [Kind; 2],
     /// The side that connected.
     client: SocketId,
-    address: &'a str,
+    address: String,
     proof: &'static str,
     proof_ms: Option<f64>,
+    /// For how long the proof has been what it is.
+    since_s: f64,
 }
 
-fn object<'a>(client: &AgentId, connection: &'a ConnectionInfo, proof: Proof) -> Object<'a> {
-    let (proof, proof_ms) = match proof {
-        Proof::Unproven => ("unproven", None),
-        Proof::Proven { us } => ("proven", Some(us as f64 / 1000.0)),
-        Proof::Lost => ("lost", None),
-    };
-    let Wire { from, to, kinds } = Wire::new(client, connection);
-    Object {
-        from,
-        to,
-        kinds,
-        client: SocketId {
-            agent: client.clone(),
-            alias: connection.alias.clone(),
-        },
-        address: &connection.address,
-        proof,
-        proof_ms,
+impl Object {
+    fn new(client: &AgentId, connection: ConnectionInfo) -> Self {
+        let (proof, proof_ms) = match connection.proof {
+            Proof::Unproven => ("unproven", None),
+            Proof::Proven { us } => ("proven", Some(us as f64 / 1000.0)),
+            Proof::Lost => ("lost", None),
+            Proof::Suspect => ("suspect", None),
+            Proof::Unreachable => ("unreachable", None),
+        };
+        let Wire { from, to, kinds } = Wire::new(client, &connection);
+        Self {
+            from,
+            to,
+            kinds,
+            client: SocketId {
+                agent: client.clone(),
+                alias: connection.alias,
+            },
+            address: connection.address,
+            proof,
+            proof_ms,
+            since_s: seconds(connection.proof_ms),
+        }
     }
 }

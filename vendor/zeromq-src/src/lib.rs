@@ -1,58 +1,38 @@
 //! Stands in for `zeromq-src` 0.2, which the build script of `zmq-sys` asks to build libzmq.
 //!
-//! That script passes no libsodium, and so the libzmq it links has no CURVE. This crate has the
-//! same little interface, ignores what it is told about libsodium, and builds libzmq 4.3.5 by the
-//! real `zeromq-src` 0.3 with the libsodium that `libsodium-sys-stable` compiled. It tells libzmq what Linux has, which
-//! that one does not. It is put in place by `[patch.crates-io]` and does nothing else.
+//! The libzmq that it would link is older, has no CURVE, and is not told what Linux has. This crate has
+//! the same little interface, ignores what it is told about libsodium, and builds the libzmq 4.3.5 that
+//! lies beside it in `libzmq`, with the libsodium that `libsodium-sys-stable` compiled, after the changes
+//! in [`patches`]. It is put in place by `[patch.crates-io]` and does nothing else. Linux only, as osb is.
 
 // Named so that cargo builds it first; its library and headers are used, not its Rust bindings.
 extern crate libsodium_sys;
 
-use std::path::PathBuf;
-use upstream::LibLocation;
+mod patch;
+mod patches;
+mod sources;
 
-/// What 0.2 called a library's place. Accepted, and not used.
-pub type Location = LibLocation;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where a library is. Accepted, and not used.
+#[derive(Debug, Clone)]
+pub struct Location;
 
 /// The builder that `zmq-sys` calls: `Build::new().with_libsodium(None).build()`.
 #[derive(Default)]
 pub struct Build {}
 
-impl Build {
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Ignores its argument: libsodium is always linked.
-    pub fn with_libsodium(&mut self, _ignored: Option<LibLocation>) -> &mut Self {
-        self
-    }
-
-    /// Compiles libzmq and prints what cargo needs to link it with libsodium.
-    pub fn build(&mut self) {
-        let sodium = LibLocation::new(
-            PathBuf::from(env!("SODIUM_LIB")),
-            PathBuf::from(env!("SODIUM_INCLUDE")),
-        );
-        link_cxx_statically();
-        say_what_linux_has();
-        upstream::Build::new().with_libsodium(Some(sodium)).build();
-    }
-}
-
-/// Has the C++ standard library linked into the binary, unless the environment says how it is to be
-/// linked. What it takes to load and relocate it at the start of each process is a good part of all
-/// that a short command or an idle agent costs.
-fn link_cxx_statically() {
-    let said = |name| std::env::var_os(name).is_some();
-    if !said("CXXSTDLIB") && !said("CXXSTDLIB_STATIC") {
-        // SAFETY: build scripts have one thread.
-        unsafe { std::env::set_var("CXXSTDLIB_STATIC", "1") };
-    }
-}
-
 /// What libzmq's own build script finds out on every Linux of the last fifteen years.
 const LINUX_HAS: &[&str] = &[
+    "ZMQ_HAVE_LINUX",
+    "ZMQ_IOTHREAD_POLLER_USE_EPOLL",
+    "ZMQ_POLL_BASED_ON_POLL",
+    "ZMQ_HAVE_IPC",
+    "ZMQ_HAVE_STRUCT_SOCKADDR_UN",
+    "ZMQ_HAVE_UIO",
+    "HAVE_STRNLEN",
     // Without it, time is the clock on the wall: whoever sets it back by an hour stops all waiting for an hour.
     "HAVE_CLOCK_GETTIME",
     // Threads wake one another by it: one descriptor instead of two, and half the price.
@@ -62,27 +42,92 @@ const LINUX_HAS: &[&str] = &[
     "ZMQ_HAVE_SOCK_CLOEXEC",
     "HAVE_ACCEPT4",
     "ZMQ_IOTHREAD_POLLER_USE_EPOLL_CLOEXEC",
+    // Without these four, the options for keepalive are taken and do nothing.
+    "ZMQ_HAVE_SO_KEEPALIVE",
+    "ZMQ_HAVE_TCP_KEEPCNT",
+    "ZMQ_HAVE_TCP_KEEPIDLE",
+    "ZMQ_HAVE_TCP_KEEPINTVL",
+    // Who is at the other end of a Unix socket.
+    "ZMQ_HAVE_SO_PEERCRED",
 ];
 
-fn say_what_linux_has() {
-    let target = std::env::var("TARGET").unwrap_or_default();
-    if !target.contains("linux") {
-        return;
+/// What is chosen, rather than found out.
+const CHOSEN: &[&str] = &[
+    "ZMQ_STATIC",
+    "ZMQ_USE_CV_IMPL_STL11",
+    "ZMQ_USE_LIBSODIUM",
+    "ZMQ_HAVE_CURVE",
+];
+
+impl Build {
+    pub fn new() -> Self {
+        Self::default()
     }
-    let flags: String = LINUX_HAS.iter().map(|it| format!(" -D{it}=1")).collect();
-    // Of these, the compiler is given the first that is set.
-    let names = [
-        format!("CXXFLAGS_{target}"),
-        format!("CXXFLAGS_{}", target.replace('-', "_")),
-        "HOST_CXXFLAGS".to_owned(),
-        "TARGET_CXXFLAGS".to_owned(),
-    ];
-    let set = names
-        .into_iter()
-        .filter(|it| std::env::var_os(it).is_some());
-    for name in set.chain(["CXXFLAGS".to_owned()]) {
-        let given = std::env::var(&name).unwrap_or_default();
+
+    /// Ignores its argument: libsodium is always linked.
+    pub fn with_libsodium(&mut self, _ignored: Option<Location>) -> &mut Self {
+        self
+    }
+
+    /// Compiles libzmq and prints what cargo needs to link it with libsodium.
+    pub fn build(&mut self) {
+        let target = env::var("TARGET").expect("cargo tells build scripts TARGET");
+        assert!(target.contains("linux"), "osb is for Linux, not for {target}");
+        let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo tells build scripts OUT_DIR"));
+        let pristine = Path::new(env!("CARGO_MANIFEST_DIR")).join("libzmq");
+        println!("cargo:rerun-if-changed={}", pristine.display());
+        let mended = out.join("libzmq");
+        patch::copy(&pristine, &mended);
+        for patch in patches::ALL {
+            patch.apply(&mended);
+        }
+        compile(&mended, &out);
+        tell_cargo(&mended, &out.join("lib"));
+    }
+}
+
+fn compile(libzmq: &Path, out: &Path) {
+    link_cxx_statically();
+    // What libzmq's own build script would write; all of it is given by flags here.
+    fs::write(out.join("platform.hpp"), "").expect("OUT_DIR can be written to");
+    let mut build = cc::Build::new();
+    for name in LINUX_HAS.iter().chain(CHOSEN) {
+        build.define(name, "1");
+    }
+    if has_strlcpy(out) {
+        build.define("ZMQ_HAVE_STRLCPY", "1");
+    }
+    build.warnings(false).include(out).include(env!("SODIUM_INCLUDE"));
+    build.include(libzmq.join("include")).include(libzmq.join("src"));
+    let files = sources::ALL.iter().map(|name| libzmq.join("src").join(name).with_extension("cpp"));
+    build.cpp(true).std("c++11").files(files);
+    build.out_dir(out.join("lib")).compile("zmq");
+}
+
+/// Whether the C library has `strlcpy`, so that libzmq must not bring its own.
+fn has_strlcpy(out: &Path) -> bool {
+    let source = out.join("strlcpy.cpp");
+    let text = "#include <string.h>\nsize_t it(char *to) { return strlcpy(to, \"\", 1); }\n";
+    fs::write(&source, text).expect("OUT_DIR can be written to");
+    let mut build = cc::Build::new();
+    build.cpp(true).cargo_metadata(false).cargo_warnings(false).out_dir(out);
+    build.file(source).try_compile_intermediates().is_ok()
+}
+
+fn tell_cargo(libzmq: &Path, lib: &Path) {
+    println!("cargo:rustc-link-search={}", env!("SODIUM_LIB"));
+    println!("cargo:rustc-link-lib=static=sodium");
+    println!("cargo:include={}", libzmq.join("include").display());
+    println!("cargo:lib={}", lib.display());
+}
+
+/// Has the C++ standard library linked into the binary, unless the environment says how it is to be
+/// linked. What it takes to load and relocate it at the start of each process is a good part of all
+/// that a short command or an idle agent costs.
+fn link_cxx_statically() {
+    let said = |name| env::var_os(name).is_some();
+    if !said("CXXSTDLIB") && !said("CXXSTDLIB_STATIC") {
         // SAFETY: build scripts have one thread.
-        unsafe { std::env::set_var(name, given + &flags) };
+        unsafe { env::set_var("CXXSTDLIB_STATIC", "1") };
     }
 }
