@@ -133,3 +133,75 @@ connections: [{{ agent: L, to: A.out, alias: in, handler: collect }}]
     assert_eq!(bench.json(&["get", "L", "received"]), expected);
     bench.ok(&["down"]);
 }
+
+/// Letters with the byte 0x80 in them are everyday ones. What subscribers would get is cut there.
+#[test]
+fn a_topic_that_would_be_cut_is_refused_where_it_is_sent() {
+    let bench = Bench::new();
+    let program = r#"
+import osb
+
+agent = osb.Agent()
+
+@agent.method
+def publish(topic):
+    agent.send("pub", 21, topic=topic)
+
+@agent.method
+def later(topic):
+    agent.every("1h", send="pub", message=1, topic=topic)
+
+agent.run()
+"#;
+    bench.file("p.py", program);
+    let library = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lib");
+    let topology = format!(
+        "osb: 1
+name: exact
+agents:
+  P:
+    bind: {{ pub: PUB, sp: {{ kind: SYNC_PUB, handler: echo }}, raw: {{ kind: PUB, serializer: raw }} }}
+    command: [python3, p.py]
+    env: {{ PYTHONPATH: {library} }}
+  S: {{}}
+connections:
+  - {{ agent: S, to: P.pub, alias: s, handler: collect }}
+  - {{ agent: S, to: P.sp, alias: y, handler: collect }}
+"
+    );
+    let up = bench.up(&topology);
+    assert_eq!(up.code, 0, "{up}");
+    let why = "has a character with the byte 0x80 in it, which ends a topic";
+    for (arguments, code) in [
+        (&["send", "P", "pub", "1", "--topic", "мир"][..], 2),
+        (&["send", "P", "sp", "1", "--topic", "À la carte"], 2),
+        (&["send", "P", "raw", "\"1\"", "--topic", "it’s"], 2),
+        (
+            &["every", "P", "1h", "send", "pub", "1", "--topic", "мир"],
+            2,
+        ),
+        (
+            &["after", "P", "1h", "send", "pub", "1", "--topic", "мир"],
+            2,
+        ),
+        (&["call", "P", "publish", "\"температура\""], 1),
+        (&["call", "P", "later", "\"температура\""], 1),
+        (&["subscribe", "S", "s", "мир"], 1),
+    ] {
+        let said = bench.osb(arguments);
+        assert_eq!(said.code, code, "{arguments:?}: {said}");
+        assert!(said.stderr.contains(why), "{arguments:?}: {said}");
+    }
+    bench.ok(&["send", "P", "pub", "1", "--topic", "café"]);
+    bench.ok(&["call", "P", "publish", "\"été\""]);
+    wait_until("both arrive", || {
+        let received = bench.osb(&["get", "S", "received"]).stdout;
+        received.contains("21")
+    });
+    assert_eq!(bench.json(&["get", "S", "received"]), json!([1, 21]));
+    let sockets = bench.json(&["ls", "sockets"]);
+    let garbled = |agent: &serde_json::Value| agent["sockets"]["s"]["garbled"].clone();
+    let garbled: Vec<_> = sockets.as_array().unwrap().iter().map(garbled).collect();
+    assert!(garbled.contains(&json!(0)), "{sockets}");
+    bench.ok(&["down"]);
+}

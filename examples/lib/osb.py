@@ -259,6 +259,8 @@ _LONGEST = 16 << 20
 def _line(word):
     """The word as a line. What the agent could not read, or would not keep exactly, is an error here."""
     line = json.dumps(word, allow_nan=False)
+    if b"\x80" in (word.get("topic") or "").encode():
+        raise ValueError(f"the topic {word['topic']!r} has a character with the byte 0x80 in it, which ends a topic")
     if len(line) > _LONGEST:
         raise ValueError(f"a line of {len(line)} bytes: the agent reads {_LONGEST} at most")
     if r"\ud" in line:

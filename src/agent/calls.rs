@@ -8,7 +8,7 @@ use zmq::Message;
 use super::handlers::publication;
 use super::sockets::{Offer, Parcel};
 use super::state::{Agent, DEFAULT_LIMIT, Origin, Request};
-use crate::model::Millis;
+use crate::model::{Millis, Topic};
 use crate::wire::{CodecError, Fault, encode};
 
 /// How many requests may be under way at a time.
@@ -22,14 +22,12 @@ impl Agent {
         &self,
         at: usize,
         message: &Value,
-        topic: Option<&str>,
+        topic: Option<&Topic>,
     ) -> Result<Message, CodecError> {
         let slot = self.sockets.at(at);
         let body = encode(message, slot.serializer)?;
         Ok(match slot.kind {
-            kind if kind.publishes() => {
-                publication(kind, topic.unwrap_or_default(), &body, slot.serializer)
-            }
+            kind if kind.publishes() => publication(kind, topic, &body, slot.serializer),
             _ => body.into(),
         })
     }

@@ -11,7 +11,7 @@ use zmq::Message;
 
 use super::sockets::{Offer, Parcel};
 use super::state::{Agent, Origin, Ticket};
-use crate::model::{Action, Alias, Handlers, Kind, Serializer};
+use crate::model::{self, Action, Alias, Handlers, Kind, Serializer};
 use crate::wire::{CodecError, decode, encode, join_sync_topic, join_topic, split_topic, to_sync};
 
 /// How many messages `collect` keeps; later ones are dropped, and counted.
@@ -149,13 +149,21 @@ impl Incoming {
             });
         }
         let body = self.body_for(serializer, false)?;
-        let topic = self.topic().unwrap_or_default();
-        Ok(publication(kind, &topic, &body, serializer))
+        // It ended before the byte that no topic has.
+        let topic = self.topic().and_then(|topic| topic.parse().ok());
+        Ok(publication(kind, topic.as_ref(), &body, serializer))
     }
 }
 
 /// A message as a publisher of that kind sends it.
-pub fn publication(kind: Kind, topic: &str, body: &[u8], by: Serializer) -> Message {
+pub fn publication(
+    kind: Kind,
+    topic: Option<&model::Topic>,
+    body: &[u8],
+    by: Serializer,
+) -> Message {
+    let none = model::Topic::default();
+    let topic = topic.unwrap_or(&none);
     match kind {
         Kind::SyncPub => join_sync_topic(topic, body, by).into(),
         _ => join_topic(topic, body, by).into(),

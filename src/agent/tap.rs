@@ -33,7 +33,7 @@ impl Agent {
             "level": entry.level,
             "text": entry.text,
         });
-        let topic = entry.level.to_string();
+        let topic = entry.level.into();
         let Ok(frame) = self.frame_for(at, &message, Some(&topic)) else {
             // Raw sockets take text only.
             let text = format!("{} {} {}", self.boot.name, topic, entry.text);

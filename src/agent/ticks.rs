@@ -8,7 +8,7 @@ use super::asker::Asker;
 use super::core::{Tick, TickEnd, TimerId};
 use super::requests::Request;
 use super::state::{Agent, DEFAULT_LIMIT};
-use crate::model::{Alias, TimerAction};
+use crate::model::{Alias, TimerAction, Topic};
 use crate::wire::{AgentRequest, Fault};
 
 impl Agent {
@@ -30,7 +30,7 @@ impl Agent {
                 alias: by,
                 message,
                 topic,
-            }) => match self.send_by_timer(by, message, topic.as_deref()) {
+            }) => match self.send_by_timer(by, message, topic.as_ref()) {
                 Ok(()) => self.timers.end(id, TickEnd::Done),
                 Err(reason) => self.skip(id, &alias, &reason),
             },
@@ -55,7 +55,7 @@ impl Agent {
         &mut self,
         by: &Alias,
         message: &Value,
-        topic: Option<&str>,
+        topic: Option<&Topic>,
     ) -> Result<(), String> {
         let at = self.sender(by, topic).map_err(|fault| fault.to_string())?;
         let frame = self

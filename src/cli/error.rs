@@ -164,7 +164,9 @@ impl From<ProxyError> for CommandError {
                 ErrorKind::Unreachable
             }
             ProxyError::Timeout { .. } => ErrorKind::NotReady,
-            ProxyError::Name(..) | ProxyError::Encode { .. } => ErrorKind::Usage,
+            ProxyError::Name(..) | ProxyError::Topic(_) | ProxyError::Encode { .. } => {
+                ErrorKind::Usage
+            }
             ProxyError::Fault(Fault::Deadline { .. }) => ErrorKind::NotReady,
             ProxyError::Fault(Fault::Unproven { .. }) => ErrorKind::Unproven,
             ProxyError::Fault(Fault::UnknownMember { .. } | Fault::Gone { .. }) => {

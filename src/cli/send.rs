@@ -3,7 +3,7 @@
 use super::replies::RepliesArgs;
 use super::value::json;
 use super::{CommandError, Context, complete};
-use crate::model::{Alias, Millis};
+use crate::model::{Alias, Millis, Topic};
 use crate::render::{Answer, Done};
 
 /// Send a message by one of an agent's sockets
@@ -20,7 +20,7 @@ pub struct SendArgs {
     pub message: String,
     /// The topic to publish under
     #[arg(long, conflicts_with_all = ["wait", "on_reply", "on_error", "within"])]
-    pub topic: Option<String>,
+    pub topic: Option<Topic>,
     /// Wait for the answer to a request and print it
     #[arg(long, conflicts_with_all = ["on_reply", "on_error", "within"])]
     pub wait: bool,
@@ -45,7 +45,7 @@ pub fn run(args: SendArgs, context: &mut Context) -> Result<(), CommandError> {
         session.tell(proxy.ask_by(alias, message, replies))?;
         context.print(&Done)
     } else {
-        session.tell(proxy.send_topic(alias, message, args.topic.as_deref()))?;
+        session.tell(proxy.send_topic(alias, message, args.topic.as_ref().map(Topic::as_str)))?;
         context.print(&Done)
     }
 }

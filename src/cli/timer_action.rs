@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::value::{assignment, json};
 use super::{CommandError, Context, complete};
-use crate::model::{Alias, TimerAction, TimerSpec, When};
+use crate::model::{Alias, TimerAction, TimerSpec, Topic, When};
 use crate::render::BareName;
 
 /// What is to be done, and under what name.
@@ -32,7 +32,7 @@ pub enum Action {
         message: String,
         /// The topic to publish under
         #[arg(long)]
-        topic: Option<String>,
+        topic: Option<Topic>,
     },
     /// Call a method of its program
     Call {

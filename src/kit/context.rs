@@ -15,7 +15,7 @@ use super::line::Line;
 use super::run::{Handle, spawn_at};
 use super::{Agent, CallError, Error, RunError};
 use crate::agent::FromProgram;
-use crate::model::{AgentName, Alias, Dial, Level, NameError, to_json};
+use crate::model::{AgentName, Alias, Dial, Level, NameError, Topic, to_json};
 use crate::proxy::{NameServer, Proxy};
 
 /// The agent, as its handlers see it. All calls are carried out by its loop, in the order they are
@@ -101,14 +101,14 @@ impl<S> Context<S> {
         topic: &str,
         message: impl Serialize,
     ) -> Result<(), CallError> {
-        self.send_by(alias, message, Some(topic.to_owned()))
+        self.send_by(alias, message, Some(topic.parse()?))
     }
 
     fn send_by(
         &mut self,
         alias: &str,
         message: impl Serialize,
-        topic: Option<String>,
+        topic: Option<Topic>,
     ) -> Result<(), CallError> {
         let alias: Alias = name(alias)?;
         let message = encoded(message)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::agent::AgentError;
-use crate::model::{JsonError, Millis, NameError};
+use crate::model::{JsonError, Millis, NameError, TopicError};
 
 /// What handlers and methods may come back with: anything that is an error. Its text answers the
 /// caller.
@@ -17,6 +17,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum CallError {
     #[error("{text:?} is not a name: {error}")]
     Name { text: String, error: NameError },
+    #[error(transparent)]
+    Topic(#[from] TopicError),
     /// The agent's own words: there is no such socket, nobody answered, and so on.
     #[error("{0}")]
     Refused(String),

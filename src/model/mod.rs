@@ -20,6 +20,7 @@ mod secret;
 mod spec;
 mod template;
 mod timer;
+mod topic;
 
 pub use access::{Access, Holder, KeyEntry, KeysOf, OperatorAccess, Term};
 pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside, bound_for};
@@ -48,3 +49,4 @@ pub use spec::{
 };
 pub use template::{AddrPart, Piece, Reference, Template};
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};
+pub use topic::{SEPARATOR, Topic, TopicError};

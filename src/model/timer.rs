@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Alias, Millis};
+use super::{Alias, Millis, Topic};
 
 /// One timer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub enum TimerAction {
         alias: Alias,
         message: Value,
         /// PUB only.
-        topic: Option<String>,
+        topic: Option<Topic>,
     },
     /// Call a method of the agent's own code. What it answers is let go.
     Call { method: String, params: Value },

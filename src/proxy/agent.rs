@@ -213,7 +213,7 @@ impl Proxy {
         message: Value,
         topic: Option<&str>,
     ) -> Result<AgentRequest, ProxyError> {
-        let topic = topic.map(str::to_owned);
+        let topic = topic.map(str::parse).transpose()?;
         Ok(AgentRequest::Send {
             alias: name(alias)?,
             message,

@@ -1,6 +1,6 @@
 //! What can go wrong with a call through a proxy.
 
-use crate::model::{Millis, NameError};
+use crate::model::{Millis, NameError, TopicError};
 use crate::state::StateError;
 use crate::wire::Fault;
 
@@ -20,6 +20,8 @@ pub enum ProxyError {
     /// The other side said no.
     #[error(transparent)]
     Fault(#[from] Fault),
+    #[error(transparent)]
+    Topic(#[from] TopicError),
     #[error("cannot be written as a message: {reason}")]
     Encode { reason: String },
     #[error("the answer could not be read: {reason}")]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::model::{
     Address, Alias, BindSpec, Endpoint, Handlers, Kind, Level, Millis, Program, Replies,
-    Serializer, SocketId, SocketStats, State, SystemName, Target, TimerSpec,
+    Serializer, SocketId, SocketStats, State, SystemName, Target, TimerSpec, Topic,
 };
 
 /// A request to an agent: `{"method": …, "params": …}`. It is carried out in the agent's loop,
@@ -81,7 +81,7 @@ pub enum AgentRequest {
     Send {
         alias: Alias,
         message: Value,
-        topic: Option<String>,
+        topic: Option<Topic>,
     },
     /// Send a request whose answer goes to handlers, those of the connection where `replies` says
     /// nothing. Replies with null when it is sent, or waits in the socket's queue.

@@ -12,10 +12,8 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer as SerdeSerializer};
 use serde_json::{Map, Number, Value, json};
 
-use crate::model::{JsonError, Serializer, read_json};
+use crate::model::{JsonError, SEPARATOR, Serializer, Topic, read_json};
 
-/// Between topic and body of a publication, as in osBrain.
-const SEPARATOR: u8 = 0x80;
 /// How deep lists and objects may stand in one another. serde_json reads a body of 127: so deep a message
 /// still leaves room for what it may be wrapped in, as an attribute's value or in a request.
 const DEEPEST: usize = 100;
@@ -90,18 +88,14 @@ fn is_within(value: &Value, depth: usize) -> bool {
     }
 }
 
-/// Whether a topic would end too early on the wire: it has the byte in it that divides it from the body.
-pub fn ends_topic(topic: &str) -> bool {
-    topic.as_bytes().contains(&SEPARATOR)
-}
-
 /// A publication's frame: topic, 0x80, body; with `raw`, topic and body only.
-pub fn join_topic(topic: &str, body: &[u8], by: Serializer) -> Vec<u8> {
-    join_topic_after(&[], topic.as_bytes(), body, by)
+pub fn join_topic(topic: &Topic, body: &[u8], by: Serializer) -> Vec<u8> {
+    join_topic_after(&[], topic, body, by)
 }
 
 /// The same, behind other bytes.
-pub(super) fn join_topic_after(lead: &[u8], topic: &[u8], body: &[u8], by: Serializer) -> Vec<u8> {
+pub(super) fn join_topic_after(lead: &[u8], topic: &Topic, body: &[u8], by: Serializer) -> Vec<u8> {
+    let topic = topic.as_str().as_bytes();
     let mut frame = Vec::with_capacity(lead.len() + topic.len() + 1 + body.len());
     frame.extend_from_slice(lead);
     frame.extend_from_slice(topic);
@@ -347,13 +341,14 @@ mod tests {
 
     #[test]
     fn publications_are_framed_as_in_osbrain() {
-        let frame = join_topic("sport", b"\"goal\"", Serializer::Json);
+        let sport: Topic = "sport".parse().unwrap();
+        let frame = join_topic(&sport, b"\"goal\"", Serializer::Json);
         assert_eq!(frame, b"sport\x80\"goal\"");
         assert_eq!(
             split_topic(&frame, Serializer::Json).unwrap(),
             (&b"sport"[..], &b"\"goal\""[..])
         );
-        assert_eq!(join_topic("sport", b"goal", Serializer::Raw), b"sportgoal");
+        assert_eq!(join_topic(&sport, b"goal", Serializer::Raw), b"sportgoal");
         let raw = split_topic(b"sportgoal", Serializer::Raw).unwrap();
         assert_eq!(raw, (&b"sportgoal"[..], &b"sportgoal"[..]));
         assert_eq!(

@@ -18,7 +18,7 @@ pub use agent::{
     AgentRequest, AgentStatus, BindRequest, Configuration, ConnectRequest, ConnectToRequest,
     Launch, ProofToken, Wiring,
 };
-pub use data::{CodecError, decode, encode, ends_topic, join_topic, split_topic};
+pub use data::{CodecError, decode, encode, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};
 pub use examination::{Bound, Dialled, Examination, Examined, Found, ProgramNeed, Target};
 pub use fault::Fault;

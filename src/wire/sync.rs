@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::data::join_topic_after;
 use super::peer::Incarnation;
-use crate::model::Serializer;
+use crate::model::{Serializer, Topic};
 
 /// Begins every publication, and every subscription to a topic.
 const PUBLIC: u8 = 1;
@@ -68,8 +68,8 @@ pub fn sync_subscription(topic: &str) -> Vec<u8> {
 }
 
 /// A publication's frame.
-pub fn join_sync_topic(topic: &str, body: &[u8], by: Serializer) -> Vec<u8> {
-    join_topic_after(&[PUBLIC], topic.as_bytes(), body, by)
+pub fn join_sync_topic(topic: &Topic, body: &[u8], by: Serializer) -> Vec<u8> {
+    join_topic_after(&[PUBLIC], topic, body, by)
 }
 
 /// The publication of a plain PUB, as a SYNC_PUB sends it.
@@ -112,7 +112,7 @@ mod tests {
     fn publications_and_answers_are_told_apart() {
         let (token, other) = (ReplyToken::random(), ReplyToken::random());
         assert_ne!(token, other);
-        let publication = join_sync_topic("sport", b"1", Serializer::Json);
+        let publication = join_sync_topic(&"sport".parse().unwrap(), b"1", Serializer::Json);
         let read = SyncFrame::read(&publication, &token).unwrap();
         assert_eq!(read, SyncFrame::Publication { after: 1 });
         let split = split_topic(&publication[1..], Serializer::Json).unwrap();

@@ -8,8 +8,7 @@ use super::{Agent, ProgramId};
 use crate::agent::asker::Asker;
 use crate::agent::requests::Request;
 use crate::agent::state::{DEFAULT_LIMIT, Origin};
-use crate::model::Level;
-use crate::model::{Alias, Millis};
+use crate::model::{Alias, Level, Millis, Topic};
 use crate::wire::{AgentRequest, Fault};
 
 impl Agent {
@@ -102,7 +101,7 @@ impl Agent {
         &mut self,
         alias: Alias,
         message: Value,
-        topic: Option<String>,
+        topic: Option<Topic>,
         id: Option<ProgramId>,
     ) -> Option<FromProgram> {
         let at = self.sender_for_program(&alias, topic.is_some());
@@ -115,7 +114,7 @@ impl Agent {
                 id,
             });
         }
-        let sent = at.and_then(|at| match self.frame_for(at, &message, topic.as_deref()) {
+        let sent = at.and_then(|at| match self.frame_for(at, &message, topic.as_ref()) {
             Ok(frame) => {
                 self.send_frame(at, frame);
                 Ok(Value::Null)

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::value;
 use crate::agent::sockets::{BindError, Place, Slot};
 use crate::agent::state::Agent;
-use crate::model::{Action, Alias, Endpoint, Handlers, Kind};
-use crate::wire::{BindRequest, Configuration, Fault, ends_topic};
+use crate::model::{Action, Alias, Endpoint, Handlers, Kind, Topic};
+use crate::wire::{BindRequest, Configuration, Fault};
 
 impl Agent {
     /// All or nothing.
@@ -140,10 +140,10 @@ impl Agent {
             ));
         }
         // It would end the topic on the wire, so that no message ever matched.
-        if let Some(topic) = handlers.subscriptions().iter().find(|it| ends_topic(it)) {
-            return refused(format!(
-                "the topic {topic:?} has a character with the byte 0x80 in it, which ends a topic"
-            ));
+        for topic in handlers.subscriptions() {
+            if let Err(error) = topic.parse::<Topic>() {
+                return refused(error.to_string());
+            }
         }
         if !kind.receives() && handlers.actions().next().is_some() {
             return refused(format!(

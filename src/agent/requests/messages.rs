@@ -8,7 +8,7 @@ use zmq::Message;
 use super::{Outcome, Request, done};
 use crate::agent::sockets::{Offer, Parcel};
 use crate::agent::state::{Agent, Origin, Waiting};
-use crate::model::{Alias, Kind, Millis, Replies};
+use crate::model::{Alias, Kind, Millis, Replies, Topic};
 use crate::wire::Fault;
 
 impl Agent {
@@ -16,7 +16,7 @@ impl Agent {
         &mut self,
         alias: &Alias,
         message: &Value,
-        topic: Option<&str>,
+        topic: Option<&Topic>,
         request: Request,
     ) -> Outcome {
         let at = match self.sender(alias, topic) {
@@ -106,7 +106,7 @@ impl Agent {
     }
 
     /// The socket by which that is to be sent.
-    pub fn sender(&self, alias: &Alias, topic: Option<&str>) -> Result<usize, Fault> {
+    pub fn sender(&self, alias: &Alias, topic: Option<&Topic>) -> Result<usize, Fault> {
         let at = self.find(alias)?;
         let kind = self.sockets.at(at).kind;
         let wrong = |verb: &str| Fault::WrongKind {

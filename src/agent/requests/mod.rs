@@ -166,7 +166,7 @@ impl Agent {
                 alias,
                 message,
                 topic,
-            } => self.send(&alias, &message, topic.as_deref(), request),
+            } => self.send(&alias, &message, topic.as_ref(), request),
             AgentRequest::Ask {
                 alias,
                 message,

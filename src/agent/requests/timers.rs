@@ -11,7 +11,7 @@ impl Agent {
     pub(super) fn add_timer(&mut self, timer: TimerSpec) -> Result<Value, Fault> {
         self.check_timers(std::slice::from_ref(&timer))?;
         if let TimerAction::Send { alias, topic, .. } = &timer.action {
-            self.sender(alias, topic.as_deref())?;
+            self.sender(alias, topic.as_ref())?;
         }
         let alias = self.timers.add(timer, self.now);
         Ok(Value::String(alias.to_string()))

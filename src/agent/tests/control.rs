@@ -294,7 +294,7 @@ pub fn send(to: &str, message: Value, topic: Option<&str>) -> AgentRequest {
     AgentRequest::Send {
         alias: alias(to),
         message,
-        topic: topic.map(str::to_owned),
+        topic: topic.map(|topic| topic.parse().unwrap()),
     }
 }
 

@@ -44,13 +44,10 @@ fn action(action: &TimerActionDraft, owner: &Owner<'_>, review: &mut Review) -> 
             if let Some(socket) = owner.sockets.find(&by.value, &by.span, owner.name, review) {
                 sendable(by, message, topic.as_ref(), socket, review);
             }
-            if let Some(topic) = topic {
-                topic::check(topic, review);
-            }
             TimerAction::Send {
                 alias: by.value.clone(),
                 message: message.value.clone(),
-                topic: topic.as_ref().map(|topic| topic.value.clone()),
+                topic: topic.as_ref().and_then(|topic| topic::check(topic, review)),
             }
         }
         TimerActionDraft::Call { method, params } => {

@@ -1,12 +1,14 @@
 //! What a topic can be.
 
 use super::super::review::{Flaw, Review, Spanned};
-use crate::wire::ends_topic;
+use crate::model::Topic;
 
 /// Refuses topics that would not arrive as they were sent.
-pub(super) fn check(topic: &Spanned<String>, review: &mut Review) {
-    if ends_topic(&topic.value) {
-        let message = "this topic has a character with the byte 0x80 in it, which ends a topic";
-        review.add(Flaw::new(&topic.span, message).hint("keep topics to ASCII"));
-    }
+pub(super) fn check(topic: &Spanned<String>, review: &mut Review) -> Option<Topic> {
+    let read = topic.value.parse::<Topic>();
+    review.take(
+        read.map_err(|error| {
+            Flaw::new(&topic.span, error.to_string()).hint("keep topics to ASCII")
+        }),
+    )
 }

@@ -407,7 +407,7 @@ agents:
     let send = |alias: &str, message, topic: Option<&str>| TimerAction::Send {
         alias: alias.parse().unwrap(),
         message,
-        topic: topic.map(str::to_owned),
+        topic: topic.map(|topic| topic.parse().unwrap()),
     };
     assert_eq!(timers[0].action, send("feed", json!(null), Some("news")));
     assert_eq!(timers[0].when, When::After(Millis::new(0)));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::ProgramId;
-use crate::model::{Action, Alias, Handlers, Kind, Level, Millis, Serializer, Transport};
+use crate::model::{Action, Alias, Handlers, Kind, Level, Millis, Serializer, Topic, Transport};
 use crate::wire::AgentRequest;
 
 /// From the program.
@@ -29,7 +29,7 @@ pub enum FromProgram {
     Send {
         alias: Alias,
         message: Value,
-        topic: Option<String>,
+        topic: Option<Topic>,
         id: Option<ProgramId>,
     },
     /// The answer to a message or a call with this id, or why there is none.
@@ -140,7 +140,7 @@ pub struct Timer {
     pub send: Option<Alias>,
     #[serde(default, deserialize_with = "present")]
     pub message: Option<Value>,
-    pub topic: Option<String>,
+    pub topic: Option<Topic>,
     pub call: Option<String>,
     #[serde(default, deserialize_with = "present")]
     pub params: Option<Value>,
