@@ -77,6 +77,10 @@ impl Build {
         let pristine = Path::new(env!("CARGO_MANIFEST_DIR")).join("libzmq");
         println!("cargo:rerun-if-changed={}", pristine.display());
         let mended = out.join("libzmq");
+        // What was there before an update would hide that something is missing now.
+        if mended.exists() {
+            fs::remove_dir_all(&mended).expect("OUT_DIR can be written to");
+        }
         patch::copy(&pristine, &mended);
         for patch in patches::ALL {
             patch.apply(&mended);
