@@ -157,7 +157,8 @@ class Agent:
     # The loop.
 
     def run(self):
-        """Handles what comes, to the end of the agent."""
+        """Handles what comes, to the end of the agent. By now all handlers are in place."""
+        self._say(type="ready")
         for word in iter(self._next, None):
             self._obey(word)
 

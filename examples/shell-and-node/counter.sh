@@ -4,6 +4,7 @@
 sum=0
 ask() { printf '{"type":"request","alias":"ask","message":%d,"id":%d,"timeout":"10s"}\n' "$1" "$1"; }
 
+echo '{"type":"ready"}'
 while read -r line; do
   case $line in
     *'"type":"start"'*)

@@ -17,6 +17,7 @@ const handlers = {
   stop: () => process.exit(0),
 };
 
+say({ type: "ready" });
 require("readline")
   .createInterface({ input: process.stdin })
   .on("line", (line) => {

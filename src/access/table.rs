@@ -125,6 +125,8 @@ table!(AgentRequest {
     Unprobe "unprobe" Levels::of(&[Agent, Control, Admin]),
     Adopt "adopt" CONTROL,
     Release "release" CONTROL,
+    Start "start" CONTROL,
+    Settle "settle" CONTROL,
     Go "go" CONTROL,
     Launch "launch" CONTROL,
     GetAttr "get_attr" CONTROL,

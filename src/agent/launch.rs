@@ -34,7 +34,7 @@ pub struct Launching {
 }
 
 impl Agent {
-    /// Starts the program, lets the agent go, and answers when the program is ready: with the
+    /// Starts the program, lets the agent work, and answers when the program is ready: with the
     /// agent's attributes, for those who refer to them.
     pub fn launch(&mut self, launch: Launch, request: Request) -> Outcome {
         let Launch { program, timeout } = launch;
@@ -53,7 +53,7 @@ impl Agent {
         if let Some(pattern) = pattern {
             self.look_for(pattern);
         }
-        self.go();
+        self.start();
         self.launching = Some(Launching {
             asker: request.asker,
             readiness: Readiness::new(&program.ready, self.now, timeout.duration()),

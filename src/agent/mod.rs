@@ -23,6 +23,7 @@ mod log;
 mod program;
 mod receive;
 mod requests;
+mod settle;
 mod signals;
 mod sockets;
 mod state;

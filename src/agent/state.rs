@@ -17,6 +17,7 @@ use super::errands::Errand;
 use super::launch::Launching;
 use super::log::Log;
 use super::program::{Owed, Program, ProgramId};
+use super::settle::SettlingFor;
 use super::sockets::{Envelope as ReturnPath, Sockets};
 use crate::model::{Alias, KeyPair, Replies, State, SystemName, Target};
 use crate::wire::{AgentBoot, Announcement, Envelope, NameServerRequest, Peer, ProofToken, body};
@@ -50,6 +51,8 @@ pub struct Agent {
     pub program: Option<Program>,
     /// Its program was launched, and somebody waits until it is ready.
     pub launching: Option<Launching>,
+    /// Those who wait until its program has settled.
+    pub settling: Vec<SettlingFor>,
     /// What the program is to answer.
     pub owed: Pending<Owed>,
     /// Requests by channels that the program may answer at any time, by their numbers in `owed`.
@@ -217,6 +220,7 @@ impl Agent {
             last_token: 0,
             program: None,
             launching: None,
+            settling: Vec::new(),
             owed: Pending::default(),
             promised: BTreeMap::new(),
             garbage_lines: 0,
@@ -385,6 +389,7 @@ impl Agent {
             self.owed.wakes_at(),
             self.life.wakes_at(),
             self.launching.as_ref().map(Launching::wakes_at),
+            self.settling.iter().map(SettlingFor::wakes_at).min(),
         ]
         .into_iter()
         .flatten()

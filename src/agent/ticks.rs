@@ -14,7 +14,7 @@ use crate::wire::{AgentRequest, Fault};
 impl Agent {
     /// Carries out what is due, in the order in which the timers were added.
     pub fn run_timers(&mut self) {
-        if !self.life.going() {
+        if !self.life.working() {
             return;
         }
         for tick in self.timers.due(self.now) {

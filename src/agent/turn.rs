@@ -232,6 +232,7 @@ impl Agent {
         self.send_log();
         self.resume_program();
         self.see_to_launch();
+        self.see_to_settling();
         self.flush_program();
         self.announce_in_time();
         let program = self.has_program();

@@ -67,7 +67,7 @@ impl Line {
 
     /// The code is prepared; waits until the agent is registered.
     pub fn introduce(&mut self, go: bool) -> Result<(), CallError> {
-        self.say(FromProgram::Ready { go })?;
+        self.say(FromProgram::Prepared { go })?;
         loop {
             match self.end.listen(None) {
                 Listened::Word(Heard::Registered) => return Ok(()),

@@ -89,6 +89,8 @@ pub struct AgentSpec {
     pub timers: Vec<TimerSpec>,
     /// How long each stage of its start may take.
     pub start_timeout: Millis,
+    /// How long its program, if that says nothing, has to live before it counts as running. 0: not at all.
+    pub settle: Millis,
 }
 
 /// A socket to bind.

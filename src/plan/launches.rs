@@ -69,6 +69,19 @@ fn in_order(launches: Vec<LaunchPlan>) -> Vec<LaunchPlan> {
     }
 }
 
+/// Those of `launches`, which are in order, that are ready as soon as they are started, and come after such
+/// only; and the rest.
+pub(super) fn turns(launches: &[LaunchPlan]) -> (Vec<LaunchPlan>, Vec<LaunchPlan>) {
+    let mut prompt: BTreeSet<&AgentId> = BTreeSet::new();
+    for launch in launches {
+        if launch.ready == Ready::Started && launch.after.iter().all(|it| prompt.contains(it)) {
+            prompt.insert(&launch.agent);
+        }
+    }
+    let launches = launches.iter().cloned();
+    launches.partition(|it| prompt.contains(&it.agent))
+}
+
 /// Who may be launched, as those before them become ready.
 #[derive(Debug)]
 pub struct Order {
@@ -85,6 +98,13 @@ impl Order {
         Self {
             waiting: waiting.collect(),
         }
+    }
+
+    /// The same, where `ready` are ready already.
+    pub fn among<'a>(launches: &[LaunchPlan], ready: impl Iterator<Item = &'a AgentId>) -> Self {
+        let mut order = Self::new(launches);
+        ready.for_each(|agent| order.on_ready(agent));
+        order
     }
 
     /// Those that wait for nobody; they are given once.
@@ -140,6 +160,24 @@ mod tests {
         order.on_ready(&b);
         assert_eq!(order.launchable(), [c]);
         assert!(order.launchable().is_empty());
+    }
+
+    #[test]
+    fn who_waits_for_what_takes_its_time_has_a_later_turn() {
+        let job = LaunchPlan {
+            ready: Ready::Done,
+            ..launch("Prepare", &[])
+        };
+        let all = [
+            launch("Other", &[]),
+            job,
+            launch("Next", &["Other"]),
+            launch("Client", &["Prepare", "Other"]),
+            launch("Last", &["Client"]),
+        ];
+        let (prompt, rest) = turns(&all);
+        assert_eq!(names(&prompt), ["Other", "Next"]);
+        assert_eq!(names(&rest), ["Prepare", "Client", "Last"]);
     }
 
     #[test]

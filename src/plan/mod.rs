@@ -5,6 +5,7 @@
 //! are bound.
 
 mod launches;
+mod mend;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,12 +13,13 @@ use serde::Serialize;
 
 use crate::model::{
     AgentId, AgentName, Alias, BindSpec, ConnectionSpec, Endpoint, Handlers, HostName, HostSpec,
-    Kind, Millis, NameServerEntry, NameServerName, Program, Reach, Replies, Security, SocketId,
-    SystemName, Topology,
+    Kind, Millis, NameServerEntry, NameServerName, Program, Reach, Ready, Replies, Security,
+    SocketId, Speaks, SystemName, Topology,
 };
 use crate::wire::{AgentRequest, Configuration, ProofToken};
 
 pub use launches::{LaunchPlan, Order};
+pub use mend::{Actual, Mend, Place, mend};
 
 /// All that a system needs, in the order of the phases.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,6 +49,7 @@ pub struct AgentPlan {
     pub attach: bool,
     pub program: Option<Program>,
     pub start_timeout: Millis,
+    pub settle: Millis,
     pub configuration: Configuration,
 }
 
@@ -177,6 +180,12 @@ impl Plan {
         }
     }
 
+    /// The launches that wait for nothing that takes its time, and the others, which may wait for what
+    /// timers do.
+    pub fn turns(&self) -> (Vec<LaunchPlan>, Vec<LaunchPlan>) {
+        launches::turns(&self.launches)
+    }
+
     /// Agents that others start.
     pub fn attached(&self) -> impl Iterator<Item = &AgentPlan> {
         self.agents.iter().filter(|agent| agent.attach)
@@ -205,16 +214,17 @@ impl Plan {
             })
     }
 
-    /// What to ask of the publishers: to have seen the tokens.
-    pub fn proofs(&self) -> impl Iterator<Item = (AgentId, AgentRequest)> {
-        let mut tokens: BTreeMap<(AgentId, Alias), Vec<ProofToken>> = BTreeMap::new();
+    /// What to ask of the publishers, for each of their sockets: to have seen the tokens.
+    pub fn proofs(&self) -> impl Iterator<Item = (SocketId, AgentRequest)> {
+        let mut tokens: BTreeMap<SocketId, Vec<ProofToken>> = BTreeMap::new();
         for (_, publisher, _, token) in self.subscriptions() {
-            let key = (publisher.agent.clone(), publisher.alias.clone());
-            tokens.entry(key).or_default().push(token.clone());
+            let tokens = tokens.entry(publisher.clone()).or_default();
+            tokens.push(token.clone());
         }
-        tokens
-            .into_iter()
-            .map(|((agent, alias), tokens)| (agent, AgentRequest::Prove { alias, tokens }))
+        tokens.into_iter().map(|(publisher, tokens)| {
+            let alias = publisher.alias.clone();
+            (publisher, AgentRequest::Prove { alias, tokens })
+        })
     }
 
     /// What to ask of the subscribers when all is proven: to let the tokens go.
@@ -295,6 +305,7 @@ impl From<crate::model::AgentSpec> for AgentPlan {
             attach: spec.attach,
             program: spec.program,
             start_timeout: spec.start_timeout,
+            settle: spec.settle,
             configuration: Configuration {
                 attributes: spec.attributes,
                 bind: spec.bind.into_iter().map(BindSpec::into).collect(),
@@ -308,6 +319,15 @@ impl AgentPlan {
     /// Whether its program is launched when all is wired.
     pub fn is_launched(&self) -> bool {
         self.program.as_ref().is_some_and(Program::is_launched)
+    }
+
+    /// Whether its program is watched until it has settled: nothing else says that it works. Of those
+    /// that others start it is not known whether they have a program.
+    pub fn settles(&self) -> bool {
+        let unsaid =
+            |program: &Program| program.speaks != Speaks::Osb && program.ready == Ready::Started;
+        let may_fail = self.program.as_ref().map_or(self.attach, unsaid);
+        may_fail && self.settle.get() > 0
     }
 
     /// Where its sockets are to be bound.
@@ -364,7 +384,7 @@ mod tests {
         assert_eq!(
             proofs,
             [(
-                "Alice".parse().unwrap(),
+                "Alice.feed".parse().unwrap(),
                 AgentRequest::Prove { alias, tokens }
             )]
         );
@@ -381,7 +401,7 @@ mod tests {
         );
         let proofs: Vec<_> = plan.proofs().collect();
         assert!(
-            matches!(&proofs[..], [(news, AgentRequest::Prove { .. })] if news.to_string() == "News")
+            matches!(&proofs[..], [(news, AgentRequest::Prove { .. })] if news.to_string() == "News.out")
         );
         assert_eq!(plan.links[0].token(), None);
     }

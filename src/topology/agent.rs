@@ -29,6 +29,7 @@ pub(super) const KEYS: &[&str] = &[
     "job",
     "after",
     "start_timeout",
+    "settle",
     "restart",
     "attach",
     "nameserver",
@@ -76,6 +77,7 @@ pub(super) fn read(
         bind,
         timers: timers(&fields, review),
         start_timeout: own.start_timeout,
+        settle: own.settle,
         replicas: replicas?,
         repeats: false,
         name: Spanned {

@@ -13,10 +13,13 @@ pub(super) const KEYS: &[&str] = &[
     "transport",
     "serializer",
     "start_timeout",
+    "settle",
     "restart",
     "sync",
 ];
 const START_TIMEOUT: Millis = Millis::from_secs(30);
+/// A program that cannot begin, for want of a file or a module, has ended by then.
+const SETTLE: Millis = Millis::new(500);
 
 /// The defaults of a system whose sockets are bound to `ip`.
 pub(super) fn read(top: &Fields<'_>, ip: IpAddr, source: &Source, review: &mut Review) -> Defaults {
@@ -24,6 +27,7 @@ pub(super) fn read(top: &Fields<'_>, ip: IpAddr, source: &Source, review: &mut R
         transport: Transport::Tcp,
         serializer: Serializer::Json,
         start_timeout: START_TIMEOUT,
+        settle: SETTLE,
         ip,
         sync: None,
     };
@@ -50,6 +54,7 @@ pub(super) fn overlaid(
     let serializer = section.get("serializer");
     let sync = section.get("sync");
     let start_timeout = section.get("start_timeout");
+    let settle = section.get("settle");
     Defaults {
         transport: transport
             .and_then(|node| values::transport(node, review))
@@ -60,6 +65,9 @@ pub(super) fn overlaid(
         start_timeout: start_timeout
             .and_then(|node| review.take(values::some_time(node, "start_timeout")))
             .unwrap_or(outer.start_timeout),
+        settle: settle
+            .and_then(|node| review.take(values::duration(node, "settle")))
+            .unwrap_or(outer.settle),
         ip: outer.ip,
         sync: sync
             .and_then(|node| sync::read(node, source, review))

@@ -39,6 +39,7 @@ pub(super) struct Defaults {
     pub transport: Transport,
     pub serializer: Serializer,
     pub start_timeout: Millis,
+    pub settle: Millis,
     /// What sockets are bound to: the host's address.
     pub ip: IpAddr,
     /// Files that go with it.
@@ -67,6 +68,7 @@ pub(super) struct AgentDraft {
     pub sockets_missing: bool,
     pub timers: Vec<TimerDraft>,
     pub start_timeout: Millis,
+    pub settle: Millis,
 }
 
 /// A text whose references have not been followed.

@@ -192,6 +192,7 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
         entries.add("attach", Part::Json(true.into()));
     }
     entries.text("start_timeout", agent.start_timeout);
+    entries.text("settle", agent.settle);
     entries.text("restart", "never");
     let attributes = agent.attributes.iter();
     let attributes = attributes.map(|(key, value)| (key.clone(), json(value)));

@@ -67,6 +67,8 @@ struct Defaults {
     serializer: Option<SerializerWord>,
     /// How long each stage of an agent's start may take.
     start_timeout: Option<Duration>,
+    /// How long a command that says nothing has to live before it counts as running.
+    settle: Option<Duration>,
     restart: Option<Restart>,
     /// Files that go with agents to other machines.
     sync: Option<SyncFiles>,
@@ -186,6 +188,7 @@ struct Agent {
     transport: Option<TransportWord>,
     serializer: Option<SerializerWord>,
     start_timeout: Option<Duration>,
+    settle: Option<Duration>,
     restart: Option<Restart>,
     /// What others see of it; any JSON.
     attributes: Option<BTreeMap<String, Value>>,

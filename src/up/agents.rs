@@ -1,17 +1,17 @@
 //! The phases of agents: their processes started and running, their sockets bound, and, when all
 //! is wired, their timers and programs let go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::Progress;
-use super::ask::named;
+use super::ask::{gather, named};
 use super::error::{Stage, UpError};
-use super::phases::{Addresses, Running, Up, look_through};
+use super::phases::{Addresses, Running, Up, look_through, unless_done};
 use crate::model::{Address, AgentId, Alias, Millis, SocketId};
-use crate::plan::AgentPlan;
+use crate::plan::{AgentPlan, LaunchPlan};
 use crate::proxy::Pending;
 use crate::wire::{AgentRequest, HostRequest, Peer, StartAgent};
 
@@ -96,15 +96,30 @@ impl Up<'_> {
         Ok(())
     }
 
-    pub(super) async fn go(&self, progress: &mut dyn Progress) -> Result<(), UpError> {
-        // The others go when their programs are launched.
-        let ready = |agent: &&AgentPlan| !agent.is_launched();
-        let agents: Vec<&AgentPlan> = self.part.agents.iter().filter(ready).collect();
+    /// The timers of all begin whose programs have settled, or who have none. Those that are launched
+    /// `later` go then.
+    pub(super) async fn go(
+        &self,
+        progress: &mut dyn Progress,
+        later: &[LaunchPlan],
+    ) -> Result<(), UpError> {
+        let later: HashSet<&AgentId> = later.iter().map(|it| &it.agent).collect();
+        let now = |agent: &&AgentPlan| !later.contains(&agent.name);
+        let agents: Vec<&AgentPlan> = self.part.agents.iter().filter(now).collect();
         progress.begin(Stage::Go, agents.len());
         let requests = agents
             .iter()
             .map(|agent| (agent.name.clone(), AgentRequest::Go {}, agent.start_timeout));
-        self.ask_all::<()>(Stage::Go, requests, progress).await?;
+        let mut asked = JoinSet::new();
+        for (agent, gone) in self.pending::<()>(requests) {
+            let ends = self.ends.subscribe();
+            asked.spawn(async move {
+                let gone = named(agent.clone(), Stage::Go, gone.await);
+                let outcome = unless_done(gone, &agent, ends).await;
+                outcome.map(|()| (agent, ()))
+            });
+        }
+        gather(asked, progress).await?;
         progress.end();
         Ok(())
     }

@@ -52,7 +52,7 @@ impl Up<'_> {
     /// The agent keeps the limit itself and says what it waited for; who asks waits a bit longer.
     pub(super) fn pending<T: DeserializeOwned>(
         &self,
-        requests: impl Iterator<Item = (AgentId, AgentRequest, Millis)>,
+        requests: impl IntoIterator<Item = (AgentId, AgentRequest, Millis)>,
     ) -> Vec<(AgentId, Pending<T>)> {
         let ask = |(agent, request, limit): (AgentId, AgentRequest, Millis)| {
             let timeout = limit.duration() + COURTESY;
@@ -61,7 +61,7 @@ impl Up<'_> {
                 .ask(Peer::Agent(agent.name.clone()), &request, timeout);
             (agent, pending)
         };
-        requests.map(ask).collect()
+        requests.into_iter().map(ask).collect()
     }
 }
 

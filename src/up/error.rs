@@ -22,6 +22,7 @@ pub enum Stage {
     Start,
     Configure,
     Wire,
+    Settle,
     Go,
     Launch,
 }
@@ -35,6 +36,7 @@ impl Stage {
             Stage::Start => "start",
             Stage::Configure => "configure",
             Stage::Wire => "wire",
+            Stage::Settle => "settle",
             Stage::Go => "go",
             Stage::Launch => "launch",
         }
@@ -90,7 +92,10 @@ pub enum UpError {
         /// Those that are registered, and not waited for.
         others: Vec<AgentId>,
     },
-    #[error("{agent} did not run within {limit}")]
+    #[error(
+        "{agent} failed at stage {}: it did not run within {limit}",
+        Stage::Start
+    )]
     NotRunning {
         agent: AgentId,
         limit: Millis,

@@ -1,5 +1,5 @@
-//! The last phase: programs that could not be started with their agents, each when those are ready
-//! that it waits for, with what it refers to filled in.
+//! Programs begin: those that are there are told to start, and the others are launched, each when those are
+//! ready that it waits for, with what it refers to filled in. All have to settle.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -7,59 +7,152 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::Progress;
 use super::ask::{COURTESY, joined, named};
 use super::error::{Stage, UpError};
-use super::phases::{Addresses, Up};
+use super::phases::{Addresses, Up, unless_done};
+use super::{PATIENCE, Progress};
 use crate::model::{AgentId, AgentName, Millis, Program, Ready, Reference, SocketId};
 use crate::plan::{AgentPlan, LaunchPlan, Order};
 use crate::proxy::{Link, ProxyError};
-use crate::wire::{AgentRequest, Fault, Launch, Peer};
+use crate::wire::{AgentRequest, Fault, Launch, Peer, Settled};
 
 type Attributes = BTreeMap<String, Value>;
+/// The attributes of those that were launched.
+pub(super) type Known = HashMap<AgentId, Attributes>;
+
+/// Something that was waited for has come.
+enum Done {
+    /// The program is ready.
+    Launched(AgentId, Attributes),
+    Settled(AgentId),
+}
+
+/// What is under way.
+type UnderWay = JoinSet<Result<Done, UpError>>;
+
+/// Launches that are made in one phase.
+pub(super) struct Turn<'t> {
+    pub stage: Stage,
+    pub launches: &'t [LaunchPlan],
+    /// The timers of all others run already: theirs begin as their programs do.
+    pub timers: bool,
+}
 
 impl Up<'_> {
-    /// Launches all programs that are left, as soon as each may be.
+    /// Programs that are there are told to start, those that can be launched at once are launched, and each
+    /// of them has to settle.
+    pub(super) async fn settle(
+        &self,
+        progress: &mut dyn Progress,
+        launches: &[LaunchPlan],
+        addresses: &Addresses,
+        known: &mut Known,
+    ) -> Result<(), UpError> {
+        let there = |agent: &&AgentPlan| agent.settles() && !agent.is_launched();
+        let there: Vec<&AgentPlan> = self.part.agents.iter().filter(there).collect();
+        if there.is_empty() && launches.is_empty() {
+            return Ok(());
+        }
+        progress.begin(Stage::Settle, there.len() + launches.len());
+        let mut under_way = UnderWay::new();
+        for agent in there {
+            let peer = Peer::Agent(agent.name.name.clone());
+            self.link(&agent.name).tell(peer, &AgentRequest::Start {});
+            under_way.spawn(self.settled(agent, Stage::Settle));
+        }
+        let turn = Turn {
+            stage: Stage::Settle,
+            launches,
+            timers: false,
+        };
+        self.carry_out(turn, under_way, addresses, known, progress)
+            .await
+    }
+
+    /// Launches the programs that are left, each as soon as those are ready that it waits for.
     pub(super) async fn launch(
         &self,
         progress: &mut dyn Progress,
+        launches: &[LaunchPlan],
         addresses: &Addresses,
+        known: &mut Known,
     ) -> Result<(), UpError> {
-        let plan = &self.part;
-        let launches = &plan.launches;
         if launches.is_empty() {
             return Ok(());
         }
         progress.begin(Stage::Launch, launches.len());
-        let agents: HashMap<&AgentId, &AgentPlan> =
-            plan.agents.iter().map(|it| (&it.name, it)).collect();
-        let by_name: HashMap<&AgentId, &LaunchPlan> =
-            launches.iter().map(|it| (&it.agent, it)).collect();
-        let mut order = Order::new(launches);
-        let mut known = HashMap::new();
-        let mut under_way: JoinSet<Result<(AgentId, Attributes), UpError>> = JoinSet::new();
+        let turn = Turn {
+            stage: Stage::Launch,
+            launches,
+            timers: true,
+        };
+        self.carry_out(turn, UnderWay::new(), addresses, known, progress)
+            .await
+    }
+
+    /// Launches what is launchable, again and again, until all are ready and have settled.
+    async fn carry_out(
+        &self,
+        turn: Turn<'_>,
+        mut under_way: UnderWay,
+        addresses: &Addresses,
+        known: &mut Known,
+        progress: &mut dyn Progress,
+    ) -> Result<(), UpError> {
+        let agents = self.part.agents.iter();
+        let agents: HashMap<&AgentId, &AgentPlan> = agents.map(|it| (&it.name, it)).collect();
+        let by_name = turn.launches.iter().map(|it| (&it.agent, it));
+        let by_name: HashMap<&AgentId, &LaunchPlan> = by_name.collect();
+        let mut order = Order::among(turn.launches, known.keys());
         let mut awaited: Vec<&LaunchPlan> = Vec::new();
         loop {
             for agent in order.launchable() {
                 awaited.extend(by_name.get(&agent));
                 let launching = agents.get(&agent).copied();
-                let launching = launching.and_then(|it| self.launching(it, addresses, &known));
+                let launching = launching.and_then(|it| self.launching(it, addresses, known));
                 if let Some(launching) = launching {
-                    under_way.spawn(launching.run());
+                    under_way.spawn(launching.run(turn.timers));
                 }
             }
             show_awaited(&awaited, progress);
-            let Some(launched) = under_way.join_next().await else {
+            let Some(done) = under_way.join_next().await else {
                 break;
             };
-            let (agent, attributes) = joined(launched)?;
-            progress.advance(&agent.to_string());
-            awaited.retain(|it| it.agent != agent);
-            order.on_ready(&agent);
-            known.insert(agent, attributes);
+            match joined(done)? {
+                Done::Launched(agent, attributes) => {
+                    awaited.retain(|it| it.agent != agent);
+                    order.on_ready(&agent);
+                    match agents.get(&agent).filter(|plan| plan.settles()) {
+                        Some(plan) => drop(under_way.spawn(self.settled(plan, turn.stage))),
+                        None => progress.advance(&agent.to_string()),
+                    }
+                    known.insert(agent, attributes);
+                }
+                Done::Settled(agent) => progress.advance(&agent.to_string()),
+            }
         }
         progress.end();
         Ok(())
+    }
+
+    /// Waits until the agent's program has settled, or has ended as it should.
+    fn settled(
+        &self,
+        plan: &AgentPlan,
+        stage: Stage,
+    ) -> impl Future<Output = Result<Done, UpError>> + Send + use<> {
+        let (agent, ends) = (plan.name.clone(), self.ends.subscribe());
+        let within = plan.settle;
+        let peer = Peer::Agent(agent.name.clone());
+        let patience = within.duration() + PATIENCE;
+        let asked =
+            self.link(&agent)
+                .ask::<Settled>(peer, &AgentRequest::Settle { within }, patience);
+        async move {
+            let settled = named(agent.clone(), stage, asked.await);
+            unless_done(settled, &agent, ends).await?;
+            Ok(Done::Settled(agent))
+        }
     }
 
     /// What is to be done for one agent, with all that is known so far.
@@ -67,7 +160,7 @@ impl Up<'_> {
         &self,
         plan: &AgentPlan,
         addresses: &Addresses,
-        known: &HashMap<AgentId, Attributes>,
+        known: &Known,
     ) -> Option<Launching> {
         let program = self.placed(plan)?;
         let (mut values, mut unknown) = (HashMap::new(), Vec::new());
@@ -136,13 +229,15 @@ struct Lookup {
 }
 
 impl Launching {
-    /// Asks for what is not known yet, launches the program and waits until it is ready.
-    async fn run(mut self) -> Result<(AgentId, Attributes), UpError> {
+    /// Asks for what is not known yet, launches the program and waits until it is ready. If so, the agent's
+    /// timers begin.
+    async fn run(mut self, timers: bool) -> Result<Done, UpError> {
         let launched = match self.look_up().await {
-            Ok(program) => self.ask(program).await,
+            Ok(program) => self.ask(program, timers).await,
             Err(cause) => Err(cause),
         };
-        named(self.agent, Stage::Launch, launched)
+        let (agent, attributes) = named(self.agent, Stage::Launch, launched)?;
+        Ok(Done::Launched(agent, attributes))
     }
 
     async fn look_up(&mut self) -> Result<Program, ProxyError> {
@@ -165,14 +260,19 @@ impl Launching {
         })
     }
 
-    async fn ask(&self, program: Program) -> Result<Attributes, ProxyError> {
+    async fn ask(&self, program: Program, timers: bool) -> Result<Attributes, ProxyError> {
         let launch = AgentRequest::Launch(Launch {
             program,
             timeout: self.timeout,
         });
         let peer = Peer::Agent(self.agent.name.clone());
         let patience = self.timeout.duration() + COURTESY;
-        self.link.ask(peer, &launch, patience).await
+        let launched = self.link.ask(peer.clone(), &launch, patience);
+        if timers {
+            // It is read when the program has been started.
+            self.link.tell(peer, &AgentRequest::Go {});
+        }
+        launched.await
     }
 }
 

@@ -1,17 +1,18 @@
 //! The phases, one after the other, and who is watched meanwhile.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::error::{Stage, UpError};
 use super::files::Cargoes;
 use super::hosts::name_servers;
 use super::launch::Launched;
+use super::launches::Known;
 use super::observe::{Death, Observer};
 use super::{PATIENCE, Progress, UpReport, UpRequest};
 use crate::model::{
@@ -52,6 +53,7 @@ pub async fn run(
     let cargo = Cargoes::gather(request, progress).await?;
     name_servers(request, launched, progress).await?;
     let up = Up {
+        ends: watch::Sender::default(),
         cargo,
         request,
         part: request.plan.part(&request.bring_up),
@@ -63,9 +65,7 @@ pub async fn run(
     let hosts = up.expect_hosts(&mut observers);
     let running = up.expect_agents(&mut observers);
     let stage = Mutex::new(Stage::Hosts);
-    // Who has been let go and has nothing more to do has not failed.
-    let is_done = |death: &Death| stage_of(&stage) >= Stage::Go && death.is_good();
-    let deaths = up.watch(observers, is_done);
+    let deaths = up.watch(observers, &stage);
     up.guarded(deaths, &stage, progress, hosts, running).await?;
 
     let report = report(request, &up.groups, false).await?;
@@ -154,7 +154,12 @@ pub(super) struct Up<'a> {
     pub(super) cargo: Cargoes,
     /// All name servers, in the order of the topology.
     pub(super) groups: Vec<Group>,
+    /// Agents that were let go and have nothing more to do: they have not failed.
+    pub(super) ends: Ends,
 }
+
+/// Agents that have ended as they should.
+pub(super) type Ends = watch::Sender<BTreeSet<AgentId>>;
 
 impl Up<'_> {
     /// The connection to the name server of an agent.
@@ -213,13 +218,13 @@ impl Up<'_> {
     async fn watch(
         &self,
         observers: Vec<Observer>,
-        is_done: impl Fn(&Death) -> bool,
+        stage: &Mutex<Stage>,
     ) -> Option<(AgentId, Death)> {
-        let is_done = &is_done;
         let watch = |(group, observer): (&Group, Observer)| {
             let notices = Watch::begin(&group.link);
             let name = group.name.clone();
             Box::pin(async move {
+                let is_done = |death: &Death| self.note_done(&name, death, stage_of(stage));
                 let death = observer.watch(notices, is_done).await?;
                 Some((self.part.id(&name, death.agent().clone()), death))
             })
@@ -239,6 +244,16 @@ impl Up<'_> {
 }
 
 impl Up<'_> {
+    /// Whether an agent has ended as it should: then that is noted.
+    fn note_done(&self, group: &NameServerName, death: &Death, stage: Stage) -> bool {
+        let done = stage >= Stage::Settle && death.is_good();
+        if done {
+            let agent = self.part.id(group, death.agent().clone());
+            self.ends.send_if_modified(|ends| ends.insert(agent));
+        }
+        done
+    }
+
     /// The phases that an agent's death ends.
     async fn guarded(
         &self,
@@ -311,8 +326,11 @@ impl Up<'_> {
         self.start(progress, running).await?;
         let addresses = self.configure(progress).await?;
         self.wire(progress, &addresses).await?;
-        self.go(progress).await?;
-        self.launch(progress, &addresses).await
+        let ((prompt, rest), mut known) = (self.part.turns(), Known::new());
+        self.settle(progress, &prompt, &addresses, &mut known)
+            .await?;
+        self.go(progress, &rest).await?;
+        self.launch(progress, &rest, &addresses, &mut known).await
     }
 
     pub(super) fn write_record(&self, phase: Phase) -> Result<(), UpError> {
@@ -358,6 +376,26 @@ fn is_cut_off(error: &UpError) -> bool {
         _ => return false,
     };
     matches!(cause, ProxyError::Closed)
+}
+
+/// What came of asking an agent that may have ended as it should, which is no failure.
+pub(super) async fn unless_done<T>(
+    outcome: Result<T, UpError>,
+    agent: &AgentId,
+    mut ends: watch::Receiver<BTreeSet<AgentId>>,
+) -> Result<(), UpError> {
+    match outcome {
+        Ok(_) => Ok(()),
+        // Its host is about to say how it has ended.
+        Err(error) if is_absence(&error) => {
+            let ended = ends.wait_for(|ends| ends.contains(agent));
+            match tokio::time::timeout(OBITUARY, ended).await {
+                Ok(Ok(_)) => Ok(()),
+                _ => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether the error is that somebody was not there any more.

@@ -1,14 +1,26 @@
 //! The phase of wires: every connection made, and every one proven.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::ask::{gather, named};
+use tokio::task::JoinSet;
+
+use super::ask::{joined, named};
 use super::error::{Stage, UpError};
 use super::phases::{Addresses, Up};
 use super::{PATIENCE, Progress};
 use crate::model::{AgentId, AgentInfo, ConnectionInfo, SocketId};
+use crate::plan::ProofPlan;
 use crate::proxy::{ProxyError, guest};
 use crate::wire::{AgentRequest, ConnectRequest, Fault, NameServerRequest, Peer, Wiring};
+
+/// Whose word proves a wire.
+#[derive(PartialEq, Eq, Hash)]
+enum Prover {
+    /// The agent that connects: it has seen the handshake.
+    Client(AgentId),
+    /// The socket that has seen the subscription.
+    Publisher(SocketId),
+}
 
 impl Up<'_> {
     /// Every agent connects its sockets, and every publisher says when it has been subscribed to.
@@ -20,8 +32,7 @@ impl Up<'_> {
         let plan = &self.part;
         let wirings = self.wirings(addresses)?;
         self.let_in_guests().await?;
-        let proofs: Vec<_> = plan.proofs().collect();
-        progress.begin(Stage::Wire, wirings.len() + proofs.len());
+        progress.begin(Stage::Wire, plan.links.len());
         self.ask_quietly(plan.probes()).await?;
         let limit = plan
             .links
@@ -34,17 +45,51 @@ impl Up<'_> {
             .map(|(agent, wiring)| (agent, AgentRequest::Wire(wiring), limit));
         // The wirings go first: a publisher that connects has its socket only then.
         let wired = self.pending::<Vec<ConnectionInfo>>(wirings);
-        let proofs = proofs
-            .into_iter()
-            .map(|(agent, request)| (agent, request, limit));
-        let mut asked = self.send_all::<()>(Stage::Wire, proofs);
-        for (agent, wired) in wired {
-            asked.spawn(async move { named(agent, Stage::Wire, wired.await.map(drop)) });
+        let (mut proven_by, proofs) = (self.by_prover(), plan.proofs());
+        let (publishers, proofs): (Vec<SocketId>, Vec<_>) = proofs
+            .map(|(publisher, prove)| {
+                let agent = publisher.agent.clone();
+                (publisher, (agent, prove, limit))
+            })
+            .unzip();
+        let mut asked = JoinSet::new();
+        for (socket, (agent, seen)) in publishers.into_iter().zip(self.pending::<()>(proofs)) {
+            let proven = proven_by.remove(&Prover::Publisher(socket));
+            asked.spawn(async move {
+                named(agent, Stage::Wire, seen.await)?;
+                Ok(proven)
+            });
         }
-        gather(asked, progress).await?;
+        for (agent, wired) in wired {
+            let proven = proven_by.remove(&Prover::Client(agent.clone()));
+            asked.spawn(async move {
+                named(agent, Stage::Wire, wired.await)?;
+                Ok(proven)
+            });
+        }
+        while let Some(proven) = asked.join_next().await {
+            let proven = joined(proven)?.unwrap_or_default();
+            proven.iter().for_each(|it| progress.advance(it));
+        }
         self.ask_quietly(plan.unprobes()).await?;
         progress.end();
         Ok(())
+    }
+
+    /// What the wires are called, by whose word proves them.
+    fn by_prover(&self) -> HashMap<Prover, Vec<String>> {
+        let mut wires: HashMap<Prover, Vec<String>> = HashMap::new();
+        for link in &self.part.links {
+            let prover = match &link.proof {
+                ProofPlan::Handshake => Prover::Client(link.client.agent.clone()),
+                ProofPlan::Subscription { publisher, .. } => Prover::Publisher(publisher.clone()),
+            };
+            wires
+                .entry(prover)
+                .or_default()
+                .push(link.client.to_string());
+        }
+        wires
     }
 
     /// Those who connect to agents of another name server are let in there.

@@ -66,10 +66,16 @@ pub enum AgentRequest {
     /// The system lets go of the agent, which is again what it was when it was adopted. Replies
     /// with whether it was this system's.
     Release { system: SystemName },
-    /// The system is wired: start the timers, release the program's messages. Replies with null.
+    /// The system is wired: tell the program to start, and let its messages leave. Replies with null.
+    Start {},
+    /// Wait until the program settles: it has said something, has lived for so long from now, or has
+    /// ended as it should. Replies with [`Settled`]. How another end came about, its host tells.
+    Settle { within: Millis },
+    /// All programs have settled: start the timers; and do what `start` does, if that was not said. Replies
+    /// with null.
     Go {},
-    /// The system is wired: start the program, and go. Replies with the map of attributes when the
-    /// program is ready; faults `start`, `deadline`, `refused`.
+    /// The system is wired: run the program, and do what `start` does. Replies with the map of attributes
+    /// when the program is ready; faults `start`, `deadline`, `refused`.
     Launch(Launch),
     /// Replies with the value. Unknown: the fault `unknown_attribute`.
     GetAttr { name: String },
@@ -198,6 +204,18 @@ pub struct Launch {
     pub program: Program,
     /// How long it may take until it is ready.
     pub timeout: Millis,
+}
+
+/// How a program has settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settled {
+    /// It has said something; or there is none that could.
+    Answered,
+    /// It has said nothing, and lives.
+    Lives,
+    /// It has ended as it should, and its agent with it.
+    Ended,
 }
 
 /// The connections of an agent.

@@ -16,7 +16,7 @@ mod sync;
 
 pub use agent::{
     AgentRequest, AgentStatus, BindRequest, Configuration, ConnectRequest, ConnectToRequest,
-    Launch, ProofToken, Wiring,
+    Launch, ProofToken, Settled, Wiring,
 };
 pub use data::{CodecError, decode, encode, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};

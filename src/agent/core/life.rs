@@ -1,6 +1,6 @@
 //! The stages of an agent's life.
 //!
-//! An agent prepares until `go`, then works; it may be stopped, which leaves it there for questions;
+//! An agent prepares until `start`, then works; it may be stopped, which leaves it there for questions;
 //! and it ends. Each stage only ever leads to a later one; but an agent that was started elsewhere
 //! rests when its system lets go of it, and prepares for another.
 
@@ -18,8 +18,8 @@ pub const LINGER: Duration = Duration::from_secs(1);
 pub enum Life {
     /// Nothing is sent of its own accord: the system is not wired yet.
     Preparing,
-    /// The system is wired: timers run, the program's messages go out.
-    Going,
+    /// The system is wired: the program's messages go out, and timers run once they are let go.
+    Working,
     /// It sends nothing of its own accord any more, and still answers.
     Stopped,
     /// It lets its program end, up to a deadline for each push.
@@ -58,17 +58,17 @@ pub enum Effect {
 
 impl Life {
     /// The system is wired. True if this is news.
-    pub fn go(&mut self) -> bool {
+    pub fn start(&mut self) -> bool {
         let news = *self == Life::Preparing;
         if news {
-            *self = Life::Going;
+            *self = Life::Working;
         }
         news
     }
 
     /// Back to preparing, for an agent that its system has let go of. True if this is news.
     pub fn rest(&mut self) -> bool {
-        let news = matches!(self, Life::Going | Life::Stopped);
+        let news = matches!(self, Life::Working | Life::Stopped);
         if news {
             *self = Life::Preparing;
         }
@@ -77,7 +77,7 @@ impl Life {
 
     /// No more of its own accord. True if this is news.
     pub fn stop(&mut self) -> bool {
-        let news = matches!(self, Life::Preparing | Life::Going);
+        let news = matches!(self, Life::Preparing | Life::Working);
         if news {
             *self = Life::Stopped;
         }
@@ -113,8 +113,8 @@ impl Life {
     }
 
     /// Whether it sends of its own accord.
-    pub fn going(self) -> bool {
-        self == Life::Going
+    pub fn working(self) -> bool {
+        self == Life::Working
     }
 
     pub fn ending(self) -> bool {
@@ -122,6 +122,16 @@ impl Life {
             self,
             Life::Ending { .. } | Life::Flushing { .. } | Life::Over { .. }
         )
+    }
+
+    /// The exit status with which it is about to end.
+    pub fn code(self) -> Option<i32> {
+        match self {
+            Life::Preparing | Life::Working | Life::Stopped => None,
+            Life::Ending { code, .. } | Life::Flushing { code, .. } | Life::Over { code } => {
+                Some(code)
+            }
+        }
     }
 
     /// When [`Life::tick`] wants to be called next.
@@ -179,8 +189,8 @@ mod tests {
     #[test]
     fn stages_only_go_forward() {
         let mut life = Life::Preparing;
-        assert!(life.go() && !life.go() && life.going());
-        assert!(life.stop() && !life.stop() && !life.go());
+        assert!(life.start() && !life.start() && life.working());
+        assert!(life.stop() && !life.stop() && !life.start());
         assert!(life.end(0, s(1)) && !life.end(1, s(1)) && !life.stop());
         assert_eq!(life.tick(s(1), false, true), None);
         assert_eq!(life, Life::Flushing { code: 0, by: s(2) });
@@ -190,15 +200,15 @@ mod tests {
 
     #[test]
     fn who_is_let_go_of_may_go_again_and_the_end_stays_the_end() {
-        let mut life = Life::Going;
-        assert!(life.rest() && !life.rest() && life.go());
+        let mut life = Life::Working;
+        assert!(life.rest() && !life.rest() && life.start());
         life.end(0, s(0));
         assert!(!life.rest() && life.ending());
     }
 
     #[test]
     fn a_program_that_stays_is_pushed_harder_and_then_left() {
-        let mut life = Life::Going;
+        let mut life = Life::Working;
         life.end(0, s(0));
         assert_eq!(life.tick(s(2), true, false), None);
         assert_eq!(life.tick(s(3), true, false), Some(Effect::Terminate));
@@ -211,7 +221,7 @@ mod tests {
 
     #[test]
     fn queued_messages_have_their_linger() {
-        let mut life = Life::Going;
+        let mut life = Life::Working;
         life.flush(3, s(0));
         life.tick(s(0), false, true);
         assert!(matches!(life, Life::Flushing { .. }));

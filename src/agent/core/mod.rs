@@ -4,9 +4,11 @@
 mod life;
 mod pending;
 mod readiness;
+mod settling;
 mod timers;
 
 pub use life::{Effect, Life};
 pub use pending::Pending;
 pub use readiness::{Attempted, Readiness, Verdict};
+pub use settling::{Settling, Standing, Watched};
 pub use timers::{Tick, TickEnd, TimerId, Timers};

@@ -112,9 +112,11 @@ impl Timers {
         name.unwrap_or_else(|| unreachable!("every number makes a name"))
     }
 
-    /// Lets them run.
+    /// Lets them run, if they do not yet.
     pub fn start(&mut self, now: Duration) {
-        self.started = true;
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
         for timer in &mut self.timers {
             timer.next = Next::At(now + first(timer.when));
         }

@@ -42,7 +42,12 @@ impl Agent {
 
     fn understand(&mut self, said: Result<FromProgram, NoWord>) -> Option<FromProgram> {
         match said {
-            Ok(word) => return Some(word),
+            Ok(word) => {
+                if let Some(program) = &mut self.program {
+                    program.answered = true;
+                }
+                return Some(word);
+            }
             Err(NoWord::Blank) => {}
             Err(NoWord::Plain(text)) => {
                 self.garbage_lines += 1;
@@ -137,6 +142,7 @@ impl Agent {
             false => self.log.error(&line),
         }
         self.launched_has_ended(exit);
+        self.settling_has_ended(exit);
         if !self.life.ending() {
             self.timers.stop();
             self.life.flush(exit.status(), self.now);

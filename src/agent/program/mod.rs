@@ -46,6 +46,8 @@ pub struct Program {
     /// A word that cannot be obeyed yet. Until it is, nothing more is read.
     held: Option<FromProgram>,
     started: bool,
+    /// It has said something that osb understands.
+    answered: bool,
     ended: bool,
     /// How often its queue has become full.
     stalls: u64,
@@ -67,6 +69,7 @@ impl Program {
             body,
             held: None,
             started: false,
+            answered: false,
             ended: false,
             stalls: 0,
             stalled: false,
@@ -99,6 +102,11 @@ impl Program {
 
     fn listens(&self) -> bool {
         !self.ended && self.body.listens()
+    }
+
+    /// Whether it has shown that it works. A thread was announced only when it was prepared.
+    pub fn has_answered(&self) -> bool {
+        self.answered || matches!(self.body, Body::Thread(_))
     }
 }
 
@@ -195,9 +203,9 @@ impl Agent {
         self.program.as_ref().is_some_and(held)
     }
 
-    /// The system is wired: the first line.
+    /// The system is wired: the first line, which is said once.
     pub fn start_program(&mut self) {
-        let Some(program) = &mut self.program else {
+        let Some(program) = self.program.as_mut().filter(|program| !program.started) else {
             return;
         };
         program.started = true;

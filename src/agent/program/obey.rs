@@ -35,12 +35,14 @@ impl Agent {
             Asked::Other(word) => word,
         };
         match word {
-            FromProgram::Ready { go } => {
+            FromProgram::Prepared { go } => {
                 self.introduce();
                 if go {
                     self.go();
                 }
             }
+            // That it says anything at all is the news.
+            FromProgram::Ready {} => {}
             FromProgram::Send {
                 alias,
                 message,

@@ -15,6 +15,10 @@ use crate::agent::signals::Signals;
 use crate::model;
 use crate::process::{limit_descriptors, not_started};
 
+/// By this variable Python writes each line at once, also into a pipe. A program that does not flush is
+/// the commonest reason why nothing of it arrives.
+const UNBUFFERED: &str = "PYTHONUNBUFFERED";
+
 /// A running program.
 pub struct Process {
     child: Child,
@@ -72,6 +76,9 @@ impl Process {
         };
         let [input, output, errors] = streams.each();
         let mut command = Command::new(name);
+        if std::env::var_os(UNBUFFERED).is_none() {
+            command.env(UNBUFFERED, "1");
+        }
         command
             .args(arguments)
             .envs(env.iter().copied())

@@ -67,6 +67,7 @@ impl Agent {
             let reason = LET_GO.to_owned();
             self.reply(waiting.into_asker(), Err(Fault::Refused { reason }));
         }
+        self.give_up_settling(LET_GO);
         for (_, request) in self.requests.take_all() {
             self.resolve(request, Err(LET_GO.to_owned()));
         }

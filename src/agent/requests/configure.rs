@@ -171,14 +171,22 @@ impl Agent {
         }
     }
 
-    /// The system is wired.
-    pub fn go(&mut self) {
+    /// The system is wired: the program may begin, once.
+    pub fn start(&mut self) {
         if let Some(adoption) = &mut self.adoption {
             adoption.works = true;
         }
-        if self.life.go() {
-            self.timers.start(self.now);
+        self.life.start();
+        if self.life.working() {
             self.start_program();
+        }
+    }
+
+    /// All programs have settled: the timers begin, once.
+    pub fn go(&mut self) {
+        self.start();
+        if self.life.working() {
+            self.timers.start(self.now);
         }
     }
 

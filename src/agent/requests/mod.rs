@@ -151,6 +151,11 @@ impl Agent {
             AgentRequest::Prove { alias, tokens } => self.prove(&alias, tokens, request),
             AgentRequest::Adopt { system } => Some(self.adopt(system)),
             AgentRequest::Release { system } => Some(Ok(self.release(&system).into())),
+            AgentRequest::Start {} => {
+                self.start();
+                done()
+            }
+            AgentRequest::Settle { within } => self.settle(within, request),
             AgentRequest::Go {} => {
                 self.go();
                 done()

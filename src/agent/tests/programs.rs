@@ -289,3 +289,55 @@ fn a_proxy_sends_past_the_program() {
     });
     assert!(matches!(nobody, Err(Fault::UnknownAlias { known, .. }) if known.len() == 2));
 }
+
+fn settle(within: u64) -> AgentRequest {
+    let within = crate::model::Millis::new(within);
+    AgentRequest::Settle { within }
+}
+
+#[test]
+fn a_program_has_settled_when_it_has_said_something() {
+    // Longer than anything may take here: it is not waited for.
+    let mut agent = helper();
+    agent.ask(AgentRequest::Start {});
+    assert_eq!(agent.ask(settle(3_600_000)), json!("answered"));
+    let says = r#"import sys; sys.stdin.readline(); print('{"type":"ready"}', flush=True); sys.stdin.read()"#;
+    let mut agent = Fixture::start_with(Some(vec!["python3", "-c", says]));
+    let id = agent.begin(&settle(3_600_000), PATIENCE);
+    agent.ask(AgentRequest::Start {});
+    assert_eq!(agent.finish(id), Ok(json!("answered")));
+}
+
+#[test]
+fn a_program_that_says_nothing_has_settled_when_it_lives() {
+    let mut agent = Fixture::start_with(Some(vec!["sleep", "60"]));
+    assert_eq!(agent.ask(settle(30)), json!("lives"));
+    // What is printed is no word.
+    let mut agent = Fixture::start_with(Some(vec!["sh", "-c", "echo hello; exec sleep 60"]));
+    assert_eq!(agent.ask(settle(30)), json!("lives"));
+}
+
+#[test]
+fn a_program_that_ends_well_has_settled_and_one_that_fails_has_not() {
+    let mut agent = Fixture::start_with(Some(vec!["sh", "-c", "read line"]));
+    let id = agent.begin(&settle(3_600_000), PATIENCE);
+    agent.ask(AgentRequest::Start {});
+    assert_eq!(agent.finish(id), Ok(json!("ended")));
+    let mut agent = Fixture::start_with(Some(vec!["sh", "-c", "read line; exit 7"]));
+    agent.oneway(&settle(3_600_000));
+    agent.ask(AgentRequest::Start {});
+    assert_eq!(agent.ended(), 7);
+}
+
+#[test]
+fn timers_wait_until_all_have_settled() {
+    let mut agent = helper();
+    let timer = json!({"alias": "tick", "when": {"after": 1}, "action": {"set": {"attributes": {"ticked": true}}}});
+    agent.ask(AgentRequest::Timer(serde_json::from_value(timer).unwrap()));
+    agent.ask(AgentRequest::Start {});
+    until_attribute(&mut agent, "started");
+    agent.ask(settle(50));
+    assert_eq!(agent.attribute("ticked"), Value::Null);
+    agent.go();
+    assert_eq!(until_attribute(&mut agent, "ticked"), json!(true));
+}

@@ -16,9 +16,11 @@ pub enum FromProgram {
     /// A thread has prepared itself: the agent may be announced, and if nobody else will say so, it
     /// may begin at once. Processes do not say it.
     #[serde(skip)]
-    Ready {
+    Prepared {
         go: bool,
     },
+    /// Its handlers are in place.
+    Ready {},
     /// A thread asks what any member may ask of the agent. Processes have a word for each.
     #[serde(skip)]
     Ask {

@@ -1,0 +1,79 @@
+//! Programs that are watched until they have settled, for those who bring the system up. What settles
+//! one, `core::Settling` decides.
+
+use std::time::Duration;
+
+use super::asker::Asker;
+use super::core::{Settling, Standing, Watched};
+use super::program::Exit;
+use super::requests::{Outcome, Request, value};
+use super::state::Agent;
+use crate::model::Millis;
+use crate::wire::Fault;
+
+/// Somebody waits until the program has settled.
+pub struct SettlingFor {
+    asker: Option<Asker>,
+    settling: Settling,
+}
+
+impl Agent {
+    /// Answers when the program has settled: at once, if there is none.
+    pub fn settle(&mut self, within: Millis, request: Request) -> Outcome {
+        let settling = Settling::new(self.now, within.duration());
+        match settling.look(self.standing(), self.now) {
+            Some(Watched::Settled(settled)) => Some(Ok(value(&settled))),
+            // It ends now, and its host tells how.
+            Some(Watched::Failed) => None,
+            None => {
+                let asker = request.asker;
+                self.settling.push(SettlingFor { asker, settling });
+                None
+            }
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        match (&self.program, self.life.code()) {
+            (_, Some(code)) => Standing::Ended { success: code == 0 },
+            (Some(program), None) if !program.has_answered() => Standing::Silent,
+            (_, None) => Standing::Answered,
+        }
+    }
+
+    /// Whether the program has settled meanwhile.
+    pub fn see_to_settling(&mut self) {
+        self.settle_as(self.standing());
+    }
+
+    /// The program has ended.
+    pub fn settling_has_ended(&mut self, exit: Exit) {
+        let success = exit.success();
+        self.settle_as(Standing::Ended { success });
+    }
+
+    /// Nobody is to wait for it any more.
+    pub fn give_up_settling(&mut self, why: &str) {
+        for SettlingFor { asker, .. } in std::mem::take(&mut self.settling) {
+            let reason = why.to_owned();
+            self.reply(asker, Err(Fault::Refused { reason }));
+        }
+    }
+
+    fn settle_as(&mut self, standing: Standing) {
+        let now = self.now;
+        for SettlingFor { asker, settling } in std::mem::take(&mut self.settling) {
+            match settling.look(standing, now) {
+                None => self.settling.push(SettlingFor { asker, settling }),
+                Some(Watched::Settled(settled)) => self.reply(asker, Ok(value(&settled))),
+                Some(Watched::Failed) => {}
+            }
+        }
+    }
+}
+
+impl SettlingFor {
+    pub fn wakes_at(&self) -> Duration {
+        self.settling.wakes_at()
+    }
+}

@@ -1,0 +1,309 @@
+//! What is missing of a system that is up, and what brings it back: the plan and what there is come in, what
+//! is to be done comes out. Whatever lives is left alone.
+//!
+//! Pure. How one finds out what there is, and how it is brought back, is `up`'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Plan;
+use crate::model::{AgentId, AgentInfo, HostName, NameServerName, Reach, Ready, State};
+
+/// The daemon of a host, for one name server.
+pub type Place = (NameServerName, HostName);
+
+/// What there is of a system.
+#[derive(Debug, Clone, Default)]
+pub struct Actual {
+    /// Daemons that are there.
+    pub hosts: BTreeSet<Place>,
+    /// Agents as the name servers know them.
+    pub agents: BTreeMap<AgentId, AgentInfo>,
+    /// Agents whose process is known to live, whatever the name servers know.
+    pub alive: BTreeSet<AgentId>,
+    /// Agents that an `up` began to bring back, and that it did not finish.
+    pub unfinished: BTreeSet<AgentId>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mend {
+    /// Daemons of this machine that are to be started again.
+    pub hosts: Vec<Place>,
+    /// Daemons on other machines that are not there. Nobody here can bring those back.
+    pub lost: Vec<Place>,
+    /// Agents that are half configured: they end first.
+    pub stop: Vec<AgentId>,
+    /// Agents that are to be started, or waited for, and then configured, wired and let go.
+    pub agents: Vec<AgentId>,
+    /// Agents that may live, and cannot be reached: they are left alone.
+    pub out_of_reach: Vec<AgentId>,
+}
+
+impl Mend {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.hosts.is_empty() && self.stop.is_empty() && self.agents.is_empty()
+    }
+}
+
+/// How an agent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Lives,
+    /// It is a job that has ended well: it is not done again.
+    Done,
+    /// It may live, and cannot be reached.
+    OutOfReach,
+    Missing,
+}
+
+/// What brings back what is missing at the name servers `among`.
+pub fn mend(plan: &Plan, among: &[NameServerName], actual: &Actual) -> Mend {
+    let mut mend = Mend::default();
+    for nameserver in among {
+        for host in plan.hosts_at(nameserver) {
+            let place = (nameserver.clone(), host.name.clone());
+            if actual.hosts.contains(&place) {
+                continue;
+            }
+            match host.reach {
+                Reach::Local => mend.hosts.push(place),
+                Reach::Ssh(_) | Reach::Attach => mend.lost.push(place),
+            }
+        }
+        for agent in plan.agents_at(nameserver) {
+            let name = &agent.name;
+            let is_job = agent.program.as_ref().map(|it| &it.ready) == Some(&Ready::Done);
+            let startable = || {
+                let place = (nameserver.clone(), agent.host.clone());
+                agent.attach || !mend.lost.contains(&place)
+            };
+            match standing(name, is_job, actual) {
+                Standing::Lives if actual.unfinished.contains(name) && startable() => {
+                    if !agent.attach {
+                        mend.stop.push(name.clone());
+                    }
+                    mend.agents.push(name.clone());
+                }
+                Standing::Lives | Standing::Done => {}
+                Standing::Missing if startable() => mend.agents.push(name.clone()),
+                Standing::OutOfReach | Standing::Missing => mend.out_of_reach.push(name.clone()),
+            }
+        }
+    }
+    mend
+}
+
+fn standing(name: &AgentId, is_job: bool, actual: &Actual) -> Standing {
+    let info = actual.agents.get(name);
+    match info.map(|it| it.state) {
+        Some(State::Starting | State::Running | State::Suspect) => Standing::Lives,
+        Some(State::Unreachable) => Standing::OutOfReach,
+        // It has not been heard of yet, or its end has not.
+        _ if actual.alive.contains(name) => Standing::OutOfReach,
+        // One whose status nobody knows may have done its work: it is not done twice.
+        Some(State::Stopped) if is_job => Standing::Done,
+        Some(State::Stopped | State::Failed) | None => Standing::Missing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{
+        AgentSpec, HostSpec, NameServerEntry, NameServerSpec, Program, Security, Topology,
+    };
+
+    const HOSTS: [&str; 2] = ["local", "lab"];
+
+    fn host(name: &str) -> HostSpec {
+        HostSpec {
+            name: name.parse().unwrap(),
+            address: None,
+            labels: Default::default(),
+            reach: match name {
+                "local" => Reach::Local,
+                _ => Reach::Attach,
+            },
+        }
+    }
+
+    fn agent(name: &str, host: &str, job: bool) -> AgentSpec {
+        let mut program = Program::of_words(["x".to_owned()], "/".into());
+        program.ready = Ready::Done;
+        AgentSpec {
+            name: name.parse().unwrap(),
+            host: host.parse().unwrap(),
+            attach: false,
+            program: job.then_some(program),
+            attributes: Default::default(),
+            bind: Vec::new(),
+            timers: Vec::new(),
+            start_timeout: crate::model::Millis::from_secs(1),
+            settle: crate::model::Millis::from_secs(1),
+        }
+    }
+
+    fn plan(agents: Vec<AgentSpec>) -> Plan {
+        Plan::new(Topology {
+            name: "test".parse().unwrap(),
+            security: Security::None,
+            nameservers: vec![NameServerEntry {
+                name: NameServerName::only(),
+                at: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
+                host: None,
+            }],
+            hosts: HOSTS.map(host).to_vec(),
+            agents,
+            connections: Vec::new(),
+        })
+    }
+
+    fn info(name: &str, state: State) -> (AgentId, AgentInfo) {
+        let id: AgentId = name.parse().unwrap();
+        let info = AgentInfo {
+            name: id.name.clone(),
+            host: None,
+            nameserver: String::new(),
+            state,
+            pid: None,
+            uptime_s: 0.0,
+            restarts: 0,
+            addresses: Default::default(),
+            connections: Vec::new(),
+            exit: None,
+            key: None,
+        };
+        (id, info)
+    }
+
+    fn place(host: &str) -> Place {
+        (NameServerName::only(), host.parse().unwrap())
+    }
+
+    fn all() -> Vec<NameServerName> {
+        vec![NameServerName::only()]
+    }
+
+    fn names(ids: &[AgentId]) -> Vec<String> {
+        ids.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_has_ended_comes_back_and_what_lives_or_is_done_does_not() {
+        let plan = plan(vec![
+            agent("Lives", "local", false),
+            agent("Failed", "local", false),
+            agent("Stopped", "local", false),
+            agent("Done", "local", true),
+            agent("FailedJob", "local", true),
+            agent("Never", "local", false),
+            agent("Cut", "lab", false),
+        ]);
+        let actual = Actual {
+            hosts: HOSTS.map(place).into(),
+            agents: BTreeMap::from([
+                info("Lives", State::Suspect),
+                info("Failed", State::Failed),
+                info("Stopped", State::Stopped),
+                info("Done", State::Stopped),
+                info("FailedJob", State::Failed),
+                info("Cut", State::Unreachable),
+            ]),
+            ..Actual::default()
+        };
+        let mend = mend(&plan, &all(), &actual);
+        assert_eq!(
+            names(&mend.agents),
+            ["Failed", "Stopped", "FailedJob", "Never"]
+        );
+        assert_eq!(names(&mend.out_of_reach), ["Cut"]);
+        assert!(mend.hosts.is_empty() && mend.lost.is_empty() && mend.stop.is_empty());
+    }
+
+    #[test]
+    fn a_machine_that_is_not_there_is_not_started_upon() {
+        let plan = plan(vec![agent("A", "local", false), agent("B", "lab", false)]);
+        let mend = mend(&plan, &all(), &Actual::default());
+        assert_eq!(
+            (mend.hosts, mend.lost),
+            (vec![place("local")], vec![place("lab")])
+        );
+        assert_eq!(
+            (names(&mend.agents), names(&mend.out_of_reach)),
+            (vec!["A".into()], vec!["B".into()])
+        );
+    }
+
+    #[test]
+    fn who_was_left_half_done_begins_anew() {
+        let plan = plan(vec![agent("A", "local", false), agent("B", "local", false)]);
+        let actual = Actual {
+            hosts: HOSTS.map(place).into(),
+            agents: BTreeMap::from([info("A", State::Running), info("B", State::Failed)]),
+            unfinished: ["A", "B"].map(|it| it.parse().unwrap()).into(),
+            ..Actual::default()
+        };
+        let mend = mend(&plan, &all(), &actual);
+        assert_eq!(
+            (names(&mend.stop), names(&mend.agents)),
+            (vec!["A".into()], vec!["A".into(), "B".into()])
+        );
+    }
+
+    fn states() -> impl Strategy<Value = Option<State>> {
+        use State::{Failed, Running, Starting, Stopped, Suspect, Unreachable};
+        let all = vec![
+            None,
+            Some(Starting),
+            Some(Running),
+            Some(Suspect),
+            Some(Unreachable),
+            Some(Stopped),
+            Some(Failed),
+        ];
+        prop::sample::select(all)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_mended_needs_no_mending_and_nobody_who_may_live_is_started_twice(
+            agents in prop::collection::vec((states(), any::<[bool; 4]>()), 0..12),
+            hosts in any::<[bool; 2]>(),
+        ) {
+            let spec = |(at, (_, [job, lab, ..])): (usize, &(Option<State>, [bool; 4]))| {
+                agent(&format!("A{at}"), HOSTS[usize::from(*lab)], *job)
+            };
+            let plan = plan(agents.iter().enumerate().map(spec).collect());
+            let mut actual = Actual::default();
+            for (at, (state, [_, _, alive, unfinished])) in agents.iter().enumerate() {
+                let id: AgentId = format!("A{at}").parse().unwrap();
+                actual.agents.extend(state.map(|state| info(&format!("A{at}"), state)));
+                if *alive { actual.alive.insert(id.clone()); }
+                if *unfinished { actual.unfinished.insert(id); }
+            }
+            actual.hosts.extend(HOSTS.into_iter().zip(hosts).filter(|it| it.1).map(|it| place(it.0)));
+            let first = mend(&plan, &all(), &actual);
+            for name in &first.agents {
+                let lives = actual.agents.get(name).is_some_and(|it| !it.state.ended()) || actual.alive.contains(name);
+                prop_assert!(!lives || first.stop.contains(name));
+            }
+            // Every agent is looked after once, or lives, or is done.
+            let mut seen: Vec<&AgentId> = first.agents.iter().chain(&first.out_of_reach).collect();
+            seen.sort();
+            seen.dedup();
+            prop_assert_eq!(seen.len(), first.agents.len() + first.out_of_reach.len());
+            // It is carried out.
+            actual.hosts.extend(first.hosts.iter().cloned());
+            for name in &first.agents {
+                actual.unfinished.remove(name);
+                actual.agents.extend([info(&name.to_string(), State::Running)]);
+            }
+            let second = mend(&plan, &all(), &actual);
+            prop_assert!(second.is_empty(), "{second:?}");
+            prop_assert_eq!(second.out_of_reach, first.out_of_reach);
+        }
+    }
+}
