@@ -162,7 +162,7 @@ fn questions() -> Vec<NameServerRequest> {
             .unwrap(),
         ),
         NameServerRequest::Heartbeat {},
-        NameServerRequest::Leave {},
+        NameServerRequest::Leave { end: None },
         NameServerRequest::Addr {
             agent: "Alice".parse().unwrap(),
             alias: "out".parse().unwrap(),

@@ -99,6 +99,7 @@ table!(NameServerRequest {
 table!(HostRequest {
     Start "start" CONTROL,
     Stop "stop" CONTROL,
+    Agents "agents" OPERATORS,
     Facts "facts" OPERATORS,
     Logs "logs" OPERATORS,
     // It binds ports, and dials whomever it is told to.

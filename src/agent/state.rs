@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::process;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use nix::unistd::{Pid, getppid};
 use serde_json::Value;
 use zmq::{Context, Message};
 
@@ -19,8 +20,11 @@ use super::log::Log;
 use super::program::{Owed, Program, ProgramId};
 use super::settle::SettlingFor;
 use super::sockets::{Envelope as ReturnPath, Sockets};
-use crate::model::{Alias, KeyPair, Replies, State, SystemName, Target};
-use crate::wire::{AgentBoot, Announcement, Envelope, NameServerRequest, Peer, ProofToken, body};
+use crate::model::{Alias, ExitReport, KeyPair, Replies, State, SystemName, Target};
+use crate::state::EndRecord;
+use crate::wire::{
+    self, AgentBoot, Announcement, Envelope, NameServerRequest, Peer, ProofToken, body,
+};
 use crate::zeromq::{End, LOOK_EVERY, hang_up_dead};
 
 /// How often the name server hears that the agent still works.
@@ -72,8 +76,12 @@ pub struct Agent {
     registered: bool,
     /// The system that it was attached to, if it is.
     pub adoption: Option<Adoption>,
+    /// Somebody has asked it to end.
+    pub asked_to_end: bool,
     /// Nothing is waited for at the end.
     pub hasty: bool,
+    /// Whoever has started it.
+    parent: Pid,
     began: Instant,
     next_heartbeat: Duration,
     /// When it is looked for dead connections next, with the heartbeat after that.
@@ -230,7 +238,9 @@ impl Agent {
             unannounced: false,
             registered: false,
             adoption: None,
+            asked_to_end: false,
             hasty: false,
+            parent: getppid(),
             began: Instant::now(),
             next_heartbeat: until_next_beat(),
             next_look: LOOK_EVERY,
@@ -362,12 +372,21 @@ impl Agent {
     pub fn leave(&mut self) {
         let id = self.control.next_id();
         let envelope = Envelope::request(id, ANNOUNCEMENT_LIMIT, Peer::NameServer);
-        let body = body(&NameServerRequest::Leave {});
+        let end = self.life.code().map(|code| wire::End {
+            exit: ExitReport {
+                status: Some(code),
+                signal: None,
+                log: Vec::new(),
+            },
+            asked: self.asked_to_end,
+        });
+        let body = body(&NameServerRequest::Leave { end });
         self.control.send(&envelope, body, Weight::Light);
     }
 
     /// The end: what could not be sent is told, and all is closed.
     pub fn farewell(mut self) {
+        self.note_end();
         for slot in self.sockets.iter().filter(|slot| !slot.outbox.is_empty()) {
             self.log.warn(&match slot.outbox.len() {
                 1 => format!("1 message was not sent by {}", slot.alias),
@@ -378,6 +397,29 @@ impl Agent {
         self.send_log();
         self.leave();
         self.sockets.close(self.hasty);
+    }
+
+    /// Nobody sees its end if whoever has started it is gone: then it is written down. That it cannot be,
+    /// because the disk is full say, is in the log.
+    fn note_end(&mut self) {
+        let Some(path) = self
+            .boot
+            .ends
+            .as_deref()
+            .filter(|_| self.parent != getppid())
+        else {
+            return;
+        };
+        let record = EndRecord {
+            agent: self.boot.name.clone(),
+            incarnation: self.boot.incarnation,
+            status: self.life.code(),
+            signal: None,
+        };
+        if let Err(error) = record.append(path) {
+            let line = format!("cannot write its end to {}: {error}", path.display());
+            self.log.warn(&line);
+        }
     }
 
     /// When there is something to do even if nothing happens.

@@ -213,6 +213,7 @@ impl Agent {
 
     /// Asked by a signal to end; asked twice, it ends at once.
     fn on_signal(&mut self) {
+        self.asked_to_end |= !self.life.ending();
         match self.life {
             life if life.ending() => {
                 self.hasty = true;

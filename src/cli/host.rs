@@ -35,6 +35,9 @@ pub struct HostArgs {
     /// Its folder is of no use to anybody after its end
     #[arg(long, hide = true)]
     pub own_dir: bool,
+    /// The pid of the daemon in whose place it comes, which has ended
+    #[arg(long, hide = true, value_name = "PID")]
+    pub succeeds: Option<u32>,
     /// Started by another machine's osb, which says by standard input what is to be done
     #[arg(long, hide = true)]
     pub by_ssh: bool,
@@ -127,6 +130,7 @@ fn options(
         group: args.group.clone(),
         dir,
         advertise,
+        succeeds: args.succeeds,
         patient,
         on_registered: |at| {
             let _ = writeln!(std::io::stderr(), "registered at {at}");

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::CommandError;
 use crate::process::{ProcessId, hold_tether};
-use crate::state::{GroupRecord, Phase, SystemDir, inherit};
+use crate::state::{Phase, SystemDir, inherit};
 
 /// Options for processes that `up` launches.
 #[derive(Debug, Clone, clap::Args)]
@@ -93,7 +93,7 @@ fn stands(dir: &SystemDir) -> bool {
 
 fn any_stands(dir: &SystemDir) -> bool {
     let record = dir.record().ok().flatten();
-    record.is_some_and(|record| record.groups.iter().any(GroupRecord::stands))
+    record.is_some_and(|record| record.groups.iter().any(|group| group.lives(dir)))
 }
 
 fn take(tie: &Mutex<Option<Tie>>) -> Option<Tie> {

@@ -201,8 +201,13 @@ fn standing_of_agent(agent: &AgentInfo, goal: Goal) -> Standing {
             state: agent.state,
             address: None,
         },
+        _ if agent.is_about_to_be_told() => Standing::Pending(agent.state.to_string()),
         State::Failed => Standing::Failed {
             what: format!("{} has failed", agent.name),
+            agent: Box::new(agent.clone()),
+        },
+        State::Ended => Standing::Failed {
+            what: format!("{} has ended, and nobody saw how", agent.name),
             agent: Box::new(agent.clone()),
         },
         state => Standing::Pending(state.to_string()),

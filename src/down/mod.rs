@@ -276,6 +276,7 @@ fn without(record: &SystemRecord, gone: &[NameServerName]) -> SystemRecord {
             hosts: Vec::new(),
             machines: Vec::new(),
             attached: Vec::new(),
+            mending: Vec::new(),
             ..group.clone()
         };
     }

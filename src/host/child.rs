@@ -113,6 +113,7 @@ impl Spawner {
                 agent: boot.name.clone(),
                 nameserver: boot.nameserver.clone(),
                 process,
+                incarnation: Some(boot.incarnation),
             };
             let _ = self.agents_log.write_all(&record.line());
         }

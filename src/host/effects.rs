@@ -82,6 +82,7 @@ impl Host {
                 .program
                 .as_ref()
                 .map(|_| self.options.dir.output_of(&id)),
+            ends: Some(self.options.dir.ends_path()),
             name: agent.name,
             program: agent.program,
             descriptors: descriptors_before(),
@@ -140,7 +141,7 @@ impl Host {
     /// connection that is closed while something is still on its way here is reset, and takes with it
     /// what has not been read at the other end, even the answer that somebody waits for.
     pub(super) async fn leave(&self, signals: &mut Signals) {
-        let leave = NameServerRequest::Leave {};
+        let leave = NameServerRequest::Leave { end: None };
         let patience = match self.link.is_in() {
             true => self.patience,
             false => LAST_WORDS,

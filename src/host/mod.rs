@@ -16,6 +16,7 @@ mod requests;
 mod signals;
 #[cfg(test)]
 mod tests;
+mod unseen;
 
 use std::collections::HashMap;
 use std::fs::DirBuilder;
@@ -71,6 +72,8 @@ pub struct HostOptions {
     pub dir: SystemDir,
     /// What peers dial to reach this machine.
     pub advertise: IpAddr,
+    /// The pid of the daemon in whose place it comes, which has ended.
+    pub succeeds: Option<u32>,
     /// It was started by others than `up`: name servers may come and go, and it waits for them.
     pub patient: bool,
     /// Is told at which address it is registered, each time, if it is patient.
@@ -120,6 +123,9 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         outcome = host.announce() => outcome?,
         // It has begun nothing yet.
         _ = signals.next() => return Ok(()),
+    }
+    if host.options.succeeds.is_some() {
+        host.report_unseen_ends();
     }
     host.serve(incoming, signals).await
 }
@@ -192,6 +198,7 @@ impl Host {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_ms: Millis::from(self.began.elapsed()).get(),
             address: Some(self.options.advertise),
+            succeeds: self.options.succeeds,
         })
     }
 
@@ -305,6 +312,7 @@ impl Host {
             return;
         };
         let exit = child.reap(&self.options.dir, &self.spawner.id(&agent));
+        self.note_end(&agent, &exit);
         self.supervision.on_exited(&agent, exit);
     }
 

@@ -30,6 +30,10 @@ impl Host {
             HostRequest::Stop { agent, grace } => {
                 self.supervision.on_stop(&agent, grace, ticket, now)
             }
+            HostRequest::Agents {} => {
+                let alive: Vec<_> = self.supervision.alive().cloned().collect();
+                self.answer(ticket, Ok(alive));
+            }
             HostRequest::Facts {} => {
                 let files = self.options.dir.amount_of_files();
                 self.answer(ticket, Ok(facts::machine_facts(files)));

@@ -59,6 +59,7 @@ fn it_goes_when_its_last_word_was_answered() {
     let dir = StateDir::at(temp.path().join("osb")).system(&"x".parse().unwrap());
     dir.create().unwrap();
     let options = HostOptions {
+        succeeds: None,
         name: "local".parse().unwrap(),
         dial: Dial::plain(nameserver.address.as_str()),
         group: None,
@@ -86,7 +87,10 @@ fn it_goes_when_its_last_word_was_answered() {
         (MessageKind::Reply, 7, asker)
     );
     let (_, leave, content) = nameserver.next();
-    assert_eq!(read_body(&content), Ok(NameServerRequest::Leave {}));
+    assert_eq!(
+        read_body(&content),
+        Ok(NameServerRequest::Leave { end: None })
+    );
     assert_eq!(leave.kind, MessageKind::Request, "it waits for an answer");
     assert!(Duration::from_millis(leave.deadline_ms.into()) > Duration::from_secs(5));
     assert!(!daemon.is_finished());

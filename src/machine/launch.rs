@@ -132,6 +132,7 @@ pub(super) fn record(daemon: &DaemonOf, nameserver: String, process: ProcessId) 
                 process,
             }],
             machines: Vec::new(),
+            mending: Vec::new(),
             attached: Vec::new(),
         }],
         unprotected: false,

@@ -154,6 +154,7 @@ fn record(of: &NameServerOf, address: String, process: ProcessId) -> SystemRecor
             far_nameserver: None,
             hosts: Vec::new(),
             machines: Vec::new(),
+            mending: Vec::new(),
             attached: Vec::new(),
         }],
         unprotected: false,

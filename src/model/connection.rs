@@ -71,7 +71,7 @@ fn doubt(state: State) -> Option<Proof> {
         State::Starting | State::Running => None,
         State::Suspect => Some(Proof::Suspect),
         State::Unreachable => Some(Proof::Unreachable),
-        State::Stopped | State::Failed => Some(Proof::Lost),
+        State::Stopped | State::Failed | State::Ended => Some(Proof::Lost),
     }
 }
 
@@ -80,7 +80,7 @@ fn badness(state: State) -> u8 {
         State::Starting | State::Running => 0,
         State::Suspect => 1,
         State::Unreachable => 2,
-        State::Stopped | State::Failed => 3,
+        State::Stopped | State::Failed | State::Ended => 3,
     }
 }
 

@@ -20,6 +20,8 @@ pub enum State {
     Stopped,
     /// Ended as it should not.
     Failed,
+    /// Ended, and nobody saw how.
+    Ended,
     /// Silent for longer than it may be.
     Suspect,
     /// Silent for so long that it is not waited for.
@@ -33,6 +35,7 @@ impl State {
             State::Running => "running",
             State::Stopped => "stopped",
             State::Failed => "failed",
+            State::Ended => "ended",
             State::Suspect => "suspect",
             State::Unreachable => "unreachable",
         }
@@ -40,7 +43,10 @@ impl State {
 
     /// Whether the process has ended, as far as anyone knows.
     pub fn ended(self) -> bool {
-        matches!(self, State::Stopped | State::Failed)
+        match self {
+            State::Stopped | State::Failed | State::Ended => true,
+            State::Starting | State::Running | State::Suspect | State::Unreachable => false,
+        }
     }
 }
 
@@ -78,6 +84,13 @@ pub struct AgentInfo {
     pub key: Option<PublicKey>,
 }
 
+impl AgentInfo {
+    /// Whether it has failed, and its host is about to tell how.
+    pub fn is_about_to_be_told(&self) -> bool {
+        self.state == State::Failed && self.exit.is_none() && self.host.is_some()
+    }
+}
+
 /// How a process ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExitReport {
@@ -105,7 +118,7 @@ impl fmt::Display for ExitReport {
         match (self.status, self.signal) {
             (Some(status), _) => write!(f, "exit status {status}"),
             (None, Some(signal)) => write!(f, "signal {signal}"),
-            (None, None) => f.write_str("no exit status"),
+            (None, None) => f.write_str("status unknown"),
         }
     }
 }

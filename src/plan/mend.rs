@@ -20,6 +20,9 @@ pub struct Actual {
     pub agents: BTreeMap<AgentId, AgentInfo>,
     /// Agents whose process is known to live, whatever the name servers know.
     pub alive: BTreeSet<AgentId>,
+    /// Agents whose process is known to have ended, whatever the name servers know, and with which status,
+    /// if that was written down.
+    pub dead: BTreeMap<AgentId, Option<i32>>,
     /// Agents that an `up` began to bring back, and that it did not finish.
     pub unfinished: BTreeSet<AgentId>,
 }
@@ -97,14 +100,25 @@ pub fn mend(plan: &Plan, among: &[NameServerName], actual: &Actual) -> Mend {
 fn standing(name: &AgentId, is_job: bool, actual: &Actual) -> Standing {
     let info = actual.agents.get(name);
     match info.map(|it| it.state) {
+        // It ended while nobody looked.
+        state if !state.is_some_and(State::ended) && actual.dead.contains_key(name) => {
+            match is_job && actual.dead.get(name) == Some(&Some(0)) {
+                true => Standing::Done,
+                false => Standing::Missing,
+            }
+        }
         Some(State::Starting | State::Running | State::Suspect) => Standing::Lives,
         Some(State::Unreachable) => Standing::OutOfReach,
         // It has not been heard of yet, or its end has not.
         _ if actual.alive.contains(name) => Standing::OutOfReach,
-        // One whose status nobody knows may have done its work: it is not done twice.
-        Some(State::Stopped) if is_job => Standing::Done,
-        Some(State::Stopped | State::Failed) | None => Standing::Missing,
+        // One that was stopped has not done its work.
+        Some(State::Stopped) if is_job && info.is_some_and(has_succeeded) => Standing::Done,
+        Some(State::Stopped | State::Failed | State::Ended) | None => Standing::Missing,
     }
+}
+
+fn has_succeeded(agent: &AgentInfo) -> bool {
+    agent.exit.as_ref().and_then(|it| it.status) == Some(0)
 }
 
 #[cfg(test)]
@@ -113,7 +127,8 @@ mod tests {
 
     use super::*;
     use crate::model::{
-        AgentSpec, HostSpec, NameServerEntry, NameServerSpec, Program, Security, Topology,
+        AgentSpec, ExitReport, HostSpec, NameServerEntry, NameServerSpec, Program, Security,
+        Topology,
     };
 
     const HOSTS: [&str; 2] = ["local", "lab"];
@@ -173,7 +188,11 @@ mod tests {
             restarts: 0,
             addresses: Default::default(),
             connections: Vec::new(),
-            exit: None,
+            exit: (state == State::Stopped).then(|| ExitReport {
+                status: Some(0),
+                signal: None,
+                log: Vec::new(),
+            }),
             key: None,
         };
         (id, info)
@@ -224,6 +243,21 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_was_done_while_nobody_looked_is_not_done_again() {
+        let plan = plan(vec![
+            agent("Done", "local", true),
+            agent("Torn", "local", true),
+        ]);
+        let id = |name: &str| name.parse().unwrap();
+        let actual = Actual {
+            hosts: HOSTS.map(place).into(),
+            dead: BTreeMap::from([(id("Done"), Some(0)), (id("Torn"), None)]),
+            ..Actual::default()
+        };
+        assert_eq!(names(&mend(&plan, &all(), &actual).agents), ["Torn"]);
+    }
+
+    #[test]
     fn a_machine_that_is_not_there_is_not_started_upon() {
         let plan = plan(vec![agent("A", "local", false), agent("B", "lab", false)]);
         let mend = mend(&plan, &all(), &Actual::default());
@@ -270,24 +304,26 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_mended_needs_no_mending_and_nobody_who_may_live_is_started_twice(
-            agents in prop::collection::vec((states(), any::<[bool; 4]>()), 0..12),
+            agents in prop::collection::vec((states(), any::<[bool; 5]>()), 0..12),
             hosts in any::<[bool; 2]>(),
         ) {
-            let spec = |(at, (_, [job, lab, ..])): (usize, &(Option<State>, [bool; 4]))| {
+            let spec = |(at, (_, [job, lab, ..])): (usize, &(Option<State>, [bool; 5]))| {
                 agent(&format!("A{at}"), HOSTS[usize::from(*lab)], *job)
             };
             let plan = plan(agents.iter().enumerate().map(spec).collect());
             let mut actual = Actual::default();
-            for (at, (state, [_, _, alive, unfinished])) in agents.iter().enumerate() {
+            for (at, (state, [_, _, alive, unfinished, dead])) in agents.iter().enumerate() {
                 let id: AgentId = format!("A{at}").parse().unwrap();
                 actual.agents.extend(state.map(|state| info(&format!("A{at}"), state)));
                 if *alive { actual.alive.insert(id.clone()); }
-                if *unfinished { actual.unfinished.insert(id); }
+                if *unfinished { actual.unfinished.insert(id.clone()); }
+                if *dead && !alive { actual.dead.insert(id, Some(1)); }
             }
             actual.hosts.extend(HOSTS.into_iter().zip(hosts).filter(|it| it.1).map(|it| place(it.0)));
             let first = mend(&plan, &all(), &actual);
             for name in &first.agents {
-                let lives = actual.agents.get(name).is_some_and(|it| !it.state.ended()) || actual.alive.contains(name);
+                let heard = actual.agents.get(name).is_some_and(|it| !it.state.ended());
+                let lives = heard && !actual.dead.contains_key(name) || actual.alive.contains(name);
                 prop_assert!(!lives || first.stop.contains(name));
             }
             // Every agent is looked after once, or lives, or is done.
@@ -299,6 +335,7 @@ mod tests {
             actual.hosts.extend(first.hosts.iter().cloned());
             for name in &first.agents {
                 actual.unfinished.remove(name);
+                actual.dead.remove(name);
                 actual.agents.extend([info(&name.to_string(), State::Running)]);
             }
             let second = mend(&plan, &all(), &actual);

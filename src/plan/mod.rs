@@ -164,16 +164,15 @@ impl Plan {
         self.agents_at(nameserver).filter(there)
     }
 
-    /// What of the plan is to be done when only these name servers are to be brought up, and the
-    /// others stand: their agents, and all wires that lead to one of them or away from it.
-    pub fn part(&self, nameservers: &[NameServerName]) -> Self {
-        let among = |agent: &AgentId| nameservers.contains(self.nameserver_of(agent));
+    /// What of the plan is to be done when only the agents `among` are to be brought up, and the others
+    /// stand: those agents, and all wires that lead to one of them or away from it.
+    pub fn part(&self, among: impl Fn(&AgentId) -> bool) -> Self {
         let agents = self.agents.iter().filter(|agent| among(&agent.name));
         let links = self.links.iter();
         let links = links.filter(|it| among(&it.client.agent) || among(&it.server.agent));
         let launches = self.launches.iter().filter(|it| among(&it.agent));
         Self {
-            launches: launches.map(|it| it.after_those(among)).collect(),
+            launches: launches.map(|it| it.after_those(&among)).collect(),
             agents: agents.cloned().collect(),
             links: links.cloned().collect(),
             ..self.clone()

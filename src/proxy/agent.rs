@@ -84,17 +84,16 @@ impl Proxy {
     /// Blocks until it has ended, well or badly, or is not known at all.
     pub fn wait_for_end(&self, timeout: Duration) -> Result<(), ProxyError> {
         let what = format!("the end of {}", self.agent);
-        let over = |state: State| matches!(state, State::Stopped | State::Failed);
         self.nameserver
             .watch()
             .wait_until(&what, timeout, |notice| match notice {
                 Notice::Snapshot(snapshot) => {
                     let mut agents = snapshot.agents.into_iter();
-                    let there = agents.any(|it| it.name == self.agent && !over(it.state));
+                    let there = agents.any(|it| it.name == self.agent && !it.state.ended());
                     (!there).then_some(())
                 }
                 Notice::Event(Event::Agent { agent, .. }) => {
-                    (agent.name == self.agent && over(agent.state)).then_some(())
+                    (agent.name == self.agent && agent.state.ended()).then_some(())
                 }
                 Notice::Event(_) => None,
             })

@@ -7,9 +7,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::{Link, Pending, Proxy, ProxyError, Watch};
-use crate::model::{
-    Address, AgentInfo, AgentName, Dial, HostInfo, HostName, NameError, Program, State,
-};
+use crate::model::{Address, AgentInfo, AgentName, Dial, HostInfo, HostName, NameError, Program};
 use crate::state;
 use crate::wire::{HostRequest, NameServerRequest, Peer, StartAgent};
 
@@ -116,9 +114,8 @@ impl NameServer {
 
     /// Ends all agents that are registered, and waits until they have ended.
     pub fn shutdown_agents(&self, timeout: Duration) -> Result<(), ProxyError> {
-        let gone = |state: State| matches!(state, State::Stopped | State::Failed);
         let agents = self.agent_infos()?.into_iter();
-        let running = agents.filter(|agent| !gone(agent.state));
+        let running = agents.filter(|agent| !agent.state.ended());
         let proxies: Vec<Proxy> = running
             .map(|agent| Proxy::new(self.clone(), agent.name))
             .collect();

@@ -1,13 +1,13 @@
 //! What the name server answers when it is asked itself.
 
-use super::member::{Facts, Member, Standing};
+use super::member::{Facts, How, Member, Standing};
 use super::{Effect, Now, Registry, RoutingId};
 use crate::access::Asked;
 use crate::model::{
     Access, Address, AgentId, AgentInfo, AgentName, Alias, ExitReport, HostInfo, HostName, SocketId,
 };
 use crate::wire::{
-    Announcement, Change, Event, Fault, Incarnation, NameServerRequest, Peer, Snapshot, body,
+    Announcement, Change, End, Event, Fault, Incarnation, NameServerRequest, Peer, Snapshot, body,
 };
 
 /// The body of an answer that carries nothing, or a fault.
@@ -48,8 +48,8 @@ impl Registry {
             NameServerRequest::Agents { name } => self.agents(name, now).map(|list| body(&list)),
             NameServerRequest::Hosts {} => Ok(body(&self.hosts(now))),
             NameServerRequest::Watch {} => Ok(body(&self.watch(from, now))),
-            NameServerRequest::Leave {} => {
-                self.leave(from, now);
+            NameServerRequest::Leave { end } => {
+                self.leave(from, end, now);
                 Ok(body(&()))
             }
             NameServerRequest::Exited {
@@ -105,6 +105,7 @@ impl Registry {
     ) -> Result<(), Fault> {
         self.is_its_own(from, &announcement)?;
         let peer = announcement.peer();
+        let succeeded = announcement.succeeded();
         match self.routes.get(from).cloned() {
             Some(client @ Peer::Client(_)) => self.forget(&client),
             Some(other) if other != peer => {
@@ -137,7 +138,7 @@ impl Registry {
                 let reason = format!("{peer} has ended");
                 return Err(Fault::Refused { reason });
             }
-            Some(old) if old.may_be_replaced() => {
+            Some(old) if old.may_be_replaced() || (succeeded.is_some() && succeeded == old.pid) => {
                 self.unroute(&old.route, from);
                 member.keep_restarts(old.restarts() + 1);
                 self.release_askers(&peer);
@@ -164,19 +165,20 @@ impl Registry {
         }
     }
 
-    fn leave(&mut self, from: &RoutingId, now: Now) {
+    fn leave(&mut self, from: &RoutingId, end: Option<End>, now: Now) {
         let Some(peer) = self.routes.get(from).cloned() else {
             return;
         };
         match &peer {
-            Peer::Agent(_) => self.end(
-                &peer,
-                Standing::Ended {
-                    failed: false,
+            Peer::Agent(_) => {
+                let how = |it: &End| How::of(&it.exit, it.asked);
+                let ended = Standing::Ended {
+                    how: end.as_ref().map_or(How::Unknown, how),
                     exit: None,
-                },
-                now,
-            ),
+                    said: end.map(|it| it.exit),
+                };
+                self.end(&peer, ended, now);
+            }
             Peer::Host(host) => {
                 self.forget_ended(host);
                 self.forget(&peer);
@@ -244,16 +246,26 @@ impl Registry {
             *member = Member::stillborn(host.clone(), incarnation, now);
             member.keep_restarts(restarts);
         }
-        self.forget_keys(&agent, &host);
-        let failed = !asked && exit.status != Some(0);
-        self.end(
-            &peer,
+        let seen = How::of(&exit, asked);
+        // What the agent has said of its end is more than nothing.
+        let ended = match member.standing() {
             Standing::Ended {
-                failed,
-                exit: Some(exit),
+                how,
+                said: Some(said),
+                ..
+            } if seen == How::Unknown => Standing::Ended {
+                how: *how,
+                exit: Some(said.clone()),
+                said: None,
             },
-            now,
-        );
+            _ => Standing::Ended {
+                how: seen,
+                exit: Some(exit),
+                said: None,
+            },
+        };
+        self.forget_keys(&agent, &host);
+        self.end(&peer, ended, now);
         Ok(())
     }
 
@@ -300,7 +312,10 @@ impl Registry {
                 Some(member.as_end(now))
             }
         };
-        member.agent_info(name, &self.address, end, now)
+        let host = member.host().map(|host| Peer::Host(host.clone()));
+        let host = host.and_then(|host| self.members.get(&host));
+        let watched = host.is_some_and(|host| *host.standing() == Standing::Present);
+        member.agent_info(name, &self.address, (end, watched), now)
     }
 
     fn hosts(&self, now: Now) -> Vec<HostInfo> {

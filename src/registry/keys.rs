@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::member::{Facts, Standing};
+use super::member::{Facts, How, Standing};
 use super::{Effect, Keys, Now, Registry, RoutingId};
 use crate::access::{KeyId, Keyring, NotAdmitted};
 use crate::model::{Access, AgentName, Holder, HostName, KeyEntry, KeysOf, PublicKey, Term};
@@ -222,8 +222,12 @@ impl Registry {
         for (route, peer) in out {
             match &peer {
                 Peer::Agent(_) => {
-                    let (failed, exit) = (true, None);
-                    self.end(&peer, Standing::Ended { failed, exit }, now);
+                    let ended = Standing::Ended {
+                        how: How::Badly,
+                        exit: None,
+                        said: None,
+                    };
+                    self.end(&peer, ended, now);
                 }
                 _ => self.forget(&peer),
             }

@@ -35,9 +35,32 @@ pub enum Standing {
     Suspect,
     Unreachable,
     Ended {
-        failed: bool,
+        how: How,
+        /// As its host has seen it.
         exit: Option<ExitReport>,
+        /// In its own word.
+        said: Option<ExitReport>,
     },
+}
+
+/// How a member has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// With status 0, or because it was asked to.
+    Well,
+    Badly,
+    /// Nobody saw it.
+    Unknown,
+}
+
+impl How {
+    pub fn of(exit: &ExitReport, asked: bool) -> Self {
+        match (asked, exit.status, exit.signal) {
+            (true, ..) | (false, Some(0), _) => How::Well,
+            (false, None, None) => How::Unknown,
+            (false, ..) => How::Badly,
+        }
+    }
 }
 
 /// What a member says of itself.
@@ -149,8 +172,11 @@ impl Member {
             (Standing::Present, _) => State::Running,
             (Standing::Suspect, _) => State::Suspect,
             (Standing::Unreachable, _) => State::Unreachable,
-            (Standing::Ended { failed: false, .. }, _) => State::Stopped,
-            (Standing::Ended { failed: true, .. }, _) => State::Failed,
+            (Standing::Ended { how, .. }, _) => match how {
+                How::Well => State::Stopped,
+                How::Badly => State::Failed,
+                How::Unknown => State::Ended,
+            },
         }
     }
 
@@ -200,6 +226,10 @@ impl Member {
         true
     }
 
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
     /// It stands so from now on.
     pub fn stand(&mut self, standing: Standing, now: Now) {
         self.standing = standing;
@@ -236,12 +266,21 @@ impl Member {
         }
     }
 
-    /// What `ls agents` shows; None if it is no agent. `end` tells how an agent stands that it is connected to.
+    /// The host that started it, if it is an agent that one has.
+    pub fn host(&self) -> Option<&HostName> {
+        match &self.facts {
+            Facts::Agent { host, .. } => host.as_ref(),
+            Facts::Host { .. } | Facts::Client => None,
+        }
+    }
+
+    /// What `ls agents` shows; None if it is no agent. How it has ended its host is about to tell, if
+    /// that is `watched`. `end` tells how an agent stands that it is connected to.
     pub fn agent_info(
         &self,
         name: &AgentName,
         nameserver: &str,
-        end: impl Fn(&SocketId) -> Option<End>,
+        (end, watched): (impl Fn(&SocketId) -> Option<End>, bool),
         now: Now,
     ) -> Option<AgentInfo> {
         let Facts::Agent {
@@ -255,7 +294,10 @@ impl Member {
             return None;
         };
         let exit = match &self.standing {
-            Standing::Ended { exit, .. } => exit.clone(),
+            Standing::Ended { exit, said, .. } => {
+                let said = said.as_ref().filter(|_| !watched);
+                exit.as_ref().or(said).cloned()
+            }
             _ => None,
         };
         let state = self.state();

@@ -3,8 +3,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Address, AgentInfo, ExitReport, Kind, Role, Serializer, State, Transport};
-use crate::wire::{Announcement, Incarnation, Snapshot};
+use crate::model::{
+    Address, AgentInfo, ExitReport, HostInfo, Kind, Role, Serializer, State, Transport,
+};
+use crate::wire::{Announcement, End, Incarnation, Snapshot};
 
 /// A registry with a clock in the test's hand.
 struct Bench {
@@ -52,6 +54,7 @@ fn host() -> NameServerRequest {
         version: "1".into(),
         uptime_ms: 0,
         address: None,
+        succeeds: None,
     })
 }
 
@@ -335,7 +338,9 @@ fn the_ended_agents_of_a_host_that_leaves_are_forgotten() {
     bench.ask::<()>(1, agent("Alice", 1)).unwrap();
     bench.ask::<()>(2, agent("Bob", 2)).unwrap();
     bench.ask::<()>(8, exited("Alice", 1, 0)).unwrap();
-    bench.ask::<()>(8, NameServerRequest::Leave {}).unwrap();
+    bench
+        .ask::<()>(8, NameServerRequest::Leave { end: None })
+        .unwrap();
     assert_eq!(bench.state("Alice"), None);
     assert_eq!(bench.state("Bob"), Some(State::Running));
 }
@@ -422,7 +427,7 @@ proptest! {
             let name = ["Alice", "Bob", "Carol"][usize::from(name)];
             match what {
                 0 | 1 => drop(bench.ask::<()>(from, agent(name, number))),
-                2 => drop(bench.ask::<()>(from, NameServerRequest::Leave {})),
+                2 => drop(bench.ask::<()>(from, NameServerRequest::Leave { end: None })),
                 3 => drop(bench.ask::<()>(8, exited(name, number, 1))),
                 4 => drop(bench.send(from, Envelope::request(number, 500, name.parse().unwrap()), Vec::new())),
                 5 => drop(bench.ask::<Snapshot>(from, NameServerRequest::Watch {})),
@@ -444,4 +449,86 @@ proptest! {
             prop_assert_ne!(bench.state(name), Some(State::Running));
         }
     }
+}
+
+fn leave(status: Option<i32>, asked: bool) -> NameServerRequest {
+    let exit = ExitReport {
+        status,
+        signal: None,
+        log: Vec::new(),
+    };
+    let end = Some(End { exit, asked });
+    NameServerRequest::Leave { end }
+}
+
+fn exit_of(bench: &mut Bench, name: &str) -> Option<i32> {
+    let name = Some(name.parse().unwrap());
+    let agents: Vec<AgentInfo> = bench.ask(200, NameServerRequest::Agents { name }).unwrap();
+    agents[0].exit.as_ref().and_then(|exit| exit.status)
+}
+
+#[test]
+fn without_its_host_an_agent_tells_itself_how_it_ended() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(8, host()).unwrap();
+    for (name, status, asked, state) in [
+        ("Alice", 7, false, State::Failed),
+        ("Bob", 0, false, State::Stopped),
+        ("Carol", 143, true, State::Stopped),
+    ] {
+        bench.ask::<()>(1, agent(name, 1)).unwrap();
+        bench.ask::<()>(1, leave(Some(status), asked)).unwrap();
+        assert_eq!(bench.state(name), Some(state));
+        // Its host is there, and is about to tell, with the end of the log.
+        assert_eq!(exit_of(&mut bench, name), None);
+    }
+    bench.pass(3);
+    assert_eq!(exit_of(&mut bench, "Alice"), Some(7));
+    // Whoever comes in the place of the host has seen nothing of it.
+    let unseen = |name: &str| NameServerRequest::Exited {
+        agent: name.parse().unwrap(),
+        incarnation: Incarnation(1),
+        exit: ExitReport {
+            status: None,
+            signal: None,
+            log: Vec::new(),
+        },
+        asked: false,
+    };
+    bench.ask::<()>(8, unseen("Alice")).unwrap();
+    let told = (bench.state("Alice"), exit_of(&mut bench, "Alice"));
+    assert_eq!(told, (Some(State::Failed), Some(7)));
+    // An end that nobody saw is neither good nor bad.
+    bench.ask::<()>(2, agent("Dave", 1)).unwrap();
+    bench.ask::<()>(8, unseen("Dave")).unwrap();
+    assert_eq!(bench.state("Dave"), Some(State::Ended));
+    bench.ask::<()>(3, agent("Eve", 1)).unwrap();
+    bench
+        .ask::<()>(3, NameServerRequest::Leave { end: None })
+        .unwrap();
+    assert_eq!(bench.state("Eve"), Some(State::Ended));
+}
+
+#[test]
+fn a_daemon_takes_the_place_of_one_whose_end_has_been_seen() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(8, host()).unwrap();
+    let next = |succeeds| {
+        NameServerRequest::Announce(Announcement::Host {
+            name: "local".parse().unwrap(),
+            incarnation: Incarnation(100),
+            pid: 7,
+            version: "1".into(),
+            uptime_ms: 0,
+            address: None,
+            succeeds,
+        })
+    };
+    for wrong in [None, Some(5)] {
+        let taken = bench.ask::<()>(9, next(wrong));
+        assert!(matches!(taken, Err(Fault::NameTaken { .. })));
+    }
+    bench.ask::<()>(9, next(Some(6))).unwrap();
+    let hosts: Vec<HostInfo> = bench.ask(200, NameServerRequest::Hosts {}).unwrap();
+    assert_eq!(hosts.iter().map(|it| it.pid).collect::<Vec<_>>(), [7]);
 }

@@ -54,6 +54,7 @@ impl Paint {
             State::Starting | State::Suspect => Paint::Doubtful,
             State::Failed | State::Unreachable => Paint::Bad,
             State::Stopped => Paint::Faint,
+            State::Ended => Paint::Bad,
         }
     }
 

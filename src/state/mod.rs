@@ -26,7 +26,8 @@ pub use lock::{Lock, inherit};
 pub use log_line::{level_and_text, stamp};
 pub use log_watch::{LogEvents, LogWatch};
 pub use record::{
-    AgentRecord, Daemon, FarNameServer, GroupRecord, Launch, Machine, Phase, SystemRecord,
+    AgentRecord, Daemon, EndRecord, FarNameServer, GroupRecord, Laid, Launch, Machine, Phase,
+    SystemRecord,
 };
 
 /// The folder of all systems of one user.
@@ -212,6 +213,11 @@ impl SystemDir {
 
     fn agents_path(&self) -> PathBuf {
         self.0.join("agents.jsonl")
+    }
+
+    /// Where agents write down how they ended if there is no daemon to see it.
+    pub fn ends_path(&self) -> PathBuf {
+        self.0.join("ends.jsonl")
     }
 
     fn lock_path(&self) -> PathBuf {

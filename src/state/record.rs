@@ -3,16 +3,19 @@
 //! Fields that are not known are read over: a later osb may have written them. What an older one could not
 //! do without understanding raises the format's number, and then it is refused.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{KeyFile, StateError, SystemDir};
 use crate::model::{AgentId, AgentName, Dial, HostName, NameServerName, SshSpec, SystemName};
 use crate::process::ProcessId;
+use crate::wire::Incarnation;
 
 /// The format of records.
 pub(super) const FORMAT: u32 = 1;
@@ -73,6 +76,9 @@ pub struct GroupRecord {
     pub machines: Vec<Machine>,
     /// Agents that others have started: they are let go of and not ended.
     pub attached: Vec<AgentName>,
+    /// Agents that an `up` is about to bring back. If it is killed, they are half configured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mending: Vec<AgentName>,
 }
 
 impl SystemRecord {
@@ -120,6 +126,27 @@ impl GroupRecord {
             && nameserver.is_none_or(ProcessId::is_alive)
     }
 
+    /// Whether anything of it lives that was brought up, so that it is mended and not begun anew. What is
+    /// on other machines may, for all that is known here.
+    pub fn lives(&self, dir: &SystemDir) -> bool {
+        let mut here = self
+            .hosts
+            .iter()
+            .map(|daemon| &daemon.process)
+            .chain(&self.launched_nameserver);
+        let nothing_here = self.hosts.is_empty() && self.launched_nameserver.is_none();
+        let agent_lives = || {
+            let mut agents = dir.agents().into_iter();
+            agents.any(|it| it.nameserver == self.nameserver && it.process.is_alive())
+        };
+        self.phase == Phase::Up
+            && (nothing_here
+                || !self.machines.is_empty()
+                || self.far_nameserver.is_some()
+                || here.any(ProcessId::is_alive)
+                || agent_lives())
+    }
+
     /// Whether `process` is one of its daemons.
     pub fn has(&self, process: &ProcessId) -> bool {
         let mut hosts = self.hosts.iter();
@@ -153,6 +180,16 @@ pub struct Machine {
     pub agents: Vec<AgentName>,
     /// None: others have started the daemon, and it stays.
     pub ours: Option<Launch>,
+    /// Where the files are there that have come along.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Laid>,
+}
+
+/// A folder of this machine, and where its files are on another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Laid {
+    pub from: PathBuf,
+    pub folder: PathBuf,
 }
 
 /// A name server that was launched on another machine.
@@ -180,6 +217,20 @@ pub struct AgentRecord {
     /// Where it is registered: `tcp://…`.
     pub nameserver: String,
     pub process: ProcessId,
+    /// Which of its lives that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incarnation: Option<Incarnation>,
+}
+
+/// How an agent ended, written down by its daemon, or by itself if that was gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndRecord {
+    pub agent: AgentName,
+    pub incarnation: Incarnation,
+    /// Exit status, unless a signal ended it.
+    pub status: Option<i32>,
+    /// The signal that ended it, if one did.
+    pub signal: Option<i32>,
 }
 
 impl SystemDir {
@@ -249,20 +300,54 @@ impl SystemDir {
 
     /// The agents' processes. A line that was torn by a crash is not one of them.
     pub fn agents(&self) -> Vec<AgentRecord> {
-        let text = fs::read_to_string(self.agents_path()).unwrap_or_default();
-        text.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
+        lines_of(&self.agents_path())
     }
+
+    /// The last process of each agent of a name server.
+    pub fn latest_agents(&self, nameserver: &str) -> Vec<AgentRecord> {
+        let mut latest = BTreeMap::new();
+        for record in self.agents() {
+            if record.nameserver == nameserver {
+                latest.insert(record.agent.clone(), record);
+            }
+        }
+        latest.into_values().collect()
+    }
+
+    /// How agents have ended.
+    pub fn ends(&self) -> Vec<EndRecord> {
+        lines_of(&self.ends_path())
+    }
+}
+
+fn lines_of<T: DeserializeOwned>(path: &Path) -> Vec<T> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let lines = text.lines();
+    lines
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
 }
 
 impl AgentRecord {
     /// As one line of the list.
     pub fn line(&self) -> Vec<u8> {
-        let mut line = serde_json::to_vec(self).unwrap_or_default();
-        line.push(b'\n');
-        line
+        line(self)
     }
+}
+
+impl EndRecord {
+    /// Adds it to the list at `path`, at once and whole.
+    pub fn append(&self, path: &Path) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let file = options.create(true).append(true).mode(0o600).open(path);
+        file?.write_all(&line(self))
+    }
+}
+
+fn line(record: &impl Serialize) -> Vec<u8> {
+    let mut line = serde_json::to_vec(record).unwrap_or_default();
+    line.push(b'\n');
+    line
 }
 
 /// Written beside it, flushed, and moved into place; then the folder is flushed.
@@ -297,6 +382,7 @@ mod tests {
                 hosts: vec![],
                 machines: vec![],
                 attached: vec![],
+                mending: vec![],
             }],
             unprotected: false,
             topology: "{}".into(),
@@ -349,6 +435,7 @@ mod tests {
             agent: "Alice".parse().unwrap(),
             nameserver: "tcp://127.0.0.1:1".into(),
             process,
+            incarnation: None,
         };
         let mut log = dir.agents_log().unwrap();
         log.write_all(&alice.line()).unwrap();

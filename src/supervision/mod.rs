@@ -111,6 +111,17 @@ impl Supervision {
         std::mem::take(&mut self.effects)
     }
 
+    /// Which life of an agent this is, or was.
+    pub fn incarnation(&self, agent: &AgentName) -> Option<Incarnation> {
+        self.agents.get(agent).map(|agent| agent.incarnation)
+    }
+
+    /// The agents that have not ended.
+    pub fn alive(&self) -> impl Iterator<Item = &AgentName> {
+        let alive = |(_, agent): &(&AgentName, &Agent)| !matches!(agent.phase, Phase::Ended { .. });
+        self.agents.iter().filter(alive).map(|(name, _)| name)
+    }
+
     /// Somebody wants an agent stopped. It is asked, terminated after `grace`, and then killed.
     pub fn on_stop(&mut self, agent: &AgentName, grace: Millis, ticket: Ticket, now: Now) {
         if self.call_off(agent, start::fault(agent, "it was stopped before it began")) {

@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use super::Progress;
 use super::ask::{gather, named};
 use super::error::{Stage, UpError};
-use super::phases::{Addresses, Running, Up, look_through, unless_done};
+use super::launch::Mended;
+use super::phases::{Addresses, Running, Up, lock, look_through, unless_done};
 use crate::model::{Address, AgentId, Alias, Millis, SocketId};
 use crate::plan::{AgentPlan, LaunchPlan};
 use crate::proxy::Pending;
@@ -44,6 +45,13 @@ impl Up<'_> {
             program: self.placed(agent),
         };
         let host = Peer::Host(agent.host.clone());
+        if self.missing.has(&agent.name) {
+            lock(self.launched).mended.push(Mended {
+                link: self.link(&agent.name).clone(),
+                host: agent.host.clone(),
+                agent: agent.name.name.clone(),
+            });
+        }
         self.link(&agent.name).ask(
             host,
             &HostRequest::Start(start),
@@ -82,10 +90,16 @@ impl Up<'_> {
 
     /// Sockets of agents that are not touched, to which others connect.
     async fn standing_addresses(&self, addresses: &mut Addresses) -> Result<(), UpError> {
-        let new = &self.request.bring_up;
-        for group in self.groups.iter().filter(|it| !new.contains(&it.name)) {
+        let new: HashSet<&AgentId> = self.part.agents.iter().map(|it| &it.name).collect();
+        for group in &self.groups {
+            if new.len() == self.request.plan.agents.len() {
+                break;
+            }
             for info in look_through(&group.link).await?.0 {
                 let agent = self.part.id(&group.name, info.name);
+                if new.contains(&agent) {
+                    continue;
+                }
                 let bound = info.addresses.into_iter();
                 addresses.extend(bound.map(|(alias, address)| {
                     let agent = agent.clone();

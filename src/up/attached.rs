@@ -123,9 +123,13 @@ impl Up<'_> {
 impl Launched {
     /// What may have been given something, and is to be let go of if this fails.
     fn attach(&mut self, nameserver: &NameServerName, agent: AgentName) {
-        let mut groups = self.groups.iter_mut();
-        if let Some(group) = groups.find(|it| it.record.name == *nameserver) {
-            group.record.attached.push(agent);
+        let mut new = self.groups.iter_mut().map(|it| &mut it.record);
+        let record = match new.find(|it| it.name == *nameserver) {
+            Some(record) => Some(record),
+            None => self.standing_group_mut(nameserver),
+        };
+        if let Some(record) = record.filter(|it| !it.attached.contains(&agent)) {
+            record.attached.push(agent);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Files that go with agents to other machines: what each is to have, and where that is there.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -91,6 +91,19 @@ impl Launched {
     ) {
         self.folders.insert((nameserver, host.clone()), folders);
     }
+
+    /// Where the files of a folder are on a machine that stands.
+    fn laid_before(
+        &self,
+        nameserver: &NameServerName,
+        host: &HostName,
+        from: &Path,
+    ) -> Option<&PathBuf> {
+        let group = self.standing_group(nameserver)?;
+        let machine = group.machines.iter().find(|it| it.host == *host)?;
+        let laid = machine.files.iter().find(|it| it.from == from)?;
+        Some(&laid.folder)
+    }
 }
 
 impl Up<'_> {
@@ -108,6 +121,8 @@ impl Up<'_> {
             .folders
             .get(&(nameserver.clone(), agent.host.clone()));
         let folder = place.and_then(|at| folders?.get(at));
+        // What stands has had them before.
+        let folder = folder.or_else(|| launched.laid_before(nameserver, &agent.host, &sync.from));
         // Where it is within the folder was checked with the topology.
         if let (Some(folder), Some(within)) = (folder, sync.within(&program.cwd)) {
             program.cwd = within.in_folder(folder);

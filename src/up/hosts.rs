@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::error::{Stage, UpError};
 use super::far;
 use super::launch::{Group, Launched};
-use super::machines::Begun;
+use super::machines::{Begun, let_in};
 use super::phases::{ExpectedHost, Hosts, Shared, Up, lock, look_through};
 use super::{Progress, UpRequest};
 use crate::model::{
@@ -36,6 +36,9 @@ pub(super) async fn name_servers(
     progress: &mut dyn Progress,
 ) -> Result<(), UpError> {
     let plan = &request.plan;
+    if request.bring_up.is_empty() {
+        return Ok(());
+    }
     progress.begin(Stage::NameServer, request.bring_up.len());
     let is_wanted = |entry: &&NameServerEntry| request.bring_up.contains(&entry.name);
     let wanted: Vec<&NameServerEntry> = plan.nameservers.iter().filter(is_wanted).collect();
@@ -54,7 +57,9 @@ pub(super) async fn name_servers(
                 let at = far::listens_at(at, local.and_then(|it| it.address));
                 let stdout = lock(launched).launch_nameserver(group, at);
                 let address = match stdout {
-                    Ok(stdout) => first_line(stdout, group, launched).await,
+                    Ok(stdout) => {
+                        first_line(stdout, || lock(launched).nameserver_said(group)).await
+                    }
                     Err(error) => Err(error.to_string()),
                 };
                 let which = which(plan, name);
@@ -107,12 +112,15 @@ pub(super) fn which(plan: &Plan, name: &NameServerName) -> String {
     }
 }
 
-/// Where the name server says that it listens, or why it does not.
-async fn first_line(stdout: Receiver, group: usize, launched: &Shared) -> Result<String, String> {
+/// Where the name server says that it listens, or why it does not: what it has `said` last.
+pub(super) async fn first_line(
+    stdout: Receiver,
+    said: impl Fn() -> String,
+) -> Result<String, String> {
     let mut line = String::new();
     let mut stdout = BufReader::new(stdout);
     match tokio::time::timeout(NAME_SERVER_TIMEOUT, stdout.read_line(&mut line)).await {
-        Ok(Ok(0)) => Err(lock(launched).nameserver_said(group)),
+        Ok(Ok(0)) => Err(said()),
         Ok(Ok(_)) => Ok(line.trim_end().to_owned()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!(
@@ -175,6 +183,9 @@ impl Up<'_> {
             let names = launched.groups.iter().map(|it| it.record.name.clone());
             names.collect()
         };
+        if groups.is_empty() {
+            return Ok(());
+        }
         let hosts = |name| self.request.plan.hosts_at(name);
         let total = groups.iter().map(|name| hosts(name).count()).sum();
         progress.begin(Stage::Hosts, total);
@@ -185,7 +196,8 @@ impl Up<'_> {
                     self.begin_machine(group, host, &mut machines).await?;
                     continue;
                 }
-                let keys = self.let_in(group, &host.name).await?;
+                let link = lock(self.launched).groups[group].link.clone();
+                let keys = let_in(link.as_deref(), &host.name).await?;
                 let launch = lock(self.launched).launch_host(group, host, keys.as_ref());
                 launch.map_err(|reason| UpError::Host {
                     host: host.name.clone(),

@@ -12,7 +12,9 @@ use tokio::net::unix::pipe::Receiver;
 
 use super::machines::Hanging;
 use crate::host::last_words;
-use crate::model::{Credentials, HostName, HostSpec, NameServerName, Security, SystemName};
+use crate::model::{
+    AgentName, Credentials, HostName, HostSpec, NameServerName, Security, SystemName,
+};
 use crate::process::{ProcessId, Tether};
 use crate::proxy::Link;
 use crate::state::{Daemon, GroupRecord, KeyDir, KeyFile, Lock, Phase, SystemDir, SystemRecord};
@@ -32,8 +34,17 @@ pub struct Launched {
     pub(super) folders: HashMap<(NameServerName, HostName), Vec<PathBuf>>,
     /// The groups that are brought up.
     pub groups: Vec<Group>,
-    /// What of the system stands already: nothing of it is touched.
+    /// What of the system stands already: nothing that lives of it is touched.
     pub standing: Option<SystemRecord>,
+    /// Agents that were started where all else stands.
+    pub(super) mended: Vec<Mended>,
+}
+
+/// An agent that was started where all else stands.
+pub(super) struct Mended {
+    pub link: Arc<Link>,
+    pub host: HostName,
+    pub agent: AgentName,
 }
 
 /// A name server, its daemons, and the connection to it.
@@ -59,17 +70,27 @@ impl Group {
                 hosts: Vec::new(),
                 machines: Vec::new(),
                 attached: Vec::new(),
+                mending: Vec::new(),
             },
             link: None,
         }
     }
+}
 
-    /// What its daemon's log is called.
-    fn log(&self, daemon: &str) -> String {
-        match &self.suffix {
-            Some(name) => format!("{daemon}@{name}"),
-            None => daemon.to_owned(),
-        }
+/// For which name server a daemon works.
+struct HostPlace {
+    /// The name server's name, if it is not the system's first.
+    suffix: Option<NameServerName>,
+    nameserver: String,
+    /// The pid of the daemon before it.
+    succeeds: Option<u32>,
+}
+
+/// What a daemon's log is called.
+fn log_of(daemon: &str, suffix: Option<&NameServerName>) -> String {
+    match suffix {
+        Some(name) => format!("{daemon}@{name}"),
+        None => daemon.to_owned(),
     }
 }
 
@@ -91,79 +112,181 @@ impl Launched {
             folders: HashMap::new(),
             groups: Vec::new(),
             standing,
+            mended: Vec::new(),
         }
     }
 
-    /// Starts `osb ns`. It will say on its standard output where it listens.
+    /// Starts `osb ns` for a group that is brought up. It will say on its standard output where it listens.
     pub fn launch_nameserver(&mut self, group: usize, at: SocketAddr) -> io::Result<Receiver> {
-        let mut command = self.daemon(&self.groups[group].log("ns"))?;
+        let suffix = self.groups[group].suffix.clone();
+        if self.security == Security::Curve {
+            let keys = self.keys_of(suffix.as_ref());
+            keys.ready().map_err(io::Error::other)?;
+        }
+        let (process, stdout) = self.start_nameserver(suffix.as_ref(), at)?;
+        self.groups[group].record.launched_nameserver = Some(process);
+        Ok(stdout)
+    }
+
+    /// The same for one that stands, in the place of the name server that has ended. Whom that had let in, this
+    /// one does.
+    pub fn launch_nameserver_again(
+        &mut self,
+        name: &NameServerName,
+        at: SocketAddr,
+    ) -> io::Result<Receiver> {
+        let suffix = self.standing_suffix(name);
+        let (process, stdout) = self.start_nameserver(suffix.as_ref(), at)?;
+        if let Some(group) = self.standing_group_mut(name) {
+            group.launched_nameserver = Some(process);
+        }
+        Ok(stdout)
+    }
+
+    fn start_nameserver(
+        &mut self,
+        suffix: Option<&NameServerName>,
+        at: SocketAddr,
+    ) -> io::Result<(ProcessId, Receiver)> {
+        let mut command = self.daemon(&log_of("ns", suffix))?;
         command
             .args(["ns", "--bind", &at.to_string()])
             .stdout(Stdio::piped());
         match self.security {
             Security::Curve => {
-                let keys = self.keys(group);
-                keys.ready().map_err(io::Error::other)?;
-                command.arg("--keys").arg(keys.path());
+                command.arg("--keys").arg(self.keys_of(suffix).path());
             }
             // The topology has said so.
             Security::None if !at.ip().is_loopback() => drop(command.arg("--insecure")),
             Security::None => {}
         }
         let mut child = self.start(command)?;
-        self.groups[group].record.launched_nameserver = ProcessId::of(child.id()).ok();
+        let process = ProcessId::of(child.id())?;
         let stdout = child.stdout.take().map(OwnedFd::from);
-        Receiver::from_owned_fd(stdout.ok_or(io::ErrorKind::BrokenPipe)?)
+        let stdout = Receiver::from_owned_fd(stdout.ok_or(io::ErrorKind::BrokenPipe)?)?;
+        Ok((process, stdout))
     }
 
     /// Where the keys of a group are.
     pub fn keys(&self, group: usize) -> KeyDir {
-        let suffix = self.groups[group].suffix.as_ref();
+        self.keys_of(self.groups[group].suffix.as_ref())
+    }
+
+    fn keys_of(&self, suffix: Option<&NameServerName>) -> KeyDir {
         self.dir.around().keys(&self.system, suffix)
     }
 
-    /// Starts `osb host`, which is to be let in by `keys`. That it stands, the name server tells.
+    /// Starts `osb host` for a group that is brought up, which is to be let in by `keys`. That it stands,
+    /// the name server tells.
     pub fn launch_host(
         &mut self,
         group: usize,
         host: &HostSpec,
         keys: Option<&Credentials>,
     ) -> Result<(), String> {
-        let (name, own) = (&host.name, &self.groups[group]);
+        let own = &self.groups[group];
+        let place = HostPlace {
+            suffix: own.suffix.clone(),
+            nameserver: own.record.nameserver.clone(),
+            succeeds: None,
+        };
+        let daemon = self.start_host(host, keys, &place)?;
+        self.groups[group].record.hosts.push(daemon);
+        Ok(())
+    }
+
+    /// The same for one that stands, in the place of the daemon that has ended.
+    pub fn launch_host_again(
+        &mut self,
+        name: &NameServerName,
+        host: &HostSpec,
+        keys: Option<&Credentials>,
+    ) -> Result<(), String> {
+        let Some(group) = self.standing_group(name) else {
+            return Err(format!("there is no name server {name}"));
+        };
+        let mut former = group.hosts.iter().filter(|it| it.host == host.name);
+        let place = HostPlace {
+            suffix: self.standing_suffix(name),
+            nameserver: group.nameserver.clone(),
+            succeeds: former.next().map(|it| it.process.pid),
+        };
+        let daemon = self.start_host(host, keys, &place)?;
+        if let Some(group) = self.standing_group_mut(name) {
+            group.hosts.retain(|it| it.host != host.name);
+            group.hosts.push(daemon);
+        }
+        Ok(())
+    }
+
+    fn start_host(
+        &mut self,
+        host: &HostSpec,
+        keys: Option<&Credentials>,
+        place: &HostPlace,
+    ) -> Result<Daemon, String> {
+        let (name, suffix) = (&host.name, place.suffix.as_ref());
         let mut command = self
-            .daemon(&own.log(&format!("host-{name}")))
+            .daemon(&log_of(&format!("host-{name}"), suffix))
             .map_err(|error| error.to_string())?;
-        command.args(["--ns", &own.record.nameserver]);
+        command.args(["--ns", &place.nameserver]);
         command.args(["host", "--name", name.as_str()]);
         if let Some(keys) = keys {
             let file = KeyFile::of_host(name, keys);
-            let path = self.keys(group).host_path(name);
+            let path = self.keys_of(suffix).host_path(name);
             file.write(&path).map_err(|error| error.to_string())?;
             command.arg("--key").arg(path);
         }
         let address = host.address.unwrap_or(Ipv4Addr::LOCALHOST.into());
         command.args(["--address", &address.to_string()]);
-        if let Some(group) = &own.suffix {
+        if let Some(group) = suffix {
             command.args(["--group", group.as_str()]);
+        }
+        if let Some(former) = place.succeeds {
+            command.args(["--succeeds", &former.to_string()]);
         }
         let child = self.start(command).map_err(|error| error.to_string())?;
         let process = ProcessId::of(child.id()).map_err(|error| error.to_string())?;
-        self.groups[group].record.hosts.push(Daemon {
-            host: name.clone(),
-            process,
-        });
-        Ok(())
+        let host = name.clone();
+        Ok(Daemon { host, process })
+    }
+
+    /// A group that stands.
+    pub(super) fn standing_group(&self, name: &NameServerName) -> Option<&GroupRecord> {
+        let mut groups = self.standing.iter().flat_map(|it| &it.groups);
+        groups.find(|it| it.name == *name)
+    }
+
+    pub(super) fn standing_group_mut(&mut self, name: &NameServerName) -> Option<&mut GroupRecord> {
+        let mut groups = self.standing.iter_mut().flat_map(|it| &mut it.groups);
+        groups.find(|it| it.name == *name)
+    }
+
+    fn standing_suffix(&self, name: &NameServerName) -> Option<NameServerName> {
+        let record = self.standing.as_ref()?;
+        record.suffix(self.standing_group(name)?).cloned()
     }
 
     /// What the name server wrote before it ended.
     pub fn nameserver_said(&self, group: usize) -> String {
-        last_words(&self.dir.daemon_log(&self.groups[group].log("ns")))
+        let suffix = self.groups[group].suffix.as_ref();
+        last_words(&self.dir.daemon_log(&log_of("ns", suffix)))
+    }
+
+    /// What the name server of a group that stands wrote before it ended.
+    pub fn standing_nameserver_said(&self, name: &NameServerName) -> String {
+        let suffix = self.standing_suffix(name);
+        last_words(&self.dir.daemon_log(&log_of("ns", suffix.as_ref())))
     }
 
     /// What the daemon of `host` wrote before it ended.
     pub fn host_said(&self, group: usize, host: &HostName) -> String {
-        let log = self.groups[group].log(&format!("host-{host}"));
-        last_words(&self.dir.daemon_log(&log))
+        let suffix = self.groups[group].suffix.as_ref();
+        last_words(
+            &self
+                .dir
+                .daemon_log(&log_of(&format!("host-{host}"), suffix)),
+        )
     }
 
     fn daemon(&self, log: &str) -> io::Result<Command> {

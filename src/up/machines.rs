@@ -19,9 +19,9 @@ use super::{PATIENCE, Progress};
 use crate::model::{
     Credentials, Holder, HostName, HostSpec, KeyEntry, Millis, NameServerName, Reach, Term,
 };
-use crate::proxy::ProxyError;
+use crate::proxy::{Link, ProxyError};
 use crate::ssh::{self, Sent, Session, SshError};
-use crate::state::{Launch, Machine};
+use crate::state::{Laid, Launch, Machine};
 use crate::wire::{DaemonOf, MachineRequest, NameServerRequest, Peer};
 use crate::zeromq;
 
@@ -65,11 +65,12 @@ impl Up<'_> {
         let Reach::Ssh(spec) = &host.reach else {
             let mut launched = lock(self.launched);
             let record = &mut launched.groups[group].record;
-            let machine = self.machine(&record.name, &host.name, None);
+            let machine = self.machine(&record.name, &host.name, None, Vec::new());
             record.machines.push(machine);
             return Ok(());
         };
-        let keys = self.let_in(group, &host.name).await?;
+        let link = lock(self.launched).groups[group].link.clone();
+        let keys = let_in(link.as_deref(), &host.name).await?;
         let launched = lock(self.launched);
         let own = &launched.groups[group];
         let cargo = self.cargo.of(&own.record.name, &host.name);
@@ -100,29 +101,6 @@ impl Up<'_> {
         Ok(())
     }
 
-    /// Lets a host in that is about to be started, for as long as the system runs. None where
-    /// everybody is let in.
-    pub(super) async fn let_in(
-        &self,
-        group: usize,
-        host: &HostName,
-    ) -> Result<Option<Credentials>, UpError> {
-        let link = lock(self.launched).groups[group].link.clone();
-        let Some((link, server)) = link.and_then(|it| Some((it.clone(), it.server_key()?))) else {
-            return Ok(None);
-        };
-        let own = zeromq::draw_keys().map_err(ProxyError::from)?;
-        let entry = KeyEntry {
-            key: own.public,
-            holder: Holder::Host(host.clone()),
-            term: Term::Run,
-            by: None,
-        };
-        let admit = NameServerRequest::Admit(entry);
-        link.ask::<()>(Peer::NameServer, &admit, PATIENCE).await?;
-        Ok(Some(Credentials { own, server }))
-    }
-
     /// Awaits all; every machine that failed is named.
     pub(super) async fn gather_machines(
         &self,
@@ -149,7 +127,12 @@ impl Up<'_> {
                 Ok((session, folders, launch)) => {
                     let mut launched = lock(self.launched);
                     let nameserver = launched.groups[group].record.name.clone();
-                    let machine = self.machine(&nameserver, &host, Some(launch));
+                    let trees = &self.cargo.of(&nameserver, &host).trees;
+                    let laid = trees.iter().zip(&folders).map(|(tree, folder)| Laid {
+                        from: tree.from.clone(),
+                        folder: folder.clone(),
+                    });
+                    let machine = self.machine(&nameserver, &host, Some(launch), laid.collect());
                     launched.groups[group].record.machines.push(machine);
                     launched.laid(nameserver, &host, folders);
                     let session = Arc::new(Mutex::new(session));
@@ -173,12 +156,14 @@ impl Up<'_> {
         nameserver: &NameServerName,
         host: &HostName,
         ours: Option<Launch>,
+        files: Vec<Laid>,
     ) -> Machine {
-        let agents = self.part.agents_on(host, nameserver);
+        let agents = self.request.plan.agents_on(host, nameserver);
         Machine {
             host: host.clone(),
             agents: agents.map(|agent| agent.name.name.clone()).collect(),
             ours,
+            files,
         }
     }
 
@@ -309,6 +294,27 @@ impl Launched {
         }
         hanging
     }
+}
+
+/// Lets a host in that is about to be started, for as long as the system runs. None where
+/// everybody is let in.
+pub(super) async fn let_in(
+    link: Option<&Link>,
+    host: &HostName,
+) -> Result<Option<Credentials>, UpError> {
+    let Some((link, server)) = link.and_then(|it| Some((it, it.server_key()?))) else {
+        return Ok(None);
+    };
+    let own = zeromq::draw_keys().map_err(ProxyError::from)?;
+    let entry = KeyEntry {
+        key: own.public,
+        holder: Holder::Host(host.clone()),
+        term: Term::Run,
+        by: None,
+    };
+    let admit = NameServerRequest::Admit(entry);
+    link.ask::<()>(Peer::NameServer, &admit, PATIENCE).await?;
+    Ok(Some(Credentials { own, server }))
 }
 
 /// Cuts them all at once, and waits until what hung on them has ended.

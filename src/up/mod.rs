@@ -14,19 +14,21 @@ mod hosts;
 mod launch;
 mod launches;
 mod machines;
+mod mend;
 mod observe;
 mod phases;
 mod rollback;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::model::{AgentId, AgentInfo, HostInfo, HostName, NameServerName};
-use crate::plan::{LaunchPlan, Plan};
+use crate::plan::{LaunchPlan, Mend, Place, Plan};
 use crate::ssh::Sent;
-use crate::state::{GroupRecord, Lock, StateDir, SystemDir, SystemRecord};
+use crate::state::{Lock, StateDir, SystemDir, SystemRecord};
 
 pub use error::{Absent, Stage, UpError};
 use launch::Launched;
@@ -56,8 +58,41 @@ pub struct UpReport {
     /// All that the name servers know, those of others too.
     pub agents: Vec<(AgentId, AgentInfo)>,
     pub hosts: Vec<HostInfo>,
-    /// It was up already, from the same file, and nothing was touched.
-    pub unchanged: bool,
+    pub outcome: Outcome,
+}
+
+/// What `up` has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A system, or whole groups of one.
+    BroughtUp,
+    /// Nothing: all was up already, from the same file.
+    Unchanged,
+    /// What was missing of a system that was up.
+    BroughtBack(BroughtBack),
+}
+
+/// What was missing, and is there again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BroughtBack {
+    pub nameservers: Vec<NameServerName>,
+    pub hosts: Vec<Place>,
+    pub agents: Vec<AgentId>,
+}
+
+impl Outcome {
+    fn of(request: &UpRequest, mend: &Mend, nameservers: BTreeSet<NameServerName>) -> Self {
+        let back = BroughtBack {
+            nameservers: nameservers.into_iter().collect(),
+            hosts: mend.hosts.clone(),
+            agents: mend.agents.clone(),
+        };
+        match request.bring_up.is_empty() {
+            false => Outcome::BroughtUp,
+            true if back == BroughtBack::default() => Outcome::Unchanged,
+            true => Outcome::BroughtBack(back),
+        }
+    }
 }
 
 /// What is to be brought up.
@@ -100,7 +135,7 @@ pub async fn up(
     let mut lock = Lock::take(&dir, &request.plan.system)?;
     let mut standing = None;
     if let Some(record) = dir.record()? {
-        if !record.groups.iter().any(GroupRecord::stands) {
+        if !record.groups.iter().any(|group| group.lives(&dir)) {
             rollback::clean_up_after_the_dead(&dir, &record).await?;
             drop(lock);
             lock = Lock::take(&dir, &request.plan.system)?;
@@ -108,12 +143,9 @@ pub async fn up(
             refuse_changes(&request, &record)?;
             let stands = |name: &NameServerName| {
                 let mut groups = record.groups.iter();
-                groups.any(|group| group.name == *name && group.stands())
+                groups.any(|group| group.name == *name && group.lives(&dir))
             };
             request.bring_up.retain(|name| !stands(name));
-            if request.bring_up.is_empty() {
-                return phases::look(&request, &record).await;
-            }
             rollback::clean_up_dead_groups(&dir, &record).await?;
             standing = Some(record);
         }

@@ -15,6 +15,9 @@ pub struct Observer {
     /// Those of ours that others start.
     attached: HashSet<AgentName>,
     running: HashMap<AgentName, oneshot::Sender<()>>,
+    /// Those that have had a life before, of whose end there may still be talk: how often they had been
+    /// started again by then.
+    former: HashMap<AgentName, u32>,
     /// Daemons by name, and by pid unless others start them: another system's may have the same
     /// name.
     hosts: HashMap<(HostName, Option<u32>), oneshot::Sender<()>>,
@@ -57,6 +60,12 @@ impl Observer {
         self.ours.insert(agent.clone());
         self.running.insert(agent.clone(), sender);
         receiver
+    }
+
+    /// The same for an agent that has ended before: its end counts from its next life on.
+    pub fn expect_again(&mut self, agent: &AgentName, restarts: u32) -> oneshot::Receiver<()> {
+        self.former.insert(agent.clone(), restarts);
+        self.expect_agent(agent)
     }
 
     /// What ends when an agent runs that others start. Its end counts as a death once it has run.
@@ -120,6 +129,10 @@ impl Observer {
         }
         // Before its host is there, an agent of this name is of a former life.
         if !self.ours.contains(&agent.name) || !self.hosts.is_empty() {
+            return None;
+        }
+        let former = self.former.get(&agent.name);
+        if former.is_some_and(|restarts| agent.restarts <= *restarts) {
             return None;
         }
         if agent.state == State::Running
@@ -230,6 +243,34 @@ mod tests {
             let death = observer.on_notice(notice("Bob", state, None));
             assert_eq!(death, Some(Death::Lost { agent, state }));
         }
+    }
+
+    #[test]
+    fn the_end_of_a_former_life_is_no_death() {
+        let lived = |state, exit, restarts| {
+            let Notice::Event(Event::Agent { change, agent }) = notice("Alice", state, exit) else {
+                unreachable!()
+            };
+            let agent = AgentInfo { restarts, ..agent };
+            Notice::Event(Event::Agent { change, agent })
+        };
+        let exit = || {
+            Some(ExitReport {
+                status: Some(7),
+                signal: None,
+                log: vec![],
+            })
+        };
+        let mut observer = Observer::default();
+        let mut alice = observer.expect_again(&"Alice".parse().unwrap(), 1);
+        for state in [State::Running, State::Failed] {
+            assert_eq!(observer.on_notice(lived(state, exit(), 1)), None);
+        }
+        assert!(alice.try_recv().is_err());
+        observer.on_notice(lived(State::Running, None, 2));
+        assert!(alice.try_recv().is_ok());
+        let death = observer.on_notice(lived(State::Failed, exit(), 2));
+        assert!(matches!(death, Some(Death::Ended { .. })));
     }
 
     fn host(pid: u32) -> Notice {

@@ -13,8 +13,9 @@ use super::files::Cargoes;
 use super::hosts::name_servers;
 use super::launch::Launched;
 use super::launches::Known;
+use super::mend::Missing;
 use super::observe::{Death, Observer};
-use super::{PATIENCE, Progress, UpReport, UpRequest};
+use super::{Outcome, PATIENCE, Progress, UpReport, UpRequest, mend};
 use crate::model::{
     Address, AgentId, AgentInfo, HostInfo, HostName, NameServerEntry, NameServerName, SocketId,
 };
@@ -52,15 +53,31 @@ pub async fn run(
     // First, for nothing is to be taken back if a file cannot be read.
     let cargo = Cargoes::gather(request, progress).await?;
     name_servers(request, launched, progress).await?;
+    let without_memory = mend::name_servers(request, launched, progress).await?;
+    let groups = groups(request, launched)?;
+    let missing = mend::what_is_missing(request, launched, &groups, &without_memory).await?;
+    let outcome = Outcome::of(request, &missing.mend, without_memory);
+    if request.bring_up.is_empty() && missing.mend.is_empty() {
+        let report = report(request, &groups, outcome).await?;
+        lock(launched).release_tethers();
+        return Ok(report);
+    }
+    let part = |agent: &AgentId| {
+        let whole = request.bring_up.contains(request.plan.nameserver_of(agent));
+        whole || missing.has(agent)
+    };
     let up = Up {
         ends: watch::Sender::default(),
         cargo,
         request,
-        part: request.plan.part(&request.bring_up),
+        part: request.plan.part(part),
         launched,
-        groups: groups(request, launched)?,
+        groups,
+        missing,
     };
+    up.make_room().await?;
     up.launch_hosts(progress).await?;
+    up.launch_missing_hosts(progress).await?;
     let mut observers = up.observers();
     let hosts = up.expect_hosts(&mut observers);
     let running = up.expect_agents(&mut observers);
@@ -68,21 +85,15 @@ pub async fn run(
     let deaths = up.watch(observers, &stage);
     up.guarded(deaths, &stage, progress, hosts, running).await?;
 
-    let report = report(request, &up.groups, false).await?;
+    let report = report(request, &up.groups, outcome).await?;
     up.let_go().await?;
     Ok(report)
-}
-
-/// What a running system looks like.
-pub async fn look(request: &UpRequest, record: &SystemRecord) -> Result<UpReport, UpError> {
-    let groups: Result<Vec<Group>, UpError> = record.present().map(Group::dial).collect();
-    report(request, &groups?, true).await
 }
 
 async fn report(
     request: &UpRequest,
     groups: &[Group],
-    unchanged: bool,
+    outcome: Outcome,
 ) -> Result<UpReport, UpError> {
     let (mut agents, mut hosts, mut nameservers) = (Vec::new(), Vec::new(), Vec::new());
     for Group { name, link } in groups {
@@ -98,7 +109,7 @@ async fn report(
         nameservers,
         agents,
         hosts,
-        unchanged,
+        outcome,
     })
 }
 
@@ -154,6 +165,8 @@ pub(super) struct Up<'a> {
     pub(super) cargo: Cargoes,
     /// All name servers, in the order of the topology.
     pub(super) groups: Vec<Group>,
+    /// What is missing of what stands.
+    pub(super) missing: Missing,
     /// Agents that were let go and have nothing more to do: they have not failed.
     pub(super) ends: Ends,
 }
@@ -200,6 +213,17 @@ impl Up<'_> {
                 });
             }
         }
+        for (nameserver, host) in &self.missing.mend.hosts {
+            let group = launched.standing_group(nameserver);
+            let mut daemons = group.into_iter().flat_map(|it| &it.hosts);
+            let daemon = daemons.find(|it| it.host == *host);
+            let pid = daemon.map(|it| it.process.pid);
+            hosts.push(ExpectedHost {
+                host: host.clone(),
+                attach: false,
+                there: observers[self.place(nameserver)].expect_host(host, pid),
+            });
+        }
         hosts
     }
 
@@ -208,7 +232,10 @@ impl Up<'_> {
             let observer = &mut observers[self.place(self.part.nameserver_of(&agent.name))];
             match agent.attach {
                 true => observer.expect_attached(&agent.name.name),
-                false => observer.expect_agent(&agent.name.name),
+                false => match self.missing.restarts(&agent.name) {
+                    Some(restarts) => observer.expect_again(&agent.name.name, restarts),
+                    None => observer.expect_agent(&agent.name.name),
+                },
             }
         };
         self.part.agents.iter().map(expect).collect()
@@ -359,12 +386,20 @@ impl Up<'_> {
 
     /// Everything stands: it is written down, and what was launched lives on its own.
     async fn let_go(&self) -> Result<(), UpError> {
+        lock(self.launched).forget_mending();
         self.write_record(Phase::Up)?;
-        for tether in lock(self.launched).tethers.drain(..) {
+        lock(self.launched).release_tethers();
+        self.release_machines().await
+    }
+}
+
+impl Launched {
+    /// What was launched lives on its own.
+    pub(super) fn release_tethers(&mut self) {
+        for tether in self.tethers.drain(..) {
             // One that is gone already is missed by nobody but `ls`, which says so.
             let _ = tether.release();
         }
-        self.release_machines().await
     }
 }
 

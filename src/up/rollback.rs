@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::UpError;
 use super::launch::{Group, Launched};
-use super::machines;
+use super::{machines, mend};
 use crate::down::Processes;
 use crate::model::Millis;
 use crate::proxy::Link;
@@ -24,6 +24,7 @@ pub fn logs(launched: &Arc<Mutex<Launched>>) -> SystemDir {
 
 /// Ends everything that was launched and removes what was written. What stood before is as it was.
 pub async fn take_back(launched: &Arc<Mutex<Launched>>) {
+    mend::take_back(launched).await;
     let (system, dir, groups, standing, tethers, hanging, far) = {
         let mut launched = launched.lock().unwrap_or_else(PoisonError::into_inner);
         let (hanging, far) = (launched.take_hanging(), launched.take_far());
@@ -69,7 +70,7 @@ pub async fn clean_up_after_the_dead(
 /// reached is in the way of anything new.
 pub async fn clean_up_dead_groups(dir: &SystemDir, record: &SystemRecord) -> Result<(), UpError> {
     let mut left = Vec::new();
-    for group in record.present().filter(|group| !group.stands()) {
+    for group in record.present().filter(|group| !group.lives(dir)) {
         let processes = Processes {
             system: &record.name,
             dir,

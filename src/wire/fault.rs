@@ -52,7 +52,7 @@ pub enum Fault {
     NameTaken { peer: Peer, pid: Option<u32> },
     #[error("{agent} already has a socket {alias}")]
     AliasTaken { agent: AgentName, alias: Alias },
-    #[error("{agent} {}", match state { State::Failed => "has failed".to_owned(), State::Stopped => "has ended".to_owned(), other => format!("is {other}") })]
+    #[error("{agent} {}", match state { State::Failed => "has failed".to_owned(), State::Stopped | State::Ended => "has ended".to_owned(), other => format!("is {other}") })]
     NotRunning { agent: AgentName, state: State },
     #[error("{peer} went away before it answered")]
     Gone { peer: Peer },

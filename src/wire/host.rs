@@ -22,6 +22,8 @@ pub enum HostRequest {
     Start(StartAgent),
     /// Stop one agent, by the ladder. Replies with [`Stopped`].
     Stop { agent: AgentName, grace: Millis },
+    /// Its agents that live. Replies with a list of their names.
+    Agents {},
     /// How its machine does. Replies with [`MachineFacts`].
     Facts {},
     /// Its agents' logs. Replies with a list of [`AgentLogs`], of those agents that it has something of.
@@ -156,6 +158,9 @@ pub struct AgentBoot {
     pub log: Option<PathBuf>,
     /// Where its program's own output goes; if nowhere, to the log.
     pub output: Option<PathBuf>,
+    /// Where it writes down how it ended, if whoever has started it is gone by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<PathBuf>,
     pub program: Option<Program>,
     /// How many descriptors its program may have open. None: as many as the agent is started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]

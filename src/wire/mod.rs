@@ -27,6 +27,6 @@ pub use host::{
     MachineFacts, Rung, StartAgent, Stopped,
 };
 pub use machine::{DaemonOf, MachineRequest, MachineWord, NameServerKeys, NameServerOf};
-pub use nameserver::{Announcement, Change, Event, NameServerRequest, Snapshot};
+pub use nameserver::{Announcement, Change, End, Event, NameServerRequest, Snapshot};
 pub use peer::{BadPeer, ClientId, Incarnation, Peer};
 pub use sync::{ReplyToken, SyncFrame, join_sync_topic, sync_subscription, to_sync};

@@ -26,8 +26,11 @@ pub enum NameServerRequest {
     /// "I still work." One-way, every second. A name server that does not know the sender answers
     /// with the event `stranger`.
     Heartbeat {},
-    /// The sender ends, as it should. Replies with null.
-    Leave {},
+    /// The sender ends, and an agent tells how. Replies with null.
+    Leave {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        end: Option<End>,
+    },
     /// Address of one alias. Replies with an [`Address`].
     Addr { agent: AgentName, alias: Alias },
     /// Replies with a list of [`AgentInfo`]; of one agent, or of all in order of their names.
@@ -60,6 +63,15 @@ pub enum NameServerRequest {
     Shutdown {},
 }
 
+/// How an agent ends, in its own word. Its host, if it sees the end, knows better.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct End {
+    pub exit: ExitReport,
+    /// Somebody has asked it to.
+    pub asked: bool,
+}
+
 /// What a member says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "role", rename_all = "snake_case", deny_unknown_fields)]
@@ -85,6 +97,9 @@ pub enum Announcement {
         /// What peers dial to reach its machine.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         address: Option<IpAddr>,
+        /// The pid of the daemon before it, whose end has been seen: its name is free at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        succeeds: Option<u32>,
     },
 }
 
@@ -93,6 +108,14 @@ impl Announcement {
         match self {
             Announcement::Agent { name, .. } => Peer::Agent(name.clone()),
             Announcement::Host { name, .. } => Peer::Host(name.clone()),
+        }
+    }
+
+    /// The pid of the process in whose place it comes.
+    pub fn succeeded(&self) -> Option<u32> {
+        match self {
+            Announcement::Agent { .. } => None,
+            Announcement::Host { succeeds, .. } => *succeeds,
         }
     }
 }

@@ -80,6 +80,7 @@ impl Bench {
                 far_nameserver: None,
                 hosts: vec![],
                 machines: vec![],
+                mending: vec![],
                 attached: vec![],
             }],
             unprotected: false,

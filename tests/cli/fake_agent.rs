@@ -69,6 +69,7 @@ impl FakeAgent {
             version: "0".to_owned(),
             uptime_ms: 0,
             address: None,
+            succeeds: None,
         });
         ns.ask::<()>(&host).wait().unwrap();
         ns.ask::<()>(&exited).wait().unwrap();

@@ -197,6 +197,7 @@ impl Agent {
                 done()
             }
             AgentRequest::Shutdown {} => {
+                self.asked_to_end |= !self.life.ending();
                 self.end(0);
                 done()
             }

@@ -186,7 +186,7 @@ fn its_end_is_the_agents_end() {
         let mut agent =
             Fixture::start_with(Some(vec!["sh", "-c", &format!("read line; {script}")]));
         agent.go();
-        agent.await_request(|request| matches!(request, NameServerRequest::Leave {}));
+        agent.await_request(|request| matches!(request, NameServerRequest::Leave { .. }));
         assert_eq!(agent.ended(), status);
         assert!(agent.log.text().contains(words));
     }
@@ -323,6 +323,7 @@ fn a_program_that_ends_well_has_settled_and_one_that_fails_has_not() {
     let id = agent.begin(&settle(3_600_000), PATIENCE);
     agent.ask(AgentRequest::Start {});
     assert_eq!(agent.finish(id), Ok(json!("ended")));
+    assert_eq!(agent.ended(), 0);
     let mut agent = Fixture::start_with(Some(vec!["sh", "-c", "read line; exit 7"]));
     agent.oneway(&settle(3_600_000));
     agent.ask(AgentRequest::Start {});

@@ -56,6 +56,7 @@ fn row(
 ) -> Vec<Field> {
     let state = match &agent.exit {
         Some(exit) => format!("{} ({exit})", agent.state),
+        None if agent.state == State::Ended => format!("{} (status unknown)", agent.state),
         None => agent.state.to_string(),
     };
     let sockets: Vec<String> = agent
@@ -81,7 +82,7 @@ fn or_dash<T: ToString>(it: Option<&T>) -> Field {
     it.map_or_else(|| "-".to_owned(), T::to_string).into()
 }
 
-/// Exactly these keys: connections are another command's, and how an agent ended is `wait`'s.
+/// Exactly these keys: connections are another command's.
 #[derive(Serialize)]
 struct Object<'a> {
     name: &'a AgentName,
@@ -94,6 +95,9 @@ struct Object<'a> {
     #[serde(serialize_with = "seconds")]
     uptime_s: f64,
     restarts: u32,
+    /// How it ended: by this exit status, or by this signal. Both are null while it runs, and if nobody knows.
+    exit_status: Option<i32>,
+    signal: Option<i32>,
     addresses: &'a BTreeMap<Alias, Address>,
 }
 
@@ -107,6 +111,8 @@ impl<'a> From<&'a Listed> for Object<'a> {
             group: listed.group.as_ref(),
             state: agent.state,
             pid: agent.pid,
+            exit_status: agent.exit.as_ref().and_then(|exit| exit.status),
+            signal: agent.exit.as_ref().and_then(|exit| exit.signal),
             uptime_s: agent.uptime_s,
             restarts: agent.restarts,
             addresses: &agent.addresses,

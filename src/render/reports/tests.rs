@@ -241,18 +241,29 @@ fn a_system_that_is_up_in_every_form() {
         )],
         agents: agents().into_iter().map(|it| (it.id, it.info)).collect(),
         hosts: vec![samples::host()],
-        unchanged: false,
+        outcome: crate::up::Outcome::BroughtUp,
     };
     insta::assert_snapshot!(forms(&Up(report.clone())));
     let again = Up(crate::up::UpReport {
-        unchanged: true,
-        ..report
+        outcome: crate::up::Outcome::Unchanged,
+        ..report.clone()
     });
     let text = again.render(Output::Table, Style { color: false });
     assert!(
         text.starts_with("news is up already, unchanged: 3 agents"),
         "{text}"
     );
+    let main = crate::model::NameServerName::only;
+    let back = crate::up::BroughtBack {
+        nameservers: vec![main()],
+        hosts: vec![(main(), "local".parse().unwrap())],
+        agents: vec!["Bob".parse().unwrap()],
+    };
+    let again = Up(crate::up::UpReport {
+        outcome: crate::up::Outcome::BroughtBack(back),
+        ..report
+    });
+    insta::assert_snapshot!("a_system_that_is_up_again_in_every_form", forms(&again));
 }
 
 #[test]

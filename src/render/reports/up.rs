@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::checked::count;
 use super::{Agents, Connections, Listed};
-use crate::model::{AgentId, NameServerName, Role, State, SystemName};
+use crate::model::{AgentId, HostName, NameServerName, Role, State, SystemName};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, pretty};
-use crate::up::UpReport;
+use crate::up::{BroughtBack, Outcome, UpReport};
 
 pub struct Up(pub UpReport);
 
@@ -22,6 +22,31 @@ impl Up {
         let group = |id: &AgentId| several.then(|| plan.nameserver_of(id).clone());
         let agents = agents.iter().filter(|(id, _)| ours(id));
         Listed::all(agents.map(|(id, agent)| (group(id), agent.clone())))
+    }
+
+    fn brought_back(&self) -> BackObject {
+        let Outcome::BroughtBack(back) = &self.0.outcome else {
+            return BackObject::default();
+        };
+        BackObject {
+            nameservers: back.nameservers.clone(),
+            hosts: back.hosts.iter().map(|(_, host)| host.clone()).collect(),
+            agents: back.agents.clone(),
+        }
+    }
+
+    /// In a sentence.
+    fn listed(&self, back: &BroughtBack) -> String {
+        let several = self.0.plan.nameservers.len() > 1;
+        let nameservers = back.nameservers.iter().map(|name| match several {
+            true => format!("the name server {name}"),
+            false => "the name server".to_owned(),
+        });
+        let hosts = back.hosts.iter();
+        let hosts = hosts.map(|(_, host)| format!("the daemon of {host}"));
+        let agents = back.agents.iter().map(AgentId::to_string);
+        let all: Vec<String> = nameservers.chain(hosts).chain(agents).collect();
+        all.join(", ")
     }
 
     fn nameservers(&self) -> String {
@@ -40,9 +65,10 @@ impl Up {
 impl Report for Up {
     fn table(&self, style: Style) -> String {
         let agents = self.agents();
-        let how = match self.0.unchanged {
-            true => "is up already, unchanged",
-            false => "is up",
+        let how = match &self.0.outcome {
+            Outcome::Unchanged => "is up already, unchanged",
+            Outcome::BroughtUp => "is up",
+            Outcome::BroughtBack(_) => "is up again",
         };
         let mut parts = vec![format!(
             "{} {how}: {}, {}",
@@ -50,6 +76,9 @@ impl Report for Up {
             counted(&agents),
             self.nameservers(),
         )];
+        if let Outcome::BroughtBack(back) = &self.0.outcome {
+            parts[0] += &format!("\nbrought back: {}", self.listed(back));
+        }
         let connections = Connections(agents);
         parts.push(sockets(style, &connections.0));
         if !connections.names().is_empty() {
@@ -69,7 +98,8 @@ impl Report for Up {
                 .first()
                 .map(|(_, address)| address.as_str()),
             nameservers: self.0.nameservers.iter().cloned().collect(),
-            unchanged: self.0.unchanged,
+            unchanged: self.0.outcome == Outcome::Unchanged,
+            brought_back: self.brought_back(),
             agents: Agents(agents.clone()).objects(),
             connections: Connections(agents).objects(),
         })
@@ -80,16 +110,17 @@ impl Report for Up {
     }
 }
 
-/// How many there are, and, if some have failed since, how many of them.
+/// How many there are, and how many of them have failed, or cannot be reached.
 fn counted(agents: &[Listed]) -> String {
-    let all = count(agents.len(), "agent");
-    let failed = agents
-        .iter()
-        .filter(|agent| agent.info.state == State::Failed);
-    match failed.count() {
-        0 => all,
-        failed => format!("{all}, {failed} of them failed"),
+    let mut text = count(agents.len(), "agent");
+    for state in [State::Failed, State::Suspect, State::Unreachable] {
+        let such = agents.iter().filter(|agent| agent.info.state == state);
+        match such.count() {
+            0 => {}
+            such => text += &format!(", {such} of them {state}"),
+        }
     }
+    text
 }
 
 #[derive(Serialize)]
@@ -98,8 +129,17 @@ struct Object<'a, A, C> {
     nameserver: Option<&'a str>,
     nameservers: BTreeMap<NameServerName, String>,
     unchanged: bool,
+    brought_back: BackObject,
     agents: Vec<A>,
     connections: Vec<C>,
+}
+
+/// What was missing, and is there again.
+#[derive(Default, Serialize)]
+struct BackObject {
+    nameservers: Vec<NameServerName>,
+    hosts: Vec<HostName>,
+    agents: Vec<AgentId>,
 }
 
 /// Each agent with the sockets that others can connect to.

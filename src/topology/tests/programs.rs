@@ -198,7 +198,7 @@ agents:
         after.collect::<Vec<_>>()
     };
     assert_eq!(after(&plan), ["Alice@lab", "Job@lab"]);
-    let part = plan.part(&["main".parse().unwrap()]);
+    let part = plan.part(|agent| agent.nameserver.is_none());
     assert!(after(&part).is_empty(), "those at lab stand already");
     let said = told([text.replace("Alice@lab.x", "Alice.x").as_str()]);
     assert!(

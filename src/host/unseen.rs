@@ -1,0 +1,47 @@
+//! Ends that no daemon has seen: one that comes in the place of another tells of them what is known.
+
+use super::Host;
+use crate::model::{AgentName, ExitReport};
+use crate::state::EndRecord;
+use crate::wire::{NameServerRequest, Peer};
+
+impl Host {
+    /// Writes down how an agent has ended, for the daemon that may come in the place of this one. A full disk
+    /// keeps nobody from going on.
+    pub(super) fn note_end(&self, agent: &AgentName, exit: &ExitReport) {
+        if let Some(incarnation) = self.supervision.incarnation(agent) {
+            let record = EndRecord {
+                agent: agent.clone(),
+                incarnation,
+                status: exit.status,
+                signal: exit.signal,
+            };
+            let _ = record.append(&self.options.dir.ends_path());
+        }
+    }
+
+    /// Agents that have ended since the daemon before this one did. Of their ends there is, at best, what
+    /// was written down.
+    pub(super) fn report_unseen_ends(&self) {
+        let dir = &self.options.dir;
+        let ends = dir.ends();
+        for record in dir.latest_agents(self.link.address()) {
+            let ended = !record.process.is_alive();
+            let Some(incarnation) = record.incarnation.filter(|_| ended) else {
+                continue;
+            };
+            let of_it = ends.iter().find(|it| it.incarnation == incarnation);
+            let exited = NameServerRequest::Exited {
+                exit: ExitReport {
+                    status: of_it.and_then(|it| it.status),
+                    signal: of_it.and_then(|it| it.signal),
+                    log: Vec::new(),
+                },
+                agent: record.agent,
+                incarnation,
+                asked: false,
+            };
+            self.link.tell(Peer::NameServer, &exited);
+        }
+    }
+}
