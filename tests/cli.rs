@@ -138,11 +138,13 @@ fn an_agent_is_listed_asked_for_addresses_and_called() {
     keys.sort();
     let wanted = [
         "addresses",
+        "exit_status",
         "host",
         "name",
         "nameserver",
         "pid",
         "restarts",
+        "signal",
         "state",
         "uptime_s",
     ];

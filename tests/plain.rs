@@ -310,3 +310,33 @@ agents:
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }
+
+#[test]
+fn what_a_job_has_set_is_known_after_its_end() {
+    let bench = Bench::new();
+    let said = bench.up(
+        r#"
+osb: 1
+name: left
+agents:
+  Job: { command: [sh, -c, 'read line; echo "{\"type\":\"set\",\"attributes\":{\"answer\":42}}"'], job: true }
+  Plain: {}
+  Sink: { bind: { in: PULL } }
+connections: [{ agent: Plain, to: Sink.in, alias: out }]
+"#
+        .replace("bind: { in: PULL }", "bind: { in: { kind: PULL, handler: collect } }")
+        .as_str(),
+    );
+    assert_eq!(said.code, 0, "{said}");
+    assert_eq!(bench.json(&["get", "Job", "answer"]), json!(42));
+    assert_eq!(bench.json(&["get", "Job"]), json!({"answer": 42}));
+    let said = bench.osb(&["get", "Job", "question"]);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains("Job has no attribute"), "{said}");
+    // What is collected is there from the beginning.
+    assert_eq!(bench.json(&["get", "Sink", "received"]), json!([]));
+    // One that was asked to end has left nothing.
+    bench.ok(&["shutdown", "Plain"]);
+    wait_until("it has ended", || bench.agent("Plain")["pid"].is_null());
+    assert_eq!(bench.osb(&["get", "Plain"]).code, 1);
+}

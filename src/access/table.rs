@@ -100,6 +100,7 @@ table!(HostRequest {
     Start "start" CONTROL,
     Stop "stop" CONTROL,
     Agents "agents" OPERATORS,
+    Attributes "attributes" CONTROL,
     Facts "facts" OPERATORS,
     Logs "logs" OPERATORS,
     // It binds ports, and dials whomever it is told to.
@@ -193,7 +194,7 @@ mod tests {
             "watch",
         ];
         assert_eq!(read_by(NameServerRequest::TABLE), nameserver);
-        assert_eq!(read_by(HostRequest::TABLE), ["facts", "logs"]);
+        assert_eq!(read_by(HostRequest::TABLE), ["agents", "facts", "logs"]);
         let agent = ["addr", "is_running", "status", "timers"];
         assert_eq!(read_by(AgentRequest::TABLE), agent);
     }

@@ -255,6 +255,14 @@ impl Agent {
         Ok(())
     }
 
+    /// What is collected is an empty list until something comes.
+    pub fn expect_to_collect<'a>(&mut self, mut actions: impl Iterator<Item = &'a Action>) {
+        if actions.any(|action| *action == Action::Collect) {
+            let received = self.attributes.entry(RECEIVED.to_owned());
+            received.or_insert_with(|| Value::Array(Vec::new()));
+        }
+    }
+
     fn collect(&mut self, incoming: &mut Incoming) -> Result<(), CodecError> {
         let message = incoming.message()?.clone();
         if !matches!(self.attributes.get(RECEIVED), Some(Value::Array(_))) {

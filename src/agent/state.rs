@@ -21,7 +21,7 @@ use super::program::{Owed, Program, ProgramId};
 use super::settle::SettlingFor;
 use super::sockets::{Envelope as ReturnPath, Sockets};
 use crate::model::{Alias, ExitReport, KeyPair, Replies, State, SystemName, Target};
-use crate::state::EndRecord;
+use crate::state::{EndRecord, SystemDir};
 use crate::wire::{
     self, AgentBoot, Announcement, Envelope, NameServerRequest, Peer, ProofToken, body,
 };
@@ -386,7 +386,7 @@ impl Agent {
 
     /// The end: what could not be sent is told, and all is closed.
     pub fn farewell(mut self) {
-        self.note_end();
+        self.leave_behind();
         for slot in self.sockets.iter().filter(|slot| !slot.outbox.is_empty()) {
             self.log.warn(&match slot.outbox.len() {
                 1 => format!("1 message was not sent by {}", slot.alias),
@@ -399,25 +399,29 @@ impl Agent {
         self.sockets.close(self.hasty);
     }
 
-    /// Nobody sees its end if whoever has started it is gone: then it is written down. That it cannot be,
-    /// because the disk is full say, is in the log.
-    fn note_end(&mut self) {
-        let Some(path) = self
-            .boot
-            .ends
-            .as_deref()
-            .filter(|_| self.parent != getppid())
-        else {
+    /// Leaves what is to be known of it after its end: its attributes, if it ends by itself; and how it ends, if
+    /// whoever has started it is gone and nobody will see it. That it cannot, because the disk is full say, is
+    /// in the log.
+    fn leave_behind(&mut self) {
+        let Some(dir) = self.boot.dir.clone().map(SystemDir::at) else {
             return;
         };
-        let record = EndRecord {
-            agent: self.boot.name.clone(),
-            incarnation: self.boot.incarnation,
-            status: self.life.code(),
-            signal: None,
-        };
-        if let Err(error) = record.append(path) {
-            let line = format!("cannot write its end to {}: {error}", path.display());
+        let incarnation = self.boot.incarnation;
+        let mut outcome = Ok(());
+        if self.parent != getppid() {
+            let record = EndRecord {
+                agent: self.boot.name.clone(),
+                incarnation,
+                status: self.life.code(),
+                signal: None,
+            };
+            outcome = record.append(&dir.ends_path());
+        }
+        if !self.asked_to_end && !self.attributes.is_empty() {
+            outcome = outcome.and(dir.write_left(incarnation, &self.attributes));
+        }
+        if let Err(error) = outcome {
+            let line = format!("its attributes, or its end, cannot be written down: {error}");
             self.log.warn(&line);
         }
     }

@@ -102,6 +102,11 @@ impl CommandError {
         }
     }
 
+    /// With an exit status that is not for this program to choose, if there is one.
+    pub fn with_status(self, status: Option<u8>) -> Self {
+        Self { status, ..self }
+    }
+
     pub fn exit_code(&self) -> u8 {
         self.status.unwrap_or(self.kind.exit_code())
     }

@@ -1,28 +1,39 @@
-//! SIGINT and SIGTERM, for commands that have something to see to before they end. One listener for
-//! the whole command: what comes between two of them would be lost.
+//! The signals that ask a command to end, for those that have something to see to before: Ctrl-C, SIGTERM, a
+//! terminal or a connection that is closed (SIGHUP), and Ctrl-\\ (SIGQUIT). One listener for the whole command:
+//! what comes between two of them would be lost.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-pub struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
+use crate::process::is_ignored;
+
+pub struct Signals(Vec<Signal>);
 
 impl Signals {
+    /// Those that whoever started this process has it ignore, as `nohup` does, stay ignored.
     pub fn new() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+            SignalKind::quit(),
+        ];
+        let heard = kinds
+            .into_iter()
+            .filter(|it| !is_ignored(it.as_raw_value()));
+        heard.map(signal).collect::<io::Result<_>>().map(Self)
     }
 
     /// Ends when one comes, or has come since the last.
     pub async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
+        std::future::poll_fn(|context| {
+            let came = self.0.iter_mut().any(|it| it.poll_recv(context).is_ready());
+            match came {
+                true => std::task::Poll::Ready(()),
+                false => std::task::Poll::Pending,
+            }
+        })
+        .await;
     }
 }

@@ -1,5 +1,6 @@
 //! `osb up`.
 
+use super::attach::{Attached, Purpose, status_of};
 use super::runtime::block_on;
 use super::session::UNPROTECTED;
 use super::signals::Signals;
@@ -19,9 +20,16 @@ use crate::wire::Fault;
 pub struct UpArgs {
     #[command(flatten)]
     pub topology: TopologyArgs,
-    /// Follow the logs until Ctrl-C, then bring the system down again
+    /// Follow the logs until Ctrl-C, or until nothing is left to run, then bring the system down again
     #[arg(long)]
     pub attach: bool,
+    /// With --attach, which it implies: bring the system down as soon as an agent fails
+    #[arg(long)]
+    pub abort_on_failure: bool,
+    /// With --attach, which it implies: bring the system down when this agent has ended, or another has
+    /// failed, and end with its exit status
+    #[arg(long, value_name = "AGENT")]
+    pub exit_code_from: Option<AgentId>,
 }
 
 pub fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
@@ -31,33 +39,70 @@ pub fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
     let (plan, state) = (Plan::new(topology), StateDir::from_env()?);
     let mut request = UpRequest::new(plan, file.place(), fingerprint, state);
     request.key = context.global.key.clone();
-    block_on(bring_up_and_follow(request, args.attach, context))?
+    if let Some(agent) = &args.exit_code_from {
+        refuse_stranger(agent, &request.plan)?;
+    }
+    let purpose = Purpose {
+        abort_on_failure: args.abort_on_failure,
+        exit_code_from: args.exit_code_from,
+    };
+    let attach = args.attach || purpose != Purpose::default();
+    let purpose = attach.then_some(purpose);
+    block_on(bring_up_and_follow(request, purpose, context))?
+}
+
+fn refuse_stranger(agent: &AgentId, plan: &Plan) -> Result<(), CommandError> {
+    let mut names = plan.agents.iter().map(|it| &it.name);
+    if names.any(|it| it == agent) {
+        return Ok(());
+    }
+    let known: Vec<String> = plan.agents.iter().map(|it| it.name.to_string()).collect();
+    let hint = did_you_mean(&agent.to_string(), known.iter().map(String::as_str));
+    let error = CommandError::say(ErrorKind::Usage, format!("no agent is called {agent}"));
+    Err(error.with_hints(hint))
 }
 
 async fn bring_up_and_follow(
     request: UpRequest,
-    attach: bool,
+    purpose: Option<Purpose>,
     context: &Context,
 ) -> Result<(), CommandError> {
     let mut signals = Signals::new()?;
-    let system = request.plan.system.clone();
     let unprotected = request.plan.is_unprotected();
-    let report = bring_up(request, &mut signals, context).await?;
-    context.print(&Up(report))?;
+    let report = match bring_up(request, &mut signals, context).await {
+        Ok(report) => report,
+        Err(error) => return Err(failure(error, purpose.as_ref())),
+    };
+    let report = Up(report);
+    context.print(&report)?;
     if unprotected {
         context.note(UNPROTECTED);
     }
-    match attach {
-        true => super::attach::run(&system, &mut signals, context).await,
-        false => Ok(()),
-    }
+    let Some(purpose) = purpose else {
+        return Ok(());
+    };
+    let attached = Attached {
+        report: &report.0,
+        purpose,
+    };
+    super::attach::run(attached, &mut signals, context).await
+}
+
+/// Why it did not come up. A job may have failed whose exit status is wanted.
+fn failure(error: UpError, purpose: Option<&Purpose>) -> CommandError {
+    let awaited = purpose.and_then(|it| it.exit_code_from.as_ref());
+    let status = match &error {
+        UpError::Ended { agent, exit, .. } if Some(agent) == awaited => Some(status_of(exit)),
+        _ => None,
+    };
+    CommandError::from(error).with_status(status)
 }
 
 async fn bring_up(
     request: UpRequest,
     signals: &mut Signals,
     context: &Context,
-) -> Result<UpReport, CommandError> {
+) -> Result<UpReport, UpError> {
     let mut progress = Shown(context.reporter());
     let interrupted = async {
         signals.next().await;
@@ -67,7 +112,7 @@ async fn bring_up(
     if outcome.is_err() {
         progress.0.abandon();
     }
-    Ok(outcome?)
+    outcome
 }
 
 /// Stages by their names.

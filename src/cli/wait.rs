@@ -304,7 +304,20 @@ mod tests {
         let reached = |state| all_reached(&names(&["Alice"]), Goal::Ended, &in_state(state));
         assert!(reached(State::Running).is_none());
         assert!(matches!(reached(State::Stopped), Some(Ok(_))));
-        assert!(matches!(reached(State::Failed), Some(Err(_))));
+        assert!(matches!(reached(State::Ended), Some(Err(_))));
+        // Its host is about to tell how.
+        assert!(reached(State::Failed).is_none());
+        let told = agents([AgentInfo {
+            state: State::Failed,
+            exit: Some(ExitReport {
+                status: Some(7),
+                signal: None,
+                log: vec![],
+            }),
+            ..samples::alice()
+        }]);
+        let failed = all_reached(&names(&["Alice"]), Goal::Ended, &told);
+        assert!(matches!(failed, Some(Err(_))));
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Host {
                 .program
                 .as_ref()
                 .map(|_| self.options.dir.output_of(&id)),
-            ends: Some(self.options.dir.ends_path()),
+            dir: Some(self.options.dir.path().to_owned()),
             name: agent.name,
             program: agent.program,
             descriptors: descriptors_before(),

@@ -5,6 +5,7 @@
 
 mod child;
 mod effects;
+mod ended;
 mod examine;
 mod facts;
 mod keys;
@@ -16,7 +17,6 @@ mod requests;
 mod signals;
 #[cfg(test)]
 mod tests;
-mod unseen;
 
 use std::collections::HashMap;
 use std::fs::DirBuilder;

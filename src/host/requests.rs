@@ -34,6 +34,10 @@ impl Host {
                 let alive: Vec<_> = self.supervision.alive().cloned().collect();
                 self.answer(ticket, Ok(alive));
             }
+            HostRequest::Attributes { agent, name } => {
+                let left = self.left(agent, name);
+                self.answer(ticket, left);
+            }
             HostRequest::Facts {} => {
                 let files = self.options.dir.amount_of_files();
                 self.answer(ticket, Ok(facts::machine_facts(files)));

@@ -70,7 +70,7 @@ impl<S> Agent<S> {
             keys: dial.keys,
             ipc_dir: folder.path().to_owned(),
             log: None,
-            ends: None,
+            dir: None,
             output: None,
             program: None,
             descriptors: None,

@@ -6,6 +6,7 @@
 mod descriptors;
 mod ended;
 mod groups;
+mod ignored;
 mod start;
 mod tether;
 mod working;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use descriptors::{descriptors_before, limit_descriptors, raise_descriptors};
 pub use ended::{end_of, wait_for_end};
 pub use groups::kill_groups;
+pub use ignored::is_ignored;
 pub use start::not_started;
 pub use tether::{Tether, hold_tether};
 pub use working::{Working, working_for};

@@ -13,7 +13,9 @@ use crate::model::{
     Address, AgentInfo, AgentName, Alias, ConnectionInfo, Endpoint, ExitReport, Handlers, Kind,
     Level, Replies, Serializer, State, Transport, to_json,
 };
-use crate::wire::{AgentRequest, AgentStatus, BindRequest, ConnectRequest, Event, Fault, Peer};
+use crate::wire::{
+    AgentRequest, AgentStatus, BindRequest, ConnectRequest, Event, Fault, HostRequest, Peer,
+};
 
 /// The client side of one agent. Calls are carried out in the agent's loop, between messages.
 #[derive(Clone)]
@@ -181,14 +183,43 @@ impl Proxy {
 
     /// The value of an attribute.
     pub fn get_attr(&self, attribute: &str) -> Result<Value, ProxyError> {
-        self.call_for(&AgentRequest::GetAttr {
-            name: attribute.to_owned(),
-        })
+        let name = attribute.to_owned();
+        let value = self.call_for(&AgentRequest::GetAttr { name });
+        value.or_else(|error| self.left(error, Some(attribute)))
     }
 
     /// All attributes.
     pub fn attributes(&self) -> Result<BTreeMap<String, Value>, ProxyError> {
-        self.call_for(&AgentRequest::Attributes {})
+        let all = self.call_for(&AgentRequest::Attributes {});
+        all.or_else(|error| self.left(error, None))
+    }
+
+    /// What it has left, if it has ended by itself: its host knows. Else it is as the `error` says.
+    fn left<T: DeserializeOwned>(
+        &self,
+        error: ProxyError,
+        attribute: Option<&str>,
+    ) -> Result<T, ProxyError> {
+        let ended =
+            matches!(&error, ProxyError::Fault(Fault::NotRunning { state, .. }) if state.ended());
+        let agents = ended.then(|| self.nameserver.agent_infos()).transpose()?;
+        let mut agents = agents.into_iter().flatten();
+        let host = agents
+            .find(|it| it.name == self.agent)
+            .and_then(|it| it.host);
+        let Some(host) = host else {
+            return Err(error);
+        };
+        let request = HostRequest::Attributes {
+            agent: self.agent.clone(),
+            name: attribute.map(str::to_owned),
+        };
+        let link = self.nameserver.link();
+        let left = link.ask(Peer::Host(host), &request, self.timeout).wait();
+        match left {
+            Err(cause) if cause.is_absence() => Err(error),
+            left => left,
+        }
     }
 
     /// Sends a message by one of its sockets. Returns when the socket has taken it.

@@ -18,6 +18,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::model::{AgentId, Amount, HostName, NameServerName, SystemName};
+use crate::wire::Incarnation;
 
 pub use error::StateError;
 pub use find::{find_key, find_keys};
@@ -218,6 +219,11 @@ impl SystemDir {
     /// Where agents write down how they ended if there is no daemon to see it.
     pub fn ends_path(&self) -> PathBuf {
         self.0.join("ends.jsonl")
+    }
+
+    /// What an agent has left, in that life of its.
+    fn left_path(&self, life: Incarnation) -> PathBuf {
+        self.0.join("left").join(format!("{}.json", life.0))
     }
 
     fn lock_path(&self) -> PathBuf {

@@ -4,13 +4,14 @@
 //! do without understanding raises the format's number, and then it is refused.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{KeyFile, StateError, SystemDir};
 use crate::model::{AgentId, AgentName, Dial, HostName, NameServerName, SshSpec, SystemName};
@@ -301,6 +302,31 @@ impl SystemDir {
     /// The agents' processes. A line that was torn by a crash is not one of them.
     pub fn agents(&self) -> Vec<AgentRecord> {
         lines_of(&self.agents_path())
+    }
+
+    /// Writes down the attributes with which an agent has ended.
+    pub fn write_left(
+        &self,
+        life: Incarnation,
+        attributes: &BTreeMap<String, Value>,
+    ) -> io::Result<()> {
+        let path = self.left_path(life);
+        let mut folder = DirBuilder::new();
+        folder.recursive(true).mode(0o700);
+        folder.create(path.parent().unwrap_or(&path))?;
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .create_new(true)
+            .write(true)
+            .mode(0o600)
+            .open(path)?;
+        file.write_all(&crate::wire::body(attributes))
+    }
+
+    /// The attributes with which an agent has ended. None if it has left none.
+    pub fn left(&self, life: Incarnation) -> Option<BTreeMap<String, Value>> {
+        let bytes = fs::read(self.left_path(life)).ok()?;
+        serde_json::from_slice(&bytes).ok()
     }
 
     /// The last process of each agent of a name server.

@@ -336,7 +336,7 @@ impl Up<'_> {
                 reason,
             })?;
         }
-        Ok(lock(self.launched).write_standing()?)
+        lock(self.launched).write_standing()
     }
 
     /// Writes down who is about to be brought back, and ends those who are half configured.

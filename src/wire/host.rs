@@ -24,6 +24,11 @@ pub enum HostRequest {
     Stop { agent: AgentName, grace: Millis },
     /// Its agents that live. Replies with a list of their names.
     Agents {},
+    /// What an agent of its that has ended by itself has left: the attribute of that name, or the map of all.
+    Attributes {
+        agent: AgentName,
+        name: Option<String>,
+    },
     /// How its machine does. Replies with [`MachineFacts`].
     Facts {},
     /// Its agents' logs. Replies with a list of [`AgentLogs`], of those agents that it has something of.
@@ -158,9 +163,9 @@ pub struct AgentBoot {
     pub log: Option<PathBuf>,
     /// Where its program's own output goes; if nowhere, to the log.
     pub output: Option<PathBuf>,
-    /// Where it writes down how it ended, if whoever has started it is gone by then.
+    /// The system's folder, for what is to be known of it after its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ends: Option<PathBuf>,
+    pub dir: Option<PathBuf>,
     pub program: Option<Program>,
     /// How many descriptors its program may have open. None: as many as the agent is started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]

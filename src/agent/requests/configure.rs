@@ -66,6 +66,7 @@ impl Agent {
             return Err(Fault::Refused { reason });
         }
         let handlers = self.handlers_for(&alias, kind, handlers)?;
+        let collects = handlers.clone();
         let endpoint = endpoint.unwrap_or(Endpoint::Tcp {
             ip: self.boot.advertise,
             port: 0,
@@ -98,6 +99,7 @@ impl Agent {
             slot.subscribe_to_handlers();
         }
         slot.bind(&endpoint, &place).map_err(fault)?;
+        self.expect_to_collect(collects.actions());
         Ok(self.sockets.add(slot))
     }
 

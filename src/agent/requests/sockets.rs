@@ -47,12 +47,14 @@ impl Agent {
             slot.subscribe_topic(topic);
         }
         topics.extend(added);
-        slot.handlers = Rc::new(Handlers::ByTopic(topics));
+        let handlers = Rc::new(Handlers::ByTopic(topics));
+        slot.handlers = handlers.clone();
         let publishers = slot
             .links
             .iter()
             .filter_map(|link| link.to.clone()?.at_home())
             .collect();
+        self.expect_to_collect(handlers.actions());
         self.prove_subscription(at, publishers, Value::Null, request);
         None
     }

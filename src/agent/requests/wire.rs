@@ -73,6 +73,8 @@ impl Agent {
     pub fn connect_one(&mut self, request: ConnectRequest) -> Result<(usize, usize), Fault> {
         self.check_actions(request.replies.actions())?;
         let at = self.socket_for(&request)?;
+        let handlers = self.sockets.at(at).handlers.clone();
+        self.expect_to_collect(handlers.actions().chain(request.replies.actions()));
         let ConnectRequest {
             alias,
             server,

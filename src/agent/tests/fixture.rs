@@ -124,7 +124,7 @@ impl Fixture {
             keys: None,
             ipc_dir: dir.path().join("ipc"),
             log: None,
-            ends: None,
+            dir: None,
             output: program.is_some().then(|| dir.path().join("out")),
             descriptors: None,
             program,

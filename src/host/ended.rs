@@ -1,11 +1,34 @@
-//! Ends that no daemon has seen: one that comes in the place of another tells of them what is known.
+//! What is known of agents that have ended: their attributes, for those who ask; and of ends that no daemon has
+//! seen, for the name server of one that comes in the place of another.
+
+use serde_json::Value;
 
 use super::Host;
 use crate::model::{AgentName, ExitReport};
 use crate::state::EndRecord;
-use crate::wire::{NameServerRequest, Peer};
+use crate::wire::{Fault, NameServerRequest, Peer};
 
 impl Host {
+    /// What an agent that has ended has left.
+    pub(super) fn left(&self, agent: AgentName, name: Option<String>) -> Result<Value, Fault> {
+        let dir = &self.options.dir;
+        let mut lives = dir.latest_agents(self.link.address()).into_iter();
+        let last = lives.find(|it| it.agent == agent);
+        let left = last.and_then(|it| dir.left(it.incarnation?));
+        let Some(mut left) = left else {
+            return Err(Fault::UnknownAgent { name: agent });
+        };
+        let Some(attribute) = name else {
+            return Ok(Value::Object(left.into_iter().collect()));
+        };
+        left.remove(&attribute)
+            .ok_or_else(|| Fault::UnknownAttribute {
+                agent,
+                attribute,
+                known: left.into_keys().collect(),
+            })
+    }
+
     /// Writes down how an agent has ended, for the daemon that may come in the place of this one. A full disk
     /// keeps nobody from going on.
     pub(super) fn note_end(&self, agent: &AgentName, exit: &ExitReport) {

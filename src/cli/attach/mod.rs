@@ -1,0 +1,204 @@
+//! What `osb up --attach` does after the system is up: follows the logs until Ctrl-C, or until it is over, and
+//! takes the system down. A second Ctrl-C loses patience.
+
+mod attendance;
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::logs::{Elsewhere, Follower, LineWriter, LogPrinter, fetch, print_all};
+use super::signals::Signals;
+use super::{CommandError, Context, ErrorKind};
+use crate::down::{DownReport, down};
+use crate::model::{AgentId, AgentInfo, ExitReport, Millis, SystemName};
+use crate::proxy::{Link, Notice, Watch};
+use crate::render::{Down, Output};
+use crate::state::{GroupRecord, StateDir, SystemRecord};
+use crate::up::UpReport;
+use crate::wire::Event;
+use attendance::{Attendance, Over};
+
+pub use attendance::Purpose;
+
+/// How long agents may take to end, as with `osb down`.
+const GRACE: Millis = Millis::from_secs(5);
+/// How long the last lines may take to be shown when the system is gone.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// The system that is up, and what for.
+pub struct Attached<'a> {
+    pub report: &'a UpReport,
+    pub purpose: Purpose,
+}
+
+pub async fn run(
+    attached: Attached<'_>,
+    signals: &mut Signals,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let (state, system) = (StateDir::from_env()?, &attached.report.plan.system);
+    let (over, report) = follow_and_take_down(&state, &attached, signals, context).await?;
+    // Whoever took it down elsewhere has said so there.
+    if let Some(report) = report {
+        let system = Some(system.clone());
+        context.print_aside(&Down { system, report })?;
+    }
+    over.map_or(Ok(()), outcome)
+}
+
+/// What the command comes to, when the system is over.
+fn outcome(over: Over) -> Result<(), CommandError> {
+    match over {
+        Over::AllEnded { failed } if failed.is_empty() => Ok(()),
+        Over::AllEnded { failed } => {
+            let names: Vec<String> = failed.iter().map(AgentId::to_string).collect();
+            let sentence = format!(
+                "all have ended, and these have failed: {}",
+                names.join(", ")
+            );
+            Err(CommandError::say(ErrorKind::Failed, sentence).with_code("agent_failed"))
+        }
+        Over::Failed { agent, exit } => {
+            let sentence = format!("{agent} has failed: {exit}");
+            let error = CommandError::say(ErrorKind::Failed, sentence);
+            Err(error.with_code("agent_failed").with_details(exit.log))
+        }
+        Over::Ended { exit, .. } => match status_of(&exit) {
+            0 => Ok(()),
+            status => Err(CommandError::ended_with(status)),
+        },
+    }
+}
+
+/// The exit status that tells of an agent's end, as shells have it.
+pub fn status_of(exit: &ExitReport) -> u8 {
+    let signal = exit.signal.map(|signal| 128 + signal);
+    let status = exit.status.or(signal).unwrap_or(1);
+    u8::try_from(status).unwrap_or(u8::MAX)
+}
+
+async fn follow_and_take_down(
+    state: &StateDir,
+    attached: &Attached<'_>,
+    signals: &mut Signals,
+    context: &Context,
+) -> Result<(Option<Over>, Option<DownReport>), CommandError> {
+    let system = &attached.report.plan.system;
+    let dir = state.system(system);
+    let record = dir.record()?;
+    let mut elsewhere = match &record {
+        Some(record) => fetch(record, context).await,
+        None => Elsewhere::default(),
+    };
+    let mut follower = Follower::new(&dir, &[])?
+        .with(elsewhere.take_logs())
+        .following(elsewhere.follow(&[]));
+    let mut following = std::pin::pin!(follow(&mut follower, context));
+    let over = tokio::select! {
+        biased;
+        () = signals.next() => None,
+        ended = &mut following => {
+            ended?;
+            return Ok((None, None));
+        }
+        over = until_over(attached, record.as_ref()) => Some(over),
+    };
+    context.note(match over {
+        None => "taking the system down; press Ctrl-C again to kill it",
+        Some(_) => "it is over: taking the system down",
+    });
+    let report = take_down(state, system, signals);
+    let mut report = std::pin::pin!(report);
+    // What agents say at their end is shown too.
+    let report = tokio::select! {
+        report = &mut report => report?,
+        ended = &mut following => {
+            ended?;
+            return Ok((over, Some(report.await?)));
+        }
+    };
+    // A terminal that is gone has nothing to show them on.
+    let _ = tokio::time::timeout(LAST_LINES, following).await;
+    Ok((over, Some(report)))
+}
+
+async fn take_down(
+    state: &StateDir,
+    system: &SystemName,
+    signals: &mut Signals,
+) -> Result<DownReport, CommandError> {
+    let taking_down = down(state, system, &[], GRACE);
+    tokio::pin!(taking_down);
+    let report = tokio::select! {
+        report = &mut taking_down => report?,
+        () = signals.next() => {
+            crate::down::hurry(state, system)?;
+            taking_down.await?
+        }
+    };
+    Ok(report)
+}
+
+/// Ends when the system is over: never, if nobody tells.
+async fn until_over(attached: &Attached<'_>, record: Option<&SystemRecord>) -> Over {
+    let plan = &attached.report.plan;
+    let agents = plan.agents.iter().map(|agent| agent.name.clone());
+    let mut attendance = Attendance::new(attached.purpose.clone(), agents);
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let groups = record.into_iter().flat_map(SystemRecord::present);
+    // The links are kept: without them nothing is told.
+    let _links: Vec<Link> = groups
+        .filter_map(|group| watch(group, tell.clone()))
+        .collect();
+    drop(tell);
+    while let Some((nameserver, agents)) = told.recv().await {
+        for agent in agents {
+            attendance.take(&plan.id(&nameserver, agent.name.clone()), &agent);
+        }
+        if let Some(over) = attendance.verdict() {
+            return over;
+        }
+    }
+    std::future::pending().await
+}
+
+type Told = (crate::model::NameServerName, Vec<AgentInfo>);
+
+/// Hands on what a name server tells of agents.
+fn watch(group: &GroupRecord, tell: mpsc::UnboundedSender<Told>) -> Option<Link> {
+    let (link, _no_requests) = Link::open(&group.dial().ok()?).ok()?;
+    let (mut watch, name) = (Watch::begin(&link), group.name.clone());
+    tokio::spawn(async move {
+        while let Some(notice) = watch.next().await {
+            let agents = match notice {
+                Notice::Snapshot(snapshot) => snapshot.agents,
+                Notice::Event(Event::Agent { agent, .. }) => vec![agent],
+                Notice::Event(_) => continue,
+            };
+            if tell.send((name.clone(), agents)).is_err() {
+                return;
+            }
+        }
+    });
+    Some(link)
+}
+
+/// Prints lines as they come, until the system is gone.
+async fn follow(follower: &mut Follower, context: &Context) -> Result<(), CommandError> {
+    let mut printer = match context.output() {
+        Output::Json => LogPrinter::json(),
+        Output::Table | Output::Names => LogPrinter::text(context.style()),
+    };
+    printer.expect(follower.agents());
+    let mut so_far = String::new();
+    follower.history(None, |line| {
+        so_far += &printer.line(&line);
+        so_far += "\n";
+        Ok(())
+    })?;
+    let mut writer = LineWriter::new();
+    writer.write(so_far).await?;
+    print_all(follower, &mut printer, &mut writer, context).await?;
+    Ok(writer.finish().await?)
+}

@@ -1,0 +1,118 @@
+//! A system that is attached to: it ends with whoever looks at it, and when it is over.
+
+mod common;
+
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
+
+use common::{Bench, kill, listen, wait_until};
+
+const SERVER: &str = "  Server: {}\n";
+
+fn job(name: &str, script: &str) -> String {
+    format!("  {name}: {{ command: [sh, -c, '{script}'], speaks: nothing, settle: 0s }}\n")
+}
+
+fn system(agents: &[&str]) -> String {
+    format!("osb: 1\nname: jobs\nagents:\n{}", agents.concat())
+}
+
+#[test]
+fn a_terminal_that_is_closed_and_ctrl_backslash_take_the_system_down() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    for number in [Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTERM] {
+        let bench = Bench::new();
+        let path = bench.file("topology.yaml", &system(&[SERVER]));
+        let mut command = bench.command(&["up", "--attach", &path]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        // SAFETY: one system call between fork and exec.
+        unsafe {
+            command.pre_exec(move || Ok(signal(number, SigHandler::SigDfl).map(drop)?));
+        }
+        let mut up = command.spawn().unwrap();
+        let said = listen(up.stdout.take().unwrap());
+        wait_until("it is up", || said.lock().unwrap().contains("jobs is up"));
+        kill(i32::try_from(up.id()).unwrap(), number as i32);
+        assert_eq!(up.wait().unwrap().code(), Some(0), "{number}");
+        bench.assert_nothing_left();
+    }
+}
+
+#[test]
+fn who_is_to_ignore_a_signal_ignores_it() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    let bench = Bench::new();
+    let path = bench.file("topology.yaml", &system(&[SERVER]));
+    let mut command = bench.command(&["up", "--attach", &path]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    // SAFETY: one system call between fork and exec.
+    unsafe {
+        command.pre_exec(|| Ok(signal(Signal::SIGHUP, SigHandler::SigIgn).map(drop)?));
+    }
+    let mut up = command.spawn().unwrap();
+    let said = listen(up.stdout.take().unwrap());
+    wait_until("it is up", || said.lock().unwrap().contains("jobs is up"));
+    let pid = i32::try_from(up.id()).unwrap();
+    kill(pid, 1);
+    assert_eq!(bench.agent("Server")["state"], "running");
+    kill(pid, 15);
+    assert_eq!(up.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn it_ends_when_nothing_is_left_to_run() {
+    let bench = Bench::new();
+    let path = bench.file(
+        "topology.yaml",
+        &system(&[
+            &job("One", "sleep 0.2; echo the last words"),
+            &job("Two", "true"),
+        ]),
+    );
+    let said = bench.osb(&["up", "--attach", &path]);
+    assert_eq!(said.code, 0, "{said}");
+    assert!(said.stdout.contains("the last words"), "{said}");
+    bench.assert_nothing_left();
+    let path = bench.file(
+        "topology.yaml",
+        &system(&[&job("One", "sleep 0.2; exit 7"), &job("Two", "true")]),
+    );
+    let said = bench.osb(&["up", "--attach", &path]);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains("these have failed: One"), "{said}");
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn a_failure_ends_it_and_an_agents_status_is_the_commands() {
+    for (flags, script, code) in [
+        (vec!["--abort-on-failure"], "sleep 0.2; exit 7", 1),
+        (vec!["--exit-code-from", "Test"], "sleep 0.2; exit 7", 7),
+        (vec!["--exit-code-from", "Test"], "sleep 0.2", 0),
+        (
+            vec!["--exit-code-from", "Test"],
+            "sleep 0.2; kill -9 $$$$",
+            137,
+        ),
+        (
+            vec!["--exit-code-from", "Server", "--abort-on-failure"],
+            "sleep 0.2; exit 7",
+            1,
+        ),
+    ] {
+        let bench = Bench::new();
+        let path = bench.file("topology.yaml", &system(&[SERVER, &job("Test", script)]));
+        let said = bench.osb(&[&["up"], flags.as_slice(), &[&path]].concat());
+        assert_eq!(said.code, code, "{flags:?}: {said}");
+        bench.assert_nothing_left();
+    }
+    // A job that fails while the system comes up.
+    let bench = Bench::new();
+    let test = "  Test: { command: [sh, -c, 'exit 9'], job: true }\n";
+    let path = bench.file("topology.yaml", &system(&[SERVER, test]));
+    let said = bench.osb(&["up", "--exit-code-from", "Test", &path]);
+    assert_eq!(said.code, 9, "{said}");
+    let said = bench.osb(&["up", "--exit-code-from", "Tset", &path]);
+    assert_eq!(said.code, 2, "{said}");
+    assert!(said.stderr.contains("did you mean Test?"), "{said}");
+}
