@@ -183,6 +183,7 @@ mod tests {
             host: None,
             nameserver: String::new(),
             state,
+            state_ms: 0,
             pid: None,
             uptime_s: 0.0,
             restarts: 0,
