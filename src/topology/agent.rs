@@ -8,7 +8,7 @@ use super::draft::{AgentDraft, BindDraft, Defaults, TimerDraft};
 use super::fields::{Fields, entries, items};
 use super::review::{Flaw, Review, Spanned, quote};
 use super::source::Source;
-use super::yaml::{Key, Node, to_json};
+use super::yaml::{Data, Key, Node, to_json};
 use super::{bind, defaults, hosts, nameserver, program, ready, replicas, timer, values};
 use crate::model::{AgentId, HostSpec, NameServerEntry};
 
@@ -53,6 +53,12 @@ pub(super) fn read(
     let nameservers = known.nameservers;
     let id: Option<AgentId> = review.take(values::key_name(key, "agent"));
     let what = format!("the agent {}", quote(&key.text));
+    if KEYS.contains(&key.text.as_str()) && !matches!(node.data, Data::Map(_)) && !node.is_null() {
+        let flaw = Flaw::new(&key.span, format!("there is an agent called {}", key.text));
+        let hint = "is it a key of the agent above? then indent it deeper than that agent's name";
+        review.add(flaw.hint(hint));
+        return None;
+    }
     let fields = Fields::open(node, &what, KEYS, review)?;
     let at = id
         .as_ref()

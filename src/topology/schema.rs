@@ -21,7 +21,7 @@ pub fn schema() -> Schema {
 /// A topology: what there is to be, and how it is wired. With `include`, or several files laid over one
 /// another, each file is a part.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("patternProperties" = { "^x-": true }))]
 #[allow(dead_code, reason = "the shape is all that is wanted")]
 struct File {
     /// The format.
