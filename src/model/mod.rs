@@ -13,6 +13,7 @@ mod key;
 mod kind;
 mod level;
 mod name;
+mod natural;
 mod program;
 mod replies;
 mod report;
@@ -39,6 +40,7 @@ pub use level::Level;
 pub use name::{
     AgentName, Alias, HostName, MethodName, NameError, OperatorName, SystemName, Target,
 };
+pub use natural::natural;
 pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
 pub use replies::Replies;
 pub use report::{AgentInfo, ExitReport, HostInfo, SocketStats, State};

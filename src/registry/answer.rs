@@ -4,7 +4,8 @@ use super::member::{Facts, Member, Standing};
 use super::{Effect, Now, Registry, RoutingId};
 use crate::access::Asked;
 use crate::model::{
-    Access, Address, AgentId, AgentInfo, AgentName, Alias, ExitReport, HostInfo, HostName, SocketId,
+    Access, Address, AgentId, AgentInfo, AgentName, Alias, ExitReport, HostInfo, HostName,
+    SocketId, natural,
 };
 use crate::wire::{
     Announcement, Change, Event, Fault, Incarnation, NameServerRequest, Peer, Snapshot, body,
@@ -284,7 +285,7 @@ impl Registry {
                 _ => None,
             })
             .collect();
-        agents.sort_by(|a, b| a.name.cmp(&b.name));
+        agents.sort_by(|a, b| natural(a.name.as_str(), b.name.as_str()));
         Ok(agents)
     }
 
@@ -312,7 +313,7 @@ impl Registry {
                 _ => None,
             })
             .collect();
-        hosts.sort_by(|a, b| a.name.cmp(&b.name));
+        hosts.sort_by(|a, b| natural(a.name.as_str(), b.name.as_str()));
         hosts
     }
 
