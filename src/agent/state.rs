@@ -385,6 +385,7 @@ impl Agent {
             self.owed.wakes_at(),
             self.life.wakes_at(),
             self.launching.as_ref().map(Launching::wakes_at),
+            self.unfinished_at(),
         ]
         .into_iter()
         .flatten()

@@ -233,6 +233,7 @@ impl Agent {
         self.resume_program();
         self.see_to_launch();
         self.flush_program();
+        self.keep_unfinished();
         self.announce_in_time();
         let program = self.has_program();
         let queued = self.sockets.queued() || self.owes_to_program();

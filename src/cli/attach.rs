@@ -1,6 +1,8 @@
 //! What `osb up --attach` does after the system is up: follows the logs until Ctrl-C, then takes
 //! the system down. A second Ctrl-C loses patience.
 
+use std::io::IsTerminal;
+
 use super::logs::{Elsewhere, Follower, LineWriter, LogPrinter, fetch, print_all};
 use super::signals::Signals;
 use super::{CommandError, Context};
@@ -69,7 +71,9 @@ async fn follow_and_take_down(
 async fn follow(follower: &mut Follower, context: &Context) -> Result<(), CommandError> {
     let mut printer = match context.output() {
         Output::Json => LogPrinter::json(),
-        Output::Table | Output::Names => LogPrinter::text(context.style()),
+        Output::Table | Output::Names => {
+            LogPrinter::text(context.style()).for_terminal(std::io::stdout().is_terminal())
+        }
     };
     printer.expect(follower.agents());
     let mut so_far = String::new();

@@ -18,6 +18,7 @@ mod program;
 mod replies;
 mod report;
 mod secret;
+mod size;
 mod spec;
 mod template;
 mod timer;
@@ -45,6 +46,7 @@ pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
 pub use replies::Replies;
 pub use report::{AgentInfo, ExitReport, HostInfo, SocketStats, State};
 pub use secret::looks_secret;
+pub use size::{LogLimits, Size, SizeError};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, NameServerEntry,
     NameServerSpec, Security, Topology,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentId, Alias, Endpoint, HostName, HostSpec, Kind, MethodName, Millis, NameError,
+    AgentId, Alias, Endpoint, HostName, HostSpec, Kind, LogLimits, MethodName, Millis, NameError,
     NameServerName, Program, Replies, Serializer, SocketId, SystemName, TimerSpec,
 };
 
@@ -89,6 +89,9 @@ pub struct AgentSpec {
     pub timers: Vec<TimerSpec>,
     /// How long each stage of its start may take.
     pub start_timeout: Millis,
+    /// How much is kept of what it and its program write.
+    #[serde(default)]
+    pub logs: LogLimits,
 }
 
 /// A socket to bind.

@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use crate::model::{
     AgentId, AgentName, Alias, BindSpec, ConnectionSpec, Endpoint, Handlers, HostName, HostSpec,
-    Kind, Millis, NameServerEntry, NameServerName, Program, Reach, Replies, Security, SocketId,
-    SystemName, Topology,
+    Kind, LogLimits, Millis, NameServerEntry, NameServerName, Program, Reach, Replies, Security,
+    SocketId, SystemName, Topology,
 };
 use crate::wire::{AgentRequest, Configuration, ProofToken};
 
@@ -47,6 +47,7 @@ pub struct AgentPlan {
     pub attach: bool,
     pub program: Option<Program>,
     pub start_timeout: Millis,
+    pub logs: LogLimits,
     pub configuration: Configuration,
 }
 
@@ -295,6 +296,7 @@ impl From<crate::model::AgentSpec> for AgentPlan {
             attach: spec.attach,
             program: spec.program,
             start_timeout: spec.start_timeout,
+            logs: spec.logs,
             configuration: Configuration {
                 attributes: spec.attributes,
                 bind: spec.bind.into_iter().map(BindSpec::into).collect(),

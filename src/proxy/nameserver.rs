@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Link, Pending, Proxy, ProxyError, Watch};
 use crate::model::{
-    Address, AgentInfo, AgentName, Dial, HostInfo, HostName, NameError, Program, State,
+    Address, AgentInfo, AgentName, Dial, HostInfo, HostName, LogLimits, NameError, Program, State,
 };
 use crate::state;
 use crate::wire::{HostRequest, NameServerRequest, Peer, StartAgent};
@@ -106,6 +106,7 @@ impl NameServer {
         let start = HostRequest::Start(StartAgent {
             name: proxy.name().clone(),
             program,
+            logs: LogLimits::default(),
         });
         let host = Peer::Host(host.clone());
         let started: Pending<u32> = self.link.ask(host, &start, PATIENCE);

@@ -29,6 +29,7 @@ pub(super) const KEYS: &[&str] = &[
     "job",
     "after",
     "start_timeout",
+    "logs",
     "restart",
     "attach",
     "nameserver",
@@ -82,6 +83,7 @@ pub(super) fn read(
         bind,
         timers: timers(&fields, review),
         start_timeout: own.start_timeout,
+        logs: own.logs,
         replicas: replicas?,
         repeats: false,
         name: Spanned {
@@ -102,7 +104,7 @@ fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
         return false;
     };
     let attach = review.take(values::boolean(node, "attach")) == Some(true);
-    let keys = ["command", "env", "cwd", "sync", "speaks"];
+    let keys = ["command", "env", "cwd", "sync", "speaks", "logs"];
     for key in keys.into_iter().chain(ready::KEYS).filter(|_| attach) {
         if let Some((key, _)) = fields.entry(key) {
             let message = format!("an agent that is attached has no {} here", key.text);

@@ -6,8 +6,8 @@ use super::draft::Defaults;
 use super::fields::Fields;
 use super::review::Review;
 use super::source::Source;
-use super::{sync, values};
-use crate::model::{Millis, Serializer, Transport};
+use super::{logs, sync, values};
+use crate::model::{LogLimits, Millis, Serializer, Transport};
 
 pub(super) const KEYS: &[&str] = &[
     "transport",
@@ -15,6 +15,7 @@ pub(super) const KEYS: &[&str] = &[
     "start_timeout",
     "restart",
     "sync",
+    "logs",
 ];
 const START_TIMEOUT: Millis = Millis::from_secs(30);
 
@@ -26,6 +27,7 @@ pub(super) fn read(top: &Fields<'_>, ip: IpAddr, source: &Source, review: &mut R
         start_timeout: START_TIMEOUT,
         ip,
         sync: None,
+        logs: LogLimits::default(),
     };
     let section = top
         .get("defaults")
@@ -50,6 +52,7 @@ pub(super) fn overlaid(
     let serializer = section.get("serializer");
     let sync = section.get("sync");
     let start_timeout = section.get("start_timeout");
+    let logs = section.get("logs");
     Defaults {
         transport: transport
             .and_then(|node| values::transport(node, review))
@@ -64,5 +67,6 @@ pub(super) fn overlaid(
         sync: sync
             .and_then(|node| sync::read(node, source, review))
             .or_else(|| outer.sync.clone()),
+        logs: logs.map_or(outer.logs, |node| logs::overlaid(outer.logs, node, review)),
     }
 }

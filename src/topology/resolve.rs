@@ -90,6 +90,7 @@ fn agent(
         bind: bind.into_iter().collect::<Option<_>>()?,
         timers,
         start_timeout: draft.start_timeout,
+        logs: draft.logs,
     })
 }
 

@@ -42,6 +42,7 @@ impl Up<'_> {
         let start = StartAgent {
             name: agent.name.name.clone(),
             program: self.placed(agent),
+            logs: agent.logs,
         };
         let host = Peer::Host(agent.host.clone());
         self.link(&agent.name).ask(

@@ -126,6 +126,7 @@ impl Fixture {
             log: None,
             output: program.is_some().then(|| dir.path().join("out")),
             descriptors: None,
+            logs: crate::model::LogLimits::default(),
             program,
         };
         let log = Lines::default();

@@ -61,6 +61,7 @@ fn agent(name: &str) -> AgentSpec {
         bind: Vec::new(),
         timers: Vec::new(),
         start_timeout: Millis::from_secs(30),
+        logs: crate::model::LogLimits::default(),
     }
 }
 
