@@ -15,6 +15,7 @@ pub mod files;
 pub mod host;
 pub mod keys;
 pub mod kit;
+pub mod logfile;
 pub mod machine;
 pub mod model;
 pub mod nameserver;

@@ -1,14 +1,13 @@
-//! The agent's log: one line for each entry, written at once.
+//! The agent's log: an entry is a line with its time, or several, of which the others are set in. It is written at once.
 //!
-//! The host daemon leads standard error to the agent's log file, or names the file; where the lines
-//! go is else none of the agent's business. That a line cannot be written, because the disk is full say, stops nothing.
+//! The host daemon names the file. That an entry cannot be written, because the disk is full say, stops nothing; it is
+//! counted, and told later.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::model::Level;
+use crate::logfile::LogWriter;
+use crate::model::{Level, LogLimits};
 use jiff::Timestamp;
 
 /// How many entries are kept for those who want them as messages, until they are sent.
@@ -25,12 +24,17 @@ pub struct Entry {
 
 /// Where the lines go.
 pub struct Log {
-    sink: Box<dyn Write + Send>,
+    sink: Sink,
     /// What has been written since entries were last taken, if anybody takes them.
     entries: Vec<Entry>,
     kept: bool,
     /// Entries for which there was no room.
     missed: u64,
+}
+
+enum Sink {
+    File(LogWriter),
+    Other(Box<dyn Write + Send>),
 }
 
 impl Log {
@@ -39,6 +43,10 @@ impl Log {
     }
 
     pub fn to(sink: Box<dyn Write + Send>) -> Self {
+        Self::into(Sink::Other(sink))
+    }
+
+    fn into(sink: Sink) -> Self {
         Self {
             sink,
             entries: Vec::new(),
@@ -48,10 +56,14 @@ impl Log {
     }
 
     /// To the end of a file, which is made if it is not there.
-    pub fn to_file(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).mode(0o600).open(path)?;
-        Ok(Self::to(Box::new(file)))
+    pub fn to_file(path: &Path, limits: LogLimits) -> io::Result<Self> {
+        Ok(Self::into(Sink::File(LogWriter::open(path, limits)?)))
+    }
+
+    /// The same, and all else that this process writes to standard output and standard error goes there too.
+    pub fn to_own_file(path: &Path, limits: LogLimits) -> io::Result<Self> {
+        let file = LogWriter::open(path, limits)?.own()?;
+        Ok(Self::into(Sink::File(file)))
     }
 
     /// What has been written since the last time; `more` tells whether there will be a next time.
@@ -76,13 +88,25 @@ impl Log {
         self.line(Level::Error, text);
     }
 
+    /// Tells what it is yet to be told, if there is room for that now.
+    pub fn on_time(&mut self) {
+        if let Sink::File(file) = &mut self.sink {
+            file.tell_lost_in_time();
+        }
+    }
+
     pub fn line(&mut self, level: Level, text: &str) {
         let time = format!("{:.3}", Timestamp::now());
-        let text = one_line(text);
-        let line = format!("{time} {} {text}\n", level.word());
-        // Not even the log can tell that the log cannot be written.
-        let _ = self.sink.write_all(line.as_bytes());
-        let _ = self.sink.flush();
+        let text = harmless(text);
+        let entry = format!("{time} {} {}\n", level.word(), set_in(&text));
+        match &mut self.sink {
+            Sink::File(file) => file.write(entry.as_bytes()),
+            Sink::Other(sink) => {
+                // Not even the log can tell that the log cannot be written.
+                let _ = sink.write_all(entry.as_bytes());
+                let _ = sink.flush();
+            }
+        }
         match self.kept {
             true if self.entries.len() < KEPT => self.entries.push(Entry { time, level, text }),
             true => self.missed += 1,
@@ -91,17 +115,23 @@ impl Log {
     }
 }
 
-/// An entry stays one line, so that no message can forge another entry.
-fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
+/// Without characters that do things to terminals.
+fn harmless(text: &str) -> String {
+    let text = text.trim_end_matches(['\n', '\r']);
+    let mut harmless = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '\t' => line.push(c),
-            c if c.is_control() => line.extend(c.escape_default()),
-            c => line.push(c),
+            '\t' | '\n' => harmless.push(c),
+            c if c.is_control() => harmless.extend(c.escape_default()),
+            c => harmless.push(c),
         }
     }
-    line
+    harmless
+}
+
+/// All lines but the first begin with spaces, so that no message can forge another entry.
+fn set_in(text: &str) -> String {
+    text.replace('\n', "\n  ")
 }
 
 #[cfg(test)]
@@ -119,13 +149,18 @@ mod tests {
             .iter()
             .map(|it| (it.level, it.text.as_str()))
             .collect();
-        assert_eq!(texts, [(Level::Warning, "one\\ntwo")]);
+        assert_eq!(texts, [(Level::Warning, "one\ntwo")]);
         log.info("after");
         assert!(log.take_entries(true).0.is_empty());
     }
 
     #[test]
-    fn an_entry_is_one_line() {
-        assert_eq!(one_line("a\tb\nc\x1b[1m ü"), "a\tb\\nc\\u{1b}[1m ü");
+    fn an_entry_forges_no_other_and_does_nothing_to_a_terminal() {
+        let text = harmless("a\tb\n2026-11-23T05:15:00.123Z INFO  c\x1b[1m ü\n");
+        assert_eq!(text, "a\tb\n2026-11-23T05:15:00.123Z INFO  c\\u{1b}[1m ü");
+        assert_eq!(
+            set_in(&text),
+            "a\tb\n  2026-11-23T05:15:00.123Z INFO  c\\u{1b}[1m ü"
+        );
     }
 }

@@ -75,7 +75,11 @@ pub enum SignalsAre {
 pub fn run_booted() -> Result<u8, AgentError> {
     let boot = boot::read(io::stdin().lock())?;
     raise_descriptors(boot.descriptors);
-    run_with(boot, Log::to_stderr(), SignalsAre::Taken)
+    let log = match &boot.log {
+        Some(path) => Log::to_own_file(path, boot.logs).unwrap_or_else(|_| Log::to_stderr()),
+        None => Log::to_stderr(),
+    };
+    run_with(boot, log, SignalsAre::Taken)
 }
 
 /// Runs an agent to its end in this thread. Tells the exit status.
@@ -111,9 +115,10 @@ fn agent_of(boot: AgentBoot, log: Log) -> Result<Agent, AgentError> {
 
 /// The log that the boot names.
 pub(crate) fn log_of(boot: &AgentBoot) -> io::Result<Log> {
-    boot.log
-        .as_deref()
-        .map_or_else(|| Ok(Log::to_stderr()), Log::to_file)
+    match &boot.log {
+        Some(path) => Log::to_file(path, boot.logs),
+        None => Ok(Log::to_stderr()),
+    }
 }
 
 fn run_loop(mut agent: Agent, signals: Option<&Signals>) -> u8 {

@@ -436,6 +436,7 @@ impl Agent {
             self.life.wakes_at(),
             self.launching.as_ref().map(Launching::wakes_at),
             self.settling.iter().map(SettlingFor::wakes_at).min(),
+            self.unfinished_at(),
         ]
         .into_iter()
         .flatten()

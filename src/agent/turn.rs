@@ -235,6 +235,7 @@ impl Agent {
         self.see_to_launch();
         self.see_to_settling();
         self.flush_program();
+        self.keep_unfinished();
         self.announce_in_time();
         let program = self.has_program();
         let queued = self.sockets.queued() || self.owes_to_program();

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::session::nameserver_address;
 use super::{CommandError, Context, ErrorKind};
 use crate::agent::{AgentError, Folder, Log, SignalsAre, run_booted, run_with};
-use crate::model::{AgentId, Program};
+use crate::model::{AgentId, LogLimits, Program};
 use crate::process::raise_descriptors;
 use crate::proxy::agent_dial;
 use crate::state::find_key;
@@ -65,6 +65,7 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
         log: None,
         dir: None,
         output: None,
+        logs: LogLimits::default(),
         program: program(args.command)?,
         descriptors: None,
     };

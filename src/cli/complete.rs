@@ -9,7 +9,7 @@ use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
 use super::{Cli, Context, GlobalArgs, Session, session};
-use crate::model::{Kind, Role};
+use crate::model::{Kind, Role, natural};
 use crate::render::Listed;
 
 /// Set by the shell's side of the completion, which `osb completions` prints.
@@ -95,7 +95,7 @@ pub fn systems() -> ArgValueCompleter {
 fn matching(current: &OsStr, names: impl Iterator<Item = String>) -> Vec<CompletionCandidate> {
     let current = current.to_string_lossy();
     let mut names: Vec<String> = names.filter(|name| name.starts_with(&*current)).collect();
-    names.sort();
+    names.sort_by(|one, other| natural(one, other));
     names.dedup();
     names.into_iter().map(CompletionCandidate::new).collect()
 }

@@ -3,7 +3,9 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::{CommandError, GlobalArgs, Session};
-use crate::render::{Bars, ErrorText, Lines, Output, Quiet, Report, Reporter, Style, error_json};
+use crate::render::{
+    Bars, ErrorText, Lines, Output, Quiet, Report, Reporter, Style, error_json, harmless,
+};
 
 /// The terminal or pipe a command talks to, and what the user wants of all commands.
 pub struct Context {
@@ -112,7 +114,8 @@ impl Context {
                 true => error.causes().collect(),
                 false => Vec::new(),
             },
-            details: error.details().to_vec(),
+            // They may be what programs have printed.
+            details: error.details().iter().map(|it| harmless(it)).collect(),
             hints: error.hints().to_vec(),
             style: self.stderr,
         }

@@ -2,7 +2,7 @@
 
 use super::signals::Signals;
 use super::{Child, Host, Input, LAST_WORDS, PATIENCE};
-use crate::model::{AgentName, Speaks};
+use crate::model::AgentName;
 use crate::process::descriptors_before;
 use crate::supervision::{Effect, Ticket};
 use crate::wire::{AgentBoot, AgentRequest, Fault, Incarnation, NameServerRequest, Peer};
@@ -75,14 +75,13 @@ impl Host {
             nameserver: self.link.address().to_owned(),
             keys: self.agents_keys.remove(&agent.name),
             ipc_dir: self.options.ipc_dir(),
-            log: agent.program.as_ref().and_then(|program| {
-                (program.speaks == Speaks::Osb).then(|| self.options.dir.log_of(&id))
-            }),
+            log: Some(self.options.dir.log_of(&id)),
             output: agent
                 .program
                 .as_ref()
                 .map(|_| self.options.dir.output_of(&id)),
             dir: Some(self.options.dir.path().to_owned()),
+            logs: agent.logs,
             name: agent.name,
             program: agent.program,
             descriptors: descriptors_before(),

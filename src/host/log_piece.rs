@@ -1,21 +1,20 @@
-//! Pieces of log files in whole lines: the end of one, or what was written behind a place.
+//! Pieces of logs in whole lines: the end of one, or what was written behind a place, whichever files that is in.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 
+use crate::logfile::{Behind, behind, last_bytes};
 use crate::wire::LogPiece;
 
-/// The whole lines in the last `most` bytes of the file at `path`, and what there is of the next.
+/// The whole lines in the last `most` bytes of the log at `path`, and what there is of the next.
 pub fn log_end(path: &Path, most: u64) -> io::Result<LogPiece> {
-    let mut file = File::open(path)?;
-    let begin = file.metadata()?.len().saturating_sub(most);
-    let mut bytes = read(&mut file, begin, most)?;
+    let (mut bytes, begin) = last_bytes(path, most)?;
     let whole = whole_lines(&bytes);
     let end = begin + whole as u64;
     let rest = bytes.split_off(whole);
     let mut lines = lines(&bytes);
-    let cut = begin > 0;
+    // What is before it, and not what is no longer kept.
+    let cut = begin > 0 && (bytes.len() + rest.len()) as u64 >= most;
     if cut && !lines.is_empty() {
         lines.remove(0);
     }
@@ -28,33 +27,28 @@ pub fn log_end(path: &Path, most: u64) -> io::Result<LogPiece> {
     })
 }
 
-/// The whole lines in the `most` bytes behind `place`. A file that is shorter has been made anew, and is read from its
-/// beginning; a line that is longer is given in parts.
+/// The whole lines in the `most` bytes behind `place`. A log that is shorter has been made anew, and is read from the
+/// beginning of its file; of one that has gone on too far, what is there is read, and marked as cut. A line that is longer
+/// is given in parts.
 pub fn log_behind(path: &Path, place: u64, most: u64) -> io::Result<LogPiece> {
-    let mut file = File::open(path)?;
-    let place = match place > file.metadata()?.len() {
-        true => 0,
-        false => place,
-    };
-    let mut bytes = read(&mut file, place, most)?;
+    let read = behind(path, place, most)?;
+    let Behind {
+        mut bytes,
+        place: begin,
+        over,
+    } = read;
     let whole = match whole_lines(&bytes) {
+        _ if over => bytes.len(),
         0 if bytes.len() as u64 == most => bytes.len(),
         whole => whole,
     };
     bytes.truncate(whole);
     Ok(LogPiece {
         lines: lines(&bytes),
-        end: place + whole as u64,
+        end: begin + whole as u64,
         unfinished: None,
-        cut: false,
+        cut: begin > place,
     })
-}
-
-fn read(file: &mut File, place: u64, most: u64) -> io::Result<Vec<u8>> {
-    file.seek(SeekFrom::Start(place))?;
-    let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Where the last line begins that has no end.

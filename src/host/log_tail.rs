@@ -1,9 +1,8 @@
 //! The end of what an agent has written: its log, and its program's output.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use crate::logfile::last_bytes;
 use crate::model::AgentId;
 use crate::state::{SystemDir, stamp};
 
@@ -36,7 +35,7 @@ fn stamped(lines: Vec<String>) -> Vec<(String, String)> {
 
 /// The last `lines` lines of the file at `path`; fewer if they are long, none if there is no file.
 pub fn log_tail(path: &Path, lines: usize) -> Vec<String> {
-    let window = read_end(path).unwrap_or_default();
+    let (window, _) = last_bytes(path, WINDOW).unwrap_or_default();
     let text = String::from_utf8_lossy(&window);
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..]
@@ -53,19 +52,6 @@ pub fn last_words(log: &Path) -> String {
         Some(line) => line.trim_start_matches("error: ").to_owned(),
         None => "it ended without a word".to_owned(),
     }
-}
-
-fn read_end(path: &Path) -> io::Result<Vec<u8>> {
-    read_last(path, WINDOW).map(|(bytes, _)| bytes)
-}
-
-fn read_last(path: &Path, window: u64) -> io::Result<(Vec<u8>, bool)> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(window)))?;
-    let mut bytes = Vec::new();
-    file.take(window).read_to_end(&mut bytes)?;
-    Ok((bytes, length > window))
 }
 
 #[cfg(test)]

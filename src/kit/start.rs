@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Agent, RunError};
 use crate::agent::{AgentError, Folder, read_boot};
-use crate::model::AgentName;
+use crate::model::{AgentName, LogLimits};
 use crate::proxy::{NameServer, ProxyError, agent_dial};
 use crate::state::find_key;
 use crate::wire::{AgentBoot, Incarnation};
@@ -72,6 +72,7 @@ impl<S> Agent<S> {
             log: None,
             dir: None,
             output: None,
+            logs: LogLimits::default(),
             program: None,
             descriptors: None,
         };

@@ -13,10 +13,12 @@ mod key;
 mod kind;
 mod level;
 mod name;
+mod natural;
 mod program;
 mod replies;
 mod report;
 mod secret;
+mod size;
 mod spec;
 mod template;
 mod timer;
@@ -39,10 +41,12 @@ pub use level::Level;
 pub use name::{
     AgentName, Alias, HostName, MethodName, NameError, OperatorName, SystemName, Target,
 };
+pub use natural::natural;
 pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
 pub use replies::Replies;
 pub use report::{AgentInfo, ExitReport, HostInfo, SocketStats, State};
 pub use secret::looks_secret;
+pub use size::{LogLimits, Size, SizeError};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, NameServerEntry,
     NameServerSpec, Security, Topology,

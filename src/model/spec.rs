@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentId, Alias, Endpoint, HostName, HostSpec, Kind, MethodName, Millis, NameError,
+    AgentId, Alias, Endpoint, HostName, HostSpec, Kind, LogLimits, MethodName, Millis, NameError,
     NameServerName, Program, Replies, Serializer, SocketId, SystemName, TimerSpec,
 };
 
@@ -91,6 +91,9 @@ pub struct AgentSpec {
     pub start_timeout: Millis,
     /// How long its program, if that says nothing, has to live before it counts as running. 0: not at all.
     pub settle: Millis,
+    /// How much is kept of what it and its program write.
+    #[serde(default)]
+    pub logs: LogLimits,
 }
 
 /// A socket to bind.

@@ -158,6 +158,7 @@ mod tests {
             timers: Vec::new(),
             start_timeout: crate::model::Millis::from_secs(1),
             settle: crate::model::Millis::from_secs(1),
+            logs: Default::default(),
         }
     }
 

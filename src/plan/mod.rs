@@ -13,8 +13,8 @@ use serde::Serialize;
 
 use crate::model::{
     AgentId, AgentName, Alias, BindSpec, ConnectionSpec, Endpoint, Handlers, HostName, HostSpec,
-    Kind, Millis, NameServerEntry, NameServerName, Program, Reach, Ready, Replies, Security,
-    SocketId, Speaks, SystemName, Topology,
+    Kind, LogLimits, Millis, NameServerEntry, NameServerName, Program, Reach, Ready, Replies,
+    Security, SocketId, Speaks, SystemName, Topology,
 };
 use crate::wire::{AgentRequest, Configuration, ProofToken};
 
@@ -50,6 +50,7 @@ pub struct AgentPlan {
     pub program: Option<Program>,
     pub start_timeout: Millis,
     pub settle: Millis,
+    pub logs: LogLimits,
     pub configuration: Configuration,
 }
 
@@ -305,6 +306,7 @@ impl From<crate::model::AgentSpec> for AgentPlan {
             program: spec.program,
             start_timeout: spec.start_timeout,
             settle: spec.settle,
+            logs: spec.logs,
             configuration: Configuration {
                 attributes: spec.attributes,
                 bind: spec.bind.into_iter().map(BindSpec::into).collect(),

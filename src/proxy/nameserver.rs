@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::{Link, Pending, Proxy, ProxyError, Watch};
-use crate::model::{Address, AgentInfo, AgentName, Dial, HostInfo, HostName, NameError, Program};
+use crate::model::{
+    Address, AgentInfo, AgentName, Dial, HostInfo, HostName, LogLimits, NameError, Program,
+};
 use crate::state;
 use crate::wire::{HostRequest, NameServerRequest, Peer, StartAgent};
 
@@ -104,6 +106,7 @@ impl NameServer {
         let start = HostRequest::Start(StartAgent {
             name: proxy.name().clone(),
             program,
+            logs: LogLimits::default(),
         });
         let host = Peer::Host(host.clone());
         let started: Pending<u32> = self.link.ask(host, &start, PATIENCE);

@@ -4,7 +4,8 @@ use super::member::{Facts, How, Member, Standing};
 use super::{Effect, Now, Registry, RoutingId};
 use crate::access::Asked;
 use crate::model::{
-    Access, Address, AgentId, AgentInfo, AgentName, Alias, ExitReport, HostInfo, HostName, SocketId,
+    Access, Address, AgentId, AgentInfo, AgentName, Alias, ExitReport, HostInfo, HostName,
+    SocketId, natural,
 };
 use crate::wire::{
     Announcement, Change, End, Event, Fault, Incarnation, NameServerRequest, Peer, Snapshot, body,
@@ -296,7 +297,7 @@ impl Registry {
                 _ => None,
             })
             .collect();
-        agents.sort_by(|a, b| a.name.cmp(&b.name));
+        agents.sort_by(|a, b| natural(a.name.as_str(), b.name.as_str()));
         Ok(agents)
     }
 
@@ -327,7 +328,7 @@ impl Registry {
                 _ => None,
             })
             .collect();
-        hosts.sort_by(|a, b| a.name.cmp(&b.name));
+        hosts.sort_by(|a, b| natural(a.name.as_str(), b.name.as_str()));
         hosts
     }
 

@@ -5,6 +5,7 @@
 
 pub mod diagnostic;
 mod error;
+mod harmless;
 mod json;
 mod progress;
 mod reports;
@@ -16,6 +17,7 @@ mod table;
 mod time;
 
 pub use error::{ErrorText, error_json};
+pub use harmless::harmless;
 pub use json::pretty;
 pub use progress::{Bars, Lines, Quiet, Reporter};
 pub use reports::{

@@ -13,6 +13,12 @@ pub fn stamp(line: &str) -> Option<&str> {
     stamp.bytes().zip(STAMP).all(fits).then_some(stamp)
 }
 
+/// Whether a line of a program goes on in its next entry: it was not ended for a while, or too long.
+pub fn goes_on(line: &str) -> bool {
+    let word = stamp(line).and_then(|stamp| line.get(stamp.len() + 1..stamp.len() + 5));
+    matches!(word, Some("OUT+" | "ERR+"))
+}
+
 /// The level and the rest, of a line with a stamp. `OUT` and `ERR` are a program's standard output
 /// and standard error.
 pub fn level_and_text(line: &str) -> (Option<&str>, &str) {
@@ -25,6 +31,7 @@ pub fn level_and_text(line: &str) -> (Option<&str>, &str) {
         "DEBUG" | "INFO" | "WARN" | "ERROR" => (Some(word), text.trim_start()),
         // What a program writes stays as it is.
         "OUT" | "ERR" => (Some(word), text.strip_prefix("  ").unwrap_or(text)),
+        "OUT+" | "ERR+" => (Some(&word[..3]), text.strip_prefix(' ').unwrap_or(text)),
         _ => (None, rest),
     }
 }
@@ -40,6 +47,9 @@ mod tests {
         assert_eq!(level_and_text(stamped), (Some("INFO"), "Hello, Bob!"));
         let printed = "2026-11-23T05:15:00.123Z ERR     at line 3";
         assert_eq!(level_and_text(printed), (Some("ERR"), "  at line 3"));
+        let part = "2026-11-23T05:15:00.123Z ERR+  Password: ";
+        assert_eq!(level_and_text(part), (Some("ERR"), "Password: "));
+        assert!(goes_on(part) && !goes_on(printed) && !goes_on("ERR+  x"));
         let empty = "2026-11-23T05:15:00.123Z OUT";
         assert_eq!(level_and_text(empty), (Some("OUT"), ""));
         let other = "2026-11-23T05:15:00.123Z hello there";

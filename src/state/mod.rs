@@ -17,14 +17,15 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::model::{AgentId, Amount, HostName, NameServerName, SystemName};
+use crate::logfile::move_if_full;
+use crate::model::{AgentId, Amount, HostName, LogLimits, NameServerName, SystemName};
 use crate::wire::Incarnation;
 
 pub use error::StateError;
 pub use find::{find_key, find_keys};
 pub use keys::{KeyDir, KeyFile, KeyLog};
 pub use lock::{Lock, inherit};
-pub use log_line::{level_and_text, stamp};
+pub use log_line::{goes_on, level_and_text, stamp};
 pub use log_watch::{LogEvents, LogWatch};
 pub use record::{
     AgentRecord, Daemon, EndRecord, FarNameServer, GroupRecord, Laid, Launch, Machine, Phase,
@@ -174,7 +175,10 @@ impl SystemDir {
     }
 
     /// The same, made if need be, to be written to.
+    ///
+    /// Daemons write little, and know no limits: what former ones wrote is moved away when it becomes too much.
     pub fn open_daemon_log(&self, daemon: &str) -> io::Result<File> {
+        move_if_full(&self.daemon_log(daemon), LogLimits::default())?;
         let mut options = OpenOptions::new();
         options.create(true).append(true).mode(0o600);
         options.open(self.daemon_log(daemon))

@@ -27,6 +27,7 @@ fn started(agents: &[&str]) -> Supervision {
         let start = StartAgent {
             name: name(agent),
             program: None,
+            logs: crate::model::LogLimits::default(),
         };
         let incarnation = Incarnation(n as u64);
         supervision.on_start(start, incarnation, ticket);
@@ -43,6 +44,7 @@ fn an_agent_is_started_once() {
     let start = StartAgent {
         name: name("Alice"),
         program: None,
+        logs: crate::model::LogLimits::default(),
     };
     supervision.on_start(start, Incarnation(2), Ticket(9));
     let effects = supervision.effects();
@@ -60,6 +62,7 @@ fn starting(agent: &str, incarnation: u64, ticket: u64) -> Supervision {
     let start = StartAgent {
         name: name(agent),
         program: None,
+        logs: crate::model::LogLimits::default(),
     };
     supervision.on_start(start, Incarnation(incarnation), Ticket(ticket));
     supervision.effects();
@@ -76,6 +79,7 @@ fn an_agent_is_let_in_before_it_is_started() {
     let start = StartAgent {
         name: name("Alice"),
         program: None,
+        logs: crate::model::LogLimits::default(),
     };
     supervision.on_start(start, Incarnation(2), Ticket(6));
     let effects = supervision.effects();
@@ -112,6 +116,7 @@ fn a_start_that_comes_to_nothing_leaves_the_former_end_known() {
     let start = StartAgent {
         name: name("Alice"),
         program: None,
+        logs: crate::model::LogLimits::default(),
     };
     supervision.on_start(start, Incarnation(7), Ticket(9));
     supervision.effects();
@@ -284,6 +289,7 @@ fn a_shutdown_of_nobody_ends_at_once_and_refuses_starts() {
         StartAgent {
             name: name("Bob"),
             program: None,
+            logs: crate::model::LogLimits::default(),
         },
         Incarnation(1),
         Ticket(5),

@@ -8,7 +8,7 @@ use super::draft::{AgentDraft, BindDraft, Defaults, TimerDraft};
 use super::fields::{Fields, entries, items};
 use super::review::{Flaw, Review, Spanned, quote};
 use super::source::Source;
-use super::yaml::{Key, Node, to_json};
+use super::yaml::{Data, Key, Node, to_json};
 use super::{bind, defaults, hosts, nameserver, program, ready, replicas, timer, values};
 use crate::model::{AgentId, HostSpec, NameServerEntry};
 
@@ -30,6 +30,7 @@ pub(super) const KEYS: &[&str] = &[
     "after",
     "start_timeout",
     "settle",
+    "logs",
     "restart",
     "attach",
     "nameserver",
@@ -54,6 +55,12 @@ pub(super) fn read(
     let nameservers = known.nameservers;
     let id: Option<AgentId> = review.take(values::key_name(key, "agent"));
     let what = format!("the agent {}", quote(&key.text));
+    if KEYS.contains(&key.text.as_str()) && !matches!(node.data, Data::Map(_)) && !node.is_null() {
+        let flaw = Flaw::new(&key.span, format!("there is an agent called {}", key.text));
+        let hint = "is it a key of the agent above? then indent it deeper than that agent's name";
+        review.add(flaw.hint(hint));
+        return None;
+    }
     let fields = Fields::open(node, &what, KEYS, review)?;
     let at = id
         .as_ref()
@@ -78,6 +85,7 @@ pub(super) fn read(
         timers: timers(&fields, review),
         start_timeout: own.start_timeout,
         settle: own.settle,
+        logs: own.logs,
         replicas: replicas?,
         repeats: false,
         name: Spanned {
@@ -98,7 +106,7 @@ fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
         return false;
     };
     let attach = review.take(values::boolean(node, "attach")) == Some(true);
-    let keys = ["command", "env", "cwd", "sync", "speaks"];
+    let keys = ["command", "env", "cwd", "sync", "speaks", "logs"];
     for key in keys.into_iter().chain(ready::KEYS).filter(|_| attach) {
         if let Some((key, _)) = fields.entry(key) {
             let message = format!("an agent that is attached has no {} here", key.text);

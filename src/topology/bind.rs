@@ -180,11 +180,7 @@ fn tcp(node: &Node) -> Result<Endpoint, Flaw> {
 fn ipc(node: &Node) -> Result<PathBuf, Flaw> {
     let text = values::text(node, "addr")?;
     let refuse = |message: String| Flaw::new(&node.span, message);
-    if let Some(path) = text.strip_prefix("ipc://") {
-        return Err(
-            refuse("addr is a path here".to_owned()).hint(format!("leave ipc:// away: {path}"))
-        );
-    }
+    let text = text.strip_prefix("ipc://").unwrap_or(text);
     if text.len() > LONGEST_PATH {
         let long = text.len();
         let message = format!("addr: the path has {long} bytes; the system takes {LONGEST_PATH}");

@@ -6,8 +6,8 @@ use super::draft::Defaults;
 use super::fields::Fields;
 use super::review::Review;
 use super::source::Source;
-use super::{sync, values};
-use crate::model::{Millis, Serializer, Transport};
+use super::{logs, sync, values};
+use crate::model::{LogLimits, Millis, Serializer, Transport};
 
 pub(super) const KEYS: &[&str] = &[
     "transport",
@@ -16,6 +16,7 @@ pub(super) const KEYS: &[&str] = &[
     "settle",
     "restart",
     "sync",
+    "logs",
 ];
 const START_TIMEOUT: Millis = Millis::from_secs(30);
 /// A program that cannot begin, for want of a file or a module, has ended by then.
@@ -30,6 +31,7 @@ pub(super) fn read(top: &Fields<'_>, ip: IpAddr, source: &Source, review: &mut R
         settle: SETTLE,
         ip,
         sync: None,
+        logs: LogLimits::default(),
     };
     let section = top
         .get("defaults")
@@ -55,6 +57,7 @@ pub(super) fn overlaid(
     let sync = section.get("sync");
     let start_timeout = section.get("start_timeout");
     let settle = section.get("settle");
+    let logs = section.get("logs");
     Defaults {
         transport: transport
             .and_then(|node| values::transport(node, review))
@@ -72,5 +75,6 @@ pub(super) fn overlaid(
         sync: sync
             .and_then(|node| sync::read(node, source, review))
             .or_else(|| outer.sync.clone()),
+        logs: logs.map_or(outer.logs, |node| logs::overlaid(outer.logs, node, review)),
     }
 }

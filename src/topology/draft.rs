@@ -11,8 +11,8 @@ use super::review::{Span, Spanned};
 use super::sync::SyncDraft;
 use super::yaml::Part;
 use crate::model::{
-    Action, AgentId, Alias, Endpoint, HostSpec, Kind, Millis, NameServerEntry, NameServerName,
-    Security, Serializer, Speaks, SystemName, Transport, When,
+    Action, AgentId, Alias, Endpoint, HostSpec, Kind, LogLimits, Millis, NameServerEntry,
+    NameServerName, Security, Serializer, Speaks, SystemName, Transport, When,
 };
 
 pub(super) struct Draft {
@@ -44,6 +44,7 @@ pub(super) struct Defaults {
     pub ip: IpAddr,
     /// Files that go with it.
     pub sync: Option<SyncDraft>,
+    pub logs: LogLimits,
 }
 
 #[derive(Clone)]
@@ -69,6 +70,7 @@ pub(super) struct AgentDraft {
     pub timers: Vec<TimerDraft>,
     pub start_timeout: Millis,
     pub settle: Millis,
+    pub logs: LogLimits,
 }
 
 /// A text whose references have not been followed.

@@ -3,6 +3,9 @@
 use super::review::{Flaw, Review, Span, list, quote};
 use super::yaml::{Data, Key, Node, misplaced};
 
+/// The top of a topology.
+pub(super) const TOP: &str = "a topology";
+
 /// The entries of a map whose keys are known beforehand.
 pub(super) struct Fields<'n> {
     entries: &'n [(Key, Node)],
@@ -21,7 +24,9 @@ impl<'n> Fields<'n> {
     ) -> Option<Fields<'n>> {
         let entries = review.take(entries(node, what))?;
         for (key, _) in entries {
-            if !known.contains(&key.text.as_str()) {
+            // At the top, keys of this form are for anchors and notes.
+            let is_note = what == TOP && key.text.starts_with("x-");
+            if !known.contains(&key.text.as_str()) && !is_note {
                 let former = (key.text == "insecure" && known.contains(&"security"))
                     .then(|| "what was insecure: true is security: none".to_owned());
                 let guess = former.or_else(|| review.guess(&key.text, known.iter().copied()));

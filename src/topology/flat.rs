@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::yaml::{self, escape};
 use crate::model::{
-    Action, AgentId, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec,
+    Action, AgentId, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, LogLimits,
     NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready, Replies, Security,
     Speaks, SyncSpec, Template, TimerAction, TimerSpec, Topology, When,
 };
@@ -194,6 +194,16 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
     entries.text("start_timeout", agent.start_timeout);
     entries.text("settle", agent.settle);
     entries.text("restart", "never");
+    if !agent.attach {
+        let LogLimits {
+            max_size,
+            max_files,
+        } = agent.logs;
+        let mut logs = Entries::default();
+        logs.text("max_size", max_size);
+        logs.add("max_files", Part::Json(max_files.into()));
+        entries.some("logs", Part::Map(logs.0));
+    }
     let attributes = agent.attributes.iter();
     let attributes = attributes.map(|(key, value)| (key.clone(), json(value)));
     entries.some("attributes", Part::Map(attributes.collect()));

@@ -23,6 +23,7 @@ mod hosts;
 mod include;
 mod inputs;
 mod logger;
+mod logs;
 mod merge;
 mod nameserver;
 mod patterns;

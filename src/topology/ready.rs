@@ -105,7 +105,11 @@ fn port(node: &Node) -> Result<SocketAddr, Flaw> {
         None => values::text(node, "port")?.to_owned(),
     };
     let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let at = text.parse().map(local).ok().or_else(|| text.parse().ok());
+    let at = text
+        .parse()
+        .map(local)
+        .ok()
+        .or_else(|| values::without_scheme(&text).parse().ok());
     let dialled = |at: &SocketAddr| at.port() > 0 && !at.ip().is_unspecified();
     at.filter(dialled).ok_or_else(|| {
         let message = format!("port: nothing can be connected to at {}", quote(&text));

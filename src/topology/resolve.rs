@@ -91,6 +91,7 @@ fn agent(
         timers,
         start_timeout: draft.start_timeout,
         settle: draft.settle,
+        logs: draft.logs,
     })
 }
 

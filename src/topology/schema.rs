@@ -21,7 +21,7 @@ pub fn schema() -> Schema {
 /// A topology: what there is to be, and how it is wired. With `include`, or several files laid over one
 /// another, each file is a part.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("patternProperties" = { "^x-": true }))]
 #[allow(dead_code, reason = "the shape is all that is wanted")]
 struct File {
     /// The format.
@@ -72,6 +72,18 @@ struct Defaults {
     restart: Option<Restart>,
     /// Files that go with agents to other machines.
     sync: Option<SyncFiles>,
+    /// How much is kept of what agents and their programs write.
+    logs: Option<Logs>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Logs {
+    /// How large a file becomes before the next is begun: 20MiB, 20m, or a number of bytes.
+    max_size: Option<Text>,
+    /// How many files are kept of each log, the one that is written to among them.
+    max_files: Option<Replicas>,
 }
 
 #[derive(JsonSchema)]
@@ -190,6 +202,8 @@ struct Agent {
     start_timeout: Option<Duration>,
     settle: Option<Duration>,
     restart: Option<Restart>,
+    /// How much is kept of what it and its program write; else what `defaults` say.
+    logs: Option<Logs>,
     /// What others see of it; any JSON.
     attributes: Option<BTreeMap<String, Value>>,
     /// The sockets that it binds, by their aliases.
@@ -402,7 +416,7 @@ fn any_of(words: impl IntoIterator<Item = impl Into<Value>>) -> Schema {
 mod tests {
     use super::*;
     use crate::topology::{
-        agent, bind, connection, defaults, hosts, logger, ready, sync, system, timer,
+        agent, bind, connection, defaults, hosts, logger, logs, ready, sync, system, timer,
     };
 
     /// The keys of a type, as its schema has them.
@@ -429,6 +443,7 @@ mod tests {
         assert_eq!(keys::<Connection>(), sorted(connection::KEYS));
         assert_eq!(keys::<Timer>(), sorted(timer::KEYS));
         assert_eq!(keys::<Defaults>(), sorted(defaults::KEYS));
+        assert_eq!(keys::<Logs>(), sorted(logs::KEYS));
         assert_eq!(keys::<SyncForm>(), sorted(sync::KEYS));
         assert_eq!(keys::<LoggerForm>(), sorted(logger::KEYS));
         assert_eq!(keys::<Ready>(), sorted(ready::READY_KEYS));

@@ -2,7 +2,7 @@
 
 use super::agent::Known;
 use super::draft::{AgentDraft, ConnectionDraft, Draft};
-use super::fields::{Fields, entries, items};
+use super::fields::{Fields, TOP, entries, items};
 use super::patterns;
 use super::replicas::{Copies, Crowd};
 use super::review::{Flaw, Review, quote};
@@ -27,7 +27,7 @@ pub(super) const KEYS: &[&str] = &[
 
 /// Reads the whole file, section by section. None if there is nothing to read.
 pub(super) fn read(root: &Node, source: &Source, review: &mut Review) -> Option<Draft> {
-    let top = Fields::open(root, "a topology", KEYS, review)?;
+    let top = Fields::open(root, TOP, KEYS, review)?;
     format(&top, review);
     let nameservers = nameserver::read_all(&top, review);
     let hosts = hosts::read(&top, source, review)?;

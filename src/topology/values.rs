@@ -126,7 +126,7 @@ pub(super) fn ip_and_port(node: &Node, what: &str) -> Result<SocketAddr, Flaw> {
         return Err(flaw.hint(format!("write 127.0.0.1:{number}")));
     }
     let text = text(node, what)?;
-    text.parse().map_err(|_| {
+    without_scheme(text).parse().map_err(|_| {
         let message = format!("{what}: expected IP:port, found {}", quote(text));
         Flaw::new(&node.span, message).hint(address_hint(text))
     })
@@ -134,10 +134,15 @@ pub(super) fn ip_and_port(node: &Node, what: &str) -> Result<SocketAddr, Flaw> {
 
 /// An IP address, or one with a port. Without a port it is 0: any free one.
 pub(super) fn ip_maybe_port(node: &Node, what: &str) -> Result<SocketAddr, Flaw> {
-    match node.text().and_then(bare_ip) {
+    match node.text().map(without_scheme).and_then(bare_ip) {
         Some(ip) => Ok(SocketAddr::new(ip, 0)),
         None => ip_and_port(node, what),
     }
+}
+
+/// An address of tcp as osb prints it, or as it is written by hand.
+pub(super) fn without_scheme(address: &str) -> &str {
+    address.strip_prefix("tcp://").unwrap_or(address)
 }
 
 /// An IP address, one of version 6 in brackets or without.
@@ -151,9 +156,7 @@ fn bare_ip(text: &str) -> Option<IpAddr> {
 
 /// What was probably meant by an address that is none.
 fn address_hint(text: &str) -> String {
-    if let Some(rest) = text.strip_prefix("tcp://") {
-        return format!("leave tcp:// away: {rest}");
-    }
+    let text = without_scheme(text);
     if let Some(port) = text.strip_prefix("*:") {
         return format!("every address of the machine is 0.0.0.0:{port}");
     }

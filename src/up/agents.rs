@@ -43,6 +43,7 @@ impl Up<'_> {
         let start = StartAgent {
             name: agent.name.name.clone(),
             program: self.placed(agent),
+            logs: agent.logs,
         };
         let host = Peer::Host(agent.host.clone());
         if self.missing.has(&agent.name) {

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{Examination, Incarnation, Target};
-use crate::model::{AgentName, Amount, Credentials, Dial, HostName, Machine, Millis, Program};
+use crate::model::{
+    AgentName, Amount, Credentials, Dial, HostName, LogLimits, Machine, Millis, Program,
+};
 
 /// A request to a host daemon: `{"method": …, "params": …}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,6 +59,9 @@ pub enum HostRequest {
 pub struct StartAgent {
     pub name: AgentName,
     pub program: Option<Program>,
+    /// How much is kept of its logs.
+    #[serde(default)]
+    pub logs: LogLimits,
 }
 
 /// How a machine does.
@@ -159,13 +164,16 @@ pub struct AgentBoot {
     pub keys: Option<Credentials>,
     /// A folder of the system's own for ipc sockets.
     pub ipc_dir: PathBuf,
-    /// The agent's log, if it is not standard error.
+    /// The agent's log. None: standard error.
     pub log: Option<PathBuf>,
     /// Where its program's own output goes; if nowhere, to the log.
     pub output: Option<PathBuf>,
     /// The system's folder, for what is to be known of it after its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<PathBuf>,
+    /// How much is kept of both.
+    #[serde(default)]
+    pub logs: LogLimits,
     pub program: Option<Program>,
     /// How many descriptors its program may have open. None: as many as the agent is started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]

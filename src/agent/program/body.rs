@@ -1,5 +1,7 @@
 //! Where a program lives: in a process of its own, or as a thread of this one.
 
+use std::time::Duration;
+
 use super::guest::Guest;
 use super::pipes::Pipes;
 use super::process::Got;
@@ -8,8 +10,8 @@ use super::{Exit, Watched};
 
 /// One of the two.
 pub enum Body {
-    Process(Pipes),
-    Thread(Guest),
+    Process(Box<Pipes>),
+    Thread(Box<Guest>),
 }
 
 /// Hands each call on to whichever it is.
@@ -105,6 +107,20 @@ impl Body {
         match self {
             Body::Process(pipes) => pipes.keep_printed(text),
             Body::Thread(_) => false,
+        }
+    }
+
+    /// Keeps what of lines is there that are not ended for too long.
+    pub fn on_time(&mut self, now: Duration) {
+        if let Body::Process(pipes) = self {
+            pipes.on_time(now);
+        }
+    }
+
+    pub fn wakes_at(&self) -> Option<Duration> {
+        match self {
+            Body::Process(pipes) => pipes.wakes_at(),
+            Body::Thread(_) => None,
         }
     }
 

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::ask::{Asked, asked};
-use super::lines::{LONGEST, Line, Lines};
+use super::lines::{LONGEST, Line, Lines, Long};
 use super::words::{NoWord, Outcome, ProgramId, ToProgram, read, too_long};
 use crate::wire::AgentRequest;
 
@@ -24,7 +24,7 @@ pub enum Said {
 
 /// What a program has said that wrote these chunks, and ended.
 pub fn said(chunks: &[&[u8]], longest: usize) -> Vec<Said> {
-    let mut lines = Lines::with_limit(longest);
+    let mut lines = Lines::with_limit(longest, Long::LetGo);
     let mut found = Vec::new();
     for chunk in chunks {
         lines.push(chunk);
@@ -36,8 +36,10 @@ pub fn said(chunks: &[&[u8]], longest: usize) -> Vec<Said> {
 
 fn understood(line: Line) -> Said {
     let read = match &line {
-        Line::Whole(line) => read(line),
+        Line::Whole { bytes, .. } => read(bytes),
         Line::TooLong(beginning) => Err(too_long(beginning, LONGEST)),
+        // None is divided here.
+        Line::Part(_) => return Said::Nothing,
     };
     match read.map(asked) {
         Ok(Asked::Request { request, .. }) => Said::Request(Box::new(request)),

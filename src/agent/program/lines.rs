@@ -1,5 +1,5 @@
-//! Lines out of a stream of bytes, with a limit. Of a line that is too long its beginning is kept, and
-//! all else let go of, to its end.
+//! Lines out of a stream of bytes, with a limit. A line that is too long is let go of, but for its beginning, or given in
+//! parts; of one that is not ended, what there is can be had.
 
 /// The longest line, in bytes.
 pub const LONGEST: usize = 16 << 20;
@@ -10,37 +10,55 @@ const BEGINNING: usize = 4096;
 /// One line, without its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
-    Whole(Vec<u8>),
+    /// Of which so many bytes have been given before, as a part.
+    Whole { bytes: Vec<u8>, given: usize },
+    /// It goes on.
+    Part(Vec<u8>),
     /// Its beginning.
     TooLong(Vec<u8>),
+}
+
+/// What becomes of a line that is too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Long {
+    LetGo,
+    Divide,
+    /// It is let go of if it begins as a word of the protocol does: half a word says nothing.
+    DivideText,
 }
 
 /// What has been read, and is not yet a whole line.
 #[derive(Debug)]
 pub struct Lines {
     longest: usize,
+    long: Long,
     buffer: Vec<u8>,
     /// Where the next line begins.
     start: usize,
     /// Up to where no end of a line was found.
     scanned: usize,
+    /// How much of the next line has been given as a part.
+    given: usize,
+    /// How many lines have ended.
+    ended: u64,
     /// How a line begins that is too long, and has not ended.
     skipping: Option<Vec<u8>>,
 }
 
-impl Default for Lines {
-    fn default() -> Self {
-        Self::with_limit(LONGEST)
-    }
-}
-
 impl Lines {
-    pub fn with_limit(longest: usize) -> Self {
+    pub fn new(long: Long) -> Self {
+        Self::with_limit(LONGEST, long)
+    }
+
+    pub fn with_limit(longest: usize, long: Long) -> Self {
         Self {
             longest,
+            long,
             buffer: Vec::new(),
             start: 0,
             scanned: 0,
+            given: 0,
+            ended: 0,
             skipping: None,
         }
     }
@@ -54,15 +72,19 @@ impl Lines {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next whole line.
+    /// The next whole line, or a part of one that is too long.
     pub fn next(&mut self) -> Option<Line> {
         let unseen = &self.buffer[self.scanned..];
         let Some(end) = unseen.iter().position(|byte| *byte == b'\n') else {
             self.scanned = self.buffer.len();
-            self.let_go_if_too_long();
-            return None;
+            return self.too_long();
         };
         let end = self.scanned + end;
+        if end - self.start > self.longest && self.divides() {
+            // The rest of it comes next.
+            self.scanned = self.start;
+            return self.cut(self.longest);
+        }
         let line = self.buffer[self.start..end].to_vec();
         self.start = end + 1;
         self.scanned = self.start;
@@ -72,6 +94,9 @@ impl Lines {
 
     /// The stream has ended: what is left is the last line.
     pub fn finish(&mut self) -> Option<Line> {
+        if self.buffer.len() - self.start > self.longest && self.divides() {
+            return self.cut(self.longest);
+        }
         let line = self.buffer.split_off(self.start);
         self.buffer.clear();
         self.start = 0;
@@ -80,11 +105,35 @@ impl Lines {
         some.then(|| self.judged(line))
     }
 
-    fn judged(&mut self, line: Vec<u8>) -> Line {
+    /// What there is of a line that is not ended, and that could be text; without what has been given.
+    pub fn unfinished(&self) -> &[u8] {
+        match self.long {
+            Long::LetGo => &[],
+            Long::DivideText if self.is_word() => &[],
+            _ => &self.buffer[self.start + self.given..],
+        }
+    }
+
+    /// Which line that is: how many have ended before it.
+    pub fn ended(&self) -> u64 {
+        self.ended
+    }
+
+    /// What is unfinished, to be given out: it will not be given again. It ends with a whole character.
+    pub fn take_unfinished(&mut self) -> Vec<u8> {
+        let unfinished = self.unfinished();
+        let part = unfinished[..whole(unfinished)].to_vec();
+        self.given += part.len();
+        part
+    }
+
+    fn judged(&mut self, bytes: Vec<u8>) -> Line {
+        self.ended += 1;
+        let given = std::mem::take(&mut self.given);
         match self.skipping.take() {
             Some(beginning) => Line::TooLong(beginning),
-            None if line.len() > self.longest => Line::TooLong(self.beginning(&line)),
-            None => Line::Whole(line),
+            None if bytes.len() > self.longest => Line::TooLong(self.beginning(&bytes)),
+            None => Line::Whole { bytes, given },
         }
     }
 
@@ -93,14 +142,48 @@ impl Lines {
         line[..line.len().min(BEGINNING).min(self.longest)].to_vec()
     }
 
-    fn let_go_if_too_long(&mut self) {
-        let line = &self.buffer[self.start..];
-        if self.skipping.is_some() || line.len() > self.longest {
-            let beginning = self.beginning(line);
+    fn too_long(&mut self) -> Option<Line> {
+        let is_long = self.buffer.len() - self.start > self.longest;
+        if is_long && self.divides() {
+            return self.cut(self.longest);
+        }
+        if self.skipping.is_some() || is_long {
+            let beginning = self.beginning(&self.buffer[self.start..]);
             self.skipping.get_or_insert(beginning);
             self.start = self.buffer.len();
             self.forget_if_empty();
         }
+        None
+    }
+
+    /// Takes the first bytes of the next line as a part, but for what has been given of them.
+    fn cut(&mut self, length: usize) -> Option<Line> {
+        let line = &self.buffer[self.start..self.start + length];
+        let length = match whole(line) {
+            0 => line.len(),
+            whole => whole,
+        };
+        let given = self.given.min(length);
+        self.given -= given;
+        let part = self.buffer[self.start + given..self.start + length].to_vec();
+        self.start += length;
+        self.scanned = self.scanned.max(self.start);
+        self.forget_if_empty();
+        Some(Line::Part(part))
+    }
+
+    fn divides(&self) -> bool {
+        self.skipping.is_none()
+            && match self.long {
+                Long::LetGo => false,
+                Long::Divide => true,
+                Long::DivideText => !self.is_word(),
+            }
+    }
+
+    fn is_word(&self) -> bool {
+        let line = self.buffer[self.start..].trim_ascii_start();
+        line.first().is_none_or(|byte| *byte == b'{')
     }
 
     fn forget_if_empty(&mut self) {
@@ -113,25 +196,41 @@ impl Lines {
     }
 }
 
+/// How many bytes of it are whole characters, if the last one is only begun.
+fn whole(bytes: &[u8]) -> usize {
+    let tail = bytes.len().saturating_sub(4);
+    let begins = bytes[tail..].iter().rposition(|byte| byte & 0xc0 != 0x80);
+    let Some(last) = begins.map(|at| tail + at) else {
+        return bytes.len();
+    };
+    match std::str::from_utf8(&bytes[last..]) {
+        Err(error) if error.error_len().is_none() => last,
+        _ => bytes.len(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn read(chunks: &[&[u8]], longest: usize) -> Vec<Line> {
-        let mut lines = Lines::with_limit(longest);
+        let mut lines = Lines::with_limit(longest, Long::LetGo);
         let mut found = Vec::new();
         for chunk in chunks {
             lines.push(chunk);
             found.extend(std::iter::from_fn(|| lines.next()));
         }
-        found.extend(lines.finish());
+        found.extend(std::iter::from_fn(|| lines.finish()));
         found
     }
 
     #[test]
     fn a_line_that_is_too_long_is_one_line() {
-        let whole = |text: &[u8]| Line::Whole(text.to_vec());
+        let whole = |text: &[u8]| Line::Whole {
+            bytes: text.to_vec(),
+            given: 0,
+        };
         let too_long = |text: &[u8]| Line::TooLong(text.to_vec());
         let found = read(&[b"a\nbbbb", b"bbbb", b"b\nc\n\nd"], 3);
         let expected = [
@@ -161,14 +260,61 @@ mod tests {
             let mut expected: Vec<Line> = bytes
                 .split(|byte| *byte == b'\n')
                 .map(|line| match line.len() <= longest {
-                    true => Line::Whole(line.to_vec()),
+                    true => Line::Whole { bytes: line.to_vec(), given: 0 },
                     false => Line::TooLong(line[..longest].to_vec()),
                 })
                 .collect();
-            if expected.last() == Some(&Line::Whole(Vec::new())) {
+            if expected.last() == Some(&Line::Whole { bytes: Vec::new(), given: 0 }) {
                 expected.pop();
             }
             prop_assert_eq!(read(&chunks, longest), expected);
         }
+
+        /// However the bytes are divided and whenever what is unfinished is taken, nothing is lost and nothing comes
+        /// twice, and lines end where they end.
+        #[test]
+        fn what_is_given_in_parts_is_what_came(
+            chunks in prop::collection::vec(("[aé\n]{0,12}", any::<bool>()), 0..20), longest in 4_usize..20,
+        ) {
+            let mut lines = Lines::with_limit(longest, Long::Divide);
+            let (mut all, mut seen) = (String::new(), String::new());
+            let mut take = |line: Line| {
+                let (bytes, end) = match line {
+                    Line::Whole { bytes, given } => (bytes[given..].to_vec(), "\n"),
+                    Line::Part(bytes) => (bytes, ""),
+                    Line::TooLong(_) => panic!("let go of"),
+                };
+                seen.push_str(std::str::from_utf8(&bytes).unwrap());
+                seen.push_str(end);
+            };
+            for (chunk, pause) in chunks {
+                all.push_str(&chunk);
+                // Half a character at a time.
+                for byte in chunk.as_bytes() {
+                    lines.push(&[*byte]);
+                    std::iter::from_fn(|| lines.next()).for_each(&mut take);
+                }
+                if pause {
+                    take(Line::Part(lines.take_unfinished()));
+                    prop_assert!(lines.unfinished().is_empty());
+                }
+            }
+            std::iter::from_fn(|| lines.finish()).for_each(&mut take);
+            prop_assert_eq!(seen.trim_end_matches('\n'), all.trim_end_matches('\n'));
+        }
+    }
+
+    #[test]
+    fn words_are_not_given_in_parts() {
+        let mut lines = Lines::with_limit(20, Long::DivideText);
+        lines.push(b" {\"half\": ");
+        assert_eq!(lines.take_unfinished(), b"");
+        lines.push(b"\"a word that is far too long\"}\n");
+        assert!(matches!(lines.next(), Some(Line::TooLong(_))));
+        lines.push(b"Password: ");
+        assert_eq!(lines.take_unfinished(), b"Password: ");
+        lines.push(b"ok\n");
+        let bytes = b"Password: ok".to_vec();
+        assert_eq!(lines.next(), Some(Line::Whole { bytes, given: 10 }));
     }
 }

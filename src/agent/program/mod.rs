@@ -16,11 +16,13 @@ mod lines;
 mod obey;
 mod output;
 mod owed;
+mod pause;
 mod pipes;
 mod process;
 mod words;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use regex_lite::Regex;
 use serde_json::Value;
@@ -149,7 +151,7 @@ impl Agent {
         let speaks = program.speaks.hears();
         let output = match &self.boot.output {
             None => None,
-            Some(path) => Some(Output::open(path).map_err(|error| {
+            Some(path) => Some(Output::open(path, self.boot.logs).map_err(|error| {
                 format!(
                     "cannot keep what the command prints in {}: {error}",
                     path.display()
@@ -163,13 +165,13 @@ impl Agent {
         };
         let process = Process::start(&command, &self.program_env(), streams)?;
         let pipes = Pipes::new(process, speaks, output);
-        self.program = Some(Program::new(Body::Process(pipes)));
+        self.program = Some(Program::new(Body::Process(Box::new(pipes))));
         Ok(())
     }
 
     /// Takes a thread of this process for its program.
     pub fn host_guest(&mut self, guest: Guest) {
-        self.program = Some(Program::new(Body::Thread(guest)));
+        self.program = Some(Program::new(Body::Thread(Box::new(guest))));
     }
 
     pub fn watched_program(&self) -> Option<Watched> {
@@ -190,6 +192,20 @@ impl Agent {
             Some(_) => true,
             None => !self.awaits_program(),
         }
+    }
+
+    /// Keeps what it has printed of lines that are not ended for too long.
+    pub fn keep_unfinished(&mut self) {
+        if let Some(program) = self.program.as_mut().filter(|program| !program.ended) {
+            program.body.on_time(self.now);
+        }
+        self.log.on_time();
+    }
+
+    /// When that is due next.
+    pub fn unfinished_at(&self) -> Option<Duration> {
+        let program = self.program.as_ref().filter(|program| !program.ended);
+        program.and_then(|program| program.body.wakes_at())
     }
 
     /// Whether it still runs.

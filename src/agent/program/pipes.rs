@@ -1,12 +1,14 @@
 //! A program in a process of its own: JSON lines through two pipes.
 
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 use regex_lite::Regex;
 
 use super::feed::Feed;
-use super::lines::{self, Line, Lines};
-use super::output::{Output, Stream};
+use super::lines::{self, Line, Lines, Long};
+use super::output::{Output, Stream, as_text};
+use super::pause::Pause;
 use super::process::{Got, Process};
 use super::words::{self, FromProgram, NoWord, ToProgram};
 use super::{Exit, Watched};
@@ -24,18 +26,32 @@ pub struct Pipes {
     /// What it prints may be words.
     speaks: bool,
     output: Option<Output>,
+    pause: Pause,
+    /// How much of the text that is about to be kept has been.
+    given: usize,
+    /// The last line that was too long, and came in parts.
+    divided: Option<u64>,
 }
 
 impl Pipes {
     /// A program that speaks, or one that knows nothing of osb.
     pub fn new(process: Process, speaks: bool, output: Option<Output>) -> Self {
+        let long = match (&output, speaks) {
+            // There is no place for parts.
+            (None, _) => Long::LetGo,
+            (Some(_), true) => Long::DivideText,
+            (Some(_), false) => Long::Divide,
+        };
         Self {
             process,
             speaks,
             output,
             feed: Feed::default(),
-            lines: Lines::default(),
+            lines: Lines::new(long),
             closing: false,
+            pause: Pause::default(),
+            given: 0,
+            divided: None,
         }
     }
 
@@ -128,30 +144,73 @@ impl Pipes {
 
     /// Keeps what it has printed to standard output. False if there is no place for it.
     pub fn keep_printed(&mut self, text: &str) -> bool {
+        let given = std::mem::take(&mut self.given);
         let output = self.output.as_mut();
         output.is_some_and(|output| {
-            output.line(Stream::Output, text);
+            output.line(Stream::Output, text, given);
             true
         })
     }
 
+    /// Keeps what of lines is there that are not ended for too long.
+    pub fn on_time(&mut self, now: Duration) {
+        let Some(output) = &mut self.output else {
+            return;
+        };
+        if self.pause.is_over(&self.lines, now) {
+            let part = self.lines.take_unfinished();
+            output.part(Stream::Output, &String::from_utf8_lossy(&part));
+        }
+        output.on_time(now);
+    }
+
+    pub fn wakes_at(&self) -> Option<Duration> {
+        let errors = self.output.as_ref().and_then(Output::wakes_at);
+        self.pause.wakes_at().into_iter().chain(errors).min()
+    }
+
     /// The next word of what has been read.
     pub fn next(&mut self) -> Option<Result<FromProgram, NoWord>> {
-        let line = self.lines.next()?;
-        Some(self.understand(line))
+        loop {
+            let line = self.lines.next()?;
+            if let Some(word) = self.understand(line) {
+                return Some(word);
+            }
+        }
     }
 
     /// What is left after the last line's end.
     pub fn rest(&mut self) -> Option<Result<FromProgram, NoWord>> {
-        let line = self.lines.finish()?;
-        Some(self.understand(line))
+        loop {
+            let line = self.lines.finish()?;
+            if let Some(word) = self.understand(line) {
+                return Some(word);
+            }
+        }
     }
 
-    fn understand(&self, line: Line) -> Result<FromProgram, NoWord> {
+    /// None for a part of a line, which is kept at once.
+    fn understand(&mut self, line: Line) -> Option<Result<FromProgram, NoWord>> {
         match line {
-            Line::Whole(line) if self.speaks => words::read(&line),
-            Line::Whole(line) => Err(NoWord::Printed(String::from_utf8_lossy(&line).into_owned())),
-            Line::TooLong(beginning) => Err(words::too_long(&beginning, lines::LONGEST)),
+            Line::Whole { bytes, given } => {
+                let (text, given) = as_text(&bytes, given);
+                self.given = given;
+                Some(match self.speaks {
+                    true => words::read(&bytes),
+                    false => Err(NoWord::Printed(text)),
+                })
+            }
+            Line::Part(part) => {
+                if let Some(output) = &mut self.output {
+                    output.part(Stream::Output, &String::from_utf8_lossy(&part));
+                }
+                // It may have been meant for a word, and is said to be none: once.
+                let line = Some(self.lines.ended());
+                let is_first = std::mem::replace(&mut self.divided, line) != line;
+                let too_long = || Err(words::too_long(&part, lines::LONGEST));
+                (self.speaks && is_first).then(too_long)
+            }
+            Line::TooLong(beginning) => Some(Err(words::too_long(&beginning, lines::LONGEST))),
         }
     }
 

@@ -127,6 +127,7 @@ impl Fixture {
             dir: None,
             output: program.is_some().then(|| dir.path().join("out")),
             descriptors: None,
+            logs: crate::model::LogLimits::default(),
             program,
         };
         let log = Lines::default();

@@ -27,7 +27,7 @@ fn log_and_collect_in_each_serializer() {
         push.send(encode(&json!("Hello\n"), *by).unwrap(), 0)
             .unwrap();
         assert_eq!(agent.received(count).as_array().unwrap().len(), count);
-        let line = format!("INFO  {by}: Hello\\n\n");
+        let line = format!("INFO  {by}: Hello\n");
         assert!(agent.log.text().contains(&line));
     }
 }

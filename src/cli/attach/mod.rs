@@ -3,6 +3,7 @@
 
 mod attendance;
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -188,7 +189,9 @@ fn watch(group: &GroupRecord, tell: mpsc::UnboundedSender<Told>) -> Option<Link>
 async fn follow(follower: &mut Follower, context: &Context) -> Result<(), CommandError> {
     let mut printer = match context.output() {
         Output::Json => LogPrinter::json(),
-        Output::Table | Output::Names => LogPrinter::text(context.style()),
+        Output::Table | Output::Names => {
+            LogPrinter::text(context.style()).for_terminal(std::io::stdout().is_terminal())
+        }
     };
     printer.expect(follower.agents());
     let mut so_far = String::new();

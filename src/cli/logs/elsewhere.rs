@@ -175,6 +175,11 @@ impl Reading {
                 continue;
             };
             for (part, piece) in pieces {
+                if piece.cut {
+                    let text = "(osb: some of it was gone before it was read)".to_owned();
+                    let agent = id.clone();
+                    lines.push(LogLine { agent, part, text });
+                }
                 lines.extend(piece.lines.into_iter().map(|text| LogLine {
                     agent: id.clone(),
                     part,

@@ -1,7 +1,7 @@
 //! One line of a log, and whose it is.
 
 use crate::model::AgentId;
-use crate::state::{level_and_text, stamp};
+use crate::state::{goes_on, level_and_text, stamp};
 
 /// Which of an agent's two files a line is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
@@ -35,6 +35,11 @@ impl LogLine {
             (Part::Output, Some("ERR")) => "err",
             (Part::Output, _) => "output",
         }
+    }
+
+    /// Whether it goes on in the next line of its stream.
+    pub fn goes_on(&self) -> bool {
+        self.part == Part::Output && goes_on(&self.text)
     }
 
     /// The level and the rest, of a line with a stamp.

@@ -12,7 +12,7 @@ mod print;
 mod tail;
 mod writer;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use regex_lite::Regex;
 
@@ -136,7 +136,9 @@ fn unknown(agent: &AgentId, there: &[AgentId]) -> CommandError {
 fn printer(args: &LogsArgs, context: &Context) -> LogPrinter {
     let printer = match context.output() {
         Output::Json => LogPrinter::json(),
-        Output::Table | Output::Names => LogPrinter::text(context.style()),
+        Output::Table | Output::Names => {
+            LogPrinter::text(context.style()).for_terminal(io::stdout().is_terminal())
+        }
     };
     match args.agents.len() {
         1 => printer.without_names(),

@@ -7,12 +7,13 @@ use serde::Serialize;
 use super::LogLine;
 use super::line::Part;
 use crate::model::AgentId;
-use crate::render::{Paint, Style};
+use crate::render::{Paint, Style, harmless};
 
 /// Turns log lines into text.
 pub struct LogPrinter {
     form: Form,
     names: bool,
+    on_terminal: bool,
     width: usize,
     colours: HashMap<AgentId, usize>,
 }
@@ -37,9 +38,16 @@ impl LogPrinter {
         Self {
             form,
             names: true,
+            on_terminal: false,
             width: 0,
             colours: HashMap::new(),
         }
+    }
+
+    /// Lets nothing pass that does things to a terminal, but for colours.
+    pub fn for_terminal(mut self, is_terminal: bool) -> Self {
+        self.on_terminal = is_terminal;
+        self
     }
 
     /// Leaves the names out: there is only one agent.
@@ -59,12 +67,19 @@ impl LogPrinter {
     pub fn line(&mut self, line: &LogLine) -> String {
         match self.form {
             Form::Json => object(line),
-            Form::Text(_) if !self.names => line.text.clone(),
+            Form::Text(_) if !self.names => self.shown(line),
             Form::Text(style) => {
                 let colour = Paint::Nth(self.meet(&line.agent));
                 let name = format!("{:width$} |", line.agent, width = self.width);
-                format!("{} {}", style.paint(&name, colour), line.text)
+                format!("{} {}", style.paint(&name, colour), self.shown(line))
             }
+        }
+    }
+
+    fn shown(&self, line: &LogLine) -> String {
+        match self.on_terminal {
+            true => harmless(&line.text),
+            false => line.text.clone(),
         }
     }
 
@@ -82,6 +97,9 @@ struct Object<'a> {
     level: Option<&'a str>,
     stream: &'a str,
     text: &'a str,
+    /// The next line of its stream goes on with it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    goes_on: bool,
 }
 
 fn object(line: &LogLine) -> String {
@@ -92,6 +110,7 @@ fn object(line: &LogLine) -> String {
         level: level.filter(|_| line.part == Part::Log),
         stream: line.stream(),
         text,
+        goes_on: line.goes_on(),
     };
     // Text can always be written as JSON.
     serde_json::to_string(&object).unwrap_or_default()
@@ -139,5 +158,29 @@ mod tests {
         {"agent":"Alice","time":"2026-11-23T05:15:00.123Z","level":"INFO","stream":"log","text":"Hello"}
         {"agent":"Bob","time":null,"level":null,"stream":"log","text":"Traceback:"}
         "#);
+        let part = LogLine {
+            agent: "Bob".parse().unwrap(),
+            part: Part::Output,
+            text: "2026-11-23T05:15:00.123Z ERR+  Password: ".to_owned(),
+        };
+        insta::assert_snapshot!(LogPrinter::json().line(&part), @r#"{"agent":"Bob","time":"2026-11-23T05:15:00.123Z","level":null,"stream":"err","text":"Password: ","goes_on":true}"#);
+    }
+
+    #[test]
+    fn programs_do_nothing_to_a_terminal_but_colour_it() {
+        let line = LogLine {
+            agent: "Bob".parse().unwrap(),
+            part: Part::Output,
+            text: "2026-11-23T05:15:00.123Z OUT   \u{1b}[31mred\u{1b}[0m\u{1b}[2J\u{7}\r50%"
+                .to_owned(),
+        };
+        let plain = LogPrinter::text(Style { color: false }).without_names();
+        assert_eq!(plain.for_terminal(false).line(&line), line.text);
+        let plain = LogPrinter::text(Style { color: false }).without_names();
+        let shown = plain.for_terminal(true).line(&line);
+        assert_eq!(
+            shown,
+            "2026-11-23T05:15:00.123Z OUT   \u{1b}[31mred\u{1b}[0m\\u{1b}[2J\\u{7}\\r50%\u{1b}[0m"
+        );
     }
 }

@@ -1,13 +1,15 @@
-//! One log file, read line by line as it grows.
+//! One log, read line by line as it grows, through all its files.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use super::LogLine;
 use super::line::Part;
 use super::merge::Source;
+use crate::logfile::{LogFile, files_of};
 use crate::model::AgentId;
 
 /// How much is read at a time when the last lines are looked for.
@@ -17,48 +19,68 @@ const BLOCK: u64 = 64 << 10;
 pub struct Tail {
     agent: AgentId,
     part: Part,
-    file: BufReader<File>,
+    path: PathBuf,
+    reading: Reading,
+    /// The file that is read when this one has come to its end.
+    next: Option<Reading>,
     /// The beginning of a line that has not been ended yet.
     partial: Vec<u8>,
 }
 
+/// One of its files.
+struct Reading {
+    file: BufReader<File>,
+    /// The place of its first byte in the log.
+    begin: u64,
+    /// How much of it has been read.
+    read: u64,
+}
+
+impl Reading {
+    fn open(file: &LogFile) -> io::Result<Self> {
+        Ok(Self {
+            file: BufReader::new(File::open(&file.path)?),
+            begin: file.begin,
+            read: 0,
+        })
+    }
+
+    fn seek(&mut self, to: u64) -> io::Result<()> {
+        self.read = to;
+        self.file.seek(SeekFrom::Start(to)).map(drop)
+    }
+}
+
 impl Tail {
+    /// From the beginning of all that is kept.
     pub fn open((agent, part): LogId, path: &Path) -> io::Result<Self> {
+        let files = files_of(path)?;
+        let first = files.first().ok_or(io::ErrorKind::NotFound)?;
         Ok(Self {
             agent,
             part,
-            file: BufReader::new(File::open(path)?),
+            path: path.to_owned(),
+            reading: Reading::open(first)?,
+            next: None,
             partial: Vec::new(),
         })
     }
 
     /// Goes to where the last `lines` whole lines begin.
     pub fn seek_to_last(&mut self, lines: usize) -> io::Result<()> {
-        let file = self.file.get_mut();
-        let mut position = file.seek(SeekFrom::End(0))?;
         // One more: the newline that ends the line before the first that is wanted.
         let mut newlines_left = lines.saturating_add(1);
-        while position > 0 {
-            let size = BLOCK.min(position);
-            let mut block = Vec::new();
-            file.seek(SeekFrom::Start(position - size))?;
-            file.by_ref().take(size).read_to_end(&mut block)?;
-            for (at, _) in block
-                .iter()
-                .enumerate()
-                .rev()
-                .filter(|(_, byte)| **byte == b'\n')
-            {
-                newlines_left -= 1;
-                if newlines_left == 0 {
-                    let begin = position - size + at as u64 + 1;
-                    self.file.seek(SeekFrom::Start(begin))?;
-                    return Ok(());
-                }
+        for file in files_of(&self.path)?.iter().rev() {
+            let mut reading = Reading::open(file)?;
+            let begin = begin_of_last(reading.file.get_mut(), &mut newlines_left)?;
+            reading.seek(begin.unwrap_or(0))?;
+            self.reading = reading;
+            if begin.is_some() {
+                break;
             }
-            position -= size;
         }
-        self.file.seek(SeekFrom::Start(0))?;
+        self.next = None;
+        self.partial.clear();
         Ok(())
     }
 
@@ -74,21 +96,108 @@ impl Tail {
         let text = String::from_utf8_lossy(&self.partial);
         let text = text.trim_end_matches(['\n', '\r']).to_owned();
         self.partial.clear();
+        self.line(text)
+    }
+
+    fn line(&self, text: String) -> LogLine {
         LogLine {
             agent: self.agent.clone(),
             part: self.part,
             text,
         }
     }
+
+    /// At the end of a file, for now: finds out whether there is more.
+    fn look_on(&mut self) -> io::Result<Found> {
+        let own = self.reading.file.get_ref().metadata()?;
+        if own.len() < self.reading.read {
+            // Somebody has cut it, and it goes on from its beginning.
+            self.partial.clear();
+            self.reading.seek(0)?;
+            return Ok(match own.len() {
+                0 => Found::Nothing,
+                _ => Found::More,
+            });
+        }
+        // Looked for in all its files only when the one at its path is another.
+        let there = fs::metadata(&self.path);
+        if there.is_ok_and(|there| there.ino() == own.ino()) {
+            return Ok(Found::Nothing);
+        }
+        let Ok(files) = files_of(&self.path) else {
+            // It was moved away, and there is no other yet.
+            return Ok(Found::Nothing);
+        };
+        let behind = |file: &&LogFile| file.begin > self.reading.begin;
+        let current = files.last().filter(|file| file.inode != own.ino());
+        match files.iter().find(behind).or(current) {
+            Some(next) => {
+                self.next = Some(Reading::open(next)?);
+                Ok(Found::More)
+            }
+            None => Ok(Found::Nothing),
+        }
+    }
+
+    /// Goes on with the next file. Gives what is said of that.
+    fn turn_over(&mut self, next: Reading) -> Option<LogLine> {
+        let end = self.reading.begin + self.reading.read;
+        let missed = next.begin.saturating_sub(end);
+        self.reading = next;
+        if !self.partial.is_empty() {
+            return Some(self.take_line());
+        }
+        let text = || format!("(osb: {missed} bytes were gone before they were read)");
+        (missed > 0).then(|| self.line(text()))
+    }
+}
+
+/// What there is at the end of a file.
+enum Found {
+    Nothing,
+    More,
+}
+
+/// Where in a file the last lines begin; None if there are not so many in it. Counts down.
+fn begin_of_last(file: &mut File, newlines_left: &mut usize) -> io::Result<Option<u64>> {
+    let mut position = file.seek(SeekFrom::End(0))?;
+    while position > 0 {
+        let size = BLOCK.min(position);
+        let mut block = Vec::new();
+        file.seek(SeekFrom::Start(position - size))?;
+        file.by_ref().take(size).read_to_end(&mut block)?;
+        let newlines = block.iter().enumerate().rev();
+        for (at, _) in newlines.filter(|(_, byte)| **byte == b'\n') {
+            *newlines_left -= 1;
+            if *newlines_left == 0 {
+                return Ok(Some(position - size + at as u64 + 1));
+            }
+        }
+        position -= size;
+    }
+    Ok(None)
 }
 
 impl Source for Tail {
     /// The next line that has been ended; None for now, if there is none.
     fn next_line(&mut self) -> io::Result<Option<LogLine>> {
-        self.file.read_until(b'\n', &mut self.partial)?;
-        match self.partial.last() {
-            Some(b'\n') => Ok(Some(self.take_line())),
-            _ => Ok(None),
+        loop {
+            let read = self.reading.file.read_until(b'\n', &mut self.partial)?;
+            self.reading.read += read as u64;
+            if self.partial.last() == Some(&b'\n') {
+                return Ok(Some(self.take_line()));
+            }
+            // What was written to this file before the next one was begun has been read only now.
+            if let Some(next) = self.next.take_if(|_| read == 0) {
+                if let Some(line) = self.turn_over(next) {
+                    return Ok(Some(line));
+                }
+                continue;
+            }
+            match self.look_on()? {
+                Found::More => {}
+                Found::Nothing => return Ok(None),
+            }
         }
     }
 }
@@ -134,6 +243,8 @@ pub fn agents_with_logs(dir: &Path) -> Vec<AgentId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logfile::LogWriter;
+    use crate::model::LogLimits;
     use std::io::Write;
 
     fn lines(tail: &mut Tail) -> Vec<String> {
@@ -172,5 +283,70 @@ mod tests {
         let mut tail = Tail::open(("A".parse().unwrap(), Part::Log), &path).unwrap();
         tail.seek_to_last(3).unwrap();
         assert!(lines(&mut tail).is_empty());
+    }
+
+    fn open_a(path: &Path) -> Tail {
+        Tail::open(("A".parse().unwrap(), Part::Log), path).unwrap()
+    }
+
+    fn small(path: &Path) -> LogWriter {
+        let limits = LogLimits {
+            max_size: "1k".parse().unwrap(),
+            max_files: 3,
+        };
+        LogWriter::open(path, limits).unwrap()
+    }
+
+    #[test]
+    fn a_log_is_read_through_all_its_files_and_followed_into_new_ones() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("A.log");
+        let mut log = small(&path);
+        let mut written = 0..;
+        let mut write = |count: usize| {
+            for n in written.by_ref().take(count) {
+                log.write(format!("{n:0100}\n").as_bytes());
+            }
+        };
+        let numbers = |tail: &mut Tail| -> Vec<usize> {
+            lines(tail).iter().map(|it| it.parse().unwrap()).collect()
+        };
+        write(25);
+        let mut tail = open_a(&path);
+        assert_eq!(numbers(&mut tail), (0..25).collect::<Vec<_>>());
+        write(7);
+        assert_eq!(numbers(&mut tail), (25..32).collect::<Vec<_>>());
+        let mut last = open_a(&path);
+        last.seek_to_last(15).unwrap();
+        assert_eq!(numbers(&mut last), (17..32).collect::<Vec<_>>());
+        last.seek_to_last(1000).unwrap();
+        assert_eq!(numbers(&mut last), (10..32).collect::<Vec<_>>());
+        // Too fast for whoever reads: that is said.
+        write(40);
+        let rest = lines(&mut tail);
+        let said: Vec<&String> = rest.iter().filter(|it| it.starts_with("(osb: ")).collect();
+        assert_eq!(said.len(), 1, "{rest:?}");
+        assert_eq!(rest.last().unwrap().parse(), Ok(71));
+    }
+
+    #[test]
+    fn it_goes_on_when_somebody_else_has_cut_or_moved_the_file() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("A.log");
+        fs::write(&path, "one\ntwo\n").unwrap();
+        let mut tail = open_a(&path);
+        assert_eq!(lines(&mut tail), ["one", "two"]);
+        fs::write(&path, "").unwrap();
+        assert!(lines(&mut tail).is_empty());
+        fs::write(&path, "three\n").unwrap();
+        assert_eq!(lines(&mut tail), ["three"]);
+        let mut moved = fs::OpenOptions::new().append(true).open(&path).unwrap();
+        fs::rename(&path, temp.path().join("A.log.1")).unwrap();
+        assert!(lines(&mut tail).is_empty());
+        moved.write_all(b"four\n").unwrap();
+        assert_eq!(lines(&mut tail), ["four"]);
+        moved.write_all(b"five\n").unwrap();
+        fs::write(&path, "six\n").unwrap();
+        assert_eq!(lines(&mut tail), ["five", "six"]);
     }
 }

@@ -62,6 +62,7 @@ fn agent(name: &str) -> AgentSpec {
         timers: Vec::new(),
         start_timeout: Millis::from_secs(30),
         settle: Millis::new(500),
+        logs: crate::model::LogLimits::default(),
     }
 }
 

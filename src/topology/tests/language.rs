@@ -162,6 +162,43 @@ connections:
 }
 
 #[test]
+fn json_is_a_topology_and_notes_are_passed_over() {
+    for text in [
+        r#"{"osb": 1, "x-note": 5, "agents": {"A": {"attributes": {"mood": "\ud83d\ude00"}}}}"#,
+        "{\n\t\"osb\":\t1,\n\t\"agents\":\t{ \"A\": { \"attributes\": { \"mood\": \"\u{1f600}\" } } }\n}\n",
+        "osb:\t1\nx-moods: &m { mood: \u{1f600} }\nagents:\n  A: { attributes: *m }\n",
+    ] {
+        let topology = read_all(&[text], &[]).unwrap_or_else(|it| panic!("{text}: {it}"));
+        assert_eq!(attributes(&topology), json!({"mood": "\u{1f600}"}));
+    }
+    let problem = told(&[r#"{"osb": 1, "name": "\ud83d\ude00", "agnets": 1}"#], &[]);
+    assert!(problem.contains("0.yaml 1:36 `\"agnets\"`"), "{problem}");
+}
+
+#[test]
+fn addresses_are_taken_as_they_are_printed() {
+    let text = "osb: 1
+nameserver: { attach: tcp://127.0.0.1:7400 }
+agents: { A: { bind: { x: { kind: PUB, addr: tcp://127.0.0.1:5 }, y: { kind: PUB, addr: 'tcp://[::1]:6' }, z: { kind: PUB, transport: ipc, addr: ipc:///run/z } } } }";
+    let topology = read_all(&[text], &[]).unwrap();
+    let bind = topology.agents[0].bind.iter();
+    let at: Vec<String> = bind.map(|it| it.endpoint.to_string()).collect();
+    assert_eq!(at, ["tcp://127.0.0.1:5", "tcp://[::1]:6", "ipc:///run/z"]);
+}
+
+#[test]
+fn mistakes_of_indentation_are_called_so() {
+    let said = [
+        "osb: 1\nagents:\n  A:\n    host: local\n   attributes: { x: 1 }",
+        "osb: 1\nagents:\n  A: {}\n    host: local",
+        "osb: 1\nagents:\n  A:\n  command: [x]",
+        "osb: 1\nagents:\n  A: {}\n B: {}",
+    ]
+    .map(|text| told(&[text], &[]));
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
 fn later_files_add_and_replace() {
     let base = "osb: 1\nagents: { A: { attributes: { x: 1, y: { z: [1, 2] } }, bind: { out: PUSH } }, B: }\nconnections: [{ agent: B, to: A.out }]";
     let over = "agents: { A: { attributes: { x: 2, y: { w: 1, z: [3] } } }, B: , C: }\nconnections: [{ agent: C, to: A.out }]";

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
 use super::variables::{self, Lookup, Part, Trouble};
-use super::{Data, Key, Node, entries, scalar, syntax};
+use super::{Data, Key, Node, entries, scalar, syntax, tolerance};
 use crate::topology::LARGEST;
 use crate::topology::review::{Flaw, Review, Span};
 use crate::topology::text::Offsets;
@@ -38,7 +38,8 @@ pub(in crate::topology) fn parse_value(
     review: &mut Review,
 ) -> Option<Node> {
     let mut builder = Builder::new(text, lookup, review);
-    for event in Parser::new_from_str(text) {
+    let readable = tolerance::readable(text);
+    for event in Parser::new_from_str(&readable) {
         let step = match event {
             Ok((event, span)) => {
                 let span = builder.span(span.start, span.end);
@@ -321,9 +322,15 @@ fn unfilled(trouble: Trouble, span: &Span) -> Flaw {
         Trouble::Unset(name) => Flaw::new(span, format!("the variable {name} is not set")).hint(
             format!("set it where osb is called, or give a default: ${{{name}:-value}}"),
         ),
-        Trouble::Nested => {
-            Flaw::not_yet(span, "a variable within another").hint("write its value itself")
+        Trouble::Required(name, message) => {
+            Flaw::new(span, format!("the variable {name} is not set: {message}"))
+                .hint("set it where osb is called")
         }
+        Trouble::Nested => Flaw::new(
+            span,
+            "a reference cannot stand in a variable's default, nor have variables in it",
+        )
+        .hint("write its value itself"),
         Trouble::Malformed | Trouble::TooLong => Flaw::new(span, "this is no variable")
             .hint("write ${NAME} or ${NAME:-default}; a dollar sign before a brace is written $$"),
     }

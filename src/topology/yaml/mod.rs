@@ -8,6 +8,7 @@ mod entries;
 mod json;
 mod scalar;
 mod syntax;
+mod tolerance;
 mod variables;
 mod write;
 

@@ -18,7 +18,7 @@ pub(super) fn flaw(text: &str, at: usize, said: &str) -> Flaw {
             "between brackets or braces a variable must stand in quotes, and is text; \
              on a line of its own, as key: ${NAME}, it needs none",
         ),
-        _ => flaw.maybe_hint(hint(said)),
+        _ => flaw.maybe_hint(indentation(text, at, said).or_else(|| hint(said))),
     }
 }
 
@@ -38,8 +38,34 @@ fn indenting_tab(text: &str, at: usize) -> Option<usize> {
     })
 }
 
+/// A line that stands deeper than it may, or less deep than what it belongs to.
+fn indentation(text: &str, at: usize, said: &str) -> Option<String> {
+    let deep = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let start = text[..at].rfind(is_break).map_or(0, |n| n + 1);
+    let line = text[start..].split(is_break).next().unwrap_or_default();
+    let above = text[..start].split(is_break).rev();
+    let above: Vec<&str> = above.filter(|line| !line.trim().is_empty()).collect();
+    let (own, last) = (deep(line), deep(above.first()?));
+    let fits = above.iter().any(|line| deep(line) == own);
+    let depths = || {
+        format!(
+            "this line is indented by {own}, the one before it by {last}: indent lines that belong together alike"
+        )
+    };
+    let is_key = line.trim_start().starts_with("- ")
+        || line.contains(": ")
+        || line.trim_end().ends_with(':');
+    let mistaken = match () {
+        () if said.contains("mapping values") => own > last,
+        () => said.contains("block") && !fits,
+    };
+    (mistaken && is_key).then(depths)
+}
+
 fn hint(said: &str) -> Option<String> {
-    let hint = if said.contains("mapping values") {
+    let hint = if said.contains("Unicode") {
+        "half of a surrogate pair is no character"
+    } else if said.contains("mapping values") {
         "a key ends with \":\" and a space; a text with \": \" in it must stand in quotes"
     } else if said.contains("quoted scalar") || said.contains("end of stream") {
         "a quote or a bracket is not closed"

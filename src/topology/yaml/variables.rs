@@ -1,4 +1,4 @@
-//! Variables in values: `${NAME}` and `${NAME:-default}` become what the caller's look-up has for
+//! Variables in values: `${NAME}`, `${NAME:-default}` and `${NAME:?message}` become what the caller's look-up has for
 //! them, `$$` becomes `$`. Nothing here knows an environment. References such as `${addr:Alice.main}`
 //! are only told apart here: what they mean is for others to say.
 
@@ -7,6 +7,8 @@ use crate::topology::LARGEST;
 /// What a variable stands for, if it is set.
 pub type Lookup<'l> = dyn Fn(&str) -> Option<String> + 'l;
 
+/// How deep variables may stand in one another's defaults.
+const DEEPEST: usize = 32;
 /// How references begin.
 const REFERENCES: [&str; 5] = ["addr:", "attr:", "env:", "host}", "host:"];
 /// Though it begins like a reference, this is a variable.
@@ -42,9 +44,11 @@ impl Expanded {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
     Unset(String),
+    /// Its name, and what the file says of its want.
+    Required(String, String),
     /// `${` without a name, or without an end.
     Malformed,
-    /// A variable within a default, or a reference.
+    /// A variable within a reference, or a reference within a default.
     Nested,
     TooLong,
 }
@@ -63,7 +67,7 @@ pub(super) fn expand(text: &str, lookup: &Lookup<'_>) -> Result<Expanded, Troubl
                 rest = behind;
                 continue;
             }
-            let (value, behind) = variable(inside, lookup)?;
+            let (value, behind) = variable(inside, lookup, true, 0)?;
             is_variable = done.is_empty() && rest.len() == text.len() && behind.is_empty();
             done.push_str(&value);
             rest = behind;
@@ -93,27 +97,74 @@ fn reference(inside: &str) -> Result<Option<(&str, &str)>, Trouble> {
     }
 }
 
-/// The value of the variable that begins `inside` the braces, and what comes behind them.
-fn variable<'t>(inside: &'t str, lookup: &Lookup<'_>) -> Result<(String, &'t str), Trouble> {
-    let (inside, behind) = inside.split_once('}').ok_or(Trouble::Malformed)?;
-    let (name, default) = match inside.split_once(":-") {
-        Some((name, default)) => (name, Some(default)),
-        None => (inside, None),
-    };
-    if !is_name(name) {
+/// The value of the variable that begins `inside` the braces, and what comes behind them. What is
+/// wanted of it is whether it is there; otherwise only where it ends.
+fn variable<'t>(
+    inside: &'t str,
+    lookup: &Lookup<'_>,
+    wanted: bool,
+    depth: usize,
+) -> Result<(String, &'t str), Trouble> {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let end = inside.find(|c| !is_letter(c)).unwrap_or(inside.len());
+    let (name, rest) = inside.split_at(end);
+    if !is_name(name) || depth == DEEPEST {
         return Err(Trouble::Malformed);
     }
-    if default.is_some_and(|default| default.contains("${")) {
-        return Err(Trouble::Nested);
+    let value = lookup(name);
+    if let Some(behind) = rest.strip_prefix('}') {
+        return match value {
+            Some(value) => Ok((value, behind)),
+            None if wanted => Err(Trouble::Unset(name.to_owned())),
+            None => Ok((String::new(), behind)),
+        };
     }
-    let value = match (lookup(name), default) {
-        // As in shells: with a default, empty counts as unset.
-        (Some(value), None) => value,
-        (Some(value), Some(_)) if !value.is_empty() => value,
-        (_, Some(default)) => default.to_owned(),
-        (None, None) => return Err(Trouble::Unset(name.to_owned())),
-    };
-    Ok((value, behind))
+    // As in shells: with a default, empty counts as unset.
+    let value = value.filter(|value| !value.is_empty());
+    let needed = wanted && value.is_none();
+    if let Some(rest) = rest.strip_prefix(":-") {
+        let (default, behind) = default(rest, lookup, needed, depth)?;
+        return Ok((value.unwrap_or(default), behind));
+    }
+    let rest = rest.strip_prefix(":?").ok_or(Trouble::Malformed)?;
+    let (message, behind) = default(rest, lookup, needed, depth)?;
+    match value {
+        None if wanted && message.is_empty() => Err(Trouble::Unset(name.to_owned())),
+        None if wanted => Err(Trouble::Required(name.to_owned(), message)),
+        value => Ok((value.unwrap_or_default(), behind)),
+    }
+}
+
+/// What stands before the brace that ends a variable, its own variables filled in, and what comes behind.
+fn default<'t>(
+    mut rest: &'t str,
+    lookup: &Lookup<'_>,
+    wanted: bool,
+    depth: usize,
+) -> Result<(String, &'t str), Trouble> {
+    let mut done = String::new();
+    loop {
+        let at = rest.find(['$', '}']).ok_or(Trouble::Malformed)?;
+        done.push_str(&rest[..at]);
+        let (sign, after) = rest[at..].split_at(1);
+        if sign == "}" {
+            return Ok((done, after));
+        }
+        if let Some(inside) = after.strip_prefix('{') {
+            if reference(inside)?.is_some() {
+                return Err(Trouble::Nested);
+            }
+            let (value, behind) = variable(inside, lookup, wanted, depth + 1)?;
+            done.push_str(&value);
+            rest = behind;
+        } else {
+            done.push('$');
+            rest = after.strip_prefix('$').unwrap_or(after);
+        }
+        if done.len() > LARGEST {
+            return Err(Trouble::TooLong);
+        }
+    }
 }
 
 /// Letters, digits and `_`, and no digit first.
@@ -161,6 +212,10 @@ mod tests {
             ("${EMPTY:-d}", "d", true),
             ("${B:-d: e}", "d: e", true),
             ("${B:-}", "", true),
+            ("${B:-${A}}", "x", true),
+            ("${B:-${C:-${D:-d}}$$}!", "d$!", false),
+            ("${A:-${B}}", "x", true),
+            ("${A:?no A}", "x", true),
             ("$${A} $$ $5 $ $x", "${A} $ $5 $ $x", false),
             ("${addr:A.b}", "<addr:A.b>", false),
             (
@@ -185,7 +240,12 @@ mod tests {
         for text in ["${", "${}", "${1}", "${A", "${A-b}", "${ A}", "${:-x}"] {
             assert_eq!(expanded(text), Err(Trouble::Malformed), "{text}");
         }
-        assert_eq!(expanded("${B:-${A}}"), Err(Trouble::Nested));
+        let required = |name: &str, why: &str| Err(Trouble::Required(name.into(), why.into()));
+        assert_eq!(expanded("${B:?set B to x}"), required("B", "set B to x"));
+        assert_eq!(expanded("${EMPTY:?${A}}"), required("EMPTY", "x"));
+        assert_eq!(expanded("${B:?}"), Err(Trouble::Unset("B".into())));
+        assert_eq!(expanded("${B:-${C}}"), Err(Trouble::Unset("C".into())));
+        assert_eq!(expanded("${B:-${addr:A.b}}"), Err(Trouble::Nested));
         assert_eq!(expanded("${addr:A"), Err(Trouble::Malformed));
         assert_eq!(expanded("${addr:${A}.b}"), Err(Trouble::Nested));
     }
