@@ -63,11 +63,17 @@ async fn bring_up(
         signals.next().await;
         context.note("interrupted: taking back what was started");
     };
+    let (state, system) = (request.state.clone(), request.plan.system.clone());
+    let last_run = || state.runs(&system).numbers().pop();
+    let before = last_run();
     let outcome = up(request, &mut progress, interrupted).await;
-    if outcome.is_err() {
+    outcome.map_err(|error| {
         progress.0.abandon();
-    }
-    Ok(outcome?)
+        // What it has left of its logs.
+        let run = last_run().filter(|run| before < Some(*run));
+        let hint = run.map(|run| format!("all its logs: `osb --system {system} logs --run {run}`"));
+        CommandError::from(error).with_hints(hint)
+    })
 }
 
 /// Stages by their names.
