@@ -343,3 +343,47 @@ fn what_a_full_disk_swallows_is_counted_and_told() {
     assert_eq!(printed.len() as u64 + swallowed, 300, "{shown}");
     bench.ok(&["down"]);
 }
+
+#[test]
+fn logs_outlive_down_and_an_up_that_fails() {
+    let bench = Bench::new();
+    let topology = "osb: 1\nname: past\nagents:\n  A: { command: [sh, -c, \"echo once; exec sleep 600\"], speaks: nothing }\n";
+    for number in 1..=2 {
+        let said = bench.up(topology);
+        assert_eq!(said.code, 0, "{said}");
+        wait_until("A has printed", || bench.ok(&["logs"]).contains("once"));
+        let said = bench.osb(&["down"]);
+        let how = format!("its logs are kept: `osb --system past logs --run {number}`");
+        assert!(said.stderr.contains(&how), "{said}");
+    }
+    bench.assert_nothing_left();
+    assert!(bench.ok(&["ls", "systems"]).lines().count() <= 1);
+    let said = bench.up(
+        "osb: 1\nname: sick\nagents:\n  B: { command: [sh, -c, \"echo I am unwell; exit 7\"], speaks: nothing, ready: { port: 1 } }\n",
+    );
+    assert_eq!(said.code, 1, "{said}");
+    let hint = "hint: all its logs: `osb --system sick logs --run 1`";
+    assert!(said.stderr.contains(hint), "{said}");
+    assert!(bench.ok(&["logs", "--last"]).contains("I am unwell"));
+    let of_past = |which: &[&str]| bench.ok(&[&["--system", "past", "logs"], which].concat());
+    assert_eq!(
+        of_past(&["--last", "A", "-o", "json"])
+            .matches("once")
+            .count(),
+        1
+    );
+    assert!(of_past(&["--run", "1", "--grep", "once"]).contains("once"));
+    let said = bench.osb(&["--system", "past", "logs", "--run", "9"]);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains("hint: there are runs 1, 2"), "{said}");
+    assert_eq!(
+        of_past(&["--clear"]).trim(),
+        "past: the logs of 2 runs are gone"
+    );
+    assert_eq!(
+        bench.ok(&["logs", "--clear"]).trim(),
+        "sick: the logs of 1 runs are gone"
+    );
+    let said = bench.osb(&["logs", "--last"]);
+    assert_eq!(said.code, 1, "{said}");
+}

@@ -34,7 +34,17 @@ pub fn run(args: DownArgs, context: &mut Context) -> Result<(), CommandError> {
             ..DownReport::default()
         },
     };
-    context.print(&Down { system, report })
+    let run = report.run;
+    context.print(&Down {
+        system: system.clone(),
+        report,
+    })?;
+    if let (Some(system), Some(run)) = (system, run) {
+        context.note(&format!(
+            "its logs are kept: `osb --system {system} logs --run {run}`"
+        ));
+    }
+    Ok(())
 }
 
 /// Running or dead: what is dead is to be cleared away too.

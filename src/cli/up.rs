@@ -69,11 +69,7 @@ async fn bring_up_and_follow(
 ) -> Result<(), CommandError> {
     let mut signals = Signals::new()?;
     let unprotected = request.plan.is_unprotected();
-    let report = match bring_up(request, &mut signals, context).await {
-        Ok(report) => report,
-        Err(error) => return Err(failure(error, purpose.as_ref())),
-    };
-    let report = Up(report);
+    let report = Up(bring_up(request, purpose.as_ref(), &mut signals, context).await?);
     context.print(&report)?;
     if unprotected {
         context.note(UNPROTECTED);
@@ -100,19 +96,26 @@ fn failure(error: UpError, purpose: Option<&Purpose>) -> CommandError {
 
 async fn bring_up(
     request: UpRequest,
+    purpose: Option<&Purpose>,
     signals: &mut Signals,
     context: &Context,
-) -> Result<UpReport, UpError> {
+) -> Result<UpReport, CommandError> {
     let mut progress = Shown(context.reporter());
     let interrupted = async {
         signals.next().await;
         context.note("interrupted: taking back what was started");
     };
+    let (state, system) = (request.state.clone(), request.plan.system.clone());
+    let last_run = || state.runs(&system).numbers().pop();
+    let before = last_run();
     let outcome = up(request, &mut progress, interrupted).await;
-    if outcome.is_err() {
+    outcome.map_err(|error| {
         progress.0.abandon();
-    }
-    outcome
+        // What it has left of its logs.
+        let run = last_run().filter(|run| before < Some(*run));
+        let hint = run.map(|run| format!("all its logs: `osb --system {system} logs --run {run}`"));
+        failure(error, purpose).with_hints(hint)
+    })
 }
 
 /// Stages by their names.

@@ -90,6 +90,8 @@ pub struct DownReport {
     pub kept: Vec<AgentId>,
     /// Daemons that did not end when asked to.
     pub killed_daemons: usize,
+    /// Under which number its logs are kept.
+    pub run: Option<u64>,
     /// The record could not be read, and this was gone by. How each agent ended is not known then.
     pub damage: Option<Damage>,
 }
@@ -165,7 +167,7 @@ pub async fn down(
     }
     let stays = |group: &GroupRecord| !groups.iter().any(|it| it.name == group.name);
     if !record.present().any(stays) {
-        dir.remove()?;
+        report.run = dir.retire()?;
         return Ok(report);
     }
     report.nothing = groups.is_empty();
@@ -180,12 +182,12 @@ fn down_damaged(
     why: &StateError,
     grace: Millis,
 ) -> Result<DownReport, DownError> {
-    let (report, left) = damaged::end_damaged(dir, why, grace);
+    let (mut report, left) = damaged::end_damaged(dir, why, grace);
     if !left.is_empty() {
         let system = name.clone();
         return Err(DownError::Left { system, left });
     }
-    dir.remove()?;
+    report.run = dir.retire()?;
     Ok(report)
 }
 

@@ -11,6 +11,7 @@ mod lock;
 mod log_line;
 mod log_watch;
 mod record;
+mod runs;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -31,6 +32,7 @@ pub use record::{
     AgentRecord, Daemon, EndRecord, FarNameServer, GroupRecord, Laid, Launch, Machine, Phase,
     SystemRecord,
 };
+pub use runs::Runs;
 
 /// The folder of all systems of one user.
 #[derive(Debug, Clone)]
@@ -138,19 +140,29 @@ impl SystemDir {
         Ok(())
     }
 
-    /// Removes everything, if there is anything. Moved away first: whoever begins anew meanwhile
-    /// begins in a folder of its own. The new name is no system's.
+    /// The same as [`retire`](Self::retire).
     pub fn remove(&self) -> Result<(), StateError> {
+        self.retire().map(drop)
+    }
+
+    /// Removes everything, if there is anything, but for the logs, which are kept as a run; gives its number. Moved away
+    /// first: whoever begins anew meanwhile begins in a folder of its own. The new name is no system's.
+    pub fn retire(&self) -> Result<Option<u64>, StateError> {
         let name = self.0.file_name().unwrap_or_default().to_string_lossy();
         let gone = self
             .0
             .with_file_name(format!(".{name}.{}", std::process::id()));
-        let moved = fs::rename(&self.0, &gone);
-        match moved.and_then(|()| fs::remove_dir_all(&gone)) {
+        let gone = Self(gone);
+        let removed = fs::rename(&self.0, &gone.0).and_then(|()| {
+            // Logs that cannot be kept are in nobody's way.
+            let run = runs::keep(&self.0, &gone).unwrap_or_default();
+            fs::remove_dir_all(&gone.0).map(|()| run)
+        });
+        match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(StateError::io("remove", &self.0, error))
             }
-            _ => Ok(()),
+            removed => Ok(removed.unwrap_or_default()),
         }
     }
 

@@ -189,10 +189,10 @@ impl std::fmt::Display for Said {
     }
 }
 
-/// What osb remembers in its folder, but for keys, which outlast systems.
+/// What osb remembers in its folder, but for keys and former logs, which outlast systems.
 pub fn remembered(dir: &Path) -> Vec<String> {
     let mut all = entries(dir);
-    all.retain(|name| name != ".keys" && name != ".joined");
+    all.retain(|name| ![".keys", ".joined", ".runs"].contains(&name.as_str()));
     all
 }
 

@@ -8,6 +8,7 @@ mod follow;
 mod followed;
 mod line;
 mod merge;
+mod past;
 mod print;
 mod tail;
 mod writer;
@@ -19,6 +20,7 @@ use regex_lite::Regex;
 pub use self::filter::LogLevel;
 use self::filter::{Filter, Moment, Wanted};
 use self::line::Part;
+use self::past::Past;
 use super::explain::{ambiguous, hint_agent};
 use super::runtime::block_on;
 use super::session::selected_for_reading;
@@ -60,6 +62,15 @@ pub struct LogsArgs {
     /// Only the agents' own logs, or only what their programs print
     #[arg(long, value_name = "PART")]
     pub only: Option<Part>,
+    /// Those of the last run, of a system that is down or did not come up
+    #[arg(long, conflicts_with_all = ["follow", "run", "clear"])]
+    pub last: bool,
+    /// Those of the run of that number
+    #[arg(long, value_name = "N", conflicts_with_all = ["follow", "clear"])]
+    pub run: Option<u64>,
+    /// Forget the logs of former runs, of all systems if none is named
+    #[arg(long, conflicts_with_all = ["follow", "agents"])]
+    pub clear: bool,
 }
 
 impl LogsArgs {
@@ -75,6 +86,16 @@ impl LogsArgs {
 }
 
 pub fn run(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
+    match (args.clear, args.last, args.run) {
+        (true, ..) => past::clear(context),
+        (_, true, _) => past::run(&Past::Last, &args, context),
+        (_, _, Some(number)) => past::run(&Past::Run(number), &args, context),
+        _ => present(args, context),
+    }
+}
+
+/// Those of a system that is there, dead or alive.
+fn present(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
     let system = selected_for_reading(&context.global)?;
     let dir = StateDir::from_env()?.system(&system.name);
     let record = dir.record()?;

@@ -66,6 +66,7 @@ impl Report for Down {
             killed_daemons: self.report.killed_daemons,
             released: &self.report.released,
             kept: &self.report.kept,
+            run: self.report.run,
             damage: self.report.damage.as_ref(),
         })
     }
@@ -133,6 +134,7 @@ struct Object<'a> {
     killed_daemons: usize,
     released: &'a [AgentId],
     kept: &'a [AgentId],
+    run: Option<u64>,
     /// Only of a system whose record could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     damage: Option<&'a Damage>,

@@ -1,0 +1,83 @@
+//! The logs of runs that are over, of which this machine has kept some.
+
+use std::io::{self, Write};
+
+use super::{Follower, LogsArgs, history, known, printer, tail};
+use crate::cli::{CommandError, Context, ErrorKind};
+use crate::model::{NameServerName, SystemName};
+use crate::state::{Runs, StateDir};
+
+/// Which runs are meant.
+pub enum Past {
+    Last,
+    Run(u64),
+}
+
+/// Prints what was logged then.
+pub fn run(which: &Past, args: &LogsArgs, context: &Context) -> Result<(), CommandError> {
+    let (system, runs) = meant(context)?;
+    let numbers = runs.numbers();
+    let number = match which {
+        Past::Last => numbers.last(),
+        Past::Run(number) => numbers.iter().find(|it| *it == number),
+    };
+    let Some(number) = number else {
+        return Err(no_run(&system, &numbers));
+    };
+    let dir = runs.run(*number);
+    let there = tail::agents_with_logs(&dir.logs());
+    let agents = known(&there, &NameServerName::only(), &args.agents)?;
+    let mut follower = Follower::new(&dir, &agents)?.filtered(args.filter());
+    let mut printer = printer(args, context);
+    history(&mut follower, &mut printer, args)
+}
+
+/// Forgets the runs of the system that is meant, or of all if none is named.
+pub fn clear(context: &Context) -> Result<(), CommandError> {
+    let all = StateDir::from_env()?;
+    let systems = match &context.global.system {
+        Some(system) => vec![system.clone()],
+        None => all.systems_with_runs()?,
+    };
+    let mut out = io::stdout().lock();
+    for system in systems {
+        let mut count = 0;
+        loop {
+            // Those that were brought up here, and then those of parts for systems elsewhere.
+            match all.runs(&system).clear()? {
+                0 => break,
+                some => count += some,
+            }
+        }
+        writeln!(out, "{system}: the logs of {count} runs are gone")?;
+    }
+    Ok(())
+}
+
+/// The system that is named, or the one that ended last.
+fn meant(context: &Context) -> Result<(SystemName, Runs), CommandError> {
+    let all = StateDir::from_env()?;
+    if let Some(system) = &context.global.system {
+        return Ok((system.clone(), all.runs(system)));
+    }
+    let systems = all.systems_with_runs()?.into_iter();
+    let runs = systems.map(|system| {
+        let runs = all.runs(&system);
+        (system, runs)
+    });
+    let last = runs.max_by_key(|(_, runs)| runs.ended());
+    last.ok_or_else(|| {
+        CommandError::say(ErrorKind::Failed, "no logs of former runs are kept here")
+            .with_code("no_run")
+    })
+}
+
+fn no_run(system: &SystemName, numbers: &[u64]) -> CommandError {
+    let error = CommandError::say(
+        ErrorKind::Failed,
+        format!("no logs of such a run of {system} are kept here"),
+    )
+    .with_code("no_run");
+    let list: Vec<String> = numbers.iter().map(u64::to_string).collect();
+    error.with_hints((!list.is_empty()).then(|| format!("there are runs {}", list.join(", "))))
+}
