@@ -352,7 +352,14 @@ fn logs_outlive_down_and_an_up_that_fails() {
         let said = bench.up(topology);
         assert_eq!(said.code, 0, "{said}");
         wait_until("A has printed", || bench.ok(&["logs"]).contains("once"));
+        let mut follower = bench.spawn(&["logs", "-f"]);
+        let heard = listen(follower.stdout.take().unwrap());
+        wait_until("it is followed", || heard.lock().unwrap().contains("once"));
         let said = bench.osb(&["down"]);
+        assert!(
+            follower.wait().unwrap().success(),
+            "it ends with the system"
+        );
         let how = format!("its logs are kept: `osb --system past logs --run {number}`");
         assert!(said.stderr.contains(&how), "{said}");
     }

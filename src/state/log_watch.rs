@@ -54,7 +54,9 @@ impl LogWatch {
             | AddWatchFlags::IN_ONLYDIR;
         inotify.add_watch(&logs, events)?;
         // Its end is told by the folder it is in: its own watch says nothing while a file is open.
-        let system = inotify.add_watch(dir.path(), AddWatchFlags::IN_DELETE)?;
+        // The logs of a run that is over are moved away.
+        let end = AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVED_FROM;
+        let system = inotify.add_watch(dir.path(), end)?;
         Ok(Self {
             inotify,
             system,
