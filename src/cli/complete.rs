@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
-use super::{Cli, Context, GlobalArgs, Session, session};
+use super::{Cli, Context, GlobalArgs, Session, remembered};
 use crate::model::{Kind, Role, natural};
 use crate::render::Listed;
 
@@ -87,7 +87,7 @@ fn timer_names() -> Vec<String> {
 /// Names of systems that there is a record of, be it a damaged one.
 pub fn systems() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
-        let systems = session::remembered().unwrap_or_default();
+        let systems = remembered::remembered().unwrap_or_default();
         matching(current, systems.iter().map(|it| it.name().to_string()))
     })
 }

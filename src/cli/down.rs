@@ -1,7 +1,8 @@
 //! `osb down`.
 
+use super::remembered::remembered;
 use super::runtime::block_on;
-use super::session::remembered;
+use super::which::{self, Meant};
 use super::{CommandError, Context, ErrorKind, complete};
 use crate::down::{DownError, DownReport, down};
 use crate::model::{Millis, NameServerName, SystemName};
@@ -11,9 +12,9 @@ use crate::state::StateDir;
 /// Bring down a system and leave nothing behind
 #[derive(Debug, clap::Args)]
 pub struct DownArgs {
-    /// The system; needed if several are running
-    #[arg(value_name = "SYSTEM", add = complete::systems())]
-    pub name: Option<SystemName>,
+    /// The system, or the topology's file that names it; needed if several are running
+    #[arg(value_name = "SYSTEM|FILE", add = complete::systems())]
+    pub name: Option<String>,
     /// Only this of its name servers, with the agents that are registered there
     #[arg(long, value_name = "NAMESERVER")]
     pub only: Vec<NameServerName>,
@@ -23,10 +24,7 @@ pub struct DownArgs {
 }
 
 pub fn run(args: DownArgs, context: &mut Context) -> Result<(), CommandError> {
-    let system = match args.name.or(context.global.system.clone()) {
-        Some(name) => Some(name),
-        None => the_only_one()?,
-    };
+    let system = system(args.name.as_deref(), context)?;
     let report = match &system {
         Some(name) => block_on(down(&StateDir::from_env()?, name, &args.only, args.grace))??,
         None => DownReport {
@@ -45,6 +43,36 @@ pub fn run(args: DownArgs, context: &mut Context) -> Result<(), CommandError> {
         ));
     }
     Ok(())
+}
+
+/// The system that is meant. None: there is none at all.
+fn system(argument: Option<&str>, context: &Context) -> Result<Option<SystemName>, CommandError> {
+    let global = &context.global;
+    let meant = match argument {
+        None => which::meant(global),
+        Some(file) if which::is_file(file) => {
+            let system = which::system_of(file, context)?;
+            which::meant_by(global, &system)?;
+            // It is the file that says that there is such a system.
+            return Ok(Some(system));
+        }
+        Some(name) => which::meant_by(global, &named(name)?)?,
+    };
+    match meant {
+        Meant::Address(address) => match which::name_at(&address)? {
+            Some(name) => Ok(Some(name)),
+            None => Err(which::not_here(&address)),
+        },
+        Meant::Named(name) => which::known(&name).map(|()| Some(name)),
+        Meant::Only => the_only_one(),
+    }
+}
+
+fn named(text: &str) -> Result<SystemName, CommandError> {
+    text.parse().map_err(|error| {
+        let sentence = format!("{text:?} is no file, and no name of a system: {error}");
+        CommandError::say(ErrorKind::Usage, sentence)
+    })
 }
 
 /// Running or dead: what is dead is to be cleared away too.

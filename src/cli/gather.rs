@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::{CommandError, ErrorKind};
+use super::{CommandError, ErrorKind, which};
 use crate::topology::{self, Input, InputKind, Source};
 
 /// What a variable in a file stands for.
@@ -38,6 +38,10 @@ impl Gathered {
             false => std::path::absolute(path)?.display().to_string(),
         };
         self.add(input, &source)?;
+        let source = Source {
+            stem: former_name(path)?.unwrap_or(source.stem),
+            ..source
+        };
         self.source.get_or_insert(source);
         Ok(place)
     }
@@ -81,6 +85,14 @@ impl Gathered {
         self.within.pop();
         Ok(())
     }
+}
+
+/// What a system is called that runs under the name that its file had given it by default before.
+fn former_name(path: &Path) -> Result<Option<String>, CommandError> {
+    let stem = topology::stem(path);
+    let record = which::brought_up_from(path)?;
+    let name = record.map(|record| record.name.to_string());
+    Ok(name.filter(|name| *name == stem))
 }
 
 fn read(path: &Path) -> Result<(Input, Source), CommandError> {
@@ -129,11 +141,7 @@ fn stdin_source() -> Result<Source, CommandError> {
 
 fn file_source(path: &Path) -> Result<Source, CommandError> {
     let absolute: PathBuf = std::path::absolute(path)?;
-    let stem = absolute
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let stem = topology::default_name(&absolute);
     let folder = absolute.parent().unwrap_or(Path::new("/")).to_owned();
     Ok(Source {
         name: path.display().to_string(),

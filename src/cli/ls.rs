@@ -2,7 +2,8 @@
 
 use clap::ValueEnum;
 
-use super::session::{Group, Remembered, is_running, remembered};
+use super::remembered::{Remembered, remembered};
+use super::session::{Group, is_running};
 use super::{CommandError, Context, ls_hosts};
 use crate::model::SystemName;
 use crate::render::{

@@ -36,6 +36,7 @@ mod man;
 mod ns;
 mod plan;
 mod quick;
+mod remembered;
 mod replies;
 mod runtime;
 mod schema;
@@ -57,6 +58,7 @@ mod up;
 mod value;
 mod version;
 mod wait;
+mod which;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

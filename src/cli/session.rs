@@ -7,7 +7,9 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::explain::{ambiguous, explain};
+use super::remembered::records;
 use super::select::{Candidate, CandidateGroup, NotSelected, select};
+use super::which::{self, Meant};
 use super::{CommandError, Context, ErrorKind, GlobalArgs};
 use crate::model::{
     Address, AgentId, AgentInfo, AgentName, Alias, Dial, NameServerName, SystemName,
@@ -41,10 +43,10 @@ pub struct Group {
 }
 
 impl Session {
-    /// `--ns`, else `OSB_NAMESERVER`, else `--system`, else the only system that is running.
+    /// To the system that is meant: see `which`.
     pub fn open(global: &GlobalArgs) -> Result<Self, CommandError> {
-        let given = global.ns.as_deref().filter(|address| !address.is_empty());
-        if let Some(address) = given {
+        if let Meant::Address(address) = which::meant(global) {
+            let address = address.as_str();
             let nameserver = dial(address, global.key.as_deref()).map_err(|error| {
                 unreachable(error, "`osb ls systems` shows the systems of this machine")
             })?;
@@ -296,10 +298,10 @@ pub fn nameserver_address(
     global: &GlobalArgs,
     name: Option<&NameServerName>,
 ) -> Result<String, CommandError> {
-    match global.ns.as_deref().filter(|address| !address.is_empty()) {
-        Some(address) if address.starts_with("tcp://") => Ok(address.to_owned()),
-        Some(address) => Ok(format!("tcp://{address}")),
-        None => {
+    match which::meant(global) {
+        Meant::Address(address) if address.starts_with("tcp://") => Ok(address),
+        Meant::Address(address) => Ok(format!("tcp://{address}")),
+        Meant::Named(_) | Meant::Only => {
             let system = selected(global)?;
             let groups = || system.groups.iter();
             let meant = match name {
@@ -343,65 +345,21 @@ pub fn selected(global: &GlobalArgs) -> Result<Candidate, CommandError> {
 /// other runs, and that a name server's address stands for its system.
 pub fn selected_for_reading(global: &GlobalArgs) -> Result<Candidate, CommandError> {
     refuse_damaged(global)?;
-    let given = global.ns.as_deref().filter(|address| !address.is_empty());
-    let mut candidates: Vec<Candidate> = records()?.into_iter().map(running_or_not).collect();
-    if let Some(address) = given {
-        let address = address.strip_prefix("tcp://").unwrap_or(address);
-        let end = format!("//{address}");
-        let at_address = |it: &Candidate| it.groups.iter().any(|it| it.address.ends_with(&end));
-        return candidates.into_iter().find(at_address).ok_or_else(|| {
-            CommandError::say(
-                ErrorKind::Failed,
-                format!(
-                    "the system of the name server at {address} was not brought up on this machine"
-                ),
-            )
-            .with_code("unknown_system")
-            .with_hint("logs are read on the machine that wrote them")
+    if let Meant::Address(address) = which::meant(global) {
+        let found = records()?.into_iter().find(|it| which::is_at(it, &address));
+        let found = found.ok_or_else(|| {
+            let error = which::not_here(&address);
+            error.with_hint("logs are read on the machine that wrote them")
         });
+        return found.map(running_or_not);
     }
+    let mut candidates: Vec<Candidate> = records()?.into_iter().map(running_or_not).collect();
     if !candidates.iter().any(|it| it.running) {
         candidates.iter_mut().for_each(|it| it.running = true);
     }
     select(global.system.as_ref(), &candidates)
         .cloned()
         .map_err(not_selected)
-}
-
-/// What is known of a system.
-pub enum Remembered {
-    System(SystemRecord),
-    /// Its record cannot be read.
-    Damaged(SystemName, StateError),
-}
-
-impl Remembered {
-    pub fn name(&self) -> &SystemName {
-        match self {
-            Remembered::System(record) => &record.name,
-            Remembered::Damaged(name, _) => name,
-        }
-    }
-}
-
-/// All systems, in order of their names. A folder without a record is no system: another command is just making or
-/// removing it.
-pub fn remembered() -> Result<Vec<Remembered>, StateError> {
-    let dir = StateDir::from_env()?;
-    let look = |name: SystemName| match dir.system(&name).record() {
-        Ok(record) => record.map(Remembered::System),
-        Err(why) => Some(Remembered::Damaged(name, why)),
-    };
-    Ok(dir.systems()?.into_iter().filter_map(look).collect())
-}
-
-/// The records of all systems that can be read: whoever names another one is told what is the matter with it.
-pub fn records() -> Result<Vec<SystemRecord>, StateError> {
-    let read = |it| match it {
-        Remembered::System(record) => Some(record),
-        Remembered::Damaged(..) => None,
-    };
-    Ok(remembered()?.into_iter().filter_map(read).collect())
 }
 
 /// If one is named whose record cannot be read, nothing can be done with it.

@@ -13,8 +13,8 @@ use crate::topology::{self, Input, InputKind, Problems, Source};
 #[derive(Debug, clap::Args)]
 pub struct TopologyArgs {
     /// The topology; - is standard input. Of several, later ones add to earlier ones or replace
-    /// what they say
-    #[arg(value_name = "FILE", required_unless_present = "more")]
+    /// what they say. Without any, topology.yaml or osb.yaml of this folder
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// A further file, over those before it
     #[arg(short = 'f', long = "file", id = "more", value_name = "FILE")]
@@ -22,6 +22,35 @@ pub struct TopologyArgs {
     /// Set one value over all files, such as agents.Bob.attributes.x=1
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
+}
+
+/// What a topology is called where none is named.
+const USUAL: [&str; 2] = ["topology.yaml", "osb.yaml"];
+
+impl TopologyArgs {
+    /// One file, as it is.
+    pub fn one(file: &str) -> Self {
+        Self {
+            files: vec![file.into()],
+            more: Vec::new(),
+            set: Vec::new(),
+        }
+    }
+
+    /// The files that are named, or the one that is usual.
+    fn all(&self) -> Result<Vec<PathBuf>, CommandError> {
+        let named: Vec<PathBuf> = self.files.iter().chain(&self.more).cloned().collect();
+        if !named.is_empty() {
+            return Ok(named);
+        }
+        let mut usual = USUAL.map(PathBuf::from).into_iter();
+        let found = usual.find(|path| path.is_file()).ok_or_else(|| {
+            let [one, other] = USUAL;
+            let sentence = format!("which topology? There is no {one} and no {other} here");
+            CommandError::say(ErrorKind::Usage, sentence).with_hint("name the file: `osb up FILE`")
+        });
+        found.map(|path| vec![path])
+    }
 }
 
 /// The texts of a topology and where they came from.
@@ -35,8 +64,8 @@ impl TopologyFile {
     pub fn read(args: &TopologyArgs) -> Result<Self, CommandError> {
         let mut gathered = Gathered::default();
         let mut places = Vec::new();
-        for path in args.files.iter().chain(&args.more) {
-            places.push(gathered.read(path)?);
+        for path in args.all()? {
+            places.push(gathered.read(&path)?);
         }
         let source = gathered.source()?;
         let mut inputs = gathered.inputs;

@@ -54,7 +54,7 @@ pub use include::included;
 pub use inputs::{Input, InputKind};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
-pub use source::Source;
+pub use source::{Source, default_name, stem};
 pub use yaml::Lookup;
 
 use crate::model::Topology;

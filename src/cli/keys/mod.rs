@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::session::records;
+use super::remembered::records;
 use super::{CommandError, Context, ErrorKind};
 use crate::keys::{Keys, KeysError, draw};
 use crate::model::{

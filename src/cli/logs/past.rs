@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Follower, LogsArgs, history, known, printer, tail};
+use crate::cli::which::{self, Meant};
 use crate::cli::{CommandError, Context, ErrorKind};
 use crate::model::{NameServerName, SystemName};
 use crate::state::{Runs, StateDir};
@@ -57,8 +58,17 @@ pub fn clear(context: &Context) -> Result<(), CommandError> {
 /// The system that is named, or the one that ended last.
 fn meant(context: &Context) -> Result<(SystemName, Runs), CommandError> {
     let all = StateDir::from_env()?;
-    if let Some(system) = &context.global.system {
-        return Ok((system.clone(), all.runs(system)));
+    let named = match which::meant(&context.global) {
+        Meant::Named(name) => Some(name),
+        Meant::Address(address) => match which::name_at(&address)? {
+            None => return Err(which::not_here(&address)),
+            name => name,
+        },
+        Meant::Only => None,
+    };
+    if let Some(system) = named {
+        let runs = all.runs(&system);
+        return Ok((system, runs));
     }
     let systems = all.systems_with_runs()?.into_iter();
     let runs = systems.map(|system| {

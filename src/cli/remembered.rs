@@ -1,0 +1,40 @@
+//! The systems of this machine, as they are remembered.
+
+use crate::model::SystemName;
+use crate::state::{StateDir, StateError, SystemRecord};
+
+/// What is known of a system.
+pub enum Remembered {
+    System(SystemRecord),
+    /// Its record cannot be read.
+    Damaged(SystemName, StateError),
+}
+
+impl Remembered {
+    pub fn name(&self) -> &SystemName {
+        match self {
+            Remembered::System(record) => &record.name,
+            Remembered::Damaged(name, _) => name,
+        }
+    }
+}
+
+/// All systems, in order of their names. A folder without a record is no system: another command is just making or
+/// removing it.
+pub fn remembered() -> Result<Vec<Remembered>, StateError> {
+    let dir = StateDir::from_env()?;
+    let look = |name: SystemName| match dir.system(&name).record() {
+        Ok(record) => record.map(Remembered::System),
+        Err(why) => Some(Remembered::Damaged(name, why)),
+    };
+    Ok(dir.systems()?.into_iter().filter_map(look).collect())
+}
+
+/// The records of all systems that can be read: whoever names another one is told what is the matter with it.
+pub fn records() -> Result<Vec<SystemRecord>, StateError> {
+    let read = |it| match it {
+        Remembered::System(record) => Some(record),
+        Remembered::Damaged(..) => None,
+    };
+    Ok(remembered()?.into_iter().filter_map(read).collect())
+}
