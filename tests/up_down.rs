@@ -318,3 +318,35 @@ connections:
             .contains("first")
     });
 }
+
+/// Who asks ends before who answers, and who was started after another before that one.
+#[test]
+fn a_system_goes_down_in_turn() {
+    let bench = Bench::new();
+    let program = |name: &str| {
+        let script = format!(
+            r#"echo "{{\"type\":\"ready\"}}"; while read -r line; do case $line in *\"stop\"*) echo {name} >> order; exit;; esac; done"#
+        );
+        serde_json::to_string(&["sh", "-c", &script.replace('$', "$$")]).unwrap()
+    };
+    let (desk, asker, late) = (program("Desk"), program("Asker"), program("Late"));
+    let said = bench.up(&format!(
+        r#"
+osb: 1
+name: turns
+agents:
+  Desk: {{ command: {desk}, bind: {{ ask: REP }} }}
+  Asker: {{ command: {asker} }}
+  Late: {{ command: {late}, after: Asker }}
+  Beside: {{}}
+connections:
+  - {{ agent: Asker, to: Desk.ask }}
+"#
+    ));
+    assert_eq!(said.code, 0, "{said}");
+    let down = bench.json(&["down"]);
+    assert_eq!(down["agents"].as_array().unwrap().len(), 4, "{down}");
+    let order = std::fs::read_to_string(bench.files().join("order")).unwrap();
+    assert_eq!(order, "Late\nAsker\nDesk\n");
+    bench.assert_nothing_left();
+}

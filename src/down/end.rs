@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::machines::LeftMachine;
+use super::turns::Turns;
 use crate::model::{AgentName, HostInfo, Millis, SystemName};
 use crate::process::{ProcessId, end_of, kill_groups, wait_for_end};
 use crate::proxy::{Link, Pending, ProxyError};
@@ -29,6 +30,8 @@ pub struct Processes<'a> {
     pub system: &'a SystemName,
     pub dir: &'a SystemDir,
     pub group: &'a GroupRecord,
+    /// Who ends before the others.
+    pub turns: Turns,
 }
 
 /// What it took to end them.
@@ -67,6 +70,9 @@ impl Processes<'_> {
         };
         // A name server that does not answer is not asked again.
         let link = link.filter(|_| there.is_some());
+        if let (Some(link), Some(there)) = (link, &there) {
+            ended.stopped = self.end_in_turn(link, there, grace).await;
+        }
         let machines = self.machines(link, there.as_deref(), grace);
         let known = there.as_deref().map(|there| self.known(there));
         if let (Some(link), Some(ours)) = (link, known) {
@@ -105,7 +111,7 @@ impl Processes<'_> {
     }
 
     /// Those of ours on this machine that the name server knows.
-    fn known(&self, hosts: &[HostInfo]) -> Vec<Daemon> {
+    pub(super) fn known(&self, hosts: &[HostInfo]) -> Vec<Daemon> {
         let knows = |daemon: &&Daemon| {
             let mut hosts = hosts.iter();
             hosts.any(|it| it.name == daemon.host && it.pid == daemon.process.pid)
@@ -118,7 +124,8 @@ impl Processes<'_> {
         let here = self.agents_alive().into_iter().map(|it| it.agent);
         let machines = self.group.machines.iter();
         let elsewhere = machines.flat_map(|machine| machine.agents.iter().cloned());
-        for agent in here.chain(elsewhere) {
+        let answer = self.turns.answerers();
+        for agent in here.chain(elsewhere).filter(|it| !answer.contains(it)) {
             link.tell(Peer::Agent(agent), &AgentRequest::Stop {});
         }
     }

@@ -7,6 +7,7 @@
 mod damaged;
 mod end;
 mod machines;
+mod turns;
 
 use serde::Serialize;
 
@@ -22,6 +23,7 @@ pub use damaged::Damage;
 use end::Ended;
 pub use end::Processes;
 pub use machines::LeftMachine;
+pub use turns::Turns;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DownError {
@@ -211,7 +213,12 @@ async fn end_all(
     grace: Millis,
 ) -> Result<(DownReport, Left), DownError> {
     let system = &record.name;
-    let processes = |group| Processes { system, dir, group };
+    let processes = |group| Processes {
+        system,
+        dir,
+        group,
+        turns: Turns::of(record, group),
+    };
     let dial = |group: &&GroupRecord| Link::open(&group.dial().ok()?).ok().map(|(link, _)| link);
     let links: Vec<Option<Link>> = groups.iter().map(dial).collect();
     // Before any of them ends: others may be sending to it.

@@ -4,6 +4,7 @@
 //! Pure: made from a topology alone. Addresses are not in it, for they are known only when sockets
 //! are bound.
 
+mod ends;
 mod launches;
 mod mend;
 
@@ -18,6 +19,7 @@ use crate::model::{
 };
 use crate::wire::{AgentRequest, Configuration, ProofToken};
 
+pub use ends::ends;
 pub use launches::{LaunchPlan, Order};
 pub use mend::{Actual, Mend, Place, mend};
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::error::UpError;
 use super::launch::{Group, Launched};
 use super::{machines, mend};
-use crate::down::Processes;
+use crate::down::{Processes, Turns};
 use crate::model::Millis;
 use crate::proxy::Link;
 use crate::state::{SystemDir, SystemRecord};
@@ -45,6 +45,7 @@ pub async fn take_back(launched: &Arc<Mutex<Launched>>) {
             system: &system,
             dir: &dir,
             group: record,
+            turns: Turns::default(),
         };
         processes.end(link.as_deref(), GRACE).await;
     }
@@ -75,6 +76,7 @@ pub async fn clean_up_dead_groups(dir: &SystemDir, record: &SystemRecord) -> Res
             system: &record.name,
             dir,
             group,
+            turns: Turns::default(),
         };
         // Only those that stay have to be asked.
         let link = match group.attached.is_empty() && group.machines.is_empty() {
