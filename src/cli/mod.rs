@@ -65,6 +65,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::process::keep_descriptors;
+
 pub use args::{Cli, Command, GlobalArgs};
 pub use context::Context;
 pub use error::{CommandError, ErrorKind};
@@ -73,6 +75,7 @@ pub use session::Session;
 
 /// Parses, runs, prints the error if there is one, and says with what status to exit.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    keep_descriptors();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if complete::asked(&arguments) {
         return ExitCode::SUCCESS;

@@ -89,7 +89,6 @@ fn start(
     command
         .args(["--ns", &to.address, "host", "--name", daemon.host.as_str()])
         .args(["--address", &address.to_string(), "--own-dir", "--tether"])
-        .args(["--lock-fd", &lock.share()?.to_string()])
         .arg("--dir")
         .arg(dir.path())
         // The folder of the connection may be gone tomorrow.
@@ -97,6 +96,7 @@ fn start(
         .stdin(Stdio::piped())
         .stdout(log.try_clone()?)
         .stderr(log);
+    lock.share(&mut command);
     if let Some(group) = &daemon.group {
         command.args(["--group", group.as_str()]);
     }

@@ -109,7 +109,6 @@ fn command(
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["ns", "--bind", &at.to_string(), "--own-dir", "--tether"])
-        .args(["--lock-fd", &lock.share()?.to_string()])
         .arg("--dir")
         .arg(dir.path())
         // The folder of the connection may be gone tomorrow.
@@ -117,6 +116,7 @@ fn command(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log);
+    lock.share(&mut command);
     match keys {
         Some(keys) => {
             let here = StateDir::from_env()?.keys(&of.system, of.group.as_ref());

@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
 
 use super::{StateError, SystemDir};
 use crate::model::SystemName;
-use crate::process::ProcessId;
+use crate::process::{ProcessId, hand_descriptor};
 
 /// How long what a dead `up` has begun may take to be cleared away.
 const CLEANING: Duration = Duration::from_secs(20);
@@ -65,10 +66,11 @@ impl Lock {
         Self(file)
     }
 
-    /// Lets processes started from now on inherit the lock. Returns the number to tell them.
-    pub fn share(&self) -> io::Result<RawFd> {
-        fcntl(&*self.0, FcntlArg::F_SETFD(FdFlag::empty()))?;
-        Ok(self.0.as_raw_fd())
+    /// Shares the lock with the process that `command` is to start, an `osb ns` or `osb host`, and with no other.
+    pub fn share(&self, command: &mut Command) {
+        let number = self.0.as_raw_fd();
+        command.args(["--lock-fd", &number.to_string()]);
+        hand_descriptor(command, number);
     }
 }
 

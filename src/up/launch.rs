@@ -300,8 +300,8 @@ impl Launched {
     }
 
     fn start(&mut self, mut command: Command) -> io::Result<std::process::Child> {
-        let lock = self.lock.share()?;
-        command.args(["--tether", "--lock-fd", &lock.to_string()]);
+        command.arg("--tether");
+        self.lock.share(&mut command);
         command.arg("--dir").arg(self.dir.path());
         let mut child = command.spawn()?;
         self.tethers.extend(child.stdin.take().map(Tether::new));
