@@ -125,6 +125,9 @@ table!(AgentRequest {
     Probe "probe" Levels::of(&[Agent, Control, Admin]),
     Prove "prove" Levels::of(&[Agent, Control, Admin]),
     Unprobe "unprobe" Levels::of(&[Agent, Control, Admin]),
+    // By these both ends of a connection lay side by side what they have counted.
+    Confirm "confirm" Levels::of(&[Agent, Control, Admin]),
+    Arrived "arrived" Levels::of(&[Agent, Control, Admin]),
     Adopt "adopt" CONTROL,
     Release "release" CONTROL,
     Start "start" CONTROL,

@@ -55,6 +55,7 @@ impl Agent {
     /// Tells how many messages never left.
     fn close_one(&mut self, alias: &Alias, at: usize, linger: Option<Millis>) -> usize {
         self.sockets.at_mut(at).flush();
+        self.tell_at_the_end(at);
         let requests = self.settle_requests(alias, at);
         self.settle_owed_answers(alias, at);
         self.settle_waiting(alias, at);

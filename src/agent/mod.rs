@@ -5,6 +5,7 @@
 //! drives sockets, pipes and the clock. Which agents there are, and how they are wired, is not
 //! decided here: `up` configures agents from outside.
 
+mod accounts;
 mod answers;
 mod asker;
 mod attempt;

@@ -31,6 +31,8 @@ use crate::zeromq::{End, LOOK_EVERY, hang_up_dead};
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long the name server may take to answer an announcement, in milliseconds.
 const ANNOUNCEMENT_LIMIT: u32 = 10_000;
+/// How often to look, at the end, whether libzmq's queues are empty: it does not tell.
+const GLANCE: Duration = Duration::from_millis(10);
 /// How long a request waits that says nothing of it.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(30);
 
@@ -82,6 +84,8 @@ pub struct Agent {
     pub hasty: bool,
     /// Whoever has started it.
     parent: Pid,
+    /// It is at its end, and libzmq still has messages that no connection has taken.
+    pub lingering: bool,
     began: Instant,
     next_heartbeat: Duration,
     /// When it is looked for dead connections next, with the heartbeat after that.
@@ -241,6 +245,7 @@ impl Agent {
             asked_to_end: false,
             hasty: false,
             parent: getppid(),
+            lingering: false,
             began: Instant::now(),
             next_heartbeat: until_next_beat(),
             next_look: LOOK_EVERY,
@@ -347,6 +352,7 @@ impl Agent {
         let envelope = Envelope::oneway(Peer::NameServer);
         let body = body(&NameServerRequest::Heartbeat {});
         self.control.send(&envelope, body, Weight::Light);
+        self.see_to_accounts();
         self.look_for_the_dead();
     }
 
@@ -387,16 +393,32 @@ impl Agent {
     /// The end: what could not be sent is told, and all is closed.
     pub fn farewell(mut self) {
         self.leave_behind();
-        for slot in self.sockets.iter().filter(|slot| !slot.outbox.is_empty()) {
-            self.log.warn(&match slot.outbox.len() {
-                1 => format!("1 message was not sent by {}", slot.alias),
-                count => format!("{count} messages were not sent by {}", slot.alias),
+        let unsent = self.sockets.unsent();
+        for (alias, count) in &unsent {
+            self.log.warn(&match count {
+                1 => format!("1 message was not sent by {alias}"),
+                count => format!("{count} messages were not sent by {alias}"),
             });
         }
+        self.leave_unsent(&unsent);
+        let all: Vec<usize> = self.sockets.numbered().map(|(at, _)| at).collect();
+        all.into_iter().for_each(|at| self.tell_at_the_end(at));
         self.abandon_program();
         self.send_log();
         self.leave();
-        self.sockets.close(self.hasty);
+        // What has not left in its time does not leave any more, or more would be told than is so.
+        self.sockets.close(self.hasty || !unsent.is_empty());
+    }
+
+    /// For its host daemon, which finds it when the process has ended.
+    fn leave_unsent(&mut self, unsent: &BTreeMap<Alias, u64>) {
+        let Some(path) = self.boot.unsent.as_deref().filter(|_| !unsent.is_empty()) else {
+            return;
+        };
+        if let Err(error) = std::fs::write(path, body(unsent)) {
+            self.log
+                .warn(&format!("cannot write {}: {error}", path.display()));
+        }
     }
 
     /// Leaves what is to be known of it after its end: its attributes, if it ends by itself; and how it ends, if
@@ -434,6 +456,7 @@ impl Agent {
             self.waiting.wakes_at(),
             self.owed.wakes_at(),
             self.life.wakes_at(),
+            self.lingering.then(|| self.now + GLANCE),
             self.launching.as_ref().map(Launching::wakes_at),
             self.settling.iter().map(SettlingFor::wakes_at).min(),
             self.unfinished_at(),

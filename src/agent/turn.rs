@@ -238,7 +238,8 @@ impl Agent {
         self.keep_unfinished();
         self.announce_in_time();
         let program = self.has_program();
-        let queued = self.sockets.queued() || self.owes_to_program();
+        self.lingering = self.life.ending() && !self.sockets.unsent().is_empty();
+        let queued = self.lingering || self.sockets.queued() || self.owes_to_program();
         match self.life.tick(self.now, program, queued) {
             Some(Effect::Terminate) => self.signal_program(false),
             Some(Effect::Kill) => self.signal_program(true),

@@ -200,7 +200,7 @@ impl Processes<'_> {
                 ended.orphans.push(agent);
             } else {
                 let rung = Rung::Terminated;
-                ended.stopped.push(Stopped { agent, rung });
+                ended.stopped.push(Stopped::at(agent, rung));
             }
         }
         let all = self.agents();

@@ -191,10 +191,9 @@ async fn stop_each(asked: Vec<(AgentName, Pending<Stopped>)>) -> Result<Vec<Stop
     for (agent, answer) in asked {
         match answer.await {
             Ok(one) => stopped.push(one),
-            Err(ProxyError::Fault(Fault::UnknownAgent { .. })) => stopped.push(Stopped {
-                agent,
-                rung: Rung::Already,
-            }),
+            Err(ProxyError::Fault(Fault::UnknownAgent { .. })) => {
+                stopped.push(Stopped::at(agent, Rung::Already));
+            }
             Err(error) => return Err(error.to_string()),
         }
     }

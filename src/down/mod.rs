@@ -9,15 +9,17 @@ mod end;
 mod machines;
 mod turns;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use crate::model::{AgentId, AgentName, Millis, NameServerName, SystemName};
+use crate::model::{AgentId, AgentName, Alias, Millis, NameServerName, SystemName};
 use crate::process::ProcessId;
 use crate::proxy::Link;
 use crate::state::{
     FarNameServer, GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord,
 };
-use crate::wire::{Rung, Stopped};
+use crate::wire::Rung;
 
 pub use damaged::Damage;
 use end::Ended;
@@ -73,6 +75,9 @@ fn pids(processes: &[ProcessId]) -> String {
 pub struct StoppedAgent {
     pub agent: AgentId,
     pub rung: Rung,
+    /// How many messages had not left its sockets when it ended.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unsent: BTreeMap<Alias, u64>,
 }
 
 /// What `down` has done.
@@ -115,14 +120,22 @@ impl DownReport {
         killed.map(|stopped| &stopped.agent).chain(&self.orphans)
     }
 
+    /// Sockets that had not sent all that they had, each with how many it was.
+    pub fn unsent(&self) -> impl Iterator<Item = String> {
+        self.stopped.iter().flat_map(|stopped| {
+            let sockets = stopped.unsent.iter();
+            sockets.map(|(alias, count)| format!("{}.{alias} {count}", stopped.agent))
+        })
+    }
+
     /// Takes in what was done with one group. `id` tells its agents from those of others.
     fn add(&mut self, ended: Ended, id: impl Fn(AgentName) -> AgentId) {
         let stopped = ended.stopped.into_iter();
-        self.stopped
-            .extend(stopped.map(|Stopped { agent, rung }| StoppedAgent {
-                agent: id(agent),
-                rung,
-            }));
+        self.stopped.extend(stopped.map(|it| StoppedAgent {
+            agent: id(it.agent),
+            rung: it.rung,
+            unsent: it.unsent,
+        }));
         self.orphans.extend(ended.orphans.into_iter().map(&id));
         self.released.extend(ended.released.into_iter().map(&id));
         self.released.sort();

@@ -1,6 +1,7 @@
 //! One agent's process: started in a group of its own, its output in a file, its end a readable
 //! descriptor.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,7 +15,7 @@ use tokio::net::unix::pipe::Sender;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::log_tail::end_of_logs;
-use crate::model::{self, AgentId, AgentName, ExitReport, NameServerName, Speaks};
+use crate::model::{self, AgentId, AgentName, Alias, ExitReport, NameServerName, Speaks};
 use crate::process::{ProcessId, end_of, limit_descriptors, not_started};
 use crate::state::{AgentRecord, StateError, SystemDir};
 use crate::wire::AgentBoot;
@@ -156,6 +157,13 @@ fn hand_over(boot: &AgentBoot, stdin: std::process::ChildStdin) {
             let _ = stdin.write_all(&boot).await;
         }
     });
+}
+
+/// What an agent that has ended left unsent, by socket. That it wrote nothing means nothing was left.
+pub fn take_unsent(path: &Path) -> BTreeMap<Alias, u64> {
+    let unsent = std::fs::read(path).unwrap_or_default();
+    let _ = std::fs::remove_file(path);
+    crate::wire::read_body(&unsent).unwrap_or_default()
 }
 
 impl Child {

@@ -5,7 +5,7 @@ use super::{Child, Host, Input, LAST_WORDS, PATIENCE};
 use crate::model::AgentName;
 use crate::process::descriptors_before;
 use crate::supervision::{Effect, Ticket};
-use crate::wire::{AgentBoot, AgentRequest, Fault, Incarnation, NameServerRequest, Peer};
+use crate::wire::{AgentBoot, AgentRequest, Fault, Incarnation, NameServerRequest, Peer, Stopped};
 
 impl Host {
     /// Does what supervision wants done. Tells whether that was all there will ever be.
@@ -54,9 +54,14 @@ impl Host {
                 self.link.tell(Peer::NameServer, &exited);
             }
             Effect::AnswerStart { ticket, outcome } => self.answer(ticket, outcome),
-            Effect::AnswerStop { ticket, outcome } => self.answer(ticket, outcome),
+            Effect::AnswerStop { ticket, outcome } => {
+                let outcome = outcome.map(|it| self.with_unsent(it));
+                self.answer(ticket, outcome);
+            }
             Effect::End { ticket, stopped } => {
                 if let Some(ticket) = ticket {
+                    let stopped = stopped.into_iter().map(|it| self.with_unsent(it));
+                    let stopped: Vec<Stopped> = stopped.collect();
                     self.answer(ticket, Ok(stopped));
                     self.patience = PATIENCE;
                 }
@@ -64,6 +69,14 @@ impl Host {
             }
         }
         false
+    }
+
+    /// With what the agent has left behind.
+    fn with_unsent(&self, stopped: Stopped) -> Stopped {
+        Stopped {
+            unsent: self.unsent.get(&stopped.agent).cloned().unwrap_or_default(),
+            ..stopped
+        }
     }
 
     fn boot(&mut self, agent: crate::wire::StartAgent, incarnation: Incarnation) -> AgentBoot {
@@ -76,6 +89,7 @@ impl Host {
             keys: self.agents_keys.remove(&agent.name),
             ipc_dir: self.options.ipc_dir(),
             log: Some(self.options.dir.log_of(&id)),
+            unsent: Some(self.options.dir.unsent_of(&id)),
             output: agent
                 .program
                 .as_ref()

@@ -18,7 +18,7 @@ mod signals;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::DirBuilder;
 use std::io::Write;
 use std::net::IpAddr;
@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::model::{AgentName, Credentials, Dial, HostName, Millis, NameServerName};
+use crate::model::{AgentName, Alias, Credentials, Dial, HostName, Millis, NameServerName};
 use crate::process::raise_descriptors;
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir};
@@ -146,6 +146,8 @@ struct Host {
     supervision: Supervision,
     spawner: Spawner,
     children: HashMap<AgentName, Child>,
+    /// Of agents that have ended: how many messages had not left their sockets.
+    unsent: HashMap<AgentName, BTreeMap<Alias, u64>>,
     /// How long the name server may take to note that this daemon leaves.
     patience: Duration,
     /// In a closed system: those of agents that are about to start.
@@ -178,6 +180,7 @@ impl Host {
             began: Instant::now(),
             supervision: Supervision::default(),
             children: HashMap::new(),
+            unsent: HashMap::new(),
             patience: LAST_WORDS,
             agents_keys: HashMap::new(),
             tickets: HashMap::new(),
@@ -311,8 +314,11 @@ impl Host {
         let Some(child) = self.children.remove(&agent) else {
             return;
         };
-        let exit = child.reap(&self.options.dir, &self.spawner.id(&agent));
+        let id = self.spawner.id(&agent);
+        let exit = child.reap(&self.options.dir, &id);
         self.note_end(&agent, &exit);
+        let unsent = child::take_unsent(&self.options.dir.unsent_of(&id));
+        self.unsent.insert(agent.clone(), unsent);
         self.supervision.on_exited(&agent, exit);
     }
 

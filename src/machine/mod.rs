@@ -170,13 +170,12 @@ async fn end(daemon: &DaemonOf, grace: Millis) -> Result<Vec<Stopped>, MachineEr
     let (all, _) = folders(daemon)?;
     let report = down(&all, &daemon.system, &[], grace).await?;
     all.remove_if_empty();
-    let orphans = report.orphans.into_iter().map(|it| Stopped {
-        agent: it.name,
-        rung: crate::wire::Rung::Killed,
-    });
+    let orphans = report.orphans.into_iter();
+    let orphans = orphans.map(|it| Stopped::at(it.name, crate::wire::Rung::Killed));
     let stopped = report.stopped.into_iter().map(|it| Stopped {
         agent: it.agent.name,
         rung: it.rung,
+        unsent: it.unsent,
     });
     Ok(stopped.chain(orphans).collect())
 }

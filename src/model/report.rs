@@ -138,13 +138,24 @@ pub struct HostInfo {
     pub agents: usize,
 }
 
-/// What went through a socket. Nothing is lost in silence: `dropped` counts what is gone.
+/// What went through a socket. Nothing is lost in silence: of what a socket has sent, in sum, once for each
+/// subscriber that matched, so much has been received, or was `dropped`, or is `waiting` or `unconfirmed`; but for
+/// what is on its way just now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SocketStats {
     pub received: u64,
     pub sent: u64,
     pub dropped: u64,
+    /// What libzmq has taken and no connection yet.
+    #[serde(default)]
+    pub waiting: u64,
+    /// What was given to connections that have ended, and whose readers have not said that it came.
+    #[serde(default)]
+    pub unconfirmed: u64,
+    /// Publishers: how many subscribers its messages have matched, in sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched: Option<u64>,
     /// Messages that the serializer of the socket could not read.
     pub garbled: u64,
 }

@@ -181,6 +181,11 @@ impl SystemDir {
         self.logs().join(format!("{agent}.out"))
     }
 
+    /// Where an agent writes how many messages it has not sent when it ends.
+    pub fn unsent_of(&self, agent: &AgentId) -> PathBuf {
+        self.0.join(format!("unsent-{agent}.json"))
+    }
+
     /// The log of the name server or of a host daemon.
     pub fn daemon_log(&self, daemon: &str) -> PathBuf {
         self.0.join(format!("{daemon}.log"))

@@ -163,10 +163,7 @@ impl Supervision {
     }
 
     fn answer_already(&mut self, agent: &AgentName, ticket: Ticket) {
-        let stopped = Stopped {
-            agent: agent.clone(),
-            rung: Rung::Already,
-        };
+        let stopped = Stopped::at(agent.clone(), Rung::Already);
         self.effects.push(Effect::AnswerStop {
             ticket,
             outcome: Ok(stopped),
@@ -238,10 +235,7 @@ impl Supervision {
             settled,
         };
         if let Phase::Stopping { rung, tickets, .. } = std::mem::replace(&mut agent.phase, ended) {
-            let stopped = Stopped {
-                agent: name.clone(),
-                rung: rung.max(rung_of(&exit)),
-            };
+            let stopped = Stopped::at(name.clone(), rung.max(rung_of(&exit)));
             for ticket in tickets {
                 let outcome = Ok(stopped.clone());
                 self.effects.push(Effect::AnswerStop { ticket, outcome });

@@ -59,6 +59,11 @@ pub enum AgentRequest {
     },
     /// SUB: take the token's subscription back. Replies with null.
     Unprobe { alias: Alias, token: ProofToken },
+    /// A reader that has connected: how many messages have come by its lines. Replies with null.
+    Confirm { alias: Alias, lines: Vec<Arrived> },
+    /// To a reader that has bound: how many messages have come by these lines. Replies with a list of
+    /// [`Arrived`], of those that it knows.
+    Arrived { alias: Alias, lines: Vec<Box<str>> },
     /// An agent that was started elsewhere becomes this system's: what it is given from now on is
     /// the system's, until it is released. Replies with null; if another system has it, and lets it
     /// work, the fault is `refused`.
@@ -119,6 +124,17 @@ pub enum AgentRequest {
     Stop {},
     /// End. Replies with null, then ends, after its sockets' linger.
     Shutdown {},
+}
+
+/// What has come by a line: a connection from its handshake to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arrived {
+    /// What both ends call it: the place of the one that has connected, `10.0.0.12:50412`.
+    pub line: Box<str>,
+    pub received: u64,
+    /// It has ended: no more will come.
+    pub last: bool,
 }
 
 /// A socket to bind.

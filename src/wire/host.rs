@@ -1,5 +1,6 @@
 //! What is asked of a host daemon.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Examination, Incarnation, Target};
 use crate::model::{
-    AgentName, Amount, Credentials, Dial, HostName, LogLimits, Machine, Millis, Program,
+    AgentName, Alias, Amount, Credentials, Dial, HostName, LogLimits, Machine, Millis, Program,
 };
 
 /// A request to a host daemon: `{"method": …, "params": …}`.
@@ -130,6 +131,20 @@ impl LogPiece {
 pub struct Stopped {
     pub agent: AgentName,
     pub rung: Rung,
+    /// How many messages had not left its sockets when it ended.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unsent: BTreeMap<Alias, u64>,
+}
+
+impl Stopped {
+    pub fn at(agent: AgentName, rung: Rung) -> Self {
+        let unsent = BTreeMap::new();
+        Self {
+            agent,
+            rung,
+            unsent,
+        }
+    }
 }
 
 /// The rungs of the ladder.
@@ -166,6 +181,9 @@ pub struct AgentBoot {
     pub ipc_dir: PathBuf,
     /// The agent's log. None: standard error.
     pub log: Option<PathBuf>,
+    /// Where it writes, at its end, how many messages it has not sent, by socket; if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsent: Option<PathBuf>,
     /// Where its program's own output goes; if nowhere, to the log.
     pub output: Option<PathBuf>,
     /// The system's folder, for what is to be known of it after its end.

@@ -15,8 +15,8 @@ mod peer;
 mod sync;
 
 pub use agent::{
-    AgentRequest, AgentStatus, BindRequest, Configuration, ConnectRequest, ConnectToRequest,
-    Launch, ProofToken, Settled, Wiring,
+    AgentRequest, AgentStatus, Arrived, BindRequest, Configuration, ConnectRequest,
+    ConnectToRequest, Launch, ProofToken, Settled, Wiring,
 };
 pub use data::{CodecError, decode, encode, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};

@@ -22,6 +22,8 @@ pub struct Line {
     /// What both ends call it: the place of the one that dialled. None for messages that were given up before
     /// any line could take them.
     pub name: Option<Box<str>>,
+    /// The place of the other end, as it was given where it was dialled.
+    pub there: Box<str>,
     /// How many messages it has taken; while it stands, with those that wait for it.
     pub given: u64,
     /// How many messages have come by it.
@@ -90,6 +92,7 @@ impl Line {
         Some(Self {
             dialled,
             name: name(if dialled { here } else { there }),
+            there: there.into(),
             given: given.parse().ok()?,
             received: received.trim_end().parse().ok()?,
         })

@@ -138,6 +138,11 @@ impl Lab {
         self.dir(name).join("state")
     }
 
+    /// What an agent has logged on a machine, whether that can be reached or not.
+    pub fn log(&self, name: &str, agent: &str) -> String {
+        find(&self.state(name), &format!("{agent}.log")).unwrap_or_default()
+    }
+
     fn key(&self) -> PathBuf {
         self.dir("desk").join("key")
     }
@@ -400,6 +405,16 @@ impl Drop for Lab {
                 .output();
         }
     }
+}
+
+/// What stands in the file of that name, somewhere below a folder.
+fn find(dir: &Path, name: &str) -> Option<String> {
+    let mut entries = fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path());
+    entries.find_map(|path| match path.is_dir() {
+        true => find(&path, name),
+        false if path.file_name()? == name => fs::read_to_string(path).ok(),
+        false => None,
+    })
 }
 
 /// Ended when it is dropped.

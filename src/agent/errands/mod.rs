@@ -15,8 +15,8 @@ use super::requests::Request;
 use super::state::{Agent, Further, Waiting};
 use crate::model::{Millis, PublicKey, Target};
 use crate::wire::{
-    ConnectRequest, ConnectToRequest, Envelope, Fault, MessageKind, Peer, ProofToken, body,
-    read_body,
+    Arrived, ConnectRequest, ConnectToRequest, Envelope, Fault, MessageKind, Peer, ProofToken,
+    body, read_body,
 };
 
 /// Marks the numbers of errands, so that no announcement has one of them.
@@ -35,6 +35,10 @@ pub enum Errand {
     Whose(PublicKey),
     /// The same of somebody who was let in, or is dialled: whether it still is anybody's.
     Still(PublicKey),
+    /// A writer: what has come by lines of the socket `at`.
+    Confirm { at: usize, lines: Vec<Arrived> },
+    /// A reader: what has come by these lines of the socket `at`.
+    Arrived { at: usize, lines: Vec<Box<str>> },
     /// A subscriber that binds: to subscribe to a token, before anybody publishes to it.
     Probe {
         connect: Box<ConnectRequest>,
@@ -55,7 +59,9 @@ impl Errand {
     /// The socket that it is about, if there is one yet.
     pub fn socket(&self) -> Option<usize> {
         match self {
-            Errand::Prove { at, .. } => Some(*at),
+            Errand::Prove { at, .. } | Errand::Confirm { at, .. } | Errand::Arrived { at, .. } => {
+                Some(*at)
+            }
             Errand::Find(_) | Errand::Probe { .. } | Errand::Whose(_) | Errand::Still(_) => None,
         }
     }
@@ -64,6 +70,9 @@ impl Errand {
         match self {
             Errand::Find(connect) => format!("finding {}", connect.to),
             Errand::Whose(key) | Errand::Still(key) => format!("finding out whose {key} is"),
+            Errand::Confirm { .. } | Errand::Arrived { .. } => {
+                "counting what has arrived".to_owned()
+            }
             Errand::Probe { subscriber, .. } => format!("preparing {subscriber} for the proof"),
             Errand::Prove { publisher, .. } => {
                 format!("seeing the subscription at {publisher}")
@@ -126,6 +135,12 @@ impl Agent {
                 match &*errand {
                     Errand::Whose(key) => return self.on_whose(key, Err(&fault)),
                     Errand::Still(key) => return self.on_still(key, Err(&fault)),
+                    Errand::Confirm { at, lines } => {
+                        return self.on_confirmed(*at, lines, Err(&fault));
+                    }
+                    Errand::Arrived { at, lines } => {
+                        return self.on_arrived(*at, lines, Err(&fault));
+                    }
                     _ => {}
                 }
                 self.abandon(&errand);
@@ -138,6 +153,8 @@ impl Agent {
         match errand {
             Errand::Whose(key) => self.on_whose(&key, Ok(answer)),
             Errand::Still(key) => self.on_still(&key, Ok(answer)),
+            Errand::Confirm { at, lines } => self.on_confirmed(at, &lines, Ok(answer)),
+            Errand::Arrived { at, lines } => self.on_arrived(at, &lines, Ok(answer)),
             Errand::Find(connect) => match self.reachable(&connect.to, answer) {
                 Ok(server) => self.connect_found(connect, server, request),
                 Err(fault) => self.reply(request.asker, Err(fault)),
@@ -182,6 +199,7 @@ impl Agent {
     fn abandon(&mut self, errand: &Errand) {
         match errand {
             Errand::Find(_) | Errand::Still(_) => {}
+            Errand::Confirm { .. } | Errand::Arrived { .. } => self.on_account_late(errand),
             Errand::Whose(key) => self.on_untold(key),
             Errand::Probe {
                 subscriber, token, ..

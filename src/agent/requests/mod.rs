@@ -149,6 +149,8 @@ impl Agent {
             AgentRequest::Probe { alias, token } => Some(self.probe(&alias, &token)),
             AgentRequest::Unprobe { alias, token } => Some(self.unprobe(&alias, &token)),
             AgentRequest::Prove { alias, tokens } => self.prove(&alias, tokens, request),
+            AgentRequest::Confirm { alias, lines } => Some(self.confirm(&alias, lines)),
+            AgentRequest::Arrived { alias, lines } => Some(self.arrived(&alias, &lines)),
             AgentRequest::Adopt { system } => Some(self.adopt(system)),
             AgentRequest::Release { system } => Some(Ok(self.release(&system).into())),
             AgentRequest::Start {} => {
@@ -234,7 +236,7 @@ impl Agent {
         }
     }
 
-    fn status(&self) -> AgentStatus {
+    fn status(&mut self) -> AgentStatus {
         AgentStatus {
             state: State::Running,
             sockets: self.sockets.stats(),

@@ -213,7 +213,7 @@ impl Agent {
     }
 
     /// The socket of that alias, which has to be of a kind that can do it.
-    pub(super) fn find_for(
+    pub(in crate::agent) fn find_for(
         &self,
         alias: &Alias,
         can: impl Fn(Kind) -> bool,

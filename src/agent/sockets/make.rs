@@ -3,11 +3,10 @@
 use zmq::{Context, DONTWAIT, Message, Socket};
 
 use crate::model::Kind;
-use crate::zeromq::{HANDSHAKE_MS, keep_alive, set_int};
+use crate::zeromq::{HANDSHAKE_MS, keep_alive, keep_lines};
 
 /// The largest message accepted: 256 MiB.
 const LARGEST_MESSAGE: i64 = 256 << 20;
-const XPUB_NODROP: i32 = zmq_sys::ZMQ_XPUB_NODROP as i32;
 /// How long a closed socket may still send, in milliseconds.
 const LINGER: i32 = 1000;
 /// How many peers may be about to connect at a time. Those beyond would try again only after a
@@ -27,6 +26,9 @@ pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
         Kind::Rep | Kind::AsyncRep => zmq::ROUTER,
     })?;
     keep_alive(&socket)?;
+    if counts(kind) {
+        keep_lines(&mut socket)?;
+    }
     socket.set_linger(LINGER)?;
     socket.set_maxmsgsize(LARGEST_MESSAGE)?;
     socket.set_backlog(BACKLOG)?;
@@ -34,7 +36,6 @@ pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
     match kind {
         Kind::Pub | Kind::SyncPub => {
             socket.set_xpub_verbose(true)?;
-            set_nodrop(&mut socket, true);
         }
         // It sends nothing but subscriptions: libzmq drops those beyond its limit without a word.
         Kind::Sub | Kind::SyncSub => socket.set_sndhwm(0)?,
@@ -51,10 +52,12 @@ pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
     Ok(socket)
 }
 
-/// XPUB: whether a send fails when a subscriber's queue is full, rather than skip him. An option that
-/// every XPUB has.
-pub(super) fn set_nodrop(socket: &mut Socket, nodrop: bool) {
-    let _ = set_int(socket, XPUB_NODROP, i32::from(nodrop));
+/// Whether both ends of its connections count what goes by them. Where there are answers, they tell.
+pub(super) fn counts(kind: Kind) -> bool {
+    match kind {
+        Kind::Push | Kind::Pull | Kind::Pub | Kind::Sub | Kind::SyncPub | Kind::SyncSub => true,
+        Kind::Req | Kind::Rep | Kind::AsyncReq | Kind::AsyncRep => false,
+    }
 }
 
 /// Receives a frame into `frame`; false if there is none.

@@ -2,6 +2,7 @@
 //!
 //! What is done with messages that arrive is not decided here.
 
+mod account;
 mod desk;
 mod endpoint;
 mod link;
@@ -14,6 +15,7 @@ mod slot;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use account::Due;
 pub use desk::Desk;
 pub use endpoint::{BindError, Place};
 pub use link::Link;
@@ -123,9 +125,9 @@ impl Sockets {
         self.iter().flat_map(|slot| slot.connections(now)).collect()
     }
 
-    pub fn stats(&self) -> BTreeMap<Alias, SocketStats> {
-        self.iter()
-            .map(|slot| (slot.alias.clone(), slot.stats))
+    pub fn stats(&mut self) -> BTreeMap<Alias, SocketStats> {
+        self.iter_mut()
+            .map(|slot| (slot.alias.clone(), slot.stats_now()))
             .collect()
     }
 
@@ -146,5 +148,13 @@ impl Sockets {
     /// Whether messages wait to leave.
     pub fn queued(&self) -> bool {
         self.iter().any(|slot| !slot.outbox.is_empty())
+    }
+
+    /// The same, but for what libzmq has taken and not handed to a connection: at the end, that counts too.
+    pub fn unsent(&mut self) -> BTreeMap<Alias, u64> {
+        let unsent = self
+            .iter_mut()
+            .map(|slot| (slot.alias.clone(), slot.unsent()));
+        unsent.filter(|(_, count)| *count > 0).collect()
     }
 }

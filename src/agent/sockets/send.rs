@@ -3,7 +3,6 @@
 
 use zmq::{DONTWAIT, Message, POLLOUT, SNDMORE, Socket};
 
-use super::make::set_nodrop;
 use super::outbox::Parcel;
 use super::{Desk, Slot, raw};
 use crate::wire::ReplyToken;
@@ -135,17 +134,10 @@ impl Slot {
         outlet.send(body, DONTWAIT)
     }
 
-    /// To every subscriber; if one of them does not keep up, to all that do.
+    /// To every subscriber that keeps up; libzmq counts for which of them there was no room.
     fn publish(&mut self, frame: &[u8]) {
-        if self.socket.send(frame, DONTWAIT).is_ok() {
-            return self.count(true);
-        }
-        // The option exists for every XPUB, so these cannot fail.
-        set_nodrop(&mut self.socket, false);
         let sent = self.socket.send(frame, DONTWAIT);
-        set_nodrop(&mut self.socket, true);
-        self.stats.sent += u64::from(sent.is_ok());
-        self.stats.dropped += 1;
+        self.count(sent.is_ok());
     }
 
     fn count(&mut self, sent: bool) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use zmq::{Context, Socket};
 
+use super::account::Account;
 use super::desk::Desk;
 use super::endpoint::{self, Bound, Place};
 use super::link::Link;
@@ -40,6 +41,8 @@ pub struct Slot {
     pub links: Vec<Link>,
     pub outbox: Outbox,
     pub stats: SocketStats,
+    /// What became of what went by its connections.
+    pub account: Account,
     /// SYNC_PUB and SYNC_SUB: by which requests go.
     pub desk: Option<Box<Desk>>,
     /// It has no alias any more, and is about to be closed.
@@ -96,6 +99,7 @@ impl Slot {
             links: Vec::new(),
             outbox: Outbox::default(),
             stats: SocketStats::default(),
+            account: Account::default(),
             desk: Desk::of(context, kind)?.map(Box::new),
             retired: false,
             bound: None,

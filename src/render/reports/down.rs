@@ -36,6 +36,10 @@ impl Report for Down {
         if !killed.is_empty() {
             text += &format!("; had to be killed: {killed}");
         }
+        let unsent = list(self.report.unsent());
+        if !unsent.is_empty() {
+            text += &format!("; messages that were not sent: {unsent}");
+        }
         for (agents, what) in [
             (&self.report.released, "let go of, for others started them"),
             (

@@ -15,7 +15,14 @@ pub struct Sockets(pub Vec<(AgentId, AgentStatus)>);
 
 impl Report for Sockets {
     fn table(&self, style: Style) -> String {
-        let header = ["SOCKET", "RECEIVED", "SENT", "DROPPED", "GARBLED"];
+        let header = [
+            "SOCKET",
+            "RECEIVED",
+            "SENT",
+            "DROPPED",
+            "UNCONFIRMED",
+            "GARBLED",
+        ];
         let mut table = Table::new(style, &header);
         for (agent, status) in &self.0 {
             for (alias, stats) in &status.sockets {
@@ -50,7 +57,7 @@ impl Report for Sockets {
     }
 }
 
-fn row(agent: &AgentId, alias: &Alias, stats: &SocketStats) -> [Field; 5] {
+fn row(agent: &AgentId, alias: &Alias, stats: &SocketStats) -> [Field; 6] {
     let bad = |count: u64| match count {
         0 => 0.into(),
         _ => Field::painted(count, Paint::Bad),
@@ -60,6 +67,7 @@ fn row(agent: &AgentId, alias: &Alias, stats: &SocketStats) -> [Field; 5] {
         stats.received.into(),
         stats.sent.into(),
         bad(stats.dropped),
+        bad(stats.unconfirmed),
         bad(stats.garbled),
     ]
 }

@@ -276,6 +276,10 @@ fn a_system_that_is_down_in_every_form() {
             .map(|(agent, rung)| StoppedAgent {
                 agent: agent.parse().unwrap(),
                 rung,
+                unsent: match rung {
+                    Rung::Asked => [("main".parse().unwrap(), 12)].into(),
+                    _ => Default::default(),
+                },
             })
             .to_vec(),
         orphans: vec!["Carol".parse().unwrap()],
@@ -309,6 +313,9 @@ fn traffic_in_every_form() {
         received: 12,
         sent: 0,
         dropped: 3,
+        waiting: 0,
+        unconfirmed: 2,
+        matched: None,
         garbled: 1,
     };
     let status = crate::wire::AgentStatus {

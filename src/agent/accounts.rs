@@ -1,0 +1,196 @@
+//! Readers and writers lay side by side what has gone by their connections, so that what a writer has lost is known
+//! to the message. Once a second, with the heartbeat, and only where something has gone or a connection has ended:
+//! whoever has connected tells the writer what has come, or asks the reader.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::control::Weight;
+use super::errands::Errand;
+use super::requests::Request;
+use super::sockets::Due;
+use super::state::Agent;
+use crate::model::{Alias, Kind, SocketId};
+use crate::wire::{AgentRequest, Arrived, Envelope, Fault, Peer, body};
+
+/// How long the other end may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Agent {
+    /// Sees what there is to tell or to ask.
+    pub(super) fn see_to_accounts(&mut self) {
+        let all: Vec<usize> = self.sockets.numbered().map(|(at, _)| at).collect();
+        for at in all {
+            self.sockets.at_mut(at).settle_lines();
+            for due in self.sockets.at_mut(at).accounts_due() {
+                self.see_to(at, due);
+            }
+            self.log_losses(at);
+        }
+    }
+
+    fn see_to(&mut self, at: usize, due: Due) {
+        let request = Request {
+            asker: None,
+            limit: PATIENCE,
+            until: self.now + PATIENCE,
+        };
+        let (to, question, errand) = match due {
+            Due::Tell(to, lines) => {
+                let errand = Errand::Confirm {
+                    at,
+                    lines: lines.clone(),
+                };
+                let alias = to.alias.clone();
+                (to, AgentRequest::Confirm { alias, lines }, errand)
+            }
+            Due::Ask(to, lines) => {
+                let errand = Errand::Arrived {
+                    at,
+                    lines: lines.clone(),
+                };
+                let alias = to.alias.clone();
+                (to, AgentRequest::Arrived { alias, lines }, errand)
+            }
+        };
+        self.send_errand(peer(&to), &question, errand, request);
+    }
+
+    /// The writer has answered.
+    pub(super) fn on_confirmed(
+        &mut self,
+        at: usize,
+        lines: &[Arrived],
+        answer: Result<Value, &Fault>,
+    ) {
+        let account = &mut self.sockets.at_mut(at).account;
+        match answer {
+            Ok(_) => account.has_told(lines),
+            Err(fault) => {
+                let names = lines.iter().map(|line| line.line.clone());
+                account.came_to_nothing(names, is_for_good(fault));
+            }
+        }
+    }
+
+    /// The reader has answered.
+    pub(super) fn on_arrived(
+        &mut self,
+        at: usize,
+        asked: &[Box<str>],
+        answer: Result<Value, &Fault>,
+    ) {
+        let account = &mut self.sockets.at_mut(at).account;
+        let read = |answer: Value| serde_json::from_value::<Vec<Arrived>>(answer);
+        match answer.map(read) {
+            Ok(Ok(lines)) => account.has_been_told(asked, &lines),
+            Ok(Err(_)) => account.came_to_nothing(asked.iter().cloned(), true),
+            Err(fault) => account.came_to_nothing(asked.iter().cloned(), is_for_good(fault)),
+        }
+    }
+
+    /// Nobody has answered.
+    pub(super) fn on_account_late(&mut self, errand: &Errand) {
+        match errand {
+            Errand::Confirm { at, lines } if self.sockets.has(*at) => {
+                let names = lines.iter().map(|line| line.line.clone());
+                self.sockets
+                    .at_mut(*at)
+                    .account
+                    .came_to_nothing(names, false);
+            }
+            Errand::Arrived { at, lines } if self.sockets.has(*at) => {
+                let names = lines.iter().cloned();
+                self.sockets
+                    .at_mut(*at)
+                    .account
+                    .came_to_nothing(names, false);
+            }
+            _ => {}
+        }
+    }
+
+    /// A reader has told what has come by lines of this writer's.
+    pub(super) fn confirm(&mut self, alias: &Alias, lines: Vec<Arrived>) -> Result<Value, Fault> {
+        let at = self.find_for(alias, Kind::sends, "be told what has arrived")?;
+        let slot = self.sockets.at_mut(at);
+        slot.settle_lines();
+        lines.iter().for_each(|line| slot.account.ledger.tell(line));
+        Ok(Value::Null)
+    }
+
+    /// A writer asks what has come by its lines.
+    pub(super) fn arrived(&mut self, alias: &Alias, lines: &[Box<str>]) -> Result<Value, Fault> {
+        let at = self.find_for(alias, Kind::receives, "tell what has arrived")?;
+        let lines = self.sockets.at_mut(at).arrived(lines);
+        Ok(serde_json::to_value(lines).unwrap_or_default())
+    }
+
+    /// The last word of a reader whose socket is about to be closed. Nobody waits for an answer.
+    pub(super) fn tell_at_the_end(&mut self, at: usize) {
+        let slot = self.sockets.at_mut(at);
+        if slot.kind.sends() || !slot.kind.receives() {
+            return;
+        }
+        slot.settle_lines();
+        for due in slot.what_to_tell(true) {
+            if let Due::Tell(to, lines) = due {
+                let alias = to.alias.clone();
+                let envelope = Envelope::oneway(peer(&to));
+                let body = body(&AgentRequest::Confirm { alias, lines });
+                self.control.send(&envelope, body, Weight::Light);
+            }
+        }
+    }
+
+    /// Says what is lost, when it is more than twice what was said last; and what nobody confirms, when that has
+    /// stayed so for a beat: readers have their time.
+    fn log_losses(&mut self, at: usize) {
+        let slot = self.sockets.at_mut(at);
+        let lost = slot.losses();
+        let unconfirmed = slot.account.ledger.unconfirmed();
+        let noted = std::mem::replace(&mut slot.account.noted, (lost, unconfirmed));
+        let logged = &mut slot.account.logged;
+        let mut lines = Vec::new();
+        if lost > 2 * logged.0 {
+            logged.0 = lost;
+            lines.push(format!(
+                "{}: messages have not reached their readers ({lost} so far)",
+                slot.alias
+            ));
+        }
+        if unconfirmed > logged.1 && unconfirmed == noted.1 {
+            lines.push(format!(
+                "{}: connections have ended, and nobody confirms messages that went by them ({unconfirmed} so far)",
+                slot.alias
+            ));
+        }
+        logged.1 = if unconfirmed == noted.1 {
+            unconfirmed
+        } else {
+            logged.1
+        };
+        for line in lines {
+            self.log.warn(&line);
+        }
+    }
+}
+
+fn peer(to: &SocketId) -> Peer {
+    Peer::Agent(to.agent.name.clone())
+}
+
+/// Whether whoever was asked will never answer otherwise.
+fn is_for_good(fault: &Fault) -> bool {
+    matches!(
+        fault,
+        Fault::NotRunning { .. }
+            | Fault::UnknownAlias { .. }
+            | Fault::UnknownMethod { .. }
+            | Fault::WrongKind { .. }
+            | Fault::BadRequest { .. }
+            | Fault::NotPermitted { .. }
+            | Fault::Closed { .. }
+    )
+}

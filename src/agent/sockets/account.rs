@@ -1,0 +1,282 @@
+//! What became of the messages that went by a socket's connections, each called a line from its handshake to its
+//! end. A line that ends takes with it what its reader has not got; only both ends together know how much that is.
+//! So readers tell writers what has come, and whoever has connected sees to that: the other end does not know
+//! who it is. Here it is known what there is to tell or to ask; `agent::accounts` does it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+
+use super::Slot;
+use super::make::counts;
+use crate::agent::core::Ledger;
+use crate::model::{Kind, SocketId, SocketStats};
+use crate::wire::Arrived;
+use crate::zeromq::{self, Line};
+
+/// How many lines are remembered that have ended and may be asked for.
+const REMEMBERED: usize = 1000;
+/// How often the same is told or asked in vain.
+const TRIES: u32 = 30;
+
+/// The account of one socket.
+#[derive(Default)]
+pub struct Account {
+    /// A writer's: what its readers have not got, and what is not known of.
+    pub ledger: Ledger,
+    /// A writer's that has connected: where lines led that are open in the ledger.
+    dialled: BTreeMap<Box<str>, Box<str>>,
+    /// A reader's that has connected: lines that have ended, and where they led. Their writers do not know yet.
+    untold: BTreeMap<Box<str>, (Box<str>, u64)>,
+    /// What was told last of lines that stand.
+    told: BTreeMap<Box<str>, u64>,
+    /// A reader's that has bound: lines that have ended, the oldest first.
+    ended: VecDeque<(Box<str>, u64)>,
+    /// How many messages had gone by the socket when it was last looked.
+    seen: u64,
+    /// Somebody is being told or asked.
+    busy: bool,
+    tries: u32,
+    /// What the log has said last of losses, and what it would have said at the last look.
+    pub logged: (u64, u64),
+    pub noted: (u64, u64),
+}
+
+/// What there is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Due {
+    /// To tell the writer what has come.
+    Tell(SocketId, Vec<Arrived>),
+    /// To ask the reader what has come.
+    Ask(SocketId, Vec<Box<str>>),
+}
+
+impl Slot {
+    /// Takes note of lines that have ended.
+    pub fn settle_lines(&mut self) {
+        if !counts(self.kind) {
+            return;
+        }
+        // libzmq does what there is to do when it is asked something.
+        let _ = self.socket.get_events();
+        while let Some(line) = zeromq::next_ended(&mut self.socket) {
+            self.note_ended(line);
+        }
+    }
+
+    fn note_ended(&mut self, line: Line) {
+        let account = &mut self.account;
+        if self.kind.sends() {
+            if let Some(name) = line.name.as_ref().filter(|_| line.dialled) {
+                account.dialled.insert(name.clone(), line.there);
+                account.tries = 0;
+            }
+            account.ledger.end(line.name, line.given);
+            return account.forget_settled();
+        }
+        let Some(name) = line.name else {
+            return;
+        };
+        account.told.remove(&name);
+        if line.dialled {
+            account.untold.insert(name, (line.there, line.received));
+            account.tries = 0;
+        } else {
+            if account.ended.len() >= REMEMBERED {
+                account.ended.pop_front();
+            }
+            account.ended.push_back((name, line.received));
+        }
+    }
+
+    /// What has gone by it, with all that is known of losses by now.
+    pub fn stats_now(&mut self) -> SocketStats {
+        self.settle_lines();
+        let publishes = self.kind.publishes();
+        SocketStats {
+            dropped: self.stats.dropped + self.losses(),
+            waiting: self.waiting(),
+            unconfirmed: self.account.ledger.unconfirmed(),
+            matched: publishes.then(|| zeromq::matched(&mut self.socket)),
+            ..self.stats
+        }
+    }
+
+    /// What is lost of what libzmq has taken.
+    pub fn losses(&mut self) -> u64 {
+        let missed = match self.kind.publishes() {
+            true => zeromq::missed(&mut self.socket),
+            false => 0,
+        };
+        self.account.ledger.lost() + missed
+    }
+
+    /// How many messages wait here or at libzmq for a connection to take them.
+    pub fn unsent(&mut self) -> u64 {
+        let desk = self
+            .desk
+            .as_mut()
+            .map_or(0, |desk| zeromq::queued(desk.socket_mut()));
+        let waiting = u64::try_from(self.outbox.len()).unwrap_or(u64::MAX);
+        waiting + self.waiting() + desk
+    }
+
+    /// How many libzmq has taken and no connection yet.
+    fn waiting(&mut self) -> u64 {
+        match self.kind {
+            // What a SUB has for its publisher is no message.
+            Kind::Pull | Kind::Sub | Kind::SyncSub => 0,
+            _ => zeromq::queued(&mut self.socket),
+        }
+    }
+
+    /// What is to be told or asked now, if nothing is under way. Idle sockets are not looked at.
+    pub fn accounts_due(&mut self) -> Vec<Due> {
+        let through = self.stats.sent + self.stats.received;
+        let open = !self.account.untold.is_empty() || !self.account.dialled.is_empty();
+        let moved = mem::replace(&mut self.account.seen, through) != through;
+        if self.links.is_empty() || self.account.busy || !(moved || open) {
+            return Vec::new();
+        }
+        let due = match self.kind.sends() {
+            true => self.what_to_ask(),
+            false => self.what_to_tell(false),
+        };
+        self.account.busy = !due.is_empty();
+        due
+    }
+
+    /// What a reader has to tell; at its end, of lines too that stand.
+    pub fn what_to_tell(&mut self, over: bool) -> Vec<Due> {
+        let mut by_writer: BTreeMap<SocketId, Vec<Arrived>> = BTreeMap::new();
+        let mut tell = |to: Option<SocketId>, arrived| {
+            if let Some(to) = to {
+                by_writer.entry(to).or_default().push(arrived);
+            }
+        };
+        for (name, (there, received)) in &self.account.untold {
+            tell(self.leads_to(there), arrived(name, *received, true));
+        }
+        for line in zeromq::lines(&mut self.socket)
+            .into_iter()
+            .filter(|line| line.dialled)
+        {
+            let Some(name) = line.name else {
+                continue;
+            };
+            if over || self.account.told.get(&name) != Some(&line.received) {
+                tell(
+                    self.leads_to(&line.there),
+                    arrived(&name, line.received, over),
+                );
+            }
+        }
+        by_writer
+            .into_iter()
+            .map(|(to, lines)| Due::Tell(to, lines))
+            .collect()
+    }
+
+    fn what_to_ask(&mut self) -> Vec<Due> {
+        let mut by_reader: BTreeMap<SocketId, Vec<Box<str>>> = BTreeMap::new();
+        let standing = zeromq::lines(&mut self.socket)
+            .into_iter()
+            .filter(|line| line.dialled);
+        let standing = standing.filter_map(|line| Some((line.name?, line.there)));
+        let ended = self.account.dialled.iter();
+        let ended = ended.map(|(name, there)| (name.clone(), there.clone()));
+        for (name, there) in standing.chain(ended) {
+            if let Some(to) = self.leads_to(&there) {
+                by_reader.entry(to).or_default().push(name);
+            }
+        }
+        by_reader
+            .into_iter()
+            .map(|(to, lines)| Due::Ask(to, lines))
+            .collect()
+    }
+
+    /// Whose socket is at an address that was dialled. It is asked at this agent's own name server.
+    fn leads_to(&self, there: &str) -> Option<SocketId> {
+        let mut links = self.links.iter();
+        let link = match &self.links[..] {
+            // libzmq may write the address otherwise than it was given.
+            [only] => Some(only),
+            _ => links.find(|link| *link.server.address == *there),
+        };
+        let to = link.and_then(|link| link.to.clone())?;
+        to.agent.nameserver.is_none().then_some(to)
+    }
+
+    /// A reader that has bound: what has come by these lines.
+    pub fn arrived(&mut self, names: &[Box<str>]) -> Vec<Arrived> {
+        self.settle_lines();
+        let lines = zeromq::lines(&mut self.socket);
+        let standing = |name: &str| lines.iter().find(|line| line.name.as_deref() == Some(name));
+        let ended = |name: &str| {
+            self.account
+                .ended
+                .iter()
+                .rev()
+                .find(|(it, _)| **it == *name)
+        };
+        let known = |name: &str| match (standing(name), ended(name)) {
+            (Some(line), _) => Some(arrived(name, line.received, false)),
+            (None, Some((_, received))) => Some(arrived(name, *received, true)),
+            (None, None) => None,
+        };
+        names.iter().filter_map(|name| known(name)).collect()
+    }
+}
+
+impl Account {
+    /// The writer knows.
+    pub fn has_told(&mut self, lines: &[Arrived]) {
+        (self.busy, self.tries) = (false, 0);
+        for line in lines {
+            match line.last {
+                true => drop(self.untold.remove(&line.line)),
+                false => drop(self.told.insert(line.line.clone(), line.received)),
+            }
+        }
+    }
+
+    /// The reader has answered. What it does not know any more is never confirmed.
+    pub fn has_been_told(&mut self, asked: &[Box<str>], lines: &[Arrived]) {
+        (self.busy, self.tries) = (false, 0);
+        for line in lines {
+            self.ledger.tell(line);
+        }
+        let unknown = |name: &str| !lines.iter().any(|line| *line.line == *name);
+        for name in asked.iter().filter(|name| unknown(name)) {
+            self.ledger.give_up(name);
+        }
+        self.forget_settled();
+    }
+
+    /// It came to nothing. Where that is for good, or has been so for long, nothing is told or asked of those lines
+    /// any more.
+    pub fn came_to_nothing(&mut self, names: impl Iterator<Item = Box<str>>, for_good: bool) {
+        self.busy = false;
+        self.tries += 1;
+        if for_good || self.tries >= TRIES {
+            for name in names {
+                self.untold.remove(&name);
+                self.ledger.give_up(&name);
+            }
+            self.forget_settled();
+        }
+    }
+
+    fn forget_settled(&mut self) {
+        let ledger = &self.ledger;
+        self.dialled.retain(|name, _| ledger.holds(name));
+    }
+}
+
+fn arrived(line: &str, received: u64, last: bool) -> Arrived {
+    Arrived {
+        line: line.into(),
+        received,
+        last,
+    }
+}
