@@ -321,3 +321,17 @@ fn a_program_ends_with_its_agent_and_the_agent_with_its_program() {
     let said = ns.osb(&bench, &["agent", "Dave", "--", "no-such-program"]);
     assert_eq!(said.code, 127, "{said}");
 }
+
+/// A hint has to work: a name server that is taken back is not where it was.
+#[test]
+fn who_is_waited_for_in_vain_is_to_be_started_where_it_will_be_found() {
+    let bench = Bench::new();
+    let said = bench.up("osb: 1\nname: x\ndefaults: { start_timeout: 200ms }\nagents: { Alice: { attach: true } }\n");
+    assert_eq!(said.code, 5, "{said}");
+    assert!(said.stderr.contains("`osb agent Alice`;"), "{said}");
+    assert!(!said.stderr.contains("--ns"), "{said}");
+    let port = common::free_port();
+    let said = bench.up(&format!("osb: 1\nname: x\nnameserver: 127.0.0.1:{port}\ndefaults: {{ start_timeout: 200ms }}\nagents: {{ Alice: {{ attach: true }} }}\n"));
+    let hint = format!("`osb agent Alice --ns 127.0.0.1:{port}`");
+    assert!(said.stderr.contains(&hint), "{said}");
+}

@@ -123,7 +123,6 @@ pub enum Command {
     Agent(agent::AgentArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
-    #[command(hide = true)]
     Host(host::HostArgs),
     Version(version::VersionArgs),
 }

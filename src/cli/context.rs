@@ -14,14 +14,22 @@ pub struct Context {
     stderr: Style,
 }
 
+/// How wide a terminal is. One of which that is not known has room for everything.
+fn width_of(stream: &impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    Some(usize::from(size.ws_col)).filter(|width| *width > 0)
+}
+
 impl Context {
     pub fn new(global: GlobalArgs) -> Self {
-        let style = |terminal| Style {
+        let wide = global.output == Output::Wide;
+        let style = |terminal, width: Option<usize>| Style {
             color: global.color.on(terminal),
+            width: width.filter(|_| terminal && !wide),
         };
         Self {
-            stdout: style(io::stdout().is_terminal()),
-            stderr: style(io::stderr().is_terminal()),
+            stdout: style(io::stdout().is_terminal(), width_of(&io::stdout())),
+            stderr: style(io::stderr().is_terminal(), width_of(&io::stderr())),
             global,
         }
     }
@@ -102,7 +110,7 @@ impl Context {
                 let hint = (!hints.is_empty()).then_some(hints.as_str());
                 error_json(error.code(), &error.message(), hint)
             }
-            Output::Table | Output::Names => self.error_text(error).to_string(),
+            Output::Table | Output::Wide | Output::Names => self.error_text(error).to_string(),
         };
         let _ = writeln!(io::stderr(), "{text}");
     }

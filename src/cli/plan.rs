@@ -19,7 +19,7 @@ pub fn run(args: PlanArgs, context: &mut Context) -> Result<(), CommandError> {
     let topology = TopologyFile::read(&args.topology)?.load_or_complain(context)?;
     let topology = match context.output() {
         // Nothing of it is shown.
-        Output::Table | Output::Names => topology,
+        Output::Table | Output::Wide | Output::Names => topology,
         Output::Json => args.secrets.apply(topology, context),
     };
     context.print(&Planned(Plan::new(topology)))

@@ -99,7 +99,7 @@ impl TopologyFile {
         self.load().map_err(|problems| {
             let text = match context.output() {
                 Output::Json => crate::render::pretty(&invalid(&problems)),
-                Output::Table | Output::Names => {
+                Output::Table | Output::Wide | Output::Names => {
                     self.diagnose(&problems, context.stderr_style().color)
                 }
             };

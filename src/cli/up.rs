@@ -159,6 +159,9 @@ impl From<UpError> for CommandError {
         let (kind, code) = sort(&error);
         let hints = hints(&error);
         let log = match error.log() {
+            [] if matches!(error, UpError::NotRunning { .. }) => {
+                vec!["its log is empty".to_owned()]
+            }
             [] => Vec::new(),
             lines => std::iter::once("the end of its log:".to_owned())
                 .chain(lines.iter().map(|line| format!("  {line}")))
@@ -212,10 +215,11 @@ fn hints(error: &UpError) -> Vec<String> {
     match error {
         UpError::Missing {
             nameserver,
+            lasting,
             missing,
             others,
             ..
-        } => start_others(nameserver, missing, others),
+        } => start_others(nameserver.as_str(), *lasting, missing, others),
         UpError::Machines(failed) => failed
             .iter()
             .map(|(host, error)| format!("{host}: {}", error.remedy()))
@@ -224,19 +228,29 @@ fn hints(error: &UpError) -> Vec<String> {
     }
 }
 
-/// How those are started that others were to start; one may have been, under a name much like it.
-fn start_others(nameserver: &str, missing: &[Absent], others: &[AgentId]) -> Vec<String> {
+/// How those are started that others were to start; one may have been, under a name much like it. A name server that
+/// was launched at any free port is another one the next time.
+fn start_others(
+    nameserver: &str,
+    lasting: bool,
+    missing: &[Absent],
+    others: &[AgentId],
+) -> Vec<String> {
     let at = nameserver.trim_start_matches("tcp://");
     let others = || others.iter().map(|id| id.name.as_str());
     let alike = missing.iter().filter_map(|Absent { agent, .. }| {
         let guess = did_you_mean(agent.name.as_str(), others())?;
         Some(format!("the topology says {agent}: {guess}"))
     });
-    let first = missing.first().map(|Absent { agent, .. }| {
-        format!(
+    let first = missing.first().map(|Absent { agent, .. }| match lasting {
+        true => format!(
             "start each in a terminal of its own: `osb agent {} --ns {at}`",
             agent.name
-        )
+        ),
+        false => format!(
+            "start each in a terminal of its own while `osb up` waits for them: `osb agent {}`; from another machine, or before, that wants a name server with a port of its own: nameserver: IP:7400",
+            agent.name
+        ),
     });
     alike.chain(first).collect()
 }
@@ -270,12 +284,18 @@ fn hint(error: &UpError) -> Option<String> {
         }
         UpError::HostsMissing {
             nameserver,
+            lasting,
             missing,
             ..
         } => {
             let at = nameserver.trim_start_matches("tcp://");
             let host = missing.first()?;
-            format!("start each on its machine: `osb host --ns {at} --name {host}`")
+            match lasting {
+                true => format!("start each on its machine: `osb host --ns {at} --name {host}`"),
+                false => format!(
+                    "give the name server a port of its own, such as nameserver: IP:7400, and start each on its machine: `osb host --ns IP:7400 --name {host}`"
+                ),
+            }
         }
         UpError::Files(error) => error.remedy().to_owned(),
         UpError::Attach { .. } => start_nameserver(),

@@ -69,7 +69,10 @@ mod tests {
             causes: vec![],
             details: vec!["no such file".into()],
             hints: vec!["`osb logs Alice` shows more".into()],
-            style: Style { color: false },
+            style: Style {
+                color: false,
+                width: None,
+            },
         };
         insta::assert_snapshot!(text, @r"
         error: Alice has failed: exit status 3

@@ -39,6 +39,7 @@ use clap::ValueEnum;
 pub enum Output {
     #[default]
     Table,
+    Wide,
     Json,
     Names,
 }
@@ -54,7 +55,7 @@ pub trait Report {
 
     fn render(&self, output: Output, style: Style) -> String {
         match output {
-            Output::Table => self.table(style),
+            Output::Table | Output::Wide => self.table(style),
             Output::Json => self.json(),
             Output::Names => self.names().join("\n"),
         }

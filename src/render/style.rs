@@ -33,6 +33,8 @@ impl ColorChoice {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Style {
     pub color: bool,
+    /// How many characters have room in a line. None: as many as there are.
+    pub width: Option<usize>,
 }
 
 /// What a colour means.
@@ -86,10 +88,17 @@ mod tests {
 
     #[test]
     fn there_is_no_escape_without_colour() {
-        let plain = Style { color: false };
+        let plain = Style {
+            color: false,
+            width: None,
+        };
         assert_eq!(plain.paint("x", Paint::Good), "x");
         assert_eq!(
-            Style { color: true }.paint("x", Paint::Good),
+            Style {
+                color: true,
+                width: None,
+            }
+            .paint("x", Paint::Good),
             "\x1b[32mx\x1b[0m"
         );
         assert!(ColorChoice::Always.on(false));

@@ -59,7 +59,9 @@ pub(super) fn ip(host: &HostSpec) -> IpAddr {
 
 fn one(key: &Key, node: &Node, source: &Source, review: &mut Review) -> Option<Spanned<HostSpec>> {
     let name: Option<HostName> = review.take(values::key_name(key, "host"));
-    let fields = Fields::open(node, "a host", KEYS, review)?;
+    let Some(fields) = Fields::open(node, "a host", KEYS, review) else {
+        return unread(name?, key);
+    };
     let address = fields.get("address").map(|node| address(node, review));
     let labels = labels(&fields, review);
     let (reach, address, span) = match key.text.as_str() {
@@ -71,7 +73,10 @@ fn one(key: &Key, node: &Node, source: &Source, review: &mut Review) -> Option<S
         _ => {
             let reach = reach(key, &fields, source, review);
             let (address, span) = address.flatten().unzip();
-            (reach?, address, span.unwrap_or(key.span.clone()))
+            let Some(reach) = reach else {
+                return unread(name?, key);
+            };
+            (reach, address, span.unwrap_or(key.span.clone()))
         }
     };
     let value = HostSpec {
@@ -80,6 +85,18 @@ fn one(key: &Key, node: &Node, source: &Source, review: &mut Review) -> Option<S
         reach,
         labels,
     };
+    Some(Spanned { value, span })
+}
+
+/// A host of which the review knows what is wrong: that it is there is not to be doubted wherever it is named.
+fn unread(name: HostName, key: &Key) -> Option<Spanned<HostSpec>> {
+    let value = HostSpec {
+        name,
+        address: None,
+        reach: Reach::Attach,
+        labels: BTreeSet::new(),
+    };
+    let span = key.span.clone();
     Some(Spanned { value, span })
 }
 

@@ -49,7 +49,6 @@ struct File {
     connections: Option<Vec<Connection>>,
 }
 
-/// What holds for agents that say nothing else.
 /// How a system is protected against strangers.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase")]
@@ -59,6 +58,7 @@ enum Security {
     Curve,
 }
 
+/// What holds for agents that say nothing else.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[allow(dead_code)]

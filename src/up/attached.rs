@@ -11,7 +11,7 @@ use super::error::{Absent, Stage, UpError};
 use super::launch::Launched;
 use super::phases::{Up, lock, look_through};
 use super::{PATIENCE, Progress};
-use crate::model::{AgentId, AgentName, Millis, NameServerName, State};
+use crate::model::{AgentId, AgentName, Millis, NameServerName, NameServerSpec, State};
 use crate::wire::{AgentRequest, Peer};
 
 /// Whoever has been started.
@@ -78,6 +78,16 @@ impl Up<'_> {
         }
     }
 
+    /// Whether a name server is at the same address whenever it is there.
+    pub(super) fn is_lasting(&self, name: &NameServerName) -> bool {
+        let mut entries = self.request.plan.nameservers.iter();
+        let entry = entries.find(|entry| entry.name == *name);
+        entry.is_some_and(|entry| match entry.at {
+            NameServerSpec::Launch(at) => at.port() != 0,
+            NameServerSpec::Attach(_) => true,
+        })
+    }
+
     fn attaches(&self) -> bool {
         self.part.attached().next().is_some()
     }
@@ -89,10 +99,12 @@ impl Up<'_> {
 
     async fn missing(&self, limit: Millis) -> Result<UpError, UpError> {
         let (missing, others) = self.absent().await?;
-        let first = missing.first().map(|it| self.link(&it.agent));
-        let link = first.unwrap_or(&self.groups[0].link);
+        let first = missing.first().map(|it| &it.agent);
+        let link = first.map_or(&self.groups[0].link, |agent| self.link(agent));
+        let name = first.map(|agent| self.part.nameserver_of(agent));
         Ok(UpError::Missing {
             nameserver: link.address().to_owned(),
+            lasting: name.is_some_and(|name| self.is_lasting(name)),
             limit,
             missing,
             others,

@@ -87,6 +87,8 @@ pub enum UpError {
     )]
     Missing {
         nameserver: String,
+        /// That name server is at that address whenever this is tried again.
+        lasting: bool,
         limit: Millis,
         missing: Vec<Absent>,
         /// Those that are registered, and not waited for.
@@ -150,6 +152,8 @@ pub enum UpError {
     )]
     HostsMissing {
         nameserver: String,
+        /// That name server is at that address whenever this is tried again.
+        lasting: bool,
         limit: Millis,
         missing: Vec<HostName>,
     },

@@ -186,12 +186,16 @@ impl Up<'_> {
     pub(super) fn absent_hosts(&self, limit: Duration, mut expected: Hosts) -> UpError {
         expected.retain_mut(|expected| expected.there.try_recv().is_err());
         let missing: Vec<HostName> = expected.into_iter().map(|it| it.host).collect();
-        let nameserver = lock(self.launched).groups.first().map_or_else(
+        let launched = lock(self.launched);
+        let first = launched.groups.first().map(|group| &group.record);
+        let nameserver = first.map_or_else(
             || self.groups[0].link.address().to_owned(),
-            |group| self.seen_from_afar(&group.record.nameserver),
+            |record| self.seen_from_afar(&record.nameserver),
         );
+        let name = first.map_or(&self.groups[0].name, |record| &record.name);
         UpError::HostsMissing {
             nameserver,
+            lasting: self.is_lasting(name),
             limit: Millis::from(limit),
             missing,
         }

@@ -136,7 +136,10 @@ mod tests {
 
     #[test]
     fn each_line_says_whose_it_is() {
-        let plain = Style { color: false };
+        let plain = Style {
+            color: false,
+            width: None,
+        };
         insta::assert_snapshot!(print(LogPrinter::text(plain)), @r"
         Alice | 2026-11-23T05:15:00.123Z INFO  Hello
         Bob   | Traceback:
@@ -145,7 +148,10 @@ mod tests {
         2026-11-23T05:15:00.123Z INFO  Hello
         Traceback:
         ");
-        let coloured = print(LogPrinter::text(Style { color: true }));
+        let coloured = print(LogPrinter::text(Style {
+            color: true,
+            width: None,
+        }));
         assert!(
             coloured.starts_with("\u{1b}[36mAlice |\u{1b}[0m 2026"),
             "{coloured}"
@@ -174,9 +180,17 @@ mod tests {
             text: "2026-11-23T05:15:00.123Z OUT   \u{1b}[31mred\u{1b}[0m\u{1b}[2J\u{7}\r50%"
                 .to_owned(),
         };
-        let plain = LogPrinter::text(Style { color: false }).without_names();
+        let plain = LogPrinter::text(Style {
+            color: false,
+            width: None,
+        })
+        .without_names();
         assert_eq!(plain.for_terminal(false).line(&line), line.text);
-        let plain = LogPrinter::text(Style { color: false }).without_names();
+        let plain = LogPrinter::text(Style {
+            color: false,
+            width: None,
+        })
+        .without_names();
         let shown = plain.for_terminal(true).line(&line);
         assert_eq!(
             shown,

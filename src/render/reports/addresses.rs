@@ -32,7 +32,8 @@ pub struct AddressesOfAgent(pub BTreeMap<Alias, Address>);
 
 impl Report for AddressesOfAgent {
     fn table(&self, style: Style) -> String {
-        let mut table = Table::new(style, &["ALIAS", "KIND", "ROLE", "SERIALIZER", "ADDRESS"]);
+        let mut table = Table::new(style, &["ALIAS", "KIND", "ROLE", "SERIALIZER", "ADDRESS"])
+            .leaving_out(&["SERIALIZER", "ROLE"]);
         for (alias, address) in &self.0 {
             table.row(row(alias.to_string(), address));
         }
@@ -67,7 +68,8 @@ impl Addresses {
 
 impl Report for Addresses {
     fn table(&self, style: Style) -> String {
-        let mut table = Table::new(style, &["SOCKET", "KIND", "ROLE", "SERIALIZER", "ADDRESS"]);
+        let mut table = Table::new(style, &["SOCKET", "KIND", "ROLE", "SERIALIZER", "ADDRESS"])
+            .leaving_out(&["SERIALIZER", "ROLE"]);
         for one in self.each() {
             table.row(row(one.name(), one.address));
         }

@@ -29,7 +29,8 @@ impl Report for Agents {
         if grouped {
             header.insert(1, "NAMESERVER");
         }
-        let mut table = Table::new(style, &header);
+        let mut table = Table::new(style, &header)
+            .leaving_out(&["RESTARTS", "PID", "UPTIME", "SOCKETS", "HOST"]);
         for agent in &self.0 {
             let mut row = row(agent);
             if grouped {

@@ -59,7 +59,8 @@ fn table<'a>(
     style: Style,
     connections: impl Iterator<Item = (&'a AgentId, ConnectionInfo)>,
 ) -> String {
-    let mut table = Table::new(style, &["CONNECTION", "KINDS", "ADDRESS", "PROOF"]);
+    let mut table =
+        Table::new(style, &["CONNECTION", "KINDS", "ADDRESS", "PROOF"]).leaving_out(&["KINDS"]);
     for (client, connection) in connections {
         let wire = Wire::new(client, &connection);
         table.row([

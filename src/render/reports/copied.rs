@@ -39,7 +39,8 @@ pub(super) fn copied<'a>(
 
 /// A row for each.
 pub(super) fn table(style: Style, copied: &[Copied<'_>]) -> String {
-    let mut table = Table::new(style, &["COPY TO", "WHAT", "EXCEPT", "FROM"]);
+    let mut table =
+        Table::new(style, &["COPY TO", "WHAT", "EXCEPT", "FROM"]).leaving_out(&["EXCEPT"]);
     for Copied {
         host,
         from,

@@ -34,7 +34,8 @@ impl Report for Diagnosed {
 
 impl Diagnosed {
     fn hosts(&self, style: Style) -> String {
-        let mut table = Table::new(style, &["HOST", "BY", "ADDRESS", "OSB", "VERDICT"]);
+        let mut table = Table::new(style, &["HOST", "BY", "ADDRESS", "OSB", "VERDICT"])
+            .leaving_out(&["OSB", "BY", "ADDRESS"]);
         for host in &self.0.hosts {
             let osb = match (&host.osb, host.copy) {
                 (Some(version), false) => version.clone(),
@@ -56,7 +57,8 @@ impl Diagnosed {
     }
 
     fn programs(&self, style: Style) -> Option<String> {
-        let mut table = Table::new(style, &["PROGRAM", "HOST", "AGENTS", "PATH", "VERDICT"]);
+        let mut table = Table::new(style, &["PROGRAM", "HOST", "AGENTS", "PATH", "VERDICT"])
+            .leaving_out(&["AGENTS", "PATH"]);
         for program in &self.0.programs {
             let path = program.path.as_ref();
             table.row([
@@ -72,7 +74,8 @@ impl Diagnosed {
     }
 
     fn ports(&self, style: Style) -> Option<String> {
-        let mut table = Table::new(style, &["PORT", "HOST", "FOR", "VERDICT"]);
+        let mut table =
+            Table::new(style, &["PORT", "HOST", "FOR", "VERDICT"]).leaving_out(&["FOR"]);
         for port in &self.0.ports {
             table.row([
                 port.address.into(),

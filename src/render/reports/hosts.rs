@@ -59,7 +59,8 @@ impl Report for Hosts {
         if grouped {
             header.insert(1, "NAMESERVER");
         }
-        let mut table = Table::new(style, &header);
+        let mut table = Table::new(style, &header)
+            .leaving_out(&["VERSION", "CLOCK", "FILES", "LOAD", "RTT", "MEMORY", "PID"]);
         for HostRow {
             group,
             host,

@@ -22,7 +22,8 @@ struct Object<'a> {
 
 impl Report for KeyList {
     fn table(&self, style: Style) -> String {
-        let mut table = Table::new(style, &["HOLDER", "LEVEL", "UNTIL", "LET IN BY", "KEY"]);
+        let mut table = Table::new(style, &["HOLDER", "LEVEL", "UNTIL", "LET IN BY", "KEY"])
+            .leaving_out(&["LET IN BY", "KEY"]);
         for entry in &self.0 {
             let until = match entry.term {
                 Term::Lasting => "revoked".to_owned(),

@@ -76,7 +76,8 @@ fn to_do(plan: &Plan, entry: &NameServerEntry) -> String {
 }
 
 fn agents(style: Style, agents: &[AgentPlan]) -> String {
-    let mut table = Table::new(style, &["START", "HOST", "PROGRAM", "BIND", "TIMERS"]);
+    let mut table = Table::new(style, &["START", "HOST", "PROGRAM", "BIND", "TIMERS"])
+        .leaving_out(&["TIMERS", "HOST"]);
     for agent in agents {
         let program = match &agent.program {
             _ if agent.attach => "(started elsewhere)".to_owned(),
@@ -130,7 +131,7 @@ fn launches(style: Style, launches: &[LaunchPlan]) -> String {
 }
 
 fn links(style: Style, links: &[LinkPlan]) -> String {
-    let mut table = Table::new(style, &["WIRE", "KINDS", "PROOF"]);
+    let mut table = Table::new(style, &["WIRE", "KINDS", "PROOF"]).leaving_out(&["PROOF", "KINDS"]);
     for link in links {
         let (from, to, kind) = match link.kind.comes_first() {
             true => (&link.client, &link.server, link.kind),

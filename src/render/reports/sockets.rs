@@ -23,7 +23,7 @@ impl Report for Sockets {
             "UNCONFIRMED",
             "GARBLED",
         ];
-        let mut table = Table::new(style, &header);
+        let mut table = Table::new(style, &header).leaving_out(&["GARBLED", "UNCONFIRMED"]);
         for (agent, status) in &self.0 {
             for (alias, stats) in &status.sockets {
                 table.row(row(agent, alias, stats));

@@ -41,7 +41,8 @@ pub struct Systems(pub Vec<SystemRow>);
 
 impl Report for Systems {
     fn table(&self, style: Style) -> String {
-        let mut table = Table::new(style, &["NAME", "STATE", "NAMESERVER", "FILE"]);
+        let mut table =
+            Table::new(style, &["NAME", "STATE", "NAMESERVER", "FILE"]).leaving_out(&["FILE"]);
         for system in &self.0 {
             let paint = match system.state {
                 "running" => Paint::Good,

@@ -7,7 +7,24 @@ use crate::render::{Output, Report, Style, samples};
 
 /// The three forms, one below the other.
 fn forms(report: &dyn Report) -> String {
-    let form = |output| report.render(output, Style { color: false });
+    let form = |output| {
+        report.render(
+            output,
+            Style {
+                color: false,
+                width: None,
+            },
+        )
+    };
+    let narrow = Style {
+        color: false,
+        width: Some(80),
+    };
+    for line in report.table(narrow).lines() {
+        // Sentences are a terminal's to break.
+        let table = line.contains("  ");
+        assert!(!table || line.chars().count() <= 80, "{line}");
+    }
     [Output::Table, Output::Json, Output::Names]
         .map(form)
         .join("\n---\n")
@@ -49,11 +66,23 @@ fn no_agents() {
 
 #[test]
 fn states_have_colours() {
-    let text = Agents(agents()).render(Output::Table, Style { color: true });
+    let text = Agents(agents()).render(
+        Output::Table,
+        Style {
+            color: true,
+            width: None,
+        },
+    );
     assert!(text.contains("\u{1b}[38;5;10mrunning"), "{text:?}");
     assert!(
         !Agents(agents())
-            .render(Output::Json, Style { color: true })
+            .render(
+                Output::Json,
+                Style {
+                    color: true,
+                    width: None,
+                }
+            )
             .contains('\u{1b}')
     );
 }
@@ -213,7 +242,10 @@ fn files_that_go_along_in_every_form() {
     };
     insta::assert_snapshot!("checked_with_files", forms(&checked));
     let plan = Planned(crate::plan::Plan::new(with_files()));
-    let style = Style { color: false };
+    let style = Style {
+        color: false,
+        width: None,
+    };
     insta::assert_snapshot!("planned_with_files", plan.render(Output::Table, style));
 }
 
@@ -248,7 +280,13 @@ fn a_system_that_is_up_in_every_form() {
         outcome: crate::up::Outcome::Unchanged,
         ..report.clone()
     });
-    let text = again.render(Output::Table, Style { color: false });
+    let text = again.render(
+        Output::Table,
+        Style {
+            color: false,
+            width: None,
+        },
+    );
     assert!(
         text.starts_with("news is up already, unchanged: 3 agents"),
         "{text}"

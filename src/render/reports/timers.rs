@@ -38,7 +38,7 @@ impl Report for Timers {
         let header = [
             "TIMER", "WHEN", "ACTION", "DUE", "FIRED", "SKIPPED", "FAILED",
         ];
-        let mut table = Table::new(style, &header);
+        let mut table = Table::new(style, &header).leaving_out(&["SKIPPED", "FAILED", "FIRED"]);
         for one in self.each() {
             let timer = one.timer;
             let due = timer.due_ms.map(|due| format!("in {due}"));

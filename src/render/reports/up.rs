@@ -147,7 +147,8 @@ fn sockets(style: Style, agents: &[Listed]) -> String {
     if agents.is_empty() {
         return String::new();
     }
-    let mut table = Table::new(style, &["AGENT", "STATE", "SOCKET", "KIND", "ADDRESS"]);
+    let mut table =
+        Table::new(style, &["AGENT", "STATE", "SOCKET", "KIND", "ADDRESS"]).leaving_out(&["KIND"]);
     for Listed {
         id, info: agent, ..
     } in agents

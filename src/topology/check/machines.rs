@@ -122,7 +122,7 @@ fn across(draft: &Draft, wire: &Wire<'_>, review: &mut Review) {
                 wire.to
             );
             let hint = format!(
-                "say what peers dial to reach {on}: hosts: {{ {on}: {{ address: 10.0.0.5 }} }}"
+                "say what peers dial to reach {on}: hosts: {{ {on}: {{ address: 10.0.0.5 }} }}; and give that socket no addr, or one with that address"
             );
             review.add(Flaw::new(span, message).hint(hint));
         }

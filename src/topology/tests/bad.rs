@@ -438,3 +438,12 @@ connections:
     insta::assert_snapshot!(said);
     insta::assert_json_snapshot!("as_json", problems);
 }
+
+#[test]
+fn a_host_that_cannot_be_read_is_reported_once() {
+    let said = told([
+        "osb: 1\nnameserver: 10.0.0.5:0\nhosts: { lab1: { ssh: \"-oProxyCommand=x\" } }\nagents: { A: { host: lab1 } }",
+    ]);
+    assert!(said.contains("ssh"), "{said}");
+    assert!(!said.contains("there is no host"), "{said}");
+}
