@@ -102,6 +102,25 @@ impl SystemRecord {
         (!is_first).then_some(&group.name)
     }
 
+    /// The agents that its topology names, of one of its name servers. None if the record does not tell.
+    pub fn declared(&self, group: &NameServerName) -> Option<Vec<AgentName>> {
+        /// What matters of a topology here.
+        #[derive(Deserialize)]
+        struct Named {
+            agents: Vec<Agent>,
+        }
+        #[derive(Deserialize)]
+        struct Agent {
+            name: AgentId,
+        }
+        let topology: Named = serde_json::from_str(&self.topology).ok()?;
+        let first = &self.groups.first()?.name;
+        let of_group =
+            |id: AgentId| (id.nameserver.as_ref().unwrap_or(first) == group).then_some(id.name);
+        let ids = topology.agents.into_iter().map(|agent| agent.name);
+        Some(ids.filter_map(of_group).collect())
+    }
+
     /// Whether one of them is being brought up.
     pub fn is_starting(&self) -> bool {
         self.groups.iter().any(|it| it.phase == Phase::Starting)
@@ -109,6 +128,11 @@ impl SystemRecord {
 }
 
 impl GroupRecord {
+    /// Whether its name server came with the system, and is there for it alone.
+    pub fn was_launched(&self) -> bool {
+        self.launched_nameserver.is_some() || self.far_nameserver.is_some()
+    }
+
     /// How its name server is dialled.
     pub fn dial(&self) -> Result<Dial, StateError> {
         let key = self.key.as_deref().map(KeyFile::read_named).transpose()?;
