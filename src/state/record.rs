@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{KeyFile, StateError, SystemDir};
-use crate::model::{AgentId, AgentName, Dial, HostName, NameServerName, SshSpec, SystemName};
+use crate::model::{
+    AgentId, AgentName, Dial, HostName, Leftover, NameServerName, SshSpec, SystemName,
+};
 use crate::process::ProcessId;
 use crate::wire::Incarnation;
 
@@ -334,17 +336,35 @@ impl SystemDir {
         life: Incarnation,
         attributes: &BTreeMap<String, Value>,
     ) -> io::Result<()> {
-        let path = self.left_path(life);
+        self.leave(&self.left_path(life), attributes)
+    }
+
+    /// Writes down what an agent has killed at its end, for its daemon.
+    pub fn write_killed(&self, life: Incarnation, killed: &[Leftover]) -> io::Result<()> {
+        self.leave(&self.killed_path(life), &killed)
+    }
+
+    /// What an agent has killed at its end. It is told once.
+    pub fn take_killed(&self, life: Incarnation) -> Vec<Leftover> {
+        let path = self.killed_path(life);
+        let Ok(bytes) = fs::read(&path) else {
+            return Vec::new();
+        };
+        let _ = fs::remove_file(&path);
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    fn leave<T: Serialize>(&self, path: &Path, what: &T) -> io::Result<()> {
         let mut folder = DirBuilder::new();
         folder.recursive(true).mode(0o700);
-        folder.create(path.parent().unwrap_or(&path))?;
+        folder.create(path.parent().unwrap_or(path))?;
         let mut options = OpenOptions::new();
         let mut file = options
             .create_new(true)
             .write(true)
             .mode(0o600)
             .open(path)?;
-        file.write_all(&crate::wire::body(attributes))
+        file.write_all(&crate::wire::body(what))
     }
 
     /// The attributes with which an agent has ended. None if it has left none.
