@@ -1,4 +1,4 @@
-//! What osb starts has nothing of its caller's.
+//! What osb starts has nothing of its caller's, and what agents' programs leave running ends with the agents.
 
 mod common;
 
@@ -10,8 +10,9 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use common::{Bench, Said};
+use common::{Bench, Said, free_port, kill, wait_for, wait_until};
 use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
+use osb::process::ProcessId;
 use osb::wire::{DaemonOf, MachineRequest};
 
 /// Where cargo puts the programs of the examples.
@@ -131,5 +132,196 @@ fn what_osb_starts_holds_nothing_of_its_callers() {
     let mut all = String::new();
     reader.read_to_string(&mut all).unwrap();
     bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+/// A shell that leaves a process in a session of its own, whose pid it writes to a file, and then does what is said.
+fn leaver(file: &str, then: &str) -> String {
+    let left = format!("echo $$$$ > {file}.new; mv {file}.new {file}; exec sleep 600");
+    format!("[sh, -c, \"setsid sh -c '{left}' & {then}\"]")
+}
+
+fn left(bench: &Bench, file: &str) -> ProcessId {
+    let text = wait_for("what is left has begun", || {
+        fs::read_to_string(bench.files().join(file)).ok()
+    });
+    ProcessId::of(text.trim().parse().unwrap()).unwrap()
+}
+
+fn up(bench: &Bench, topology: &str) {
+    let said = bench.up(topology);
+    assert_eq!(said.code, 0, "{said}");
+}
+
+fn one(name: &str, file: &str) -> String {
+    let command = leaver(file, "exec sleep 600");
+    format!(
+        "osb: 1\nname: {name}\nagents:\n  Bob: {{ command: {command}, speaks: nothing }}\n  Alice: {{}}\n"
+    )
+}
+
+#[test]
+fn what_a_program_left_in_a_session_of_its_own_ends_with_down_and_is_named() {
+    let bench = Bench::new();
+    up(&bench, &one("one", "left"));
+    let left = left(&bench, "left");
+    let down = bench.json(&["down"]);
+    assert!(!left.is_alive());
+    let agents = down["agents"].as_array().unwrap();
+    let bob = agents.iter().find(|it| it["agent"] == "Bob").unwrap();
+    assert_eq!(bob["killed"][0]["pid"], left.pid, "{down}");
+    assert_eq!(bob["killed"][0]["command"], "sleep 600", "{down}");
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn it_ends_when_the_agent_is_shut_down_and_nothing_of_another_system_does() {
+    let bench = Bench::new();
+    up(&bench, &one("one", "left"));
+    up(&bench, &one("two", "other"));
+    let (ours, theirs) = (left(&bench, "left"), left(&bench, "other"));
+    bench.ok(&["--system", "one", "shutdown", "Bob"]);
+    wait_until("what it left has ended", || !ours.is_alive());
+    wait_until("it is named", || {
+        bench.log("one", "Bob").contains(&format!(
+            "killed what was left running: sleep 600 (pid {})",
+            ours.pid
+        ))
+    });
+    assert!(theirs.is_alive());
+    bench.ok(&["down", "one"]);
+    assert!(theirs.is_alive());
+    bench.ok(&["down", "two"]);
+    assert!(!theirs.is_alive());
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn it_ends_when_the_agent_is_killed() {
+    let bench = Bench::new();
+    up(&bench, &one("one", "left"));
+    let left = left(&bench, "left");
+    kill(bench.pid("Bob"), 9);
+    wait_until("what it left has ended", || !left.is_alive());
+    wait_until("it is named", || {
+        bench
+            .log("one", "Bob")
+            .contains(&format!("sleep 600 (pid {})", left.pid))
+    });
+    // Nobody is left as a zombie, either.
+    let daemon = bench.pid_of("host --name local").unwrap();
+    wait_until("all are waited for", || {
+        let children = format!("/proc/{daemon}/task/{daemon}/children");
+        fs::read_to_string(children)
+            .unwrap()
+            .split_whitespace()
+            .count()
+            == 1
+    });
+    let down = bench.ok(&["down"]);
+    assert!(!down.contains("left running"), "{down}");
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn what_a_program_of_the_library_left_ends_too() {
+    let bench = Bench::new();
+    let command = leaver("left", &format!("exec {}", rust_agent().display()));
+    up(
+        &bench,
+        &format!("osb: 1\nname: one\nagents: {{ Bob: {{ command: {command}, speaks: osb }} }}\n"),
+    );
+    let left = left(&bench, "left");
+    let down = bench.ok(&["down"]);
+    assert!(!left.is_alive());
+    let named = format!(
+        "left running, and killed: Bob: sleep 600 (pid {})",
+        left.pid
+    );
+    assert!(down.contains(&named), "{down}");
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn it_ends_with_down_when_the_daemon_is_dead() {
+    let bench = Bench::new();
+    up(&bench, &one("one", "left"));
+    let left = left(&bench, "left");
+    kill(bench.pid_of("host --name local").unwrap(), 9);
+    let down = bench.ok(&["down"]);
+    assert!(!left.is_alive());
+    assert!(
+        down.contains(&format!("sleep 600 (pid {})", left.pid)),
+        "{down}"
+    );
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn what_a_job_leaves_when_it_is_done_stays_as_long_as_the_system() {
+    let bench = Bench::new();
+    let job = |file: &str, then: &str| {
+        format!(
+            "{{ command: {}, speaks: nothing, job: true }}",
+            leaver(file, then)
+        )
+    };
+    let waits = "until test -e left; do sleep 0.01; done";
+    up(
+        &bench,
+        &format!(
+            "osb: 1\nname: one\nagents:\n  Job: {}\n  Alice: {{}}\n",
+            job("left", waits)
+        ),
+    );
+    let left = left(&bench, "left");
+    wait_until("the job is done", || {
+        bench.agent("Job")["state"] == "stopped"
+    });
+    assert!(left.is_alive());
+    let down = bench.ok(&["down"]);
+    assert!(!left.is_alive());
+    let named = format!(
+        "left running, and killed: Job: sleep 600 (pid {})",
+        left.pid
+    );
+    assert!(down.contains(&named), "{down}");
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn a_system_that_a_program_brings_up_is_not_the_programs() {
+    let bench = Bench::new();
+    let inner = bench.file("inner.yaml", "osb: 1\nname: inner\nagents: { Eve: {} }\n");
+    let osb = env!("CARGO_BIN_EXE_osb");
+    let port = free_port();
+    let command = format!(
+        "[sh, -c, \"setsid {osb} ns --bind 127.0.0.1:{port} & {osb} up {inner} && exec sleep 600\"]"
+    );
+    up(
+        &bench,
+        &format!(
+            "osb: 1\nname: outer\nagents:\n  Bob: {{ command: {command}, speaks: nothing }}\n"
+        ),
+    );
+    wait_until("the inner system is up", || {
+        let said = bench.osb(&["--system", "inner", "-o", "json", "ls", "agents"]);
+        said.code == 0 && said.stdout.contains("running")
+    });
+    let words = format!("{osb}\0ns\0--bind\0127.0.0.1:{port}\0");
+    let by_hand = wait_for("the name server runs", || {
+        let mut pids = bench.processes().into_iter();
+        pids.find(|pid| {
+            fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|it| it == words)
+        })
+    });
+    let by_hand = ProcessId::of(u32::try_from(by_hand).unwrap()).unwrap();
+    let down = bench.ok(&["down", "outer"]);
+    assert!(!down.contains("left running"), "{down}");
+    let eve = bench.json(&["--system", "inner", "ls", "agents"]);
+    assert_eq!(eve[0]["state"], "running");
+    assert!(by_hand.is_alive());
+    bench.ok(&["down", "inner"]);
+    by_hand.terminate();
     bench.assert_nothing_left();
 }

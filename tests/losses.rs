@@ -179,6 +179,53 @@ fn what_a_killed_reader_had_is_unconfirmed() {
     }
 }
 
+/// Each subscriber has its own share of the sum.
+#[test]
+fn what_a_killed_subscriber_had_is_unconfirmed() {
+    for kind in ["PUB", "{ kind: SYNC_PUB, handler: echo }"] {
+        let bench = Bench::new();
+        let said = bench.up(&relay(
+            kind,
+            "  Dead: {}\n  Live: {}\n",
+            "  - { agent: Dead, to: Relay.out, alias: news, handler: discard }\n  - { agent: Live, to: Relay.out, alias: news, handler: discard }\n",
+        ));
+        assert_eq!(said.code, 0, "{said}");
+        let feeder = Feeder::to(&bench, "Relay", "in");
+        feeder.feed(500, SIZE);
+        let received = |agent: &str| number(&socket(&bench, agent, "news"), "received");
+        wait_until("all has come", || {
+            received("Dead") == 500 && received("Live") == 500
+        });
+        // As above.
+        std::thread::sleep(std::time::Duration::from_secs(4));
+        let dead = bench.pid("Dead");
+        kill(dead, SIGSTOP);
+        feeder.feed(500, SIZE);
+        wait_until("all is sent", || {
+            let live = bench.json(&["ls", "sockets"]);
+            number(&counts(&live, "Live", "news"), "received") == 1000
+        });
+        kill(dead, SIGKILL);
+        wait_until("its end is known", || {
+            bench.agent("Dead")["state"] == "failed"
+        });
+        let sum = wait_for("the sum comes out", || {
+            let sockets = bench.json(&["ls", "sockets"]);
+            let out = counts(&sockets, "Relay", "out");
+            let live = number(&counts(&sockets, "Live", "news"), "received");
+            let (dropped, unconfirmed) = (number(&out, "dropped"), number(&out, "unconfirmed"));
+            let matched = number(&out, "matched");
+            (500 + live + dropped + unconfirmed == matched).then_some((
+                matched,
+                dropped,
+                unconfirmed,
+            ))
+        });
+        assert_eq!(sum, (2000, 0, 500), "{kind}");
+        bench.ok(&["down"]);
+    }
+}
+
 /// The one that has connected keeps for the next connection what no connection has taken. At the end, that is in the
 /// report of `down`.
 #[test]

@@ -140,6 +140,7 @@ table!(AgentRequest {
     Send "send" CONTROL,
     Ask "ask" CONTROL,
     SendRecv "send_recv" CONTROL,
+    Wait "wait" CONTROL,
     Call "call" CONTROL,
     Timer "timer" CONTROL,
     Timers "timers" OPERATORS,

@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::control::Weight;
 use super::errands::Errand;
 use super::requests::Request;
-use super::sockets::Due;
+use super::sockets::{Due, reads, writes};
 use super::state::Agent;
-use crate::model::{Alias, Kind, SocketId};
+use crate::model::{Alias, SocketId};
 use crate::wire::{AgentRequest, Arrived, Envelope, Fault, Peer, body};
 
 /// How long the other end may take to answer.
@@ -113,7 +113,7 @@ impl Agent {
 
     /// A reader has told what has come by lines of this writer's.
     pub(super) fn confirm(&mut self, alias: &Alias, lines: Vec<Arrived>) -> Result<Value, Fault> {
-        let at = self.find_for(alias, Kind::sends, "be told what has arrived")?;
+        let at = self.find_for(alias, writes, "be told what has arrived")?;
         let slot = self.sockets.at_mut(at);
         slot.settle_lines();
         lines.iter().for_each(|line| slot.account.ledger.tell(line));
@@ -122,7 +122,7 @@ impl Agent {
 
     /// A writer asks what has come by its lines.
     pub(super) fn arrived(&mut self, alias: &Alias, lines: &[Box<str>]) -> Result<Value, Fault> {
-        let at = self.find_for(alias, Kind::receives, "tell what has arrived")?;
+        let at = self.find_for(alias, reads, "tell what has arrived")?;
         let lines = self.sockets.at_mut(at).arrived(lines);
         Ok(serde_json::to_value(lines).unwrap_or_default())
     }
@@ -130,7 +130,7 @@ impl Agent {
     /// The last word of a reader whose socket is about to be closed. Nobody waits for an answer.
     pub(super) fn tell_at_the_end(&mut self, at: usize) {
         let slot = self.sockets.at_mut(at);
-        if slot.kind.sends() || !slot.kind.receives() {
+        if !reads(slot.kind) {
             return;
         }
         slot.settle_lines();

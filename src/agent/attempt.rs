@@ -47,6 +47,14 @@ impl Attempt {
         }
     }
 
+    /// Whether it is this probe that has ended with this pid.
+    pub fn note_end(&mut self, pid: u32) -> bool {
+        match self {
+            Attempt::Port { .. } => false,
+            Attempt::Probe(process) => process.note_end(pid),
+        }
+    }
+
     /// What came of it, once something has.
     pub fn outcome(&mut self) -> Option<Result<(), String>> {
         match self {

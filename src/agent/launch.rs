@@ -134,6 +134,12 @@ impl Agent {
         self.launching.as_ref()?.attempt.as_ref()
     }
 
+    /// Whether it is a probe that has ended with this pid.
+    pub fn note_end_of_attempt(&mut self, pid: u32) -> bool {
+        let attempt = self.launching.as_mut().and_then(|it| it.attempt.as_mut());
+        attempt.is_some_and(|attempt| attempt.note_end(pid))
+    }
+
     /// An attempt may have come to its end.
     pub fn on_attempt(&mut self) {
         let attempt = self.launching.as_mut().and_then(|it| it.attempt.as_mut());

@@ -20,6 +20,7 @@ mod folder;
 mod handlers;
 mod invoke;
 mod launch;
+mod leftovers;
 mod log;
 mod program;
 mod receive;
@@ -46,7 +47,7 @@ pub(crate) use signals::Signals;
 use state::Agent;
 pub use tap::LOG_ALIAS;
 
-use crate::process::raise_descriptors;
+use crate::process::{adopt_orphans, raise_descriptors};
 use crate::wire::AgentBoot;
 
 /// Why an agent cannot run at all.
@@ -88,6 +89,7 @@ pub fn run_with(boot: AgentBoot, log: Log, signals: SignalsAre) -> Result<u8, Ag
     // Before any thread starts, so that none gets a signal that is meant for the loop.
     let signals = signals.taken()?;
     let mut agent = agent_of(boot, log)?;
+    agent.adopts = signals.is_some() && adopt_orphans().is_ok();
     if let Err(reason) = agent.spawn_program() {
         agent.log.error(&reason);
         return Ok(COMMAND_NOT_STARTED);
@@ -131,7 +133,7 @@ fn run_loop(mut agent: Agent, signals: Option<&Signals>) -> u8 {
 impl SignalsAre {
     fn taken(self) -> Result<Option<Signals>, AgentError> {
         match self {
-            SignalsAre::Taken => Ok(Some(Signals::take()?)),
+            SignalsAre::Taken => Ok(Some(Signals::take_with_children()?)),
             SignalsAre::LeftAlone => Ok(None),
         }
     }

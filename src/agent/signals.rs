@@ -5,8 +5,9 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
 
 use nix::errno::Errno;
+use nix::libc::SIGCHLD;
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// Where the request arrives.
@@ -18,10 +19,23 @@ pub enum Signals {
 
 impl Signals {
     pub fn take() -> Result<Self, Errno> {
-        let wanted = Self::wanted();
+        Self::take_these(&Self::wanted())
+    }
+
+    /// The same, and children of this process that have ended are noticed. For a process that is nobody else's.
+    pub fn take_with_children() -> Result<Self, Errno> {
+        // One that ignores them, as its caller did, would never learn how they ended.
+        // SAFETY: no handler is set.
+        unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }?;
+        let mut wanted = Self::wanted();
+        wanted.add(Signal::SIGCHLD);
+        Self::take_these(&wanted)
+    }
+
+    fn take_these(wanted: &SigSet) -> Result<Self, Errno> {
         wanted.thread_block()?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        SignalFd::with_flags(&wanted, flags).map(Self::Process)
+        SignalFd::with_flags(wanted, flags).map(Self::Process)
     }
 
     /// A descriptor that the owner writes to, and what hears it.
@@ -31,8 +45,14 @@ impl Signals {
         Ok((Arc::clone(&owner), Self::Owner(owner)))
     }
 
-    /// What is blocked here, and must not be in a program that is started from here.
-    pub fn wanted() -> SigSet {
+    /// What may be blocked here, and must not be in a program that is started from here.
+    pub fn blocked() -> SigSet {
+        let mut blocked = Self::wanted();
+        blocked.add(Signal::SIGCHLD);
+        blocked
+    }
+
+    fn wanted() -> SigSet {
         let mut wanted = SigSet::empty();
         wanted.add(Signal::SIGTERM);
         wanted.add(Signal::SIGINT);
@@ -46,15 +66,34 @@ impl Signals {
         }
     }
 
-    /// How many have come.
-    pub fn count(&self) -> usize {
+    /// Takes in what has come.
+    pub fn take_in(&self) -> Arrived {
         match self {
             Signals::Process(signals) => {
-                std::iter::from_fn(|| signals.read_signal().ok().flatten()).count()
+                let mut arrived = Arrived::default();
+                while let Ok(Some(signal)) = signals.read_signal() {
+                    match i32::try_from(signal.ssi_signo) {
+                        Ok(SIGCHLD) => arrived.children = true,
+                        _ => arrived.requests += 1,
+                    }
+                }
+                arrived
             }
-            Signals::Owner(owner) => owner
-                .read()
-                .map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX)),
+            Signals::Owner(owner) => Arrived {
+                requests: owner
+                    .read()
+                    .map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX)),
+                children: false,
+            },
         }
     }
+}
+
+/// What has come.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Arrived {
+    /// How many times the agent was asked to end.
+    pub requests: usize,
+    /// Children have ended.
+    pub children: bool,
 }

@@ -82,6 +82,10 @@ pub struct Agent {
     pub asked_to_end: bool,
     /// Nothing is waited for at the end.
     pub hasty: bool,
+    /// What its program leaves running becomes a child of this process.
+    pub adopts: bool,
+    /// The mark of all that is started in this life.
+    pub run: String,
     /// Whoever has started it.
     parent: Pid,
     /// It is at its end, and libzmq still has messages that no connection has taken.
@@ -216,6 +220,7 @@ impl Agent {
             None => None,
         };
         let control = Control::connect(&context, &boot.dial())?;
+        let run = boot.incarnation.run();
         Ok(Self {
             door,
             boot,
@@ -243,6 +248,8 @@ impl Agent {
             registered: false,
             adoption: None,
             asked_to_end: false,
+            adopts: false,
+            run,
             hasty: false,
             parent: getppid(),
             lingering: false,
@@ -404,6 +411,7 @@ impl Agent {
         let all: Vec<usize> = self.sockets.numbered().map(|(at, _)| at).collect();
         all.into_iter().for_each(|at| self.tell_at_the_end(at));
         self.abandon_program();
+        self.end_leftovers();
         self.send_log();
         self.leave();
         // What has not left in its time does not leave any more, or more would be told than is so.

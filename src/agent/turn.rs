@@ -149,8 +149,11 @@ fn both(read: bool, write: bool) -> PollEvents {
 fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
     match ready.source {
         Source::Signals => {
-            let count = signals.map_or(0, Signals::count);
-            (0..count.min(2)).for_each(|_| agent.on_signal());
+            let arrived = signals.map(Signals::take_in).unwrap_or_default();
+            if arrived.children {
+                agent.reap_orphans();
+            }
+            (0..arrived.requests.min(2)).for_each(|_| agent.on_signal());
         }
         Source::Control => {
             if ready.writable && agent.control.down() {

@@ -1,5 +1,6 @@
 //! `osb after`.
 
+use super::patience::PatienceArgs;
 use super::timer_action::{What, add_timer};
 use super::{CommandError, Context, complete};
 use crate::model::{Millis, When};
@@ -16,8 +17,15 @@ pub struct AfterArgs {
     pub delay: Millis,
     #[command(flatten)]
     pub what: What,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 pub fn run(args: AfterArgs, context: &mut Context) -> Result<(), CommandError> {
-    add_timer(&args.agent, When::After(args.delay), args.what, context)
+    add_timer(
+        (&args.agent, &args.patience),
+        When::After(args.delay),
+        args.what,
+        context,
+    )
 }

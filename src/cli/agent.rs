@@ -9,7 +9,7 @@ use super::session::nameserver_address;
 use super::{CommandError, Context, ErrorKind};
 use crate::agent::{AgentError, Folder, Log, SignalsAre, run_booted, run_with};
 use crate::model::{AgentId, LogLimits, Program};
-use crate::process::raise_descriptors;
+use crate::process::{drop_run, raise_descriptors};
 use crate::proxy::agent_dial;
 use crate::state::find_key;
 use crate::wire::{AgentBoot, Incarnation};
@@ -36,7 +36,10 @@ pub struct AgentArgs {
 pub fn run(args: AgentArgs, context: &mut Context) -> Result<(), CommandError> {
     let outcome = match args.boot {
         true => run_booted(),
-        false => by_hand(args, context)?,
+        false => {
+            drop_run()?;
+            by_hand(args, context)?
+        }
     };
     match outcome {
         Ok(0) => Ok(()),

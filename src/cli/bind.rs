@@ -1,6 +1,7 @@
 //! `osb bind`.
 
 use super::handlers::handlers;
+use super::patience::PatienceArgs;
 use super::{CommandError, Context, ErrorKind, complete};
 use crate::model::{Alias, Endpoint, Kind, Serializer, Transport};
 use crate::render::BareAddress;
@@ -32,6 +33,8 @@ pub struct BindArgs {
     /// Let other machines reach it, though nothing is encrypted
     #[arg(long)]
     pub insecure: bool,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 pub fn run(args: BindArgs, context: &mut Context) -> Result<(), CommandError> {
@@ -45,7 +48,9 @@ pub fn run(args: BindArgs, context: &mut Context) -> Result<(), CommandError> {
         kind: args.kind,
         serializer: args.serializer,
     };
-    let bound = session.proxy(&args.agent)?.bind_to(request);
+    let bound = session
+        .proxy(&args.agent, args.patience.limit())?
+        .bind_to(request);
     context.print(&BareAddress(session.tell(bound)?))
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::patience::PatienceArgs;
 use super::{CommandError, Context, complete};
 use crate::model::{Alias, Millis};
 use crate::render::Closed;
@@ -21,11 +22,13 @@ pub struct CloseArgs {
     /// How long messages that were taken may still leave [default: 1s]
     #[arg(long, value_name = "DURATION")]
     pub linger: Option<Millis>,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 pub fn run(args: CloseArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent)?;
+    let proxy = session.proxy(&args.agent, args.patience.limit())?;
     let linger = args.linger.map(Millis::duration);
     if args.all {
         let unsent = session.tell(proxy.close_all(linger))?;

@@ -75,8 +75,8 @@ fn timer_names() -> Vec<String> {
     let agents = session.listed(&Context::new(quiet_options()));
     let agents = named(agents.unwrap_or_default()).into_iter();
     let timers = agents.filter_map(|agent| {
-        let proxy = session.proxy(&agent.id.to_string()).ok()?;
-        proxy.with_timeout(PATIENCE).timers().ok()
+        let proxy = session.proxy(&agent.id.to_string(), PATIENCE).ok()?;
+        proxy.timers().ok()
     });
     timers
         .flatten()

@@ -2,12 +2,12 @@
 
 use super::bind::serializer;
 use super::handlers::handlers;
+use super::patience::PatienceArgs;
 use super::replies::RepliesArgs;
 use super::target::{Named, named};
 use super::{CommandError, Context, ErrorKind, Session, complete};
 use crate::model::{
-    Address, AgentId, Alias, ConnectionInfo, Handlers, Kind, Millis, Replies, Serializer, SocketId,
-    Target,
+    Address, AgentId, Alias, ConnectionInfo, Handlers, Kind, Replies, Serializer, SocketId, Target,
 };
 use crate::proxy::{Proxy, ProxyError, guest};
 use crate::render::Connected;
@@ -35,9 +35,8 @@ pub struct ConnectArgs {
     pub handlers: Vec<String>,
     #[command(flatten)]
     pub replies: RepliesArgs,
-    /// How long the proof may take
-    #[arg(long, value_name = "DURATION", default_value = "10s")]
-    pub timeout: Millis,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 pub fn run(args: ConnectArgs, context: &mut Context) -> Result<(), CommandError> {
@@ -45,8 +44,7 @@ pub fn run(args: ConnectArgs, context: &mut Context) -> Result<(), CommandError>
     let replies = args.replies.read()?;
     let by_hand = by_hand(&args)?;
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent)?;
-    let proxy = proxy.with_timeout(args.timeout.duration());
+    let proxy = session.proxy(&args.agent, args.patience.limit())?;
     let connected = match by_hand {
         Some(server) => to_address(&proxy, server, None, &args, (handlers, replies)),
         None => to_socket(&session, &proxy, &args, (handlers, replies))?,
@@ -97,7 +95,7 @@ fn to_address(
         handlers,
         replies,
         token: None,
-        timeout: args.timeout,
+        timeout: args.patience.limit().into(),
     };
     proxy.ask(&AgentRequest::Connect(request)).wait()
 }

@@ -165,18 +165,19 @@ impl CommandError {
 impl From<ProxyError> for CommandError {
     fn from(error: ProxyError) -> Self {
         let kind = match &error {
-            ProxyError::Unreachable { .. } | ProxyError::NotLetIn { .. } | ProxyError::Closed => {
-                ErrorKind::Unreachable
-            }
+            ProxyError::Unreachable { .. }
+            | ProxyError::NotLetIn { .. }
+            | ProxyError::Mute { .. }
+            | ProxyError::Closed => ErrorKind::Unreachable,
             ProxyError::Timeout { .. } => ErrorKind::NotReady,
             ProxyError::Name(..) | ProxyError::Topic(_) | ProxyError::Encode { .. } => {
                 ErrorKind::Usage
             }
             ProxyError::Fault(Fault::Deadline { .. }) => ErrorKind::NotReady,
             ProxyError::Fault(Fault::Unproven { .. }) => ErrorKind::Unproven,
-            ProxyError::Fault(Fault::UnknownMember { .. } | Fault::Gone { .. }) => {
-                ErrorKind::Unreachable
-            }
+            ProxyError::Fault(
+                Fault::UnknownMember { .. } | Fault::Gone { .. } | Fault::Unreachable { .. },
+            ) => ErrorKind::Unreachable,
             ProxyError::Fault(_)
             | ProxyError::BadAnswer { .. }
             | ProxyError::Keys { .. }

@@ -7,10 +7,29 @@ use crate::proxy::ProxyError;
 use crate::render::did_you_mean;
 use crate::wire::{Fault, Peer};
 
+/// What to say if an agent lives and its program has not answered.
+pub const MAY_NOT_FLUSH: &str = "does its program flush its output after each line, as print(…, flush=True) does in Python? --timeout allows it longer";
+
+/// What to say if a name server is silent.
+pub const MUTE: &str =
+    "its process hangs, or its machine is cut off: `osb ls systems` shows where it runs";
+
+/// Whether somebody who is there has not answered in time.
+pub fn is_without_answer(error: &ProxyError) -> bool {
+    matches!(
+        error,
+        ProxyError::Fault(Fault::Deadline { .. }) | ProxyError::Timeout { standing: None, .. }
+    )
+}
+
 /// Adds hints; asks for the names that there are if an agent's was wrong.
 pub fn explain(error: ProxyError, agents: impl FnOnce() -> Vec<AgentId>) -> CommandError {
     let hint = match &error {
         ProxyError::Fault(fault) => hint(fault, agents),
+        ProxyError::Timeout {
+            standing: Some(_), ..
+        } => Some("`osb ls agents` and `osb ls hosts` show how it and its machine are".to_owned()),
+        ProxyError::Mute { .. } => Some(MUTE.to_owned()),
         _ => None,
     };
     let error = CommandError::from(error);
@@ -65,6 +84,9 @@ fn hint(fault: &Fault, agents: impl FnOnce() -> Vec<AgentId>) -> Option<String> 
         Fault::Deadline { .. } => {
             Some("`osb ls agents` and `osb ls connections` show who is there".to_owned())
         }
+        Fault::Unreachable { agent, .. } => Some(format!(
+            "its process hangs, or its machine is cut off: see `osb ls hosts` and `osb logs {agent}`"
+        )),
         Fault::NotRunning { agent, .. } => Some(format!("`osb logs {agent}` may show why")),
         _ => None,
     }

@@ -1,5 +1,6 @@
 //! `osb get`.
 
+use super::patience::PatienceArgs;
 use super::{CommandError, Context, complete};
 use crate::render::{Answer, Attributes};
 
@@ -11,11 +12,13 @@ pub struct GetArgs {
     pub agent: String,
     /// The attribute; all, if it is not given
     pub attribute: Option<String>,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 pub fn run(args: GetArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?.until_the_end();
-    let proxy = session.proxy(&args.agent)?;
+    let proxy = session.proxy(&args.agent, args.patience.limit())?;
     match args.attribute {
         Some(attribute) => context.print(&Answer(session.tell(proxy.get_attr(&attribute))?)),
         None => context.print(&Attributes(session.tell(proxy.attributes())?)),

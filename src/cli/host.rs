@@ -14,6 +14,7 @@ use crate::examine::own_address;
 use crate::host::{self, HostError, HostOptions};
 use crate::machine::{self, MachineError};
 use crate::model::{Dial, HostName, NameServerName, SystemName};
+use crate::process::drop_run;
 use crate::proxy::{ProxyError, host_dial};
 use crate::state::{Lock, StateDir, SystemDir, find_key};
 
@@ -46,6 +47,7 @@ pub struct HostArgs {
 }
 
 pub fn run(args: HostArgs, context: &mut Context) -> Result<(), CommandError> {
+    drop_run()?;
     if args.by_ssh {
         return by_ssh(context);
     }

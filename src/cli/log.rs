@@ -1,6 +1,7 @@
 //! `osb log`.
 
 use super::logs::LogLevel;
+use super::patience::PatienceArgs;
 use super::{CommandError, Context, complete};
 use crate::model::Level;
 use crate::render::Done;
@@ -16,6 +17,8 @@ pub struct LogArgs {
     /// How much it matters
     #[arg(short, long, default_value = "info")]
     pub level: LogLevel,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 pub fn run(args: LogArgs, context: &mut Context) -> Result<(), CommandError> {
@@ -26,7 +29,7 @@ pub fn run(args: LogArgs, context: &mut Context) -> Result<(), CommandError> {
         LogLevel::Error => Level::Error,
     };
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent)?;
+    let proxy = session.proxy(&args.agent, args.patience.limit())?;
     session.tell(proxy.log(level, &args.text))?;
     context.print(&Done)
 }

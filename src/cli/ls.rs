@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use super::patience::PatienceArgs;
 use super::remembered::{Remembered, remembered};
 use super::session::{Group, is_running};
 use super::{CommandError, Context, ls_hosts};
@@ -18,6 +19,8 @@ pub struct LsArgs {
     /// What to list
     #[arg(value_enum, default_value_t)]
     pub what: What,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 /// What can be listed: agents and their states, host daemons, who is connected to whom and whether
@@ -46,13 +49,13 @@ pub fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
         What::Connections => context.print(&Connections(agents()?)),
         What::Addresses => context.print(&Addresses(agents()?)),
         What::Hosts => ls_hosts::run(context),
-        What::Sockets => sockets(context),
+        What::Sockets => sockets(context, &args.patience),
         What::Systems => systems(context),
     }
 }
 
 /// Each agent is asked itself; one that does not answer is named, and the others are shown.
-fn sockets(context: &Context) -> Result<(), CommandError> {
+fn sockets(context: &Context, patience: &PatienceArgs) -> Result<(), CommandError> {
     let session = context.session()?.until_the_end();
     session.warn(context);
     let agents = session
@@ -66,12 +69,14 @@ fn sockets(context: &Context) -> Result<(), CommandError> {
             // It was just heard from.
             let group = groups.iter().find(there).unwrap_or(&groups[0]);
             let proxy = group.nameserver.proxy(info.name.as_str())?;
-            Ok((id, proxy.ask::<AgentStatus>(&AgentRequest::Status {})))
+            let proxy = proxy.with_timeout(patience.limit());
+            let asked = proxy.ask::<AgentStatus>(&AgentRequest::Status {});
+            Ok((id, proxy, asked))
         })
         .collect::<Result<_, CommandError>>()?;
     let mut sockets = Vec::new();
-    for (agent, answer) in asked {
-        match answer.wait() {
+    for (agent, proxy, answer) in asked {
+        match answer.wait().map_err(|error| proxy.standing(error)) {
             Ok(status) => sockets.push((agent, status)),
             Err(error) => context.note(&format!("{agent} does not tell: {error}")),
         }

@@ -34,6 +34,7 @@ mod ls;
 mod ls_hosts;
 mod man;
 mod ns;
+mod patience;
 mod plan;
 mod quick;
 mod remembered;

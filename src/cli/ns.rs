@@ -11,7 +11,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use super::launched::{LaunchArgs, Launched};
 use super::{CommandError, Context, ErrorKind};
 use crate::nameserver::NameServer;
-use crate::process::raise_descriptors;
+use crate::process::{drop_run, raise_descriptors};
 use crate::state::{KeyDir, SystemDir};
 
 /// Run a name server in the foreground
@@ -41,6 +41,7 @@ fn ip_and_port(text: &str) -> Result<SocketAddr, String> {
 
 pub fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     refuse_the_open_network(&args)?;
+    drop_run()?;
     raise_descriptors(None);
     // Before there is any other thread: all inherit the mask.
     let end = end_signals()?;

@@ -1,9 +1,10 @@
 //! `osb send`.
 
+use super::patience::PatienceArgs;
 use super::replies::RepliesArgs;
 use super::value::json;
 use super::{CommandError, Context, complete};
-use crate::model::{Alias, Millis, Topic};
+use crate::model::{Alias, Topic};
 use crate::render::{Answer, Done};
 
 /// Send a message by one of an agent's sockets
@@ -21,25 +22,28 @@ pub struct SendArgs {
     /// The topic to publish under
     #[arg(long, conflicts_with_all = ["wait", "on_reply", "on_error", "within"])]
     pub topic: Option<Topic>,
-    /// Wait for the answer to a request and print it
+    /// Wait for the answer to a request and print it; as long as the connection's `wait` says, unless --timeout is given
     #[arg(long, conflicts_with_all = ["on_reply", "on_error", "within"])]
     pub wait: bool,
     #[command(flatten)]
     pub replies: RepliesArgs,
-    /// How long that may take
-    #[arg(long, value_name = "DURATION", default_value = "10s")]
-    pub timeout: Millis,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 pub fn run(args: SendArgs, context: &mut Context) -> Result<(), CommandError> {
     let message = json(&args.message)?;
     let replies = args.replies.read()?;
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent)?;
-    let proxy = proxy.with_timeout(args.timeout.duration());
+    let proxy = session.proxy(&args.agent, args.patience.limit())?;
     let alias = args.alias.as_str();
     if args.wait {
-        let answer = session.tell(proxy.send_recv(alias, message))?;
+        let wait = match args.patience.given() {
+            Some(_) => None,
+            None => session.tell(proxy.wait_by(alias))?,
+        };
+        let proxy = wait.map_or(proxy.clone(), |wait| proxy.with_timeout(wait));
+        let answer = session.tell_of_program(proxy.send_recv(alias, message))?;
         context.print(&Answer(answer))
     } else if !replies.is_empty() {
         session.tell(proxy.ask_by(alias, message, replies))?;

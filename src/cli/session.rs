@@ -3,10 +3,11 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::explain::{ambiguous, explain};
+use super::explain::{MAY_NOT_FLUSH, ambiguous, explain, is_without_answer};
 use super::remembered::records;
 use super::select::{Candidate, CandidateGroup, NotSelected, select};
 use super::which::{self, Meant};
@@ -243,10 +244,10 @@ impl Session {
         }
     }
 
-    /// The proxy of the agent that `text` names.
-    pub fn proxy(&self, text: &str) -> Result<Proxy, CommandError> {
+    /// The proxy of the agent that `text` names, which may take so long to answer.
+    pub fn proxy(&self, text: &str, limit: Duration) -> Result<Proxy, CommandError> {
         let (group, name) = self.find(text)?;
-        Ok(group.nameserver.proxy(name.as_str())?)
+        Ok(group.nameserver.proxy(name.as_str())?.with_timeout(limit))
     }
 
     /// The address of a socket of the agent that `text` names.
@@ -258,6 +259,40 @@ impl Session {
     /// Turns the error of a call into one for people, with the names that might have been meant.
     pub fn tell<T>(&self, outcome: Result<T, ProxyError>) -> Result<T, CommandError> {
         outcome.map_err(|error| explain(error, || self.names()))
+    }
+
+    /// The same of a call that a program was to answer.
+    pub fn tell_of_program<T>(&self, outcome: Result<T, ProxyError>) -> Result<T, CommandError> {
+        match outcome {
+            Err(error) if is_without_answer(&error) => {
+                Err(CommandError::from(error).with_hint(MAY_NOT_FLUSH))
+            }
+            outcome => self.tell(outcome),
+        }
+    }
+
+    /// The agents that the topologies name which the system's name servers are for, each with its name server's name.
+    /// None if not all is known of whom may come: the system was not brought up on this machine, or a name server was
+    /// there before it, and may have others.
+    pub fn declared(&self) -> Option<Vec<AgentId>> {
+        let records = records().ok()?;
+        let of_group = |group: &Group| {
+            let is_ours = |it: &GroupRecord| it.nameserver == group.nameserver.link().address();
+            let record = records
+                .iter()
+                .find(|record| record.groups.iter().any(is_ours))?;
+            let its = record.groups.iter().find(|it| is_ours(it))?;
+            its.was_launched().then(|| {
+                let of_it = record.declared(&its.name)?.into_iter();
+                let full = |name| AgentId {
+                    name,
+                    nameserver: Some(group.name.clone()),
+                };
+                Some(of_it.map(full).collect::<Vec<_>>())
+            })?
+        };
+        let of_groups: Option<Vec<_>> = self.groups.iter().map(of_group).collect();
+        (self.absent.is_empty()).then(|| of_groups.map(|of| of.concat()))?
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::patience::PatienceArgs;
 use super::value::{assignment, json};
 use super::{CommandError, Context, complete};
 use crate::render::Done;
-use crate::wire::AgentRequest;
 
 /// Set attributes of an agent
 #[derive(Debug, clap::Args)]
@@ -22,14 +22,15 @@ pub struct SetArgs {
         allow_negative_numbers = true
     )]
     pub attributes: Vec<String>,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 pub fn run(args: SetArgs, context: &mut Context) -> Result<(), CommandError> {
     let attributes = attributes(&args.attributes)?;
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent)?;
-    let set = proxy.ask::<()>(&AgentRequest::SetAttr { attributes });
-    session.tell(set.wait())?;
+    let proxy = session.proxy(&args.agent, args.patience.limit())?;
+    session.tell(proxy.set_attrs(attributes))?;
     context.print(&Done)
 }
 

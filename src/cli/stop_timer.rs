@@ -1,5 +1,6 @@
 //! `osb stop-timer`.
 
+use super::patience::PatienceArgs;
 use super::{CommandError, Context, complete};
 use crate::model::Alias;
 use crate::render::Done;
@@ -16,11 +17,13 @@ pub struct StopTimerArgs {
     /// All of the agent's timers
     #[arg(long)]
     pub all: bool,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 pub fn run(args: StopTimerArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent)?;
+    let proxy = session.proxy(&args.agent, args.patience.limit())?;
     if args.all {
         session.tell(proxy.stop_timers())?;
     }

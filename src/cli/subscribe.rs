@@ -1,8 +1,9 @@
 //! `osb subscribe`.
 
 use super::handlers::actions;
+use super::patience::PatienceArgs;
 use super::{CommandError, Context, complete};
-use crate::model::{Alias, Handlers, Millis};
+use crate::model::{Alias, Handlers};
 use crate::render::Done;
 
 /// Subscribe a running agent's SUB socket to topics
@@ -20,9 +21,8 @@ pub struct SubscribeArgs {
     /// What is done with these messages [default: command, else log]
     #[arg(long = "handler", value_name = "ACTION")]
     pub handlers: Vec<String>,
-    /// How long it may take until the publishers have seen it
-    #[arg(long, value_name = "DURATION", default_value = "10s")]
-    pub timeout: Millis,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 pub fn run(args: SubscribeArgs, context: &mut Context) -> Result<(), CommandError> {
@@ -30,8 +30,7 @@ pub fn run(args: SubscribeArgs, context: &mut Context) -> Result<(), CommandErro
     let topics = args.topics.into_iter();
     let handlers = Handlers::ByTopic(topics.map(|topic| (topic, actions.clone())).collect());
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent)?;
-    let proxy = proxy.with_timeout(args.timeout.duration());
+    let proxy = session.proxy(&args.agent, args.patience.limit())?;
     session.tell(proxy.subscribe(args.alias.as_str(), handlers))?;
     context.print(&Done)
 }

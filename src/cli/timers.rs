@@ -1,5 +1,6 @@
 //! `osb timers`.
 
+use super::patience::PatienceArgs;
 use super::{CommandError, Context, Session, complete};
 use crate::model::TimerInfo;
 use crate::proxy::{Pending, Proxy};
@@ -12,32 +13,47 @@ pub struct TimersArgs {
     /// The agents; all, if none is given
     #[arg(add = complete::agents())]
     pub agents: Vec<String>,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 pub fn run(args: TimersArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
     let mut timers = Vec::new();
     if args.agents.is_empty() {
-        for (proxy, asked) in ask(all(&session, context)?) {
+        for (proxy, asked) in ask(all(&session, context, &args.patience)?) {
             match asked.wait() {
                 Ok(of_one) => timers.push((proxy.name().clone(), of_one)),
-                Err(error) => context.note(&format!("{} does not tell: {error}", proxy.name())),
+                Err(error) => {
+                    let error = proxy.standing(error);
+                    context.note(&format!("{} does not tell: {error}", proxy.name()));
+                }
             }
         }
     } else {
-        let proxies = args.agents.iter().map(|agent| session.proxy(agent));
+        let proxies = args
+            .agents
+            .iter()
+            .map(|agent| session.proxy(agent, args.patience.limit()));
         for (proxy, asked) in ask(proxies.collect::<Result<_, _>>()?) {
-            timers.push((proxy.name().clone(), session.tell(asked.wait())?));
+            timers.push((
+                proxy.name().clone(),
+                session.tell(asked.wait().map_err(|error| proxy.standing(error)))?,
+            ));
         }
     }
     context.print(&Timers(timers))
 }
 
-fn all(session: &Session, context: &Context) -> Result<Vec<Proxy>, CommandError> {
+fn all(
+    session: &Session,
+    context: &Context,
+    patience: &PatienceArgs,
+) -> Result<Vec<Proxy>, CommandError> {
     let agents = session.listed(context)?.into_iter();
     agents
         .filter(|agent| !agent.info.state.ended())
-        .map(|agent| session.proxy(&agent.id.to_string()))
+        .map(|agent| session.proxy(&agent.id.to_string(), patience.limit()))
         .collect()
 }
 

@@ -1,5 +1,6 @@
 //! `osb unsubscribe`.
 
+use super::patience::PatienceArgs;
 use super::{CommandError, Context, complete};
 use crate::model::Alias;
 use crate::render::Done;
@@ -16,12 +17,14 @@ pub struct UnsubscribeArgs {
     /// The topics, as they were subscribed to
     #[arg(required = true)]
     pub topics: Vec<String>,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
 }
 
 pub fn run(args: UnsubscribeArgs, context: &mut Context) -> Result<(), CommandError> {
     let topics: Vec<&str> = args.topics.iter().map(String::as_str).collect();
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent)?;
+    let proxy = session.proxy(&args.agent, args.patience.limit())?;
     session.tell(proxy.unsubscribe(args.alias.as_str(), &topics))?;
     context.print(&Done)
 }

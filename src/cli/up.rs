@@ -199,9 +199,7 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
         UpError::Interrupted => (ErrorKind::Interrupted, "interrupted"),
         UpError::Agent { cause, .. } => match cause.as_ref() {
             ProxyError::Fault(Fault::Unproven { .. }) => (ErrorKind::Unproven, "unproven"),
-            ProxyError::Fault(Fault::Deadline { .. }) | ProxyError::Timeout { .. } => {
-                (ErrorKind::NotReady, "not_ready")
-            }
+            error if error.is_late() => (ErrorKind::NotReady, "not_ready"),
             _ => (ErrorKind::Failed, "agent"),
         },
     }

@@ -1,17 +1,19 @@
 //! `osb wait`: blocks until everything that is named is there, by the name server's events.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::explain::{ambiguous, hint_agent};
+use super::explain::{MUTE, ambiguous, hint_agent};
 use super::runtime::block_on;
+use super::session::Group;
 use super::target::{Named, may_mean, named};
 use super::{CommandError, Context, ErrorKind, Session, complete};
 use crate::model::{AgentId, AgentInfo, Millis, NameServerName, SocketId, State};
 use crate::proxy::{Notice, ProxyError};
 use crate::render::{Waited, WaitedRow};
-use crate::wire::Event;
+use crate::wire::{Event, NameServerRequest};
 
 /// Wait until agents are running, or have ended well, or sockets are there
 #[derive(Debug, clap::Args)]
@@ -26,6 +28,9 @@ pub struct WaitArgs {
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub timeout: Millis,
 }
+
+/// How long a name server may take to show that it is there, when the time is up.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// What an agent is waited for to be. A socket is waited for to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +78,7 @@ pub fn run(args: WaitArgs, context: &mut Context) -> Result<(), CommandError> {
     }
     let session = context.session()?;
     session.missing().for_each(|missing| context.note(&missing));
+    let declared = session.declared();
     let mut agents = Agents::new();
     let reached = block_on(async {
         let mut notices = watch(&session);
@@ -83,9 +89,15 @@ pub fn run(args: WaitArgs, context: &mut Context) -> Result<(), CommandError> {
                 take_note(&mut agents, &nameserver, notice);
                 silent.remove(&nameserver);
                 // What a name means is known when all have told.
-                if silent.is_empty()
-                    && let Some(outcome) = all_reached(&args.names, args.goal(), &agents)
+                if !silent.is_empty() {
+                    continue;
+                }
+                if let Some(declared) = &declared
+                    && let Some(error) = nobody(&args.names, &agents, declared)
                 {
+                    return Err(error);
+                }
+                if let Some(outcome) = all_reached(&args.names, args.goal(), &agents) {
                     return outcome;
                 }
             }
@@ -95,8 +107,74 @@ pub fn run(args: WaitArgs, context: &mut Context) -> Result<(), CommandError> {
     })?;
     match reached {
         Ok(outcome) => context.print(&outcome?),
-        Err(_) => Err(too_late(&args, &agents)),
+        Err(_) => match silent(&session).as_slice() {
+            [] => Err(too_late(&args, &agents)),
+            silent => Err(nothing_is_known(&args, &agents, silent)),
+        },
     }
+}
+
+/// The addresses of the name servers that do not answer.
+fn silent(session: &Session) -> Vec<String> {
+    let ask = |group: &Group| {
+        let answer = group
+            .nameserver
+            .ask_within(&NameServerRequest::Ping {}, LOOK);
+        (group.nameserver.link().address().to_owned(), answer)
+    };
+    let asked: Vec<_> = session.groups().iter().map(ask).collect();
+    let silent = asked.into_iter().filter_map(|(address, answer)| {
+        let answer: Result<String, _> = answer.wait();
+        answer.is_err().then_some(address)
+    });
+    silent.collect()
+}
+
+/// An error if something is waited for that nobody has, nor is to have by the topology.
+fn nobody(names: &[String], agents: &Agents, declared: &[AgentId]) -> Option<CommandError> {
+    let known = || agents.keys().chain(declared);
+    let is_known = |asked: &AgentId| {
+        known().any(|id| {
+            let nameserver = id.nameserver.as_ref();
+            nameserver.is_some_and(|nameserver| may_mean(asked, &id.name, nameserver))
+        })
+    };
+    let id = names.iter().find_map(|text| match named(text, is_known)? {
+        Named::Agent(id) | Named::Socket(SocketId { agent: id, .. }) => {
+            (!is_known(&id)).then_some(id)
+        }
+    })?;
+    let names: BTreeSet<AgentId> = known().map(|id| id.name.clone().into()).collect();
+    let names: Vec<AgentId> = names.into_iter().collect();
+    let sentence = format!("no agent is called {id}, and the topology has none that will be");
+    let error = CommandError::say(ErrorKind::Failed, sentence).with_code("unknown_agent");
+    Some(error.with_hint(hint_agent(&id, &names)))
+}
+
+fn nothing_is_known(args: &WaitArgs, agents: &Agents, silent: &[String]) -> CommandError {
+    let is_pending =
+        |name: &&String| matches!(standing(name, args.goal(), agents), Standing::Pending(_));
+    let missing: Vec<&str> = args
+        .names
+        .iter()
+        .filter(is_pending)
+        .map(String::as_str)
+        .collect();
+    let (servers, verb) = match silent {
+        [_] => ("server", "does"),
+        _ => ("servers", "do"),
+    };
+    let addresses: Vec<&str> = silent
+        .iter()
+        .map(|it| it.trim_start_matches("tcp://"))
+        .collect();
+    let sentence = format!(
+        "the name {servers} at {} {verb} not answer: how it is with {} was not to be learnt within {}",
+        addresses.join(" and "),
+        missing.join(", "),
+        args.timeout
+    );
+    CommandError::say(ErrorKind::Unreachable, sentence).with_hint(MUTE)
 }
 
 /// What all name servers tell, each with its name.
@@ -372,6 +450,24 @@ mod tests {
         assert_eq!(error.message(), "Alice has failed: exit status 3");
         assert_eq!(error.details(), ["no such file"]);
         assert_eq!(error.kind(), ErrorKind::Failed);
+    }
+
+    #[test]
+    fn who_is_neither_there_nor_to_come_is_not_waited_for() {
+        let there = in_state(State::Running);
+        let declared = ["Bob@main", "a.b@main"].map(|id| id.parse().unwrap());
+        let error = |name: &str| nobody(&names(&["Alice", name]), &there, &declared);
+        for known in ["Bob", "Bob.x", "Alice.other", "a.b", "a.b.c"] {
+            assert!(error(known).is_none(), "{known}");
+        }
+        for (unknown, hint) in [
+            ("Bobb", "did you mean Bob?"),
+            ("Alise.main", "did you mean Alice?"),
+        ] {
+            let error = error(unknown).unwrap();
+            assert_eq!(error.code(), "unknown_agent");
+            assert_eq!(error.hints(), [hint]);
+        }
     }
 
     #[test]

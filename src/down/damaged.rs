@@ -1,15 +1,17 @@
 //! Taking down a system whose record cannot be read: what works for it is found by its folder, and by the list of
 //! agents that its daemons keep there.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::DownReport;
-use super::end::DAEMON_TIMEOUT;
+use super::end::{DAEMON_TIMEOUT, kill_leftovers};
+use super::{DownReport, StoppedAgent};
 use crate::model::{AgentId, Millis};
 use crate::process::{ProcessId, Working, wait_for_end, working_for};
 use crate::state::{AgentRecord, StateError, SystemDir};
+use crate::wire::Rung;
 
 /// Beyond the grace: the rest of the ladder.
 const LADDER: Duration = Duration::from_secs(6);
@@ -58,13 +60,24 @@ pub(super) fn end_damaged(
     let agents = found.agents();
     let orphans: Vec<&ProcessId> = agents.iter().filter(|it| it.kill_group()).collect();
     wait_for_end(&agents, DAEMON_TIMEOUT);
+    let leftovers = kill_leftovers(dir.agents());
     killed_daemons += end(&found.nameservers, DAEMON_TIMEOUT);
     let is_orphan = |agent: &&AgentRecord| orphans.contains(&&agent.process);
     let id = |agent: &AgentRecord| AgentId {
         name: agent.agent.clone(),
         nameserver: None,
     };
+    let leftovers = leftovers.into_iter().map(|(agent, leftover)| StoppedAgent {
+        agent: AgentId {
+            name: agent,
+            nameserver: None,
+        },
+        rung: Rung::Already,
+        unsent: BTreeMap::new(),
+        killed: vec![leftover],
+    });
     let report = DownReport {
+        stopped: leftovers.collect(),
         orphans: found.listed.iter().filter(is_orphan).map(id).collect(),
         killed_daemons,
         damage: Some(damage),

@@ -3,6 +3,7 @@
 //! A daemon is asked only if the name server knows it by its name *and* its pid: on a name server
 //! that several systems share, a name alone might be somebody else's.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -10,8 +11,8 @@ use tokio::time::timeout;
 
 use super::machines::LeftMachine;
 use super::turns::Turns;
-use crate::model::{AgentName, HostInfo, Millis, SystemName};
-use crate::process::{ProcessId, end_of, kill_groups, wait_for_end};
+use crate::model::{AgentName, HostInfo, Leftover, Millis, SystemName};
+use crate::process::{ProcessId, end_of, kill_found, kill_groups, marked, wait_for_end};
 use crate::proxy::{Link, Pending, ProxyError};
 use crate::state::{AgentRecord, Daemon, GroupRecord, SystemDir};
 use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, Rung, Stopped};
@@ -89,6 +90,7 @@ impl Processes<'_> {
         // Whoever was not accounted for has ended with its daemon, or has outlived it.
         alive.extend(self.agents_alive());
         self.end_orphans(alive, &mut ended);
+        self.end_leftovers(&mut ended);
         // Whoever others have started can be asked by it only, when they are back.
         let is_needed = ended.machines.iter().any(|it| it.attached);
         let nameserver = self.group.launched_nameserver.as_ref();
@@ -212,6 +214,26 @@ impl Processes<'_> {
         wait_for_end(&all, DAEMON_TIMEOUT);
     }
 
+    /// What programs have left running that no daemon has ended, because it was gone or has come in the place of
+    /// another: found by the marks of all lives at once.
+    fn end_leftovers(&self, ended: &mut Ended) {
+        for (agent, leftover) in kill_leftovers(self.agents()) {
+            match ended.stopped.iter_mut().find(|it| it.agent == agent) {
+                Some(stopped) => stopped.killed.push(leftover),
+                None => {
+                    let mut stopped = Stopped::at(agent.clone(), Rung::Already);
+                    stopped.killed.push(leftover);
+                    // One that had to be killed itself is told as such.
+                    if ended.orphans.contains(&agent) {
+                        ended.orphans.retain(|it| *it != agent);
+                        stopped.rung = Rung::Killed;
+                    }
+                    ended.stopped.push(stopped);
+                }
+            }
+        }
+    }
+
     fn left(&self, nameserver_stays: bool) -> Vec<ProcessId> {
         let agents = self.agents().into_iter().map(|agent| agent.process);
         let daemons = self.group.hosts.iter().map(|daemon| daemon.process.clone());
@@ -220,6 +242,21 @@ impl Processes<'_> {
         let all = agents.chain(daemons).chain(nameserver.cloned());
         all.filter(ProcessId::is_alive).collect()
     }
+}
+
+/// Kills what bears the mark of one of these lives. Tells whose it was.
+pub(super) fn kill_leftovers(agents: Vec<AgentRecord>) -> Vec<(AgentName, Leftover)> {
+    let lives = agents
+        .into_iter()
+        .filter_map(|it| Some((it.incarnation?.run(), it.agent)));
+    let lives: HashMap<String, AgentName> = lives.collect();
+    let runs = lives.keys().cloned().collect();
+    let killed = kill_found(|| marked(&runs)).into_iter();
+    let named = killed.filter_map(|it| {
+        let agent = lives.get(it.run.as_ref()?)?;
+        Some((agent.clone(), Leftover::from(it)))
+    });
+    named.collect()
 }
 
 /// The answer of a process; none is waited for that has ended, but for what may still be on its way.

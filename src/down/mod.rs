@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{AgentId, AgentName, Alias, Millis, NameServerName, SystemName};
+use crate::model::{AgentId, AgentName, Alias, Leftover, Millis, NameServerName, SystemName};
 use crate::process::ProcessId;
 use crate::proxy::Link;
 use crate::state::{
@@ -78,6 +78,9 @@ pub struct StoppedAgent {
     /// How many messages had not left its sockets when it ended.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unsent: BTreeMap<Alias, u64>,
+    /// What its program had left running, and was killed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub killed: Vec<Leftover>,
 }
 
 /// What `down` has done.
@@ -128,6 +131,14 @@ impl DownReport {
         })
     }
 
+    /// What programs had left running, and was killed, by agent.
+    pub fn leftovers(&self) -> impl Iterator<Item = String> {
+        self.stopped.iter().flat_map(|stopped| {
+            let killed = stopped.killed.iter();
+            killed.map(|leftover| format!("{}: {leftover}", stopped.agent))
+        })
+    }
+
     /// Takes in what was done with one group. `id` tells its agents from those of others.
     fn add(&mut self, ended: Ended, id: impl Fn(AgentName) -> AgentId) {
         let stopped = ended.stopped.into_iter();
@@ -135,6 +146,7 @@ impl DownReport {
             agent: id(it.agent),
             rung: it.rung,
             unsent: it.unsent,
+            killed: it.killed,
         }));
         self.orphans.extend(ended.orphans.into_iter().map(&id));
         self.released.extend(ended.released.into_iter().map(&id));

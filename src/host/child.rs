@@ -15,10 +15,12 @@ use tokio::net::unix::pipe::Sender;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::log_tail::end_of_logs;
-use crate::model::{self, AgentId, AgentName, Alias, ExitReport, NameServerName, Speaks};
-use crate::process::{ProcessId, end_of, limit_descriptors, not_started};
+use crate::model::{
+    self, AgentId, AgentName, Alias, ExitReport, LogLimits, NameServerName, Ready, Speaks,
+};
+use crate::process::{ProcessId, RUN, end_of, has_succeeded, limit_descriptors, not_started};
 use crate::state::{AgentRecord, StateError, SystemDir};
-use crate::wire::AgentBoot;
+use crate::wire::{AgentBoot, Incarnation};
 
 /// How many lines of a log go with the report of an end.
 const TAIL_LINES: usize = 20;
@@ -35,6 +37,12 @@ pub struct Spawner {
 pub struct Child {
     process: std::process::Child,
     pid: Pid,
+    incarnation: Incarnation,
+    /// The mark of all that is started in its life.
+    run: String,
+    logs: LogLimits,
+    /// What it leaves running when it has done its work stays.
+    is_job: bool,
 }
 
 impl Spawner {
@@ -74,7 +82,15 @@ impl Spawner {
         if let Some(stdin) = process.stdin.take() {
             hand_over(boot, stdin);
         }
-        Ok(Child { process, pid })
+        let is_job = |program: &model::Program| program.ready == Ready::Done;
+        Ok(Child {
+            process,
+            pid,
+            incarnation: boot.incarnation,
+            run: boot.incarnation.run(),
+            logs: boot.logs,
+            is_job: boot.program.as_ref().is_some_and(is_job),
+        })
     }
 
     /// What to run: osb's own agent, or a program that is one itself.
@@ -83,7 +99,8 @@ impl Spawner {
             let mut command = Command::new(&self.osb);
             command
                 .arg0("osb")
-                .args(["agent", boot.name.as_str(), "--boot"]);
+                .args(["agent", boot.name.as_str(), "--boot"])
+                .env(RUN, boot.incarnation.run());
             return command;
         };
         let mut command = Command::new(name);
@@ -93,6 +110,7 @@ impl Spawner {
             .env("OSB_NAMESERVER", &boot.nameserver)
             .env(AgentBoot::VARIABLE, AgentBoot::BY_STDIN)
             .envs(&own.env)
+            .env(RUN, boot.incarnation.run())
             .current_dir(&own.cwd);
         limit_descriptors(&mut command);
         command
@@ -171,6 +189,24 @@ impl Child {
         self.process.id()
     }
 
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// The mark of all that is started in its life.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    pub fn logs(&self) -> LogLimits {
+        self.logs
+    }
+
+    /// It is a job, and has ended well; it is not waited for yet.
+    pub fn is_done(&self) -> bool {
+        self.is_job && has_succeeded(self.process.id())
+    }
+
     /// Ends when the process does.
     pub fn end(&self) -> io::Result<impl Future<Output = ()> + use<>> {
         end_of(pidfd_open(self.pid, PidfdFlags::NONBLOCK)?)
@@ -185,9 +221,12 @@ impl Child {
         let _ = kill_process_group(self.pid, Signal::KILL);
     }
 
-    /// The process has ended: ends what it left behind in its group, and tells how it ended.
+    /// The process has ended: ends what it left behind in its group, unless it is a job that is done, and tells how
+    /// it ended.
     pub fn reap(mut self, dir: &SystemDir, agent: &AgentId) -> ExitReport {
-        self.kill();
+        if !self.is_done() {
+            self.kill();
+        }
         let status = self.process.wait().ok();
         ExitReport {
             status: status.and_then(|status| status.code()),

@@ -32,6 +32,7 @@ impl Host {
                 ticket,
             } => {
                 let name = agent.name.clone();
+                self.begin_life(&name, incarnation);
                 let boot = self.boot(agent, incarnation);
                 let outcome = self.spawn(boot);
                 self.supervision.on_spawned(&name, ticket, outcome);
@@ -45,6 +46,10 @@ impl Host {
                 exit,
                 asked,
             } => {
+                if !asked && exit.status != Some(0) {
+                    // It crashed: its log tells, and nobody who stops the others waits for that.
+                    self.killed.remove(&agent);
+                }
                 let exited = NameServerRequest::Exited {
                     agent,
                     incarnation,
@@ -55,12 +60,16 @@ impl Host {
             }
             Effect::AnswerStart { ticket, outcome } => self.answer(ticket, outcome),
             Effect::AnswerStop { ticket, outcome } => {
-                let outcome = outcome.map(|it| self.with_unsent(it));
+                let outcome = outcome.map(|it| self.with_what_is_left(it));
                 self.answer(ticket, outcome);
             }
-            Effect::End { ticket, stopped } => {
+            Effect::End {
+                ticket,
+                mut stopped,
+            } => {
+                self.end_all_leftovers(&mut stopped);
                 if let Some(ticket) = ticket {
-                    let stopped = stopped.into_iter().map(|it| self.with_unsent(it));
+                    let stopped = stopped.into_iter().map(|it| self.with_what_is_left(it));
                     let stopped: Vec<Stopped> = stopped.collect();
                     self.answer(ticket, Ok(stopped));
                     self.patience = PATIENCE;
@@ -72,9 +81,10 @@ impl Host {
     }
 
     /// With what the agent has left behind.
-    fn with_unsent(&self, stopped: Stopped) -> Stopped {
+    fn with_what_is_left(&mut self, stopped: Stopped) -> Stopped {
         Stopped {
             unsent: self.unsent.get(&stopped.agent).cloned().unwrap_or_default(),
+            killed: self.killed.remove(&stopped.agent).unwrap_or_default(),
             ..stopped
         }
     }

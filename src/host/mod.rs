@@ -9,6 +9,7 @@ mod ended;
 mod examine;
 mod facts;
 mod keys;
+mod leftovers;
 mod log_piece;
 mod log_tail;
 mod logs;
@@ -29,8 +30,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::model::{AgentName, Alias, Credentials, Dial, HostName, Millis, NameServerName};
-use crate::process::raise_descriptors;
+use crate::model::{
+    AgentName, Alias, Credentials, Dial, HostName, Leftover, Millis, NameServerName,
+};
+use crate::process::{adopt_orphans, raise_descriptors};
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir};
 use crate::supervision::{Now, Supervision, Ticket};
@@ -102,6 +105,8 @@ enum Input {
     Registered(String),
     Refused(ProxyError),
     Terminate(Millis),
+    /// Children have ended, perhaps some that are no agents.
+    Children,
     Time,
     /// Somebody waits for logs, and one has grown.
     Written,
@@ -113,6 +118,8 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
     // One for each agent, at least.
     raise_descriptors(None);
     let mut signals = Signals::new()?;
+    // Where that cannot be had, all but what leaves its process group is ended.
+    let _ = adopt_orphans();
     let (link, incoming) = open(&options)?;
     let mut host = Host::new(options, link)?;
     if host.options.patient {
@@ -148,6 +155,10 @@ struct Host {
     children: HashMap<AgentName, Child>,
     /// Of agents that have ended: how many messages had not left their sockets.
     unsent: HashMap<AgentName, BTreeMap<Alias, u64>>,
+    /// Of agents that have ended since somebody was to be told: what they had left running, and was killed.
+    killed: HashMap<AgentName, Vec<Leftover>>,
+    /// The last life of each agent, by its mark.
+    lives: HashMap<String, AgentName>,
     /// How long the name server may take to note that this daemon leaves.
     patience: Duration,
     /// In a closed system: those of agents that are about to start.
@@ -181,6 +192,8 @@ impl Host {
             supervision: Supervision::default(),
             children: HashMap::new(),
             unsent: HashMap::new(),
+            killed: HashMap::new(),
+            lives: HashMap::new(),
             patience: LAST_WORDS,
             agents_keys: HashMap::new(),
             tickets: HashMap::new(),
@@ -257,7 +270,7 @@ impl Host {
                 }
                 Some(input) = self.received.recv() => input,
                 unasked = incoming.recv() => unasked.map_or(Input::Disconnected, Input::Incoming),
-                grace = signals.next() => Input::Terminate(grace),
+                input = signals.any() => input,
                 () = self.readers.written() => Input::Written,
                 () = at(self.began, deadline) => Input::Time,
             };
@@ -288,7 +301,8 @@ impl Host {
                 self.announce_again();
                 self.supervision.on_forgotten();
             }
-            Input::Ended(agent) => self.on_ended(agent),
+            Input::Ended(agent) => self.on_some_ended(agent),
+            Input::Children => self.reap_orphans(),
             Input::Registered(at) => (self.options.on_registered)(&at),
             // Agents are there: they are not left alone. The next heartbeat tries again.
             Input::Refused(_) => {}
@@ -308,6 +322,21 @@ impl Host {
     fn on_shut_out(&mut self, error: ProxyError, now: Now) {
         let _ = writeln!(std::io::stderr(), "error: {error}: this daemon ends");
         self.supervision.on_shutdown(GRACE, None, now);
+    }
+
+    /// With all others of which it is known by now: what they have left is looked for once.
+    fn on_some_ended(&mut self, agent: AgentName) {
+        let (mut ended, mut others) = (vec![agent], Vec::new());
+        while let Ok(input) = self.received.try_recv() {
+            match input {
+                Input::Ended(agent) => ended.push(agent),
+                other => others.push(other),
+            }
+        }
+        self.end_leftovers(&ended);
+        ended.into_iter().for_each(|agent| self.on_ended(agent));
+        self.reap_orphans();
+        others.into_iter().for_each(|input| self.on_input(input));
     }
 
     fn on_ended(&mut self, agent: AgentName) {

@@ -1,14 +1,15 @@
-//! Being told to end by signals.
+//! Being told by signals: to end, or that children have ended.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::GRACE;
+use super::{GRACE, Input};
 use crate::model::Millis;
 
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     quit: Signal,
+    child: Signal,
 }
 
 impl Signals {
@@ -17,16 +18,29 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
+            child: signal(SignalKind::child())?,
         })
+    }
+
+    /// Waits for one, or for the end of a child.
+    pub async fn any(&mut self) -> Input {
+        tokio::select! {
+            _ = self.child.recv() => Input::Children,
+            grace = told(&mut self.terminate, &mut self.interrupt, &mut self.quit) => Input::Terminate(grace),
+        }
     }
 
     /// Waits for one, and tells how long agents may take to end. SIGQUIT is for those who know that
     /// asking is in vain.
     pub async fn next(&mut self) -> Millis {
-        tokio::select! {
-            _ = self.terminate.recv() => GRACE,
-            _ = self.interrupt.recv() => GRACE,
-            _ = self.quit.recv() => Millis::new(0),
-        }
+        told(&mut self.terminate, &mut self.interrupt, &mut self.quit).await
+    }
+}
+
+async fn told(terminate: &mut Signal, interrupt: &mut Signal, quit: &mut Signal) -> Millis {
+    tokio::select! {
+        _ = terminate.recv() => GRACE,
+        _ = interrupt.recv() => GRACE,
+        _ = quit.recv() => Millis::new(0),
     }
 }

@@ -8,7 +8,7 @@ use super::{GRACE, MachineError, folders, standing};
 use crate::down::down;
 use crate::examine::own_address;
 use crate::model::{Credentials, Dial, Listing, NameServerName};
-use crate::process::ProcessId;
+use crate::process::{ProcessId, of_no_run};
 use crate::state::{Daemon, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 use crate::wire::{DaemonOf, MachineWord};
 
@@ -96,6 +96,7 @@ fn start(
         .stdin(Stdio::piped())
         .stdout(log.try_clone()?)
         .stderr(log);
+    of_no_run(&mut command);
     lock.share(&mut command);
     if let Some(group) = &daemon.group {
         command.args(["--group", group.as_str()]);

@@ -176,6 +176,7 @@ async fn end(daemon: &DaemonOf, grace: Millis) -> Result<Vec<Stopped>, MachineEr
         agent: it.agent.name,
         rung: it.rung,
         unsent: it.unsent,
+        killed: it.killed,
     });
     Ok(stopped.chain(orphans).collect())
 }

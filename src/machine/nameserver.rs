@@ -13,7 +13,7 @@ use super::{GRACE, MachineError, standing};
 use crate::down::down;
 use crate::host::last_words;
 use crate::model::NameServerName;
-use crate::process::ProcessId;
+use crate::process::{ProcessId, of_no_run};
 use crate::state::{GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord};
 use crate::wire::{MachineWord, NameServerKeys, NameServerOf};
 
@@ -116,6 +116,7 @@ fn command(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log);
+    of_no_run(&mut command);
     lock.share(&mut command);
     match keys {
         Some(keys) => {

@@ -44,7 +44,7 @@ pub use name::{
 pub use natural::natural;
 pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
 pub use replies::Replies;
-pub use report::{AgentInfo, ExitReport, HostInfo, SocketStats, State};
+pub use report::{AgentInfo, ExitReport, HostInfo, Leftover, SocketStats, State};
 pub use secret::looks_secret;
 pub use size::{LogLimits, Size, SizeError};
 pub use spec::{

@@ -91,6 +91,28 @@ impl AgentInfo {
     }
 }
 
+/// A process that an agent's program had started, and that was left running.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leftover {
+    pub pid: u32,
+    /// Its command line, as far as it says what it is.
+    pub command: String,
+}
+
+impl Leftover {
+    /// For logs: what became of them.
+    pub fn were_killed(all: &[Self]) -> String {
+        let all: Vec<String> = all.iter().map(Self::to_string).collect();
+        format!("killed what was left running: {}", all.join(", "))
+    }
+}
+
+impl fmt::Display for Leftover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (pid {})", self.command, self.pid)
+    }
+}
+
 /// How a process ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExitReport {

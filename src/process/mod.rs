@@ -8,6 +8,8 @@ mod ended;
 mod groups;
 mod ignored;
 mod inherited;
+mod orphans;
+mod runs;
 mod start;
 mod tether;
 mod working;
@@ -25,6 +27,8 @@ pub use ended::{end_of, wait_for_end};
 pub use groups::kill_groups;
 pub use ignored::is_ignored;
 pub use inherited::{hand_descriptor, keep_descriptors};
+pub use orphans::{Kin, adopt_orphans, has_children, has_succeeded, reap_orphans};
+pub use runs::{Member, RUN, descendants, drop_run, has_others, kill_found, marked, of_no_run};
 pub use start::not_started;
 pub use tether::{Tether, hold_tether};
 pub use working::{Working, working_for};
@@ -78,6 +82,11 @@ impl ProcessId {
         self.signal(Signal::QUIT)
     }
 
+    /// Sends SIGKILL. Tells whether it could.
+    pub fn kill(&self) -> bool {
+        self.signal(Signal::KILL)
+    }
+
     fn signal(&self, signal: Signal) -> bool {
         self.open()
             .is_some_and(|fd| pidfd_send_signal(fd, signal).is_ok())
@@ -108,6 +117,7 @@ fn start_time(pid: u32) -> io::Result<u64> {
 /// Some of what `/proc/PID/stat` says.
 struct Stat {
     ended: bool,
+    parent: u32,
     group: u32,
     session: u32,
     start: u64,
@@ -125,6 +135,7 @@ impl Stat {
         let fields: Vec<&str> = rest.split(' ').collect();
         Some(Self {
             ended: matches!(*fields.first()?, "Z" | "X"),
+            parent: fields.get(1)?.parse().ok()?,
             group: fields.get(2)?.parse().ok()?,
             session: fields.get(3)?.parse().ok()?,
             start: fields.get(19)?.parse().ok()?,

@@ -11,11 +11,14 @@ use super::nameserver::{PATIENCE, name};
 use super::{NameServer, Notice, Pending, ProxyError};
 use crate::model::{
     Address, AgentInfo, AgentName, Alias, ConnectionInfo, Endpoint, ExitReport, Handlers, Kind,
-    Level, Replies, Serializer, State, Transport, to_json,
+    Level, Millis, Replies, Serializer, State, Transport, to_json,
 };
 use crate::wire::{
     AgentRequest, AgentStatus, BindRequest, ConnectRequest, Event, Fault, HostRequest, Peer,
 };
+
+/// How long the name server may take to say how an agent stands that has not answered.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// The client side of one agent. Calls are carried out in the agent's loop, between messages.
 #[derive(Clone)]
@@ -69,7 +72,10 @@ impl Proxy {
         match self.call_for(&AgentRequest::IsRunning {}) {
             Err(ProxyError::Timeout { .. }) => Ok(false),
             Err(ProxyError::Fault(
-                Fault::UnknownAgent { .. } | Fault::NotRunning { .. } | Fault::Gone { .. },
+                Fault::UnknownAgent { .. }
+                | Fault::NotRunning { .. }
+                | Fault::Unreachable { .. }
+                | Fault::Gone { .. },
             )) => Ok(false),
             other => other,
         }
@@ -177,7 +183,11 @@ impl Proxy {
 
     /// Sets an attribute.
     pub fn set_attr(&self, attribute: &str, value: impl Serialize) -> Result<(), ProxyError> {
-        let attributes = BTreeMap::from([(attribute.to_owned(), encoded(value)?)]);
+        self.set_attrs(BTreeMap::from([(attribute.to_owned(), encoded(value)?)]))
+    }
+
+    /// Sets several attributes at once.
+    pub fn set_attrs(&self, attributes: BTreeMap<String, Value>) -> Result<(), ProxyError> {
         self.call_for(&AgentRequest::SetAttr { attributes })
     }
 
@@ -195,19 +205,15 @@ impl Proxy {
     }
 
     /// What it has left, if it has ended by itself: its host knows. Else it is as the `error` says.
-    fn left<T: DeserializeOwned>(
+    pub fn left<T: DeserializeOwned>(
         &self,
         error: ProxyError,
         attribute: Option<&str>,
     ) -> Result<T, ProxyError> {
         let ended =
             matches!(&error, ProxyError::Fault(Fault::NotRunning { state, .. }) if state.ended());
-        let agents = ended.then(|| self.nameserver.agent_infos()).transpose()?;
-        let mut agents = agents.into_iter().flatten();
-        let host = agents
-            .find(|it| it.name == self.agent)
-            .and_then(|it| it.host);
-        let Some(host) = host else {
+        let known = ended.then(|| self.nameserver.agent_info(&self.agent));
+        let Some(host) = known.transpose()?.and_then(|agent| agent.host) else {
             return Err(error);
         };
         let request = HostRequest::Attributes {
@@ -264,6 +270,15 @@ impl Proxy {
             message: encoded(message)?,
             replies,
         })
+    }
+
+    /// How long its connection waits for the answer to a request by one of its sockets that ask. None if it says nothing
+    /// of that.
+    pub fn wait_by(&self, alias: &str) -> Result<Option<Duration>, ProxyError> {
+        let wait: Option<Millis> = self.call_for(&AgentRequest::Wait {
+            alias: name(alias)?,
+        })?;
+        Ok(wait.map(Millis::duration))
     }
 
     /// Sends a request by one of its sockets that ask, and waits for the answer.
@@ -329,7 +344,28 @@ impl Proxy {
         &self,
         request: &AgentRequest,
     ) -> Result<T, ProxyError> {
-        self.ask(request).wait()
+        self.ask(request)
+            .wait()
+            .map_err(|error| self.standing(error))
+    }
+
+    /// Adds to an error that an answer did not come in time how the agent stands, if it is not well. If the name server
+    /// does not answer either, it is that.
+    pub fn standing(&self, error: ProxyError) -> ProxyError {
+        let ProxyError::Timeout { what, limit, .. } = error else {
+            return error;
+        };
+        let standing = match self.nameserver.agent_info_within(&self.agent, LOOK) {
+            Ok(agent) => matches!(agent.state, State::Suspect | State::Unreachable)
+                .then(|| (agent.state, Millis::from_secs(agent.state_ms / 1000))),
+            Err(mute @ ProxyError::Mute { .. }) => return mute,
+            Err(_) => None,
+        };
+        ProxyError::Timeout {
+            what,
+            limit,
+            standing,
+        }
     }
 }
 

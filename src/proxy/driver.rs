@@ -36,7 +36,8 @@ pub(super) enum Command {
     Ask {
         envelope: Envelope,
         body: Vec<u8>,
-        what: String,
+        /// What is said if there is no answer in time.
+        late: ProxyError,
         answer: oneshot::Sender<Answer>,
     },
     Tell {
@@ -69,7 +70,7 @@ pub(super) struct Driver {
     address: String,
     lines: Lines,
     watchers: Arc<Mutex<Watchers>>,
-    in_flight: InFlight<(String, Millis, oneshot::Sender<Answer>)>,
+    in_flight: InFlight<(ProxyError, oneshot::Sender<Answer>)>,
     next_heartbeat: Instant,
     next_look: Instant,
 }
@@ -147,7 +148,7 @@ impl Driver {
                 Command::Ask {
                     envelope,
                     body,
-                    what,
+                    late,
                     answer,
                 } => {
                     if let Some(shut) = self.door.shut() {
@@ -156,8 +157,7 @@ impl Driver {
                     }
                     let limit = Millis::new(envelope.deadline_ms.into());
                     let deadline = Instant::now() + limit.duration();
-                    self.in_flight
-                        .insert(envelope.id, deadline, (what, limit, answer));
+                    self.in_flight.insert(envelope.id, deadline, (late, answer));
                     self.send(&envelope, body);
                 }
                 Command::Tell { envelope, body } => self.send(&envelope, body),
@@ -209,7 +209,7 @@ impl Driver {
     }
 
     fn on_answer(&mut self, id: u64, answer: Answer) {
-        if let Some((_, _, waiter)) = self.in_flight.take(id) {
+        if let Some((_, waiter)) = self.in_flight.take(id) {
             let _ = waiter.send(answer);
         } else if id == WATCH_ID {
             let mut watchers = lock(&self.watchers);
@@ -266,7 +266,7 @@ impl Driver {
     /// not known.
     fn on_lost(&mut self) {
         self.receive_all();
-        for (_, _, waiter) in self.in_flight.take_all() {
+        for (_, waiter) in self.in_flight.take_all() {
             let _ = waiter.send(Err(ProxyError::Closed));
         }
     }
@@ -276,7 +276,7 @@ impl Driver {
         let Some(why) = self.door.shut().cloned() else {
             return;
         };
-        for (_, _, waiter) in self.in_flight.take_all() {
+        for (_, waiter) in self.in_flight.take_all() {
             let _ = waiter.send(Err(why.clone()));
         }
         lock(&self.watchers).close();
@@ -287,8 +287,8 @@ impl Driver {
         if self.door.on_time(now) {
             self.shut_out();
         }
-        while let Some((what, limit, waiter)) = self.in_flight.expired(now) {
-            let _ = waiter.send(Err(ProxyError::Timeout { what, limit }));
+        while let Some((late, waiter)) = self.in_flight.expired(now) {
+            let _ = waiter.send(Err(late));
         }
         if now >= self.next_heartbeat {
             self.next_heartbeat = now + HEARTBEAT;

@@ -1,6 +1,6 @@
 //! What can go wrong with a call through a proxy.
 
-use crate::model::{Millis, NameError, TopicError};
+use crate::model::{Millis, NameError, State, TopicError};
 use crate::state::StateError;
 use crate::wire::Fault;
 
@@ -15,8 +15,16 @@ pub enum ProxyError {
     /// The keys by which to get in cannot be read.
     #[error("{reason}")]
     Keys { reason: String },
-    #[error("{what} did not happen within {limit}")]
-    Timeout { what: String, limit: Millis },
+    /// It may live, and says nothing.
+    #[error("the name server at {address} does not answer: {limit} were not enough")]
+    Mute { address: String, limit: Millis },
+    #[error("{what} did not happen within {limit}{}", standing.map(|(state, since)| format!(": it has been {state} for {since}")).unwrap_or_default())]
+    Timeout {
+        what: String,
+        limit: Millis,
+        /// How the agent stands that was asked, and for how long, if it is not well.
+        standing: Option<(State, Millis)>,
+    },
     /// The other side said no.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -43,6 +51,16 @@ impl From<StateError> for ProxyError {
 }
 
 impl ProxyError {
+    /// Whether there was no answer in time.
+    pub fn is_late(&self) -> bool {
+        matches!(
+            self,
+            ProxyError::Mute { .. }
+                | ProxyError::Timeout { .. }
+                | ProxyError::Fault(Fault::Deadline { .. })
+        )
+    }
+
     /// Whether the one who was asked is not there, or not any more.
     pub fn is_absence(&self) -> bool {
         let ProxyError::Fault(fault) = self else {

@@ -23,7 +23,7 @@ use super::ProxyError;
 use super::door::Door;
 use super::driver::{Answer, Command, Driver, Lines};
 use super::watch::Watchers;
-use crate::model::{Dial, PublicKey};
+use crate::model::{Dial, Millis, PublicKey};
 use crate::wire::{Envelope, Fault, MessageKind, Peer, body, read_body};
 
 /// How long the first connection may take.
@@ -145,6 +145,10 @@ impl Link {
         &self.address
     }
 
+    fn host_and_port(&self) -> &str {
+        self.address.trim_start_matches("tcp://")
+    }
+
     /// Asks `peer`; the answer is on its way when this returns.
     pub fn ask<T: DeserializeOwned>(
         &self,
@@ -152,9 +156,17 @@ impl Link {
         request: &impl Serialize,
         timeout: Duration,
     ) -> Pending<T> {
-        let what = match &peer {
-            Peer::NameServer => "an answer of the name server".to_owned(),
-            other => format!("an answer of {other}"),
+        let limit = Millis::from(timeout);
+        let late = match &peer {
+            Peer::NameServer => ProxyError::Mute {
+                address: self.host_and_port().to_owned(),
+                limit,
+            },
+            other => ProxyError::Timeout {
+                what: format!("an answer of {other}"),
+                limit,
+                standing: None,
+            },
         };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let deadline_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
@@ -163,7 +175,7 @@ impl Link {
         self.hand_over(Command::Ask {
             envelope,
             body: body(request),
-            what,
+            late,
             answer,
         });
         Pending {

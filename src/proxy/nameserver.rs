@@ -58,8 +58,17 @@ impl NameServer {
 
     /// All it knows of one agent.
     pub fn agent_info(&self, agent: &AgentName) -> Result<AgentInfo, ProxyError> {
+        self.agent_info_within(agent, PATIENCE)
+    }
+
+    pub(super) fn agent_info_within(
+        &self,
+        agent: &AgentName,
+        timeout: Duration,
+    ) -> Result<AgentInfo, ProxyError> {
         let name = Some(agent.clone());
-        let mut agents: Vec<AgentInfo> = self.ask(&NameServerRequest::Agents { name }).wait()?;
+        let request = NameServerRequest::Agents { name };
+        let mut agents: Vec<AgentInfo> = self.ask_within(&request, timeout).wait()?;
         agents.pop().ok_or(ProxyError::BadAnswer {
             reason: "an empty list".to_owned(),
         })
@@ -135,9 +144,18 @@ impl NameServer {
         self.ask(&NameServerRequest::Shutdown {}).wait()
     }
 
+    /// The same, but no longer than that.
+    pub fn ask_within<T: DeserializeOwned>(
+        &self,
+        request: &NameServerRequest,
+        timeout: Duration,
+    ) -> Pending<T> {
+        self.link.ask(Peer::NameServer, request, timeout)
+    }
+
     /// Asks; the answer is on its way when this returns.
     pub fn ask<T: DeserializeOwned>(&self, request: &NameServerRequest) -> Pending<T> {
-        self.link.ask(Peer::NameServer, request, PATIENCE)
+        self.ask_within(request, PATIENCE)
     }
 }
 

@@ -96,6 +96,7 @@ impl Watch {
                     Err(ProxyError::Timeout {
                         what: what.to_owned(),
                         limit: timeout.into(),
+                        standing: None,
                     })
                 })
         })

@@ -7,7 +7,7 @@ use super::lease::{SUSPECT_AFTER, UNREACHABLE_AFTER};
 use super::{Now, RoutingId};
 use crate::model::{
     Address, AgentInfo, AgentName, Alias, ConnectionInfo, End, ExitReport, HostInfo, HostName,
-    PublicKey, SocketId, State,
+    Millis, PublicKey, SocketId, State,
 };
 use crate::wire::{Announcement, Incarnation};
 
@@ -210,6 +210,11 @@ impl Member {
             self.stand(Standing::Present, now);
         }
         silent
+    }
+
+    /// For how long nothing was heard of it, in whole seconds.
+    pub fn silent_for(&self, now: Now) -> Millis {
+        Millis::from_secs(now.saturating_sub(self.seen).as_secs())
     }
 
     /// Its lease may have run out. Tells whether that changes its state.

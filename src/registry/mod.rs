@@ -16,7 +16,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::access::{KeyChange, KeyId, Keyring};
-use crate::model::Access;
+use crate::model::{Access, State};
 use crate::wire::{
     Change, ClientId, Envelope, Event, Fault, MessageKind, NameServerRequest, Peer, body, read_body,
 };
@@ -222,7 +222,7 @@ impl Registry {
         } = envelope;
         let wants_answer = kind == MessageKind::Request;
         let reaches = self.reaches(from, level, &target);
-        match reaches.and_then(|()| self.route_to(&target)) {
+        match reaches.and_then(|()| self.route_to(&target, wants_answer, now)) {
             Ok(route) => {
                 if wants_answer {
                     self.switchboard
@@ -264,9 +264,15 @@ impl Registry {
         }
     }
 
-    fn route_to(&self, target: &Peer) -> Result<RoutingId, Fault> {
+    /// What wants no answer is sent to an unreachable agent too: it may come back and read it. Who wants one is told
+    /// at once instead.
+    fn route_to(&self, target: &Peer, wants_answer: bool, now: Now) -> Result<RoutingId, Fault> {
         let member = self.members.get(target).ok_or_else(|| unknown(target))?;
         match (target, member.state()) {
+            (Peer::Agent(agent), State::Unreachable) if wants_answer => Err(Fault::Unreachable {
+                agent: agent.clone(),
+                silent: member.silent_for(now),
+            }),
             (Peer::Agent(agent), state) if state.ended() => Err(Fault::NotRunning {
                 agent: agent.clone(),
                 state,

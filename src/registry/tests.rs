@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Address, AgentInfo, ExitReport, HostInfo, Kind, Role, Serializer, State, Transport,
+    Address, AgentInfo, ExitReport, HostInfo, Kind, Millis, Role, Serializer, Transport,
 };
 use crate::wire::{Announcement, End, Incarnation, Snapshot};
 
@@ -202,6 +202,30 @@ fn leases_run_out_in_two_steps_and_a_word_restores_them() {
         Some(State::Suspect),
         "the lease runs again"
     );
+}
+
+#[test]
+fn who_asks_an_unreachable_agent_is_told_at_once() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    bench.pass(3);
+    let request = |id| Envelope::request(id, 0, "Alice".parse().unwrap());
+    // Suspicion is no reason not to ask.
+    assert_eq!(only_send(bench.send(9, request(5), vec![])).0, at(1));
+    bench.pass(9);
+    let (to, envelope, content) = only_send(bench.send(9, request(6), vec![]));
+    assert_eq!(
+        (to, envelope.kind, envelope.id),
+        (at(9), MessageKind::Error, 6)
+    );
+    let fault = Fault::Unreachable {
+        agent: "Alice".parse().unwrap(),
+        silent: Millis::from_secs(12),
+    };
+    assert_eq!(read_body::<Fault>(&content).unwrap(), fault);
+    // It may come back, and then reads what nobody waits for.
+    let told = Envelope::oneway("Alice".parse().unwrap());
+    assert_eq!(only_send(bench.send(9, told, vec![])).0, at(1));
 }
 
 #[test]

@@ -247,6 +247,10 @@ impl SystemDir {
         self.0.join("left").join(format!("{}.json", life.0))
     }
 
+    fn killed_path(&self, life: Incarnation) -> PathBuf {
+        self.0.join("left").join(format!("{}.killed.json", life.0))
+    }
+
     fn lock_path(&self) -> PathBuf {
         self.0.join("lock")
     }

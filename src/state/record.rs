@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{KeyFile, StateError, SystemDir};
-use crate::model::{AgentId, AgentName, Dial, HostName, NameServerName, SshSpec, SystemName};
+use crate::model::{
+    AgentId, AgentName, Dial, HostName, Leftover, NameServerName, SshSpec, SystemName,
+};
 use crate::process::ProcessId;
 use crate::wire::Incarnation;
 
@@ -102,6 +104,25 @@ impl SystemRecord {
         (!is_first).then_some(&group.name)
     }
 
+    /// The agents that its topology names, of one of its name servers. None if the record does not tell.
+    pub fn declared(&self, group: &NameServerName) -> Option<Vec<AgentName>> {
+        /// What matters of a topology here.
+        #[derive(Deserialize)]
+        struct Named {
+            agents: Vec<Agent>,
+        }
+        #[derive(Deserialize)]
+        struct Agent {
+            name: AgentId,
+        }
+        let topology: Named = serde_json::from_str(&self.topology).ok()?;
+        let first = &self.groups.first()?.name;
+        let of_group =
+            |id: AgentId| (id.nameserver.as_ref().unwrap_or(first) == group).then_some(id.name);
+        let ids = topology.agents.into_iter().map(|agent| agent.name);
+        Some(ids.filter_map(of_group).collect())
+    }
+
     /// Whether one of them is being brought up.
     pub fn is_starting(&self) -> bool {
         self.groups.iter().any(|it| it.phase == Phase::Starting)
@@ -109,6 +130,11 @@ impl SystemRecord {
 }
 
 impl GroupRecord {
+    /// Whether its name server came with the system, and is there for it alone.
+    pub fn was_launched(&self) -> bool {
+        self.launched_nameserver.is_some() || self.far_nameserver.is_some()
+    }
+
     /// How its name server is dialled.
     pub fn dial(&self) -> Result<Dial, StateError> {
         let key = self.key.as_deref().map(KeyFile::read_named).transpose()?;
@@ -310,17 +336,35 @@ impl SystemDir {
         life: Incarnation,
         attributes: &BTreeMap<String, Value>,
     ) -> io::Result<()> {
-        let path = self.left_path(life);
+        self.leave(&self.left_path(life), attributes)
+    }
+
+    /// Writes down what an agent has killed at its end, for its daemon.
+    pub fn write_killed(&self, life: Incarnation, killed: &[Leftover]) -> io::Result<()> {
+        self.leave(&self.killed_path(life), &killed)
+    }
+
+    /// What an agent has killed at its end. It is told once.
+    pub fn take_killed(&self, life: Incarnation) -> Vec<Leftover> {
+        let path = self.killed_path(life);
+        let Ok(bytes) = fs::read(&path) else {
+            return Vec::new();
+        };
+        let _ = fs::remove_file(&path);
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    fn leave<T: Serialize>(&self, path: &Path, what: &T) -> io::Result<()> {
         let mut folder = DirBuilder::new();
         folder.recursive(true).mode(0o700);
-        folder.create(path.parent().unwrap_or(&path))?;
+        folder.create(path.parent().unwrap_or(path))?;
         let mut options = OpenOptions::new();
         let mut file = options
             .create_new(true)
             .write(true)
             .mode(0o600)
             .open(path)?;
-        file.write_all(&crate::wire::body(attributes))
+        file.write_all(&crate::wire::body(what))
     }
 
     /// The attributes with which an agent has ended. None if it has left none.

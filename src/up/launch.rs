@@ -15,7 +15,7 @@ use crate::host::last_words;
 use crate::model::{
     AgentName, Credentials, HostName, HostSpec, NameServerName, Security, SystemName,
 };
-use crate::process::{ProcessId, Tether};
+use crate::process::{ProcessId, Tether, of_no_run};
 use crate::proxy::Link;
 use crate::state::{Daemon, GroupRecord, KeyDir, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 
@@ -292,6 +292,7 @@ impl Launched {
     fn daemon(&self, log: &str) -> io::Result<Command> {
         let log = self.dir.open_daemon_log(log)?;
         let mut command = Command::new(std::env::current_exe()?);
+        of_no_run(&mut command);
         command
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)

@@ -104,6 +104,9 @@ pub enum AgentRequest {
     },
     /// REQ and channels: send a request and wait for the answer. Replies with the answer.
     SendRecv { alias: Alias, message: Value },
+    /// REQ and channels: how long the connection waits for an answer. Replies with milliseconds, or null if it says
+    /// nothing of that.
+    Wait { alias: Alias },
     /// Call a method of the agent's program. Replies with what the program answers.
     Call { name: String, params: Value },
     /// Add a timer; it runs from now on, or from the start of the system. Replies with its alias.

@@ -54,6 +54,9 @@ pub enum Fault {
     AliasTaken { agent: AgentName, alias: Alias },
     #[error("{agent} {}", match state { State::Failed => "has failed".to_owned(), State::Stopped | State::Ended => "has ended".to_owned(), other => format!("is {other}") })]
     NotRunning { agent: AgentName, state: State },
+    /// Not a word of it has come for so long that it is not waited for.
+    #[error("{agent} is unreachable: nothing was heard of it for {silent}")]
+    Unreachable { agent: AgentName, silent: Millis },
     #[error("{peer} went away before it answered")]
     Gone { peer: Peer },
     #[error("{what} took longer than {limit}")]

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Examination, Incarnation, Target};
 use crate::model::{
-    AgentName, Alias, Amount, Credentials, Dial, HostName, LogLimits, Machine, Millis, Program,
+    AgentName, Alias, Amount, Credentials, Dial, HostName, Leftover, LogLimits, Machine, Millis,
+    Program,
 };
 
 /// A request to a host daemon: `{"method": …, "params": …}`.
@@ -134,6 +135,9 @@ pub struct Stopped {
     /// How many messages had not left its sockets when it ended.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unsent: BTreeMap<Alias, u64>,
+    /// What its program had left running, and was killed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub killed: Vec<Leftover>,
 }
 
 impl Stopped {
@@ -143,6 +147,7 @@ impl Stopped {
             agent,
             rung,
             unsent,
+            killed: Vec::new(),
         }
     }
 }

@@ -36,6 +36,11 @@ impl Incarnation {
     pub fn draw() -> Self {
         Self(RandomState::new().hash_one(std::process::id()))
     }
+
+    /// The mark of what is started in this life.
+    pub fn run(self) -> String {
+        format!("{:016x}", self.0)
+    }
 }
 
 /// The text names no peer.

@@ -129,6 +129,22 @@ impl Body {
         both!(self, it => it.exit())
     }
 
+    /// Whether it is this process that has ended with this pid. It is waited for then.
+    pub fn note_end(&mut self, pid: u32) -> bool {
+        match self {
+            Body::Process(pipes) => pipes.note_end(pid),
+            Body::Thread(_) => false,
+        }
+    }
+
+    /// Its pid, if it is a process.
+    pub fn pid(&self) -> Option<u32> {
+        match self {
+            Body::Process(pipes) => Some(pipes.pid()),
+            Body::Thread(_) => None,
+        }
+    }
+
     /// Sends SIGTERM, if it is a process. A thread has heard that it is to stop, and what it waits
     /// for has ended; more cannot be done to it.
     pub fn terminate(&self) {

@@ -41,6 +41,7 @@ use self::words::{Outcome as Reply, ToProgram};
 use super::core::Life;
 use super::state::Agent;
 use crate::model;
+use crate::process::RUN;
 
 /// A program and what lies between it and the agent.
 pub struct Program {
@@ -95,6 +96,11 @@ impl Program {
         }
     }
 
+    /// Its pid, if it is a process.
+    pub fn pid(&self) -> Option<u32> {
+        self.body.pid()
+    }
+
     fn noun(&self) -> &'static str {
         match self.body {
             Body::Process(_) => "the command",
@@ -137,8 +143,9 @@ impl Agent {
     }
 
     /// What a program's environment has besides its own part.
-    pub fn program_env(&self) -> [(&str, &str); 2] {
+    pub fn program_env(&self) -> [(&str, &str); 3] {
         [
+            (RUN, self.run.as_str()),
             ("OSB_AGENT", self.boot.name.as_str()),
             ("OSB_NAMESERVER", self.boot.nameserver.as_str()),
         ]
@@ -206,6 +213,12 @@ impl Agent {
     pub fn unfinished_at(&self) -> Option<Duration> {
         let program = self.program.as_ref().filter(|program| !program.ended);
         program.and_then(|program| program.body.wakes_at())
+    }
+
+    /// Whether it is the program, or a probe of it, that has ended with this pid. It is waited for then.
+    pub fn note_end(&mut self, pid: u32) -> bool {
+        let program = self.program.as_mut();
+        program.is_some_and(|program| program.body.note_end(pid)) || self.note_end_of_attempt(pid)
     }
 
     /// Whether it still runs.

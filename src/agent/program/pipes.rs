@@ -235,6 +235,14 @@ impl Pipes {
         self.process.exit().map(Exit::of_process)
     }
 
+    pub fn note_end(&mut self, pid: u32) -> bool {
+        self.process.note_end(pid)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     pub fn terminate(&self) {
         self.process.signal(nix::sys::signal::Signal::SIGTERM);
     }

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use crate::agent::signals::Signals;
 use crate::model;
-use crate::process::{limit_descriptors, not_started};
+use crate::process::{RUN, limit_descriptors, not_started};
 
 /// By this variable Python writes each line at once, also into a pipe. A program that does not flush is
 /// the commonest reason why nothing of it arrives.
@@ -23,6 +23,8 @@ const UNBUFFERED: &str = "PYTHONUNBUFFERED";
 pub struct Process {
     child: Child,
     pidfd: OwnedFd,
+    /// It was waited for: its pid may be another's by now.
+    waited: bool,
     input: Option<ChildStdin>,
     output: Option<ChildStdout>,
     errors: Option<ChildStderr>,
@@ -83,12 +85,14 @@ impl Process {
             .args(arguments)
             .envs(env.iter().copied())
             .envs(&program.env)
+            // The mark is not the program's to choose.
+            .envs(env.iter().copied().filter(|(name, _)| *name == RUN))
             .current_dir(&program.cwd)
             .stdin(input)
             .stdout(output)
             .stderr(errors);
         // SAFETY: between fork and exec only a system call is made.
-        unsafe { command.pre_exec(|| Ok(Signals::wanted().thread_unblock()?)) };
+        unsafe { command.pre_exec(|| Ok(Signals::blocked().thread_unblock()?)) };
         limit_descriptors(&mut command);
         let started = command.spawn().and_then(Self::watch);
         started.map_err(|error| not_started(name, &program.cwd, &error))
@@ -112,6 +116,7 @@ impl Process {
         Ok(Self {
             child,
             pidfd,
+            waited: false,
             input,
             output,
             errors,
@@ -137,7 +142,18 @@ impl Process {
 
     /// How it has ended, if it has.
     pub fn exit(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+        let exit = self.child.try_wait().ok().flatten();
+        self.waited |= exit.is_some();
+        exit
+    }
+
+    /// Whether it is this process that has ended with this pid. It is waited for then.
+    pub fn note_end(&mut self, pid: u32) -> bool {
+        !self.waited && self.child.id() == pid && self.exit().is_some()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn read(&mut self, into: &mut [u8]) -> Got {
@@ -175,9 +191,11 @@ impl Process {
         }
     }
 
-    /// Signals the process; it is not yet waited for, so the number is still its own.
+    /// Signals the process, unless it was waited for: till then the number is its own.
     pub fn signal(&self, signal: Signal) {
-        if let Ok(pid) = i32::try_from(self.child.id()) {
+        if !self.waited
+            && let Ok(pid) = i32::try_from(self.child.id())
+        {
             // It may have ended a moment ago.
             let _ = kill(Pid::from_raw(pid), signal);
         }

@@ -97,6 +97,12 @@ impl Agent {
         Ok(Value::Null)
     }
 
+    /// How long the connection waits for answers, if it says so.
+    pub(super) fn wait_by(&self, alias: &Alias) -> Result<Value, Fault> {
+        let at = self.find_for(alias, Kind::asks, "ask")?;
+        Ok(super::value(&self.sockets.at(at).replies.wait))
+    }
+
     /// A request as a frame, and the socket that is to send it.
     fn question(&self, alias: &Alias, message: &Value) -> Result<(usize, Message), Fault> {
         let at = self.find_for(alias, Kind::asks, "ask")?;

@@ -180,6 +180,7 @@ impl Agent {
                 replies,
             } => Some(self.ask(&alias, &message, replies)),
             AgentRequest::SendRecv { alias, message } => self.send_recv(&alias, &message, request),
+            AgentRequest::Wait { alias } => Some(self.wait_by(&alias)),
             AgentRequest::Call { name, params } => self.invoke(name, params, request),
             AgentRequest::Timer(timer) => Some(self.add_timer(timer)),
             AgentRequest::Timers {} => Some(Ok(value(&self.timers.list(self.now)))),

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 
 use super::Slot;
-use super::make::counts;
+use super::make::{counts, reads, writes};
 use crate::agent::core::Ledger;
-use crate::model::{Kind, SocketId, SocketStats};
+use crate::model::{SocketId, SocketStats};
 use crate::wire::Arrived;
 use crate::zeromq::{self, Line};
 
@@ -65,7 +65,7 @@ impl Slot {
 
     fn note_ended(&mut self, line: Line) {
         let account = &mut self.account;
-        if self.kind.sends() {
+        if writes(self.kind) {
             if let Some(name) = line.name.as_ref().filter(|_| line.dialled) {
                 account.dialled.insert(name.clone(), line.there);
                 account.tries = 0;
@@ -122,22 +122,25 @@ impl Slot {
 
     /// How many libzmq has taken and no connection yet.
     fn waiting(&mut self) -> u64 {
-        match self.kind {
+        match reads(self.kind) {
             // What a SUB has for its publisher is no message.
-            Kind::Pull | Kind::Sub | Kind::SyncSub => 0,
-            _ => zeromq::queued(&mut self.socket),
+            true => 0,
+            false => zeromq::queued(&mut self.socket),
         }
     }
 
     /// What is to be told or asked now, if nothing is under way. Idle sockets are not looked at.
     pub fn accounts_due(&mut self) -> Vec<Due> {
+        if self.links.is_empty() || self.account.busy || !counts(self.kind) {
+            return Vec::new();
+        }
         let through = self.stats.sent + self.stats.received;
         let open = !self.account.untold.is_empty() || !self.account.dialled.is_empty();
         let moved = mem::replace(&mut self.account.seen, through) != through;
-        if self.links.is_empty() || self.account.busy || !(moved || open) {
+        if !(moved || open) {
             return Vec::new();
         }
-        let due = match self.kind.sends() {
+        let due = match writes(self.kind) {
             true => self.what_to_ask(),
             false => self.what_to_tell(false),
         };
@@ -258,6 +261,8 @@ impl Account {
     pub fn came_to_nothing(&mut self, names: impl Iterator<Item = Box<str>>, for_good: bool) {
         self.busy = false;
         self.tries += 1;
+        // It is looked at again, though nothing may have moved.
+        self.seen = u64::MAX;
         if for_good || self.tries >= TRIES {
             for name in names {
                 self.untold.remove(&name);

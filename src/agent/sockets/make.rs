@@ -54,10 +54,17 @@ pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
 
 /// Whether both ends of its connections count what goes by them. Where there are answers, they tell.
 pub(super) fn counts(kind: Kind) -> bool {
-    match kind {
-        Kind::Push | Kind::Pull | Kind::Pub | Kind::Sub | Kind::SyncPub | Kind::SyncSub => true,
-        Kind::Req | Kind::Rep | Kind::AsyncReq | Kind::AsyncRep => false,
-    }
+    writes(kind) || reads(kind)
+}
+
+/// Whether it is the end that messages go out by, and no answer comes for them there.
+pub fn writes(kind: Kind) -> bool {
+    kind == Kind::Push || kind.publishes()
+}
+
+/// Whether it is the other one. A SYNC_SUB is: its requests go by another socket.
+pub fn reads(kind: Kind) -> bool {
+    kind == Kind::Pull || kind.subscribes()
 }
 
 /// Receives a frame into `frame`; false if there is none.

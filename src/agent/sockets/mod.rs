@@ -19,7 +19,7 @@ pub use account::Due;
 pub use desk::Desk;
 pub use endpoint::{BindError, Place};
 pub use link::Link;
-pub use make::receive;
+pub use make::{reads, receive, writes};
 pub use outbox::Parcel;
 pub use send::{Envelope, Offer, sync_path};
 pub use slot::Slot;

@@ -7,7 +7,7 @@ use super::LogLine;
 use super::elsewhere::Reading;
 use crate::model::{HostName, Millis, State};
 use crate::proxy::{Link, Notice, ProxyError, Watch};
-use crate::wire::{AgentLogs, Event, Fault};
+use crate::wire::{AgentLogs, Event};
 
 /// How long a machine waits until there is something, before it is asked again.
 const WAIT: Millis = Millis::from_secs(20);
@@ -108,13 +108,9 @@ async fn next_answer(
 
 impl From<ProxyError> for Missed {
     fn from(error: ProxyError) -> Self {
-        let timed_out = matches!(
-            error,
-            ProxyError::Timeout { .. } | ProxyError::Fault(Fault::Deadline { .. })
-        );
         Self {
             reason: error.to_string(),
-            timed_out,
+            timed_out: error.is_late(),
         }
     }
 }

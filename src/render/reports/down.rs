@@ -36,6 +36,10 @@ impl Report for Down {
         if !killed.is_empty() {
             text += &format!("; had to be killed: {killed}");
         }
+        let leftovers = list(self.report.leftovers());
+        if !leftovers.is_empty() {
+            text += &format!("; left running, and killed: {leftovers}");
+        }
         let unsent = list(self.report.unsent());
         if !unsent.is_empty() {
             text += &format!("; messages that were not sent: {unsent}");
@@ -111,6 +115,10 @@ impl Down {
         if self.report.killed_daemons > 0 {
             let daemons = count(self.report.killed_daemons, "daemon");
             text += &format!("; {daemons} had to be killed");
+        }
+        let leftovers = list(self.report.leftovers());
+        if !leftovers.is_empty() {
+            text += &format!("; left running, and killed: {leftovers}");
         }
         text += &match &hosts[..] {
             [] => "\nwhether it had anything on other machines is not known".to_owned(),

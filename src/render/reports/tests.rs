@@ -318,6 +318,13 @@ fn a_system_that_is_down_in_every_form() {
                     Rung::Asked => [("main".parse().unwrap(), 12)].into(),
                     _ => Default::default(),
                 },
+                killed: match rung {
+                    Rung::Killed => vec![crate::model::Leftover {
+                        pid: 4711,
+                        command: "python3 serve.py".into(),
+                    }],
+                    _ => Vec::new(),
+                },
             })
             .to_vec(),
         orphans: vec!["Carol".parse().unwrap()],

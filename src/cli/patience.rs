@@ -1,0 +1,28 @@
+//! `--timeout`: how long agents may take to answer, the same for all commands that ask them.
+
+use std::time::Duration;
+
+use crate::model::Millis;
+
+/// How long an answer may take, unless it is said.
+const DEFAULT: Millis = Millis::from_secs(10);
+
+/// How long an answer may take.
+#[derive(Debug, clap::Args)]
+pub struct PatienceArgs {
+    /// How long the answer may take [default: 10s]
+    // Global, so that commands with actions of their own have it behind these too.
+    #[arg(short, long, value_name = "DURATION", global = true)]
+    timeout: Option<Millis>,
+}
+
+impl PatienceArgs {
+    pub fn limit(&self) -> Duration {
+        self.timeout.unwrap_or(DEFAULT).duration()
+    }
+
+    /// What was asked for, if anything was.
+    pub fn given(&self) -> Option<Duration> {
+        self.timeout.map(Millis::duration)
+    }
+}

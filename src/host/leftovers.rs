@@ -1,0 +1,106 @@
+//! What agents' programs have left running. It is adopted by this daemon when the agents' processes end, waited for,
+//! and killed with the life that it is of; but what a job leaves that has done its work stays until the daemon ends.
+
+use std::collections::HashSet;
+
+use super::{Child, Host};
+use crate::agent::Log;
+use crate::model::{AgentName, Leftover};
+use crate::process::{Kin, descendants, has_others, kill_found, reap_orphans};
+use crate::wire::{Incarnation, Rung, Stopped};
+
+impl Host {
+    /// Children that are no agents have ended, perhaps.
+    pub(super) fn reap_orphans(&self) {
+        let agents = self.pids();
+        reap_orphans(|pid| match agents.contains(&pid) {
+            true => Kin::Awaited,
+            false => Kin::Orphan,
+        });
+    }
+
+    fn pids(&self) -> HashSet<u32> {
+        self.children.values().map(Child::pid).collect()
+    }
+
+    /// These agents' processes have ended, and are not waited for yet: what they have left running is killed.
+    pub(super) fn end_leftovers(&mut self, agents: &[AgentName]) {
+        let ended = agents.iter().filter_map(|agent| self.children.get(agent));
+        let runs = ended
+            .filter(|child| !child.is_done())
+            .map(|it| it.run().to_owned());
+        let runs: HashSet<String> = runs.collect();
+        self.kill_leftovers(|run| run.is_some_and(|run| runs.contains(run)));
+        for agent in agents {
+            self.take_killed(agent);
+        }
+    }
+
+    /// Nothing is to go on: kills all that is left, but for what is of other systems.
+    pub(super) fn end_all_leftovers(&mut self, stopped: &mut Vec<Stopped>) {
+        let lives: HashSet<String> = self.lives.keys().cloned().collect();
+        self.kill_leftovers(|run| run.is_none_or(|run| lives.contains(run)));
+        // Those that had ended by themselves, and nobody was told yet what they had left.
+        for agent in self.killed.keys() {
+            if !stopped.iter().any(|it| it.agent == *agent) {
+                stopped.push(Stopped::at(agent.clone(), Rung::Already));
+            }
+        }
+    }
+
+    fn kill_leftovers(&mut self, ours: impl Fn(Option<&str>) -> bool) {
+        let agents = self.pids();
+        if !has_others(|pid| agents.contains(&pid)) {
+            return;
+        }
+        let killed = kill_found(|| {
+            self.reap_orphans();
+            descendants(|pid| agents.contains(&pid), &ours)
+        });
+        self.reap_orphans();
+        for member in killed {
+            let agent = member.run.as_ref().and_then(|run| self.lives.get(run));
+            if let Some(agent) = agent.cloned() {
+                let leftover = Leftover::from(member);
+                self.note_killed(&agent, &leftover);
+                self.killed.entry(agent).or_default().push(leftover);
+            }
+        }
+    }
+
+    /// In the agent's log: it cannot write there itself any more.
+    fn note_killed(&self, agent: &AgentName, leftover: &Leftover) {
+        let log = self.options.dir.log_of(&self.spawner.id(agent));
+        let limits = self
+            .children
+            .get(agent)
+            .map(Child::logs)
+            .unwrap_or_default();
+        if let Ok(mut log) = Log::to_file(&log, limits) {
+            log.warn(&Leftover::were_killed(std::slice::from_ref(leftover)));
+        }
+    }
+
+    /// What the agent has killed itself at its end.
+    fn take_killed(&mut self, agent: &AgentName) {
+        let Some(child) = self.children.get(agent) else {
+            return;
+        };
+        let killed = self.options.dir.take_killed(child.incarnation());
+        if !killed.is_empty() {
+            self.killed.entry(agent.clone()).or_default().extend(killed);
+        }
+    }
+
+    /// A new life begins; nothing of the one before may be in its way.
+    pub(super) fn begin_life(&mut self, agent: &AgentName, incarnation: Incarnation) {
+        let before = self.lives.iter().filter(|(_, it)| *it == agent);
+        let before: HashSet<String> = before.map(|(run, _)| run.clone()).collect();
+        if !before.is_empty() {
+            self.kill_leftovers(|run| run.is_some_and(|run| before.contains(run)));
+            self.killed.remove(agent);
+        }
+        self.lives.retain(|run, _| !before.contains(run));
+        self.lives.insert(incarnation.run(), agent.clone());
+    }
+}

@@ -1,0 +1,82 @@
+//! Processes that outlive the one that started them: who has declared to adopt them gets them as its children,
+//! and has to wait for their ends, or they stay as zombies.
+
+use std::io;
+use std::mem::MaybeUninit;
+
+use nix::libc;
+
+/// What somebody's children are to whoever reaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kin {
+    /// Nobody else waits for it.
+    Orphan,
+    /// It was waited for just now.
+    Waited,
+    /// Somebody is about to wait for it; those behind it have their turn after that.
+    Awaited,
+}
+
+/// From now on what descends from this process, and has lost its parent, is a child of this process.
+pub fn adopt_orphans() -> io::Result<()> {
+    Ok(nix::sys::prctl::set_child_subreaper(true)?)
+}
+
+/// Waits for children that have ended. `kin` tells, by its pid, what one is: the status of a child that somebody
+/// else waits for is not taken.
+pub fn reap_orphans(mut kin: impl FnMut(u32) -> Kin) {
+    let peek = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    while let Some(ended) = wait(libc::P_ALL, 0, peek).ok().flatten() {
+        match kin(ended.pid) {
+            Kin::Orphan => {
+                let _ = wait(libc::P_PID, ended.pid, libc::WEXITED | libc::WNOHANG);
+            }
+            Kin::Waited => {}
+            Kin::Awaited => return,
+        }
+    }
+}
+
+/// Whether this process has any child, dead or alive.
+pub fn has_children() -> bool {
+    let peek = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    wait(libc::P_ALL, 0, peek).is_ok()
+}
+
+/// Whether this child, which has ended and was not waited for, has ended with status 0.
+pub fn has_succeeded(child: u32) -> bool {
+    let peek = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    let ended = wait(libc::P_PID, child, peek).ok().flatten();
+    ended.is_some_and(|it| it.succeeded)
+}
+
+struct Ended {
+    pid: u32,
+    succeeded: bool,
+}
+
+/// None if none has ended; an error if there is none.
+fn wait(which: libc::idtype_t, pid: u32, options: libc::c_int) -> io::Result<Option<Ended>> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    loop {
+        // SAFETY: the kernel writes a siginfo_t there; all zero is one, too.
+        let done = unsafe { libc::waitid(which, pid, info.as_mut_ptr(), options) };
+        if done == 0 {
+            break;
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    // SAFETY: as above; waitid fills in what is read here, or leaves zeros.
+    let (pid, status, code) = unsafe {
+        let info = info.assume_init();
+        (info.si_pid(), info.si_status(), info.si_code)
+    };
+    let ended = u32::try_from(pid).ok().filter(|pid| *pid != 0);
+    Ok(ended.map(|pid| Ended {
+        pid,
+        succeeded: code == libc::CLD_EXITED && status == 0,
+    }))
+}
