@@ -159,7 +159,8 @@ fn one_group_goes_and_comes_back_and_the_other_stays() {
     // The last one that goes takes the system along.
     bench.ok(&["down", "--only", "lab"]);
     let down = bench.ok(&["down", "--only", "main"]);
-    assert_eq!(down.trim(), "two is down: 2 agents ended");
+    // Alice has sent on while nobody was there to take it.
+    assert!(down.starts_with("two is down: 2 agents ended"), "{down}");
     bench.assert_nothing_left();
 }
 
