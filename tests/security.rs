@@ -145,7 +145,11 @@ fn data_sockets_are_for_agents_of_the_system() {
         }
     }
     let attributes = castle.bench.json(&["get", "Alice"]);
-    assert!(attributes.get("received").is_none(), "{attributes}");
+    assert_eq!(
+        attributes["received"],
+        serde_json::json!([]),
+        "{attributes}"
+    );
     let stats = castle.bench.json(&["ls", "sockets"]);
     assert!(!stats.to_string().contains("poison"));
     castle.down();
@@ -211,6 +215,11 @@ fn requests_to_a_host() -> Vec<HostRequest> {
             serde_json::json!({"name":"Mine","program":program()}),
         ),
         of("stop", serde_json::json!({"agent":"Alice","grace":1})),
+        of("agents", nothing.clone()),
+        of(
+            "attributes",
+            serde_json::json!({"agent":"Alice","name":null}),
+        ),
         of("facts", nothing),
         of("logs", serde_json::json!({"from":[],"bytes":100,"wait":0})),
         of(
@@ -470,7 +479,10 @@ fn revocation_ends_live_connections() {
         path(&carol),
     ];
     let mut process = castle.bench.spawn(&arguments);
-    castle.bench.ok(&["wait", "Carol"]);
+    // No topology has her: she is waited for when she is there.
+    common::wait_until("Carol has registered", || {
+        castle.bench.osb(&["wait", "Carol"]).code == 0
+    });
     castle.bench.ok(&[
         "connect",
         "Carol",
@@ -664,7 +676,10 @@ fn a_join_file_is_good_once_for_one_name_and_for_its_time() {
     let said = end(begin(&elsewhere, "Dave", &file));
     assert!(said.contains("the key is that of agent Carol"), "{said}");
     let mut carol = begin(&elsewhere, "Carol", &file);
-    castle.bench.ok(&["wait", "Carol"]);
+    // No topology has her: she is waited for when she is there.
+    common::wait_until("Carol has registered", || {
+        castle.bench.osb(&["wait", "Carol"]).code == 0
+    });
     common::kill(i32::try_from(carol.id()).unwrap(), 15);
     carol.wait().unwrap();
     // The same user there has a key now, and begins again with the file as it is.

@@ -1,20 +1,21 @@
 //! Programs begin: those that are there are told to start, and the others are launched, each when those are
 //! ready that it waits for, with what it refers to filled in. All have to settle.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::ask::{COURTESY, joined, named};
 use super::error::{Stage, UpError};
 use super::phases::{Addresses, Up, unless_done};
 use super::{PATIENCE, Progress};
-use crate::model::{AgentId, AgentName, Millis, Program, Ready, Reference, SocketId};
+use crate::model::{AgentId, AgentName, HostName, Millis, Program, Ready, Reference, SocketId};
 use crate::plan::{AgentPlan, LaunchPlan, Order};
 use crate::proxy::{Link, ProxyError};
-use crate::wire::{AgentRequest, Fault, Launch, Peer, Settled};
+use crate::wire::{AgentRequest, Fault, HostRequest, Launch, Peer, Settled};
 
 type Attributes = BTreeMap<String, Value>;
 /// The attributes of those that were launched.
@@ -195,6 +196,8 @@ impl Up<'_> {
             values,
             unknown,
             link: self.link(&plan.name).clone(),
+            host: plan.host.clone(),
+            ends: self.ends.subscribe(),
         })
     }
 }
@@ -218,6 +221,8 @@ struct Launching {
     /// Attributes of agents that were not launched: they are asked for when they are needed.
     unknown: Vec<Lookup>,
     link: Arc<Link>,
+    host: HostName,
+    ends: watch::Receiver<BTreeSet<AgentId>>,
 }
 
 /// An attribute to ask for.
@@ -236,8 +241,34 @@ impl Launching {
             Ok(program) => self.ask(program, timers).await,
             Err(cause) => Err(cause),
         };
-        let (agent, attributes) = named(self.agent, Stage::Launch, launched)?;
-        Ok(Done::Launched(agent, attributes))
+        let agent = self.agent.clone();
+        let launched = match named(self.agent.clone(), Stage::Launch, launched) {
+            Ok((_, attributes)) => Ok(attributes),
+            // News of its end may come before its answer.
+            Err(error) if self.ends_when_ready() => {
+                unless_done::<()>(Err(error), &agent, self.ends.clone()).await?;
+                Ok(self.left().await)
+            }
+            Err(error) => Err(error),
+        };
+        Ok(Done::Launched(agent, launched?))
+    }
+
+    /// Whether an end with status 0 says that it is ready, or was.
+    fn ends_when_ready(&self) -> bool {
+        matches!(self.program.ready, Ready::Done | Ready::Started)
+    }
+
+    /// The attributes with which it has ended.
+    async fn left(&self) -> Attributes {
+        let request = HostRequest::Attributes {
+            agent: self.agent.name.clone(),
+            name: None,
+        };
+        let peer = Peer::Host(self.host.clone());
+        let left = self.link.ask(peer, &request, PATIENCE).await;
+        // One that has none has left none.
+        left.unwrap_or_default()
     }
 
     async fn look_up(&mut self) -> Result<Program, ProxyError> {
