@@ -5,7 +5,7 @@ mod common;
 use common::{Bench, Said};
 use serde_json::{Value, json};
 
-/// Workers that answer, but for the last of them; and a job that is done.
+/// Workers that answer, but for the last of them.
 const SYSTEM: &str = r#"
 osb: 1
 name: many
@@ -16,7 +16,6 @@ agents:
     bind: { out: PUB, rep: { kind: REP, handler: echo } }
   W2: *worker
   W10: { bind: { out: PUB } }
-  Job: { command: [echo, '{"type":"set","attributes":{"made":12}}'], job: true }
   Boss: {}
 connections:
   - { agent: Boss, to: W1.rep, alias: ask }
@@ -86,9 +85,6 @@ fn a_star_is_for_all_whose_names_begin_so() {
         bench.json(&["send", "B*", "ask", "7", "--wait"]),
         json!({"Boss": {"result": 7}})
     );
-    // What a job has left can be read; nothing else is asked of it, and that is no failure.
-    let all = bench.json(&["get", "*"]);
-    assert_eq!(all["Job"], json!({"result": {"made": 12}}));
     let set = bench.json(&["set", "*", "z=1"]);
     assert_eq!(set.as_object().unwrap().len(), 4, "{set}");
 
