@@ -2,15 +2,18 @@
 
 use serde_json::Value;
 
+use super::many::{self, Ended, Whom};
 use super::patience::PatienceArgs;
 use super::value::json;
 use super::{CommandError, Context, complete};
+use crate::proxy::Proxy;
 use crate::render::Answer;
+use crate::wire::AgentRequest;
 
 /// Call a method of an agent's program and print what it answers
 #[derive(Debug, clap::Args)]
 pub struct CallArgs {
-    /// The agent
+    /// The agent, or, as in W*, all whose names begin so
     #[arg(add = complete::agents())]
     pub agent: String,
     /// The method
@@ -25,7 +28,19 @@ pub struct CallArgs {
 pub fn run(args: CallArgs, context: &mut Context) -> Result<(), CommandError> {
     let params = args.params.as_deref().map_or(Ok(Value::Null), json)?;
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent, args.patience.limit())?;
-    let answer = session.tell_of_program(proxy.call(&args.method, params))?;
-    context.print(&Answer(answer))
+    let limit = args.patience.limit();
+    match many::whom((&session, context), &args.agent, limit, Ended::IfBadly)? {
+        Whom::One(proxy) => {
+            let answer = session.tell_of_program(proxy.call(&args.method, params))?;
+            context.print(&Answer(answer))
+        }
+        Whom::Many(agents) => {
+            let request = |_: &Proxy| AgentRequest::Call {
+                name: args.method.clone(),
+                params: params.clone(),
+            };
+            let answered = many::ask(agents, request);
+            many::show(context, answered, false, |it| session.tell_of_program(it))
+        }
+    }
 }

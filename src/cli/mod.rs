@@ -33,6 +33,7 @@ mod logs;
 mod ls;
 mod ls_hosts;
 mod man;
+mod many;
 mod ns;
 mod patience;
 mod plan;

@@ -1,16 +1,21 @@
 //! `osb send`.
 
+use serde_json::Value;
+
+use super::many::{self, Answered, Asked, Ended, Whom};
 use super::patience::PatienceArgs;
 use super::replies::RepliesArgs;
 use super::value::json;
 use super::{CommandError, Context, complete};
-use crate::model::{Alias, Topic};
+use crate::model::{Alias, Millis, Replies, Topic};
+use crate::proxy::Proxy;
 use crate::render::{Answer, Done};
+use crate::wire::AgentRequest;
 
 /// Send a message by one of an agent's sockets
 #[derive(Debug, clap::Args)]
 pub struct SendArgs {
-    /// The agent
+    /// The agent, or, as in W*, all whose names begin so
     #[arg(add = complete::agents())]
     pub agent: String,
     /// The socket by which it sends
@@ -35,7 +40,18 @@ pub fn run(args: SendArgs, context: &mut Context) -> Result<(), CommandError> {
     let message = json(&args.message)?;
     let replies = args.replies.read()?;
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent, args.patience.limit())?;
+    let limit = args.patience.limit();
+    let whom = many::whom((&session, context), &args.agent, limit, Ended::IfBadly)?;
+    let proxy = match whom {
+        Whom::One(proxy) => proxy,
+        Whom::Many(agents) => {
+            let answered = send_by_all(agents, &args, &message, &replies);
+            return many::show(context, answered, !args.wait, |it| match args.wait {
+                true => session.tell_of_program(it),
+                false => session.tell(it),
+            });
+        }
+    };
     let alias = args.alias.as_str();
     if args.wait {
         let wait = match args.patience.given() {
@@ -52,4 +68,62 @@ pub fn run(args: SendArgs, context: &mut Context) -> Result<(), CommandError> {
         session.tell(proxy.send_topic(alias, message, args.topic.as_ref().map(Topic::as_str)))?;
         context.print(&Done)
     }
+}
+
+fn send_by_all(
+    agents: Vec<Asked>,
+    args: &SendArgs,
+    message: &Value,
+    replies: &Replies,
+) -> Vec<Answered> {
+    let (alias, message) = (|| args.alias.clone(), || message.clone());
+    if !args.wait {
+        let request = |_: &Proxy| match replies.is_empty() {
+            false => AgentRequest::Ask {
+                alias: alias(),
+                message: message(),
+                replies: replies.clone(),
+            },
+            true => AgentRequest::Send {
+                alias: alias(),
+                message: message(),
+                topic: args.topic.clone(),
+            },
+        };
+        return many::ask(agents, request);
+    }
+    let (ready, mut answered) = match args.patience.given() {
+        Some(_) => (agents, Vec::new()),
+        None => as_patient_as_their_connections(agents, &args.alias),
+    };
+    let request = |_: &Proxy| AgentRequest::SendRecv {
+        alias: alias(),
+        message: message(),
+    };
+    answered.extend(many::ask(ready, request));
+    answered
+}
+
+/// Each waits as long as its connection says; and those that cannot say.
+fn as_patient_as_their_connections(
+    agents: Vec<Asked>,
+    alias: &Alias,
+) -> (Vec<Asked>, Vec<Answered>) {
+    let request = |_: &Proxy| AgentRequest::Wait {
+        alias: alias.clone(),
+    };
+    let waits = many::ask(agents.clone(), request);
+    let (mut ready, mut failed) = (Vec::new(), Vec::new());
+    for (asked, (id, wait)) in agents.into_iter().zip(waits) {
+        match wait {
+            Ok(wait) => {
+                let wait: Option<Millis> = serde_json::from_value(wait).unwrap_or_default();
+                let proxy = asked.proxy;
+                let proxy = wait.map_or(proxy.clone(), |it| proxy.with_timeout(it.duration()));
+                ready.push(Asked { id, proxy });
+            }
+            Err(error) => failed.push((id, Err(error))),
+        }
+    }
+    (ready, failed)
 }

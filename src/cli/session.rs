@@ -201,7 +201,8 @@ impl Session {
         }
     }
 
-    fn group(&self, name: &NameServerName) -> Result<&Group, CommandError> {
+    /// The name server of that name.
+    pub fn group(&self, name: &NameServerName) -> Result<&Group, CommandError> {
         if let Some(group) = self.groups.iter().find(|group| group.name == *name) {
             return Ok(group);
         }
@@ -242,6 +243,15 @@ impl Session {
                 Err(ambiguous(id, full))
             }
         }
+    }
+
+    /// The proxy of an agent that was listed.
+    pub fn proxy_of(&self, agent: &Listed, limit: Duration) -> Result<Proxy, CommandError> {
+        let there = |it: &&Group| agent.group.as_ref().is_none_or(|name| *name == it.name);
+        // It was just heard from.
+        let group = self.groups.iter().find(there).unwrap_or(&self.groups[0]);
+        let proxy = group.nameserver.proxy(agent.info.name.as_str())?;
+        Ok(proxy.with_timeout(limit))
     }
 
     /// The proxy of the agent that `text` names, which may take so long to answer.

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::many::{self, Ended, Whom};
 use super::patience::PatienceArgs;
 use super::value::{assignment, json};
 use super::{CommandError, Context, complete};
+use crate::proxy::Proxy;
 use crate::render::Done;
+use crate::wire::AgentRequest;
 
 /// Set attributes of an agent
 #[derive(Debug, clap::Args)]
 pub struct SetArgs {
-    /// The agent
+    /// The agent, or, as in W*, all whose names begin so
     #[arg(add = complete::agents())]
     pub agent: String,
     /// What to set; values are JSON. ATTRIBUTE VALUE, as two words, sets one
@@ -29,9 +32,21 @@ pub struct SetArgs {
 pub fn run(args: SetArgs, context: &mut Context) -> Result<(), CommandError> {
     let attributes = attributes(&args.attributes)?;
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent, args.patience.limit())?;
-    session.tell(proxy.set_attrs(attributes))?;
-    context.print(&Done)
+    let limit = args.patience.limit();
+    match many::whom((&session, context), &args.agent, limit, Ended::IfBadly)? {
+        Whom::One(proxy) => {
+            session.tell(proxy.set_attrs(attributes))?;
+            context.print(&Done)
+        }
+        Whom::Many(agents) => {
+            let request = |_: &Proxy| AgentRequest::SetAttr {
+                attributes: attributes.clone(),
+            };
+            many::show(context, many::ask(agents, request), true, |it| {
+                session.tell(it)
+            })
+        }
+    }
 }
 
 fn attributes(words: &[String]) -> Result<BTreeMap<String, Value>, CommandError> {

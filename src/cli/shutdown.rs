@@ -1,13 +1,20 @@
 //! `osb shutdown`: ends agents, and leaves the rest of the system as it is.
 
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::many::{self, Answered, Asked, Ended, Whom};
 use super::patience::PatienceArgs;
 use super::{CommandError, Context, complete};
+use crate::model::AgentId;
+use crate::proxy::{Proxy, ProxyError};
 use crate::render::Done;
+use crate::wire::AgentRequest;
 
 /// End agents of a running system; the others go on
 #[derive(Debug, clap::Args)]
 pub struct ShutdownArgs {
-    /// The agents
+    /// The agents; W* is all whose names begin so
     #[arg(required = true, value_name = "AGENT", add = complete::agents())]
     pub agents: Vec<String>,
     #[command(flatten)]
@@ -16,16 +23,68 @@ pub struct ShutdownArgs {
 
 pub fn run(args: ShutdownArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
-    let proxies = args
-        .agents
-        .iter()
-        .map(|agent| session.proxy(agent, args.patience.limit()));
-    let proxies: Vec<_> = proxies.collect::<Result<_, _>>()?;
-    for proxy in &proxies {
-        session.tell(proxy.shutdown())?;
+    let limit = args.patience.limit();
+    let mut agents: Vec<Asked> = Vec::new();
+    let mut are_many = false;
+    for text in &args.agents {
+        match many::whom((&session, context), text, limit, Ended::Not)? {
+            Whom::One(proxy) => agents.push(Asked {
+                id: named(text, &proxy),
+                proxy,
+            }),
+            Whom::Many(some) => {
+                are_many = true;
+                agents.extend(some);
+            }
+        }
     }
-    for proxy in &proxies {
-        session.tell(proxy.wait_for_end(args.patience.limit()))?;
+    agents.sort_by(|one, other| one.id.cmp(&other.id));
+    agents.dedup_by(|one, other| one.id == other.id);
+    let answered = end(agents, limit);
+    if are_many {
+        return many::show(context, answered, true, |it| session.tell(it));
+    }
+    for (_, outcome) in answered {
+        session.tell(outcome)?;
     }
     context.print(&Done)
+}
+
+fn named(text: &str, proxy: &Proxy) -> AgentId {
+    text.parse().unwrap_or_else(|_| proxy.name().clone().into())
+}
+
+/// Asks all of them to end, and waits until they have.
+fn end(agents: Vec<Asked>, limit: Duration) -> Vec<Answered> {
+    let until = Instant::now() + limit;
+    let mut answered = many::ask(agents.clone(), |_| AgentRequest::Shutdown {});
+    // By what is one name server's: each is watched once.
+    let mut ending: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, agent) in agents.iter().enumerate() {
+        if answered[at].1.is_ok() {
+            let address = agent.proxy.nameserver().link().address();
+            ending.entry(address).or_default().push(at);
+        }
+    }
+    for places in ending.into_values() {
+        let names = places.iter().map(|at| agents[*at].proxy.name().clone());
+        let nameserver = agents[places[0]].proxy.nameserver();
+        let left = until.saturating_duration_since(Instant::now());
+        let lives = nameserver.wait_for_ends(names, left);
+        for at in places {
+            let late = || ProxyError::Timeout {
+                what: format!("the end of {}", agents[at].id),
+                limit: limit.into(),
+                standing: None,
+            };
+            match &lives {
+                Ok(lives) if lives.contains(agents[at].proxy.name()) => {
+                    answered[at].1 = Err(late())
+                }
+                Ok(_) => {}
+                Err(error) => answered[at].1 = Err(error.clone()),
+            }
+        }
+    }
+    answered
 }

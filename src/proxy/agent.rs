@@ -42,6 +42,11 @@ impl Proxy {
         &self.agent
     }
 
+    /// Where it is registered.
+    pub fn nameserver(&self) -> &NameServer {
+        &self.nameserver
+    }
+
     /// The same agent, with another limit on how long an answer may take.
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self {

@@ -1,17 +1,18 @@
 //! The name server, called as if it were local.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::{Link, Pending, Proxy, ProxyError, Watch};
+use super::{Link, Notice, Pending, Proxy, ProxyError, Watch};
 use crate::model::{
     Address, AgentInfo, AgentName, Dial, HostInfo, HostName, LogLimits, NameError, Program,
 };
 use crate::state;
-use crate::wire::{HostRequest, NameServerRequest, Peer, StartAgent};
+use crate::wire::{Event, HostRequest, NameServerRequest, Peer, StartAgent};
 
 /// How long an answer may take, unless said otherwise.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -137,6 +138,35 @@ impl NameServer {
         proxies
             .iter()
             .try_for_each(|proxy| proxy.wait_for_end(timeout))
+    }
+
+    /// Blocks until all these agents have ended, or are not known at all, or the time is over. Tells which have not
+    /// ended.
+    pub fn wait_for_ends(
+        &self,
+        agents: impl IntoIterator<Item = AgentName>,
+        timeout: Duration,
+    ) -> Result<BTreeSet<AgentName>, ProxyError> {
+        let mut left: BTreeSet<AgentName> = agents.into_iter().collect();
+        let mut watch = self.watch();
+        let waited = watch.wait_until("the end of agents", timeout, |notice| {
+            match notice {
+                Notice::Snapshot(snapshot) => {
+                    let live = snapshot.agents.into_iter().filter(|it| !it.state.ended());
+                    let live: BTreeSet<AgentName> = live.map(|it| it.name).collect();
+                    left.retain(|name| live.contains(name));
+                }
+                Notice::Event(Event::Agent { agent, .. }) if agent.state.ended() => {
+                    left.remove(&agent.name);
+                }
+                Notice::Event(_) => {}
+            }
+            left.is_empty().then_some(())
+        });
+        match waited {
+            Ok(()) | Err(ProxyError::Timeout { .. }) => Ok(left),
+            Err(error) => Err(error),
+        }
     }
 
     /// Ends the name server. Agents go on, and can no more be found.

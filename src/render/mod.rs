@@ -22,9 +22,9 @@ pub use json::pretty;
 pub use progress::{Bars, Lines, Quiet, Reporter};
 pub use reports::{
     Addresses, AddressesOfAgent, Agents, Answer, Attributes, BareAddress, BareName, Checked,
-    Closed, Connected, Connections, Diagnosed, Done, Down, Expanded, HostRow, Hosts, KeyList,
-    Listed, Measured, NameServerRow, Planned, Revoked, Sockets, SystemRow, Systems, Timers, Up,
-    Versions, Waited, WaitedRow,
+    Closed, Connected, Connections, Diagnosed, Done, Down, Expanded, Failure, HostRow, Hosts,
+    KeyList, Listed, Many, Measured, NameServerRow, Outcome, Planned, Revoked, Sockets, SystemRow,
+    Systems, Timers, Up, Versions, Waited, WaitedRow,
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;

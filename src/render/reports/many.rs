@@ -1,0 +1,77 @@
+//! What many agents have answered, each for itself.
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::render::json::pretty;
+use crate::render::table::{Field, Table};
+use crate::render::{Paint, Report, Style};
+
+/// What one of them has answered, or why it has not.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Result(Value),
+    Error(Failure),
+}
+
+/// As errors are printed as JSON.
+#[derive(Serialize)]
+pub struct Failure {
+    pub code: String,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// All of them, by their names, in that order.
+pub struct Many {
+    pub rows: Vec<(String, Outcome)>,
+    /// There is nothing to answer but that it is done.
+    pub done: bool,
+}
+
+impl Many {
+    pub fn failures(&self) -> impl Iterator<Item = (&str, &Failure)> {
+        self.rows
+            .iter()
+            .filter_map(|(agent, outcome)| match outcome {
+                Outcome::Result(_) => None,
+                Outcome::Error(failure) => Some((agent.as_str(), failure)),
+            })
+    }
+}
+
+impl Serialize for Many {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.rows.iter().map(|(agent, outcome)| (agent, outcome)))
+    }
+}
+
+impl Report for Many {
+    fn table(&self, style: Style) -> String {
+        let mut table = Table::new(style, &["AGENT", "RESULT"]);
+        for (agent, outcome) in &self.rows {
+            let field = match outcome {
+                Outcome::Result(_) if self.done => "done".into(),
+                Outcome::Result(value) => value.to_string().into(),
+                Outcome::Error(failure) => {
+                    Field::painted(format!("error: {}", failure.message), Paint::Bad)
+                }
+            };
+            table.row([agent.as_str().into(), field]);
+        }
+        table.render()
+    }
+
+    fn json(&self) -> String {
+        pretty(self)
+    }
+
+    /// Those that have not failed.
+    fn names(&self) -> Vec<String> {
+        let well = |(agent, outcome): &(String, Outcome)| {
+            matches!(outcome, Outcome::Result(_)).then(|| agent.clone())
+        };
+        self.rows.iter().filter_map(well).collect()
+    }
+}
