@@ -181,7 +181,7 @@ fn follow_counter(
 ) {
     let count = python(COUNT);
     let said = bench.up(&format!(
-        "osb: 1\nname: count\ndefaults: {{ logs: {limits} }}\nagents:\n  C: {{ command: {count}, speaks: nothing }}\n"
+        "osb: 1\nname: count\ndefaults: {{ logs: {limits}, settle: 0s }}\nagents:\n  C: {{ command: {count}, speaks: nothing }}\n"
     ));
     assert_eq!(said.code, 0, "{said}");
     let mut follower = bench.spawn(&["-o", "json", "logs", "-f", "C", "--only", "output"]);
