@@ -211,3 +211,25 @@ fn secrets_are_hidden_unless_they_are_asked_for() {
     assert_eq!(expand("-", &shown), shown);
     assert!(shown.contains("${env:TOKEN}"), "{shown}");
 }
+
+#[test]
+fn variables_stand_in_a_file_beside_the_topology_too() {
+    let bench = Bench::new();
+    let text = "osb: 1\nname: x\nagents: { A: { attributes: { a: \"${OSB_TEST_A}\", b: \"${OSB_TEST_B}\" } } }\n";
+    let path = bench.file("topology.yaml", text);
+    bench.file(
+        ".env",
+        "# words\nOSB_TEST_A=24.10\nexport OSB_TEST_B='from the file'\n",
+    );
+    let mut check = bench.command(&["check", "--expand", &path]);
+    let said = Said::from(check.env("OSB_TEST_B", "from here").output().unwrap());
+    assert_eq!(said.code, 0, "{said}");
+    assert!(
+        said.stdout.contains("24.10") && said.stdout.contains("from here"),
+        "{said}"
+    );
+    bench.file(".env", "OSB_TEST_A='never ended\n");
+    let said = bench.osb(&["check", &path]);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains(".env"), "{said}");
+}

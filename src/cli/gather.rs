@@ -1,7 +1,7 @@
 //! Reads the files that a topology is made of, with those that they include, in the order in which
 //! they are laid over one another. What stands in them is for others to judge.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,9 +9,36 @@ use std::path::{Path, PathBuf};
 use super::{CommandError, ErrorKind, which};
 use crate::topology::{self, Input, InputKind, Source};
 
-/// What a variable in a file stands for.
-pub(super) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+/// What variables in a topology stand for: those of this process, and those of the file `.env` beside it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Variables(BTreeMap<String, String>);
+
+/// What the file is called.
+const DOT_ENV: &str = ".env";
+
+impl Variables {
+    /// Those of the file in that folder, if there is one.
+    fn beside(folder: &Path) -> Result<Self, CommandError> {
+        let path = folder.join(DOT_ENV);
+        if !path.is_file() {
+            return Ok(Self::default());
+        }
+        let unreadable = |error: dotenvy::Error| {
+            let sentence = format!("cannot read {}: {error}", path.display());
+            CommandError::say(ErrorKind::Failed, sentence)
+                .with_code("unreadable")
+                .with_hint("it has a NAME=value on each line; quote what has spaces in it")
+        };
+        let all = dotenvy::from_path_iter(&path).map_err(unreadable)?;
+        all.collect::<Result<_, _>>().map(Self).map_err(unreadable)
+    }
+
+    /// What a variable stands for. This process goes first.
+    pub fn get(&self, name: &str) -> Option<String> {
+        std::env::var(name)
+            .ok()
+            .or_else(|| self.0.get(name).cloned())
+    }
 }
 
 /// How deep files may include one another.
@@ -27,6 +54,8 @@ pub(super) struct Gathered {
     included: BTreeSet<PathBuf>,
     /// Those that are being read, each included by the one before it.
     within: Vec<PathBuf>,
+    /// With those beside the first file.
+    pub variables: Variables,
 }
 
 impl Gathered {
@@ -37,6 +66,9 @@ impl Gathered {
             true => source.name.clone(),
             false => std::path::absolute(path)?.display().to_string(),
         };
+        if self.source.is_none() {
+            self.variables = Variables::beside(&source.folder)?;
+        }
         self.add(input, &source)?;
         let source = Source {
             stem: former_name(path)?.unwrap_or(source.stem),
@@ -54,7 +86,8 @@ impl Gathered {
 
     /// Adds a file, after those that it includes.
     fn add(&mut self, input: Input, source: &Source) -> Result<(), CommandError> {
-        for name in topology::included(&input.text, &variable) {
+        let variables = self.variables.clone();
+        for name in topology::included(&input.text, &|name| variables.get(name)) {
             self.include(&source.folder.join(name), &input.name)?;
         }
         self.inputs.push(input);

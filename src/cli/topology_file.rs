@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::gather::{Gathered, variable};
+use super::gather::{Gathered, Variables};
 use super::{CommandError, Context, ErrorKind};
 use crate::model::Topology;
 use crate::render::{Output, diagnostic};
@@ -58,6 +58,7 @@ pub struct TopologyFile {
     inputs: Vec<Input>,
     source: Source,
     place: String,
+    variables: Variables,
 }
 
 impl TopologyFile {
@@ -68,12 +69,14 @@ impl TopologyFile {
             places.push(gathered.read(&path)?);
         }
         let source = gathered.source()?;
+        let variables = gathered.variables;
         let mut inputs = gathered.inputs;
         inputs.extend(args.set.iter().map(Input::set));
         Ok(Self {
             inputs,
             source,
             place: places.join(", "),
+            variables,
         })
     }
 
@@ -91,7 +94,7 @@ impl TopologyFile {
     }
 
     pub fn load(&self) -> Result<Topology, Problems> {
-        topology::load_all(&self.inputs, &self.source, &variable)
+        topology::load_all(&self.inputs, &self.source, &|name| self.variables.get(name))
     }
 
     /// The topology, or all that is wrong with it on stderr.
