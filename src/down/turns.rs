@@ -1,7 +1,7 @@
 //! Agents that end in turn, before all others do at once: whoever asks ends before whoever answers. Which turns there
 //! are, `plan::ends` says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::end::Processes;
@@ -31,10 +31,11 @@ impl Turns {
         let is_of = |agent: &AgentId, name: &NameServerName| {
             agent.nameserver.as_ref().or(first) == Some(name)
         };
+        let started = topology.agents.iter().filter(|it| !it.attach);
+        let hosts: HashMap<&AgentId, &HostName> = started.map(|it| (&it.name, &it.host)).collect();
         let host = |agent: &AgentId| {
-            let mut agents = topology.agents.iter().filter(|it| !it.attach);
-            let spec = agents.find(|it| it.name == *agent)?;
-            Some((spec.host.clone(), spec.name.name.clone()))
+            let host = hosts.get(agent)?;
+            Some(((*host).clone(), agent.name.clone()))
         };
         let turns = ends(&topology).into_iter().map(|turn| {
             let here = turn.iter().filter(|agent| is_of(agent, &group.name));

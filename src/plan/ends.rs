@@ -15,7 +15,7 @@ pub fn ends(topology: &Topology) -> Vec<Vec<AgentId>> {
     let mut turns = Vec::new();
     while !waits.is_empty() {
         let free = |(_, firsts): &(&&AgentId, &BTreeSet<&AgentId>)| firsts.is_empty();
-        let mut turn: Vec<&AgentId> = waits.iter().filter(free).map(|it| *it.0).collect();
+        let mut turn: BTreeSet<&AgentId> = waits.iter().filter(free).map(|it| *it.0).collect();
         if turn.is_empty() {
             turn = waits.keys().copied().collect();
         }

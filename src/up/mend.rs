@@ -2,7 +2,7 @@
 //! daemons that have ended are started again where they were, and agents that are missing are handed to the
 //! phases. What is missing, `plan::mend` decides; what lives is not touched.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::UpError;
 use super::hosts::{first_line, which};
-use super::launch::Launched;
+use super::launch::{Launched, Mended};
 use super::machines::let_in;
 use super::phases::{Group, Shared, Up, lock, look_through};
 use super::{PATIENCE, Progress, Stage, UpRequest};
@@ -124,13 +124,19 @@ pub(super) async fn what_is_missing(
     let mut lives: BTreeMap<AgentId, u32> = unknown.collect();
     let known = actual.agents.into_iter();
     lives.extend(known.map(|(agent, info)| (agent, info.restarts)));
-    Ok(Missing { mend, lives })
+    Ok(Missing {
+        agents: mend.agents.iter().cloned().collect(),
+        mend,
+        lives,
+    })
 }
 
 /// What is missing of what stands.
 #[derive(Default)]
 pub(super) struct Missing {
     pub mend: Mend,
+    /// Those that are to be brought back, to be looked up in.
+    agents: HashSet<AgentId>,
     /// How often agents that have been there had been started again by then.
     lives: BTreeMap<AgentId, u32>,
 }
@@ -138,7 +144,7 @@ pub(super) struct Missing {
 impl Missing {
     /// Whether that agent is to be brought back.
     pub fn has(&self, agent: &AgentId) -> bool {
-        self.mend.agents.contains(agent)
+        self.agents.contains(agent)
     }
 
     /// How often an agent that is to be brought back had been started again; None if it is not, or has never
@@ -346,19 +352,15 @@ impl Up<'_> {
             return Ok(());
         }
         lock(self.launched).note_mending(&self.request.plan, mend)?;
-        let mut stops = JoinSet::new();
-        let stopped = self.part.agents.iter();
-        for agent in stopped.filter(|it| mend.stop.contains(&it.name)) {
-            let request = HostRequest::Stop {
-                agent: agent.name.name.clone(),
-                grace: GRACE,
-            };
-            let host = Peer::Host(agent.host.clone());
-            let link = self.link(&agent.name);
-            stops.spawn(link.ask::<Stopped>(host, &request, GRACE.duration() + PATIENCE));
-        }
+        let half = self.part.agents.iter();
+        let half = half.filter(|it| mend.stop.contains(&it.name));
         // One that could not be ended does not let another take its name, and that is an error then.
-        while stops.join_next().await.is_some() {}
+        stop(half.map(|agent| Mended {
+            link: self.link(&agent.name).clone(),
+            host: agent.host.clone(),
+            agent: agent.name.name.clone(),
+        }))
+        .await;
         Ok(())
     }
 }
@@ -376,9 +378,11 @@ impl Launched {
         for agent in &mend.agents {
             if let Some(group) = self.standing_group_mut(plan.nameserver_of(agent)) {
                 group.mending.push(agent.name.clone());
-                group.mending.sort();
-                group.mending.dedup();
             }
+        }
+        for group in self.standing.iter_mut().flat_map(|it| &mut it.groups) {
+            group.mending.sort();
+            group.mending.dedup();
         }
         self.write_standing()
     }
@@ -393,16 +397,17 @@ impl Launched {
 /// Stops agents that were started where all else stands.
 pub(super) async fn take_back(launched: &Shared) {
     let mended = std::mem::take(&mut lock(launched).mended);
+    stop(mended.into_iter()).await;
+}
+
+/// Has their hosts stop agents, all at once, and waits until they have.
+async fn stop(agents: impl Iterator<Item = Mended>) {
     let mut stops = JoinSet::new();
-    for agent in mended {
-        let (host, grace) = (Peer::Host(agent.host), GRACE);
-        let agent_name = agent.agent;
-        let request = HostRequest::Stop {
-            agent: agent_name,
-            grace,
-        };
+    for Mended { link, host, agent } in agents {
+        let grace = GRACE;
+        let request = HostRequest::Stop { agent, grace };
         let patience = GRACE.duration() + PATIENCE;
-        stops.spawn(agent.link.ask::<Stopped>(host, &request, patience));
+        stops.spawn(link.ask::<Stopped>(Peer::Host(host), &request, patience));
     }
     while stops.join_next().await.is_some() {}
 }
