@@ -1,7 +1,7 @@
 //! Whatever bytes arrive at a port of osb, it goes on serving its members.
 
-#[path = "common/castle.rs"]
-mod castle;
+#[path = "common/closed_system.rs"]
+mod closed_system;
 mod common;
 
 use std::io::{Read, Write};
@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use castle::Castle;
+use closed_system::ClosedSystem;
 use common::{Bench, wait_until};
 use osb::model::{Credentials, Holder, Term};
 use osb::wire::{Envelope, Fault, MessageKind, NameServerRequest, Peer, body, read_body};
@@ -171,20 +171,20 @@ fn the_name_server_and_agents_survive_any_bytes() {
 /// The same where strangers do not get so far: what is sent in frames comes from one who is let in.
 #[test]
 fn a_closed_system_survives_any_bytes_even_of_its_members() {
-    let castle = Castle::up(&closed(SYSTEM));
-    let bench = &castle.bench;
+    let system = ClosedSystem::up(&closed(SYSTEM));
+    let bench = &system.bench;
     let (alice, bob) = (bench.pid("Alice"), bench.pid("Bob"));
     let mallory = Holder::Agent("Mallory".parse().unwrap());
-    let mallory = castle.let_in(mallory, Term::Run);
+    let mallory = system.let_in(mallory, Term::Run);
     let context = zmq::Context::new();
-    let mut left_open = raw_attacks(port_of(&castle.address));
-    frame_attacks(&context, &castle.address, zmq::DEALER, Some(&mallory));
+    let mut left_open = raw_attacks(port_of(&system.address));
+    frame_attacks(&context, &system.address, zmq::DEALER, Some(&mallory));
     for (alias, kind) in [
         ("rep", zmq::DEALER),
         ("pull", zmq::PUSH),
         ("pub", zmq::XSUB),
     ] {
-        let socket = castle.socket(alias);
+        let socket = system.socket(alias);
         let mut keys = mallory.clone();
         keys.server = socket.key.unwrap();
         left_open.extend(raw_attacks(port_of(&socket.address)));
@@ -202,7 +202,7 @@ fn a_closed_system_survives_any_bytes_even_of_its_members() {
         });
     }
     drop(left_open);
-    castle.down();
+    system.down();
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Strangers, and members who want more than they may: what osb has to refuse, by the real binary.
 //! specs/security.md says against whom what is protected.
 
-#[path = "common/castle.rs"]
-mod castle;
+#[path = "common/closed_system.rs"]
+mod closed_system;
 mod common;
 
 use std::io::{Read, Write};
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use castle::{Castle, keys};
+use closed_system::{ClosedSystem, keys};
 use common::{Bench, wait_for, wait_until};
 use osb::access::Asked;
 use osb::model::{
@@ -27,7 +27,7 @@ use serde_json::Value;
 
 const SYSTEM: &str = "
 osb: 1
-name: castle
+name: system
 security: curve
 agents:
   Alice:
@@ -44,20 +44,20 @@ connections:
   - { agent: Bob, to: Alice.feed, alias: news, handler: { t: collect } }
 ";
 
-fn up() -> Castle {
-    Castle::up(SYSTEM)
+fn up() -> ClosedSystem {
+    ClosedSystem::up(SYSTEM)
 }
 
 /// How many messages have reached Bob.
-fn received(castle: &Castle) -> usize {
-    let attributes = castle.bench.json(&["get", "Bob"]);
+fn received(system: &ClosedSystem) -> usize {
+    let attributes = system.bench.json(&["get", "Bob"]);
     attributes["received"].as_array().map_or(0, Vec::len)
 }
 
 /// Twenty messages more reach him.
-fn bob_goes_on(castle: &Castle) {
-    let before = received(castle);
-    wait_until("Bob goes on receiving", || received(castle) > before + 20);
+fn bob_goes_on(system: &ClosedSystem) {
+    let before = received(system);
+    wait_until("Bob goes on receiving", || received(system) > before + 20);
 }
 
 fn hears_no_more(sub: &zmq::Socket) {
@@ -78,29 +78,29 @@ fn is_not_let_in(nameserver: &NameServer) -> bool {
 
 #[test]
 fn whoever_has_no_key_or_a_wrong_one_is_told_so_at_once() {
-    let castle = up();
-    let mut wrong_server = castle.random();
+    let system = up();
+    let mut wrong_server = system.random();
     wrong_server.server = draw_keys().unwrap().public;
-    let mut owner_of_another = castle.owner.clone();
+    let mut owner_of_another = system.owner.clone();
     owner_of_another.server = wrong_server.server;
     let strangers = [
         None,
-        Some(castle.random()),
+        Some(system.random()),
         Some(wrong_server),
         Some(owner_of_another),
     ];
     for keys in strangers {
-        let nameserver = castle.dial(keys);
+        let nameserver = system.dial(keys);
         assert!(is_not_let_in(&nameserver), "{:?}", nameserver.ping());
         // And so it stays.
         assert!(nameserver.agents().is_err());
     }
-    let said = Bench::new().osb(&["--ns", &castle.address, "ls", "agents"]);
+    let said = Bench::new().osb(&["--ns", &system.address, "ls", "agents"]);
     assert_eq!(said.code, 4, "{said}");
     assert!(said.stderr.contains("it wants a key"), "{said}");
     assert!(said.stderr.contains("--key FILE"), "{said}");
-    assert_eq!(castle.owner().agents().unwrap().len(), 2);
-    castle.down();
+    assert_eq!(system.owner().agents().unwrap().len(), 2);
+    system.down();
 }
 
 /// A raw socket of ZeroMQ's, such as anybody has.
@@ -122,16 +122,16 @@ fn raw_socket(
 
 #[test]
 fn data_sockets_are_for_agents_of_the_system() {
-    let castle = up();
-    let server = castle.socket("out").key.unwrap();
-    let mut random = castle.random();
+    let system = up();
+    let server = system.socket("out").key.unwrap();
+    let mut random = system.random();
     random.server = server;
     // The owner may do everything at the name server; an agent he is not.
-    let mut owner = castle.owner.clone();
+    let mut owner = system.owner.clone();
     owner.server = server;
     let context = zmq::Context::new();
     for keys in [None, Some(&random), Some(&owner)] {
-        let at = |alias| castle.socket(alias).address;
+        let at = |alias| system.socket(alias).address;
         let pull = raw_socket(&context, zmq::PULL, keys, &at("out"));
         let sub = raw_socket(&context, zmq::SUB, keys, &at("feed"));
         sub.set_subscribe(b"").unwrap();
@@ -139,20 +139,20 @@ fn data_sockets_are_for_agents_of_the_system() {
         let _ = push.send("\"poison\"", 0);
         let req = raw_socket(&context, zmq::REQ, keys, &at("ask"));
         let _ = req.send("\"hello\"", 0);
-        bob_goes_on(&castle);
+        bob_goes_on(&system);
         for socket in [&pull, &sub, &req] {
             assert_eq!(socket.poll(zmq::POLLIN, 100).unwrap(), 0);
         }
     }
-    let attributes = castle.bench.json(&["get", "Alice"]);
+    let attributes = system.bench.json(&["get", "Alice"]);
     assert_eq!(
         attributes["received"],
         serde_json::json!([]),
         "{attributes}"
     );
-    let stats = castle.bench.json(&["ls", "sockets"]);
+    let stats = system.bench.json(&["ls", "sockets"]);
     assert!(!stats.to_string().contains("poison"));
-    castle.down();
+    system.down();
 }
 
 /// Requests of every kind to the name server that do no harm if they are carried out.
@@ -342,7 +342,7 @@ fn every_level_gets_what_is_its_own_and_nothing_else() {
     assert_complete("the name server", &questions());
     assert_complete("a host daemon", &requests_to_a_host());
     assert_complete("an agent", &requests_to_alice());
-    let castle = up();
+    let system = up();
     let lasting = Term::Lasting;
     let join = Term::Join { until: u64::MAX };
     let holders = [
@@ -366,10 +366,10 @@ fn every_level_gets_what_is_its_own_and_nothing_else() {
     ];
     let mut refused = 0;
     for (level, holder, term) in holders {
-        let keys = castle.let_in(holder, term);
+        let keys = system.let_in(holder, term);
         for request in questions() {
             // A new connection each time: what one of them does is not to help the next.
-            let nameserver = castle.dial(Some(keys.clone()));
+            let nameserver = system.dial(Some(keys.clone()));
             let may = request.permitted_to(level).is_ok();
             let harmful = matches!(
                 request,
@@ -382,7 +382,7 @@ fn every_level_gets_what_is_its_own_and_nothing_else() {
             assert_eq!(refusal(answer), !may, "{level} {}", request.verb());
             refused += usize::from(!may);
         }
-        let nameserver = castle.dial(Some(keys.clone()));
+        let nameserver = system.dial(Some(keys.clone()));
         for request in requests_to_alice() {
             let alice = Peer::Agent("Alice".parse().unwrap());
             let may = request.permitted_to(level).is_ok();
@@ -414,23 +414,23 @@ fn every_level_gets_what_is_its_own_and_nothing_else() {
         }
     }
     assert!(refused > 150, "{refused}");
-    let attributes = castle.bench.json(&["get", "Alice"]);
+    let attributes = system.bench.json(&["get", "Alice"]);
     assert!(attributes.get("mine").is_none());
-    castle.down();
+    system.down();
 }
 
 #[test]
 fn nobody_takes_anothers_name() {
-    let castle = up();
-    let mallory = castle.let_in(Holder::Agent("Mallory".parse().unwrap()), Term::Run);
-    let evil = castle.let_in(Holder::Host("evil".parse().unwrap()), Term::Run);
+    let system = up();
+    let mallory = system.let_in(Holder::Agent("Mallory".parse().unwrap()), Term::Run);
+    let evil = system.let_in(Holder::Host("evil".parse().unwrap()), Term::Run);
     let agent = |name: &str, host: Value| {
         let announcement = serde_json::json!({"role":"agent","name":name,"incarnation":5,"host":host,
             "pid":1,"state":"running","uptime_ms":0,"addresses":{},"connections":[]});
         NameServerRequest::Announce(serde_json::from_value(announcement).unwrap())
     };
     let tell = |keys: &Credentials, request: &NameServerRequest| {
-        let nameserver = castle.dial(Some(keys.clone()));
+        let nameserver = system.dial(Some(keys.clone()));
         nameserver
             .ask::<()>(request)
             .wait()
@@ -451,44 +451,44 @@ fn nobody_takes_anothers_name() {
         let admit = NameServerRequest::Admit(KeyEntry::lasting(key, holder));
         assert!(tell(&evil, &admit).is_err());
     }
-    let pilot = castle.let_in(operator("pilot", OperatorAccess::Control), Term::Run);
+    let pilot = system.let_in(operator("pilot", OperatorAccess::Control), Term::Run);
     let admit = KeyEntry::lasting(key, operator("me", OperatorAccess::Admin));
     assert!(tell(&pilot, &NameServerRequest::Admit(admit)).is_err());
-    castle.down();
+    system.down();
 }
 
 #[test]
 fn revocation_ends_live_connections() {
-    let castle = up();
-    let reader = castle.let_in(operator("reader", OperatorAccess::Read), Term::Lasting);
-    let live = castle.dial(Some(reader.clone()));
+    let system = up();
+    let reader = system.let_in(operator("reader", OperatorAccess::Read), Term::Lasting);
+    let live = system.dial(Some(reader.clone()));
     live.ping().unwrap();
     let mut watch = live.watch();
-    castle.bench.ok(&["keys", "revoke", "operator", "reader"]);
+    system.bench.ok(&["keys", "revoke", "operator", "reader"]);
     wait_until("the live connection has ended", || is_not_let_in(&live));
-    assert!(is_not_let_in(&castle.dial(Some(reader))));
+    assert!(is_not_let_in(&system.dial(Some(reader))));
     let end = watch.wait_until("the end", Duration::from_secs(10), |_| None::<()>);
     assert!(matches!(end, Err(ProxyError::Closed)), "{end:?}");
 
     // An agent that is put out gets no more messages, and the others go on.
-    let carol = castle.bench.files().join("carol.join");
-    castle
+    let carol = system.bench.files().join("carol.join");
+    system
         .bench
         .ok(&["keys", "join", "agent", "Carol", "--to", path(&carol)]);
     let arguments = [
         "agent",
         "Carol",
         "--ns",
-        &castle.address,
+        &system.address,
         "--join",
         path(&carol),
     ];
-    let mut process = castle.bench.spawn(&arguments);
+    let mut process = system.bench.spawn(&arguments);
     // No topology has her: she is waited for when she is there.
     common::wait_until("Carol has registered", || {
-        castle.bench.osb(&["wait", "Carol"]).code == 0
+        system.bench.osb(&["wait", "Carol"]).code == 0
     });
-    castle.bench.ok(&[
+    system.bench.ok(&[
         "connect",
         "Carol",
         "tap",
@@ -498,21 +498,21 @@ fn revocation_ends_live_connections() {
         "t=collect",
     ]);
     wait_until("Carol hears", || {
-        let attributes = castle.bench.json(&["get", "Carol"]);
+        let attributes = system.bench.json(&["get", "Carol"]);
         attributes["received"]
             .as_array()
             .is_some_and(|it| it.len() > 3)
     });
-    let out = castle.bench.ok(&["keys", "revoke", "agent", "Carol"]);
+    let out = system.bench.ok(&["keys", "revoke", "agent", "Carol"]);
     assert_eq!(out, "agent Carol is out\n");
     let status = wait_for("Carol's end", || process.try_wait().unwrap());
     assert_eq!(status.code(), Some(1));
-    let agents = castle.bench.json(&["ls", "agents"]);
+    let agents = system.bench.json(&["ls", "agents"]);
     let mut carol = agents.as_array().unwrap().iter();
     let carol = carol.find(|it| it["name"] == "Carol").unwrap();
     assert_eq!(carol["state"], "failed");
-    bob_goes_on(&castle);
-    castle.down();
+    bob_goes_on(&system);
+    system.down();
 }
 
 fn path(path: &Path) -> &str {
@@ -522,32 +522,32 @@ fn path(path: &Path) -> &str {
 /// A connection is cut by the one who lets in, even if who was let in does not care.
 #[test]
 fn agents_hang_up_on_whoever_was_put_out() {
-    let castle = up();
-    let mut mallory = castle.let_in(Holder::Agent("Mallory".parse().unwrap()), Term::Run);
-    let feed = castle.socket("feed");
+    let system = up();
+    let mut mallory = system.let_in(Holder::Agent("Mallory".parse().unwrap()), Term::Run);
+    let feed = system.socket("feed");
     mallory.server = feed.key.unwrap();
     let context = zmq::Context::new();
     let sub = raw_socket(&context, zmq::SUB, Some(&mallory), &feed.address);
     sub.set_subscribe(b"").unwrap();
     assert_eq!(sub.poll(zmq::POLLIN, 10_000).unwrap(), 1, "nothing heard");
-    castle.bench.ok(&["keys", "revoke", "agent", "Mallory"]);
+    system.bench.ok(&["keys", "revoke", "agent", "Mallory"]);
     hears_no_more(&sub);
-    bob_goes_on(&castle);
-    castle.down();
+    bob_goes_on(&system);
+    system.down();
 }
 
 /// A host that says that one of its agents begins anew, while it goes on by the former key.
 #[test]
 fn a_host_that_is_put_out_keeps_no_agent_within() {
-    let castle = up();
-    let lab = castle.let_in(Holder::Host("lab".parse().unwrap()), Term::Lasting);
-    let lab = castle.dial(Some(lab));
+    let system = up();
+    let lab = system.let_in(Holder::Host("lab".parse().unwrap()), Term::Lasting);
+    let lab = system.dial(Some(lab));
     let mallory = || {
-        let mut keys = castle.random();
+        let mut keys = system.random();
         let holder = Holder::Agent("Mallory".parse().unwrap());
         let admit = NameServerRequest::Admit(KeyEntry::lasting(keys.own.public, holder));
         lab.ask::<()>(&admit).wait().unwrap();
-        keys.server = castle.socket("feed").key.unwrap();
+        keys.server = system.socket("feed").key.unwrap();
         keys
     };
     let context = zmq::Context::new();
@@ -556,7 +556,7 @@ fn a_host_that_is_put_out_keeps_no_agent_within() {
             &context,
             zmq::SUB,
             Some(keys),
-            &castle.socket("feed").address,
+            &system.socket("feed").address,
         );
         sub.set_subscribe(b"").unwrap();
         sub
@@ -567,10 +567,10 @@ fn a_host_that_is_put_out_keeps_no_agent_within() {
     let _now = mallory();
     let again = listen(&former);
     assert_eq!(again.poll(zmq::POLLIN, 1000).unwrap(), 0, "let in again");
-    castle.bench.ok(&["keys", "revoke", "host", "lab"]);
+    system.bench.ok(&["keys", "revoke", "host", "lab"]);
     hears_no_more(&sub);
-    bob_goes_on(&castle);
-    castle.down();
+    bob_goes_on(&system);
+    system.down();
 }
 
 /// Passes bytes on between a member and the name server, and keeps them.
@@ -624,11 +624,11 @@ impl Wire {
 
 #[test]
 fn who_listens_on_the_wire_learns_nothing_and_what_he_says_again_does_nothing() {
-    let castle = up();
-    let wire = Wire::to(&castle.address);
+    let system = up();
+    let wire = Wire::to(&system.address);
     let through = NameServer::dial(&Dial {
         address: wire.address.clone(),
-        keys: Some(castle.owner.clone()),
+        keys: Some(system.owner.clone()),
     })
     .unwrap();
     let alice = through.proxy("Alice").unwrap();
@@ -643,11 +643,11 @@ fn who_listens_on_the_wire_learns_nothing_and_what_he_says_again_does_nothing() 
         let seen = all.windows(secret.len()).any(|it| it == secret.as_bytes());
         assert!(!seen, "{secret} went over the wire in the clear");
     }
-    castle.bench.ok(&["set", "Alice", "counter=2"]);
+    system.bench.ok(&["set", "Alice", "counter=2"]);
     // The same bytes again, at the same pace.
     let said = wire.there.lock().unwrap().clone();
     for _ in 0..3 {
-        let at = castle.address.trim_start_matches("tcp://");
+        let at = system.address.trim_start_matches("tcp://");
         let mut again = TcpStream::connect(at).unwrap();
         again
             .set_read_timeout(Some(Duration::from_millis(200)))
@@ -657,22 +657,22 @@ fn who_listens_on_the_wire_learns_nothing_and_what_he_says_again_does_nothing() 
             let _ = again.read(&mut [0; 4096]);
         }
     }
-    assert_eq!(castle.bench.json(&["get", "Alice", "counter"]), 2);
-    castle.down();
+    assert_eq!(system.bench.json(&["get", "Alice", "counter"]), 2);
+    system.down();
 }
 
 #[test]
 fn a_join_file_is_good_once_for_one_name_and_for_its_time() {
-    let castle = up();
-    let file = castle.bench.files().join("Carol.join");
-    castle
+    let system = up();
+    let file = system.bench.files().join("Carol.join");
+    system
         .bench
         .ok(&["keys", "join", "agent", "Carol", "--to", path(&file)]);
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let elsewhere = Bench::new();
     let begin = |bench: &Bench, name: &str, file: &Path| {
-        bench.spawn(&["agent", name, "--ns", &castle.address, "--join", path(file)])
+        bench.spawn(&["agent", name, "--ns", &system.address, "--join", path(file)])
     };
     let end = |process: std::process::Child| {
         let output = process.wait_with_output().unwrap();
@@ -683,14 +683,14 @@ fn a_join_file_is_good_once_for_one_name_and_for_its_time() {
     let mut carol = begin(&elsewhere, "Carol", &file);
     // No topology has her: she is waited for when she is there.
     common::wait_until("Carol has registered", || {
-        castle.bench.osb(&["wait", "Carol"]).code == 0
+        system.bench.osb(&["wait", "Carol"]).code == 0
     });
     common::kill(i32::try_from(carol.id()).unwrap(), 15);
     carol.wait().unwrap();
     // The same user there has a key now, and begins again with the file as it is.
     let mut carol = begin(&elsewhere, "Carol", &file);
     wait_until("Carol is there again", || {
-        let agents: Vec<AgentInfo> = castle.owner().agent_infos().unwrap();
+        let agents: Vec<AgentInfo> = system.owner().agent_infos().unwrap();
         let pid = Some(carol.id());
         agents
             .iter()
@@ -702,24 +702,24 @@ fn a_join_file_is_good_once_for_one_name_and_for_its_time() {
     common::kill(i32::try_from(carol.id()).unwrap(), 15);
     carol.wait().unwrap();
     // One whose time is over.
-    let keys = castle.let_in(
+    let keys = system.let_in(
         Holder::Agent("Eve".parse().unwrap()),
         Term::Join { until: 1 },
     );
-    assert!(is_not_let_in(&castle.dial(Some(keys))));
-    castle.down();
+    assert!(is_not_let_in(&system.dial(Some(keys))));
+    system.down();
 }
 
 #[test]
 fn an_operator_who_may_read_reads_and_no_more() {
-    let castle = up();
-    let key = castle.bench.files().join("ana.key");
-    castle
+    let system = up();
+    let key = system.bench.files().join("ana.key");
+    system
         .bench
         .ok(&["keys", "new", "ana", "--level", "read", "--to", path(&key)]);
     let desk = Bench::new();
     let ana = |arguments: &[&str]| {
-        let whole = [&["--ns", &castle.address, "--key", path(&key)], arguments].concat();
+        let whole = [&["--ns", &system.address, "--key", path(&key)], arguments].concat();
         desk.osb(&whole)
     };
     for arguments in [
@@ -748,14 +748,14 @@ fn an_operator_who_may_read_reads_and_no_more() {
     }
     let json = ana(&["-o", "json", "get", "Alice"]);
     assert!(json.stderr.contains("\"not_permitted\""), "{json}");
-    castle.down();
+    system.down();
 }
 
 #[test]
 fn keys_that_others_can_read_are_not_used() {
     let bench = Bench::new();
-    bench.ok(&["keys", "init", "castle"]);
-    let key = keys(&bench, "castle").operator_path();
+    bench.ok(&["keys", "init", "system"]);
+    let key = keys(&bench, "system").operator_path();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let said = bench.up(SYSTEM);
     assert_eq!(said.code, 1, "{said}");
@@ -779,7 +779,7 @@ fn keys_that_others_can_read_are_not_used() {
 }
 
 fn secrets(bench: &Bench) -> Vec<String> {
-    let dir = keys(bench, "castle");
+    let dir = keys(bench, "system");
     let own = |pair: KeyPair| String::from(pair.secret);
     let host = KeyFile::read(&dir.host_path(&"local".parse().unwrap())).unwrap();
     vec![
@@ -792,7 +792,7 @@ fn secrets(bench: &Bench) -> Vec<String> {
 #[test]
 fn keys_are_kept_over_a_restart_of_the_name_server_and_can_be_changed_while_it_sleeps() {
     let bench = Bench::new();
-    bench.ok(&["keys", "init", "castle"]);
+    bench.ok(&["keys", "init", "system"]);
     let key = bench.files().join("ana.key");
     bench.ok(&["keys", "new", "ana", "--level", "read", "--to", path(&key)]);
     assert_eq!(bench.up(SYSTEM).code, 0);

@@ -34,7 +34,7 @@ const OPERATORS: Levels = Levels::of(&[Read, Control, Admin]);
 const CONTROL: Levels = Levels::of(&[Control, Admin]);
 const ADMIN: Levels = Levels::of(&[Admin]);
 
-/// A request whose asker has to have a certain level.
+/// A request whose requester has to have a certain level.
 pub trait Asked {
     /// Its name, as on the wire.
     fn verb(&self) -> &'static str;

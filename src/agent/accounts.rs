@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::control::Weight;
-use super::errands::Errand;
+use super::lookups::Lookup;
 use super::requests::Request;
 use super::sockets::{Due, reads, writes};
 use super::state::Agent;
@@ -32,29 +32,29 @@ impl Agent {
 
     fn see_to(&mut self, at: usize, due: Due) {
         let request = Request {
-            asker: None,
+            requester: None,
             limit: PATIENCE,
             until: self.now + PATIENCE,
         };
-        let (to, question, errand) = match due {
+        let (to, question, lookup) = match due {
             Due::Tell(to, lines) => {
-                let errand = Errand::Confirm {
+                let lookup = Lookup::Confirm {
                     at,
                     lines: lines.clone(),
                 };
                 let alias = to.alias.clone();
-                (to, AgentRequest::Confirm { alias, lines }, errand)
+                (to, AgentRequest::Confirm { alias, lines }, lookup)
             }
             Due::Ask(to, lines) => {
-                let errand = Errand::Arrived {
+                let lookup = Lookup::Arrived {
                     at,
                     lines: lines.clone(),
                 };
                 let alias = to.alias.clone();
-                (to, AgentRequest::Arrived { alias, lines }, errand)
+                (to, AgentRequest::Arrived { alias, lines }, lookup)
             }
         };
-        self.send_errand(peer(&to), &question, errand, request);
+        self.send_lookup(peer(&to), &question, lookup, request);
     }
 
     /// The writer has answered.
@@ -91,16 +91,16 @@ impl Agent {
     }
 
     /// Nobody has answered.
-    pub(super) fn on_account_late(&mut self, errand: &Errand) {
-        match errand {
-            Errand::Confirm { at, lines } if self.sockets.has(*at) => {
+    pub(super) fn on_account_late(&mut self, lookup: &Lookup) {
+        match lookup {
+            Lookup::Confirm { at, lines } if self.sockets.has(*at) => {
                 let names = lines.iter().map(|line| line.line.clone());
                 self.sockets
                     .at_mut(*at)
                     .account
                     .came_to_nothing(names, false);
             }
-            Errand::Arrived { at, lines } if self.sockets.has(*at) => {
+            Lookup::Arrived { at, lines } if self.sockets.has(*at) => {
                 let names = lines.iter().cloned();
                 self.sockets
                     .at_mut(*at)

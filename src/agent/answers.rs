@@ -28,10 +28,10 @@ impl Agent {
                 self.handle_reply(at, &replies, outcome);
             }
             (Origin::Given(replies), outcome) => self.handle_reply(at, &replies, outcome),
-            (Origin::Proxy { asker, .. }, outcome) => {
+            (Origin::Proxy { requester, .. }, outcome) => {
                 let outcome = outcome.and_then(|frame| read_answer(&frame, serializer));
                 let outcome = outcome.map_err(|reason| Fault::Handler { reason });
-                self.reply(Some(asker), outcome);
+                self.reply(Some(requester), outcome);
             }
             (Origin::Program(id), outcome) => {
                 let outcome = outcome.and_then(|frame| read_answer(&frame, serializer));

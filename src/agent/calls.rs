@@ -90,10 +90,10 @@ impl Agent {
             let patience = Millis::from(request.limit);
             let alias = self.sockets.at(request.at).alias.clone();
             match request.origin {
-                Origin::Proxy { asker, limit } => {
+                Origin::Proxy { requester, limit } => {
                     let limit = Millis::from(limit);
                     let what = format!("the answer to a request of {}.{alias}", self.boot.name);
-                    self.reply(Some(asker), Err(Fault::Deadline { what, limit }));
+                    self.reply(Some(requester), Err(Fault::Deadline { what, limit }));
                 }
                 _ => self.fail(request, &format!("no answer within {patience}")),
             }

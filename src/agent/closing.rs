@@ -9,8 +9,8 @@ use std::mem;
 
 use serde_json::Value;
 
-use super::asker::Asker;
-use super::program::Owed;
+use super::program::PendingReply;
+use super::requester::Requester;
 use super::requests::value;
 use super::state::{Agent, Origin, Request, Ticket};
 use crate::model::{Alias, Millis};
@@ -18,20 +18,25 @@ use crate::wire::Fault;
 
 /// Sockets that are to be closed.
 pub struct Closing {
-    asker: Option<Asker>,
+    requester: Option<Requester>,
     sockets: Vec<(Alias, usize)>,
     linger: Option<Millis>,
 }
 
 impl Agent {
     /// Begins to close sockets, of which each has an alias; the answer comes when they are closed.
-    pub fn close(&mut self, aliases: Vec<Alias>, linger: Option<Millis>, asker: Option<Asker>) {
+    pub fn close(
+        &mut self,
+        aliases: Vec<Alias>,
+        linger: Option<Millis>,
+        requester: Option<Requester>,
+    ) {
         let retired = aliases
             .into_iter()
             .filter_map(|alias| self.sockets.retire(&alias).map(|at| (alias, at)));
         let sockets = retired.collect();
         self.closing.push(Closing {
-            asker,
+            requester,
             sockets,
             linger,
         });
@@ -48,7 +53,7 @@ impl Agent {
                 })
                 .collect();
             self.announce();
-            self.reply(closing.asker, Ok(value(&unsent)));
+            self.reply(closing.requester, Ok(value(&unsent)));
         }
     }
 
@@ -57,7 +62,7 @@ impl Agent {
         self.sockets.at_mut(at).flush();
         self.tell_at_the_end(at);
         let requests = self.settle_requests(alias, at);
-        self.settle_owed_answers(alias, at);
+        self.settle_pending_replies(alias, at);
         self.settle_waiting(alias, at);
         let Some(slot) = self.sockets.remove(at) else {
             return 0;
@@ -88,9 +93,9 @@ impl Agent {
                     ..
                 } => self.answer_closed(ticket, alias),
                 Request {
-                    origin: Origin::Proxy { asker, .. },
+                    origin: Origin::Proxy { requester, .. },
                     ..
-                } => self.reply(Some(asker), Err(self.closed(alias))),
+                } => self.reply(Some(requester), Err(self.closed(alias))),
                 request => self.resolve(request, Err(format!("{alias} was closed"))),
             }
             let outbox = &mut self.sockets.at_mut(at).outbox;
@@ -102,17 +107,18 @@ impl Agent {
     }
 
     /// What the program was to answer through it.
-    fn settle_owed_answers(&mut self, alias: &Alias, at: usize) {
-        let meant = |owed: &Owed| matches!(owed, Owed::Answer(ticket) if ticket.at == at);
-        for (_, owed) in self.owed.take_where(meant) {
-            if let Owed::Answer(ticket) = owed {
+    fn settle_pending_replies(&mut self, alias: &Alias, at: usize) {
+        let meant =
+            |reply: &PendingReply| matches!(reply, PendingReply::Answer(ticket) if ticket.at == at);
+        for (_, reply) in self.pending_replies.take_where(meant) {
+            if let PendingReply::Answer(ticket) = reply {
                 self.answer_closed(ticket, alias);
             }
         }
         let meant = |(id, ticket): (&u64, &Ticket)| (ticket.at == at).then_some(*id);
-        let promised: Vec<u64> = self.promised.iter().filter_map(meant).collect();
-        for id in promised {
-            if let Some(ticket) = self.promised.remove(&id) {
+        let deferred: Vec<u64> = self.deferred_replies.iter().filter_map(meant).collect();
+        for id in deferred {
+            if let Some(ticket) = self.deferred_replies.remove(&id) {
                 self.answer_closed(ticket, alias);
             }
         }
@@ -127,7 +133,7 @@ impl Agent {
     fn settle_waiting(&mut self, alias: &Alias, at: usize) {
         for (_, waiting) in self.waiting.take_where(|waiting| waiting.is_about(at)) {
             let fault = self.closed(alias);
-            self.reply(waiting.into_asker(), Err(fault));
+            self.reply(waiting.into_requester(), Err(fault));
         }
     }
 
@@ -142,9 +148,9 @@ impl Agent {
     pub fn close_all(
         &mut self,
         linger: Option<Millis>,
-        asker: Option<Asker>,
+        requester: Option<Requester>,
     ) -> Option<Result<Value, Fault>> {
-        self.close(self.sockets.aliases(), linger, asker);
+        self.close(self.sockets.aliases(), linger, requester);
         None
     }
 }

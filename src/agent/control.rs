@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use zmq::{Context, DONTWAIT, SNDMORE, Socket};
 
 use crate::model::Dial;
-use crate::proxy::Door;
+use crate::proxy::Admission;
 use crate::wire::Envelope;
 use crate::zeromq::{EVENTS, control_dealer, monitor, next_event, stop_monitor};
 
@@ -32,7 +32,7 @@ pub struct Control {
     socket: Socket,
     /// Tells of its handshakes.
     monitor: Socket,
-    door: Door,
+    admission: Admission,
     kept: VecDeque<(Vec<u8>, Vec<u8>)>,
     kept_bytes: usize,
     down: bool,
@@ -50,7 +50,7 @@ impl Control {
         Ok(Self {
             socket,
             monitor,
-            door: Door::new(to, None),
+            admission: Admission::new(to, None),
             kept: VecDeque::new(),
             kept_bytes: 0,
             down: false,
@@ -71,9 +71,12 @@ impl Control {
     pub fn look(&mut self) -> Option<String> {
         let mut shut = false;
         while let Some((seen, _)) = next_event(&self.monitor) {
-            shut |= self.door.note(seen);
+            shut |= self.admission.note(seen);
         }
-        self.door.shut().filter(|_| shut).map(ToString::to_string)
+        self.admission
+            .shut()
+            .filter(|_| shut)
+            .map(ToString::to_string)
     }
 
     /// Whether it is to be told when the socket can take messages again.

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use regex_lite::Regex;
 
-use super::asker::Asker;
 use super::attempt::Attempt;
 use super::core::{Attempted, Readiness, Verdict};
 use super::program::Exit;
+use super::requester::Requester;
 use super::requests::{Outcome, Request, value};
 use super::state::Agent;
 use crate::model::{Command, Millis, Ready};
@@ -21,7 +21,7 @@ const PORT_PATIENCE: Duration = Duration::from_millis(200);
 
 /// A program that was launched and is not ready yet.
 pub struct Launching {
-    asker: Option<Asker>,
+    requester: Option<Requester>,
     ready: Ready,
     readiness: Readiness,
     limit: Millis,
@@ -55,7 +55,7 @@ impl Agent {
         }
         self.start();
         self.launching = Some(Launching {
-            asker: request.asker,
+            requester: request.requester,
             readiness: Readiness::new(&program.ready, self.now, timeout.duration()),
             ready: program.ready,
             limit: timeout,
@@ -176,7 +176,7 @@ impl Agent {
             return;
         };
         let Launching {
-            asker,
+            requester,
             ready,
             limit,
             failure,
@@ -195,7 +195,7 @@ impl Agent {
                 Err(Fault::Deadline { what, limit })
             }
         };
-        self.reply(asker, outcome);
+        self.reply(requester, outcome);
     }
 }
 

@@ -6,24 +6,24 @@
 //! decided here: `up` configures agents from outside.
 
 mod accounts;
+mod admission;
 mod answers;
-mod asker;
 mod attempt;
 mod boot;
 mod calls;
 mod closing;
 mod control;
 mod core;
-mod door;
-mod errands;
 mod folder;
 mod handlers;
 mod invoke;
 mod launch;
 mod leftovers;
 mod log;
+mod lookups;
 mod program;
 mod receive;
+mod requester;
 mod requests;
 mod settle;
 mod signals;

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::asker::Asker;
 use super::core::{Settling, Standing, Watched};
 use super::program::Exit;
+use super::requester::Requester;
 use super::requests::{Outcome, Request, value};
 use super::state::Agent;
 use crate::model::Millis;
@@ -13,7 +13,7 @@ use crate::wire::Fault;
 
 /// Somebody waits until the program has settled.
 pub struct SettlingFor {
-    asker: Option<Asker>,
+    requester: Option<Requester>,
     settling: Settling,
 }
 
@@ -26,8 +26,11 @@ impl Agent {
             // It ends now, and its host tells how.
             Some(Watched::Failed) => None,
             None => {
-                let asker = request.asker;
-                self.settling.push(SettlingFor { asker, settling });
+                let requester = request.requester;
+                self.settling.push(SettlingFor {
+                    requester,
+                    settling,
+                });
                 None
             }
         }
@@ -54,18 +57,25 @@ impl Agent {
 
     /// Nobody is to wait for it any more.
     pub fn give_up_settling(&mut self, why: &str) {
-        for SettlingFor { asker, .. } in std::mem::take(&mut self.settling) {
+        for SettlingFor { requester, .. } in std::mem::take(&mut self.settling) {
             let reason = why.to_owned();
-            self.reply(asker, Err(Fault::Refused { reason }));
+            self.reply(requester, Err(Fault::Refused { reason }));
         }
     }
 
     fn settle_as(&mut self, standing: Standing) {
         let now = self.now;
-        for SettlingFor { asker, settling } in std::mem::take(&mut self.settling) {
+        for SettlingFor {
+            requester,
+            settling,
+        } in std::mem::take(&mut self.settling)
+        {
             match settling.look(standing, now) {
-                None => self.settling.push(SettlingFor { asker, settling }),
-                Some(Watched::Settled(settled)) => self.reply(asker, Ok(value(&settled))),
+                None => self.settling.push(SettlingFor {
+                    requester,
+                    settling,
+                }),
+                Some(Watched::Settled(settled)) => self.reply(requester, Ok(value(&settled))),
                 Some(Watched::Failed) => {}
             }
         }

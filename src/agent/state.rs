@@ -9,15 +9,15 @@ use nix::unistd::{Pid, getppid};
 use serde_json::Value;
 use zmq::{Context, Message};
 
-use super::asker::Asker;
+use super::admission::Admission;
 use super::closing::Closing;
 use super::control::{Control, Weight};
 use super::core::{Life, Pending, Timers};
-use super::door::Door;
-use super::errands::Errand;
 use super::launch::Launching;
 use super::log::Log;
-use super::program::{Owed, Program, ProgramId};
+use super::lookups::Lookup;
+use super::program::{PendingReply, Program, ProgramId};
+use super::requester::Requester;
 use super::settle::SettlingFor;
 use super::sockets::{Envelope as ReturnPath, Sockets};
 use crate::model::{Alias, ExitReport, KeyPair, Replies, State, SystemName, Target};
@@ -44,13 +44,13 @@ pub struct Agent {
     pub context: Context,
     pub control: Control,
     /// None where everybody is let in.
-    pub door: Option<Door>,
+    pub admission: Option<Admission>,
     pub sockets: Sockets,
     pub attributes: BTreeMap<String, Value>,
     pub timers: Timers,
     /// Requests sent, by all sockets that ask.
     pub requests: Pending<Request>,
-    /// Askers that wait for something to happen.
+    /// Requesters that wait for something to happen.
     pub waiting: Pending<Waiting>,
     /// Sockets that are closed at the end of this step.
     pub closing: Vec<Closing>,
@@ -60,9 +60,9 @@ pub struct Agent {
     /// Those who wait until its program has settled.
     pub settling: Vec<SettlingFor>,
     /// What the program is to answer.
-    pub owed: Pending<Owed>,
-    /// Requests by channels that the program may answer at any time, by their numbers in `owed`.
-    pub promised: BTreeMap<u64, Ticket>,
+    pub pending_replies: Pending<PendingReply>,
+    /// Requests by channels that the program may answer at any time, by their numbers in `pending_replies`.
+    pub deferred_replies: BTreeMap<u64, Ticket>,
     /// Lines of the program that said nothing.
     pub garbage_lines: u64,
     pub skipped_ticks: u64,
@@ -81,7 +81,7 @@ pub struct Agent {
     /// Somebody has asked it to end.
     pub asked_to_end: bool,
     /// Nothing is waited for at the end.
-    pub hasty: bool,
+    pub skip_linger: bool,
     /// What its program leaves running becomes a child of this process.
     pub adopts: bool,
     /// The mark of all that is started in this life.
@@ -124,7 +124,7 @@ pub enum Origin {
     /// The answer goes to handlers of its own.
     Given(Replies),
     Proxy {
-        asker: Asker,
+        requester: Requester,
         /// What he allows; the agent gives up a little earlier.
         limit: Duration,
     },
@@ -139,11 +139,11 @@ pub struct Ticket {
     pub path: ReturnPath,
 }
 
-/// What an asker waits for.
+/// What a requester waits for.
 pub enum Waiting {
     /// Links: number of the socket, number of the link.
     Wire {
-        asker: Option<Asker>,
+        requester: Option<Requester>,
         links: Vec<(usize, usize)>,
         /// What is answered: one connection, or a list.
         one: bool,
@@ -154,21 +154,21 @@ pub enum Waiting {
         limit: Duration,
     },
     Prove {
-        asker: Option<Asker>,
+        requester: Option<Requester>,
         at: usize,
         tokens: Vec<ProofToken>,
         limit: Duration,
     },
     Send {
-        asker: Option<Asker>,
+        requester: Option<Requester>,
         at: usize,
         message: Message,
         limit: Duration,
     },
     /// Another member was asked for something on the way.
-    Errand {
-        asker: Option<Asker>,
-        errand: Box<Errand>,
+    Lookup {
+        requester: Option<Requester>,
+        lookup: Box<Lookup>,
         until: Duration,
         limit: Duration,
     },
@@ -197,17 +197,17 @@ impl Waiting {
         match self {
             Waiting::Wire { links, .. } => links.iter().any(|(at, _)| *at == socket),
             Waiting::Prove { at, .. } | Waiting::Send { at, .. } => *at == socket,
-            Waiting::Errand { errand, .. } => errand.socket() == Some(socket),
+            Waiting::Lookup { lookup, .. } => lookup.socket() == Some(socket),
         }
     }
 
     /// Who waits.
-    pub fn into_asker(self) -> Option<Asker> {
+    pub fn into_requester(self) -> Option<Requester> {
         match self {
-            Waiting::Wire { asker, .. }
-            | Waiting::Prove { asker, .. }
-            | Waiting::Send { asker, .. }
-            | Waiting::Errand { asker, .. } => asker,
+            Waiting::Wire { requester, .. }
+            | Waiting::Prove { requester, .. }
+            | Waiting::Send { requester, .. }
+            | Waiting::Lookup { requester, .. } => requester,
         }
     }
 }
@@ -215,14 +215,14 @@ impl Waiting {
 impl Agent {
     pub fn new(boot: AgentBoot, log: Log) -> zmq::Result<Self> {
         let context = Context::new();
-        let door = match boot.keys {
-            Some(_) => Some(Door::bind(&context)?),
+        let admission = match boot.keys {
+            Some(_) => Some(Admission::bind(&context)?),
             None => None,
         };
         let control = Control::connect(&context, &boot.dial())?;
         let run = boot.incarnation.run();
         Ok(Self {
-            door,
+            admission,
             boot,
             log,
             life: Life::Preparing,
@@ -238,8 +238,8 @@ impl Agent {
             program: None,
             launching: None,
             settling: Vec::new(),
-            owed: Pending::default(),
-            promised: BTreeMap::new(),
+            pending_replies: Pending::default(),
+            deferred_replies: BTreeMap::new(),
             garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,
@@ -250,7 +250,7 @@ impl Agent {
             asked_to_end: false,
             adopts: false,
             run,
-            hasty: false,
+            skip_linger: false,
             parent: getppid(),
             lingering: false,
             began: Instant::now(),
@@ -415,7 +415,7 @@ impl Agent {
         self.send_log();
         self.leave();
         // What has not left in its time does not leave any more, or more would be told than is so.
-        self.sockets.close(self.hasty || !unsent.is_empty());
+        self.sockets.close(self.skip_linger || !unsent.is_empty());
     }
 
     /// For its host daemon, which finds it when the process has ended.
@@ -462,7 +462,7 @@ impl Agent {
             self.timers.wakes_at(),
             self.requests.wakes_at(),
             self.waiting.wakes_at(),
-            self.owed.wakes_at(),
+            self.pending_replies.wakes_at(),
             self.life.wakes_at(),
             self.lingering.then(|| self.now + GLANCE),
             self.launching.as_ref().map(Launching::wakes_at),

@@ -1,24 +1,28 @@
-//! Reading SYNC channels: requests at a publisher's desk, and what arrives at a subscriber,
+//! Reading SYNC channels: requests at a publisher's request socket, and what arrives at a subscriber,
 //! publications and answers.
 
 use zmq::Message;
 
 use super::handlers::Incoming;
 use super::receive::{BATCH, divide, receive_all, skip_rest};
-use super::sockets::{Desk, Envelope, receive, sync_path};
+use super::sockets::{Envelope, RequestSocket, receive, sync_path};
 use super::state::{Agent, Ticket};
 use crate::wire::SyncFrame;
 
 impl Agent {
     /// SYNC_PUB: requests, with return path, token and number before the empty frame.
-    pub fn drain_desk(&mut self, at: usize) {
+    pub fn drain_request_socket(&mut self, at: usize) {
         let after = self.after(at);
         for _ in 0..BATCH {
             if !self.has_room_after(&after) {
                 return;
             }
             let slot = self.sockets.at_mut(at);
-            let Some(frames) = slot.desk.as_ref().and_then(|it| receive_all(it.socket())) else {
+            let Some(frames) = slot
+                .request_socket
+                .as_ref()
+                .and_then(|it| receive_all(it.socket()))
+            else {
                 return;
             };
             slot.stats.received += 1;
@@ -29,41 +33,47 @@ impl Agent {
         }
     }
 
-    /// A request is handled when its asker is known to have subscribed to the answer.
+    /// A request is handled when its requester is known to have subscribed to the answer.
     fn take_request(&mut self, at: usize, path: Envelope, body: Message) {
         let Some((token, _)) = sync_path(&path) else {
             return self.note_garbled(at, "a request that does not say where the answer goes");
         };
-        if !self.knows_asker(at, &path) {
+        if !self.knows_requester(at, &path) {
             // The subscription may be waiting to be read.
             self.drain(at);
         }
-        if self.knows_asker(at, &path) {
+        if self.knows_requester(at, &path) {
             return self.handle_request(at, path, body);
         }
         let slot = self.sockets.at_mut(at);
-        if let Some(Desk::Answers(desk)) = slot.desk.as_deref_mut()
-            && desk.keep(token, path, body)
+        if let Some(RequestSocket::Answers(request_socket)) = slot.request_socket.as_deref_mut()
+            && request_socket.keep(token, path, body)
         {
             self.note_dropped(at, "a request of someone who has not subscribed");
         }
     }
 
-    fn knows_asker(&self, at: usize, path: &Envelope) -> bool {
-        match (self.sockets.at(at).desk.as_deref(), sync_path(path)) {
-            (Some(Desk::Answers(desk)), Some((token, _))) => desk.knows(&token),
+    fn knows_requester(&self, at: usize, path: &Envelope) -> bool {
+        match (
+            self.sockets.at(at).request_socket.as_deref(),
+            sync_path(path),
+        ) {
+            (Some(RequestSocket::Answers(request_socket)), Some((token, _))) => {
+                request_socket.knows(&token)
+            }
             _ => false,
         }
     }
 
-    /// Requests that came before the subscription of their asker, which has come by now.
+    /// Requests that came before the subscription of their requester, which has come by now.
     pub fn handle_early_requests(&mut self, at: usize) {
         loop {
             let slot = self.sockets.at_mut(at);
-            let Some(Desk::Answers(desk)) = slot.desk.as_deref_mut() else {
+            let Some(RequestSocket::Answers(request_socket)) = slot.request_socket.as_deref_mut()
+            else {
                 return;
             };
-            let Some(early) = desk.next_known() else {
+            let Some(early) = request_socket.next_known() else {
                 return;
             };
             self.handle_request(at, early.path, early.body);
@@ -99,7 +109,10 @@ impl Agent {
             self.note_garbled(at, "a message of several frames");
             return true;
         }
-        let token = slot.desk.as_ref().and_then(|desk| desk.token());
+        let token = slot
+            .request_socket
+            .as_ref()
+            .and_then(|request_socket| request_socket.token());
         let serializer = slot.serializer;
         match token.and_then(|token| SyncFrame::read(&frame, token)) {
             Some(SyncFrame::Answer { id, body }) => self.answered(at, id, Message::from(body)),

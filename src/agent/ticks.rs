@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::asker::Asker;
 use super::core::{Tick, TickEnd, TimerId};
+use super::requester::Requester;
 use super::requests::Request;
 use super::state::{Agent, DEFAULT_LIMIT};
 use crate::model::{Alias, TimerAction, Topic};
@@ -39,8 +39,8 @@ impl Agent {
                 self.timers.end(id, TickEnd::Done);
             }
             Some(TimerAction::Call { method, params }) => {
-                let asker = Some(Asker::Timer { id, alias });
-                let request = Request::new(asker, DEFAULT_LIMIT, self.now);
+                let requester = Some(Requester::Timer { id, alias });
+                let request = Request::new(requester, DEFAULT_LIMIT, self.now);
                 let (name, params) = (method.clone(), params.clone());
                 self.serve(AgentRequest::Call { name, params }, request);
             }

@@ -18,12 +18,12 @@ enum Source {
     Control,
     ControlMonitor,
     /// Somebody wants to come in.
-    Door,
+    Admission,
     Monitor(usize),
     Data(usize),
     /// The second socket of a SYNC channel, and its monitor.
-    Desk(usize),
-    DeskMonitor(usize),
+    RequestSocket(usize),
+    RequestMonitor(usize),
     ProgramExit,
     ProgramOutput,
     ProgramErrors,
@@ -98,25 +98,34 @@ fn watched<'a>(agent: &'a Agent, signals: Option<&'a Signals>) -> (Vec<Source>, 
         Source::ControlMonitor,
         agent.control.monitor().as_poll_item(POLLIN),
     );
-    if let Some(door) = &agent.door {
-        watch(Source::Door, door.zap().socket().as_poll_item(POLLIN));
+    if let Some(admission) = &agent.admission {
+        watch(
+            Source::Admission,
+            admission.zap().socket().as_poll_item(POLLIN),
+        );
     }
     for (at, slot) in agent.sockets.numbered() {
         if let Some(monitor) = &slot.monitor {
             watch(Source::Monitor(at), monitor.as_poll_item(POLLIN));
         }
         let awaited = agent.is_awaited(at);
-        let events = both(agent.wants_to_read(at), awaited && slot.desk.is_none());
+        let events = both(
+            agent.wants_to_read(at),
+            awaited && slot.request_socket.is_none(),
+        );
         if !events.is_empty() {
             watch(Source::Data(at), slot.socket.as_poll_item(events));
         }
-        if let Some(desk) = &slot.desk {
-            if let Some(monitor) = desk.monitor() {
-                watch(Source::DeskMonitor(at), monitor.as_poll_item(POLLIN));
+        if let Some(request_socket) = &slot.request_socket {
+            if let Some(monitor) = request_socket.monitor() {
+                watch(Source::RequestMonitor(at), monitor.as_poll_item(POLLIN));
             }
             let events = both(agent.takes_requests(at), awaited);
             if !events.is_empty() {
-                watch(Source::Desk(at), desk.socket().as_poll_item(events));
+                watch(
+                    Source::RequestSocket(at),
+                    request_socket.socket().as_poll_item(events),
+                );
             }
         }
     }
@@ -164,7 +173,7 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
             }
         }
         Source::ControlMonitor => agent.look_at_control(),
-        Source::Door => agent.attend_door(),
+        Source::Admission => agent.attend_admission(),
         Source::ProgramExit => agent.on_program_exit(),
         Source::ProgramOutput => agent.drain_program(),
         Source::ProgramErrors => agent.drain_program_errors(),
@@ -172,16 +181,19 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
         // It is written to at the end of every turn.
         Source::ProgramInput => {}
         // It may have been closed a moment ago.
-        Source::Monitor(at) | Source::Data(at) | Source::DeskMonitor(at) | Source::Desk(at)
+        Source::Monitor(at)
+        | Source::Data(at)
+        | Source::RequestMonitor(at)
+        | Source::RequestSocket(at)
             if !agent.sockets.has(at) => {}
         Source::Monitor(at) => agent.drain_monitor(at),
-        Source::DeskMonitor(at) => agent.drain_desk_monitor(at),
-        Source::Desk(at) => {
+        Source::RequestMonitor(at) => agent.drain_request_monitor(at),
+        Source::RequestSocket(at) => {
             if ready.writable {
                 agent.flush(at);
             }
             if ready.readable && agent.takes_requests(at) {
-                agent.drain_desk(at);
+                agent.drain_request_socket(at);
             }
         }
         Source::Data(at) => {
@@ -219,7 +231,7 @@ impl Agent {
         self.asked_to_end |= !self.life.ending();
         match self.life {
             life if life.ending() => {
-                self.hasty = true;
+                self.skip_linger = true;
                 // A program that is still there is killed at the farewell.
                 self.life.over(if self.has_program() { 128 + 9 } else { 1 });
             }
@@ -231,7 +243,7 @@ impl Agent {
         self.heartbeat_if_due();
         self.expire_waiting();
         self.expire_requests();
-        self.expire_owed();
+        self.expire_pending_replies();
         self.run_timers();
         self.send_log();
         self.resume_program();

@@ -171,7 +171,7 @@ fn a_port_that_is_taken_is_not_dialled_and_another_way_may_be_shut() {
         (host("lab2"), examined(found(), vec![])),
     ]);
     let outcome = |at: SocketAddr| match at.port() {
-        40001 => Dialled::Stranger,
+        40001 => Dialled::Other,
         _ => Dialled::Reached { us: 250 },
     };
     insta::assert_snapshot!(told(&answers, outcome));

@@ -277,8 +277,8 @@ fn of_dial(dialled: Dialled, from: &HostName, there: &str, at: SocketAddr) -> (S
                 ),
             },
         ),
-        Dialled::Stranger => (
-            "stranger",
+        Dialled::Other => (
+            "another",
             format!("somebody else than {there} answered {from} at {at}"),
             format!(
                 "{at} leads to another machine, or through a proxy: give {there} an address of its own"

@@ -11,10 +11,10 @@ use super::{DownReport, StoppedAgent};
 use crate::model::{AgentId, Millis};
 use crate::process::{ProcessId, Working, wait_for_end, working_for};
 use crate::state::{AgentRecord, StateError, SystemDir};
-use crate::wire::Rung;
+use crate::wire::StopStage;
 
-/// Beyond the grace: the rest of the ladder.
-const LADDER: Duration = Duration::from_secs(6);
+/// Beyond the grace: the later stop stages.
+const STOP_STAGES_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long host daemons give agents to end that they are not told of.
 const DAEMONS_GRACE: Duration = Duration::from_secs(5);
 
@@ -55,7 +55,7 @@ pub(super) fn end_damaged(
         unlisted: found.unlisted.len(),
         hosts: dir.hosts_of_damaged(),
     };
-    let patience = grace.duration().max(DAEMONS_GRACE) + LADDER;
+    let patience = grace.duration().max(DAEMONS_GRACE) + STOP_STAGES_TIMEOUT;
     let mut killed_daemons = end(&found.hosts, patience);
     let agents = found.agents();
     let orphans: Vec<&ProcessId> = agents.iter().filter(|it| it.kill_group()).collect();
@@ -72,7 +72,7 @@ pub(super) fn end_damaged(
             name: agent,
             nameserver: None,
         },
-        rung: Rung::Already,
+        stage: StopStage::Already,
         unsent: BTreeMap::new(),
         killed: vec![leftover],
     });

@@ -15,10 +15,10 @@ use crate::model::{AgentName, HostInfo, Leftover, Millis, SystemName};
 use crate::process::{ProcessId, end_of, kill_found, kill_groups, marked, wait_for_end};
 use crate::proxy::{Link, Pending, ProxyError};
 use crate::state::{AgentRecord, Daemon, GroupRecord, SystemDir};
-use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, Rung, Stopped};
+use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, StopStage, Stopped};
 
-/// Beyond the grace: the rest of the ladder, and the answer's way.
-const LADDER: Duration = Duration::from_secs(6);
+/// Beyond the grace: the later stop stages, and the answer's way.
+const STOP_STAGES_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long a daemon may take to end when it has nothing more to do.
 pub(super) const DAEMON_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the answer of a daemon may take to arrive that has ended.
@@ -161,7 +161,7 @@ impl Processes<'_> {
         stopped: &mut Vec<Stopped>,
     ) -> Vec<ProcessId> {
         let request = HostRequest::Shutdown { grace };
-        let limit = grace.duration() + LADDER;
+        let limit = grace.duration() + STOP_STAGES_TIMEOUT;
         let ask = |daemon: &Daemon| {
             let peer = Peer::Host(daemon.host.clone());
             link.ask::<Vec<Stopped>>(peer, &request, limit)
@@ -201,8 +201,8 @@ impl Processes<'_> {
                 process.kill_group();
                 ended.orphans.push(agent);
             } else {
-                let rung = Rung::Terminated;
-                ended.stopped.push(Stopped::at(agent, rung));
+                let stage = StopStage::Terminated;
+                ended.stopped.push(Stopped::at(agent, stage));
             }
         }
         let all = self.agents();
@@ -221,12 +221,12 @@ impl Processes<'_> {
             match ended.stopped.iter_mut().find(|it| it.agent == agent) {
                 Some(stopped) => stopped.killed.push(leftover),
                 None => {
-                    let mut stopped = Stopped::at(agent.clone(), Rung::Already);
+                    let mut stopped = Stopped::at(agent.clone(), StopStage::Already);
                     stopped.killed.push(leftover);
                     // One that had to be killed itself is told as such.
                     if ended.orphans.contains(&agent) {
                         ended.orphans.retain(|it| *it != agent);
-                        stopped.rung = Rung::Killed;
+                        stopped.stage = StopStage::Killed;
                     }
                     ended.stopped.push(stopped);
                 }
@@ -294,7 +294,7 @@ fn end_hosts(hosts: &[Daemon], silent: &[ProcessId]) -> usize {
     }
     let patience = match silent {
         [] => DAEMON_TIMEOUT,
-        _ => LADDER,
+        _ => STOP_STAGES_TIMEOUT,
     };
     kill_after(&all, patience)
 }

@@ -9,12 +9,12 @@ use crate::proxy::{Link, Pending, ProxyError};
 use crate::ssh;
 use crate::state::{FarNameServer, Launch, Machine};
 use crate::wire::{
-    DaemonOf, Fault, HostRequest, MachineRequest, NameServerOf, NameServerRequest, Peer, Rung,
+    DaemonOf, Fault, HostRequest, MachineRequest, NameServerOf, NameServerRequest, Peer, StopStage,
     Stopped,
 };
 
-/// Beyond the grace: the rest of the ladder, and the answer's way.
-const LADDER: Duration = Duration::from_secs(6);
+/// Beyond the grace: the later stop stages, and the answer's way.
+const STOP_STAGES_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// How long a name server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -71,7 +71,7 @@ fn question(
     };
     let pid = machine.ours.as_ref().map(|launch| launch.pid);
     let is_it = |it: &&HostInfo| it.name == machine.host && pid.is_none_or(|pid| pid == it.pid);
-    let limit = grace.duration() + LADDER;
+    let limit = grace.duration() + STOP_STAGES_TIMEOUT;
     let peer = Peer::Host(machine.host.clone());
     match there.iter().find(is_it).map(|it| it.state) {
         Some(State::Running) if pid.is_some() => {
@@ -161,7 +161,7 @@ async fn settle(
             Err(error) => {
                 if matches!(error, ProxyError::Closed) {
                     // It may have been asked: its agents have their time.
-                    tokio::time::sleep(grace.duration() + LADDER).await;
+                    tokio::time::sleep(grace.duration() + STOP_STAGES_TIMEOUT).await;
                 }
                 error.to_string()
             }
@@ -192,7 +192,7 @@ async fn stop_each(asked: Vec<(AgentName, Pending<Stopped>)>) -> Result<Vec<Stop
         match answer.await {
             Ok(one) => stopped.push(one),
             Err(ProxyError::Fault(Fault::UnknownAgent { .. })) => {
-                stopped.push(Stopped::at(agent, Rung::Already));
+                stopped.push(Stopped::at(agent, StopStage::Already));
             }
             Err(error) => return Err(error.to_string()),
         }

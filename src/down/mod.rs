@@ -19,7 +19,7 @@ use crate::proxy::Link;
 use crate::state::{
     FarNameServer, GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord,
 };
-use crate::wire::Rung;
+use crate::wire::StopStage;
 
 pub use damaged::Damage;
 use end::Ended;
@@ -74,7 +74,7 @@ fn pids(processes: &[ProcessId]) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StoppedAgent {
     pub agent: AgentId,
-    pub rung: Rung,
+    pub stage: StopStage,
     /// How many messages had not left its sockets when it ended.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unsent: BTreeMap<Alias, u64>,
@@ -119,7 +119,7 @@ impl DownReport {
         let killed = self
             .stopped
             .iter()
-            .filter(|stopped| stopped.rung == Rung::Killed);
+            .filter(|stopped| stopped.stage == StopStage::Killed);
         killed.map(|stopped| &stopped.agent).chain(&self.orphans)
     }
 
@@ -144,7 +144,7 @@ impl DownReport {
         let stopped = ended.stopped.into_iter();
         self.stopped.extend(stopped.map(|it| StoppedAgent {
             agent: id(it.agent),
-            rung: it.rung,
+            stage: it.stage,
             unsent: it.unsent,
             killed: it.killed,
         }));
@@ -318,7 +318,7 @@ fn without(record: &SystemRecord, gone: &[NameServerName]) -> SystemRecord {
 }
 
 /// Loses patience with a `down` that is under way: the host daemons are told to go on to the next
-/// rung of the ladder at once, for all agents.
+/// stop stage at once, for all agents.
 pub fn hurry(state: &StateDir, name: &SystemName) -> Result<(), StateError> {
     // Of a damaged one, nobody knows whom to tell.
     if let Ok(Some(record)) = state.system(name).record() {

@@ -13,8 +13,8 @@ use crate::proxy::Link;
 use crate::state::{GroupRecord, SystemRecord};
 use crate::wire::{AgentRequest, HostRequest, Peer, Stopped};
 
-/// Beyond the grace: the rest of the ladder, and the answer's way.
-const LADDER: Duration = Duration::from_secs(6);
+/// Beyond the grace: the later stop stages, and the answer's way.
+const STOP_STAGES_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The agents of one group, turn by turn, with the hosts that they were started on.
 #[derive(Default)]
@@ -74,7 +74,7 @@ impl Processes<'_> {
                 link.tell(Peer::Agent(agent.clone()), &AgentRequest::Stop {});
                 let agent = agent.clone();
                 let request = HostRequest::Stop { agent, grace };
-                let limit = grace.duration() + LADDER;
+                let limit = grace.duration() + STOP_STAGES_TIMEOUT;
                 link.ask::<Stopped>(Peer::Host(host.clone()), &request, limit)
             };
             let asked = turn.iter().filter(|(host, _)| there.contains(host));

@@ -138,7 +138,7 @@ async fn dial_one(target: Target) -> Dialled {
     let mut said = vec![0; token.len()];
     match tokio::time::timeout(DIAL, stream.read_exact(&mut said)).await {
         Ok(Ok(_)) if said == token.as_bytes() => Dialled::Reached { us },
-        Err(_) | Ok(_) => Dialled::Stranger,
+        Err(_) | Ok(_) => Dialled::Other,
     }
 }
 
@@ -227,7 +227,7 @@ mod tests {
         ];
         let outcomes = dial(targets).await;
         assert!(matches!(outcomes[0], Dialled::Reached { .. }));
-        assert_eq!(outcomes[1..], [Dialled::Stranger, Dialled::Refused]);
+        assert_eq!(outcomes[1..], [Dialled::Other, Dialled::Refused]);
     }
 
     #[tokio::test]

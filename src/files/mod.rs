@@ -2,7 +2,7 @@
 //! and laid out there as a folder. Only what is not there yet travels; how, is the business of
 //! those who talk to the machine.
 
-mod cargo;
+mod bundle;
 mod error;
 mod lay;
 mod store;
@@ -11,7 +11,7 @@ mod sum;
 mod tests;
 mod walk;
 
-pub use cargo::{Cargo, Stock, Tree};
+pub use bundle::{Bundle, Stock, Tree};
 pub use error::FilesError;
 pub use lay::lay;
 pub use store::Store;

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{Cargo, FilesError, Stock, Store, lay};
+use super::{Bundle, FilesError, Stock, Store, lay};
 use crate::model::{Amount, Digest, NamePattern, SyncSpec};
 
 struct Place(tempfile::TempDir);
@@ -58,14 +58,14 @@ impl Place {
 }
 
 /// Does what the two ends do. Tells how many contents had to travel.
-fn copy(cargo: &Cargo, store: &Store, to: &Path) -> Result<usize, FilesError> {
-    let listing = &cargo.trees[0].listing;
+fn copy(bundle: &Bundle, store: &Store, to: &Path) -> Result<usize, FilesError> {
+    let listing = &bundle.trees[0].listing;
     let lacks = |(size, sum): &(u64, Digest)| !store.has(*sum, *size);
     let mut lacking: Vec<(u64, Digest)> = listing.files().filter(lacks).collect();
     lacking.sort();
     lacking.dedup();
     let sums: Vec<Digest> = lacking.iter().map(|(_, sum)| *sum).collect();
-    let sources = cargo.asked(&sums).unwrap();
+    let sources = bundle.asked(&sums).unwrap();
     for ((size, sum), (path, _)) in lacking.iter().zip(sources) {
         store.take(&mut fs::File::open(path).unwrap(), *sum, *size)?;
     }
@@ -81,16 +81,16 @@ fn a_folder_is_the_same_there_and_travels_once() {
         place.spec(&["lab"], &["*.pyc"]),
         place.spec(&["other/note"], &[]),
     ];
-    let cargo = Stock::default().cargo(&specs).unwrap();
+    let bundle = Stock::default().bundle(&specs).unwrap();
     assert_eq!(
-        cargo.amount(),
+        bundle.amount(),
         Amount {
             files: 4,
             bytes: 9 + 4 + 4 + 4
         }
     );
     assert_eq!(
-        copy(&cargo, &store, &place.at("there")).unwrap(),
+        copy(&bundle, &store, &place.at("there")).unwrap(),
         3,
         "one of two alike"
     );
@@ -106,14 +106,14 @@ fn a_folder_is_the_same_there_and_travels_once() {
 
     // What a program does to its copy does nothing to the next one.
     fs::write(place.at("there/lab/same"), "spoilt").unwrap();
-    assert_eq!(copy(&cargo, &store, &place.at("again")).unwrap(), 0);
+    assert_eq!(copy(&bundle, &store, &place.at("again")).unwrap(), 0);
     assert_eq!(fs::read(place.at("again/lab/same")).unwrap(), b"data");
     fs::write(place.at("here/lab/same"), "new").unwrap();
-    let cargo = Stock::default().cargo(&specs).unwrap();
-    assert_eq!(copy(&cargo, &store, &place.at("changed")).unwrap(), 1);
+    let bundle = Stock::default().bundle(&specs).unwrap();
+    assert_eq!(copy(&bundle, &store, &place.at("changed")).unwrap(), 1);
 
     let all = Stock::default()
-        .cargo(&[place.spec(&["."], &[".git"])])
+        .bundle(&[place.spec(&["."], &[".git"])])
         .unwrap();
     copy(&all, &store, &place.at("all")).unwrap();
     assert_eq!(place.names("all"), ["lab", "other"]);
@@ -124,7 +124,7 @@ fn what_cannot_be_copied_is_named() {
     let place = Place::new();
     let error = |paths: &[&str]| {
         let error = Stock::default()
-            .cargo(&[place.spec(paths, &[])])
+            .bundle(&[place.spec(paths, &[])])
             .unwrap_err();
         (error.to_string(), error.remedy())
     };
@@ -153,10 +153,10 @@ fn what_cannot_be_copied_is_named() {
 #[test]
 fn a_store_takes_nothing_but_what_was_announced() {
     let place = Place::new();
-    let (store, cargo) = (place.store(), Stock::default());
-    let mut stock = cargo;
-    let cargo = stock.cargo(&[place.spec(&["other"], &[])]).unwrap();
-    let (size, sum) = cargo.trees[0].listing.files().next().unwrap();
+    let (store, bundle) = (place.store(), Stock::default());
+    let mut stock = bundle;
+    let bundle = stock.bundle(&[place.spec(&["other"], &[])]).unwrap();
+    let (size, sum) = bundle.trees[0].listing.files().next().unwrap();
     for (text, part) in [
         ("wrong", "not what was announced"),
         ("no", "ended in the middle"),
@@ -167,23 +167,23 @@ fn a_store_takes_nothing_but_what_was_announced() {
         assert!(place.names("store").is_empty(), "nothing half is left");
     }
     let wanted = [sum];
-    assert_eq!(cargo.asked(&wanted).unwrap().len(), 1);
-    assert_eq!(cargo.asked(&[sum, sum]), None, "twice");
+    assert_eq!(bundle.asked(&wanted).unwrap().len(), 1);
+    assert_eq!(bundle.asked(&[sum, sum]), None, "twice");
     assert_eq!(
-        cargo.asked(&[Digest::new([0; 32])]),
+        bundle.asked(&[Digest::new([0; 32])]),
         None,
         "nothing of ours"
     );
 
     // What has rotted is noticed, and comes anew the next time.
-    copy(&cargo, &store, &place.at("there")).unwrap();
+    copy(&bundle, &store, &place.at("there")).unwrap();
     let folder = place.at("store").join(&sum.to_string()[..2]);
     let blob = folder.join(&sum.to_string()[2..]);
     fs::write(&blob, "nota").unwrap();
-    let error = copy(&cargo, &store, &place.at("again")).unwrap_err();
+    let error = copy(&bundle, &store, &place.at("again")).unwrap_err();
     assert!(error.to_string().contains("not what it was"), "{error}");
     assert!(!place.at("again").exists() && !place.at("again.new").exists());
-    assert_eq!(copy(&cargo, &store, &place.at("again")).unwrap(), 1);
+    assert_eq!(copy(&bundle, &store, &place.at("again")).unwrap(), 1);
 
     let age = |days: u64| {
         let file = fs::File::open(&blob).unwrap();

@@ -7,7 +7,7 @@ use super::{Child, Host};
 use crate::agent::Log;
 use crate::model::{AgentName, Leftover};
 use crate::process::{Kin, descendants, has_others, kill_found, reap_orphans};
-use crate::wire::{Incarnation, Rung, Stopped};
+use crate::wire::{Incarnation, StopStage, Stopped};
 
 impl Host {
     /// Children that are no agents have ended, perhaps.
@@ -43,7 +43,7 @@ impl Host {
         // Those that had ended by themselves, and nobody was told yet what they had left.
         for agent in self.killed.keys() {
             if !stopped.iter().any(|it| it.agent == *agent) {
-                stopped.push(Stopped::at(agent.clone(), Rung::Already));
+                stopped.push(Stopped::at(agent.clone(), StopStage::Already));
             }
         }
     }

@@ -123,7 +123,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
     let (link, incoming) = open(&options)?;
     let mut host = Host::new(options, link)?;
     if host.options.patient {
-        // The first heartbeat that arrives is a stranger's, and then it announces itself.
+        // The first heartbeat that arrives is that of an unregistered member, and then it announces itself.
         return host.serve(incoming, signals).await;
     }
     tokio::select! {
@@ -297,7 +297,7 @@ impl Host {
             }
             // The name server has come back. If this is lost, it will say so again.
             Input::Incoming(Incoming::NotLetIn(error)) => self.on_shut_out(error, now),
-            Input::Incoming(Incoming::Stranger) => {
+            Input::Incoming(Incoming::Unregistered) => {
                 self.announce_again();
                 self.supervision.on_forgotten();
             }

@@ -78,13 +78,13 @@ fn it_goes_when_its_last_word_was_answered() {
     let shutdown = HostRequest::Shutdown {
         grace: Millis::from_secs(60),
     };
-    let asker = Peer::Client(crate::wire::ClientId(1));
-    let request = Envelope::request(7, 60_000, asker.clone());
+    let requester = Peer::Client(crate::wire::ClientId(1));
+    let request = Envelope::request(7, 60_000, requester.clone());
     nameserver.send(&from, &request, &body(&shutdown));
     let (_, answer, _) = nameserver.next();
     assert_eq!(
         (answer.kind, answer.id, answer.peer),
-        (MessageKind::Reply, 7, asker)
+        (MessageKind::Reply, 7, requester)
     );
     let (_, leave, content) = nameserver.next();
     assert_eq!(

@@ -46,7 +46,7 @@ pub(super) struct Current {
     pub alias: Option<Alias>,
     pub topic: Option<String>,
     /// The request or call to be answered.
-    pub owed: Option<Promise>,
+    pub pending: Option<Promise>,
 }
 
 /// The right to answer a request or a call, once.
@@ -170,14 +170,14 @@ impl<S> Context<S> {
     /// Answers the request or call that is being handled, now: the handler may go on with its work
     /// (osBrain's `yield`). What the handler returns is then let go.
     pub fn reply(&mut self, answer: impl Serialize) -> Result<(), CallError> {
-        let owed = self.promise()?;
-        self.keep(owed, answer)
+        let pending = self.promise()?;
+        self.keep(pending, answer)
     }
 
     /// Takes the request or call that is being handled, to answer it after the handler has returned.
     pub fn promise(&mut self) -> Result<Promise, CallError> {
-        let owed = self.current.owed.take();
-        owed.ok_or(CallError::NotAsked("no request is being handled"))
+        let pending = self.current.pending.take();
+        pending.ok_or(CallError::NotAsked("no request is being handled"))
     }
 
     /// Keeps a promise.

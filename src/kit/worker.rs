@@ -102,7 +102,7 @@ impl<S> Worker<S> {
                 self.context.current = Current {
                     alias: Some(alias),
                     topic,
-                    owed: id.map(Promise),
+                    pending: id.map(Promise),
                 };
                 let handlers = &mut self.code.handlers;
                 let own = match handler {
@@ -117,7 +117,7 @@ impl<S> Worker<S> {
             }
             Heard::Call { id, name, params } => {
                 self.context.current = Current {
-                    owed: Some(Promise(id)),
+                    pending: Some(Promise(id)),
                     ..Current::default()
                 };
                 let code = self.code.methods.get_mut(&name);
@@ -161,13 +161,13 @@ impl<S> Worker<S> {
 
     /// A handler or method has come back: whoever waits for it is answered.
     fn settle(&mut self, name: &str, outcome: Result<Value, Failure>) {
-        if let Some(owed) = std::mem::take(&mut self.context.current).owed {
+        if let Some(pending) = std::mem::take(&mut self.context.current).pending {
             let answer = match &outcome {
                 Ok(answer) => Ok(answer.clone()),
                 Err(failure) => Err(failure.to_string()),
             };
-            // An agent that is gone has told its askers.
-            let _ = self.context.answer(owed, answer);
+            // An agent that is gone has told its requesters.
+            let _ = self.context.answer(pending, answer);
         }
         self.judge(name, Some(outcome));
     }

@@ -171,10 +171,10 @@ async fn end(daemon: &DaemonOf, grace: Millis) -> Result<Vec<Stopped>, MachineEr
     let report = down(&all, &daemon.system, &[], grace).await?;
     all.remove_if_empty();
     let orphans = report.orphans.into_iter();
-    let orphans = orphans.map(|it| Stopped::at(it.name, crate::wire::Rung::Killed));
+    let orphans = orphans.map(|it| Stopped::at(it.name, crate::wire::StopStage::Killed));
     let stopped = report.stopped.into_iter().map(|it| Stopped {
         agent: it.agent.name,
-        rung: it.rung,
+        stage: it.stage,
         unsent: it.unsent,
         killed: it.killed,
     });

@@ -4,7 +4,7 @@
 //! goes on serving.
 
 mod socket;
-mod stranger;
+mod trial;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use crate::registry::{Effect, Now, Registry, RoutingId, Undelivered};
 use crate::state::{KeyDir, KeyLog, StateError};
 use crate::wire::{DecodeError, Envelope, Fault, MessageKind, Peer, body};
 use socket::{Frames, Router};
-use stranger::{Outcome, Stranger};
+use trial::{Outcome, Trial};
 
 /// How many messages are read before the clock is looked at again.
 const BATCH: usize = 256;
@@ -135,10 +135,10 @@ impl NameServer {
 
     /// Somebody with a key of his own making dials, and is not to be let in.
     fn try_a_stranger(&mut self, server: PublicKey) -> Result<(), NameServerError> {
-        let stranger = Stranger::dial(&self.address, server)?;
+        let trial = Trial::dial(&self.address, server)?;
         let refused = self.turned_away;
         loop {
-            match stranger.outcome()? {
+            match trial.outcome()? {
                 Some(Outcome::LetIn) => return Err(NameServerError::LetsStrangersIn),
                 Some(Outcome::TurnedAway) => break,
                 None => {}

@@ -33,7 +33,7 @@ pub enum Frames {
 pub struct Router {
     socket: zmq::Socket,
     /// None: everybody is let in.
-    door: Option<Door>,
+    admission: Option<Admission>,
     /// Kept for its life only: the socket works in it.
     _context: zmq::Context,
 }
@@ -43,11 +43,11 @@ impl Router {
     pub fn bind(at: SocketAddr, keys: Option<&KeyPair>) -> Result<Self, NameServerError> {
         let context = zmq::Context::new();
         let mut socket = context.socket(zmq::ROUTER)?;
-        let door = match keys {
+        let admission = match keys {
             Some(keys) => {
                 let zap = Zap::bind(&context)?;
                 let_in_by_key(&mut socket, &keys.secret)?;
-                Some(Door {
+                Some(Admission {
                     zap,
                     whose: Vec::new(),
                 })
@@ -68,33 +68,33 @@ impl Router {
             .map_err(|source| NameServerError::Bind { at, source })?;
         Ok(Self {
             socket,
-            door,
+            admission,
             _context: context,
         })
     }
 
     /// Whether somebody waits to be let in.
     pub fn handshakes(&self) -> Option<zmq::PollItem<'_>> {
-        let door = self.door.as_ref()?;
-        Some(door.zap.socket().as_poll_item(zmq::POLLIN))
+        let admission = self.admission.as_ref()?;
+        Some(admission.zap.socket().as_poll_item(zmq::POLLIN))
     }
 
     /// Lets in who waits and may come in. Tells how many may not.
     pub fn answer_handshakes(&self, may: impl Fn(&PublicKey) -> Result<KeyId, NotAdmitted>) -> u64 {
         let mut refused = 0;
-        let Some(door) = &self.door else {
+        let Some(admission) = &self.admission else {
             return refused;
         };
-        while let Some(handshake) = door.zap.next() {
+        while let Some(handshake) = admission.zap.next() {
             match may(&handshake.key) {
                 Ok(id) => {
                     let id = id.0.to_string();
-                    door.zap.answer(&handshake, Verdict::LetIn(&id));
+                    admission.zap.answer(&handshake, Verdict::LetIn(&id));
                 }
                 Err(why) => {
                     refused += 1;
                     let why = why.to_string();
-                    door.zap.answer(&handshake, Verdict::TurnAway(&why));
+                    admission.zap.answer(&handshake, Verdict::TurnAway(&why));
                 }
             }
         }
@@ -103,7 +103,10 @@ impl Router {
 
     /// Ends the connections of a key. They are known by what came over them last.
     pub fn hang_up(&self, key: KeyId) {
-        let connections = self.door.iter().flat_map(|door| door.whose.iter());
+        let connections = self
+            .admission
+            .iter()
+            .flat_map(|admission| admission.whose.iter());
         for (fd, _) in connections.enumerate().filter(|(_, id)| **id == Some(key)) {
             if let Ok(fd) = RawFd::try_from(fd) {
                 hang_up(fd);
@@ -144,9 +147,9 @@ impl Router {
         let from = RoutingId {
             id: Box::from(&from[..]),
             key: self
-                .door
+                .admission
                 .as_mut()
-                .and_then(|door| door.key_of(&mut content)),
+                .and_then(|admission| admission.key_of(&mut content)),
         };
         Ok(Some(Frames::Two {
             from,
@@ -180,14 +183,14 @@ impl Router {
 }
 
 /// Who is let in, and by which connections.
-struct Door {
+struct Admission {
     zap: Zap,
     /// By the number of a connection's descriptor: the key of whoever spoke there last. libzmq may
     /// have closed it since, and opened it for another; he will speak too.
     whose: Vec<Option<KeyId>>,
 }
 
-impl Door {
+impl Admission {
     /// By which key the sender of a message was let in.
     fn key_of(&mut self, message: &mut zmq::Message) -> Option<KeyId> {
         let id = message.gets("User-Id")?.parse().ok().map(KeyId);

@@ -1,138 +1,152 @@
-//! How those get in that are started by hand: by a key of their own, by one that an operator on this
-//! machine has let in for them, or by a join file, which is exchanged for a key of their own.
+//! Whether a member gets in at the name server: what a socket's monitor tells of its handshakes, and
+//! what becomes of questions meanwhile. Pure: it is told what was seen, and the time.
 
-use super::{NameServer, ProxyError};
-use crate::model::{AgentInfo, AgentName, Credentials, Dial, Holder, HostName, KeyEntry, Term};
-use crate::state::{KeyFile, StateDir};
-use crate::wire::NameServerRequest;
-use crate::zeromq;
+use std::time::{Duration, Instant};
 
-/// How an agent dials the name server at `address` that is started by hand, by the key in `file`, if
-/// there is one.
-pub fn agent_dial(
-    address: &str,
-    file: Option<KeyFile>,
-    agent: &AgentName,
-) -> Result<Dial, ProxyError> {
-    by_hand(address, file, Holder::Agent(agent.clone()))
+use super::ProxyError;
+use crate::model::{Dial, Millis};
+use crate::zeromq::{Failure, Seen};
+
+/// The way in.
+pub struct Admission {
+    address: String,
+    has_keys: bool,
+    /// Until when the first handshake has to be done, if anybody waits for that.
+    until: Option<Instant>,
+    patience: Duration,
+    /// It was open once.
+    was_open: bool,
+    /// It is, and this member is inside.
+    is_in: bool,
+    connected: bool,
+    shut: Option<ProxyError>,
 }
 
-/// The same of a host daemon.
-pub fn host_dial(
-    address: &str,
-    file: Option<KeyFile>,
-    host: &HostName,
-) -> Result<Dial, ProxyError> {
-    by_hand(address, file, Holder::Host(host.clone()))
-}
-
-/// What lets in an agent of one name server at another, for as long as it runs: it is to connect to
-/// agents there. None where everybody is let in.
-pub fn guest(agent: &AgentInfo) -> Option<NameServerRequest> {
-    Some(NameServerRequest::Admit(KeyEntry {
-        key: agent.key?,
-        holder: Holder::Agent(agent.name.clone()),
-        term: Term::Run,
-        by: None,
-    }))
-}
-
-fn by_hand(address: &str, file: Option<KeyFile>, holder: Holder) -> Result<Dial, ProxyError> {
-    let Some(file) = file else {
-        return Ok(Dial::plain(address));
-    };
-    let keys = match &file.holder {
-        Holder::Operator { .. } => let_in(address, &file, holder)?,
-        own if *own != holder => {
-            let reason = format!("the key is that of {own}, and this is {holder}");
-            return Err(ProxyError::Keys { reason });
+impl Admission {
+    /// `patience`: how long the first handshake may take; None: as long as it likes.
+    pub fn new(to: &Dial, patience: Option<Duration>) -> Self {
+        Self {
+            address: to.address.trim_start_matches("tcp://").to_owned(),
+            has_keys: to.keys.is_some(),
+            until: patience.map(|patience| Instant::now() + patience),
+            patience: patience.unwrap_or_default(),
+            was_open: false,
+            is_in: false,
+            connected: false,
+            shut: None,
         }
-        _ if file.expires.is_some() => join(address, &file)?,
-        _ => file.credentials(),
-    };
-    Ok(Dial {
-        address: address.to_owned(),
-        keys: Some(keys),
-    })
-}
+    }
 
-/// An operator lets in what he starts by hand.
-fn let_in(address: &str, file: &KeyFile, holder: Holder) -> Result<Credentials, ProxyError> {
-    let server = file.server;
-    let own = zeromq::draw_keys()?;
-    let nameserver = NameServer::dial(&Dial {
-        address: address.to_owned(),
-        keys: Some(file.credentials()),
-    })?;
-    let entry = KeyEntry {
-        key: own.public,
-        holder,
-        term: Term::Run,
-        by: None,
-    };
-    nameserver
-        .ask::<()>(&NameServerRequest::Admit(entry))
-        .wait()?;
-    Ok(Credentials { own, server })
-}
+    /// Why nobody gets in here, if that is so.
+    pub fn shut(&self) -> Option<&ProxyError> {
+        self.shut.as_ref()
+    }
 
-/// Exchanges a join file for a key of one's own, once. Later the key is found again.
-fn join(address: &str, file: &KeyFile) -> Result<Credentials, ProxyError> {
-    let state = StateDir::from_env()?;
-    let path = state.joined(&file.own.public);
-    let dial = |keys| {
-        NameServer::dial(&Dial {
-            address: address.to_owned(),
-            keys: Some(keys),
-        })
-    };
-    let is_unknown = |own: &KeyFile| {
-        let pinged = dial(own.credentials()).and_then(|nameserver| nameserver.ping().map(drop));
-        matches!(pinged, Err(ProxyError::NotLetIn { .. }))
-    };
-    let own = match path.exists() {
-        true => {
-            let own = KeyFile::read(&path)?;
-            if !is_unknown(&own) {
-                return Ok(own.credentials());
+    /// Whether there is a connection, and its handshake done.
+    pub fn is_in(&self) -> bool {
+        self.is_in
+    }
+
+    /// When [`Admission::on_time`] wants to be called.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// Takes note. Tells whether it is shut since.
+    pub fn note(&mut self, seen: Seen) -> bool {
+        let connected = std::mem::replace(&mut self.connected, seen == Seen::Connected);
+        self.is_in = seen == Seen::Proven;
+        let reason = match seen {
+            Seen::Proven => {
+                (self.was_open, self.until, self.shut) = (true, None, None);
+                return false;
             }
-            own
-        }
-        false => {
-            let nameserver = dial(file.credentials())?;
-            let own = KeyFile {
-                own: zeromq::draw_keys()?,
-                nameserver: Some(nameserver.link().address().to_owned()),
-                expires: None,
-                ..file.clone()
-            };
-            // Before it is of use: a key that is known and then lost could not be had again.
-            state.make_joined()?;
-            own.or_first_at(&path)?
-        }
-    };
-    let key = own.own.public;
-    let joined = dial(file.credentials()).and_then(|nameserver| {
-        nameserver
-            .ask::<()>(&NameServerRequest::Join { key })
-            .wait()
-    });
-    match joined {
-        Ok(()) => Ok(own.credentials()),
-        // Whether it is known all the same, because another was faster with it, or the answer was
-        // lost, is the name server's to say. If that cannot be asked, the key is asked for later.
-        Err(error)
-            if matches!(
-                error,
-                ProxyError::NotLetIn { .. } | ProxyError::Fault(_) | ProxyError::Closed
-            ) =>
-        {
-            if !is_unknown(&own) {
-                return Ok(own.credentials());
+            Seen::Connected | Seen::Retried => return false,
+            Seen::Failed(Failure::Refused) if self.was_open => "this key is let in no more",
+            Seen::Failed(Failure::Refused) => "it does not know this key",
+            // It may be on its way down.
+            Seen::Failed(Failure::Broken) | Seen::Lost if self.was_open => return false,
+            // A port where nobody is any more is told so otherwise.
+            Seen::Lost if !connected => return false,
+            _ if self.has_keys => {
+                "it does not answer to the key that it is to have: it is another name server, or is not a closed one"
             }
-            let _ = std::fs::remove_file(&path);
-            Err(error)
+            _ => "it wants a key, or is no name server",
+        };
+        self.close(reason)
+    }
+
+    /// Time passed. Tells whether it is shut since.
+    pub fn on_time(&mut self, now: Instant) -> bool {
+        if self.until.is_none_or(|until| now < until) {
+            return false;
         }
-        Err(error) => Err(error),
+        self.until = None;
+        self.shut = Some(ProxyError::Unreachable {
+            address: self.address.clone(),
+            reason: format!(
+                "something listens there, and has not shaken hands within {}",
+                Millis::from(self.patience)
+            ),
+        });
+        true
+    }
+
+    fn close(&mut self, reason: &str) -> bool {
+        self.until = None;
+        let first = self.shut.is_none();
+        self.shut = Some(ProxyError::NotLetIn {
+            address: self.address.clone(),
+            reason: reason.to_owned(),
+        });
+        first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission(patience: Option<Duration>) -> Admission {
+        Admission::new(&Dial::plain("tcp://10.0.0.5:7400"), patience)
+    }
+
+    fn why(admission: &Admission) -> String {
+        admission
+            .shut()
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn who_is_refused_is_told_whether_he_was_ever_known() {
+        let mut admission = admission(None);
+        assert!(!admission.note(Seen::Connected));
+        assert!(admission.note(Seen::Failed(Failure::Refused)));
+        assert!(why(&admission).ends_with("it does not know this key"));
+        assert!(!admission.note(Seen::Proven) && admission.shut().is_none() && admission.is_in());
+        assert!(!admission.note(Seen::Lost), "the name server may come back");
+        assert!(!admission.is_in());
+        assert!(admission.note(Seen::Failed(Failure::Refused)));
+        assert!(why(&admission).ends_with("this key is let in no more"));
+    }
+
+    #[test]
+    fn a_first_handshake_that_breaks_off_is_a_refusal() {
+        let mut admission = admission(None);
+        assert!(!admission.note(Seen::Lost), "nobody was there");
+        admission.note(Seen::Connected);
+        assert!(admission.note(Seen::Lost));
+        assert!(why(&admission).contains("it wants a key"));
+    }
+
+    #[test]
+    fn a_handshake_has_its_time() {
+        let (began, patience) = (Instant::now(), Duration::from_secs(3));
+        let mut admission = admission(Some(patience));
+        assert!(!admission.on_time(began));
+        assert!(admission.on_time(began + 2 * patience));
+        assert!(why(&admission).contains("has not shaken hands within 3s"));
+        assert!(!admission.on_time(began + 3 * patience));
     }
 }

@@ -11,7 +11,7 @@ use nix::sys::eventfd::EventFd;
 use tokio::sync::{mpsc as channel, oneshot};
 
 use super::ProxyError;
-use super::door::Door;
+use super::admission::Admission;
 use super::inflight::InFlight;
 use super::link::Incoming;
 use super::watch::{WATCH_ID, Watchers, lock};
@@ -64,7 +64,7 @@ pub(super) struct Driver {
     socket: zmq::Socket,
     /// Tells of its handshakes.
     monitor: zmq::Socket,
-    door: Door,
+    admission: Admission,
     _context: zmq::Context,
     /// Of the name server.
     address: String,
@@ -78,7 +78,7 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(
         to: &Dial,
-        door: Door,
+        admission: Admission,
         lines: Lines,
         watchers: Arc<Mutex<Watchers>>,
     ) -> Result<Self, ProxyError> {
@@ -89,7 +89,7 @@ impl Driver {
         Ok(Self {
             socket,
             monitor,
-            door,
+            admission,
             _context: context,
             address: to.address.clone(),
             lines,
@@ -122,7 +122,7 @@ impl Driver {
             }
             // Before anything is asked on the next connection.
             if seen {
-                self.look_at_the_door();
+                self.watch_admission();
             }
             if woken {
                 let _ = self.lines.wake.read();
@@ -135,7 +135,7 @@ impl Driver {
     }
 
     fn poll_timeout(&self) -> i64 {
-        let deadlines = [self.in_flight.next_deadline(), self.door.deadline()];
+        let deadlines = [self.in_flight.next_deadline(), self.admission.deadline()];
         let next = deadlines.into_iter().flatten();
         let next = next.fold(self.next_heartbeat, Instant::min);
         let left = next.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
@@ -151,7 +151,7 @@ impl Driver {
                     late,
                     answer,
                 } => {
-                    if let Some(shut) = self.door.shut() {
+                    if let Some(shut) = self.admission.shut() {
                         let _ = answer.send(Err(shut.clone()));
                         continue;
                     }
@@ -222,8 +222,8 @@ impl Driver {
 
     fn on_event(&mut self, content: &[u8]) {
         match read_body::<Event>(content) {
-            Ok(Event::Stranger {}) => {
-                let _ = self.lines.unasked.send(Incoming::Stranger);
+            Ok(Event::Unregistered {}) => {
+                let _ = self.lines.unasked.send(Incoming::Unregistered);
                 if lock(&self.watchers).any() {
                     let envelope = Envelope::request(WATCH_ID, 0, Peer::NameServer);
                     self.send(&envelope, body(&NameServerRequest::Watch {}));
@@ -249,14 +249,16 @@ impl Driver {
         }
     }
 
-    fn look_at_the_door(&mut self) {
+    fn watch_admission(&mut self) {
         while let Some((seen, _)) = next_event(&self.monitor) {
-            let was_in = self.door.is_in();
-            if self.door.note(seen) {
+            let was_in = self.admission.is_in();
+            if self.admission.note(seen) {
                 self.shut_out();
             }
-            self.lines.is_in.store(self.door.is_in(), Ordering::Relaxed);
-            if was_in && !self.door.is_in() {
+            self.lines
+                .is_in
+                .store(self.admission.is_in(), Ordering::Relaxed);
+            if was_in && !self.admission.is_in() {
                 self.on_lost();
             }
         }
@@ -273,7 +275,7 @@ impl Driver {
 
     /// Nobody who asks here will be answered.
     fn shut_out(&mut self) {
-        let Some(why) = self.door.shut().cloned() else {
+        let Some(why) = self.admission.shut().cloned() else {
             return;
         };
         for (_, waiter) in self.in_flight.take_all() {
@@ -284,7 +286,7 @@ impl Driver {
     }
 
     fn on_time(&mut self, now: Instant) {
-        if self.door.on_time(now) {
+        if self.admission.on_time(now) {
             self.shut_out();
         }
         while let Some((late, waiter)) = self.in_flight.expired(now) {

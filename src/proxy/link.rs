@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc as channel, oneshot};
 
 use super::ProxyError;
-use super::door::Door;
+use super::admission::Admission;
 use super::driver::{Answer, Command, Driver, Lines};
 use super::watch::Watchers;
 use crate::model::{Dial, Millis, PublicKey};
@@ -35,7 +35,7 @@ pub enum Incoming {
     /// A request (or a one-way message) for this member. Answer it by [`Link::reply`].
     Request { envelope: Envelope, body: Vec<u8> },
     /// The name server does not know this member: announce it again.
-    Stranger,
+    Unregistered,
     /// The name server does not let this member in: there will be nothing more.
     NotLetIn(ProxyError),
 }
@@ -96,7 +96,7 @@ impl Link {
             address: address.clone(),
             keys: to.keys.clone(),
         };
-        let door = Door::new(&to, patience);
+        let admission = Admission::new(&to, patience);
         let is_in = Arc::default();
         let lines = Lines {
             commands: received,
@@ -104,7 +104,7 @@ impl Link {
             unasked,
             is_in: Arc::clone(&is_in),
         };
-        let driver = Driver::new(&to, door, lines, watchers.clone())?;
+        let driver = Driver::new(&to, admission, lines, watchers.clone())?;
         let thread = std::thread::Builder::new()
             .name("osb-link".to_owned())
             .stack_size(256 << 10)

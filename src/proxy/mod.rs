@@ -16,7 +16,7 @@
 
 mod admission;
 mod agent;
-mod door;
+mod credentials;
 mod driver;
 mod error;
 mod inflight;
@@ -25,9 +25,9 @@ mod live;
 mod nameserver;
 mod watch;
 
-pub use admission::{agent_dial, guest, host_dial};
+pub(crate) use admission::Admission;
 pub use agent::Proxy;
-pub(crate) use door::Door;
+pub use credentials::{agent_dial, guest, host_dial};
 pub use error::ProxyError;
 pub use link::{Incoming, Link, Pending};
 pub use nameserver::NameServer;

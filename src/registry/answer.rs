@@ -142,7 +142,7 @@ impl Registry {
             Some(old) if old.may_be_replaced() || (succeeded.is_some() && succeeded == old.pid) => {
                 self.unroute(&old.route, from);
                 member.keep_restarts(old.restarts() + 1);
-                self.release_askers(&peer);
+                self.release_requesters(&peer);
                 Change::Registered
             }
             Some(old) => {
@@ -276,7 +276,7 @@ impl Registry {
             self.routes.remove(&member.route);
             self.watchers.remove(&member.route);
         }
-        self.release_askers(peer);
+        self.release_requesters(peer);
         self.tell_watchers(peer, Change::State, now);
     }
 

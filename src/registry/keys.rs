@@ -99,9 +99,9 @@ impl Registry {
     /// A host lets in its agents, control hosts and agents, and admin everybody.
     pub(super) fn admit(&mut self, from: &RoutingId, mut entry: KeyEntry) -> Result<(), Fault> {
         self.ring()?;
-        let asker = self.entry(from).cloned();
+        let requester = self.entry(from).cloned();
         let level = self.level(from);
-        match (asker.map(|it| it.holder), &entry.holder) {
+        match (requester.map(|it| it.holder), &entry.holder) {
             (Some(Holder::Host(host)), Holder::Agent(agent)) => {
                 let agent = agent.clone();
                 self.is_free_for(&agent, &host)?;
@@ -114,8 +114,8 @@ impl Registry {
             (Some(Holder::Operator { .. }), Holder::Host(_) | Holder::Agent(_)) => {
                 entry.term = Term::Run;
             }
-            (asker, _) => {
-                let who = asker.map_or_else(|| "nobody".to_owned(), |it| it.to_string());
+            (requester, _) => {
+                let who = requester.map_or_else(|| "nobody".to_owned(), |it| it.to_string());
                 let reason = format!("{who} cannot let in {}", entry.holder);
                 return Err(Fault::Refused { reason });
             }

@@ -156,7 +156,7 @@ impl Registry {
             let limit = request.limit;
             let what = format!("{}'s answer", request.target);
             self.fail(
-                &request.asker,
+                &request.requester,
                 request.id,
                 &request.target,
                 Fault::Deadline { what, limit },
@@ -184,8 +184,8 @@ impl Registry {
                 self.fail(&envelope.peer, envelope.id, &target, fault);
             }
         }
-        // A watcher that misses an event is forgotten: its next heartbeat makes it a stranger, and a
-        // stranger that watches begins again with a snapshot.
+        // A watcher that misses an event is forgotten: its next heartbeat finds it unregistered, and an
+        // unregistered member that watches begins again with a snapshot.
         let missed = envelope.kind == MessageKind::Event;
         if matches!(target, Peer::Client(_)) && (why == Undelivered::Gone || missed) {
             self.forget(&target);
@@ -196,7 +196,7 @@ impl Registry {
         match request {
             NameServerRequest::Heartbeat {} => {
                 if !self.routes.contains_key(from) {
-                    self.send(from, Envelope::event(), body(&Event::Stranger {}));
+                    self.send(from, Envelope::event(), body(&Event::Unregistered {}));
                 }
             }
             // Whatever else may be asked may be asked without wanting the answer.
@@ -212,7 +212,7 @@ impl Registry {
         body: Vec<u8>,
         now: Now,
     ) {
-        let asker = self.peer_of(from, now);
+        let requester = self.peer_of(from, now);
         let Envelope {
             kind,
             id,
@@ -226,18 +226,18 @@ impl Registry {
             Ok(route) => {
                 if wants_answer {
                     self.switchboard
-                        .open(target, asker.clone(), id, deadline_ms, now);
+                        .open(target, requester.clone(), id, deadline_ms, now);
                 }
                 let envelope = Envelope {
                     kind,
                     id,
                     deadline_ms,
                     level: Some(level),
-                    peer: asker,
+                    peer: requester,
                 };
                 self.send(&route, envelope, body);
             }
-            Err(fault) if wants_answer => self.fail(&asker, id, &target, fault),
+            Err(fault) if wants_answer => self.fail(&requester, id, &target, fault),
             Err(_) => {}
         }
     }
@@ -251,8 +251,8 @@ impl Registry {
         if !self.switchboard.close(&key) {
             return;
         }
-        if let Some(asker) = self.members.get(&envelope.peer) {
-            let route = asker.route.clone();
+        if let Some(requester) = self.members.get(&envelope.peer) {
+            let route = requester.route.clone();
             self.send(
                 &route,
                 Envelope {
@@ -281,7 +281,7 @@ impl Registry {
         }
     }
 
-    /// Who is at `from`. A stranger with something to ask becomes a client.
+    /// Who is at `from`. One that is unregistered and has something to ask becomes a client.
     fn peer_of(&mut self, from: &RoutingId, now: Now) -> Peer {
         if let Some(peer) = self.routes.get(from) {
             return peer.clone();
@@ -331,21 +331,21 @@ impl Registry {
             self.routes.remove(&member.route);
             self.watchers.remove(&member.route);
         }
-        self.release_askers(peer);
+        self.release_requesters(peer);
     }
 
-    fn release_askers(&mut self, target: &Peer) {
+    fn release_requesters(&mut self, target: &Peer) {
         for request in self.switchboard.abandon(target) {
             let fault = Fault::Gone {
                 peer: target.clone(),
             };
-            self.fail(&request.asker, request.id, target, fault);
+            self.fail(&request.requester, request.id, target, fault);
         }
     }
 
-    /// Answers `asker` with a fault in the name of `target`.
-    fn fail(&mut self, asker: &Peer, id: u64, target: &Peer, fault: Fault) {
-        let Some(member) = self.members.get(asker) else {
+    /// Answers `requester` with a fault in the name of `target`.
+    fn fail(&mut self, requester: &Peer, id: u64, target: &Peer, fault: Fault) {
+        let Some(member) = self.members.get(requester) else {
             return;
         };
         let route = member.route.clone();

@@ -9,11 +9,11 @@ use crate::wire::Peer;
 
 /// The limit of a request that names none.
 const DEFAULT_LIMIT: Millis = Millis::from_secs(600);
-/// The asked one and the asker keep the deadline themselves; the switchboard only cleans up after
+/// The asked one and the requester keep the deadline themselves; the switchboard only cleans up after
 /// them, and leaves them time to be the first to speak.
 const COURTESY: Duration = Duration::from_secs(1);
 
-/// Target, asker, and the asker's number for the request.
+/// Target, requester, and the requester's number for the request.
 pub type Key = (Peer, Peer, u64);
 
 #[derive(Default)]
@@ -32,32 +32,32 @@ struct Open {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unanswered {
     pub target: Peer,
-    pub asker: Peer,
+    pub requester: Peer,
     pub id: u64,
     pub limit: Millis,
 }
 
 impl Switchboard {
-    pub fn open(&mut self, target: Peer, asker: Peer, id: u64, deadline_ms: u32, now: Now) {
+    pub fn open(&mut self, target: Peer, requester: Peer, id: u64, deadline_ms: u32, now: Now) {
         let limit = match deadline_ms {
             0 => DEFAULT_LIMIT,
             ms => Millis::new(ms.into()),
         };
         let ends = now + limit.duration() + COURTESY;
-        self.close(&(target.clone(), asker.clone(), id));
+        self.close(&(target.clone(), requester.clone(), id));
         self.deadlines
-            .insert((ends, (target.clone(), asker.clone(), id)));
+            .insert((ends, (target.clone(), requester.clone(), id)));
         let requests = self.open.entry(target).or_default();
-        requests.insert((asker, id), Open { ends, limit });
+        requests.insert((requester, id), Open { ends, limit });
     }
 
     /// Tells whether the request was open.
     pub fn close(&mut self, key: &Key) -> bool {
-        let (target, asker, id) = key;
+        let (target, requester, id) = key;
         let Some(requests) = self.open.get_mut(target) else {
             return false;
         };
-        let Some(open) = requests.remove(&(asker.clone(), *id)) else {
+        let Some(open) = requests.remove(&(requester.clone(), *id)) else {
             return false;
         };
         if requests.is_empty() {
@@ -70,12 +70,12 @@ impl Switchboard {
     /// Closes all requests to `target`.
     pub fn abandon(&mut self, target: &Peer) -> Vec<Unanswered> {
         let requests = self.open.remove(target).unwrap_or_default();
-        let unanswered = requests.into_iter().map(|((asker, id), open)| {
-            let key = (target.clone(), asker.clone(), id);
+        let unanswered = requests.into_iter().map(|((requester, id), open)| {
+            let key = (target.clone(), requester.clone(), id);
             self.deadlines.remove(&(open.ends, key));
             Unanswered {
                 target: target.clone(),
-                asker,
+                requester,
                 id,
                 limit: open.limit,
             }
@@ -91,15 +91,16 @@ impl Switchboard {
     pub fn expired(&mut self, now: Now) -> Vec<Unanswered> {
         let mut expired = Vec::new();
         while self.next_deadline().is_some_and(|ends| ends <= now) {
-            let Some((_, (target, asker, id))) = self.deadlines.pop_first() else {
+            let Some((_, (target, requester, id))) = self.deadlines.pop_first() else {
                 break;
             };
             let requests = self.open.get_mut(&target);
-            if let Some(open) = requests.and_then(|requests| requests.remove(&(asker.clone(), id)))
+            if let Some(open) =
+                requests.and_then(|requests| requests.remove(&(requester.clone(), id)))
             {
                 expired.push(Unanswered {
                     target,
-                    asker,
+                    requester,
                     id,
                     limit: open.limit,
                 });
@@ -126,15 +127,15 @@ mod tests {
             let mut board = Switchboard::default();
             let mut now = Now::ZERO;
             let (mut begun, mut ended) = (0usize, 0usize);
-            for (what, target, asker, id, ms) in steps {
+            for (what, target, requester, id, ms) in steps {
                 match what {
                     0 => {
-                        let key = (peer(target), peer(asker), id);
+                        let key = (peer(target), peer(requester), id);
                         ended += usize::from(board.close(&key));
-                        board.open(peer(target), peer(asker), id, ms, now);
+                        board.open(peer(target), peer(requester), id, ms, now);
                         begun += 1;
                     }
-                    1 => ended += usize::from(board.close(&(peer(target), peer(asker), id))),
+                    1 => ended += usize::from(board.close(&(peer(target), peer(requester), id))),
                     2 => ended += board.abandon(&peer(target)).len(),
                     _ => {
                         now += Duration::from_millis(ms.into());

@@ -246,7 +246,10 @@ fn a_stranger_that_heartbeats_is_told_to_announce_itself() {
     let effects = bench.send(1, Envelope::oneway(Peer::NameServer), heartbeat);
     let (to, envelope, content) = only_send(effects);
     assert_eq!((to, envelope.kind), (at(1), MessageKind::Event));
-    assert_eq!(read_body::<Event>(&content).unwrap(), Event::Stranger {});
+    assert_eq!(
+        read_body::<Event>(&content).unwrap(),
+        Event::Unregistered {}
+    );
 }
 
 #[test]
@@ -401,7 +404,10 @@ fn a_watcher_that_misses_an_event_begins_again() {
     let effects = bench.send(9, Envelope::oneway(Peer::NameServer), heartbeat);
     let (to, _, content) = only_send(effects);
     assert_eq!(to, at(9));
-    assert_eq!(read_body::<Event>(&content).unwrap(), Event::Stranger {});
+    assert_eq!(
+        read_body::<Event>(&content).unwrap(),
+        Event::Unregistered {}
+    );
 }
 
 #[test]

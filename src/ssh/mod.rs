@@ -6,13 +6,13 @@
 
 mod argv;
 mod binary;
-mod cargo;
+mod bundle;
 mod error;
 mod examine;
 mod script;
 mod session;
 
-pub use cargo::Sent;
+pub use bundle::Sent;
 pub use error::{SshError, Stage};
 pub use examine::{Visit, examine};
 pub use session::{Begun, Session, end, launch, launch_nameserver};

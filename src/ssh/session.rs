@@ -11,10 +11,10 @@ use tokio::task::JoinHandle;
 
 use super::argv::arguments;
 use super::binary::{Binary, own_machine};
-use super::cargo::{self, Sent};
+use super::bundle::{self, Sent};
 use super::error::{SshError, Stage};
 use super::script::{Copied, Line, script};
-use crate::files::Cargo;
+use crate::files::Bundle;
 use crate::model::{Millis, SshSpec};
 use crate::wire::{LARGEST_BODY, MachineRequest, MachineWord, Stopped};
 
@@ -49,22 +49,22 @@ pub struct Begun {
     pub session: Session,
     /// Its pid there.
     pub pid: u32,
-    /// Where the folders of the cargo are there.
+    /// Where the folders of the bundle are there.
     pub folders: Vec<PathBuf>,
 }
 
-/// Starts a host daemon at `spec`, when the `cargo` that the request lists is there. `tell` is told how
+/// Starts a host daemon at `spec`, when the `bundle` that the request lists is there. `tell` is told how
 /// far that is.
 pub async fn launch(
     spec: SshSpec,
     request: MachineRequest,
-    cargo: Arc<Cargo>,
+    bundle: Arc<Bundle>,
     tell: impl Fn(Sent) + Send + Sync + 'static,
 ) -> Result<Begun, SshError> {
     let mut session = Session::open(spec, &request, Copied::Kept).await?;
-    let folders = match cargo.is_empty() {
+    let folders = match bundle.is_empty() {
         true => Vec::new(),
-        false => cargo::send(&mut session, &cargo, tell).await?,
+        false => bundle::send(&mut session, &bundle, tell).await?,
     };
     match session.word(ANSWER, Stage::Start).await? {
         MachineWord::Started { pid } => Ok(Begun {

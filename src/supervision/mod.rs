@@ -1,4 +1,4 @@
-//! How a host daemon looks after its agents: starting, noticing ends, and the ladder by which they
+//! How a host daemon looks after its agents: starting, noticing ends, and the stages by which they
 //! are stopped (ask, SIGTERM, SIGKILL).
 //!
 //! A pure core: inputs and the time go in, [`Effect`]s come out. It starts and signals nothing
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{AgentName, ExitReport, Millis};
-use crate::wire::{Fault, Incarnation, Rung, StartAgent, Stopped};
+use crate::wire::{Fault, Incarnation, StartAgent, StopStage, Stopped};
 
 /// Time since the daemon began, on the monotonic clock.
 pub type Now = Duration;
@@ -86,9 +86,9 @@ enum Phase {
         before: Option<Box<Agent>>,
     },
     Running,
-    /// On the ladder: the rung reached, when the next one is due, and who wants to know.
+    /// Being stopped: the stage reached, when the next one is due, and who wants to know.
     Stopping {
-        rung: Rung,
+        stage: StopStage,
         next: Now,
         tickets: Vec<Ticket>,
     },
@@ -151,7 +151,7 @@ impl Supervision {
             Some(phase @ Phase::Running) => {
                 let next = now + grace.duration();
                 *phase = Phase::Stopping {
-                    rung: Rung::Asked,
+                    stage: StopStage::Asked,
                     next,
                     tickets: vec![ticket],
                 };
@@ -163,7 +163,7 @@ impl Supervision {
     }
 
     fn answer_already(&mut self, agent: &AgentName, ticket: Ticket) {
-        let stopped = Stopped::at(agent.clone(), Rung::Already);
+        let stopped = Stopped::at(agent.clone(), StopStage::Already);
         self.effects.push(Effect::AnswerStop {
             ticket,
             outcome: Ok(stopped),
@@ -188,7 +188,7 @@ impl Supervision {
                 Phase::Running => {
                     let next = now + grace.duration();
                     agent.phase = Phase::Stopping {
-                        rung: Rung::Asked,
+                        stage: StopStage::Asked,
                         next,
                         tickets: Vec::new(),
                     };
@@ -208,7 +208,7 @@ impl Supervision {
         if let Some(Agent {
             phase:
                 Phase::Stopping {
-                    rung: Rung::Asked,
+                    stage: StopStage::Asked,
                     next,
                     ..
                 },
@@ -234,8 +234,8 @@ impl Supervision {
             asked,
             settled,
         };
-        if let Phase::Stopping { rung, tickets, .. } = std::mem::replace(&mut agent.phase, ended) {
-            let stopped = Stopped::at(name.clone(), rung.max(rung_of(&exit)));
+        if let Phase::Stopping { stage, tickets, .. } = std::mem::replace(&mut agent.phase, ended) {
+            let stopped = Stopped::at(name.clone(), stage.max(stop_stage_of(&exit)));
             for ticket in tickets {
                 let outcome = Ok(stopped.clone());
                 self.effects.push(Effect::AnswerStop { ticket, outcome });
@@ -277,7 +277,7 @@ impl Supervision {
     pub fn next_deadline(&self) -> Option<Now> {
         let due = self.agents.values().filter_map(|agent| match agent.phase {
             Phase::Stopping {
-                rung: Rung::Asked | Rung::Terminated,
+                stage: StopStage::Asked | StopStage::Terminated,
                 next,
                 ..
             } => Some(next),
@@ -286,30 +286,30 @@ impl Supervision {
         due.min()
     }
 
-    /// Time passed: the next rungs of the ladder.
+    /// Time passed: the next stop stages.
     pub fn on_time(&mut self, now: Now) {
         for (name, agent) in &mut self.agents {
-            let Phase::Stopping { rung, next, .. } = &mut agent.phase else {
+            let Phase::Stopping { stage, next, .. } = &mut agent.phase else {
                 continue;
             };
             if *next > now {
                 continue;
             }
-            match rung {
-                Rung::Asked => {
-                    *rung = Rung::Terminated;
+            match stage {
+                StopStage::Asked => {
+                    *stage = StopStage::Terminated;
                     *next = now + TERM_PATIENCE;
                     self.effects.push(Effect::Terminate {
                         agent: name.clone(),
                     });
                 }
-                Rung::Terminated => {
-                    *rung = Rung::Killed;
+                StopStage::Terminated => {
+                    *stage = StopStage::Killed;
                     self.effects.push(Effect::Kill {
                         agent: name.clone(),
                     });
                 }
-                Rung::Already | Rung::Killed => {}
+                StopStage::Already | StopStage::Killed => {}
             }
         }
     }
@@ -330,11 +330,11 @@ impl Supervision {
 }
 
 /// What it took by the exit's own account: an agent may have had to kill its program, and tells so.
-fn rung_of(exit: &ExitReport) -> Rung {
+fn stop_stage_of(exit: &ExitReport) -> StopStage {
     match exit.ended_by() {
-        Some(9) => Rung::Killed,
-        Some(15) => Rung::Terminated,
-        _ => Rung::Asked,
+        Some(9) => StopStage::Killed,
+        Some(15) => StopStage::Terminated,
+        _ => StopStage::Asked,
     }
 }
 

@@ -144,7 +144,7 @@ fn a_start_is_called_off_by_a_stop_and_by_a_shutdown() {
         }
         let effects = supervision.effects();
         assert!(is_refused(&effects[0], 5));
-        let already = Stopped::at(name("Alice"), Rung::Already);
+        let already = Stopped::at(name("Alice"), StopStage::Already);
         let rest = match shutdown {
             true => Effect::End {
                 ticket: None,
@@ -162,7 +162,7 @@ fn a_start_is_called_off_by_a_stop_and_by_a_shutdown() {
 }
 
 #[test]
-fn the_ladder_is_climbed_rung_by_rung() {
+fn the_stop_stages_follow_one_another() {
     let mut supervision = started(&["Alice"]);
     supervision.on_stop(&name("Alice"), GRACE, Ticket(1), seconds(0));
     assert_eq!(
@@ -195,7 +195,7 @@ fn the_ladder_is_climbed_rung_by_rung() {
         log: Vec::new(),
     };
     supervision.on_exited(&name("Alice"), killed.clone());
-    let stopped = Stopped::at(name("Alice"), Rung::Killed);
+    let stopped = Stopped::at(name("Alice"), StopStage::Killed);
     assert_eq!(
         supervision.effects(),
         [
@@ -219,7 +219,7 @@ fn an_agent_that_had_to_kill_its_program_counts_as_killed() {
     supervision.on_stop(&name("Alice"), GRACE, Ticket(1), seconds(0));
     supervision.effects();
     supervision.on_exited(&name("Alice"), exit(128 + 9));
-    let outcome = Ok(Stopped::at(name("Alice"), Rung::Killed));
+    let outcome = Ok(Stopped::at(name("Alice"), StopStage::Killed));
     let ticket = Ticket(1);
     assert_eq!(
         supervision.effects()[0],
@@ -257,7 +257,7 @@ fn an_end_that_nobody_asked_for_is_reported_as_such() {
         &effects[..],
         [Effect::AnswerStop {
             outcome: Ok(Stopped {
-                rung: Rung::Already,
+                stage: StopStage::Already,
                 ..
             }),
             ..

@@ -123,9 +123,10 @@ impl Up<'_> {
                 let agent = agent.name.clone();
                 absent.push(Absent { agent, state });
             }
-            let strangers = there.into_iter().map(|it| it.name);
-            let strangers = strangers.filter(|name| here().all(|agent| agent.name.name != *name));
-            others.extend(strangers.map(|name| self.part.id(&group.name, name)));
+            let others_there = there.into_iter().map(|it| it.name);
+            let others_there =
+                others_there.filter(|name| here().all(|agent| agent.name.name != *name));
+            others.extend(others_there.map(|name| self.part.id(&group.name, name)));
         }
         absent.retain(|it| it.state != Some(State::Running));
         Ok((absent, others))

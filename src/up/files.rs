@@ -11,7 +11,7 @@ use super::error::{Stage, UpError};
 use super::launch::Launched;
 use super::phases::{Up, lock};
 use super::{Progress, UpRequest};
-use crate::files::{Cargo, FilesError, Stock};
+use crate::files::{Bundle, FilesError, Stock};
 use crate::model::{HostName, NameServerName, Program, SyncSpec};
 use crate::plan::AgentPlan;
 
@@ -20,9 +20,9 @@ type Place = (NameServerName, HostName);
 
 /// What each daemon is to have.
 #[derive(Default)]
-pub(super) struct Cargoes(HashMap<Place, Arc<Cargo>>);
+pub(super) struct Bundles(HashMap<Place, Arc<Bundle>>);
 
-impl Cargoes {
+impl Bundles {
     /// Looks through all that is to be copied for what is brought up.
     pub async fn gather(request: &UpRequest, progress: &mut dyn Progress) -> Result<Self, UpError> {
         let plan = &request.plan;
@@ -47,26 +47,26 @@ impl Cargoes {
         let mut stock = Stock::default();
         let _stop = StopOnDrop(stock.stop.clone());
         let gathering = tokio::task::spawn_blocking(move || {
-            let cargoes = specs.into_iter().map(|(place, specs)| {
-                let cargo = stock.cargo(&specs)?;
+            let bundles = specs.into_iter().map(|(place, specs)| {
+                let bundle = stock.bundle(&specs)?;
                 let _ = tell.send(place.1.clone());
-                Ok((place, Arc::new(cargo)))
+                Ok((place, Arc::new(bundle)))
             });
-            cargoes.collect::<Result<_, _>>()
+            bundles.collect::<Result<_, _>>()
         });
         while let Some(host) = told.recv().await {
             progress.advance(host.as_str());
         }
         let gathered: Result<_, FilesError> = match gathering.await {
-            Ok(cargoes) => cargoes,
+            Ok(bundles) => bundles,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        let cargoes = gathered.map_err(UpError::Files)?;
+        let bundles = gathered.map_err(UpError::Files)?;
         progress.end();
-        Ok(Self(cargoes))
+        Ok(Self(bundles))
     }
 
-    pub fn of(&self, nameserver: &NameServerName, host: &HostName) -> Arc<Cargo> {
+    pub fn of(&self, nameserver: &NameServerName, host: &HostName) -> Arc<Bundle> {
         let place = (nameserver.clone(), host.clone());
         self.0.get(&place).cloned().unwrap_or_default()
     }
@@ -82,7 +82,7 @@ impl Drop for StopOnDrop {
 }
 
 impl Launched {
-    /// The cargo of a daemon is in these folders, in its order.
+    /// The bundle of a daemon is in these folders, in its order.
     pub(super) fn laid(
         &mut self,
         nameserver: NameServerName,
@@ -114,7 +114,7 @@ impl Up<'_> {
             return Some(program);
         };
         let nameserver = self.part.nameserver_of(&agent.name);
-        let trees = self.cargo.of(nameserver, &agent.host);
+        let trees = self.bundle.of(nameserver, &agent.host);
         let place = trees.trees.iter().position(|tree| tree.from == sync.from);
         let launched = lock(self.launched);
         let folders = launched

@@ -73,7 +73,7 @@ impl Up<'_> {
         let keys = let_in(link.as_deref(), &host.name).await?;
         let launched = lock(self.launched);
         let own = &launched.groups[group];
-        let cargo = self.cargo.of(&own.record.name, &host.name);
+        let bundle = self.bundle.of(&own.record.name, &host.name);
         let request = MachineRequest::Launch {
             daemon: DaemonOf {
                 system: self.request.plan.system.clone(),
@@ -82,7 +82,7 @@ impl Up<'_> {
             },
             nameserver: self.seen_from_afar(&own.record.nameserver),
             address: host.address,
-            files: cargo.listings(),
+            files: bundle.listings(),
             keys,
         };
         let (name, ssh, suffix) = (host.name.clone(), spec.clone(), own.suffix.clone());
@@ -91,7 +91,7 @@ impl Up<'_> {
             let _ = tell.send((whose.clone(), sent));
         };
         begun.outcomes.spawn(async move {
-            let started = ssh::launch(ssh.clone(), request, cargo, tell).await;
+            let started = ssh::launch(ssh.clone(), request, bundle, tell).await;
             let outcome = started.map(|it| {
                 let (group, pid) = (suffix, it.pid);
                 (it.session, it.folders, Launch { ssh, group, pid })
@@ -127,7 +127,7 @@ impl Up<'_> {
                 Ok((session, folders, launch)) => {
                     let mut launched = lock(self.launched);
                     let nameserver = launched.groups[group].record.name.clone();
-                    let trees = &self.cargo.of(&nameserver, &host).trees;
+                    let trees = &self.bundle.of(&nameserver, &host).trees;
                     let laid = trees.iter().zip(&folders).map(|(tree, folder)| Laid {
                         from: tree.from.clone(),
                         folder: folder.clone(),

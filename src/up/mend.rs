@@ -313,7 +313,7 @@ impl Seen {
             Notice::Event(Event::Agent { agent, .. }) => {
                 self.agents.insert(agent.name.clone(), agent);
             }
-            Notice::Event(Event::Stranger {} | Event::Revoked { .. }) => {}
+            Notice::Event(Event::Unregistered {} | Event::Revoked { .. }) => {}
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::error::{Stage, UpError};
-use super::files::Cargoes;
+use super::files::Bundles;
 use super::hosts::name_servers;
 use super::launch::Launched;
 use super::launches::Known;
@@ -26,7 +26,7 @@ use crate::state::{GroupRecord, Phase, SystemRecord};
 use crate::wire::{NameServerRequest, Peer};
 
 /// How long to wait for the report of a death that something else has already shown.
-const OBITUARY: Duration = Duration::from_secs(2);
+const DEATH_REPORT_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) type Shared = Arc<Mutex<Launched>>;
 /// Where the sockets are that others connect to.
@@ -51,7 +51,7 @@ pub async fn run(
     progress: &mut dyn Progress,
 ) -> Result<UpReport, UpError> {
     // First, for nothing is to be taken back if a file cannot be read.
-    let cargo = Cargoes::gather(request, progress).await?;
+    let bundle = Bundles::gather(request, progress).await?;
     name_servers(request, launched, progress).await?;
     let without_memory = mend::name_servers(request, launched, progress).await?;
     let groups = groups(request, launched)?;
@@ -68,7 +68,7 @@ pub async fn run(
     };
     let up = Up {
         ends: watch::Sender::default(),
-        cargo,
+        bundle,
         request,
         part: request.plan.part(part),
         launched,
@@ -162,7 +162,7 @@ pub(super) struct Up<'a> {
     pub(super) part: Plan,
     pub(super) launched: &'a Shared,
     /// The files that go to each machine.
-    pub(super) cargo: Cargoes,
+    pub(super) bundle: Bundles,
     /// All name servers, in the order of the topology.
     pub(super) groups: Vec<Group>,
     /// What is missing of what stands.
@@ -294,14 +294,14 @@ impl Up<'_> {
         tokio::pin!(deaths);
         let outcome = tokio::select! {
             biased;
-            death = &mut deaths => return Err(self.obituary(death, stage_of(stage))),
+            death = &mut deaths => return Err(self.death_report(death, stage_of(stage))),
             outcome = self.phases(&mut progress, hosts, running) => outcome,
         };
         match outcome {
             // The peer that went away is the cause; its host is about to say why.
             Err(error) if is_absence(&error) => {
-                match tokio::time::timeout(OBITUARY, deaths).await {
-                    Ok(Some(death)) => Err(self.obituary(Some(death), stage_of(stage))),
+                match tokio::time::timeout(DEATH_REPORT_TIMEOUT, deaths).await {
+                    Ok(Some(death)) => Err(self.death_report(Some(death), stage_of(stage))),
                     _ => Err(error),
                 }
             }
@@ -309,7 +309,7 @@ impl Up<'_> {
         }
     }
 
-    fn obituary(&self, death: Option<(AgentId, Death)>, stage: Stage) -> UpError {
+    fn death_report(&self, death: Option<(AgentId, Death)>, stage: Stage) -> UpError {
         match death {
             Some((agent, Death::Ended { exit, .. })) => UpError::Ended { agent, stage, exit },
             Some((agent, Death::Lost { state, .. })) => UpError::Lost {
@@ -337,7 +337,9 @@ impl Up<'_> {
         match outcome {
             // The name server that went away is the cause; it is about to be known why.
             Err(error) if is_cut_off(&error) => {
-                Err(tokio::time::timeout(OBITUARY, ends).await.unwrap_or(error))
+                Err(tokio::time::timeout(DEATH_REPORT_TIMEOUT, ends)
+                    .await
+                    .unwrap_or(error))
             }
             outcome => outcome,
         }
@@ -424,7 +426,7 @@ pub(super) async fn unless_done<T>(
         // Its host is about to say how it has ended.
         Err(error) if is_absence(&error) => {
             let ended = ends.wait_for(|ends| ends.contains(agent));
-            match tokio::time::timeout(OBITUARY, ended).await {
+            match tokio::time::timeout(DEATH_REPORT_TIMEOUT, ended).await {
                 Ok(Ok(_)) => Ok(()),
                 _ => Err(error),
             }

@@ -31,7 +31,7 @@ pub enum MessageKind {
     Oneway = 2,
     Reply = 3,
     Error = 4,
-    /// From the name server to those that watch, and to strangers that ought to announce themselves.
+    /// From the name server to those that watch, and to unregistered members that ought to announce themselves.
     Event = 5,
 }
 
@@ -43,7 +43,7 @@ pub struct Envelope {
     pub id: u64,
     /// How long the one who asks will wait. 0: no limit.
     pub deadline_ms: u32,
-    /// What the sender may ask for, in the word of the name server. None: it does not say.
+    /// What the sender may ask for, according to the name server. None: it does not say.
     pub level: Option<Access>,
     pub peer: Peer,
 }

@@ -91,7 +91,7 @@ pub enum Dialled {
         us: u64,
     },
     /// Somebody answered, and not who was meant.
-    Stranger,
+    Other,
     /// Nobody answered in time.
     Silent,
     /// The connection was refused.

@@ -95,7 +95,7 @@ pub enum Fault {
     /// A handler or a program answered with an error.
     #[error("{reason}")]
     Handler { reason: String },
-    /// The asker's key is not good for that.
+    /// The requester's key is not good for that.
     #[error("{verb} is not for the level {level}")]
     NotPermitted { verb: String, level: Access },
     #[error("{reason}")]

@@ -24,7 +24,7 @@ pub enum HostRequest {
     /// Start an agent. Replies with its pid once the process is there; that it runs, the name
     /// server tells. The fault is `start`.
     Start(StartAgent),
-    /// Stop one agent, by the ladder. Replies with [`Stopped`].
+    /// Stop one agent, by the stop stages. Replies with [`Stopped`].
     Stop { agent: AgentName, grace: Millis },
     /// Its agents that live. Replies with a list of their names.
     Agents {},
@@ -51,7 +51,7 @@ pub enum HostRequest {
     Dial { targets: Vec<Target> },
     /// Listen no more for the examination with that token.
     EndExamination { token: String },
-    /// Stop all agents, by the ladder, and then the daemon. Replies with a list of [`Stopped`].
+    /// Stop all agents, by the stop stages, and then the daemon. Replies with a list of [`Stopped`].
     Shutdown { grace: Millis },
 }
 
@@ -126,12 +126,12 @@ impl LogPiece {
     }
 }
 
-/// How an agent was stopped: which rung of the ladder it took.
+/// How an agent was stopped: which stage it took.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stopped {
     pub agent: AgentName,
-    pub rung: Rung,
+    pub stage: StopStage,
     /// How many messages had not left its sockets when it ended.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unsent: BTreeMap<Alias, u64>,
@@ -141,21 +141,21 @@ pub struct Stopped {
 }
 
 impl Stopped {
-    pub fn at(agent: AgentName, rung: Rung) -> Self {
+    pub fn at(agent: AgentName, stage: StopStage) -> Self {
         let unsent = BTreeMap::new();
         Self {
             agent,
-            rung,
+            stage,
             unsent,
             killed: Vec::new(),
         }
     }
 }
 
-/// The rungs of the ladder.
+/// The stages by which an agent is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Rung {
+pub enum StopStage {
     /// It had ended before.
     Already,
     /// It ended when it was asked to.

@@ -24,7 +24,7 @@ pub use examination::{Bound, Dialled, Examination, Examined, Found, ProgramNeed,
 pub use fault::Fault;
 pub use host::{
     AgentBoot, AgentLogs, HostRequest, LARGEST_LOG_PIECE, LONGEST_LOG_WAIT, LogPiece, LogsFrom,
-    MachineFacts, Rung, StartAgent, Stopped,
+    MachineFacts, StartAgent, StopStage, Stopped,
 };
 pub use machine::{DaemonOf, MachineRequest, MachineWord, NameServerKeys, NameServerOf};
 pub use nameserver::{Announcement, Change, End, Event, NameServerRequest, Snapshot};

@@ -24,7 +24,7 @@ pub enum NameServerRequest {
     /// restores it. Replies with null, or the fault `name_taken`.
     Announce(Announcement),
     /// "I still work." One-way, every second. A name server that does not know the sender answers
-    /// with the event `stranger`.
+    /// with the event `unregistered`.
     Heartbeat {},
     /// The sender ends, and an agent tells how. Replies with null.
     Leave {
@@ -141,7 +141,7 @@ pub enum Event {
         host: HostInfo,
     },
     /// To a member that the name server does not know: announce yourself.
-    Stranger {},
+    Unregistered {},
     /// To agents: these keys are nobody's any more.
     Revoked {
         keys: Vec<PublicKey>,

@@ -15,7 +15,7 @@ const PRIVATE: u8 = 2;
 const TOKEN: usize = 16;
 const ID: usize = 8;
 
-/// Under which an asker is answered: drawn by it, known to it and to the publisher.
+/// Under which a requester is answered: drawn by it, known to it and to the publisher.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReplyToken([u8; TOKEN]);
 
@@ -39,7 +39,7 @@ impl ReplyToken {
         frame.try_into().ok().map(Self)
     }
 
-    /// What an asker subscribes to.
+    /// What a requester subscribes to.
     pub fn subscription(&self) -> Vec<u8> {
         [&[PRIVATE], self.as_bytes()].concat()
     }
@@ -49,7 +49,7 @@ impl ReplyToken {
         Self::from_frame(subscription.strip_prefix(&[PRIVATE])?)
     }
 
-    /// The answer to the asker's request of that number.
+    /// The answer to the requester's request of that number.
     pub fn answer(&self, id: &[u8], body: &[u8]) -> Vec<u8> {
         [&[PRIVATE], self.as_bytes(), id, body].concat()
     }

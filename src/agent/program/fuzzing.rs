@@ -17,7 +17,7 @@ pub enum Said {
     Word(String),
     /// It was printed, for people.
     Printed(String),
-    /// Why it is no word, or none that can be obeyed.
+    /// Why it is no word, or none that can be executed.
     Wrong(String),
     Nothing,
 }

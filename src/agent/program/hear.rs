@@ -1,7 +1,7 @@
-//! What a program says is read, understood and obeyed; and its end, with its last words.
+//! What a program says is read, understood and executed; and its end, with its last words.
 
 use super::words::{FromProgram, NoWord, Waits};
-use super::{Got, Owed};
+use super::{Got, PendingReply};
 use crate::agent::state::Agent;
 
 impl Agent {
@@ -29,7 +29,7 @@ impl Agent {
                     None => return,
                 },
             };
-            let held = self.obey(word);
+            let held = self.execute(word);
             self.finish_closing();
             if let Some(word) = held {
                 if let Some(program) = &mut self.program {
@@ -86,17 +86,17 @@ impl Agent {
         let answer = match waits {
             Waits::Nobody => return,
             Waits::Program(id) => return self.reply_to_program(&id, &Err(reason.to_owned())),
-            Waits::Asker(id) => self.take_owed(id),
-            Waits::SomeAsker => self.take_oldest_owed(),
+            Waits::Requester(id) => self.take_pending_reply(id),
+            Waits::OldestRequester => self.take_oldest_pending_reply(),
         };
-        if let Some(owed) = answer {
+        if let Some(reply) = answer {
             let name = &self.boot.name;
             let reason = format!("the answer of {name} cannot be read: {reason}");
-            self.settle_owed(owed, Err(reason));
+            self.settle_pending_reply(reply, Err(reason));
         }
     }
 
-    /// Something has happened that may let a word be obeyed that could not be before.
+    /// Something has happened that may let a word be executed that could not be before.
     pub fn resume_program(&mut self) {
         if !self.owes_to_program() {
             return;
@@ -126,11 +126,15 @@ impl Agent {
                 self.log.warn(&line);
             }
         }
-        let promised = std::mem::take(&mut self.promised).into_values();
-        let promised = promised.map(Owed::Answer);
-        let owed = self.owed.take_all().into_iter().map(|(_, owed)| owed);
-        for owed in owed.chain(promised) {
-            self.settle_owed(owed, Err("the command has ended".into()));
+        let deferred = std::mem::take(&mut self.deferred_replies).into_values();
+        let deferred = deferred.map(PendingReply::Answer);
+        let pending = self
+            .pending_replies
+            .take_all()
+            .into_iter()
+            .map(|(_, reply)| reply);
+        for reply in pending.chain(deferred) {
+            self.settle_pending_reply(reply, Err("the command has ended".into()));
         }
         let what = match &self.program {
             Some(program) => program.noun(),
@@ -149,7 +153,7 @@ impl Agent {
         }
     }
 
-    /// What the program wrote before it ended is obeyed like all else.
+    /// What the program wrote before it ended is executed like all else.
     fn read_last_words(&mut self) {
         loop {
             self.work_off_program();
@@ -166,7 +170,7 @@ impl Agent {
             .as_mut()
             .and_then(|program| program.body.rest());
         if let Some(word) = last.and_then(|said| self.understand(said)) {
-            self.obey(word);
+            self.execute(word);
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod ask;
 mod body;
+mod execute;
 mod exit;
 mod feed;
 #[doc(hidden)]
@@ -13,10 +14,9 @@ pub mod fuzzing;
 mod guest;
 mod hear;
 mod lines;
-mod obey;
 mod output;
-mod owed;
 mod pause;
+mod pending_reply;
 mod pipes;
 mod process;
 mod words;
@@ -31,8 +31,8 @@ use self::body::Body;
 pub use self::exit::Exit;
 pub use self::guest::{Guest, GuestEnd, Listened, pair};
 use self::output::Output;
-use self::owed::OWED;
-pub use self::owed::Owed;
+use self::pending_reply::MAX_PENDING_REPLIES;
+pub use self::pending_reply::PendingReply;
 use self::pipes::Pipes;
 use self::process::Got;
 pub use self::process::{Process, Streams};
@@ -46,7 +46,7 @@ use crate::process::RUN;
 /// A program and what lies between it and the agent.
 pub struct Program {
     body: Body,
-    /// A word that cannot be obeyed yet. Until it is, nothing more is read.
+    /// A word that cannot be executed yet. Until it is, nothing more is read.
     held: Option<FromProgram>,
     started: bool,
     /// It has said something that osb understands.
@@ -194,7 +194,9 @@ impl Agent {
     pub fn program_has_room(&self) -> bool {
         match &self.program {
             Some(program) if program.listens() => {
-                program.started && program.body.has_room() && self.owed.len() < OWED
+                program.started
+                    && program.body.has_room()
+                    && self.pending_replies.len() < MAX_PENDING_REPLIES
             }
             Some(_) => true,
             None => !self.awaits_program(),
@@ -259,8 +261,8 @@ impl Agent {
             program.started = false;
             program.tell(&ToProgram::Release {});
         }
-        for (_, owed) in self.owed.take_all() {
-            self.settle_owed(owed, Err("its system is taken down".into()));
+        for (_, reply) in self.pending_replies.take_all() {
+            self.settle_pending_reply(reply, Err("its system is taken down".into()));
         }
     }
 

@@ -65,7 +65,7 @@ impl Agent {
         self.timers.keep(&adoption.timers);
         for (_, waiting) in self.waiting.take_all() {
             let reason = LET_GO.to_owned();
-            self.reply(waiting.into_asker(), Err(Fault::Refused { reason }));
+            self.reply(waiting.into_requester(), Err(Fault::Refused { reason }));
         }
         self.give_up_settling(LET_GO);
         for (_, request) in self.requests.take_all() {

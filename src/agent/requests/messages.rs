@@ -34,7 +34,7 @@ impl Agent {
             Offer::Taken | Offer::Queued => done(),
             Offer::Full(parcel) => {
                 let waiting = Waiting::Send {
-                    asker: request.asker,
+                    requester: request.requester,
                     at,
                     message: parcel.body,
                     limit: request.limit,
@@ -56,9 +56,9 @@ impl Agent {
             Err(fault) => return Some(Err(fault)),
         };
         let patience = request.until - self.now;
-        let origin = match request.asker {
-            Some(asker) => Origin::Proxy {
-                asker,
+        let origin = match request.requester {
+            Some(requester) => Origin::Proxy {
+                requester,
                 limit: request.limit,
             },
             None => Origin::Handlers,
@@ -138,10 +138,13 @@ impl Agent {
             else {
                 return;
             };
-            if let Some(Waiting::Send { asker, message, .. }) = self.waiting.take(id) {
+            if let Some(Waiting::Send {
+                requester, message, ..
+            }) = self.waiting.take(id)
+            {
                 // It is writable: it takes this one.
                 self.sockets.at_mut(at).offer(Parcel::plain(message), false);
-                self.reply(asker, Ok(Value::Null));
+                self.reply(requester, Ok(Value::Null));
             }
         }
     }
@@ -165,34 +168,40 @@ impl Agent {
         while let Some((_, waiting)) = self.waiting.expired(self.now) {
             match waiting {
                 Waiting::Wire {
-                    asker,
+                    requester,
                     links,
                     further,
                     made,
                     limit,
                     ..
-                } => self.answer_late_wire(asker, &links, (&further, made), limit),
-                Waiting::Errand {
-                    asker,
-                    errand,
+                } => self.answer_late_wire(requester, &links, (&further, made), limit),
+                Waiting::Lookup {
+                    requester,
+                    lookup,
                     limit,
                     ..
-                } => self.answer_late_errand(asker, &errand, limit),
+                } => self.answer_late_lookup(requester, &lookup, limit),
                 Waiting::Prove {
-                    asker, at, limit, ..
+                    requester,
+                    at,
+                    limit,
+                    ..
                 } => {
                     let alias = &self.sockets.at(at).alias;
                     let what = format!("seeing all subscriptions at {}.{alias}", self.boot.name);
                     let limit = Millis::from(limit);
-                    self.reply(asker, Err(Fault::Deadline { what, limit }));
+                    self.reply(requester, Err(Fault::Deadline { what, limit }));
                 }
                 Waiting::Send {
-                    asker, at, limit, ..
+                    requester,
+                    at,
+                    limit,
+                    ..
                 } => {
                     let limit = Millis::from(limit);
                     let reason = format!("nobody took the message within {limit}");
                     let fault = not_sent(&self.sockets.at(at).alias, reason);
-                    self.reply(asker, Err(fault));
+                    self.reply(requester, Err(fault));
                 }
             }
         }

@@ -13,8 +13,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::asker::Asker;
-use super::errands::is_errand;
+use super::lookups::is_lookup;
+use super::requester::Requester;
 use super::state::{Agent, DEFAULT_LIMIT};
 use crate::access::Asked;
 use crate::model::{Access, Alias, State};
@@ -28,11 +28,11 @@ const LISTED: usize = 20;
 /// The answer, or None if it is given later.
 pub type Outcome = Option<Result<Value, Fault>>;
 
-/// A request's asker, if it wants an answer, and the time there is for it.
+/// A request's requester, if it wants an answer, and the time there is for it.
 pub struct Request {
-    pub asker: Option<Asker>,
+    pub requester: Option<Requester>,
     pub limit: Duration,
-    /// When it must be answered: a little before the asker gives up, so that he hears why.
+    /// When it must be answered: a little before the requester gives up, so that he hears why.
     pub until: Duration,
 }
 
@@ -57,12 +57,12 @@ impl Agent {
         };
         match envelope.kind {
             MessageKind::Request | MessageKind::Oneway => self.on_request(envelope, body),
-            MessageKind::Reply | MessageKind::Error if is_errand(envelope.id) => {
-                self.on_errand_answered(&envelope, body);
+            MessageKind::Reply | MessageKind::Error if is_lookup(envelope.id) => {
+                self.on_lookup_answered(&envelope, body);
             }
             MessageKind::Error => self.on_refusal(&envelope, body),
             MessageKind::Event => match read_body(body) {
-                Ok(Event::Stranger {}) => {
+                Ok(Event::Unregistered {}) => {
                     self.announce();
                     self.ask_for_keys_again();
                 }
@@ -92,12 +92,12 @@ impl Agent {
         let asked: Result<AgentRequest, Fault> = read_body(body);
         match asked.and_then(|asked| asked.permitted_to(level).map(|()| asked)) {
             Ok(asked) => self.serve(asked, request),
-            Err(fault) => self.reply(request.asker, Err(fault)),
+            Err(fault) => self.reply(request.requester, Err(fault)),
         }
         self.finish_closing();
     }
 
-    /// What the asker may do, in the word of the name server. Where everybody is let in, everything.
+    /// What the requester may do, according to the name server. Where everybody is let in, everything.
     fn level_of(&self, envelope: &Envelope) -> Access {
         match self.boot.keys {
             Some(_) => envelope.level.unwrap_or(Access::Join),
@@ -107,9 +107,9 @@ impl Agent {
 
     /// Does what is asked, and sees to it that it is answered.
     pub fn serve(&mut self, asked: AgentRequest, request: Request) {
-        let asker = request.asker.clone();
+        let requester = request.requester.clone();
         if let Some(outcome) = self.carry_out(asked, request) {
-            self.reply(asker, outcome);
+            self.reply(requester, outcome);
         }
     }
 
@@ -138,8 +138,10 @@ impl Agent {
             AgentRequest::Bind(bind) => Some(self.bind(bind)),
             AgentRequest::Connect(connect) => self.wire(vec![connect], true, request),
             AgentRequest::ConnectTo(connect) => self.connect_to(connect, request),
-            AgentRequest::Close { alias, linger } => self.close_asked(alias, linger, request.asker),
-            AgentRequest::CloseAll { linger } => self.close_all(linger, request.asker),
+            AgentRequest::Close { alias, linger } => {
+                self.close_asked(alias, linger, request.requester)
+            }
+            AgentRequest::CloseAll { linger } => self.close_all(linger, request.requester),
             AgentRequest::Subscribe { alias, handlers } => {
                 self.subscribe(&alias, handlers, request)
             }
@@ -264,17 +266,17 @@ impl Request {
             0 => DEFAULT_LIMIT,
             ms => Duration::from_millis(ms.into()),
         };
-        let asker = (envelope.kind == MessageKind::Request).then_some(Asker::Member {
+        let requester = (envelope.kind == MessageKind::Request).then_some(Requester::Member {
             peer: envelope.peer,
             id: envelope.id,
         });
-        Self::new(asker, limit, now)
+        Self::new(requester, limit, now)
     }
 
-    pub fn new(asker: Option<Asker>, limit: Duration, now: Duration) -> Self {
+    pub fn new(requester: Option<Requester>, limit: Duration, now: Duration) -> Self {
         let courtesy = (limit / 20).min(Duration::from_millis(100));
         Self {
-            asker,
+            requester,
             limit,
             until: now + limit - courtesy,
         }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::{Outcome, Request};
-use crate::agent::asker::Asker;
+use crate::agent::requester::Requester;
 use crate::agent::state::Agent;
 use crate::model::{Action, Alias, Handlers, Kind, Millis};
 use crate::wire::Fault;
@@ -16,12 +16,12 @@ impl Agent {
         &mut self,
         alias: Alias,
         linger: Option<Millis>,
-        asker: Option<Asker>,
+        requester: Option<Requester>,
     ) -> Outcome {
         if let Err(fault) = self.find(&alias) {
             return Some(Err(fault));
         }
-        self.close(vec![alias], linger, asker);
+        self.close(vec![alias], linger, requester);
         None
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Outcome, Request, done, value};
-use crate::agent::asker::Asker;
+use crate::agent::requester::Requester;
 use crate::agent::sockets::{Link, Slot};
 use crate::agent::state::{Agent, Further, Waiting};
 use crate::model::{Action, Alias, Handlers, Kind, Millis, Replies};
@@ -37,7 +37,7 @@ impl Agent {
         }
         let limit = until.saturating_sub(self.now);
         self.await_proof(Waiting::Wire {
-            asker: request.asker,
+            requester: request.requester,
             links,
             one,
             made,
@@ -203,7 +203,7 @@ impl Agent {
             return done();
         }
         let waiting = Waiting::Prove {
-            asker: request.asker,
+            requester: request.requester,
             at,
             tokens,
             limit: request.limit,
@@ -242,16 +242,16 @@ impl Agent {
 
     /// The same of the connections by which a SYNC_SUB sends requests. When one is lost, answers to
     /// what went by it may still come, for they come by another; when it is there again, they have.
-    pub fn drain_desk_monitor(&mut self, at: usize) {
-        let news = self.sockets.at_mut(at).read_desk_monitor(self.now);
+    pub fn drain_request_monitor(&mut self, at: usize) {
+        let news = self.sockets.at_mut(at).read_request_monitor(self.now);
         self.unannounced |= news.changed;
         let sent = self.sent_requests(at);
-        if let Some(desk) = self.sockets.at_mut(at).desk.as_mut() {
+        if let Some(request_socket) = self.sockets.at_mut(at).request_socket.as_mut() {
             if news.lost {
-                desk.strand(sent);
+                request_socket.strand(sent);
             }
             if news.again {
-                let stranded = desk.take_stranded();
+                let stranded = request_socket.take_stranded();
                 self.give_up_requests(at, stranded);
             }
         }
@@ -269,7 +269,7 @@ impl Agent {
         for id in settled {
             match self.waiting.take(id) {
                 Some(Waiting::Wire {
-                    asker,
+                    requester,
                     links,
                     one,
                     made,
@@ -277,14 +277,14 @@ impl Agent {
                     until,
                     limit,
                 }) => match self.wired(&links, one) {
-                    Ok(wired) => self.see_further(asker, wired, further, (until, limit)),
+                    Ok(wired) => self.see_further(requester, wired, further, (until, limit)),
                     Err(fault) => {
                         self.give_up(&further);
-                        self.reply(asker, Err(fault));
+                        self.reply(requester, Err(fault));
                         self.take_back(made);
                     }
                 },
-                Some(Waiting::Prove { asker, .. }) => self.reply(asker, Ok(Value::Null)),
+                Some(Waiting::Prove { requester, .. }) => self.reply(requester, Ok(Value::Null)),
                 _ => {}
             }
         }
@@ -327,7 +327,7 @@ impl Agent {
     /// The time for a proof is up.
     pub(super) fn answer_late_wire(
         &mut self,
-        asker: Option<Asker>,
+        requester: Option<Requester>,
         links: &[(usize, usize)],
         (further, made): (&Further, Option<Alias>),
         limit: Duration,
@@ -342,9 +342,9 @@ impl Agent {
                 let reason = format!("no subscription was seen within {limit}");
                 self.unproven(*at, reason)
             }
-            (None, []) => return self.reply(asker, Ok(Value::Array(Vec::new()))),
+            (None, []) => return self.reply(requester, Ok(Value::Array(Vec::new()))),
         };
-        self.reply(asker, Err(fault));
+        self.reply(requester, Err(fault));
         self.take_back(made);
     }
 

@@ -112,12 +112,11 @@ impl Slot {
 
     /// How many messages wait here or at libzmq for a connection to take them.
     pub fn unsent(&mut self) -> u64 {
-        let desk = self
-            .desk
-            .as_mut()
-            .map_or(0, |desk| zeromq::queued(desk.socket_mut()));
+        let request_socket = self.request_socket.as_mut().map_or(0, |request_socket| {
+            zeromq::queued(request_socket.socket_mut())
+        });
         let waiting = u64::try_from(self.outbox.len()).unwrap_or(u64::MAX);
-        waiting + self.waiting() + desk
+        waiting + self.waiting() + request_socket
     }
 
     /// How many libzmq has taken and no connection yet.

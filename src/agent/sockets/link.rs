@@ -11,7 +11,7 @@ pub struct Link {
     pub to: Option<SocketId>,
     pub server: Address,
     /// SYNC_SUB: the connection by which requests go, which has to be proven too.
-    pub desk: Option<Box<Link>>,
+    pub request_socket: Option<Box<Link>>,
     proof: Proof,
     since: Duration,
     /// When the proof became what it is.
@@ -24,7 +24,7 @@ impl Link {
         Self {
             to,
             server,
-            desk: None,
+            request_socket: None,
             proof: Proof::Unproven,
             since: now,
             changed: now,
@@ -33,18 +33,21 @@ impl Link {
     }
 
     /// With the connection for requests, if there is one.
-    pub fn with_desk(mut self, desk: Option<Link>) -> Self {
-        self.desk = desk.map(Box::new);
+    pub fn with_request_socket(mut self, request_socket: Option<Link>) -> Self {
+        self.request_socket = request_socket.map(Box::new);
         self
     }
 
     /// How far it has been seen to work, with all that belongs to it.
     pub fn proof(&self) -> Proof {
-        let desk = self.desk.as_ref().map_or(self.proof, |desk| desk.proof());
-        match (self.proof, desk) {
-            (Proof::Proven { us }, Proof::Proven { us: desk }) => {
-                Proof::Proven { us: us.max(desk) }
-            }
+        let request_socket = self
+            .request_socket
+            .as_ref()
+            .map_or(self.proof, |request_socket| request_socket.proof());
+        match (self.proof, request_socket) {
+            (Proof::Proven { us }, Proof::Proven { us: request_socket }) => Proof::Proven {
+                us: us.max(request_socket),
+            },
             (Proof::Lost, _) | (_, Proof::Lost) => Proof::Lost,
             _ => Proof::Unproven,
         }
@@ -94,15 +97,18 @@ impl Link {
             Some(Seen::Failed(failure)) if !self.connected() => {
                 Some(failure.reason(&self.server.address))
             }
-            _ => self.desk.as_ref().and_then(|desk| desk.failure()),
+            _ => self
+                .request_socket
+                .as_ref()
+                .and_then(|request_socket| request_socket.failure()),
         }
     }
 
     /// Why it is not proven when its time is up.
     pub fn excuse(&self, limit: impl std::fmt::Display) -> String {
         let address = &self.server.address;
-        if let Some(desk) = self.desk.as_ref().filter(|_| self.connected()) {
-            return desk.excuse(limit);
+        if let Some(request_socket) = self.request_socket.as_ref().filter(|_| self.connected()) {
+            return request_socket.excuse(limit);
         }
         match self.last {
             Some(Seen::Failed(failure)) => failure.reason(address),
@@ -114,8 +120,11 @@ impl Link {
     }
 
     pub fn info(&self, alias: &Alias, now: Duration) -> ConnectionInfo {
-        let desk = self.desk.as_ref().map_or(self.changed, |desk| desk.changed);
-        let so_for = now.saturating_sub(self.changed.max(desk));
+        let request_socket = self
+            .request_socket
+            .as_ref()
+            .map_or(self.changed, |request_socket| request_socket.changed);
+        let so_for = now.saturating_sub(self.changed.max(request_socket));
         ConnectionInfo {
             alias: alias.clone(),
             kind: self.server.kind.twin(),
@@ -163,17 +172,18 @@ mod tests {
     #[test]
     fn a_link_of_two_is_proven_by_both_and_lost_by_one() {
         let (now, later) = (Duration::from_micros(200), Duration::from_micros(300));
-        let mut both = link().with_desk(Some(link()));
+        let mut both = link().with_request_socket(Some(link()));
         both.note(Seen::Proven, now);
         assert_eq!(both.proof(), Proof::Unproven);
         assert!(both.excuse("3s").contains("nobody listens"));
-        let desk = |both: &mut Link, seen| both.desk.as_mut().unwrap().note(seen, later);
-        assert!(desk(&mut both, Seen::Proven));
+        let request_socket =
+            |both: &mut Link, seen| both.request_socket.as_mut().unwrap().note(seen, later);
+        assert!(request_socket(&mut both, Seen::Proven));
         assert_eq!(both.proof(), Proof::Proven { us: 200 });
-        assert!(desk(&mut both, Seen::Lost));
+        assert!(request_socket(&mut both, Seen::Lost));
         assert_eq!(both.proof(), Proof::Lost);
         let failure = Seen::Failed(Failure::WrongKind);
-        desk(&mut both, failure);
+        request_socket(&mut both, failure);
         assert!(both.failure().unwrap().contains("does not fit"));
     }
 

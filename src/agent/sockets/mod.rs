@@ -3,12 +3,12 @@
 //! What is done with messages that arrive is not decided here.
 
 mod account;
-mod desk;
 mod endpoint;
 mod link;
 mod make;
 mod outbox;
 mod raw;
+mod request_socket;
 mod send;
 mod slot;
 
@@ -16,11 +16,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use account::Due;
-pub use desk::Desk;
 pub use endpoint::{BindError, Place};
 pub use link::Link;
 pub use make::{reads, receive, writes};
 pub use outbox::Parcel;
+pub use request_socket::RequestSocket;
 pub use send::{Envelope, Offer, sync_path};
 pub use slot::Slot;
 
@@ -132,13 +132,16 @@ impl Sockets {
     }
 
     /// Closes them all; libzmq still sends what it has, for the time of their linger.
-    /// If `hasty`, it does not.
-    pub fn close(&mut self, hasty: bool) {
+    /// If `skip_linger`, it does not.
+    pub fn close(&mut self, skip_linger: bool) {
         for slot in self.slots.drain(..).flatten() {
-            if hasty {
+            if skip_linger {
                 // An option that every socket has.
                 let _ = slot.socket.set_linger(0);
-                let _ = slot.desk.as_ref().map(|desk| desk.socket().set_linger(0));
+                let _ = slot
+                    .request_socket
+                    .as_ref()
+                    .map(|request_socket| request_socket.socket().set_linger(0));
             }
             slot.close();
         }

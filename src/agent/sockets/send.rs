@@ -4,7 +4,7 @@
 use zmq::{DONTWAIT, Message, POLLOUT, SNDMORE, Socket};
 
 use super::outbox::Parcel;
-use super::{Desk, Slot, raw};
+use super::{RequestSocket, Slot, raw};
 use crate::wire::ReplyToken;
 
 /// The frames before a request's body: whom to answer. The last one is empty.
@@ -76,7 +76,7 @@ impl Slot {
 
     /// Answers a request. A peer that has gone, or does not read, does not get it: that is counted.
     pub fn answer(&mut self, envelope: Envelope, body: Message) {
-        if let Some(Desk::Answers(_)) = self.desk.as_deref() {
+        if let Some(RequestSocket::Answers(_)) = self.request_socket.as_deref() {
             return self.answer_in_public(&envelope, &body);
         }
         let sent = envelope
@@ -87,13 +87,13 @@ impl Slot {
     }
 
     /// SYNC_PUB: the answer goes out among the publications, so that it is in order with them; nobody
-    /// but the asker gets it.
+    /// but the requester gets it.
     fn answer_in_public(&mut self, envelope: &Envelope, body: &[u8]) {
         let Some((token, id)) = sync_path(envelope) else {
             return self.count(false);
         };
-        match self.desk.as_deref() {
-            Some(Desk::Answers(desk)) if desk.knows(&token) => {
+        match self.request_socket.as_deref() {
+            Some(RequestSocket::Answers(request_socket)) if request_socket.knows(&token) => {
                 self.publish(&token.answer(id, body));
             }
             _ => self.count(false),
@@ -102,8 +102,8 @@ impl Slot {
 
     /// By which messages leave. Of a SYNC_SUB, those are requests.
     pub fn outlet(&self) -> &Socket {
-        match self.desk.as_deref() {
-            Some(Desk::Asks { socket, .. }) => socket,
+        match self.request_socket.as_deref() {
+            Some(RequestSocket::Asks { socket, .. }) => socket,
             _ => &self.socket,
         }
     }
@@ -126,7 +126,11 @@ impl Slot {
 
     fn send_request(&self, request: u64, body: Message) -> zmq::Result<()> {
         let (id, outlet) = (request.to_be_bytes(), self.outlet());
-        if let Some(token) = self.desk.as_ref().and_then(|desk| desk.token()) {
+        if let Some(token) = self
+            .request_socket
+            .as_ref()
+            .and_then(|request_socket| request_socket.token())
+        {
             outlet.send(token.as_bytes(), DONTWAIT | SNDMORE)?;
         }
         outlet.send(&id[..], DONTWAIT | SNDMORE)?;

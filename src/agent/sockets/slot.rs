@@ -8,11 +8,11 @@ use std::time::Duration;
 use zmq::{Context, Socket};
 
 use super::account::Account;
-use super::desk::Desk;
 use super::endpoint::{self, Bound, Place};
 use super::link::Link;
 use super::make::make;
 use super::outbox::Outbox;
+use super::request_socket::RequestSocket;
 use super::{BindError, raw};
 use crate::model::{
     Address, Alias, ConnectionInfo, Credentials, Endpoint, Handlers, KeyPair, Kind, Proof,
@@ -44,7 +44,7 @@ pub struct Slot {
     /// What became of what went by its connections.
     pub account: Account,
     /// SYNC_PUB and SYNC_SUB: by which requests go.
-    pub desk: Option<Box<Desk>>,
+    pub request_socket: Option<Box<RequestSocket>>,
     /// It has no alias any more, and is about to be closed.
     pub retired: bool,
     bound: Option<Bound>,
@@ -100,7 +100,7 @@ impl Slot {
             outbox: Outbox::default(),
             stats: SocketStats::default(),
             account: Account::default(),
-            desk: Desk::of(context, kind)?.map(Box::new),
+            request_socket: RequestSocket::of(context, kind)?.map(Box::new),
             retired: false,
             bound: None,
             keys: keys.cloned(),
@@ -111,16 +111,21 @@ impl Slot {
     }
 
     pub fn bind(&mut self, endpoint: &Endpoint, place: &Place) -> Result<(), BindError> {
-        self.close_door().map_err(|error| BindError {
+        self.close_to_unknown_keys().map_err(|error| BindError {
             address: endpoint.to_string(),
             reason: error.message().to_lowercase(),
         })?;
         let (socket, alias) = (&mut self.socket, &self.alias);
-        let bound = match self.desk.as_deref_mut() {
-            Some(Desk::Answers(desk)) => {
-                let (bound, beside) =
-                    endpoint::bind_both(socket, &mut desk.socket, alias, endpoint, place)?;
-                desk.bound = Some(beside);
+        let bound = match self.request_socket.as_deref_mut() {
+            Some(RequestSocket::Answers(request_socket)) => {
+                let (bound, beside) = endpoint::bind_both(
+                    socket,
+                    &mut request_socket.socket,
+                    alias,
+                    endpoint,
+                    place,
+                )?;
+                request_socket.bound = Some(beside);
                 bound
             }
             _ => endpoint::bind(socket, alias, endpoint, place)?,
@@ -130,13 +135,13 @@ impl Slot {
     }
 
     /// In a closed system, nobody gets in but those who are let in.
-    fn close_door(&mut self) -> zmq::Result<()> {
+    fn close_to_unknown_keys(&mut self) -> zmq::Result<()> {
         let Some(keys) = &self.keys else {
             return Ok(());
         };
         let_in_by_key(&mut self.socket, &keys.secret)?;
-        match self.desk.as_deref_mut() {
-            Some(desk) => let_in_by_key(desk.socket_mut(), &keys.secret),
+        match self.request_socket.as_deref_mut() {
+            Some(request_socket) => let_in_by_key(request_socket.socket_mut(), &keys.secret),
             None => Ok(()),
         }
     }
@@ -159,8 +164,8 @@ impl Slot {
             )
         })?;
         let keys = Credentials { own, server };
-        let taken = dial_with(&self.socket, &keys).and_then(|()| match &self.desk {
-            Some(desk) => dial_with(desk.socket(), &keys),
+        let taken = dial_with(&self.socket, &keys).and_then(|()| match &self.request_socket {
+            Some(request_socket) => dial_with(request_socket.socket(), &keys),
             None => Ok(()),
         });
         taken.map_err(|error| error.message().to_lowercase())
@@ -168,11 +173,14 @@ impl Slot {
 
     /// Where it is bound, as the kernel knows it.
     pub fn places(&self) -> impl Iterator<Item = zeromq::Place> {
-        let desk = match self.desk.as_deref() {
-            Some(Desk::Answers(desk)) => desk.bound.as_ref(),
+        let request_socket = match self.request_socket.as_deref() {
+            Some(RequestSocket::Answers(request_socket)) => request_socket.bound.as_ref(),
             _ => None,
         };
-        self.bound.iter().chain(desk).filter_map(Bound::place)
+        self.bound
+            .iter()
+            .chain(request_socket)
+            .filter_map(Bound::place)
     }
 
     /// Whether that end of a connection is one of its own.
@@ -183,7 +191,7 @@ impl Slot {
             || self
                 .links
                 .iter()
-                .any(|link| dialled(link) || link.desk.as_deref().is_some_and(dialled))
+                .any(|link| dialled(link) || link.request_socket.as_deref().is_some_and(dialled))
     }
 
     /// Where it is bound, or else whom it is connected to first, as osBrain's addresses of clients.
@@ -211,9 +219,9 @@ impl Slot {
             key: self.keys.as_ref().map(|keys| keys.public),
             address: bound.address.clone(),
             requests: self
-                .desk
+                .request_socket
                 .as_ref()
-                .and_then(|desk| desk.address())
+                .and_then(|request_socket| request_socket.address())
                 .map(str::to_owned),
             serializer: self.serializer,
         })
@@ -241,12 +249,12 @@ impl Slot {
         self.watch(context).map_err(|e| e.message().to_owned())?;
         self.take_key(&server)?;
         dial(&mut self.socket, &server.address, there.is_some())?;
-        let desk = match &mut self.desk {
+        let request_socket = match &mut self.request_socket {
             None => None,
-            Some(desk) => {
+            Some(request_socket) => {
                 let lacking = || format!("{} has no address for requests", server.address);
                 let requests = server.requests.clone().ok_or_else(lacking)?;
-                dial(desk.socket_mut(), &requests, there.is_some())?;
+                dial(request_socket.socket_mut(), &requests, there.is_some())?;
                 let address = Address {
                     address: requests,
                     ..server.clone()
@@ -260,7 +268,10 @@ impl Slot {
                 .position(|link| to.is_some() && link.to == to)
         };
         let at = there.or_else(moved).unwrap_or(self.links.len());
-        self.put_link(at, Link::new(server, to, now).with_desk(desk));
+        self.put_link(
+            at,
+            Link::new(server, to, now).with_request_socket(request_socket),
+        );
         Ok(at)
     }
 
@@ -277,8 +288,10 @@ impl Slot {
         let is_theirs = |link: &&mut Link| link.server.key.is_some_and(|key| keys.contains(&key));
         for link in self.links.iter_mut().filter(is_theirs) {
             let _ = raw::disconnect(&mut self.socket, &link.server.address);
-            if let (Some(desk), Some(link)) = (&mut self.desk, &link.desk) {
-                let _ = raw::disconnect(desk.socket_mut(), &link.server.address);
+            if let (Some(request_socket), Some(link)) =
+                (&mut self.request_socket, &link.request_socket)
+            {
+                let _ = raw::disconnect(request_socket.socket_mut(), &link.server.address);
             }
             lost |= link.note(Seen::Lost, now);
         }
@@ -307,8 +320,8 @@ impl Slot {
         // They may be gone already.
         let _ = raw::disconnect(&mut self.socket, &old.server.address);
         self.former.insert(old.server.address);
-        if let (Some(desk), Some(link)) = (&mut self.desk, old.desk) {
-            let _ = raw::disconnect(desk.socket_mut(), &link.server.address);
+        if let (Some(request_socket), Some(link)) = (&mut self.request_socket, old.request_socket) {
+            let _ = raw::disconnect(request_socket.socket_mut(), &link.server.address);
             self.former.insert(link.server.address);
         }
     }
@@ -317,8 +330,8 @@ impl Slot {
         if self.monitor.is_none() {
             self.monitor = Some(monitor(context, &self.socket, EVENTS)?);
         }
-        match &mut self.desk {
-            Some(desk) => desk.watch(context),
+        match &mut self.request_socket {
+            Some(request_socket) => request_socket.watch(context),
             None => Ok(()),
         }
     }
@@ -339,17 +352,22 @@ impl Slot {
     }
 
     /// The same for the connections by which requests go.
-    pub fn read_desk_monitor(&mut self, now: Duration) -> News {
+    pub fn read_request_monitor(&mut self, now: Duration) -> News {
         let mut news = News::default();
-        let monitor = || self.desk.as_ref().and_then(|desk| desk.monitor());
+        let monitor = || {
+            self.request_socket
+                .as_ref()
+                .and_then(|request_socket| request_socket.monitor())
+        };
         while let Some((seen, address)) = monitor().and_then(next_event) {
             let former = |former: &String| former.as_bytes() == address;
             let only = self.links.len() == 1 && !self.former.iter().any(former);
-            let desks = self
+            let request_sockets = self
                 .links
                 .iter_mut()
-                .filter_map(|link| link.desk.as_deref_mut());
-            let mut linked = desks.filter(|it| only || it.server.address.as_bytes() == address);
+                .filter_map(|link| link.request_socket.as_deref_mut());
+            let mut linked =
+                request_sockets.filter(|it| only || it.server.address.as_bytes() == address);
             if let Some(link) = linked.next() {
                 news.note(link, seen, now, only);
             }
@@ -362,7 +380,10 @@ impl Slot {
         for topic in Rc::clone(&self.handlers).subscriptions() {
             self.subscribe_topic(topic);
         }
-        let token = self.desk.as_ref().and_then(|desk| desk.token());
+        let token = self
+            .request_socket
+            .as_ref()
+            .and_then(|request_socket| request_socket.token());
         if let Some(token) = token.map(ReplyToken::subscription) {
             self.subscribe(&token);
         }
@@ -398,7 +419,7 @@ impl Slot {
     }
 
     /// A publisher takes note of what a subscriber wants. True if it is a new token, of a proof or of
-    /// an asker.
+    /// a requester.
     pub fn note_subscription(&mut self, frame: &[u8]) -> bool {
         let Some((&what, subscription)) = frame.split_first() else {
             return false;
@@ -409,8 +430,8 @@ impl Slot {
                 self.tokens.remove(&token);
                 false
             }
-            (0 | 1, None) => match &mut self.desk {
-                Some(desk) => desk.note_subscription(what == 1, subscription),
+            (0 | 1, None) => match &mut self.request_socket {
+                Some(request_socket) => request_socket.note_subscription(what == 1, subscription),
                 None => false,
             },
             _ => false,
@@ -434,15 +455,18 @@ impl Slot {
             let ms = i32::try_from(linger.as_millis()).unwrap_or(i32::MAX);
             // An option that every socket has.
             let _ = self.socket.set_linger(ms);
-            let _ = self.desk.as_ref().map(|desk| desk.socket().set_linger(ms));
+            let _ = self
+                .request_socket
+                .as_ref()
+                .map(|request_socket| request_socket.socket().set_linger(ms));
         }
         if let Some(bound) = &self.bound {
             unbind(&mut self.socket, bound, context);
         }
-        if let Some(Desk::Answers(desk)) = self.desk.as_deref_mut()
-            && let Some(bound) = &desk.bound
+        if let Some(RequestSocket::Answers(request_socket)) = self.request_socket.as_deref_mut()
+            && let Some(bound) = &request_socket.bound
         {
-            unbind(&mut desk.socket, bound, context);
+            unbind(&mut request_socket.socket, bound, context);
         }
         self.close();
     }
@@ -453,8 +477,8 @@ impl Slot {
         stop_monitor(&mut self.socket);
         drop(self.socket);
         drop(self.monitor);
-        if let Some(desk) = self.desk {
-            desk.close();
+        if let Some(request_socket) = self.request_socket {
+            request_socket.close();
         }
         if let Some(file) = self.bound.and_then(|bound| bound.file) {
             file.remove();

@@ -22,7 +22,7 @@ pub fn ask(to: &str, message: Value, replies: Replies) -> AgentRequest {
     }
 }
 
-fn asker(address: &str, by: Serializer, actions: &[&str], replies: Replies) -> ConnectRequest {
+fn requester(address: &str, by: Serializer, actions: &[&str], replies: Replies) -> ConnectRequest {
     ConnectRequest {
         replies,
         ..Fixture::connection("ask", "ASYNC_REP", address, by, actions)
@@ -34,7 +34,7 @@ fn answers_go_to_the_handler_of_the_connection_or_of_the_request() {
     for by in Serializer::ALL {
         let mut agent = Fixture::start();
         let desk = agent.bind(bind("desk", "ASYNC_REP", *by, &["echo"]));
-        let inbox = asker(&desk, *by, &["collect"], Replies::default());
+        let inbox = requester(&desk, *by, &["collect"], Replies::default());
         assert_eq!(agent.wire(vec![inbox]).unwrap().len(), 1);
         agent.ask(send("ask", json!("Hello"), None));
         assert_eq!(agent.received(1), json!(["Hello"]));
@@ -65,7 +65,7 @@ fn errors_go_to_their_own_handler() {
             ..Replies::default()
         };
         agent
-            .wire(vec![asker(&address, *by, &["collect"], replies)])
+            .wire(vec![requester(&address, *by, &["collect"], replies)])
             .unwrap();
         agent.ask(send("ask", json!("1/0"), None));
         rep.recv_bytes(0).unwrap();
@@ -90,7 +90,7 @@ fn what_is_not_answered_in_time_is_reported_and_so_is_a_late_answer() {
         on_error: actions(&["collect"]),
         ..Replies::default()
     };
-    let wired = asker(&address, Serializer::Json, &["collect"], replies);
+    let wired = requester(&address, Serializer::Json, &["collect"], replies);
     agent.wire(vec![wired]).unwrap();
     agent.ask(send("ask", json!("slow"), None));
     rep.recv_bytes(0).unwrap();
@@ -122,7 +122,7 @@ fn without_a_handler_for_errors_the_log_is_told() {
         wait: Some(Millis::new(20)),
         ..Replies::default()
     };
-    let wired = asker(&address, Serializer::Json, &["collect"], replies);
+    let wired = requester(&address, Serializer::Json, &["collect"], replies);
     agent.wire(vec![wired]).unwrap();
     agent.ask(send("ask", json!(1), None));
     rep.recv_bytes(0).unwrap();
@@ -141,7 +141,7 @@ fn requests_end_with_the_connection_that_took_them() {
         on_error: actions(&["collect"]),
         ..Replies::default()
     };
-    let wired = asker(&address, Serializer::Json, &["collect"], replies);
+    let wired = requester(&address, Serializer::Json, &["collect"], replies);
     agent.wire(vec![wired]).unwrap();
     let first = agent.begin(
         &AgentRequest::SendRecv {
@@ -177,12 +177,12 @@ fn requests_end_when_the_connection_is_moved() {
         on_error: actions(&["collect"]),
         ..Replies::default()
     };
-    let wired = asker(&address, Serializer::Json, &["collect"], replies.clone());
+    let wired = requester(&address, Serializer::Json, &["collect"], replies.clone());
     agent.wire(vec![wired]).unwrap();
     agent.ask(send("ask", json!("here"), None));
     first.recv_bytes(0).unwrap();
     let (second, address) = agent.listening(zmq::REP);
-    let moved = asker(&address, Serializer::Json, &["collect"], replies);
+    let moved = requester(&address, Serializer::Json, &["collect"], replies);
     agent.wire(vec![moved]).unwrap();
     let gone = "the other side went away before it answered";
     assert_eq!(agent.received(1), json!([{ "$error": gone }]));
@@ -230,7 +230,7 @@ for line in sys.stdin:
 fn a_program_answers_early_late_or_never() {
     let mut agent = Fixture::start_with(Some(vec!["python3", "-u", "-c", REPLIER]));
     let desk = agent.bind(bind("desk", "ASYNC_REP", Serializer::Json, &["command"]));
-    let wired = asker(&desk, Serializer::Json, &["collect"], Replies::default());
+    let wired = requester(&desk, Serializer::Json, &["collect"], Replies::default());
     agent.wire(vec![wired]).unwrap();
     agent.go();
     agent.ask(send("ask", json!("yield"), None));

@@ -23,7 +23,7 @@ fn it_announces_itself_and_beats() {
     assert_eq!((name.as_str(), addresses.len()), ("Alice", 0));
     agent.await_request(|request| matches!(request, NameServerRequest::Heartbeat {}));
     agent.oneway(&AgentRequest::Addr { alias: None });
-    agent.send(&Envelope::event(), body(&Event::Stranger {}));
+    agent.send(&Envelope::event(), body(&Event::Unregistered {}));
     agent.await_announcement();
     assert_eq!(agent.ask(AgentRequest::IsRunning {}), json!(true));
 }
@@ -40,7 +40,7 @@ fn without_a_name_server_it_goes_on_and_announces_itself_to_the_next() {
         assert_eq!(req.recv_bytes(0).unwrap(), b"1");
     }
     agent.revive_nameserver(&address);
-    // Either it has noticed, and announces itself, or its next heartbeat is a stranger's.
+    // Either it has noticed, and announces itself, or its next heartbeat is that of an unregistered member.
     let (mut announced, mut told) = (false, false);
     agent.await_request(|request| {
         announced = matches!(request, NameServerRequest::Announce(_));
@@ -48,7 +48,7 @@ fn without_a_name_server_it_goes_on_and_announces_itself_to_the_next() {
         announced || told
     });
     if told {
-        agent.send(&Envelope::event(), body(&Event::Stranger {}));
+        agent.send(&Envelope::event(), body(&Event::Unregistered {}));
     }
     match agent.await_announcement() {
         Announcement::Agent { addresses, .. } => assert_eq!(addresses.len(), 1),

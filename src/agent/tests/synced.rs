@@ -400,7 +400,7 @@ fn requests_arrive_at_the_port_after() {
 }
 
 #[test]
-fn a_server_without_a_desk_is_refused() {
+fn a_server_without_a_request_socket_is_refused() {
     let mut agent = Fixture::start();
     let feed = bound(&mut agent, publisher(Serializer::Json, tcp()));
     let half = Address {

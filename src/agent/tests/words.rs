@@ -64,7 +64,7 @@ fn a_program_binds_and_closes() {
     assert_eq!(req.recv_bytes(0).unwrap(), b"7");
     let addr = ask(&mut agent, "addr", json!({"type": "addr", "alias": "desk"}));
     assert_eq!(addr["address"], at);
-    // Without waiting in between: the port is free when the second word is obeyed.
+    // Without waiting in between: the port is free when the second word is executed.
     let port = at.strip_prefix("tcp://").unwrap();
     say(
         &mut agent,
@@ -217,7 +217,7 @@ fn who_waits_for_an_answer_that_cannot_be_read_is_told_at_once() {
         let expected = format!("the answer of Alice cannot be read: {why}");
         assert!(reason.starts_with(&expected), "{reason}");
     }
-    // The id stands at the line's beginning, or it is taken for the oldest that is owed.
+    // The id stands at the line's beginning, or it is taken for the oldest that is pending.
     for (method, line) in [("long", "long"), ("say", "long")] {
         let reason = answered(&mut agent, method, line);
         assert!(

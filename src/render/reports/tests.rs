@@ -307,19 +307,19 @@ fn a_system_that_is_up_in_every_form() {
 #[test]
 fn a_system_that_is_down_in_every_form() {
     use crate::down::StoppedAgent;
-    use crate::wire::Rung;
-    let stopped = [("Alice", Rung::Asked), ("Bob", Rung::Killed)];
+    use crate::wire::StopStage;
+    let stopped = [("Alice", StopStage::Asked), ("Bob", StopStage::Killed)];
     let report = crate::down::DownReport {
         stopped: stopped
-            .map(|(agent, rung)| StoppedAgent {
+            .map(|(agent, stage)| StoppedAgent {
                 agent: agent.parse().unwrap(),
-                rung,
-                unsent: match rung {
-                    Rung::Asked => [("main".parse().unwrap(), 12)].into(),
+                stage,
+                unsent: match stage {
+                    StopStage::Asked => [("main".parse().unwrap(), 12)].into(),
                     _ => Default::default(),
                 },
-                killed: match rung {
-                    Rung::Killed => vec![crate::model::Leftover {
+                killed: match stage {
+                    StopStage::Killed => vec![crate::model::Leftover {
                         pid: 4711,
                         command: "python3 serve.py".into(),
                     }],

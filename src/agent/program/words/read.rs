@@ -27,10 +27,10 @@ pub enum Waits {
     Nobody,
     /// The program, which asked under this id.
     Program(ProgramId),
-    /// Whoever is owed the answer with this id.
-    Asker(u64),
-    /// Somebody who is owed an answer.
-    SomeAsker,
+    /// Who waits for the answer with this id.
+    Requester(u64),
+    /// Who has waited longest for an answer.
+    OldestRequester,
 }
 
 impl Waits {
@@ -38,7 +38,7 @@ impl Waits {
     fn of(about: Option<About>) -> Self {
         match about {
             Some(About { word, id }) if word == "reply" => match id {
-                Some(ProgramId::Number(id)) => Waits::Asker(id),
+                Some(ProgramId::Number(id)) => Waits::Requester(id),
                 Some(ProgramId::Text(_)) | None => Waits::Nobody,
             },
             Some(About { id: Some(id), .. }) => Waits::Program(id),
@@ -49,8 +49,8 @@ impl Waits {
     /// For one of which only the beginning is there: most likely an answer is too long.
     fn of_beginning(about: Option<About>) -> Self {
         match about {
-            None => Waits::SomeAsker,
-            Some(About { word, id: None }) if word == "reply" => Waits::SomeAsker,
+            None => Waits::OldestRequester,
+            Some(About { word, id: None }) if word == "reply" => Waits::OldestRequester,
             about => Waits::of(about),
         }
     }

@@ -10,13 +10,13 @@ use osb::zeromq::draw_keys;
 
 use crate::common::Bench;
 
-pub struct Castle {
+pub struct ClosedSystem {
     pub bench: Bench,
     pub address: String,
     pub owner: Credentials,
 }
 
-impl Castle {
+impl ClosedSystem {
     pub fn up(topology: &str) -> Self {
         let bench = Bench::new();
         let up = bench.up(topology);

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::error::{SshError, Stage};
 use super::session::Session;
-use crate::files::Cargo;
+use crate::files::Bundle;
 use crate::model::Amount;
 use crate::wire::MachineWord;
 
@@ -32,18 +32,18 @@ pub struct Sent {
     pub done: bool,
 }
 
-/// Sends what the machine lacks of `cargo`. Gives the folders there, in the order of the cargo's.
+/// Sends what the machine lacks of `bundle`. Gives the folders there, in the order of the bundle's.
 /// `tell` is told how far it is.
 pub(super) async fn send(
     session: &mut Session,
-    cargo: &Cargo,
+    bundle: &Bundle,
     tell: impl Fn(Sent) + Send + Sync + 'static,
 ) -> Result<Vec<PathBuf>, SshError> {
     let sums = match session.word(STALL, Stage::Files).await? {
         MachineWord::Lacks { sums } => sums,
         other => return Err(session.unexpected(Stage::Files, other)),
     };
-    let Some(files) = cargo.asked(&sums) else {
+    let Some(files) = bundle.asked(&sums) else {
         return Err(session.error(Stage::Files, "it asks for files that it was not offered"));
     };
     let lacking: Amount = files.iter().map(|(_, size)| Amount::of(*size)).sum();
@@ -56,7 +56,7 @@ pub(super) async fn send(
     // What is said meanwhile is listened to: the other side may refuse in the middle of it.
     let word = listen(session, &moved, sending).await?;
     let folders = match word {
-        MachineWord::Laid { folders } if folders.len() == cargo.trees.len() => folders,
+        MachineWord::Laid { folders } if folders.len() == bundle.trees.len() => folders,
         other => return Err(session.unexpected(Stage::Files, other)),
     };
     if let Some(relative) = folders.iter().find(|folder| !folder.is_absolute()) {

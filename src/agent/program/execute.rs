@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::ask::{self, Asked};
 use super::words::FromProgram;
 use super::{Agent, ProgramId};
-use crate::agent::asker::Asker;
+use crate::agent::requester::Requester;
 use crate::agent::requests::Request;
 use crate::agent::state::{DEFAULT_LIMIT, Origin};
 use crate::model::{Alias, Level, Millis, Topic};
@@ -13,7 +13,7 @@ use crate::wire::{AgentRequest, Fault};
 
 impl Agent {
     /// Does it, or gives the word back if its time has not come.
-    pub(super) fn obey(&mut self, mut word: FromProgram) -> Option<FromProgram> {
+    pub(super) fn execute(&mut self, mut word: FromProgram) -> Option<FromProgram> {
         if let FromProgram::Bind { insecure, .. } = &mut word {
             // In a closed system nobody gets in who is not of it.
             *insecure |= self.boot.keys.is_some();
@@ -29,7 +29,7 @@ impl Agent {
             } => return self.ask_for_program(request, id, timeout),
             Asked::Refused { reason, id } => {
                 let reason = Fault::Refused { reason };
-                self.reply(Some(Asker::Program(id)), Err(reason));
+                self.reply(Some(Requester::Program(id)), Err(reason));
                 return None;
             }
             Asked::Other(word) => word,
@@ -89,7 +89,7 @@ impl Agent {
         timeout: Option<Millis>,
     ) -> Option<FromProgram> {
         let limit = timeout.map_or(DEFAULT_LIMIT, Millis::duration);
-        let request = Request::new(Some(Asker::Program(id)), limit, self.now);
+        let request = Request::new(Some(Requester::Program(id)), limit, self.now);
         self.serve(asked, request);
         None
     }
@@ -196,8 +196,8 @@ impl Agent {
     }
 
     fn take_reply(&mut self, id: u64, outcome: Result<Value, String>) {
-        match self.take_owed(id) {
-            Some(owed) => self.settle_owed(owed, outcome),
+        match self.take_pending_reply(id) {
+            Some(reply) => self.settle_pending_reply(reply, outcome),
             None => {
                 self.refuse(&format!("a reply to {id}, which nobody waits for"));
             }

@@ -6,21 +6,21 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::words::{Outcome as Reply, ToProgram};
-use crate::agent::asker::Asker;
 use crate::agent::handlers::{Incoming, Sort};
+use crate::agent::requester::Requester;
 use crate::agent::requests::{Outcome, Request};
 use crate::agent::state::{Agent, DEFAULT_LIMIT, Ticket};
 use crate::model::{MethodName, Millis};
 use crate::wire::{CodecError, Fault};
 
 /// How many answers a program may owe before no more messages are handed to it.
-pub const OWED: usize = 4096;
+pub const MAX_PENDING_REPLIES: usize = 4096;
 
 /// What the program owes an answer to.
-pub enum Owed {
+pub enum PendingReply {
     Answer(Ticket),
     Call {
-        asker: Option<Asker>,
+        requester: Option<Requester>,
         name: String,
         limit: Duration,
     },
@@ -49,11 +49,14 @@ impl Agent {
         let id = match ticket {
             None => None,
             Some(ticket) if slot.kind.is_channel() => {
-                let id = self.owed.number();
-                self.promised.insert(id, ticket);
+                let id = self.pending_replies.number();
+                self.deferred_replies.insert(id, ticket);
                 Some(id)
             }
-            Some(ticket) => Some(self.owed.add(deadline, Owed::Answer(ticket))),
+            Some(ticket) => Some(
+                self.pending_replies
+                    .add(deadline, PendingReply::Answer(ticket)),
+            ),
         };
         let failure = match &incoming.sort {
             Sort::Failure(reason) => Some(reason.clone()),
@@ -76,10 +79,10 @@ impl Agent {
     }
 
     /// Requests by channels may be answered at any time, or never. The oldest of very many are not
-    /// waited for any more: their askers are told.
+    /// waited for any more: their requesters are told.
     fn forget_old_promises(&mut self, at: usize) {
-        while self.promised.len() > OWED
-            && let Some((_, ticket)) = self.promised.pop_first()
+        while self.deferred_replies.len() > MAX_PENDING_REPLIES
+            && let Some((_, ticket)) = self.deferred_replies.pop_first()
         {
             self.note_dropped(
                 at,
@@ -116,52 +119,68 @@ impl Agent {
             }
             _ => {}
         }
-        let owed = Owed::Call {
+        let call = PendingReply::Call {
             name: name.to_owned(),
             limit: request.limit,
-            asker: request.asker.clone(),
+            requester: request.requester.clone(),
         };
-        let id = self.owed.add(request.until, owed);
+        let id = self.pending_replies.add(request.until, call);
         program.tell(&ToProgram::Call { id, name, params });
         Some(None)
     }
 
     /// Takes what the answer with this id is owed to.
-    pub(super) fn take_owed(&mut self, id: u64) -> Option<Owed> {
-        let promised = || self.promised.remove(&id).map(Owed::Answer);
-        self.owed.take(id).or_else(promised)
+    pub(super) fn take_pending_reply(&mut self, id: u64) -> Option<PendingReply> {
+        let deferred = || self.deferred_replies.remove(&id).map(PendingReply::Answer);
+        self.pending_replies.take(id).or_else(deferred)
     }
 
     /// Takes what has been owed an answer longest.
-    pub(super) fn take_oldest_owed(&mut self) -> Option<Owed> {
-        let promised = self.promised.keys().next().copied();
-        let oldest = self.owed.oldest().into_iter().chain(promised).min()?;
-        self.take_owed(oldest)
+    pub(super) fn take_oldest_pending_reply(&mut self) -> Option<PendingReply> {
+        let deferred = self.deferred_replies.keys().next().copied();
+        let oldest = self
+            .pending_replies
+            .oldest()
+            .into_iter()
+            .chain(deferred)
+            .min()?;
+        self.take_pending_reply(oldest)
     }
 
     /// The program has given an answer, or will not.
-    pub(super) fn settle_owed(&mut self, owed: Owed, outcome: Result<Value, String>) {
-        match (owed, outcome) {
-            (Owed::Answer(ticket), Ok(value)) => self.answer_value(ticket, &value),
-            (Owed::Answer(ticket), Err(reason)) => self.answer_error(ticket, &reason),
-            (Owed::Call { asker, .. }, outcome) => {
-                self.reply(asker, outcome.map_err(|reason| Fault::Handler { reason }));
+    pub(super) fn settle_pending_reply(
+        &mut self,
+        reply: PendingReply,
+        outcome: Result<Value, String>,
+    ) {
+        match (reply, outcome) {
+            (PendingReply::Answer(ticket), Ok(value)) => self.answer_value(ticket, &value),
+            (PendingReply::Answer(ticket), Err(reason)) => self.answer_error(ticket, &reason),
+            (PendingReply::Call { requester, .. }, outcome) => {
+                self.reply(
+                    requester,
+                    outcome.map_err(|reason| Fault::Handler { reason }),
+                );
             }
         }
     }
 
-    pub fn expire_owed(&mut self) {
-        while let Some((_, owed)) = self.owed.expired(self.now) {
-            match owed {
-                Owed::Call { asker, name, limit } => {
+    pub fn expire_pending_replies(&mut self) {
+        while let Some((_, reply)) = self.pending_replies.expired(self.now) {
+            match reply {
+                PendingReply::Call {
+                    requester,
+                    name,
+                    limit,
+                } => {
                     let what = format!("{}.{name}", self.boot.name);
                     let limit = Millis::from(limit);
-                    self.reply(asker, Err(Fault::Deadline { what, limit }));
+                    self.reply(requester, Err(Fault::Deadline { what, limit }));
                 }
-                answer @ Owed::Answer(_) => {
+                answer @ PendingReply::Answer(_) => {
                     let limit = Millis::from(DEFAULT_LIMIT);
                     let reason = format!("{} gave no answer within {limit}", self.boot.name);
-                    self.settle_owed(answer, Err(reason));
+                    self.settle_pending_reply(answer, Err(reason));
                 }
             }
         }

@@ -11,7 +11,7 @@ use crate::wire::{Envelope, Fault, LARGEST_BODY, Peer, body};
 
 /// Who asked, and for what.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Asker {
+pub enum Requester {
     /// Another member, with the number of its request.
     Member { peer: Peer, id: u64 },
     /// The agent's own program. Without an id it hears of errors only, in the log.
@@ -23,20 +23,20 @@ pub enum Asker {
 
 impl Agent {
     /// Answers, if anybody asked.
-    pub fn reply(&mut self, asker: Option<Asker>, outcome: Result<Value, Fault>) {
-        match asker {
+    pub fn reply(&mut self, requester: Option<Requester>, outcome: Result<Value, Fault>) {
+        match requester {
             None => {}
-            Some(Asker::Member { peer, id }) => self.reply_to_member(peer, id, outcome),
-            Some(Asker::Program(Some(id))) => {
+            Some(Requester::Member { peer, id }) => self.reply_to_member(peer, id, outcome),
+            Some(Requester::Program(Some(id))) => {
                 let outcome = outcome.map_err(|fault| fault.to_string());
                 self.reply_to_program(&id, &outcome);
             }
-            Some(Asker::Program(None)) => {
+            Some(Requester::Program(None)) => {
                 if let Err(fault) = outcome {
                     self.note_garbage(&fault.to_string());
                 }
             }
-            Some(Asker::Timer { id, alias }) => self.end_call(id, &alias, outcome),
+            Some(Requester::Timer { id, alias }) => self.end_call(id, &alias, outcome),
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use zmq::Context;
 
-use super::errands::Errand;
+use super::lookups::Lookup;
 use super::requests::Request;
 use super::state::Agent;
 use crate::model::{Holder, PublicKey};
@@ -24,7 +24,7 @@ const ASKED: usize = 1000;
 const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// The way in.
-pub struct Door {
+pub struct Admission {
     zap: Zap,
     /// Who was let in, and from which machines.
     known: BTreeMap<PublicKey, Known>,
@@ -50,7 +50,7 @@ pub enum Answer {
     None,
 }
 
-impl Door {
+impl Admission {
     /// Before any socket of `context` is bound.
     pub fn bind(context: &Context) -> zmq::Result<Self> {
         Ok(Self {
@@ -144,35 +144,38 @@ impl Known {
 
 impl Agent {
     /// Somebody wants to come in.
-    pub fn attend_door(&mut self) {
+    pub fn attend_admission(&mut self) {
         let alone = self.control.down();
-        let unknown = self.door.as_mut().map(|door| door.attend(alone));
+        let unknown = self
+            .admission
+            .as_mut()
+            .map(|admission| admission.attend(alone));
         for key in unknown.unwrap_or_default() {
-            self.ask_whose(key, Errand::Whose(key));
+            self.ask_whose(key, Lookup::Whose(key));
         }
     }
 
-    fn ask_whose(&mut self, key: PublicKey, errand: Errand) {
+    fn ask_whose(&mut self, key: PublicKey, lookup: Lookup) {
         let request = Request {
-            asker: None,
+            requester: None,
             limit: PATIENCE,
             until: self.now + PATIENCE,
         };
         let whose = NameServerRequest::Whose { key };
-        self.send_errand(Peer::NameServer, &whose, errand, request);
+        self.send_lookup(Peer::NameServer, &whose, lookup, request);
     }
 
     /// Asks for all keys again by which others are connected: some may have been revoked while this
     /// agent could not be told, and those of agents that have ended are told of to nobody.
     pub(super) fn ask_for_keys_again(&mut self) {
-        let Some(door) = &self.door else {
+        let Some(admission) = &self.admission else {
             return;
         };
         let dialled = self.sockets.iter_mut().flat_map(|slot| slot.keys_dialled());
         let mut keys: BTreeSet<PublicKey> = dialled.collect();
-        keys.extend(door.known.keys());
+        keys.extend(admission.known.keys());
         for key in keys {
-            self.ask_whose(key, Errand::Still(key));
+            self.ask_whose(key, Lookup::Still(key));
         }
     }
 
@@ -188,12 +191,12 @@ impl Agent {
             Err(Fault::Refused { .. }) => Answer::Nobodys,
             _ => Answer::None,
         };
-        let Some(door) = &mut self.door else {
+        let Some(admission) = &mut self.admission else {
             return;
         };
-        door.settle(key, &answer);
+        admission.settle(key, &answer);
         if let Answer::Nobodys = answer
-            && let Some(count) = door.count_turned_away(self.now)
+            && let Some(count) = admission.count_turned_away(self.now)
         {
             self.log.warn(&format!(
                 "{count} turned away whose key is unknown, the last: {key}"
@@ -203,8 +206,8 @@ impl Agent {
 
     /// The name server did not tell in time.
     pub(super) fn on_untold(&mut self, key: &PublicKey) {
-        if let Some(door) = &mut self.door {
-            door.settle(key, &Answer::None);
+        if let Some(admission) = &mut self.admission {
+            admission.settle(key, &Answer::None);
         }
     }
 
@@ -214,7 +217,10 @@ impl Agent {
         for slot in self.sockets.iter_mut() {
             self.unannounced |= slot.let_go_of(keys, self.now);
         }
-        let from = self.door.as_mut().map(|door| door.forget(keys));
+        let from = self
+            .admission
+            .as_mut()
+            .map(|admission| admission.forget(keys));
         let from: BTreeSet<String> = from.unwrap_or_default();
         if from.is_empty() {
             return;
@@ -248,10 +254,14 @@ mod tests {
 
     #[test]
     fn strangers_do_not_fill_the_log() {
-        let mut door = Door::bind(&Context::new()).unwrap();
-        let told = |door: &mut Door, s| door.count_turned_away(Duration::from_secs(s));
-        assert_eq!(told(&mut door, 1), Some(1));
-        assert_eq!((told(&mut door, 2), told(&mut door, 3)), (None, None));
-        assert_eq!(told(&mut door, 11), Some(3));
+        let mut admission = Admission::bind(&Context::new()).unwrap();
+        let told =
+            |admission: &mut Admission, s| admission.count_turned_away(Duration::from_secs(s));
+        assert_eq!(told(&mut admission, 1), Some(1));
+        assert_eq!(
+            (told(&mut admission, 2), told(&mut admission, 3)),
+            (None, None)
+        );
+        assert_eq!(told(&mut admission, 11), Some(3));
     }
 }

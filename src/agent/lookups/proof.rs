@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Errand;
-use crate::agent::asker::Asker;
+use super::Lookup;
 use crate::agent::control::Weight;
+use crate::agent::requester::Requester;
 use crate::agent::requests::Request;
 use crate::agent::state::{Agent, Further};
 use crate::model::{Alias, Target};
@@ -23,7 +23,7 @@ impl Agent {
         request: Request,
     ) {
         let Some(publisher) = publishers.pop() else {
-            return self.reply(request.asker, Ok(answer));
+            return self.reply(request.requester, Ok(answer));
         };
         let token = self.new_token(&self.sockets.at(at).alias.clone(), &publisher);
         self.sockets.at_mut(at).subscribe(&token.subscription());
@@ -44,20 +44,20 @@ impl Agent {
             alias: publisher.alias.clone(),
             tokens: vec![token.clone()],
         };
-        let errand = Errand::Prove {
+        let lookup = Lookup::Prove {
             at,
             publisher,
             token,
             others,
             answer,
         };
-        self.send_errand(peer, &question, errand, request);
+        self.send_lookup(peer, &question, lookup, request);
     }
 
     /// The handshakes were seen: what else is to be?
     pub fn see_further(
         &mut self,
-        asker: Option<Asker>,
+        requester: Option<Requester>,
         wired: Value,
         further: Further,
         (until, limit): (Duration, Duration),
@@ -69,7 +69,7 @@ impl Agent {
                 token,
             } => {
                 let request = Request {
-                    asker,
+                    requester,
                     limit,
                     until,
                 };
@@ -77,7 +77,7 @@ impl Agent {
             }
             done => {
                 self.give_up(&done);
-                self.reply(asker, Ok(wired));
+                self.reply(requester, Ok(wired));
             }
         }
     }

@@ -17,14 +17,14 @@ pub enum Outcome {
     TurnedAway,
 }
 
-pub struct Stranger {
+pub struct Trial {
     monitor: zmq::Socket,
     began: Instant,
     _socket: zmq::Socket,
     _context: zmq::Context,
 }
 
-impl Stranger {
+impl Trial {
     /// Dials `address` with a key of his own.
     pub fn dial(address: &str, server: PublicKey) -> Result<Self, NameServerError> {
         let context = zmq::Context::new();
@@ -86,9 +86,9 @@ mod tests {
         prepare(&mut server, &keys);
         server.bind("tcp://127.0.0.1:*").unwrap();
         let address = server.get_last_endpoint().unwrap().unwrap();
-        let stranger = Stranger::dial(&address, keys.public).unwrap();
+        let trial = Trial::dial(&address, keys.public).unwrap();
         loop {
-            if let Some(outcome) = stranger.outcome().unwrap() {
+            if let Some(outcome) = trial.outcome().unwrap() {
                 return outcome;
             }
         }
@@ -96,7 +96,7 @@ mod tests {
 
     /// The trial is worth something only if it can fail: libzmq's own defaults let strangers in.
     #[test]
-    fn a_door_that_is_open_is_found_out() {
+    fn a_name_server_that_lets_everybody_in_is_found_out() {
         let outcome = outcome_at(|server, keys| {
             server.set_curve_server(true).unwrap();
             server.set_curve_secretkey(keys.secret.as_bytes()).unwrap();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_door_that_is_shut_is_one() {
+    fn a_closed_name_server_passes_its_trial() {
         let outcome = outcome_at(|server, keys| {
             zeromq::let_in_by_key(server, &keys.secret).unwrap();
         });

@@ -12,13 +12,13 @@ use crate::model::Kind;
 use crate::wire::ReplyToken;
 use crate::zeromq::{EVENTS, monitor as watch, stop_monitor};
 
-/// How many askers a publisher knows at a time: strangers can subscribe too.
-const ASKERS: usize = 10_000;
-/// How many requests wait for the subscription of their asker.
+/// How many requesters a publisher knows at a time: strangers can subscribe too.
+const MAX_REQUESTERS: usize = 10_000;
+/// How many requests wait for the subscription of their requester.
 const EARLY: usize = 1000;
 
-/// The desk, at one end or the other.
-pub enum Desk {
+/// The request socket, at one end or the other.
+pub enum RequestSocket {
     /// SYNC_PUB: requests arrive.
     Answers(Answers),
     /// SYNC_SUB: requests leave.
@@ -37,7 +37,7 @@ pub struct Answers {
     pub socket: Socket,
     pub bound: Option<Bound>,
     /// Who has subscribed to answers, and so will get them.
-    askers: BTreeSet<ReplyToken>,
+    requesters: BTreeSet<ReplyToken>,
     early: VecDeque<Early>,
 }
 
@@ -48,17 +48,17 @@ pub struct Early {
     token: ReplyToken,
 }
 
-impl Desk {
-    /// The desk of a socket of that kind, if it has one.
+impl RequestSocket {
+    /// The request socket of a socket of that kind, if it has one.
     pub fn of(context: &Context, kind: Kind) -> zmq::Result<Option<Self>> {
         Ok(match kind {
-            Kind::SyncPub => Some(Desk::Answers(Answers {
+            Kind::SyncPub => Some(RequestSocket::Answers(Answers {
                 socket: make(context, Kind::AsyncRep)?,
                 bound: None,
-                askers: BTreeSet::new(),
+                requesters: BTreeSet::new(),
                 early: VecDeque::new(),
             })),
-            Kind::SyncSub => Some(Desk::Asks {
+            Kind::SyncSub => Some(RequestSocket::Asks {
                 socket: make(context, Kind::AsyncReq)?,
                 monitor: None,
                 token: ReplyToken::random(),
@@ -70,35 +70,35 @@ impl Desk {
 
     pub fn socket(&self) -> &Socket {
         match self {
-            Desk::Answers(desk) => &desk.socket,
-            Desk::Asks { socket, .. } => socket,
+            RequestSocket::Answers(request_socket) => &request_socket.socket,
+            RequestSocket::Asks { socket, .. } => socket,
         }
     }
 
     pub fn socket_mut(&mut self) -> &mut Socket {
         match self {
-            Desk::Answers(desk) => &mut desk.socket,
-            Desk::Asks { socket, .. } => socket,
+            RequestSocket::Answers(request_socket) => &mut request_socket.socket,
+            RequestSocket::Asks { socket, .. } => socket,
         }
     }
 
     pub fn monitor(&self) -> Option<&Socket> {
         match self {
-            Desk::Answers(_) => None,
-            Desk::Asks { monitor, .. } => monitor.as_ref(),
+            RequestSocket::Answers(_) => None,
+            RequestSocket::Asks { monitor, .. } => monitor.as_ref(),
         }
     }
 
     pub fn token(&self) -> Option<&ReplyToken> {
         match self {
-            Desk::Answers(_) => None,
-            Desk::Asks { token, .. } => Some(token),
+            RequestSocket::Answers(_) => None,
+            RequestSocket::Asks { token, .. } => Some(token),
         }
     }
 
     /// Takes note of requests that left by a connection that was lost.
     pub fn strand(&mut self, requests: Vec<u64>) {
-        if let Desk::Asks { stranded, .. } = self {
+        if let RequestSocket::Asks { stranded, .. } = self {
             stranded.extend(requests);
         }
     }
@@ -106,22 +106,25 @@ impl Desk {
     /// Takes them out.
     pub fn take_stranded(&mut self) -> Vec<u64> {
         match self {
-            Desk::Asks { stranded, .. } => std::mem::take(stranded),
-            Desk::Answers(_) => Vec::new(),
+            RequestSocket::Asks { stranded, .. } => std::mem::take(stranded),
+            RequestSocket::Answers(_) => Vec::new(),
         }
     }
 
     /// Where requests go.
     pub fn address(&self) -> Option<&str> {
         match self {
-            Desk::Answers(desk) => desk.bound.as_ref().map(|bound| bound.address.as_str()),
-            Desk::Asks { .. } => None,
+            RequestSocket::Answers(request_socket) => request_socket
+                .bound
+                .as_ref()
+                .map(|bound| bound.address.as_str()),
+            RequestSocket::Asks { .. } => None,
         }
     }
 
     /// Watches its connections.
     pub fn watch(&mut self, context: &Context) -> zmq::Result<()> {
-        if let Desk::Asks {
+        if let RequestSocket::Asks {
             socket,
             monitor: monitor @ None,
             ..
@@ -132,15 +135,18 @@ impl Desk {
         Ok(())
     }
 
-    /// A subscription has come or gone. True if an asker is new.
+    /// A subscription has come or gone. True if a requester is new.
     pub fn note_subscription(&mut self, begins: bool, subscription: &[u8]) -> bool {
-        let Desk::Answers(desk) = self else {
+        let RequestSocket::Answers(request_socket) = self else {
             return false;
         };
         match ReplyToken::from_subscription(subscription) {
-            Some(token) if begins => desk.askers.len() < ASKERS && desk.askers.insert(token),
+            Some(token) if begins => {
+                request_socket.requesters.len() < MAX_REQUESTERS
+                    && request_socket.requesters.insert(token)
+            }
             Some(token) => {
-                desk.askers.remove(&token);
+                request_socket.requesters.remove(&token);
                 false
             }
             None => false,
@@ -150,7 +156,7 @@ impl Desk {
     /// Closes it and removes its file.
     pub fn close(self) {
         match self {
-            Desk::Asks {
+            RequestSocket::Asks {
                 mut socket,
                 monitor,
                 ..
@@ -160,7 +166,7 @@ impl Desk {
                 drop(socket);
                 drop(monitor);
             }
-            Desk::Answers(Answers {
+            RequestSocket::Answers(Answers {
                 mut socket, bound, ..
             }) => {
                 stop_monitor(&mut socket);
@@ -174,12 +180,12 @@ impl Desk {
 }
 
 impl Answers {
-    /// Whether an answer under that token would reach its asker.
+    /// Whether an answer under that token would reach its requester.
     pub fn knows(&self, token: &ReplyToken) -> bool {
-        self.askers.contains(token)
+        self.requesters.contains(token)
     }
 
-    /// Keeps a request until its asker has subscribed. True if the oldest one had to go for it.
+    /// Keeps a request until its requester has subscribed. True if the oldest one had to go for it.
     pub fn keep(&mut self, token: ReplyToken, path: Envelope, body: Message) -> bool {
         let full = self.early.len() >= EARLY;
         if full {
@@ -189,9 +195,9 @@ impl Answers {
         full
     }
 
-    /// A kept request whose asker has subscribed by now.
+    /// A kept request whose requester has subscribed by now.
     pub fn next_known(&mut self) -> Option<Early> {
-        let known = |early: &Early| self.askers.contains(&early.token);
+        let known = |early: &Early| self.requesters.contains(&early.token);
         let at = self.early.iter().position(known)?;
         self.early.remove(at)
     }

@@ -19,7 +19,7 @@ pub struct Stock {
 
 /// What is to go to one machine.
 #[derive(Debug, Default)]
-pub struct Cargo {
+pub struct Bundle {
     pub trees: Vec<Tree>,
     sources: HashMap<Digest, PathBuf>,
 }
@@ -33,11 +33,11 @@ pub struct Tree {
 }
 
 impl Stock {
-    /// The cargo of a machine whose agents ask for `specs`: those of one folder are put together.
-    pub fn cargo<'s>(
+    /// The bundle of a machine whose agents ask for `specs`: those of one folder are put together.
+    pub fn bundle<'s>(
         &mut self,
         specs: impl IntoIterator<Item = &'s SyncSpec>,
-    ) -> Result<Cargo, FilesError> {
+    ) -> Result<Bundle, FilesError> {
         let mut folders: BTreeMap<&Path, Vec<Arc<Walked>>> = BTreeMap::new();
         for spec in specs {
             let walked = match self.walked.get(spec) {
@@ -50,12 +50,12 @@ impl Stock {
             };
             folders.entry(&spec.from).or_default().push(walked);
         }
-        let mut cargo = Cargo::default();
+        let mut bundle = Bundle::default();
         for (from, parts) in folders {
             let mut entries = BTreeMap::new();
             for walked in parts {
                 entries.extend(walked.entries.clone());
-                cargo.sources.extend(walked.sources.clone());
+                bundle.sources.extend(walked.sources.clone());
             }
             let entries = entries.into_iter();
             let entries = entries.map(|(path, what)| Entry { path, what }).collect();
@@ -64,13 +64,13 @@ impl Stock {
                 error,
             })?;
             let from = from.to_owned();
-            cargo.trees.push(Tree { from, listing });
+            bundle.trees.push(Tree { from, listing });
         }
-        Ok(cargo)
+        Ok(bundle)
     }
 }
 
-impl Cargo {
+impl Bundle {
     pub fn is_empty(&self) -> bool {
         self.trees.is_empty()
     }
@@ -86,7 +86,7 @@ impl Cargo {
     }
 
     /// Where to find the contents that the machine lacks, and their sizes. None if it asks for what is not
-    /// of the cargo, or for something twice.
+    /// of the bundle, or for something twice.
     pub fn asked(&self, sums: &[Digest]) -> Option<Vec<(PathBuf, u64)>> {
         let files = self.trees.iter().flat_map(|tree| tree.listing.files());
         let mut sizes: HashMap<Digest, u64> = files.map(|(size, sum)| (sum, size)).collect();

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::Errand;
+use super::Lookup;
 use crate::agent::requests::{Outcome, Request};
 use crate::agent::state::{Agent, Further, Waiting};
 use crate::model::{Address, Millis, Role, Target};
@@ -16,7 +16,7 @@ impl Agent {
             agent: connect.to.agent.clone(),
             alias: connect.to.alias.clone(),
         };
-        self.send_errand(Peer::NameServer, &question, Errand::Find(connect), request);
+        self.send_lookup(Peer::NameServer, &question, Lookup::Find(connect), request);
         None
     }
 
@@ -64,12 +64,12 @@ impl Agent {
                     alias: to.alias.clone(),
                     token: token.clone(),
                 };
-                let errand = Errand::Probe {
+                let lookup = Lookup::Probe {
                     connect: Box::new(connect),
                     subscriber: to,
                     token,
                 };
-                self.send_errand(peer, &question, errand, request);
+                self.send_lookup(peer, &question, lookup, request);
             }
             kind if kind.subscribes() => {
                 let publisher = to;
@@ -97,12 +97,12 @@ impl Agent {
         let link = match self.connect_one(connect) {
             Ok(link) => link,
             Err(fault) => {
-                self.reply(request.asker, Err(fault));
+                self.reply(request.requester, Err(fault));
                 return false;
             }
         };
         self.await_proof(Waiting::Wire {
-            asker: request.asker,
+            requester: request.requester,
             links: vec![link],
             one: true,
             made,

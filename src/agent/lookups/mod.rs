@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::asker::Asker;
 use super::control::Weight;
+use super::requester::Requester;
 use super::requests::Request;
 use super::state::{Agent, Further, Waiting};
 use crate::model::{Millis, PublicKey, Target};
@@ -19,16 +19,16 @@ use crate::wire::{
     body, read_body,
 };
 
-/// Marks the numbers of errands, so that no announcement has one of them.
+/// Marks the numbers of lookups, so that no announcement has one of them.
 const MARK: u64 = 1 << 63;
 
-/// Whether an answer is that to an errand.
-pub fn is_errand(id: u64) -> bool {
+/// Whether an answer is that to a lookup.
+pub fn is_lookup(id: u64) -> bool {
     id & MARK != 0
 }
 
 /// What was asked, and what is to be done with the answer.
-pub enum Errand {
+pub enum Lookup {
     /// The name server: where the other socket is.
     Find(ConnectToRequest),
     /// The name server: whose key it is by which somebody wants to come in.
@@ -55,26 +55,26 @@ pub enum Errand {
     },
 }
 
-impl Errand {
+impl Lookup {
     /// The socket that it is about, if there is one yet.
     pub fn socket(&self) -> Option<usize> {
         match self {
-            Errand::Prove { at, .. } | Errand::Confirm { at, .. } | Errand::Arrived { at, .. } => {
+            Lookup::Prove { at, .. } | Lookup::Confirm { at, .. } | Lookup::Arrived { at, .. } => {
                 Some(*at)
             }
-            Errand::Find(_) | Errand::Probe { .. } | Errand::Whose(_) | Errand::Still(_) => None,
+            Lookup::Find(_) | Lookup::Probe { .. } | Lookup::Whose(_) | Lookup::Still(_) => None,
         }
     }
 
     fn what(&self) -> String {
         match self {
-            Errand::Find(connect) => format!("finding {}", connect.to),
-            Errand::Whose(key) | Errand::Still(key) => format!("finding out whose {key} is"),
-            Errand::Confirm { .. } | Errand::Arrived { .. } => {
+            Lookup::Find(connect) => format!("finding {}", connect.to),
+            Lookup::Whose(key) | Lookup::Still(key) => format!("finding out whose {key} is"),
+            Lookup::Confirm { .. } | Lookup::Arrived { .. } => {
                 "counting what has arrived".to_owned()
             }
-            Errand::Probe { subscriber, .. } => format!("preparing {subscriber} for the proof"),
-            Errand::Prove { publisher, .. } => {
+            Lookup::Probe { subscriber, .. } => format!("preparing {subscriber} for the proof"),
+            Lookup::Prove { publisher, .. } => {
                 format!("seeing the subscription at {publisher}")
             }
         }
@@ -82,24 +82,24 @@ impl Errand {
 }
 
 impl Agent {
-    pub(super) fn send_errand(
+    pub(super) fn send_lookup(
         &mut self,
         peer: Peer,
         question: &impl Serialize,
-        errand: Errand,
+        lookup: Lookup,
         request: Request,
     ) {
         let Request {
-            asker,
+            requester,
             limit,
             until,
         } = request;
         let left = until.saturating_sub(self.now).as_millis();
         let id = self.waiting.add(
             until,
-            Waiting::Errand {
-                asker,
-                errand: Box::new(errand),
+            Waiting::Lookup {
+                requester,
+                lookup: Box::new(lookup),
                 until,
                 limit,
             },
@@ -110,10 +110,10 @@ impl Agent {
     }
 
     /// Somebody has answered.
-    pub fn on_errand_answered(&mut self, envelope: &Envelope, content: &[u8]) {
-        let Some(Waiting::Errand {
-            asker,
-            errand,
+    pub fn on_lookup_answered(&mut self, envelope: &Envelope, content: &[u8]) {
+        let Some(Waiting::Lookup {
+            requester,
+            lookup,
             until,
             limit,
         }) = self.waiting.take(envelope.id & !MARK)
@@ -121,7 +121,7 @@ impl Agent {
             return;
         };
         let request = Request {
-            asker,
+            requester,
             limit,
             until,
         };
@@ -130,36 +130,36 @@ impl Agent {
             _ => read_body::<Value>(content),
         };
         match answer {
-            Ok(answer) => self.go_on(*errand, answer, request),
+            Ok(answer) => self.go_on(*lookup, answer, request),
             Err(fault) => {
-                match &*errand {
-                    Errand::Whose(key) => return self.on_whose(key, Err(&fault)),
-                    Errand::Still(key) => return self.on_still(key, Err(&fault)),
-                    Errand::Confirm { at, lines } => {
+                match &*lookup {
+                    Lookup::Whose(key) => return self.on_whose(key, Err(&fault)),
+                    Lookup::Still(key) => return self.on_still(key, Err(&fault)),
+                    Lookup::Confirm { at, lines } => {
                         return self.on_confirmed(*at, lines, Err(&fault));
                     }
-                    Errand::Arrived { at, lines } => {
+                    Lookup::Arrived { at, lines } => {
                         return self.on_arrived(*at, lines, Err(&fault));
                     }
                     _ => {}
                 }
-                self.abandon(&errand);
-                self.reply(request.asker, Err(fault));
+                self.abandon(&lookup);
+                self.reply(request.requester, Err(fault));
             }
         }
     }
 
-    fn go_on(&mut self, errand: Errand, answer: Value, request: Request) {
-        match errand {
-            Errand::Whose(key) => self.on_whose(&key, Ok(answer)),
-            Errand::Still(key) => self.on_still(&key, Ok(answer)),
-            Errand::Confirm { at, lines } => self.on_confirmed(at, &lines, Ok(answer)),
-            Errand::Arrived { at, lines } => self.on_arrived(at, &lines, Ok(answer)),
-            Errand::Find(connect) => match self.reachable(&connect.to, answer) {
+    fn go_on(&mut self, lookup: Lookup, answer: Value, request: Request) {
+        match lookup {
+            Lookup::Whose(key) => self.on_whose(&key, Ok(answer)),
+            Lookup::Still(key) => self.on_still(&key, Ok(answer)),
+            Lookup::Confirm { at, lines } => self.on_confirmed(at, &lines, Ok(answer)),
+            Lookup::Arrived { at, lines } => self.on_arrived(at, &lines, Ok(answer)),
+            Lookup::Find(connect) => match self.reachable(&connect.to, answer) {
                 Ok(server) => self.connect_found(connect, server, request),
-                Err(fault) => self.reply(request.asker, Err(fault)),
+                Err(fault) => self.reply(request.requester, Err(fault)),
             },
-            Errand::Probe {
+            Lookup::Probe {
                 connect,
                 subscriber,
                 token,
@@ -173,7 +173,7 @@ impl Agent {
                     self.unprobe_at(&subscriber, &token);
                 }
             }
-            Errand::Prove {
+            Lookup::Prove {
                 at,
                 token,
                 mut others,
@@ -183,28 +183,33 @@ impl Agent {
                 Some(next) => self.ask_publisher(at, next, token, others, answer, request),
                 None => {
                     self.sockets.at_mut(at).unsubscribe(&token.subscription());
-                    self.reply(request.asker, Ok(answer));
+                    self.reply(request.requester, Ok(answer));
                 }
             },
         }
     }
 
     /// The time is up.
-    pub fn answer_late_errand(&mut self, asker: Option<Asker>, errand: &Errand, limit: Duration) {
-        self.abandon(errand);
-        let (what, limit) = (errand.what(), Millis::from(limit));
-        self.reply(asker, Err(Fault::Deadline { what, limit }));
+    pub fn answer_late_lookup(
+        &mut self,
+        requester: Option<Requester>,
+        lookup: &Lookup,
+        limit: Duration,
+    ) {
+        self.abandon(lookup);
+        let (what, limit) = (lookup.what(), Millis::from(limit));
+        self.reply(requester, Err(Fault::Deadline { what, limit }));
     }
 
-    fn abandon(&mut self, errand: &Errand) {
-        match errand {
-            Errand::Find(_) | Errand::Still(_) => {}
-            Errand::Confirm { .. } | Errand::Arrived { .. } => self.on_account_late(errand),
-            Errand::Whose(key) => self.on_untold(key),
-            Errand::Probe {
+    fn abandon(&mut self, lookup: &Lookup) {
+        match lookup {
+            Lookup::Find(_) | Lookup::Still(_) => {}
+            Lookup::Confirm { .. } | Lookup::Arrived { .. } => self.on_account_late(lookup),
+            Lookup::Whose(key) => self.on_untold(key),
+            Lookup::Probe {
                 subscriber, token, ..
             } => self.unprobe_at(subscriber, token),
-            Errand::Prove { at, token, .. } => {
+            Lookup::Prove { at, token, .. } => {
                 self.sockets.at_mut(*at).unsubscribe(&token.subscription());
             }
         }
