@@ -101,6 +101,33 @@ fn a_name_server_that_does_not_answer_is_named() {
     end(&bench);
 }
 
+/// Whoever asked before it was found out has waited no longer than it took to find out.
+#[test]
+fn who_waits_for_an_agent_that_is_given_up_is_told_why() {
+    let bench = system();
+    let pid = bench.pid("Bob");
+    kill(pid, SIGSTOP);
+    let commands: &[&[&str]] = &[
+        &["get", "Bob"],
+        &["set", "Bob", "x=1"],
+        &["call", "Bob", "x"],
+        &["send", "Bob", "main", "1"],
+        &["send", "Bob", "ask", "1", "--wait"],
+        &["shutdown", "Bob"],
+        &["get", "B*", "x"],
+    ];
+    let ask = |command: &&[&str]| bench.spawn(&[*command, &["--timeout", "600s"]].concat());
+    let asked: Vec<_> = commands.iter().map(ask).collect();
+    for (command, asked) in commands.iter().zip(asked) {
+        let said = Said::from(asked.wait_with_output().unwrap());
+        let says = "Bob is unreachable: nothing was heard of it for ";
+        assert!(format!("{said}").contains(says), "{command:?}: {said}");
+    }
+    kill(pid, SIGCONT);
+    wait_until("it is back", || bench.agent("Bob")["state"] == "running");
+    end(&bench);
+}
+
 #[test]
 fn an_agent_that_is_silent_is_said_to_be() {
     let bench = system();

@@ -420,12 +420,13 @@ impl Agent {
 
     /// For its host daemon, which finds it when the process has ended.
     fn leave_unsent(&mut self, unsent: &BTreeMap<Alias, u64>) {
-        let Some(path) = self.boot.unsent.as_deref().filter(|_| !unsent.is_empty()) else {
+        let Some(dir) = self.boot.dir.clone().filter(|_| !unsent.is_empty()) else {
             return;
         };
-        if let Err(error) = std::fs::write(path, body(unsent)) {
-            self.log
-                .warn(&format!("cannot write {}: {error}", path.display()));
+        let written = SystemDir::at(dir).write_unsent(self.boot.incarnation, unsent);
+        if let Err(error) = written {
+            let line = format!("what was not sent cannot be written down for its host: {error}");
+            self.log.warn(&line);
         }
     }
 

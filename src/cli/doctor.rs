@@ -7,7 +7,7 @@ use crate::doctor::{Diagnosis, Progress, doctor};
 use crate::model::SystemName;
 use crate::plan::Plan;
 use crate::render::{Diagnosed, Reporter};
-use crate::state::{GroupRecord, StateDir};
+use crate::state::{StateDir, SystemRecord};
 
 /// Look whether machines, programs, ports and ways between hosts are as a topology needs them
 #[derive(Debug, clap::Args)]
@@ -39,8 +39,9 @@ pub fn run(args: DoctorArgs, context: &mut Context) -> Result<(), CommandError> 
 
 /// A system that is up has its own ports.
 fn note_if_up(system: &SystemName, context: &Context) -> Result<(), CommandError> {
-    let record = StateDir::from_env()?.system(system).record()?;
-    if record.is_some_and(|record| record.groups.iter().any(GroupRecord::stands)) {
+    let dir = StateDir::from_env()?.system(system);
+    let lives = |record: SystemRecord| record.groups.iter().any(|group| group.lives(&dir));
+    if dir.record()?.is_some_and(lives) {
         context.note(&format!(
             "{system} is up: its fixed ports are taken, by itself"
         ));

@@ -1,7 +1,6 @@
 //! One agent's process: started in a group of its own, its output in a file, its end a readable
 //! descriptor.
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,7 +15,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::log_tail::end_of_logs;
 use crate::model::{
-    self, AgentId, AgentName, Alias, ExitReport, LogLimits, NameServerName, Ready, Speaks,
+    self, AgentId, AgentName, ExitReport, LogLimits, NameServerName, Ready, Speaks,
 };
 use crate::process::{ProcessId, RUN, end_of, has_succeeded, limit_descriptors, not_started};
 use crate::state::{AgentRecord, StateError, SystemDir};
@@ -175,13 +174,6 @@ fn hand_over(boot: &AgentBoot, stdin: std::process::ChildStdin) {
             let _ = stdin.write_all(&boot).await;
         }
     });
-}
-
-/// What an agent that has ended left unsent, by socket. That it wrote nothing means nothing was left.
-pub fn take_unsent(path: &Path) -> BTreeMap<Alias, u64> {
-    let unsent = std::fs::read(path).unwrap_or_default();
-    let _ = std::fs::remove_file(path);
-    crate::wire::read_body(&unsent).unwrap_or_default()
 }
 
 impl Child {

@@ -99,7 +99,6 @@ impl Host {
             keys: self.agents_keys.remove(&agent.name),
             ipc_dir: self.options.ipc_dir(),
             log: Some(self.options.dir.log_of(&id)),
-            unsent: Some(self.options.dir.unsent_of(&id)),
             output: agent
                 .program
                 .as_ref()

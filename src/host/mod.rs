@@ -344,9 +344,9 @@ impl Host {
             return;
         };
         let id = self.spawner.id(&agent);
+        let unsent = self.options.dir.take_unsent(child.incarnation());
         let exit = child.reap(&self.options.dir, &id);
         self.note_end(&agent, &exit);
-        let unsent = child::take_unsent(&self.options.dir.unsent_of(&id));
         self.unsent.insert(agent.clone(), unsent);
         self.supervision.on_exited(&agent, exit);
     }

@@ -71,7 +71,6 @@ impl<S> Agent<S> {
             ipc_dir: folder.path().to_owned(),
             log: None,
             dir: None,
-            unsent: None,
             output: None,
             logs: LogLimits::default(),
             program: None,

@@ -12,7 +12,7 @@ use crate::model::{
     Address, AgentInfo, AgentName, Dial, HostInfo, HostName, LogLimits, NameError, Program,
 };
 use crate::state;
-use crate::wire::{Event, HostRequest, NameServerRequest, Peer, StartAgent};
+use crate::wire::{AgentRequest, Event, HostRequest, NameServerRequest, Peer, StartAgent};
 
 /// How long an answer may take, unless said otherwise.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -129,15 +129,19 @@ impl NameServer {
     pub fn shutdown_agents(&self, timeout: Duration) -> Result<(), ProxyError> {
         let agents = self.agent_infos()?.into_iter();
         let running = agents.filter(|agent| !agent.state.ended());
-        let proxies: Vec<Proxy> = running
-            .map(|agent| Proxy::new(self.clone(), agent.name))
-            .collect();
-        for proxy in &proxies {
-            proxy.oneway().shutdown();
+        let names: Vec<AgentName> = running.map(|agent| agent.name).collect();
+        for name in &names {
+            let peer = Peer::Agent(name.clone());
+            self.link.tell(peer, &AgentRequest::Shutdown {});
         }
-        proxies
-            .iter()
-            .try_for_each(|proxy| proxy.wait_for_end(timeout))
+        match self.wait_for_ends(names, timeout)?.into_iter().next() {
+            None => Ok(()),
+            Some(lives) => Err(ProxyError::Timeout {
+                what: format!("the end of {lives}"),
+                limit: timeout.into(),
+                standing: None,
+            }),
+        }
     }
 
     /// Blocks until all these agents have ended, or are not known at all, or the time is over. Tells which have not

@@ -320,8 +320,14 @@ impl Registry {
             self.forget(&peer);
             return;
         }
+        let silent = member.silent_for(now);
+        let given_up = changed && member.state() == State::Unreachable;
         if changed {
             self.tell_watchers(&peer, Change::State, now);
+        }
+        if let (true, Peer::Agent(agent)) = (given_up, &peer) {
+            let agent = agent.clone();
+            self.fail_all(&peer, &Fault::Unreachable { agent, silent });
         }
     }
 
@@ -335,11 +341,14 @@ impl Registry {
     }
 
     fn release_requesters(&mut self, target: &Peer) {
+        let peer = target.clone();
+        self.fail_all(target, &Fault::Gone { peer });
+    }
+
+    /// Nobody who waits for `target` will be answered by it.
+    fn fail_all(&mut self, target: &Peer, fault: &Fault) {
         for request in self.switchboard.abandon(target) {
-            let fault = Fault::Gone {
-                peer: target.clone(),
-            };
-            self.fail(&request.requester, request.id, target, fault);
+            self.fail(&request.requester, request.id, target, fault.clone());
         }
     }
 

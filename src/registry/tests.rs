@@ -229,6 +229,41 @@ fn who_asks_an_unreachable_agent_is_told_at_once() {
 }
 
 #[test]
+fn who_waits_for_an_agent_is_told_when_it_is_given_up() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    bench.ask::<()>(2, agent("Bob", 2)).unwrap();
+    let request = |of: &str, id| Envelope::request(id, 60_000, of.parse().unwrap());
+    bench.pass(2);
+    for (asker, of, id) in [(9, "Alice", 5), (2, "Alice", 6), (9, "Bob", 7)] {
+        bench.send(asker, request(of, id), vec![]);
+    }
+    // Suspicion ends no request: it may be well again the next moment.
+    assert_eq!(bench.pass(1), []);
+    let heartbeat = || body(&NameServerRequest::Heartbeat {});
+    for living in [2, 9] {
+        bench.send(living, Envelope::oneway(Peer::NameServer), heartbeat());
+    }
+    let mut told: Vec<(RoutingId, u64)> = Vec::new();
+    for effect in bench.pass(7) {
+        let Effect::Send { to, envelope, body } = effect else {
+            panic!("{effect:?}")
+        };
+        let fault = Fault::Unreachable {
+            agent: "Alice".parse().unwrap(),
+            silent: Millis::from_secs(10),
+        };
+        assert_eq!(read_body::<Fault>(&body).unwrap(), fault);
+        told.push((to, envelope.id));
+    }
+    told.sort_by_key(|it| it.1);
+    assert_eq!(told, [(at(9), 5), (at(2), 6)]);
+    // What it says when it is back is nobody's answer any more.
+    let late = Envelope::answer::<()>(&Ok(()), 5, Peer::Client(ClientId(1)));
+    assert_eq!(bench.send(1, late, vec![]), []);
+}
+
+#[test]
 fn a_member_that_comes_back_by_announcing_itself_is_leased_again() {
     let mut bench = Bench::new();
     bench.ask::<()>(1, agent("Alice", 1)).unwrap();

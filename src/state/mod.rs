@@ -181,11 +181,6 @@ impl SystemDir {
         self.logs().join(format!("{agent}.out"))
     }
 
-    /// Where an agent writes how many messages it has not sent when it ends.
-    pub fn unsent_of(&self, agent: &AgentId) -> PathBuf {
-        self.0.join(format!("unsent-{agent}.json"))
-    }
-
     /// The log of the name server or of a host daemon.
     pub fn daemon_log(&self, daemon: &str) -> PathBuf {
         self.0.join(format!("{daemon}.log"))
@@ -249,6 +244,10 @@ impl SystemDir {
 
     fn killed_path(&self, life: Incarnation) -> PathBuf {
         self.0.join("left").join(format!("{}.killed.json", life.0))
+    }
+
+    fn unsent_path(&self, life: Incarnation) -> PathBuf {
+        self.0.join("left").join(format!("{}.unsent.json", life.0))
     }
 
     fn lock_path(&self) -> PathBuf {

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{KeyFile, StateError, SystemDir};
 use crate::model::{
-    AgentId, AgentName, Dial, HostName, Leftover, NameServerName, SshSpec, SystemName,
+    AgentId, AgentName, Alias, Dial, HostName, Leftover, NameServerName, SshSpec, SystemName,
 };
 use crate::process::ProcessId;
 use crate::wire::Incarnation;
@@ -142,15 +142,6 @@ impl GroupRecord {
             address: self.nameserver.clone(),
             keys: key.map(|key| key.credentials()),
         })
-    }
-
-    /// Whether anything of it still runs that `up` would get in the way of.
-    pub fn stands(&self) -> bool {
-        let mut hosts = self.hosts.iter().map(|daemon| &daemon.process);
-        let nameserver = self.launched_nameserver.as_ref();
-        self.phase == Phase::Up
-            && (self.hosts.is_empty() || hosts.any(ProcessId::is_alive))
-            && nameserver.is_none_or(ProcessId::is_alive)
     }
 
     /// Whether anything of it lives that was brought up, so that it is mended and not begun anew. What is
@@ -346,12 +337,18 @@ impl SystemDir {
 
     /// What an agent has killed at its end. It is told once.
     pub fn take_killed(&self, life: Incarnation) -> Vec<Leftover> {
-        let path = self.killed_path(life);
-        let Ok(bytes) = fs::read(&path) else {
-            return Vec::new();
-        };
-        let _ = fs::remove_file(&path);
-        serde_json::from_slice(&bytes).unwrap_or_default()
+        take(&self.killed_path(life))
+    }
+
+    /// Writes down how many messages an agent has not sent at its end, by socket, for its daemon.
+    pub fn write_unsent(&self, life: Incarnation, unsent: &BTreeMap<Alias, u64>) -> io::Result<()> {
+        self.leave(&self.unsent_path(life), unsent)
+    }
+
+    /// How many messages an agent has not sent at its end, by socket. It is told once. That nothing is written down
+    /// means that nothing was left.
+    pub fn take_unsent(&self, life: Incarnation) -> BTreeMap<Alias, u64> {
+        take(&self.unsent_path(life))
     }
 
     fn leave<T: Serialize>(&self, path: &Path, what: &T) -> io::Result<()> {
@@ -388,6 +385,15 @@ impl SystemDir {
     pub fn ends(&self) -> Vec<EndRecord> {
         lines_of(&self.ends_path())
     }
+}
+
+/// What is written there, and removes it.
+fn take<T: DeserializeOwned + Default>(path: &Path) -> T {
+    let Ok(bytes) = fs::read(path) else {
+        return T::default();
+    };
+    let _ = fs::remove_file(path);
+    serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
 fn lines_of<T: DeserializeOwned>(path: &Path) -> Vec<T> {

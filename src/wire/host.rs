@@ -186,9 +186,6 @@ pub struct AgentBoot {
     pub ipc_dir: PathBuf,
     /// The agent's log. None: standard error.
     pub log: Option<PathBuf>,
-    /// Where it writes, at its end, how many messages it has not sent, by socket; if there are any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unsent: Option<PathBuf>,
     /// Where its program's own output goes; if nowhere, to the log.
     pub output: Option<PathBuf>,
     /// The system's folder, for what is to be known of it after its end.

@@ -125,7 +125,6 @@ impl Fixture {
             ipc_dir: dir.path().join("ipc"),
             log: None,
             dir: None,
-            unsent: None,
             output: program.is_some().then(|| dir.path().join("out")),
             descriptors: None,
             logs: crate::model::LogLimits::default(),
