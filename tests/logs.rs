@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{Bench, kill, listen, repository, wait_until};
@@ -224,6 +224,61 @@ fn logs_are_kept_within_limits_and_followed_through_all_their_files() {
     let last = bench.ok(&["-o", "json", "logs", "C", "--only", "output", "-n", "200"]);
     assert_eq!(numbers(&last).len(), 200);
     assert_without_gaps(&numbers(&last));
+    kill(i32::try_from(follower.id()).unwrap(), 2);
+    follower.wait().unwrap();
+}
+
+/// Where cargo puts the programs of the examples.
+fn rust_agent() -> PathBuf {
+    let osb = Path::new(env!("CARGO_BIN_EXE_osb"));
+    let built = osb.parent().unwrap().join("examples").join("rust-agent");
+    assert!(built.exists(), "it is not built: cargo build --examples");
+    built
+}
+
+#[test]
+fn what_a_program_prints_that_speaks_osb_is_kept_within_limits_too() {
+    let bench = Bench::new();
+    let script = format!(
+        "python3 -u {} & exec {}",
+        bench.file("count.py", COUNT),
+        rust_agent().display()
+    );
+    let script = serde_json::to_string(&script).unwrap();
+    let said = bench.up(&format!(
+        "osb: 1\nname: kit\ndefaults: {{ logs: {{ max_size: 4k, max_files: 3 }} }}\nagents:\n  C: {{ command: [sh, -c, {script}], speaks: osb }}\n"
+    ));
+    assert_eq!(said.code, 0, "{said}");
+    let mut follower = bench.spawn(&["-o", "json", "logs", "-f", "C", "--only", "output"]);
+    let heard = listen(follower.stdout.take().unwrap());
+    let logs = bench.system("kit").join("logs");
+    let wait_for_cuts = || {
+        let names = || common::entries(&logs.join("C.out.old"));
+        let begun = names();
+        wait_until("files have been let go of", || {
+            let now = names();
+            !now.is_empty() && now.iter().all(|it| !begun.contains(it))
+        });
+    };
+    wait_for_cuts();
+    // It is the daemon's work, and that of the one that comes in its place.
+    let daemon = bench.pid_of("host --name local").unwrap();
+    kill(daemon, 9);
+    wait_until("it has ended", || {
+        bench.pid_of("host --name local").is_none()
+    });
+    let said = bench.osb(&["up", bench.files().join("topology.yaml").to_str().unwrap()]);
+    assert_eq!(said.code, 0, "{said}");
+    wait_for_cuts();
+    wait_for_cuts();
+    assert!(size_of(&logs) < 100_000, "{}", size_of(&logs));
+    let text = heard.lock().unwrap().clone();
+    let followed = numbers(&text);
+    // What is missing was told.
+    let gaps = followed.windows(2).filter(|pair| pair[1] != pair[0] + 1);
+    let told = text.matches("bytes lost before this line: ").count();
+    assert!(gaps.count() <= told, "{text}");
+    assert!(followed.len() > 1000, "{text}");
     kill(i32::try_from(follower.id()).unwrap(), 2);
     follower.wait().unwrap();
 }

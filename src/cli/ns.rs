@@ -10,6 +10,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::launched::{LaunchArgs, Launched};
 use super::{CommandError, Context, ErrorKind};
+use crate::logfile::LogCaps;
 use crate::nameserver::NameServer;
 use crate::process::{drop_run, raise_descriptors};
 use crate::state::{KeyDir, SystemDir};
@@ -45,6 +46,10 @@ pub fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     raise_descriptors(None);
     // Before there is any other thread: all inherit the mask.
     let end = end_signals()?;
+    if let Some(dir) = &args.launch.dir {
+        // Where there are no more watches, its log grows.
+        let _ = LogCaps::begin().and_then(|caps| caps.keep_own(dir));
+    }
     let launched = Launched::new(args.launch.clone())?;
     let nameserver = match args.keys {
         Some(keys) => NameServer::bind_closed(args.bind, &KeyDir::at(keys))?,

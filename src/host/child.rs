@@ -14,6 +14,7 @@ use tokio::net::unix::pipe::Sender;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::log_tail::end_of_logs;
+use crate::logfile::LogCaps;
 use crate::model::{
     self, AgentId, AgentName, ExitReport, LogLimits, NameServerName, Ready, Speaks,
 };
@@ -30,6 +31,8 @@ pub struct Spawner {
     dir: SystemDir,
     group: Option<NameServerName>,
     agents_log: File,
+    /// Of what programs print that hold their file themselves. None where the system has no more watches: then files grow.
+    caps: Option<LogCaps>,
 }
 
 /// An agent's process that has not been waited for.
@@ -52,12 +55,34 @@ impl Spawner {
             .ok()
             .filter(|path| path.exists())
             .unwrap_or_else(|| PathBuf::from("/proc/self/exe"));
+        let caps = LogCaps::begin().ok();
+        if let Some(caps) = &caps {
+            let _ = caps.keep_own(dir.path());
+        }
         Ok(Self {
             osb,
             agents_log: dir.agents_log()?,
             dir: dir.clone(),
             group,
+            caps,
         })
+    }
+
+    /// Agents that a former daemon has started, and that live, print within their limits still.
+    pub fn keep_logs_of_others(&self, nameserver: &str) {
+        let agents = self.dir.latest_agents(nameserver).into_iter();
+        for agent in agents.filter(|it| it.process.is_alive()) {
+            if let Some(limits) = agent.prints {
+                self.keep_output(&agent.agent, limits);
+            }
+        }
+    }
+
+    fn keep_output(&self, agent: &AgentName, limits: LogLimits) {
+        if let Some(caps) = &self.caps {
+            // Without a watch, the file grows.
+            let _ = caps.keep(&self.dir.output_of(&self.id(agent)), limits);
+        }
     }
 
     pub fn spawn(&mut self, boot: &AgentBoot) -> io::Result<Child> {
@@ -77,7 +102,11 @@ impl Spawner {
             .map_err(|error| why_not(program.as_ref(), error))?;
         let number = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
         let pid = number.ok_or_else(|| io::Error::other("a process without a pid"))?;
-        self.note(boot, process.id());
+        let prints = program.is_some().then_some(boot.logs);
+        self.note(boot, process.id(), prints);
+        if let Some(limits) = prints {
+            self.keep_output(&boot.name, limits);
+        }
         if let Some(stdin) = process.stdin.take() {
             hand_over(boot, stdin);
         }
@@ -125,13 +154,14 @@ impl Spawner {
 
     /// For the case that this daemon is gone when the agent is to be stopped. Without the note the
     /// agent is as good as with it, so a full disk does not keep it from running.
-    fn note(&mut self, boot: &AgentBoot, pid: u32) {
+    fn note(&mut self, boot: &AgentBoot, pid: u32, prints: Option<LogLimits>) {
         if let Ok(process) = ProcessId::of(pid) {
             let record = AgentRecord {
                 agent: boot.name.clone(),
                 nameserver: boot.nameserver.clone(),
                 process,
                 incarnation: Some(boot.incarnation),
+                prints,
             };
             let _ = self.agents_log.write_all(&record.line());
         }

@@ -133,6 +133,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
     }
     if host.options.succeeds.is_some() {
         host.report_unseen_ends();
+        host.spawner.keep_logs_of_others(host.link.address());
     }
     host.serve(incoming, signals).await
 }

@@ -4,9 +4,11 @@
 //! whole log. So a place in a log stays what it is however often the files change, and can be told to others.
 //! What the lines say, and who reads them, is others' business.
 
+mod copied;
 mod pieces;
 mod rotation;
 mod writer;
 
+pub use copied::{LogCaps, copy_of};
 pub use pieces::{Behind, LogFile, behind, files_of, last_bytes};
 pub use writer::{LogWriter, move_if_full};

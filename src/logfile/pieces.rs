@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::copied::{copy_of, hold_off};
+
 /// One file of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFile {
@@ -57,6 +59,7 @@ pub(super) fn old_files(path: &Path) -> Vec<LogFile> {
 /// All files of the log at `path`, in order; the one that is written to is the last.
 pub fn files_of(path: &Path) -> io::Result<Vec<LogFile>> {
     loop {
+        let _held = hold_off(path);
         // Looked at first: if it is among the old ones then, it was moved there meanwhile.
         let current = LogFile::at(path.to_owned(), 0);
         let mut files = old_files(path);
@@ -76,7 +79,22 @@ pub fn files_of(path: &Path) -> io::Result<Vec<LogFile>> {
 
 /// The last `most` bytes of a log, and the place of the first of them.
 pub fn last_bytes(path: &Path, most: u64) -> io::Result<(Vec<u8>, u64)> {
-    let files = files_of(path)?;
+    loop {
+        let files = files_of(path)?;
+        let last = last_bytes_of(&files, most);
+        if !has_been_cut(path, &files) {
+            return last;
+        }
+    }
+}
+
+/// Since they were looked for: what was read of the last one may be what was written after that.
+fn has_been_cut(path: &Path, files: &[LogFile]) -> bool {
+    let last = files.last();
+    last.is_some_and(|last| copy_of(path, last.begin, last.inode).is_some())
+}
+
+fn last_bytes_of(files: &[LogFile], most: u64) -> io::Result<(Vec<u8>, u64)> {
     let end = files.last().map_or(0, LogFile::end);
     let begin = end.saturating_sub(most);
     let first = files.first().map_or(0, |file| file.begin);
@@ -101,7 +119,16 @@ pub struct Behind {
 
 /// At most `most` bytes behind `place`, of one file.
 pub fn behind(path: &Path, place: u64, most: u64) -> io::Result<Behind> {
-    let files = files_of(path)?;
+    loop {
+        let files = files_of(path)?;
+        let read = behind_in(&files, place, most);
+        if !has_been_cut(path, &files) {
+            return read;
+        }
+    }
+}
+
+fn behind_in(files: &[LogFile], place: u64, most: u64) -> io::Result<Behind> {
     let end = files.last().map_or(0, LogFile::end);
     let begin = files.last().map_or(0, |file| file.begin);
     let first = files.first().map_or(0, |file| file.begin);

@@ -161,19 +161,23 @@ fn open(path: &Path) -> io::Result<File> {
     options.create(true).append(true).mode(0o600).open(path)
 }
 
-fn move_away(path: &Path, begin: u64) -> io::Result<PathBuf> {
-    let folder = old(path);
-    match DirBuilder::new().mode(0o700).create(&folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+/// The folder for the files that are full.
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(old(path)) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
-    let away = folder.join(name(begin));
+}
+
+fn move_away(path: &Path, begin: u64) -> io::Result<PathBuf> {
+    make_folder(path)?;
+    let away = old(path).join(name(begin));
     fs::rename(path, &away)?;
     Ok(away)
 }
 
 /// Removes all but the last of those that are full.
-fn forget(path: &Path, kept: usize) {
+pub(super) fn forget(path: &Path, kept: usize) {
     let files = old_files(path);
     let too_many = files.len().saturating_sub(kept);
     for file in &files[..too_many] {
@@ -182,7 +186,7 @@ fn forget(path: &Path, kept: usize) {
     }
 }
 
-/// Moves a log away that is full, before somebody else begins to write to it who knows no limits.
+/// Moves a log away that is full, before somebody else begins to write to it.
 pub fn move_if_full(path: &Path, limits: LogLimits) -> io::Result<()> {
     let size = fs::metadata(path).map_or(0, |it| it.len());
     if size < limits.max_size.bytes() {

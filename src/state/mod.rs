@@ -188,7 +188,7 @@ impl SystemDir {
 
     /// The same, made if need be, to be written to.
     ///
-    /// Daemons write little, and know no limits: what former ones wrote is moved away when it becomes too much.
+    /// What former ones wrote is moved away when it is too much; a daemon sees to its own.
     pub fn open_daemon_log(&self, daemon: &str) -> io::Result<File> {
         move_if_full(&self.daemon_log(daemon), LogLimits::default())?;
         let mut options = OpenOptions::new();

@@ -15,7 +15,8 @@ use serde_json::Value;
 
 use super::{KeyFile, StateError, SystemDir};
 use crate::model::{
-    AgentId, AgentName, Alias, Dial, HostName, Leftover, NameServerName, SshSpec, SystemName,
+    AgentId, AgentName, Alias, Dial, HostName, Leftover, LogLimits, NameServerName, SshSpec,
+    SystemName,
 };
 use crate::process::ProcessId;
 use crate::wire::Incarnation;
@@ -238,6 +239,9 @@ pub struct AgentRecord {
     /// Which of its lives that is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incarnation: Option<Incarnation>,
+    /// The limits of what it prints, if it holds that file itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prints: Option<LogLimits>,
 }
 
 /// How an agent ended, written down by its daemon, or by itself if that was gone.
@@ -512,6 +516,7 @@ mod tests {
             nameserver: "tcp://127.0.0.1:1".into(),
             process,
             incarnation: None,
+            prints: None,
         };
         let mut log = dir.agents_log().unwrap();
         log.write_all(&alice.line()).unwrap();

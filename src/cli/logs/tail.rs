@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::LogLine;
 use super::line::Part;
 use super::merge::Source;
-use crate::logfile::{LogFile, files_of};
+use crate::logfile::{LogFile, copy_of, files_of};
 use crate::model::AgentId;
 
 /// How much is read at a time when the last lines are looked for.
@@ -34,6 +34,7 @@ struct Reading {
     begin: u64,
     /// How much of it has been read.
     read: u64,
+    inode: u64,
 }
 
 impl Reading {
@@ -42,6 +43,7 @@ impl Reading {
             file: BufReader::new(File::open(&file.path)?),
             begin: file.begin,
             read: 0,
+            inode: file.inode,
         })
     }
 
@@ -107,17 +109,39 @@ impl Tail {
         }
     }
 
+    /// Reads on to the end of a line, or as far as there is something at once. Tells how much that was.
+    fn read(&mut self) -> io::Result<usize> {
+        let reading = &mut self.reading;
+        if reading.file.buffer().is_empty() {
+            reading.file.fill_buf()?;
+            // What has been read may stand where something else stood: that is in the copy.
+            if let Some(copy) = copy_of(&self.path, reading.begin, reading.inode) {
+                let read = reading.read.min(copy.size);
+                *reading = Reading::open(&copy)?;
+                reading.seek(read)?;
+            }
+        }
+        let there = reading.file.fill_buf()?;
+        let newline = there.iter().position(|byte| *byte == b'\n');
+        let read = newline.map_or(there.len(), |at| at + 1);
+        self.partial.extend_from_slice(&there[..read]);
+        reading.file.consume(read);
+        reading.read += read as u64;
+        Ok(read)
+    }
+
     /// At the end of a file, for now: finds out whether there is more.
     fn look_on(&mut self) -> io::Result<Found> {
         let own = self.reading.file.get_ref().metadata()?;
         if own.len() < self.reading.read {
-            // Somebody has cut it, and it goes on from its beginning.
+            // It has been cut, and goes on from its beginning. A copy of what was there is no longer kept, if there was one.
             self.partial.clear();
-            self.reading.seek(0)?;
-            return Ok(match own.len() {
-                0 => Found::Nothing,
-                _ => Found::More,
-            });
+            let files = files_of(&self.path).unwrap_or_default();
+            match files.last().filter(|file| file.inode == own.ino()) {
+                Some(file) => self.next = Some(Reading::open(file)?),
+                None => self.reading.seek(0)?,
+            }
+            return Ok(Found::More);
         }
         // Looked for in all its files only when the one at its path is another.
         let there = fs::metadata(&self.path);
@@ -182,13 +206,15 @@ impl Source for Tail {
     /// The next line that has been ended; None for now, if there is none.
     fn next_line(&mut self) -> io::Result<Option<LogLine>> {
         loop {
-            let read = self.reading.file.read_until(b'\n', &mut self.partial)?;
-            self.reading.read += read as u64;
+            let read = self.read()?;
             if self.partial.last() == Some(&b'\n') {
                 return Ok(Some(self.take_line()));
             }
+            if read > 0 {
+                continue;
+            }
             // What was written to this file before the next one was begun has been read only now.
-            if let Some(next) = self.next.take_if(|_| read == 0) {
+            if let Some(next) = self.next.take() {
                 if let Some(line) = self.turn_over(next) {
                     return Ok(Some(line));
                 }
@@ -243,9 +269,10 @@ pub fn agents_with_logs(dir: &Path) -> Vec<AgentId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logfile::LogWriter;
+    use crate::logfile::{LogCaps, LogWriter};
     use crate::model::LogLimits;
     use std::io::Write;
+    use std::time::{Duration, Instant};
 
     fn lines(tail: &mut Tail) -> Vec<String> {
         std::iter::from_fn(|| tail.next_line().unwrap())
@@ -283,6 +310,40 @@ mod tests {
         let mut tail = Tail::open(("A".parse().unwrap(), Part::Log), &path).unwrap();
         tail.seek_to_last(3).unwrap();
         assert!(lines(&mut tail).is_empty());
+    }
+
+    #[test]
+    fn a_log_that_is_copied_away_and_cut_is_followed_to_the_line() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("A.out");
+        let mut options = fs::OpenOptions::new();
+        let mut writer = options.create(true).append(true).open(&path).unwrap();
+        let limits = LogLimits {
+            max_size: "1k".parse().unwrap(),
+            max_files: 1000,
+        };
+        let caps = LogCaps::begin().unwrap();
+        caps.keep(&path, limits).unwrap();
+        let (mut fast, mut slow) = (open_a(&path), open_a(&path));
+        let (mut seen, mut seen_late) = (Vec::new(), Vec::new());
+        let all: Vec<String> = (0..48).map(|n| format!("{n:099}")).collect();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        for burst in all.chunks(12) {
+            writer
+                .write_all((burst.join("\n") + "\n").as_bytes())
+                .unwrap();
+            seen.extend(lines(&mut fast));
+            seen_late.push(slow.next_line().unwrap().unwrap().text);
+            while fs::metadata(&path).unwrap().len() > 0 {
+                assert!(Instant::now() < deadline);
+                std::thread::yield_now();
+            }
+            seen.extend(lines(&mut fast));
+        }
+        assert_eq!(seen, all);
+        seen_late.extend(lines(&mut slow));
+        assert_eq!(seen_late, all);
+        assert_eq!(lines(&mut open_a(&path)), all);
     }
 
     fn open_a(path: &Path) -> Tail {
