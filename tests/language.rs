@@ -231,5 +231,61 @@ fn variables_stand_in_a_file_beside_the_topology_too() {
     bench.file(".env", "OSB_TEST_A='never ended\n");
     let said = bench.osb(&["check", &path]);
     assert_eq!(said.code, 1, "{said}");
-    assert!(said.stderr.contains(".env"), "{said}");
+    assert!(said.stderr.contains(".env:1:12: the quote"), "{said}");
+}
+
+#[test]
+fn variables_of_a_command_stand_in_files_too() {
+    let bench = Bench::new();
+    bench.file("base.env", "RELEASE=24.10\nLEVEL=base\nMODE=base\n");
+    bench.file(
+        "over.env",
+        "LEVEL='o v e r'\nMODE=over\nAPI_TOKEN=hunter2\n",
+    );
+    let topology = "osb: 1
+name: release
+defaults: { env_file: base.env, x-note: 1 }
+agents:
+  A:
+    command: [sh, -c, 'echo $RELEASE,$LEVEL,$MODE,$API_TOKEN,END; exec sleep 60']
+    speaks: nothing
+    env_file: [base.env, ./over.env]
+    env: { MODE: own }
+  B: { command: [b] }
+  C: { command: [c], env_file: [] }
+";
+    let line = printed(
+        &bench,
+        topology,
+        "",
+        &["--set", "agents.B=", "--set", "agents.C="],
+    );
+    assert!(line.contains("24.10,o v e r,own,hunter2,END"), "{line}");
+    let file = bench.file("release.yaml", topology);
+    let said = bench.osb(&["check", "--expand", "-o", "json", &file]);
+    assert_eq!(said.code, 0, "{said}");
+    assert!(said.stderr.contains("hidden: API_TOKEN"), "{said}");
+    let flat: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(flat["agents"]["A"]["env"]["API_TOKEN"], "********");
+    let base = serde_json::json!({ "RELEASE": "24.10", "LEVEL": "base", "MODE": "base" });
+    assert_eq!(flat["agents"]["B"]["env"], base);
+    assert!(flat["agents"]["C"].get("env").is_none());
+}
+
+#[test]
+fn a_file_of_variables_that_cannot_be_read_is_said_where_it_is_named() {
+    let bench = Bench::new();
+    bench.file("bad.env", "A=1\nB\n");
+    let text = "osb: 1\nagents:\n  A:\n    command: [a]\n    env_file: [bad.env, nowhere.env]\n";
+    let path = bench.file("topology.yaml", text);
+    let said = bench.osb(&["check", &path, "--set", "agents.A.sync=[]"]);
+    assert_eq!(said.code, 3, "{said}");
+    for expected in [
+        "topology.yaml:5:16",
+        "bad.env:2:1: B has no value",
+        "topology.yaml:5:25",
+        "nowhere.env: there is no such file",
+    ] {
+        assert!(said.stderr.contains(expected), "{expected}: {said}");
+    }
 }

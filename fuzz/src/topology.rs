@@ -1,9 +1,13 @@
 //! The way of a topology's text to its plan. Nothing is opened: what files would be included is
 //! part of the input, and the environment is a small one of our own.
 
+use std::path::Path;
+
 use osb::plan::Plan;
 use osb::render::diagnostic;
-use osb::topology::{Flat, Input, InputKind, Problem, Problems, Source, included, load_all};
+use osb::topology::{
+    Flat, Input, InputKind, Problem, Problems, Source, Surroundings, included, load_all,
+};
 
 /// Between two files of an input; the last is the one that was asked for.
 const NEXT_FILE: &str = "\n%%%\n";
@@ -16,16 +20,18 @@ pub fn topology(bytes: &[u8]) {
     for input in &inputs {
         included(&input.text, &lookup);
     }
-    match load_all(&inputs, &source(), &lookup) {
+    let source = source();
+    let around = Surroundings {
+        source: &source,
+        variables: &lookup,
+        env_files: &env_file,
+    };
+    match load_all(&inputs, &around) {
         Ok(topology) => {
             let flat = Flat::of(&topology);
             serde_json::to_string(&flat).expect("the flat form is JSON");
             let text = flat.to_yaml();
-            let again = load_all(
-                &[Input::file("flat.yaml", text.as_str())],
-                &source(),
-                &lookup,
-            );
+            let again = load_all(&[Input::file("flat.yaml", text.as_str())], &around);
             let again = again.unwrap_or_else(|problems| panic!("{problems}\n{text}"));
             assert_eq!(again, topology, "{text}");
             assert_eq!(Plan::new(again), Plan::new(topology), "{text}");
@@ -69,6 +75,12 @@ fn lookup(name: &str) -> Option<String> {
         "DOLLAR" => Some("${x}".to_owned()),
         _ => None,
     }
+}
+
+/// A file of variables holds its own name: what is fuzzed writes it.
+fn env_file(path: &Path) -> Result<Vec<u8>, String> {
+    let name = path.file_name().ok_or("there is no such file")?;
+    Ok(name.as_encoded_bytes().to_vec())
 }
 
 fn source() -> Source {

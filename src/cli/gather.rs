@@ -1,7 +1,7 @@
 //! Reads the files that a topology is made of, with those that they include, in the order in which
 //! they are laid over one another. What stands in them is for others to judge.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::topology::{self, Input, InputKind, Source};
 
 /// What variables in a topology stand for: those of this process, and those of the file `.env` beside it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Variables(BTreeMap<String, String>);
+pub(super) struct Variables(topology::Variables);
 
 /// What the file is called.
 const DOT_ENV: &str = ".env";
@@ -23,14 +23,14 @@ impl Variables {
         if !path.is_file() {
             return Ok(Self::default());
         }
-        let unreadable = |error: dotenvy::Error| {
-            let sentence = format!("cannot read {}: {error}", path.display());
+        let content = read_file(&path)?;
+        let variables = topology::dotenv(&content, &|name| std::env::var(name).ok());
+        variables.map(Self).map_err(|error| {
+            let sentence = format!("{}:{error}", path.display());
             CommandError::say(ErrorKind::Failed, sentence)
                 .with_code("unreadable")
-                .with_hint("it has a NAME=value on each line; quote what has spaces in it")
-        };
-        let all = dotenvy::from_path_iter(&path).map_err(unreadable)?;
-        all.collect::<Result<_, _>>().map(Self).map_err(unreadable)
+                .with_hint("such a file has a NAME=value on each line")
+        })
     }
 
     /// What a variable stands for. This process goes first.
@@ -137,14 +137,19 @@ fn read(path: &Path) -> Result<(Input, Source), CommandError> {
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, CommandError> {
+    content(path).map_err(|reason| {
+        let sentence = format!("cannot read {}: {reason}", path.display());
+        CommandError::say(ErrorKind::Failed, sentence).with_code("unreadable")
+    })
+}
+
+/// What is in a file, or in words why it cannot be read.
+pub(super) fn content(path: &Path) -> Result<Vec<u8>, String> {
     let read = File::open(path).and_then(|file| match file.metadata()?.is_dir() {
         true => Err(io::Error::other("it is a folder; name the file in it")),
         false => limited(file),
     });
-    read.map_err(|error| {
-        let sentence = format!("cannot read {}: {}", path.display(), reason(&error));
-        CommandError::say(ErrorKind::Failed, sentence).with_code("unreadable")
-    })
+    read.map_err(|error| reason(&error))
 }
 
 /// Without the number of the error.

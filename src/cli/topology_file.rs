@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use super::gather::{Gathered, Variables};
+use super::gather::{self, Gathered, Variables};
 use super::{CommandError, Context, ErrorKind};
 use crate::model::Topology;
 use crate::render::{Output, diagnostic};
-use crate::topology::{self, Input, InputKind, Problems, Source};
+use crate::topology::{self, Input, InputKind, Problems, Source, Surroundings};
 
 /// The topology that a command is for.
 #[derive(Debug, clap::Args)]
@@ -94,7 +94,12 @@ impl TopologyFile {
     }
 
     pub fn load(&self) -> Result<Topology, Problems> {
-        topology::load_all(&self.inputs, &self.source, &|name| self.variables.get(name))
+        let around = Surroundings {
+            source: &self.source,
+            variables: &|name| self.variables.get(name),
+            env_files: &gather::content,
+        };
+        topology::load_all(&self.inputs, &around)
     }
 
     /// The topology, or all that is wrong with it on stderr.

@@ -10,7 +10,7 @@ use super::{Verdict, targets};
 use crate::model::{HostName, SshDestination, SshSpec};
 use crate::plan::Plan;
 use crate::ssh::{SshError, Stage};
-use crate::topology::{Input, Source, load_all};
+use crate::topology::{Input, Source, Surroundings, load_all};
 use crate::wire::{Bound, Dialled, Examined, Found};
 
 fn plan(text: &str) -> Plan {
@@ -19,7 +19,7 @@ fn plan(text: &str) -> Plan {
         stem: "t".to_owned(),
         folder: "/t".into(),
     };
-    let topology = load_all(&[Input::file("t.yaml", text)], &source, &|_| None);
+    let topology = load_all(&[Input::file("t.yaml", text)], &Surroundings::bare(&source));
     Plan::new(topology.unwrap_or_else(|problems| panic!("{problems:?}")))
 }
 

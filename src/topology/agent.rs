@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::draft::{AgentDraft, BindDraft, Defaults, TimerDraft};
 use super::fields::{Fields, entries, items};
 use super::review::{Flaw, Review, Spanned, quote};
-use super::source::Source;
+use super::surroundings::Surroundings;
 use super::yaml::{Data, Key, Node, to_json};
 use super::{bind, defaults, hosts, nameserver, program, ready, replicas, timer, values};
 use crate::model::{AgentId, HostSpec, NameServerEntry};
@@ -22,6 +22,7 @@ pub(super) const KEYS: &[&str] = &[
     "timers",
     "command",
     "env",
+    "env_file",
     "cwd",
     "sync",
     "speaks",
@@ -40,7 +41,7 @@ pub(super) const KEYS: &[&str] = &[
 /// What was read before the agents.
 pub(super) struct Known<'a> {
     pub defaults: &'a Defaults,
-    pub source: &'a Source,
+    pub around: &'a Surroundings<'a>,
     pub nameservers: &'a [Spanned<NameServerEntry>],
     pub hosts: &'a [Spanned<HostSpec>],
 }
@@ -67,13 +68,13 @@ pub(super) fn read(
         .and_then(|id| nameserver::of_agent(id, &key.span, &fields, nameservers, review));
     let attach = attach(&fields, review);
     let places = hosts::of_agent(&fields, known.hosts, review);
-    let mut own = defaults::overlaid(known.defaults, &fields, known.source, review);
+    let mut own = defaults::overlaid(known.defaults, &fields, known.around, review);
     if let Some(first) = places.first() {
         own.ip = hosts::ip(&known.hosts[*first].value);
     }
     let bind = sockets(&fields, &own, review);
     let replicas = replicas::read(&fields, review);
-    let program = program::read(&fields, own.sync, known.source, review);
+    let program = program::read(&fields, own.sync, own.env, known.around.source, review);
     let agent = AgentDraft {
         attach,
         hosts: places,
@@ -106,7 +107,9 @@ fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
         return false;
     };
     let attach = review.take(values::boolean(node, "attach")) == Some(true);
-    let keys = ["command", "env", "cwd", "sync", "speaks", "logs"];
+    let keys = [
+        "command", "env", "env_file", "cwd", "sync", "speaks", "logs",
+    ];
     for key in keys.into_iter().chain(ready::KEYS).filter(|_| attach) {
         if let Some((key, _)) = fields.entry(key) {
             let message = format!("an agent that is attached has no {} here", key.text);

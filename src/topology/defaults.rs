@@ -1,12 +1,13 @@
 //! The section `defaults`, and what an agent says otherwise.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::draft::Defaults;
 use super::fields::Fields;
 use super::review::Review;
-use super::source::Source;
-use super::{logs, sync, values};
+use super::surroundings::Surroundings;
+use super::{env_file, logs, sync, values};
 use crate::model::{LogLimits, Millis, Serializer, Transport};
 
 pub(super) const KEYS: &[&str] = &[
@@ -16,6 +17,7 @@ pub(super) const KEYS: &[&str] = &[
     "settle",
     "restart",
     "sync",
+    "env_file",
     "logs",
 ];
 const START_TIMEOUT: Millis = Millis::from_secs(30);
@@ -23,7 +25,12 @@ const START_TIMEOUT: Millis = Millis::from_secs(30);
 const SETTLE: Millis = Millis::new(500);
 
 /// The defaults of a system whose sockets are bound to `ip`.
-pub(super) fn read(top: &Fields<'_>, ip: IpAddr, source: &Source, review: &mut Review) -> Defaults {
+pub(super) fn read(
+    top: &Fields<'_>,
+    ip: IpAddr,
+    around: &Surroundings<'_>,
+    review: &mut Review,
+) -> Defaults {
     let fallback = Defaults {
         transport: Transport::Tcp,
         serializer: Serializer::Json,
@@ -31,13 +38,14 @@ pub(super) fn read(top: &Fields<'_>, ip: IpAddr, source: &Source, review: &mut R
         settle: SETTLE,
         ip,
         sync: None,
+        env: BTreeMap::new(),
         logs: LogLimits::default(),
     };
     let section = top
         .get("defaults")
         .and_then(|node| Fields::open(node, "defaults", KEYS, review));
     match section {
-        Some(section) => overlaid(&fallback, &section, source, review),
+        Some(section) => overlaid(&fallback, &section, around, review),
         None => fallback,
     }
 }
@@ -46,7 +54,7 @@ pub(super) fn read(top: &Fields<'_>, ip: IpAddr, source: &Source, review: &mut R
 pub(super) fn overlaid(
     outer: &Defaults,
     section: &Fields<'_>,
-    source: &Source,
+    around: &Surroundings<'_>,
     review: &mut Review,
 ) -> Defaults {
     if let Some(node) = section.get("restart") {
@@ -55,6 +63,7 @@ pub(super) fn overlaid(
     let transport = section.get("transport");
     let serializer = section.get("serializer");
     let sync = section.get("sync");
+    let env = section.get("env_file");
     let start_timeout = section.get("start_timeout");
     let settle = section.get("settle");
     let logs = section.get("logs");
@@ -73,8 +82,12 @@ pub(super) fn overlaid(
             .unwrap_or(outer.settle),
         ip: outer.ip,
         sync: sync
-            .and_then(|node| sync::read(node, source, review))
+            .and_then(|node| sync::read(node, around.source, review))
             .or_else(|| outer.sync.clone()),
+        env: env.map_or_else(
+            || outer.env.clone(),
+            |node| env_file::read(node, around, review),
+        ),
         logs: logs.map_or(outer.logs, |node| logs::overlaid(outer.logs, node, review)),
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Defaults {
     pub ip: IpAddr,
     /// Files that go with it.
     pub sync: Option<SyncDraft>,
+    /// What its files of variables say.
+    pub env: BTreeMap<String, LateText>,
     pub logs: LogLimits,
 }
 

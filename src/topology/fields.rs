@@ -3,9 +3,6 @@
 use super::review::{Flaw, Review, Span, list, quote};
 use super::yaml::{Data, Key, Node, misplaced};
 
-/// The top of a topology.
-pub(super) const TOP: &str = "a topology";
-
 /// The entries of a map whose keys are known beforehand.
 pub(super) struct Fields<'n> {
     entries: &'n [(Key, Node)],
@@ -24,8 +21,8 @@ impl<'n> Fields<'n> {
     ) -> Option<Fields<'n>> {
         let entries = review.take(entries(node, what))?;
         for (key, _) in entries {
-            // At the top, keys of this form are for anchors and notes.
-            let is_note = what == TOP && key.text.starts_with("x-");
+            // Keys of this form are for anchors and notes.
+            let is_note = key.text.starts_with("x-");
             if !known.contains(&key.text.as_str()) && !is_note {
                 let former = (key.text == "insecure" && known.contains(&"security"))
                     .then(|| "what was insecure: true is security: none".to_owned());

@@ -14,7 +14,9 @@ mod bytes;
 mod check;
 mod connection;
 mod defaults;
+mod dotenv;
 mod draft;
+mod env_file;
 mod fields;
 mod files;
 mod flat;
@@ -39,6 +41,7 @@ mod schema;
 mod set;
 mod sockets;
 mod source;
+mod surroundings;
 mod sync;
 mod system;
 mod targets;
@@ -49,12 +52,14 @@ mod timer;
 mod values;
 mod yaml;
 
+pub use dotenv::{DotenvError, DotenvFault, Variables, dotenv};
 pub use flat::Flat;
 pub use include::included;
 pub use inputs::{Input, InputKind};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use source::{Source, default_name, stem};
+pub use surroundings::{ReadFile, Surroundings};
 pub use yaml::Lookup;
 
 use crate::model::Topology;
@@ -64,24 +69,20 @@ use review::Review;
 /// The largest file that is read, in bytes.
 pub const LARGEST: usize = 1024 * 1024;
 
-/// The topology that one `text` describes, in which no variable is set, or everything that is
+/// The topology that one `text` describes, in which no variable is set and no file is named, or everything that is
 /// wrong with it.
 pub fn load(text: impl AsRef<[u8]>, source: &Source) -> Result<Topology, Problems> {
     let input = Input::file(&source.name, text.as_ref());
-    load_all(&[input], source, &|_| None)
+    load_all(&[input], &Surroundings::bare(source))
 }
 
 /// The topology that all `inputs` describe together, the later over the earlier, or everything
-/// that is wrong with it. `lookup` knows the variables.
-pub fn load_all(
-    inputs: &[Input],
-    source: &Source,
-    lookup: &Lookup<'_>,
-) -> Result<Topology, Problems> {
+/// that is wrong with it.
+pub fn load_all(inputs: &[Input], around: &Surroundings<'_>) -> Result<Topology, Problems> {
     let mut review = Review::new();
     let mut files = Files::default();
-    let topology = inputs::joined(inputs, lookup, &mut files, &mut review)
-        .and_then(|root| system::read(&root, source, &mut review))
+    let topology = inputs::joined(inputs, around.variables, &mut files, &mut review)
+        .and_then(|root| system::read(&root, around, &mut review))
         .and_then(|draft| resolve::resolve(&draft, &mut review));
     match topology {
         Some(topology) if review.is_clean() => Ok(topology),

@@ -13,17 +13,19 @@ use super::values;
 use super::yaml::{Data, Node, Part};
 use crate::model::Speaks;
 
-/// The program of an agent, with which the files of `sync` go. None if it has no command, or the review knows why.
+/// The program of an agent, with which the files of `sync` go, and which has the variables of `files`. None if it has no command, or the review knows why.
 pub(super) fn read(
     agent: &Fields<'_>,
     sync: Option<SyncDraft>,
+    files: BTreeMap<String, LateText>,
     source: &Source,
     review: &mut Review,
 ) -> Option<ProgramDraft> {
-    let env = environment(agent, review);
+    let mut env = files;
+    env.extend(environment(agent, review));
     let (cwd, cwd_at) = working_directory(agent, sync.as_ref(), source, review);
     let Some(command) = agent.get("command") else {
-        for key in ["env", "cwd", "sync", "speaks"]
+        for key in ["env", "env_file", "cwd", "sync", "speaks"]
             .into_iter()
             .chain(ready::KEYS)
         {
@@ -127,7 +129,7 @@ fn late(parts: &[Part], span: &Span) -> Result<LateText, Flaw> {
 }
 
 /// A text that can be handed to a process as it stands here.
-fn passable(text: &str, span: &Span) -> Result<(), Flaw> {
+pub(super) fn passable(text: &str, span: &Span) -> Result<(), Flaw> {
     if text.contains('\0') {
         return Err(Flaw::new(
             span,

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use serde_json::Value;
 
@@ -12,16 +13,24 @@ use crate::model::{Action, Kind, Serializer, Speaks, Transport};
 
 /// The schema of a topology file.
 pub fn schema() -> Schema {
-    let settings = SchemaSettings::draft2020_12();
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(pass_notes));
     let mut schema = settings.into_generator().into_root_schema_for::<File>();
     schema.insert("title".to_owned(), "osb topology, format 1".into());
     schema
 }
 
+/// Wherever keys are known, those that begin with `x-` are passed over.
+fn pass_notes(schema: &mut Schema) {
+    if schema.get("additionalProperties") == Some(&Value::Bool(false)) {
+        let notes = serde_json::json!({ "^x-": true });
+        schema.insert("patternProperties".to_owned(), notes);
+    }
+}
+
 /// A topology: what there is to be, and how it is wired. With `include`, or several files laid over one
 /// another, each file is a part.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("patternProperties" = { "^x-": true }))]
+#[schemars(deny_unknown_fields)]
 #[allow(dead_code, reason = "the shape is all that is wanted")]
 struct File {
     /// The format.
@@ -72,6 +81,8 @@ struct Defaults {
     restart: Option<Restart>,
     /// Files that go with agents to other machines.
     sync: Option<SyncFiles>,
+    /// Files with variables for commands, a NAME=value on each line.
+    env_file: Option<Names>,
     /// How much is kept of what agents and their programs write.
     logs: Option<Logs>,
 }
@@ -222,6 +233,8 @@ struct Agent {
     after: Option<Names>,
     /// Variables for the command.
     env: Option<BTreeMap<String, Text>>,
+    /// Files with more of them, a NAME=value on each line; `env` goes over them. Else those of `defaults`.
+    env_file: Option<Names>,
     /// Where the command runs; else the topology's folder.
     cwd: Option<Text>,
     /// Files that are to be on its machine first; else those of `defaults`.
@@ -479,6 +492,8 @@ mod tests {
         assert_eq!(complaints("osb: 1"), empty);
         let words = "osb: 1\nagents: { A: { replicas: \"${N}\", bind: { x: { kind: SUB, handler: { a: [log, \"forward:y\"] } } } }, B: }";
         assert_eq!(complaints(words), empty);
+        let notes = "osb: 1\nx-a: 1\ndefaults: { x-b: , env_file: a.env }\nhosts: { local: { x-c: [] } }\nagents: { A: { x-d: {}, bind: { x: { kind: PULL, x-e: 1 } } } }";
+        assert_eq!(complaints(notes), empty);
     }
 
     fn source() -> crate::topology::Source {

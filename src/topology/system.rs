@@ -2,11 +2,12 @@
 
 use super::agent::Known;
 use super::draft::{AgentDraft, ConnectionDraft, Draft};
-use super::fields::{Fields, TOP, entries, items};
+use super::fields::{Fields, entries, items};
 use super::patterns;
 use super::replicas::{Copies, Crowd};
 use super::review::{Flaw, Review, quote};
 use super::source::Source;
+use super::surroundings::Surroundings;
 use super::yaml::Node;
 use super::{agent, connection, defaults, hosts, logger, nameserver, values};
 use crate::model::{Security, SystemName};
@@ -26,16 +27,17 @@ pub(super) const KEYS: &[&str] = &[
 ];
 
 /// Reads the whole file, section by section. None if there is nothing to read.
-pub(super) fn read(root: &Node, source: &Source, review: &mut Review) -> Option<Draft> {
-    let top = Fields::open(root, TOP, KEYS, review)?;
+pub(super) fn read(root: &Node, around: &Surroundings<'_>, review: &mut Review) -> Option<Draft> {
+    let source = around.source;
+    let top = Fields::open(root, "a topology", KEYS, review)?;
     format(&top, review);
     let nameservers = nameserver::read_all(&top, review);
     let hosts = hosts::read(&top, source, review)?;
-    let defaults = defaults::read(&top, hosts::ip(&hosts[0].value), source, review);
+    let defaults = defaults::read(&top, hosts::ip(&hosts[0].value), around, review);
     let mut copies = Copies::new();
     let known = Known {
         defaults: &defaults,
-        source,
+        around,
         nameservers: &nameservers,
         hosts: &hosts,
     };
@@ -145,7 +147,10 @@ fn agents(top: &Fields<'_>, known: &Known<'_>, copies: &mut Copies, review: &mut
     };
     let part: Part<(AgentDraft, usize)> = Part::of(entries.iter().map(|(key, node)| {
         let agent = agent::read(key, node, known, review)?;
-        Some((agent, node.size()))
+        // What its files of variables hold counts as if it stood there.
+        let program = agent.program.as_ref();
+        let size = node.size() + program.map_or(0, |program| program.env.len());
+        Some((agent, size))
     }));
     let mut crowd = Crowd::of(part.read, &section.span, copies, review);
     crowd.missing |= part.missing;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::good::EXAMPLE;
 use super::{read, source};
 use crate::model::Topology;
-use crate::topology::{Flat, Input, InputKind, included, load_all};
+use crate::topology::{Flat, Input, InputKind, Surroundings, included, load_all};
 
 /// What comes of the flat form. Variables are set, so that a text which is not written out as
 /// itself shows.
@@ -16,7 +16,8 @@ pub(super) fn again(topology: &Topology) -> Topology {
     let flat = Flat::of(topology).to_yaml();
     let input = Input::file("flat.yaml", flat.as_str());
     let set = |_: &str| Some("set".to_owned());
-    load_all(&[input], &source(), &set).unwrap_or_else(|problems| panic!("{problems}\n{flat}"))
+    load_all(&[input], &Surroundings::with_variables(&source(), &set))
+        .unwrap_or_else(|problems| panic!("{problems}\n{flat}"))
 }
 
 #[test]
@@ -39,7 +40,7 @@ fn the_examples_come_back() {
             });
         let mut inputs: Vec<Input> = included.collect();
         inputs.push(Input::file("topology.yaml", text));
-        let topology = load_all(&inputs, &source(), &|_| None).unwrap();
+        let topology = load_all(&inputs, &Surroundings::bare(&source())).unwrap();
         assert_eq!(again(&topology), topology);
         seen += 1;
     }

@@ -1,12 +1,14 @@
 //! Variables, several files, and values that are set over them.
 
+use std::path::Path;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::good::EXAMPLE;
 use super::source;
 use crate::model::Topology;
-use crate::topology::{Input, Problems, load_all};
+use crate::topology::{Input, Problems, Surroundings, load_all};
 
 fn variables(name: &str) -> Option<String> {
     let value = match name {
@@ -30,7 +32,10 @@ fn read_all(files: &[&str], sets: &[&str]) -> Result<Topology, Problems> {
         .map(|(at, text)| Input::file(format!("{at}.yaml"), *text))
         .collect();
     inputs.extend(sets.iter().map(|text| Input::set(*text)));
-    load_all(&inputs, &source(), &variables)
+    load_all(
+        &inputs,
+        &Surroundings::with_variables(&source(), &variables),
+    )
 }
 
 fn told(files: &[&str], sets: &[&str]) -> String {
@@ -313,10 +318,90 @@ fn problems_of_several_files_show_each_in_its_own() {
         Input::file("over.yaml", "agents:\n  B: { bind: { x: PLUL } }\n"),
         Input::set("agents.B.hots=local"),
     ];
-    let problems = load_all(&inputs, &source(), &variables).unwrap_err();
+    let problems = load_all(
+        &inputs,
+        &Surroundings::with_variables(&source(), &variables),
+    )
+    .unwrap_err();
     insta::assert_snapshot!(crate::render::diagnostic::problems(
         &problems, &inputs, false
     ));
+}
+
+fn with_env_files(text: &str) -> Result<Topology, Problems> {
+    let source = source();
+    let env_files = |path: &Path| match path.to_str() {
+        Some("/srv/agents/a.env") => Ok(b"A=${N}\nB='${N}'\n".to_vec()),
+        Some("/b.env") => Ok(b"B=b\nC=c".to_vec()),
+        _ => Err("there is no such file".to_owned()),
+    };
+    let around = Surroundings {
+        env_files: &env_files,
+        ..Surroundings::with_variables(&source, &variables)
+    };
+    load_all(&[Input::file("t.yaml", text)], &around)
+}
+
+#[test]
+fn files_of_variables_lie_below_env() {
+    let text = "osb: 1
+defaults: { env_file: a.env }
+agents:
+  A: { replicas: 2, command: [a], env_file: [./a.env, /b.env], env: { C: own } }
+  B: { command: [b], env: { A: own } }
+  C:
+  D: { attach: true }
+";
+    let topology = with_env_files(text).unwrap();
+    let env = |at: usize| -> Vec<String> {
+        let program = topology.agents[at].program.as_ref().unwrap();
+        let env = program.env.iter();
+        env.map(|(name, value)| format!("{name}={value}")).collect()
+    };
+    assert_eq!(env(1), ["A=3", "B=b", "C=own", "OSB_REPLICA=1"]);
+    assert_eq!(env(2), ["A=own", "B=$${N}"], "text, and escaped");
+    for (wrong, column, message) in [
+        ("A: { env_file: a.env }", 6, "env_file is for a command"),
+        (
+            "A: { attach: true, env_file: a.env }",
+            20,
+            "has no env_file here",
+        ),
+        (
+            "A: { command: [a], env_file: [c.env] }",
+            31,
+            "/srv/agents/c.env: there is no",
+        ),
+        ("A: { command: [a], env_file: '' }", 30, "is empty"),
+        ("A: { command: [a], env_file: ~/x }", 30, "not expanded"),
+        ("A: { command: [a], env_file: {} }", 30, "expected a path"),
+        (
+            "A: { command: [a], env_file: \"${host}\" }",
+            30,
+            "is known only when",
+        ),
+    ] {
+        let problems = with_env_files(&format!("osb: 1\nagents:\n  {wrong}")).unwrap_err();
+        let problem = problems.iter().next().unwrap();
+        assert!(problem.message.contains(message), "{wrong}: {problem}");
+        assert_eq!((problem.line, problem.column), (3, column + 2), "{wrong}");
+    }
+}
+
+#[test]
+fn notes_may_stand_wherever_keys_are_known() {
+    let text = "osb: 1
+x-base: &base { command: [a], x-why: words }
+defaults: { x-note: [] }
+hosts: { local: { x-rack: 3 } }
+agents:
+  A: { <<: *base, x-owner: me, bind: { x: { kind: PULL, x-a: 1 } } }
+connections: []
+";
+    let topology = read_all(&[text], &["agents.A.x-more=1"]).unwrap();
+    assert_eq!(topology.agents.len(), 1);
+    let problems = read_all(&["osb: 1\nagents: { A: { y-a: 1 } }"], &[]).unwrap_err();
+    assert_eq!(problems.count(), 1);
 }
 
 proptest! {

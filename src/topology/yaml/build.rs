@@ -318,22 +318,18 @@ fn too_long(span: &Span) -> Flaw {
 }
 
 fn unfilled(trouble: Trouble, span: &Span) -> Flaw {
-    match trouble {
-        Trouble::Unset(name) => Flaw::new(span, format!("the variable {name} is not set")).hint(
-            format!("set it where osb is called, or give a default: ${{{name}:-value}}"),
-        ),
-        Trouble::Required(name, message) => {
-            Flaw::new(span, format!("the variable {name} is not set: {message}"))
-                .hint("set it where osb is called")
+    let hint = match &trouble {
+        Trouble::Unset(name) => {
+            format!("set it where osb is called, or give a default: ${{{name}:-value}}")
         }
-        Trouble::Nested => Flaw::new(
-            span,
-            "a reference cannot stand in a variable's default, nor have variables in it",
-        )
-        .hint("write its value itself"),
-        Trouble::Malformed | Trouble::TooLong => Flaw::new(span, "this is no variable")
-            .hint("write ${NAME} or ${NAME:-default}; a dollar sign before a brace is written $$"),
-    }
+        Trouble::Required(..) => "set it where osb is called".to_owned(),
+        Trouble::Nested => "write its value itself".to_owned(),
+        Trouble::Malformed | Trouble::TooLong => {
+            "write ${NAME} or ${NAME:-default}; a dollar sign before a brace is written $$"
+                .to_owned()
+        }
+    };
+    Flaw::new(span, trouble.to_string()).hint(hint)
 }
 
 #[cfg(test)]

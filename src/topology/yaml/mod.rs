@@ -19,7 +19,7 @@ use super::review::Span;
 pub(super) use build::{parse, parse_value};
 pub(super) use json::{misplaced, to_json};
 pub use variables::Lookup;
-pub(super) use variables::{Part, escape};
+pub(super) use variables::{Part, escape, filled_in};
 pub(super) use write::write;
 
 /// A value and its place.

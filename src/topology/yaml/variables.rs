@@ -41,15 +41,20 @@ impl Expanded {
 }
 
 /// Why a value cannot be filled in.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Trouble {
+    #[error("the variable {0} is not set")]
     Unset(String),
     /// Its name, and what the file says of its want.
+    #[error("the variable {0} is not set: {1}")]
     Required(String, String),
     /// `${` without a name, or without an end.
+    #[error("this is no variable")]
     Malformed,
     /// A variable within a reference, or a reference within a default.
+    #[error("a reference cannot stand in a variable's default, nor have variables in it")]
     Nested,
+    #[error("with its variables filled in, this has more than {LARGEST} bytes")]
     TooLong,
 }
 
@@ -82,6 +87,18 @@ pub(super) fn expand(text: &str, lookup: &Lookup<'_>) -> Result<Expanded, Troubl
     done.push_str(rest);
     parts.push(Part::Text(done));
     Ok(Expanded { parts, is_variable })
+}
+
+/// `text` with its variables filled in, in a place for plain text: no reference may stand there. Else
+/// what is wrong with it.
+pub(in crate::topology) fn filled_in(text: &str, lookup: &Lookup<'_>) -> Result<String, String> {
+    let mut parts = expand(text, lookup)
+        .map_err(|trouble| trouble.to_string())?
+        .parts;
+    match (parts.pop(), parts.is_empty()) {
+        (Some(Part::Text(text)), true) => Ok(text),
+        _ => Err("a reference such as ${addr:Alice.main} stands in the topology itself".to_owned()),
+    }
 }
 
 /// The reference that begins `inside` the braces, if one does, and what comes behind them.

@@ -1,0 +1,34 @@
+//! What a topology's text finds around it. The caller knows it: nothing here asks a system for it.
+
+use std::path::Path;
+
+use super::source::Source;
+use super::yaml::Lookup;
+
+/// The content of a file, or in words why it cannot be read.
+pub type ReadFile<'r> = dyn Fn(&Path) -> Result<Vec<u8>, String> + 'r;
+
+/// Where a topology comes from, and what it may refer to.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    pub source: &'a Source,
+    pub variables: &'a Lookup<'a>,
+    /// Reads the files of `env_file`.
+    pub env_files: &'a ReadFile<'a>,
+}
+
+impl<'a> Surroundings<'a> {
+    /// No variable and no file.
+    pub fn bare(source: &'a Source) -> Self {
+        Self::with_variables(source, &|_| None)
+    }
+
+    /// Variables, and no file.
+    pub fn with_variables(source: &'a Source, variables: &'a Lookup<'a>) -> Self {
+        Self {
+            source,
+            variables,
+            env_files: &|_| Err("no files are read here".to_owned()),
+        }
+    }
+}
