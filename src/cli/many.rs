@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{CommandError, Context, ErrorKind, Session};
-use crate::model::{AgentId, NameServerName, State, natural};
+use crate::model::{AgentId, NameServerName, State};
 use crate::proxy::{Proxy, ProxyError};
 use crate::render::{Failure, Listed, Many, Outcome, Output, did_you_mean};
 use crate::wire::AgentRequest;
@@ -155,11 +155,11 @@ pub fn show(
     done: bool,
     tell: impl Fn(Result<Value, ProxyError>) -> Result<Value, CommandError>,
 ) -> Result<(), CommandError> {
-    let mut rows: Vec<(String, Outcome)> = answered
+    let mut rows: Vec<(AgentId, Outcome)> = answered
         .into_iter()
-        .map(|(id, outcome)| (id.to_string(), outcome_of(tell(outcome))))
+        .map(|(id, outcome)| (id, outcome_of(tell(outcome))))
         .collect();
-    rows.sort_by(|(one, _), (other, _)| natural(one, other));
+    rows.sort_by(|(one, _), (other, _)| one.cmp(other));
     let many = Many { rows, done };
     context.print(&many)?;
     if context.output() == Output::Names {

@@ -148,7 +148,10 @@ impl DownReport {
             unsent: it.unsent,
             killed: it.killed,
         }));
+        self.stopped
+            .sort_by(|one, other| one.agent.cmp(&other.agent));
         self.orphans.extend(ended.orphans.into_iter().map(&id));
+        self.orphans.sort();
         self.released.extend(ended.released.into_iter().map(&id));
         self.released.sort();
         self.kept.extend(ended.kept.into_iter().map(&id));
@@ -327,4 +330,26 @@ pub fn hurry(state: &StateDir, name: &SystemName) -> Result<(), StateError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Stopped;
+
+    #[test]
+    fn agents_of_all_groups_are_told_of_in_the_order_of_their_names() {
+        let ended = |names: &[&str]| Ended {
+            stopped: names
+                .iter()
+                .map(|name| Stopped::at(name.parse().unwrap(), StopStage::Asked))
+                .collect(),
+            ..Ended::default()
+        };
+        let mut report = DownReport::default();
+        report.add(ended(&["A10", "A9"]), AgentId::from);
+        report.add(ended(&["A1"]), AgentId::from);
+        let told = report.stopped.iter().map(|it| it.agent.to_string());
+        assert_eq!(told.collect::<Vec<_>>(), ["A1", "A9", "A10"]);
+    }
 }

@@ -1,14 +1,15 @@
 //! Names of systems, hosts, agents and aliases: one pattern for all, a type for each.
 //!
-//! A name is checked once, when it is made, so it may be used in a path or a message unchecked.
+//! A name is checked once, when it is made, so it may be used in a path or a message unchecked. Sorted, names are
+//! in the order that people expect, A1, A2, A10: so are maps by names, and all lists that are made of them.
 
-use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::SocketId;
+use super::{SocketId, natural};
 
 /// The longest name, in bytes.
 pub const LONGEST: usize = 63;
@@ -64,9 +65,23 @@ fn check(text: &str) -> Result<(), NameError> {
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
+
+        impl Ord for $name {
+            /// As people order names: numbers in them by their value. So there is no `Borrow<str>`, whose
+            /// order would have to be the same.
+            fn cmp(&self, other: &Self) -> Ordering {
+                natural(&self.0, &other.0)
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
 
         impl $name {
             /// The name as text.
@@ -96,12 +111,6 @@ macro_rules! names {
         impl From<$name> for String {
             fn from(name: $name) -> String {
                 name.0
-            }
-        }
-
-        impl Borrow<str> for $name {
-            fn borrow(&self) -> &str {
-                &self.0
             }
         }
 
@@ -226,6 +235,14 @@ mod tests {
         assert_eq!(error("-rf"), NameError::BadStart('-'));
         assert_eq!(error("a/b"), NameError::BadCharacter('/'));
         assert_eq!(error("Zoë"), NameError::BadCharacter('ë'));
+    }
+
+    #[test]
+    fn names_are_sorted_as_people_expect() {
+        let names = ["A2", "A10", "A1", "A1.b"].map(|name| name.parse::<Alias>().unwrap());
+        let sorted = std::collections::BTreeSet::from(names);
+        let sorted: Vec<&str> = sorted.iter().map(Alias::as_str).collect();
+        assert_eq!(sorted, ["A1", "A1.b", "A2", "A10"]);
     }
 
     #[test]

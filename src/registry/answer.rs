@@ -4,8 +4,7 @@ use super::member::{Facts, How, Member, Standing};
 use super::{Effect, Now, Registry, RoutingId};
 use crate::access::Asked;
 use crate::model::{
-    Access, Address, AgentId, AgentInfo, AgentName, Alias, ExitReport, HostInfo, HostName,
-    SocketId, natural,
+    Access, Address, AgentId, AgentInfo, AgentName, Alias, ExitReport, HostInfo, HostName, SocketId,
 };
 use crate::wire::{
     Announcement, Change, End, Event, Fault, Incarnation, NameServerRequest, Peer, Snapshot, body,
@@ -297,7 +296,7 @@ impl Registry {
                 _ => None,
             })
             .collect();
-        agents.sort_by(|a, b| natural(a.name.as_str(), b.name.as_str()));
+        agents.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(agents)
     }
 
@@ -328,7 +327,7 @@ impl Registry {
                 _ => None,
             })
             .collect();
-        hosts.sort_by(|a, b| natural(a.name.as_str(), b.name.as_str()));
+        hosts.sort_by(|a, b| a.name.cmp(&b.name));
         hosts
     }
 

@@ -12,7 +12,7 @@ mod request_socket;
 mod send;
 mod slot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 pub use account::Due;
@@ -32,14 +32,15 @@ use crate::zeromq;
 #[derive(Default)]
 pub struct Sockets {
     slots: Vec<Option<Slot>>,
-    by_alias: BTreeMap<Alias, usize>,
+    /// By the texts of their aliases.
+    by_alias: HashMap<String, usize>,
 }
 
 impl Sockets {
     pub fn add(&mut self, slot: Slot) -> usize {
         let free = self.slots.iter().position(Option::is_none);
         let at = free.unwrap_or(self.slots.len());
-        self.by_alias.insert(slot.alias.clone(), at);
+        self.by_alias.insert(slot.alias.to_string(), at);
         match free {
             Some(at) => self.slots[at] = Some(slot),
             None => self.slots.push(Some(slot)),
@@ -49,7 +50,7 @@ impl Sockets {
 
     /// Takes the alias from a socket: it is found no more, and stays until it is removed.
     pub fn retire(&mut self, alias: &Alias) -> Option<usize> {
-        let at = self.by_alias.remove(alias)?;
+        let at = self.by_alias.remove(alias.as_str())?;
         self.at_mut(at).retired = true;
         Some(at)
     }
@@ -58,7 +59,7 @@ impl Sockets {
     pub fn remove(&mut self, at: usize) -> Option<Slot> {
         let slot = self.slots.get_mut(at)?.take()?;
         if !slot.retired {
-            self.by_alias.remove(&slot.alias);
+            self.by_alias.remove(slot.alias.as_str());
         }
         Some(slot)
     }
@@ -107,7 +108,9 @@ impl Sockets {
     }
 
     pub fn aliases(&self) -> Vec<Alias> {
-        self.by_alias.keys().cloned().collect()
+        let mut aliases: Vec<Alias> = self.iter().map(|slot| slot.alias.clone()).collect();
+        aliases.sort();
+        aliases
     }
 
     pub fn addresses(&self) -> BTreeMap<Alias, Address> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{AgentId, AgentInfo, NameServerName, natural};
+use crate::model::{AgentId, AgentInfo, NameServerName};
 
 /// An agent in a list.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ impl Listed {
             info,
         };
         let mut listed: Vec<Listed> = agents.into_iter().map(listed).collect();
-        listed.sort_by(|one, other| natural(&one.id.to_string(), &other.id.to_string()));
+        listed.sort_by(|one, other| one.id.cmp(&other.id));
         listed
     }
 }

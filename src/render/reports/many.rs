@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::model::AgentId;
 use crate::render::json::pretty;
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style};
@@ -25,18 +26,18 @@ pub struct Failure {
 
 /// All of them, by their names, in that order.
 pub struct Many {
-    pub rows: Vec<(String, Outcome)>,
+    pub rows: Vec<(AgentId, Outcome)>,
     /// There is nothing to answer but that it is done.
     pub done: bool,
 }
 
 impl Many {
-    pub fn failures(&self) -> impl Iterator<Item = (&str, &Failure)> {
+    pub fn failures(&self) -> impl Iterator<Item = (&AgentId, &Failure)> {
         self.rows
             .iter()
             .filter_map(|(agent, outcome)| match outcome {
                 Outcome::Result(_) => None,
-                Outcome::Error(failure) => Some((agent.as_str(), failure)),
+                Outcome::Error(failure) => Some((agent, failure)),
             })
     }
 }
@@ -58,7 +59,7 @@ impl Report for Many {
                     Field::painted(format!("error: {}", failure.message), Paint::Bad)
                 }
             };
-            table.row([agent.as_str().into(), field]);
+            table.row([agent.to_string().into(), field]);
         }
         table.render()
     }
@@ -69,8 +70,8 @@ impl Report for Many {
 
     /// Those that have not failed.
     fn names(&self) -> Vec<String> {
-        let well = |(agent, outcome): &(String, Outcome)| {
-            matches!(outcome, Outcome::Result(_)).then(|| agent.clone())
+        let well = |(agent, outcome): &(AgentId, Outcome)| {
+            matches!(outcome, Outcome::Result(_)).then(|| agent.to_string())
         };
         self.rows.iter().filter_map(well).collect()
     }

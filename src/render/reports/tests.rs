@@ -373,6 +373,30 @@ fn traffic_in_every_form() {
 }
 
 #[test]
+fn maps_too_are_in_the_order_that_people_expect() {
+    let status = crate::wire::AgentStatus {
+        state: crate::model::State::Running,
+        sockets: ["in10", "in2"]
+            .map(|alias| (alias.parse().unwrap(), crate::model::SocketStats::default()))
+            .into(),
+        garbage_lines: 0,
+        skipped_ticks: 0,
+    };
+    let sockets = Sockets(vec![("Bob".parse().unwrap(), status)]);
+    let attributes = ["x10", "x9"].map(|name| (name.to_owned(), json!(1)));
+    for (forms, first, second) in [
+        (forms(&sockets), "in2", "in10"),
+        (forms(&Attributes(attributes.into())), "x9", "x10"),
+    ] {
+        let [first, second] =
+            [first, second].map(|name| forms.match_indices(name).map(|(at, _)| at));
+        let pairs: Vec<_> = first.zip(second).collect();
+        assert_eq!(pairs.len(), 3, "{forms}");
+        assert!(pairs.iter().all(|(one, other)| one < other), "{forms}");
+    }
+}
+
+#[test]
 fn timers_in_every_form() {
     use crate::model::{Millis, TimerAction, TimerInfo, When};
     let timer = |alias: &str, when, action, due_ms| TimerInfo {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::model::natural;
 use crate::render::json::pretty;
 use crate::render::table::Table;
 use crate::render::{Report, Style};
@@ -75,20 +77,35 @@ fn bare(value: &Value) -> String {
 /// All attributes of an agent.
 pub struct Attributes(pub BTreeMap<String, Value>);
 
+impl Attributes {
+    fn in_order(&self) -> Vec<(&String, &Value)> {
+        let mut all: Vec<_> = self.0.iter().collect();
+        all.sort_by(|(one, _), (other, _)| natural(one, other));
+        all
+    }
+}
+
+impl Serialize for Attributes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.in_order())
+    }
+}
+
 impl Report for Attributes {
     fn table(&self, style: Style) -> String {
         let mut table = Table::new(style, &["ATTRIBUTE", "VALUE"]);
-        for (name, value) in &self.0 {
+        for (name, value) in self.in_order() {
             table.row([name.as_str().into(), value.to_string().into()]);
         }
         table.render()
     }
 
     fn json(&self) -> String {
-        pretty(&self.0)
+        pretty(self)
     }
 
     fn names(&self) -> Vec<String> {
-        self.0.keys().cloned().collect()
+        let all = self.in_order().into_iter();
+        all.map(|(name, _)| name.clone()).collect()
     }
 }
