@@ -113,7 +113,8 @@ impl Agents {
         let of = |name: &String| {
             let proxy = self.nameserver.proxy(name).expect("a name");
             let status = proxy.status().expect("it answers");
-            status.sockets["inbox"].received
+            let inbox = "inbox".parse().expect("an alias");
+            status.sockets[&inbox].received
         };
         self.subscribers.iter().map(of).sum()
     }
