@@ -75,6 +75,7 @@ fn by_ssh(bench: &Bench, fds: [i32; 2]) -> Child {
         address: Some(Ipv4Addr::LOCALHOST.into()),
         files: Vec::new(),
         keys: None,
+        succeeds: None,
     };
     let mut command = bench.command(&["host", "--by-ssh"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());

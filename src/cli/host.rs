@@ -70,7 +70,8 @@ fn launched(
     let outcome = block_on(serve(options, &launched))?;
     // Also after a failure: nobody else is left to do it.
     launched.clear_up()?;
-    if own_dir && outcome.is_ok() {
+    // Agents of a daemon before this one are known from there alone.
+    if own_dir && outcome.is_ok() && !dir.any_agent_lives() {
         dir.remove_if_unlocked()?;
         dir.around().remove_if_empty();
     }

@@ -34,6 +34,7 @@ mod ls;
 mod ls_hosts;
 mod man;
 mod many;
+mod mended;
 mod ns;
 mod patience;
 mod plan;

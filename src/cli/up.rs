@@ -1,6 +1,7 @@
 //! `osb up`.
 
 use super::attach::{Attached, Purpose, status_of};
+use super::mended::not_all_back;
 use super::runtime::block_on;
 use super::session::UNPROTECTED;
 use super::signals::Signals;
@@ -73,6 +74,9 @@ async fn bring_up_and_follow(
     context.print(&report)?;
     if unprotected {
         context.note(UNPROTECTED);
+    }
+    if let Some(error) = not_all_back(&report.0) {
+        return Err(error);
     }
     let Some(purpose) = purpose else {
         return Ok(());

@@ -74,6 +74,10 @@ fn question(
     let limit = grace.duration() + STOP_STAGES_TIMEOUT;
     let peer = Peer::Host(machine.host.clone());
     match there.iter().find(is_it).map(|it| it.state) {
+        // Its machine knows them.
+        Some(_) if machine.succeeded => {
+            Question::Nobody("it has not started all agents there".to_owned())
+        }
         Some(State::Running) if pid.is_some() => {
             Question::Daemon(link.ask(peer, &HostRequest::Shutdown { grace }, limit))
         }

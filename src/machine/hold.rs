@@ -27,6 +27,8 @@ pub(super) struct Held {
     pub process: ProcessId,
     /// What its log is called.
     pub log: &'static str,
+    /// It comes in the place of one that has ended. Until it is released, what that has left stays as it is.
+    pub again: bool,
 }
 
 impl Held {
@@ -53,7 +55,9 @@ impl Held {
         tether: Option<Tether>,
         speak: &mut impl FnMut(MachineWord) -> io::Result<()>,
     ) -> Result<bool, MachineError> {
-        self.dir.write_record(&self.record)?;
+        if !self.again {
+            self.dir.write_record(&self.record)?;
+        }
         if speak(started).is_err() {
             // Whoever wanted it is gone already.
             return Ok(false);
@@ -82,6 +86,9 @@ impl Held {
         }
         let _ = self.child.wait();
         drop(self.lock);
+        if self.again {
+            return Ok(());
+        }
         // Agents that outlived it, too.
         down(&self.all, &self.record.name, &[], GRACE).await?;
         self.all.remove_if_empty();

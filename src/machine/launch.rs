@@ -20,6 +20,8 @@ pub(super) struct Launch<'r> {
     pub files: &'r [Listing],
     /// By which the daemon is let in.
     pub keys: Option<Credentials>,
+    /// The pid of the daemon in whose place it comes.
+    pub succeeds: Option<u32>,
 }
 
 /// Starts the daemon, says so, and waits: for its release, for the end of the connection, or for
@@ -34,6 +36,7 @@ pub(super) async fn launch(
         address,
         files,
         keys,
+        succeeds,
     } = launch;
     let (all, dir) = folders(daemon)?;
     if let Some(process) = standing(&dir)? {
@@ -42,8 +45,14 @@ pub(super) async fn launch(
             pid: process.pid,
         });
     }
-    // What a daemon that has died left behind.
-    down(&all, &daemon.system, &[], GRACE).await?;
+    let agents = match succeeds {
+        Some(_) => dir.former_agents(&nameserver),
+        // What a daemon that has died left behind.
+        None => {
+            down(&all, &daemon.system, &[], GRACE).await?;
+            Vec::new()
+        }
+    };
     let address = match address {
         Some(address) => address,
         None => own_address(&nameserver)?,
@@ -54,9 +63,10 @@ pub(super) async fn launch(
         keys,
     };
     let started = super::files::take_in(files, &dir, speak)
-        .and_then(|()| start(daemon, &to, address, &dir, &lock));
+        .and_then(|()| start(daemon, &to, (address, succeeds), &dir, &lock));
     let (child, process) = match started {
         Ok(started) => started,
+        Err(error) if succeeds.is_some() => return Err(error),
         Err(error) => {
             let _ = dir.remove();
             all.remove_if_empty();
@@ -64,7 +74,8 @@ pub(super) async fn launch(
         }
     };
     let record = record(daemon, nameserver, process.clone());
-    let started = MachineWord::Started { pid: process.pid };
+    let pid = process.pid;
+    let started = MachineWord::Started { pid, agents };
     let held = Held {
         all,
         dir,
@@ -73,6 +84,7 @@ pub(super) async fn launch(
         child,
         process,
         log: "host",
+        again: succeeds.is_some(),
     };
     held.hold(started, speak).await
 }
@@ -80,7 +92,7 @@ pub(super) async fn launch(
 fn start(
     daemon: &DaemonOf,
     to: &Dial,
-    address: IpAddr,
+    (address, succeeds): (IpAddr, Option<u32>),
     dir: &SystemDir,
     lock: &Lock,
 ) -> Result<(Child, ProcessId), MachineError> {
@@ -100,6 +112,9 @@ fn start(
     lock.share(&mut command);
     if let Some(group) = &daemon.group {
         command.args(["--group", group.as_str()]);
+    }
+    if let Some(former) = succeeds {
+        command.args(["--succeeds", &former.to_string()]);
     }
     if let Some(keys) = &to.keys {
         let path = dir.path().join("host.key");

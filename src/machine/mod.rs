@@ -69,6 +69,7 @@ pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), Ma
             address,
             files,
             keys,
+            succeeds,
         } => {
             let launch = Launch {
                 daemon: &daemon,
@@ -76,6 +77,7 @@ pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), Ma
                 address,
                 files: &files,
                 keys,
+                succeeds,
             };
             launch::launch(launch, &mut speak).await
         }
@@ -87,7 +89,8 @@ pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), Ma
             nameserver,
             at,
             keys,
-        } => nameserver::launch(&nameserver, at, keys, &mut speak).await,
+            again,
+        } => nameserver::launch(&nameserver, at, (keys, again), &mut speak).await,
         MachineRequest::EndNameServer { nameserver } => {
             let ended = nameserver::end(&nameserver).await;
             let stopped = Vec::new();

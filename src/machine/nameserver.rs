@@ -32,18 +32,24 @@ fn folders(of: &NameServerOf) -> Result<(StateDir, SystemDir), StateError> {
 pub(super) async fn launch(
     of: &NameServerOf,
     at: SocketAddr,
-    keys: Option<NameServerKeys>,
+    (keys, again): (Option<NameServerKeys>, bool),
     speak: &mut impl FnMut(MachineWord) -> std::io::Result<()>,
 ) -> Result<(), MachineError> {
     let (all, dir) = folders(of)?;
     if let Some(process) = standing(&dir)? {
         return Err(MachineError::NameServerStanding(process.pid));
     }
-    // What one that has died left behind.
-    down(&all, &of.system, &[], GRACE).await?;
+    if !again {
+        // What one that has died left behind.
+        down(&all, &of.system, &[], GRACE).await?;
+    }
+    if let Some(keys) = &keys {
+        install(of, keys, again)?;
+    }
     let lock = Lock::take(&dir, &of.system)?;
-    let (child, process, address) = match started(of, at, keys, &dir, &lock).await {
+    let (child, process, address) = match started(of, at, keys.is_some(), &dir, &lock).await {
         Ok(started) => started,
+        Err(error) if again => return Err(error),
         Err(error) => {
             let _ = dir.remove();
             all.remove_if_empty();
@@ -60,6 +66,7 @@ pub(super) async fn launch(
         child,
         process,
         log: "ns",
+        again,
     };
     let word = MachineWord::Listens { pid, address };
     held.hold(word, speak).await
@@ -73,14 +80,23 @@ pub(super) async fn end(of: &NameServerOf) -> Result<(), MachineError> {
     Ok(())
 }
 
+/// Puts its keys where it finds them. One that comes again finds them there, with all whom it has let in.
+fn install(of: &NameServerOf, keys: &NameServerKeys, again: bool) -> Result<(), StateError> {
+    let here = StateDir::from_env()?.keys(&of.system, of.group.as_ref());
+    match again && here.exists() && here.server()? == keys.server {
+        true => Ok(()),
+        false => here.install(&keys.server, &keys.members),
+    }
+}
+
 async fn started(
     of: &NameServerOf,
     at: SocketAddr,
-    keys: Option<NameServerKeys>,
+    closed: bool,
     dir: &SystemDir,
     lock: &Lock,
 ) -> Result<(Child, ProcessId, String), MachineError> {
-    let mut command = command(of, at, keys, dir, lock)?;
+    let mut command = command(of, at, closed, dir, lock)?;
     let mut child = command.spawn()?;
     let process = ProcessId::of(child.id());
     let address = match child.stdout.take() {
@@ -101,7 +117,7 @@ async fn started(
 fn command(
     of: &NameServerOf,
     at: SocketAddr,
-    keys: Option<NameServerKeys>,
+    closed: bool,
     dir: &SystemDir,
     lock: &Lock,
 ) -> Result<Command, MachineError> {
@@ -118,15 +134,14 @@ fn command(
         .stderr(log);
     of_no_run(&mut command);
     lock.share(&mut command);
-    match keys {
-        Some(keys) => {
+    match closed {
+        true => {
             let here = StateDir::from_env()?.keys(&of.system, of.group.as_ref());
-            here.install(&keys.server, &keys.members)?;
             command.arg("--keys").arg(here.path());
         }
         // The topology has said so.
-        None if !at.ip().is_loopback() => drop(command.arg("--insecure")),
-        None => {}
+        false if !at.ip().is_loopback() => drop(command.arg("--insecure")),
+        false => {}
     }
     Ok(command)
 }

@@ -16,6 +16,8 @@ pub type Place = (NameServerName, HostName);
 pub struct Actual {
     /// Daemons that are there.
     pub hosts: BTreeSet<Place>,
+    /// Daemons that are not there, and that were tried to be started again in vain.
+    pub tried: BTreeSet<Place>,
     /// Agents as the name servers know them.
     pub agents: BTreeMap<AgentId, AgentInfo>,
     /// Agents whose process is known to live, whatever the name servers know.
@@ -32,7 +34,9 @@ pub struct Actual {
 pub struct Mend {
     /// Daemons of this machine that are to be started again.
     pub hosts: Vec<Place>,
-    /// Daemons on other machines that are not there. Nobody here can bring those back.
+    /// Daemons of other machines that are to be started again by ssh.
+    pub machines: Vec<Place>,
+    /// Daemons that are not there, and that nobody here can bring back: others start them, or it was tried.
     pub lost: Vec<Place>,
     /// Agents that are half configured: they end first.
     pub stop: Vec<AgentId>,
@@ -45,7 +49,15 @@ pub struct Mend {
 impl Mend {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.hosts.is_empty() && self.stop.is_empty() && self.agents.is_empty()
+        let Self {
+            hosts,
+            machines,
+            lost: _,
+            stop,
+            agents,
+            out_of_reach: _,
+        } = self;
+        hosts.is_empty() && machines.is_empty() && stop.is_empty() && agents.is_empty()
     }
 }
 
@@ -70,8 +82,10 @@ pub fn mend(plan: &Plan, among: &[NameServerName], actual: &Actual) -> Mend {
                 continue;
             }
             match host.reach {
+                _ if actual.tried.contains(&place) => mend.lost.push(place),
                 Reach::Local => mend.hosts.push(place),
-                Reach::Ssh(_) | Reach::Attach => mend.lost.push(place),
+                Reach::Ssh(_) => mend.machines.push(place),
+                Reach::Attach => mend.lost.push(place),
             }
         }
         for agent in plan.agents_at(nameserver) {
@@ -128,10 +142,10 @@ mod tests {
     use super::*;
     use crate::model::{
         AgentSpec, ExitReport, HostSpec, NameServerEntry, NameServerSpec, Program, Security,
-        Topology,
+        SshSpec, Topology,
     };
 
-    const HOSTS: [&str; 2] = ["local", "lab"];
+    const HOSTS: [&str; 3] = ["local", "lab", "far"];
 
     fn host(name: &str) -> HostSpec {
         HostSpec {
@@ -140,6 +154,12 @@ mod tests {
             labels: Default::default(),
             reach: match name {
                 "local" => Reach::Local,
+                "far" => Reach::Ssh(SshSpec {
+                    destination: "far".parse().unwrap(),
+                    port: None,
+                    identity: None,
+                    config: None,
+                }),
                 _ => Reach::Attach,
             },
         }
@@ -274,6 +294,41 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_that_ssh_leads_to_is_gone_to_once() {
+        let plan = plan(vec![agent("A", "local", false), agent("B", "far", false)]);
+        let mut actual = Actual {
+            hosts: [place("local")].into(),
+            agents: BTreeMap::from([info("A", State::Running), info("B", State::Suspect)]),
+            ..Actual::default()
+        };
+        let first = mend(&plan, &all(), &actual);
+        assert_eq!(
+            (&first.machines, &first.lost),
+            (&vec![place("far")], &vec![])
+        );
+        assert!(!first.is_empty() && first.agents.is_empty());
+        // It is there again, and tells that B has ended meanwhile.
+        let back = Actual {
+            hosts: [place("local"), place("far")].into(),
+            dead: BTreeMap::from([("B".parse().unwrap(), None)]),
+            ..actual.clone()
+        };
+        let second = mend(&plan, &all(), &back);
+        assert!(second.machines.is_empty() && second.lost.is_empty());
+        assert_eq!(names(&second.agents), ["B"]);
+        // It could not be reached.
+        actual.tried.insert(place("far"));
+        actual.agents.extend([info("B", State::Unreachable)]);
+        let second = mend(&plan, &all(), &actual);
+        assert_eq!(
+            (&second.machines, &second.lost),
+            (&vec![], &vec![place("far")])
+        );
+        assert!(second.is_empty());
+        assert_eq!(names(&second.out_of_reach), ["B"]);
+    }
+
+    #[test]
     fn who_was_left_half_done_begins_anew() {
         let plan = plan(vec![agent("A", "local", false), agent("B", "local", false)]);
         let actual = Actual {
@@ -306,15 +361,16 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_mended_needs_no_mending_and_nobody_who_may_live_is_started_twice(
-            agents in prop::collection::vec((states(), any::<[bool; 5]>()), 0..12),
-            hosts in any::<[bool; 2]>(),
+            agents in prop::collection::vec((states(), 0..HOSTS.len(), any::<[bool; 4]>()), 0..12),
+            hosts in any::<[bool; 3]>(),
+            reached in any::<bool>(),
         ) {
-            let spec = |(at, (_, [job, lab, ..])): (usize, &(Option<State>, [bool; 5]))| {
-                agent(&format!("A{at}"), HOSTS[usize::from(*lab)], *job)
+            let spec = |(at, (_, host, [job, ..])): (usize, &(Option<State>, usize, [bool; 4]))| {
+                agent(&format!("A{at}"), HOSTS[*host], *job)
             };
             let plan = plan(agents.iter().enumerate().map(spec).collect());
             let mut actual = Actual::default();
-            for (at, (state, [_, _, alive, unfinished, dead])) in agents.iter().enumerate() {
+            for (at, (state, _, [_, alive, unfinished, dead])) in agents.iter().enumerate() {
                 let id: AgentId = format!("A{at}").parse().unwrap();
                 actual.agents.extend(state.map(|state| info(&format!("A{at}"), state)));
                 if *alive { actual.alive.insert(id.clone()); }
@@ -322,7 +378,14 @@ mod tests {
                 if *dead && !alive { actual.dead.insert(id, Some(1)); }
             }
             actual.hosts.extend(HOSTS.into_iter().zip(hosts).filter(|it| it.1).map(|it| place(it.0)));
+            let before = mend(&plan, &all(), &actual);
+            // Those machines are gone to, and all is looked at again.
+            match reached {
+                true => actual.hosts.extend(before.machines),
+                false => actual.tried.extend(before.machines),
+            }
             let first = mend(&plan, &all(), &actual);
+            prop_assert!(first.machines.is_empty());
             for name in &first.agents {
                 let heard = actual.agents.get(name).is_some_and(|it| !it.state.ended());
                 let lives = heard && !actual.dead.contains_key(name) || actual.alive.contains(name);

@@ -16,7 +16,7 @@ use super::error::{SshError, Stage};
 use super::script::{Copied, Line, script};
 use crate::files::Bundle;
 use crate::model::{Millis, SshSpec};
-use crate::wire::{LARGEST_BODY, MachineRequest, MachineWord, Stopped};
+use crate::wire::{FormerAgent, LARGEST_BODY, MachineRequest, MachineWord, Stopped};
 
 /// Until the other machine says its first word. ssh has a limit of its own for connecting, and none
 /// for one that hangs in the middle of authentication.
@@ -51,6 +51,8 @@ pub struct Begun {
     pub pid: u32,
     /// Where the folders of the bundle are there.
     pub folders: Vec<PathBuf>,
+    /// The agents of the daemon in whose place it comes.
+    pub agents: Vec<FormerAgent>,
 }
 
 /// Starts a host daemon at `spec`, when the `bundle` that the request lists is there. `tell` is told how
@@ -67,10 +69,11 @@ pub async fn launch(
         false => bundle::send(&mut session, &bundle, tell).await?,
     };
     match session.word(ANSWER, Stage::Start).await? {
-        MachineWord::Started { pid } => Ok(Begun {
+        MachineWord::Started { pid, agents } => Ok(Begun {
             session,
             pid,
             folders,
+            agents,
         }),
         other => Err(session.unexpected(Stage::Start, other)),
     }

@@ -19,7 +19,7 @@ use crate::model::{
     SystemName,
 };
 use crate::process::ProcessId;
-use crate::wire::Incarnation;
+use crate::wire::{FormerAgent, Incarnation};
 
 /// The format of records.
 pub(super) const FORMAT: u32 = 1;
@@ -202,6 +202,9 @@ pub struct Machine {
     /// Where the files are there that have come along.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<Laid>,
+    /// The daemon came in the place of one that had ended, whose agents it cannot end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub succeeded: bool,
 }
 
 /// A folder of this machine, and where its files are on another.
@@ -383,6 +386,30 @@ impl SystemDir {
             }
         }
         latest.into_values().collect()
+    }
+
+    /// The agents of a name server's daemon that has ended: those that live, and those that do not.
+    pub fn former_agents(&self, nameserver: &str) -> Vec<FormerAgent> {
+        let ends = self.ends();
+        let status = |it: &AgentRecord| {
+            let of_it = |end: &&EndRecord| Some(end.incarnation) == it.incarnation;
+            ends.iter().find(of_it).and_then(|end| end.status)
+        };
+        let former = |it: AgentRecord| match it.process.is_alive() {
+            true => FormerAgent::alive(it.agent),
+            false => FormerAgent {
+                status: status(&it),
+                alive: false,
+                agent: it.agent,
+            },
+        };
+        let all = self.latest_agents(nameserver);
+        all.into_iter().map(former).collect()
+    }
+
+    /// Whether any agent lives whose daemon was of this folder.
+    pub fn any_agent_lives(&self) -> bool {
+        self.agents().iter().any(|it| it.process.is_alive())
     }
 
     /// How agents have ended.

@@ -18,7 +18,7 @@ use crate::model::{
 };
 use crate::plan::Plan;
 use crate::ssh::{self, Session, SshError, Stage};
-use crate::state::{FarNameServer, Launch, StateError};
+use crate::state::{FarNameServer, GroupRecord, Launch, StateError};
 use crate::wire::{MachineRequest, NameServerKeys, NameServerOf};
 
 /// What comes of starting one.
@@ -44,8 +44,9 @@ pub(super) async fn launch(
         let (Some(host), NameServerSpec::Launch(at)) = (host, entry.at) else {
             continue;
         };
-        let request = lock(launched).request(group, listens_at(at, host.address))?;
         let suffix = lock(launched).groups[group].suffix.clone();
+        let at = listens_at(at, host.address);
+        let request = lock(launched).request(suffix.as_ref(), at, false)?;
         begun.spawn(begin(
             group,
             entry.name.clone(),
@@ -76,6 +77,44 @@ pub(super) async fn launch(
     match failed.is_empty() {
         true => Ok(addresses),
         false => Err(failure(failed, plan)),
+    }
+}
+
+/// Starts one again that stands, where it was. From then on it lives on its own, whatever comes of the rest.
+pub(super) async fn launch_again(
+    plan: &Plan,
+    record: &GroupRecord,
+    launched: &Shared,
+) -> Result<(), UpError> {
+    let mut entries = plan.nameservers.iter();
+    let entry = entries.find(|it| it.name == record.name);
+    let (Some(entry), Some(far)) = (entry, &record.far_nameserver) else {
+        return Ok(());
+    };
+    let host = plan.hosts.iter().find(|it| it.name == far.host);
+    let former = record.nameserver.trim_start_matches("tcp://");
+    let former: Result<SocketAddr, _> = former.parse();
+    let (Some(host), NameServerSpec::Launch(at), Ok(former)) = (host, entry.at, former) else {
+        return Ok(());
+    };
+    let at = SocketAddr::new(listens_at(at, host.address).ip(), former.port());
+    let suffix = far.launch.group.clone();
+    let request = lock(launched).request(suffix.as_ref(), at, true)?;
+    let name = entry.name.clone();
+    let begun = begin(0, name, host.clone(), suffix, request).await;
+    let outcome = match begun.outcome {
+        Ok((session, far, _)) => session.release().await.map(|()| far),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(far) => {
+            let mut launched = lock(launched);
+            if let Some(group) = launched.standing_group_mut(&record.name) {
+                group.far_nameserver = Some(far);
+            }
+            launched.write_standing()
+        }
+        Err(error) => Err(failure(vec![(begun.name, begun.host.name, error)], plan)),
     }
 }
 
@@ -146,13 +185,20 @@ fn failure(mut failed: Vec<(NameServerName, HostName, SshError)>, plan: &Plan) -
 }
 
 impl Launched {
-    /// What to ask of the machine where a name server is to be.
-    fn request(&self, group: usize, at: SocketAddr) -> Result<MachineRequest, StateError> {
+    /// What to ask of the machine where a name server is to be, or to be `again`.
+    fn request(
+        &self,
+        suffix: Option<&NameServerName>,
+        at: SocketAddr,
+        again: bool,
+    ) -> Result<MachineRequest, StateError> {
         let keys = match self.security {
             Security::None => None,
             Security::Curve => {
-                let keys = self.keys(group);
-                keys.ready()?;
+                let keys = self.keys_of(suffix);
+                if !again {
+                    keys.ready()?;
+                }
                 Some(NameServerKeys {
                     server: keys.server()?,
                     members: Keyring::recall(keys.log()?.1).entries(),
@@ -162,10 +208,11 @@ impl Launched {
         Ok(MachineRequest::LaunchNameServer {
             nameserver: NameServerOf {
                 system: self.system.clone(),
-                group: self.groups[group].suffix.clone(),
+                group: suffix.cloned(),
             },
             at,
             keys,
+            again,
         })
     }
 

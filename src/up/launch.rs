@@ -172,7 +172,7 @@ impl Launched {
         self.keys_of(self.groups[group].suffix.as_ref())
     }
 
-    fn keys_of(&self, suffix: Option<&NameServerName>) -> KeyDir {
+    pub(super) fn keys_of(&self, suffix: Option<&NameServerName>) -> KeyDir {
         self.dir.around().keys(&self.system, suffix)
     }
 
@@ -262,7 +262,7 @@ impl Launched {
         groups.find(|it| it.name == *name)
     }
 
-    fn standing_suffix(&self, name: &NameServerName) -> Option<NameServerName> {
+    pub(super) fn standing_suffix(&self, name: &NameServerName) -> Option<NameServerName> {
         let record = self.standing.as_ref()?;
         record.suffix(self.standing_group(name)?).cloned()
     }

@@ -19,6 +19,7 @@ use super::{PATIENCE, Progress};
 use crate::model::{
     Credentials, Holder, HostName, HostSpec, KeyEntry, Millis, NameServerName, Reach, Term,
 };
+use crate::plan::Plan;
 use crate::proxy::{Link, ProxyError};
 use crate::ssh::{self, Sent, Session, SshError};
 use crate::state::{Laid, Launch, Machine};
@@ -80,10 +81,11 @@ impl Up<'_> {
                 host: host.name.clone(),
                 group: own.suffix.clone(),
             },
-            nameserver: self.seen_from_afar(&own.record.nameserver),
+            nameserver: seen_from_afar(&self.request.plan, &own.record.nameserver),
             address: host.address,
             files: bundle.listings(),
             keys,
+            succeeds: None,
         };
         let (name, ssh, suffix) = (host.name.clone(), spec.clone(), own.suffix.clone());
         let (tell, whose) = (begun.tell.clone(), name.clone());
@@ -164,15 +166,8 @@ impl Up<'_> {
             agents: agents.map(|agent| agent.name.name.clone()).collect(),
             ours,
             files,
+            succeeded: false,
         }
-    }
-
-    /// The name server's address as other machines dial it. One that listens everywhere is dialled
-    /// at this machine's address.
-    fn seen_from_afar(&self, nameserver: &str) -> String {
-        let hosts = &self.request.plan.hosts;
-        let local = hosts.iter().find(|host| host.reach == Reach::Local);
-        afar(nameserver, local.and_then(|host| host.address))
     }
 
     /// How long a host that others start is waited for: as long as the most patient of its agents.
@@ -190,7 +185,7 @@ impl Up<'_> {
         let first = launched.groups.first().map(|group| &group.record);
         let nameserver = first.map_or_else(
             || self.groups[0].link.address().to_owned(),
-            |record| self.seen_from_afar(&record.nameserver),
+            |record| seen_from_afar(&self.request.plan, &record.nameserver),
         );
         let name = first.map_or(&self.groups[0].name, |record| &record.name);
         UpError::HostsMissing {
@@ -330,6 +325,13 @@ pub(super) async fn cut(hanging: Vec<Hanging>) {
         }
     }
     while cuts.join_next().await.is_some() {}
+}
+
+/// The name server's address as other machines dial it. One that listens everywhere is dialled at this machine's
+/// address.
+pub fn seen_from_afar(plan: &Plan, nameserver: &str) -> String {
+    let local = plan.hosts.iter().find(|host| host.reach == Reach::Local);
+    afar(nameserver, local.and_then(|host| host.address))
 }
 
 fn afar(nameserver: &str, local: Option<IpAddr>) -> String {

@@ -26,12 +26,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::model::{AgentId, AgentInfo, HostInfo, HostName, NameServerName};
-use crate::plan::{LaunchPlan, Mend, Place, Plan};
-use crate::ssh::Sent;
+use crate::plan::{LaunchPlan, Place, Plan};
+use crate::ssh::{Sent, SshError};
 use crate::state::{Lock, StateDir, SystemDir, SystemRecord};
 
 pub use error::{Absent, Stage, UpError};
 use launch::Launched;
+pub use machines::seen_from_afar;
+use mend::Missing;
 
 /// How long control requests that need no work may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -59,6 +61,33 @@ pub struct UpReport {
     pub agents: Vec<(AgentId, AgentInfo)>,
     pub hosts: Vec<HostInfo>,
     pub outcome: Outcome,
+    pub out_of_reach: OutOfReach,
+}
+
+/// What is missing of a system that is up, and could not be brought back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutOfReach {
+    pub hosts: Vec<LostHost>,
+    /// Agents that may live, and do not answer, and those that were to be started on such hosts.
+    pub agents: Vec<AgentId>,
+}
+
+/// A host whose daemon is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostHost {
+    pub host: HostName,
+    pub nameserver: NameServerName,
+    /// Those of the system that are to be there.
+    pub agents: Vec<AgentId>,
+    /// Why it could not be started again. None: others start it.
+    pub cause: Option<SshError>,
+}
+
+impl OutOfReach {
+    /// Whether all is there.
+    pub fn is_empty(&self) -> bool {
+        self.hosts.is_empty() && self.agents.is_empty()
+    }
 }
 
 /// What `up` has done.
@@ -81,11 +110,12 @@ pub struct BroughtBack {
 }
 
 impl Outcome {
-    fn of(request: &UpRequest, mend: &Mend, nameservers: BTreeSet<NameServerName>) -> Self {
+    fn of(request: &UpRequest, missing: &Missing, nameservers: BTreeSet<NameServerName>) -> Self {
+        let hosts = missing.mend.hosts.iter().chain(&missing.machines);
         let back = BroughtBack {
             nameservers: nameservers.into_iter().collect(),
-            hosts: mend.hosts.clone(),
-            agents: mend.agents.clone(),
+            hosts: hosts.cloned().collect(),
+            agents: missing.mend.agents.clone(),
         };
         match request.bring_up.is_empty() {
             false => Outcome::BroughtUp,

@@ -55,10 +55,11 @@ pub async fn run(
     name_servers(request, launched, progress).await?;
     let without_memory = mend::name_servers(request, launched, progress).await?;
     let groups = groups(request, launched)?;
-    let missing = mend::what_is_missing(request, launched, &groups, &without_memory).await?;
-    let outcome = Outcome::of(request, &missing.mend, without_memory);
+    let missing =
+        mend::what_is_missing(request, launched, &groups, &without_memory, progress).await?;
+    let outcome = Outcome::of(request, &missing, without_memory);
     if request.bring_up.is_empty() && missing.mend.is_empty() {
-        let report = report(request, &groups, outcome).await?;
+        let report = report(request, &groups, outcome, &missing).await?;
         lock(launched).release_tethers();
         return Ok(report);
     }
@@ -85,7 +86,7 @@ pub async fn run(
     let deaths = up.watch(observers, &stage);
     up.guarded(deaths, &stage, progress, hosts, running).await?;
 
-    let report = report(request, &up.groups, outcome).await?;
+    let report = report(request, &up.groups, outcome, &up.missing).await?;
     up.let_go().await?;
     Ok(report)
 }
@@ -94,6 +95,7 @@ async fn report(
     request: &UpRequest,
     groups: &[Group],
     outcome: Outcome,
+    missing: &Missing,
 ) -> Result<UpReport, UpError> {
     let (mut agents, mut hosts, mut nameservers) = (Vec::new(), Vec::new(), Vec::new());
     for Group { name, link } in groups {
@@ -110,6 +112,7 @@ async fn report(
         agents,
         hosts,
         outcome,
+        out_of_reach: missing.out_of_reach.clone(),
     })
 }
 

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Dialled, Examination, Examined, Stopped, Target};
 use crate::model::{
-    Credentials, Digest, HostName, KeyEntry, KeyPair, Listing, Millis, NameServerName, SystemName,
+    AgentName, Credentials, Digest, HostName, KeyEntry, KeyPair, Listing, Millis, NameServerName,
+    SystemName,
 };
 
 /// The first line: what is to be done there.
@@ -30,6 +31,10 @@ pub enum MachineRequest {
         /// By which the daemon is let in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         keys: Option<Credentials>,
+        /// The pid of the daemon in whose place it comes, which has ended: its agents, and all else that it has
+        /// left, stay as they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        succeeds: Option<u32>,
     },
     /// End a daemon, and whatever is left of what it has started. Says [`MachineWord::Down`].
     End { daemon: DaemonOf, grace: Millis },
@@ -40,6 +45,9 @@ pub enum MachineRequest {
         /// None: everybody is let in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         keys: Option<NameServerKeys>,
+        /// It comes in the place of one that has ended: whom that has let in, it does.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
     },
     /// End a name server. Says [`MachineWord::Down`].
     EndNameServer { nameserver: NameServerOf },
@@ -78,6 +86,17 @@ pub struct NameServerKeys {
     pub members: Vec<KeyEntry>,
 }
 
+/// An agent whose daemon has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FormerAgent {
+    pub agent: AgentName,
+    /// Whether its process lives.
+    pub alive: bool,
+    /// Its exit status, if it has ended, and that was written down.
+    pub status: Option<i32>,
+}
+
 /// What is said by the osb on the other machine. Each line begins with [`MachineWord::MARK`]: whatever else
 /// comes is of the machine's own shell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +107,12 @@ pub enum MachineWord {
     /// The folders of files are there, in the order in which they were listed.
     Laid { folders: Vec<PathBuf> },
     /// The daemon's process is there. That it has dialled the name server, the name server tells.
-    Started { pid: u32 },
+    Started {
+        pid: u32,
+        /// The agents of the daemon in whose place it comes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        agents: Vec<FormerAgent>,
+    },
     /// The name server is there, and where: `tcp://…`.
     Listens { pid: u32, address: String },
     /// The daemon could not be started, or has ended.
@@ -99,6 +123,17 @@ pub enum MachineWord {
     Examined(Examined),
     /// What came of each target, in their order.
     Dialled { outcomes: Vec<Dialled> },
+}
+
+impl FormerAgent {
+    /// One that lives.
+    pub fn alive(agent: AgentName) -> Self {
+        Self {
+            agent,
+            alive: true,
+            status: None,
+        }
+    }
 }
 
 impl MachineWord {

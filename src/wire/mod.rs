@@ -26,7 +26,9 @@ pub use host::{
     AgentBoot, AgentLogs, HostRequest, LARGEST_LOG_PIECE, LONGEST_LOG_WAIT, LogPiece, LogsFrom,
     MachineFacts, StartAgent, StopStage, Stopped,
 };
-pub use machine::{DaemonOf, MachineRequest, MachineWord, NameServerKeys, NameServerOf};
+pub use machine::{
+    DaemonOf, FormerAgent, MachineRequest, MachineWord, NameServerKeys, NameServerOf,
+};
 pub use nameserver::{Announcement, Change, End, Event, NameServerRequest, Snapshot};
 pub use peer::{BadPeer, ClientId, Incarnation, Peer};
 pub use sync::{ReplyToken, SyncFrame, join_sync_topic, sync_subscription, to_sync};

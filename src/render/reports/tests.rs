@@ -274,6 +274,7 @@ fn a_system_that_is_up_in_every_form() {
         agents: agents().into_iter().map(|it| (it.id, it.info)).collect(),
         hosts: vec![samples::host()],
         outcome: crate::up::Outcome::BroughtUp,
+        out_of_reach: crate::up::OutOfReach::default(),
     };
     insta::assert_snapshot!(forms(&Up(report.clone())));
     let again = Up(crate::up::UpReport {
@@ -299,6 +300,15 @@ fn a_system_that_is_up_in_every_form() {
     };
     let again = Up(crate::up::UpReport {
         outcome: crate::up::Outcome::BroughtBack(back),
+        out_of_reach: crate::up::OutOfReach {
+            hosts: vec![crate::up::LostHost {
+                host: "lab2".parse().unwrap(),
+                nameserver: main(),
+                agents: vec!["Carol".parse().unwrap()],
+                cause: None,
+            }],
+            agents: vec!["Carol".parse().unwrap()],
+        },
         ..report
     });
     insta::assert_snapshot!("a_system_that_is_up_again_in_every_form", forms(&again));

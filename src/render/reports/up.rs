@@ -100,6 +100,16 @@ impl Report for Up {
             nameservers: self.0.nameservers.iter().cloned().collect(),
             unchanged: self.0.outcome == Outcome::Unchanged,
             brought_back: self.brought_back(),
+            out_of_reach: LostObject {
+                hosts: self
+                    .0
+                    .out_of_reach
+                    .hosts
+                    .iter()
+                    .map(|it| &it.host)
+                    .collect(),
+                agents: &self.0.out_of_reach.agents,
+            },
             agents: Agents(agents.clone()).objects(),
             connections: Connections(agents).objects(),
         })
@@ -130,8 +140,16 @@ struct Object<'a, A, C> {
     nameservers: BTreeMap<NameServerName, String>,
     unchanged: bool,
     brought_back: BackObject,
+    out_of_reach: LostObject<'a>,
     agents: Vec<A>,
     connections: Vec<C>,
+}
+
+/// What is missing, and could not be brought back.
+#[derive(Serialize)]
+struct LostObject<'a> {
+    hosts: Vec<&'a HostName>,
+    agents: &'a [AgentId],
 }
 
 /// What was missing, and is there again.

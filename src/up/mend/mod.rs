@@ -1,0 +1,124 @@
+//! What stands of a system, and of which something is missing: what there is is found out, name servers and
+//! daemons that have ended are started again where they were, and agents that are missing are handed to the
+//! phases. What is missing, `plan::mend` decides; what lives is not touched.
+
+mod elsewhere;
+mod look;
+mod nameservers;
+
+use tokio::task::JoinSet;
+
+use super::error::UpError;
+use super::launch::{Launched, Mended};
+use super::machines::let_in;
+use super::phases::{Shared, Up, lock};
+use super::{PATIENCE, Progress, Stage, UpRequest};
+use crate::model::Millis;
+use crate::plan::{Mend, Place, Plan};
+use crate::state::{GroupRecord, Phase};
+use crate::wire::{HostRequest, Peer, Stopped};
+
+pub(super) use look::{Missing, what_is_missing};
+pub(super) use nameservers::name_servers;
+
+/// How long an agent that is half configured may take to end.
+const GRACE: Millis = Millis::from_secs(2);
+
+/// Whether a group stands, and is not brought up now as a whole.
+fn stands_beside(group: &GroupRecord, request: &UpRequest) -> bool {
+    group.phase == Phase::Up && !request.bring_up.contains(&group.name)
+}
+
+impl Up<'_> {
+    /// Starts daemons of this machine in the place of those that have ended.
+    pub(super) async fn launch_missing_hosts(
+        &self,
+        progress: &mut dyn Progress,
+    ) -> Result<(), UpError> {
+        let missing: &[Place] = &self.missing.mend.hosts;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        progress.begin(Stage::Hosts, missing.len());
+        for (nameserver, host) in missing {
+            let mut specs = self.request.plan.hosts_at(nameserver);
+            let Some(spec) = specs.find(|it| it.name == *host) else {
+                continue;
+            };
+            let link = self.groups.iter().find(|it| it.name == *nameserver);
+            let keys = let_in(link.map(|it| it.link.as_ref()), host).await?;
+            let launch = lock(self.launched).launch_host_again(nameserver, spec, keys.as_ref());
+            launch.map_err(|reason| UpError::Host {
+                host: host.clone(),
+                reason,
+            })?;
+        }
+        lock(self.launched).write_standing()
+    }
+
+    /// Writes down who is about to be brought back, and ends those who are half configured.
+    pub(super) async fn make_room(&self) -> Result<(), UpError> {
+        let mend = &self.missing.mend;
+        if mend.agents.is_empty() {
+            return Ok(());
+        }
+        lock(self.launched).note_mending(&self.request.plan, mend)?;
+        let half = self.part.agents.iter();
+        let half = half.filter(|it| mend.stop.contains(&it.name));
+        // One that could not be ended does not let another take its name, and that is an error then.
+        stop(half.map(|agent| Mended {
+            link: self.link(&agent.name).clone(),
+            host: agent.host.clone(),
+            agent: agent.name.name.clone(),
+        }))
+        .await;
+        Ok(())
+    }
+}
+
+impl Launched {
+    /// Writes down what stands, with what was started in the place of what had ended.
+    pub(super) fn write_standing(&self) -> Result<(), UpError> {
+        match &self.standing {
+            Some(record) => Ok(self.dir.write_record(record)?),
+            None => Ok(()),
+        }
+    }
+
+    fn note_mending(&mut self, plan: &Plan, mend: &Mend) -> Result<(), UpError> {
+        for agent in &mend.agents {
+            if let Some(group) = self.standing_group_mut(plan.nameserver_of(agent)) {
+                group.mending.push(agent.name.clone());
+            }
+        }
+        for group in self.standing.iter_mut().flat_map(|it| &mut it.groups) {
+            group.mending.sort();
+            group.mending.dedup();
+        }
+        self.write_standing()
+    }
+
+    /// All that was to be brought back is there.
+    pub(super) fn forget_mending(&mut self) {
+        let groups = self.standing.iter_mut().flat_map(|it| &mut it.groups);
+        groups.for_each(|group| group.mending.clear());
+    }
+}
+
+/// Stops agents that were started where all else stands.
+pub(super) async fn take_back(launched: &Shared) {
+    let mended = std::mem::take(&mut lock(launched).mended);
+    stop(mended.into_iter()).await;
+}
+
+/// Has their hosts stop agents, all at once, and waits until they have.
+async fn stop(agents: impl Iterator<Item = Mended>) {
+    let mut stops = JoinSet::new();
+    for Mended { link, host, agent } in agents {
+        let grace = GRACE;
+        let request = HostRequest::Stop { agent, grace };
+        let patience = GRACE.duration() + PATIENCE;
+        stops.spawn(link.ask::<Stopped>(Peer::Host(host), &request, patience));
+    }
+    while stops.join_next().await.is_some() {}
+}
