@@ -363,3 +363,42 @@ fn channels_are_made_by_the_command_line() {
     let said = bench.osb(&["connect", "Alice", "in", "--to", "Bob.ask"]);
     assert_eq!(said.code, 1, "{said}");
 }
+
+#[test]
+fn addresses_are_taken_as_they_are_printed() {
+    let bench = Bench::new();
+    let text = "osb: 1\nname: printed\nagents: { Alice: { bind: { main: PUSH } }, Bob: }\n";
+    bench.ok(&["up", &bench.file("printed.yaml", text)]);
+    let printed = bench.ok(&["addr", "Alice.main"]);
+    let printed = printed.trim();
+    let bare = printed.strip_prefix("tcp://").unwrap();
+    for (alias, address) in [("one", printed), ("two", bare)] {
+        let connect = ["connect", "Bob", alias, "--to", address, "--kind", "PULL"];
+        let connected = bench.json(&connect);
+        assert_eq!(connected["address"], printed, "{connected}");
+    }
+    bench.ok(&["close", "Alice", "main"]);
+    let again = ["bind", "Alice", "main", "PUSH", "--addr", printed];
+    assert_eq!(bench.ok(&again).trim(), printed);
+    let path = format!("ipc://{}", bench.files().join("s").display());
+    let ipc = [
+        "bind",
+        "Alice",
+        "ipc",
+        "PUSH",
+        "--transport",
+        "ipc",
+        "--addr",
+        &path,
+    ];
+    assert_eq!(bench.ok(&ipc).trim(), path);
+    let systems = bench.json(&["ls", "systems"]);
+    let nameserver = systems[0]["nameserver"].as_str().unwrap();
+    for address in [nameserver, nameserver.strip_prefix("tcp://").unwrap()] {
+        bench.ok(&["--ns", address, "wait", "Alice.main"]);
+    }
+    let zoned = bench.osb(&["bind", "Bob", "x", "PUSH", "--addr", "[fe80::1%lo]:0"]);
+    assert_eq!(zoned.code, 2, "{zoned}");
+    assert!(zoned.stderr.contains("interface of one machine"), "{zoned}");
+    bench.ok(&["down"]);
+}

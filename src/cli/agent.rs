@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::session::nameserver_address;
 use super::{CommandError, Context, ErrorKind};
 use crate::agent::{AgentError, Folder, Log, SignalsAre, run_booted, run_with};
-use crate::model::{AgentId, LogLimits, Program};
+use crate::model::{AgentId, LogLimits, Program, read_ip};
 use crate::process::{drop_run, raise_descriptors};
 use crate::proxy::agent_dial;
 use crate::state::find_key;
@@ -23,7 +23,7 @@ pub struct AgentArgs {
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
     /// What peers dial to reach this machine
-    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_parser = read_ip)]
     pub advertise: IpAddr,
     /// The join file by which it gets in at a closed name server, made by `osb keys join`
     #[arg(long, value_name = "FILE", conflicts_with = "boot")]

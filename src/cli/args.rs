@@ -1,18 +1,20 @@
 //! What may be written on the command line.
 
 use std::ffi::OsString;
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind as ClapError;
 use clap::{Args, Parser, Subcommand};
+use rustix::net::netdevice::name_to_index;
 
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
     every, get, host, keys, log, logs, ls, man, ns, plan, schema, send, set, shutdown, stop_timer,
     subscribe, timers, unsubscribe, up, version, wait,
 };
-use crate::model::SystemName;
+use crate::model::{SystemName, without_scheme, zone};
 use crate::render::{ColorChoice, Output, error_json};
 
 /// Brings up systems of ZeroMQ agents from one YAML topology: starts them, configures them, proves
@@ -77,17 +79,26 @@ pub struct GlobalArgs {
     pub verbose: bool,
 }
 
-/// HOST:PORT, with or without `tcp://`; empty means that none is given.
+/// HOST:PORT, with or without `tcp://`; empty means that none is given. The zone of an address, an interface
+/// of this machine, becomes its number, which all know who dial.
 fn host_and_port(text: &str) -> Result<String, String> {
-    let (host, port) = text
-        .strip_prefix("tcp://")
-        .unwrap_or(text)
-        .rsplit_once(':')
-        .unwrap_or_default();
-    match text.is_empty() || (!host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)) {
-        true => Ok(text.to_owned()),
-        false => Err("expected HOST:PORT, such as 127.0.0.1:7400".to_owned()),
+    let (host, port) = without_scheme(text).rsplit_once(':').unwrap_or_default();
+    let is_address =
+        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0) || text.is_empty();
+    match zone(text) {
+        _ if !is_address => Err("expected HOST:PORT, such as 127.0.0.1:7400".to_owned()),
+        Some((_, zone)) => match interface(zone) {
+            Some(number) => Ok(text.replace(&format!("%{zone}]"), &format!("%{number}]"))),
+            None => Err(format!("this machine has no interface {zone:?}")),
+        },
+        None => Ok(text.to_owned()),
     }
+}
+
+/// The number of an interface, which may be given by it.
+fn interface(zone: &str) -> Option<u32> {
+    let number = zone.parse().ok().filter(|number| *number > 0);
+    number.or_else(|| name_to_index(UnixDatagram::unbound().ok()?, zone).ok())
 }
 
 /// The commands.
@@ -197,6 +208,14 @@ mod tests {
         for good in ["", "127.0.0.1:7400", "tcp://lab1:7400", "[::1]:7400"] {
             assert_eq!(host_and_port(good).as_deref(), Ok(good));
         }
+        let zoned = host_and_port("tcp://[fe80::1%lo]:7400").unwrap();
+        let number = zoned
+            .strip_prefix("tcp://[fe80::1%")
+            .and_then(|it| it.strip_suffix("]:7400"));
+        assert!(number.unwrap().parse::<u32>().is_ok(), "{zoned}");
+        let seventh = "[fe80::1%7]:7400";
+        assert_eq!(host_and_port(seventh).as_deref(), Ok(seventh));
+        assert!(host_and_port("[fe80::1%nosuch]:7400").is_err());
         for bad in [
             "foo",
             "foo:",
@@ -206,6 +225,39 @@ mod tests {
             "127.0.0.1:99999",
         ] {
             assert!(host_and_port(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_taken_as_they_are_printed() {
+        let parses = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
+        for address in ["127.0.0.1", "::1", "[::1]", "tcp://10.0.0.7", "tcp://[::1]"] {
+            assert!(
+                parses(&format!("osb host --address {address}")),
+                "{address}"
+            );
+            assert!(
+                parses(&format!("osb agent A --advertise {address}")),
+                "{address}"
+            );
+        }
+        for address in [
+            "127.0.0.1:0",
+            "[::1]:7400",
+            "tcp://127.0.0.1:7400",
+            "tcp://[::1]:0",
+        ] {
+            assert!(parses(&format!("osb ns --bind {address}")), "{address}");
+        }
+        for zoned in [
+            "osb ns --bind [fe80::1%lo]:0",
+            "osb host --address fe80::1%lo",
+            "osb agent A --advertise [fe80::1%1]",
+        ] {
+            let error = Cli::try_parse_from(zoned.split(' '))
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("interface of one machine only"), "{error}");
         }
     }
 

@@ -56,7 +56,7 @@ pub fn run(args: ConnectArgs, context: &mut Context) -> Result<(), CommandError>
 }
 
 fn by_hand(args: &ConnectArgs) -> Result<Option<Address>, CommandError> {
-    if !args.to.contains("://") {
+    if !Address::is_one(&args.to) {
         return match args.kind {
             Some(_) => Err(usage(
                 "--kind is for addresses: of a socket with a name it is known",

@@ -13,7 +13,7 @@ use super::{CommandError, Context, ErrorKind};
 use crate::examine::own_address;
 use crate::host::{self, HostError, HostOptions};
 use crate::machine::{self, MachineError};
-use crate::model::{Dial, HostName, NameServerName, SystemName};
+use crate::model::{Dial, HostName, NameServerName, SystemName, read_ip};
 use crate::process::drop_run;
 use crate::proxy::{ProxyError, host_dial};
 use crate::state::{Lock, StateDir, SystemDir, find_key};
@@ -28,7 +28,7 @@ pub struct HostArgs {
     #[arg(long, value_name = "NAME", hide = true)]
     pub group: Option<NameServerName>,
     /// What peers dial to reach this machine; else the address from which the name server is dialled
-    #[arg(long, value_name = "IP", alias = "advertise")]
+    #[arg(long, value_name = "IP", alias = "advertise", value_parser = read_ip)]
     pub address: Option<IpAddr>,
     /// The join file by which it gets in at a closed name server, made by `osb keys join`
     #[arg(long, value_name = "FILE")]

@@ -11,6 +11,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use super::launched::{LaunchArgs, Launched};
 use super::{CommandError, Context, ErrorKind};
 use crate::logfile::LogCaps;
+use crate::model::{BadIp, read_ip_and_port};
 use crate::nameserver::NameServer;
 use crate::process::{drop_run, raise_descriptors};
 use crate::state::{KeyDir, SystemDir};
@@ -37,7 +38,10 @@ pub struct NsArgs {
 
 fn ip_and_port(text: &str) -> Result<SocketAddr, String> {
     let expected = "expected IP:PORT, such as 127.0.0.1:7400 or [::1]:0";
-    text.parse().map_err(|_| expected.to_owned())
+    read_ip_and_port(text).map_err(|bad| match bad {
+        zone @ BadIp::Zone { .. } => zone.to_string(),
+        BadIp::NoIp(_) | BadIp::NoPort(_) => expected.to_owned(),
+    })
 }
 
 pub fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {

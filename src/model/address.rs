@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, PublicKey};
+use super::{BadIp, Kind, PublicKey, read_ip_and_port, read_ip_maybe_port};
 
 /// How bytes travel between two sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,9 +74,16 @@ pub struct Address {
 }
 
 impl Address {
-    /// The address of a server of `kind`, given by hand as ZeroMQ dials it. None if it begins with
-    /// neither `tcp://` nor `ipc://`.
+    /// Whether a text is an address, and not the name of a socket.
+    pub fn is_one(text: &str) -> bool {
+        text.contains("://") || read_ip_and_port(text).is_ok()
+    }
+
+    /// The address of a server of `kind`, given by hand as ZeroMQ dials it, or as `IP:port`. None if it
+    /// is neither that nor begins with `tcp://` or `ipc://`.
     pub fn dialled(address: &str, kind: Kind, serializer: Serializer) -> Option<Self> {
+        let printed = read_ip_and_port(address).map(|at| format!("tcp://{at}"));
+        let address = printed.as_deref().unwrap_or(address);
         let transport = match address.split_once("://")? {
             ("tcp", _) => Transport::Tcp,
             ("ipc", _) => Transport::Ipc,
@@ -141,7 +148,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Where `addr` says, as in a topology: an IP, `IP:port`, or for ipc a path. None: a free port
+    /// Where `addr` says, as in a topology: an IP, `IP:port`, or for ipc a path, or as it is printed. None: a free port
     /// of the agent's own address, if `transport` does not say otherwise.
     pub fn read(
         transport: Option<Transport>,
@@ -149,22 +156,17 @@ impl Endpoint {
     ) -> Result<Option<Self>, BadEndpoint> {
         match (transport.unwrap_or(Transport::Tcp), addr) {
             (Transport::Tcp, None) => Ok(None),
-            (Transport::Tcp, Some(text)) => Self::read_tcp(text).map(Some),
+            (Transport::Tcp, Some(text)) => {
+                let at = read_ip_maybe_port(text).map_err(|bad| BadEndpoint::of(text, bad))?;
+                Ok(Some(Endpoint::Tcp {
+                    ip: at.ip(),
+                    port: at.port(),
+                }))
+            }
             (Transport::Ipc, addr) => Ok(Some(Endpoint::Ipc {
-                path: addr.map(PathBuf::from),
+                path: addr.map(|addr| addr.strip_prefix("ipc://").unwrap_or(addr).into()),
             })),
         }
-    }
-
-    fn read_tcp(text: &str) -> Result<Self, BadEndpoint> {
-        let bare = text.trim_start_matches('[').trim_end_matches(']');
-        let with_port = text.parse::<SocketAddr>();
-        let at = with_port.or_else(|_| bare.parse().map(|ip| SocketAddr::new(ip, 0)));
-        let at = at.map_err(|_| BadEndpoint(text.to_owned()))?;
-        Ok(Endpoint::Tcp {
-            ip: at.ip(),
-            port: at.port(),
-        })
     }
 
     /// The IP by which other machines reach it, if they can.
@@ -185,8 +187,23 @@ impl Endpoint {
 
 /// The text says no place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no address to bind: it is an IP or IP:PORT, for a path with the transport ipc")]
-pub struct BadEndpoint(pub String);
+pub enum BadEndpoint {
+    #[error(
+        "{0:?} is no address to bind: it is an IP or IP:PORT, for a path with the transport ipc"
+    )]
+    NoAddress(String),
+    #[error(transparent)]
+    Zone(BadIp),
+}
+
+impl BadEndpoint {
+    fn of(text: &str, bad: BadIp) -> Self {
+        match bad {
+            zone @ BadIp::Zone { .. } => BadEndpoint::Zone(zone),
+            BadIp::NoIp(_) | BadIp::NoPort(_) => BadEndpoint::NoAddress(text.to_owned()),
+        }
+    }
+}
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -211,6 +228,7 @@ mod tests {
         assert_eq!(of("tcp://[::1]:5000").unwrap(), "tcp://[::1]:5001");
         assert_eq!(of("ipc:///run/feed").unwrap(), "ipc:///run/feed~requests");
         assert_eq!(of("tcp://10.0.0.1:65535"), None);
+        assert_eq!(of("[::1]:5000").unwrap(), "tcp://[::1]:5001");
     }
 
     #[test]
@@ -235,10 +253,15 @@ mod tests {
         assert_eq!(read("127.0.0.1").unwrap(), "tcp://127.0.0.1:0");
         assert_eq!(read("[::1]:5").unwrap(), "tcp://[::1]:5");
         assert_eq!(read("::1").unwrap(), "tcp://[::1]:0");
+        assert_eq!(read("tcp://[::1]:5").unwrap(), "tcp://[::1]:5");
         assert!(read("/run/x").is_err() && read("localhost").is_err());
+        let zone = read("[fe80::1%eth0]:5").unwrap_err().to_string();
+        assert!(zone.contains("interface of one machine"), "{zone}");
         assert_eq!(Endpoint::read(None, None), Ok(None));
         let path = Endpoint::read(Some(Transport::Ipc), Some("x.sock")).unwrap();
         assert_eq!(path.as_ref().unwrap().to_string(), "ipc://x.sock");
+        let printed = Endpoint::read(Some(Transport::Ipc), Some("ipc://x.sock")).unwrap();
+        assert_eq!(printed, path);
         assert_eq!(path.unwrap().exposed(), None);
         let open = Endpoint::read(None, Some("0.0.0.0:1")).unwrap().unwrap();
         assert!(open.exposed().is_some());

@@ -8,6 +8,7 @@ mod duration;
 mod files;
 mod host;
 mod id;
+mod ip;
 mod json;
 mod key;
 mod kind;
@@ -34,6 +35,7 @@ pub use files::{
 };
 pub use host::{HostSpec, Reach, SshDestination, SshDestinationError, SshSpec};
 pub use id::{AgentId, NameServerName, SocketId};
+pub use ip::{BadIp, read_ip, read_ip_and_port, read_ip_maybe_port, without_scheme, zone};
 pub use json::{JsonError, length_of_text, of as to_json, read as read_json};
 pub use key::{BadKey, Credentials, Dial, KeyPair, PublicKey, SecretKey};
 pub use kind::Kind;

@@ -11,7 +11,7 @@ use super::program::words;
 use super::review::{Flaw, Review, Spanned, quote};
 use super::values;
 use super::yaml::{Data, Node};
-use crate::model::{AgentId, Millis};
+use crate::model::{AgentId, Millis, read_ip_and_port};
 
 /// The keys of an agent that are read here.
 pub(super) const KEYS: [&str; 3] = ["ready", "job", "after"];
@@ -109,7 +109,7 @@ fn port(node: &Node) -> Result<SocketAddr, Flaw> {
         .parse()
         .map(local)
         .ok()
-        .or_else(|| values::without_scheme(&text).parse().ok());
+        .or_else(|| read_ip_and_port(&text).ok());
     let dialled = |at: &SocketAddr| at.port() > 0 && !at.ip().is_unspecified();
     at.filter(dialled).ok_or_else(|| {
         let message = format!("port: nothing can be connected to at {}", quote(&text));

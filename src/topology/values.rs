@@ -6,7 +6,10 @@ use std::str::FromStr;
 use super::fields::{there_are, wrong_type};
 use super::review::{Flaw, Review, quote};
 use super::yaml::{Key, Meaning, Node};
-use crate::model::{Millis, NameError, Serializer, Transport};
+use crate::model::{
+    BadIp, Millis, NameError, Serializer, Transport, read_ip, read_ip_and_port, read_ip_maybe_port,
+    without_scheme,
+};
 
 /// A text. What looks like something else is text here: as it stands there, letter by letter.
 pub(super) fn text<'n>(node: &'n Node, what: &str) -> Result<&'n str, Flaw> {
@@ -112,46 +115,50 @@ pub(super) fn restart(node: &Node, review: &mut Review) {
 /// An IP address without a port.
 pub(super) fn ip(node: &Node, what: &str) -> Result<IpAddr, Flaw> {
     let text = text(node, what)?;
-    bare_ip(text).ok_or_else(|| {
-        let message = format!("{what}: {} is no IP address", quote(text));
-        Flaw::new(&node.span, message)
-            .hint("write an address such as 10.0.0.11; names are not looked up")
+    read_ip(text).map_err(|bad| {
+        zoned(node, what, &bad).unwrap_or_else(|| {
+            let message = format!("{what}: {} is no IP address", quote(text));
+            Flaw::new(&node.span, message)
+                .hint("write an address such as 10.0.0.11; names are not looked up")
+        })
     })
 }
 
 /// `IP:port`, `[IPv6]:port`.
 pub(super) fn ip_and_port(node: &Node, what: &str) -> Result<SocketAddr, Flaw> {
+    address(node, what, read_ip_and_port)
+}
+
+/// An IP address, or one with a port. Without a port it is 0: any free one.
+pub(super) fn ip_maybe_port(node: &Node, what: &str) -> Result<SocketAddr, Flaw> {
+    address(node, what, read_ip_maybe_port)
+}
+
+fn address(
+    node: &Node,
+    what: &str,
+    read: fn(&str) -> Result<SocketAddr, BadIp>,
+) -> Result<SocketAddr, Flaw> {
     if let Some(number) = node.number().filter(|it| it.is_u64()) {
         let flaw = wrong_type(node, what, "IP:port");
         return Err(flaw.hint(format!("write 127.0.0.1:{number}")));
     }
     let text = text(node, what)?;
-    without_scheme(text).parse().map_err(|_| {
-        let message = format!("{what}: expected IP:port, found {}", quote(text));
-        Flaw::new(&node.span, message).hint(address_hint(text))
+    read(text).map_err(|bad| {
+        zoned(node, what, &bad).unwrap_or_else(|| {
+            let message = format!("{what}: expected IP:port, found {}", quote(text));
+            Flaw::new(&node.span, message).hint(address_hint(text))
+        })
     })
 }
 
-/// An IP address, or one with a port. Without a port it is 0: any free one.
-pub(super) fn ip_maybe_port(node: &Node, what: &str) -> Result<SocketAddr, Flaw> {
-    match node.text().map(without_scheme).and_then(bare_ip) {
-        Some(ip) => Ok(SocketAddr::new(ip, 0)),
-        None => ip_and_port(node, what),
-    }
-}
-
-/// An address of tcp as osb prints it, or as it is written by hand.
-pub(super) fn without_scheme(address: &str) -> &str {
-    address.strip_prefix("tcp://").unwrap_or(address)
-}
-
-/// An IP address, one of version 6 in brackets or without.
-fn bare_ip(text: &str) -> Option<IpAddr> {
-    let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-    match inner {
-        Some(inner) => inner.parse().ok().filter(IpAddr::is_ipv6),
-        None => text.parse().ok(),
-    }
+/// What is wrong with an address that means something on one machine only.
+fn zoned(node: &Node, what: &str, bad: &BadIp) -> Option<Flaw> {
+    let BadIp::Zone { .. } = bad else {
+        return None;
+    };
+    let flaw = Flaw::new(&node.span, format!("{what}: {bad}"));
+    Some(flaw.hint("write an address that is the same for all machines of the system"))
 }
 
 /// What was probably meant by an address that is none.
@@ -163,7 +170,7 @@ fn address_hint(text: &str) -> String {
     if let Some(port) = text.strip_prefix("localhost:") {
         return format!("write 127.0.0.1:{port}; names are not looked up");
     }
-    if let Some(ip) = bare_ip(text) {
+    if let Ok(ip) = read_ip(text) {
         return format!(
             "add a port: {}, where 0 is any free one",
             SocketAddr::new(ip, 0)

@@ -149,7 +149,7 @@ fn connect(word: FromProgram) -> Asked {
         on_error: on_error.map(|actions| actions.0),
     };
     let handlers = handler.map(|handler| handler.0);
-    let request = match to.contains("://") {
+    let request = match Address::is_one(&to) {
         true => server(&to, kind, serializer).map(|server| {
             AgentRequest::Connect(ConnectRequest {
                 alias,

@@ -389,6 +389,25 @@ agents:
 }
 
 #[test]
+fn zones_are_refused_wherever_an_address_may_stand() {
+    for wrong in [
+        "nameserver: \"[fe80::1%eth0]:0\"",
+        "nameserver: { attach: \"tcp://[fe80::1%2]:7400\" }",
+        "hosts: { local: { address: fe80::1%eth0 } }",
+        "agents: { A: { bind: { x: { kind: PUSH, addr: \"[fe80::1%eth0]\" } } } }",
+        "agents: { A: { bind: { x: { kind: PUSH, addr: \"tcp://[fe80::1%2]:5\" } } } }",
+    ] {
+        let problems = read_all(&[&format!("osb: 1\n{wrong}")], &[]).unwrap_err();
+        let said = problems.to_string();
+        assert!(said.contains("interface of one machine only"), "{said}");
+        assert_eq!(problems.count(), 1, "{said}");
+    }
+    let problems = read_all(&["osb: 1"], &["nameserver='[fe80::1%eth0]:0'"]);
+    let said = problems.unwrap_err().to_string();
+    assert!(said.contains("interface of one machine only"), "{said}");
+}
+
+#[test]
 fn notes_may_stand_wherever_keys_are_known() {
     let text = "osb: 1
 x-base: &base { command: [a], x-why: words }
