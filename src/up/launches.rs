@@ -242,21 +242,13 @@ impl Launching {
             Err(cause) => Err(cause),
         };
         let agent = self.agent.clone();
-        let launched = match named(self.agent.clone(), Stage::Launch, launched) {
-            Ok((_, attributes)) => Ok(attributes),
-            // News of its end may come before its answer.
-            Err(error) if self.ends_when_ready() => {
-                unless_done::<()>(Err(error), &agent, self.ends.clone()).await?;
-                Ok(self.left().await)
-            }
-            Err(error) => Err(error),
+        let launched = named(agent.clone(), Stage::Launch, launched);
+        let launched = launched.map(|(_, attributes)| attributes);
+        let attributes = match ends_when_ready(&self.program.ready) {
+            true => or_left(launched, &agent, self.ends.clone(), self.left()).await?,
+            false => launched?,
         };
-        Ok(Done::Launched(agent, launched?))
-    }
-
-    /// Whether an end with status 0 says that it is ready, or was.
-    fn ends_when_ready(&self) -> bool {
-        matches!(self.program.ready, Ready::Done | Ready::Started)
+        Ok(Done::Launched(agent, attributes))
     }
 
     /// The attributes with which it has ended.
@@ -307,10 +299,137 @@ impl Launching {
     }
 }
 
+/// Whether an end with status 0 says that it is ready, or was.
+fn ends_when_ready(ready: &Ready) -> bool {
+    match ready {
+        Ready::Done | Ready::Started => true,
+        Ready::Port(_) | Ready::Line(_) | Ready::Probe { .. } => false,
+    }
+}
+
+/// The attributes that an agent has answered with; or those that it has `left`, if news of its end have come before
+/// its answer.
+async fn or_left(
+    launched: Result<Attributes, UpError>,
+    agent: &AgentId,
+    ends: watch::Receiver<BTreeSet<AgentId>>,
+    left: impl Future<Output = Attributes>,
+) -> Result<Attributes, UpError> {
+    match launched {
+        Ok(attributes) => Ok(attributes),
+        Err(error) => {
+            unless_done::<()>(Err(error), agent, ends).await?;
+            Ok(left.await)
+        }
+    }
+}
+
 /// Text as it is, anything else as JSON.
 fn as_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::model::State;
+
+    type Outcome = Poll<Result<Attributes, UpError>>;
+
+    fn id(name: &str) -> AgentId {
+        name.parse().unwrap()
+    }
+
+    fn attributes(value: i32) -> Attributes {
+        BTreeMap::from([("x".to_owned(), value.into())])
+    }
+
+    fn failed(cause: impl Into<ProxyError>) -> Result<Attributes, UpError> {
+        named(id("Job"), Stage::Launch, Err::<Attributes, _>(cause.into())).map(|it| it.1)
+    }
+
+    /// All that a launch is answered with whose agent is not there any more.
+    fn absences() -> [Fault; 3] {
+        let agent: AgentName = "Job".parse().unwrap();
+        [
+            Fault::Gone {
+                peer: Peer::Agent(agent.clone()),
+            },
+            Fault::NotRunning {
+                agent: agent.clone(),
+                state: State::Stopped,
+            },
+            Fault::UnknownAgent { name: agent },
+        ]
+    }
+
+    /// What has come of it when these have ended: before the answer, and after it.
+    fn outcome(launched: Result<Attributes, UpError>, before: &[&str], after: &[&str]) -> Outcome {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_time().build().unwrap();
+        let _entered = runtime.enter();
+        let (news, ends) = watch::channel(BTreeSet::new());
+        let ended = |names: &[&str]| {
+            let names: Vec<AgentId> = names.iter().map(|it| id(it)).collect();
+            news.send_modify(|ends| ends.extend(names));
+        };
+        let agent = id("Job");
+        let mut running = pin!(or_left(launched, &agent, ends, async { attributes(2) }));
+        let mut context = Context::from_waker(Waker::noop());
+        ended(before);
+        if let Poll::Ready(outcome) = running.as_mut().poll(&mut context) {
+            return Poll::Ready(outcome);
+        }
+        ended(after);
+        running.as_mut().poll(&mut context)
+    }
+
+    fn is_left(outcome: &Outcome) -> bool {
+        matches!(outcome, Poll::Ready(Ok(it)) if *it == attributes(2))
+    }
+
+    #[test]
+    fn an_end_that_is_known_before_the_answer_is_as_good_as_one() {
+        for fault in absences() {
+            let early = outcome(failed(fault.clone()), &["Job"], &[]);
+            assert!(is_left(&early), "{fault}: {early:?}");
+            // The end of another is none of its business.
+            let late = outcome(failed(fault.clone()), &["Other"], &["Job"]);
+            assert!(is_left(&late), "{fault}: {late:?}");
+            let never = outcome(failed(fault.clone()), &["Other"], &["Another"]);
+            assert!(never.is_pending(), "{fault}: {never:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_what_counts_and_so_is_a_failure() {
+        let answered = outcome(Ok(attributes(1)), &["Job"], &[]);
+        assert!(matches!(answered, Poll::Ready(Ok(it)) if it == attributes(1)));
+        let reason = "no".to_owned();
+        let refused = outcome(failed(Fault::Refused { reason }), &["Job"], &[]);
+        assert!(matches!(refused, Poll::Ready(Err(UpError::Agent { .. }))));
+        let cut = outcome(failed(ProxyError::Closed), &["Job"], &[]);
+        assert!(matches!(cut, Poll::Ready(Err(UpError::Agent { .. }))));
+    }
+
+    #[test]
+    fn who_is_to_stay_is_not_ready_by_its_end() {
+        assert!(ends_when_ready(&Ready::Done) && ends_when_ready(&Ready::Started));
+        for stays in [
+            Ready::Port("127.0.0.1:80".parse().unwrap()),
+            Ready::Line("up".to_owned()),
+            Ready::Probe {
+                argv: Vec::new(),
+                every: Millis::from_secs(1),
+            },
+        ] {
+            assert!(!ends_when_ready(&stays), "{stays:?}");
+        }
     }
 }
