@@ -227,7 +227,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_done() {
                 "--kind",
                 "PULL",
                 "--timeout",
-                "200ms",
+                "1s",
             ],
         ),
         (1, "has no socket", vec!["close", "Bob", "y"]),

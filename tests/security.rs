@@ -277,7 +277,7 @@ fn requests_to_alice() -> Vec<AgentRequest> {
             "configure",
             serde_json::json!({"attributes":{"mine":1},"bind":[],"timers":[]}),
         ),
-        of("wire", serde_json::json!({"connections":[]})),
+        of("wire", serde_json::json!({"wires":[]})),
         of("probe", serde_json::json!({"alias":"feed","token":"x"})),
         of("prove", serde_json::json!({"alias":"feed","tokens":[]})),
         of("unprobe", serde_json::json!({"alias":"feed","token":"x"})),

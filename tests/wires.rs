@@ -171,3 +171,53 @@ fn a_reader_that_is_stopped_for_a_minute_loses_nothing() {
     );
     bench.ok(&["down"]);
 }
+
+/// Nobody but the agents themselves and their name server: no `up` has a hand in it.
+#[test]
+fn whoever_is_connected_finds_an_agent_that_comes_back_elsewhere() {
+    let bench = Bench::new();
+    let said = bench.up(
+        "osb: 1\nname: moved\nagents:\n  Alice: { bind: { main: PUSH, news: PUB, box: { kind: PULL, handler: collect } } }\n  Bob: {}\nconnections:\n  - { agent: Bob, to: Alice.main, alias: inbox, handler: collect }\n  - { agent: Bob, to: Alice.news, alias: news, handler: collect }\n  - { agent: Bob, to: Alice.box, alias: out }\n",
+    );
+    assert_eq!(said.code, 0, "{said}");
+    let address = |alias: &str| bench.ok(&["addr", "Alice", alias]).trim().to_owned();
+    let former = address("main");
+    kill(bench.pid("Alice"), SIGKILL);
+    wait_until("it has failed", || {
+        bench.agent("Alice")["state"] == "failed"
+    });
+    let mut alice = bench.spawn(&["agent", "Alice"]);
+    wait_until("it is there again", || {
+        bench.agent("Alice")["state"] == "running"
+    });
+    for (alias, kind) in [("main", "PUSH"), ("news", "PUB"), ("box", "PULL")] {
+        let handler = ["--handler", "collect"];
+        let handler = if kind == "PULL" { &handler[..] } else { &[] };
+        bench.ok(&[&["bind", "Alice", alias, kind], handler].concat());
+    }
+    assert_ne!(address("main"), former);
+    let clients = ["Bob.inbox", "Bob.news", "Bob.out"];
+    wait_until("the wires lead there", || {
+        let connections = bench.json(&["ls", "connections"]);
+        clients.iter().all(|client| {
+            let it = connection(&connections, client);
+            let alias = ["main", "news", "box"][clients.iter().position(|c| c == client).unwrap()];
+            it["proof"] == "proven" && it["address"] == address(alias)
+        })
+    });
+    for alias in ["main", "news"] {
+        bench.ok(&["send", "Alice", alias, "\"again\""]);
+    }
+    bench.ok(&["send", "Bob", "out", "\"back\""]);
+    wait_until("messages arrive again", || {
+        bench
+            .ok(&["get", "Bob", "received"])
+            .matches("again")
+            .count()
+            == 2
+            && bench.ok(&["get", "Alice", "received"]).contains("back")
+    });
+    bench.ok(&["shutdown", "Alice"]);
+    alice.wait().unwrap();
+    bench.ok(&["down"]);
+}

@@ -64,6 +64,9 @@ impl Agent {
         lines: &[Arrived],
         answer: Result<Value, &Fault>,
     ) {
+        if !self.sockets.has(at) {
+            return;
+        }
         let account = &mut self.sockets.at_mut(at).account;
         match answer {
             Ok(_) => account.has_told(lines),
@@ -81,33 +84,15 @@ impl Agent {
         asked: &[Box<str>],
         answer: Result<Value, &Fault>,
     ) {
+        if !self.sockets.has(at) {
+            return;
+        }
         let account = &mut self.sockets.at_mut(at).account;
         let read = |answer: Value| serde_json::from_value::<Vec<Arrived>>(answer);
         match answer.map(read) {
             Ok(Ok(lines)) => account.has_been_told(asked, &lines),
             Ok(Err(_)) => account.came_to_nothing(asked.iter().cloned(), true),
             Err(fault) => account.came_to_nothing(asked.iter().cloned(), is_for_good(fault)),
-        }
-    }
-
-    /// Nobody has answered.
-    pub(super) fn on_account_late(&mut self, lookup: &Lookup) {
-        match lookup {
-            Lookup::Confirm { at, lines } if self.sockets.has(*at) => {
-                let names = lines.iter().map(|line| line.line.clone());
-                self.sockets
-                    .at_mut(*at)
-                    .account
-                    .came_to_nothing(names, false);
-            }
-            Lookup::Arrived { at, lines } if self.sockets.has(*at) => {
-                let names = lines.iter().cloned();
-                self.sockets
-                    .at_mut(*at)
-                    .account
-                    .came_to_nothing(names, false);
-            }
-            _ => {}
         }
     }
 

@@ -204,13 +204,6 @@ impl Agent {
         }
     }
 
-    /// The name server did not tell in time.
-    pub(super) fn on_untold(&mut self, key: &PublicKey) {
-        if let Some(admission) = &mut self.admission {
-            admission.settle(key, &Answer::None);
-        }
-    }
-
     /// The holders of these keys were put out. Their connections end; so do others from the same
     /// machines, for libzmq does not tell them apart: these are made again at once.
     pub(super) fn on_revoked(&mut self, keys: &[PublicKey]) {

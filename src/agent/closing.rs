@@ -64,6 +64,7 @@ impl Agent {
         let requests = self.settle_requests(alias, at);
         self.settle_pending_replies(alias, at);
         self.settle_waiting(alias, at);
+        self.give_up_wires(alias);
         let Some(slot) = self.sockets.remove(at) else {
             return 0;
         };
@@ -134,6 +135,17 @@ impl Agent {
         for (_, waiting) in self.waiting.take_where(|waiting| waiting.is_about(at)) {
             let fault = self.closed(alias);
             self.reply(waiting.into_requester(), Err(fault));
+        }
+    }
+
+    /// Its wires are kept no more. Who waits for one of them is told.
+    fn give_up_wires(&mut self, alias: &Alias) {
+        for wire in self.wires.of_alias(alias) {
+            for (_, waiting) in self.waiting.take_where(|waiting| waiting.awaits(wire)) {
+                let fault = self.closed(alias);
+                self.reply(waiting.into_requester(), Err(fault));
+            }
+            self.wires.forget(wire);
         }
     }
 

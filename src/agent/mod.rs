@@ -33,6 +33,7 @@ mod synced;
 mod tap;
 mod ticks;
 mod turn;
+mod wires;
 
 use std::io;
 

@@ -20,7 +20,8 @@ use super::program::{PendingReply, Program, ProgramId};
 use super::requester::Requester;
 use super::settle::SettlingFor;
 use super::sockets::{Envelope as ReturnPath, Sockets};
-use crate::model::{Alias, ExitReport, KeyPair, Replies, State, SystemName, Target};
+use super::wires::{WireId, Wires};
+use crate::model::{Alias, ConnectionInfo, ExitReport, KeyPair, Replies, State, SystemName};
 use crate::state::{EndRecord, SystemDir};
 use crate::wire::{
     self, AgentBoot, Announcement, Envelope, NameServerRequest, Peer, ProofToken, body,
@@ -46,6 +47,7 @@ pub struct Agent {
     /// None where everybody is let in.
     pub admission: Option<Admission>,
     pub sockets: Sockets,
+    pub wires: Wires,
     pub attributes: BTreeMap<String, Value>,
     pub timers: Timers,
     /// Requests sent, by all sockets that ask.
@@ -141,15 +143,13 @@ pub struct Ticket {
 
 /// What a requester waits for.
 pub enum Waiting {
-    /// Links: number of the socket, number of the link.
     Wire {
         requester: Option<Requester>,
-        links: Vec<(usize, usize)>,
+        awaited: Vec<Awaited>,
         /// What is answered: one connection, or a list.
         one: bool,
         /// A socket that was made for this, and goes again if it comes to nothing.
         made: Option<Alias>,
-        further: Further,
         until: Duration,
         limit: Duration,
     },
@@ -174,31 +174,34 @@ pub enum Waiting {
     },
 }
 
-/// What is to be seen of a connection after its handshake.
-pub enum Further {
-    Nothing,
-    /// That the other end, a publisher, has seen the token.
-    ProvenThere {
-        at: usize,
-        publisher: Target,
-        token: ProofToken,
-    },
-    /// That this end, a publisher, has seen the token of the other one.
-    ProvenHere {
-        at: usize,
-        subscriber: Target,
-        token: ProofToken,
-    },
+/// A connection by its numbers: that of its socket, and its own there.
+pub type LinkAt = (usize, usize);
+
+/// A connection that somebody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// To an address that was given.
+    Link(LinkAt),
+    /// To another agent's socket.
+    Wire(WireId),
 }
 
 impl Waiting {
     /// Whether it is about a socket.
     pub fn is_about(&self, socket: usize) -> bool {
         match self {
-            Waiting::Wire { links, .. } => links.iter().any(|(at, _)| *at == socket),
+            Waiting::Wire { awaited, .. } => {
+                let about = |it: &Awaited| matches!(it, Awaited::Link((at, _)) if *at == socket);
+                awaited.iter().any(about)
+            }
             Waiting::Prove { at, .. } | Waiting::Send { at, .. } => *at == socket,
             Waiting::Lookup { lookup, .. } => lookup.socket() == Some(socket),
         }
+    }
+
+    /// Whether that wire is waited for.
+    pub fn awaits(&self, wire: WireId) -> bool {
+        matches!(self, Waiting::Wire { awaited, .. } if awaited.contains(&Awaited::Wire(wire)))
     }
 
     /// Who waits.
@@ -229,6 +232,7 @@ impl Agent {
             context,
             control,
             sockets: Sockets::default(),
+            wires: Wires::default(),
             attributes: BTreeMap::new(),
             timers: Timers::default(),
             requests: Pending::default(),
@@ -326,9 +330,20 @@ impl Agent {
             state: State::Running,
             uptime_ms: u64::try_from(self.now.as_millis()).unwrap_or(u64::MAX),
             addresses: self.sockets.addresses(),
-            connections: self.sockets.connections(self.now),
+            connections: self.connections(),
         };
         (envelope, body(&NameServerRequest::Announce(announcement)))
+    }
+
+    fn connections(&self) -> Vec<ConnectionInfo> {
+        let mut connections = Vec::new();
+        for (at, slot) in self.sockets.numbered() {
+            let links = slot.connections(self.now).enumerate();
+            connections
+                .extend(links.map(|(link, info)| self.wires.seen(info, (at, link), self.now)));
+        }
+        connections.extend(self.wires.unresolved(self.now));
+        connections
     }
 
     /// Whether `id` is that of the latest announcement.
@@ -469,6 +484,7 @@ impl Agent {
             self.launching.as_ref().map(Launching::wakes_at),
             self.settling.iter().map(SettlingFor::wakes_at).min(),
             self.unfinished_at(),
+            self.wires.wakes_at(),
         ]
         .into_iter()
         .flatten()

@@ -245,6 +245,7 @@ impl Agent {
         self.expire_requests();
         self.expire_pending_replies();
         self.run_timers();
+        self.see_to_wires();
         self.send_log();
         self.resume_program();
         self.see_to_launch();

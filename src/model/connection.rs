@@ -13,19 +13,25 @@ pub struct ConnectionInfo {
     pub kind: Kind,
     /// None for an address that was given by hand.
     pub to: Option<SocketId>,
-    pub address: String,
+    /// Where it leads. None while nobody knows where the other socket is.
+    pub address: Option<String>,
     pub proof: Proof,
     /// For how long that has been so.
     #[serde(default)]
     pub proof_ms: u64,
+    /// How often it has been proven: more than once where it was lost, and has come back.
+    #[serde(default)]
+    pub times: u32,
 }
 
 /// How far a connection has been seen to work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
+    /// The other socket is not there yet.
+    Resolving,
     /// Not seen yet.
-    Unproven,
+    Connecting,
     /// ZeroMQ's handshake was seen, this many microseconds after connecting; for SUB and PUB the
     /// publisher has seen the subscription too.
     Proven { us: u64 },
@@ -94,9 +100,10 @@ mod tests {
             alias: "inbox".parse().unwrap(),
             kind: Kind::Pull,
             to: Some("Alice.main".parse().unwrap()),
-            address: "tcp://127.0.0.1:1".to_owned(),
+            address: Some("tcp://127.0.0.1:1".to_owned()),
             proof,
             proof_ms: 7,
+            times: 1,
         }
     }
 
@@ -143,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_was_never_proven_or_is_lost_stays_so() {
-        for proof in [Proof::Unproven, Proof::Lost] {
+        for proof in [Proof::Resolving, Proof::Connecting, Proof::Lost] {
             let told = told(proof, State::Failed, Some(State::Suspect));
             assert_eq!(told, (proof, 7));
         }

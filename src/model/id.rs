@@ -102,6 +102,13 @@ impl SocketId {
     }
 }
 
+impl AgentId {
+    /// Whether it is registered at the name server of those who call it so.
+    pub fn is_at_home(&self) -> bool {
+        self.nameserver.is_none()
+    }
+}
+
 impl SocketId {
     /// The same for those who are at the same name server; None if it is registered at another.
     pub fn at_home(self) -> Option<Target> {

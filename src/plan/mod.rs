@@ -202,8 +202,8 @@ impl Plan {
         counts
     }
 
-    /// What to ask of sockets that are subscribers and servers at once before anybody connects:
-    /// to subscribe to the tokens of those who will publish to them.
+    /// Of wires to agents of another name server: what to ask of sockets that are subscribers and servers at once
+    /// before anybody connects: to subscribe to the tokens of those who will publish to them.
     pub fn probes(&self) -> impl Iterator<Item = (AgentId, AgentRequest)> {
         self.subscriptions()
             .filter(|(link, ..)| link.kind.publishes())
@@ -216,7 +216,7 @@ impl Plan {
             })
     }
 
-    /// What to ask of the publishers, for each of their sockets: to have seen the tokens.
+    /// The same: what to ask of the publishers, for each of their sockets: to have seen the tokens.
     pub fn proofs(&self) -> impl Iterator<Item = (SocketId, AgentRequest)> {
         let mut tokens: BTreeMap<SocketId, Vec<ProofToken>> = BTreeMap::new();
         for (_, publisher, _, token) in self.subscriptions() {
@@ -229,7 +229,7 @@ impl Plan {
         })
     }
 
-    /// What to ask of the subscribers when all is proven: to let the tokens go.
+    /// The same: what to ask of the subscribers when all is proven: to let the tokens go.
     pub fn unprobes(&self) -> impl Iterator<Item = (AgentId, AgentRequest)> {
         self.subscriptions().map(|(_, _, subscriber, token)| {
             let (alias, token) = (subscriber.alias.clone(), token.clone());
@@ -240,10 +240,16 @@ impl Plan {
         })
     }
 
+    /// Whether a wire leads from one name server's agents to another's: then its client cannot keep it by name.
+    pub fn is_foreign(&self, link: &LinkPlan) -> bool {
+        self.nameserver_of(&link.client.agent) != self.nameserver_of(&link.server.agent)
+    }
+
     fn subscriptions(
         &self,
     ) -> impl Iterator<Item = (&LinkPlan, &SocketId, &SocketId, &ProofToken)> {
-        self.links.iter().filter_map(|link| match &link.proof {
+        let foreign = self.links.iter().filter(|link| self.is_foreign(link));
+        foreign.filter_map(|link| match &link.proof {
             ProofPlan::Handshake => None,
             ProofPlan::Subscription {
                 publisher,
@@ -358,15 +364,19 @@ mod tests {
         }
     }
 
+    fn nameserver(name: &str) -> NameServerEntry {
+        NameServerEntry {
+            name: name.parse().unwrap(),
+            at: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
+            host: None,
+        }
+    }
+
     fn plan(connections: Vec<ConnectionSpec>) -> Plan {
         Plan::new(Topology {
             name: "test".parse().unwrap(),
             security: Security::None,
-            nameservers: vec![NameServerEntry {
-                name: NameServerName::only(),
-                at: NameServerSpec::Launch("127.0.0.1:0".parse().unwrap()),
-                host: None,
-            }],
+            nameservers: vec![nameserver("main"), nameserver("lab")],
             hosts: Vec::new(),
             agents: Vec::new(),
             connections,
@@ -376,18 +386,18 @@ mod tests {
     #[test]
     fn a_subscriber_that_connects_brings_its_token() {
         let plan = plan(vec![
-            connection("Bob", "news", "Alice.feed", Kind::Sub),
-            connection("Carol", "news", "Alice.feed", Kind::Sub),
+            connection("Bob", "news", "Alice@lab.feed", Kind::Sub),
+            connection("Carol", "news", "Alice@lab.feed", Kind::Sub),
         ]);
         assert_eq!(plan.probes().count(), 0);
         let proofs: Vec<_> = plan.proofs().collect();
-        let tokens = ["Bob.news>Alice.feed", "Carol.news>Alice.feed"];
+        let tokens = ["Bob.news>Alice@lab.feed", "Carol.news>Alice@lab.feed"];
         let tokens = tokens.map(|token| ProofToken(token.into())).to_vec();
         let alias = "feed".parse().unwrap();
         assert_eq!(
             proofs,
             [(
-                "Alice.feed".parse().unwrap(),
+                "Alice@lab.feed".parse().unwrap(),
                 AgentRequest::Prove { alias, tokens }
             )]
         );
@@ -397,16 +407,26 @@ mod tests {
 
     #[test]
     fn a_subscriber_that_binds_is_probed_first() {
-        let plan = plan(vec![connection("News", "out", "Hub.in", Kind::Pub)]);
+        let plan = plan(vec![connection("News", "out", "Hub@lab.in", Kind::Pub)]);
         let probes: Vec<_> = plan.probes().collect();
         assert!(
-            matches!(&probes[..], [(hub, AgentRequest::Probe { .. })] if hub.to_string() == "Hub")
+            matches!(&probes[..], [(hub, AgentRequest::Probe { .. })] if hub.to_string() == "Hub@lab")
         );
         let proofs: Vec<_> = plan.proofs().collect();
         assert!(
             matches!(&proofs[..], [(news, AgentRequest::Prove { .. })] if news.to_string() == "News.out")
         );
         assert_eq!(plan.links[0].token(), None);
+    }
+
+    #[test]
+    fn wires_of_one_name_server_are_proven_by_their_agents() {
+        let plan = plan(vec![
+            connection("Bob", "news", "Alice.feed", Kind::Sub),
+            connection("News", "out", "Hub.in", Kind::Pub),
+        ]);
+        assert!(plan.links.iter().all(|link| !plan.is_foreign(link)));
+        assert_eq!(plan.proofs().count() + plan.probes().count(), 0);
     }
 
     #[test]

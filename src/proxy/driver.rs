@@ -230,7 +230,7 @@ impl Driver {
                 }
             }
             // Nobody dials a client.
-            Ok(Event::Revoked { .. }) | Err(_) => {}
+            Ok(Event::Revoked { .. } | Event::Presence(_)) | Err(_) => {}
             Ok(event) => lock(&self.watchers).on_event(event),
         }
     }

@@ -121,10 +121,13 @@ impl Registry {
         };
         let mut member = Member::announced(from.clone(), announcement, now);
         member.key = self.entry(from).map(|entry| entry.key);
+        let (mut connections, mut moved) = (Vec::new(), false);
         let change = match self.members.remove(&peer) {
             None => Change::Registered,
-            Some(old) if old.incarnation == incarnation && !old.has_ended() => {
+            Some(mut old) if old.incarnation == incarnation && !old.has_ended() => {
                 self.unroute(&old.route, from);
+                moved = old.addresses() != member.addresses();
+                connections = old.take_connections();
                 member.follows(&old);
                 if old.state() == member.state() {
                     Change::Sockets
@@ -138,8 +141,11 @@ impl Registry {
                 let reason = format!("{peer} has ended");
                 return Err(Fault::Refused { reason });
             }
-            Some(old) if old.may_be_replaced() || (succeeded.is_some() && succeeded == old.pid) => {
+            Some(mut old)
+                if old.may_be_replaced() || (succeeded.is_some() && succeeded == old.pid) =>
+            {
                 self.unroute(&old.route, from);
+                connections = old.take_connections();
                 member.keep_restarts(old.restarts() + 1);
                 self.release_requesters(&peer);
                 Change::Registered
@@ -153,7 +159,13 @@ impl Registry {
         self.members.insert(peer.clone(), member);
         self.routes.insert(from.clone(), peer.clone());
         self.leases.start(peer.clone(), now);
-        self.tell_watchers(&peer, change, now);
+        if let Peer::Agent(agent) = &peer {
+            self.note_connections(agent, &connections, now);
+        }
+        if moved && change == Change::Sockets {
+            self.tell_followers(&peer, now);
+        }
+        self.tell(&peer, change, now);
         Ok(())
     }
 
@@ -276,7 +288,7 @@ impl Registry {
             self.watchers.remove(&member.route);
         }
         self.release_requesters(peer);
-        self.tell_watchers(peer, Change::State, now);
+        self.tell(peer, Change::State, now);
     }
 
     fn agents(&self, name: Option<AgentName>, now: Now) -> Result<Vec<AgentInfo>, Fault> {

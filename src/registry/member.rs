@@ -188,6 +188,22 @@ impl Member {
         )
     }
 
+    /// Where its sockets are, if it is an agent.
+    pub fn addresses(&self) -> Option<&BTreeMap<Alias, Address>> {
+        match &self.facts {
+            Facts::Agent { addresses, .. } => Some(addresses),
+            Facts::Host { .. } | Facts::Client => None,
+        }
+    }
+
+    /// Takes out what it has said of its connections.
+    pub fn take_connections(&mut self) -> Vec<ConnectionInfo> {
+        match &mut self.facts {
+            Facts::Agent { connections, .. } => std::mem::take(connections),
+            Facts::Host { .. } | Facts::Client => Vec::new(),
+        }
+    }
+
     pub fn restarts(&self) -> u32 {
         match self.facts {
             Facts::Agent { restarts, .. } => restarts,
@@ -348,6 +364,11 @@ impl Member {
             uptime_s: self.uptime_s(now),
             agents,
         })
+    }
+
+    /// How long this life of it has been up.
+    pub fn uptime_ms(&self, now: Now) -> u64 {
+        milliseconds(now.saturating_sub(self.started))
     }
 
     fn uptime_s(&self, now: Now) -> f64 {

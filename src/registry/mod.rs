@@ -6,6 +6,7 @@
 //! name server, and no other body.
 
 mod answer;
+mod followers;
 mod keys;
 mod lease;
 mod member;
@@ -20,6 +21,7 @@ use crate::model::{Access, State};
 use crate::wire::{
     Change, ClientId, Envelope, Event, Fault, MessageKind, NameServerRequest, Peer, body, read_body,
 };
+use followers::Followers;
 use lease::Leases;
 use member::{Facts, Member};
 use switchboard::Switchboard;
@@ -77,6 +79,7 @@ pub struct Registry {
     members: HashMap<Peer, Member>,
     routes: HashMap<RoutingId, Peer>,
     watchers: HashSet<RoutingId>,
+    followers: Followers,
     switchboard: Switchboard,
     leases: Leases,
     next_client: u64,
@@ -101,6 +104,7 @@ impl Registry {
             members: HashMap::new(),
             routes: HashMap::new(),
             watchers: HashSet::new(),
+            followers: Followers::default(),
             switchboard: Switchboard::default(),
             leases: Leases::default(),
             next_client: 1,
@@ -305,7 +309,7 @@ impl Registry {
         if member.sign_of_life(now) {
             let peer = peer.clone();
             self.leases.start(peer.clone(), now);
-            self.tell_watchers(&peer, Change::State, now);
+            self.tell(&peer, Change::State, now);
         }
     }
 
@@ -323,7 +327,7 @@ impl Registry {
         let silent = member.silent_for(now);
         let given_up = changed && member.state() == State::Unreachable;
         if changed {
-            self.tell_watchers(&peer, Change::State, now);
+            self.tell(&peer, Change::State, now);
         }
         if let (true, Peer::Agent(agent)) = (given_up, &peer) {
             let agent = agent.clone();
@@ -336,6 +340,9 @@ impl Registry {
         if let Some(member) = self.members.remove(peer) {
             self.routes.remove(&member.route);
             self.watchers.remove(&member.route);
+            if let (Peer::Agent(name), Facts::Agent { connections, .. }) = (peer, &member.facts) {
+                self.followers.replace(name, connections, &[]);
+            }
         }
         self.release_requesters(peer);
     }
@@ -367,6 +374,15 @@ impl Registry {
         let envelope = Envelope::answer(&outcome, id, Peer::NameServer);
         let content = outcome.unwrap_or_else(|fault| body(&fault));
         self.send(to, envelope, content);
+    }
+
+    /// Tells those who watch of a change, and those who are connected to an agent of what concerns them.
+    fn tell(&mut self, peer: &Peer, change: Change, now: Now) {
+        match change {
+            Change::Registered | Change::State => self.tell_followers(peer, now),
+            Change::Sockets => {}
+        }
+        self.tell_watchers(peer, change, now);
     }
 
     fn tell_watchers(&mut self, peer: &Peer, change: Change, now: Now) {

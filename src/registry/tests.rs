@@ -597,3 +597,81 @@ fn a_daemon_takes_the_place_of_one_whose_end_has_been_seen() {
     let hosts: Vec<HostInfo> = bench.ask(200, NameServerRequest::Hosts {}).unwrap();
     assert_eq!(hosts.iter().map(|it| it.pid).collect::<Vec<_>>(), [7]);
 }
+
+/// What `to` is told about agents that it is connected to, since the last time.
+fn presences(effects: Vec<Effect>, to: u8) -> Vec<(String, State, Vec<String>)> {
+    let told = |effect| match effect {
+        Effect::Send {
+            to: there, body, ..
+        } if there == at(to) => match read_body::<Event>(&body).ok()? {
+            Event::Presence(presence) => {
+                let addresses = presence.addresses.into_values();
+                let addresses = addresses.map(|it| it.address).collect();
+                Some((presence.agent.to_string(), presence.state, addresses))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    effects.into_iter().filter_map(told).collect()
+}
+
+#[test]
+fn those_who_are_connected_hear_what_becomes_of_the_other_end() {
+    let mut bench = Bench::new();
+    let hear = |bench: &mut Bench, from, request| {
+        let envelope = Envelope::request(1, 0, Peer::NameServer);
+        presences(bench.send(from, envelope, body(&request)), 2)
+    };
+    let follower = |address: Option<&str>| {
+        let NameServerRequest::Announce(Announcement::Agent {
+            name,
+            incarnation,
+            host,
+            pid,
+            state,
+            uptime_ms,
+            ..
+        }) = agent("Bob", 1)
+        else {
+            unreachable!()
+        };
+        NameServerRequest::Announce(Announcement::Agent {
+            name,
+            incarnation,
+            host,
+            pid,
+            state,
+            uptime_ms,
+            addresses: BTreeMap::new(),
+            connections: vec![crate::model::ConnectionInfo {
+                alias: "inbox".parse().unwrap(),
+                kind: Kind::Pull,
+                to: Some("Alice.main".parse().unwrap()),
+                address: address.map(str::to_owned),
+                proof: crate::model::Proof::Connecting,
+                proof_ms: 0,
+                times: 0,
+            }],
+        })
+    };
+    let here = || vec!["tcp://127.0.0.1:5000".to_owned()];
+    let running = || ("Alice".to_owned(), State::Running, here());
+    let leave = || NameServerRequest::Leave { end: None };
+    // It is not there yet; when it comes, it is told of.
+    assert_eq!(hear(&mut bench, 2, follower(None)), []);
+    assert_eq!(hear(&mut bench, 1, agent("Alice", 1)), [running()]);
+    // Bob believes that it is elsewhere.
+    let elsewhere = follower(Some("tcp://127.0.0.1:1"));
+    assert_eq!(hear(&mut bench, 2, elsewhere), [running()]);
+    let there = follower(Some("tcp://127.0.0.1:5000"));
+    assert_eq!(hear(&mut bench, 2, there), []);
+    // The same again is no news; an end and another life are.
+    assert_eq!(hear(&mut bench, 1, agent("Alice", 1)), []);
+    let ended = ("Alice".to_owned(), State::Ended, here());
+    assert_eq!(hear(&mut bench, 1, leave()), [ended]);
+    assert_eq!(hear(&mut bench, 3, agent("Alice", 2)), [running()]);
+    // Who is connected no more hears nothing.
+    assert_eq!(hear(&mut bench, 2, agent("Bob", 1)), []);
+    assert_eq!(hear(&mut bench, 3, leave()), []);
+}

@@ -39,17 +39,19 @@ pub fn bob() -> AgentInfo {
         alias: "inbox".parse().unwrap(),
         kind: Kind::Pull,
         to: Some("Alice.main".parse().unwrap()),
-        address: server.address.clone(),
+        address: Some(server.address.clone()),
         proof: Proof::Proven { us: 1234 },
         proof_ms: 190_000,
+        times: 3,
     };
     let news = ConnectionInfo {
         alias: "news".parse().unwrap(),
         kind: Kind::Sub,
         to: None,
-        address: "tcp://10.0.0.5:1234".to_owned(),
+        address: Some("tcp://10.0.0.5:1234".to_owned()),
         proof: Proof::Lost,
         proof_ms: 4250,
+        times: 1,
     };
     AgentInfo {
         name: "Bob".parse().unwrap(),

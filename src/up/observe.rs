@@ -102,7 +102,9 @@ impl Observer {
                 self.on_host(host);
                 None
             }
-            Notice::Event(Event::Unregistered {} | Event::Revoked { .. }) => None,
+            Notice::Event(Event::Unregistered {} | Event::Revoked { .. } | Event::Presence(_)) => {
+                None
+            }
             Notice::Snapshot(snapshot) => {
                 let deaths = snapshot.agents.into_iter();
                 let death = deaths.filter_map(|agent| self.on_agent(agent)).next();

@@ -47,9 +47,9 @@ pub enum AgentRequest {
     Unsubscribe { alias: Alias, topics: Vec<String> },
     /// Everything of an agent's own at once: attributes, sockets. Replies with the map of addresses.
     Configure(Configuration),
-    /// All connections of an agent at once. Replies with a list of connection infos, when all are
-    /// proven.
-    Wire(Wiring),
+    /// The wires of an agent, which it keeps from now on: wherever the other sockets are, it connects to them and
+    /// proves that. Replies with a list of connection infos, when all are proven.
+    Wire { wires: Vec<WireRequest> },
     /// SUB: subscribe to a token that its publisher is then asked to have seen. Replies with null.
     Probe { alias: Alias, token: ProofToken },
     /// PUB: wait until these tokens have been subscribed to. Replies with null.
@@ -237,11 +237,23 @@ pub enum Settled {
     Ended,
 }
 
-/// The connections of an agent.
+/// A wire to another agent's socket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wiring {
-    pub connections: Vec<ConnectRequest>,
+pub struct WireRequest {
+    pub alias: Alias,
+    /// The client's kind.
+    pub kind: Kind,
+    pub to: Target,
+    /// Where that was last, if whoever asks knows.
+    pub at: Option<Address>,
+    /// None: the agent's own choice, its program or else `log`.
+    pub handlers: Option<Handlers>,
+    /// Where it asks: how answers are handled.
+    #[serde(default, skip_serializing_if = "Replies::is_empty")]
+    pub replies: Replies,
+    /// How long the proof may take.
+    pub timeout: Millis,
 }
 
 /// A subscription that no message matches, made only so that a publisher can say it has seen it

@@ -16,7 +16,7 @@ mod sync;
 
 pub use agent::{
     AgentRequest, AgentStatus, Arrived, BindRequest, Configuration, ConnectRequest,
-    ConnectToRequest, Launch, ProofToken, Settled, Wiring,
+    ConnectToRequest, Launch, ProofToken, Settled, WireRequest,
 };
 pub use data::{CodecError, decode, encode, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};
@@ -29,6 +29,6 @@ pub use host::{
 pub use machine::{
     DaemonOf, FormerAgent, MachineRequest, MachineWord, NameServerKeys, NameServerOf,
 };
-pub use nameserver::{Announcement, Change, End, Event, NameServerRequest, Snapshot};
+pub use nameserver::{Announcement, Change, End, Event, NameServerRequest, Presence, Snapshot};
 pub use peer::{BadPeer, ClientId, Incarnation, Peer};
 pub use sync::{ReplyToken, SyncFrame, join_sync_topic, sync_subscription, to_sync};

@@ -146,6 +146,21 @@ pub enum Event {
     Revoked {
         keys: Vec<PublicKey>,
     },
+    /// To an agent that is connected to another, or wants to be: how that one stands now.
+    Presence(Presence),
+}
+
+/// How an agent stands, for those that are connected to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Presence {
+    pub agent: AgentName,
+    pub incarnation: Incarnation,
+    pub state: State,
+    /// How long this life of it has been up.
+    pub uptime_ms: u64,
+    /// Where its sockets are that others can connect to.
+    pub addresses: BTreeMap<Alias, Address>,
 }
 
 /// What happened to a member.

@@ -102,9 +102,10 @@ fn announcement(name: &str) -> NameServerRequest {
         alias: "back".parse().unwrap(),
         kind: Kind::Pull,
         to: Some("Bob.inbox".parse().unwrap()),
-        address: "tcp://127.0.0.1:40124".to_owned(),
+        address: Some("tcp://127.0.0.1:40124".to_owned()),
         proof: Proof::Proven { us: 500 },
         proof_ms: 0,
+        times: 1,
     };
     NameServerRequest::Announce(Announcement::Agent {
         name: name.parse().unwrap(),

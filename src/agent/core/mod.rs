@@ -7,6 +7,7 @@ mod pending;
 mod readiness;
 mod settling;
 mod timers;
+mod wire;
 
 pub use ledger::Ledger;
 pub use life::{Effect, Life};
@@ -14,3 +15,4 @@ pub use pending::Pending;
 pub use readiness::{Attempted, Readiness, Verdict};
 pub use settling::{Settling, Standing, Watched};
 pub use timers::{Tick, TickEnd, TimerId, Timers};
+pub use wire::{Stage, Wire, WireEffect, WireEvent};

@@ -1,7 +1,6 @@
 //! What the agent asks of other members on the way to what it was asked itself: where a socket is,
 //! and whether a publisher has seen a subscription.
 
-mod connect;
 mod proof;
 
 use std::time::Duration;
@@ -12,12 +11,10 @@ use serde_json::Value;
 use super::control::Weight;
 use super::requester::Requester;
 use super::requests::Request;
-use super::state::{Agent, Further, Waiting};
+use super::state::{Agent, Waiting};
+use super::wires::WireId;
 use crate::model::{Millis, PublicKey, Target};
-use crate::wire::{
-    Arrived, ConnectRequest, ConnectToRequest, Envelope, Fault, MessageKind, Peer, ProofToken,
-    body, read_body,
-};
+use crate::wire::{Arrived, Envelope, Fault, MessageKind, Peer, ProofToken, body, read_body};
 
 /// Marks the numbers of lookups, so that no announcement has one of them.
 const MARK: u64 = 1 << 63;
@@ -29,8 +26,8 @@ pub fn is_lookup(id: u64) -> bool {
 
 /// What was asked, and what is to be done with the answer.
 pub enum Lookup {
-    /// The name server: where the other socket is.
-    Find(ConnectToRequest),
+    /// The name server: where the other socket of a wire is.
+    Find(WireId),
     /// The name server: whose key it is by which somebody wants to come in.
     Whose(PublicKey),
     /// The same of somebody who was let in, or is dialled: whether it still is anybody's.
@@ -39,12 +36,10 @@ pub enum Lookup {
     Confirm { at: usize, lines: Vec<Arrived> },
     /// A reader: what has come by these lines of the socket `at`.
     Arrived { at: usize, lines: Vec<Box<str>> },
-    /// A subscriber that binds: to subscribe to a token, before anybody publishes to it.
-    Probe {
-        connect: Box<ConnectRequest>,
-        subscriber: Target,
-        token: ProofToken,
-    },
+    /// A subscriber that binds, at the other end of a wire: to subscribe to a token.
+    ProbeWire { wire: WireId, token: ProofToken },
+    /// A publisher at the other end of a wire: to have seen the token.
+    ProveWire { wire: WireId, token: ProofToken },
     /// A publisher: to have seen the token that the socket `at` has subscribed to. Others follow.
     Prove {
         at: usize,
@@ -62,18 +57,23 @@ impl Lookup {
             Lookup::Prove { at, .. } | Lookup::Confirm { at, .. } | Lookup::Arrived { at, .. } => {
                 Some(*at)
             }
-            Lookup::Find(_) | Lookup::Probe { .. } | Lookup::Whose(_) | Lookup::Still(_) => None,
+            Lookup::Find(_)
+            | Lookup::ProbeWire { .. }
+            | Lookup::ProveWire { .. }
+            | Lookup::Whose(_)
+            | Lookup::Still(_) => None,
         }
     }
 
     fn what(&self) -> String {
         match self {
-            Lookup::Find(connect) => format!("finding {}", connect.to),
+            Lookup::Find(_) => "finding the other socket".to_owned(),
             Lookup::Whose(key) | Lookup::Still(key) => format!("finding out whose {key} is"),
             Lookup::Confirm { .. } | Lookup::Arrived { .. } => {
                 "counting what has arrived".to_owned()
             }
-            Lookup::Probe { subscriber, .. } => format!("preparing {subscriber} for the proof"),
+            Lookup::ProbeWire { .. } => "preparing the subscriber for the proof".to_owned(),
+            Lookup::ProveWire { .. } => "seeing the subscription".to_owned(),
             Lookup::Prove { publisher, .. } => {
                 format!("seeing the subscription at {publisher}")
             }
@@ -131,21 +131,7 @@ impl Agent {
         };
         match answer {
             Ok(answer) => self.go_on(*lookup, answer, request),
-            Err(fault) => {
-                match &*lookup {
-                    Lookup::Whose(key) => return self.on_whose(key, Err(&fault)),
-                    Lookup::Still(key) => return self.on_still(key, Err(&fault)),
-                    Lookup::Confirm { at, lines } => {
-                        return self.on_confirmed(*at, lines, Err(&fault));
-                    }
-                    Lookup::Arrived { at, lines } => {
-                        return self.on_arrived(*at, lines, Err(&fault));
-                    }
-                    _ => {}
-                }
-                self.abandon(&lookup);
-                self.reply(request.requester, Err(fault));
-            }
+            Err(fault) => self.abandon(*lookup, fault, request.requester),
         }
     }
 
@@ -155,24 +141,9 @@ impl Agent {
             Lookup::Still(key) => self.on_still(&key, Ok(answer)),
             Lookup::Confirm { at, lines } => self.on_confirmed(at, &lines, Ok(answer)),
             Lookup::Arrived { at, lines } => self.on_arrived(at, &lines, Ok(answer)),
-            Lookup::Find(connect) => match self.reachable(&connect.to, answer) {
-                Ok(server) => self.connect_found(connect, server, request),
-                Err(fault) => self.reply(request.requester, Err(fault)),
-            },
-            Lookup::Probe {
-                connect,
-                subscriber,
-                token,
-            } => {
-                let further = |at| Further::ProvenHere {
-                    at,
-                    subscriber: subscriber.clone(),
-                    token: token.clone(),
-                };
-                if !self.connect_and(*connect, further, request) {
-                    self.unprobe_at(&subscriber, &token);
-                }
-            }
+            Lookup::Find(wire) => self.on_located(wire, Ok(answer)),
+            Lookup::ProbeWire { wire, token } => self.on_wire_probed(wire, token, Ok(())),
+            Lookup::ProveWire { wire, token } => self.on_wire_proven(wire, &token, Ok(())),
             Lookup::Prove {
                 at,
                 token,
@@ -193,24 +164,26 @@ impl Agent {
     pub fn answer_late_lookup(
         &mut self,
         requester: Option<Requester>,
-        lookup: &Lookup,
+        lookup: Lookup,
         limit: Duration,
     ) {
-        self.abandon(lookup);
         let (what, limit) = (lookup.what(), Millis::from(limit));
-        self.reply(requester, Err(Fault::Deadline { what, limit }));
+        self.abandon(lookup, Fault::Deadline { what, limit }, requester);
     }
 
-    fn abandon(&mut self, lookup: &Lookup) {
+    /// Nothing came of it.
+    fn abandon(&mut self, lookup: Lookup, fault: Fault, requester: Option<Requester>) {
         match lookup {
-            Lookup::Find(_) | Lookup::Still(_) => {}
-            Lookup::Confirm { .. } | Lookup::Arrived { .. } => self.on_account_late(lookup),
-            Lookup::Whose(key) => self.on_untold(key),
-            Lookup::Probe {
-                subscriber, token, ..
-            } => self.unprobe_at(subscriber, token),
+            Lookup::Find(wire) => self.on_located(wire, Err(fault)),
+            Lookup::ProbeWire { wire, token } => self.on_wire_probed(wire, token, Err(fault)),
+            Lookup::ProveWire { wire, token } => self.on_wire_proven(wire, &token, Err(fault)),
+            Lookup::Confirm { at, lines } => self.on_confirmed(at, &lines, Err(&fault)),
+            Lookup::Arrived { at, lines } => self.on_arrived(at, &lines, Err(&fault)),
+            Lookup::Whose(key) => self.on_whose(&key, Err(&fault)),
+            Lookup::Still(key) => self.on_still(&key, Err(&fault)),
             Lookup::Prove { at, token, .. } => {
-                self.sockets.at_mut(*at).unsubscribe(&token.subscription());
+                self.sockets.at_mut(at).unsubscribe(&token.subscription());
+                self.reply(requester, Err(fault));
             }
         }
     }

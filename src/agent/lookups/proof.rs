@@ -1,15 +1,12 @@
 //! Proofs of subscriptions, seen by the publisher at the other end or at this one. specs/protocol.md
 //! says how a token works.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::Lookup;
 use crate::agent::control::Weight;
-use crate::agent::requester::Requester;
 use crate::agent::requests::Request;
-use crate::agent::state::{Agent, Further};
+use crate::agent::state::Agent;
 use crate::model::{Alias, Target};
 use crate::wire::{AgentRequest, Envelope, Peer, ProofToken, body};
 
@@ -54,58 +51,7 @@ impl Agent {
         self.send_lookup(peer, &question, lookup, request);
     }
 
-    /// The handshakes were seen: what else is to be?
-    pub fn see_further(
-        &mut self,
-        requester: Option<Requester>,
-        wired: Value,
-        further: Further,
-        (until, limit): (Duration, Duration),
-    ) {
-        match further {
-            Further::ProvenThere {
-                at,
-                publisher,
-                token,
-            } => {
-                let request = Request {
-                    requester,
-                    limit,
-                    until,
-                };
-                self.ask_publisher(at, publisher, token, Vec::new(), wired, request);
-            }
-            done => {
-                self.give_up(&done);
-                self.reply(requester, Ok(wired));
-            }
-        }
-    }
-
-    /// Whether what is to be seen at this end has been.
-    pub fn is_seen_here(&self, further: &Further) -> bool {
-        match further {
-            Further::ProvenHere { at, token, .. } => {
-                self.sockets.at(*at).has_seen(std::slice::from_ref(token))
-            }
-            Further::Nothing | Further::ProvenThere { .. } => true,
-        }
-    }
-
-    /// The token is of no use any more.
-    pub fn give_up(&mut self, further: &Further) {
-        match further {
-            Further::Nothing => {}
-            Further::ProvenHere {
-                subscriber, token, ..
-            } => self.unprobe_at(subscriber, token),
-            Further::ProvenThere { at, token, .. } => {
-                self.sockets.at_mut(*at).unsubscribe(&token.subscription());
-            }
-        }
-    }
-
-    pub(super) fn unprobe_at(&mut self, subscriber: &Target, token: &ProofToken) {
+    pub fn unprobe_at(&mut self, subscriber: &Target, token: &ProofToken) {
         let question = AgentRequest::Unprobe {
             alias: subscriber.alias.clone(),
             token: token.clone(),
@@ -115,7 +61,7 @@ impl Agent {
     }
 
     /// A token that nobody else has.
-    pub(super) fn new_token(&mut self, alias: &Alias, other: &Target) -> ProofToken {
+    pub fn new_token(&mut self, alias: &Alias, other: &Target) -> ProofToken {
         self.last_token += 1;
         let (agent, number) = (&self.boot.name, self.last_token);
         let life = self.boot.incarnation.0;

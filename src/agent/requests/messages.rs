@@ -169,18 +169,17 @@ impl Agent {
             match waiting {
                 Waiting::Wire {
                     requester,
-                    links,
-                    further,
+                    awaited,
                     made,
                     limit,
                     ..
-                } => self.answer_late_wire(requester, &links, (&further, made), limit),
+                } => self.answer_late_wire(requester, &awaited, made, limit),
                 Waiting::Lookup {
                     requester,
                     lookup,
                     limit,
                     ..
-                } => self.answer_late_lookup(requester, &lookup, limit),
+                } => self.answer_late_lookup(requester, *lookup, limit),
                 Waiting::Prove {
                     requester,
                     at,

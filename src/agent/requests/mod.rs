@@ -70,7 +70,8 @@ impl Agent {
                     self.on_revoked(&keys);
                     self.ask_for_keys_again();
                 }
-                _ => {}
+                Ok(Event::Presence(presence)) => self.on_presence(presence),
+                Ok(Event::Agent { .. } | Event::Host { .. }) | Err(_) => {}
             },
             MessageKind::Reply if self.is_announcement(envelope.id) => self.note_registered(),
             MessageKind::Reply => {}
@@ -136,7 +137,7 @@ impl Agent {
         match asked {
             AgentRequest::Addr { alias } => Some(self.addr(alias)),
             AgentRequest::Bind(bind) => Some(self.bind(bind)),
-            AgentRequest::Connect(connect) => self.wire(vec![connect], true, request),
+            AgentRequest::Connect(connect) => self.connect(connect, request),
             AgentRequest::ConnectTo(connect) => self.connect_to(connect, request),
             AgentRequest::Close { alias, linger } => {
                 self.close_asked(alias, linger, request.requester)
@@ -147,7 +148,7 @@ impl Agent {
             }
             AgentRequest::Unsubscribe { alias, topics } => Some(self.unsubscribe(&alias, topics)),
             AgentRequest::Configure(all) => Some(self.configure(all)),
-            AgentRequest::Wire(wiring) => self.wire(wiring.connections, false, request),
+            AgentRequest::Wire { wires } => self.wire(wires, request),
             AgentRequest::Probe { alias, token } => Some(self.probe(&alias, &token)),
             AgentRequest::Unprobe { alias, token } => Some(self.unprobe(&alias, &token)),
             AgentRequest::Prove { alias, tokens } => self.prove(&alias, tokens, request),

@@ -9,39 +9,25 @@ use serde_json::Value;
 use super::{Outcome, Request, done, value};
 use crate::agent::requester::Requester;
 use crate::agent::sockets::{Link, Slot};
-use crate::agent::state::{Agent, Further, Waiting};
+use crate::agent::state::{Agent, Awaited, LinkAt, Waiting};
 use crate::model::{Action, Alias, Handlers, Kind, Millis, Replies};
 use crate::wire::{ConnectRequest, Fault, ProofToken};
 
 impl Agent {
-    /// Begins all connections at once. The answer comes when all are proven, or one cannot be.
-    pub(super) fn wire(
-        &mut self,
-        connections: Vec<ConnectRequest>,
-        one: bool,
-        request: Request,
-    ) -> Outcome {
-        let mut links = Vec::with_capacity(connections.len());
-        let mut until = request.until;
-        // Many are a topology's: whoever asked for those takes them back.
-        let made = match &connections[..] {
-            [single] if one => self.not_there(&single.alias),
-            _ => None,
+    /// Connects to an address. The answer comes when the connection is proven, or cannot be.
+    pub(super) fn connect(&mut self, connection: ConnectRequest, request: Request) -> Outcome {
+        let until = request.until.min(self.now + connection.timeout.duration());
+        let made = self.not_there(&connection.alias);
+        let link = match self.connect_one(connection) {
+            Ok(link) => link,
+            Err(fault) => return Some(Err(fault)),
         };
-        for connection in connections {
-            until = until.min(self.now + connection.timeout.duration());
-            match self.connect_one(connection) {
-                Ok(link) => links.push(link),
-                Err(fault) => return Some(Err(fault)),
-            }
-        }
         let limit = until.saturating_sub(self.now);
         self.await_proof(Waiting::Wire {
             requester: request.requester,
-            links,
-            one,
+            awaited: vec![Awaited::Link(link)],
+            one: true,
             made,
-            further: Further::Nothing,
             until,
             limit,
         });
@@ -70,7 +56,7 @@ impl Agent {
     }
 
     /// Begins to connect. Tells the numbers of the socket and of its link.
-    pub fn connect_one(&mut self, request: ConnectRequest) -> Result<(usize, usize), Fault> {
+    pub fn connect_one(&mut self, request: ConnectRequest) -> Result<LinkAt, Fault> {
         self.check_actions(request.replies.actions())?;
         let at = self.socket_for(&request)?;
         let handlers = self.sockets.at(at).handlers.clone();
@@ -237,6 +223,7 @@ impl Agent {
         if news.lost && self.sockets.at(at).kind.asks() {
             self.give_up_requests(at, self.sent_requests(at));
         }
+        self.follow_links(at);
         self.settle_proofs();
     }
 
@@ -255,11 +242,13 @@ impl Agent {
                 self.give_up_requests(at, stranded);
             }
         }
+        self.follow_links(at);
         self.settle_proofs();
     }
 
     /// Answers those whose proof is there, or can never be.
     pub fn settle_proofs(&mut self) {
+        self.see_tokens();
         let settled: Vec<u64> = self
             .waiting
             .iter()
@@ -270,19 +259,13 @@ impl Agent {
             match self.waiting.take(id) {
                 Some(Waiting::Wire {
                     requester,
-                    links,
+                    awaited,
                     one,
                     made,
-                    further,
-                    until,
-                    limit,
-                }) => match self.wired(&links, one) {
-                    Ok(wired) => self.see_further(requester, wired, further, (until, limit)),
-                    Err(fault) => {
-                        self.give_up(&further);
-                        self.reply(requester, Err(fault));
-                        self.take_back(made);
-                    }
+                    ..
+                }) => match self.wired(&awaited, one) {
+                    Ok(wired) => self.reply(requester, Ok(wired)),
+                    Err(fault) => self.refuse_wire(requester, &awaited, made, fault),
                 },
                 Some(Waiting::Prove { requester, .. }) => self.reply(requester, Ok(Value::Null)),
                 _ => {}
@@ -290,34 +273,81 @@ impl Agent {
         }
     }
 
+    /// Nothing has come of it. One connection that was asked for is not kept.
+    fn refuse_wire(
+        &mut self,
+        requester: Option<Requester>,
+        awaited: &[Awaited],
+        made: Option<Alias>,
+        fault: Fault,
+    ) {
+        if let [Awaited::Wire(wire)] = awaited
+            && !self.wires.is_declared(*wire)
+        {
+            self.wires.forget(*wire);
+        }
+        self.reply(requester, Err(fault));
+        self.take_back(made);
+    }
+
     fn is_settled(&self, waiting: &Waiting) -> bool {
         match waiting {
-            Waiting::Wire { links, further, .. } => {
-                let mut each = links.iter().map(|link| self.link(*link));
-                let proven = || self.is_seen_here(further) && each.clone().all(Link::proven);
-                proven() || each.any(|link| link.failure().is_some())
+            Waiting::Wire { awaited, .. } => {
+                awaited.iter().all(|it| self.is_proven(*it))
+                    || awaited.iter().any(|it| self.has_failed(*it))
             }
             Waiting::Prove { at, tokens, .. } => self.sockets.at(*at).has_seen(tokens),
-            _ => false,
+            Waiting::Send { .. } | Waiting::Lookup { .. } => false,
         }
     }
 
-    fn link(&self, (at, link): (usize, usize)) -> &Link {
+    fn is_proven(&self, awaited: Awaited) -> bool {
+        match awaited {
+            Awaited::Link(at) => self.link(at).proven(),
+            Awaited::Wire(wire) => self.wires.is_proven(wire),
+        }
+    }
+
+    /// The numbers of its link, if there is one.
+    fn link_of(&self, awaited: Awaited) -> Option<LinkAt> {
+        match awaited {
+            Awaited::Link(at) => Some(at),
+            Awaited::Wire(wire) => self.wires.link(wire),
+        }
+    }
+
+    fn fault_of(&self, awaited: Awaited) -> Option<&Fault> {
+        match awaited {
+            Awaited::Link(_) => None,
+            Awaited::Wire(wire) => self.wires.fault(wire),
+        }
+    }
+
+    fn has_failed(&self, awaited: Awaited) -> bool {
+        let link = self.link_of(awaited);
+        self.fault_of(awaited).is_some() || link.is_some_and(|at| self.link(at).has_failed())
+    }
+
+    pub(in crate::agent) fn link(&self, (at, link): LinkAt) -> &Link {
         &self.sockets.at(at).links[link]
     }
 
     /// What is answered about connections that are settled.
-    fn wired(&mut self, links: &[(usize, usize)], one: bool) -> Result<Value, Fault> {
+    fn wired(&mut self, awaited: &[Awaited], one: bool) -> Result<Value, Fault> {
         self.announce_changes();
-        let failed = links
-            .iter()
-            .find_map(|at| Some(self.unproven(*at, self.link(*at).failure()?)));
-        if let Some(fault) = failed {
+        let failed = |it: &Awaited| {
+            let reason = || Some(self.unproven(*it, self.link(self.link_of(*it)?).failure()?));
+            self.fault_of(*it).cloned().or_else(reason)
+        };
+        if let Some(fault) = awaited.iter().find_map(failed) {
             return Err(fault);
         }
-        let alias = |at: &(usize, usize)| &self.sockets.at(at.0).alias;
-        let info = |at: &(usize, usize)| self.link(*at).info(alias(at), self.now);
-        let infos: Vec<_> = links.iter().map(info).collect();
+        let info = |at: LinkAt| {
+            let info = self.link(at).info(&self.sockets.at(at.0).alias, self.now);
+            self.wires.seen(info, at, self.now)
+        };
+        let links = awaited.iter().filter_map(|it| self.link_of(*it));
+        let infos: Vec<_> = links.map(info).collect();
         Ok(match infos.as_slice() {
             [info] if one => value(info),
             all => value(&all),
@@ -328,27 +358,38 @@ impl Agent {
     pub(super) fn answer_late_wire(
         &mut self,
         requester: Option<Requester>,
-        links: &[(usize, usize)],
-        (further, made): (&Further, Option<Alias>),
+        awaited: &[Awaited],
+        made: Option<Alias>,
         limit: Duration,
     ) {
         self.announce_changes();
-        self.give_up(further);
         let limit = Millis::from(limit);
-        let late = links.iter().find(|at| !self.link(**at).proven());
-        let fault = match (late, links) {
-            (Some(at), _) => self.unproven(*at, self.link(*at).excuse(limit)),
-            (None, [at, ..]) => {
-                let reason = format!("no subscription was seen within {limit}");
-                self.unproven(*at, reason)
-            }
-            (None, []) => return self.reply(requester, Ok(Value::Array(Vec::new()))),
+        let Some(late) = awaited.iter().find(|it| !self.is_proven(**it)) else {
+            return self.reply(requester, Ok(Value::Array(Vec::new())));
         };
-        self.reply(requester, Err(fault));
-        self.take_back(made);
+        let fault = match self.link_of(*late).map(|at| self.link(at)) {
+            None => self.unfound(*late, limit),
+            Some(link) if link.proven() => {
+                self.unproven(*late, format!("no subscription was seen within {limit}"))
+            }
+            Some(link) => self.unproven(*late, link.excuse(limit)),
+        };
+        self.refuse_wire(requester, awaited, made, fault);
     }
 
-    fn unproven(&self, at: (usize, usize), reason: String) -> Fault {
+    fn unfound(&self, awaited: Awaited, limit: Millis) -> Fault {
+        let to = match awaited {
+            Awaited::Wire(wire) => self.wires.ends(wire).map(|(_, to)| to.to_string()),
+            Awaited::Link(_) => None,
+        };
+        let what = format!("finding {}", to.as_deref().unwrap_or("the other socket"));
+        Fault::Deadline { what, limit }
+    }
+
+    fn unproven(&self, awaited: Awaited, reason: String) -> Fault {
+        let Some(at) = self.link_of(awaited) else {
+            return Fault::Refused { reason };
+        };
         let link = self.link(at);
         Fault::Unproven {
             alias: self.sockets.at(at.0).alias.clone(),

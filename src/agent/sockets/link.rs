@@ -16,6 +16,8 @@ pub struct Link {
     since: Duration,
     /// When the proof became what it is.
     changed: Duration,
+    /// How often it has been proven.
+    times: u32,
     last: Option<Seen>,
 }
 
@@ -25,9 +27,10 @@ impl Link {
             to,
             server,
             request_socket: None,
-            proof: Proof::Unproven,
+            proof: Proof::Connecting,
             since: now,
             changed: now,
+            times: 0,
             last: None,
         }
     }
@@ -49,12 +52,32 @@ impl Link {
                 us: us.max(request_socket),
             },
             (Proof::Lost, _) | (_, Proof::Lost) => Proof::Lost,
-            _ => Proof::Unproven,
+            _ => Proof::Connecting,
         }
     }
 
     pub fn proven(&self) -> bool {
         matches!(self.proof(), Proof::Proven { .. })
+    }
+
+    /// How often it has been proven, with all that belongs to it.
+    pub fn times(&self) -> u32 {
+        let beside = self.request_socket.as_ref().map_or(0, |it| it.times);
+        self.times.max(beside)
+    }
+
+    /// Begins anew, at the same address.
+    pub fn begin_again(&mut self, now: Duration) {
+        let (to, server) = (self.to.clone(), self.server.clone());
+        let beside = self.request_socket.take().map(|mut it| {
+            it.begin_again(now);
+            it
+        });
+        *self = Self {
+            times: self.times,
+            request_socket: beside,
+            ..Self::new(server, to, now)
+        };
     }
 
     /// Whether it is connected itself, whatever belongs to it.
@@ -77,6 +100,7 @@ impl Link {
                 let took = now.saturating_sub(self.since);
                 let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
                 self.proof = Proof::Proven { us };
+                self.times += 1;
             }
             Seen::Lost if self.connected() => {
                 self.proof = Proof::Lost;
@@ -88,6 +112,16 @@ impl Link {
             self.changed = now;
         }
         self.proof != before
+    }
+
+    /// Whether it was seen that it can never be proven.
+    pub fn has_failed(&self) -> bool {
+        let beside = self.request_socket.as_ref();
+        match self.last {
+            Some(Seen::Failed(Failure::Broken)) => false,
+            Some(Seen::Failed(_)) if !self.connected() => true,
+            _ => beside.is_some_and(|it| it.has_failed()),
+        }
     }
 
     /// Why it can never be proven, if that was seen.
@@ -129,9 +163,10 @@ impl Link {
             alias: alias.clone(),
             kind: self.server.kind.twin(),
             to: self.to.clone(),
-            address: self.server.address.clone(),
+            address: Some(self.server.address.clone()),
             proof: self.proof(),
             proof_ms: u64::try_from(so_for.as_millis()).unwrap_or(u64::MAX),
+            times: self.times(),
         }
     }
 }
@@ -174,7 +209,7 @@ mod tests {
         let (now, later) = (Duration::from_micros(200), Duration::from_micros(300));
         let mut both = link().with_request_socket(Some(link()));
         both.note(Seen::Proven, now);
-        assert_eq!(both.proof(), Proof::Unproven);
+        assert_eq!(both.proof(), Proof::Connecting);
         assert!(both.excuse("3s").contains("nobody listens"));
         let request_socket =
             |both: &mut Link, seen| both.request_socket.as_mut().unwrap().note(seen, later);

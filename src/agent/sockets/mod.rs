@@ -13,7 +13,6 @@ mod send;
 mod slot;
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 pub use account::Due;
 pub use endpoint::{BindError, Place};
@@ -24,7 +23,7 @@ pub use request_socket::RequestSocket;
 pub use send::{Envelope, Offer, sync_path};
 pub use slot::Slot;
 
-use crate::model::{Address, Alias, ConnectionInfo, SocketStats};
+use crate::model::{Address, Alias, SocketStats};
 use crate::zeromq;
 
 /// All data sockets of an agent, each with a number. The number of one that was closed is given to
@@ -122,10 +121,6 @@ impl Sockets {
     /// Where they are bound, as the kernel knows it.
     pub fn places(&self) -> Vec<zeromq::Place> {
         self.iter().flat_map(Slot::places).collect()
-    }
-
-    pub fn connections(&self, now: Duration) -> Vec<ConnectionInfo> {
-        self.iter().flat_map(|slot| slot.connections(now)).collect()
     }
 
     pub fn stats(&mut self) -> BTreeMap<Alias, SocketStats> {

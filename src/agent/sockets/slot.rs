@@ -275,6 +275,19 @@ impl Slot {
         Ok(at)
     }
 
+    /// Ends a connection and begins it anew, at the same address.
+    pub fn redial(&mut self, at: usize, now: Duration) -> Result<(), String> {
+        let link = &mut self.links[at];
+        dial(&mut self.socket, &link.server.address, true)?;
+        if let (Some(request_socket), Some(beside)) =
+            (&mut self.request_socket, &link.request_socket)
+        {
+            dial(request_socket.socket_mut(), &beside.server.address, true)?;
+        }
+        link.begin_again(now);
+        Ok(())
+    }
+
     /// By which keys others of this name server are known that are dialled.
     pub fn keys_dialled(&self) -> Vec<PublicKey> {
         let ours = |link: &&Link| matches!(&link.to, Some(to) if to.agent.nameserver.is_none());

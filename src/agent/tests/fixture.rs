@@ -19,7 +19,7 @@ use crate::model::{
 use crate::wire::{
     AgentBoot, AgentRequest, AgentStatus, Announcement, BindRequest, ClientId, Configuration,
     ConnectRequest, Envelope, Fault, Incarnation, MessageKind, NameServerRequest, Peer, ProofToken,
-    Wiring, body, read_body,
+    body, read_body,
 };
 
 /// How long anything may take in a test.
@@ -393,8 +393,12 @@ impl Fixture {
     }
 
     pub fn wire(&mut self, connections: Vec<ConnectRequest>) -> Result<Vec<ConnectionInfo>, Fault> {
-        let wired = self.try_ask(AgentRequest::Wire(Wiring { connections }))?;
-        Ok(serde_json::from_value(wired).unwrap())
+        let mut wired = Vec::new();
+        for connection in connections {
+            let info = self.try_ask(AgentRequest::Connect(connection))?;
+            wired.push(serde_json::from_value(info).unwrap());
+        }
+        Ok(wired)
     }
 
     pub fn token(text: &str) -> ProofToken {

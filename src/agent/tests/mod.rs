@@ -11,4 +11,5 @@ mod programs;
 mod synced;
 mod timers;
 mod walk;
+mod wires;
 mod words;

@@ -66,7 +66,7 @@ fn table<'a>(
         table.row([
             wire.title().into(),
             format!("{}/{}", wire.kinds[0], wire.kinds[1]).into(),
-            connection.address.as_str().into(),
+            connection.address.as_deref().unwrap_or("-").into(),
             proof(&connection),
         ]);
     }
@@ -144,11 +144,23 @@ fn seconds(ms: u64) -> f64 {
 fn proof(connection: &ConnectionInfo) -> Field {
     let since = |what: &str| format!("{what}, for {}", uptime(seconds(connection.proof_ms)));
     match connection.proof {
-        Proof::Proven { us } => Field::painted(format!("proven {}", milliseconds(us)), Paint::Good),
-        Proof::Unproven => Field::painted(since("unproven"), Paint::Doubtful),
+        Proof::Proven { us } => Field::painted(
+            format!("proven {}{}", milliseconds(us), again(connection.times)),
+            Paint::Good,
+        ),
+        Proof::Resolving => Field::painted(since("resolving"), Paint::Doubtful),
+        Proof::Connecting => Field::painted(since("connecting"), Paint::Doubtful),
         Proof::Suspect => Field::painted(since("suspect"), Paint::Doubtful),
         Proof::Lost => Field::painted(since("lost"), Paint::Bad),
         Proof::Unreachable => Field::painted(since("unreachable"), Paint::Bad),
+    }
+}
+
+/// That it was lost, and has come back.
+fn again(times: u32) -> String {
+    match times {
+        0 | 1 => String::new(),
+        more => format!(", {more} times"),
     }
 }
 
@@ -159,17 +171,20 @@ struct Object {
     kinds: [Kind; 2],
     /// The side that connected.
     client: SocketId,
-    address: String,
+    address: Option<String>,
     proof: &'static str,
     proof_ms: Option<f64>,
     /// For how long the proof has been what it is.
     since_s: f64,
+    /// How often it has been proven.
+    times: u32,
 }
 
 impl Object {
     fn new(client: &AgentId, connection: ConnectionInfo) -> Self {
         let (proof, proof_ms) = match connection.proof {
-            Proof::Unproven => ("unproven", None),
+            Proof::Resolving => ("resolving", None),
+            Proof::Connecting => ("connecting", None),
             Proof::Proven { us } => ("proven", Some(us as f64 / 1000.0)),
             Proof::Lost => ("lost", None),
             Proof::Suspect => ("suspect", None),
@@ -188,6 +203,7 @@ impl Object {
             proof,
             proof_ms,
             since_s: seconds(connection.proof_ms),
+            times: connection.times,
         }
     }
 }

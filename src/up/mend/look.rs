@@ -275,7 +275,7 @@ impl Seen {
             Notice::Event(Event::Agent { agent, .. }) => {
                 self.agents.insert(agent.name.clone(), agent);
             }
-            Notice::Event(Event::Unregistered {} | Event::Revoked { .. }) => {}
+            Notice::Event(Event::Unregistered {} | Event::Revoked { .. } | Event::Presence(_)) => {}
         }
     }
 }

@@ -1,0 +1,186 @@
+//! Wires, which the agent keeps by name: the test plays the name server and the other agents.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::fixture::{Fixture, PATIENCE, alias, all, kind_of};
+use crate::model::{
+    Address, ConnectionInfo, Kind, Millis, Proof, Replies, Role, Serializer, State, Target,
+    Transport,
+};
+use crate::wire::{
+    AgentRequest, Announcement, Envelope, Event, Fault, Incarnation, NameServerRequest, Peer,
+    Presence, WireRequest, body,
+};
+
+fn server(kind: &str, address: &str) -> Address {
+    Address {
+        kind: kind_of(kind),
+        role: Role::Server,
+        transport: Transport::Tcp,
+        address: address.to_owned(),
+        requests: None,
+        serializer: Serializer::Json,
+        key: None,
+    }
+}
+
+fn wire(kind: Kind, at: Option<Address>) -> AgentRequest {
+    AgentRequest::Wire {
+        wires: vec![WireRequest {
+            alias: alias("inbox"),
+            kind,
+            to: "Bob.main".parse::<Target>().unwrap(),
+            at,
+            handlers: Some(all(if kind.receives() { &["collect"] } else { &[] })),
+            replies: Replies::default(),
+            timeout: Millis::from(PATIENCE),
+        }],
+    }
+}
+
+/// The name server tells how Bob stands.
+fn tell(agent: &Fixture, life: u64, uptime_ms: u64, main: Option<Address>) {
+    let presence = Presence {
+        agent: "Bob".parse().unwrap(),
+        incarnation: Incarnation(life),
+        state: State::Running,
+        uptime_ms,
+        addresses: main.map(|at| (alias("main"), at)).into_iter().collect(),
+    };
+    agent.send(&Envelope::event(), body(&Event::Presence(presence)));
+}
+
+/// What the agent says of its only connection, as soon as that is as wanted.
+fn connection(agent: &mut Fixture, wanted: impl Fn(&ConnectionInfo) -> bool) -> ConnectionInfo {
+    loop {
+        let Announcement::Agent { connections, .. } = agent.await_announcement() else {
+            panic!("no agent");
+        };
+        if let Some(it) = connections.into_iter().find(&wanted) {
+            return it;
+        }
+    }
+}
+
+fn proven(at: &str, times: u32) -> impl Fn(&ConnectionInfo) -> bool {
+    move |it| {
+        let there = it.address.as_deref() == Some(at);
+        there && matches!(it.proof, Proof::Proven { .. }) && it.times == times
+    }
+}
+
+#[test]
+fn a_wire_waits_until_its_peer_is_there() {
+    let mut agent = Fixture::start();
+    let asked = agent.begin(&wire(Kind::Pull, None), PATIENCE);
+    agent.serve(|_, request: NameServerRequest| match request {
+        NameServerRequest::Addr { agent, .. } => Some(Err(Fault::UnknownAgent { name: agent })),
+        _ => None,
+    });
+    let said = connection(&mut agent, |it| it.proof == Proof::Resolving);
+    assert_eq!(said.to, Some("Bob.main".parse().unwrap()));
+    // It is there, and has no such socket yet.
+    tell(&agent, 1, 0, None);
+    let (push, address) = agent.listening(zmq::PUSH);
+    tell(&agent, 1, 10, Some(server("PUSH", &address)));
+    let wired = agent.finish(asked).unwrap();
+    assert_eq!(wired[0]["to"], "Bob.main");
+    push.send("1", 0).unwrap();
+    assert_eq!(agent.received(1), json!([1]));
+}
+
+#[test]
+fn a_wire_follows_its_peer_to_another_address() {
+    let mut agent = Fixture::start();
+    let (old, old_address) = agent.listening(zmq::PUSH);
+    let (new, new_address) = agent.listening(zmq::PUSH);
+    agent.ask(wire(Kind::Pull, Some(server("PUSH", &old_address))));
+    old.send("1", 0).unwrap();
+    agent.received(1);
+    tell(&agent, 2, 0, Some(server("PUSH", &new_address)));
+    connection(&mut agent, proven(&new_address, 1));
+    new.send("2", 0).unwrap();
+    assert_eq!(agent.received(2), json!([1, 2]));
+}
+
+/// As after a power loss: nothing tells that the connection leads to nobody, but that its peer is younger.
+#[test]
+fn a_connection_to_a_former_life_is_made_anew() {
+    let mut agent = Fixture::start();
+    let (push, address) = agent.listening(zmq::PUSH);
+    let at = || Some(server("PUSH", &address));
+    agent.ask(wire(Kind::Pull, at()));
+    connection(&mut agent, proven(&address, 1));
+    tell(&agent, 1, 3_600_000, at());
+    agent.status();
+    assert!(agent.announced().is_empty(), "its peer is older than it");
+    let began = Instant::now();
+    let again = |said: &Announcement| {
+        let Announcement::Agent { connections, .. } = said else {
+            panic!("no agent");
+        };
+        connections.iter().any(proven(&address, 2))
+    };
+    // At once the connection could be one to the new life.
+    while !agent.announced().iter().any(again) {
+        tell(&agent, 2, 0, at());
+        agent.status();
+        assert!(began.elapsed() < PATIENCE, "it is the same connection");
+    }
+    push.send("1", 0).unwrap();
+    assert_eq!(agent.received(1), json!([1]));
+}
+
+#[test]
+fn a_subscription_is_proven_again_each_time() {
+    let mut agent = Fixture::start();
+    let (publisher, address) = agent.listening(zmq::XPUB);
+    let asked = agent.begin(&wire(Kind::Sub, Some(server("PUB", &address))), PATIENCE);
+    let prove = |agent: &mut Fixture, outcome: Result<Value, Fault>| {
+        let mut answer = Some(outcome);
+        agent.serve(|peer, request: AgentRequest| match request {
+            AgentRequest::Prove { .. } => {
+                assert_eq!(*peer, Peer::Agent("Bob".parse().unwrap()));
+                answer.take()
+            }
+            _ => None,
+        });
+    };
+    prove(&mut agent, Ok(Value::Null));
+    assert!(agent.finish(asked).unwrap()[0]["proof"]["proven"].is_object());
+    drop(publisher);
+    let again = agent.peer(zmq::XPUB);
+    while again.bind(&address).is_err() {
+        std::thread::yield_now();
+    }
+    // The first one does not answer as it should: it is asked again.
+    let agent_gone = Fault::Gone {
+        peer: Peer::Agent("Bob".parse().unwrap()),
+    };
+    prove(&mut agent, Err(agent_gone));
+    connection(&mut agent, |it| it.proof == Proof::Connecting);
+    prove(&mut agent, Ok(Value::Null));
+    connection(&mut agent, proven(&address, 2));
+}
+
+#[test]
+fn a_wire_ends_with_its_socket() {
+    let mut agent = Fixture::start();
+    let asked = agent.begin(
+        &wire(Kind::Pull, Some(server("PUSH", "tcp://127.0.0.1:1"))),
+        PATIENCE,
+    );
+    let close = AgentRequest::Close {
+        alias: alias("inbox"),
+        linger: None,
+    };
+    let closed = agent.begin(&close, PATIENCE);
+    assert!(matches!(agent.finish(asked), Err(Fault::Closed { .. })));
+    agent.finish(closed).unwrap();
+    agent.announced();
+    let (_push, address) = agent.listening(zmq::PUSH);
+    tell(&agent, 2, 0, Some(server("PUSH", &address)));
+    assert_eq!(agent.status().sockets.len(), 0, "nobody has declared it");
+}

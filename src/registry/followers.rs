@@ -1,0 +1,135 @@
+//! Who is connected to whom. An agent says in each announcement whom it is connected to, or wants to be; it is
+//! told how those stand, and where their sockets are when that is not where it believes them to be.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::member::Facts;
+use super::{Now, Registry};
+use crate::model::{AgentName, ConnectionInfo, Role};
+use crate::wire::{Envelope, Event, Peer, Presence, body};
+
+/// Those that are connected to an agent, by that agent's name.
+#[derive(Debug, Default)]
+pub struct Followers {
+    of: HashMap<AgentName, BTreeSet<AgentName>>,
+}
+
+impl Followers {
+    /// `follower` had these connections, and has those now.
+    pub fn replace(
+        &mut self,
+        follower: &AgentName,
+        former: &[ConnectionInfo],
+        now: &[ConnectionInfo],
+    ) {
+        let (former, now) = (targets(former), targets(now));
+        for gone in former.difference(&now) {
+            if let Some(followers) = self.of.get_mut(*gone) {
+                followers.remove(follower);
+                if followers.is_empty() {
+                    self.of.remove(*gone);
+                }
+            }
+        }
+        for new in now.difference(&former) {
+            let followers = self.of.entry((*new).clone()).or_default();
+            followers.insert(follower.clone());
+        }
+    }
+
+    /// Those that are connected to that agent.
+    pub fn of(&self, agent: &AgentName) -> impl Iterator<Item = &AgentName> {
+        self.of.get(agent).into_iter().flatten()
+    }
+}
+
+/// The agents of this name server that the connections lead to.
+fn targets(connections: &[ConnectionInfo]) -> BTreeSet<&AgentName> {
+    let target = |it: &'_ ConnectionInfo| it.to.as_ref().is_some_and(|to| to.agent.is_at_home());
+    let connections = connections.iter().filter(|it| target(it));
+    let targets = connections.filter_map(|it| it.to.as_ref());
+    targets.map(|to| &to.agent.name).collect()
+}
+
+impl Registry {
+    /// Takes note of whom an agent is connected to, and tells it of those who are not where it says.
+    pub(super) fn note_connections(
+        &mut self,
+        agent: &AgentName,
+        former: &[ConnectionInfo],
+        now: Now,
+    ) {
+        let peer = Peer::Agent(agent.clone());
+        let Some(Facts::Agent { connections, .. }) = self.members.get(&peer).map(|it| &it.facts)
+        else {
+            return;
+        };
+        self.followers.replace(agent, former, connections);
+        let mut elsewhere: BTreeMap<&AgentName, Presence> = BTreeMap::new();
+        for connection in connections {
+            let Some(to) = connection.to.as_ref().filter(|to| to.agent.is_at_home()) else {
+                continue;
+            };
+            let name = &to.agent.name;
+            if elsewhere.contains_key(name) {
+                continue;
+            }
+            let presence = self.presence(name, now);
+            let moved = |it: &Presence| {
+                let there = it.addresses.get(&to.alias);
+                !it.state.ended()
+                    && there.is_some_and(|it| connection.address.as_ref() != Some(&it.address))
+            };
+            if let Some(presence) = presence.filter(moved) {
+                elsewhere.insert(name, presence);
+            }
+        }
+        let events: Vec<Presence> = elsewhere.into_values().collect();
+        for presence in events {
+            self.tell_presence(agent, &presence);
+        }
+    }
+
+    /// Tells those who are connected to an agent how it stands now.
+    pub(super) fn tell_followers(&mut self, peer: &Peer, now: Now) {
+        let Peer::Agent(name) = peer else {
+            return;
+        };
+        let followers: Vec<AgentName> = self.followers.of(name).cloned().collect();
+        if followers.is_empty() {
+            return;
+        }
+        if let Some(presence) = self.presence(name, now) {
+            for follower in followers {
+                self.tell_presence(&follower, &presence);
+            }
+        }
+    }
+
+    fn tell_presence(&mut self, follower: &AgentName, presence: &Presence) {
+        let follower = Peer::Agent(follower.clone());
+        let Some(member) = self.members.get(&follower).filter(|it| !it.has_ended()) else {
+            return;
+        };
+        let to = member.route.clone();
+        let event = Event::Presence(presence.clone());
+        self.send(&to, Envelope::event(), body(&event));
+    }
+
+    fn presence(&self, name: &AgentName, now: Now) -> Option<Presence> {
+        let member = self.members.get(&Peer::Agent(name.clone()))?;
+        let Facts::Agent { addresses, .. } = &member.facts else {
+            return None;
+        };
+        let servers = addresses.iter().filter(|(_, at)| at.role == Role::Server);
+        Some(Presence {
+            agent: name.clone(),
+            incarnation: member.incarnation?,
+            state: member.state(),
+            uptime_ms: member.uptime_ms(now),
+            addresses: servers
+                .map(|(alias, at)| (alias.clone(), at.clone()))
+                .collect(),
+        })
+    }
+}
