@@ -72,6 +72,8 @@ fn it_ends_when_nothing_is_left_to_run() {
     let said = bench.osb(&["up", "--attach", &path]);
     assert_eq!(said.code, 0, "{said}");
     assert!(said.stdout.contains("the last words"), "{said}");
+    let kept = "its logs are kept: `osb --system jobs logs --run 1`";
+    assert!(said.stderr.contains(kept), "{said}");
     bench.assert_nothing_left();
     let path = bench.file(
         "topology.yaml",

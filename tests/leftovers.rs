@@ -280,6 +280,14 @@ fn what_a_job_leaves_when_it_is_done_stays_as_long_as_the_system() {
         bench.agent("Job")["state"] == "stopped"
     });
     assert!(left.is_alive());
+    let expected = serde_json::json!([{ "pid": left.pid, "command": "sleep 600" }]);
+    wait_until("it is told what is left", || {
+        bench.agent("Job")["left"] == expected
+    });
+    assert!(bench.agent("Alice")["left"].is_null());
+    let listed = bench.osb(&["ls"]);
+    let told = format!("Job has left running: sleep 600 (pid {})", left.pid);
+    assert!(listed.stderr.contains(&told), "{listed}");
     let down = bench.ok(&["down"]);
     assert!(!left.is_alive());
     let named = format!(

@@ -435,6 +435,23 @@ fn logs_outlive_down_and_an_up_that_fails() {
         1
     );
     assert!(of_past(&["--run", "1", "--grep", "once"]).contains("once"));
+    let runs = bench.json(&["ls", "runs"]);
+    let runs = runs.as_array().unwrap().iter();
+    let runs: Vec<(&str, &str)> = runs
+        .map(|run| (run["read"].as_str().unwrap(), run["why"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        runs,
+        [
+            ("osb --system past logs --run 1", "down"),
+            ("osb --system past logs --run 2", "down"),
+            ("osb --system sick logs --run 1", "up_failed"),
+        ]
+    );
+    assert_eq!(
+        bench.ok(&["--system", "past", "ls", "runs", "-o", "names"]),
+        "1\n2\n"
+    );
     let said = bench.osb(&["--system", "past", "logs", "--run", "9"]);
     assert_eq!(said.code, 1, "{said}");
     assert!(said.stderr.contains("hint: there are runs 1, 2"), "{said}");
@@ -448,4 +465,20 @@ fn logs_outlive_down_and_an_up_that_fails() {
     );
     let said = bench.osb(&["logs", "--last"]);
     assert_eq!(said.code, 1, "{said}");
+}
+
+#[test]
+fn lines_of_one_moment_come_in_the_order_of_names_as_people_have_it() {
+    let bench = Bench::new();
+    let said = bench.up("osb: 1\nname: many\nagents: { A: { replicas: 10 } }\n");
+    assert_eq!(said.code, 0, "{said}");
+    let agents = bench.ok(&["ls", "-o", "names"]);
+    let logs = bench.system("many").join("logs");
+    for agent in agents.lines() {
+        let line = "2026-11-23T05:15:00.000Z INFO  now\n";
+        fs::write(logs.join(format!("{agent}.log")), line).unwrap();
+    }
+    let said = bench.ok(&["logs", "--until", "2026-11-24T00:00:00Z", "--grep", "now"]);
+    let order: Vec<&str> = said.lines().filter_map(|it| it.split(' ').next()).collect();
+    assert_eq!(order, agents.lines().collect::<Vec<_>>(), "{said}");
 }

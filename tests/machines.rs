@@ -90,6 +90,51 @@ fn one_topology_by_ssh() {
 }
 
 #[test]
+fn logs_of_a_run_that_is_over_are_read_and_forgotten_on_all_machines() {
+    let Some(lab) = lab(2) else { return };
+    for _ in 1..=2 {
+        let said = lab.up(&topology(&lab, BY_SSH));
+        assert_eq!(said.code, 0, "{said}");
+        hears(&lab, "Bob");
+        lab.ok(&["down"]);
+    }
+    lab.assert_nothing_left();
+    let all = lab.ok(&["--system", "two", "logs", "--run", "1"]);
+    for agent in ["Bob", "Carol"] {
+        assert!(all.contains(&format!("{agent} ")), "{agent}: {all}");
+    }
+    let bob = |which: &[&str]| lab.ok(&[&["logs", "Bob", "--grep", "hi"], which].concat());
+    assert!(bob(&["--last", "-n", "2"]).lines().count() == 2);
+    // Each run's own.
+    assert_ne!(bob(&["--run", "1"]), bob(&["--run", "2"]));
+    let runs = lab.json(&["ls", "runs"]);
+    assert_eq!(runs[1]["hosts"], json!(["lab1", "lab2"]), "{runs}");
+    lab.cut("lab2", false);
+    let said = lab.osb(&["logs", "--last"]);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stdout.contains("Carol"), "{said}");
+    let part = "not all logs of this run could be read: lab2 (";
+    assert!(said.stderr.contains(part), "{said}");
+    // Who is not there is not missed by those who want others' logs.
+    lab.ok(&["logs", "--last", "Carol"]);
+    lab.cut("lab2", true);
+    assert_eq!(
+        lab.ok(&["logs", "--clear"]).trim(),
+        "two: the logs of 2 runs are gone, and those of 4 on other machines"
+    );
+    let said = lab.osb(&["logs", "--last"]);
+    assert_eq!(said.code, 1, "{said}");
+    for name in ["lab1", "lab2"] {
+        let kept = lab
+            .state(name)
+            .join("osb/.runs/.hosts")
+            .join(name)
+            .join("two");
+        assert!(!kept.exists(), "{}", kept.display());
+    }
+}
+
+#[test]
 fn logs_are_followed_on_all_machines_and_again_when_one_is_back() {
     let Some(lab) = lab(2) else { return };
     let text = topology(&lab, BY_SSH).replace("every: 20ms", "every: 200ms");

@@ -220,6 +220,7 @@ fn requests_to_a_host() -> Vec<HostRequest> {
             "attributes",
             serde_json::json!({"agent":"Alice","name":null}),
         ),
+        of("leftovers", nothing.clone()),
         of("facts", nothing),
         of("logs", serde_json::json!({"from":[],"bytes":100,"wait":0})),
         of(

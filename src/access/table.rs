@@ -101,6 +101,7 @@ table!(HostRequest {
     Stop "stop" CONTROL,
     Agents "agents" OPERATORS,
     Attributes "attributes" CONTROL,
+    Leftovers "leftovers" OPERATORS,
     Facts "facts" OPERATORS,
     Logs "logs" OPERATORS,
     // It binds ports, and dials whomever it is told to.
@@ -198,7 +199,10 @@ mod tests {
             "watch",
         ];
         assert_eq!(read_by(NameServerRequest::TABLE), nameserver);
-        assert_eq!(read_by(HostRequest::TABLE), ["agents", "facts", "logs"]);
+        assert_eq!(
+            read_by(HostRequest::TABLE),
+            ["agents", "facts", "leftovers", "logs"]
+        );
         let agent = ["addr", "is_running", "status", "timers"];
         assert_eq!(read_by(AgentRequest::TABLE), agent);
     }

@@ -37,12 +37,19 @@ pub fn run(args: DownArgs, context: &mut Context) -> Result<(), CommandError> {
         system: system.clone(),
         report,
     })?;
-    if let (Some(system), Some(run)) = (system, run) {
+    if let Some(system) = system {
+        tell_of_logs(&system, run, context);
+    }
+    Ok(())
+}
+
+/// Says how the logs of a run that is over are read, if there are any.
+pub fn tell_of_logs(system: &SystemName, run: Option<u64>, context: &Context) {
+    if let Some(run) = run {
         context.note(&format!(
             "its logs are kept: `osb --system {system} logs --run {run}`"
         ));
     }
-    Ok(())
 }
 
 /// The system that is meant. None: there is none at all.

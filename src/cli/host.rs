@@ -16,7 +16,7 @@ use crate::machine::{self, MachineError};
 use crate::model::{Dial, HostName, NameServerName, SystemName, read_ip};
 use crate::process::drop_run;
 use crate::proxy::{ProxyError, host_dial};
-use crate::state::{Lock, StateDir, SystemDir, find_key};
+use crate::state::{Ending, Lock, StateDir, SystemDir, find_key};
 
 /// Run a host daemon, so that topologies can start agents on this machine
 #[derive(Debug, clap::Args)]
@@ -72,7 +72,7 @@ fn launched(
     launched.clear_up()?;
     // Agents of a daemon before this one are known from there alone.
     if own_dir && outcome.is_ok() && !dir.any_agent_lives() {
-        dir.remove_if_unlocked()?;
+        dir.remove_if_unlocked(Ending::DaemonEnded)?;
         dir.around().remove_if_empty();
     }
     Ok(outcome?)
@@ -93,7 +93,7 @@ fn by_hand(args: HostArgs, context: &Context) -> Result<(), CommandError> {
     let outcome = block_on(host::run(options))?;
     drop(lock);
     if outcome.is_ok() {
-        dir.remove_if_unlocked()?;
+        dir.remove_if_unlocked(Ending::DaemonEnded)?;
         dirs.remove_if_empty();
     }
     Ok(outcome?)

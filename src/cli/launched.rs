@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::CommandError;
 use crate::process::{ProcessId, hold_tether};
-use crate::state::{Phase, SystemDir, inherit};
+use crate::state::{Ending, Phase, SystemDir, inherit};
 
 /// Options for processes that `up` launches.
 #[derive(Debug, Clone, clap::Args)]
@@ -74,7 +74,7 @@ impl Launched {
             drop(tie);
             // Another group of the system may stand.
             if !stands(dir) && !any_stands(dir) {
-                dir.remove_if_unlocked()?;
+                dir.remove_if_unlocked(Ending::UpFailed)?;
             }
         }
         Ok(())

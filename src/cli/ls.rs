@@ -5,15 +5,13 @@ use clap::ValueEnum;
 use super::patience::PatienceArgs;
 use super::remembered::{Remembered, remembered};
 use super::session::{Group, is_running};
-use super::{CommandError, Context, ls_hosts};
+use super::{CommandError, Context, ls_agents, ls_hosts, ls_runs};
 use crate::model::SystemName;
-use crate::render::{
-    Addresses, Agents, Connections, Listed, NameServerRow, Sockets, SystemRow, Systems,
-};
+use crate::render::{Addresses, Connections, Listed, NameServerRow, Sockets, SystemRow, Systems};
 use crate::state::{GroupRecord, Phase, StateError, SystemRecord};
 use crate::wire::{AgentRequest, AgentStatus};
 
-/// List agents, hosts, connections, addresses, sockets or systems
+/// List agents, hosts, connections, addresses, sockets, systems or runs that are over
 #[derive(Debug, clap::Args)]
 pub struct LsArgs {
     /// What to list
@@ -25,7 +23,7 @@ pub struct LsArgs {
 
 /// What can be listed: agents and their states, host daemons, who is connected to whom and whether
 /// that is proven, where sockets can be reached, what went through them and what was lost, the
-/// systems of this machine.
+/// systems of this machine, and those of their runs that are over and whose logs are kept.
 // The variants have no words of their own, so that `--help` stays short.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum What {
@@ -36,6 +34,7 @@ pub enum What {
     Addresses,
     Sockets,
     Systems,
+    Runs,
 }
 
 pub fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
@@ -45,12 +44,13 @@ pub fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
         session.listed(context)
     };
     match args.what {
-        What::Agents => context.print(&Agents(agents()?)),
+        What::Agents => ls_agents::run(context),
         What::Connections => context.print(&Connections(agents()?)),
         What::Addresses => context.print(&Addresses(agents()?)),
         What::Hosts => ls_hosts::run(context),
         What::Sockets => sockets(context, &args.patience),
         What::Systems => systems(context),
+        What::Runs => ls_runs::run(context),
     }
 }
 
@@ -63,16 +63,20 @@ fn sockets(context: &Context, patience: &PatienceArgs) -> Result<(), CommandErro
         .into_iter()
         .filter(|agent| !agent.info.state.ended());
     let asked: Vec<_> = agents
-        .map(|Listed { id, group, info }| {
-            let groups = session.groups();
-            let there = |it: &&Group| group.as_ref().is_none_or(|name| *name == it.name);
-            // It was just heard from.
-            let group = groups.iter().find(there).unwrap_or(&groups[0]);
-            let proxy = group.nameserver.proxy(info.name.as_str())?;
-            let proxy = proxy.with_timeout(patience.limit());
-            let asked = proxy.ask::<AgentStatus>(&AgentRequest::Status {});
-            Ok((id, proxy, asked))
-        })
+        .map(
+            |Listed {
+                 id, group, info, ..
+             }| {
+                let groups = session.groups();
+                let there = |it: &&Group| group.as_ref().is_none_or(|name| *name == it.name);
+                // It was just heard from.
+                let group = groups.iter().find(there).unwrap_or(&groups[0]);
+                let proxy = group.nameserver.proxy(info.name.as_str())?;
+                let proxy = proxy.with_timeout(patience.limit());
+                let asked = proxy.ask::<AgentStatus>(&AgentRequest::Status {});
+                Ok((id, proxy, asked))
+            },
+        )
         .collect::<Result<_, CommandError>>()?;
     let mut sockets = Vec::new();
     for (agent, proxy, answer) in asked {

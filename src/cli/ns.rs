@@ -14,7 +14,7 @@ use crate::logfile::LogCaps;
 use crate::model::{BadIp, read_ip_and_port};
 use crate::nameserver::NameServer;
 use crate::process::{drop_run, raise_descriptors};
-use crate::state::{KeyDir, SystemDir};
+use crate::state::{Ending, KeyDir, SystemDir};
 
 /// Run a name server in the foreground
 #[derive(Debug, clap::Args)]
@@ -75,7 +75,7 @@ pub fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     launched.clear_up()?;
     if let Some(dir) = args.launch.dir.filter(|_| args.own_dir) {
         let dir = SystemDir::at(dir);
-        dir.remove_if_unlocked()?;
+        dir.remove_if_unlocked(Ending::DaemonEnded)?;
         dir.around().remove_if_empty();
     }
     Ok(())

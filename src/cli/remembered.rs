@@ -1,5 +1,7 @@
 //! The systems of this machine, as they are remembered.
 
+use super::GlobalArgs;
+use super::which::{self, Meant};
 use crate::model::SystemName;
 use crate::state::{StateDir, StateError, SystemRecord};
 
@@ -28,6 +30,23 @@ pub fn remembered() -> Result<Vec<Remembered>, StateError> {
         Err(why) => Some(Remembered::Damaged(name, why)),
     };
     Ok(dir.systems()?.into_iter().filter_map(look).collect())
+}
+
+/// The damaged system that is meant: the one that is named, or the only one that there is. None if another one is.
+pub fn damaged(global: &GlobalArgs) -> Result<Option<(SystemName, StateError)>, StateError> {
+    let name = match which::meant(global) {
+        Meant::Address(_) => return Ok(None),
+        Meant::Named(name) => Some(name),
+        Meant::Only => None,
+    };
+    let mut there = remembered()?;
+    if let Some(name) = name {
+        there.retain(|it| *it.name() == name);
+    }
+    Ok(match there.pop() {
+        Some(Remembered::Damaged(name, why)) if there.is_empty() => Some((name, why)),
+        _ => None,
+    })
 }
 
 /// The records of all systems that can be read: whoever names another one is told what is the matter with it.

@@ -17,7 +17,7 @@ use crate::model::{AgentId, AgentName, Alias, Leftover, Millis, NameServerName, 
 use crate::process::ProcessId;
 use crate::proxy::Link;
 use crate::state::{
-    FarNameServer, GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord,
+    Ending, FarNameServer, GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord,
 };
 use crate::wire::StopStage;
 
@@ -177,7 +177,7 @@ pub async fn down(
     let record = match dir.record() {
         Ok(Some(record)) => record,
         Ok(None) => {
-            dir.remove()?;
+            dir.remove(Ending::UpFailed)?;
             return Ok(DownReport::nothing());
         }
         // What the others are cannot be known: some are not told from all.
@@ -187,6 +187,11 @@ pub async fn down(
     refuse_unknown(&record, only)?;
     let meant = |group: &&GroupRecord| only.is_empty() || only.contains(&group.name);
     let groups: Vec<&GroupRecord> = record.present().filter(meant).collect();
+    let stays = |group: &GroupRecord| !groups.iter().any(|it| it.name == group.name);
+    let is_all = !record.present().any(stays);
+    if is_all {
+        dir.note_ending(ending(&dir, &record));
+    }
     let (mut report, left) = end_all(&dir, &record, &groups, grace).await?;
     if !left.is_empty() {
         dir.write_record(&with_what_is_left(&record, &groups, &left))?;
@@ -195,9 +200,8 @@ pub async fn down(
             left: left.into_iter().map(|(_, machine)| machine).collect(),
         });
     }
-    let stays = |group: &GroupRecord| !groups.iter().any(|it| it.name == group.name);
-    if !record.present().any(stays) {
-        report.run = dir.retire()?;
+    if is_all {
+        report.run = dir.retire(Ending::Down)?;
         return Ok(report);
     }
     report.nothing = groups.is_empty();
@@ -217,8 +221,16 @@ fn down_damaged(
         let system = name.clone();
         return Err(DownError::Left { system, left });
     }
-    report.run = dir.retire()?;
+    report.run = dir.retire(Ending::Down)?;
     Ok(report)
+}
+
+/// Why a system ends that is taken down.
+fn ending(dir: &SystemDir, record: &SystemRecord) -> Ending {
+    match record.present().any(|group| group.lives(dir)) {
+        true => Ending::Down,
+        false => Ending::of_the_dead(record),
+    }
 }
 
 fn refuse_unknown(record: &SystemRecord, only: &[NameServerName]) -> Result<(), DownError> {

@@ -1,7 +1,7 @@
 //! What agents' programs have left running. It is adopted by this daemon when the agents' processes end, waited for,
 //! and killed with the life that it is of; but what a job leaves that has done its work stays until the daemon ends.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{Child, Host};
 use crate::agent::Log;
@@ -46,6 +46,27 @@ impl Host {
                 stopped.push(Stopped::at(agent.clone(), StopStage::Already));
             }
         }
+    }
+
+    /// What those leave running that have ended: jobs that are done.
+    pub(super) fn leftovers(&self) -> BTreeMap<AgentName, Vec<Leftover>> {
+        let agents = self.pids();
+        let mut left = BTreeMap::<_, Vec<Leftover>>::new();
+        if !has_others(|pid| agents.contains(&pid)) {
+            return left;
+        }
+        self.reap_orphans();
+        let agent_of = |run: Option<&str>| run.and_then(|run| self.lives.get(run));
+        let has_ended = |run: Option<&str>| {
+            agent_of(run).is_some_and(|agent| !self.children.contains_key(agent))
+        };
+        for member in descendants(|pid| agents.contains(&pid), has_ended) {
+            if let Some(agent) = agent_of(member.run.as_deref()) {
+                let of_agent = left.entry(agent.clone()).or_default();
+                of_agent.push(Leftover::from(member));
+            }
+        }
+        left
     }
 
     fn kill_leftovers(&mut self, ours: impl Fn(Option<&str>) -> bool) {

@@ -1,9 +1,9 @@
 //! Those who read logs from afar: what there is is told at once, and what there is not, when it is written. No polling:
 //! inotify wakes the daemon, and only while somebody waits.
 
+use super::Host;
 use super::log_piece::{log_behind, log_end};
-use super::{Host, Spawner};
-use crate::model::Millis;
+use crate::model::{AgentId, AgentName, Millis, NameServerName};
 use crate::state::{LogEvents, LogWatch, SystemDir};
 use crate::supervision::{Now, Ticket};
 use crate::wire::{
@@ -64,7 +64,7 @@ impl Host {
             // empty answer at the end of the time and asks again.
             self.readers.watch = LogWatch::begin(&self.options.dir).ok();
         }
-        let logs = wanted.read(&self.options.dir, &self.spawner, None);
+        let logs = wanted.read(&self.options.dir, |it| self.spawner.id(it), None);
         if wait.get() == 0 || !logs.is_empty() {
             self.answer(ticket, Ok(logs));
         } else {
@@ -85,7 +85,7 @@ impl Host {
         };
         for reader in std::mem::take(&mut self.readers.waiting) {
             let wanted = &reader.wanted;
-            let logs = wanted.read(&self.options.dir, &self.spawner, Some(&events));
+            let logs = wanted.read(&self.options.dir, |it| self.spawner.id(it), Some(&events));
             match logs.is_empty() {
                 true => self.readers.waiting.push(reader),
                 false => self.answer(reader.ticket, Ok(logs)),
@@ -108,7 +108,7 @@ impl Wanted {
     fn read(
         &self,
         dir: &SystemDir,
-        spawner: &Spawner,
+        id: impl Fn(&AgentName) -> AgentId,
         happened: Option<&LogEvents>,
     ) -> Vec<AgentLogs> {
         // Written as JSON, a byte may become six.
@@ -126,7 +126,7 @@ impl Wanted {
             read.unwrap_or_else(|_| unread(from))
         };
         let logs = self.from.iter().map(|from| {
-            let id = spawner.id(&from.agent);
+            let id = id(&from.agent);
             AgentLogs {
                 agent: from.agent.clone(),
                 log: piece(&dir.log_of(&id), from.log),
@@ -136,6 +136,29 @@ impl Wanted {
         logs.filter(|logs| !logs.log.is_empty() || !logs.output.is_empty())
             .collect()
     }
+}
+
+/// The ends of the logs in a system's folder, of those agents of whom there is something. `group`: the name server
+/// they are of, if it is not the first.
+pub fn ends_of_logs(
+    dir: &SystemDir,
+    group: Option<&NameServerName>,
+    agents: &[AgentName],
+) -> Vec<AgentLogs> {
+    let end = |agent: &AgentName| LogsFrom {
+        agent: agent.clone(),
+        log: None,
+        output: None,
+    };
+    let wanted = Wanted {
+        from: agents.iter().map(end).collect(),
+        bytes: LARGEST_LOG_PIECE,
+    };
+    let id = |name: &AgentName| AgentId {
+        name: name.clone(),
+        nameserver: group.cloned(),
+    };
+    wanted.read(dir, id, None)
 }
 
 /// Nothing, and it goes on where it was.

@@ -45,6 +45,7 @@ use logs::LogReaders;
 use signals::Signals;
 
 pub use log_tail::{end_of_logs, last_words, log_tail};
+pub use logs::ends_of_logs;
 
 /// How long agents may take to end when the daemon itself is told to, before they are terminated.
 const GRACE: Millis = Millis::from_secs(5);

@@ -38,6 +38,10 @@ impl Host {
                 let left = self.left(agent, name);
                 self.answer(ticket, left);
             }
+            HostRequest::Leftovers {} => {
+                let left = self.leftovers();
+                self.answer(ticket, Ok(left));
+            }
             HostRequest::Facts {} => {
                 let files = self.options.dir.amount_of_files();
                 self.answer(ticket, Ok(facts::machine_facts(files)));

@@ -9,7 +9,7 @@ use crate::down::down;
 use crate::examine::own_address;
 use crate::model::{Credentials, Dial, Listing, NameServerName};
 use crate::process::{ProcessId, of_no_run};
-use crate::state::{Daemon, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
+use crate::state::{Daemon, Ending, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 use crate::wire::{DaemonOf, MachineWord};
 
 /// What is to be started.
@@ -68,7 +68,7 @@ pub(super) async fn launch(
         Ok(started) => started,
         Err(error) if succeeds.is_some() => return Err(error),
         Err(error) => {
-            let _ = dir.remove();
+            let _ = dir.remove(Ending::UpFailed);
             all.remove_if_empty();
             return Err(error);
         }

@@ -3,6 +3,7 @@
 
 mod files;
 mod hold;
+mod kept;
 mod launch;
 mod nameserver;
 
@@ -48,6 +49,8 @@ pub enum MachineError {
     NameServerStanding(u32),
     #[error("{0}")]
     NameServer(String),
+    #[error("the logs of that run are not kept there, or not any more")]
+    NoRun,
 }
 
 /// Does what the first line of standard input asks for. `say` is given the lines of the answer.
@@ -105,6 +108,22 @@ pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), Ma
         MachineRequest::Dial { targets } => {
             let outcomes = examine::dial(targets).await;
             Ok(speak(MachineWord::Dialled { outcomes })?)
+        }
+        MachineRequest::KeptLogs {
+            daemon,
+            pids,
+            agents,
+        } => kept::read(&daemon, &pids, &agents)
+            .and_then(|logs| Ok(speak(MachineWord::KeptLogs { logs })?)),
+        MachineRequest::ForgetRuns { daemon } => {
+            let folders = folders(&daemon).map_err(MachineError::from);
+            let forgotten = folders.and_then(|(_, dir)| kept::forget(&dir));
+            forgotten.and_then(|runs| Ok(speak(MachineWord::Forgotten { runs })?))
+        }
+        MachineRequest::ForgetNameServerRuns { nameserver } => {
+            let folders = nameserver::folders(&nameserver).map_err(MachineError::from);
+            let forgotten = folders.and_then(|(_, dir)| kept::forget(&dir));
+            forgotten.and_then(|runs| Ok(speak(MachineWord::Forgotten { runs })?))
         }
     };
     if let Err(error) = outcome {

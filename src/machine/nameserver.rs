@@ -14,14 +14,16 @@ use crate::down::down;
 use crate::host::last_words;
 use crate::model::NameServerName;
 use crate::process::{ProcessId, of_no_run};
-use crate::state::{GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord};
+use crate::state::{
+    Ending, GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord,
+};
 use crate::wire::{MachineWord, NameServerKeys, NameServerOf};
 
 /// How long it may take to say where it listens.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The folder of all that name servers of that name have on this machine, and its own in it.
-fn folders(of: &NameServerOf) -> Result<(StateDir, SystemDir), StateError> {
+pub(super) fn folders(of: &NameServerOf) -> Result<(StateDir, SystemDir), StateError> {
     let all = StateDir::from_env()?.of_nameserver(of.group.as_ref());
     let own = all.system(&of.system);
     Ok((all, own))
@@ -51,7 +53,7 @@ pub(super) async fn launch(
         Ok(started) => started,
         Err(error) if again => return Err(error),
         Err(error) => {
-            let _ = dir.remove();
+            let _ = dir.remove(Ending::UpFailed);
             all.remove_if_empty();
             return Err(error);
         }

@@ -23,8 +23,8 @@ pub use progress::{Bars, Lines, Quiet, Reporter};
 pub use reports::{
     Addresses, AddressesOfAgent, Agents, Answer, Attributes, BareAddress, BareName, Checked,
     Closed, Connected, Connections, Diagnosed, Done, Down, Expanded, Failure, HostRow, Hosts,
-    KeyList, Listed, Many, Measured, NameServerRow, Outcome, Planned, Revoked, Sockets, SystemRow,
-    Systems, Timers, Up, Versions, Waited, WaitedRow,
+    KeptRuns, KeyList, Listed, Many, Measured, NameServerRow, Outcome, Planned, Revoked, RunRow,
+    Sockets, SystemRow, Systems, Timers, Up, Versions, Waited, WaitedRow,
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;

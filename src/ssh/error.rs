@@ -14,6 +14,7 @@ pub enum Stage {
     Copy,
     Files,
     Examine,
+    Logs,
     Start,
     DialBack,
     End,
@@ -29,6 +30,7 @@ impl fmt::Display for Stage {
             Stage::Copy => "copy",
             Stage::Files => "copy files",
             Stage::Examine => "examine",
+            Stage::Logs => "read logs",
             Stage::Start => "start",
             Stage::DialBack => "dial back",
             Stage::End => "end",
@@ -91,7 +93,7 @@ impl SshError {
                 "chmod 700 that folder, as the user of `ssh {to}`, if it is osb's"
             ),
             Stage::Files => "nothing was left half there; `osb up` again sends what is still lacking".to_owned(),
-            Stage::Examine | Stage::Start => format!("see what `ssh {to} osb version` says"),
+            Stage::Examine | Stage::Logs | Stage::Start => format!("see what `ssh {to} osb version` says"),
             Stage::DialBack => "that machine has to reach the name server's address and port: is there a firewall between, or is it an address of another network?".to_owned(),
             Stage::End => "when it is back, `osb down` again finishes".to_owned(),
         }

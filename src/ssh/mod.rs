@@ -9,10 +9,12 @@ mod binary;
 mod bundle;
 mod error;
 mod examine;
+mod kept;
 mod script;
 mod session;
 
 pub use bundle::Sent;
 pub use error::{SshError, Stage};
 pub use examine::{Visit, examine};
+pub use kept::{forget_runs, kept_logs};
 pub use session::{Begun, Session, end, launch, launch_nameserver};

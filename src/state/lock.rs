@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
 
-use super::{StateError, SystemDir};
+use super::{Ending, StateError, SystemDir};
 use crate::model::SystemName;
 use crate::process::{ProcessId, hand_descriptor};
 
@@ -76,15 +76,17 @@ impl Lock {
 
 impl SystemDir {
     /// Removes the folder, unless somebody holds its lock: then it is that one's to keep or remove.
-    pub fn remove_if_unlocked(&self) -> Result<(), StateError> {
+    pub fn remove_if_unlocked(&self, why: Ending) -> Result<(), StateError> {
         let path = self.lock_path();
         let file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.remove(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.remove(why),
             Err(error) => return Err(StateError::io("open", &path, error)),
         };
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(held) if fs::metadata(&path).is_ok_and(|now| is_same(&held, &now)) => self.remove(),
+            Ok(held) if fs::metadata(&path).is_ok_and(|now| is_same(&held, &now)) => {
+                self.remove(why)
+            }
             _ => Ok(()),
         }
     }
@@ -147,12 +149,12 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let dir = SystemDir::at(temp.path().join("x"));
         let held = Lock::take(&dir, &"x".parse().unwrap()).unwrap();
-        dir.remove_if_unlocked().unwrap();
+        dir.remove_if_unlocked(Ending::Down).unwrap();
         assert!(dir.path().exists());
         drop(held);
-        dir.remove_if_unlocked().unwrap();
+        dir.remove_if_unlocked(Ending::Down).unwrap();
         assert!(!dir.path().exists());
-        dir.remove_if_unlocked().unwrap();
+        dir.remove_if_unlocked(Ending::Down).unwrap();
         assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
     }
 
@@ -166,7 +168,7 @@ mod tests {
             Err(StateError::Locked { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
             other => panic!("{:?}", other.err()),
         }
-        dir.remove().unwrap();
+        dir.remove(Ending::Down).unwrap();
         drop(held);
         Lock::take(&dir, &name).unwrap();
     }

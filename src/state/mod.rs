@@ -6,6 +6,7 @@
 
 mod error;
 mod find;
+mod kept;
 mod keys;
 mod lock;
 mod log_line;
@@ -24,6 +25,7 @@ use crate::wire::Incarnation;
 
 pub use error::StateError;
 pub use find::{find_key, find_keys};
+pub use kept::{Ending, KeptMachine, RunNote};
 pub use keys::{KeyDir, KeyFile, KeyLog};
 pub use lock::{Lock, inherit};
 pub use log_line::{goes_on, level_and_text, stamp};
@@ -141,13 +143,13 @@ impl SystemDir {
     }
 
     /// The same as [`retire`](Self::retire).
-    pub fn remove(&self) -> Result<(), StateError> {
-        self.retire().map(drop)
+    pub fn remove(&self, why: Ending) -> Result<(), StateError> {
+        self.retire(why).map(drop)
     }
 
     /// Removes everything, if there is anything, but for the logs, which are kept as a run; gives its number. Moved away
     /// first: whoever begins anew meanwhile begins in a folder of its own. The new name is no system's.
-    pub fn retire(&self) -> Result<Option<u64>, StateError> {
+    pub fn retire(&self, why: Ending) -> Result<Option<u64>, StateError> {
         let name = self.0.file_name().unwrap_or_default().to_string_lossy();
         let gone = self
             .0
@@ -155,7 +157,7 @@ impl SystemDir {
         let gone = Self(gone);
         let removed = fs::rename(&self.0, &gone.0).and_then(|()| {
             // Logs that cannot be kept are in nobody's way.
-            let run = runs::keep(&self.0, &gone).unwrap_or_default();
+            let run = runs::keep(&self.0, &gone, why).unwrap_or_default();
             fs::remove_dir_all(&gone.0).map(|()| run)
         });
         match removed {

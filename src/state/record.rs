@@ -309,7 +309,10 @@ impl SystemDir {
             path: path.clone(),
             reason: error.to_string(),
         })?;
-        replace(self.path(), &path, &bytes).map_err(|error| StateError::io("write", &path, error))
+        replace(self.path(), &path, &bytes)
+            .map_err(|error| StateError::io("write", &path, error))?;
+        self.note_run(record);
+        Ok(())
     }
 
     /// Opens the list of agents' processes for adding to it.

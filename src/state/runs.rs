@@ -8,7 +8,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{StateDir, StateError, SystemDir};
+use jiff::Timestamp;
+
+use super::{Ending, StateDir, StateError, SystemDir, kept};
 use crate::model::SystemName;
 
 /// How many runs of a system are kept.
@@ -53,6 +55,13 @@ impl StateDir {
     }
 }
 
+impl SystemDir {
+    /// The runs of the system of this folder.
+    pub fn kept_runs(&self) -> Runs {
+        Runs::of(self.path()).unwrap_or_else(|| Runs(self.path().join(FOLDER)))
+    }
+}
+
 impl Runs {
     /// Those of the system of that folder.
     fn of(system: &Path) -> Option<Self> {
@@ -85,6 +94,13 @@ impl Runs {
     pub fn ended(&self) -> Option<SystemTime> {
         let last = self.run(*self.numbers().last()?);
         fs::metadata(last.path()).ok()?.modified().ok()
+    }
+
+    /// When a run has ended of which no note tells, as logs have it.
+    pub fn ended_at(&self, number: u64) -> String {
+        let modified = fs::metadata(self.run(number).path()).and_then(|it| it.modified());
+        let at = modified.ok().and_then(|it| Timestamp::try_from(it).ok());
+        at.map_or_else(String::new, |at| format!("{at:.3}"))
     }
 
     /// Forgets all of them. Tells how many there were.
@@ -125,7 +141,7 @@ impl Runs {
 
 /// Keeps the logs in the folder `gone`, which was that of a system at `path`. Gives the run's number; None if there were
 /// none.
-pub(super) fn keep(path: &Path, gone: &SystemDir) -> io::Result<Option<u64>> {
+pub(super) fn keep(path: &Path, gone: &SystemDir, why: Ending) -> io::Result<Option<u64>> {
     let has_logs = fs::read_dir(gone.logs()).is_ok_and(|mut it| it.next().is_some());
     let Some(runs) = Runs::of(path).filter(|_| has_logs) else {
         return Ok(None);
@@ -139,6 +155,8 @@ pub(super) fn keep(path: &Path, gone: &SystemDir) -> io::Result<Option<u64>> {
             fs::rename(entry.path(), run.join(&name))?;
         }
     }
+    // The logs can be read without.
+    let _ = kept::keep(gone, &run, why);
     runs.forget_old();
     Ok(Some(number))
 }
@@ -158,13 +176,13 @@ mod tests {
                 dir.create().unwrap();
                 fs::write(dir.log_of(&"A".parse().unwrap()), number.to_string()).unwrap();
                 fs::write(dir.daemon_log("ns"), "").unwrap();
-                assert_eq!(dir.retire().unwrap(), Some(number));
+                assert_eq!(dir.retire(Ending::Down).unwrap(), Some(number));
             }
             host.remove_if_empty();
         }
         // Nothing to keep.
         all.system(&x).create().unwrap();
-        assert_eq!(all.system(&x).retire().unwrap(), None);
+        assert_eq!(all.system(&x).retire(Ending::Down).unwrap(), None);
         assert_eq!(all.systems().unwrap(), []);
         assert_eq!(all.systems_with_runs().unwrap(), [x.clone(), y.clone()]);
         for system in [&x, &y] {

@@ -8,7 +8,7 @@ use super::{machines, mend};
 use crate::down::{Processes, Turns};
 use crate::model::Millis;
 use crate::proxy::Link;
-use crate::state::{SystemDir, SystemRecord};
+use crate::state::{Ending, SystemDir, SystemRecord};
 
 /// How long agents of a failed system may take to end: they have nothing to finish.
 const GRACE: Millis = Millis::from_secs(2);
@@ -54,7 +54,7 @@ pub async fn take_back(launched: &Arc<Mutex<Launched>>) {
     drop(tethers);
     let _ = match standing {
         Some(record) => dir.write_record(&record),
-        None => dir.remove(),
+        None => dir.remove(Ending::UpFailed),
     };
 }
 
@@ -64,7 +64,7 @@ pub async fn clean_up_after_the_dead(
     record: &SystemRecord,
 ) -> Result<(), UpError> {
     clean_up_dead_groups(dir, record).await?;
-    Ok(dir.remove()?)
+    Ok(dir.remove(Ending::of_the_dead(record))?)
 }
 
 /// Ends what is left of groups that do not stand any more. What is on machines that cannot be

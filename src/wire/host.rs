@@ -33,6 +33,9 @@ pub enum HostRequest {
         agent: AgentName,
         name: Option<String>,
     },
+    /// What those of its agents leave running that have ended: jobs that are done. Replies with a map from an agent's
+    /// name to its list of [`Leftover`]s.
+    Leftovers {},
     /// How its machine does. Replies with [`MachineFacts`].
     Facts {},
     /// Its agents' logs. Replies with a list of [`AgentLogs`], of those agents that it has something of.

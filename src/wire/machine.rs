@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dialled, Examination, Examined, Stopped, Target};
+use super::{AgentLogs, Dialled, Examination, Examined, Stopped, Target};
 use crate::model::{
     AgentName, Credentials, Digest, HostName, KeyEntry, KeyPair, Listing, Millis, NameServerName,
     SystemName,
@@ -56,6 +56,17 @@ pub enum MachineRequest {
     Examine(Examination),
     /// Dial them all. Says [`MachineWord::Dialled`].
     Dial { targets: Vec<Target> },
+    /// Read what agents have logged in runs that are over, of the daemons that had these pids. Says
+    /// [`MachineWord::KeptLogs`].
+    KeptLogs {
+        daemon: DaemonOf,
+        pids: Vec<u32>,
+        agents: Vec<AgentName>,
+    },
+    /// Forget the runs of a daemon. Says [`MachineWord::Forgotten`].
+    ForgetRuns { daemon: DaemonOf },
+    /// Forget the runs of a name server. Says [`MachineWord::Forgotten`].
+    ForgetNameServerRuns { nameserver: NameServerOf },
 }
 
 /// Which daemon: a machine may have one for each system, and each of its name servers.
@@ -123,6 +134,10 @@ pub enum MachineWord {
     Examined(Examined),
     /// What came of each target, in their order.
     Dialled { outcomes: Vec<Dialled> },
+    /// The ends of logs, of those agents of whom there is something.
+    KeptLogs { logs: Vec<AgentLogs> },
+    /// So many runs are forgotten.
+    Forgotten { runs: usize },
 }
 
 impl FormerAgent {

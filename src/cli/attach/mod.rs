@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::down::tell_of_logs;
 use super::logs::{Elsewhere, Follower, LineWriter, LogPrinter, fetch, print_all};
 use super::signals::Signals;
 use super::{CommandError, Context, ErrorKind};
@@ -42,8 +43,12 @@ pub async fn run(
     let (over, report) = follow_and_take_down(&state, &attached, signals, context).await?;
     // Whoever took it down elsewhere has said so there.
     if let Some(report) = report {
-        let system = Some(system.clone());
-        context.print_aside(&Down { system, report })?;
+        let (run, named) = (report.run, Some(system.clone()));
+        context.print_aside(&Down {
+            system: named,
+            report,
+        })?;
+        tell_of_logs(system, run, context);
     }
     over.map_or(Ok(()), outcome)
 }

@@ -134,25 +134,8 @@ impl Reading {
     fn take_ends(&mut self, ends: Vec<AgentLogs>, context: &Context) -> Vec<(AgentId, Fetched)> {
         let mut fetched = Vec::new();
         for end in ends {
-            let cut = end.log.cut || end.output.cut;
-            let Some((id, pieces)) = self.take(end) else {
-                continue;
-            };
-            if cut {
-                let host = &self.host;
-                context.note(&format!("{id}'s log on {host} is longer: its end is shown"));
-            }
-            for (part, piece) in pieces {
-                let line = |text| LogLine {
-                    agent: id.clone(),
-                    part,
-                    text,
-                };
-                let log = Fetched {
-                    lines: piece.lines.into_iter().map(line).collect(),
-                    unfinished: piece.unfinished.map(line),
-                };
-                fetched.push((id.clone(), log));
+            if let Some((id, pieces)) = self.take(end) {
+                fetched.extend(fetched_of(&id, pieces, &self.host, context));
             }
         }
         fetched
@@ -189,6 +172,30 @@ impl Reading {
         }
         lines
     }
+}
+
+/// The ends of an agent's two logs on another machine. If this is not all of them, that is noted.
+pub(super) fn fetched_of(
+    id: &AgentId,
+    pieces: [(Part, LogPiece); 2],
+    host: &HostName,
+    context: &Context,
+) -> [(AgentId, Fetched); 2] {
+    if pieces.iter().any(|(_, piece)| piece.cut) {
+        context.note(&format!("{id}'s log on {host} is longer: its end is shown"));
+    }
+    pieces.map(|(part, piece)| {
+        let line = |text| LogLine {
+            agent: id.clone(),
+            part,
+            text,
+        };
+        let log = Fetched {
+            lines: piece.lines.into_iter().map(line).collect(),
+            unfinished: piece.unfinished.map(line),
+        };
+        (id.clone(), log)
+    })
 }
 
 impl Elsewhere {

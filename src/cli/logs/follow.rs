@@ -69,16 +69,24 @@ impl Follower {
     /// Those whose logs there are.
     pub fn agents(&self) -> impl Iterator<Item = &AgentId> {
         let here = self.tails.keys().map(|(agent, _)| agent);
-        here.chain(self.fetched.iter().map(|(agent, _)| agent))
+        let all = here.chain(self.fetched.iter().map(|(agent, _)| agent));
+        let mut all: Vec<&AgentId> = all.collect();
+        all.sort();
+        all.into_iter()
     }
 
-    /// All logs up to now. What was fetched is given once.
+    /// All logs up to now, in the order of their agents' names. What was fetched is given once.
     fn sources<'a>(
         tails: &'a mut BTreeMap<LogId, Tail>,
         fetched: &'a mut [(AgentId, Fetched)],
     ) -> impl Iterator<Item = &'a mut (dyn Source + 'a)> {
-        let here = tails.values_mut().map(|tail| tail as &mut dyn Source);
-        here.chain(fetched.iter_mut().map(|(_, log)| log as &mut dyn Source))
+        let here = tails.iter_mut();
+        let here = here.map(|((agent, _), tail)| (agent, tail as &mut dyn Source));
+        let there = fetched.iter_mut();
+        let there = there.map(|(agent, log)| (&*agent, log as &mut dyn Source));
+        let mut all: Vec<_> = here.chain(there).collect();
+        all.sort_by_key(|(agent, _)| *agent);
+        all.into_iter().map(|(_, source)| source)
     }
 
     /// Leaves out what has been written so far.
@@ -126,7 +134,9 @@ impl Follower {
         let here = self.tails.values_mut().filter_map(Tail::unfinished);
         let fetched = self.fetched.iter_mut();
         let lines = here.chain(fetched.filter_map(|(_, log)| log.unfinished()));
-        lines.filter(|line| self.filter.keeps(line)).collect()
+        let mut lines: Vec<LogLine> = lines.filter(|line| self.filter.keeps(line)).collect();
+        lines.sort_by(|one, other| one.agent.cmp(&other.agent));
+        lines
     }
 
     /// Goes on with what comes of other machines.

@@ -6,6 +6,7 @@ mod elsewhere;
 mod filter;
 mod follow;
 mod followed;
+mod kept;
 mod line;
 mod merge;
 mod past;
@@ -22,12 +23,13 @@ use self::filter::{Filter, Moment, Wanted};
 use self::line::Part;
 use self::past::Past;
 use super::explain::{ambiguous, hint_agent};
+use super::remembered::damaged;
 use super::runtime::block_on;
 use super::session::selected_for_reading;
 use super::{CommandError, Context, ErrorKind, complete};
-use crate::model::{AgentId, NameServerName};
+use crate::model::{AgentId, NameServerName, SystemName};
 use crate::render::Output;
-use crate::state::StateDir;
+use crate::state::{StateDir, StateError};
 pub use elsewhere::{Elsewhere, fetch};
 pub use follow::Follower;
 pub use followed::News;
@@ -96,6 +98,9 @@ pub fn run(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
 
 /// Those of a system that is there, dead or alive.
 fn present(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
+    if let Some((system, why)) = damaged(&context.global)? {
+        return of_damaged(&system, &why, &args, context);
+    }
     let system = selected_for_reading(&context.global)?;
     let dir = StateDir::from_env()?.system(&system.name);
     let record = dir.record()?;
@@ -105,8 +110,7 @@ fn present(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
     };
     let mut there = tail::agents_with_logs(&dir.logs());
     there.extend(elsewhere.agents().cloned());
-    there.sort();
-    there.dedup();
+    let there = in_order(there);
     let agents = known(&there, &system.groups[0].name, &args.agents)?;
     let mut follower = Follower::new(&dir, &agents)?
         .filtered(args.filter())
@@ -117,6 +121,41 @@ fn present(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
         true => follow(follower, elsewhere, &agents, &mut printer, context),
         false => Ok(()),
     }
+}
+
+/// Those in the folder of a system whose record cannot be read, which tells of no other machines.
+fn of_damaged(
+    system: &SystemName,
+    why: &StateError,
+    args: &LogsArgs,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let dir = StateDir::from_env()?.system(system);
+    context.note(&format!(
+        "{why}: these are the logs in the folder of {system} on this machine, and no others; `osb down {system}` clears it away"
+    ));
+    let there = in_order(tail::agents_with_logs(&dir.logs()));
+    let agents = known(&there, &NameServerName::only(), &args.agents)?;
+    let mut follower = Follower::new(&dir, &agents)?.filtered(args.filter());
+    let mut printer = printer(args, context);
+    history(&mut follower, &mut printer, args)?;
+    match args.follow {
+        true => follow(
+            follower,
+            Elsewhere::default(),
+            &agents,
+            &mut printer,
+            context,
+        ),
+        false => Ok(()),
+    }
+}
+
+/// Each once, in order.
+fn in_order(mut agents: Vec<AgentId>) -> Vec<AgentId> {
+    agents.sort();
+    agents.dedup();
+    agents
 }
 
 /// Those that are meant, as their logs are called: by the name of the first name server there is

@@ -2,11 +2,13 @@
 
 use std::io::{self, Write};
 
-use super::{Follower, LogsArgs, history, known, printer, tail};
+use super::kept::{self, Missing};
+use super::{Follower, LogsArgs, history, in_order, known, printer, tail};
+use crate::cli::runtime::block_on;
 use crate::cli::which::{self, Meant};
 use crate::cli::{CommandError, Context, ErrorKind};
 use crate::model::{NameServerName, SystemName};
-use crate::state::{Runs, StateDir};
+use crate::state::{RunNote, Runs, StateDir};
 
 /// Which runs are meant.
 pub enum Past {
@@ -26,11 +28,19 @@ pub fn run(which: &Past, args: &LogsArgs, context: &Context) -> Result<(), Comma
         return Err(no_run(&system, &numbers));
     };
     let dir = runs.run(*number);
-    let there = tail::agents_with_logs(&dir.logs());
+    let note = dir.run_note();
+    let mut there = tail::agents_with_logs(&dir.logs());
+    let elsewhere = note.machines.iter().flat_map(|machine| &machine.agents);
+    there.extend(elsewhere.cloned());
+    let there = in_order(there);
     let agents = known(&there, &NameServerName::only(), &args.agents)?;
-    let mut follower = Follower::new(&dir, &agents)?.filtered(args.filter());
+    let (fetched, missing) = block_on(kept::read(&system, &note, &agents, context))?;
+    let mut follower = Follower::new(&dir, &agents)?
+        .filtered(args.filter())
+        .with(fetched);
     let mut printer = printer(args, context);
-    history(&mut follower, &mut printer, args)
+    history(&mut follower, &mut printer, args)?;
+    missing.complain("not all logs of this run could be read")
 }
 
 /// Forgets the runs of the system that is meant, or of all if none is named.
@@ -40,8 +50,11 @@ pub fn clear(context: &Context) -> Result<(), CommandError> {
         Some(system) => vec![system.clone()],
         None => all.systems_with_runs()?,
     };
-    let mut out = io::stdout().lock();
+    let mut missing = Missing::default();
     for system in systems {
+        let runs = all.runs(&system);
+        let notes = runs.numbers().into_iter().map(|it| runs.run(it).run_note());
+        let notes: Vec<RunNote> = notes.collect();
         let mut count = 0;
         loop {
             // Those that were brought up here, and then those of parts for systems elsewhere.
@@ -50,9 +63,18 @@ pub fn clear(context: &Context) -> Result<(), CommandError> {
                 some => count += some,
             }
         }
-        writeln!(out, "{system}: the logs of {count} runs are gone")?;
+        let (elsewhere, not_asked) = block_on(kept::forget(&system, &notes))?;
+        missing.add(not_asked);
+        let elsewhere = match elsewhere {
+            0 => String::new(),
+            some => format!(", and those of {some} on other machines"),
+        };
+        writeln!(
+            io::stdout(),
+            "{system}: the logs of {count} runs are gone{elsewhere}"
+        )?;
     }
-    Ok(())
+    missing.complain("not all logs on other machines are gone")
 }
 
 /// The system that is named, or the one that ended last.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Listed;
-use crate::model::{Address, AgentName, Alias, HostName, NameServerName, State};
+use crate::model::{Address, AgentName, Alias, HostName, Leftover, NameServerName, State};
 use crate::render::json::{pretty, seconds};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, uptime};
@@ -100,6 +100,9 @@ struct Object<'a> {
     exit_status: Option<i32>,
     signal: Option<i32>,
     addresses: &'a BTreeMap<Alias, Address>,
+    /// What a job that is done has left running.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    left: &'a [Leftover],
 }
 
 impl<'a> From<&'a Listed> for Object<'a> {
@@ -117,6 +120,7 @@ impl<'a> From<&'a Listed> for Object<'a> {
             uptime_s: agent.uptime_s,
             restarts: agent.restarts,
             addresses: &agent.addresses,
+            left: &listed.left,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{AgentId, AgentInfo, NameServerName};
+use crate::model::{AgentId, AgentInfo, Leftover, NameServerName};
 
 /// An agent in a list.
 #[derive(Debug, Clone)]
@@ -12,6 +12,8 @@ pub struct Listed {
     /// The name of its name server, if the system has several.
     pub group: Option<NameServerName>,
     pub info: AgentInfo,
+    /// What it has left running, if it has ended and that was asked for.
+    pub left: Vec<Leftover>,
 }
 
 impl Listed {
@@ -31,6 +33,7 @@ impl Listed {
             },
             group,
             info,
+            left: Vec::new(),
         };
         let mut listed: Vec<Listed> = agents.into_iter().map(listed).collect();
         listed.sort_by(|one, other| one.id.cmp(&other.id));
@@ -44,6 +47,7 @@ impl From<AgentInfo> for Listed {
             id: info.name.clone().into(),
             group: None,
             info,
+            left: Vec::new(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod keys;
 mod listed;
 mod many;
 mod planned;
+mod runs;
 mod sockets;
 mod systems;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use keys::{KeyList, Revoked};
 pub use listed::Listed;
 pub use many::{Failure, Many, Outcome};
 pub use planned::Planned;
+pub use runs::{KeptRuns, RunRow};
 pub use sockets::Sockets;
 pub use systems::{NameServerRow, SystemRow, Systems};
 pub use timers::Timers;
