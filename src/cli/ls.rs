@@ -11,7 +11,7 @@ use crate::render::{Addresses, Connections, Listed, NameServerRow, Sockets, Syst
 use crate::state::{GroupRecord, Phase, StateError, SystemRecord};
 use crate::wire::{AgentRequest, AgentStatus};
 
-/// List agents, hosts, connections, addresses, sockets, systems or runs that are over
+/// List agents, hosts, connections, addresses, sockets, systems, runs
 #[derive(Debug, clap::Args)]
 pub struct LsArgs {
     /// What to list

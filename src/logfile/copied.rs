@@ -51,9 +51,11 @@ impl LogCaps {
 
     /// From now on the log at `path` is kept within these limits.
     pub fn keep(&self, path: &Path, limits: LogLimits) -> io::Result<()> {
+        // Held until it is among those that are looked for when something is written.
         let mut capped = self.0.lock();
-        capped.retain(|_, it| it.path != path);
-        self.0.look_at(&mut capped, Capped::new(path, limits))
+        let (watch, one) = self.0.look_at(Capped::new(path, limits))?;
+        capped.insert(watch, one);
+        Ok(())
     }
 
     /// The same for what this process prints itself, if standard error leads to a file of the folder `dir`.
@@ -85,33 +87,32 @@ impl Shared {
     }
 
     fn on_written(&self, events: &[InotifyEvent]) {
+        // One that is not there any more is nobody's. Nobody is held up while files are copied.
+        let written = self.take_written(events).into_iter();
+        for (watch, one) in written.filter_map(|one| self.look_at(one).ok()) {
+            self.lock().insert(watch, one);
+        }
+    }
+
+    fn take_written(&self, events: &[InotifyEvent]) -> Vec<Capped> {
         let mut capped = self.lock();
         let lost = |it: &InotifyEvent| it.mask.contains(AddWatchFlags::IN_Q_OVERFLOW);
-        let written: Vec<Capped> = match events.iter().any(lost) {
+        match events.iter().any(lost) {
             true => capped.drain().map(|(_, it)| it).collect(),
             false => {
                 let told = events.iter();
                 told.filter_map(|it| capped.remove(&it.wd)).collect()
             }
-        };
-        for one in written {
-            // One that is not there any more is nobody's.
-            let _ = self.look_at(&mut capped, one);
         }
     }
 
-    fn look_at(
-        &self,
-        capped: &mut HashMap<WatchDescriptor, Capped>,
-        mut one: Capped,
-    ) -> io::Result<()> {
+    fn look_at(&self, mut one: Capped) -> io::Result<(WatchDescriptor, Capped)> {
         // Before its size is looked at, so that nothing falls between.
         let once = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_ONESHOT;
         let watch = self.inotify.add_watch(&one.path, once)?;
         // What cannot be copied, because the disk is full say, stays; the next thing that is written tries again.
         let _ = one.cut_if_full();
-        capped.insert(watch, one);
-        Ok(())
+        Ok((watch, one))
     }
 }
 
