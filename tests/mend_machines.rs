@@ -8,6 +8,7 @@ use std::process::{Child, Stdio};
 
 use common::{kill, wait_until};
 use lab_of_machines::{DESK, Lab, lab};
+use nix::libc::{SIGCONT, SIGSTOP};
 use serde_json::{Value, json};
 
 /// Alice on the first machine feeds Bob on the second, and Carol at the desk.
@@ -53,13 +54,18 @@ impl Lab {
         ALL.map(|name| self.pid(name))
     }
 
-    /// Kills the process of that machine that has `words` in its command line.
-    fn kill_there(&self, machine: &str, words: &str) {
+    /// The process of that machine that has `words` in its command line.
+    fn pid_there(&self, machine: &str, words: &str) -> Option<i32> {
         let line = |pid: &i32| {
             let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             line.replace('\0', " ").contains(words)
         };
-        let victim = self.processes(machine).into_iter().find(line).unwrap();
+        self.processes(machine).into_iter().find(line)
+    }
+
+    /// Kills it.
+    fn kill_there(&self, machine: &str, words: &str) {
+        let victim = self.pid_there(machine, words).unwrap();
         kill(victim, 9);
         wait_until("it is gone", || !self.processes(machine).contains(&victim));
     }
@@ -189,6 +195,42 @@ fn a_machine_that_cannot_be_reached_keeps_nothing_else_from_coming_back() {
 }
 
 #[test]
+fn a_daemon_that_lives_or_cannot_come_back_leaves_all_as_it_was() {
+    let Some(lab) = lab(2) else { return };
+    let said = lab.up(&topology(&lab, &format!("{DESK}:7400"), BY_SSH));
+    assert_eq!(said.code, 0, "{said}");
+    let pids = lab.pids();
+    // It does not answer: none is started beside it.
+    let daemon = lab.pid_there("lab2", "host --name lab2").unwrap();
+    kill(daemon, SIGSTOP);
+    let said = lab.osb(&["up", "topology.yaml"]);
+    assert_eq!(said.code, 1, "{said}");
+    let part =
+        format!("a host daemon lab2 of this system runs on this machine already: pid {daemon}");
+    assert!(said.stderr.contains(&part), "{said}");
+    kill(daemon, SIGCONT);
+    assert_eq!(lab.up_again()["unchanged"], json!(true));
+    // The one in its place does not reach the name server: it ends, and what was there stays.
+    lab.kill_there("lab2", "host --name lab2");
+    lab.drop_between("lab2", "desk", 7400);
+    let said = lab.osb(&["up", "topology.yaml"]);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains("failed at stage dial back"), "{said}");
+    assert_eq!(lab.pid_there("lab2", "host --name lab2"), None);
+    lab.in_space("desk", &["ip", "rule", "del", "pref", "50"]);
+    wait_until("Bob is heard of", || lab.agent("Bob")["state"] == "running");
+    let up = lab.up_again();
+    let back = &up["brought_back"];
+    assert_eq!(
+        (&back["hosts"], &back["agents"]),
+        (&json!(["lab2"]), &json!([]))
+    );
+    assert_eq!(lab.pids(), pids);
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
+}
+
+#[test]
 fn a_daemon_that_others_start_is_asked_for() {
     let Some(lab) = lab(2) else { return };
     let hosts = "  lab1: { attach: true, address: 10.77.0.11 }\n  lab2: { attach: true }";
@@ -237,6 +279,10 @@ fn a_daemon_that_others_start_is_asked_for() {
     wait_until("it is there", || {
         let hosts = lab.json(&["ls", "hosts"]);
         hosts[1]["state"] == "running" && hosts[1]["pid"] == daemons[1].id()
+    });
+    // It tells what it finds of its former life.
+    wait_until("Bob's end is known", || {
+        lab.agent("Bob")["state"] == "ended"
     });
     let up = lab.up_again();
     assert_eq!(up["brought_back"]["agents"], json!(["Bob"]));

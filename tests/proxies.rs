@@ -5,6 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Bench, kill, wait_for, wait_until};
+use nix::libc::{SIGCONT, SIGSTOP};
 use osb::model::{Action, Handlers, Kind, Proof, Role, State, Transport};
 use osb::proxy::{NameServer, Proxy, ProxyError};
 use osb::wire::Fault;
@@ -263,6 +264,21 @@ for text in sys.stdin:
     let info = ns.agent_info(alice.name()).unwrap();
     assert_eq!(info.state, State::Failed);
     assert_eq!(info.exit.unwrap().status, Some(128 + 9));
+}
+
+#[test]
+fn the_end_of_an_agent_that_is_given_up_is_not_waited_for() {
+    let (bench, ns) = bare();
+    let bob = ns.proxy("Bob").unwrap();
+    let pid = bench.pid("Bob");
+    kill(pid, SIGSTOP);
+    let far_too_long = Duration::from_secs(600);
+    let ending = [bob.name().clone(), "Nobody".parse().unwrap()];
+    let left = ns.wait_for_ends(ending, far_too_long).unwrap();
+    let silent = left.get(bob.name()).copied().flatten().unwrap();
+    assert_eq!((left.len(), silent.get() >= 10_000), (1, true), "{left:?}");
+    kill(pid, SIGCONT);
+    wait_until("it is back", || bench.agent("Bob")["state"] == "running");
 }
 
 #[test]

@@ -72,16 +72,13 @@ fn end(agents: Vec<Asked>, limit: Duration) -> Vec<Answered> {
         let left = until.saturating_duration_since(Instant::now());
         let lives = nameserver.wait_for_ends(names, left);
         for at in places {
-            let late = || ProxyError::Timeout {
-                what: format!("the end of {}", agents[at].id),
-                limit: limit.into(),
-                standing: None,
-            };
+            let Asked { id, proxy } = &agents[at];
             match &lives {
-                Ok(lives) if lives.contains(agents[at].proxy.name()) => {
-                    answered[at].1 = Err(late())
+                Ok(lives) => {
+                    if let Some(silent) = lives.get(proxy.name()) {
+                        answered[at].1 = Err(ProxyError::of_end(id, *silent, limit));
+                    }
                 }
-                Ok(_) => {}
                 Err(error) => answered[at].1 = Err(error.clone()),
             }
         }

@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use super::Host;
-use crate::model::{AgentName, ExitReport};
-use crate::state::EndRecord;
+use super::{Host, PATIENCE};
+use crate::model::{AgentInfo, AgentName, ExitReport};
+use crate::state::{AgentRecord, EndRecord};
 use crate::wire::{Fault, NameServerRequest, Peer};
 
 impl Host {
@@ -46,15 +46,42 @@ impl Host {
     /// Agents that have ended since the daemon before this one did. Of their ends there is, at best, what
     /// was written down.
     pub(super) fn report_unseen_ends(&self) {
+        for exited in self.unseen_ends() {
+            self.link.tell(Peer::NameServer, &exited);
+        }
+    }
+
+    /// The same of one that others have started again, when it is registered for the first time: of those that the name
+    /// server takes for alive, for what its folder knows may be long ago.
+    pub(super) fn report_ends_once(&mut self) {
+        let unseen = std::mem::take(&mut self.unseen);
+        if unseen.is_empty() {
+            return;
+        }
+        let (link, host) = (self.link.clone(), self.options.name.clone());
+        tokio::spawn(async move {
+            let request = NameServerRequest::Agents { name: None };
+            let known = link.ask::<Vec<AgentInfo>>(Peer::NameServer, &request, PATIENCE);
+            let mut known = known.await.unwrap_or_default();
+            known.retain(|it| it.host.as_ref() == Some(&host) && !it.state.ended());
+            let is_known = |name: &AgentName| known.iter().any(|it| it.name == *name);
+            for exited in unseen {
+                if matches!(&exited, NameServerRequest::Exited { agent, .. } if is_known(agent)) {
+                    link.tell(Peer::NameServer, &exited);
+                }
+            }
+        });
+    }
+
+    /// Agents of this folder that have ended, as the name server is told it.
+    pub(super) fn unseen_ends(&self) -> Vec<NameServerRequest> {
         let dir = &self.options.dir;
         let ends = dir.ends();
-        for record in dir.latest_agents(self.link.address()) {
+        let exited = |record: AgentRecord| {
             let ended = !record.process.is_alive();
-            let Some(incarnation) = record.incarnation.filter(|_| ended) else {
-                continue;
-            };
+            let incarnation = record.incarnation.filter(|_| ended)?;
             let of_it = ends.iter().find(|it| it.incarnation == incarnation);
-            let exited = NameServerRequest::Exited {
+            Some(NameServerRequest::Exited {
                 exit: ExitReport {
                     status: of_it.and_then(|it| it.status),
                     signal: of_it.and_then(|it| it.signal),
@@ -63,8 +90,9 @@ impl Host {
                 agent: record.agent,
                 incarnation,
                 asked: false,
-            };
-            self.link.tell(Peer::NameServer, &exited);
-        }
+            })
+        };
+        let all = dir.latest_agents(self.link.address()).into_iter();
+        all.filter_map(exited).collect()
     }
 }

@@ -124,6 +124,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
     let (link, incoming) = open(&options)?;
     let mut host = Host::new(options, link)?;
     if host.options.patient {
+        host.unseen = host.unseen_ends();
         // The first heartbeat that arrives is that of an unregistered member, and then it announces itself.
         return host.serve(incoming, signals).await;
     }
@@ -170,6 +171,8 @@ struct Host {
     next_ticket: u64,
     /// Those who wait for logs to grow.
     readers: LogReaders,
+    /// Ends of agents of a former life of this daemon, of which the name server is to hear.
+    unseen: Vec<NameServerRequest>,
     /// Examinations for which somebody listens here, by their tokens.
     examinations: HashMap<String, Listening>,
     /// How many more may dial for an examination.
@@ -201,6 +204,7 @@ impl Host {
             tickets: HashMap::new(),
             next_ticket: 0,
             readers: LogReaders::default(),
+            unseen: Vec::new(),
             examinations: HashMap::new(),
             dialling: examine::turns(),
             inputs,
@@ -305,7 +309,10 @@ impl Host {
             }
             Input::Ended(agent) => self.on_some_ended(agent),
             Input::Children => self.reap_orphans(),
-            Input::Registered(at) => (self.options.on_registered)(&at),
+            Input::Registered(at) => {
+                (self.options.on_registered)(&at);
+                self.report_ends_once();
+            }
             // Agents are there: they are not left alone. The next heartbeat tries again.
             Input::Refused(_) => {}
             Input::LetIn(let_in) => self.on_let_in(*let_in),

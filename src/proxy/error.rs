@@ -1,6 +1,8 @@
 //! What can go wrong with a call through a proxy.
 
-use crate::model::{Millis, NameError, State, TopicError};
+use std::time::Duration;
+
+use crate::model::{AgentId, Millis, NameError, State, TopicError};
 use crate::state::StateError;
 use crate::wire::Fault;
 
@@ -51,6 +53,21 @@ impl From<StateError> for ProxyError {
 }
 
 impl ProxyError {
+    /// An agent has not ended within `limit`, or is not waited for any more: nothing was heard of it for so long.
+    pub fn of_end(agent: &AgentId, silent: Option<Millis>, limit: Duration) -> Self {
+        match silent {
+            Some(silent) => ProxyError::Fault(Fault::Unreachable {
+                agent: agent.name.clone(),
+                silent,
+            }),
+            None => ProxyError::Timeout {
+                what: format!("the end of {agent}"),
+                limit: limit.into(),
+                standing: None,
+            },
+        }
+    }
+
     /// Whether there was no answer in time.
     pub fn is_late(&self) -> bool {
         matches!(

@@ -1,6 +1,6 @@
 //! The name server, called as if it were local.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,10 @@ use serde::de::DeserializeOwned;
 
 use super::{Link, Notice, Pending, Proxy, ProxyError, Watch};
 use crate::model::{
-    Address, AgentInfo, AgentName, Dial, HostInfo, HostName, LogLimits, NameError, Program,
+    Address, AgentInfo, AgentName, Dial, HostInfo, HostName, LogLimits, Millis, NameError, Program,
+    State,
 };
+use crate::registry::UNREACHABLE_AFTER;
 use crate::state;
 use crate::wire::{AgentRequest, Event, HostRequest, NameServerRequest, Peer, StartAgent};
 
@@ -136,36 +138,33 @@ impl NameServer {
         }
         match self.wait_for_ends(names, timeout)?.into_iter().next() {
             None => Ok(()),
-            Some(lives) => Err(ProxyError::Timeout {
-                what: format!("the end of {lives}"),
-                limit: timeout.into(),
-                standing: None,
-            }),
+            Some((agent, silent)) => Err(ProxyError::of_end(&agent.into(), silent, timeout)),
         }
     }
 
     /// Blocks until all these agents have ended, or are not known at all, or the time is over. Tells which have not
-    /// ended.
+    /// ended, and for how long nothing was heard of those that are unreachable: these are not waited for.
     pub fn wait_for_ends(
         &self,
         agents: impl IntoIterator<Item = AgentName>,
         timeout: Duration,
-    ) -> Result<BTreeSet<AgentName>, ProxyError> {
-        let mut left: BTreeSet<AgentName> = agents.into_iter().collect();
+    ) -> Result<BTreeMap<AgentName, Option<Millis>>, ProxyError> {
+        let mut left: BTreeMap<AgentName, Option<Millis>> =
+            agents.into_iter().map(|name| (name, None)).collect();
         let mut watch = self.watch();
         let waited = watch.wait_until("the end of agents", timeout, |notice| {
             match notice {
                 Notice::Snapshot(snapshot) => {
-                    let live = snapshot.agents.into_iter().filter(|it| !it.state.ended());
-                    let live: BTreeSet<AgentName> = live.map(|it| it.name).collect();
-                    left.retain(|name| live.contains(name));
+                    let there = snapshot.agents.into_iter();
+                    let there: BTreeMap<AgentName, AgentInfo> =
+                        there.map(|it| (it.name.clone(), it)).collect();
+                    left.retain(|name, _| there.contains_key(name));
+                    there.values().for_each(|agent| note(&mut left, agent));
                 }
-                Notice::Event(Event::Agent { agent, .. }) if agent.state.ended() => {
-                    left.remove(&agent.name);
-                }
+                Notice::Event(Event::Agent { agent, .. }) => note(&mut left, &agent),
                 Notice::Event(_) => {}
             }
-            left.is_empty().then_some(())
+            left.values().all(Option::is_some).then_some(())
         });
         match waited {
             Ok(()) | Err(ProxyError::Timeout { .. }) => Ok(left),
@@ -190,6 +189,17 @@ impl NameServer {
     /// Asks; the answer is on its way when this returns.
     pub fn ask<T: DeserializeOwned>(&self, request: &NameServerRequest) -> Pending<T> {
         self.ask_within(request, PATIENCE)
+    }
+}
+
+/// Takes note of how an agent stands whose end is waited for.
+fn note(left: &mut BTreeMap<AgentName, Option<Millis>>, agent: &AgentInfo) {
+    if agent.state.ended() {
+        left.remove(&agent.name);
+    } else if let Some(silent) = left.get_mut(&agent.name) {
+        let heard = UNREACHABLE_AFTER + Duration::from_millis(agent.state_ms);
+        let is_silent = agent.state == State::Unreachable;
+        *silent = is_silent.then(|| Millis::from_secs(heard.as_secs()));
     }
 }
 
