@@ -59,6 +59,30 @@ fn a_damaged_record_is_in_nobody_elses_way() {
 }
 
 #[test]
+fn one_name_server_of_a_damaged_system_goes_down_by_what_was_noted() {
+    let bench = Bench::new();
+    let said = bench.up(
+        "osb: 1\nname: two\nnameservers: { main: 127.0.0.1:0, lab: 127.0.0.1:0 }\nagents: { Bob: {}, Carol: { nameserver: lab } }\n",
+    );
+    assert_eq!(said.code, 0, "{said}");
+    let pids = ["Bob", "Carol"].map(|agent| bench.pid(agent));
+    fs::write(bench.system("two").join("system.json"), "{\"name\":").unwrap();
+    let said = bench.osb(&["down", "two", "--only", "lap"]);
+    assert_eq!(said.code, 2, "{said}");
+    assert!(said.stderr.contains("did you mean lab?"), "{said}");
+    let down = bench.ok(&["down", "two", "--only", "lab"]);
+    assert!(down.starts_with("lab of two is down, as far as"), "{down}");
+    let gone_by = "2 daemons, found by the folder they were told to work in, and by what was noted of the run; 1 agent of the list";
+    assert!(down.contains(gone_by), "{down}");
+    assert_eq!(
+        pids.map(|pid| bench.processes().contains(&pid)),
+        [true, false]
+    );
+    bench.ok(&["down", "two"]);
+    bench.assert_nothing_left();
+}
+
+#[test]
 fn of_a_damaged_system_without_daemons_and_list_the_agents_are_found() {
     let bench = two_systems();
     let one = bench.system("one");

@@ -10,7 +10,7 @@ use super::end::{DAEMON_TIMEOUT, kill_leftovers};
 use super::{DownReport, StoppedAgent};
 use crate::model::{AgentId, Millis};
 use crate::process::{ProcessId, Working, wait_for_end, working_for};
-use crate::state::{AgentRecord, StateError, SystemDir};
+use crate::state::{AgentRecord, NotedGroup, StateError, SystemDir};
 use crate::wire::StopStage;
 
 /// Beyond the grace: the later stop stages.
@@ -41,13 +41,23 @@ struct Found {
     unlisted: Vec<ProcessId>,
 }
 
-/// Ends what can be found, agents by their daemons first. Gives what is left in spite of all.
+/// Ends what can be found, agents by their daemons first; if any are given, only what is of these name servers. Gives
+/// what is left in spite of all.
 pub(super) fn end_damaged(
     dir: &SystemDir,
     why: &StateError,
+    only: &[NotedGroup],
     grace: Millis,
 ) -> (DownReport, Vec<ProcessId>) {
-    let found = Found::look(dir);
+    let is_meant = |agent: &AgentRecord| {
+        let mut groups = only.iter();
+        only.is_empty() || groups.any(|group| group.nameserver == agent.nameserver)
+    };
+    let mut found = Found::look(dir);
+    found.listed.retain(is_meant);
+    if !only.is_empty() {
+        found.keep_daemons_of(only);
+    }
     let damage = Damage {
         reason: why.to_string(),
         daemons: found.hosts.len() + found.nameservers.len(),
@@ -60,7 +70,8 @@ pub(super) fn end_damaged(
     let agents = found.agents();
     let orphans: Vec<&ProcessId> = agents.iter().filter(|it| it.kill_group()).collect();
     wait_for_end(&agents, DAEMON_TIMEOUT);
-    let leftovers = kill_leftovers(dir.agents());
+    let lives = dir.agents().into_iter().filter(is_meant);
+    let leftovers = kill_leftovers(lives.collect());
     killed_daemons += end(&found.nameservers, DAEMON_TIMEOUT);
     let is_orphan = |agent: &&AgentRecord| orphans.contains(&&agent.process);
     let id = |agent: &AgentRecord| AgentId {
@@ -109,6 +120,14 @@ impl Found {
             }
         }
         found
+    }
+
+    /// Agents that are in no list may be of any.
+    fn keep_daemons_of(&mut self, groups: &[NotedGroup]) {
+        let is_of = |process: &ProcessId| groups.iter().any(|it| it.daemons.contains(process));
+        self.hosts.retain(is_of);
+        self.nameservers.retain(is_of);
+        self.unlisted.clear();
     }
 
     fn take_agent(&mut self, process: ProcessId) {

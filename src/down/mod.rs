@@ -180,11 +180,9 @@ pub async fn down(
             dir.remove(Ending::UpFailed)?;
             return Ok(DownReport::nothing());
         }
-        // What the others are cannot be known: some are not told from all.
-        Err(why) if only.is_empty() => return down_damaged(&dir, name, &why, grace),
-        Err(why) => return Err(why.into()),
+        Err(why) => return down_damaged(&dir, name, why, only, grace),
     };
-    refuse_unknown(&record, only)?;
+    refuse_unknown(name, record.groups.iter().map(|group| &group.name), only)?;
     let meant = |group: &&GroupRecord| only.is_empty() || only.contains(&group.name);
     let groups: Vec<&GroupRecord> = record.present().filter(meant).collect();
     let stays = |group: &GroupRecord| !groups.iter().any(|it| it.name == group.name);
@@ -210,18 +208,29 @@ pub async fn down(
     Ok(report)
 }
 
+/// Some of its name servers are told from all by what is noted of the run, if that is there.
 fn down_damaged(
     dir: &SystemDir,
     name: &SystemName,
-    why: &StateError,
+    why: StateError,
+    only: &[NameServerName],
     grace: Millis,
 ) -> Result<DownReport, DownError> {
-    let (mut report, left) = damaged::end_damaged(dir, why, grace);
+    let mut groups = dir.run_note().groups;
+    if groups.is_empty() && !only.is_empty() {
+        return Err(why.into());
+    }
+    refuse_unknown(name, groups.iter().map(|group| &group.name), only)?;
+    groups.retain(|group| only.contains(&group.name));
+    let (mut report, left) = damaged::end_damaged(dir, &why, &groups, grace);
     if !left.is_empty() {
         let system = name.clone();
         return Err(DownError::Left { system, left });
     }
-    report.run = dir.retire(Ending::Down)?;
+    match only.is_empty() {
+        true => report.run = dir.retire(Ending::Down)?,
+        false => report.only = only.to_vec(),
+    }
     Ok(report)
 }
 
@@ -233,15 +242,18 @@ fn ending(dir: &SystemDir, record: &SystemRecord) -> Ending {
     }
 }
 
-fn refuse_unknown(record: &SystemRecord, only: &[NameServerName]) -> Result<(), DownError> {
-    let known = || record.groups.iter().map(|group| &group.name);
-    let is_known = |name: &&NameServerName| known().any(|it| it == *name);
+fn refuse_unknown<'a>(
+    system: &SystemName,
+    known: impl Iterator<Item = &'a NameServerName> + Clone,
+    only: &[NameServerName],
+) -> Result<(), DownError> {
+    let is_known = |name: &&NameServerName| known.clone().any(|it| it == *name);
     match only.iter().find(|name| !is_known(name)) {
         None => Ok(()),
         Some(name) => Err(DownError::UnknownNameServer {
-            system: record.name.clone(),
+            system: system.clone(),
             name: name.clone(),
-            known: known().cloned().collect(),
+            known: known.clone().cloned().collect(),
         }),
     }
 }

@@ -15,8 +15,8 @@ pub(super) fn read(
     let (_, dir) = folders(daemon)?;
     let runs = dir.kept_runs();
     let is_meant = |run: &SystemDir| {
-        let daemons = run.run_note().daemons;
-        daemons.iter().any(|it| pids.contains(&it.pid))
+        let note = run.run_note();
+        note.daemons().any(|it| pids.contains(&it.pid))
     };
     let all = runs.numbers().into_iter().map(|number| runs.run(number));
     let meant: Vec<SystemDir> = all.filter(is_meant).collect();

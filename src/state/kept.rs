@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::replace;
 use super::{FarNameServer, GroupRecord, Launch, SystemDir, SystemRecord};
-use crate::model::{AgentId, HostName};
+use crate::model::{AgentId, HostName, NameServerName};
 use crate::process::ProcessId;
 
 /// The file of the note, in the system's folder and then in that of the run.
@@ -56,14 +56,24 @@ pub struct RunNote {
     pub ended: Option<String>,
     #[serde(default)]
     pub why: Option<Ending>,
-    /// All that there have been on this machine, name servers too.
-    #[serde(default)]
-    pub daemons: Vec<ProcessId>,
     /// All on other machines.
     #[serde(default)]
     pub machines: Vec<KeptMachine>,
     #[serde(default)]
     pub nameservers: Vec<FarNameServer>,
+    /// Its name servers, by which its parts are told from one another if the record cannot be read.
+    #[serde(default)]
+    pub groups: Vec<NotedGroup>,
+}
+
+/// A name server of a run, and what there was with it on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotedGroup {
+    pub name: NameServerName,
+    /// Where its agents are registered: `tcp://…`.
+    pub nameserver: String,
+    /// All that there have been, itself too.
+    pub daemons: Vec<ProcessId>,
 }
 
 /// A host daemon on another machine, and the agents whose logs are there.
@@ -87,9 +97,10 @@ impl RunNote {
 
     fn add_group(&mut self, record: &SystemRecord, group: &GroupRecord) {
         let hosts = group.hosts.iter().map(|daemon| &daemon.process);
+        let noted = self.group(group);
         for daemon in hosts.chain(&group.launched_nameserver) {
-            if !self.daemons.contains(daemon) {
-                self.daemons.push(daemon.clone());
+            if !noted.daemons.contains(daemon) {
+                noted.daemons.push(daemon.clone());
             }
         }
         for machine in &group.machines {
@@ -106,6 +117,26 @@ impl RunNote {
         {
             self.nameservers.push(far.clone());
         }
+    }
+
+    fn group(&mut self, group: &GroupRecord) -> &mut NotedGroup {
+        let known = self.groups.iter().position(|it| it.name == group.name);
+        let at = known.unwrap_or_else(|| {
+            self.groups.push(NotedGroup {
+                name: group.name.clone(),
+                nameserver: String::new(),
+                daemons: Vec::new(),
+            });
+            self.groups.len() - 1
+        });
+        let noted = &mut self.groups[at];
+        noted.nameserver.clone_from(&group.nameserver);
+        noted
+    }
+
+    /// All that there have been on this machine, name servers too.
+    pub fn daemons(&self) -> impl Iterator<Item = &ProcessId> {
+        self.groups.iter().flat_map(|group| &group.daemons)
     }
 
     fn add_machine(&mut self, machine: KeptMachine) {
@@ -166,7 +197,6 @@ fn write(note: &RunNote, folder: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::NameServerName;
     use crate::state::{Daemon, Machine, Phase};
 
     fn record(machines: Vec<Machine>) -> SystemRecord {
@@ -228,7 +258,8 @@ mod tests {
             .collect();
         let (a, bc) = (vec!["A".to_owned()], vec!["B".to_owned(), "C".to_owned()]);
         assert_eq!(machines, [("lab1", a), ("lab2", bc)]);
-        assert_eq!(note.daemons, [ProcessId::of_self().unwrap()]);
+        let own = ProcessId::of_self().unwrap();
+        assert_eq!(note.daemons().collect::<Vec<_>>(), [&own]);
         assert_eq!(note.why, Some(Ending::Down));
         assert!(note.ended.is_some());
     }

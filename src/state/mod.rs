@@ -25,7 +25,7 @@ use crate::wire::Incarnation;
 
 pub use error::StateError;
 pub use find::{find_key, find_keys};
-pub use kept::{Ending, KeptMachine, RunNote};
+pub use kept::{Ending, KeptMachine, NotedGroup, RunNote};
 pub use keys::{KeyDir, KeyFile, KeyLog};
 pub use lock::{Lock, inherit};
 pub use log_line::{goes_on, level_and_text, stamp};

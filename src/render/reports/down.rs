@@ -98,9 +98,16 @@ impl Down {
             unlisted,
             hosts,
         } = damage;
+        let (what, noted) = match &self.report.only[..] {
+            [] => (system.to_string(), ""),
+            only => (
+                format!("{} of {system}", list(only)),
+                ", and by what was noted of the run",
+            ),
+        };
         let mut text = format!(
-            "{system} is down, as far as it could be found, for its record could not be read: {reason}\n\
-             ended: {}, found by the folder they were told to work in; {} of the list that daemons keep",
+            "{what} is down, as far as it could be found, for its record could not be read: {reason}\n\
+             ended: {}, found by the folder they were told to work in{noted}; {} of the list that daemons keep",
             count(*daemons, "daemon"),
             count(*listed, "agent"),
         );
