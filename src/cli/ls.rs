@@ -63,20 +63,19 @@ fn sockets(context: &Context, patience: &PatienceArgs) -> Result<(), CommandErro
         .into_iter()
         .filter(|agent| !agent.info.state.ended());
     let asked: Vec<_> = agents
-        .map(
-            |Listed {
-                 id, group, info, ..
-             }| {
-                let groups = session.groups();
-                let there = |it: &&Group| group.as_ref().is_none_or(|name| *name == it.name);
-                // It was just heard from.
-                let group = groups.iter().find(there).unwrap_or(&groups[0]);
-                let proxy = group.nameserver.proxy(info.name.as_str())?;
-                let proxy = proxy.with_timeout(patience.limit());
-                let asked = proxy.ask::<AgentStatus>(&AgentRequest::Status {});
-                Ok((id, proxy, asked))
-            },
-        )
+        .map(|listed| {
+            let Listed {
+                id, group, info, ..
+            } = listed;
+            let groups = session.groups();
+            let there = |it: &&Group| group.as_ref().is_none_or(|name| *name == it.name);
+            // It was just heard from.
+            let group = groups.iter().find(there).unwrap_or(&groups[0]);
+            let proxy = group.nameserver.proxy(info.name.as_str())?;
+            let proxy = proxy.with_timeout(patience.limit());
+            let asked = proxy.ask::<AgentStatus>(&AgentRequest::Status {});
+            Ok((id, proxy, asked))
+        })
         .collect::<Result<_, CommandError>>()?;
     let mut sockets = Vec::new();
     for (agent, proxy, answer) in asked {
