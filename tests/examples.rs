@@ -359,7 +359,7 @@ fn lib() {
 fn shell_and_node() {
     let node = std::process::Command::new("node").arg("--version").output();
     if node.is_err() {
-        eprintln!("SKIPPED: shell-and-node needs node, which is not installed");
+        common::skip("shell-and-node needs node, which is not installed");
         return;
     }
     let bench = Bench::new();
@@ -932,7 +932,7 @@ fn systemd_hears_that_a_host_is_ready_and_lives() {
             let ours = said.stderr.lines().filter(|line| line.contains("osb-host"));
             assert_eq!(ours.count(), 0, "{said}");
         }
-        Err(_) => eprintln!("skipped: there is no systemd-analyze"),
+        Err(_) => common::skip("there is no systemd-analyze"),
     }
 
     // What systemd would run, and hear.

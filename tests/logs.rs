@@ -359,7 +359,7 @@ impl Drop for SmallDisk {
 fn what_a_full_disk_swallows_is_counted_and_told() {
     let bench = Bench::new();
     let Some(disk) = SmallDisk::mount(&bench.state()) else {
-        eprintln!("skipped: no file system can be mounted here");
+        common::skip("no file system can be mounted here");
         return;
     };
     let program = python(

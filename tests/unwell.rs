@@ -125,7 +125,7 @@ fn a_firewall_that_drops_the_dial_back_in_silence() {
 fn addresses_of_ip_version_6() {
     let Some(lab) = lab(2) else { return };
     if !lab.has_v6() {
-        return eprintln!("skipped: this kernel has no IP version 6");
+        return common::skip("this kernel has no IP version 6");
     }
     let config = lab.ssh_config().display().to_string();
     let desk = v6(DESK);

@@ -29,7 +29,7 @@ pub struct Machine {
 /// A lab with machines `lab1` to `labN`, or None where it cannot be made: that is said.
 pub fn lab(machines: usize) -> Option<Lab> {
     if let Some(missing) = missing() {
-        eprintln!("skipped: machines need {missing}");
+        common::skip(&format!("machines need {missing}"));
         return None;
     }
     Some(Lab::new(machines))
@@ -339,17 +339,26 @@ impl Lab {
         self.among_mounts(name, &words, folder);
     }
 
+    /// A process that ends still holds its files when nothing else is to be seen of it any more.
     pub fn make_large(&self, name: &str, folder: &Path) {
-        self.among_mounts(name, &["umount"], folder);
+        wait_until("nobody holds the small disk", || {
+            let said = self.run_among_mounts(name, &["umount"], folder);
+            assert!(said.code == 0 || said.stderr.contains("busy"), "{said}");
+            said.code == 0
+        });
+    }
+
+    fn among_mounts(&self, name: &str, words: &[&str], folder: &Path) {
+        let said = self.run_among_mounts(name, words, folder);
+        assert_eq!(said.code, 0, "{words:?} on {name}: {said}");
     }
 
     /// Runs a command on a folder as the machine's sshd sees it.
-    fn among_mounts(&self, name: &str, words: &[&str], folder: &Path) {
+    fn run_among_mounts(&self, name: &str, words: &[&str], folder: &Path) -> Said {
         let machine = self.machines.iter().find(|it| it.name == name).unwrap();
         let mut command = Command::new("nsenter");
         command.args(["-m", "-t", &machine.sshd.id().to_string()]);
-        let said = Said::from(command.args(words).arg(folder).output().unwrap());
-        assert_eq!(said.code, 0, "{words:?} on {name}: {said}");
+        Said::from(command.args(words).arg(folder).output().unwrap())
     }
 
     /// The pids of all processes that osb has on a machine.

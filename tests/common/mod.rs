@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "not every test uses everything")]
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -187,6 +188,21 @@ impl std::fmt::Display for Said {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "status {}\n{}\n{}", self.code, self.stdout, self.stderr)
     }
+}
+
+/// Says that this test, or a part of it, is not done here, and why. It is seen at once, for only what macros print is
+/// kept back, and `tests/run` lists all of them at its end.
+pub fn skip(why: &str) {
+    let thread = std::thread::current();
+    let line = format!("{}: {why}\n", thread.name().unwrap_or("a test"));
+    let _ = std::io::stderr().write_all(format!("skipped: {line}").as_bytes());
+    let list = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skipped");
+    let mut list = fs::File::options()
+        .create(true)
+        .append(true)
+        .open(list)
+        .unwrap();
+    list.write_all(line.as_bytes()).unwrap();
 }
 
 /// What osb remembers in its folder, but for keys and former logs, which outlast systems.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::common::{Said, kill, wait_until};
+use crate::common::{Said, kill, skip, wait_until};
 use crate::lab_of_machines::{DESK, Lab};
 
 pub struct Slurm<'l> {
@@ -22,7 +22,9 @@ pub fn slurm<'l>(lab: &'l Lab, nodes: &[(&str, &str)]) -> Option<Slurm<'l>> {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         if silent.status().is_err() {
-            eprintln!("skipped: no {program} (Debian packages slurmctld and slurmd)");
+            skip(&format!(
+                "no {program} (Debian packages slurmctld and slurmd)"
+            ));
             return None;
         }
     }
