@@ -181,6 +181,45 @@ mod tests {
         assert_eq!(page[2..], rows);
     }
 
+    /// The names in the first column of the tables in a section of specs/protocol.md.
+    fn specified(sections: &[&str]) -> Vec<&'static str> {
+        let page = include_str!("../../specs/protocol.md");
+        let tables = sections.iter().flat_map(|title| {
+            let section = page
+                .split(title)
+                .nth(1)
+                .unwrap_or_else(|| panic!("no {title}"));
+            let section = section.split("\n## ").next().unwrap_or_default();
+            // A section may have further tables, of other things.
+            let rows = section
+                .lines()
+                .skip_while(|line| !line.starts_with("| method"));
+            rows.skip(2).take_while(|line| line.starts_with('|'))
+        });
+        let names = tables.flat_map(|row| {
+            let cell = row.split('|').nth(1).unwrap_or_default();
+            cell.split('`').skip(1).step_by(2)
+        });
+        let mut names: Vec<&str> = names.collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Each verb stands in specs/protocol.md, and nothing else does.
+    #[test]
+    fn the_protocol_has_these_verbs() {
+        let nameserver = ["\n## Membership\n", "\n## Asking the name server\n"];
+        for (sections, table) in [
+            (&nameserver[..], NameServerRequest::TABLE),
+            (&["\n## Asking a host daemon "], HostRequest::TABLE),
+            (&["\n## Asking an agent\n"], AgentRequest::TABLE),
+        ] {
+            let mut verbs: Vec<&str> = table.iter().map(|row| row.0).collect();
+            verbs.sort_unstable();
+            assert_eq!(specified(sections), verbs, "{sections:?}");
+        }
+    }
+
     /// Nobody who only looks, or only is to join, changes anything.
     #[test]
     fn to_read_is_no_more_than_to_read() {

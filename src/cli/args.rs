@@ -192,6 +192,22 @@ mod tests {
         insta::assert_snapshot!(text);
     }
 
+    /// Of each command, specs/output.md says what it prints.
+    #[test]
+    fn the_page_of_output_has_every_command() {
+        let page = include_str!("../../specs/output.md");
+        let shapes = page.split("\n## Shapes\n").nth(1).unwrap();
+        let titles = shapes.split("**").skip(1).step_by(2);
+        let titles = titles.flat_map(|title| title.split('`').skip(1).step_by(2));
+        let told: std::collections::BTreeSet<&str> = titles
+            .filter_map(|title| title.split_whitespace().next())
+            .collect();
+        let command = Cli::command();
+        let names = command.get_subcommands().map(clap::Command::get_name);
+        let names: std::collections::BTreeSet<&str> = names.collect();
+        assert_eq!(told, names);
+    }
+
     #[test]
     fn global_options_are_read_behind_the_command_too() {
         let cli = Cli::try_parse_from(["osb", "ls", "-o", "json", "--system", "x", "-q"]).unwrap();

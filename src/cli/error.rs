@@ -259,3 +259,81 @@ impl From<io::Error> for CommandError {
         Self::new(kind, error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const PAGE: &str = include_str!("../../specs/output.md");
+
+    /// All kinds of errors that have a row in the table; one that is missing here does not compile.
+    fn kinds() -> Vec<ErrorKind> {
+        let mut kinds = vec![ErrorKind::Failed];
+        while let Some(next) = match kinds[kinds.len() - 1] {
+            ErrorKind::Failed => Some(ErrorKind::Usage),
+            ErrorKind::Usage => Some(ErrorKind::InvalidTopology),
+            ErrorKind::InvalidTopology => Some(ErrorKind::Unreachable),
+            ErrorKind::Unreachable => Some(ErrorKind::NotReady),
+            ErrorKind::NotReady => Some(ErrorKind::Unproven),
+            ErrorKind::Unproven => Some(ErrorKind::Interrupted),
+            // Nobody is told of it.
+            ErrorKind::Interrupted | ErrorKind::OutputClosed => None,
+        } {
+            kinds.push(next);
+        }
+        kinds
+    }
+
+    #[test]
+    fn the_page_of_output_has_these_statuses() {
+        let table = PAGE.split("\n## Exit status\n").nth(1).unwrap();
+        let table = table.split("\n## ").next().unwrap();
+        let rows = table.lines().filter(|line| line.starts_with("| "));
+        let rows: Vec<(&str, &str)> = rows
+            .skip(2)
+            .map(|row| {
+                let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+                (cells[1], cells[2].split('`').nth(1).unwrap_or_default())
+            })
+            .collect();
+        let kinds = kinds();
+        let statuses: Vec<String> = kinds.iter().map(|it| it.exit_code().to_string()).collect();
+        let statuses = statuses.iter().map(String::as_str);
+        let known: Vec<(&str, &str)> = statuses.zip(kinds.iter().map(|it| it.code())).collect();
+        assert_eq!(rows, known);
+    }
+
+    /// The codes that are written in the sources of a folder.
+    fn codes(folder: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                codes(&path, found);
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            let calls = source.split(".with_code(\"").skip(1);
+            found.extend(calls.filter_map(|call| Some(call.split_once('"')?.0.to_owned())));
+        }
+    }
+
+    #[test]
+    fn the_page_of_output_has_these_codes() {
+        let mut found = Vec::new();
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("src")
+            .join("cli");
+        codes(&sources, &mut found);
+        assert!(found.len() > 20, "{found:?}");
+        let protocol = include_str!("../../specs/protocol.md");
+        for code in found {
+            let quoted = format!("`{code}`");
+            assert!(
+                PAGE.contains(&quoted) || protocol.contains(&quoted),
+                "{code} is not in specs/output.md"
+            );
+        }
+    }
+}

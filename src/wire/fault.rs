@@ -101,3 +101,64 @@ pub enum Fault {
     #[error("{reason}")]
     Refused { reason: String },
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde_json::json;
+
+    use super::*;
+
+    type Fields = BTreeSet<String>;
+
+    /// The words in backquotes, but for those in brackets, which explain.
+    fn words(cell: &str) -> Vec<String> {
+        let outside = |part: &str| {
+            part.split_once(')')
+                .map_or(part.to_owned(), |it| it.1.to_owned())
+        };
+        let mut parts = cell.split('(');
+        let first = parts.next().unwrap_or_default().to_owned();
+        let text = first + &parts.map(outside).collect::<String>();
+        let words = text.split('`').skip(1).step_by(2);
+        words.map(str::to_owned).collect()
+    }
+
+    /// The faults of specs/protocol.md, each with its fields.
+    fn specified() -> BTreeMap<String, Fields> {
+        let page = include_str!("../../specs/protocol.md");
+        let section = page.split("\n## Faults\n").nth(1).unwrap();
+        let rows = section.lines().filter(|line| line.starts_with("| `"));
+        let faults = rows.flat_map(|row| {
+            let cells: Vec<&str> = row.split('|').collect();
+            let fields: Fields = words(cells[2]).into_iter().collect();
+            words(cells[1])
+                .into_iter()
+                .map(move |code| (code, fields.clone()))
+        });
+        faults.collect()
+    }
+
+    /// What serde says that it expects.
+    fn expected(value: serde_json::Value) -> Vec<String> {
+        let error = serde_json::from_value::<Fault>(value).unwrap_err();
+        let error = error.to_string();
+        let list = error.split("expected").nth(1).unwrap_or_default();
+        words(list)
+    }
+
+    #[test]
+    fn the_specification_has_these_faults() {
+        let codes = expected(json!({ "code": "no such" }));
+        let known: BTreeMap<String, Fields> = codes
+            .into_iter()
+            .map(|code| {
+                let fields = expected(json!({ "code": &code, "no such": 1 }));
+                (code, fields.into_iter().collect())
+            })
+            .collect();
+        assert!(known.len() > 20);
+        assert_eq!(specified(), known);
+    }
+}

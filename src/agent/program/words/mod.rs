@@ -24,6 +24,8 @@ pub enum ProgramId {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::read::beginning;
     use super::*;
     use crate::agent::program::ask;
@@ -86,23 +88,80 @@ mod tests {
         }
     }
 
+    /// The lines of JSON in the table of a section of the page.
+    fn examples(section: &str) -> impl Iterator<Item = &'static str> {
+        let page = include_str!("../../../../specs/commands.md");
+        let table = page.split(section).nth(1).unwrap();
+        let table = table.split("\n## ").next().unwrap();
+        let rows = table.lines().filter(|line| line.starts_with('|'));
+        rows.flat_map(|row| row.split('`'))
+            .filter(|text| text.starts_with("{\"type\""))
+    }
+
+    fn word_of(example: &str) -> String {
+        let word: Value = serde_json::from_str(example).unwrap();
+        word["type"].as_str().unwrap().to_owned()
+    }
+
+    /// Each word to the program has an example on the page, and there are no others.
+    #[test]
+    fn the_page_has_every_word_to_the_program() {
+        let (id, alias) = (ProgramId::Number(3), "inbox".parse().unwrap());
+        let (agent, attributes) = ("Bob".parse().unwrap(), Default::default());
+        let outcome = || Outcome::Message(&Value::Null);
+        let mut words = vec![ToProgram::Stop {}];
+        // Whoever adds a word has to add it here.
+        while let Some(next) = match words[words.len() - 1] {
+            ToProgram::Stop {} => Some(ToProgram::Release {}),
+            ToProgram::Release {} => Some(ToProgram::Attributes {
+                attributes: &attributes,
+            }),
+            ToProgram::Attributes { .. } => Some(ToProgram::Reply {
+                id: &id,
+                outcome: outcome(),
+            }),
+            ToProgram::Reply { .. } => Some(ToProgram::Call {
+                id: 1,
+                name: "x",
+                params: &Value::Null,
+            }),
+            ToProgram::Call { .. } => Some(ToProgram::Message {
+                alias: &alias,
+                handler: None,
+                kind: Kind::Pull,
+                topic: None,
+                id: None,
+                reply: false,
+                outcome: outcome(),
+            }),
+            ToProgram::Message { .. } => Some(ToProgram::Start {
+                agent: &agent,
+                attributes: &attributes,
+                sockets: Default::default(),
+            }),
+            ToProgram::Start { .. } => None,
+        } {
+            words.push(next);
+        }
+        let words = words
+            .iter()
+            .map(|word| serde_json::to_string(word).unwrap());
+        let words: BTreeSet<String> = words.map(|word| word_of(&word)).collect();
+        let told: BTreeSet<String> = examples("## To the program").map(word_of).collect();
+        assert_eq!(told, words);
+    }
+
     /// Each example of the page is a word, and each word has an example.
     #[test]
     fn the_page_of_words_is_true() {
-        let page = include_str!("../../../../specs/commands.md");
-        let table = page.split("## From the program").nth(1).unwrap();
-        let table = table.split("\n## ").next().unwrap();
-        let mut words = std::collections::BTreeSet::new();
-        for row in table.lines().filter(|line| line.starts_with('|')) {
-            for example in row.split('`').filter(|text| text.starts_with("{\"type\"")) {
-                let word: Value = serde_json::from_str(example).unwrap();
-                words.insert(word["type"].as_str().unwrap().to_owned());
-                let read = read(example.as_bytes()).unwrap();
-                assert!(
-                    !matches!(ask::asked(read), ask::Asked::Refused { .. }),
-                    "{example}"
-                );
-            }
+        let mut words = BTreeSet::new();
+        for example in examples("## From the program") {
+            words.insert(word_of(example));
+            let read = read(example.as_bytes()).unwrap();
+            assert!(
+                !matches!(ask::asked(read), ask::Asked::Refused { .. }),
+                "{example}"
+            );
         }
         let unknown = read(br#"{"type":"dance"}"#).unwrap_err().to_string();
         let known = unknown.split("expected one of").nth(1).unwrap();
