@@ -43,7 +43,9 @@ pub use folder::Folder;
 pub use log::Log;
 #[doc(hidden)]
 pub use program::fuzzing;
-pub(crate) use program::{FromProgram, Guest, GuestEnd, Heard, Listened, ProgramId, pair};
+pub(crate) use program::{
+    FromProgram, Guest, GuestEnd, Heard, Listened, OwnWord, ProgramId, ProgramRequest, pair,
+};
 pub(crate) use signals::Signals;
 use state::Agent;
 pub use tap::LOG_ALIAS;

@@ -15,7 +15,6 @@ pub enum Requester {
     /// Another member, with the number of its request.
     Member { peer: Peer, id: u64 },
     /// The agent's own program. Without an id it hears of errors only, in the log.
-    #[allow(dead_code, reason = "the words of programs come next")]
     Program(Option<ProgramId>),
     /// A timer, which calls a method: its answer is let go.
     Timer { id: TimerId, alias: Alias },

@@ -14,7 +14,7 @@ use super::later::{Added, Answered};
 use super::line::Line;
 use super::run::{Handle, spawn_at};
 use super::{Agent, CallError, Error, RunError};
-use crate::agent::FromProgram;
+use crate::agent::OwnWord;
 use crate::model::{AgentName, Alias, Dial, Level, NameError, Topic, to_json};
 use crate::proxy::{NameServer, Proxy};
 
@@ -113,14 +113,14 @@ impl<S> Context<S> {
         let alias: Alias = name(alias)?;
         let message = encoded(message)?;
         if self.proven.contains(&alias) {
-            return self.line.say(FromProgram::Send {
+            return self.line.say(OwnWord::Send {
                 alias,
                 message,
                 topic,
                 id: None,
             });
         }
-        self.line.ask(|id| FromProgram::Send {
+        self.line.ask(|id| OwnWord::Send {
             alias: alias.clone(),
             message,
             topic,
@@ -158,7 +158,7 @@ impl<S> Context<S> {
     ) -> Result<R, CallError> {
         let socket: Alias = name(alias)?;
         let message = encoded(message)?;
-        let answer = self.line.ask(|id| FromProgram::Request {
+        let answer = self.line.ask(|id| OwnWord::Request {
             alias: socket,
             message,
             id,
@@ -199,7 +199,7 @@ impl<S> Context<S> {
             Ok(message) => (message, None),
             Err(error) => (Value::Null, Some(error)),
         };
-        self.line.say(FromProgram::Reply {
+        self.line.say(OwnWord::Reply {
             id: promise.0,
             message,
             error,
@@ -209,14 +209,14 @@ impl<S> Context<S> {
     /// The value of one of the agent's attributes.
     pub fn get<T: DeserializeOwned>(&mut self, attribute: &str) -> Result<T, CallError> {
         let name = attribute.to_owned();
-        let value = self.line.ask(|id| FromProgram::Get { name, id })?;
+        let value = self.line.ask(|id| OwnWord::Get { name, id })?;
         decoded(value, || format!("the attribute {attribute}"))
     }
 
     /// Sets one of the agent's attributes, for all to see.
     pub fn set(&mut self, attribute: &str, value: impl Serialize) -> Result<(), CallError> {
         let attributes = BTreeMap::from([(attribute.to_owned(), encoded(value)?)]);
-        self.line.say(FromProgram::Set { attributes })
+        self.line.say(OwnWord::Set { attributes })
     }
 
     pub fn log_debug(&mut self, text: impl fmt::Display) {
@@ -238,7 +238,7 @@ impl<S> Context<S> {
     fn log(&mut self, level: Level, text: impl fmt::Display) {
         let text = text.to_string();
         // An agent that is gone has no log.
-        let _ = self.line.say(FromProgram::Log {
+        let _ = self.line.say(OwnWord::Log {
             level: Some(level),
             text,
         });

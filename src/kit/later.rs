@@ -11,7 +11,7 @@ use super::agent::{Erased, erase};
 use super::context::{decoded, encoded, name};
 use super::error::limit;
 use super::{CallError, Context, Result};
-use crate::agent::FromProgram;
+use crate::agent::OwnWord;
 use crate::model::Alias;
 
 /// What is to be done with an answer.
@@ -64,7 +64,7 @@ impl<S> Context<S> {
         let socket: Alias = name(alias)?;
         let what = format!("the answer to a request by {alias}");
         let message = encoded(message)?;
-        let id = self.line.post(|id| FromProgram::Request {
+        let id = self.line.post(|id| OwnWord::Request {
             alias: socket,
             message,
             id,

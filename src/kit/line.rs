@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::CallError;
-use crate::agent::{FromProgram, GuestEnd, Heard, Listened, ProgramId};
+use crate::agent::{FromProgram, GuestEnd, Heard, Listened, OwnWord, ProgramId};
 
 /// The line.
 pub(super) struct Line {
@@ -35,15 +35,18 @@ impl Line {
     }
 
     /// Says something that is not answered.
-    pub fn say(&self, word: FromProgram) -> Result<(), CallError> {
-        match self.end.say(word) {
+    pub fn say(&self, word: impl Into<FromProgram>) -> Result<(), CallError> {
+        match self.end.say(word.into()) {
             true => Ok(()),
             false => Err(CallError::Ending),
         }
     }
 
     /// Asks. The answer has that number when it comes.
-    pub fn post(&mut self, word: impl FnOnce(ProgramId) -> FromProgram) -> Result<u64, CallError> {
+    pub fn post<W: Into<FromProgram>>(
+        &mut self,
+        word: impl FnOnce(ProgramId) -> W,
+    ) -> Result<u64, CallError> {
         self.last += 1;
         self.say(word(ProgramId::Number(self.last)))?;
         Ok(self.last)
@@ -51,7 +54,10 @@ impl Line {
 
     /// Asks, and waits for the answer. What else comes is seen to later. How long an answer may
     /// take, the loop knows.
-    pub fn ask(&mut self, word: impl FnOnce(ProgramId) -> FromProgram) -> Result<Value, CallError> {
+    pub fn ask<W: Into<FromProgram>>(
+        &mut self,
+        word: impl FnOnce(ProgramId) -> W,
+    ) -> Result<Value, CallError> {
         let id = ProgramId::Number(self.post(word)?);
         loop {
             match self.end.listen(None) {
@@ -67,7 +73,7 @@ impl Line {
 
     /// The code is prepared; waits until the agent is registered.
     pub fn introduce(&mut self, go: bool) -> Result<(), CallError> {
-        self.say(FromProgram::Prepared { go })?;
+        self.say(OwnWord::Prepared { go })?;
         loop {
             match self.end.listen(None) {
                 Listened::Word(Heard::Registered) => return Ok(()),

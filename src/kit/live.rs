@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::context::{decoded, encoded, name};
 use super::{CallError, Context};
-use crate::agent::FromProgram;
+use crate::agent::ProgramRequest;
 use crate::model::{
     Address, Alias, ConnectionInfo, Handlers, Kind, Millis, Replies, Serializer, Target,
 };
@@ -132,7 +132,10 @@ impl<S> Context<S> {
         request: AgentRequest,
     ) -> Result<T, CallError> {
         let request = Box::new(request);
-        let answer = self.line.ask(|id| FromProgram::Ask { request, id })?;
+        let answer = self.line.ask(|id| ProgramRequest::Plain {
+            request,
+            id: Some(id),
+        })?;
         decoded(answer, || what.to_owned())
     }
 }

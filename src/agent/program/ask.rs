@@ -1,116 +1,49 @@
 //! Words by which a program asks of its agent what any member may ask of it: they become the same
 //! requests, and are answered by a `reply` line.
 
-use super::words::{FromProgram, Handler, ProgramId, Timer};
+use super::words::{Bind, Connect, ProgramRequest, Timer};
 use crate::model::{
     Address, Alias, Endpoint, Handlers, Kind, Millis, Replies, Serializer, TimerAction, TimerSpec,
     Transport, When,
 };
 use crate::wire::{AgentRequest, BindRequest, ConnectRequest, ConnectToRequest};
 
-/// What a word comes down to.
-pub enum Asked {
-    /// A request, who wants the answer, and how long it may take if that was said.
-    Request {
-        request: AgentRequest,
-        id: Option<ProgramId>,
-        timeout: Option<Millis>,
-    },
-    /// It cannot be one.
-    Refused {
-        reason: String,
-        id: Option<ProgramId>,
-    },
-    /// It is another word.
-    Other(FromProgram),
+/// What a program's request comes down to.
+pub struct Asked {
+    pub request: AgentRequest,
+    /// How long it may take, if that was said.
+    pub timeout: Option<Millis>,
 }
 
-/// Whether the program waits for a reply to the word.
-pub fn wants_reply(word: &FromProgram) -> bool {
-    match word {
-        FromProgram::Ask { .. }
-        | FromProgram::Attributes { .. }
-        | FromProgram::Addr { .. }
-        | FromProgram::Timers { .. } => true,
-        FromProgram::Bind { id, .. }
-        | FromProgram::Connect { id, .. }
-        | FromProgram::Close { id, .. }
-        | FromProgram::CloseAll { id, .. }
-        | FromProgram::Subscribe { id, .. }
-        | FromProgram::Unsubscribe { id, .. }
-        | FromProgram::Timer(Timer { id, .. })
-        | FromProgram::StopTimer { id, .. }
-        | FromProgram::StopTimers { id } => id.is_some(),
-        _ => false,
-    }
-}
-
-/// Reads a word as a request.
-pub fn asked(word: FromProgram) -> Asked {
-    let (request, id) = match word {
-        FromProgram::Ask { request, id } => (*request, Some(id)),
-        FromProgram::Attributes { id } => (AgentRequest::Attributes {}, Some(id)),
-        FromProgram::Addr { alias, id } => (AgentRequest::Addr { alias }, Some(id)),
-        FromProgram::Bind { .. } => return bind(word),
-        FromProgram::Connect { .. } => return connect(word),
-        FromProgram::Close { alias, linger, id } => (AgentRequest::Close { alias, linger }, id),
-        FromProgram::CloseAll { linger, id } => (AgentRequest::CloseAll { linger }, id),
-        FromProgram::Subscribe {
-            alias,
-            handler: Handler(handlers),
-            id,
-        } => (AgentRequest::Subscribe { alias, handlers }, id),
-        FromProgram::Unsubscribe { alias, topics, id } => {
-            (AgentRequest::Unsubscribe { alias, topics }, id)
-        }
-        FromProgram::Timer(timer) => return self::timer(timer),
-        FromProgram::Timers { id } => (AgentRequest::Timers {}, Some(id)),
-        FromProgram::StopTimer { alias, id } => (AgentRequest::StopTimer { alias }, id),
-        FromProgram::StopTimers { id } => (AgentRequest::StopTimers {}, id),
-        other => return Asked::Other(other),
-    };
-    settle(Ok(request), id, None)
-}
-
-fn settle(
-    request: Result<AgentRequest, String>,
-    id: Option<ProgramId>,
-    timeout: Option<Millis>,
-) -> Asked {
-    match request {
-        Ok(request) => Asked::Request {
+impl From<AgentRequest> for Asked {
+    fn from(request: AgentRequest) -> Self {
+        Self {
             request,
-            id,
-            timeout,
-        },
-        Err(reason) => Asked::Refused { reason, id },
+            timeout: None,
+        }
     }
 }
 
-fn bind(word: FromProgram) -> Asked {
-    let FromProgram::Bind {
-        alias,
-        kind,
-        transport,
-        addr,
-        serializer,
-        handler,
-        insecure,
-        id,
-    } = word
-    else {
-        return Asked::Other(word);
-    };
-    let request = endpoint(transport, addr.as_deref(), insecure).map(|endpoint| {
-        AgentRequest::Bind(BindRequest {
-            alias,
-            kind,
-            endpoint,
-            serializer: serializer.unwrap_or(Serializer::Json),
-            handlers: handler.map(|handler| handler.0),
-        })
-    });
-    settle(request, id, None)
+/// The request, or why it cannot be one. In a closed system nobody gets in who is not of it.
+pub fn request_of(asked: ProgramRequest, closed: bool) -> Result<Asked, String> {
+    match asked {
+        ProgramRequest::Plain { request, .. } => Ok((*request).into()),
+        ProgramRequest::Bind(bind) => self::bind(bind, closed).map(Asked::from),
+        ProgramRequest::Connect(connect) => self::connect(connect),
+        ProgramRequest::Timer(timer) => Ok(AgentRequest::Timer(spec(timer)?).into()),
+    }
+}
+
+fn bind(bind: Bind, closed: bool) -> Result<AgentRequest, String> {
+    let insecure = bind.insecure || closed;
+    let endpoint = endpoint(bind.transport, bind.addr.as_deref(), insecure)?;
+    Ok(AgentRequest::Bind(BindRequest {
+        alias: bind.alias,
+        kind: bind.kind,
+        endpoint,
+        serializer: bind.serializer.unwrap_or(Serializer::Json),
+        handlers: bind.handler.map(|handler| handler.0),
+    }))
 }
 
 fn endpoint(
@@ -127,8 +60,8 @@ fn endpoint(
     }
 }
 
-fn connect(word: FromProgram) -> Asked {
-    let FromProgram::Connect {
+fn connect(connect: Connect) -> Result<Asked, String> {
+    let Connect {
         alias,
         to,
         kind,
@@ -138,11 +71,8 @@ fn connect(word: FromProgram) -> Asked {
         wait,
         on_error,
         timeout,
-        id,
-    } = word
-    else {
-        return Asked::Other(word);
-    };
+        id: _,
+    } = connect;
     let replies = Replies {
         on_reply: on_reply.map(|actions| actions.0),
         wait,
@@ -150,20 +80,18 @@ fn connect(word: FromProgram) -> Asked {
     };
     let handlers = handler.map(|handler| handler.0);
     let request = match Address::is_one(&to) {
-        true => server(&to, kind, serializer).map(|server| {
-            AgentRequest::Connect(ConnectRequest {
-                alias,
-                server,
-                to: None,
-                handlers,
-                replies,
-                token: None,
-                timeout: timeout.unwrap_or(Millis::from_secs(30)),
-            })
+        true => AgentRequest::Connect(ConnectRequest {
+            alias,
+            server: server(&to, kind, serializer)?,
+            to: None,
+            handlers,
+            replies,
+            token: None,
+            timeout: timeout.unwrap_or(Millis::from_secs(30)),
         }),
-        false => connect_to(alias, &to, handlers, replies),
+        false => connect_to(alias, &to, handlers, replies)?,
     };
-    settle(request, id, timeout)
+    Ok(Asked { request, timeout })
 }
 
 fn connect_to(
@@ -194,11 +122,6 @@ fn server(
     };
     Address::dialled(address, kind.twin(), serializer.unwrap_or(Serializer::Json))
         .ok_or_else(|| format!("{address:?} is no address: it begins with tcp:// or ipc://"))
-}
-
-fn timer(timer: Timer) -> Asked {
-    let id = timer.id.clone();
-    settle(spec(timer).map(AgentRequest::Timer), id, None)
 }
 
 fn spec(timer: Timer) -> Result<TimerSpec, String> {

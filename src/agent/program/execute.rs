@@ -2,95 +2,72 @@
 
 use serde_json::Value;
 
-use super::ask::{self, Asked};
-use super::words::FromProgram;
+use super::ask::{Asked, request_of};
+use super::words::{FromProgram, OwnWord, ProgramRequest};
 use super::{Agent, ProgramId};
 use crate::agent::requester::Requester;
 use crate::agent::requests::Request;
 use crate::agent::state::{DEFAULT_LIMIT, Origin};
 use crate::model::{Alias, Level, Millis, Topic};
-use crate::wire::{AgentRequest, Fault};
+use crate::wire::Fault;
 
 impl Agent {
     /// Does it, or gives the word back if its time has not come.
-    pub(super) fn execute(&mut self, mut word: FromProgram) -> Option<FromProgram> {
-        if let FromProgram::Bind { insecure, .. } = &mut word {
-            // In a closed system nobody gets in who is not of it.
-            *insecure |= self.boot.keys.is_some();
-        }
-        if ask::wants_reply(&word) && self.program_is_behind() {
-            return Some(word);
-        }
-        let word = match ask::asked(word) {
-            Asked::Request {
-                request,
-                id,
-                timeout,
-            } => return self.ask_for_program(request, id, timeout),
-            Asked::Refused { reason, id } => {
-                let reason = Fault::Refused { reason };
-                self.reply(Some(Requester::Program(id)), Err(reason));
-                return None;
-            }
-            Asked::Other(word) => word,
-        };
+    pub(super) fn execute(&mut self, word: FromProgram) -> Option<FromProgram> {
         match word {
-            FromProgram::Prepared { go } => {
+            FromProgram::Asks(request) => self.execute_request(request).map(FromProgram::from),
+            FromProgram::Says(word) => self.execute_word(word).map(FromProgram::from),
+        }
+    }
+
+    fn execute_request(&mut self, asked: ProgramRequest) -> Option<ProgramRequest> {
+        let id = asked.id().cloned();
+        if id.is_some() && self.program_is_behind() {
+            return Some(asked);
+        }
+        let requester = Some(Requester::Program(id));
+        match request_of(asked, self.boot.keys.is_some()) {
+            Ok(Asked { request, timeout }) => {
+                let limit = timeout.map_or(DEFAULT_LIMIT, Millis::duration);
+                self.serve(request, Request::new(requester, limit, self.now));
+            }
+            Err(reason) => self.reply(requester, Err(Fault::Refused { reason })),
+        }
+        None
+    }
+
+    fn execute_word(&mut self, word: OwnWord) -> Option<OwnWord> {
+        match word {
+            OwnWord::Prepared { go } => {
                 self.introduce();
                 if go {
                     self.go();
                 }
             }
             // That it says anything at all is the news.
-            FromProgram::Ready {} => {}
-            FromProgram::Send {
+            OwnWord::Ready => {}
+            OwnWord::Send {
                 alias,
                 message,
                 topic,
                 id,
             } => return self.send_for_program(alias, message, topic, id),
-            FromProgram::Request {
+            OwnWord::Request {
                 alias,
                 message,
                 id,
                 timeout,
             } => return self.request_for_program(alias, message, id, timeout),
-            FromProgram::Get { name, id } => return self.get_for_program(name, id),
-            FromProgram::Reply { id, message, error } => {
+            OwnWord::Get { name, id } => return self.get_for_program(name, id),
+            OwnWord::Reply { id, message, error } => {
                 self.take_reply(id, error.map_or(Ok(message), Err));
             }
-            FromProgram::Log { level, text } => {
+            OwnWord::Log { level, text } => {
                 self.log.line(level.unwrap_or(Level::Info), &text);
             }
-            FromProgram::Set { attributes } => self.attributes.extend(attributes),
-            FromProgram::Stop {} => self.end(0),
-            // These are requests.
-            FromProgram::Ask { .. }
-            | FromProgram::Attributes { .. }
-            | FromProgram::Addr { .. }
-            | FromProgram::Bind { .. }
-            | FromProgram::Connect { .. }
-            | FromProgram::Close { .. }
-            | FromProgram::CloseAll { .. }
-            | FromProgram::Subscribe { .. }
-            | FromProgram::Unsubscribe { .. }
-            | FromProgram::Timer(_)
-            | FromProgram::Timers { .. }
-            | FromProgram::StopTimer { .. }
-            | FromProgram::StopTimers { .. } => {}
+            OwnWord::Set { attributes } => self.attributes.extend(attributes),
+            OwnWord::Stop => self.end(0),
         }
-        None
-    }
-
-    fn ask_for_program(
-        &mut self,
-        asked: AgentRequest,
-        id: Option<ProgramId>,
-        timeout: Option<Millis>,
-    ) -> Option<FromProgram> {
-        let limit = timeout.map_or(DEFAULT_LIMIT, Millis::duration);
-        let request = Request::new(Some(Requester::Program(id)), limit, self.now);
-        self.serve(asked, request);
         None
     }
 
@@ -105,11 +82,11 @@ impl Agent {
         message: Value,
         topic: Option<Topic>,
         id: Option<ProgramId>,
-    ) -> Option<FromProgram> {
+    ) -> Option<OwnWord> {
         let at = self.sender_for_program(&alias, topic.is_some());
         let full = |at: &usize| !self.has_room_at(*at);
         if !self.may_send() || at.as_ref().is_ok_and(full) {
-            return Some(FromProgram::Send {
+            return Some(OwnWord::Send {
                 alias,
                 message,
                 topic,
@@ -155,8 +132,8 @@ impl Agent {
         message: Value,
         id: ProgramId,
         timeout: Option<Millis>,
-    ) -> Option<FromProgram> {
-        let word = |alias, message, id| FromProgram::Request {
+    ) -> Option<OwnWord> {
+        let word = |alias, message, id| OwnWord::Request {
             alias,
             message,
             id,
@@ -183,9 +160,9 @@ impl Agent {
         None
     }
 
-    fn get_for_program(&mut self, name: String, id: ProgramId) -> Option<FromProgram> {
+    fn get_for_program(&mut self, name: String, id: ProgramId) -> Option<OwnWord> {
         if self.program_is_behind() {
-            return Some(FromProgram::Get { name, id });
+            return Some(OwnWord::Get { name, id });
         }
         let outcome = match self.attributes.get(&name) {
             Some(value) => Ok(value.clone()),
@@ -204,7 +181,7 @@ impl Agent {
         }
     }
 
-    fn refuse(&mut self, reason: &str) -> Option<FromProgram> {
+    fn refuse(&mut self, reason: &str) -> Option<OwnWord> {
         self.note_garbage(reason);
         None
     }

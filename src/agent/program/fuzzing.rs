@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use super::ask::{Asked, asked};
+use super::ask::request_of;
 use super::lines::{LONGEST, Line, Lines, Long};
-use super::words::{NoWord, Outcome, ProgramId, ToProgram, read, too_long};
+use super::words::{FromProgram, NoWord, Outcome, ProgramId, ToProgram, read, too_long};
 use crate::wire::AgentRequest;
 
 /// What a line comes down to.
@@ -41,10 +41,12 @@ fn understood(line: Line) -> Said {
         // None is divided here.
         Line::Part(_) => return Said::Nothing,
     };
-    match read.map(asked) {
-        Ok(Asked::Request { request, .. }) => Said::Request(Box::new(request)),
-        Ok(Asked::Refused { reason, .. }) => Said::Wrong(reason),
-        Ok(Asked::Other(word)) => Said::Word(format!("{word:?}")),
+    match read {
+        Ok(FromProgram::Asks(asked)) => match request_of(asked, false) {
+            Ok(asked) => Said::Request(Box::new(asked.request)),
+            Err(reason) => Said::Wrong(reason),
+        },
+        Ok(FromProgram::Says(word)) => Said::Word(format!("{word:?}")),
         Err(NoWord::Blank) => Said::Nothing,
         Err(NoWord::Plain(text) | NoWord::Printed(text)) => Said::Printed(text),
         Err(NoWord::Wrong { reason, .. }) => Said::Wrong(reason),

@@ -36,7 +36,7 @@ pub use self::pending_reply::PendingReply;
 use self::pipes::Pipes;
 use self::process::Got;
 pub use self::process::{Process, Streams};
-pub use self::words::{FromProgram, Heard, ProgramId};
+pub use self::words::{FromProgram, Heard, OwnWord, ProgramId, ProgramRequest};
 use self::words::{Outcome as Reply, ToProgram};
 use super::core::Life;
 use super::state::Agent;

@@ -9,24 +9,37 @@ use super::ProgramId;
 use crate::model::{Action, Alias, Handlers, Kind, Level, Millis, Serializer, Topic, Transport};
 use crate::wire::AgentRequest;
 
-/// From the program.
+/// From the program: what it asks, or what it says.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(from = "Line")]
 pub enum FromProgram {
+    Asks(ProgramRequest),
+    Says(OwnWord),
+}
+
+/// What any member may ask of the agent. Who asks without an id hears of errors only.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ProgramRequest {
+    /// As members ask it.
+    Plain {
+        request: Box<AgentRequest>,
+        id: Option<ProgramId>,
+    },
+    Bind(Bind),
+    Connect(Connect),
+    Timer(Timer),
+}
+
+/// What nobody but its program says to an agent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OwnWord {
     /// A thread has prepared itself: the agent may be announced, and if nobody else will say so, it
     /// may begin at once. Processes do not say it.
-    #[serde(skip)]
     Prepared {
         go: bool,
     },
     /// Its handlers are in place.
-    Ready {},
-    /// A thread asks what any member may ask of the agent. Processes have a word for each.
-    #[serde(skip)]
-    Ask {
-        request: Box<AgentRequest>,
-        id: ProgramId,
-    },
+    Ready,
     /// With an id, the reply tells when the socket has taken the message, or why it has not.
     Send {
         alias: Alias,
@@ -35,6 +48,67 @@ pub enum FromProgram {
         id: Option<ProgramId>,
     },
     /// The answer to a message or a call with this id, or why there is none.
+    Reply {
+        id: u64,
+        message: Value,
+        error: Option<String>,
+    },
+    Request {
+        alias: Alias,
+        message: Value,
+        id: ProgramId,
+        timeout: Option<Millis>,
+    },
+    Log {
+        level: Option<Level>,
+        text: String,
+    },
+    Set {
+        attributes: BTreeMap<String, Value>,
+    },
+    Get {
+        name: String,
+        id: ProgramId,
+    },
+    /// The agent is to end.
+    Stop,
+}
+
+impl ProgramRequest {
+    /// By which its reply is known, if one is wanted.
+    pub fn id(&self) -> Option<&ProgramId> {
+        match self {
+            ProgramRequest::Plain { id, .. } => id.as_ref(),
+            ProgramRequest::Bind(bind) => bind.id.as_ref(),
+            ProgramRequest::Connect(connect) => connect.id.as_ref(),
+            ProgramRequest::Timer(timer) => timer.id.as_ref(),
+        }
+    }
+}
+
+impl From<OwnWord> for FromProgram {
+    fn from(word: OwnWord) -> Self {
+        FromProgram::Says(word)
+    }
+}
+
+impl From<ProgramRequest> for FromProgram {
+    fn from(request: ProgramRequest) -> Self {
+        FromProgram::Asks(request)
+    }
+}
+
+/// A line as it is written: the one list of all words.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+enum Line {
+    Ready {},
+    Send {
+        alias: Alias,
+        message: Value,
+        topic: Option<Topic>,
+        id: Option<ProgramId>,
+    },
     Reply {
         id: u64,
         #[serde(default)]
@@ -68,32 +142,8 @@ pub enum FromProgram {
         alias: Option<Alias>,
         id: ProgramId,
     },
-    Bind {
-        alias: Alias,
-        kind: Kind,
-        transport: Option<Transport>,
-        addr: Option<String>,
-        serializer: Option<Serializer>,
-        handler: Option<Handler>,
-        #[serde(default)]
-        insecure: bool,
-        id: Option<ProgramId>,
-    },
-    /// `to` is AGENT.ALIAS, or an address that ZeroMQ dials; then `kind` is to be there.
-    Connect {
-        alias: Alias,
-        to: String,
-        kind: Option<Kind>,
-        serializer: Option<Serializer>,
-        handler: Option<Handler>,
-        on_reply: Option<Actions>,
-        #[serde(default, deserialize_with = "duration")]
-        wait: Option<Millis>,
-        on_error: Option<Actions>,
-        #[serde(default, deserialize_with = "duration")]
-        timeout: Option<Millis>,
-        id: Option<ProgramId>,
-    },
+    Bind(Bind),
+    Connect(Connect),
     Close {
         alias: Alias,
         #[serde(default, deserialize_with = "duration")]
@@ -126,8 +176,103 @@ pub enum FromProgram {
     StopTimers {
         id: Option<ProgramId>,
     },
-    /// The agent is to end.
     Stop {},
+}
+
+impl From<Line> for FromProgram {
+    fn from(line: Line) -> Self {
+        let (request, id) = match line {
+            Line::Ready {} => return OwnWord::Ready.into(),
+            Line::Send {
+                alias,
+                message,
+                topic,
+                id,
+            } => {
+                return OwnWord::Send {
+                    alias,
+                    message,
+                    topic,
+                    id,
+                }
+                .into();
+            }
+            Line::Reply { id, message, error } => {
+                return OwnWord::Reply { id, message, error }.into();
+            }
+            Line::Request {
+                alias,
+                message,
+                id,
+                timeout,
+            } => {
+                return OwnWord::Request {
+                    alias,
+                    message,
+                    id,
+                    timeout,
+                }
+                .into();
+            }
+            Line::Log { level, text } => return OwnWord::Log { level, text }.into(),
+            Line::Set { attributes } => return OwnWord::Set { attributes }.into(),
+            Line::Get { name, id } => return OwnWord::Get { name, id }.into(),
+            Line::Stop {} => return OwnWord::Stop.into(),
+            Line::Bind(bind) => return ProgramRequest::Bind(bind).into(),
+            Line::Connect(connect) => return ProgramRequest::Connect(connect).into(),
+            Line::Timer(timer) => return ProgramRequest::Timer(timer).into(),
+            Line::Attributes { id } => (AgentRequest::Attributes {}, Some(id)),
+            Line::Addr { alias, id } => (AgentRequest::Addr { alias }, Some(id)),
+            Line::Close { alias, linger, id } => (AgentRequest::Close { alias, linger }, id),
+            Line::CloseAll { linger, id } => (AgentRequest::CloseAll { linger }, id),
+            Line::Subscribe {
+                alias,
+                handler: Handler(handlers),
+                id,
+            } => (AgentRequest::Subscribe { alias, handlers }, id),
+            Line::Unsubscribe { alias, topics, id } => {
+                (AgentRequest::Unsubscribe { alias, topics }, id)
+            }
+            Line::Timers { id } => (AgentRequest::Timers {}, Some(id)),
+            Line::StopTimer { alias, id } => (AgentRequest::StopTimer { alias }, id),
+            Line::StopTimers { id } => (AgentRequest::StopTimers {}, id),
+        };
+        let request = Box::new(request);
+        ProgramRequest::Plain { request, id }.into()
+    }
+}
+
+/// A socket to bind, with the keys that it has in a topology.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bind {
+    pub alias: Alias,
+    pub kind: Kind,
+    pub transport: Option<Transport>,
+    pub addr: Option<String>,
+    pub serializer: Option<Serializer>,
+    pub handler: Option<Handler>,
+    #[serde(default)]
+    pub insecure: bool,
+    pub id: Option<ProgramId>,
+}
+
+/// A connection. `to` is AGENT.ALIAS, or an address that ZeroMQ dials; then `kind` is to be there.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connect {
+    pub alias: Alias,
+    pub to: String,
+    pub kind: Option<Kind>,
+    pub serializer: Option<Serializer>,
+    pub handler: Option<Handler>,
+    pub on_reply: Option<Actions>,
+    #[serde(default, deserialize_with = "duration")]
+    pub wait: Option<Millis>,
+    pub on_error: Option<Actions>,
+    #[serde(default, deserialize_with = "duration")]
+    pub timeout: Option<Millis>,
+    pub id: Option<ProgramId>,
 }
 
 /// A timer, with the keys that it has in a topology.

@@ -9,7 +9,7 @@ mod to;
 
 use serde::{Deserialize, Serialize};
 
-pub use from::{FromProgram, Handler, Timer};
+pub use from::{Bind, Connect, FromProgram, OwnWord, ProgramRequest, Timer};
 pub use heard::Heard;
 pub use read::{NoWord, Waits, read, too_long};
 pub use to::{Outcome, ToProgram};
@@ -37,26 +37,27 @@ mod tests {
     fn words_are_read_strictly() {
         let ok = |text: &str| read(text.as_bytes()).unwrap();
         let sent = ok(r#" {"type":"send","alias":"main","message":null} "#);
-        let expected = FromProgram::Send {
+        let expected = OwnWord::Send {
             alias: "main".parse().unwrap(),
             message: Value::Null,
             topic: None,
             id: None,
         };
-        assert_eq!(sent, expected);
+        assert_eq!(sent, expected.into());
         assert!(matches!(
             ok(r#"{"type":"reply","id":1}"#),
-            FromProgram::Reply {
+            FromProgram::Says(OwnWord::Reply {
                 id: 1,
                 message: Value::Null,
                 error: None
-            }
+            })
         ));
         let request = ok(r#"{"type":"request","alias":"a","message":1,"id":"x","timeout":"5s"}"#);
-        assert!(
-            matches!(request, FromProgram::Request { timeout: Some(t), .. } if t.get() == 5000)
-        );
-        assert_eq!(ok(r#"{"type":"stop"}"#), FromProgram::Stop {});
+        let FromProgram::Says(OwnWord::Request { timeout, .. }) = request else {
+            panic!("{request:?}");
+        };
+        assert_eq!(timeout.map(|it| it.get()), Some(5000));
+        assert_eq!(ok(r#"{"type":"stop"}"#), OwnWord::Stop.into());
         for wrong in [
             r#"{"type":"dance"}"#,
             r#"{"type":"send","alias":"main"}"#,
@@ -158,10 +159,9 @@ mod tests {
         for example in examples("## From the program") {
             words.insert(word_of(example));
             let read = read(example.as_bytes()).unwrap();
-            assert!(
-                !matches!(ask::asked(read), ask::Asked::Refused { .. }),
-                "{example}"
-            );
+            if let FromProgram::Asks(request) = read {
+                assert!(ask::request_of(request, false).is_ok(), "{example}");
+            }
         }
         let unknown = read(br#"{"type":"dance"}"#).unwrap_err().to_string();
         let known = unknown.split("expected one of").nth(1).unwrap();
