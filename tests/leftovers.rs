@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 
 use common::{Bench, Said, free_port, kill, wait_for, wait_until};
 use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
-use osb::process::ProcessId;
+use osb::process::{Cgroups, ProcessId};
 use osb::wire::{DaemonOf, MachineRequest};
 
 /// Where cargo puts the programs of the examples.
@@ -221,6 +221,29 @@ fn it_ends_when_the_agent_is_killed() {
     });
     let down = bench.ok(&["down"]);
     assert!(!down.contains("left running"), "{down}");
+    bench.assert_nothing_left();
+}
+
+/// A session of its own, no environment, no parents: only the group is left to tell whose it is.
+#[test]
+fn what_has_emptied_its_environment_is_found_by_its_cgroup() {
+    if Cgroups::below_own().is_none() {
+        return common::skip("no cgroups can be made here");
+    }
+    let bench = Bench::new();
+    let script =
+        "env -i setsid sh -c 'echo $$$$ > left.new && mv left.new left && exec sleep 600' & wait";
+    let topology = format!(
+        "osb: 1\nname: one\nagents:\n  Bob: {{ command: [sh, -c, {script:?}], speaks: nothing }}\n  Carol: {{}}\n"
+    );
+    up(&bench, &topology);
+    let left = left(&bench, "left");
+    let environ = fs::read(format!("/proc/{}/environ", left.pid)).unwrap();
+    assert!(!String::from_utf8_lossy(&environ).contains("OSB_RUN"));
+    kill(bench.pid("Bob"), 9);
+    wait_until("what it left has ended", || !left.is_alive());
+    assert_eq!(bench.agent("Carol")["state"], "running");
+    bench.ok(&["down"]);
     bench.assert_nothing_left();
 }
 

@@ -30,7 +30,8 @@ fn a_program_that_crashes_at_once_is_no_success() {
             "tcp://",
         ),
     ] {
-        let said = bench.up(&one(command, more));
+        // For as long as it takes it to crash on a busy machine.
+        let said = bench.up(&one(command, &format!("{more}, settle: 20s")));
         assert_eq!(said.code, 1, "{command}: {said}");
         assert!(said.stderr.contains("A ended at stage "), "{said}");
         assert!(said.stderr.contains("exit status "), "{said}");
@@ -46,7 +47,8 @@ fn a_program_that_ends_well_at_once_is_stopped_and_no_failure() {
         ("[sh, -c, 'read line']", ""),
         ("[\"true\"]", ", speaks: nothing"),
     ] {
-        let said = bench.up(&one(command, more));
+        // For as long as it takes it to crash on a busy machine.
+        let said = bench.up(&one(command, &format!("{more}, settle: 20s")));
         assert_eq!(said.code, 0, "{said}");
         assert_eq!(bench.agent("A")["state"], "stopped");
         bench.ok(&["down"]);

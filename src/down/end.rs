@@ -4,6 +4,7 @@
 //! that several systems share, a name alone might be somebody else's.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -12,7 +13,9 @@ use tokio::time::timeout;
 use super::machines::LeftMachine;
 use super::turns::Turns;
 use crate::model::{AgentName, HostInfo, Leftover, Millis, SystemName};
-use crate::process::{ProcessId, end_of, kill_found, kill_groups, marked, wait_for_end};
+use crate::process::{
+    ProcessId, end_of, kill_found, kill_groups, marked, remove_cgroup, wait_for_end,
+};
 use crate::proxy::{Link, Pending, ProxyError};
 use crate::state::{AgentRecord, Daemon, GroupRecord, SystemDir};
 use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, StopStage, Stopped};
@@ -246,12 +249,15 @@ impl Processes<'_> {
 
 /// Kills what bears the mark of one of these lives. Tells whose it was.
 pub(super) fn kill_leftovers(agents: Vec<AgentRecord>) -> Vec<(AgentName, Leftover)> {
+    let cgroups = agents.iter().filter_map(|it| it.cgroup.clone());
+    let cgroups: Vec<PathBuf> = cgroups.collect();
     let lives = agents
         .into_iter()
         .filter_map(|it| Some((it.incarnation?.run(), it.agent)));
     let lives: HashMap<String, AgentName> = lives.collect();
     let runs = lives.keys().cloned().collect();
     let killed = kill_found(|| marked(&runs)).into_iter();
+    cgroups.iter().for_each(|it| remove_cgroup(it));
     let named = killed.filter_map(|it| {
         let agent = lives.get(it.run.as_ref()?)?;
         Some((agent.clone(), Leftover::from(it)))

@@ -11,14 +11,16 @@ use std::process::{Command, ExitStatus, Stdio};
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe::Sender;
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::log_tail::end_of_logs;
 use crate::logfile::LogCaps;
 use crate::model::{
     self, AgentId, AgentName, ExitReport, LogLimits, NameServerName, Ready, Speaks,
 };
-use crate::process::{ProcessId, RUN, end_of, has_succeeded, limit_descriptors, not_started};
+use crate::process::{
+    Cgroup, Cgroups, ProcessId, RUN, has_succeeded, limit_descriptors, not_started,
+};
 use crate::state::{AgentRecord, StateError, SystemDir};
 use crate::wire::{AgentBoot, Incarnation};
 
@@ -33,11 +35,15 @@ pub struct Spawner {
     agents_log: File,
     /// Of what programs print that hold their file themselves. None where the system has no more watches: then files grow.
     caps: Option<LogCaps>,
+    /// None where no cgroups can be had.
+    cgroups: Option<Cgroups>,
 }
 
-/// An agent's process that has not been waited for.
+/// An agent's process.
 pub struct Child {
     process: std::process::Child,
+    /// How it has ended. Until it was waited for, its pid is its own.
+    status: Option<ExitStatus>,
     pid: Pid,
     incarnation: Incarnation,
     /// The mark of all that is started in its life.
@@ -45,6 +51,8 @@ pub struct Child {
     logs: LogLimits,
     /// What it leaves running when it has done its work stays.
     is_job: bool,
+    /// What its program has started is in it, too.
+    cgroup: Option<Cgroup>,
 }
 
 impl Spawner {
@@ -65,6 +73,7 @@ impl Spawner {
             dir: dir.clone(),
             group,
             caps,
+            cgroups: Cgroups::below_own(),
         })
     }
 
@@ -103,7 +112,8 @@ impl Spawner {
         let number = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
         let pid = number.ok_or_else(|| io::Error::other("a process without a pid"))?;
         let prints = program.is_some().then_some(boot.logs);
-        self.note(boot, process.id(), prints);
+        let cgroup = self.cgroup_of(boot, process.id());
+        self.note(boot, process.id(), prints, cgroup.as_ref());
         if let Some(limits) = prints {
             self.keep_output(&boot.name, limits);
         }
@@ -113,12 +123,22 @@ impl Spawner {
         let is_job = |program: &model::Program| program.ready == Ready::Done;
         Ok(Child {
             process,
+            status: None,
             pid,
             incarnation: boot.incarnation,
             run: boot.incarnation.run(),
             logs: boot.logs,
             is_job: boot.program.as_ref().is_some_and(is_job),
+            cgroup,
         })
+    }
+
+    /// An agent that has a program is in a group of its own, before it is told how to begin. A program that speaks
+    /// osb may have started something before; that bears the mark in its environment only.
+    fn cgroup_of(&self, boot: &AgentBoot, pid: u32) -> Option<Cgroup> {
+        let cgroups = self.cgroups.as_ref().filter(|_| boot.program.is_some())?;
+        let cgroup = cgroups.make(&boot.incarnation.run()).ok()?;
+        cgroup.take(pid).ok().map(|()| cgroup)
     }
 
     /// What to run: osb's own agent, or a program that is one itself.
@@ -154,7 +174,13 @@ impl Spawner {
 
     /// For the case that this daemon is gone when the agent is to be stopped. Without the note the
     /// agent is as good as with it, so a full disk does not keep it from running.
-    fn note(&mut self, boot: &AgentBoot, pid: u32, prints: Option<LogLimits>) {
+    fn note(
+        &mut self,
+        boot: &AgentBoot,
+        pid: u32,
+        prints: Option<LogLimits>,
+        cgroup: Option<&Cgroup>,
+    ) {
         if let Ok(process) = ProcessId::of(pid) {
             let record = AgentRecord {
                 agent: boot.name.clone(),
@@ -162,6 +188,7 @@ impl Spawner {
                 process,
                 incarnation: Some(boot.incarnation),
                 prints,
+                cgroup: cgroup.map(|it| it.path().to_owned()),
             };
             let _ = self.agents_log.write_all(&record.line());
         }
@@ -224,35 +251,45 @@ impl Child {
         self.logs
     }
 
-    /// It is a job, and has ended well; it is not waited for yet.
+    /// It is a job, and has ended well.
     pub fn is_done(&self) -> bool {
-        self.is_job && has_succeeded(self.process.id())
+        self.is_job && self.status.is_some_and(|status| status.success())
     }
 
-    /// Ends when the process does.
-    pub fn end(&self) -> io::Result<impl Future<Output = ()> + use<>> {
-        end_of(pidfd_open(self.pid, PidfdFlags::NONBLOCK)?)
+    /// Its group, for as long as what a job has left is in it.
+    pub fn into_cgroup(self) -> Option<Cgroup> {
+        self.cgroup
     }
 
-    /// The process has not been waited for, so that its pid still names its group.
     pub fn terminate(&self) {
-        let _ = kill_process_group(self.pid, Signal::TERM);
+        self.signal(Signal::TERM);
     }
 
     pub fn kill(&self) {
-        let _ = kill_process_group(self.pid, Signal::KILL);
+        self.signal(Signal::KILL);
     }
 
-    /// The process has ended: ends what it left behind in its group, unless it is a job that is done, and tells how
-    /// it ended.
-    pub fn reap(mut self, dir: &SystemDir, agent: &AgentId) -> ExitReport {
-        if !self.is_done() {
+    /// Once it was waited for, its pid does not name its group any more.
+    fn signal(&self, signal: Signal) {
+        if self.status.is_none() {
+            let _ = kill_process_group(self.pid, signal);
+        }
+    }
+
+    /// The process has ended: so does what it left behind in its group, unless it is a job that is done.
+    pub fn wait(&mut self) {
+        if !(self.is_job && has_succeeded(self.process.id())) {
             self.kill();
         }
-        let status = self.process.wait().ok();
+        self.status = self.process.wait().ok();
+    }
+
+    /// How it ended.
+    pub fn report(&self, dir: &SystemDir, agent: &AgentId) -> ExitReport {
+        let status = self.status.as_ref();
         ExitReport {
-            status: status.and_then(|status| status.code()),
-            signal: status.as_ref().and_then(ExitStatus::signal),
+            status: status.and_then(ExitStatus::code),
+            signal: status.and_then(ExitStatus::signal),
             log: end_of_logs(dir, agent, TAIL_LINES),
         }
     }

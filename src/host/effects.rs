@@ -111,7 +111,8 @@ impl Host {
         }
     }
 
-    /// Starts the process and sees to it that its end is noticed.
+    /// Starts the process. Its end is told by SIGCHLD: a descriptor for each agent would have to be closed again in
+    /// each process that is started.
     fn spawn(&mut self, boot: AgentBoot) -> Result<u32, Fault> {
         let agent = boot.name.clone();
         let start_fault = |reason| Fault::Start {
@@ -123,20 +124,8 @@ impl Host {
             .spawn(&boot)
             .map_err(|error| start_fault(error.to_string()))?;
         let pid = child.pid();
-        let end = match child.end() {
-            Ok(end) => end,
-            // Nobody would ever know when it ends.
-            Err(error) => {
-                child.reap(&self.options.dir, &self.spawner.id(&agent));
-                return Err(start_fault(error.to_string()));
-            }
-        };
-        self.children.insert(agent.clone(), child);
-        let inputs = self.inputs.clone();
-        tokio::spawn(async move {
-            end.await;
-            let _ = inputs.send(Input::Ended(agent));
-        });
+        self.pids.insert(pid, agent.clone());
+        self.children.insert(agent, child);
         Ok(pid)
     }
 

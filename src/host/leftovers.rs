@@ -11,19 +11,14 @@ use crate::wire::{Incarnation, StopStage, Stopped};
 
 impl Host {
     /// Children that are no agents have ended, perhaps.
-    pub(super) fn reap_orphans(&self) {
-        let agents = self.pids();
-        reap_orphans(|pid| match agents.contains(&pid) {
+    fn reap_orphans(&self) {
+        reap_orphans(|pid| match self.pids.contains_key(&pid) {
             true => Kin::Awaited,
             false => Kin::Orphan,
         });
     }
 
-    fn pids(&self) -> HashSet<u32> {
-        self.children.values().map(Child::pid).collect()
-    }
-
-    /// These agents' processes have ended, and are not waited for yet: what they have left running is killed.
+    /// These agents' processes have ended: what they have left running is killed.
     pub(super) fn end_leftovers(&mut self, agents: &[AgentName]) {
         let ended = agents.iter().filter_map(|agent| self.children.get(agent));
         let runs = ended
@@ -50,9 +45,9 @@ impl Host {
 
     /// What those leave running that have ended: jobs that are done.
     pub(super) fn leftovers(&self) -> BTreeMap<AgentName, Vec<Leftover>> {
-        let agents = self.pids();
+        let is_agent = |pid| self.pids.contains_key(&pid);
         let mut left = BTreeMap::<_, Vec<Leftover>>::new();
-        if !has_others(|pid| agents.contains(&pid)) {
+        if !has_others(is_agent) {
             return left;
         }
         self.reap_orphans();
@@ -60,7 +55,7 @@ impl Host {
         let has_ended = |run: Option<&str>| {
             agent_of(run).is_some_and(|agent| !self.children.contains_key(agent))
         };
-        for member in descendants(|pid| agents.contains(&pid), has_ended) {
+        for member in descendants(is_agent, has_ended) {
             if let Some(agent) = agent_of(member.run.as_deref()) {
                 let of_agent = left.entry(agent.clone()).or_default();
                 of_agent.push(Leftover::from(member));
@@ -70,13 +65,13 @@ impl Host {
     }
 
     fn kill_leftovers(&mut self, ours: impl Fn(Option<&str>) -> bool) {
-        let agents = self.pids();
-        if !has_others(|pid| agents.contains(&pid)) {
+        let is_agent = |pid| self.pids.contains_key(&pid);
+        if !has_others(is_agent) {
             return;
         }
         let killed = kill_found(|| {
             self.reap_orphans();
-            descendants(|pid| agents.contains(&pid), &ours)
+            descendants(is_agent, &ours)
         });
         self.reap_orphans();
         for member in killed {
@@ -115,13 +110,11 @@ impl Host {
 
     /// A new life begins; nothing of the one before may be in its way.
     pub(super) fn begin_life(&mut self, agent: &AgentName, incarnation: Incarnation) {
-        let before = self.lives.iter().filter(|(_, it)| *it == agent);
-        let before: HashSet<String> = before.map(|(run, _)| run.clone()).collect();
-        if !before.is_empty() {
-            self.kill_leftovers(|run| run.is_some_and(|run| before.contains(run)));
+        if let Some(before) = self.runs.insert(agent.clone(), incarnation.run()) {
+            self.kill_leftovers(|run| run == Some(before.as_str()));
             self.killed.remove(agent);
+            self.lives.remove(&before);
         }
-        self.lives.retain(|run, _| !before.contains(run));
         self.lives.insert(incarnation.run(), agent.clone());
     }
 }

@@ -33,7 +33,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::model::{
     AgentName, Alias, Credentials, Dial, HostName, Leftover, Millis, NameServerName,
 };
-use crate::process::{adopt_orphans, raise_descriptors};
+use crate::process::{Cgroup, adopt_orphans, ended_child, raise_descriptors, reap};
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir};
 use crate::supervision::{Now, Supervision, Ticket};
@@ -98,7 +98,6 @@ impl HostOptions {
 /// Something for the daemon to deal with.
 enum Input {
     Incoming(Incoming),
-    Ended(AgentName),
     NotAsked(AgentName),
     /// The key of an agent that is to be started has been let in, or has not.
     LetIn(Box<LetIn>),
@@ -106,7 +105,7 @@ enum Input {
     Registered(String),
     Refused(ProxyError),
     Terminate(Millis),
-    /// Children have ended, perhaps some that are no agents.
+    /// Children have ended: agents, or what was adopted of theirs.
     Children,
     Time,
     /// Somebody waits for logs, and one has grown.
@@ -156,12 +155,18 @@ struct Host {
     supervision: Supervision,
     spawner: Spawner,
     children: HashMap<AgentName, Child>,
+    /// Whose pids these are.
+    pids: HashMap<u32, AgentName>,
     /// Of agents that have ended: how many messages had not left their sockets.
     unsent: HashMap<AgentName, BTreeMap<Alias, u64>>,
     /// Of agents that have ended since somebody was to be told: what they had left running, and was killed.
     killed: HashMap<AgentName, Vec<Leftover>>,
     /// The last life of each agent, by its mark.
     lives: HashMap<String, AgentName>,
+    /// These marks, by agent.
+    runs: HashMap<AgentName, String>,
+    /// Groups of agents that have ended, and in which something may still be.
+    cgroups: Vec<Cgroup>,
     /// How long the name server may take to note that this daemon leaves.
     patience: Duration,
     /// In a closed system: those of agents that are about to start.
@@ -196,9 +201,12 @@ impl Host {
             began: Instant::now(),
             supervision: Supervision::default(),
             children: HashMap::new(),
+            pids: HashMap::new(),
             unsent: HashMap::new(),
             killed: HashMap::new(),
             lives: HashMap::new(),
+            runs: HashMap::new(),
+            cgroups: Vec::new(),
             patience: LAST_WORDS,
             agents_keys: HashMap::new(),
             tickets: HashMap::new(),
@@ -307,8 +315,7 @@ impl Host {
                 self.announce_again();
                 self.supervision.on_forgotten();
             }
-            Input::Ended(agent) => self.on_some_ended(agent),
-            Input::Children => self.reap_orphans(),
+            Input::Children => self.on_children(),
             Input::Registered(at) => {
                 (self.options.on_registered)(&at);
                 self.report_ends_once();
@@ -333,19 +340,24 @@ impl Host {
         self.supervision.on_shutdown(GRACE, None, now);
     }
 
-    /// With all others of which it is known by now: what they have left is looked for once.
-    fn on_some_ended(&mut self, agent: AgentName) {
-        let (mut ended, mut others) = (vec![agent], Vec::new());
-        while let Ok(input) = self.received.try_recv() {
-            match input {
-                Input::Ended(agent) => ended.push(agent),
-                other => others.push(other),
+    /// All that have ended by now: what they have left is looked for once.
+    fn on_children(&mut self) {
+        let mut ended = Vec::new();
+        while let Some(pid) = ended_child() {
+            match self.pids.remove(&pid) {
+                Some(agent) => {
+                    if let Some(child) = self.children.get_mut(&agent) {
+                        child.wait();
+                    }
+                    ended.push(agent);
+                }
+                None => reap(pid),
             }
         }
-        self.end_leftovers(&ended);
-        ended.into_iter().for_each(|agent| self.on_ended(agent));
-        self.reap_orphans();
-        others.into_iter().for_each(|input| self.on_input(input));
+        if !ended.is_empty() {
+            self.end_leftovers(&ended);
+            ended.into_iter().for_each(|agent| self.on_ended(agent));
+        }
     }
 
     fn on_ended(&mut self, agent: AgentName) {
@@ -354,7 +366,10 @@ impl Host {
         };
         let id = self.spawner.id(&agent);
         let unsent = self.options.dir.take_unsent(child.incarnation());
-        let exit = child.reap(&self.options.dir, &id);
+        let exit = child.report(&self.options.dir, &id);
+        // It goes with this daemon, if it cannot now.
+        let cgroup = child.into_cgroup().and_then(Cgroup::remove);
+        self.cgroups.extend(cgroup);
         self.note_end(&agent, &exit);
         self.unsent.insert(agent.clone(), unsent);
         self.supervision.on_exited(&agent, exit);

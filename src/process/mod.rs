@@ -3,6 +3,7 @@
 //! A bare pid is never signalled: pids are used again. A process is known by its pid, its start
 //! time and the boot it belongs to, and is signalled through a pidfd.
 
+mod cgroup;
 mod descriptors;
 mod ended;
 mod groups;
@@ -22,12 +23,15 @@ use std::sync::OnceLock;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
+pub use cgroup::{Cgroup, Cgroups, remove as remove_cgroup};
 pub use descriptors::{descriptors_before, limit_descriptors, raise_descriptors};
 pub use ended::{end_of, wait_for_end};
 pub use groups::kill_groups;
 pub use ignored::is_ignored;
 pub use inherited::{hand_descriptor, keep_descriptors};
-pub use orphans::{Kin, adopt_orphans, has_children, has_succeeded, reap_orphans};
+pub use orphans::{
+    Kin, adopt_orphans, ended_child, has_children, has_succeeded, reap, reap_orphans,
+};
 pub use runs::{Member, RUN, descendants, drop_run, has_others, kill_found, marked, of_no_run};
 pub use start::not_started;
 pub use tether::{Tether, hold_tether};

@@ -25,16 +25,24 @@ pub fn adopt_orphans() -> io::Result<()> {
 /// Waits for children that have ended. `kin` tells, by its pid, what one is: the status of a child that somebody
 /// else waits for is not taken.
 pub fn reap_orphans(mut kin: impl FnMut(u32) -> Kin) {
-    let peek = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    while let Some(ended) = wait(libc::P_ALL, 0, peek).ok().flatten() {
-        match kin(ended.pid) {
-            Kin::Orphan => {
-                let _ = wait(libc::P_PID, ended.pid, libc::WEXITED | libc::WNOHANG);
-            }
+    while let Some(ended) = ended_child() {
+        match kin(ended) {
+            Kin::Orphan => reap(ended),
             Kin::Waited => {}
             Kin::Awaited => return,
         }
     }
+}
+
+/// A child that has ended and was not waited for.
+pub fn ended_child() -> Option<u32> {
+    let peek = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    Some(wait(libc::P_ALL, 0, peek).ok()??.pid)
+}
+
+/// Waits for a child that has ended.
+pub fn reap(child: u32) {
+    let _ = wait(libc::P_PID, child, libc::WEXITED | libc::WNOHANG);
 }
 
 /// Whether this process has any child, dead or alive.

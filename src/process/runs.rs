@@ -1,5 +1,6 @@
 //! What an agent's program has started, and what that has started in its turn, in whatever sessions: found by
-//! descent from who adopts orphans, and by a mark in the environment, which is new for each life of an agent.
+//! descent from who adopts orphans, and by a mark, which is new for each life of an agent: in the environment, and in
+//! the name of the cgroup where there is one.
 //!
 //! A process with another mark is of another life, or one of osb's own daemons, and so is what descends from it.
 
@@ -10,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::{ProcessId, Stat, wait_for_end};
+use super::{ProcessId, Stat, cgroup, wait_for_end};
 use crate::model::Leftover;
 
 /// The environment variable with the mark.
@@ -135,7 +136,7 @@ impl Member {
     fn of(pid: u32, run: impl FnOnce(Option<String>) -> Option<String>) -> Option<Self> {
         let process = ProcessId::of(pid).ok()?;
         let member = Self {
-            run: run(run_of(pid)),
+            run: run(run_of(pid).or_else(|| cgroup::run_of(pid))),
             command: command_of(pid),
             process,
         };

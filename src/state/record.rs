@@ -245,6 +245,9 @@ pub struct AgentRecord {
     /// The limits of what it prints, if it holds that file itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prints: Option<LogLimits>,
+    /// The group that it is in, with what it starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<PathBuf>,
 }
 
 /// How an agent ended, written down by its daemon, or by itself if that was gone.
@@ -547,6 +550,7 @@ mod tests {
             process,
             incarnation: None,
             prints: None,
+            cgroup: None,
         };
         let mut log = dir.agents_log().unwrap();
         log.write_all(&alice.line()).unwrap();

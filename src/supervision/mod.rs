@@ -6,7 +6,7 @@
 
 mod start;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::{AgentName, ExitReport, Millis};
@@ -68,6 +68,8 @@ pub enum Effect {
 #[derive(Default)]
 pub struct Supervision {
     agents: BTreeMap<AgentName, Agent>,
+    /// When the next stage of those that are being stopped is due.
+    due: BTreeSet<(Now, AgentName)>,
     shutdown: Option<Shutdown>,
     effects: Vec<Effect>,
 }
@@ -102,6 +104,8 @@ enum Phase {
 
 struct Shutdown {
     ticket: Option<Ticket>,
+    /// How many agents have not ended yet. None begins any more.
+    left: usize,
     stopped: Vec<Stopped>,
 }
 
@@ -155,6 +159,7 @@ impl Supervision {
                     next,
                     tickets: vec![ticket],
                 };
+                self.due.insert((next, agent.clone()));
                 self.effects.push(Effect::Ask {
                     agent: agent.clone(),
                 });
@@ -178,6 +183,7 @@ impl Supervision {
             None => {
                 self.shutdown = Some(Shutdown {
                     ticket,
+                    left: 0,
                     stopped: Vec::new(),
                 })
             }
@@ -192,14 +198,20 @@ impl Supervision {
                         next,
                         tickets: Vec::new(),
                     };
+                    self.due.insert((next, name.clone()));
                     self.effects.push(Effect::Ask {
                         agent: name.clone(),
                     });
                 }
-                Phase::Stopping { next, .. } if again => *next = now,
+                Phase::Stopping { next, .. } if again => {
+                    self.due.remove(&(*next, name.clone()));
+                    *next = now;
+                    self.due.insert((now, name.clone()));
+                }
                 Phase::Starting { .. } | Phase::Stopping { .. } | Phase::Ended { .. } => {}
             }
         }
+        self.count_left();
         self.end_if_done();
     }
 
@@ -215,7 +227,9 @@ impl Supervision {
             ..
         }) = self.agents.get_mut(agent)
         {
+            self.due.remove(&(*next, agent.clone()));
             *next = now;
+            self.due.insert((now, agent.clone()));
         }
     }
 
@@ -234,7 +248,19 @@ impl Supervision {
             asked,
             settled,
         };
-        if let Phase::Stopping { stage, tickets, .. } = std::mem::replace(&mut agent.phase, ended) {
+        let before = std::mem::replace(&mut agent.phase, ended);
+        if !matches!(before, Phase::Ended { .. })
+            && let Some(shutdown) = &mut self.shutdown
+        {
+            shutdown.left = shutdown.left.saturating_sub(1);
+        }
+        if let Phase::Stopping {
+            stage,
+            tickets,
+            next,
+        } = before
+        {
+            self.due.remove(&(next, name.clone()));
             let stopped = Stopped::at(name.clone(), stage.max(stop_stage_of(&exit)));
             for ticket in tickets {
                 let outcome = Ok(stopped.clone());
@@ -275,51 +301,43 @@ impl Supervision {
 
     /// When [`Supervision::on_time`] wants to be called, if at all.
     pub fn next_deadline(&self) -> Option<Now> {
-        let due = self.agents.values().filter_map(|agent| match agent.phase {
-            Phase::Stopping {
-                stage: StopStage::Asked | StopStage::Terminated,
-                next,
-                ..
-            } => Some(next),
-            _ => None,
-        });
-        due.min()
+        self.due.first().map(|(due, _)| *due)
     }
 
     /// Time passed: the next stop stages.
     pub fn on_time(&mut self, now: Now) {
-        for (name, agent) in &mut self.agents {
-            let Phase::Stopping { stage, next, .. } = &mut agent.phase else {
-                continue;
+        while self.next_deadline().is_some_and(|due| due <= now) {
+            let Some((_, name)) = self.due.pop_first() else {
+                return;
             };
-            if *next > now {
-                continue;
-            }
-            match stage {
-                StopStage::Asked => {
-                    *stage = StopStage::Terminated;
-                    *next = now + TERM_PATIENCE;
-                    self.effects.push(Effect::Terminate {
-                        agent: name.clone(),
-                    });
+            let phase = self.agents.get_mut(&name).map(|it| &mut it.phase);
+            if let Some(Phase::Stopping { stage, next, .. }) = phase {
+                match stage {
+                    StopStage::Asked => {
+                        *stage = StopStage::Terminated;
+                        *next = now + TERM_PATIENCE;
+                        self.due.insert((*next, name.clone()));
+                        self.effects.push(Effect::Terminate { agent: name });
+                    }
+                    StopStage::Terminated => {
+                        *stage = StopStage::Killed;
+                        self.effects.push(Effect::Kill { agent: name });
+                    }
+                    StopStage::Already | StopStage::Killed => {}
                 }
-                StopStage::Terminated => {
-                    *stage = StopStage::Killed;
-                    self.effects.push(Effect::Kill {
-                        agent: name.clone(),
-                    });
-                }
-                StopStage::Already | StopStage::Killed => {}
             }
         }
     }
 
+    fn count_left(&mut self) {
+        let left = self.alive().count();
+        if let Some(shutdown) = &mut self.shutdown {
+            shutdown.left = left;
+        }
+    }
+
     fn end_if_done(&mut self) {
-        let all_ended = self
-            .agents
-            .values()
-            .all(|agent| matches!(agent.phase, Phase::Ended { .. }));
-        if all_ended && let Some(shutdown) = &mut self.shutdown {
+        if let Some(shutdown) = self.shutdown.as_mut().filter(|it| it.left == 0) {
             let stopped = std::mem::take(&mut shutdown.stopped);
             self.effects.push(Effect::End {
                 ticket: shutdown.ticket.take(),

@@ -70,10 +70,15 @@ impl Supervision {
 
     /// The process was started, or could not be.
     pub fn on_spawned(&mut self, agent: &AgentName, ticket: Ticket, outcome: Result<u32, Fault>) {
-        if outcome.is_err() {
-            self.agents.remove(agent);
-        }
+        let failed = outcome.is_err();
         self.effects.push(Effect::AnswerStart { ticket, outcome });
+        if failed {
+            self.agents.remove(agent);
+            if self.shutdown.is_some() {
+                self.count_left();
+                self.end_if_done();
+            }
+        }
     }
 
     /// An agent that has not begun will not begin. Tells whether there was such a one.

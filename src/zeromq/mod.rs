@@ -56,6 +56,11 @@ pub fn assert_build() -> Result<(), BuildError> {
 /// stranger who connects and says nothing takes up room no longer.
 pub const HANDSHAKE_MS: i32 = 5000;
 
+/// The longest pause between two tries to connect to an address where nobody listens, in milliseconds; the first is
+/// 100 ms, libzmq's own, and each is twice the one before. Without a limit of its own libzmq tries ten times a second
+/// for ever: a thousand agents whose server is gone keep a machine from doing anything else.
+pub const RECONNECT_MAX_MS: i32 = 2000;
+
 /// A DEALER for control, not connected yet.
 pub fn control_dealer(
     context: &Context,
@@ -65,6 +70,7 @@ pub fn control_dealer(
 ) -> zmq::Result<Socket> {
     let socket = context.socket(zmq::DEALER)?;
     keep_alive(&socket)?;
+    socket.set_reconnect_ivl_max(RECONNECT_MAX_MS)?;
     socket.set_linger(linger_ms)?;
     socket.set_sndhwm(queue)?;
     socket.set_rcvhwm(queue)?;

@@ -3,7 +3,7 @@
 use zmq::{Context, DONTWAIT, Message, Socket};
 
 use crate::model::Kind;
-use crate::zeromq::{HANDSHAKE_MS, keep_alive, keep_lines};
+use crate::zeromq::{HANDSHAKE_MS, RECONNECT_MAX_MS, keep_alive, keep_lines};
 
 /// The largest message accepted: 256 MiB.
 const LARGEST_MESSAGE: i64 = 256 << 20;
@@ -33,6 +33,7 @@ pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
     socket.set_maxmsgsize(LARGEST_MESSAGE)?;
     socket.set_backlog(BACKLOG)?;
     socket.set_handshake_ivl(HANDSHAKE_MS)?;
+    socket.set_reconnect_ivl_max(RECONNECT_MAX_MS)?;
     match kind {
         Kind::Pub | Kind::SyncPub => {
             socket.set_xpub_verbose(true)?;
