@@ -1,7 +1,7 @@
 //! The wires that the agent keeps: each is resolved, dialled and proven, and again when its peer has moved or is
 //! another life of itself. `core::Wire` decides; this carries it out, and answers those who wait for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -32,6 +32,7 @@ pub struct WireId(u64);
 pub struct Wires {
     last: u64,
     kept: BTreeMap<WireId, Kept>,
+    by_ends: HashMap<(Alias, Target), WireId>,
     by_link: BTreeMap<LinkAt, WireId>,
 }
 
@@ -61,18 +62,19 @@ struct Kept {
 }
 
 impl Wires {
-    /// The wire of that socket to that target, which is there from now on. True if it is new.
-    fn declare(&mut self, declared: Declared, now: Duration) -> (WireId, bool) {
-        let same =
-            |kept: &Kept| kept.declared.alias == declared.alias && kept.declared.to == declared.to;
-        if let Some((id, kept)) = self.kept.iter_mut().find(|(_, kept)| same(kept)) {
+    /// The wire of that socket to that target, which is there from now on.
+    fn declare(&mut self, declared: Declared, now: Duration) -> WireId {
+        let ends = (declared.alias.clone(), declared.to.clone());
+        let there = self.by_ends.get(&ends).copied();
+        if let Some((id, kept)) = there.and_then(|id| Some((id, self.kept.get_mut(&id)?))) {
             let kind = declared.kind.or(kept.declared.kind);
             kept.declared = Declared { kind, ..declared };
             kept.fault = None;
-            return (*id, false);
+            return id;
         }
         self.last += 1;
         let id = WireId(self.last);
+        self.by_ends.insert(ends, id);
         let kept = Kept {
             wire: Wire::new(),
             declared,
@@ -83,7 +85,7 @@ impl Wires {
             since: now,
         };
         self.kept.insert(id, kept);
-        (id, true)
+        id
     }
 
     /// Those of a socket.
@@ -106,8 +108,10 @@ impl Wires {
     }
 
     pub fn forget(&mut self, id: WireId) {
-        if let Some(link) = self.kept.remove(&id).and_then(|kept| kept.link) {
-            self.by_link.remove(&link);
+        if let Some(kept) = self.kept.remove(&id) {
+            self.by_ends
+                .remove(&(kept.declared.alias, kept.declared.to));
+            kept.link.map(|link| self.by_link.remove(&link));
         }
     }
 
@@ -198,7 +202,7 @@ impl Agent {
                 handlers: wire.handlers,
                 replies: wire.replies,
             };
-            let (id, _) = self.wires.declare(declared, self.now);
+            let id = self.wires.declare(declared, self.now);
             match wire.at {
                 Some(address) => self.found(id, address, None),
                 None => self.locate(id),
@@ -234,7 +238,7 @@ impl Agent {
             handlers,
             replies,
         };
-        let (id, _) = self.wires.declare(declared, self.now);
+        let id = self.wires.declare(declared, self.now);
         self.locate(id);
         self.await_proof(Waiting::Wire {
             requester: request.requester,
@@ -319,6 +323,9 @@ impl Agent {
             kept.since = now;
             self.unannounced = true;
         }
+        if kept.wire.stage() == Stage::Proven {
+            kept.fault = None;
+        }
         effect
     }
 
@@ -388,12 +395,17 @@ impl Agent {
     /// Who waits for it is told; who does not, finds it in the log.
     fn note_fault(&mut self, id: WireId, fault: Fault) {
         let awaited = |(_, waiting): (u64, &Waiting)| waiting.awaits(id);
-        if !self.waiting.iter().any(awaited) {
-            self.log.warn(&fault.to_string());
+        let awaited = self.waiting.iter().any(awaited);
+        let Some(kept) = self.wires.kept.get_mut(&id) else {
+            return;
+        };
+        // What is tried again each second is told once.
+        if !awaited && kept.fault.is_none() {
+            let Declared { alias, to, .. } = &kept.declared;
+            self.log
+                .warn(&format!("the wire of {alias} to {to}: {fault}"));
         }
-        if let Some(kept) = self.wires.kept.get_mut(&id) {
-            kept.fault = Some(fault);
-        }
+        kept.fault = Some(fault);
     }
 
     /// What has been seen of the connections of a socket: their wires go on.

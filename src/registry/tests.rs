@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Address, AgentInfo, ExitReport, HostInfo, Kind, Millis, Role, Serializer, Transport,
+    Address, AgentInfo, Alias, ConnectionInfo, ExitReport, HostInfo, Kind, Millis, Proof, Role,
+    Serializer, Transport,
 };
 use crate::wire::{Announcement, End, Incarnation, Snapshot};
 
@@ -34,6 +35,16 @@ fn address() -> Address {
 }
 
 fn agent(name: &str, incarnation: u64) -> NameServerRequest {
+    let main = BTreeMap::from([("main".parse().unwrap(), address())]);
+    announced(name, incarnation, main, Vec::new())
+}
+
+fn announced(
+    name: &str,
+    incarnation: u64,
+    addresses: BTreeMap<Alias, Address>,
+    connections: Vec<ConnectionInfo>,
+) -> NameServerRequest {
     NameServerRequest::Announce(Announcement::Agent {
         name: name.parse().unwrap(),
         incarnation: Incarnation(incarnation),
@@ -41,8 +52,8 @@ fn agent(name: &str, incarnation: u64) -> NameServerRequest {
         pid: 7,
         state: State::Running,
         uptime_ms: 0,
-        addresses: BTreeMap::from([("main".parse().unwrap(), address())]),
-        connections: Vec::new(),
+        addresses,
+        connections,
     })
 }
 
@@ -624,36 +635,16 @@ fn those_who_are_connected_hear_what_becomes_of_the_other_end() {
         presences(bench.send(from, envelope, body(&request)), 2)
     };
     let follower = |address: Option<&str>| {
-        let NameServerRequest::Announce(Announcement::Agent {
-            name,
-            incarnation,
-            host,
-            pid,
-            state,
-            uptime_ms,
-            ..
-        }) = agent("Bob", 1)
-        else {
-            unreachable!()
+        let inbox = ConnectionInfo {
+            alias: "inbox".parse().unwrap(),
+            kind: Kind::Pull,
+            to: Some("Alice.main".parse().unwrap()),
+            address: address.map(str::to_owned),
+            proof: Proof::Connecting,
+            proof_ms: 0,
+            times: 0,
         };
-        NameServerRequest::Announce(Announcement::Agent {
-            name,
-            incarnation,
-            host,
-            pid,
-            state,
-            uptime_ms,
-            addresses: BTreeMap::new(),
-            connections: vec![crate::model::ConnectionInfo {
-                alias: "inbox".parse().unwrap(),
-                kind: Kind::Pull,
-                to: Some("Alice.main".parse().unwrap()),
-                address: address.map(str::to_owned),
-                proof: crate::model::Proof::Connecting,
-                proof_ms: 0,
-                times: 0,
-            }],
-        })
+        announced("Bob", 1, BTreeMap::new(), vec![inbox])
     };
     let here = || vec!["tcp://127.0.0.1:5000".to_owned()];
     let running = || ("Alice".to_owned(), State::Running, here());

@@ -155,14 +155,20 @@ fn a_subscription_is_proven_again_each_time() {
     while again.bind(&address).is_err() {
         std::thread::yield_now();
     }
-    // The first one does not answer as it should: it is asked again.
-    let agent_gone = Fault::Gone {
-        peer: Peer::Agent("Bob".parse().unwrap()),
-    };
-    prove(&mut agent, Err(agent_gone));
+    // It does not answer as it should: it is asked again, and that is told once.
+    for _ in 0..2 {
+        let peer = Peer::Agent("Bob".parse().unwrap());
+        prove(&mut agent, Err(Fault::Gone { peer }));
+    }
     connection(&mut agent, |it| it.proof == Proof::Connecting);
     prove(&mut agent, Ok(Value::Null));
     connection(&mut agent, proven(&address, 2));
+    let told = agent.log.text();
+    assert_eq!(
+        told.matches("the wire of inbox to Bob.main: ").count(),
+        1,
+        "{told}"
+    );
 }
 
 #[test]
