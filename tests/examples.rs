@@ -949,7 +949,7 @@ fn systemd_hears_that_a_host_is_ready_and_lives() {
     let words: Vec<String> = words.map(fill).collect();
     let path = bench.files().join("notify");
     let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(common::PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(common::TIMEOUT)).unwrap();
     assert!(text.contains("Type=notify") && text.contains("WatchdogSec="));
     let env = [
         ("NOTIFY_SOCKET", path.to_str().unwrap()),
@@ -974,7 +974,7 @@ fn systemd_hears_that_a_host_is_ready_and_lives() {
     let silence = std::time::Duration::from_millis(300);
     socket.set_read_timeout(Some(silence)).unwrap();
     assert!(socket.recv(&mut bytes).is_err(), "it stands still");
-    socket.set_read_timeout(Some(common::PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(common::TIMEOUT)).unwrap();
     common::kill(pid, 18);
     assert_eq!(heard(), "WATCHDOG=1");
     end(daemon);

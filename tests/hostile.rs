@@ -395,7 +395,7 @@ fn strangers_do_not_keep_members_out(system: &str) {
     let grown = [nameserver, alice].map(memory);
     // Whoever does not finish his greeting is hung up on.
     for mut stream in there.into_iter().flatten() {
-        stream.set_read_timeout(Some(common::PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(common::TIMEOUT)).unwrap();
         let mut rest = Vec::new();
         let end = stream.read_to_end(&mut rest).map_err(|error| error.kind());
         assert_ne!(

@@ -1,6 +1,6 @@
 //! `osb after`.
 
-use super::patience::PatienceArgs;
+use super::timeout::TimeoutArgs;
 use super::timer_action::{What, add_timer};
 use super::{CommandError, Context, complete};
 use crate::model::{Millis, When};
@@ -18,12 +18,12 @@ pub struct AfterArgs {
     #[command(flatten)]
     pub what: What,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 pub fn run(args: AfterArgs, context: &mut Context) -> Result<(), CommandError> {
     add_timer(
-        (&args.agent, &args.patience),
+        (&args.agent, &args.timeout),
         When::After(args.delay),
         args.what,
         context,

@@ -1,7 +1,7 @@
 //! `osb bind`.
 
 use super::handlers::handlers;
-use super::patience::PatienceArgs;
+use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, ErrorKind, complete};
 use crate::model::{Alias, Endpoint, Kind, Serializer, Transport};
 use crate::render::BareAddress;
@@ -34,7 +34,7 @@ pub struct BindArgs {
     #[arg(long)]
     pub insecure: bool,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 pub fn run(args: BindArgs, context: &mut Context) -> Result<(), CommandError> {
@@ -49,7 +49,7 @@ pub fn run(args: BindArgs, context: &mut Context) -> Result<(), CommandError> {
         serializer: args.serializer,
     };
     let bound = session
-        .proxy(&args.agent, args.patience.limit())?
+        .proxy(&args.agent, args.timeout.limit())?
         .bind_to(request);
     context.print(&BareAddress(session.tell(bound)?))
 }
@@ -74,12 +74,23 @@ fn endpoint(args: &BindArgs, closed: bool) -> Result<Option<Endpoint>, CommandEr
 fn transport(text: &str) -> Result<Transport, String> {
     let mut all = Transport::ALL.iter().copied();
     all.find(|it| it.as_str() == text)
-        .ok_or_else(|| "there are tcp and ipc".to_owned())
+        .ok_or_else(|| there_are(Transport::ALL, Transport::as_str))
+}
+
+/// `there are json, raw and msgpack`.
+fn there_are<T: Copy>(all: &[T], word: fn(T) -> &'static str) -> String {
+    let words: Vec<&str> = all.iter().map(|it| word(*it)).collect();
+    match words.split_last() {
+        Some((last, others)) if !others.is_empty() => {
+            format!("there are {} and {last}", others.join(", "))
+        }
+        _ => format!("there are {}", words.join(", ")),
+    }
 }
 
 /// Reads the name of a serializer.
 pub fn serializer(text: &str) -> Result<Serializer, String> {
     let mut all = Serializer::ALL.iter().copied();
     all.find(|it| it.as_str() == text)
-        .ok_or_else(|| "there are json, raw and msgpack".to_owned())
+        .ok_or_else(|| there_are(Serializer::ALL, Serializer::as_str))
 }

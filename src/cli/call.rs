@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::many::{self, Ended, Whom};
-use super::patience::PatienceArgs;
+use super::timeout::TimeoutArgs;
 use super::value::json;
 use super::{CommandError, Context, complete};
 use crate::proxy::Proxy;
@@ -22,13 +22,13 @@ pub struct CallArgs {
     #[arg(allow_negative_numbers = true)]
     pub params: Option<String>,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 pub fn run(args: CallArgs, context: &mut Context) -> Result<(), CommandError> {
     let params = args.params.as_deref().map_or(Ok(Value::Null), json)?;
     let session = context.session()?;
-    let limit = args.patience.limit();
+    let limit = args.timeout.limit();
     match many::whom((&session, context), &args.agent, limit, Ended::IfBadly)? {
         Whom::One(proxy) => {
             let answer = session.tell_of_program(proxy.call(&args.method, params))?;

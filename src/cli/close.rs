@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::patience::PatienceArgs;
+use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, complete};
 use crate::model::{Alias, Millis};
 use crate::render::Closed;
@@ -23,12 +23,12 @@ pub struct CloseArgs {
     #[arg(long, value_name = "DURATION")]
     pub linger: Option<Millis>,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 pub fn run(args: CloseArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent, args.patience.limit())?;
+    let proxy = session.proxy(&args.agent, args.timeout.limit())?;
     let linger = args.linger.map(Millis::duration);
     if args.all {
         let unsent = session.tell(proxy.close_all(linger))?;

@@ -2,21 +2,18 @@
 //! out; a shell is no place for errors.
 
 use std::ffi::OsStr;
-use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
 use super::{Cli, Context, GlobalArgs, Session, remembered};
+use crate::model::timing::COMPLETION_TIMEOUT;
 use crate::model::{Kind, Role, natural};
 use crate::render::Listed;
 
 /// Set by the shell's side of the completion, which `osb completions` prints.
 pub const VARIABLE: &str = "OSB_COMPLETE";
-
-/// How long an agent may take to tell: somebody waits at the keyboard.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Completes and tells so, if that is what this process was started for.
 pub fn asked(arguments: &[std::ffi::OsString]) -> bool {
@@ -75,7 +72,9 @@ fn timer_names() -> Vec<String> {
     let agents = session.listed(&Context::new(quiet_options()));
     let agents = named(agents.unwrap_or_default()).into_iter();
     let timers = agents.filter_map(|agent| {
-        let proxy = session.proxy(&agent.id.to_string(), PATIENCE).ok()?;
+        let proxy = session
+            .proxy(&agent.id.to_string(), COMPLETION_TIMEOUT)
+            .ok()?;
         proxy.timers().ok()
     });
     timers

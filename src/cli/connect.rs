@@ -2,9 +2,9 @@
 
 use super::bind::serializer;
 use super::handlers::handlers;
-use super::patience::PatienceArgs;
 use super::replies::RepliesArgs;
 use super::target::{Named, named};
+use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, ErrorKind, Session, complete};
 use crate::model::{
     Address, AgentId, Alias, ConnectionInfo, Handlers, Kind, Replies, Serializer, SocketId, Target,
@@ -36,7 +36,7 @@ pub struct ConnectArgs {
     #[command(flatten)]
     pub replies: RepliesArgs,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 pub fn run(args: ConnectArgs, context: &mut Context) -> Result<(), CommandError> {
@@ -44,7 +44,7 @@ pub fn run(args: ConnectArgs, context: &mut Context) -> Result<(), CommandError>
     let replies = args.replies.read()?;
     let by_hand = by_hand(&args)?;
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent, args.patience.limit())?;
+    let proxy = session.proxy(&args.agent, args.timeout.limit())?;
     let connected = match by_hand {
         Some(server) => to_address(&proxy, server, None, &args, (handlers, replies)),
         None => to_socket(&session, &proxy, &args, (handlers, replies))?,
@@ -95,7 +95,7 @@ fn to_address(
         handlers,
         replies,
         token: None,
-        timeout: args.patience.limit().into(),
+        timeout: args.timeout.limit().into(),
     };
     proxy.ask(&AgentRequest::Connect(request)).wait()
 }

@@ -5,6 +5,7 @@ use super::runtime::block_on;
 use super::which::{self, Meant};
 use super::{CommandError, Context, ErrorKind, complete};
 use crate::down::{DownError, DownReport, down};
+use crate::model::timing::STOP_GRACE;
 use crate::model::{Millis, NameServerName, SystemName};
 use crate::render::{Down, did_you_mean};
 use crate::state::StateDir;
@@ -19,7 +20,7 @@ pub struct DownArgs {
     #[arg(long, value_name = "NAMESERVER")]
     pub only: Vec<NameServerName>,
     /// How long agents may take to end before they are killed
-    #[arg(long, value_name = "DURATION", default_value = "5s")]
+    #[arg(long, value_name = "DURATION", default_value_t = STOP_GRACE)]
     pub grace: Millis,
 }
 

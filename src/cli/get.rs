@@ -1,7 +1,7 @@
 //! `osb get`.
 
 use super::many::{self, Ended, Whom};
-use super::patience::PatienceArgs;
+use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, complete};
 use crate::proxy::Proxy;
 use crate::render::{Answer, Attributes};
@@ -16,12 +16,12 @@ pub struct GetArgs {
     /// The attribute; all, if it is not given
     pub attribute: Option<String>,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 pub fn run(args: GetArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?.until_the_end();
-    let limit = args.patience.limit();
+    let limit = args.timeout.limit();
     let attribute = args.attribute.as_deref();
     match many::whom((session, context), &args.agent, limit, Ended::Too)? {
         Whom::One(proxy) => match attribute {

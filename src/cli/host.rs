@@ -5,7 +5,6 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::time::Duration;
 
 use super::launched::{LaunchArgs, Launched};
 use super::runtime::block_on;
@@ -13,6 +12,7 @@ use super::{CommandError, Context, ErrorKind};
 use crate::examine::own_address;
 use crate::host::{self, HostError, HostOptions};
 use crate::machine::{self, MachineError};
+use crate::model::timing::JOIN_INTERVAL;
 use crate::model::{Dial, HostName, NameServerName, SystemName, read_ip};
 use crate::process::drop_run;
 use crate::proxy::{ProxyError, host_dial};
@@ -141,9 +141,6 @@ fn options(
     })
 }
 
-/// How often a name server is looked for by which the daemon is to join.
-const LOOK: Duration = Duration::from_secs(1);
-
 /// By which keys the daemon gets in. To join, the name server has to be there, and a patient daemon
 /// waits for that.
 fn dial(
@@ -161,7 +158,7 @@ fn dial(
                 if !std::mem::replace(&mut told, true) {
                     context.note(&format!("{error}; waiting for it, to join"));
                 }
-                std::thread::sleep(LOOK);
+                std::thread::sleep(JOIN_INTERVAL);
             }
             other => return Ok(other?),
         }

@@ -1,7 +1,7 @@
 //! `osb log`.
 
 use super::logs::LogLevel;
-use super::patience::PatienceArgs;
+use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, complete};
 use crate::model::Level;
 use crate::render::Done;
@@ -18,7 +18,7 @@ pub struct LogArgs {
     #[arg(short, long, default_value = "info")]
     pub level: LogLevel,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 pub fn run(args: LogArgs, context: &mut Context) -> Result<(), CommandError> {
@@ -29,7 +29,7 @@ pub fn run(args: LogArgs, context: &mut Context) -> Result<(), CommandError> {
         LogLevel::Error => Level::Error,
     };
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent, args.patience.limit())?;
+    let proxy = session.proxy(&args.agent, args.timeout.limit())?;
     session.tell(proxy.log(level, &args.text))?;
     context.print(&Done)
 }

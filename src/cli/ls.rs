@@ -2,9 +2,9 @@
 
 use clap::ValueEnum;
 
-use super::patience::PatienceArgs;
 use super::remembered::{Remembered, remembered};
 use super::session::{Group, is_running};
+use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, ls_agents, ls_hosts, ls_runs};
 use crate::model::SystemName;
 use crate::render::{Addresses, Connections, Listed, NameServerRow, Sockets, SystemRow, Systems};
@@ -18,7 +18,7 @@ pub struct LsArgs {
     #[arg(value_enum, default_value_t)]
     pub what: What,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 /// What can be listed: agents and their states, host daemons, who is connected to whom and whether
@@ -48,14 +48,14 @@ pub fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
         What::Connections => context.print(&Connections(agents()?)),
         What::Addresses => context.print(&Addresses(agents()?)),
         What::Hosts => ls_hosts::run(context),
-        What::Sockets => sockets(context, &args.patience),
+        What::Sockets => sockets(context, &args.timeout),
         What::Systems => systems(context),
         What::Runs => ls_runs::run(context),
     }
 }
 
 /// Each agent is asked itself; one that does not answer is named, and the others are shown.
-fn sockets(context: &Context, patience: &PatienceArgs) -> Result<(), CommandError> {
+fn sockets(context: &Context, timeout: &TimeoutArgs) -> Result<(), CommandError> {
     let session = context.session()?.until_the_end();
     session.warn(context);
     let agents = session
@@ -72,7 +72,7 @@ fn sockets(context: &Context, patience: &PatienceArgs) -> Result<(), CommandErro
             // It was just heard from.
             let group = groups.iter().find(there).unwrap_or(&groups[0]);
             let proxy = group.nameserver.proxy(info.name.as_str())?;
-            let proxy = proxy.with_timeout(patience.limit());
+            let proxy = proxy.with_timeout(timeout.limit());
             let asked = proxy.ask::<AgentStatus>(&AgentRequest::Status {});
             Ok((id, proxy, asked))
         })

@@ -1,18 +1,15 @@
 //! `osb ls agents`: what the name servers know of them, and what jobs that are done have left running, by their hosts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::runtime::block_on;
 use super::session::{Group, Session};
 use super::{CommandError, Context};
+use crate::model::timing::LIST_TIMEOUT;
 use crate::model::{AgentName, HostName, Leftover, State};
 use crate::proxy::Pending;
 use crate::render::{Agents, Listed, Output};
 use crate::wire::{HostRequest, Peer};
-
-/// How long a machine may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 type Left = BTreeMap<AgentName, Vec<Leftover>>;
 
@@ -63,7 +60,7 @@ fn add_left(
 fn ask(group: &Group, host: HostName) -> (HostName, Pending<Left>) {
     let link = group.nameserver.link();
     let peer = Peer::Host(host.clone());
-    let asked = link.ask(peer, &HostRequest::Leftovers {}, PATIENCE);
+    let asked = link.ask(peer, &HostRequest::Leftovers {}, LIST_TIMEOUT);
     (host, asked)
 }
 

@@ -1,18 +1,16 @@
 //! `osb ls hosts`: what the name servers know of hosts, and what each host says of its machine.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::task::JoinSet;
 
 use super::runtime::block_on;
 use super::{CommandError, Context};
+use crate::model::timing::LIST_TIMEOUT;
 use crate::model::{HostInfo, State};
 use crate::proxy::ProxyError;
 use crate::render::{HostRow, Hosts, Measured};
 use crate::wire::{HostRequest, MachineFacts, NameServerRequest, Peer};
-
-/// How long a machine may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// One that does not answer is named, and shown with what the name server knows.
 pub fn run(context: &Context) -> Result<(), CommandError> {
@@ -34,7 +32,7 @@ pub fn run(context: &Context) -> Result<(), CommandError> {
             let answer =
                 nameserver
                     .link()
-                    .ask::<MachineFacts>(peer, &HostRequest::Facts {}, PATIENCE);
+                    .ask::<MachineFacts>(peer, &HostRequest::Facts {}, LIST_TIMEOUT);
             asked.spawn(async move { (place, answer.await.map(|it| measure(it, began, at))) });
         }
         let mut measured: Vec<Option<Result<Measured, ProxyError>>> = Vec::new();

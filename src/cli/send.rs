@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::many::{self, Answered, Asked, Ended, Whom};
-use super::patience::PatienceArgs;
 use super::replies::RepliesArgs;
+use super::timeout::TimeoutArgs;
 use super::value::json;
 use super::{CommandError, Context, complete};
 use crate::model::{Alias, Millis, Replies, Topic};
@@ -33,14 +33,14 @@ pub struct SendArgs {
     #[command(flatten)]
     pub replies: RepliesArgs,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 pub fn run(args: SendArgs, context: &mut Context) -> Result<(), CommandError> {
     let message = json(&args.message)?;
     let replies = args.replies.read()?;
     let session = context.session()?;
-    let limit = args.patience.limit();
+    let limit = args.timeout.limit();
     let whom = many::whom((&session, context), &args.agent, limit, Ended::IfBadly)?;
     let proxy = match whom {
         Whom::One(proxy) => proxy,
@@ -54,7 +54,7 @@ pub fn run(args: SendArgs, context: &mut Context) -> Result<(), CommandError> {
     };
     let alias = args.alias.as_str();
     if args.wait {
-        let wait = match args.patience.given() {
+        let wait = match args.timeout.given() {
             Some(_) => None,
             None => session.tell(proxy.wait_by(alias))?,
         };
@@ -92,7 +92,7 @@ fn send_by_all(
         };
         return many::ask(agents, request);
     }
-    let (ready, mut answered) = match args.patience.given() {
+    let (ready, mut answered) = match args.timeout.given() {
         Some(_) => (agents, Vec::new()),
         None => as_patient_as_their_connections(agents, &args.alias),
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::many::{self, Ended, Whom};
-use super::patience::PatienceArgs;
+use super::timeout::TimeoutArgs;
 use super::value::{assignment, json};
 use super::{CommandError, Context, complete};
 use crate::proxy::Proxy;
@@ -26,13 +26,13 @@ pub struct SetArgs {
     )]
     pub attributes: Vec<String>,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 pub fn run(args: SetArgs, context: &mut Context) -> Result<(), CommandError> {
     let attributes = attributes(&args.attributes)?;
     let session = context.session()?;
-    let limit = args.patience.limit();
+    let limit = args.timeout.limit();
     match many::whom((&session, context), &args.agent, limit, Ended::IfBadly)? {
         Whom::One(proxy) => {
             session.tell(proxy.set_attrs(attributes))?;

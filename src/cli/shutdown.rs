@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::many::{self, Answered, Asked, Ended, Whom};
-use super::patience::PatienceArgs;
+use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, complete};
 use crate::model::AgentId;
 use crate::proxy::{Proxy, ProxyError};
@@ -18,12 +18,12 @@ pub struct ShutdownArgs {
     #[arg(required = true, value_name = "AGENT", add = complete::agents())]
     pub agents: Vec<String>,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 pub fn run(args: ShutdownArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
-    let limit = args.patience.limit();
+    let limit = args.timeout.limit();
     let mut agents: Vec<Asked> = Vec::new();
     let mut are_many = false;
     for text in &args.agents {

@@ -1,6 +1,6 @@
 //! `osb stop-timer`.
 
-use super::patience::PatienceArgs;
+use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, complete};
 use crate::model::Alias;
 use crate::render::Done;
@@ -18,12 +18,12 @@ pub struct StopTimerArgs {
     #[arg(long)]
     pub all: bool,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 pub fn run(args: StopTimerArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent, args.patience.limit())?;
+    let proxy = session.proxy(&args.agent, args.timeout.limit())?;
     if args.all {
         session.tell(proxy.stop_timers())?;
     }

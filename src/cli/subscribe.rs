@@ -1,7 +1,7 @@
 //! `osb subscribe`.
 
 use super::handlers::actions;
-use super::patience::PatienceArgs;
+use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, complete};
 use crate::model::{Alias, Handlers};
 use crate::render::Done;
@@ -22,7 +22,7 @@ pub struct SubscribeArgs {
     #[arg(long = "handler", value_name = "ACTION")]
     pub handlers: Vec<String>,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 pub fn run(args: SubscribeArgs, context: &mut Context) -> Result<(), CommandError> {
@@ -30,7 +30,7 @@ pub fn run(args: SubscribeArgs, context: &mut Context) -> Result<(), CommandErro
     let topics = args.topics.into_iter();
     let handlers = Handlers::ByTopic(topics.map(|topic| (topic, actions.clone())).collect());
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent, args.patience.limit())?;
+    let proxy = session.proxy(&args.agent, args.timeout.limit())?;
     session.tell(proxy.subscribe(args.alias.as_str(), handlers))?;
     context.print(&Done)
 }

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::patience::PatienceArgs;
+use super::timeout::TimeoutArgs;
 use super::value::{assignment, json};
 use super::{CommandError, Context, complete};
 use crate::model::{Alias, TimerAction, TimerSpec, Topic, When};
@@ -53,7 +53,7 @@ pub enum Action {
 
 /// Adds the timer and prints its name.
 pub fn add_timer(
-    (agent, patience): (&str, &PatienceArgs),
+    (agent, timeout): (&str, &TimeoutArgs),
     when: When,
     what: What,
     context: &mut Context,
@@ -64,7 +64,7 @@ pub fn add_timer(
         action: what.action.action()?,
     };
     let session = context.session()?;
-    let alias = session.tell(session.proxy(agent, patience.limit())?.timer(timer))?;
+    let alias = session.tell(session.proxy(agent, timeout.limit())?.timer(timer))?;
     context.print(&BareName(alias.to_string()))
 }
 

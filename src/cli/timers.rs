@@ -1,6 +1,6 @@
 //! `osb timers`.
 
-use super::patience::PatienceArgs;
+use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, Session, complete};
 use crate::model::TimerInfo;
 use crate::proxy::{Pending, Proxy};
@@ -14,14 +14,14 @@ pub struct TimersArgs {
     #[arg(add = complete::agents())]
     pub agents: Vec<String>,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 pub fn run(args: TimersArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
     let mut timers = Vec::new();
     if args.agents.is_empty() {
-        for (proxy, asked) in ask(all(&session, context, &args.patience)?) {
+        for (proxy, asked) in ask(all(&session, context, &args.timeout)?) {
             match asked.wait() {
                 Ok(of_one) => timers.push((proxy.name().clone(), of_one)),
                 Err(error) => {
@@ -34,7 +34,7 @@ pub fn run(args: TimersArgs, context: &mut Context) -> Result<(), CommandError> 
         let proxies = args
             .agents
             .iter()
-            .map(|agent| session.proxy(agent, args.patience.limit()));
+            .map(|agent| session.proxy(agent, args.timeout.limit()));
         for (proxy, asked) in ask(proxies.collect::<Result<_, _>>()?) {
             timers.push((
                 proxy.name().clone(),
@@ -48,12 +48,12 @@ pub fn run(args: TimersArgs, context: &mut Context) -> Result<(), CommandError> 
 fn all(
     session: &Session,
     context: &Context,
-    patience: &PatienceArgs,
+    timeout: &TimeoutArgs,
 ) -> Result<Vec<Proxy>, CommandError> {
     let agents = session.listed(context)?.into_iter();
     agents
         .filter(|agent| !agent.info.state.ended())
-        .map(|agent| session.proxy(&agent.id.to_string(), patience.limit()))
+        .map(|agent| session.proxy(&agent.id.to_string(), timeout.limit()))
         .collect()
 }
 

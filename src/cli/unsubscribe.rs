@@ -1,6 +1,6 @@
 //! `osb unsubscribe`.
 
-use super::patience::PatienceArgs;
+use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, complete};
 use crate::model::Alias;
 use crate::render::Done;
@@ -18,13 +18,13 @@ pub struct UnsubscribeArgs {
     #[arg(required = true)]
     pub topics: Vec<String>,
     #[command(flatten)]
-    pub patience: PatienceArgs,
+    pub timeout: TimeoutArgs,
 }
 
 pub fn run(args: UnsubscribeArgs, context: &mut Context) -> Result<(), CommandError> {
     let topics: Vec<&str> = args.topics.iter().map(String::as_str).collect();
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent, args.patience.limit())?;
+    let proxy = session.proxy(&args.agent, args.timeout.limit())?;
     session.tell(proxy.unsubscribe(args.alias.as_str(), &topics))?;
     context.print(&Done)
 }

@@ -1,7 +1,6 @@
 //! `osb wait`: blocks until everything that is named is there, by the name server's events.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -10,6 +9,7 @@ use super::runtime::block_on;
 use super::session::Group;
 use super::target::{Named, may_mean, named};
 use super::{CommandError, Context, ErrorKind, Session, complete};
+use crate::model::timing::LAST_LOOK_TIMEOUT;
 use crate::model::{AgentId, AgentInfo, Millis, NameServerName, SocketId, State};
 use crate::proxy::{Notice, ProxyError};
 use crate::render::{Waited, WaitedRow};
@@ -28,9 +28,6 @@ pub struct WaitArgs {
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub timeout: Millis,
 }
-
-/// How long a name server may take to show that it is there, when the time is up.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// What an agent is waited for to be. A socket is waited for to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +116,7 @@ fn silent(session: &Session) -> Vec<String> {
     let ask = |group: &Group| {
         let answer = group
             .nameserver
-            .ask_within(&NameServerRequest::Ping {}, LOOK);
+            .ask_within(&NameServerRequest::Ping {}, LAST_LOOK_TIMEOUT);
         (group.nameserver.link().address().to_owned(), answer)
     };
     let asked: Vec<_> = session.groups().iter().map(ask).collect();

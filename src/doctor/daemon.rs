@@ -7,14 +7,11 @@ use std::time::Duration;
 use super::answers::{Answer, Others};
 use super::questions::Place;
 use super::{Looked, Way};
-use crate::examine::LONGEST;
+use crate::model::timing::{EXAMINATION_TIMEOUT, EXAMINE_TIMEOUT};
 use crate::model::{Dial, HostInfo, HostName, State};
 use crate::proxy::{Link, ProxyError};
 use crate::state::find_key;
 use crate::wire::{Dialled, Examined, HostRequest, NameServerRequest, Peer, Target};
-
-/// How long a name server may take to answer, and a daemon to look around.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The way to it.
 pub struct Daemon {
@@ -68,7 +65,7 @@ async fn hosts_at(
         keys: key.map(|key| key.credentials()),
     })?;
     let hosts = NameServerRequest::Hosts {};
-    let hosts = link.ask(Peer::NameServer, &hosts, PATIENCE).await?;
+    let hosts = link.ask(Peer::NameServer, &hosts, EXAMINE_TIMEOUT).await?;
     Ok((hosts, link))
 }
 
@@ -85,17 +82,18 @@ impl Daemon {
 
     async fn examine(&self, place: &Place) -> Result<Examined, String> {
         let request = HostRequest::Examine(place.examination(self.token.clone()));
-        self.ask(&request, PATIENCE).await
+        self.ask(&request, EXAMINE_TIMEOUT).await
     }
 
     pub(super) async fn dial(&self, targets: Vec<Target>) -> Result<Vec<Dialled>, String> {
-        self.ask(&HostRequest::Dial { targets }, LONGEST).await
+        self.ask(&HostRequest::Dial { targets }, EXAMINATION_TIMEOUT)
+            .await
     }
 
     /// Waits until nothing of the examination is left there.
     pub(super) async fn end(self) {
         // If it is not reached, it ends by itself after a while.
-        let _: Result<(), String> = self.ask(&self.over(), PATIENCE).await;
+        let _: Result<(), String> = self.ask(&self.over(), EXAMINE_TIMEOUT).await;
     }
 
     fn over(&self) -> HostRequest {

@@ -6,17 +6,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::end::{DAEMON_TIMEOUT, kill_leftovers};
+use super::end::kill_leftovers;
 use super::{DownReport, StoppedAgent};
+use crate::model::timing::{DAEMON_END_TIMEOUT, STOP_GRACE, STOP_STAGES_TIMEOUT};
 use crate::model::{AgentId, Millis};
 use crate::process::{ProcessId, Working, wait_for_end, working_for};
 use crate::state::{AgentRecord, NotedGroup, StateError, SystemDir};
 use crate::wire::StopStage;
-
-/// Beyond the grace: the later stop stages.
-const STOP_STAGES_TIMEOUT: Duration = Duration::from_secs(6);
-/// How long host daemons give agents to end that they are not told of.
-const DAEMONS_GRACE: Duration = Duration::from_secs(5);
 
 /// What was gone by, and what could not be known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -65,14 +61,14 @@ pub(super) fn end_damaged(
         unlisted: found.unlisted.len(),
         hosts: dir.hosts_of_damaged(),
     };
-    let patience = grace.duration().max(DAEMONS_GRACE) + STOP_STAGES_TIMEOUT;
-    let mut killed_daemons = end(&found.hosts, patience);
+    let timeout = grace.duration().max(STOP_GRACE.duration()) + STOP_STAGES_TIMEOUT;
+    let mut killed_daemons = end(&found.hosts, timeout);
     let agents = found.agents();
     let orphans: Vec<&ProcessId> = agents.iter().filter(|it| it.kill_group()).collect();
-    wait_for_end(&agents, DAEMON_TIMEOUT);
+    wait_for_end(&agents, DAEMON_END_TIMEOUT);
     let lives = dir.agents().into_iter().filter(is_meant);
     let leftovers = kill_leftovers(lives.collect());
-    killed_daemons += end(&found.nameservers, DAEMON_TIMEOUT);
+    killed_daemons += end(&found.nameservers, DAEMON_END_TIMEOUT);
     let is_orphan = |agent: &&AgentRecord| orphans.contains(&&agent.process);
     let id = |agent: &AgentRecord| AgentId {
         name: agent.agent.clone(),
@@ -143,9 +139,9 @@ impl Found {
 }
 
 /// Tells how many had to be killed.
-fn end(daemons: &[ProcessId], patience: Duration) -> usize {
+fn end(daemons: &[ProcessId], timeout: Duration) -> usize {
     for daemon in daemons {
         daemon.terminate();
     }
-    super::end::kill_after(daemons, patience)
+    super::end::kill_after(daemons, timeout)
 }

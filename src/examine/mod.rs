@@ -8,23 +8,19 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::model::timing::DIAL_TIMEOUT;
 use crate::model::{self, Template, bound_for};
 use crate::wire::{Bound, Dialled, Examination, Examined, Found, ProgramNeed, Target};
 
 pub use route::own_address;
 
-/// How long a connection may take, and the first word over it.
-const DIAL: Duration = Duration::from_secs(3);
-/// How long somebody may look around, who may go away without a word: longer than others take to be reached, to
-/// which osb is copied first.
-pub const LONGEST: Duration = Duration::from_secs(180);
 /// How many are dialled at a time.
 const AT_ONCE: usize = 64;
 
@@ -94,7 +90,7 @@ impl Examiner {
 async fn greet(listener: tokio::net::TcpListener, token: String) {
     while let Ok((mut stream, _)) = listener.accept().await {
         // It fits into any socket's buffer, so that nobody can hold this up.
-        let _ = tokio::time::timeout(DIAL, stream.write_all(token.as_bytes())).await;
+        let _ = tokio::time::timeout(DIAL_TIMEOUT, stream.write_all(token.as_bytes())).await;
     }
 }
 
@@ -120,7 +116,7 @@ pub async fn dial(targets: Vec<Target>) -> Vec<Dialled> {
 
 async fn dial_one(target: Target) -> Dialled {
     let began = Instant::now();
-    let mut stream = match tokio::time::timeout(DIAL, TcpStream::connect(target.at)).await {
+    let mut stream = match tokio::time::timeout(DIAL_TIMEOUT, TcpStream::connect(target.at)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             return match error.kind() {
@@ -136,7 +132,7 @@ async fn dial_one(target: Target) -> Dialled {
         return Dialled::Reached { us };
     };
     let mut said = vec![0; token.len()];
-    match tokio::time::timeout(DIAL, stream.read_exact(&mut said)).await {
+    match tokio::time::timeout(DIAL_TIMEOUT, stream.read_exact(&mut said)).await {
         Ok(Ok(_)) if said == token.as_bytes() => Dialled::Reached { us },
         Err(_) | Ok(_) => Dialled::Other,
     }

@@ -1,8 +1,9 @@
 //! What supervision wants done is done: processes, signals, answers, words to the name server.
 
 use super::signals::Signals;
-use super::{Child, Host, Input, LAST_WORDS, PATIENCE};
+use super::{Child, Host, Input};
 use crate::model::AgentName;
+use crate::model::timing::{CONTROL_TIMEOUT, LAST_WORD_TIMEOUT};
 use crate::process::descriptors_before;
 use crate::supervision::{Effect, Ticket};
 use crate::wire::{AgentBoot, AgentRequest, Fault, Incarnation, NameServerRequest, Peer, Stopped};
@@ -72,7 +73,7 @@ impl Host {
                     let stopped = stopped.into_iter().map(|it| self.with_what_is_left(it));
                     let stopped: Vec<Stopped> = stopped.collect();
                     self.answer(ticket, Ok(stopped));
-                    self.patience = PATIENCE;
+                    self.leave_timeout = CONTROL_TIMEOUT;
                 }
                 return true;
             }
@@ -133,7 +134,7 @@ impl Host {
         let peer = Peer::Agent(agent.clone());
         let answer = self
             .link
-            .ask::<()>(peer, &AgentRequest::Shutdown {}, PATIENCE);
+            .ask::<()>(peer, &AgentRequest::Shutdown {}, CONTROL_TIMEOUT);
         let inputs = self.inputs.clone();
         tokio::spawn(async move {
             if answer.await.is_err() {
@@ -153,11 +154,11 @@ impl Host {
     /// what has not been read at the other end, even the answer that somebody waits for.
     pub(super) async fn leave(&self, signals: &mut Signals) {
         let leave = NameServerRequest::Leave { end: None };
-        let patience = match self.link.is_in() {
-            true => self.patience,
-            false => LAST_WORDS,
+        let timeout = match self.link.is_in() {
+            true => self.leave_timeout,
+            false => LAST_WORD_TIMEOUT,
         };
-        let left = self.link.ask::<()>(Peer::NameServer, &leave, patience);
+        let left = self.link.ask::<()>(Peer::NameServer, &leave, timeout);
         tokio::select! {
             _ = left => {}
             _ = signals.next() => {}

@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use super::{Host, PATIENCE};
+use super::Host;
+use crate::model::timing::CONTROL_TIMEOUT;
 use crate::model::{AgentInfo, AgentName, ExitReport};
 use crate::state::{AgentRecord, EndRecord};
 use crate::wire::{Fault, NameServerRequest, Peer};
@@ -61,7 +62,7 @@ impl Host {
         let (link, host) = (self.link.clone(), self.options.name.clone());
         tokio::spawn(async move {
             let request = NameServerRequest::Agents { name: None };
-            let known = link.ask::<Vec<AgentInfo>>(Peer::NameServer, &request, PATIENCE);
+            let known = link.ask::<Vec<AgentInfo>>(Peer::NameServer, &request, CONTROL_TIMEOUT);
             let mut known = known.await.unwrap_or_default();
             known.retain(|it| it.host.as_ref() == Some(&host) && !it.state.ended());
             let is_known = |name: &AgentName| known.iter().any(|it| it.name == *name);

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::Host;
 use crate::examine::{self, Examiner};
+use crate::model::timing::EXAMINATION_TIMEOUT;
 use crate::proxy::Link;
 use crate::supervision::Ticket;
 use crate::wire::{Dialled, Envelope, Examination, Examined, Fault, Target};
@@ -35,7 +36,7 @@ impl Listening {
             };
             link.reply(&envelope, Ok(examined));
             // Either way, it is over.
-            let _ = timeout(examine::LONGEST, dropped).await;
+            let _ = timeout(EXAMINATION_TIMEOUT, dropped).await;
             examiner.end().await;
         });
         Self { until, over }
@@ -80,7 +81,7 @@ impl Host {
         };
         let link = self.link.clone();
         tokio::spawn(async move {
-            let outcomes = timeout(examine::LONGEST, examine::dial(targets)).await;
+            let outcomes = timeout(EXAMINATION_TIMEOUT, examine::dial(targets)).await;
             link.reply(
                 &envelope,
                 outcomes.map_err(|_| refused("that takes too long")),

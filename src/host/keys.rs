@@ -1,6 +1,7 @@
 //! Keys of agents: the daemon draws one for each that it starts, and has the name server let it in.
 
-use super::{Host, Input, PATIENCE};
+use super::{Host, Input};
+use crate::model::timing::CONTROL_TIMEOUT;
 use crate::model::{AgentName, Credentials, Holder, KeyEntry, Term};
 use crate::wire::{Fault, Incarnation, NameServerRequest, Peer};
 use crate::zeromq::draw_keys;
@@ -33,7 +34,9 @@ impl Host {
             term: Term::Run,
             by: Some(self.options.name.clone()),
         });
-        let admitted = self.link.ask::<()>(Peer::NameServer, &admit, PATIENCE);
+        let admitted = self
+            .link
+            .ask::<()>(Peer::NameServer, &admit, CONTROL_TIMEOUT);
         let inputs = self.inputs.clone();
         tokio::spawn(async move {
             let keys = match admitted.await {

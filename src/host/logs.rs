@@ -3,12 +3,11 @@
 
 use super::Host;
 use super::log_piece::{log_behind, log_end};
+use crate::model::timing::LONGEST_LOG_WAIT;
 use crate::model::{AgentId, AgentName, Millis, NameServerName};
 use crate::state::{LogEvents, LogWatch, SystemDir};
 use crate::supervision::{Now, Ticket};
-use crate::wire::{
-    AgentLogs, LARGEST_BODY, LARGEST_LOG_PIECE, LONGEST_LOG_WAIT, LogPiece, LogsFrom,
-};
+use crate::wire::{AgentLogs, LARGEST_BODY, LARGEST_LOG_PIECE, LogPiece, LogsFrom};
 
 /// What somebody wants to read.
 #[derive(Debug, Clone)]

@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::model::timing::{CONTROL_TIMEOUT, LAST_WORD_TIMEOUT, STOP_GRACE};
 use crate::model::{
     AgentName, Alias, Credentials, Dial, HostName, Leftover, Millis, NameServerName,
 };
@@ -46,13 +47,6 @@ use signals::Signals;
 
 pub use log_tail::{end_of_logs, last_words, log_tail};
 pub use logs::ends_of_logs;
-
-/// How long agents may take to end when the daemon itself is told to, before they are terminated.
-const GRACE: Millis = Millis::from_secs(5);
-/// How long the name server may take to take note.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The same at the end, if nobody has asked for it: perhaps there is no name server any more.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Why a host daemon cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -168,7 +162,7 @@ struct Host {
     /// Groups of agents that have ended, and in which something may still be.
     cgroups: Vec<Cgroup>,
     /// How long the name server may take to note that this daemon leaves.
-    patience: Duration,
+    leave_timeout: Duration,
     /// In a closed system: those of agents that are about to start.
     agents_keys: HashMap<AgentName, Credentials>,
     /// Requests that are to be answered later.
@@ -207,7 +201,7 @@ impl Host {
             lives: HashMap::new(),
             runs: HashMap::new(),
             cgroups: Vec::new(),
-            patience: LAST_WORDS,
+            leave_timeout: LAST_WORD_TIMEOUT,
             agents_keys: HashMap::new(),
             tickets: HashMap::new(),
             next_ticket: 0,
@@ -234,7 +228,7 @@ impl Host {
 
     async fn announce(&self) -> Result<(), ProxyError> {
         self.link
-            .ask(Peer::NameServer, &self.announcement(), PATIENCE)
+            .ask(Peer::NameServer, &self.announcement(), CONTROL_TIMEOUT)
             .await
     }
 
@@ -245,7 +239,7 @@ impl Host {
         }
         let asked = self
             .link
-            .ask::<()>(Peer::NameServer, &self.announcement(), PATIENCE);
+            .ask::<()>(Peer::NameServer, &self.announcement(), CONTROL_TIMEOUT);
         let (inputs, at) = (self.inputs.clone(), self.link.address().to_owned());
         tokio::spawn(async move {
             let outcome = match asked.await {
@@ -330,14 +324,14 @@ impl Host {
                 self.on_readers_time(now);
             }
             Input::Written => self.on_written(),
-            Input::Disconnected => self.supervision.on_shutdown(GRACE, None, now),
+            Input::Disconnected => self.supervision.on_shutdown(STOP_GRACE, None, now),
         }
     }
 
     /// Nobody can command the daemon any more, or ever could: its agents are not left alone.
     fn on_shut_out(&mut self, error: ProxyError, now: Now) {
         let _ = writeln!(std::io::stderr(), "error: {error}: this daemon ends");
-        self.supervision.on_shutdown(GRACE, None, now);
+        self.supervision.on_shutdown(STOP_GRACE, None, now);
     }
 
     /// All that have ended by now: what they have left is looked for once.

@@ -2,8 +2,9 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{GRACE, Input};
+use super::Input;
 use crate::model::Millis;
+use crate::model::timing::STOP_GRACE;
 
 pub struct Signals {
     terminate: Signal,
@@ -39,8 +40,8 @@ impl Signals {
 
 async fn told(terminate: &mut Signal, interrupt: &mut Signal, quit: &mut Signal) -> Millis {
     tokio::select! {
-        _ = terminate.recv() => GRACE,
-        _ = interrupt.recv() => GRACE,
+        _ = terminate.recv() => STOP_GRACE,
+        _ = interrupt.recv() => STOP_GRACE,
         _ = quit.recv() => Millis::new(0),
     }
 }

@@ -8,7 +8,7 @@ use crate::state::StateDir;
 use crate::wire::{Envelope, HostRequest, MessageKind, NameServerRequest, Peer, body, read_body};
 
 /// How long the daemon may take to say what it is to say.
-const PATIENCE_MS: i32 = 20_000;
+const TIMEOUT_MS: i32 = 20_000;
 
 struct FakeNameServer {
     router: zmq::Socket,
@@ -18,7 +18,7 @@ struct FakeNameServer {
 impl FakeNameServer {
     fn new() -> Self {
         let router = zmq::Context::new().socket(zmq::ROUTER).unwrap();
-        router.set_rcvtimeo(PATIENCE_MS).unwrap();
+        router.set_rcvtimeo(TIMEOUT_MS).unwrap();
         router.set_linger(0).unwrap();
         router.bind("tcp://127.0.0.1:*").unwrap();
         let address = router.get_last_endpoint().unwrap().unwrap();

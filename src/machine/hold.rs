@@ -3,9 +3,10 @@
 use std::io;
 use std::process::Child;
 
-use super::{GRACE, MachineError, PATIENCE};
+use super::MachineError;
 use crate::down::down;
 use crate::host::last_words;
+use crate::model::timing::{DAEMON_CUT_TIMEOUT, SHORT_GRACE};
 use crate::process::{ProcessId, Tether, end_of, wait_for_end};
 use crate::state::{Lock, Phase, StateDir, SystemDir, SystemRecord};
 use crate::wire::MachineWord;
@@ -81,7 +82,7 @@ impl Held {
     }
 
     async fn clean_up(mut self) -> Result<(), MachineError> {
-        if !wait_for_end(std::slice::from_ref(&self.process), PATIENCE) {
+        if !wait_for_end(std::slice::from_ref(&self.process), DAEMON_CUT_TIMEOUT) {
             self.process.kill_group();
         }
         let _ = self.child.wait();
@@ -90,7 +91,7 @@ impl Held {
             return Ok(());
         }
         // Agents that outlived it, too.
-        down(&self.all, &self.record.name, &[], GRACE).await?;
+        down(&self.all, &self.record.name, &[], SHORT_GRACE).await?;
         self.all.remove_if_empty();
         Ok(())
     }

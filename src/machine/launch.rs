@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::process::{Child, Command, Stdio};
 
 use super::hold::Held;
-use super::{GRACE, MachineError, folders, standing};
+use super::{MachineError, folders, standing};
 use crate::down::down;
 use crate::examine::own_address;
+use crate::model::timing::SHORT_GRACE;
 use crate::model::{Credentials, Dial, Listing, NameServerName};
 use crate::process::{ProcessId, of_no_run};
 use crate::state::{Daemon, Ending, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
@@ -49,7 +50,7 @@ pub(super) async fn launch(
         Some(_) => dir.former_agents(&nameserver),
         // What a daemon that has died left behind.
         None => {
-            down(&all, &daemon.system, &[], GRACE).await?;
+            down(&all, &daemon.system, &[], SHORT_GRACE).await?;
             Vec::new()
         }
     };

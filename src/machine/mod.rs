@@ -8,25 +8,19 @@ mod launch;
 mod nameserver;
 
 use std::io::{self, BufRead, Read};
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use crate::down::{DownError, down};
 use crate::examine::{self, Examiner};
 use crate::files::FilesError;
+use crate::model::timing::{DAEMON_LEAVE_TIMEOUT, EXAMINATION_TIMEOUT};
 use crate::model::{HostName, Millis, NameServerName};
 use crate::process::{ProcessId, wait_for_end};
 use crate::state::{StateDir, StateError, SystemDir};
 use crate::wire::{DaemonOf, LARGEST_BODY, MachineRequest, MachineWord, Stopped, body};
 use launch::Launch;
 
-/// How long what is left of a former daemon may take to end.
-const GRACE: Millis = Millis::from_secs(2);
-/// How long a daemon may take to end when the connection is cut.
-const PATIENCE: Duration = Duration::from_secs(12);
-/// How long one may still be there that has told `down` that it ends.
-const LEAVING: Duration = Duration::from_secs(3);
 /// The longest line that is read, in bytes.
 const LONGEST_REQUEST: u64 = LARGEST_BODY as u64 + 1;
 
@@ -102,7 +96,7 @@ pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), Ma
         MachineRequest::Examine(examination) => {
             let (_listening, examined) = Examiner::begin(&examination);
             speak(MachineWord::Examined(examined))?;
-            let limit = tokio::time::timeout(examine::LONGEST, dial_on(&mut speak));
+            let limit = tokio::time::timeout(EXAMINATION_TIMEOUT, dial_on(&mut speak));
             limit.await.unwrap_or(Ok(()))
         }
         MachineRequest::Dial { targets } => {
@@ -218,7 +212,7 @@ fn standing(dir: &SystemDir) -> Result<Option<ProcessId>, StateError> {
         // `down` will find what there is, and clears it away.
         Err(_) => Vec::new(),
     };
-    wait_for_end(&processes, LEAVING);
+    wait_for_end(&processes, DAEMON_LEAVE_TIMEOUT);
     Ok(processes.into_iter().find(ProcessId::is_alive))
 }
 

@@ -3,24 +3,21 @@
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe::Receiver;
 
 use super::hold::Held;
-use super::{GRACE, MachineError, standing};
+use super::{MachineError, standing};
 use crate::down::down;
 use crate::host::last_words;
 use crate::model::NameServerName;
+use crate::model::timing::{NAME_SERVER_TIMEOUT, SHORT_GRACE};
 use crate::process::{ProcessId, of_no_run};
 use crate::state::{
     Ending, GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord,
 };
 use crate::wire::{MachineWord, NameServerKeys, NameServerOf};
-
-/// How long it may take to say where it listens.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The folder of all that name servers of that name have on this machine, and its own in it.
 pub(super) fn folders(of: &NameServerOf) -> Result<(StateDir, SystemDir), StateError> {
@@ -43,7 +40,7 @@ pub(super) async fn launch(
     }
     if !again {
         // What one that has died left behind.
-        down(&all, &of.system, &[], GRACE).await?;
+        down(&all, &of.system, &[], SHORT_GRACE).await?;
     }
     if let Some(keys) = &keys {
         install(of, keys, again)?;
@@ -77,7 +74,7 @@ pub(super) async fn launch(
 /// Ends one of which nobody else can say that it is to end.
 pub(super) async fn end(of: &NameServerOf) -> Result<(), MachineError> {
     let (all, _) = folders(of)?;
-    down(&all, &of.system, &[], GRACE).await?;
+    down(&all, &of.system, &[], SHORT_GRACE).await?;
     all.remove_if_empty();
     Ok(())
 }
@@ -151,7 +148,7 @@ fn command(
 async fn first_line(stdout: ChildStdout, dir: &SystemDir) -> Result<String, String> {
     let stdout = Receiver::from_owned_fd(OwnedFd::from(stdout)).map_err(|it| it.to_string())?;
     let (mut line, mut stdout) = (String::new(), BufReader::new(stdout));
-    match tokio::time::timeout(PATIENCE, stdout.read_line(&mut line)).await {
+    match tokio::time::timeout(NAME_SERVER_TIMEOUT, stdout.read_line(&mut line)).await {
         Ok(Ok(0)) => Err(last_words(&dir.daemon_log("ns"))),
         Ok(Ok(_)) => Ok(line.trim_end().to_owned()),
         Ok(Err(error)) => Err(error.to_string()),

@@ -55,6 +55,17 @@ words!(Transport { Tcp = "tcp", Ipc = "ipc" });
 words!(Role { Server = "server", Client = "client" });
 words!(Serializer { Json = "json", Raw = "raw", Msgpack = "msgpack" });
 
+impl Serializer {
+    /// Whether a topic is divided from the message behind it. If it is not, a topic is whatever the message
+    /// begins with.
+    pub fn divides(self) -> bool {
+        match self {
+            Serializer::Json | Serializer::Msgpack => true,
+            Serializer::Raw => false,
+        }
+    }
+}
+
 /// Where a socket can be reached and how to talk to it, as osBrain's `AgentAddress`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,9 +105,9 @@ impl Address {
             role: Role::Server,
             transport,
             address: address.to_owned(),
-            requests: match kind {
-                Kind::SyncPub => Some(beside(address)?),
-                _ => None,
+            requests: match kind.answers_beside() {
+                true => Some(beside(address)?),
+                false => None,
             },
             serializer,
             key: None,

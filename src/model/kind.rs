@@ -26,6 +26,16 @@ pub enum Kind {
     SyncSub,
 }
 
+// What a kind does; see [`Kind::does`].
+const SENDS: u8 = 1;
+const RECEIVES: u8 = 1 << 1;
+const ASKS: u8 = 1 << 2;
+const ANSWERS: u8 = 1 << 3;
+const PUBLISHES: u8 = 1 << 4;
+const SUBSCRIBES: u8 = 1 << 5;
+const IS_CHANNEL: u8 = 1 << 6;
+const BINDS: u8 = 1 << 7;
+
 impl Kind {
     pub const ALL: [Kind; 10] = [
         Kind::Push,
@@ -56,60 +66,78 @@ impl Kind {
         }
     }
 
+    /// What it does, in one place: each method below reads it.
+    const fn does(self) -> u8 {
+        match self {
+            Kind::Push => SENDS | BINDS,
+            Kind::Pull => RECEIVES | BINDS,
+            Kind::Pub => SENDS | PUBLISHES | BINDS,
+            Kind::Sub => RECEIVES | SUBSCRIBES | BINDS,
+            Kind::Req => SENDS | RECEIVES | ASKS | BINDS,
+            Kind::Rep => RECEIVES | ANSWERS | BINDS,
+            Kind::AsyncReq => SENDS | RECEIVES | ASKS | IS_CHANNEL,
+            Kind::AsyncRep => RECEIVES | ANSWERS | IS_CHANNEL | BINDS,
+            Kind::SyncPub => SENDS | RECEIVES | PUBLISHES | ANSWERS | IS_CHANNEL | BINDS,
+            Kind::SyncSub => SENDS | RECEIVES | SUBSCRIBES | ASKS | IS_CHANNEL,
+        }
+    }
+
     /// Whether an agent can send on such a socket of its own accord.
     pub fn sends(self) -> bool {
-        self == Kind::Push || self.publishes() || self.asks()
+        self.does() & SENDS != 0
     }
 
     /// Whether messages arrive at such a socket, so that a handler makes sense.
     pub fn receives(self) -> bool {
-        self == Kind::Pull || self.subscribes() || self.asks() || self.answers()
+        self.does() & RECEIVES != 0
     }
 
     /// Whether what it sends are requests, to which answers come back.
     pub fn asks(self) -> bool {
-        matches!(self, Kind::Req | Kind::AsyncReq | Kind::SyncSub)
+        self.does() & ASKS != 0
     }
 
     /// Whether requests arrive at it, so that it has to answer.
     pub fn answers(self) -> bool {
-        matches!(self, Kind::Rep | Kind::AsyncRep | Kind::SyncPub)
+        self.does() & ANSWERS != 0
     }
 
     /// Whether what it sends goes to all subscribers, under a topic.
     pub fn publishes(self) -> bool {
-        matches!(self, Kind::Pub | Kind::SyncPub)
+        self.does() & PUBLISHES != 0
     }
 
     /// Whether publications arrive at it, by topic.
     pub fn subscribes(self) -> bool {
-        matches!(self, Kind::Sub | Kind::SyncSub)
+        self.does() & SUBSCRIBES != 0
     }
 
     /// Whether it is a channel: an answer may come at any time, or never.
     pub fn is_channel(self) -> bool {
-        matches!(
-            self,
-            Kind::AsyncReq | Kind::AsyncRep | Kind::SyncPub | Kind::SyncSub
-        )
+        self.does() & IS_CHANNEL != 0
     }
 
     /// Whether such a socket can be bound. The asking ends of channels always connect.
     pub fn binds(self) -> bool {
-        !matches!(self, Kind::AsyncReq | Kind::SyncSub)
+        self.does() & BINDS != 0
+    }
+
+    /// Whether requests arrive at a second address of its own, beside the one that it publishes at.
+    pub fn answers_beside(self) -> bool {
+        self.publishes() && self.answers()
     }
 
     /// Whether messages, or else requests, travel from it to its twin: which end of a connection is
     /// shown first.
     pub fn comes_first(self) -> bool {
-        self.sends() && self != Kind::SyncSub
+        self.sends() && !self.subscribes()
     }
 
     /// The name in a sentence: `a PUSH`, `an ASYNC_REP`.
     pub fn with_article(self) -> String {
-        match self {
-            Kind::AsyncReq | Kind::AsyncRep => format!("an {self}"),
-            _ => format!("a {self}"),
+        match self.as_str().starts_with(['A', 'E', 'I', 'O']) {
+            true => format!("an {self}"),
+            false => format!("a {self}"),
         }
     }
 
@@ -138,10 +166,12 @@ impl fmt::Display for Kind {
 
 /// The text names no kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "no kind of socket is called {0:?}; there are PUSH, PULL, PUB, SUB, REQ, REP, ASYNC_REQ, ASYNC_REP, SYNC_PUB and SYNC_SUB"
-)]
+#[error("no kind of socket is called {0:?}; there are {known}", known = all())]
 pub struct UnknownKind(pub String);
+
+fn all() -> String {
+    Kind::ALL.map(Kind::as_str).join(", ")
+}
 
 impl FromStr for Kind {
     type Err = UnknownKind;
@@ -165,6 +195,8 @@ mod tests {
             assert_ne!(kind.twin(), kind);
             assert_eq!(kind.as_str().parse::<Kind>().unwrap(), kind);
             assert!(kind.sends() || kind.receives());
+            assert!(kind.sends() || !(kind.asks() || kind.publishes()));
+            assert!(kind.receives() || !(kind.asks() || kind.answers() || kind.subscribes()));
             assert_eq!(kind.asks(), kind.twin().answers());
             assert_eq!(kind.publishes(), kind.twin().subscribes());
             assert_eq!(kind.is_channel(), kind.twin().is_channel());

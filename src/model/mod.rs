@@ -23,6 +23,7 @@ mod size;
 mod spec;
 mod template;
 mod timer;
+pub mod timing;
 mod topic;
 
 pub use access::{Access, Holder, KeyEntry, KeysOf, OperatorAccess, Term};

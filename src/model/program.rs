@@ -106,7 +106,7 @@ impl Program {
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         let probe = match &self.ready {
             Ready::Probe { argv, .. } => argv.as_slice(),
-            _ => &[],
+            Ready::Started | Ready::Done | Ready::Port(_) | Ready::Line(_) => &[],
         };
         let all = self.argv.iter().chain(self.env.values()).chain(probe);
         all.flat_map(Template::references)
@@ -149,7 +149,7 @@ impl Program {
     fn templates(&mut self) -> impl Iterator<Item = &mut Template> {
         let probe = match &mut self.ready {
             Ready::Probe { argv, .. } => argv.as_mut_slice(),
-            _ => &mut [],
+            Ready::Started | Ready::Done | Ready::Port(_) | Ready::Line(_) => &mut [],
         };
         let all = self.argv.iter_mut().chain(self.env.values_mut());
         all.chain(probe)
@@ -164,7 +164,7 @@ impl Program {
     pub fn probe(&self, machine: &Machine<'_>) -> Result<Option<Command>, Unfilled> {
         match &self.ready {
             Ready::Probe { argv, .. } => self.command_of(argv, machine).map(Some),
-            _ => Ok(None),
+            Ready::Started | Ready::Done | Ready::Port(_) | Ready::Line(_) => Ok(None),
         }
     }
 

@@ -205,7 +205,12 @@ impl Action {
 
     /// Whether the agent must have a program for it.
     pub fn needs_program(&self) -> bool {
-        matches!(self, Action::Command | Action::Call(_))
+        match self {
+            Action::Command | Action::Call(_) => true,
+            Action::Log | Action::Echo | Action::Collect | Action::Forward(_) | Action::Discard => {
+                false
+            }
+        }
     }
 }
 

@@ -1,16 +1,15 @@
 //! The trial of a name server that is to be closed: somebody whom nobody knows dials it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::NameServerError;
+use crate::model::timing::TRIAL_TIMEOUT;
 use crate::model::{Credentials, Dial, PublicKey};
 use crate::zeromq::{self, EVENTS, Seen, control_dealer, monitor, next_event};
 
 /// How long it is looked at before the name server's side has its turn, in milliseconds.
 const TURN: i64 = 2;
-/// Who has not been let in by then will not be.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 pub enum Outcome {
     LetIn,
@@ -55,7 +54,7 @@ impl Trial {
                 }
             }
         }
-        Ok((self.began.elapsed() > PATIENCE).then_some(Outcome::TurnedAway))
+        Ok((self.began.elapsed() > TRIAL_TIMEOUT).then_some(Outcome::TurnedAway))
     }
 }
 

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
+use crate::model::timing::START_TIMEOUT;
 use crate::model::{
     AgentId, AgentName, Alias, BindSpec, ConnectionSpec, Endpoint, Handlers, HostName, HostSpec,
     Kind, LogLimits, Millis, NameServerEntry, NameServerName, Program, Reach, Ready, Replies,
@@ -99,7 +100,7 @@ impl Plan {
         let connections = topology.connections.into_iter();
         let links = connections.map(|connection| {
             let timeout = timeouts.get(&connection.agent).copied();
-            LinkPlan::new(connection, timeout.unwrap_or(Millis::from_secs(30)))
+            LinkPlan::new(connection, timeout.unwrap_or(START_TIMEOUT))
         });
         Self {
             security: topology.security,
@@ -153,7 +154,9 @@ impl Plan {
         let here = starts || self.agents.is_empty();
         self.hosts.iter().filter(move |host| match host.reach {
             Reach::Local => here,
-            _ => self.agents_on(&host.name, nameserver).next().is_some(),
+            Reach::Ssh(_) | Reach::Attach => {
+                self.agents_on(&host.name, nameserver).next().is_some()
+            }
         })
     }
 
@@ -283,7 +286,14 @@ impl LinkPlan {
                 subscriber: to.clone(),
                 token,
             },
-            _ => ProofPlan::Handshake,
+            // It is its subscribers that dial it.
+            Kind::SyncPub
+            | Kind::Push
+            | Kind::Pull
+            | Kind::Req
+            | Kind::Rep
+            | Kind::AsyncReq
+            | Kind::AsyncRep => ProofPlan::Handshake,
         };
         Self {
             client,

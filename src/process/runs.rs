@@ -9,17 +9,16 @@ use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{ProcessId, Stat, cgroup, wait_for_end};
 use crate::model::Leftover;
+use crate::model::timing::KILL_TIMEOUT;
 
 /// The environment variable with the mark.
 pub const RUN: &str = "OSB_RUN";
 /// The mark of osb's own daemons, and of agents that nobody's program is to take along: of no life.
 const NO_RUN: &str = "none";
-/// How long what is killed may take to end, in all.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A process that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +94,7 @@ pub fn marked(runs: &HashSet<String>) -> Vec<Member> {
 /// Kills what `find` finds, again and again until there is nothing more, for it may have started others meanwhile.
 /// Gives what was killed.
 pub fn kill_found(mut find: impl FnMut() -> Vec<Member>) -> Vec<Member> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + KILL_TIMEOUT;
     let mut killed: Vec<Member> = Vec::new();
     // Those that this user may not signal.
     let mut others: Vec<ProcessId> = Vec::new();

@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::nameserver::{PATIENCE, name};
+use super::nameserver::name;
 use super::{NameServer, Notice, Pending, ProxyError};
+use crate::model::timing::{CONTROL_TIMEOUT, LAST_LOOK_TIMEOUT};
 use crate::model::{
     Address, AgentInfo, AgentName, Alias, ConnectionInfo, Endpoint, ExitReport, Handlers, Kind,
     Level, Millis, Replies, Serializer, State, Transport, to_json,
@@ -16,9 +17,6 @@ use crate::model::{
 use crate::wire::{
     AgentRequest, AgentStatus, BindRequest, ConnectRequest, Event, Fault, HostRequest, Peer,
 };
-
-/// How long the name server may take to say how an agent stands that has not answered.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// The client side of one agent. Calls are carried out in the agent's loop, between messages.
 #[derive(Clone)]
@@ -33,7 +31,7 @@ impl Proxy {
         Self {
             nameserver,
             agent,
-            timeout: PATIENCE,
+            timeout: CONTROL_TIMEOUT,
         }
     }
 
@@ -360,7 +358,10 @@ impl Proxy {
         let ProxyError::Timeout { what, limit, .. } = error else {
             return error;
         };
-        let standing = match self.nameserver.agent_info_within(&self.agent, LOOK) {
+        let standing = match self
+            .nameserver
+            .agent_info_within(&self.agent, LAST_LOOK_TIMEOUT)
+        {
             Ok(agent) => matches!(agent.state, State::Suspect | State::Unreachable)
                 .then(|| (agent.state, Millis::from_secs(agent.state_ms / 1000))),
             Err(mute @ ProxyError::Mute { .. }) => return mute,

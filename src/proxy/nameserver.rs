@@ -8,16 +8,13 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::{Link, Notice, Pending, Proxy, ProxyError, Watch};
+use crate::model::timing::{CONTROL_TIMEOUT, UNREACHABLE_TIMEOUT};
 use crate::model::{
     Address, AgentInfo, AgentName, Dial, HostInfo, HostName, LogLimits, Millis, NameError, Program,
     State,
 };
-use crate::registry::UNREACHABLE_AFTER;
 use crate::state;
 use crate::wire::{AgentRequest, Event, HostRequest, NameServerRequest, Peer, StartAgent};
-
-/// How long an answer may take, unless said otherwise.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A name server.
 #[derive(Clone)]
@@ -61,7 +58,7 @@ impl NameServer {
 
     /// All it knows of one agent.
     pub fn agent_info(&self, agent: &AgentName) -> Result<AgentInfo, ProxyError> {
-        self.agent_info_within(agent, PATIENCE)
+        self.agent_info_within(agent, CONTROL_TIMEOUT)
     }
 
     pub(super) fn agent_info_within(
@@ -121,9 +118,9 @@ impl NameServer {
             logs: LogLimits::default(),
         });
         let host = Peer::Host(host.clone());
-        let started: Pending<u32> = self.link.ask(host, &start, PATIENCE);
+        let started: Pending<u32> = self.link.ask(host, &start, CONTROL_TIMEOUT);
         started.wait()?;
-        proxy.wait_for_running(PATIENCE)?;
+        proxy.wait_for_running(CONTROL_TIMEOUT)?;
         Ok(proxy)
     }
 
@@ -188,7 +185,7 @@ impl NameServer {
 
     /// Asks; the answer is on its way when this returns.
     pub fn ask<T: DeserializeOwned>(&self, request: &NameServerRequest) -> Pending<T> {
-        self.ask_within(request, PATIENCE)
+        self.ask_within(request, CONTROL_TIMEOUT)
     }
 }
 
@@ -197,7 +194,7 @@ fn note(left: &mut BTreeMap<AgentName, Option<Millis>>, agent: &AgentInfo) {
     if agent.state.ended() {
         left.remove(&agent.name);
     } else if let Some(silent) = left.get_mut(&agent.name) {
-        let heard = UNREACHABLE_AFTER + Duration::from_millis(agent.state_ms);
+        let heard = UNREACHABLE_TIMEOUT + Duration::from_millis(agent.state_ms);
         let is_silent = agent.state == State::Unreachable;
         *silent = is_silent.then(|| Millis::from_secs(heard.as_secs()));
     }

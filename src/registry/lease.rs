@@ -5,15 +5,10 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
-use std::time::Duration;
 
 use super::Now;
+use crate::model::timing::SUSPECT_TIMEOUT;
 use crate::wire::Peer;
-
-/// A member that was silent for so long is `suspect`.
-pub const SUSPECT_AFTER: Duration = Duration::from_secs(3);
-/// A member that was silent for so long is `unreachable`.
-pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 pub struct Leases {
@@ -25,7 +20,7 @@ pub struct Leases {
 impl Leases {
     /// A member lives, perhaps again.
     pub fn start(&mut self, peer: Peer, now: Now) {
-        self.renew(peer, now + SUSPECT_AFTER);
+        self.renew(peer, now + SUSPECT_TIMEOUT);
     }
 
     /// Look at the member again at `due`.

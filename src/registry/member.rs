@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::lease::{SUSPECT_AFTER, UNREACHABLE_AFTER};
 use super::{Now, RoutingId};
+use crate::model::timing::{SUSPECT_TIMEOUT, UNREACHABLE_TIMEOUT};
 use crate::model::{
     Address, AgentInfo, AgentName, Alias, ConnectionInfo, End, ExitReport, HostInfo, HostName,
     Millis, PublicKey, SocketId, State,
@@ -237,10 +237,10 @@ impl Member {
     pub fn on_lease(&mut self, now: Now) -> bool {
         let silent_for = now.saturating_sub(self.seen);
         let standing = match self.standing {
-            Standing::Present | Standing::Suspect if silent_for >= UNREACHABLE_AFTER => {
+            Standing::Present | Standing::Suspect if silent_for >= UNREACHABLE_TIMEOUT => {
                 Standing::Unreachable
             }
-            Standing::Present if silent_for >= SUSPECT_AFTER => Standing::Suspect,
+            Standing::Present if silent_for >= SUSPECT_TIMEOUT => Standing::Suspect,
             _ => return false,
         };
         self.stand(standing, now);
@@ -281,8 +281,8 @@ impl Member {
     /// An unreachable agent is looked at no more until it speaks, but it may: see `Registry`.
     pub fn lease_ends(&self) -> Option<Now> {
         match self.standing {
-            Standing::Present => Some(self.seen + SUSPECT_AFTER),
-            Standing::Suspect => Some(self.seen + UNREACHABLE_AFTER),
+            Standing::Present => Some(self.seen + SUSPECT_TIMEOUT),
+            Standing::Suspect => Some(self.seen + UNREACHABLE_TIMEOUT),
             Standing::Unreachable | Standing::Ended { .. } => None,
         }
     }

@@ -26,8 +26,6 @@ use lease::Leases;
 use member::{Facts, Member};
 use switchboard::Switchboard;
 
-pub use lease::{SUSPECT_AFTER, UNREACHABLE_AFTER};
-
 /// Time since the name server began, on the monotonic clock.
 pub type Now = Duration;
 

@@ -1,17 +1,11 @@
 //! Requests under way between members: who asked whom, and until when an answer is wanted.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
 
 use super::Now;
 use crate::model::Millis;
+use crate::model::timing::{ANSWER_MARGIN, ROUTE_TIMEOUT};
 use crate::wire::Peer;
-
-/// The limit of a request that names none.
-const DEFAULT_LIMIT: Millis = Millis::from_secs(600);
-/// The asked one and the requester keep the deadline themselves; the switchboard only cleans up after
-/// them, and leaves them time to be the first to speak.
-const COURTESY: Duration = Duration::from_secs(1);
 
 /// Target, requester, and the requester's number for the request.
 pub type Key = (Peer, Peer, u64);
@@ -40,10 +34,10 @@ pub struct Unanswered {
 impl Switchboard {
     pub fn open(&mut self, target: Peer, requester: Peer, id: u64, deadline_ms: u32, now: Now) {
         let limit = match deadline_ms {
-            0 => DEFAULT_LIMIT,
+            0 => ROUTE_TIMEOUT,
             ms => Millis::new(ms.into()),
         };
-        let ends = now + limit.duration() + COURTESY;
+        let ends = now + limit.duration() + ANSWER_MARGIN;
         self.close(&(target.clone(), requester.clone(), id));
         self.deadlines
             .insert((ends, (target.clone(), requester.clone(), id)));
@@ -113,6 +107,8 @@ impl Switchboard {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use proptest::prelude::*;
 

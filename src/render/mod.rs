@@ -28,7 +28,6 @@ pub use reports::{
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;
-pub use table::Table;
 pub use time::{elapsed, uptime};
 
 use clap::ValueEnum;

@@ -1,6 +1,8 @@
 //! Tables without borders: a header, columns apart by two spaces. What a terminal has no room for is left out
 //! by columns, the least telling first, and then cut; nothing is wrapped, and what goes elsewhere is whole.
 
+use std::borrow::Borrow;
+
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, presets};
 
 use super::{Paint, Style};
@@ -10,13 +12,26 @@ const GAP: usize = 2;
 /// A column is not cut to less.
 const NARROWEST: usize = 8;
 
-/// A table that is being filled.
-pub struct Table {
+/// A table of such values: its columns, each with its title, what of a value is its cell, and how much room
+/// it may claim.
+pub struct Table<'a, T> {
     style: Style,
-    header: Vec<String>,
-    rows: Vec<Vec<Field>>,
-    /// Titles of columns that may be left out, the least telling first.
-    least_telling: Vec<&'static str>,
+    columns: Vec<Column<'a, T>>,
+}
+
+struct Column<'a, T> {
+    title: String,
+    width: Width,
+    cell: Box<dyn Fn(&T) -> Field + 'a>,
+}
+
+/// What becomes of a column for which there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// It is there, and cut if it has to be.
+    Needed,
+    /// It is left out; who has the smallest number goes first.
+    Spare(u8),
 }
 
 /// One cell: text, and what its colour means.
@@ -34,6 +49,14 @@ impl Field {
     }
 }
 
+/// A number of things that should not be.
+pub fn bad(count: u64) -> Field {
+    match count {
+        0 => 0.into(),
+        _ => Field::painted(count, Paint::Bad),
+    }
+}
+
 impl<T: ToString> From<T> for Field {
     fn from(text: T) -> Self {
         Self {
@@ -43,40 +66,76 @@ impl<T: ToString> From<T> for Field {
     }
 }
 
-impl Table {
-    pub fn new(style: Style, header: &[&str]) -> Self {
-        Self {
-            style,
-            header: header.iter().map(|title| (*title).to_owned()).collect(),
-            rows: Vec::new(),
-            least_telling: Vec::new(),
-        }
+impl<'a, T> Table<'a, T> {
+    pub fn new(style: Style) -> Self {
+        let columns = Vec::new();
+        Self { style, columns }
     }
 
-    /// Which columns are left out where there is no room, in that order.
-    pub fn leaving_out(mut self, titles: &[&'static str]) -> Self {
-        self.least_telling = titles.to_vec();
+    pub fn column<F: Into<Field>>(
+        mut self,
+        title: impl Into<String>,
+        width: Width,
+        cell: impl Fn(&T) -> F + 'a,
+    ) -> Self {
+        self.columns.push(Column {
+            title: title.into(),
+            width,
+            cell: Box::new(move |value| cell(value).into()),
+        });
         self
     }
 
-    pub fn row(&mut self, fields: impl IntoIterator<Item = Field>) {
-        self.rows.push(fields.into_iter().collect());
+    /// A column that is not always there.
+    pub fn column_if<F: Into<Field>>(
+        self,
+        shown: bool,
+        title: impl Into<String>,
+        width: Width,
+        cell: impl Fn(&T) -> F + 'a,
+    ) -> Self {
+        match shown {
+            true => self.column(title, width, cell),
+            false => self,
+        }
     }
 
-    pub fn render(mut self) -> String {
+    /// The table of these values, a row for each.
+    pub fn render<R: Borrow<T>>(self, values: impl IntoIterator<Item = R>) -> String {
+        let cells = |value: &T| -> Vec<Field> {
+            let columns = self.columns.iter();
+            columns.map(|column| (column.cell)(value)).collect()
+        };
+        let rows = values.into_iter().map(|it| cells(it.borrow())).collect();
+        let columns = self.columns.into_iter();
+        let mut grid = Grid {
+            header: columns.map(|it| (it.title, it.width)).collect(),
+            rows,
+        };
         if let Some(width) = self.style.width {
-            self.fit(width);
+            grid.fit(width);
         }
+        grid.text(self.style.color)
+    }
+}
+
+/// A table that is filled.
+struct Grid {
+    header: Vec<(String, Width)>,
+    rows: Vec<Vec<Field>>,
+}
+
+impl Grid {
+    fn text(self, color: bool) -> String {
         let mut inner = comfy_table::Table::new();
         inner.load_style(presets::NOTHING);
         inner.set_content_arrangement(ContentArrangement::Disabled);
-        let color = self.style.color;
         match color {
             true => inner.enforce_styling(),
             false => inner.force_no_tty(),
         };
-        let header = self.header.iter();
-        inner.set_header(header.map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
+        let titles = self.header.iter();
+        inner.set_header(titles.map(|(it, _)| Cell::new(it).add_attribute(Attribute::Bold)));
         for row in self.rows {
             inner.add_row(row.into_iter().map(|field| cell(field, color)));
         }
@@ -90,12 +149,10 @@ impl Table {
 
     /// Leaves columns out until the rest has room, and then cuts the widest.
     fn fit(&mut self, width: usize) {
-        for title in self.least_telling.clone() {
-            if self.total() <= width {
-                return;
-            }
-            if let Some(at) = self.header.iter().position(|it| it == title) {
-                self.leave_out(at);
+        while self.total() > width {
+            match self.next_to_go() {
+                Some(at) => self.leave_out(at),
+                None => break,
             }
         }
         let mut widths = self.widths();
@@ -114,9 +171,19 @@ impl Table {
         }
     }
 
+    /// Which of the columns is left out first, if one may be.
+    fn next_to_go(&self) -> Option<usize> {
+        let spare = |(at, (_, width)): (usize, &(String, Width))| match width {
+            Width::Needed => None,
+            Width::Spare(rank) => Some((*rank, at)),
+        };
+        let spare = self.header.iter().enumerate().filter_map(spare);
+        spare.min().map(|(_, at)| at)
+    }
+
     fn leave_out(&mut self, at: usize) {
         self.header.remove(at);
-        for row in self.rows.iter_mut().filter(|row| row.len() > at) {
+        for row in &mut self.rows {
             row.remove(at);
         }
     }
@@ -127,9 +194,8 @@ impl Table {
     }
 
     fn widths(&self) -> Vec<usize> {
-        let widest = |(at, title): (usize, &String)| {
-            let fields = self.rows.iter().filter_map(|row| row.get(at));
-            let fields = fields.map(Field::width).max();
+        let widest = |(at, (title, _)): (usize, &(String, Width))| {
+            let fields = self.rows.iter().map(|row| row[at].width()).max();
             title.chars().count().max(fields.unwrap_or_default())
         };
         self.header.iter().enumerate().map(widest).collect()
@@ -169,14 +235,16 @@ fn cell(field: Field, color: bool) -> Cell {
 
 #[cfg(test)]
 mod tests {
+    use super::Width::{Needed, Spare};
     use super::*;
 
     #[test]
     fn columns_line_up_and_lines_end_where_they_end() {
-        let mut table = Table::new(Style::default(), &["NAME", "STATE"]);
-        table.row(["Alice".into(), Field::painted("running", Paint::Good)]);
-        table.row(["B".into(), "".into()]);
-        let text = table.render();
+        let table = Table::new(Style::default())
+            .column("NAME", Needed, |it: &(&str, &str)| it.0.to_owned())
+            .column_if(false, "PID", Needed, |_| 1)
+            .column("STATE", Needed, |it| Field::painted(it.1, Paint::Good));
+        let text = table.render([("Alice", "running"), ("B", "")]);
         assert_eq!(text, "NAME   STATE\nAlice  running\nB");
     }
 
@@ -185,12 +253,13 @@ mod tests {
             width: Some(width),
             ..Style::default()
         };
-        let mut table = Table::new(style, &["NAME", "PID", "UPTIME", "ADDRESS"]);
-        table = table.leaving_out(&["PID", "UPTIME", "AGE"]);
+        let table = Table::new(style)
+            .column("NAME", Needed, |it: &(&str, u32, &str)| it.0.to_owned())
+            .column("PID", Spare(1), |it| it.1)
+            .column("UPTIME", Spare(2), |_| "2s")
+            .column("ADDRESS", Needed, |it| it.2.to_owned());
         let address = "tcp://127.0.0.1:40123";
-        table.row(["Alice".into(), 4711.into(), "2s".into(), address.into()]);
-        table.row(["Bob".into(), 12.into(), "2s".into(), "-".into()]);
-        table.render()
+        table.render([("Alice", 4711, address), ("Bob", 12, "-")])
     }
 
     #[test]

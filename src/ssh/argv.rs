@@ -3,9 +3,7 @@
 use std::ffi::OsString;
 
 use crate::model::SshSpec;
-
-/// How long the connection may take, in seconds.
-const CONNECT_TIMEOUT_S: u32 = 10;
+use crate::model::timing::SSH_CONNECT_TIMEOUT;
 
 /// What to call ssh with to run `script` at `spec`.
 pub fn arguments(spec: &SshSpec, script: &str) -> Vec<OsString> {
@@ -16,7 +14,7 @@ pub fn arguments(spec: &SshSpec, script: &str) -> Vec<OsString> {
     for option in [
         "BatchMode=yes".to_owned(),
         "StrictHostKeyChecking=yes".to_owned(),
-        format!("ConnectTimeout={CONNECT_TIMEOUT_S}"),
+        format!("ConnectTimeout={}", SSH_CONNECT_TIMEOUT.as_secs()),
         "ServerAliveInterval=5".to_owned(),
         "ServerAliveCountMax=3".to_owned(),
         "ClearAllForwardings=yes".to_owned(),

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,10 +14,9 @@ use super::error::{SshError, Stage};
 use super::session::Session;
 use crate::files::Bundle;
 use crate::model::Amount;
+use crate::model::timing::SSH_STALL_TIMEOUT;
 use crate::wire::MachineWord;
 
-/// For the other machine to say what it lacks, and, while nothing moves, for anything else.
-const STALL: Duration = Duration::from_secs(120);
 /// How much is sent at once, in bytes.
 const CHUNK: usize = 128 << 10;
 
@@ -39,7 +37,7 @@ pub(super) async fn send(
     bundle: &Bundle,
     tell: impl Fn(Sent) + Send + Sync + 'static,
 ) -> Result<Vec<PathBuf>, SshError> {
-    let sums = match session.word(STALL, Stage::Files).await? {
+    let sums = match session.word(SSH_STALL_TIMEOUT, Stage::Files).await? {
         MachineWord::Lacks { sums } => sums,
         other => return Err(session.unexpected(Stage::Files, other)),
     };
@@ -79,7 +77,7 @@ async fn listen(
 ) -> Result<MachineWord, SshError> {
     let mut last = 0;
     loop {
-        let word = session.word(STALL, Stage::Files);
+        let word = session.word(SSH_STALL_TIMEOUT, Stage::Files);
         tokio::select! {
             biased;
             word = word => match word {
@@ -88,7 +86,7 @@ async fn listen(
                     if !matches!(word, MachineWord::Laid { .. }) {
                         sending.abort();
                     }
-                    if let Ok(Ok(Ok(stdin))) = timeout(STALL, sending).await {
+                    if let Ok(Ok(Ok(stdin))) = timeout(SSH_STALL_TIMEOUT, sending).await {
                         session.give_stdin(stdin);
                     }
                     return Ok(word);
@@ -104,12 +102,12 @@ async fn listen(
             sent = &mut sending => match sent {
                 Ok(Ok(stdin)) => {
                     session.give_stdin(stdin);
-                    return session.word(STALL, Stage::Files).await;
+                    return session.word(SSH_STALL_TIMEOUT, Stage::Files).await;
                 }
                 Ok(Err(Failed::Here(reason))) => return Err(session.error(Stage::Files, reason)),
                 // It has closed its end: it says why.
                 Ok(Err(Failed::There)) | Err(_) => {
-                    return session.word(STALL, Stage::Files).await;
+                    return session.word(SSH_STALL_TIMEOUT, Stage::Files).await;
                 }
             },
         }

@@ -1,17 +1,11 @@
 //! A look around on another machine, which leaves nothing there: no daemon, and no copy of osb.
 
-use std::time::Duration;
-
 use super::error::{SshError, Stage};
 use super::script::Copied;
 use super::session::Session;
 use crate::model::SshSpec;
+use crate::model::timing::{SSH_DIAL_TIMEOUT, SSH_EXAMINE_TIMEOUT};
 use crate::wire::{Dialled, Examination, Examined, MachineRequest, MachineWord, Target};
-
-/// For what is only looked at.
-const LOOK: Duration = Duration::from_secs(20);
-/// For dialling, which has limits of its own for each.
-const DIAL: Duration = Duration::from_secs(60);
 
 /// A connection to an osb that has looked around, and listens at what it could bind. Dropped, all that ends.
 pub struct Visit(Session);
@@ -23,7 +17,7 @@ pub async fn examine(
 ) -> Result<(Visit, Examined), SshError> {
     let request = MachineRequest::Examine(examination);
     let mut session = Session::open(spec, &request, Copied::Borrowed).await?;
-    match session.word(LOOK, Stage::Examine).await? {
+    match session.word(SSH_EXAMINE_TIMEOUT, Stage::Examine).await? {
         MachineWord::Examined(examined) => Ok((Visit(session), examined)),
         other => Err(session.unexpected(Stage::Examine, other)),
     }
@@ -38,7 +32,7 @@ impl Visit {
     /// Has others dialled from there.
     pub async fn dial(&mut self, targets: Vec<Target>) -> Result<Vec<Dialled>, SshError> {
         self.0.say(&MachineRequest::Dial { targets }).await?;
-        match self.0.word(DIAL, Stage::Examine).await? {
+        match self.0.word(SSH_DIAL_TIMEOUT, Stage::Examine).await? {
             MachineWord::Dialled { outcomes } => Ok(outcomes),
             other => Err(self.0.unexpected(Stage::Examine, other)),
         }

@@ -1,15 +1,11 @@
 //! The logs of former runs on another machine: read and forgotten there. Nothing is left behind.
 
-use std::time::Duration;
-
 use super::error::{SshError, Stage};
 use super::script::Copied;
 use super::session::Session;
+use crate::model::timing::SSH_READ_TIMEOUT;
 use crate::model::{AgentName, SshSpec};
 use crate::wire::{AgentLogs, DaemonOf, MachineRequest, MachineWord};
-
-/// For reading them there, and for the way.
-const READ: Duration = Duration::from_secs(60);
 
 /// What agents have logged in the runs of the daemons that had these pids.
 pub async fn kept_logs(
@@ -24,7 +20,7 @@ pub async fn kept_logs(
         agents,
     };
     let mut session = Session::open(spec, &request, Copied::Borrowed).await?;
-    match session.word(READ, Stage::Logs).await? {
+    match session.word(SSH_READ_TIMEOUT, Stage::Logs).await? {
         MachineWord::KeptLogs { logs } => Ok(logs),
         other => Err(session.unexpected(Stage::Logs, other)),
     }
@@ -33,7 +29,7 @@ pub async fn kept_logs(
 /// Forgets the runs that the request names. Tells how many there were.
 pub async fn forget_runs(spec: SshSpec, request: MachineRequest) -> Result<usize, SshError> {
     let mut session = Session::open(spec, &request, Copied::Borrowed).await?;
-    match session.word(READ, Stage::Logs).await? {
+    match session.word(SSH_READ_TIMEOUT, Stage::Logs).await? {
         MachineWord::Forgotten { runs } => Ok(runs),
         other => Err(session.unexpected(Stage::Logs, other)),
     }

@@ -9,18 +9,14 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::process::Command;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
 
 use super::{Ending, StateError, SystemDir};
 use crate::model::SystemName;
+use crate::model::timing::{CLEAN_UP_TIMEOUT, LOCK_NAME_TIMEOUT};
 use crate::process::{ProcessId, hand_descriptor};
-
-/// How long what a dead `up` has begun may take to be cleared away.
-const CLEANING: Duration = Duration::from_secs(20);
-/// How long a new holder may take to write its name, at most.
-const SIGNING: Duration = Duration::from_millis(50);
 
 /// A held lock. Dropping it gives it back.
 pub struct Lock(Flock<File>);
@@ -115,7 +111,7 @@ fn wait_for(file: File, system: &SystemName) -> Result<Flock<File>, StateError> 
     };
     let reader = file.try_clone().map_err(|_| locked(None))?;
     let (sender, receiver) = mpsc::channel();
-    let deadline = Instant::now() + CLEANING;
+    let deadline = Instant::now() + CLEAN_UP_TIMEOUT;
     let mut waiting = Some((file, sender));
     while Instant::now() < deadline {
         if let Some(holder) = holder(&reader).filter(ProcessId::is_alive) {
@@ -125,7 +121,7 @@ fn wait_for(file: File, system: &SystemName) -> Result<Flock<File>, StateError> 
             std::thread::spawn(move || sender.send(Flock::lock(file, FlockArg::LockExclusive)));
         }
         // Who has just taken it signs it a moment later, and is then to be named.
-        match receiver.recv_timeout(SIGNING) {
+        match receiver.recv_timeout(LOCK_NAME_TIMEOUT) {
             Ok(Ok(lock)) => return Ok(lock),
             Ok(Err(_)) => break,
             Err(_) => {}

@@ -9,14 +9,12 @@ mod start;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::model::timing::TERM_TIMEOUT;
 use crate::model::{AgentName, ExitReport, Millis};
 use crate::wire::{Fault, Incarnation, StartAgent, StopStage, Stopped};
 
 /// Time since the daemon began, on the monotonic clock.
 pub type Now = Duration;
-
-/// Between SIGTERM and SIGKILL, at most: who has ignored the request will hardly need longer.
-const TERM_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A request of another member, as its driver counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -315,7 +313,7 @@ impl Supervision {
                 match stage {
                     StopStage::Asked => {
                         *stage = StopStage::Terminated;
-                        *next = now + TERM_PATIENCE;
+                        *next = now + TERM_TIMEOUT;
                         self.due.insert((*next, name.clone()));
                         self.effects.push(Effect::Terminate { agent: name });
                     }

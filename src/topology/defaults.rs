@@ -8,7 +8,8 @@ use super::fields::Fields;
 use super::review::Review;
 use super::surroundings::Surroundings;
 use super::{env_file, logs, sync, values};
-use crate::model::{LogLimits, Millis, Serializer, Transport};
+use crate::model::timing::{SETTLE_TIME, START_TIMEOUT};
+use crate::model::{LogLimits, Serializer, Transport};
 
 pub(super) const KEYS: &[&str] = &[
     "transport",
@@ -20,9 +21,6 @@ pub(super) const KEYS: &[&str] = &[
     "env_file",
     "logs",
 ];
-const START_TIMEOUT: Millis = Millis::from_secs(30);
-/// A program that cannot begin, for want of a file or a module, has ended by then.
-const SETTLE: Millis = Millis::new(500);
 
 /// The defaults of a system whose sockets are bound to `ip`.
 pub(super) fn read(
@@ -35,7 +33,7 @@ pub(super) fn read(
         transport: Transport::Tcp,
         serializer: Serializer::Json,
         start_timeout: START_TIMEOUT,
-        settle: SETTLE,
+        settle: SETTLE_TIME,
         ip,
         sync: None,
         env: BTreeMap::new(),

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::yaml::{self, escape};
 use crate::model::{
     Action, AgentId, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, LogLimits,
-    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready, Replies, Security,
-    Speaks, SyncSpec, Template, TimerAction, TimerSpec, Topology, When,
+    Millis, NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready, Replies,
+    Security, Speaks, SshSpec, SyncSpec, Template, TimerAction, TimerSpec, Topology, When,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -19,14 +19,22 @@ pub struct Flat(Part);
 
 impl Flat {
     pub fn of(topology: &Topology) -> Self {
-        let full = |id: &AgentId| full_id(id, &topology.nameservers);
-        let agents = topology.agents.iter();
+        let Topology {
+            name,
+            security,
+            nameservers,
+            hosts,
+            agents,
+            connections,
+        } = topology;
+        let full = |id: &AgentId| full_id(id, nameservers);
+        let agents = agents.iter();
         let agents = agents
             .map(|it| (full(&it.name).to_string(), agent(it, &full)))
             .collect();
-        let hosts = topology.hosts.iter();
+        let hosts = hosts.iter();
         let hosts = hosts.map(|it| (it.name.to_string(), host(it))).collect();
-        let connections = topology.connections.iter();
+        let connections = connections.iter();
         let connections = connections
             .map(|it| {
                 let to = format!("{}.{}", full(&it.to.agent), it.to.alias);
@@ -35,8 +43,8 @@ impl Flat {
             .collect();
         let mut top = Entries::default();
         top.add("osb", Part::Json(1.into()));
-        top.text("name", &topology.name);
-        match &topology.nameservers[..] {
+        top.text("name", name);
+        match &nameservers[..] {
             [only] if only.name == NameServerName::only() => {
                 top.add("nameserver", nameserver(only));
             }
@@ -46,10 +54,11 @@ impl Flat {
                 top.add("nameservers", Part::Map(several.collect()));
             }
         }
-        match (topology.security, topology.reaches_out()) {
+        match (security, topology.reaches_out()) {
             (Security::None, true) => top.add("security", Part::Json("none".into())),
             (Security::Curve, false) => top.add("security", Part::Json("curve".into())),
-            _ => {}
+            // What holds if nothing is said.
+            (Security::None, false) | (Security::Curve, true) => {}
         }
         top.add("hosts", Part::Map(hosts));
         top.some("agents", Part::Map(agents));
@@ -148,109 +157,149 @@ fn full_id(id: &AgentId, nameservers: &[NameServerEntry]) -> AgentId {
 }
 
 fn nameserver(nameserver: &NameServerEntry) -> Part {
-    let (key, at) = match &nameserver.at {
+    let NameServerEntry { name: _, at, host } = nameserver;
+    let (key, at) = match at {
         NameServerSpec::Launch(at) => ("launch", at),
         NameServerSpec::Attach(at) => ("attach", at),
     };
     let mut entries = Entries::default();
     entries.text(key, at);
-    if let Some(host) = &nameserver.host {
+    if let Some(host) = host {
         entries.text("host", host);
     }
     Part::Map(entries.0)
 }
 
 fn host(host: &HostSpec) -> Part {
+    let HostSpec {
+        name: _,
+        address,
+        reach,
+        labels,
+    } = host;
     let mut entries = Entries::default();
-    if let Some(address) = host.address {
+    if let Some(address) = address {
         entries.text("address", address);
     }
-    match &host.reach {
+    match reach {
         Reach::Local => {}
         Reach::Attach => entries.add("attach", Part::Json(true.into())),
-        Reach::Ssh(ssh) => {
-            entries.text("ssh", &ssh.destination);
-            if let Some(port) = ssh.port {
-                entries.add("port", Part::Json(port.into()));
+        Reach::Ssh(SshSpec {
+            destination,
+            port,
+            identity,
+            config,
+        }) => {
+            entries.text("ssh", destination);
+            if let Some(port) = port {
+                entries.add("port", Part::Json((*port).into()));
             }
-            for (key, path) in [("identity", &ssh.identity), ("ssh_config", &ssh.config)] {
+            for (key, path) in [("identity", identity), ("ssh_config", config)] {
                 if let Some(path) = path {
                     entries.text(key, path.display());
                 }
             }
         }
     }
-    let labels = host.labels.iter().map(Part::text).collect();
+    let labels = labels.iter().map(Part::text).collect();
     entries.some("labels", Part::List(labels));
     Part::Map(entries.0)
 }
 
 fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
+    let AgentSpec {
+        name: _,
+        host,
+        attach,
+        program,
+        attributes,
+        bind,
+        timers,
+        start_timeout,
+        settle,
+        logs,
+    } = agent;
     let mut entries = Entries::default();
-    entries.text("host", &agent.host);
-    if agent.attach {
+    entries.text("host", host);
+    if *attach {
         entries.add("attach", Part::Json(true.into()));
     }
-    entries.text("start_timeout", agent.start_timeout);
-    entries.text("settle", agent.settle);
+    entries.text("start_timeout", start_timeout);
+    entries.text("settle", settle);
     entries.text("restart", "never");
-    if !agent.attach {
-        let LogLimits {
-            max_size,
-            max_files,
-        } = agent.logs;
-        let mut logs = Entries::default();
-        logs.text("max_size", max_size);
-        logs.add("max_files", Part::Json(max_files.into()));
-        entries.some("logs", Part::Map(logs.0));
+    if !attach {
+        entries.some("logs", self::logs(*logs));
     }
-    let attributes = agent.attributes.iter();
+    let attributes = attributes.iter();
     let attributes = attributes.map(|(key, value)| (key.clone(), json(value)));
     entries.some("attributes", Part::Map(attributes.collect()));
-    if let Some(program) = &agent.program {
+    if let Some(program) = program {
         add_program(&program.renamed(full), &mut entries);
     }
-    let bind = agent.bind.iter();
+    let bind = bind.iter();
     let bind = bind.map(|it| (it.alias.to_string(), socket(it))).collect();
     entries.some("bind", Part::Map(bind));
-    entries.some(
-        "timers",
-        Part::List(agent.timers.iter().map(timer).collect()),
-    );
+    entries.some("timers", Part::List(timers.iter().map(timer).collect()));
+    Part::Map(entries.0)
+}
+
+fn logs(limits: LogLimits) -> Part {
+    let LogLimits {
+        max_size,
+        max_files,
+    } = limits;
+    let mut entries = Entries::default();
+    entries.text("max_size", max_size);
+    entries.add("max_files", Part::Json(max_files.into()));
     Part::Map(entries.0)
 }
 
 fn add_program(program: &Program, entries: &mut Entries) {
+    let Program {
+        argv,
+        env,
+        cwd,
+        sync,
+        speaks,
+        ready,
+        timeout,
+        after,
+    } = program;
     let words = |words: &[Template]| Part::List(words.iter().map(template).collect());
-    entries.add("command", words(&program.argv));
-    let env = program.env.iter();
+    entries.add("command", words(argv));
+    let env = env.iter();
     let env = env.map(|(key, value)| (key.clone(), template(value)));
     entries.some("env", Part::Map(env.collect()));
-    entries.text("cwd", program.cwd.display());
-    if let Some(sync) = &program.sync {
+    entries.text("cwd", cwd.display());
+    if let Some(sync) = sync {
         entries.add("sync", self::sync(sync));
     }
-    if program.speaks != Speaks::default() {
-        entries.text("speaks", program.speaks);
+    if *speaks != Speaks::default() {
+        entries.text("speaks", speaks);
     }
-    add_readiness(program, entries);
-    let after = program.after.iter().map(Part::text).collect();
+    add_readiness(ready, *timeout, entries);
+    let after = after.iter().map(Part::text).collect();
     entries.some("after", Part::List(after));
 }
 
 fn sync(sync: &SyncSpec) -> Part {
+    let SyncSpec {
+        from,
+        paths,
+        except,
+    } = sync;
     let mut entries = Entries::default();
-    entries.text("from", sync.from.display());
-    let paths = sync.paths.iter().map(Part::text).collect();
+    entries.text("from", from.display());
+    let paths = paths.iter().map(Part::text).collect();
     entries.add("paths", Part::List(paths));
-    let except = sync.except.iter().map(|it| Part::text(it.as_str()));
+    let except = except.iter().map(|it| Part::text(it.as_str()));
     entries.some("except", Part::List(except.collect()));
     Part::Map(entries.0)
 }
 
-fn add_readiness(program: &Program, to: &mut Entries) {
+fn add_readiness(ready: &Ready, timeout: Option<Millis>, to: &mut Entries) {
     let mut entries = Entries::default();
-    match &program.ready {
+    match ready {
         Ready::Started | Ready::Done => {}
         Ready::Port(at) => entries.text("port", at),
         Ready::Line(pattern) => entries.text("line", pattern),
@@ -259,13 +308,15 @@ fn add_readiness(program: &Program, to: &mut Entries) {
             entries.text("every", every);
         }
     }
-    if let Some(timeout) = program.timeout {
+    if let Some(timeout) = timeout {
         entries.text("timeout", timeout);
     }
-    match program.ready {
+    match ready {
         Ready::Done if entries.0.is_empty() => to.add("job", Part::Json(true.into())),
         Ready::Done => to.add("job", Part::Map(entries.0)),
-        _ => to.some("ready", Part::Map(entries.0)),
+        Ready::Started | Ready::Port(_) | Ready::Line(_) | Ready::Probe { .. } => {
+            to.some("ready", Part::Map(entries.0));
+        }
     }
 }
 
@@ -275,29 +326,41 @@ fn template(template: &Template) -> Part {
 }
 
 fn socket(bind: &BindSpec) -> Part {
+    let BindSpec {
+        alias: _,
+        kind,
+        endpoint,
+        serializer,
+        handlers,
+    } = bind;
     let mut entries = Entries::default();
-    entries.text("kind", bind.kind);
-    entries.text("transport", bind.endpoint.transport().as_str());
-    match &bind.endpoint {
+    entries.text("kind", kind);
+    entries.text("transport", endpoint.transport().as_str());
+    match endpoint {
         Endpoint::Tcp { ip, port } => entries.text("addr", SocketAddr::new(*ip, *port)),
         Endpoint::Ipc { path: Some(path) } => entries.text("addr", path.display()),
         Endpoint::Ipc { path: None } => {}
     }
-    entries.text("serializer", bind.serializer.as_str());
-    entries.some("handler", handler(&bind.handlers));
+    entries.text("serializer", serializer.as_str());
+    entries.some("handler", handler(handlers));
     Part::Map(entries.0)
 }
 
 fn timer(timer: &TimerSpec) -> Part {
+    let TimerSpec {
+        alias,
+        when,
+        action,
+    } = timer;
     let mut entries = Entries::default();
-    match timer.when {
+    match when {
         When::Every(time) => entries.text("every", time),
         When::After(time) => entries.text("after", time),
     }
-    if let Some(alias) = &timer.alias {
+    if let Some(alias) = alias {
         entries.text("alias", alias);
     }
-    match &timer.action {
+    match action {
         TimerAction::Send {
             alias,
             message,
@@ -323,17 +386,25 @@ fn timer(timer: &TimerSpec) -> Part {
 }
 
 fn connection(connection: &ConnectionSpec, agent: String, to: String) -> Part {
-    let mut entries = Entries::default();
-    entries.text("agent", agent);
-    entries.text("to", to);
-    entries.text("alias", &connection.alias);
-    entries.text("kind", connection.kind);
-    entries.some("handler", handler(&connection.handlers));
+    let ConnectionSpec {
+        agent: _,
+        to: _,
+        alias,
+        kind,
+        handlers,
+        replies,
+    } = connection;
     let Replies {
         on_reply,
         wait,
         on_error,
-    } = &connection.replies;
+    } = replies;
+    let mut entries = Entries::default();
+    entries.text("agent", agent);
+    entries.text("to", to);
+    entries.text("alias", alias);
+    entries.text("kind", kind);
+    entries.some("handler", handler(handlers));
     if let Some(actions) = on_reply {
         entries.add("on_reply", several(actions));
     }

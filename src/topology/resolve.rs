@@ -163,7 +163,7 @@ fn circles(draft: &Draft, wires: &[Wire<'_>], review: &mut Review) {
     for wire in wires.iter().filter(|wire| wire.kind.asks()) {
         let (forwards, alias) = (&mut forwards[wire.client], &wire.alias.value);
         // Publications were not asked for.
-        if wire.kind != Kind::SyncSub {
+        if !wire.kind.subscribes() {
             add(forwards, alias, &wire.draft.handler);
         }
         let RepliesDraft {

@@ -407,8 +407,8 @@ words! {
     });
     Restart: any_of(["never"]);
     KindWord: any_of(Kind::ALL.map(Kind::as_str));
-    TransportWord: any_of([Transport::Tcp, Transport::Ipc].map(|it| it.to_string()));
-    SerializerWord: any_of([Serializer::Json, Serializer::Raw, Serializer::Msgpack].map(|it| it.to_string()));
+    TransportWord: any_of(Transport::ALL.iter().map(|it| it.as_str()));
+    SerializerWord: any_of(Serializer::ALL.iter().map(|it| it.as_str()));
     SpeaksWord: any_of(Speaks::WORDS);
     ActionWord: json_schema!({
         "anyOf": [

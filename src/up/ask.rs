@@ -1,19 +1,15 @@
 //! Asking many agents at once, and waiting for all of their answers.
 
-use std::time::Duration;
-
 use serde::de::DeserializeOwned;
 use tokio::task::{JoinError, JoinSet};
 
+use super::Progress;
 use super::error::{Stage, UpError};
 use super::phases::Up;
-use super::{PATIENCE, Progress};
+use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT};
 use crate::model::{AgentId, Millis};
 use crate::proxy::{Pending, ProxyError};
 use crate::wire::{AgentRequest, Peer};
-
-/// Beyond the limit that an agent keeps itself.
-pub(super) const COURTESY: Duration = Duration::from_secs(1);
 
 impl Up<'_> {
     pub(super) async fn ask_all<T: DeserializeOwned + Send + 'static>(
@@ -29,7 +25,7 @@ impl Up<'_> {
         &self,
         requests: impl Iterator<Item = (AgentId, AgentRequest)>,
     ) -> Result<(), UpError> {
-        let requests = requests.map(|(agent, request)| (agent, request, PATIENCE.into()));
+        let requests = requests.map(|(agent, request)| (agent, request, CONTROL_TIMEOUT.into()));
         let mut asked = self.send_all::<()>(Stage::Wire, requests);
         while let Some(answer) = asked.join_next().await {
             joined(answer)?;
@@ -55,7 +51,7 @@ impl Up<'_> {
         requests: impl IntoIterator<Item = (AgentId, AgentRequest, Millis)>,
     ) -> Vec<(AgentId, Pending<T>)> {
         let ask = |(agent, request, limit): (AgentId, AgentRequest, Millis)| {
-            let timeout = limit.duration() + COURTESY;
+            let timeout = limit.duration() + ANSWER_MARGIN;
             let pending = self
                 .link(&agent)
                 .ask(Peer::Agent(agent.name.clone()), &request, timeout);

@@ -6,11 +6,12 @@ use std::future::Future;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::Progress;
 use super::ask::{joined, named};
 use super::error::{Absent, Stage, UpError};
 use super::launch::Launched;
 use super::phases::{Up, lock, look_through};
-use super::{PATIENCE, Progress};
+use crate::model::timing::CONTROL_TIMEOUT;
 use crate::model::{AgentId, AgentName, Millis, NameServerName, NameServerSpec, State};
 use crate::wire::{AgentRequest, Peer};
 
@@ -39,7 +40,7 @@ impl Up<'_> {
             // From here on there may be something to take back.
             lock(&launched).attach(&nameserver, agent.name.clone());
             let adopt = AgentRequest::Adopt { system };
-            let adopted = link.ask::<()>(Peer::Agent(agent.name.clone()), &adopt, PATIENCE);
+            let adopted = link.ask::<()>(Peer::Agent(agent.name.clone()), &adopt, CONTROL_TIMEOUT);
             named(agent, Stage::Start, adopted.await)
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe::Receiver;
@@ -14,6 +14,7 @@ use super::launch::{Group, Launched};
 use super::machines::{Begun, let_in};
 use super::phases::{ExpectedHost, Hosts, Shared, Up, lock, look_through};
 use super::{Progress, UpRequest};
+use crate::model::timing::{HOST_TIMEOUT, NAME_SERVER_TIMEOUT};
 use crate::model::{
     AgentName, HostInfo, HostName, HostSpec, Millis, NameServerEntry, NameServerName,
     NameServerSpec, Reach, Security, State,
@@ -22,12 +23,6 @@ use crate::plan::Plan;
 use crate::process::{ProcessId, end_of};
 use crate::proxy::{Link, ProxyError};
 use crate::state::{Daemon, GroupRecord, KeyDir, Phase};
-
-/// How long a host daemon may take to dial the name server.
-const HOST_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a name server may take to say where it listens.
-const NAME_SERVER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Launches the name servers, or takes those that are there, and connects to them.
 pub(super) async fn name_servers(
@@ -243,7 +238,7 @@ impl Up<'_> {
             let names: Vec<String> = expected.iter().map(|it| it.host.to_string()).collect();
             progress.await_others(&names);
             let mut next = expected.remove(0);
-            let limit = self.patience_for(&next.host);
+            let limit = self.timeout_for(&next.host);
             if tokio::time::timeout_at((began + limit).into(), &mut next.there)
                 .await
                 .is_err()

@@ -8,10 +8,11 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::ask::{COURTESY, joined, named};
+use super::Progress;
+use super::ask::{joined, named};
 use super::error::{Stage, UpError};
 use super::phases::{Addresses, Up, unless_done};
-use super::{PATIENCE, Progress};
+use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT};
 use crate::model::{AgentId, AgentName, HostName, Millis, Program, Ready, Reference, SocketId};
 use crate::plan::{AgentPlan, LaunchPlan, Order};
 use crate::proxy::{Link, ProxyError};
@@ -145,10 +146,10 @@ impl Up<'_> {
         let (agent, ends) = (plan.name.clone(), self.ends.subscribe());
         let within = plan.settle;
         let peer = Peer::Agent(agent.name.clone());
-        let patience = within.duration() + PATIENCE;
+        let timeout = within.duration() + CONTROL_TIMEOUT;
         let asked =
             self.link(&agent)
-                .ask::<Settled>(peer, &AgentRequest::Settle { within }, patience);
+                .ask::<Settled>(peer, &AgentRequest::Settle { within }, timeout);
         async move {
             let settled = named(agent.clone(), stage, asked.await);
             unless_done(settled, &agent, ends).await?;
@@ -258,7 +259,7 @@ impl Launching {
             name: None,
         };
         let peer = Peer::Host(self.host.clone());
-        let left = self.link.ask(peer, &request, PATIENCE).await;
+        let left = self.link.ask(peer, &request, CONTROL_TIMEOUT).await;
         // One that has none has left none.
         left.unwrap_or_default()
     }
@@ -267,8 +268,8 @@ impl Launching {
         for lookup in std::mem::take(&mut self.unknown) {
             let request = AgentRequest::GetAttr { name: lookup.name };
             let peer = Peer::Agent(lookup.agent);
-            let patience = self.timeout.duration();
-            let value: Value = lookup.link.ask(peer, &request, patience).await?;
+            let timeout = self.timeout.duration();
+            let value: Value = lookup.link.ask(peer, &request, timeout).await?;
             self.values.insert(lookup.reference, as_text(&value));
         }
         self.program.filled(|reference| {
@@ -289,8 +290,8 @@ impl Launching {
             timeout: self.timeout,
         });
         let peer = Peer::Agent(self.agent.name.clone());
-        let patience = self.timeout.duration() + COURTESY;
-        let launched = self.link.ask(peer.clone(), &launch, patience);
+        let timeout = self.timeout.duration() + ANSWER_MARGIN;
+        let launched = self.link.ask(peer.clone(), &launch, timeout);
         if timers {
             // It is read when the program has been started.
             self.link.tell(peer, &AgentRequest::Go {});

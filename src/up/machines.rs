@@ -12,10 +12,11 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
+use super::Progress;
 use super::error::UpError;
 use super::launch::Launched;
 use super::phases::{Hosts, Up, lock, look_through};
-use super::{PATIENCE, Progress};
+use crate::model::timing::{CONTROL_TIMEOUT, START_TIMEOUT};
 use crate::model::{
     Credentials, Holder, HostName, HostSpec, KeyEntry, Millis, NameServerName, Reach, Term,
 };
@@ -171,10 +172,10 @@ impl Up<'_> {
     }
 
     /// How long a host that others start is waited for: as long as the most patient of its agents.
-    pub(super) fn patience_for(&self, host: &HostName) -> Duration {
+    pub(super) fn timeout_for(&self, host: &HostName) -> Duration {
         let agents = self.part.agents.iter().filter(|agent| agent.host == *host);
         let longest = agents.map(|agent| agent.start_timeout.duration()).max();
-        longest.unwrap_or(Duration::from_secs(30))
+        longest.unwrap_or(START_TIMEOUT.duration())
     }
 
     /// Hosts that others were to start, and that are not there.
@@ -312,7 +313,8 @@ pub(super) async fn let_in(
         by: None,
     };
     let admit = NameServerRequest::Admit(entry);
-    link.ask::<()>(Peer::NameServer, &admit, PATIENCE).await?;
+    link.ask::<()>(Peer::NameServer, &admit, CONTROL_TIMEOUT)
+        .await?;
     Ok(Some(Credentials { own, server }))
 }
 

@@ -23,7 +23,6 @@ mod wire;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use crate::model::{AgentId, AgentInfo, HostInfo, HostName, NameServerName};
 use crate::plan::{LaunchPlan, Place, Plan};
@@ -34,9 +33,6 @@ pub use error::{Absent, Stage, UpError};
 use launch::Launched;
 pub use machines::seen_from_afar;
 use mend::Missing;
-
-/// How long control requests that need no work may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Is told how far `up` has come.
 pub trait Progress: Send {

@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
@@ -15,7 +14,8 @@ use super::launch::Launched;
 use super::launches::Known;
 use super::mend::Missing;
 use super::observe::{Death, Observer};
-use super::{Outcome, PATIENCE, Progress, UpReport, UpRequest, mend};
+use super::{Outcome, Progress, UpReport, UpRequest, mend};
+use crate::model::timing::{CONTROL_TIMEOUT, DEATH_REPORT_TIMEOUT};
 use crate::model::{
     Address, AgentId, AgentInfo, HostInfo, HostName, NameServerEntry, NameServerName, SocketId,
 };
@@ -24,9 +24,6 @@ use crate::proxy::{Link, ProxyError, Watch};
 use crate::ssh::Sent;
 use crate::state::{GroupRecord, Phase, SystemRecord};
 use crate::wire::{NameServerRequest, Peer};
-
-/// How long to wait for the report of a death that something else has already shown.
-const DEATH_REPORT_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) type Shared = Arc<Mutex<Launched>>;
 /// Where the sockets are that others connect to.
@@ -120,8 +117,12 @@ pub(super) async fn look_through(
     link: &Link,
 ) -> Result<(Vec<AgentInfo>, Vec<HostInfo>), ProxyError> {
     let agents = NameServerRequest::Agents { name: None };
-    let agents = link.ask(Peer::NameServer, &agents, PATIENCE);
-    let hosts = link.ask(Peer::NameServer, &NameServerRequest::Hosts {}, PATIENCE);
+    let agents = link.ask(Peer::NameServer, &agents, CONTROL_TIMEOUT);
+    let hosts = link.ask(
+        Peer::NameServer,
+        &NameServerRequest::Hosts {},
+        CONTROL_TIMEOUT,
+    );
     Ok((agents.await?, hosts.await?))
 }
 

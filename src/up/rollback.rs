@@ -6,12 +6,9 @@ use super::error::UpError;
 use super::launch::{Group, Launched};
 use super::{machines, mend};
 use crate::down::{Processes, Turns};
-use crate::model::Millis;
+use crate::model::timing::SHORT_GRACE;
 use crate::proxy::Link;
 use crate::state::{Ending, SystemDir, SystemRecord};
-
-/// How long agents of a failed system may take to end: they have nothing to finish.
-const GRACE: Millis = Millis::from_secs(2);
 
 /// Where the logs are, as long as they are.
 pub fn logs(launched: &Arc<Mutex<Launched>>) -> SystemDir {
@@ -47,7 +44,7 @@ pub async fn take_back(launched: &Arc<Mutex<Launched>>) {
             group: record,
             turns: Turns::default(),
         };
-        processes.end(link.as_deref(), GRACE).await;
+        processes.end(link.as_deref(), SHORT_GRACE).await;
     }
     machines::cut(far).await;
     // Cut last: whoever still lives then ends of itself.
@@ -86,7 +83,7 @@ pub async fn clean_up_dead_groups(dir: &SystemDir, record: &SystemRecord) -> Res
                 .ok()
                 .and_then(|to| Some(Link::open(&to).ok()?.0)),
         };
-        left.extend(processes.end(link.as_ref(), GRACE).await.machines);
+        left.extend(processes.end(link.as_ref(), SHORT_GRACE).await.machines);
     }
     match left.is_empty() {
         true => Ok(()),

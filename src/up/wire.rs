@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use super::Progress;
 use super::ask::{joined, named};
 use super::error::{Stage, UpError};
 use super::phases::{Addresses, Up};
-use super::{PATIENCE, Progress};
+use crate::model::timing::CONTROL_TIMEOUT;
 use crate::model::{Address, AgentId, AgentInfo, Millis, SocketId, Target};
 use crate::plan::{LinkPlan, ProofPlan};
 use crate::proxy::{ProxyError, guest};
@@ -134,11 +135,15 @@ impl Up<'_> {
         for (client, _, server) in guests {
             let name = Some(client.name.clone());
             let own = NameServerRequest::Agents { name };
-            let own = self.link(client).ask(Peer::NameServer, &own, PATIENCE);
+            let own = self
+                .link(client)
+                .ask(Peer::NameServer, &own, CONTROL_TIMEOUT);
             let own: Vec<AgentInfo> = own.await?;
             if let Some(admit) = own.first().and_then(guest) {
                 let there = self.link(server);
-                there.ask::<()>(Peer::NameServer, &admit, PATIENCE).await?;
+                there
+                    .ask::<()>(Peer::NameServer, &admit, CONTROL_TIMEOUT)
+                    .await?;
             }
         }
         Ok(())

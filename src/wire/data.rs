@@ -99,7 +99,7 @@ pub(super) fn join_topic_after(lead: &[u8], topic: &Topic, body: &[u8], by: Seri
     let mut frame = Vec::with_capacity(lead.len() + topic.len() + 1 + body.len());
     frame.extend_from_slice(lead);
     frame.extend_from_slice(topic);
-    if by != Serializer::Raw {
+    if by.divides() {
         frame.push(SEPARATOR);
     }
     frame.extend_from_slice(body);
@@ -109,7 +109,7 @@ pub(super) fn join_topic_after(lead: &[u8], topic: &Topic, body: &[u8], by: Seri
 /// The topic and body of a publication's frame. With `raw` nothing divides them: the body is the
 /// whole frame, and so is what topics are matched against.
 pub fn split_topic(frame: &[u8], by: Serializer) -> Result<(&[u8], &[u8]), CodecError> {
-    if by == Serializer::Raw {
+    if !by.divides() {
         return Ok((frame, frame));
     }
     // UTF-8 has bytes of 0x80 inside its characters, but a topic and its reader agree on the first

@@ -43,7 +43,7 @@ pub enum HostRequest {
         from: Vec<LogsFrom>,
         /// How much of each of an agent's two files, at most; see [`LARGEST_LOG_PIECE`].
         bytes: u32,
-        /// How long to wait until there is something, if there is nothing; [`LONGEST_LOG_WAIT`] at most. Then
+        /// How long to wait until there is something, if there is nothing; [`LONGEST_LOG_WAIT`](crate::model::timing::LONGEST_LOG_WAIT) at most. Then
         /// the list is empty.
         wait: Millis,
     },
@@ -88,9 +88,6 @@ pub struct MachineFacts {
 
 /// The most that is read of one log for one answer, in bytes.
 pub const LARGEST_LOG_PIECE: u32 = 256 << 10;
-
-/// The longest that one request waits for logs to grow.
-pub const LONGEST_LOG_WAIT: Millis = Millis::from_secs(30);
 
 /// From where on an agent's two files are wanted, in bytes; None: their ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,8 +23,8 @@ pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, bo
 pub use examination::{Bound, Dialled, Examination, Examined, Found, ProgramNeed, Target};
 pub use fault::Fault;
 pub use host::{
-    AgentBoot, AgentLogs, HostRequest, LARGEST_LOG_PIECE, LONGEST_LOG_WAIT, LogPiece, LogsFrom,
-    MachineFacts, StartAgent, StopStage, Stopped,
+    AgentBoot, AgentLogs, HostRequest, LARGEST_LOG_PIECE, LogPiece, LogsFrom, MachineFacts,
+    StartAgent, StopStage, Stopped,
 };
 pub use machine::{
     DaemonOf, FormerAgent, MachineRequest, MachineWord, NameServerKeys, NameServerOf,

@@ -6,20 +6,18 @@
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::time::Duration;
 
 use nix::libc;
 use rustix::net::{Shutdown, getpeername, getsockname, shutdown};
 
-/// How often to look.
-pub const LOOK_EVERY: Duration = Duration::from_secs(4);
+use crate::model::timing::DEAD_PEER_TIMEOUT;
 
 /// The same bytes sent so often and never acknowledged: 25 s, on a fast network.
 const RETRANSMISSIONS: u8 = 7;
 /// So many questions for room without an answer,
 const PROBES: u8 = 3;
 /// and so long nothing heard, in milliseconds: the first three are asked within two seconds.
-const SILENCE_MS: u32 = 10_000;
+const SILENCE_MS: u32 = DEAD_PEER_TIMEOUT.as_millis() as u32;
 /// `TCP_ESTABLISHED` and `TCP_CLOSE_WAIT` of the kernel: data may be under way.
 const SENDING: [u8; 2] = [1, 8];
 

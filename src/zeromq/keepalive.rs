@@ -7,19 +7,17 @@
 
 use zmq::Socket;
 
-/// After so many seconds without a word, the other end is asked whether it is there.
-pub const IDLE_S: i32 = 5;
-/// So many seconds later, it is asked again.
-pub const INTERVAL_S: i32 = 2;
-/// So often. Then the connection is given up.
-pub const COUNT: i32 = 3;
+use crate::model::timing::{KEEPALIVE_IDLE_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
+
+const IDLE_S: i32 = KEEPALIVE_IDLE_TIMEOUT.as_secs() as i32;
+const INTERVAL_S: i32 = KEEPALIVE_INTERVAL.as_secs() as i32;
 
 /// To be called before the socket is bound or connected.
 pub fn keep_alive(socket: &Socket) -> zmq::Result<()> {
     socket.set_tcp_keepalive(1)?;
     socket.set_tcp_keepalive_idle(IDLE_S)?;
     socket.set_tcp_keepalive_intvl(INTERVAL_S)?;
-    socket.set_tcp_keepalive_cnt(COUNT)
+    socket.set_tcp_keepalive_cnt(KEEPALIVE_PROBES)
 }
 
 #[cfg(test)]
@@ -62,7 +60,10 @@ mod tests {
             assert!(sockopt::socket_keepalive(fd).unwrap());
             assert_eq!(sockopt::tcp_keepidle(fd).unwrap(), seconds(IDLE_S));
             assert_eq!(sockopt::tcp_keepintvl(fd).unwrap(), seconds(INTERVAL_S));
-            assert_eq!(sockopt::tcp_keepcnt(fd).unwrap(), COUNT.unsigned_abs());
+            assert_eq!(
+                sockopt::tcp_keepcnt(fd).unwrap(),
+                KEEPALIVE_PROBES.unsigned_abs()
+            );
             assert_eq!(sockopt::tcp_user_timeout(fd).unwrap(), 0);
         }
     }

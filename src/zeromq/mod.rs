@@ -13,12 +13,14 @@ mod zap;
 use zmq::{Context, Socket};
 
 use crate::model::Dial;
+use crate::model::timing::HANDSHAKE_TIMEOUT;
 use crate::wire::LARGEST_BODY;
 
+pub use crate::model::timing::DEAD_PEER_INTERVAL as LOOK_EVERY;
 pub use curve::{dial_with, draw_keys, let_in_by_key};
 #[cfg(test)]
 use dead::connections;
-pub use dead::{End, LOOK_EVERY, hang_up_dead};
+pub use dead::{End, hang_up_dead};
 pub use hang_up::{Place, hang_up, hang_up_at};
 pub use keepalive::keep_alive;
 pub use lines::{Line, keep_lines, lines, matched, missed, next_ended, queued};
@@ -52,9 +54,8 @@ pub fn assert_build() -> Result<(), BuildError> {
     }
 }
 
-/// How long a handshake may take, in milliseconds. Who has not finished it by then is hung up on: a
-/// stranger who connects and says nothing takes up room no longer.
-pub const HANDSHAKE_MS: i32 = 5000;
+/// [`HANDSHAKE_TIMEOUT`] as libzmq takes it.
+pub const HANDSHAKE_MS: i32 = HANDSHAKE_TIMEOUT.as_millis() as i32;
 
 /// The longest pause between two tries to connect to an address where nobody listens, in milliseconds; the first is
 /// 100 ms, libzmq's own, and each is twice the one before. Without a limit of its own libzmq tries ten times a second

@@ -15,7 +15,7 @@ use osb::wire::{
 };
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Registered until it is dropped.
 pub struct FakeAgent {
@@ -27,7 +27,7 @@ pub struct FakeAgent {
 impl FakeAgent {
     pub fn register(nameserver: &str, name: &str) -> Self {
         let (link, mut incoming) = Link::open(&Dial::plain(nameserver)).unwrap();
-        let announced = link.ask::<()>(Peer::NameServer, &announcement(name), PATIENCE);
+        let announced = link.ask::<()>(Peer::NameServer, &announcement(name), TIMEOUT);
         announced.wait().unwrap();
         let agent = name.to_owned();
         let thread = std::thread::spawn(move || {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How long a condition may take to come true. Generous: it is never waited for in vain.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub struct Bench {
     dir: tempfile::TempDir,
@@ -226,7 +226,7 @@ pub fn entries(dir: &Path) -> Vec<String> {
 /// Tries again until `reached` gives something. What is waited for is on the other side of a
 /// process's output, where there is no event to be had.
 pub fn wait_for<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         if let Some(result) = reached() {
             return result;

@@ -197,7 +197,10 @@ impl Timers {
             timer.next = following(timer.when, next, now);
             let action = (!timer.busy).then(|| Rc::clone(&timer.action));
             timer.skipped += u64::from(timer.busy);
-            timer.busy |= matches!(*timer.action, TimerAction::Call { .. });
+            timer.busy |= match *timer.action {
+                TimerAction::Call { .. } => true,
+                TimerAction::Send { .. } | TimerAction::Set { .. } => false,
+            };
             due.push(Tick {
                 id: timer.id,
                 alias: timer.alias.clone(),

@@ -48,7 +48,7 @@ pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
             // A peer that chose its own identity may come back with it.
             socket.set_router_handover(true)?;
         }
-        _ => {}
+        Kind::Push | Kind::Pull => {}
     }
     Ok(socket)
 }

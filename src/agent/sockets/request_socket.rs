@@ -64,7 +64,14 @@ impl RequestSocket {
                 token: ReplyToken::random(),
                 stranded: Vec::new(),
             }),
-            _ => None,
+            Kind::Push
+            | Kind::Pull
+            | Kind::Pub
+            | Kind::Sub
+            | Kind::Req
+            | Kind::Rep
+            | Kind::AsyncReq
+            | Kind::AsyncRep => None,
         })
     }
 

@@ -4,7 +4,6 @@
 mod attendance;
 
 use std::io::IsTerminal;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -13,7 +12,8 @@ use super::logs::{Elsewhere, Follower, LineWriter, LogPrinter, fetch, print_all}
 use super::signals::Signals;
 use super::{CommandError, Context, ErrorKind};
 use crate::down::{DownReport, down};
-use crate::model::{AgentId, AgentInfo, ExitReport, Millis, SystemName};
+use crate::model::timing::{LAST_LINES_TIMEOUT, STOP_GRACE};
+use crate::model::{AgentId, AgentInfo, ExitReport, SystemName};
 use crate::proxy::{Link, Notice, Watch};
 use crate::render::{Down, Output};
 use crate::state::{GroupRecord, StateDir, SystemRecord};
@@ -22,11 +22,6 @@ use crate::wire::Event;
 use attendance::{Attendance, Over};
 
 pub use attendance::Purpose;
-
-/// How long agents may take to end, as with `osb down`.
-const GRACE: Millis = Millis::from_secs(5);
-/// How long the last lines may take to be shown when the system is gone.
-const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// The system that is up, and what for.
 pub struct Attached<'a> {
@@ -125,7 +120,7 @@ async fn follow_and_take_down(
         }
     };
     // A terminal that is gone has nothing to show them on.
-    let _ = tokio::time::timeout(LAST_LINES, following).await;
+    let _ = tokio::time::timeout(LAST_LINES_TIMEOUT, following).await;
     Ok((over, Some(report)))
 }
 
@@ -134,7 +129,7 @@ async fn take_down(
     system: &SystemName,
     signals: &mut Signals,
 ) -> Result<DownReport, CommandError> {
-    let taking_down = down(state, system, &[], GRACE);
+    let taking_down = down(state, system, &[], STOP_GRACE);
     tokio::pin!(taking_down);
     let report = tokio::select! {
         report = &mut taking_down => report?,

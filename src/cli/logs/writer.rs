@@ -2,14 +2,13 @@
 //! thread up, and not the command, which still notices a Ctrl-C.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::model::timing::LOG_FLUSH_TIMEOUT;
+
 /// How much may wait to be written. Then whoever writes more has to wait.
 const WAITING: usize = 16;
-/// How long what waits at the end may take to be written.
-const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The way to that thread.
 pub struct LineWriter {
@@ -39,7 +38,7 @@ impl LineWriter {
     /// Waits until all is written, if somebody reads it.
     pub async fn finish(self) -> io::Result<()> {
         drop(self.texts);
-        match tokio::time::timeout(PATIENCE, self.ended).await {
+        match tokio::time::timeout(LOG_FLUSH_TIMEOUT, self.ended).await {
             Ok(Ok(outcome)) => outcome,
             _ => Ok(()),
         }

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::Listed;
 use crate::model::{Address, AgentId, Alias};
 use crate::render::json::pretty;
-use crate::render::table::{Field, Table};
+use crate::render::table::Table;
+use crate::render::table::Width::{Needed, Spare};
 use crate::render::{Report, Style};
 
 /// One address: bare, so that it can be put into another command.
@@ -32,12 +33,12 @@ pub struct AddressesOfAgent(pub BTreeMap<Alias, Address>);
 
 impl Report for AddressesOfAgent {
     fn table(&self, style: Style) -> String {
-        let mut table = Table::new(style, &["ALIAS", "KIND", "ROLE", "SERIALIZER", "ADDRESS"])
-            .leaving_out(&["SERIALIZER", "ROLE"]);
-        for (alias, address) in &self.0 {
-            table.row(row(alias.to_string(), address));
-        }
-        table.render()
+        let rows = self.0.iter();
+        table(
+            style,
+            "ALIAS",
+            rows.map(|(alias, it)| (alias.to_string(), it)),
+        )
     }
 
     fn json(&self) -> String {
@@ -68,12 +69,8 @@ impl Addresses {
 
 impl Report for Addresses {
     fn table(&self, style: Style) -> String {
-        let mut table = Table::new(style, &["SOCKET", "KIND", "ROLE", "SERIALIZER", "ADDRESS"])
-            .leaving_out(&["SERIALIZER", "ROLE"]);
-        for one in self.each() {
-            table.row(row(one.name(), one.address));
-        }
-        table.render()
+        let rows = self.each();
+        table(style, "SOCKET", rows.map(|it| (it.name(), it.address)))
     }
 
     fn json(&self) -> String {
@@ -85,14 +82,18 @@ impl Report for Addresses {
     }
 }
 
-fn row(name: String, address: &Address) -> [Field; 5] {
-    [
-        name.into(),
-        address.kind.into(),
-        address.role.into(),
-        address.serializer.into(),
-        address.address.as_str().into(),
-    ]
+fn table<'a>(
+    style: Style,
+    title: &str,
+    rows: impl Iterator<Item = (String, &'a Address)>,
+) -> String {
+    Table::new(style)
+        .column(title, Needed, |it: &(String, &Address)| it.0.clone())
+        .column("KIND", Needed, |it| it.1.kind)
+        .column("ROLE", Spare(2), |it| it.1.role)
+        .column("SERIALIZER", Spare(1), |it| it.1.serializer)
+        .column("ADDRESS", Needed, |it| it.1.address.clone())
+        .render(rows)
 }
 
 #[derive(Serialize)]

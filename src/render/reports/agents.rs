@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Listed;
-use crate::model::{Address, AgentName, Alias, HostName, Leftover, NameServerName, State};
+use crate::model::{
+    Address, AgentInfo, AgentName, Alias, HostName, Leftover, NameServerName, State,
+};
 use crate::render::json::{pretty, seconds};
+use crate::render::table::Width::{Needed, Spare};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, uptime};
 
@@ -23,22 +26,23 @@ impl Agents {
 impl Report for Agents {
     fn table(&self, style: Style) -> String {
         let grouped = self.0.iter().any(|agent| agent.group.is_some());
-        let mut header = vec![
-            "NAME", "STATE", "HOST", "PID", "UPTIME", "RESTARTS", "SOCKETS",
-        ];
-        if grouped {
-            header.insert(1, "NAMESERVER");
-        }
-        let mut table = Table::new(style, &header)
-            .leaving_out(&["RESTARTS", "PID", "UPTIME", "SOCKETS", "HOST"]);
-        for agent in &self.0 {
-            let mut row = row(agent);
-            if grouped {
-                row.insert(1, or_dash(agent.group.as_ref()));
-            }
-            table.row(row);
-        }
-        table.render()
+        Table::new(style)
+            .column("NAME", Needed, |it: &Listed| it.id.to_string())
+            .column_if(grouped, "NAMESERVER", Needed, |it| {
+                or_dash(it.group.as_ref())
+            })
+            .column("STATE", Needed, |it| {
+                Field::painted(state(&it.info), Paint::of(it.info.state))
+            })
+            .column("HOST", Spare(5), |it| or_dash(it.info.host.as_ref()))
+            .column("PID", Spare(2), |it| or_dash(it.info.pid.as_ref()))
+            .column("UPTIME", Spare(3), |it| match it.info.state.ended() {
+                true => "-".to_owned(),
+                false => uptime(it.info.uptime_s),
+            })
+            .column("RESTARTS", Spare(1), |it| it.info.restarts)
+            .column("SOCKETS", Spare(4), |it| sockets(&it.info))
+            .render(&self.0)
     }
 
     fn json(&self) -> String {
@@ -50,37 +54,22 @@ impl Report for Agents {
     }
 }
 
-fn row(
-    Listed {
-        id, info: agent, ..
-    }: &Listed,
-) -> Vec<Field> {
-    let state = match &agent.exit {
+fn state(agent: &AgentInfo) -> String {
+    match &agent.exit {
         Some(exit) => format!("{} ({exit})", agent.state),
         None if agent.state == State::Ended => format!("{} (status unknown)", agent.state),
         None => agent.state.to_string(),
-    };
-    let sockets: Vec<String> = agent
-        .addresses
-        .iter()
-        .map(|(alias, address)| format!("{alias} {}", address.kind))
-        .collect();
-    vec![
-        id.into(),
-        Field::painted(state, Paint::of(agent.state)),
-        or_dash(agent.host.as_ref()),
-        or_dash(agent.pid.as_ref()),
-        match agent.state.ended() {
-            true => "-".into(),
-            false => uptime(agent.uptime_s).into(),
-        },
-        agent.restarts.into(),
-        sockets.join(", ").into(),
-    ]
+    }
 }
 
-fn or_dash<T: ToString>(it: Option<&T>) -> Field {
-    it.map_or_else(|| "-".to_owned(), T::to_string).into()
+fn sockets(agent: &AgentInfo) -> String {
+    let sockets = agent.addresses.iter();
+    let sockets = sockets.map(|(alias, address)| format!("{alias} {}", address.kind));
+    sockets.collect::<Vec<_>>().join(", ")
+}
+
+fn or_dash<T: ToString>(it: Option<&T>) -> String {
+    it.map_or_else(|| "-".to_owned(), T::to_string)
 }
 
 /// Exactly these keys: connections are another command's.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Listed;
 use crate::model::{AgentId, AgentInfo, ConnectionInfo, End, Kind, Proof, SocketId};
 use crate::render::json::pretty;
+use crate::render::table::Width::{Needed, Spare};
 use crate::render::table::{Field, Table};
 use crate::render::time::milliseconds;
 use crate::render::{Paint, Report, Style, uptime};
@@ -59,18 +60,24 @@ fn table<'a>(
     style: Style,
     connections: impl Iterator<Item = (&'a AgentId, ConnectionInfo)>,
 ) -> String {
-    let mut table =
-        Table::new(style, &["CONNECTION", "KINDS", "ADDRESS", "PROOF"]).leaving_out(&["KINDS"]);
-    for (client, connection) in connections {
+    let connections = connections.map(|(client, connection)| {
         let wire = Wire::new(client, &connection);
-        table.row([
-            wire.title().into(),
-            format!("{}/{}", wire.kinds[0], wire.kinds[1]).into(),
-            connection.address.as_deref().unwrap_or("-").into(),
-            proof(&connection),
-        ]);
-    }
-    table.render()
+        (wire, connection)
+    });
+    Table::new(style)
+        .column(
+            "CONNECTION",
+            Needed,
+            |(wire, _): &(Wire, ConnectionInfo)| wire.title(),
+        )
+        .column("KINDS", Spare(1), |(wire, _)| {
+            format!("{}/{}", wire.kinds[0], wire.kinds[1])
+        })
+        .column("ADDRESS", Needed, |(_, connection)| {
+            connection.address.as_deref().unwrap_or("-").to_owned()
+        })
+        .column("PROOF", Needed, |(_, connection)| proof(connection))
+        .render(connections)
 }
 
 /// A connection that was just made. As JSON it is what `ls connections` has in its list.

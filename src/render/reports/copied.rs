@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::model::{HostName, NamePattern, Program, SyncSpec, TreePath};
+use crate::render::table::Width::{Needed, Spare};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Style};
 
@@ -39,28 +40,23 @@ pub(super) fn copied<'a>(
 
 /// A row for each.
 pub(super) fn table(style: Style, copied: &[Copied<'_>]) -> String {
-    let mut table =
-        Table::new(style, &["COPY TO", "WHAT", "EXCEPT", "FROM"]).leaving_out(&["EXCEPT"]);
-    for Copied {
-        host,
-        from,
-        paths,
-        except,
-    } in copied
-    {
-        let paths: Vec<&str> = paths.iter().map(|it| it.as_str()).collect();
-        let except: Vec<&str> = except.iter().map(|it| it.as_str()).collect();
-        table.row([
-            Field::painted(host, Paint::Strong),
-            paths.join(", ").into(),
+    Table::new(style)
+        .column("COPY TO", Needed, |it: &Copied<'_>| {
+            Field::painted(it.host, Paint::Strong)
+        })
+        .column("WHAT", Needed, |it| {
+            let paths: Vec<&str> = it.paths.iter().map(|it| it.as_str()).collect();
+            paths.join(", ")
+        })
+        .column("EXCEPT", Spare(1), |it| {
+            let except: Vec<&str> = it.except.iter().map(|it| it.as_str()).collect();
             match except.is_empty() {
-                true => "-".into(),
-                false => except.join(", ").into(),
-            },
-            from.display().to_string().into(),
-        ]);
-    }
-    table.render()
+                true => "-".to_owned(),
+                false => except.join(", "),
+            }
+        })
+        .column("FROM", Needed, |it| it.from.display().to_string())
+        .render(copied)
 }
 
 /// The names of the machines, for a sentence.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::doctor::{Diagnosis, Verdict, WayFinding};
+use crate::doctor::{Diagnosis, HostFinding, PortFinding, ProgramFinding, Verdict, WayFinding};
+use crate::render::table::Width::{Needed, Spare};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, pretty};
 
@@ -34,57 +35,44 @@ impl Report for Diagnosed {
 
 impl Diagnosed {
     fn hosts(&self, style: Style) -> String {
-        let mut table = Table::new(style, &["HOST", "BY", "ADDRESS", "OSB", "VERDICT"])
-            .leaving_out(&["OSB", "BY", "ADDRESS"]);
-        for host in &self.0.hosts {
-            let osb = match (&host.osb, host.copy) {
+        Table::new(style)
+            .column("HOST", Needed, |it: &HostFinding| it.name.to_string())
+            .column("BY", Spare(2), |it| it.reach)
+            .column("ADDRESS", Spare(3), |it| {
+                it.address.map_or("-".to_owned(), |ip| ip.to_string())
+            })
+            .column("OSB", Spare(1), |it| match (&it.osb, it.copy) {
                 (Some(version), false) => version.clone(),
                 (Some(version), true) => format!("{version}; up copies this one"),
                 (None, true) => "none; up copies this one".to_owned(),
                 (None, false) => "-".to_owned(),
-            };
-            table.row([
-                host.name.as_str().into(),
-                host.reach.into(),
-                host.address
-                    .map_or("-".to_owned(), |ip| ip.to_string())
-                    .into(),
-                osb.into(),
-                shown(&host.verdict),
-            ]);
-        }
-        table.render()
+            })
+            .column("VERDICT", Needed, |it| shown(&it.verdict))
+            .render(&self.0.hosts)
     }
 
     fn programs(&self, style: Style) -> Option<String> {
-        let mut table = Table::new(style, &["PROGRAM", "HOST", "AGENTS", "PATH", "VERDICT"])
-            .leaving_out(&["AGENTS", "PATH"]);
-        for program in &self.0.programs {
-            let path = program.path.as_ref();
-            table.row([
-                program.program.as_str().into(),
-                program.host.as_str().into(),
-                few(&program.agents).into(),
+        let table = Table::new(style)
+            .column("PROGRAM", Needed, |it: &ProgramFinding| it.program.clone())
+            .column("HOST", Needed, |it| it.host.to_string())
+            .column("AGENTS", Spare(1), |it| few(&it.agents))
+            .column("PATH", Spare(2), |it| {
+                let path = it.path.as_ref();
                 path.map_or("-".to_owned(), |it| it.display().to_string())
-                    .into(),
-                shown(&program.verdict),
-            ]);
-        }
-        (!self.0.programs.is_empty()).then(|| table.render())
+            })
+            .column("VERDICT", Needed, |it| shown(&it.verdict));
+        let programs = &self.0.programs;
+        (!programs.is_empty()).then(|| table.render(programs))
     }
 
     fn ports(&self, style: Style) -> Option<String> {
-        let mut table =
-            Table::new(style, &["PORT", "HOST", "FOR", "VERDICT"]).leaving_out(&["FOR"]);
-        for port in &self.0.ports {
-            table.row([
-                port.address.into(),
-                port.host.as_str().into(),
-                few(&port.uses).into(),
-                shown(&port.verdict),
-            ]);
-        }
-        (!self.0.ports.is_empty()).then(|| table.render())
+        let table = Table::new(style)
+            .column("PORT", Needed, |it: &PortFinding| it.address)
+            .column("HOST", Needed, |it| it.host.to_string())
+            .column("FOR", Spare(1), |it| few(&it.uses))
+            .column("VERDICT", Needed, |it| shown(&it.verdict));
+        let ports = &self.0.ports;
+        (!ports.is_empty()).then(|| table.render(ports))
     }
 
     /// Who can dial whom: a row for each that dials.
@@ -93,22 +81,17 @@ impl Diagnosed {
         let names = || self.0.hosts.iter().map(|it| it.name.as_str());
         let from: BTreeSet<&str> = ways.iter().map(|way| way.from.as_str()).collect();
         let to: BTreeSet<&str> = ways.iter().map(destination).collect();
-        let columns: Vec<&str> = [NAME_SERVER].into_iter().chain(names()).collect();
-        let columns: Vec<&str> = columns.into_iter().filter(|it| to.contains(it)).collect();
-        let header: Vec<String> = columns.iter().map(|it| format!("TO {it}")).collect();
-        let mut titles = vec!["FROM"];
-        titles.extend(header.iter().map(String::as_str));
-        let mut table = Table::new(style, &titles);
-        for row in names().filter(|name| from.contains(name)) {
-            let mut cells: Vec<Field> = vec![row.into()];
-            cells.extend(columns.iter().map(|column| {
+        let mut table = Table::new(style).column("FROM", Needed, |from: &&str| from.to_string());
+        let columns = [NAME_SERVER].into_iter().chain(names());
+        for column in columns.filter(|it| to.contains(it)) {
+            table = table.column(format!("TO {column}"), Needed, move |from: &&str| {
                 let these =
-                    |way: &&WayFinding| way.from.as_str() == row && destination(way) == *column;
+                    |way: &&WayFinding| way.from.as_str() == *from && destination(way) == column;
                 cell(&ways.iter().filter(these).collect::<Vec<_>>())
-            }));
-            table.row(cells);
+            });
         }
-        (!ways.is_empty()).then(|| table.render())
+        let rows = names().filter(|name| from.contains(name));
+        (!ways.is_empty()).then(|| table.render(rows))
     }
 
     /// What is wrong, and what to do about it.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::model::{Amount, HostInfo, HostName, NameServerName, State};
 use crate::render::json::{pretty, seconds};
+use crate::render::table::Width::{Needed, Spare};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, uptime};
 
@@ -19,6 +20,13 @@ pub struct HostRow {
     pub host: HostInfo,
     /// None if it could not be asked.
     pub measured: Option<Measured>,
+}
+
+impl HostRow {
+    /// Something that was measured, if anything was.
+    fn told(&self, show: fn(&Measured) -> String) -> String {
+        self.measured.as_ref().map_or("-".to_owned(), show)
+    }
 }
 
 /// How a machine does, and how far it is.
@@ -47,52 +55,36 @@ fn micros<S: serde::Serializer>(ms: &f64, to: S) -> Result<S::Ok, S::Error> {
 impl Report for Hosts {
     fn table(&self, style: Style) -> String {
         let grouped = self.0.iter().any(|row| row.group.is_some());
-        let mut header = vec![
-            "NAME", "ADDRESS", "STATE", "PID", "UPTIME", "AGENTS", "LOAD", "MEMORY", "RTT",
-            "CLOCK", "VERSION",
-        ];
         let has_files = |row: &HostRow| row.measured.as_ref().is_some_and(|it| it.files.is_some());
         let with_files = self.0.iter().any(has_files);
-        if with_files {
-            header.push("FILES");
-        }
-        if grouped {
-            header.insert(1, "NAMESERVER");
-        }
-        let mut table = Table::new(style, &header)
-            .leaving_out(&["VERSION", "CLOCK", "FILES", "LOAD", "RTT", "MEMORY", "PID"]);
-        for HostRow {
-            group,
-            host,
-            measured,
-        } in &self.0
-        {
-            let told =
-                |show: fn(&Measured) -> String| measured.as_ref().map_or("-".to_owned(), show);
-            let mut row = vec![
-                host.name.as_str().into(),
-                address(host).into(),
-                Field::painted(host.state, Paint::of(host.state)),
-                host.pid.into(),
-                uptime(host.uptime_s).into(),
-                host.agents.into(),
-                told(|it| format!("{:.2}", it.load)).into(),
-                told(used_memory).into(),
-                told(|it| format!("{:.1} ms", it.round_trip_ms)).into(),
-                told(|it| format!("{:+.1} ms", it.clock_offset_ms)).into(),
-                host.version.as_str().into(),
-            ];
-            if with_files {
-                let shown = |it: &Measured| it.files.map_or("-".to_owned(), |it| it.to_string());
-                row.push(told(shown).into());
-            }
-            if grouped {
-                let group = group.as_ref().map_or("-", NameServerName::as_str);
-                row.insert(1, group.into());
-            }
-            table.row(row);
-        }
-        table.render()
+        Table::new(style)
+            .column("NAME", Needed, |it: &HostRow| it.host.name.to_string())
+            .column_if(grouped, "NAMESERVER", Needed, |it| {
+                let group = it.group.as_ref();
+                group.map_or("-", NameServerName::as_str).to_owned()
+            })
+            .column("ADDRESS", Needed, |it| address(&it.host))
+            .column("STATE", Needed, |it| {
+                Field::painted(it.host.state, Paint::of(it.host.state))
+            })
+            .column("PID", Spare(7), |it| it.host.pid)
+            .column("UPTIME", Needed, |it| uptime(it.host.uptime_s))
+            .column("AGENTS", Needed, |it| it.host.agents)
+            .column("LOAD", Spare(4), |it| {
+                it.told(|it| format!("{:.2}", it.load))
+            })
+            .column("MEMORY", Spare(6), |it| it.told(used_memory))
+            .column("RTT", Spare(5), |it| {
+                it.told(|it| format!("{:.1} ms", it.round_trip_ms))
+            })
+            .column("CLOCK", Spare(2), |it| {
+                it.told(|it| format!("{:+.1} ms", it.clock_offset_ms))
+            })
+            .column("VERSION", Spare(1), |it| it.host.version.clone())
+            .column_if(with_files, "FILES", Spare(3), |it| {
+                it.told(|it| it.files.map_or("-".to_owned(), |it| it.to_string()))
+            })
+            .render(&self.0)
     }
 
     fn json(&self) -> String {

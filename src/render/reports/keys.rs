@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::model::{Access, Holder, HostName, KeyEntry, PublicKey, Term};
 use crate::render::json::pretty;
 use crate::render::table::Table;
+use crate::render::table::Width::{Needed, Spare};
 use crate::render::{Report, Style};
 
 /// Those who are let in. As JSON a list of `holder`, `level`, `term`, `by` and `key`; the names are
@@ -22,24 +23,20 @@ struct Object<'a> {
 
 impl Report for KeyList {
     fn table(&self, style: Style) -> String {
-        let mut table = Table::new(style, &["HOLDER", "LEVEL", "UNTIL", "LET IN BY", "KEY"])
-            .leaving_out(&["LET IN BY", "KEY"]);
-        for entry in &self.0 {
-            let until = match entry.term {
+        Table::new(style)
+            .column("HOLDER", Needed, |it: &KeyEntry| it.holder.to_string())
+            .column("LEVEL", Needed, |it| it.access())
+            .column("UNTIL", Needed, |it| match it.term {
                 Term::Lasting => "revoked".to_owned(),
                 Term::Run => "down".to_owned(),
                 Term::Join { until } => format!("{}, once", utc(until)),
-            };
-            let by = entry.by.as_ref().map(ToString::to_string);
-            table.row([
-                entry.holder.to_string().into(),
-                entry.access().to_string().into(),
-                until.into(),
-                by.unwrap_or_else(|| "-".to_owned()).into(),
-                entry.key.to_string().into(),
-            ]);
-        }
-        table.render()
+            })
+            .column("LET IN BY", Spare(1), |it| {
+                let by = it.by.as_ref();
+                by.map_or_else(|| "-".to_owned(), ToString::to_string)
+            })
+            .column("KEY", Spare(2), |it| it.key)
+            .render(&self.0)
     }
 
     fn json(&self) -> String {

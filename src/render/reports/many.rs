@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::model::AgentId;
 use crate::render::json::pretty;
+use crate::render::table::Width::Needed;
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style};
 
@@ -50,18 +51,16 @@ impl Serialize for Many {
 
 impl Report for Many {
     fn table(&self, style: Style) -> String {
-        let mut table = Table::new(style, &["AGENT", "RESULT"]);
-        for (agent, outcome) in &self.rows {
-            let field = match outcome {
+        Table::new(style)
+            .column("AGENT", Needed, |it: &(AgentId, Outcome)| it.0.to_string())
+            .column("RESULT", Needed, |(_, outcome)| match outcome {
                 Outcome::Result(_) if self.done => "done".into(),
                 Outcome::Result(value) => value.to_string().into(),
                 Outcome::Error(failure) => {
                     Field::painted(format!("error: {}", failure.message), Paint::Bad)
                 }
-            };
-            table.row([agent.to_string().into(), field]);
-        }
-        table.render()
+            })
+            .render(&self.rows)
     }
 
     fn json(&self) -> String {

@@ -6,6 +6,7 @@ use super::checked::count;
 use super::copied;
 use crate::model::{AgentId, NameServerEntry, NameServerSpec, words};
 use crate::plan::{AgentPlan, LaunchPlan, LinkPlan, Plan, ProofPlan};
+use crate::render::table::Width::{Needed, Spare};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, pretty};
 
@@ -76,76 +77,78 @@ fn to_do(plan: &Plan, entry: &NameServerEntry) -> String {
 }
 
 fn agents(style: Style, agents: &[AgentPlan]) -> String {
-    let mut table = Table::new(style, &["START", "HOST", "PROGRAM", "BIND", "TIMERS"])
-        .leaving_out(&["TIMERS", "HOST"]);
-    for agent in agents {
-        let program = match &agent.program {
-            _ if agent.attach => "(started elsewhere)".to_owned(),
+    Table::new(style)
+        .column("START", Needed, |it: &AgentPlan| {
+            Field::painted(&it.name, Paint::Strong)
+        })
+        .column("HOST", Spare(2), |it| match it.attach {
+            true => "-".to_owned(),
+            false => it.host.to_string(),
+        })
+        .column("PROGRAM", Needed, |it| match &it.program {
+            _ if it.attach => "(started elsewhere)".to_owned(),
             Some(program) => words(&program.argv),
             None => "-".to_owned(),
-        };
-        let sockets = agent.configuration.bind.iter();
-        let sockets: Vec<String> = sockets
-            .map(|socket| {
-                let at = socket.endpoint.as_ref();
-                let at = at.map_or("anywhere".to_owned(), ToString::to_string);
-                format!("{} {} {at}", socket.alias, socket.kind)
-            })
-            .collect();
-        let timers = agent.configuration.timers.iter();
-        let timers: Vec<String> = timers
-            .map(|timer| match &timer.alias {
-                Some(alias) => format!("{alias}: {} {}", timer.when, timer.action),
-                None => format!("{} {}", timer.when, timer.action),
-            })
-            .collect();
-        table.row([
-            Field::painted(&agent.name, Paint::Strong),
-            match agent.attach {
-                true => "-".into(),
-                false => (&agent.host).into(),
-            },
-            program.into(),
-            sockets.join(", ").into(),
-            timers.join(", ").into(),
-        ]);
-    }
-    table.render()
+        })
+        .column("BIND", Needed, sockets)
+        .column("TIMERS", Spare(1), timers)
+        .render(agents)
+}
+
+fn sockets(agent: &AgentPlan) -> String {
+    let sockets = agent.configuration.bind.iter();
+    let sockets = sockets.map(|socket| {
+        let at = socket.endpoint.as_ref();
+        let at = at.map_or("anywhere".to_owned(), ToString::to_string);
+        format!("{} {} {at}", socket.alias, socket.kind)
+    });
+    sockets.collect::<Vec<_>>().join(", ")
+}
+
+fn timers(agent: &AgentPlan) -> String {
+    let timers = agent.configuration.timers.iter();
+    let timers = timers.map(|timer| match &timer.alias {
+        Some(alias) => format!("{alias}: {} {}", timer.when, timer.action),
+        None => format!("{} {}", timer.when, timer.action),
+    });
+    timers.collect::<Vec<_>>().join(", ")
 }
 
 fn launches(style: Style, launches: &[LaunchPlan]) -> String {
-    let mut table = Table::new(style, &["LAUNCH", "AFTER", "READY BY"]);
-    for launch in launches {
-        let after: Vec<String> = launch.after.iter().map(AgentId::to_string).collect();
-        let after = match after.is_empty() {
-            true => "-".to_owned(),
-            false => after.join(", "),
-        };
-        table.row([
-            Field::painted(&launch.agent, Paint::Strong),
-            after.into(),
-            launch.ready.to_string().into(),
-        ]);
-    }
-    table.render()
+    Table::new(style)
+        .column("LAUNCH", Needed, |it: &LaunchPlan| {
+            Field::painted(&it.agent, Paint::Strong)
+        })
+        .column("AFTER", Needed, |it| {
+            let after: Vec<String> = it.after.iter().map(AgentId::to_string).collect();
+            match after.is_empty() {
+                true => "-".to_owned(),
+                false => after.join(", "),
+            }
+        })
+        .column("READY BY", Needed, |it| it.ready.to_string())
+        .render(launches)
 }
 
 fn links(style: Style, links: &[LinkPlan]) -> String {
-    let mut table = Table::new(style, &["WIRE", "KINDS", "PROOF"]).leaving_out(&["PROOF", "KINDS"]);
-    for link in links {
-        let (from, to, kind) = match link.kind.comes_first() {
-            true => (&link.client, &link.server, link.kind),
-            false => (&link.server, &link.client, link.kind.twin()),
-        };
-        table.row([
-            format!("{from} → {to}").into(),
-            format!("{kind}/{}", kind.twin()).into(),
-            match link.proof {
-                ProofPlan::Handshake => "handshake",
-                ProofPlan::Subscription { .. } => "handshake and subscription",
-            }
-            .into(),
-        ]);
-    }
-    table.render()
+    Table::new(style)
+        .column("WIRE", Needed, |it: &LinkPlan| {
+            let (from, to) = match it.kind.comes_first() {
+                true => (&it.client, &it.server),
+                false => (&it.server, &it.client),
+            };
+            format!("{from} → {to}")
+        })
+        .column("KINDS", Spare(2), |it| {
+            let first = match it.kind.comes_first() {
+                true => it.kind,
+                false => it.kind.twin(),
+            };
+            format!("{first}/{}", first.twin())
+        })
+        .column("PROOF", Spare(1), |it| match it.proof {
+            ProofPlan::Handshake => "handshake",
+            ProofPlan::Subscription { .. } => "handshake and subscription",
+        })
+        .render(links)
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::model::{HostName, SystemName};
 use crate::render::json::pretty;
 use crate::render::table::Table;
+use crate::render::table::Width::{Needed, Spare};
 use crate::render::{Report, Style};
 use crate::state::Ending;
 
@@ -28,18 +29,13 @@ pub struct KeptRuns(pub Vec<RunRow>);
 
 impl Report for KeptRuns {
     fn table(&self, style: Style) -> String {
-        let mut table =
-            Table::new(style, &["SYSTEM", "RUN", "ENDED", "WHY", "READ BY"]).leaving_out(&["WHY"]);
-        for run in &self.0 {
-            table.row([
-                run.system.as_str().into(),
-                run.run.into(),
-                to_the_second(&run.ended).into(),
-                run.why.map_or("-", Ending::as_str).into(),
-                run.read.as_str().into(),
-            ]);
-        }
-        table.render()
+        Table::new(style)
+            .column("SYSTEM", Needed, |it: &RunRow| it.system.to_string())
+            .column("RUN", Needed, |it| it.run)
+            .column("ENDED", Needed, |it| to_the_second(&it.ended))
+            .column("WHY", Spare(1), |it| it.why.map_or("-", Ending::as_str))
+            .column("READ BY", Needed, |it| it.read.clone())
+            .render(&self.0)
     }
 
     fn json(&self) -> String {

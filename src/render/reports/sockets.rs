@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use crate::model::{AgentId, Alias, SocketStats};
 use crate::render::json::pretty;
-use crate::render::table::{Field, Table};
-use crate::render::{Paint, Report, Style};
+use crate::render::table::Width::{Needed, Spare};
+use crate::render::table::{Table, bad};
+use crate::render::{Report, Style};
 use crate::wire::AgentStatus;
 
 /// What agents say of their insides, in the order they come.
@@ -15,22 +16,22 @@ pub struct Sockets(pub Vec<(AgentId, AgentStatus)>);
 
 impl Report for Sockets {
     fn table(&self, style: Style) -> String {
-        let header = [
-            "SOCKET",
-            "RECEIVED",
-            "SENT",
-            "DROPPED",
-            "UNCONFIRMED",
-            "GARBLED",
-        ];
-        let mut table = Table::new(style, &header).leaving_out(&["GARBLED", "UNCONFIRMED"]);
-        for (agent, status) in &self.0 {
-            for (alias, stats) in &status.sockets {
-                table.row(row(agent, alias, stats));
-            }
-        }
+        let rows = self.0.iter().flat_map(|(agent, status)| {
+            let sockets = status.sockets.iter();
+            sockets.map(move |(alias, stats)| (format!("{agent}.{alias}"), stats))
+        });
+        let table = Table::new(style)
+            .column("SOCKET", Needed, |(name, _): &(String, &SocketStats)| {
+                name.clone()
+            })
+            .column("RECEIVED", Needed, |(_, it)| it.received)
+            .column("SENT", Needed, |(_, it)| it.sent)
+            .column("DROPPED", Needed, |(_, it)| bad(it.dropped))
+            .column("UNCONFIRMED", Spare(2), |(_, it)| bad(it.unconfirmed))
+            .column("GARBLED", Spare(1), |(_, it)| bad(it.garbled))
+            .render(rows);
         let troubles: Vec<String> = self.0.iter().filter_map(trouble).collect();
-        [table.render(), troubles.join("\n")]
+        [table, troubles.join("\n")]
             .join("\n\n")
             .trim_end()
             .to_owned()
@@ -55,21 +56,6 @@ impl Report for Sockets {
         });
         names.collect()
     }
-}
-
-fn row(agent: &AgentId, alias: &Alias, stats: &SocketStats) -> [Field; 6] {
-    let bad = |count: u64| match count {
-        0 => 0.into(),
-        _ => Field::painted(count, Paint::Bad),
-    };
-    [
-        format!("{agent}.{alias}").into(),
-        stats.received.into(),
-        stats.sent.into(),
-        bad(stats.dropped),
-        bad(stats.unconfirmed),
-        bad(stats.garbled),
-    ]
 }
 
 /// What no socket is to blame for.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::model::{NameServerName, SystemName};
 use crate::render::json::pretty;
+use crate::render::table::Width::{Needed, Spare};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style};
 
@@ -41,27 +42,21 @@ pub struct Systems(pub Vec<SystemRow>);
 
 impl Report for Systems {
     fn table(&self, style: Style) -> String {
-        let mut table =
-            Table::new(style, &["NAME", "STATE", "NAMESERVER", "FILE"]).leaving_out(&["FILE"]);
-        for system in &self.0 {
-            let paint = match system.state {
-                "running" => Paint::Good,
-                "starting" => Paint::Doubtful,
-                _ => Paint::Bad,
-            };
-            table.row([
-                system.name.as_str().into(),
-                Field::painted(system.state, paint),
-                addresses(system).into(),
-                system
-                    .reason
-                    .as_ref()
-                    .unwrap_or(&system.file)
-                    .as_str()
-                    .into(),
-            ]);
-        }
-        table.render()
+        Table::new(style)
+            .column("NAME", Needed, |it: &SystemRow| it.name.to_string())
+            .column("STATE", Needed, |it| {
+                let paint = match it.state {
+                    "running" => Paint::Good,
+                    "starting" => Paint::Doubtful,
+                    _ => Paint::Bad,
+                };
+                Field::painted(it.state, paint)
+            })
+            .column("NAMESERVER", Needed, addresses)
+            .column("FILE", Spare(1), |it| {
+                it.reason.as_ref().unwrap_or(&it.file).clone()
+            })
+            .render(&self.0)
     }
 
     fn json(&self) -> String {

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::model::{AgentName, TimerInfo};
 use crate::render::json::pretty;
-use crate::render::table::{Field, Table};
-use crate::render::{Paint, Report, Style};
+use crate::render::table::Width::{Needed, Spare};
+use crate::render::table::{Table, bad};
+use crate::render::{Report, Style};
 
 /// Timers of agents, in the order they come. As JSON a list of timers with their `agent`; the names
 /// are `Alice.timer-1`.
@@ -35,24 +36,18 @@ impl Object<'_> {
 
 impl Report for Timers {
     fn table(&self, style: Style) -> String {
-        let header = [
-            "TIMER", "WHEN", "ACTION", "DUE", "FIRED", "SKIPPED", "FAILED",
-        ];
-        let mut table = Table::new(style, &header).leaving_out(&["SKIPPED", "FAILED", "FIRED"]);
-        for one in self.each() {
-            let timer = one.timer;
-            let due = timer.due_ms.map(|due| format!("in {due}"));
-            table.row([
-                one.name().into(),
-                timer.when.to_string().into(),
-                timer.action.to_string().into(),
-                due.unwrap_or("-".to_owned()).into(),
-                timer.fired.into(),
-                bad(timer.skipped),
-                bad(timer.failed),
-            ]);
-        }
-        table.render()
+        Table::new(style)
+            .column("TIMER", Needed, |it: &Object<'_>| it.name())
+            .column("WHEN", Needed, |it| it.timer.when.to_string())
+            .column("ACTION", Needed, |it| it.timer.action.to_string())
+            .column("DUE", Needed, |it| match it.timer.due_ms {
+                Some(due) => format!("in {due}"),
+                None => "-".to_owned(),
+            })
+            .column("FIRED", Spare(3), |it| it.timer.fired)
+            .column("SKIPPED", Spare(1), |it| bad(it.timer.skipped))
+            .column("FAILED", Spare(2), |it| bad(it.timer.failed))
+            .render(self.each())
     }
 
     fn json(&self) -> String {
@@ -61,12 +56,5 @@ impl Report for Timers {
 
     fn names(&self) -> Vec<String> {
         self.each().map(|one| one.name()).collect()
-    }
-}
-
-fn bad(count: u64) -> Field {
-    match count {
-        0 => 0.into(),
-        _ => Field::painted(count, Paint::Bad),
     }
 }

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::checked::count;
 use super::{Agents, Connections, Listed};
-use crate::model::{AgentId, HostName, NameServerName, Role, State, SystemName};
+use crate::model::{Address, AgentId, Alias, HostName, NameServerName, Role, State, SystemName};
+use crate::render::table::Width::{Needed, Spare};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, pretty};
 use crate::up::{BroughtBack, Outcome, UpReport};
@@ -165,29 +166,56 @@ fn sockets(style: Style, agents: &[Listed]) -> String {
     if agents.is_empty() {
         return String::new();
     }
-    let mut table =
-        Table::new(style, &["AGENT", "STATE", "SOCKET", "KIND", "ADDRESS"]).leaving_out(&["KIND"]);
-    for Listed {
-        id, info: agent, ..
-    } in agents
-    {
-        let mut name: Field = id.into();
-        let mut state = Field::painted(agent.state, Paint::of(agent.state));
-        let bound = agent.addresses.iter();
-        let mut bound = bound.filter(|(_, it)| it.role == Role::Server).peekable();
-        if bound.peek().is_none() {
-            table.row([name, state, "-".into(), "-".into(), "-".into()]);
-            continue;
+    Table::new(style)
+        .column("AGENT", Needed, |it: &SocketRow| match it.first {
+            true => it.agent.id.to_string(),
+            false => String::new(),
+        })
+        .column("STATE", Needed, |it| {
+            let state = it.agent.info.state;
+            match it.first {
+                true => Field::painted(state, Paint::of(state)),
+                false => "".into(),
+            }
+        })
+        .column("SOCKET", Needed, |it| {
+            or_dash(it.socket.map(|(alias, _)| alias))
+        })
+        .column("KIND", Spare(1), |it| {
+            or_dash(it.socket.map(|(_, it)| it.kind))
+        })
+        .column("ADDRESS", Needed, |it| {
+            or_dash(it.socket.map(|(_, it)| &it.address))
+        })
+        .render(agents.iter().flat_map(SocketRow::of))
+}
+
+fn or_dash<T: ToString>(it: Option<T>) -> String {
+    it.map_or_else(|| "-".to_owned(), |it| it.to_string())
+}
+
+/// A socket of an agent that others can connect to, or an agent that has none.
+struct SocketRow<'a> {
+    agent: &'a Listed,
+    /// What is said of an agent is said once.
+    first: bool,
+    socket: Option<(&'a Alias, &'a Address)>,
+}
+
+impl<'a> SocketRow<'a> {
+    fn of(agent: &'a Listed) -> Vec<Self> {
+        let bound = agent.info.addresses.iter();
+        let bound = bound.filter(|(_, it)| it.role == Role::Server);
+        let mut sockets: Vec<_> = bound.map(Some).collect();
+        if sockets.is_empty() {
+            sockets.push(None);
         }
-        for (alias, address) in bound {
-            let rest = [
-                alias.into(),
-                address.kind.into(),
-                address.address.as_str().into(),
-            ];
-            table.row([name, state].into_iter().chain(rest));
-            (name, state) = ("".into(), "".into());
-        }
+        let rows = sockets.into_iter().enumerate();
+        let row = |(at, socket)| Self {
+            agent,
+            first: at == 0,
+            socket,
+        };
+        rows.map(row).collect()
     }
-    table.render()
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::model::natural;
 use crate::render::json::pretty;
 use crate::render::table::Table;
+use crate::render::table::Width::Needed;
 use crate::render::{Report, Style};
 
 /// Nothing to tell but that it is done.
@@ -93,11 +94,10 @@ impl Serialize for Attributes {
 
 impl Report for Attributes {
     fn table(&self, style: Style) -> String {
-        let mut table = Table::new(style, &["ATTRIBUTE", "VALUE"]);
-        for (name, value) in self.in_order() {
-            table.row([name.as_str().into(), value.to_string().into()]);
-        }
-        table.render()
+        Table::new(style)
+            .column("ATTRIBUTE", Needed, |it: &(&String, &Value)| it.0.clone())
+            .column("VALUE", Needed, |it| it.1.to_string())
+            .render(self.in_order())
     }
 
     fn json(&self) -> String {

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::model::State;
 use crate::render::json::pretty;
+use crate::render::table::Width::Needed;
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style};
 
@@ -22,15 +23,15 @@ pub struct Waited(pub Vec<WaitedRow>);
 
 impl Report for Waited {
     fn table(&self, style: Style) -> String {
-        let mut table = Table::new(style, &["NAME", "STATE", "ADDRESS"]);
-        for row in &self.0 {
-            table.row([
-                row.name.as_str().into(),
-                Field::painted(row.state, Paint::of(row.state)),
-                row.address.as_deref().unwrap_or("-").into(),
-            ]);
-        }
-        table.render()
+        Table::new(style)
+            .column("NAME", Needed, |it: &WaitedRow| it.name.clone())
+            .column("STATE", Needed, |it| {
+                Field::painted(it.state, Paint::of(it.state))
+            })
+            .column("ADDRESS", Needed, |it| {
+                it.address.as_deref().unwrap_or("-").to_owned()
+            })
+            .render(&self.0)
     }
 
     fn json(&self) -> String {

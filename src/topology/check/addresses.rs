@@ -56,7 +56,7 @@ pub(in crate::topology) fn check(draft: &Draft, review: &mut Review) {
 
 /// The other port of a socket that has two: the one after.
 fn port_for_requests(kind: Option<Kind>, port: u16) -> Option<u16> {
-    let has_two = kind == Some(Kind::SyncPub) && port > 0;
+    let has_two = kind.is_some_and(Kind::answers_beside) && port > 0;
     port.checked_add(1).filter(|_| has_two)
 }
 

@@ -131,7 +131,12 @@ pub(super) fn suited(
                 forward(alias, action, owner, review);
                 continue;
             }
-            _ => continue,
+            Action::Log
+            | Action::Echo
+            | Action::Collect
+            | Action::Discard
+            | Action::Command
+            | Action::Call(_) => continue,
         };
         review.add(flaw);
     }

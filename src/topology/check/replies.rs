@@ -26,9 +26,9 @@ pub(in crate::topology) fn settle(
         true => Action::Command,
         false => Action::Log,
     };
-    let on_reply = match kind {
-        Kind::SyncSub => Some(on_reply.unwrap_or_else(|| vec![by_default])),
-        _ => {
+    let on_reply = match kind.subscribes() {
+        true => Some(on_reply.unwrap_or_else(|| vec![by_default])),
+        false => {
             if let Some(given) = &given.on_reply {
                 let message = format!("what arrives at {} socket are replies", kind.with_article());
                 let hint = "write handler: instead of on_reply:";

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -14,15 +13,13 @@ use super::super::observe::Observer;
 use super::super::phases::{Group, Shared, lock};
 use super::super::{LostHost, OutOfReach, Progress};
 use super::look::agents_with;
+use crate::model::timing::HOST_TIMEOUT;
 use crate::model::{AgentName, Millis, NameServerName, Reach, SshSpec, State};
 use crate::plan::{Actual, Mend, Place, Plan};
 use crate::proxy::Watch;
 use crate::ssh::{self, Begun, SshError};
 use crate::state::{Launch, Machine};
 use crate::wire::{DaemonOf, FormerAgent, MachineRequest};
-
-/// How long a daemon may take to dial the name server.
-const HOST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The way to other machines, for what stands there.
 pub(super) struct Elsewhere<'e> {

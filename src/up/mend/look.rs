@@ -1,7 +1,6 @@
 //! A look at what stands: which daemons are there, which agents live, and what is missing therefore.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
@@ -10,16 +9,12 @@ use super::super::phases::{Group, Shared, lock, look_through};
 use super::super::{OutOfReach, Progress, UpRequest};
 use super::elsewhere::Elsewhere;
 use super::stands_beside;
+use crate::model::timing::{RETURN_TIMEOUT, ROLL_CALL_TIMEOUT};
 use crate::model::{AgentId, AgentInfo, AgentName, HostInfo, HostName, NameServerName, State};
 use crate::plan::{Actual, Mend, Place, Plan, mend};
 use crate::proxy::{Link, Notice, Watch};
 use crate::state::{GroupRecord, SystemDir};
 use crate::wire::{Event, HostRequest, Peer};
-
-/// How long those who live may take to come back to a name server that is there again.
-const RETURN: Duration = Duration::from_secs(10);
-/// How long a daemon may take to say which agents it has.
-const ANSWER: Duration = Duration::from_secs(3);
 
 /// What is missing of what stands. Name servers `without_memory` are given the time to hear of those who live.
 /// Daemons of other machines are started again on the way: they alone know of their agents.
@@ -116,7 +111,7 @@ struct Look<'l> {
 impl Look<'_> {
     async fn around(&self, plan: &Plan, actual: &mut Actual) -> Result<(), UpError> {
         let name = &self.record.name;
-        let deadline = Instant::now() + RETURN;
+        let deadline = Instant::now() + RETURN_TIMEOUT;
         let mut seen = Seen::new(self.link);
         let daemons = self.daemons();
         seen.until(deadline, |seen| seen.has_hosts(&daemons)).await;
@@ -193,7 +188,9 @@ impl Look<'_> {
         let ask = |host: &HostInfo| {
             let peer = Peer::Host(host.name.clone());
             let request = HostRequest::Agents {};
-            let asked = self.link.ask::<Vec<AgentName>>(peer, &request, ANSWER);
+            let asked = self
+                .link
+                .ask::<Vec<AgentName>>(peer, &request, ROLL_CALL_TIMEOUT);
             (host.name.clone(), asked)
         };
         let asked: Vec<_> = there.map(ask).collect();
@@ -214,7 +211,7 @@ pub(super) async fn agents_with(
     alive: &BTreeSet<AgentName>,
 ) -> Result<Vec<AgentInfo>, UpError> {
     let mut seen = Seen::new(link);
-    let deadline = Instant::now() + RETURN;
+    let deadline = Instant::now() + RETURN_TIMEOUT;
     seen.until(deadline, |seen| seen.has_agents(alive)).await;
     Ok(look_through(link).await?.0)
 }

@@ -12,17 +12,14 @@ use super::error::UpError;
 use super::launch::{Launched, Mended};
 use super::machines::let_in;
 use super::phases::{Shared, Up, lock};
-use super::{PATIENCE, Progress, Stage, UpRequest};
-use crate::model::Millis;
+use super::{Progress, Stage, UpRequest};
+use crate::model::timing::{CONTROL_TIMEOUT, SHORT_GRACE};
 use crate::plan::{Mend, Place, Plan};
 use crate::state::{GroupRecord, Phase};
 use crate::wire::{HostRequest, Peer, Stopped};
 
 pub(super) use look::{Missing, what_is_missing};
 pub(super) use nameservers::name_servers;
-
-/// How long an agent that is half configured may take to end.
-const GRACE: Millis = Millis::from_secs(2);
 
 /// Whether a group stands, and is not brought up now as a whole.
 fn stands_beside(group: &GroupRecord, request: &UpRequest) -> bool {
@@ -115,10 +112,10 @@ pub(super) async fn take_back(launched: &Shared) {
 async fn stop(agents: impl Iterator<Item = Mended>) {
     let mut stops = JoinSet::new();
     for Mended { link, host, agent } in agents {
-        let grace = GRACE;
+        let grace = SHORT_GRACE;
         let request = HostRequest::Stop { agent, grace };
-        let patience = GRACE.duration() + PATIENCE;
-        stops.spawn(link.ask::<Stopped>(Peer::Host(host), &request, patience));
+        let timeout = SHORT_GRACE.duration() + CONTROL_TIMEOUT;
+        stops.spawn(link.ask::<Stopped>(Peer::Host(host), &request, timeout));
     }
     while stops.join_next().await.is_some() {}
 }

@@ -3,22 +3,20 @@
 use std::time::Duration;
 
 use crate::model::Millis;
-
-/// How long an answer may take, unless it is said.
-const DEFAULT: Millis = Millis::from_secs(10);
+use crate::model::timing::CONTROL_TIMEOUT;
 
 /// How long an answer may take.
 #[derive(Debug, clap::Args)]
-pub struct PatienceArgs {
+pub struct TimeoutArgs {
     /// How long the answer may take [default: 10s]
     // Global, so that commands with actions of their own have it behind these too.
     #[arg(short, long, value_name = "DURATION", global = true)]
     timeout: Option<Millis>,
 }
 
-impl PatienceArgs {
+impl TimeoutArgs {
     pub fn limit(&self) -> Duration {
-        self.timeout.unwrap_or(DEFAULT).duration()
+        self.timeout.map_or(CONTROL_TIMEOUT, Millis::duration)
     }
 
     /// What was asked for, if anything was.
