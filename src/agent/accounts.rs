@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::control::Weight;
 use super::lookups::Lookup;
 use super::requests::Request;
-use super::sockets::{Due, reads, writes};
+use super::sockets::{Due, SlotId, reads, writes};
 use super::state::Agent;
 use crate::model::{Alias, SocketId};
 use crate::wire::{AgentRequest, Arrived, Envelope, Fault, Peer, body};
@@ -20,17 +20,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 impl Agent {
     /// Sees what there is to tell or to ask.
     pub(super) fn see_to_accounts(&mut self) {
-        let all: Vec<usize> = self.sockets.numbered().map(|(at, _)| at).collect();
-        for at in all {
-            self.sockets.at_mut(at).settle_lines();
-            for due in self.sockets.at_mut(at).accounts_due() {
+        for at in self.sockets.ids() {
+            let Some(slot) = self.sockets.get_mut(at) else {
+                continue;
+            };
+            slot.settle_lines();
+            for due in slot.accounts_due() {
                 self.see_to(at, due);
             }
             self.log_losses(at);
         }
     }
 
-    fn see_to(&mut self, at: usize, due: Due) {
+    fn see_to(&mut self, at: SlotId, due: Due) {
         let request = Request {
             requester: None,
             limit: PATIENCE,
@@ -60,14 +62,14 @@ impl Agent {
     /// The writer has answered.
     pub(super) fn on_confirmed(
         &mut self,
-        at: usize,
+        at: SlotId,
         lines: &[Arrived],
         answer: Result<Value, &Fault>,
     ) {
-        if !self.sockets.has(at) {
+        let Some(slot) = self.sockets.get_mut(at) else {
             return;
-        }
-        let account = &mut self.sockets.at_mut(at).account;
+        };
+        let account = &mut slot.account;
         match answer {
             Ok(_) => account.has_told(lines),
             Err(fault) => {
@@ -80,14 +82,14 @@ impl Agent {
     /// The reader has answered.
     pub(super) fn on_arrived(
         &mut self,
-        at: usize,
+        at: SlotId,
         asked: &[Box<str>],
         answer: Result<Value, &Fault>,
     ) {
-        if !self.sockets.has(at) {
+        let Some(slot) = self.sockets.get_mut(at) else {
             return;
-        }
-        let account = &mut self.sockets.at_mut(at).account;
+        };
+        let account = &mut slot.account;
         let read = |answer: Value| serde_json::from_value::<Vec<Arrived>>(answer);
         match answer.map(read) {
             Ok(Ok(lines)) => account.has_been_told(asked, &lines),
@@ -98,8 +100,7 @@ impl Agent {
 
     /// A reader has told what has come by lines of this writer's.
     pub(super) fn confirm(&mut self, alias: &Alias, lines: Vec<Arrived>) -> Result<Value, Fault> {
-        let at = self.find_for(alias, writes, "be told what has arrived")?;
-        let slot = self.sockets.at_mut(at);
+        let (_, slot) = self.find_for_mut(alias, writes, "be told what has arrived")?;
         slot.settle_lines();
         lines.iter().for_each(|line| slot.account.ledger.tell(line));
         Ok(Value::Null)
@@ -107,17 +108,16 @@ impl Agent {
 
     /// A writer asks what has come by its lines.
     pub(super) fn arrived(&mut self, alias: &Alias, lines: &[Box<str>]) -> Result<Value, Fault> {
-        let at = self.find_for(alias, reads, "tell what has arrived")?;
-        let lines = self.sockets.at_mut(at).arrived(lines);
+        let (_, slot) = self.find_for_mut(alias, reads, "tell what has arrived")?;
+        let lines = slot.arrived(lines);
         Ok(serde_json::to_value(lines).unwrap_or_default())
     }
 
     /// The last word of a reader whose socket is about to be closed. Nobody waits for an answer.
-    pub(super) fn tell_at_the_end(&mut self, at: usize) {
-        let slot = self.sockets.at_mut(at);
-        if !reads(slot.kind) {
+    pub(super) fn tell_at_the_end(&mut self, at: SlotId) {
+        let Some(slot) = self.sockets.get_mut(at).filter(|slot| reads(slot.kind)) else {
             return;
-        }
+        };
         slot.settle_lines();
         for due in slot.what_to_tell(true) {
             if let Due::Tell(to, lines) = due {
@@ -131,8 +131,10 @@ impl Agent {
 
     /// Says what is lost, when it is more than twice what was said last; and what nobody confirms, when that has
     /// stayed so for a beat: readers have their time.
-    fn log_losses(&mut self, at: usize) {
-        let slot = self.sockets.at_mut(at);
+    fn log_losses(&mut self, at: SlotId) {
+        let Some(slot) = self.sockets.get_mut(at) else {
+            return;
+        };
         let lost = slot.losses();
         let unconfirmed = slot.account.ledger.unconfirmed();
         let noted = std::mem::replace(&mut slot.account.noted, (lost, unconfirmed));

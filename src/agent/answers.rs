@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use zmq::Message;
 
 use super::handlers::Incoming;
+use super::sockets::SlotId;
 use super::state::{Agent, Origin, Request, Ticket};
 use crate::model::{Replies, Serializer};
 use crate::wire::{Fault, decode, encode};
@@ -17,39 +18,56 @@ use crate::wire::{Fault, decode, encode};
 const ERROR_KEY: &str = "$error";
 const RAW_ERROR: &str = "error: ";
 
+/// An answer as it has arrived.
+pub struct ReplyFrame {
+    pub frame: Message,
+    pub serializer: Serializer,
+}
+
+impl ReplyFrame {
+    fn read(&self) -> Result<Value, String> {
+        read_answer(&self.frame, self.serializer)
+    }
+}
+
 impl Agent {
     /// An answer has arrived, or will not.
-    pub fn resolve(&mut self, request: Request, outcome: Result<Message, String>) {
+    pub fn resolve(&mut self, request: Request, outcome: Result<ReplyFrame, String>) {
         let Request { at, origin, .. } = request;
-        let serializer = self.sockets.at(at).serializer;
         match (origin, outcome) {
             (Origin::Handlers, outcome) => {
-                let replies = Rc::clone(&self.sockets.at(at).replies);
-                self.handle_reply(at, &replies, outcome);
+                let slot = self.sockets.get(at);
+                if let Some(replies) = slot.map(|slot| Rc::clone(&slot.replies)) {
+                    self.handle_reply(at, &replies, outcome);
+                }
             }
             (Origin::Given(replies), outcome) => self.handle_reply(at, &replies, outcome),
             (Origin::Proxy { requester, .. }, outcome) => {
-                let outcome = outcome.and_then(|frame| read_answer(&frame, serializer));
+                let outcome = outcome.and_then(|reply| reply.read());
                 let outcome = outcome.map_err(|reason| Fault::Handler { reason });
                 self.reply(Some(requester), outcome);
             }
             (Origin::Program(id), outcome) => {
-                let outcome = outcome.and_then(|frame| read_answer(&frame, serializer));
-                self.reply_to_program(&id, &outcome);
+                self.reply_to_program(&id, &outcome.and_then(|reply| reply.read()));
             }
-            (Origin::Forward(ticket), Ok(frame)) => self.pass_back(ticket, frame, serializer),
+            (Origin::Forward(ticket), Ok(reply)) => self.pass_back(ticket, reply),
             (Origin::Forward(ticket), Err(reason)) => self.answer_error(ticket, &reason),
         }
     }
 
     /// An answer for handlers. An error is one for the handlers of errors, also if it came as an
     /// answer.
-    fn handle_reply(&mut self, at: usize, replies: &Replies, outcome: Result<Message, String>) {
-        let serializer = self.sockets.at(at).serializer;
-        let outcome = outcome.and_then(|frame| match looks_like_an_error(&frame, serializer) {
-            true => read_answer(&frame, serializer).map(|_| frame),
-            false => Ok(frame),
-        });
+    fn handle_reply(&mut self, at: SlotId, replies: &Replies, outcome: Result<ReplyFrame, String>) {
+        let Some(serializer) = self.sockets.serializer(at) else {
+            return;
+        };
+        let outcome =
+            outcome.and_then(
+                |reply| match looks_like_an_error(&reply.frame, serializer) {
+                    true => reply.read().map(|_| reply.frame),
+                    false => Ok(reply.frame),
+                },
+            );
         match (outcome, &replies.on_reply, &replies.on_error) {
             (Ok(frame), None, _) => self.handle(Incoming::reply(at, serializer, frame)),
             (Ok(frame), Some(actions), _) => {
@@ -64,31 +82,37 @@ impl Agent {
         }
     }
 
-    fn pass_back(&mut self, ticket: Ticket, frame: Message, from: Serializer) {
-        let to = self.sockets.at(ticket.at).serializer;
-        if from == to {
-            return self.answer_frame(ticket, frame);
+    fn pass_back(&mut self, ticket: Ticket, reply: ReplyFrame) {
+        if self.sockets.serializer(ticket.at) == Some(reply.serializer) {
+            return self.answer_frame(ticket, reply.frame);
         }
-        match read_answer(&frame, from) {
+        match reply.read() {
             Ok(value) => self.answer_value(ticket, &value),
             Err(reason) => self.answer_error(ticket, &reason),
         }
     }
 
+    /// Whoever asked by a socket that is closed was told so when it was.
     pub fn answer_frame(&mut self, ticket: Ticket, body: Message) {
-        self.sockets.at_mut(ticket.at).answer(ticket.path, body);
+        if let Some(slot) = self.sockets.get_mut(ticket.at) {
+            slot.answer(ticket.path, body);
+        }
     }
 
     pub fn answer_value(&mut self, ticket: Ticket, answer: &Value) {
-        match encode(answer, self.sockets.at(ticket.at).serializer) {
+        let Some(serializer) = self.sockets.serializer(ticket.at) else {
+            return;
+        };
+        match encode(answer, serializer) {
             Ok(body) => self.answer_frame(ticket, body.into()),
             Err(error) => self.answer_error(ticket, &error.to_string()),
         }
     }
 
     pub fn answer_error(&mut self, ticket: Ticket, reason: &str) {
-        let body = error_answer(reason, self.sockets.at(ticket.at).serializer);
-        self.answer_frame(ticket, body.into());
+        if let Some(serializer) = self.sockets.serializer(ticket.at) {
+            self.answer_frame(ticket, error_answer(reason, serializer).into());
+        }
     }
 }
 

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use zmq::Message;
 
-use super::handlers::publication;
-use super::sockets::{Offer, Parcel};
+use super::sockets::{Offer, Parcel, Slot, SlotId};
 use super::state::{Agent, DEFAULT_LIMIT, Origin, Request};
-use crate::model::{Millis, Topic};
-use crate::wire::{CodecError, Fault, encode};
+use crate::model::Millis;
+use crate::wire::Fault;
 
 /// How many requests may be under way at a time.
 const UNDER_WAY: usize = 4096;
@@ -17,59 +15,46 @@ const UNDER_WAY: usize = 4096;
 const FOR_EVER: Duration = Duration::MAX;
 
 impl Agent {
-    /// A message as the frame that the socket sends.
-    pub fn frame_for(
-        &self,
-        at: usize,
-        message: &Value,
-        topic: Option<&Topic>,
-    ) -> Result<Message, CodecError> {
-        let slot = self.sockets.at(at);
-        let body = encode(message, slot.serializer)?;
-        Ok(match slot.kind {
-            kind if kind.publishes() => publication(kind, topic, &body, slot.serializer),
-            _ => body.into(),
-        })
-    }
-
-    pub fn offer(&mut self, at: usize, parcel: Parcel) -> Offer {
-        self.sockets.at_mut(at).offer(parcel, true)
+    /// Sends, or queues if there is room. There is none at a socket that is closed.
+    pub fn offer(&mut self, at: SlotId, parcel: Parcel) -> Offer {
+        match self.sockets.get_mut(at) {
+            Some(slot) => slot.offer(parcel, true),
+            None => Offer::Full(parcel),
+        }
     }
 
     /// Whether the socket, or its queue, can take another message.
-    pub fn has_room_at(&self, at: usize) -> bool {
-        let slot = self.sockets.at(at);
+    pub fn has_room_at(&self, at: SlotId) -> bool {
+        self.sockets.get(at).is_some_and(|slot| self.has_room(slot))
+    }
+
+    fn has_room(&self, slot: &Slot) -> bool {
         slot.has_room() && (!slot.kind.asks() || self.requests.len() < UNDER_WAY)
     }
 
     /// Sends by any kind of socket; what is answered goes to its handlers. False if there is no
     /// room.
-    pub fn send_frame(&mut self, at: usize, frame: Message) -> bool {
-        if !self.has_room_at(at) {
+    pub fn send_frame(&mut self, at: SlotId, frame: Message) -> bool {
+        let Some(slot) = self.sockets.get(at).filter(|slot| self.has_room(slot)) else {
             return false;
-        }
-        if self.sockets.at(at).kind.asks() {
-            self.request(at, frame, Origin::Handlers, self.wait_at(at));
+        };
+        if slot.kind.asks() {
+            let wait = answer_wait(slot);
+            self.request(at, frame, Origin::Handlers, wait);
             return true;
         }
         !matches!(self.offer(at, Parcel::plain(frame)), Offer::Full(_))
     }
 
-    /// How long an answer is waited for at this socket.
-    pub fn wait_at(&self, at: usize) -> Duration {
-        let slot = self.sockets.at(at);
-        match slot.replies.wait {
-            Some(wait) => wait.duration(),
-            None if slot.kind.is_channel() => FOR_EVER,
-            None => DEFAULT_LIMIT,
-        }
-    }
-
     /// Sends a request, whose answer, or the lack of it, goes to its origin.
-    pub fn request(&mut self, at: usize, body: Message, origin: Origin, limit: Duration) {
+    pub fn request(&mut self, at: SlotId, body: Message, origin: Origin, limit: Duration) {
         let request = Request { at, origin, limit };
-        if !self.has_room_at(at) {
-            return self.resolve(request, Err("too many requests are under way".into()));
+        match self.sockets.get(at) {
+            Some(slot) if self.has_room(slot) => {}
+            Some(_) => {
+                return self.resolve(request, Err("too many requests are under way".into()));
+            }
+            None => return self.resolve(request, Err("its socket was closed".into())),
         }
         let id = self.requests.add(self.now.saturating_add(limit), request);
         let parcel = Parcel {
@@ -86,9 +71,11 @@ impl Agent {
     /// The time of requests is up.
     pub fn expire_requests(&mut self) {
         while let Some((id, request)) = self.requests.expired(self.now) {
-            self.sockets.at_mut(request.at).outbox.withdraw(id);
+            if let Some(slot) = self.sockets.get_mut(request.at) {
+                slot.outbox.withdraw(id);
+            }
             let patience = Millis::from(request.limit);
-            let alias = self.sockets.at(request.at).alias.clone();
+            let alias = self.sockets.name(request.at);
             match request.origin {
                 Origin::Proxy { requester, limit } => {
                     let limit = Millis::from(limit);
@@ -102,7 +89,7 @@ impl Agent {
 
     /// There will be no answer. Handlers know by which socket they asked; others are told.
     fn fail(&mut self, request: Request, reason: &str) {
-        let alias = &self.sockets.at(request.at).alias;
+        let alias = self.sockets.name(request.at);
         let reason = match request.origin {
             Origin::Handlers | Origin::Given(_) => reason.to_owned(),
             _ => format!("{alias}: {reason}"),
@@ -111,9 +98,11 @@ impl Agent {
     }
 
     /// The requests of a socket that have left and are not answered.
-    pub fn sent_requests(&self, at: usize) -> Vec<u64> {
+    pub fn sent_requests(&self, at: SlotId) -> Vec<u64> {
+        let Some(slot) = self.sockets.get(at) else {
+            return Vec::new();
+        };
         let sent = |(id, request): (u64, &Request)| {
-            let slot = self.sockets.at(request.at);
             (request.at == at && !slot.outbox.holds(id)).then_some(id)
         };
         self.requests.iter().filter_map(sent).collect()
@@ -122,12 +111,21 @@ impl Agent {
     /// The connection is lost by which these requests of a socket left, or their answers would have
     /// come: there will be none, for who was asked knows nobody by that connection any more. What
     /// has been answered counts.
-    pub fn give_up_requests(&mut self, at: usize, requests: Vec<u64>) {
+    pub fn give_up_requests(&mut self, at: SlotId, requests: Vec<u64>) {
         self.drain_to_the_end(at);
         for id in requests {
             if let Some(request) = self.requests.take(id) {
                 self.fail(request, "the other side went away before it answered");
             }
         }
+    }
+}
+
+/// How long an answer is waited for at a socket.
+pub fn answer_wait(slot: &Slot) -> Duration {
+    match slot.replies.wait {
+        Some(wait) => wait.duration(),
+        None if slot.kind.is_channel() => FOR_EVER,
+        None => DEFAULT_LIMIT,
     }
 }

@@ -1,8 +1,7 @@
 //! Closing sockets while the agent runs: whoever waits for something of theirs is told, what has not
 //! left is counted, and the name server hears of it before the one who asked.
 //!
-//! A socket loses its alias at once, and is removed at the end of the step that asked for it: until
-//! then something may still refer to its number.
+//! A socket loses its alias at once, and is removed at the end of the step that asked for it.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -12,6 +11,7 @@ use serde_json::Value;
 use super::program::PendingReply;
 use super::requester::Requester;
 use super::requests::value;
+use super::sockets::SlotId;
 use super::state::{Agent, Origin, Request, Ticket};
 use crate::model::{Alias, Millis};
 use crate::wire::Fault;
@@ -19,7 +19,7 @@ use crate::wire::Fault;
 /// Sockets that are to be closed.
 pub struct Closing {
     requester: Option<Requester>,
-    sockets: Vec<(Alias, usize)>,
+    sockets: Vec<(Alias, SlotId)>,
     linger: Option<Millis>,
 }
 
@@ -42,7 +42,7 @@ impl Agent {
         });
     }
 
-    /// Closes what is to be closed. Nobody further up may hold a socket's number.
+    /// Closes what is to be closed.
     pub fn finish_closing(&mut self) {
         for closing in mem::take(&mut self.closing) {
             let sockets = closing.sockets.into_iter();
@@ -58,8 +58,10 @@ impl Agent {
     }
 
     /// Tells how many messages never left.
-    fn close_one(&mut self, alias: &Alias, at: usize, linger: Option<Millis>) -> usize {
-        self.sockets.at_mut(at).flush();
+    fn close_one(&mut self, alias: &Alias, at: SlotId, linger: Option<Millis>) -> usize {
+        if let Some(slot) = self.sockets.get_mut(at) {
+            slot.flush();
+        }
         self.tell_at_the_end(at);
         let requests = self.settle_requests(alias, at);
         self.settle_pending_replies(alias, at);
@@ -83,7 +85,7 @@ impl Agent {
 
     /// Requests that were sent by the socket, or whose answers were to go back through it. Tells
     /// how many had not been sent.
-    fn settle_requests(&mut self, alias: &Alias, at: usize) -> usize {
+    fn settle_requests(&mut self, alias: &Alias, at: SlotId) -> usize {
         let back = |request: &Request| matches!(&request.origin, Origin::Forward(ticket) if ticket.at == at);
         let meant = |request: &Request| request.at == at || back(request);
         let mut unsent = 0;
@@ -99,16 +101,17 @@ impl Agent {
                 } => self.reply(Some(requester), Err(self.closed(alias))),
                 request => self.resolve(request, Err(format!("{alias} was closed"))),
             }
-            let outbox = &mut self.sockets.at_mut(at).outbox;
-            let before = outbox.len();
-            outbox.withdraw(id);
-            unsent += before - outbox.len();
+            if let Some(slot) = self.sockets.get_mut(at) {
+                let before = slot.outbox.len();
+                slot.outbox.withdraw(id);
+                unsent += before - slot.outbox.len();
+            }
         }
         unsent
     }
 
     /// What the program was to answer through it.
-    fn settle_pending_replies(&mut self, alias: &Alias, at: usize) {
+    fn settle_pending_replies(&mut self, alias: &Alias, at: SlotId) {
         let meant =
             |reply: &PendingReply| matches!(reply, PendingReply::Answer(ticket) if ticket.at == at);
         for (_, reply) in self.pending_replies.take_where(meant) {
@@ -131,7 +134,7 @@ impl Agent {
         self.answer_error(ticket, &reason);
     }
 
-    fn settle_waiting(&mut self, alias: &Alias, at: usize) {
+    fn settle_waiting(&mut self, alias: &Alias, at: SlotId) {
         for (_, waiting) in self.waiting.take_where(|waiting| waiting.is_about(at)) {
             let fault = self.closed(alias);
             self.reply(waiting.into_requester(), Err(fault));
@@ -149,7 +152,7 @@ impl Agent {
         }
     }
 
-    fn closed(&self, alias: &Alias) -> Fault {
+    pub(super) fn closed(&self, alias: &Alias) -> Fault {
         Fault::Closed {
             agent: self.boot.name.clone(),
             alias: alias.clone(),

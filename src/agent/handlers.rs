@@ -3,16 +3,18 @@
 //! A message is decoded by the first action that must know what is in it; to be discarded, echoed or
 //! forwarded it need not be.
 
+use std::collections::BTreeMap;
 use std::mem;
 use std::rc::Rc;
 
 use serde_json::Value;
 use zmq::Message;
 
-use super::sockets::{Offer, Parcel};
+use super::calls::answer_wait;
+use super::sockets::{Offer, Parcel, SlotId, publication};
 use super::state::{Agent, Origin, Ticket};
-use crate::model::{self, Action, Alias, Handlers, Kind, Serializer};
-use crate::wire::{CodecError, decode, encode, join_sync_topic, join_topic, split_topic, to_sync};
+use crate::model::{Action, Alias, Handlers, Kind, Serializer};
+use crate::wire::{CodecError, decode, encode, split_topic, to_sync};
 
 /// How many messages `collect` keeps; later ones are dropped, and counted.
 const COLLECTED: usize = 100_000;
@@ -21,7 +23,7 @@ const RECEIVED: &str = "received";
 
 /// A message that has arrived.
 pub struct Incoming {
-    pub at: usize,
+    pub at: SlotId,
     serializer: Serializer,
     /// SUB: where in the frame the topic is.
     topic: Option<Topic>,
@@ -52,7 +54,7 @@ pub enum Sort {
 }
 
 impl Incoming {
-    pub fn new(at: usize, serializer: Serializer, frame: Message, ticket: Option<Ticket>) -> Self {
+    pub fn new(at: SlotId, serializer: Serializer, frame: Message, ticket: Option<Ticket>) -> Self {
         Self {
             at,
             serializer,
@@ -65,7 +67,7 @@ impl Incoming {
     }
 
     /// The answer to a request.
-    pub fn reply(at: usize, serializer: Serializer, frame: Message) -> Self {
+    pub fn reply(at: SlotId, serializer: Serializer, frame: Message) -> Self {
         Self {
             sort: Sort::Reply,
             ..Self::new(at, serializer, frame, None)
@@ -73,7 +75,7 @@ impl Incoming {
     }
 
     /// A request has failed: an answer that says why.
-    pub fn failure(at: usize, serializer: Serializer, frame: Message, reason: String) -> Self {
+    pub fn failure(at: SlotId, serializer: Serializer, frame: Message, reason: String) -> Self {
         Self {
             sort: Sort::Failure(reason.into()),
             ..Self::new(at, serializer, frame, None)
@@ -82,7 +84,7 @@ impl Incoming {
 
     /// A publication: topic and body in one frame, after so many bytes.
     pub fn published(
-        at: usize,
+        at: SlotId,
         serializer: Serializer,
         frame: Message,
         start: usize,
@@ -155,33 +157,21 @@ impl Incoming {
     }
 }
 
-/// A message as a publisher of that kind sends it.
-pub fn publication(
-    kind: Kind,
-    topic: Option<&model::Topic>,
-    body: &[u8],
-    by: Serializer,
-) -> Message {
-    let none = model::Topic::default();
-    let topic = topic.unwrap_or(&none);
-    match kind {
-        Kind::SyncPub => join_sync_topic(topic, body, by).into(),
-        _ => join_topic(topic, body, by).into(),
-    }
-}
-
 /// Where messages of a socket lead to: looked up once for a batch of them. Sockets are added and
 /// removed between batches only.
 #[derive(Default)]
 pub struct After {
-    sockets: Vec<usize>,
+    sockets: Vec<SlotId>,
     program: bool,
 }
 
 impl Agent {
     /// Carries out all actions for a message, and sees to it that a request is answered.
     pub fn handle(&mut self, mut incoming: Incoming) {
-        let handlers = Rc::clone(&self.sockets.at(incoming.at).handlers);
+        let Some(slot) = self.sockets.get(incoming.at) else {
+            return;
+        };
+        let handlers = Rc::clone(&slot.handlers);
         let outcome = match &*handlers {
             Handlers::All(actions) => self.perform(&mut incoming, actions.iter()),
             Handlers::ByTopic(topics) => {
@@ -242,7 +232,7 @@ impl Agent {
             Some(topic) if !topic.is_empty() => format!(" [{topic}]"),
             _ => String::new(),
         };
-        let alias = &self.sockets.at(incoming.at).alias;
+        let alias = self.sockets.name(incoming.at);
         if let Sort::Failure(reason) = &incoming.sort {
             self.log.warn(&format!("{alias}: {reason}"));
             return Ok(());
@@ -253,14 +243,6 @@ impl Agent {
         };
         self.log.info(&line);
         Ok(())
-    }
-
-    /// What is collected is an empty list until something comes.
-    pub fn expect_to_collect<'a>(&mut self, mut actions: impl Iterator<Item = &'a Action>) {
-        if actions.any(|action| *action == Action::Collect) {
-            let received = self.attributes.entry(RECEIVED.to_owned());
-            received.or_insert_with(|| Value::Array(Vec::new()));
-        }
     }
 
     fn collect(&mut self, incoming: &mut Incoming) -> Result<(), CodecError> {
@@ -294,8 +276,8 @@ impl Agent {
         alias: &Alias,
         last: bool,
     ) -> Result<(), CodecError> {
-        let target = self.sockets.find(alias.as_str());
-        let Some(to) = target.filter(|to| self.sockets.at(*to).kind.sends()) else {
+        let target = self.sockets.named(alias.as_str());
+        let Some((to, slot)) = target.filter(|(_, slot)| slot.kind.sends()) else {
             let reason = format!("there is no socket {alias} to forward to");
             self.note_dropped(incoming.at, &reason);
             if let Some(ticket) = incoming.ticket.take() {
@@ -303,8 +285,8 @@ impl Agent {
             }
             return Ok(());
         };
-        let slot = self.sockets.at(to);
         let (kind, serializer) = (slot.kind, slot.serializer);
+        let wait = answer_wait(slot);
         let body = match kind {
             kind if kind.publishes() => incoming.publication_for(kind, serializer)?,
             _ => incoming.body_for(serializer, last)?,
@@ -312,7 +294,7 @@ impl Agent {
         match (kind.asks(), incoming.ticket.take()) {
             (true, ticket) => {
                 let origin = ticket.map_or(Origin::Handlers, Origin::Forward);
-                self.request(to, body, origin, self.wait_at(to));
+                self.request(to, body, origin, wait);
             }
             (false, ticket) => {
                 incoming.ticket = ticket;
@@ -325,9 +307,11 @@ impl Agent {
     }
 
     /// Where messages of this socket lead to.
-    pub fn after(&self, at: usize) -> After {
-        let slot = self.sockets.at(at);
+    pub fn after(&self, at: SlotId) -> After {
         let mut after = After::default();
+        let Some(slot) = self.sockets.get(at) else {
+            return after;
+        };
         for action in slot.handlers.actions().chain(slot.replies.actions()) {
             match action {
                 Action::Forward(alias) => after.sockets.extend(self.sockets.find(alias.as_str())),
@@ -342,5 +326,16 @@ impl Agent {
     pub fn has_room_after(&self, after: &After) -> bool {
         after.sockets.iter().all(|to| self.has_room_at(*to))
             && (!after.program || self.program_has_room())
+    }
+}
+
+/// What is collected is an empty list among the attributes until something comes.
+pub fn expect_to_collect<'a>(
+    attributes: &mut BTreeMap<String, Value>,
+    mut actions: impl Iterator<Item = &'a Action>,
+) {
+    if actions.any(|action| *action == Action::Collect) {
+        let received = attributes.entry(RECEIVED.to_owned());
+        received.or_insert_with(|| Value::Array(Vec::new()));
     }
 }

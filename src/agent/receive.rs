@@ -4,8 +4,9 @@ use std::mem;
 
 use zmq::{DONTWAIT, Message, Socket};
 
+use super::answers::ReplyFrame;
 use super::handlers::Incoming;
-use super::sockets::{Slot, receive};
+use super::sockets::{Slot, SlotId, receive};
 use super::state::{Agent, Ticket};
 use crate::model::{Action, Kind};
 
@@ -18,33 +19,41 @@ const ID: usize = 8;
 
 impl Agent {
     /// Reads what has arrived at a socket.
-    pub fn drain(&mut self, at: usize) {
-        let slot = self.sockets.at(at);
+    pub fn drain(&mut self, at: SlotId) {
+        let Some(slot) = self.sockets.get_mut(at) else {
+            return;
+        };
         match slot.kind {
             Kind::Push => {}
             Kind::Pub | Kind::SyncPub => self.drain_subscriptions(at),
             Kind::Req | Kind::AsyncReq => self.drain_answers(at),
             Kind::Rep | Kind::AsyncRep => self.drain_requests(at),
-            Kind::Pull | Kind::Sub if discards(slot) => drain_and_discard(self.sockets.at_mut(at)),
+            Kind::Pull | Kind::Sub if discards(slot) => drain_and_discard(slot),
             Kind::Pull | Kind::Sub => self.drain_messages(at),
             Kind::SyncSub => self.drain_synced(at),
         }
     }
 
-    fn drain_messages(&mut self, at: usize) {
-        let (kind, serializer) = (self.sockets.at(at).kind, self.sockets.at(at).serializer);
+    fn drain_messages(&mut self, at: SlotId) {
         let after = self.after(at);
         let mut frame = Message::new();
         for _ in 0..BATCH {
-            if !self.has_room_after(&after) || !receive(&self.sockets.at(at).socket, &mut frame) {
+            if !self.has_room_after(&after) {
                 return;
             }
-            self.sockets.at_mut(at).stats.received += 1;
+            let Some(slot) = self.sockets.get_mut(at) else {
+                return;
+            };
+            if !receive(&slot.socket, &mut frame) {
+                return;
+            }
+            slot.stats.received += 1;
             if frame.get_more() {
-                skip_rest(&self.sockets.at(at).socket);
+                skip_rest(&slot.socket);
                 self.note_garbled(at, "a message of several frames");
                 continue;
             }
+            let (kind, serializer) = (slot.kind, slot.serializer);
             let frame = mem::replace(&mut frame, Message::new());
             let incoming = match kind {
                 Kind::Sub => Incoming::published(at, serializer, frame, 0),
@@ -57,11 +66,13 @@ impl Agent {
         }
     }
 
-    fn drain_subscriptions(&mut self, at: usize) {
+    fn drain_subscriptions(&mut self, at: SlotId) {
         let mut frame = Message::new();
         let mut news = false;
         for _ in 0..BATCH {
-            let slot = self.sockets.at_mut(at);
+            let Some(slot) = self.sockets.get_mut(at) else {
+                break;
+            };
             if !receive(&slot.socket, &mut frame) {
                 break;
             }
@@ -78,13 +89,15 @@ impl Agent {
     }
 
     /// Requests: return path, empty frame, body.
-    fn drain_requests(&mut self, at: usize) {
+    fn drain_requests(&mut self, at: SlotId) {
         let after = self.after(at);
         for _ in 0..BATCH {
             if !self.has_room_after(&after) {
                 return;
             }
-            let slot = self.sockets.at_mut(at);
+            let Some(slot) = self.sockets.get_mut(at) else {
+                return;
+            };
             let Some(frames) = receive_all(&slot.socket) else {
                 return;
             };
@@ -101,7 +114,7 @@ impl Agent {
     }
 
     /// Answers: number of the request, empty frame, body.
-    fn drain_answers(&mut self, at: usize) {
+    fn drain_answers(&mut self, at: SlotId) {
         let after = self.after(at);
         for _ in 0..BATCH {
             if !self.has_room_after(&after) || !self.take_answer(at) {
@@ -112,16 +125,18 @@ impl Agent {
 
     /// Reads all the answers that have arrived, room or not: there are no more than were asked for,
     /// and the peer that gave them is gone.
-    pub fn drain_to_the_end(&mut self, at: usize) {
-        match self.sockets.at(at).kind {
-            Kind::SyncSub => while self.take_synced(at) {},
+    pub fn drain_to_the_end(&mut self, at: SlotId) {
+        match self.sockets.get(at).map(|slot| slot.kind) {
+            Some(Kind::SyncSub) => while self.take_synced(at) {},
             _ => while self.take_answer(at) {},
         }
     }
 
     /// False if there is none.
-    fn take_answer(&mut self, at: usize) -> bool {
-        let slot = self.sockets.at_mut(at);
+    fn take_answer(&mut self, at: SlotId) -> bool {
+        let Some(slot) = self.sockets.get_mut(at) else {
+            return false;
+        };
         let Some(frames) = receive_all(&slot.socket) else {
             return false;
         };
@@ -133,11 +148,12 @@ impl Agent {
         true
     }
 
-    pub fn answered(&mut self, at: usize, id: u64, body: Message) {
-        match self.requests.get(id) {
-            Some(request) if request.at == at => {
+    pub fn answered(&mut self, at: SlotId, id: u64, frame: Message) {
+        let serializer = self.sockets.serializer(at);
+        match (self.requests.get(id), serializer) {
+            (Some(request), Some(serializer)) if request.at == at => {
                 if let Some(request) = self.requests.take(id) {
-                    self.resolve(request, Ok(body));
+                    self.resolve(request, Ok(ReplyFrame { frame, serializer }));
                 }
             }
             _ => self.note_unanswered(at, "an answer that came too late is let go"),
@@ -145,8 +161,10 @@ impl Agent {
     }
 
     /// Counts a message that cannot be read, and says so now and then.
-    pub fn note_garbled(&mut self, at: usize, reason: &str) {
-        let slot = self.sockets.at_mut(at);
+    pub fn note_garbled(&mut self, at: SlotId, reason: &str) {
+        let Some(slot) = self.sockets.get_mut(at) else {
+            return;
+        };
         slot.stats.garbled += 1;
         let count = slot.stats.garbled;
         if count.is_power_of_two() {
@@ -159,17 +177,19 @@ impl Agent {
     }
 
     /// Counts a message that is lost, and says so now and then.
-    pub fn note_dropped(&mut self, at: usize, reason: &str) {
+    pub fn note_dropped(&mut self, at: SlotId, reason: &str) {
         self.note_loss(at, "a message is lost: ", reason);
     }
 
     /// Counts a request without an answer, or an answer without a request, and says so now and then.
-    pub fn note_unanswered(&mut self, at: usize, reason: &str) {
+    pub fn note_unanswered(&mut self, at: SlotId, reason: &str) {
         self.note_loss(at, "", reason);
     }
 
-    fn note_loss(&mut self, at: usize, what: &str, reason: &str) {
-        let slot = self.sockets.at_mut(at);
+    fn note_loss(&mut self, at: SlotId, what: &str, reason: &str) {
+        let Some(slot) = self.sockets.get_mut(at) else {
+            return;
+        };
         slot.stats.dropped += 1;
         let count = slot.stats.dropped;
         if count.is_power_of_two() {

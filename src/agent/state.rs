@@ -19,7 +19,7 @@ use super::lookups::Lookup;
 use super::program::{PendingReply, Program, ProgramId};
 use super::requester::Requester;
 use super::settle::SettlingFor;
-use super::sockets::{Envelope as ReturnPath, Sockets};
+use super::sockets::{Envelope as ReturnPath, LinkAt, SlotId, Sockets};
 use super::wires::{WireId, Wires};
 use crate::model::{Alias, ConnectionInfo, ExitReport, KeyPair, Replies, State, SystemName};
 use crate::state::{EndRecord, SystemDir};
@@ -114,7 +114,7 @@ pub struct Adoption {
 
 /// A request that was sent.
 pub struct Request {
-    pub at: usize,
+    pub at: SlotId,
     pub origin: Origin,
     pub limit: Duration,
 }
@@ -137,7 +137,7 @@ pub enum Origin {
 
 /// The right to answer a request, once.
 pub struct Ticket {
-    pub at: usize,
+    pub at: SlotId,
     pub path: ReturnPath,
 }
 
@@ -155,13 +155,14 @@ pub enum Waiting {
     },
     Prove {
         requester: Option<Requester>,
-        at: usize,
+        at: SlotId,
         tokens: Vec<ProofToken>,
         limit: Duration,
     },
     Send {
         requester: Option<Requester>,
-        at: usize,
+        at: SlotId,
+        alias: Alias,
         message: Message,
         limit: Duration,
     },
@@ -174,9 +175,6 @@ pub enum Waiting {
     },
 }
 
-/// A connection by its numbers: that of its socket, and its own there.
-pub type LinkAt = (usize, usize);
-
 /// A connection that somebody waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Awaited {
@@ -188,10 +186,10 @@ pub enum Awaited {
 
 impl Waiting {
     /// Whether it is about a socket.
-    pub fn is_about(&self, socket: usize) -> bool {
+    pub fn is_about(&self, socket: SlotId) -> bool {
         match self {
             Waiting::Wire { awaited, .. } => {
-                let about = |it: &Awaited| matches!(it, Awaited::Link((at, _)) if *at == socket);
+                let about = |it: &Awaited| matches!(it, Awaited::Link(at) if at.socket == socket);
                 awaited.iter().any(about)
             }
             Waiting::Prove { at, .. } | Waiting::Send { at, .. } => *at == socket,
@@ -337,10 +335,12 @@ impl Agent {
 
     fn connections(&self) -> Vec<ConnectionInfo> {
         let mut connections = Vec::new();
-        for (at, slot) in self.sockets.numbered() {
-            let links = slot.connections(self.now).enumerate();
-            connections
-                .extend(links.map(|(link, info)| self.wires.seen(info, (at, link), self.now)));
+        for (socket, slot) in self.sockets.numbered() {
+            let links = slot.connections(self.now);
+            connections.extend(links.map(|(link, info)| {
+                let at = LinkAt { socket, link };
+                self.wires.seen(info, at, self.now)
+            }));
         }
         connections.extend(self.wires.unresolved(self.now));
         connections
@@ -423,8 +423,9 @@ impl Agent {
             });
         }
         self.leave_unsent(&unsent);
-        let all: Vec<usize> = self.sockets.numbered().map(|(at, _)| at).collect();
-        all.into_iter().for_each(|at| self.tell_at_the_end(at));
+        for at in self.sockets.ids() {
+            self.tell_at_the_end(at);
+        }
         self.abandon_program();
         self.end_leftovers();
         self.send_log();

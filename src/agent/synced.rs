@@ -5,19 +5,21 @@ use zmq::Message;
 
 use super::handlers::Incoming;
 use super::receive::{BATCH, divide, receive_all, skip_rest};
-use super::sockets::{Envelope, RequestSocket, receive, sync_path};
+use super::sockets::{Envelope, RequestSocket, SlotId, receive, sync_path};
 use super::state::{Agent, Ticket};
 use crate::wire::SyncFrame;
 
 impl Agent {
     /// SYNC_PUB: requests, with return path, token and number before the empty frame.
-    pub fn drain_request_socket(&mut self, at: usize) {
+    pub fn drain_request_socket(&mut self, at: SlotId) {
         let after = self.after(at);
         for _ in 0..BATCH {
             if !self.has_room_after(&after) {
                 return;
             }
-            let slot = self.sockets.at_mut(at);
+            let Some(slot) = self.sockets.get_mut(at) else {
+                return;
+            };
             let Some(frames) = slot
                 .request_socket
                 .as_ref()
@@ -34,7 +36,7 @@ impl Agent {
     }
 
     /// A request is handled when its requester is known to have subscribed to the answer.
-    fn take_request(&mut self, at: usize, path: Envelope, body: Message) {
+    fn take_request(&mut self, at: SlotId, path: Envelope, body: Message) {
         let Some((token, _)) = sync_path(&path) else {
             return self.note_garbled(at, "a request that does not say where the answer goes");
         };
@@ -45,19 +47,17 @@ impl Agent {
         if self.knows_requester(at, &path) {
             return self.handle_request(at, path, body);
         }
-        let slot = self.sockets.at_mut(at);
-        if let Some(RequestSocket::Answers(request_socket)) = slot.request_socket.as_deref_mut()
+        if let Some(RequestSocket::Answers(request_socket)) = self.request_socket(at)
             && request_socket.keep(token, path, body)
         {
             self.note_dropped(at, "a request of someone who has not subscribed");
         }
     }
 
-    fn knows_requester(&self, at: usize, path: &Envelope) -> bool {
-        match (
-            self.sockets.at(at).request_socket.as_deref(),
-            sync_path(path),
-        ) {
+    fn knows_requester(&self, at: SlotId, path: &Envelope) -> bool {
+        let slot = self.sockets.get(at);
+        let request_socket = slot.and_then(|slot| slot.request_socket.as_deref());
+        match (request_socket, sync_path(path)) {
             (Some(RequestSocket::Answers(request_socket)), Some((token, _))) => {
                 request_socket.knows(&token)
             }
@@ -66,11 +66,9 @@ impl Agent {
     }
 
     /// Requests that came before the subscription of their requester, which has come by now.
-    pub fn handle_early_requests(&mut self, at: usize) {
+    pub fn handle_early_requests(&mut self, at: SlotId) {
         loop {
-            let slot = self.sockets.at_mut(at);
-            let Some(RequestSocket::Answers(request_socket)) = slot.request_socket.as_deref_mut()
-            else {
+            let Some(RequestSocket::Answers(request_socket)) = self.request_socket(at) else {
                 return;
             };
             let Some(early) = request_socket.next_known() else {
@@ -80,14 +78,19 @@ impl Agent {
         }
     }
 
-    fn handle_request(&mut self, at: usize, path: Envelope, body: Message) {
-        let serializer = self.sockets.at(at).serializer;
-        let ticket = Some(Ticket { at, path });
-        self.handle(Incoming::new(at, serializer, body, ticket));
+    fn request_socket(&mut self, at: SlotId) -> Option<&mut RequestSocket> {
+        self.sockets.get_mut(at)?.request_socket.as_deref_mut()
+    }
+
+    fn handle_request(&mut self, at: SlotId, path: Envelope, body: Message) {
+        if let Some(serializer) = self.sockets.serializer(at) {
+            let ticket = Some(Ticket { at, path });
+            self.handle(Incoming::new(at, serializer, body, ticket));
+        }
     }
 
     /// SYNC_SUB: publications and answers, in the order in which they were sent.
-    pub fn drain_synced(&mut self, at: usize) {
+    pub fn drain_synced(&mut self, at: SlotId) {
         let after = self.after(at);
         for _ in 0..BATCH {
             if !self.has_room_after(&after) || !self.take_synced(at) {
@@ -97,8 +100,10 @@ impl Agent {
     }
 
     /// False if there is nothing.
-    pub fn take_synced(&mut self, at: usize) -> bool {
-        let slot = self.sockets.at_mut(at);
+    pub fn take_synced(&mut self, at: SlotId) -> bool {
+        let Some(slot) = self.sockets.get_mut(at) else {
+            return false;
+        };
         let mut frame = Message::new();
         if !receive(&slot.socket, &mut frame) {
             return false;

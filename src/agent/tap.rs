@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::log::Entry;
-use super::sockets::{Offer, Parcel};
+use super::sockets::{Offer, Parcel, SlotId};
 use super::state::Agent;
 use crate::model::Kind;
 
@@ -14,19 +14,22 @@ pub const LOG_ALIAS: &str = "osb.log";
 impl Agent {
     /// Sends what has been logged since the last time.
     pub fn send_log(&mut self) {
-        let at = self.sockets.find(LOG_ALIAS);
         let tells = |kind: Kind| kind.sends() && !kind.asks();
-        let at = at.filter(|at| tells(self.sockets.at(*at).kind));
+        let slot = self.sockets.named(LOG_ALIAS);
+        let at = slot.and_then(|(at, slot)| tells(slot.kind).then_some(at));
         let (entries, missed) = self.log.take_entries(at.is_some());
         if let Some(at) = at {
-            self.sockets.at_mut(at).stats.dropped += missed;
+            self.count_dropped(at, missed);
             for entry in entries {
                 self.send_entry(at, &entry);
             }
         }
     }
 
-    fn send_entry(&mut self, at: usize, entry: &Entry) {
+    fn send_entry(&mut self, at: SlotId, entry: &Entry) {
+        let Some(slot) = self.sockets.get(at) else {
+            return;
+        };
         let message = json!({
             "agent": self.boot.name,
             "time": entry.time,
@@ -34,21 +37,26 @@ impl Agent {
             "text": entry.text,
         });
         let topic = entry.level.into();
-        let Ok(frame) = self.frame_for(at, &message, Some(&topic)) else {
+        let frame = slot.frame(&message, Some(&topic)).or_else(|_| {
             // Raw sockets take text only.
             let text = format!("{} {} {}", self.boot.name, topic, entry.text);
-            if let Ok(frame) = self.frame_for(at, &text.into(), Some(&topic)) {
-                self.offer_entry(at, frame);
-            }
-            return;
-        };
-        self.offer_entry(at, frame);
+            slot.frame(&text.into(), Some(&topic))
+        });
+        if let Ok(frame) = frame {
+            self.offer_entry(at, frame);
+        }
     }
 
     /// An entry that is lost is counted, without an entry of its own.
-    fn offer_entry(&mut self, at: usize, frame: zmq::Message) {
+    fn offer_entry(&mut self, at: SlotId, frame: zmq::Message) {
         if let Offer::Full(_) = self.offer(at, Parcel::plain(frame)) {
-            self.sockets.at_mut(at).stats.dropped += 1;
+            self.count_dropped(at, 1);
+        }
+    }
+
+    fn count_dropped(&mut self, at: SlotId, count: u64) {
+        if let Some(slot) = self.sockets.get_mut(at) {
+            slot.stats.dropped += count;
         }
     }
 }

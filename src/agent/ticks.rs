@@ -57,9 +57,9 @@ impl Agent {
         message: &Value,
         topic: Option<&Topic>,
     ) -> Result<(), String> {
-        let at = self.sender(by, topic).map_err(|fault| fault.to_string())?;
-        let frame = self
-            .frame_for(at, message, topic)
+        let (at, slot) = self.sender(by, topic).map_err(|fault| fault.to_string())?;
+        let frame = slot
+            .frame(message, topic)
             .map_err(|error| error.to_string())?;
         match self.send_frame(at, frame) {
             true => Ok(()),

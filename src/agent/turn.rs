@@ -5,6 +5,7 @@ use zmq::{POLLIN, POLLOUT, PollEvents, PollItem};
 
 use super::core::{Effect, Life};
 use super::signals::Signals;
+use super::sockets::SlotId;
 use super::state::Agent;
 use crate::model::Kind;
 
@@ -19,11 +20,11 @@ enum Source {
     ControlMonitor,
     /// Somebody wants to come in.
     Admission,
-    Monitor(usize),
-    Data(usize),
+    Monitor(SlotId),
+    Data(SlotId),
     /// The second socket of a SYNC channel, and its monitor.
-    RequestSocket(usize),
-    RequestMonitor(usize),
+    RequestSocket(SlotId),
+    RequestMonitor(SlotId),
     ProgramExit,
     ProgramOutput,
     ProgramErrors,
@@ -180,12 +181,6 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
         Source::Attempt => agent.on_attempt(),
         // It is written to at the end of every turn.
         Source::ProgramInput => {}
-        // It may have been closed a moment ago.
-        Source::Monitor(at)
-        | Source::Data(at)
-        | Source::RequestMonitor(at)
-        | Source::RequestSocket(at)
-            if !agent.sockets.has(at) => {}
         Source::Monitor(at) => agent.drain_monitor(at),
         Source::RequestMonitor(at) => agent.drain_request_monitor(at),
         Source::RequestSocket(at) => {
@@ -209,8 +204,11 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
 
 impl Agent {
     /// Whether messages are taken in from this socket now: not while what they lead to is full.
-    fn wants_to_read(&self, at: usize) -> bool {
-        match self.sockets.at(at).kind {
+    fn wants_to_read(&self, at: SlotId) -> bool {
+        let Some(slot) = self.sockets.get(at) else {
+            return false;
+        };
+        match slot.kind {
             Kind::Push => false,
             Kind::Pub | Kind::SyncPub => true,
             Kind::Req | Kind::AsyncReq => self.has_room_after(&self.after(at)),
@@ -221,8 +219,9 @@ impl Agent {
     }
 
     /// Whether requests are taken in at a SYNC_PUB now.
-    fn takes_requests(&self, at: usize) -> bool {
-        let answers = self.sockets.at(at).kind.answers();
+    fn takes_requests(&self, at: SlotId) -> bool {
+        let slot = self.sockets.get(at);
+        let answers = slot.is_some_and(|slot| slot.kind.answers());
         answers && !self.life.ending() && self.has_room_after(&self.after(at))
     }
 

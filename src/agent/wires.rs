@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::core::{Stage, Wire, WireEffect, WireEvent};
 use super::lookups::Lookup;
 use super::requests::{Outcome, Request};
-use super::state::{Agent, Awaited, LinkAt, Waiting};
+use super::sockets::{LinkAt, SlotId};
+use super::state::{Agent, Awaited, Waiting};
 use crate::model::{
     Address, AgentName, Alias, ConnectionInfo, Handlers, Kind, Millis, Proof, Replies, Role, Target,
 };
@@ -96,8 +97,8 @@ impl Wires {
     }
 
     /// Those of the socket of that number that have a link.
-    fn of_socket(&self, at: usize) -> Vec<WireId> {
-        let links = self.by_link.range((at, 0)..(at + 1, 0));
+    fn of_socket(&self, at: SlotId) -> Vec<WireId> {
+        let links = self.by_link.range(LinkAt::all_of(at));
         links.map(|(_, id)| *id).collect()
     }
 
@@ -297,10 +298,8 @@ impl Agent {
     }
 
     fn found(&mut self, id: WireId, address: Address, uptime: Option<Duration>) {
-        let failed = self
-            .wires
-            .link(id)
-            .is_some_and(|at| self.link(at).failure().is_some());
+        let link = self.wires.link(id).and_then(|at| self.sockets.link(at));
+        let failed = link.is_some_and(|link| link.failure().is_some());
         if let Some(kept) = self.wires.kept.get_mut(&id)
             && (failed || kept.link.is_none())
         {
@@ -353,10 +352,11 @@ impl Agent {
             timeout: Millis::from(PROOF_TIMEOUT),
         };
         match self.connect_one(connect) {
-            Ok(link) => {
-                let times = self.link(link).times();
-                let times = times - u32::from(self.link(link).proven());
-                self.wires.set_link(id, link, times);
+            Ok(at) => {
+                if let Some(link) = self.sockets.link(at) {
+                    let times = link.times() - u32::from(link.proven());
+                    self.wires.set_link(id, at, times);
+                }
                 self.follow_link(id);
             }
             Err(fault) => self.note_fault(id, fault),
@@ -369,26 +369,25 @@ impl Agent {
             return;
         };
         let now = self.now;
-        let slot = self.sockets.at_mut(at.0);
-        let asks = slot.kind.asks();
-        let outcome = slot.redial(at.1, now);
-        let times = slot.links[at.1].times();
-        self.wires.set_link(id, at, times);
+        let Some(slot) = self.sockets.get_mut(at.socket) else {
+            return;
+        };
+        let (asks, outcome) = (slot.kind.asks(), slot.redial(at.link, now));
+        let Some(link) = slot.link(at.link) else {
+            return;
+        };
+        let fault = outcome.err().map(|reason| Fault::Connect {
+            alias: slot.alias.clone(),
+            address: link.server.address.clone(),
+            reason,
+        });
+        self.wires.set_link(id, at, link.times());
         self.unannounced = true;
         if asks {
-            self.give_up_requests(at.0, self.sent_requests(at.0));
+            self.give_up_requests(at.socket, self.sent_requests(at.socket));
         }
-        if let Err(reason) = outcome {
-            let alias = self.sockets.at(at.0).alias.clone();
-            let address = self.link(at).server.address.clone();
-            self.note_fault(
-                id,
-                Fault::Connect {
-                    alias,
-                    address,
-                    reason,
-                },
-            );
+        if let Some(fault) = fault {
+            self.note_fault(id, fault);
         }
     }
 
@@ -409,17 +408,17 @@ impl Agent {
     }
 
     /// What has been seen of the connections of a socket: their wires go on.
-    pub(super) fn follow_links(&mut self, at: usize) {
+    pub(super) fn follow_links(&mut self, at: SlotId) {
         for id in self.wires.of_socket(at) {
             self.follow_link(id);
         }
     }
 
     fn follow_link(&mut self, id: WireId) {
-        let Some(at) = self.wires.link(id) else {
+        let link = self.wires.link(id).and_then(|at| self.sockets.link(at));
+        let Some((proven, times)) = link.map(|link| (link.proven(), link.times())) else {
             return;
         };
-        let (proven, times) = (self.link(at).proven(), self.link(at).times());
         let Some(kept) = self.wires.kept.get_mut(&id) else {
             return;
         };
@@ -453,11 +452,13 @@ impl Agent {
         let Some((kept, at)) = self.wires.kept.get(&id).zip(self.wires.link(id)) else {
             return;
         };
-        let to = kept.declared.to.clone();
-        let token = self.new_token(&self.sockets.at(at.0).alias.clone(), &to);
+        let (alias, to) = (kept.declared.alias.clone(), kept.declared.to.clone());
+        let token = self.new_token(alias.as_str(), &to);
         let peer = Peer::Agent(to.agent.clone());
         let request = Request::new(None, PROOF_TIMEOUT, self.now);
-        let slot = self.sockets.at_mut(at.0);
+        let Some(slot) = self.sockets.get_mut(at.socket) else {
+            return;
+        };
         if slot.kind.subscribes() {
             slot.subscribe(&token.subscription());
             let prove = AgentRequest::Prove {
@@ -484,8 +485,7 @@ impl Agent {
         let Some(at) = self.wires.link(id) else {
             return;
         };
-        let slot = self.sockets.at_mut(at.0);
-        slot.unsubscribe(&token.subscription());
+        self.forget_token(at.socket, token);
         match answer {
             Ok(()) => drop(self.on_wire(id, WireEvent::Seen)),
             Err(fault) => self.on_unseen(id, fault),
@@ -527,10 +527,8 @@ impl Agent {
     pub(super) fn see_tokens(&mut self) {
         let seen = |(id, kept): (&WireId, &Kept)| {
             let (token, link) = (kept.awaited.as_ref()?, kept.link?);
-            let seen = self
-                .sockets
-                .at(link.0)
-                .has_seen(std::slice::from_ref(token));
+            let slot = self.sockets.get(link.socket)?;
+            let seen = slot.has_seen(std::slice::from_ref(token));
             seen.then(|| (*id, kept.declared.to.clone(), token.clone()))
         };
         let seen: Vec<_> = self.wires.kept.iter().filter_map(seen).collect();

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::control::Weight;
 use super::requester::Requester;
 use super::requests::Request;
+use super::sockets::SlotId;
 use super::state::{Agent, Waiting};
 use super::wires::WireId;
 use crate::model::{Millis, PublicKey, Target};
@@ -33,16 +34,16 @@ pub enum Lookup {
     /// The same of somebody who was let in, or is dialled: whether it still is anybody's.
     Still(PublicKey),
     /// A writer: what has come by lines of the socket `at`.
-    Confirm { at: usize, lines: Vec<Arrived> },
+    Confirm { at: SlotId, lines: Vec<Arrived> },
     /// A reader: what has come by these lines of the socket `at`.
-    Arrived { at: usize, lines: Vec<Box<str>> },
+    Arrived { at: SlotId, lines: Vec<Box<str>> },
     /// A subscriber that binds, at the other end of a wire: to subscribe to a token.
     ProbeWire { wire: WireId, token: ProofToken },
     /// A publisher at the other end of a wire: to have seen the token.
     ProveWire { wire: WireId, token: ProofToken },
     /// A publisher: to have seen the token that the socket `at` has subscribed to. Others follow.
     Prove {
-        at: usize,
+        at: SlotId,
         publisher: Target,
         token: ProofToken,
         others: Vec<Target>,
@@ -52,7 +53,7 @@ pub enum Lookup {
 
 impl Lookup {
     /// The socket that it is about, if there is one yet.
-    pub fn socket(&self) -> Option<usize> {
+    pub fn socket(&self) -> Option<SlotId> {
         match self {
             Lookup::Prove { at, .. } | Lookup::Confirm { at, .. } | Lookup::Arrived { at, .. } => {
                 Some(*at)
@@ -153,7 +154,7 @@ impl Agent {
             } => match others.pop() {
                 Some(next) => self.ask_publisher(at, next, token, others, answer, request),
                 None => {
-                    self.sockets.at_mut(at).unsubscribe(&token.subscription());
+                    self.forget_token(at, &token);
                     self.reply(request.requester, Ok(answer));
                 }
             },
@@ -182,7 +183,7 @@ impl Agent {
             Lookup::Whose(key) => self.on_whose(&key, Err(&fault)),
             Lookup::Still(key) => self.on_still(&key, Err(&fault)),
             Lookup::Prove { at, token, .. } => {
-                self.sockets.at_mut(at).unsubscribe(&token.subscription());
+                self.forget_token(at, &token);
                 self.reply(requester, Err(fault));
             }
         }

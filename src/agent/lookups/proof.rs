@@ -6,15 +6,16 @@ use serde_json::Value;
 use super::Lookup;
 use crate::agent::control::Weight;
 use crate::agent::requests::Request;
+use crate::agent::sockets::SlotId;
 use crate::agent::state::Agent;
-use crate::model::{Alias, Target};
+use crate::model::Target;
 use crate::wire::{AgentRequest, Envelope, Peer, ProofToken, body};
 
 impl Agent {
     /// Answers when all publishers have seen what the subscriber `at` subscribes to.
     pub fn prove_subscription(
         &mut self,
-        at: usize,
+        at: SlotId,
         mut publishers: Vec<Target>,
         answer: Value,
         request: Request,
@@ -22,14 +23,17 @@ impl Agent {
         let Some(publisher) = publishers.pop() else {
             return self.reply(request.requester, Ok(answer));
         };
-        let token = self.new_token(&self.sockets.at(at).alias.clone(), &publisher);
-        self.sockets.at_mut(at).subscribe(&token.subscription());
+        let alias = self.sockets.name(at).to_owned();
+        let token = self.new_token(&alias, &publisher);
+        if let Some(slot) = self.sockets.get_mut(at) {
+            slot.subscribe(&token.subscription());
+        }
         self.ask_publisher(at, publisher, token, publishers, answer, request);
     }
 
     pub(super) fn ask_publisher(
         &mut self,
-        at: usize,
+        at: SlotId,
         publisher: Target,
         token: ProofToken,
         others: Vec<Target>,
@@ -51,6 +55,13 @@ impl Agent {
         self.send_lookup(peer, &question, lookup, request);
     }
 
+    /// The proof by this token is over, at its subscriber.
+    pub fn forget_token(&mut self, at: SlotId, token: &ProofToken) {
+        if let Some(slot) = self.sockets.get_mut(at) {
+            slot.unsubscribe(&token.subscription());
+        }
+    }
+
     pub fn unprobe_at(&mut self, subscriber: &Target, token: &ProofToken) {
         let question = AgentRequest::Unprobe {
             alias: subscriber.alias.clone(),
@@ -61,7 +72,7 @@ impl Agent {
     }
 
     /// A token that nobody else has.
-    pub fn new_token(&mut self, alias: &Alias, other: &Target) -> ProofToken {
+    pub fn new_token(&mut self, alias: &str, other: &Target) -> ProofToken {
         self.last_token += 1;
         let (agent, number) = (&self.boot.name, self.last_token);
         let life = self.boot.incarnation.0;

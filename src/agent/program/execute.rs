@@ -7,6 +7,7 @@ use super::words::{FromProgram, OwnWord, ProgramRequest};
 use super::{Agent, ProgramId};
 use crate::agent::requester::Requester;
 use crate::agent::requests::Request;
+use crate::agent::sockets::{Slot, SlotId};
 use crate::agent::state::{DEFAULT_LIMIT, Origin};
 use crate::model::{Alias, Level, Millis, Topic};
 use crate::wire::Fault;
@@ -83,9 +84,9 @@ impl Agent {
         topic: Option<Topic>,
         id: Option<ProgramId>,
     ) -> Option<OwnWord> {
-        let at = self.sender_for_program(&alias, topic.is_some());
-        let full = |at: &usize| !self.has_room_at(*at);
-        if !self.may_send() || at.as_ref().is_ok_and(full) {
+        let sender = self.sender_for_program(&alias, topic.is_some());
+        let full = |(at, _): &(SlotId, &Slot)| !self.has_room_at(*at);
+        if !self.may_send() || sender.as_ref().is_ok_and(full) {
             return Some(OwnWord::Send {
                 alias,
                 message,
@@ -93,12 +94,14 @@ impl Agent {
                 id,
             });
         }
-        let sent = at.and_then(|at| match self.frame_for(at, &message, topic.as_ref()) {
-            Ok(frame) => {
-                self.send_frame(at, frame);
-                Ok(Value::Null)
-            }
-            Err(error) => Err(format!("cannot send by {alias}: {error}")),
+        let framed = sender.and_then(|(at, slot)| {
+            let frame = slot.frame(&message, topic.as_ref());
+            let frame = frame.map_err(|error| format!("cannot send by {alias}: {error}"))?;
+            Ok((at, frame))
+        });
+        let sent = framed.map(|(at, frame)| {
+            self.send_frame(at, frame);
+            Value::Null
         });
         match (id, sent) {
             (Some(id), sent) => self.reply_to_program(&id, &sent),
@@ -108,21 +111,25 @@ impl Agent {
         None
     }
 
-    fn sender_for_program(&self, alias: &Alias, has_topic: bool) -> Result<usize, String> {
-        let Some(at) = self.sockets.find(alias.as_str()) else {
+    fn sender_for_program(
+        &self,
+        alias: &Alias,
+        has_topic: bool,
+    ) -> Result<(SlotId, &Slot), String> {
+        let Some((at, slot)) = self.sockets.named(alias.as_str()) else {
             return Err(format!("cannot send: there is no socket {alias}"));
         };
-        match self.sockets.at(at).kind {
+        match slot.kind {
             kind if !kind.sends() => Err(format!(
                 "cannot send by {alias}: it is {} socket",
                 kind.with_article()
             )),
-            kind if kind.publishes() => Ok(at),
+            kind if kind.publishes() => Ok((at, slot)),
             kind if has_topic => Err(format!(
                 "{alias} is {} socket: only publishers have topics",
                 kind.with_article()
             )),
-            _ => Ok(at),
+            _ => Ok((at, slot)),
         }
     }
 
@@ -142,8 +149,8 @@ impl Agent {
         if !self.may_send() {
             return Some(word(alias, message, id));
         }
-        let asks = |at: &usize| self.sockets.at(*at).kind.asks();
-        let Some(at) = self.sockets.find(alias.as_str()).filter(asks) else {
+        let slot = self.sockets.named(alias.as_str());
+        let Some((at, slot)) = slot.filter(|(_, slot)| slot.kind.asks()) else {
             let reason = format!("cannot ask: there is no socket {alias} that asks");
             self.reply_to_program(&id, &Err(reason.clone()));
             return self.refuse(&reason);
@@ -151,9 +158,9 @@ impl Agent {
         if !self.has_room_at(at) || !self.program_has_room() {
             return Some(word(alias, message, id));
         }
-        let limit = timeout.or(self.sockets.at(at).replies.wait);
+        let limit = timeout.or(slot.replies.wait);
         let limit = limit.map_or(DEFAULT_LIMIT, Millis::duration);
-        match self.frame_for(at, &message, None) {
+        match slot.frame(&message, None) {
             Ok(frame) => self.request(at, frame, Origin::Program(id), limit),
             Err(error) => self.reply_to_program(&id, &Err(error.to_string())),
         }

@@ -9,6 +9,7 @@ use super::words::{Outcome as Reply, ToProgram};
 use crate::agent::handlers::{Incoming, Sort};
 use crate::agent::requester::Requester;
 use crate::agent::requests::{Outcome, Request};
+use crate::agent::sockets::SlotId;
 use crate::agent::state::{Agent, DEFAULT_LIMIT, Ticket};
 use crate::model::{MethodName, Millis};
 use crate::wire::{CodecError, Fault};
@@ -44,7 +45,9 @@ impl Agent {
             }
             return Ok(());
         };
-        let slot = self.sockets.at(at);
+        let Some(slot) = self.sockets.get(at) else {
+            return Ok(());
+        };
         let deadline = self.now + DEFAULT_LIMIT;
         let id = match ticket {
             None => None,
@@ -80,7 +83,7 @@ impl Agent {
 
     /// Requests by channels may be answered at any time, or never. The oldest of very many are not
     /// waited for any more: their requesters are told.
-    fn forget_old_promises(&mut self, at: usize) {
+    fn forget_old_promises(&mut self, at: SlotId) {
         while self.deferred_replies.len() > MAX_PENDING_REPLIES
             && let Some((_, ticket)) = self.deferred_replies.pop_first()
         {

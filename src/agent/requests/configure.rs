@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::value;
-use crate::agent::sockets::{BindError, Place, Slot};
+use crate::agent::handlers::expect_to_collect;
+use crate::agent::sockets::{BindError, Place, Slot, SlotId};
 use crate::agent::state::Agent;
 use crate::model::{Action, Alias, Endpoint, Handlers, Kind, Topic};
 use crate::wire::{BindRequest, Configuration, Fault};
@@ -33,7 +34,7 @@ impl Agent {
     }
 
     /// Takes back sockets that have just been bound.
-    fn unbind(&mut self, bound: &[usize]) {
+    fn unbind(&mut self, bound: &[SlotId]) {
         for slot in bound.iter().filter_map(|at| self.sockets.remove(*at)) {
             slot.close_within(None, &self.context);
         }
@@ -42,10 +43,10 @@ impl Agent {
     pub(super) fn bind(&mut self, request: BindRequest) -> Result<Value, Fault> {
         let at = self.bind_one(request)?;
         self.announce();
-        Ok(value(&self.sockets.at(at).address()))
+        Ok(value(&self.sockets.get(at).and_then(Slot::address)))
     }
 
-    fn bind_one(&mut self, request: BindRequest) -> Result<usize, Fault> {
+    fn bind_one(&mut self, request: BindRequest) -> Result<SlotId, Fault> {
         let BindRequest {
             alias,
             kind,
@@ -99,7 +100,7 @@ impl Agent {
             slot.subscribe_to_handlers();
         }
         slot.bind(&endpoint, &place).map_err(fault)?;
-        self.expect_to_collect(collects.actions());
+        expect_to_collect(&mut self.attributes, collects.actions());
         Ok(self.sockets.add(slot))
     }
 

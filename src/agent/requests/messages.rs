@@ -6,7 +6,8 @@ use serde_json::Value;
 use zmq::Message;
 
 use super::{Outcome, Request, done};
-use crate::agent::sockets::{Offer, Parcel};
+use crate::agent::calls::answer_wait;
+use crate::agent::sockets::{Offer, Parcel, Slot, SlotId};
 use crate::agent::state::{Agent, Origin, Waiting};
 use crate::model::{Alias, Kind, Millis, Replies, Topic};
 use crate::wire::Fault;
@@ -19,23 +20,28 @@ impl Agent {
         topic: Option<&Topic>,
         request: Request,
     ) -> Outcome {
-        let at = match self.sender(alias, topic) {
-            Ok(at) => at,
+        let (at, slot) = match self.sender(alias, topic) {
+            Ok(found) => found,
             Err(fault) => return Some(Err(fault)),
         };
-        let frame = match self.frame_for(at, message, topic) {
+        let frame = match slot.frame(message, topic) {
             Ok(frame) => frame,
             Err(error) => return Some(Err(not_sent(alias, error.to_string()))),
         };
-        if self.sockets.at(at).kind.asks() {
-            return Some(self.ask_by(at, frame, Origin::Handlers, self.wait_at(at)));
+        if slot.kind.asks() {
+            let wait = answer_wait(slot);
+            return Some(self.ask_by(alias, at, frame, Origin::Handlers, wait));
         }
-        match self.sockets.at_mut(at).offer(Parcel::plain(frame), false) {
+        let Some(slot) = self.sockets.get_mut(at) else {
+            return Some(Err(self.closed(alias)));
+        };
+        match slot.offer(Parcel::plain(frame), false) {
             Offer::Taken | Offer::Queued => done(),
             Offer::Full(parcel) => {
                 let waiting = Waiting::Send {
                     requester: request.requester,
                     at,
+                    alias: alias.clone(),
                     message: parcel.body,
                     limit: request.limit,
                 };
@@ -51,7 +57,7 @@ impl Agent {
         message: &Value,
         request: Request,
     ) -> Outcome {
-        let (at, frame) = match self.question(alias, message) {
+        let (at, _, frame) = match self.question(alias, message) {
             Ok(question) => question,
             Err(fault) => return Some(Err(fault)),
         };
@@ -75,23 +81,24 @@ impl Agent {
         replies: Replies,
     ) -> Result<Value, Fault> {
         self.check_actions(replies.actions())?;
-        let (at, frame) = self.question(alias, message)?;
-        let replies = replies.or(&self.sockets.at(at).replies);
+        let (at, slot, frame) = self.question(alias, message)?;
+        let replies = replies.or(&slot.replies);
         let wait = replies.wait.map(Millis::duration);
-        let wait = wait.unwrap_or_else(|| self.wait_at(at));
-        self.ask_by(at, frame, Origin::Given(replies), wait)
+        let wait = wait.unwrap_or_else(|| answer_wait(slot));
+        self.ask_by(alias, at, frame, Origin::Given(replies), wait)
     }
 
     fn ask_by(
         &mut self,
-        at: usize,
+        alias: &Alias,
+        at: SlotId,
         frame: Message,
         origin: Origin,
         wait: Duration,
     ) -> Result<Value, Fault> {
         if !self.has_room_at(at) {
             let reason = "too many requests are under way".into();
-            return Err(not_sent(&self.sockets.at(at).alias, reason));
+            return Err(not_sent(alias, reason));
         }
         self.request(at, frame, origin, wait);
         Ok(Value::Null)
@@ -99,22 +106,22 @@ impl Agent {
 
     /// How long the connection waits for answers, if it says so.
     pub(super) fn wait_by(&self, alias: &Alias) -> Result<Value, Fault> {
-        let at = self.find_for(alias, Kind::asks, "ask")?;
-        Ok(super::value(&self.sockets.at(at).replies.wait))
+        let (_, slot) = self.find_for(alias, Kind::asks, "ask")?;
+        Ok(super::value(&slot.replies.wait))
     }
 
     /// A request as a frame, and the socket that is to send it.
-    fn question(&self, alias: &Alias, message: &Value) -> Result<(usize, Message), Fault> {
-        let at = self.find_for(alias, Kind::asks, "ask")?;
-        let frame = self.frame_for(at, message, None);
+    fn question(&self, alias: &Alias, message: &Value) -> Result<(SlotId, &Slot, Message), Fault> {
+        let (at, slot) = self.find_for(alias, Kind::asks, "ask")?;
+        let frame = slot.frame(message, None);
         let frame = frame.map_err(|error| not_sent(alias, error.to_string()))?;
-        Ok((at, frame))
+        Ok((at, slot, frame))
     }
 
     /// The socket by which that is to be sent.
-    pub fn sender(&self, alias: &Alias, topic: Option<&Topic>) -> Result<usize, Fault> {
-        let at = self.find(alias)?;
-        let kind = self.sockets.at(at).kind;
+    pub fn sender(&self, alias: &Alias, topic: Option<&Topic>) -> Result<(SlotId, &Slot), Fault> {
+        let (at, slot) = self.find(alias)?;
+        let kind = slot.kind;
         let wrong = |verb: &str| Fault::WrongKind {
             alias: alias.clone(),
             kind,
@@ -122,34 +129,38 @@ impl Agent {
         };
         match kind {
             kind if !kind.sends() => Err(wrong("send")),
-            kind if kind.publishes() => Ok(at),
+            kind if kind.publishes() => Ok((at, slot)),
             _ if topic.is_some() => Err(wrong("have topics")),
-            _ => Ok(at),
+            _ => Ok((at, slot)),
         }
     }
 
     /// The socket can send again: first what was queued, then what somebody waits to have sent.
-    pub fn flush(&mut self, at: usize) {
-        self.sockets.at_mut(at).flush();
-        while self.sockets.at(at).outbox.is_empty() {
-            let Some(id) = self
-                .next_sender(at)
-                .filter(|_| self.sockets.at(at).writable())
-            else {
-                return;
-            };
+    pub fn flush(&mut self, at: SlotId) {
+        if let Some(slot) = self.sockets.get_mut(at) {
+            slot.flush();
+        }
+        while let Some(id) = self.next_to_leave(at) {
             if let Some(Waiting::Send {
                 requester, message, ..
             }) = self.waiting.take(id)
             {
-                // It is writable: it takes this one.
-                self.sockets.at_mut(at).offer(Parcel::plain(message), false);
+                if let Some(slot) = self.sockets.get_mut(at) {
+                    // It is writable: it takes this one.
+                    slot.offer(Parcel::plain(message), false);
+                }
                 self.reply(requester, Ok(Value::Null));
             }
         }
     }
 
-    fn next_sender(&self, at: usize) -> Option<u64> {
+    /// What somebody waits to have sent, if the socket takes it now.
+    fn next_to_leave(&self, at: SlotId) -> Option<u64> {
+        let slot = self.sockets.get(at).filter(|slot| slot.outbox.is_empty())?;
+        self.next_sender(at).filter(|_| slot.writable())
+    }
+
+    fn next_sender(&self, at: SlotId) -> Option<u64> {
         let waits =
             |waiting: &Waiting| matches!(waiting, Waiting::Send { at: here, .. } if *here == at);
         self.waiting
@@ -159,8 +170,9 @@ impl Agent {
     }
 
     /// Whether somebody waits until this socket can send.
-    pub fn is_awaited(&self, at: usize) -> bool {
-        !self.sockets.at(at).outbox.is_empty() || self.next_sender(at).is_some()
+    pub fn is_awaited(&self, at: SlotId) -> bool {
+        let slot = self.sockets.get(at);
+        slot.is_some_and(|slot| !slot.outbox.is_empty()) || self.next_sender(at).is_some()
     }
 
     /// The time of those who wait is up.
@@ -186,21 +198,20 @@ impl Agent {
                     limit,
                     ..
                 } => {
-                    let alias = &self.sockets.at(at).alias;
+                    let alias = self.sockets.name(at);
                     let what = format!("seeing all subscriptions at {}.{alias}", self.boot.name);
                     let limit = Millis::from(limit);
                     self.reply(requester, Err(Fault::Deadline { what, limit }));
                 }
                 Waiting::Send {
                     requester,
-                    at,
+                    alias,
                     limit,
                     ..
                 } => {
                     let limit = Millis::from(limit);
                     let reason = format!("nobody took the message within {limit}");
-                    let fault = not_sent(&self.sockets.at(at).alias, reason);
-                    self.reply(requester, Err(fault));
+                    self.reply(requester, Err(not_sent(&alias, reason)));
                 }
             }
         }

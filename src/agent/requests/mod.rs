@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::lookups::is_lookup;
 use super::requester::Requester;
+use super::sockets::{Slot, SlotId};
 use super::state::{Agent, DEFAULT_LIMIT};
 use crate::access::Asked;
 use crate::model::{Access, Alias, State};
@@ -231,8 +232,8 @@ impl Agent {
         let Some(alias) = alias else {
             return Ok(value(&self.sockets.addresses()));
         };
-        let at = self.find(&alias)?;
-        match self.sockets.at(at).address() {
+        let (_, slot) = self.find(&alias)?;
+        match slot.address() {
             Some(address) => Ok(value(&address)),
             None => Err(Fault::Refused {
                 reason: format!("{}.{alias} connects: it has no address", self.boot.name),
@@ -250,9 +251,9 @@ impl Agent {
     }
 
     /// The socket of that alias.
-    fn find(&self, alias: &Alias) -> Result<usize, Fault> {
+    fn find(&self, alias: &Alias) -> Result<(SlotId, &Slot), Fault> {
         self.sockets
-            .find(alias.as_str())
+            .named(alias.as_str())
             .ok_or_else(|| Fault::UnknownAlias {
                 agent: self.boot.name.clone(),
                 alias: alias.clone(),

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::{Outcome, Request};
+use crate::agent::handlers::expect_to_collect;
 use crate::agent::requester::Requester;
+use crate::agent::sockets::SlotId;
 use crate::agent::state::Agent;
 use crate::model::{Action, Alias, Handlers, Kind, Millis};
 use crate::wire::Fault;
@@ -37,7 +39,9 @@ impl Agent {
             Err(fault) => return Some(Err(fault)),
         };
         let own = self.own_action();
-        let slot = self.sockets.at_mut(at);
+        let Some(slot) = self.sockets.get_mut(at) else {
+            return Some(Err(self.closed(alias)));
+        };
         let mut topics = by_topic((*slot.handlers).clone());
         let mut added = by_topic(handlers);
         for actions in added.values_mut().filter(|actions| actions.is_empty()) {
@@ -54,14 +58,14 @@ impl Agent {
             .iter()
             .filter_map(|link| link.to.clone()?.at_home())
             .collect();
-        self.expect_to_collect(handlers.actions());
+        expect_to_collect(&mut self.attributes, handlers.actions());
         self.prove_subscription(at, publishers, Value::Null, request);
         None
     }
 
-    fn subscriber(&self, alias: &Alias, handlers: &Handlers) -> Result<usize, Fault> {
-        let at = self.find_for(alias, Kind::subscribes, "subscribe")?;
-        self.check_handlers(self.sockets.at(at).kind, handlers)?;
+    fn subscriber(&self, alias: &Alias, handlers: &Handlers) -> Result<SlotId, Fault> {
+        let (at, slot) = self.find_for(alias, Kind::subscribes, "subscribe")?;
+        self.check_handlers(slot.kind, handlers)?;
         Ok(at)
     }
 
@@ -71,8 +75,7 @@ impl Agent {
         alias: &Alias,
         topics: Vec<String>,
     ) -> Result<Value, Fault> {
-        let at = self.find_for(alias, Kind::subscribes, "unsubscribe")?;
-        let slot = self.sockets.at_mut(at);
+        let (_, slot) = self.find_for_mut(alias, Kind::subscribes, "unsubscribe")?;
         let mut there = by_topic((*slot.handlers).clone());
         if let Some(topic) = topics.iter().find(|topic| !there.contains_key(*topic)) {
             return Err(Fault::UnknownTopic {

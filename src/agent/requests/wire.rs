@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Outcome, Request, done, value};
+use crate::agent::handlers::expect_to_collect;
 use crate::agent::requester::Requester;
-use crate::agent::sockets::{Link, Slot};
-use crate::agent::state::{Agent, Awaited, LinkAt, Waiting};
+use crate::agent::sockets::{Link, LinkAt, Slot, SlotId};
+use crate::agent::state::{Agent, Awaited, Waiting};
 use crate::model::{Action, Alias, Handlers, Kind, Millis, Replies};
 use crate::wire::{ConnectRequest, Fault, ProofToken};
 
@@ -58,18 +59,20 @@ impl Agent {
     /// Begins to connect. Tells the numbers of the socket and of its link.
     pub fn connect_one(&mut self, request: ConnectRequest) -> Result<LinkAt, Fault> {
         self.check_actions(request.replies.actions())?;
-        let at = self.socket_for(&request)?;
-        let handlers = self.sockets.at(at).handlers.clone();
-        self.expect_to_collect(handlers.actions().chain(request.replies.actions()));
+        let socket = self.socket_for(&request)?;
         let ConnectRequest {
             alias,
             server,
             to,
             token,
+            replies,
             ..
         } = request;
-        let now = self.now;
-        let slot = self.sockets.at_mut(at);
+        let Some(slot) = self.sockets.get_mut(socket) else {
+            return Err(self.closed(&alias));
+        };
+        let actions = slot.handlers.actions().chain(replies.actions());
+        expect_to_collect(&mut self.attributes, actions);
         if slot.kind.subscribes() {
             slot.subscribe_to_handlers();
             if let Some(token) = token {
@@ -79,7 +82,7 @@ impl Agent {
         let address = server.address.clone();
         let before = slot.only_address();
         self.unannounced = true;
-        let link = slot.connect(&self.context, server, to, now);
+        let link = slot.connect(&self.context, server, to, self.now);
         let link = link.map_err(|reason| Fault::Connect {
             alias,
             address,
@@ -88,13 +91,13 @@ impl Agent {
         let moved =
             before.is_some_and(|before| slot.only_address().is_some_and(|now| now != before));
         if moved && slot.kind.asks() {
-            self.give_up_requests(at, self.sent_requests(at));
+            self.give_up_requests(socket, self.sent_requests(socket));
         }
-        Ok((at, link))
+        Ok(LinkAt { socket, link })
     }
 
     /// The socket of that alias, made if there is none yet: one socket may have many connections.
-    fn socket_for(&mut self, request: &ConnectRequest) -> Result<usize, Fault> {
+    fn socket_for(&mut self, request: &ConnectRequest) -> Result<SlotId, Fault> {
         let kind = request.server.kind.twin();
         if !request.replies.is_empty() && !kind.asks() {
             let a_kind = kind.with_article();
@@ -122,7 +125,9 @@ impl Agent {
             return Ok(self.sockets.add(slot));
         };
         let replies = self.replies_at(kind, request);
-        let slot = self.sockets.at_mut(at);
+        let Some(slot) = self.sockets.get_mut(at) else {
+            return Err(self.closed(&request.alias));
+        };
         if slot.kind != kind || slot.serializer != request.server.serializer {
             let (agent, alias) = (self.boot.name.clone(), request.alias.clone());
             return Err(Fault::AliasTaken { agent, alias });
@@ -164,14 +169,14 @@ impl Agent {
     }
 
     pub(super) fn probe(&mut self, alias: &Alias, token: &ProofToken) -> Result<Value, Fault> {
-        let at = self.find_for(alias, Kind::subscribes, "subscribe")?;
-        self.sockets.at_mut(at).subscribe(&token.subscription());
+        let (_, slot) = self.find_for_mut(alias, Kind::subscribes, "subscribe")?;
+        slot.subscribe(&token.subscription());
         Ok(Value::Null)
     }
 
     pub(super) fn unprobe(&mut self, alias: &Alias, token: &ProofToken) -> Result<Value, Fault> {
-        let at = self.find_for(alias, Kind::subscribes, "unsubscribe")?;
-        self.sockets.at_mut(at).unsubscribe(&token.subscription());
+        let (_, slot) = self.find_for_mut(alias, Kind::subscribes, "unsubscribe")?;
+        slot.unsubscribe(&token.subscription());
         Ok(Value::Null)
     }
 
@@ -181,11 +186,11 @@ impl Agent {
         tokens: Vec<ProofToken>,
         request: Request,
     ) -> Outcome {
-        let at = match self.find_for(alias, Kind::publishes, "see subscriptions") {
-            Ok(at) => at,
+        let (at, slot) = match self.find_for(alias, Kind::publishes, "see subscriptions") {
+            Ok(found) => found,
             Err(fault) => return Some(Err(fault)),
         };
-        if self.sockets.at(at).has_seen(&tokens) {
+        if slot.has_seen(&tokens) {
             return done();
         }
         let waiting = Waiting::Prove {
@@ -204,10 +209,10 @@ impl Agent {
         alias: &Alias,
         can: impl Fn(Kind) -> bool,
         verb: &str,
-    ) -> Result<usize, Fault> {
-        let at = self.find(alias)?;
-        match self.sockets.at(at).kind {
-            found if can(found) => Ok(at),
+    ) -> Result<(SlotId, &Slot), Fault> {
+        let (at, slot) = self.find(alias)?;
+        match slot.kind {
+            found if can(found) => Ok((at, slot)),
             found => Err(Fault::WrongKind {
                 alias: alias.clone(),
                 kind: found,
@@ -216,11 +221,30 @@ impl Agent {
         }
     }
 
+    /// The same, to change it.
+    pub(in crate::agent) fn find_for_mut(
+        &mut self,
+        alias: &Alias,
+        can: impl Fn(Kind) -> bool,
+        verb: &str,
+    ) -> Result<(SlotId, &mut Slot), Fault> {
+        let (at, _) = self.find_for(alias, can, verb)?;
+        let closed = || Fault::Closed {
+            agent: self.boot.name.clone(),
+            alias: alias.clone(),
+        };
+        let slot = self.sockets.get_mut(at);
+        slot.map(|slot| (at, slot)).ok_or_else(closed)
+    }
+
     /// A monitor has something to tell.
-    pub fn drain_monitor(&mut self, at: usize) {
-        let news = self.sockets.at_mut(at).read_monitor(self.now);
+    pub fn drain_monitor(&mut self, at: SlotId) {
+        let Some(slot) = self.sockets.get_mut(at) else {
+            return;
+        };
+        let news = slot.read_monitor(self.now);
         self.unannounced |= news.changed;
-        if news.lost && self.sockets.at(at).kind.asks() {
+        if news.lost && slot.kind.asks() {
             self.give_up_requests(at, self.sent_requests(at));
         }
         self.follow_links(at);
@@ -229,11 +253,15 @@ impl Agent {
 
     /// The same of the connections by which a SYNC_SUB sends requests. When one is lost, answers to
     /// what went by it may still come, for they come by another; when it is there again, they have.
-    pub fn drain_request_monitor(&mut self, at: usize) {
-        let news = self.sockets.at_mut(at).read_request_monitor(self.now);
+    pub fn drain_request_monitor(&mut self, at: SlotId) {
+        let Some(slot) = self.sockets.get_mut(at) else {
+            return;
+        };
+        let news = slot.read_request_monitor(self.now);
         self.unannounced |= news.changed;
         let sent = self.sent_requests(at);
-        if let Some(request_socket) = self.sockets.at_mut(at).request_socket.as_mut() {
+        let slot = self.sockets.get_mut(at);
+        if let Some(request_socket) = slot.and_then(|slot| slot.request_socket.as_mut()) {
             if news.lost {
                 request_socket.strand(sent);
             }
@@ -296,14 +324,17 @@ impl Agent {
                 awaited.iter().all(|it| self.is_proven(*it))
                     || awaited.iter().any(|it| self.has_failed(*it))
             }
-            Waiting::Prove { at, tokens, .. } => self.sockets.at(*at).has_seen(tokens),
+            Waiting::Prove { at, tokens, .. } => {
+                let slot = self.sockets.get(*at);
+                slot.is_some_and(|slot| slot.has_seen(tokens))
+            }
             Waiting::Send { .. } | Waiting::Lookup { .. } => false,
         }
     }
 
     fn is_proven(&self, awaited: Awaited) -> bool {
         match awaited {
-            Awaited::Link(at) => self.link(at).proven(),
+            Awaited::Link(at) => self.sockets.link(at).is_some_and(Link::proven),
             Awaited::Wire(wire) => self.wires.is_proven(wire),
         }
     }
@@ -324,30 +355,30 @@ impl Agent {
     }
 
     fn has_failed(&self, awaited: Awaited) -> bool {
-        let link = self.link_of(awaited);
-        self.fault_of(awaited).is_some() || link.is_some_and(|at| self.link(at).has_failed())
-    }
-
-    pub(in crate::agent) fn link(&self, (at, link): LinkAt) -> &Link {
-        &self.sockets.at(at).links[link]
+        let link = self.link_of(awaited).and_then(|at| self.sockets.link(at));
+        self.fault_of(awaited).is_some() || link.is_some_and(Link::has_failed)
     }
 
     /// What is answered about connections that are settled.
     fn wired(&mut self, awaited: &[Awaited], one: bool) -> Result<Value, Fault> {
         self.announce_changes();
         let failed = |it: &Awaited| {
-            let reason = || Some(self.unproven(*it, self.link(self.link_of(*it)?).failure()?));
+            let reason = || {
+                let link = self.sockets.link(self.link_of(*it)?)?;
+                Some(self.unproven(*it, link.failure()?))
+            };
             self.fault_of(*it).cloned().or_else(reason)
         };
         if let Some(fault) = awaited.iter().find_map(failed) {
             return Err(fault);
         }
-        let info = |at: LinkAt| {
-            let info = self.link(at).info(&self.sockets.at(at.0).alias, self.now);
-            self.wires.seen(info, at, self.now)
+        let info = |it: &Awaited| {
+            let at = self.link_of(*it)?;
+            let slot = self.sockets.get(at.socket)?;
+            let info = slot.link(at.link)?.info(&slot.alias, self.now);
+            Some(self.wires.seen(info, at, self.now))
         };
-        let links = awaited.iter().filter_map(|it| self.link_of(*it));
-        let infos: Vec<_> = links.map(info).collect();
+        let infos: Vec<_> = awaited.iter().filter_map(info).collect();
         Ok(match infos.as_slice() {
             [info] if one => value(info),
             all => value(&all),
@@ -367,7 +398,8 @@ impl Agent {
         let Some(late) = awaited.iter().find(|it| !self.is_proven(**it)) else {
             return self.reply(requester, Ok(Value::Array(Vec::new())));
         };
-        let fault = match self.link_of(*late).map(|at| self.link(at)) {
+        let link = self.link_of(*late).and_then(|at| self.sockets.link(at));
+        let fault = match link {
             None => self.unfound(*late, limit),
             Some(link) if link.proven() => {
                 self.unproven(*late, format!("no subscription was seen within {limit}"))
@@ -387,12 +419,15 @@ impl Agent {
     }
 
     fn unproven(&self, awaited: Awaited, reason: String) -> Fault {
-        let Some(at) = self.link_of(awaited) else {
+        let found = self.link_of(awaited).and_then(|at| {
+            let slot = self.sockets.get(at.socket)?;
+            Some((slot, slot.link(at.link)?))
+        });
+        let Some((slot, link)) = found else {
             return Fault::Refused { reason };
         };
-        let link = self.link(at);
         Fault::Unproven {
-            alias: self.sockets.at(at.0).alias.clone(),
+            alias: slot.alias.clone(),
             to: link.to.clone().map(Box::new),
             address: link.server.address.clone(),
             reason,

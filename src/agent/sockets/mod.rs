@@ -4,6 +4,8 @@
 
 mod account;
 mod endpoint;
+mod frame;
+mod id;
 mod link;
 mod make;
 mod outbox;
@@ -16,6 +18,8 @@ use std::collections::{BTreeMap, HashMap};
 
 pub use account::Due;
 pub use endpoint::{BindError, Place};
+pub use frame::publication;
+pub use id::{LinkAt, SlotId};
 pub use link::Link;
 pub use make::{reads, receive, writes};
 pub use outbox::Parcel;
@@ -23,78 +27,116 @@ pub use request_socket::RequestSocket;
 pub use send::{Envelope, Offer, sync_path};
 pub use slot::Slot;
 
-use crate::model::{Address, Alias, SocketStats};
+use crate::model::{Address, Alias, Serializer, SocketStats};
 use crate::zeromq;
 
-/// All data sockets of an agent, each with a number. The number of one that was closed is given to
-/// another only when nobody refers to it any more.
+/// All data sockets of an agent, each with a number.
 #[derive(Default)]
 pub struct Sockets {
-    slots: Vec<Option<Slot>>,
+    places: Vec<Held>,
     /// By the texts of their aliases.
-    by_alias: HashMap<String, usize>,
+    by_alias: HashMap<String, SlotId>,
+}
+
+/// Where one socket after another may stand.
+#[derive(Default)]
+struct Held {
+    /// How many have stood here before.
+    generation: u64,
+    slot: Option<Slot>,
 }
 
 impl Sockets {
-    pub fn add(&mut self, slot: Slot) -> usize {
-        let free = self.slots.iter().position(Option::is_none);
-        let at = free.unwrap_or(self.slots.len());
-        self.by_alias.insert(slot.alias.to_string(), at);
-        match free {
-            Some(at) => self.slots[at] = Some(slot),
-            None => self.slots.push(Some(slot)),
-        }
-        at
+    pub fn add(&mut self, slot: Slot) -> SlotId {
+        let free = self.places.iter().position(|held| held.slot.is_none());
+        let index = free.unwrap_or_else(|| {
+            self.places.push(Held::default());
+            self.places.len() - 1
+        });
+        let held = &mut self.places[index];
+        let id = SlotId {
+            index,
+            generation: held.generation,
+        };
+        self.by_alias.insert(slot.alias.to_string(), id);
+        held.slot = Some(slot);
+        id
     }
 
     /// Takes the alias from a socket: it is found no more, and stays until it is removed.
-    pub fn retire(&mut self, alias: &Alias) -> Option<usize> {
-        let at = self.by_alias.remove(alias.as_str())?;
-        self.at_mut(at).retired = true;
-        Some(at)
+    pub fn retire(&mut self, alias: &Alias) -> Option<SlotId> {
+        let id = self.by_alias.remove(alias.as_str())?;
+        self.get_mut(id)?.retired = true;
+        Some(id)
     }
 
-    /// Takes a socket out. Nobody may refer to its number any more.
-    pub fn remove(&mut self, at: usize) -> Option<Slot> {
-        let slot = self.slots.get_mut(at)?.take()?;
+    /// Takes a socket out. From now on its number finds nothing.
+    pub fn remove(&mut self, id: SlotId) -> Option<Slot> {
+        let slot = self.held_mut(id)?.clear()?;
         if !slot.retired {
             self.by_alias.remove(slot.alias.as_str());
         }
         Some(slot)
     }
 
-    /// Whether there is a socket of this number.
-    pub fn has(&self, at: usize) -> bool {
-        self.slots.get(at).is_some_and(Option::is_some)
-    }
-
     pub fn len(&self) -> usize {
         self.by_alias.len()
     }
 
-    pub fn find(&self, alias: &str) -> Option<usize> {
+    pub fn find(&self, alias: &str) -> Option<SlotId> {
         self.by_alias.get(alias).copied()
     }
 
-    pub fn at(&self, at: usize) -> &Slot {
-        match &self.slots[at] {
-            Some(slot) => slot,
-            None => unreachable!("whatever refers to a socket is settled before it is removed"),
-        }
+    /// The socket of that alias, with its number.
+    pub fn named(&self, alias: &str) -> Option<(SlotId, &Slot)> {
+        let id = self.find(alias)?;
+        Some((id, self.get(id)?))
     }
 
-    pub fn at_mut(&mut self, at: usize) -> &mut Slot {
-        match &mut self.slots[at] {
-            Some(slot) => slot,
-            None => unreachable!("whatever refers to a socket is settled before it is removed"),
-        }
+    /// The socket of that number, unless it is closed.
+    pub fn get(&self, id: SlotId) -> Option<&Slot> {
+        let held = self.places.get(id.index)?;
+        let slot = held.slot.as_ref()?;
+        (held.generation == id.generation).then_some(slot)
+    }
+
+    pub fn get_mut(&mut self, id: SlotId) -> Option<&mut Slot> {
+        self.held_mut(id)?.slot.as_mut()
+    }
+
+    fn held_mut(&mut self, id: SlotId) -> Option<&mut Held> {
+        let held = self.places.get_mut(id.index)?;
+        (held.generation == id.generation).then_some(held)
+    }
+
+    pub fn serializer(&self, id: SlotId) -> Option<Serializer> {
+        self.get(id).map(|slot| slot.serializer)
+    }
+
+    /// The connection of these numbers, unless its socket is closed.
+    pub fn link(&self, at: LinkAt) -> Option<&Link> {
+        self.get(at.socket)?.link(at.link)
+    }
+
+    /// What people are told of a socket: its alias, as long as it is there.
+    pub fn name(&self, id: SlotId) -> &str {
+        self.get(id)
+            .map_or("a closed socket", |slot| slot.alias.as_str())
     }
 
     /// Those that have their alias, with their numbers.
-    pub fn numbered(&self) -> impl Iterator<Item = (usize, &Slot)> {
-        let slots = self.slots.iter().enumerate();
-        let slots = slots.filter_map(|(at, slot)| Some((at, slot.as_ref()?)));
+    pub fn numbered(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
+        let places = self.places.iter().enumerate();
+        let slots = places.filter_map(|(index, held)| {
+            let generation = held.generation;
+            Some((SlotId { index, generation }, held.slot.as_ref()?))
+        });
         slots.filter(|(_, slot)| !slot.retired)
+    }
+
+    /// Their numbers.
+    pub fn ids(&self) -> Vec<SlotId> {
+        self.numbered().map(|(id, _)| id).collect()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Slot> {
@@ -102,7 +144,8 @@ impl Sockets {
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
-        let slots = self.slots.iter_mut().flatten();
+        let slots = self.places.iter_mut();
+        let slots = slots.filter_map(|held| held.slot.as_mut());
         slots.filter(|slot| !slot.retired)
     }
 
@@ -132,7 +175,7 @@ impl Sockets {
     /// Closes them all; libzmq still sends what it has, for the time of their linger.
     /// If `skip_linger`, it does not.
     pub fn close(&mut self, skip_linger: bool) {
-        for slot in self.slots.drain(..).flatten() {
+        for slot in self.places.iter_mut().filter_map(Held::clear) {
             if skip_linger {
                 // An option that every socket has.
                 let _ = slot.socket.set_linger(0);
@@ -157,5 +200,66 @@ impl Sockets {
             .iter_mut()
             .map(|slot| (slot.alias.clone(), slot.unsent()));
         unsent.filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+impl Held {
+    /// Takes out what stands here, and whoever has its number finds nothing.
+    fn clear(&mut self) -> Option<Slot> {
+        let slot = self.slot.take()?;
+        self.generation += 1;
+        Some(slot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::id::LinkId;
+    use super::*;
+    use crate::model::{Handlers, Kind};
+
+    fn slot(alias: &str) -> Slot {
+        let (alias, context) = (alias.parse().unwrap(), zmq::Context::new());
+        Slot::new(
+            &context,
+            alias,
+            Kind::Pull,
+            Serializer::Json,
+            Handlers::All(Vec::new()),
+            None,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_number_that_is_out_of_date_finds_nothing() {
+        let mut sockets = Sockets::default();
+        let (a, b) = (sockets.add(slot("a")), sockets.add(slot("b")));
+        let first = LinkAt {
+            socket: a,
+            link: LinkId(0),
+        };
+        assert_eq!((sockets.name(a), sockets.name(b)), ("a", "b"));
+        assert!(sockets.link(first).is_none(), "it has no connections");
+        assert!(sockets.remove(a).is_some());
+        let c = sockets.add(slot("c"));
+        assert_eq!((c.index, sockets.name(c)), (a.index, "c"));
+        assert!(sockets.get(a).is_none() && sockets.get_mut(a).is_none());
+        assert!(sockets.remove(a).is_none() && sockets.link(first).is_none());
+        assert_eq!(sockets.name(a), "a closed socket");
+        assert_eq!(sockets.ids(), [c, b]);
+        sockets.close(true);
+        assert!(sockets.get(b).is_none() && sockets.get(c).is_none());
+    }
+
+    #[test]
+    fn a_retired_socket_has_its_number_until_it_is_removed() {
+        let mut sockets = Sockets::default();
+        let old = sockets.add(slot("a"));
+        assert_eq!(sockets.retire(&"a".parse().unwrap()), Some(old));
+        assert!(sockets.find("a").is_none() && sockets.get(old).is_some());
+        let new = sockets.add(slot("a"));
+        assert!(sockets.remove(old).is_some());
+        assert_eq!(sockets.find("a"), Some(new), "the alias is the new one's");
     }
 }

@@ -9,6 +9,7 @@ use zmq::{Context, Socket};
 
 use super::account::Account;
 use super::endpoint::{self, Bound, Place};
+use super::id::LinkId;
 use super::link::Link;
 use super::make::make;
 use super::outbox::Outbox;
@@ -235,7 +236,7 @@ impl Slot {
         server: Address,
         to: Option<SocketId>,
         now: Duration,
-    ) -> Result<usize, String> {
+    ) -> Result<LinkId, String> {
         let same = |link: &Link| link.server.address == server.address;
         let there = self.links.iter().position(same);
         // Whoever is there by another key is another.
@@ -244,7 +245,7 @@ impl Slot {
             link.failure().is_none() && link.server.key == server.key
         };
         if let Some(at) = there.filter(is_good) {
-            return Ok(at);
+            return Ok(LinkId(at));
         }
         self.watch(context).map_err(|e| e.message().to_owned())?;
         self.take_key(&server)?;
@@ -272,12 +273,14 @@ impl Slot {
             at,
             Link::new(server, to, now).with_request_socket(request_socket),
         );
-        Ok(at)
+        Ok(LinkId(at))
     }
 
     /// Ends a connection and begins it anew, at the same address.
-    pub fn redial(&mut self, at: usize, now: Duration) -> Result<(), String> {
-        let link = &mut self.links[at];
+    pub fn redial(&mut self, id: LinkId, now: Duration) -> Result<(), String> {
+        let Some(link) = self.links.get_mut(id.0) else {
+            return Err("the connection is not there any more".into());
+        };
         dial(&mut self.socket, &link.server.address, true)?;
         if let (Some(request_socket), Some(beside)) =
             (&mut self.request_socket, &link.request_socket)
@@ -309,6 +312,11 @@ impl Slot {
             lost |= link.note(Seen::Lost, now);
         }
         lost
+    }
+
+    /// The connection of that number.
+    pub fn link(&self, id: LinkId) -> Option<&Link> {
+        self.links.get(id.0)
     }
 
     /// Where its only link leads; none if there are several.
@@ -455,10 +463,13 @@ impl Slot {
         tokens.iter().all(|token| self.tokens.contains(token))
     }
 
-    pub fn connections(&self, now: Duration) -> impl Iterator<Item = ConnectionInfo> + '_ {
-        self.links
-            .iter()
-            .map(move |link| link.info(&self.alias, now))
+    /// Its connections, with their numbers.
+    pub fn connections(
+        &self,
+        now: Duration,
+    ) -> impl Iterator<Item = (LinkId, ConnectionInfo)> + '_ {
+        let links = self.links.iter().enumerate();
+        links.map(move |(at, link)| (LinkId(at), link.info(&self.alias, now)))
     }
 
     /// Closes the socket. What libzmq has may leave for as long as `linger`. When this returns,

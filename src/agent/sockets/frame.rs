@@ -1,0 +1,29 @@
+//! Messages as the frames that sockets send.
+
+use serde_json::Value;
+use zmq::Message;
+
+use super::Slot;
+use crate::model::{Kind, Serializer, Topic};
+use crate::wire::{CodecError, encode, join_sync_topic, join_topic};
+
+impl Slot {
+    /// A message as the frame that this socket sends.
+    pub fn frame(&self, message: &Value, topic: Option<&Topic>) -> Result<Message, CodecError> {
+        let body = encode(message, self.serializer)?;
+        Ok(match self.kind.publishes() {
+            true => publication(self.kind, topic, &body, self.serializer),
+            false => body.into(),
+        })
+    }
+}
+
+/// A message as a publisher of that kind sends it.
+pub fn publication(kind: Kind, topic: Option<&Topic>, body: &[u8], by: Serializer) -> Message {
+    let none = Topic::default();
+    let topic = topic.unwrap_or(&none);
+    match kind {
+        Kind::SyncPub => join_sync_topic(topic, body, by).into(),
+        _ => join_topic(topic, body, by).into(),
+    }
+}

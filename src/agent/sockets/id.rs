@@ -1,0 +1,32 @@
+//! The numbers of data sockets and of their connections: what is out of date finds nothing.
+
+/// The number of a data socket, which no other socket of this agent ever has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotId {
+    pub(super) index: usize,
+    /// How many sockets have stood at that index before it.
+    pub(super) generation: u64,
+}
+
+/// The number of a connection among those of its socket. It stays that of the connection to the same
+/// target, wherever that moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub(super) usize);
+
+/// A connection by its numbers: that of its socket, and its own there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkAt {
+    pub socket: SlotId,
+    pub link: LinkId,
+}
+
+impl LinkAt {
+    /// The numbers of all connections that the socket can have.
+    pub fn all_of(socket: SlotId) -> std::ops::RangeInclusive<Self> {
+        let at = |link| Self {
+            socket,
+            link: LinkId(link),
+        };
+        at(usize::MIN)..=at(usize::MAX)
+    }
+}
