@@ -9,9 +9,10 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 use zmq::Message;
 
+use super::exchange::{Origin, SentRequest, Ticket};
 use super::handlers::Incoming;
 use super::sockets::SlotId;
-use super::state::{Agent, Origin, Request, Ticket};
+use super::state::Agent;
 use crate::model::{Replies, Serializer};
 use crate::wire::{Fault, decode, encode};
 
@@ -32,8 +33,8 @@ impl ReplyFrame {
 
 impl Agent {
     /// An answer has arrived, or will not.
-    pub fn resolve(&mut self, request: Request, outcome: Result<ReplyFrame, String>) {
-        let Request { at, origin, .. } = request;
+    pub fn resolve(&mut self, request: SentRequest, outcome: Result<ReplyFrame, String>) {
+        let SentRequest { at, origin, .. } = request;
         match (origin, outcome) {
             (Origin::Handlers, outcome) => {
                 let slot = self.sockets.get(at);

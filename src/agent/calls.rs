@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use zmq::Message;
 
+use super::exchange::{Origin, SentRequest};
 use super::sockets::{Offer, Parcel, Slot, SlotId};
-use super::state::{Agent, DEFAULT_LIMIT, Origin, Request};
+use super::state::{Agent, DEFAULT_LIMIT};
 use crate::model::Millis;
 use crate::wire::Fault;
 
@@ -48,7 +49,7 @@ impl Agent {
 
     /// Sends a request, whose answer, or the lack of it, goes to its origin.
     pub fn request(&mut self, at: SlotId, body: Message, origin: Origin, limit: Duration) {
-        let request = Request { at, origin, limit };
+        let request = SentRequest { at, origin, limit };
         match self.sockets.get(at) {
             Some(slot) if self.has_room(slot) => {}
             Some(_) => {
@@ -88,7 +89,7 @@ impl Agent {
     }
 
     /// There will be no answer. Handlers know by which socket they asked; others are told.
-    fn fail(&mut self, request: Request, reason: &str) {
+    fn fail(&mut self, request: SentRequest, reason: &str) {
         let alias = self.sockets.name(request.at);
         let reason = match request.origin {
             Origin::Handlers | Origin::Given(_) => reason.to_owned(),
@@ -102,7 +103,7 @@ impl Agent {
         let Some(slot) = self.sockets.get(at) else {
             return Vec::new();
         };
-        let sent = |(id, request): (u64, &Request)| {
+        let sent = |(id, request): (u64, &SentRequest)| {
             (request.at == at && !slot.outbox.holds(id)).then_some(id)
         };
         self.requests.iter().filter_map(sent).collect()

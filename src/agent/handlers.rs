@@ -11,8 +11,9 @@ use serde_json::Value;
 use zmq::Message;
 
 use super::calls::answer_wait;
+use super::exchange::{Origin, Ticket};
 use super::sockets::{Offer, Parcel, SlotId, publication};
-use super::state::{Agent, Origin, Ticket};
+use super::state::Agent;
 use crate::model::{Action, Alias, Handlers, Kind, Serializer};
 use crate::wire::{CodecError, decode, encode, split_topic, to_sync};
 

@@ -9,29 +9,15 @@ use regex_lite::Regex;
 
 use super::attempt::Attempt;
 use super::core::{Attempted, Readiness, Verdict};
+use super::launching::Launching;
 use super::program::Exit;
-use super::requester::Requester;
 use super::requests::{Outcome, Request, value};
 use super::state::Agent;
-use crate::model::{Command, Millis, Ready};
+use crate::model::{Command, Ready};
 use crate::wire::{Fault, Launch};
 
 /// How long it may take to find out that nobody has our port.
 const PORT_PATIENCE: Duration = Duration::from_millis(200);
-
-/// A program that was launched and is not ready yet.
-pub struct Launching {
-    requester: Option<Requester>,
-    ready: Ready,
-    readiness: Readiness,
-    limit: Millis,
-    /// What to run as a probe.
-    probe: Option<Command>,
-    /// The attempt that is under way.
-    attempt: Option<Attempt>,
-    /// Why the last one failed.
-    failure: Option<String>,
-}
 
 impl Agent {
     /// Starts the program, lets the agent work, and answers when the program is ready: with the
@@ -196,12 +182,6 @@ impl Agent {
             }
         };
         self.reply(requester, outcome);
-    }
-}
-
-impl Launching {
-    pub fn wakes_at(&self) -> Duration {
-        self.readiness.wakes_at()
     }
 }
 

@@ -7,25 +7,32 @@
 
 mod accounts;
 mod admission;
+mod admit;
+mod adoption;
 mod answers;
 mod attempt;
 mod boot;
 mod calls;
+mod close;
 mod closing;
 mod control;
 mod core;
+mod exchange;
 mod folder;
 mod handlers;
 mod invoke;
 mod launch;
+mod launching;
 mod leftovers;
 mod log;
 mod lookups;
 mod program;
 mod receive;
+mod reply;
 mod requester;
 mod requests;
 mod settle;
+mod settling;
 mod signals;
 mod sockets;
 mod state;
@@ -33,7 +40,9 @@ mod synced;
 mod tap;
 mod ticks;
 mod turn;
+mod waiting;
 mod wires;
+mod wiring;
 
 use std::io;
 

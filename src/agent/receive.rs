@@ -5,9 +5,10 @@ use std::mem;
 use zmq::{DONTWAIT, Message, Socket};
 
 use super::answers::ReplyFrame;
+use super::exchange::Ticket;
 use super::handlers::Incoming;
 use super::sockets::{Slot, SlotId, receive};
-use super::state::{Agent, Ticket};
+use super::state::Agent;
 use crate::model::{Action, Kind};
 
 /// How many messages are read from a socket before others have their turn.

@@ -1,13 +1,9 @@
-//! Who asked the agent for something, and how each of them is answered.
+//! Who asked the agent for something.
 
-use serde_json::Value;
-
-use super::control::Weight;
 use super::core::TimerId;
 use super::program::ProgramId;
-use super::state::Agent;
 use crate::model::Alias;
-use crate::wire::{Envelope, Fault, LARGEST_BODY, Peer, body};
+use crate::wire::Peer;
 
 /// Who asked, and for what.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,40 +14,4 @@ pub enum Requester {
     Program(Option<ProgramId>),
     /// A timer, which calls a method: its answer is let go.
     Timer { id: TimerId, alias: Alias },
-}
-
-impl Agent {
-    /// Answers, if anybody asked.
-    pub fn reply(&mut self, requester: Option<Requester>, outcome: Result<Value, Fault>) {
-        match requester {
-            None => {}
-            Some(Requester::Member { peer, id }) => self.reply_to_member(peer, id, outcome),
-            Some(Requester::Program(Some(id))) => {
-                let outcome = outcome.map_err(|fault| fault.to_string());
-                self.reply_to_program(&id, &outcome);
-            }
-            Some(Requester::Program(None)) => {
-                if let Err(fault) = outcome {
-                    self.note_garbage(&fault.to_string());
-                }
-            }
-            Some(Requester::Timer { id, alias }) => self.end_call(id, &alias, outcome),
-        }
-    }
-
-    fn reply_to_member(&mut self, peer: Peer, id: u64, outcome: Result<Value, Fault>) {
-        let answer = match &outcome {
-            Ok(value) => body(value),
-            Err(fault) => body(fault),
-        };
-        if answer.len() > LARGEST_BODY {
-            let reason = format!(
-                "the answer has {} bytes; {LARGEST_BODY} can be sent",
-                answer.len()
-            );
-            return self.reply_to_member(peer, id, Err(Fault::Refused { reason }));
-        }
-        let envelope = Envelope::answer(&outcome, id, peer);
-        self.control.send(&envelope, answer, Weight::Heavy);
-    }
 }

@@ -1,21 +1,13 @@
 //! Programs that are watched until they have settled, for those who bring the system up. What settles
 //! one, `core::Settling` decides.
 
-use std::time::Duration;
-
 use super::core::{Settling, Standing, Watched};
 use super::program::Exit;
-use super::requester::Requester;
 use super::requests::{Outcome, Request, value};
+use super::settling::SettlingFor;
 use super::state::Agent;
 use crate::model::Millis;
 use crate::wire::Fault;
-
-/// Somebody waits until the program has settled.
-pub struct SettlingFor {
-    requester: Option<Requester>,
-    settling: Settling,
-}
 
 impl Agent {
     /// Answers when the program has settled: at once, if there is none.
@@ -79,11 +71,5 @@ impl Agent {
                 Some(Watched::Failed) => {}
             }
         }
-    }
-}
-
-impl SettlingFor {
-    pub fn wakes_at(&self) -> Duration {
-        self.settling.wakes_at()
     }
 }

@@ -7,25 +7,24 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::unistd::{Pid, getppid};
 use serde_json::Value;
-use zmq::{Context, Message};
+use zmq::Context;
 
 use super::admission::Admission;
+use super::adoption::Adoption;
 use super::closing::Closing;
 use super::control::{Control, Weight};
 use super::core::{Life, Pending, Timers};
-use super::launch::Launching;
+use super::exchange::{PendingReply, SentRequest, Ticket};
+use super::launching::Launching;
 use super::log::Log;
-use super::lookups::Lookup;
-use super::program::{PendingReply, Program, ProgramId};
-use super::requester::Requester;
-use super::settle::SettlingFor;
-use super::sockets::{Envelope as ReturnPath, LinkAt, SlotId, Sockets};
-use super::wires::{WireId, Wires};
-use crate::model::{Alias, ConnectionInfo, ExitReport, KeyPair, Replies, State, SystemName};
+use super::program::Program;
+use super::settling::SettlingFor;
+use super::sockets::{LinkAt, Sockets};
+use super::waiting::Waiting;
+use super::wires::Wires;
+use crate::model::{Alias, ConnectionInfo, ExitReport, KeyPair, State};
 use crate::state::{EndRecord, SystemDir};
-use crate::wire::{
-    self, AgentBoot, Announcement, Envelope, NameServerRequest, Peer, ProofToken, body,
-};
+use crate::wire::{self, AgentBoot, Announcement, Envelope, NameServerRequest, Peer, body};
 use crate::zeromq::{End, LOOK_EVERY, hang_up_dead};
 
 /// How often the name server hears that the agent still works.
@@ -51,7 +50,7 @@ pub struct Agent {
     pub attributes: BTreeMap<String, Value>,
     pub timers: Timers,
     /// Requests sent, by all sockets that ask.
-    pub requests: Pending<Request>,
+    pub requests: Pending<SentRequest>,
     /// Requesters that wait for something to happen.
     pub waiting: Pending<Waiting>,
     /// Sockets that are closed at the end of this step.
@@ -97,120 +96,6 @@ pub struct Agent {
     /// When it is looked for dead connections next, with the heartbeat after that.
     next_look: Duration,
     announcement: u64,
-}
-
-/// What an agent was before a system adopted it, and will be again.
-pub struct Adoption {
-    pub system: SystemName,
-    /// The sockets it had: others are the system's.
-    pub sockets: Vec<Alias>,
-    /// The timers it had.
-    pub timers: Vec<Alias>,
-    pub attributes: BTreeMap<String, Value>,
-    pub life: Life,
-    /// The system has let it go to work.
-    pub works: bool,
-}
-
-/// A request that was sent.
-pub struct Request {
-    pub at: SlotId,
-    pub origin: Origin,
-    pub limit: Duration,
-}
-
-/// On whose behalf a request was sent.
-pub enum Origin {
-    /// A timer's or a plain send: the answer goes to the socket's handlers.
-    Handlers,
-    /// The answer goes to handlers of its own.
-    Given(Replies),
-    Proxy {
-        requester: Requester,
-        /// What he allows; the agent gives up a little earlier.
-        limit: Duration,
-    },
-    Program(ProgramId),
-    /// Somebody else's request was passed on: the answer goes back to him.
-    Forward(Ticket),
-}
-
-/// The right to answer a request, once.
-pub struct Ticket {
-    pub at: SlotId,
-    pub path: ReturnPath,
-}
-
-/// What a requester waits for.
-pub enum Waiting {
-    Wire {
-        requester: Option<Requester>,
-        awaited: Vec<Awaited>,
-        /// What is answered: one connection, or a list.
-        one: bool,
-        /// A socket that was made for this, and goes again if it comes to nothing.
-        made: Option<Alias>,
-        until: Duration,
-        limit: Duration,
-    },
-    Prove {
-        requester: Option<Requester>,
-        at: SlotId,
-        tokens: Vec<ProofToken>,
-        limit: Duration,
-    },
-    Send {
-        requester: Option<Requester>,
-        at: SlotId,
-        alias: Alias,
-        message: Message,
-        limit: Duration,
-    },
-    /// Another member was asked for something on the way.
-    Lookup {
-        requester: Option<Requester>,
-        lookup: Box<Lookup>,
-        until: Duration,
-        limit: Duration,
-    },
-}
-
-/// A connection that somebody waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Awaited {
-    /// To an address that was given.
-    Link(LinkAt),
-    /// To another agent's socket.
-    Wire(WireId),
-}
-
-impl Waiting {
-    /// Whether it is about a socket.
-    pub fn is_about(&self, socket: SlotId) -> bool {
-        match self {
-            Waiting::Wire { awaited, .. } => {
-                let about = |it: &Awaited| matches!(it, Awaited::Link(at) if at.socket == socket);
-                awaited.iter().any(about)
-            }
-            Waiting::Prove { at, .. } | Waiting::Send { at, .. } => *at == socket,
-            Waiting::Lookup { lookup, .. } => lookup.socket() == Some(socket),
-        }
-    }
-
-    /// Whether that wire is waited for.
-    pub fn awaits(&self, wire: WireId) -> bool {
-        matches!(self, Waiting::Wire { awaited, .. } if awaited.contains(&Awaited::Wire(wire)))
-    }
-
-    /// Who waits.
-    pub fn into_requester(self) -> Option<Requester> {
-        match self {
-            Waiting::Wire { requester, .. }
-            | Waiting::Prove { requester, .. }
-            | Waiting::Send { requester, .. }
-            | Waiting::Lookup { requester, .. } => requester,
-        }
-    }
 }
 
 impl Agent {

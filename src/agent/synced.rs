@@ -3,10 +3,11 @@
 
 use zmq::Message;
 
+use super::exchange::Ticket;
 use super::handlers::Incoming;
 use super::receive::{BATCH, divide, receive_all, skip_rest};
 use super::sockets::{Envelope, RequestSocket, SlotId, receive, sync_path};
-use super::state::{Agent, Ticket};
+use super::state::Agent;
 use crate::wire::SyncFrame;
 
 impl Agent {

@@ -1,28 +1,12 @@
-//! The wires that the agent keeps: each is resolved, dialled and proven, and again when its peer has moved or is
-//! another life of itself. `core::Wire` decides; this carries it out, and answers those who wait for it.
+//! The wires that the agent keeps, each with what it is made of.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use serde_json::Value;
-
-use super::core::{Stage, Wire, WireEffect, WireEvent};
-use super::lookups::Lookup;
-use super::requests::{Outcome, Request};
+use super::core::{Stage, Wire};
 use super::sockets::{LinkAt, SlotId};
-use super::state::{Agent, Awaited, Waiting};
-use crate::model::{
-    Address, AgentName, Alias, ConnectionInfo, Handlers, Kind, Millis, Proof, Replies, Role, Target,
-};
-use crate::wire::{
-    AgentRequest, ConnectRequest, ConnectToRequest, Fault, NameServerRequest, Peer, Presence,
-    ProofToken, WireRequest,
-};
-
-/// How long a peer may take to say that it has seen a subscription, or to subscribe.
-const PROOF_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the name server may take to say where a socket is.
-const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::model::{AgentName, Alias, ConnectionInfo, Handlers, Kind, Proof, Replies, Target};
+use crate::wire::{Fault, ProofToken};
 
 /// The number of a wire, which no other wire of this agent ever has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,7 +16,7 @@ pub struct WireId(u64);
 #[derive(Default)]
 pub struct Wires {
     last: u64,
-    kept: BTreeMap<WireId, Kept>,
+    pub kept: BTreeMap<WireId, Kept>,
     by_ends: HashMap<(Alias, Target), WireId>,
     by_link: BTreeMap<LinkAt, WireId>,
 }
@@ -48,23 +32,23 @@ pub struct Declared {
 }
 
 /// A wire, and what it is made of.
-struct Kept {
-    wire: Wire,
-    declared: Declared,
-    link: Option<LinkAt>,
+pub struct Kept {
+    pub wire: Wire,
+    pub declared: Declared,
+    pub link: Option<LinkAt>,
     /// How often that link had been proven when it was looked at last.
-    times: u32,
+    pub times: u32,
     /// What the other end subscribes to, and this one, a publisher, is to see.
-    awaited: Option<ProofToken>,
+    pub awaited: Option<ProofToken>,
     /// Why it came to nothing last.
-    fault: Option<Fault>,
+    pub fault: Option<Fault>,
     /// Since when it has been in its stage.
-    since: Duration,
+    pub since: Duration,
 }
 
 impl Wires {
     /// The wire of that socket to that target, which is there from now on.
-    fn declare(&mut self, declared: Declared, now: Duration) -> WireId {
+    pub fn declare(&mut self, declared: Declared, now: Duration) -> WireId {
         let ends = (declared.alias.clone(), declared.to.clone());
         let there = self.by_ends.get(&ends).copied();
         if let Some((id, kept)) = there.and_then(|id| Some((id, self.kept.get_mut(&id)?))) {
@@ -97,12 +81,12 @@ impl Wires {
     }
 
     /// Those of the socket of that number that have a link.
-    fn of_socket(&self, at: SlotId) -> Vec<WireId> {
+    pub fn of_socket(&self, at: SlotId) -> Vec<WireId> {
         let links = self.by_link.range(LinkAt::all_of(at));
         links.map(|(_, id)| *id).collect()
     }
 
-    fn to_agent(&self, agent: &AgentName) -> Vec<WireId> {
+    pub fn to_agent(&self, agent: &AgentName) -> Vec<WireId> {
         let there = self.kept.iter();
         let there = there.filter(|(_, kept)| kept.declared.to.agent == *agent);
         there.map(|(id, _)| *id).collect()
@@ -116,7 +100,7 @@ impl Wires {
         }
     }
 
-    fn set_link(&mut self, id: WireId, link: LinkAt, times: u32) {
+    pub fn set_link(&mut self, id: WireId, link: LinkAt, times: u32) {
         if let Some(kept) = self.kept.get_mut(&id) {
             if let Some(former) = kept.link.replace(link) {
                 self.by_link.remove(&former);
@@ -187,384 +171,6 @@ impl Wires {
             })
         })
     }
-}
-
-impl Agent {
-    /// Declares wires. The answer comes when all are proven, or one cannot be.
-    pub fn wire(&mut self, wires: Vec<WireRequest>, request: Request) -> Outcome {
-        let mut awaited = Vec::with_capacity(wires.len());
-        let mut until = request.until;
-        for wire in wires {
-            until = until.min(self.now + wire.timeout.duration());
-            let declared = Declared {
-                alias: wire.alias,
-                to: wire.to,
-                kind: Some(wire.kind),
-                handlers: wire.handlers,
-                replies: wire.replies,
-            };
-            let id = self.wires.declare(declared, self.now);
-            match wire.at {
-                Some(address) => self.found(id, address, None),
-                None => self.locate(id),
-            }
-            awaited.push(Awaited::Wire(id));
-        }
-        let limit = until.saturating_sub(self.now);
-        self.await_proof(Waiting::Wire {
-            requester: request.requester,
-            awaited,
-            one: false,
-            made: None,
-            until,
-            limit,
-        });
-        None
-    }
-
-    /// Connects to another agent's socket, wherever it is, and proves the connection. If that comes to nothing,
-    /// the wire is not kept.
-    pub fn connect_to(&mut self, connect: ConnectToRequest, request: Request) -> Outcome {
-        let ConnectToRequest {
-            alias,
-            to,
-            handlers,
-            replies,
-        } = connect;
-        let made = self.not_there(&alias);
-        let declared = Declared {
-            alias,
-            to,
-            kind: None,
-            handlers,
-            replies,
-        };
-        let id = self.wires.declare(declared, self.now);
-        self.locate(id);
-        self.await_proof(Waiting::Wire {
-            requester: request.requester,
-            awaited: vec![Awaited::Wire(id)],
-            one: true,
-            made,
-            until: request.until,
-            limit: request.limit,
-        });
-        None
-    }
-
-    /// Asks the name server where the other socket is.
-    fn locate(&mut self, id: WireId) {
-        let Some(kept) = self.wires.kept.get(&id) else {
-            return;
-        };
-        let question = NameServerRequest::Addr {
-            agent: kept.declared.to.agent.clone(),
-            alias: kept.declared.to.alias.clone(),
-        };
-        let request = Request::new(None, RESOLVE_TIMEOUT, self.now);
-        self.send_lookup(Peer::NameServer, &question, Lookup::Find(id), request);
-    }
-
-    /// The name server has answered, or did not.
-    pub(super) fn on_located(&mut self, id: WireId, answer: Result<Value, Fault>) {
-        let Some(kept) = self.wires.kept.get_mut(&id) else {
-            return;
-        };
-        let to = &kept.declared.to;
-        match answer.and_then(|answer| server_of(to, answer)) {
-            Ok(address) => self.found(id, address, None),
-            // Whoever declares a wire waits until the other one is there: the name server hears of it at once, for
-            // it will tell.
-            Err(fault) if is_absence(&fault) && kept.declared.kind.is_some() => self.announce(),
-            Err(fault) => kept.fault = Some(fault),
-        }
-        self.settle_proofs();
-    }
-
-    /// The name server tells how an agent stands that this one is connected to.
-    pub(super) fn on_presence(&mut self, presence: Presence) {
-        if presence.state.ended() {
-            return;
-        }
-        let uptime = Some(Duration::from_millis(presence.uptime_ms));
-        for id in self.wires.to_agent(&presence.agent) {
-            let kept = self.wires.kept.get(&id);
-            let alias = kept.map(|kept| &kept.declared.to.alias);
-            if let Some(address) = alias.and_then(|alias| presence.addresses.get(alias)) {
-                self.found(id, address.clone(), uptime);
-            }
-        }
-        self.settle_proofs();
-    }
-
-    fn found(&mut self, id: WireId, address: Address, uptime: Option<Duration>) {
-        let link = self.wires.link(id).and_then(|at| self.sockets.link(at));
-        let failed = link.is_some_and(|link| link.failure().is_some());
-        if let Some(kept) = self.wires.kept.get_mut(&id)
-            && (failed || kept.link.is_none())
-        {
-            kept.wire = Wire::new();
-        }
-        let there = address.clone();
-        match self.on_wire(id, WireEvent::Found { address, uptime }) {
-            // Whoever asks again may ask for other handlers.
-            None if uptime.is_none() => self.dial(id, there),
-            effect => self.carry_out_for(id, effect),
-        }
-    }
-
-    fn on_wire(&mut self, id: WireId, event: WireEvent) -> Option<WireEffect> {
-        let now = self.now;
-        let kept = self.wires.kept.get_mut(&id)?;
-        let before = kept.wire.stage();
-        let effect = kept.wire.on(event, now);
-        if kept.wire.stage() != before {
-            kept.since = now;
-            self.unannounced = true;
-        }
-        if kept.wire.stage() == Stage::Proven {
-            kept.fault = None;
-        }
-        effect
-    }
-
-    fn carry_out_for(&mut self, id: WireId, effect: Option<WireEffect>) {
-        match effect {
-            None => {}
-            Some(WireEffect::Dial(address)) => self.dial(id, address),
-            Some(WireEffect::Redial) => self.redial(id),
-            Some(WireEffect::Prove) => self.prove_wire(id),
-        }
-    }
-
-    fn dial(&mut self, id: WireId, server: Address) {
-        let Some(kept) = self.wires.kept.get_mut(&id) else {
-            return;
-        };
-        kept.fault = None;
-        let connect = ConnectRequest {
-            alias: kept.declared.alias.clone(),
-            server,
-            to: Some(kept.declared.to.clone().into()),
-            handlers: kept.declared.handlers.clone(),
-            replies: kept.declared.replies.clone(),
-            token: None,
-            timeout: Millis::from(PROOF_TIMEOUT),
-        };
-        match self.connect_one(connect) {
-            Ok(at) => {
-                if let Some(link) = self.sockets.link(at) {
-                    let times = link.times() - u32::from(link.proven());
-                    self.wires.set_link(id, at, times);
-                }
-                self.follow_link(id);
-            }
-            Err(fault) => self.note_fault(id, fault),
-        }
-    }
-
-    /// Its connection leads to nobody: the process at its other end is another.
-    fn redial(&mut self, id: WireId) {
-        let Some(at) = self.wires.link(id) else {
-            return;
-        };
-        let now = self.now;
-        let Some(slot) = self.sockets.get_mut(at.socket) else {
-            return;
-        };
-        let (asks, outcome) = (slot.kind.asks(), slot.redial(at.link, now));
-        let Some(link) = slot.link(at.link) else {
-            return;
-        };
-        let fault = outcome.err().map(|reason| Fault::Connect {
-            alias: slot.alias.clone(),
-            address: link.server.address.clone(),
-            reason,
-        });
-        self.wires.set_link(id, at, link.times());
-        self.unannounced = true;
-        if asks {
-            self.give_up_requests(at.socket, self.sent_requests(at.socket));
-        }
-        if let Some(fault) = fault {
-            self.note_fault(id, fault);
-        }
-    }
-
-    /// Who waits for it is told; who does not, finds it in the log.
-    fn note_fault(&mut self, id: WireId, fault: Fault) {
-        let awaited = |(_, waiting): (u64, &Waiting)| waiting.awaits(id);
-        let awaited = self.waiting.iter().any(awaited);
-        let Some(kept) = self.wires.kept.get_mut(&id) else {
-            return;
-        };
-        // What is tried again each second is told once.
-        if !awaited && kept.fault.is_none() {
-            let Declared { alias, to, .. } = &kept.declared;
-            self.log
-                .warn(&format!("the wire of {alias} to {to}: {fault}"));
-        }
-        kept.fault = Some(fault);
-    }
-
-    /// What has been seen of the connections of a socket: their wires go on.
-    pub(super) fn follow_links(&mut self, at: SlotId) {
-        for id in self.wires.of_socket(at) {
-            self.follow_link(id);
-        }
-    }
-
-    fn follow_link(&mut self, id: WireId) {
-        let link = self.wires.link(id).and_then(|at| self.sockets.link(at));
-        let Some((proven, times)) = link.map(|link| (link.proven(), link.times())) else {
-            return;
-        };
-        let Some(kept) = self.wires.kept.get_mut(&id) else {
-            return;
-        };
-        let again = std::mem::replace(&mut kept.times, times) != times;
-        if kept.wire.is_connected() && (again || !proven) {
-            kept.awaited = None;
-            self.on_wire(id, WireEvent::Lost);
-        }
-        if proven {
-            let effect = self.on_wire(id, WireEvent::Connected);
-            self.carry_out_for(id, effect);
-        }
-    }
-
-    /// Proofs that are due again.
-    pub(super) fn see_to_wires(&mut self) {
-        let now = self.now;
-        let mut due = Vec::new();
-        for (id, kept) in &mut self.wires.kept {
-            if let Some(effect) = kept.wire.on_time(now) {
-                due.push((*id, effect));
-            }
-        }
-        for (id, effect) in due {
-            self.carry_out_for(id, Some(effect));
-        }
-    }
-
-    /// Has the publisher's end say that it sees the subscription.
-    fn prove_wire(&mut self, id: WireId) {
-        let Some((kept, at)) = self.wires.kept.get(&id).zip(self.wires.link(id)) else {
-            return;
-        };
-        let (alias, to) = (kept.declared.alias.clone(), kept.declared.to.clone());
-        let token = self.new_token(alias.as_str(), &to);
-        let peer = Peer::Agent(to.agent.clone());
-        let request = Request::new(None, PROOF_TIMEOUT, self.now);
-        let Some(slot) = self.sockets.get_mut(at.socket) else {
-            return;
-        };
-        if slot.kind.subscribes() {
-            slot.subscribe(&token.subscription());
-            let prove = AgentRequest::Prove {
-                alias: to.alias,
-                tokens: vec![token.clone()],
-            };
-            self.send_lookup(peer, &prove, Lookup::ProveWire { wire: id, token }, request);
-        } else {
-            let probe = AgentRequest::Probe {
-                alias: to.alias,
-                token: token.clone(),
-            };
-            self.send_lookup(peer, &probe, Lookup::ProbeWire { wire: id, token }, request);
-        }
-    }
-
-    /// The publisher has said that it sees the subscription, or why not.
-    pub(super) fn on_wire_proven(
-        &mut self,
-        id: WireId,
-        token: &ProofToken,
-        answer: Result<(), Fault>,
-    ) {
-        let Some(at) = self.wires.link(id) else {
-            return;
-        };
-        self.forget_token(at.socket, token);
-        match answer {
-            Ok(()) => drop(self.on_wire(id, WireEvent::Seen)),
-            Err(fault) => self.on_unseen(id, fault),
-        }
-        self.settle_proofs();
-    }
-
-    /// The subscriber at the other end has subscribed to the token, or says why not.
-    pub(super) fn on_wire_probed(
-        &mut self,
-        id: WireId,
-        token: ProofToken,
-        answer: Result<(), Fault>,
-    ) {
-        match answer {
-            Ok(()) => {
-                if let Some(kept) = self.wires.kept.get_mut(&id) {
-                    kept.awaited = Some(token);
-                }
-            }
-            Err(fault) => self.on_unseen(id, fault),
-        }
-        self.settle_proofs();
-    }
-
-    fn on_unseen(&mut self, id: WireId, fault: Fault) {
-        let connected = self
-            .wires
-            .kept
-            .get(&id)
-            .is_some_and(|kept| kept.wire.is_connected());
-        if connected {
-            self.on_wire(id, WireEvent::Unseen);
-            self.note_fault(id, fault);
-        }
-    }
-
-    /// A publisher that has connected: what it has seen of what its subscribers subscribe to.
-    pub(super) fn see_tokens(&mut self) {
-        let seen = |(id, kept): (&WireId, &Kept)| {
-            let (token, link) = (kept.awaited.as_ref()?, kept.link?);
-            let slot = self.sockets.get(link.socket)?;
-            let seen = slot.has_seen(std::slice::from_ref(token));
-            seen.then(|| (*id, kept.declared.to.clone(), token.clone()))
-        };
-        let seen: Vec<_> = self.wires.kept.iter().filter_map(seen).collect();
-        for (id, subscriber, token) in seen {
-            self.unprobe_at(&subscriber, &token);
-            if let Some(kept) = self.wires.kept.get_mut(&id) {
-                kept.awaited = None;
-            }
-            self.on_wire(id, WireEvent::Seen);
-        }
-    }
-}
-
-/// The address that the name server has told, if it is one to connect to.
-fn server_of(to: &Target, answer: Value) -> Result<Address, Fault> {
-    let read = serde_json::from_value::<Address>(answer);
-    let address = read.map_err(|error| Fault::BadRequest {
-        reason: format!("an address that is {error}"),
-    })?;
-    match address.role {
-        Role::Server => Ok(address),
-        Role::Client => Err(Fault::Refused {
-            reason: format!("{to} connects: it has no address to connect to"),
-        }),
-    }
-}
-
-/// Whether the other socket is not there, and may come.
-fn is_absence(fault: &Fault) -> bool {
-    matches!(
-        fault,
-        Fault::UnknownAgent { .. }
-            | Fault::UnknownAlias { .. }
-            | Fault::NotRunning { .. }
-            | Fault::Deadline { .. }
-    )
 }
 
 fn milliseconds(time: Duration) -> u64 {

@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::ask::{Asked, request_of};
 use super::words::{FromProgram, OwnWord, ProgramRequest};
-use super::{Agent, ProgramId};
+use super::{Program, ProgramId};
+use crate::agent::exchange::Origin;
 use crate::agent::requester::Requester;
 use crate::agent::requests::Request;
 use crate::agent::sockets::{Slot, SlotId};
-use crate::agent::state::{DEFAULT_LIMIT, Origin};
+use crate::agent::state::{Agent, DEFAULT_LIMIT};
 use crate::model::{Alias, Level, Millis, Topic};
 use crate::wire::Fault;
 
@@ -73,7 +74,7 @@ impl Agent {
     }
 
     fn program_is_behind(&self) -> bool {
-        let full = |program: &super::Program| program.listens() && !program.body.has_room();
+        let full = |program: &Program| program.listens() && !program.body.has_room();
         self.program.as_ref().is_some_and(full)
     }
 

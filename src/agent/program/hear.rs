@@ -1,7 +1,8 @@
 //! What a program says is read, understood and executed; and its end, with its last words.
 
+use super::Got;
 use super::words::{FromProgram, NoWord, Waits};
-use super::{Got, PendingReply};
+use crate::agent::exchange::PendingReply;
 use crate::agent::state::Agent;
 
 impl Agent {

@@ -1,31 +1,16 @@
 //! What the program is handed to answer: messages at REP sockets, and calls of its methods. Each is
 //! owed an answer until its deadline.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::words::{Outcome as Reply, ToProgram};
+use crate::agent::exchange::{MAX_PENDING_REPLIES, PendingReply};
 use crate::agent::handlers::{Incoming, Sort};
-use crate::agent::requester::Requester;
 use crate::agent::requests::{Outcome, Request};
 use crate::agent::sockets::SlotId;
-use crate::agent::state::{Agent, DEFAULT_LIMIT, Ticket};
+use crate::agent::state::{Agent, DEFAULT_LIMIT};
 use crate::model::{MethodName, Millis};
 use crate::wire::{CodecError, Fault};
-
-/// How many answers a program may owe before no more messages are handed to it.
-pub const MAX_PENDING_REPLIES: usize = 4096;
-
-/// What the program owes an answer to.
-pub enum PendingReply {
-    Answer(Ticket),
-    Call {
-        requester: Option<Requester>,
-        name: String,
-        limit: Duration,
-    },
-}
 
 impl Agent {
     /// Hands a message to the program, for one of its handlers or the one it finds itself.

@@ -3,8 +3,9 @@
 
 use serde_json::Value;
 
+use crate::agent::adoption::Adoption;
 use crate::agent::core::Life;
-use crate::agent::state::{Adoption, Agent};
+use crate::agent::state::Agent;
 use crate::model::{State, SystemName};
 use crate::wire::Fault;
 

@@ -7,8 +7,10 @@ use zmq::Message;
 
 use super::{Outcome, Request, done};
 use crate::agent::calls::answer_wait;
+use crate::agent::exchange::Origin;
 use crate::agent::sockets::{Offer, Parcel, Slot, SlotId};
-use crate::agent::state::{Agent, Origin, Waiting};
+use crate::agent::state::Agent;
+use crate::agent::waiting::Waiting;
 use crate::model::{Alias, Kind, Millis, Replies, Topic};
 use crate::wire::Fault;
 

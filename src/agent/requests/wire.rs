@@ -10,7 +10,8 @@ use super::{Outcome, Request, done, value};
 use crate::agent::handlers::expect_to_collect;
 use crate::agent::requester::Requester;
 use crate::agent::sockets::{Link, LinkAt, Slot, SlotId};
-use crate::agent::state::{Agent, Awaited, Waiting};
+use crate::agent::state::Agent;
+use crate::agent::waiting::{Awaited, Waiting};
 use crate::model::{Action, Alias, Handlers, Kind, Millis, Replies};
 use crate::wire::{ConnectRequest, Fault, ProofToken};
 

@@ -1,0 +1,122 @@
+//! Keys by which others come in at the data sockets are asked for at the name server, and connections
+//! end whose keys are nobody's any more.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::admission::Answer;
+use super::lookups::Lookup;
+use super::requests::Request;
+use super::state::Agent;
+use crate::model::PublicKey;
+use crate::wire::{Fault, NameServerRequest, Peer};
+use crate::zeromq::hang_up_at;
+
+/// How long the name server may take to tell whose a key is: less than a handshake may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+impl Agent {
+    /// Somebody wants to come in.
+    pub fn attend_admission(&mut self) {
+        let alone = self.control.down();
+        let unknown = self
+            .admission
+            .as_mut()
+            .map(|admission| admission.attend(alone));
+        for key in unknown.unwrap_or_default() {
+            self.ask_whose(key, Lookup::Whose(key));
+        }
+    }
+
+    fn ask_whose(&mut self, key: PublicKey, lookup: Lookup) {
+        let request = Request {
+            requester: None,
+            limit: PATIENCE,
+            until: self.now + PATIENCE,
+        };
+        let whose = NameServerRequest::Whose { key };
+        self.send_lookup(Peer::NameServer, &whose, lookup, request);
+    }
+
+    /// Asks for all keys again by which others are connected: some may have been revoked while this
+    /// agent could not be told, and those of agents that have ended are told of to nobody.
+    pub(super) fn ask_for_keys_again(&mut self) {
+        let Some(admission) = &self.admission else {
+            return;
+        };
+        let dialled = self.sockets.iter_mut().flat_map(|slot| slot.keys_dialled());
+        let mut keys: BTreeSet<PublicKey> = dialled.collect();
+        keys.extend(admission.keys());
+        for key in keys {
+            self.ask_whose(key, Lookup::Still(key));
+        }
+    }
+
+    pub(super) fn on_still(&mut self, key: &PublicKey, answer: Result<Value, &Fault>) {
+        if let Err(Fault::Refused { .. }) = answer {
+            self.on_revoked(&[*key]);
+        }
+    }
+
+    pub(super) fn on_whose(&mut self, key: &PublicKey, answer: Result<Value, &Fault>) {
+        let answer = match answer.map(serde_json::from_value) {
+            Ok(Ok(holder)) => Answer::Theirs(holder),
+            Err(Fault::Refused { .. }) => Answer::Nobodys,
+            _ => Answer::None,
+        };
+        let Some(admission) = &mut self.admission else {
+            return;
+        };
+        admission.settle(key, &answer);
+        if let Answer::Nobodys = answer
+            && let Some(count) = admission.count_turned_away(self.now)
+        {
+            self.log.warn(&format!(
+                "{count} turned away whose key is unknown, the last: {key}"
+            ));
+        }
+    }
+
+    /// The holders of these keys were put out. Their connections end; so do others from the same
+    /// machines, for libzmq does not tell them apart: these are made again at once.
+    pub(super) fn on_revoked(&mut self, keys: &[PublicKey]) {
+        for slot in self.sockets.iter_mut() {
+            self.unannounced |= slot.let_go_of(keys, self.now);
+        }
+        let from = self
+            .admission
+            .as_mut()
+            .map(|admission| admission.forget(keys));
+        let from: BTreeSet<String> = from.unwrap_or_default();
+        if from.is_empty() {
+            return;
+        }
+        let ips: Vec<IpAddr> = from.iter().filter_map(|ip| ip_of(ip)).collect();
+        let places = self.sockets.places();
+        let ended = hang_up_at(&places, &ips);
+        self.log.warn(&format!(
+            "keys were revoked: {ended} connections have ended, and those that may come again"
+        ));
+    }
+}
+
+/// Of an address as ZAP has it: one of IPv6 may name the interface by which it is reached.
+fn ip_of(address: &str) -> Option<IpAddr> {
+    let ip = address.split('%').next()?.parse::<IpAddr>().ok()?;
+    Some(ip.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_ipv6_are_those_that_the_kernel_tells() {
+        let ip = |text: &str| ip_of(text).map(|it| it.to_string());
+        assert_eq!(ip("::ffff:10.0.0.1").as_deref(), Some("10.0.0.1"));
+        assert_eq!(ip("fe80::1%eth0").as_deref(), Some("fe80::1"));
+        assert_eq!(ip(""), None);
+    }
+}

@@ -1,0 +1,28 @@
+//! A program that was launched, and those who wait until it is ready.
+
+use std::time::Duration;
+
+use super::attempt::Attempt;
+use super::core::Readiness;
+use super::requester::Requester;
+use crate::model::{Command, Millis, Ready};
+
+/// A program that was launched and is not ready yet.
+pub struct Launching {
+    pub requester: Option<Requester>,
+    pub ready: Ready,
+    pub readiness: Readiness,
+    pub limit: Millis,
+    /// What to run as a probe.
+    pub probe: Option<Command>,
+    /// The attempt that is under way.
+    pub attempt: Option<Attempt>,
+    /// Why the last one failed.
+    pub failure: Option<String>,
+}
+
+impl Launching {
+    pub fn wakes_at(&self) -> Duration {
+        self.readiness.wakes_at()
+    }
+}

@@ -1,0 +1,18 @@
+//! Who waits until the program has settled.
+
+use std::time::Duration;
+
+use super::core::Settling;
+use super::requester::Requester;
+
+/// Somebody waits until the program has settled.
+pub struct SettlingFor {
+    pub requester: Option<Requester>,
+    pub settling: Settling,
+}
+
+impl SettlingFor {
+    pub fn wakes_at(&self) -> Duration {
+        self.settling.wakes_at()
+    }
+}
