@@ -6,7 +6,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::{CommandError, ErrorKind, which};
+use super::remembered::brought_up_from;
+use super::{CommandError, ErrorKind};
 use crate::topology::{self, Input, InputKind, Source};
 
 /// What variables in a topology stand for: those of this process, and those of the file `.env` beside it.
@@ -123,7 +124,7 @@ impl Gathered {
 /// What a system is called that runs under the name that its file had given it by default before.
 fn former_name(path: &Path) -> Result<Option<String>, CommandError> {
     let stem = topology::stem(path);
-    let record = which::brought_up_from(path)?;
+    let record = brought_up_from(path)?;
     let name = record.map(|record| record.name.to_string());
     Ok(name.filter(|name| *name == stem))
 }

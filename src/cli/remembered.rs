@@ -1,7 +1,8 @@
 //! The systems of this machine, as they are remembered.
 
-use super::GlobalArgs;
-use super::which::{self, Meant};
+use std::path::Path;
+
+use super::CommandError;
 use crate::model::SystemName;
 use crate::state::{StateDir, StateError, SystemRecord};
 
@@ -32,23 +33,6 @@ pub fn remembered() -> Result<Vec<Remembered>, StateError> {
     Ok(dir.systems()?.into_iter().filter_map(look).collect())
 }
 
-/// The damaged system that is meant: the one that is named, or the only one that there is. None if another one is.
-pub fn damaged(global: &GlobalArgs) -> Result<Option<(SystemName, StateError)>, StateError> {
-    let name = match which::meant(global) {
-        Meant::Address(_) => return Ok(None),
-        Meant::Named(name) => Some(name),
-        Meant::Only => None,
-    };
-    let mut there = remembered()?;
-    if let Some(name) = name {
-        there.retain(|it| *it.name() == name);
-    }
-    Ok(match there.pop() {
-        Some(Remembered::Damaged(name, why)) if there.is_empty() => Some((name, why)),
-        _ => None,
-    })
-}
-
 /// The records of all systems that can be read: whoever names another one is told what is the matter with it.
 pub fn records() -> Result<Vec<SystemRecord>, StateError> {
     let read = |it| match it {
@@ -56,4 +40,11 @@ pub fn records() -> Result<Vec<SystemRecord>, StateError> {
         Remembered::Damaged(..) => None,
     };
     Ok(remembered()?.into_iter().filter_map(read).collect())
+}
+
+/// The record of the system that was brought up from that file, alone or before others.
+pub fn brought_up_from(file: &Path) -> Result<Option<SystemRecord>, CommandError> {
+    let path = std::path::absolute(file)?.display().to_string();
+    let mut records = records()?.into_iter();
+    Ok(records.find(|record| record.file.split(", ").next() == Some(path.as_str())))
 }

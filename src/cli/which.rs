@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use super::remembered::{Remembered, brought_up_from, records, remembered};
 use super::topology_file::{TopologyArgs, TopologyFile};
 use super::{CommandError, Context, ErrorKind, GlobalArgs};
 use crate::model::SystemName;
@@ -61,9 +62,7 @@ fn contradicts(argument: &SystemName, why: &str) -> CommandError {
 
 /// The system on this machine whose name server is at that address.
 pub fn name_at(address: &str) -> Result<Option<SystemName>, StateError> {
-    let found = super::remembered::records()?
-        .into_iter()
-        .find(|record| is_at(record, address));
+    let found = records()?.into_iter().find(|record| is_at(record, address));
     Ok(found.map(|record| record.name))
 }
 
@@ -99,13 +98,6 @@ pub fn system_of(file: &str, context: &Context) -> Result<SystemName, CommandErr
     Ok(topology.load_or_complain(context)?.name)
 }
 
-/// The record of the system that was brought up from that file, alone or before others.
-pub fn brought_up_from(file: &Path) -> Result<Option<SystemRecord>, CommandError> {
-    let path = std::path::absolute(file)?.display().to_string();
-    let mut records = super::remembered::records()?.into_iter();
-    Ok(records.find(|record| record.file.split(", ").next() == Some(path.as_str())))
-}
-
 /// A system that is named has to be known here: there is something of it, or there was not long ago.
 pub fn known(name: &SystemName) -> Result<(), CommandError> {
     let state = StateDir::from_env()?;
@@ -119,4 +111,21 @@ pub fn known(name: &SystemName) -> Result<(), CommandError> {
     let hint = did_you_mean(name.as_str(), names)
         .unwrap_or_else(|| "`osb ls systems` shows those there are".to_owned());
     Err(error.with_code("unknown_system").with_hint(hint))
+}
+
+/// The damaged system that is meant: the one that is named, or the only one that there is. None if another one is.
+pub fn damaged(global: &GlobalArgs) -> Result<Option<(SystemName, StateError)>, StateError> {
+    let name = match meant(global) {
+        Meant::Address(_) => return Ok(None),
+        Meant::Named(name) => Some(name),
+        Meant::Only => None,
+    };
+    let mut there = remembered()?;
+    if let Some(name) = name {
+        there.retain(|it| *it.name() == name);
+    }
+    Ok(match there.pop() {
+        Some(Remembered::Damaged(name, why)) if there.is_empty() => Some((name, why)),
+        _ => None,
+    })
 }

@@ -7,6 +7,7 @@
 mod answers;
 mod daemon;
 mod findings;
+mod naming;
 mod questions;
 mod targets;
 #[cfg(test)]

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::ways::{WayQuestion, ways};
+use super::naming::nameserver_called;
+use super::ways::{WayQuestion, tcp, ways};
 use crate::model::{
-    AgentId, Endpoint, HostName, HostSpec, Kind, NameServerEntry, NameServerName, NameServerSpec,
-    Program, Ready, Template,
+    AgentId, HostName, HostSpec, Kind, NameServerEntry, NameServerName, NameServerSpec, Program,
+    Ready, Template,
 };
 use crate::plan::{AgentPlan, Plan};
 use crate::wire::{Examination, ProgramNeed};
@@ -123,14 +124,6 @@ fn launches(host: &HostSpec, nameserver: &NameServerEntry) -> bool {
     }
 }
 
-/// How a name server is called.
-pub fn nameserver_called(name: &NameServerName, plan: &Plan) -> String {
-    match plan.nameservers.len() {
-        1 => "the name server".to_owned(),
-        _ => format!("the name server {}", name.as_str()),
-    }
-}
-
 fn agents_on<'p>(host: &'p HostName, plan: &'p Plan) -> impl Iterator<Item = &'p AgentPlan> {
     let there = move |agent: &&AgentPlan| !agent.attach && agent.host == *host;
     plan.agents.iter().filter(there)
@@ -229,12 +222,4 @@ fn bound(agent: &AgentPlan) -> impl Iterator<Item = (String, SocketAddr)> {
         let requests = next.map(|at| (format!("{name}, requests"), at));
         at.map(|at| (name, at)).into_iter().chain(requests)
     })
-}
-
-/// Where a socket is bound by tcp.
-pub fn tcp(endpoint: &Endpoint) -> Option<SocketAddr> {
-    match endpoint {
-        Endpoint::Tcp { ip, port } => Some(SocketAddr::new(*ip, *port)),
-        Endpoint::Ipc { .. } => None,
-    }
 }

@@ -116,7 +116,7 @@ fn daemon_of_others(place: &Place, others: &Others, plan: &Plan) -> Verdict {
         ),
         Others::NotYet(name) => unknown(format!(
             "others start its daemon, and {} is not there yet to ask",
-            super::questions::nameserver_called(name, plan)
+            super::naming::nameserver_called(name, plan)
         )),
         Others::Unknown(reason) => unknown(reason),
     }

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::questions::{nameserver_called, tcp};
+use super::naming::nameserver_called;
 use crate::model::{
-    AgentId, HostName, NameServerName, NameServerSpec, Program, Reach, Reference, SocketId,
+    AgentId, Endpoint, HostName, NameServerName, NameServerSpec, Program, Reach, Reference,
+    SocketId,
 };
 use crate::plan::{AgentPlan, Plan};
 
@@ -134,5 +135,13 @@ pub fn dialled_at(ip: IpAddr, address: Option<IpAddr>) -> Option<IpAddr> {
     match ip.is_unspecified() {
         true => address,
         false => Some(ip),
+    }
+}
+
+/// Where a socket is bound by tcp.
+pub fn tcp(endpoint: &Endpoint) -> Option<SocketAddr> {
+    match endpoint {
+        Endpoint::Tcp { ip, port } => Some(SocketAddr::new(*ip, *port)),
+        Endpoint::Ipc { .. } => None,
     }
 }

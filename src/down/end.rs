@@ -10,14 +10,13 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::machines::LeftMachine;
-use super::turns::Turns;
-use crate::model::{AgentName, HostInfo, Leftover, Millis, SystemName};
+use super::processes::{Ended, Processes};
+use crate::model::{AgentName, HostInfo, Leftover, Millis};
 use crate::process::{
     ProcessId, end_of, kill_found, kill_groups, marked, remove_cgroup, wait_for_end,
 };
 use crate::proxy::{Link, Pending, ProxyError};
-use crate::state::{AgentRecord, Daemon, GroupRecord, SystemDir};
+use crate::state::{AgentRecord, Daemon};
 use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, StopStage, Stopped};
 
 /// Beyond the grace: the later stop stages, and the answer's way.
@@ -28,34 +27,6 @@ pub(super) const DAEMON_TIMEOUT: Duration = Duration::from_secs(3);
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 /// How long the name server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// The processes of a system, as far as they belong to one of its name servers.
-pub struct Processes<'a> {
-    pub system: &'a SystemName,
-    pub dir: &'a SystemDir,
-    pub group: &'a GroupRecord,
-    /// Who ends before the others.
-    pub turns: Turns,
-}
-
-/// What it took to end them.
-#[derive(Default)]
-pub struct Ended {
-    /// How each agent ended.
-    pub stopped: Vec<Stopped>,
-    /// Agents that outlived their host daemon, and were killed.
-    pub orphans: Vec<AgentName>,
-    /// Attached agents that were let go of.
-    pub released: Vec<AgentName>,
-    /// Attached agents that could not be told so, and keep what they have.
-    pub kept: Vec<AgentName>,
-    /// Daemons that had to be killed.
-    pub killed_daemons: usize,
-    /// What is still there in spite of all.
-    pub left: Vec<ProcessId>,
-    /// What could not be ended on other machines.
-    pub machines: Vec<LeftMachine>,
-}
 
 impl Processes<'_> {
     /// Ends all: agents, then their hosts, then the name server.

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::end::{Ended, Processes};
-use crate::model::{AgentName, HostInfo, HostName, Millis, State, SystemName};
+use super::processes::{Ended, LeftMachine, Processes};
+use crate::model::{AgentName, HostInfo, Millis, State, SystemName};
 use crate::proxy::{Link, Pending, ProxyError};
 use crate::ssh;
 use crate::state::{FarNameServer, Launch, Machine};
@@ -18,15 +18,6 @@ const STOP_STAGES_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// How long a name server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// A machine on which something may be left.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftMachine {
-    pub host: HostName,
-    /// Others have started its daemon.
-    pub attached: bool,
-    pub reason: String,
-}
 
 /// What was asked, all at once.
 pub(super) struct Asked {

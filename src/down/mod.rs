@@ -7,6 +7,8 @@
 mod damaged;
 mod end;
 mod machines;
+mod order;
+mod processes;
 mod turns;
 
 use std::collections::BTreeMap;
@@ -22,10 +24,9 @@ use crate::state::{
 use crate::wire::StopStage;
 
 pub use damaged::Damage;
-use end::Ended;
-pub use end::Processes;
-pub use machines::LeftMachine;
-pub use turns::Turns;
+pub use order::Turns;
+use processes::Ended;
+pub use processes::{LeftMachine, Processes};
 
 #[derive(Debug, thiserror::Error)]
 pub enum DownError {

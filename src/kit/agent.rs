@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::context::encoded;
+use super::convert::encoded;
 use super::{CallError, Context, Result};
 
 /// A handler or method whose types have been seen to.

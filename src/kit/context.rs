@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::convert::{decoded, encoded, name};
+use super::current::{Current, Promise};
 use super::error::limit;
 use super::later::{Added, Answered};
 use super::line::Line;
 use super::run::{Handle, spawn_at};
 use super::{Agent, CallError, Error, RunError};
 use crate::agent::OwnWord;
-use crate::model::{AgentName, Alias, Dial, Level, NameError, Topic, to_json};
+use crate::model::{AgentName, Alias, Dial, Level, Topic};
 use crate::proxy::{NameServer, Proxy};
 
 /// The agent, as its handlers see it. All calls are carried out by its loop, in the order they are
@@ -39,20 +40,6 @@ pub struct Context<S> {
     pub(super) once: Vec<String>,
     pub(super) last_timer: u64,
 }
-
-/// What is being handled.
-#[derive(Default)]
-pub(super) struct Current {
-    pub alias: Option<Alias>,
-    pub topic: Option<String>,
-    /// The request or call to be answered.
-    pub pending: Option<Promise>,
-}
-
-/// The right to answer a request or a call, once.
-#[derive(Debug)]
-#[must_use = "a promise that is dropped is an answer that never comes"]
-pub struct Promise(pub(super) u64);
 
 impl<S> Context<S> {
     pub(super) fn new(state: S, line: Line, name: AgentName, nameserver: Dial) -> Self {
@@ -272,25 +259,4 @@ impl<S> Context<S> {
     pub fn shutdown(&mut self) {
         self.ending = self.ending.or(Some(0));
     }
-}
-
-pub(super) fn name<N: FromStr<Err = NameError>>(text: &str) -> Result<N, CallError> {
-    text.parse().map_err(|error| CallError::Name {
-        text: text.to_owned(),
-        error,
-    })
-}
-
-pub(super) fn encoded(value: impl Serialize) -> Result<Value, CallError> {
-    to_json(value).map_err(CallError::Encode)
-}
-
-pub(super) fn decoded<T: DeserializeOwned>(
-    value: Value,
-    what: impl FnOnce() -> String,
-) -> Result<T, CallError> {
-    serde_json::from_value(value).map_err(|error| CallError::Decode {
-        what: what(),
-        error,
-    })
 }

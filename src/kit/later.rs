@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::agent::{Erased, erase};
-use super::context::{decoded, encoded, name};
+use super::convert::{decoded, encoded, name};
 use super::error::limit;
 use super::{CallError, Context, Result};
 use crate::agent::OwnWord;

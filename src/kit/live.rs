@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::context::{decoded, encoded, name};
+use super::convert::{decoded, encoded, name};
 use super::{CallError, Context};
 use crate::agent::ProgramRequest;
 use crate::model::{

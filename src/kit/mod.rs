@@ -108,6 +108,8 @@
 
 mod agent;
 mod context;
+mod convert;
+mod current;
 mod error;
 mod later;
 mod line;
@@ -118,6 +120,7 @@ mod timers;
 mod worker;
 
 pub use agent::Agent;
-pub use context::{Context, Promise};
+pub use context::Context;
+pub use current::Promise;
 pub use error::{CallError, Error, Result, RunError};
 pub use run::{Handle, spawn};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::context::name;
+use super::convert::name;
 use super::{CallError, Context, Result};
 use crate::model::{Alias, TimerAction, TimerInfo, TimerSpec, When};
 use crate::wire::AgentRequest;

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::Value;
 
 use super::agent::{Code, Erased};
-use super::context::{Current, Promise};
+use super::current::{Current, Promise};
 use super::later::Added;
 use super::{CallError, Context, Error, Result};
 use crate::agent::{Heard, Listened, ProgramId};

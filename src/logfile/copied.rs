@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -207,29 +207,11 @@ fn copy_all(from: &File, to: &Path) -> io::Result<u64> {
     Ok(copied)
 }
 
-/// Waits while somebody cuts the file at `path`, and holds off whoever wants to.
-pub(super) fn hold_off(path: &Path) -> Option<Flock<File>> {
-    let file = File::open(path).ok()?;
-    Flock::lock(file, FlockArg::LockShared).ok()
-}
-
-/// The file to which that of the log at `path` was copied which began at that place, if it was, and has been cut.
-pub fn copy_of(path: &Path, begin: u64, inode: u64) -> Option<LogFile> {
-    let copy = old(path).join(name(begin));
-    let metadata = fs::metadata(&copy).ok()?;
-    // A file that was moved there is still itself.
-    (metadata.ino() != inode).then(|| LogFile {
-        path: copy,
-        begin,
-        size: metadata.len(),
-        inode: metadata.ino(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{files_of, last_bytes};
     use super::*;
+    use std::os::unix::fs::MetadataExt;
     use std::time::Instant;
 
     fn limits(max_files: u32) -> LogLimits {

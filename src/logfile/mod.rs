@@ -9,6 +9,6 @@ mod pieces;
 mod rotation;
 mod writer;
 
-pub use copied::{LogCaps, copy_of};
-pub use pieces::{Behind, LogFile, behind, files_of, last_bytes};
+pub use copied::LogCaps;
+pub use pieces::{Behind, LogFile, behind, copy_of, files_of, last_bytes};
 pub use writer::{LogWriter, move_if_full};

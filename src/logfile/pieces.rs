@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::copied::{copy_of, hold_off};
+use nix::fcntl::{Flock, FlockArg};
 
 /// One file of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,4 +164,23 @@ fn read(file: &LogFile, place: u64, most: u64) -> io::Result<Vec<u8>> {
 /// What a file is called that is full.
 pub(super) fn name(begin: u64) -> String {
     format!("{begin:012}")
+}
+
+/// Waits while somebody cuts the file at `path`, and holds off whoever wants to.
+fn hold_off(path: &Path) -> Option<Flock<File>> {
+    let file = File::open(path).ok()?;
+    Flock::lock(file, FlockArg::LockShared).ok()
+}
+
+/// The file to which that of the log at `path` was copied which began at that place, if it was, and has been cut.
+pub fn copy_of(path: &Path, begin: u64, inode: u64) -> Option<LogFile> {
+    let copy = old(path).join(name(begin));
+    let metadata = fs::metadata(&copy).ok()?;
+    // A file that was moved there is still itself.
+    (metadata.ino() != inode).then(|| LogFile {
+        path: copy,
+        begin,
+        size: metadata.len(),
+        inode: metadata.ino(),
+    })
 }

@@ -12,8 +12,8 @@ use tokio::sync::{mpsc as channel, oneshot};
 
 use super::ProxyError;
 use super::admission::Admission;
+use super::incoming::Incoming;
 use super::inflight::InFlight;
-use super::link::Incoming;
 use super::watch::{WATCH_ID, Watchers, lock};
 use crate::model::{Dial, Millis};
 use crate::wire::{Envelope, Event, Fault, MessageKind, NameServerRequest, Peer, body, read_body};

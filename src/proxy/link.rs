@@ -22,23 +22,13 @@ use tokio::sync::{mpsc as channel, oneshot};
 use super::ProxyError;
 use super::admission::Admission;
 use super::driver::{Answer, Command, Driver, Lines};
+use super::incoming::Incoming;
 use super::watch::Watchers;
 use crate::model::{Dial, Millis, PublicKey};
 use crate::wire::{Envelope, Fault, MessageKind, Peer, body, read_body};
 
 /// How long the first connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// What reaches a member unasked, other than what it watches.
-#[derive(Debug)]
-pub enum Incoming {
-    /// A request (or a one-way message) for this member. Answer it by [`Link::reply`].
-    Request { envelope: Envelope, body: Vec<u8> },
-    /// The name server does not know this member: announce it again.
-    Unregistered,
-    /// The name server does not let this member in: there will be nothing more.
-    NotLetIn(ProxyError),
-}
 
 /// A connection to the name server.
 pub struct Link {

@@ -10,6 +10,7 @@ mod bundle;
 mod error;
 mod examine;
 mod kept;
+mod launch;
 mod script;
 mod session;
 
@@ -17,4 +18,5 @@ pub use bundle::Sent;
 pub use error::{SshError, Stage};
 pub use examine::{Visit, examine};
 pub use kept::{forget_runs, kept_logs};
-pub use session::{Begun, Session, end, launch, launch_nameserver};
+pub use launch::{Begun, end, launch, launch_nameserver};
+pub use session::Session;

@@ -1,6 +1,5 @@
 //! One connection by ssh: from its beginning to osb's first word, and what is said after that.
 
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,20 +10,16 @@ use tokio::task::JoinHandle;
 
 use super::argv::arguments;
 use super::binary::{Binary, own_machine};
-use super::bundle::{self, Sent};
 use super::error::{SshError, Stage};
 use super::script::{Copied, Line, script};
-use crate::files::Bundle;
 use crate::model::{Millis, SshSpec};
-use crate::wire::{FormerAgent, LARGEST_BODY, MachineRequest, MachineWord, Stopped};
+use crate::wire::{LARGEST_BODY, MachineRequest, MachineWord};
 
 /// Until the other machine says its first word. ssh has a limit of its own for connecting, and none
 /// for one that hangs in the middle of authentication.
 const FIRST_WORD: Duration = Duration::from_secs(20);
 /// For copying osb, which is some megabytes.
 const COPY: Duration = Duration::from_secs(120);
-/// For osb there to do what it was asked, beyond the grace it was given.
-const ANSWER: Duration = Duration::from_secs(20);
 /// How long the connection may take to close.
 const CLOSE: Duration = Duration::from_secs(15);
 /// How much of what ssh says is kept.
@@ -41,67 +36,6 @@ pub struct Session {
     listening: JoinHandle<()>,
     /// What there was instead of this version, if osb was copied; empty: nothing.
     instead_of: Option<String>,
-}
-
-/// A daemon that has been started.
-pub struct Begun {
-    /// What it hangs on.
-    pub session: Session,
-    /// Its pid there.
-    pub pid: u32,
-    /// Where the folders of the bundle are there.
-    pub folders: Vec<PathBuf>,
-    /// The agents of the daemon in whose place it comes.
-    pub agents: Vec<FormerAgent>,
-}
-
-/// Starts a host daemon at `spec`, when the `bundle` that the request lists is there. `tell` is told how
-/// far that is.
-pub async fn launch(
-    spec: SshSpec,
-    request: MachineRequest,
-    bundle: Arc<Bundle>,
-    tell: impl Fn(Sent) + Send + Sync + 'static,
-) -> Result<Begun, SshError> {
-    let mut session = Session::open(spec, &request, Copied::Kept).await?;
-    let folders = match bundle.is_empty() {
-        true => Vec::new(),
-        false => bundle::send(&mut session, &bundle, tell).await?,
-    };
-    match session.word(ANSWER, Stage::Start).await? {
-        MachineWord::Started { pid, agents } => Ok(Begun {
-            session,
-            pid,
-            folders,
-            agents,
-        }),
-        other => Err(session.unexpected(Stage::Start, other)),
-    }
-}
-
-/// Starts a name server at `spec`. Gives the connection that it hangs on, its pid there, and its address.
-pub async fn launch_nameserver(
-    spec: SshSpec,
-    request: MachineRequest,
-) -> Result<(Session, u32, String), SshError> {
-    let mut session = Session::open(spec, &request, Copied::Kept).await?;
-    match session.word(ANSWER, Stage::Start).await? {
-        MachineWord::Listens { pid, address } => Ok((session, pid, address)),
-        other => Err(session.unexpected(Stage::Start, other)),
-    }
-}
-
-/// Ends a daemon or a name server at `spec`, and whatever is left of what it has started. Tells how its agents ended.
-pub async fn end(
-    spec: SshSpec,
-    request: MachineRequest,
-    grace: Millis,
-) -> Result<Vec<Stopped>, SshError> {
-    let mut session = Session::open(spec, &request, Copied::Kept).await?;
-    match session.word(grace.duration() + ANSWER, Stage::End).await? {
-        MachineWord::Down { stopped } => Ok(stopped),
-        other => Err(session.unexpected(Stage::End, other)),
-    }
 }
 
 impl Session {

@@ -8,11 +8,10 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::review::{Span, Spanned};
-use super::sync::SyncDraft;
 use super::yaml::Part;
 use crate::model::{
     Action, AgentId, Alias, Endpoint, HostSpec, Kind, LogLimits, Millis, NameServerEntry,
-    NameServerName, Security, Serializer, Speaks, SystemName, Transport, When,
+    NameServerName, Security, Serializer, Speaks, SyncSpec, SystemName, Transport, When,
 };
 
 pub(super) struct Draft {
@@ -206,4 +205,13 @@ impl AgentDraft {
             nameserver: Some(self.at.clone()),
         }
     }
+}
+
+/// What is to be copied, and where that is said.
+#[derive(Debug, Clone)]
+pub(super) struct SyncDraft {
+    pub spec: SyncSpec,
+    pub span: Span,
+    /// Its folder is said to be another than the topology's.
+    pub elsewhere: bool,
 }

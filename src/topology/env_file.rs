@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::command::{joined, passable};
 use super::dotenv::{Variables, dotenv};
 use super::draft::LateText;
 use super::fields::wrong_type;
-use super::program::{joined, passable};
 use super::review::{Flaw, Review, Spanned};
 use super::surroundings::Surroundings;
 use super::yaml::{Data, Node, Part};

@@ -2,8 +2,7 @@
 //! of them.
 
 use super::problem::Problem;
-use super::review::Span;
-use super::text::Places;
+use super::text::{Places, Span};
 
 /// Texts, each with what it is called and where it begins.
 #[derive(Default)]

@@ -6,9 +6,9 @@ use std::ops::Bound;
 
 use super::draft::ConnectionDraft;
 use super::fields::there_are;
+use super::partial::Partial;
 use super::replicas::{Copies, Crowd};
 use super::review::{Flaw, Review, Span, Spanned, quote};
-use super::system::Part;
 use super::values;
 use super::yaml::Node;
 use crate::model::{AgentId, AgentName, Alias};
@@ -48,7 +48,7 @@ pub(super) fn expand(
     crowd: &Crowd,
     copies: &mut Copies,
     review: &mut Review,
-) -> Part<ConnectionDraft> {
+) -> Partial<ConnectionDraft> {
     let names = crowd.agents.iter().enumerate();
     let mut expansion = Expansion {
         crowd,
@@ -57,7 +57,7 @@ pub(super) fn expand(
             .collect(),
         copies,
         review,
-        done: Part {
+        done: Partial {
             read: Vec::new(),
             missing: false,
         },
@@ -75,7 +75,7 @@ struct Expansion<'a> {
     index: BTreeMap<(&'a str, usize), usize>,
     copies: &'a mut Copies,
     review: &'a mut Review,
-    done: Part<ConnectionDraft>,
+    done: Partial<ConnectionDraft>,
 }
 
 impl<'a> Expansion<'a> {

@@ -1,16 +1,16 @@
 //! An agent's command, its environment and its working directory. No shell is involved.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
-use super::draft::{LateText, ProgramDraft};
-use super::fields::{Fields, entries, items, there_are, wrong_type};
+use super::command::{folder, joined, late, word, words};
+use super::draft::{LateText, ProgramDraft, SyncDraft};
+use super::fields::{Fields, entries, there_are, wrong_type};
 use super::ready;
-use super::review::{Flaw, Review, Span, Spanned, quote};
+use super::review::{Flaw, Review, Span, quote};
 use super::source::Source;
-use super::sync::SyncDraft;
 use super::values;
-use super::yaml::{Data, Node, Part};
+use super::yaml::{Data, Node};
 use crate::model::Speaks;
 
 /// The program of an agent, with which the files of `sync` go, and which has the variables of `files`. None if it has no command, or the review knows why.
@@ -84,61 +84,6 @@ fn speaks(agent: &Fields<'_>, review: &mut Review) -> Speaks {
     })
 }
 
-/// The words of a command, which stands at `what`. None if the review knows why.
-pub(super) fn words(command: &Node, what: &str, review: &mut Review) -> Option<Vec<LateText>> {
-    if let Some(line) = command.text() {
-        let list: Vec<&str> = line.split_whitespace().collect();
-        let flaw = wrong_type(command, what, "a list of words");
-        let hint = format!("no shell is involved: write {what}: [{}]", list.join(", "));
-        review.add(flaw.hint(hint));
-        return None;
-    }
-    let nodes = review.take(items(command, what))?;
-    let words: Vec<Option<LateText>> = nodes.iter().map(|node| review.take(word(node))).collect();
-    let words: Vec<LateText> = words.into_iter().collect::<Option<_>>()?;
-    let is_empty = |word: &LateText| word.value == [Part::Text(String::new())];
-    if words.first().is_none_or(is_empty) {
-        let span = nodes.first().map_or(&command.span, |first| &first.span);
-        let flaw = Flaw::new(span, "a command begins with the program to run");
-        review.add(flaw.hint("write command: [PROGRAM, ARGUMENT]"));
-        return None;
-    }
-    Some(words)
-}
-
-fn word(node: &Node) -> Result<LateText, Flaw> {
-    match &node.data {
-        Data::Late(parts) => late(parts, &node.span),
-        _ => plain(values::text(node, "a word of the command")?, &node.span),
-    }
-}
-
-fn plain(text: &str, span: &Span) -> Result<LateText, Flaw> {
-    late(&[Part::Text(text.to_owned())], span)
-}
-
-fn late(parts: &[Part], span: &Span) -> Result<LateText, Flaw> {
-    for part in parts {
-        let (Part::Text(text) | Part::Reference(text)) = part;
-        passable(text, span)?;
-    }
-    Ok(Spanned {
-        value: parts.to_vec(),
-        span: span.clone(),
-    })
-}
-
-/// A text that can be handed to a process as it stands here.
-pub(super) fn passable(text: &str, span: &Span) -> Result<(), Flaw> {
-    if text.contains('\0') {
-        return Err(Flaw::new(
-            span,
-            "a zero character cannot be handed to a program",
-        ));
-    }
-    Ok(())
-}
-
 fn environment(agent: &Fields<'_>, review: &mut Review) -> BTreeMap<String, LateText> {
     let Some(section) = agent.get("env") else {
         return BTreeMap::new();
@@ -179,29 +124,4 @@ fn working_directory(
         (None, Some(sync)) if sync.elsewhere => (sync.spec.from.clone(), None),
         (None, _) => (source.folder.clone(), None),
     }
-}
-
-/// A folder's path, which stands at `what`.
-pub(super) fn folder<'n>(node: &'n Node, what: &str) -> Result<&'n Path, Flaw> {
-    let text = values::text(node, what)?;
-    passable(text, &node.span)?;
-    if text.is_empty() {
-        return Err(Flaw::new(&node.span, format!("{what} is empty"))
-            .hint("leave it away for the topology's own folder"));
-    }
-    if text.starts_with('~') {
-        let flaw = Flaw::new(&node.span, format!("{what}: ~ is not expanded"));
-        return Err(flaw.hint("write the whole path, or one that begins at the topology's folder"));
-    }
-    Ok(Path::new(text))
-}
-
-/// A path that begins at `folder`, without the dots that mean "here".
-pub(super) fn joined(folder: &Path, path: &Path) -> PathBuf {
-    let here = |component: &Component<'_>| *component == Component::CurDir;
-    folder
-        .join(path)
-        .components()
-        .filter(|component| !here(component))
-        .collect()
 }

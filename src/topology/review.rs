@@ -4,14 +4,10 @@
 //! reading goes on: what comes out is used only if nothing was found.
 
 use std::collections::HashSet;
-use std::ops::Range;
 
 use super::files::{Files, Locator};
 use super::problem::{Problem, Problems};
-
-/// A part of the files, in bytes. Within one file it begins at 0, until the file is put among the
-/// others.
-pub(super) type Span = Range<usize>;
+pub(super) use super::text::Span;
 
 /// How many characters of the offending part a problem keeps.
 const EXCERPT: usize = 80;

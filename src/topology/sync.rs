@@ -3,24 +3,16 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::command::{folder, joined};
+use super::draft::SyncDraft;
 use super::fields::{Fields, items, wrong_type};
-use super::program::folder;
-use super::review::{Flaw, Review, Span, quote};
+use super::review::{Flaw, Review, quote};
 use super::source::Source;
 use super::values;
 use super::yaml::{Data, Node};
 use crate::model::{NamePattern, SyncSpec, TreePath, TreePathError};
 
 pub(super) const KEYS: &[&str] = &["from", "paths", "except"];
-
-/// What is to be copied, and where that is said.
-#[derive(Debug, Clone)]
-pub(super) struct SyncDraft {
-    pub spec: SyncSpec,
-    pub span: Span,
-    /// Its folder is said to be another than the topology's.
-    pub elsewhere: bool,
-}
 
 /// Reads a list of paths, or the long form with `from` and `except`. None if the review knows why.
 pub(super) fn read(node: &Node, source: &Source, review: &mut Review) -> Option<SyncDraft> {
@@ -64,7 +56,7 @@ pub(super) fn read(node: &Node, source: &Source, review: &mut Review) -> Option<
 
 fn from_folder(node: &Node, source: &Source, review: &mut Review) -> Option<PathBuf> {
     let path = review.take(folder(node, "from"))?;
-    Some(super::program::joined(&source.folder, path))
+    Some(joined(&source.folder, path))
 }
 
 fn paths(node: &Node, review: &mut Review) -> Option<BTreeSet<TreePath>> {

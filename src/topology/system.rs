@@ -3,6 +3,7 @@
 use super::agent::Known;
 use super::draft::{AgentDraft, ConnectionDraft, Draft};
 use super::fields::{Fields, entries, items};
+use super::partial::Partial;
 use super::patterns;
 use super::replicas::{Copies, Crowd};
 use super::review::{Flaw, Review, quote};
@@ -114,30 +115,6 @@ fn security(top: &Fields<'_>, review: &mut Review) -> Option<Security> {
     }
 }
 
-/// What could be read of a section, and whether that is not all of it.
-pub(super) struct Part<T> {
-    pub read: Vec<T>,
-    pub missing: bool,
-}
-
-impl<T> Part<T> {
-    fn of(all: impl Iterator<Item = Option<T>>) -> Self {
-        let (mut read, mut missing) = (Vec::new(), false);
-        for item in all {
-            missing |= item.is_none();
-            read.extend(item);
-        }
-        Self { read, missing }
-    }
-
-    fn unreadable() -> Self {
-        Self {
-            read: Vec::new(),
-            missing: true,
-        }
-    }
-}
-
 fn agents(top: &Fields<'_>, known: &Known<'_>, copies: &mut Copies, review: &mut Review) -> Crowd {
     let Some(section) = top.get("agents") else {
         return Crowd::default();
@@ -145,7 +122,7 @@ fn agents(top: &Fields<'_>, known: &Known<'_>, copies: &mut Copies, review: &mut
     let Some(entries) = review.take(entries(section, "agents")) else {
         return Crowd::unreadable();
     };
-    let part: Part<(AgentDraft, usize)> = Part::of(entries.iter().map(|(key, node)| {
+    let part: Partial<(AgentDraft, usize)> = Partial::of(entries.iter().map(|(key, node)| {
         let agent = agent::read(key, node, known, review)?;
         // What its files of variables hold counts as if it stood there.
         let program = agent.program.as_ref();
@@ -162,14 +139,14 @@ fn connections(
     crowd: &Crowd,
     copies: &mut Copies,
     review: &mut Review,
-) -> Part<ConnectionDraft> {
+) -> Partial<ConnectionDraft> {
     let Some(section) = top.get("connections") else {
-        return Part::of(std::iter::empty());
+        return Partial::of(std::iter::empty());
     };
     let Some(items) = review.take(items(section, "connections")) else {
-        return Part::unreadable();
+        return Partial::unreadable();
     };
-    let part = Part::of(items.iter().map(|node| {
+    let part = Partial::of(items.iter().map(|node| {
         let entry = connection::read(node, review)?;
         Some((entry, node.size()))
     }));

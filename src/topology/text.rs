@@ -3,6 +3,12 @@
 //! Both directions walk from the last place asked for, so that a file of one huge line costs no
 //! more than one of many short ones.
 
+use std::ops::Range;
+
+/// A part of the files, in bytes. Within one file it begins at 0, until the file is put among the
+/// others.
+pub(super) type Span = Range<usize>;
+
 /// Where a line begins after `text[at]`, if a line ends there. A carriage return ends a line
 /// unless a line feed follows, as YAML has it.
 fn ends_line(bytes: &[u8], at: usize) -> bool {

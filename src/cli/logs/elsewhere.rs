@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LogLine;
-use super::followed::{Followed, follow};
 use super::line::Part;
 use super::merge::Source;
 use crate::cli::Context;
@@ -42,7 +41,7 @@ impl Fetched {
 #[derive(Default)]
 pub struct Elsewhere {
     logs: Vec<(AgentId, Fetched)>,
-    machines: Vec<Reading>,
+    pub(super) machines: Vec<Reading>,
 }
 
 /// A machine whose logs are read.
@@ -50,7 +49,7 @@ pub(super) struct Reading {
     pub link: Arc<Link>,
     pub host: HostName,
     /// Agents with their names within the system.
-    agents: Vec<(AgentId, LogsFrom)>,
+    pub agents: Vec<(AgentId, LogsFrom)>,
 }
 
 /// The logs of all agents of a system that run on other machines. A machine that does not answer is named, and
@@ -208,16 +207,5 @@ impl Elsewhere {
     /// What was fetched: once.
     pub fn take_logs(&mut self) -> Vec<(AgentId, Fetched)> {
         std::mem::take(&mut self.logs)
-    }
-
-    /// Follows the logs of `wanted`, or of all if there are none. In an async runtime.
-    pub fn follow(self, wanted: &[AgentId]) -> Followed {
-        let mut machines = self.machines;
-        for reading in &mut machines {
-            let is_wanted = |id: &AgentId| wanted.is_empty() || wanted.contains(id);
-            reading.agents.retain(|(id, _)| is_wanted(id));
-        }
-        machines.retain(|reading| !reading.agents.is_empty());
-        follow(machines)
     }
 }

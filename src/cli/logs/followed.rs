@@ -4,8 +4,8 @@
 use tokio::sync::{mpsc, watch};
 
 use super::LogLine;
-use super::elsewhere::Reading;
-use crate::model::{HostName, Millis, State};
+use super::elsewhere::{Elsewhere, Reading};
+use crate::model::{AgentId, HostName, Millis, State};
 use crate::proxy::{Link, Notice, ProxyError, Watch};
 use crate::wire::{AgentLogs, Event};
 
@@ -35,8 +35,21 @@ impl Followed {
     }
 }
 
+impl Elsewhere {
+    /// Follows the logs of `wanted`, or of all if there are none. In an async runtime.
+    pub fn follow(self, wanted: &[AgentId]) -> Followed {
+        let mut machines = self.machines;
+        for reading in &mut machines {
+            let is_wanted = |id: &AgentId| wanted.is_empty() || wanted.contains(id);
+            reading.agents.retain(|(id, _)| is_wanted(id));
+        }
+        machines.retain(|reading| !reading.agents.is_empty());
+        follow(machines)
+    }
+}
+
 /// Follows all of them. In an async runtime.
-pub(super) fn follow(machines: Vec<Reading>) -> Followed {
+fn follow(machines: Vec<Reading>) -> Followed {
     let (sender, news) = mpsc::channel(AHEAD);
     for reading in machines {
         tokio::spawn(follow_one(reading, sender.clone()));

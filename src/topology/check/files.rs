@@ -1,8 +1,8 @@
 //! Files that go to other machines: whether they can, and whether a command runs among them.
 
+use super::super::draft::SyncDraft;
 use super::super::draft::{AgentDraft, Draft, ProgramDraft};
 use super::super::review::{Flaw, Review};
-use super::super::sync::SyncDraft;
 use crate::model::{HostSpec, Reach, SyncSpec};
 
 /// What is to be copied for an agent's program: nothing where it runs on this machine. What cannot be is

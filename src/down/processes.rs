@@ -1,0 +1,44 @@
+//! The processes of a system that are to end, and what it took to end them.
+
+use super::order::Turns;
+use crate::model::{AgentName, HostName, SystemName};
+use crate::process::ProcessId;
+use crate::state::{GroupRecord, SystemDir};
+use crate::wire::Stopped;
+
+/// The processes of a system, as far as they belong to one of its name servers.
+pub struct Processes<'a> {
+    pub system: &'a SystemName,
+    pub dir: &'a SystemDir,
+    pub group: &'a GroupRecord,
+    /// Who ends before the others.
+    pub turns: Turns,
+}
+
+/// What it took to end them.
+#[derive(Default)]
+pub struct Ended {
+    /// How each agent ended.
+    pub stopped: Vec<Stopped>,
+    /// Agents that outlived their host daemon, and were killed.
+    pub orphans: Vec<AgentName>,
+    /// Attached agents that were let go of.
+    pub released: Vec<AgentName>,
+    /// Attached agents that could not be told so, and keep what they have.
+    pub kept: Vec<AgentName>,
+    /// Daemons that had to be killed.
+    pub killed_daemons: usize,
+    /// What is still there in spite of all.
+    pub left: Vec<ProcessId>,
+    /// What could not be ended on other machines.
+    pub machines: Vec<LeftMachine>,
+}
+
+/// A machine on which something may be left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftMachine {
+    pub host: HostName,
+    /// Others have started its daemon.
+    pub attached: bool,
+    pub reason: String,
+}

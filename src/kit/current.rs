@@ -1,0 +1,17 @@
+//! What an agent's code is handling, and the right to answer it.
+
+use crate::model::Alias;
+
+/// What is being handled.
+#[derive(Default)]
+pub(super) struct Current {
+    pub alias: Option<Alias>,
+    pub topic: Option<String>,
+    /// The request or call to be answered.
+    pub pending: Option<Promise>,
+}
+
+/// The right to answer a request or a call, once.
+#[derive(Debug)]
+#[must_use = "a promise that is dropped is an answer that never comes"]
+pub struct Promise(pub(super) u64);
