@@ -124,7 +124,7 @@ impl Agent {
                 let alias = to.alias.clone();
                 let envelope = Envelope::oneway(peer(&to));
                 let body = body(&AgentRequest::Confirm { alias, lines });
-                self.control.send(&envelope, body, Weight::Light);
+                self.membership.send(&envelope, body, Weight::Light);
             }
         }
     }

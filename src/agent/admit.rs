@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 impl Agent {
     /// Somebody wants to come in.
     pub fn attend_admission(&mut self) {
-        let alone = self.control.down();
+        let alone = self.membership.control.down();
         let unknown = self
             .admission
             .as_mut()
@@ -83,7 +83,9 @@ impl Agent {
     /// machines, for libzmq does not tell them apart: these are made again at once.
     pub(super) fn on_revoked(&mut self, keys: &[PublicKey]) {
         for slot in self.sockets.iter_mut() {
-            self.unannounced |= slot.let_go_of(keys, self.now);
+            if slot.let_go_of(keys, self.now) {
+                self.membership.note_change();
+            }
         }
         let from = self
             .admission

@@ -9,6 +9,7 @@ mod accounts;
 mod admission;
 mod admit;
 mod adoption;
+mod announce;
 mod answers;
 mod attempt;
 mod boot;
@@ -18,6 +19,7 @@ mod closing;
 mod control;
 mod core;
 mod exchange;
+mod farewell;
 mod folder;
 mod handlers;
 mod invoke;
@@ -26,6 +28,7 @@ mod launching;
 mod leftovers;
 mod log;
 mod lookups;
+mod membership;
 mod program;
 mod receive;
 mod reply;
@@ -118,7 +121,7 @@ pub(crate) fn run_hosting(
     guest: Guest,
 ) -> Result<u8, AgentError> {
     let mut agent = agent_of(boot, log)?;
-    agent.preparing = true;
+    agent.membership.hide();
     agent.host_guest(guest);
     Ok(run_loop(agent, Some(&signals)))
 }

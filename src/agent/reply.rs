@@ -39,6 +39,6 @@ impl Agent {
             return self.reply_to_member(peer, id, Err(Fault::Refused { reason }));
         }
         let envelope = Envelope::answer(&outcome, id, peer);
-        self.control.send(&envelope, answer, Weight::Heavy);
+        self.membership.send(&envelope, answer, Weight::Heavy);
     }
 }

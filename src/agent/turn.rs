@@ -90,14 +90,14 @@ fn watched<'a>(agent: &'a Agent, signals: Option<&'a Signals>) -> (Vec<Source>, 
     if let Some(signals) = signals {
         watch(Source::Signals, PollItem::from_fd(signals.fd(), POLLIN));
     }
-    let control = both(true, agent.control.down());
+    let control = both(true, agent.membership.control.down());
     watch(
         Source::Control,
-        agent.control.socket().as_poll_item(control),
+        agent.membership.control.socket().as_poll_item(control),
     );
     watch(
         Source::ControlMonitor,
-        agent.control.monitor().as_poll_item(POLLIN),
+        agent.membership.control.monitor().as_poll_item(POLLIN),
     );
     if let Some(admission) = &agent.admission {
         watch(
@@ -166,7 +166,7 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
             (0..arrived.requests.min(2)).for_each(|_| agent.on_signal());
         }
         Source::Control => {
-            if ready.writable && agent.control.down() {
+            if ready.writable && agent.membership.control.down() {
                 agent.control_is_back();
             }
             if ready.readable {

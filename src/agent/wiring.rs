@@ -154,7 +154,7 @@ impl Agent {
         let effect = kept.wire.on(event, now);
         if kept.wire.stage() != before {
             kept.since = now;
-            self.unannounced = true;
+            self.membership.note_change();
         }
         if kept.wire.stage() == Stage::Proven {
             kept.fault = None;
@@ -216,7 +216,7 @@ impl Agent {
             reason,
         });
         self.wires.set_link(id, at, link.times());
-        self.unannounced = true;
+        self.membership.note_change();
         if asks {
             self.give_up_requests(at.socket, self.sent_requests(at.socket));
         }

@@ -68,7 +68,8 @@ impl Agent {
             token: token.clone(),
         };
         let envelope = Envelope::oneway(Peer::Agent(subscriber.agent.clone()));
-        self.control.send(&envelope, body(&question), Weight::Light);
+        self.membership
+            .send(&envelope, body(&question), Weight::Light);
     }
 
     /// A token that nobody else has.

@@ -39,7 +39,8 @@ impl Agent {
         );
         let left = u32::try_from(left.max(1)).unwrap_or(u32::MAX);
         let envelope = Envelope::request(MARK | id, left, peer);
-        self.control.send(&envelope, body(question), Weight::Heavy);
+        self.membership
+            .send(&envelope, body(question), Weight::Heavy);
     }
 
     /// Somebody has answered.

@@ -41,7 +41,7 @@ impl Agent {
     /// Reads what has come from the name server.
     pub fn drain_control(&mut self) {
         for _ in 0..BATCH {
-            let Some(frames) = self.control.receive() else {
+            let Some(frames) = self.membership.control.receive() else {
                 return;
             };
             self.on_control(&frames);
@@ -74,14 +74,16 @@ impl Agent {
                 Ok(Event::Presence(presence)) => self.on_presence(presence),
                 Ok(Event::Agent { .. } | Event::Host { .. }) | Err(_) => {}
             },
-            MessageKind::Reply if self.is_announcement(envelope.id) => self.note_registered(),
+            MessageKind::Reply if self.membership.is_announcement(envelope.id) => {
+                self.note_registered()
+            }
             MessageKind::Reply => {}
         }
     }
 
     /// Something has been seen of the line to the name server.
     pub fn look_at_control(&mut self) {
-        if let Some(why) = self.control.look() {
+        if let Some(why) = self.membership.control.look() {
             // Nobody could command it, and it could not be found.
             self.log.error(&format!("{why}: this agent ends"));
             self.life.over(1);
@@ -116,7 +118,7 @@ impl Agent {
     }
 
     fn on_refusal(&mut self, envelope: &Envelope, body: &[u8]) {
-        if !self.is_announcement(envelope.id) {
+        if !self.membership.is_announcement(envelope.id) {
             return;
         }
         match read_body(body) {

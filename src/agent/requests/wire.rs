@@ -82,7 +82,7 @@ impl Agent {
         }
         let address = server.address.clone();
         let before = slot.only_address();
-        self.unannounced = true;
+        self.membership.note_change();
         let link = slot.connect(&self.context, server, to, self.now);
         let link = link.map_err(|reason| Fault::Connect {
             alias,
@@ -244,7 +244,9 @@ impl Agent {
             return;
         };
         let news = slot.read_monitor(self.now);
-        self.unannounced |= news.changed;
+        if news.changed {
+            self.membership.note_change();
+        }
         if news.lost && slot.kind.asks() {
             self.give_up_requests(at, self.sent_requests(at));
         }
@@ -259,7 +261,9 @@ impl Agent {
             return;
         };
         let news = slot.read_request_monitor(self.now);
-        self.unannounced |= news.changed;
+        if news.changed {
+            self.membership.note_change();
+        }
         let sent = self.sent_requests(at);
         let slot = self.sockets.get_mut(at);
         if let Some(request_socket) = slot.and_then(|slot| slot.request_socket.as_mut()) {

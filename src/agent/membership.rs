@@ -1,0 +1,172 @@
+//! The agent as a member at its name server: the control connection, what the name server knows of the
+//! agent, and when it hears again that the agent still works. What there is to know is not known here.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::control::{Control, Weight};
+use crate::wire::{Envelope, Peer};
+use crate::zeromq::LOOK_EVERY;
+
+/// How often the name server hears that the agent still works.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long the name server may take to answer an announcement, in milliseconds.
+const ANNOUNCEMENT_LIMIT: u32 = 10_000;
+
+/// The membership.
+pub struct Membership {
+    pub control: Control,
+    /// Nobody is told of the agent yet.
+    hidden: bool,
+    /// Something has changed, and the name server does not know yet.
+    unannounced: bool,
+    /// The name server has taken note of this agent.
+    registered: bool,
+    /// The number of the latest announcement.
+    announcement: u64,
+    next_heartbeat: Duration,
+    /// When it is looked for dead connections next, with the heartbeat after that.
+    next_look: Duration,
+}
+
+impl Membership {
+    pub fn new(control: Control) -> Self {
+        Self {
+            control,
+            hidden: false,
+            unannounced: false,
+            registered: false,
+            announcement: 0,
+            next_heartbeat: until_next_beat(),
+            next_look: LOOK_EVERY,
+        }
+    }
+
+    /// Nobody is told of the agent until its program, a thread, is prepared.
+    pub fn hide(&mut self) {
+        self.hidden = true;
+    }
+
+    pub fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+
+    /// The agent is there for all. True if that is news.
+    pub fn show(&mut self) -> bool {
+        std::mem::take(&mut self.hidden)
+    }
+
+    pub fn send(&mut self, envelope: &Envelope, body: Vec<u8>, weight: Weight) {
+        self.control.send(envelope, body, weight);
+    }
+
+    /// Sockets or connections have changed.
+    pub fn note_change(&mut self) {
+        self.unannounced = true;
+    }
+
+    /// Whether the name server is to be told of a change.
+    pub fn has_news(&self) -> bool {
+        self.unannounced
+    }
+
+    /// The envelope of an announcement, which tells all that has changed.
+    pub fn begin_announcement(&mut self) -> Envelope {
+        self.unannounced = false;
+        self.announcement = self.control.next_id();
+        Envelope::request(self.announcement, ANNOUNCEMENT_LIMIT, Peer::NameServer)
+    }
+
+    /// Whether `id` is that of the latest announcement.
+    pub fn is_announcement(&self, id: u64) -> bool {
+        self.announcement == id
+    }
+
+    /// The envelope of the last word.
+    pub fn begin_leave(&mut self) -> Envelope {
+        Envelope::request(self.control.next_id(), ANNOUNCEMENT_LIMIT, Peer::NameServer)
+    }
+
+    /// The name server has taken an announcement. True if it is the first one.
+    pub fn note_registered(&mut self) -> bool {
+        !std::mem::replace(&mut self.registered, true)
+    }
+
+    /// Whether a heartbeat is due; then the next one is due later.
+    pub fn begin_heartbeat(&mut self, now: Duration) -> bool {
+        let due = now >= self.next_heartbeat;
+        if due {
+            self.next_heartbeat = now + until_next_beat();
+        }
+        due
+    }
+
+    /// Whether it is to be looked for dead connections; then that is due again later.
+    pub fn begin_look(&mut self, now: Duration) -> bool {
+        let due = now >= self.next_look;
+        if due {
+            self.next_look = now + LOOK_EVERY;
+        }
+        due
+    }
+
+    pub fn wakes_at(&self) -> Duration {
+        self.next_heartbeat
+    }
+}
+
+/// How long until the next heartbeat: to the full second that is nearest to a second from now. All
+/// agents of a machine keep the same beat, so that it wakes once for all of them when they are idle,
+/// and not a hundred times.
+fn until_next_beat() -> Duration {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+    let past = Duration::from_nanos(wall.unwrap_or_default().subsec_nanos().into());
+    match HEARTBEAT - past {
+        soon if soon < HEARTBEAT / 2 => soon + HEARTBEAT,
+        next => next,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Dial;
+
+    fn membership() -> Membership {
+        let nobody = Dial::plain("tcp://127.0.0.1:1");
+        Membership::new(Control::connect(&zmq::Context::new(), &nobody).unwrap())
+    }
+
+    #[test]
+    fn each_announcement_has_a_number_and_tells_all_news() {
+        let mut membership = membership();
+        membership.note_change();
+        assert!(membership.has_news());
+        let first = membership.begin_announcement();
+        assert!(!membership.has_news() && membership.is_announcement(first.id));
+        let second = membership.begin_announcement();
+        assert!(!membership.is_announcement(first.id) && membership.is_announcement(second.id));
+        let last = membership.begin_leave();
+        assert!(!membership.is_announcement(last.id));
+    }
+
+    #[test]
+    fn what_is_news_is_told_once() {
+        let mut membership = membership();
+        assert!(membership.note_registered() && !membership.note_registered());
+        assert!(!membership.show(), "it was never hidden");
+        membership.hide();
+        assert!(membership.is_hidden() && membership.show() && !membership.is_hidden());
+    }
+
+    #[test]
+    fn beats_are_about_a_second_apart() {
+        let mut membership = membership();
+        let first = membership.wakes_at();
+        assert!(first >= HEARTBEAT / 2 && first <= HEARTBEAT * 3 / 2);
+        assert!(!membership.begin_heartbeat(first - Duration::from_millis(1)));
+        assert!(membership.begin_heartbeat(first) && !membership.begin_heartbeat(first));
+        assert!(membership.wakes_at() >= first + HEARTBEAT / 2);
+        assert!(!membership.begin_look(Duration::ZERO));
+        assert!(membership.begin_look(LOOK_EVERY) && !membership.begin_look(LOOK_EVERY));
+    }
+}
