@@ -10,8 +10,6 @@ use super::state::{Agent, DEFAULT_LIMIT};
 use crate::model::Millis;
 use crate::wire::Fault;
 
-/// How many requests may be under way at a time.
-const UNDER_WAY: usize = 4096;
 /// How long a channel waits for an answer that says nothing of it.
 const FOR_EVER: Duration = Duration::MAX;
 
@@ -30,7 +28,7 @@ impl Agent {
     }
 
     fn has_room(&self, slot: &Slot) -> bool {
-        slot.has_room() && (!slot.kind.asks() || self.requests.len() < UNDER_WAY)
+        slot.has_room() && (!slot.kind.asks() || self.exchange.has_room())
     }
 
     /// Sends by any kind of socket; what is answered goes to its handlers. False if there is no
@@ -57,13 +55,13 @@ impl Agent {
             }
             None => return self.resolve(request, Err("its socket was closed".into())),
         }
-        let id = self.requests.add(self.now.saturating_add(limit), request);
+        let id = self.exchange.begin(self.now.saturating_add(limit), request);
         let parcel = Parcel {
             request: Some(id),
             body,
         };
         if let Offer::Full(_) = self.offer(at, parcel)
-            && let Some(request) = self.requests.take(id)
+            && let Some(request) = self.exchange.take(id)
         {
             self.resolve(request, Err("its queue is full".into()));
         }
@@ -71,7 +69,7 @@ impl Agent {
 
     /// The time of requests is up.
     pub fn expire_requests(&mut self) {
-        while let Some((id, request)) = self.requests.expired(self.now) {
+        while let Some((id, request)) = self.exchange.expired(self.now) {
             if let Some(slot) = self.sockets.get_mut(request.at) {
                 slot.outbox.withdraw(id);
             }
@@ -103,10 +101,8 @@ impl Agent {
         let Some(slot) = self.sockets.get(at) else {
             return Vec::new();
         };
-        let sent = |(id, request): (u64, &SentRequest)| {
-            (request.at == at && !slot.outbox.holds(id)).then_some(id)
-        };
-        self.requests.iter().filter_map(sent).collect()
+        let sent = self.exchange.sent_by(at);
+        sent.filter(|id| !slot.outbox.holds(*id)).collect()
     }
 
     /// The connection is lost by which these requests of a socket left, or their answers would have
@@ -115,7 +111,7 @@ impl Agent {
     pub fn give_up_requests(&mut self, at: SlotId, requests: Vec<u64>) {
         self.drain_to_the_end(at);
         for id in requests {
-            if let Some(request) = self.requests.take(id) {
+            if let Some(request) = self.exchange.take(id) {
                 self.fail(request, "the other side went away before it answered");
             }
         }

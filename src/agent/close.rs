@@ -7,7 +7,7 @@ use std::mem;
 use serde_json::Value;
 
 use super::closing::Closing;
-use super::exchange::{Origin, PendingReply, SentRequest, Ticket};
+use super::exchange::{Origin, SentRequest, Ticket};
 use super::requester::Requester;
 use super::requests::value;
 use super::sockets::SlotId;
@@ -78,10 +78,8 @@ impl Agent {
     /// Requests that were sent by the socket, or whose answers were to go back through it. Tells
     /// how many had not been sent.
     fn settle_requests(&mut self, alias: &Alias, at: SlotId) -> usize {
-        let back = |request: &SentRequest| matches!(&request.origin, Origin::Forward(ticket) if ticket.at == at);
-        let meant = |request: &SentRequest| request.at == at || back(request);
         let mut unsent = 0;
-        for (id, request) in self.requests.take_where(meant) {
+        for (id, request) in self.exchange.take_about(at) {
             match request {
                 SentRequest {
                     origin: Origin::Forward(ticket),
@@ -104,19 +102,8 @@ impl Agent {
 
     /// What the program was to answer through it.
     fn settle_pending_replies(&mut self, alias: &Alias, at: SlotId) {
-        let meant =
-            |reply: &PendingReply| matches!(reply, PendingReply::Answer(ticket) if ticket.at == at);
-        for (_, reply) in self.pending_replies.take_where(meant) {
-            if let PendingReply::Answer(ticket) = reply {
-                self.answer_closed(ticket, alias);
-            }
-        }
-        let meant = |(id, ticket): (&u64, &Ticket)| (ticket.at == at).then_some(*id);
-        let deferred: Vec<u64> = self.deferred_replies.iter().filter_map(meant).collect();
-        for id in deferred {
-            if let Some(ticket) = self.deferred_replies.remove(&id) {
-                self.answer_closed(ticket, alias);
-            }
+        for ticket in self.exchange.take_tickets(at) {
+            self.answer_closed(ticket, alias);
         }
     }
 

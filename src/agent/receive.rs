@@ -150,14 +150,12 @@ impl Agent {
     }
 
     pub fn answered(&mut self, at: SlotId, id: u64, frame: Message) {
-        let serializer = self.sockets.serializer(at);
-        match (self.requests.get(id), serializer) {
-            (Some(request), Some(serializer)) if request.at == at => {
-                if let Some(request) = self.requests.take(id) {
-                    self.resolve(request, Ok(ReplyFrame { frame, serializer }));
-                }
+        let request = self.exchange.take_sent_by(at, id);
+        match request.zip(self.sockets.serializer(at)) {
+            Some((request, serializer)) => {
+                self.resolve(request, Ok(ReplyFrame { frame, serializer }));
             }
-            _ => self.note_unanswered(at, "an answer that came too late is let go"),
+            None => self.note_unanswered(at, "an answer that came too late is let go"),
         }
     }
 

@@ -13,7 +13,7 @@ use super::adoption::Adoption;
 use super::closing::Closing;
 use super::control::Control;
 use super::core::{Life, Pending, Timers};
-use super::exchange::{PendingReply, SentRequest, Ticket};
+use super::exchange::Exchange;
 use super::launching::Launching;
 use super::log::Log;
 use super::membership::Membership;
@@ -43,8 +43,7 @@ pub struct Agent {
     pub wires: Wires,
     pub attributes: BTreeMap<String, Value>,
     pub timers: Timers,
-    /// Requests sent, by all sockets that ask.
-    pub requests: Pending<SentRequest>,
+    pub exchange: Exchange,
     /// Requesters that wait for something to happen.
     pub waiting: Pending<Waiting>,
     /// Sockets that are closed at the end of this step.
@@ -54,10 +53,6 @@ pub struct Agent {
     pub launching: Option<Launching>,
     /// Those who wait until its program has settled.
     pub settling: Vec<SettlingFor>,
-    /// What the program is to answer.
-    pub pending_replies: Pending<PendingReply>,
-    /// Requests by channels that the program may answer at any time, by their numbers in `pending_replies`.
-    pub deferred_replies: BTreeMap<u64, Ticket>,
     /// Lines of the program that said nothing.
     pub garbage_lines: u64,
     pub skipped_ticks: u64,
@@ -102,15 +97,13 @@ impl Agent {
             wires: Wires::default(),
             attributes: BTreeMap::new(),
             timers: Timers::default(),
-            requests: Pending::default(),
+            exchange: Exchange::default(),
             waiting: Pending::default(),
             closing: Vec::new(),
             last_token: 0,
             program: None,
             launching: None,
             settling: Vec::new(),
-            pending_replies: Pending::default(),
-            deferred_replies: BTreeMap::new(),
             garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,
@@ -144,9 +137,8 @@ impl Agent {
     pub fn wakes_at(&self) -> Duration {
         [
             self.timers.wakes_at(),
-            self.requests.wakes_at(),
+            self.exchange.wakes_at(),
             self.waiting.wakes_at(),
-            self.pending_replies.wakes_at(),
             self.life.wakes_at(),
             self.lingering.then(|| self.now + GLANCE),
             self.launching.as_ref().map(Launching::wakes_at),

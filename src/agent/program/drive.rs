@@ -13,7 +13,6 @@ use super::process::{Process, Streams};
 use super::words::{Heard, Outcome as Reply, ProgramId, ToProgram};
 use super::{Guest, Program, Watched};
 use crate::agent::core::Life;
-use crate::agent::exchange::MAX_PENDING_REPLIES;
 use crate::agent::state::Agent;
 use crate::model;
 use crate::process::RUN;
@@ -94,9 +93,7 @@ impl Agent {
     pub fn program_has_room(&self) -> bool {
         match &self.program {
             Some(program) if program.listens() => {
-                program.started
-                    && program.body.has_room()
-                    && self.pending_replies.len() < MAX_PENDING_REPLIES
+                program.started && program.body.has_room() && self.exchange.may_owe()
             }
             Some(_) => true,
             None => !self.awaits_program(),
@@ -161,7 +158,7 @@ impl Agent {
             program.started = false;
             program.tell(&ToProgram::Release {});
         }
-        for (_, reply) in self.pending_replies.take_all() {
+        for reply in self.exchange.take_owed() {
             self.settle_pending_reply(reply, Err("its system is taken down".into()));
         }
     }

@@ -181,7 +181,7 @@ impl Agent {
     }
 
     fn take_reply(&mut self, id: u64, outcome: Result<Value, String>) {
-        match self.take_pending_reply(id) {
+        match self.exchange.take_reply(id) {
             Some(reply) => self.settle_pending_reply(reply, outcome),
             None => {
                 self.refuse(&format!("a reply to {id}, which nobody waits for"));

@@ -2,7 +2,6 @@
 
 use super::Got;
 use super::words::{FromProgram, NoWord, Waits};
-use crate::agent::exchange::PendingReply;
 use crate::agent::state::Agent;
 
 impl Agent {
@@ -87,8 +86,8 @@ impl Agent {
         let answer = match waits {
             Waits::Nobody => return,
             Waits::Program(id) => return self.reply_to_program(&id, &Err(reason.to_owned())),
-            Waits::Requester(id) => self.take_pending_reply(id),
-            Waits::OldestRequester => self.take_oldest_pending_reply(),
+            Waits::Requester(id) => self.exchange.take_reply(id),
+            Waits::OldestRequester => self.exchange.take_oldest_reply(),
         };
         if let Some(reply) = answer {
             let name = &self.boot.name;
@@ -127,14 +126,7 @@ impl Agent {
                 self.log.warn(&line);
             }
         }
-        let deferred = std::mem::take(&mut self.deferred_replies).into_values();
-        let deferred = deferred.map(PendingReply::Answer);
-        let pending = self
-            .pending_replies
-            .take_all()
-            .into_iter()
-            .map(|(_, reply)| reply);
-        for reply in pending.chain(deferred) {
+        for reply in self.exchange.take_replies() {
             self.settle_pending_reply(reply, Err("the command has ended".into()));
         }
         let what = match &self.program {

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::words::{Outcome as Reply, ToProgram};
-use crate::agent::exchange::{MAX_PENDING_REPLIES, PendingReply};
+use crate::agent::exchange::PendingReply;
 use crate::agent::handlers::{Incoming, Sort};
 use crate::agent::requests::{Outcome, Request};
 use crate::agent::sockets::SlotId;
@@ -36,15 +36,8 @@ impl Agent {
         let deadline = self.now + DEFAULT_LIMIT;
         let id = match ticket {
             None => None,
-            Some(ticket) if slot.kind.is_channel() => {
-                let id = self.pending_replies.number();
-                self.deferred_replies.insert(id, ticket);
-                Some(id)
-            }
-            Some(ticket) => Some(
-                self.pending_replies
-                    .add(deadline, PendingReply::Answer(ticket)),
-            ),
+            Some(ticket) if slot.kind.is_channel() => Some(self.exchange.defer(ticket)),
+            Some(ticket) => Some(self.exchange.owe(deadline, PendingReply::Answer(ticket))),
         };
         let failure = match &incoming.sort {
             Sort::Failure(reason) => Some(reason.clone()),
@@ -69,9 +62,7 @@ impl Agent {
     /// Requests by channels may be answered at any time, or never. The oldest of very many are not
     /// waited for any more: their requesters are told.
     fn forget_old_promises(&mut self, at: SlotId) {
-        while self.deferred_replies.len() > MAX_PENDING_REPLIES
-            && let Some((_, ticket)) = self.deferred_replies.pop_first()
-        {
+        while let Some(ticket) = self.exchange.take_surplus() {
             self.note_dropped(
                 at,
                 "the command has not answered, and owes too many answers",
@@ -112,27 +103,9 @@ impl Agent {
             limit: request.limit,
             requester: request.requester.clone(),
         };
-        let id = self.pending_replies.add(request.until, call);
+        let id = self.exchange.owe(request.until, call);
         program.tell(&ToProgram::Call { id, name, params });
         Some(None)
-    }
-
-    /// Takes what the answer with this id is owed to.
-    pub(super) fn take_pending_reply(&mut self, id: u64) -> Option<PendingReply> {
-        let deferred = || self.deferred_replies.remove(&id).map(PendingReply::Answer);
-        self.pending_replies.take(id).or_else(deferred)
-    }
-
-    /// Takes what has been owed an answer longest.
-    pub(super) fn take_oldest_pending_reply(&mut self) -> Option<PendingReply> {
-        let deferred = self.deferred_replies.keys().next().copied();
-        let oldest = self
-            .pending_replies
-            .oldest()
-            .into_iter()
-            .chain(deferred)
-            .min()?;
-        self.take_pending_reply(oldest)
     }
 
     /// The program has given an answer, or will not.
@@ -154,7 +127,7 @@ impl Agent {
     }
 
     pub fn expire_pending_replies(&mut self) {
-        while let Some((_, reply)) = self.pending_replies.expired(self.now) {
+        while let Some(reply) = self.exchange.expired_reply(self.now) {
             match reply {
                 PendingReply::Call {
                     requester,

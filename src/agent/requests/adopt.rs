@@ -69,7 +69,7 @@ impl Agent {
             self.reply(waiting.into_requester(), Err(Fault::Refused { reason }));
         }
         self.give_up_settling(LET_GO);
-        for (_, request) in self.requests.take_all() {
+        for request in self.exchange.take_all() {
             self.resolve(request, Err(LET_GO.to_owned()));
         }
         if adoption.life == Life::Preparing && self.life.rest() {

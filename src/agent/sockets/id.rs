@@ -8,6 +8,17 @@ pub struct SlotId {
     pub(super) generation: u64,
 }
 
+#[cfg(test)]
+impl SlotId {
+    /// Two numbers, for tests that need no sockets.
+    pub fn two() -> [Self; 2] {
+        [0, 1].map(|index| Self {
+            index,
+            generation: 0,
+        })
+    }
+}
+
 /// The number of a connection among those of its socket. It stays that of the connection to the same
 /// target, wherever that moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
