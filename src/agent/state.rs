@@ -1,5 +1,10 @@
-//! All that an agent is, while it runs. What it does stands beside: `requests` (what others ask
-//! of it), `receive` and `handlers` (messages), `calls` (requests of its own), `program`.
+//! All that an agent is, while it runs. Its parts own their state: `membership` (what the name server
+//! knows), `sockets`, `wires` and those who wait for them (`waiting`), `exchange` (requests and answers
+//! under way), `program`, `core::Timers`, `core::Life`.
+//!
+//! What it does stands beside, a file for each verb: `requests` (what others ask of it), `receive` (all
+//! that arrives passes there), `handlers` and `answers`, `calls` (requests of its own), `wiring`,
+//! `announce`, `launch`, `settle`, `close`, `farewell`. Those files use the agent; it does not use them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

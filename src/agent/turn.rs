@@ -188,7 +188,7 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
                 agent.flush(at);
             }
             if ready.readable && agent.takes_requests(at) {
-                agent.drain_request_socket(at);
+                agent.drain_messages(at);
             }
         }
         Source::Data(at) => {

@@ -3,6 +3,7 @@
 //! What is done with messages that arrive is not decided here.
 
 mod account;
+mod arrival;
 mod endpoint;
 mod frame;
 mod id;
@@ -17,11 +18,12 @@ mod slot;
 use std::collections::{BTreeMap, HashMap};
 
 pub use account::Due;
+pub use arrival::Arrival;
 pub use endpoint::{BindError, Place};
 pub use frame::publication;
 pub use id::{LinkAt, SlotId};
 pub use link::Link;
-pub use make::{reads, receive, writes};
+pub use make::{reads, writes};
 pub use outbox::Parcel;
 pub use request_socket::RequestSocket;
 pub use send::{Envelope, Offer, sync_path};
