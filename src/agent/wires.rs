@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::core::{Stage, Wire};
+use super::core::{Stage, Wire, WireEffect};
 use super::sockets::{LinkAt, SlotId};
 use crate::model::{AgentName, Alias, ConnectionInfo, Handlers, Kind, Proof, Replies, Target};
 use crate::wire::{Fault, ProofToken};
@@ -16,7 +16,7 @@ pub struct WireId(u64);
 #[derive(Default)]
 pub struct Wires {
     last: u64,
-    pub kept: BTreeMap<WireId, Kept>,
+    kept: BTreeMap<WireId, Kept>,
     by_ends: HashMap<(Alias, Target), WireId>,
     by_link: BTreeMap<LinkAt, WireId>,
 }
@@ -71,6 +71,25 @@ impl Wires {
         };
         self.kept.insert(id, kept);
         id
+    }
+
+    pub fn get(&self, id: WireId) -> Option<&Kept> {
+        self.kept.get(&id)
+    }
+
+    pub fn get_mut(&mut self, id: WireId) -> Option<&mut Kept> {
+        self.kept.get_mut(&id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (WireId, &Kept)> {
+        self.kept.iter().map(|(id, kept)| (*id, kept))
+    }
+
+    /// What is to be done now of what was put off.
+    pub fn due(&mut self, now: Duration) -> Vec<(WireId, WireEffect)> {
+        let kept = self.kept.iter_mut();
+        kept.filter_map(|(id, kept)| Some((*id, kept.wire.on_time(now)?)))
+            .collect()
     }
 
     /// Those of a socket.
@@ -175,4 +194,52 @@ impl Wires {
 
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared(alias: &str, to: &str) -> Declared {
+        Declared {
+            alias: alias.parse().unwrap(),
+            to: to.parse().unwrap(),
+            kind: None,
+            handlers: None,
+            replies: Replies::default(),
+        }
+    }
+
+    #[test]
+    fn a_wire_is_there_once_however_often_it_is_declared() {
+        let mut wires = Wires::default();
+        let wire = wires.declare(declared("out", "Bob.in"), Duration::ZERO);
+        assert!(!wires.is_declared(wire), "its kind is not known");
+        let asked = Declared {
+            kind: Some(Kind::Push),
+            ..declared("out", "Bob.in")
+        };
+        assert_eq!(wires.declare(asked, Duration::ZERO), wire);
+        assert!(wires.is_declared(wire), "and now it is");
+        let other = wires.declare(declared("out", "Eve.in"), Duration::ZERO);
+        assert!(other != wire);
+        assert_eq!(wires.of_alias(&"out".parse().unwrap()), [wire, other]);
+        assert_eq!(wires.to_agent(&"Eve".parse().unwrap()), [other]);
+    }
+
+    #[test]
+    fn wires_are_found_by_their_sockets_links_until_they_are_forgotten() {
+        let [a, b] = SlotId::two();
+        let mut wires = Wires::default();
+        let ids = ["Bob.in", "Eve.in", "Joe.in"]
+            .map(|to| wires.declare(declared("out", to), Duration::ZERO));
+        wires.set_link(ids[0], LinkAt::nth(a, 0), 0);
+        wires.set_link(ids[1], LinkAt::nth(a, 7), 0);
+        wires.set_link(ids[2], LinkAt::nth(b, 0), 0);
+        assert_eq!(wires.of_socket(a), [ids[0], ids[1]]);
+        wires.set_link(ids[1], LinkAt::nth(b, 1), 0);
+        assert_eq!(wires.of_socket(b), [ids[2], ids[1]]);
+        wires.forget(ids[0]);
+        assert!(wires.of_socket(a).is_empty() && wires.get(ids[0]).is_none());
+    }
 }

@@ -88,7 +88,7 @@ impl Agent {
 
     /// Asks the name server where the other socket is.
     fn locate(&mut self, id: WireId) {
-        let Some(kept) = self.wires.kept.get(&id) else {
+        let Some(kept) = self.wires.get(id) else {
             return;
         };
         let question = NameServerRequest::Addr {
@@ -101,7 +101,7 @@ impl Agent {
 
     /// The name server has answered, or did not.
     pub(super) fn on_located(&mut self, id: WireId, answer: Result<Value, Fault>) {
-        let Some(kept) = self.wires.kept.get_mut(&id) else {
+        let Some(kept) = self.wires.get_mut(id) else {
             return;
         };
         let to = &kept.declared.to;
@@ -122,7 +122,7 @@ impl Agent {
         }
         let uptime = Some(Duration::from_millis(presence.uptime_ms));
         for id in self.wires.to_agent(&presence.agent) {
-            let kept = self.wires.kept.get(&id);
+            let kept = self.wires.get(id);
             let alias = kept.map(|kept| &kept.declared.to.alias);
             if let Some(address) = alias.and_then(|alias| presence.addresses.get(alias)) {
                 self.found(id, address.clone(), uptime);
@@ -134,7 +134,7 @@ impl Agent {
     fn found(&mut self, id: WireId, address: Address, uptime: Option<Duration>) {
         let link = self.wires.link(id).and_then(|at| self.sockets.link(at));
         let failed = link.is_some_and(|link| link.failure().is_some());
-        if let Some(kept) = self.wires.kept.get_mut(&id)
+        if let Some(kept) = self.wires.get_mut(id)
             && (failed || kept.link.is_none())
         {
             kept.wire = Wire::new();
@@ -149,7 +149,7 @@ impl Agent {
 
     fn on_wire(&mut self, id: WireId, event: WireEvent) -> Option<WireEffect> {
         let now = self.now;
-        let kept = self.wires.kept.get_mut(&id)?;
+        let kept = self.wires.get_mut(id)?;
         let before = kept.wire.stage();
         let effect = kept.wire.on(event, now);
         if kept.wire.stage() != before {
@@ -172,7 +172,7 @@ impl Agent {
     }
 
     fn dial(&mut self, id: WireId, server: Address) {
-        let Some(kept) = self.wires.kept.get_mut(&id) else {
+        let Some(kept) = self.wires.get_mut(id) else {
             return;
         };
         kept.fault = None;
@@ -229,7 +229,7 @@ impl Agent {
     fn note_fault(&mut self, id: WireId, fault: Fault) {
         let awaited = |(_, waiting): (u64, &Waiting)| waiting.awaits(id);
         let awaited = self.waiting.iter().any(awaited);
-        let Some(kept) = self.wires.kept.get_mut(&id) else {
+        let Some(kept) = self.wires.get_mut(id) else {
             return;
         };
         // What is tried again each second is told once.
@@ -253,7 +253,7 @@ impl Agent {
         let Some((proven, times)) = link.map(|link| (link.proven(), link.times())) else {
             return;
         };
-        let Some(kept) = self.wires.kept.get_mut(&id) else {
+        let Some(kept) = self.wires.get_mut(id) else {
             return;
         };
         let again = std::mem::replace(&mut kept.times, times) != times;
@@ -269,21 +269,14 @@ impl Agent {
 
     /// Proofs that are due again.
     pub(super) fn see_to_wires(&mut self) {
-        let now = self.now;
-        let mut due = Vec::new();
-        for (id, kept) in &mut self.wires.kept {
-            if let Some(effect) = kept.wire.on_time(now) {
-                due.push((*id, effect));
-            }
-        }
-        for (id, effect) in due {
+        for (id, effect) in self.wires.due(self.now) {
             self.carry_out_for(id, Some(effect));
         }
     }
 
     /// Has the publisher's end say that it sees the subscription.
     fn prove_wire(&mut self, id: WireId) {
-        let Some((kept, at)) = self.wires.kept.get(&id).zip(self.wires.link(id)) else {
+        let Some((kept, at)) = self.wires.get(id).zip(self.wires.link(id)) else {
             return;
         };
         let (alias, to) = (kept.declared.alias.clone(), kept.declared.to.clone());
@@ -336,7 +329,7 @@ impl Agent {
     ) {
         match answer {
             Ok(()) => {
-                if let Some(kept) = self.wires.kept.get_mut(&id) {
+                if let Some(kept) = self.wires.get_mut(id) {
                     kept.awaited = Some(token);
                 }
             }
@@ -348,8 +341,7 @@ impl Agent {
     fn on_unseen(&mut self, id: WireId, fault: Fault) {
         let connected = self
             .wires
-            .kept
-            .get(&id)
+            .get(id)
             .is_some_and(|kept| kept.wire.is_connected());
         if connected {
             self.on_wire(id, WireEvent::Unseen);
@@ -359,16 +351,16 @@ impl Agent {
 
     /// A publisher that has connected: what it has seen of what its subscribers subscribe to.
     pub(super) fn see_tokens(&mut self) {
-        let seen = |(id, kept): (&WireId, &Kept)| {
+        let seen = |(id, kept): (WireId, &Kept)| {
             let (token, link) = (kept.awaited.as_ref()?, kept.link?);
             let slot = self.sockets.get(link.socket)?;
             let seen = slot.has_seen(std::slice::from_ref(token));
-            seen.then(|| (*id, kept.declared.to.clone(), token.clone()))
+            seen.then(|| (id, kept.declared.to.clone(), token.clone()))
         };
-        let seen: Vec<_> = self.wires.kept.iter().filter_map(seen).collect();
+        let seen: Vec<_> = self.wires.iter().filter_map(seen).collect();
         for (id, subscriber, token) in seen {
             self.unprobe_at(&subscriber, &token);
-            if let Some(kept) = self.wires.kept.get_mut(&id) {
+            if let Some(kept) = self.wires.get_mut(id) {
                 kept.awaited = None;
             }
             self.on_wire(id, WireEvent::Seen);

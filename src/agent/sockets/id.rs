@@ -41,3 +41,11 @@ impl LinkAt {
         at(usize::MIN)..=at(usize::MAX)
     }
 }
+
+#[cfg(test)]
+impl LinkAt {
+    pub fn nth(socket: SlotId, link: usize) -> Self {
+        let link = LinkId(link);
+        Self { socket, link }
+    }
+}
