@@ -1,5 +1,5 @@
 //! What sockets tell of their connections, called lines, and of what their subscribers have missed. Nobody but
-//! the libzmq of `vendor/zeromq-src` knows these options.
+//! the libzmq of `vendor/zmq-sys` knows these options.
 
 use std::net::SocketAddr;
 

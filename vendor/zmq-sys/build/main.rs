@@ -1,12 +1,5 @@
-//! Stands in for `zeromq-src` 0.2, which the build script of `zmq-sys` asks to build libzmq.
-//!
-//! The libzmq that it would link is older, has no CURVE, and is not told what Linux has. This crate has
-//! the same little interface, ignores what it is told about libsodium, and builds the libzmq 4.3.5 that
-//! lies beside it in `libzmq`, with the libsodium that `libsodium-sys-stable` compiled, after the changes
-//! in [`patches`]. It is put in place by `[patch.crates-io]` and does nothing else. Linux only, as osb is.
-
-// Named so that cargo builds it first; its library and headers are used, not its Rust bindings.
-extern crate libsodium_sys;
+//! Builds the libzmq 4.3.5 that lies in `libzmq`, with the libsodium that `libsodium-sys-stable` compiled,
+//! after the changes in [`patches`], and has it linked. Linux only, as osb is.
 
 mod patch;
 mod patches;
@@ -15,14 +8,6 @@ mod sources;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Where a library is. Accepted, and not used.
-#[derive(Debug, Clone)]
-pub struct Location;
-
-/// The builder that `zmq-sys` calls: `Build::new().with_libsodium(None).build()`.
-#[derive(Default)]
-pub struct Build {}
 
 /// What libzmq's own build script finds out on every Linux of the last fifteen years.
 const LINUX_HAS: &[&str] = &[
@@ -59,35 +44,35 @@ const CHOSEN: &[&str] = &[
     "ZMQ_HAVE_CURVE",
 ];
 
-impl Build {
-    pub fn new() -> Self {
-        Self::default()
+fn main() {
+    let target = told("TARGET");
+    assert!(target.contains("linux"), "osb is for Linux, not for {target}");
+    let out = PathBuf::from(told("OUT_DIR"));
+    let pristine = Path::new(env!("CARGO_MANIFEST_DIR")).join("libzmq");
+    println!("cargo:rerun-if-changed={}", pristine.display());
+    let mended = out.join("libzmq");
+    // What was there before an update would hide that something is missing now.
+    if mended.exists() {
+        fs::remove_dir_all(&mended).expect("OUT_DIR can be written to");
     }
+    patch::copy(&pristine, &mended);
+    for patch in patches::ALL {
+        patch.apply(&mended);
+    }
+    compile(&mended, &out);
+    println!("cargo:include={}", mended.join("include").display());
+    println!("cargo:lib={}", out.join("lib").display());
+}
 
-    /// Ignores its argument: libsodium is always linked.
-    pub fn with_libsodium(&mut self, _ignored: Option<Location>) -> &mut Self {
-        self
-    }
+fn told(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("cargo did not tell this build script {name}"))
+}
 
-    /// Compiles libzmq and prints what cargo needs to link it with libsodium.
-    pub fn build(&mut self) {
-        let target = env::var("TARGET").expect("cargo tells build scripts TARGET");
-        assert!(target.contains("linux"), "osb is for Linux, not for {target}");
-        let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo tells build scripts OUT_DIR"));
-        let pristine = Path::new(env!("CARGO_MANIFEST_DIR")).join("libzmq");
-        println!("cargo:rerun-if-changed={}", pristine.display());
-        let mended = out.join("libzmq");
-        // What was there before an update would hide that something is missing now.
-        if mended.exists() {
-            fs::remove_dir_all(&mended).expect("OUT_DIR can be written to");
-        }
-        patch::copy(&pristine, &mended);
-        for patch in patches::ALL {
-            patch.apply(&mended);
-        }
-        compile(&mended, &out);
-        tell_cargo(&mended, &out.join("lib"));
-    }
+/// Where libsodium's headers are.
+fn sodium() -> String {
+    println!("cargo:rerun-if-env-changed=DEP_SODIUM_INCLUDE");
+    env::var("DEP_SODIUM_INCLUDE")
+        .expect("libsodium-sys-stable tells where its headers are: was it built from a system package?")
 }
 
 fn compile(libzmq: &Path, out: &Path) {
@@ -101,7 +86,7 @@ fn compile(libzmq: &Path, out: &Path) {
     if has_strlcpy(out) {
         build.define("ZMQ_HAVE_STRLCPY", "1");
     }
-    build.warnings(false).include(out).include(env!("SODIUM_INCLUDE"));
+    build.warnings(false).include(out).include(sodium());
     build.include(libzmq.join("include")).include(libzmq.join("src"));
     let files = sources::ALL.iter().map(|name| libzmq.join("src").join(name).with_extension("cpp"));
     build.cpp(true).std("c++11").files(files);
@@ -118,20 +103,12 @@ fn has_strlcpy(out: &Path) -> bool {
     build.file(source).try_compile_intermediates().is_ok()
 }
 
-fn tell_cargo(libzmq: &Path, lib: &Path) {
-    println!("cargo:rustc-link-search={}", env!("SODIUM_LIB"));
-    println!("cargo:rustc-link-lib=static=sodium");
-    println!("cargo:include={}", libzmq.join("include").display());
-    println!("cargo:lib={}", lib.display());
-}
-
 /// Has the C++ standard library linked into the binary, unless the environment says how it is to be
 /// linked. What it takes to load and relocate it at the start of each process is a good part of all
 /// that a short command or an idle agent costs.
 fn link_cxx_statically() {
     let said = |name| env::var_os(name).is_some();
     if !said("CXXSTDLIB") && !said("CXXSTDLIB_STATIC") {
-        // SAFETY: build scripts have one thread.
-        unsafe { env::set_var("CXXSTDLIB_STATIC", "1") };
+        env::set_var("CXXSTDLIB_STATIC", "1");
     }
 }
