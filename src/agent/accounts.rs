@@ -2,8 +2,6 @@
 //! to the message. Once a second, with the heartbeat, and only where something has gone or a connection has ended:
 //! whoever has connected tells the writer what has come, or asks the reader.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::control::Weight;
@@ -11,11 +9,9 @@ use super::lookups::Lookup;
 use super::requests::Request;
 use super::sockets::{Due, SlotId, reads, writes};
 use super::state::Agent;
+use crate::model::timing::ACCOUNT_TIMEOUT;
 use crate::model::{Alias, SocketId};
 use crate::wire::{AgentRequest, Arrived, Envelope, Fault, Peer, body};
-
-/// How long the other end may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Agent {
     /// Sees what there is to tell or to ask.
@@ -35,8 +31,8 @@ impl Agent {
     fn see_to(&mut self, at: SlotId, due: Due) {
         let request = Request {
             requester: None,
-            limit: PATIENCE,
-            until: self.now + PATIENCE,
+            limit: ACCOUNT_TIMEOUT,
+            until: self.now + ACCOUNT_TIMEOUT,
         };
         let (to, question, lookup) = match due {
             Due::Tell(to, lines) => {

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use zmq::Context;
 
+use crate::model::timing::TURNED_AWAY_INTERVAL;
 use crate::model::{Holder, PublicKey};
 use crate::zeromq::{Handshake, Verdict, Zap};
 
 /// How many keys are asked for at a time. Whoever comes when there are so many comes again.
 const ASKED: usize = 1000;
-/// How often the log says at most that somebody was turned away: strangers are not to fill the disk.
-const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// The way in.
 pub struct Admission {
@@ -113,7 +112,10 @@ impl Admission {
     /// One more was turned away. Tells how many, if that is to be told now.
     pub fn count_turned_away(&mut self, now: Duration) -> Option<u64> {
         self.turned_away += 1;
-        if self.told.is_some_and(|told| now < told + TOLD_EVERY) {
+        if self
+            .told
+            .is_some_and(|told| now < told + TURNED_AWAY_INTERVAL)
+        {
             return None;
         }
         self.told = Some(now);

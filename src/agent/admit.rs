@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -12,11 +11,10 @@ use super::lookups::Lookup;
 use super::requests::Request;
 use super::state::Agent;
 use crate::model::PublicKey;
+use crate::model::timing::ADMISSION_TIMEOUT;
 use crate::wire::{Fault, NameServerRequest, Peer};
 use crate::zeromq::hang_up_at;
 
-/// How long the name server may take to tell whose a key is: less than a handshake may take.
-const PATIENCE: Duration = Duration::from_secs(3);
 impl Agent {
     /// Somebody wants to come in.
     pub fn attend_admission(&mut self) {
@@ -33,8 +31,8 @@ impl Agent {
     fn ask_whose(&mut self, key: PublicKey, lookup: Lookup) {
         let request = Request {
             requester: None,
-            limit: PATIENCE,
-            until: self.now + PATIENCE,
+            limit: ADMISSION_TIMEOUT,
+            until: self.now + ADMISSION_TIMEOUT,
         };
         let whose = NameServerRequest::Whose { key };
         self.send_lookup(Peer::NameServer, &whose, lookup, request);

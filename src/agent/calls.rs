@@ -6,8 +6,9 @@ use zmq::Message;
 
 use super::exchange::{Origin, SentRequest};
 use super::sockets::{Offer, Parcel, Slot, SlotId};
-use super::state::{Agent, DEFAULT_LIMIT};
+use super::state::Agent;
 use crate::model::Millis;
+use crate::model::timing::REQUEST_TIMEOUT;
 use crate::wire::Fault;
 
 /// How long a channel waits for an answer that says nothing of it.
@@ -123,6 +124,6 @@ pub fn answer_wait(slot: &Slot) -> Duration {
     match slot.replies.wait {
         Some(wait) => wait.duration(),
         None if slot.kind.is_channel() => FOR_EVER,
-        None => DEFAULT_LIMIT,
+        None => REQUEST_TIMEOUT,
     }
 }

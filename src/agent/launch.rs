@@ -3,7 +3,6 @@
 //! here.
 
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use regex_lite::Regex;
 
@@ -13,11 +12,9 @@ use super::launching::Launching;
 use super::program::Exit;
 use super::requests::{Outcome, Request, value};
 use super::state::Agent;
+use crate::model::timing::PORT_PROBE_TIMEOUT;
 use crate::model::{Command, Ready};
 use crate::wire::{Fault, Launch};
-
-/// How long it may take to find out that nobody has our port.
-const PORT_PATIENCE: Duration = Duration::from_millis(200);
 
 impl Agent {
     /// Starts the program, lets the agent work, and answers when the program is ready: with the
@@ -187,5 +184,5 @@ impl Agent {
 
 /// Whether somebody listens there already.
 fn is_open(at: &SocketAddr) -> bool {
-    TcpStream::connect_timeout(at, PORT_PATIENCE).is_ok()
+    TcpStream::connect_timeout(at, PORT_PROBE_TIMEOUT).is_ok()
 }

@@ -4,13 +4,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::control::{Control, Weight};
+use crate::model::timing::{ANNOUNCEMENT_TIMEOUT, DEAD_PEER_INTERVAL, HEARTBEAT_INTERVAL};
 use crate::wire::{Envelope, Peer};
-use crate::zeromq::LOOK_EVERY;
-
-/// How often the name server hears that the agent still works.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-/// How long the name server may take to answer an announcement, in milliseconds.
-const ANNOUNCEMENT_LIMIT: u32 = 10_000;
 
 /// The membership.
 pub struct Membership {
@@ -37,7 +32,7 @@ impl Membership {
             registered: false,
             announcement: 0,
             next_heartbeat: until_next_beat(),
-            next_look: LOOK_EVERY,
+            next_look: DEAD_PEER_INTERVAL,
         }
     }
 
@@ -73,7 +68,7 @@ impl Membership {
     pub fn begin_announcement(&mut self) -> Envelope {
         self.unannounced = false;
         self.announcement = self.control.next_id();
-        Envelope::request(self.announcement, ANNOUNCEMENT_LIMIT, Peer::NameServer)
+        Envelope::request(self.announcement, announcement_ms(), Peer::NameServer)
     }
 
     /// Whether `id` is that of the latest announcement.
@@ -83,7 +78,7 @@ impl Membership {
 
     /// The envelope of the last word.
     pub fn begin_leave(&mut self) -> Envelope {
-        Envelope::request(self.control.next_id(), ANNOUNCEMENT_LIMIT, Peer::NameServer)
+        Envelope::request(self.control.next_id(), announcement_ms(), Peer::NameServer)
     }
 
     /// The name server has taken an announcement. True if it is the first one.
@@ -104,7 +99,7 @@ impl Membership {
     pub fn begin_look(&mut self, now: Duration) -> bool {
         let due = now >= self.next_look;
         if due {
-            self.next_look = now + LOOK_EVERY;
+            self.next_look = now + DEAD_PEER_INTERVAL;
         }
         due
     }
@@ -114,14 +109,19 @@ impl Membership {
     }
 }
 
+/// How long the name server may take to answer an announcement, in milliseconds.
+fn announcement_ms() -> u32 {
+    u32::try_from(ANNOUNCEMENT_TIMEOUT.as_millis()).unwrap_or(u32::MAX)
+}
+
 /// How long until the next heartbeat: to the full second that is nearest to a second from now. All
 /// agents of a machine keep the same beat, so that it wakes once for all of them when they are idle,
 /// and not a hundred times.
 fn until_next_beat() -> Duration {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH);
     let past = Duration::from_nanos(wall.unwrap_or_default().subsec_nanos().into());
-    match HEARTBEAT - past {
-        soon if soon < HEARTBEAT / 2 => soon + HEARTBEAT,
+    match HEARTBEAT_INTERVAL - past {
+        soon if soon < HEARTBEAT_INTERVAL / 2 => soon + HEARTBEAT_INTERVAL,
         next => next,
     }
 }
@@ -162,11 +162,13 @@ mod tests {
     fn beats_are_about_a_second_apart() {
         let mut membership = membership();
         let first = membership.wakes_at();
-        assert!(first >= HEARTBEAT / 2 && first <= HEARTBEAT * 3 / 2);
+        assert!(first >= HEARTBEAT_INTERVAL / 2 && first <= HEARTBEAT_INTERVAL * 3 / 2);
         assert!(!membership.begin_heartbeat(first - Duration::from_millis(1)));
         assert!(membership.begin_heartbeat(first) && !membership.begin_heartbeat(first));
-        assert!(membership.wakes_at() >= first + HEARTBEAT / 2);
+        assert!(membership.wakes_at() >= first + HEARTBEAT_INTERVAL / 2);
         assert!(!membership.begin_look(Duration::ZERO));
-        assert!(membership.begin_look(LOOK_EVERY) && !membership.begin_look(LOOK_EVERY));
+        assert!(
+            membership.begin_look(DEAD_PEER_INTERVAL) && !membership.begin_look(DEAD_PEER_INTERVAL)
+        );
     }
 }

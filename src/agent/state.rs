@@ -28,12 +28,8 @@ use super::sockets::Sockets;
 use super::waiting::Waiting;
 use super::wires::Wires;
 use crate::model::KeyPair;
+use crate::model::timing::LINGER_INTERVAL;
 use crate::wire::AgentBoot;
-
-/// How often to look, at the end, whether libzmq's queues are empty: it does not tell.
-const GLANCE: Duration = Duration::from_millis(10);
-/// How long a request waits that says nothing of it.
-pub const DEFAULT_LIMIT: Duration = Duration::from_secs(30);
 
 /// The agent.
 pub struct Agent {
@@ -145,7 +141,7 @@ impl Agent {
             self.exchange.wakes_at(),
             self.waiting.wakes_at(),
             self.life.wakes_at(),
-            self.lingering.then(|| self.now + GLANCE),
+            self.lingering.then(|| self.now + LINGER_INTERVAL),
             self.launching.as_ref().map(Launching::wakes_at),
             self.settling.iter().map(SettlingFor::wakes_at).min(),
             self.unfinished_at(),

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::core::{Tick, TickEnd, TimerId};
 use super::requester::Requester;
 use super::requests::Request;
-use super::state::{Agent, DEFAULT_LIMIT};
+use super::state::Agent;
+use crate::model::timing::REQUEST_TIMEOUT;
 use crate::model::{Alias, TimerAction, Topic};
 use crate::wire::{AgentRequest, Fault};
 
@@ -40,7 +41,7 @@ impl Agent {
             }
             Some(TimerAction::Call { method, params }) => {
                 let requester = Some(Requester::Timer { id, alias });
-                let request = Request::new(requester, DEFAULT_LIMIT, self.now);
+                let request = Request::new(requester, REQUEST_TIMEOUT, self.now);
                 let (name, params) = (method.clone(), params.clone());
                 self.serve(AgentRequest::Call { name, params }, request);
             }

@@ -12,16 +12,12 @@ use super::sockets::SlotId;
 use super::state::Agent;
 use super::waiting::{Awaited, Waiting};
 use super::wires::{Declared, Kept, WireId};
+use crate::model::timing::{PROOF_TIMEOUT, RESOLVE_TIMEOUT};
 use crate::model::{Address, Millis, Role, Target};
 use crate::wire::{
     AgentRequest, ConnectRequest, ConnectToRequest, Fault, NameServerRequest, Peer, Presence,
     ProofToken, WireRequest,
 };
-
-/// How long a peer may take to say that it has seen a subscription, or to subscribe.
-const PROOF_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the name server may take to say where a socket is.
-const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Agent {
     /// Declares wires. The answer comes when all are proven, or one cannot be.

@@ -11,6 +11,9 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::processes::{Ended, Processes};
+use crate::model::timing::{
+    DAEMON_END_TIMEOUT, DOWN_TIMEOUT, LATE_ANSWER_TIMEOUT, STOP_STAGES_TIMEOUT,
+};
 use crate::model::{AgentName, HostInfo, Leftover, Millis};
 use crate::process::{
     ProcessId, end_of, kill_found, kill_groups, marked, remove_cgroup, wait_for_end,
@@ -18,15 +21,6 @@ use crate::process::{
 use crate::proxy::{Link, Pending, ProxyError};
 use crate::state::{AgentRecord, Daemon};
 use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, StopStage, Stopped};
-
-/// Beyond the grace: the later stop stages, and the answer's way.
-const STOP_STAGES_TIMEOUT: Duration = Duration::from_secs(6);
-/// How long a daemon may take to end when it has nothing more to do.
-pub(super) const DAEMON_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long the answer of a daemon may take to arrive that has ended.
-const ON_ITS_WAY: Duration = Duration::from_secs(1);
-/// How long the name server may take to answer.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Processes<'_> {
     /// Ends all: agents, then their hosts, then the name server.
@@ -82,7 +76,7 @@ impl Processes<'_> {
 
     /// The daemons that the name server knows; None if it does not answer.
     async fn there(&self, link: &Link) -> Option<Vec<HostInfo>> {
-        let hosts = link.ask(Peer::NameServer, &NameServerRequest::Hosts {}, PATIENCE);
+        let hosts = link.ask(Peer::NameServer, &NameServerRequest::Hosts {}, DOWN_TIMEOUT);
         hosts.await.ok()
     }
 
@@ -113,7 +107,10 @@ impl Processes<'_> {
         let request = AgentRequest::Release { system };
         let ask = |agent: &AgentName| {
             let peer = Peer::Agent(agent.clone());
-            (agent.clone(), link.ask::<bool>(peer, &request, PATIENCE))
+            (
+                agent.clone(),
+                link.ask::<bool>(peer, &request, DOWN_TIMEOUT),
+            )
         };
         let asked: Vec<_> = self.group.attached.iter().map(ask).collect();
         for (agent, answer) in asked {
@@ -185,7 +182,7 @@ impl Processes<'_> {
             kill_groups(&host.process, &groups);
         }
         let all: Vec<ProcessId> = all.into_iter().map(|agent| agent.process).collect();
-        wait_for_end(&all, DAEMON_TIMEOUT);
+        wait_for_end(&all, DAEMON_END_TIMEOUT);
     }
 
     /// What programs have left running that no daemon has ended, because it was gone or has come in the place of
@@ -248,7 +245,7 @@ async fn while_alive<T: DeserializeOwned>(
         if let Some(Ok(end)) = process.open().map(end_of) {
             end.await;
         }
-        tokio::time::sleep(ON_ITS_WAY).await;
+        tokio::time::sleep(LATE_ANSWER_TIMEOUT).await;
     };
     tokio::pin!(ended);
     let answer = tokio::select! {
@@ -270,7 +267,7 @@ fn end_hosts(hosts: &[Daemon], silent: &[ProcessId]) -> usize {
         daemon.hurry();
     }
     let patience = match silent {
-        [] => DAEMON_TIMEOUT,
+        [] => DAEMON_END_TIMEOUT,
         _ => STOP_STAGES_TIMEOUT,
     };
     kill_after(&all, patience)
@@ -281,7 +278,7 @@ async fn end_nameserver(link: Option<&Link>, process: &ProcessId) -> bool {
     let asked = match link {
         Some(link) if process.is_alive() => {
             let request = NameServerRequest::Shutdown {};
-            let answer = link.ask::<()>(Peer::NameServer, &request, PATIENCE);
+            let answer = link.ask::<()>(Peer::NameServer, &request, DOWN_TIMEOUT);
             answer.await.is_ok()
         }
         _ => false,
@@ -289,7 +286,7 @@ async fn end_nameserver(link: Option<&Link>, process: &ProcessId) -> bool {
     if !asked {
         process.terminate();
     }
-    kill_after(std::slice::from_ref(process), DAEMON_TIMEOUT) > 0
+    kill_after(std::slice::from_ref(process), DAEMON_END_TIMEOUT) > 0
 }
 
 pub(super) fn kill_after(processes: &[ProcessId], patience: Duration) -> usize {
@@ -297,6 +294,6 @@ pub(super) fn kill_after(processes: &[ProcessId], patience: Duration) -> usize {
         return 0;
     }
     let killed = processes.iter().filter(|it| it.kill_group()).count();
-    wait_for_end(processes, DAEMON_TIMEOUT);
+    wait_for_end(processes, DAEMON_END_TIMEOUT);
     killed
 }

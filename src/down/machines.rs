@@ -1,9 +1,8 @@
 //! What of a system is on other machines: its daemons are asked through the name server, and if that
 //! is in vain, by ssh. Daemons that others have started end the system's agents, and stay.
 
-use std::time::Duration;
-
 use super::processes::{Ended, LeftMachine, Processes};
+use crate::model::timing::{DOWN_TIMEOUT, STOP_STAGES_TIMEOUT};
 use crate::model::{AgentName, HostInfo, Millis, State, SystemName};
 use crate::proxy::{Link, Pending, ProxyError};
 use crate::ssh;
@@ -12,12 +11,6 @@ use crate::wire::{
     DaemonOf, Fault, HostRequest, MachineRequest, NameServerOf, NameServerRequest, Peer, StopStage,
     Stopped,
 };
-
-/// Beyond the grace: the later stop stages, and the answer's way.
-const STOP_STAGES_TIMEOUT: Duration = Duration::from_secs(6);
-
-/// How long a name server may take to answer.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What was asked, all at once.
 pub(super) struct Asked {
@@ -97,7 +90,7 @@ impl Processes<'_> {
     ) -> Result<(), LeftMachine> {
         if let Some(link) = link {
             let shutdown = NameServerRequest::Shutdown {};
-            let asked = link.ask::<()>(Peer::NameServer, &shutdown, PATIENCE);
+            let asked = link.ask::<()>(Peer::NameServer, &shutdown, DOWN_TIMEOUT);
             if asked.await.is_ok() {
                 return Ok(());
             }

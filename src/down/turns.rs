@@ -1,15 +1,12 @@
 //! Agents that end in turn, before all others do at once: whoever asks ends before whoever answers.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use super::processes::Processes;
+use crate::model::timing::STOP_STAGES_TIMEOUT;
 use crate::model::{AgentName, HostInfo, HostName, Millis, State};
 use crate::proxy::Link;
 use crate::wire::{AgentRequest, HostRequest, Peer, Stopped};
-
-/// Beyond the grace: the later stop stages, and the answer's way.
-const STOP_STAGES_TIMEOUT: Duration = Duration::from_secs(6);
 
 impl Processes<'_> {
     /// Ends all turns but the last, one after the other, each at once. Gives how they ended.

@@ -15,14 +15,11 @@ use super::admission::Admission;
 use super::incoming::Incoming;
 use super::inflight::InFlight;
 use super::watch::{WATCH_ID, Watchers, lock};
+use crate::model::timing::{DEAD_PEER_INTERVAL, HEARTBEAT_INTERVAL};
 use crate::model::{Dial, Millis};
 use crate::wire::{Envelope, Event, Fault, MessageKind, NameServerRequest, Peer, body, read_body};
-use crate::zeromq::{
-    EVENTS, LOOK_EVERY, control_dealer, hang_up_dead, monitor, next_event, stop_monitor,
-};
+use crate::zeromq::{EVENTS, control_dealer, hang_up_dead, monitor, next_event, stop_monitor};
 
-/// How often a member says that it still works.
-const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long what was handed over may take to leave when the link is dropped, in milliseconds.
 const LINGER_MS: i32 = 500;
 /// How many messages may be on their way in each direction.
@@ -95,8 +92,8 @@ impl Driver {
             lines,
             watchers,
             in_flight: InFlight::default(),
-            next_heartbeat: Instant::now() + HEARTBEAT,
-            next_look: Instant::now() + LOOK_EVERY,
+            next_heartbeat: Instant::now() + HEARTBEAT_INTERVAL,
+            next_look: Instant::now() + DEAD_PEER_INTERVAL,
         })
     }
 
@@ -293,7 +290,7 @@ impl Driver {
             let _ = waiter.send(Err(late));
         }
         if now >= self.next_heartbeat {
-            self.next_heartbeat = now + HEARTBEAT;
+            self.next_heartbeat = now + HEARTBEAT_INTERVAL;
             let heartbeat = body(&NameServerRequest::Heartbeat {});
             self.send(&Envelope::oneway(Peer::NameServer), heartbeat);
             self.look_for_the_dead(now);
@@ -304,7 +301,7 @@ impl Driver {
     /// so that the kernel alone would not notice for a quarter of an hour.
     fn look_for_the_dead(&mut self, now: Instant) {
         if now >= self.next_look {
-            self.next_look = now + LOOK_EVERY;
+            self.next_look = now + DEAD_PEER_INTERVAL;
             hang_up_dead(|end| end.leads_to(&self.address));
         }
     }

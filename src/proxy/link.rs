@@ -24,11 +24,9 @@ use super::admission::Admission;
 use super::driver::{Answer, Command, Driver, Lines};
 use super::incoming::Incoming;
 use super::watch::Watchers;
+use crate::model::timing::LINK_CONNECT_TIMEOUT;
 use crate::model::{Dial, Millis, PublicKey};
 use crate::wire::{Envelope, Fault, MessageKind, Peer, body, read_body};
-
-/// How long the first connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A connection to the name server.
 pub struct Link {
@@ -53,7 +51,7 @@ impl Link {
     /// to refuse requests. That it does not let this one in shows with the first question, within
     /// three seconds.
     pub fn open(to: &Dial) -> Result<(Self, channel::UnboundedReceiver<Incoming>), ProxyError> {
-        Self::dial(to, Some(CONNECT_TIMEOUT))
+        Self::dial(to, Some(LINK_CONNECT_TIMEOUT))
     }
 
     /// As [`Link::open`], but nobody has to listen there yet: it is dialled until somebody does.
@@ -257,7 +255,7 @@ fn resolve(host_and_port: &str) -> Result<Vec<SocketAddr>, String> {
 fn probe(resolved: &[SocketAddr]) -> Result<(), String> {
     let mut reason = "the name has no address".to_owned();
     for address in resolved {
-        match TcpStream::connect_timeout(address, CONNECT_TIMEOUT) {
+        match TcpStream::connect_timeout(address, LINK_CONNECT_TIMEOUT) {
             Ok(_) => return Ok(()),
             Err(error) => reason = error.to_string().to_lowercase(),
         }

@@ -12,16 +12,10 @@ use super::argv::arguments;
 use super::binary::{Binary, own_machine};
 use super::error::{SshError, Stage};
 use super::script::{Copied, Line, script};
+use crate::model::timing::{SSH_CLOSE_TIMEOUT, SSH_COPY_TIMEOUT, SSH_FIRST_WORD_TIMEOUT};
 use crate::model::{Millis, SshSpec};
 use crate::wire::{LARGEST_BODY, MachineRequest, MachineWord};
 
-/// Until the other machine says its first word. ssh has a limit of its own for connecting, and none
-/// for one that hangs in the middle of authentication.
-const FIRST_WORD: Duration = Duration::from_secs(20);
-/// For copying osb, which is some megabytes.
-const COPY: Duration = Duration::from_secs(120);
-/// How long the connection may take to close.
-const CLOSE: Duration = Duration::from_secs(15);
 /// How much of what ssh says is kept.
 const SAID: usize = 16 << 10;
 
@@ -46,7 +40,10 @@ impl Session {
         copied: Copied,
     ) -> Result<Self, SshError> {
         let mut session = Self::begin(spec, copied)?;
-        match session.line(FIRST_WORD, Stage::Authenticate).await? {
+        match session
+            .line(SSH_FIRST_WORD_TIMEOUT, Stage::Authenticate)
+            .await?
+        {
             Line::Found => {}
             Line::Need { machine, found } => {
                 session.bring(&machine, &found).await?;
@@ -137,7 +134,7 @@ impl Session {
             stdin.write_all(&binary.bytes).await?;
             std::io::Result::Ok(stdin)
         });
-        match self.line(COPY, Stage::Copy).await? {
+        match self.line(SSH_COPY_TIMEOUT, Stage::Copy).await? {
             Line::Found => {}
             Line::Failed(reason) => return Err(self.error(Stage::Copy, reason)),
             other => return Err(self.error(Stage::Copy, format!("it said {other:?}"))),
@@ -209,7 +206,7 @@ impl Session {
             let sent = stdin.write_all(word.as_bytes()).await;
             sent.map_err(|error| self.error(Stage::Start, error.to_string()))?;
         }
-        match tokio::time::timeout(CLOSE, self.child.wait()).await {
+        match tokio::time::timeout(SSH_CLOSE_TIMEOUT, self.child.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(()),
             _ => Err(self.closed(Stage::Start).await),
         }
@@ -218,12 +215,12 @@ impl Session {
     /// Cuts the connection, and waits until the daemon has ended with it.
     pub async fn cut(mut self) {
         self.stdin = None;
-        let _ = tokio::time::timeout(CLOSE, self.child.wait()).await;
+        let _ = tokio::time::timeout(SSH_CLOSE_TIMEOUT, self.child.wait()).await;
     }
 
     /// The connection is gone: ssh has said why, or the script has.
     async fn closed(&mut self, stage: Stage) -> SshError {
-        let status = tokio::time::timeout(CLOSE, self.child.wait()).await;
+        let status = tokio::time::timeout(SSH_CLOSE_TIMEOUT, self.child.wait()).await;
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.listening).await;
         let said = self
             .said

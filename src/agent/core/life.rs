@@ -6,12 +6,7 @@
 
 use std::time::Duration;
 
-/// How long a program may take to end by itself before it is sent SIGTERM.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How long it may take after SIGTERM.
-const LAST_PATIENCE: Duration = Duration::from_secs(2);
-/// How long queued messages may take to leave, once the program has ended.
-pub const LINGER: Duration = Duration::from_secs(1);
+use crate::model::timing::{LINGER_TIMEOUT, PROGRAM_END_TIMEOUT, PROGRAM_TERM_TIMEOUT};
 
 /// Where an agent is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +87,7 @@ impl Life {
         *self = Life::Ending {
             code,
             push: Push::Asked,
-            by: now + PATIENCE,
+            by: now + PROGRAM_END_TIMEOUT,
         };
         true
     }
@@ -102,7 +97,7 @@ impl Life {
         if !matches!(self, Life::Flushing { .. } | Life::Over { .. }) {
             *self = Life::Flushing {
                 code,
-                by: now + LINGER,
+                by: now + LINGER_TIMEOUT,
             };
         }
     }
@@ -172,7 +167,7 @@ impl Life {
             // That it took a signal is for whoever asked to know.
             code: push.status().unwrap_or(code),
             push,
-            by: now + LAST_PATIENCE,
+            by: now + PROGRAM_TERM_TIMEOUT,
         };
         Some(effect)
     }

@@ -6,9 +6,7 @@
 use std::time::Duration;
 
 use crate::model::Ready;
-
-/// Between two attempts at a port.
-const PORT_PAUSE: Duration = Duration::from_millis(100);
+use crate::model::timing::PORT_PROBE_INTERVAL;
 
 /// What a program is waited for.
 #[derive(Debug)]
@@ -62,7 +60,7 @@ impl Readiness {
                 Ready::Started => Awaited::Start,
                 Ready::Line(_) => Awaited::Line,
                 Ready::Done => Awaited::End,
-                Ready::Port(_) => attempts(PORT_PAUSE),
+                Ready::Port(_) => attempts(PORT_PROBE_INTERVAL),
                 Ready::Probe { every, .. } => attempts(every.duration()),
             },
             until: now + limit,

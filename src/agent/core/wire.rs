@@ -6,13 +6,8 @@
 
 use std::time::Duration;
 
+use crate::model::timing::{NEWS_TRAVEL_TIMEOUT, PROOF_RETRY_INTERVAL};
 use crate::model::{Address, Kind};
-
-/// A connection that is younger than its peer by less than this may be to that very peer: news of it is on its
-/// way for a while.
-const NEWS_TRAVEL: Duration = Duration::from_millis(500);
-/// How long to wait before a proof that came to nothing is tried again.
-const PROVE_AGAIN: Duration = Duration::from_secs(1);
 
 /// How far a wire is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +102,7 @@ impl Wire {
             }
             WireEvent::Unseen => {
                 if self.stage == Stage::Proving {
-                    self.prove_at = Some(now + PROVE_AGAIN);
+                    self.prove_at = Some(now + PROOF_RETRY_INTERVAL);
                 }
                 None
             }
@@ -127,7 +122,7 @@ impl Wire {
         }
         // A connection that is older than the process at its other end is one to nobody.
         let age = now.saturating_sub(self.connected?);
-        if age <= uptime? + NEWS_TRAVEL {
+        if age <= uptime? + NEWS_TRAVEL_TIMEOUT {
             return None;
         }
         self.begin();

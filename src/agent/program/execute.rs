@@ -9,7 +9,8 @@ use crate::agent::exchange::Origin;
 use crate::agent::requester::Requester;
 use crate::agent::requests::Request;
 use crate::agent::sockets::{Slot, SlotId};
-use crate::agent::state::{Agent, DEFAULT_LIMIT};
+use crate::agent::state::Agent;
+use crate::model::timing::REQUEST_TIMEOUT;
 use crate::model::{Alias, Level, Millis, Topic};
 use crate::wire::Fault;
 
@@ -30,7 +31,7 @@ impl Agent {
         let requester = Some(Requester::Program(id));
         match request_of(asked, self.boot.keys.is_some()) {
             Ok(Asked { request, timeout }) => {
-                let limit = timeout.map_or(DEFAULT_LIMIT, Millis::duration);
+                let limit = timeout.map_or(REQUEST_TIMEOUT, Millis::duration);
                 self.serve(request, Request::new(requester, limit, self.now));
             }
             Err(reason) => self.reply(requester, Err(Fault::Refused { reason })),
@@ -160,7 +161,7 @@ impl Agent {
             return Some(word(alias, message, id));
         }
         let limit = timeout.or(slot.replies.wait);
-        let limit = limit.map_or(DEFAULT_LIMIT, Millis::duration);
+        let limit = limit.map_or(REQUEST_TIMEOUT, Millis::duration);
         match slot.frame(&message, None) {
             Ok(frame) => self.request(at, frame, Origin::Program(id), limit),
             Err(error) => self.reply_to_program(&id, &Err(error.to_string())),

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::lines::Lines;
-
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::model::timing::UNFINISHED_LINE_TIMEOUT;
 
 /// A line that is begun and not ended.
 #[derive(Debug, Default)]
@@ -23,7 +22,7 @@ impl Pause {
         let line = lines.ended();
         match self.since {
             Some((since, which)) if which == line => {
-                let over = now >= since + PATIENCE;
+                let over = now >= since + UNFINISHED_LINE_TIMEOUT;
                 if over {
                     self.since = None;
                 }
@@ -37,7 +36,7 @@ impl Pause {
     }
 
     pub fn wakes_at(&self) -> Option<Duration> {
-        self.since.map(|(since, _)| since + PATIENCE)
+        self.since.map(|(since, _)| since + UNFINISHED_LINE_TIMEOUT)
     }
 }
 

@@ -8,7 +8,8 @@ use crate::agent::exchange::PendingReply;
 use crate::agent::handlers::{Incoming, Sort};
 use crate::agent::requests::{Outcome, Request};
 use crate::agent::sockets::SlotId;
-use crate::agent::state::{Agent, DEFAULT_LIMIT};
+use crate::agent::state::Agent;
+use crate::model::timing::REQUEST_TIMEOUT;
 use crate::model::{MethodName, Millis};
 use crate::wire::{CodecError, Fault};
 
@@ -33,7 +34,7 @@ impl Agent {
         let Some(slot) = self.sockets.get(at) else {
             return Ok(());
         };
-        let deadline = self.now + DEFAULT_LIMIT;
+        let deadline = self.now + REQUEST_TIMEOUT;
         let id = match ticket {
             None => None,
             Some(ticket) if slot.kind.is_channel() => Some(self.exchange.defer(ticket)),
@@ -139,7 +140,7 @@ impl Agent {
                     self.reply(requester, Err(Fault::Deadline { what, limit }));
                 }
                 answer @ PendingReply::Answer(_) => {
-                    let limit = Millis::from(DEFAULT_LIMIT);
+                    let limit = Millis::from(REQUEST_TIMEOUT);
                     let reason = format!("{} gave no answer within {limit}", self.boot.name);
                     self.settle_pending_reply(answer, Err(reason));
                 }

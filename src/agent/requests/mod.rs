@@ -16,8 +16,9 @@ use serde_json::Value;
 use super::lookups::is_lookup;
 use super::requester::Requester;
 use super::sockets::{Slot, SlotId};
-use super::state::{Agent, DEFAULT_LIMIT};
+use super::state::Agent;
 use crate::access::Asked;
+use crate::model::timing::REQUEST_TIMEOUT;
 use crate::model::{Access, Alias, State};
 use crate::wire::{AgentRequest, AgentStatus, Envelope, Event, Fault, MessageKind, read_body};
 
@@ -267,7 +268,7 @@ impl Agent {
 impl Request {
     fn of(envelope: Envelope, now: Duration) -> Self {
         let limit = match envelope.deadline_ms {
-            0 => DEFAULT_LIMIT,
+            0 => REQUEST_TIMEOUT,
             ms => Duration::from_millis(ms.into()),
         };
         let requester = (envelope.kind == MessageKind::Request).then_some(Requester::Member {

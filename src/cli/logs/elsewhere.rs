@@ -4,19 +4,16 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::LogLine;
 use super::line::Part;
 use super::merge::Source;
 use crate::cli::Context;
+use crate::model::timing::LOG_ANSWER_TIMEOUT;
 use crate::model::{AgentId, HostName, Millis};
 use crate::proxy::{Link, Pending, ProxyError};
 use crate::state::{GroupRecord, Machine, SystemRecord};
 use crate::wire::{AgentLogs, HostRequest, LARGEST_LOG_PIECE, LogPiece, LogsFrom, Peer};
-
-/// How long a machine may take to answer, beyond the time that it is to wait.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One log that was fetched.
 pub struct Fetched {
@@ -103,7 +100,7 @@ fn ask(link: &Link, host: &HostName, from: Vec<LogsFrom>, wait: Millis) -> Pendi
     link.ask(
         Peer::Host(host.clone()),
         &request,
-        wait.duration() + PATIENCE,
+        wait.duration() + LOG_ANSWER_TIMEOUT,
     )
 }
 

@@ -5,12 +5,11 @@ use tokio::sync::{mpsc, watch};
 
 use super::LogLine;
 use super::elsewhere::{Elsewhere, Reading};
-use crate::model::{AgentId, HostName, Millis, State};
+use crate::model::timing::LOG_WAIT_INTERVAL;
+use crate::model::{AgentId, HostName, State};
 use crate::proxy::{Link, Notice, ProxyError, Watch};
 use crate::wire::{AgentLogs, Event};
 
-/// How long a machine waits until there is something, before it is asked again.
-const WAIT: Millis = Millis::from_secs(20);
 /// How much may wait to be printed.
 const AHEAD: usize = 16;
 
@@ -103,7 +102,7 @@ async fn next_answer(
     reading: &Reading,
     there: &mut watch::Receiver<Option<State>>,
 ) -> Result<Vec<AgentLogs>, Missed> {
-    let mut answer = reading.ask_on(WAIT);
+    let mut answer = reading.ask_on(LOG_WAIT_INTERVAL);
     loop {
         tokio::select! {
             answer = &mut answer => return answer.map_err(Missed::from),
