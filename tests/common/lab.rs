@@ -53,7 +53,10 @@ fn missing() -> Option<&'static str> {
     if !there("ssh", "-V") || !there("/usr/sbin/sshd", "-V") {
         return Some("ssh and sshd (Debian packages openssh-client and openssh-server)");
     }
-    let probe = format!("osb-probe-{}", std::process::id());
+    // Several tests of one process may ask at once.
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let probe = format!("osb-probe-{}-{number}", std::process::id());
     let may = Command::new("ip").args(["netns", "add", &probe]).output();
     let _ = Command::new("ip").args(["netns", "del", &probe]).output();
     match may {
