@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::member::Facts;
 use super::{Now, Registry};
-use crate::model::{AgentName, ConnectionInfo, Role};
+use crate::model::{Address, AgentName, Alias, ConnectionInfo, Role};
 use crate::wire::{Envelope, Event, Peer, Presence, body};
 
 /// Those that are connected to an agent, by that agent's name.
@@ -74,14 +74,9 @@ impl Registry {
             if elsewhere.contains_key(name) {
                 continue;
             }
-            let presence = self.presence(name, now);
-            let moved = |it: &Presence| {
-                let there = it.addresses.get(&to.alias);
-                !it.state.ended()
-                    && there.is_some_and(|it| connection.address.as_ref() != Some(&it.address))
-            };
-            if let Some(presence) = presence.filter(moved) {
-                elsewhere.insert(name, presence);
+            let there = self.server(name, &to.alias);
+            if there.is_some_and(|it| connection.address.as_ref() != Some(&it.address)) {
+                elsewhere.extend(self.presence(name, now).map(|it| (name, it)));
             }
         }
         let events: Vec<Presence> = elsewhere.into_values().collect();
@@ -114,6 +109,13 @@ impl Registry {
         let to = member.route.clone();
         let event = Event::Presence(presence.clone());
         self.send(&to, Envelope::event(), body(&event));
+    }
+
+    /// Where that socket of an agent is, if it is there and others can connect to it.
+    fn server(&self, agent: &AgentName, alias: &Alias) -> Option<&Address> {
+        let member = self.members.get(&Peer::Agent(agent.clone()))?;
+        let address = member.addresses()?.get(alias)?;
+        (!member.has_ended() && address.role == Role::Server).then_some(address)
     }
 
     fn presence(&self, name: &AgentName, now: Now) -> Option<Presence> {
