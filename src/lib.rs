@@ -1,33 +1,148 @@
 //! osb brings up systems of agents that talk over ZeroMQ, from one YAML topology, on one machine
-//! or many.
+//! or many. This library is for agents written in Rust, and for programs that call agents.
 //!
-//! specs/architecture.md is the map. In short, from the bottom: [`model`] and [`wire`] are words and
-//! messages; pure cores decide; drivers move bytes, start processes and read clocks; [`cli`] talks
-//! to people.
+//! # An agent
+//!
+//! A crate that depends on osb without its default features compiles none of what only the command
+//! `osb` needs: the command line, tables, ssh, YAML. libzmq and libsodium are built in; a C++
+//! compiler and make are all that it takes.
+//!
+//! ```toml
+//! [dependencies]
+//! osb = { path = "../osb", default-features = false }
+//! serde = { version = "1", features = ["derive"] }
+//!
+//! # In closed systems: libsodium is compiled as its package is, and without optimization CURVE is 8 to
+//! # 10 times slower. Builds for release need nothing.
+//! [profile.dev.package.libsodium-sys-stable]
+//! opt-level = 2
+//! ```
+//!
+//! ```no_run
+//! use osb::kit::{Agent, Context, Result};
+//! use serde::{Deserialize, Serialize};
+//! use std::process::ExitCode;
+//!
+//! #[derive(Deserialize)]
+//! struct Order { symbol: String, count: u32 }
+//!
+//! #[derive(Serialize)]
+//! struct Total { symbol: String, count: u32 }
+//!
+//! fn on_order(agent: &mut Context<u32>, order: Order) -> Result<()> {
+//!     agent.state += order.count;
+//!     let count = agent.state;
+//!     agent.send("totals", Total { symbol: order.symbol, count })?;
+//!     Ok(())
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     Agent::new(0).handler("orders", on_order).main()
+//! }
+//! ```
+//!
+//! A topology says where its orders come from and who hears the totals, and osb starts it:
+//!
+//! ```yaml
+//! osb: 1
+//! name: shop
+//! agents:
+//!   Till: { bind: { orders: PUSH } }
+//!   Clerk: { command: [target/release/clerk], speaks: osb, bind: { totals: PUB } }
+//!   Ledger: {}
+//! connections:
+//!   - { agent: Clerk, to: Till.orders, alias: orders }
+//!   - { agent: Ledger, to: Clerk.totals, alias: totals, handler: log }
+//! ```
+//!
+//! ```sh
+//! osb up shop.yaml
+//! osb send Till orders '{"symbol": "OSB", "count": 3}'
+//! osb logs Ledger
+//! ```
+//!
+//! [`kit`] is the tutorial: messages, methods, attributes, timers, and the life of an agent.
+//! `examples/rust-agent` is a crate of this sort.
+//!
+//! # A program that calls agents
+//!
+//! ```no_run
+//! use osb::proxy::NameServer;
+//!
+//! let ns = NameServer::connect("127.0.0.1:7400")?;
+//! for agent in ns.agents()? {
+//!     println!("{agent}: {:?}", ns.proxy(agent.as_str())?.attributes()?);
+//! }
+//! # Ok::<(), osb::proxy::ProxyError>(())
+//! ```
+//!
+//! In a closed system, agents that osb starts are given their keys. A program that is started by hand
+//! has the key in the file that `OSB_KEY` names, or that of the user who launched the system on this machine.
+//!
+//! # What is public
+//!
+//! [`kit`], [`proxy`], their errors, and [`model`], the words that both use. What else can be reached is
+//! for osb's own program, tests and benchmarks: it is no interface, and changes without notice.
+//! specs/architecture.md is the map of all modules.
+//!
+//! | feature | |
+//! |---|---|
+//! | `cli` (default) | the command `osb`, and what only it needs |
 
-pub mod access;
-pub mod agent;
-pub mod cli;
-pub mod doctor;
-pub mod down;
-pub mod examine;
-pub mod files;
-pub mod host;
-pub mod keys;
+// What only the command uses is compiled all the same.
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
+
 pub mod kit;
-pub mod logfile;
-pub mod machine;
 pub mod model;
-pub mod nameserver;
-pub mod plan;
-pub mod process;
 pub mod proxy;
-pub mod registry;
-pub mod render;
-pub mod ssh;
+
+#[doc(hidden)]
+pub mod access;
+#[doc(hidden)]
+pub mod agent;
+mod logfile;
+#[doc(hidden)]
+pub mod process;
+#[doc(hidden)]
 pub mod state;
-pub mod supervision;
-pub mod topology;
-pub mod up;
+#[doc(hidden)]
 pub mod wire;
+#[doc(hidden)]
 pub mod zeromq;
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+#[cfg(feature = "cli")]
+mod doctor;
+#[cfg(feature = "cli")]
+mod down;
+#[cfg(feature = "cli")]
+mod examine;
+#[cfg(feature = "cli")]
+mod files;
+#[cfg(feature = "cli")]
+mod host;
+#[cfg(feature = "cli")]
+mod keys;
+#[cfg(feature = "cli")]
+mod machine;
+#[cfg(feature = "cli")]
+mod nameserver;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod plan;
+#[cfg(feature = "cli")]
+mod registry;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod render;
+#[cfg(feature = "cli")]
+mod ssh;
+#[cfg(feature = "cli")]
+mod supervision;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod topology;
+#[cfg(feature = "cli")]
+mod up;

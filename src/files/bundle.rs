@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::FilesError;
 use super::walk::{Walked, walk};
-use crate::model::{Amount, Digest, Entry, Listing, SyncSpec};
+use crate::model::{Digest, Entry, Listing, SyncSpec};
 
 /// All that was looked through, each once, however many machines it is for.
 #[derive(Debug, Default)]
@@ -78,11 +78,6 @@ impl Bundle {
     pub fn listings(&self) -> Vec<Listing> {
         let trees = self.trees.iter();
         trees.map(|tree| tree.listing.clone()).collect()
-    }
-
-    /// How much there is to be.
-    pub fn amount(&self) -> Amount {
-        self.trees.iter().map(|tree| tree.listing.amount()).sum()
     }
 
     /// Where to find the contents that the machine lacks, and their sizes. None if it asks for what is not

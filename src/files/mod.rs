@@ -11,7 +11,7 @@ mod sum;
 mod tests;
 mod walk;
 
-pub use bundle::{Bundle, Stock, Tree};
+pub use bundle::{Bundle, Stock};
 pub use error::FilesError;
 pub use lay::lay;
 pub use store::Store;

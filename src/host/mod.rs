@@ -45,7 +45,7 @@ use keys::LetIn;
 use logs::LogReaders;
 use signals::Signals;
 
-pub use log_tail::{end_of_logs, last_words, log_tail};
+pub use log_tail::{end_of_logs, last_words};
 pub use logs::ends_of_logs;
 
 /// Why a host daemon cannot begin or go on.

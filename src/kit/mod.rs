@@ -124,3 +124,5 @@ pub use context::Context;
 pub use current::Promise;
 pub use error::{CallError, Error, Result, RunError};
 pub use run::{Handle, spawn};
+
+pub use crate::agent::AgentError;

@@ -208,6 +208,7 @@ impl Proxy {
     }
 
     /// What it has left, if it has ended by itself: its host knows. Else it is as the `error` says.
+    #[doc(hidden)]
     pub fn left<T: DeserializeOwned>(
         &self,
         error: ProxyError,
@@ -354,6 +355,7 @@ impl Proxy {
 
     /// Adds to an error that an answer did not come in time how the agent stands, if it is not well. If the name server
     /// does not answer either, it is that.
+    #[doc(hidden)]
     pub fn standing(&self, error: ProxyError) -> ProxyError {
         let ProxyError::Timeout { what, limit, .. } = error else {
             return error;

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Calls block, and come back with an error at their deadline at the latest. Where many are to be
-//! under way at once, [`Link::ask`] gives a [`Pending`] that can be awaited instead.
+//! under way at once, [`Proxy::ask`] gives a [`Pending`] that can be awaited instead.
 
 mod admission;
 mod agent;
@@ -27,10 +27,20 @@ mod nameserver;
 mod watch;
 
 pub(crate) use admission::Admission;
-pub use agent::Proxy;
+pub use agent::{Oneway, Proxy};
+#[doc(hidden)]
 pub use credentials::{agent_dial, guest, host_dial};
 pub use error::ProxyError;
+#[doc(hidden)]
 pub use incoming::Incoming;
-pub use link::{Link, Pending};
+#[doc(hidden)]
+pub use link::Link;
+pub use link::Pending;
 pub use nameserver::NameServer;
 pub use watch::{Notice, Watch};
+
+// The messages that calls are made of, and what a watch tells.
+pub use crate::wire::{
+    AgentRequest, AgentStatus, BindRequest, Change, Event, Fault, Incarnation, Peer, Presence,
+    Snapshot,
+};

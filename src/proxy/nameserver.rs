@@ -38,6 +38,7 @@ impl NameServer {
     }
 
     /// The connection beneath, for calls of other sorts.
+    #[doc(hidden)]
     pub fn link(&self) -> &Arc<Link> {
         &self.link
     }
@@ -175,6 +176,7 @@ impl NameServer {
     }
 
     /// The same, but no longer than that.
+    #[doc(hidden)]
     pub fn ask_within<T: DeserializeOwned>(
         &self,
         request: &NameServerRequest,
@@ -184,6 +186,7 @@ impl NameServer {
     }
 
     /// Asks; the answer is on its way when this returns.
+    #[doc(hidden)]
     pub fn ask<T: DeserializeOwned>(&self, request: &NameServerRequest) -> Pending<T> {
         self.ask_within(request, CONTROL_TIMEOUT)
     }

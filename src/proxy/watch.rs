@@ -61,6 +61,7 @@ pub struct Watch {
 
 impl Watch {
     /// Begins to watch. Without waiting: an error shows as the end of the stream.
+    #[doc(hidden)]
     pub fn begin(link: &Link) -> Self {
         let (sender, notices) = mpsc::unbounded_channel();
         lock(&link.watchers).senders.push(sender);
