@@ -18,6 +18,7 @@ fn system(agents: &[&str]) -> String {
 }
 
 #[test]
+#[allow(unsafe_code, reason = "what runs between fork and exec")]
 fn a_terminal_that_is_closed_and_ctrl_backslash_take_the_system_down() {
     use nix::sys::signal::{SigHandler, Signal, signal};
     for number in [Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTERM] {
@@ -39,6 +40,7 @@ fn a_terminal_that_is_closed_and_ctrl_backslash_take_the_system_down() {
 }
 
 #[test]
+#[allow(unsafe_code, reason = "what runs between fork and exec")]
 fn who_is_to_ignore_a_signal_ignores_it() {
     use nix::sys::signal::{SigHandler, Signal, signal};
     let bench = Bench::new();

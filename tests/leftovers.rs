@@ -24,6 +24,7 @@ fn rust_agent() -> PathBuf {
 }
 
 /// What the process that `command` starts has open besides its standard streams.
+#[allow(unsafe_code, reason = "what runs between fork and exec")]
 fn leave_open(command: &mut Command, fds: [i32; 2]) {
     // SAFETY: between fork and exec only system calls are made.
     unsafe {

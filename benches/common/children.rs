@@ -29,6 +29,7 @@ impl Child {
         Self::start(command)
     }
 
+    #[allow(unsafe_code, reason = "what runs between fork and exec")]
     fn start(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         // SAFETY: prctl with this option may be called between fork and exec.

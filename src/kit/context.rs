@@ -206,18 +206,22 @@ impl<S> Context<S> {
         self.line.say(OwnWord::Set { attributes })
     }
 
+    /// Writes an entry of the level `debug` to the log.
     pub fn log_debug(&mut self, text: impl fmt::Display) {
         self.log(Level::Debug, text);
     }
 
+    /// Writes an entry of the level `info` to the log.
     pub fn log_info(&mut self, text: impl fmt::Display) {
         self.log(Level::Info, text);
     }
 
+    /// Writes an entry of the level `warning` to the log.
     pub fn log_warning(&mut self, text: impl fmt::Display) {
         self.log(Level::Warning, text);
     }
 
+    /// Writes an entry of the level `error` to the log.
     pub fn log_error(&mut self, text: impl fmt::Display) {
         self.log(Level::Error, text);
     }

@@ -312,18 +312,22 @@ impl Proxy {
         self.call_for(&AgentRequest::Log { level, text })
     }
 
+    /// Writes an entry of the level `debug` to the log.
     pub fn log_debug(&self, text: &str) -> Result<(), ProxyError> {
         self.log(Level::Debug, text)
     }
 
+    /// Writes an entry of the level `info` to the log.
     pub fn log_info(&self, text: &str) -> Result<(), ProxyError> {
         self.log(Level::Info, text)
     }
 
+    /// Writes an entry of the level `warning` to the log.
     pub fn log_warning(&self, text: &str) -> Result<(), ProxyError> {
         self.log(Level::Warning, text)
     }
 
+    /// Writes an entry of the level `error` to the log.
     pub fn log_error(&self, text: &str) -> Result<(), ProxyError> {
         self.log(Level::Error, text)
     }
@@ -383,18 +387,21 @@ pub struct Oneway<'a> {
 }
 
 impl Oneway<'_> {
+    /// Sets an attribute of the agent.
     pub fn set_attr(&self, attribute: &str, value: impl Serialize) -> Result<(), ProxyError> {
         let attributes = BTreeMap::from([(attribute.to_owned(), encoded(value)?)]);
         self.tell(&AgentRequest::SetAttr { attributes });
         Ok(())
     }
 
+    /// Makes the agent send a message by the socket `alias`.
     pub fn send(&self, alias: &str, message: impl Serialize) -> Result<(), ProxyError> {
         let request = self.proxy.send_request(alias, encoded(message)?, None)?;
         self.tell(&request);
         Ok(())
     }
 
+    /// Calls a method of the agent's program.
     pub fn call(&self, method: &str, params: impl Serialize) -> Result<(), ProxyError> {
         self.tell(&AgentRequest::Call {
             name: method.to_owned(),
@@ -403,10 +410,12 @@ impl Oneway<'_> {
         Ok(())
     }
 
+    /// Makes the agent stop sending of its own accord.
     pub fn stop(&self) {
         self.tell(&AgentRequest::Stop {});
     }
 
+    /// Ends the agent.
     pub fn shutdown(&self) {
         self.tell(&AgentRequest::Shutdown {});
     }

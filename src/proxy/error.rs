@@ -6,23 +6,45 @@ use crate::model::{AgentId, Millis, NameError, State, TopicError};
 use crate::state::StateError;
 use crate::wire::Fault;
 
+/// Why a call through a proxy failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ProxyError {
     /// Nobody listens there, or nobody that answers.
     #[error("cannot reach the name server at {address}: {reason}")]
-    Unreachable { address: String, reason: String },
-    /// Somebody listens there, and does not let this one in, or is not whom it takes him for.
+    Unreachable {
+        /// Where it was looked for.
+        address: String,
+        /// Why it is not reached.
+        reason: String,
+    },
+    /// A name server listens there and refuses this member's key, or it has another key than expected.
     #[error("cannot get in at the name server at {address}: {reason}")]
-    NotLetIn { address: String, reason: String },
+    NotLetIn {
+        /// Where it listens.
+        address: String,
+        /// What it refuses.
+        reason: String,
+    },
     /// The keys by which to get in cannot be read.
     #[error("{reason}")]
-    Keys { reason: String },
+    Keys {
+        /// Why they cannot be read.
+        reason: String,
+    },
     /// It may live, and says nothing.
     #[error("the name server at {address} does not answer: {limit} were not enough")]
-    Mute { address: String, limit: Millis },
+    Mute {
+        /// Where it listens.
+        address: String,
+        /// How long an answer was waited for.
+        limit: Millis,
+    },
+    /// What was asked for did not happen in time.
     #[error("{what} did not happen within {limit}{}", standing.map(|(state, since)| format!(": it has been {state} for {since}")).unwrap_or_default())]
     Timeout {
+        /// What was asked for.
         what: String,
+        /// How long it was waited for.
         limit: Millis,
         /// How the agent stands that was asked, and for how long, if it is not well.
         standing: Option<(State, Millis)>,
@@ -30,16 +52,28 @@ pub enum ProxyError {
     /// The other side said no.
     #[error(transparent)]
     Fault(#[from] Fault),
+    /// What was given as a topic cannot be one.
     #[error(transparent)]
     Topic(#[from] TopicError),
+    /// The value has no form in JSON.
     #[error("cannot be written as a message: {reason}")]
-    Encode { reason: String },
+    Encode {
+        /// Why it has no form in JSON.
+        reason: String,
+    },
+    /// The answer is not what the protocol says.
     #[error("the answer could not be read: {reason}")]
-    BadAnswer { reason: String },
+    BadAnswer {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What was given as a name cannot be one.
     #[error("{0:?} is not a name: {1}")]
     Name(String, NameError),
+    /// The connection was closed by this side.
     #[error("the connection to the name server was closed")]
     Closed,
+    /// ZeroMQ refuses a call.
     #[error("ZeroMQ failed: {0}")]
     Zmq(#[from] zmq::Error),
 }

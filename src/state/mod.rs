@@ -8,8 +8,10 @@ mod error;
 mod find;
 mod kept;
 mod keys;
+#[allow(unsafe_code, reason = "a descriptor that was inherited, known by its number")]
 mod lock;
 mod log_line;
+#[allow(unsafe_code, reason = "a descriptor that is watched is owned beside it")]
 mod log_watch;
 mod record;
 mod runs;

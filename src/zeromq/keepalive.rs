@@ -33,6 +33,7 @@ mod tests {
     /// libzmq takes these options whether it was built with them or not, so they are read where they
     /// must have come to: at the descriptors of both ends.
     #[test]
+    #[allow(unsafe_code, reason = "descriptors of libzmq")]
     fn both_ends_of_a_connection_have_it() {
         let context = zmq::Context::new();
         let router = context.socket(zmq::ROUTER).unwrap();

@@ -2,11 +2,15 @@
 //! the name server, CURVE and ZAP, and what a socket's monitor tells. Nothing here decides.
 
 mod curve;
+#[allow(unsafe_code, reason = "descriptors of libzmq, and tcp_info, which no crate reads")]
 mod dead;
+#[allow(unsafe_code, reason = "descriptors of libzmq")]
 mod hang_up;
 mod keepalive;
 mod lines;
+#[allow(unsafe_code, reason = "the zmq crate cannot end a monitor")]
 mod monitor;
+#[allow(unsafe_code, reason = "options that the zmq crate does not know")]
 mod option;
 mod zap;
 

@@ -19,6 +19,7 @@ mod output;
 mod pause;
 mod pending_reply;
 mod pipes;
+#[allow(unsafe_code, reason = "what runs between fork and exec, and a pidfd of the kernel")]
 mod process;
 mod words;
 

@@ -10,6 +10,7 @@ mod id;
 mod link;
 mod make;
 mod outbox;
+#[allow(unsafe_code, reason = "calls that the zmq crate lacks")]
 mod raw;
 mod request_socket;
 mod send;
