@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::keys;
 use super::draft::{AgentDraft, BindDraft, Defaults, TimerDraft};
 use super::fields::{Fields, entries, items};
 use super::review::{Flaw, Review, Spanned, quote};
@@ -11,32 +12,6 @@ use super::surroundings::Surroundings;
 use super::yaml::{Data, Key, Node, to_json};
 use super::{bind, defaults, hosts, nameserver, program, ready, replicas, timer, values};
 use crate::model::{AgentId, HostSpec, NameServerEntry};
-
-pub(super) const KEYS: &[&str] = &[
-    "host",
-    "on",
-    "transport",
-    "serializer",
-    "attributes",
-    "bind",
-    "timers",
-    "command",
-    "env",
-    "env_file",
-    "cwd",
-    "sync",
-    "speaks",
-    "ready",
-    "job",
-    "after",
-    "start_timeout",
-    "settle",
-    "logs",
-    "restart",
-    "attach",
-    "nameserver",
-    "replicas",
-];
 
 /// What was read before the agents.
 pub(super) struct Known<'a> {
@@ -56,13 +31,13 @@ pub(super) fn read(
     let nameservers = known.nameservers;
     let id: Option<AgentId> = review.take(values::key_name(key, "agent"));
     let what = format!("the agent {}", quote(&key.text));
-    if KEYS.contains(&key.text.as_str()) && !matches!(node.data, Data::Map(_)) && !node.is_null() {
+    if keys::AGENT.has(&key.text) && !matches!(node.data, Data::Map(_)) && !node.is_null() {
         let flaw = Flaw::new(&key.span, format!("there is an agent called {}", key.text));
         let hint = "is it a key of the agent above? then indent it deeper than that agent's name";
         review.add(flaw.hint(hint));
         return None;
     }
-    let fields = Fields::open(node, &what, KEYS, review)?;
+    let fields = Fields::open(node, &what, &keys::AGENT, review)?;
     let at = id
         .as_ref()
         .and_then(|id| nameserver::of_agent(id, &key.span, &fields, nameservers, review));

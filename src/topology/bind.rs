@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::keys;
 use super::draft::{BindDraft, Defaults, EndpointDraft, Given, HandlerDraft};
 use super::fields::{Fields, there_are, wrong_type};
 use super::handler;
@@ -10,7 +11,6 @@ use super::values;
 use super::yaml::{Data, Key, Node};
 use crate::model::{Alias, Endpoint, Kind, Serializer, Transport};
 
-pub(super) const KEYS: &[&str] = &["kind", "transport", "addr", "serializer", "handler"];
 /// What fits into the address of a Unix socket, without the zero at its end.
 const LONGEST_PATH: usize = 107;
 
@@ -74,7 +74,7 @@ fn long(
     defaults: &Defaults,
     review: &mut Review,
 ) -> Option<Socket> {
-    let fields = Fields::open(node, what, KEYS, review)?;
+    let fields = Fields::open(node, what, &keys::BIND, review)?;
     let kind = fields
         .need("kind", what, review)
         .and_then(|node| kind_to_bind(node, review));

@@ -1,5 +1,6 @@
 //! One entry of the section `connections`.
 
+use super::keys;
 use super::bind;
 use super::draft::ConnectionDraft;
 use super::fields::Fields;
@@ -10,13 +11,9 @@ use super::review::{Review, Spanned};
 use super::values;
 use super::yaml::Node;
 
-pub(super) const KEYS: &[&str] = &[
-    "agent", "to", "alias", "kind", "handler", "on_reply", "wait", "on_error",
-];
-
 /// Reads one connection. None if the review knows why.
 pub(super) fn read(node: &Node, review: &mut Review) -> Option<ConnectionDraft<Clients>> {
-    let fields = Fields::open(node, "a connection", KEYS, review)?;
+    let fields = Fields::open(node, "a connection", &keys::CONNECTION, review)?;
     let agent = fields
         .need("agent", "a connection", review)
         .and_then(|node| spanned(node, review.take(patterns::clients(node))));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::keys;
 use super::draft::Defaults;
 use super::fields::Fields;
 use super::review::Review;
@@ -10,17 +11,6 @@ use super::surroundings::Surroundings;
 use super::{env_file, logs, sync, values};
 use crate::model::timing::{SETTLE_TIME, START_TIMEOUT};
 use crate::model::{LogLimits, Serializer, Transport};
-
-pub(super) const KEYS: &[&str] = &[
-    "transport",
-    "serializer",
-    "start_timeout",
-    "settle",
-    "restart",
-    "sync",
-    "env_file",
-    "logs",
-];
 
 /// The defaults of a system whose sockets are bound to `ip`.
 pub(super) fn read(
@@ -41,7 +31,7 @@ pub(super) fn read(
     };
     let section = top
         .get("defaults")
-        .and_then(|node| Fields::open(node, "defaults", KEYS, review));
+        .and_then(|node| Fields::open(node, "defaults", &keys::DEFAULTS, review));
     match section {
         Some(section) => overlaid(&fallback, &section, around, review),
         None => fallback,

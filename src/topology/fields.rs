@@ -1,38 +1,43 @@
-//! A map with known keys: looks them up, and reports keys that nobody knows.
+//! A map with known keys: looks them up, and reports keys that the table does not have.
 
+use super::keys::Section;
 use super::review::{Flaw, Review, Span, list, quote};
 use super::yaml::{Data, Key, Node, misplaced};
 
 /// The entries of a map whose keys are known beforehand.
 pub(super) struct Fields<'n> {
+    /// Which keys there are. A reader that asks for another one is wrong, or the table is.
+    section: &'static Section,
     entries: &'n [(Key, Node)],
     /// Where to point when something is missing.
     pub span: &'n Span,
 }
 
 impl<'n> Fields<'n> {
-    /// Opens `node`, which is `what`, for its `known` keys. A node that is null has none of them.
+    /// Opens `node`, which is `what`, for the keys of `section`. A node that is null has none of them.
     /// None if it is no map: that is reported.
     pub fn open(
         node: &'n Node,
         what: &str,
-        known: &[&str],
+        section: &'static Section,
         review: &mut Review,
     ) -> Option<Fields<'n>> {
         let entries = review.take(entries(node, what))?;
         for (key, _) in entries {
             // Keys of this form are for anchors and notes.
             let is_note = key.text.starts_with("x-");
-            if !known.contains(&key.text.as_str()) && !is_note {
-                let former = (key.text == "insecure" && known.contains(&"security"))
+            if !section.has(&key.text) && !is_note {
+                let former = (key.text == "insecure" && section.has("security"))
                     .then(|| "what was insecure: true is security: none".to_owned());
-                let guess = former.or_else(|| review.guess(&key.text, known.iter().copied()));
+                let guess = former.or_else(|| review.guess(&key.text, section.names()));
+                let known: Vec<&str> = section.names().collect();
                 let hint = guess.unwrap_or_else(|| format!("known keys: {}", known.join(", ")));
                 let message = format!("{what} has no key {}", quote(&key.text));
                 review.add(Flaw::new(&key.span, message).hint(hint));
             }
         }
         Some(Fields {
+            section,
             entries,
             span: &node.span,
         })
@@ -47,6 +52,7 @@ impl<'n> Fields<'n> {
 
     /// Key and value, whatever the value is.
     pub fn entry(&self, key: &str) -> Option<&'n (Key, Node)> {
+        self.section.must_have(key);
         self.entries.iter().find(|(known, _)| known.text == key)
     }
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
 
+use super::keys::{self, Section};
 use super::yaml::{self, escape};
 use crate::model::{
     Action, AgentId, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, LogLimits,
@@ -41,7 +42,7 @@ impl Flat {
                 connection(it, full(&it.agent).to_string(), to)
             })
             .collect();
-        let mut top = Entries::default();
+        let mut top = Entries::of(&keys::FILE);
         top.add("osb", Part::Json(1.into()));
         top.text("name", name);
         match &nameservers[..] {
@@ -63,7 +64,7 @@ impl Flat {
         top.add("hosts", Part::Map(hosts));
         top.some("agents", Part::Map(agents));
         top.some("connections", Part::List(connections));
-        Self(Part::Map(top.0))
+        Self(top.part())
     }
 
     /// As a file.
@@ -125,12 +126,31 @@ impl Serialize for Part {
 }
 
 /// The entries of a map, in order.
-#[derive(Default)]
-struct Entries(Vec<(String, Part)>);
+struct Entries {
+    /// Which keys there are.
+    section: &'static Section,
+    entries: Vec<(String, Part)>,
+}
 
 impl Entries {
+    fn of(section: &'static Section) -> Self {
+        Self {
+            section,
+            entries: Vec::new(),
+        }
+    }
+
     fn add(&mut self, key: &str, part: Part) {
-        self.0.push((key.to_owned(), part));
+        self.section.must_have(key);
+        self.entries.push((key.to_owned(), part));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn part(self) -> Part {
+        Part::Map(self.entries)
     }
 
     /// Adds what is not empty.
@@ -162,12 +182,12 @@ fn nameserver(nameserver: &NameServerEntry) -> Part {
         NameServerSpec::Launch(at) => ("launch", at),
         NameServerSpec::Attach(at) => ("attach", at),
     };
-    let mut entries = Entries::default();
+    let mut entries = Entries::of(&keys::NAME_SERVER_FORM);
     entries.text(key, at);
     if let Some(host) = host {
         entries.text("host", host);
     }
-    Part::Map(entries.0)
+    entries.part()
 }
 
 fn host(host: &HostSpec) -> Part {
@@ -177,7 +197,7 @@ fn host(host: &HostSpec) -> Part {
         reach,
         labels,
     } = host;
-    let mut entries = Entries::default();
+    let mut entries = Entries::of(&keys::HOST);
     if let Some(address) = address {
         entries.text("address", address);
     }
@@ -203,7 +223,7 @@ fn host(host: &HostSpec) -> Part {
     }
     let labels = labels.iter().map(Part::text).collect();
     entries.some("labels", Part::List(labels));
-    Part::Map(entries.0)
+    entries.part()
 }
 
 fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
@@ -219,7 +239,7 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
         settle,
         logs,
     } = agent;
-    let mut entries = Entries::default();
+    let mut entries = Entries::of(&keys::AGENT);
     entries.text("host", host);
     if *attach {
         entries.add("attach", Part::Json(true.into()));
@@ -240,7 +260,7 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
     let bind = bind.map(|it| (it.alias.to_string(), socket(it))).collect();
     entries.some("bind", Part::Map(bind));
     entries.some("timers", Part::List(timers.iter().map(timer).collect()));
-    Part::Map(entries.0)
+    entries.part()
 }
 
 fn logs(limits: LogLimits) -> Part {
@@ -248,10 +268,10 @@ fn logs(limits: LogLimits) -> Part {
         max_size,
         max_files,
     } = limits;
-    let mut entries = Entries::default();
+    let mut entries = Entries::of(&keys::LOGS);
     entries.text("max_size", max_size);
     entries.add("max_files", Part::Json(max_files.into()));
-    Part::Map(entries.0)
+    entries.part()
 }
 
 fn add_program(program: &Program, entries: &mut Entries) {
@@ -288,17 +308,17 @@ fn sync(sync: &SyncSpec) -> Part {
         paths,
         except,
     } = sync;
-    let mut entries = Entries::default();
+    let mut entries = Entries::of(&keys::SYNC);
     entries.text("from", from.display());
     let paths = paths.iter().map(Part::text).collect();
     entries.add("paths", Part::List(paths));
     let except = except.iter().map(|it| Part::text(it.as_str()));
     entries.some("except", Part::List(except.collect()));
-    Part::Map(entries.0)
+    entries.part()
 }
 
 fn add_readiness(ready: &Ready, timeout: Option<Millis>, to: &mut Entries) {
-    let mut entries = Entries::default();
+    let mut entries = Entries::of(&keys::READY);
     match ready {
         Ready::Started | Ready::Done => {}
         Ready::Port(at) => entries.text("port", at),
@@ -312,10 +332,10 @@ fn add_readiness(ready: &Ready, timeout: Option<Millis>, to: &mut Entries) {
         entries.text("timeout", timeout);
     }
     match ready {
-        Ready::Done if entries.0.is_empty() => to.add("job", Part::Json(true.into())),
-        Ready::Done => to.add("job", Part::Map(entries.0)),
+        Ready::Done if entries.is_empty() => to.add("job", Part::Json(true.into())),
+        Ready::Done => to.add("job", entries.part()),
         Ready::Started | Ready::Port(_) | Ready::Line(_) | Ready::Probe { .. } => {
-            to.some("ready", Part::Map(entries.0));
+            to.some("ready", entries.part());
         }
     }
 }
@@ -333,7 +353,7 @@ fn socket(bind: &BindSpec) -> Part {
         serializer,
         handlers,
     } = bind;
-    let mut entries = Entries::default();
+    let mut entries = Entries::of(&keys::BIND);
     entries.text("kind", kind);
     entries.text("transport", endpoint.transport().as_str());
     match endpoint {
@@ -343,7 +363,7 @@ fn socket(bind: &BindSpec) -> Part {
     }
     entries.text("serializer", serializer.as_str());
     entries.some("handler", handler(handlers));
-    Part::Map(entries.0)
+    entries.part()
 }
 
 fn timer(timer: &TimerSpec) -> Part {
@@ -352,7 +372,7 @@ fn timer(timer: &TimerSpec) -> Part {
         when,
         action,
     } = timer;
-    let mut entries = Entries::default();
+    let mut entries = Entries::of(&keys::TIMER);
     match when {
         When::Every(time) => entries.text("every", time),
         When::After(time) => entries.text("after", time),
@@ -382,7 +402,7 @@ fn timer(timer: &TimerSpec) -> Part {
             entries.add("set", Part::Map(attributes.collect()));
         }
     }
-    Part::Map(entries.0)
+    entries.part()
 }
 
 fn connection(connection: &ConnectionSpec, agent: String, to: String) -> Part {
@@ -399,7 +419,7 @@ fn connection(connection: &ConnectionSpec, agent: String, to: String) -> Part {
         wait,
         on_error,
     } = replies;
-    let mut entries = Entries::default();
+    let mut entries = Entries::of(&keys::CONNECTION);
     entries.text("agent", agent);
     entries.text("to", to);
     entries.text("alias", alias);
@@ -414,7 +434,7 @@ fn connection(connection: &ConnectionSpec, agent: String, to: String) -> Part {
     if let Some(actions) = on_error {
         entries.add("on_error", several(actions));
     }
-    Part::Map(entries.0)
+    entries.part()
 }
 
 /// An empty list for sockets at which nothing arrives.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+use super::keys;
 use super::fields::{Fields, entries, items, there_are};
 use super::review::{Flaw, Review, Spanned, quote};
 use super::source::Source;
@@ -14,15 +15,6 @@ use crate::model::{HostName, HostSpec, Reach, SshDestination, SshSpec};
 /// The machine that always exists.
 const LOCAL: &str = "local";
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-pub(super) const KEYS: &[&str] = &[
-    "address",
-    "attach",
-    "ssh",
-    "port",
-    "identity",
-    "ssh_config",
-    "labels",
-];
 
 /// All machines, `local` first. None if the review knows why.
 pub(super) fn read(
@@ -59,7 +51,7 @@ pub(super) fn ip(host: &HostSpec) -> IpAddr {
 
 fn one(key: &Key, node: &Node, source: &Source, review: &mut Review) -> Option<Spanned<HostSpec>> {
     let name: Option<HostName> = review.take(values::key_name(key, "host"));
-    let Some(fields) = Fields::open(node, "a host", KEYS, review) else {
+    let Some(fields) = Fields::open(node, "a host", &keys::HOST, review) else {
         return unread(name?, key);
     };
     let address = fields.get("address").map(|node| address(node, review));
@@ -228,7 +220,7 @@ fn by_name(node: &Node, hosts: &[Spanned<HostSpec>], review: &mut Review) -> Opt
 }
 
 fn by_label(node: &Node, hosts: &[Spanned<HostSpec>], review: &mut Review) -> Vec<usize> {
-    let label = Fields::open(node, "on", &["label"], review)
+    let label = Fields::open(node, "on", &keys::ON, review)
         .and_then(|on| on.need("label", "on", review))
         .and_then(|node| Some((review.take(values::text(node, "label"))?, node)));
     let Some((label, at)) = label else {

@@ -2,6 +2,7 @@
 //! socket `osb.log` of every other agent, and a connection to each; what is said here is no more
 //! than that.
 
+use super::keys;
 use super::bind;
 use super::draft::{
     AgentDraft, BindDraft, ConnectionDraft, Defaults, Given, HandlerDraft, RepliesDraft,
@@ -14,7 +15,6 @@ use super::values;
 use super::yaml::{Data, Node};
 use crate::model::{AgentId, Alias, Kind};
 
-pub(super) const KEYS: &[&str] = &["agent", "handler"];
 /// The socket by which an agent sends its log, as `agent` has it.
 const LOG: &str = "osb.log";
 /// What the aliases of the logger's own sockets begin with; the agent's name follows.
@@ -114,7 +114,7 @@ fn read(node: &Node, review: &mut Review) -> Option<Logger> {
             handler: Given::Absent,
         });
     };
-    let fields = Fields::open(node, "logger", KEYS, review)?;
+    let fields = Fields::open(node, "logger", &keys::LOGGER, review)?;
     let handler = handler::read(fields.get("handler"), review);
     let name = fields.need("agent", "logger", review)?;
     Some(Logger {

@@ -1,15 +1,14 @@
 //! The key `logs`: how much of an agent's logs is kept.
 
+use super::keys;
 use super::fields::{Fields, wrong_type};
 use super::review::{Flaw, Review};
 use super::yaml::Node;
 use crate::model::{LogLimits, Size};
 
-pub(super) const KEYS: &[&str] = &["max_size", "max_files"];
-
 /// Reads the section; what it does not say is as in `outer`.
 pub(super) fn overlaid(outer: LogLimits, node: &Node, review: &mut Review) -> LogLimits {
-    let Some(fields) = Fields::open(node, "logs", KEYS, review) else {
+    let Some(fields) = Fields::open(node, "logs", &keys::LOGS, review) else {
         return outer;
     };
     let max_size = fields.get("max_size");

@@ -26,6 +26,7 @@ mod handler;
 mod hosts;
 mod include;
 mod inputs;
+mod keys;
 mod logger;
 mod logs;
 mod merge;

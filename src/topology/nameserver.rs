@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::keys;
 use super::fields::{Fields, entries, there_are, wrong_type};
 use super::hosts;
 use super::review::{Flaw, Review, Span, Spanned, quote};
@@ -156,7 +157,7 @@ pub(super) fn of_agent(
 }
 
 fn long(node: &Node, review: &mut Review) -> Option<(Placed, Span)> {
-    let map = Fields::open(node, "nameserver", &["launch", "attach", "host"], review)?;
+    let map = Fields::open(node, "nameserver", &keys::NAME_SERVER_FORM, review)?;
     match (map.get("launch"), map.get("attach")) {
         (Some(at), None) => {
             let host = map.get("host").and_then(|host| hosts::other(host, review));

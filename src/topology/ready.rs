@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use regex_lite::Regex;
 
 use super::command::words;
+use super::keys;
 use super::draft::ReadyDraft;
 use super::fields::{Fields, wrong_type};
 use super::review::{Flaw, Review, Spanned, quote};
@@ -16,7 +17,6 @@ use crate::model::{AgentId, Millis, read_ip_and_port};
 /// The keys of an agent that are read here.
 pub(super) const KEYS: [&str; 3] = ["ready", "job", "after"];
 
-pub(super) const READY_KEYS: &[&str] = &["port", "line", "command", "every", "timeout"];
 /// Of which `ready` has one.
 const CONDITIONS: [&str; 3] = ["port", "line", "command"];
 /// How often a probe is run.
@@ -40,7 +40,7 @@ pub(super) fn read(agent: &Fields<'_>, review: &mut Review) -> (ReadyDraft, Opti
         review.add(flaw.hint(format!("write ready: {{ port: {port} }}")));
         return (ReadyDraft::Started, None);
     }
-    let Some(fields) = Fields::open(node, "ready", READY_KEYS, review) else {
+    let Some(fields) = Fields::open(node, "ready", &keys::READY, review) else {
         return (ReadyDraft::Started, None);
     };
     let ready = condition(&fields, review).unwrap_or(ReadyDraft::Started);
@@ -50,7 +50,7 @@ pub(super) fn read(agent: &Fields<'_>, review: &mut Review) -> (ReadyDraft, Opti
 /// None if it is no job.
 fn job(node: &Node, review: &mut Review) -> Option<(ReadyDraft, Option<Millis>)> {
     if let Data::Map(_) = &node.data {
-        let fields = Fields::open(node, "job", &["timeout"], review)?;
+        let fields = Fields::open(node, "job", &keys::JOB, review)?;
         return Some((ReadyDraft::Done, timeout(&fields, review)));
     }
     let job = review.take(values::boolean(node, "job"))?;

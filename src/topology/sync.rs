@@ -5,14 +5,13 @@ use std::path::PathBuf;
 
 use super::command::{folder, joined};
 use super::draft::SyncDraft;
+use super::keys;
 use super::fields::{Fields, items, wrong_type};
 use super::review::{Flaw, Review, quote};
 use super::source::Source;
 use super::values;
 use super::yaml::{Data, Node};
 use crate::model::{NamePattern, SyncSpec, TreePath, TreePathError};
-
-pub(super) const KEYS: &[&str] = &["from", "paths", "except"];
 
 /// Reads a list of paths, or the long form with `from` and `except`. None if the review knows why.
 pub(super) fn read(node: &Node, source: &Source, review: &mut Review) -> Option<SyncDraft> {
@@ -27,7 +26,7 @@ pub(super) fn read(node: &Node, source: &Source, review: &mut Review) -> Option<
     };
     match &node.data {
         Data::Map(_) => {
-            let fields = Fields::open(node, "sync", KEYS, review)?;
+            let fields = Fields::open(node, "sync", &keys::SYNC, review)?;
             let given = fields.get("from");
             let from = given.map(|node| from_folder(node, source, review));
             let paths = fields.need("paths", "sync", review);

@@ -1,5 +1,6 @@
 //! The top of a topology: the format, the system's name, and the sections in their order.
 
+use super::keys;
 use super::agent::Known;
 use super::draft::{AgentDraft, ConnectionDraft, Draft};
 use super::fields::{Fields, entries, items};
@@ -13,24 +14,10 @@ use super::yaml::Node;
 use super::{agent, connection, defaults, hosts, logger, nameserver, values};
 use crate::model::{Security, SystemName};
 
-pub(super) const KEYS: &[&str] = &[
-    "osb",
-    "include",
-    "name",
-    "nameserver",
-    "nameservers",
-    "security",
-    "defaults",
-    "hosts",
-    "agents",
-    "connections",
-    "logger",
-];
-
 /// Reads the whole file, section by section. None if there is nothing to read.
 pub(super) fn read(root: &Node, around: &Surroundings<'_>, review: &mut Review) -> Option<Draft> {
     let source = around.source;
-    let top = Fields::open(root, "a topology", KEYS, review)?;
+    let top = Fields::open(root, "a topology", &keys::FILE, review)?;
     format(&top, review);
     let nameservers = nameserver::read_all(&top, review);
     let hosts = hosts::read(&top, source, review)?;

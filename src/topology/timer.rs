@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::keys;
 use super::draft::{TimerActionDraft, TimerDraft};
 use super::fields::{Fields, entries};
 use super::review::{Flaw, Review, Spanned};
@@ -11,9 +12,6 @@ use super::values;
 use super::yaml::{Node, to_json};
 use crate::model::When;
 
-pub(super) const KEYS: &[&str] = &[
-    "every", "after", "alias", "send", "message", "topic", "call", "params", "set",
-];
 /// Of which a timer has one, each with the keys that go with it.
 const ACTIONS: [(&str, &[&str]); 3] = [
     ("send", &["message", "topic"]),
@@ -23,7 +21,7 @@ const ACTIONS: [(&str, &[&str]); 3] = [
 
 /// Reads one timer. None if the review knows why.
 pub(super) fn read(node: &Node, review: &mut Review) -> Option<TimerDraft> {
-    let fields = Fields::open(node, "a timer", KEYS, review)?;
+    let fields = Fields::open(node, "a timer", &keys::TIMER, review)?;
     let when = when(&fields, review);
     let alias = match fields.get("alias") {
         Some(node) => Some(Spanned {

@@ -4,6 +4,7 @@ mod bad;
 mod flat;
 mod good;
 mod hostile;
+mod keys;
 mod language;
 mod programs;
 mod replicas;
