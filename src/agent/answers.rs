@@ -122,7 +122,9 @@ fn error_answer(reason: &str, by: Serializer) -> Vec<u8> {
     match by {
         Serializer::Raw => format!("{RAW_ERROR}{reason}").into_bytes(),
         // A map with one text is written by every serializer.
-        by => encode(&json!({ ERROR_KEY: reason }), by).unwrap_or_default(),
+        Serializer::Json | Serializer::Msgpack => {
+            encode(&json!({ ERROR_KEY: reason }), by).unwrap_or_default()
+        }
     }
 }
 

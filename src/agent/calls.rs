@@ -82,7 +82,9 @@ impl Agent {
                     let what = format!("the answer to a request of {}.{alias}", self.boot.name);
                     self.reply(Some(requester), Err(Fault::Deadline { what, limit }));
                 }
-                _ => self.fail(request, &format!("no answer within {patience}")),
+                Origin::Handlers | Origin::Given(_) | Origin::Program(_) | Origin::Forward(_) => {
+                    self.fail(request, &format!("no answer within {patience}"));
+                }
             }
         }
     }
@@ -92,7 +94,9 @@ impl Agent {
         let alias = self.sockets.name(request.at);
         let reason = match request.origin {
             Origin::Handlers | Origin::Given(_) => reason.to_owned(),
-            _ => format!("{alias}: {reason}"),
+            Origin::Proxy { .. } | Origin::Program(_) | Origin::Forward(_) => {
+                format!("{alias}: {reason}")
+            }
         };
         self.resolve(request, Err(reason));
     }

@@ -146,9 +146,9 @@ impl Incoming {
     ) -> Result<Message, CodecError> {
         if let Some(topic) = self.topic.filter(|_| serializer == self.serializer) {
             let plain = &self.frame[topic.start..];
-            return Ok(match kind {
-                Kind::SyncPub => to_sync(plain).into(),
-                _ => Message::from(plain),
+            return Ok(match kind.answers_beside() {
+                true => to_sync(plain).into(),
+                false => Message::from(plain),
             });
         }
         let body = self.body_for(serializer, false)?;
@@ -288,9 +288,9 @@ impl Agent {
         };
         let (kind, serializer) = (slot.kind, slot.serializer);
         let wait = answer_wait(slot);
-        let body = match kind {
-            kind if kind.publishes() => incoming.publication_for(kind, serializer)?,
-            _ => incoming.body_for(serializer, last)?,
+        let body = match kind.publishes() {
+            true => incoming.publication_for(kind, serializer)?,
+            false => incoming.body_for(serializer, last)?,
         };
         match (kind.asks(), incoming.ticket.take()) {
             (true, ticket) => {
@@ -317,7 +317,7 @@ impl Agent {
             match action {
                 Action::Forward(alias) => after.sockets.extend(self.sockets.find(alias.as_str())),
                 Action::Command | Action::Call(_) => after.program = true,
-                _ => {}
+                Action::Log | Action::Echo | Action::Collect | Action::Discard => {}
             }
         }
         after

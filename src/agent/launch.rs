@@ -65,7 +65,7 @@ impl Agent {
         let probe = program.probe(&machine).map_err(|it| it.to_string())?;
         let pattern = match &program.ready {
             Ready::Line(pattern) => Some(Regex::new(pattern).map_err(|it| it.to_string())?),
-            _ => None,
+            Ready::Started | Ready::Done | Ready::Port(_) | Ready::Probe { .. } => None,
         };
         if let Ready::Port(at) = &program.ready
             && is_open(at)

@@ -7,7 +7,7 @@ use super::session::{Group, is_running};
 use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, ls_agents, ls_hosts, ls_runs};
 use crate::model::SystemName;
-use crate::render::{Addresses, Connections, Listed, NameServerRow, Sockets, SystemRow, Systems};
+use crate::render::{Addresses, Connections, Listed, NameServerRow, Sockets, SystemRow, SystemState, Systems};
 use crate::state::{GroupRecord, Phase, StateError, SystemRecord};
 use crate::wire::{AgentRequest, AgentStatus};
 
@@ -95,14 +95,14 @@ fn systems(context: &Context) -> Result<(), CommandError> {
     let systems = Systems(remembered()?.into_iter().map(row_of).collect());
     context.print(&systems)?;
     for SystemRow { name, state, .. } in &systems.0 {
-        match *state {
-            "dead" => context.note(&format!(
+        match state {
+            SystemState::Dead => context.note(&format!(
                 "hint: {name} has died: clear it away with `osb down {name}`"
             )),
-            "damaged" => context.note(&format!(
+            SystemState::Damaged => context.note(&format!(
                 "hint: `osb down {name}` ends what can be found of it, and clears it away"
             )),
-            _ => {}
+            SystemState::Starting | SystemState::Running | SystemState::Down => {}
         }
     }
     Ok(())
@@ -111,7 +111,7 @@ fn systems(context: &Context) -> Result<(), CommandError> {
 fn damaged(name: SystemName, why: &StateError) -> SystemRow {
     SystemRow {
         name,
-        state: "damaged",
+        state: SystemState::Damaged,
         nameserver: String::new(),
         nameservers: Vec::new(),
         pid: None,
@@ -125,9 +125,9 @@ fn row(record: SystemRecord) -> SystemRow {
     let nameservers: Vec<NameServerRow> = record.groups.iter().map(nameserver).collect();
     let any = |state| nameservers.iter().any(|it| it.state == state);
     let state = match () {
-        () if any("starting") => "starting",
-        () if any("running") => "running",
-        () => "dead",
+        () if any(SystemState::Starting) => SystemState::Starting,
+        () if any(SystemState::Running) => SystemState::Running,
+        () => SystemState::Dead,
     };
     let first = record.groups.into_iter().next();
     let (nameserver, process) = match first {
@@ -147,10 +147,10 @@ fn row(record: SystemRecord) -> SystemRow {
 
 fn nameserver(group: &GroupRecord) -> NameServerRow {
     let state = match group.phase {
-        Phase::Down => "down",
-        _ if !is_running(group) => "dead",
-        Phase::Starting => "starting",
-        Phase::Up => "running",
+        Phase::Down => SystemState::Down,
+        Phase::Starting | Phase::Up if !is_running(group) => SystemState::Dead,
+        Phase::Starting => SystemState::Starting,
+        Phase::Up => SystemState::Running,
     };
     NameServerRow {
         name: group.name.clone(),

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::naming::nameserver_called;
 use super::ways::{WayQuestion, tcp, ways};
 use crate::model::{
-    AgentId, HostName, HostSpec, Kind, NameServerEntry, NameServerName, NameServerSpec, Program,
+    AgentId, HostName, HostSpec, NameServerEntry, NameServerName, NameServerSpec, Program,
     Ready, Template,
 };
 use crate::plan::{AgentPlan, Plan};
@@ -173,7 +173,7 @@ fn is_beside(name: &Template) -> bool {
 fn words(program: &Program) -> impl Iterator<Item = ProgramNeed> {
     let probe = match &program.ready {
         Ready::Probe { argv, .. } => argv.first(),
-        _ => None,
+        Ready::Started | Ready::Done | Ready::Port(_) | Ready::Line(_) => None,
     };
     let need = |name: &Template| ProgramNeed {
         name: name.clone(),
@@ -217,7 +217,7 @@ fn bound(agent: &AgentPlan) -> impl Iterator<Item = (String, SocketAddr)> {
         let name = format!("{}.{}", agent.name, socket.alias);
         let at = socket.endpoint.as_ref().and_then(tcp);
         // The second port of a channel is the one after.
-        let second = at.filter(|at| at.port() > 0 && socket.kind == Kind::SyncPub);
+        let second = at.filter(|at| at.port() > 0 && socket.kind.answers_beside());
         let next = second.and_then(|at| Some(SocketAddr::new(at.ip(), at.port().checked_add(1)?)));
         let requests = next.map(|at| (format!("{name}, requests"), at));
         at.map(|at| (name, at)).into_iter().chain(requests)

@@ -166,7 +166,9 @@ fn of_program(found: &Found, place: &Place) -> (Option<std::path::PathBuf>, Verd
                     "install it on {host}: in the PATH that `ssh {} env` shows, or name it by its whole path",
                     spec.destination
                 ),
-                _ => format!("install it on {host}, or name it by its whole path"),
+                Reach::Local | Reach::Attach => {
+                    format!("install it on {host}, or name it by its whole path")
+                }
             };
             (None, bad("not found", remedy))
         }

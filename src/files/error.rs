@@ -68,7 +68,13 @@ impl FilesError {
                 "name the folder that it leads to: sync: { from: FOLDER, paths: […] }"
             }
             FilesError::Io { .. } => "see to the rights of that file",
-            _ => "leave it out: sync: { paths: […], except: [NAME] }",
+            FilesError::Special(_)
+            | FilesError::Name(_)
+            | FilesError::Long(_)
+            | FilesError::Listing { .. } => "leave it out: sync: { paths: […], except: [NAME] }",
+            FilesError::Arrived { .. } | FilesError::Cut | FilesError::Spoilt(_) => "try it again",
+            FilesError::NoHome => "set HOME or XDG_CACHE_HOME",
+            FilesError::Loose(_) => "make it the user's own, which nobody else may enter",
         }
     }
 }

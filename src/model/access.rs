@@ -148,7 +148,7 @@ impl KeyEntry {
     pub fn access(&self) -> Access {
         match self.term {
             Term::Join { .. } => Access::Join,
-            _ => self.holder.access(),
+            Term::Lasting | Term::Run => self.holder.access(),
         }
     }
 }
@@ -166,12 +166,14 @@ pub enum KeysOf {
 
 impl KeysOf {
     pub fn means(&self, entry: &KeyEntry) -> bool {
-        match (self, &entry.holder) {
-            (KeysOf::Key(key), _) => *key == entry.key,
-            (KeysOf::Operator(name), Holder::Operator { name: theirs, .. }) => name == theirs,
-            (KeysOf::Host(name), Holder::Host(theirs)) => name == theirs,
-            (KeysOf::Agent(name), Holder::Agent(theirs)) => name == theirs,
-            _ => false,
+        let holder = &entry.holder;
+        match self {
+            KeysOf::Key(key) => *key == entry.key,
+            KeysOf::Operator(name) => {
+                matches!(holder, Holder::Operator { name: theirs, .. } if name == theirs)
+            }
+            KeysOf::Host(name) => matches!(holder, Holder::Host(theirs) if name == theirs),
+            KeysOf::Agent(name) => matches!(holder, Holder::Agent(theirs) if name == theirs),
         }
     }
 }

@@ -127,6 +127,11 @@ impl Kind {
         self.publishes() && self.answers()
     }
 
+    /// Whether its requests leave by a second connection of its own, beside the one that publications come by.
+    pub fn asks_beside(self) -> bool {
+        self.subscribes() && self.asks()
+    }
+
     /// Whether messages, or else requests, travel from it to its twin: which end of a connection is
     /// shown first.
     pub fn comes_first(self) -> bool {

@@ -196,7 +196,10 @@ impl Machine<'_> {
             }
             (Reference::Host { address: true }, _) => Ok(self.address.to_string()),
             (Reference::Host { address: false }, Some(host)) => Ok(host.to_string()),
-            _ => Err(Unfilled::Unknown(reference.clone())),
+            (Reference::Host { address: false }, None)
+            | (Reference::Addr { .. } | Reference::Attr { .. }, _) => {
+                Err(Unfilled::Unknown(reference.clone()))
+            }
         }
     }
 }

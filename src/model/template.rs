@@ -225,13 +225,11 @@ impl AddrPart {
 
     /// That part of an address as ZeroMQ writes it. None if it has none.
     pub fn of(self, address: &str) -> Option<String> {
-        if self == AddrPart::Whole {
-            return Some(address.to_owned());
-        }
-        let (host, port) = address.strip_prefix("tcp://")?.rsplit_once(':')?;
+        let divided = || address.strip_prefix("tcp://")?.rsplit_once(':');
         Some(match self {
-            AddrPart::Port => port.to_owned(),
-            _ => host.trim_matches(['[', ']']).to_owned(),
+            AddrPart::Whole => address.to_owned(),
+            AddrPart::Host => divided()?.0.trim_matches(['[', ']']).to_owned(),
+            AddrPart::Port => divided()?.1.to_owned(),
         })
     }
 }

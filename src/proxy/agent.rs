@@ -120,7 +120,11 @@ impl Proxy {
         match state {
             State::Running => Some(Ok(())),
             State::Failed => Some(Err(self.failed(exit))),
-            _ => None,
+            State::Starting
+            | State::Stopped
+            | State::Ended
+            | State::Suspect
+            | State::Unreachable => None,
         }
     }
 

@@ -195,7 +195,7 @@ impl Registry {
                 self.forget_ended(host);
                 self.forget(&peer);
             }
-            _ => self.forget(&peer),
+            Peer::Client(_) | Peer::NameServer => self.forget(&peer),
         }
     }
 

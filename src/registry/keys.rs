@@ -59,7 +59,10 @@ impl Registry {
                 let facts = self.members.get(target).map(|member| &member.facts);
                 matches!((host, facts), (Some(Holder::Host(host)), Some(Facts::Agent { host: Some(theirs), .. })) if host == theirs)
             }
-            _ => false,
+            (Access::Join, _)
+            | (Access::Agent | Access::Host, Peer::NameServer | Peer::Host(_) | Peer::Client(_)) => {
+                false
+            }
         };
         match reaches {
             true => Ok(()),
@@ -229,7 +232,7 @@ impl Registry {
                     };
                     self.end(&peer, ended, now);
                 }
-                _ => self.forget(&peer),
+                Peer::Host(_) | Peer::Client(_) | Peer::NameServer => self.forget(&peer),
             }
             self.routes.remove(&route);
             self.watchers.remove(&route);

@@ -207,7 +207,7 @@ impl Member {
     pub fn restarts(&self) -> u32 {
         match self.facts {
             Facts::Agent { restarts, .. } => restarts,
-            _ => 0,
+            Facts::Host { .. } | Facts::Client => 0,
         }
     }
 

@@ -24,7 +24,7 @@ pub use reports::{
     Addresses, AddressesOfAgent, Agents, Answer, Attributes, BareAddress, BareName, Checked,
     Closed, Connected, Connections, Diagnosed, Done, Down, Expanded, Failure, HostRow, Hosts,
     KeptRuns, KeyList, Listed, Many, Measured, NameServerRow, Outcome, Planned, Revoked, RunRow,
-    Sockets, SystemRow, Systems, Timers, Up, Versions, Waited, WaitedRow,
+    Sockets, SystemRow, SystemState, Systems, Timers, Up, Versions, Waited, WaitedRow,
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;

@@ -76,7 +76,8 @@ fn path(node: &Node) -> Result<TreePath, Flaw> {
             TreePathError::Absolute | TreePathError::Upwards => {
                 "another folder is named by from: sync: { from: ../data, paths: [.] }"
             }
-            _ => "shorten it",
+            TreePathError::Zero => "take that character away",
+            TreePathError::Long => "shorten it",
         };
         flaw(format!("sync: {} cannot be copied: {error}", quote(text))).hint(hint)
     })

@@ -12,11 +12,29 @@ use super::values;
 use super::yaml::{Node, to_json};
 use crate::model::When;
 
-/// Of which a timer has one, each with the keys that go with it.
-const ACTIONS: [(&str, &[&str]); 3] = [
-    ("send", &["message", "topic"]),
-    ("call", &["params"]),
-    ("set", &[]),
+/// What a timer does: it has one of these keys, and those that go with it.
+struct ActionKeys {
+    key: &'static str,
+    with: &'static [&'static str],
+    read: fn(&Fields<'_>, &mut Review) -> Option<TimerActionDraft>,
+}
+
+const ACTIONS: [ActionKeys; 3] = [
+    ActionKeys {
+        key: "send",
+        with: &["message", "topic"],
+        read: send,
+    },
+    ActionKeys {
+        key: "call",
+        with: &["params"],
+        read: call,
+    },
+    ActionKeys {
+        key: "set",
+        with: &[],
+        read: set,
+    },
 ];
 
 /// Reads one timer. None if the review knows why.
@@ -63,9 +81,9 @@ fn when(fields: &Fields<'_>, review: &mut Review) -> Option<When> {
 fn action(fields: &Fields<'_>, review: &mut Review) -> Option<TimerActionDraft> {
     let given: Vec<_> = ACTIONS
         .iter()
-        .filter(|(key, _)| fields.entry(key).is_some())
+        .filter(|action| fields.entry(action.key).is_some())
         .collect();
-    let [(action, with)] = given[..] else {
+    let [action] = given[..] else {
         let (message, hint) = match given.len() {
             0 => (
                 "a timer needs one of the keys send, call and set",
@@ -79,18 +97,14 @@ fn action(fields: &Fields<'_>, review: &mut Review) -> Option<TimerActionDraft> 
         review.add(Flaw::new(fields.span, message).hint(hint));
         return None;
     };
-    let others = ACTIONS.iter().flat_map(|(_, keys)| keys.iter());
-    for key in others.filter(|key| !with.contains(key)) {
+    let others = ACTIONS.iter().flat_map(|other| other.with);
+    for key in others.filter(|key| !action.with.contains(key)) {
         if let Some((stray, _)) = fields.entry(key) {
-            let message = format!("a timer with {action} has no {key}");
+            let message = format!("a timer with {} has no {key}", action.key);
             review.add(Flaw::new(&stray.span, message).hint("take it away"));
         }
     }
-    match *action {
-        "send" => send(fields, review),
-        "call" => call(fields, review),
-        _ => set(fields, review),
-    }
+    (action.read)(fields, review)
 }
 
 fn send(fields: &Fields<'_>, review: &mut Review) -> Option<TimerActionDraft> {

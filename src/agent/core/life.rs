@@ -133,7 +133,7 @@ impl Life {
     pub fn wakes_at(self) -> Option<Duration> {
         match self {
             Life::Ending { by, .. } | Life::Flushing { by, .. } => Some(by),
-            _ => None,
+            Life::Preparing | Life::Working | Life::Stopped | Life::Over { .. } => None,
         }
     }
 
@@ -150,7 +150,8 @@ impl Life {
                 *self = Life::Over { code };
                 None
             }
-            _ => None,
+            Life::Ending { .. } | Life::Flushing { .. } => None,
+            Life::Preparing | Life::Working | Life::Stopped | Life::Over { .. } => None,
         }
     }
 

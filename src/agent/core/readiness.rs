@@ -69,19 +69,27 @@ impl Readiness {
 
     /// What there is to say at this time; `found` tells whether the line has been printed.
     pub fn verdict(&self, found: bool, now: Duration) -> Option<Verdict> {
-        match self.awaited {
-            Awaited::Start => Some(Verdict::Ready),
-            Awaited::Line if found => Some(Verdict::Ready),
-            _ => (now >= self.until).then_some(Verdict::Late),
+        let is_ready = match self.awaited {
+            Awaited::Start => true,
+            Awaited::Line => found,
+            Awaited::End | Awaited::Success(_) => false,
+        };
+        match is_ready {
+            true => Some(Verdict::Ready),
+            false => (now >= self.until).then_some(Verdict::Late),
         }
     }
 
     /// The program has ended.
     pub fn on_end(&self, success: bool, found: bool) -> Verdict {
-        match self.awaited {
-            Awaited::End if success => Verdict::Ready,
-            Awaited::Line if found => Verdict::Ready,
-            _ => Verdict::Ended,
+        let is_ready = match self.awaited {
+            Awaited::End => success,
+            Awaited::Line => found,
+            Awaited::Start | Awaited::Success(_) => false,
+        };
+        match is_ready {
+            true => Verdict::Ready,
+            false => Verdict::Ended,
         }
     }
 
@@ -103,10 +111,10 @@ impl Readiness {
 
     pub fn wakes_at(&self) -> Duration {
         match &self.awaited {
-            Awaited::Success(Attempts {
-                next: Some(next), ..
-            }) => self.until.min(*next),
-            _ => self.until,
+            Awaited::Success(Attempts { next, .. }) => {
+                next.map_or(self.until, |next| self.until.min(next))
+            }
+            Awaited::Start | Awaited::Line | Awaited::End => self.until,
         }
     }
 }

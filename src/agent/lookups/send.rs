@@ -61,7 +61,10 @@ impl Agent {
         };
         let answer = match envelope.kind {
             MessageKind::Error => Err(read_body::<Fault>(content).unwrap_or_else(|fault| fault)),
-            _ => read_body::<Value>(content),
+            MessageKind::Reply
+            | MessageKind::Request
+            | MessageKind::Oneway
+            | MessageKind::Event => read_body::<Value>(content),
         };
         match answer {
             Ok(answer) => self.go_on(*lookup, answer, request),

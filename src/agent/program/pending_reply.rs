@@ -42,7 +42,7 @@ impl Agent {
         };
         let failure = match &incoming.sort {
             Sort::Failure(reason) => Some(reason.clone()),
-            _ => None,
+            Sort::Sent | Sort::Reply => None,
         };
         program.tell(&ToProgram::Message {
             alias: &slot.alias,

@@ -163,7 +163,7 @@ impl Agent {
             None => Action::Log,
         };
         let mut replies = request.replies.clone();
-        if kind == Kind::SyncSub {
+        if kind.asks_beside() {
             replies.on_reply.get_or_insert(vec![by_default]);
         }
         replies
@@ -301,7 +301,7 @@ impl Agent {
                     Err(fault) => self.refuse_wire(requester, &awaited, made, fault),
                 },
                 Some(Waiting::Prove { requester, .. }) => self.reply(requester, Ok(Value::Null)),
-                _ => {}
+                Some(Waiting::Send { .. } | Waiting::Lookup { .. }) | None => {}
             }
         }
     }

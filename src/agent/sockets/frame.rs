@@ -22,8 +22,8 @@ impl Slot {
 pub fn publication(kind: Kind, topic: Option<&Topic>, body: &[u8], by: Serializer) -> Message {
     let none = Topic::default();
     let topic = topic.unwrap_or(&none);
-    match kind {
-        Kind::SyncPub => join_sync_topic(topic, body, by).into(),
-        _ => join_topic(topic, body, by).into(),
+    match kind.answers_beside() {
+        true => join_sync_topic(topic, body, by).into(),
+        false => join_topic(topic, body, by).into(),
     }
 }

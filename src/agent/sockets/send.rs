@@ -104,7 +104,7 @@ impl Slot {
     pub fn outlet(&self) -> &Socket {
         match self.request_socket.as_deref() {
             Some(RequestSocket::Asks { socket, .. }) => socket,
-            _ => &self.socket,
+            Some(RequestSocket::Answers(_)) | None => &self.socket,
         }
     }
 

@@ -129,7 +129,9 @@ impl Slot {
                 request_socket.bound = Some(beside);
                 bound
             }
-            _ => endpoint::bind(socket, alias, endpoint, place)?,
+            Some(RequestSocket::Asks { .. }) | None => {
+                endpoint::bind(socket, alias, endpoint, place)?
+            }
         };
         self.bound = Some(bound);
         Ok(())
@@ -176,7 +178,7 @@ impl Slot {
     pub fn places(&self) -> impl Iterator<Item = zeromq::Place> {
         let request_socket = match self.request_socket.as_deref() {
             Some(RequestSocket::Answers(request_socket)) => request_socket.bound.as_ref(),
-            _ => None,
+            Some(RequestSocket::Asks { .. }) | None => None,
         };
         self.bound
             .iter()
@@ -419,9 +421,9 @@ impl Slot {
     }
 
     fn subscription_to(&self, topic: &str) -> Vec<u8> {
-        match self.kind {
-            Kind::SyncSub => sync_subscription(topic),
-            _ => topic.as_bytes().to_owned(),
+        match self.kind.asks_beside() {
+            true => sync_subscription(topic),
+            false => topic.as_bytes().to_owned(),
         }
     }
 

@@ -38,7 +38,7 @@ pub use many::{Failure, Many, Outcome};
 pub use planned::Planned;
 pub use runs::{KeptRuns, RunRow};
 pub use sockets::Sockets;
-pub use systems::{NameServerRow, SystemRow, Systems};
+pub use systems::{NameServerRow, SystemRow, SystemState, Systems};
 pub use timers::Timers;
 pub use up::Up;
 pub use values::{Answer, Attributes, BareName, Done};

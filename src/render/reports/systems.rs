@@ -8,12 +8,38 @@ use crate::render::table::Width::{Needed, Spare};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style};
 
+/// How far a system, or one of its name servers, is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SystemState {
+    /// `up` works on it.
+    Starting,
+    Running,
+    /// A name server that was taken down alone.
+    Down,
+    /// It has died.
+    Dead,
+    /// Its record cannot be read.
+    Damaged,
+}
+
+impl SystemState {
+    fn as_str(self) -> &'static str {
+        match self {
+            SystemState::Starting => "starting",
+            SystemState::Running => "running",
+            SystemState::Down => "down",
+            SystemState::Dead => "dead",
+            SystemState::Damaged => "damaged",
+        }
+    }
+}
+
 /// One system of this machine.
 #[derive(Serialize)]
 pub struct SystemRow {
     pub name: SystemName,
-    /// `running`, `starting`, `dead` or `damaged`.
-    pub state: &'static str,
+    pub state: SystemState,
     /// The first name server's.
     pub nameserver: String,
     pub nameservers: Vec<NameServerRow>,
@@ -30,8 +56,7 @@ pub struct SystemRow {
 #[derive(Serialize)]
 pub struct NameServerRow {
     pub name: NameServerName,
-    /// `running`, `starting`, `down` or `dead`.
-    pub state: &'static str,
+    pub state: SystemState,
     pub address: String,
     /// None if it was there before the system and stays, or is down.
     pub pid: Option<u32>,
@@ -46,11 +71,11 @@ impl Report for Systems {
             .column("NAME", Needed, |it: &SystemRow| it.name.to_string())
             .column("STATE", Needed, |it| {
                 let paint = match it.state {
-                    "running" => Paint::Good,
-                    "starting" => Paint::Doubtful,
-                    _ => Paint::Bad,
+                    SystemState::Running => Paint::Good,
+                    SystemState::Starting => Paint::Doubtful,
+                    SystemState::Down | SystemState::Dead | SystemState::Damaged => Paint::Bad,
                 };
-                Field::painted(it.state, paint)
+                Field::painted(it.state.as_str(), paint)
             })
             .column("NAMESERVER", Needed, addresses)
             .column("FILE", Spare(1), |it| {

@@ -154,12 +154,12 @@ fn systems_in_every_form() {
         nameservers: Vec::new(),
         file: String::new(),
         reason: Some("…/broken/system.json cannot be read: EOF at line 1".to_owned()),
-        ..row("broken", "damaged", None)
+        ..row("broken", SystemState::Damaged, None)
     };
     let rows = vec![
         damaged,
-        row("lab", "dead", None),
-        row("quickstart", "running", Some(99)),
+        row("lab", SystemState::Dead, None),
+        row("quickstart", SystemState::Running, Some(99)),
     ];
     insta::assert_snapshot!(forms(&Systems(rows)));
 }

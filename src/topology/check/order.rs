@@ -43,7 +43,7 @@ fn waits_for<'a>(
     let name = |at: usize| &directory.agents[at].name.value;
     let probe = match &program.ready {
         ReadyDraft::Probe { argv, .. } => argv.as_slice(),
-        _ => &[],
+        ReadyDraft::Started | ReadyDraft::Done | ReadyDraft::Port(_) | ReadyDraft::Line(_) => &[],
     };
     let texts = program.argv.iter().chain(program.env.values()).chain(probe);
     let mut found: Vec<(usize, &Span)> = texts
