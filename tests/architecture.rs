@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Circles of files that are still there. Whoever opens one takes it off; nobody puts one on.
+/// Circles of files that are still there. One that is opened is taken off; none is put on.
 const CIRCLES: &[&[&str]] = &[&[
     "up/ask",
     "up/far",

@@ -1,4 +1,4 @@
-//! A system that is attached to: it ends with whoever looks at it, and when it is over.
+//! A system that is attached to: it ends with the command that is attached to it, and when it is over.
 
 mod common;
 

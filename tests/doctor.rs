@@ -89,7 +89,7 @@ fn machines_that_are_well_are_left_as_they_were() {
     // And so it can be brought up.
     lab.ok(&["up", "topology.yaml"]);
     let said = lab.osb(&["doctor", "topology.yaml"]);
-    contains(&said, &["somebody listens there already"]);
+    contains(&said, &["another process listens there already"]);
     assert!(said.stderr.contains("two is up"), "{said}");
     lab.ok(&["down"]);
     lab.assert_nothing_left();
@@ -235,8 +235,8 @@ fn a_host_that_others_start_is_looked_for_where_it_is_to_register() {
         let said = lab.osb(&["doctor", "worse.yaml"]);
         assert_eq!(said.code, 1, "{said}");
         contains(&said, &["program no-such-program on lab1: not found"]);
-        said.stdout.contains("somebody listens there already")
-            || said.stderr.contains("somebody listens there already")
+        said.stdout.contains("another process listens there already")
+            || said.stderr.contains("another process listens there already")
     });
     for process in [&mut other, &mut daemon, &mut nameserver] {
         common::kill(i32::try_from(process.id()).unwrap(), 15);
@@ -260,7 +260,7 @@ fn one_machine_alone_has_programs_and_ports_too() {
     contains(
         &said,
         &[
-            "somebody listens there already",
+            "another process listens there already",
             "it may not be run",
             "chmod +x",
             "not found",

@@ -1,4 +1,4 @@
-//! Agents that others start: waited for, configured like any other, and let go of at the end.
+//! Agents that others start: waited for, configured like any other, and released at the end.
 
 mod common;
 
@@ -13,7 +13,7 @@ n=0
 while read -r line; do
   case $line in
     *'"type":"start"'*) echo '{"type":"log","text":"started"}' ;;
-    *'"type":"release"'*) echo '{"type":"log","text":"let go of"}' ;;
+    *'"type":"release"'*) echo '{"type":"log","text":"released"}' ;;
     *'"type":"message"'*) n=$((n+1)); echo "{\"type\":\"set\",\"attributes\":{\"n\":$n}}" ;;
     *'"type":"stop"'*) exit 0 ;;
   esac
@@ -149,7 +149,7 @@ fn one_script_configures_what_two_others_have_started() {
     let down = bench.ok(&["down"]);
     assert_eq!(
         down.trim(),
-        "guide is down: 0 agents ended; let go of, for others started them: Alice, Bob"
+        "guide is down: 0 agents ended; released, because others started them: Alice, Bob"
     );
     assert!(alice.lives() && bob.lives());
     let said = ns.osb(&bench, &["addr", "Alice", "-o", "json"]);
@@ -160,7 +160,7 @@ fn one_script_configures_what_two_others_have_started() {
     let said = bench.up(&topology("again", &ns.address));
     assert_eq!(said.code, 0, "{said}");
     wait_until("Bob's program was started twice", || {
-        bob.log().matches("started").count() == 2 && bob.log().contains("let go of")
+        bob.log().matches("started").count() == 2 && bob.log().contains("released")
     });
     bench.ok(&["down"]);
     assert_eq!(alice.end(15), Some(0));

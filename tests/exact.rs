@@ -49,7 +49,7 @@ connections: [{ agent: L, to: A.out, alias: in, handler: collect }]
 }
 
 #[test]
-fn whoever_asked_is_told_that_the_answer_cannot_be_read() {
+fn the_requester_is_told_that_the_answer_cannot_be_read() {
     let bench = Bench::new();
     let program = r#"
 import sys, json

@@ -456,7 +456,7 @@ fn distributed() {
     });
     assert_eq!(
         bench.ok(&["down"]).trim(),
-        "distributed is down: 1 agent ended; let go of, for others started them: Alice, Bob"
+        "distributed is down: 1 agent ended; released, because others started them: Alice, Bob"
     );
     for script in [&mut first, &mut second] {
         assert!(script.try_wait().unwrap().is_none(), "it was not ended");

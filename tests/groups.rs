@@ -264,7 +264,7 @@ fn an_up_that_is_killed_while_it_brings_a_group_back_leaves_the_other() {
     assert_eq!(states(&bench), ["main running", "lab running"]);
     let down = bench.ok(&["down"]);
     assert!(
-        down.contains("let go of, for others started them: Dora@lab"),
+        down.contains("released, because others started them: Dora@lab"),
         "{down}"
     );
     kill(i32::try_from(dora.id()).unwrap(), 15);

@@ -252,7 +252,7 @@ fn a_malformed_request_is_answered_with_what_is_wrong() {
     assert!(String::from_utf8_lossy(&frames[1]).contains("one release of osb"));
 }
 
-/// How many strangers come at a time. Whoever reads this asks for more than most shells allow.
+/// How many strangers come at a time. It is more than most shells allow.
 const STRANGERS: usize = 10_000;
 
 /// As many as this machine allows, in as many words.
@@ -393,7 +393,7 @@ fn strangers_do_not_keep_members_out(system: &str) {
         ends.store(true, Ordering::Relaxed);
     });
     let grown = [nameserver, alice].map(memory);
-    // Whoever does not finish his greeting is hung up on.
+    // A peer that does not finish its greeting is hung up on.
     for mut stream in there.into_iter().flatten() {
         stream.set_read_timeout(Some(common::TIMEOUT)).unwrap();
         let mut rest = Vec::new();

@@ -129,7 +129,7 @@ fn what_osb_starts_holds_nothing_of_its_callers() {
     }
     drop(ssh.stdin.take());
     ssh.wait().unwrap();
-    // Whoever reads to the end comes to an end.
+    // A reader that reads to the end comes to an end.
     drop(writer);
     let mut all = String::new();
     reader.read_to_string(&mut all).unwrap();

@@ -206,7 +206,7 @@ fn logs_are_kept_within_limits_and_followed_through_all_their_files() {
     let bench = Bench::new();
     let (mut follower, heard) = follow_counter(&bench, "{ max_size: 4k, max_files: 3 }");
     let old = bench.system("count").join("logs").join("C.out.old");
-    wait_until("files have been let go of", || {
+    wait_until("files have been removed", || {
         let names = common::entries(&old);
         !names.is_empty() && !names.contains(&"000000000000".to_owned())
     });
@@ -255,7 +255,7 @@ fn what_a_program_prints_that_speaks_osb_is_kept_within_limits_too() {
     let wait_for_cuts = || {
         let names = || common::entries(&logs.join("C.out.old"));
         let begun = names();
-        wait_until("files have been let go of", || {
+        wait_until("files have been removed", || {
             let now = names();
             !now.is_empty() && now.iter().all(|it| !begun.contains(it))
         });
@@ -284,7 +284,7 @@ fn what_a_program_prints_that_speaks_osb_is_kept_within_limits_too() {
 }
 
 #[test]
-fn following_goes_on_when_somebody_else_cuts_or_moves_the_file() {
+fn following_goes_on_when_another_program_cuts_or_moves_the_file() {
     let bench = Bench::new();
     let (mut follower, heard) = follow_counter(&bench, "{}");
     let file = bench.system("count").join("logs").join("C.out");

@@ -10,7 +10,7 @@ use common::{Said, wait_until};
 use lab_of_machines::{DESK, Lab, lab};
 use serde_json::json;
 
-/// Alice on the first machine, Bob on the second, and whoever else is said.
+/// Alice on the first machine, Bob on the second, and the others that are named.
 fn topology(lab: &Lab, hosts: &str) -> String {
     let hosts = hosts.replace("CONFIG", &lab.ssh_config().display().to_string());
     format!(
@@ -833,7 +833,7 @@ fn contains(captured: &[u8], text: &str) -> bool {
     captured.windows(text.len()).any(|it| it == text.as_bytes())
 }
 
-/// The same system, open and closed: whoever listens between the machines reads all of the one, and
+/// The same system, open and closed: a listener between the machines reads all of the one, and
 /// nothing of the other.
 #[test]
 fn who_listens_between_the_machines_reads_nothing() {

@@ -143,7 +143,7 @@ fn a_name_server_that_died_comes_back_where_it_was_and_no_agent_is_touched() {
 }
 
 #[test]
-fn a_name_server_that_somebody_started_there_is_taken_for_what_it_is() {
+fn a_name_server_that_a_person_started_there_is_taken_for_what_it_is() {
     let bench = Bench::new();
     assert_eq!(bench.up(SYSTEM).code, 0);
     let pids = ["Alice", "Bob", "Carol"].map(|name| bench.pid(name));

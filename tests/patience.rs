@@ -101,7 +101,7 @@ fn a_name_server_that_does_not_answer_is_named() {
     end(&bench);
 }
 
-/// Whoever asked before it was found out has waited no longer than it took to find out.
+/// A requester that asked before it was found out has waited no longer than it took to find out.
 #[test]
 fn who_waits_for_an_agent_that_is_given_up_is_told_why() {
     let bench = system();

@@ -77,7 +77,7 @@ fn is_not_let_in(nameserver: &NameServer) -> bool {
 }
 
 #[test]
-fn whoever_has_no_key_or_a_wrong_one_is_told_so_at_once() {
+fn no_key_or_a_wrong_one_is_told_at_once() {
     let system = up();
     let mut wrong_server = system.random();
     wrong_server.server = draw_keys().unwrap().public;
@@ -522,7 +522,7 @@ fn path(path: &Path) -> &str {
 
 /// A connection is cut by the one who lets in, even if who was let in does not care.
 #[test]
-fn agents_hang_up_on_whoever_was_put_out() {
+fn agents_hang_up_on_members_whose_keys_are_revoked() {
     let system = up();
     let mut mallory = system.let_in(Holder::Agent("Mallory".parse().unwrap()), Term::Run);
     let feed = system.socket("feed");
@@ -697,7 +697,7 @@ fn a_join_file_is_good_once_for_one_name_and_for_its_time() {
             .iter()
             .any(|it| it.name.as_str() == "Carol" && it.pid == pid)
     });
-    // Whoever else has got hold of it has nothing.
+    // A copy of it is worth nothing.
     let said = end(begin(&Bench::new(), "Carol", &file));
     assert!(said.contains("it does not know this key"), "{said}");
     common::kill(i32::try_from(carol.id()).unwrap(), 15);

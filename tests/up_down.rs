@@ -1,4 +1,4 @@
-//! The main job: up, look, down, and what happens when somebody or something gets in between.
+//! The main job: up, look, down, and what happens when a person or a fault gets in between.
 
 mod common;
 

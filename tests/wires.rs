@@ -42,7 +42,7 @@ fn a_connection_is_no_better_than_its_ends() {
     kill(bob, SIGCONT);
     wait_until("it is back", || proof(&bench, "Bob.inbox") == "proven");
 
-    // The other end: whoever is connected to it says that all is well.
+    // The other end: the agent that is connected to it says that all is well.
     kill(alice, SIGSTOP);
     for state in ["suspect", "unreachable"] {
         wait_until(state, || {
@@ -179,7 +179,7 @@ fn a_reader_that_is_stopped_for_a_minute_loses_nothing() {
 
 /// Nobody but the agents themselves and their name server: no `up` has a hand in it.
 #[test]
-fn whoever_is_connected_finds_an_agent_that_comes_back_elsewhere() {
+fn a_connected_agent_finds_one_that_comes_back_elsewhere() {
     let bench = Bench::new();
     let said = bench.up(
         "osb: 1\nname: moved\nagents:\n  Alice: { bind: { main: PUSH, news: PUB, box: { kind: PULL, handler: collect } } }\n  Bob: {}\nconnections:\n  - { agent: Bob, to: Alice.main, alias: inbox, handler: collect }\n  - { agent: Bob, to: Alice.news, alias: news, handler: collect }\n  - { agent: Bob, to: Alice.box, alias: out }\n",

@@ -10,7 +10,7 @@ pub struct Pair {
     pub ratio: f64,
 }
 
-/// Measures both in turn, whoever came second coming first the next time.
+/// Measures both in turn, the second one first the next time.
 pub fn paired(rounds: usize, mut limit: impl FnMut() -> f64, mut osb: impl FnMut() -> f64) -> Pair {
     let mut limits = Vec::new();
     let mut ours = Vec::new();

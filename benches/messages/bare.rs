@@ -123,7 +123,7 @@ fn subscribe(inbox: &Socket) {
     }
 }
 
-/// Pushes for a while as fast as somebody takes it, and tells how many a second were taken.
+/// Pushes for a while as fast as the other end takes it, and tells how many a second were taken.
 pub fn feed(to: &Dial, size: usize, serializer: &str, time: Duration) -> f64 {
     let context = Context::new();
     let outbox = context.socket(zmq::PUSH).expect("a socket");
@@ -154,7 +154,7 @@ fn feed_for(outbox: &Socket, body: &[u8], time: Duration) -> u64 {
     let mut count = 0;
     while began.elapsed() < time {
         for _ in 0..16 {
-            outbox.send(body, 0).expect("somebody takes it");
+            outbox.send(body, 0).expect("the other end takes it");
         }
         count += 16;
     }
@@ -181,7 +181,7 @@ pub fn ask(whom: &Dial, size: usize, time: Duration) -> f64 {
     trips(time)
 }
 
-/// Connects and asks once, again and again, each time as somebody new. Tells how often a second.
+/// Connects and asks once, again and again, each time as a new peer. Tells how often a second.
 #[allow(dead_code, reason = "not every bench uses everything")]
 pub fn connect(whom: &Dial, time: Duration) -> f64 {
     let context = Context::new();

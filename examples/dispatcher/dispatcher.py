@@ -1,4 +1,4 @@
-"""Gives a task to whoever asks, and null when there is none left."""
+"""Gives a task to each agent that asks, and null when there is none left."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Counts what arrives. A system may let go of Bob and another may take him: then it starts again."""
+"""Counts what arrives. A system may release Bob and another may adopt him: then it starts again."""
 
 import json
 import sys

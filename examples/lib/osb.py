@@ -26,7 +26,7 @@ from collections import deque
 
 
 class Error(Exception):
-    """The agent, or whoever was asked, says no."""
+    """The agent, or the one that was asked, refuses."""
 
 
 class Agent:

@@ -1,4 +1,4 @@
-"""Annoys whoever listens, as often as its timers say."""
+"""Annoys its listeners, as often as its timers say."""
 
 import osb
 

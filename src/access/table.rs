@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_may_not_is_told_what_and_why() {
+    fn a_member_that_may_not_is_told_what_and_why() {
         let fault = HostRequest::Facts {}.permitted_to(Agent).unwrap_err();
         let told = Fault::NotPermitted {
             verb: "facts".into(),

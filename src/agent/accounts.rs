@@ -1,6 +1,6 @@
 //! Readers and writers lay side by side what has gone by their connections, so that what a writer has lost is known
 //! to the message. Once a second, with the heartbeat, and only where something has gone or a connection has ended:
-//! whoever has connected tells the writer what has come, or asks the reader.
+//! the end that has connected tells the writer what has come, or asks the reader.
 
 use serde_json::Value;
 
@@ -164,7 +164,7 @@ fn peer(to: &SocketId) -> Peer {
     Peer::Agent(to.agent.name.clone())
 }
 
-/// Whether whoever was asked will never answer otherwise.
+/// Whether the one that was asked will never answer otherwise.
 fn is_for_good(fault: &Fault) -> bool {
     matches!(
         fault,

@@ -11,7 +11,7 @@ use crate::model::timing::TURNED_AWAY_INTERVAL;
 use crate::model::{Holder, PublicKey};
 use crate::zeromq::{Handshake, Verdict, Zap};
 
-/// How many keys are asked for at a time. Whoever comes when there are so many comes again.
+/// How many keys are asked for at a time. A peer that comes when there are so many has to come again.
 const ASKED: usize = 1000;
 
 /// The way in.
@@ -80,7 +80,7 @@ impl Admission {
         unknown
     }
 
-    /// Whoever waits by that key is let in or not.
+    /// Peers that wait by that key are admitted or refused.
     pub fn settle(&mut self, key: &PublicKey, answer: &Answer) {
         let waiting = self.waiting.remove(key).unwrap_or_default();
         if let Answer::Theirs(Holder::Agent(name)) = answer {
@@ -122,7 +122,7 @@ impl Admission {
         Some(std::mem::take(&mut self.turned_away))
     }
 
-    /// By which somebody was let in.
+    /// By which a peer was admitted.
     pub fn keys(&self) -> impl Iterator<Item = &PublicKey> {
         self.known.keys()
     }

@@ -16,7 +16,7 @@ use crate::wire::{Fault, NameServerRequest, Peer};
 use crate::zeromq::hang_up_at;
 
 impl Agent {
-    /// Somebody wants to come in.
+    /// A peer asks to be admitted.
     pub fn attend_admission(&mut self) {
         let alone = self.membership.control.down();
         let unknown = self

@@ -41,7 +41,7 @@ impl Agent {
         }
     }
 
-    /// Announces at the end of a turn, unless somebody waits for more changes of the kind: many
+    /// Announces at the end of a turn, unless another member waits for more changes of the kind: many
     /// connections that are proven one after the other are one piece of news.
     pub fn announce_in_time(&mut self) {
         let wired = |(_, waiting): (u64, &Waiting)| matches!(waiting, Waiting::Wire { .. });

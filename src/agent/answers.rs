@@ -93,7 +93,7 @@ impl Agent {
         }
     }
 
-    /// Whoever asked by a socket that is closed was told so when it was.
+    /// Requesters of a socket that is closed were told so when it was closed.
     pub fn answer_frame(&mut self, ticket: Ticket, body: Message) {
         if let Some(slot) = self.sockets.get_mut(ticket.at) {
             slot.answer(ticket.path, body);

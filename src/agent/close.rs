@@ -1,4 +1,4 @@
-//! Closing sockets while the agent runs: whoever waits for something of theirs is told, what has not
+//! Closing sockets while the agent runs: those who wait for them are told, what has not
 //! left is counted, and the name server hears of it before the one who asked.
 
 use std::collections::BTreeMap;

@@ -23,7 +23,7 @@ const KEPT: usize = 16 << 20;
 pub enum Weight {
     /// Soon outdated: let it go.
     Light,
-    /// Somebody waits for it: keep it.
+    /// A member waits for it: keep it.
     Heavy,
 }
 

@@ -41,11 +41,11 @@ pub enum Origin {
     Given(Replies),
     Proxy {
         requester: Requester,
-        /// What he allows; the agent gives up a little earlier.
+        /// What it allows; the agent gives up a little earlier.
         limit: Duration,
     },
     Program(ProgramId),
-    /// Somebody else's request was passed on: the answer goes back to him.
+    /// The request of another agent was passed on: the answer goes back to that agent.
     Forward(Ticket),
 }
 

@@ -1,4 +1,4 @@
-//! Calling a method of the agent's own code, on whoever's behalf: another member, a timer.
+//! Calling a method of the agent's own code, for another member or for a timer.
 
 use serde_json::Value;
 

@@ -182,7 +182,7 @@ impl Agent {
     }
 }
 
-/// Whether somebody listens there already.
+/// Whether a process listens there already.
 fn is_open(at: &SocketAddr) -> bool {
     TcpStream::connect_timeout(at, PORT_PROBE_TIMEOUT).is_ok()
 }

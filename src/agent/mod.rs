@@ -85,7 +85,7 @@ const COMMAND_NOT_STARTED: u8 = 127;
 pub enum SignalsAre {
     /// SIGTERM and SIGINT ask for an orderly end.
     Taken,
-    /// It is a guest in somebody else's process.
+    /// It is a guest in another program's process.
     LeftAlone,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::core::Settling;
 use super::requester::Requester;
 
-/// Somebody waits until the program has settled.
+/// A requester waits until the program has settled.
 pub struct SettlingFor {
     pub requester: Option<Requester>,
     pub settling: Settling,

@@ -50,7 +50,7 @@ pub struct Agent {
     /// Sockets that are closed at the end of this step.
     pub closing: Vec<Closing>,
     pub program: Option<Program>,
-    /// Its program was launched, and somebody waits until it is ready.
+    /// Its program was launched, and a member waits until it is ready.
     pub launching: Option<Launching>,
     /// Those who wait until its program has settled.
     pub settling: Vec<SettlingFor>,
@@ -63,7 +63,7 @@ pub struct Agent {
     pub now: Duration,
     /// The system that it was attached to, if it is.
     pub adoption: Option<Adoption>,
-    /// Somebody has asked it to end.
+    /// A member has asked it to end.
     pub asked_to_end: bool,
     /// Nothing is waited for at the end.
     pub skip_linger: bool,
@@ -71,7 +71,7 @@ pub struct Agent {
     pub adopts: bool,
     /// The mark of all that is started in this life.
     pub run: String,
-    /// Whoever has started it.
+    /// The process that has started it.
     pub parent: Pid,
     /// It is at its end, and libzmq still has messages that no connection has taken.
     pub lingering: bool,

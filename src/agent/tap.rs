@@ -1,5 +1,5 @@
 //! The agent's log as messages: an agent that has a sending socket with the alias `osb.log` sends each
-//! entry of its log there, to whoever gathers the logs of many (osBrain's `run_logger`).
+//! entry of its log there, to the agent that gathers the logs of many (osBrain's `run_logger`).
 
 use serde_json::json;
 

@@ -18,7 +18,7 @@ enum Source {
     Signals,
     Control,
     ControlMonitor,
-    /// Somebody wants to come in.
+    /// A peer asks to be admitted.
     Admission,
     Monitor(SlotId),
     Data(SlotId),

@@ -46,7 +46,7 @@ pub enum Waiting {
     },
 }
 
-/// A connection that somebody waits for.
+/// A connection that a requester waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Awaited {
     /// To an address that was given.

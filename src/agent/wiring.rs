@@ -103,7 +103,7 @@ impl Agent {
         let to = &kept.declared.to;
         match answer.and_then(|answer| server_of(to, answer)) {
             Ok(address) => self.found(id, address, None),
-            // Whoever declares a wire waits until the other one is there: the name server hears of it at once, for
+            // The one that declares a wire waits until the other one is there: the name server hears of it at once, for
             // it will tell.
             Err(fault) if is_absence(&fault) && kept.declared.kind.is_some() => self.announce(),
             Err(fault) => kept.fault = Some(fault),
@@ -137,7 +137,7 @@ impl Agent {
         }
         let there = address.clone();
         match self.on_wire(id, WireEvent::Found { address, uptime }) {
-            // Whoever asks again may ask for other handlers.
+            // A request that comes again may have other handlers.
             None if uptime.is_none() => self.dial(id, there),
             effect => self.carry_out_for(id, effect),
         }

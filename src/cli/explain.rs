@@ -14,7 +14,7 @@ pub const MAY_NOT_FLUSH: &str = "does its program flush its output after each li
 pub const MUTE: &str =
     "its process hangs, or its machine is cut off: `osb ls systems` shows where it runs";
 
-/// Whether somebody who is there has not answered in time.
+/// Whether a member that is there has not answered in time.
 pub fn is_without_answer(error: &ProxyError) -> bool {
     matches!(
         error,

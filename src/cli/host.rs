@@ -1,4 +1,4 @@
-//! `osb host`: the host daemon. `up` launches it, here or by ssh on another machine, or somebody
+//! `osb host`: the host daemon. `up` launches it, here or by ssh on another machine, or a person
 //! does by hand, by systemd or by a batch system, on a machine that is to be there for topologies.
 
 use std::io::Write;
@@ -78,7 +78,7 @@ fn launched(
     Ok(outcome?)
 }
 
-/// Started by somebody: it stays until it is told to end, whatever name servers and systems come and go.
+/// Started by others: it stays until it is told to end, whatever name servers and systems come and go.
 fn by_hand(args: HostArgs, context: &Context) -> Result<(), CommandError> {
     let nameserver = nameserver(context)?;
     let folder = folder_for(&nameserver)?;

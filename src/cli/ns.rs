@@ -69,7 +69,7 @@ pub fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     if refused.turned_away > 0 {
         let count = refused.turned_away;
         context.note(&format!(
-            "{count} times somebody was turned away whose key is unknown"
+            "{count} times a peer was refused whose key is unknown"
         ));
     }
     launched.clear_up()?;
@@ -86,7 +86,7 @@ fn refuse_the_open_network(args: &NsArgs) -> Result<(), CommandError> {
         return Ok(());
     }
     let sentence = format!(
-        "{} can be reached from other machines, and whoever reaches a name server commands its agents",
+        "{} can be reached from other machines, and anyone who reaches a name server commands its agents",
         args.bind
     );
     Err(CommandError::say(ErrorKind::Usage, sentence)

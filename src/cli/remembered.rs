@@ -33,7 +33,7 @@ pub fn remembered() -> Result<Vec<Remembered>, StateError> {
     Ok(dir.systems()?.into_iter().filter_map(look).collect())
 }
 
-/// The records of all systems that can be read: whoever names another one is told what is the matter with it.
+/// The records of all systems that can be read: a command that names another one says what is wrong with it.
 pub fn records() -> Result<Vec<SystemRecord>, StateError> {
     let read = |it| match it {
         Remembered::System(record) => Some(record),

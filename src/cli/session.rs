@@ -35,7 +35,7 @@ pub struct Session {
 }
 
 /// What is said of such a system, each time.
-pub const UNPROTECTED: &str = "warning: nothing protects this system: whoever reaches its sockets can use them (security: none)";
+pub const UNPROTECTED: &str = "warning: nothing protects this system: anyone who reaches its sockets can use them (security: none)";
 
 /// A name server, and the connection to it.
 pub struct Group {

@@ -11,7 +11,7 @@ use crate::process::is_ignored;
 pub struct Signals(Vec<Signal>);
 
 impl Signals {
-    /// Those that whoever started this process has it ignore, as `nohup` does, stay ignored.
+    /// Those that the process which started this one has it ignore, as `nohup` does, stay ignored.
     pub fn new() -> io::Result<Self> {
         let kinds = [
             SignalKind::interrupt(),

@@ -26,7 +26,7 @@ pub fn named(text: &str, known: impl Fn(&AgentId) -> bool) -> Option<Named> {
     }
 }
 
-/// Whether somebody who writes `asked` may mean the agent that is called so and registered there.
+/// Whether `asked` may mean the agent that is called so and registered there.
 pub fn may_mean(asked: &AgentId, name: &AgentName, nameserver: &NameServerName) -> bool {
     let wanted = asked.nameserver.as_ref();
     asked.name == *name && wanted.is_none_or(|wanted| wanted == nameserver)

@@ -60,7 +60,7 @@ pub struct ProgramFinding {
     pub verdict: Verdict,
 }
 
-/// One port on one machine: a fixed one, or any that could not be had.
+/// One port on one machine: a fixed one, or any free one where there was none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PortFinding {
     pub host: HostName,

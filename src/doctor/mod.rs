@@ -92,7 +92,7 @@ async fn look(
     (answers, ways)
 }
 
-/// By which whoever dials this host knows that it is the one.
+/// By which those that dial this host know that it is the one.
 fn token(host: &HostName) -> String {
     let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
     let nanos = since.unwrap_or_default().as_nanos();

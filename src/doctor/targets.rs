@@ -54,7 +54,7 @@ fn blind(host: &HostName, answers: &Answers) -> Option<String> {
     }
 }
 
-/// Where somebody listens on `host` for what is to be bound at `at`.
+/// Where the doctor listens on `host` for what is to be bound at `at`.
 fn listens(
     host: &HostName,
     at: SocketAddr,

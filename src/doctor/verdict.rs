@@ -216,7 +216,7 @@ fn of_port(bound: &Bound, at: SocketAddr, place: &Place) -> Verdict {
     match bound {
         Bound::At(_) => Verdict::Well,
         Bound::Taken => bad(
-            "somebody listens there already",
+            "another process listens there already",
             format!("`ss -ltnp sport = {port}` on {host} says who; end it, or choose another port"),
         ),
         Bound::Foreign => bad(
@@ -281,7 +281,7 @@ fn of_dial(dialled: Dialled, from: &HostName, there: &str, at: SocketAddr) -> (S
         ),
         Dialled::Other => (
             "another",
-            format!("somebody else than {there} answered {from} at {at}"),
+            format!("something else than {there} answered {from} at {at}"),
             format!(
                 "{at} leads to another machine, or through a proxy: give {there} an address of its own"
             ),

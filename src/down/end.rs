@@ -1,7 +1,7 @@
 //! Ending what belongs to a system: those who can be asked are asked, the others get signals.
 //!
 //! A daemon is asked only if the name server knows it by its name *and* its pid: on a name server
-//! that several systems share, a name alone might be somebody else's.
+//! that several systems share, a name alone might be another system's.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -55,11 +55,11 @@ impl Processes<'_> {
             ended.kept = self.group.attached.to_vec();
         }
         ended.killed_daemons += end_hosts(&self.group.hosts, &silent);
-        // Whoever was not accounted for has ended with its daemon, or has outlived it.
+        // An agent that was not accounted for has ended with its daemon, or has outlived it.
         alive.extend(self.agents_alive());
         self.end_orphans(alive, &mut ended);
         self.end_leftovers(&mut ended);
-        // Whoever others have started can be asked by it only, when they are back.
+        // Agents that others have started can be asked by it only, when they are back.
         let is_needed = ended.machines.iter().any(|it| it.attached);
         let nameserver = self.group.launched_nameserver.as_ref();
         if let Some(nameserver) = nameserver.filter(|_| !is_needed) {

@@ -95,7 +95,7 @@ pub struct DownReport {
     pub stopped: Vec<StoppedAgent>,
     /// Agents that outlived their host daemon, and were killed.
     pub orphans: Vec<AgentId>,
-    /// Agents that others have started, and that were let go of.
+    /// Agents that others have started, and that were released.
     pub released: Vec<AgentId>,
     /// Agents that others have started, and that could not be told.
     pub kept: Vec<AgentId>,

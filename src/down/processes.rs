@@ -22,7 +22,7 @@ pub struct Ended {
     pub stopped: Vec<Stopped>,
     /// Agents that outlived their host daemon, and were killed.
     pub orphans: Vec<AgentName>,
-    /// Attached agents that were let go of.
+    /// Attached agents that were released.
     pub released: Vec<AgentName>,
     /// Attached agents that could not be told so, and keep what they have.
     pub kept: Vec<AgentName>,

@@ -1,4 +1,4 @@
-//! Agents that end in turn, before all others do at once: whoever asks ends before whoever answers.
+//! Agents that end in turn, before all others do at once: those that ask end before those that answer.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ impl Processes<'_> {
             let asked = turn.iter().filter(|(host, _)| there.contains(host));
             let asked: Vec<_> = asked.map(ask).collect();
             for answer in asked {
-                // Whoever could not be asked ends with all others.
+                // Those that could not be asked end with all others.
                 stopped.extend(answer.await.ok());
             }
         }

@@ -86,7 +86,7 @@ impl Examiner {
     }
 }
 
-/// Says who it is to whoever dials.
+/// Says who it is to those that dial.
 async fn greet(listener: tokio::net::TcpListener, token: String) {
     while let Ok((mut stream, _)) = listener.accept().await {
         // It fits into any socket's buffer, so that nobody can hold this up.

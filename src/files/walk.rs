@@ -15,7 +15,7 @@ use crate::model::{Digest, SyncSpec, TreePath, What};
 #[derive(Debug, Default)]
 pub struct Walked {
     pub entries: BTreeMap<TreePath, What>,
-    /// Where each content can be had.
+    /// Where each content can be read.
     pub sources: HashMap<Digest, PathBuf>,
 }
 

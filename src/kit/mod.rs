@@ -93,7 +93,7 @@
 //!
 //! # Errors
 //!
-//! An error in a handler is logged, answers whoever asked, and the agent goes on; with
+//! An error in a handler is logged and answers the requester, and the agent goes on; with
 //! [`Agent::ends_on_error`] it ends. A panic answers and ends it, with exit status 101.
 //!
 //! # Started by hand

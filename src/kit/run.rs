@@ -100,7 +100,7 @@ pub(super) fn spawn_at<S: 'static>(
         .name("osb-agent".into())
         .spawn(move || {
             let outcome = live(make(), nameserver.as_deref(), |handle| {
-                // Whoever started it waits for this.
+                // The thread that started it waits for this.
                 let _ = begun.send(Ok(handle));
             });
             if let Err(error) = outcome {

@@ -159,7 +159,7 @@ impl<S> Worker<S> {
         self.judge("idle", outcome);
     }
 
-    /// A handler or method has come back: whoever waits for it is answered.
+    /// A handler or method has come back: its requester is answered.
     fn settle(&mut self, name: &str, outcome: Result<Value, Failure>) {
         if let Some(pending) = std::mem::take(&mut self.context.current).pending {
             let answer = match &outcome {
@@ -221,7 +221,7 @@ fn run<S>(
 }
 
 /// Runs code that may panic. The state may be half changed then, so a panic ends the agent; but not
-/// before whoever waits has been told.
+/// before the requester has been told.
 fn guarded<T>(code: impl FnOnce() -> Result<T>) -> Result<T, Failure> {
     match catch_unwind(AssertUnwindSafe(code)) {
         Ok(outcome) => outcome.map_err(Failure::Error),

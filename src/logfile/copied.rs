@@ -163,7 +163,7 @@ impl Capped {
         self.put_in_place(file, &copy, copied)
     }
 
-    /// Whoever looks for the files of the log sees them before or after this.
+    /// Readers of the log see its files as they are before or after this.
     fn put_in_place(&mut self, file: &File, copy: &Path, copied: u64) -> io::Result<()> {
         let begin = old_files(&self.path).last().map_or(0, LogFile::end);
         let place = old(&self.path).join(name(begin));

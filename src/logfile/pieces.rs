@@ -166,7 +166,7 @@ pub(super) fn name(begin: u64) -> String {
     format!("{begin:012}")
 }
 
-/// Waits while somebody cuts the file at `path`, and holds off whoever wants to.
+/// Waits while another process cuts the file at `path`, and keeps others from cutting it.
 fn hold_off(path: &Path) -> Option<Flock<File>> {
     let file = File::open(path).ok()?;
     Flock::lock(file, FlockArg::LockShared).ok()

@@ -50,7 +50,7 @@ impl Rotation {
         }
     }
 
-    /// The size of the file as it was found: a new one, or one that somebody else has cut.
+    /// The size of the file as it was found: a new one, or one that another program has cut.
     pub fn found(&mut self, size: u64) {
         self.size = size;
     }

@@ -12,7 +12,7 @@ use super::pieces::{LogFile, name, old, old_files};
 use super::rotation::{Before, Rotation};
 use crate::model::LogLimits;
 
-/// How often it is looked whether somebody else has moved or cut the file.
+/// How often it is looked whether another program has moved or cut the file.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A log that is written to.
@@ -93,7 +93,7 @@ impl LogWriter {
     fn put(&mut self, entry: &[u8]) -> io::Result<()> {
         self.look();
         if self.rotation.before(entry.len() as u64) == Before::Rotate {
-            // If there is no other file to be had, this one goes on.
+            // If no other file can be made, this one goes on.
             let _ = self.rotate();
         }
         match self.file.write(entry) {
@@ -118,7 +118,7 @@ impl LogWriter {
         })
     }
 
-    /// Somebody else may have cut the file, or moved it: the log goes on at its path.
+    /// Another program may have cut the file, or moved it: the log goes on at its path.
     fn look(&mut self) {
         if self.looked.elapsed() < LOOK {
             return;
@@ -186,7 +186,7 @@ pub(super) fn forget(path: &Path, kept: usize) {
     }
 }
 
-/// Moves a log away that is full, before somebody else begins to write to it.
+/// Moves a log away that is full, before another process begins to write to it.
 pub fn move_if_full(path: &Path, limits: LogLimits) -> io::Result<()> {
     let size = fs::metadata(path).map_or(0, |it| it.len());
     if size < limits.max_size.bytes() {
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_on_when_somebody_else_moves_or_cuts_the_file() {
+    fn it_goes_on_when_another_program_moves_or_cuts_the_file() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("A.log");
         let mut log = LogWriter::open(&path, limits(3)).unwrap();
@@ -308,7 +308,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever reads on from place to place gets what was written, as far as it is kept; what is not is a jump of the
+        /// A reader that goes on from place to place gets what was written, as far as it is kept; what is not is a jump of the
         /// place.
         #[test]
         fn places_stay_what_they_are(

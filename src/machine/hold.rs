@@ -60,7 +60,7 @@ impl Held {
             self.dir.write_record(&self.record)?;
         }
         if speak(started).is_err() {
-            // Whoever wanted it is gone already.
+            // The one that wanted it is gone already.
             return Ok(false);
         }
         match outcome(&self.process).await? {

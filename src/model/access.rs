@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AgentName, HostName, OperatorName, PublicKey};
 
-/// How much somebody may ask for. The table of what each may is in `access`.
+/// How much a member may ask for. The table of what each may is in `access`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {

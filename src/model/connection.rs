@@ -157,7 +157,7 @@ mod tests {
     }
 
     proptest! {
-        /// What somebody said last who is not heard of any more is never the last word.
+        /// What an agent said last that is not heard of any more is never the last word.
         #[test]
         fn nothing_is_proven_by_those_who_are_not_there(client in 0..6usize, server in 0..6usize) {
             const ALL: [State; 6] = [

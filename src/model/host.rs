@@ -32,7 +32,7 @@ pub enum Reach {
     /// On this machine, as a child of `up`.
     #[default]
     Local,
-    /// Somebody else starts it: it is waited for.
+    /// Others start it: osb waits until it registers.
     Attach,
     /// On another machine, started by ssh.
     Ssh(SshSpec),

@@ -40,7 +40,7 @@ impl FromStr for NameServerName {
 }
 
 /// An agent of a system: `Alice`, or `Alice@lab` if it is registered at the name server `lab`.
-/// Without one it is at the system's first, or, as somebody wrote it, at whichever has it.
+/// Without one it is at the system's first, or, in what people write, at the only one that has it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AgentId {

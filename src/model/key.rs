@@ -88,9 +88,9 @@ macro_rules! keys {
 }
 
 keys! {
-    /// Tells who somebody is, and may be known to all.
+    /// Identifies its holder, and may be known to all.
     PublicKey,
-    /// Whoever has it is taken for its holder. It is written to files of its holder's alone, and to
+    /// Proves to be the key's holder. It is written to files of its holder's alone, and to
     /// pipes; never to logs, arguments or the environment.
     SecretKey,
 }

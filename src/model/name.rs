@@ -139,12 +139,12 @@ names! {
     Alias,
     /// The name of a handler or a method of an agent's own code.
     MethodName,
-    /// The name of somebody with a key of their own at the command line.
+    /// The name of an operator: a person with a key at the command line.
     OperatorName,
 }
 
 impl OperatorName {
-    /// Whoever has made the keys.
+    /// The operator that has made the keys.
     pub fn owner() -> Self {
         Self("owner".to_owned())
     }

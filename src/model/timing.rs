@@ -45,7 +45,7 @@ pub const DEAD_PEER_TIMEOUT: Duration = s(10);
 pub const HANDSHAKE_TIMEOUT: Duration = s(5);
 /// How long the name server may take to tell an agent whose a key is.
 pub const ADMISSION_TIMEOUT: Duration = s(3);
-/// How often an agent's log says at most that somebody was turned away: strangers are not to fill the disk.
+/// How often an agent's log says at most that a peer was refused: unknown peers are not to fill the disk.
 pub const TURNED_AWAY_INTERVAL: Duration = s(10);
 /// Who has not been let in by then, when the name server tries its own keys, will not be.
 pub const TRIAL_TIMEOUT: Duration = s(3);
@@ -182,7 +182,7 @@ pub const EXAMINATION_TIMEOUT: Duration = s(180);
 
 // Commands.
 
-/// How long an agent may take to tell what a word can be completed to: somebody waits at the keyboard.
+/// How long an agent may take to tell what a word can be completed to: a person waits at the keyboard.
 pub const COMPLETION_TIMEOUT: Duration = ms(500);
 /// How long a machine may take to tell what a list has of it.
 pub const LIST_TIMEOUT: Duration = s(2);

@@ -32,13 +32,13 @@ pub enum NameServerError {
     #[error(transparent)]
     Keys(#[from] StateError),
     #[error(
-        "somebody whom nobody knows was let in on trial, so that this name server does not begin: the ZeroMQ that is linked in does not do what it should"
+        "an unknown key was admitted on trial, so that this name server does not begin: the ZeroMQ that is linked in does not do what it should"
     )]
     LetsStrangersIn,
 }
 
 /// It holds whether or not it can be written down. That it cannot is said in the name server's log,
-/// and to whoever has asked for it.
+/// and to the members that have asked for it.
 fn remember(log: &mut KeyLog, change: &KeyChange) -> Result<(), String> {
     log.write(change).map_err(|error| {
         let what = match change {
@@ -133,7 +133,7 @@ impl NameServer {
         Ok(nameserver)
     }
 
-    /// Somebody with a key of his own making dials, and is not to be let in.
+    /// A peer with a key that it has made itself dials, and is not to be admitted.
     fn try_a_stranger(&mut self, server: PublicKey) -> Result<(), NameServerError> {
         let trial = Trial::dial(&self.address, server)?;
         let refused = self.turned_away;

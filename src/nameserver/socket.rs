@@ -73,7 +73,7 @@ impl Router {
         })
     }
 
-    /// Whether somebody waits to be let in.
+    /// Whether a peer waits to be admitted.
     pub fn handshakes(&self) -> Option<zmq::PollItem<'_>> {
         let admission = self.admission.as_ref()?;
         Some(admission.zap.socket().as_poll_item(zmq::POLLIN))
@@ -185,7 +185,7 @@ impl Router {
 /// Who is let in, and by which connections.
 struct Admission {
     zap: Zap,
-    /// By the number of a connection's descriptor: the key of whoever spoke there last. libzmq may
+    /// By the number of a connection's descriptor: the key of the peer that spoke there last. libzmq may
     /// have closed it since, and opened it for another; he will speak too.
     whose: Vec<Option<KeyId>>,
 }

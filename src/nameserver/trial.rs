@@ -1,4 +1,4 @@
-//! The trial of a name server that is to be closed: somebody whom nobody knows dials it.
+//! The trial of a name server that is to be closed: a peer with an unknown key dials it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;

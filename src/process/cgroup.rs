@@ -1,4 +1,4 @@
-//! A cgroup for each life of an agent, where one can be had: cgroup v2, and this process may make groups below its
+//! A cgroup for each life of an agent, where that is possible: cgroup v2, and this process may make groups below its
 //! own. Its name is the mark of that life. A program can empty its environment, and lose its parents; it stays
 //! in its group.
 

@@ -1,4 +1,4 @@
-//! Waiting for the ends of processes, whoever's children they are, by their pidfds.
+//! Waiting for the ends of processes, children of any process, by their pidfds.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -1,4 +1,4 @@
-//! Which signals this process ignores because whoever started it wants that.
+//! Which signals this process ignores because the process that started it wants that.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What a process of osb was given by whoever started it, and does not pass on: the caller's open descriptors. A
+//! What a process of osb inherits from the one that started it, and does not pass on: the caller's open descriptors. A
 //! lock that they hold would stay taken as long as a system is up, and who reads a pipe to its end would wait as long.
 
 use std::fs;

@@ -79,13 +79,13 @@ impl ProcessId {
         self.is_alive().then_some(fd)
     }
 
-    /// Sends SIGTERM. Tells whether there was somebody to get it.
+    /// Sends SIGTERM. Tells whether there was a process to get it.
     pub fn terminate(&self) -> bool {
         self.signal(Signal::TERM)
     }
 
     /// Sends SIGQUIT, by which a host daemon learns that there is no time to ask. Tells whether
-    /// there was somebody to get it.
+    /// there was a process to get it.
     pub fn hurry(&self) -> bool {
         self.signal(Signal::QUIT)
     }
@@ -101,7 +101,7 @@ impl ProcessId {
     }
 
     /// Sends SIGKILL to it and to the process group that it leads, if it does by now. Tells whether
-    /// there was somebody to get it.
+    /// there was a process to get it.
     pub fn kill_group(&self) -> bool {
         let Some(fd) = self.open() else {
             return false;

@@ -6,14 +6,14 @@ use std::mem::MaybeUninit;
 
 use nix::libc;
 
-/// What somebody's children are to whoever reaps.
+/// What a child is to the process that reaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kin {
     /// Nobody else waits for it.
     Orphan,
     /// It was waited for just now.
     Waited,
-    /// Somebody is about to wait for it; those behind it have their turn after that.
+    /// Another task is about to wait for it; those behind it have their turn after that.
     Awaited,
 }
 
@@ -22,8 +22,8 @@ pub fn adopt_orphans() -> io::Result<()> {
     Ok(nix::sys::prctl::set_child_subreaper(true)?)
 }
 
-/// Waits for children that have ended. `kin` tells, by its pid, what one is: the status of a child that somebody
-/// else waits for is not taken.
+/// Waits for children that have ended. `kin` tells, by its pid, what one is: the status of a child that another
+/// task waits for is not taken.
 pub fn reap_orphans(mut kin: impl FnMut(u32) -> Kin) {
     while let Some(ended) = ended_child() {
         match kin(ended) {

@@ -30,7 +30,7 @@ pub struct Member {
     pub command: String,
 }
 
-/// What `command` starts belongs to no agent's life, whoever starts it.
+/// What `command` starts belongs to no agent's life, even if an agent's process starts it.
 pub fn of_no_run(command: &mut Command) {
     command.env(RUN, NO_RUN);
 }

@@ -106,7 +106,7 @@ fn join(address: &str, file: &KeyFile) -> Result<Credentials, ProxyError> {
                 expires: None,
                 ..file.clone()
             };
-            // Before it is of use: a key that is known and then lost could not be had again.
+            // Before it is of use: a key that is known and then lost could not be got again.
             state.make_joined()?;
             own.or_first_at(&path)?
         }

@@ -54,7 +54,7 @@ impl Link {
         Self::dial(to, Some(LINK_CONNECT_TIMEOUT))
     }
 
-    /// As [`Link::open`], but nobody has to listen there yet: it is dialled until somebody does.
+    /// As [`Link::open`], but no name server has to listen there yet: it is dialled until one does.
     pub fn open_unprobed(
         to: &Dial,
     ) -> Result<(Self, channel::UnboundedReceiver<Incoming>), ProxyError> {
@@ -206,7 +206,7 @@ impl Link {
     }
 
     fn hand_over(&self, command: Command) {
-        // If the thread has ended, dropping the command tells whoever waits for its answer.
+        // If the thread has ended, dropping the command tells the one that waits for its answer.
         if self.commands.send(command).is_ok() {
             let _ = self.wake.write(1);
         }

@@ -25,7 +25,7 @@ impl Registry {
         keys.ring.look_up(key, keys.began + now.as_secs())
     }
 
-    /// What whoever is at `from` may do. None: its key is not good any more.
+    /// What the member at `from` may do. None: its key is not good any more.
     pub(super) fn level(&self, from: &RoutingId) -> Option<Access> {
         match &self.keys {
             None => Some(Access::Admin),
@@ -44,7 +44,7 @@ impl Registry {
         self.keys.as_ref()?.ring.entry(from.key?)
     }
 
-    /// Whether requests of somebody of that level get as far as `target` at all.
+    /// Whether requests of a member of that level get as far as `target` at all.
     pub(super) fn reaches(
         &self,
         from: &RoutingId,
@@ -216,7 +216,7 @@ impl Registry {
         Ok(entries)
     }
 
-    /// Whoever is here by that key is so no more.
+    /// Members that are here by that key are here no more.
     fn put_out(&mut self, id: KeyId, now: Now) {
         let is_out = |(route, peer): (&RoutingId, &Peer)| {
             (route.key == Some(id)).then(|| (route.clone(), peer.clone()))

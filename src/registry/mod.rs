@@ -82,7 +82,7 @@ pub struct Registry {
     leases: Leases,
     next_client: u64,
     effects: Vec<Effect>,
-    /// None: the system is open, and whoever can reach the name server may do everything.
+    /// None: the system is open, and anyone who can reach the name server may do everything.
     keys: Option<Keys>,
 }
 
@@ -244,7 +244,7 @@ impl Registry {
         }
     }
 
-    /// An answer goes to whoever asked, and only if it was asked for.
+    /// An answer goes to its requester, and only if it was asked for.
     fn route_answer(&mut self, from: &RoutingId, envelope: Envelope, body: Vec<u8>) {
         let Some(target) = self.routes.get(from).cloned() else {
             return;

@@ -560,7 +560,7 @@ fn without_its_host_an_agent_tells_itself_how_it_ended() {
     }
     bench.pass(3);
     assert_eq!(exit_of(&mut bench, "Alice"), Some(7));
-    // Whoever comes in the place of the host has seen nothing of it.
+    // The daemon that comes in the place of the host has seen nothing of it.
     let unseen = |name: &str| NameServerRequest::Exited {
         agent: name.parse().unwrap(),
         incarnation: Incarnation(1),

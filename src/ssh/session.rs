@@ -251,7 +251,7 @@ impl Session {
         }
     }
 
-    /// What is sent goes in here. None while somebody else sends.
+    /// What is sent goes in here. None while another task sends.
     pub(super) fn take_stdin(&mut self) -> Option<ChildStdin> {
         self.stdin.take()
     }

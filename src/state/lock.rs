@@ -1,7 +1,7 @@
-//! The lock of a system: whoever changes it holds it, so that commands on one system take turns.
+//! The lock of a system: a command that changes the system holds it, so that commands on one system take turns.
 //!
 //! The kernel gives it back when its holder dies. It is shared with the processes that `up`
-//! launches until `up` lets go of them, so that nobody begins anew while they still clean up.
+//! launches until `up` releases them, so that no other command begins anew while they still clean up.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -71,7 +71,7 @@ impl Lock {
 }
 
 impl SystemDir {
-    /// Removes the folder, unless somebody holds its lock: then it is that one's to keep or remove.
+    /// Removes the folder, unless another command holds its lock: then that one keeps or removes it.
     pub fn remove_if_unlocked(&self, why: Ending) -> Result<(), StateError> {
         let path = self.lock_path();
         let file = match File::open(&path) {

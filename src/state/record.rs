@@ -59,7 +59,7 @@ pub struct SystemRecord {
     pub file: String,
 }
 
-/// A name server of a system, and what belongs to it.
+/// A name server of a system, with its agents and daemons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupRecord {
     pub name: NameServerName,
@@ -78,7 +78,7 @@ pub struct GroupRecord {
     /// Those on other machines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub machines: Vec<Machine>,
-    /// Agents that others have started: they are let go of and not ended.
+    /// Agents that others have started: they are released and not ended.
     pub attached: Vec<AgentName>,
     /// Agents that an `up` is about to bring back. If it is killed, they are half configured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -76,7 +76,7 @@ pub(super) fn read(
     Some(agent)
 }
 
-/// Whether somebody else starts it, who then brings its program along.
+/// Whether others start it, who then start its program too.
 fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
     let Some(node) = fields.get("attach") else {
         return false;
@@ -88,7 +88,7 @@ fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
     for key in keys.into_iter().chain(ready::KEYS).filter(|_| attach) {
         if let Some((key, _)) = fields.entry(key) {
             let message = format!("an agent that is attached has no {} here", key.text);
-            let hint = "whoever starts it starts its program: osb agent NAME -- COMMAND";
+            let hint = "those who start it start its program: osb agent NAME -- COMMAND";
             review.add(Flaw::new(&key.span, message).hint(hint));
         }
     }

@@ -113,7 +113,7 @@ fn address(node: &Node, review: &mut Review) -> Option<(IpAddr, super::review::S
     Some((address, node.span.clone()))
 }
 
-/// How the daemon of another machine comes about: somebody starts it, or ssh does.
+/// How the daemon of another machine comes about: others start it, or ssh does.
 fn reach(key: &Key, host: &Fields<'_>, source: &Source, review: &mut Review) -> Option<Reach> {
     let attach = host
         .get("attach")

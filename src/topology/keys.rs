@@ -120,7 +120,7 @@ pub(super) static FILE: Section = Section {
         key(
             "security",
             Form::Word(Word::Security),
-            "`none`: whoever can reach a socket can use it. `curve`: by keys, encrypted; so it is whenever other machines have to do with the system.",
+            "`none`: anyone who can reach a socket can use it. `curve`: only members with keys can, encrypted; this is the default as soon as a socket can be reached from other machines.",
         ),
         key(
             "defaults",

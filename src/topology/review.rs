@@ -145,7 +145,7 @@ impl Review {
     /// What was found in the files, in their order.
     pub fn finish(mut self, files: &Files<'_>) -> Problems {
         if self.is_clean() {
-            // Whoever leaves something out reports it; should one forget, the file is still not
+            // A reader that leaves something out reports it; should one forget, the file is still not
             // taken for a good one.
             self.add(Flaw::new(&(0..0), "the topology cannot be read"));
         }

@@ -68,7 +68,7 @@ pub enum AgentRequest {
     /// the system's, until it is released. Replies with null; if another system has it, and lets it
     /// work, the fault is `refused`.
     Adopt { system: SystemName },
-    /// The system lets go of the agent, which is again what it was when it was adopted. Replies
+    /// The system releases the agent, which is again what it was when it was adopted. Replies
     /// with whether it was this system's.
     Release { system: SystemName },
     /// The system is wired: tell the program to start, and let its messages leave. Replies with null.
@@ -245,7 +245,7 @@ pub struct WireRequest {
     /// The client's kind.
     pub kind: Kind,
     pub to: Target,
-    /// Where that was last, if whoever asks knows.
+    /// Where that was last, if the requester knows.
     pub at: Option<Address>,
     /// None: the agent's own choice, its program or else `log`.
     pub handlers: Option<Handlers>,

@@ -19,7 +19,7 @@ pub struct Examination {
     pub programs: Vec<ProgramNeed>,
     /// Each is bound, and listened at until the examination ends. Port 0 is any free one.
     pub bind: Vec<SocketAddr>,
-    /// What is said to whoever dials one of those, so that no other machine is taken for this one.
+    /// What is said to those that dial one of those, so that no other machine is taken for this one.
     pub token: String,
 }
 
@@ -35,7 +35,7 @@ pub struct ProgramNeed {
     pub cwd: PathBuf,
 }
 
-/// Somebody to dial.
+/// A peer to dial.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
@@ -75,7 +75,7 @@ pub enum Found {
 pub enum Bound {
     /// Listening there.
     At(SocketAddr),
-    /// Somebody else does.
+    /// Another process does.
     Taken,
     /// It is no address of that machine.
     Foreign,
@@ -90,7 +90,7 @@ pub enum Dialled {
     Reached {
         us: u64,
     },
-    /// Somebody answered, and not who was meant.
+    /// Another one answered than was meant.
     Other,
     /// Nobody answered in time.
     Silent,

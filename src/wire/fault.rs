@@ -45,7 +45,7 @@ pub enum Fault {
     },
     #[error("{agent} already has a timer {alias}")]
     TimerTaken { agent: AgentName, alias: Alias },
-    /// The socket was closed while somebody waited for something of it.
+    /// The socket was closed while a requester waited for it.
     #[error("{agent} has closed {alias}")]
     Closed { agent: AgentName, alias: Alias },
     #[error("the name {peer} is taken by another process{}", pid.map(|pid| format!(", pid {pid}")).unwrap_or_default())]

@@ -68,7 +68,7 @@ pub enum NameServerRequest {
 #[serde(deny_unknown_fields)]
 pub struct End {
     pub exit: ExitReport,
-    /// Somebody has asked it to.
+    /// A member has asked it to.
     pub asked: bool,
 }
 

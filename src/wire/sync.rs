@@ -55,7 +55,7 @@ impl ReplyToken {
     }
 }
 
-/// Whoever reads it can take it for its own: it is no text for logs.
+/// A reader could take it for its own: it is no text for logs.
 impl fmt::Debug for ReplyToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ReplyToken")

@@ -8,7 +8,7 @@ use crate::model::{Credentials, KeyPair, PublicKey, SecretKey};
 
 /// The domain that ZAP is asked about. One that is empty would not be asked about at all.
 pub const DOMAIN: &str = "osb";
-/// `ZMQ_ZAP_ENFORCE_DOMAIN`: without somebody who answers, nobody is let in.
+/// `ZMQ_ZAP_ENFORCE_DOMAIN`: without a socket that answers, no peer is admitted.
 const ENFORCE_DOMAIN: i32 = 93;
 
 /// Draws a new pair of keys.
@@ -21,7 +21,7 @@ pub fn draw_keys() -> zmq::Result<KeyPair> {
 }
 
 /// From now on `socket` lets in those only whom [`super::Zap`] lets in. Before it is bound, and
-/// when there is somebody who answers for ZAP.
+/// when there is a socket that answers for ZAP.
 pub fn let_in_by_key(socket: &mut Socket, secret: &SecretKey) -> zmq::Result<()> {
     socket.set_curve_server(true)?;
     socket.set_curve_secretkey(secret.as_bytes())?;

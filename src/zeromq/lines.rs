@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_end_tell_what_was_lost_whoever_dialled() {
+    fn lines_that_end_tell_what_was_lost_whichever_end_dialled() {
         for push_dials in [false, true] {
             let context = Context::new();
             let (near, far) = match push_dials {

@@ -61,7 +61,7 @@ impl Seen {
 }
 
 impl Failure {
-    /// In a sentence about whoever is at `address`.
+    /// In a sentence about the peer at `address`.
     pub fn reason(self, address: &str) -> String {
         match self {
             Failure::Broken => format!("{address} broke the handshake off"),

@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_keys_does_not_talk_in_the_clear() {
+    fn a_server_with_keys_does_not_talk_in_the_clear() {
         let context = Context::new();
         let plain = context.socket(zmq::PULL).unwrap();
         plain.bind("tcp://127.0.0.1:*").unwrap();

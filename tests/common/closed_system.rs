@@ -55,7 +55,7 @@ impl ClosedSystem {
         }
     }
 
-    /// Somebody with a key that was let in for him.
+    /// An operator with a key that was admitted.
     pub fn let_in(&self, holder: Holder, term: Term) -> Credentials {
         let keys = self.random();
         let entry = KeyEntry {

@@ -225,7 +225,7 @@ impl Lab {
         self.command_at("desk", &self.bench.state(), arguments)
     }
 
-    /// `osb` as somebody calls it on a machine.
+    /// `osb` as a user calls it on a machine.
     pub fn command_on(&self, name: &str, arguments: &[&str]) -> Command {
         self.command_at(name, &self.state(name), arguments)
     }

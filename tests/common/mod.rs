@@ -224,7 +224,7 @@ pub fn entries(dir: &Path) -> Vec<String> {
 }
 
 /// Tries again until `reached` gives something. What is waited for is on the other side of a
-/// process's output, where there is no event to be had.
+/// process's output, where there is no event to wait for.
 pub fn wait_for<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + TIMEOUT;
     loop {

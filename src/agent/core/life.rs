@@ -2,7 +2,7 @@
 //!
 //! An agent prepares until `start`, then works; it may be stopped, which leaves it there for questions;
 //! and it ends. Each stage only ever leads to a later one; but an agent that was started elsewhere
-//! rests when its system lets go of it, and prepares for another.
+//! rests when its system releases it, and prepares for another.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ impl Life {
         news
     }
 
-    /// Back to preparing, for an agent that its system has let go of. True if this is news.
+    /// Back to preparing, for an agent that its system has released. True if this is news.
     pub fn rest(&mut self) -> bool {
         let news = matches!(self, Life::Working | Life::Stopped);
         if news {
@@ -165,7 +165,7 @@ impl Life {
             }
         };
         *self = Life::Ending {
-            // That it took a signal is for whoever asked to know.
+            // The exit status tells the requester that it took a signal.
             code: push.status().unwrap_or(code),
             push,
             by: now + PROGRAM_TERM_TIMEOUT,

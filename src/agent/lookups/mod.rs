@@ -23,9 +23,9 @@ pub fn is_lookup(id: u64) -> bool {
 pub enum Lookup {
     /// The name server: where the other socket of a wire is.
     Find(WireId),
-    /// The name server: whose key it is by which somebody wants to come in.
+    /// The name server: whose key it is by which a peer asks to be admitted.
     Whose(PublicKey),
-    /// The same of somebody who was let in, or is dialled: whether it still is anybody's.
+    /// The same of a peer that was admitted, or is dialled: whether its key is still good.
     Still(PublicKey),
     /// A writer: what has come by lines of the socket `at`.
     Confirm { at: SlotId, lines: Vec<Arrived> },

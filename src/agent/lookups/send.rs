@@ -43,7 +43,7 @@ impl Agent {
             .send(&envelope, body(question), Weight::Heavy);
     }
 
-    /// Somebody has answered.
+    /// The answer has arrived.
     pub fn on_lookup_answered(&mut self, envelope: &Envelope, content: &[u8]) {
         let Some(Waiting::Lookup {
             requester,

@@ -62,7 +62,7 @@ impl Body {
         both!(self, it => it.close());
     }
 
-    /// Lets go of what it has not taken, and tells how many words that is.
+    /// Drops what it has not taken, and tells how many words that is.
     pub fn clear(&mut self) -> usize {
         both!(self, it => it.clear())
     }

@@ -152,7 +152,7 @@ impl Agent {
         }
     }
 
-    /// The system has let go of the agent: what the program says to its sockets is held again.
+    /// The system has released the agent: what the program says to its sockets is held again.
     pub fn release_program(&mut self) {
         if let Some(program) = &mut self.program {
             program.started = false;

@@ -62,7 +62,7 @@ impl Feed {
         }
     }
 
-    /// Lets go of all lines and tells how many.
+    /// Drops all lines and tells how many.
     pub fn clear(&mut self) -> usize {
         std::mem::take(self).ends.len()
     }

@@ -15,7 +15,7 @@ use super::process::Got;
 use super::words::{FromProgram, Heard};
 use super::{Exit, Watched};
 
-/// How many words may wait on either side before whoever says more has to wait.
+/// How many words may wait on either side before the side that says more has to wait.
 const WORDS: usize = 1000;
 /// The exit status of a thread that panicked, as Rust has it for processes.
 const PANICKED: i32 = 101;
@@ -160,7 +160,7 @@ impl GuestEnd {
         };
         match heard {
             Ok(word) => {
-                // Whoever stopped reading because of this queue is to look again.
+                // The reader that stopped because of this queue is to look again.
                 if self.between.waiting.fetch_sub(1, Ordering::AcqRel) == WORDS {
                     self.wake();
                 }

@@ -80,7 +80,7 @@ impl Agent {
         self.log.warn(&format!("the command: {reason}"));
     }
 
-    /// The same of a line that somebody waits for: it is told, too.
+    /// The same of a line that a requester waits for: the requester is told, too.
     fn tell_garbage(&mut self, reason: &str, waits: Waits) {
         self.note_garbage(reason);
         let answer = match waits {

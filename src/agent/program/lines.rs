@@ -1,5 +1,5 @@
-//! Lines out of a stream of bytes, with a limit. A line that is too long is let go of, but for its beginning, or given in
-//! parts; of one that is not ended, what there is can be had.
+//! Lines out of a stream of bytes, with a limit. A line that is too long is dropped, but for its beginning, or given in
+//! parts; of one that is not ended, the part that has arrived can be read.
 
 /// The longest line, in bytes.
 pub const LONGEST: usize = 16 << 20;
@@ -23,7 +23,7 @@ pub enum Line {
 pub enum Long {
     LetGo,
     Divide,
-    /// It is let go of if it begins as a word of the protocol does: half a word says nothing.
+    /// It is dropped if it begins as a word of the protocol does: half a word says nothing.
     DivideText,
 }
 
@@ -282,7 +282,7 @@ mod tests {
                 let (bytes, end) = match line {
                     Line::Whole { bytes, given } => (bytes[given..].to_vec(), "\n"),
                     Line::Part(bytes) => (bytes, ""),
-                    Line::TooLong(_) => panic!("let go of"),
+                    Line::TooLong(_) => panic!("too long"),
                 };
                 seen.push_str(std::str::from_utf8(&bytes).unwrap());
                 seen.push_str(end);

@@ -67,7 +67,7 @@ pub struct Output {
     awaited: Awaited,
 }
 
-/// A line that somebody waits for.
+/// A line that a requester waits for.
 enum Awaited {
     Nothing,
     Line(Regex),

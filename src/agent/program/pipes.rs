@@ -107,7 +107,7 @@ impl Pipes {
         self.closing = true;
     }
 
-    /// Lets go of what has not been read, and tells how many lines that is.
+    /// Drops what has not been read, and tells how many lines that is.
     pub fn clear(&mut self) -> usize {
         self.feed.clear()
     }

@@ -1,6 +1,6 @@
 //! The process of a program: started with two pipes, watched by a descriptor, and signalled.
 //!
-//! It stays in the agent's process group, so that whoever ends the group ends it too.
+//! It stays in the agent's process group, so that ending the group ends it too.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -39,7 +39,7 @@ pub enum Streams {
     WordsWithoutErrors,
     /// It reads nothing; what it prints is read here.
     Printed,
-    /// It reads nothing, and what it prints is let go of.
+    /// It reads nothing, and what it prints is dropped.
     Silent,
 }
 

@@ -1,4 +1,4 @@
-//! Requests by which an agent that was started elsewhere becomes part of a system, and is let go of
+//! Requests by which an agent that was started elsewhere becomes part of a system, and is released
 //! again: it is then what it was before.
 
 use serde_json::Value;
@@ -56,7 +56,7 @@ impl Agent {
         released
     }
 
-    /// Closes what it got from its system. Whoever waits for something there is told.
+    /// Closes what it got from its system. Those who wait for an answer there are told.
     fn let_go(&mut self) {
         let Some(adoption) = self.adoption.take() else {
             return;

@@ -137,7 +137,7 @@ impl Agent {
         }
     }
 
-    /// The socket can send again: first what was queued, then what somebody waits to have sent.
+    /// The socket can send again: first what was queued, then what requesters wait to have sent.
     pub fn flush(&mut self, at: SlotId) {
         if let Some(slot) = self.sockets.get_mut(at) {
             slot.flush();
@@ -156,7 +156,7 @@ impl Agent {
         }
     }
 
-    /// What somebody waits to have sent, if the socket takes it now.
+    /// Sends what requesters wait to have sent, if the socket takes it now.
     fn next_to_leave(&self, at: SlotId) -> Option<u64> {
         let slot = self.sockets.get(at).filter(|slot| slot.outbox.is_empty())?;
         self.next_sender(at).filter(|_| slot.writable())
@@ -171,7 +171,7 @@ impl Agent {
             .map(|(id, _)| id)
     }
 
-    /// Whether somebody waits until this socket can send.
+    /// Whether a requester waits until this socket can send.
     pub fn is_awaited(&self, at: SlotId) -> bool {
         let slot = self.sockets.get(at);
         slot.is_some_and(|slot| !slot.outbox.is_empty()) || self.next_sender(at).is_some()

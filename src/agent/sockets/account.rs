@@ -1,6 +1,6 @@
 //! What became of the messages that went by a socket's connections, each called a line from its handshake to its
 //! end. A line that ends takes with it what its reader has not got; only both ends together know how much that is.
-//! So readers tell writers what has come, and whoever has connected sees to that: the other end does not know
+//! So readers tell writers what has come, and the end that has connected sees to that: the other end does not know
 //! who it is. Here it is known what there is to tell or to ask; `agent::accounts` does it.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -33,7 +33,7 @@ pub struct Account {
     ended: VecDeque<(Box<str>, u64)>,
     /// How many messages had gone by the socket when it was last looked.
     seen: u64,
-    /// Somebody is being told or asked.
+    /// A peer is being told or asked.
     busy: bool,
     tries: u32,
     /// What the log has said last of losses, and what it would have said at the last look.

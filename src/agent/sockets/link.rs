@@ -41,7 +41,7 @@ impl Link {
         self
     }
 
-    /// How far it has been seen to work, with all that belongs to it.
+    /// How far it has been seen to work, together with its request socket.
     pub fn proof(&self) -> Proof {
         let request_socket = self
             .request_socket
@@ -60,7 +60,7 @@ impl Link {
         matches!(self.proof(), Proof::Proven { .. })
     }
 
-    /// How often it has been proven, with all that belongs to it.
+    /// How often it has been proven, together with its request socket.
     pub fn times(&self) -> u32 {
         let beside = self.request_socket.as_ref().map_or(0, |it| it.times);
         self.times.max(beside)
@@ -80,7 +80,7 @@ impl Link {
         };
     }
 
-    /// Whether it is connected itself, whatever belongs to it.
+    /// Whether it is connected itself, whatever its request socket is.
     fn connected(&self) -> bool {
         matches!(self.proof, Proof::Proven { .. })
     }

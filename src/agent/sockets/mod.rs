@@ -207,7 +207,7 @@ impl Sockets {
 }
 
 impl Held {
-    /// Takes out what stands here, and whoever has its number finds nothing.
+    /// Takes out what stands here; its number finds nothing from now on.
     fn clear(&mut self) -> Option<Slot> {
         let slot = self.slot.take()?;
         self.generation += 1;

@@ -1,4 +1,4 @@
-//! One data socket with all that belongs to it.
+//! One data socket, with its links, queue and counters.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -149,7 +149,7 @@ impl Slot {
         }
     }
 
-    /// In a closed system, `server` is dialled as whoever has the key that it is known by.
+    /// In a closed system, `server` is dialled as the holder of the key that it is registered with.
     fn take_key(&mut self, server: &Address) -> Result<(), String> {
         let Some(own) = self.keys.clone() else {
             return match server.key {
@@ -162,7 +162,7 @@ impl Slot {
         };
         let server = server.key.ok_or_else(|| {
             format!(
-                "this system is closed, and no key of whoever is at {} is known",
+                "this system is closed, and the key of the socket at {} is not known",
                 server.address
             )
         })?;
@@ -241,7 +241,7 @@ impl Slot {
     ) -> Result<LinkId, String> {
         let same = |link: &Link| link.server.address == server.address;
         let there = self.links.iter().position(same);
-        // Whoever is there by another key is another.
+        // A holder of another key is another agent.
         let is_good = |at: &usize| {
             let link = &self.links[*at];
             link.failure().is_none() && link.server.key == server.key
@@ -300,7 +300,7 @@ impl Slot {
         keys.filter_map(|link| link.server.key).collect()
     }
 
-    /// Whoever has one of these keys is dialled no more. Tells whether that was anybody.
+    /// Stops dialling the holders of these keys. Tells whether there were any.
     pub fn let_go_of(&mut self, keys: &[PublicKey], now: Duration) -> bool {
         let mut lost = false;
         let is_theirs = |link: &&mut Link| link.server.key.is_some_and(|key| keys.contains(&key));
@@ -329,7 +329,7 @@ impl Slot {
         }
     }
 
-    /// Puts a link in its place, and lets go of the one that was there.
+    /// Puts a link in its place, and drops the one that was there.
     fn put_link(&mut self, at: usize, link: Link) {
         self.former.remove(&link.server.address);
         let Some(place) = self.links.get_mut(at) else {

@@ -157,7 +157,7 @@ fn requests_end_with_the_connection_that_took_them() {
     let reason = format!("ask: {gone}");
     assert_eq!(agent.finish(first), Err(Fault::Handler { reason }));
     assert_eq!(agent.received(1), json!([{ "$error": gone }]));
-    // What is asked meanwhile waits for whoever listens there next.
+    // What is asked meanwhile waits for the next one that listens there.
     agent.ask(send("ask", json!("later"), None));
     let next = agent.peer(zmq::REP);
     let began = std::time::Instant::now();

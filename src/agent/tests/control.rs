@@ -236,7 +236,7 @@ fn a_lost_connection_is_announced_and_so_is_its_return() {
 }
 
 #[test]
-fn tokens_prove_a_subscription_whoever_binds() {
+fn tokens_prove_a_subscription_whichever_end_binds() {
     let mut agent = Fixture::start();
     // The publisher binds.
     let feed = agent.bind(bind("feed", "PUB", Serializer::Json, &[]));

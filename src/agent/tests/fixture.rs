@@ -104,7 +104,7 @@ impl Fixture {
     pub fn launch(argv: Option<Vec<&str>>) -> Self {
         let context = Context::new();
         let router = context.socket(zmq::ROUTER).unwrap();
-        // With none, libzmq lets go of what a peer has sent when that peer goes.
+        // With none, libzmq drops what a peer has sent when that peer goes.
         router.set_linger(1000).unwrap();
         router.bind("tcp://127.0.0.1:*").unwrap();
         let nameserver = router.get_last_endpoint().unwrap().unwrap();

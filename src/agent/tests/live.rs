@@ -444,7 +444,7 @@ fn a_publisher_that_connects_has_seen_its_subscriber() {
         subscriber.send(subscription, 0).unwrap();
         Some(Ok(Value::Null))
     });
-    // libzmq attends to a socket only while somebody does.
+    // libzmq attends to a socket only while it is used.
     let heard = std::thread::spawn(move || subscriber.recv_bytes(0).unwrap());
     assert_eq!(agent.finish(id).unwrap()["kind"], "PUB");
     agent.ask(send("out", json!(1), None));

@@ -221,7 +221,7 @@ fn strangers_get_no_answers_and_make_no_publications() {
     agent.until(&AgentRequest::Status {}, |status| {
         status["sockets"]["feed"]["garbled"] == 5
     });
-    // It is kept until somebody subscribes to its answer, and that is never under a public topic.
+    // It is kept until the requester subscribes to its answer, and that is never under a public topic.
     dealer
         .send_multipart([&public[..], &id, b"", body], 0)
         .unwrap();

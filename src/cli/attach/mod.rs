@@ -36,7 +36,7 @@ pub async fn run(
 ) -> Result<(), CommandError> {
     let (state, system) = (StateDir::from_env()?, &attached.report.plan.system);
     let (over, report) = follow_and_take_down(&state, &attached, signals, context).await?;
-    // Whoever took it down elsewhere has said so there.
+    // The command that took it down elsewhere has said so there.
     if let Some(report) = report {
         let (run, named) = (report.run, Some(system.clone()));
         context.print_aside(&Down {

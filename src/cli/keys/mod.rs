@@ -62,7 +62,7 @@ pub enum KeysAction {
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
     },
-    /// Put somebody out: his keys are worth nothing, and his connections end
+    /// Revoke keys: they are refused from now on, and their connections end
     Revoke {
         #[command(subcommand)]
         who: RevokeWho,
@@ -87,7 +87,7 @@ pub enum RevokeWho {
     Agent { name: crate::model::AgentName },
     /// An operator
     Operator { name: OperatorName },
-    /// Whoever has this key
+    /// The holder of this key
     Key { key: PublicKey },
 }
 

@@ -14,7 +14,7 @@ pub enum Place {
         system: SystemName,
         group: Option<NameServerName>,
     },
-    /// It is known by its address, and somebody else's.
+    /// It is known by its address, and another operator's.
     There(Dial),
 }
 

@@ -78,7 +78,7 @@ pub struct Filter {
     wanted: Wanted,
     since: Option<String>,
     until: Option<String>,
-    /// Whether the last line with a stamp was wanted: what follows without one belongs to it.
+    /// Whether the last line with a stamp was wanted: the lines without one that follow are part of it.
     last: HashMap<(AgentId, Part), bool>,
 }
 

@@ -17,7 +17,7 @@ const AHEAD: usize = 16;
 #[derive(Debug)]
 pub enum News {
     Lines(Vec<LogLine>),
-    /// For whoever reads: about a machine.
+    /// For the reader: about a machine.
     Note(String),
 }
 

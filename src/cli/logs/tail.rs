@@ -382,7 +382,7 @@ mod tests {
         assert_eq!(numbers(&mut last), (17..32).collect::<Vec<_>>());
         last.seek_to_last(1000).unwrap();
         assert_eq!(numbers(&mut last), (10..32).collect::<Vec<_>>());
-        // Too fast for whoever reads: that is said.
+        // Too fast for the reader: that is said.
         write(40);
         let rest = lines(&mut tail);
         let said: Vec<&String> = rest.iter().filter(|it| it.starts_with("(osb: ")).collect();
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_on_when_somebody_else_has_cut_or_moved_the_file() {
+    fn it_goes_on_when_another_program_has_cut_or_moved_the_file() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("A.log");
         fs::write(&path, "one\ntwo\n").unwrap();

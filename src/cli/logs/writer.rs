@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::model::timing::LOG_FLUSH_TIMEOUT;
 
-/// How much may wait to be written. Then whoever writes more has to wait.
+/// How much may wait to be written. Then writers have to wait.
 const WAITING: usize = 16;
 
 /// The way to that thread.
@@ -21,7 +21,7 @@ impl LineWriter {
         let (texts, received) = mpsc::channel(WAITING);
         let (end, ended) = oneshot::channel();
         std::thread::spawn(move || {
-            // Whoever does not wait for the end does not want to know.
+            // One that does not wait for the end does not want to know.
             let _ = end.send(write_all(received));
         });
         Self { texts, ended }
@@ -35,7 +35,7 @@ impl LineWriter {
         }
     }
 
-    /// Waits until all is written, if somebody reads it.
+    /// Waits until all is written, if there is a reader.
     pub async fn finish(self) -> io::Result<()> {
         drop(self.texts);
         match tokio::time::timeout(LOG_FLUSH_TIMEOUT, self.ended).await {

@@ -1,4 +1,4 @@
-//! The list of what is in a folder. It is checked as it is read, so that whoever has one can lay it
+//! The list of what is in a folder. It is checked as it is read, so that it can be laid
 //! out without a look at each path: nothing in it is, or leads, outside of its folder.
 
 use std::collections::{HashMap, HashSet};

@@ -45,7 +45,7 @@ impl Report for Down {
             text += &format!("; messages that were not sent: {unsent}");
         }
         for (agents, what) in [
-            (&self.report.released, "let go of, for others started them"),
+            (&self.report.released, "released, because others started them"),
             (
                 &self.report.kept,
                 "could not be told, and keep their sockets",

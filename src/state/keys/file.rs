@@ -1,4 +1,4 @@
-//! A key by which somebody is let in, as a file: an operator's, a host's, or one to join by.
+//! A key by which a member is admitted, as a file: an operator's, a host's, or one to join by.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ impl KeyFile {
         }
     }
 
-    /// A file that somebody names.
+    /// A file that the user names.
     pub fn read_named(path: &Path) -> Result<Self, StateError> {
         Self::parse(path, &secret::read_named(path)?)
     }

@@ -43,7 +43,7 @@ impl StateDir {
 }
 
 impl StateDir {
-    /// Where somebody who has joined by the join file of that key keeps the key of his own.
+    /// Where a member that has joined by the join file of that key keeps its own key.
     pub fn joined(&self, by: &PublicKey) -> PathBuf {
         let number: String = by
             .as_bytes()
@@ -230,7 +230,7 @@ impl StateDir {
     }
 }
 
-/// Whoever has made the keys.
+/// The operator that has made the keys.
 fn owner_of() -> Holder {
     Holder::Operator {
         name: OperatorName::owner(),
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_was_let_in_for_a_run_is_forgotten_with_it() {
+    fn keys_that_are_admitted_for_a_run_are_forgotten_with_it() {
         let temp = tempfile::tempdir().unwrap();
         let dir = keys(&temp);
         dir.init(&pair(1), &pair(2)).unwrap();

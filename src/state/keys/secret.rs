@@ -68,7 +68,7 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     bytes_of(file, path)
 }
 
-/// As [`read`], but whatever the folder is: of a file that somebody names.
+/// As [`read`], but whatever the folder is: of a file that the user names.
 pub fn read_named(path: &Path) -> Result<Vec<u8>, StateError> {
     let read = open(path).and_then(|file| bytes_of(file, path));
     read.map_err(|error| StateError::io("read", path, error))

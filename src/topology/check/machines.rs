@@ -1,4 +1,4 @@
-//! What has to hold between machines: whoever is to be dialled from another one has an address that
+//! What has to hold between machines: a socket that is dialled from another one has an address that
 //! means the same there.
 
 use std::net::{IpAddr, SocketAddr};

@@ -111,7 +111,7 @@ mod tests {
         let (agent, attributes) = ("Bob".parse().unwrap(), Default::default());
         let outcome = || Outcome::Message(&Value::Null);
         let mut words = vec![ToProgram::Stop {}];
-        // Whoever adds a word has to add it here.
+        // A new word has to be added here.
         while let Some(next) = match words[words.len() - 1] {
             ToProgram::Stop {} => Some(ToProgram::Release {}),
             ToProgram::Release {} => Some(ToProgram::Attributes {

@@ -35,7 +35,7 @@ pub enum ToProgram<'a> {
         #[serde(flatten)]
         outcome: Outcome<'a>,
     },
-    /// Somebody calls a method; a reply is wanted.
+    /// A member or a timer calls a method; a reply is wanted.
     Call {
         id: u64,
         name: &'a str,
@@ -51,7 +51,7 @@ pub enum ToProgram<'a> {
     Attributes {
         attributes: &'a BTreeMap<String, Value>,
     },
-    /// The system has let go of the agent; another `start` may follow.
+    /// The system has released the agent; another `start` may follow.
     Release {},
     /// End.
     Stop {},
