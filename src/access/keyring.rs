@@ -112,7 +112,7 @@ impl Keyring {
         let hosts: Vec<&HostName> = out
             .iter()
             .filter_map(|entry| match (&entry.holder, entry.term) {
-                // By a join file nobody has answered for anybody yet.
+                // A join file has not registered a host yet.
                 (_, Term::Join { .. }) => None,
                 (Holder::Host(name), _) => Some(name),
                 _ => None,

@@ -1,5 +1,5 @@
 //! Who gets in at the agent's data sockets, in a closed system: other agents of it, by their keys. A
-//! key is asked for at the name server each time, for it may be nobody's since; meanwhile the handshake
+//! key is asked for at the name server each time, because it may be revoked since; meanwhile the handshake
 //! waits. Who was let in before is let in again while the name server is away.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +29,7 @@ pub struct Admission {
 struct Known {
     name: String,
     from: BTreeSet<String>,
-    /// It is nobody's any more. Its connections may still be there.
+    /// It is revoked. Its connections may still be there.
     stale: bool,
 }
 
@@ -127,7 +127,7 @@ impl Admission {
         self.known.keys()
     }
 
-    /// These keys are nobody's any more. Tells from which machines they were used.
+    /// These keys are revoked. Tells from which machines they were used.
     pub fn forget(&mut self, keys: &[PublicKey]) -> BTreeSet<String> {
         let known = keys.iter().filter_map(|key| self.known.remove(key));
         known.flat_map(|known| known.from).collect()

@@ -1,5 +1,5 @@
 //! Keys by which others come in at the data sockets are asked for at the name server, and connections
-//! end whose keys are nobody's any more.
+//! end whose keys are revoked.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

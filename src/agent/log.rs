@@ -25,7 +25,7 @@ pub struct Entry {
 /// Where the lines go.
 pub struct Log {
     sink: Sink,
-    /// What has been written since entries were last taken, if anybody takes them.
+    /// What has been written since entries were last taken, if a socket takes them.
     entries: Vec<Entry>,
     kept: bool,
     /// Entries for which there was no room.

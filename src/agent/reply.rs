@@ -8,7 +8,7 @@ use super::state::Agent;
 use crate::wire::{Envelope, Fault, LARGEST_BODY, Peer, body};
 
 impl Agent {
-    /// Answers, if anybody asked.
+    /// Answers, if there is a requester.
     pub fn reply(&mut self, requester: Option<Requester>, outcome: Result<Value, Fault>) {
         match requester {
             None => {}

@@ -338,7 +338,7 @@ fn unreachable(error: ProxyError, hint: &str) -> CommandError {
     }
 }
 
-/// What to dial: `tcp://host:port`. Whether anybody is there is not looked at, if it was given.
+/// What to dial: `tcp://host:port`. If it was given, nothing checks that a name server listens there.
 pub fn nameserver_address(
     global: &GlobalArgs,
     name: Option<&NameServerName>,

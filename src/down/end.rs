@@ -80,7 +80,7 @@ impl Processes<'_> {
         hosts.await.ok()
     }
 
-    /// Those of ours on this machine that the name server knows.
+    /// The agents of this system on this machine that the name server knows.
     pub(super) fn known(&self, hosts: &[HostInfo]) -> Vec<Daemon> {
         let knows = |daemon: &&Daemon| {
             let mut hosts = hosts.iter();
@@ -89,7 +89,7 @@ impl Processes<'_> {
         self.group.hosts.iter().filter(knows).cloned().collect()
     }
 
-    /// Nobody of ours begins to send any more, so that the last messages find their receivers alive.
+    /// No agent of this system begins to send any more, so that the last messages find their receivers alive.
     pub fn quiesce(&self, link: &Link) {
         let here = self.agents_alive().into_iter().map(|it| it.agent);
         let machines = self.group.machines.iter();

@@ -80,7 +80,7 @@ impl Keys {
         }
     }
 
-    /// The owner is known by another key from now on, which is in his file when this returns.
+    /// Replaces the owner's key; the new one is in the owner's file when this returns.
     pub fn rotate_owner(&mut self, dir: &KeyDir) -> Result<(), KeysError> {
         let (old, new) = (dir.operator()?, zeromq::draw_keys()?);
         // The new one is let in first, and the old one put out last: whenever this is cut off, the

@@ -86,7 +86,7 @@
 //!
 //! # The life of an agent
 //!
-//! [`Agent::on_init`] runs before anybody knows of the agent, [`Agent::before_loop`] when it is
+//! [`Agent::on_init`] runs before the agent is registered, [`Agent::before_loop`] when it is
 //! registered, [`Agent::on_start`] when the system is wired, [`Agent::idle`] when nothing happens
 //! for a while, [`Agent::on_stop`] at the end. Before the system is wired nothing is sent: a send
 //! waits for that.

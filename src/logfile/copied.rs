@@ -87,7 +87,7 @@ impl Shared {
     }
 
     fn on_written(&self, events: &[InotifyEvent]) {
-        // One that is not there any more is nobody's. Nobody is held up while files are copied.
+        // One that is not there any more has no writer. No writer waits while files are copied.
         let written = self.take_written(events).into_iter();
         for (watch, one) in written.filter_map(|one| self.look_at(one).ok()) {
             self.lock().insert(watch, one);

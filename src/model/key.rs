@@ -121,7 +121,7 @@ pub struct KeyPair {
     pub secret: SecretKey,
 }
 
-/// What it takes to be let in: a key of one's own, and the one by which the name server is known.
+/// What a member needs to be admitted: its own keys, and the name server's public key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {

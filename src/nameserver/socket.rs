@@ -186,7 +186,7 @@ impl Router {
 struct Admission {
     zap: Zap,
     /// By the number of a connection's descriptor: the key of the peer that spoke there last. libzmq may
-    /// have closed it since, and opened it for another; he will speak too.
+    /// have closed it since, and opened it for another peer, which will speak too.
     whose: Vec<Option<KeyId>>,
 }
 

@@ -24,7 +24,7 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Dials `address` with a key of his own.
+    /// Dials `address` with a new key.
     pub fn dial(address: &str, server: PublicKey) -> Result<Self, NameServerError> {
         let context = zmq::Context::new();
         let own = zeromq::draw_keys()?;
@@ -43,7 +43,7 @@ impl Trial {
         })
     }
 
-    /// What became of him, if that is known yet.
+    /// What became of the peer, if that is known yet.
     pub fn outcome(&self) -> Result<Option<Outcome>, NameServerError> {
         if self.monitor.poll(zmq::POLLIN, TURN)? > 0 {
             while let Some((seen, _)) = next_event(&self.monitor) {

@@ -17,7 +17,7 @@ use crate::model::timing::KILL_TIMEOUT;
 
 /// The environment variable with the mark.
 pub const RUN: &str = "OSB_RUN";
-/// The mark of osb's own daemons, and of agents that nobody's program is to take along: of no life.
+/// The mark of osb's own daemons, and of agents that are not to end with another agent's program: of no life.
 const NO_RUN: &str = "none";
 
 /// A process that was found.

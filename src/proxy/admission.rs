@@ -11,7 +11,7 @@ use crate::zeromq::{Failure, Seen};
 pub struct Admission {
     address: String,
     has_keys: bool,
-    /// Until when the first handshake has to be done, if anybody waits for that.
+    /// Until when the first handshake has to be done, if a call waits for that.
     until: Option<Instant>,
     patience: Duration,
     /// It was open once.

@@ -56,7 +56,7 @@ fn by_hand(address: &str, file: Option<KeyFile>, holder: Holder) -> Result<Dial,
     })
 }
 
-/// An operator lets in what he starts by hand.
+/// An operator's key admits the agents that the operator starts by hand.
 fn let_in(address: &str, file: &KeyFile, holder: Holder) -> Result<Credentials, ProxyError> {
     let server = file.server;
     let own = zeromq::draw_keys()?;
@@ -76,7 +76,7 @@ fn let_in(address: &str, file: &KeyFile, holder: Holder) -> Result<Credentials, 
     Ok(Credentials { own, server })
 }
 
-/// Exchanges a join file for a key of one's own, once. Later the key is found again.
+/// Exchanges a join file for a new key, once. Later the key is found again.
 fn join(address: &str, file: &KeyFile) -> Result<Credentials, ProxyError> {
     let state = StateDir::from_env()?;
     let path = state.joined(&file.own.public);

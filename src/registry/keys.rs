@@ -255,7 +255,7 @@ impl Registry {
         }
     }
 
-    /// An agent has ended, or begins anew: the keys that its host had let in for it are nobody's.
+    /// An agent has ended, or begins anew: the keys that its host had admitted for it are revoked.
     pub(super) fn forget_keys(&mut self, agent: &AgentName, host: &HostName) {
         let Some(keys) = &mut self.keys else {
             return;

@@ -269,7 +269,7 @@ fn who_waits_for_an_agent_is_told_when_it_is_given_up() {
     }
     told.sort_by_key(|it| it.1);
     assert_eq!(told, [(at(9), 5), (at(2), 6)]);
-    // What it says when it is back is nobody's answer any more.
+    // Its answer when it is back has no requester any more.
     let late = Envelope::answer::<()>(&Ok(()), 5, Peer::Client(ClientId(1)));
     assert_eq!(bench.send(1, late, vec![]), []);
 }

@@ -63,7 +63,7 @@ pub fn bob() -> AgentInfo {
     }
 }
 
-/// An agent that nobody's host started, and that has failed.
+/// An agent that no host daemon started, and that has failed.
 pub fn carol() -> AgentInfo {
     AgentInfo {
         name: "Carol".parse().unwrap(),

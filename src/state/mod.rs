@@ -158,7 +158,7 @@ impl SystemDir {
             .with_file_name(format!(".{name}.{}", std::process::id()));
         let gone = Self(gone);
         let removed = fs::rename(&self.0, &gone.0).and_then(|()| {
-            // Logs that cannot be kept are in nobody's way.
+            // Logs that cannot be kept stop nothing.
             let run = runs::keep(&self.0, &gone, why).unwrap_or_default();
             fs::remove_dir_all(&gone.0).map(|()| run)
         });

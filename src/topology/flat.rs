@@ -165,7 +165,7 @@ impl Entries {
     }
 }
 
-/// Where there are several name servers, names say theirs: a bare one might be another's too.
+/// Where there are several name servers, agents' names have theirs: a bare name might be another agent's too.
 fn full_id(id: &AgentId, nameservers: &[NameServerEntry]) -> AgentId {
     match (&id.nameserver, nameservers) {
         (None, [first, _, ..]) => AgentId {

@@ -37,7 +37,7 @@ impl<'t> Places<'t> {
         }
     }
 
-    /// Line and column, both from 1. An offset before the last one gives that one's place.
+    /// Line and column, both from 1. An offset before the last one gives the place of the last one.
     pub fn of(&mut self, offset: usize) -> (usize, usize) {
         let bytes = self.text.as_bytes();
         while self.at < offset.min(bytes.len()) {

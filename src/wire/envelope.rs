@@ -177,7 +177,7 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 
 /// Encodes a body. Types of this floor always can be.
 pub fn body<T: Serialize + ?Sized>(content: &T) -> Vec<u8> {
-    // A type of ours with a map whose keys are not text would be a mistake that every test meets.
+    // A type of osb with a map whose keys are not text would be a mistake that every test meets.
     serde_json::to_vec(content).expect("wire types are JSON")
 }
 

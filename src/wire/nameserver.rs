@@ -52,7 +52,7 @@ pub enum NameServerRequest {
     Admit(KeyEntry),
     /// By the key of a join file: from now on I have this one. Replies with null.
     Join { key: PublicKey },
-    /// Who has that key? Replies with a [`Holder`](crate::model::Holder); nobody's: the fault `refused`.
+    /// Who has that key? Replies with a [`Holder`](crate::model::Holder); if there is none: the fault `refused`.
     Whose { key: PublicKey },
     /// Replies with a list of [`KeyEntry`].
     Keys {},
@@ -142,7 +142,7 @@ pub enum Event {
     },
     /// To a member that the name server does not know: announce yourself.
     Unregistered {},
-    /// To agents: these keys are nobody's any more.
+    /// To agents: these keys are revoked.
     Revoked {
         keys: Vec<PublicKey>,
     },

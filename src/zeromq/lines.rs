@@ -73,7 +73,7 @@ pub fn matched(socket: &mut zmq::Socket) -> u64 {
     get_u64(socket, MATCHED).unwrap_or_default()
 }
 
-/// XPUB: how many of these did not get theirs, for their queues were full.
+/// XPUB: how many of these did not get the message, because their queues were full.
 pub fn missed(socket: &mut zmq::Socket) -> u64 {
     get_u64(socket, LOST).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! A wire: a connection of the agent to another agent's socket, by that one's name. The agent keeps it: wherever
+//! A wire: a connection of the agent to another agent's socket, by name. The agent keeps it: wherever
 //! the other socket is, and whichever life of the other agent has it, the wire leads there, and is proven.
 //!
 //! Pure: it is told what was heard and seen, and the time; it says what is to be done. Sockets and messages

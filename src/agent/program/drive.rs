@@ -245,7 +245,7 @@ impl Agent {
         }
     }
 
-    /// A program that is still there when the agent goes would be nobody's.
+    /// A program that is still there when the agent ends would have no owner.
     pub fn abandon_program(&mut self) {
         if let Some(program) = self.program.as_ref().filter(|program| !program.ended) {
             program.body.kill();

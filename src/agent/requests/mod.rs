@@ -34,7 +34,7 @@ pub type Outcome = Option<Result<Value, Fault>>;
 pub struct Request {
     pub requester: Option<Requester>,
     pub limit: Duration,
-    /// When it must be answered: a little before the requester gives up, so that he hears why.
+    /// When it must be answered: a little before the requester gives up, so that it is told why.
     pub until: Duration,
 }
 

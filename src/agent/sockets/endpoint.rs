@@ -31,7 +31,7 @@ pub struct Place<'a> {
     pub ipc_dir: &'a Path,
 }
 
-/// A socket file of ours, known by its inode, so that nobody else's is ever removed.
+/// A socket file of this agent, known by its inode, so that no other process's is ever removed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SocketFile {
     path: PathBuf,
@@ -195,7 +195,7 @@ fn bind_ipc(socket: &mut zmq::Socket, path: PathBuf) -> Result<Bound, BindError>
     })
 }
 
-/// Sees to the folder, and that nobody listens at `path`: libzmq would take it from him unasked.
+/// Makes the folder, and checks that no process listens at `path`: libzmq would take the path from it without asking.
 fn make_room(path: &Path) -> Result<(), String> {
     if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
         DirBuilder::new()

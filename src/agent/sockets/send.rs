@@ -153,7 +153,7 @@ impl Slot {
     }
 }
 
-/// Whom to answer at a SYNC_PUB, and the number of his request: between his address and the empty
+/// The requester to answer at a SYNC_PUB, and the number of its request: between its address and the empty
 /// frame.
 pub fn sync_path(envelope: &Envelope) -> Option<(ReplyToken, &[u8])> {
     let [_, token, id, _] = &envelope[..] else {

@@ -190,7 +190,7 @@ fn its_end_is_the_agents_end() {
         assert_eq!(agent.ended(), status);
         assert!(agent.log.text().contains(words));
     }
-    // It may have ended before anybody could hear of it.
+    // It may have ended before its end could be reported.
     let mut agent = Fixture::launch(Some(vec![
         "sh",
         "-c",

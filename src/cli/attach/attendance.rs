@@ -40,7 +40,7 @@ impl Attendance {
         }
     }
 
-    /// Something is told of an agent. Another system's is none of ours.
+    /// An event about an agent. Agents of other systems are ignored.
     pub fn take(&mut self, agent: &AgentId, info: &AgentInfo) {
         let Some(ours) = self.agents.get_mut(agent) else {
             return;

@@ -52,7 +52,7 @@ pub fn write_operator(
     context.print_text(&file.to_string())
 }
 
-/// First the file: a key that is let in, and that nobody has, would be of no use to anybody.
+/// First the file: an admitted key without a file would be of no use.
 fn write(
     keys: &mut Keys,
     place: &Place,

@@ -55,7 +55,7 @@ pub enum KeysAction {
     New {
         /// What the operator is called
         name: OperatorName,
-        /// What he or she may do: read is ls, addr and logs; control is all but keys
+        /// What the operator may do: read is ls, addr and logs; control is all but keys
         #[arg(long, value_enum)]
         level: LevelArg,
         /// The file to make; else NAME.key
