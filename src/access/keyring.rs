@@ -1,4 +1,4 @@
-//! The keys that a name server lets in.
+//! The keys that a name server admits.
 //!
 //! What changes comes out as a [`KeyChange`], to be written down; a ring is made again of them.
 
@@ -20,7 +20,7 @@ pub enum KeyChange {
     Drop(PublicKey),
 }
 
-/// Why a key is not let in.
+/// Why a key is not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdmitted {
     #[error("the key is unknown")]
@@ -29,7 +29,7 @@ pub enum NotAdmitted {
     Expired,
 }
 
-/// All keys that are let in.
+/// All keys that are admitted.
 #[derive(Debug, Default)]
 pub struct Keyring {
     by_key: HashMap<PublicKey, KeyId>,
@@ -60,7 +60,7 @@ impl Keyring {
         }
     }
 
-    /// None: it is not let in any more.
+    /// None: it is not admitted any more.
     pub fn entry(&self, id: KeyId) -> Option<&KeyEntry> {
         self.entries.get(&id)
     }

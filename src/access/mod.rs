@@ -1,4 +1,4 @@
-//! Who may do what: which keys are let in and for whom ([`Keyring`]), and what each level may ask
+//! Who may do what: which keys are admitted and for whom ([`Keyring`]), and what each level may ask
 //! for ([`Asked`]).
 //!
 //! A pure core. ZAP's messages, files and the drawing of keys are its drivers' business.

@@ -1,6 +1,6 @@
-//! Who gets in at the agent's data sockets, in a closed system: other agents of it, by their keys. A
+//! Which peers are admitted at the agent's data sockets, in a closed system: other agents of it, by their keys. A
 //! key is asked for at the name server each time, because it may be revoked since; meanwhile the handshake
-//! waits. Who was let in before is let in again while the name server is away.
+//! waits. A peer that was admitted before is admitted again while the name server is away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,7 +17,7 @@ const ASKED: usize = 1000;
 /// The way in.
 pub struct Admission {
     zap: Zap,
-    /// Who was let in, and from which machines.
+    /// Which peers were admitted, and from which machines.
     known: BTreeMap<PublicKey, Known>,
     waiting: BTreeMap<PublicKey, Vec<Handshake>>,
     /// Since the log has last said so, and when that was.
@@ -109,7 +109,7 @@ impl Admission {
         }
     }
 
-    /// One more was turned away. Tells how many, if that is to be told now.
+    /// One more was refused. Tells how many, if that is to be told now.
     pub fn count_turned_away(&mut self, now: Duration) -> Option<u64> {
         self.turned_away += 1;
         if self

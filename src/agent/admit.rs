@@ -77,7 +77,7 @@ impl Agent {
         }
     }
 
-    /// The holders of these keys were put out. Their connections end; so do others from the same
+    /// These keys were revoked. Their connections end; so do others from the same
     /// machines, for libzmq does not tell them apart: these are made again at once.
     pub(super) fn on_revoked(&mut self, keys: &[PublicKey]) {
         for slot in self.sockets.iter_mut() {

@@ -38,7 +38,7 @@ pub struct Agent {
     pub life: Life,
     pub context: Context,
     pub membership: Membership,
-    /// None where everybody is let in.
+    /// None where every peer is admitted.
     pub admission: Option<Admission>,
     pub sockets: Sockets,
     pub wires: Wires,

@@ -1,4 +1,4 @@
-//! Who is let in at a name server, looked at and changed: at the name server itself while it runs, in
+//! Which keys are admitted at a name server, looked at and changed: at the name server itself while it runs, in
 //! its list on this machine while it does not.
 
 use crate::access::{KeyChange, Keyring};
@@ -21,7 +21,7 @@ pub enum KeysError {
     Draw(#[from] zmq::Error),
 }
 
-/// The keys that a name server lets in.
+/// The keys that a name server admits.
 pub enum Keys {
     /// It does not run: its list is held, so that it does not begin meanwhile.
     Asleep { ring: Keyring, log: KeyLog },
@@ -83,7 +83,7 @@ impl Keys {
     /// Replaces the owner's key; the new one is in the owner's file when this returns.
     pub fn rotate_owner(&mut self, dir: &KeyDir) -> Result<(), KeysError> {
         let (old, new) = (dir.operator()?, zeromq::draw_keys()?);
-        // The new one is let in first, and the old one put out last: whenever this is cut off, the
+        // The new one is admitted first, and the old one revoked last: whenever this is cut off, the
         // file has one of the two.
         match self {
             Keys::Asleep { ring, log } => {

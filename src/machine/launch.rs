@@ -19,7 +19,7 @@ pub(super) struct Launch<'r> {
     pub nameserver: String,
     pub address: Option<IpAddr>,
     pub files: &'r [Listing],
-    /// By which the daemon is let in.
+    /// By which the daemon is admitted.
     pub keys: Option<Credentials>,
     /// The pid of the daemon in whose place it comes.
     pub succeeds: Option<u32>,

@@ -109,7 +109,7 @@ impl fmt::Display for Holder {
     }
 }
 
-/// A key that is let in.
+/// A key that is admitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyEntry {
@@ -121,7 +121,7 @@ pub struct KeyEntry {
     pub by: Option<HostName>,
 }
 
-/// For how long a key is let in.
+/// For how long a key is admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Term {

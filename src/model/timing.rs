@@ -38,16 +38,16 @@ pub const DEAD_PEER_INTERVAL: Duration = s(4);
 /// Who acknowledges nothing for so long is dead.
 pub const DEAD_PEER_TIMEOUT: Duration = s(10);
 
-// Who is let in.
+// Which keys are admitted.
 
-/// How long ZeroMQ's handshake may take. Who has not finished it by then is hung up on: a stranger who
+/// How long ZeroMQ's handshake may take. A peer that has not finished it by then is disconnected: one that
 /// connects and says nothing takes up room no longer.
 pub const HANDSHAKE_TIMEOUT: Duration = s(5);
-/// How long the name server may take to tell an agent whose a key is.
+/// How long the name server may take to tell an agent who holds a key.
 pub const ADMISSION_TIMEOUT: Duration = s(3);
 /// How often an agent's log says at most that a peer was refused: unknown peers are not to fill the disk.
 pub const TURNED_AWAY_INTERVAL: Duration = s(10);
-/// Who has not been let in by then, when the name server tries its own keys, will not be.
+/// A peer that has not been admitted by then, when the name server tries its own keys, will not be.
 pub const TRIAL_TIMEOUT: Duration = s(3);
 
 // Control requests.

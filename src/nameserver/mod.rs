@@ -79,9 +79,9 @@ pub struct NameServer {
     began: Instant,
     /// Messages that were none of osb's.
     foreign: u64,
-    /// Handshakes of keys that are not let in.
+    /// Handshakes of keys that are not admitted.
     turned_away: u64,
-    /// Where it is written down who is let in.
+    /// Where it is written down which keys are admitted.
     key_log: Option<KeyLog>,
 }
 
@@ -90,12 +90,12 @@ pub struct NameServer {
 pub struct Refused {
     /// Messages that were none of osb's.
     pub foreign: u64,
-    /// Handshakes of keys that are not let in.
+    /// Handshakes of keys that are not admitted.
     pub turned_away: u64,
 }
 
 impl NameServer {
-    /// Listens at `at`; port 0 takes any free one. Everybody is let in.
+    /// Listens at `at`; port 0 takes any free one. Every peer is admitted.
     pub fn bind(at: SocketAddr) -> Result<Self, NameServerError> {
         let router = Router::bind(at, None)?;
         let address = router.address()?;
@@ -110,8 +110,8 @@ impl NameServer {
         })
     }
 
-    /// The same, but those only are let in whose keys are written down in `dir`. That a stranger is
-    /// not is tried before anything else.
+    /// The same, but only keys are admitted that are written down in `dir`. Before anything else it is tried
+    /// that an unknown peer is not.
     pub fn bind_closed(at: SocketAddr, dir: &KeyDir) -> Result<Self, NameServerError> {
         let keys: KeyPair = dir.server()?;
         let (key_log, changes) = dir.log()?;

@@ -32,14 +32,14 @@ pub enum Frames {
 
 pub struct Router {
     socket: zmq::Socket,
-    /// None: everybody is let in.
+    /// None: every peer is admitted.
     admission: Option<Admission>,
     /// Kept for its life only: the socket works in it.
     _context: zmq::Context,
 }
 
 impl Router {
-    /// With `keys`, nobody gets in whom [`Router::answer_handshakes`] does not let in.
+    /// With `keys`, only peers are admitted that [`Router::answer_handshakes`] admits.
     pub fn bind(at: SocketAddr, keys: Option<&KeyPair>) -> Result<Self, NameServerError> {
         let context = zmq::Context::new();
         let mut socket = context.socket(zmq::ROUTER)?;
@@ -79,7 +79,7 @@ impl Router {
         Some(admission.zap.socket().as_poll_item(zmq::POLLIN))
     }
 
-    /// Lets in who waits and may come in. Tells how many may not.
+    /// Admits the peers that wait and may be admitted. Tells how many may not.
     pub fn answer_handshakes(&self, may: impl Fn(&PublicKey) -> Result<KeyId, NotAdmitted>) -> u64 {
         let mut refused = 0;
         let Some(admission) = &self.admission else {
@@ -182,7 +182,7 @@ impl Router {
     }
 }
 
-/// Who is let in, and by which connections.
+/// Which keys are admitted, and by which connections.
 struct Admission {
     zap: Zap,
     /// By the number of a connection's descriptor: the key of the peer that spoke there last. libzmq may
@@ -191,7 +191,7 @@ struct Admission {
 }
 
 impl Admission {
-    /// By which key the sender of a message was let in.
+    /// By which key the sender of a message was admitted.
     fn key_of(&mut self, message: &mut zmq::Message) -> Option<KeyId> {
         let id = message.gets("User-Id")?.parse().ok().map(KeyId);
         let fd: Option<usize> = message.gets("__fd").and_then(|fd| fd.parse().ok());

@@ -93,7 +93,7 @@ mod tests {
         }
     }
 
-    /// The trial is worth something only if it can fail: libzmq's own defaults let strangers in.
+    /// The trial is worth something only if it can fail: libzmq's own defaults let unknown peers in.
     #[test]
     fn a_name_server_that_lets_everybody_in_is_found_out() {
         let outcome = outcome_at(|server, keys| {

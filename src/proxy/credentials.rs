@@ -1,5 +1,5 @@
 //! How those get in that are started by hand: by a key of their own, by one that an operator on this
-//! machine has let in for them, or by a join file, which is exchanged for a key of their own.
+//! machine has admitted for them, or by a join file, which is exchanged for a key of their own.
 
 use super::{NameServer, ProxyError};
 use crate::model::{AgentInfo, AgentName, Credentials, Dial, Holder, HostName, KeyEntry, Term};
@@ -26,8 +26,8 @@ pub fn host_dial(
     by_hand(address, file, Holder::Host(host.clone()))
 }
 
-/// What lets in an agent of one name server at another, for as long as it runs: it is to connect to
-/// agents there. None where everybody is let in.
+/// What admits an agent of one name server at another, for as long as it runs: it is to connect to
+/// agents there. None where every peer is admitted.
 pub fn guest(agent: &AgentInfo) -> Option<NameServerRequest> {
     Some(NameServerRequest::Admit(KeyEntry {
         key: agent.key?,

@@ -22,10 +22,10 @@ pub enum ProxyError {
     NotLetIn {
         /// Where it listens.
         address: String,
-        /// What it refuses.
+        /// Why this member is not admitted.
         reason: String,
     },
-    /// The keys by which to get in cannot be read.
+    /// The keys cannot be read.
     #[error("{reason}")]
     Keys {
         /// Why they cannot be read.

@@ -118,7 +118,7 @@ impl Link {
         Ok((link, incoming))
     }
 
-    /// The key by which the name server is known, if it lets in by key.
+    /// The key by which the name server is known, if it admits by key.
     pub fn server_key(&self) -> Option<PublicKey> {
         self.server_key
     }

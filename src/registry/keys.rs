@@ -1,4 +1,4 @@
-//! Who is let in, and as whom: what the name server of a closed system is asked about keys.
+//! Which keys are admitted, and for which members: what the name server of a closed system is asked about keys.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::model::{Access, AgentName, Holder, HostName, KeyEntry, KeysOf, Public
 use crate::wire::{Announcement, Envelope, Event, Fault, Peer, body};
 
 impl Registry {
-    /// The registry of a closed system: those only are let in whose keys are in `ring`. `began` is
+    /// The registry of a closed system: only the keys in `ring` are admitted. `began` is
     /// the time at [`Now::ZERO`], since 1970.
     pub fn closed(address: String, ring: Keyring, began: Duration) -> Self {
         let began = began.as_secs();
@@ -99,7 +99,7 @@ impl Registry {
         }
     }
 
-    /// A host lets in its agents, control hosts and agents, and admin everybody.
+    /// A host admits its agents, control hosts and agents, and admin everybody.
     pub(super) fn admit(&mut self, from: &RoutingId, mut entry: KeyEntry) -> Result<(), Fault> {
         self.ring()?;
         let requester = self.entry(from).cloned();

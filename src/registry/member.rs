@@ -13,7 +13,7 @@ use crate::wire::{Announcement, Incarnation};
 
 pub struct Member {
     pub route: RoutingId,
-    /// By which it was let in, if it is an agent of a closed system.
+    /// By which it was admitted, if it is an agent of a closed system.
     pub key: Option<PublicKey>,
     /// None for clients.
     pub incarnation: Option<Incarnation>,

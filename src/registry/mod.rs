@@ -34,7 +34,7 @@ pub type Now = Duration;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RoutingId {
     pub id: Box<[u8]>,
-    /// None where everybody is let in.
+    /// None where every peer is admitted.
     pub key: Option<KeyId>,
 }
 
@@ -86,7 +86,7 @@ pub struct Registry {
     keys: Option<Keys>,
 }
 
-/// Who is let in.
+/// Which keys are admitted.
 struct Keys {
     ring: Keyring,
     /// When the name server began, in seconds since 1970: join files expire by the clock on the wall.

@@ -31,7 +31,7 @@ pub fn alice() -> AgentInfo {
     }
 }
 
-/// An agent that is connected to [`alice`], and to a stranger that has gone.
+/// An agent that is connected to [`alice`], and to an agent that has gone.
 pub fn bob() -> AgentInfo {
     let alice = alice();
     let server = alice.addresses.values().next().unwrap();

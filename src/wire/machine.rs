@@ -28,7 +28,7 @@ pub enum MachineRequest {
         /// takes the bytes of what it lacks one after the other, and says [`MachineWord::Laid`].
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         files: Vec<Listing>,
-        /// By which the daemon is let in.
+        /// By which the daemon is admitted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         keys: Option<Credentials>,
         /// The pid of the daemon in whose place it comes, which has ended: its agents, and all else that it has
@@ -42,10 +42,10 @@ pub enum MachineRequest {
     LaunchNameServer {
         nameserver: NameServerOf,
         at: SocketAddr,
-        /// None: everybody is let in.
+        /// None: every peer is admitted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         keys: Option<NameServerKeys>,
-        /// It comes in the place of one that has ended: whom that has let in, it does.
+        /// It comes in the place of one that has ended: it admits the keys that that one has admitted.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         again: bool,
     },
@@ -93,7 +93,7 @@ pub struct NameServerOf {
 #[serde(deny_unknown_fields)]
 pub struct NameServerKeys {
     pub server: KeyPair,
-    /// Who is let in.
+    /// Which keys are admitted.
     pub members: Vec<KeyEntry>,
 }
 

@@ -57,7 +57,7 @@ pub enum NameServerRequest {
     /// Replies with a list of [`KeyEntry`].
     Keys {},
     /// Put a holder out: its keys, those of its agents if it is a host, and their connections.
-    /// Replies with the list of those that were put out.
+    /// Replies with the list of the keys that were revoked.
     Revoke(KeysOf),
     /// End the name server. Replies with null, then ends.
     Shutdown {},

@@ -1,7 +1,7 @@
 //! ZAP (<https://rfc.zeromq.org/spec/27/>): libzmq asks, for each handshake in this process, whether
-//! that key is to be let in. The answer may come later; until then the handshake waits.
+//! that key is to be admitted. The answer may come later; until then the handshake waits.
 //!
-//! Who is let in is not decided here.
+//! It is not decided here which keys are admitted.
 
 use zmq::{Context, DONTWAIT, Socket};
 
@@ -20,7 +20,7 @@ pub struct Zap {
 /// A handshake that waits.
 #[derive(Debug)]
 pub struct Handshake {
-    /// Who wants to come in.
+    /// The key of the peer that asks to be admitted.
     pub key: PublicKey,
     /// From which IP address.
     pub address: String,
@@ -54,7 +54,7 @@ impl Zap {
         &self.socket
     }
 
-    /// The next one that waits. What is none of osb's is turned away at once.
+    /// The next one that waits. What is none of osb's is refused at once.
     pub fn next(&self) -> Option<Handshake> {
         loop {
             let frames = self.socket.recv_multipart(DONTWAIT).ok()?;

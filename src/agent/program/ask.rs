@@ -24,7 +24,7 @@ impl From<AgentRequest> for Asked {
     }
 }
 
-/// The request, or why it cannot be one. In a closed system nobody gets in who is not of it.
+/// The request, or why it cannot be one. In a closed system only its members are admitted.
 pub fn request_of(asked: ProgramRequest, closed: bool) -> Result<Asked, String> {
     match asked {
         ProgramRequest::Plain { request, .. } => Ok((*request).into()),

@@ -102,7 +102,7 @@ impl Agent {
         self.finish_closing();
     }
 
-    /// What the requester may do, according to the name server. Where everybody is let in, everything.
+    /// What the requester may do, according to the name server. Where every peer is admitted, everything.
     fn level_of(&self, envelope: &Envelope) -> Access {
         match self.boot.keys {
             Some(_) => envelope.level.unwrap_or(Access::Join),

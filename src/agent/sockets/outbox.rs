@@ -6,7 +6,7 @@ use zmq::Message;
 
 /// How many messages may wait for one socket.
 const MESSAGES: usize = 1000;
-/// How many bytes may wait for one socket. One message more than that is let in, so that large
+/// How many bytes may wait for one socket. One message more than that is admitted, so that large
 /// ones can be sent at all.
 const BYTES: usize = 64 << 20;
 

@@ -12,7 +12,7 @@ use crate::model::Kind;
 use crate::wire::ReplyToken;
 use crate::zeromq::{EVENTS, monitor as watch, stop_monitor};
 
-/// How many requesters a publisher knows at a time: strangers can subscribe too.
+/// How many requesters a publisher knows at a time: unknown peers can subscribe too.
 const MAX_REQUESTERS: usize = 10_000;
 /// How many requests wait for the subscription of their requester.
 const EARLY: usize = 1000;

@@ -26,7 +26,7 @@ use crate::zeromq::{
 
 /// How long to wait at most until a place is free again, in milliseconds.
 const UNBINDING: i64 = 1000;
-/// How many tokens of proof a publisher keeps at a time: strangers can subscribe too.
+/// How many tokens of proof a publisher keeps at a time: unknown peers can subscribe too.
 const TOKENS: usize = 10_000;
 
 /// A socket, what arrives there, and where it leads.
@@ -137,7 +137,7 @@ impl Slot {
         Ok(())
     }
 
-    /// In a closed system, nobody gets in but those who are let in.
+    /// In a closed system, only admitted peers can connect.
     fn close_to_unknown_keys(&mut self) -> zmq::Result<()> {
         let Some(keys) = &self.keys else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! `osb keys`: who is let in at the name server of a closed system.
+//! `osb keys`: which keys are admitted at the name server of a closed system.
 
 mod files;
 mod whose;

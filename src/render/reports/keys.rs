@@ -1,4 +1,4 @@
-//! `osb keys`: who is let in.
+//! `osb keys`: which keys are admitted.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::render::table::Table;
 use crate::render::table::Width::{Needed, Spare};
 use crate::render::{Report, Style};
 
-/// Those who are let in. As JSON a list of `holder`, `level`, `term`, `by` and `key`; the names are
+/// The keys that are admitted. As JSON a list of `holder`, `level`, `term`, `by` and `key`; the names are
 /// the holders.
 pub struct KeyList(pub Vec<KeyEntry>);
 
@@ -68,7 +68,7 @@ fn utc(seconds: u64) -> String {
     }
 }
 
-/// Those who were put out. As JSON and as names like [`KeyList`].
+/// The keys that were revoked. As JSON and as names like [`KeyList`].
 pub struct Revoked(pub Vec<KeyEntry>);
 
 impl Report for Revoked {

@@ -1,4 +1,4 @@
-//! Who is let in, as a list of changes, one on a line: added to while the name server runs.
+//! Which keys are admitted, as a list of changes, one on a line: added to while the name server runs.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};

@@ -1,5 +1,5 @@
 //! Keys on disk: a folder for each closed name server, with its own key, its owner's, and the list
-//! of those that are let in; and the files by which others are let in.
+//! of the keys that are admitted; and the files by which others are admitted.
 //!
 //! What is secret is in files of mode 0600 in folders of mode 0700, made anew and never followed
 //! through a link. A file that others can read is not used.
@@ -141,8 +141,8 @@ impl KeyDir {
         }
     }
 
-    /// The keys of a name server of this machine that were made on another. Who has been let in here before
-    /// still is, if it is the same name server: what it has written since is nowhere else. Its owner is in any case.
+    /// The keys of a name server of this machine that were made on another. Keys that have been admitted here before
+    /// still are, if it is the same name server: what it has written since is nowhere else. Its owner's is in any case.
     pub fn install(&self, server: &KeyPair, members: &[KeyEntry]) -> Result<(), StateError> {
         if self.exists() && self.server()? == *server {
             self.forget_run()?;
@@ -184,12 +184,12 @@ impl KeyDir {
         secret::replace(&self.operator_path(), &file.to_bytes())
     }
 
-    /// Who is let in, and where to write down what becomes of that.
+    /// Which keys are admitted, and where to write down what becomes of that.
     pub fn log(&self) -> Result<(KeyLog, Vec<KeyChange>), StateError> {
         KeyLog::open(&self.members_path())
     }
 
-    /// Those who were let in for one run of the system are let in no more.
+    /// Keys that were admitted for one run of the system are admitted no more.
     fn forget_run(&self) -> Result<(), StateError> {
         log::compact(&self.members_path(), |entry| entry.term != Term::Run)
     }
