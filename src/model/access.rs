@@ -25,6 +25,7 @@ pub enum Access {
 }
 
 impl Access {
+    /// All levels, the lowest first.
     pub const ALL: [Access; 6] = [
         Access::Join,
         Access::Read,
@@ -34,6 +35,7 @@ impl Access {
         Access::Admin,
     ];
 
+    /// Its word, as it is printed.
     pub fn as_str(self) -> &'static str {
         match self {
             Access::Join => "join",
@@ -61,8 +63,11 @@ impl fmt::Display for Access {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OperatorAccess {
+    /// To look.
     Read,
+    /// To bring up, configure, command and take down.
     Control,
+    /// Everything.
     Admin,
 }
 
@@ -80,15 +85,21 @@ impl From<OperatorAccess> for Access {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Holder {
+    /// A person at the command line.
     Operator {
+        /// Who.
         name: OperatorName,
+        /// How much the operator may do.
         access: OperatorAccess,
     },
+    /// A host daemon.
     Host(HostName),
+    /// An agent.
     Agent(AgentName),
 }
 
 impl Holder {
+    /// What such a holder may do.
     pub fn access(&self) -> Access {
         match self {
             Holder::Operator { access, .. } => (*access).into(),
@@ -113,8 +124,11 @@ impl fmt::Display for Holder {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyEntry {
+    /// The key.
     pub key: PublicKey,
+    /// Its holder.
     pub holder: Holder,
+    /// For how long it is admitted.
     pub term: Term,
     /// The host that answers for it: an agent's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,8 +143,11 @@ pub enum Term {
     Lasting,
     /// Until the system is taken down.
     Run,
-    /// Once, to hand in another; until then, in seconds since 1970.
-    Join { until: u64 },
+    /// Once, to exchange it for another key.
+    Join {
+        /// Until when, in seconds since 1970.
+        until: u64,
+    },
 }
 
 impl KeyEntry {
@@ -157,14 +174,18 @@ impl KeyEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeysOf {
+    /// Those of an operator.
     Operator(OperatorName),
+    /// Those of a host.
     Host(HostName),
+    /// Those of an agent.
     Agent(AgentName),
     /// Just this one.
     Key(PublicKey),
 }
 
 impl KeysOf {
+    /// Whether such an entry is among them.
     pub fn means(&self, entry: &KeyEntry) -> bool {
         let holder = &entry.holder;
         match self {

@@ -12,7 +12,9 @@ use super::{BadIp, Kind, PublicKey, read_ip_and_port, read_ip_maybe_port};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
+    /// TCP.
     Tcp,
+    /// A Unix socket, on one machine.
     Ipc,
 }
 
@@ -20,7 +22,9 @@ pub enum Transport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    /// It is bound.
     Server,
+    /// It is connected.
     Client,
 }
 
@@ -28,16 +32,21 @@ pub enum Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Serializer {
+    /// JSON.
     Json,
+    /// Bytes as they are.
     Raw,
+    /// MessagePack.
     Msgpack,
 }
 
 macro_rules! words {
     ($type:ident { $($variant:ident = $word:literal),* $(,)? }) => {
         impl $type {
+            /// All of them.
             pub const ALL: &[$type] = &[$($type::$variant),*];
 
+            /// Its word, in topologies and on the wire.
             pub fn as_str(self) -> &'static str {
                 match self { $($type::$variant => $word),* }
             }
@@ -70,14 +79,18 @@ impl Serializer {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
+    /// The kind of the socket.
     pub kind: Kind,
+    /// Whether it is bound or connected.
     pub role: Role,
+    /// How bytes travel to it.
     pub transport: Transport,
     /// What ZeroMQ dials: `tcp://127.0.0.1:40123`, `ipc:///run/…`.
     pub address: String,
     /// SYNC_PUB and SYNC_SUB: what ZeroMQ dials for requests; publications come from `address`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<String>,
+    /// How messages become bytes.
     pub serializer: Serializer,
     /// In a closed system: the key by which its owner is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,9 +166,17 @@ pub fn bound_for(ip: IpAddr, advertise: IpAddr) -> IpAddr {
 #[serde(tag = "transport", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Endpoint {
     /// Port 0 takes any free one.
-    Tcp { ip: IpAddr, port: u16 },
+    Tcp {
+        /// The address of an interface, or the wildcard.
+        ip: IpAddr,
+        /// 0 takes any free one.
+        port: u16,
+    },
     /// No path: one of the agent's own choice, in its system's folder.
-    Ipc { path: Option<PathBuf> },
+    Ipc {
+        /// Absolute.
+        path: Option<PathBuf>,
+    },
 }
 
 impl Endpoint {
@@ -188,6 +209,7 @@ impl Endpoint {
         }
     }
 
+    /// How bytes travel to it.
     pub fn transport(&self) -> Transport {
         match self {
             Endpoint::Tcp { .. } => Transport::Tcp,
@@ -199,10 +221,12 @@ impl Endpoint {
 /// The text says no place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadEndpoint {
+    /// It is neither an IP address, with a port or without, nor a path with `ipc`.
     #[error(
         "{0:?} is no address to bind: it is an IP or IP:PORT, for a path with the transport ipc"
     )]
     NoAddress(String),
+    /// It has a zone, which means nothing to peers.
     #[error(transparent)]
     Zone(BadIp),
 }

@@ -8,6 +8,7 @@ use super::{Alias, Kind, SocketId, State};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionInfo {
+    /// The alias of the socket that has connected.
     pub alias: Alias,
     /// The client's kind.
     pub kind: Kind,
@@ -15,6 +16,7 @@ pub struct ConnectionInfo {
     pub to: Option<SocketId>,
     /// Where it leads. None while nobody knows where the other socket is.
     pub address: Option<String>,
+    /// How far it is seen to work.
     pub proof: Proof,
     /// For how long that has been so.
     #[serde(default)]
@@ -46,7 +48,9 @@ pub enum Proof {
 /// How an end of a connection stands, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
+    /// The state of that agent.
     pub state: State,
+    /// For how long it has been in that state.
     pub ms: u64,
 }
 

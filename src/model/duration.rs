@@ -20,29 +20,37 @@ pub struct Millis(u64);
 /// Why a text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
+    /// It begins with no number.
     #[error("expected a number and a unit, such as 500ms, 1s, 5m or 1h")]
     NotANumber,
+    /// It has no unit.
     #[error("the unit is missing: write {0}ms, {0}s, {0}m or {0}h")]
     NoUnit(String),
+    /// There is no such unit.
     #[error("there is no unit {0:?}; use ms, s, m or h")]
     BadUnit(String),
+    /// It is longer than a year.
     #[error("is too long: a year at most")]
     TooLong,
 }
 
 impl Millis {
+    /// So many milliseconds.
     pub const fn new(milliseconds: u64) -> Self {
         Self(milliseconds)
     }
 
+    /// So many seconds.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(seconds * 1000)
     }
 
+    /// The number of milliseconds.
     pub const fn get(self) -> u64 {
         self.0
     }
 
+    /// The same for the standard library.
     pub const fn duration(self) -> Duration {
         Duration::from_millis(self.0)
     }

@@ -14,10 +14,12 @@ use super::HostName;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostSpec {
+    /// Its name in the topology.
     pub name: HostName,
     /// What peers dial. None: what its daemon says, which looks from where it reaches the name
     /// server.
     pub address: Option<IpAddr>,
+    /// How its daemon is started.
     #[serde(default, skip_serializing_if = "Reach::is_local")]
     pub reach: Reach,
     /// What agents may ask for instead of a name.
@@ -39,6 +41,7 @@ pub enum Reach {
 }
 
 impl Reach {
+    /// Whether it is this machine.
     pub fn is_local(&self) -> bool {
         *self == Reach::Local
     }
@@ -48,7 +51,9 @@ impl Reach {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SshSpec {
+    /// Which machine, and as which user.
     pub destination: SshDestination,
+    /// If it is not the one of the configuration.
     pub port: Option<u16>,
     /// A private key's file.
     pub identity: Option<PathBuf>,
@@ -65,15 +70,19 @@ pub struct SshDestination(String);
 /// Why a text is no destination.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SshDestinationError {
+    /// The user or the host is missing.
     #[error("expected HOST or USER@HOST")]
     Empty,
+    /// It would be an option of ssh.
     #[error("neither user nor host may begin with '-': ssh would take it for an option")]
     Option,
+    /// It has a character that is not allowed.
     #[error("{0:?} is not allowed in the name of a user or a host")]
     Character(char),
 }
 
 impl SshDestination {
+    /// As ssh takes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -23,6 +23,7 @@ impl NameServerName {
         Self(AgentName::fixed(Self::ONLY))
     }
 
+    /// As text.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -44,7 +45,9 @@ impl FromStr for NameServerName {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AgentId {
+    /// Its name at its name server.
     pub name: AgentName,
+    /// The name server, if it is given.
     pub nameserver: Option<NameServerName>,
 }
 
@@ -85,7 +88,9 @@ impl fmt::Display for AgentId {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SocketId {
+    /// The agent.
     pub agent: AgentId,
+    /// The alias of its socket.
     pub alias: Alias,
 }
 

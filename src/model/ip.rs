@@ -6,15 +6,22 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 /// Why a text is no address here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadIp {
+    /// It is no IP address.
     #[error("{0:?} is no IP address, such as 10.0.0.11 or [::1]")]
     NoIp(String),
+    /// It is no IP address with a port.
     #[error("{0:?} is no IP:PORT, such as 127.0.0.1:7400 or [::1]:0")]
     NoPort(String),
     /// It is handed to others, to whom it would mean another network or none.
     #[error(
         "{text:?} has a zone, %{zone}, which names an interface of one machine only: peers could not dial it"
     )]
-    Zone { text: String, zone: String },
+    Zone {
+        /// The whole text.
+        text: String,
+        /// The name of the interface.
+        zone: String,
+    },
 }
 
 /// An address of tcp without what osb prints before it.

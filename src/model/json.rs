@@ -9,12 +9,16 @@ use serde_json::Value;
 /// Why something is no JSON that is kept exactly.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {
+    /// An integer of more than 64 bits, or a number that is larger than any.
     #[error("the number is too large to be kept exactly")]
     TooLarge,
+    /// NaN or infinity.
     #[error("JSON has no NaN and no infinity")]
     NoNumber,
+    /// Half of a surrogate pair.
     #[error("half of a surrogate pair is no character")]
     Surrogate,
+    /// It is not JSON, or not of the type that was expected.
     #[error(transparent)]
     Other(serde_json::Error),
 }

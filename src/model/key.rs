@@ -53,6 +53,7 @@ macro_rules! keys {
         pub struct $name([u8; BYTES]);
 
         impl $name {
+            /// Of these bytes.
             pub fn of(bytes: [u8; BYTES]) -> Self {
                 Self(bytes)
             }
@@ -117,7 +118,9 @@ impl fmt::Debug for SecretKey {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyPair {
+    /// The half that others may know.
     pub public: PublicKey,
+    /// The half that proves it.
     pub secret: SecretKey,
 }
 
@@ -125,7 +128,9 @@ pub struct KeyPair {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
+    /// The member's own keys.
     pub own: KeyPair,
+    /// The name server's public key.
     pub server: PublicKey,
 }
 

@@ -10,11 +10,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Kind {
+    /// Sends each message to one of its peers.
     Push,
+    /// Receives messages of PUSH.
     Pull,
+    /// Sends to all subscribers.
     Pub,
+    /// Receives publications, by topic.
     Sub,
+    /// Asks, and waits for the answer.
     Req,
+    /// Answers a REQ.
     Rep,
     /// Asks, and goes on: the answer is handled when it comes.
     AsyncReq,
@@ -37,6 +43,7 @@ const IS_CHANNEL: u8 = 1 << 6;
 const BINDS: u8 = 1 << 7;
 
 impl Kind {
+    /// All kinds.
     pub const ALL: [Kind; 10] = [
         Kind::Push,
         Kind::Pull,

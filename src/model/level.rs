@@ -8,10 +8,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
+    /// Details, for debugging.
     Debug,
+    /// What happens.
     Info,
+    /// What may be wrong.
     #[serde(alias = "warn")]
     Warning,
+    /// What is wrong.
     Error,
 }
 

@@ -17,16 +17,22 @@ pub const LONGEST: usize = 63;
 /// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
+    /// It is empty.
     #[error("a name cannot be empty")]
     Empty,
+    /// It is too long.
     #[error("a name has at most {LONGEST} characters, this one has {0}")]
     TooLong(usize),
+    /// It begins with a character that is no letter or digit.
     #[error("a name begins with a letter or a digit, not with {0:?}")]
     BadStart(char),
+    /// It has a character that is not allowed.
     #[error("a name consists of letters, digits, '.', '_' and '-'; {0:?} is none of them")]
     BadCharacter(char),
+    /// It has a dot.
     #[error("a name server's name has no dot in it")]
     Dot,
+    /// It is no AGENT.ALIAS.
     #[error("expected AGENT.ALIAS, such as Alice.main")]
     NotATarget,
 }
@@ -162,7 +168,9 @@ impl AgentName {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Target {
+    /// The agent.
     pub agent: AgentName,
+    /// The alias of its socket.
     pub alias: Alias,
 }
 

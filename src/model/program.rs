@@ -23,6 +23,7 @@ pub struct Program {
     /// The files that are to be on its machine first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync: Option<Box<SyncSpec>>,
+    /// How it talks with its agent.
     pub speaks: Speaks,
     /// What makes it ready: those that wait for it may go on.
     pub ready: Ready,
@@ -64,13 +65,17 @@ pub enum Ready {
 /// A command with nothing left to fill in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
+    /// The program and its arguments.
     pub argv: Vec<String>,
+    /// Variables over those of the environment.
     pub env: BTreeMap<String, String>,
+    /// The folder it runs in.
     pub cwd: PathBuf,
 }
 
 /// What is known where a program runs.
 pub struct Machine<'m> {
+    /// The machine's name, if it is known.
     pub host: Option<&'m HostName>,
     /// What peers dial.
     pub address: IpAddr,
@@ -82,7 +87,13 @@ pub struct Machine<'m> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfilled {
     #[error("the variable {name} is not set on {host}, and ${{env:{name}}} has no default")]
-    Unset { name: String, host: String },
+    Unset {
+        /// Of the variable.
+        name: String,
+        /// Where it is not set.
+        host: String,
+    },
+    /// Nothing is known by which to fill it in.
     #[error("what ${{{0}}} stands for is not known here")]
     Unknown(Reference),
 }

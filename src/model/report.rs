@@ -29,6 +29,7 @@ pub enum State {
 }
 
 impl State {
+    /// Its word, as it is printed.
     pub fn as_str(self) -> &'static str {
         match self {
             State::Starting => "starting",
@@ -59,19 +60,24 @@ impl fmt::Display for State {
 /// One agent, as `osb ls agents -o json` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AgentInfo {
+    /// Its name at its name server.
     pub name: AgentName,
     /// None if it was started by hand.
     pub host: Option<HostName>,
     /// Where the name server listens that knows it.
     pub nameserver: String,
+    /// The state it is in.
     pub state: State,
     /// None when it has ended.
     pub pid: Option<u32>,
+    /// For how long its process has run, in seconds.
     pub uptime_s: f64,
     /// How long it has been in this state.
     #[serde(default)]
     pub state_ms: u64,
+    /// How often it was restarted.
     pub restarts: u32,
+    /// Its sockets, by their aliases.
     pub addresses: BTreeMap<Alias, Address>,
     /// Absent from `ls agents -o json`: `ls connections` shows them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -94,6 +100,7 @@ impl AgentInfo {
 /// A process that an agent's program had started, and that was left running.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leftover {
+    /// The process.
     pub pid: u32,
     /// Its command line, as far as it says what it is.
     pub command: String,
@@ -148,13 +155,18 @@ impl fmt::Display for ExitReport {
 /// One machine, as `osb ls hosts -o json` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HostInfo {
+    /// Its name in topologies.
     pub name: HostName,
     /// What peers dial to reach the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
+    /// The state it is in.
     pub state: State,
+    /// The process of its daemon.
     pub pid: u32,
+    /// The version of osb that its daemon is of.
     pub version: String,
+    /// For how long its daemon has run, in seconds.
     pub uptime_s: f64,
     /// How many agents it has running.
     pub agents: usize,
@@ -166,8 +178,11 @@ pub struct HostInfo {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SocketStats {
+    /// Messages that have arrived.
     pub received: u64,
+    /// Messages that have left.
     pub sent: u64,
+    /// Messages that are lost.
     pub dropped: u64,
     /// What libzmq has taken and no connection yet.
     #[serde(default)]

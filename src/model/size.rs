@@ -18,19 +18,24 @@ pub struct Size(u64);
 /// Why a text is not the size of a log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SizeError {
+    /// It begins with no number.
     #[error("expected a number and a unit, such as 20MiB, 20m or 500k")]
     NotANumber,
+    /// There is no such unit.
     #[error("there is no unit {0:?}; use k, m or g, or KiB, MiB or GiB")]
     BadUnit(String),
+    /// It is too small or too large.
     #[error("is out of range: 1KiB at least, 1024GiB at most")]
     OutOfRange,
 }
 
 impl Size {
+    /// So many mebibytes.
     pub const fn mib(mebibytes: u64) -> Self {
         Self(mebibytes << 20)
     }
 
+    /// The number of bytes.
     pub const fn bytes(self) -> u64 {
         self.0
     }
@@ -75,12 +80,14 @@ impl fmt::Display for Size {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogLimits {
+    /// How large a file becomes before the next is begun.
     pub max_size: Size,
     /// One at least.
     pub max_files: u32,
 }
 
 impl LogLimits {
+    /// How many files may be kept of a log.
     pub const MOST_FILES: u32 = 1000;
 }
 

@@ -17,7 +17,9 @@ pub struct Template(Vec<Piece>);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Piece {
+    /// Text as it is.
     Text(String),
+    /// What is filled in later.
     Reference(Reference),
 }
 
@@ -27,20 +29,33 @@ pub enum Piece {
 pub enum Reference {
     /// `addr:Alice.main`: the address of a socket, once it is bound.
     Addr {
+        /// Whose socket it is.
         agent: AgentId,
+        /// The alias of the socket.
         alias: Alias,
+        /// Which part of the address.
         part: AddrPart,
     },
     /// `attr:Alice.level`: an attribute of an agent, once it runs.
-    Attr { agent: AgentId, name: String },
+    Attr {
+        /// Whose attribute it is.
+        agent: AgentId,
+        /// Its name.
+        name: String,
+    },
     /// `env:HOME`: a variable of the machine where the program runs. As in shells, a default also
     /// stands for an empty one.
     Env {
+        /// The name of the variable.
         name: String,
+        /// Its value if it is not set or empty.
         default: Option<String>,
     },
     /// `host`: the machine's name. `host:address`: what peers dial to reach it.
-    Host { address: bool },
+    Host {
+        /// The address, not the name.
+        address: bool,
+    },
 }
 
 /// Which part of an address is meant.
@@ -64,6 +79,7 @@ enum Written {
 }
 
 impl Template {
+    /// Of these pieces; texts beside one another are joined.
     pub fn new(pieces: impl IntoIterator<Item = Piece>) -> Self {
         let mut joined: Vec<Piece> = Vec::new();
         for piece in pieces {
@@ -91,6 +107,7 @@ impl Template {
         }
     }
 
+    /// All that is filled in later.
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Reference(reference) => Some(reference),
@@ -212,6 +229,7 @@ impl Reference {
 }
 
 impl AddrPart {
+    /// All parts.
     pub const ALL: [AddrPart; 3] = [AddrPart::Whole, AddrPart::Host, AddrPart::Port];
 
     /// What stands behind the socket.

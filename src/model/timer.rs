@@ -14,7 +14,9 @@ use super::{Alias, Millis, Topic};
 pub struct TimerSpec {
     /// By which it is listed and stopped. None: the agent chooses one.
     pub alias: Option<Alias>,
+    /// When it fires.
     pub when: When,
+    /// What it does then.
     pub action: TimerAction,
 }
 
@@ -23,7 +25,9 @@ pub struct TimerSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum When {
+    /// Again and again.
     Every(Millis),
+    /// Once.
     After(Millis),
 }
 
@@ -33,23 +37,36 @@ pub enum When {
 pub enum TimerAction {
     /// Send a message by a socket of the same agent.
     Send {
+        /// The socket to send by.
         alias: Alias,
+        /// What to send.
         message: Value,
         /// PUB only.
         topic: Option<Topic>,
     },
     /// Call a method of the agent's own code. What it answers is let go.
-    Call { method: String, params: Value },
+    Call {
+        /// The name of the method.
+        method: String,
+        /// Its parameters.
+        params: Value,
+    },
     /// Set attributes of the agent.
-    Set { attributes: BTreeMap<String, Value> },
+    Set {
+        /// The attributes with their values.
+        attributes: BTreeMap<String, Value>,
+    },
 }
 
 /// A timer that runs, as its agent lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimerInfo {
+    /// Its name.
     pub alias: Alias,
+    /// When it fires.
     pub when: When,
+    /// What it does then.
     pub action: TimerAction,
     /// How long until it fires next. None: it stands still until the system is wired.
     pub due_ms: Option<Millis>,

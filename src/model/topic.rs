@@ -21,6 +21,7 @@ pub struct Topic(String);
 pub struct TopicError(String);
 
 impl Topic {
+    /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

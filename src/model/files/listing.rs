@@ -17,7 +17,9 @@ const MOST_BYTES: u64 = 16 << 30;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
+    /// Where it is, from the folder.
     pub path: TreePath,
+    /// What it is.
     pub what: What,
 }
 
@@ -25,15 +27,21 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum What {
+    /// A folder.
     Folder,
+    /// A file.
     File {
+        /// In bytes.
         size: u64,
+        /// Of its content.
         sum: Digest,
+        /// Whether its owner may execute it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         executable: bool,
     },
     /// A symbolic link to something in the same folder.
     Link {
+        /// Where it leads, from its own folder.
         to: String,
     },
 }
@@ -46,21 +54,32 @@ pub struct Listing(Vec<Entry>);
 /// Why a list cannot be one of what is in a folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ListingError {
+    /// There are too many entries.
     #[error("more than {MOST_ENTRIES} files and folders")]
     Entries,
+    /// The files are too large together.
     #[error("the files have more than {} GiB together", MOST_BYTES >> 30)]
     Bytes,
+    /// An entry is not in order, or is there twice.
     #[error("{0} is not in its place in the list, or stands there twice")]
     Order(TreePath),
+    /// The folder of an entry is missing.
     #[error("{0} is in something that is no folder of the list")]
     Orphan(TreePath),
     #[error("{path} is a link that leads out of the folder, to {to}")]
-    Outside { path: TreePath, to: String },
+    Outside {
+        /// The link.
+        path: TreePath,
+        /// Where it leads.
+        to: String,
+    },
+    /// Two files of one content have different sizes.
     #[error("files of different sizes have the same sum {0}")]
     Sizes(Digest),
 }
 
 impl Listing {
+    /// Checks all entries.
     pub fn new(entries: Vec<Entry>) -> Result<Self, ListingError> {
         if entries.len() > MOST_ENTRIES {
             return Err(ListingError::Entries);
@@ -104,6 +123,7 @@ impl Listing {
         }
     }
 
+    /// In order.
     pub fn entries(&self) -> &[Entry] {
         &self.0
     }

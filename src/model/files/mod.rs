@@ -48,6 +48,7 @@ impl SyncSpec {
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// Of these bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -93,7 +94,9 @@ impl TryFrom<String> for Digest {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Amount {
+    /// How many files.
     pub files: u64,
+    /// How many bytes.
     pub bytes: u64,
 }
 

@@ -19,12 +19,16 @@ pub struct TreePath(String);
 /// Why a text is no path within a folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TreePathError {
+    /// It begins with a slash.
     #[error("it begins with /, and paths of files to be copied begin at their folder")]
     Absolute,
+    /// It leads out of the folder.
     #[error(".. leads out of the folder")]
     Upwards,
+    /// It has a zero character.
     #[error("it has a zero character in it")]
     Zero,
+    /// It is too long.
     #[error("it is longer than {LONGEST_PATH} bytes, or a name in it than {LONGEST_NAME}")]
     Long,
 }
@@ -54,6 +58,7 @@ impl TreePath {
         }
     }
 
+    /// Whether it is the folder itself.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }

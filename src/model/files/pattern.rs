@@ -17,10 +17,12 @@ impl NamePattern {
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
 
+    /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
+    /// Whether it means this path.
     pub fn matches(&self, path: &TreePath) -> bool {
         let name = path.as_str().rsplit('/').next().unwrap_or_default();
         let text = match self.0.contains('/') {
