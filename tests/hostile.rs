@@ -168,7 +168,7 @@ fn the_name_server_and_agents_survive_any_bytes() {
     bench.assert_nothing_left();
 }
 
-/// The same where strangers do not get so far: what is sent in frames comes from one who is let in.
+/// The same where unknown peers do not get so far: a peer that is admitted sends the frames.
 #[test]
 fn a_closed_system_survives_any_bytes_even_of_its_members() {
     let system = ClosedSystem::up(&closed(SYSTEM));

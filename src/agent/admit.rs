@@ -72,7 +72,7 @@ impl Agent {
             && let Some(count) = admission.count_turned_away(self.now)
         {
             self.log.warn(&format!(
-                "{count} turned away whose key is unknown, the last: {key}"
+                "{count} peers refused whose key is unknown, the last: {key}"
             ));
         }
     }

@@ -25,7 +25,7 @@ pub struct AgentArgs {
     /// What peers dial to reach this machine
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_parser = read_ip)]
     pub advertise: IpAddr,
-    /// The join file by which it gets in at a closed name server, made by `osb keys join`
+    /// The join file for a closed name server, made by `osb keys join`
     #[arg(long, value_name = "FILE", conflicts_with = "boot")]
     pub join: Option<PathBuf>,
     /// What it is to be, its name too, comes by standard input

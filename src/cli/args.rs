@@ -56,7 +56,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "ADDRESS", env = "OSB_NAMESERVER")]
     #[arg(hide_env_values = true, value_parser = host_and_port)]
     pub ns: Option<String>,
-    /// The file with the key by which to get in at a closed name server
+    /// The file with the key for a closed name server
     #[arg(
         long,
         global = true,

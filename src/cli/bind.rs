@@ -54,7 +54,7 @@ pub fn run(args: BindArgs, context: &mut Context) -> Result<(), CommandError> {
     context.print(&BareAddress(session.tell(bound)?))
 }
 
-/// In a closed system, nobody gets in who is not of it.
+/// In a closed system, only its members are admitted.
 fn endpoint(args: &BindArgs, closed: bool) -> Result<Option<Endpoint>, CommandError> {
     let endpoint = Endpoint::read(Some(args.transport), args.addr.as_deref())
         .map_err(|error| CommandError::new(ErrorKind::Usage, error))?;

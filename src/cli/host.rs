@@ -30,7 +30,7 @@ pub struct HostArgs {
     /// What peers dial to reach this machine; else the address from which the name server is dialled
     #[arg(long, value_name = "IP", alias = "advertise", value_parser = read_ip)]
     pub address: Option<IpAddr>,
-    /// The join file by which it gets in at a closed name server, made by `osb keys join`
+    /// The join file for a closed name server, made by `osb keys join`
     #[arg(long, value_name = "FILE")]
     pub join: Option<PathBuf>,
     /// Its folder is of no use to anybody after its end
@@ -141,7 +141,7 @@ fn options(
     })
 }
 
-/// By which keys the daemon gets in. To join, the name server has to be there, and a patient daemon
+/// The keys of the daemon. To join, the name server has to be there, and a patient daemon
 /// waits for that.
 fn dial(
     nameserver: &str,

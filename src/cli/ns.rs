@@ -26,7 +26,7 @@ pub struct NsArgs {
     /// command the agents
     #[arg(long)]
     pub insecure: bool,
-    /// Let in by key: those whose keys are in this folder, made by `osb keys init`
+    /// Admit by key: the keys in this folder, made by `osb keys init`
     #[arg(long, value_name = "DIR", conflicts_with = "insecure")]
     pub keys: Option<PathBuf>,
     /// Its folder is of no use to anybody after its end
@@ -91,7 +91,7 @@ fn refuse_the_open_network(args: &NsArgs) -> Result<(), CommandError> {
     );
     Err(CommandError::say(ErrorKind::Usage, sentence)
         .with_code("insecure")
-        .with_hint("make keys with `osb keys init`, and let in by them with --keys; or, on a network where you trust everyone, say --insecure"))
+        .with_hint("make keys with `osb keys init`, and admit by them with --keys; or, on a network where you trust everyone, say --insecure"))
 }
 
 /// Readable when this process is told to end.

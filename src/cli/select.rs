@@ -21,7 +21,7 @@ pub struct CandidateGroup {
     pub name: NameServerName,
     /// What to dial.
     pub address: String,
-    /// The file with the key by which to get in there.
+    /// The file with the key for it.
     pub key: Option<PathBuf>,
     /// It was taken down, and others were not.
     pub down: bool,

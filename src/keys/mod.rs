@@ -15,7 +15,7 @@ pub enum KeysError {
     State(#[from] StateError),
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    #[error("cannot write down who is let in: {0}")]
+    #[error("cannot write down which keys are admitted: {0}")]
     Write(#[from] std::io::Error),
     #[error("ZeroMQ cannot draw keys: {0}")]
     Draw(#[from] zmq::Error),

@@ -42,8 +42,8 @@ pub enum NameServerError {
 fn remember(log: &mut KeyLog, change: &KeyChange) -> Result<(), String> {
     log.write(change).map_err(|error| {
         let what = match change {
-            KeyChange::Admit(entry) => format!("that {} is let in", entry.holder),
-            KeyChange::Drop(key) => format!("that {key} is let in no more"),
+            KeyChange::Admit(entry) => format!("that {} is admitted", entry.holder),
+            KeyChange::Drop(key) => format!("that {key} is revoked"),
         };
         let reason = format!(
             "cannot write down {what}: {error}; it holds until this name server ends: make room, and say it again"

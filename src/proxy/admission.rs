@@ -1,4 +1,4 @@
-//! Whether a member gets in at the name server: what a socket's monitor tells of its handshakes, and
+//! Whether a member is admitted at the name server: what a socket's monitor tells of its handshakes, and
 //! what becomes of questions meanwhile. Pure: it is told what was seen, and the time.
 
 use std::time::{Duration, Instant};
@@ -62,7 +62,7 @@ impl Admission {
                 return false;
             }
             Seen::Connected | Seen::Retried => return false,
-            Seen::Failed(Failure::Refused) if self.was_open => "this key is let in no more",
+            Seen::Failed(Failure::Refused) if self.was_open => "this key is admitted no more",
             Seen::Failed(Failure::Refused) => "it does not know this key",
             // It may be on its way down.
             Seen::Failed(Failure::Broken) | Seen::Lost if self.was_open => return false,
@@ -128,7 +128,7 @@ mod tests {
         assert!(!admission.note(Seen::Lost), "the name server may come back");
         assert!(!admission.is_in());
         assert!(admission.note(Seen::Failed(Failure::Refused)));
-        assert!(why(&admission).ends_with("this key is let in no more"));
+        assert!(why(&admission).ends_with("this key is admitted no more"));
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub enum ProxyError {
         reason: String,
     },
     /// A name server listens there and refuses this member's key, or it has another key than expected.
-    #[error("cannot get in at the name server at {address}: {reason}")]
+    #[error("the name server at {address} does not admit this member: {reason}")]
     NotLetIn {
         /// Where it listens.
         address: String,

@@ -119,7 +119,7 @@ impl Registry {
             }
             (requester, _) => {
                 let who = requester.map_or_else(|| "nobody".to_owned(), |it| it.to_string());
-                let reason = format!("{who} cannot let in {}", entry.holder);
+                let reason = format!("{who} cannot admit {}", entry.holder);
                 return Err(Fault::Refused { reason });
             }
         }
@@ -132,7 +132,7 @@ impl Registry {
             if there.holder == entry.holder {
                 return Ok(());
             }
-            let reason = "this key is let in already".to_owned();
+            let reason = "this key is admitted already".to_owned();
             return Err(Fault::Refused { reason });
         }
         if let Some(keys) = &mut self.keys {

@@ -155,7 +155,7 @@ impl Slot {
             return match server.key {
                 None => Ok(()),
                 Some(_) => Err(format!(
-                    "{} lets in by key, and this agent has none: its system is open",
+                    "{} admits by key, and this agent has none: its system is open",
                     server.address
                 )),
             };

@@ -1,4 +1,4 @@
-//! Files by which others get in.
+//! Key files and join files for others.
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -38,9 +38,9 @@ pub enum KeysAction {
         #[arg(value_name = "SYSTEM")]
         name: SystemName,
     },
-    /// Show who is let in, and at which level
+    /// List the keys that are admitted, and their levels
     Show,
-    /// Make a join file: by it a host or an agent that is started elsewhere gets in, once
+    /// Make a join file, by which a host or an agent that is started elsewhere joins, once
     Join {
         #[command(subcommand)]
         who: JoinWho,
@@ -170,7 +170,7 @@ fn init(
 fn revoke(keys: &mut Keys, meant: KeysOf, context: &Context) -> Result<(), CommandError> {
     let out = keys.revoke(meant)?;
     if out.is_empty() {
-        let error = CommandError::say(ErrorKind::Failed, "nobody of that name is let in");
+        let error = CommandError::say(ErrorKind::Failed, "no key of that name is admitted");
         return Err(error
             .with_code("keys")
             .with_hint("`osb keys show` shows who is"));

@@ -31,7 +31,7 @@ impl Report for KeyList {
                 Term::Run => "down".to_owned(),
                 Term::Join { until } => format!("{}, once", utc(until)),
             })
-            .column("LET IN BY", Spare(1), |it| {
+            .column("ADMITTED BY", Spare(1), |it| {
                 let by = it.by.as_ref();
                 by.map_or_else(|| "-".to_owned(), ToString::to_string)
             })
