@@ -175,7 +175,7 @@ fn a_closed_system_survives_any_bytes_even_of_its_members() {
     let bench = &system.bench;
     let (alice, bob) = (bench.pid("Alice"), bench.pid("Bob"));
     let mallory = Holder::Agent("Mallory".parse().unwrap());
-    let mallory = system.let_in(mallory, Term::Run);
+    let mallory = system.admit(mallory, Term::Run);
     let context = zmq::Context::new();
     let mut left_open = raw_attacks(port_of(&system.address));
     frame_attacks(&context, &system.address, zmq::DEALER, Some(&mallory));

@@ -367,7 +367,7 @@ fn every_level_gets_what_is_its_own_and_nothing_else() {
     ];
     let mut refused = 0;
     for (level, holder, term) in holders {
-        let keys = system.let_in(holder, term);
+        let keys = system.admit(holder, term);
         for request in questions() {
             // A new connection each time: what one of them does is not to help the next.
             let nameserver = system.dial(Some(keys.clone()));
@@ -423,8 +423,8 @@ fn every_level_gets_what_is_its_own_and_nothing_else() {
 #[test]
 fn nobody_takes_anothers_name() {
     let system = up();
-    let mallory = system.let_in(Holder::Agent("Mallory".parse().unwrap()), Term::Run);
-    let evil = system.let_in(Holder::Host("evil".parse().unwrap()), Term::Run);
+    let mallory = system.admit(Holder::Agent("Mallory".parse().unwrap()), Term::Run);
+    let evil = system.admit(Holder::Host("evil".parse().unwrap()), Term::Run);
     let agent = |name: &str, host: Value| {
         let announcement = serde_json::json!({"role":"agent","name":name,"incarnation":5,"host":host,
             "pid":1,"state":"running","uptime_ms":0,"addresses":{},"connections":[]});
@@ -452,7 +452,7 @@ fn nobody_takes_anothers_name() {
         let admit = NameServerRequest::Admit(KeyEntry::lasting(key, holder));
         assert!(tell(&evil, &admit).is_err());
     }
-    let pilot = system.let_in(operator("pilot", OperatorAccess::Control), Term::Run);
+    let pilot = system.admit(operator("pilot", OperatorAccess::Control), Term::Run);
     let admit = KeyEntry::lasting(key, operator("me", OperatorAccess::Admin));
     assert!(tell(&pilot, &NameServerRequest::Admit(admit)).is_err());
     system.down();
@@ -461,7 +461,7 @@ fn nobody_takes_anothers_name() {
 #[test]
 fn revocation_ends_live_connections() {
     let system = up();
-    let reader = system.let_in(operator("reader", OperatorAccess::Read), Term::Lasting);
+    let reader = system.admit(operator("reader", OperatorAccess::Read), Term::Lasting);
     let live = system.dial(Some(reader.clone()));
     live.ping().unwrap();
     let mut watch = live.watch();
@@ -524,7 +524,7 @@ fn path(path: &Path) -> &str {
 #[test]
 fn agents_hang_up_on_members_whose_keys_are_revoked() {
     let system = up();
-    let mut mallory = system.let_in(Holder::Agent("Mallory".parse().unwrap()), Term::Run);
+    let mut mallory = system.admit(Holder::Agent("Mallory".parse().unwrap()), Term::Run);
     let feed = system.socket("feed");
     mallory.server = feed.key.unwrap();
     let context = zmq::Context::new();
@@ -541,7 +541,7 @@ fn agents_hang_up_on_members_whose_keys_are_revoked() {
 #[test]
 fn a_host_that_is_put_out_keeps_no_agent_within() {
     let system = up();
-    let lab = system.let_in(Holder::Host("lab".parse().unwrap()), Term::Lasting);
+    let lab = system.admit(Holder::Host("lab".parse().unwrap()), Term::Lasting);
     let lab = system.dial(Some(lab));
     let mallory = || {
         let mut keys = system.random();
@@ -703,7 +703,7 @@ fn a_join_file_is_good_once_for_one_name_and_for_its_time() {
     common::kill(i32::try_from(carol.id()).unwrap(), 15);
     carol.wait().unwrap();
     // One whose time is over.
-    let keys = system.let_in(
+    let keys = system.admit(
         Holder::Agent("Eve".parse().unwrap()),
         Term::Join { until: 1 },
     );

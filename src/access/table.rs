@@ -2,7 +2,7 @@
 //! is not allowed here is refused.
 //!
 //! Requests to the name server are checked there, those to daemons and agents where they arrive: by
-//! the level that the name server, and nobody else, writes into the header.
+//! the level that only the name server writes into the header.
 
 use crate::model::Access;
 use crate::wire::{AgentRequest, Fault, HostRequest, NameServerRequest};

@@ -33,7 +33,7 @@ struct Known {
     stale: bool,
 }
 
-/// What became of a question for a key.
+/// The outcome of a question for a key.
 pub enum Answer {
     Theirs(Holder),
     Nobodys,
@@ -69,7 +69,7 @@ impl Admission {
             }
             let known = self.known.get_mut(&handshake.key).filter(|it| !it.stale);
             match known {
-                Some(known) if alone || asked >= ASKED => known.let_in(&self.zap, &handshake),
+                Some(known) if alone || asked >= ASKED => known.admit(&self.zap, &handshake),
                 None if asked >= ASKED => self.zap.answer(&handshake, Verdict::Later),
                 _ => {
                     unknown.push(handshake.key);
@@ -90,18 +90,18 @@ impl Admission {
         let known = self.known.get_mut(key);
         let verdict = match (answer, known) {
             (Answer::Theirs(Holder::Agent(_)), Some(known)) => {
-                waiting.iter().for_each(|it| known.let_in(&self.zap, it));
+                waiting.iter().for_each(|it| known.admit(&self.zap, it));
                 return;
             }
             (Answer::None, Some(known)) if !known.stale => {
-                waiting.iter().for_each(|it| known.let_in(&self.zap, it));
+                waiting.iter().for_each(|it| known.admit(&self.zap, it));
                 return;
             }
             (Answer::None, _) => Verdict::Later,
-            (Answer::Theirs(_), _) => Verdict::TurnAway("not an agent's key"),
+            (Answer::Theirs(_), _) => Verdict::Refused("not an agent's key"),
             (Answer::Nobodys, known) => {
                 known.into_iter().for_each(|it| it.stale = true);
-                Verdict::TurnAway("the key is unknown")
+                Verdict::Refused("the key is unknown")
             }
         };
         for handshake in &waiting {
@@ -135,9 +135,9 @@ impl Admission {
 }
 
 impl Known {
-    fn let_in(&mut self, zap: &Zap, handshake: &Handshake) {
+    fn admit(&mut self, zap: &Zap, handshake: &Handshake) {
         self.from.insert(handshake.address.clone());
-        zap.answer(handshake, Verdict::LetIn(&self.name));
+        zap.answer(handshake, Verdict::Admitted(&self.name));
     }
 }
 

@@ -81,7 +81,7 @@ impl Agent {
     /// machines, for libzmq does not tell them apart: these are made again at once.
     pub(super) fn on_revoked(&mut self, keys: &[PublicKey]) {
         for slot in self.sockets.iter_mut() {
-            if slot.let_go_of(keys, self.now) {
+            if slot.disconnect_holders(keys, self.now) {
                 self.membership.note_change();
             }
         }

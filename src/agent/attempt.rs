@@ -55,7 +55,7 @@ impl Attempt {
         }
     }
 
-    /// What came of it, once something has.
+    /// Its outcome, once there is one.
     pub fn outcome(&mut self) -> Option<Result<(), String>> {
         match self {
             Attempt::Port { socket, at } => connected(socket, *at),

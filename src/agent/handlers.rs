@@ -167,7 +167,7 @@ pub struct After {
 }
 
 impl Agent {
-    /// Carries out all actions for a message, and sees to it that a request is answered.
+    /// Carries out all actions for a message, and makes sure that a request is answered.
     pub fn handle(&mut self, mut incoming: Incoming) {
         let Some(slot) = self.sockets.get(incoming.at) else {
             return;

@@ -81,7 +81,7 @@ impl Gathered {
 
     /// What to know of the first file.
     pub fn source(&self) -> Result<Source, CommandError> {
-        // The parser sees to it that there is one.
+        // The parser makes sure that there is one.
         self.source.clone().map_or_else(stdin_source, Ok)
     }
 

@@ -33,7 +33,7 @@ pub struct HostArgs {
     /// The join file for a closed name server, made by `osb keys join`
     #[arg(long, value_name = "FILE")]
     pub join: Option<PathBuf>,
-    /// Its folder is of no use to anybody after its end
+    /// Its folder is of no use after its end
     #[arg(long, hide = true)]
     pub own_dir: bool,
     /// The pid of the daemon in whose place it comes, which has ended

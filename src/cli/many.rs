@@ -23,7 +23,7 @@ pub struct Asked {
     pub proxy: Proxy,
 }
 
-/// What became of it.
+/// Its outcome.
 pub type Answered = (AgentId, Result<Value, ProxyError>);
 
 /// Which of those that have ended are meant by a star.

@@ -29,7 +29,7 @@ pub struct NsArgs {
     /// Admit by key: the keys in this folder, made by `osb keys init`
     #[arg(long, value_name = "DIR", conflicts_with = "insecure")]
     pub keys: Option<PathBuf>,
-    /// Its folder is of no use to anybody after its end
+    /// Its folder is of no use after its end
     #[arg(long, hide = true)]
     pub own_dir: bool,
     #[command(flatten)]

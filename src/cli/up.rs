@@ -41,7 +41,7 @@ pub fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
     let mut request = UpRequest::new(plan, file.place(), fingerprint, state);
     request.key = context.global.key.clone();
     if let Some(agent) = &args.exit_code_from {
-        refuse_stranger(agent, &request.plan)?;
+        refuse_unknown_agent(agent, &request.plan)?;
     }
     let purpose = Purpose {
         abort_on_failure: args.abort_on_failure,
@@ -52,7 +52,7 @@ pub fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
     block_on(bring_up_and_follow(request, purpose, context))?
 }
 
-fn refuse_stranger(agent: &AgentId, plan: &Plan) -> Result<(), CommandError> {
+fn refuse_unknown_agent(agent: &AgentId, plan: &Plan) -> Result<(), CommandError> {
     let mut names = plan.agents.iter().map(|it| &it.name);
     if names.any(|it| it == agent) {
         return Ok(());

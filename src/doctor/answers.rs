@@ -1,4 +1,4 @@
-//! What came of asking.
+//! The outcome of asking.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -42,7 +42,7 @@ pub enum Others {
 
 pub type Answers = HashMap<HostName, Answer>;
 
-/// What came of a way.
+/// The outcome of a way.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     Dialled(SocketAddr, Dialled),

@@ -61,7 +61,7 @@ enum Way {
 
 type Ways = HashMap<HostName, Way>;
 
-/// What came of looking at one machine.
+/// The outcome of looking at one machine.
 type Looked = (Answer, Option<Way>);
 
 async fn look(
@@ -122,7 +122,7 @@ async fn visit(spec: crate::model::SshSpec, examination: Examination, token: Str
     }
 }
 
-/// What came of each way, in the order of the questions.
+/// The outcome of each way, in the order of the questions.
 async fn dial(
     questions: &Questions,
     answers: &Answers,

@@ -348,7 +348,7 @@ fn without(record: &SystemRecord, gone: &[NameServerName]) -> SystemRecord {
 /// Loses patience with a `down` that is under way: the host daemons are told to go on to the next
 /// stop stage at once, for all agents.
 pub fn hurry(state: &StateDir, name: &SystemName) -> Result<(), StateError> {
-    // Of a damaged one, nobody knows whom to tell.
+    // Of a damaged one, it is not known which process to tell.
     if let Ok(Some(record)) = state.system(name).record() {
         for daemon in record.groups.into_iter().flat_map(|group| group.hosts) {
             daemon.process.hurry();

@@ -94,7 +94,7 @@ async fn greet(listener: tokio::net::TcpListener, token: String) {
     }
 }
 
-/// Dials all of them. What came of each, in their order.
+/// Dials all of them. The outcome of each, in their order.
 pub async fn dial(targets: Vec<Target>) -> Vec<Dialled> {
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut dialling = JoinSet::new();

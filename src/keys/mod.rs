@@ -62,7 +62,7 @@ impl Keys {
         }
     }
 
-    /// Puts out whom is meant. Tells who that was.
+    /// Revokes the keys that are meant, and returns them.
     pub fn revoke(&mut self, meant: KeysOf) -> Result<Vec<KeyEntry>, KeysError> {
         match self {
             Keys::Asleep { ring, log } => {

@@ -107,7 +107,7 @@ pub struct Leftover {
 }
 
 impl Leftover {
-    /// For logs: what became of them.
+    /// For logs: their outcome.
     pub fn were_killed(all: &[Self]) -> String {
         let all: Vec<String> = all.iter().map(Self::to_string).collect();
         format!("killed what was left running: {}", all.join(", "))

@@ -34,7 +34,7 @@ pub enum NameServerError {
     #[error(
         "an unknown key was admitted on trial, so that this name server does not begin: the ZeroMQ that is linked in does not do what it should"
     )]
-    LetsStrangersIn,
+    AdmitsUnknownKeys,
 }
 
 /// It holds whether or not it can be written down. That it cannot is said in the name server's log,
@@ -129,18 +129,18 @@ impl NameServer {
             turned_away: 0,
             key_log: Some(key_log),
         };
-        nameserver.try_a_stranger(keys.public)?;
+        nameserver.try_unknown_key(keys.public)?;
         Ok(nameserver)
     }
 
     /// A peer with a key that it has made itself dials, and is not to be admitted.
-    fn try_a_stranger(&mut self, server: PublicKey) -> Result<(), NameServerError> {
+    fn try_unknown_key(&mut self, server: PublicKey) -> Result<(), NameServerError> {
         let trial = Trial::dial(&self.address, server)?;
         let refused = self.turned_away;
         loop {
             match trial.outcome()? {
-                Some(Outcome::LetIn) => return Err(NameServerError::LetsStrangersIn),
-                Some(Outcome::TurnedAway) => break,
+                Some(Outcome::Admitted) => return Err(NameServerError::AdmitsUnknownKeys),
+                Some(Outcome::Refused) => break,
                 None => {}
             }
             self.answer_handshakes();

@@ -8,7 +8,7 @@ use crate::access::{KeyId, NotAdmitted};
 use crate::model::{KeyPair, PublicKey};
 use crate::registry::{RoutingId, Undelivered};
 use crate::wire::LARGEST_BODY;
-use crate::zeromq::{HANDSHAKE_MS, Verdict, Zap, hang_up, keep_alive, let_in_by_key};
+use crate::zeromq::{HANDSHAKE_MS, Verdict, Zap, hang_up, keep_alive, admit_by_key};
 
 /// How many messages may wait for one member before it counts as one that does not read.
 const QUEUE: i32 = 20_000;
@@ -46,7 +46,7 @@ impl Router {
         let admission = match keys {
             Some(keys) => {
                 let zap = Zap::bind(&context)?;
-                let_in_by_key(&mut socket, &keys.secret)?;
+                admit_by_key(&mut socket, &keys.secret)?;
                 Some(Admission {
                     zap,
                     whose: Vec::new(),
@@ -89,12 +89,12 @@ impl Router {
             match may(&handshake.key) {
                 Ok(id) => {
                     let id = id.0.to_string();
-                    admission.zap.answer(&handshake, Verdict::LetIn(&id));
+                    admission.zap.answer(&handshake, Verdict::Admitted(&id));
                 }
                 Err(why) => {
                     refused += 1;
                     let why = why.to_string();
-                    admission.zap.answer(&handshake, Verdict::TurnAway(&why));
+                    admission.zap.answer(&handshake, Verdict::Refused(&why));
                 }
             }
         }

@@ -12,8 +12,8 @@ use crate::zeromq::{self, EVENTS, Seen, control_dealer, monitor, next_event};
 const TURN: i64 = 2;
 
 pub enum Outcome {
-    LetIn,
-    TurnedAway,
+    Admitted,
+    Refused,
 }
 
 pub struct Trial {
@@ -43,18 +43,18 @@ impl Trial {
         })
     }
 
-    /// What became of the peer, if that is known yet.
+    /// What happened to the peer, if that is known yet.
     pub fn outcome(&self) -> Result<Option<Outcome>, NameServerError> {
         if self.monitor.poll(zmq::POLLIN, TURN)? > 0 {
             while let Some((seen, _)) = next_event(&self.monitor) {
                 match seen {
-                    Seen::Proven => return Ok(Some(Outcome::LetIn)),
-                    Seen::Failed(_) | Seen::Lost => return Ok(Some(Outcome::TurnedAway)),
+                    Seen::Proven => return Ok(Some(Outcome::Admitted)),
+                    Seen::Failed(_) | Seen::Lost => return Ok(Some(Outcome::Refused)),
                     Seen::Connected | Seen::Retried => {}
                 }
             }
         }
-        Ok((self.began.elapsed() > TRIAL_TIMEOUT).then_some(Outcome::TurnedAway))
+        Ok((self.began.elapsed() > TRIAL_TIMEOUT).then_some(Outcome::Refused))
     }
 }
 
@@ -100,14 +100,14 @@ mod tests {
             server.set_curve_server(true).unwrap();
             server.set_curve_secretkey(keys.secret.as_bytes()).unwrap();
         });
-        assert!(matches!(outcome, Outcome::LetIn));
+        assert!(matches!(outcome, Outcome::Admitted));
     }
 
     #[test]
     fn a_closed_name_server_passes_its_trial() {
         let outcome = outcome_at(|server, keys| {
-            zeromq::let_in_by_key(server, &keys.secret).unwrap();
+            zeromq::admit_by_key(server, &keys.secret).unwrap();
         });
-        assert!(matches!(outcome, Outcome::TurnedAway));
+        assert!(matches!(outcome, Outcome::Refused));
     }
 }

@@ -37,7 +37,7 @@ impl Admission {
         }
     }
 
-    /// Why nobody gets in here, if that is so.
+    /// Why this member is not admitted, if so.
     pub fn shut(&self) -> Option<&ProxyError> {
         self.shut.as_ref()
     }

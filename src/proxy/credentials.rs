@@ -42,7 +42,7 @@ fn by_hand(address: &str, file: Option<KeyFile>, holder: Holder) -> Result<Dial,
         return Ok(Dial::plain(address));
     };
     let keys = match &file.holder {
-        Holder::Operator { .. } => let_in(address, &file, holder)?,
+        Holder::Operator { .. } => admit(address, &file, holder)?,
         own if *own != holder => {
             let reason = format!("the key is that of {own}, and this is {holder}");
             return Err(ProxyError::Keys { reason });
@@ -57,7 +57,7 @@ fn by_hand(address: &str, file: Option<KeyFile>, holder: Holder) -> Result<Dial,
 }
 
 /// An operator's key admits the agents that the operator starts by hand.
-fn let_in(address: &str, file: &KeyFile, holder: Holder) -> Result<Credentials, ProxyError> {
+fn admit(address: &str, file: &KeyFile, holder: Holder) -> Result<Credentials, ProxyError> {
     let server = file.server;
     let own = zeromq::draw_keys()?;
     let nameserver = NameServer::dial(&Dial {

@@ -9,7 +9,7 @@ use crate::wire::Fault;
 /// Why a call through a proxy failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ProxyError {
-    /// Nobody listens there, or nobody that answers.
+    /// No name server listens there, or it does not answer.
     #[error("cannot reach the name server at {address}: {reason}")]
     Unreachable {
         /// Where it was looked for.

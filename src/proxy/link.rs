@@ -251,7 +251,7 @@ fn resolve(host_and_port: &str) -> Result<Vec<SocketAddr>, String> {
     Ok(resolved.map_err(|error| error.to_string())?.collect())
 }
 
-/// ZeroMQ keeps trying in silence where nobody listens; a plain connection says so at once.
+/// ZeroMQ keeps trying silently where no socket listens; a plain connection says so at once.
 fn probe(resolved: &[SocketAddr]) -> Result<(), String> {
     let mut reason = "the name has no address".to_owned();
     for address in resolved {

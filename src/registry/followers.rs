@@ -52,7 +52,7 @@ fn targets(connections: &[ConnectionInfo]) -> BTreeSet<&AgentName> {
 }
 
 impl Registry {
-    /// Takes note of whom an agent is connected to, and tells it of those who are not where it says.
+    /// Notes which agents an agent is connected to, and tells it of those who are not where it says.
     pub(super) fn note_connections(
         &mut self,
         agent: &AgentName,

@@ -99,7 +99,7 @@ impl Registry {
         }
     }
 
-    /// A host admits its agents, control hosts and agents, and admin everybody.
+    /// A host admits its agents, control hosts and agents, and admin all.
     pub(super) fn admit(&mut self, from: &RoutingId, mut entry: KeyEntry) -> Result<(), Fault> {
         self.ring()?;
         let requester = self.entry(from).cloned();

@@ -1,4 +1,4 @@
-//! Requests under way between members: who asked whom, and until when an answer is wanted.
+//! Requests under way between members: which member asked which, and until when an answer is wanted.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -33,7 +33,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Connects, sees to it that osb is there, and tells it what to do.
+    /// Connects, makes sure that osb is there, and tells it what to do.
     pub(super) async fn open(
         spec: SshSpec,
         request: &MachineRequest,

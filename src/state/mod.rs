@@ -1,7 +1,7 @@
 //! What is remembered of systems between commands: one folder for each, with its record, its lock
 //! and its logs, under `OSB_STATE_DIR` or the XDG state directory.
 //!
-//! Only facts that nobody else could restore are kept: where the name server listens, which
+//! Only facts that no other process could restore are kept: where the name server listens, which
 //! processes belong to the system. Everything else is asked of the name server.
 
 mod error;

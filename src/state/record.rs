@@ -66,7 +66,7 @@ pub struct GroupRecord {
     pub phase: Phase,
     /// What to dial: `tcp://…`.
     pub nameserver: String,
-    /// The file with the key by which commands get in. None: everybody does.
+    /// The file with the key of commands. None: the system is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
     /// None if it was there before and stays.

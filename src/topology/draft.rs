@@ -23,7 +23,7 @@ pub(super) struct Draft {
     /// `local` first.
     pub hosts: Vec<Spanned<HostSpec>>,
     pub agents: Vec<AgentDraft>,
-    /// Some agents could not be read, so that nobody is to be told they do not exist.
+    /// Some agents could not be read, so that no message says that they do not exist.
     pub agents_missing: bool,
     /// Names that stand for several agents, and for how many.
     pub replicated: BTreeMap<AgentId, usize>,
@@ -66,7 +66,7 @@ pub(super) struct AgentDraft {
     pub program: Option<ProgramDraft>,
     pub attributes: BTreeMap<String, Value>,
     pub bind: Vec<BindDraft>,
-    /// Some sockets could not be read, so that nobody is to be told they do not exist.
+    /// Some sockets could not be read, so that no message says that they do not exist.
     pub sockets_missing: bool,
     pub timers: Vec<TimerDraft>,
     pub start_timeout: Millis,

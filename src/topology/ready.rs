@@ -139,7 +139,7 @@ fn line(node: &Node) -> Result<String, Flaw> {
     }
 }
 
-/// After whom the program is started: a name, or a list of them.
+/// The agents after which the program is started: a name, or a list of them.
 pub(super) fn after(agent: &Fields<'_>, review: &mut Review) -> Vec<Spanned<AgentId>> {
     let Some(node) = agent.get("after") else {
         return Vec::new();

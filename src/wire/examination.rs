@@ -69,7 +69,7 @@ pub enum Found {
     Unclear(String),
 }
 
-/// What came of binding a port.
+/// The outcome of binding a port.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
@@ -82,7 +82,7 @@ pub enum Bound {
     Failed(String),
 }
 
-/// What came of dialling.
+/// The outcome of dialling.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dialled {

@@ -132,9 +132,9 @@ pub enum MachineWord {
     Down { stopped: Vec<Stopped> },
     /// What was found.
     Examined(Examined),
-    /// What came of each target, in their order.
+    /// The outcome of each target, in their order.
     Dialled { outcomes: Vec<Dialled> },
-    /// The ends of logs, of those agents of whom there is something.
+    /// The ends of logs, of those agents that have written.
     KeptLogs { logs: Vec<AgentLogs> },
     /// So many runs are forgotten.
     Forgotten { runs: usize },

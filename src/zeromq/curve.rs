@@ -22,7 +22,7 @@ pub fn draw_keys() -> zmq::Result<KeyPair> {
 
 /// From now on `socket` admits only the peers that [`super::Zap`] admits. Called before it is bound, and
 /// when there is a socket that answers for ZAP.
-pub fn let_in_by_key(socket: &mut Socket, secret: &SecretKey) -> zmq::Result<()> {
+pub fn admit_by_key(socket: &mut Socket, secret: &SecretKey) -> zmq::Result<()> {
     socket.set_curve_server(true)?;
     socket.set_curve_secretkey(secret.as_bytes())?;
     socket.set_zap_domain(DOMAIN)?;

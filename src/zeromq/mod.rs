@@ -21,7 +21,7 @@ use crate::model::timing::HANDSHAKE_TIMEOUT;
 use crate::wire::LARGEST_BODY;
 
 pub use crate::model::timing::DEAD_PEER_INTERVAL as LOOK_EVERY;
-pub use curve::{dial_with, draw_keys, let_in_by_key};
+pub use curve::{dial_with, draw_keys, admit_by_key};
 #[cfg(test)]
 use dead::connections;
 pub use dead::{End, hang_up_dead};

@@ -31,10 +31,10 @@ pub struct Handshake {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict<'a> {
     /// Its messages will carry this text as their `User-Id`.
-    LetIn(&'a str),
-    /// The one who dials is told, and does not come again.
-    TurnAway(&'a str),
-    /// Nobody knows just now: it is hung up, and may come again.
+    Admitted(&'a str),
+    /// The peer that dials is told, and does not try again.
+    Refused(&'a str),
+    /// It cannot be decided now: the connection is ended, and the peer may try again.
     Later,
 }
 
@@ -86,7 +86,7 @@ impl Zap {
                 }
                 _ => {}
             }
-            self.reply(&envelope, Verdict::TurnAway("not osb's"));
+            self.reply(&envelope, Verdict::Refused("not osb's"));
         }
     }
 
@@ -96,8 +96,8 @@ impl Zap {
 
     fn reply(&self, [to, id]: &[Vec<u8>; 2], verdict: Verdict<'_>) {
         let (status, text, user) = match verdict {
-            Verdict::LetIn(user) => ("200", "", user),
-            Verdict::TurnAway(why) => ("400", why, ""),
+            Verdict::Admitted(user) => ("200", "", user),
+            Verdict::Refused(why) => ("400", why, ""),
             Verdict::Later => ("300", "later", ""),
         };
         let frames: [&[u8]; 8] = [
@@ -134,7 +134,7 @@ mod tests {
         let zap = zap.then(|| Zap::bind(&context).unwrap());
         let keys = zeromq::draw_keys().unwrap();
         let mut socket = context.socket(zmq::PULL).unwrap();
-        zeromq::let_in_by_key(&mut socket, &keys.secret).unwrap();
+        zeromq::admit_by_key(&mut socket, &keys.secret).unwrap();
         socket.bind("tcp://127.0.0.1:*").unwrap();
         let address = socket.get_last_endpoint().unwrap().unwrap();
         Server {
@@ -193,7 +193,7 @@ mod tests {
         let server = server(true);
         let keys = credentials(&server.keys);
         let (client, monitor) = dial(&server.context, &server.address, Some(keys.clone()));
-        let handshake = answer_one(&server, Verdict::LetIn("7"));
+        let handshake = answer_one(&server, Verdict::Admitted("7"));
         assert_eq!(handshake.key, keys.own.public);
         assert_eq!(handshake.address, "127.0.0.1");
         assert_eq!(outcome(&monitor), Seen::Proven);
@@ -208,7 +208,7 @@ mod tests {
         let server = server(true);
         let keys = credentials(&server.keys);
         let (_client, monitor) = dial(&server.context, &server.address, Some(keys));
-        answer_one(&server, Verdict::TurnAway("unknown"));
+        answer_one(&server, Verdict::Refused("unknown"));
         assert_eq!(outcome(&monitor), Seen::Failed(zeromq::Failure::Refused));
     }
 
@@ -222,7 +222,7 @@ mod tests {
         // On a busy machine a handshake may take too long, and is begun once more.
         while zeromq::next_event(&monitor).is_none_or(|(seen, _)| seen != Seen::Proven) {
             if let Some(handshake) = zap.next() {
-                zap.answer(&handshake, Verdict::LetIn("1"));
+                zap.answer(&handshake, Verdict::Admitted("1"));
             }
             monitor.poll(zmq::POLLIN, 10).unwrap();
         }

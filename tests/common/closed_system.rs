@@ -56,7 +56,7 @@ impl ClosedSystem {
     }
 
     /// An operator with a key that was admitted.
-    pub fn let_in(&self, holder: Holder, term: Term) -> Credentials {
+    pub fn admit(&self, holder: Holder, term: Term) -> Credentials {
         let keys = self.random();
         let entry = KeyEntry {
             key: keys.own.public,

@@ -30,7 +30,7 @@ struct Attempts {
     next: Option<Duration>,
 }
 
-/// What came of the waiting.
+/// The outcome of the waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Ready,
@@ -39,7 +39,7 @@ pub enum Verdict {
     Late,
 }
 
-/// What came of an attempt.
+/// The outcome of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempted {
     Success,

@@ -1,4 +1,4 @@
-//! Timers: when each is due, and what came of it.
+//! Timers: when each is due, and its outcome.
 //!
 //! A timer never piles up: one that is late fires once, and then an interval from now; one whose
 //! last call is still under way does not fire, and that is counted.
@@ -55,7 +55,7 @@ pub struct Tick {
     pub action: Option<Rc<TimerAction>>,
 }
 
-/// What came of a tick.
+/// The outcome of a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TickEnd {
     Done,
@@ -210,7 +210,7 @@ impl Timers {
         due
     }
 
-    /// What became of a tick. One that was to fire once is gone then.
+    /// The outcome of a tick. One that was to fire once is gone then.
     pub fn end(&mut self, id: TimerId, end: TickEnd) {
         let Some(at) = self.timers.iter().position(|timer| timer.id == id) else {
             return;

@@ -108,7 +108,7 @@ impl Agent {
         self.abandon(lookup, Fault::Deadline { what, limit }, requester);
     }
 
-    /// Nothing came of it.
+    /// It has failed.
     fn abandon(&mut self, lookup: Lookup, fault: Fault, requester: Option<Requester>) {
         match lookup {
             Lookup::Find(wire) => self.on_located(wire, Err(fault)),

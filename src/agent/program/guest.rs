@@ -47,7 +47,7 @@ struct Between {
     status: AtomicI32,
 }
 
-/// What came of listening.
+/// The outcome of listening.
 pub enum Listened {
     Word(Heard),
     Nothing,

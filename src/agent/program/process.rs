@@ -56,7 +56,7 @@ impl Streams {
     }
 }
 
-/// What came of a read.
+/// The outcome of a read.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Got {
     Bytes(usize),

@@ -110,7 +110,7 @@ impl Agent {
         }
     }
 
-    /// Does what is asked, and sees to it that it is answered.
+    /// Does what is asked, and makes sure that it is answered.
     pub fn serve(&mut self, asked: AgentRequest, request: Request) {
         let requester = request.requester.clone();
         if let Some(outcome) = self.carry_out(asked, request) {

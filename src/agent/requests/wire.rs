@@ -306,7 +306,7 @@ impl Agent {
         }
     }
 
-    /// Nothing has come of it. One connection that was asked for is not kept.
+    /// It has failed. One connection that was asked for is not kept.
     fn refuse_wire(
         &mut self,
         requester: Option<Requester>,

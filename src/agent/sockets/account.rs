@@ -1,4 +1,4 @@
-//! What became of the messages that went by a socket's connections, each called a line from its handshake to its
+//! The outcome of the messages that went by a socket's connections, each called a line from its handshake to its
 //! end. A line that ends takes with it what its reader has not got; only both ends together know how much that is.
 //! So readers tell writers what has come, and the end that has connected sees to that: the other end does not know
 //! who it is. Here it is known what there is to tell or to ask; `agent::accounts` does it.

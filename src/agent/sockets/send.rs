@@ -7,10 +7,10 @@ use super::outbox::Parcel;
 use super::{RequestSocket, Slot, raw};
 use crate::wire::ReplyToken;
 
-/// The frames before a request's body: whom to answer. The last one is empty.
+/// The frames before a request's body: the way back. The last one is empty.
 pub type Envelope = Vec<Message>;
 
-/// What became of a message that was to be sent.
+/// The outcome of a message that was to be sent.
 pub enum Offer {
     /// libzmq has it.
     Taken,

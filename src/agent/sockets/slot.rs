@@ -21,7 +21,7 @@ use crate::model::{
 };
 use crate::wire::{ProofToken, ReplyToken, sync_subscription};
 use crate::zeromq::{
-    self, CLOSED, EVENTS, End, Seen, dial_with, let_in_by_key, monitor, next_event, stop_monitor,
+    self, CLOSED, EVENTS, End, Seen, dial_with, admit_by_key, monitor, next_event, stop_monitor,
 };
 
 /// How long to wait at most until a place is free again, in milliseconds.
@@ -142,9 +142,9 @@ impl Slot {
         let Some(keys) = &self.keys else {
             return Ok(());
         };
-        let_in_by_key(&mut self.socket, &keys.secret)?;
+        admit_by_key(&mut self.socket, &keys.secret)?;
         match self.request_socket.as_deref_mut() {
-            Some(request_socket) => let_in_by_key(request_socket.socket_mut(), &keys.secret),
+            Some(request_socket) => admit_by_key(request_socket.socket_mut(), &keys.secret),
             None => Ok(()),
         }
     }
@@ -197,7 +197,7 @@ impl Slot {
                 .any(|link| dialled(link) || link.request_socket.as_deref().is_some_and(dialled))
     }
 
-    /// Where it is bound, or else whom it is connected to first, as osBrain's addresses of clients.
+    /// Where it is bound, or else the address it is connected to first, as osBrain's addresses of clients.
     pub fn address(&self) -> Option<Address> {
         self.server_address().or_else(|| {
             let link = self.links.first()?;
@@ -301,7 +301,7 @@ impl Slot {
     }
 
     /// Stops dialling the holders of these keys. Tells whether there were any.
-    pub fn let_go_of(&mut self, keys: &[PublicKey], now: Duration) -> bool {
+    pub fn disconnect_holders(&mut self, keys: &[PublicKey], now: Duration) -> bool {
         let mut lost = false;
         let is_theirs = |link: &&mut Link| link.server.key.is_some_and(|key| keys.contains(&key));
         for link in self.links.iter_mut().filter(is_theirs) {

@@ -131,7 +131,7 @@ pub(super) async fn forget(system: &SystemName, notes: &[RunNote]) -> (usize, Mi
     (count, missing)
 }
 
-/// What is to be asked of whom. Daemons that others have started see to their logs themselves.
+/// What is to be asked of which daemon. Daemons that others have started see to their logs themselves.
 fn requests(system: &SystemName, note: &RunNote) -> Vec<(HostName, SshSpec, MachineRequest)> {
     let daemons = note.machines.iter().filter_map(|machine| {
         let launch = machine.ours.as_ref()?;

@@ -1,4 +1,4 @@
-//! `osb timers`: what runs by the clock, and what came of it.
+//! `osb timers`: what runs by the clock, and its outcome.
 
 use serde::Serialize;
 

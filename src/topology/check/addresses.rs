@@ -60,7 +60,7 @@ fn port_for_requests(kind: Option<Kind>, port: u16) -> Option<u16> {
     port.checked_add(1).filter(|_| has_two)
 }
 
-/// Addresses that are taken, on which host, and by whom.
+/// Addresses that are taken, on which host, and by which socket.
 #[derive(Default)]
 struct Taken<'d> {
     ports: BTreeMap<(usize, u16), Vec<(IpAddr, String)>>,

@@ -6,7 +6,7 @@ use std::fmt::Display;
 
 use super::super::review::{Flaw, Review, Span};
 
-/// Who leads to whom, and where the file says so.
+/// Which leads to which, and where the file says so.
 pub(in crate::topology) struct Graph<'a, N> {
     edges: BTreeMap<&'a N, Vec<(&'a N, &'a Span)>>,
 }

@@ -31,7 +31,7 @@ fn circle(way: &str, span: &Span) -> Flaw {
     )
 }
 
-/// For whom the agent's program waits, and where the file says so.
+/// Which agents the agent's program waits for, and where the file says so.
 fn waits_for<'a>(
     agent: &'a AgentDraft,
     directory: &Directory<'a>,

@@ -10,7 +10,7 @@ use super::{read, source};
 use crate::model::Topology;
 use crate::topology::{Flat, Input, InputKind, Surroundings, included, load_all};
 
-/// What comes of the flat form. Variables are set, so that a text which is not written out as
+/// The flat form, read again. Variables are set, so that a text which is not written out as
 /// itself shows.
 pub(super) fn again(topology: &Topology) -> Topology {
     let flat = Flat::of(topology).to_yaml();

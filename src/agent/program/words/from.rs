@@ -30,7 +30,7 @@ pub enum ProgramRequest {
     Timer(Timer),
 }
 
-/// What nobody but its program says to an agent.
+/// Words that only its program says to an agent.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OwnWord {
     /// A thread has prepared itself: the agent may be announced, and if nobody else will say so, it
