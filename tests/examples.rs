@@ -102,7 +102,7 @@ fn async_req_rep() {
     assert!(log.contains("WARN  hasty: no answer within 500ms"), "{log}");
     wait_until("the late answer is reported", || {
         let log = bench.ok(&["logs", "Bob"]);
-        log.contains("hasty: an answer that came too late is let go")
+        log.contains("hasty: an answer that came too late is dropped")
     });
     let received = json!([{ "$error": "no answer within 500ms" }, "Hello, Bob!"]);
     assert_eq!(bench.json(&["get", "Bob", "received"]), received);

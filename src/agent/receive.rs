@@ -101,7 +101,7 @@ impl Agent {
             Some((request, serializer)) => {
                 self.resolve(request, Ok(ReplyFrame { frame, serializer }));
             }
-            None => self.note_unanswered(at, "an answer that came too late is let go"),
+            None => self.note_unanswered(at, "an answer that came too late is dropped"),
         }
     }
 

@@ -12,6 +12,6 @@ pub enum Requester {
     Member { peer: Peer, id: u64 },
     /// The agent's own program. Without an id it hears of errors only, in the log.
     Program(Option<ProgramId>),
-    /// A timer, which calls a method: its answer is let go.
+    /// A timer, which calls a method: its answer is dropped.
     Timer { id: TimerId, alias: Alias },
 }

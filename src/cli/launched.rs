@@ -26,7 +26,7 @@ pub struct LaunchArgs {
 /// A process that may have been launched.
 pub struct Launched {
     dir: Option<SystemDir>,
-    /// None once `up` has let go, and for a process that it has not launched.
+    /// None once `up` has released it, and for a process that it has not launched.
     tie: Arc<Mutex<Option<Tie>>>,
 }
 

@@ -155,7 +155,7 @@ impl<S> Context<S> {
     }
 
     /// Answers the request or call that is being handled, now: the handler may go on with its work
-    /// (osBrain's `yield`). What the handler returns is then let go.
+    /// (osBrain's `yield`). Then what the handler returns is dropped.
     pub fn reply(&mut self, answer: impl Serialize) -> Result<(), CallError> {
         let pending = self.promise()?;
         self.keep(pending, answer)

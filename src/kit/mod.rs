@@ -32,7 +32,7 @@
 //! [`Agent::handler`] handles the messages of the socket with that alias, and those of any socket
 //! whose handler in the topology is `call:NAME`. The message is whatever type the handler takes, by
 //! serde; one that does not fit is an error. What the handler returns answers a request (REP), and
-//! is let go for other kinds. [`Context::reply`] answers before the handler is done, as osBrain's
+//! is dropped for other kinds. [`Context::reply`] answers before the handler is done, as osBrain's
 //! `yield` does, and [`Context::promise`] allows for an answer after it.
 //!
 //! ```

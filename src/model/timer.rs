@@ -44,7 +44,7 @@ pub enum TimerAction {
         /// PUB only.
         topic: Option<Topic>,
     },
-    /// Call a method of the agent's own code. What it answers is let go.
+    /// Call a method of the agent's own code. Its answer is dropped.
     Call {
         /// The name of the method.
         method: String,

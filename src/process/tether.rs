@@ -26,7 +26,7 @@ impl Tether {
 
 /// Holds the other end, which is this process's standard input. If it is cut, this process gets a
 /// SIGTERM from itself, unless all `stands` already and `up` died while it was letting go.
-/// `released` runs when it is let go.
+/// `released` runs when it is released.
 pub fn hold_tether(
     stands: impl FnOnce() -> bool + Send + 'static,
     released: impl FnOnce() + Send + 'static,

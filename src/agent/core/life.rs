@@ -13,7 +13,7 @@ use crate::model::timing::{LINGER_TIMEOUT, PROGRAM_END_TIMEOUT, PROGRAM_TERM_TIM
 pub enum Life {
     /// Nothing is sent of its own accord: the system is not wired yet.
     Preparing,
-    /// The system is wired: the program's messages go out, and timers run once they are let go.
+    /// The system is wired: the program's messages go out, and timers run after `go`.
     Working,
     /// It sends nothing of its own accord any more, and still answers.
     Stopped,
