@@ -1,4 +1,5 @@
-//! The agent's log: an entry is a line with its time, or several, of which the others are set in. It is written at once.
+//! The agent's log: an entry is a line with its time, or several, of which the others are set in. It is
+//! written at once.
 //!
 //! The host daemon names the file. That an entry cannot be written, because the disk is full say, stops nothing; it is
 //! counted, and told later.

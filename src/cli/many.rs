@@ -1,5 +1,6 @@
-//! Commands to many agents at once: `W*` is every agent whose name begins so, as in topologies. All are asked before the first
-//! is waited for, and what one of them fails at is said beside what the others answer.
+//! Commands to many agents at once: `W*` is every agent whose name begins so, as in topologies. All are
+//! asked before the first is waited for, and what one of them fails at is said beside what the others
+//! answer.
 
 use serde_json::Value;
 

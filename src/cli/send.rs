@@ -27,7 +27,8 @@ pub struct SendArgs {
     /// The topic to publish under
     #[arg(long, conflicts_with_all = ["wait", "on_reply", "on_error", "within"])]
     pub topic: Option<Topic>,
-    /// Wait for the answer to a request and print it; as long as the connection's `wait` says, unless --timeout is given
+    /// Wait for the answer to a request and print it; as long as the connection's `wait` says, unless
+    /// --timeout is given
     #[arg(long, conflicts_with_all = ["on_reply", "on_error", "within"])]
     pub wait: bool,
     #[command(flatten)]

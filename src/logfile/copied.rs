@@ -1,5 +1,6 @@
-//! Logs whose writers hold the file themselves and know no limits: a full one is copied away and cut, and what was written
-//! between the two is counted. No polling: inotify wakes one thread, which rests before it looks again.
+//! Logs whose writers hold the file themselves and know no limits: a full one is copied away and cut, and
+//! what was written between the two is counted. No polling: inotify wakes one thread, which rests before it
+//! looks again.
 //!
 //! The file must have been opened to be appended to, or its writer goes on behind a hole.
 

@@ -110,8 +110,8 @@ fn last_bytes_of(files: &[LogFile], most: u64) -> io::Result<(Vec<u8>, u64)> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Behind {
     pub bytes: Vec<u8>,
-    /// Of the first byte: behind the one that was asked for if what was there is gone, and before it if the file has been
-    /// made anew.
+    /// Of the first byte: behind the one that was asked for if what was there is gone, and before it if the
+    /// file has been made anew.
     pub place: u64,
     /// Nothing will be added to the file that they end: what stands at its end is a line, ended or not.
     pub over: bool,

@@ -308,8 +308,8 @@ mod tests {
     }
 
     proptest! {
-        /// A reader that goes on from place to place gets what was written, as far as it is kept; what is not is a jump of the
-        /// place.
+        /// A reader that goes on from place to place gets what was written, as far as it is kept; what is
+        /// not is a jump of the place.
         #[test]
         fn places_stay_what_they_are(
             steps in prop::collection::vec(prop_oneof![(1_usize..600).prop_map(Some), Just(None)], 1..60),

@@ -79,7 +79,8 @@ pub(super) async fn end(of: &NameServerOf) -> Result<(), MachineError> {
     Ok(())
 }
 
-/// Puts its keys where it finds them. One that comes again finds them there, with the list of keys that it has admitted.
+/// Puts its keys where it finds them. One that comes again finds them there, with the list of keys that it
+/// has admitted.
 fn install(of: &NameServerOf, keys: &NameServerKeys, again: bool) -> Result<(), StateError> {
     let here = StateDir::from_env()?.keys(&of.system, of.group.as_ref());
     match again && here.exists() && here.server()? == keys.server {

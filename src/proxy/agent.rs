@@ -280,8 +280,8 @@ impl Proxy {
         })
     }
 
-    /// How long its connection waits for the answer to a request by one of its sockets that ask. None if it says nothing
-    /// of that.
+    /// How long its connection waits for the answer to a request by one of its sockets that ask. None if it
+    /// says nothing of that.
     pub fn wait_by(&self, alias: &str) -> Result<Option<Duration>, ProxyError> {
         let wait: Option<Millis> = self.call_for(&AgentRequest::Wait {
             alias: name(alias)?,

@@ -1,5 +1,6 @@
-//! What is noted of a run while it lasts, for those who read its logs when it is over: which daemons worked for it here,
-//! which machines it was on, and at last when and why it ended. Without a note there are the logs of this machine.
+//! What is noted of a run while it lasts, for those who read its logs when it is over: which daemons worked
+//! for it here, which machines it was on, and at last when and why it ended. Without a note there are the
+//! logs of this machine.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -149,8 +149,9 @@ impl SystemDir {
         self.retire(why).map(drop)
     }
 
-    /// Removes everything, if there is anything, but for the logs, which are kept as a run; gives its number. Moved away
-    /// first: a command that begins anew meanwhile begins in a folder of its own. The new name is no system's.
+    /// Removes everything, if there is anything, but for the logs, which are kept as a run; gives its
+    /// number. Moved away first: a command that begins anew meanwhile begins in a folder of its own. The
+    /// new name is no system's.
     pub fn retire(&self, why: Ending) -> Result<Option<u64>, StateError> {
         let name = self.0.file_name().unwrap_or_default().to_string_lossy();
         let gone = self

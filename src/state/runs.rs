@@ -139,8 +139,8 @@ impl Runs {
     }
 }
 
-/// Keeps the logs in the folder `gone`, which was that of a system at `path`. Gives the run's number; None if there were
-/// none.
+/// Keeps the logs in the folder `gone`, which was that of a system at `path`. Gives the run's number; None
+/// if there were none.
 pub(super) fn keep(path: &Path, gone: &SystemDir, why: Ending) -> io::Result<Option<u64>> {
     let has_logs = fs::read_dir(gone.logs()).is_ok_and(|mut it| it.next().is_some());
     let Some(runs) = Runs::of(path).filter(|_| has_logs) else {

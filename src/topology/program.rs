@@ -13,7 +13,8 @@ use super::values;
 use super::yaml::{Data, Node};
 use crate::model::Speaks;
 
-/// The program of an agent, with which the files of `sync` go, and which has the variables of `files`. None if it has no command, or the review knows why.
+/// The program of an agent, with which the files of `sync` go, and which has the variables of `files`. None
+/// if it has no command, or the review knows why.
 pub(super) fn read(
     agent: &Fields<'_>,
     sync: Option<SyncDraft>,

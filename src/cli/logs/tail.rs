@@ -134,7 +134,8 @@ impl Tail {
     fn look_on(&mut self) -> io::Result<Found> {
         let own = self.reading.file.get_ref().metadata()?;
         if own.len() < self.reading.read {
-            // It has been cut, and goes on from its beginning. A copy of what was there is no longer kept, if there was one.
+            // It has been cut, and goes on from its beginning. A copy of what was there is no longer kept,
+            // if there was one.
             self.partial.clear();
             let files = files_of(&self.path).unwrap_or_default();
             match files.last().filter(|file| file.inode == own.ino()) {
