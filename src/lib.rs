@@ -91,7 +91,6 @@
 
 // What only the command uses is compiled all the same.
 #![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
-
 // Commands write through their context, which knows what to do when nobody reads.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

@@ -1,6 +1,7 @@
 //! The corpus of the fuzz targets, without a fuzzer: each entry once, held against what its target
 //! holds against everything. What a fuzzer has once found is kept there, by a name that says what it was.
 
+#[allow(unreachable_pub, reason = "it is a library of its own, too")]
 #[path = "../fuzz/src/lib.rs"]
 mod properties;
 

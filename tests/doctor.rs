@@ -235,8 +235,11 @@ fn a_host_that_others_start_is_looked_for_where_it_is_to_register() {
         let said = lab.osb(&["doctor", "worse.yaml"]);
         assert_eq!(said.code, 1, "{said}");
         contains(&said, &["program no-such-program on lab1: not found"]);
-        said.stdout.contains("another process listens there already")
-            || said.stderr.contains("another process listens there already")
+        said.stdout
+            .contains("another process listens there already")
+            || said
+                .stderr
+                .contains("another process listens there already")
     });
     for process in [&mut other, &mut daemon, &mut nameserver] {
         common::kill(i32::try_from(process.id()).unwrap(), 15);

@@ -7,7 +7,7 @@ use super::common::{Aim, System, Table, Way};
 use super::topology;
 
 /// Lets so many agents be for a while. Name server and host daemon are counted in.
-pub fn measure(way: Way, count: usize, time: Duration) {
+pub(crate) fn measure(way: Way, count: usize, time: Duration) {
     let system = System::up_of(&topology(way, count));
     let record = system.record();
     let agents: Vec<u32> = system

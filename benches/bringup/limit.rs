@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use zmq::{Context, Socket};
 
 /// Bare programs that are up and connected. They are killed if this is dropped before its end.
-pub struct Crowd {
+pub(crate) struct Crowd {
     _context: Context,
     router: Socket,
     routes: Vec<Vec<u8>>,
@@ -16,7 +16,7 @@ pub struct Crowd {
 
 impl Crowd {
     /// Starts so many and waits until all are ready.
-    pub fn start(count: usize) -> Self {
+    pub(crate) fn start(count: usize) -> Self {
         let context = Context::new();
         let router = context.socket(zmq::ROUTER).expect("a socket");
         router.set_backlog(4096).expect("an option of every socket");
@@ -59,12 +59,12 @@ impl Crowd {
         }
     }
 
-    pub fn pids(&self) -> Vec<u32> {
+    pub(crate) fn pids(&self) -> Vec<u32> {
         self.children.iter().map(Child::id).collect()
     }
 
     /// Tells all to end and waits until they have.
-    pub fn end(mut self) {
+    pub(crate) fn end(mut self) {
         for route in &self.routes {
             self.router
                 .send_multipart([&route[..], b"end"], 0)
@@ -95,7 +95,7 @@ fn child(at: &str, n: usize) -> Child {
 }
 
 /// One of them. The first one is found by the others.
-pub fn be_one(registry: &str, first: bool) {
+pub(crate) fn be_one(registry: &str, first: bool) {
     let context = Context::new();
     let control = context.socket(zmq::DEALER).expect("a socket");
     control.connect(registry).expect("an address");

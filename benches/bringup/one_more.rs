@@ -9,7 +9,7 @@ use super::common::{Aim, System, Table, Way, paired};
 use super::topology;
 
 /// So many times in a system in the clear, and in a closed one, in turn.
-pub fn measure(rounds: usize) {
+pub(crate) fn measure(rounds: usize) {
     let systems = Way::BOTH.map(|way| System::up_of(&topology(way, 1)));
     let [plain, curve] = systems.each_ref().map(System::nameserver);
     let table = Table::of("One more agent", "milliseconds", ["in the clear", "CURVE"]);

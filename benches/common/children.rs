@@ -9,21 +9,21 @@ use std::process::{ChildStdout, Command, Stdio};
 use nix::libc;
 
 /// A process that is killed when this is dropped, or when the bench dies.
-pub struct Child {
+pub(crate) struct Child {
     process: std::process::Child,
     lines: BufReader<ChildStdout>,
 }
 
 impl Child {
     /// This very program, in one of its roles.
-    pub fn role(role: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn role(role: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(env::current_exe().expect("a program has a path"));
         command.args(["--role", role]).args(arguments);
         Self::start(command)
     }
 
     /// `osb` with these arguments.
-    pub fn osb<A: AsRef<OsStr>>(arguments: &[A]) -> Self {
+    pub(crate) fn osb<A: AsRef<OsStr>>(arguments: &[A]) -> Self {
         let mut command = Command::new(super::osb());
         command.args(arguments);
         Self::start(command)
@@ -46,7 +46,7 @@ impl Child {
     }
 
     /// The next line that it prints.
-    pub fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).expect("its output is text");
         assert!(!line.is_empty(), "a process of the bench ended early");
@@ -54,7 +54,7 @@ impl Child {
     }
 
     /// The number on the next line that it prints.
-    pub fn number(&mut self) -> f64 {
+    pub(crate) fn number(&mut self) -> f64 {
         self.line().parse().expect("a number")
     }
 }

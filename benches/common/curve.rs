@@ -16,16 +16,16 @@ const SECRET: &str = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs";
 
 /// In the clear, or encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub(crate) enum Way {
     Clear,
     Curve,
 }
 
 impl Way {
-    pub const BOTH: [Way; 2] = [Way::Clear, Way::Curve];
+    pub(crate) const BOTH: [Way; 2] = [Way::Clear, Way::Curve];
 
     /// What is put before a bare program's role, and before the address that it prints.
-    pub fn prefix(self) -> &'static str {
+    pub(crate) fn prefix(self) -> &'static str {
         match self {
             Way::Clear => "",
             Way::Curve => BY_CURVE,
@@ -33,7 +33,7 @@ impl Way {
     }
 
     /// The other way round: the way, and what it was put before.
-    pub fn of(text: &str) -> (Self, &str) {
+    pub(crate) fn of(text: &str) -> (Self, &str) {
         match text.strip_prefix(BY_CURVE) {
             Some(rest) => (Way::Curve, rest),
             None => (Way::Clear, text),
@@ -41,7 +41,7 @@ impl Way {
     }
 
     /// As a topology says it.
-    pub fn security(self) -> &'static str {
+    pub(crate) fn security(self) -> &'static str {
         match self {
             Way::Clear => "none",
             Way::Curve => "curve",
@@ -65,7 +65,7 @@ fn of_the_manual() -> KeyPair {
 }
 
 /// Binds a bare socket and prints how it is to be dialled.
-pub fn bind(socket: &Socket, way: Way) {
+pub(crate) fn bind(socket: &Socket, way: Way) {
     if way == Way::Curve {
         let server = socket.set_curve_server(true);
         server
@@ -78,7 +78,7 @@ pub fn bind(socket: &Socket, way: Way) {
 }
 
 /// How a bare program that printed this is dialled.
-pub fn printed(text: &str) -> Dial {
+pub(crate) fn printed(text: &str) -> Dial {
     let (way, address) = Way::of(text);
     let keys = (way == Way::Curve).then(|| Credentials {
         own: of_the_manual(),
@@ -91,7 +91,7 @@ pub fn printed(text: &str) -> Dial {
 }
 
 /// Connects a socket.
-pub fn dial(socket: &Socket, to: &Dial) {
+pub(crate) fn dial(socket: &Socket, to: &Dial) {
     if let Some(keys) = &to.keys {
         dial_with(socket, keys).expect("CURVE is built in");
     }
@@ -99,7 +99,7 @@ pub fn dial(socket: &Socket, to: &Dial) {
 }
 
 /// How an agent of that name, which is let in from now on, dials a socket of that key.
-pub fn as_agent(owner: &NameServer, name: &str, address: &str, server: PublicKey) -> Dial {
+pub(crate) fn as_agent(owner: &NameServer, name: &str, address: &str, server: PublicKey) -> Dial {
     let own = draw_keys().expect("CURVE is built in");
     let holder = Holder::Agent(name.parse().expect("a name"));
     let admit = NameServerRequest::Admit(KeyEntry::lasting(own.public, holder));

@@ -15,7 +15,7 @@ use super::curve::dial;
 use super::registry::{address, names, sockets_each};
 
 /// Members that live until this is dropped.
-pub struct Members {
+pub(crate) struct Members {
     end: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -23,7 +23,7 @@ pub struct Members {
 impl Members {
     /// Announces so many sockets and waits until all are known. `nameserver` tells how the agent of
     /// a name dials it.
-    pub fn announce(nameserver: impl Fn(&str) -> Dial, total: usize) -> Self {
+    pub(crate) fn announce(nameserver: impl Fn(&str) -> Dial, total: usize) -> Self {
         let context = Context::new();
         let each = sockets_each(total);
         let members: Vec<Socket> = (0..total.div_ceil(each))

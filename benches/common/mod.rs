@@ -4,21 +4,21 @@
 // Each bench is a program of its own and uses a part of this.
 #![allow(dead_code, unused_imports)]
 
-pub mod children;
-pub mod curve;
-pub mod fill;
-pub mod options;
-pub mod pairs;
-pub mod proc;
-pub mod registry;
-pub mod star;
-pub mod system;
-pub mod table;
+pub(crate) mod children;
+pub(crate) mod curve;
+pub(crate) mod fill;
+pub(crate) mod options;
+pub(crate) mod pairs;
+pub(crate) mod proc;
+pub(crate) mod registry;
+pub(crate) mod star;
+pub(crate) mod system;
+pub(crate) mod table;
 
-pub use children::Child;
-pub use curve::Way;
-pub use options::{Options, role};
-pub use pairs::paired;
-pub use star::star;
-pub use system::{System, osb};
-pub use table::{Aim, Table};
+pub(crate) use children::Child;
+pub(crate) use curve::Way;
+pub(crate) use options::{Options, role};
+pub(crate) use pairs::paired;
+pub(crate) use star::star;
+pub(crate) use system::{System, osb};
+pub(crate) use table::{Aim, Table};

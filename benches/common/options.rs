@@ -6,30 +6,30 @@ use std::time::Duration;
 
 /// What the user wants of a bench.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub(crate) struct Options {
     pub quick: bool,
 }
 
 impl Options {
     /// Options that cargo adds (`--bench`) mean nothing here.
-    pub fn from_env() -> Self {
+    pub(crate) fn from_env() -> Self {
         Self {
             quick: env::args().any(|argument| argument == "--quick"),
         }
     }
 
     /// How many pairs of rounds.
-    pub fn rounds(self, full: usize) -> usize {
+    pub(crate) fn rounds(self, full: usize) -> usize {
         if self.quick { 1 } else { full }
     }
 
     /// How long one round takes.
-    pub fn round(self, full: Duration) -> Duration {
+    pub(crate) fn round(self, full: Duration) -> Duration {
         if self.quick { full / 5 } else { full }
     }
 
     /// The whole list, or its beginning.
-    pub fn some<T>(self, all: &[T], quick: usize) -> &[T] {
+    pub(crate) fn some<T>(self, all: &[T], quick: usize) -> &[T] {
         if self.quick {
             &all[..quick.min(all.len())]
         } else {
@@ -39,7 +39,7 @@ impl Options {
 }
 
 /// The role this process was started for, and its arguments. None: it is the bench.
-pub fn role() -> Option<(String, Vec<String>)> {
+pub(crate) fn role() -> Option<(String, Vec<String>)> {
     let mut arguments = env::args().skip(1);
     if arguments.next()? != "--role" {
         return None;

@@ -3,7 +3,7 @@
 
 /// Medians of several rounds.
 #[derive(Debug, Clone, Copy)]
-pub struct Pair {
+pub(crate) struct Pair {
     pub limit: f64,
     pub osb: f64,
     /// The median of the rounds' ratios, osb to limit.
@@ -11,7 +11,11 @@ pub struct Pair {
 }
 
 /// Measures both in turn, the second one first the next time.
-pub fn paired(rounds: usize, mut limit: impl FnMut() -> f64, mut osb: impl FnMut() -> f64) -> Pair {
+pub(crate) fn paired(
+    rounds: usize,
+    mut limit: impl FnMut() -> f64,
+    mut osb: impl FnMut() -> f64,
+) -> Pair {
     let mut limits = Vec::new();
     let mut ours = Vec::new();
     for round in 0..rounds {
@@ -32,7 +36,7 @@ pub fn paired(rounds: usize, mut limit: impl FnMut() -> f64, mut osb: impl FnMut
 }
 
 /// The middle one; of an even count the mean of the two in the middle.
-pub fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     match values.len() {
         0 => f64::NAN,

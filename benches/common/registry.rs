@@ -8,22 +8,22 @@ use zmq::{Context, Message, SNDMORE};
 use super::curve::{self, Way};
 
 /// The name of the socket `socket` of the agent `agent`, both being numbers.
-pub fn names(agent: usize, socket: usize) -> (String, String) {
+pub(crate) fn names(agent: usize, socket: usize) -> (String, String) {
     (format!("agent-{agent}"), format!("socket-{socket}"))
 }
 
 /// Which socket of which agent is the `n`th, if each agent has so many.
-pub fn place(n: usize, each: usize) -> (usize, usize) {
+pub(crate) fn place(n: usize, each: usize) -> (usize, usize) {
     (n / each, n % each)
 }
 
 /// How many sockets each of 100 agents has, or of 10 if there are so few.
-pub fn sockets_each(total: usize) -> usize {
+pub(crate) fn sockets_each(total: usize) -> usize {
     total.div_ceil(100).max(1)
 }
 
 /// Serves so many names until it is killed, having printed where.
-pub fn serve(way: Way, total: usize) {
+pub(crate) fn serve(way: Way, total: usize) {
     let context = Context::new();
     let router = context.socket(zmq::ROUTER).expect("a socket");
     for set in [zmq::Socket::set_sndhwm, zmq::Socket::set_rcvhwm] {
@@ -57,6 +57,6 @@ fn filled(total: usize) -> HashMap<Vec<u8>, Vec<u8>> {
 }
 
 /// An address, none of them being dialled.
-pub fn address(n: usize) -> String {
+pub(crate) fn address(n: usize) -> String {
     format!("tcp://127.0.0.1:{}", 10_000 + n % 50_000)
 }

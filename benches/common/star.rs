@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// It begins with `head`. `place` gives what is said of an agent beside its socket: `host: lab1, `.
-pub fn star(head: &str, count: usize, place: impl Fn(usize) -> String) -> String {
+pub(crate) fn star(head: &str, count: usize, place: impl Fn(usize) -> String) -> String {
     let mut agents = format!("{head}agents:\n");
     let mut connections = String::new();
     for n in 0..count {

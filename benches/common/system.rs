@@ -12,12 +12,12 @@ use tempfile::TempDir;
 use super::curve::as_agent;
 
 /// The binary that is measured.
-pub fn osb() -> &'static Path {
+pub(crate) fn osb() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_osb"))
 }
 
 /// A system that goes when this is dropped, or when the bench is killed.
-pub struct System {
+pub(crate) struct System {
     temp: TempDir,
     topology: PathBuf,
     caretaker: Child,
@@ -25,7 +25,7 @@ pub struct System {
 
 impl System {
     /// Writes the topology; nothing is started yet.
-    pub fn of(topology: &str) -> Self {
+    pub(crate) fn of(topology: &str) -> Self {
         let temp = tempfile::tempdir().expect("a folder");
         let path = temp.path().join("bench.yaml");
         std::fs::write(&path, topology).expect("a file");
@@ -37,14 +37,14 @@ impl System {
     }
 
     /// Writes the topology and brings it up.
-    pub fn up_of(topology: &str) -> Self {
+    pub(crate) fn up_of(topology: &str) -> Self {
         let system = Self::of(topology);
         system.up();
         system
     }
 
     /// `osb` in this system's surroundings.
-    pub fn osb(&self) -> Command {
+    pub(crate) fn osb(&self) -> Command {
         let mut command = Command::new(osb());
         command.env("OSB_STATE_DIR", self.temp.path());
         command.env_remove("OSB_NAMESERVER");
@@ -52,23 +52,23 @@ impl System {
         command
     }
 
-    pub fn up(&self) {
+    pub(crate) fn up(&self) {
         succeeded(self.osb().args(["-q", "up"]).arg(&self.topology).output());
     }
 
-    pub fn down(&self) {
+    pub(crate) fn down(&self) {
         succeeded(self.osb().args(["-q", "down", "bench"]).output());
     }
 
     /// What is remembered of it while it is up.
-    pub fn record(&self) -> SystemRecord {
+    pub(crate) fn record(&self) -> SystemRecord {
         let state = StateDir::at(self.temp.path().join("osb"));
         let dir = state.system(&"bench".parse().expect("a name"));
         dir.record().expect("it can be read").expect("it is up")
     }
 
     /// A connection to its name server, as its owner.
-    pub fn nameserver(&self) -> NameServer {
+    pub(crate) fn nameserver(&self) -> NameServer {
         let group = &self.record().groups[0];
         let key = |path: &PathBuf| KeyFile::read_named(path).expect("it can be read");
         let to = Dial {
@@ -78,12 +78,12 @@ impl System {
         NameServer::dial(&to).expect("it is there")
     }
 
-    pub fn agents(&self) -> Vec<AgentInfo> {
+    pub(crate) fn agents(&self) -> Vec<AgentInfo> {
         self.nameserver().agent_infos().expect("it answers")
     }
 
     /// How a socket is dialled: in a closed system, as an agent of it.
-    pub fn dial(&self, agent: &str, alias: &str) -> Dial {
+    pub(crate) fn dial(&self, agent: &str, alias: &str) -> Dial {
         let nameserver = self.nameserver();
         let bound = nameserver.addr(agent, alias).expect("it is bound");
         match bound.key {
@@ -117,7 +117,7 @@ fn caretaker(state: &Path) -> Child {
 }
 
 /// Panics with what a command said, if it failed.
-pub fn succeeded(output: std::io::Result<Output>) -> Output {
+pub(crate) fn succeeded(output: std::io::Result<Output>) -> Output {
     let output = output.expect("osb can be started");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "osb failed: {said}");

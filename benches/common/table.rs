@@ -4,7 +4,7 @@ use super::pairs::Pair;
 
 /// What a ratio or a figure should be.
 #[derive(Debug, Clone, Copy)]
-pub enum Aim {
+pub(crate) enum Aim {
     AtLeast(f64),
     AtMost(f64),
     /// For the reader only.
@@ -23,23 +23,23 @@ impl Aim {
 }
 
 /// A table, printed row by row.
-pub struct Table;
+pub(crate) struct Table;
 
 impl Table {
     /// Begins a table.
-    pub fn new(title: &str, unit: &str) -> Self {
+    pub(crate) fn new(title: &str, unit: &str) -> Self {
         Self::of(title, unit, ["limit", "osb"])
     }
 
     /// Begins a table that holds other things against one another.
-    pub fn of(title: &str, unit: &str, [limit, osb]: [&str; 2]) -> Self {
+    pub(crate) fn of(title: &str, unit: &str, [limit, osb]: [&str; 2]) -> Self {
         println!("\n{title} ({unit})");
         println!("{:<44} {limit:>11} {osb:>11} {:>7}  aim", "", "ratio");
         Self
     }
 
     /// A row with a limit.
-    pub fn row(&self, what: &str, pair: Pair, aim: Aim) {
+    pub(crate) fn row(&self, what: &str, pair: Pair, aim: Aim) {
         let Pair { limit, osb, ratio } = pair;
         let words = aim.words(ratio);
         println!(
@@ -50,7 +50,7 @@ impl Table {
     }
 
     /// A row whose aim is a figure and not a ratio.
-    pub fn figure(&self, what: &str, limit: Option<f64>, osb: f64, aim: Aim) {
+    pub(crate) fn figure(&self, what: &str, limit: Option<f64>, osb: f64, aim: Aim) {
         let limit = limit.map(short).unwrap_or_default();
         let words = aim.words(osb);
         println!(
@@ -72,7 +72,7 @@ fn short(value: f64) -> String {
 }
 
 /// A size in words.
-pub fn bytes(size: usize) -> String {
+pub(crate) fn bytes(size: usize) -> String {
     match size {
         size if size < 1 << 10 => format!("{size} B"),
         size => format!("{} KiB", size >> 10),

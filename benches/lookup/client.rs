@@ -13,14 +13,14 @@ use super::common::registry::{names, place, sockets_each};
 const DIFFERENT: usize = 1000;
 
 /// Questions of two frames each, and how to see that an answer is one.
-pub struct Questions {
+pub(crate) struct Questions {
     frames: Vec<[Vec<u8>; 2]>,
     is_answer: fn(&[u8], &[u8]) -> bool,
 }
 
 impl Questions {
     /// For the least name server.
-    pub fn bare(total: usize) -> Self {
+    pub(crate) fn bare(total: usize) -> Self {
         Self {
             frames: asked(total, |agent, alias| {
                 [
@@ -33,7 +33,7 @@ impl Questions {
     }
 
     /// In the real words of osb.
-    pub fn osb(total: usize) -> Self {
+    pub(crate) fn osb(total: usize) -> Self {
         Self {
             frames: asked(total, |agent, alias| {
                 let (agent, alias) = (
@@ -62,7 +62,7 @@ fn asked(total: usize, question: impl Fn(&str, &str) -> [Vec<u8>; 2]) -> Vec<[Ve
 
 /// What is put on a name server.
 #[derive(Clone, Copy)]
-pub struct Load {
+pub(crate) struct Load {
     pub clients: usize,
     /// Questions in flight of each client.
     pub window: usize,
@@ -71,7 +71,7 @@ pub struct Load {
 
 impl Load {
     /// Answers a second.
-    pub fn put_on(self, server: &Dial, questions: &Questions) -> f64 {
+    pub(crate) fn put_on(self, server: &Dial, questions: &Questions) -> f64 {
         let context = Context::new();
         let mut asker = Asker {
             clients: (0..self.clients)

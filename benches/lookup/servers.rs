@@ -13,7 +13,7 @@ use super::common::pairs::Pair;
 use super::common::{Child, Way, paired};
 
 /// Both, until this is dropped.
-pub struct Servers {
+pub(crate) struct Servers {
     bare: (Dial, Questions),
     osb: (Dial, Questions),
     _members: Members,
@@ -23,7 +23,7 @@ pub struct Servers {
 
 impl Servers {
     /// Starts both, and makes so many names known.
-    pub fn start(way: Way, total: usize) -> Self {
+    pub(crate) fn start(way: Way, total: usize) -> Self {
         let role = format!("{}registry", way.prefix());
         let mut bare = Child::role(&role, &[&total.to_string()]);
         let keys = (way == Way::Curve).then(keys);
@@ -49,7 +49,7 @@ impl Servers {
     }
 
     /// Puts a load on both in turn.
-    pub fn measure(&self, load: Load, rounds: usize) -> Pair {
+    pub(crate) fn measure(&self, load: Load, rounds: usize) -> Pair {
         let put_on = |(at, questions): &(Dial, Questions)| load.put_on(at, questions);
         paired(rounds, || put_on(&self.bare), || put_on(&self.osb))
     }

@@ -9,7 +9,7 @@ use super::common::Way;
 use super::common::curve::{self, dial, printed};
 
 /// Runs one of the programs until it is killed. It prints where it is bound.
-pub fn play(role: &str, arguments: &[String]) {
+pub(crate) fn play(role: &str, arguments: &[String]) {
     let context = Context::new();
     let (way, role) = Way::of(role);
     let bound = |kind| bound(&context, kind, way);
@@ -124,7 +124,7 @@ fn subscribe(inbox: &Socket) {
 }
 
 /// Pushes for a while as fast as the other end takes it, and tells how many a second were taken.
-pub fn feed(to: &Dial, size: usize, serializer: &str, time: Duration) -> f64 {
+pub(crate) fn feed(to: &Dial, size: usize, serializer: &str, time: Duration) -> f64 {
     let context = Context::new();
     let outbox = context.socket(zmq::PUSH).expect("a socket");
     // Whatever is still under way is taken while nothing is measured.
@@ -162,7 +162,7 @@ fn feed_for(outbox: &Socket, body: &[u8], time: Duration) -> u64 {
 }
 
 /// Asks and waits for the answer, again and again. Tells how often a second.
-pub fn ask(whom: &Dial, size: usize, time: Duration) -> f64 {
+pub(crate) fn ask(whom: &Dial, size: usize, time: Duration) -> f64 {
     let context = Context::new();
     let asker = connected(&context, zmq::REQ, whom);
     let body = payload(size, "raw");
@@ -183,7 +183,7 @@ pub fn ask(whom: &Dial, size: usize, time: Duration) -> f64 {
 
 /// Connects and asks once, again and again, each time as a new peer. Tells how often a second.
 #[allow(dead_code, reason = "not every bench uses everything")]
-pub fn connect(whom: &Dial, time: Duration) -> f64 {
+pub(crate) fn connect(whom: &Dial, time: Duration) -> f64 {
     let context = Context::new();
     let began = Instant::now();
     let mut count = 0u64;

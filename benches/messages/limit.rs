@@ -10,7 +10,7 @@ use super::common::{Child, Way};
 
 /// Bare processes, and where messages are put in.
 #[allow(dead_code, reason = "not every bench uses everything")]
-pub struct Limit {
+pub(crate) struct Limit {
     pub entry: Dial,
     processes: Vec<Child>,
 }
@@ -18,7 +18,7 @@ pub struct Limit {
 #[allow(dead_code, reason = "not every bench uses everything")]
 impl Limit {
     /// A process that receives; with a relay before it or not.
-    pub fn push(way: Way, relayed: bool) -> Self {
+    pub(crate) fn push(way: Way, relayed: bool) -> Self {
         if relayed {
             let (mut limit, exit) = Self::relay(way, "push");
             limit.processes.push(Child::role("drain", &[&exit]));
@@ -28,12 +28,12 @@ impl Limit {
     }
 
     /// A process that answers with what it is asked.
-    pub fn reply(way: Way) -> Self {
+    pub(crate) fn reply(way: Way) -> Self {
         Self::alone(way, "echo")
     }
 
     /// A process that asks, by a DEALER, and one that answers, by a ROUTER.
-    pub fn request() -> Self {
+    pub(crate) fn request() -> Self {
         let mut desk = Child::role("answer", &[]);
         let mut asker = Child::role("request", &[&desk.line()]);
         Self {
@@ -43,7 +43,7 @@ impl Limit {
     }
 
     /// A relay that publishes, and so many that subscribe.
-    pub fn publish(subscribers: usize) -> Self {
+    pub(crate) fn publish(subscribers: usize) -> Self {
         let (mut limit, exit) = Self::relay(Way::Clear, "pub");
         let subscriber = |_| Child::role("subscribe", &[&exit]);
         limit.processes.extend((0..subscribers).map(subscriber));
@@ -73,7 +73,7 @@ impl Limit {
     }
 
     /// How many messages a second reached subscribers.
-    pub fn published(&mut self, size: usize, time: Duration) -> f64 {
+    pub(crate) fn published(&mut self, size: usize, time: Duration) -> f64 {
         let began = Instant::now();
         bare::feed(&self.entry, size, "raw", time);
         let elapsed = began.elapsed().as_secs_f64();

@@ -11,7 +11,7 @@ use super::common::{System, Way};
 
 /// A system of agents, and where messages are put in.
 #[allow(dead_code, reason = "not every bench uses everything")]
-pub struct Agents {
+pub(crate) struct Agents {
     pub entry: Dial,
     nameserver: NameServer,
     subscribers: Vec<String>,
@@ -21,7 +21,7 @@ pub struct Agents {
 #[allow(dead_code, reason = "not every bench uses everything")]
 impl Agents {
     /// Bob discards; Alice before him forwards, or is not asked.
-    pub fn push(way: Way, serializer: &str, relayed: bool) -> Self {
+    pub(crate) fn push(way: Way, serializer: &str, relayed: bool) -> Self {
         let topology = format!(
             "osb: 1\nname: bench\nsecurity: {}\ndefaults: {{ serializer: {serializer} }}\nagents:\n\
              {ALICE}      out: PUSH\n\
@@ -33,7 +33,7 @@ impl Agents {
     }
 
     /// Bob echoes.
-    pub fn reply(way: Way) -> Self {
+    pub(crate) fn reply(way: Way) -> Self {
         let topology = format!(
             "osb: 1\nname: bench\nsecurity: {}\ndefaults: {{ serializer: raw }}\nagents:\n  \
              Bob:\n    bind:\n      in: {{ kind: REP, handler: echo }}\n",
@@ -43,7 +43,7 @@ impl Agents {
     }
 
     /// Alice asks with what she gets, by a channel, and discards the answers; Bob echoes.
-    pub fn request(channel: &str) -> Self {
+    pub(crate) fn request(channel: &str) -> Self {
         let on_reply = match channel {
             "SYNC_PUB" => ", on_reply: discard",
             _ => "",
@@ -57,7 +57,7 @@ impl Agents {
     }
 
     /// Alice publishes what she gets, by such a socket, and so many discard it.
-    pub fn publish(kind: &str, subscribers: usize) -> Self {
+    pub(crate) fn publish(kind: &str, subscribers: usize) -> Self {
         let handler = match kind {
             "SYNC_PUB" => ", handler: discard",
             _ => "",
@@ -88,7 +88,7 @@ impl Agents {
     }
 
     /// How many messages a second reached subscribers.
-    pub fn published(&self, size: usize, time: Duration) -> f64 {
+    pub(crate) fn published(&self, size: usize, time: Duration) -> f64 {
         let before = self.received();
         let began = Instant::now();
         bare::feed(&self.entry, size, "raw", time);

@@ -15,7 +15,7 @@ use crate::zeromq::{Handshake, Verdict, Zap};
 const ASKED: usize = 1000;
 
 /// The way in.
-pub struct Admission {
+pub(crate) struct Admission {
     zap: Zap,
     /// Which peers were admitted, and from which machines.
     known: BTreeMap<PublicKey, Known>,
@@ -34,7 +34,7 @@ struct Known {
 }
 
 /// The outcome of a question for a key.
-pub enum Answer {
+pub(crate) enum Answer {
     Theirs(Holder),
     Nobodys,
     /// The name server did not say.
@@ -43,7 +43,7 @@ pub enum Answer {
 
 impl Admission {
     /// Before any socket of `context` is bound.
-    pub fn bind(context: &Context) -> zmq::Result<Self> {
+    pub(crate) fn bind(context: &Context) -> zmq::Result<Self> {
         Ok(Self {
             zap: Zap::bind(context)?,
             known: BTreeMap::new(),
@@ -53,13 +53,13 @@ impl Admission {
         })
     }
 
-    pub fn zap(&self) -> &Zap {
+    pub(crate) fn zap(&self) -> &Zap {
         &self.zap
     }
 
     /// Tells which keys are to be asked for. If there is nobody to ask, or too much to ask, those are
     /// let in who were before.
-    pub fn attend(&mut self, alone: bool) -> Vec<PublicKey> {
+    pub(crate) fn attend(&mut self, alone: bool) -> Vec<PublicKey> {
         let mut unknown = Vec::new();
         while let Some(handshake) = self.zap.next() {
             let asked = self.waiting.len();
@@ -81,7 +81,7 @@ impl Admission {
     }
 
     /// Peers that wait by that key are admitted or refused.
-    pub fn settle(&mut self, key: &PublicKey, answer: &Answer) {
+    pub(crate) fn settle(&mut self, key: &PublicKey, answer: &Answer) {
         let waiting = self.waiting.remove(key).unwrap_or_default();
         if let Answer::Theirs(Holder::Agent(name)) = answer {
             let known = self.known.entry(*key).or_default();
@@ -110,7 +110,7 @@ impl Admission {
     }
 
     /// One more was refused. Tells how many, if that is to be told now.
-    pub fn count_turned_away(&mut self, now: Duration) -> Option<u64> {
+    pub(crate) fn count_turned_away(&mut self, now: Duration) -> Option<u64> {
         self.turned_away += 1;
         if self
             .told
@@ -123,12 +123,12 @@ impl Admission {
     }
 
     /// By which a peer was admitted.
-    pub fn keys(&self) -> impl Iterator<Item = &PublicKey> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &PublicKey> {
         self.known.keys()
     }
 
     /// These keys are revoked. Tells from which machines they were used.
-    pub fn forget(&mut self, keys: &[PublicKey]) -> BTreeSet<String> {
+    pub(crate) fn forget(&mut self, keys: &[PublicKey]) -> BTreeSet<String> {
         let known = keys.iter().filter_map(|key| self.known.remove(key));
         known.flat_map(|known| known.from).collect()
     }

@@ -17,7 +17,7 @@ use crate::zeromq::hang_up_at;
 
 impl Agent {
     /// A peer asks to be admitted.
-    pub fn attend_admission(&mut self) {
+    pub(crate) fn attend_admission(&mut self) {
         let alone = self.membership.control.down();
         let unknown = self
             .admission

@@ -8,7 +8,7 @@ use super::core::Life;
 use crate::model::{Alias, SystemName};
 
 /// What an agent was before a system adopted it, and will be again.
-pub struct Adoption {
+pub(crate) struct Adoption {
     pub system: SystemName,
     /// The sockets it had: others are the system's.
     pub sockets: Vec<Alias>,

@@ -13,7 +13,7 @@ use crate::zeromq::{End, hang_up_dead};
 impl Agent {
     /// Tells the name server the whole truth about this agent. If the line is down, that will be
     /// the first thing said when it is back.
-    pub fn announce(&mut self) {
+    pub(crate) fn announce(&mut self) {
         if self.membership.is_hidden() {
             return;
         }
@@ -22,20 +22,20 @@ impl Agent {
     }
 
     /// Its program is prepared: from now on the agent is there for all.
-    pub fn introduce(&mut self) {
+    pub(crate) fn introduce(&mut self) {
         if self.membership.show() {
             self.announce();
         }
     }
 
     /// The line to the name server takes messages again.
-    pub fn control_is_back(&mut self) {
+    pub(crate) fn control_is_back(&mut self) {
         let (envelope, body) = self.announcement();
         self.membership.control.restore((&envelope, body));
     }
 
     /// Announces if anything has changed.
-    pub fn announce_changes(&mut self) {
+    pub(crate) fn announce_changes(&mut self) {
         if self.membership.has_news() {
             self.announce();
         }
@@ -43,7 +43,7 @@ impl Agent {
 
     /// Announces at the end of a turn, unless another member waits for more changes of the kind: many
     /// connections that are proven one after the other are one piece of news.
-    pub fn announce_in_time(&mut self) {
+    pub(crate) fn announce_in_time(&mut self) {
         let wired = |(_, waiting): (u64, &Waiting)| matches!(waiting, Waiting::Wire { .. });
         if !self.waiting.iter().any(wired) {
             self.announce_changes();
@@ -79,7 +79,7 @@ impl Agent {
     }
 
     /// The name server has taken an announcement. Who started the agent by hand sees it in the log.
-    pub fn note_registered(&mut self) {
+    pub(crate) fn note_registered(&mut self) {
         if !self.membership.note_registered() {
             return;
         }
@@ -90,7 +90,7 @@ impl Agent {
         self.tell_registered();
     }
 
-    pub fn heartbeat_if_due(&mut self) {
+    pub(crate) fn heartbeat_if_due(&mut self) {
         if !self.membership.begin_heartbeat(self.now) || self.membership.is_hidden() {
             return;
         }
@@ -119,7 +119,7 @@ impl Agent {
     }
 
     /// Says goodbye to the name server.
-    pub fn leave(&mut self) {
+    pub(crate) fn leave(&mut self) {
         let envelope = self.membership.begin_leave();
         let end = self.life.code().map(|code| wire::End {
             exit: ExitReport {

@@ -20,7 +20,7 @@ const ERROR_KEY: &str = "$error";
 const RAW_ERROR: &str = "error: ";
 
 /// An answer as it has arrived.
-pub struct ReplyFrame {
+pub(crate) struct ReplyFrame {
     pub frame: Message,
     pub serializer: Serializer,
 }
@@ -33,7 +33,7 @@ impl ReplyFrame {
 
 impl Agent {
     /// An answer has arrived, or will not.
-    pub fn resolve(&mut self, request: SentRequest, outcome: Result<ReplyFrame, String>) {
+    pub(crate) fn resolve(&mut self, request: SentRequest, outcome: Result<ReplyFrame, String>) {
         let SentRequest { at, origin, .. } = request;
         match (origin, outcome) {
             (Origin::Handlers, outcome) => {
@@ -94,13 +94,13 @@ impl Agent {
     }
 
     /// Requesters of a socket that is closed were told so when it was closed.
-    pub fn answer_frame(&mut self, ticket: Ticket, body: Message) {
+    pub(crate) fn answer_frame(&mut self, ticket: Ticket, body: Message) {
         if let Some(slot) = self.sockets.get_mut(ticket.at) {
             slot.answer(ticket.path, body);
         }
     }
 
-    pub fn answer_value(&mut self, ticket: Ticket, answer: &Value) {
+    pub(crate) fn answer_value(&mut self, ticket: Ticket, answer: &Value) {
         let Some(serializer) = self.sockets.serializer(ticket.at) else {
             return;
         };
@@ -110,7 +110,7 @@ impl Agent {
         }
     }
 
-    pub fn answer_error(&mut self, ticket: Ticket, reason: &str) {
+    pub(crate) fn answer_error(&mut self, ticket: Ticket, reason: &str) {
         if let Some(serializer) = self.sockets.serializer(ticket.at) {
             self.answer_frame(ticket, error_answer(reason, serializer).into());
         }
@@ -147,7 +147,7 @@ fn looks_like_an_error(frame: &[u8], by: Serializer) -> bool {
 }
 
 /// The answer in a frame, or the error that it stands for.
-pub fn read_answer(frame: &[u8], by: Serializer) -> Result<Value, String> {
+pub(crate) fn read_answer(frame: &[u8], by: Serializer) -> Result<Value, String> {
     let value = decode(frame, by).map_err(|error| format!("an answer that is {error}"))?;
     match &value {
         Value::String(text) if by == Serializer::Raw => match text.strip_prefix(RAW_ERROR) {

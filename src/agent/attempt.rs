@@ -13,14 +13,14 @@ use super::program::{Exit, Process, Streams};
 use crate::model::Command;
 
 /// What is under way.
-pub enum Attempt {
+pub(crate) enum Attempt {
     Port { socket: OwnedFd, at: SocketAddr },
     Probe(Process),
 }
 
 impl Attempt {
     /// Begins to connect.
-    pub fn at_port(at: SocketAddr) -> Result<Self, String> {
+    pub(crate) fn at_port(at: SocketAddr) -> Result<Self, String> {
         let family = match at {
             SocketAddr::V4(_) => AddressFamily::INET,
             SocketAddr::V6(_) => AddressFamily::INET6,
@@ -35,12 +35,12 @@ impl Attempt {
     }
 
     /// Begins to run the probe.
-    pub fn by_probe(command: &Command, env: &[(&str, &str)]) -> Result<Self, String> {
+    pub(crate) fn by_probe(command: &Command, env: &[(&str, &str)]) -> Result<Self, String> {
         Process::start(command, env, Streams::Silent).map(Attempt::Probe)
     }
 
     /// What to watch: to be written to for a port, to be read for a probe.
-    pub fn fd(&self) -> (RawFd, zmq::PollEvents) {
+    pub(crate) fn fd(&self) -> (RawFd, zmq::PollEvents) {
         match self {
             Attempt::Port { socket, .. } => (socket.as_raw_fd(), zmq::POLLOUT),
             Attempt::Probe(process) => (process.exit_fd(), zmq::POLLIN),
@@ -48,7 +48,7 @@ impl Attempt {
     }
 
     /// Whether it is this probe that has ended with this pid.
-    pub fn note_end(&mut self, pid: u32) -> bool {
+    pub(crate) fn note_end(&mut self, pid: u32) -> bool {
         match self {
             Attempt::Port { .. } => false,
             Attempt::Probe(process) => process.note_end(pid),
@@ -56,7 +56,7 @@ impl Attempt {
     }
 
     /// Its outcome, once there is one.
-    pub fn outcome(&mut self) -> Option<Result<(), String>> {
+    pub(crate) fn outcome(&mut self) -> Option<Result<(), String>> {
         match self {
             Attempt::Port { socket, at } => connected(socket, *at),
             Attempt::Probe(process) => process.exit().map(|status| {

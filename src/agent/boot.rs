@@ -17,7 +17,7 @@ pub enum BootError {
 }
 
 /// Reads to the end of `input`.
-pub fn read(input: impl Read) -> Result<AgentBoot, BootError> {
+pub(crate) fn read(input: impl Read) -> Result<AgentBoot, BootError> {
     let mut text = Vec::new();
     input.take(LONGEST).read_to_end(&mut text)?;
     Ok(serde_json::from_slice(&text)?)

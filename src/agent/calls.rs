@@ -16,7 +16,7 @@ const FOR_EVER: Duration = Duration::MAX;
 
 impl Agent {
     /// Sends, or queues if there is room. There is none at a socket that is closed.
-    pub fn offer(&mut self, at: SlotId, parcel: Parcel) -> Offer {
+    pub(crate) fn offer(&mut self, at: SlotId, parcel: Parcel) -> Offer {
         match self.sockets.get_mut(at) {
             Some(slot) => slot.offer(parcel, true),
             None => Offer::Full(parcel),
@@ -24,7 +24,7 @@ impl Agent {
     }
 
     /// Whether the socket, or its queue, can take another message.
-    pub fn has_room_at(&self, at: SlotId) -> bool {
+    pub(crate) fn has_room_at(&self, at: SlotId) -> bool {
         self.sockets.get(at).is_some_and(|slot| self.has_room(slot))
     }
 
@@ -34,7 +34,7 @@ impl Agent {
 
     /// Sends by any kind of socket; what is answered goes to its handlers. False if there is no
     /// room.
-    pub fn send_frame(&mut self, at: SlotId, frame: Message) -> bool {
+    pub(crate) fn send_frame(&mut self, at: SlotId, frame: Message) -> bool {
         let Some(slot) = self.sockets.get(at).filter(|slot| self.has_room(slot)) else {
             return false;
         };
@@ -47,7 +47,7 @@ impl Agent {
     }
 
     /// Sends a request, whose answer, or the lack of it, goes to its origin.
-    pub fn request(&mut self, at: SlotId, body: Message, origin: Origin, limit: Duration) {
+    pub(crate) fn request(&mut self, at: SlotId, body: Message, origin: Origin, limit: Duration) {
         let request = SentRequest { at, origin, limit };
         match self.sockets.get(at) {
             Some(slot) if self.has_room(slot) => {}
@@ -69,7 +69,7 @@ impl Agent {
     }
 
     /// The time of requests is up.
-    pub fn expire_requests(&mut self) {
+    pub(crate) fn expire_requests(&mut self) {
         while let Some((id, request)) = self.exchange.expired(self.now) {
             if let Some(slot) = self.sockets.get_mut(request.at) {
                 slot.outbox.withdraw(id);
@@ -102,7 +102,7 @@ impl Agent {
     }
 
     /// The requests of a socket that have left and are not answered.
-    pub fn sent_requests(&self, at: SlotId) -> Vec<u64> {
+    pub(crate) fn sent_requests(&self, at: SlotId) -> Vec<u64> {
         let Some(slot) = self.sockets.get(at) else {
             return Vec::new();
         };
@@ -113,7 +113,7 @@ impl Agent {
     /// The connection is lost by which these requests of a socket left, or their answers would have
     /// come: there will be none, for who was asked knows nobody by that connection any more. What
     /// has been answered counts.
-    pub fn give_up_requests(&mut self, at: SlotId, requests: Vec<u64>) {
+    pub(crate) fn give_up_requests(&mut self, at: SlotId, requests: Vec<u64>) {
         self.drain_to_the_end(at);
         for id in requests {
             if let Some(request) = self.exchange.take(id) {
@@ -124,7 +124,7 @@ impl Agent {
 }
 
 /// How long an answer is waited for at a socket.
-pub fn answer_wait(slot: &Slot) -> Duration {
+pub(crate) fn answer_wait(slot: &Slot) -> Duration {
     match slot.replies.wait {
         Some(wait) => wait.duration(),
         None if slot.kind.is_channel() => FOR_EVER,

@@ -17,7 +17,7 @@ use crate::wire::Fault;
 
 impl Agent {
     /// Begins to close sockets, of which each has an alias; the answer comes when they are closed.
-    pub fn close(
+    pub(crate) fn close(
         &mut self,
         aliases: Vec<Alias>,
         linger: Option<Millis>,
@@ -35,7 +35,7 @@ impl Agent {
     }
 
     /// Closes what is to be closed.
-    pub fn finish_closing(&mut self) {
+    pub(crate) fn finish_closing(&mut self) {
         for closing in mem::take(&mut self.closing) {
             let sockets = closing.sockets.into_iter();
             let unsent: BTreeMap<Alias, usize> = sockets
@@ -139,7 +139,7 @@ impl Agent {
     }
 
     /// The sockets that `close_all` is about.
-    pub fn close_all(
+    pub(crate) fn close_all(
         &mut self,
         linger: Option<Millis>,
         requester: Option<Requester>,

@@ -6,7 +6,7 @@ use super::sockets::SlotId;
 use crate::model::{Alias, Millis};
 
 /// Sockets that are to be closed.
-pub struct Closing {
+pub(crate) struct Closing {
     pub requester: Option<Requester>,
     pub sockets: Vec<(Alias, SlotId)>,
     pub linger: Option<Millis>,

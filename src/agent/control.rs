@@ -20,7 +20,7 @@ const KEPT: usize = 16 << 20;
 
 /// What a message is to the line when it is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weight {
+pub(crate) enum Weight {
     /// Soon outdated: let it go.
     Light,
     /// A member waits for it: keep it.
@@ -28,7 +28,7 @@ pub enum Weight {
 }
 
 /// The line.
-pub struct Control {
+pub(crate) struct Control {
     socket: Socket,
     /// Tells of its handshakes.
     monitor: Socket,
@@ -41,7 +41,7 @@ pub struct Control {
 
 impl Control {
     /// Begins to connect.
-    pub fn connect(context: &Context, to: &Dial) -> zmq::Result<Self> {
+    pub(crate) fn connect(context: &Context, to: &Dial) -> zmq::Result<Self> {
         let socket = control_dealer(context, to, QUEUE, LINGER)?;
         // What is sent to a name server that is not there would reach its successor, too late.
         socket.set_immediate(true)?;
@@ -58,17 +58,17 @@ impl Control {
         })
     }
 
-    pub fn socket(&self) -> &Socket {
+    pub(crate) fn socket(&self) -> &Socket {
         &self.socket
     }
 
-    pub fn monitor(&self) -> &Socket {
+    pub(crate) fn monitor(&self) -> &Socket {
         &self.monitor
     }
 
     /// Reads what its monitor has seen. Tells why the name server does not let this agent in, once,
     /// if that is so.
-    pub fn look(&mut self) -> Option<String> {
+    pub(crate) fn look(&mut self) -> Option<String> {
         let mut shut = false;
         while let Some((seen, _)) = next_event(&self.monitor) {
             shut |= self.admission.note(seen);
@@ -80,17 +80,17 @@ impl Control {
     }
 
     /// Whether it is to be told when the socket can take messages again.
-    pub fn down(&self) -> bool {
+    pub(crate) fn down(&self) -> bool {
         self.down
     }
 
     /// A number for a request of the agent's own.
-    pub fn next_id(&mut self) -> u64 {
+    pub(crate) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
     }
 
-    pub fn send(&mut self, envelope: &Envelope, body: Vec<u8>, weight: Weight) {
+    pub(crate) fn send(&mut self, envelope: &Envelope, body: Vec<u8>, weight: Weight) {
         let header = envelope.encode();
         if !self.down && self.transmit(&header, &body) {
             return;
@@ -114,7 +114,7 @@ impl Control {
     }
 
     /// The socket takes messages again: `first` is sent before all that was kept.
-    pub fn restore(&mut self, first: (&Envelope, Vec<u8>)) {
+    pub(crate) fn restore(&mut self, first: (&Envelope, Vec<u8>)) {
         self.down = false;
         self.send(first.0, first.1, Weight::Light);
         while let Some((header, body)) = self.kept.front() {
@@ -128,7 +128,7 @@ impl Control {
     }
 
     /// The next message, in frames.
-    pub fn receive(&self) -> Option<Vec<Vec<u8>>> {
+    pub(crate) fn receive(&self) -> Option<Vec<Vec<u8>>> {
         self.socket.recv_multipart(DONTWAIT).ok()
     }
 

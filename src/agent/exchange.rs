@@ -17,7 +17,7 @@ const MAX_PENDING_REPLIES: usize = 4096;
 
 /// All of them.
 #[derive(Default)]
-pub struct Exchange {
+pub(crate) struct Exchange {
     /// Requests sent, by all sockets that ask.
     sent: Pending<SentRequest>,
     /// What the program is to answer.
@@ -27,14 +27,14 @@ pub struct Exchange {
 }
 
 /// A request that was sent.
-pub struct SentRequest {
+pub(crate) struct SentRequest {
     pub at: SlotId,
     pub origin: Origin,
     pub limit: Duration,
 }
 
 /// On whose behalf a request was sent.
-pub enum Origin {
+pub(crate) enum Origin {
     /// A timer's or a plain send: the answer goes to the socket's handlers.
     Handlers,
     /// The answer goes to handlers of its own.
@@ -50,13 +50,13 @@ pub enum Origin {
 }
 
 /// The right to answer a request, once.
-pub struct Ticket {
+pub(crate) struct Ticket {
     pub at: SlotId,
     pub path: Envelope,
 }
 
 /// What the program owes an answer to.
-pub enum PendingReply {
+pub(crate) enum PendingReply {
     Answer(Ticket),
     Call {
         requester: Option<Requester>,
@@ -67,93 +67,93 @@ pub enum PendingReply {
 
 impl Exchange {
     /// Whether another request may be sent.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.sent.len() < UNDER_WAY
     }
 
     /// A request is sent, and waited for until `deadline`. Tells its number.
-    pub fn begin(&mut self, deadline: Duration, request: SentRequest) -> u64 {
+    pub(crate) fn begin(&mut self, deadline: Duration, request: SentRequest) -> u64 {
         self.sent.add(deadline, request)
     }
 
     /// Takes a request that is over.
-    pub fn take(&mut self, id: u64) -> Option<SentRequest> {
+    pub(crate) fn take(&mut self, id: u64) -> Option<SentRequest> {
         self.sent.take(id)
     }
 
     /// The same, if that socket has sent it.
-    pub fn take_sent_by(&mut self, at: SlotId, id: u64) -> Option<SentRequest> {
+    pub(crate) fn take_sent_by(&mut self, at: SlotId, id: u64) -> Option<SentRequest> {
         self.sent.get(id).filter(|request| request.at == at)?;
         self.sent.take(id)
     }
 
     /// The numbers of the requests of a socket.
-    pub fn sent_by(&self, at: SlotId) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn sent_by(&self, at: SlotId) -> impl Iterator<Item = u64> + '_ {
         let sent = self.sent.iter();
         sent.filter_map(move |(id, request)| (request.at == at).then_some(id))
     }
 
     /// Takes the requests that a socket has sent, or whose answers were to go back through it.
-    pub fn take_about(&mut self, at: SlotId) -> Vec<(u64, SentRequest)> {
+    pub(crate) fn take_about(&mut self, at: SlotId) -> Vec<(u64, SentRequest)> {
         let back = |request: &SentRequest| matches!(&request.origin, Origin::Forward(ticket) if ticket.at == at);
         self.sent
             .take_where(|request| request.at == at || back(request))
     }
 
-    pub fn take_all(&mut self) -> Vec<SentRequest> {
+    pub(crate) fn take_all(&mut self) -> Vec<SentRequest> {
         let all = self.sent.take_all().into_iter();
         all.map(|(_, request)| request).collect()
     }
 
     /// Takes a request whose time is up.
-    pub fn expired(&mut self, now: Duration) -> Option<(u64, SentRequest)> {
+    pub(crate) fn expired(&mut self, now: Duration) -> Option<(u64, SentRequest)> {
         self.sent.expired(now)
     }
 
     /// Whether the program may be handed another message.
-    pub fn may_owe(&self) -> bool {
+    pub(crate) fn may_owe(&self) -> bool {
         self.owed.len() < MAX_PENDING_REPLIES
     }
 
     /// The program owes an answer until `deadline`. Tells its number.
-    pub fn owe(&mut self, deadline: Duration, reply: PendingReply) -> u64 {
+    pub(crate) fn owe(&mut self, deadline: Duration, reply: PendingReply) -> u64 {
         self.owed.add(deadline, reply)
     }
 
     /// The program may answer a request at any time. Tells its number.
-    pub fn defer(&mut self, ticket: Ticket) -> u64 {
+    pub(crate) fn defer(&mut self, ticket: Ticket) -> u64 {
         let id = self.owed.number();
         self.deferred.insert(id, ticket);
         id
     }
 
     /// Takes the oldest request that may be answered at any time, if there are too many of them.
-    pub fn take_surplus(&mut self) -> Option<Ticket> {
+    pub(crate) fn take_surplus(&mut self) -> Option<Ticket> {
         let too_many = self.deferred.len() > MAX_PENDING_REPLIES;
         let oldest = too_many.then(|| self.deferred.pop_first()).flatten();
         oldest.map(|(_, ticket)| ticket)
     }
 
     /// Takes what the answer with this number is owed to.
-    pub fn take_reply(&mut self, id: u64) -> Option<PendingReply> {
+    pub(crate) fn take_reply(&mut self, id: u64) -> Option<PendingReply> {
         let deferred = || self.deferred.remove(&id).map(PendingReply::Answer);
         self.owed.take(id).or_else(deferred)
     }
 
     /// Takes what has been owed an answer longest.
-    pub fn take_oldest_reply(&mut self) -> Option<PendingReply> {
+    pub(crate) fn take_oldest_reply(&mut self) -> Option<PendingReply> {
         let deferred = self.deferred.keys().next().copied();
         let oldest = self.owed.oldest().into_iter().chain(deferred).min()?;
         self.take_reply(oldest)
     }
 
     /// Takes an answer whose time is up.
-    pub fn expired_reply(&mut self, now: Duration) -> Option<PendingReply> {
+    pub(crate) fn expired_reply(&mut self, now: Duration) -> Option<PendingReply> {
         self.owed.expired(now).map(|(_, reply)| reply)
     }
 
     /// Takes the rights to answer through a socket.
-    pub fn take_tickets(&mut self, at: SlotId) -> Vec<Ticket> {
+    pub(crate) fn take_tickets(&mut self, at: SlotId) -> Vec<Ticket> {
         let meant =
             |reply: &PendingReply| matches!(reply, PendingReply::Answer(ticket) if ticket.at == at);
         let owed = self.owed.take_where(meant).into_iter();
@@ -169,13 +169,13 @@ impl Exchange {
     }
 
     /// Takes what is owed an answer in time.
-    pub fn take_owed(&mut self) -> Vec<PendingReply> {
+    pub(crate) fn take_owed(&mut self) -> Vec<PendingReply> {
         let owed = self.owed.take_all().into_iter();
         owed.map(|(_, reply)| reply).collect()
     }
 
     /// The same, and what may be answered at any time.
-    pub fn take_replies(&mut self) -> Vec<PendingReply> {
+    pub(crate) fn take_replies(&mut self) -> Vec<PendingReply> {
         let mut replies = self.take_owed();
         let deferred = std::mem::take(&mut self.deferred).into_values();
         replies.extend(deferred.map(PendingReply::Answer));
@@ -183,7 +183,7 @@ impl Exchange {
     }
 
     /// When the next request's or answer's time is up.
-    pub fn wakes_at(&self) -> Option<Duration> {
+    pub(crate) fn wakes_at(&self) -> Option<Duration> {
         let both = self.sent.wakes_at().into_iter();
         both.chain(self.owed.wakes_at()).min()
     }

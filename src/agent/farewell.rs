@@ -10,7 +10,7 @@ use crate::state::{EndRecord, SystemDir};
 
 impl Agent {
     /// The end: what could not be sent is told, and all is closed.
-    pub fn farewell(mut self) {
+    pub(crate) fn farewell(mut self) {
         self.leave_behind();
         let unsent = self.sockets.unsent();
         for (alias, count) in &unsent {

@@ -23,7 +23,7 @@ const COLLECTED: usize = 100_000;
 const RECEIVED: &str = "received";
 
 /// A message that has arrived.
-pub struct Incoming {
+pub(crate) struct Incoming {
     pub at: SlotId,
     serializer: Serializer,
     /// SUB: where in the frame the topic is.
@@ -45,7 +45,7 @@ struct Topic {
 }
 
 /// What a message is to the agent that gets it.
-pub enum Sort {
+pub(crate) enum Sort {
     /// Sent to it.
     Sent,
     /// An answer to a request of its own.
@@ -55,7 +55,12 @@ pub enum Sort {
 }
 
 impl Incoming {
-    pub fn new(at: SlotId, serializer: Serializer, frame: Message, ticket: Option<Ticket>) -> Self {
+    pub(crate) fn new(
+        at: SlotId,
+        serializer: Serializer,
+        frame: Message,
+        ticket: Option<Ticket>,
+    ) -> Self {
         Self {
             at,
             serializer,
@@ -68,7 +73,7 @@ impl Incoming {
     }
 
     /// The answer to a request.
-    pub fn reply(at: SlotId, serializer: Serializer, frame: Message) -> Self {
+    pub(crate) fn reply(at: SlotId, serializer: Serializer, frame: Message) -> Self {
         Self {
             sort: Sort::Reply,
             ..Self::new(at, serializer, frame, None)
@@ -76,7 +81,12 @@ impl Incoming {
     }
 
     /// A request has failed: an answer that says why.
-    pub fn failure(at: SlotId, serializer: Serializer, frame: Message, reason: String) -> Self {
+    pub(crate) fn failure(
+        at: SlotId,
+        serializer: Serializer,
+        frame: Message,
+        reason: String,
+    ) -> Self {
         Self {
             sort: Sort::Failure(reason.into()),
             ..Self::new(at, serializer, frame, None)
@@ -84,7 +94,7 @@ impl Incoming {
     }
 
     /// A publication: topic and body in one frame, after so many bytes.
-    pub fn published(
+    pub(crate) fn published(
         at: SlotId,
         serializer: Serializer,
         frame: Message,
@@ -108,7 +118,7 @@ impl Incoming {
     }
 
     /// The topic for people and programs. With `raw` nobody knows where it ends.
-    pub fn topic(&self) -> Option<String> {
+    pub(crate) fn topic(&self) -> Option<String> {
         self.topic.filter(|topic| topic.body > topic.start)?;
         Some(String::from_utf8_lossy(self.topic_bytes()).into_owned())
     }
@@ -118,7 +128,7 @@ impl Incoming {
     }
 
     /// The message itself.
-    pub fn message(&mut self) -> Result<&Value, CodecError> {
+    pub(crate) fn message(&mut self) -> Result<&Value, CodecError> {
         let value = match self.decoded.take() {
             Some(value) => value,
             None => decode(self.body(), self.serializer)?,
@@ -161,14 +171,14 @@ impl Incoming {
 /// Where messages of a socket lead to: looked up once for a batch of them. Sockets are added and
 /// removed between batches only.
 #[derive(Default)]
-pub struct After {
+pub(crate) struct After {
     sockets: Vec<SlotId>,
     program: bool,
 }
 
 impl Agent {
     /// Carries out all actions for a message, and makes sure that a request is answered.
-    pub fn handle(&mut self, mut incoming: Incoming) {
+    pub(crate) fn handle(&mut self, mut incoming: Incoming) {
         let Some(slot) = self.sockets.get(incoming.at) else {
             return;
         };
@@ -190,7 +200,7 @@ impl Agent {
     }
 
     /// Carries out these actions for a message, instead of those of its socket.
-    pub fn handle_by(&mut self, mut incoming: Incoming, actions: &[Action]) {
+    pub(crate) fn handle_by(&mut self, mut incoming: Incoming, actions: &[Action]) {
         let outcome = self.perform(&mut incoming, actions.iter());
         self.conclude(incoming, outcome);
     }
@@ -308,7 +318,7 @@ impl Agent {
     }
 
     /// Where messages of this socket lead to.
-    pub fn after(&self, at: SlotId) -> After {
+    pub(crate) fn after(&self, at: SlotId) -> After {
         let mut after = After::default();
         let Some(slot) = self.sockets.get(at) else {
             return after;
@@ -324,14 +334,14 @@ impl Agent {
     }
 
     /// Whether everything there can take another message.
-    pub fn has_room_after(&self, after: &After) -> bool {
+    pub(crate) fn has_room_after(&self, after: &After) -> bool {
         after.sockets.iter().all(|to| self.has_room_at(*to))
             && (!after.program || self.program_has_room())
     }
 }
 
 /// What is collected is an empty list among the attributes until something comes.
-pub fn expect_to_collect<'a>(
+pub(crate) fn expect_to_collect<'a>(
     attributes: &mut BTreeMap<String, Value>,
     mut actions: impl Iterator<Item = &'a Action>,
 ) {

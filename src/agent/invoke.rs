@@ -8,7 +8,7 @@ use crate::wire::Fault;
 
 impl Agent {
     /// Calls the method `name`. The answer, if it is not there at once, goes to the request's requester.
-    pub fn invoke(&mut self, name: String, params: Value, request: Request) -> Outcome {
+    pub(crate) fn invoke(&mut self, name: String, params: Value, request: Request) -> Outcome {
         if let Some(outcome) = self.call_program(&name, &params, &request) {
             return outcome;
         }

@@ -19,7 +19,7 @@ use crate::wire::{Fault, Launch};
 impl Agent {
     /// Starts the program, lets the agent work, and answers when the program is ready: with the
     /// agent's attributes, for those who refer to them.
-    pub fn launch(&mut self, launch: Launch, request: Request) -> Outcome {
+    pub(crate) fn launch(&mut self, launch: Launch, request: Request) -> Outcome {
         let Launch { program, timeout } = launch;
         if !self.awaits_program() {
             let reason = format!("{} has no program to launch", self.boot.name);
@@ -78,7 +78,7 @@ impl Agent {
     }
 
     /// Whether the program has become ready meanwhile, or is late; and what is to be tried now.
-    pub fn see_to_launch(&mut self) {
+    pub(crate) fn see_to_launch(&mut self) {
         let (found, now) = (self.has_found(), self.now);
         let Some(launching) = &mut self.launching else {
             return;
@@ -113,18 +113,18 @@ impl Agent {
     }
 
     /// What is to be watched of an attempt.
-    pub fn watched_attempt(&self) -> Option<&Attempt> {
+    pub(crate) fn watched_attempt(&self) -> Option<&Attempt> {
         self.launching.as_ref()?.attempt.as_ref()
     }
 
     /// Whether it is a probe that has ended with this pid.
-    pub fn note_end_of_attempt(&mut self, pid: u32) -> bool {
+    pub(crate) fn note_end_of_attempt(&mut self, pid: u32) -> bool {
         let attempt = self.launching.as_mut().and_then(|it| it.attempt.as_mut());
         attempt.is_some_and(|attempt| attempt.note_end(pid))
     }
 
     /// An attempt may have come to its end.
-    pub fn on_attempt(&mut self) {
+    pub(crate) fn on_attempt(&mut self) {
         let attempt = self.launching.as_mut().and_then(|it| it.attempt.as_mut());
         match attempt.and_then(Attempt::outcome) {
             None => {}
@@ -146,7 +146,7 @@ impl Agent {
     }
 
     /// The program has ended, perhaps as it should.
-    pub fn launched_has_ended(&mut self, exit: Exit) {
+    pub(crate) fn launched_has_ended(&mut self, exit: Exit) {
         let found = self.has_found();
         if let Some(launching) = &self.launching {
             let verdict = launching.readiness.on_end(exit.success(), found);

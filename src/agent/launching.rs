@@ -8,7 +8,7 @@ use super::requester::Requester;
 use crate::model::{Command, Millis, Ready};
 
 /// A program that was launched and is not ready yet.
-pub struct Launching {
+pub(crate) struct Launching {
     pub requester: Option<Requester>,
     pub ready: Ready,
     pub readiness: Readiness,
@@ -22,7 +22,7 @@ pub struct Launching {
 }
 
 impl Launching {
-    pub fn wakes_at(&self) -> Duration {
+    pub(crate) fn wakes_at(&self) -> Duration {
         self.readiness.wakes_at()
     }
 }

@@ -8,7 +8,7 @@ use crate::state::SystemDir;
 
 impl Agent {
     /// Children of this process have ended. Those that nobody waits for are waited for here.
-    pub fn reap_orphans(&mut self) {
+    pub(crate) fn reap_orphans(&mut self) {
         reap_orphans(|pid| match self.note_end(pid) {
             true => Kin::Waited,
             false => Kin::Orphan,
@@ -17,7 +17,7 @@ impl Agent {
 
     /// Kills what its program has left running, and names it. What a job leaves, which has done its work, its host
     /// keeps as long as the system is up.
-    pub fn end_leftovers(&mut self) {
+    pub(crate) fn end_leftovers(&mut self) {
         if !self.adopts || self.is_done() || !has_children() {
             return;
         }

@@ -8,7 +8,7 @@ use crate::model::timing::{ANNOUNCEMENT_TIMEOUT, DEAD_PEER_INTERVAL, HEARTBEAT_I
 use crate::wire::{Envelope, Peer};
 
 /// The membership.
-pub struct Membership {
+pub(crate) struct Membership {
     pub control: Control,
     /// Nobody is told of the agent yet.
     hidden: bool,
@@ -24,7 +24,7 @@ pub struct Membership {
 }
 
 impl Membership {
-    pub fn new(control: Control) -> Self {
+    pub(crate) fn new(control: Control) -> Self {
         Self {
             control,
             hidden: false,
@@ -37,57 +37,57 @@ impl Membership {
     }
 
     /// Nobody is told of the agent until its program, a thread, is prepared.
-    pub fn hide(&mut self) {
+    pub(crate) fn hide(&mut self) {
         self.hidden = true;
     }
 
-    pub fn is_hidden(&self) -> bool {
+    pub(crate) fn is_hidden(&self) -> bool {
         self.hidden
     }
 
     /// The agent is there for all. True if that is news.
-    pub fn show(&mut self) -> bool {
+    pub(crate) fn show(&mut self) -> bool {
         std::mem::take(&mut self.hidden)
     }
 
-    pub fn send(&mut self, envelope: &Envelope, body: Vec<u8>, weight: Weight) {
+    pub(crate) fn send(&mut self, envelope: &Envelope, body: Vec<u8>, weight: Weight) {
         self.control.send(envelope, body, weight);
     }
 
     /// Sockets or connections have changed.
-    pub fn note_change(&mut self) {
+    pub(crate) fn note_change(&mut self) {
         self.unannounced = true;
     }
 
     /// Whether the name server is to be told of a change.
-    pub fn has_news(&self) -> bool {
+    pub(crate) fn has_news(&self) -> bool {
         self.unannounced
     }
 
     /// The envelope of an announcement, which tells all that has changed.
-    pub fn begin_announcement(&mut self) -> Envelope {
+    pub(crate) fn begin_announcement(&mut self) -> Envelope {
         self.unannounced = false;
         self.announcement = self.control.next_id();
         Envelope::request(self.announcement, announcement_ms(), Peer::NameServer)
     }
 
     /// Whether `id` is that of the latest announcement.
-    pub fn is_announcement(&self, id: u64) -> bool {
+    pub(crate) fn is_announcement(&self, id: u64) -> bool {
         self.announcement == id
     }
 
     /// The envelope of the last word.
-    pub fn begin_leave(&mut self) -> Envelope {
+    pub(crate) fn begin_leave(&mut self) -> Envelope {
         Envelope::request(self.control.next_id(), announcement_ms(), Peer::NameServer)
     }
 
     /// The name server has taken an announcement. True if it is the first one.
-    pub fn note_registered(&mut self) -> bool {
+    pub(crate) fn note_registered(&mut self) -> bool {
         !std::mem::replace(&mut self.registered, true)
     }
 
     /// Whether a heartbeat is due; then the next one is due later.
-    pub fn begin_heartbeat(&mut self, now: Duration) -> bool {
+    pub(crate) fn begin_heartbeat(&mut self, now: Duration) -> bool {
         let due = now >= self.next_heartbeat;
         if due {
             self.next_heartbeat = now + until_next_beat();
@@ -96,7 +96,7 @@ impl Membership {
     }
 
     /// Whether it is to be looked for dead connections; then that is due again later.
-    pub fn begin_look(&mut self, now: Duration) -> bool {
+    pub(crate) fn begin_look(&mut self, now: Duration) -> bool {
         let due = now >= self.next_look;
         if due {
             self.next_look = now + DEAD_PEER_INTERVAL;
@@ -104,7 +104,7 @@ impl Membership {
         due
     }
 
-    pub fn wakes_at(&self) -> Duration {
+    pub(crate) fn wakes_at(&self) -> Duration {
         self.next_heartbeat
     }
 }

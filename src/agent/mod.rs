@@ -36,7 +36,10 @@ mod requester;
 mod requests;
 mod settle;
 mod settling;
-#[allow(unsafe_code, reason = "a signal of the process is given its default action")]
+#[allow(
+    unsafe_code,
+    reason = "a signal of the process is given its default action"
+)]
 mod signals;
 mod sockets;
 mod state;

@@ -15,7 +15,7 @@ const BATCH: usize = 1000;
 
 impl Agent {
     /// Reads what has arrived at a socket.
-    pub fn drain(&mut self, at: SlotId) {
+    pub(crate) fn drain(&mut self, at: SlotId) {
         let Some(slot) = self.sockets.get_mut(at) else {
             return;
         };
@@ -43,7 +43,7 @@ impl Agent {
     }
 
     /// Reads messages as long as what they lead to has room. Of a SYNC_PUB, these are requests.
-    pub fn drain_messages(&mut self, at: SlotId) {
+    pub(crate) fn drain_messages(&mut self, at: SlotId) {
         let after = self.after(at);
         for _ in 0..BATCH {
             if !self.has_room_after(&after) || !self.take_next(at) {
@@ -54,7 +54,7 @@ impl Agent {
 
     /// Reads all the answers that have arrived, room or not: there are no more than were asked for,
     /// and the peer that gave them is gone.
-    pub fn drain_to_the_end(&mut self, at: SlotId) {
+    pub(crate) fn drain_to_the_end(&mut self, at: SlotId) {
         while self.take_next(at) {}
     }
 
@@ -88,7 +88,7 @@ impl Agent {
     }
 
     /// A request: its answer goes back by that path.
-    pub fn handle_request(&mut self, at: SlotId, path: Envelope, body: Message) {
+    pub(crate) fn handle_request(&mut self, at: SlotId, path: Envelope, body: Message) {
         if let Some(serializer) = self.sockets.serializer(at) {
             let ticket = Some(Ticket { at, path });
             self.handle(Incoming::new(at, serializer, body, ticket));
@@ -106,7 +106,7 @@ impl Agent {
     }
 
     /// Counts a message that cannot be read, and says so now and then.
-    pub fn note_garbled(&mut self, at: SlotId, reason: &str) {
+    pub(crate) fn note_garbled(&mut self, at: SlotId, reason: &str) {
         let Some(slot) = self.sockets.get_mut(at) else {
             return;
         };
@@ -122,12 +122,12 @@ impl Agent {
     }
 
     /// Counts a message that is lost, and says so now and then.
-    pub fn note_dropped(&mut self, at: SlotId, reason: &str) {
+    pub(crate) fn note_dropped(&mut self, at: SlotId, reason: &str) {
         self.note_loss(at, "a message is lost: ", reason);
     }
 
     /// Counts a request without an answer, or an answer without a request, and says so now and then.
-    pub fn note_unanswered(&mut self, at: SlotId, reason: &str) {
+    pub(crate) fn note_unanswered(&mut self, at: SlotId, reason: &str) {
         self.note_loss(at, "", reason);
     }
 

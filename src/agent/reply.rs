@@ -9,7 +9,7 @@ use crate::wire::{Envelope, Fault, LARGEST_BODY, Peer, body};
 
 impl Agent {
     /// Answers, if there is a requester.
-    pub fn reply(&mut self, requester: Option<Requester>, outcome: Result<Value, Fault>) {
+    pub(crate) fn reply(&mut self, requester: Option<Requester>, outcome: Result<Value, Fault>) {
         match requester {
             None => {}
             Some(Requester::Member { peer, id }) => self.reply_to_member(peer, id, outcome),

@@ -7,7 +7,7 @@ use crate::wire::Peer;
 
 /// Who asked, and for what.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Requester {
+pub(crate) enum Requester {
     /// Another member, with the number of its request.
     Member { peer: Peer, id: u64 },
     /// The agent's own program. Without an id it hears of errors only, in the log.

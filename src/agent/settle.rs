@@ -11,7 +11,7 @@ use crate::wire::Fault;
 
 impl Agent {
     /// Answers when the program has settled: at once, if there is none.
-    pub fn settle(&mut self, within: Millis, request: Request) -> Outcome {
+    pub(crate) fn settle(&mut self, within: Millis, request: Request) -> Outcome {
         let settling = Settling::new(self.now, within.duration());
         match settling.look(self.standing(), self.now) {
             Some(Watched::Settled(settled)) => Some(Ok(value(&settled))),
@@ -37,18 +37,18 @@ impl Agent {
     }
 
     /// Whether the program has settled meanwhile.
-    pub fn see_to_settling(&mut self) {
+    pub(crate) fn see_to_settling(&mut self) {
         self.settle_as(self.standing());
     }
 
     /// The program has ended.
-    pub fn settling_has_ended(&mut self, exit: Exit) {
+    pub(crate) fn settling_has_ended(&mut self, exit: Exit) {
         let success = exit.success();
         self.settle_as(Standing::Ended { success });
     }
 
     /// Nobody is to wait for it any more.
-    pub fn give_up_settling(&mut self, why: &str) {
+    pub(crate) fn give_up_settling(&mut self, why: &str) {
         for SettlingFor { requester, .. } in std::mem::take(&mut self.settling) {
             let reason = why.to_owned();
             self.reply(requester, Err(Fault::Refused { reason }));

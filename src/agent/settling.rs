@@ -6,13 +6,13 @@ use super::core::Settling;
 use super::requester::Requester;
 
 /// A requester waits until the program has settled.
-pub struct SettlingFor {
+pub(crate) struct SettlingFor {
     pub requester: Option<Requester>,
     pub settling: Settling,
 }
 
 impl SettlingFor {
-    pub fn wakes_at(&self) -> Duration {
+    pub(crate) fn wakes_at(&self) -> Duration {
         self.settling.wakes_at()
     }
 }

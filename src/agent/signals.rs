@@ -11,19 +11,19 @@ use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// Where the request arrives.
-pub enum Signals {
+pub(crate) enum Signals {
     /// Blocked everywhere else, so this must be made before any thread is.
     Process(SignalFd),
     Owner(Arc<EventFd>),
 }
 
 impl Signals {
-    pub fn take() -> Result<Self, Errno> {
+    pub(crate) fn take() -> Result<Self, Errno> {
         Self::take_these(&Self::wanted())
     }
 
     /// The same, and children of this process that have ended are noticed. For a process that is nobody else's.
-    pub fn take_with_children() -> Result<Self, Errno> {
+    pub(crate) fn take_with_children() -> Result<Self, Errno> {
         // One that ignores them, as its caller did, would never learn how they ended.
         // SAFETY: no handler is set.
         unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }?;
@@ -39,14 +39,14 @@ impl Signals {
     }
 
     /// A descriptor that the owner writes to, and what hears it.
-    pub fn owned() -> Result<(Arc<EventFd>, Self), Errno> {
+    pub(crate) fn owned() -> Result<(Arc<EventFd>, Self), Errno> {
         let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
         let owner = Arc::new(EventFd::from_flags(flags)?);
         Ok((Arc::clone(&owner), Self::Owner(owner)))
     }
 
     /// What may be blocked here, and must not be in a program that is started from here.
-    pub fn blocked() -> SigSet {
+    pub(crate) fn blocked() -> SigSet {
         let mut blocked = Self::wanted();
         blocked.add(Signal::SIGCHLD);
         blocked
@@ -59,7 +59,7 @@ impl Signals {
         wanted
     }
 
-    pub fn fd(&self) -> RawFd {
+    pub(crate) fn fd(&self) -> RawFd {
         match self {
             Signals::Process(signals) => signals.as_raw_fd(),
             Signals::Owner(owner) => owner.as_fd().as_raw_fd(),
@@ -67,7 +67,7 @@ impl Signals {
     }
 
     /// Takes in what has come.
-    pub fn take_in(&self) -> Arrived {
+    pub(crate) fn take_in(&self) -> Arrived {
         match self {
             Signals::Process(signals) => {
                 let mut arrived = Arrived::default();
@@ -91,7 +91,7 @@ impl Signals {
 
 /// What has come.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Arrived {
+pub(crate) struct Arrived {
     /// How many times the agent was asked to end.
     pub requests: usize,
     /// Children have ended.

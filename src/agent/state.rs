@@ -32,7 +32,7 @@ use crate::model::timing::LINGER_INTERVAL;
 use crate::wire::AgentBoot;
 
 /// The agent.
-pub struct Agent {
+pub(crate) struct Agent {
     pub boot: AgentBoot,
     pub log: Log,
     pub life: Life,
@@ -79,7 +79,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    pub fn new(boot: AgentBoot, log: Log) -> zmq::Result<Self> {
+    pub(crate) fn new(boot: AgentBoot, log: Log) -> zmq::Result<Self> {
         let context = Context::new();
         let admission = match boot.keys {
             Some(_) => Some(Admission::bind(&context)?),
@@ -120,22 +120,22 @@ impl Agent {
     }
 
     /// By which it is known, in a closed system.
-    pub fn own_keys(&self) -> Option<&KeyPair> {
+    pub(crate) fn own_keys(&self) -> Option<&KeyPair> {
         self.boot.keys.as_ref().map(|keys| &keys.own)
     }
 
     /// Reads the clock, once for each turn of the loop.
-    pub fn tick_clock(&mut self) {
+    pub(crate) fn tick_clock(&mut self) {
         self.now = self.began.elapsed();
     }
 
     /// The time now, for waiting only: all else happens at the turn's time.
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
     /// When there is something to do even if nothing happens.
-    pub fn wakes_at(&self) -> Duration {
+    pub(crate) fn wakes_at(&self) -> Duration {
         [
             self.timers.wakes_at(),
             self.exchange.wakes_at(),

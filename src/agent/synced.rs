@@ -7,7 +7,7 @@ use super::state::Agent;
 
 impl Agent {
     /// A request is handled when its requester is known to have subscribed to the answer.
-    pub fn take_sync_request(&mut self, at: SlotId, path: Envelope, body: Message) {
+    pub(crate) fn take_sync_request(&mut self, at: SlotId, path: Envelope, body: Message) {
         let Some((token, _)) = sync_path(&path) else {
             return self.note_garbled(at, "a request that does not say where the answer goes");
         };
@@ -37,7 +37,7 @@ impl Agent {
     }
 
     /// Requests that came before the subscription of their requester, which has come by now.
-    pub fn handle_early_requests(&mut self, at: SlotId) {
+    pub(crate) fn handle_early_requests(&mut self, at: SlotId) {
         loop {
             let Some(RequestSocket::Answers(request_socket)) = self.request_socket(at) else {
                 return;

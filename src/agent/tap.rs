@@ -13,7 +13,7 @@ pub const LOG_ALIAS: &str = "osb.log";
 
 impl Agent {
     /// Sends what has been logged since the last time.
-    pub fn send_log(&mut self) {
+    pub(crate) fn send_log(&mut self) {
         let tells = |kind: Kind| kind.sends() && !kind.asks();
         let slot = self.sockets.named(LOG_ALIAS);
         let at = slot.and_then(|(at, slot)| tells(slot.kind).then_some(at));

@@ -14,7 +14,7 @@ use crate::wire::{AgentRequest, Fault};
 
 impl Agent {
     /// Carries out what is due, in the order in which the timers were added.
-    pub fn run_timers(&mut self) {
+    pub(crate) fn run_timers(&mut self) {
         if !self.life.working() {
             return;
         }
@@ -69,7 +69,7 @@ impl Agent {
     }
 
     /// A timer's call is answered, or will not be. That never ends anything but the call.
-    pub fn end_call(&mut self, id: TimerId, alias: &Alias, outcome: Result<Value, Fault>) {
+    pub(crate) fn end_call(&mut self, id: TimerId, alias: &Alias, outcome: Result<Value, Fault>) {
         match outcome {
             Ok(_) => self.timers.end(id, TickEnd::Done),
             Err(fault) => {

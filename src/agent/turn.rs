@@ -40,7 +40,7 @@ struct Ready {
 }
 
 /// Runs the agent to its end and tells its exit status.
-pub fn run(agent: &mut Agent, signals: Option<&Signals>) -> i32 {
+pub(crate) fn run(agent: &mut Agent, signals: Option<&Signals>) -> i32 {
     agent.announce();
     loop {
         let ready = wait(agent, signals);

@@ -13,7 +13,7 @@ use crate::model::Alias;
 use crate::wire::ProofToken;
 
 /// What a requester waits for.
-pub enum Waiting {
+pub(crate) enum Waiting {
     Wire {
         requester: Option<Requester>,
         awaited: Vec<Awaited>,
@@ -48,7 +48,7 @@ pub enum Waiting {
 
 /// A connection that a requester waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Awaited {
+pub(crate) enum Awaited {
     /// To an address that was given.
     Link(LinkAt),
     /// To another agent's socket.
@@ -57,7 +57,7 @@ pub enum Awaited {
 
 impl Waiting {
     /// Whether it is about a socket.
-    pub fn is_about(&self, socket: SlotId) -> bool {
+    pub(crate) fn is_about(&self, socket: SlotId) -> bool {
         match self {
             Waiting::Wire { awaited, .. } => {
                 let about = |it: &Awaited| matches!(it, Awaited::Link(at) if at.socket == socket);
@@ -69,12 +69,12 @@ impl Waiting {
     }
 
     /// Whether that wire is waited for.
-    pub fn awaits(&self, wire: WireId) -> bool {
+    pub(crate) fn awaits(&self, wire: WireId) -> bool {
         matches!(self, Waiting::Wire { awaited, .. } if awaited.contains(&Awaited::Wire(wire)))
     }
 
     /// Who waits.
-    pub fn into_requester(self) -> Option<Requester> {
+    pub(crate) fn into_requester(self) -> Option<Requester> {
         match self {
             Waiting::Wire { requester, .. }
             | Waiting::Prove { requester, .. }

@@ -10,11 +10,11 @@ use crate::wire::{Fault, ProofToken};
 
 /// The number of a wire, which no other wire of this agent ever has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WireId(u64);
+pub(crate) struct WireId(u64);
 
 /// The agent's wires.
 #[derive(Default)]
-pub struct Wires {
+pub(crate) struct Wires {
     last: u64,
     kept: BTreeMap<WireId, Kept>,
     by_ends: HashMap<(Alias, Target), WireId>,
@@ -22,7 +22,7 @@ pub struct Wires {
 }
 
 /// What a wire is to be.
-pub struct Declared {
+pub(crate) struct Declared {
     pub alias: Alias,
     pub to: Target,
     /// The client's kind, as far as that is known before the other socket is.
@@ -32,7 +32,7 @@ pub struct Declared {
 }
 
 /// A wire, and what it is made of.
-pub struct Kept {
+pub(crate) struct Kept {
     pub wire: Wire,
     pub declared: Declared,
     pub link: Option<LinkAt>,
@@ -48,7 +48,7 @@ pub struct Kept {
 
 impl Wires {
     /// The wire of that socket to that target, which is there from now on.
-    pub fn declare(&mut self, declared: Declared, now: Duration) -> WireId {
+    pub(crate) fn declare(&mut self, declared: Declared, now: Duration) -> WireId {
         let ends = (declared.alias.clone(), declared.to.clone());
         let there = self.by_ends.get(&ends).copied();
         if let Some((id, kept)) = there.and_then(|id| Some((id, self.kept.get_mut(&id)?))) {
@@ -73,45 +73,45 @@ impl Wires {
         id
     }
 
-    pub fn get(&self, id: WireId) -> Option<&Kept> {
+    pub(crate) fn get(&self, id: WireId) -> Option<&Kept> {
         self.kept.get(&id)
     }
 
-    pub fn get_mut(&mut self, id: WireId) -> Option<&mut Kept> {
+    pub(crate) fn get_mut(&mut self, id: WireId) -> Option<&mut Kept> {
         self.kept.get_mut(&id)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (WireId, &Kept)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (WireId, &Kept)> {
         self.kept.iter().map(|(id, kept)| (*id, kept))
     }
 
     /// What is to be done now of what was put off.
-    pub fn due(&mut self, now: Duration) -> Vec<(WireId, WireEffect)> {
+    pub(crate) fn due(&mut self, now: Duration) -> Vec<(WireId, WireEffect)> {
         let kept = self.kept.iter_mut();
         kept.filter_map(|(id, kept)| Some((*id, kept.wire.on_time(now)?)))
             .collect()
     }
 
     /// Those of a socket.
-    pub fn of_alias(&self, alias: &Alias) -> Vec<WireId> {
+    pub(crate) fn of_alias(&self, alias: &Alias) -> Vec<WireId> {
         let own = self.kept.iter();
         let own = own.filter(|(_, kept)| kept.declared.alias == *alias);
         own.map(|(id, _)| *id).collect()
     }
 
     /// Those of the socket of that number that have a link.
-    pub fn of_socket(&self, at: SlotId) -> Vec<WireId> {
+    pub(crate) fn of_socket(&self, at: SlotId) -> Vec<WireId> {
         let links = self.by_link.range(LinkAt::all_of(at));
         links.map(|(_, id)| *id).collect()
     }
 
-    pub fn to_agent(&self, agent: &AgentName) -> Vec<WireId> {
+    pub(crate) fn to_agent(&self, agent: &AgentName) -> Vec<WireId> {
         let there = self.kept.iter();
         let there = there.filter(|(_, kept)| kept.declared.to.agent == *agent);
         there.map(|(id, _)| *id).collect()
     }
 
-    pub fn forget(&mut self, id: WireId) {
+    pub(crate) fn forget(&mut self, id: WireId) {
         if let Some(kept) = self.kept.remove(&id) {
             self.by_ends
                 .remove(&(kept.declared.alias, kept.declared.to));
@@ -119,7 +119,7 @@ impl Wires {
         }
     }
 
-    pub fn set_link(&mut self, id: WireId, link: LinkAt, times: u32) {
+    pub(crate) fn set_link(&mut self, id: WireId, link: LinkAt, times: u32) {
         if let Some(kept) = self.kept.get_mut(&id) {
             if let Some(former) = kept.link.replace(link) {
                 self.by_link.remove(&former);
@@ -130,40 +130,40 @@ impl Wires {
     }
 
     /// Whether it is kept although nothing has come of it yet.
-    pub fn is_declared(&self, id: WireId) -> bool {
+    pub(crate) fn is_declared(&self, id: WireId) -> bool {
         let kept = self.kept.get(&id);
         kept.is_some_and(|kept| kept.declared.kind.is_some())
     }
 
     /// Its socket here, and the one at its other end.
-    pub fn ends(&self, id: WireId) -> Option<(&Alias, &Target)> {
+    pub(crate) fn ends(&self, id: WireId) -> Option<(&Alias, &Target)> {
         let declared = &self.kept.get(&id)?.declared;
         Some((&declared.alias, &declared.to))
     }
 
     /// Where its link is, if it has one.
-    pub fn link(&self, id: WireId) -> Option<LinkAt> {
+    pub(crate) fn link(&self, id: WireId) -> Option<LinkAt> {
         self.kept.get(&id)?.link
     }
 
-    pub fn is_proven(&self, id: WireId) -> bool {
+    pub(crate) fn is_proven(&self, id: WireId) -> bool {
         let kept = self.kept.get(&id);
         kept.is_some_and(|kept| kept.wire.stage() == Stage::Proven)
     }
 
     /// Why it has come to nothing.
-    pub fn fault(&self, id: WireId) -> Option<&Fault> {
+    pub(crate) fn fault(&self, id: WireId) -> Option<&Fault> {
         self.kept.get(&id)?.fault.as_ref()
     }
 
     /// When the next of them has something to do.
-    pub fn wakes_at(&self) -> Option<Duration> {
+    pub(crate) fn wakes_at(&self) -> Option<Duration> {
         let kept = self.kept.values();
         kept.filter_map(|kept| kept.wire.wakes_at()).min()
     }
 
     /// A link as it is told of: whether a subscription is proven, only its wire knows.
-    pub fn seen(&self, info: ConnectionInfo, link: LinkAt, now: Duration) -> ConnectionInfo {
+    pub(crate) fn seen(&self, info: ConnectionInfo, link: LinkAt, now: Duration) -> ConnectionInfo {
         let own = self.by_link.get(&link).and_then(|id| self.kept.get(id));
         match own {
             Some(kept) if kept.wire.stage() == Stage::Proving => ConnectionInfo {
@@ -176,7 +176,7 @@ impl Wires {
     }
 
     /// Connections that lead nowhere yet.
-    pub fn unresolved(&self, now: Duration) -> impl Iterator<Item = ConnectionInfo> + '_ {
+    pub(crate) fn unresolved(&self, now: Duration) -> impl Iterator<Item = ConnectionInfo> + '_ {
         let nowhere = self.kept.values().filter(|kept| kept.link.is_none());
         nowhere.filter_map(move |kept| {
             Some(ConnectionInfo {

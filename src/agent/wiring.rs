@@ -21,7 +21,7 @@ use crate::wire::{
 
 impl Agent {
     /// Declares wires. The answer comes when all are proven, or one cannot be.
-    pub fn wire(&mut self, wires: Vec<WireRequest>, request: Request) -> Outcome {
+    pub(crate) fn wire(&mut self, wires: Vec<WireRequest>, request: Request) -> Outcome {
         let mut awaited = Vec::with_capacity(wires.len());
         let mut until = request.until;
         for wire in wires {
@@ -54,7 +54,7 @@ impl Agent {
 
     /// Connects to another agent's socket, wherever it is, and proves the connection. If that comes to nothing,
     /// the wire is not kept.
-    pub fn connect_to(&mut self, connect: ConnectToRequest, request: Request) -> Outcome {
+    pub(crate) fn connect_to(&mut self, connect: ConnectToRequest, request: Request) -> Outcome {
         let ConnectToRequest {
             alias,
             to,

@@ -16,7 +16,7 @@ pub struct AddrArgs {
     pub alias: Option<Alias>,
 }
 
-pub fn run(args: AddrArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: AddrArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?.until_the_end();
     match &args.alias {
         // The usual case, in one question.

@@ -21,7 +21,7 @@ pub struct AfterArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: AfterArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: AfterArgs, context: &mut Context) -> Result<(), CommandError> {
     add_timer(
         (&args.agent, &args.timeout),
         When::After(args.delay),

@@ -33,7 +33,7 @@ pub struct AgentArgs {
     pub boot: bool,
 }
 
-pub fn run(args: AgentArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: AgentArgs, context: &mut Context) -> Result<(), CommandError> {
     let outcome = match args.boot {
         true => run_booted(),
         false => {

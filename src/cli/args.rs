@@ -139,7 +139,8 @@ pub enum Command {
 }
 
 /// Prints what the parser has to say: help and version on stdout, mistakes on stderr.
-pub fn report(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+#[allow(clippy::print_stderr, reason = "there is no context yet")]
+pub(crate) fn report(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let asked_for = matches!(
         error.kind(),
         ClapError::DisplayHelp | ClapError::DisplayVersion
@@ -149,7 +150,6 @@ pub fn report(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         let message = message.trim_start_matches("error: ");
         let (first, rest) = message.split_once("\n").unwrap_or((message, ""));
         let hint = (!rest.trim().is_empty()).then(|| rest.trim());
-        #[allow(clippy::print_stderr, reason = "there is no context yet")]
         eprintln!("{}", error_json("usage", first.trim(), hint));
     } else {
         // If nobody reads it, there is nobody to tell.

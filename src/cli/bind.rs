@@ -37,7 +37,7 @@ pub struct BindArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: BindArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: BindArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
     let (group, _) = session.find(&args.agent)?;
     let closed = group.nameserver.link().server_key().is_some();
@@ -89,7 +89,7 @@ fn there_are<T: Copy>(all: &[T], word: fn(T) -> &'static str) -> String {
 }
 
 /// Reads the name of a serializer.
-pub fn serializer(text: &str) -> Result<Serializer, String> {
+pub(crate) fn serializer(text: &str) -> Result<Serializer, String> {
     let mut all = Serializer::ALL.iter().copied();
     all.find(|it| it.as_str() == text)
         .ok_or_else(|| there_are(Serializer::ALL, Serializer::as_str))

@@ -25,7 +25,7 @@ pub struct CallArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: CallArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: CallArgs, context: &mut Context) -> Result<(), CommandError> {
     let params = args.params.as_deref().map_or(Ok(Value::Null), json)?;
     let session = context.session()?;
     let limit = args.timeout.limit();

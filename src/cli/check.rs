@@ -17,7 +17,7 @@ pub struct CheckArgs {
     pub secrets: SecretsArgs,
 }
 
-pub fn run(args: CheckArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: CheckArgs, context: &mut Context) -> Result<(), CommandError> {
     let file = TopologyFile::read(&args.topology)?;
     match file.load() {
         Ok(topology) if args.expand => {

@@ -26,7 +26,7 @@ pub struct CloseArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: CloseArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: CloseArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
     let proxy = session.proxy(&args.agent, args.timeout.limit())?;
     let linger = args.linger.map(Millis::duration);

@@ -13,16 +13,16 @@ use crate::model::{Kind, Role, natural};
 use crate::render::Listed;
 
 /// Set by the shell's side of the completion, which `osb completions` prints.
-pub const VARIABLE: &str = "OSB_COMPLETE";
+pub(crate) const VARIABLE: &str = "OSB_COMPLETE";
 
 /// Completes and tells so, if that is what this process was started for.
-pub fn asked(arguments: &[std::ffi::OsString]) -> bool {
+pub(crate) fn asked(arguments: &[std::ffi::OsString]) -> bool {
     let completing = CompleteEnv::with_factory(Cli::command).var(VARIABLE);
     completing.try_complete(arguments, None).unwrap_or(true)
 }
 
 /// Names of agents.
-pub fn agents() -> ArgValueCompleter {
+pub(crate) fn agents() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         matching(
             current,
@@ -32,7 +32,7 @@ pub fn agents() -> ArgValueCompleter {
 }
 
 /// Names of sockets, of the agents that are named on the command line or, if none is, of all.
-pub fn aliases() -> ArgValueCompleter {
+pub(crate) fn aliases() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let aliases = named(running())
             .into_iter()
@@ -42,7 +42,7 @@ pub fn aliases() -> ArgValueCompleter {
 }
 
 /// Sockets that can be connected to, as AGENT.ALIAS.
-pub fn targets() -> ArgValueCompleter {
+pub(crate) fn targets() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let sockets = running().into_iter().flat_map(|agent| {
             let bound = agent.info.addresses.into_iter();
@@ -54,14 +54,14 @@ pub fn targets() -> ArgValueCompleter {
 }
 
 /// Kinds of sockets.
-pub fn kinds() -> ArgValueCompleter {
+pub(crate) fn kinds() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         matching(current, Kind::ALL.into_iter().map(|kind| kind.to_string()))
     })
 }
 
 /// Names of timers, of the agents that are named on the command line or, if none is, of all.
-pub fn timers() -> ArgValueCompleter {
+pub(crate) fn timers() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| matching(current, timer_names().into_iter()))
 }
 
@@ -84,7 +84,7 @@ fn timer_names() -> Vec<String> {
 }
 
 /// Names of systems that there is a record of, be it a damaged one.
-pub fn systems() -> ArgValueCompleter {
+pub(crate) fn systems() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let systems = remembered::remembered().unwrap_or_default();
         matching(current, systems.iter().map(|it| it.name().to_string()))

@@ -12,7 +12,7 @@ pub struct CompletionsArgs {
     pub shell: String,
 }
 
-pub fn run(args: CompletionsArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: CompletionsArgs, context: &mut Context) -> Result<(), CommandError> {
     let shells = Shells::builtins();
     let shell = shells.completer(&args.shell).ok_or_else(|| {
         let known: Vec<&str> = shells.names().collect();

@@ -39,7 +39,7 @@ pub struct ConnectArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: ConnectArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: ConnectArgs, context: &mut Context) -> Result<(), CommandError> {
     let handlers = handlers(&args.handlers)?;
     let replies = args.replies.read()?;
     let by_hand = by_hand(&args)?;

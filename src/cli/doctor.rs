@@ -16,7 +16,7 @@ pub struct DoctorArgs {
     pub topology: TopologyArgs,
 }
 
-pub fn run(args: DoctorArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: DoctorArgs, context: &mut Context) -> Result<(), CommandError> {
     let topology = TopologyFile::read(&args.topology)?.load_or_complain(context)?;
     let plan = Plan::new(topology);
     note_if_up(&plan.system, context)?;

@@ -24,7 +24,7 @@ pub struct DownArgs {
     pub grace: Millis,
 }
 
-pub fn run(args: DownArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: DownArgs, context: &mut Context) -> Result<(), CommandError> {
     let system = system(args.name.as_deref(), context)?;
     let report = match &system {
         Some(name) => block_on(down(&StateDir::from_env()?, name, &args.only, args.grace))??,
@@ -45,7 +45,7 @@ pub fn run(args: DownArgs, context: &mut Context) -> Result<(), CommandError> {
 }
 
 /// Says how the logs of a run that is over are read, if there are any.
-pub fn tell_of_logs(system: &SystemName, run: Option<u64>, context: &Context) {
+pub(crate) fn tell_of_logs(system: &SystemName, run: Option<u64>, context: &Context) {
     if let Some(run) = run {
         context.note(&format!(
             "its logs are kept: `osb --system {system} logs --run {run}`"

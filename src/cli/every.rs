@@ -21,7 +21,7 @@ pub struct EveryArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: EveryArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: EveryArgs, context: &mut Context) -> Result<(), CommandError> {
     add_timer(
         (&args.agent, &args.timeout),
         When::Every(args.interval),

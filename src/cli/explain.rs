@@ -8,14 +8,14 @@ use crate::render::did_you_mean;
 use crate::wire::{Fault, Peer};
 
 /// What to say if an agent lives and its program has not answered.
-pub const MAY_NOT_FLUSH: &str = "does its program flush its output after each line, as print(…, flush=True) does in Python? --timeout allows it longer";
+pub(crate) const MAY_NOT_FLUSH: &str = "does its program flush its output after each line, as print(…, flush=True) does in Python? --timeout allows it longer";
 
 /// What to say if a name server is silent.
-pub const MUTE: &str =
+pub(crate) const MUTE: &str =
     "its process hangs, or its machine is cut off: `osb ls systems` shows where it runs";
 
 /// Whether a member that is there has not answered in time.
-pub fn is_without_answer(error: &ProxyError) -> bool {
+pub(crate) fn is_without_answer(error: &ProxyError) -> bool {
     matches!(
         error,
         ProxyError::Fault(Fault::Deadline { .. }) | ProxyError::Timeout { standing: None, .. }
@@ -23,7 +23,7 @@ pub fn is_without_answer(error: &ProxyError) -> bool {
 }
 
 /// Adds hints; asks for the names that there are if an agent's was wrong.
-pub fn explain(error: ProxyError, agents: impl FnOnce() -> Vec<AgentId>) -> CommandError {
+pub(crate) fn explain(error: ProxyError, agents: impl FnOnce() -> Vec<AgentId>) -> CommandError {
     let hint = match &error {
         ProxyError::Fault(fault) => hint(fault, agents),
         ProxyError::Timeout {
@@ -98,7 +98,7 @@ fn hint_alias(alias: &Alias, known: &[Alias], otherwise: impl FnOnce() -> String
 }
 
 /// What to say when there is no agent of that name.
-pub fn hint_agent(agent: &AgentId, known: &[AgentId]) -> String {
+pub(crate) fn hint_agent(agent: &AgentId, known: &[AgentId]) -> String {
     if known.iter().any(|it| it.name == agent.name) {
         return "another name server has one of that name: `osb ls` shows it".to_owned();
     }
@@ -108,7 +108,7 @@ pub fn hint_agent(agent: &AgentId, known: &[AgentId]) -> String {
 }
 
 /// Agents of several name servers are called so.
-pub fn ambiguous(agent: &AgentId, full: impl Iterator<Item = AgentId>) -> CommandError {
+pub(crate) fn ambiguous(agent: &AgentId, full: impl Iterator<Item = AgentId>) -> CommandError {
     let full: Vec<String> = full.map(|id| id.to_string()).collect();
     let sentence = format!("several name servers have an agent {agent}");
     CommandError::say(ErrorKind::Usage, sentence)

@@ -35,7 +35,7 @@ impl Variables {
     }
 
     /// What a variable stands for. This process goes first.
-    pub fn get(&self, name: &str) -> Option<String> {
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
         std::env::var(name)
             .ok()
             .or_else(|| self.0.get(name).cloned())
@@ -61,7 +61,7 @@ pub(super) struct Gathered {
 
 impl Gathered {
     /// Reads a file that was asked for, `-` being standard input, and says where it is.
-    pub fn read(&mut self, path: &Path) -> Result<String, CommandError> {
+    pub(crate) fn read(&mut self, path: &Path) -> Result<String, CommandError> {
         let (input, source) = read(path)?;
         let place = match path.as_os_str() == "-" {
             true => source.name.clone(),
@@ -80,7 +80,7 @@ impl Gathered {
     }
 
     /// What to know of the first file.
-    pub fn source(&self) -> Result<Source, CommandError> {
+    pub(crate) fn source(&self) -> Result<Source, CommandError> {
         // The parser makes sure that there is one.
         self.source.clone().map_or_else(stdin_source, Ok)
     }

@@ -19,7 +19,7 @@ pub struct GetArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: GetArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: GetArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?.until_the_end();
     let limit = args.timeout.limit();
     let attribute = args.attribute.as_deref();

@@ -8,7 +8,7 @@ use crate::render::did_you_mean;
 
 /// Reads ACTION and TOPIC=ACTION, each given once or more. None if there are none: then the agent
 /// does what it does by itself.
-pub fn handlers(words: &[String]) -> Result<Option<Handlers>, CommandError> {
+pub(crate) fn handlers(words: &[String]) -> Result<Option<Handlers>, CommandError> {
     let mut all = Vec::new();
     let mut topics: BTreeMap<String, Vec<Action>> = BTreeMap::new();
     for word in words {
@@ -33,7 +33,7 @@ pub fn handlers(words: &[String]) -> Result<Option<Handlers>, CommandError> {
 }
 
 /// Reads ACTION, given for some topics.
-pub fn actions(words: &[String]) -> Result<Vec<Action>, CommandError> {
+pub(crate) fn actions(words: &[String]) -> Result<Vec<Action>, CommandError> {
     words.iter().map(|word| action(word)).collect()
 }
 

@@ -46,7 +46,7 @@ pub struct HostArgs {
     pub launch: LaunchArgs,
 }
 
-pub fn run(args: HostArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: HostArgs, context: &mut Context) -> Result<(), CommandError> {
     drop_run()?;
     if args.by_ssh {
         return by_ssh(context);

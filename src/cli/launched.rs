@@ -24,7 +24,7 @@ pub struct LaunchArgs {
 }
 
 /// A process that may have been launched.
-pub struct Launched {
+pub(crate) struct Launched {
     dir: Option<SystemDir>,
     /// None once `up` has released it, and for a process that it has not launched.
     tie: Arc<Mutex<Option<Tie>>>,
@@ -39,7 +39,7 @@ struct Tie {
 impl Launched {
     /// Takes over what was inherited, and leaves the session of the terminal, so that a Ctrl-C
     /// there does not reach this process.
-    pub fn new(args: LaunchArgs) -> Result<Self, CommandError> {
+    pub(crate) fn new(args: LaunchArgs) -> Result<Self, CommandError> {
         let lock = args.lock_fd.map(inherit).transpose()?;
         if args.tether {
             // It fails for the leader of a group, which is out of the terminal's reach already.
@@ -53,7 +53,7 @@ impl Launched {
 
     /// Ties this process to `up`, if it was launched. To be called when SIGTERM is taken care of:
     /// a tether that is cut sends one.
-    pub fn hold_tether(&self) {
+    pub(crate) fn hold_tether(&self) {
         let tie = self.tie.lock().unwrap_or_else(PoisonError::into_inner);
         let tethered = tie.is_some();
         drop(tie);
@@ -69,7 +69,7 @@ impl Launched {
 
     /// To be called at the end: if `up` has died before all stood, the last of those that share its
     /// lock removes the system's folder.
-    pub fn clear_up(self) -> Result<(), CommandError> {
+    pub(crate) fn clear_up(self) -> Result<(), CommandError> {
         if let (Some(dir), Some(tie)) = (&self.dir, take(&self.tie)) {
             drop(tie);
             // Another group of the system may stand.

@@ -21,7 +21,7 @@ pub struct LogArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: LogArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: LogArgs, context: &mut Context) -> Result<(), CommandError> {
     let level = match args.level {
         LogLevel::Debug => Level::Debug,
         LogLevel::Info => Level::Info,

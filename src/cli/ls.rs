@@ -7,7 +7,9 @@ use super::session::{Group, is_running};
 use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, ls_agents, ls_hosts, ls_runs};
 use crate::model::SystemName;
-use crate::render::{Addresses, Connections, Listed, NameServerRow, Sockets, SystemRow, SystemState, Systems};
+use crate::render::{
+    Addresses, Connections, Listed, NameServerRow, Sockets, SystemRow, SystemState, Systems,
+};
 use crate::state::{GroupRecord, Phase, StateError, SystemRecord};
 use crate::wire::{AgentRequest, AgentStatus};
 
@@ -37,7 +39,7 @@ pub enum What {
     Runs,
 }
 
-pub fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
     let agents = || {
         let session = context.session()?.until_the_end();
         session.warn(context);

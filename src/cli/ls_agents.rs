@@ -13,7 +13,7 @@ use crate::wire::{HostRequest, Peer};
 
 type Left = BTreeMap<AgentName, Vec<Leftover>>;
 
-pub fn run(context: &Context) -> Result<(), CommandError> {
+pub(crate) fn run(context: &Context) -> Result<(), CommandError> {
     let session = context.session()?.until_the_end();
     session.warn(context);
     let mut listed = session.listed(context)?;

@@ -13,7 +13,7 @@ use crate::render::{HostRow, Hosts, Measured};
 use crate::wire::{HostRequest, MachineFacts, NameServerRequest, Peer};
 
 /// One that does not answer is named, and shown with what the name server knows.
-pub fn run(context: &Context) -> Result<(), CommandError> {
+pub(crate) fn run(context: &Context) -> Result<(), CommandError> {
     let session = context.session()?;
     session.warn(context);
     let hosts = session.gather::<HostInfo>(&NameServerRequest::Hosts {}, context)?;

@@ -6,7 +6,7 @@ use crate::render::{KeptRuns, RunRow};
 use crate::state::{Runs, StateDir};
 
 /// Of all systems, if none is named.
-pub fn run(context: &Context) -> Result<(), CommandError> {
+pub(crate) fn run(context: &Context) -> Result<(), CommandError> {
     let all = StateDir::from_env()?;
     let systems = match &context.global.system {
         Some(system) => vec![system.clone()],

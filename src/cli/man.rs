@@ -13,7 +13,7 @@ pub struct ManArgs {
     pub folder: Option<PathBuf>,
 }
 
-pub fn run(args: ManArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: ManArgs, context: &mut Context) -> Result<(), CommandError> {
     let command = Cli::command();
     let Some(folder) = args.folder else {
         let mut page = Vec::new();

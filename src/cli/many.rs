@@ -11,7 +11,7 @@ use crate::render::{Failure, Listed, Many, Outcome, Output, did_you_mean};
 use crate::wire::AgentRequest;
 
 /// Whom a command is for.
-pub enum Whom {
+pub(crate) enum Whom {
     One(Proxy),
     /// In order of their names; one at least.
     Many(Vec<Asked>),
@@ -19,17 +19,17 @@ pub enum Whom {
 
 /// One of many.
 #[derive(Clone)]
-pub struct Asked {
+pub(crate) struct Asked {
     pub id: AgentId,
     pub proxy: Proxy,
 }
 
 /// Its outcome.
-pub type Answered = (AgentId, Result<Value, ProxyError>);
+pub(crate) type Answered = (AgentId, Result<Value, ProxyError>);
 
 /// Which of those that have ended are meant by a star.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// All: they have left something.
     Too,
     /// Those that have ended as they should are not missed; that others cannot answer is to be said.
@@ -58,7 +58,7 @@ fn begin_of(text: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// The agents that `text` names: one, or with a star all whose names begin so.
-pub fn whom(
+pub(crate) fn whom(
     (session, context): (&Session, &Context),
     text: &str,
     limit: std::time::Duration,
@@ -115,12 +115,12 @@ fn nobody(begin: &str, all: &[Listed]) -> CommandError {
 }
 
 /// Asks all of them, each in its own words.
-pub fn ask(agents: Vec<Asked>, request: impl Fn(&Proxy) -> AgentRequest) -> Vec<Answered> {
+pub(crate) fn ask(agents: Vec<Asked>, request: impl Fn(&Proxy) -> AgentRequest) -> Vec<Answered> {
     ask_or(agents, request, |_, error| Err(error))
 }
 
 /// The same; what an agent does not answer may be known elsewhere.
-pub fn ask_or(
+pub(crate) fn ask_or(
     agents: Vec<Asked>,
     request: impl Fn(&Proxy) -> AgentRequest,
     otherwise: impl Fn(&Proxy, ProxyError) -> Result<Value, ProxyError>,
@@ -150,7 +150,7 @@ pub fn ask_or(
 }
 
 /// Shows all of it. An error if any has failed, which is shown with the others.
-pub fn show(
+pub(crate) fn show(
     context: &Context,
     answered: Vec<Answered>,
     done: bool,

@@ -5,7 +5,7 @@ use crate::model::{AgentId, Security};
 use crate::up::{LostHost, UpReport, seen_from_afar};
 
 /// None if all is there.
-pub fn not_all_back(report: &UpReport) -> Option<CommandError> {
+pub(crate) fn not_all_back(report: &UpReport) -> Option<CommandError> {
     let missing = &report.out_of_reach;
     if missing.is_empty() {
         return None;

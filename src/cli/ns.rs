@@ -44,7 +44,7 @@ fn ip_and_port(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-pub fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     refuse_the_open_network(&args)?;
     drop_run()?;
     raise_descriptors(None);

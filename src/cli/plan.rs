@@ -15,7 +15,7 @@ pub struct PlanArgs {
     pub secrets: SecretsArgs,
 }
 
-pub fn run(args: PlanArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: PlanArgs, context: &mut Context) -> Result<(), CommandError> {
     let topology = TopologyFile::read(&args.topology)?.load_or_complain(context)?;
     let topology = match context.output() {
         // Nothing of it is shown.

@@ -57,7 +57,7 @@ const WITH_VALUE: [&str; 6] = ["-o", "--output", "--ns", "--key", "--system", "-
 
 /// The command line, if it is plainly one of a command. None if that cannot be told, or if anything is
 /// wrong with it.
-pub fn parse(arguments: &[OsString]) -> Option<Cli> {
+pub(crate) fn parse(arguments: &[OsString]) -> Option<Cli> {
     let wanted = command_of(arguments)?;
     let (name, augment) = COMMANDS.iter().find(|(name, _)| *name == wanted)?;
     let parser = GlobalArgs::augment_args(clap::Command::new("osb"));

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 
 /// Runs `future` to its end on this thread.
-pub fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -8,6 +8,6 @@ use crate::topology::schema;
 #[derive(Debug, clap::Args)]
 pub struct SchemaArgs {}
 
-pub fn run(_args: SchemaArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(_args: SchemaArgs, context: &mut Context) -> Result<(), CommandError> {
     context.print_text(&pretty(&schema()))
 }

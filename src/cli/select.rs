@@ -6,7 +6,7 @@ use crate::model::{NameServerName, SystemName};
 
 /// A system of which there is a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     pub name: SystemName,
     /// Its name servers; one at least.
     pub groups: Vec<CandidateGroup>,
@@ -17,7 +17,7 @@ pub struct Candidate {
 
 /// A name server of such a system.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CandidateGroup {
+pub(crate) struct CandidateGroup {
     pub name: NameServerName,
     /// What to dial.
     pub address: String,
@@ -29,7 +29,7 @@ pub struct CandidateGroup {
 
 /// Why no system is meant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotSelected {
+pub(crate) enum NotSelected {
     #[error("no system is running")]
     NoneRunning { dead: Vec<SystemName> },
     #[error("several systems are running: {}", join(running))]
@@ -47,7 +47,7 @@ fn join(names: &[SystemName]) -> String {
 }
 
 /// The one that was named, or else the only one that runs.
-pub fn select<'a>(
+pub(crate) fn select<'a>(
     named: Option<&SystemName>,
     candidates: &'a [Candidate],
 ) -> Result<&'a Candidate, NotSelected> {

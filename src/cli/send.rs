@@ -37,7 +37,7 @@ pub struct SendArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: SendArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: SendArgs, context: &mut Context) -> Result<(), CommandError> {
     let message = json(&args.message)?;
     let replies = args.replies.read()?;
     let session = context.session()?;

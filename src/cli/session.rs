@@ -35,7 +35,7 @@ pub struct Session {
 }
 
 /// What is said of such a system, each time.
-pub const UNPROTECTED: &str = "warning: nothing protects this system: anyone who reaches its sockets can use them (security: none)";
+pub(crate) const UNPROTECTED: &str = "warning: nothing protects this system: anyone who reaches its sockets can use them (security: none)";
 
 /// A name server, and the connection to it.
 pub struct Group {
@@ -339,7 +339,7 @@ fn unreachable(error: ProxyError, hint: &str) -> CommandError {
 }
 
 /// What to dial: `tcp://host:port`. If it was given, nothing checks that a name server listens there.
-pub fn nameserver_address(
+pub(crate) fn nameserver_address(
     global: &GlobalArgs,
     name: Option<&NameServerName>,
 ) -> Result<String, CommandError> {
@@ -368,7 +368,7 @@ pub fn nameserver_address(
 }
 
 /// The record of the system that is meant.
-pub fn selected(global: &GlobalArgs) -> Result<Candidate, CommandError> {
+pub(crate) fn selected(global: &GlobalArgs) -> Result<Candidate, CommandError> {
     refuse_damaged(global)?;
     let candidates: Vec<Candidate> = match &global.system {
         // One that is named is dialled in any case: no need to find out whether it runs.
@@ -388,7 +388,7 @@ pub fn selected(global: &GlobalArgs) -> Result<Candidate, CommandError> {
 
 /// The system whose files are meant: as [`selected`], but that one that has died will do, if no
 /// other runs, and that a name server's address stands for its system.
-pub fn selected_for_reading(global: &GlobalArgs) -> Result<Candidate, CommandError> {
+pub(crate) fn selected_for_reading(global: &GlobalArgs) -> Result<Candidate, CommandError> {
     refuse_damaged(global)?;
     if let Meant::Address(address) = which::meant(global) {
         let found = records()?.into_iter().find(|it| which::is_at(it, &address));
@@ -437,7 +437,7 @@ fn running_or_not(record: SystemRecord) -> Candidate {
 }
 
 /// Whether a name server is there: its process, if it was launched, or someone who answers.
-pub fn is_running(group: &GroupRecord) -> bool {
+pub(crate) fn is_running(group: &GroupRecord) -> bool {
     match &group.launched_nameserver {
         Some(process) => process.is_alive(),
         None => {

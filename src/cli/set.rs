@@ -29,7 +29,7 @@ pub struct SetArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: SetArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: SetArgs, context: &mut Context) -> Result<(), CommandError> {
     let attributes = attributes(&args.attributes)?;
     let session = context.session()?;
     let limit = args.timeout.limit();

@@ -21,7 +21,7 @@ pub struct ShutdownArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: ShutdownArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: ShutdownArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
     let limit = args.timeout.limit();
     let mut agents: Vec<Asked> = Vec::new();

@@ -8,11 +8,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::process::is_ignored;
 
-pub struct Signals(Vec<Signal>);
+pub(crate) struct Signals(Vec<Signal>);
 
 impl Signals {
     /// Those that the process which started this one has it ignore, as `nohup` does, stay ignored.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let kinds = [
             SignalKind::interrupt(),
             SignalKind::terminate(),
@@ -26,7 +26,7 @@ impl Signals {
     }
 
     /// Ends when one comes, or has come since the last.
-    pub async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         std::future::poll_fn(|context| {
             let came = self.0.iter_mut().any(|it| it.poll_recv(context).is_ready());
             match came {

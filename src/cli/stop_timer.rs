@@ -21,7 +21,7 @@ pub struct StopTimerArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: StopTimerArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: StopTimerArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
     let proxy = session.proxy(&args.agent, args.timeout.limit())?;
     if args.all {

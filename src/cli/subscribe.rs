@@ -25,7 +25,7 @@ pub struct SubscribeArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: SubscribeArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: SubscribeArgs, context: &mut Context) -> Result<(), CommandError> {
     let actions = actions(&args.handlers)?;
     let topics = args.topics.into_iter();
     let handlers = Handlers::ByTopic(topics.map(|topic| (topic, actions.clone())).collect());

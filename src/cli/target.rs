@@ -5,14 +5,14 @@ use crate::model::{AgentId, AgentName, NameServerName, SocketId};
 
 /// What a text names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Named {
+pub(crate) enum Named {
     Agent(AgentId),
     Socket(SocketId),
 }
 
 /// Reads `text` as an agent that is `known`, or else as a socket of one of them; if it is neither, as
 /// what it most looks like. None: it cannot be a name at all.
-pub fn named(text: &str, known: impl Fn(&AgentId) -> bool) -> Option<Named> {
+pub(crate) fn named(text: &str, known: impl Fn(&AgentId) -> bool) -> Option<Named> {
     let whole: Option<AgentId> = text.parse().ok();
     if let Some(agent) = whole.as_ref().filter(|id| known(id)) {
         return Some(Named::Agent(agent.clone()));
@@ -27,7 +27,7 @@ pub fn named(text: &str, known: impl Fn(&AgentId) -> bool) -> Option<Named> {
 }
 
 /// Whether `asked` may mean the agent that is called so and registered there.
-pub fn may_mean(asked: &AgentId, name: &AgentName, nameserver: &NameServerName) -> bool {
+pub(crate) fn may_mean(asked: &AgentId, name: &AgentName, nameserver: &NameServerName) -> bool {
     let wanted = asked.nameserver.as_ref();
     asked.name == *name && wanted.is_none_or(|wanted| wanted == nameserver)
 }

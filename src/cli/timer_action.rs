@@ -52,7 +52,7 @@ pub enum Action {
 }
 
 /// Adds the timer and prints its name.
-pub fn add_timer(
+pub(crate) fn add_timer(
     (agent, timeout): (&str, &TimeoutArgs),
     when: When,
     what: What,

@@ -17,7 +17,7 @@ pub struct TimersArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: TimersArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: TimersArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
     let mut timers = Vec::new();
     if args.agents.is_empty() {

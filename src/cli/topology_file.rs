@@ -54,7 +54,7 @@ impl TopologyArgs {
 }
 
 /// The texts of a topology and where they came from.
-pub struct TopologyFile {
+pub(crate) struct TopologyFile {
     inputs: Vec<Input>,
     source: Source,
     place: String,
@@ -62,7 +62,7 @@ pub struct TopologyFile {
 }
 
 impl TopologyFile {
-    pub fn read(args: &TopologyArgs) -> Result<Self, CommandError> {
+    pub(crate) fn read(args: &TopologyArgs) -> Result<Self, CommandError> {
         let mut gathered = Gathered::default();
         let mut places = Vec::new();
         for path in args.all()? {
@@ -81,19 +81,19 @@ impl TopologyFile {
     }
 
     /// Where its files are, wherever one stands when that is read.
-    pub fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         self.place.clone()
     }
 
     /// The names to show.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let files = self.inputs.iter();
         let files = files.filter(|input| input.kind == InputKind::File);
         let names: Vec<&str> = files.map(|input| input.name.as_str()).collect();
         names.join(", ")
     }
 
-    pub fn load(&self) -> Result<Topology, Problems> {
+    pub(crate) fn load(&self) -> Result<Topology, Problems> {
         let around = Surroundings {
             source: &self.source,
             variables: &|name| self.variables.get(name),
@@ -103,7 +103,7 @@ impl TopologyFile {
     }
 
     /// The topology, or all that is wrong with it on stderr.
-    pub fn load_or_complain(&self, context: &Context) -> Result<Topology, CommandError> {
+    pub(crate) fn load_or_complain(&self, context: &Context) -> Result<Topology, CommandError> {
         self.load().map_err(|problems| {
             let text = match context.output() {
                 Output::Json => crate::render::pretty(&invalid(&problems)),
@@ -117,13 +117,13 @@ impl TopologyFile {
     }
 
     /// Problems as compilers show them.
-    pub fn diagnose(&self, problems: &Problems, color: bool) -> String {
+    pub(crate) fn diagnose(&self, problems: &Problems, color: bool) -> String {
         diagnostic::problems(problems, &self.inputs, color)
     }
 }
 
 /// What `check -o json` prints of a topology that is not valid.
-pub fn invalid(problems: &Problems) -> Invalid<'_> {
+pub(crate) fn invalid(problems: &Problems) -> Invalid<'_> {
     Invalid {
         valid: false,
         problems,
@@ -132,7 +132,7 @@ pub fn invalid(problems: &Problems) -> Invalid<'_> {
 
 /// A topology that is not valid, for programs.
 #[derive(serde::Serialize)]
-pub struct Invalid<'a> {
+pub(crate) struct Invalid<'a> {
     valid: bool,
     problems: &'a Problems,
 }

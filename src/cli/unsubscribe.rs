@@ -21,7 +21,7 @@ pub struct UnsubscribeArgs {
     pub timeout: TimeoutArgs,
 }
 
-pub fn run(args: UnsubscribeArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: UnsubscribeArgs, context: &mut Context) -> Result<(), CommandError> {
     let topics: Vec<&str> = args.topics.iter().map(String::as_str).collect();
     let session = context.session()?;
     let proxy = session.proxy(&args.agent, args.timeout.limit())?;

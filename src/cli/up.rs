@@ -33,7 +33,7 @@ pub struct UpArgs {
     pub exit_code_from: Option<AgentId>,
 }
 
-pub fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
     let file = TopologyFile::read(&args.topology)?;
     let topology = file.load_or_complain(context)?;
     let fingerprint = String::from_utf8_lossy(&crate::wire::body(&topology)).into_owned();

@@ -6,7 +6,7 @@ use super::{CommandError, ErrorKind};
 use crate::model::{JsonError, read_json};
 
 /// Reads JSON.
-pub fn json(text: &str) -> Result<Value, CommandError> {
+pub(crate) fn json(text: &str) -> Result<Value, CommandError> {
     read_json(text.as_bytes()).map_err(|error| {
         let start = text.trim_start();
         let said = |what: &str| CommandError::say(ErrorKind::Usage, format!("{text} is not JSON{what}"));
@@ -49,7 +49,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Reads `NAME=VALUE`.
-pub fn assignment(text: &str) -> Result<(String, Value), CommandError> {
+pub(crate) fn assignment(text: &str) -> Result<(String, Value), CommandError> {
     let Some((name, value)) = text.split_once('=') else {
         return Err(
             CommandError::say(ErrorKind::Usage, format!("{text:?} sets nothing"))

@@ -7,7 +7,7 @@ use crate::render::Versions;
 #[derive(Debug, clap::Args)]
 pub struct VersionArgs {}
 
-pub fn run(_args: VersionArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(_args: VersionArgs, context: &mut Context) -> Result<(), CommandError> {
     let (major, minor, patch) = zmq::version();
     context.print(&Versions {
         osb: env!("CARGO_PKG_VERSION").to_owned(),

@@ -64,7 +64,7 @@ enum Standing {
     Pending(String),
 }
 
-pub fn run(args: WaitArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: WaitArgs, context: &mut Context) -> Result<(), CommandError> {
     if let Some(bad) = args
         .names
         .iter()

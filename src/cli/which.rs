@@ -13,7 +13,7 @@ use crate::state::{StateDir, StateError, SystemRecord};
 
 /// What is said of the system that is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Meant {
+pub(crate) enum Meant {
     /// The system of the name server there, or just that name server.
     Address(String),
     Named(SystemName),
@@ -25,7 +25,7 @@ pub enum Meant {
 const NAMESERVER: &str = "OSB_NAMESERVER";
 
 /// What the options say, and what the environment says if they do not.
-pub fn meant(global: &GlobalArgs) -> Meant {
+pub(crate) fn meant(global: &GlobalArgs) -> Meant {
     match (address(global), &global.system) {
         (Some(address), _) => Meant::Address(address.to_owned()),
         (None, Some(system)) => Meant::Named(system.clone()),
@@ -38,7 +38,7 @@ fn address(global: &GlobalArgs) -> Option<&str> {
 }
 
 /// The same, where a name is given as argument.
-pub fn meant_by(global: &GlobalArgs, argument: &SystemName) -> Result<Meant, CommandError> {
+pub(crate) fn meant_by(global: &GlobalArgs, argument: &SystemName) -> Result<Meant, CommandError> {
     let from_environment = std::env::var(NAMESERVER).ok();
     let option = address(global).filter(|it| from_environment.as_deref() != Some(it));
     let at_address = match option {
@@ -61,20 +61,20 @@ fn contradicts(argument: &SystemName, why: &str) -> CommandError {
 }
 
 /// The system on this machine whose name server is at that address.
-pub fn name_at(address: &str) -> Result<Option<SystemName>, StateError> {
+pub(crate) fn name_at(address: &str) -> Result<Option<SystemName>, StateError> {
     let found = records()?.into_iter().find(|record| is_at(record, address));
     Ok(found.map(|record| record.name))
 }
 
 /// Whether one of a system's name servers is at that address.
-pub fn is_at(record: &SystemRecord, address: &str) -> bool {
+pub(crate) fn is_at(record: &SystemRecord, address: &str) -> bool {
     let plain = |address: &str| address.trim_start_matches("tcp://").to_owned();
     let mut groups = record.groups.iter();
     groups.any(|group| plain(&group.nameserver) == plain(address))
 }
 
 /// That no system of this machine has its name server there.
-pub fn not_here(address: &str) -> CommandError {
+pub(crate) fn not_here(address: &str) -> CommandError {
     let address = address.trim_start_matches("tcp://");
     let sentence =
         format!("the system of the name server at {address} was not brought up on this machine");
@@ -84,13 +84,13 @@ pub fn not_here(address: &str) -> CommandError {
 }
 
 /// Whether an argument is a file: it exists, or it has `/` in it.
-pub fn is_file(argument: &str) -> bool {
+pub(crate) fn is_file(argument: &str) -> bool {
     argument.contains('/') || Path::new(argument).exists()
 }
 
 /// The system that a topology's file names: the one that was brought up from it, whatever it was called then,
 /// or else the one that it would be.
-pub fn system_of(file: &str, context: &Context) -> Result<SystemName, CommandError> {
+pub(crate) fn system_of(file: &str, context: &Context) -> Result<SystemName, CommandError> {
     if let Some(record) = brought_up_from(Path::new(file))? {
         return Ok(record.name);
     }
@@ -99,7 +99,7 @@ pub fn system_of(file: &str, context: &Context) -> Result<SystemName, CommandErr
 }
 
 /// A system that is named has to be known here: there is something of it, or there was not long ago.
-pub fn known(name: &SystemName) -> Result<(), CommandError> {
+pub(crate) fn known(name: &SystemName) -> Result<(), CommandError> {
     let state = StateDir::from_env()?;
     let runs = state.systems_with_runs()?;
     if state.system(name).path().exists() || runs.contains(name) {
@@ -114,7 +114,7 @@ pub fn known(name: &SystemName) -> Result<(), CommandError> {
 }
 
 /// The damaged system that is meant: the one that is named, or the only one that there is. None if another one is.
-pub fn damaged(global: &GlobalArgs) -> Result<Option<(SystemName, StateError)>, StateError> {
+pub(crate) fn damaged(global: &GlobalArgs) -> Result<Option<(SystemName, StateError)>, StateError> {
     let name = match meant(global) {
         Meant::Address(_) => return Ok(None),
         Meant::Named(name) => Some(name),

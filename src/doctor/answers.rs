@@ -9,7 +9,7 @@ use crate::wire::{Dialled, Examined};
 
 /// What is known of a machine.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub(crate) enum Answer {
     Examined {
         examined: Examined,
         /// What there was instead of this version of osb; empty: nothing.
@@ -24,7 +24,7 @@ pub enum Answer {
 
 /// What is known of a daemon that others start.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Others {
+pub(crate) enum Others {
     There {
         info: HostInfo,
         /// What it has seen on its machine, or why it did not look.
@@ -40,18 +40,18 @@ pub enum Others {
     Unknown(String),
 }
 
-pub type Answers = HashMap<HostName, Answer>;
+pub(crate) type Answers = HashMap<HostName, Answer>;
 
 /// The outcome of a way.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Dialled(SocketAddr, Dialled),
     NotTried(String),
 }
 
 impl Answer {
     /// What was seen there, and what its listeners say.
-    pub fn seen(&self) -> Option<(&Examined, &str)> {
+    pub(crate) fn seen(&self) -> Option<(&Examined, &str)> {
         match self {
             Answer::Examined {
                 examined, token, ..
@@ -63,7 +63,7 @@ impl Answer {
         }
     }
 
-    pub fn examined(examined: Examined, instead_of: Option<&str>, token: String) -> Self {
+    pub(crate) fn examined(examined: Examined, instead_of: Option<&str>, token: String) -> Self {
         Answer::Examined {
             examined,
             instead_of: instead_of.map(str::to_owned),

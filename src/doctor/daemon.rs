@@ -14,7 +14,7 @@ use crate::state::find_key;
 use crate::wire::{Dialled, Examined, HostRequest, NameServerRequest, Peer, Target};
 
 /// The way to it.
-pub struct Daemon {
+pub(crate) struct Daemon {
     link: Link,
     host: HostName,
     /// Of the examination for which it listens.

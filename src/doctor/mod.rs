@@ -29,12 +29,14 @@ use crate::wire::{Dialled, Examination, Target};
 
 use answers::{Answer, Answers, Outcome};
 use daemon::Daemon;
-pub use findings::{Diagnosis, HostFinding, PortFinding, ProgramFinding, Verdict, WayFinding};
+pub(crate) use findings::{
+    Diagnosis, HostFinding, PortFinding, ProgramFinding, Verdict, WayFinding,
+};
 use questions::{Place, Questions};
 use verdict::diagnose;
 
 /// Is told how far it has come.
-pub trait Progress: Send {
+pub(crate) trait Progress: Send {
     fn begin(&mut self, stage: &str, total: usize);
     fn advance(&mut self, what: &str);
     fn end(&mut self);
@@ -42,7 +44,11 @@ pub trait Progress: Send {
 
 /// Examines all machines that a plan needs, at once, and then has them dial one another.
 /// `key`: the file with the key by which name servers that are there already let one in.
-pub async fn doctor(plan: &Plan, key: Option<&Path>, progress: &mut dyn Progress) -> Diagnosis {
+pub(crate) async fn doctor(
+    plan: &Plan,
+    key: Option<&Path>,
+    progress: &mut dyn Progress,
+) -> Diagnosis {
     let questions = Questions::of(plan);
     let (answers, mut way_there) = look(&questions, key, progress).await;
     let outcomes = dial(&questions, &answers, &mut way_there, progress).await;

@@ -4,7 +4,7 @@ use crate::model::NameServerName;
 use crate::plan::Plan;
 
 /// How a name server is called.
-pub fn nameserver_called(name: &NameServerName, plan: &Plan) -> String {
+pub(crate) fn nameserver_called(name: &NameServerName, plan: &Plan) -> String {
     match plan.nameservers.len() {
         1 => "the name server".to_owned(),
         _ => format!("the name server {}", name.as_str()),

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use super::naming::nameserver_called;
 use super::ways::{WayQuestion, tcp, ways};
 use crate::model::{
-    AgentId, HostName, HostSpec, NameServerEntry, NameServerName, NameServerSpec, Program,
-    Ready, Template,
+    AgentId, HostName, HostSpec, NameServerEntry, NameServerName, NameServerSpec, Program, Ready,
+    Template,
 };
 use crate::plan::{AgentPlan, Plan};
 use crate::wire::{Examination, ProgramNeed};
@@ -17,7 +17,7 @@ const LOCAL: &str = "local";
 
 /// All questions.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Questions {
+pub(crate) struct Questions {
     /// The machines that take part: this one, and those on which agents are to run.
     pub places: Vec<Place>,
     pub ways: Vec<WayQuestion>,
@@ -25,7 +25,7 @@ pub struct Questions {
 
 /// What is to be looked at on one machine.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Place {
+pub(crate) struct Place {
     pub host: HostSpec,
     pub programs: Vec<ProgramQuestion>,
     pub ports: Vec<PortQuestion>,
@@ -38,20 +38,20 @@ pub struct Place {
 
 /// A program, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProgramQuestion {
+pub(crate) struct ProgramQuestion {
     pub need: ProgramNeed,
     pub agents: Vec<AgentId>,
 }
 
 /// A port to bind, and for what. Port 0 is any free one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PortQuestion {
+pub(crate) struct PortQuestion {
     pub at: SocketAddr,
     pub uses: Vec<String>,
 }
 
 impl Questions {
-    pub fn of(plan: &Plan) -> Self {
+    pub(crate) fn of(plan: &Plan) -> Self {
         let takes_part = |host: &&HostSpec| {
             let mut agents = plan.agents.iter().filter(|agent| !agent.attach);
             let mut nameservers = plan.nameservers.iter();
@@ -68,7 +68,7 @@ impl Questions {
 }
 
 impl Place {
-    pub fn examination(&self, token: String) -> Examination {
+    pub(crate) fn examination(&self, token: String) -> Examination {
         Examination {
             host: self.host.name.clone(),
             address: self.host.address,

@@ -10,10 +10,10 @@ use crate::model::HostName;
 use crate::wire::{Bound, Target};
 
 /// What each machine is to dial, and for which way.
-pub type Batches = BTreeMap<HostName, Vec<(usize, Target)>>;
+pub(crate) type Batches = BTreeMap<HostName, Vec<(usize, Target)>>;
 
 /// The batches; and for each way what is known of it without dialling.
-pub fn of(questions: &Questions, answers: &Answers) -> (Vec<Outcome>, Batches) {
+pub(crate) fn of(questions: &Questions, answers: &Answers) -> (Vec<Outcome>, Batches) {
     let mut batches = Batches::new();
     let mut outcomes = Vec::new();
     for (place, way) in questions.ways.iter().enumerate() {

@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::wire::{Bound, Dialled, Found};
 
 /// Everything that was found, in the order of the questions.
-pub fn diagnose(
+pub(crate) fn diagnose(
     plan: &Plan,
     questions: Questions,
     answers: &Answers,

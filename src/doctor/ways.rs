@@ -12,7 +12,7 @@ use crate::plan::{AgentPlan, Plan};
 
 /// A machine that will dial.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WayQuestion {
+pub(crate) struct WayQuestion {
     pub from: HostName,
     pub to: End,
     pub uses: Vec<String>,
@@ -20,7 +20,7 @@ pub struct WayQuestion {
 
 /// Where a way leads.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum End {
+pub(crate) enum End {
     /// To a port that a machine is to bind.
     Port { host: HostName, at: SocketAddr },
     /// To a name server that is there already.
@@ -56,7 +56,7 @@ impl Gathered {
 }
 
 /// All ways that a plan needs.
-pub fn ways(plan: &Plan) -> Vec<WayQuestion> {
+pub(crate) fn ways(plan: &Plan) -> Vec<WayQuestion> {
     let mut gathered = Gathered::default();
     to_nameservers(plan, &mut gathered);
     let agents: HashMap<&AgentId, &AgentPlan> =
@@ -122,7 +122,7 @@ fn to_nameservers(plan: &Plan, gathered: &mut Gathered) {
 
 impl End {
     /// The machine that a way leads to, if one of the topology's.
-    pub fn host(&self) -> Option<&HostName> {
+    pub(crate) fn host(&self) -> Option<&HostName> {
         match self {
             End::Port { host, .. } => Some(host),
             End::NameServer { .. } => None,
@@ -131,7 +131,7 @@ impl End {
 }
 
 /// What peers dial for a socket that is bound to `ip` on a machine at `address`.
-pub fn dialled_at(ip: IpAddr, address: Option<IpAddr>) -> Option<IpAddr> {
+pub(crate) fn dialled_at(ip: IpAddr, address: Option<IpAddr>) -> Option<IpAddr> {
     match ip.is_unspecified() {
         true => address,
         false => Some(ip),
@@ -139,7 +139,7 @@ pub fn dialled_at(ip: IpAddr, address: Option<IpAddr>) -> Option<IpAddr> {
 }
 
 /// Where a socket is bound by tcp.
-pub fn tcp(endpoint: &Endpoint) -> Option<SocketAddr> {
+pub(crate) fn tcp(endpoint: &Endpoint) -> Option<SocketAddr> {
     match endpoint {
         Endpoint::Tcp { ip, port } => Some(SocketAddr::new(*ip, *port)),
         Endpoint::Ipc { .. } => None,

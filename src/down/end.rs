@@ -24,7 +24,7 @@ use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, StopStage,
 
 impl Processes<'_> {
     /// Ends all: agents, then their hosts, then the name server.
-    pub async fn end(&self, link: Option<&Link>, grace: Millis) -> Ended {
+    pub(crate) async fn end(&self, link: Option<&Link>, grace: Millis) -> Ended {
         let mut alive = self.agents_alive();
         let mut ended = Ended::default();
         let mut silent: Vec<ProcessId> = self
@@ -90,7 +90,7 @@ impl Processes<'_> {
     }
 
     /// No agent of this system begins to send any more, so that the last messages find their receivers alive.
-    pub fn quiesce(&self, link: &Link) {
+    pub(crate) fn quiesce(&self, link: &Link) {
         let here = self.agents_alive().into_iter().map(|it| it.agent);
         let machines = self.group.machines.iter();
         let elsewhere = machines.flat_map(|machine| machine.agents.iter().cloned());

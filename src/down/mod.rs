@@ -23,10 +23,10 @@ use crate::state::{
 };
 use crate::wire::StopStage;
 
-pub use damaged::Damage;
-pub use order::Turns;
+pub(crate) use damaged::Damage;
+pub(crate) use order::Turns;
 use processes::Ended;
-pub use processes::{LeftMachine, Processes};
+pub(crate) use processes::{LeftMachine, Processes};
 
 #[derive(Debug, thiserror::Error)]
 pub enum DownError {
@@ -164,7 +164,7 @@ impl DownReport {
 /// Takes the system `name` down, or, if any are given, `only` these of its name servers with all
 /// that is registered there. Agents that do not end within `grace` get SIGTERM, and SIGKILL two
 /// seconds later. If there is nothing, that is no error.
-pub async fn down(
+pub(crate) async fn down(
     state: &StateDir,
     name: &SystemName,
     only: &[NameServerName],
@@ -347,7 +347,7 @@ fn without(record: &SystemRecord, gone: &[NameServerName]) -> SystemRecord {
 
 /// Loses patience with a `down` that is under way: the host daemons are told to go on to the next
 /// stop stage at once, for all agents.
-pub fn hurry(state: &StateDir, name: &SystemName) -> Result<(), StateError> {
+pub(crate) fn hurry(state: &StateDir, name: &SystemName) -> Result<(), StateError> {
     // Of a damaged one, it is not known which process to tell.
     if let Ok(Some(record)) = state.system(name).record() {
         for daemon in record.groups.into_iter().flat_map(|group| group.hosts) {

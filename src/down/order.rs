@@ -8,12 +8,12 @@ use crate::state::{GroupRecord, SystemRecord};
 
 /// The agents of one group, turn by turn, with the hosts that they were started on.
 #[derive(Default)]
-pub struct Turns(pub(super) Vec<Vec<(HostName, AgentName)>>);
+pub(crate) struct Turns(pub(super) Vec<Vec<(HostName, AgentName)>>);
 
 impl Turns {
     /// Those of a group, by the topology that the system was brought up from. A record that another version of osb
     /// has written may have one that cannot be read: then all end at once.
-    pub fn of(record: &SystemRecord, group: &GroupRecord) -> Self {
+    pub(crate) fn of(record: &SystemRecord, group: &GroupRecord) -> Self {
         let Ok(topology) = serde_json::from_str::<Topology>(&record.topology) else {
             return Self::default();
         };
@@ -35,7 +35,7 @@ impl Turns {
     }
 
     /// Those who have to be able to answer until others have ended.
-    pub fn answerers(&self) -> BTreeSet<&AgentName> {
+    pub(crate) fn answerers(&self) -> BTreeSet<&AgentName> {
         let later = self.0.iter().skip(1).flatten();
         later.map(|(_, agent)| agent).collect()
     }

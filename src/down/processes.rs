@@ -7,7 +7,7 @@ use crate::state::{GroupRecord, SystemDir};
 use crate::wire::Stopped;
 
 /// The processes of a system, as far as they belong to one of its name servers.
-pub struct Processes<'a> {
+pub(crate) struct Processes<'a> {
     pub system: &'a SystemName,
     pub dir: &'a SystemDir,
     pub group: &'a GroupRecord,
@@ -17,7 +17,7 @@ pub struct Processes<'a> {
 
 /// What it took to end them.
 #[derive(Default)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// How each agent ended.
     pub stopped: Vec<Stopped>,
     /// Agents that outlived their host daemon, and were killed.

@@ -19,19 +19,19 @@ use crate::model::timing::DIAL_TIMEOUT;
 use crate::model::{self, Template, bound_for};
 use crate::wire::{Bound, Dialled, Examination, Examined, Found, ProgramNeed, Target};
 
-pub use route::own_address;
+pub(crate) use route::own_address;
 
 /// How many are dialled at a time.
 const AT_ONCE: usize = 64;
 
 /// Listens at what was bound, until it is dropped.
-pub struct Examiner {
+pub(crate) struct Examiner {
     listening: JoinSet<()>,
 }
 
 impl Examiner {
     /// Looks around. What it has bound is listened at from here on.
-    pub fn begin(examination: &Examination) -> (Self, Examined) {
+    pub(crate) fn begin(examination: &Examination) -> (Self, Examined) {
         let mut examiner = Self {
             listening: JoinSet::new(),
         };
@@ -61,7 +61,7 @@ impl Examiner {
     }
 
     /// Listens no more.
-    pub async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         self.listening.shutdown().await;
     }
 
@@ -95,7 +95,7 @@ async fn greet(listener: tokio::net::TcpListener, token: String) {
 }
 
 /// Dials all of them. The outcome of each, in their order.
-pub async fn dial(targets: Vec<Target>) -> Vec<Dialled> {
+pub(crate) async fn dial(targets: Vec<Target>) -> Vec<Dialled> {
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut dialling = JoinSet::new();
     let mut outcomes = vec![Dialled::Silent; targets.len()];

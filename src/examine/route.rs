@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket}
 
 /// The address of this machine from which `nameserver` (`tcp://host:port`) would be dialled. Nothing
 /// is sent.
-pub fn own_address(nameserver: &str) -> io::Result<IpAddr> {
+pub(crate) fn own_address(nameserver: &str) -> io::Result<IpAddr> {
     let host_and_port = nameserver.strip_prefix("tcp://").unwrap_or(nameserver);
     let mut resolved = host_and_port.to_socket_addrs()?;
     let there = resolved.next().ok_or(io::ErrorKind::NotFound)?;

@@ -11,7 +11,7 @@ use crate::model::{Digest, Entry, Listing, SyncSpec};
 
 /// All that was looked through, each once, however many machines it is for.
 #[derive(Debug, Default)]
-pub struct Stock {
+pub(crate) struct Stock {
     walked: HashMap<SyncSpec, Arc<Walked>>,
     /// Set when nobody waits for it any more.
     pub stop: Arc<AtomicBool>,
@@ -19,14 +19,14 @@ pub struct Stock {
 
 /// What is to go to one machine.
 #[derive(Debug, Default)]
-pub struct Bundle {
+pub(crate) struct Bundle {
     pub trees: Vec<Tree>,
     sources: HashMap<Digest, PathBuf>,
 }
 
 /// A folder that is to be there as it is here.
 #[derive(Debug, Clone)]
-pub struct Tree {
+pub(crate) struct Tree {
     /// The folder here.
     pub from: PathBuf,
     pub listing: Listing,
@@ -34,7 +34,7 @@ pub struct Tree {
 
 impl Stock {
     /// The bundle of a machine whose agents ask for `specs`: those of one folder are put together.
-    pub fn bundle<'s>(
+    pub(crate) fn bundle<'s>(
         &mut self,
         specs: impl IntoIterator<Item = &'s SyncSpec>,
     ) -> Result<Bundle, FilesError> {
@@ -71,18 +71,18 @@ impl Stock {
 }
 
 impl Bundle {
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.trees.is_empty()
     }
 
-    pub fn listings(&self) -> Vec<Listing> {
+    pub(crate) fn listings(&self) -> Vec<Listing> {
         let trees = self.trees.iter();
         trees.map(|tree| tree.listing.clone()).collect()
     }
 
     /// Where to find the contents that the machine lacks, and their sizes. None if it asks for what is not
     /// of the bundle, or for something twice.
-    pub fn asked(&self, sums: &[Digest]) -> Option<Vec<(PathBuf, u64)>> {
+    pub(crate) fn asked(&self, sums: &[Digest]) -> Option<Vec<(PathBuf, u64)>> {
         let files = self.trees.iter().flat_map(|tree| tree.listing.files());
         let mut sizes: HashMap<Digest, u64> = files.map(|(size, sum)| (sum, size)).collect();
         let found = sums.iter().map(|sum| {

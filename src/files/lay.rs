@@ -10,7 +10,7 @@ use crate::model::{Listing, What};
 
 /// Makes a folder at `at` that has all that is in the list, for the user alone: copies, which are its
 /// programs' to change. It is there whole, or not at all.
-pub fn lay(listing: &Listing, store: &Store, at: &Path) -> Result<(), FilesError> {
+pub(crate) fn lay(listing: &Listing, store: &Store, at: &Path) -> Result<(), FilesError> {
     let new = at.with_extension("new");
     remove(&new)?;
     let laid = lay_at(listing, store, &new)

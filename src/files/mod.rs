@@ -11,7 +11,7 @@ mod sum;
 mod tests;
 mod walk;
 
-pub use bundle::{Bundle, Stock};
-pub use error::FilesError;
-pub use lay::lay;
-pub use store::Store;
+pub(crate) use bundle::{Bundle, Stock};
+pub(crate) use error::FilesError;
+pub(crate) use lay::lay;
+pub(crate) use store::Store;

@@ -20,11 +20,11 @@ const NEW: &str = "new.";
 
 /// The folder of contents.
 #[derive(Debug, Clone)]
-pub struct Store(PathBuf);
+pub(crate) struct Store(PathBuf);
 
 impl Store {
     /// The one of the user: in `XDG_CACHE_HOME`, else in `~/.cache`. It is made if need be.
-    pub fn of_user() -> Result<Self, FilesError> {
+    pub(crate) fn of_user() -> Result<Self, FilesError> {
         let var = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let cache = var("XDG_CACHE_HOME").map(PathBuf::from);
         let cache = cache.or_else(|| Some(PathBuf::from(var("HOME")?).join(".cache")));
@@ -32,7 +32,7 @@ impl Store {
     }
 
     /// The one at `path`, which is made if need be. One that others can get at is refused.
-    pub fn at(path: &Path) -> Result<Self, FilesError> {
+    pub(crate) fn at(path: &Path) -> Result<Self, FilesError> {
         let mut folder = DirBuilder::new();
         let made = folder.recursive(true).mode(0o700).create(path);
         made.map_err(FilesError::io("make", path))?;
@@ -50,7 +50,7 @@ impl Store {
     }
 
     /// Whether a content is there. From now on it is needed.
-    pub fn has(&self, sum: Digest, size: u64) -> bool {
+    pub(crate) fn has(&self, sum: Digest, size: u64) -> bool {
         let Ok(file) = File::open(self.path_of(sum)) else {
             return false;
         };
@@ -60,7 +60,12 @@ impl Store {
     }
 
     /// Takes in a content of `size` bytes, which has to have the sum. It is there whole, or not at all.
-    pub fn take(&self, from: &mut impl Read, sum: Digest, size: u64) -> Result<(), FilesError> {
+    pub(crate) fn take(
+        &self,
+        from: &mut impl Read,
+        sum: Digest,
+        size: u64,
+    ) -> Result<(), FilesError> {
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH);
         let nanos = nanos.unwrap_or_default().as_nanos();
         // Machines may share a home, and then have the same pids.
@@ -104,7 +109,7 @@ impl Store {
     }
 
     /// Puts a copy of a content at `to`. One that is not what it was is thrown away.
-    pub fn put(
+    pub(crate) fn put(
         &self,
         sum: Digest,
         size: u64,
@@ -126,7 +131,7 @@ impl Store {
     }
 
     /// Removes what nobody has needed for 30 days, and what was left behind on its way.
-    pub fn sweep(&self) {
+    pub(crate) fn sweep(&self) {
         let now = SystemTime::now();
         let is_older = |path: &Path, than: Duration| {
             let modified = fs::symlink_metadata(path).and_then(|it| it.modified());

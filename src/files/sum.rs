@@ -10,13 +10,13 @@ use crate::model::Digest;
 const CHUNK: usize = 128 << 10;
 
 /// An error of one end of a copy.
-pub enum End {
+pub(crate) enum End {
     Reading(io::Error),
     Writing(io::Error),
 }
 
 /// Copies all that `from` has. Tells how much it was, and its sum.
-pub fn copy(from: &mut impl Read, to: &mut impl Write) -> Result<(u64, Digest), End> {
+pub(crate) fn copy(from: &mut impl Read, to: &mut impl Write) -> Result<(u64, Digest), End> {
     let mut hash = Sha256::new();
     let mut chunk = vec![0; CHUNK];
     let mut size: u64 = 0;

@@ -13,14 +13,14 @@ use crate::model::{Digest, SyncSpec, TreePath, What};
 
 /// What there is of what a topology names.
 #[derive(Debug, Default)]
-pub struct Walked {
+pub(crate) struct Walked {
     pub entries: BTreeMap<TreePath, What>,
     /// Where each content can be read.
     pub sources: HashMap<Digest, PathBuf>,
 }
 
 /// Looks through all that `spec` names, and reads every file; until it is told to `stop`.
-pub fn walk(spec: &SyncSpec, stop: &AtomicBool) -> Result<Walked, FilesError> {
+pub(crate) fn walk(spec: &SyncSpec, stop: &AtomicBool) -> Result<Walked, FilesError> {
     let mut walk = Walk {
         spec,
         stop,

@@ -28,7 +28,7 @@ use crate::wire::{AgentBoot, Incarnation};
 const TAIL_LINES: usize = 20;
 
 /// Starts agents.
-pub struct Spawner {
+pub(crate) struct Spawner {
     osb: PathBuf,
     dir: SystemDir,
     group: Option<NameServerName>,
@@ -40,7 +40,7 @@ pub struct Spawner {
 }
 
 /// An agent's process.
-pub struct Child {
+pub(crate) struct Child {
     process: std::process::Child,
     /// How it has ended. Until it was waited for, its pid is its own.
     status: Option<ExitStatus>,
@@ -57,7 +57,7 @@ pub struct Child {
 
 impl Spawner {
     /// Agents of a system with several name servers are known by the `group` they are of.
-    pub fn new(dir: &SystemDir, group: Option<NameServerName>) -> Result<Self, StateError> {
+    pub(crate) fn new(dir: &SystemDir, group: Option<NameServerName>) -> Result<Self, StateError> {
         // A binary that was replaced meanwhile is found under the path of its old self only here.
         let osb = std::env::current_exe()
             .ok()
@@ -78,7 +78,7 @@ impl Spawner {
     }
 
     /// Agents that a former daemon has started, and that live, print within their limits still.
-    pub fn keep_logs_of_others(&self, nameserver: &str) {
+    pub(crate) fn keep_logs_of_others(&self, nameserver: &str) {
         let agents = self.dir.latest_agents(nameserver).into_iter();
         for agent in agents.filter(|it| it.process.is_alive()) {
             if let Some(limits) = agent.prints {
@@ -94,7 +94,7 @@ impl Spawner {
         }
     }
 
-    pub fn spawn(&mut self, boot: &AgentBoot) -> io::Result<Child> {
+    pub(crate) fn spawn(&mut self, boot: &AgentBoot) -> io::Result<Child> {
         let program = own_program(boot)?;
         let log = open_log(&match program {
             // What it writes to its own log, it writes there by itself.
@@ -165,7 +165,7 @@ impl Spawner {
     }
 
     /// What an agent is called within the system.
-    pub fn id(&self, agent: &AgentName) -> AgentId {
+    pub(crate) fn id(&self, agent: &AgentName) -> AgentId {
         AgentId {
             name: agent.clone(),
             nameserver: self.group.clone(),
@@ -234,38 +234,38 @@ fn hand_over(boot: &AgentBoot, stdin: std::process::ChildStdin) {
 }
 
 impl Child {
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    pub fn incarnation(&self) -> Incarnation {
+    pub(crate) fn incarnation(&self) -> Incarnation {
         self.incarnation
     }
 
     /// The mark of all that is started in its life.
-    pub fn run(&self) -> &str {
+    pub(crate) fn run(&self) -> &str {
         &self.run
     }
 
-    pub fn logs(&self) -> LogLimits {
+    pub(crate) fn logs(&self) -> LogLimits {
         self.logs
     }
 
     /// It is a job, and has ended well.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.is_job && self.status.is_some_and(|status| status.success())
     }
 
     /// Its group, for as long as what a job has left is in it.
-    pub fn into_cgroup(self) -> Option<Cgroup> {
+    pub(crate) fn into_cgroup(self) -> Option<Cgroup> {
         self.cgroup
     }
 
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.signal(Signal::KILL);
     }
 
@@ -277,7 +277,7 @@ impl Child {
     }
 
     /// The process has ended: so does what it left behind in its group, unless it is a job that is done.
-    pub fn wait(&mut self) {
+    pub(crate) fn wait(&mut self) {
         if !(self.is_job && has_succeeded(self.process.id())) {
             self.kill();
         }
@@ -285,7 +285,7 @@ impl Child {
     }
 
     /// How it ended.
-    pub fn report(&self, dir: &SystemDir, agent: &AgentId) -> ExitReport {
+    pub(crate) fn report(&self, dir: &SystemDir, agent: &AgentId) -> ExitReport {
         let status = self.status.as_ref();
         ExitReport {
             status: status.and_then(ExitStatus::code),

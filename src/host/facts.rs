@@ -7,7 +7,7 @@ use crate::model::Amount;
 use crate::wire::MachineFacts;
 
 /// What cannot be read is 0.
-pub fn machine_facts(files: Option<Amount>) -> MachineFacts {
+pub(crate) fn machine_facts(files: Option<Amount>) -> MachineFacts {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);

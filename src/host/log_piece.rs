@@ -7,7 +7,7 @@ use crate::logfile::{Behind, behind, last_bytes};
 use crate::wire::LogPiece;
 
 /// The whole lines in the last `most` bytes of the log at `path`, and what there is of the next.
-pub fn log_end(path: &Path, most: u64) -> io::Result<LogPiece> {
+pub(crate) fn log_end(path: &Path, most: u64) -> io::Result<LogPiece> {
     let (mut bytes, begin) = last_bytes(path, most)?;
     let whole = whole_lines(&bytes);
     let end = begin + whole as u64;
@@ -30,7 +30,7 @@ pub fn log_end(path: &Path, most: u64) -> io::Result<LogPiece> {
 /// The whole lines in the `most` bytes behind `place`. A log that is shorter has been made anew, and is read from the
 /// beginning of its file; of one that has gone on too far, what is there is read, and marked as cut. A line that is longer
 /// is given in parts.
-pub fn log_behind(path: &Path, place: u64, most: u64) -> io::Result<LogPiece> {
+pub(crate) fn log_behind(path: &Path, place: u64, most: u64) -> io::Result<LogPiece> {
     let read = behind(path, place, most)?;
     let Behind {
         mut bytes,

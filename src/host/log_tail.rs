@@ -10,7 +10,7 @@ use crate::state::{SystemDir, stamp};
 const WINDOW: u64 = 16 << 10;
 
 /// The last `lines` lines of an agent's log and its program's output together, by time.
-pub fn end_of_logs(dir: &SystemDir, agent: &AgentId, lines: usize) -> Vec<String> {
+pub(crate) fn end_of_logs(dir: &SystemDir, agent: &AgentId, lines: usize) -> Vec<String> {
     let mut all = stamped(log_tail(&dir.log_of(agent), lines));
     all.extend(stamped(log_tail(&dir.output_of(agent), lines)));
     all.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -34,7 +34,7 @@ fn stamped(lines: Vec<String>) -> Vec<(String, String)> {
 }
 
 /// The last `lines` lines of the file at `path`; fewer if they are long, none if there is no file.
-pub fn log_tail(path: &Path, lines: usize) -> Vec<String> {
+pub(crate) fn log_tail(path: &Path, lines: usize) -> Vec<String> {
     let (window, _) = last_bytes(path, WINDOW).unwrap_or_default();
     let text = String::from_utf8_lossy(&window);
     let all: Vec<&str> = text.lines().collect();
@@ -45,7 +45,7 @@ pub fn log_tail(path: &Path, lines: usize) -> Vec<String> {
 }
 
 /// The last thing that a daemon wrote to its log, without the word that it is an error.
-pub fn last_words(log: &Path) -> String {
+pub(crate) fn last_words(log: &Path) -> String {
     let last = log_tail(log, 5);
     let error = last.iter().rev().find(|line| line.starts_with("error"));
     match error.or(last.last()) {

@@ -31,12 +31,12 @@ struct Reader {
 }
 
 impl LogReaders {
-    pub fn next_deadline(&self) -> Option<Now> {
+    pub(crate) fn next_deadline(&self) -> Option<Now> {
         self.waiting.iter().map(|reader| reader.until).min()
     }
 
     /// Ends when a log has grown, if somebody waits for that.
-    pub async fn written(&self) {
+    pub(crate) async fn written(&self) {
         match &self.watch {
             // Who waits in vain has a deadline.
             Some(watch) if watch.wait().await.is_ok() => {}
@@ -139,7 +139,7 @@ impl Wanted {
 
 /// The ends of the logs in a system's folder, of those agents of whom there is something. `group`: the name server
 /// they are of, if it is not the first.
-pub fn ends_of_logs(
+pub(crate) fn ends_of_logs(
     dir: &SystemDir,
     group: Option<&NameServerName>,
     agents: &[AgentName],

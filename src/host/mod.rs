@@ -45,8 +45,8 @@ use keys::LetIn;
 use logs::LogReaders;
 use signals::Signals;
 
-pub use log_tail::{end_of_logs, last_words};
-pub use logs::ends_of_logs;
+pub(crate) use log_tail::{end_of_logs, last_words};
+pub(crate) use logs::ends_of_logs;
 
 /// Why a host daemon cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +61,7 @@ pub enum HostError {
 
 /// What a host daemon needs to know.
 #[derive(Debug, Clone)]
-pub struct HostOptions {
+pub(crate) struct HostOptions {
     pub name: HostName,
     pub dial: Dial,
     /// The name server's name within its system, if it is not the first.
@@ -108,7 +108,7 @@ enum Input {
 }
 
 /// Runs a host daemon until it is asked to end or gets SIGTERM, and all its agents have ended.
-pub async fn run(options: HostOptions) -> Result<(), HostError> {
+pub(crate) async fn run(options: HostOptions) -> Result<(), HostError> {
     // One for each agent, at least.
     raise_descriptors(None);
     let mut signals = Signals::new()?;

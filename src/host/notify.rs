@@ -5,7 +5,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 /// Tells systemd a line such as `READY=1`. Without systemd, nothing.
-pub fn notify(line: &str) {
+pub(crate) fn notify(line: &str) {
     if let Some(socket) = std::env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty()) {
         // Whether it is heard is systemd's business.
         let _ = tell(socket.as_encoded_bytes(), line);
@@ -29,7 +29,7 @@ fn tell(socket: &[u8], line: &str) -> std::io::Result<()> {
 
 /// How often systemd is to be told that this still works, if it wants that: twice as often as it
 /// looks.
-pub fn watchdog() -> Option<Duration> {
+pub(crate) fn watchdog() -> Option<Duration> {
     let micros: u64 = std::env::var("WATCHDOG_USEC").ok()?.parse().ok()?;
     (micros > 1).then(|| Duration::from_micros(micros / 2))
 }

@@ -6,7 +6,7 @@ use super::Input;
 use crate::model::Millis;
 use crate::model::timing::STOP_GRACE;
 
-pub struct Signals {
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     quit: Signal,
@@ -14,7 +14,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    pub fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -24,7 +24,7 @@ impl Signals {
     }
 
     /// Waits for one, or for the end of a child.
-    pub async fn any(&mut self) -> Input {
+    pub(crate) async fn any(&mut self) -> Input {
         tokio::select! {
             _ = self.child.recv() => Input::Children,
             grace = told(&mut self.terminate, &mut self.interrupt, &mut self.quit) => Input::Terminate(grace),
@@ -33,7 +33,7 @@ impl Signals {
 
     /// Waits for one, and tells how long agents may take to end. SIGQUIT is for those who know that
     /// asking is in vain.
-    pub async fn next(&mut self) -> Millis {
+    pub(crate) async fn next(&mut self) -> Millis {
         told(&mut self.terminate, &mut self.interrupt, &mut self.quit).await
     }
 }

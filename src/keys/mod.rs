@@ -22,7 +22,7 @@ pub enum KeysError {
 }
 
 /// The keys that a name server admits.
-pub enum Keys {
+pub(crate) enum Keys {
     /// It does not run: its list is held, so that it does not begin meanwhile.
     Asleep { ring: Keyring, log: KeyLog },
     /// It runs, and is asked.
@@ -31,7 +31,7 @@ pub enum Keys {
 
 impl Keys {
     /// Those of the name server whose keys are in `dir`. `dial` is how to get at it if it runs.
-    pub fn open(
+    pub(crate) fn open(
         dir: &KeyDir,
         dial: impl FnOnce() -> Result<NameServer, ProxyError>,
     ) -> Result<Self, KeysError> {
@@ -45,7 +45,7 @@ impl Keys {
         }
     }
 
-    pub fn entries(&self) -> Result<Vec<KeyEntry>, KeysError> {
+    pub(crate) fn entries(&self) -> Result<Vec<KeyEntry>, KeysError> {
         match self {
             Keys::Asleep { ring, .. } => Ok(ring.entries()),
             Keys::Awake(nameserver) => Ok(nameserver.ask(&NameServerRequest::Keys {}).wait()?),
@@ -53,7 +53,7 @@ impl Keys {
     }
 
     /// Lets a key in.
-    pub fn admit(&mut self, entry: KeyEntry) -> Result<(), KeysError> {
+    pub(crate) fn admit(&mut self, entry: KeyEntry) -> Result<(), KeysError> {
         match self {
             Keys::Asleep { ring, log } => Ok(log.write(&ring.admit(entry))?),
             Keys::Awake(nameserver) => {
@@ -63,7 +63,7 @@ impl Keys {
     }
 
     /// Revokes the keys that are meant, and returns them.
-    pub fn revoke(&mut self, meant: KeysOf) -> Result<Vec<KeyEntry>, KeysError> {
+    pub(crate) fn revoke(&mut self, meant: KeysOf) -> Result<Vec<KeyEntry>, KeysError> {
         match self {
             Keys::Asleep { ring, log } => {
                 let out = ring.revoke(|entry| meant.means(entry));
@@ -81,7 +81,7 @@ impl Keys {
     }
 
     /// Replaces the owner's key; the new one is in the owner's file when this returns.
-    pub fn rotate_owner(&mut self, dir: &KeyDir) -> Result<(), KeysError> {
+    pub(crate) fn rotate_owner(&mut self, dir: &KeyDir) -> Result<(), KeysError> {
         let (old, new) = (dir.operator()?, zeromq::draw_keys()?);
         // The new one is admitted first, and the old one revoked last: whenever this is cut off, the
         // file has one of the two.
@@ -109,6 +109,6 @@ impl Keys {
 }
 
 /// Draws a pair of keys.
-pub fn draw() -> Result<KeyPair, KeysError> {
+pub(crate) fn draw() -> Result<KeyPair, KeysError> {
     Ok(zeromq::draw_keys()?)
 }

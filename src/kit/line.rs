@@ -18,7 +18,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub fn new(end: GuestEnd) -> Self {
+    pub(crate) fn new(end: GuestEnd) -> Self {
         Self {
             end,
             later: VecDeque::new(),
@@ -27,7 +27,7 @@ impl Line {
     }
 
     /// The next thing to see to, if any comes within `patience`.
-    pub fn next(&mut self, patience: Option<Duration>) -> Listened {
+    pub(crate) fn next(&mut self, patience: Option<Duration>) -> Listened {
         match self.later.pop_front() {
             Some(word) => Listened::Word(word),
             None => self.end.listen(patience),
@@ -35,7 +35,7 @@ impl Line {
     }
 
     /// Says something that is not answered.
-    pub fn say(&self, word: impl Into<FromProgram>) -> Result<(), CallError> {
+    pub(crate) fn say(&self, word: impl Into<FromProgram>) -> Result<(), CallError> {
         match self.end.say(word.into()) {
             true => Ok(()),
             false => Err(CallError::Ending),
@@ -43,7 +43,7 @@ impl Line {
     }
 
     /// Asks. The answer has that number when it comes.
-    pub fn post<W: Into<FromProgram>>(
+    pub(crate) fn post<W: Into<FromProgram>>(
         &mut self,
         word: impl FnOnce(ProgramId) -> W,
     ) -> Result<u64, CallError> {
@@ -54,7 +54,7 @@ impl Line {
 
     /// Asks, and waits for the answer. What else comes is seen to later. How long an answer may
     /// take, the loop knows.
-    pub fn ask<W: Into<FromProgram>>(
+    pub(crate) fn ask<W: Into<FromProgram>>(
         &mut self,
         word: impl FnOnce(ProgramId) -> W,
     ) -> Result<Value, CallError> {
@@ -72,7 +72,7 @@ impl Line {
     }
 
     /// The code is prepared; waits until the agent is registered.
-    pub fn introduce(&mut self, go: bool) -> Result<(), CallError> {
+    pub(crate) fn introduce(&mut self, go: bool) -> Result<(), CallError> {
         self.say(OwnWord::Prepared { go })?;
         loop {
             match self.end.listen(None) {
@@ -85,7 +85,7 @@ impl Line {
     }
 
     /// With which status the program ends, when it does.
-    pub fn end_with(&self, status: i32) {
+    pub(crate) fn end_with(&self, status: i32) {
         self.end.end_with(status);
     }
 }

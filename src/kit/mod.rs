@@ -106,8 +106,6 @@
 //! [`spawn`] runs an agent beside others in one program, and [`Context::spawn`] is for agents that
 //! create agents.
 
-#![warn(missing_docs)]
-
 mod agent;
 mod context;
 mod convert;

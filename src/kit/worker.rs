@@ -22,13 +22,13 @@ pub(super) struct Worker<S> {
 }
 
 impl<S> Worker<S> {
-    pub fn new(code: Code<S>, context: Context<S>) -> Self {
+    pub(crate) fn new(code: Code<S>, context: Context<S>) -> Self {
         Self { code, context }
     }
 
     /// From the first hook to the end. `go`: nobody else says that the agent may begin.
     /// `registered` is called when the agent is there for all.
-    pub fn run(mut self, go: bool, registered: impl FnOnce()) {
+    pub(crate) fn run(mut self, go: bool, registered: impl FnOnce()) {
         if !self.prepare(go) {
             return;
         }

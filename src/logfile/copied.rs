@@ -29,7 +29,7 @@ const ROUNDS: usize = 8;
 
 /// Keeps files within limits, until the process ends.
 #[derive(Clone)]
-pub struct LogCaps(Arc<Shared>);
+pub(crate) struct LogCaps(Arc<Shared>);
 
 struct Shared {
     inotify: Inotify,
@@ -39,7 +39,7 @@ struct Shared {
 
 impl LogCaps {
     /// With a thread that waits for something to be written.
-    pub fn begin() -> io::Result<Self> {
+    pub(crate) fn begin() -> io::Result<Self> {
         let shared = Arc::new(Shared {
             inotify: Inotify::init(InitFlags::IN_CLOEXEC)?,
             capped: Mutex::new(HashMap::new()),
@@ -51,7 +51,7 @@ impl LogCaps {
     }
 
     /// From now on the log at `path` is kept within these limits.
-    pub fn keep(&self, path: &Path, limits: LogLimits) -> io::Result<()> {
+    pub(crate) fn keep(&self, path: &Path, limits: LogLimits) -> io::Result<()> {
         // Held until it is among those that are looked for when something is written.
         let mut capped = self.0.lock();
         let (watch, one) = self.0.look_at(Capped::new(path, limits))?;
@@ -60,7 +60,7 @@ impl LogCaps {
     }
 
     /// The same for what this process prints itself, if standard error leads to a file of the folder `dir`.
-    pub fn keep_own(&self, dir: &Path) -> io::Result<()> {
+    pub(crate) fn keep_own(&self, dir: &Path) -> io::Result<()> {
         let own = fs::read_link("/proc/self/fd/2")?;
         let dir = fs::canonicalize(dir)?;
         match own.parent() == Some(&dir) && own.is_file() {

@@ -9,6 +9,6 @@ mod pieces;
 mod rotation;
 mod writer;
 
-pub use copied::LogCaps;
-pub use pieces::{Behind, LogFile, behind, copy_of, files_of, last_bytes};
-pub use writer::{LogWriter, move_if_full};
+pub(crate) use copied::LogCaps;
+pub(crate) use pieces::{Behind, LogFile, behind, copy_of, files_of, last_bytes};
+pub(crate) use writer::{LogWriter, move_if_full};

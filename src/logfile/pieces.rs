@@ -9,7 +9,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 /// One file of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogFile {
+pub(crate) struct LogFile {
     pub path: PathBuf,
     /// The place of its first byte in the whole log.
     pub begin: u64,
@@ -30,7 +30,7 @@ impl LogFile {
     }
 
     /// The place behind its last byte.
-    pub fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.begin + self.size
     }
 }
@@ -57,7 +57,7 @@ pub(super) fn old_files(path: &Path) -> Vec<LogFile> {
 }
 
 /// All files of the log at `path`, in order; the one that is written to is the last.
-pub fn files_of(path: &Path) -> io::Result<Vec<LogFile>> {
+pub(crate) fn files_of(path: &Path) -> io::Result<Vec<LogFile>> {
     loop {
         let _held = hold_off(path);
         // Looked at first: if it is among the old ones then, it was moved there meanwhile.
@@ -78,7 +78,7 @@ pub fn files_of(path: &Path) -> io::Result<Vec<LogFile>> {
 }
 
 /// The last `most` bytes of a log, and the place of the first of them.
-pub fn last_bytes(path: &Path, most: u64) -> io::Result<(Vec<u8>, u64)> {
+pub(crate) fn last_bytes(path: &Path, most: u64) -> io::Result<(Vec<u8>, u64)> {
     loop {
         let files = files_of(path)?;
         let last = last_bytes_of(&files, most);
@@ -108,7 +108,7 @@ fn last_bytes_of(files: &[LogFile], most: u64) -> io::Result<(Vec<u8>, u64)> {
 
 /// Some bytes of a log.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Behind {
+pub(crate) struct Behind {
     pub bytes: Vec<u8>,
     /// Of the first byte: behind the one that was asked for if what was there is gone, and before it if the
     /// file has been made anew.
@@ -118,7 +118,7 @@ pub struct Behind {
 }
 
 /// At most `most` bytes behind `place`, of one file.
-pub fn behind(path: &Path, place: u64, most: u64) -> io::Result<Behind> {
+pub(crate) fn behind(path: &Path, place: u64, most: u64) -> io::Result<Behind> {
     loop {
         let files = files_of(path)?;
         let read = behind_in(&files, place, most);
@@ -173,7 +173,7 @@ fn hold_off(path: &Path) -> Option<Flock<File>> {
 }
 
 /// The file to which that of the log at `path` was copied which began at that place, if it was, and has been cut.
-pub fn copy_of(path: &Path, begin: u64, inode: u64) -> Option<LogFile> {
+pub(crate) fn copy_of(path: &Path, begin: u64, inode: u64) -> Option<LogFile> {
     let copy = old(path).join(name(begin));
     let metadata = fs::metadata(&copy).ok()?;
     // A file that was moved there is still itself.

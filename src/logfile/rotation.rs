@@ -4,7 +4,7 @@ use crate::model::LogLimits;
 
 /// What is to be done before an entry is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Before {
+pub(crate) enum Before {
     Nothing,
     /// The file is full: the entry is to be the first of a new one.
     Rotate,
@@ -12,7 +12,7 @@ pub enum Before {
 
 /// A file of a log that is written to.
 #[derive(Debug)]
-pub struct Rotation {
+pub(crate) struct Rotation {
     limits: LogLimits,
     /// How much is in the file.
     size: u64,
@@ -21,14 +21,14 @@ pub struct Rotation {
 
 /// What could not be written since something last could.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lost {
+pub(crate) struct Lost {
     pub lines: u64,
     /// Why the last of them could not.
     pub reason: String,
 }
 
 impl Rotation {
-    pub fn new(limits: LogLimits, size: u64) -> Self {
+    pub(crate) fn new(limits: LogLimits, size: u64) -> Self {
         Self {
             limits,
             size,
@@ -37,12 +37,12 @@ impl Rotation {
     }
 
     /// How many files are kept beside the one that is written to.
-    pub fn kept(&self) -> usize {
+    pub(crate) fn kept(&self) -> usize {
         usize::try_from(self.limits.max_files.saturating_sub(1)).unwrap_or(usize::MAX)
     }
 
     /// An entry that is larger than a file may be has one for itself.
-    pub fn before(&self, entry: u64) -> Before {
+    pub(crate) fn before(&self, entry: u64) -> Before {
         let over = self.size.saturating_add(entry) > self.limits.max_size.bytes();
         match over && self.size > 0 {
             true => Before::Rotate,
@@ -51,27 +51,27 @@ impl Rotation {
     }
 
     /// The size of the file as it was found: a new one, or one that another program has cut.
-    pub fn found(&mut self, size: u64) {
+    pub(crate) fn found(&mut self, size: u64) {
         self.size = size;
     }
 
-    pub fn wrote(&mut self, bytes: u64) {
+    pub(crate) fn wrote(&mut self, bytes: u64) {
         self.size += bytes;
     }
 
-    pub fn failed(&mut self, lines: u64, reason: String) {
+    pub(crate) fn failed(&mut self, lines: u64, reason: String) {
         let before = self.lost.take().map_or(0, |lost| lost.lines);
         let lines = before + lines;
         self.lost = Some(Lost { lines, reason });
     }
 
     /// What is to be told before anything else is written.
-    pub fn lost(&self) -> Option<&Lost> {
+    pub(crate) fn lost(&self) -> Option<&Lost> {
         self.lost.as_ref()
     }
 
     /// It has been told.
-    pub fn told(&mut self) {
+    pub(crate) fn told(&mut self) {
         self.lost = None;
     }
 }

@@ -16,7 +16,7 @@ use crate::model::LogLimits;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A log that is written to.
-pub struct LogWriter {
+pub(crate) struct LogWriter {
     path: PathBuf,
     file: File,
     /// The place of the file's first byte in the log.
@@ -29,7 +29,7 @@ pub struct LogWriter {
 
 impl LogWriter {
     /// Goes on at the end of the log, which is made if it is not there.
-    pub fn open(path: &Path, limits: LogLimits) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path, limits: LogLimits) -> io::Result<Self> {
         let file = open(path)?;
         let size = file.metadata()?.len();
         Ok(Self {
@@ -43,7 +43,7 @@ impl LogWriter {
     }
 
     /// Leads standard output and standard error of this process to the log, whichever file that is.
-    pub fn own(mut self) -> io::Result<Self> {
+    pub(crate) fn own(mut self) -> io::Result<Self> {
         self.is_own = true;
         self.lead()?;
         Ok(self)
@@ -59,7 +59,7 @@ impl LogWriter {
 
     /// Writes an entry, which is one or several lines, each with its end. If that fails, its lines are counted, and the
     /// log says so as soon as it can be written again.
-    pub fn write(&mut self, entry: &[u8]) {
+    pub(crate) fn write(&mut self, entry: &[u8]) {
         let lines = entry.iter().filter(|byte| **byte == b'\n').count() as u64;
         if let Err(error) = self.tell_lost().and_then(|()| self.put(entry)) {
             self.rotation.failed(lines.max(1), reason(&error));
@@ -67,7 +67,7 @@ impl LogWriter {
     }
 
     /// Tells what is lost, if something is and it can be told by now. It is tried now and then.
-    pub fn tell_lost_in_time(&mut self) {
+    pub(crate) fn tell_lost_in_time(&mut self) {
         if self.rotation.lost().is_some() && self.looked.elapsed() >= LOOK {
             self.looked = Instant::now();
             // Another time.
@@ -187,7 +187,7 @@ pub(super) fn forget(path: &Path, kept: usize) {
 }
 
 /// Moves a log away that is full, before another process begins to write to it.
-pub fn move_if_full(path: &Path, limits: LogLimits) -> io::Result<()> {
+pub(crate) fn move_if_full(path: &Path, limits: LogLimits) -> io::Result<()> {
     let size = fs::metadata(path).map_or(0, |it| it.len());
     if size < limits.max_size.bytes() {
         return Ok(());

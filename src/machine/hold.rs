@@ -35,7 +35,7 @@ pub(super) struct Held {
 impl Held {
     /// Waits: for its release, for the end of the connection, or for its own. Whatever goes wrong, nothing is left
     /// of a process that was not released.
-    pub async fn hold(
+    pub(crate) async fn hold(
         mut self,
         started: MachineWord,
         speak: &mut impl FnMut(MachineWord) -> io::Result<()>,

@@ -48,7 +48,7 @@ pub enum MachineError {
 }
 
 /// Does what the first line of standard input asks for. `say` is given the lines of the answer.
-pub async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), MachineError> {
+pub(crate) async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result<(), MachineError> {
     let mut line = String::new();
     let mut stdin = io::stdin().lock().take(LONGEST_REQUEST);
     stdin.read_line(&mut line)?;

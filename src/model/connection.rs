@@ -36,7 +36,10 @@ pub enum Proof {
     Connecting,
     /// ZeroMQ's handshake was seen, this many microseconds after connecting; for SUB and PUB the
     /// publisher has seen the subscription too.
-    Proven { us: u64 },
+    Proven {
+        /// Microseconds.
+        us: u64,
+    },
     /// It was proven, and then the peer went away.
     Lost,
     /// It was proven, and one of its ends has not been heard of for longer than it may be silent.

@@ -1,8 +1,6 @@
 //! The words of osb as types: names, kinds, addresses, durations, what a topology asks for, and
 //! the states things are in. Nothing here does input or output.
 
-#![warn(missing_docs)]
-
 mod access;
 mod address;
 mod connection;
@@ -22,7 +20,10 @@ mod replies;
 mod report;
 mod secret;
 mod size;
-#[allow(missing_docs, reason = "its fields are keys of topologies, which specs/topology.md describes")]
+#[allow(
+    missing_docs,
+    reason = "its fields are keys of topologies, which specs/topology.md describes"
+)]
 mod spec;
 mod template;
 mod timer;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{SocketId, natural};
 
 /// The longest name, in bytes.
-pub const LONGEST: usize = 63;
+pub(crate) const LONGEST: usize = 63;
 
 /// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -57,7 +57,12 @@ pub enum Ready {
     /// When it has printed a line that this regular expression matches.
     Line(String),
     /// When another command ends with status 0, which is tried again and again.
-    Probe { argv: Vec<Template>, every: Millis },
+    Probe {
+        /// The command and its arguments.
+        argv: Vec<Template>,
+        /// How long after its end it is run again.
+        every: Millis,
+    },
     /// When it has ended with status 0: a job.
     Done,
 }
@@ -86,6 +91,7 @@ pub struct Machine<'m> {
 /// A reference cannot be filled in here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfilled {
+    /// A variable is not set.
     #[error("the variable {name} is not set on {host}, and ${{env:{name}}} has no default")]
     Unset {
         /// Of the variable.

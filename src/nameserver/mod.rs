@@ -72,7 +72,7 @@ fn reason(error: &zmq::Error) -> String {
 }
 
 /// A name server that listens.
-pub struct NameServer {
+pub(crate) struct NameServer {
     router: Router,
     address: String,
     registry: Registry,
@@ -87,7 +87,7 @@ pub struct NameServer {
 
 /// What a name server did not take to be for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Refused {
+pub(crate) struct Refused {
     /// Messages that were none of osb's.
     pub foreign: u64,
     /// Handshakes of keys that are not admitted.
@@ -96,7 +96,7 @@ pub struct Refused {
 
 impl NameServer {
     /// Listens at `at`; port 0 takes any free one. Every peer is admitted.
-    pub fn bind(at: SocketAddr) -> Result<Self, NameServerError> {
+    pub(crate) fn bind(at: SocketAddr) -> Result<Self, NameServerError> {
         let router = Router::bind(at, None)?;
         let address = router.address()?;
         Ok(Self {
@@ -112,7 +112,7 @@ impl NameServer {
 
     /// The same, but only keys are admitted that are written down in `dir`. Before anything else it is tried
     /// that an unknown peer is not.
-    pub fn bind_closed(at: SocketAddr, dir: &KeyDir) -> Result<Self, NameServerError> {
+    pub(crate) fn bind_closed(at: SocketAddr, dir: &KeyDir) -> Result<Self, NameServerError> {
         let keys: KeyPair = dir.server()?;
         let (key_log, changes) = dir.log()?;
         let ring = Keyring::recall(changes);
@@ -150,12 +150,12 @@ impl NameServer {
     }
 
     /// Where it listens, as members dial it: `tcp://127.0.0.1:7400`.
-    pub fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
     /// Serves until a member asks it to end, or until `end` can be read.
-    pub fn run(mut self, end: BorrowedFd<'_>) -> Result<Refused, NameServerError> {
+    pub(crate) fn run(mut self, end: BorrowedFd<'_>) -> Result<Refused, NameServerError> {
         loop {
             let timeout = self.poll_timeout();
             let mut items = vec![

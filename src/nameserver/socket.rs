@@ -8,7 +8,7 @@ use crate::access::{KeyId, NotAdmitted};
 use crate::model::{KeyPair, PublicKey};
 use crate::registry::{RoutingId, Undelivered};
 use crate::wire::LARGEST_BODY;
-use crate::zeromq::{HANDSHAKE_MS, Verdict, Zap, hang_up, keep_alive, admit_by_key};
+use crate::zeromq::{HANDSHAKE_MS, Verdict, Zap, admit_by_key, hang_up, keep_alive};
 
 /// How many messages may wait for one member before it counts as one that does not read.
 const QUEUE: i32 = 20_000;
@@ -20,7 +20,7 @@ const LINGER_MS: i32 = 500;
 const COPIED: usize = 4 << 10;
 
 /// One multipart message.
-pub enum Frames {
+pub(crate) enum Frames {
     /// As every osb message.
     Two {
         from: RoutingId,
@@ -30,7 +30,7 @@ pub enum Frames {
     Other,
 }
 
-pub struct Router {
+pub(crate) struct Router {
     socket: zmq::Socket,
     /// None: every peer is admitted.
     admission: Option<Admission>,
@@ -40,7 +40,7 @@ pub struct Router {
 
 impl Router {
     /// With `keys`, only peers are admitted that [`Router::answer_handshakes`] admits.
-    pub fn bind(at: SocketAddr, keys: Option<&KeyPair>) -> Result<Self, NameServerError> {
+    pub(crate) fn bind(at: SocketAddr, keys: Option<&KeyPair>) -> Result<Self, NameServerError> {
         let context = zmq::Context::new();
         let mut socket = context.socket(zmq::ROUTER)?;
         let admission = match keys {
@@ -74,13 +74,16 @@ impl Router {
     }
 
     /// Whether a peer waits to be admitted.
-    pub fn handshakes(&self) -> Option<zmq::PollItem<'_>> {
+    pub(crate) fn handshakes(&self) -> Option<zmq::PollItem<'_>> {
         let admission = self.admission.as_ref()?;
         Some(admission.zap.socket().as_poll_item(zmq::POLLIN))
     }
 
     /// Admits the peers that wait and may be admitted. Tells how many may not.
-    pub fn answer_handshakes(&self, may: impl Fn(&PublicKey) -> Result<KeyId, NotAdmitted>) -> u64 {
+    pub(crate) fn answer_handshakes(
+        &self,
+        may: impl Fn(&PublicKey) -> Result<KeyId, NotAdmitted>,
+    ) -> u64 {
         let mut refused = 0;
         let Some(admission) = &self.admission else {
             return refused;
@@ -102,7 +105,7 @@ impl Router {
     }
 
     /// Ends the connections of a key. They are known by what came over them last.
-    pub fn hang_up(&self, key: KeyId) {
+    pub(crate) fn hang_up(&self, key: KeyId) {
         let connections = self
             .admission
             .iter()
@@ -115,17 +118,17 @@ impl Router {
     }
 
     /// What members dial.
-    pub fn address(&self) -> Result<String, zmq::Error> {
+    pub(crate) fn address(&self) -> Result<String, zmq::Error> {
         let endpoint = self.socket.get_last_endpoint()?;
         Ok(endpoint.unwrap_or_else(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    pub fn poll_item(&self) -> zmq::PollItem<'_> {
+    pub(crate) fn poll_item(&self) -> zmq::PollItem<'_> {
         self.socket.as_poll_item(zmq::POLLIN)
     }
 
     /// The next message, if there is one.
-    pub fn receive(&mut self) -> Result<Option<Frames>, zmq::Error> {
+    pub(crate) fn receive(&mut self) -> Result<Option<Frames>, zmq::Error> {
         let mut from = zmq::Message::new();
         match self.socket.recv(&mut from, zmq::DONTWAIT) {
             Ok(()) => {}
@@ -165,7 +168,12 @@ impl Router {
         Ok(())
     }
 
-    pub fn send(&self, to: &RoutingId, header: &[u8], content: Vec<u8>) -> Result<(), Undelivered> {
+    pub(crate) fn send(
+        &self,
+        to: &RoutingId,
+        header: &[u8],
+        content: Vec<u8>,
+    ) -> Result<(), Undelivered> {
         let flags = zmq::DONTWAIT | zmq::SNDMORE;
         let sent = self
             .socket

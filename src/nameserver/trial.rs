@@ -11,12 +11,12 @@ use crate::zeromq::{self, EVENTS, Seen, control_dealer, monitor, next_event};
 /// How long it is looked at before the name server's side has its turn, in milliseconds.
 const TURN: i64 = 2;
 
-pub enum Outcome {
+pub(crate) enum Outcome {
     Admitted,
     Refused,
 }
 
-pub struct Trial {
+pub(crate) struct Trial {
     monitor: zmq::Socket,
     began: Instant,
     _socket: zmq::Socket,
@@ -25,7 +25,7 @@ pub struct Trial {
 
 impl Trial {
     /// Dials `address` with a new key.
-    pub fn dial(address: &str, server: PublicKey) -> Result<Self, NameServerError> {
+    pub(crate) fn dial(address: &str, server: PublicKey) -> Result<Self, NameServerError> {
         let context = zmq::Context::new();
         let own = zeromq::draw_keys()?;
         let dial = Dial {
@@ -44,7 +44,7 @@ impl Trial {
     }
 
     /// What happened to the peer, if that is known yet.
-    pub fn outcome(&self) -> Result<Option<Outcome>, NameServerError> {
+    pub(crate) fn outcome(&self) -> Result<Option<Outcome>, NameServerError> {
         if self.monitor.poll(zmq::POLLIN, TURN)? > 0 {
             while let Some((seen, _)) = next_event(&self.monitor) {
                 match seen {

@@ -6,13 +6,22 @@
 mod cgroup;
 #[allow(unsafe_code, reason = "what runs between fork and exec")]
 mod descriptors;
-#[allow(unsafe_code, reason = "a descriptor that is watched is owned beside it")]
+#[allow(
+    unsafe_code,
+    reason = "a descriptor that is watched is owned beside it"
+)]
 mod ended;
 mod groups;
 mod ignored;
-#[allow(unsafe_code, reason = "descriptors that are known by their numbers only")]
+#[allow(
+    unsafe_code,
+    reason = "descriptors that are known by their numbers only"
+)]
 mod inherited;
-#[allow(unsafe_code, reason = "waitid leaves a child to be waited for, which nix does not offer by status")]
+#[allow(
+    unsafe_code,
+    reason = "waitid leaves a child to be waited for, which nix does not offer by status"
+)]
 mod orphans;
 mod runs;
 mod start;

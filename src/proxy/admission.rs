@@ -8,7 +8,7 @@ use crate::model::{Dial, Millis};
 use crate::zeromq::{Failure, Seen};
 
 /// The way in.
-pub struct Admission {
+pub(crate) struct Admission {
     address: String,
     has_keys: bool,
     /// Until when the first handshake has to be done, if a call waits for that.
@@ -24,7 +24,7 @@ pub struct Admission {
 
 impl Admission {
     /// `patience`: how long the first handshake may take; None: as long as it likes.
-    pub fn new(to: &Dial, patience: Option<Duration>) -> Self {
+    pub(crate) fn new(to: &Dial, patience: Option<Duration>) -> Self {
         Self {
             address: to.address.trim_start_matches("tcp://").to_owned(),
             has_keys: to.keys.is_some(),
@@ -38,22 +38,22 @@ impl Admission {
     }
 
     /// Why this member is not admitted, if so.
-    pub fn shut(&self) -> Option<&ProxyError> {
+    pub(crate) fn shut(&self) -> Option<&ProxyError> {
         self.shut.as_ref()
     }
 
     /// Whether there is a connection, and its handshake done.
-    pub fn is_in(&self) -> bool {
+    pub(crate) fn is_in(&self) -> bool {
         self.is_in
     }
 
     /// When [`Admission::on_time`] wants to be called.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.until
     }
 
     /// Takes note. Tells whether it is shut since.
-    pub fn note(&mut self, seen: Seen) -> bool {
+    pub(crate) fn note(&mut self, seen: Seen) -> bool {
         let connected = std::mem::replace(&mut self.connected, seen == Seen::Connected);
         self.is_in = seen == Seen::Proven;
         let reason = match seen {
@@ -77,7 +77,7 @@ impl Admission {
     }
 
     /// Time passed. Tells whether it is shut since.
-    pub fn on_time(&mut self, now: Instant) -> bool {
+    pub(crate) fn on_time(&mut self, now: Instant) -> bool {
         if self.until.is_none_or(|until| now < until) {
             return false;
         }

@@ -7,7 +7,12 @@ use crate::wire::Envelope;
 #[derive(Debug)]
 pub enum Incoming {
     /// A request (or a one-way message) for this member. Answer it by [`Link::reply`](super::Link::reply).
-    Request { envelope: Envelope, body: Vec<u8> },
+    Request {
+        /// By which it is answered.
+        envelope: Envelope,
+        /// As JSON.
+        body: Vec<u8>,
+    },
     /// The name server does not know this member: announce it again.
     Unregistered,
     /// The name server does not let this member in: there will be nothing more.

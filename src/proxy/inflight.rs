@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 /// Waiting requests by number, each with what is to be done with its answer.
-pub struct InFlight<W> {
+pub(crate) struct InFlight<W> {
     waiting: HashMap<u64, (Instant, W)>,
     deadlines: BTreeSet<(Instant, u64)>,
 }
@@ -19,30 +19,30 @@ impl<W> Default for InFlight<W> {
 }
 
 impl<W> InFlight<W> {
-    pub fn insert(&mut self, id: u64, deadline: Instant, waiter: W) {
+    pub(crate) fn insert(&mut self, id: u64, deadline: Instant, waiter: W) {
         self.waiting.insert(id, (deadline, waiter));
         self.deadlines.insert((deadline, id));
     }
 
-    pub fn take(&mut self, id: u64) -> Option<W> {
+    pub(crate) fn take(&mut self, id: u64) -> Option<W> {
         let (deadline, waiter) = self.waiting.remove(&id)?;
         self.deadlines.remove(&(deadline, id));
         Some(waiter)
     }
 
-    pub fn next_deadline(&self) -> Option<Instant> {
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
     /// Takes all: there will be no answers.
-    pub fn take_all(&mut self) -> impl Iterator<Item = W> + use<W> {
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = W> + use<W> {
         self.deadlines.clear();
         let waiting = std::mem::take(&mut self.waiting);
         waiting.into_values().map(|(_, waiter)| waiter)
     }
 
     /// Takes one that has waited for too long.
-    pub fn expired(&mut self, now: Instant) -> Option<W> {
+    pub(crate) fn expired(&mut self, now: Instant) -> Option<W> {
         let (deadline, id) = *self.deadlines.first()?;
         if deadline > now {
             return None;

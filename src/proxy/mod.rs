@@ -14,8 +14,6 @@
 //! Calls block, and come back with an error at their deadline at the latest. Where many are to be
 //! under way at once, [`Proxy::ask`] gives a [`Pending`] that can be awaited instead.
 
-#![warn(missing_docs)]
-
 mod admission;
 mod agent;
 mod credentials;

@@ -28,22 +28,22 @@ pub(super) struct Watchers {
 }
 
 impl Watchers {
-    pub fn any(&mut self) -> bool {
+    pub(crate) fn any(&mut self) -> bool {
         self.senders.retain(|sender| !sender.is_closed());
         !self.senders.is_empty()
     }
 
     /// There will be nothing more to tell.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.senders.clear();
     }
 
-    pub fn on_event(&mut self, event: Event) {
+    pub(crate) fn on_event(&mut self, event: Event) {
         self.senders
             .retain(|sender| sender.send(Notice::Event(event.clone())).is_ok());
     }
 
-    pub fn on_snapshot(&mut self, snapshot: Snapshot) {
+    pub(crate) fn on_snapshot(&mut self, snapshot: Snapshot) {
         self.senders
             .retain(|sender| sender.send(Notice::Snapshot(snapshot.clone())).is_ok());
     }

@@ -11,7 +11,7 @@ use crate::wire::{
 };
 
 /// The body of an answer that carries nothing, or a fault.
-pub fn outcome_body(outcome: &Result<(), Fault>) -> Vec<u8> {
+pub(crate) fn outcome_body(outcome: &Result<(), Fault>) -> Vec<u8> {
     match outcome {
         Ok(()) => body(&()),
         Err(fault) => body(fault),

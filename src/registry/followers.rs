@@ -10,13 +10,13 @@ use crate::wire::{Envelope, Event, Peer, Presence, body};
 
 /// Those that are connected to an agent, by that agent's name.
 #[derive(Debug, Default)]
-pub struct Followers {
+pub(crate) struct Followers {
     of: HashMap<AgentName, BTreeSet<AgentName>>,
 }
 
 impl Followers {
     /// `follower` had these connections, and has those now.
-    pub fn replace(
+    pub(crate) fn replace(
         &mut self,
         follower: &AgentName,
         former: &[ConnectionInfo],
@@ -38,7 +38,7 @@ impl Followers {
     }
 
     /// Those that are connected to that agent.
-    pub fn of(&self, agent: &AgentName) -> impl Iterator<Item = &AgentName> {
+    pub(crate) fn of(&self, agent: &AgentName) -> impl Iterator<Item = &AgentName> {
         self.of.get(agent).into_iter().flatten()
     }
 }

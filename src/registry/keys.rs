@@ -11,7 +11,7 @@ use crate::wire::{Announcement, Envelope, Event, Fault, Peer, body};
 impl Registry {
     /// The registry of a closed system: only the keys in `ring` are admitted. `began` is
     /// the time at [`Now::ZERO`], since 1970.
-    pub fn closed(address: String, ring: Keyring, began: Duration) -> Self {
+    pub(crate) fn closed(address: String, ring: Keyring, began: Duration) -> Self {
         let began = began.as_secs();
         Self {
             keys: Some(Keys { ring, began }),
@@ -20,7 +20,7 @@ impl Registry {
     }
 
     /// Whether a handshake by `key` is to succeed.
-    pub fn look_up(&self, key: &PublicKey, now: Now) -> Result<KeyId, NotAdmitted> {
+    pub(crate) fn look_up(&self, key: &PublicKey, now: Now) -> Result<KeyId, NotAdmitted> {
         let keys = self.keys.as_ref().ok_or(NotAdmitted::Unknown)?;
         keys.ring.look_up(key, keys.began + now.as_secs())
     }

@@ -11,7 +11,7 @@ use crate::model::timing::SUSPECT_TIMEOUT;
 use crate::wire::Peer;
 
 #[derive(Default)]
-pub struct Leases {
+pub(crate) struct Leases {
     queue: BinaryHeap<Reverse<(Now, Peer)>>,
     /// Who is in the queue, so that nobody is in it twice.
     queued: HashSet<Peer>,
@@ -19,23 +19,23 @@ pub struct Leases {
 
 impl Leases {
     /// A member lives, perhaps again.
-    pub fn start(&mut self, peer: Peer, now: Now) {
+    pub(crate) fn start(&mut self, peer: Peer, now: Now) {
         self.renew(peer, now + SUSPECT_TIMEOUT);
     }
 
     /// Look at the member again at `due`.
-    pub fn renew(&mut self, peer: Peer, due: Now) {
+    pub(crate) fn renew(&mut self, peer: Peer, due: Now) {
         if self.queued.insert(peer.clone()) {
             self.queue.push(Reverse((due, peer)));
         }
     }
 
-    pub fn next(&self) -> Option<Now> {
+    pub(crate) fn next(&self) -> Option<Now> {
         self.queue.peek().map(|Reverse((due, _))| *due)
     }
 
     /// A member whose lease may have run out by now.
-    pub fn due(&mut self, now: Now) -> Option<Peer> {
+    pub(crate) fn due(&mut self, now: Now) -> Option<Peer> {
         if self.next()? > now {
             return None;
         }

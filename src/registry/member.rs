@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::wire::{Announcement, Incarnation};
 
-pub struct Member {
+pub(crate) struct Member {
     pub route: RoutingId,
     /// By which it was admitted, if it is an agent of a closed system.
     pub key: Option<PublicKey>,
@@ -30,7 +30,7 @@ pub struct Member {
 
 /// How a member stands, whatever it says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub(crate) enum Standing {
     Present,
     Suspect,
     Unreachable,
@@ -45,7 +45,7 @@ pub enum Standing {
 
 /// How a member has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub(crate) enum How {
     /// With status 0, or because it was asked to.
     Well,
     Badly,
@@ -54,7 +54,7 @@ pub enum How {
 }
 
 impl How {
-    pub fn of(exit: &ExitReport, asked: bool) -> Self {
+    pub(crate) fn of(exit: &ExitReport, asked: bool) -> Self {
         match (asked, exit.status, exit.signal) {
             (true, ..) | (false, Some(0), _) => How::Well,
             (false, None, None) => How::Unknown,
@@ -64,7 +64,7 @@ impl How {
 }
 
 /// What a member says of itself.
-pub enum Facts {
+pub(crate) enum Facts {
     Agent {
         host: Option<HostName>,
         state: State,
@@ -80,7 +80,7 @@ pub enum Facts {
 }
 
 impl Member {
-    pub fn client(route: RoutingId, now: Now) -> Self {
+    pub(crate) fn client(route: RoutingId, now: Now) -> Self {
         Self {
             route,
             key: None,
@@ -96,7 +96,7 @@ impl Member {
     }
 
     /// An agent whose process ended before it could say anything.
-    pub fn stillborn(host: HostName, incarnation: Incarnation, now: Now) -> Self {
+    pub(crate) fn stillborn(host: HostName, incarnation: Incarnation, now: Now) -> Self {
         let facts = Facts::Agent {
             host: Some(host),
             state: State::Starting,
@@ -117,7 +117,7 @@ impl Member {
         }
     }
 
-    pub fn announced(route: RoutingId, announcement: Announcement, now: Now) -> Self {
+    pub(crate) fn announced(route: RoutingId, announcement: Announcement, now: Now) -> Self {
         let (incarnation, pid, uptime_ms, facts) = match announcement {
             Announcement::Agent {
                 incarnation,
@@ -166,7 +166,7 @@ impl Member {
         }
     }
 
-    pub fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         match (&self.standing, &self.facts) {
             (Standing::Present, Facts::Agent { state, .. }) => *state,
             (Standing::Present, _) => State::Running,
@@ -181,7 +181,7 @@ impl Member {
     }
 
     /// Whether another process may take this member's name.
-    pub fn may_be_replaced(&self) -> bool {
+    pub(crate) fn may_be_replaced(&self) -> bool {
         matches!(
             self.standing,
             Standing::Unreachable | Standing::Ended { .. }
@@ -189,7 +189,7 @@ impl Member {
     }
 
     /// Where its sockets are, if it is an agent.
-    pub fn addresses(&self) -> Option<&BTreeMap<Alias, Address>> {
+    pub(crate) fn addresses(&self) -> Option<&BTreeMap<Alias, Address>> {
         match &self.facts {
             Facts::Agent { addresses, .. } => Some(addresses),
             Facts::Host { .. } | Facts::Client => None,
@@ -197,14 +197,14 @@ impl Member {
     }
 
     /// Takes out what it has said of its connections.
-    pub fn take_connections(&mut self) -> Vec<ConnectionInfo> {
+    pub(crate) fn take_connections(&mut self) -> Vec<ConnectionInfo> {
         match &mut self.facts {
             Facts::Agent { connections, .. } => std::mem::take(connections),
             Facts::Host { .. } | Facts::Client => Vec::new(),
         }
     }
 
-    pub fn restarts(&self) -> u32 {
+    pub(crate) fn restarts(&self) -> u32 {
         match self.facts {
             Facts::Agent { restarts, .. } => restarts,
             Facts::Host { .. } | Facts::Client => 0,
@@ -212,14 +212,14 @@ impl Member {
     }
 
     /// Takes over the count of a former life.
-    pub fn keep_restarts(&mut self, count: u32) {
+    pub(crate) fn keep_restarts(&mut self, count: u32) {
         if let Facts::Agent { restarts, .. } = &mut self.facts {
             *restarts = count;
         }
     }
 
     /// It was heard. Tells whether that changes its state.
-    pub fn sign_of_life(&mut self, now: Now) -> bool {
+    pub(crate) fn sign_of_life(&mut self, now: Now) -> bool {
         self.seen = now;
         let silent = matches!(self.standing, Standing::Suspect | Standing::Unreachable);
         if silent {
@@ -229,12 +229,12 @@ impl Member {
     }
 
     /// For how long nothing was heard of it, in whole seconds.
-    pub fn silent_for(&self, now: Now) -> Millis {
+    pub(crate) fn silent_for(&self, now: Now) -> Millis {
         Millis::from_secs(now.saturating_sub(self.seen).as_secs())
     }
 
     /// Its lease may have run out. Tells whether that changes its state.
-    pub fn on_lease(&mut self, now: Now) -> bool {
+    pub(crate) fn on_lease(&mut self, now: Now) -> bool {
         let silent_for = now.saturating_sub(self.seen);
         let standing = match self.standing {
             Standing::Present | Standing::Suspect if silent_for >= UNREACHABLE_TIMEOUT => {
@@ -247,22 +247,22 @@ impl Member {
         true
     }
 
-    pub fn standing(&self) -> &Standing {
+    pub(crate) fn standing(&self) -> &Standing {
         &self.standing
     }
 
     /// It stands so from now on.
-    pub fn stand(&mut self, standing: Standing, now: Now) {
+    pub(crate) fn stand(&mut self, standing: Standing, now: Now) {
         self.standing = standing;
         self.since = now;
     }
 
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         matches!(self.standing, Standing::Ended { .. })
     }
 
     /// The same life has said again what it is.
-    pub fn follows(&mut self, former: &Member) {
+    pub(crate) fn follows(&mut self, former: &Member) {
         self.keep_restarts(former.restarts());
         if self.state() == former.state() {
             self.since = former.since;
@@ -270,7 +270,7 @@ impl Member {
     }
 
     /// How it stands, as an end of a connection.
-    pub fn as_end(&self, now: Now) -> End {
+    pub(crate) fn as_end(&self, now: Now) -> End {
         End {
             state: self.state(),
             ms: milliseconds(now.saturating_sub(self.since)),
@@ -279,7 +279,7 @@ impl Member {
 
     /// When its lease is to be looked at again; None once there is nothing more to wait for.
     /// An unreachable agent is looked at no more until it speaks, but it may: see `Registry`.
-    pub fn lease_ends(&self) -> Option<Now> {
+    pub(crate) fn lease_ends(&self) -> Option<Now> {
         match self.standing {
             Standing::Present => Some(self.seen + SUSPECT_TIMEOUT),
             Standing::Suspect => Some(self.seen + UNREACHABLE_TIMEOUT),
@@ -288,7 +288,7 @@ impl Member {
     }
 
     /// The host that started it, if it is an agent that one has.
-    pub fn host(&self) -> Option<&HostName> {
+    pub(crate) fn host(&self) -> Option<&HostName> {
         match &self.facts {
             Facts::Agent { host, .. } => host.as_ref(),
             Facts::Host { .. } | Facts::Client => None,
@@ -297,7 +297,7 @@ impl Member {
 
     /// What `ls agents` shows; None if it is no agent. How it has ended its host is about to tell, if
     /// that is `watched`. `end` tells how an agent stands that it is connected to.
-    pub fn agent_info(
+    pub(crate) fn agent_info(
         &self,
         name: &AgentName,
         nameserver: &str,
@@ -351,7 +351,7 @@ impl Member {
     }
 
     /// What `ls hosts` shows; None if it is no host.
-    pub fn host_info(&self, name: &HostName, agents: usize, now: Now) -> Option<HostInfo> {
+    pub(crate) fn host_info(&self, name: &HostName, agents: usize, now: Now) -> Option<HostInfo> {
         let Facts::Host { version, address } = &self.facts else {
             return None;
         };
@@ -367,7 +367,7 @@ impl Member {
     }
 
     /// How long this life of it has been up.
-    pub fn uptime_ms(&self, now: Now) -> u64 {
+    pub(crate) fn uptime_ms(&self, now: Now) -> u64 {
         milliseconds(now.saturating_sub(self.started))
     }
 

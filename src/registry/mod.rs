@@ -27,12 +27,12 @@ use member::{Facts, Member};
 use switchboard::Switchboard;
 
 /// Time since the name server began, on the monotonic clock.
-pub type Now = Duration;
+pub(crate) type Now = Duration;
 
 /// A connection to the name server. How ZeroMQ names it says nothing about who is there; the key
 /// does, and the same name with another key is another connection.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct RoutingId {
+pub(crate) struct RoutingId {
     pub id: Box<[u8]>,
     /// None where every peer is admitted.
     pub key: Option<KeyId>,
@@ -47,7 +47,7 @@ impl fmt::Debug for RoutingId {
 
 /// What the driver is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
+pub(crate) enum Effect {
     Send {
         to: RoutingId,
         envelope: Envelope,
@@ -63,7 +63,7 @@ pub enum Effect {
 
 /// Why a message could not be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Undelivered {
+pub(crate) enum Undelivered {
     /// The connection is gone.
     Gone,
     /// It takes no more: its member does not read.
@@ -71,7 +71,7 @@ pub enum Undelivered {
 }
 
 /// The registry of one name server.
-pub struct Registry {
+pub(crate) struct Registry {
     /// Where the name server listens, as members dial it.
     address: String,
     members: HashMap<Peer, Member>,
@@ -95,7 +95,7 @@ struct Keys {
 
 impl Registry {
     /// `address` is what members dial, as it is shown to people.
-    pub fn new(address: String) -> Self {
+    pub(crate) fn new(address: String) -> Self {
         Self {
             keys: None,
             address,
@@ -111,12 +111,12 @@ impl Registry {
     }
 
     /// Takes what is to be done since the last time.
-    pub fn effects(&mut self) -> impl Iterator<Item = Effect> {
+    pub(crate) fn effects(&mut self) -> impl Iterator<Item = Effect> {
         self.effects.drain(..)
     }
 
     /// When [`Registry::on_time`] wants to be called, if at all.
-    pub fn next_deadline(&self) -> Option<Now> {
+    pub(crate) fn next_deadline(&self) -> Option<Now> {
         [self.leases.next(), self.switchboard.next_deadline()]
             .into_iter()
             .flatten()
@@ -124,7 +124,13 @@ impl Registry {
     }
 
     /// A well-formed message arrived on the connection `from`.
-    pub fn on_message(&mut self, from: &RoutingId, envelope: Envelope, body: Vec<u8>, now: Now) {
+    pub(crate) fn on_message(
+        &mut self,
+        from: &RoutingId,
+        envelope: Envelope,
+        body: Vec<u8>,
+        now: Now,
+    ) {
         let Some(level) = self.level(from) else {
             return self.effects.extend(from.key.map(Effect::HangUp));
         };
@@ -150,7 +156,7 @@ impl Registry {
     }
 
     /// Time passed: leases run out, requests come to their deadlines.
-    pub fn on_time(&mut self, now: Now) {
+    pub(crate) fn on_time(&mut self, now: Now) {
         while let Some(peer) = self.leases.due(now) {
             self.on_lease(peer, now);
         }
@@ -167,7 +173,7 @@ impl Registry {
     }
 
     /// A message to `to` could not be delivered.
-    pub fn on_undelivered(&mut self, to: &RoutingId, envelope: &Envelope, why: Undelivered) {
+    pub(crate) fn on_undelivered(&mut self, to: &RoutingId, envelope: &Envelope, why: Undelivered) {
         self.watchers.remove(to);
         let Some(target) = self.routes.get(to).cloned() else {
             return;

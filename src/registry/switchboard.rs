@@ -8,10 +8,10 @@ use crate::model::timing::{ANSWER_MARGIN, ROUTE_TIMEOUT};
 use crate::wire::Peer;
 
 /// Target, requester, and the requester's number for the request.
-pub type Key = (Peer, Peer, u64);
+pub(crate) type Key = (Peer, Peer, u64);
 
 #[derive(Default)]
-pub struct Switchboard {
+pub(crate) struct Switchboard {
     /// By target, so that all that wait for one can be told at once.
     open: HashMap<Peer, HashMap<(Peer, u64), Open>>,
     deadlines: BTreeSet<(Now, Key)>,
@@ -24,7 +24,7 @@ struct Open {
 
 /// A request that will not be answered by its target.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Unanswered {
+pub(crate) struct Unanswered {
     pub target: Peer,
     pub requester: Peer,
     pub id: u64,
@@ -32,7 +32,14 @@ pub struct Unanswered {
 }
 
 impl Switchboard {
-    pub fn open(&mut self, target: Peer, requester: Peer, id: u64, deadline_ms: u32, now: Now) {
+    pub(crate) fn open(
+        &mut self,
+        target: Peer,
+        requester: Peer,
+        id: u64,
+        deadline_ms: u32,
+        now: Now,
+    ) {
         let limit = match deadline_ms {
             0 => ROUTE_TIMEOUT,
             ms => Millis::new(ms.into()),
@@ -46,7 +53,7 @@ impl Switchboard {
     }
 
     /// Tells whether the request was open.
-    pub fn close(&mut self, key: &Key) -> bool {
+    pub(crate) fn close(&mut self, key: &Key) -> bool {
         let (target, requester, id) = key;
         let Some(requests) = self.open.get_mut(target) else {
             return false;
@@ -62,7 +69,7 @@ impl Switchboard {
     }
 
     /// Closes all requests to `target`.
-    pub fn abandon(&mut self, target: &Peer) -> Vec<Unanswered> {
+    pub(crate) fn abandon(&mut self, target: &Peer) -> Vec<Unanswered> {
         let requests = self.open.remove(target).unwrap_or_default();
         let unanswered = requests.into_iter().map(|((requester, id), open)| {
             let key = (target.clone(), requester.clone(), id);
@@ -77,12 +84,12 @@ impl Switchboard {
         unanswered.collect()
     }
 
-    pub fn next_deadline(&self) -> Option<Now> {
+    pub(crate) fn next_deadline(&self) -> Option<Now> {
         self.deadlines.first().map(|(ends, _)| *ends)
     }
 
     /// Closes all requests whose time is over.
-    pub fn expired(&mut self, now: Now) -> Vec<Unanswered> {
+    pub(crate) fn expired(&mut self, now: Now) -> Vec<Unanswered> {
         let mut expired = Vec::new();
         while self.next_deadline().is_some_and(|ends| ends <= now) {
             let Some((_, (target, requester, id))) = self.deadlines.pop_first() else {

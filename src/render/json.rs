@@ -10,6 +10,6 @@ pub fn pretty<T: Serialize + ?Sized>(value: &T) -> String {
 }
 
 /// Seconds to the millisecond: more would only be noise.
-pub fn seconds<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn seconds<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((seconds * 1000.0).round() / 1000.0)
 }

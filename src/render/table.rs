@@ -14,7 +14,7 @@ const NARROWEST: usize = 8;
 
 /// A table of such values: its columns, each with its title, what of a value is its cell, and how much room
 /// it may claim.
-pub struct Table<'a, T> {
+pub(crate) struct Table<'a, T> {
     style: Style,
     columns: Vec<Column<'a, T>>,
 }
@@ -27,7 +27,7 @@ struct Column<'a, T> {
 
 /// What becomes of a column for which there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Width {
+pub(crate) enum Width {
     /// It is there, and cut if it has to be.
     Needed,
     /// It is left out; who has the smallest number goes first.
@@ -35,13 +35,13 @@ pub enum Width {
 }
 
 /// One cell: text, and what its colour means.
-pub struct Field {
+pub(crate) struct Field {
     text: String,
     paint: Option<Paint>,
 }
 
 impl Field {
-    pub fn painted(text: impl ToString, paint: Paint) -> Self {
+    pub(crate) fn painted(text: impl ToString, paint: Paint) -> Self {
         Self {
             text: text.to_string(),
             paint: Some(paint),
@@ -50,7 +50,7 @@ impl Field {
 }
 
 /// A number of things that should not be.
-pub fn bad(count: u64) -> Field {
+pub(crate) fn bad(count: u64) -> Field {
     match count {
         0 => 0.into(),
         _ => Field::painted(count, Paint::Bad),
@@ -67,12 +67,12 @@ impl<T: ToString> From<T> for Field {
 }
 
 impl<'a, T> Table<'a, T> {
-    pub fn new(style: Style) -> Self {
+    pub(crate) fn new(style: Style) -> Self {
         let columns = Vec::new();
         Self { style, columns }
     }
 
-    pub fn column<F: Into<Field>>(
+    pub(crate) fn column<F: Into<Field>>(
         mut self,
         title: impl Into<String>,
         width: Width,
@@ -87,7 +87,7 @@ impl<'a, T> Table<'a, T> {
     }
 
     /// A column that is not always there.
-    pub fn column_if<F: Into<Field>>(
+    pub(crate) fn column_if<F: Into<Field>>(
         self,
         shown: bool,
         title: impl Into<String>,
@@ -101,7 +101,7 @@ impl<'a, T> Table<'a, T> {
     }
 
     /// The table of these values, a row for each.
-    pub fn render<R: Borrow<T>>(self, values: impl IntoIterator<Item = R>) -> String {
+    pub(crate) fn render<R: Borrow<T>>(self, values: impl IntoIterator<Item = R>) -> String {
         let cells = |value: &T| -> Vec<Field> {
             let columns = self.columns.iter();
             columns.map(|column| (column.cell)(value)).collect()

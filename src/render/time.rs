@@ -24,7 +24,7 @@ pub fn elapsed(duration: Duration) -> String {
 }
 
 /// Microseconds as milliseconds: `0.4 ms`, `12 ms`.
-pub fn milliseconds(us: u64) -> String {
+pub(crate) fn milliseconds(us: u64) -> String {
     match us {
         0..=9_999 => format!("{:.1} ms", us as f64 / 1000.0),
         _ => format!("{} ms", us / 1000),

@@ -6,7 +6,7 @@ use crate::model::SshSpec;
 use crate::model::timing::SSH_CONNECT_TIMEOUT;
 
 /// What to call ssh with to run `script` at `spec`.
-pub fn arguments(spec: &SshSpec, script: &str) -> Vec<OsString> {
+pub(crate) fn arguments(spec: &SshSpec, script: &str) -> Vec<OsString> {
     let mut words: Vec<OsString> = Vec::new();
     let mut add = |word: &str| words.push(word.into());
     // No terminal, no forwarding: neither is needed, and either would give the machine something.

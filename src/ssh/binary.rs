@@ -6,14 +6,14 @@ use std::io::{self, Read};
 use sha2::{Digest, Sha256};
 
 /// What is running, and its SHA-256 in hexadecimal digits.
-pub struct Binary {
+pub(crate) struct Binary {
     pub bytes: Vec<u8>,
     pub sum: String,
 }
 
 impl Binary {
     /// Reads what is running, even if its file was replaced meanwhile.
-    pub fn own() -> io::Result<Self> {
+    pub(crate) fn own() -> io::Result<Self> {
         let mut bytes = Vec::new();
         File::open("/proc/self/exe")?.read_to_end(&mut bytes)?;
         let sum = Sha256::digest(&bytes);
@@ -23,7 +23,7 @@ impl Binary {
 }
 
 /// What this machine is, as `uname -sm` says it.
-pub fn own_machine() -> String {
+pub(crate) fn own_machine() -> String {
     nix::sys::utsname::uname().map_or_else(
         |_| "an unknown machine".to_owned(),
         |name| {

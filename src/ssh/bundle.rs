@@ -22,7 +22,7 @@ const CHUNK: usize = 128 << 10;
 
 /// How far the sending is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sent {
+pub(crate) struct Sent {
     /// Of those that had to be sent.
     pub sent: Amount,
     pub lacking: Amount,

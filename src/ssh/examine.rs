@@ -8,10 +8,10 @@ use crate::model::timing::{SSH_DIAL_TIMEOUT, SSH_EXAMINE_TIMEOUT};
 use crate::wire::{Dialled, Examination, Examined, MachineRequest, MachineWord, Target};
 
 /// A connection to an osb that has looked around, and listens at what it could bind. Dropped, all that ends.
-pub struct Visit(Session);
+pub(crate) struct Visit(Session);
 
 /// Looks around at `spec`.
-pub async fn examine(
+pub(crate) async fn examine(
     spec: SshSpec,
     examination: Examination,
 ) -> Result<(Visit, Examined), SshError> {
@@ -25,12 +25,12 @@ pub async fn examine(
 
 impl Visit {
     /// What there was instead of this version, if osb had to be copied; empty: nothing.
-    pub fn instead_of(&self) -> Option<&str> {
+    pub(crate) fn instead_of(&self) -> Option<&str> {
         self.0.instead_of()
     }
 
     /// Has others dialled from there.
-    pub async fn dial(&mut self, targets: Vec<Target>) -> Result<Vec<Dialled>, SshError> {
+    pub(crate) async fn dial(&mut self, targets: Vec<Target>) -> Result<Vec<Dialled>, SshError> {
         self.0.say(&MachineRequest::Dial { targets }).await?;
         match self.0.word(SSH_DIAL_TIMEOUT, Stage::Examine).await? {
             MachineWord::Dialled { outcomes } => Ok(outcomes),
@@ -39,7 +39,7 @@ impl Visit {
     }
 
     /// Waits until nothing is left there.
-    pub async fn end(self) {
+    pub(crate) async fn end(self) {
         self.0.cut().await;
     }
 }

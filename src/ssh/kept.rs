@@ -8,7 +8,7 @@ use crate::model::{AgentName, SshSpec};
 use crate::wire::{AgentLogs, DaemonOf, MachineRequest, MachineWord};
 
 /// What agents have logged in the runs of the daemons that had these pids.
-pub async fn kept_logs(
+pub(crate) async fn kept_logs(
     spec: SshSpec,
     daemon: DaemonOf,
     pids: Vec<u32>,
@@ -27,7 +27,7 @@ pub async fn kept_logs(
 }
 
 /// Forgets the runs that the request names. Tells how many there were.
-pub async fn forget_runs(spec: SshSpec, request: MachineRequest) -> Result<usize, SshError> {
+pub(crate) async fn forget_runs(spec: SshSpec, request: MachineRequest) -> Result<usize, SshError> {
     let mut session = Session::open(spec, &request, Copied::Borrowed).await?;
     match session.word(SSH_READ_TIMEOUT, Stage::Logs).await? {
         MachineWord::Forgotten { runs } => Ok(runs),

@@ -16,7 +16,7 @@ use crate::wire::{FormerAgent, MachineRequest, MachineWord, Stopped};
 const ANSWER: Duration = Duration::from_secs(20);
 
 /// A daemon that has been started.
-pub struct Begun {
+pub(crate) struct Begun {
     /// What it hangs on.
     pub session: Session,
     /// Its pid there.
@@ -29,7 +29,7 @@ pub struct Begun {
 
 /// Starts a host daemon at `spec`, when the `bundle` that the request lists is there. `tell` is told how
 /// far that is.
-pub async fn launch(
+pub(crate) async fn launch(
     spec: SshSpec,
     request: MachineRequest,
     bundle: Arc<Bundle>,
@@ -52,7 +52,7 @@ pub async fn launch(
 }
 
 /// Starts a name server at `spec`. Gives the connection that it hangs on, its pid there, and its address.
-pub async fn launch_nameserver(
+pub(crate) async fn launch_nameserver(
     spec: SshSpec,
     request: MachineRequest,
 ) -> Result<(Session, u32, String), SshError> {
@@ -64,7 +64,7 @@ pub async fn launch_nameserver(
 }
 
 /// Ends a daemon or a name server at `spec`, and whatever is left of what it has started. Tells how its agents ended.
-pub async fn end(
+pub(crate) async fn end(
     spec: SshSpec,
     request: MachineRequest,
     grace: Millis,

@@ -14,9 +14,9 @@ mod launch;
 mod script;
 mod session;
 
-pub use bundle::Sent;
-pub use error::{SshError, Stage};
-pub use examine::{Visit, examine};
-pub use kept::{forget_runs, kept_logs};
-pub use launch::{Begun, end, launch, launch_nameserver};
-pub use session::Session;
+pub(crate) use bundle::Sent;
+pub(crate) use error::{SshError, Stage};
+pub(crate) use examine::{Visit, examine};
+pub(crate) use kept::{forget_runs, kept_logs};
+pub(crate) use launch::{Begun, end, launch, launch_nameserver};
+pub(crate) use session::Session;

@@ -2,7 +2,7 @@
 
 /// How far the script has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
+pub(crate) enum Line {
     /// There is no osb of this version; what there is, and what the machine is (`uname -sm`).
     Need { machine: String, found: String },
     /// It failed: at bringing osb there.
@@ -52,14 +52,14 @@ const BORROW: &str = r#"echo osb-found; "$t" host --by-ssh; s=$?; undo; exit "$s
 
 /// What becomes of an osb that is copied to a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Copied {
+pub(crate) enum Copied {
     /// It stays there.
     Kept,
     /// It is gone when the connection ends.
     Borrowed,
 }
 
-pub fn script(copied: Copied) -> String {
+pub(crate) fn script(copied: Copied) -> String {
     let take = match copied {
         Copied::Kept => KEEP,
         Copied::Borrowed => BORROW,
@@ -70,7 +70,7 @@ pub fn script(copied: Copied) -> String {
 
 impl Line {
     /// None for what is not of the script: a login shell may say things of its own.
-    pub fn read(line: &str) -> Option<Self> {
+    pub(crate) fn read(line: &str) -> Option<Self> {
         let line = line.trim_end();
         if let Some(word) = line.strip_prefix(crate::wire::MachineWord::MARK) {
             return Some(Line::Word(word.to_owned()));

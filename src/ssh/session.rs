@@ -21,7 +21,7 @@ const SAID: usize = 16 << 10;
 
 /// A connection to an osb on another machine. Dropped, it is cut, and a daemon that was not
 /// released ends with it.
-pub struct Session {
+pub(crate) struct Session {
     spec: SshSpec,
     child: Child,
     stdin: Option<ChildStdin>,
@@ -57,7 +57,7 @@ impl Session {
     }
 
     /// What there was instead of this version, if osb was copied; empty: nothing.
-    pub fn instead_of(&self) -> Option<&str> {
+    pub(crate) fn instead_of(&self) -> Option<&str> {
         self.instead_of.as_deref()
     }
 
@@ -183,7 +183,7 @@ impl Session {
     }
 
     /// Waits until the daemon ends, or the connection does. Tells why.
-    pub async fn ended(&mut self) -> SshError {
+    pub(crate) async fn ended(&mut self) -> SshError {
         loop {
             match self.line(Duration::MAX, Stage::Start).await {
                 Ok(Line::Word(word)) => {
@@ -200,7 +200,7 @@ impl Session {
     }
 
     /// Lets the daemon live on, and closes the connection.
-    pub async fn release(mut self) -> Result<(), SshError> {
+    pub(crate) async fn release(mut self) -> Result<(), SshError> {
         if let Some(mut stdin) = self.stdin.take() {
             let word = format!("{}\n", MachineWord::RELEASE);
             let sent = stdin.write_all(word.as_bytes()).await;
@@ -213,7 +213,7 @@ impl Session {
     }
 
     /// Cuts the connection, and waits until the daemon has ended with it.
-    pub async fn cut(mut self) {
+    pub(crate) async fn cut(mut self) {
         self.stdin = None;
         let _ = tokio::time::timeout(SSH_CLOSE_TIMEOUT, self.child.wait()).await;
     }

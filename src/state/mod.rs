@@ -8,10 +8,16 @@ mod error;
 mod find;
 mod kept;
 mod keys;
-#[allow(unsafe_code, reason = "a descriptor that was inherited, known by its number")]
+#[allow(
+    unsafe_code,
+    reason = "a descriptor that was inherited, known by its number"
+)]
 mod lock;
 mod log_line;
-#[allow(unsafe_code, reason = "a descriptor that is watched is owned beside it")]
+#[allow(
+    unsafe_code,
+    reason = "a descriptor that is watched is owned beside it"
+)]
 mod log_watch;
 mod record;
 mod runs;

@@ -14,15 +14,15 @@ use crate::model::{AgentName, ExitReport, Millis};
 use crate::wire::{Fault, Incarnation, StartAgent, StopStage, Stopped};
 
 /// Time since the daemon began, on the monotonic clock.
-pub type Now = Duration;
+pub(crate) type Now = Duration;
 
 /// A request of another member, as its driver counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
+pub(crate) struct Ticket(pub u64);
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// See to it that the agent will be let in. Report by [`Supervision::on_let_in`].
     LetIn {
         agent: AgentName,
@@ -64,7 +64,7 @@ pub enum Effect {
 
 /// The agents of one host daemon.
 #[derive(Default)]
-pub struct Supervision {
+pub(crate) struct Supervision {
     agents: BTreeMap<AgentName, Agent>,
     /// When the next stage of those that are being stopped is due.
     due: BTreeSet<(Now, AgentName)>,
@@ -109,23 +109,23 @@ struct Shutdown {
 
 impl Supervision {
     /// Takes what is to be done since the last time.
-    pub fn effects(&mut self) -> Vec<Effect> {
+    pub(crate) fn effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
 
     /// Which life of an agent this is, or was.
-    pub fn incarnation(&self, agent: &AgentName) -> Option<Incarnation> {
+    pub(crate) fn incarnation(&self, agent: &AgentName) -> Option<Incarnation> {
         self.agents.get(agent).map(|agent| agent.incarnation)
     }
 
     /// The agents that have not ended.
-    pub fn alive(&self) -> impl Iterator<Item = &AgentName> {
+    pub(crate) fn alive(&self) -> impl Iterator<Item = &AgentName> {
         let alive = |(_, agent): &(&AgentName, &Agent)| !matches!(agent.phase, Phase::Ended { .. });
         self.agents.iter().filter(alive).map(|(name, _)| name)
     }
 
     /// Somebody wants an agent stopped. It is asked, terminated after `grace`, and then killed.
-    pub fn on_stop(&mut self, agent: &AgentName, grace: Millis, ticket: Ticket, now: Now) {
+    pub(crate) fn on_stop(&mut self, agent: &AgentName, grace: Millis, ticket: Ticket, now: Now) {
         if self.call_off(agent, start::fault(agent, "it was stopped before it began")) {
             if let Some(Phase::Ended { settled, .. }) =
                 self.agents.get_mut(agent).map(|it| &mut it.phase)
@@ -174,7 +174,7 @@ impl Supervision {
     }
 
     /// Everything is to end. A second call means: at once.
-    pub fn on_shutdown(&mut self, grace: Millis, ticket: Option<Ticket>, now: Now) {
+    pub(crate) fn on_shutdown(&mut self, grace: Millis, ticket: Option<Ticket>, now: Now) {
         let again = self.shutdown.is_some();
         match &mut self.shutdown {
             Some(shutdown) => shutdown.ticket = ticket.or(shutdown.ticket),
@@ -214,7 +214,7 @@ impl Supervision {
     }
 
     /// The agent could not be asked: there is no point in waiting.
-    pub fn on_not_asked(&mut self, agent: &AgentName, now: Now) {
+    pub(crate) fn on_not_asked(&mut self, agent: &AgentName, now: Now) {
         if let Some(Agent {
             phase:
                 Phase::Stopping {
@@ -232,7 +232,7 @@ impl Supervision {
     }
 
     /// The agent's process has ended.
-    pub fn on_exited(&mut self, name: &AgentName, exit: ExitReport) {
+    pub(crate) fn on_exited(&mut self, name: &AgentName, exit: ExitReport) {
         let Some(agent) = self.agents.get_mut(name) else {
             return;
         };
@@ -279,7 +279,7 @@ impl Supervision {
 
     /// The name server has come back without its memory: what only this host knows is told again.
     /// Agents that live speak for themselves.
-    pub fn on_forgotten(&mut self) {
+    pub(crate) fn on_forgotten(&mut self) {
         for (name, agent) in &self.agents {
             if let Phase::Ended {
                 exit,
@@ -298,12 +298,12 @@ impl Supervision {
     }
 
     /// When [`Supervision::on_time`] wants to be called, if at all.
-    pub fn next_deadline(&self) -> Option<Now> {
+    pub(crate) fn next_deadline(&self) -> Option<Now> {
         self.due.first().map(|(due, _)| *due)
     }
 
     /// Time passed: the next stop stages.
-    pub fn on_time(&mut self, now: Now) {
+    pub(crate) fn on_time(&mut self, now: Now) {
         while self.next_deadline().is_some_and(|due| due <= now) {
             let Some((_, name)) = self.due.pop_first() else {
                 return;

@@ -7,7 +7,7 @@ use crate::wire::{Fault, Incarnation, StartAgent};
 
 impl Supervision {
     /// Somebody wants an agent started.
-    pub fn on_start(&mut self, agent: StartAgent, incarnation: Incarnation, ticket: Ticket) {
+    pub(crate) fn on_start(&mut self, agent: StartAgent, incarnation: Incarnation, ticket: Ticket) {
         let name = agent.name.clone();
         if let Err(fault) = self.may_start(&name) {
             let outcome = Err(fault);
@@ -38,7 +38,7 @@ impl Supervision {
 
     /// An agent that is to be started may come in, or not. Tells whether it is started now: it may have been
     /// called off meanwhile.
-    pub fn on_let_in(
+    pub(crate) fn on_let_in(
         &mut self,
         name: &AgentName,
         incarnation: Incarnation,
@@ -69,7 +69,12 @@ impl Supervision {
     }
 
     /// The process was started, or could not be.
-    pub fn on_spawned(&mut self, agent: &AgentName, ticket: Ticket, outcome: Result<u32, Fault>) {
+    pub(crate) fn on_spawned(
+        &mut self,
+        agent: &AgentName,
+        ticket: Ticket,
+        outcome: Result<u32, Fault>,
+    ) {
         let failed = outcome.is_err();
         self.effects.push(Effect::AnswerStart { ticket, outcome });
         if failed {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::keys;
 use super::draft::{AgentDraft, BindDraft, Defaults, TimerDraft};
 use super::fields::{Fields, entries, items};
+use super::keys;
 use super::review::{Flaw, Review, Spanned, quote};
 use super::surroundings::Surroundings;
 use super::yaml::{Data, Key, Node, to_json};

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::keys;
 use super::draft::{BindDraft, Defaults, EndpointDraft, Given, HandlerDraft};
 use super::fields::{Fields, there_are, wrong_type};
 use super::handler;
+use super::keys;
 use super::review::{Flaw, Review, Span, Spanned, quote};
 use super::values;
 use super::yaml::{Data, Key, Node};

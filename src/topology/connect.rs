@@ -9,7 +9,11 @@ use crate::model::{Alias, Kind, Serializer};
 
 impl<'d> Directory<'d> {
     /// Follows all connections and gives each client its socket.
-    pub fn wire(&mut self, drafts: &'d [ConnectionDraft], review: &mut Review) -> Vec<Wire<'d>> {
+    pub(crate) fn wire(
+        &mut self,
+        drafts: &'d [ConnectionDraft],
+        review: &mut Review,
+    ) -> Vec<Wire<'d>> {
         let connect = |draft: &'d ConnectionDraft| {
             review.repeating(draft.repeats);
             self.connect(draft, review)

@@ -1,10 +1,10 @@
 //! One entry of the section `connections`.
 
-use super::keys;
 use super::bind;
 use super::draft::ConnectionDraft;
 use super::fields::Fields;
 use super::handler;
+use super::keys;
 use super::patterns::{self, Clients};
 use super::replies;
 use super::review::{Review, Spanned};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::keys;
 use super::draft::Defaults;
 use super::fields::Fields;
+use super::keys;
 use super::review::Review;
 use super::surroundings::Surroundings;
 use super::{env_file, logs, sync, values};

@@ -180,12 +180,12 @@ pub(super) enum TimerActionDraft {
 
 impl AgentDraft {
     /// The place of the host that it runs on.
-    pub fn host(&self) -> usize {
+    pub(crate) fn host(&self) -> usize {
         self.hosts.first().copied().unwrap_or(0)
     }
 
     /// Puts it on one of the hosts that it may run on, and its sockets with it.
-    pub fn place(&mut self, host: usize, ip: IpAddr) {
+    pub(crate) fn place(&mut self, host: usize, ip: IpAddr) {
         self.hosts = vec![host];
         let endpoints = self
             .bind
@@ -199,7 +199,7 @@ impl AgentDraft {
     }
 
     /// Its name with that of its name server, which is never mistaken for another's.
-    pub fn full_name(&self) -> AgentId {
+    pub(crate) fn full_name(&self) -> AgentId {
         AgentId {
             name: self.name.value.name.clone(),
             nameserver: Some(self.at.clone()),

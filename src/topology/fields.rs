@@ -16,7 +16,7 @@ pub(super) struct Fields<'n> {
 impl<'n> Fields<'n> {
     /// Opens `node`, which is `what`, for the keys of `section`. A node that is null has none of them.
     /// None if it is no map: that is reported.
-    pub fn open(
+    pub(crate) fn open(
         node: &'n Node,
         what: &str,
         section: &'static Section,
@@ -44,20 +44,20 @@ impl<'n> Fields<'n> {
     }
 
     /// The value of a key. None if the key is absent or its value is null.
-    pub fn get(&self, key: &str) -> Option<&'n Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'n Node> {
         self.entry(key)
             .map(|(_, value)| value)
             .filter(|value| !value.is_null())
     }
 
     /// Key and value, whatever the value is.
-    pub fn entry(&self, key: &str) -> Option<&'n (Key, Node)> {
+    pub(crate) fn entry(&self, key: &str) -> Option<&'n (Key, Node)> {
         self.section.must_have(key);
         self.entries.iter().find(|(known, _)| known.text == key)
     }
 
     /// The value of a key that has to be there; that it is not is reported.
-    pub fn need(&self, key: &str, what: &str, review: &mut Review) -> Option<&'n Node> {
+    pub(crate) fn need(&self, key: &str, what: &str, review: &mut Review) -> Option<&'n Node> {
         let value = self.get(key);
         if value.is_none() {
             let span = self.entry(key).map_or(self.span, |(key, _)| &key.span);

@@ -21,14 +21,14 @@ struct File<'t> {
 impl<'t> Files<'t> {
     /// One text alone.
     #[cfg(test)]
-    pub fn one(text: &'t str) -> Self {
+    pub(crate) fn one(text: &'t str) -> Self {
         let mut files = Self::default();
         files.add(0, "topology.yaml", text);
         files
     }
 
     /// Adds the text of an input and says where it begins.
-    pub fn add(&mut self, input: usize, name: &'t str, text: &'t str) -> usize {
+    pub(crate) fn add(&mut self, input: usize, name: &'t str, text: &'t str) -> usize {
         let begin = self.end;
         self.all.push(File {
             input,
@@ -50,7 +50,7 @@ pub(super) struct Locator<'f> {
 }
 
 impl<'f> Locator<'f> {
-    pub fn new(files: &'f Files<'f>) -> Self {
+    pub(crate) fn new(files: &'f Files<'f>) -> Self {
         let first = files.all.first().map_or("", |file| file.text);
         Self {
             files,
@@ -61,7 +61,7 @@ impl<'f> Locator<'f> {
 
     /// A problem in the text that has `span`, which shows `excerpt` of it; its words are for the
     /// caller to add.
-    pub fn locate(&mut self, span: &Span, excerpt: fn(&str, Span) -> String) -> Problem {
+    pub(crate) fn locate(&mut self, span: &Span, excerpt: fn(&str, Span) -> String) -> Problem {
         let after = self
             .files
             .all

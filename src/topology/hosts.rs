@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use super::keys;
 use super::fields::{Fields, entries, items, there_are};
+use super::keys;
 use super::review::{Flaw, Review, Spanned, quote};
 use super::source::Source;
 use super::values;

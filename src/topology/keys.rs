@@ -65,17 +65,21 @@ pub(super) struct Choice {
 }
 
 impl Section {
-    pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
         self.keys.iter().map(|key| key.name)
     }
 
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.names().any(|known| known == name)
     }
 
     /// The code that reads and writes uses keys of the table only: tests end here if it does not.
-    pub fn must_have(&self, name: &str) {
-        debug_assert!(self.has(name), "{} has no key {name} in the table", self.name);
+    pub(crate) fn must_have(&self, name: &str) {
+        debug_assert!(
+            self.has(name),
+            "{} has no key {name} in the table",
+            self.name
+        );
     }
 }
 
@@ -105,7 +109,11 @@ pub(super) static FILE: Section = Section {
     about: "A topology: what there is to be, and how it is wired. With `include`, or several files laid over one another, each file is a part.",
     keys: &[
         key("osb", Form::Word(Word::Format), "The format."),
-        key("include", Form::List(&Form::String), "Further files that this one is laid over."),
+        key(
+            "include",
+            Form::List(&Form::String),
+            "Further files that this one is laid over.",
+        ),
         key("name", NAME, "The system's name; else that of the file."),
         key(
             "nameserver",
@@ -137,8 +145,16 @@ pub(super) static FILE: Section = Section {
             Form::Map(&Form::Maybe(&Form::Section(&AGENT))),
             "The agents, by their names.",
         ),
-        key("connections", Form::List(&Form::Section(&CONNECTION)), "Who connects to whom."),
-        key("logger", Form::OneOf(&LOGGERS), "The agent that gathers what the others log."),
+        key(
+            "connections",
+            Form::List(&Form::Section(&CONNECTION)),
+            "Who connects to whom.",
+        ),
+        key(
+            "logger",
+            Form::OneOf(&LOGGERS),
+            "The agent that gathers what the others log.",
+        ),
     ],
 };
 
@@ -148,14 +164,22 @@ pub(super) static DEFAULTS: Section = Section {
     keys: &[
         key("transport", Form::Word(Word::Transport), ""),
         key("serializer", Form::Word(Word::Serializer), ""),
-        key("start_timeout", DURATION, "How long each stage of an agent's start may take."),
+        key(
+            "start_timeout",
+            DURATION,
+            "How long each stage of an agent's start may take.",
+        ),
         key(
             "settle",
             DURATION,
             "How long a command that says nothing has to live before it counts as running.",
         ),
         key("restart", Form::Word(Word::Restart), ""),
-        key("sync", Form::OneOf(&SYNCS), "Files that go with agents to other machines."),
+        key(
+            "sync",
+            Form::OneOf(&SYNCS),
+            "Files that go with agents to other machines.",
+        ),
         key(
             "env_file",
             Form::OneOf(&NAMES),
@@ -199,9 +223,17 @@ pub(super) static SYNC: Section = Section {
     name: "SyncForm",
     about: "Files that go with agents to other machines.",
     keys: &[
-        key("from", TEXT, "The folder that the paths begin at; else the topology's."),
+        key(
+            "from",
+            TEXT,
+            "The folder that the paths begin at; else the topology's.",
+        ),
         needed("paths", TEXTS, ""),
-        key("except", TEXTS, "Names to leave out; a star stands for whatever may be there."),
+        key(
+            "except",
+            TEXTS,
+            "Names to leave out; a star stands for whatever may be there.",
+        ),
     ],
 };
 
@@ -224,11 +256,19 @@ pub(super) static HOST: Section = Section {
             Form::Bool,
             "Others start its daemon: osb waits for it to register.",
         ),
-        key("ssh", Form::String, "`HOST` or `USER@HOST`: its daemon is started by ssh."),
+        key(
+            "ssh",
+            Form::String,
+            "`HOST` or `USER@HOST`: its daemon is started by ssh.",
+        ),
         key("port", Form::PortNumber, "For ssh, if it is not 22."),
         key("identity", TEXT, "The file of a private key, for ssh."),
         key("ssh_config", TEXT, "For ssh, instead of the user's own."),
-        key("labels", TEXTS, "What agents may ask for instead of its name."),
+        key(
+            "labels",
+            TEXTS,
+            "What agents may ask for instead of its name.",
+        ),
     ],
 };
 
@@ -252,7 +292,11 @@ pub(super) static NAME_SERVER_FORM: Section = Section {
     about: "",
     keys: &[
         key("launch", Form::String, "`IP:port`: start one there."),
-        key("attach", Form::String, "`IP:port`: use the one that is there."),
+        key(
+            "attach",
+            Form::String,
+            "`IP:port`: use the one that is there.",
+        ),
         key("host", NAME, "The machine to start it on."),
     ],
 };
@@ -266,7 +310,10 @@ static LOGGERS: Choice = Choice {
 pub(super) static LOGGER: Section = Section {
     name: "LoggerForm",
     about: "",
-    keys: &[needed("agent", TEXT, ""), key("handler", Form::OneOf(&HANDLER), "")],
+    keys: &[
+        needed("agent", TEXT, ""),
+        key("handler", Form::OneOf(&HANDLER), ""),
+    ],
 };
 
 pub(super) static AGENT: Section = Section {
@@ -281,27 +328,47 @@ pub(super) static AGENT: Section = Section {
         ),
         key("transport", Form::Word(Word::Transport), ""),
         key("serializer", Form::Word(Word::Serializer), ""),
-        key("attributes", Form::Map(&Form::Any), "What others see of it; any JSON."),
+        key(
+            "attributes",
+            Form::Map(&Form::Any),
+            "What others see of it; any JSON.",
+        ),
         key(
             "bind",
             Form::Map(&Form::OneOf(&BINDS)),
             "The sockets that it binds, by their aliases.",
         ),
-        key("timers", Form::List(&Form::Section(&TIMER)), "What it does by the clock."),
-        key("command", TEXTS, "Its program and arguments; no shell is involved."),
+        key(
+            "timers",
+            Form::List(&Form::Section(&TIMER)),
+            "What it does by the clock.",
+        ),
+        key(
+            "command",
+            TEXTS,
+            "Its program and arguments; no shell is involved.",
+        ),
         key("env", Form::Map(&TEXT), "Variables for the command."),
         key(
             "env_file",
             Form::OneOf(&NAMES),
             "Files with more of them, a NAME=value on each line; `env` goes over them. Else those of `defaults`.",
         ),
-        key("cwd", TEXT, "Where the command runs; else the topology's folder."),
+        key(
+            "cwd",
+            TEXT,
+            "Where the command runs; else the topology's folder.",
+        ),
         key(
             "sync",
             Form::OneOf(&SYNCS),
             "Files that are to be on its machine first; else those of `defaults`.",
         ),
-        key("speaks", Form::Word(Word::Speaks), "How the command talks with osb."),
+        key(
+            "speaks",
+            Form::Word(Word::Speaks),
+            "How the command talks with osb.",
+        ),
         key(
             "ready",
             Form::Section(&READY),
@@ -333,8 +400,16 @@ pub(super) static AGENT: Section = Section {
             "How much is kept of what it and its program write; else what `defaults` say.",
         ),
         key("restart", Form::Word(Word::Restart), ""),
-        key("attach", Form::Bool, "Others start it: osb waits for it to register."),
-        key("nameserver", NAME, "The name server at which it is registered."),
+        key(
+            "attach",
+            Form::Bool,
+            "Others start it: osb waits for it to register.",
+        ),
+        key(
+            "nameserver",
+            NAME,
+            "The name server at which it is registered.",
+        ),
         key(
             "replicas",
             Form::Word(Word::Replicas),
@@ -353,7 +428,11 @@ pub(super) static READY: Section = Section {
             "A port of this machine, or `IP:port`, that takes connections.",
         ),
         key("line", TEXT, "A line of its output: a regular expression."),
-        key("command", TEXTS, "A probe: a program and its arguments, which ends with status 0."),
+        key(
+            "command",
+            TEXTS,
+            "A probe: a program and its arguments, which ends with status 0.",
+        ),
         key("every", DURATION, "How often the probe is run."),
         key("timeout", DURATION, "How long it may take."),
     ],
@@ -395,7 +474,11 @@ pub(super) static BIND: Section = Section {
     keys: &[
         needed("kind", Form::Word(Word::Kind), ""),
         key("transport", Form::Word(Word::Transport), ""),
-        key("addr", Form::String, "An IP address (any port), `IP:port`, or for ipc a path."),
+        key(
+            "addr",
+            Form::String,
+            "An IP address (any port), `IP:port`, or for ipc a path.",
+        ),
         key("serializer", Form::Word(Word::Serializer), ""),
         key("handler", Form::OneOf(&HANDLER), ""),
     ],
@@ -410,16 +493,32 @@ pub(super) static CONNECTION: Section = Section {
             TEXT,
             "The agent that connects; `Worker*` stands for all whose names begin so.",
         ),
-        needed("to", Form::String, "The socket it connects to: AGENT.ALIAS."),
-        key("alias", NAME, "The alias of its own socket; else that of the other."),
+        needed(
+            "to",
+            Form::String,
+            "The socket it connects to: AGENT.ALIAS.",
+        ),
+        key(
+            "alias",
+            NAME,
+            "The alias of its own socket; else that of the other.",
+        ),
         key(
             "kind",
             Form::Word(Word::Kind),
             "The kind of its own socket; else the twin of the other.",
         ),
         key("handler", Form::OneOf(&HANDLER), ""),
-        key("on_reply", Form::OneOf(&ACTIONS), "Sockets that ask: what is done with an answer."),
-        key("wait", DURATION, "Sockets that ask: how long an answer is waited for."),
+        key(
+            "on_reply",
+            Form::OneOf(&ACTIONS),
+            "Sockets that ask: what is done with an answer.",
+        ),
+        key(
+            "wait",
+            DURATION,
+            "Sockets that ask: how long an answer is waited for.",
+        ),
         key(
             "on_error",
             Form::OneOf(&ACTIONS),

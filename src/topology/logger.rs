@@ -2,13 +2,13 @@
 //! socket `osb.log` of every other agent, and a connection to each; what is said here is no more
 //! than that.
 
-use super::keys;
 use super::bind;
 use super::draft::{
     AgentDraft, BindDraft, ConnectionDraft, Defaults, Given, HandlerDraft, RepliesDraft,
 };
 use super::fields::Fields;
 use super::handler;
+use super::keys;
 use super::replicas::Crowd;
 use super::review::{Flaw, Review, Span, Spanned, quote};
 use super::values;

@@ -1,7 +1,7 @@
 //! The key `logs`: how much of an agent's logs is kept.
 
-use super::keys;
 use super::fields::{Fields, wrong_type};
+use super::keys;
 use super::review::{Flaw, Review};
 use super::yaml::Node;
 use crate::model::{LogLimits, Size};

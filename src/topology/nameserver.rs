@@ -3,9 +3,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::keys;
 use super::fields::{Fields, entries, there_are, wrong_type};
 use super::hosts;
+use super::keys;
 use super::review::{Flaw, Review, Span, Spanned, quote};
 use super::values;
 use super::yaml::{Data, Node};

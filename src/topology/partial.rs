@@ -7,7 +7,7 @@ pub(super) struct Partial<T> {
 }
 
 impl<T> Partial<T> {
-    pub fn of(all: impl Iterator<Item = Option<T>>) -> Self {
+    pub(crate) fn of(all: impl Iterator<Item = Option<T>>) -> Self {
         let (mut read, mut missing) = (Vec::new(), false);
         for item in all {
             missing |= item.is_none();
@@ -16,7 +16,7 @@ impl<T> Partial<T> {
         Self { read, missing }
     }
 
-    pub fn unreadable() -> Self {
+    pub(crate) fn unreadable() -> Self {
         Self {
             read: Vec::new(),
             missing: true,

@@ -6,9 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use regex_lite::Regex;
 
 use super::command::words;
-use super::keys;
 use super::draft::ReadyDraft;
 use super::fields::{Fields, wrong_type};
+use super::keys;
 use super::review::{Flaw, Review, Spanned, quote};
 use super::values;
 use super::yaml::{Data, Node};

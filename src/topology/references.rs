@@ -24,7 +24,7 @@ pub(super) struct Referrer<'a> {
 
 impl Referrer<'_> {
     /// The program with its references followed, and the files that go with it.
-    pub fn program(
+    pub(crate) fn program(
         &self,
         draft: &ProgramDraft,
         sync: Option<SyncSpec>,

@@ -49,19 +49,25 @@ pub(super) struct Copies {
 }
 
 impl Copies {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             left: Some(MOST_VALUES),
         }
     }
 
     /// Whether it was too much already.
-    pub fn are_spent(&self) -> bool {
+    pub(crate) fn are_spent(&self) -> bool {
         self.left.is_none()
     }
 
     /// Whether there is room for `many` copies of `size` values. That there is not is reported.
-    pub fn take(&mut self, many: usize, size: usize, span: &Span, review: &mut Review) -> bool {
+    pub(crate) fn take(
+        &mut self,
+        many: usize,
+        size: usize,
+        span: &Span,
+        review: &mut Review,
+    ) -> bool {
         let Some(left) = self.left else {
             return false;
         };
@@ -87,7 +93,7 @@ pub(super) struct Crowd {
 
 impl Crowd {
     /// Agents of which nothing is known.
-    pub fn unreadable() -> Self {
+    pub(crate) fn unreadable() -> Self {
         Self {
             missing: true,
             ..Self::default()
@@ -95,7 +101,7 @@ impl Crowd {
     }
 
     /// The agents that the entries stand for. With each entry comes the number of its values.
-    pub fn of(
+    pub(crate) fn of(
         entries: Vec<(AgentDraft, usize)>,
         section: &Span,
         copies: &mut Copies,

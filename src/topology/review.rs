@@ -34,7 +34,7 @@ pub(super) struct Flaw {
 }
 
 impl Flaw {
-    pub fn new(span: &Span, message: impl Into<String>) -> Self {
+    pub(crate) fn new(span: &Span, message: impl Into<String>) -> Self {
         Self {
             start: span.start,
             end: span.end.max(span.start),
@@ -43,18 +43,18 @@ impl Flaw {
         }
     }
 
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    pub fn maybe_hint(mut self, hint: Option<String>) -> Self {
+    pub(crate) fn maybe_hint(mut self, hint: Option<String>) -> Self {
         self.hint = hint.or(self.hint);
         self
     }
 
     /// The flaw of a file that begins at `begin`.
-    pub fn moved(mut self, begin: usize) -> Self {
+    pub(crate) fn moved(mut self, begin: usize) -> Self {
         self.start += begin;
         self.end += begin;
         self
@@ -69,7 +69,7 @@ impl Flaw {
     }
 
     /// For what the format has a place for and this version does not do.
-    pub fn not_yet(span: &Span, what: &str) -> Self {
+    pub(crate) fn not_yet(span: &Span, what: &str) -> Self {
         Self::new(span, format!("not yet: {what}"))
     }
 }
@@ -85,7 +85,7 @@ pub(super) struct Review {
 }
 
 impl Review {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             flaws: Vec::new(),
             guesses: GUESSES,
@@ -95,31 +95,31 @@ impl Review {
     }
 
     /// Puts a flaw on the list. While repeating, only if nothing else is wrong at its place.
-    pub fn add(&mut self, flaw: Flaw) {
+    pub(crate) fn add(&mut self, flaw: Flaw) {
         if self.places.insert((flaw.start, flaw.end)) || !self.repeating {
             self.flaws.push(flaw);
         }
     }
 
     /// Adds what was found in a file that begins at `begin`.
-    pub fn absorb(&mut self, file: Review, begin: usize) {
+    pub(crate) fn absorb(&mut self, file: Review, begin: usize) {
         let flaws = file.flaws.into_iter();
         flaws.for_each(|flaw| self.add(flaw.moved(begin)));
     }
 
     /// Says whether the same part of the file is now read once more, for another agent of many
     /// that it stands for.
-    pub fn repeating(&mut self, repeating: bool) {
+    pub(crate) fn repeating(&mut self, repeating: bool) {
         self.repeating = repeating;
     }
 
     /// The value, or none and its flaw on the list.
-    pub fn take<T>(&mut self, read: Result<T, Flaw>) -> Option<T> {
+    pub(crate) fn take<T>(&mut self, read: Result<T, Flaw>) -> Option<T> {
         read.map_err(|flaw| self.add(flaw)).ok()
     }
 
     /// "did you mean …", if one of the `known` is close to `word`.
-    pub fn guess<'k>(
+    pub(crate) fn guess<'k>(
         &mut self,
         word: &str,
         known: impl IntoIterator<Item = &'k str>,
@@ -128,7 +128,7 @@ impl Review {
     }
 
     /// The one of `known` that is close to `word`, as long as guesses are left.
-    pub fn nearest<'k>(
+    pub(crate) fn nearest<'k>(
         &mut self,
         word: &str,
         known: impl IntoIterator<Item = &'k str>,
@@ -138,12 +138,12 @@ impl Review {
     }
 
     /// Whether nothing was found.
-    pub fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         self.flaws.is_empty()
     }
 
     /// What was found in the files, in their order.
-    pub fn finish(mut self, files: &Files<'_>) -> Problems {
+    pub(crate) fn finish(mut self, files: &Files<'_>) -> Problems {
         if self.is_clean() {
             // A reader that leaves something out reports it; should one forget, the file is still not
             // taken for a good one.

@@ -39,12 +39,12 @@ impl Sockets {
         }
     }
 
-    pub fn aliases(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = &str> {
         self.by_alias.keys().map(Alias::as_str)
     }
 
     /// The socket that `alias` names. That there is none is reported.
-    pub fn find(
+    pub(crate) fn find(
         &self,
         alias: &Alias,
         span: &Span,
@@ -97,7 +97,7 @@ pub(super) struct Directory<'d> {
 
 impl<'d> Directory<'d> {
     /// The agents with the sockets that they bind.
-    pub fn new(draft: &'d Draft) -> Self {
+    pub(crate) fn new(draft: &'d Draft) -> Self {
         let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, agent) in draft.agents.iter().enumerate() {
             let name = agent.name.value.name.as_str();
@@ -128,7 +128,7 @@ impl<'d> Directory<'d> {
     }
 
     /// The agent that is meant.
-    pub fn agent(&self, id: &AgentId) -> Who {
+    pub(crate) fn agent(&self, id: &AgentId) -> Who {
         let all = self.by_name.get(id.name.as_str());
         let all = all.map(Vec::as_slice).unwrap_or_default();
         match (&id.nameserver, all) {
@@ -146,7 +146,7 @@ impl<'d> Directory<'d> {
 
     /// An agent's name as one would write it: without its name server's, if there is only one of
     /// that name.
-    pub fn shown(&self, at: usize) -> AgentId {
+    pub(crate) fn shown(&self, at: usize) -> AgentId {
         let agent = &self.agents[at];
         let name = &agent.name.value.name;
         match self.by_name.get(name.as_str()).map(Vec::len) {
@@ -155,12 +155,12 @@ impl<'d> Directory<'d> {
         }
     }
 
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }
 
     /// A name that more than one has. What is written behind it is the `tail`.
-    pub fn ambiguous(&self, id: &AgentId, tail: &str, span: &Span) -> Flaw {
+    pub(crate) fn ambiguous(&self, id: &AgentId, tail: &str, span: &Span) -> Flaw {
         let all = self.by_name.get(id.name.as_str()).into_iter().flatten();
         let each: Vec<String> = all
             .map(|at| format!("{}{tail}", self.agents[*at].full_name()))
@@ -171,13 +171,13 @@ impl<'d> Directory<'d> {
     }
 
     /// Whether the agent binds a socket of that alias.
-    pub fn bound(&self, agent: usize, alias: &Alias) -> bool {
+    pub(crate) fn bound(&self, agent: usize, alias: &Alias) -> bool {
         let socket = self.sockets[agent].by_alias.get(alias);
         socket.is_some_and(|socket| socket.bound)
     }
 
     /// The socket of an agent that has been found: a bare name is that of the first name server.
-    pub fn socket(&self, found: &SocketId) -> Option<&Socket> {
+    pub(crate) fn socket(&self, found: &SocketId) -> Option<&Socket> {
         let all = self.by_name.get(found.agent.name.as_str())?;
         let named = |at: &&usize| self.agents[**at].name.value == found.agent;
         let agent = *all.iter().find(named)?;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::command::{folder, joined};
 use super::draft::SyncDraft;
-use super::keys;
 use super::fields::{Fields, items, wrong_type};
+use super::keys;
 use super::review::{Flaw, Review, quote};
 use super::source::Source;
 use super::values;

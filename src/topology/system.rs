@@ -1,9 +1,9 @@
 //! The top of a topology: the format, the system's name, and the sections in their order.
 
-use super::keys;
 use super::agent::Known;
 use super::draft::{AgentDraft, ConnectionDraft, Draft};
 use super::fields::{Fields, entries, items};
+use super::keys;
 use super::partial::Partial;
 use super::patterns;
 use super::replicas::{Copies, Crowd};

@@ -28,7 +28,7 @@ pub(super) struct Places<'t> {
 }
 
 impl<'t> Places<'t> {
-    pub fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str) -> Self {
         Self {
             text,
             at: 0,
@@ -38,7 +38,7 @@ impl<'t> Places<'t> {
     }
 
     /// Line and column, both from 1. An offset before the last one gives the place of the last one.
-    pub fn of(&mut self, offset: usize) -> (usize, usize) {
+    pub(crate) fn of(&mut self, offset: usize) -> (usize, usize) {
         let bytes = self.text.as_bytes();
         while self.at < offset.min(bytes.len()) {
             if ends_line(bytes, self.at) {
@@ -63,7 +63,7 @@ pub(super) struct Offsets<'t> {
 }
 
 impl<'t> Offsets<'t> {
-    pub fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str) -> Self {
         let bytes = text.as_bytes();
         let after_breaks = (0..bytes.len())
             .filter(|at| ends_line(bytes, *at))
@@ -78,7 +78,7 @@ impl<'t> Offsets<'t> {
     }
 
     /// The offset of a line, from 1, and a column, from 0. Beyond the end there is the end.
-    pub fn of(&mut self, line: usize, column: usize) -> usize {
+    pub(crate) fn of(&mut self, line: usize, column: usize) -> usize {
         if line != self.line {
             let start = line.checked_sub(1).and_then(|line| self.starts.get(line));
             (self.line, self.column) = (line, 0);
@@ -96,7 +96,7 @@ impl<'t> Offsets<'t> {
     }
 
     /// The line of an offset, from 1.
-    pub fn line_of(&self, offset: usize) -> usize {
+    pub(crate) fn line_of(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset)
     }
 }

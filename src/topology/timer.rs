@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::keys;
 use super::draft::{TimerActionDraft, TimerDraft};
 use super::fields::{Fields, entries};
+use super::keys;
 use super::review::{Flaw, Review, Spanned};
 use super::values;
 use super::yaml::{Node, to_json};

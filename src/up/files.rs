@@ -24,7 +24,10 @@ pub(super) struct Bundles(HashMap<Place, Arc<Bundle>>);
 
 impl Bundles {
     /// Looks through all that is to be copied for what is brought up.
-    pub async fn gather(request: &UpRequest, progress: &mut dyn Progress) -> Result<Self, UpError> {
+    pub(crate) async fn gather(
+        request: &UpRequest,
+        progress: &mut dyn Progress,
+    ) -> Result<Self, UpError> {
         let plan = &request.plan;
         let mut specs: HashMap<Place, Vec<SyncSpec>> = HashMap::new();
         for nameserver in &request.bring_up {
@@ -66,7 +69,7 @@ impl Bundles {
         Ok(Self(bundles))
     }
 
-    pub fn of(&self, nameserver: &NameServerName, host: &HostName) -> Arc<Bundle> {
+    pub(crate) fn of(&self, nameserver: &NameServerName, host: &HostName) -> Arc<Bundle> {
         let place = (nameserver.clone(), host.clone());
         self.0.get(&place).cloned().unwrap_or_default()
     }

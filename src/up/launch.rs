@@ -20,7 +20,7 @@ use crate::proxy::Link;
 use crate::state::{Daemon, GroupRecord, KeyDir, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 
 /// What `up` has begun.
-pub struct Launched {
+pub(crate) struct Launched {
     pub system: SystemName,
     pub security: Security,
     pub dir: SystemDir,
@@ -48,7 +48,7 @@ pub(super) struct Mended {
 }
 
 /// A name server, its daemons, and the connection to it.
-pub struct Group {
+pub(crate) struct Group {
     /// Its name, if it is not the system's first.
     pub suffix: Option<NameServerName>,
     pub record: GroupRecord,
@@ -57,7 +57,7 @@ pub struct Group {
 
 impl Group {
     /// Nothing of it is there yet.
-    pub fn new(name: NameServerName, suffix: Option<NameServerName>) -> Self {
+    pub(crate) fn new(name: NameServerName, suffix: Option<NameServerName>) -> Self {
         Self {
             suffix,
             record: GroupRecord {
@@ -95,7 +95,7 @@ fn log_of(daemon: &str, suffix: Option<&NameServerName>) -> String {
 }
 
 impl Launched {
-    pub fn new(
+    pub(crate) fn new(
         (system, security): (SystemName, Security),
         dir: SystemDir,
         lock: Lock,
@@ -117,7 +117,11 @@ impl Launched {
     }
 
     /// Starts `osb ns` for a group that is brought up. It will say on its standard output where it listens.
-    pub fn launch_nameserver(&mut self, group: usize, at: SocketAddr) -> io::Result<Receiver> {
+    pub(crate) fn launch_nameserver(
+        &mut self,
+        group: usize,
+        at: SocketAddr,
+    ) -> io::Result<Receiver> {
         let suffix = self.groups[group].suffix.clone();
         if self.security == Security::Curve {
             let keys = self.keys_of(suffix.as_ref());
@@ -130,7 +134,7 @@ impl Launched {
 
     /// The same for one that stands, in the place of the name server that has ended. Whom that had let in, this
     /// one does.
-    pub fn launch_nameserver_again(
+    pub(crate) fn launch_nameserver_again(
         &mut self,
         name: &NameServerName,
         at: SocketAddr,
@@ -168,7 +172,7 @@ impl Launched {
     }
 
     /// Where the keys of a group are.
-    pub fn keys(&self, group: usize) -> KeyDir {
+    pub(crate) fn keys(&self, group: usize) -> KeyDir {
         self.keys_of(self.groups[group].suffix.as_ref())
     }
 
@@ -178,7 +182,7 @@ impl Launched {
 
     /// Starts `osb host` for a group that is brought up, which is to be let in by `keys`. That it stands,
     /// the name server tells.
-    pub fn launch_host(
+    pub(crate) fn launch_host(
         &mut self,
         group: usize,
         host: &HostSpec,
@@ -196,7 +200,7 @@ impl Launched {
     }
 
     /// The same for one that stands, in the place of the daemon that has ended.
-    pub fn launch_host_again(
+    pub(crate) fn launch_host_again(
         &mut self,
         name: &NameServerName,
         host: &HostSpec,
@@ -268,19 +272,19 @@ impl Launched {
     }
 
     /// What the name server wrote before it ended.
-    pub fn nameserver_said(&self, group: usize) -> String {
+    pub(crate) fn nameserver_said(&self, group: usize) -> String {
         let suffix = self.groups[group].suffix.as_ref();
         last_words(&self.dir.daemon_log(&log_of("ns", suffix)))
     }
 
     /// What the name server of a group that stands wrote before it ended.
-    pub fn standing_nameserver_said(&self, name: &NameServerName) -> String {
+    pub(crate) fn standing_nameserver_said(&self, name: &NameServerName) -> String {
         let suffix = self.standing_suffix(name);
         last_words(&self.dir.daemon_log(&log_of("ns", suffix.as_ref())))
     }
 
     /// What the daemon of `host` wrote before it ended.
-    pub fn host_said(&self, group: usize, host: &HostName) -> String {
+    pub(crate) fn host_said(&self, group: usize, host: &HostName) -> String {
         let suffix = self.groups[group].suffix.as_ref();
         last_words(
             &self

@@ -45,7 +45,7 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         let (tell, told) = unbounded_channel();
         let outcomes = JoinSet::new();
         Self {
@@ -331,7 +331,7 @@ pub(super) async fn cut(hanging: Vec<Hanging>) {
 
 /// The name server's address as other machines dial it. One that listens everywhere is dialled at this machine's
 /// address.
-pub fn seen_from_afar(plan: &Plan, nameserver: &str) -> String {
+pub(crate) fn seen_from_afar(plan: &Plan, nameserver: &str) -> String {
     let local = plan.hosts.iter().find(|host| host.reach == Reach::Local);
     afar(nameserver, local.and_then(|host| host.address))
 }

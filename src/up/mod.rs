@@ -29,13 +29,13 @@ use crate::plan::{LaunchPlan, Place, Plan};
 use crate::ssh::{Sent, SshError};
 use crate::state::{Lock, StateDir, SystemDir, SystemRecord};
 
-pub use error::{Absent, Stage, UpError};
+pub(crate) use error::{Absent, Stage, UpError};
 use launch::Launched;
-pub use machines::seen_from_afar;
+pub(crate) use machines::seen_from_afar;
 use mend::Missing;
 
 /// Is told how far `up` has come.
-pub trait Progress: Send {
+pub(crate) trait Progress: Send {
     fn begin(&mut self, stage: Stage, total: usize);
     fn advance(&mut self, what: &str);
     /// Files are on their way to a machine.
@@ -122,7 +122,7 @@ impl Outcome {
 }
 
 /// What is to be brought up.
-pub struct UpRequest {
+pub(crate) struct UpRequest {
     pub plan: Plan,
     /// The topology's file as it is shown to people.
     pub file: String,
@@ -137,7 +137,7 @@ pub struct UpRequest {
 
 impl UpRequest {
     /// To bring up all of `plan`.
-    pub fn new(plan: Plan, file: String, fingerprint: String, state: StateDir) -> Self {
+    pub(crate) fn new(plan: Plan, file: String, fingerprint: String, state: StateDir) -> Self {
         let names = plan.nameservers.iter().map(|it| it.name.clone());
         Self {
             key: None,
@@ -152,7 +152,7 @@ impl UpRequest {
 
 /// Brings a system up, or what is missing of it. `interrupted` ends when somebody presses Ctrl-C:
 /// then, as after any failure, all that was started is taken back before this returns.
-pub async fn up(
+pub(crate) async fn up(
     mut request: UpRequest,
     progress: &mut dyn Progress,
     interrupted: impl Future<Output = ()>,

@@ -10,7 +10,7 @@ use crate::wire::Event;
 
 /// What is waited for, told apart from what is seen. Pure, but for the channels.
 #[derive(Default)]
-pub struct Observer {
+pub(crate) struct Observer {
     ours: HashSet<AgentName>,
     /// Those of ours that others start.
     attached: HashSet<AgentName>,
@@ -25,7 +25,7 @@ pub struct Observer {
 
 /// An agent of ours that has ended.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Death {
+pub(crate) enum Death {
     Ended {
         agent: AgentName,
         exit: ExitReport,
@@ -38,14 +38,14 @@ pub enum Death {
 }
 
 impl Death {
-    pub fn agent(&self) -> &AgentName {
+    pub(crate) fn agent(&self) -> &AgentName {
         match self {
             Death::Ended { agent, .. } | Death::Lost { agent, .. } => agent,
         }
     }
 
     /// Whether it ended as it should.
-    pub fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         match self {
             Death::Ended { exit, .. } => exit.status == Some(0),
             Death::Lost { state, .. } => *state == State::Stopped,
@@ -55,7 +55,7 @@ impl Death {
 
 impl Observer {
     /// What ends when the agent runs. From now on its end counts as a death.
-    pub fn expect_agent(&mut self, agent: &AgentName) -> oneshot::Receiver<()> {
+    pub(crate) fn expect_agent(&mut self, agent: &AgentName) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         self.ours.insert(agent.clone());
         self.running.insert(agent.clone(), sender);
@@ -63,26 +63,34 @@ impl Observer {
     }
 
     /// The same for an agent that has ended before: its end counts from its next life on.
-    pub fn expect_again(&mut self, agent: &AgentName, restarts: u32) -> oneshot::Receiver<()> {
+    pub(crate) fn expect_again(
+        &mut self,
+        agent: &AgentName,
+        restarts: u32,
+    ) -> oneshot::Receiver<()> {
         self.former.insert(agent.clone(), restarts);
         self.expect_agent(agent)
     }
 
     /// What ends when an agent runs that others start. Its end counts as a death once it has run.
-    pub fn expect_attached(&mut self, agent: &AgentName) -> oneshot::Receiver<()> {
+    pub(crate) fn expect_attached(&mut self, agent: &AgentName) -> oneshot::Receiver<()> {
         self.attached.insert(agent.clone());
         self.expect_agent(agent)
     }
 
     /// What ends when the host daemon with this pid is there; with any, if others start it.
-    pub fn expect_host(&mut self, host: &HostName, pid: Option<u32>) -> oneshot::Receiver<()> {
+    pub(crate) fn expect_host(
+        &mut self,
+        host: &HostName,
+        pid: Option<u32>,
+    ) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         self.hosts.insert((host.clone(), pid), sender);
         receiver
     }
 
     /// Watches until an agent of ours dies, other than by being done.
-    pub async fn watch(
+    pub(crate) async fn watch(
         mut self,
         mut watch: Watch,
         is_done: impl Fn(&Death) -> bool,

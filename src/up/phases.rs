@@ -42,7 +42,7 @@ pub(super) struct ExpectedHost {
 }
 
 /// Brings everything up that is to be, or says what failed first.
-pub async fn run(
+pub(crate) async fn run(
     request: &UpRequest,
     launched: &Shared,
     progress: &mut dyn Progress,

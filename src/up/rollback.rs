@@ -11,7 +11,7 @@ use crate::proxy::Link;
 use crate::state::{Ending, SystemDir, SystemRecord};
 
 /// Where the logs are, as long as they are.
-pub fn logs(launched: &Arc<Mutex<Launched>>) -> SystemDir {
+pub(crate) fn logs(launched: &Arc<Mutex<Launched>>) -> SystemDir {
     launched
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -20,7 +20,7 @@ pub fn logs(launched: &Arc<Mutex<Launched>>) -> SystemDir {
 }
 
 /// Ends everything that was launched and removes what was written. What stood before is as it was.
-pub async fn take_back(launched: &Arc<Mutex<Launched>>) {
+pub(crate) async fn take_back(launched: &Arc<Mutex<Launched>>) {
     mend::take_back(launched).await;
     let (system, dir, groups, standing, tethers, hanging, far) = {
         let mut launched = launched.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,7 +56,7 @@ pub async fn take_back(launched: &Arc<Mutex<Launched>>) {
 }
 
 /// A system whose `up` or whose daemons have died: ends what is left of it and forgets it.
-pub async fn clean_up_after_the_dead(
+pub(crate) async fn clean_up_after_the_dead(
     dir: &SystemDir,
     record: &SystemRecord,
 ) -> Result<(), UpError> {
@@ -66,7 +66,10 @@ pub async fn clean_up_after_the_dead(
 
 /// Ends what is left of groups that do not stand any more. What is on machines that cannot be
 /// reached is in the way of anything new.
-pub async fn clean_up_dead_groups(dir: &SystemDir, record: &SystemRecord) -> Result<(), UpError> {
+pub(crate) async fn clean_up_dead_groups(
+    dir: &SystemDir,
+    record: &SystemRecord,
+) -> Result<(), UpError> {
     let mut left = Vec::new();
     for group in record.present().filter(|group| !group.lives(dir)) {
         let processes = Processes {

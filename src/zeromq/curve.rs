@@ -7,7 +7,7 @@ use super::option::set_int;
 use crate::model::{Credentials, KeyPair, PublicKey, SecretKey};
 
 /// The domain that ZAP is asked about. One that is empty would not be asked about at all.
-pub const DOMAIN: &str = "osb";
+pub(crate) const DOMAIN: &str = "osb";
 /// `ZMQ_ZAP_ENFORCE_DOMAIN`: without a socket that answers, no peer is admitted.
 const ENFORCE_DOMAIN: i32 = 93;
 

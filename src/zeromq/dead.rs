@@ -85,7 +85,7 @@ pub fn hang_up_dead(ours: impl Fn(&End) -> bool) -> Vec<End> {
 
 /// All TCP connections of this process.
 #[cfg(test)]
-pub fn connections() -> impl Iterator<Item = End> {
+pub(crate) fn connections() -> impl Iterator<Item = End> {
     // SAFETY: only borrowed for the call.
     descriptors().filter_map(|fd| end(unsafe { BorrowedFd::borrow_raw(fd) }))
 }

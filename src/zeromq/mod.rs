@@ -2,7 +2,10 @@
 //! the name server, CURVE and ZAP, and what a socket's monitor tells. Nothing here decides.
 
 mod curve;
-#[allow(unsafe_code, reason = "descriptors of libzmq, and tcp_info, which no crate reads")]
+#[allow(
+    unsafe_code,
+    reason = "descriptors of libzmq, and tcp_info, which no crate reads"
+)]
 mod dead;
 #[allow(unsafe_code, reason = "descriptors of libzmq")]
 mod hang_up;
@@ -21,7 +24,7 @@ use crate::model::timing::HANDSHAKE_TIMEOUT;
 use crate::wire::LARGEST_BODY;
 
 pub use crate::model::timing::DEAD_PEER_INTERVAL as LOOK_EVERY;
-pub use curve::{dial_with, draw_keys, admit_by_key};
+pub use curve::{admit_by_key, dial_with, draw_keys};
 #[cfg(test)]
 use dead::connections;
 pub use dead::{End, hang_up_dead};

@@ -17,14 +17,18 @@ pub fn set_int(socket: &mut zmq::Socket, option: i32, value: i32) -> zmq::Result
 }
 
 /// An option whose value is a number of 64 bits.
-pub fn get_u64(socket: &mut zmq::Socket, option: i32) -> zmq::Result<u64> {
+pub(crate) fn get_u64(socket: &mut zmq::Socket, option: i32) -> zmq::Result<u64> {
     let bytes = get_bytes(socket, option, size_of::<u64>())?;
     let bytes = bytes.try_into().map_err(|_| zmq::Error::EINVAL)?;
     Ok(u64::from_ne_bytes(bytes))
 }
 
 /// An option whose value is so many bytes at most. Text ends with a zero.
-pub fn get_bytes(socket: &mut zmq::Socket, option: i32, room: usize) -> zmq::Result<Vec<u8>> {
+pub(crate) fn get_bytes(
+    socket: &mut zmq::Socket,
+    option: i32,
+    room: usize,
+) -> zmq::Result<Vec<u8>> {
     let mut bytes = vec![0u8; room];
     let mut length = room;
     // SAFETY: the socket is alive; libzmq writes at most `length` bytes there, and then how many it were.

@@ -10,26 +10,26 @@ use osb::process::ProcessId;
 use osb::state::{GroupRecord, Phase, SystemDir, SystemRecord};
 
 /// A machine with no systems on it.
-pub struct Bench {
+pub(crate) struct Bench {
     state: tempfile::TempDir,
 }
 
 /// How a command ended.
-pub struct Run {
+pub(crate) struct Run {
     pub status: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             state: tempfile::tempdir().unwrap(),
         }
     }
 
     /// A command that has not been started.
-    pub fn osb(&self, args: &[&str]) -> Command {
+    pub(crate) fn osb(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_osb"));
         command
             .args(args)
@@ -40,7 +40,7 @@ impl Bench {
         command
     }
 
-    pub fn run(&self, args: &[&str]) -> Run {
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
         let output = self.osb(args).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Run {
@@ -51,12 +51,17 @@ impl Bench {
     }
 
     /// Writes the record of a system that is up, as `up` would.
-    pub fn remember(&self, name: &str, nameserver: &str, process: Option<ProcessId>) -> SystemDir {
+    pub(crate) fn remember(
+        &self,
+        name: &str,
+        nameserver: &str,
+        process: Option<ProcessId>,
+    ) -> SystemDir {
         self.record(name, Phase::Up, nameserver, process)
     }
 
     /// Writes the record of a system that is being brought up.
-    pub fn begin(&self, name: &str, nameserver: &str) -> SystemDir {
+    pub(crate) fn begin(&self, name: &str, nameserver: &str) -> SystemDir {
         self.record(name, Phase::Starting, nameserver, None)
     }
 
@@ -94,7 +99,7 @@ impl Bench {
 
 impl Run {
     #[track_caller]
-    pub fn expect(&self, status: i32, stdout: &str, stderr: &str) {
+    pub(crate) fn expect(&self, status: i32, stdout: &str, stderr: &str) {
         assert_eq!(self.stderr, stderr);
         assert_eq!(self.stdout, stdout);
         assert_eq!(self.status, status);
@@ -102,17 +107,17 @@ impl Run {
 }
 
 /// A name server on a port of its own.
-pub struct Ns {
+pub(crate) struct Ns {
     child: Child,
     pub address: String,
 }
 
 impl Ns {
-    pub fn start(bench: &Bench) -> Self {
+    pub(crate) fn start(bench: &Bench) -> Self {
         Self::launch(bench, &[])
     }
 
-    pub fn launch(bench: &Bench, more: &[&str]) -> Self {
+    pub(crate) fn launch(bench: &Bench, more: &[&str]) -> Self {
         let mut command = bench.osb(&[&["ns", "--bind", "127.0.0.1:0"], more].concat());
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -123,23 +128,23 @@ impl Ns {
         Self { child, address }
     }
 
-    pub fn process(&self) -> ProcessId {
+    pub(crate) fn process(&self) -> ProcessId {
         ProcessId::of(self.child.id()).unwrap()
     }
 
-    pub fn cut_tether(&mut self) {
+    pub(crate) fn cut_tether(&mut self) {
         drop(self.child.stdin.take());
     }
 
-    pub fn release_tether(&mut self) {
+    pub(crate) fn release_tether(&mut self) {
         writeln!(self.child.stdin.take().unwrap(), "release").unwrap();
     }
 
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 
-    pub fn terminate(mut self) -> ExitStatus {
+    pub(crate) fn terminate(mut self) -> ExitStatus {
         signal(&self.child, Signal::SIGTERM);
         self.wait()
     }
@@ -153,7 +158,7 @@ impl Drop for Ns {
 }
 
 /// What Ctrl-C does.
-pub fn interrupt(child: &Child) {
+pub(crate) fn interrupt(child: &Child) {
     signal(child, Signal::SIGINT);
 }
 

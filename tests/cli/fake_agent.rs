@@ -18,14 +18,14 @@ use serde_json::{Value, json};
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Registered until it is dropped.
-pub struct FakeAgent {
+pub(crate) struct FakeAgent {
     nameserver: String,
     name: String,
     thread: Option<JoinHandle<()>>,
 }
 
 impl FakeAgent {
-    pub fn register(nameserver: &str, name: &str) -> Self {
+    pub(crate) fn register(nameserver: &str, name: &str) -> Self {
         let (link, mut incoming) = Link::open(&Dial::plain(nameserver)).unwrap();
         let announced = link.ask::<()>(Peer::NameServer, &announcement(name), TIMEOUT);
         announced.wait().unwrap();
@@ -54,7 +54,7 @@ impl FakeAgent {
     }
 
     /// Tells the name server, as its host, that its process has ended.
-    pub fn report_exit(&self, exit: ExitReport) {
+    pub(crate) fn report_exit(&self, exit: ExitReport) {
         let ns = NameServer::connect(&self.nameserver).unwrap();
         let exited = NameServerRequest::Exited {
             agent: self.name.parse().unwrap(),

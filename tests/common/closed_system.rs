@@ -10,14 +10,14 @@ use osb::zeromq::draw_keys;
 
 use crate::common::Bench;
 
-pub struct ClosedSystem {
+pub(crate) struct ClosedSystem {
     pub bench: Bench,
     pub address: String,
     pub owner: Credentials,
 }
 
 impl ClosedSystem {
-    pub fn up(topology: &str) -> Self {
+    pub(crate) fn up(topology: &str) -> Self {
         let bench = Bench::new();
         let up = bench.up(topology);
         assert_eq!(up.code, 0, "{up}");
@@ -25,7 +25,7 @@ impl ClosedSystem {
     }
 
     /// The only system of that bench, which is up.
-    pub fn of(bench: Bench) -> Self {
+    pub(crate) fn of(bench: Bench) -> Self {
         let systems = bench.json(&["ls", "systems"]);
         let text = |what: &str| systems[0][what].as_str().unwrap().to_owned();
         let address = text("nameserver");
@@ -38,17 +38,17 @@ impl ClosedSystem {
         }
     }
 
-    pub fn dial(&self, keys: Option<Credentials>) -> NameServer {
+    pub(crate) fn dial(&self, keys: Option<Credentials>) -> NameServer {
         let address = self.address.clone();
         NameServer::dial(&Dial { address, keys }).unwrap()
     }
 
-    pub fn owner(&self) -> NameServer {
+    pub(crate) fn owner(&self) -> NameServer {
         self.dial(Some(self.owner.clone()))
     }
 
     /// A new key, and the right name server's.
-    pub fn random(&self) -> Credentials {
+    pub(crate) fn random(&self) -> Credentials {
         Credentials {
             own: draw_keys().unwrap(),
             server: self.owner.server,
@@ -56,7 +56,7 @@ impl ClosedSystem {
     }
 
     /// An operator with a key that was admitted.
-    pub fn admit(&self, holder: Holder, term: Term) -> Credentials {
+    pub(crate) fn admit(&self, holder: Holder, term: Term) -> Credentials {
         let keys = self.random();
         let entry = KeyEntry {
             key: keys.own.public,
@@ -71,17 +71,17 @@ impl ClosedSystem {
     }
 
     /// Where a socket of Alice's is, and her key.
-    pub fn socket(&self, alias: &str) -> osb::model::Address {
+    pub(crate) fn socket(&self, alias: &str) -> osb::model::Address {
         self.owner().addr("Alice", alias).unwrap()
     }
 
-    pub fn down(self) {
+    pub(crate) fn down(self) {
         self.bench.ok(&["down"]);
         self.bench.assert_nothing_left();
     }
 }
 
 /// The keys of a system.
-pub fn keys(bench: &Bench, system: &str) -> KeyDir {
+pub(crate) fn keys(bench: &Bench, system: &str) -> KeyDir {
     KeyDir::at(bench.state().join("osb").join(".keys").join(system))
 }

@@ -11,23 +11,23 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::common::{self, Bench, Said, kill, wait_until};
 
 /// The machine that the operator sits at.
-pub const DESK: &str = "10.77.0.1";
+pub(crate) const DESK: &str = "10.77.0.1";
 
-pub struct Lab {
+pub(crate) struct Lab {
     pub bench: Bench,
     /// Of this lab among all on this machine.
     mark: String,
     machines: Vec<Machine>,
 }
 
-pub struct Machine {
+pub(crate) struct Machine {
     pub name: String,
     pub address: String,
     sshd: Child,
 }
 
 /// A lab with machines `lab1` to `labN`, or None where it cannot be made: that is said.
-pub fn lab(machines: usize) -> Option<Lab> {
+pub(crate) fn lab(machines: usize) -> Option<Lab> {
     if let Some(missing) = missing() {
         common::skip(&format!("machines need {missing}"));
         return None;
@@ -87,7 +87,7 @@ impl Lab {
     }
 
     /// The name of a namespace.
-    pub fn space(&self, name: &str) -> String {
+    pub(crate) fn space(&self, name: &str) -> String {
         format!("{}-{name}", self.mark)
     }
 
@@ -117,7 +117,7 @@ impl Lab {
     }
 
     /// Runs a command in a namespace, which is to succeed.
-    pub fn in_space(&self, name: &str, words: &[&str]) -> String {
+    pub(crate) fn in_space(&self, name: &str, words: &[&str]) -> String {
         let output = self.there(name).args(words).output().unwrap();
         let said = Said::from(output);
         assert_eq!(said.code, 0, "{words:?} in {name}: {said}");
@@ -133,16 +133,16 @@ impl Lab {
     }
 
     /// The home of a machine.
-    pub fn dir(&self, name: &str) -> PathBuf {
+    pub(crate) fn dir(&self, name: &str) -> PathBuf {
         self.bench.files().join(name)
     }
 
-    pub fn state(&self, name: &str) -> PathBuf {
+    pub(crate) fn state(&self, name: &str) -> PathBuf {
         self.dir(name).join("state")
     }
 
     /// What an agent has logged on a machine, whether that can be reached or not.
-    pub fn log(&self, name: &str, agent: &str) -> String {
+    pub(crate) fn log(&self, name: &str, agent: &str) -> String {
         find(&self.state(name), &format!("{agent}.log")).unwrap_or_default()
     }
 
@@ -155,7 +155,7 @@ impl Lab {
     }
 
     /// The operator's configuration of ssh, in which machines have their names.
-    pub fn ssh_config(&self) -> PathBuf {
+    pub(crate) fn ssh_config(&self) -> PathBuf {
         self.dir("desk").join("ssh_config")
     }
 
@@ -211,22 +211,22 @@ impl Lab {
     }
 
     /// Puts this osb in the PATH of a machine.
-    pub fn install(&self, name: &str) {
+    pub(crate) fn install(&self, name: &str) {
         let path = self.dir(name).join("bin/osb");
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_osb"), path).unwrap();
     }
 
-    pub fn uninstall(&self, name: &str) {
+    pub(crate) fn uninstall(&self, name: &str) {
         fs::remove_file(self.dir(name).join("bin/osb")).unwrap();
     }
 
     /// `osb` as the operator calls it.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_at("desk", &self.bench.state(), arguments)
     }
 
     /// `osb` as a user calls it on a machine.
-    pub fn command_on(&self, name: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command_on(&self, name: &str, arguments: &[&str]) -> Command {
         self.command_at(name, &self.state(name), arguments)
     }
 
@@ -244,42 +244,42 @@ impl Lab {
         command
     }
 
-    pub fn osb(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn osb(&self, arguments: &[&str]) -> Said {
         Said::from(self.command(arguments).output().unwrap())
     }
 
     /// Runs `osb`, which is to succeed, and gives what it printed.
-    pub fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let said = self.osb(arguments);
         assert_eq!(said.code, 0, "osb {arguments:?}: {said}");
         said.stdout
     }
 
-    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let text = self.ok(&[&["-o", "json"], arguments].concat());
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
     /// Brings up a topology given as text.
-    pub fn up(&self, topology: &str) -> Said {
+    pub(crate) fn up(&self, topology: &str) -> Said {
         let path = self.bench.file("topology.yaml", topology);
         self.osb(&["up", &path])
     }
 
     /// Takes a machine off the net, or puts it there again.
-    pub fn cut(&self, name: &str, on: bool) {
+    pub(crate) fn cut(&self, name: &str, on: bool) {
         let state = if on { "up" } else { "down" };
         self.in_space("switch", &["ip", "link", "set", name, state]);
     }
 
     /// Whether machines have addresses of IP version 6, too.
-    pub fn has_v6(&self) -> bool {
+    pub(crate) fn has_v6(&self) -> bool {
         let addresses = self.in_space("desk", &["ip", "-6", "address"]);
         addresses.contains(&v6(DESK))
     }
 
     /// What a machine sees instead of a folder of its home from here on: a small disk, with so much room.
-    pub fn small_disk(&self, name: &str, folder: &str, size: &str) {
+    pub(crate) fn small_disk(&self, name: &str, folder: &str, size: &str) {
         let path = self.dir(name).join(folder);
         fs::create_dir_all(&path).unwrap();
         let (path, size) = (path.display().to_string(), format!("size={size},mode=700"));
@@ -287,7 +287,7 @@ impl Lab {
     }
 
     /// Runs a command that sees what the logins of a machine see.
-    pub fn within(&self, name: &str, words: &[&str]) -> String {
+    pub(crate) fn within(&self, name: &str, words: &[&str]) -> String {
         let mut machines = self.machines.iter();
         let machine = machines.find(|it| it.name == name).unwrap();
         let pid = machine.sshd.id().to_string();
@@ -299,7 +299,7 @@ impl Lab {
     }
 
     /// On a machine, something that takes connections, says this, and no more.
-    pub fn mute(&self, name: &str, port: u16, says: &str) -> Mute {
+    pub(crate) fn mute(&self, name: &str, port: u16, says: &str) -> Mute {
         let program = format!(
             "import socket\ns = socket.create_server(('', {port}))\nprint(flush=True)\nkept = []\nwhile True:\n  c = s.accept()[0]\n  c.sendall(b'{says}')\n  kept.append(c)"
         );
@@ -314,7 +314,7 @@ impl Lab {
     }
 
     /// From here on, what `from` sends to a port of `name` is dropped in silence: one way only.
-    pub fn drop_between(&self, from: &str, name: &str, port: u16) {
+    pub(crate) fn drop_between(&self, from: &str, name: &str, port: u16) {
         let rule = |words: &str| {
             let words: Vec<&str> = words.split(' ').collect();
             self.in_space(name, &[&["ip", "rule"], &words[..]].concat());
@@ -329,7 +329,7 @@ impl Lab {
     }
 
     /// What peers dial to reach a machine.
-    pub fn address(&self, name: &str) -> &str {
+    pub(crate) fn address(&self, name: &str) -> &str {
         let mut machines = self.machines.iter();
         machines
             .find(|it| it.name == name)
@@ -337,13 +337,13 @@ impl Lab {
     }
 
     /// Puts a file system of 64 KiB at a folder of a machine. It goes with the machine.
-    pub fn make_small(&self, name: &str, folder: &Path) {
+    pub(crate) fn make_small(&self, name: &str, folder: &Path) {
         let words = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "small"];
         self.among_mounts(name, &words, folder);
     }
 
     /// A process that ends still holds its files when nothing else is to be seen of it any more.
-    pub fn make_large(&self, name: &str, folder: &Path) {
+    pub(crate) fn make_large(&self, name: &str, folder: &Path) {
         wait_until("nobody holds the small disk", || {
             let said = self.run_among_mounts(name, &["umount"], folder);
             assert!(said.code == 0 || said.stderr.contains("busy"), "{said}");
@@ -365,7 +365,7 @@ impl Lab {
     }
 
     /// The pids of all processes that osb has on a machine.
-    pub fn processes(&self, name: &str) -> Vec<i32> {
+    pub(crate) fn processes(&self, name: &str) -> Vec<i32> {
         let mark = format!("OSB_STATE_DIR={}", self.state(name).display()).into_bytes();
         let entries = fs::read_dir("/proc").unwrap().flatten();
         let ours = entries.filter_map(|entry| {
@@ -378,7 +378,7 @@ impl Lab {
     }
 
     /// Waits until nothing runs on a machine, and nothing is remembered there.
-    pub fn assert_nothing_left_on(&self, name: &str) {
+    pub(crate) fn assert_nothing_left_on(&self, name: &str) {
         wait_until("all processes have ended", || {
             self.processes(name).is_empty()
         });
@@ -387,7 +387,7 @@ impl Lab {
         });
     }
 
-    pub fn assert_nothing_left(&self) {
+    pub(crate) fn assert_nothing_left(&self) {
         self.bench.assert_nothing_left();
         for machine in &self.machines {
             self.assert_nothing_left_on(&machine.name);
@@ -430,7 +430,7 @@ fn find(dir: &Path, name: &str) -> Option<String> {
 }
 
 /// Ended when it is dropped.
-pub struct Mute(Child);
+pub(crate) struct Mute(Child);
 
 impl Drop for Mute {
     fn drop(&mut self) {
@@ -440,7 +440,7 @@ impl Drop for Mute {
 }
 
 /// The address of version 6 of the machine that has one of version 4.
-pub fn v6(address: &str) -> String {
+pub(crate) fn v6(address: &str) -> String {
     let last = address.rsplit('.').next().unwrap();
     format!("fd77::{last}")
 }

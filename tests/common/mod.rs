@@ -14,21 +14,21 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How long a condition may take to come true. Generous: it is never waited for in vain.
-pub const TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-pub struct Bench {
+pub(crate) struct Bench {
     dir: tempfile::TempDir,
 }
 
 /// What a command said.
-pub struct Said {
+pub(crate) struct Said {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::Builder::new()
             .prefix("osb-test-")
             .tempdir()
@@ -38,7 +38,7 @@ impl Bench {
     }
 
     /// `osb` with these arguments, in the folder of the test's files.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_osb"));
         command
             .args(arguments)
@@ -52,25 +52,25 @@ impl Bench {
     }
 
     /// Runs `osb` to its end.
-    pub fn osb(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn osb(&self, arguments: &[&str]) -> Said {
         Said::from(self.command(arguments).output().unwrap())
     }
 
     /// Runs `osb`, which is to succeed, and gives what it printed.
-    pub fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let said = self.osb(arguments);
         assert_eq!(said.code, 0, "osb {arguments:?}: {said}");
         said.stdout
     }
 
     /// Runs `osb -o json`, which is to succeed.
-    pub fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let text = self.ok(&[&["-o", "json"], arguments].concat());
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
     /// The pid of the process of this bench that has `words` in its command line.
-    pub fn pid_of(&self, words: &str) -> Option<i32> {
+    pub(crate) fn pid_of(&self, words: &str) -> Option<i32> {
         self.processes().into_iter().find(|pid| {
             let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             line.replace('\0', " ").contains(words)
@@ -78,7 +78,7 @@ impl Bench {
     }
 
     /// Starts `osb` with its output in pipes.
-    pub fn spawn(&self, arguments: &[&str]) -> Child {
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
         command
             .stdout(Stdio::piped())
@@ -88,32 +88,32 @@ impl Bench {
     }
 
     /// Writes a file and gives its path.
-    pub fn file(&self, name: &str, text: &str) -> String {
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
         let path = self.files().join(name);
         fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
     /// Brings up a topology given as text.
-    pub fn up(&self, topology: &str) -> Said {
+    pub(crate) fn up(&self, topology: &str) -> Said {
         let path = self.file("topology.yaml", topology);
         self.osb(&["up", &path])
     }
 
-    pub fn files(&self) -> PathBuf {
+    pub(crate) fn files(&self) -> PathBuf {
         self.dir.path().join("files")
     }
 
-    pub fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.dir.path().join("state")
     }
 
     /// The folder of one system.
-    pub fn system(&self, name: &str) -> PathBuf {
+    pub(crate) fn system(&self, name: &str) -> PathBuf {
         self.state().join("osb").join(name)
     }
 
-    pub fn log(&self, system: &str, agent: &str) -> String {
+    pub(crate) fn log(&self, system: &str, agent: &str) -> String {
         let path = self
             .system(system)
             .join("logs")
@@ -122,7 +122,7 @@ impl Bench {
     }
 
     /// The facts of one agent.
-    pub fn agent(&self, name: &str) -> Value {
+    pub(crate) fn agent(&self, name: &str) -> Value {
         let agents = self.json(&["ls", "agents"]);
         let agents = agents.as_array().unwrap();
         agents
@@ -132,12 +132,12 @@ impl Bench {
             .unwrap_or(Value::Null)
     }
 
-    pub fn pid(&self, name: &str) -> i32 {
+    pub(crate) fn pid(&self, name: &str) -> i32 {
         i32::try_from(self.agent(name)["pid"].as_i64().expect("a pid")).unwrap()
     }
 
     /// The pids of all processes that work for this test.
-    pub fn processes(&self) -> Vec<i32> {
+    pub(crate) fn processes(&self) -> Vec<i32> {
         let mark = format!("OSB_STATE_DIR={}", self.state().display()).into_bytes();
         let own = i32::try_from(std::process::id()).unwrap();
         let pids = fs::read_dir("/proc")
@@ -155,7 +155,7 @@ impl Bench {
     }
 
     /// Waits until nothing of this test runs and nothing is remembered.
-    pub fn assert_nothing_left(&self) {
+    pub(crate) fn assert_nothing_left(&self) {
         wait_until("all processes have ended", || self.processes().is_empty());
         wait_until("nothing is remembered", || {
             remembered(&self.state().join("osb")).is_empty()
@@ -192,7 +192,7 @@ impl std::fmt::Display for Said {
 
 /// Says that this test, or a part of it, is not done here, and why. It is seen at once, for only what macros print is
 /// kept back, and `tests/run` lists all of them at its end.
-pub fn skip(why: &str) {
+pub(crate) fn skip(why: &str) {
     let thread = std::thread::current();
     let line = format!("{}: {why}\n", thread.name().unwrap_or("a test"));
     let _ = std::io::stderr().write_all(format!("skipped: {line}").as_bytes());
@@ -206,14 +206,14 @@ pub fn skip(why: &str) {
 }
 
 /// What osb remembers in its folder, but for keys and former logs, which outlast systems.
-pub fn remembered(dir: &Path) -> Vec<String> {
+pub(crate) fn remembered(dir: &Path) -> Vec<String> {
     let mut all = entries(dir);
     all.retain(|name| ![".keys", ".joined", ".runs"].contains(&name.as_str()));
     all
 }
 
 /// The names in a folder; none if there is no folder.
-pub fn entries(dir: &Path) -> Vec<String> {
+pub(crate) fn entries(dir: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(dir) else {
         return Vec::new();
     };
@@ -225,7 +225,7 @@ pub fn entries(dir: &Path) -> Vec<String> {
 
 /// Tries again until `reached` gives something. What is waited for is on the other side of a
 /// process's output, where there is no event to wait for.
-pub fn wait_for<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + TIMEOUT;
     loop {
         if let Some(result) = reached() {
@@ -236,12 +236,12 @@ pub fn wait_for<T>(what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-pub fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
     wait_for(what, || reached().then_some(()));
 }
 
 /// What comes out of a process, as it comes.
-pub fn listen(mut from: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
+pub(crate) fn listen(mut from: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
     let heard = Arc::new(Mutex::new(String::new()));
     let ours = heard.clone();
     std::thread::spawn(move || {
@@ -255,18 +255,18 @@ pub fn listen(mut from: impl std::io::Read + Send + 'static) -> Arc<Mutex<String
 }
 
 /// Sends a signal to a process of the test's own.
-pub fn kill(pid: i32, signal: i32) {
+pub(crate) fn kill(pid: i32, signal: i32) {
     let signal = nix::sys::signal::Signal::try_from(signal).unwrap();
     let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);
 }
 
 /// The root of the repository.
-pub fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A port that nobody uses, and that the system gives to nobody who asks for any: below those.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static LAST: AtomicU16 = AtomicU16::new(0);
     let begin = u16::try_from(std::process::id() % 10_000).unwrap();
     let mut ports =

@@ -8,13 +8,13 @@ use std::process::{Child, Command, Stdio};
 use crate::common::{Said, kill, skip, wait_until};
 use crate::lab_of_machines::{DESK, Lab};
 
-pub struct Slurm<'l> {
+pub(crate) struct Slurm<'l> {
     lab: &'l Lab,
     daemons: Vec<Child>,
 }
 
 /// A cluster of the machines of a lab, or None where there is no Slurm: that is said.
-pub fn slurm<'l>(lab: &'l Lab, nodes: &[(&str, &str)]) -> Option<Slurm<'l>> {
+pub(crate) fn slurm<'l>(lab: &'l Lab, nodes: &[(&str, &str)]) -> Option<Slurm<'l>> {
     for program in ["slurmctld", "slurmd", "sbatch"] {
         let mut command = Command::new(program);
         let silent = command
@@ -70,7 +70,7 @@ impl Slurm<'_> {
     }
 
     /// A command on a machine of the lab that has the machine's own name, as Slurm wants it.
-    pub fn command(&self, machine: &str, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, machine: &str, words: &[&str]) -> Command {
         let space = format!("--net=/run/netns/{}", self.lab.space(machine));
         let named = format!("hostname {machine} && exec \"$@\"");
         let mut command = Command::new("nsenter");
@@ -83,7 +83,7 @@ impl Slurm<'_> {
         command
     }
 
-    pub fn run(&self, machine: &str, words: &[&str]) -> Said {
+    pub(crate) fn run(&self, machine: &str, words: &[&str]) -> Said {
         Said::from(self.command(machine, words).output().unwrap())
     }
 

@@ -17,7 +17,7 @@ type Name = Box<str>;
 
 /// The ledger of one socket.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     /// Lines that have ended, with what they were given, whose readers have not said their last word.
     ended: BTreeMap<Name, u64>,
     /// What readers have said of lines that stand, or are in `ended`.
@@ -35,7 +35,7 @@ struct Told {
 
 impl Ledger {
     /// A line has ended. Without a name: messages that no line has ever taken.
-    pub fn end(&mut self, name: Option<Name>, given: u64) {
+    pub(crate) fn end(&mut self, name: Option<Name>, given: u64) {
         let Some(name) = name else {
             self.lost += given;
             return;
@@ -52,7 +52,7 @@ impl Ledger {
     }
 
     /// A reader tells what has come by a line.
-    pub fn tell(&mut self, arrived: &Arrived) {
+    pub(crate) fn tell(&mut self, arrived: &Arrived) {
         let name = &arrived.line;
         if name.len() > LONGEST {
             return;
@@ -67,7 +67,7 @@ impl Ledger {
     }
 
     /// Nobody will say anything more of that line, if it has ended.
-    pub fn give_up(&mut self, name: &str) {
+    pub(crate) fn give_up(&mut self, name: &str) {
         if let Some(given) = self.ended.remove(name) {
             let told = self.told.remove(name).unwrap_or_default();
             self.given_up += given.saturating_sub(told.received);
@@ -87,16 +87,16 @@ impl Ledger {
     }
 
     /// Whether that line has ended, and its reader may still say something.
-    pub fn holds(&self, name: &str) -> bool {
+    pub(crate) fn holds(&self, name: &str) -> bool {
         self.ended.contains_key(name)
     }
 
     /// What is lost for sure.
-    pub fn lost(&self) -> u64 {
+    pub(crate) fn lost(&self) -> u64 {
         self.lost
     }
 
-    pub fn unconfirmed(&self) -> u64 {
+    pub(crate) fn unconfirmed(&self) -> u64 {
         let received = |name: &Name| self.told.get(name).map_or(0, |told| told.received);
         let open = self.ended.iter();
         open.map(|(name, given)| given.saturating_sub(received(name)))

@@ -10,7 +10,7 @@ use crate::model::timing::{LINGER_TIMEOUT, PROGRAM_END_TIMEOUT, PROGRAM_TERM_TIM
 
 /// Where an agent is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Life {
+pub(crate) enum Life {
     /// Nothing is sent of its own accord: the system is not wired yet.
     Preparing,
     /// The system is wired: the program's messages go out, and timers run after `go`.
@@ -27,7 +27,7 @@ pub enum Life {
 
 /// How hard the program has been pushed to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Push {
+pub(crate) enum Push {
     Asked,
     Terminated,
     Killed,
@@ -46,14 +46,14 @@ impl Push {
 
 /// What the driver is to do when an end takes too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
+pub(crate) enum Effect {
     Terminate,
     Kill,
 }
 
 impl Life {
     /// The system is wired. True if this is news.
-    pub fn start(&mut self) -> bool {
+    pub(crate) fn start(&mut self) -> bool {
         let news = *self == Life::Preparing;
         if news {
             *self = Life::Working;
@@ -62,7 +62,7 @@ impl Life {
     }
 
     /// Back to preparing, for an agent that its system has released. True if this is news.
-    pub fn rest(&mut self) -> bool {
+    pub(crate) fn rest(&mut self) -> bool {
         let news = matches!(self, Life::Working | Life::Stopped);
         if news {
             *self = Life::Preparing;
@@ -71,7 +71,7 @@ impl Life {
     }
 
     /// No more of its own accord. True if this is news.
-    pub fn stop(&mut self) -> bool {
+    pub(crate) fn stop(&mut self) -> bool {
         let news = matches!(self, Life::Preparing | Life::Working);
         if news {
             *self = Life::Stopped;
@@ -80,7 +80,7 @@ impl Life {
     }
 
     /// The end begins. True if this is news.
-    pub fn end(&mut self, code: i32, now: Duration) -> bool {
+    pub(crate) fn end(&mut self, code: i32, now: Duration) -> bool {
         if self.ending() {
             return false;
         }
@@ -93,7 +93,7 @@ impl Life {
     }
 
     /// The program has ended, or was never there: what is queued leaves.
-    pub fn flush(&mut self, code: i32, now: Duration) {
+    pub(crate) fn flush(&mut self, code: i32, now: Duration) {
         if !matches!(self, Life::Flushing { .. } | Life::Over { .. }) {
             *self = Life::Flushing {
                 code,
@@ -103,16 +103,16 @@ impl Life {
     }
 
     /// At once.
-    pub fn over(&mut self, code: i32) {
+    pub(crate) fn over(&mut self, code: i32) {
         *self = Life::Over { code };
     }
 
     /// Whether it sends of its own accord.
-    pub fn working(self) -> bool {
+    pub(crate) fn working(self) -> bool {
         self == Life::Working
     }
 
-    pub fn ending(self) -> bool {
+    pub(crate) fn ending(self) -> bool {
         matches!(
             self,
             Life::Ending { .. } | Life::Flushing { .. } | Life::Over { .. }
@@ -120,7 +120,7 @@ impl Life {
     }
 
     /// The exit status with which it is about to end.
-    pub fn code(self) -> Option<i32> {
+    pub(crate) fn code(self) -> Option<i32> {
         match self {
             Life::Preparing | Life::Working | Life::Stopped => None,
             Life::Ending { code, .. } | Life::Flushing { code, .. } | Life::Over { code } => {
@@ -130,7 +130,7 @@ impl Life {
     }
 
     /// When [`Life::tick`] wants to be called next.
-    pub fn wakes_at(self) -> Option<Duration> {
+    pub(crate) fn wakes_at(self) -> Option<Duration> {
         match self {
             Life::Ending { by, .. } | Life::Flushing { by, .. } => Some(by),
             Life::Preparing | Life::Working | Life::Stopped | Life::Over { .. } => None,
@@ -139,7 +139,7 @@ impl Life {
 
     /// Time has passed, or something has happened: `program` tells whether there still is one,
     /// `queued` whether messages wait to leave.
-    pub fn tick(&mut self, now: Duration, program: bool, queued: bool) -> Option<Effect> {
+    pub(crate) fn tick(&mut self, now: Duration, program: bool, queued: bool) -> Option<Effect> {
         match *self {
             Life::Ending { code, .. } if !program => {
                 self.flush(code, now);

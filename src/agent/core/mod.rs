@@ -9,10 +9,10 @@ mod settling;
 mod timers;
 mod wire;
 
-pub use ledger::Ledger;
-pub use life::{Effect, Life};
-pub use pending::Pending;
-pub use readiness::{Attempted, Readiness, Verdict};
-pub use settling::{Settling, Standing, Watched};
-pub use timers::{Tick, TickEnd, TimerId, Timers};
-pub use wire::{Stage, Wire, WireEffect, WireEvent};
+pub(crate) use ledger::Ledger;
+pub(crate) use life::{Effect, Life};
+pub(crate) use pending::Pending;
+pub(crate) use readiness::{Attempted, Readiness, Verdict};
+pub(crate) use settling::{Settling, Standing, Watched};
+pub(crate) use timers::{Tick, TickEnd, TimerId, Timers};
+pub(crate) use wire::{Stage, Wire, WireEffect, WireEvent};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Things that wait, by number. Numbers begin at 1 and are never used twice.
 #[derive(Debug)]
-pub struct Pending<T> {
+pub(crate) struct Pending<T> {
     last: u64,
     entries: BTreeMap<u64, (Duration, T)>,
     deadlines: BTreeSet<(Duration, u64)>,
@@ -23,7 +23,7 @@ impl<T> Default for Pending<T> {
 
 impl<T> Pending<T> {
     /// Waits for `thing` until `deadline`, and tells its number.
-    pub fn add(&mut self, deadline: Duration, thing: T) -> u64 {
+    pub(crate) fn add(&mut self, deadline: Duration, thing: T) -> u64 {
         let id = self.number();
         self.entries.insert(id, (deadline, thing));
         self.deadlines.insert((deadline, id));
@@ -31,42 +31,42 @@ impl<T> Pending<T> {
     }
 
     /// A number for a thing that is kept elsewhere.
-    pub fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.last += 1;
         self.last
     }
 
     /// Takes a thing out; None if it is not, or no longer, waited for.
-    pub fn take(&mut self, id: u64) -> Option<T> {
+    pub(crate) fn take(&mut self, id: u64) -> Option<T> {
         let (deadline, thing) = self.entries.remove(&id)?;
         self.deadlines.remove(&(deadline, id));
         Some(thing)
     }
 
-    pub fn get(&self, id: u64) -> Option<&T> {
+    pub(crate) fn get(&self, id: u64) -> Option<&T> {
         self.entries.get(&id).map(|(_, thing)| thing)
     }
 
     /// The number of what waits longest.
-    pub fn oldest(&self) -> Option<u64> {
+    pub(crate) fn oldest(&self) -> Option<u64> {
         self.entries.keys().next().copied()
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
         self.entries.iter().map(|(id, (_, thing))| (*id, thing))
     }
 
     /// When the next thing's time is up.
-    pub fn wakes_at(&self) -> Option<Duration> {
+    pub(crate) fn wakes_at(&self) -> Option<Duration> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
     /// Takes out one thing whose time is up.
-    pub fn expired(&mut self, now: Duration) -> Option<(u64, T)> {
+    pub(crate) fn expired(&mut self, now: Duration) -> Option<(u64, T)> {
         let (deadline, id) = *self.deadlines.first()?;
         if deadline > now {
             return None;
@@ -75,7 +75,7 @@ impl<T> Pending<T> {
     }
 
     /// Takes out those that are meant, in the order of their numbers.
-    pub fn take_where(&mut self, meant: impl Fn(&T) -> bool) -> Vec<(u64, T)> {
+    pub(crate) fn take_where(&mut self, meant: impl Fn(&T) -> bool) -> Vec<(u64, T)> {
         let ids: Vec<u64> = self
             .iter()
             .filter(|(_, thing)| meant(thing))
@@ -86,7 +86,7 @@ impl<T> Pending<T> {
     }
 
     /// Takes all of them out, in the order of their numbers.
-    pub fn take_all(&mut self) -> Vec<(u64, T)> {
+    pub(crate) fn take_all(&mut self) -> Vec<(u64, T)> {
         self.deadlines.clear();
         let entries = std::mem::take(&mut self.entries).into_iter();
         entries.map(|(id, (_, thing))| (id, thing)).collect()

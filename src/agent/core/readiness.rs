@@ -10,7 +10,7 @@ use crate::model::timing::PORT_PROBE_INTERVAL;
 
 /// What a program is waited for.
 #[derive(Debug)]
-pub struct Readiness {
+pub(crate) struct Readiness {
     awaited: Awaited,
     until: Duration,
 }
@@ -32,7 +32,7 @@ struct Attempts {
 
 /// The outcome of the waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     Ready,
     /// It has ended, and will never be.
     Ended,
@@ -41,14 +41,14 @@ pub enum Verdict {
 
 /// The outcome of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attempted {
+pub(crate) enum Attempted {
     Success,
     Failure,
 }
 
 impl Readiness {
     /// A program was started now, and is to be ready within `limit`.
-    pub fn new(ready: &Ready, now: Duration, limit: Duration) -> Self {
+    pub(crate) fn new(ready: &Ready, now: Duration, limit: Duration) -> Self {
         let attempts = |pause| {
             Awaited::Success(Attempts {
                 pause,
@@ -68,7 +68,7 @@ impl Readiness {
     }
 
     /// What there is to say at this time; `found` tells whether the line has been printed.
-    pub fn verdict(&self, found: bool, now: Duration) -> Option<Verdict> {
+    pub(crate) fn verdict(&self, found: bool, now: Duration) -> Option<Verdict> {
         let is_ready = match self.awaited {
             Awaited::Start => true,
             Awaited::Line => found,
@@ -81,7 +81,7 @@ impl Readiness {
     }
 
     /// The program has ended.
-    pub fn on_end(&self, success: bool, found: bool) -> Verdict {
+    pub(crate) fn on_end(&self, success: bool, found: bool) -> Verdict {
         let is_ready = match self.awaited {
             Awaited::End => success,
             Awaited::Line => found,
@@ -94,7 +94,7 @@ impl Readiness {
     }
 
     /// Whether an attempt is due; then it counts as under way.
-    pub fn begin_attempt(&mut self, now: Duration) -> bool {
+    pub(crate) fn begin_attempt(&mut self, now: Duration) -> bool {
         let Awaited::Success(attempts) = &mut self.awaited else {
             return false;
         };
@@ -102,14 +102,14 @@ impl Readiness {
     }
 
     /// An attempt has come to its end.
-    pub fn on_attempt(&mut self, attempted: Attempted, now: Duration) -> Option<Verdict> {
+    pub(crate) fn on_attempt(&mut self, attempted: Attempted, now: Duration) -> Option<Verdict> {
         if let Awaited::Success(attempts) = &mut self.awaited {
             attempts.next = Some(now + attempts.pause);
         }
         (attempted == Attempted::Success).then_some(Verdict::Ready)
     }
 
-    pub fn wakes_at(&self) -> Duration {
+    pub(crate) fn wakes_at(&self) -> Duration {
         match &self.awaited {
             Awaited::Success(Attempts { next, .. }) => {
                 next.map_or(self.until, |next| self.until.min(next))

@@ -7,13 +7,13 @@ use crate::wire::Settled;
 
 /// A program that is watched until it has settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settling {
+pub(crate) struct Settling {
     until: Duration,
 }
 
 /// How it stands with a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub(crate) enum Standing {
     /// It runs, and has said nothing yet.
     Silent,
     /// It has said something; or there is none that could.
@@ -25,7 +25,7 @@ pub enum Standing {
 
 /// What there is to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Watched {
+pub(crate) enum Watched {
     Settled(Settled),
     /// It has failed; how, its host tells.
     Failed,
@@ -33,14 +33,14 @@ pub enum Watched {
 
 impl Settling {
     /// From now on it has to live for `within`, if it says nothing.
-    pub fn new(now: Duration, within: Duration) -> Self {
+    pub(crate) fn new(now: Duration, within: Duration) -> Self {
         Self {
             until: now + within,
         }
     }
 
     /// What there is to say at this time.
-    pub fn look(&self, standing: Standing, now: Duration) -> Option<Watched> {
+    pub(crate) fn look(&self, standing: Standing, now: Duration) -> Option<Watched> {
         match standing {
             // First: what it said before it failed settles nothing.
             Standing::Ended { success: false } => Some(Watched::Failed),
@@ -50,7 +50,7 @@ impl Settling {
         }
     }
 
-    pub fn wakes_at(&self) -> Duration {
+    pub(crate) fn wakes_at(&self) -> Duration {
         self.until
     }
 }

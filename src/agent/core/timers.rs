@@ -13,7 +13,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 /// All timers of an agent. They stand still until they are started.
 #[derive(Debug, Default)]
-pub struct Timers {
+pub(crate) struct Timers {
     timers: Vec<Timer>,
     started: bool,
     last: u64,
@@ -21,7 +21,7 @@ pub struct Timers {
 
 /// A timer's number. It is never used twice, so that what comes late is not taken for another's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimerId(u64);
+pub(crate) struct TimerId(u64);
 
 #[derive(Debug)]
 struct Timer {
@@ -48,7 +48,7 @@ enum Next {
 
 /// What a timer has to do now.
 #[derive(Debug, Clone)]
-pub struct Tick {
+pub(crate) struct Tick {
     pub id: TimerId,
     pub alias: Alias,
     /// None: the last call is still under way, so that this tick is skipped.
@@ -57,7 +57,7 @@ pub struct Tick {
 
 /// The outcome of a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TickEnd {
+pub(crate) enum TickEnd {
     Done,
     Skipped,
     Failed,
@@ -65,7 +65,7 @@ pub enum TickEnd {
 
 impl Timers {
     /// The first alias that is not free, or stands there twice.
-    pub fn taken<'a>(&self, specs: &'a [TimerSpec]) -> Option<&'a Alias> {
+    pub(crate) fn taken<'a>(&self, specs: &'a [TimerSpec]) -> Option<&'a Alias> {
         let mut aliases = specs.iter().filter_map(|spec| spec.alias.as_ref());
         let mut seen = Vec::new();
         aliases.find(|alias| {
@@ -83,7 +83,7 @@ impl Timers {
 
     /// Adds a timer whose alias is free, and tells its alias. If the others run already, so does it
     /// from now on.
-    pub fn add(&mut self, spec: TimerSpec, now: Duration) -> Alias {
+    pub(crate) fn add(&mut self, spec: TimerSpec, now: Duration) -> Alias {
         self.last += 1;
         let alias = spec.alias.unwrap_or_else(|| self.free_alias());
         let next = match self.started {
@@ -113,7 +113,7 @@ impl Timers {
     }
 
     /// Lets them run, if they do not yet.
-    pub fn start(&mut self, now: Duration) {
+    pub(crate) fn start(&mut self, now: Duration) {
         if std::mem::replace(&mut self.started, true) {
             return;
         }
@@ -123,13 +123,13 @@ impl Timers {
     }
 
     /// No timer fires any more, and none is left.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.started = false;
         self.timers.clear();
     }
 
     /// They stand still again, until they are started.
-    pub fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         self.started = false;
         for timer in &mut self.timers {
             timer.next = Next::Still;
@@ -137,30 +137,30 @@ impl Timers {
     }
 
     /// Removes all but these.
-    pub fn keep(&mut self, aliases: &[Alias]) {
+    pub(crate) fn keep(&mut self, aliases: &[Alias]) {
         self.timers.retain(|timer| aliases.contains(&timer.alias));
     }
 
     /// Removes them; those that are added later run.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.timers.clear();
     }
 
     /// Removes one. False if there is none of that name.
-    pub fn remove(&mut self, alias: &Alias) -> bool {
+    pub(crate) fn remove(&mut self, alias: &Alias) -> bool {
         let before = self.timers.len();
         self.timers.retain(|timer| timer.alias != *alias);
         self.timers.len() < before
     }
 
     /// In the order in which they were added.
-    pub fn aliases(&self) -> Vec<Alias> {
+    pub(crate) fn aliases(&self) -> Vec<Alias> {
         let aliases = self.timers.iter().map(|timer| timer.alias.clone());
         aliases.collect()
     }
 
     /// In the order in which they were added.
-    pub fn list(&self, now: Duration) -> Vec<TimerInfo> {
+    pub(crate) fn list(&self, now: Duration) -> Vec<TimerInfo> {
         let info = |timer: &Timer| TimerInfo {
             alias: timer.alias.clone(),
             when: timer.when,
@@ -177,7 +177,7 @@ impl Timers {
     }
 
     /// When the next one is due.
-    pub fn wakes_at(&self) -> Option<Duration> {
+    pub(crate) fn wakes_at(&self) -> Option<Duration> {
         let at = |timer: &Timer| match timer.next {
             Next::At(next) => Some(next),
             Next::Still | Next::Never => None,
@@ -187,7 +187,7 @@ impl Timers {
 
     /// What is due now; each is set to its next time. What becomes of each is to be told by
     /// [`Timers::end`], but for those that are skipped here.
-    pub fn due(&mut self, now: Duration) -> Vec<Tick> {
+    pub(crate) fn due(&mut self, now: Duration) -> Vec<Tick> {
         let mut due = Vec::new();
         for timer in &mut self.timers {
             let Next::At(next) = timer.next else { continue };
@@ -211,7 +211,7 @@ impl Timers {
     }
 
     /// The outcome of a tick. One that was to fire once is gone then.
-    pub fn end(&mut self, id: TimerId, end: TickEnd) {
+    pub(crate) fn end(&mut self, id: TimerId, end: TickEnd) {
         let Some(at) = self.timers.iter().position(|timer| timer.id == id) else {
             return;
         };

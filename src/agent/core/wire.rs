@@ -11,7 +11,7 @@ use crate::model::{Address, Kind};
 
 /// How far a wire is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// It is not known where the other socket is.
     Resolving,
     /// It is dialled.
@@ -23,7 +23,7 @@ pub enum Stage {
 
 /// What was heard or seen of a wire.
 #[derive(Debug, Clone, PartialEq)]
-pub enum WireEvent {
+pub(crate) enum WireEvent {
     /// The other socket is there. `uptime`: of the agent that has it, as far as that is known.
     Found {
         address: Address,
@@ -41,7 +41,7 @@ pub enum WireEvent {
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
-pub enum WireEffect {
+pub(crate) enum WireEffect {
     /// Connect to that address, and leave the one before it, if it is another.
     Dial(Address),
     /// End the connection, and connect to the same address anew.
@@ -52,7 +52,7 @@ pub enum WireEffect {
 
 /// One wire.
 #[derive(Debug)]
-pub struct Wire {
+pub(crate) struct Wire {
     stage: Stage,
     address: Option<Address>,
     /// Since when it has been connected.
@@ -62,7 +62,7 @@ pub struct Wire {
 
 impl Wire {
     /// A wire that leads nowhere yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             stage: Stage::Resolving,
             address: None,
@@ -71,17 +71,17 @@ impl Wire {
         }
     }
 
-    pub fn stage(&self) -> Stage {
+    pub(crate) fn stage(&self) -> Stage {
         self.stage
     }
 
     /// Whether its handshake was seen, and no end of the connection since.
-    pub fn is_connected(&self) -> bool {
+    pub(crate) fn is_connected(&self) -> bool {
         self.connected.is_some()
     }
 
     /// Takes note, and tells what is to be done.
-    pub fn on(&mut self, event: WireEvent, now: Duration) -> Option<WireEffect> {
+    pub(crate) fn on(&mut self, event: WireEvent, now: Duration) -> Option<WireEffect> {
         match event {
             WireEvent::Found { address, uptime } => self.found(address, uptime, now),
             WireEvent::Connected => self.connected(now),
@@ -150,12 +150,12 @@ impl Wire {
     }
 
     /// When [`Wire::on_time`] wants to be called.
-    pub fn wakes_at(&self) -> Option<Duration> {
+    pub(crate) fn wakes_at(&self) -> Option<Duration> {
         self.prove_at
     }
 
     /// Time passed.
-    pub fn on_time(&mut self, now: Duration) -> Option<WireEffect> {
+    pub(crate) fn on_time(&mut self, now: Duration) -> Option<WireEffect> {
         if self.prove_at? > now {
             return None;
         }

@@ -15,12 +15,12 @@ use crate::wire::{Arrived, ProofToken};
 const MARK: u64 = 1 << 63;
 
 /// Whether an answer is that to a lookup.
-pub fn is_lookup(id: u64) -> bool {
+pub(crate) fn is_lookup(id: u64) -> bool {
     id & MARK != 0
 }
 
 /// What was asked, and what is to be done with the answer.
-pub enum Lookup {
+pub(crate) enum Lookup {
     /// The name server: where the other socket of a wire is.
     Find(WireId),
     /// The name server: whose key it is by which a peer asks to be admitted.
@@ -47,7 +47,7 @@ pub enum Lookup {
 
 impl Lookup {
     /// The socket that it is about, if there is one yet.
-    pub fn socket(&self) -> Option<SlotId> {
+    pub(crate) fn socket(&self) -> Option<SlotId> {
         match self {
             Lookup::Prove { at, .. } | Lookup::Confirm { at, .. } | Lookup::Arrived { at, .. } => {
                 Some(*at)

@@ -13,7 +13,7 @@ use crate::wire::{AgentRequest, Envelope, Peer, ProofToken, body};
 
 impl Agent {
     /// Answers when all publishers have seen what the subscriber `at` subscribes to.
-    pub fn prove_subscription(
+    pub(crate) fn prove_subscription(
         &mut self,
         at: SlotId,
         mut publishers: Vec<Target>,
@@ -56,13 +56,13 @@ impl Agent {
     }
 
     /// The proof by this token is over, at its subscriber.
-    pub fn forget_token(&mut self, at: SlotId, token: &ProofToken) {
+    pub(crate) fn forget_token(&mut self, at: SlotId, token: &ProofToken) {
         if let Some(slot) = self.sockets.get_mut(at) {
             slot.unsubscribe(&token.subscription());
         }
     }
 
-    pub fn unprobe_at(&mut self, subscriber: &Target, token: &ProofToken) {
+    pub(crate) fn unprobe_at(&mut self, subscriber: &Target, token: &ProofToken) {
         let question = AgentRequest::Unprobe {
             alias: subscriber.alias.clone(),
             token: token.clone(),
@@ -73,7 +73,7 @@ impl Agent {
     }
 
     /// A token that nobody else has.
-    pub fn new_token(&mut self, alias: &str, other: &Target) -> ProofToken {
+    pub(crate) fn new_token(&mut self, alias: &str, other: &Target) -> ProofToken {
         self.last_token += 1;
         let (agent, number) = (&self.boot.name, self.last_token);
         let life = self.boot.incarnation.0;

@@ -44,7 +44,7 @@ impl Agent {
     }
 
     /// The answer has arrived.
-    pub fn on_lookup_answered(&mut self, envelope: &Envelope, content: &[u8]) {
+    pub(crate) fn on_lookup_answered(&mut self, envelope: &Envelope, content: &[u8]) {
         let Some(Waiting::Lookup {
             requester,
             lookup,
@@ -98,7 +98,7 @@ impl Agent {
     }
 
     /// The time is up.
-    pub fn answer_late_lookup(
+    pub(crate) fn answer_late_lookup(
         &mut self,
         requester: Option<Requester>,
         lookup: Lookup,

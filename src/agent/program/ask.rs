@@ -9,7 +9,7 @@ use crate::model::{
 use crate::wire::{AgentRequest, BindRequest, ConnectRequest, ConnectToRequest};
 
 /// What a program's request comes down to.
-pub struct Asked {
+pub(crate) struct Asked {
     pub request: AgentRequest,
     /// How long it may take, if that was said.
     pub timeout: Option<Millis>,
@@ -25,7 +25,7 @@ impl From<AgentRequest> for Asked {
 }
 
 /// The request, or why it cannot be one. In a closed system only its members are admitted.
-pub fn request_of(asked: ProgramRequest, closed: bool) -> Result<Asked, String> {
+pub(crate) fn request_of(asked: ProgramRequest, closed: bool) -> Result<Asked, String> {
     match asked {
         ProgramRequest::Plain { request, .. } => Ok((*request).into()),
         ProgramRequest::Bind(bind) => self::bind(bind, closed).map(Asked::from),

@@ -9,7 +9,7 @@ use super::words::{FromProgram, NoWord, ToProgram};
 use super::{Exit, Watched};
 
 /// One of the two.
-pub enum Body {
+pub(crate) enum Body {
     Process(Box<Pipes>),
     Thread(Box<Guest>),
 }
@@ -25,11 +25,11 @@ macro_rules! both {
 }
 
 impl Body {
-    pub fn watched(&self) -> Watched {
+    pub(crate) fn watched(&self) -> Watched {
         both!(self, it => it.watched())
     }
 
-    pub fn tell(&mut self, word: &ToProgram) {
+    pub(crate) fn tell(&mut self, word: &ToProgram) {
         match self {
             Body::Process(pipes) => pipes.tell(word),
             Body::Thread(guest) => guest.tell(word.to_heard()),
@@ -37,38 +37,38 @@ impl Body {
     }
 
     /// Whether messages and calls can be handed to it at all.
-    pub fn speaks(&self) -> bool {
+    pub(crate) fn speaks(&self) -> bool {
         match self {
             Body::Process(pipes) => pipes.speaks(),
             Body::Thread(_) => true,
         }
     }
 
-    pub fn listens(&self) -> bool {
+    pub(crate) fn listens(&self) -> bool {
         both!(self, it => it.listens())
     }
 
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         both!(self, it => it.has_room())
     }
 
     /// Whether it has taken all it was told.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         both!(self, it => it.is_empty())
     }
 
     /// Nothing more will be told.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         both!(self, it => it.close());
     }
 
     /// Drops what it has not taken, and tells how many words that is.
-    pub fn clear(&mut self) -> usize {
+    pub(crate) fn clear(&mut self) -> usize {
         both!(self, it => it.clear())
     }
 
     /// Writes what it takes; tells how many words are lost because it does not listen any more.
-    pub fn flush(&mut self) -> usize {
+    pub(crate) fn flush(&mut self) -> usize {
         match self {
             Body::Process(pipes) => pipes.flush(),
             Body::Thread(_) => 0,
@@ -76,11 +76,11 @@ impl Body {
     }
 
     /// Looks for what it has said.
-    pub fn read(&mut self) -> Got {
+    pub(crate) fn read(&mut self) -> Got {
         both!(self, it => it.read())
     }
 
-    pub fn next(&mut self) -> Option<Result<FromProgram, NoWord>> {
+    pub(crate) fn next(&mut self) -> Option<Result<FromProgram, NoWord>> {
         match self {
             Body::Process(pipes) => pipes.next(),
             Body::Thread(guest) => guest.next().map(Ok),
@@ -88,7 +88,7 @@ impl Body {
     }
 
     /// What is left when it has ended.
-    pub fn rest(&mut self) -> Option<Result<FromProgram, NoWord>> {
+    pub(crate) fn rest(&mut self) -> Option<Result<FromProgram, NoWord>> {
         match self {
             Body::Process(pipes) => pipes.rest(),
             Body::Thread(_) => None,
@@ -96,14 +96,14 @@ impl Body {
     }
 
     /// Keeps what a process has written to standard error: some of it, or all.
-    pub fn read_errors(&mut self, all: bool) {
+    pub(crate) fn read_errors(&mut self, all: bool) {
         if let Body::Process(pipes) = self {
             pipes.read_errors(all);
         }
     }
 
     /// Keeps what a process has printed. False if there is no place for it.
-    pub fn keep_printed(&mut self, text: &str) -> bool {
+    pub(crate) fn keep_printed(&mut self, text: &str) -> bool {
         match self {
             Body::Process(pipes) => pipes.keep_printed(text),
             Body::Thread(_) => false,
@@ -111,13 +111,13 @@ impl Body {
     }
 
     /// Keeps what of lines is there that are not ended for too long.
-    pub fn on_time(&mut self, now: Duration) {
+    pub(crate) fn on_time(&mut self, now: Duration) {
         if let Body::Process(pipes) = self {
             pipes.on_time(now);
         }
     }
 
-    pub fn wakes_at(&self) -> Option<Duration> {
+    pub(crate) fn wakes_at(&self) -> Option<Duration> {
         match self {
             Body::Process(pipes) => pipes.wakes_at(),
             Body::Thread(_) => None,
@@ -125,12 +125,12 @@ impl Body {
     }
 
     /// How it has ended, if it has.
-    pub fn exit(&mut self) -> Option<Exit> {
+    pub(crate) fn exit(&mut self) -> Option<Exit> {
         both!(self, it => it.exit())
     }
 
     /// Whether it is this process that has ended with this pid. It is waited for then.
-    pub fn note_end(&mut self, pid: u32) -> bool {
+    pub(crate) fn note_end(&mut self, pid: u32) -> bool {
         match self {
             Body::Process(pipes) => pipes.note_end(pid),
             Body::Thread(_) => false,
@@ -138,7 +138,7 @@ impl Body {
     }
 
     /// Its pid, if it is a process.
-    pub fn pid(&self) -> Option<u32> {
+    pub(crate) fn pid(&self) -> Option<u32> {
         match self {
             Body::Process(pipes) => Some(pipes.pid()),
             Body::Thread(_) => None,
@@ -147,14 +147,14 @@ impl Body {
 
     /// Sends SIGTERM, if it is a process. A thread has heard that it is to stop, and what it waits
     /// for has ended; more cannot be done to it.
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         if let Body::Process(pipes) = self {
             pipes.terminate();
         }
     }
 
     /// Sends SIGKILL, if it is a process.
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         if let Body::Process(pipes) = self {
             pipes.kill();
         }

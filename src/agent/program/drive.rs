@@ -19,7 +19,7 @@ use crate::process::RUN;
 
 impl Agent {
     /// Starts the program, if it is to be there from the beginning; or tells why it cannot be.
-    pub fn spawn_program(&mut self) -> Result<(), String> {
+    pub(crate) fn spawn_program(&mut self) -> Result<(), String> {
         match self.boot.program.clone() {
             Some(program) if !program.is_launched() => self.start_process(&program),
             _ => Ok(()),
@@ -27,13 +27,13 @@ impl Agent {
     }
 
     /// Whether its program is yet to be launched.
-    pub fn awaits_program(&self) -> bool {
+    pub(crate) fn awaits_program(&self) -> bool {
         let launched = |program: &model::Program| program.is_launched();
         self.program.is_none() && self.boot.program.as_ref().is_some_and(launched)
     }
 
     /// Whether there is, or will be, a program that messages and calls can be handed to.
-    pub fn has_words(&self) -> bool {
+    pub(crate) fn has_words(&self) -> bool {
         match (&self.program, &self.boot.program) {
             (Some(program), _) => program.body.speaks(),
             (None, Some(program)) => program.speaks.hears(),
@@ -42,7 +42,7 @@ impl Agent {
     }
 
     /// What a program's environment has besides its own part.
-    pub fn program_env(&self) -> [(&str, &str); 3] {
+    pub(crate) fn program_env(&self) -> [(&str, &str); 3] {
         [
             (RUN, self.run.as_str()),
             ("OSB_AGENT", self.boot.name.as_str()),
@@ -51,7 +51,7 @@ impl Agent {
     }
 
     /// Starts the process of a program.
-    pub fn start_process(&mut self, program: &model::Program) -> Result<(), String> {
+    pub(crate) fn start_process(&mut self, program: &model::Program) -> Result<(), String> {
         let machine = self.boot.machine(&|name| std::env::var(name).ok());
         let command = program.command(&machine).map_err(|it| it.to_string())?;
         let speaks = program.speaks.hears();
@@ -76,11 +76,11 @@ impl Agent {
     }
 
     /// Takes a thread of this process for its program.
-    pub fn host_guest(&mut self, guest: Guest) {
+    pub(crate) fn host_guest(&mut self, guest: Guest) {
         self.program = Some(Program::new(Body::Thread(Box::new(guest))));
     }
 
-    pub fn watched_program(&self) -> Option<Watched> {
+    pub(crate) fn watched_program(&self) -> Option<Watched> {
         let program = self.program.as_ref().filter(|program| !program.ended)?;
         let watched = program.body.watched();
         Some(Watched {
@@ -90,7 +90,7 @@ impl Agent {
     }
 
     /// Whether another message for the program can be taken in.
-    pub fn program_has_room(&self) -> bool {
+    pub(crate) fn program_has_room(&self) -> bool {
         match &self.program {
             Some(program) if program.listens() => {
                 program.started && program.body.has_room() && self.exchange.may_owe()
@@ -101,7 +101,7 @@ impl Agent {
     }
 
     /// Keeps what it has printed of lines that are not ended for too long.
-    pub fn keep_unfinished(&mut self) {
+    pub(crate) fn keep_unfinished(&mut self) {
         if let Some(program) = self.program.as_mut().filter(|program| !program.ended) {
             program.body.on_time(self.now);
         }
@@ -109,30 +109,30 @@ impl Agent {
     }
 
     /// When that is due next.
-    pub fn unfinished_at(&self) -> Option<Duration> {
+    pub(crate) fn unfinished_at(&self) -> Option<Duration> {
         let program = self.program.as_ref().filter(|program| !program.ended);
         program.and_then(|program| program.body.wakes_at())
     }
 
     /// Whether it is the program, or a probe of it, that has ended with this pid. It is waited for then.
-    pub fn note_end(&mut self, pid: u32) -> bool {
+    pub(crate) fn note_end(&mut self, pid: u32) -> bool {
         let program = self.program.as_mut();
         program.is_some_and(|program| program.body.note_end(pid)) || self.note_end_of_attempt(pid)
     }
 
     /// Whether it still runs.
-    pub fn has_program(&self) -> bool {
+    pub(crate) fn has_program(&self) -> bool {
         self.program.as_ref().is_some_and(|program| !program.ended)
     }
 
     /// Whether it has said something that could not be done yet.
-    pub fn owes_to_program(&self) -> bool {
+    pub(crate) fn owes_to_program(&self) -> bool {
         let held = |program: &Program| program.held.is_some();
         self.program.as_ref().is_some_and(held)
     }
 
     /// The system is wired: the first line, which is said once.
-    pub fn start_program(&mut self) {
+    pub(crate) fn start_program(&mut self) {
         let Some(program) = self.program.as_mut().filter(|program| !program.started) else {
             return;
         };
@@ -146,14 +146,14 @@ impl Agent {
     }
 
     /// The name server knows the agent. A thread waits for this; a process was there before.
-    pub fn tell_registered(&mut self) {
+    pub(crate) fn tell_registered(&mut self) {
         if let Some(Body::Thread(guest)) = self.program.as_mut().map(|program| &mut program.body) {
             guest.tell(Heard::Registered);
         }
     }
 
     /// The system has released the agent: what the program says to its sockets is held again.
-    pub fn release_program(&mut self) {
+    pub(crate) fn release_program(&mut self) {
         if let Some(program) = &mut self.program {
             program.started = false;
             program.tell(&ToProgram::Release {});
@@ -163,14 +163,14 @@ impl Agent {
         }
     }
 
-    pub fn stop_program(&mut self) {
+    pub(crate) fn stop_program(&mut self) {
         if let Some(program) = &mut self.program {
             program.tell(&ToProgram::Stop {});
         }
     }
 
     /// The end of its input tells a program to end; one that has none is sent SIGTERM.
-    pub fn end_program(&mut self) {
+    pub(crate) fn end_program(&mut self) {
         match self.program.as_mut().filter(|program| !program.ended) {
             Some(program) if program.body.speaks() => program.body.close(),
             Some(program) => program.body.terminate(),
@@ -179,21 +179,21 @@ impl Agent {
     }
 
     /// From now on a line is looked for in what it prints.
-    pub fn look_for(&mut self, pattern: Regex) {
+    pub(crate) fn look_for(&mut self, pattern: Regex) {
         if let Some(Body::Process(pipes)) = self.program.as_mut().map(|it| &mut it.body) {
             pipes.look_for(pattern);
         }
     }
 
     /// Whether that line has been printed.
-    pub fn has_found(&self) -> bool {
+    pub(crate) fn has_found(&self) -> bool {
         match self.program.as_ref().map(|program| &program.body) {
             Some(Body::Process(pipes)) => pipes.has_found(),
             _ => false,
         }
     }
 
-    pub fn signal_program(&mut self, kill: bool) {
+    pub(crate) fn signal_program(&mut self, kill: bool) {
         let Some(program) = self.program.as_ref().filter(|program| !program.ended) else {
             return;
         };
@@ -210,7 +210,7 @@ impl Agent {
     }
 
     /// Attributes were set from outside.
-    pub fn tell_attributes(&mut self, attributes: &BTreeMap<String, Value>) {
+    pub(crate) fn tell_attributes(&mut self, attributes: &BTreeMap<String, Value>) {
         if let Some(program) = self.program.as_mut().filter(|program| program.started)
             && program.body.has_room()
         {
@@ -219,7 +219,7 @@ impl Agent {
     }
 
     /// The answer to a question of the program.
-    pub fn reply_to_program(&mut self, id: &ProgramId, outcome: &Result<Value, String>) {
+    pub(crate) fn reply_to_program(&mut self, id: &ProgramId, outcome: &Result<Value, String>) {
         let outcome = match outcome {
             Ok(message) => Reply::Message(message),
             Err(reason) => Reply::Error(reason),
@@ -230,7 +230,7 @@ impl Agent {
     }
 
     /// Writes what waits for the program.
-    pub fn flush_program(&mut self) {
+    pub(crate) fn flush_program(&mut self) {
         let program = self.program.as_mut().filter(|program| !program.ended);
         let lost = program.map_or(0, |program| program.body.flush());
         if lost > 0 {
@@ -246,7 +246,7 @@ impl Agent {
     }
 
     /// A program that is still there when the agent ends would have no owner.
-    pub fn abandon_program(&mut self) {
+    pub(crate) fn abandon_program(&mut self) {
         if let Some(program) = self.program.as_ref().filter(|program| !program.ended) {
             program.body.kill();
         }

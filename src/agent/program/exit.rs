@@ -5,25 +5,25 @@ use std::process::ExitStatus;
 
 /// The end of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     Status(i32),
     Signal(i32),
 }
 
 impl Exit {
-    pub fn of_process(status: ExitStatus) -> Self {
+    pub(crate) fn of_process(status: ExitStatus) -> Self {
         match (status.code(), status.signal()) {
             (Some(code), _) => Exit::Status(code),
             (None, signal) => Exit::Signal(signal.unwrap_or_default()),
         }
     }
 
-    pub fn success(self) -> bool {
+    pub(crate) fn success(self) -> bool {
         self == Exit::Status(0)
     }
 
     /// The exit status for an agent whose program has ended so, as shells have it.
-    pub fn status(self) -> i32 {
+    pub(crate) fn status(self) -> i32 {
         match self {
             Exit::Status(code) => code,
             Exit::Signal(signal) => 128 + signal,

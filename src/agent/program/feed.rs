@@ -9,7 +9,7 @@ const BYTES: usize = 16 << 20;
 
 /// The queue, ready to be written in as few pieces as possible.
 #[derive(Debug, Default)]
-pub struct Feed {
+pub(crate) struct Feed {
     buffer: Vec<u8>,
     written: usize,
     /// Where in the buffer the lines end that are not yet wholly written.
@@ -17,11 +17,11 @@ pub struct Feed {
 }
 
 impl Feed {
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.ends.len() < LINES && self.buffer.len() - self.written < BYTES
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
@@ -32,19 +32,19 @@ impl Feed {
     }
 
     /// Adds a line; the bounds are the caller's to keep.
-    pub fn push(&mut self, line: &[u8]) {
+    pub(crate) fn push(&mut self, line: &[u8]) {
         self.buffer.extend_from_slice(line);
         self.buffer.push(b'\n');
         self.ends.push_back(self.buffer.len());
     }
 
     /// What is to be written next.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer[self.written..]
     }
 
     /// So many bytes of it have been written.
-    pub fn advance(&mut self, count: usize) {
+    pub(crate) fn advance(&mut self, count: usize) {
         self.written += count;
         while self.ends.front().is_some_and(|end| *end <= self.written) {
             self.ends.pop_front();
@@ -63,7 +63,7 @@ impl Feed {
     }
 
     /// Drops all lines and tells how many.
-    pub fn clear(&mut self) -> usize {
+    pub(crate) fn clear(&mut self) -> usize {
         std::mem::take(self).ends.len()
     }
 }

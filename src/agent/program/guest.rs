@@ -21,7 +21,7 @@ const WORDS: usize = 1000;
 const PANICKED: i32 = 101;
 
 /// The agent's side.
-pub struct Guest {
+pub(crate) struct Guest {
     to: Option<Sender<Heard>>,
     from: Receiver<FromProgram>,
     /// Taken from the channel, not yet asked for.
@@ -30,7 +30,7 @@ pub struct Guest {
 }
 
 /// The thread's side. When it is dropped, the program has ended.
-pub struct GuestEnd {
+pub(crate) struct GuestEnd {
     from: Receiver<Heard>,
     to: SyncSender<FromProgram>,
     between: Arc<Between>,
@@ -48,7 +48,7 @@ struct Between {
 }
 
 /// The outcome of listening.
-pub enum Listened {
+pub(crate) enum Listened {
     Word(Heard),
     Nothing,
     /// The agent is gone.
@@ -56,7 +56,7 @@ pub enum Listened {
 }
 
 /// Both ends of a line between an agent and a thread.
-pub fn pair() -> nix::Result<(Guest, GuestEnd)> {
+pub(crate) fn pair() -> nix::Result<(Guest, GuestEnd)> {
     let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
     let between = Arc::new(Between {
         wake: EventFd::from_flags(flags)?,
@@ -81,7 +81,7 @@ pub fn pair() -> nix::Result<(Guest, GuestEnd)> {
 }
 
 impl Guest {
-    pub fn watched(&self) -> Watched {
+    pub(crate) fn watched(&self) -> Watched {
         Watched {
             exit: raw(&self.between.ended),
             output: Some(raw(&self.between.wake)),
@@ -90,7 +90,7 @@ impl Guest {
         }
     }
 
-    pub fn tell(&mut self, word: Heard) {
+    pub(crate) fn tell(&mut self, word: Heard) {
         if let Some(to) = &self.to {
             self.between.waiting.fetch_add(1, Ordering::AcqRel);
             // A thread that has ended is noticed by its descriptor.
@@ -98,29 +98,29 @@ impl Guest {
         }
     }
 
-    pub fn listens(&self) -> bool {
+    pub(crate) fn listens(&self) -> bool {
         self.to.is_some()
     }
 
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.between.waiting.load(Ordering::Acquire) < WORDS
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.between.waiting.load(Ordering::Acquire) == 0
     }
 
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.to = None;
     }
 
     /// Tells how many words the thread has not taken.
-    pub fn clear(&mut self) -> usize {
+    pub(crate) fn clear(&mut self) -> usize {
         self.between.waiting.swap(0, Ordering::AcqRel)
     }
 
     /// Looks whether the thread has said something.
-    pub fn read(&mut self) -> Got {
+    pub(crate) fn read(&mut self) -> Got {
         // Only a wake-up: what there is, is in the channel.
         let _ = self.between.wake.read();
         if self.next.is_none() {
@@ -134,11 +134,11 @@ impl Guest {
     }
 
     /// What the thread says next.
-    pub fn next(&mut self) -> Option<FromProgram> {
+    pub(crate) fn next(&mut self) -> Option<FromProgram> {
         self.next.take().or_else(|| self.from.try_recv().ok())
     }
 
-    pub fn exit(&self) -> Option<Exit> {
+    pub(crate) fn exit(&self) -> Option<Exit> {
         let ended = self.between.ended.read().is_ok();
         ended.then(|| Exit::Status(self.between.status.load(Ordering::Acquire)))
     }
@@ -146,14 +146,14 @@ impl Guest {
 
 impl GuestEnd {
     /// Says a word, and waits for room first if need be. False if the agent is gone.
-    pub fn say(&self, word: FromProgram) -> bool {
+    pub(crate) fn say(&self, word: FromProgram) -> bool {
         let said = self.to.send(word).is_ok();
         self.wake();
         said
     }
 
     /// Waits for the next word, or so long.
-    pub fn listen(&self, patience: Option<Duration>) -> Listened {
+    pub(crate) fn listen(&self, patience: Option<Duration>) -> Listened {
         let heard = match patience {
             None => self.from.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(patience) => self.from.recv_timeout(patience),
@@ -172,7 +172,7 @@ impl GuestEnd {
     }
 
     /// With which status the program ends, when it does.
-    pub fn end_with(&self, status: i32) {
+    pub(crate) fn end_with(&self, status: i32) {
         self.between.status.store(status, Ordering::Release);
     }
 

@@ -6,7 +6,7 @@ use crate::agent::state::Agent;
 
 impl Agent {
     /// The program has written.
-    pub fn drain_program(&mut self) {
+    pub(crate) fn drain_program(&mut self) {
         self.read_program();
         self.work_off_program();
     }
@@ -68,14 +68,14 @@ impl Agent {
     }
 
     /// The program has written to standard error.
-    pub fn drain_program_errors(&mut self) {
+    pub(crate) fn drain_program_errors(&mut self) {
         if let Some(program) = &mut self.program {
             program.body.read_errors(false);
         }
     }
 
     /// Counts a line of the program that says nothing, and tells.
-    pub fn note_garbage(&mut self, reason: &str) {
+    pub(crate) fn note_garbage(&mut self, reason: &str) {
         self.garbage_lines += 1;
         self.log.warn(&format!("the command: {reason}"));
     }
@@ -97,7 +97,7 @@ impl Agent {
     }
 
     /// Something has happened that may let a word be executed that could not be before.
-    pub fn resume_program(&mut self) {
+    pub(crate) fn resume_program(&mut self) {
         if !self.owes_to_program() {
             return;
         }
@@ -108,7 +108,7 @@ impl Agent {
     }
 
     /// The program's process has ended, or so it seems.
-    pub fn on_program_exit(&mut self) {
+    pub(crate) fn on_program_exit(&mut self) {
         let Some(exit) = self
             .program
             .as_mut()

@@ -2,14 +2,14 @@
 //! parts; of one that is not ended, the part that has arrived can be read.
 
 /// The longest line, in bytes.
-pub const LONGEST: usize = 16 << 20;
+pub(crate) const LONGEST: usize = 16 << 20;
 
 /// How much is kept of a line that is too long.
 const BEGINNING: usize = 4096;
 
 /// One line, without its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
+pub(crate) enum Line {
     /// Of which so many bytes have been given before, as a part.
     Whole { bytes: Vec<u8>, given: usize },
     /// It goes on.
@@ -20,7 +20,7 @@ pub enum Line {
 
 /// What becomes of a line that is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Long {
+pub(crate) enum Long {
     LetGo,
     Divide,
     /// It is dropped if it begins as a word of the protocol does: half a word says nothing.
@@ -29,7 +29,7 @@ pub enum Long {
 
 /// What has been read, and is not yet a whole line.
 #[derive(Debug)]
-pub struct Lines {
+pub(crate) struct Lines {
     longest: usize,
     long: Long,
     buffer: Vec<u8>,
@@ -46,11 +46,11 @@ pub struct Lines {
 }
 
 impl Lines {
-    pub fn new(long: Long) -> Self {
+    pub(crate) fn new(long: Long) -> Self {
         Self::with_limit(LONGEST, long)
     }
 
-    pub fn with_limit(longest: usize, long: Long) -> Self {
+    pub(crate) fn with_limit(longest: usize, long: Long) -> Self {
         Self {
             longest,
             long,
@@ -63,7 +63,7 @@ impl Lines {
         }
     }
 
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         if self.start > 0 {
             self.buffer.drain(..self.start);
             self.scanned -= self.start;
@@ -73,7 +73,7 @@ impl Lines {
     }
 
     /// The next whole line, or a part of one that is too long.
-    pub fn next(&mut self) -> Option<Line> {
+    pub(crate) fn next(&mut self) -> Option<Line> {
         let unseen = &self.buffer[self.scanned..];
         let Some(end) = unseen.iter().position(|byte| *byte == b'\n') else {
             self.scanned = self.buffer.len();
@@ -93,7 +93,7 @@ impl Lines {
     }
 
     /// The stream has ended: what is left is the last line.
-    pub fn finish(&mut self) -> Option<Line> {
+    pub(crate) fn finish(&mut self) -> Option<Line> {
         if self.buffer.len() - self.start > self.longest && self.divides() {
             return self.cut(self.longest);
         }
@@ -106,7 +106,7 @@ impl Lines {
     }
 
     /// What there is of a line that is not ended, and that could be text; without what has been given.
-    pub fn unfinished(&self) -> &[u8] {
+    pub(crate) fn unfinished(&self) -> &[u8] {
         match self.long {
             Long::LetGo => &[],
             Long::DivideText if self.is_word() => &[],
@@ -115,12 +115,12 @@ impl Lines {
     }
 
     /// Which line that is: how many have ended before it.
-    pub fn ended(&self) -> u64 {
+    pub(crate) fn ended(&self) -> u64 {
         self.ended
     }
 
     /// What is unfinished, to be given out: it will not be given again. It ends with a whole character.
-    pub fn take_unfinished(&mut self) -> Vec<u8> {
+    pub(crate) fn take_unfinished(&mut self) -> Vec<u8> {
         let unfinished = self.unfinished();
         let part = unfinished[..whole(unfinished)].to_vec();
         self.given += part.len();

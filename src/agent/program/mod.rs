@@ -19,20 +19,23 @@ mod output;
 mod pause;
 mod pending_reply;
 mod pipes;
-#[allow(unsafe_code, reason = "what runs between fork and exec, and a pidfd of the kernel")]
+#[allow(
+    unsafe_code,
+    reason = "what runs between fork and exec, and a pidfd of the kernel"
+)]
 mod process;
 mod words;
 
 use self::body::Body;
-pub use self::exit::Exit;
-pub use self::guest::{Guest, GuestEnd, Listened, pair};
+pub(crate) use self::exit::Exit;
+pub(crate) use self::guest::{Guest, GuestEnd, Listened, pair};
 use self::process::Got;
-pub use self::process::{Process, Streams};
+pub(crate) use self::process::{Process, Streams};
 use self::words::ToProgram;
-pub use self::words::{FromProgram, Heard, OwnWord, ProgramId, ProgramRequest};
+pub(crate) use self::words::{FromProgram, Heard, OwnWord, ProgramId, ProgramRequest};
 
 /// A program and what lies between it and the agent.
-pub struct Program {
+pub(crate) struct Program {
     body: Body,
     /// A word that cannot be executed yet. Until it is, nothing more is read.
     held: Option<FromProgram>,
@@ -47,7 +50,7 @@ pub struct Program {
 }
 
 /// What of a program the loop is to watch.
-pub struct Watched {
+pub(crate) struct Watched {
     pub exit: i32,
     pub output: Option<i32>,
     pub errors: Option<i32>,
@@ -85,7 +88,7 @@ impl Program {
     }
 
     /// Its pid, if it is a process.
-    pub fn pid(&self) -> Option<u32> {
+    pub(crate) fn pid(&self) -> Option<u32> {
         self.body.pid()
     }
 
@@ -101,7 +104,7 @@ impl Program {
     }
 
     /// Whether it has shown that it works. A thread was announced only when it was prepared.
-    pub fn has_answered(&self) -> bool {
+    pub(crate) fn has_answered(&self) -> bool {
         self.answered || matches!(self.body, Body::Thread(_))
     }
 }

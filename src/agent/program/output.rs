@@ -21,7 +21,7 @@ const STAMP: u64 = 64;
 
 /// Where a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
+pub(crate) enum Stream {
     Output,
     Errors,
 }
@@ -57,7 +57,7 @@ impl Piece<'_> {
 }
 
 /// The file.
-pub struct Output {
+pub(crate) struct Output {
     file: LogWriter,
     /// The longest text of an entry, so that no file becomes too large.
     longest: usize,
@@ -75,7 +75,7 @@ enum Awaited {
 }
 
 impl Output {
-    pub fn open(path: &Path, limits: LogLimits) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path, limits: LogLimits) -> io::Result<Self> {
         let longest = limits.max_size.bytes() - STAMP;
         Ok(Self {
             file: LogWriter::open(path, limits)?,
@@ -87,17 +87,17 @@ impl Output {
     }
 
     /// From now on a line is looked for that the pattern matches.
-    pub fn look_for(&mut self, pattern: Regex) {
+    pub(crate) fn look_for(&mut self, pattern: Regex) {
         self.awaited = Awaited::Line(pattern);
     }
 
     /// Whether that line has been printed.
-    pub fn has_found(&self) -> bool {
+    pub(crate) fn has_found(&self) -> bool {
         matches!(self.awaited, Awaited::Found)
     }
 
     /// Keeps a line, of which `given` bytes have been kept before.
-    pub fn line(&mut self, stream: Stream, text: &str, given: usize) {
+    pub(crate) fn line(&mut self, stream: Stream, text: &str, given: usize) {
         let text = text.trim_end_matches('\r');
         self.look_at(text);
         self.write(&Piece {
@@ -108,7 +108,7 @@ impl Output {
     }
 
     /// Keeps a part of a line that goes on.
-    pub fn part(&mut self, stream: Stream, text: &str) {
+    pub(crate) fn part(&mut self, stream: Stream, text: &str) {
         self.look_at(text);
         self.write(&Piece {
             stream,
@@ -118,7 +118,7 @@ impl Output {
     }
 
     /// Takes what the program has written to standard error.
-    pub fn errors(&mut self, bytes: &[u8]) {
+    pub(crate) fn errors(&mut self, bytes: &[u8]) {
         self.errors.push(bytes);
         while let Some(line) = self.errors.next() {
             self.keep(line);
@@ -126,7 +126,7 @@ impl Output {
     }
 
     /// Standard error has ended: what is left is the last line.
-    pub fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         while let Some(line) = self.errors.finish() {
             self.keep(line);
         }
@@ -134,7 +134,7 @@ impl Output {
 
     /// Keeps what has come by standard error if its line is not ended for too long; and tells what the file is yet
     /// to be told.
-    pub fn on_time(&mut self, now: Duration) {
+    pub(crate) fn on_time(&mut self, now: Duration) {
         if self.pause.is_over(&self.errors, now) {
             let part = self.errors.take_unfinished();
             self.part(Stream::Errors, &String::from_utf8_lossy(&part));
@@ -142,7 +142,7 @@ impl Output {
         self.file.tell_lost_in_time();
     }
 
-    pub fn wakes_at(&self) -> Option<Duration> {
+    pub(crate) fn wakes_at(&self) -> Option<Duration> {
         self.pause.wakes_at()
     }
 
@@ -187,7 +187,7 @@ impl Output {
 }
 
 /// The text of a line, and how many of its bytes the first `given` bytes of the line are.
-pub fn as_text(line: &[u8], given: usize) -> (String, usize) {
+pub(crate) fn as_text(line: &[u8], given: usize) -> (String, usize) {
     let before = String::from_utf8_lossy(&line[..given]).len();
     (String::from_utf8_lossy(line).into_owned(), before)
 }

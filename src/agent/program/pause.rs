@@ -7,14 +7,14 @@ use crate::model::timing::UNFINISHED_LINE_TIMEOUT;
 
 /// A line that is begun and not ended.
 #[derive(Debug, Default)]
-pub struct Pause {
+pub(crate) struct Pause {
     /// Since when, and which line.
     since: Option<(Duration, u64)>,
 }
 
 impl Pause {
     /// Whether what there is has waited long enough.
-    pub fn is_over(&mut self, lines: &Lines, now: Duration) -> bool {
+    pub(crate) fn is_over(&mut self, lines: &Lines, now: Duration) -> bool {
         if lines.unfinished().is_empty() {
             self.since = None;
             return false;
@@ -35,7 +35,7 @@ impl Pause {
         }
     }
 
-    pub fn wakes_at(&self) -> Option<Duration> {
+    pub(crate) fn wakes_at(&self) -> Option<Duration> {
         self.since.map(|(since, _)| since + UNFINISHED_LINE_TIMEOUT)
     }
 }

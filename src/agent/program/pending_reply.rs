@@ -15,7 +15,7 @@ use crate::wire::{CodecError, Fault};
 
 impl Agent {
     /// Hands a message to the program, for one of its handlers or the one it finds itself.
-    pub fn hand_to_program(
+    pub(crate) fn hand_to_program(
         &mut self,
         incoming: &mut Incoming,
         handler: Option<&MethodName>,
@@ -74,7 +74,7 @@ impl Agent {
     }
 
     /// Hands a call to the program. None if there is no program to take it.
-    pub fn call_program(
+    pub(crate) fn call_program(
         &mut self,
         name: &str,
         params: &Value,
@@ -127,7 +127,7 @@ impl Agent {
         }
     }
 
-    pub fn expire_pending_replies(&mut self) {
+    pub(crate) fn expire_pending_replies(&mut self) {
         while let Some(reply) = self.exchange.expired_reply(self.now) {
             match reply {
                 PendingReply::Call {

@@ -17,7 +17,7 @@ use super::{Exit, Watched};
 const CHUNK: usize = 64 << 10;
 
 /// The process, what waits to be read by it, and what of its output is not yet a line.
-pub struct Pipes {
+pub(crate) struct Pipes {
     process: Process,
     feed: Feed,
     lines: Lines,
@@ -35,7 +35,7 @@ pub struct Pipes {
 
 impl Pipes {
     /// A program that speaks, or one that knows nothing of osb.
-    pub fn new(process: Process, speaks: bool, output: Option<Output>) -> Self {
+    pub(crate) fn new(process: Process, speaks: bool, output: Option<Output>) -> Self {
         let long = match (&output, speaks) {
             // There is no place for parts.
             (None, _) => Long::LetGo,
@@ -55,7 +55,7 @@ impl Pipes {
         }
     }
 
-    pub fn watched(&self) -> Watched {
+    pub(crate) fn watched(&self) -> Watched {
         let input = self.process.input_fd();
         Watched {
             exit: self.process.exit_fd(),
@@ -65,14 +65,14 @@ impl Pipes {
         }
     }
 
-    pub fn tell(&mut self, word: &ToProgram) {
+    pub(crate) fn tell(&mut self, word: &ToProgram) {
         // Words are JSON: their maps have text for keys.
         if let Ok(line) = serde_json::to_vec(word) {
             self.feed.push(&line);
         }
     }
 
-    pub fn listens(&self) -> bool {
+    pub(crate) fn listens(&self) -> bool {
         !self.closing && self.input_fd().is_some()
     }
 
@@ -80,16 +80,16 @@ impl Pipes {
         self.process.input_fd()
     }
 
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.feed.has_room()
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.feed.is_empty()
     }
 
     /// Writes what it takes. Tells how many lines are lost because it closed its input.
-    pub fn flush(&mut self) -> usize {
+    pub(crate) fn flush(&mut self) -> usize {
         while !self.feed.is_empty() {
             match self.process.write(self.feed.bytes()) {
                 Some(0) => return 0,
@@ -103,16 +103,16 @@ impl Pipes {
         0
     }
 
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.closing = true;
     }
 
     /// Drops what has not been read, and tells how many lines that is.
-    pub fn clear(&mut self) -> usize {
+    pub(crate) fn clear(&mut self) -> usize {
         self.feed.clear()
     }
 
-    pub fn read(&mut self) -> Got {
+    pub(crate) fn read(&mut self) -> Got {
         let mut chunk = vec![0; CHUNK];
         let got = self.process.read(&mut chunk);
         if let Got::Bytes(count) = got {
@@ -122,7 +122,7 @@ impl Pipes {
     }
 
     /// Keeps what it has written to standard error: one chunk of it, or all.
-    pub fn read_errors(&mut self, all: bool) {
+    pub(crate) fn read_errors(&mut self, all: bool) {
         let Some(output) = &mut self.output else {
             return;
         };
@@ -143,7 +143,7 @@ impl Pipes {
     }
 
     /// Keeps what it has printed to standard output. False if there is no place for it.
-    pub fn keep_printed(&mut self, text: &str) -> bool {
+    pub(crate) fn keep_printed(&mut self, text: &str) -> bool {
         let given = std::mem::take(&mut self.given);
         let output = self.output.as_mut();
         output.is_some_and(|output| {
@@ -153,7 +153,7 @@ impl Pipes {
     }
 
     /// Keeps what of lines is there that are not ended for too long.
-    pub fn on_time(&mut self, now: Duration) {
+    pub(crate) fn on_time(&mut self, now: Duration) {
         let Some(output) = &mut self.output else {
             return;
         };
@@ -164,13 +164,13 @@ impl Pipes {
         output.on_time(now);
     }
 
-    pub fn wakes_at(&self) -> Option<Duration> {
+    pub(crate) fn wakes_at(&self) -> Option<Duration> {
         let errors = self.output.as_ref().and_then(Output::wakes_at);
         self.pause.wakes_at().into_iter().chain(errors).min()
     }
 
     /// The next word of what has been read.
-    pub fn next(&mut self) -> Option<Result<FromProgram, NoWord>> {
+    pub(crate) fn next(&mut self) -> Option<Result<FromProgram, NoWord>> {
         loop {
             let line = self.lines.next()?;
             if let Some(word) = self.understand(line) {
@@ -180,7 +180,7 @@ impl Pipes {
     }
 
     /// What is left after the last line's end.
-    pub fn rest(&mut self) -> Option<Result<FromProgram, NoWord>> {
+    pub(crate) fn rest(&mut self) -> Option<Result<FromProgram, NoWord>> {
         loop {
             let line = self.lines.finish()?;
             if let Some(word) = self.understand(line) {
@@ -215,39 +215,39 @@ impl Pipes {
     }
 
     /// Whether it may be told anything, ever.
-    pub fn speaks(&self) -> bool {
+    pub(crate) fn speaks(&self) -> bool {
         self.speaks
     }
 
     /// From now on a line is looked for that the pattern matches.
-    pub fn look_for(&mut self, pattern: Regex) {
+    pub(crate) fn look_for(&mut self, pattern: Regex) {
         if let Some(output) = &mut self.output {
             output.look_for(pattern);
         }
     }
 
     /// Whether that line has been printed.
-    pub fn has_found(&self) -> bool {
+    pub(crate) fn has_found(&self) -> bool {
         self.output.as_ref().is_some_and(Output::has_found)
     }
 
-    pub fn exit(&mut self) -> Option<Exit> {
+    pub(crate) fn exit(&mut self) -> Option<Exit> {
         self.process.exit().map(Exit::of_process)
     }
 
-    pub fn note_end(&mut self, pid: u32) -> bool {
+    pub(crate) fn note_end(&mut self, pid: u32) -> bool {
         self.process.note_end(pid)
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         self.process.signal(nix::sys::signal::Signal::SIGTERM);
     }
 
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.process.signal(nix::sys::signal::Signal::SIGKILL);
     }
 }

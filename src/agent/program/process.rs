@@ -20,7 +20,7 @@ use crate::process::{RUN, limit_descriptors, not_started};
 const UNBUFFERED: &str = "PYTHONUNBUFFERED";
 
 /// A running program.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     pidfd: OwnedFd,
     /// It was waited for: its pid may be another's by now.
@@ -32,7 +32,7 @@ pub struct Process {
 
 /// What becomes of the standard streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Streams {
+pub(crate) enum Streams {
     /// All three are read and written here.
     Words,
     /// The same, but standard error is the agent's own.
@@ -58,7 +58,7 @@ impl Streams {
 
 /// The outcome of a read.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Got {
+pub(crate) enum Got {
     Bytes(usize),
     /// Nothing for now.
     Nothing,
@@ -68,7 +68,7 @@ pub enum Got {
 
 impl Process {
     /// Starts the program, or tells in words why not.
-    pub fn start(
+    pub(crate) fn start(
         program: &model::Command,
         env: &[(&str, &str)],
         streams: Streams,
@@ -124,48 +124,48 @@ impl Process {
     }
 
     /// Readable when the process has ended.
-    pub fn exit_fd(&self) -> RawFd {
+    pub(crate) fn exit_fd(&self) -> RawFd {
         self.pidfd.as_raw_fd()
     }
 
-    pub fn input_fd(&self) -> Option<RawFd> {
+    pub(crate) fn input_fd(&self) -> Option<RawFd> {
         self.input.as_ref().map(AsRawFd::as_raw_fd)
     }
 
-    pub fn output_fd(&self) -> Option<RawFd> {
+    pub(crate) fn output_fd(&self) -> Option<RawFd> {
         self.output.as_ref().map(AsRawFd::as_raw_fd)
     }
 
-    pub fn errors_fd(&self) -> Option<RawFd> {
+    pub(crate) fn errors_fd(&self) -> Option<RawFd> {
         self.errors.as_ref().map(AsRawFd::as_raw_fd)
     }
 
     /// How it has ended, if it has.
-    pub fn exit(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn exit(&mut self) -> Option<ExitStatus> {
         let exit = self.child.try_wait().ok().flatten();
         self.waited |= exit.is_some();
         exit
     }
 
     /// Whether it is this process that has ended with this pid. It is waited for then.
-    pub fn note_end(&mut self, pid: u32) -> bool {
+    pub(crate) fn note_end(&mut self, pid: u32) -> bool {
         !self.waited && self.child.id() == pid && self.exit().is_some()
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn read(&mut self, into: &mut [u8]) -> Got {
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> Got {
         read(&mut self.output, into)
     }
 
-    pub fn read_errors(&mut self, into: &mut [u8]) -> Got {
+    pub(crate) fn read_errors(&mut self, into: &mut [u8]) -> Got {
         read(&mut self.errors, into)
     }
 
     /// How many bytes were written; None if the program does not read any more, ever.
-    pub fn write(&mut self, bytes: &[u8]) -> Option<usize> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Option<usize> {
         let input = self.input.as_mut()?;
         loop {
             match input.write(bytes) {
@@ -179,12 +179,12 @@ impl Process {
         None
     }
 
-    pub fn close_input(&mut self) {
+    pub(crate) fn close_input(&mut self) {
         self.input = None;
     }
 
     /// Kills the process, if it has not ended, and waits for it.
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if self.exit().is_none() {
             let _ = self.child.kill();
             let _ = self.child.wait();
@@ -192,7 +192,7 @@ impl Process {
     }
 
     /// Signals the process, unless it was waited for: till then the number is its own.
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         if !self.waited
             && let Ok(pid) = i32::try_from(self.child.id())
         {

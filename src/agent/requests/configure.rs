@@ -175,7 +175,7 @@ impl Agent {
     }
 
     /// The system is wired: the program may begin, once.
-    pub fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         if let Some(adoption) = &mut self.adoption {
             adoption.works = true;
         }
@@ -186,7 +186,7 @@ impl Agent {
     }
 
     /// All programs have settled: the timers begin, once.
-    pub fn go(&mut self) {
+    pub(crate) fn go(&mut self) {
         self.start();
         if self.life.working() {
             self.timers.start(self.now);
@@ -202,7 +202,7 @@ impl Agent {
     }
 
     /// The end begins.
-    pub fn end(&mut self, code: i32) {
+    pub(crate) fn end(&mut self, code: i32) {
         if self.life.end(code, self.now) {
             self.timers.stop();
             self.stop_program();

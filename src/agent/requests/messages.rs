@@ -121,7 +121,11 @@ impl Agent {
     }
 
     /// The socket by which that is to be sent.
-    pub fn sender(&self, alias: &Alias, topic: Option<&Topic>) -> Result<(SlotId, &Slot), Fault> {
+    pub(crate) fn sender(
+        &self,
+        alias: &Alias,
+        topic: Option<&Topic>,
+    ) -> Result<(SlotId, &Slot), Fault> {
         let (at, slot) = self.find(alias)?;
         let kind = slot.kind;
         let wrong = |verb: &str| Fault::WrongKind {
@@ -138,7 +142,7 @@ impl Agent {
     }
 
     /// The socket can send again: first what was queued, then what requesters wait to have sent.
-    pub fn flush(&mut self, at: SlotId) {
+    pub(crate) fn flush(&mut self, at: SlotId) {
         if let Some(slot) = self.sockets.get_mut(at) {
             slot.flush();
         }
@@ -172,13 +176,13 @@ impl Agent {
     }
 
     /// Whether a requester waits until this socket can send.
-    pub fn is_awaited(&self, at: SlotId) -> bool {
+    pub(crate) fn is_awaited(&self, at: SlotId) -> bool {
         let slot = self.sockets.get(at);
         slot.is_some_and(|slot| !slot.outbox.is_empty()) || self.next_sender(at).is_some()
     }
 
     /// The time of those who wait is up.
-    pub fn expire_waiting(&mut self) {
+    pub(crate) fn expire_waiting(&mut self) {
         while let Some((_, waiting)) = self.waiting.expired(self.now) {
             match waiting {
                 Waiting::Wire {

@@ -28,10 +28,10 @@ const BATCH: usize = 100;
 const LISTED: usize = 20;
 
 /// The answer, or None if it is given later.
-pub type Outcome = Option<Result<Value, Fault>>;
+pub(crate) type Outcome = Option<Result<Value, Fault>>;
 
 /// A request's requester, if it wants an answer, and the time there is for it.
-pub struct Request {
+pub(crate) struct Request {
     pub requester: Option<Requester>,
     pub limit: Duration,
     /// When it must be answered: a little before the requester gives up, so that it is told why.
@@ -40,7 +40,7 @@ pub struct Request {
 
 impl Agent {
     /// Reads what has come from the name server.
-    pub fn drain_control(&mut self) {
+    pub(crate) fn drain_control(&mut self) {
         for _ in 0..BATCH {
             let Some(frames) = self.membership.control.receive() else {
                 return;
@@ -83,7 +83,7 @@ impl Agent {
     }
 
     /// Something has been seen of the line to the name server.
-    pub fn look_at_control(&mut self) {
+    pub(crate) fn look_at_control(&mut self) {
         if let Some(why) = self.membership.control.look() {
             // Nobody could command it, and it could not be found.
             self.log.error(&format!("{why}: this agent ends"));
@@ -111,7 +111,7 @@ impl Agent {
     }
 
     /// Does what is asked, and makes sure that it is answered.
-    pub fn serve(&mut self, asked: AgentRequest, request: Request) {
+    pub(crate) fn serve(&mut self, asked: AgentRequest, request: Request) {
         let requester = request.requester.clone();
         if let Some(outcome) = self.carry_out(asked, request) {
             self.reply(requester, outcome);
@@ -215,7 +215,7 @@ impl Agent {
     }
 
     /// Sets attributes and tells the program.
-    pub fn set_attributes(&mut self, attributes: BTreeMap<String, Value>) {
+    pub(crate) fn set_attributes(&mut self, attributes: BTreeMap<String, Value>) {
         self.tell_attributes(&attributes);
         self.attributes.extend(attributes);
     }
@@ -278,7 +278,7 @@ impl Request {
         Self::new(requester, limit, now)
     }
 
-    pub fn new(requester: Option<Requester>, limit: Duration, now: Duration) -> Self {
+    pub(crate) fn new(requester: Option<Requester>, limit: Duration, now: Duration) -> Self {
         let courtesy = (limit / 20).min(Duration::from_millis(100));
         Self {
             requester,
@@ -293,7 +293,7 @@ fn done() -> Outcome {
 }
 
 /// Types of the wire as JSON.
-pub fn value<T: Serialize>(content: &T) -> Value {
+pub(crate) fn value<T: Serialize>(content: &T) -> Value {
     // Their maps have text for keys, and none of them fails.
     serde_json::to_value(content).unwrap_or_default()
 }

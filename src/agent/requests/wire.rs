@@ -37,7 +37,7 @@ impl Agent {
     }
 
     /// An alias that no socket has yet.
-    pub fn not_there(&self, alias: &Alias) -> Option<Alias> {
+    pub(crate) fn not_there(&self, alias: &Alias) -> Option<Alias> {
         let there = self.sockets.find(alias.as_str()).is_some();
         (!there).then(|| alias.clone())
     }
@@ -50,7 +50,7 @@ impl Agent {
     }
 
     /// Waits until connections are proven, or one cannot be.
-    pub fn await_proof(&mut self, waiting: Waiting) {
+    pub(crate) fn await_proof(&mut self, waiting: Waiting) {
         if let Waiting::Wire { until, .. } = waiting {
             self.waiting.add(until, waiting);
             self.settle_proofs();
@@ -58,7 +58,7 @@ impl Agent {
     }
 
     /// Begins to connect. Tells the numbers of the socket and of its link.
-    pub fn connect_one(&mut self, request: ConnectRequest) -> Result<LinkAt, Fault> {
+    pub(crate) fn connect_one(&mut self, request: ConnectRequest) -> Result<LinkAt, Fault> {
         self.check_actions(request.replies.actions())?;
         let socket = self.socket_for(&request)?;
         let ConnectRequest {
@@ -239,7 +239,7 @@ impl Agent {
     }
 
     /// A monitor has something to tell.
-    pub fn drain_monitor(&mut self, at: SlotId) {
+    pub(crate) fn drain_monitor(&mut self, at: SlotId) {
         let Some(slot) = self.sockets.get_mut(at) else {
             return;
         };
@@ -256,7 +256,7 @@ impl Agent {
 
     /// The same of the connections by which a SYNC_SUB sends requests. When one is lost, answers to
     /// what went by it may still come, for they come by another; when it is there again, they have.
-    pub fn drain_request_monitor(&mut self, at: SlotId) {
+    pub(crate) fn drain_request_monitor(&mut self, at: SlotId) {
         let Some(slot) = self.sockets.get_mut(at) else {
             return;
         };
@@ -280,7 +280,7 @@ impl Agent {
     }
 
     /// Answers those whose proof is there, or can never be.
-    pub fn settle_proofs(&mut self) {
+    pub(crate) fn settle_proofs(&mut self) {
         self.see_tokens();
         let settled: Vec<u64> = self
             .waiting

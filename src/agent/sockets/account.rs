@@ -20,7 +20,7 @@ const TRIES: u32 = 30;
 
 /// The account of one socket.
 #[derive(Default)]
-pub struct Account {
+pub(crate) struct Account {
     /// A writer's: what its readers have not got, and what is not known of.
     pub ledger: Ledger,
     /// A writer's that has connected: where lines led that are open in the ledger.
@@ -43,7 +43,7 @@ pub struct Account {
 
 /// What there is to do.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Due {
+pub(crate) enum Due {
     /// To tell the writer what has come.
     Tell(SocketId, Vec<Arrived>),
     /// To ask the reader what has come.
@@ -52,7 +52,7 @@ pub enum Due {
 
 impl Slot {
     /// Takes note of lines that have ended.
-    pub fn settle_lines(&mut self) {
+    pub(crate) fn settle_lines(&mut self) {
         if !counts(self.kind) {
             return;
         }
@@ -89,7 +89,7 @@ impl Slot {
     }
 
     /// What has gone by it, with all that is known of losses by now.
-    pub fn stats_now(&mut self) -> SocketStats {
+    pub(crate) fn stats_now(&mut self) -> SocketStats {
         self.settle_lines();
         let publishes = self.kind.publishes();
         SocketStats {
@@ -102,7 +102,7 @@ impl Slot {
     }
 
     /// What is lost of what libzmq has taken.
-    pub fn losses(&mut self) -> u64 {
+    pub(crate) fn losses(&mut self) -> u64 {
         let missed = match self.kind.publishes() {
             true => zeromq::missed(&mut self.socket),
             false => 0,
@@ -111,7 +111,7 @@ impl Slot {
     }
 
     /// How many messages wait here or at libzmq for a connection to take them.
-    pub fn unsent(&mut self) -> u64 {
+    pub(crate) fn unsent(&mut self) -> u64 {
         let request_socket = self.request_socket.as_mut().map_or(0, |request_socket| {
             zeromq::queued(request_socket.socket_mut())
         });
@@ -129,7 +129,7 @@ impl Slot {
     }
 
     /// What is to be told or asked now, if nothing is under way. Idle sockets are not looked at.
-    pub fn accounts_due(&mut self) -> Vec<Due> {
+    pub(crate) fn accounts_due(&mut self) -> Vec<Due> {
         if self.links.is_empty() || self.account.busy || !counts(self.kind) {
             return Vec::new();
         }
@@ -148,7 +148,7 @@ impl Slot {
     }
 
     /// What a reader has to tell; at its end, of lines too that stand.
-    pub fn what_to_tell(&mut self, over: bool) -> Vec<Due> {
+    pub(crate) fn what_to_tell(&mut self, over: bool) -> Vec<Due> {
         let mut by_writer: BTreeMap<SocketId, Vec<Arrived>> = BTreeMap::new();
         let mut tell = |to: Option<SocketId>, arrived| {
             if let Some(to) = to {
@@ -210,7 +210,7 @@ impl Slot {
     }
 
     /// A reader that has bound: what has come by these lines.
-    pub fn arrived(&mut self, names: &[Box<str>]) -> Vec<Arrived> {
+    pub(crate) fn arrived(&mut self, names: &[Box<str>]) -> Vec<Arrived> {
         self.settle_lines();
         let lines = zeromq::lines(&mut self.socket);
         let standing = |name: &str| lines.iter().find(|line| line.name.as_deref() == Some(name));
@@ -232,7 +232,7 @@ impl Slot {
 
 impl Account {
     /// The writer knows.
-    pub fn has_told(&mut self, lines: &[Arrived]) {
+    pub(crate) fn has_told(&mut self, lines: &[Arrived]) {
         (self.busy, self.tries) = (false, 0);
         for line in lines {
             match line.last {
@@ -243,7 +243,7 @@ impl Account {
     }
 
     /// The reader has answered. What it does not know any more is never confirmed.
-    pub fn has_been_told(&mut self, asked: &[Box<str>], lines: &[Arrived]) {
+    pub(crate) fn has_been_told(&mut self, asked: &[Box<str>], lines: &[Arrived]) {
         (self.busy, self.tries) = (false, 0);
         for line in lines {
             self.ledger.tell(line);
@@ -257,7 +257,11 @@ impl Account {
 
     /// It came to nothing. Where that is for good, or has been so for long, nothing is told or asked of those lines
     /// any more.
-    pub fn came_to_nothing(&mut self, names: impl Iterator<Item = Box<str>>, for_good: bool) {
+    pub(crate) fn came_to_nothing(
+        &mut self,
+        names: impl Iterator<Item = Box<str>>,
+        for_good: bool,
+    ) {
         self.busy = false;
         self.tries += 1;
         // It is looked at again, though nothing may have moved.

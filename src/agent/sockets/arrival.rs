@@ -18,7 +18,7 @@ const ID: usize = 8;
 const SEVERAL: &str = "a message of several frames";
 
 /// A message that has arrived.
-pub enum Arrival {
+pub(crate) enum Arrival {
     /// Sent to this socket.
     Message(Message),
     /// Topic and body, after so many bytes of the frame.
@@ -35,7 +35,7 @@ pub enum Arrival {
 
 impl Slot {
     /// The next message that has arrived. What a publisher hears of its subscribers is none.
-    pub fn next_arrival(&mut self) -> Option<Arrival> {
+    pub(crate) fn next_arrival(&mut self) -> Option<Arrival> {
         let arrival = match self.kind {
             Kind::Push | Kind::Pub => None,
             Kind::Pull => self.next_frame().map(|frame| match frame {
@@ -92,7 +92,7 @@ impl Slot {
 
     /// A publisher reads what its subscribers want, up to so many words. True if a token of a proof, or
     /// a requester, is new.
-    pub fn read_subscriptions(&mut self, most: usize) -> bool {
+    pub(crate) fn read_subscriptions(&mut self, most: usize) -> bool {
         let mut frame = Message::new();
         let mut news = false;
         for _ in 0..most {
@@ -109,7 +109,7 @@ impl Slot {
     }
 
     /// Counts messages, up to so many, and lets them go: nothing is looked at but the end of each.
-    pub fn discard(&mut self, most: usize) {
+    pub(crate) fn discard(&mut self, most: usize) {
         let mut frame = Message::new();
         let mut count = 0;
         for _ in 0..most {

@@ -17,13 +17,13 @@ const LONGEST_PATH: usize = 107;
 /// Why a socket cannot be bound, and to what.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot bind to {address}: {reason}")]
-pub struct BindError {
+pub(crate) struct BindError {
     pub address: String,
     pub reason: String,
 }
 
 /// What an agent knows about places.
-pub struct Place<'a> {
+pub(crate) struct Place<'a> {
     pub agent: &'a AgentName,
     /// What peers dial instead of a wildcard.
     pub advertise: IpAddr,
@@ -33,7 +33,7 @@ pub struct Place<'a> {
 
 /// A socket file of this agent, known by its inode, so that no other process's is ever removed.
 #[derive(Debug, PartialEq, Eq)]
-pub struct SocketFile {
+pub(crate) struct SocketFile {
     path: PathBuf,
     device: u64,
     inode: u64,
@@ -41,7 +41,7 @@ pub struct SocketFile {
 
 /// Where a socket was bound.
 #[derive(Debug)]
-pub struct Bound {
+pub(crate) struct Bound {
     /// What peers dial.
     pub address: String,
     /// What libzmq calls it.
@@ -50,7 +50,7 @@ pub struct Bound {
 }
 
 /// Binds `socket` and tells what peers are to dial.
-pub fn bind(
+pub(crate) fn bind(
     socket: &mut zmq::Socket,
     alias: &Alias,
     endpoint: &Endpoint,
@@ -66,7 +66,7 @@ pub fn bind(
 const ATTEMPTS: usize = 32;
 
 /// Binds `socket` and a second one beside it: at the port after, or at a path beside.
-pub fn bind_both(
+pub(crate) fn bind_both(
     socket: &mut zmq::Socket,
     second: &mut zmq::Socket,
     alias: &Alias,
@@ -98,7 +98,7 @@ pub fn bind_both(
 
 impl Bound {
     /// As the kernel knows it.
-    pub fn place(&self) -> Option<zeromq::Place> {
+    pub(crate) fn place(&self) -> Option<zeromq::Place> {
         match self.address.strip_prefix("ipc://") {
             Some(path) => Some(zeromq::Place::Path(Path::new(path).into())),
             None => port_of(&self.address).map(zeromq::Place::Port),
@@ -234,7 +234,7 @@ impl SocketFile {
     }
 
     /// Removes the file, if it is still this one.
-    pub fn remove(&self) {
+    pub(crate) fn remove(&self) {
         if Self::of(&self.path).is_ok_and(|now| now == *self) {
             // If it cannot be removed, the next one to bind there sees that nobody listens.
             let _ = fs::remove_file(&self.path);

@@ -9,7 +9,11 @@ use crate::wire::{CodecError, encode, join_sync_topic, join_topic};
 
 impl Slot {
     /// A message as the frame that this socket sends.
-    pub fn frame(&self, message: &Value, topic: Option<&Topic>) -> Result<Message, CodecError> {
+    pub(crate) fn frame(
+        &self,
+        message: &Value,
+        topic: Option<&Topic>,
+    ) -> Result<Message, CodecError> {
         let body = encode(message, self.serializer)?;
         Ok(match self.kind.publishes() {
             true => publication(self.kind, topic, &body, self.serializer),
@@ -19,7 +23,12 @@ impl Slot {
 }
 
 /// A message as a publisher of that kind sends it.
-pub fn publication(kind: Kind, topic: Option<&Topic>, body: &[u8], by: Serializer) -> Message {
+pub(crate) fn publication(
+    kind: Kind,
+    topic: Option<&Topic>,
+    body: &[u8],
+    by: Serializer,
+) -> Message {
     let none = Topic::default();
     let topic = topic.unwrap_or(&none);
     match kind.answers_beside() {

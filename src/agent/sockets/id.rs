@@ -2,7 +2,7 @@
 
 /// The number of a data socket, which no other socket of this agent ever has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SlotId {
+pub(crate) struct SlotId {
     pub(super) index: usize,
     /// How many sockets have stood at that index before it.
     pub(super) generation: u64,
@@ -11,7 +11,7 @@ pub struct SlotId {
 #[cfg(test)]
 impl SlotId {
     /// Two numbers, for tests that need no sockets.
-    pub fn two() -> [Self; 2] {
+    pub(crate) fn two() -> [Self; 2] {
         [0, 1].map(|index| Self {
             index,
             generation: 0,
@@ -22,18 +22,18 @@ impl SlotId {
 /// The number of a connection among those of its socket. It stays that of the connection to the same
 /// target, wherever that moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkId(pub(super) usize);
+pub(crate) struct LinkId(pub(super) usize);
 
 /// A connection by its numbers: that of its socket, and its own there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkAt {
+pub(crate) struct LinkAt {
     pub socket: SlotId,
     pub link: LinkId,
 }
 
 impl LinkAt {
     /// The numbers of all connections that the socket can have.
-    pub fn all_of(socket: SlotId) -> std::ops::RangeInclusive<Self> {
+    pub(crate) fn all_of(socket: SlotId) -> std::ops::RangeInclusive<Self> {
         let at = |link| Self {
             socket,
             link: LinkId(link),
@@ -44,7 +44,7 @@ impl LinkAt {
 
 #[cfg(test)]
 impl LinkAt {
-    pub fn nth(socket: SlotId, link: usize) -> Self {
+    pub(crate) fn nth(socket: SlotId, link: usize) -> Self {
         let link = LinkId(link);
         Self { socket, link }
     }

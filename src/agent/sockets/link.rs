@@ -7,7 +7,7 @@ use crate::zeromq::{Failure, Seen};
 
 /// A connection of a socket.
 #[derive(Debug)]
-pub struct Link {
+pub(crate) struct Link {
     pub to: Option<SocketId>,
     pub server: Address,
     /// SYNC_SUB: the connection by which requests go, which has to be proven too.
@@ -22,7 +22,7 @@ pub struct Link {
 }
 
 impl Link {
-    pub fn new(server: Address, to: Option<SocketId>, now: Duration) -> Self {
+    pub(crate) fn new(server: Address, to: Option<SocketId>, now: Duration) -> Self {
         Self {
             to,
             server,
@@ -36,13 +36,13 @@ impl Link {
     }
 
     /// With the connection for requests, if there is one.
-    pub fn with_request_socket(mut self, request_socket: Option<Link>) -> Self {
+    pub(crate) fn with_request_socket(mut self, request_socket: Option<Link>) -> Self {
         self.request_socket = request_socket.map(Box::new);
         self
     }
 
     /// How far it has been seen to work, together with its request socket.
-    pub fn proof(&self) -> Proof {
+    pub(crate) fn proof(&self) -> Proof {
         let request_socket = self
             .request_socket
             .as_ref()
@@ -56,18 +56,18 @@ impl Link {
         }
     }
 
-    pub fn proven(&self) -> bool {
+    pub(crate) fn proven(&self) -> bool {
         matches!(self.proof(), Proof::Proven { .. })
     }
 
     /// How often it has been proven, together with its request socket.
-    pub fn times(&self) -> u32 {
+    pub(crate) fn times(&self) -> u32 {
         let beside = self.request_socket.as_ref().map_or(0, |it| it.times);
         self.times.max(beside)
     }
 
     /// Begins anew, at the same address.
-    pub fn begin_again(&mut self, now: Duration) {
+    pub(crate) fn begin_again(&mut self, now: Duration) {
         let (to, server) = (self.to.clone(), self.server.clone());
         let beside = self.request_socket.take().map(|mut it| {
             it.begin_again(now);
@@ -86,7 +86,7 @@ impl Link {
     }
 
     /// Takes note. True if the proof is another than before.
-    pub fn note(&mut self, seen: Seen, now: Duration) -> bool {
+    pub(crate) fn note(&mut self, seen: Seen, now: Duration) -> bool {
         let before = self.proof;
         let handshaking = self.last == Some(Seen::Connected);
         match seen {
@@ -115,7 +115,7 @@ impl Link {
     }
 
     /// Whether it was seen that it can never be proven.
-    pub fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         let beside = self.request_socket.as_ref();
         match self.last {
             Some(Seen::Failed(Failure::Broken)) => false,
@@ -125,7 +125,7 @@ impl Link {
     }
 
     /// Why it can never be proven, if that was seen.
-    pub fn failure(&self) -> Option<String> {
+    pub(crate) fn failure(&self) -> Option<String> {
         match self.last {
             Some(Seen::Failed(Failure::Broken)) => None,
             Some(Seen::Failed(failure)) if !self.connected() => {
@@ -139,7 +139,7 @@ impl Link {
     }
 
     /// Why it is not proven when its time is up.
-    pub fn excuse(&self, limit: impl std::fmt::Display) -> String {
+    pub(crate) fn excuse(&self, limit: impl std::fmt::Display) -> String {
         let address = &self.server.address;
         if let Some(request_socket) = self.request_socket.as_ref().filter(|_| self.connected()) {
             return request_socket.excuse(limit);
@@ -153,7 +153,7 @@ impl Link {
         }
     }
 
-    pub fn info(&self, alias: &Alias, now: Duration) -> ConnectionInfo {
+    pub(crate) fn info(&self, alias: &Alias, now: Duration) -> ConnectionInfo {
         let request_socket = self
             .request_socket
             .as_ref()

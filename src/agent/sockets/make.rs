@@ -59,17 +59,17 @@ pub(super) fn counts(kind: Kind) -> bool {
 }
 
 /// Whether it is the end that messages go out by, and no answer comes for them there.
-pub fn writes(kind: Kind) -> bool {
+pub(crate) fn writes(kind: Kind) -> bool {
     kind == Kind::Push || kind.publishes()
 }
 
 /// Whether it is the other one. A SYNC_SUB is: its requests go by another socket.
-pub fn reads(kind: Kind) -> bool {
+pub(crate) fn reads(kind: Kind) -> bool {
     kind == Kind::Pull || kind.subscribes()
 }
 
 /// Receives a frame into `frame`; false if there is none.
-pub fn receive(socket: &Socket, frame: &mut Message) -> bool {
+pub(crate) fn receive(socket: &Socket, frame: &mut Message) -> bool {
     loop {
         match socket.recv(frame, DONTWAIT) {
             Ok(()) => return true,

@@ -18,24 +18,24 @@ mod slot;
 
 use std::collections::{BTreeMap, HashMap};
 
-pub use account::Due;
-pub use arrival::Arrival;
-pub use endpoint::{BindError, Place};
-pub use frame::publication;
-pub use id::{LinkAt, SlotId};
-pub use link::Link;
-pub use make::{reads, writes};
-pub use outbox::Parcel;
-pub use request_socket::RequestSocket;
-pub use send::{Envelope, Offer, sync_path};
-pub use slot::Slot;
+pub(crate) use account::Due;
+pub(crate) use arrival::Arrival;
+pub(crate) use endpoint::{BindError, Place};
+pub(crate) use frame::publication;
+pub(crate) use id::{LinkAt, SlotId};
+pub(crate) use link::Link;
+pub(crate) use make::{reads, writes};
+pub(crate) use outbox::Parcel;
+pub(crate) use request_socket::RequestSocket;
+pub(crate) use send::{Envelope, Offer, sync_path};
+pub(crate) use slot::Slot;
 
 use crate::model::{Address, Alias, Serializer, SocketStats};
 use crate::zeromq;
 
 /// All data sockets of an agent, each with a number.
 #[derive(Default)]
-pub struct Sockets {
+pub(crate) struct Sockets {
     places: Vec<Held>,
     /// By the texts of their aliases.
     by_alias: HashMap<String, SlotId>,
@@ -50,7 +50,7 @@ struct Held {
 }
 
 impl Sockets {
-    pub fn add(&mut self, slot: Slot) -> SlotId {
+    pub(crate) fn add(&mut self, slot: Slot) -> SlotId {
         let free = self.places.iter().position(|held| held.slot.is_none());
         let index = free.unwrap_or_else(|| {
             self.places.push(Held::default());
@@ -67,14 +67,14 @@ impl Sockets {
     }
 
     /// Takes the alias from a socket: it is found no more, and stays until it is removed.
-    pub fn retire(&mut self, alias: &Alias) -> Option<SlotId> {
+    pub(crate) fn retire(&mut self, alias: &Alias) -> Option<SlotId> {
         let id = self.by_alias.remove(alias.as_str())?;
         self.get_mut(id)?.retired = true;
         Some(id)
     }
 
     /// Takes a socket out. From now on its number finds nothing.
-    pub fn remove(&mut self, id: SlotId) -> Option<Slot> {
+    pub(crate) fn remove(&mut self, id: SlotId) -> Option<Slot> {
         let slot = self.held_mut(id)?.clear()?;
         if !slot.retired {
             self.by_alias.remove(slot.alias.as_str());
@@ -82,28 +82,28 @@ impl Sockets {
         Some(slot)
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.by_alias.len()
     }
 
-    pub fn find(&self, alias: &str) -> Option<SlotId> {
+    pub(crate) fn find(&self, alias: &str) -> Option<SlotId> {
         self.by_alias.get(alias).copied()
     }
 
     /// The socket of that alias, with its number.
-    pub fn named(&self, alias: &str) -> Option<(SlotId, &Slot)> {
+    pub(crate) fn named(&self, alias: &str) -> Option<(SlotId, &Slot)> {
         let id = self.find(alias)?;
         Some((id, self.get(id)?))
     }
 
     /// The socket of that number, unless it is closed.
-    pub fn get(&self, id: SlotId) -> Option<&Slot> {
+    pub(crate) fn get(&self, id: SlotId) -> Option<&Slot> {
         let held = self.places.get(id.index)?;
         let slot = held.slot.as_ref()?;
         (held.generation == id.generation).then_some(slot)
     }
 
-    pub fn get_mut(&mut self, id: SlotId) -> Option<&mut Slot> {
+    pub(crate) fn get_mut(&mut self, id: SlotId) -> Option<&mut Slot> {
         self.held_mut(id)?.slot.as_mut()
     }
 
@@ -112,23 +112,23 @@ impl Sockets {
         (held.generation == id.generation).then_some(held)
     }
 
-    pub fn serializer(&self, id: SlotId) -> Option<Serializer> {
+    pub(crate) fn serializer(&self, id: SlotId) -> Option<Serializer> {
         self.get(id).map(|slot| slot.serializer)
     }
 
     /// The connection of these numbers, unless its socket is closed.
-    pub fn link(&self, at: LinkAt) -> Option<&Link> {
+    pub(crate) fn link(&self, at: LinkAt) -> Option<&Link> {
         self.get(at.socket)?.link(at.link)
     }
 
     /// What people are told of a socket: its alias, as long as it is there.
-    pub fn name(&self, id: SlotId) -> &str {
+    pub(crate) fn name(&self, id: SlotId) -> &str {
         self.get(id)
             .map_or("a closed socket", |slot| slot.alias.as_str())
     }
 
     /// Those that have their alias, with their numbers.
-    pub fn numbered(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
         let places = self.places.iter().enumerate();
         let slots = places.filter_map(|(index, held)| {
             let generation = held.generation;
@@ -138,38 +138,38 @@ impl Sockets {
     }
 
     /// Their numbers.
-    pub fn ids(&self) -> Vec<SlotId> {
+    pub(crate) fn ids(&self) -> Vec<SlotId> {
         self.numbered().map(|(id, _)| id).collect()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Slot> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot> {
         self.numbered().map(|(_, slot)| slot)
     }
 
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
         let slots = self.places.iter_mut();
         let slots = slots.filter_map(|held| held.slot.as_mut());
         slots.filter(|slot| !slot.retired)
     }
 
-    pub fn aliases(&self) -> Vec<Alias> {
+    pub(crate) fn aliases(&self) -> Vec<Alias> {
         let mut aliases: Vec<Alias> = self.iter().map(|slot| slot.alias.clone()).collect();
         aliases.sort();
         aliases
     }
 
-    pub fn addresses(&self) -> BTreeMap<Alias, Address> {
+    pub(crate) fn addresses(&self) -> BTreeMap<Alias, Address> {
         self.iter()
             .filter_map(|slot| Some((slot.alias.clone(), slot.address()?)))
             .collect()
     }
 
     /// Where they are bound, as the kernel knows it.
-    pub fn places(&self) -> Vec<zeromq::Place> {
+    pub(crate) fn places(&self) -> Vec<zeromq::Place> {
         self.iter().flat_map(Slot::places).collect()
     }
 
-    pub fn stats(&mut self) -> BTreeMap<Alias, SocketStats> {
+    pub(crate) fn stats(&mut self) -> BTreeMap<Alias, SocketStats> {
         self.iter_mut()
             .map(|slot| (slot.alias.clone(), slot.stats_now()))
             .collect()
@@ -177,7 +177,7 @@ impl Sockets {
 
     /// Closes them all; libzmq still sends what it has, for the time of their linger.
     /// If `skip_linger`, it does not.
-    pub fn close(&mut self, skip_linger: bool) {
+    pub(crate) fn close(&mut self, skip_linger: bool) {
         for slot in self.places.iter_mut().filter_map(Held::clear) {
             if skip_linger {
                 // An option that every socket has.
@@ -193,12 +193,12 @@ impl Sockets {
     }
 
     /// Whether messages wait to leave.
-    pub fn queued(&self) -> bool {
+    pub(crate) fn queued(&self) -> bool {
         self.iter().any(|slot| !slot.outbox.is_empty())
     }
 
     /// The same, but for what libzmq has taken and not handed to a connection: at the end, that counts too.
-    pub fn unsent(&mut self) -> BTreeMap<Alias, u64> {
+    pub(crate) fn unsent(&mut self) -> BTreeMap<Alias, u64> {
         let unsent = self
             .iter_mut()
             .map(|slot| (slot.alias.clone(), slot.unsent()));

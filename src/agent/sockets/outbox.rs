@@ -11,13 +11,13 @@ const MESSAGES: usize = 1000;
 const BYTES: usize = 64 << 20;
 
 /// A message to be sent; a request with the number of its request.
-pub struct Parcel {
+pub(crate) struct Parcel {
     pub request: Option<u64>,
     pub body: Message,
 }
 
 impl Parcel {
-    pub fn plain(body: Message) -> Self {
+    pub(crate) fn plain(body: Message) -> Self {
         Self {
             request: None,
             body,
@@ -27,26 +27,26 @@ impl Parcel {
 
 /// The queue.
 #[derive(Default)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     queue: VecDeque<Parcel>,
     bytes: usize,
 }
 
 impl Outbox {
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.queue.len() < MESSAGES && self.bytes < BYTES
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }
 
     /// The parcel comes back if there is no room.
-    pub fn push(&mut self, parcel: Parcel) -> Result<(), Parcel> {
+    pub(crate) fn push(&mut self, parcel: Parcel) -> Result<(), Parcel> {
         if !self.has_room() {
             return Err(parcel);
         }
@@ -55,7 +55,7 @@ impl Outbox {
         Ok(())
     }
 
-    pub fn pop(&mut self) -> Option<Parcel> {
+    pub(crate) fn pop(&mut self) -> Option<Parcel> {
         let parcel = self.queue.pop_front()?;
         self.bytes -= parcel.body.len();
         if self.queue.is_empty() {
@@ -66,19 +66,19 @@ impl Outbox {
     }
 
     /// Gives back what was popped last and could not be sent.
-    pub fn put_back(&mut self, parcel: Parcel) {
+    pub(crate) fn put_back(&mut self, parcel: Parcel) {
         self.bytes += parcel.body.len();
         self.queue.push_front(parcel);
     }
 
     /// Whether a request has not been sent yet.
-    pub fn holds(&self, request: u64) -> bool {
+    pub(crate) fn holds(&self, request: u64) -> bool {
         let is = |parcel: &Parcel| parcel.request == Some(request);
         self.queue.iter().any(is)
     }
 
     /// Takes a request back that nobody waits for any more.
-    pub fn withdraw(&mut self, request: u64) {
+    pub(crate) fn withdraw(&mut self, request: u64) {
         let bytes = &mut self.bytes;
         self.queue.retain(|parcel| {
             let stays = parcel.request != Some(request);

@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 
 /// Why libzmq refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Errno(i32);
+pub(crate) struct Errno(i32);
 
 impl Errno {
     fn last() -> Self {
@@ -14,12 +14,12 @@ impl Errno {
     }
 
     /// Whether the same may succeed later.
-    pub fn is_for_now(self) -> bool {
+    pub(crate) fn is_for_now(self) -> bool {
         matches!(self.0, nix::libc::EAGAIN | nix::libc::EINTR)
     }
 
     /// In words, without capital or full stop.
-    pub fn reason(self) -> String {
+    pub(crate) fn reason(self) -> String {
         // SAFETY: libzmq returns a static string, ending in zero, for every number.
         let text = unsafe { CStr::from_ptr(zmq_sys::zmq_strerror(self.0)) };
         let text = text.to_string_lossy();
@@ -43,26 +43,26 @@ fn c_string(endpoint: &str) -> Result<CString, Errno> {
     CString::new(endpoint).map_err(|_| Errno(nix::libc::EINVAL))
 }
 
-pub fn bind(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
+pub(crate) fn bind(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
     let endpoint = c_string(endpoint)?;
     // SAFETY: the socket is alive, the string ends in zero.
     checked(unsafe { zmq_sys::zmq_bind(socket.as_mut_ptr(), endpoint.as_ptr()) })
 }
 
-pub fn connect(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
+pub(crate) fn connect(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
     let endpoint = c_string(endpoint)?;
     // SAFETY: the socket is alive, the string ends in zero.
     checked(unsafe { zmq_sys::zmq_connect(socket.as_mut_ptr(), endpoint.as_ptr()) })
 }
 
 /// Stops listening. What has been accepted, and waits to leave, has the socket's linger for it.
-pub fn unbind(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
+pub(crate) fn unbind(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
     let endpoint = c_string(endpoint)?;
     // SAFETY: the socket is alive, the string ends in zero.
     checked(unsafe { zmq_sys::zmq_unbind(socket.as_mut_ptr(), endpoint.as_ptr()) })
 }
 
-pub fn disconnect(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
+pub(crate) fn disconnect(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Errno> {
     let endpoint = c_string(endpoint)?;
     // SAFETY: the socket is alive, the string ends in zero.
     checked(unsafe { zmq_sys::zmq_disconnect(socket.as_mut_ptr(), endpoint.as_ptr()) })
@@ -73,7 +73,7 @@ const _: () = assert!(size_of::<zmq::Message>() == size_of::<zmq_sys::zmq_msg_t>
 
 /// Sends one frame without waiting. If it is not taken, it is still there afterwards: the crate's
 /// own `send` would have dropped it.
-pub fn send(socket: &mut zmq::Socket, frame: &mut zmq::Message) -> Result<(), Errno> {
+pub(crate) fn send(socket: &mut zmq::Socket, frame: &mut zmq::Message) -> Result<(), Errno> {
     let frame = (&raw mut *frame).cast::<zmq_sys::zmq_msg_t>();
     // SAFETY: socket and frame are alive and libzmq's own; it leaves an empty frame, or this one.
     checked(unsafe { zmq_sys::zmq_msg_send(frame, socket.as_mut_ptr(), zmq::DONTWAIT) })

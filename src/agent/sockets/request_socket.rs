@@ -18,7 +18,7 @@ const MAX_REQUESTERS: usize = 10_000;
 const EARLY: usize = 1000;
 
 /// The request socket, at one end or the other.
-pub enum RequestSocket {
+pub(crate) enum RequestSocket {
     /// SYNC_PUB: requests arrive.
     Answers(Answers),
     /// SYNC_SUB: requests leave.
@@ -33,7 +33,7 @@ pub enum RequestSocket {
 }
 
 /// The publisher's end.
-pub struct Answers {
+pub(crate) struct Answers {
     pub socket: Socket,
     pub bound: Option<Bound>,
     /// Who has subscribed to answers, and so will get them.
@@ -42,7 +42,7 @@ pub struct Answers {
 }
 
 /// A request that has overtaken the subscription to its answer: they come by different sockets.
-pub struct Early {
+pub(crate) struct Early {
     pub path: Envelope,
     pub body: Message,
     token: ReplyToken,
@@ -50,7 +50,7 @@ pub struct Early {
 
 impl RequestSocket {
     /// The request socket of a socket of that kind, if it has one.
-    pub fn of(context: &Context, kind: Kind) -> zmq::Result<Option<Self>> {
+    pub(crate) fn of(context: &Context, kind: Kind) -> zmq::Result<Option<Self>> {
         Ok(match kind {
             Kind::SyncPub => Some(RequestSocket::Answers(Answers {
                 socket: make(context, Kind::AsyncRep)?,
@@ -75,28 +75,28 @@ impl RequestSocket {
         })
     }
 
-    pub fn socket(&self) -> &Socket {
+    pub(crate) fn socket(&self) -> &Socket {
         match self {
             RequestSocket::Answers(request_socket) => &request_socket.socket,
             RequestSocket::Asks { socket, .. } => socket,
         }
     }
 
-    pub fn socket_mut(&mut self) -> &mut Socket {
+    pub(crate) fn socket_mut(&mut self) -> &mut Socket {
         match self {
             RequestSocket::Answers(request_socket) => &mut request_socket.socket,
             RequestSocket::Asks { socket, .. } => socket,
         }
     }
 
-    pub fn monitor(&self) -> Option<&Socket> {
+    pub(crate) fn monitor(&self) -> Option<&Socket> {
         match self {
             RequestSocket::Answers(_) => None,
             RequestSocket::Asks { monitor, .. } => monitor.as_ref(),
         }
     }
 
-    pub fn token(&self) -> Option<&ReplyToken> {
+    pub(crate) fn token(&self) -> Option<&ReplyToken> {
         match self {
             RequestSocket::Answers(_) => None,
             RequestSocket::Asks { token, .. } => Some(token),
@@ -104,14 +104,14 @@ impl RequestSocket {
     }
 
     /// Takes note of requests that left by a connection that was lost.
-    pub fn strand(&mut self, requests: Vec<u64>) {
+    pub(crate) fn strand(&mut self, requests: Vec<u64>) {
         if let RequestSocket::Asks { stranded, .. } = self {
             stranded.extend(requests);
         }
     }
 
     /// Takes them out.
-    pub fn take_stranded(&mut self) -> Vec<u64> {
+    pub(crate) fn take_stranded(&mut self) -> Vec<u64> {
         match self {
             RequestSocket::Asks { stranded, .. } => std::mem::take(stranded),
             RequestSocket::Answers(_) => Vec::new(),
@@ -119,7 +119,7 @@ impl RequestSocket {
     }
 
     /// Where requests go.
-    pub fn address(&self) -> Option<&str> {
+    pub(crate) fn address(&self) -> Option<&str> {
         match self {
             RequestSocket::Answers(request_socket) => request_socket
                 .bound
@@ -130,7 +130,7 @@ impl RequestSocket {
     }
 
     /// Watches its connections.
-    pub fn watch(&mut self, context: &Context) -> zmq::Result<()> {
+    pub(crate) fn watch(&mut self, context: &Context) -> zmq::Result<()> {
         if let RequestSocket::Asks {
             socket,
             monitor: monitor @ None,
@@ -143,7 +143,7 @@ impl RequestSocket {
     }
 
     /// A subscription has come or gone. True if a requester is new.
-    pub fn note_subscription(&mut self, begins: bool, subscription: &[u8]) -> bool {
+    pub(crate) fn note_subscription(&mut self, begins: bool, subscription: &[u8]) -> bool {
         let RequestSocket::Answers(request_socket) = self else {
             return false;
         };
@@ -161,7 +161,7 @@ impl RequestSocket {
     }
 
     /// Closes it and removes its file.
-    pub fn close(self) {
+    pub(crate) fn close(self) {
         match self {
             RequestSocket::Asks {
                 mut socket,
@@ -188,12 +188,12 @@ impl RequestSocket {
 
 impl Answers {
     /// Whether an answer under that token would reach its requester.
-    pub fn knows(&self, token: &ReplyToken) -> bool {
+    pub(crate) fn knows(&self, token: &ReplyToken) -> bool {
         self.requesters.contains(token)
     }
 
     /// Keeps a request until its requester has subscribed. True if the oldest one had to go for it.
-    pub fn keep(&mut self, token: ReplyToken, path: Envelope, body: Message) -> bool {
+    pub(crate) fn keep(&mut self, token: ReplyToken, path: Envelope, body: Message) -> bool {
         let full = self.early.len() >= EARLY;
         if full {
             self.early.pop_front();
@@ -203,7 +203,7 @@ impl Answers {
     }
 
     /// A kept request whose requester has subscribed by now.
-    pub fn next_known(&mut self) -> Option<Early> {
+    pub(crate) fn next_known(&mut self) -> Option<Early> {
         let known = |early: &Early| self.requesters.contains(&early.token);
         let at = self.early.iter().position(known)?;
         self.early.remove(at)

@@ -8,10 +8,10 @@ use super::{RequestSocket, Slot, raw};
 use crate::wire::ReplyToken;
 
 /// The frames before a request's body: the way back. The last one is empty.
-pub type Envelope = Vec<Message>;
+pub(crate) type Envelope = Vec<Message>;
 
 /// The outcome of a message that was to be sent.
-pub enum Offer {
+pub(crate) enum Offer {
     /// libzmq has it.
     Taken,
     /// It waits in the queue.
@@ -22,7 +22,7 @@ pub enum Offer {
 
 impl Slot {
     /// Sends, or queues if `may_queue` and there is room.
-    pub fn offer(&mut self, parcel: Parcel, may_queue: bool) -> Offer {
+    pub(crate) fn offer(&mut self, parcel: Parcel, may_queue: bool) -> Offer {
         if self.kind.publishes() {
             self.publish(&parcel.body);
             return Offer::Taken;
@@ -44,12 +44,12 @@ impl Slot {
     }
 
     /// Whether another message would find room.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.kind.publishes() || self.outbox.has_room()
     }
 
     /// Sends of the queue what the socket can take.
-    pub fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         while let Some(parcel) = self.outbox.pop() {
             if let Err(parcel) = self.try_send(parcel) {
                 return self.outbox.put_back(parcel);
@@ -75,7 +75,7 @@ impl Slot {
     }
 
     /// Answers a request. A peer that has gone, or does not read, does not get it: that is counted.
-    pub fn answer(&mut self, envelope: Envelope, body: Message) {
+    pub(crate) fn answer(&mut self, envelope: Envelope, body: Message) {
         if let Some(RequestSocket::Answers(_)) = self.request_socket.as_deref() {
             return self.answer_in_public(&envelope, &body);
         }
@@ -101,7 +101,7 @@ impl Slot {
     }
 
     /// By which messages leave. Of a SYNC_SUB, those are requests.
-    pub fn outlet(&self) -> &Socket {
+    pub(crate) fn outlet(&self) -> &Socket {
         match self.request_socket.as_deref() {
             Some(RequestSocket::Asks { socket, .. }) => socket,
             Some(RequestSocket::Answers(_)) | None => &self.socket,
@@ -109,7 +109,7 @@ impl Slot {
     }
 
     /// Whether libzmq takes a message now.
-    pub fn writable(&self) -> bool {
+    pub(crate) fn writable(&self) -> bool {
         self.outlet()
             .get_events()
             .is_ok_and(|events| events.contains(POLLOUT))
@@ -155,7 +155,7 @@ impl Slot {
 
 /// The requester to answer at a SYNC_PUB, and the number of its request: between its address and the empty
 /// frame.
-pub fn sync_path(envelope: &Envelope) -> Option<(ReplyToken, &[u8])> {
+pub(crate) fn sync_path(envelope: &Envelope) -> Option<(ReplyToken, &[u8])> {
     let [_, token, id, _] = &envelope[..] else {
         return None;
     };

@@ -21,7 +21,7 @@ use crate::model::{
 };
 use crate::wire::{ProofToken, ReplyToken, sync_subscription};
 use crate::zeromq::{
-    self, CLOSED, EVENTS, End, Seen, dial_with, admit_by_key, monitor, next_event, stop_monitor,
+    self, CLOSED, EVENTS, End, Seen, admit_by_key, dial_with, monitor, next_event, stop_monitor,
 };
 
 /// How long to wait at most until a place is free again, in milliseconds.
@@ -30,7 +30,7 @@ const UNBINDING: i64 = 1000;
 const TOKENS: usize = 10_000;
 
 /// A socket, what arrives there, and where it leads.
-pub struct Slot {
+pub(crate) struct Slot {
     pub alias: Alias,
     pub kind: Kind,
     pub serializer: Serializer,
@@ -60,7 +60,7 @@ pub struct Slot {
 
 /// What a monitor has seen.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct News {
+pub(crate) struct News {
     /// A proof is another than before.
     pub changed: bool,
     /// The socket's only connection was lost, if only for a moment.
@@ -81,7 +81,7 @@ impl News {
 
 impl Slot {
     /// Makes the socket; it leads nowhere yet.
-    pub fn new(
+    pub(crate) fn new(
         context: &Context,
         alias: Alias,
         kind: Kind,
@@ -111,7 +111,7 @@ impl Slot {
         })
     }
 
-    pub fn bind(&mut self, endpoint: &Endpoint, place: &Place) -> Result<(), BindError> {
+    pub(crate) fn bind(&mut self, endpoint: &Endpoint, place: &Place) -> Result<(), BindError> {
         self.close_to_unknown_keys().map_err(|error| BindError {
             address: endpoint.to_string(),
             reason: error.message().to_lowercase(),
@@ -175,7 +175,7 @@ impl Slot {
     }
 
     /// Where it is bound, as the kernel knows it.
-    pub fn places(&self) -> impl Iterator<Item = zeromq::Place> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = zeromq::Place> {
         let request_socket = match self.request_socket.as_deref() {
             Some(RequestSocket::Answers(request_socket)) => request_socket.bound.as_ref(),
             Some(RequestSocket::Asks { .. }) | None => None,
@@ -187,7 +187,7 @@ impl Slot {
     }
 
     /// Whether that end of a connection is one of its own.
-    pub fn has_end(&self, end: &End) -> bool {
+    pub(crate) fn has_end(&self, end: &End) -> bool {
         let here = zeromq::Place::Port(end.here.port());
         let dialled = |link: &Link| end.leads_to(&link.server.address);
         self.places().any(|place| place == here)
@@ -198,7 +198,7 @@ impl Slot {
     }
 
     /// Where it is bound, or else the address it is connected to first, as osBrain's addresses of clients.
-    pub fn address(&self) -> Option<Address> {
+    pub(crate) fn address(&self) -> Option<Address> {
         self.server_address().or_else(|| {
             let link = self.links.first()?;
             Some(Address {
@@ -232,7 +232,7 @@ impl Slot {
 
     /// Begins to connect, watched from the first moment. Tells the number of the link; one that is
     /// there already is not made again, and one to the same target elsewhere is moved.
-    pub fn connect(
+    pub(crate) fn connect(
         &mut self,
         context: &Context,
         server: Address,
@@ -279,7 +279,7 @@ impl Slot {
     }
 
     /// Ends a connection and begins it anew, at the same address.
-    pub fn redial(&mut self, id: LinkId, now: Duration) -> Result<(), String> {
+    pub(crate) fn redial(&mut self, id: LinkId, now: Duration) -> Result<(), String> {
         let Some(link) = self.links.get_mut(id.0) else {
             return Err("the connection is not there any more".into());
         };
@@ -294,14 +294,14 @@ impl Slot {
     }
 
     /// By which keys others of this name server are known that are dialled.
-    pub fn keys_dialled(&self) -> Vec<PublicKey> {
+    pub(crate) fn keys_dialled(&self) -> Vec<PublicKey> {
         let ours = |link: &&Link| matches!(&link.to, Some(to) if to.agent.nameserver.is_none());
         let keys = self.links.iter().filter(ours);
         keys.filter_map(|link| link.server.key).collect()
     }
 
     /// Stops dialling the holders of these keys. Tells whether there were any.
-    pub fn disconnect_holders(&mut self, keys: &[PublicKey], now: Duration) -> bool {
+    pub(crate) fn disconnect_holders(&mut self, keys: &[PublicKey], now: Duration) -> bool {
         let mut lost = false;
         let is_theirs = |link: &&mut Link| link.server.key.is_some_and(|key| keys.contains(&key));
         for link in self.links.iter_mut().filter(is_theirs) {
@@ -317,12 +317,12 @@ impl Slot {
     }
 
     /// The connection of that number.
-    pub fn link(&self, id: LinkId) -> Option<&Link> {
+    pub(crate) fn link(&self, id: LinkId) -> Option<&Link> {
         self.links.get(id.0)
     }
 
     /// Where its only link leads; none if there are several.
-    pub fn only_address(&self) -> Option<String> {
+    pub(crate) fn only_address(&self) -> Option<String> {
         match &self.links[..] {
             [link] => Some(link.server.address.clone()),
             _ => None,
@@ -360,7 +360,7 @@ impl Slot {
     }
 
     /// Reads what the monitor has seen.
-    pub fn read_monitor(&mut self, now: Duration) -> News {
+    pub(crate) fn read_monitor(&mut self, now: Duration) -> News {
         let mut news = News::default();
         while let Some((seen, address)) = self.monitor.as_ref().and_then(next_event) {
             let former = |former: &String| former.as_bytes() == address;
@@ -375,7 +375,7 @@ impl Slot {
     }
 
     /// The same for the connections by which requests go.
-    pub fn read_request_monitor(&mut self, now: Duration) -> News {
+    pub(crate) fn read_request_monitor(&mut self, now: Duration) -> News {
         let mut news = News::default();
         let monitor = || {
             self.request_socket
@@ -399,7 +399,7 @@ impl Slot {
     }
 
     /// Subscribes to all that its handlers are for; SYNC_SUB, to its answers too.
-    pub fn subscribe_to_handlers(&mut self) {
+    pub(crate) fn subscribe_to_handlers(&mut self) {
         for topic in Rc::clone(&self.handlers).subscriptions() {
             self.subscribe_topic(topic);
         }
@@ -412,11 +412,11 @@ impl Slot {
         }
     }
 
-    pub fn subscribe_topic(&mut self, topic: &str) {
+    pub(crate) fn subscribe_topic(&mut self, topic: &str) {
         self.subscribe(&self.subscription_to(topic));
     }
 
-    pub fn unsubscribe_topic(&mut self, topic: &str) {
+    pub(crate) fn unsubscribe_topic(&mut self, topic: &str) {
         self.unsubscribe(&self.subscription_to(topic));
     }
 
@@ -428,14 +428,14 @@ impl Slot {
     }
 
     /// Subscribes to these very bytes.
-    pub fn subscribe(&mut self, prefix: &[u8]) {
+    pub(crate) fn subscribe(&mut self, prefix: &[u8]) {
         if self.subscribed.insert(prefix.to_owned()) {
             // The socket is a SUB: there is nothing that could be wrong.
             let _ = self.socket.set_subscribe(prefix);
         }
     }
 
-    pub fn unsubscribe(&mut self, prefix: &[u8]) {
+    pub(crate) fn unsubscribe(&mut self, prefix: &[u8]) {
         if self.subscribed.remove(prefix) {
             let _ = self.socket.set_unsubscribe(prefix);
         }
@@ -443,7 +443,7 @@ impl Slot {
 
     /// A publisher takes note of what a subscriber wants. True if it is a new token, of a proof or of
     /// a requester.
-    pub fn note_subscription(&mut self, frame: &[u8]) -> bool {
+    pub(crate) fn note_subscription(&mut self, frame: &[u8]) -> bool {
         let Some((&what, subscription)) = frame.split_first() else {
             return false;
         };
@@ -461,12 +461,12 @@ impl Slot {
         }
     }
 
-    pub fn has_seen(&self, tokens: &[ProofToken]) -> bool {
+    pub(crate) fn has_seen(&self, tokens: &[ProofToken]) -> bool {
         tokens.iter().all(|token| self.tokens.contains(token))
     }
 
     /// Its connections, with their numbers.
-    pub fn connections(
+    pub(crate) fn connections(
         &self,
         now: Duration,
     ) -> impl Iterator<Item = (LinkId, ConnectionInfo)> + '_ {
@@ -476,7 +476,7 @@ impl Slot {
 
     /// Closes the socket. What libzmq has may leave for as long as `linger`. When this returns,
     /// the place where it was bound is free.
-    pub fn close_within(mut self, linger: Option<Duration>, context: &Context) {
+    pub(crate) fn close_within(mut self, linger: Option<Duration>, context: &Context) {
         if let Some(linger) = linger {
             let ms = i32::try_from(linger.as_millis()).unwrap_or(i32::MAX);
             // An option that every socket has.
@@ -498,7 +498,7 @@ impl Slot {
     }
 
     /// Closes the socket and removes its file.
-    pub fn close(mut self) {
+    pub(crate) fn close(mut self) {
         // First: libzmq's thread would wait for ever to tell a monitor that nobody reads any more.
         stop_monitor(&mut self.socket);
         drop(self.socket);

@@ -9,12 +9,12 @@ use super::fixture::{Fixture, PATIENCE, alias, bind};
 use crate::model::{Action, Millis, Replies, Serializer};
 use crate::wire::{AgentRequest, ConnectRequest, Fault, encode};
 
-pub fn actions(texts: &[&str]) -> Option<Vec<Action>> {
+pub(crate) fn actions(texts: &[&str]) -> Option<Vec<Action>> {
     let parsed = texts.iter().map(|text| text.parse().unwrap());
     Some(parsed.collect())
 }
 
-pub fn ask(to: &str, message: Value, replies: Replies) -> AgentRequest {
+pub(crate) fn ask(to: &str, message: Value, replies: Replies) -> AgentRequest {
     AgentRequest::Ask {
         alias: alias(to),
         message,

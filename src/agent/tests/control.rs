@@ -293,7 +293,7 @@ fn tokens_prove_a_subscription_whichever_end_binds() {
     assert_eq!(agent.received(2), json!(["hi", "up"]));
 }
 
-pub fn send(to: &str, message: Value, topic: Option<&str>) -> AgentRequest {
+pub(crate) fn send(to: &str, message: Value, topic: Option<&str>) -> AgentRequest {
     AgentRequest::Send {
         alias: alias(to),
         message,

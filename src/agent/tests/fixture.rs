@@ -23,11 +23,11 @@ use crate::wire::{
 };
 
 /// How long anything may take in a test.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the agent writes to its log.
 #[derive(Clone, Default)]
-pub struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -41,13 +41,13 @@ impl io::Write for Lines {
 }
 
 impl Lines {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
 
 /// An agent under test.
-pub struct Fixture {
+pub(crate) struct Fixture {
     pub context: Context,
     pub log: Lines,
     pub dir: TempDir,
@@ -58,27 +58,32 @@ pub struct Fixture {
     last_id: u64,
 }
 
-pub fn kind_of(kind: &str) -> Kind {
+pub(crate) fn kind_of(kind: &str) -> Kind {
     kind.parse().unwrap()
 }
 
-pub fn alias(text: &str) -> Alias {
+pub(crate) fn alias(text: &str) -> Alias {
     text.parse().unwrap()
 }
 
-pub fn all(actions: &[&str]) -> Handlers {
+pub(crate) fn all(actions: &[&str]) -> Handlers {
     let action = |text: &&str| text.parse::<Action>().unwrap();
     Handlers::All(actions.iter().map(action).collect())
 }
 
-pub fn tcp() -> Endpoint {
+pub(crate) fn tcp() -> Endpoint {
     Endpoint::Tcp {
         ip: "127.0.0.1".parse().unwrap(),
         port: 0,
     }
 }
 
-pub fn bind(name: &str, kind: &str, serializer: Serializer, actions: &[&str]) -> BindRequest {
+pub(crate) fn bind(
+    name: &str,
+    kind: &str,
+    serializer: Serializer,
+    actions: &[&str],
+) -> BindRequest {
     BindRequest {
         alias: alias(name),
         kind: kind_of(kind),
@@ -89,19 +94,19 @@ pub fn bind(name: &str, kind: &str, serializer: Serializer, actions: &[&str]) ->
 }
 
 impl Fixture {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(None)
     }
 
     /// An agent with a program, that is announced.
-    pub fn start_with(program: Option<Vec<&str>>) -> Self {
+    pub(crate) fn start_with(program: Option<Vec<&str>>) -> Self {
         let mut fixture = Self::launch(program);
         fixture.await_announcement();
         fixture
     }
 
     /// An agent that is not waited for.
-    pub fn launch(argv: Option<Vec<&str>>) -> Self {
+    pub(crate) fn launch(argv: Option<Vec<&str>>) -> Self {
         let context = Context::new();
         let router = context.socket(zmq::ROUTER).unwrap();
         // With none, libzmq drops what a peer has sent when that peer goes.
@@ -146,14 +151,14 @@ impl Fixture {
     }
 
     /// The name server goes away. Tells where it was.
-    pub fn lose_nameserver(&mut self) -> String {
+    pub(crate) fn lose_nameserver(&mut self) -> String {
         let address = self.router.get_last_endpoint().unwrap().unwrap();
         self.router = self.peer(zmq::ROUTER);
         address
     }
 
     /// A new one is there.
-    pub fn revive_nameserver(&mut self, address: &str) {
+    pub(crate) fn revive_nameserver(&mut self, address: &str) {
         let began = Instant::now();
         while self.router.bind(address).is_err() {
             assert!(began.elapsed() < PATIENCE, "{address} stays taken");
@@ -162,7 +167,7 @@ impl Fixture {
     }
 
     /// The next message of the agent.
-    pub fn receive(&mut self) -> (Envelope, Vec<u8>) {
+    pub(crate) fn receive(&mut self) -> (Envelope, Vec<u8>) {
         let ms = i64::try_from(PATIENCE.as_millis()).unwrap();
         assert!(self.router.poll(zmq::POLLIN, ms).unwrap() > 0, "silence");
         let frames = self.router.recv_multipart(0).unwrap();
@@ -180,7 +185,7 @@ impl Fixture {
         Some(request)
     }
 
-    pub fn answer(&self, to: &Envelope, outcome: Result<Value, Fault>) {
+    pub(crate) fn answer(&self, to: &Envelope, outcome: Result<Value, Fault>) {
         let envelope = Envelope::answer(&outcome, to.id, Peer::NameServer);
         let answer = match &outcome {
             Ok(value) => body(value),
@@ -189,18 +194,18 @@ impl Fixture {
         self.send(&envelope, answer);
     }
 
-    pub fn send(&self, envelope: &Envelope, body: Vec<u8>) {
+    pub(crate) fn send(&self, envelope: &Envelope, body: Vec<u8>) {
         let frames = [self.agent.clone(), envelope.encode(), body];
         self.router.send_multipart(frames, 0).unwrap();
     }
 
-    pub fn send_frames(&self, frames: &[&[u8]]) {
+    pub(crate) fn send_frames(&self, frames: &[&[u8]]) {
         let mut all = vec![self.agent.as_slice()];
         all.extend(frames);
         self.router.send_multipart(all, 0).unwrap();
     }
 
-    pub fn await_announcement(&mut self) -> Announcement {
+    pub(crate) fn await_announcement(&mut self) -> Announcement {
         let began = Instant::now();
         loop {
             assert!(began.elapsed() < PATIENCE, "no announcement");
@@ -213,7 +218,7 @@ impl Fixture {
     }
 
     /// Waits for a one-way message or request of the agent to the name server.
-    pub fn await_request(&mut self, mut wanted: impl FnMut(&NameServerRequest) -> bool) {
+    pub(crate) fn await_request(&mut self, mut wanted: impl FnMut(&NameServerRequest) -> bool) {
         let began = Instant::now();
         loop {
             assert!(began.elapsed() < PATIENCE, "it does not come");
@@ -228,7 +233,7 @@ impl Fixture {
     }
 
     /// Waits for a request of the agent to another member or to the name server, and answers it.
-    pub fn serve<T: serde::de::DeserializeOwned>(
+    pub(crate) fn serve<T: serde::de::DeserializeOwned>(
         &mut self,
         mut answer: impl FnMut(&Peer, T) -> Option<Result<Value, Fault>>,
     ) {
@@ -246,11 +251,11 @@ impl Fixture {
     }
 
     /// All announcements that have come so far.
-    pub fn announced(&mut self) -> Vec<Announcement> {
+    pub(crate) fn announced(&mut self) -> Vec<Announcement> {
         self.announced.drain(..).collect()
     }
 
-    pub fn begin(&mut self, request: &AgentRequest, deadline: Duration) -> u64 {
+    pub(crate) fn begin(&mut self, request: &AgentRequest, deadline: Duration) -> u64 {
         self.last_id += 1;
         let ms = u32::try_from(deadline.as_millis()).unwrap();
         let client = Peer::Client(ClientId(1));
@@ -258,7 +263,7 @@ impl Fixture {
         self.last_id
     }
 
-    pub fn finish(&mut self, id: u64) -> Result<Value, Fault> {
+    pub(crate) fn finish(&mut self, id: u64) -> Result<Value, Fault> {
         let began = Instant::now();
         loop {
             assert!(began.elapsed() < 2 * PATIENCE, "no answer");
@@ -276,26 +281,26 @@ impl Fixture {
         }
     }
 
-    pub fn try_ask(&mut self, request: AgentRequest) -> Result<Value, Fault> {
+    pub(crate) fn try_ask(&mut self, request: AgentRequest) -> Result<Value, Fault> {
         let id = self.begin(&request, PATIENCE);
         self.finish(id)
     }
 
-    pub fn ask(&mut self, request: AgentRequest) -> Value {
+    pub(crate) fn ask(&mut self, request: AgentRequest) -> Value {
         self.try_ask(request).unwrap()
     }
 
-    pub fn oneway(&mut self, request: &AgentRequest) {
+    pub(crate) fn oneway(&mut self, request: &AgentRequest) {
         self.send(&Envelope::oneway(Peer::Client(ClientId(1))), body(request));
     }
 
     /// Binds and tells where.
-    pub fn bind(&mut self, request: BindRequest) -> String {
+    pub(crate) fn bind(&mut self, request: BindRequest) -> String {
         let address = self.ask(AgentRequest::Bind(request));
         address["address"].as_str().unwrap().to_owned()
     }
 
-    pub fn configure(&mut self, bind: Vec<BindRequest>) -> Result<Value, Fault> {
+    pub(crate) fn configure(&mut self, bind: Vec<BindRequest>) -> Result<Value, Fault> {
         self.try_ask(AgentRequest::Configure(Configuration {
             attributes: [("greeting".to_owned(), json!("hello"))].into(),
             bind,
@@ -303,18 +308,22 @@ impl Fixture {
         }))
     }
 
-    pub fn go(&mut self) {
+    pub(crate) fn go(&mut self) {
         self.ask(AgentRequest::Go {});
     }
 
-    pub fn attribute(&mut self, name: &str) -> Value {
+    pub(crate) fn attribute(&mut self, name: &str) -> Value {
         let name = name.to_owned();
         self.try_ask(AgentRequest::GetAttr { name })
             .unwrap_or_default()
     }
 
     /// Asks again and again until the answer is as wanted.
-    pub fn until(&mut self, request: &AgentRequest, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(
+        &mut self,
+        request: &AgentRequest,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         let began = Instant::now();
         loop {
             let answer = self.try_ask(request.clone()).unwrap_or_default();
@@ -326,23 +335,23 @@ impl Fixture {
         }
     }
 
-    pub fn received(&mut self, count: usize) -> Value {
+    pub(crate) fn received(&mut self, count: usize) -> Value {
         let name = "received".to_owned();
         self.until(&AgentRequest::GetAttr { name }, |list| {
             list.as_array().is_some_and(|list| list.len() >= count)
         })
     }
 
-    pub fn status(&mut self) -> AgentStatus {
+    pub(crate) fn status(&mut self) -> AgentStatus {
         serde_json::from_value(self.ask(AgentRequest::Status {})).unwrap()
     }
 
-    pub fn stats(&mut self, name: &str) -> SocketStats {
+    pub(crate) fn stats(&mut self, name: &str) -> SocketStats {
         self.status().sockets[&alias(name)]
     }
 
     /// A plain socket that gives up after a while.
-    pub fn peer(&self, kind: SocketType) -> Socket {
+    pub(crate) fn peer(&self, kind: SocketType) -> Socket {
         let socket = self.context.socket(kind).unwrap();
         socket.set_linger(1000).unwrap();
         let ms = i32::try_from(PATIENCE.as_millis()).unwrap();
@@ -351,14 +360,14 @@ impl Fixture {
         socket
     }
 
-    pub fn connected(&self, kind: SocketType, address: &str) -> Socket {
+    pub(crate) fn connected(&self, kind: SocketType, address: &str) -> Socket {
         let socket = self.peer(kind);
         socket.connect(address).unwrap();
         socket
     }
 
     /// A plain socket that listens, and its address.
-    pub fn listening(&self, kind: SocketType) -> (Socket, String) {
+    pub(crate) fn listening(&self, kind: SocketType) -> (Socket, String) {
         let socket = self.peer(kind);
         socket.bind("tcp://127.0.0.1:*").unwrap();
         let address = socket.get_last_endpoint().unwrap().unwrap();
@@ -366,7 +375,7 @@ impl Fixture {
     }
 
     /// The request to connect `name` to a server of `kind`.
-    pub fn connection(
+    pub(crate) fn connection(
         name: &str,
         kind: &str,
         address: &str,
@@ -392,7 +401,10 @@ impl Fixture {
         }
     }
 
-    pub fn wire(&mut self, connections: Vec<ConnectRequest>) -> Result<Vec<ConnectionInfo>, Fault> {
+    pub(crate) fn wire(
+        &mut self,
+        connections: Vec<ConnectRequest>,
+    ) -> Result<Vec<ConnectionInfo>, Fault> {
         let mut wired = Vec::new();
         for connection in connections {
             let info = self.try_ask(AgentRequest::Connect(connection))?;
@@ -401,16 +413,16 @@ impl Fixture {
         Ok(wired)
     }
 
-    pub fn token(text: &str) -> ProofToken {
+    pub(crate) fn token(text: &str) -> ProofToken {
         ProofToken(text.to_owned())
     }
 
     /// Waits until the agent has ended.
-    pub fn ended(&mut self) -> u8 {
+    pub(crate) fn ended(&mut self) -> u8 {
         self.thread.take().unwrap().join().unwrap()
     }
 
-    pub fn shutdown(&mut self) -> u8 {
+    pub(crate) fn shutdown(&mut self) -> u8 {
         self.ask(AgentRequest::Shutdown {});
         self.ended()
     }

@@ -8,7 +8,7 @@ use crate::model::{AgentId, AgentInfo, ExitReport};
 
 /// What an attached system is brought up for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Purpose {
+pub(crate) struct Purpose {
     /// It is taken down as soon as an agent fails.
     pub abort_on_failure: bool,
     /// It is taken down when this agent has ended, and its exit status is that of the command.
@@ -17,7 +17,7 @@ pub struct Purpose {
 
 /// Why it is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Over {
+pub(crate) enum Over {
     /// All have ended, and these have failed.
     AllEnded { failed: Vec<AgentId> },
     /// An agent has failed, upon which the system was to be taken down.
@@ -27,13 +27,13 @@ pub enum Over {
 }
 
 /// The agents of a system, and how those have ended that have.
-pub struct Attendance {
+pub(crate) struct Attendance {
     purpose: Purpose,
     agents: BTreeMap<AgentId, Option<ExitReport>>,
 }
 
 impl Attendance {
-    pub fn new(purpose: Purpose, agents: impl Iterator<Item = AgentId>) -> Self {
+    pub(crate) fn new(purpose: Purpose, agents: impl Iterator<Item = AgentId>) -> Self {
         Self {
             purpose,
             agents: agents.map(|agent| (agent, None)).collect(),
@@ -41,7 +41,7 @@ impl Attendance {
     }
 
     /// An event about an agent. Agents of other systems are ignored.
-    pub fn take(&mut self, agent: &AgentId, info: &AgentInfo) {
+    pub(crate) fn take(&mut self, agent: &AgentId, info: &AgentInfo) {
         let Some(ours) = self.agents.get_mut(agent) else {
             return;
         };
@@ -50,7 +50,7 @@ impl Attendance {
     }
 
     /// Why it is over, if it is.
-    pub fn verdict(&self) -> Option<Over> {
+    pub(crate) fn verdict(&self) -> Option<Over> {
         let awaited = self.purpose.exit_code_from.as_ref();
         let ended = awaited.and_then(|agent| Some((agent, self.agents.get(agent)?.as_ref()?)));
         if let Some((agent, exit)) = ended {

@@ -21,15 +21,15 @@ use crate::up::UpReport;
 use crate::wire::Event;
 use attendance::{Attendance, Over};
 
-pub use attendance::Purpose;
+pub(crate) use attendance::Purpose;
 
 /// The system that is up, and what for.
-pub struct Attached<'a> {
+pub(crate) struct Attached<'a> {
     pub report: &'a UpReport,
     pub purpose: Purpose,
 }
 
-pub async fn run(
+pub(crate) async fn run(
     attached: Attached<'_>,
     signals: &mut Signals,
     context: &Context,
@@ -73,7 +73,7 @@ fn outcome(over: Over) -> Result<(), CommandError> {
 }
 
 /// The exit status that tells of an agent's end, as shells have it.
-pub fn status_of(exit: &ExitReport) -> u8 {
+pub(crate) fn status_of(exit: &ExitReport) -> u8 {
     let signal = exit.signal.map(|signal| 128 + signal);
     let status = exit.status.or(signal).unwrap_or(1);
     u8::try_from(status).unwrap_or(u8::MAX)

@@ -7,7 +7,7 @@ use super::{CommandError, Context, Holder, KeyEntry, Keys, Millis, Place, Term, 
 use crate::state::KeyFile;
 
 /// Writes a join file, and says how it is used.
-pub fn write_join(
+pub(crate) fn write_join(
     keys: &mut Keys,
     place: &Place,
     holder: Holder,
@@ -38,7 +38,7 @@ pub fn write_join(
 }
 
 /// Writes the key of an operator.
-pub fn write_operator(
+pub(crate) fn write_operator(
     keys: &mut Keys,
     place: &Place,
     holder: Holder,

@@ -108,7 +108,7 @@ impl From<LevelArg> for OperatorAccess {
     }
 }
 
-pub fn run(args: KeysArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: KeysArgs, context: &mut Context) -> Result<(), CommandError> {
     let group = args.nameserver.as_ref();
     if let KeysAction::Init { name } = &args.action {
         return init(name, group, context);

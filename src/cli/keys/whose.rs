@@ -7,7 +7,7 @@ use super::{
 use crate::model::PublicKey;
 
 /// A closed name server.
-pub enum Place {
+pub(crate) enum Place {
     /// Its keys are on this machine.
     Here {
         dir: KeyDir,
@@ -19,7 +19,10 @@ pub enum Place {
 }
 
 /// That of `--ns`; else that of `--system`, or the only system with keys.
-pub fn place(group: Option<&NameServerName>, context: &Context) -> Result<Place, CommandError> {
+pub(crate) fn place(
+    group: Option<&NameServerName>,
+    context: &Context,
+) -> Result<Place, CommandError> {
     let global = &context.global;
     if let Some(address) = global.ns.as_deref().filter(|it| !it.is_empty()) {
         let key = find_key(address, global.key.as_deref())?;
@@ -69,7 +72,7 @@ fn none_of(system: &SystemName) -> CommandError {
 }
 
 impl Place {
-    pub fn open(&self) -> Result<Keys, CommandError> {
+    pub(crate) fn open(&self) -> Result<Keys, CommandError> {
         match self {
             Place::Here { dir, .. } => Ok(Keys::open(dir, || {
                 let dial = self.running()?.ok_or(ProxyError::Closed)?;
@@ -80,7 +83,7 @@ impl Place {
     }
 
     /// The folder of the keys, which only their owner has.
-    pub fn dir(&self) -> Result<&KeyDir, CommandError> {
+    pub(crate) fn dir(&self) -> Result<&KeyDir, CommandError> {
         match self {
             Place::Here { dir, .. } => Ok(dir),
             Place::There(_) => Err(CommandError::say(
@@ -106,7 +109,7 @@ impl Place {
     }
 
     /// Where the name server is, if that is known.
-    pub fn address(&self) -> Option<String> {
+    pub(crate) fn address(&self) -> Option<String> {
         match self {
             Place::Here { .. } => self.running().ok().flatten().map(|dial| dial.address),
             Place::There(dial) => Some(dial.address.clone()),
@@ -114,7 +117,7 @@ impl Place {
     }
 
     /// The key by which the name server is known.
-    pub fn server(&self) -> Result<PublicKey, CommandError> {
+    pub(crate) fn server(&self) -> Result<PublicKey, CommandError> {
         match self {
             Place::Here { dir, .. } => Ok(dir.server()?.public),
             Place::There(dial) => {

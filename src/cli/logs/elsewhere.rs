@@ -36,7 +36,7 @@ impl Fetched {
 
 /// What was fetched, and where it goes on.
 #[derive(Default)]
-pub struct Elsewhere {
+pub(crate) struct Elsewhere {
     logs: Vec<(AgentId, Fetched)>,
     pub(super) machines: Vec<Reading>,
 }
@@ -51,7 +51,7 @@ pub(super) struct Reading {
 
 /// The logs of all agents of a system that run on other machines. A machine that does not answer is named, and
 /// so is a log of which this is not all.
-pub async fn fetch(record: &SystemRecord, context: &Context) -> Elsewhere {
+pub(crate) async fn fetch(record: &SystemRecord, context: &Context) -> Elsewhere {
     let mut elsewhere = Elsewhere::default();
     for group in record.present().filter(|it| !it.machines.is_empty()) {
         let opened = group.dial().map_err(ProxyError::from);
@@ -106,7 +106,7 @@ fn ask(link: &Link, host: &HostName, from: Vec<LogsFrom>, wait: Millis) -> Pendi
 
 impl Reading {
     /// Asks for whatever comes behind what is known; the machine waits so long until there is something.
-    pub fn ask_on(&self, wait: Millis) -> Pending<Vec<AgentLogs>> {
+    pub(crate) fn ask_on(&self, wait: Millis) -> Pending<Vec<AgentLogs>> {
         let from = self.agents.iter().map(|(_, from)| from.clone());
         ask(&self.link, &self.host, from.collect(), wait)
     }
@@ -147,7 +147,7 @@ impl Reading {
         Some((id.clone(), pieces))
     }
 
-    pub fn take_lines(&mut self, answer: Vec<AgentLogs>) -> Vec<LogLine> {
+    pub(crate) fn take_lines(&mut self, answer: Vec<AgentLogs>) -> Vec<LogLine> {
         let mut lines = Vec::new();
         for logs in answer {
             let Some((id, pieces)) = self.take(logs) else {
@@ -196,13 +196,13 @@ pub(super) fn fetched_of(
 
 impl Elsewhere {
     /// Those whose logs there are, or will be.
-    pub fn agents(&self) -> impl Iterator<Item = &AgentId> {
+    pub(crate) fn agents(&self) -> impl Iterator<Item = &AgentId> {
         let machines = self.machines.iter();
         machines.flat_map(|machine| machine.agents.iter().map(|(id, _)| id))
     }
 
     /// What was fetched: once.
-    pub fn take_logs(&mut self) -> Vec<(AgentId, Fetched)> {
+    pub(crate) fn take_logs(&mut self) -> Vec<(AgentId, Fetched)> {
         std::mem::take(&mut self.logs)
     }
 }

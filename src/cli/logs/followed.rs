@@ -36,7 +36,7 @@ impl Followed {
 
 impl Elsewhere {
     /// Follows the logs of `wanted`, or of all if there are none. In an async runtime.
-    pub fn follow(self, wanted: &[AgentId]) -> Followed {
+    pub(crate) fn follow(self, wanted: &[AgentId]) -> Followed {
         let mut machines = self.machines;
         for reading in &mut machines {
             let is_wanted = |id: &AgentId| wanted.is_empty() || wanted.contains(id);

@@ -155,12 +155,12 @@ fn requests(system: &SystemName, note: &RunNote) -> Vec<(HostName, SshSpec, Mach
 }
 
 impl Missing {
-    pub fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 
     /// An error, if there are any. `what` could not be done there.
-    pub fn complain(mut self, what: &str) -> Result<(), CommandError> {
+    pub(crate) fn complain(mut self, what: &str) -> Result<(), CommandError> {
         if self.0.is_empty() {
             return Ok(());
         }

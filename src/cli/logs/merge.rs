@@ -5,7 +5,7 @@ use std::io;
 use super::LogLine;
 
 /// Lines in the order of one log.
-pub trait Source {
+pub(crate) trait Source {
     fn next_line(&mut self) -> io::Result<Option<LogLine>>;
 }
 
@@ -44,7 +44,7 @@ impl<S: Source + ?Sized> Ahead<'_, S> {
 }
 
 /// Gives out all lines of all logs. Of lines of one time, those of the earlier source come first.
-pub fn merge<'a, S: Source + ?Sized + 'a>(
+pub(crate) fn merge<'a, S: Source + ?Sized + 'a>(
     sources: impl Iterator<Item = &'a mut S>,
     mut emit: impl FnMut(LogLine) -> io::Result<()>,
 ) -> io::Result<()> {

@@ -18,7 +18,7 @@ use std::io::{self, IsTerminal, Write};
 
 use regex_lite::Regex;
 
-pub use self::filter::LogLevel;
+pub(crate) use self::filter::LogLevel;
 use self::filter::{Filter, Moment, Wanted};
 use self::line::Part;
 use self::past::Past;
@@ -30,12 +30,12 @@ use super::{CommandError, Context, ErrorKind, complete};
 use crate::model::{AgentId, NameServerName, SystemName};
 use crate::render::Output;
 use crate::state::{StateDir, StateError};
-pub use elsewhere::{Elsewhere, fetch};
+pub(crate) use elsewhere::{Elsewhere, fetch};
 pub use follow::Follower;
-pub use followed::News;
+pub(crate) use followed::News;
 pub use line::LogLine;
 pub use print::LogPrinter;
-pub use writer::LineWriter;
+pub(crate) use writer::LineWriter;
 
 /// Print the logs of agents, merged by time
 #[derive(Debug, clap::Args)]
@@ -87,7 +87,7 @@ impl LogsArgs {
     }
 }
 
-pub fn run(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(crate) fn run(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
     match (args.clear, args.last, args.run) {
         (true, ..) => past::clear(context),
         (_, true, _) => past::run(&Past::Last, &args, context),
@@ -244,7 +244,7 @@ fn follow(
 }
 
 /// Prints lines as they come, until the system is gone.
-pub async fn print_all(
+pub(crate) async fn print_all(
     follower: &mut Follower,
     printer: &mut LogPrinter,
     writer: &mut LineWriter,

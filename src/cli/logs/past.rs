@@ -11,13 +11,13 @@ use crate::model::{NameServerName, SystemName};
 use crate::state::{RunNote, Runs, StateDir};
 
 /// Which runs are meant.
-pub enum Past {
+pub(crate) enum Past {
     Last,
     Run(u64),
 }
 
 /// Prints what was logged then.
-pub fn run(which: &Past, args: &LogsArgs, context: &Context) -> Result<(), CommandError> {
+pub(crate) fn run(which: &Past, args: &LogsArgs, context: &Context) -> Result<(), CommandError> {
     let (system, runs) = meant(context)?;
     let numbers = runs.numbers();
     let number = match which {
@@ -44,7 +44,7 @@ pub fn run(which: &Past, args: &LogsArgs, context: &Context) -> Result<(), Comma
 }
 
 /// Forgets the runs of the system that is meant, or of all if none is named.
-pub fn clear(context: &Context) -> Result<(), CommandError> {
+pub(crate) fn clear(context: &Context) -> Result<(), CommandError> {
     let all = StateDir::from_env()?;
     let systems = match &context.global.system {
         Some(system) => vec![system.clone()],

@@ -16,7 +16,7 @@ use crate::model::AgentId;
 const BLOCK: u64 = 64 << 10;
 
 /// A log that is being read.
-pub struct Tail {
+pub(crate) struct Tail {
     agent: AgentId,
     part: Part,
     path: PathBuf,
@@ -55,7 +55,7 @@ impl Reading {
 
 impl Tail {
     /// From the beginning of all that is kept.
-    pub fn open((agent, part): LogId, path: &Path) -> io::Result<Self> {
+    pub(crate) fn open((agent, part): LogId, path: &Path) -> io::Result<Self> {
         let files = files_of(path)?;
         let first = files.first().ok_or(io::ErrorKind::NotFound)?;
         Ok(Self {
@@ -69,7 +69,7 @@ impl Tail {
     }
 
     /// Goes to where the last `lines` whole lines begin.
-    pub fn seek_to_last(&mut self, lines: usize) -> io::Result<()> {
+    pub(crate) fn seek_to_last(&mut self, lines: usize) -> io::Result<()> {
         // One more: the newline that ends the line before the first that is wanted.
         let mut newlines_left = lines.saturating_add(1);
         for file in files_of(&self.path)?.iter().rev() {
@@ -87,7 +87,7 @@ impl Tail {
     }
 
     /// What has been written of a line that is not ended.
-    pub fn unfinished(&mut self) -> Option<LogLine> {
+    pub(crate) fn unfinished(&mut self) -> Option<LogLine> {
         match self.partial.is_empty() {
             true => None,
             false => Some(self.take_line()),
@@ -230,10 +230,10 @@ impl Source for Tail {
 }
 
 /// An agent and which of its files.
-pub type LogId = (AgentId, Part);
+pub(crate) type LogId = (AgentId, Part);
 
 /// What a file is, by its name.
-pub fn log_of(file_name: &str) -> Option<LogId> {
+pub(crate) fn log_of(file_name: &str) -> Option<LogId> {
     let (name, part) = match file_name.rsplit_once('.')? {
         (name, "log") => (name, Part::Log),
         (name, "out") => (name, Part::Output),
@@ -243,7 +243,7 @@ pub fn log_of(file_name: &str) -> Option<LogId> {
 }
 
 /// The name of a file: the opposite of [`log_of`].
-pub fn file_of((agent, part): &LogId) -> String {
+pub(crate) fn file_of((agent, part): &LogId) -> String {
     match part {
         Part::Log => format!("{agent}.log"),
         Part::Output => format!("{agent}.out"),
@@ -251,7 +251,7 @@ pub fn file_of((agent, part): &LogId) -> String {
 }
 
 /// The logs and outputs that there are, in order.
-pub fn logs_in(dir: &Path) -> BTreeSet<LogId> {
+pub(crate) fn logs_in(dir: &Path) -> BTreeSet<LogId> {
     // A system that has no folder of logs yet, or no more, has no logs.
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     entries
@@ -260,7 +260,7 @@ pub fn logs_in(dir: &Path) -> BTreeSet<LogId> {
 }
 
 /// The agents that have a log here, in order.
-pub fn agents_with_logs(dir: &Path) -> Vec<AgentId> {
+pub(crate) fn agents_with_logs(dir: &Path) -> Vec<AgentId> {
     let logs = logs_in(dir).into_iter();
     logs.filter(|(_, part)| *part == Part::Log)
         .map(|(agent, _)| agent)

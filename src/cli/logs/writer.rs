@@ -11,13 +11,13 @@ use crate::model::timing::LOG_FLUSH_TIMEOUT;
 const WAITING: usize = 16;
 
 /// The way to that thread.
-pub struct LineWriter {
+pub(crate) struct LineWriter {
     texts: mpsc::Sender<String>,
     ended: oneshot::Receiver<io::Result<()>>,
 }
 
 impl LineWriter {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (texts, received) = mpsc::channel(WAITING);
         let (end, ended) = oneshot::channel();
         std::thread::spawn(move || {
@@ -28,7 +28,7 @@ impl LineWriter {
     }
 
     /// Hands over text that ends with a newline. An error is that of an earlier text.
-    pub async fn write(&mut self, text: String) -> io::Result<()> {
+    pub(crate) async fn write(&mut self, text: String) -> io::Result<()> {
         match self.texts.send(text).await {
             Ok(()) => Ok(()),
             Err(_) => (&mut self.ended).await.unwrap_or(Ok(())),
@@ -36,7 +36,7 @@ impl LineWriter {
     }
 
     /// Waits until all is written, if there is a reader.
-    pub async fn finish(self) -> io::Result<()> {
+    pub(crate) async fn finish(self) -> io::Result<()> {
         drop(self.texts);
         match tokio::time::timeout(LOG_FLUSH_TIMEOUT, self.ended).await {
             Ok(Ok(outcome)) => outcome,

@@ -66,6 +66,7 @@ pub enum ListingError {
     /// The folder of an entry is missing.
     #[error("{0} is in something that is no folder of the list")]
     Orphan(TreePath),
+    /// A link leads out of the folder.
     #[error("{path} is a link that leads out of the folder, to {to}")]
     Outside {
         /// The link.

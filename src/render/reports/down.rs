@@ -45,7 +45,10 @@ impl Report for Down {
             text += &format!("; messages that were not sent: {unsent}");
         }
         for (agents, what) in [
-            (&self.report.released, "released, because others started them"),
+            (
+                &self.report.released,
+                "released, because others started them",
+            ),
             (
                 &self.report.kept,
                 "could not be told, and keep their sockets",

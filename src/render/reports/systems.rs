@@ -96,8 +96,8 @@ impl Report for Systems {
 
 fn addresses(system: &SystemRow) -> String {
     let one = |it: &NameServerRow| match it.state {
-        "running" => format!("{} {}", it.name, it.address),
-        state => format!("{} {state}", it.name),
+        SystemState::Running => format!("{} {}", it.name, it.address),
+        state => format!("{} {}", it.name, state.as_str()),
     };
     match &system.nameservers[..] {
         [] | [_] => system.nameserver.clone(),

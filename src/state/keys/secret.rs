@@ -11,7 +11,7 @@ use super::super::StateError;
 const LONGEST: u64 = 16 << 10;
 
 /// Writes a file that is not there yet.
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
     let mut options = OpenOptions::new();
     let opened = options.write(true).create_new(true).mode(0o600).open(path);
     let written = opened.and_then(|mut file| {
@@ -30,7 +30,7 @@ fn write_beside(path: &Path, bytes: &[u8]) -> Result<PathBuf, StateError> {
 
 /// Writes a file, whole, if there is none yet. Tells whether that is so: of several who do this at
 /// once, one does it.
-pub fn write_first(path: &Path, bytes: &[u8]) -> Result<bool, StateError> {
+pub(crate) fn write_first(path: &Path, bytes: &[u8]) -> Result<bool, StateError> {
     let temporary = write_beside(path, bytes)?;
     let linked = fs::hard_link(&temporary, path);
     let _ = fs::remove_file(&temporary);
@@ -42,7 +42,7 @@ pub fn write_first(path: &Path, bytes: &[u8]) -> Result<bool, StateError> {
 }
 
 /// Writes a file, which is there whole or not at all.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
     let temporary = write_beside(path, bytes)?;
     let moved = fs::rename(&temporary, path);
     let flushed = moved.and_then(|()| match path.parent() {
@@ -53,7 +53,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
 }
 
 /// Reads a file of its reader's own, in a folder of its own, neither of which others can look into.
-pub fn read(path: &Path) -> Result<Vec<u8>, StateError> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, StateError> {
     read_file(path).map_err(|error| StateError::io("read", path, error))
 }
 
@@ -69,7 +69,7 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// As [`read`], but whatever the folder is: of a file that the user names.
-pub fn read_named(path: &Path) -> Result<Vec<u8>, StateError> {
+pub(crate) fn read_named(path: &Path) -> Result<Vec<u8>, StateError> {
     let read = open(path).and_then(|file| bytes_of(file, path));
     read.map_err(|error| StateError::io("read", path, error))
 }

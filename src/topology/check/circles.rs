@@ -20,12 +20,12 @@ impl<N> Default for Graph<'_, N> {
 }
 
 impl<'a, N: Ord + Display> Graph<'a, N> {
-    pub fn add(&mut self, from: &'a N, to: &'a N, span: &'a Span) {
+    pub(crate) fn add(&mut self, from: &'a N, to: &'a N, span: &'a Span) {
         self.edges.entry(from).or_default().push((to, span));
     }
 
     /// Reports each edge that closes a circle, with the way round.
-    pub fn check(&self, flaw: fn(&str, &Span) -> Flaw, review: &mut Review) {
+    pub(crate) fn check(&self, flaw: fn(&str, &Span) -> Flaw, review: &mut Review) {
         let mut done = BTreeSet::new();
         for start in self.edges.keys() {
             self.walk(start, &mut done, flaw, review);

@@ -22,7 +22,7 @@ pub(in crate::topology) struct Owner<'a> {
 
 impl Owner<'_> {
     /// How it would have a program that messages and calls can be handed to.
-    pub fn how_to_hear(&self) -> &'static str {
+    pub(crate) fn how_to_hear(&self) -> &'static str {
         match self.deaf {
             true => "its command speaks nothing; one that speaks lines takes messages",
             false => "add command: [PROGRAM, ARGUMENT] to the agent",

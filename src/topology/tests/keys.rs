@@ -12,17 +12,30 @@ const PLACES: &[(&str, &str, &[&str])] = &[
     ("SyncForm", "defaults:\n sync:", &["paths: [a]"]),
     ("Host", "hosts:\n lab:", &["", "ssh: lab"]),
     ("On", "agents:\n A:\n  on:", &[""]),
-    ("NameServerForm", "nameserver:", &["", "launch: 127.0.0.1:0"]),
+    (
+        "NameServerForm",
+        "nameserver:",
+        &["", "launch: 127.0.0.1:0"],
+    ),
     ("LoggerForm", "agents:\n A: {}\nlogger:", &["agent: A"]),
     ("Agent", "agents:\n A:", &["", "command: [x]"]),
-    ("Ready", "agents:\n A:\n  command: [x]\n  ready:", &["", "command: [x]"]),
+    (
+        "Ready",
+        "agents:\n A:\n  command: [x]\n  ready:",
+        &["", "command: [x]"],
+    ),
     ("JobForm", "agents:\n A:\n  command: [x]\n  job:", &[""]),
     ("BindForm", "agents:\n A:\n  bind:\n   x:", &["kind: PULL"]),
     ("Connection", "connections:\n-", &["agent: A\nto: B.x"]),
     (
         "Timer",
         "agents:\n A:\n  timers:\n  -",
-        &["every: 1s\nsend: x", "send: x", "every: 1s", "every: 1s\ncall: x"],
+        &[
+            "every: 1s\nsend: x",
+            "send: x",
+            "every: 1s",
+            "every: 1s\ncall: x",
+        ],
     ),
 ];
 

@@ -64,12 +64,12 @@ pub(super) enum Meaning {
 }
 
 impl Data {
-    pub fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         matches!(self, Data::Plain(plain) if plain.means == Meaning::Null)
     }
 
     /// What is not there.
-    pub fn nothing() -> Self {
+    pub(crate) fn nothing() -> Self {
         Data::Plain(Plain {
             text: String::new(),
             means: Meaning::Null,
@@ -85,12 +85,12 @@ pub(super) struct Key {
 }
 
 impl Node {
-    pub fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         self.data.is_null()
     }
 
     /// What it is, if it stands without quotes and is more than text.
-    pub fn means(&self) -> Option<&Meaning> {
+    pub(crate) fn means(&self) -> Option<&Meaning> {
         match &self.data {
             Data::Plain(plain) => Some(&plain.means),
             _ => None,
@@ -98,7 +98,7 @@ impl Node {
     }
 
     /// The number that it is, if it is one.
-    pub fn number(&self) -> Option<&Number> {
+    pub(crate) fn number(&self) -> Option<&Number> {
         match self.means() {
             Some(Meaning::Number(number)) => Some(number),
             _ => None,
@@ -107,7 +107,7 @@ impl Node {
 
     /// The text that stands there, letter by letter, whatever else it might be. None of lists, maps
     /// and references, and where nothing stands.
-    pub fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match &self.data {
             Data::Text(text) => Some(text),
             Data::Plain(plain) if !plain.text.is_empty() => Some(&plain.text),
@@ -116,7 +116,7 @@ impl Node {
     }
 
     /// What this is, for a sentence: "expected a list, found text".
-    pub fn found(&self) -> &'static str {
+    pub(crate) fn found(&self) -> &'static str {
         match self.data {
             Data::Plain(ref plain) => match plain.means {
                 Meaning::Null => "nothing",
@@ -132,7 +132,7 @@ impl Node {
     }
 
     /// Moves all places to those in a file that begins at `begin`.
-    pub fn move_by(&mut self, begin: usize) {
+    pub(crate) fn move_by(&mut self, begin: usize) {
         moved(&mut self.span, begin);
         match &mut self.data {
             Data::List(items) => items.iter_mut().for_each(|item| item.move_by(begin)),
@@ -147,7 +147,7 @@ impl Node {
     }
 
     /// How many values there are in this one, itself included.
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         1 + match &self.data {
             Data::List(items) => items.iter().map(Node::size).sum(),
             Data::Map(entries) => entries.iter().map(|(_, value)| 1 + value.size()).sum(),

@@ -32,7 +32,7 @@ pub(super) struct Expanded {
 }
 
 impl Expanded {
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         let len = |part: &Part| match part {
             Part::Text(text) | Part::Reference(text) => text.len(),
         };

@@ -54,7 +54,7 @@ type Failed = (Place, SshError);
 
 impl Elsewhere<'_> {
     /// Starts daemons in the place of those that have ended, and takes note of what they know of their agents.
-    pub async fn start_again(
+    pub(crate) async fn start_again(
         &self,
         places: &[Place],
         actual: &mut Actual,
@@ -237,7 +237,7 @@ impl Elsewhere<'_> {
 
 impl GoneTo {
     /// What is left to be said of what could not be brought back.
-    pub fn out_of_reach(&self, plan: &Plan, mend: &Mend) -> OutOfReach {
+    pub(crate) fn out_of_reach(&self, plan: &Plan, mend: &Mend) -> OutOfReach {
         let lost = mend.lost.iter().map(|place| {
             let agents = plan.agents_on(&place.1, &place.0);
             LostHost {

@@ -85,13 +85,13 @@ pub(in crate::up) struct Missing {
 
 impl Missing {
     /// Whether that agent is to be brought back.
-    pub fn has(&self, agent: &AgentId) -> bool {
+    pub(crate) fn has(&self, agent: &AgentId) -> bool {
         self.agents.contains(agent)
     }
 
     /// How often an agent that is to be brought back had been started again; None if it is not, or has never
     /// been there.
-    pub fn restarts(&self, agent: &AgentId) -> Option<u32> {
+    pub(crate) fn restarts(&self, agent: &AgentId) -> Option<u32> {
         self.lives.get(agent).filter(|_| self.has(agent)).copied()
     }
 }

@@ -6,14 +6,14 @@ use crate::model::length_of_text;
 
 /// What can be seen of a word that cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub struct About {
+pub(crate) struct About {
     /// Its type.
     pub word: String,
     pub id: Option<ProgramId>,
 }
 
 /// Looks for them. None if it does not say of what type it is.
-pub fn about(line: &[u8]) -> Option<About> {
+pub(crate) fn about(line: &[u8]) -> Option<About> {
     let (mut word, mut id) = (None, None);
     for (key, value) in entries(line) {
         match key {

@@ -12,14 +12,14 @@ use crate::wire::AgentRequest;
 /// From the program: what it asks, or what it says.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(from = "Line")]
-pub enum FromProgram {
+pub(crate) enum FromProgram {
     Asks(ProgramRequest),
     Says(OwnWord),
 }
 
 /// What any member may ask of the agent. Who asks without an id hears of errors only.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ProgramRequest {
+pub(crate) enum ProgramRequest {
     /// As members ask it.
     Plain {
         request: Box<AgentRequest>,
@@ -32,7 +32,7 @@ pub enum ProgramRequest {
 
 /// Words that only its program says to an agent.
 #[derive(Debug, Clone, PartialEq)]
-pub enum OwnWord {
+pub(crate) enum OwnWord {
     /// A thread has prepared itself: the agent may be announced, and if nobody else will say so, it
     /// may begin at once. Processes do not say it.
     Prepared {
@@ -76,7 +76,7 @@ pub enum OwnWord {
 
 impl ProgramRequest {
     /// By which its reply is known, if one is wanted.
-    pub fn id(&self) -> Option<&ProgramId> {
+    pub(crate) fn id(&self) -> Option<&ProgramId> {
         match self {
             ProgramRequest::Plain { id, .. } => id.as_ref(),
             ProgramRequest::Bind(bind) => bind.id.as_ref(),
@@ -245,7 +245,7 @@ impl From<Line> for FromProgram {
 /// A socket to bind, with the keys that it has in a topology.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Bind {
+pub(crate) struct Bind {
     pub alias: Alias,
     pub kind: Kind,
     pub transport: Option<Transport>,
@@ -260,7 +260,7 @@ pub struct Bind {
 /// A connection. `to` is AGENT.ALIAS, or an address that ZeroMQ dials; then `kind` is to be there.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Connect {
+pub(crate) struct Connect {
     pub alias: Alias,
     pub to: String,
     pub kind: Option<Kind>,
@@ -278,7 +278,7 @@ pub struct Connect {
 /// A timer, with the keys that it has in a topology.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Timer {
+pub(crate) struct Timer {
     pub alias: Option<Alias>,
     #[serde(default, deserialize_with = "duration")]
     pub every: Option<Millis>,
@@ -298,7 +298,7 @@ pub struct Timer {
 /// Handlers as in a topology: one action, several, or either by topic.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "Value")]
-pub struct Handler(pub Handlers);
+pub(crate) struct Handler(pub Handlers);
 
 impl TryFrom<Value> for Handler {
     type Error = String;
@@ -318,7 +318,7 @@ impl TryFrom<Value> for Handler {
 /// One action, or several.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "Value")]
-pub struct Actions(pub Vec<Action>);
+pub(crate) struct Actions(pub Vec<Action>);
 
 impl TryFrom<Value> for Actions {
     type Error = String;

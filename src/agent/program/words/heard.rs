@@ -9,7 +9,7 @@ use crate::model::{Alias, Kind, MethodName};
 
 /// The same words as values of their own, for a program that is a thread.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Heard {
+pub(crate) enum Heard {
     /// The name server knows the agent now.
     Registered,
     Start {
@@ -42,7 +42,7 @@ pub enum Heard {
 
 impl ToProgram<'_> {
     /// The word as a value of its own.
-    pub fn to_heard(&self) -> Heard {
+    pub(crate) fn to_heard(&self) -> Heard {
         match self {
             ToProgram::Start {
                 attributes,

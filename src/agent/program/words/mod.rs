@@ -9,15 +9,15 @@ mod to;
 
 use serde::{Deserialize, Serialize};
 
-pub use from::{Bind, Connect, FromProgram, OwnWord, ProgramRequest, Timer};
-pub use heard::Heard;
-pub use read::{NoWord, Waits, read, too_long};
-pub use to::{Outcome, ToProgram};
+pub(crate) use from::{Bind, Connect, FromProgram, OwnWord, ProgramRequest, Timer};
+pub(crate) use heard::Heard;
+pub(crate) use read::{NoWord, Waits, read, too_long};
+pub(crate) use to::{Outcome, ToProgram};
 
 /// A number or text that a program chose for a question of its own; the reply repeats it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum ProgramId {
+pub(crate) enum ProgramId {
     Number(u64),
     Text(String),
 }

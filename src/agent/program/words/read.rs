@@ -8,7 +8,7 @@ use crate::model::{JsonError, read_json};
 
 /// Why a line says nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoWord {
+pub(crate) enum NoWord {
     /// Nothing in it.
     Blank,
     /// No object: something was printed.
@@ -23,7 +23,7 @@ pub enum NoWord {
 
 /// Who waits for what a line was to say that cannot be read, as far as it can be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Waits {
+pub(crate) enum Waits {
     Nobody,
     /// The program, which asked under this id.
     Program(ProgramId),
@@ -68,7 +68,7 @@ impl fmt::Display for NoWord {
 }
 
 /// Reads a line, strictly.
-pub fn read(line: &[u8]) -> Result<FromProgram, NoWord> {
+pub(crate) fn read(line: &[u8]) -> Result<FromProgram, NoWord> {
     let printed = line.trim_ascii_end();
     let line = printed.trim_ascii_start();
     match line.first() {
@@ -82,7 +82,7 @@ pub fn read(line: &[u8]) -> Result<FromProgram, NoWord> {
 }
 
 /// What is said of a line that begins so and is longer than `longest`.
-pub fn too_long(start: &[u8], longest: usize) -> NoWord {
+pub(crate) fn too_long(start: &[u8], longest: usize) -> NoWord {
     let start = start.trim_ascii_start();
     NoWord::Wrong {
         reason: format!(
@@ -107,7 +107,7 @@ fn reason(error: &JsonError) -> String {
 }
 
 /// Enough of a line to recognise it.
-pub fn beginning(line: &[u8]) -> String {
+pub(crate) fn beginning(line: &[u8]) -> String {
     shortened(line, 200)
 }
 

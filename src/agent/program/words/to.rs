@@ -11,7 +11,7 @@ use crate::model::{AgentName, Alias, Kind, MethodName};
 /// To the program.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum ToProgram<'a> {
+pub(crate) enum ToProgram<'a> {
     /// The system is wired: begin.
     Start {
         agent: &'a AgentName,
@@ -60,7 +60,7 @@ pub enum ToProgram<'a> {
 /// One of two keys.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome<'a> {
+pub(crate) enum Outcome<'a> {
     Message(&'a Value),
     Error(&'a str),
 }
