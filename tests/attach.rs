@@ -1,11 +1,9 @@
 //! A system that is attached to: it ends with the command that is attached to it, and when it is over.
 
-mod common;
-
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
-use common::{Bench, kill, listen, wait_until};
+use crate::common::{Bench, kill, listen, wait_until};
 
 const SERVER: &str = "  Server: {}\n";
 

@@ -1,8 +1,6 @@
 //! The real binary, as a user runs it: what it prints, and with what status it ends.
 
-#[path = "cli/bench.rs"]
 mod bench;
-#[path = "cli/fake_agent.rs"]
 mod fake_agent;
 
 use std::fs;

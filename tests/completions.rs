@@ -1,8 +1,6 @@
 //! Completions and manual pages, as a shell and a reader ask for them.
 
-mod common;
-
-use common::{Bench, entries};
+use crate::common::{Bench, entries};
 
 /// What bash is offered for the last of these words.
 fn offered(bench: &Bench, words: &[&str]) -> Vec<String> {

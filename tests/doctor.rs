@@ -1,13 +1,9 @@
 //! `osb doctor`: machines, programs, ports and ways, looked at before anything starts.
 
-mod common;
-#[path = "common/lab.rs"]
-mod lab_of_machines;
-
 use std::net::TcpListener;
 
-use common::{Bench, Said, entries, wait_until};
-use lab_of_machines::{DESK, Lab, lab};
+use crate::common::lab::{DESK, Lab, lab};
+use crate::common::{self, Bench, Said, entries, wait_until};
 use serde_json::{Value, json};
 
 /// Alice on lab1 with a fixed port, Bob on lab2 with a program, Carol on the desk.

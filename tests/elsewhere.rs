@@ -1,10 +1,8 @@
 //! Agents that others start: waited for, configured like any other, and released at the end.
 
-mod common;
-
 use std::process::{Child, Stdio};
 
-use common::{Bench, Said, kill, wait_for, wait_until};
+use crate::common::{self, Bench, Said, kill, wait_for, wait_until};
 use serde_json::json;
 
 /// A program that asks for nothing: it counts what it gets, and says each time that it is started.

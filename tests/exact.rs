@@ -1,9 +1,7 @@
 //! What would become something else on its way is refused where it enters, in the same words by each
 //! way in, and who asked is told at once.
 
-mod common;
-
-use common::{Bench, wait_until};
+use crate::common::{Bench, wait_until};
 use serde_json::json;
 
 const TOO_LARGE: &str = "the number is too large to be kept exactly";

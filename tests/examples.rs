@@ -1,12 +1,6 @@
 //! Every example is brought up, does what its README says, and goes down.
 
-mod common;
-#[path = "common/lab.rs"]
-mod lab_of_machines;
-#[path = "common/slurm.rs"]
-mod slurm;
-
-use common::{Bench, Said, entries, free_port, repository, wait_for, wait_until};
+use crate::common::{self, Bench, Said, entries, free_port, repository, wait_for, wait_until};
 use serde_json::{Value, json};
 
 fn up(bench: &Bench, example: &str) {
@@ -682,7 +676,7 @@ fn hub_and_labs() {
 }
 
 /// The files of an example, beside the way to the machines of a lab.
-fn lay_out(example: &str, lab: &lab_of_machines::Lab) {
+fn lay_out(example: &str, lab: &common::lab::Lab) {
     let example = repository().join("examples").join(example);
     for file in entries(&example) {
         std::fs::copy(example.join(&file), lab.bench.files().join(&file)).unwrap();
@@ -692,7 +686,7 @@ fn lay_out(example: &str, lab: &lab_of_machines::Lab) {
 
 #[test]
 fn hub_and_labs_on_three_machines() {
-    let Some(lab) = lab_of_machines::lab(2) else {
+    let Some(lab) = common::lab::lab(2) else {
         return;
     };
     lay_out("hub-and-labs", &lab);
@@ -723,7 +717,7 @@ fn hub_and_labs_on_three_machines() {
 /// On machines that are network namespaces with the addresses of the inventory.
 #[test]
 fn two_machines() {
-    let Some(lab) = lab_of_machines::lab(2) else {
+    let Some(lab) = common::lab::lab(2) else {
         return;
     };
     lay_out("two-machines", &lab);
@@ -769,7 +763,7 @@ fn two_machines() {
 
 #[test]
 fn with_files() {
-    let Some(lab) = lab_of_machines::lab(1) else {
+    let Some(lab) = common::lab::lab(1) else {
         return;
     };
     let example = repository().join("examples").join("with-files");
@@ -803,11 +797,11 @@ fn with_files() {
 /// The nodes of a real Slurm, each in a network namespace of its own.
 #[test]
 fn slurm_places_the_hosts() {
-    let Some(lab) = lab_of_machines::lab(2) else {
+    let Some(lab) = common::lab::lab(2) else {
         return;
     };
     let nodes = [("lab1", "10.77.0.11"), ("lab2", "10.77.0.12")];
-    let Some(slurm) = slurm::slurm(&lab, &nodes) else {
+    let Some(slurm) = common::slurm::slurm(&lab, &nodes) else {
         return;
     };
     let example = repository().join("examples").join("slurm");

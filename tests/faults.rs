@@ -1,12 +1,10 @@
 //! What the parts of a system do when others are killed, held up, shared or not there.
 
-mod common;
-
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Bench, kill, wait_for, wait_until};
+use crate::common::{Bench, kill, wait_for, wait_until};
 
 const PAIR: &str = r#"
 osb: 1

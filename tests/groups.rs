@@ -1,8 +1,6 @@
 //! Several name servers in one topology, each with its agents.
 
-mod common;
-
-use common::{Bench, Said, kill, wait_for, wait_until};
+use crate::common::{Bench, Said, kill, wait_for, wait_until};
 use serde_json::{Value, json};
 
 /// Two groups; an agent of the second hears the first, and one of the first hears the second.

@@ -1,16 +1,12 @@
 //! Whatever bytes arrive at a port of osb, it goes on serving its members.
 
-#[path = "common/closed_system.rs"]
-mod closed_system;
-mod common;
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use closed_system::ClosedSystem;
-use common::{Bench, wait_until};
+use crate::common::closed_system::ClosedSystem;
+use crate::common::{self, Bench, wait_until};
 use osb::model::{Credentials, Holder, Term};
 use osb::wire::{Envelope, Fault, MessageKind, NameServerRequest, Peer, body, read_body};
 

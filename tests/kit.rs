@@ -1,11 +1,9 @@
 //! Agents written in Rust: with the library, in a process of their own or beside others.
 
-mod common;
-
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{Bench, wait_until};
+use crate::common::{Bench, wait_until};
 use osb::kit::{Agent, Context, Handle, RunError, spawn};
 use osb::model::{Action, Handlers, Kind, Millis, Replies, State, TimerAction, Transport, When};
 use osb::proxy::{NameServer, ProxyError};

@@ -1,11 +1,9 @@
 //! What the command line makes of several files, variables and settings.
 
-mod common;
-
 use std::io::Write;
 use std::process::Stdio;
 
-use common::{Bench, Said, wait_until};
+use crate::common::{Bench, Said, wait_until};
 
 const BASE: &str = "osb: 1\nname: base\nagents:\n  Boss: { bind: { jobs: PUSH } }\n  Worker:\n    replicas: ${WORKERS:-2}\nconnections:\n  - { agent: Worker*, to: Boss.jobs }\n";
 

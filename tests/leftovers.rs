@@ -1,7 +1,5 @@
 //! What osb starts has nothing of its caller's, and what agents' programs leave running ends with the agents.
 
-mod common;
-
 use std::fs;
 use std::io::{BufRead, Read, Write};
 use std::net::Ipv4Addr;
@@ -10,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use common::{Bench, Said, free_port, kill, wait_for, wait_until};
+use crate::common::{self, Bench, Said, free_port, kill, wait_for, wait_until};
 use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
 use osb::process::{Cgroups, ProcessId};
 use osb::wire::{DaemonOf, MachineRequest};

@@ -1,9 +1,7 @@
 //! Sockets, subscriptions and timers of running agents, changed from the command line and through
 //! proxies.
 
-mod common;
-
-use common::{Bench, wait_for, wait_until};
+use crate::common::{Bench, wait_for, wait_until};
 use osb::model::{Action, Handlers, Kind, Proof, TimerAction, Transport};
 use osb::proxy::NameServer;
 use serde_json::{Value, json};

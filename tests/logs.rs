@@ -1,12 +1,10 @@
 //! What agents log and what their programs print: kept apart, gathered, found again.
 
-mod common;
-
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Bench, kill, listen, repository, wait_until};
+use crate::common::{self, Bench, kill, listen, repository, wait_until};
 use serde_json::Value;
 
 fn logger() -> Bench {

@@ -1,12 +1,8 @@
 //! Nothing is lost in silence: what was sent, once for each subscriber that matched, was received, or dropped, or is
 //! unconfirmed, to the message; whether readers are slow, stopped, killed or cut off.
 
-mod common;
-#[path = "common/lab.rs"]
-mod lab_of_machines;
-
-use common::{Bench, kill, wait_for, wait_until};
-use lab_of_machines::{DESK, lab};
+use crate::common::lab::{DESK, lab};
+use crate::common::{Bench, kill, wait_for, wait_until};
 use nix::libc::{SIGCONT, SIGKILL, SIGSTOP};
 use serde_json::Value;
 

@@ -1,13 +1,9 @@
 //! Systems on several machines: by real ssh, and by daemons that others start.
 
-mod common;
-#[path = "common/lab.rs"]
-mod lab_of_machines;
-
 use std::process::Stdio;
 
-use common::{Said, wait_until};
-use lab_of_machines::{DESK, Lab, lab};
+use crate::common::lab::{DESK, Lab, lab};
+use crate::common::{self, Said, wait_until};
 use serde_json::json;
 
 /// Alice on the first machine, Bob on the second, and the others that are named.

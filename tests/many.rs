@@ -1,8 +1,6 @@
 //! Many agents at once, by a star at the end of their names.
 
-mod common;
-
-use common::{Bench, Said};
+use crate::common::{Bench, Said};
 use serde_json::{Value, json};
 
 /// Workers that answer, but for the last of them.

@@ -1,8 +1,6 @@
 //! `up` of a system of which something is missing: that comes back, and nothing else is touched.
 
-mod common;
-
-use common::{Bench, kill, wait_until};
+use crate::common::{Bench, kill, wait_until};
 use serde_json::{Value, json};
 
 /// Alice feeds Bob; Carol stands beside.

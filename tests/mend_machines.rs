@@ -1,13 +1,9 @@
 //! `up` of a system on several machines, of which something is missing: that comes back, and nothing else is touched.
 
-mod common;
-#[path = "common/lab.rs"]
-mod lab_of_machines;
-
 use std::process::{Child, Stdio};
 
-use common::{kill, wait_until};
-use lab_of_machines::{DESK, Lab, lab};
+use crate::common::lab::{DESK, Lab, lab};
+use crate::common::{kill, wait_until};
 use nix::libc::{SIGCONT, SIGSTOP};
 use serde_json::{Value, json};
 

@@ -1,8 +1,6 @@
 //! How long commands wait, and what they say when it was in vain.
 
-mod common;
-
-use common::{Bench, Said, kill, wait_until};
+use crate::common::{Bench, Said, kill, wait_until};
 use nix::libc::{SIGCONT, SIGSTOP};
 
 /// Mute reads its lines and never says a word; Bob asks it, and is not patient.

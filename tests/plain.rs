@@ -1,8 +1,6 @@
 //! Programs that are told where others are: by `${addr:…}` and its like in their commands.
 
-mod common;
-
-use common::{Bench, free_port, wait_until};
+use crate::common::{Bench, free_port, wait_until};
 use serde_json::json;
 
 /// Tells what it was called with, in attributes of its agent.

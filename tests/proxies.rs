@@ -1,10 +1,8 @@
 //! osBrain's guide in Rust: agents configured, wired and used through proxies.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{Bench, kill, wait_for, wait_until};
+use crate::common::{Bench, kill, wait_for, wait_until};
 use nix::libc::{SIGCONT, SIGSTOP};
 use osb::model::{Action, Handlers, Kind, Proof, Role, State, Transport};
 use osb::proxy::{NameServer, Proxy, ProxyError};

@@ -1,10 +1,8 @@
 //! The README's tour is what osb prints: numbers, times and the width of columns apart.
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::{Bench, Said, repository, wait_until};
+use crate::common::{Bench, Said, repository, wait_until};
 use regex_lite::Regex;
 
 /// A command as it stands in the README, and what it is said to print.

@@ -1,10 +1,6 @@
 //! Strangers, and members who want more than they may: what osb has to refuse, by the real binary.
 //! specs/security.md says against whom what is protected.
 
-#[path = "common/closed_system.rs"]
-mod closed_system;
-mod common;
-
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -13,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use closed_system::{ClosedSystem, keys};
-use common::{Bench, wait_for, wait_until};
+use crate::common::closed_system::{ClosedSystem, keys};
+use crate::common::{self, Bench, wait_for, wait_until};
 use osb::access::Asked;
 use osb::model::{
     Access, AgentInfo, Credentials, Dial, Holder, KeyEntry, KeyPair, KeysOf, OperatorAccess, Term,

@@ -1,8 +1,6 @@
 //! `up` says that a program runs only if it does: it has answered, or has lived for a while.
 
-mod common;
-
-use common::{Bench, wait_until};
+use crate::common::{Bench, wait_until};
 
 fn one(command: &str, more: &str) -> String {
     format!("osb: 1\nname: one\nagents:\n  A: {{ command: {command}{more} }}\n  B: {{}}\n")

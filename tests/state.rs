@@ -1,12 +1,10 @@
 //! What osb remembers of systems: for its owner's eyes only, and no obstacle when it is damaged.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use common::{Bench, kill, wait_until};
+use crate::common::{Bench, kill, wait_until};
 
 const ONE: &str = "osb: 1\nname: one\nagents:\n  Alice: { bind: { main: PUSH } }\n  Bob: { command: [sh, -c, \"echo hi; exec sleep 600\"], speaks: nothing }\n";
 const OTHER: &str = "osb: 1\nname: other\nagents: { Eve: {} }\n";

@@ -1,13 +1,9 @@
 //! Machines that are not well: what is said of them, how long it takes, and that nothing is left.
 
-mod common;
-#[path = "common/lab.rs"]
-mod lab_of_machines;
-
 use std::time::{Duration, Instant};
 
-use common::{Said, wait_until};
-use lab_of_machines::{DESK, Lab, lab, v6};
+use crate::common::lab::{DESK, Lab, lab, v6};
+use crate::common::{self, Said, wait_until};
 
 /// Longer than any stage of ssh may take.
 const BOUND: Duration = Duration::from_secs(60);

@@ -1,8 +1,6 @@
 //! The main job: up, look, down, and what happens when a person or a fault gets in between.
 
-mod common;
-
-use common::{Bench, kill, wait_for, wait_until};
+use crate::common::{Bench, kill, wait_for, wait_until};
 use serde_json::json;
 
 const PAIR: &str = r#"

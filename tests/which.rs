@@ -1,8 +1,6 @@
 //! Which system a command is about: every command, by every way to name one, wrong ones included.
 
-mod common;
-
-use common::{Bench, Said};
+use crate::common::{self, Bench, Said};
 
 /// Two systems that run, each with an agent of its own name.
 fn two() -> Bench {

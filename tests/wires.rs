@@ -1,14 +1,10 @@
 //! Wires whose ends are not well: what is said of them, that they are found out, and that nobody is given up who
 //! lives.
 
-mod common;
-#[path = "common/lab.rs"]
-mod lab_of_machines;
-
 use std::time::{Duration, Instant};
 
-use common::{Bench, kill, wait_until};
-use lab_of_machines::{DESK, lab};
+use crate::common::lab::{DESK, lab};
+use crate::common::{Bench, kill, wait_until};
 use nix::libc::{SIGCONT, SIGKILL, SIGSTOP};
 use serde_json::Value;
 

@@ -5,16 +5,15 @@
 #[path = "../common/mod.rs"]
 mod bench;
 #[path = "../../tests/common/mod.rs"]
+#[allow(dead_code, reason = "the part of it that is needed here")]
 mod common;
-#[path = "../../tests/common/lab.rs"]
-mod lab;
 
 use std::fmt::Write;
 use std::time::Instant;
 
 use bench::pairs::{Pair, median};
 use bench::{Aim, Options, Table, Way, star};
-use lab::{DESK, Lab};
+use common::lab::{DESK, Lab};
 
 /// How many machines there are beside the operator's.
 const MACHINES: usize = 4;
@@ -22,7 +21,7 @@ const AGENTS: usize = 100;
 
 fn main() {
     let options = Options::from_env();
-    let Some(lab) = lab::lab(MACHINES) else {
+    let Some(lab) = common::lab::lab(MACHINES) else {
         return;
     };
     let rounds = options.rounds(5);

@@ -1,7 +1,5 @@
 //! A closed system for a test to attack, and keys of all sorts.
 
-#![allow(dead_code, reason = "not every test uses everything")]
-
 use osb::model::{Credentials, Dial, Holder, KeyEntry, Term};
 use osb::proxy::NameServer;
 use osb::state::KeyDir;

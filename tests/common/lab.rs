@@ -1,8 +1,6 @@
 //! Machines for a test: network namespaces on a bridge, each with its own address, its own sshd with its own
 //! keys, and its own home and state directory. They share this machine's files and processes.
 
-#![allow(dead_code, reason = "not every test uses everything")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,7 +1,9 @@
 //! A place of its own for a test to run the real `osb` in: its own state directory, its own files,
 //! and at the end nothing is left running.
 
-#![allow(dead_code, reason = "not every test uses everything")]
+pub(crate) mod closed_system;
+pub(crate) mod lab;
+pub(crate) mod slurm;
 
 use std::fs;
 use std::io::Write;

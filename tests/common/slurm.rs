@@ -5,8 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use crate::common::lab::{DESK, Lab};
 use crate::common::{Said, kill, skip, wait_until};
-use crate::lab_of_machines::{DESK, Lab};
 
 pub(crate) struct Slurm<'l> {
     lab: &'l Lab,

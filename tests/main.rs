@@ -1,0 +1,52 @@
+//! All tests of the `osb` that is built, in one program, so that it is linked once. Each file of `tests` is a module:
+//! `cargo test --test main logs::` runs those of `tests/logs.rs`.
+
+mod common;
+
+mod architecture;
+mod attach;
+mod cli;
+mod completions;
+mod corpus;
+mod doctor;
+mod elsewhere;
+mod exact;
+mod examples;
+mod faults;
+mod groups;
+mod hostile;
+mod kit;
+mod language;
+mod leftovers;
+mod live;
+mod logs;
+mod losses;
+mod machines;
+mod many;
+mod mend;
+mod mend_machines;
+mod patience;
+mod plain;
+mod proxies;
+mod readme;
+mod security;
+mod settle;
+mod state;
+mod unwell;
+mod up_down;
+mod which;
+mod wires;
+
+/// A file that is not a module is not compiled, and its tests are not missed.
+#[test]
+fn no_file_is_forgotten() {
+    let all = include_str!("main.rs");
+    for file in common::entries(&common::repository().join("tests")) {
+        if let Some(module) = file.strip_suffix(".rs").filter(|it| *it != "main") {
+            assert!(
+                all.contains(&format!("\nmod {module};\n")),
+                "tests/{file} is not a module of tests/main.rs"
+            );
+        }
+    }
+}
