@@ -1,6 +1,6 @@
 //! `up` of a system of which something is missing: that comes back, and nothing else is touched.
 
-use crate::common::{Bench, kill, wait_until};
+use crate::common::{Bench, kill, kill_to_the_end, wait_until};
 use serde_json::{Value, json};
 
 /// Alice feeds Bob; Carol stands beside.
@@ -124,8 +124,7 @@ fn a_name_server_that_died_comes_back_where_it_was_and_no_agent_is_touched() {
         assert_eq!(said.code, 0, "{said}");
         let pids = ["Alice", "Bob", "Carol"].map(|name| bench.pid(name));
         let address = bench.json(&["ls", "systems"])[0]["nameserver"].clone();
-        kill(bench.nameserver_pid(), 9);
-        wait_until("it is gone", || bench.pid_of("osb ns --bind").is_none());
+        kill_to_the_end(bench.nameserver_pid());
         let up = bench.up_again();
         assert_eq!(up["nameserver"], address);
         assert_eq!(up["brought_back"]["nameservers"], json!(["main"]));
@@ -151,8 +150,7 @@ fn a_name_server_that_a_person_started_there_is_taken_for_what_it_is() {
         .unwrap()
         .trim_start_matches("tcp://")
         .to_owned();
-    kill(bench.nameserver_pid(), 9);
-    wait_until("it is gone", || bench.pid_of("osb ns --bind").is_none());
+    kill_to_the_end(bench.nameserver_pid());
     let mut by_hand = bench.spawn(&["ns", "--bind", &address]);
     wait_until("it listens", || {
         bench.osb(&["--ns", &address, "ls", "hosts"]).code == 0
@@ -173,10 +171,9 @@ fn a_host_daemon_that_died_comes_back_and_no_agent_is_touched() {
     let bench = Bench::new();
     assert_eq!(bench.up(SYSTEM).code, 0);
     let pids = ["Alice", "Bob"].map(|name| bench.pid(name));
-    kill(bench.pid_of("host --name local").unwrap(), 9);
+    kill_to_the_end(bench.pid_of("host --name local").unwrap());
     // One ends while nobody looks.
     kill(bench.pid("Carol"), 9);
-    wait_until("it is gone", || bench.pid_of("host --name local").is_none());
     let up = bench.up_again();
     assert_eq!(up["brought_back"]["hosts"], json!(["local"]));
     assert_eq!(up["brought_back"]["agents"], json!(["Carol"]));
@@ -184,11 +181,8 @@ fn a_host_daemon_that_died_comes_back_and_no_agent_is_touched() {
     assert!(bench.done_once());
     bench.talks();
     // All of it died: what lives is still not touched.
-    kill(bench.pid_of("host --name local").unwrap(), 9);
-    kill(bench.nameserver_pid(), 9);
-    wait_until("they are gone", || {
-        bench.pid_of("host --name local").is_none() && bench.pid_of("osb ns --bind").is_none()
-    });
+    kill_to_the_end(bench.pid_of("host --name local").unwrap());
+    kill_to_the_end(bench.nameserver_pid());
     let up = bench.up_again();
     assert_eq!(up["brought_back"]["agents"], json!([]));
     assert_eq!(["Alice", "Bob"].map(|name| bench.pid(name)), pids);

@@ -259,9 +259,13 @@ for text in sys.stdin:
     wait_until("Alice has failed", || {
         bench.agent("Alice")["state"] == "failed"
     });
-    let info = ns.agent_info(alice.name()).unwrap();
-    assert_eq!(info.state, State::Failed);
-    assert_eq!(info.exit.unwrap().status, Some(128 + 9));
+    // The agent says that it has failed, and its host then how.
+    let exit = wait_for("how it ended is known", || {
+        let info = ns.agent_info(alice.name()).unwrap();
+        assert_eq!(info.state, State::Failed);
+        info.exit
+    });
+    assert_eq!(exit.status, Some(128 + 9));
 }
 
 #[test]

@@ -7,12 +7,15 @@ pub(crate) mod slurm;
 
 use std::fs;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use osb::process::ProcessId;
 use serde_json::Value;
 
 /// How long a condition may take to come true. Generous: it is never waited for in vain.
@@ -260,6 +263,16 @@ pub(crate) fn listen(mut from: impl std::io::Read + Send + 'static) -> Arc<Mutex
 pub(crate) fn kill(pid: i32, signal: i32) {
     let signal = nix::sys::signal::Signal::try_from(signal).unwrap();
     let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);
+}
+
+/// Kills a process, and waits until all of it has ended. Its command line is gone before its sockets are.
+pub(crate) fn kill_to_the_end(pid: i32) {
+    let process = ProcessId::of(u32::try_from(pid).unwrap()).unwrap();
+    let process = process.open().expect("it runs");
+    kill(pid, 9);
+    let mut ends = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
+    let ended = poll(&mut ends, PollTimeout::try_from(TIMEOUT).unwrap());
+    assert_eq!(ended, Ok(1), "{pid} has not ended");
 }
 
 /// The root of the repository.
