@@ -106,7 +106,7 @@ impl Link {
                 self.proof = Proof::Lost;
                 self.since = now;
             }
-            _ => {}
+            Seen::Connected | Seen::Retried | Seen::Proven | Seen::Lost | Seen::Failed(_) => {}
         }
         if self.proof != before {
             self.changed = now;
@@ -149,7 +149,9 @@ impl Link {
             Some(Seen::Connected) => format!(
                 "no handshake within {limit}: something listens at {address}, and does not speak ZeroMQ"
             ),
-            _ => format!("no handshake within {limit}: nobody listens at {address}"),
+            Some(Seen::Retried | Seen::Proven | Seen::Lost) | None => {
+                format!("no handshake within {limit}: nobody listens at {address}")
+            }
         }
     }
 
