@@ -138,6 +138,7 @@ fn an_agent_is_listed_asked_for_addresses_and_called() {
         "addresses",
         "exit_status",
         "host",
+        "incarnation",
         "name",
         "nameserver",
         "pid",

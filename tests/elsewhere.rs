@@ -139,8 +139,10 @@ fn one_script_configures_what_two_others_have_started() {
     assert_eq!(bench.agent("Bob")["host"], json!(null));
     assert_eq!(bench.json(&["get", "Alice", "greeting"]), json!("Hello"));
 
-    // Nothing is started for the system, so that the name server knows no host.
-    assert_eq!(bench.json(&["ls", "hosts"]), json!([]));
+    // The host daemon of this machine has attached them.
+    let hosts = bench.json(&["ls", "hosts"]);
+    assert_eq!(hosts[0]["system"], json!("guide"), "{hosts}");
+    assert_eq!(hosts[0]["agents"], json!(0), "it has started none");
     let again = bench.up(&topology("guide", &ns.address));
     assert!(again.stdout.contains("is up already, unchanged"), "{again}");
 
@@ -163,6 +165,32 @@ fn one_script_configures_what_two_others_have_started() {
     bench.ok(&["down"]);
     assert_eq!(alice.end(15), Some(0));
     assert_eq!(bob.end(15), Some(0));
+}
+
+#[test]
+fn an_agent_that_comes_back_is_made_what_it_was_and_works_on() {
+    let bench = Bench::new();
+    let ns = Ns::start(&bench);
+    let alice = ByHand::start(&bench, &ns.address, "Alice", &[]);
+    let _bob = ByHand::start(&bench, &ns.address, "Bob", &["sh", "-c", COUNTER]);
+    comes_up(&bench, &topology("guide", &ns.address));
+    assert_eq!(alice.end(15), Some(0));
+    assert_eq!(ns.state(&bench, "Alice"), "stopped");
+    let counted = || {
+        let counted = bench.osb(&["get", "Bob", "n"]);
+        counted.stdout.trim().parse::<u32>().unwrap_or_default()
+    };
+    let _alice = ByHand::start(&bench, &ns.address, "Alice", &[]);
+    wait_until("it is what it was", || {
+        let said = bench.osb(&["get", "Alice", "greeting"]);
+        said.code == 0 && said.stdout.contains("Hello")
+    });
+    let before = counted();
+    wait_until("Bob's program gets messages again", || {
+        counted() > before + 5
+    });
+    assert_eq!(bench.agent("Alice")["spec_version"], json!(1));
+    bench.ok(&["down"]);
 }
 
 #[test]

@@ -46,21 +46,46 @@ impl Drop for Shared {
 }
 
 #[test]
-fn a_second_system_on_a_name_server_is_refused_and_harms_nobody() {
+fn two_systems_on_one_name_server_have_hosts_of_their_own() {
     let bench = Bench::new();
     let shared = Shared::start(&bench, "127.0.0.1:0");
     assert_eq!(bench.up(&shared.attached(PAIR)).code, 0);
     let other = PAIR.replace("Alice", "Carol").replace("Bob", "Dave");
     let other = shared.attached(&other.replace("name: pair", "name: other"));
     let said = bench.up(&other);
-    assert_eq!(said.code, 1, "{said}");
-    assert!(said.stderr.contains("another system's"), "{said}");
+    assert_eq!(said.code, 0, "{said}");
+    let hosts = bench.json(&["--system", "other", "ls", "hosts"]);
+    let systems = hosts.as_array().unwrap().iter();
+    let systems: Vec<_> = systems.map(|it| (&it["name"], &it["system"])).collect();
+    let local = &serde_json::json!("local");
+    assert_eq!(
+        systems,
+        [
+            (local, &serde_json::json!("other")),
+            (local, &serde_json::json!("pair"))
+        ]
+    );
+    bench.ok(&["down", "other"]);
     let agents = bench.json(&["--system", "pair", "ls", "agents"]);
+    assert_eq!(agents[0]["name"], "Alice", "{agents}");
     assert_eq!(agents[0]["state"], "running", "{agents}");
-    assert_eq!(agents[1]["state"], "running", "{agents}");
-    bench.ok(&["down", "pair"]);
+    assert_eq!(agents.as_array().unwrap().len(), 2, "{agents}");
     let said = bench.up(&other);
     assert_eq!(said.code, 0, "the place is free again: {said}");
+}
+
+#[test]
+fn a_system_of_the_same_name_from_elsewhere_is_refused_and_harms_nobody() {
+    let (bench, elsewhere) = (Bench::new(), Bench::new());
+    let shared = Shared::start(&bench, "127.0.0.1:0");
+    assert_eq!(bench.up(&shared.attached(PAIR)).code, 0);
+    let other = PAIR.replace("Alice", "Carol").replace("Bob", "Dave");
+    let said = elsewhere.up(&shared.attached(&other));
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains("a system called pair is at"), "{said}");
+    let agents = bench.json(&["ls", "agents"]);
+    assert_eq!(agents[0]["state"], "running", "{agents}");
+    assert_eq!(agents[1]["state"], "running", "{agents}");
 }
 
 #[test]

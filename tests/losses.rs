@@ -308,9 +308,16 @@ connections:
         let all = connections.as_array().unwrap();
         all.iter().all(|it| it["proof"] == "proven")
     });
-    let before = number(&counts(&list(), "Bob", "news"), "received");
+    // It may take a while until what it is asked reaches it again.
+    let received = || {
+        let sockets = list();
+        let mut agents = sockets.as_array().unwrap().iter();
+        let bob = agents.find(|it| it["agent"] == "Bob")?;
+        Some(number(&bob["sockets"]["news"], "received"))
+    };
+    let before = wait_for("it answers again", received);
     wait_until("messages flow again", || {
-        number(&counts(&list(), "Bob", "news"), "received") > before + 100
+        received().is_some_and(|now| now > before + 100)
     });
     lab.ok(&["stop-timer", "Alice", "--all"]);
     for (writer, reader) in [("main", "inbox"), ("news", "news"), ("out", "box")] {

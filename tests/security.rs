@@ -180,6 +180,10 @@ fn questions() -> Vec<NameServerRequest> {
             },
             asked: true,
         },
+        NameServerRequest::Entrust {
+            agents: vec!["Nobody".parse().unwrap()],
+            to: "nobody".parse().unwrap(),
+        },
         NameServerRequest::Ping {},
         NameServerRequest::Shutdown {},
         NameServerRequest::Admit(KeyEntry::lasting(key, Holder::Agent(nobody))),
@@ -202,14 +206,17 @@ fn program() -> Value {
         "timeout":null,"after":[]})
 }
 
+fn spec(name: &str) -> Value {
+    serde_json::json!({"name":name,"host":"local","attach":false,"program":program(),
+        "attributes":{"mine":1},"bind":[],"timers":[],"start_timeout":1000,"settle":0})
+}
+
 /// Requests of every kind to a host daemon.
 fn requests_to_a_host() -> Vec<HostRequest> {
     let nothing = serde_json::json!({});
     vec![
-        of(
-            "start",
-            serde_json::json!({"name":"Mine","program":program()}),
-        ),
+        of("start", serde_json::json!({"spec": spec("Mine")})),
+        of("attach", serde_json::json!({"spec": spec("Nobody")})),
         of("stop", serde_json::json!({"agent":"Alice","grace":1})),
         of("agents", nothing.clone()),
         of(
@@ -272,9 +279,9 @@ fn requests_to_alice() -> Vec<AgentRequest> {
         ),
         of(
             "configure",
-            serde_json::json!({"attributes":{"mine":1},"bind":[],"timers":[]}),
+            serde_json::json!({"spec": spec("Alice"), "version": 9}),
         ),
-        of("wire", serde_json::json!({"wires":[]})),
+        of("wire", serde_json::json!({"aliases":null})),
         of("probe", serde_json::json!({"alias":"feed","token":"x"})),
         of("prove", serde_json::json!({"alias":"feed","tokens":[]})),
         of("unprobe", serde_json::json!({"alias":"feed","token":"x"})),
@@ -403,7 +410,7 @@ fn every_level_gets_what_is_its_own_and_nothing_else() {
             if may && level == Access::Control {
                 continue;
             }
-            let host = Peer::Host("local".parse().unwrap());
+            let host = Peer::Host("system/local".parse().unwrap());
             let wait = Duration::from_secs(10);
             let answer = nameserver.link().ask::<Value>(host, &request, wait).wait();
             assert_eq!(refusal(answer), !may, "{level} {}", request.verb());
@@ -436,13 +443,14 @@ fn nobody_takes_anothers_name() {
     let refused = tell(&mallory, &agent("Alice", Value::Null)).unwrap_err();
     assert!(refused.contains("the key of agent Mallory"), "{refused}");
     // Nor does he say that another host has started him.
-    assert!(tell(&mallory, &agent("Mallory", "local".into())).is_err());
+    assert!(tell(&mallory, &agent("Mallory", "system/local".into())).is_err());
     assert_eq!(tell(&mallory, &agent("Mallory", Value::Null)), Ok(()));
     // A host lets in no agent that lives elsewhere, and nobody who is not an agent.
     let key = draw_keys().unwrap().public;
     for holder in [
         Holder::Agent("Alice".parse().unwrap()),
         Holder::Host("local".parse().unwrap()),
+        Holder::Host("system/local".parse().unwrap()),
         operator("me", OperatorAccess::Admin),
     ] {
         let admit = NameServerRequest::Admit(KeyEntry::lasting(key, holder));

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use osb::model::HostName;
+use osb::model::HostId;
 use osb::proxy::NameServer;
 
 use super::common::{Aim, System, Table, Way, paired};
@@ -24,7 +24,7 @@ pub(crate) fn measure(rounds: usize) {
 
 fn start(nameserver: &NameServer, count: &mut usize) -> f64 {
     *count += 1;
-    let host: HostName = "local".parse().expect("a name");
+    let host: HostId = "bench/local".parse().expect("a name");
     let began = Instant::now();
     let agent = nameserver.run_agent(&host, &format!("more-{count}"), None);
     agent.expect("it starts");

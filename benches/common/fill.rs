@@ -94,6 +94,8 @@ fn member(
         uptime_ms: 0,
         addresses,
         connections: Vec::new(),
+        spec_version: None,
+        fault: None,
     };
     let header = Envelope::request(1, 10_000, Peer::NameServer).encode();
     let content = body(&NameServerRequest::Announce(announcement));

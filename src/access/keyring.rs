@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Access, Holder, HostName, KeyEntry, PublicKey, Term};
+use crate::model::{Access, Holder, HostId, KeyEntry, PublicKey, Term};
 
 /// The number of a key at a name server. It is never another key's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,7 +109,7 @@ impl Keyring {
     ) -> Vec<(KeyId, KeyEntry, KeyChange)> {
         let entries = || self.entries.values();
         let out: Vec<&KeyEntry> = entries().filter(|entry| meant(entry)).collect();
-        let hosts: Vec<&HostName> = out
+        let hosts: Vec<&HostId> = out
             .iter()
             .filter_map(|entry| match (&entry.holder, entry.term) {
                 // A join file has not registered a host yet.

@@ -86,6 +86,7 @@ table!(NameServerRequest {
     Watch "watch" MEMBERS,
     // Of its own agents only.
     Exited "exited" Levels::of(&[Host]),
+    Entrust "entrust" CONTROL,
     Ping "ping" ALL,
     Shutdown "shutdown" CONTROL,
     // A host for its agents, control for hosts and agents, admin for all.
@@ -98,6 +99,7 @@ table!(NameServerRequest {
 
 table!(HostRequest {
     Start "start" CONTROL,
+    Attach "attach" CONTROL,
     Stop "stop" CONTROL,
     Agents "agents" OPERATORS,
     Attributes "attributes" CONTROL,
@@ -120,8 +122,9 @@ table!(AgentRequest {
     CloseAll "close_all" CONTROL,
     Subscribe "subscribe" CONTROL,
     Unsubscribe "unsubscribe" CONTROL,
-    Configure "configure" CONTROL,
-    Wire "wire" CONTROL,
+    // A host for its own agents, and those that were entrusted to it.
+    Configure "configure" Levels::of(&[Host, Control, Admin]),
+    Wire "wire" Levels::of(&[Host, Control, Admin]),
     // By these an agent shows that it is connected to another.
     Probe "probe" Levels::of(&[Agent, Control, Admin]),
     Prove "prove" Levels::of(&[Agent, Control, Admin]),
@@ -129,11 +132,11 @@ table!(AgentRequest {
     // By these both ends of a connection lay side by side what they have counted.
     Confirm "confirm" Levels::of(&[Agent, Control, Admin]),
     Arrived "arrived" Levels::of(&[Agent, Control, Admin]),
-    Adopt "adopt" CONTROL,
+    Adopt "adopt" Levels::of(&[Host, Control, Admin]),
     Release "release" CONTROL,
-    Start "start" CONTROL,
+    Start "start" Levels::of(&[Host, Control, Admin]),
     Settle "settle" CONTROL,
-    Go "go" CONTROL,
+    Go "go" Levels::of(&[Host, Control, Admin]),
     Launch "launch" CONTROL,
     GetAttr "get_attr" CONTROL,
     SetAttr "set_attr" CONTROL,

@@ -24,6 +24,7 @@ impl Agent {
     /// Its program is prepared: from now on the agent is there for all.
     pub(crate) fn introduce(&mut self) {
         if self.membership.show() {
+            self.carry_out_spec();
             self.announce();
         }
     }
@@ -53,7 +54,7 @@ impl Agent {
     fn announcement(&mut self) -> (Envelope, Vec<u8>) {
         let envelope = self.membership.begin_announcement();
         let announcement = Announcement::Agent {
-            name: self.boot.name.clone(),
+            name: self.boot.name().clone(),
             incarnation: self.boot.incarnation,
             host: self.boot.host.clone(),
             pid: process::id(),
@@ -61,6 +62,8 @@ impl Agent {
             uptime_ms: u64::try_from(self.now.as_millis()).unwrap_or(u64::MAX),
             addresses: self.sockets.addresses(),
             connections: self.connections(),
+            spec_version: self.given.version,
+            fault: self.given.fault.clone(),
         };
         (envelope, body(&NameServerRequest::Announce(announcement)))
     }
@@ -84,7 +87,7 @@ impl Agent {
             return;
         }
         if self.boot.host.is_none() {
-            let (name, at) = (&self.boot.name, &self.boot.nameserver);
+            let (name, at) = (self.boot.name(), &self.boot.nameserver);
             self.log.info(&format!("{name} is registered at {at}"));
         }
         self.tell_registered();

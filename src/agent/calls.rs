@@ -79,7 +79,7 @@ impl Agent {
             match request.origin {
                 Origin::Proxy { requester, limit } => {
                     let limit = Millis::from(limit);
-                    let what = format!("the answer to a request of {}.{alias}", self.boot.name);
+                    let what = format!("the answer to a request of {}.{alias}", self.boot.name());
                     self.reply(Some(requester), Err(Fault::Deadline { what, limit }));
                 }
                 Origin::Handlers | Origin::Given(_) | Origin::Program(_) | Origin::Forward(_) => {

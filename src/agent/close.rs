@@ -109,7 +109,7 @@ impl Agent {
 
     /// The peer still hears why, as long as the socket lingers.
     fn answer_closed(&mut self, ticket: Ticket, alias: &Alias) {
-        let reason = format!("{}.{alias} was closed", self.boot.name);
+        let reason = format!("{}.{alias} was closed", self.boot.name());
         self.answer_error(ticket, &reason);
     }
 
@@ -133,7 +133,7 @@ impl Agent {
 
     pub(super) fn closed(&self, alias: &Alias) -> Fault {
         Fault::Closed {
-            agent: self.boot.name.clone(),
+            agent: self.boot.name().clone(),
             alias: alias.clone(),
         }
     }

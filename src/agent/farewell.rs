@@ -54,7 +54,7 @@ impl Agent {
         let mut outcome = Ok(());
         if self.parent != getppid() {
             let record = EndRecord {
-                agent: self.boot.name.clone(),
+                agent: self.boot.name().clone(),
                 incarnation,
                 status: self.life.code(),
                 signal: None,

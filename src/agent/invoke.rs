@@ -13,7 +13,7 @@ impl Agent {
             return outcome;
         }
         Some(Err(Fault::UnknownMethod {
-            agent: self.boot.name.clone(),
+            agent: self.boot.name().clone(),
             method: name,
         }))
     }

@@ -22,7 +22,7 @@ impl Agent {
     pub(crate) fn launch(&mut self, launch: Launch, request: Request) -> Outcome {
         let Launch { program, timeout } = launch;
         if !self.awaits_program() {
-            let reason = format!("{} has no program to launch", self.boot.name);
+            let reason = format!("{} has no program to launch", self.boot.name());
             return Some(Err(Fault::Refused { reason }));
         }
         let prepared = self.prepare(&program);
@@ -52,7 +52,7 @@ impl Agent {
 
     fn not_launched(&mut self, reason: String) -> Outcome {
         self.log.error(&reason);
-        let agent = self.boot.name.clone();
+        let agent = self.boot.name().clone();
         Some(Err(Fault::Start { agent, reason }))
     }
 

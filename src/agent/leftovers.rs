@@ -46,6 +46,6 @@ impl Agent {
     fn is_done(&self) -> bool {
         let is_job = |program: &crate::model::Program| program.ready == Ready::Done;
         let hosted = self.boot.host.is_some();
-        hosted && self.boot.program.as_ref().is_some_and(is_job) && self.life.code() == Some(0)
+        hosted && self.boot.spec.program.as_ref().is_some_and(is_job) && self.life.code() == Some(0)
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! One thread and one poll loop do all of it. `core` decides, without touching anything; the rest
 //! drives sockets, pipes and the clock. Which agents there are, and how they are wired, is not
-//! decided here: `up` configures agents from outside.
+//! decided here: an agent is given a spec, and becomes what that says.
 
 mod accounts;
 mod admission;
@@ -21,6 +21,7 @@ mod core;
 mod exchange;
 mod farewell;
 mod folder;
+mod given;
 mod handlers;
 mod invoke;
 mod launch;
@@ -97,7 +98,7 @@ pub fn run_booted() -> Result<u8, AgentError> {
     let boot = boot::read(io::stdin().lock())?;
     raise_descriptors(boot.descriptors);
     let log = match &boot.log {
-        Some(path) => Log::to_own_file(path, boot.logs).unwrap_or_else(|_| Log::to_stderr()),
+        Some(path) => Log::to_own_file(path, boot.spec.logs).unwrap_or_else(|_| Log::to_stderr()),
         None => Log::to_stderr(),
     };
     run_with(boot, log, SignalsAre::Taken)
@@ -113,6 +114,7 @@ pub fn run_with(boot: AgentBoot, log: Log, signals: SignalsAre) -> Result<u8, Ag
         agent.log.error(&reason);
         return Ok(COMMAND_NOT_STARTED);
     }
+    agent.carry_out_spec();
     Ok(run_loop(agent, signals.as_ref()))
 }
 
@@ -138,7 +140,7 @@ fn agent_of(boot: AgentBoot, log: Log) -> Result<Agent, AgentError> {
 /// The log that the boot names.
 pub(crate) fn log_of(boot: &AgentBoot) -> io::Result<Log> {
     match &boot.log {
-        Some(path) => Log::to_file(path, boot.logs),
+        Some(path) => Log::to_file(path, boot.spec.logs),
         None => Ok(Log::to_stderr()),
     }
 }

@@ -19,6 +19,7 @@ use super::closing::Closing;
 use super::control::Control;
 use super::core::{Life, Pending, Timers};
 use super::exchange::Exchange;
+use super::given::Given;
 use super::launching::Launching;
 use super::log::Log;
 use super::membership::Membership;
@@ -34,6 +35,7 @@ use crate::wire::AgentBoot;
 /// The agent.
 pub(crate) struct Agent {
     pub boot: AgentBoot,
+    pub given: Given,
     pub log: Log,
     pub life: Life,
     pub context: Context,
@@ -90,6 +92,7 @@ impl Agent {
         Ok(Self {
             admission,
             boot,
+            given: Given::default(),
             log,
             life: Life::Preparing,
             context,

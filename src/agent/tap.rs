@@ -31,7 +31,7 @@ impl Agent {
             return;
         };
         let message = json!({
-            "agent": self.boot.name,
+            "agent": self.boot.name(),
             "time": entry.time,
             "level": entry.level,
             "text": entry.text,
@@ -39,7 +39,7 @@ impl Agent {
         let topic = entry.level.into();
         let frame = slot.frame(&message, Some(&topic)).or_else(|_| {
             // Raw sockets take text only.
-            let text = format!("{} {} {}", self.boot.name, topic, entry.text);
+            let text = format!("{} {} {}", self.boot.name(), topic, entry.text);
             slot.frame(&text.into(), Some(&topic))
         });
         if let Ok(frame) = frame {

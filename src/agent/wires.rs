@@ -44,6 +44,8 @@ pub(crate) struct Kept {
     pub fault: Option<Fault>,
     /// Since when it has been in its stage.
     pub since: Duration,
+    /// The name server has said where the other end is, or that it does not know, since that was asked last.
+    pub located: bool,
 }
 
 impl Wires {
@@ -68,6 +70,7 @@ impl Wires {
             awaited: None,
             fault: None,
             since: now,
+            located: false,
         };
         self.kept.insert(id, kept);
         id
@@ -148,7 +151,7 @@ impl Wires {
 
     pub(crate) fn is_proven(&self, id: WireId) -> bool {
         let kept = self.kept.get(&id);
-        kept.is_some_and(|kept| kept.wire.stage() == Stage::Proven)
+        kept.is_some_and(|kept| kept.located && kept.wire.stage() == Stage::Proven)
     }
 
     /// Why it has come to nothing.

@@ -13,33 +13,45 @@ use super::state::Agent;
 use super::waiting::{Awaited, Waiting};
 use super::wires::{Declared, Kept, WireId};
 use crate::model::timing::{PROOF_TIMEOUT, RESOLVE_TIMEOUT};
-use crate::model::{Address, Millis, Role, Target};
+use crate::model::{Address, Alias, Millis, Role, Target, WireSpec};
 use crate::wire::{
     AgentRequest, ConnectRequest, ConnectToRequest, Fault, NameServerRequest, Peer, Presence,
-    ProofToken, WireRequest,
+    ProofToken,
 };
 
 impl Agent {
-    /// Declares wires. The answer comes when all are proven, or one cannot be.
-    pub(crate) fn wire(&mut self, wires: Vec<WireRequest>, request: Request) -> Outcome {
-        let mut awaited = Vec::with_capacity(wires.len());
-        let mut until = request.until;
-        for wire in wires {
-            until = until.min(self.now + wire.timeout.duration());
+    /// Declares wires of the spec: those of these aliases, or all. The answer comes when all are proven, or one cannot
+    /// be.
+    pub(super) fn wire(&mut self, aliases: Option<&[Alias]>, request: Request) -> Outcome {
+        let given = self.given.wires.iter();
+        let asked = |wire: &&WireSpec| aliases.is_none_or(|all| all.contains(&wire.alias));
+        let wires: Vec<WireSpec> = given.filter(asked).cloned().collect();
+        let unknown = |alias: &&Alias| wires.iter().all(|wire| wire.alias != **alias);
+        if let Some(alias) = aliases.into_iter().flatten().find(unknown) {
+            let known = self.given.wires.iter().map(|wire| wire.alias.clone());
+            return Some(Err(Fault::UnknownAlias {
+                agent: self.boot.name().clone(),
+                alias: alias.clone(),
+                known: known.collect(),
+            }));
+        }
+        let declare = |wire: WireSpec| {
             let declared = Declared {
                 alias: wire.alias,
-                to: wire.to,
+                to: Target {
+                    agent: wire.to.agent.name,
+                    alias: wire.to.alias,
+                },
                 kind: Some(wire.kind),
-                handlers: wire.handlers,
+                handlers: Some(wire.handlers),
                 replies: wire.replies,
             };
             let id = self.wires.declare(declared, self.now);
-            match wire.at {
-                Some(address) => self.found(id, address, None),
-                None => self.locate(id),
-            }
-            awaited.push(Awaited::Wire(id));
-        }
+            self.locate(id);
+            Awaited::Wire(id)
+        };
+        let awaited = wires.into_iter().map(declare).collect();
+        let until = request.until.min(self.now + self.given.timeout.duration());
         let limit = until.saturating_sub(self.now);
         self.await_proof(Waiting::Wire {
             requester: request.requester,
@@ -84,9 +96,10 @@ impl Agent {
 
     /// Asks the name server where the other socket is.
     fn locate(&mut self, id: WireId) {
-        let Some(kept) = self.wires.get(id) else {
+        let Some(kept) = self.wires.get_mut(id) else {
             return;
         };
+        kept.located = false;
         let question = NameServerRequest::Addr {
             agent: kept.declared.to.agent.clone(),
             alias: kept.declared.to.alias.clone(),
@@ -100,6 +113,7 @@ impl Agent {
         let Some(kept) = self.wires.get_mut(id) else {
             return;
         };
+        kept.located = true;
         let to = &kept.declared.to;
         match answer.and_then(|answer| server_of(to, answer)) {
             Ok(address) => self.found(id, address, None),

@@ -1,6 +1,7 @@
 //! `osb agent`: one agent's process, started by hand or by a host daemon. One that is started by
 //! hand registers itself and waits to be configured, by a topology that attaches it or by proxies.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 use super::session::nameserver_address;
 use super::{CommandError, Context, ErrorKind};
 use crate::agent::{AgentError, Folder, Log, SignalsAre, run_booted, run_with};
-use crate::model::{AgentId, LogLimits, Program, read_ip};
+use crate::model::{AgentId, AgentSpec, Program, read_ip};
 use crate::process::{drop_run, raise_descriptors};
 use crate::proxy::agent_dial;
 use crate::state::find_key;
@@ -58,7 +59,12 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
     )?;
     let dial = agent_dial(&nameserver, file, &args.name.name)?;
     let boot = AgentBoot {
-        name: args.name.name,
+        spec: Box::new(AgentSpec {
+            program: program(args.command)?,
+            ..AgentSpec::named(args.name.name)
+        }),
+        version: None,
+        ports: BTreeMap::new(),
         incarnation,
         host: None,
         advertise: args.advertise,
@@ -68,13 +74,11 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
         log: None,
         dir: None,
         output: None,
-        logs: LogLimits::default(),
-        program: program(args.command)?,
         descriptors: None,
     };
     raise_descriptors(None);
     let mut log = Log::to_stderr();
-    log.info(&format!("{} dials {}", boot.name, boot.nameserver));
+    log.info(&format!("{} dials {}", boot.name(), boot.nameserver));
     Ok(run_with(boot, log, SignalsAre::Taken))
 }
 

@@ -3,9 +3,8 @@
 use super::handlers::handlers;
 use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, ErrorKind, complete};
-use crate::model::{Alias, Endpoint, Kind, Serializer, Transport};
+use crate::model::{Alias, BindSpec, Endpoint, Kind, Serializer, Transport};
 use crate::render::BareAddress;
-use crate::wire::BindRequest;
 
 /// Bind a socket of a running agent and print its address
 #[derive(Debug, clap::Args)]
@@ -41,16 +40,17 @@ pub(crate) fn run(args: BindArgs, context: &mut Context) -> Result<(), CommandEr
     let session = context.session()?;
     let (group, _) = session.find(&args.agent)?;
     let closed = group.nameserver.link().server_key().is_some();
-    let request = BindRequest {
+    let socket = BindSpec {
         endpoint: endpoint(&args, closed)?,
         handlers: handlers(&args.handlers)?,
         alias: args.alias,
         kind: args.kind,
         serializer: args.serializer,
+        admits: None,
     };
     let bound = session
         .proxy(&args.agent, args.timeout.limit())?
-        .bind_to(request);
+        .bind_to(socket);
     context.print(&BareAddress(session.tell(bound)?))
 }
 

@@ -13,7 +13,7 @@ use crate::examine::own_address;
 use crate::host::{self, HostError, HostOptions};
 use crate::machine::{self, MachineError};
 use crate::model::timing::JOIN_INTERVAL;
-use crate::model::{Dial, HostName, NameServerName, SystemName, read_ip};
+use crate::model::{Dial, HostId, HostName, NameServerName, SystemName, read_ip};
 use crate::process::drop_run;
 use crate::proxy::{ProxyError, host_dial};
 use crate::state::{Ending, Lock, StateDir, SystemDir, find_key};
@@ -24,6 +24,9 @@ pub struct HostArgs {
     /// The name of this machine in topologies
     #[arg(long, default_value = "local")]
     pub name: HostName,
+    /// The system that it is for; else for all
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub for_system: Option<SystemName>,
     /// The name server's name within the system, if it is not the first
     #[arg(long, value_name = "NAME", hide = true)]
     pub group: Option<NameServerName>,
@@ -46,7 +49,16 @@ pub struct HostArgs {
     pub launch: LaunchArgs,
 }
 
-pub(crate) fn run(args: HostArgs, context: &mut Context) -> Result<(), CommandError> {
+impl HostArgs {
+    fn id(&self) -> HostId {
+        HostId {
+            system: self.for_system.clone(),
+            name: self.name.clone(),
+        }
+    }
+}
+
+pub(super) fn run(args: HostArgs, context: &mut Context) -> Result<(), CommandError> {
     drop_run()?;
     if args.by_ssh {
         return by_ssh(context);
@@ -129,7 +141,7 @@ fn options(
     };
     Ok(HostOptions {
         dial: dial(&nameserver, args, patient, context)?,
-        name: args.name.clone(),
+        name: args.id(),
         group: args.group.clone(),
         dir,
         advertise,
@@ -153,7 +165,7 @@ fn dial(
     let key = find_key(nameserver, named)?;
     let mut told = false;
     loop {
-        match host_dial(nameserver, key.clone(), &args.name) {
+        match host_dial(nameserver, key.clone(), &args.id()) {
             Err(error @ ProxyError::Unreachable { .. }) if patient => {
                 if !std::mem::replace(&mut told, true) {
                     context.note(&format!("{error}; waiting for it, to join"));

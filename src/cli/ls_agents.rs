@@ -6,7 +6,7 @@ use super::runtime::block_on;
 use super::session::{Group, Session};
 use super::{CommandError, Context};
 use crate::model::timing::LIST_TIMEOUT;
-use crate::model::{AgentName, HostName, Leftover, State};
+use crate::model::{AgentName, HostId, Leftover, State};
 use crate::proxy::Pending;
 use crate::render::{Agents, Listed, Output};
 use crate::wire::{HostRequest, Peer};
@@ -43,13 +43,14 @@ fn add_left(
         };
         let ended = listed.iter().filter(|it| it.info.state == State::Stopped);
         let ended = ended.filter(|it| is_of(it));
-        let hosts: BTreeSet<HostName> = ended.filter_map(|it| it.info.host.clone()).collect();
+        let hosts: BTreeSet<HostId> = ended.filter_map(|it| it.info.host_id()).collect();
         let asked: Vec<_> = hosts.into_iter().map(|host| ask(group, host)).collect();
         for (host, answer) in asked {
             match block_on(answer)? {
                 Ok(left) => take_in(listed, &is_of, &host, left),
                 Err(error) => context.note(&format!(
-                    "host {host} does not tell what is left running: {error}"
+                    "host {} does not tell what is left running: {error}",
+                    host.name
                 )),
             }
         }
@@ -57,21 +58,16 @@ fn add_left(
     Ok(())
 }
 
-fn ask(group: &Group, host: HostName) -> (HostName, Pending<Left>) {
+fn ask(group: &Group, host: HostId) -> (HostId, Pending<Left>) {
     let link = group.nameserver.link();
     let peer = Peer::Host(host.clone());
     let asked = link.ask(peer, &HostRequest::Leftovers {}, LIST_TIMEOUT);
     (host, asked)
 }
 
-fn take_in(
-    listed: &mut [Listed],
-    is_of: &impl Fn(&Listed) -> bool,
-    host: &HostName,
-    mut left: Left,
-) {
+fn take_in(listed: &mut [Listed], is_of: &impl Fn(&Listed) -> bool, host: &HostId, mut left: Left) {
     let of_host = listed.iter_mut().filter(|it| is_of(it));
-    for agent in of_host.filter(|it| it.info.host.as_ref() == Some(host)) {
+    for agent in of_host.filter(|it| it.info.host_id().as_ref() == Some(host)) {
         agent.left = left.remove(&agent.info.name).unwrap_or_default();
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn run(context: &Context) -> Result<(), CommandError> {
             // It was just heard from.
             let nameserver = &group.unwrap_or(&session.groups()[0]).nameserver;
             let (began, at) = (Instant::now(), clock_us());
-            let peer = Peer::Host(host.name.clone());
+            let peer = Peer::Host(host.id());
             let answer =
                 nameserver
                     .link()

@@ -269,8 +269,7 @@ fn hint(error: &UpError) -> Option<String> {
             "choose other names, or end those agents: `osb ls agents` shows them".to_owned()
         }
         UpError::HostTaken { .. } => {
-            "let this topology launch a name server of its own, or take the other system down"
-                .to_owned()
+            "give this one another name, or take that one down where it was brought up".to_owned()
         }
         UpError::Agent {
             stage: Stage::Wire, ..

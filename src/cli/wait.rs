@@ -204,7 +204,7 @@ fn take_note(agents: &mut Agents, nameserver: &NameServerName, notice: Notice) {
             agents.retain(|id, _| id.nameserver.as_ref() != Some(nameserver));
             agents.extend(snapshot.agents.into_iter().map(full));
         }
-        Notice::Event(Event::Agent { agent, .. }) => agents.extend([full(agent)]),
+        Notice::Event(Event::Agent { agent, .. }) => agents.extend([full(*agent)]),
         Notice::Event(_) => {}
     }
 }
@@ -356,7 +356,8 @@ mod tests {
         for agent in of {
             let event = Event::Agent {
                 change: Change::State,
-                agent,
+                agent: Box::new(agent),
+                fault: None,
             };
             take_note(&mut agents, &NameServerName::only(), Notice::Event(event));
         }

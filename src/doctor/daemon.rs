@@ -8,7 +8,7 @@ use super::answers::{Answer, Others};
 use super::questions::Place;
 use super::{Looked, Way};
 use crate::model::timing::{EXAMINATION_TIMEOUT, EXAMINE_TIMEOUT};
-use crate::model::{Dial, HostInfo, HostName, State};
+use crate::model::{Dial, HostId, HostInfo, State};
 use crate::proxy::{Link, ProxyError};
 use crate::state::find_key;
 use crate::wire::{Dialled, Examined, HostRequest, NameServerRequest, Peer, Target};
@@ -16,7 +16,7 @@ use crate::wire::{Dialled, Examined, HostRequest, NameServerRequest, Peer, Targe
 /// The way to it.
 pub(crate) struct Daemon {
     link: Link,
-    host: HostName,
+    host: HostId,
     /// Of the examination for which it listens.
     token: String,
 }
@@ -27,7 +27,7 @@ pub(super) async fn look_at(place: &Place, token: String, key: Option<&Path>) ->
         Ok(there) => there,
         Err(others) => return (Answer::Others(others), None),
     };
-    let host = place.host.name.clone();
+    let host = HostId::shared(&place.host.name);
     let daemon = Daemon { link, host, token };
     let examined = match info.state {
         State::Running => daemon.examine(place).await,
@@ -48,7 +48,9 @@ async fn registered(place: &Place, key: Option<&Path>) -> Result<(HostInfo, Link
         let at = at.ok_or_else(|| Others::NotYet(name.clone()))?;
         let asked = hosts_at(at, key).await;
         let (hosts, link) = asked.map_err(|error| Others::Unknown(error.to_string()))?;
-        let info = hosts.into_iter().find(|it| it.name == place.host.name);
+        let info = hosts
+            .into_iter()
+            .find(|it| it.id() == HostId::shared(&place.host.name));
         seen = Some((info.ok_or(Others::Absent(at))?, link));
     }
     seen.ok_or_else(|| Others::Unknown("no agent is to run there".to_owned()))

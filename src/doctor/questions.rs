@@ -6,14 +6,11 @@ use std::net::SocketAddr;
 use super::naming::nameserver_called;
 use super::ways::{WayQuestion, tcp, ways};
 use crate::model::{
-    AgentId, HostName, HostSpec, NameServerEntry, NameServerName, NameServerSpec, Program, Ready,
-    Template,
+    AgentId, AgentSpec, HostName, HostSpec, NameServerEntry, NameServerName, NameServerSpec,
+    Program, Ready, Template,
 };
-use crate::plan::{AgentPlan, Plan};
+use crate::plan::Plan;
 use crate::wire::{Examination, ProgramNeed};
-
-/// The machine that always exists.
-const LOCAL: &str = "local";
 
 /// All questions.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,8 +121,8 @@ fn launches(host: &HostSpec, nameserver: &NameServerEntry) -> bool {
     }
 }
 
-fn agents_on<'p>(host: &'p HostName, plan: &'p Plan) -> impl Iterator<Item = &'p AgentPlan> {
-    let there = move |agent: &&AgentPlan| !agent.attach && agent.host == *host;
+fn agents_on<'p>(host: &'p HostName, plan: &'p Plan) -> impl Iterator<Item = &'p AgentSpec> {
+    let there = move |agent: &&AgentSpec| !agent.attach && agent.host == *host;
     plan.agents.iter().filter(there)
 }
 
@@ -149,8 +146,8 @@ fn programs(host: &HostSpec, plan: &Plan) -> Vec<ProgramQuestion> {
 
 /// What is to be found on `host` of an agent's program: the command, and the probe of its readiness. What is copied to
 /// another machine with its files is to be found here.
-fn needs(program: &Program, agent: &AgentPlan, host: &HostSpec) -> Vec<ProgramNeed> {
-    let copied = program.sync.is_some() && agent.host.as_str() != LOCAL;
+fn needs(program: &Program, agent: &AgentSpec, host: &HostSpec) -> Vec<ProgramNeed> {
+    let copied = program.sync.is_some() && agent.host != HostName::local();
     let comes_along = |it: &ProgramNeed| copied && is_beside(&it.name);
     let mut needs: Vec<ProgramNeed> = words(program).collect();
     needs.retain(|need| match comes_along(need) {
@@ -211,8 +208,8 @@ fn ports(host: &HostSpec, plan: &Plan) -> Vec<PortQuestion> {
 }
 
 /// What an agent binds by tcp, and for which socket.
-fn bound(agent: &AgentPlan) -> impl Iterator<Item = (String, SocketAddr)> {
-    let sockets = agent.configuration.bind.iter();
+fn bound(agent: &AgentSpec) -> impl Iterator<Item = (String, SocketAddr)> {
+    let sockets = agent.bind.iter();
     sockets.flat_map(|socket| {
         let name = format!("{}.{}", agent.name, socket.alias);
         let at = socket.endpoint.as_ref().and_then(tcp);

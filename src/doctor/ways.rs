@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::naming::nameserver_called;
 use crate::model::{
-    AgentId, Endpoint, HostName, NameServerName, NameServerSpec, Program, Reach, Reference,
-    SocketId,
+    AgentId, AgentSpec, Endpoint, HostName, NameServerName, NameServerSpec, Program, Reach,
+    Reference, SocketId,
 };
-use crate::plan::{AgentPlan, Plan};
+use crate::plan::Plan;
 
 /// A machine that will dial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Gathered {
 pub(crate) fn ways(plan: &Plan) -> Vec<WayQuestion> {
     let mut gathered = Gathered::default();
     to_nameservers(plan, &mut gathered);
-    let agents: HashMap<&AgentId, &AgentPlan> =
+    let agents: HashMap<&AgentId, &AgentSpec> =
         plan.agents.iter().map(|it| (&it.name, it)).collect();
     let mut across = |client: &AgentId, server: &SocketId, what: String| {
         let (Some(from), Some(on)) = (agents.get(client), agents.get(&server.agent)) else {
@@ -72,9 +72,9 @@ pub(crate) fn ways(plan: &Plan) -> Vec<WayQuestion> {
             gathered.add(&from.host, End::Port { host, at }, what);
         }
     };
-    for link in &plan.links {
-        let what = format!("{} to {}", link.client, link.server);
-        across(&link.client.agent, &link.server, what);
+    for (agent, wire) in plan.wires() {
+        let what = format!("{} to {}", agent.client(wire), wire.to);
+        across(&agent.name, &wire.to, what);
     }
     for agent in &plan.agents {
         for reference in agent.program.iter().flat_map(Program::references) {

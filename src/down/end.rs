@@ -14,7 +14,7 @@ use super::processes::{Ended, Processes};
 use crate::model::timing::{
     DAEMON_END_TIMEOUT, DOWN_TIMEOUT, LATE_ANSWER_TIMEOUT, STOP_STAGES_TIMEOUT,
 };
-use crate::model::{AgentName, HostInfo, Leftover, Millis};
+use crate::model::{AgentName, HostId, HostInfo, Leftover, Millis};
 use crate::process::{
     ProcessId, end_of, kill_found, kill_groups, marked, remove_cgroup, wait_for_end,
 };
@@ -84,7 +84,8 @@ impl Processes<'_> {
     pub(super) fn known(&self, hosts: &[HostInfo]) -> Vec<Daemon> {
         let knows = |daemon: &&Daemon| {
             let mut hosts = hosts.iter();
-            hosts.any(|it| it.name == daemon.host && it.pid == daemon.process.pid)
+            let id = HostId::of(self.system, &daemon.host);
+            hosts.any(|it| it.id() == id && it.pid == daemon.process.pid)
         };
         self.group.hosts.iter().filter(knows).cloned().collect()
     }
@@ -134,7 +135,7 @@ impl Processes<'_> {
         let request = HostRequest::Shutdown { grace };
         let limit = grace.duration() + STOP_STAGES_TIMEOUT;
         let ask = |daemon: &Daemon| {
-            let peer = Peer::Host(daemon.host.clone());
+            let peer = Peer::Host(HostId::of(self.system, &daemon.host));
             link.ask::<Vec<Stopped>>(peer, &request, limit)
         };
         let asked: Vec<_> = daemons.iter().map(ask).collect();

@@ -3,7 +3,7 @@
 
 use super::processes::{Ended, LeftMachine, Processes};
 use crate::model::timing::{DOWN_TIMEOUT, STOP_STAGES_TIMEOUT};
-use crate::model::{AgentName, HostInfo, Millis, State, SystemName};
+use crate::model::{AgentName, HostId, HostInfo, Millis, State, SystemName};
 use crate::proxy::{Link, Pending, ProxyError};
 use crate::ssh;
 use crate::state::{FarNameServer, Launch, Machine};
@@ -36,7 +36,13 @@ impl Processes<'_> {
         grace: Millis,
     ) -> Asked {
         let machines = self.group.machines.iter();
-        let ask = |machine: &Machine| (machine.clone(), question(machine, link, there, grace));
+        let ask = |machine: &Machine| {
+            let id = machine.id(self.system);
+            (
+                machine.clone(),
+                question(machine, &id, (link, there), grace),
+            )
+        };
         Asked {
             machines: machines.map(ask).collect(),
             grace,
@@ -46,17 +52,17 @@ impl Processes<'_> {
 
 fn question(
     machine: &Machine,
-    link: Option<&Link>,
-    there: Option<&[HostInfo]>,
+    id: &HostId,
+    (link, there): (Option<&Link>, Option<&[HostInfo]>),
     grace: Millis,
 ) -> Question {
     let (Some(link), Some(there)) = (link, there) else {
         return Question::Nobody("the name server does not answer".to_owned());
     };
     let pid = machine.ours.as_ref().map(|launch| launch.pid);
-    let is_it = |it: &&HostInfo| it.name == machine.host && pid.is_none_or(|pid| pid == it.pid);
+    let is_it = |it: &&HostInfo| it.id() == *id && pid.is_none_or(|pid| pid == it.pid);
     let limit = grace.duration() + STOP_STAGES_TIMEOUT;
-    let peer = Peer::Host(machine.host.clone());
+    let peer = Peer::Host(id.clone());
     match there.iter().find(is_it).map(|it| it.state) {
         // Its machine knows them.
         Some(_) if machine.succeeded => {

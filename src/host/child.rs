@@ -98,8 +98,8 @@ impl Spawner {
         let program = own_program(boot)?;
         let log = open_log(&match program {
             // What it writes to its own log, it writes there by itself.
-            Some(_) => self.dir.output_of(&self.id(&boot.name)),
-            None => self.dir.log_of(&self.id(&boot.name)),
+            Some(_) => self.dir.output_of(&self.id(boot.name())),
+            None => self.dir.log_of(&self.id(boot.name())),
         })?;
         let mut process = self
             .command(boot, program.as_ref())
@@ -111,11 +111,11 @@ impl Spawner {
             .map_err(|error| why_not(program.as_ref(), error))?;
         let number = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
         let pid = number.ok_or_else(|| io::Error::other("a process without a pid"))?;
-        let prints = program.is_some().then_some(boot.logs);
+        let prints = program.is_some().then_some(boot.spec.logs);
         let cgroup = self.cgroup_of(boot, process.id());
         self.note(boot, process.id(), prints, cgroup.as_ref());
         if let Some(limits) = prints {
-            self.keep_output(&boot.name, limits);
+            self.keep_output(boot.name(), limits);
         }
         if let Some(stdin) = process.stdin.take() {
             hand_over(boot, stdin);
@@ -127,8 +127,8 @@ impl Spawner {
             pid,
             incarnation: boot.incarnation,
             run: boot.incarnation.run(),
-            logs: boot.logs,
-            is_job: boot.program.as_ref().is_some_and(is_job),
+            logs: boot.spec.logs,
+            is_job: boot.spec.program.as_ref().is_some_and(is_job),
             cgroup,
         })
     }
@@ -136,7 +136,10 @@ impl Spawner {
     /// An agent that has a program is in a group of its own, before it is told how to begin. A program that speaks
     /// osb may have started something before; that bears the mark in its environment only.
     fn cgroup_of(&self, boot: &AgentBoot, pid: u32) -> Option<Cgroup> {
-        let cgroups = self.cgroups.as_ref().filter(|_| boot.program.is_some())?;
+        let cgroups = self
+            .cgroups
+            .as_ref()
+            .filter(|_| boot.spec.program.is_some())?;
         let cgroup = cgroups.make(&boot.incarnation.run()).ok()?;
         cgroup.take(pid).ok().map(|()| cgroup)
     }
@@ -147,14 +150,14 @@ impl Spawner {
             let mut command = Command::new(&self.osb);
             command
                 .arg0("osb")
-                .args(["agent", boot.name.as_str(), "--boot"])
+                .args(["agent", boot.name().as_str(), "--boot"])
                 .env(RUN, boot.incarnation.run());
             return command;
         };
         let mut command = Command::new(name);
         command
             .args(arguments)
-            .env("OSB_AGENT", boot.name.as_str())
+            .env("OSB_AGENT", boot.name().as_str())
             .env("OSB_NAMESERVER", &boot.nameserver)
             .env(AgentBoot::VARIABLE, AgentBoot::BY_STDIN)
             .envs(&own.env)
@@ -183,7 +186,7 @@ impl Spawner {
     ) {
         if let Ok(process) = ProcessId::of(pid) {
             let record = AgentRecord {
-                agent: boot.name.clone(),
+                agent: boot.name().clone(),
                 nameserver: boot.nameserver.clone(),
                 process,
                 incarnation: Some(boot.incarnation),
@@ -203,7 +206,7 @@ fn open_log(path: &Path) -> io::Result<File> {
 
 /// The program that is the agent, if it is not osb's own.
 fn own_program(boot: &AgentBoot) -> io::Result<Option<model::Command>> {
-    match &boot.program {
+    match &boot.spec.program {
         Some(program) if program.speaks == Speaks::Osb => {
             let command = program.command(&boot.machine(&|name| std::env::var(name).ok()));
             command.map(Some).map_err(io::Error::other)

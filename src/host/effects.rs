@@ -2,8 +2,8 @@
 
 use super::signals::Signals;
 use super::{Child, Host, Input};
-use crate::model::AgentName;
 use crate::model::timing::{CONTROL_TIMEOUT, LAST_WORD_TIMEOUT};
+use crate::model::{AgentName, AgentSpec};
 use crate::process::descriptors_before;
 use crate::supervision::{Effect, Ticket};
 use crate::wire::{AgentBoot, AgentRequest, Fault, Incarnation, NameServerRequest, Peer, Stopped};
@@ -28,13 +28,13 @@ impl Host {
         match effect {
             Effect::LetIn { agent, incarnation } => self.let_in(agent, incarnation),
             Effect::Spawn {
-                agent,
+                spec,
                 incarnation,
                 ticket,
             } => {
-                let name = agent.name.clone();
+                let name = spec.name.name.clone();
                 self.begin_life(&name, incarnation);
-                let boot = self.boot(agent, incarnation);
+                let boot = self.boot(spec, incarnation);
                 let outcome = self.spawn(boot);
                 self.supervision.on_spawned(&name, ticket, outcome);
             }
@@ -90,24 +90,25 @@ impl Host {
         }
     }
 
-    fn boot(&mut self, agent: crate::wire::StartAgent, incarnation: Incarnation) -> AgentBoot {
-        let id = self.spawner.id(&agent.name);
+    fn boot(&mut self, spec: Box<AgentSpec>, incarnation: Incarnation) -> AgentBoot {
+        let id = self.spawner.id(&spec.name.name);
+        let (version, ports) = self.specs.keep(&spec);
         AgentBoot {
+            version: Some(version),
+            ports,
             incarnation,
             host: Some(self.options.name.clone()),
             advertise: self.options.advertise,
             nameserver: self.link.address().to_owned(),
-            keys: self.agents_keys.remove(&agent.name),
+            keys: self.agents_keys.remove(&spec.name.name),
             ipc_dir: self.options.ipc_dir(),
             log: Some(self.options.dir.log_of(&id)),
-            output: agent
+            output: spec
                 .program
                 .as_ref()
                 .map(|_| self.options.dir.output_of(&id)),
             dir: Some(self.options.dir.path().to_owned()),
-            logs: agent.logs,
-            name: agent.name,
-            program: agent.program,
+            spec,
             descriptors: descriptors_before(),
         }
     }
@@ -115,7 +116,7 @@ impl Host {
     /// Starts the process. Its end is told by SIGCHLD: a descriptor for each agent would have to be closed again in
     /// each process that is started.
     fn spawn(&mut self, boot: AgentBoot) -> Result<u32, Fault> {
-        let agent = boot.name.clone();
+        let agent = boot.name().clone();
         let start_fault = |reason| Fault::Start {
             agent: agent.clone(),
             reason,

@@ -64,7 +64,7 @@ impl Host {
             let request = NameServerRequest::Agents { name: None };
             let known = link.ask::<Vec<AgentInfo>>(Peer::NameServer, &request, CONTROL_TIMEOUT);
             let mut known = known.await.unwrap_or_default();
-            known.retain(|it| it.host.as_ref() == Some(&host) && !it.state.ended());
+            known.retain(|it| it.host_id().as_ref() == Some(&host) && !it.state.ended());
             let is_known = |name: &AgentName| known.iter().any(|it| it.name == *name);
             for exited in unseen {
                 if matches!(&exited, NameServerRequest::Exited { agent, .. } if is_known(agent)) {

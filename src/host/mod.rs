@@ -3,6 +3,7 @@
 //! It decides nothing: requests, ends and the clock go into [`Supervision`], and what comes out is
 //! done here. Agents are no part of it: they go on when it dies.
 
+mod attached;
 mod child;
 mod effects;
 mod ended;
@@ -16,6 +17,7 @@ mod logs;
 mod notify;
 mod requests;
 mod signals;
+mod specs;
 #[cfg(test)]
 mod tests;
 
@@ -31,19 +33,19 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::model::timing::{CONTROL_TIMEOUT, LAST_WORD_TIMEOUT, STOP_GRACE};
-use crate::model::{
-    AgentName, Alias, Credentials, Dial, HostName, Leftover, Millis, NameServerName,
-};
+use crate::model::{AgentName, Alias, Credentials, Dial, HostId, Leftover, Millis, NameServerName};
 use crate::process::{Cgroup, adopt_orphans, ended_child, raise_descriptors, reap};
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir};
 use crate::supervision::{Now, Supervision, Ticket};
 use crate::wire::{Announcement, Envelope, Incarnation, NameServerRequest, Peer};
+use attached::{Adopted, AllAttached};
 use child::{Child, Spawner};
 use examine::Listening;
 use keys::LetIn;
 use logs::LogReaders;
 use signals::Signals;
+use specs::Specs;
 
 pub(crate) use log_tail::{end_of_logs, last_words};
 pub(crate) use logs::ends_of_logs;
@@ -62,7 +64,7 @@ pub enum HostError {
 /// What a host daemon needs to know.
 #[derive(Debug, Clone)]
 pub(crate) struct HostOptions {
-    pub name: HostName,
+    pub name: HostId,
     pub dial: Dial,
     /// The name server's name within its system, if it is not the first.
     pub group: Option<NameServerName>,
@@ -93,6 +95,8 @@ impl HostOptions {
 enum Input {
     Incoming(Incoming),
     NotAsked(AgentName),
+    /// A life of an agent that others have started was made the system's, or could not be.
+    Adopted(Box<Adopted>),
     /// The key of an agent that is to be started has been let in, or has not.
     LetIn(Box<LetIn>),
     /// The name server at that address has taken note.
@@ -148,6 +152,8 @@ struct Host {
     began: Instant,
     supervision: Supervision,
     spawner: Spawner,
+    specs: Specs,
+    attached: AllAttached,
     children: HashMap<AgentName, Child>,
     /// Whose pids these are.
     pids: HashMap<u32, AgentName>,
@@ -187,8 +193,11 @@ impl Host {
             .recursive(true)
             .mode(0o700)
             .create(options.ipc_dir())?;
+        let specs = Specs::read(&options.dir);
         Ok(Self {
             spawner: Spawner::new(&options.dir, options.group.clone())?,
+            attached: attached::kept(&specs, options.group.as_ref()),
+            specs,
             options,
             link: Arc::new(link),
             incarnation: Incarnation::draw(),
@@ -309,6 +318,11 @@ impl Host {
                 self.announce_again();
                 self.supervision.on_forgotten();
             }
+            Input::Incoming(Incoming::Presence(presence)) => {
+                let agent = self.spawner.id(&presence.agent);
+                self.specs.note_addresses(&agent, &presence.addresses);
+                self.see_to_attached(&presence);
+            }
             Input::Children => self.on_children(),
             Input::Registered(at) => {
                 (self.options.on_registered)(&at);
@@ -317,6 +331,7 @@ impl Host {
             // Agents are there: they are not left alone. The next heartbeat tries again.
             Input::Refused(_) => {}
             Input::LetIn(let_in) => self.on_let_in(*let_in),
+            Input::Adopted(adopted) => self.on_adopted(*adopted),
             Input::NotAsked(agent) => self.supervision.on_not_asked(&agent, now),
             Input::Terminate(grace) => self.supervision.on_shutdown(grace, None, now),
             Input::Time => {

@@ -23,10 +23,11 @@ impl Host {
         self.next_ticket += 1;
         self.tickets.insert(ticket, envelope);
         match request {
-            HostRequest::Start(agent) => {
-                self.supervision
-                    .on_start(agent, Incarnation::draw(), ticket)
+            HostRequest::Start { mut spec } => {
+                spec.name = self.spawner.id(&spec.name.name);
+                self.supervision.on_start(spec, Incarnation::draw(), ticket)
             }
+            HostRequest::Attach { spec } => self.on_attach(spec, ticket),
             HostRequest::Stop { agent, grace } => {
                 self.supervision.on_stop(&agent, grace, ticket, now)
             }

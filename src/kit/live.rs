@@ -11,26 +11,27 @@ use super::convert::{decoded, encoded, name};
 use super::{CallError, Context};
 use crate::agent::ProgramRequest;
 use crate::model::{
-    Address, Alias, ConnectionInfo, Handlers, Kind, Millis, Replies, Serializer, Target,
+    Address, Alias, BindSpec, ConnectionInfo, Handlers, Kind, Millis, Replies, Serializer, Target,
 };
-use crate::wire::{AgentRequest, BindRequest, ConnectToRequest};
+use crate::wire::{AgentRequest, ConnectToRequest};
 
 impl<S> Context<S> {
     /// Binds a socket on any free port of the agent's address, with JSON messages, for the handler of
     /// that name. [`Context::bind_to`] has all the choices.
     pub fn bind(&mut self, kind: Kind, alias: &str) -> Result<Address, CallError> {
-        self.bind_to(BindRequest {
+        self.bind_to(BindSpec {
             alias: name(alias)?,
             kind,
             endpoint: None,
             serializer: Serializer::Json,
             handlers: None,
+            admits: None,
         })
     }
 
     /// Binds a socket.
-    pub fn bind_to(&mut self, request: BindRequest) -> Result<Address, CallError> {
-        self.ask_for("an address", AgentRequest::Bind(request))
+    pub fn bind_to(&mut self, socket: BindSpec) -> Result<Address, CallError> {
+        self.ask_for("an address", AgentRequest::Bind(socket))
     }
 
     /// Connects a socket to another agent's, such as `Alice.main`, wherever that is now, and waits

@@ -16,7 +16,6 @@ use super::{Agent, Context, RunError};
 use crate::agent::{AgentError, GuestEnd, Log, Signals, log_of, pair, run_hosting};
 use crate::model::AgentName;
 use crate::proxy::{NameServer, Proxy, ProxyError};
-use crate::wire::AgentBoot;
 
 /// The exit status of an agent whose code did not come to its end when it was to.
 const KILLED: u8 = 128 + 9;
@@ -63,7 +62,7 @@ impl<S> Agent<S> {
     /// Runs the agent's code in this thread.
     fn work(self, start: Start, end: GuestEnd, registered: impl FnOnce()) {
         let nameserver = start.boot.dial();
-        let AgentBoot { name, .. } = start.boot;
+        let name = start.boot.name().clone();
         let context = Context::new(self.state, Line::new(end), name, nameserver);
         Worker::new(self.code, context).run(start.go, registered);
     }
@@ -121,7 +120,7 @@ fn live<S>(
     let (owner, signals) = Signals::owned()?;
     let (end, thread) = launch(&mut start, signals, |_| {})?;
     let mut handle = Some(Handle {
-        name: start.boot.name.clone(),
+        name: start.boot.name().clone(),
         nameserver: start.boot.nameserver.clone(),
         owner,
         thread: Some(thread),

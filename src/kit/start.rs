@@ -1,11 +1,12 @@
 //! How an agent begins: as osb says, or as the environment and the code do.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Agent, RunError};
 use crate::agent::{AgentError, Folder, read_boot};
-use crate::model::{AgentName, LogLimits};
+use crate::model::{AgentName, AgentSpec};
 use crate::proxy::{NameServer, ProxyError, agent_dial};
 use crate::state::find_key;
 use crate::wire::{AgentBoot, Incarnation};
@@ -62,7 +63,9 @@ impl<S> Agent<S> {
         let incarnation = Incarnation::draw();
         let folder = Folder::make(incarnation)?;
         let boot = AgentBoot {
-            name,
+            spec: Box::new(AgentSpec::named(name)),
+            version: None,
+            ports: BTreeMap::new(),
             incarnation,
             host: None,
             advertise: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -72,8 +75,6 @@ impl<S> Agent<S> {
             log: None,
             dir: None,
             output: None,
-            logs: LogLimits::default(),
-            program: None,
             descriptors: None,
         };
         let go = !self.waits_for_go;

@@ -8,7 +8,7 @@ use super::{MachineError, folders, standing};
 use crate::down::down;
 use crate::examine::own_address;
 use crate::model::timing::SHORT_GRACE;
-use crate::model::{Credentials, Dial, Listing, NameServerName};
+use crate::model::{Credentials, Dial, HostId, Listing, NameServerName};
 use crate::process::{ProcessId, of_no_run};
 use crate::state::{Daemon, Ending, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 use crate::wire::{DaemonOf, MachineWord};
@@ -101,6 +101,7 @@ fn start(
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["--ns", &to.address, "host", "--name", daemon.host.as_str()])
+        .args(["--for-system", daemon.system.as_str()])
         .args(["--address", &address.to_string(), "--own-dir", "--tether"])
         .arg("--dir")
         .arg(dir.path())
@@ -119,7 +120,8 @@ fn start(
     }
     if let Some(keys) = &to.keys {
         let path = dir.path().join("host.key");
-        KeyFile::of_host(&daemon.host, keys).write(&path)?;
+        let id = HostId::of(&daemon.system, &daemon.host);
+        KeyFile::of_host(&id, keys).write(&path)?;
         command.arg("--key").arg(path);
     }
     let mut child = command.spawn()?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentName, HostName, OperatorName, PublicKey};
+use super::{AgentName, HostId, HostName, OperatorName, PublicKey};
 
 /// How much a member may ask for. The table of what each may is in `access`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -93,7 +93,7 @@ pub enum Holder {
         access: OperatorAccess,
     },
     /// A host daemon.
-    Host(HostName),
+    Host(HostId),
     /// An agent.
     Agent(AgentName),
 }
@@ -109,7 +109,7 @@ impl Holder {
     }
 }
 
-/// `agent Bob`, `host lab1`, `operator ana`.
+/// `agent Bob`, `host lab1`, `host shop/local`, `operator ana`.
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -132,7 +132,7 @@ pub struct KeyEntry {
     pub term: Term,
     /// The host that answers for it: an agent's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<HostName>,
+    pub by: Option<HostId>,
 }
 
 /// For how long a key is admitted.
@@ -176,7 +176,7 @@ impl KeyEntry {
 pub enum KeysOf {
     /// Those of an operator.
     Operator(OperatorName),
-    /// Those of a host.
+    /// Those of a host, in all systems that have one of that name: it is one machine.
     Host(HostName),
     /// Those of an agent.
     Agent(AgentName),
@@ -193,7 +193,7 @@ impl KeysOf {
             KeysOf::Operator(name) => {
                 matches!(holder, Holder::Operator { name: theirs, .. } if name == theirs)
             }
-            KeysOf::Host(name) => matches!(holder, Holder::Host(theirs) if name == theirs),
+            KeysOf::Host(name) => matches!(holder, Holder::Host(theirs) if *name == theirs.name),
             KeysOf::Agent(name) => matches!(holder, Holder::Agent(theirs) if name == theirs),
         }
     }

@@ -98,6 +98,14 @@ pub struct Address {
 }
 
 impl Address {
+    /// The port, if it is one of tcp.
+    pub fn port(&self) -> Option<u16> {
+        match self.transport {
+            Transport::Tcp => self.address.rsplit_once(':')?.1.parse().ok(),
+            Transport::Ipc => None,
+        }
+    }
+
     /// Whether a text is an address, and not the name of a socket.
     pub fn is_one(text: &str) -> bool {
         text.contains("://") || read_ip_and_port(text).is_ok()

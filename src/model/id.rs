@@ -2,11 +2,12 @@
 //! `Alice@lab.main`. Within one name server, and on the wire, names are bare.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentName, Alias, NameError, Target};
+use super::{AgentName, Alias, HostName, NameError, SystemName, Target};
 
 /// The name of a name server within its system. It has no dot, so that `Alice@lab.main` can be
 /// read in one way only.
@@ -169,6 +170,109 @@ by_text!(NameServerName, AgentId, SocketId);
 impl fmt::Display for NameServerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+/// A host daemon among all that one name server knows: `local`, or `shop/local` for one that was started for the system
+/// `shop` alone. Several systems may have a host of one name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HostId {
+    /// None: others have started it, for all systems.
+    pub system: Option<SystemName>,
+    /// Its name in topologies.
+    pub name: HostName,
+}
+
+impl HostId {
+    /// The daemon that was started for a system.
+    pub fn of(system: &SystemName, name: &HostName) -> Self {
+        Self {
+            system: Some(system.clone()),
+            name: name.clone(),
+        }
+    }
+
+    /// A daemon that others have started.
+    pub fn shared(name: &HostName) -> Self {
+        Self {
+            system: None,
+            name: name.clone(),
+        }
+    }
+}
+
+impl FromStr for HostId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let (system, name) = match text.split_once('/') {
+            Some((system, name)) => (Some(system.parse()?), name),
+            None => (None, text),
+        };
+        let name = name.parse()?;
+        Ok(Self { system, name })
+    }
+}
+
+impl fmt::Display for HostId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.system {
+            Some(system) => write!(f, "{system}/{}", self.name),
+            None => write!(f, "{}", self.name),
+        }
+    }
+}
+
+impl TryFrom<String> for HostId {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<HostId> for String {
+    fn from(id: HostId) -> String {
+        id.to_string()
+    }
+}
+
+/// One life of a member: random, drawn when the process starts. Two members of one name are told
+/// apart by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Incarnation(pub u64);
+
+impl Incarnation {
+    /// A new life: the hasher's keys are random, for each process and each call.
+    pub fn draw() -> Self {
+        Self(RandomState::new().hash_one(std::process::id()))
+    }
+
+    /// The mark of what is started in this life.
+    pub fn run(self) -> String {
+        format!("{:016x}", self.0)
+    }
+}
+
+/// Which spec of an agent it is: each that differs from the one before has the next number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SpecVersion(pub u64);
+
+impl SpecVersion {
+    /// That of the first spec.
+    pub const FIRST: Self = Self(1);
+
+    /// That of the spec after it.
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for SpecVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

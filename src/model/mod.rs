@@ -39,7 +39,7 @@ pub use files::{
     What,
 };
 pub use host::{HostSpec, Reach, SshDestination, SshDestinationError, SshSpec};
-pub use id::{AgentId, NameServerName, SocketId};
+pub use id::{AgentId, HostId, Incarnation, NameServerName, SocketId, SpecVersion};
 pub use ip::{BadIp, read_ip, read_ip_and_port, read_ip_maybe_port, without_scheme, zone};
 pub use json::{JsonError, length_of_text, of as to_json, read as read_json};
 pub use key::{BadKey, Credentials, Dial, KeyPair, PublicKey, SecretKey};
@@ -55,8 +55,8 @@ pub use report::{AgentInfo, ExitReport, HostInfo, Leftover, SocketStats, State};
 pub use secret::looks_secret;
 pub use size::{LogLimits, Size, SizeError};
 pub use spec::{
-    Action, ActionError, AgentSpec, BindSpec, ConnectionSpec, Handlers, NameServerEntry,
-    NameServerSpec, Security, Topology,
+    Action, ActionError, AgentSpec, BindSpec, Handlers, NameServerEntry, NameServerSpec, Security,
+    Topology, WireSpec,
 };
 pub use template::{AddrPart, Piece, Reference, Template};
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};

@@ -149,6 +149,13 @@ names! {
     OperatorName,
 }
 
+impl HostName {
+    /// The machine that always exists: that of whoever brings the system up.
+    pub fn local() -> Self {
+        Self("local".to_owned())
+    }
+}
+
 impl OperatorName {
     /// The operator that has made the keys.
     pub fn owner() -> Self {

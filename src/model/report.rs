@@ -6,7 +6,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, AgentName, Alias, ConnectionInfo, HostName, PublicKey};
+use super::{
+    Address, AgentName, Alias, ConnectionInfo, HostId, HostName, PublicKey, SpecVersion, SystemName,
+};
 
 /// The state of an agent or a host, as the name server sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -64,6 +66,9 @@ pub struct AgentInfo {
     pub name: AgentName,
     /// None if it was started by hand.
     pub host: Option<HostName>,
+    /// The system for which its host daemon was started. None: none in particular.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<SystemName>,
     /// Where the name server listens that knows it.
     pub nameserver: String,
     /// The state it is in.
@@ -77,6 +82,12 @@ pub struct AgentInfo {
     pub state_ms: u64,
     /// How often it was restarted.
     pub restarts: u32,
+    /// Which life of the agent this is: the mark of all that is started in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incarnation: Option<String>,
+    /// Which spec it goes by. None: none, or it could not be carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec_version: Option<SpecVersion>,
     /// Its sockets, by their aliases.
     pub addresses: BTreeMap<Alias, Address>,
     /// Absent from `ls agents -o json`: `ls connections` shows them.
@@ -91,6 +102,14 @@ pub struct AgentInfo {
 }
 
 impl AgentInfo {
+    /// The daemon that has started it.
+    pub fn host_id(&self) -> Option<HostId> {
+        Some(HostId {
+            system: self.system.clone(),
+            name: self.host.clone()?,
+        })
+    }
+
     /// Whether it has failed, and its host is about to tell how.
     pub fn is_about_to_be_told(&self) -> bool {
         self.state == State::Failed && self.exit.is_none() && self.host.is_some()
@@ -157,6 +176,9 @@ impl fmt::Display for ExitReport {
 pub struct HostInfo {
     /// Its name in topologies.
     pub name: HostName,
+    /// The system for which it was started. None: others have started it, for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<SystemName>,
     /// What peers dial to reach the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
@@ -170,6 +192,16 @@ pub struct HostInfo {
     pub uptime_s: f64,
     /// How many agents it has running.
     pub agents: usize,
+}
+
+impl HostInfo {
+    /// Which daemon it is, among all that the name server knows.
+    pub fn id(&self) -> HostId {
+        HostId {
+            system: self.system.clone(),
+            name: self.name.clone(),
+        }
+    }
 }
 
 /// What went through a socket. Nothing is lost in silence: of what a socket has sent, in sum, once for each

@@ -1,6 +1,6 @@
 //! What a topology asks for, resolved: defaults applied, names checked, every reference followed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentId, Alias, Endpoint, HostName, HostSpec, Kind, LogLimits, MethodName, Millis, NameError,
-    NameServerName, Program, Replies, Serializer, SocketId, SystemName, TimerSpec,
+    AgentId, AgentName, Alias, Endpoint, HostName, HostSpec, Kind, LogLimits, MethodName, Millis,
+    NameError, NameServerName, Program, Ready, Replies, Serializer, SocketId, Speaks, SystemName,
+    TimerSpec,
 };
+use crate::model::timing::{SETTLE_TIME, START_TIMEOUT};
 
 /// A whole system, ready to be planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,16 +26,20 @@ pub struct Topology {
     pub hosts: Vec<HostSpec>,
     /// In the order of the file.
     pub agents: Vec<AgentSpec>,
-    /// In the order of the file.
-    pub connections: Vec<ConnectionSpec>,
 }
 
 impl Topology {
+    /// All wires, each with the agent that keeps it.
+    pub fn wires(&self) -> impl Iterator<Item = (&AgentSpec, &WireSpec)> {
+        let agents = self.agents.iter();
+        agents.flat_map(|agent| agent.wires.iter().map(move |wire| (agent, wire)))
+    }
+
     /// Whether other machines have to do with it, or can reach a socket of it.
     pub fn reaches_out(&self) -> bool {
         let is_open = |ip: IpAddr| !ip.to_canonical().is_loopback();
         let sockets = self.agents.iter().flat_map(|agent| &agent.bind);
-        let mut sockets = sockets.filter_map(|bind| bind.endpoint.exposed());
+        let mut sockets = sockets.filter_map(|bind| bind.endpoint.as_ref()?.exposed());
         let mut nameservers = self.nameservers.iter();
         sockets.any(is_open)
             || self.hosts.iter().any(|host| !host.reach.is_local())
@@ -74,18 +80,22 @@ pub struct NameServerEntry {
     pub host: Option<HostName>,
 }
 
-/// An agent and all that is its own; its connections stand in the topology.
+/// An agent as it is to be: all that the program which starts it, the agent itself and those who look at it have
+/// to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentSpec {
     pub name: AgentId,
     pub host: HostName,
-    /// Somebody else starts it: it is waited for.
+    /// Others start it: it is waited for.
     pub attach: bool,
     pub program: Option<Program>,
     pub attributes: BTreeMap<String, Value>,
     /// In the order of the file.
     pub bind: Vec<BindSpec>,
+    /// The connections that it makes, in the order of the file.
+    #[serde(default)]
+    pub wires: Vec<WireSpec>,
     pub timers: Vec<TimerSpec>,
     /// How long each stage of its start may take.
     pub start_timeout: Millis,
@@ -96,28 +106,80 @@ pub struct AgentSpec {
     pub logs: LogLimits,
 }
 
+impl AgentSpec {
+    /// An agent of this machine that nothing else is said of.
+    pub fn named(name: AgentName) -> Self {
+        Self {
+            name: name.into(),
+            host: HostName::local(),
+            attach: false,
+            program: None,
+            attributes: BTreeMap::new(),
+            bind: Vec::new(),
+            wires: Vec::new(),
+            timers: Vec::new(),
+            start_timeout: START_TIMEOUT,
+            settle: SETTLE_TIME,
+            logs: LogLimits::default(),
+        }
+    }
+
+    /// Whether its program is launched when all is wired.
+    pub fn is_launched(&self) -> bool {
+        self.program.as_ref().is_some_and(Program::is_launched)
+    }
+
+    /// Whether its program is watched until it has settled: nothing else says that it works. Of those
+    /// that others start it is not known whether they have a program.
+    pub fn settles(&self) -> bool {
+        let unsaid =
+            |program: &Program| program.speaks != Speaks::Osb && program.ready == Ready::Started;
+        let may_fail = self.program.as_ref().map_or(self.attach, unsaid);
+        may_fail && self.settle.get() > 0
+    }
+
+    /// Where its sockets are to be bound.
+    pub fn endpoints(&self) -> impl Iterator<Item = (&Alias, &Endpoint)> {
+        let sockets = self.bind.iter();
+        sockets.filter_map(|socket| Some((&socket.alias, socket.endpoint.as_ref()?)))
+    }
+
+    /// The socket by which it makes a connection.
+    pub fn client(&self, wire: &WireSpec) -> SocketId {
+        SocketId {
+            agent: self.name.clone(),
+            alias: wire.alias.clone(),
+        }
+    }
+}
+
 /// A socket to bind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BindSpec {
     pub alias: Alias,
     pub kind: Kind,
-    pub endpoint: Endpoint,
+    /// None: any free port of the agent's own address.
+    pub endpoint: Option<Endpoint>,
     pub serializer: Serializer,
-    pub handlers: Handlers,
+    /// None: the agent's own choice, its program or else `log`.
+    pub handlers: Option<Handlers>,
+    /// The agents that may connect. None: all members of the system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admits: Option<BTreeSet<AgentId>>,
 }
 
-/// A connection to make: `agent`'s socket `alias`, of the twin kind, on the socket `to`.
+/// A connection that an agent makes, and keeps: its socket `alias`, of the twin kind, on the socket `to`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConnectionSpec {
-    pub agent: AgentId,
+pub struct WireSpec {
     pub alias: Alias,
     pub to: SocketId,
     /// The client's kind: the twin of the target's.
     pub kind: Kind,
     pub handlers: Handlers,
     /// Where it asks: how answers are handled.
+    #[serde(default, skip_serializing_if = "Replies::is_empty")]
     pub replies: Replies,
 }
 

@@ -32,8 +32,8 @@ pub fn ends(topology: &Topology) -> Vec<Vec<AgentId>> {
 
 /// Who ends before whom.
 fn pairs(topology: &Topology) -> impl Iterator<Item = (&AgentId, &AgentId)> {
-    let connections = topology.connections.iter().filter_map(|it| {
-        let (client, server) = (&it.agent, &it.to.agent);
+    let connections = topology.wires().filter_map(|(client, it)| {
+        let (client, server) = (&client.name, &it.to.agent);
         match (it.kind.asks(), it.kind.answers()) {
             (true, _) => Some((client, server)),
             (false, true) => Some((server, client)),

@@ -169,16 +169,9 @@ mod tests {
         let mut program = Program::of_words(["x".to_owned()], "/".into());
         program.ready = Ready::Done;
         AgentSpec {
-            name: name.parse().unwrap(),
             host: host.parse().unwrap(),
-            attach: false,
             program: job.then_some(program),
-            attributes: Default::default(),
-            bind: Vec::new(),
-            timers: Vec::new(),
-            start_timeout: crate::model::Millis::from_secs(1),
-            settle: crate::model::Millis::from_secs(1),
-            logs: Default::default(),
+            ..AgentSpec::named(name.parse().unwrap())
         }
     }
 
@@ -193,7 +186,6 @@ mod tests {
             }],
             hosts: HOSTS.map(host).to_vec(),
             agents,
-            connections: Vec::new(),
         })
     }
 
@@ -202,6 +194,7 @@ mod tests {
         let info = AgentInfo {
             name: id.name.clone(),
             host: None,
+            system: None,
             nameserver: String::new(),
             state,
             state_ms: 0,
@@ -216,6 +209,8 @@ mod tests {
                 log: Vec::new(),
             }),
             key: None,
+            incarnation: None,
+            spec_version: None,
         };
         (id, info)
     }

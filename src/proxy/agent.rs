@@ -11,12 +11,10 @@ use super::nameserver::name;
 use super::{NameServer, Notice, Pending, ProxyError};
 use crate::model::timing::{CONTROL_TIMEOUT, LAST_LOOK_TIMEOUT};
 use crate::model::{
-    Address, AgentInfo, AgentName, Alias, ConnectionInfo, Endpoint, ExitReport, Handlers, Kind,
-    Level, Millis, Replies, Serializer, State, Transport, to_json,
+    Address, AgentInfo, AgentName, Alias, BindSpec, ConnectionInfo, Endpoint, ExitReport, Handlers,
+    Kind, Level, Millis, Replies, Serializer, State, Transport, to_json,
 };
-use crate::wire::{
-    AgentRequest, AgentStatus, BindRequest, ConnectRequest, Event, Fault, HostRequest, Peer,
-};
+use crate::wire::{AgentRequest, AgentStatus, ConnectRequest, Event, Fault, HostRequest, Peer};
 
 /// The client side of one agent. Calls are carried out in the agent's loop, between messages.
 #[derive(Clone)]
@@ -113,7 +111,7 @@ impl Proxy {
     fn running_in(&self, notice: Notice) -> Option<Result<(), ProxyError>> {
         let told = match notice {
             Notice::Snapshot(snapshot) => snapshot.agents,
-            Notice::Event(Event::Agent { agent, .. }) => vec![agent],
+            Notice::Event(Event::Agent { agent, .. }) => vec![*agent],
             Notice::Event(_) => return None,
         };
         let AgentInfo { state, exit, .. } = told.into_iter().find(|it| it.name == self.agent)?;
@@ -154,18 +152,19 @@ impl Proxy {
             Transport::Ipc => Endpoint::Ipc { path: None },
         };
         let serializer = Serializer::Json;
-        self.bind_to(BindRequest {
+        self.bind_to(BindSpec {
             alias: name(alias)?,
             kind,
             endpoint: Some(endpoint),
             serializer,
             handlers: Some(handlers),
+            admits: None,
         })
     }
 
     /// Binds a socket.
-    pub fn bind_to(&self, request: BindRequest) -> Result<Address, ProxyError> {
-        self.call_for(&AgentRequest::Bind(request))
+    pub fn bind_to(&self, socket: BindSpec) -> Result<Address, ProxyError> {
+        self.call_for(&AgentRequest::Bind(socket))
     }
 
     /// Connects a socket `alias`, of the twin kind, to `server`, and waits until the connection is
@@ -221,7 +220,7 @@ impl Proxy {
         let ended =
             matches!(&error, ProxyError::Fault(Fault::NotRunning { state, .. }) if state.ended());
         let known = ended.then(|| self.nameserver.agent_info(&self.agent));
-        let Some(host) = known.transpose()?.and_then(|agent| agent.host) else {
+        let Some(host) = known.transpose()?.and_then(|agent| agent.host_id()) else {
             return Err(error);
         };
         let request = HostRequest::Attributes {

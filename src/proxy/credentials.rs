@@ -2,7 +2,7 @@
 //! machine has admitted for them, or by a join file, which is exchanged for a key of their own.
 
 use super::{NameServer, ProxyError};
-use crate::model::{AgentInfo, AgentName, Credentials, Dial, Holder, HostName, KeyEntry, Term};
+use crate::model::{AgentInfo, AgentName, Credentials, Dial, Holder, HostId, KeyEntry, Term};
 use crate::state::{KeyFile, StateDir};
 use crate::wire::NameServerRequest;
 use crate::zeromq;
@@ -18,11 +18,7 @@ pub fn agent_dial(
 }
 
 /// The same of a host daemon.
-pub fn host_dial(
-    address: &str,
-    file: Option<KeyFile>,
-    host: &HostName,
-) -> Result<Dial, ProxyError> {
+pub fn host_dial(address: &str, file: Option<KeyFile>, host: &HostId) -> Result<Dial, ProxyError> {
     by_hand(address, file, Holder::Host(host.clone()))
 }
 

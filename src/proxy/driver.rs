@@ -226,8 +226,11 @@ impl Driver {
                     self.send(&envelope, body(&NameServerRequest::Watch {}));
                 }
             }
+            Ok(Event::Presence(presence)) => {
+                let _ = self.lines.unasked.send(Incoming::Presence(presence));
+            }
             // Nobody dials a client.
-            Ok(Event::Revoked { .. } | Event::Presence(_)) | Err(_) => {}
+            Ok(Event::Revoked { .. }) | Err(_) => {}
             Ok(event) => lock(&self.watchers).on_event(event),
         }
     }

@@ -41,6 +41,6 @@ pub use watch::{Notice, Watch};
 
 // The messages that calls are made of, and what a watch tells.
 pub use crate::wire::{
-    AgentRequest, AgentStatus, BindRequest, Change, Event, Fault, Incarnation, Peer, Presence,
+    AgentRequest, AgentStatus, Change, Configure, Event, Fault, Incarnation, Peer, Presence,
     Snapshot,
 };

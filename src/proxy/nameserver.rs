@@ -10,11 +10,11 @@ use serde::de::DeserializeOwned;
 use super::{Link, Notice, Pending, Proxy, ProxyError, Watch};
 use crate::model::timing::{CONTROL_TIMEOUT, UNREACHABLE_TIMEOUT};
 use crate::model::{
-    Address, AgentInfo, AgentName, Dial, HostInfo, HostName, LogLimits, Millis, NameError, Program,
+    Address, AgentInfo, AgentName, AgentSpec, Dial, HostId, HostInfo, Millis, NameError, Program,
     State,
 };
 use crate::state;
-use crate::wire::{AgentRequest, Event, HostRequest, NameServerRequest, Peer, StartAgent};
+use crate::wire::{AgentRequest, Event, Fault, HostRequest, NameServerRequest, Peer};
 
 /// A name server.
 #[derive(Clone)]
@@ -105,24 +105,51 @@ impl NameServer {
     }
 
     /// Starts an agent on a host, with a program or without, and waits until it runs: osBrain's
-    /// `run_agent`. Which hosts there are, [`NameServer::hosts`] tells.
+    /// `run_agent`. Which hosts there are, [`NameServer::hosts`] tells; `local` is enough where one system has a host of
+    /// that name.
     pub fn run_agent(
         &self,
-        host: &HostName,
+        host: &HostId,
         agent: &str,
         program: Option<Program>,
     ) -> Result<Proxy, ProxyError> {
         let proxy = self.proxy(agent)?;
-        let start = HostRequest::Start(StartAgent {
-            name: proxy.name().clone(),
+        let host = self.known_host(host)?;
+        let spec = AgentSpec {
             program,
-            logs: LogLimits::default(),
-        });
+            host: host.name.clone(),
+            ..AgentSpec::named(proxy.name().clone())
+        };
+        let start = HostRequest::Start {
+            spec: Box::new(spec),
+        };
         let host = Peer::Host(host.clone());
         let started: Pending<u32> = self.link.ask(host, &start, CONTROL_TIMEOUT);
         started.wait()?;
         proxy.wait_for_running(CONTROL_TIMEOUT)?;
         Ok(proxy)
+    }
+
+    /// The host that is meant: of which system, need not be said if there is but one of that name.
+    fn known_host(&self, host: &HostId) -> Result<HostId, ProxyError> {
+        if host.system.is_some() {
+            return Ok(host.clone());
+        }
+        let hosts = self.hosts()?.into_iter().map(|it| it.id());
+        let known: Vec<HostId> = hosts.filter(|it| it.name == host.name).collect();
+        match known.as_slice() {
+            [only] => Ok(only.clone()),
+            [] => Ok(host.clone()),
+            several if several.contains(host) => Ok(host.clone()),
+            several => {
+                let several: Vec<String> = several.iter().map(HostId::to_string).collect();
+                let reason = format!(
+                    "several systems have a host {host}: say which, of {}",
+                    several.join(", ")
+                );
+                Err(ProxyError::Fault(Fault::Refused { reason }))
+            }
+        }
     }
 
     /// Ends all agents that are registered, and waits until they have ended.

@@ -1,10 +1,12 @@
 //! What the name server answers when it is asked itself.
 
+use std::collections::BTreeMap;
+
 use super::member::{Facts, How, Member, Standing};
 use super::{Effect, Now, Registry, RoutingId};
 use crate::access::Asked;
 use crate::model::{
-    Access, Address, AgentId, AgentInfo, AgentName, Alias, ExitReport, HostInfo, HostName, SocketId,
+    Access, Address, AgentId, AgentInfo, AgentName, Alias, ExitReport, HostId, HostInfo, SocketId,
 };
 use crate::wire::{
     Announcement, Change, End, Event, Fault, Incarnation, NameServerRequest, Peer, Snapshot, body,
@@ -60,6 +62,10 @@ impl Registry {
             } => {
                 let host = self.host_at(from)?;
                 self.exited(host, agent, incarnation, exit, asked, now)?;
+                Ok(body(&()))
+            }
+            NameServerRequest::Entrust { agents, to } => {
+                self.entrust(agents, &to, now);
                 Ok(body(&()))
             }
             NameServerRequest::Admit(entry) => self.admit(from, entry).map(|()| body(&())),
@@ -165,6 +171,9 @@ impl Registry {
         if moved && change == Change::Sockets {
             self.tell_followers(&peer, now);
         }
+        if moved || change == Change::Registered {
+            self.tell_host(&peer, now);
+        }
         self.tell(&peer, change, now);
         Ok(())
     }
@@ -192,6 +201,7 @@ impl Registry {
                 self.end(&peer, ended, now);
             }
             Peer::Host(host) => {
+                self.entrusted.retain(|_, to| to != host);
                 self.forget_ended(host);
                 self.forget(&peer);
             }
@@ -199,8 +209,15 @@ impl Registry {
         }
     }
 
+    fn entrust(&mut self, agents: Vec<AgentName>, to: &HostId, now: Now) {
+        for agent in agents {
+            self.entrusted.insert(agent.clone(), to.clone());
+            self.tell_host(&Peer::Agent(agent), now);
+        }
+    }
+
     /// Those who might ask how the agents of a host ended have asked before they let it go.
-    fn forget_ended(&mut self, host: &HostName) {
+    fn forget_ended(&mut self, host: &HostId) {
         let ended = |(peer, member): (&Peer, &Member)| match &member.facts {
             Facts::Agent {
                 host: Some(theirs), ..
@@ -213,7 +230,7 @@ impl Registry {
         }
     }
 
-    fn host_at(&self, from: &RoutingId) -> Result<HostName, Fault> {
+    fn host_at(&self, from: &RoutingId) -> Result<HostId, Fault> {
         match self.routes.get(from) {
             Some(Peer::Host(host)) => Ok(host.clone()),
             _ => Err(Fault::Refused {
@@ -224,7 +241,7 @@ impl Registry {
 
     fn exited(
         &mut self,
-        host: HostName,
+        host: HostId,
         agent: AgentName,
         incarnation: Incarnation,
         exit: ExitReport,
@@ -339,11 +356,11 @@ impl Registry {
                 _ => None,
             })
             .collect();
-        hosts.sort_by(|a, b| a.name.cmp(&b.name));
+        hosts.sort_by(|a, b| (&a.name, &a.system).cmp(&(&b.name, &b.system)));
         hosts
     }
 
-    fn agents_on(&self, name: &HostName) -> usize {
+    fn agents_on(&self, name: &HostId) -> usize {
         let on_it = |member: &&Member| match &member.facts {
             Facts::Agent { host, .. } => host.as_ref() == Some(name) && !member.state().ended(),
             _ => false,
@@ -357,7 +374,17 @@ impl Registry {
         Snapshot {
             agents: self.agents(None, now).unwrap_or_default(),
             hosts: self.hosts(now),
+            faults: self.faults(),
         }
+    }
+
+    fn faults(&self) -> BTreeMap<AgentName, Fault> {
+        let members = self.members.iter();
+        let faults = members.filter_map(|(peer, member)| match peer {
+            Peer::Agent(name) => Some((name.clone(), member.fault()?.clone())),
+            Peer::NameServer | Peer::Host(_) | Peer::Client(_) => None,
+        });
+        faults.collect()
     }
 
     /// The event that tells of `peer`; None for members nobody watches.
@@ -366,7 +393,12 @@ impl Registry {
         match peer {
             Peer::Agent(name) => {
                 let agent = self.agent_info(name, member, now)?;
-                Some(Event::Agent { change, agent })
+                let fault = member.fault().cloned();
+                Some(Event::Agent {
+                    change,
+                    agent: Box::new(agent),
+                    fault,
+                })
             }
             Peer::Host(name) => {
                 let host = member.host_info(name, self.agents_on(name), now)?;

@@ -1,9 +1,10 @@
 //! Who is connected to whom. An agent says in each announcement whom it is connected to, or wants to be; it is
-//! told how those stand, and where their sockets are when that is not where it believes them to be.
+//! told how those stand, and where their sockets are when that is not where it believes them to be. The host that has
+//! started an agent, or that it was entrusted to, is told where that one's sockets are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::member::Facts;
+use super::member::{Facts, Member};
 use super::{Now, Registry};
 use crate::model::{Address, AgentName, Alias, ConnectionInfo, Role};
 use crate::wire::{Envelope, Event, Peer, Presence, body};
@@ -101,9 +102,25 @@ impl Registry {
         }
     }
 
+    /// Tells the host that has started an agent, or that it was entrusted to, where its sockets are.
+    pub(super) fn tell_host(&mut self, peer: &Peer, now: Now) {
+        let Peer::Agent(name) = peer else {
+            return;
+        };
+        let member = self.members.get(peer).filter(|it| !it.has_ended());
+        let started_by = member.and_then(Member::host);
+        let host = started_by.or_else(|| self.entrusted.get(name)).cloned();
+        if let Some((host, presence)) = host.zip(self.presence(name, now)) {
+            self.tell_of(&presence, &Peer::Host(host));
+        }
+    }
+
     fn tell_presence(&mut self, follower: &AgentName, presence: &Presence) {
-        let follower = Peer::Agent(follower.clone());
-        let Some(member) = self.members.get(&follower).filter(|it| !it.has_ended()) else {
+        self.tell_of(presence, &Peer::Agent(follower.clone()));
+    }
+
+    fn tell_of(&mut self, presence: &Presence, to: &Peer) {
+        let Some(member) = self.members.get(to).filter(|it| !it.has_ended()) else {
             return;
         };
         let to = member.route.clone();
@@ -120,7 +137,12 @@ impl Registry {
 
     fn presence(&self, name: &AgentName, now: Now) -> Option<Presence> {
         let member = self.members.get(&Peer::Agent(name.clone()))?;
-        let Facts::Agent { addresses, .. } = &member.facts else {
+        let Facts::Agent {
+            addresses,
+            spec_version,
+            ..
+        } = &member.facts
+        else {
             return None;
         };
         let servers = addresses.iter().filter(|(_, at)| at.role == Role::Server);
@@ -132,6 +154,7 @@ impl Registry {
             addresses: servers
                 .map(|(alias, at)| (alias.clone(), at.clone()))
                 .collect(),
+            spec_version: *spec_version,
         })
     }
 }

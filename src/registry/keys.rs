@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::member::{Facts, How, Standing};
+use super::member::{Facts, How, Member, Standing};
 use super::{Effect, Keys, Now, Registry, RoutingId};
 use crate::access::{KeyId, Keyring, NotAdmitted};
-use crate::model::{Access, AgentName, Holder, HostName, KeyEntry, KeysOf, PublicKey, Term};
+use crate::model::{Access, AgentName, Holder, HostId, KeyEntry, KeysOf, PublicKey, Term};
 use crate::wire::{Announcement, Envelope, Event, Fault, Peer, body};
 
 impl Registry {
@@ -54,11 +54,10 @@ impl Registry {
         let reaches = match (level, target) {
             (Access::Read | Access::Control | Access::Admin, _) => true,
             (Access::Agent, Peer::Agent(_)) => true,
-            (Access::Host, Peer::Agent(_)) => {
-                let host = self.entry(from).map(|entry| &entry.holder);
-                let facts = self.members.get(target).map(|member| &member.facts);
-                matches!((host, facts), (Some(Holder::Host(host)), Some(Facts::Agent { host: Some(theirs), .. })) if host == theirs)
-            }
+            (Access::Host, Peer::Agent(agent)) => match self.entry(from).map(|it| &it.holder) {
+                Some(Holder::Host(host)) => self.leads(host, agent),
+                Some(Holder::Operator { .. } | Holder::Agent(_)) | None => false,
+            },
             (Access::Join, _)
             | (Access::Agent | Access::Host, Peer::NameServer | Peer::Host(_) | Peer::Client(_)) => {
                 false
@@ -71,6 +70,13 @@ impl Registry {
                 level,
             }),
         }
+    }
+
+    /// Whether an agent was started by a host, or entrusted to it.
+    fn leads(&self, host: &HostId, agent: &AgentName) -> bool {
+        let member = self.members.get(&Peer::Agent(agent.clone()));
+        let started_by = member.and_then(Member::host);
+        started_by.or_else(|| self.entrusted.get(agent)) == Some(host)
     }
 
     /// A member has no name but its key's.
@@ -143,7 +149,7 @@ impl Registry {
     }
 
     /// A host cannot answer for an agent that lives elsewhere.
-    fn is_free_for(&self, agent: &AgentName, host: &HostName) -> Result<(), Fault> {
+    fn is_free_for(&self, agent: &AgentName, host: &HostId) -> Result<(), Fault> {
         let peer = Peer::Agent(agent.clone());
         let Some(member) = self.members.get(&peer) else {
             return Ok(());
@@ -256,7 +262,7 @@ impl Registry {
     }
 
     /// An agent has ended, or begins anew: the keys that its host had admitted for it are revoked.
-    pub(super) fn forget_keys(&mut self, agent: &AgentName, host: &HostName) {
+    pub(super) fn forget_keys(&mut self, agent: &AgentName, host: &HostId) {
         let Some(keys) = &mut self.keys else {
             return;
         };

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use super::{Now, RoutingId};
 use crate::model::timing::{SUSPECT_TIMEOUT, UNREACHABLE_TIMEOUT};
 use crate::model::{
-    Address, AgentInfo, AgentName, Alias, ConnectionInfo, End, ExitReport, HostInfo, HostName,
-    Millis, PublicKey, SocketId, State,
+    Address, AgentInfo, AgentName, Alias, ConnectionInfo, End, ExitReport, HostId, HostInfo,
+    Millis, PublicKey, SocketId, SpecVersion, State,
 };
-use crate::wire::{Announcement, Incarnation};
+use crate::wire::{Announcement, Fault, Incarnation};
 
 pub(crate) struct Member {
     pub route: RoutingId,
@@ -66,11 +66,13 @@ impl How {
 /// What a member says of itself.
 pub(crate) enum Facts {
     Agent {
-        host: Option<HostName>,
+        host: Option<HostId>,
         state: State,
         addresses: BTreeMap<Alias, Address>,
         connections: Vec<ConnectionInfo>,
         restarts: u32,
+        spec_version: Option<SpecVersion>,
+        fault: Option<Fault>,
     },
     Host {
         version: String,
@@ -96,13 +98,15 @@ impl Member {
     }
 
     /// An agent whose process ended before it could say anything.
-    pub(crate) fn stillborn(host: HostName, incarnation: Incarnation, now: Now) -> Self {
+    pub(super) fn stillborn(host: HostId, incarnation: Incarnation, now: Now) -> Self {
         let facts = Facts::Agent {
             host: Some(host),
             state: State::Starting,
             addresses: BTreeMap::new(),
             connections: Vec::new(),
             restarts: 0,
+            spec_version: None,
+            fault: None,
         };
         Self {
             facts,
@@ -127,7 +131,9 @@ impl Member {
                 uptime_ms,
                 addresses,
                 connections,
-                ..
+                spec_version,
+                fault,
+                name: _,
             } => {
                 let facts = Facts::Agent {
                     host,
@@ -135,6 +141,8 @@ impl Member {
                     addresses,
                     connections,
                     restarts: 0,
+                    spec_version,
+                    fault,
                 };
                 (incarnation, pid, uptime_ms, facts)
             }
@@ -192,6 +200,14 @@ impl Member {
     pub(crate) fn addresses(&self) -> Option<&BTreeMap<Alias, Address>> {
         match &self.facts {
             Facts::Agent { addresses, .. } => Some(addresses),
+            Facts::Host { .. } | Facts::Client => None,
+        }
+    }
+
+    /// Why it is not what its spec says, if it is an agent and that is so.
+    pub(super) fn fault(&self) -> Option<&Fault> {
+        match &self.facts {
+            Facts::Agent { fault, .. } => fault.as_ref(),
             Facts::Host { .. } | Facts::Client => None,
         }
     }
@@ -288,7 +304,7 @@ impl Member {
     }
 
     /// The host that started it, if it is an agent that one has.
-    pub(crate) fn host(&self) -> Option<&HostName> {
+    pub(super) fn host(&self) -> Option<&HostId> {
         match &self.facts {
             Facts::Agent { host, .. } => host.as_ref(),
             Facts::Host { .. } | Facts::Client => None,
@@ -309,7 +325,9 @@ impl Member {
             addresses,
             connections,
             restarts,
-            ..
+            spec_version,
+            state: _,
+            fault: _,
         } = &self.facts
         else {
             return None;
@@ -332,7 +350,8 @@ impl Member {
         };
         Some(AgentInfo {
             name: name.clone(),
-            host: host.clone(),
+            host: host.as_ref().map(|host| host.name.clone()),
+            system: host.as_ref().and_then(|host| host.system.clone()),
             nameserver: nameserver.to_owned(),
             state,
             pid: self.pid.filter(|_| !state.ended()),
@@ -343,6 +362,8 @@ impl Member {
             },
             state_ms: self.as_end(now).ms,
             restarts: *restarts,
+            incarnation: self.incarnation.map(Incarnation::run),
+            spec_version: *spec_version,
             addresses: addresses.clone(),
             connections: connections.iter().map(seen).collect(),
             exit,
@@ -351,12 +372,13 @@ impl Member {
     }
 
     /// What `ls hosts` shows; None if it is no host.
-    pub(crate) fn host_info(&self, name: &HostName, agents: usize, now: Now) -> Option<HostInfo> {
+    pub(super) fn host_info(&self, id: &HostId, agents: usize, now: Now) -> Option<HostInfo> {
         let Facts::Host { version, address } = &self.facts else {
             return None;
         };
         Some(HostInfo {
-            name: name.clone(),
+            name: id.name.clone(),
+            system: id.system.clone(),
             address: *address,
             state: self.state(),
             pid: self.pid.unwrap_or_default(),

@@ -17,7 +17,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::access::{KeyChange, KeyId, Keyring};
-use crate::model::{Access, State};
+use crate::model::{Access, AgentName, HostId, State};
 use crate::wire::{
     Change, ClientId, Envelope, Event, Fault, MessageKind, NameServerRequest, Peer, body, read_body,
 };
@@ -78,6 +78,8 @@ pub(crate) struct Registry {
     routes: HashMap<RoutingId, Peer>,
     watchers: HashSet<RoutingId>,
     followers: Followers,
+    /// Agents that others start, and the hosts that lead them.
+    entrusted: HashMap<AgentName, HostId>,
     switchboard: Switchboard,
     leases: Leases,
     next_client: u64,
@@ -103,6 +105,7 @@ impl Registry {
             routes: HashMap::new(),
             watchers: HashSet::new(),
             followers: Followers::default(),
+            entrusted: HashMap::new(),
             switchboard: Switchboard::default(),
             leases: Leases::default(),
             next_client: 1,

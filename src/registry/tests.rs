@@ -54,6 +54,8 @@ fn announced(
         uptime_ms: 0,
         addresses,
         connections,
+        spec_version: None,
+        fault: None,
     })
 }
 
@@ -431,7 +433,7 @@ fn watchers_get_a_snapshot_and_then_every_change() {
         _ => None,
     });
     assert!(
-        matches!(event, Some(Event::Agent { change: Change::Registered, agent }) if agent.name.as_str() == "Bob")
+        matches!(event, Some(Event::Agent { change: Change::Registered, agent, .. }) if agent.name.as_str() == "Bob")
     );
     let telling = bench.pass(3);
     assert!(!telling.is_empty(), "the watcher is told of silence too");
@@ -665,4 +667,45 @@ fn those_who_are_connected_hear_what_becomes_of_the_other_end() {
     // Who is connected no more hears nothing.
     assert_eq!(hear(&mut bench, 2, agent("Bob", 1)), []);
     assert_eq!(hear(&mut bench, 3, leave()), []);
+}
+
+#[test]
+fn a_host_hears_where_the_sockets_of_its_agents_are_and_of_those_that_are_entrusted_to_it() {
+    let mut bench = Bench::new();
+    let hear = |bench: &mut Bench, from, request| {
+        let envelope = Envelope::request(1, 0, Peer::NameServer);
+        presences(bench.send(from, envelope, body(&request)), 9)
+    };
+    let main = || vec!["tcp://127.0.0.1:5000".to_owned()];
+    hear(&mut bench, 9, host());
+    let told = hear(&mut bench, 1, agent("Alice", 1));
+    assert_eq!(told, [("Alice".to_owned(), State::Running, main())]);
+    assert_eq!(hear(&mut bench, 1, agent("Alice", 1)), [], "no news");
+    let moved = announced("Alice", 1, BTreeMap::new(), Vec::new());
+    let told = hear(&mut bench, 1, moved);
+    assert_eq!(told, [("Alice".to_owned(), State::Running, vec![])]);
+    // One that others have started.
+    let by_hand = |incarnation| {
+        let NameServerRequest::Announce(mut said) = agent("Bob", incarnation) else {
+            unreachable!()
+        };
+        if let Announcement::Agent { host, .. } = &mut said {
+            *host = None;
+        }
+        NameServerRequest::Announce(said)
+    };
+    assert_eq!(hear(&mut bench, 2, by_hand(1)), []);
+    let entrust = NameServerRequest::Entrust {
+        agents: vec!["Bob".parse().unwrap(), "Nobody".parse().unwrap()],
+        to: "local".parse().unwrap(),
+    };
+    let bob = || [("Bob".to_owned(), State::Running, main())];
+    assert_eq!(hear(&mut bench, 3, entrust), bob());
+    hear(&mut bench, 2, NameServerRequest::Leave { end: None });
+    assert_eq!(hear(&mut bench, 4, by_hand(2)), bob(), "its next life");
+    // A host that has left has nobody entrusted to it any more.
+    hear(&mut bench, 9, NameServerRequest::Leave { end: None });
+    hear(&mut bench, 9, host());
+    hear(&mut bench, 4, NameServerRequest::Leave { end: None });
+    assert_eq!(hear(&mut bench, 5, by_hand(3)), []);
 }

@@ -18,6 +18,7 @@ pub fn alice() -> AgentInfo {
     AgentInfo {
         name: "Alice".parse().unwrap(),
         host: Some("local".parse().unwrap()),
+        system: None,
         nameserver: "tcp://127.0.0.1:7400".to_owned(),
         state: State::Running,
         pid: Some(4711),
@@ -28,6 +29,8 @@ pub fn alice() -> AgentInfo {
         connections: vec![],
         exit: None,
         key: None,
+        incarnation: None,
+        spec_version: None,
     }
 }
 
@@ -85,6 +88,7 @@ pub fn carol() -> AgentInfo {
 pub fn host() -> HostInfo {
     HostInfo {
         name: "local".parse().unwrap(),
+        system: None,
         address: "127.0.0.1".parse().ok(),
         state: State::Running,
         pid: 4700,

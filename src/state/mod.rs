@@ -21,6 +21,7 @@ mod log_line;
 mod log_watch;
 mod record;
 mod runs;
+mod spec_log;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -43,6 +44,7 @@ pub use record::{
     SystemRecord,
 };
 pub use runs::Runs;
+pub use spec_log::{KeptSpec, SpecNews};
 
 /// The folder of all systems of one user.
 #[derive(Debug, Clone)]
@@ -241,6 +243,10 @@ impl SystemDir {
 
     fn agents_path(&self) -> PathBuf {
         self.0.join("agents.jsonl")
+    }
+
+    fn specs_path(&self) -> PathBuf {
+        self.0.join("specs.jsonl")
     }
 
     /// Where agents write down how they ended if there is no daemon to see it.

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use super::{KeyFile, StateError, SystemDir};
 use crate::model::{
-    AgentId, AgentName, Alias, Dial, HostName, Leftover, LogLimits, NameServerName, SshSpec,
-    SystemName,
+    AgentId, AgentName, Alias, Dial, HostId, HostName, Leftover, LogLimits, NameServerName,
+    SshSpec, SystemName,
 };
 use crate::process::ProcessId;
 use crate::wire::{FormerAgent, Incarnation};
@@ -205,6 +205,16 @@ pub struct Machine {
     /// The daemon came in the place of one that had ended, whose agents it cannot end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub succeeded: bool,
+}
+
+impl Machine {
+    /// Its daemon among all that the name server knows.
+    pub fn id(&self, system: &SystemName) -> HostId {
+        match self.ours {
+            Some(_) => HostId::of(system, &self.host),
+            None => HostId::shared(&self.host),
+        }
+    }
 }
 
 /// A folder of this machine, and where its files are on another.
@@ -433,7 +443,7 @@ fn take<T: DeserializeOwned + Default>(path: &Path) -> T {
     serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
-fn lines_of<T: DeserializeOwned>(path: &Path) -> Vec<T> {
+pub(super) fn lines_of<T: DeserializeOwned>(path: &Path) -> Vec<T> {
     let text = fs::read_to_string(path).unwrap_or_default();
     let lines = text.lines();
     lines
@@ -457,7 +467,7 @@ impl EndRecord {
     }
 }
 
-fn line(record: &impl Serialize) -> Vec<u8> {
+pub(super) fn line(record: &impl Serialize) -> Vec<u8> {
     let mut line = serde_json::to_vec(record).unwrap_or_default();
     line.push(b'\n');
     line

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::timing::TERM_TIMEOUT;
-use crate::model::{AgentName, ExitReport, Millis};
-use crate::wire::{Fault, Incarnation, StartAgent, StopStage, Stopped};
+use crate::model::{AgentName, AgentSpec, ExitReport, Millis};
+use crate::wire::{Fault, Incarnation, StopStage, Stopped};
 
 /// Time since the daemon began, on the monotonic clock.
 pub(crate) type Now = Duration;
@@ -30,7 +30,7 @@ pub(crate) enum Effect {
     },
     /// Start the agent's process. Report by [`Supervision::on_spawned`].
     Spawn {
-        agent: StartAgent,
+        spec: Box<AgentSpec>,
         incarnation: Incarnation,
         ticket: Ticket,
     },
@@ -80,7 +80,7 @@ struct Agent {
 enum Phase {
     /// It is not let in yet, and has no process.
     Starting {
-        agent: Box<StartAgent>,
+        spec: Box<AgentSpec>,
         ticket: Ticket,
         /// How it ended before, if it did.
         before: Option<Box<Agent>>,

@@ -2,19 +2,24 @@
 //! called off in between.
 
 use super::{Agent, Effect, Phase, Supervision, Ticket};
-use crate::model::AgentName;
-use crate::wire::{Fault, Incarnation, StartAgent};
+use crate::model::{AgentName, AgentSpec};
+use crate::wire::{Fault, Incarnation};
 
 impl Supervision {
     /// Somebody wants an agent started.
-    pub(crate) fn on_start(&mut self, agent: StartAgent, incarnation: Incarnation, ticket: Ticket) {
-        let name = agent.name.clone();
+    pub(crate) fn on_start(
+        &mut self,
+        spec: Box<AgentSpec>,
+        incarnation: Incarnation,
+        ticket: Ticket,
+    ) {
+        let name = spec.name.name.clone();
         if let Err(fault) = self.may_start(&name) {
             let outcome = Err(fault);
             return self.effects.push(Effect::AnswerStart { ticket, outcome });
         }
         let phase = Phase::Starting {
-            agent: Box::new(agent),
+            spec,
             ticket,
             before: self.agents.remove(&name).map(Box::new),
         };
@@ -53,9 +58,9 @@ impl Supervision {
             return false;
         }
         match std::mem::replace(&mut agent.phase, Phase::Running) {
-            Phase::Starting { agent, ticket, .. } => {
+            Phase::Starting { spec, ticket, .. } => {
                 self.effects.push(Effect::Spawn {
-                    agent: *agent,
+                    spec,
                     incarnation,
                     ticket,
                 });

@@ -24,13 +24,9 @@ fn started(agents: &[&str]) -> Supervision {
     let mut supervision = Supervision::default();
     for (n, agent) in agents.iter().enumerate() {
         let ticket = Ticket(n as u64);
-        let start = StartAgent {
-            name: name(agent),
-            program: None,
-            logs: crate::model::LogLimits::default(),
-        };
+        let spec = Box::new(AgentSpec::named(name(agent)));
         let incarnation = Incarnation(n as u64);
-        supervision.on_start(start, incarnation, ticket);
+        supervision.on_start(spec, incarnation, ticket);
         assert!(supervision.on_let_in(&name(agent), incarnation, Ok(())));
         supervision.on_spawned(&name(agent), ticket, Ok(100));
     }
@@ -41,12 +37,8 @@ fn started(agents: &[&str]) -> Supervision {
 #[test]
 fn an_agent_is_started_once() {
     let mut supervision = started(&["Alice"]);
-    let start = StartAgent {
-        name: name("Alice"),
-        program: None,
-        logs: crate::model::LogLimits::default(),
-    };
-    supervision.on_start(start, Incarnation(2), Ticket(9));
+    let spec = Box::new(AgentSpec::named(name("Alice")));
+    supervision.on_start(spec, Incarnation(2), Ticket(9));
     let effects = supervision.effects();
     assert!(matches!(
         &effects[..],
@@ -59,12 +51,8 @@ fn an_agent_is_started_once() {
 
 fn starting(agent: &str, incarnation: u64, ticket: u64) -> Supervision {
     let mut supervision = Supervision::default();
-    let start = StartAgent {
-        name: name(agent),
-        program: None,
-        logs: crate::model::LogLimits::default(),
-    };
-    supervision.on_start(start, Incarnation(incarnation), Ticket(ticket));
+    let spec = Box::new(AgentSpec::named(name(agent)));
+    supervision.on_start(spec, Incarnation(incarnation), Ticket(ticket));
     supervision.effects();
     supervision
 }
@@ -76,12 +64,8 @@ fn is_refused(effect: &Effect, of: u64) -> bool {
 #[test]
 fn an_agent_is_let_in_before_it_is_started() {
     let mut supervision = starting("Alice", 1, 5);
-    let start = StartAgent {
-        name: name("Alice"),
-        program: None,
-        logs: crate::model::LogLimits::default(),
-    };
-    supervision.on_start(start, Incarnation(2), Ticket(6));
+    let spec = Box::new(AgentSpec::named(name("Alice")));
+    supervision.on_start(spec, Incarnation(2), Ticket(6));
     let effects = supervision.effects();
     assert!(is_refused(&effects[0], 6), "one start at a time");
     assert!(supervision.on_let_in(&name("Alice"), Incarnation(1), Ok(())));
@@ -113,12 +97,8 @@ fn an_agent_that_is_not_let_in_is_not_there() {
 fn a_start_that_comes_to_nothing_leaves_the_former_end_known() {
     let mut supervision = started(&["Alice"]);
     supervision.on_exited(&name("Alice"), exit(3));
-    let start = StartAgent {
-        name: name("Alice"),
-        program: None,
-        logs: crate::model::LogLimits::default(),
-    };
-    supervision.on_start(start, Incarnation(7), Ticket(9));
+    let spec = Box::new(AgentSpec::named(name("Alice")));
+    supervision.on_start(spec, Incarnation(7), Ticket(9));
     supervision.effects();
     let why = start::fault(&name("Alice"), "no");
     assert!(!supervision.on_let_in(&name("Alice"), Incarnation(7), Err(why)));
@@ -277,11 +257,7 @@ fn a_shutdown_of_nobody_ends_at_once_and_refuses_starts() {
         }]
     );
     supervision.on_start(
-        StartAgent {
-            name: name("Bob"),
-            program: None,
-            logs: crate::model::LogLimits::default(),
-        },
+        Box::new(AgentSpec::named(name("Bob"))),
         Incarnation(1),
         Ticket(5),
     );

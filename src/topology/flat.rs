@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::keys::{self, Section};
 use super::yaml::{self, escape};
 use crate::model::{
-    Action, AgentId, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, LogLimits,
-    Millis, NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready, Replies,
-    Security, Speaks, SshSpec, SyncSpec, Template, TimerAction, TimerSpec, Topology, When,
+    Action, AgentId, AgentSpec, BindSpec, Endpoint, Handlers, HostSpec, LogLimits, Millis,
+    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready, Replies, Security,
+    Speaks, SshSpec, SyncSpec, Template, TimerAction, TimerSpec, Topology, When, WireSpec,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -26,22 +26,19 @@ impl Flat {
             nameservers,
             hosts,
             agents,
-            connections,
         } = topology;
         let full = |id: &AgentId| full_id(id, nameservers);
+        let connections = topology.wires().map(|(client, it)| {
+            let to = format!("{}.{}", full(&it.to.agent), it.to.alias);
+            connection(it, full(&client.name).to_string(), to)
+        });
+        let connections = connections.collect();
         let agents = agents.iter();
         let agents = agents
             .map(|it| (full(&it.name).to_string(), agent(it, &full)))
             .collect();
         let hosts = hosts.iter();
         let hosts = hosts.map(|it| (it.name.to_string(), host(it))).collect();
-        let connections = connections.iter();
-        let connections = connections
-            .map(|it| {
-                let to = format!("{}.{}", full(&it.to.agent), it.to.alias);
-                connection(it, full(&it.agent).to_string(), to)
-            })
-            .collect();
         let mut top = Entries::of(&keys::FILE);
         top.add("osb", Part::Json(1.into()));
         top.text("name", name);
@@ -234,6 +231,8 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
         program,
         attributes,
         bind,
+        // They are listed by themselves.
+        wires: _,
         timers,
         start_timeout,
         settle,
@@ -352,17 +351,23 @@ fn socket(bind: &BindSpec) -> Part {
         endpoint,
         serializer,
         handlers,
+        // The connections say it.
+        admits: _,
     } = bind;
     let mut entries = Entries::of(&keys::BIND);
     entries.text("kind", kind);
-    entries.text("transport", endpoint.transport().as_str());
+    if let Some(endpoint) = endpoint {
+        entries.text("transport", endpoint.transport().as_str());
+    }
     match endpoint {
-        Endpoint::Tcp { ip, port } => entries.text("addr", SocketAddr::new(*ip, *port)),
-        Endpoint::Ipc { path: Some(path) } => entries.text("addr", path.display()),
-        Endpoint::Ipc { path: None } => {}
+        Some(Endpoint::Tcp { ip, port }) => entries.text("addr", SocketAddr::new(*ip, *port)),
+        Some(Endpoint::Ipc { path: Some(path) }) => entries.text("addr", path.display()),
+        Some(Endpoint::Ipc { path: None }) | None => {}
     }
     entries.text("serializer", serializer.as_str());
-    entries.some("handler", handler(handlers));
+    if let Some(handlers) = handlers {
+        entries.some("handler", handler(handlers));
+    }
     entries.part()
 }
 
@@ -405,9 +410,8 @@ fn timer(timer: &TimerSpec) -> Part {
     entries.part()
 }
 
-fn connection(connection: &ConnectionSpec, agent: String, to: String) -> Part {
-    let ConnectionSpec {
-        agent: _,
+fn connection(connection: &WireSpec, agent: String, to: String) -> Part {
+    let WireSpec {
         to: _,
         alias,
         kind,

@@ -24,7 +24,7 @@ pub(super) fn read(
 ) -> Option<Vec<Spanned<HostSpec>>> {
     let mut hosts = vec![Spanned {
         value: HostSpec {
-            name: LOCAL.parse().ok()?,
+            name: HostName::local(),
             address: Some(LOOPBACK),
             reach: Reach::Local,
             labels: BTreeSet::new(),

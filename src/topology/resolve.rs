@@ -1,6 +1,8 @@
 //! Follows the references of a draft, checks what has to hold between its parts, and puts the
 //! topology together.
 
+use std::collections::{BTreeSet, HashMap};
+
 use super::check::circles::Graph;
 use super::check::handlers::{self, Owner};
 use super::check::{addresses, files, machines, order, replies, timers};
@@ -11,7 +13,7 @@ use super::references::Referrer;
 use super::review::{Flaw, Review, Span};
 use super::sockets::{Directory, Wire};
 use crate::model::{
-    Action, AgentSpec, Alias, BindSpec, ConnectionSpec, Kind, Program, Security, Topology,
+    Action, AgentId, AgentSpec, Alias, BindSpec, Kind, Program, Security, Topology, WireSpec,
 };
 
 /// The topology that `draft` describes. None if something was missing, and the review knows what.
@@ -25,11 +27,17 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
     let agents: Vec<Option<AgentSpec>> = (0..draft.agents.len())
         .map(|at| agent(at, &directory, draft, review))
         .collect();
-    let connections = wires
+    let clients = wires.iter().map(|wire| wire.client);
+    let specs = wires
         .iter()
-        .map(|wire| connection(wire, &directory, review))
-        .collect();
+        .map(|wire| connection(wire, &directory, review));
+    let wires: Vec<(usize, WireSpec)> = clients.zip(specs).collect();
     review.repeating(false);
+    let mut agents: Vec<AgentSpec> = agents.into_iter().collect::<Option<_>>()?;
+    for (client, wire) in wires {
+        agents[client].wires.push(wire);
+    }
+    admit(&mut agents);
     let topology = Topology {
         name: draft.name.clone()?,
         security: Security::None,
@@ -39,8 +47,7 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
             .map(|it| it.value.clone())
             .collect(),
         hosts: draft.hosts.iter().map(|it| it.value.clone()).collect(),
-        agents: agents.into_iter().collect::<Option<_>>()?,
-        connections,
+        agents,
     };
     let fitting = match topology.reaches_out() {
         true => Security::Curve,
@@ -88,6 +95,7 @@ fn agent(
         program: program(draft, directory, whole, review),
         attributes: draft.attributes.clone(),
         bind: bind.into_iter().collect::<Option<_>>()?,
+        wires: Vec::new(),
         timers,
         start_timeout: draft.start_timeout,
         settle: draft.settle,
@@ -118,13 +126,32 @@ fn socket(draft: &BindDraft, owner: &Owner<'_>, review: &mut Review) -> Option<B
     Some(BindSpec {
         alias: draft.alias.value.clone(),
         kind,
-        endpoint: draft.endpoint.as_ref()?.at.value.clone(),
+        endpoint: Some(draft.endpoint.as_ref()?.at.value.clone()),
         serializer: draft.serializer,
-        handlers,
+        handlers: Some(handlers),
+        admits: None,
     })
 }
 
-fn connection(wire: &Wire<'_>, directory: &Directory<'_>, review: &mut Review) -> ConnectionSpec {
+/// Each socket admits the agents that have a wire to it.
+fn admit(agents: &mut [AgentSpec]) {
+    let mut clients: HashMap<(AgentId, Alias), BTreeSet<AgentId>> = HashMap::new();
+    for agent in agents.iter() {
+        for wire in &agent.wires {
+            let socket = (wire.to.agent.clone(), wire.to.alias.clone());
+            let admitted = clients.entry(socket).or_default();
+            admitted.insert(agent.name.clone());
+        }
+    }
+    for agent in agents {
+        for socket in &mut agent.bind {
+            let admitted = clients.remove(&(agent.name.clone(), socket.alias.clone()));
+            socket.admits = Some(admitted.unwrap_or_default());
+        }
+    }
+}
+
+fn connection(wire: &Wire<'_>, directory: &Directory<'_>, review: &mut Review) -> WireSpec {
     let Wire {
         draft,
         client,
@@ -136,8 +163,7 @@ fn connection(wire: &Wire<'_>, directory: &Directory<'_>, review: &mut Review) -
     let owner = owner(*client, directory);
     let handlers = handlers::settle(&draft.handler, alias, *kind, &owner, review);
     let replies = replies::settle(&draft.replies, *kind, &owner, review);
-    ConnectionSpec {
-        agent: directory.agents[*client].name.value.clone(),
+    WireSpec {
         alias: alias.value.clone(),
         to: to.clone(),
         kind: *kind,

@@ -1,20 +1,29 @@
 //! The phases of agents: their processes started and running, their sockets bound, and, when all
 //! is wired, their timers and programs let go.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::Progress;
-use super::ask::{gather, named};
+use super::ask::{gather, look_through, named, unless_done};
+use super::attached::Attaching;
 use super::error::{Stage, UpError};
 use super::launch::Mended;
-use super::phases::{Addresses, Running, Up, lock, look_through, unless_done};
-use crate::model::{Address, AgentId, Alias, Millis, SocketId};
-use crate::plan::{AgentPlan, LaunchPlan};
+use super::observe::Told;
+use super::state::{Addresses, Running, Up, lock};
+use crate::model::{AgentId, AgentSpec, Millis, SocketId};
+use crate::plan::LaunchPlan;
 use crate::proxy::Pending;
-use crate::wire::{AgentRequest, HostRequest, Peer, StartAgent};
+use crate::wire::{AgentRequest, HostRequest, Peer};
+
+/// Agents that run.
+pub(super) struct Started {
+    /// What those said that were started here.
+    told: Vec<(AgentId, Told)>,
+    attached: Vec<Attaching>,
+}
 
 impl Up<'_> {
     /// All processes are started and waited for at once, each with its own limit; and so are those
@@ -23,67 +32,66 @@ impl Up<'_> {
         &self,
         progress: &mut dyn Progress,
         running: Running,
-    ) -> Result<(), UpError> {
+    ) -> Result<Started, UpError> {
         let agents = &self.part.agents;
         progress.begin(Stage::Start, agents.len());
+        let attached = self.attach().await?;
         let mut starts = JoinSet::new();
         for (agent, running) in agents.iter().zip(running) {
             let (name, limit) = (agent.name.clone(), agent.start_timeout);
-            match agent.attach {
-                true => starts.spawn(self.until_adopted(name, limit, running)),
-                false => starts.spawn(until_running(name, limit, self.ask_host(agent), running)),
-            };
+            let started = (!agent.attach).then(|| self.ask_host(agent));
+            starts.spawn(until_running(name, limit, started, running));
         }
-        self.gather_starts(starts, progress).await?;
+        let told = self.gather_starts(starts, progress).await?;
         progress.end();
-        Ok(())
+        Ok(Started { told, attached })
     }
 
-    fn ask_host(&self, agent: &AgentPlan) -> Pending<u32> {
-        let start = StartAgent {
-            name: agent.name.name.clone(),
-            program: self.placed(agent),
-            logs: agent.logs,
+    fn ask_host(&self, agent: &AgentSpec) -> Pending<u32> {
+        let start = HostRequest::Start {
+            spec: Box::new(AgentSpec {
+                program: self.placed(agent),
+                ..agent.clone()
+            }),
         };
-        let host = Peer::Host(agent.host.clone());
         if self.missing.has(&agent.name) {
             lock(self.launched).mended.push(Mended {
                 link: self.link(&agent.name).clone(),
-                host: agent.host.clone(),
+                host: self.part.host_id(&agent.host),
                 agent: agent.name.name.clone(),
             });
         }
-        self.link(&agent.name).ask(
-            host,
-            &HostRequest::Start(start),
-            agent.start_timeout.duration(),
-        )
+        let host = Peer::Host(self.part.host_id(&agent.host));
+        let limit = agent.start_timeout.duration();
+        self.link(&agent.name).ask(host, &start, limit)
     }
 
+    /// All agents have become what their specs say, or tell why not: those that were started, and those that the daemon
+    /// of this machine has attached. Tells where all sockets are.
     pub(super) async fn configure(
         &self,
         progress: &mut dyn Progress,
+        started: Started,
     ) -> Result<Addresses, UpError> {
-        let agents = &self.part.agents;
-        progress.begin(Stage::Configure, agents.len());
-        let requests = agents.iter().map(|agent| {
-            let request = AgentRequest::Configure(agent.configuration.clone());
-            (agent.name.clone(), request, agent.start_timeout)
-        });
-        let answers =
-            self.ask_all::<BTreeMap<Alias, Address>>(Stage::Configure, requests, progress);
-        let addresses = answers.await?.into_iter().flat_map(|(agent, addresses)| {
-            addresses.into_iter().map(move |(alias, address)| {
-                (
-                    SocketId {
-                        agent: agent.clone(),
-                        alias,
-                    },
-                    address,
-                )
-            })
-        });
-        let mut addresses: Addresses = addresses.collect();
+        progress.begin(Stage::Configure, self.part.agents.len());
+        let mut bound = Vec::with_capacity(self.part.agents.len());
+        for (agent, told) in started.told {
+            let outcome = told
+                .fault
+                .map_or(Ok(told.agent.addresses), |it| Err(it.into()));
+            bound.push(named(agent, Stage::Configure, outcome)?);
+        }
+        for (agent, attached) in started.attached {
+            bound.push(named(agent, Stage::Configure, attached.await)?);
+        }
+        let mut addresses = Addresses::new();
+        for (agent, of_agent) in bound {
+            progress.advance(&agent.to_string());
+            addresses.extend(of_agent.into_iter().map(|(alias, address)| {
+                let agent = agent.clone();
+                (SocketId { agent, alias }, address)
+            }));
+        }
         self.standing_addresses(&mut addresses).await?;
         progress.end();
         Ok(addresses)
@@ -119,8 +127,8 @@ impl Up<'_> {
         later: &[LaunchPlan],
     ) -> Result<(), UpError> {
         let later: HashSet<&AgentId> = later.iter().map(|it| &it.agent).collect();
-        let now = |agent: &&AgentPlan| !later.contains(&agent.name);
-        let agents: Vec<&AgentPlan> = self.part.agents.iter().filter(now).collect();
+        let now = |agent: &&AgentSpec| !later.contains(&agent.name);
+        let agents: Vec<&AgentSpec> = self.part.agents.iter().filter(now).collect();
         progress.begin(Stage::Go, agents.len());
         let requests = agents
             .iter()
@@ -140,15 +148,19 @@ impl Up<'_> {
     }
 }
 
+/// Waits until an agent runs; of one that was to be `started` first until that is done. Tells what that one said.
 async fn until_running(
     agent: AgentId,
     limit: Millis,
-    started: Pending<u32>,
-    running: oneshot::Receiver<()>,
-) -> Result<(AgentId, ()), UpError> {
-    let (agent, _pid) = named(agent, Stage::Start, started.await)?;
+    started: Option<Pending<u32>>,
+    running: oneshot::Receiver<Told>,
+) -> Result<(AgentId, Option<Told>), UpError> {
+    let is_ours = started.is_some();
+    if let Some(started) = started {
+        named(agent.clone(), Stage::Start, started.await)?;
+    }
     match tokio::time::timeout(limit.duration(), running).await {
-        Ok(_) => Ok((agent, ())),
+        Ok(told) => Ok((agent, told.ok().filter(|_| is_ours))),
         Err(_) => Err(UpError::NotRunning {
             agent,
             limit,

@@ -1,26 +1,20 @@
 //! Asking many agents at once, and waiting for all of their answers.
 
+use std::collections::BTreeSet;
+
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 use super::Progress;
 use super::error::{Stage, UpError};
-use super::phases::Up;
-use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT};
-use crate::model::{AgentId, Millis};
-use crate::proxy::{Pending, ProxyError};
-use crate::wire::{AgentRequest, Peer};
+use super::state::Up;
+use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT, DEATH_REPORT_TIMEOUT};
+use crate::model::{AgentId, AgentInfo, HostInfo, Millis};
+use crate::proxy::{Link, Pending, ProxyError};
+use crate::wire::{AgentRequest, NameServerRequest, Peer};
 
 impl Up<'_> {
-    pub(super) async fn ask_all<T: DeserializeOwned + Send + 'static>(
-        &self,
-        stage: Stage,
-        requests: impl Iterator<Item = (AgentId, AgentRequest, Millis)>,
-        progress: &mut dyn Progress,
-    ) -> Result<Vec<(AgentId, T)>, UpError> {
-        gather(self.send_all(stage, requests), progress).await
-    }
-
     pub(super) async fn ask_quietly(
         &self,
         requests: impl Iterator<Item = (AgentId, AgentRequest)>,
@@ -93,4 +87,46 @@ pub(super) fn named<T>(
             log: Vec::new(),
         }),
     }
+}
+
+/// What came of asking an agent that may have ended as it should, which is no failure.
+pub(super) async fn unless_done<T>(
+    outcome: Result<T, UpError>,
+    agent: &AgentId,
+    mut ends: watch::Receiver<BTreeSet<AgentId>>,
+) -> Result<(), UpError> {
+    match outcome {
+        Ok(_) => Ok(()),
+        // Its host is about to say how it has ended.
+        Err(error) if is_absence(&error) => {
+            let ended = ends.wait_for(|ends| ends.contains(agent));
+            match tokio::time::timeout(DEATH_REPORT_TIMEOUT, ended).await {
+                Ok(Ok(_)) => Ok(()),
+                _ => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the error is that the other was not there any more.
+pub(super) fn is_absence(error: &UpError) -> bool {
+    let UpError::Agent { cause, .. } = error else {
+        return false;
+    };
+    cause.is_absence()
+}
+
+/// What a name server knows of agents and hosts.
+pub(super) async fn look_through(
+    link: &Link,
+) -> Result<(Vec<AgentInfo>, Vec<HostInfo>), ProxyError> {
+    let agents = NameServerRequest::Agents { name: None };
+    let agents = link.ask(Peer::NameServer, &agents, CONTROL_TIMEOUT);
+    let hosts = link.ask(
+        Peer::NameServer,
+        &NameServerRequest::Hosts {},
+        CONTROL_TIMEOUT,
+    );
+    Ok((agents.await?, hosts.await?))
 }

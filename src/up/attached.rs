@@ -1,56 +1,62 @@
-//! Agents that others start: waited for until they have registered and run, made part of the
-//! system, and then configured like any other.
+//! Agents that others start: waited for until they have registered and run. The daemon of this machine makes each
+//! part of the system, and what its spec says.
 
-use std::future::Future;
+use std::collections::BTreeMap;
 
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::Progress;
-use super::ask::{joined, named};
-use super::error::{Absent, Stage, UpError};
+use super::ask::{joined, look_through};
+use super::error::{Absent, UpError};
 use super::launch::Launched;
-use super::phases::{Up, lock, look_through};
-use crate::model::timing::CONTROL_TIMEOUT;
-use crate::model::{AgentId, AgentName, Millis, NameServerName, NameServerSpec, State};
-use crate::wire::{AgentRequest, Peer};
+use super::observe::Told;
+use super::state::{Group, Up, lock};
+use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT};
+use crate::model::{
+    Address, AgentId, AgentName, AgentSpec, Alias, HostId, HostName, Millis, NameServerName,
+    NameServerSpec, State,
+};
+use crate::plan::Plan;
+use crate::proxy::Pending;
+use crate::wire::{HostRequest, NameServerRequest, Peer};
+
+/// An agent that others start, and where its sockets will be.
+pub(super) type Attaching = (AgentId, Pending<BTreeMap<Alias, Address>>);
 
 /// Whoever has been started.
-type Starts = JoinSet<Result<(AgentId, ()), UpError>>;
+type Starts = JoinSet<Result<(AgentId, Option<Told>), UpError>>;
 
 impl Up<'_> {
-    /// Waits until the agent runs, and then makes it the system's.
-    pub(super) fn until_adopted(
-        &self,
-        agent: AgentId,
-        limit: Millis,
-        running: oneshot::Receiver<()>,
-    ) -> impl Future<Output = Result<(AgentId, ()), UpError>> + Send + use<> {
-        let (link, launched) = (self.link(&agent).clone(), self.launched.clone());
-        let nameserver = self.part.nameserver_of(&agent).clone();
-        let system = self.request.plan.system.clone();
-        async move {
-            if tokio::time::timeout(limit.duration(), running)
-                .await
-                .is_err()
-            {
-                let log = Vec::new();
-                return Err(UpError::NotRunning { agent, limit, log });
-            }
+    /// Hands their specs to the daemon of this machine, and has the name servers entrust them to it. It answers as soon
+    /// as they are there, and are what these say.
+    pub(super) async fn attach(&self) -> Result<Vec<Attaching>, UpError> {
+        let here = HostId::of(&self.part.system, &HostName::local());
+        let attach = |agent: &AgentSpec| {
             // From here on there may be something to take back.
-            lock(&launched).attach(&nameserver, agent.name.clone());
-            let adopt = AgentRequest::Adopt { system };
-            let adopted = link.ask::<()>(Peer::Agent(agent.name.clone()), &adopt, CONTROL_TIMEOUT);
-            named(agent, Stage::Start, adopted.await)
+            let nameserver = self.part.nameserver_of(&agent.name);
+            lock(self.launched).attach(nameserver, agent.name.name.clone());
+            let request = HostRequest::Attach {
+                spec: Box::new(agent.clone()),
+            };
+            let limit = agent.start_timeout.duration() + ANSWER_MARGIN;
+            let link = self.link(&agent.name);
+            let bound = link.ask(Peer::Host(here.clone()), &request, limit);
+            (agent.name.clone(), bound)
+        };
+        let attaching = self.part.attached().map(attach).collect();
+        for group in &self.groups {
+            entrust(&self.part, group).await?;
         }
+        Ok(attaching)
     }
 
-    /// Awaits all, and shows who is missing.
+    /// Awaits all, and shows who is missing. Tells what those said that were started.
     pub(super) async fn gather_starts(
         &self,
         mut starts: Starts,
         progress: &mut dyn Progress,
-    ) -> Result<(), UpError> {
+    ) -> Result<Vec<(AgentId, Told)>, UpError> {
+        let mut all = Vec::with_capacity(starts.len());
         let mut missing: Vec<AgentId> = match self.attaches() {
             true => self
                 .absent()
@@ -66,16 +72,17 @@ impl Up<'_> {
                 let names: Vec<String> = missing.iter().map(AgentId::to_string).collect();
                 progress.await_others(&names);
             }
-            let agent = match starts.join_next().await.map(joined) {
-                Some(Ok((agent, ()))) => agent,
+            let (agent, told) = match starts.join_next().await.map(joined) {
+                Some(Ok(started)) => started,
                 Some(Err(UpError::NotRunning { agent, limit, .. })) if self.is_attached(&agent) => {
                     return Err(self.missing(limit).await?);
                 }
                 Some(Err(error)) => return Err(error),
-                None => return Ok(()),
+                None => return Ok(all),
             };
             progress.advance(&agent.to_string());
             missing.retain(|it| *it != agent);
+            all.extend(told.map(|told| (agent, told)));
         }
     }
 
@@ -132,6 +139,21 @@ impl Up<'_> {
         absent.retain(|it| it.state != Some(State::Running));
         Ok((absent, others))
     }
+}
+
+/// Has a name server entrust those of its agents that others start to the daemon of this machine.
+pub(super) async fn entrust(plan: &Plan, group: &Group) -> Result<(), UpError> {
+    let agents = plan.agents_at(&group.name).filter(|agent| agent.attach);
+    let agents: Vec<AgentName> = agents.map(|it| it.name.name.clone()).collect();
+    if agents.is_empty() {
+        return Ok(());
+    }
+    let to = HostId::of(&plan.system, &HostName::local());
+    let entrust = NameServerRequest::Entrust { agents, to };
+    let entrusted = group
+        .link
+        .ask::<()>(Peer::NameServer, &entrust, CONTROL_TIMEOUT);
+    Ok(entrusted.await?)
 }
 
 impl Launched {

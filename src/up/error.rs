@@ -112,9 +112,10 @@ pub enum UpError {
         names: Vec<AgentName>,
     },
     #[error(
-        "host {host} is another system's at {nameserver}: its daemon is pid {pid}, and a name server has one daemon for each host"
+        "a system called {system} is at {nameserver} already, and not from here: its daemon for the host {host} is pid {pid}"
     )]
     HostTaken {
+        system: SystemName,
         nameserver: String,
         host: HostName,
         pid: u32,

@@ -8,10 +8,9 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::error::UpError;
-use super::hosts::which;
-use super::launch::Launched;
-use super::machines::Hanging;
-use super::phases::{Shared, lock};
+use super::launch::{Hanging, Launched};
+use super::naming::which;
+use super::state::{Shared, lock};
 use crate::access::Keyring;
 use crate::model::{
     HostName, HostSpec, NameServerEntry, NameServerName, NameServerSpec, Reach, Security, bound_for,

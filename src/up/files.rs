@@ -9,11 +9,9 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::error::{Stage, UpError};
 use super::launch::Launched;
-use super::phases::{Up, lock};
 use super::{Progress, UpRequest};
 use crate::files::{Bundle, FilesError, Stock};
-use crate::model::{HostName, NameServerName, Program, SyncSpec};
-use crate::plan::AgentPlan;
+use crate::model::{HostName, NameServerName, SyncSpec};
 
 /// The daemon of a machine: that for one name server.
 type Place = (NameServerName, HostName);
@@ -96,7 +94,7 @@ impl Launched {
     }
 
     /// Where the files of a folder are on a machine that stands.
-    fn laid_before(
+    pub(super) fn laid_before(
         &self,
         nameserver: &NameServerName,
         host: &HostName,
@@ -106,30 +104,5 @@ impl Launched {
         let machine = group.machines.iter().find(|it| it.host == *host)?;
         let laid = machine.files.iter().find(|it| it.from == from)?;
         Some(&laid.folder)
-    }
-}
-
-impl Up<'_> {
-    /// The agent's program as it is to run on its machine: where its files are there.
-    pub(super) fn placed(&self, agent: &AgentPlan) -> Option<Program> {
-        let mut program = agent.program.clone()?;
-        let Some(sync) = program.sync.take() else {
-            return Some(program);
-        };
-        let nameserver = self.part.nameserver_of(&agent.name);
-        let trees = self.bundle.of(nameserver, &agent.host);
-        let place = trees.trees.iter().position(|tree| tree.from == sync.from);
-        let launched = lock(self.launched);
-        let folders = launched
-            .folders
-            .get(&(nameserver.clone(), agent.host.clone()));
-        let folder = place.and_then(|at| folders?.get(at));
-        // What stands has had them before.
-        let folder = folder.or_else(|| launched.laid_before(nameserver, &agent.host, &sync.from));
-        // Where it is within the folder was checked with the topology.
-        if let (Some(folder), Some(within)) = (folder, sync.within(&program.cwd)) {
-            program.cwd = within.in_folder(folder);
-        }
-        Some(program)
     }
 }

@@ -8,11 +8,13 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinSet;
 
+use super::ask::look_through;
 use super::error::{Stage, UpError};
 use super::far;
 use super::launch::{Group, Launched};
 use super::machines::{Begun, let_in};
-use super::phases::{ExpectedHost, Hosts, Shared, Up, lock, look_through};
+use super::naming::which;
+use super::state::{ExpectedHost, Hosts, Shared, Up, lock};
 use super::{Progress, UpRequest};
 use crate::model::timing::{HOST_TIMEOUT, NAME_SERVER_TIMEOUT};
 use crate::model::{
@@ -99,14 +101,6 @@ fn key_for(request: &UpRequest, keys: &KeyDir, address: &str) -> Result<PathBuf,
     }
 }
 
-/// How a name server is called in a sentence.
-pub(super) fn which(plan: &Plan, name: &NameServerName) -> String {
-    match plan.nameservers.len() {
-        1 => "the name server".to_owned(),
-        _ => format!("the name server {name}"),
-    }
-}
-
 /// Where the name server says that it listens, or why it does not: what it has `said` last.
 pub(super) async fn first_line(
     stdout: Receiver,
@@ -125,8 +119,8 @@ pub(super) async fn first_line(
     }
 }
 
-/// On a name server that was there before, somebody else may have our names. A daemon of another
-/// system that has the name of ours would be taken for it: it must not get as far as that.
+/// On a name server that was there before, others may have our names. A daemon of another system of
+/// our name would be taken for ours: it must not get as far as that.
 async fn refuse_taken_names(
     plan: &Plan,
     nameserver: &NameServerName,
@@ -139,10 +133,11 @@ async fn refuse_taken_names(
     let (there, hosts) = look_through(link).await.map_err(failed)?;
     let ours = plan.hosts_at(nameserver);
     let ours: Vec<&HostSpec> = ours.filter(|host| host.reach != Reach::Attach).collect();
-    let has_our_name = |it: &HostInfo| ours.iter().any(|host| host.name == it.name);
+    let has_our_name = |it: &HostInfo| ours.iter().any(|host| plan.host_id(&host.name) == it.id());
     let serves = |it: &HostInfo| it.state != State::Unreachable && has_our_name(it);
     if let Some(host) = hosts.into_iter().find(serves) {
         return Err(UpError::HostTaken {
+            system: plan.system.clone(),
             nameserver: link.address().to_owned(),
             host: host.name,
             pid: host.pid,
@@ -192,7 +187,7 @@ impl Up<'_> {
                     continue;
                 }
                 let link = lock(self.launched).groups[group].link.clone();
-                let keys = let_in(link.as_deref(), &host.name).await?;
+                let keys = let_in(link.as_deref(), self.request.plan.host_id(&host.name)).await?;
                 let launch = lock(self.launched).launch_host(group, host, keys.as_ref());
                 launch.map_err(|reason| UpError::Host {
                     host: host.name.clone(),

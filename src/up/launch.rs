@@ -9,14 +9,15 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use tokio::net::unix::pipe::Receiver;
+use tokio::sync::Mutex;
 
-use super::machines::Hanging;
 use crate::host::last_words;
 use crate::model::{
-    AgentName, Credentials, HostName, HostSpec, NameServerName, Security, SystemName,
+    AgentName, Credentials, HostId, HostName, HostSpec, NameServerName, Security, SystemName,
 };
 use crate::process::{ProcessId, Tether, of_no_run};
 use crate::proxy::Link;
+use crate::ssh::Session;
 use crate::state::{Daemon, GroupRecord, KeyDir, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 
 /// What `up` has begun.
@@ -40,10 +41,17 @@ pub(crate) struct Launched {
     pub(super) mended: Vec<Mended>,
 }
 
+/// A connection that a daemon hangs on until all stands.
+pub(super) struct Hanging {
+    pub group: usize,
+    pub host: HostName,
+    pub session: Arc<Mutex<Session>>,
+}
+
 /// An agent that was started where all else stands.
 pub(super) struct Mended {
     pub link: Arc<Link>,
-    pub host: HostName,
+    pub host: HostId,
     pub agent: AgentName,
 }
 
@@ -235,8 +243,9 @@ impl Launched {
             .map_err(|error| error.to_string())?;
         command.args(["--ns", &place.nameserver]);
         command.args(["host", "--name", name.as_str()]);
+        command.args(["--for-system", self.system.as_str()]);
         if let Some(keys) = keys {
-            let file = KeyFile::of_host(name, keys);
+            let file = KeyFile::of_host(&HostId::of(&self.system, name), keys);
             let path = self.keys_of(suffix).host_path(name);
             file.write(&path).map_err(|error| error.to_string())?;
             command.arg("--key").arg(path);

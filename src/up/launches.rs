@@ -9,12 +9,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Progress;
-use super::ask::{joined, named};
+use super::ask::{joined, named, unless_done};
 use super::error::{Stage, UpError};
-use super::phases::{Addresses, Up, unless_done};
+use super::state::{Addresses, Up};
 use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT};
-use crate::model::{AgentId, AgentName, HostName, Millis, Program, Ready, Reference, SocketId};
-use crate::plan::{AgentPlan, LaunchPlan, Order};
+use crate::model::{
+    AgentId, AgentName, AgentSpec, HostId, Millis, Program, Ready, Reference, SocketId,
+};
+use crate::plan::{LaunchPlan, Order};
 use crate::proxy::{Link, ProxyError};
 use crate::wire::{AgentRequest, Fault, HostRequest, Launch, Peer, Settled};
 
@@ -50,8 +52,8 @@ impl Up<'_> {
         addresses: &Addresses,
         known: &mut Known,
     ) -> Result<(), UpError> {
-        let there = |agent: &&AgentPlan| agent.settles() && !agent.is_launched();
-        let there: Vec<&AgentPlan> = self.part.agents.iter().filter(there).collect();
+        let there = |agent: &&AgentSpec| agent.settles() && !agent.is_launched();
+        let there: Vec<&AgentSpec> = self.part.agents.iter().filter(there).collect();
         if there.is_empty() && launches.is_empty() {
             return Ok(());
         }
@@ -102,7 +104,7 @@ impl Up<'_> {
         progress: &mut dyn Progress,
     ) -> Result<(), UpError> {
         let agents = self.part.agents.iter();
-        let agents: HashMap<&AgentId, &AgentPlan> = agents.map(|it| (&it.name, it)).collect();
+        let agents: HashMap<&AgentId, &AgentSpec> = agents.map(|it| (&it.name, it)).collect();
         let by_name = turn.launches.iter().map(|it| (&it.agent, it));
         let by_name: HashMap<&AgentId, &LaunchPlan> = by_name.collect();
         let mut order = Order::among(turn.launches, known.keys());
@@ -140,7 +142,7 @@ impl Up<'_> {
     /// Waits until the agent's program has settled, or has ended as it should.
     fn settled(
         &self,
-        plan: &AgentPlan,
+        plan: &AgentSpec,
         stage: Stage,
     ) -> impl Future<Output = Result<Done, UpError>> + Send + use<> {
         let (agent, ends) = (plan.name.clone(), self.ends.subscribe());
@@ -160,7 +162,7 @@ impl Up<'_> {
     /// What is to be done for one agent, with all that is known so far.
     fn launching(
         &self,
-        plan: &AgentPlan,
+        plan: &AgentSpec,
         addresses: &Addresses,
         known: &Known,
     ) -> Option<Launching> {
@@ -197,7 +199,7 @@ impl Up<'_> {
             values,
             unknown,
             link: self.link(&plan.name).clone(),
-            host: plan.host.clone(),
+            host: self.part.host_id(&plan.host),
             ends: self.ends.subscribe(),
         })
     }
@@ -222,7 +224,7 @@ struct Launching {
     /// Attributes of agents that were not launched: they are asked for when they are needed.
     unknown: Vec<Lookup>,
     link: Arc<Link>,
-    host: HostName,
+    host: HostId,
     ends: watch::Receiver<BTreeSet<AgentId>>,
 }
 

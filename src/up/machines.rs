@@ -13,12 +13,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::Progress;
+use super::ask::look_through;
 use super::error::UpError;
-use super::launch::Launched;
-use super::phases::{Hosts, Up, lock, look_through};
+use super::launch::{Hanging, Launched};
+use super::state::{Hosts, Up, lock};
 use crate::model::timing::{CONTROL_TIMEOUT, START_TIMEOUT};
 use crate::model::{
-    Credentials, Holder, HostName, HostSpec, KeyEntry, Millis, NameServerName, Reach, Term,
+    Credentials, Holder, HostId, HostName, HostSpec, KeyEntry, Millis, NameServerName, Reach, Term,
 };
 use crate::plan::Plan;
 use crate::proxy::{Link, ProxyError};
@@ -26,13 +27,6 @@ use crate::ssh::{self, Sent, Session, SshError};
 use crate::state::{Laid, Launch, Machine};
 use crate::wire::{DaemonOf, MachineRequest, NameServerRequest, Peer};
 use crate::zeromq;
-
-/// A connection that a daemon hangs on until all stands.
-pub(super) struct Hanging {
-    pub group: usize,
-    pub host: HostName,
-    pub session: Arc<Mutex<Session>>,
-}
 
 /// What comes of starting one: the connection, the folders of files there, and what is to be remembered.
 type Outcome = Result<(Session, Vec<PathBuf>, Launch), SshError>;
@@ -72,7 +66,7 @@ impl Up<'_> {
             return Ok(());
         };
         let link = lock(self.launched).groups[group].link.clone();
-        let keys = let_in(link.as_deref(), &host.name).await?;
+        let keys = let_in(link.as_deref(), self.request.plan.host_id(&host.name)).await?;
         let launched = lock(self.launched);
         let own = &launched.groups[group];
         let bundle = self.bundle.of(&own.record.name, &host.name);
@@ -200,15 +194,16 @@ impl Up<'_> {
     /// A daemon of another version might not understand, and one at another address would lead
     /// astray.
     pub(super) async fn inspect_machines(&self) -> Result<(), UpError> {
+        let plan = &self.request.plan;
         for group in &self.groups {
-            let machines = self.request.plan.hosts_at(&group.name);
+            let machines = plan.hosts_at(&group.name);
             let machines: Vec<&HostSpec> = machines.filter(|it| !it.reach.is_local()).collect();
             if machines.is_empty() {
                 continue;
             }
             let (_, there) = look_through(&group.link).await?;
             for spec in machines {
-                let Some(info) = there.iter().find(|it| it.name == spec.name) else {
+                let Some(info) = there.iter().find(|it| it.id() == plan.host_id(&spec.name)) else {
                     continue;
                 };
                 let own = env!("CARGO_PKG_VERSION");
@@ -300,7 +295,7 @@ impl Launched {
 /// everybody is let in.
 pub(super) async fn let_in(
     link: Option<&Link>,
-    host: &HostName,
+    host: HostId,
 ) -> Result<Option<Credentials>, UpError> {
     let Some((link, server)) = link.and_then(|it| Some((it, it.server_key()?))) else {
         return Ok(None);
@@ -308,7 +303,7 @@ pub(super) async fn let_in(
     let own = zeromq::draw_keys().map_err(ProxyError::from)?;
     let entry = KeyEntry {
         key: own.public,
-        holder: Holder::Host(host.clone()),
+        holder: Holder::Host(host),
         term: Term::Run,
         by: None,
     };

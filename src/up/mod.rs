@@ -15,9 +15,13 @@ mod launch;
 mod launches;
 mod machines;
 mod mend;
+mod missing;
+mod naming;
 mod observe;
 mod phases;
+mod placed;
 mod rollback;
+mod state;
 mod wire;
 
 use std::collections::BTreeSet;
@@ -32,7 +36,7 @@ use crate::state::{Lock, StateDir, SystemDir, SystemRecord};
 pub(crate) use error::{Absent, Stage, UpError};
 use launch::Launched;
 pub(crate) use machines::seen_from_afar;
-use mend::Missing;
+use missing::Missing;
 
 /// Is told how far `up` has come.
 pub(crate) trait Progress: Send {

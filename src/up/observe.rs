@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use tokio::sync::oneshot;
 
-use crate::model::{AgentInfo, AgentName, ExitReport, HostInfo, HostName, State};
+use crate::model::{AgentInfo, AgentName, ExitReport, HostId, HostInfo, State};
 use crate::proxy::{Notice, Watch};
-use crate::wire::Event;
+use crate::wire::{Event, Fault};
 
 /// What is waited for, told apart from what is seen. Pure, but for the channels.
 #[derive(Default)]
@@ -14,13 +14,20 @@ pub(crate) struct Observer {
     ours: HashSet<AgentName>,
     /// Those of ours that others start.
     attached: HashSet<AgentName>,
-    running: HashMap<AgentName, oneshot::Sender<()>>,
+    running: HashMap<AgentName, oneshot::Sender<Told>>,
     /// Those that have had a life before, of whose end there may still be talk: how often they had been
     /// started again by then.
     former: HashMap<AgentName, u32>,
-    /// Daemons by name, and by pid unless others start them: another system's may have the same
-    /// name.
-    hosts: HashMap<(HostName, Option<u32>), oneshot::Sender<()>>,
+    /// Daemons by name, and by pid unless others start them: a former one may have had the same name.
+    hosts: HashMap<(HostId, Option<u32>), oneshot::Sender<()>>,
+}
+
+/// What an agent that runs has told of itself.
+#[derive(Debug, PartialEq)]
+pub(super) struct Told {
+    pub agent: AgentInfo,
+    /// Why it is not what its spec says.
+    pub fault: Option<Fault>,
 }
 
 /// An agent of ours that has ended.
@@ -55,7 +62,7 @@ impl Death {
 
 impl Observer {
     /// What ends when the agent runs. From now on its end counts as a death.
-    pub(crate) fn expect_agent(&mut self, agent: &AgentName) -> oneshot::Receiver<()> {
+    pub(super) fn expect_agent(&mut self, agent: &AgentName) -> oneshot::Receiver<Told> {
         let (sender, receiver) = oneshot::channel();
         self.ours.insert(agent.clone());
         self.running.insert(agent.clone(), sender);
@@ -63,29 +70,25 @@ impl Observer {
     }
 
     /// The same for an agent that has ended before: its end counts from its next life on.
-    pub(crate) fn expect_again(
+    pub(super) fn expect_again(
         &mut self,
         agent: &AgentName,
         restarts: u32,
-    ) -> oneshot::Receiver<()> {
+    ) -> oneshot::Receiver<Told> {
         self.former.insert(agent.clone(), restarts);
         self.expect_agent(agent)
     }
 
     /// What ends when an agent runs that others start. Its end counts as a death once it has run.
-    pub(crate) fn expect_attached(&mut self, agent: &AgentName) -> oneshot::Receiver<()> {
+    pub(super) fn expect_attached(&mut self, agent: &AgentName) -> oneshot::Receiver<Told> {
         self.attached.insert(agent.clone());
         self.expect_agent(agent)
     }
 
     /// What ends when the host daemon with this pid is there; with any, if others start it.
-    pub(crate) fn expect_host(
-        &mut self,
-        host: &HostName,
-        pid: Option<u32>,
-    ) -> oneshot::Receiver<()> {
+    pub(super) fn expect_host(&mut self, host: HostId, pid: Option<u32>) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
-        self.hosts.insert((host.clone(), pid), sender);
+        self.hosts.insert((host, pid), sender);
         receiver
     }
 
@@ -105,7 +108,10 @@ impl Observer {
 
     fn on_notice(&mut self, notice: Notice) -> Option<Death> {
         match notice {
-            Notice::Event(Event::Agent { agent, .. }) => self.on_agent(agent),
+            Notice::Event(Event::Agent { agent, fault, .. }) => self.on_agent(Told {
+                agent: *agent,
+                fault,
+            }),
             Notice::Event(Event::Host { host, .. }) => {
                 self.on_host(host);
                 None
@@ -114,8 +120,12 @@ impl Observer {
                 None
             }
             Notice::Snapshot(snapshot) => {
-                let deaths = snapshot.agents.into_iter();
-                let death = deaths.filter_map(|agent| self.on_agent(agent)).next();
+                let mut faults = snapshot.faults;
+                let told = snapshot.agents.into_iter().map(|agent| Told {
+                    fault: faults.remove(&agent.name),
+                    agent,
+                });
+                let death = told.filter_map(|told| self.on_agent(told)).next();
                 snapshot.hosts.into_iter().for_each(|it| self.on_host(it));
                 death
             }
@@ -126,16 +136,17 @@ impl Observer {
         if host.state != State::Running {
             return;
         }
-        let (ours, others) = ((host.name.clone(), Some(host.pid)), (host.name, None));
+        let (ours, others) = ((host.id(), Some(host.pid)), (host.id(), None));
         let waiting = self.hosts.remove(&ours);
         if let Some(waiting) = waiting.or_else(|| self.hosts.remove(&others)) {
             let _ = waiting.send(());
         }
     }
 
-    fn on_agent(&mut self, agent: AgentInfo) -> Option<Death> {
+    fn on_agent(&mut self, told: Told) -> Option<Death> {
+        let agent = &told.agent;
         if self.attached.contains(&agent.name) {
-            return self.on_attached(agent);
+            return self.on_attached(told);
         }
         // Before its host is there, an agent of this name is of a former life.
         if !self.ours.contains(&agent.name) || !self.hosts.is_empty() {
@@ -145,26 +156,25 @@ impl Observer {
         if former.is_some_and(|restarts| agent.restarts <= *restarts) {
             return None;
         }
-        if agent.state == State::Running
-            && let Some(waiting) = self.running.remove(&agent.name)
-        {
-            let _ = waiting.send(());
+        if agent.state == State::Running {
+            if let Some(waiting) = self.running.remove(&agent.name) {
+                let _ = waiting.send(told);
+            }
+            return None;
         }
         // An agent that leaves is soon reported by its host, with how it ended: wait for that.
-        let exit = agent.exit.filter(|_| agent.state.ended())?;
+        let exit = agent.exit.clone().filter(|_| agent.state.ended())?;
         Some(Death::Ended {
-            agent: agent.name,
+            agent: told.agent.name,
             exit,
         })
     }
 
-    fn on_attached(&mut self, agent: AgentInfo) -> Option<Death> {
-        let AgentInfo {
-            name: agent, state, ..
-        } = agent;
+    fn on_attached(&mut self, told: Told) -> Option<Death> {
+        let (agent, state) = (told.agent.name.clone(), told.agent.state);
         if state == State::Running {
             if let Some(waiting) = self.running.remove(&agent) {
-                let _ = waiting.send(());
+                let _ = waiting.send(told);
             }
             return None;
         }
@@ -182,9 +192,10 @@ mod tests {
     fn notice(name: &str, state: State, exit: Option<ExitReport>) -> Notice {
         Notice::Event(Event::Agent {
             change: Change::State,
-            agent: AgentInfo {
+            agent: Box::new(AgentInfo {
                 name: name.parse().unwrap(),
                 host: None,
+                system: None,
                 nameserver: String::new(),
                 state,
                 pid: None,
@@ -195,7 +206,10 @@ mod tests {
                 connections: Vec::new(),
                 exit,
                 key: None,
-            },
+                incarnation: None,
+                spec_version: None,
+            }),
+            fault: None,
         })
     }
 
@@ -236,7 +250,7 @@ mod tests {
     fn who_is_started_elsewhere_may_come_late_and_may_not_go() {
         let mut observer = Observer::default();
         let mut bob = observer.expect_attached(&"Bob".parse().unwrap());
-        observer.expect_host(&"local".parse().unwrap(), Some(7));
+        observer.expect_host("local".parse().unwrap(), Some(7));
         let former = notice("Bob", State::Stopped, None);
         assert_eq!(observer.on_notice(former), None);
         assert!(bob.try_recv().is_err());
@@ -258,11 +272,20 @@ mod tests {
     #[test]
     fn the_end_of_a_former_life_is_no_death() {
         let lived = |state, exit, restarts| {
-            let Notice::Event(Event::Agent { change, agent }) = notice("Alice", state, exit) else {
+            let Notice::Event(Event::Agent {
+                change,
+                agent,
+                fault,
+            }) = notice("Alice", state, exit)
+            else {
                 unreachable!()
             };
-            let agent = AgentInfo { restarts, ..agent };
-            Notice::Event(Event::Agent { change, agent })
+            let agent = Box::new(AgentInfo { restarts, ..*agent });
+            Notice::Event(Event::Agent {
+                change,
+                agent,
+                fault,
+            })
         };
         let exit = || {
             Some(ExitReport {
@@ -288,6 +311,7 @@ mod tests {
             change: Change::Registered,
             host: HostInfo {
                 name: "local".parse().unwrap(),
+                system: None,
                 address: None,
                 state: State::Running,
                 pid,
@@ -301,7 +325,7 @@ mod tests {
     #[test]
     fn what_is_not_of_this_system_is_not_taken_for_it() {
         let mut observer = Observer::default();
-        let mut local = observer.expect_host(&"local".parse().unwrap(), Some(7));
+        let mut local = observer.expect_host("local".parse().unwrap(), Some(7));
         let mut alice = observer.expect_agent(&"Alice".parse().unwrap());
         let former = notice("Alice", State::Running, None);
         assert_eq!(observer.on_notice(former), None);

@@ -1,45 +1,28 @@
 //! The phases, one after the other, and who is watched meanwhile.
 
-use std::collections::{BTreeSet, HashMap};
 use std::future::{Future, poll_fn};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
+use super::ask::{is_absence, look_through};
+use super::attached::entrust;
 use super::error::{Stage, UpError};
 use super::files::Bundles;
 use super::hosts::name_servers;
 use super::launch::Launched;
 use super::launches::Known;
-use super::mend::Missing;
+use super::missing::Missing;
 use super::observe::{Death, Observer};
+use super::state::{ExpectedHost, Group, Hosts, Running, Shared, Up, lock};
 use super::{Outcome, Progress, UpReport, UpRequest, mend};
-use crate::model::timing::{CONTROL_TIMEOUT, DEATH_REPORT_TIMEOUT};
-use crate::model::{
-    Address, AgentId, AgentInfo, HostInfo, HostName, NameServerEntry, NameServerName, SocketId,
-};
-use crate::plan::{AgentPlan, LaunchPlan, Plan};
+use crate::model::timing::DEATH_REPORT_TIMEOUT;
+use crate::model::{AgentId, AgentSpec, HostName, NameServerEntry, NameServerName};
+use crate::plan::LaunchPlan;
 use crate::proxy::{Link, ProxyError, Watch};
 use crate::ssh::Sent;
 use crate::state::{GroupRecord, Phase, SystemRecord};
-use crate::wire::{NameServerRequest, Peer};
-
-pub(super) type Shared = Arc<Mutex<Launched>>;
-/// Where the sockets are that others connect to.
-pub(super) type Addresses = HashMap<SocketId, Address>;
-/// Agents that are waited for until they run, in the order of the plan.
-pub(super) type Running = Vec<oneshot::Receiver<()>>;
-/// Host daemons that are waited for.
-pub(super) type Hosts = Vec<ExpectedHost>;
-
-/// A host daemon that is waited for.
-pub(super) struct ExpectedHost {
-    pub host: HostName,
-    /// Others start it.
-    pub attach: bool,
-    pub there: oneshot::Receiver<()>,
-}
 
 /// Brings everything up that is to be, or says what failed first.
 pub(crate) async fn run(
@@ -55,6 +38,12 @@ pub(crate) async fn run(
     let missing =
         mend::what_is_missing(request, launched, &groups, &without_memory, progress).await?;
     let outcome = Outcome::of(request, &missing, without_memory);
+    for group in &groups {
+        // A name server that has come back has forgotten it.
+        if !request.bring_up.contains(&group.name) {
+            entrust(&request.plan, group).await?;
+        }
+    }
     if request.bring_up.is_empty() && missing.mend.is_empty() {
         let report = report(request, &groups, outcome, &missing).await?;
         lock(launched).release_tethers();
@@ -113,25 +102,6 @@ async fn report(
     })
 }
 
-pub(super) async fn look_through(
-    link: &Link,
-) -> Result<(Vec<AgentInfo>, Vec<HostInfo>), ProxyError> {
-    let agents = NameServerRequest::Agents { name: None };
-    let agents = link.ask(Peer::NameServer, &agents, CONTROL_TIMEOUT);
-    let hosts = link.ask(
-        Peer::NameServer,
-        &NameServerRequest::Hosts {},
-        CONTROL_TIMEOUT,
-    );
-    Ok((agents.await?, hosts.await?))
-}
-
-/// A name server of the system, and the connection to it.
-pub(super) struct Group {
-    pub name: NameServerName,
-    pub link: Arc<Link>,
-}
-
 impl Group {
     fn dial(record: &GroupRecord) -> Result<Self, UpError> {
         let (link, _no_requests) = Link::open(&record.dial()?)?;
@@ -159,34 +129,7 @@ fn groups(request: &UpRequest, launched: &Shared) -> Result<Vec<Group>, UpError>
     Ok(groups)
 }
 
-/// One bringing up.
-pub(super) struct Up<'a> {
-    pub(super) request: &'a UpRequest,
-    /// What is to be done: all of the plan, unless some of it stands already.
-    pub(super) part: Plan,
-    pub(super) launched: &'a Shared,
-    /// The files that go to each machine.
-    pub(super) bundle: Bundles,
-    /// All name servers, in the order of the topology.
-    pub(super) groups: Vec<Group>,
-    /// What is missing of what stands.
-    pub(super) missing: Missing,
-    /// Agents that were let go and have nothing more to do: they have not failed.
-    pub(super) ends: Ends,
-}
-
-/// Agents that have ended as they should.
-pub(super) type Ends = watch::Sender<BTreeSet<AgentId>>;
-
 impl Up<'_> {
-    /// The connection to the name server of an agent.
-    pub(super) fn link(&self, agent: &AgentId) -> &Arc<Link> {
-        let name = self.part.nameserver_of(agent);
-        // Every name server of the plan is brought up, or stands.
-        let group = self.groups.iter().find(|group| group.name == *name);
-        &group.unwrap_or(&self.groups[0]).link
-    }
-
     fn observers(&self) -> Vec<Observer> {
         self.groups.iter().map(|_| Observer::default()).collect()
     }
@@ -205,7 +148,8 @@ impl Up<'_> {
                 hosts.push(ExpectedHost {
                     host: daemon.host.clone(),
                     attach: false,
-                    there: observer.expect_host(&daemon.host, Some(daemon.process.pid)),
+                    there: observer
+                        .expect_host(self.part.host_id(&daemon.host), Some(daemon.process.pid)),
                 });
             }
             for machine in &group.record.machines {
@@ -213,7 +157,7 @@ impl Up<'_> {
                 hosts.push(ExpectedHost {
                     host: machine.host.clone(),
                     attach: pid.is_none(),
-                    there: observer.expect_host(&machine.host, pid),
+                    there: observer.expect_host(self.part.host_id(&machine.host), pid),
                 });
             }
         }
@@ -225,14 +169,14 @@ impl Up<'_> {
             hosts.push(ExpectedHost {
                 host: host.clone(),
                 attach: false,
-                there: observers[self.place(nameserver)].expect_host(host, pid),
+                there: observers[self.place(nameserver)].expect_host(self.part.host_id(host), pid),
             });
         }
         hosts
     }
 
     fn expect_agents(&self, observers: &mut [Observer]) -> Running {
-        let expect = |agent: &AgentPlan| {
+        let expect = |agent: &AgentSpec| {
             let observer = &mut observers[self.place(self.part.nameserver_of(&agent.name))];
             match agent.attach {
                 true => observer.expect_attached(&agent.name.name),
@@ -356,8 +300,14 @@ impl Up<'_> {
         running: Running,
     ) -> Result<(), UpError> {
         self.hosts(progress, hosts).await?;
-        self.start(progress, running).await?;
-        let addresses = self.configure(progress).await?;
+        if !self.missing.mend.hosts.is_empty() {
+            // New daemons hear who is there.
+            for group in &self.groups {
+                entrust(&self.request.plan, group).await?;
+            }
+        }
+        let started = self.start(progress, running).await?;
+        let addresses = self.configure(progress, started).await?;
         self.wire(progress, &addresses).await?;
         let ((prompt, rest), mut known) = (self.part.turns(), Known::new());
         self.settle(progress, &prompt, &addresses, &mut known)
@@ -419,34 +369,6 @@ fn is_cut_off(error: &UpError) -> bool {
     matches!(cause, ProxyError::Closed)
 }
 
-/// What came of asking an agent that may have ended as it should, which is no failure.
-pub(super) async fn unless_done<T>(
-    outcome: Result<T, UpError>,
-    agent: &AgentId,
-    mut ends: watch::Receiver<BTreeSet<AgentId>>,
-) -> Result<(), UpError> {
-    match outcome {
-        Ok(_) => Ok(()),
-        // Its host is about to say how it has ended.
-        Err(error) if is_absence(&error) => {
-            let ended = ends.wait_for(|ends| ends.contains(agent));
-            match tokio::time::timeout(DEATH_REPORT_TIMEOUT, ended).await {
-                Ok(Ok(_)) => Ok(()),
-                _ => Err(error),
-            }
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether the error is that somebody was not there any more.
-fn is_absence(error: &UpError) -> bool {
-    let UpError::Agent { cause, .. } = error else {
-        return false;
-    };
-    cause.is_absence()
-}
-
 /// Passes progress on and remembers the stage, for those who die in it.
 struct Staged<'a> {
     progress: &'a mut dyn Progress,
@@ -482,8 +404,4 @@ impl Progress for Staged<'_> {
 
 fn stage_of(stage: &Mutex<Stage>) -> Stage {
     *stage.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-pub(super) fn lock(launched: &Shared) -> MutexGuard<'_, Launched> {
-    launched.lock().unwrap_or_else(PoisonError::into_inner)
 }

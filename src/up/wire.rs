@@ -8,12 +8,12 @@ use tokio::task::JoinSet;
 use super::Progress;
 use super::ask::{joined, named};
 use super::error::{Stage, UpError};
-use super::phases::{Addresses, Up};
+use super::state::{Addresses, Up};
 use crate::model::timing::CONTROL_TIMEOUT;
-use crate::model::{Address, AgentId, AgentInfo, Millis, SocketId, Target};
-use crate::plan::{LinkPlan, ProofPlan};
+use crate::model::{Address, AgentId, AgentInfo, Millis, SocketId};
+use crate::plan::ProofPlan;
 use crate::proxy::{ProxyError, guest};
-use crate::wire::{AgentRequest, ConnectRequest, Fault, NameServerRequest, Peer, WireRequest};
+use crate::wire::{AgentRequest, ConnectRequest, Fault, NameServerRequest, Peer};
 
 /// What an agent is asked for the wires' sake, and the wires that its answer proves.
 struct Asked {
@@ -31,12 +31,12 @@ impl Up<'_> {
         addresses: &Addresses,
     ) -> Result<(), UpError> {
         let plan = &self.part;
-        let mut all = self.wires(addresses)?;
+        let mut all = self.wires();
         self.let_in_guests().await?;
-        progress.begin(Stage::Wire, plan.links.len());
+        progress.begin(Stage::Wire, plan.wires().count());
         self.ask_quietly(plan.probes()).await?;
         all.extend(self.foreign_wires(addresses)?);
-        let limits = plan.links.iter().map(|link| link.timeout);
+        let limits = plan.wires().map(|(agent, _)| agent.start_timeout);
         let limit: Millis = limits.max().unwrap_or_default();
         let (proves, requests): (Vec<_>, Vec<_>) = all
             .into_iter()
@@ -58,61 +58,59 @@ impl Up<'_> {
         Ok(())
     }
 
-    /// Wires that their agents keep.
-    fn wires(&self, addresses: &Addresses) -> Result<Vec<Asked>, UpError> {
-        let mut wires: BTreeMap<&AgentId, (Vec<WireRequest>, Vec<String>)> = BTreeMap::new();
-        let links = self.part.links.iter();
-        for link in links.filter(|link| !self.part.is_foreign(link)) {
-            let (wires, proves) = wires.entry(&link.client.agent).or_default();
-            proves.push(link.client.to_string());
-            wires.push(WireRequest {
-                alias: link.client.alias.clone(),
-                kind: link.kind,
-                to: Target::from(link.server.clone()),
-                at: Some(address(addresses, link)?.clone()),
-                handlers: Some(link.handlers.clone()),
-                replies: link.replies.clone(),
-                timeout: link.timeout,
-            });
+    /// Wires that their agents keep, by their specs.
+    fn wires(&self) -> Vec<Asked> {
+        let plan = &self.part;
+        let mut wires: BTreeMap<&AgentId, Vec<SocketId>> = BTreeMap::new();
+        for (agent, wire) in plan.wires() {
+            if !plan.is_foreign(agent, wire) {
+                let of_agent = wires.entry(&agent.name).or_default();
+                of_agent.push(agent.client(wire));
+            }
         }
-        let asked = |(agent, (wires, proves)): (&AgentId, _)| Asked {
+        let asked = |(agent, clients): (&AgentId, Vec<SocketId>)| Asked {
             agent: agent.clone(),
-            request: AgentRequest::Wire { wires },
-            proves,
+            proves: clients.iter().map(SocketId::to_string).collect(),
+            request: AgentRequest::Wire {
+                aliases: Some(clients.into_iter().map(|it| it.alias).collect()),
+            },
         };
-        Ok(wires.into_iter().map(asked).collect())
+        wires.into_iter().map(asked).collect()
     }
 
     /// Wires to agents of other name servers, by address. The connections go first: a publisher that connects has
     /// its socket only then.
     fn foreign_wires(&self, addresses: &Addresses) -> Result<Vec<Asked>, UpError> {
-        let (mut asked, mut seen) = (Vec::new(), HashMap::<&SocketId, Vec<String>>::new());
-        let links = self.part.links.iter();
-        for link in links.filter(|link| self.part.is_foreign(link)) {
-            let mut proves = Vec::new();
-            match &link.proof {
-                ProofPlan::Handshake => proves.push(link.client.to_string()),
+        let plan = &self.part;
+        let (mut asked, mut seen) = (Vec::new(), HashMap::<SocketId, Vec<String>>::new());
+        for (agent, wire) in plan
+            .wires()
+            .filter(|(agent, wire)| plan.is_foreign(agent, wire))
+        {
+            let (mut proves, client) = (Vec::new(), agent.client(wire).to_string());
+            let proof = ProofPlan::of(agent, wire);
+            match &proof {
+                ProofPlan::Handshake => proves.push(client),
                 ProofPlan::Subscription { publisher, .. } => {
-                    let seen = seen.entry(publisher).or_default();
-                    seen.push(link.client.to_string());
+                    seen.entry(publisher.clone()).or_default().push(client);
                 }
             }
             let request = AgentRequest::Connect(ConnectRequest {
-                alias: link.client.alias.clone(),
-                server: address(addresses, link)?.clone(),
-                to: Some(self.seen_from_elsewhere(&link.server)),
-                handlers: Some(link.handlers.clone()),
-                replies: link.replies.clone(),
-                token: link.token().cloned(),
-                timeout: link.timeout,
+                alias: wire.alias.clone(),
+                server: address(addresses, &wire.to)?.clone(),
+                to: Some(self.seen_from_elsewhere(&wire.to)),
+                handlers: Some(wire.handlers.clone()),
+                replies: wire.replies.clone(),
+                token: proof.token_of_client(wire),
+                timeout: agent.start_timeout,
             });
             asked.push(Asked {
-                agent: link.client.agent.clone(),
+                agent: agent.name.clone(),
                 request,
                 proves,
             });
         }
-        asked.extend(self.part.proofs().map(|(publisher, request)| Asked {
+        asked.extend(plan.proofs().map(|(publisher, request)| Asked {
             proves: seen.remove(&publisher).unwrap_or_default(),
             agent: publisher.agent,
             request,
@@ -122,15 +120,14 @@ impl Up<'_> {
 
     /// Those who connect to agents of another name server are let in there.
     async fn let_in_guests(&self) -> Result<(), UpError> {
+        let plan = &self.part;
         let mut guests = BTreeSet::new();
-        for link in self
-            .part
-            .links
-            .iter()
-            .filter(|link| self.part.is_foreign(link))
+        for (agent, wire) in plan
+            .wires()
+            .filter(|(agent, wire)| plan.is_foreign(agent, wire))
         {
-            let (client, server) = (&link.client.agent, &link.server.agent);
-            guests.insert((client, self.part.nameserver_of(server), server));
+            let server = &wire.to.agent;
+            guests.insert((&agent.name, plan.nameserver_of(server), server));
         }
         for (client, _, server) in guests {
             let name = Some(client.name.clone());
@@ -162,13 +159,13 @@ impl Up<'_> {
     }
 }
 
-fn address<'a>(addresses: &'a Addresses, link: &LinkPlan) -> Result<&'a Address, UpError> {
-    addresses.get(&link.server).ok_or_else(|| UpError::Agent {
-        agent: link.server.agent.clone(),
+fn address<'a>(addresses: &'a Addresses, server: &SocketId) -> Result<&'a Address, UpError> {
+    addresses.get(server).ok_or_else(|| UpError::Agent {
+        agent: server.agent.clone(),
         stage: Stage::Wire,
         cause: Box::new(ProxyError::Fault(Fault::UnknownAlias {
-            agent: link.server.agent.name.clone(),
-            alias: link.server.alias.clone(),
+            agent: server.agent.name.clone(),
+            alias: server.alias.clone(),
             known: Vec::new(),
         })),
         log: Vec::new(),

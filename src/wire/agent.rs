@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::{
-    Address, Alias, BindSpec, Endpoint, Handlers, Kind, Level, Millis, Program, Replies,
-    Serializer, SocketId, SocketStats, State, SystemName, Target, TimerSpec, Topic,
+    Address, AgentSpec, Alias, BindSpec, Handlers, Level, Millis, Program, Replies, SocketId,
+    SocketStats, SpecVersion, State, SystemName, Target, TimerSpec, Topic,
 };
 
 /// A request to an agent: `{"method": …, "params": …}`. It is carried out in the agent's loop,
@@ -24,7 +24,7 @@ pub enum AgentRequest {
     /// Address of one alias, or of all. Replies with an [`Address`] or a map of them.
     Addr { alias: Option<Alias> },
     /// Bind a socket. Replies with its [`Address`].
-    Bind(BindRequest),
+    Bind(BindSpec),
     /// Connect a socket to an address and wait until the connection is proven. Replies with a
     /// [`ConnectionInfo`](crate::model::ConnectionInfo).
     Connect(ConnectRequest),
@@ -45,11 +45,12 @@ pub enum AgentRequest {
     Subscribe { alias: Alias, handlers: Handlers },
     /// SUB: take subscriptions back, with their handlers. Replies with null.
     Unsubscribe { alias: Alias, topics: Vec<String> },
-    /// Everything of an agent's own at once: attributes, sockets. Replies with the map of addresses.
-    Configure(Configuration),
-    /// The wires of an agent, which it keeps from now on: wherever the other sockets are, it connects to them and
-    /// proves that. Replies with a list of connection infos, when all are proven.
-    Wire { wires: Vec<WireRequest> },
+    /// Be what the spec says: attributes, sockets, timers; all of them or nothing. Replies with the map of
+    /// addresses. An agent that is started with its spec does the same by itself.
+    Configure(Configure),
+    /// Connect by these wires of the spec, or by all, and keep them: wherever the other sockets are, the agent
+    /// connects to them and proves that. Replies with a list of connection infos, when all are proven.
+    Wire { aliases: Option<Vec<Alias>> },
     /// SUB: subscribe to a token that its publisher is then asked to have seen. Replies with null.
     Probe { alias: Alias, token: ProofToken },
     /// PUB: wait until these tokens have been subscribed to. Replies with null.
@@ -140,38 +141,6 @@ pub struct Arrived {
     pub last: bool,
 }
 
-/// A socket to bind.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BindRequest {
-    pub alias: Alias,
-    pub kind: Kind,
-    /// None: any free port of the agent's own address.
-    pub endpoint: Option<Endpoint>,
-    pub serializer: Serializer,
-    /// None: the agent's own choice, its program or else `log`.
-    pub handlers: Option<Handlers>,
-}
-
-impl From<BindSpec> for BindRequest {
-    fn from(spec: BindSpec) -> Self {
-        let BindSpec {
-            alias,
-            kind,
-            endpoint,
-            serializer,
-            handlers,
-        } = spec;
-        Self {
-            alias,
-            kind,
-            endpoint: Some(endpoint),
-            serializer,
-            handlers: Some(handlers),
-        }
-    }
-}
-
 /// A connection to make.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -205,14 +174,12 @@ pub struct ConnectToRequest {
     pub replies: Replies,
 }
 
-/// What is an agent's own.
+/// What an agent is to be from now on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Configuration {
-    pub attributes: BTreeMap<String, Value>,
-    pub bind: Vec<BindRequest>,
-    /// They begin with `go`.
-    pub timers: Vec<TimerSpec>,
+pub struct Configure {
+    pub spec: Box<AgentSpec>,
+    pub version: SpecVersion,
 }
 
 /// A program to launch.
@@ -235,25 +202,6 @@ pub enum Settled {
     Lives,
     /// It has ended as it should, and its agent with it.
     Ended,
-}
-
-/// A wire to another agent's socket.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WireRequest {
-    pub alias: Alias,
-    /// The client's kind.
-    pub kind: Kind,
-    pub to: Target,
-    /// Where that was last, if the requester knows.
-    pub at: Option<Address>,
-    /// None: the agent's own choice, its program or else `log`.
-    pub handlers: Option<Handlers>,
-    /// Where it asks: how answers are handled.
-    #[serde(default, skip_serializing_if = "Replies::is_empty")]
-    pub replies: Replies,
-    /// How long the proof may take.
-    pub timeout: Millis,
 }
 
 /// A subscription that no message matches, made only so that a publisher can say it has seen it

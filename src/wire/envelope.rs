@@ -20,7 +20,7 @@ const MAGIC: &[u8; 3] = b"osb";
 const FIXED: usize = 18;
 /// Enough for most names.
 const ROOM_FOR_PEER: usize = 14;
-const LONGEST_HEADER: usize = FIXED + 80;
+const LONGEST_HEADER: usize = FIXED + 160;
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

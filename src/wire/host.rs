@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Examination, Incarnation, Target};
 use crate::model::{
-    AgentName, Alias, Amount, Credentials, Dial, HostName, Leftover, LogLimits, Machine, Millis,
-    Program,
+    AgentName, AgentSpec, Alias, Amount, Credentials, Dial, HostId, Leftover, Machine, Millis,
+    SpecVersion,
 };
 
 /// A request to a host daemon: `{"method": …, "params": …}`.
@@ -21,9 +21,13 @@ use crate::model::{
     deny_unknown_fields
 )]
 pub enum HostRequest {
-    /// Start an agent. Replies with its pid once the process is there; that it runs, the name
-    /// server tells. The fault is `start`.
-    Start(StartAgent),
+    /// Start an agent by its spec, which the host keeps. Replies with its pid once the process is there; that it runs,
+    /// and is what the spec says, the name server tells. The fault is `start`.
+    Start { spec: Box<AgentSpec> },
+    /// Make an agent the system's that others start, and make it what the spec says: its life now, as soon as that is
+    /// there, and each later one. Replies with the map of its addresses, when that is done for the first time. The
+    /// name server has to entrust the agent to this host.
+    Attach { spec: Box<AgentSpec> },
     /// Stop one agent, by the stop stages. Replies with [`Stopped`].
     Stop { agent: AgentName, grace: Millis },
     /// Its agents that live. Replies with a list of their names.
@@ -56,17 +60,6 @@ pub enum HostRequest {
     EndExamination { token: String },
     /// Stop all agents, by the stop stages, and then the daemon. Replies with a list of [`Stopped`].
     Shutdown { grace: Millis },
-}
-
-/// An agent to start. It is configured later, through its proxy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StartAgent {
-    pub name: AgentName,
-    pub program: Option<Program>,
-    /// How much is kept of its logs.
-    #[serde(default)]
-    pub logs: LogLimits,
 }
 
 /// How a machine does.
@@ -171,10 +164,17 @@ pub enum StopStage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentBoot {
-    pub name: AgentName,
+    pub spec: Box<AgentSpec>,
+    /// Which spec it is; the agent is to be what it says. None: it is started by hand, and nobody says what it is to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<SpecVersion>,
+    /// Of sockets that may have any port: what they had in the life before this one. They have these again, if they are
+    /// free.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ports: BTreeMap<Alias, u16>,
     pub incarnation: Incarnation,
     /// The host that starts it.
-    pub host: Option<HostName>,
+    pub host: Option<HostId>,
     /// What peers dial to reach sockets bound to a wildcard on this machine.
     pub advertise: IpAddr,
     /// What to dial for control: `tcp://…`.
@@ -191,10 +191,6 @@ pub struct AgentBoot {
     /// The system's folder, for what is to be known of it after its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<PathBuf>,
-    /// How much is kept of both.
-    #[serde(default)]
-    pub logs: LogLimits,
-    pub program: Option<Program>,
     /// How many descriptors its program may have open. None: as many as the agent is started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub descriptors: Option<u64>,
@@ -205,6 +201,11 @@ impl AgentBoot {
     pub const VARIABLE: &str = "OSB_BOOT";
     /// Its only value: standard input.
     pub const BY_STDIN: &str = "stdin";
+
+    /// The agent's name at its name server.
+    pub fn name(&self) -> &AgentName {
+        &self.spec.name.name
+    }
 
     /// How to dial the name server.
     pub fn dial(&self) -> Dial {
@@ -217,7 +218,7 @@ impl AgentBoot {
     /// Where its program runs, with that environment.
     pub fn machine<'b>(&'b self, env: &'b dyn Fn(&str) -> Option<String>) -> Machine<'b> {
         Machine {
-            host: self.host.as_ref(),
+            host: self.host.as_ref().map(|host| &host.name),
             address: self.advertise,
             env,
         }

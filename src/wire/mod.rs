@@ -15,8 +15,8 @@ mod peer;
 mod sync;
 
 pub use agent::{
-    AgentRequest, AgentStatus, Arrived, BindRequest, Configuration, ConnectRequest,
-    ConnectToRequest, Launch, ProofToken, Settled, WireRequest,
+    AgentRequest, AgentStatus, Arrived, Configure, ConnectRequest, ConnectToRequest, Launch,
+    ProofToken, Settled,
 };
 pub use data::{CodecError, decode, encode, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};
@@ -24,11 +24,13 @@ pub use examination::{Bound, Dialled, Examination, Examined, Found, ProgramNeed,
 pub use fault::Fault;
 pub use host::{
     AgentBoot, AgentLogs, HostRequest, LARGEST_LOG_PIECE, LogPiece, LogsFrom, MachineFacts,
-    StartAgent, StopStage, Stopped,
+    StopStage, Stopped,
 };
 pub use machine::{
     DaemonOf, FormerAgent, MachineRequest, MachineWord, NameServerKeys, NameServerOf,
 };
 pub use nameserver::{Announcement, Change, End, Event, NameServerRequest, Presence, Snapshot};
-pub use peer::{BadPeer, ClientId, Incarnation, Peer};
+pub use peer::{BadPeer, ClientId, Peer};
+
+pub use crate::model::Incarnation;
 pub use sync::{ReplyToken, SyncFrame, join_sync_topic, sync_subscription, to_sync};

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Incarnation, Peer};
+use super::{Fault, Incarnation, Peer};
 use crate::model::{
-    Address, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, HostInfo, HostName, KeyEntry,
-    KeysOf, PublicKey, State,
+    Address, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, HostId, HostInfo, KeyEntry,
+    KeysOf, PublicKey, SpecVersion, State,
 };
 
 /// A request to the name server: `{"method": …, "params": …}`.
@@ -46,6 +46,9 @@ pub enum NameServerRequest {
         exit: ExitReport,
         asked: bool,
     },
+    /// Agents that others start are that host's from now on: it is told by events how they stand, and may lead them.
+    /// Replies with null.
+    Entrust { agents: Vec<AgentName>, to: HostId },
     /// Replies with the name server's version as text.
     Ping {},
     /// Let a key in: a host those of agents that it starts, an operator any. Replies with null.
@@ -80,16 +83,22 @@ pub enum Announcement {
         name: AgentName,
         incarnation: Incarnation,
         /// The host that started it.
-        host: Option<HostName>,
+        host: Option<HostId>,
         pid: u32,
         state: State,
         /// How long it has been up.
         uptime_ms: u64,
         addresses: BTreeMap<Alias, Address>,
         connections: Vec<ConnectionInfo>,
+        /// Which spec it goes by.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spec_version: Option<SpecVersion>,
+        /// Why it is not what the spec says with which it was started.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fault: Option<Fault>,
     },
     Host {
-        name: HostName,
+        name: HostId,
         incarnation: Incarnation,
         pid: u32,
         version: String,
@@ -126,6 +135,9 @@ impl Announcement {
 pub struct Snapshot {
     pub agents: Vec<AgentInfo>,
     pub hosts: Vec<HostInfo>,
+    /// Why agents are not what their specs say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub faults: BTreeMap<AgentName, Fault>,
 }
 
 /// The body of an event.
@@ -134,7 +146,10 @@ pub struct Snapshot {
 pub enum Event {
     Agent {
         change: Change,
-        agent: AgentInfo,
+        agent: Box<AgentInfo>,
+        /// Why it is not what its spec says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fault: Option<Fault>,
     },
     Host {
         change: Change,
@@ -146,11 +161,12 @@ pub enum Event {
     Revoked {
         keys: Vec<PublicKey>,
     },
-    /// To an agent that is connected to another, or wants to be: how that one stands now.
+    /// To an agent that is connected to another, or wants to be, and to the host that has started that one or that it
+    /// was entrusted to: how it stands now.
     Presence(Presence),
 }
 
-/// How an agent stands, for those that are connected to it.
+/// How an agent stands, for those that are connected to it and for its host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Presence {
@@ -161,6 +177,9 @@ pub struct Presence {
     pub uptime_ms: u64,
     /// Where its sockets are that others can connect to.
     pub addresses: BTreeMap<Alias, Address>,
+    /// Which spec it goes by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec_version: Option<SpecVersion>,
 }
 
 /// What happened to a member.

@@ -1,12 +1,11 @@
 //! Who talks: members of a system, by name.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AgentName, HostName, NameError};
+use crate::model::{AgentName, HostId, NameError};
 
 /// A party to the control protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,8 +15,8 @@ pub enum Peer {
     NameServer,
     /// The bare name.
     Agent(AgentName),
-    /// `host:NAME`.
-    Host(HostName),
+    /// `host:NAME`, or `host:SYSTEM/NAME` for a daemon that was started for a system alone.
+    Host(HostId),
     /// `client:HEX`: a command line or a program with proxies. Given by the name server.
     Client(ClientId),
 }
@@ -25,23 +24,6 @@ pub enum Peer {
 /// The number of a client, given by the name server when it first speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ClientId(pub u64);
-
-/// One life of a member: random, drawn when the process starts. Two members of one name are told
-/// apart by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Incarnation(pub u64);
-
-impl Incarnation {
-    /// A new life: the hasher's keys are random, for each process and each call.
-    pub fn draw() -> Self {
-        Self(RandomState::new().hash_one(std::process::id()))
-    }
-
-    /// The mark of what is started in this life.
-    pub fn run(self) -> String {
-        format!("{:016x}", self.0)
-    }
-}
 
 /// The text names no peer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,10 +85,18 @@ mod tests {
 
     #[test]
     fn peers_come_back_from_their_text() {
-        for text in ["", "Alice", "host:local", "client:1f"] {
+        for text in ["", "Alice", "host:local", "host:shop/local", "client:1f"] {
             assert_eq!(text.parse::<Peer>().unwrap().to_string(), text);
         }
-        for bad in ["host:", "client:", "client:zz", "a b", "/"] {
+        for bad in [
+            "host:",
+            "host:/x",
+            "host:a/b/c",
+            "client:",
+            "client:zz",
+            "a b",
+            "/",
+        ] {
             assert!(bad.parse::<Peer>().is_err(), "{bad}");
         }
     }

@@ -4,8 +4,8 @@
 
 use std::fmt;
 
+use super::Incarnation;
 use super::data::join_topic_after;
-use super::peer::Incarnation;
 use crate::model::{Serializer, Topic};
 
 /// Begins every publication, and every subscription to a topic.

@@ -116,6 +116,8 @@ fn announcement(name: &str) -> NameServerRequest {
         uptime_ms: 1500,
         addresses: [("main".parse().unwrap(), main)].into(),
         connections: vec![back],
+        spec_version: None,
+        fault: None,
     })
 }
 

@@ -75,7 +75,7 @@ impl Agent {
     /// A token that nobody else has.
     pub(crate) fn new_token(&mut self, alias: &str, other: &Target) -> ProofToken {
         self.last_token += 1;
-        let (agent, number) = (&self.boot.name, self.last_token);
+        let (agent, number) = (self.boot.name(), self.last_token);
         let life = self.boot.incarnation.0;
         ProofToken(format!("{agent}.{alias}>{other}/{life:x}/{number}"))
     }

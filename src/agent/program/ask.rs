@@ -3,10 +3,10 @@
 
 use super::words::{Bind, Connect, ProgramRequest, Timer};
 use crate::model::{
-    Address, Alias, Endpoint, Handlers, Kind, Millis, Replies, Serializer, TimerAction, TimerSpec,
-    Transport, When,
+    Address, Alias, BindSpec, Endpoint, Handlers, Kind, Millis, Replies, Serializer, TimerAction,
+    TimerSpec, Transport, When,
 };
-use crate::wire::{AgentRequest, BindRequest, ConnectRequest, ConnectToRequest};
+use crate::wire::{AgentRequest, ConnectRequest, ConnectToRequest};
 
 /// What a program's request comes down to.
 pub(crate) struct Asked {
@@ -37,12 +37,13 @@ pub(crate) fn request_of(asked: ProgramRequest, closed: bool) -> Result<Asked, S
 fn bind(bind: Bind, closed: bool) -> Result<AgentRequest, String> {
     let insecure = bind.insecure || closed;
     let endpoint = endpoint(bind.transport, bind.addr.as_deref(), insecure)?;
-    Ok(AgentRequest::Bind(BindRequest {
+    Ok(AgentRequest::Bind(BindSpec {
         alias: bind.alias,
         kind: bind.kind,
         endpoint,
         serializer: bind.serializer.unwrap_or(Serializer::Json),
         handlers: bind.handler.map(|handler| handler.0),
+        admits: None,
     }))
 }
 

@@ -20,7 +20,7 @@ use crate::process::RUN;
 impl Agent {
     /// Starts the program, if it is to be there from the beginning; or tells why it cannot be.
     pub(crate) fn spawn_program(&mut self) -> Result<(), String> {
-        match self.boot.program.clone() {
+        match self.boot.spec.program.clone() {
             Some(program) if !program.is_launched() => self.start_process(&program),
             _ => Ok(()),
         }
@@ -29,12 +29,12 @@ impl Agent {
     /// Whether its program is yet to be launched.
     pub(crate) fn awaits_program(&self) -> bool {
         let launched = |program: &model::Program| program.is_launched();
-        self.program.is_none() && self.boot.program.as_ref().is_some_and(launched)
+        self.program.is_none() && self.boot.spec.program.as_ref().is_some_and(launched)
     }
 
     /// Whether there is, or will be, a program that messages and calls can be handed to.
     pub(crate) fn has_words(&self) -> bool {
-        match (&self.program, &self.boot.program) {
+        match (&self.program, &self.boot.spec.program) {
             (Some(program), _) => program.body.speaks(),
             (None, Some(program)) => program.speaks.hears(),
             (None, None) => false,
@@ -45,7 +45,7 @@ impl Agent {
     pub(crate) fn program_env(&self) -> [(&str, &str); 3] {
         [
             (RUN, self.run.as_str()),
-            ("OSB_AGENT", self.boot.name.as_str()),
+            ("OSB_AGENT", self.boot.name().as_str()),
             ("OSB_NAMESERVER", self.boot.nameserver.as_str()),
         ]
     }
@@ -57,7 +57,7 @@ impl Agent {
         let speaks = program.speaks.hears();
         let output = match &self.boot.output {
             None => None,
-            Some(path) => Some(Output::open(path, self.boot.logs).map_err(|error| {
+            Some(path) => Some(Output::open(path, self.boot.spec.logs).map_err(|error| {
                 format!(
                     "cannot keep what the command prints in {}: {error}",
                     path.display()
@@ -139,7 +139,7 @@ impl Agent {
         program.started = true;
         let slots = self.sockets.iter();
         program.tell(&ToProgram::Start {
-            agent: &self.boot.name,
+            agent: self.boot.name(),
             attributes: &self.attributes,
             sockets: slots.map(|slot| (&slot.alias, slot.kind)).collect(),
         });

@@ -90,7 +90,7 @@ impl Agent {
             Waits::OldestRequester => self.exchange.take_oldest_reply(),
         };
         if let Some(reply) = answer {
-            let name = &self.boot.name;
+            let name = self.boot.name();
             let reason = format!("the answer of {name} cannot be read: {reason}");
             self.settle_pending_reply(reply, Err(reason));
         }

@@ -68,7 +68,7 @@ impl Agent {
                 at,
                 "the command has not answered, and owes too many answers",
             );
-            let reason = format!("{} owes too many answers, this one too", self.boot.name);
+            let reason = format!("{} owes too many answers, this one too", self.boot.name());
             self.answer_error(ticket, &reason);
         }
     }
@@ -135,13 +135,13 @@ impl Agent {
                     name,
                     limit,
                 } => {
-                    let what = format!("{}.{name}", self.boot.name);
+                    let what = format!("{}.{name}", self.boot.name());
                     let limit = Millis::from(limit);
                     self.reply(requester, Err(Fault::Deadline { what, limit }));
                 }
                 answer @ PendingReply::Answer(_) => {
                     let limit = Millis::from(REQUEST_TIMEOUT);
-                    let reason = format!("{} gave no answer within {limit}", self.boot.name);
+                    let reason = format!("{} gave no answer within {limit}", self.boot.name());
                     self.settle_pending_reply(answer, Err(reason));
                 }
             }

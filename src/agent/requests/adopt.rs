@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::agent::adoption::Adoption;
 use crate::agent::core::Life;
+use crate::agent::given::Given;
 use crate::agent::state::Agent;
 use crate::model::{State, SystemName};
 use crate::wire::Fault;
@@ -16,7 +17,7 @@ impl Agent {
     /// From now on it is `system`'s. What a former life of that system has left goes, and also what
     /// another one has left that did not come as far as letting the agent work.
     pub(super) fn adopt(&mut self, system: SystemName) -> Result<Value, Fault> {
-        let agent = &self.boot.name;
+        let agent = self.boot.name();
         if self.life.ending() {
             let (agent, state) = (agent.clone(), State::Stopped);
             return Err(Fault::NotRunning { agent, state });
@@ -78,6 +79,7 @@ impl Agent {
         }
         self.close(theirs, None, None);
         self.attributes = adoption.attributes;
+        self.given = Given::default();
         self.announce();
     }
 }

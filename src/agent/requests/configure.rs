@@ -1,21 +1,61 @@
 //! Requests that make an agent what it is: sockets to bind, attributes, timers, and its stages.
 
+use std::mem;
+
 use serde_json::Value;
 
 use super::value;
+use crate::agent::given::Given;
 use crate::agent::handlers::expect_to_collect;
 use crate::agent::sockets::{BindError, Place, Slot, SlotId};
 use crate::agent::state::Agent;
-use crate::model::{Action, Alias, Endpoint, Handlers, Kind, Topic};
-use crate::wire::{BindRequest, Configuration, Fault};
+use crate::model::{
+    Action, AgentSpec, Alias, BindSpec, Endpoint, Handlers, Kind, Serializer, SpecVersion, Topic,
+};
+use crate::wire::{Configure, Fault};
+
+/// A socket to make.
+struct Asked<'a> {
+    alias: &'a Alias,
+    kind: Kind,
+    serializer: Serializer,
+    handlers: &'a Handlers,
+}
 
 impl Agent {
+    /// Becomes what the spec says with which it was started. That it cannot, it announces: the agent is there, so that
+    /// it can be asked and ended.
+    pub(crate) fn carry_out_spec(&mut self) {
+        let Some(version) = self.boot.version else {
+            return;
+        };
+        // What it takes to begin is still needed; the rest is the agent's from now on.
+        let own = &mut self.boot.spec;
+        let spec = AgentSpec {
+            attributes: mem::take(&mut own.attributes),
+            bind: mem::take(&mut own.bind),
+            wires: mem::take(&mut own.wires),
+            timers: mem::take(&mut own.timers),
+            ..(**own).clone()
+        };
+        if let Err(fault) = self.become_what(spec, version) {
+            self.log.error(&fault.to_string());
+            self.given = Given::failed(fault);
+        }
+    }
+
+    pub(super) fn configure(&mut self, configure: Configure) -> Result<Value, Fault> {
+        self.become_what(*configure.spec, configure.version)?;
+        self.announce();
+        Ok(value(&self.sockets.addresses()))
+    }
+
     /// All or nothing.
-    pub(super) fn configure(&mut self, all: Configuration) -> Result<Value, Fault> {
-        self.check_timers(&all.timers)?;
-        let mut bound = Vec::with_capacity(all.bind.len());
-        for request in all.bind {
-            match self.bind_one(request) {
+    fn become_what(&mut self, mut spec: AgentSpec, version: SpecVersion) -> Result<(), Fault> {
+        self.check_timers(&spec.timers)?;
+        let mut bound = Vec::with_capacity(spec.bind.len());
+        for socket in mem::take(&mut spec.bind) {
+            match self.bind_one(socket) {
                 Ok(at) => bound.push(at),
                 Err(fault) => {
                     self.unbind(&bound);
@@ -23,14 +63,12 @@ impl Agent {
                 }
             }
         }
-        self.attributes.extend(all.attributes);
-        for timer in all.timers {
+        self.attributes.extend(mem::take(&mut spec.attributes));
+        for timer in mem::take(&mut spec.timers) {
             self.timers.add(timer, self.now);
         }
-        if !bound.is_empty() {
-            self.announce();
-        }
-        Ok(value(&self.sockets.addresses()))
+        self.given = Given::of(spec, version);
+        Ok(())
     }
 
     /// Takes back sockets that have just been bound.
@@ -40,22 +78,24 @@ impl Agent {
         }
     }
 
-    pub(super) fn bind(&mut self, request: BindRequest) -> Result<Value, Fault> {
+    pub(super) fn bind(&mut self, request: BindSpec) -> Result<Value, Fault> {
         let at = self.bind_one(request)?;
         self.announce();
         Ok(value(&self.sockets.get(at).and_then(Slot::address)))
     }
 
-    fn bind_one(&mut self, request: BindRequest) -> Result<SlotId, Fault> {
-        let BindRequest {
+    fn bind_one(&mut self, request: BindSpec) -> Result<SlotId, Fault> {
+        let BindSpec {
             alias,
             kind,
             endpoint,
             serializer,
             handlers,
+            // Who connects is looked at where he is let in.
+            admits: _,
         } = request;
         if self.sockets.find(alias.as_str()).is_some() {
-            let agent = self.boot.name.clone();
+            let agent = self.boot.name().clone();
             return Err(Fault::AliasTaken { agent, alias });
         }
         if !kind.binds() {
@@ -67,7 +107,6 @@ impl Agent {
             return Err(Fault::Refused { reason });
         }
         let handlers = self.handlers_for(&alias, kind, handlers)?;
-        let collects = handlers.clone();
         let endpoint = endpoint.unwrap_or(Endpoint::Tcp {
             ip: self.boot.advertise,
             port: 0,
@@ -77,31 +116,45 @@ impl Agent {
             address: error.address,
             reason: error.reason,
         };
-        let made = Slot::new(
-            &self.context,
-            alias.clone(),
+        let socket = Asked {
+            alias: &alias,
             kind,
             serializer,
-            handlers,
+            handlers: &handlers,
+        };
+        let former = self.boot.ports.remove(&alias);
+        let former = former.and_then(|port| self.bind_at(&socket, &at_port(&endpoint, port)?).ok());
+        let slot = match former {
+            Some(slot) => slot,
+            None => self.bind_at(&socket, &endpoint).map_err(fault)?,
+        };
+        expect_to_collect(&mut self.attributes, handlers.actions());
+        Ok(self.sockets.add(slot))
+    }
+
+    fn bind_at(&self, socket: &Asked<'_>, endpoint: &Endpoint) -> Result<Slot, BindError> {
+        let made = Slot::new(
+            &self.context,
+            socket.alias.clone(),
+            socket.kind,
+            socket.serializer,
+            socket.handlers.clone(),
             self.own_keys(),
         );
-        let mut slot = made.map_err(|error| {
-            fault(BindError {
-                address: endpoint.to_string(),
-                reason: error.message().to_lowercase(),
-            })
+        let mut slot = made.map_err(|error| BindError {
+            address: endpoint.to_string(),
+            reason: error.message().to_lowercase(),
         })?;
         let place = Place {
-            agent: &self.boot.name,
+            agent: self.boot.name(),
             advertise: self.boot.advertise,
             ipc_dir: &self.boot.ipc_dir,
         };
-        if kind.subscribes() {
+        if socket.kind.subscribes() {
             slot.subscribe_to_handlers();
         }
-        slot.bind(&endpoint, &place).map_err(fault)?;
-        expect_to_collect(&mut self.attributes, collects.actions());
-        Ok(self.sockets.add(slot))
+        slot.bind(endpoint, &place)?;
+        Ok(slot)
     }
 
     /// The handlers of a new socket: those that were asked for, or what an agent does by itself.
@@ -117,7 +170,7 @@ impl Agent {
             None if kind.answers() && !self.has_words() => Err(Fault::Refused {
                 reason: format!(
                     "{}.{alias} must answer, and has nothing to do it: give it a handler, such as echo",
-                    self.boot.name
+                    self.boot.name()
                 ),
             }),
             None => Ok(Handlers::one(self.own_action())),
@@ -168,7 +221,7 @@ impl Agent {
             Some(action) => Err(Fault::Refused {
                 reason: format!(
                     "{} has no command: the handler `{action}` cannot work",
-                    self.boot.name
+                    self.boot.name()
                 ),
             }),
         }
@@ -208,5 +261,13 @@ impl Agent {
             self.stop_program();
             self.end_program();
         }
+    }
+}
+
+/// The same place, at the port that the socket had before, where it may have any.
+fn at_port(endpoint: &Endpoint, port: u16) -> Option<Endpoint> {
+    match endpoint {
+        Endpoint::Tcp { ip, port: 0 } => Some(Endpoint::Tcp { ip: *ip, port }),
+        Endpoint::Tcp { .. } | Endpoint::Ipc { .. } => None,
     }
 }

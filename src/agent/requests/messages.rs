@@ -205,7 +205,7 @@ impl Agent {
                     ..
                 } => {
                     let alias = self.sockets.name(at);
-                    let what = format!("seeing all subscriptions at {}.{alias}", self.boot.name);
+                    let what = format!("seeing all subscriptions at {}.{alias}", self.boot.name());
                     let limit = Millis::from(limit);
                     self.reply(requester, Err(Fault::Deadline { what, limit }));
                 }

@@ -151,8 +151,8 @@ impl Agent {
                 self.subscribe(&alias, handlers, request)
             }
             AgentRequest::Unsubscribe { alias, topics } => Some(self.unsubscribe(&alias, topics)),
-            AgentRequest::Configure(all) => Some(self.configure(all)),
-            AgentRequest::Wire { wires } => self.wire(wires, request),
+            AgentRequest::Configure(configure) => Some(self.configure(configure)),
+            AgentRequest::Wire { aliases } => self.wire(aliases.as_deref(), request),
             AgentRequest::Probe { alias, token } => Some(self.probe(&alias, &token)),
             AgentRequest::Unprobe { alias, token } => Some(self.unprobe(&alias, &token)),
             AgentRequest::Prove { alias, tokens } => self.prove(&alias, tokens, request),
@@ -225,7 +225,7 @@ impl Agent {
             .get(&name)
             .cloned()
             .ok_or_else(|| Fault::UnknownAttribute {
-                agent: self.boot.name.clone(),
+                agent: self.boot.name().clone(),
                 attribute: name,
                 known: self.attributes.keys().take(LISTED).cloned().collect(),
             })
@@ -239,7 +239,7 @@ impl Agent {
         match slot.address() {
             Some(address) => Ok(value(&address)),
             None => Err(Fault::Refused {
-                reason: format!("{}.{alias} connects: it has no address", self.boot.name),
+                reason: format!("{}.{alias} connects: it has no address", self.boot.name()),
             }),
         }
     }
@@ -258,7 +258,7 @@ impl Agent {
         self.sockets
             .named(alias.as_str())
             .ok_or_else(|| Fault::UnknownAlias {
-                agent: self.boot.name.clone(),
+                agent: self.boot.name().clone(),
                 alias: alias.clone(),
                 known: self.sockets.aliases(),
             })

@@ -19,7 +19,7 @@ impl Agent {
 
     /// Refuses timers that could never run. Their sockets may come later.
     pub(super) fn check_timers(&self, timers: &[TimerSpec]) -> Result<(), Fault> {
-        let agent = self.boot.name.clone();
+        let agent = self.boot.name().clone();
         if let Some(alias) = self.timers.taken(timers) {
             let alias = alias.clone();
             return Err(Fault::TimerTaken { agent, alias });
@@ -42,7 +42,7 @@ impl Agent {
         match self.timers.remove(alias) {
             true => Ok(Value::Null),
             false => Err(Fault::UnknownTimer {
-                agent: self.boot.name.clone(),
+                agent: self.boot.name().clone(),
                 alias: alias.clone(),
                 known: self.timers.aliases(),
             }),

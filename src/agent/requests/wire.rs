@@ -130,13 +130,14 @@ impl Agent {
             return Err(self.closed(&request.alias));
         };
         if slot.kind != kind || slot.serializer != request.server.serializer {
-            let (agent, alias) = (self.boot.name.clone(), request.alias.clone());
+            let (agent, alias) = (self.boot.name().clone(), request.alias.clone());
             return Err(Fault::AliasTaken { agent, alias });
         }
         if !request.replies.is_empty() && *slot.replies != replies {
             let reason = format!(
                 "{}.{} has other handlers of replies already",
-                self.boot.name, request.alias
+                self.boot.name(),
+                request.alias
             );
             return Err(Fault::Refused { reason });
         }
@@ -146,7 +147,8 @@ impl Agent {
         let Some(handlers) = joined(&slot.handlers, asked) else {
             let reason = format!(
                 "{}.{} has other handlers already; one socket handles all its messages alike",
-                self.boot.name, request.alias
+                self.boot.name(),
+                request.alias
             );
             return Err(Fault::Refused { reason });
         };
@@ -231,7 +233,7 @@ impl Agent {
     ) -> Result<(SlotId, &mut Slot), Fault> {
         let (at, _) = self.find_for(alias, can, verb)?;
         let closed = || Fault::Closed {
-            agent: self.boot.name.clone(),
+            agent: self.boot.name().clone(),
             alias: alias.clone(),
         };
         let slot = self.sockets.get_mut(at);

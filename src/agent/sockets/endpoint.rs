@@ -77,23 +77,29 @@ pub(crate) fn bind_both(
         Endpoint::Tcp { port: 0, .. } => ATTEMPTS,
         _ => 1,
     };
-    loop {
+    let mut rejected = Vec::new();
+    let both = loop {
         let first = bind(socket, alias, endpoint, place)?;
         attempts -= 1;
         let error = match bind(second, alias, &first.beside(endpoint)?, place) {
-            Ok(second) => return Ok((first, second)),
+            Ok(second) => break Ok((first, second)),
             Err(error) => error,
         };
         if let Some(file) = &first.file {
             file.remove();
         }
+        // Held until there is a pair: else the next free port might be the same again.
+        rejected.push(first.endpoint);
         if attempts == 0 {
             let reason = format!("{}; its requests arrive there", error.reason);
-            return Err(BindError { reason, ..error });
+            break Err(BindError { reason, ..error });
         }
+    };
+    for endpoint in rejected {
         // What it was just bound to can be left.
-        let _ = raw::unbind(socket, &first.endpoint);
+        let _ = raw::unbind(socket, &endpoint);
     }
+    both
 }
 
 impl Bound {

@@ -6,10 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::fixture::{Fixture, PATIENCE, alias, all, bind, tcp};
-use crate::model::{ConnectionInfo, Endpoint, Proof, Serializer};
-use crate::wire::{
-    AgentRequest, Announcement, BindRequest, Envelope, Event, Fault, NameServerRequest, body,
-};
+use crate::model::{AgentSpec, BindSpec, ConnectionInfo, Endpoint, Proof, Serializer, SpecVersion};
+use crate::wire::{AgentRequest, Announcement, Envelope, Event, Fault, NameServerRequest, body};
 
 #[test]
 fn it_announces_itself_and_beats() {
@@ -25,6 +23,85 @@ fn it_announces_itself_and_beats() {
     agent.oneway(&AgentRequest::Addr { alias: None });
     agent.send(&Envelope::event(), body(&Event::Unregistered {}));
     agent.await_announcement();
+    assert_eq!(agent.ask(AgentRequest::IsRunning {}), json!(true));
+}
+
+/// The spec of an agent with these sockets.
+fn spec(bind: Vec<BindSpec>) -> AgentSpec {
+    AgentSpec {
+        attributes: [("mood".to_owned(), json!("fine"))].into(),
+        bind,
+        ..AgentSpec::named("Alice".parse().unwrap())
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[test]
+fn it_is_what_its_spec_says_when_it_announces_itself() {
+    let main = bind("main", "PUSH", Serializer::Json, &[]);
+    let port = free_port();
+    let ports = [(alias("main"), port)].into();
+    let mut agent = Fixture::launch_as(spec(vec![main]), ports);
+    let Announcement::Agent {
+        addresses,
+        spec_version,
+        fault,
+        ..
+    } = agent.await_announcement()
+    else {
+        panic!("not an agent");
+    };
+    assert_eq!((spec_version, fault), (Some(SpecVersion(3)), None));
+    let at = addresses[&alias("main")].port();
+    assert_eq!(at, Some(port), "where it was in the life before");
+    assert_eq!(agent.attribute("mood"), json!("fine"));
+}
+
+#[test]
+fn a_port_of_the_life_before_that_is_taken_is_not_waited_for() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let main = bind("main", "PUSH", Serializer::Json, &[]);
+    let ports = [(alias("main"), port)].into();
+    let mut agent = Fixture::launch_as(spec(vec![main]), ports);
+    let Announcement::Agent {
+        addresses, fault, ..
+    } = agent.await_announcement()
+    else {
+        panic!("not an agent");
+    };
+    assert_eq!(fault, None);
+    let at = addresses[&alias("main")].port();
+    assert!(at.is_some() && at != Some(port), "{at:?}");
+}
+
+#[test]
+fn what_it_cannot_be_it_announces_and_is_there_all_the_same() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let ip = [127, 0, 0, 1].into();
+    let other = bind("other", "PUSH", Serializer::Json, &[]);
+    let main = BindSpec {
+        endpoint: Some(Endpoint::Tcp { ip, port }),
+        ..bind("main", "PUSH", Serializer::Json, &[])
+    };
+    let mut agent = Fixture::launch_as(spec(vec![other, main]), Default::default());
+    let Announcement::Agent {
+        addresses,
+        spec_version,
+        fault,
+        ..
+    } = agent.await_announcement()
+    else {
+        panic!("not an agent");
+    };
+    assert_eq!((addresses.len(), spec_version), (0, None), "all or nothing");
+    assert!(matches!(fault, Some(Fault::Bind { .. })), "{fault:?}");
+    assert_eq!(agent.attribute("mood"), Value::Null);
     assert_eq!(agent.ask(AgentRequest::IsRunning {}), json!(true));
 }
 
@@ -78,7 +155,7 @@ fn a_name_that_is_taken_ends_it() {
 fn a_shutdown_is_answered_and_then_it_leaves() {
     let mut agent = Fixture::start();
     let path = agent.dir.path().join("ipc/Alice.main");
-    let ipc = BindRequest {
+    let ipc = BindSpec {
         endpoint: Some(Endpoint::Ipc { path: None }),
         ..bind("main", "PUSH", Serializer::Json, &[])
     };
@@ -133,7 +210,7 @@ fn an_ipc_path_that_is_listened_at_is_not_stolen() {
     let path = agent.dir.path().join("mine");
     let theirs = agent.peer(zmq::PULL);
     theirs.bind(&format!("ipc://{}", path.display())).unwrap();
-    let ipc = |path| BindRequest {
+    let ipc = |path| BindSpec {
         endpoint: Some(Endpoint::Ipc { path: Some(path) }),
         ..bind("main", "PUSH", Serializer::Json, &[])
     };
@@ -304,7 +381,7 @@ pub(crate) fn send(to: &str, message: Value, topic: Option<&str>) -> AgentReques
 #[test]
 fn a_wildcard_is_told_as_what_peers_can_dial() {
     let mut agent = Fixture::start();
-    let wild = BindRequest {
+    let wild = BindSpec {
         endpoint: Some(Endpoint::Tcp {
             ip: "0.0.0.0".parse().unwrap(),
             port: 0,

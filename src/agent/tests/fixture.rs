@@ -1,6 +1,6 @@
 //! An agent in a thread, and a name server that is played by the test.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -13,13 +13,13 @@ use zmq::{Context, Socket, SocketType};
 
 use crate::agent::{Log, SignalsAre, run_with};
 use crate::model::{
-    Action, Address, Alias, ConnectionInfo, Endpoint, Handlers, Kind, Millis, Program, Replies,
-    Role, Serializer, SocketStats, Transport,
+    Action, Address, AgentSpec, Alias, BindSpec, ConnectionInfo, Endpoint, Handlers, Kind, Millis,
+    Program, Replies, Role, Serializer, SocketStats, SpecVersion, Transport,
 };
 use crate::wire::{
-    AgentBoot, AgentRequest, AgentStatus, Announcement, BindRequest, ClientId, Configuration,
-    ConnectRequest, Envelope, Fault, Incarnation, MessageKind, NameServerRequest, Peer, ProofToken,
-    body, read_body,
+    AgentBoot, AgentRequest, AgentStatus, Announcement, ClientId, Configure, ConnectRequest,
+    Envelope, Fault, Incarnation, MessageKind, NameServerRequest, Peer, ProofToken, body,
+    read_body,
 };
 
 /// How long anything may take in a test.
@@ -78,19 +78,22 @@ pub(crate) fn tcp() -> Endpoint {
     }
 }
 
-pub(crate) fn bind(
-    name: &str,
-    kind: &str,
-    serializer: Serializer,
-    actions: &[&str],
-) -> BindRequest {
-    BindRequest {
+pub(super) fn bind(name: &str, kind: &str, serializer: Serializer, actions: &[&str]) -> BindSpec {
+    BindSpec {
         alias: alias(name),
         kind: kind_of(kind),
         endpoint: Some(tcp()),
         serializer,
         handlers: Some(all(actions)),
+        admits: None,
     }
+}
+
+pub(super) fn configure(spec: AgentSpec) -> AgentRequest {
+    AgentRequest::Configure(Configure {
+        spec: Box::new(spec),
+        version: SpecVersion::FIRST,
+    })
 }
 
 impl Fixture {
@@ -106,7 +109,26 @@ impl Fixture {
     }
 
     /// An agent that is not waited for.
-    pub(crate) fn launch(argv: Option<Vec<&str>>) -> Self {
+    pub(super) fn launch(argv: Option<Vec<&str>>) -> Self {
+        let program = argv.map(|argv| {
+            let argv = argv.into_iter().map(str::to_owned);
+            let mut program = Program::of_words(argv, PathBuf::from("/"));
+            program.env.insert("GREETING".to_owned(), "hi".into());
+            program
+        });
+        let spec = AgentSpec {
+            program,
+            ..AgentSpec::named("Alice".parse().unwrap())
+        };
+        Self::boot(spec, None, BTreeMap::new())
+    }
+
+    /// One that is to be what the spec says, and that had these ports before.
+    pub(super) fn launch_as(spec: AgentSpec, ports: BTreeMap<Alias, u16>) -> Self {
+        Self::boot(spec, Some(SpecVersion(3)), ports)
+    }
+
+    fn boot(spec: AgentSpec, version: Option<SpecVersion>, ports: BTreeMap<Alias, u16>) -> Self {
         let context = Context::new();
         let router = context.socket(zmq::ROUTER).unwrap();
         // With none, libzmq drops what a peer has sent when that peer goes.
@@ -114,14 +136,11 @@ impl Fixture {
         router.bind("tcp://127.0.0.1:*").unwrap();
         let nameserver = router.get_last_endpoint().unwrap().unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let program = argv.map(|argv| {
-            let argv = argv.into_iter().map(str::to_owned);
-            let mut program = Program::of_words(argv, PathBuf::from("/"));
-            program.env.insert("GREETING".to_owned(), "hi".into());
-            program
-        });
+        let output = spec.program.is_some().then(|| dir.path().join("out"));
         let boot = AgentBoot {
-            name: "Alice".parse().unwrap(),
+            spec: Box::new(spec),
+            version,
+            ports,
             incarnation: Incarnation(7),
             host: None,
             advertise: "127.0.0.1".parse().unwrap(),
@@ -130,10 +149,8 @@ impl Fixture {
             ipc_dir: dir.path().join("ipc"),
             log: None,
             dir: None,
-            output: program.is_some().then(|| dir.path().join("out")),
+            output,
             descriptors: None,
-            logs: crate::model::LogLimits::default(),
-            program,
         };
         let log = Lines::default();
         let sink = Log::to(Box::new(log.clone()));
@@ -295,16 +312,16 @@ impl Fixture {
     }
 
     /// Binds and tells where.
-    pub(crate) fn bind(&mut self, request: BindRequest) -> String {
+    pub(super) fn bind(&mut self, request: BindSpec) -> String {
         let address = self.ask(AgentRequest::Bind(request));
         address["address"].as_str().unwrap().to_owned()
     }
 
-    pub(crate) fn configure(&mut self, bind: Vec<BindRequest>) -> Result<Value, Fault> {
-        self.try_ask(AgentRequest::Configure(Configuration {
+    pub(super) fn configure(&mut self, bind: Vec<BindSpec>) -> Result<Value, Fault> {
+        self.try_ask(configure(AgentSpec {
             attributes: [("greeting".to_owned(), json!("hello"))].into(),
             bind,
-            timers: vec![],
+            ..AgentSpec::named("Alice".parse().unwrap())
         }))
     }
 

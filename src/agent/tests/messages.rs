@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::control::send;
-use super::fixture::{Fixture, PATIENCE, alias, bind};
-use crate::model::{Action, Handlers, Millis, Serializer, TimerAction, TimerSpec, When};
-use crate::wire::{AgentRequest, BindRequest, Configuration, Fault, decode, encode};
+use super::fixture::{Fixture, PATIENCE, alias, bind, configure};
+use crate::model::{
+    Action, AgentSpec, BindSpec, Handlers, Millis, Serializer, TimerAction, TimerSpec, When,
+};
+use crate::wire::{AgentRequest, Fault, decode, encode};
 
 fn send_recv(to: &str, message: Value) -> AgentRequest {
     AgentRequest::SendRecv {
@@ -130,7 +132,7 @@ fn publications_go_to_the_handlers_of_their_topic() {
         ("sport".to_owned(), vec![Action::Log]),
         (String::new(), vec![Action::Collect]),
     ];
-    let news = BindRequest {
+    let news = BindSpec {
         handlers: Some(Handlers::ByTopic(topics.into())),
         ..bind("news", "SUB", Serializer::Json, &[])
     };
@@ -200,10 +202,9 @@ fn timers_wait_for_go() {
             topic: None,
         },
     };
-    agent.ask(AgentRequest::Configure(Configuration {
-        attributes: Default::default(),
-        bind: vec![],
+    agent.ask(configure(AgentSpec {
         timers: vec![timer],
+        ..AgentSpec::named("Alice".parse().unwrap())
     }));
     assert_eq!(pull.poll(zmq::POLLIN, 50).unwrap(), 0);
     agent.go();

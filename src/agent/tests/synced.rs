@@ -9,20 +9,21 @@ use serde_json::{Value, json};
 use super::channels::{actions, ask};
 use super::control::send;
 use super::fixture::{Fixture, PATIENCE, alias, all, bind, tcp};
-use crate::model::{Action, Address, Endpoint, Handlers, Kind, Proof, Replies, Serializer};
+use crate::model::{
+    Action, Address, BindSpec, Endpoint, Handlers, Kind, Proof, Replies, Serializer,
+};
 use crate::wire::{
-    AgentRequest, Announcement, BindRequest, ConnectRequest, Fault, ProofToken, ReplyToken,
-    sync_subscription,
+    AgentRequest, Announcement, ConnectRequest, Fault, ProofToken, ReplyToken, sync_subscription,
 };
 
-fn publisher(by: Serializer, endpoint: Endpoint) -> BindRequest {
-    BindRequest {
+fn publisher(by: Serializer, endpoint: Endpoint) -> BindSpec {
+    BindSpec {
         endpoint: Some(endpoint),
         ..bind("feed", "SYNC_PUB", by, &["echo"])
     }
 }
 
-fn bound(agent: &mut Fixture, request: BindRequest) -> Address {
+fn bound(agent: &mut Fixture, request: BindSpec) -> Address {
     serde_json::from_value(agent.ask(AgentRequest::Bind(request))).unwrap()
 }
 
@@ -176,7 +177,7 @@ for line in sys.stdin:
 fn answers_are_in_order_with_the_publications() {
     const COUNT: usize = 200;
     let mut agent = Fixture::start_with(Some(vec!["python3", "-u", "-c", PUBLISHER]));
-    let request = BindRequest {
+    let request = BindSpec {
         handlers: Some(all(&["command"])),
         ..publisher(Serializer::Msgpack, tcp())
     };
@@ -252,7 +253,7 @@ fn an_answer_for_someone_who_has_gone_is_counted() {
     let (router, address) = agent.listening(zmq::ROUTER);
     let back = Fixture::connection("back", "REP", &address, Serializer::Json, &[]);
     agent.wire(vec![back]).unwrap();
-    let request = BindRequest {
+    let request = BindSpec {
         handlers: Some(all(&["forward:back"])),
         ..publisher(Serializer::Json, tcp())
     };
@@ -303,7 +304,7 @@ fn a_subscriber_outlives_its_publisher() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("feed");
     let mut first = Fixture::start();
-    let silent = BindRequest {
+    let silent = BindSpec {
         handlers: Some(all(&["forward:nowhere"])),
         ..publisher(Serializer::Json, at(&path))
     };
@@ -352,7 +353,7 @@ fn requests_to_a_publisher_that_dies_end_with_it() {
     let (_rep, address) = first.listening(zmq::REP);
     let back = Fixture::connection("back", "REP", &address, Serializer::Json, &[]);
     first.wire(vec![back]).unwrap();
-    let slow = BindRequest {
+    let slow = BindSpec {
         handlers: Some(all(&["forward:back"])),
         ..publisher(Serializer::Json, at(&dir.path().join("feed")))
     };

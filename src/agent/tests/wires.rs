@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::fixture::{Fixture, PATIENCE, alias, all, kind_of};
+use super::fixture::{Fixture, PATIENCE, alias, all, configure, kind_of};
 use crate::model::{
-    Address, ConnectionInfo, Kind, Millis, Proof, Replies, Role, Serializer, State, Target,
-    Transport,
+    Address, AgentSpec, ConnectionInfo, Kind, Millis, Proof, Replies, Role, Serializer, State,
+    Transport, WireSpec,
 };
 use crate::wire::{
     AgentRequest, Announcement, Envelope, Event, Fault, Incarnation, NameServerRequest, Peer,
-    Presence, WireRequest, body,
+    Presence, body,
 };
 
 fn server(kind: &str, address: &str) -> Address {
@@ -26,18 +26,35 @@ fn server(kind: &str, address: &str) -> Address {
     }
 }
 
-fn wire(kind: Kind, at: Option<Address>) -> AgentRequest {
-    AgentRequest::Wire {
-        wires: vec![WireRequest {
-            alias: alias("inbox"),
-            kind,
-            to: "Bob.main".parse::<Target>().unwrap(),
-            at,
-            handlers: Some(all(if kind.receives() { &["collect"] } else { &[] })),
-            replies: Replies::default(),
-            timeout: Millis::from(PATIENCE),
-        }],
-    }
+/// The agent is to keep a wire to `Bob.main`, which the name server says to be `at`.
+fn begin_wire(agent: &mut Fixture, kind: Kind, at: Option<Address>) -> u64 {
+    let wire = WireSpec {
+        alias: alias("inbox"),
+        to: "Bob.main".parse().unwrap(),
+        kind,
+        handlers: all(if kind.receives() { &["collect"] } else { &[] }),
+        replies: Replies::default(),
+    };
+    agent.ask(configure(AgentSpec {
+        wires: vec![wire],
+        start_timeout: Millis::from(PATIENCE),
+        ..AgentSpec::named("Alice".parse().unwrap())
+    }));
+    let asked = agent.begin(&AgentRequest::Wire { aliases: None }, PATIENCE);
+    let absent = || Fault::UnknownAgent {
+        name: "Bob".parse().unwrap(),
+    };
+    let mut located = Some(at.map(|at| json!(at)).ok_or_else(absent));
+    agent.serve(|_, request: NameServerRequest| match request {
+        NameServerRequest::Addr { .. } => located.take(),
+        _ => None,
+    });
+    asked
+}
+
+fn wire(agent: &mut Fixture, kind: Kind, at: Option<Address>) {
+    let asked = begin_wire(agent, kind, at);
+    agent.finish(asked).unwrap();
 }
 
 /// The name server tells how Bob stands.
@@ -48,6 +65,7 @@ fn tell(agent: &Fixture, life: u64, uptime_ms: u64, main: Option<Address>) {
         state: State::Running,
         uptime_ms,
         addresses: main.map(|at| (alias("main"), at)).into_iter().collect(),
+        spec_version: None,
     };
     agent.send(&Envelope::event(), body(&Event::Presence(presence)));
 }
@@ -74,11 +92,7 @@ fn proven(at: &str, times: u32) -> impl Fn(&ConnectionInfo) -> bool {
 #[test]
 fn a_wire_waits_until_its_peer_is_there() {
     let mut agent = Fixture::start();
-    let asked = agent.begin(&wire(Kind::Pull, None), PATIENCE);
-    agent.serve(|_, request: NameServerRequest| match request {
-        NameServerRequest::Addr { agent, .. } => Some(Err(Fault::UnknownAgent { name: agent })),
-        _ => None,
-    });
+    let asked = begin_wire(&mut agent, Kind::Pull, None);
     let said = connection(&mut agent, |it| it.proof == Proof::Resolving);
     assert_eq!(said.to, Some("Bob.main".parse().unwrap()));
     // It is there, and has no such socket yet.
@@ -96,7 +110,7 @@ fn a_wire_follows_its_peer_to_another_address() {
     let mut agent = Fixture::start();
     let (old, old_address) = agent.listening(zmq::PUSH);
     let (new, new_address) = agent.listening(zmq::PUSH);
-    agent.ask(wire(Kind::Pull, Some(server("PUSH", &old_address))));
+    wire(&mut agent, Kind::Pull, Some(server("PUSH", &old_address)));
     old.send("1", 0).unwrap();
     agent.received(1);
     tell(&agent, 2, 0, Some(server("PUSH", &new_address)));
@@ -111,7 +125,7 @@ fn a_connection_to_a_former_life_is_made_anew() {
     let mut agent = Fixture::start();
     let (push, address) = agent.listening(zmq::PUSH);
     let at = || Some(server("PUSH", &address));
-    agent.ask(wire(Kind::Pull, at()));
+    wire(&mut agent, Kind::Pull, at());
     connection(&mut agent, proven(&address, 1));
     tell(&agent, 1, 3_600_000, at());
     agent.status();
@@ -137,7 +151,7 @@ fn a_connection_to_a_former_life_is_made_anew() {
 fn a_subscription_is_proven_again_each_time() {
     let mut agent = Fixture::start();
     let (publisher, address) = agent.listening(zmq::XPUB);
-    let asked = agent.begin(&wire(Kind::Sub, Some(server("PUB", &address))), PATIENCE);
+    let asked = begin_wire(&mut agent, Kind::Sub, Some(server("PUB", &address)));
     let prove = |agent: &mut Fixture, outcome: Result<Value, Fault>| {
         let mut answer = Some(outcome);
         agent.serve(|peer, request: AgentRequest| match request {
@@ -174,10 +188,8 @@ fn a_subscription_is_proven_again_each_time() {
 #[test]
 fn a_wire_ends_with_its_socket() {
     let mut agent = Fixture::start();
-    let asked = agent.begin(
-        &wire(Kind::Pull, Some(server("PUSH", "tcp://127.0.0.1:1"))),
-        PATIENCE,
-    );
+    let nobody = server("PUSH", "tcp://127.0.0.1:1");
+    let asked = begin_wire(&mut agent, Kind::Pull, Some(nobody));
     let close = AgentRequest::Close {
         alias: alias("inbox"),
         linger: None,
@@ -189,4 +201,19 @@ fn a_wire_ends_with_its_socket() {
     let (_push, address) = agent.listening(zmq::PUSH);
     tell(&agent, 2, 0, Some(server("PUSH", &address)));
     assert_eq!(agent.status().sockets.len(), 0, "nobody has declared it");
+}
+
+#[test]
+fn a_wire_that_the_spec_does_not_have_is_refused() {
+    let mut agent = Fixture::start();
+    let wire = AgentRequest::Wire {
+        aliases: Some(vec![alias("nosuch")]),
+    };
+    let refused = agent.try_ask(wire);
+    assert!(matches!(refused, Err(Fault::UnknownAlias { .. })));
+    assert_eq!(
+        agent.ask(AgentRequest::Wire { aliases: None }),
+        json!([]),
+        "it has none at all"
+    );
 }

@@ -174,7 +174,7 @@ fn watch(group: &GroupRecord, tell: mpsc::UnboundedSender<Told>) -> Option<Link>
         while let Some(notice) = watch.next().await {
             let agents = match notice {
                 Notice::Snapshot(snapshot) => snapshot.agents,
-                Notice::Event(Event::Agent { agent, .. }) => vec![agent],
+                Notice::Event(Event::Agent { agent, .. }) => vec![*agent],
                 Notice::Event(_) => continue,
             };
             if tell.send((name.clone(), agents)).is_err() {

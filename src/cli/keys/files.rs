@@ -85,7 +85,7 @@ fn write(
 fn name_of(holder: &Holder) -> &str {
     match holder {
         Holder::Operator { name, .. } => name.as_str(),
-        Holder::Host(name) => name.as_str(),
+        Holder::Host(id) => id.name.as_str(),
         Holder::Agent(name) => name.as_str(),
     }
 }

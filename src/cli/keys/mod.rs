@@ -11,8 +11,8 @@ use super::remembered::records;
 use super::{CommandError, Context, ErrorKind};
 use crate::keys::{Keys, KeysError, draw};
 use crate::model::{
-    Dial, Holder, HostName, KeyEntry, KeysOf, Millis, NameServerName, OperatorAccess, OperatorName,
-    PublicKey, SystemName, Term,
+    Dial, Holder, HostId, HostName, KeyEntry, KeysOf, Millis, NameServerName, OperatorAccess,
+    OperatorName, PublicKey, SystemName, Term,
 };
 use crate::proxy::{NameServer, ProxyError};
 use crate::render::{KeyList, Revoked};
@@ -120,7 +120,7 @@ pub(crate) fn run(args: KeysArgs, context: &mut Context) -> Result<(), CommandEr
         KeysAction::Show => context.print(&KeyList(keys.entries()?)),
         KeysAction::Join { who, expires, to } => {
             let holder = match who {
-                JoinWho::Host { name } => Holder::Host(name),
+                JoinWho::Host { name } => Holder::Host(HostId::shared(&name)),
                 JoinWho::Agent { name } => Holder::Agent(name),
             };
             write_join(&mut keys, &place, holder, expires, to, context)

@@ -10,7 +10,7 @@ use super::line::Part;
 use super::merge::Source;
 use crate::cli::Context;
 use crate::model::timing::LOG_ANSWER_TIMEOUT;
-use crate::model::{AgentId, HostName, Millis};
+use crate::model::{AgentId, HostId, HostName, Millis};
 use crate::proxy::{Link, Pending, ProxyError};
 use crate::state::{GroupRecord, Machine, SystemRecord};
 use crate::wire::{AgentLogs, HostRequest, LARGEST_LOG_PIECE, LogPiece, LogsFrom, Peer};
@@ -45,6 +45,7 @@ pub(crate) struct Elsewhere {
 pub(super) struct Reading {
     pub link: Arc<Link>,
     pub host: HostName,
+    pub id: HostId,
     /// Agents with their names within the system.
     pub agents: Vec<(AgentId, LogsFrom)>,
 }
@@ -62,7 +63,7 @@ pub(crate) async fn fetch(record: &SystemRecord, context: &Context) -> Elsewhere
                 continue;
             }
         };
-        for (machine, answer) in ask_all(&link, group) {
+        for (machine, answer) in ask_all(&link, group, record) {
             let mut reading = Reading::of(machine, group, record, link.clone());
             match answer.await {
                 Ok(ends) => elsewhere.logs.extend(reading.take_ends(ends, context)),
@@ -77,7 +78,7 @@ pub(crate) async fn fetch(record: &SystemRecord, context: &Context) -> Elsewhere
 type Asked<'a> = (&'a Machine, Pending<Vec<AgentLogs>>);
 
 /// Asks all machines at once.
-fn ask_all<'a>(link: &Link, group: &'a GroupRecord) -> Vec<Asked<'a>> {
+fn ask_all<'a>(link: &Link, group: &'a GroupRecord, record: &SystemRecord) -> Vec<Asked<'a>> {
     let ends = |machine: &Machine| {
         let agents = machine.agents.iter();
         let end = agents.map(|agent| LogsFrom {
@@ -85,20 +86,25 @@ fn ask_all<'a>(link: &Link, group: &'a GroupRecord) -> Vec<Asked<'a>> {
             log: None,
             output: None,
         });
-        ask(link, &machine.host, end.collect(), Millis::new(0))
+        ask(
+            link,
+            machine.id(&record.name),
+            end.collect(),
+            Millis::new(0),
+        )
     };
     let machines = group.machines.iter();
     machines.map(|machine| (machine, ends(machine))).collect()
 }
 
-fn ask(link: &Link, host: &HostName, from: Vec<LogsFrom>, wait: Millis) -> Pending<Vec<AgentLogs>> {
+fn ask(link: &Link, host: HostId, from: Vec<LogsFrom>, wait: Millis) -> Pending<Vec<AgentLogs>> {
     let request = HostRequest::Logs {
         from,
         bytes: LARGEST_LOG_PIECE,
         wait,
     };
     link.ask(
-        Peer::Host(host.clone()),
+        Peer::Host(host),
         &request,
         wait.duration() + LOG_ANSWER_TIMEOUT,
     )
@@ -108,7 +114,7 @@ impl Reading {
     /// Asks for whatever comes behind what is known; the machine waits so long until there is something.
     pub(crate) fn ask_on(&self, wait: Millis) -> Pending<Vec<AgentLogs>> {
         let from = self.agents.iter().map(|(_, from)| from.clone());
-        ask(&self.link, &self.host, from.collect(), wait)
+        ask(&self.link, self.id.clone(), from.collect(), wait)
     }
 
     fn of(machine: &Machine, group: &GroupRecord, record: &SystemRecord, link: Arc<Link>) -> Self {
@@ -123,6 +129,7 @@ impl Reading {
         Self {
             link,
             host: machine.host.clone(),
+            id: machine.id(&record.name),
             agents: agents.collect(),
         }
     }

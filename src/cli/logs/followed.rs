@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 use super::LogLine;
 use super::elsewhere::{Elsewhere, Reading};
 use crate::model::timing::LOG_WAIT_INTERVAL;
-use crate::model::{AgentId, HostName, State};
+use crate::model::{AgentId, HostId, State};
 use crate::proxy::{Link, Notice, ProxyError, Watch};
 use crate::wire::{AgentLogs, Event};
 
@@ -58,7 +58,7 @@ fn follow(machines: Vec<Reading>) -> Followed {
 
 /// Goes on until nobody wants to hear any more. A machine that goes away is noted, and followed again when it is back.
 async fn follow_one(mut reading: Reading, news: mpsc::Sender<News>) {
-    let mut there = presence(&reading.link, &reading.host);
+    let mut there = presence(&reading.link, &reading.id);
     let mut away = false;
     loop {
         there.mark_unchanged();
@@ -128,7 +128,7 @@ impl From<ProxyError> for Missed {
 }
 
 /// What the name server knows of a host; None: nothing.
-fn presence(link: &Link, host: &HostName) -> watch::Receiver<Option<State>> {
+fn presence(link: &Link, host: &HostId) -> watch::Receiver<Option<State>> {
     let mut notices = Watch::begin(link);
     let (sender, there) = watch::channel(None);
     let host = host.clone();
@@ -137,9 +137,9 @@ fn presence(link: &Link, host: &HostName) -> watch::Receiver<Option<State>> {
             let state = match notice {
                 Notice::Snapshot(snapshot) => {
                     let mut hosts = snapshot.hosts.into_iter();
-                    Some(hosts.find(|it| it.name == host).map(|it| it.state))
+                    Some(hosts.find(|it| it.id() == host).map(|it| it.state))
                 }
-                Notice::Event(Event::Host { host: info, .. }) if info.name == host => {
+                Notice::Event(Event::Host { host: info, .. }) if info.id() == host => {
                     Some(Some(info.state))
                 }
                 Notice::Event(_) => None,

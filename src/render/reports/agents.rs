@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Listed;
 use crate::model::{
-    Address, AgentInfo, AgentName, Alias, HostName, Leftover, NameServerName, State,
+    Address, AgentInfo, AgentName, Alias, HostName, Leftover, NameServerName, SpecVersion, State,
 };
 use crate::render::json::{pretty, seconds};
 use crate::render::table::Width::{Needed, Spare};
@@ -85,6 +85,10 @@ struct Object<'a> {
     #[serde(serialize_with = "seconds")]
     uptime_s: f64,
     restarts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incarnation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spec_version: Option<SpecVersion>,
     /// How it ended: by this exit status, or by this signal. Both are null while it runs, and if nobody knows.
     exit_status: Option<i32>,
     signal: Option<i32>,
@@ -108,6 +112,8 @@ impl<'a> From<&'a Listed> for Object<'a> {
             signal: agent.exit.as_ref().and_then(|exit| exit.signal),
             uptime_s: agent.uptime_s,
             restarts: agent.restarts,
+            incarnation: agent.incarnation.as_deref(),
+            spec_version: agent.spec_version,
             addresses: &agent.addresses,
             left: &listed.left,
         }

@@ -14,12 +14,7 @@ pub struct Checked {
 
 impl Report for Checked {
     fn table(&self, _style: Style) -> String {
-        let Topology {
-            name,
-            agents,
-            connections,
-            ..
-        } = &self.topology;
+        let Topology { name, agents, .. } = &self.topology;
         let copied = copied(agents);
         let copied = match copied.is_empty() {
             true => String::new(),
@@ -29,7 +24,7 @@ impl Report for Checked {
             "{} is valid: system {name}, {}, {}{copied}",
             self.file,
             count(agents.len(), "agent"),
-            count(connections.len(), "connection"),
+            count(self.topology.wires().count(), "connection"),
         )
     }
 
@@ -38,7 +33,7 @@ impl Report for Checked {
             valid: true,
             system: &self.topology.name,
             agents: self.topology.agents.len(),
-            connections: self.topology.connections.len(),
+            connections: self.topology.wires().count(),
             files: copied(&self.topology.agents),
         })
     }

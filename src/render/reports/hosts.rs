@@ -1,10 +1,11 @@
 //! `osb ls hosts`.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::model::{Amount, HostInfo, HostName, NameServerName, State};
+use crate::model::{Amount, HostInfo, HostName, NameServerName, State, SystemName};
 use crate::render::json::{pretty, seconds};
 use crate::render::table::Width::{Needed, Spare};
 use crate::render::table::{Field, Table};
@@ -55,10 +56,18 @@ fn micros<S: serde::Serializer>(ms: &f64, to: S) -> Result<S::Ok, S::Error> {
 impl Report for Hosts {
     fn table(&self, style: Style) -> String {
         let grouped = self.0.iter().any(|row| row.group.is_some());
+        // Several systems have hosts here.
+        let systems = self.0.iter().filter_map(|it| it.host.system.as_ref());
+        let systems: BTreeSet<&SystemName> = systems.collect();
+        let shared = systems.len() > 1;
         let has_files = |row: &HostRow| row.measured.as_ref().is_some_and(|it| it.files.is_some());
         let with_files = self.0.iter().any(has_files);
         Table::new(style)
             .column("NAME", Needed, |it: &HostRow| it.host.name.to_string())
+            .column_if(shared, "SYSTEM", Needed, |it| {
+                let system = it.host.system.as_ref();
+                system.map_or("-", SystemName::as_str).to_owned()
+            })
             .column_if(grouped, "NAMESERVER", Needed, |it| {
                 let group = it.group.as_ref();
                 group.map_or("-", NameServerName::as_str).to_owned()
@@ -113,6 +122,8 @@ fn used_memory(measured: &Measured) -> String {
 struct Object<'a> {
     name: &'a HostName,
     #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<&'a SystemName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<&'a NameServerName>,
     address: Option<IpAddr>,
     state: State,
@@ -133,6 +144,7 @@ impl<'a> From<&'a HostRow> for Object<'a> {
         } = row;
         Self {
             name: &host.name,
+            system: host.system.as_ref(),
             group: group.as_ref(),
             address: host.address,
             state: host.state,

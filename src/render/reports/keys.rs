@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Access, Holder, HostName, KeyEntry, PublicKey, Term};
+use crate::model::{Access, Holder, HostId, KeyEntry, PublicKey, Term};
 use crate::render::json::pretty;
 use crate::render::table::Table;
 use crate::render::table::Width::{Needed, Spare};
@@ -17,7 +17,7 @@ struct Object<'a> {
     holder: &'a Holder,
     level: Access,
     term: Term,
-    by: Option<&'a HostName>,
+    by: Option<&'a HostId>,
     key: PublicKey,
 }
 

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::checked::count;
 use super::copied;
-use crate::model::{AgentId, NameServerEntry, NameServerSpec, words};
-use crate::plan::{AgentPlan, LaunchPlan, LinkPlan, Plan, ProofPlan};
+use crate::model::{AgentId, AgentSpec, NameServerEntry, NameServerSpec, WireSpec, words};
+use crate::plan::{LaunchPlan, Plan, ProofPlan};
 use crate::render::table::Width::{Needed, Spare};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, pretty};
@@ -39,8 +39,9 @@ impl Report for Planned {
         if !copied.is_empty() {
             let _ = write!(text, "\n{}\n", copied::table(style, &copied));
         }
-        if !plan.links.is_empty() {
-            let _ = write!(text, "\n{}\n", links(style, &plan.links));
+        let wires: Vec<Kept<'_>> = plan.wires().collect();
+        if !wires.is_empty() {
+            let _ = write!(text, "\n{}\n", self::wires(style, &wires));
         }
         if !plan.launches.is_empty() {
             let _ = write!(text, "\n{}\n", launches(style, &plan.launches));
@@ -76,9 +77,9 @@ fn to_do(plan: &Plan, entry: &NameServerEntry) -> String {
     }
 }
 
-fn agents(style: Style, agents: &[AgentPlan]) -> String {
+fn agents(style: Style, agents: &[AgentSpec]) -> String {
     Table::new(style)
-        .column("START", Needed, |it: &AgentPlan| {
+        .column("START", Needed, |it: &AgentSpec| {
             Field::painted(&it.name, Paint::Strong)
         })
         .column("HOST", Spare(2), |it| match it.attach {
@@ -95,8 +96,8 @@ fn agents(style: Style, agents: &[AgentPlan]) -> String {
         .render(agents)
 }
 
-fn sockets(agent: &AgentPlan) -> String {
-    let sockets = agent.configuration.bind.iter();
+fn sockets(agent: &AgentSpec) -> String {
+    let sockets = agent.bind.iter();
     let sockets = sockets.map(|socket| {
         let at = socket.endpoint.as_ref();
         let at = at.map_or("anywhere".to_owned(), ToString::to_string);
@@ -105,8 +106,8 @@ fn sockets(agent: &AgentPlan) -> String {
     sockets.collect::<Vec<_>>().join(", ")
 }
 
-fn timers(agent: &AgentPlan) -> String {
-    let timers = agent.configuration.timers.iter();
+fn timers(agent: &AgentSpec) -> String {
+    let timers = agent.timers.iter();
     let timers = timers.map(|timer| match &timer.alias {
         Some(alias) => format!("{alias}: {} {}", timer.when, timer.action),
         None => format!("{} {}", timer.when, timer.action),
@@ -130,25 +131,30 @@ fn launches(style: Style, launches: &[LaunchPlan]) -> String {
         .render(launches)
 }
 
-fn links(style: Style, links: &[LinkPlan]) -> String {
+/// A wire, with the agent that keeps it.
+type Kept<'p> = (&'p AgentSpec, &'p WireSpec);
+
+fn wires(style: Style, wires: &[Kept<'_>]) -> String {
     Table::new(style)
-        .column("WIRE", Needed, |it: &LinkPlan| {
-            let (from, to) = match it.kind.comes_first() {
-                true => (&it.client, &it.server),
-                false => (&it.server, &it.client),
-            };
-            format!("{from} → {to}")
+        .column("WIRE", Needed, |(agent, wire): &Kept<'_>| {
+            let (client, server) = (agent.client(wire), &wire.to);
+            match wire.kind.comes_first() {
+                true => format!("{client} → {server}"),
+                false => format!("{server} → {client}"),
+            }
         })
-        .column("KINDS", Spare(2), |it| {
-            let first = match it.kind.comes_first() {
-                true => it.kind,
-                false => it.kind.twin(),
+        .column("KINDS", Spare(2), |(_, wire)| {
+            let first = match wire.kind.comes_first() {
+                true => wire.kind,
+                false => wire.kind.twin(),
             };
             format!("{first}/{}", first.twin())
         })
-        .column("PROOF", Spare(1), |it| match it.proof {
-            ProofPlan::Handshake => "handshake",
-            ProofPlan::Subscription { .. } => "handshake and subscription",
+        .column("PROOF", Spare(1), |(agent, wire)| {
+            match ProofPlan::of(agent, wire) {
+                ProofPlan::Handshake => "handshake",
+                ProofPlan::Subscription { .. } => "handshake and subscription",
+            }
         })
-        .render(links)
+        .render(wires)
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::StateError;
 use super::secret;
-use crate::model::{Credentials, Holder, HostName, KeyPair, PublicKey};
+use crate::model::{Credentials, Holder, HostId, KeyPair, PublicKey};
 
 /// What a key's file holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct KeyFile {
 
 impl KeyFile {
     /// The key of a host daemon that `up` launches.
-    pub fn of_host(host: &HostName, keys: &Credentials) -> Self {
+    pub fn of_host(host: &HostId, keys: &Credentials) -> Self {
         Self {
             holder: Holder::Host(host.clone()),
             own: keys.own.clone(),

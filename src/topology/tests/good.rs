@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::read;
+use super::{read, wires};
 use crate::model::{
-    Action, AgentSpec, BindSpec, ConnectionSpec, Endpoint, Handlers, HostSpec, Kind, Millis,
-    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Replies, Security, Serializer,
-    TimerAction, TimerSpec, Topology, When,
+    Action, AgentSpec, BindSpec, Endpoint, Handlers, HostSpec, Kind, Millis, NameServerEntry,
+    NameServerName, NameServerSpec, Program, Reach, Replies, Security, Serializer, TimerAction,
+    TimerSpec, Topology, When, WireSpec,
 };
 
 pub(super) const EXAMPLE: &str = r#"
@@ -59,6 +59,7 @@ fn agent(name: &str) -> AgentSpec {
         program: None,
         attributes: BTreeMap::new(),
         bind: Vec::new(),
+        wires: Vec::new(),
         timers: Vec::new(),
         start_timeout: Millis::from_secs(30),
         settle: Millis::new(500),
@@ -70,9 +71,17 @@ fn socket(alias: &str, kind: Kind, endpoint: Endpoint) -> BindSpec {
     BindSpec {
         alias: alias.parse().unwrap(),
         kind,
-        endpoint,
+        endpoint: Some(endpoint),
         serializer: Serializer::Json,
-        handlers: Handlers::none(),
+        handlers: Some(Handlers::none()),
+        admits: Some([].into()),
+    }
+}
+
+fn admitting(client: &str, socket: BindSpec) -> BindSpec {
+    BindSpec {
+        admits: Some([client.parse().unwrap()].into()),
+        ..socket
     }
 }
 
@@ -83,7 +92,7 @@ fn alice() -> AgentSpec {
     };
     let ask = BindSpec {
         serializer: Serializer::Msgpack,
-        handlers: Handlers::one(Action::Echo),
+        handlers: Some(Handlers::one(Action::Echo)),
         ..socket("ask", Kind::Rep, endpoint)
     };
     let timer = TimerSpec {
@@ -97,7 +106,10 @@ fn alice() -> AgentSpec {
     };
     AgentSpec {
         attributes: BTreeMap::from([("greeting".into(), json!("Hello"))]),
-        bind: vec![socket("main", Kind::Push, any_port()), ask],
+        bind: vec![
+            admitting("Bob", socket("main", Kind::Push, any_port())),
+            ask,
+        ],
         timers: vec![timer],
         ..agent("Alice")
     }
@@ -113,19 +125,18 @@ fn bob() -> AgentSpec {
     AgentSpec {
         program: Some(program),
         start_timeout: Millis::from_secs(5),
+        wires: vec![wire(
+            "inbox",
+            "Alice.main",
+            Kind::Pull,
+            Handlers::one(Action::Command),
+        )],
         ..agent("Bob")
     }
 }
 
-fn connection(
-    agent: &str,
-    alias: &str,
-    to: &str,
-    kind: Kind,
-    handlers: Handlers,
-) -> ConnectionSpec {
-    ConnectionSpec {
-        agent: agent.parse().unwrap(),
+fn wire(alias: &str, to: &str, kind: Kind, handlers: Handlers) -> WireSpec {
+    WireSpec {
         alias: alias.parse().unwrap(),
         to: to.parse().unwrap(),
         kind,
@@ -137,17 +148,21 @@ fn connection(
 #[test]
 fn the_example_is_read_as_it_stands() {
     let news = AgentSpec {
-        bind: vec![socket("feed", Kind::Pub, Endpoint::Ipc { path: None })],
+        bind: vec![admitting(
+            "Carol",
+            socket("feed", Kind::Pub, Endpoint::Ipc { path: None }),
+        )],
         ..agent("News")
-    };
-    let carol = AgentSpec {
-        attributes: BTreeMap::from([("received".into(), json!([]))]),
-        ..agent("Carol")
     };
     let by_topic = Handlers::ByTopic(BTreeMap::from([
         ("sport".to_owned(), vec![Action::Log]),
         (String::new(), vec![Action::Collect, Action::Log]),
     ]));
+    let carol = AgentSpec {
+        attributes: BTreeMap::from([("received".into(), json!([]))]),
+        wires: vec![wire("news", "News.feed", Kind::Sub, by_topic)],
+        ..agent("Carol")
+    };
     let expected = Topology {
         name: "quickstart".parse().unwrap(),
         security: Security::None,
@@ -163,16 +178,6 @@ fn the_example_is_read_as_it_stands() {
             labels: [].into(),
         }],
         agents: vec![alice(), bob(), news, carol],
-        connections: vec![
-            connection(
-                "Bob",
-                "inbox",
-                "Alice.main",
-                Kind::Pull,
-                Handlers::one(Action::Command),
-            ),
-            connection("Carol", "news", "News.feed", Kind::Sub, by_topic),
-        ],
     };
     assert_eq!(read(EXAMPLE).unwrap(), expected);
 }
@@ -232,7 +237,11 @@ fn sockets_are_bound_where_they_are_told() {
         let text = format!(
             "osb: 1\nsecurity: none\nhosts: {{ local: {{ address: 10.0.0.7 }} }}\nagents: {{ A: {{ bind: {{ x: {socket} }} }} }}"
         );
-        read(&text).unwrap().agents[0].bind[0].endpoint.to_string()
+        read(&text).unwrap().agents[0].bind[0]
+            .endpoint
+            .as_ref()
+            .unwrap()
+            .to_string()
     };
     assert_eq!(endpoint("PUB"), "tcp://10.0.0.7:0");
     assert_eq!(
@@ -274,7 +283,7 @@ agents:
         .flat_map(|agent| {
             agent.bind.iter().map(|b| {
                 (
-                    b.endpoint.transport().as_str(),
+                    b.endpoint.as_ref().unwrap().transport().as_str(),
                     b.serializer.as_str(),
                     agent.start_timeout.to_string(),
                 )
@@ -314,18 +323,15 @@ connections:
         topology.agents[agent]
             .bind
             .iter()
-            .map(|b| shown(&b.handlers))
+            .map(|b| shown(b.handlers.as_ref().unwrap()))
             .collect::<Vec<_>>()
     };
     assert_eq!(of(0), ["log", "forward:q", "log forward:out", ""]);
     assert_eq!(of(1), ["command", "command", ""]);
-    assert_eq!(topology.connections[0].kind, Kind::Req);
-    assert_eq!(
-        topology.connections[1].alias.as_str(),
-        "p",
-        "the target's alias"
-    );
-    assert_eq!(shown(&topology.connections[1].handlers), "log");
+    let wires = super::wires(&topology);
+    assert_eq!(wires[0].kind, Kind::Req);
+    assert_eq!(wires[1].alias.as_str(), "p", "the target's alias");
+    assert_eq!(shown(&wires[1].handlers), "log");
 }
 
 #[test]
@@ -348,7 +354,7 @@ connections:
 ",
     )
     .unwrap();
-    let [channel, req, feed, more] = &topology.connections[..] else {
+    let [channel, req, feed, more] = wires(&topology)[..] else {
         panic!("four connections");
     };
     assert_eq!(feed.kind, Kind::SyncSub);
@@ -371,7 +377,7 @@ connections:
 #[test]
 fn dots_in_names_are_told_apart_by_the_agents_there_are() {
     let text = "osb: 1\nagents: { a.b: { bind: { c.d: PUSH } }, a: {}, x: {} }\nconnections: [{ agent: x, to: a.b.c.d }]";
-    let to = read(text).unwrap().connections[0].to.clone();
+    let to = wires(&read(text).unwrap())[0].to.clone();
     assert_eq!((&*to.agent.to_string(), to.alias.as_str()), ("a.b", "c.d"));
 }
 
@@ -453,7 +459,7 @@ fn the_example_of_the_specification_is_fine() {
         .and_then(|rest| rest.split("```").next())
         .unwrap();
     let topology = read(example).unwrap();
-    assert_eq!((topology.agents.len(), topology.connections.len()), (2, 1));
+    assert_eq!((topology.agents.len(), topology.wires().count()), (2, 1));
 }
 
 #[test]
@@ -472,14 +478,13 @@ fn a_logger_is_connected_to_all_others() {
         .collect();
     assert_eq!(sockets, ["A.osb.log", "B.osb.log"]);
     let wires: Vec<String> = topology
-        .connections
-        .iter()
-        .map(|it| format!("{}.{} {} {}", it.agent, it.alias, it.kind, it.to))
+        .wires()
+        .map(|(agent, it)| format!("{} {} {}", agent.client(it), it.kind, it.to))
         .collect();
     assert_eq!(wires, ["W.log.A SUB A.osb.log", "W.log.B SUB B.osb.log"]);
     let by_error = [("error".to_owned(), vec![Action::Collect])];
     assert_eq!(
-        topology.connections[0].handlers,
+        self::wires(&topology)[0].handlers,
         Handlers::ByTopic(by_error.into())
     );
 }
@@ -510,9 +515,9 @@ connections:
         ["A", "A@lab", "B", "C@far"],
         "the first needs no mention"
     );
-    let wires = topology.connections.iter();
-    let wires: Vec<_> = wires
-        .map(|it| format!("{}.{} {}", it.agent, it.alias, it.to))
+    let wires: Vec<_> = topology
+        .wires()
+        .map(|(agent, it)| format!("{} {}", agent.client(it), it.to))
         .collect();
     assert_eq!(wires, ["B.lab A@lab.x", "B.x A.x", "C@far.x A.x"]);
     let specs: Vec<_> = topology.nameservers.iter().map(|it| it.at).collect();
@@ -551,7 +556,10 @@ fn replicas_are_spread_and_bound_where_they_run() {
         .agents
         .iter()
         .map(|agent| {
-            let endpoints = agent.bind.iter().map(|bind| bind.endpoint.to_string());
+            let endpoints = agent
+                .bind
+                .iter()
+                .map(|bind| bind.endpoint.as_ref().unwrap().to_string());
             let endpoints: Vec<String> = endpoints.collect();
             format!("{} {} {}", agent.name, agent.host, endpoints.join(" "))
         })

@@ -11,7 +11,7 @@ mod replicas;
 mod sync;
 
 use super::{Problems, Source, load};
-use crate::model::Topology;
+use crate::model::{Topology, WireSpec};
 
 fn source() -> Source {
     Source {
@@ -23,4 +23,9 @@ fn source() -> Source {
 
 fn read(text: &str) -> Result<Topology, Problems> {
     load(text, &source())
+}
+
+/// The wires of a topology, in the order of their agents.
+fn wires(topology: &Topology) -> Vec<&WireSpec> {
+    topology.wires().map(|(_, wire)| wire).collect()
 }

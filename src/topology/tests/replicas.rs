@@ -6,9 +6,8 @@ use crate::model::Topology;
 
 fn wires(topology: &Topology) -> Vec<String> {
     let shown = topology
-        .connections
-        .iter()
-        .map(|c| format!("{}.{} {}", c.agent, c.alias, c.to));
+        .wires()
+        .map(|(agent, wire)| format!("{} {}", agent.client(wire), wire.to));
     shown.collect()
 }
 

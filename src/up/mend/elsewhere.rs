@@ -10,9 +10,9 @@ use tokio::task::JoinSet;
 use super::super::error::{Stage, UpError};
 use super::super::machines::{let_in, seen_from_afar};
 use super::super::observe::Observer;
-use super::super::phases::{Group, Shared, lock};
+use super::super::state::{Group, Shared, lock};
 use super::super::{LostHost, OutOfReach, Progress};
-use super::look::agents_with;
+use super::seen::agents_with;
 use crate::model::timing::HOST_TIMEOUT;
 use crate::model::{AgentName, Millis, NameServerName, Reach, SshSpec, State};
 use crate::plan::{Actual, Mend, Place, Plan};
@@ -140,7 +140,7 @@ impl Elsewhere<'_> {
             nameserver: seen_from_afar(self.plan, &record.nameserver),
             address: spec.address,
             files: Vec::new(),
-            keys: let_in(Some(&group.link), host).await?,
+            keys: let_in(Some(&group.link), self.plan.host_id(host)).await?,
             succeeds: Some(former.pid),
         };
         Ok(Some((ssh.clone(), former, request)))
@@ -156,7 +156,8 @@ impl Elsewhere<'_> {
         let (mut releases, mut watches) = (JoinSet::new(), JoinSet::new());
         for it in started {
             let observer = observers.entry(it.place.0.clone()).or_default();
-            let there = observer.expect_host(&it.place.1, Some(it.launch.pid));
+            let id = self.plan.host_id(&it.place.1);
+            let there = observer.expect_host(id, Some(it.launch.pid));
             releases.spawn(release(it, there));
         }
         for (name, observer) in observers {

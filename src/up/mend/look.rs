@@ -1,20 +1,23 @@
 //! A look at what stands: which daemons are there, which agents live, and what is missing therefore.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::super::ask::look_through;
 use super::super::error::UpError;
-use super::super::phases::{Group, Shared, lock, look_through};
-use super::super::{OutOfReach, Progress, UpRequest};
+use super::super::missing::Missing;
+use super::super::state::{Group, Shared, lock};
+use super::super::{Progress, UpRequest};
 use super::elsewhere::Elsewhere;
+use super::seen::Seen;
 use super::stands_beside;
 use crate::model::timing::{RETURN_TIMEOUT, ROLL_CALL_TIMEOUT};
-use crate::model::{AgentId, AgentInfo, AgentName, HostInfo, HostName, NameServerName, State};
-use crate::plan::{Actual, Mend, Place, Plan, mend};
-use crate::proxy::{Link, Notice, Watch};
+use crate::model::{AgentId, AgentName, HostId, HostInfo, HostName, NameServerName, State};
+use crate::plan::{Actual, Plan, mend};
+use crate::proxy::Link;
 use crate::state::{GroupRecord, SystemDir};
-use crate::wire::{Event, HostRequest, Peer};
+use crate::wire::{HostRequest, Peer};
 
 /// What is missing of what stands. Name servers `without_memory` are given the time to hear of those who live.
 /// Daemons of other machines are started again on the way: they alone know of their agents.
@@ -36,12 +39,13 @@ pub(in crate::up) async fn what_is_missing(
             continue;
         };
         let look = Look {
+            plan: &request.plan,
             link: &group.link,
             record: &record,
             dir: &dir,
             forgetful: without_memory.contains(&group.name),
         };
-        look.around(&request.plan, &mut actual).await?;
+        look.around(&mut actual).await?;
         names.push(group.name.clone());
     }
     let plan = &request.plan;
@@ -69,38 +73,12 @@ pub(in crate::up) async fn what_is_missing(
     })
 }
 
-/// What is missing of what stands.
-#[derive(Default)]
-pub(in crate::up) struct Missing {
-    pub mend: Mend,
-    /// Daemons of other machines that are there again.
-    pub machines: Vec<Place>,
-    /// What could not be brought back.
-    pub out_of_reach: OutOfReach,
-    /// Those that are to be brought back, to be looked up in.
-    agents: HashSet<AgentId>,
-    /// How often agents that have been there had been started again by then.
-    lives: BTreeMap<AgentId, u32>,
-}
-
-impl Missing {
-    /// Whether that agent is to be brought back.
-    pub(crate) fn has(&self, agent: &AgentId) -> bool {
-        self.agents.contains(agent)
-    }
-
-    /// How often an agent that is to be brought back had been started again; None if it is not, or has never
-    /// been there.
-    pub(crate) fn restarts(&self, agent: &AgentId) -> Option<u32> {
-        self.lives.get(agent).filter(|_| self.has(agent)).copied()
-    }
-}
-
 /// Agents that have ended, with their exit status, if it is known.
 type Ends = Vec<(AgentName, Option<i32>)>;
 
 /// A look at one group that stands.
 struct Look<'l> {
+    plan: &'l Plan,
     link: &'l Link,
     record: &'l GroupRecord,
     dir: &'l SystemDir,
@@ -109,7 +87,8 @@ struct Look<'l> {
 }
 
 impl Look<'_> {
-    async fn around(&self, plan: &Plan, actual: &mut Actual) -> Result<(), UpError> {
+    async fn around(&self, actual: &mut Actual) -> Result<(), UpError> {
+        let plan = self.plan;
         let name = &self.record.name;
         let deadline = Instant::now() + RETURN_TIMEOUT;
         let mut seen = Seen::new(self.link);
@@ -126,9 +105,9 @@ impl Look<'_> {
         dead.retain(|(agent, _)| !alive.contains(agent));
         let id = |agent: AgentName| plan.id(name, agent);
         let (agents, hosts) = look_through(self.link).await?;
-        let answers = |host: &HostInfo| self.is_here(host) || answered.contains(&host.name);
+        let answers = |host: &HostInfo| self.is_here(host) || answered.contains(&host.id());
         let there = hosts.iter();
-        let there = there.filter(|host| self.is_there(host) && answers(host));
+        let there = there.filter(|host| self.is_ours(host) && self.is_there(host) && answers(host));
         let place = |host: &HostInfo| (name.clone(), host.name.clone());
         actual.hosts.extend(there.map(place));
         let agents = agents.into_iter();
@@ -147,22 +126,29 @@ impl Look<'_> {
 
     /// The daemons that are to come back, with the pids of those of this machine. Of others nobody knows
     /// here whether they live: they are waited for only where nobody else can have seen them.
-    fn daemons(&self) -> Vec<(HostName, Option<u32>)> {
+    fn daemons(&self) -> Vec<(HostId, Option<u32>)> {
         let alive = self.record.hosts.iter().filter(|it| it.process.is_alive());
-        let here = alive.map(|it| (it.host.clone(), Some(it.process.pid)));
+        let id = |host: &HostName| self.plan.host_id(host);
+        let here = alive.map(|it| (id(&it.host), Some(it.process.pid)));
         let elsewhere = self.record.machines.iter().filter(|_| self.forgetful);
-        here.chain(elsewhere.map(|it| (it.host.clone(), None)))
+        here.chain(elsewhere.map(|it| (id(&it.host), None)))
             .collect()
     }
 
+    /// Whether it is a host of the plan, and not another system's of the same name.
+    fn is_ours(&self, host: &HostInfo) -> bool {
+        self.plan.host_id(&host.name) == host.id()
+    }
+
     fn is_here(&self, host: &HostInfo) -> bool {
-        self.record.hosts.iter().any(|it| it.host == host.name)
+        let mut here = self.record.hosts.iter();
+        here.any(|it| self.plan.host_id(&it.host) == host.id())
     }
 
     /// Whether a daemon is there that was brought up with the system, for all that the name server knows.
     fn is_there(&self, host: &HostInfo) -> bool {
         let mut here = self.record.hosts.iter();
-        match here.find(|it| it.host == host.name) {
+        match here.find(|it| self.plan.host_id(&it.host) == host.id()) {
             Some(daemon) => daemon.process.pid == host.pid && daemon.process.is_alive(),
             None => host.state != State::Unreachable,
         }
@@ -170,7 +156,7 @@ impl Look<'_> {
 
     /// Agents of daemons of this machine that have ended: those that live; and those that do not, with their
     /// exit status, if that was written down.
-    fn orphans(&self, daemons: &[(HostName, Option<u32>)]) -> (Vec<AgentName>, Ends) {
+    fn orphans(&self, daemons: &[(HostId, Option<u32>)]) -> (Vec<AgentName>, Ends) {
         let alive = daemons.iter().filter(|it| it.1.is_some()).count();
         if self.record.hosts.len() == alive {
             return (Vec::new(), Vec::new());
@@ -183,15 +169,16 @@ impl Look<'_> {
 
     /// The agents that daemons say they have, and which daemons have answered. By their answers, all that they had to
     /// tell of others that have ended has been told.
-    async fn hosted(&self, seen: &Seen) -> (Vec<AgentName>, BTreeSet<HostName>) {
-        let there = seen.hosts.values().filter(|host| self.is_there(host));
+    async fn hosted(&self, seen: &Seen) -> (Vec<AgentName>, BTreeSet<HostId>) {
+        let there = seen.hosts.values();
+        let there = there.filter(|host| self.is_ours(host) && self.is_there(host));
         let ask = |host: &HostInfo| {
-            let peer = Peer::Host(host.name.clone());
+            let peer = Peer::Host(host.id());
             let request = HostRequest::Agents {};
             let asked = self
                 .link
                 .ask::<Vec<AgentName>>(peer, &request, ROLL_CALL_TIMEOUT);
-            (host.name.clone(), asked)
+            (host.id(), asked)
         };
         let asked: Vec<_> = there.map(ask).collect();
         let (mut all, mut answered) = (Vec::new(), BTreeSet::new());
@@ -202,77 +189,5 @@ impl Look<'_> {
             }
         }
         (all, answered)
-    }
-}
-
-/// What the name server knows of agents, as soon as it knows of all those who live, or time is over.
-pub(super) async fn agents_with(
-    link: &Link,
-    alive: &BTreeSet<AgentName>,
-) -> Result<Vec<AgentInfo>, UpError> {
-    let mut seen = Seen::new(link);
-    let deadline = Instant::now() + RETURN_TIMEOUT;
-    seen.until(deadline, |seen| seen.has_agents(alive)).await;
-    Ok(look_through(link).await?.0)
-}
-
-/// What a name server has told so far.
-struct Seen {
-    watch: Watch,
-    hosts: BTreeMap<HostName, HostInfo>,
-    agents: BTreeMap<AgentName, AgentInfo>,
-    /// It has told what was so at first.
-    begun: bool,
-}
-
-impl Seen {
-    fn new(link: &Link) -> Self {
-        Self {
-            watch: Watch::begin(link),
-            hosts: BTreeMap::new(),
-            agents: BTreeMap::new(),
-            begun: false,
-        }
-    }
-
-    fn has_hosts(&self, wanted: &[(HostName, Option<u32>)]) -> bool {
-        let has = |(name, pid): &(HostName, Option<u32>)| {
-            let there = self.hosts.get(name);
-            there.is_some_and(|it| pid.is_none_or(|pid| pid == it.pid))
-        };
-        wanted.iter().all(has)
-    }
-
-    fn has_agents(&self, wanted: &BTreeSet<AgentName>) -> bool {
-        wanted.iter().all(|name| self.agents.contains_key(name))
-    }
-
-    /// Takes in what is told, until it is as wanted, or time is over.
-    async fn until(&mut self, deadline: Instant, wanted: impl Fn(&Self) -> bool) {
-        while !(self.begun && wanted(self)) {
-            let Ok(Some(notice)) = timeout_at(deadline, self.watch.next()).await else {
-                return;
-            };
-            self.take(notice);
-        }
-    }
-
-    fn take(&mut self, notice: Notice) {
-        match notice {
-            Notice::Snapshot(snapshot) => {
-                self.begun = true;
-                let hosts = snapshot.hosts.into_iter();
-                self.hosts = hosts.map(|it| (it.name.clone(), it)).collect();
-                let agents = snapshot.agents.into_iter();
-                self.agents = agents.map(|it| (it.name.clone(), it)).collect();
-            }
-            Notice::Event(Event::Host { host, .. }) => {
-                self.hosts.insert(host.name.clone(), host);
-            }
-            Notice::Event(Event::Agent { agent, .. }) => {
-                self.agents.insert(agent.name.clone(), agent);
-            }
-            Notice::Event(Event::Unregistered {} | Event::Revoked { .. } | Event::Presence(_)) => {}
-        }
     }
 }

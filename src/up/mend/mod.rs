@@ -5,20 +5,21 @@
 mod elsewhere;
 mod look;
 mod nameservers;
+mod seen;
 
 use tokio::task::JoinSet;
 
 use super::error::UpError;
 use super::launch::{Launched, Mended};
 use super::machines::let_in;
-use super::phases::{Shared, Up, lock};
+use super::state::{Shared, Up, lock};
 use super::{Progress, Stage, UpRequest};
 use crate::model::timing::{CONTROL_TIMEOUT, SHORT_GRACE};
 use crate::plan::{Mend, Place, Plan};
 use crate::state::{GroupRecord, Phase};
 use crate::wire::{HostRequest, Peer, Stopped};
 
-pub(super) use look::{Missing, what_is_missing};
+pub(super) use look::what_is_missing;
 pub(super) use nameservers::name_servers;
 
 /// Whether a group stands, and is not brought up now as a whole.
@@ -43,7 +44,8 @@ impl Up<'_> {
                 continue;
             };
             let link = self.groups.iter().find(|it| it.name == *nameserver);
-            let keys = let_in(link.map(|it| it.link.as_ref()), host).await?;
+            let id = self.request.plan.host_id(host);
+            let keys = let_in(link.map(|it| it.link.as_ref()), id).await?;
             let launch = lock(self.launched).launch_host_again(nameserver, spec, keys.as_ref());
             launch.map_err(|reason| UpError::Host {
                 host: host.clone(),
@@ -65,7 +67,7 @@ impl Up<'_> {
         // One that could not be ended does not let another take its name, and that is an error then.
         stop(half.map(|agent| Mended {
             link: self.link(&agent.name).clone(),
-            host: agent.host.clone(),
+            host: self.part.host_id(&agent.host),
             agent: agent.name.name.clone(),
         }))
         .await;

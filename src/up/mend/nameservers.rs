@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 
 use super::super::error::{Stage, UpError};
 use super::super::far;
-use super::super::hosts::{first_line, which};
-use super::super::phases::{Shared, lock};
+use super::super::hosts::first_line;
+use super::super::naming::which;
+use super::super::state::{Shared, lock};
 use super::super::{Progress, UpRequest};
 use super::stands_beside;
 use crate::model::NameServerName;

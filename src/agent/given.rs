@@ -1,0 +1,67 @@
+//! What the agent has been given to be: which spec, and the wires that it is to keep.
+
+use crate::model::{AgentSpec, Millis, SpecVersion, WireSpec};
+use crate::wire::Fault;
+
+/// The spec that the agent goes by, as far as it is needed once it has been carried out.
+#[derive(Default)]
+pub(super) struct Given {
+    /// None: it goes by no spec.
+    pub version: Option<SpecVersion>,
+    /// Why the agent is not what its spec says.
+    pub fault: Option<Fault>,
+    /// Those that it keeps itself: to agents of its own name server.
+    pub wires: Vec<WireSpec>,
+    /// How long it may take to prove one.
+    pub timeout: Millis,
+}
+
+impl Given {
+    /// What is needed of a spec that has been carried out.
+    pub(super) fn of(spec: AgentSpec, version: SpecVersion) -> Self {
+        let nameserver = spec.name.nameserver;
+        let mut wires = spec.wires;
+        wires.retain(|wire| wire.to.agent.nameserver == nameserver);
+        Self {
+            version: Some(version),
+            fault: None,
+            wires,
+            timeout: spec.start_timeout,
+        }
+    }
+
+    /// It could not be carried out.
+    pub(super) fn failed(fault: Fault) -> Self {
+        Self {
+            fault: Some(fault),
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Handlers, Kind, Replies};
+
+    #[test]
+    fn an_agent_keeps_the_wires_to_agents_of_its_own_name_server() {
+        let wire = |alias: &str, to: &str| WireSpec {
+            alias: alias.parse().unwrap(),
+            to: to.parse().unwrap(),
+            kind: Kind::Pull,
+            handlers: Handlers::none(),
+            replies: Replies::default(),
+        };
+        let kept = |name: &str| {
+            let mut spec = AgentSpec::named("Bob".parse().unwrap());
+            spec.name = name.parse().unwrap();
+            spec.wires = vec![wire("near", "Alice.main"), wire("far", "Alice@lab.main")];
+            let given = Given::of(spec, SpecVersion::FIRST);
+            let aliases = given.wires.iter().map(|it| it.alias.to_string());
+            aliases.collect::<Vec<_>>()
+        };
+        assert_eq!(kept("Bob"), ["near"]);
+        assert_eq!(kept("Bob@lab"), ["far"]);
+    }
+}

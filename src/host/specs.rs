@@ -1,0 +1,128 @@
+//! The specs of the agents that this daemon starts: it keeps them, numbers them, and remembers the ports that were
+//! free when an agent took them.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Address, AgentId, AgentSpec, Alias, Endpoint, SpecVersion};
+use crate::state::{KeptSpec, SpecNews, SystemDir};
+
+/// The latest spec of each agent of this daemon.
+pub(super) struct Specs {
+    dir: SystemDir,
+    kept: BTreeMap<AgentId, KeptSpec>,
+}
+
+impl Specs {
+    /// With those that a daemon before this one has kept.
+    pub(super) fn read(dir: &SystemDir) -> Self {
+        Self {
+            kept: dir.specs(),
+            dir: dir.clone(),
+        }
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &KeptSpec> {
+        self.kept.values()
+    }
+
+    /// Keeps a spec. Tells its number, and the ports that its sockets have had before. One that is as the one before
+    /// has the same number. A full disk keeps no agent from running: a later daemon then knows less.
+    pub(super) fn keep(&mut self, spec: &AgentSpec) -> (SpecVersion, BTreeMap<Alias, u16>) {
+        let former = self.kept.get(&spec.name);
+        if let Some(kept) = former.filter(|kept| kept.spec == *spec) {
+            return (kept.version, kept.ports.clone());
+        }
+        let version = former.map_or(SpecVersion::FIRST, |kept| kept.version.next());
+        let ports = former.map(|kept| kept.ports.clone()).unwrap_or_default();
+        let _ = self.dir.note_spec(&SpecNews::Spec {
+            version,
+            spec: Box::new(spec.clone()),
+        });
+        let kept = KeptSpec {
+            version,
+            spec: spec.clone(),
+            ports: ports.clone(),
+        };
+        self.kept.insert(spec.name.clone(), kept);
+        (version, ports)
+    }
+
+    /// An agent has told where its sockets are: it is to have the same ports in its next life.
+    pub(super) fn note_addresses(&mut self, agent: &AgentId, addresses: &BTreeMap<Alias, Address>) {
+        let Some(kept) = self.kept.get_mut(agent) else {
+            return;
+        };
+        let ports = ports_of(&kept.spec, addresses);
+        if ports.is_empty() || ports == kept.ports {
+            return;
+        }
+        kept.ports = ports.clone();
+        let agent = agent.clone();
+        let _ = self.dir.note_spec(&SpecNews::Ports { agent, ports });
+    }
+}
+
+/// The ports of sockets that may have any.
+fn ports_of(spec: &AgentSpec, addresses: &BTreeMap<Alias, Address>) -> BTreeMap<Alias, u16> {
+    let any = spec.bind.iter().filter(|socket| match &socket.endpoint {
+        None | Some(Endpoint::Tcp { port: 0, .. }) => true,
+        Some(Endpoint::Tcp { .. } | Endpoint::Ipc { .. }) => false,
+    });
+    let port = |alias: &Alias| addresses.get(alias)?.port();
+    any.filter_map(|socket| Some((socket.alias.clone(), port(&socket.alias)?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{BindSpec, Kind, Role, Serializer, Transport};
+
+    fn spec() -> AgentSpec {
+        let socket = |alias: &str, port| BindSpec {
+            alias: alias.parse().unwrap(),
+            kind: Kind::Push,
+            endpoint: Some(Endpoint::Tcp {
+                ip: [127, 0, 0, 1].into(),
+                port,
+            }),
+            serializer: Serializer::Json,
+            handlers: None,
+            admits: None,
+        };
+        AgentSpec {
+            bind: vec![socket("any", 0), socket("fixed", 5000)],
+            ..AgentSpec::named("Alice".parse().unwrap())
+        }
+    }
+
+    fn address(port: u16) -> Address {
+        Address {
+            kind: Kind::Push,
+            role: Role::Server,
+            transport: Transport::Tcp,
+            key: None,
+            address: format!("tcp://127.0.0.1:{port}"),
+            requests: None,
+            serializer: Serializer::Json,
+        }
+    }
+
+    #[test]
+    fn each_spec_has_a_number_and_ports_are_remembered_also_by_a_later_daemon() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = SystemDir::at(folder.path().to_owned());
+        let mut specs = Specs::read(&dir);
+        assert_eq!(specs.keep(&spec()), (SpecVersion(1), BTreeMap::new()));
+        assert_eq!(specs.keep(&spec()).0, SpecVersion(1));
+        let [any, fixed] = ["any", "fixed"].map(|it| it.parse::<Alias>().unwrap());
+        let addresses = BTreeMap::from([(any.clone(), address(4711)), (fixed, address(5000))]);
+        specs.note_addresses(&spec().name, &addresses);
+        let mut other = spec();
+        other.attributes.insert("x".to_owned(), 1.into());
+        let mut later = Specs::read(&dir);
+        let ports = BTreeMap::from([(any, 4711)]);
+        assert_eq!(later.keep(&other), (SpecVersion(2), ports.clone()));
+        assert_eq!(later.keep(&spec()), (SpecVersion(3), ports));
+    }
+}

@@ -1,0 +1,112 @@
+//! The specs of agents as their host keeps them, and the ports that they have got: a file that is only added to, one
+//! line of JSON for each piece of news. What came last holds. Lines and fields that are not known are read over: a
+//! later osb may have written them.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+
+use serde::{Deserialize, Serialize};
+
+use super::SystemDir;
+use super::record::{line, lines_of};
+use crate::model::{AgentId, AgentSpec, Alias, SpecVersion};
+
+/// What is known of an agent's spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptSpec {
+    pub version: SpecVersion,
+    pub spec: AgentSpec,
+    /// Of sockets that may have any port: the one they had last.
+    pub ports: BTreeMap<Alias, u16>,
+}
+
+/// A line of the file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpecNews {
+    Spec {
+        version: SpecVersion,
+        spec: Box<AgentSpec>,
+    },
+    Ports {
+        agent: AgentId,
+        ports: BTreeMap<Alias, u16>,
+    },
+}
+
+impl SystemDir {
+    /// The latest spec of each agent.
+    pub fn specs(&self) -> BTreeMap<AgentId, KeptSpec> {
+        let mut kept = BTreeMap::<AgentId, KeptSpec>::new();
+        for news in lines_of::<SpecNews>(&self.specs_path()) {
+            match news {
+                SpecNews::Spec { version, spec } => {
+                    let ports = kept.remove(&spec.name).map(|it| it.ports);
+                    let of_it = KeptSpec {
+                        version,
+                        ports: ports.unwrap_or_default(),
+                        spec: *spec,
+                    };
+                    kept.insert(of_it.spec.name.clone(), of_it);
+                }
+                SpecNews::Ports { agent, ports } => {
+                    if let Some(kept) = kept.get_mut(&agent) {
+                        kept.ports = ports;
+                    }
+                }
+            }
+        }
+        kept
+    }
+
+    /// Adds a line in one piece, for other daemons may add theirs.
+    pub fn note_spec(&self, news: &SpecNews) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(self.specs_path())?;
+        file.write_all(&line(news))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_last_holds_and_what_is_not_known_is_read_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = SystemDir::at(folder.path().to_owned());
+        assert!(dir.specs().is_empty());
+        let spec = |attribute: i32| {
+            let mut spec = AgentSpec::named("Alice".parse().unwrap());
+            spec.attributes.insert("x".to_owned(), attribute.into());
+            spec
+        };
+        let news = |version: u64| SpecNews::Spec {
+            version: SpecVersion(version),
+            spec: Box::new(spec(i32::try_from(version).unwrap())),
+        };
+        let ports = BTreeMap::from([("main".parse().unwrap(), 4711)]);
+        let agent: AgentId = "Alice".parse().unwrap();
+        dir.note_spec(&news(1)).unwrap();
+        let told = SpecNews::Ports {
+            agent: agent.clone(),
+            ports: ports.clone(),
+        };
+        dir.note_spec(&told).unwrap();
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(dir.specs_path())
+            .and_then(|mut file| file.write_all(b"{\"moved\":{\"agent\":\"Alice\"}}\n"))
+            .unwrap();
+        dir.note_spec(&news(2)).unwrap();
+        let kept = dir.specs().remove(&agent).unwrap();
+        assert_eq!(kept.version, SpecVersion(2));
+        assert_eq!((kept.spec, kept.ports), (spec(2), ports));
+    }
+}
