@@ -35,7 +35,7 @@ pub(crate) struct Spawner {
     agents_log: File,
     /// Of what programs print that hold their file themselves. None where the system has no more watches: then files grow.
     caps: Option<LogCaps>,
-    /// None where no cgroups can be had.
+    /// None where the daemon may not make cgroups.
     cgroups: Option<Cgroups>,
 }
 

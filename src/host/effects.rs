@@ -152,7 +152,7 @@ impl Host {
 
     /// The last word, and its answer is waited for: all that was said before it has arrived then. A
     /// connection that is closed while something is still on its way here is reset, and takes with it
-    /// what has not been read at the other end, even the answer that somebody waits for.
+    /// what has not been read at the other end, even the answer that a requester waits for.
     pub(super) async fn leave(&self, signals: &mut Signals) {
         let leave = NameServerRequest::Leave { end: None };
         let timeout = match self.link.is_in() {

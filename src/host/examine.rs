@@ -18,7 +18,7 @@ const MOST: usize = 16;
 /// How many things one of them may look at, of each sort.
 const MOST_THINGS: usize = 4096;
 
-/// Somebody looks around, and is listened for.
+/// An examination: the daemon looks around, and listens.
 pub(super) struct Listening {
     /// Dropping it ends that.
     until: oneshot::Sender<()>,
@@ -106,7 +106,7 @@ impl Host {
     }
 }
 
-/// Whoever may dial has to have one.
+/// Those that may dial have to have one.
 pub(super) fn turns() -> Arc<tokio::sync::Semaphore> {
     Arc::new(tokio::sync::Semaphore::new(MOST))
 }

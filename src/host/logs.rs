@@ -1,5 +1,5 @@
 //! Those who read logs from afar: what there is is told at once, and what there is not, when it is written. No polling:
-//! inotify wakes the daemon, and only while somebody waits.
+//! inotify wakes the daemon, and only while a requester waits.
 
 use super::Host;
 use super::log_piece::{log_behind, log_end};
@@ -9,7 +9,7 @@ use crate::state::{LogEvents, LogWatch, SystemDir};
 use crate::supervision::{Now, Ticket};
 use crate::wire::{AgentLogs, LARGEST_BODY, LARGEST_LOG_PIECE, LogPiece, LogsFrom};
 
-/// What somebody wants to read.
+/// What a requester wants to read.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     pub from: Vec<LogsFrom>,
@@ -35,7 +35,7 @@ impl LogReaders {
         self.waiting.iter().map(|reader| reader.until).min()
     }
 
-    /// Ends when a log has grown, if somebody waits for that.
+    /// Ends when a log has grown, if a requester waits for that.
     pub(crate) async fn written(&self) {
         match &self.watch {
             // Who waits in vain has a deadline.
@@ -59,7 +59,7 @@ impl LogReaders {
 impl Host {
     pub(super) fn on_logs(&mut self, wanted: Wanted, wait: Millis, ticket: Ticket) {
         if wait.get() > 0 && self.readers.watch.is_none() {
-            // Before anything is read, so that nothing falls between. Without a watch, whoever asks gets an
+            // Before anything is read, so that nothing falls between. Without a watch, the requester gets an
             // empty answer at the end of the time and asks again.
             self.readers.watch = LogWatch::begin(&self.options.dir).ok();
         }

@@ -106,7 +106,7 @@ enum Input {
     /// Children have ended: agents, or what was adopted of theirs.
     Children,
     Time,
-    /// Somebody waits for logs, and one has grown.
+    /// A requester waits for logs, and one has grown.
     Written,
     Disconnected,
 }
@@ -116,7 +116,7 @@ pub(crate) async fn run(options: HostOptions) -> Result<(), HostError> {
     // One for each agent, at least.
     raise_descriptors(None);
     let mut signals = Signals::new()?;
-    // Where that cannot be had, all but what leaves its process group is ended.
+    // Where that is not possible, all but what leaves its process group is ended.
     let _ = adopt_orphans();
     let (link, incoming) = open(&options)?;
     let mut host = Host::new(options, link)?;
@@ -159,7 +159,7 @@ struct Host {
     pids: HashMap<u32, AgentName>,
     /// Of agents that have ended: how many messages had not left their sockets.
     unsent: HashMap<AgentName, BTreeMap<Alias, u64>>,
-    /// Of agents that have ended since somebody was to be told: what they had left running, and was killed.
+    /// Of agents that have ended since the last report: what they had left running, and was killed.
     killed: HashMap<AgentName, Vec<Leftover>>,
     /// The last life of each agent, by its mark.
     lives: HashMap<String, AgentName>,
@@ -178,7 +178,7 @@ struct Host {
     readers: LogReaders,
     /// Ends of agents of a former life of this daemon, of which the name server is to hear.
     unseen: Vec<NameServerRequest>,
-    /// Examinations for which somebody listens here, by their tokens.
+    /// Examinations for which the daemon listens here, by their tokens.
     examinations: HashMap<String, Listening>,
     /// How many more may dial for an examination.
     dialling: Arc<Semaphore>,
@@ -241,7 +241,7 @@ impl Host {
             .await
     }
 
-    /// Without waiting. Whoever has started it by hand is told how that went.
+    /// Without waiting. The user who has started it by hand is told how that went.
     fn announce_again(&self) {
         if !self.options.patient {
             return self.link.tell(Peer::NameServer, &self.announcement());

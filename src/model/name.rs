@@ -150,7 +150,7 @@ names! {
 }
 
 impl HostName {
-    /// The machine that always exists: that of whoever brings the system up.
+    /// The machine that always exists: the one on which the system is brought up.
     pub fn local() -> Self {
         Self("local".to_owned())
     }

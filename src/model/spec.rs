@@ -49,14 +49,14 @@ impl Topology {
     }
 }
 
-/// How a system is protected against strangers.
+/// How a system is protected against unknown peers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Security {
-    /// Not at all: whoever can reach a socket can use it.
+    /// Not at all: anyone who can reach a socket can use it.
     #[default]
     None,
-    /// By keys: everything is encrypted, and only members get in.
+    /// By keys: everything is encrypted, and only members are admitted.
     Curve,
 }
 

@@ -55,7 +55,7 @@ pub(crate) enum Effect {
         ticket: Ticket,
         outcome: Result<Stopped, Fault>,
     },
-    /// All agents have ended. Answer, if somebody asked, and end the daemon.
+    /// All agents have ended. Answer the requester, if there is one, and end the daemon.
     End {
         ticket: Option<Ticket>,
         stopped: Vec<Stopped>,
@@ -95,7 +95,7 @@ enum Phase {
     Ended {
         exit: ExitReport,
         asked: bool,
-        /// Whoever stopped it knows; a later name server has nothing to do with it.
+        /// The member that stopped it knows; a later name server need not be told.
         settled: bool,
     },
 }
@@ -124,7 +124,7 @@ impl Supervision {
         self.agents.iter().filter(alive).map(|(name, _)| name)
     }
 
-    /// Somebody wants an agent stopped. It is asked, terminated after `grace`, and then killed.
+    /// A member asks for an agent to be stopped. It is asked, terminated after `grace`, and then killed.
     pub(crate) fn on_stop(&mut self, agent: &AgentName, grace: Millis, ticket: Ticket, now: Now) {
         if self.call_off(agent, start::fault(agent, "it was stopped before it began")) {
             if let Some(Phase::Ended { settled, .. }) =

@@ -6,7 +6,7 @@ use crate::model::{AgentName, AgentSpec};
 use crate::wire::{Fault, Incarnation};
 
 impl Supervision {
-    /// Somebody wants an agent started.
+    /// A member asks for an agent to be started.
     pub(crate) fn on_start(
         &mut self,
         spec: Box<AgentSpec>,

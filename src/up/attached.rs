@@ -23,7 +23,7 @@ use crate::wire::{HostRequest, NameServerRequest, Peer};
 /// An agent that others start, and where its sockets will be.
 pub(super) type Attaching = (AgentId, Pending<BTreeMap<Alias, Address>>);
 
-/// Whoever has been started.
+/// The agents that have been started.
 type Starts = JoinSet<Result<(AgentId, Option<Told>), UpError>>;
 
 impl Up<'_> {
@@ -157,7 +157,7 @@ pub(super) async fn entrust(plan: &Plan, group: &Group) -> Result<(), UpError> {
 }
 
 impl Launched {
-    /// What may have been given something, and is to be let go of if this fails.
+    /// Agents that may have been configured, and are released if this fails.
     fn attach(&mut self, nameserver: &NameServerName, agent: AgentName) {
         let mut new = self.groups.iter_mut().map(|it| &mut it.record);
         let record = match new.find(|it| it.name == *nameserver) {

@@ -53,7 +53,7 @@ impl fmt::Display for Stage {
 pub enum UpError {
     #[error(transparent)]
     State(#[from] StateError),
-    /// A name server that was there before lets in by key.
+    /// A name server that was there before admits by key.
     #[error("{nameserver} is to let in by key, and there is none")]
     NoKey { nameserver: String },
     #[error("system {system} is already up, from another version of {file}")]

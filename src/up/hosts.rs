@@ -89,7 +89,7 @@ pub(super) async fn name_servers(
     Ok(())
 }
 
-/// The file with the key by which to get in at a name server that was there before: the one that is
+/// The file with the key for a name server that was there before: the one that is
 /// given, or the owner's, if the keys were made here.
 fn key_for(request: &UpRequest, keys: &KeyDir, address: &str) -> Result<PathBuf, UpError> {
     match &request.key {

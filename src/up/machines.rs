@@ -229,7 +229,7 @@ impl Up<'_> {
             let (host, session) = (host.clone(), session.clone());
             Box::pin(async move { (host, session.lock().await.ended().await) })
         };
-        // Not spawned: dropped, they let go of their sessions at once.
+        // Not spawned: dropped, they end their sessions at once.
         let mut ends: Vec<_> = {
             let launched = lock(self.launched);
             let all = launched.hanging.iter().chain(&launched.far);

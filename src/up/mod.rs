@@ -133,7 +133,7 @@ pub(crate) struct UpRequest {
     /// The topology in its resolved form: what tells a changed file from an unchanged one.
     pub fingerprint: String,
     pub state: StateDir,
-    /// The file with the key by which to get in at name servers that are there already.
+    /// The file with the key for name servers that are there already.
     pub key: Option<PathBuf>,
     /// The name servers to bring up with all that is registered there; the others stand.
     bring_up: Vec<NameServerName>,
@@ -154,7 +154,7 @@ impl UpRequest {
     }
 }
 
-/// Brings a system up, or what is missing of it. `interrupted` ends when somebody presses Ctrl-C:
+/// Brings a system up, or what is missing of it. `interrupted` ends when the user presses Ctrl-C:
 /// then, as after any failure, all that was started is taken back before this returns.
 pub(crate) async fn up(
     mut request: UpRequest,

@@ -47,7 +47,7 @@ pub(crate) async fn take_back(launched: &Arc<Mutex<Launched>>) {
         processes.end(link.as_deref(), SHORT_GRACE).await;
     }
     machines::cut(far).await;
-    // Cut last: whoever still lives then ends of itself.
+    // Cut last: daemons that still live then end by themselves.
     drop(tethers);
     let _ = match standing {
         Some(record) => dir.write_record(&record),

@@ -70,7 +70,7 @@ pub struct MachineFacts {
     pub load: f64,
     /// In bytes.
     pub memory: u64,
-    /// In bytes: what could be had without swapping.
+    /// In bytes: what is free without swapping.
     pub memory_available: u64,
     /// Its clock, in microseconds since 1970.
     pub clock_us: u64,

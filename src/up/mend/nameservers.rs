@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::proxy::{Link, ProxyError};
 use crate::state::GroupRecord;
 
-/// Starts name servers that have ended where they were, with the keys that they had. One that somebody has
+/// Starts name servers that have ended where they were, with the keys that they had. One that a person has
 /// started there meanwhile is taken for what it is. Gives those that have no memory.
 pub(in crate::up) async fn name_servers(
     request: &UpRequest,
