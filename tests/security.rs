@@ -184,6 +184,11 @@ fn questions() -> Vec<NameServerRequest> {
             agents: vec!["Nobody".parse().unwrap()],
             to: "nobody".parse().unwrap(),
         },
+        NameServerRequest::Successors {},
+        NameServerRequest::TakeOver {
+            agent: "Nobody".parse().unwrap(),
+            incarnation: osb::wire::Incarnation(1),
+        },
         NameServerRequest::Ping {},
         NameServerRequest::Shutdown {},
         NameServerRequest::Admit(KeyEntry::lasting(key, Holder::Agent(nobody))),

@@ -70,7 +70,10 @@ fn who_has_no_programs_or_wants_none_watched_pays_nothing() {
     assert_eq!(said.code, 0, "{said}");
     assert!(!said.stderr.contains("settle"), "{said}");
     bench.ok(&["down"]);
-    let said = bench.up(&one("[sh, -c, 'read line; exit 7']", ", settle: 0s"));
+    let said = bench.up(&one(
+        "[sh, -c, 'read line; sleep 1; exit 7']",
+        ", settle: 0s",
+    ));
     assert_eq!(said.code, 0, "{said}");
     assert!(!said.stderr.contains("settle"), "{said}");
     wait_until("it has failed", || bench.agent("A")["state"] == "failed");

@@ -96,6 +96,7 @@ fn member(
         connections: Vec::new(),
         spec_version: None,
         fault: None,
+        successor_of: None,
     };
     let header = Envelope::request(1, 10_000, Peer::NameServer).encode();
     let content = body(&NameServerRequest::Announce(announcement));

@@ -87,6 +87,8 @@ table!(NameServerRequest {
     // Of its own agents only.
     Exited "exited" Levels::of(&[Host]),
     Entrust "entrust" CONTROL,
+    Successors "successors" OPERATORS,
+    TakeOver "take_over" CONTROL,
     Ping "ping" ALL,
     Shutdown "shutdown" CONTROL,
     // A host for its agents, control for hosts and agents, admin for all.
@@ -238,6 +240,7 @@ mod tests {
             "hosts",
             "leave",
             "ping",
+            "successors",
             "watch",
         ];
         assert_eq!(read_by(NameServerRequest::TABLE), nameserver);

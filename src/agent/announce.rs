@@ -64,6 +64,7 @@ impl Agent {
             connections: self.connections(),
             spec_version: self.given.version,
             fault: self.given.fault.clone(),
+            successor_of: self.successor_of,
         };
         (envelope, body(&NameServerRequest::Announce(announcement)))
     }

@@ -30,12 +30,14 @@ use super::waiting::Waiting;
 use super::wires::Wires;
 use crate::model::KeyPair;
 use crate::model::timing::LINGER_INTERVAL;
-use crate::wire::AgentBoot;
+use crate::wire::{AgentBoot, Incarnation};
 
 /// The agent.
 pub(crate) struct Agent {
     pub boot: AgentBoot,
     pub given: Given,
+    /// The life of this agent that has its name until this one takes over.
+    pub successor_of: Option<Incarnation>,
     pub log: Log,
     pub life: Life,
     pub context: Context,
@@ -91,6 +93,7 @@ impl Agent {
         let run = boot.incarnation.run();
         Ok(Self {
             admission,
+            successor_of: boot.successor_of,
             boot,
             given: Given::default(),
             log,

@@ -97,6 +97,7 @@ impl Host {
             version: Some(version),
             ports,
             incarnation,
+            successor_of: None,
             host: Some(self.options.name.clone()),
             advertise: self.options.advertise,
             nameserver: self.link.address().to_owned(),

@@ -67,6 +67,7 @@ impl<S> Agent<S> {
             version: None,
             ports: BTreeMap::new(),
             incarnation,
+            successor_of: None,
             host: None,
             advertise: IpAddr::V4(Ipv4Addr::LOCALHOST),
             nameserver: nameserver.link().address().to_owned(),

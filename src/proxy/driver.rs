@@ -230,7 +230,7 @@ impl Driver {
                 let _ = self.lines.unasked.send(Incoming::Presence(presence));
             }
             // Nobody dials a client.
-            Ok(Event::Revoked { .. }) | Err(_) => {}
+            Ok(Event::Revoked { .. } | Event::TookOver {}) | Err(_) => {}
             Ok(event) => lock(&self.watchers).on_event(event),
         }
     }

@@ -68,6 +68,10 @@ impl Registry {
                 self.entrust(agents, &to, now);
                 Ok(body(&()))
             }
+            NameServerRequest::Successors {} => Ok(body(&self.successors(now))),
+            NameServerRequest::TakeOver { agent, incarnation } => {
+                self.take_over(&agent, incarnation, now).map(|()| body(&()))
+            }
             NameServerRequest::Admit(entry) => self.admit(from, entry).map(|()| body(&())),
             NameServerRequest::Join { key } => self.replace_key(from, key, now).map(|()| body(&())),
             NameServerRequest::Whose { key } => self.whose(&key, now).map(|holder| body(&holder)),
@@ -110,7 +114,7 @@ impl Registry {
         now: Now,
     ) -> Result<(), Fault> {
         self.is_its_own(from, &announcement)?;
-        let peer = announcement.peer();
+        let peer = self.announced_as(from, &announcement)?;
         let succeeded = announcement.succeeded();
         match self.routes.get(from).cloned() {
             Some(client @ Peer::Client(_)) => self.forget(&client),
@@ -165,9 +169,7 @@ impl Registry {
         self.members.insert(peer.clone(), member);
         self.routes.insert(from.clone(), peer.clone());
         self.leases.start(peer.clone(), now);
-        if let Peer::Agent(agent) = &peer {
-            self.note_connections(agent, &connections, now);
-        }
+        self.note_connections(&peer, &connections, now);
         if moved && change == Change::Sockets {
             self.tell_followers(&peer, now);
         }
@@ -179,7 +181,7 @@ impl Registry {
     }
 
     /// Nobody is at `old` any more, unless it is where the member speaks from now.
-    fn unroute(&mut self, old: &RoutingId, from: &RoutingId) {
+    pub(super) fn unroute(&mut self, old: &RoutingId, from: &RoutingId) {
         self.routes.remove(old);
         if old != from {
             self.watchers.remove(old);
@@ -205,7 +207,7 @@ impl Registry {
                 self.forget_ended(host);
                 self.forget(&peer);
             }
-            Peer::Client(_) | Peer::NameServer => self.forget(&peer),
+            Peer::Successor(_) | Peer::Client(_) | Peer::NameServer => self.forget(&peer),
         }
     }
 
@@ -249,6 +251,10 @@ impl Registry {
         now: Now,
     ) -> Result<(), Fault> {
         let peer = Peer::Agent(agent.clone());
+        if self.is_end_of_successor(&agent, &host, incarnation) {
+            self.forget(&Peer::Successor(agent));
+            return Ok(());
+        }
         let member = self
             .members
             .entry(peer.clone())
@@ -329,7 +335,12 @@ impl Registry {
         Ok(agents)
     }
 
-    fn agent_info(&self, name: &AgentName, member: &Member, now: Now) -> Option<AgentInfo> {
+    pub(super) fn agent_info(
+        &self,
+        name: &AgentName,
+        member: &Member,
+        now: Now,
+    ) -> Option<AgentInfo> {
         let end = |socket: &SocketId| match &socket.agent {
             // Another name server has it.
             AgentId {
@@ -382,7 +393,7 @@ impl Registry {
         let members = self.members.iter();
         let faults = members.filter_map(|(peer, member)| match peer {
             Peer::Agent(name) => Some((name.clone(), member.fault()?.clone())),
-            Peer::NameServer | Peer::Host(_) | Peer::Client(_) => None,
+            Peer::NameServer | Peer::Successor(_) | Peer::Host(_) | Peer::Client(_) => None,
         });
         faults.collect()
     }
@@ -399,6 +410,11 @@ impl Registry {
                     agent: Box::new(agent),
                     fault,
                 })
+            }
+            Peer::Successor(name) => {
+                let agent = Box::new(self.agent_info(name, member, now)?);
+                let fault = member.fault().cloned();
+                Some(Event::Successor { agent, fault })
             }
             Peer::Host(name) => {
                 let host = member.host_info(name, self.agents_on(name), now)?;

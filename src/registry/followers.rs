@@ -12,14 +12,14 @@ use crate::wire::{Envelope, Event, Peer, Presence, body};
 /// Those that are connected to an agent, by that agent's name.
 #[derive(Debug, Default)]
 pub(crate) struct Followers {
-    of: HashMap<AgentName, BTreeSet<AgentName>>,
+    of: HashMap<AgentName, BTreeSet<Peer>>,
 }
 
 impl Followers {
     /// `follower` had these connections, and has those now.
     pub(crate) fn replace(
         &mut self,
-        follower: &AgentName,
+        follower: &Peer,
         former: &[ConnectionInfo],
         now: &[ConnectionInfo],
     ) {
@@ -39,7 +39,7 @@ impl Followers {
     }
 
     /// Those that are connected to that agent.
-    pub(crate) fn of(&self, agent: &AgentName) -> impl Iterator<Item = &AgentName> {
+    pub(crate) fn of(&self, agent: &AgentName) -> impl Iterator<Item = &Peer> {
         self.of.get(agent).into_iter().flatten()
     }
 }
@@ -54,18 +54,12 @@ fn targets(connections: &[ConnectionInfo]) -> BTreeSet<&AgentName> {
 
 impl Registry {
     /// Notes which agents an agent is connected to, and tells it of those who are not where it says.
-    pub(super) fn note_connections(
-        &mut self,
-        agent: &AgentName,
-        former: &[ConnectionInfo],
-        now: Now,
-    ) {
-        let peer = Peer::Agent(agent.clone());
-        let Some(Facts::Agent { connections, .. }) = self.members.get(&peer).map(|it| &it.facts)
+    pub(super) fn note_connections(&mut self, peer: &Peer, former: &[ConnectionInfo], now: Now) {
+        let Some(Facts::Agent { connections, .. }) = self.members.get(peer).map(|it| &it.facts)
         else {
             return;
         };
-        self.followers.replace(agent, former, connections);
+        self.followers.replace(peer, former, connections);
         let mut elsewhere: BTreeMap<&AgentName, Presence> = BTreeMap::new();
         for connection in connections {
             let Some(to) = connection.to.as_ref().filter(|to| to.agent.is_at_home()) else {
@@ -82,7 +76,7 @@ impl Registry {
         }
         let events: Vec<Presence> = elsewhere.into_values().collect();
         for presence in events {
-            self.tell_presence(agent, &presence);
+            self.tell_of(&presence, peer);
         }
     }
 
@@ -91,13 +85,13 @@ impl Registry {
         let Peer::Agent(name) = peer else {
             return;
         };
-        let followers: Vec<AgentName> = self.followers.of(name).cloned().collect();
+        let followers: Vec<Peer> = self.followers.of(name).cloned().collect();
         if followers.is_empty() {
             return;
         }
         if let Some(presence) = self.presence(name, now) {
             for follower in followers {
-                self.tell_presence(&follower, &presence);
+                self.tell_of(&presence, &follower);
             }
         }
     }
@@ -113,10 +107,6 @@ impl Registry {
         if let Some((host, presence)) = host.zip(self.presence(name, now)) {
             self.tell_of(&presence, &Peer::Host(host));
         }
-    }
-
-    fn tell_presence(&mut self, follower: &AgentName, presence: &Presence) {
-        self.tell_of(presence, &Peer::Agent(follower.clone()));
     }
 
     fn tell_of(&mut self, presence: &Presence, to: &Peer) {

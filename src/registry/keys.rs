@@ -52,6 +52,8 @@ impl Registry {
         target: &Peer,
     ) -> Result<(), Fault> {
         let reaches = match (level, target) {
+            // Control alone leads it, until it takes over.
+            (Access::Read | Access::Agent | Access::Host, Peer::Successor(_)) => false,
             (Access::Read | Access::Control | Access::Admin, _) => true,
             (Access::Agent, Peer::Agent(_)) => true,
             (Access::Host, Peer::Agent(agent)) => match self.entry(from).map(|it| &it.holder) {
@@ -238,7 +240,9 @@ impl Registry {
                     };
                     self.end(&peer, ended, now);
                 }
-                Peer::Host(_) | Peer::Client(_) | Peer::NameServer => self.forget(&peer),
+                Peer::Successor(_) | Peer::Host(_) | Peer::Client(_) | Peer::NameServer => {
+                    self.forget(&peer);
+                }
             }
             self.routes.remove(&route);
             self.watchers.remove(&route);

@@ -134,6 +134,7 @@ impl Member {
                 spec_version,
                 fault,
                 name: _,
+                successor_of: _,
             } => {
                 let facts = Facts::Agent {
                     host,
@@ -209,6 +210,14 @@ impl Member {
         match &self.facts {
             Facts::Agent { fault, .. } => fault.as_ref(),
             Facts::Host { .. } | Facts::Client => None,
+        }
+    }
+
+    /// What it has said of its connections.
+    pub(crate) fn connections(&self) -> &[ConnectionInfo] {
+        match &self.facts {
+            Facts::Agent { connections, .. } => connections,
+            Facts::Host { .. } | Facts::Client => &[],
         }
     }
 

@@ -10,6 +10,7 @@ mod followers;
 mod keys;
 mod lease;
 mod member;
+mod successor;
 mod switchboard;
 
 use std::collections::{HashMap, HashSet};
@@ -347,8 +348,8 @@ impl Registry {
         if let Some(member) = self.members.remove(peer) {
             self.routes.remove(&member.route);
             self.watchers.remove(&member.route);
-            if let (Peer::Agent(name), Facts::Agent { connections, .. }) = (peer, &member.facts) {
-                self.followers.replace(name, connections, &[]);
+            if let Facts::Agent { connections, .. } = &member.facts {
+                self.followers.replace(peer, connections, &[]);
             }
         }
         self.release_requesters(peer);

@@ -56,6 +56,7 @@ fn announced(
         connections,
         spec_version: None,
         fault: None,
+        successor_of: None,
     })
 }
 
@@ -708,4 +709,108 @@ fn a_host_hears_where_the_sockets_of_its_agents_are_and_of_those_that_are_entrus
     hear(&mut bench, 9, host());
     hear(&mut bench, 4, NameServerRequest::Leave { end: None });
     assert_eq!(hear(&mut bench, 5, by_hand(3)), []);
+}
+
+/// The announcement of a process that is to take the place of a life of the agent.
+fn successor(name: &str, incarnation: u64, of: u64) -> NameServerRequest {
+    let NameServerRequest::Announce(mut said) = agent(name, incarnation) else {
+        unreachable!()
+    };
+    if let Announcement::Agent { successor_of, .. } = &mut said {
+        *successor_of = Some(Incarnation(of));
+    }
+    NameServerRequest::Announce(said)
+}
+
+fn take_over(name: &str, incarnation: u64) -> NameServerRequest {
+    NameServerRequest::TakeOver {
+        agent: name.parse().unwrap(),
+        incarnation: Incarnation(incarnation),
+    }
+}
+
+fn events(effects: Vec<Effect>, to: u8) -> Vec<Event> {
+    let told = |effect| match effect {
+        Effect::Send {
+            to: there, body, ..
+        } if there == at(to) => read_body::<Event>(&body).ok(),
+        _ => None,
+    };
+    effects.into_iter().filter_map(told).collect()
+}
+
+#[test]
+fn a_successor_takes_over_in_one_step() {
+    let mut bench = Bench::new();
+    let tell = |bench: &mut Bench, from, request| {
+        bench.send(
+            from,
+            Envelope::request(1, 0, Peer::NameServer),
+            body(&request),
+        )
+    };
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    let inbox = ConnectionInfo {
+        alias: "inbox".parse().unwrap(),
+        kind: Kind::Pull,
+        to: Some("Alice.main".parse().unwrap()),
+        address: Some("tcp://127.0.0.1:5000".to_owned()),
+        proof: Proof::Proven { us: 1 },
+        proof_ms: 0,
+        times: 1,
+    };
+    let bob = announced("Bob", 3, BTreeMap::new(), vec![inbox]);
+    bench.ask::<()>(2, bob).unwrap();
+    let refused = bench.ask::<()>(4, successor("Alice", 9, 8));
+    assert!(matches!(refused, Err(Fault::Refused { .. })), "of nobody");
+    tell(&mut bench, 3, NameServerRequest::Watch {});
+    let told = events(tell(&mut bench, 4, successor("Alice", 2, 1)), 3);
+    assert!(matches!(&told[..], [Event::Successor { .. }]), "{told:?}");
+    // It is listed by itself, and the agent is who it was.
+    let agents: Vec<AgentInfo> = bench
+        .ask(3, NameServerRequest::Agents { name: None })
+        .unwrap();
+    let names: Vec<_> = agents.iter().map(|it| it.name.to_string()).collect();
+    assert_eq!(names, ["Alice", "Bob"]);
+    assert_eq!(agents[0].incarnation, Some(Incarnation(1).run()));
+    let next: Vec<AgentInfo> = bench.ask(3, NameServerRequest::Successors {}).unwrap();
+    assert_eq!(next.len(), 1);
+    assert_eq!(next[0].incarnation, Some(Incarnation(2).run()));
+
+    let refused = bench.ask::<()>(3, take_over("Alice", 7));
+    assert!(matches!(refused, Err(Fault::Refused { .. })));
+    let effects = tell(&mut bench, 3, take_over("Alice", 2));
+    let heard = presences(effects.clone(), 2);
+    let main = vec!["tcp://127.0.0.1:5000".to_owned()];
+    assert_eq!(heard, [("Alice".to_owned(), State::Running, main)], "once");
+    assert_eq!(events(effects.clone(), 4), [Event::TookOver {}]);
+    let watched = events(effects, 3);
+    assert!(
+        matches!(&watched[..], [Event::Agent { change: Change::Registered, agent, .. }] if agent.restarts == 1),
+        "{watched:?}"
+    );
+    let next: Vec<AgentInfo> = bench.ask(3, NameServerRequest::Successors {}).unwrap();
+    assert!(next.is_empty());
+    // What it said before it heard of that changes nothing; the former one is no member any more.
+    bench.ask::<()>(4, successor("Alice", 2, 1)).unwrap();
+    bench.ask::<()>(4, agent("Alice", 2)).unwrap();
+    let heartbeat = tell(&mut bench, 1, NameServerRequest::Ping {});
+    assert!(!heartbeat.is_empty());
+    let taken = bench.ask::<()>(1, agent("Alice", 1));
+    assert!(matches!(taken, Err(Fault::NameTaken { .. })));
+}
+
+#[test]
+fn the_end_of_a_successor_is_not_the_agents() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(9, host()).unwrap();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    bench.ask::<()>(4, successor("Alice", 2, 1)).unwrap();
+    bench.ask::<()>(9, exited("Alice", 2, 7)).unwrap();
+    let next: Vec<AgentInfo> = bench.ask(3, NameServerRequest::Successors {}).unwrap();
+    assert!(next.is_empty());
+    let agents: Vec<AgentInfo> = bench
+        .ask(3, NameServerRequest::Agents { name: None })
+        .unwrap();
+    assert_eq!(agents[0].state, State::Running);
 }

@@ -116,9 +116,13 @@ impl Observer {
                 self.on_host(host);
                 None
             }
-            Notice::Event(Event::Unregistered {} | Event::Revoked { .. } | Event::Presence(_)) => {
-                None
-            }
+            Notice::Event(
+                Event::Successor { .. }
+                | Event::TookOver {}
+                | Event::Unregistered {}
+                | Event::Revoked { .. }
+                | Event::Presence(_),
+            ) => None,
             Notice::Snapshot(snapshot) => {
                 let mut faults = snapshot.faults;
                 let told = snapshot.agents.into_iter().map(|agent| Told {

@@ -173,6 +173,9 @@ pub struct AgentBoot {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ports: BTreeMap<Alias, u16>,
     pub incarnation: Incarnation,
+    /// It is to take the place of that life of the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor_of: Option<Incarnation>,
     /// The host that starts it.
     pub host: Option<HostId>,
     /// What peers dial to reach sockets bound to a wildcard on this machine.

@@ -49,6 +49,15 @@ pub enum NameServerRequest {
     /// Agents that others start are that host's from now on: it is told by events how they stand, and may lead them.
     /// Replies with null.
     Entrust { agents: Vec<AgentName>, to: HostId },
+    /// Replies with a list of [`AgentInfo`] of those that are to take the place of an agent.
+    Successors {},
+    /// The successor of an agent takes its place, in one step: it has the name from now on, and those that are connected to
+    /// the agent hear of that once. Replies with null; the fault is `refused`.
+    TakeOver {
+        agent: AgentName,
+        /// Which life is to have the name.
+        incarnation: Incarnation,
+    },
     /// Replies with the name server's version as text.
     Ping {},
     /// Let a key in: a host those of agents that it starts, an operator any. Replies with null.
@@ -96,6 +105,9 @@ pub enum Announcement {
         /// Why it is not what the spec says with which it was started.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fault: Option<Fault>,
+        /// It is to take the place of that life of the agent, which has the name until then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        successor_of: Option<Incarnation>,
     },
     Host {
         name: HostId,
@@ -115,6 +127,11 @@ pub enum Announcement {
 impl Announcement {
     pub fn peer(&self) -> Peer {
         match self {
+            Announcement::Agent {
+                name,
+                successor_of: Some(_),
+                ..
+            } => Peer::Successor(name.clone()),
             Announcement::Agent { name, .. } => Peer::Agent(name.clone()),
             Announcement::Host { name, .. } => Peer::Host(name.clone()),
         }
@@ -155,6 +172,15 @@ pub enum Event {
         change: Change,
         host: HostInfo,
     },
+    /// A process that is to take the place of an agent is there, or has changed.
+    Successor {
+        agent: Box<AgentInfo>,
+        /// Why it is not what its spec says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fault: Option<Fault>,
+    },
+    /// To a successor: it is the agent now.
+    TookOver {},
     /// To a member that the name server does not know: announce yourself.
     Unregistered {},
     /// To agents: these keys are revoked.

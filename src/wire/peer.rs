@@ -15,6 +15,8 @@ pub enum Peer {
     NameServer,
     /// The bare name.
     Agent(AgentName),
+    /// `successor:NAME`: the process that is to take the agent's place.
+    Successor(AgentName),
     /// `host:NAME`, or `host:SYSTEM/NAME` for a daemon that was started for a system alone.
     Host(HostId),
     /// `client:HEX`: a command line or a program with proxies. Given by the name server.
@@ -41,6 +43,9 @@ impl FromStr for Peer {
         if text.is_empty() {
             return Ok(Peer::NameServer);
         }
+        if let Some(agent) = text.strip_prefix("successor:") {
+            return Ok(Peer::Successor(agent.parse()?));
+        }
         if let Some(host) = text.strip_prefix("host:") {
             return Ok(Peer::Host(host.parse()?));
         }
@@ -58,6 +63,7 @@ impl fmt::Display for Peer {
         match self {
             Peer::NameServer => Ok(()),
             Peer::Agent(name) => f.write_str(name.as_str()),
+            Peer::Successor(name) => write!(f, "successor:{name}"),
             Peer::Host(name) => write!(f, "host:{name}"),
             Peer::Client(ClientId(id)) => write!(f, "client:{id:x}"),
         }
@@ -85,10 +91,18 @@ mod tests {
 
     #[test]
     fn peers_come_back_from_their_text() {
-        for text in ["", "Alice", "host:local", "host:shop/local", "client:1f"] {
+        for text in [
+            "",
+            "Alice",
+            "successor:Alice",
+            "host:local",
+            "host:shop/local",
+            "client:1f",
+        ] {
             assert_eq!(text.parse::<Peer>().unwrap().to_string(), text);
         }
         for bad in [
+            "successor:",
             "host:",
             "host:/x",
             "host:a/b/c",

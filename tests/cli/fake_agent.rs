@@ -118,6 +118,7 @@ fn announcement(name: &str) -> NameServerRequest {
         connections: vec![back],
         spec_version: None,
         fault: None,
+        successor_of: None,
     })
 }
 

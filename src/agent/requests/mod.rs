@@ -73,7 +73,12 @@ impl Agent {
                     self.ask_for_keys_again();
                 }
                 Ok(Event::Presence(presence)) => self.on_presence(presence),
-                Ok(Event::Agent { .. } | Event::Host { .. }) | Err(_) => {}
+                Ok(Event::TookOver {}) => {
+                    self.successor_of = None;
+                    self.log.info("it has taken over");
+                }
+                Ok(Event::Agent { .. } | Event::Host { .. } | Event::Successor { .. }) | Err(_) => {
+                }
             },
             MessageKind::Reply if self.membership.is_announcement(envelope.id) => {
                 self.note_registered()

@@ -142,6 +142,7 @@ impl Fixture {
             version,
             ports,
             incarnation: Incarnation(7),
+            successor_of: None,
             host: None,
             advertise: "127.0.0.1".parse().unwrap(),
             nameserver,

@@ -78,7 +78,13 @@ impl Seen {
             Notice::Event(Event::Agent { agent, .. }) => {
                 self.agents.insert(agent.name.clone(), *agent);
             }
-            Notice::Event(Event::Unregistered {} | Event::Revoked { .. } | Event::Presence(_)) => {}
+            Notice::Event(
+                Event::Successor { .. }
+                | Event::TookOver {}
+                | Event::Unregistered {}
+                | Event::Revoked { .. }
+                | Event::Presence(_),
+            ) => {}
         }
     }
 }
