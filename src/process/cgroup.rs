@@ -6,6 +6,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::proc_file;
+
 /// What the names of groups begin with.
 const PREFIX: &str = "osb-";
 
@@ -72,7 +74,7 @@ pub fn remove(path: &Path) {
 
 /// The mark of the life in whose group a process is.
 pub(super) fn run_of(pid: u32) -> Option<String> {
-    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let groups = proc_file(&format!("/proc/{pid}/cgroup")).ok()?;
     let name = v2_path(&groups)?.rsplit('/').next()?;
     name.strip_prefix(PREFIX).map(str::to_owned)
 }

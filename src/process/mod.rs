@@ -28,8 +28,8 @@ mod start;
 mod tether;
 mod working;
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
 
@@ -142,7 +142,7 @@ struct Stat {
 
 impl Stat {
     fn of(pid: u32) -> io::Result<Self> {
-        let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        let text = proc_file(&format!("/proc/{pid}/stat"))?;
         Self::parse(&text).ok_or_else(|| io::Error::other("/proc/PID/stat is not understood"))
     }
 
@@ -159,6 +159,17 @@ impl Stat {
         })
     }
 }
+
+/// A file of /proc as text. It does not tell its size, so there is room for it beforehand: what grows as it is read takes
+/// ten times as many calls, for each process of the machine.
+fn proc_file(path: &str) -> io::Result<String> {
+    let mut bytes = Vec::with_capacity(PROC_FILE);
+    File::open(path)?.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// What most files of /proc have room in.
+const PROC_FILE: usize = 8 << 10;
 
 /// It is read once: no process outlives a boot.
 fn boot_id() -> io::Result<String> {

@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Instant;
 
-use super::{ProcessId, Stat, cgroup, wait_for_end};
+use super::{ProcessId, Stat, cgroup, proc_file, wait_for_end};
 use crate::model::Leftover;
 use crate::model::timing::KILL_TIMEOUT;
 
@@ -87,7 +87,10 @@ pub fn marked(runs: &HashSet<String>) -> Vec<Member> {
     }
     let own = std::process::id();
     let others = pids().filter(|pid| *pid != own);
-    let found = others.filter_map(|pid| Member::of(pid, |own| own.filter(|it| runs.contains(it))));
+    // Nearly all bear none of them, and nothing else is to be known of those.
+    let bears = |pid: &u32| mark_of(*pid).is_some_and(|it| runs.contains(&it));
+    let found = others.filter(bears);
+    let found = found.filter_map(|pid| Member::of(pid, |own| own.filter(|it| runs.contains(it))));
     found.filter(|it| it.run.is_some()).collect()
 }
 
@@ -135,7 +138,7 @@ impl Member {
     fn of(pid: u32, run: impl FnOnce(Option<String>) -> Option<String>) -> Option<Self> {
         let process = ProcessId::of(pid).ok()?;
         let member = Self {
-            run: run(run_of(pid).or_else(|| cgroup::run_of(pid))),
+            run: run(mark_of(pid)),
             command: command_of(pid),
             process,
         };
@@ -143,11 +146,16 @@ impl Member {
     }
 }
 
+/// In its environment, or else in the name of its cgroup.
+fn mark_of(pid: u32) -> Option<String> {
+    run_of(pid).or_else(|| cgroup::run_of(pid))
+}
+
 fn run_of(pid: u32) -> Option<String> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let mut lines = environment.split(|byte| *byte == 0);
-    let value = lines.find_map(|it| it.strip_prefix(RUN.as_bytes())?.strip_prefix(b"="))?;
-    Some(String::from_utf8_lossy(value).into_owned())
+    let environment = proc_file(&format!("/proc/{pid}/environ")).ok()?;
+    let mut lines = environment.split('\0');
+    let value = lines.find_map(|it| it.strip_prefix(RUN)?.strip_prefix('='))?;
+    Some(value.to_owned())
 }
 
 /// How much of a command line is told.
