@@ -91,7 +91,10 @@ fn logs_of_a_run_that_is_over_are_read_and_forgotten_on_all_machines() {
     for _ in 1..=2 {
         let said = lab.up(&topology(&lab, BY_SSH));
         assert_eq!(said.code, 0, "{said}");
-        hears(&lab, "Bob");
+        wait_until("Bob hears", || {
+            let said = lab.ok(&["logs", "Bob", "--grep", "hi"]);
+            said.lines().count() >= 2
+        });
         lab.ok(&["down"]);
     }
     lab.assert_nothing_left();
