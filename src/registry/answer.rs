@@ -203,7 +203,10 @@ impl Registry {
                 self.end(&peer, ended, now);
             }
             Peer::Host(host) => {
-                self.entrusted.retain(|_, to| to != host);
+                self.entrusted.retain(|_, to| {
+                    to.remove(host);
+                    !to.is_empty()
+                });
                 self.forget_ended(host);
                 self.forget(&peer);
             }
@@ -213,7 +216,8 @@ impl Registry {
 
     fn entrust(&mut self, agents: Vec<AgentName>, to: &HostId, now: Now) {
         for agent in agents {
-            self.entrusted.insert(agent.clone(), to.clone());
+            let entrusted = self.entrusted.entry(agent.clone()).or_default();
+            entrusted.insert(to.clone());
             self.tell_host(&Peer::Agent(agent), now);
         }
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::member::{Facts, Member};
 use super::{Now, Registry};
-use crate::model::{Address, AgentName, Alias, ConnectionInfo, Role};
+use crate::model::{Address, AgentName, Alias, ConnectionInfo, HostId, Role};
 use crate::wire::{Envelope, Event, Peer, Presence, body};
 
 /// Those that are connected to an agent, by that agent's name.
@@ -102,10 +102,23 @@ impl Registry {
             return;
         };
         let member = self.members.get(peer).filter(|it| !it.has_ended());
-        let started_by = member.and_then(Member::host);
-        let host = started_by.or_else(|| self.entrusted.get(name)).cloned();
-        if let Some((host, presence)) = host.zip(self.presence(name, now)) {
-            self.tell_of(&presence, &Peer::Host(host));
+        let hosts: Vec<HostId> = match member.and_then(Member::host) {
+            Some(host) => vec![host.clone()],
+            None => self
+                .entrusted
+                .get(name)
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
+        };
+        if hosts.is_empty() {
+            return;
+        }
+        if let Some(presence) = self.presence(name, now) {
+            for host in hosts {
+                self.tell_of(&presence, &Peer::Host(host));
+            }
         }
     }
 

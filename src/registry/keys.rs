@@ -77,8 +77,13 @@ impl Registry {
     /// Whether an agent was started by a host, or entrusted to it.
     fn leads(&self, host: &HostId, agent: &AgentName) -> bool {
         let member = self.members.get(&Peer::Agent(agent.clone()));
-        let started_by = member.and_then(Member::host);
-        started_by.or_else(|| self.entrusted.get(agent)) == Some(host)
+        match member.and_then(Member::host) {
+            Some(started_by) => started_by == host,
+            None => self
+                .entrusted
+                .get(agent)
+                .is_some_and(|to| to.contains(host)),
+        }
     }
 
     /// A member has no name but its key's.

@@ -13,7 +13,7 @@ mod member;
 mod successor;
 mod switchboard;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -79,8 +79,9 @@ pub(crate) struct Registry {
     routes: HashMap<RoutingId, Peer>,
     watchers: HashSet<RoutingId>,
     followers: Followers,
-    /// Agents that others start, and the hosts that lead them.
-    entrusted: HashMap<AgentName, HostId>,
+    /// Agents that others start, and the hosts that may lead them: of several systems that want one, the agent itself takes
+    /// the first.
+    entrusted: HashMap<AgentName, BTreeSet<HostId>>,
     switchboard: Switchboard,
     leases: Leases,
     next_client: u64,

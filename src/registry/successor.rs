@@ -71,8 +71,7 @@ impl Registry {
         };
         let (own, mut former) = (member.connections().to_vec(), Vec::new());
         if let Some(mut old) = self.members.remove(&agent) {
-            self.routes.remove(&old.route);
-            self.watchers.remove(&old.route);
+            self.unroute(&old.route, &member.route);
             former = old.take_connections();
             member.keep_restarts(old.restarts() + 1);
         }

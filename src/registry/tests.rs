@@ -704,10 +704,28 @@ fn a_host_hears_where_the_sockets_of_its_agents_are_and_of_those_that_are_entrus
     assert_eq!(hear(&mut bench, 3, entrust), bob());
     hear(&mut bench, 2, NameServerRequest::Leave { end: None });
     assert_eq!(hear(&mut bench, 4, by_hand(2)), bob(), "its next life");
+    // Another system wants it too, and gives up: it stays entrusted to the first.
+    let other = NameServerRequest::Entrust {
+        agents: vec!["Bob".parse().unwrap()],
+        to: "other/local".parse().unwrap(),
+    };
+    let NameServerRequest::Announce(mut said) = host() else {
+        unreachable!()
+    };
+    if let Announcement::Host { name, .. } = &mut said {
+        *name = "other/local".parse().unwrap();
+    }
+    bench
+        .ask::<()>(8, NameServerRequest::Announce(said))
+        .unwrap();
+    hear(&mut bench, 3, other);
+    hear(&mut bench, 8, NameServerRequest::Leave { end: None });
+    hear(&mut bench, 4, NameServerRequest::Leave { end: None });
+    assert_eq!(hear(&mut bench, 6, by_hand(4)), bob());
+    hear(&mut bench, 6, NameServerRequest::Leave { end: None });
     // A host that has left has nobody entrusted to it any more.
     hear(&mut bench, 9, NameServerRequest::Leave { end: None });
     hear(&mut bench, 9, host());
-    hear(&mut bench, 4, NameServerRequest::Leave { end: None });
     assert_eq!(hear(&mut bench, 5, by_hand(3)), []);
 }
 

@@ -45,7 +45,7 @@ impl Up<'_> {
         };
         let attaching = self.part.attached().map(attach).collect();
         for group in &self.groups {
-            entrust(&self.part, group).await?;
+            entrust(&self.request.plan, group).await?;
         }
         Ok(attaching)
     }

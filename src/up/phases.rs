@@ -38,13 +38,11 @@ pub(crate) async fn run(
     let missing =
         mend::what_is_missing(request, launched, &groups, &without_memory, progress).await?;
     let outcome = Outcome::of(request, &missing, without_memory);
-    for group in &groups {
-        // A name server that has come back has forgotten it.
-        if !request.bring_up.contains(&group.name) {
+    if request.bring_up.is_empty() && missing.mend.is_empty() {
+        for group in &groups {
+            // A name server that has come back has forgotten it.
             entrust(&request.plan, group).await?;
         }
-    }
-    if request.bring_up.is_empty() && missing.mend.is_empty() {
         let report = report(request, &groups, outcome, &missing).await?;
         lock(launched).release_tethers();
         return Ok(report);
@@ -300,12 +298,6 @@ impl Up<'_> {
         running: Running,
     ) -> Result<(), UpError> {
         self.hosts(progress, hosts).await?;
-        if !self.missing.mend.hosts.is_empty() {
-            // New daemons hear who is there.
-            for group in &self.groups {
-                entrust(&self.request.plan, group).await?;
-            }
-        }
         let started = self.start(progress, running).await?;
         let addresses = self.configure(progress, started).await?;
         self.wire(progress, &addresses).await?;

@@ -38,20 +38,20 @@ impl Agent {
             timers: mem::take(&mut own.timers),
             ..(**own).clone()
         };
-        if let Err(fault) = self.become_what(spec, version) {
+        if let Err(fault) = self.apply(spec, version) {
             self.log.error(&fault.to_string());
             self.given = Given::failed(fault);
         }
     }
 
     pub(super) fn configure(&mut self, configure: Configure) -> Result<Value, Fault> {
-        self.become_what(*configure.spec, configure.version)?;
+        self.apply(*configure.spec, configure.version)?;
         self.announce();
         Ok(value(&self.sockets.addresses()))
     }
 
     /// All or nothing.
-    fn become_what(&mut self, mut spec: AgentSpec, version: SpecVersion) -> Result<(), Fault> {
+    fn apply(&mut self, mut spec: AgentSpec, version: SpecVersion) -> Result<(), Fault> {
         self.check_timers(&spec.timers)?;
         let mut bound = Vec::with_capacity(spec.bind.len());
         for socket in mem::take(&mut spec.bind) {
@@ -91,7 +91,7 @@ impl Agent {
             endpoint,
             serializer,
             handlers,
-            // Who connects is looked at where he is let in.
+            // Nothing is held back by it yet.
             admits: _,
         } = request;
         if self.sockets.find(alias.as_str()).is_some() {
