@@ -1062,6 +1062,7 @@ fn source_of(file: &str) -> String {
     let folder = repository();
     let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap();
     if file != "agent" {
+        let file = file.replace("::", "/");
         return read(folder.join("tests").join(format!("{file}.rs")));
     }
     let tests = folder.join("src").join("agent").join("tests");
@@ -1080,7 +1081,7 @@ fn the_page_for_users_of_osbrain_names_tests_that_there_are() {
         let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
         assert_eq!(cells.len(), 3, "{row}");
         for test in cells[2].split('`').skip(1).step_by(2) {
-            let (file, name) = test.split_once("::").unwrap_or(("examples", test));
+            let (file, name) = test.rsplit_once("::").unwrap_or(("examples", test));
             if test == "proxies" {
                 continue;
             }

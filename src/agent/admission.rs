@@ -2,14 +2,14 @@
 //! key is asked for at the name server each time, because it may be revoked since; meanwhile the handshake
 //! waits. A peer that was admitted before is admitted again while the name server is away.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use zmq::Context;
 
 use crate::model::timing::TURNED_AWAY_INTERVAL;
 use crate::model::{Holder, PublicKey};
-use crate::zeromq::{Handshake, Verdict, Zap};
+use crate::zeromq::{Connections, Handshake, Verdict, Zap};
 
 /// How many keys are asked for at a time. A peer that comes when there are so many has to come again.
 const ASKED: usize = 1000;
@@ -17,8 +17,9 @@ const ASKED: usize = 1000;
 /// The way in.
 pub(crate) struct Admission {
     zap: Zap,
-    /// Which peers were admitted, and from which machines.
+    /// Which peers were admitted.
     known: BTreeMap<PublicKey, Known>,
+    connections: Connections<PublicKey>,
     waiting: BTreeMap<PublicKey, Vec<Handshake>>,
     /// Since the log has last said so, and when that was.
     turned_away: u64,
@@ -28,7 +29,6 @@ pub(crate) struct Admission {
 #[derive(Default)]
 struct Known {
     name: String,
-    from: BTreeSet<String>,
     /// It is revoked. Its connections may still be there.
     stale: bool,
 }
@@ -47,6 +47,7 @@ impl Admission {
         Ok(Self {
             zap: Zap::bind(context)?,
             known: BTreeMap::new(),
+            connections: Connections::default(),
             waiting: BTreeMap::new(),
             turned_away: 0,
             told: None,
@@ -69,7 +70,9 @@ impl Admission {
             }
             let known = self.known.get_mut(&handshake.key).filter(|it| !it.stale);
             match known {
-                Some(known) if alone || asked >= ASKED => known.admit(&self.zap, &handshake),
+                Some(known) if alone || asked >= ASKED => {
+                    admit(&self.zap, &mut self.connections, &known.name, &handshake);
+                }
                 None if asked >= ASKED => self.zap.answer(&handshake, Verdict::Later),
                 _ => {
                     unknown.push(handshake.key);
@@ -90,11 +93,15 @@ impl Admission {
         let known = self.known.get_mut(key);
         let verdict = match (answer, known) {
             (Answer::Theirs(Holder::Agent(_)), Some(known)) => {
-                waiting.iter().for_each(|it| known.admit(&self.zap, it));
+                for handshake in &waiting {
+                    admit(&self.zap, &mut self.connections, &known.name, handshake);
+                }
                 return;
             }
             (Answer::None, Some(known)) if !known.stale => {
-                waiting.iter().for_each(|it| known.admit(&self.zap, it));
+                for handshake in &waiting {
+                    admit(&self.zap, &mut self.connections, &known.name, handshake);
+                }
                 return;
             }
             (Answer::None, _) => Verdict::Later,
@@ -127,18 +134,18 @@ impl Admission {
         self.known.keys()
     }
 
-    /// These keys are revoked. Tells from which machines they were used.
-    pub(crate) fn forget(&mut self, keys: &[PublicKey]) -> BTreeSet<String> {
-        let known = keys.iter().filter_map(|key| self.known.remove(key));
-        known.flat_map(|known| known.from).collect()
+    /// These keys are revoked: their connections end. Tells how many there were.
+    pub(crate) fn revoke(&mut self, keys: &[PublicKey]) -> usize {
+        for key in keys {
+            self.known.remove(key);
+        }
+        self.connections.end(keys)
     }
 }
 
-impl Known {
-    fn admit(&mut self, zap: &Zap, handshake: &Handshake) {
-        self.from.insert(handshake.address.clone());
-        zap.answer(handshake, Verdict::Admitted(&self.name));
-    }
+fn admit(zap: &Zap, connections: &mut Connections<PublicKey>, name: &str, handshake: &Handshake) {
+    connections.add(handshake.key, handshake.connection);
+    zap.answer(handshake, Verdict::Admitted(name));
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //! end whose keys are revoked.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use serde_json::Value;
 
@@ -13,7 +12,6 @@ use super::state::Agent;
 use crate::model::PublicKey;
 use crate::model::timing::ADMISSION_TIMEOUT;
 use crate::wire::{Fault, NameServerRequest, Peer};
-use crate::zeromq::hang_up_at;
 
 impl Agent {
     /// A peer asks to be admitted.
@@ -77,46 +75,21 @@ impl Agent {
         }
     }
 
-    /// These keys were revoked. Their connections end; so do others from the same
-    /// machines, for libzmq does not tell them apart: these are made again at once.
+    /// These keys were revoked: their connections end, and no others.
     pub(super) fn on_revoked(&mut self, keys: &[PublicKey]) {
         for slot in self.sockets.iter_mut() {
             if slot.disconnect_holders(keys, self.now) {
                 self.membership.note_change();
             }
         }
-        let from = self
+        let ended = self
             .admission
             .as_mut()
-            .map(|admission| admission.forget(keys));
-        let from: BTreeSet<String> = from.unwrap_or_default();
-        if from.is_empty() {
-            return;
+            .map_or(0, |admission| admission.revoke(keys));
+        if ended > 0 {
+            self.log.warn(&format!(
+                "keys were revoked: {ended} connections of theirs have ended"
+            ));
         }
-        let ips: Vec<IpAddr> = from.iter().filter_map(|ip| ip_of(ip)).collect();
-        let places = self.sockets.places();
-        let ended = hang_up_at(&places, &ips);
-        self.log.warn(&format!(
-            "keys were revoked: {ended} connections have ended, and those that may come again"
-        ));
-    }
-}
-
-/// Of an address as ZAP has it: one of IPv6 may name the interface by which it is reached.
-fn ip_of(address: &str) -> Option<IpAddr> {
-    let ip = address.split('%').next()?.parse::<IpAddr>().ok()?;
-    Some(ip.to_canonical())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_of_ipv6_are_those_that_the_kernel_tells() {
-        let ip = |text: &str| ip_of(text).map(|it| it.to_string());
-        assert_eq!(ip("::ffff:10.0.0.1").as_deref(), Some("10.0.0.1"));
-        assert_eq!(ip("fe80::1%eth0").as_deref(), Some("fe80::1"));
-        assert_eq!(ip(""), None);
     }
 }

@@ -239,6 +239,7 @@ impl NameServer {
     fn perform(&mut self) -> bool {
         let mut end = false;
         let mut undelivered = Vec::new();
+        let mut revoked = Vec::new();
         let mut forgotten: Option<String> = None;
         for effect in self.registry.effects() {
             match effect {
@@ -261,10 +262,11 @@ impl NameServer {
                     let written = log.map_or(Ok(()), |log| remember(log, &change));
                     forgotten = written.err().or(forgotten);
                 }
-                Effect::HangUp(key) => self.router.hang_up(key),
+                Effect::HangUp(key) => revoked.push(key),
                 Effect::End => end = true,
             }
         }
+        self.router.hang_up(&revoked);
         self.give_back(undelivered);
         end
     }

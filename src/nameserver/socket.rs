@@ -1,14 +1,13 @@
 //! The name server's ROUTER socket: frames in, frames out, never blocking.
 
 use std::net::SocketAddr;
-use std::os::fd::RawFd;
 
 use super::NameServerError;
 use crate::access::{KeyId, NotAdmitted};
 use crate::model::{KeyPair, PublicKey};
 use crate::registry::{RoutingId, Undelivered};
 use crate::wire::LARGEST_BODY;
-use crate::zeromq::{HANDSHAKE_MS, Verdict, Zap, admit_by_key, hang_up, keep_alive};
+use crate::zeromq::{Connections, HANDSHAKE_MS, Verdict, Zap, admit_by_key, keep_alive};
 
 /// How many messages may wait for one member before it counts as one that does not read.
 const QUEUE: i32 = 20_000;
@@ -49,7 +48,7 @@ impl Router {
                 admit_by_key(&mut socket, &keys.secret)?;
                 Some(Admission {
                     zap,
-                    whose: Vec::new(),
+                    connections: Connections::default(),
                 })
             }
             None => None,
@@ -81,16 +80,17 @@ impl Router {
 
     /// Admits the peers that wait and may be admitted. Tells how many may not.
     pub(crate) fn answer_handshakes(
-        &self,
+        &mut self,
         may: impl Fn(&PublicKey) -> Result<KeyId, NotAdmitted>,
     ) -> u64 {
         let mut refused = 0;
-        let Some(admission) = &self.admission else {
+        let Some(admission) = &mut self.admission else {
             return refused;
         };
         while let Some(handshake) = admission.zap.next() {
             match may(&handshake.key) {
                 Ok(id) => {
+                    admission.connections.add(id, handshake.connection);
                     let id = id.0.to_string();
                     admission.zap.answer(&handshake, Verdict::Admitted(&id));
                 }
@@ -104,16 +104,10 @@ impl Router {
         refused
     }
 
-    /// Ends the connections of a key. They are known by what came over them last.
-    pub(crate) fn hang_up(&self, key: KeyId) {
-        let connections = self
-            .admission
-            .iter()
-            .flat_map(|admission| admission.whose.iter());
-        for (fd, _) in connections.enumerate().filter(|(_, id)| **id == Some(key)) {
-            if let Ok(fd) = RawFd::try_from(fd) {
-                hang_up(fd);
-            }
+    /// Ends all connections of these keys.
+    pub(crate) fn hang_up(&mut self, keys: &[KeyId]) {
+        if let Some(admission) = &mut self.admission {
+            admission.connections.end(keys);
         }
     }
 
@@ -149,10 +143,7 @@ impl Router {
         }
         let from = RoutingId {
             id: Box::from(&from[..]),
-            key: self
-                .admission
-                .as_mut()
-                .and_then(|admission| admission.key_of(&mut content)),
+            key: self.admission.as_ref().and_then(|_| key_of(&mut content)),
         };
         Ok(Some(Frames::Two {
             from,
@@ -193,22 +184,10 @@ impl Router {
 /// Which keys are admitted, and by which connections.
 struct Admission {
     zap: Zap,
-    /// By the number of a connection's descriptor: the key of the peer that spoke there last. libzmq may
-    /// have closed it since, and opened it for another peer, which will speak too.
-    whose: Vec<Option<KeyId>>,
+    connections: Connections<KeyId>,
 }
 
-impl Admission {
-    /// By which key the sender of a message was admitted.
-    fn key_of(&mut self, message: &mut zmq::Message) -> Option<KeyId> {
-        let id = message.gets("User-Id")?.parse().ok().map(KeyId);
-        let fd: Option<usize> = message.gets("__fd").and_then(|fd| fd.parse().ok());
-        if let Some(fd) = fd {
-            if self.whose.len() <= fd {
-                self.whose.resize(fd + 1, None);
-            }
-            self.whose[fd] = id;
-        }
-        id
-    }
+/// By which key the sender of a message was admitted.
+fn key_of(message: &mut zmq::Message) -> Option<KeyId> {
+    message.gets("User-Id")?.parse().ok().map(KeyId)
 }

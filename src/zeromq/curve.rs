@@ -10,6 +10,8 @@ use crate::model::{Credentials, KeyPair, PublicKey, SecretKey};
 pub(crate) const DOMAIN: &str = "osb";
 /// `ZMQ_ZAP_ENFORCE_DOMAIN`: without a socket that answers, no peer is admitted.
 const ENFORCE_DOMAIN: i32 = 93;
+/// ZAP is told which connection it is asked about: the patch `zap_cookie` of libzmq.
+const ZAP_COOKIE: i32 = 0x6f73_6207;
 
 /// Draws a new pair of keys.
 pub fn draw_keys() -> zmq::Result<KeyPair> {
@@ -27,6 +29,7 @@ pub fn admit_by_key(socket: &mut Socket, secret: &SecretKey) -> zmq::Result<()> 
     socket.set_curve_secretkey(secret.as_bytes())?;
     socket.set_zap_domain(DOMAIN)?;
     socket.set_handshake_ivl(HANDSHAKE_MS)?;
+    set_int(socket, ZAP_COOKIE, 1)?;
     set_int(socket, ENFORCE_DOMAIN, 1)
 }
 

@@ -90,7 +90,16 @@ pub(crate) fn connections() -> impl Iterator<Item = End> {
     descriptors().filter_map(|fd| end(unsafe { BorrowedFd::borrow_raw(fd) }))
 }
 
-fn descriptors() -> impl Iterator<Item = RawFd> {
+/// Ends a connection that libzmq keeps, whatever it is used for.
+#[cfg(test)]
+pub(crate) fn cut(end: &End) {
+    // SAFETY: only borrowed for the call.
+    let fd = unsafe { BorrowedFd::borrow_raw(end.fd) };
+    shutdown(fd, Shutdown::Both).unwrap();
+}
+
+/// What may be open in this process.
+pub(super) fn descriptors() -> impl Iterator<Item = RawFd> {
     let open = std::fs::read_dir("/proc/self/fd")
         .into_iter()
         .flatten()

@@ -118,7 +118,7 @@ fn name(place: &str) -> Option<Box<str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::zeromq::{connections, hang_up};
+    use crate::zeromq::{connections, cut};
     use std::time::{Duration, Instant};
     use zmq::{Context, DONTWAIT, Socket};
 
@@ -156,9 +156,8 @@ mod tests {
     }
 
     /// Ends the connection to `address` without a word from libzmq.
-    fn cut(address: &str) {
-        let end = connections().find(|end| end.leads_to(address)).unwrap();
-        hang_up(end.fd);
+    fn cut_the_one_to(address: &str) {
+        cut(&connections().find(|end| end.leads_to(address)).unwrap());
     }
 
     #[test]
@@ -214,7 +213,7 @@ mod tests {
                 sent += 1;
             }
             assert!(sent > 100, "{sent}");
-            cut(&address);
+            cut_the_one_to(&address);
             let given = ended(&mut push);
             let mut received = 1;
             while pull.poll(zmq::POLLIN, 500).unwrap() == 1 {
@@ -302,7 +301,7 @@ mod tests {
             while push.poll(zmq::POLLOUT, 300).unwrap() == 1 {
                 push.send(&large, DONTWAIT).unwrap();
             }
-            cut(&address);
+            cut_the_one_to(&address);
             for _ in 0..3 {
                 pull.recv_bytes(0).unwrap();
             }

@@ -1,14 +1,14 @@
 //! The ZeroMQ that is linked in: what it must be able to do, the socket by which every member dials
 //! the name server, CURVE and ZAP, and what a socket's monitor tells. Nothing here decides.
 
+#[allow(unsafe_code, reason = "descriptors of libzmq")]
+mod connections;
 mod curve;
 #[allow(
     unsafe_code,
     reason = "descriptors of libzmq, and tcp_info, which no crate reads"
 )]
 mod dead;
-#[allow(unsafe_code, reason = "descriptors of libzmq")]
-mod hang_up;
 mod keepalive;
 mod lines;
 #[allow(unsafe_code, reason = "the zmq crate cannot end a monitor")]
@@ -24,11 +24,12 @@ use crate::model::timing::HANDSHAKE_TIMEOUT;
 use crate::wire::LARGEST_BODY;
 
 pub use crate::model::timing::DEAD_PEER_INTERVAL as LOOK_EVERY;
+pub use connections::{Connections, Cookie};
 pub use curve::{admit_by_key, dial_with, draw_keys};
-#[cfg(test)]
-use dead::connections;
+use dead::descriptors;
 pub use dead::{End, hang_up_dead};
-pub use hang_up::{Place, hang_up, hang_up_at};
+#[cfg(test)]
+use dead::{connections, cut};
 pub use keepalive::keep_alive;
 pub use lines::{Line, keep_lines, lines, matched, missed, next_ended, queued};
 pub use monitor::{CLOSED, EVENTS, Failure, Seen, monitor, next_event, stop_monitor};

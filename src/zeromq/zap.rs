@@ -5,6 +5,7 @@
 
 use zmq::{Context, DONTWAIT, Socket};
 
+use super::Cookie;
 use super::curve::DOMAIN;
 use crate::model::PublicKey;
 
@@ -24,6 +25,8 @@ pub struct Handshake {
     pub key: PublicKey,
     /// From which IP address.
     pub address: String,
+    /// By which connection of this process.
+    pub connection: Cookie,
     envelope: [Vec<u8>; 2],
 }
 
@@ -74,19 +77,21 @@ impl Zap {
             };
             let envelope = [from.clone(), id.clone()];
             let ours = version == VERSION && domain == DOMAIN.as_bytes() && mechanism == CURVE;
-            match credentials {
-                [key] if ours => {
-                    if let Ok(key) = key[..].try_into().map(PublicKey::of) {
-                        return Some(Handshake {
-                            key,
-                            address: String::from_utf8_lossy(address).into_owned(),
-                            envelope,
-                        });
-                    }
+            let handshake = match credentials {
+                [key] if ours => read(key, address),
+                _ => None,
+            };
+            match handshake {
+                Some((key, address, connection)) => {
+                    return Some(Handshake {
+                        key,
+                        address,
+                        connection,
+                        envelope,
+                    });
                 }
-                _ => {}
+                None => self.reply(&envelope, Verdict::Refused("not osb's")),
             }
-            self.reply(&envelope, Verdict::Refused("not osb's"));
         }
     }
 
@@ -115,11 +120,18 @@ impl Zap {
     }
 }
 
+/// The address is followed by the connection's cookie. A peer whose connection could not be ended is not admitted.
+fn read(key: &[u8], address: &[u8]) -> Option<(PublicKey, String, Cookie)> {
+    let key = key.try_into().map(PublicKey::of).ok()?;
+    let (address, cookie) = std::str::from_utf8(address).ok()?.rsplit_once('#')?;
+    Some((key, address.to_owned(), Cookie(cookie.parse().ok()?)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::{Credentials, KeyPair};
-    use crate::zeromq::{self, Seen};
+    use crate::zeromq::{self, Connections, Seen};
 
     struct Server {
         context: Context,
@@ -225,6 +237,46 @@ mod tests {
                 zap.answer(&handshake, Verdict::Admitted("1"));
             }
             monitor.poll(zmq::POLLIN, 10).unwrap();
+        }
+    }
+
+    fn wait_for(monitor: &Socket, wanted: Seen) {
+        while outcome(monitor) != wanted {}
+    }
+
+    /// Whether or not a message has ever come by them.
+    #[test]
+    fn the_connections_of_a_key_are_known_from_its_handshakes_and_end_with_it() {
+        let server = server(true);
+        let dir = tempfile::tempdir().unwrap();
+        let ipc = format!("ipc://{}", dir.path().join("s").display());
+        server.socket.bind(&ipc).unwrap();
+        let (ann, ben) = (credentials(&server.keys), credentials(&server.keys));
+        let mut connections = Connections::default();
+        let mut dialled = Vec::new();
+        for (keys, at) in [
+            (&ann, &server.address),
+            (&ann, &ipc),
+            (&ben, &server.address),
+            (&ben, &ipc),
+        ] {
+            let one = dial(&server.context, at, Some(keys.clone()));
+            let zap = server.zap.as_ref().unwrap();
+            assert_eq!(zap.socket().poll(zmq::POLLIN, 10_000).unwrap(), 1);
+            let handshake = zap.next().unwrap();
+            connections.add(handshake.key, handshake.connection);
+            zap.answer(&handshake, Verdict::Admitted("1"));
+            wait_for(&one.1, Seen::Proven);
+            dialled.push(one);
+        }
+        assert_eq!(connections.end(&[ann.own.public]), 2);
+        for (_, monitor) in &dialled[..2] {
+            wait_for(monitor, Seen::Lost);
+        }
+        for (socket, monitor) in &dialled[2..] {
+            socket.send("still there", 0).unwrap();
+            assert_eq!(server.socket.recv_bytes(0).unwrap(), b"still there");
+            assert!(zeromq::next_event(monitor).is_none());
         }
     }
 

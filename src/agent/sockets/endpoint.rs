@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use super::raw;
 use crate::model::{AgentName, Alias, Endpoint, beside, bound_for};
-use crate::zeromq;
 
 /// The longest path of a Unix socket.
 const LONGEST_PATH: usize = 107;
@@ -103,12 +102,10 @@ pub(crate) fn bind_both(
 }
 
 impl Bound {
-    /// As the kernel knows it.
-    pub(crate) fn place(&self) -> Option<zeromq::Place> {
-        match self.address.strip_prefix("ipc://") {
-            Some(path) => Some(zeromq::Place::Path(Path::new(path).into())),
-            None => port_of(&self.address).map(zeromq::Place::Port),
-        }
+    /// None if it is not by TCP.
+    pub(crate) fn port(&self) -> Option<u16> {
+        let at = self.address.strip_prefix("tcp://")?;
+        port_of(at)
     }
 
     /// Where a second socket belongs.

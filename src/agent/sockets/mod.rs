@@ -31,7 +31,6 @@ pub(crate) use send::{Envelope, Offer, sync_path};
 pub(crate) use slot::Slot;
 
 use crate::model::{Address, Alias, Serializer, SocketStats};
-use crate::zeromq;
 
 /// All data sockets of an agent, each with a number.
 #[derive(Default)]
@@ -162,11 +161,6 @@ impl Sockets {
         self.iter()
             .filter_map(|slot| Some((slot.alias.clone(), slot.address()?)))
             .collect()
-    }
-
-    /// Where they are bound, as the kernel knows it.
-    pub(crate) fn places(&self) -> Vec<zeromq::Place> {
-        self.iter().flat_map(Slot::places).collect()
     }
 
     pub(crate) fn stats(&mut self) -> BTreeMap<Alias, SocketStats> {

@@ -21,7 +21,7 @@ use crate::model::{
 };
 use crate::wire::{ProofToken, ReplyToken, sync_subscription};
 use crate::zeromq::{
-    self, CLOSED, EVENTS, End, Seen, admit_by_key, dial_with, monitor, next_event, stop_monitor,
+    CLOSED, EVENTS, End, Seen, admit_by_key, dial_with, monitor, next_event, stop_monitor,
 };
 
 /// How long to wait at most until a place is free again, in milliseconds.
@@ -174,8 +174,8 @@ impl Slot {
         taken.map_err(|error| error.message().to_lowercase())
     }
 
-    /// Where it is bound, as the kernel knows it.
-    pub(crate) fn places(&self) -> impl Iterator<Item = zeromq::Place> {
+    /// Where it is bound by TCP.
+    fn ports(&self) -> impl Iterator<Item = u16> {
         let request_socket = match self.request_socket.as_deref() {
             Some(RequestSocket::Answers(request_socket)) => request_socket.bound.as_ref(),
             Some(RequestSocket::Asks { .. }) | None => None,
@@ -183,14 +183,13 @@ impl Slot {
         self.bound
             .iter()
             .chain(request_socket)
-            .filter_map(Bound::place)
+            .filter_map(Bound::port)
     }
 
     /// Whether that end of a connection is one of its own.
     pub(crate) fn has_end(&self, end: &End) -> bool {
-        let here = zeromq::Place::Port(end.here.port());
         let dialled = |link: &Link| end.leads_to(&link.server.address);
-        self.places().any(|place| place == here)
+        self.ports().any(|port| port == end.here.port())
             || self
                 .links
                 .iter()

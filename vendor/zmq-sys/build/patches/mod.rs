@@ -4,7 +4,13 @@
 mod count_losses;
 mod lines;
 mod named_ipc;
+mod zap_cookie;
 
 use crate::patch::Patch;
 
-pub const ALL: &[&Patch] = &[&count_losses::PATCH, &lines::PATCH, &named_ipc::PATCH];
+pub const ALL: &[&Patch] = &[
+    &count_losses::PATCH,
+    &lines::PATCH,
+    &named_ipc::PATCH,
+    &zap_cookie::PATCH,
+];
