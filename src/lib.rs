@@ -126,6 +126,8 @@ mod files;
 #[cfg(feature = "cli")]
 mod host;
 #[cfg(feature = "cli")]
+mod journal;
+#[cfg(feature = "cli")]
 mod keys;
 #[cfg(feature = "cli")]
 mod machine;

@@ -146,12 +146,7 @@ mod tests {
     }
 
     fn host(n: u8, name: &str, term: Term) -> KeyEntry {
-        KeyEntry {
-            key: key(n),
-            holder: Holder::Host(name.parse().unwrap()),
-            term,
-            by: None,
-        }
+        KeyEntry::new(key(n), Holder::Host(name.parse().unwrap()), term)
     }
 
     #[test]
@@ -184,12 +179,9 @@ mod tests {
         for (n, by) in [(3, "lab1"), (4, "lab2")] {
             let holder = Holder::Agent(format!("A{n}").parse().unwrap());
             let by = by.parse().ok();
-            let (key, term) = (key(n), Term::Run);
             ring.admit(KeyEntry {
-                key,
-                holder,
-                term,
                 by,
+                ..KeyEntry::new(key(n), holder, Term::Run)
             });
         }
         let lab1 = Holder::Host("lab1".parse().unwrap());
@@ -205,11 +197,10 @@ mod tests {
         let mut ring = Keyring::default();
         ring.admit(host(1, "lab1", Term::Lasting));
         ring.admit(host(2, "lab1", Term::Join { until: 100 }));
+        let agent = Holder::Agent("A".parse().unwrap());
         ring.admit(KeyEntry {
-            key: key(3),
-            holder: Holder::Agent("A".parse().unwrap()),
-            term: Term::Run,
             by: "lab1".parse().ok(),
+            ..KeyEntry::new(key(3), agent, Term::Run)
         });
         assert_eq!(ring.revoke(|entry| entry.key == key(2)).len(), 1);
         assert_eq!(ring.entries().len(), 2);

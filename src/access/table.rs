@@ -67,10 +67,9 @@ macro_rules! table {
             }
         }
 
-        #[cfg(test)]
         impl $type {
             /// Every verb with those who may use it.
-            pub const TABLE: &[(&str, Levels)] = &[$(($verb, $levels)),*];
+            pub(crate) const TABLE: &[(&str, Levels)] = &[$(($verb, $levels)),*];
         }
     };
 }
@@ -97,6 +96,7 @@ table!(NameServerRequest {
     Whose "whose" Levels::of(&[Agent, Host, Control, Admin]),
     Keys "keys" ADMIN,
     Revoke "revoke" ADMIN,
+    Journal "journal" ADMIN,
 });
 
 table!(HostRequest {

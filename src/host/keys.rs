@@ -28,11 +28,10 @@ impl Host {
                 return;
             }
         };
+        let holder = Holder::Agent(agent.clone());
         let admit = NameServerRequest::Admit(KeyEntry {
-            key: own.public,
-            holder: Holder::Agent(agent.clone()),
-            term: Term::Run,
             by: Some(self.options.name.clone()),
+            ..KeyEntry::new(own.public, holder, Term::Run)
         });
         let admitted = self
             .link

@@ -1,12 +1,14 @@
 //! Which keys are admitted at a name server, looked at and changed: at the name server itself while it runs, in
 //! its list on this machine while it does not.
 
-use crate::access::{KeyChange, Keyring};
+mod list;
+
 use crate::model::{KeyEntry, KeyPair, KeysOf};
 use crate::proxy::{NameServer, ProxyError};
-use crate::state::{KeyDir, KeyLog, StateError};
-use crate::wire::NameServerRequest;
+use crate::state::{KeyDir, StateError};
+use crate::wire::{NameServerRequest, Record};
 use crate::zeromq;
+use list::List;
 
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +19,8 @@ pub enum KeysError {
     Proxy(#[from] ProxyError),
     #[error("cannot write down which keys are admitted: {0}")]
     Write(#[from] std::io::Error),
+    #[error("it is done, and the journal cannot be written or read: {0}")]
+    Journal(std::io::Error),
     #[error("ZeroMQ cannot draw keys: {0}")]
     Draw(#[from] zmq::Error),
 }
@@ -24,7 +28,7 @@ pub enum KeysError {
 /// The keys that a name server admits.
 pub(crate) enum Keys {
     /// It does not run: its list is held, so that it does not begin meanwhile.
-    Asleep { ring: Keyring, log: KeyLog },
+    Asleep(List),
     /// It runs, and is asked.
     Awake(NameServer),
 }
@@ -35,11 +39,8 @@ impl Keys {
         dir: &KeyDir,
         dial: impl FnOnce() -> Result<NameServer, ProxyError>,
     ) -> Result<Self, KeysError> {
-        match dir.log() {
-            Ok((log, changes)) => Ok(Keys::Asleep {
-                ring: Keyring::recall(changes),
-                log,
-            }),
+        match List::open(dir) {
+            Ok(list) => Ok(Keys::Asleep(list)),
             Err(StateError::KeysInUse { .. }) => Ok(Keys::Awake(dial()?)),
             Err(error) => Err(error.into()),
         }
@@ -47,15 +48,25 @@ impl Keys {
 
     pub(crate) fn entries(&self) -> Result<Vec<KeyEntry>, KeysError> {
         match self {
-            Keys::Asleep { ring, .. } => Ok(ring.entries()),
+            Keys::Asleep(list) => Ok(list.entries()),
             Keys::Awake(nameserver) => Ok(nameserver.ask(&NameServerRequest::Keys {}).wait()?),
+        }
+    }
+
+    /// The next events of the journal, in order; none, if there are none behind that number.
+    pub(crate) fn events_behind(&self, after: u64) -> Result<Vec<Record>, KeysError> {
+        match self {
+            Keys::Asleep(list) => list.events_behind(after),
+            Keys::Awake(nameserver) => Ok(nameserver
+                .ask(&NameServerRequest::Journal { after })
+                .wait()?),
         }
     }
 
     /// Lets a key in.
     pub(crate) fn admit(&mut self, entry: KeyEntry) -> Result<(), KeysError> {
         match self {
-            Keys::Asleep { ring, log } => Ok(log.write(&ring.admit(entry))?),
+            Keys::Asleep(list) => list.admit(entry),
             Keys::Awake(nameserver) => {
                 Ok(nameserver.ask(&NameServerRequest::Admit(entry)).wait()?)
             }
@@ -65,15 +76,7 @@ impl Keys {
     /// Revokes the keys that are meant, and returns them.
     pub(crate) fn revoke(&mut self, meant: KeysOf) -> Result<Vec<KeyEntry>, KeysError> {
         match self {
-            Keys::Asleep { ring, log } => {
-                let out = ring.revoke(|entry| meant.means(entry));
-                let mut entries = Vec::new();
-                for (_, entry, change) in out {
-                    log.write(&change)?;
-                    entries.push(entry);
-                }
-                Ok(entries)
-            }
+            Keys::Asleep(list) => list.revoke(&meant),
             Keys::Awake(nameserver) => {
                 Ok(nameserver.ask(&NameServerRequest::Revoke(meant)).wait()?)
             }
@@ -83,28 +86,24 @@ impl Keys {
     /// Replaces the owner's key; the new one is in the owner's file when this returns.
     pub(crate) fn rotate_owner(&mut self, dir: &KeyDir) -> Result<(), KeysError> {
         let (old, new) = (dir.operator()?, zeromq::draw_keys()?);
+        let entry = KeyEntry::lasting(new.public, old.holder.clone());
+        let meant = KeysOf::Key(old.own.public);
         // The new one is admitted first, and the old one revoked last: whenever this is cut off, the
         // file has one of the two.
+        self.admit(entry)?;
+        dir.replace_operator(&new)?;
         match self {
-            Keys::Asleep { ring, log } => {
-                let holder = old.holder.clone();
-                let entry = KeyEntry::lasting(new.public, holder);
-                log.write(&ring.admit(entry))?;
-                dir.replace_operator(&new)?;
-                log.write(&KeyChange::Drop(old.own.public))?;
-            }
+            Keys::Asleep(list) => list.revoke(&meant).map(drop),
             Keys::Awake(nameserver) => {
-                let entry = KeyEntry::lasting(new.public, old.holder.clone());
-                let admit = NameServerRequest::Admit(entry);
-                nameserver.ask::<()>(&admit).wait()?;
-                dir.replace_operator(&new)?;
                 let mut to = crate::model::Dial::plain(nameserver.link().address());
                 to.keys = Some(dir.operator()?.credentials());
-                let old = NameServerRequest::Revoke(KeysOf::Key(old.own.public));
-                NameServer::dial(&to)?.ask::<Vec<KeyEntry>>(&old).wait()?;
+                let old = NameServerRequest::Revoke(meant);
+                Ok(NameServer::dial(&to)?
+                    .ask::<Vec<KeyEntry>>(&old)
+                    .wait()
+                    .map(drop)?)
             }
         }
-        Ok(())
     }
 }
 

@@ -133,6 +133,9 @@ pub struct KeyEntry {
     /// The host that answers for it: an agent's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<HostId>,
+    /// Who has admitted it. The name server says so, whatever the requester says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted_by: Option<Holder>,
 }
 
 /// For how long a key is admitted.
@@ -151,14 +154,20 @@ pub enum Term {
 }
 
 impl KeyEntry {
-    /// One that is good until it is revoked.
-    pub fn lasting(key: PublicKey, holder: Holder) -> Self {
+    /// One for that long.
+    pub fn new(key: PublicKey, holder: Holder, term: Term) -> Self {
         Self {
             key,
             holder,
-            term: Term::Lasting,
+            term,
             by: None,
+            admitted_by: None,
         }
+    }
+
+    /// One that is good until it is revoked.
+    pub fn lasting(key: PublicKey, holder: Holder) -> Self {
+        Self::new(key, holder, Term::Lasting)
     }
 
     /// What its holder may do by it.

@@ -3,6 +3,7 @@
 //! It decides nothing. What is not an osb message is counted and dropped; whatever arrives, it
 //! goes on serving.
 
+mod audit;
 mod socket;
 mod trial;
 
@@ -16,7 +17,8 @@ use crate::model::{KeyPair, PublicKey};
 use crate::registry::{Effect, Now, Registry, RoutingId, Undelivered};
 use crate::state::{KeyDir, KeyLog, StateError};
 use crate::wire::{DecodeError, Envelope, Fault, MessageKind, Peer, body};
-use socket::{Frames, Router};
+use audit::Audit;
+use socket::{Frames, Router, TurnedAway};
 use trial::{Outcome, Trial};
 
 /// How many messages are read before the clock is looked at again.
@@ -83,6 +85,8 @@ pub(crate) struct NameServer {
     turned_away: u64,
     /// Where it is written down which keys are admitted.
     key_log: Option<KeyLog>,
+    /// Where it is written down who has done what.
+    audit: Option<Audit>,
 }
 
 /// What a name server did not take to be for it.
@@ -107,6 +111,7 @@ impl NameServer {
             foreign: 0,
             turned_away: 0,
             key_log: None,
+            audit: None,
         })
     }
 
@@ -128,8 +133,10 @@ impl NameServer {
             foreign: 0,
             turned_away: 0,
             key_log: Some(key_log),
+            audit: None,
         };
         nameserver.try_unknown_key(keys.public)?;
+        nameserver.audit = Some(Audit::begin(dir)?);
         Ok(nameserver)
     }
 
@@ -168,7 +175,10 @@ impl NameServer {
                 Err(error) => return Err(error.into()),
             }
             let asked_to_end = items[1].is_readable();
-            self.answer_handshakes();
+            for TurnedAway { key, place, why } in self.answer_handshakes() {
+                let now = self.now();
+                self.registry.on_turned_away(key, place, why, now);
+            }
             if self.serve()? || asked_to_end {
                 return Ok(Refused {
                     foreign: self.foreign,
@@ -178,13 +188,14 @@ impl NameServer {
         }
     }
 
-    fn answer_handshakes(&mut self) {
+    fn answer_handshakes(&mut self) -> Vec<TurnedAway> {
         let now = self.now();
         let registry = &self.registry;
         let refused = self
             .router
             .answer_handshakes(|key| registry.look_up(key, now));
-        self.turned_away += refused;
+        self.turned_away += refused.len() as u64;
+        refused
     }
 
     /// Carries out what has arrived. Tells whether a member asked for the end.
@@ -263,6 +274,17 @@ impl NameServer {
                     forgotten = written.err().or(forgotten);
                 }
                 Effect::HangUp(key) => revoked.push(key),
+                Effect::Note(note) => {
+                    if let Some(audit) = &mut self.audit {
+                        audit.write(*note);
+                    }
+                }
+                Effect::TellJournal { to, id, after } => {
+                    let (envelope, body) = audit::answer(self.audit.as_ref(), id, after);
+                    if let Err(why) = self.router.send(&to, &envelope.encode(), body) {
+                        undelivered.push((to, envelope, why));
+                    }
+                }
                 Effect::End => end = true,
             }
         }

@@ -1,6 +1,6 @@
 //! The name server's ROUTER socket: frames in, frames out, never blocking.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::NameServerError;
 use crate::access::{KeyId, NotAdmitted};
@@ -27,6 +27,24 @@ pub(crate) enum Frames {
         content: Vec<u8>,
     },
     Other,
+}
+
+/// A peer whose key is not admitted.
+pub(crate) struct TurnedAway {
+    pub key: PublicKey,
+    pub place: Option<IpAddr>,
+    pub why: NotAdmitted,
+}
+
+/// Where a message comes from.
+fn place_of(message: &mut zmq::Message) -> Option<IpAddr> {
+    let address = message.gets("Peer-Address")?;
+    address.parse().ok().map(plain)
+}
+
+/// One of IPv4, seen by a socket of IPv6, as it is written elsewhere.
+fn plain(address: IpAddr) -> IpAddr {
+    address.to_canonical()
 }
 
 pub(crate) struct Router {
@@ -78,12 +96,12 @@ impl Router {
         Some(admission.zap.socket().as_poll_item(zmq::POLLIN))
     }
 
-    /// Admits the peers that wait and may be admitted. Tells how many may not.
+    /// Admits the peers that wait and may be admitted. Tells which may not.
     pub(crate) fn answer_handshakes(
         &mut self,
         may: impl Fn(&PublicKey) -> Result<KeyId, NotAdmitted>,
-    ) -> u64 {
-        let mut refused = 0;
+    ) -> Vec<TurnedAway> {
+        let mut refused = Vec::new();
         let Some(admission) = &mut self.admission else {
             return refused;
         };
@@ -95,9 +113,13 @@ impl Router {
                     admission.zap.answer(&handshake, Verdict::Admitted(&id));
                 }
                 Err(why) => {
-                    refused += 1;
-                    let why = why.to_string();
-                    admission.zap.answer(&handshake, Verdict::Refused(&why));
+                    let text = why.to_string();
+                    admission.zap.answer(&handshake, Verdict::Refused(&text));
+                    refused.push(TurnedAway {
+                        key: handshake.key,
+                        place: handshake.address.parse().ok().map(plain),
+                        why,
+                    });
                 }
             }
         }
@@ -141,9 +163,13 @@ impl Router {
             self.skip_rest()?;
             return Ok(Some(Frames::Other));
         }
+        let closed = self.admission.as_ref();
+        let admitted = closed.map(|_| (key_of(&mut content), place_of(&mut content)));
+        let (key, place) = admitted.unwrap_or_default();
         let from = RoutingId {
             id: Box::from(&from[..]),
-            key: self.admission.as_ref().and_then(|_| key_of(&mut content)),
+            key,
+            place,
         };
         Ok(Some(Frames::Two {
             from,

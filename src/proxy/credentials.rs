@@ -25,12 +25,9 @@ pub fn host_dial(address: &str, file: Option<KeyFile>, host: &HostId) -> Result<
 /// What admits an agent of one name server at another, for as long as it runs: it is to connect to
 /// agents there. None where every peer is admitted.
 pub fn guest(agent: &AgentInfo) -> Option<NameServerRequest> {
-    Some(NameServerRequest::Admit(KeyEntry {
-        key: agent.key?,
-        holder: Holder::Agent(agent.name.clone()),
-        term: Term::Run,
-        by: None,
-    }))
+    let holder = Holder::Agent(agent.name.clone());
+    let entry = KeyEntry::new(agent.key?, holder, Term::Run);
+    Some(NameServerRequest::Admit(entry))
 }
 
 fn by_hand(address: &str, file: Option<KeyFile>, holder: Holder) -> Result<Dial, ProxyError> {
@@ -60,12 +57,7 @@ fn admit(address: &str, file: &KeyFile, holder: Holder) -> Result<Credentials, P
         address: address.to_owned(),
         keys: Some(file.credentials()),
     })?;
-    let entry = KeyEntry {
-        key: own.public,
-        holder,
-        term: Term::Run,
-        by: None,
-    };
+    let entry = KeyEntry::new(own.public, holder, Term::Run);
     nameserver
         .ask::<()>(&NameServerRequest::Admit(entry))
         .wait()?;

@@ -79,7 +79,8 @@ impl Registry {
             NameServerRequest::Revoke(meant) => {
                 self.revoke(from, &meant, now).map(|out| body(&out))
             }
-            NameServerRequest::Heartbeat {} => Ok(body(&())),
+            // It is told to those who wait for the answer.
+            NameServerRequest::Journal { .. } | NameServerRequest::Heartbeat {} => Ok(body(&())),
             NameServerRequest::Ping {} => Ok(body(env!("CARGO_PKG_VERSION"))),
             NameServerRequest::Shutdown {} => {
                 self.effects.push(Effect::End);

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use super::audit::revoked;
 use super::member::{Facts, How, Member, Standing};
 use super::{Effect, Keys, Now, Registry, RoutingId};
 use crate::access::{KeyId, Keyring, NotAdmitted};
+use crate::journal::core::Repeats;
 use crate::model::{Access, AgentName, Holder, HostId, KeyEntry, KeysOf, PublicKey, Term};
-use crate::wire::{Announcement, Envelope, Event, Fault, Peer, body};
+use crate::wire::{Announcement, Envelope, Event, Fault, Happening, Peer, Who, body};
 
 impl Registry {
     /// The registry of a closed system: only the keys in `ring` are admitted. `began` is
@@ -14,7 +16,11 @@ impl Registry {
     pub(crate) fn closed(address: String, ring: Keyring, began: Duration) -> Self {
         let began = began.as_secs();
         Self {
-            keys: Some(Keys { ring, began }),
+            keys: Some(Keys {
+                ring,
+                began,
+                refused: Repeats::default(),
+            }),
             ..Self::new(address)
         }
     }
@@ -148,10 +154,18 @@ impl Registry {
             let reason = "this key is admitted already".to_owned();
             return Err(Fault::Refused { reason });
         }
+        let who = self.who(from);
+        entry.admitted_by = who.as_ref().map(|who| who.holder.clone());
+        let what = Happening::Admitted {
+            key: entry.key,
+            holder: entry.holder.clone(),
+            term: entry.term,
+        };
         if let Some(keys) = &mut self.keys {
             let change = keys.ring.admit(entry);
             self.effects.push(Effect::Remember(change));
         }
+        self.note_key(who, from.place, what);
         Ok(())
     }
 
@@ -177,6 +191,7 @@ impl Registry {
         key: PublicKey,
         now: Now,
     ) -> Result<(), Fault> {
+        let who = self.who(from);
         let keys = self.keys.as_mut().ok_or_else(is_open)?;
         let taken = || Fault::Refused {
             reason: "this key cannot be taken in place of the other".to_owned(),
@@ -191,6 +206,13 @@ impl Registry {
         }
         let changes = keys.ring.replace(id, key).ok_or_else(taken)?;
         self.effects.extend(changes.map(Effect::Remember));
+        if let Some(Who {
+            key: by, holder, ..
+        }) = who.clone()
+        {
+            let what = Happening::Joined { key, holder, by };
+            self.note_key(who, from.place, what);
+        }
         Ok(())
     }
 
@@ -217,12 +239,14 @@ impl Registry {
                 .to_owned();
             return Err(Fault::Refused { reason });
         }
+        let who = self.who(from);
         let keys = self.keys.as_mut().ok_or_else(is_open)?;
         let out = keys.ring.revoke(|entry| meant.means(entry));
         let mut entries = Vec::new();
         for (id, entry, change) in out {
             self.effects.push(Effect::Remember(change));
             self.put_out(id, now);
+            self.note_key(who.clone(), from.place, revoked(&entry));
             entries.push(entry);
         }
         self.tell_agents_of(entries.iter().map(|entry| entry.key).collect());

@@ -115,6 +115,7 @@ impl Member {
                 RoutingId {
                     id: Box::default(),
                     key: None,
+                    place: None,
                 },
                 now,
             )

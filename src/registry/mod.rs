@@ -3,9 +3,10 @@
 //!
 //! A pure core: a message or the passing of time comes in, [`Effect`]s come out. It owns no
 //! socket and reads no clock; `nameserver` does both for it. It decodes what is addressed to the
-//! name server, and no other body.
+//! name server, and of other bodies no more than the verb, where the journal tells of it.
 
 mod answer;
+mod audit;
 mod followers;
 mod keys;
 mod lease;
@@ -15,12 +16,15 @@ mod switchboard;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::access::{KeyChange, KeyId, Keyring};
+use crate::journal::core::Repeats;
 use crate::model::{Access, AgentName, HostId, State};
 use crate::wire::{
-    Change, ClientId, Envelope, Event, Fault, MessageKind, NameServerRequest, Peer, body, read_body,
+    Change, ClientId, Envelope, Event, Fault, MessageKind, NameServerRequest, Note, Peer, body,
+    read_body,
 };
 use followers::Followers;
 use lease::Leases;
@@ -37,6 +41,8 @@ pub(crate) struct RoutingId {
     pub id: Box<[u8]>,
     /// None where every peer is admitted.
     pub key: Option<KeyId>,
+    /// Where it comes from, if that is known.
+    pub place: Option<IpAddr>,
 }
 
 impl fmt::Debug for RoutingId {
@@ -58,6 +64,10 @@ pub(crate) enum Effect {
     Remember(KeyChange),
     /// End all connections of a key.
     HangUp(KeyId),
+    /// Write it in the journal.
+    Note(Box<Note>),
+    /// Answer with what the journal says behind that number.
+    TellJournal { to: RoutingId, id: u64, after: u64 },
     /// Deliver what is to be sent, then end.
     End,
 }
@@ -95,6 +105,8 @@ struct Keys {
     ring: Keyring,
     /// When the name server began, in seconds since 1970: join files expire by the clock on the wall.
     began: u64,
+    /// Who was refused a moment ago.
+    refused: Repeats,
 }
 
 impl Registry {
@@ -122,10 +134,9 @@ impl Registry {
 
     /// When [`Registry::on_time`] wants to be called, if at all.
     pub(crate) fn next_deadline(&self) -> Option<Now> {
-        [self.leases.next(), self.switchboard.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let refused = self.keys.as_ref().and_then(|keys| keys.refused.next());
+        let others = [self.leases.next(), self.switchboard.next_deadline()];
+        others.into_iter().chain([refused]).flatten().min()
     }
 
     /// A well-formed message arrived on the connection `from`.
@@ -142,9 +153,7 @@ impl Registry {
         self.sign_of_life(from, now);
         match (envelope.kind, &envelope.peer) {
             (MessageKind::Request, Peer::NameServer) => {
-                let request = read_body(&body);
-                let outcome = request.and_then(|request| self.answer_to(from, level, request, now));
-                self.reply(from, envelope.id, outcome);
+                self.on_request(from, level, envelope.id, &body, now);
             }
             (MessageKind::Oneway, Peer::NameServer) => {
                 if let Ok(request) = read_body(&body) {
@@ -162,6 +171,7 @@ impl Registry {
 
     /// Time passed: leases run out, requests come to their deadlines.
     pub(crate) fn on_time(&mut self, now: Now) {
+        self.tell_repeats(now);
         while let Some(peer) = self.leases.due(now) {
             self.on_lease(peer, now);
         }
@@ -205,6 +215,30 @@ impl Registry {
         }
     }
 
+    fn on_request(&mut self, from: &RoutingId, level: Access, id: u64, body: &[u8], now: Now) {
+        let request = read_body(body);
+        if let Ok(NameServerRequest::Journal { after }) = request {
+            return self.tell_journal(from, level, id, after, now);
+        }
+        let outcome = self.carry_out(from, level, request, body, now);
+        self.reply(from, id, outcome);
+    }
+
+    /// Carries out what the name server itself was asked for, if the one who asks may have it.
+    fn carry_out(
+        &mut self,
+        from: &RoutingId,
+        level: Access,
+        request: Result<NameServerRequest, Fault>,
+        body: &[u8],
+        now: Now,
+    ) -> Result<Vec<u8>, Fault> {
+        let deed = self.deed(from, level, request.as_ref().map_err(|_| body));
+        let outcome = request.and_then(|request| self.answer_to(from, level, request, now));
+        self.audit(deed, outcome.as_ref().err(), now);
+        outcome
+    }
+
     fn on_oneway(&mut self, from: &RoutingId, level: Access, request: NameServerRequest, now: Now) {
         match request {
             NameServerRequest::Heartbeat {} => {
@@ -213,7 +247,7 @@ impl Registry {
                 }
             }
             // Whatever else may be asked may be asked without wanting the answer.
-            other => drop(self.answer_to(from, level, other, now)),
+            other => drop(self.carry_out(from, level, Ok(other), &[], now)),
         }
     }
 
@@ -235,6 +269,7 @@ impl Registry {
         } = envelope;
         let wants_answer = kind == MessageKind::Request;
         let reaches = self.reaches(from, level, &target);
+        self.audit_routed(from, level, &target, &body, reaches.as_ref().err(), now);
         match reaches.and_then(|()| self.route_to(&target, wants_answer, now)) {
             Ok(route) => {
                 if wants_answer {

@@ -19,6 +19,7 @@ fn at(id: u8) -> RoutingId {
     RoutingId {
         id: Box::new([0, id]),
         key: None,
+        place: None,
     }
 }
 

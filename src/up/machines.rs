@@ -301,12 +301,7 @@ pub(super) async fn let_in(
         return Ok(None);
     };
     let own = zeromq::draw_keys().map_err(ProxyError::from)?;
-    let entry = KeyEntry {
-        key: own.public,
-        holder: Holder::Host(host),
-        term: Term::Run,
-        by: None,
-    };
+    let entry = KeyEntry::new(own.public, Holder::Host(host), Term::Run);
     let admit = NameServerRequest::Admit(entry);
     link.ask::<()>(Peer::NameServer, &admit, CONTROL_TIMEOUT)
         .await?;

@@ -9,6 +9,7 @@ mod envelope;
 mod examination;
 mod fault;
 mod host;
+mod journal;
 mod machine;
 mod nameserver;
 mod peer;
@@ -26,6 +27,7 @@ pub use host::{
     AgentBoot, AgentLogs, HostRequest, LARGEST_LOG_PIECE, LogPiece, LogsFrom, MachineFacts,
     StopStage, Stopped,
 };
+pub use journal::{Happening, Note, Outcome, Record, Who};
 pub use machine::{
     DaemonOf, FormerAgent, MachineRequest, MachineWord, NameServerKeys, NameServerOf,
 };

@@ -71,6 +71,9 @@ pub enum NameServerRequest {
     /// Put a holder out: its keys, those of its agents if it is a host, and their connections.
     /// Replies with the list of the keys that were revoked.
     Revoke(KeysOf),
+    /// Replies with the next events of the journal, in order: a list of [`Record`](super::Record), which is empty if
+    /// there are none behind that number.
+    Journal { after: u64 },
     /// End the name server. Replies with null, then ends.
     Shutdown {},
 }

@@ -56,12 +56,7 @@ impl ClosedSystem {
     /// An operator with a key that was admitted.
     pub(crate) fn admit(&self, holder: Holder, term: Term) -> Credentials {
         let keys = self.random();
-        let entry = KeyEntry {
-            key: keys.own.public,
-            holder,
-            term,
-            by: None,
-        };
+        let entry = KeyEntry::new(keys.own.public, holder, term);
         let owner = self.owner();
         let admitted = owner.ask::<()>(&NameServerRequest::Admit(entry));
         admitted.wait().unwrap();

@@ -47,6 +47,7 @@ fn questions() -> Vec<NameServerRequest> {
         NameServerRequest::Whose { key },
         NameServerRequest::Keys {},
         NameServerRequest::Revoke(KeysOf::Key(key)),
+        NameServerRequest::Journal { after: 0 },
     ]
 }
 

@@ -72,10 +72,7 @@ fn write(
         },
     };
     file.write_new(path)?;
-    let entry = KeyEntry {
-        term,
-        ..KeyEntry::lasting(own.public, holder)
-    };
+    let entry = KeyEntry::new(own.public, holder, term);
     keys.admit(entry).map_err(|error| {
         let _ = std::fs::remove_file(path);
         error.into()

@@ -1,6 +1,7 @@
 //! `osb keys`: which keys are admitted at the name server of a closed system.
 
 mod files;
+mod log;
 mod whose;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::proxy::{NameServer, ProxyError};
 use crate::render::{KeyList, Revoked};
 use crate::state::{KeyDir, StateDir, find_key};
 use files::{write_join, write_operator};
+use log::LogArgs;
 use whose::{Place, place};
 
 /// Look at, make and revoke the keys of a closed system
@@ -69,6 +71,8 @@ pub enum KeysAction {
     },
     /// Put another key in place of your own
     Rotate,
+    /// Who has done what, when and from where: the name server's journal
+    Log(LogArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -117,6 +121,7 @@ pub(crate) fn run(args: KeysArgs, context: &mut Context) -> Result<(), CommandEr
     let mut keys = place.open()?;
     match args.action {
         KeysAction::Init { .. } => Ok(()),
+        KeysAction::Log(args) => log::run(&keys, &args, context),
         KeysAction::Show => context.print(&KeyList(keys.entries()?)),
         KeysAction::Join { who, expires, to } => {
             let holder = match who {
@@ -183,7 +188,9 @@ impl From<KeysError> for CommandError {
         match error {
             KeysError::State(error) => error.into(),
             KeysError::Proxy(error) => error.into(),
-            KeysError::Write(_) | KeysError::Draw(_) => Self::new(ErrorKind::Failed, error),
+            KeysError::Write(_) | KeysError::Journal(_) | KeysError::Draw(_) => {
+                Self::new(ErrorKind::Failed, error)
+            }
         }
     }
 }

@@ -37,7 +37,8 @@ impl LogLevel {
 pub struct Moment(Timestamp);
 
 impl Moment {
-    fn stamp(self) -> String {
+    /// As the times of logs are written, which are in order as texts.
+    pub fn stamp(self) -> String {
         format!("{:.3}", self.0)
     }
 

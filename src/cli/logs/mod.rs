@@ -18,8 +18,8 @@ use std::io::{self, IsTerminal, Write};
 
 use regex_lite::Regex;
 
-pub(crate) use self::filter::LogLevel;
-use self::filter::{Filter, Moment, Wanted};
+use self::filter::{Filter, Wanted};
+pub(crate) use self::filter::{LogLevel, Moment};
 use self::line::Part;
 use self::past::Past;
 use super::explain::{ambiguous, hint_agent};

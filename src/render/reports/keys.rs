@@ -8,7 +8,7 @@ use crate::render::table::Table;
 use crate::render::table::Width::{Needed, Spare};
 use crate::render::{Report, Style};
 
-/// The keys that are admitted. As JSON a list of `holder`, `level`, `term`, `by` and `key`; the names are
+/// The keys that are admitted. As JSON a list of `holder`, `level`, `term`, `by`, `admitted_by` and `key`; the names are
 /// the holders.
 pub struct KeyList(pub Vec<KeyEntry>);
 
@@ -18,6 +18,7 @@ struct Object<'a> {
     level: Access,
     term: Term,
     by: Option<&'a HostId>,
+    admitted_by: Option<&'a Holder>,
     key: PublicKey,
 }
 
@@ -32,8 +33,10 @@ impl Report for KeyList {
                 Term::Join { until } => format!("{}, once", utc(until)),
             })
             .column("ADMITTED BY", Spare(1), |it| {
-                let by = it.by.as_ref();
-                by.map_or_else(|| "-".to_owned(), ToString::to_string)
+                let by = it.admitted_by.as_ref().map(ToString::to_string);
+                // Those of a list that an osb before this one has begun.
+                let host = || it.by.as_ref().map(|host| format!("host {host}"));
+                by.or_else(host).unwrap_or_else(|| "unknown".to_owned())
             })
             .column("KEY", Spare(2), |it| it.key)
             .render(&self.0)
@@ -47,6 +50,7 @@ impl Report for KeyList {
                 level,
                 term,
                 by: entry.by.as_ref(),
+                admitted_by: entry.admitted_by.as_ref(),
                 key,
             })
             .unwrap_or_default()

@@ -102,10 +102,8 @@ impl KeyDir {
         // The name server's key is written last: with it the folder is there.
         file.write(&self.operator_path())?;
         let entry = KeyEntry {
-            key: owner.public,
-            holder,
-            term: Term::Lasting,
-            by: None,
+            admitted_by: Some(holder.clone()),
+            ..KeyEntry::lasting(owner.public, holder)
         };
         log::begin(&self.members_path(), &[KeyChange::Admit(entry)])?;
         let key = serde_json::to_vec(server).unwrap_or_default();
@@ -197,6 +195,11 @@ impl KeyDir {
     /// For the key of a host daemon of this machine.
     pub fn host_path(&self, host: &crate::model::HostName) -> PathBuf {
         self.0.join(format!("host-{host}.key"))
+    }
+
+    /// The folder of its name server's journal.
+    pub fn journal_path(&self) -> PathBuf {
+        self.0.join("journal")
     }
 
     fn server_path(&self) -> PathBuf {
@@ -312,13 +315,9 @@ mod tests {
         dir.init(&pair(1), &pair(2)).unwrap();
         let (mut log, _) = dir.log().unwrap();
         for (n, term) in [(3, Term::Run), (4, Term::Lasting)] {
-            log.write(&KeyChange::Admit(KeyEntry {
-                key: pair(n).public,
-                holder: Holder::Host("lab1".parse().unwrap()),
-                term,
-                by: None,
-            }))
-            .unwrap();
+            let holder = Holder::Host("lab1".parse().unwrap());
+            let entry = KeyEntry::new(pair(n).public, holder, term);
+            log.write(&KeyChange::Admit(entry)).unwrap();
         }
         drop(log);
         dir.forget_run().unwrap();
