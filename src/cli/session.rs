@@ -387,16 +387,12 @@ pub(crate) fn selected(global: &GlobalArgs) -> Result<Candidate, CommandError> {
 }
 
 /// The system whose files are meant: as [`selected`], but that one that has died will do, if no
-/// other runs, and that a name server's address stands for its system.
-pub(crate) fn selected_for_reading(global: &GlobalArgs) -> Result<Candidate, CommandError> {
+/// other runs, and that a name server's address stands for its system. None: that one was not brought up on this machine.
+pub(crate) fn selected_for_reading(global: &GlobalArgs) -> Result<Option<Candidate>, CommandError> {
     refuse_damaged(global)?;
     if let Meant::Address(address) = which::meant(global) {
         let found = records()?.into_iter().find(|it| which::is_at(it, &address));
-        let found = found.ok_or_else(|| {
-            let error = which::not_here(&address);
-            error.with_hint("logs are read on the machine that wrote them")
-        });
-        return found.map(running_or_not);
+        return Ok(found.map(running_or_not));
     }
     let mut candidates: Vec<Candidate> = records()?.into_iter().map(running_or_not).collect();
     if !candidates.iter().any(|it| it.running) {
@@ -404,6 +400,7 @@ pub(crate) fn selected_for_reading(global: &GlobalArgs) -> Result<Candidate, Com
     }
     select(global.system.as_ref(), &candidates)
         .cloned()
+        .map(Some)
         .map_err(not_selected)
 }
 

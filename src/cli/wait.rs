@@ -83,6 +83,10 @@ pub(crate) fn run(args: WaitArgs, context: &mut Context) -> Result<(), CommandEr
             let mut silent: BTreeSet<NameServerName> =
                 session.groups().iter().map(|it| it.name.clone()).collect();
             while let Some((nameserver, notice)) = notices.recv().await {
+                let notice = match notice {
+                    Ok(notice) => notice,
+                    Err(over) => return session.tell(Err(over)),
+                };
                 take_note(&mut agents, &nameserver, notice);
                 silent.remove(&nameserver);
                 // What a name means is known when all have told.
@@ -174,18 +178,22 @@ fn nothing_is_known(args: &WaitArgs, agents: &Agents, silent: &[String]) -> Comm
     CommandError::say(ErrorKind::Unreachable, sentence).with_hint(MUTE)
 }
 
+/// What a name server tells, or why it tells nothing more.
+type Told = (NameServerName, Result<Notice, ProxyError>);
+
 /// What all name servers tell, each with its name.
-fn watch(session: &Session) -> mpsc::UnboundedReceiver<(NameServerName, Notice)> {
+fn watch(session: &Session) -> mpsc::UnboundedReceiver<Told> {
     let (sender, notices) = mpsc::unbounded_channel();
     for group in session.groups() {
         let (mut watch, sender) = (group.nameserver.watch(), sender.clone());
         let name = group.name.clone();
         tokio::spawn(async move {
             while let Some(notice) = watch.next().await {
-                if sender.send((name.clone(), notice)).is_err() {
+                if sender.send((name.clone(), Ok(notice))).is_err() {
                     return;
                 }
             }
+            let _ = sender.send((name, Err(watch.end().clone())));
         });
     }
     notices

@@ -212,7 +212,7 @@ impl Driver {
             let mut watchers = lock(&self.watchers);
             match answer.and_then(|content| Ok(read_body(&content)?)) {
                 Ok(snapshot) => watchers.on_snapshot(snapshot),
-                Err(_) => watchers.close(),
+                Err(why) => watchers.close(&why),
             }
         }
     }
@@ -281,7 +281,7 @@ impl Driver {
         for (_, waiter) in self.in_flight.take_all() {
             let _ = waiter.send(Err(why.clone()));
         }
-        lock(&self.watchers).close();
+        lock(&self.watchers).close(&why);
         let _ = self.lines.unasked.send(Incoming::NotLetIn(why));
     }
 

@@ -24,8 +24,11 @@ pub enum Notice {
 /// Those who watch through one link.
 #[derive(Default)]
 pub(super) struct Watchers {
-    senders: Vec<mpsc::UnboundedSender<Notice>>,
+    senders: Vec<mpsc::UnboundedSender<Told>>,
 }
+
+/// Something to tell, or why there will be nothing more.
+type Told = Result<Notice, ProxyError>;
 
 impl Watchers {
     pub(crate) fn any(&mut self) -> bool {
@@ -33,19 +36,21 @@ impl Watchers {
         !self.senders.is_empty()
     }
 
-    /// There will be nothing more to tell.
-    pub(crate) fn close(&mut self) {
-        self.senders.clear();
+    /// There will be nothing more to tell, and why.
+    pub(crate) fn close(&mut self, why: &ProxyError) {
+        for sender in self.senders.drain(..) {
+            let _ = sender.send(Err(why.clone()));
+        }
     }
 
     pub(crate) fn on_event(&mut self, event: Event) {
         self.senders
-            .retain(|sender| sender.send(Notice::Event(event.clone())).is_ok());
+            .retain(|sender| sender.send(Ok(Notice::Event(event.clone()))).is_ok());
     }
 
     pub(crate) fn on_snapshot(&mut self, snapshot: Snapshot) {
         self.senders
-            .retain(|sender| sender.send(Notice::Snapshot(snapshot.clone())).is_ok());
+            .retain(|sender| sender.send(Ok(Notice::Snapshot(snapshot.clone()))).is_ok());
     }
 }
 
@@ -56,7 +61,8 @@ pub(super) fn lock(watchers: &Mutex<Watchers>) -> MutexGuard<'_, Watchers> {
 
 /// What happens in a system, from now on. The first notice is a snapshot.
 pub struct Watch {
-    notices: mpsc::UnboundedReceiver<Notice>,
+    notices: mpsc::UnboundedReceiver<Told>,
+    end: ProxyError,
 }
 
 impl Watch {
@@ -67,12 +73,24 @@ impl Watch {
         lock(&link.watchers).senders.push(sender);
         let envelope = Envelope::request(WATCH_ID, 0, Peer::NameServer);
         link.send_raw(envelope, &NameServerRequest::Watch {});
-        Self { notices }
+        let end = ProxyError::Closed;
+        Self { notices, end }
     }
 
-    /// The next notice. None when the link is closed.
+    /// The next notice. None when there will be none any more: [`Watch::end`] tells why.
     pub async fn next(&mut self) -> Option<Notice> {
-        self.notices.recv().await
+        match self.notices.recv().await? {
+            Ok(notice) => Some(notice),
+            Err(why) => {
+                self.end = why;
+                None
+            }
+        }
+    }
+
+    /// Why it has ended: the link was closed, say, or this member is not admitted any more.
+    pub fn end(&self) -> &ProxyError {
+        &self.end
     }
 
     /// Blocks until `reached` answers something to a notice, or until `timeout` is over.
@@ -84,7 +102,9 @@ impl Watch {
     ) -> Result<T, ProxyError> {
         let until = async {
             loop {
-                let notice = self.next().await.ok_or(ProxyError::Closed)?;
+                let Some(notice) = self.next().await else {
+                    return Err(self.end.clone());
+                };
                 if let Some(result) = reached(notice) {
                     return Ok(result);
                 }

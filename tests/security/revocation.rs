@@ -13,7 +13,7 @@ fn revocation_ends_live_connections() {
     wait_until("the live connection has ended", || is_not_let_in(&live));
     assert!(is_not_let_in(&system.dial(Some(reader))));
     let end = watch.wait_until("the end", Duration::from_secs(10), |_| None::<()>);
-    assert!(matches!(end, Err(ProxyError::Closed)), "{end:?}");
+    assert!(matches!(end, Err(ProxyError::NotLetIn { .. })), "{end:?}");
 
     // An agent that is put out gets no more messages, and the others go on.
     let carol = system.bench.files().join("carol.join");

@@ -14,7 +14,7 @@ use super::{CommandError, Context, ErrorKind};
 use crate::down::{DownReport, down};
 use crate::model::timing::{LAST_LINES_TIMEOUT, STOP_GRACE};
 use crate::model::{AgentId, AgentInfo, ExitReport, SystemName};
-use crate::proxy::{Link, Notice, Watch};
+use crate::proxy::{Link, Notice, ProxyError, Watch};
 use crate::render::{Down, Output};
 use crate::state::{GroupRecord, StateDir, SystemRecord};
 use crate::up::UpReport;
@@ -103,7 +103,7 @@ async fn follow_and_take_down(
             ended?;
             return Ok((None, None));
         }
-        over = until_over(attached, record.as_ref()) => Some(over),
+        over = until_over(attached, record.as_ref()) => Some(over?),
     };
     context.note(match over {
         None => "taking the system down; press Ctrl-C again to kill it",
@@ -141,8 +141,11 @@ async fn take_down(
     Ok(report)
 }
 
-/// Ends when the system is over: never, if nobody tells.
-async fn until_over(attached: &Attached<'_>, record: Option<&SystemRecord>) -> Over {
+/// Ends when the system is over: never, if nobody tells. An error if this user is not admitted any more.
+async fn until_over(
+    attached: &Attached<'_>,
+    record: Option<&SystemRecord>,
+) -> Result<Over, ProxyError> {
     let plan = &attached.report.plan;
     let agents = plan.agents.iter().map(|agent| agent.name.clone());
     let mut attendance = Attendance::new(attached.purpose.clone(), agents);
@@ -154,17 +157,20 @@ async fn until_over(attached: &Attached<'_>, record: Option<&SystemRecord>) -> O
         .collect();
     drop(tell);
     while let Some((nameserver, agents)) = told.recv().await {
-        for agent in agents {
+        for agent in agents? {
             attendance.take(&plan.id(&nameserver, agent.name.clone()), &agent);
         }
         if let Some(over) = attendance.verdict() {
-            return over;
+            return Ok(over);
         }
     }
     std::future::pending().await
 }
 
-type Told = (crate::model::NameServerName, Vec<AgentInfo>);
+type Told = (
+    crate::model::NameServerName,
+    Result<Vec<AgentInfo>, ProxyError>,
+);
 
 /// Hands on what a name server tells of agents.
 fn watch(group: &GroupRecord, tell: mpsc::UnboundedSender<Told>) -> Option<Link> {
@@ -177,9 +183,12 @@ fn watch(group: &GroupRecord, tell: mpsc::UnboundedSender<Told>) -> Option<Link>
                 Notice::Event(Event::Agent { agent, .. }) => vec![*agent],
                 Notice::Event(_) => continue,
             };
-            if tell.send((name.clone(), agents)).is_err() {
+            if tell.send((name.clone(), Ok(agents))).is_err() {
                 return;
             }
+        }
+        if let shut @ ProxyError::NotLetIn { .. } = watch.end() {
+            let _ = tell.send((name, Err(shut.clone())));
         }
     });
     Some(link)

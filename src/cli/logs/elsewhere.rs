@@ -1,7 +1,7 @@
 //! Logs on other machines: their host daemons are asked, through the name server, for their ends. What comes behind
 //! is `followed`'s.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::line::Part;
 use super::merge::Source;
 use crate::cli::Context;
 use crate::model::timing::LOG_ANSWER_TIMEOUT;
-use crate::model::{AgentId, HostId, HostName, Millis};
+use crate::model::{AgentId, AgentName, HostId, HostName, Millis};
 use crate::proxy::{Link, Pending, ProxyError};
 use crate::state::{GroupRecord, Machine, SystemRecord};
 use crate::wire::{AgentLogs, HostRequest, LARGEST_LOG_PIECE, LogPiece, LogsFrom, Peer};
@@ -48,6 +48,8 @@ pub(super) struct Reading {
     pub id: HostId,
     /// Agents with their names within the system.
     pub agents: Vec<(AgentId, LogsFrom)>,
+    /// Those that it starts later are read too.
+    pub all: bool,
 }
 
 /// The logs of all agents of a system that run on other machines. A machine that does not answer is named, and
@@ -79,22 +81,23 @@ type Asked<'a> = (&'a Machine, Pending<Vec<AgentLogs>>);
 
 /// Asks all machines at once.
 fn ask_all<'a>(link: &Link, group: &'a GroupRecord, record: &SystemRecord) -> Vec<Asked<'a>> {
-    let ends = |machine: &Machine| {
-        let agents = machine.agents.iter();
-        let end = agents.map(|agent| LogsFrom {
-            agent: agent.clone(),
-            log: None,
-            output: None,
-        });
-        ask(
-            link,
-            machine.id(&record.name),
-            end.collect(),
-            Millis::new(0),
-        )
-    };
+    let ends = |machine: &Machine| ask_ends(link, machine.id(&record.name), machine.agents.iter());
     let machines = group.machines.iter();
     machines.map(|machine| (machine, ends(machine))).collect()
+}
+
+/// Asks for the ends of what there is.
+pub(super) fn ask_ends<'a>(
+    link: &Link,
+    host: HostId,
+    agents: impl Iterator<Item = &'a AgentName>,
+) -> Pending<Vec<AgentLogs>> {
+    let end = agents.map(|agent| LogsFrom {
+        agent: agent.clone(),
+        log: None,
+        output: None,
+    });
+    ask(link, host, end.collect(), Millis::new(0))
 }
 
 fn ask(link: &Link, host: HostId, from: Vec<LogsFrom>, wait: Millis) -> Pending<Vec<AgentLogs>> {
@@ -118,23 +121,50 @@ impl Reading {
     }
 
     fn of(machine: &Machine, group: &GroupRecord, record: &SystemRecord, link: Arc<Link>) -> Self {
-        let agents = machine.agents.iter().map(|agent| {
-            let from = LogsFrom {
-                agent: agent.clone(),
-                log: Some(0),
-                output: Some(0),
-            };
-            (record.id(group, agent.clone()), from)
-        });
+        let agents = machine.agents.iter();
+        let agents = agents.map(|agent| (record.id(group, agent.clone()), from_beginning(agent)));
         Self {
             link,
             host: machine.host.clone(),
             id: machine.id(&record.name),
             agents: agents.collect(),
+            all: false,
         }
     }
 
-    fn take_ends(&mut self, ends: Vec<AgentLogs>, context: &Context) -> Vec<(AgentId, Fetched)> {
+    /// All agents of a host, and those that it starts later.
+    pub(super) fn of_host(link: Arc<Link>, id: HostId, agents: &[AgentName]) -> Self {
+        let agents = agents.iter();
+        Self {
+            link,
+            host: id.name.clone(),
+            id,
+            agents: agents
+                .map(|name| (name.clone().into(), from_beginning(name)))
+                .collect(),
+            all: true,
+        }
+    }
+
+    /// Reads the logs of those agents too that it did not know of. Tells whether there are some.
+    pub(super) fn take_up(&mut self, agents: &BTreeSet<AgentName>) -> bool {
+        let known: BTreeSet<&AgentName> = self.agents.iter().map(|(id, _)| &id.name).collect();
+        let new = agents
+            .iter()
+            .filter(|name| self.all && !known.contains(name));
+        let new: Vec<_> = new
+            .map(|name| (name.clone().into(), from_beginning(name)))
+            .collect();
+        let some = !new.is_empty();
+        self.agents.extend(new);
+        some
+    }
+
+    pub(super) fn take_ends(
+        &mut self,
+        ends: Vec<AgentLogs>,
+        context: &Context,
+    ) -> Vec<(AgentId, Fetched)> {
         let mut fetched = Vec::new();
         for end in ends {
             if let Some((id, pieces)) = self.take(end) {
@@ -177,6 +207,14 @@ impl Reading {
     }
 }
 
+fn from_beginning(agent: &AgentName) -> LogsFrom {
+    LogsFrom {
+        agent: agent.clone(),
+        log: Some(0),
+        output: Some(0),
+    }
+}
+
 /// The ends of an agent's two logs on another machine. If this is not all of them, that is noted.
 pub(super) fn fetched_of(
     id: &AgentId,
@@ -202,6 +240,12 @@ pub(super) fn fetched_of(
 }
 
 impl Elsewhere {
+    /// Adds a machine, and what was fetched of it.
+    pub(super) fn add(&mut self, reading: Reading, logs: Vec<(AgentId, Fetched)>) {
+        self.machines.push(reading);
+        self.logs.extend(logs);
+    }
+
     /// Those whose logs there are, or will be.
     pub(crate) fn agents(&self) -> impl Iterator<Item = &AgentId> {
         let machines = self.machines.iter();

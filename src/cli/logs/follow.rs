@@ -19,10 +19,10 @@ use crate::state::{LogEvents, LogWatch, SystemDir};
 
 /// The logs of a system, or of some of its agents.
 pub struct Follower {
-    dir: PathBuf,
+    /// The folder of logs on this machine. None: there is none.
+    here: Option<Here>,
     /// All agents, if empty.
     wanted: BTreeSet<AgentId>,
-    watch: LogWatch,
     tails: BTreeMap<LogId, Tail>,
     /// Logs of other machines, as they were when they were fetched.
     fetched: Vec<(AgentId, Fetched)>,
@@ -31,25 +31,38 @@ pub struct Follower {
     filter: Filter,
 }
 
+struct Here {
+    dir: PathBuf,
+    watch: LogWatch,
+}
+
 impl Follower {
     /// The logs of `agents`, or of all if there are none, from their beginnings.
     pub fn new(dir: &SystemDir, agents: &[AgentId]) -> io::Result<Self> {
-        let logs = dir.logs();
         // Before the files are looked for, so that none falls between.
         let watch = LogWatch::begin(dir)?;
+        let dir = dir.logs();
+        let logs = logs_in(&dir);
         let mut follower = Self {
-            dir: logs,
+            here: Some(Here { dir, watch }),
+            ..Self::of_others(agents)
+        };
+        for log in logs {
+            follower.open(&log)?;
+        }
+        Ok(follower)
+    }
+
+    /// The same, of other machines only.
+    pub fn of_others(agents: &[AgentId]) -> Self {
+        Self {
+            here: None,
             wanted: agents.iter().cloned().collect(),
-            watch,
             tails: BTreeMap::new(),
             fetched: Vec::new(),
             followed: None,
             filter: Filter::default(),
-        };
-        for log in logs_in(&follower.dir) {
-            follower.open(&log)?;
         }
-        Ok(follower)
     }
 
     /// Gives out only the lines that `filter` keeps.
@@ -149,19 +162,21 @@ impl Follower {
     /// dropped while it waits; nothing is lost by that.
     pub async fn next(&mut self) -> io::Result<Option<News>> {
         loop {
-            let told = self.watch.events()?;
-            let lines = self.read_written(&told)?;
-            if !lines.is_empty() {
-                return Ok(Some(News::Lines(lines)));
-            }
-            if told.gone {
-                return Ok(None);
-            }
-            if !told.is_empty() {
-                continue;
+            if let Some(here) = &self.here {
+                let told = here.watch.events()?;
+                let lines = self.read_written(&told)?;
+                if !lines.is_empty() {
+                    return Ok(Some(News::Lines(lines)));
+                }
+                if told.gone {
+                    return Ok(None);
+                }
+                if !told.is_empty() {
+                    continue;
+                }
             }
             let news = tokio::select! {
-                waited = self.watch.wait() => {
+                waited = written(self.here.as_ref()) => {
                     waited?;
                     continue;
                 }
@@ -174,14 +189,15 @@ impl Follower {
                         return Ok(Some(News::Lines(lines)));
                     }
                 }
-                note => return Ok(Some(note)),
+                other => return Ok(Some(other)),
             }
         }
     }
 
     fn read_written(&mut self, told: &LogEvents) -> io::Result<Vec<LogLine>> {
+        let all = || self.here.as_ref().map(|here| logs_in(&here.dir));
         let touched: BTreeSet<LogId> = match told.lost {
-            true => logs_in(&self.dir),
+            true => all().unwrap_or_default(),
             false => told.written.iter().filter_map(|it| log_of(it)).collect(),
         };
         for log in &touched {
@@ -206,7 +222,10 @@ impl Follower {
         if !wanted || self.tails.contains_key(log) {
             return Ok(());
         }
-        match Tail::open(log.clone(), &self.dir.join(file_of(log))) {
+        let Some(here) = &self.here else {
+            return Ok(());
+        };
+        match Tail::open(log.clone(), &here.dir.join(file_of(log))) {
             Ok(tail) => {
                 self.tails.insert(log.clone(), tail);
                 Ok(())
@@ -215,6 +234,14 @@ impl Follower {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Never ends where there is no folder.
+async fn written(here: Option<&Here>) -> io::Result<()> {
+    match here {
+        Some(here) => here.watch.wait().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -2,6 +2,7 @@
 //! their files, and nobody is asked, so that it works for a system that has died too; for those of other
 //! machines, their host daemons are asked.
 
+mod afar;
 mod elsewhere;
 mod filter;
 mod follow;
@@ -101,7 +102,9 @@ fn present(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
     if let Some((system, why)) = damaged(&context.global)? {
         return of_damaged(&system, &why, &args, context);
     }
-    let system = selected_for_reading(&context.global)?;
+    let Some(system) = selected_for_reading(&context.global)? else {
+        return from_afar(&args, context);
+    };
     let dir = StateDir::from_env()?.system(&system.name);
     let record = dir.record()?;
     let mut elsewhere = match &record {
@@ -112,13 +115,34 @@ fn present(args: LogsArgs, context: &mut Context) -> Result<(), CommandError> {
     there.extend(elsewhere.agents().cloned());
     let there = in_order(there);
     let agents = known(&there, &system.groups[0].name, &args.agents)?;
-    let mut follower = Follower::new(&dir, &agents)?
-        .filtered(args.filter())
-        .with(elsewhere.take_logs());
-    let mut printer = printer(&args, context);
-    history(&mut follower, &mut printer, &args)?;
+    let follower = Follower::new(&dir, &agents)?.with(elsewhere.take_logs());
+    show(follower, elsewhere, &agents, &args, context)
+}
+
+/// Those of a system that was brought up on another machine.
+fn from_afar(args: &LogsArgs, context: &Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    session.warn(context);
+    let mut elsewhere = block_on(afar::fetch(&session, context))??;
+    let there = in_order(elsewhere.agents().cloned().collect());
+    let agents = known(&there, &session.groups()[0].name, &args.agents)?;
+    let follower = Follower::of_others(&agents).with(elsewhere.take_logs());
+    show(follower, elsewhere, &agents, args, context)
+}
+
+/// What there is, and what comes, if that is wanted.
+fn show(
+    follower: Follower,
+    elsewhere: Elsewhere,
+    agents: &[AgentId],
+    args: &LogsArgs,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let mut follower = follower.filtered(args.filter());
+    let mut printer = printer(args, context);
+    history(&mut follower, &mut printer, args)?;
     match args.follow {
-        true => follow(follower, elsewhere, &agents, &mut printer, context),
+        true => follow(follower, elsewhere, agents, &mut printer, context),
         false => Ok(()),
     }
 }
@@ -136,19 +160,8 @@ fn of_damaged(
     ));
     let there = in_order(tail::agents_with_logs(&dir.logs()));
     let agents = known(&there, &NameServerName::only(), &args.agents)?;
-    let mut follower = Follower::new(&dir, &agents)?.filtered(args.filter());
-    let mut printer = printer(args, context);
-    history(&mut follower, &mut printer, args)?;
-    match args.follow {
-        true => follow(
-            follower,
-            Elsewhere::default(),
-            &agents,
-            &mut printer,
-            context,
-        ),
-        false => Ok(()),
-    }
+    let follower = Follower::new(&dir, &agents)?;
+    show(follower, Elsewhere::default(), &agents, args, context)
 }
 
 /// Each once, in order.
@@ -234,12 +247,14 @@ fn follow(
     block_on(async {
         let mut follower = follower.following(elsewhere.follow(agents));
         let mut writer = LineWriter::new();
-        tokio::select! {
+        let outcome = tokio::select! {
             biased;
-            interrupted = tokio::signal::ctrl_c() => interrupted?,
-            ended = print_all(&mut follower, printer, &mut writer, context) => ended?,
-        }
-        Ok(writer.finish().await?)
+            interrupted = tokio::signal::ctrl_c() => interrupted.map_err(CommandError::from),
+            ended = print_all(&mut follower, printer, &mut writer, context) => ended,
+        };
+        // What has come before is printed in any case.
+        writer.finish().await?;
+        outcome
     })?
 }
 
@@ -249,7 +264,7 @@ pub(crate) async fn print_all(
     printer: &mut LogPrinter,
     writer: &mut LineWriter,
     context: &Context,
-) -> io::Result<()> {
+) -> Result<(), CommandError> {
     while let Some(news) = follower.next().await? {
         match news {
             News::Lines(lines) => {
@@ -257,6 +272,7 @@ pub(crate) async fn print_all(
                 writer.write(lines.collect()).await?;
             }
             News::Note(note) => context.note(&note),
+            News::Over(why) => return Err(why.into()),
         }
     }
     Ok(())
