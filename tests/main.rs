@@ -32,6 +32,7 @@ mod readme;
 mod security;
 mod settle;
 mod state;
+mod terminal;
 mod unwell;
 mod up_down;
 mod which;

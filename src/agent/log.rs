@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::logfile::LogWriter;
-use crate::model::{Level, LogLimits};
+use crate::model::{Level, LogLimits, harmless};
 use jiff::Timestamp;
 
 /// How many entries are kept for those who want them as messages, until they are sent.
@@ -98,7 +98,7 @@ impl Log {
 
     pub fn line(&mut self, level: Level, text: &str) {
         let time = format!("{:.3}", Timestamp::now());
-        let text = harmless(text);
+        let text = harmless(text.trim_end_matches(['\n', '\r'])).into_owned();
         let entry = format!("{time} {} {}\n", level.word(), set_in(&text));
         match &mut self.sink {
             Sink::File(file) => file.write(entry.as_bytes()),
@@ -114,20 +114,6 @@ impl Log {
             false => {}
         }
     }
-}
-
-/// Without characters that do things to terminals.
-fn harmless(text: &str) -> String {
-    let text = text.trim_end_matches(['\n', '\r']);
-    let mut harmless = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\t' | '\n' => harmless.push(c),
-            c if c.is_control() => harmless.extend(c.escape_default()),
-            c => harmless.push(c),
-        }
-    }
-    harmless
 }
 
 /// All lines but the first begin with spaces, so that no message can forge another entry.
@@ -157,11 +143,14 @@ mod tests {
 
     #[test]
     fn an_entry_forges_no_other_and_does_nothing_to_a_terminal() {
-        let text = harmless("a\tb\n2026-11-23T05:15:00.123Z INFO  c\x1b[1m ü\n");
-        assert_eq!(text, "a\tb\n2026-11-23T05:15:00.123Z INFO  c\\u{1b}[1m ü");
+        let mut log = Log::to(Box::new(io::sink()));
+        assert!(log.take_entries(true).0.is_empty());
+        log.info("a\tb\n2026-11-23T05:15:00.123Z INFO  c\x1b[1m ü\n");
+        let text = &log.take_entries(false).0[0].text;
+        assert_eq!(text, "a\tb\n2026-11-23T05:15:00.123Z INFO  c\\u001b[1m ü");
         assert_eq!(
-            set_in(&text),
-            "a\tb\n  2026-11-23T05:15:00.123Z INFO  c\\u{1b}[1m ü"
+            set_in(text),
+            "a\tb\n  2026-11-23T05:15:00.123Z INFO  c\\u001b[1m ü"
         );
     }
 }

@@ -1,6 +1,8 @@
 //! What may be written on the command line.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +16,7 @@ use super::{
     every, get, host, keys, log, logs, ls, man, ns, plan, schema, send, set, shutdown, stop_timer,
     subscribe, timers, unsubscribe, up, version, wait,
 };
-use crate::model::{SystemName, without_scheme, zone};
+use crate::model::{SystemName, harmless, without_scheme, zone};
 use crate::render::{ColorChoice, Output, error_json};
 
 /// Brings up systems of ZeroMQ agents from one YAML topology: starts them, configures them, proves
@@ -151,9 +153,17 @@ pub(crate) fn report(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         let (first, rest) = message.split_once("\n").unwrap_or((message, ""));
         let hint = (!rest.trim().is_empty()).then(|| rest.trim());
         eprintln!("{}", error_json("usage", first.trim(), hint));
-    } else {
+    } else if asked_for {
         // If nobody reads it, there is nobody to tell.
         let _ = error.print();
+    } else {
+        // Arguments may be what other commands have printed.
+        let text = error.render();
+        let plain = |it: &OsString| matches!(harmless(&it.to_string_lossy()), Cow::Borrowed(_));
+        match std::io::stderr().is_terminal() && arguments.iter().all(plain) {
+            true => eprint!("{}", text.ansi()),
+            false => eprint!("{}", harmless(&text.to_string())),
+        }
     }
     ExitCode::from(if asked_for { 0 } else { 2 })
 }

@@ -1,10 +1,12 @@
 //! What every command is given: the global options, and the only way to say something.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use super::{CommandError, GlobalArgs, Session};
+use crate::model::{harmless, harmless_in_colour};
 use crate::render::{
-    Bars, ErrorText, Lines, Output, Quiet, Report, Reporter, Style, error_json, harmless,
+    Bars, ErrorText, Lines, Output, Quiet, Report, Reporter, Style, error_json, sentence,
 };
 
 /// The terminal or pipe a command talks to, and what the user wants of all commands.
@@ -55,31 +57,34 @@ impl Context {
 
     /// Prints a result, in the form that was asked for.
     pub fn print(&self, report: &dyn Report) -> Result<(), CommandError> {
-        self.print_text(&report.render(self.output(), self.stdout))
+        let text = report.render(self.output(), self.stdout);
+        match self.output() {
+            Output::Table | Output::Wide => write_out(&for_people(&text, self.stdout)),
+            Output::Json | Output::Names => self.print_text(&text),
+        }
     }
 
     /// Prints a result that comes after the one that was asked for, on stderr.
     pub fn print_aside(&self, report: &dyn Report) -> Result<(), CommandError> {
-        let text = report.table(self.stderr);
-        self.note(&text);
+        if !self.global.quiet {
+            self.complain_in_full(&report.table(self.stderr));
+        }
         Ok(())
     }
 
-    /// Prints text on stdout, ended by one newline if there is any.
+    /// Prints text on stdout, ended by one newline if there is any. What is to read it gets it as it is, and a terminal
+    /// harmless.
     pub fn print_text(&self, text: &str) -> Result<(), CommandError> {
-        let mut out = io::stdout().lock();
-        let text = text.trim_end_matches('\n');
-        if !text.is_empty() {
-            out.write_all(text.as_bytes())?;
-            out.write_all(b"\n")?;
+        match io::stdout().is_terminal() {
+            true => write_out(&harmless(text)),
+            false => write_out(text),
         }
-        Ok(out.flush()?)
     }
 
     /// Says something by the way, on stderr, unless quiet.
     pub fn note(&self, text: &str) {
         if !self.global.quiet {
-            let _ = writeln!(io::stderr(), "{text}");
+            let _ = writeln!(io::stderr(), "{}", sentence(text));
         }
     }
 
@@ -96,7 +101,8 @@ impl Context {
 
     /// Shows on stderr what is wrong, in words of its own.
     pub fn complain_in_full(&self, text: &str) {
-        let _ = writeln!(io::stderr(), "{}", text.trim_end_matches('\n'));
+        let text = for_people(text.trim_end_matches('\n'), self.stderr);
+        let _ = writeln!(io::stderr(), "{text}");
     }
 
     /// Shows an error on stderr.
@@ -122,10 +128,27 @@ impl Context {
                 true => error.causes().collect(),
                 false => Vec::new(),
             },
-            // They may be what programs have printed.
-            details: error.details().iter().map(|it| harmless(it)).collect(),
+            details: error.details().to_vec(),
             hints: error.hints().to_vec(),
             style: self.stderr,
         }
     }
+}
+
+/// What has no other colours than those that osb gives it.
+fn for_people(text: &str, style: Style) -> Cow<'_, str> {
+    match style.color {
+        true => harmless_in_colour(text),
+        false => harmless(text),
+    }
+}
+
+fn write_out(text: &str) -> Result<(), CommandError> {
+    let mut out = io::stdout().lock();
+    let text = text.trim_end_matches('\n');
+    if !text.is_empty() {
+        out.write_all(text.as_bytes())?;
+        out.write_all(b"\n")?;
+    }
+    Ok(out.flush()?)
 }

@@ -13,7 +13,7 @@ use crate::examine::own_address;
 use crate::host::{self, HostError, HostOptions};
 use crate::machine::{self, MachineError};
 use crate::model::timing::JOIN_INTERVAL;
-use crate::model::{Dial, HostId, HostName, NameServerName, SystemName, read_ip};
+use crate::model::{Dial, HostId, HostName, NameServerName, SystemName, harmless, read_ip};
 use crate::process::drop_run;
 use crate::proxy::{ProxyError, host_dial};
 use crate::state::{Ending, Lock, StateDir, SystemDir, find_key};
@@ -148,7 +148,7 @@ fn options(
         succeeds: args.succeeds,
         patient,
         on_registered: |at| {
-            let _ = writeln!(std::io::stderr(), "registered at {at}");
+            let _ = writeln!(std::io::stderr(), "registered at {}", harmless(at));
         },
     })
 }

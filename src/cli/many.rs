@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{CommandError, Context, ErrorKind, Session};
 use crate::model::{AgentId, NameServerName, State};
 use crate::proxy::{Proxy, ProxyError};
-use crate::render::{Failure, Listed, Many, Outcome, Output, did_you_mean};
+use crate::render::{Failure, Listed, Many, Outcome, Output, did_you_mean, sentence};
 use crate::wire::AgentRequest;
 
 /// Whom a command is for.
@@ -165,7 +165,7 @@ pub(crate) fn show(
     context.print(&many)?;
     if context.output() == Output::Names {
         for (agent, failure) in many.failures() {
-            context.complain_in_full(&format!("error: {agent}: {}", failure.message));
+            context.complain_in_full(&format!("error: {agent}: {}", sentence(&failure.message)));
         }
     }
     match many.failures().next() {

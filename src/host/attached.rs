@@ -7,7 +7,9 @@ use std::io::Write;
 use super::specs::Specs;
 use super::{Host, Input};
 use crate::model::timing::CONTROL_TIMEOUT;
-use crate::model::{Address, AgentName, AgentSpec, Alias, NameServerName, SpecVersion, SystemName};
+use crate::model::{
+    Address, AgentName, AgentSpec, Alias, NameServerName, SpecVersion, SystemName, harmless,
+};
 use crate::proxy::{Link, ProxyError};
 use crate::state::{KeptSpec, Phase};
 use crate::supervision::Ticket;
@@ -174,8 +176,10 @@ fn fault(error: ProxyError) -> Fault {
 /// To the daemon's log.
 fn complain(agent: &AgentName, error: &ProxyError) {
     let mut log = std::io::stderr();
+    let error = error.to_string();
     let _ = writeln!(
         log,
-        "warning: {agent} was attached anew, and does not work: {error}"
+        "warning: {agent} was attached anew, and does not work: {}",
+        harmless(&error)
     );
 }

@@ -33,7 +33,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::model::timing::{CONTROL_TIMEOUT, LAST_WORD_TIMEOUT, STOP_GRACE};
-use crate::model::{AgentName, Alias, Credentials, Dial, HostId, Leftover, Millis, NameServerName};
+use crate::model::{
+    AgentName, Alias, Credentials, Dial, HostId, Leftover, Millis, NameServerName, harmless,
+};
 use crate::process::{Cgroup, adopt_orphans, ended_child, raise_descriptors, reap};
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir};
@@ -345,7 +347,12 @@ impl Host {
 
     /// Nobody can command the daemon any more, or ever could: its agents are not left alone.
     fn on_shut_out(&mut self, error: ProxyError, now: Now) {
-        let _ = writeln!(std::io::stderr(), "error: {error}: this daemon ends");
+        let error = error.to_string();
+        let _ = writeln!(
+            std::io::stderr(),
+            "error: {}: this daemon ends",
+            harmless(&error)
+        );
         self.supervision.on_shutdown(STOP_GRACE, None, now);
     }
 

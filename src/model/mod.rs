@@ -6,6 +6,7 @@ mod address;
 mod connection;
 mod duration;
 mod files;
+mod harmless;
 mod host;
 mod id;
 mod ip;
@@ -38,6 +39,7 @@ pub use files::{
     Amount, Digest, Entry, Listing, ListingError, NamePattern, SyncSpec, TreePath, TreePathError,
     What,
 };
+pub use harmless::{harmless, harmless_in_colour, harmless_line};
 pub use host::{HostSpec, Reach, SshDestination, SshDestinationError, SshSpec};
 pub use id::{AgentId, HostId, Incarnation, NameServerName, SocketId, SpecVersion};
 pub use ip::{BadIp, read_ip, read_ip_and_port, read_ip_maybe_port, without_scheme, zone};

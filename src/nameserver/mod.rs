@@ -13,7 +13,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::access::{KeyChange, Keyring};
-use crate::model::{KeyPair, PublicKey};
+use crate::model::{KeyPair, PublicKey, harmless};
 use crate::registry::{Effect, Now, Registry, RoutingId, Undelivered};
 use crate::state::{KeyDir, KeyLog, StateError};
 use crate::wire::{DecodeError, Envelope, Fault, MessageKind, Peer, body};
@@ -50,7 +50,7 @@ fn remember(log: &mut KeyLog, change: &KeyChange) -> Result<(), String> {
         let reason = format!(
             "cannot write down {what}: {error}; it holds until this name server ends: make room, and say it again"
         );
-        let _ = writeln!(std::io::stderr(), "error: {reason}");
+        let _ = writeln!(std::io::stderr(), "error: {}", harmless(&reason));
         reason
     })
 }

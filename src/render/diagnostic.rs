@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
+use crate::model::harmless_line;
 use crate::topology::{Input, Problem, Problems};
 
 /// How many problems are shown.
@@ -27,10 +28,13 @@ pub fn problems(problems: &Problems, inputs: &[Input], color: bool) -> String {
         .take(MOST_SHOWN)
         .map(|problem| {
             let text = texts.get(problem.input).map_or("", String::as_str);
-            renderer.render(&[group(problem, text, &problem.file)])
+            renderer.render(&[group(&harmless(problem), text)])
         })
         .collect();
-    shown.push(count(problems.count(), &place_of_all(problems)));
+    shown.push(count(
+        problems.count(),
+        &harmless_line(&place_of_all(problems)),
+    ));
     shown.join("\n\n")
 }
 
@@ -60,8 +64,19 @@ fn count(problems: usize, source_name: &str) -> String {
     }
 }
 
-fn group<'a>(problem: &'a Problem, text: &'a str, source_name: &'a str) -> Group<'a> {
-    let mut elements = place(problem, text, source_name);
+/// Keys and values are in its words. The renderer sees to the line itself.
+fn harmless(problem: &Problem) -> Problem {
+    let line = |text: &str| harmless_line(text).into_owned();
+    Problem {
+        message: line(&problem.message),
+        hint: problem.hint.as_deref().map(line),
+        file: line(&problem.file),
+        ..problem.clone()
+    }
+}
+
+fn group<'a>(problem: &'a Problem, text: &'a str) -> Group<'a> {
+    let mut elements = place(problem, text, &problem.file);
     if let Some(hint) = &problem.hint {
         elements.push(Level::HELP.message(hint.as_str()).into());
     }

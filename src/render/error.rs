@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Paint, Style};
+use super::{Paint, Style, json_line};
+use crate::model::harmless;
 
 /// An error for people.
 pub struct ErrorText {
@@ -19,22 +20,25 @@ pub struct ErrorText {
 impl fmt::Display for ErrorText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let label = self.style.paint("error:", Paint::Bad);
-        write!(f, "{label} {}", self.message)?;
+        write!(f, "{label} {}", sentence(&self.message))?;
         for cause in &self.causes {
-            write!(f, "\n  because: {cause}")?;
+            write!(f, "\n  because: {}", sentence(cause))?;
         }
         for line in &self.details {
-            write!(
-                f,
-                "\n  {}",
-                self.style.paint(&format!("| {line}"), Paint::Faint)
-            )?;
+            let line = format!("| {}", sentence(line));
+            write!(f, "\n  {}", self.style.paint(&line, Paint::Faint))?;
         }
         for hint in &self.hints {
-            write!(f, "\n{} {hint}", self.style.paint("hint:", Paint::Strong))?;
+            let label = self.style.paint("hint:", Paint::Strong);
+            write!(f, "\n{label} {}", sentence(hint))?;
         }
         Ok(())
     }
+}
+
+/// What is said, with what others have said in it. Further lines are set in, so that none passes for a hint.
+pub fn sentence(text: &str) -> String {
+    harmless(text).replace('\n', "\n  ")
 }
 
 /// An error for programs: one JSON object on one line.
@@ -54,8 +58,7 @@ pub fn error_json(code: &str, message: &str, hint: Option<&str>) -> String {
         message,
         hint,
     };
-    // Text can always be written as JSON.
-    serde_json::to_string(&Outer { error }).unwrap_or_default()
+    json_line(&Outer { error })
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 
 pub mod diagnostic;
 mod error;
-mod harmless;
 mod json;
 mod progress;
 mod reports;
@@ -16,9 +15,8 @@ mod suggest;
 mod table;
 mod time;
 
-pub use error::{ErrorText, error_json};
-pub use harmless::harmless;
-pub use json::pretty;
+pub use error::{ErrorText, error_json, sentence};
+pub use json::{json_line, pretty};
 pub use progress::{Bars, Lines, Quiet, Reporter};
 pub use reports::{
     Addresses, AddressesOfAgent, Agents, Answer, Attributes, BareAddress, BareName, Checked,
@@ -46,7 +44,7 @@ pub enum Output {
 
 /// A result that can be shown in each form.
 pub trait Report {
-    /// For people; may be empty.
+    /// For people; may be empty. Text from elsewhere is harmless in it, colours too: those here have a meaning.
     fn table(&self, style: Style) -> String;
     /// For programs.
     fn json(&self) -> String;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{Style, elapsed};
-use crate::model::Amount;
+use crate::model::{Amount, harmless_line};
 
 /// The widest name of a stage.
 const STAGE_WIDTH: usize = 12;
@@ -81,7 +81,7 @@ impl Reporter for Bars {
 
     fn advance(&mut self, what: &str) {
         if let Some(bar) = &self.current {
-            bar.set_message(what.to_owned());
+            bar.set_message(harmless_line(what).into_owned());
             bar.inc(1);
         }
     }
@@ -98,7 +98,7 @@ impl Reporter for Bars {
 
     fn wait_for(&mut self, what: &str) {
         if let Some(bar) = &self.current {
-            bar.set_message(format!("waiting for {what}"));
+            bar.set_message(format!("waiting for {}", harmless_line(what)));
         }
     }
 
@@ -204,7 +204,8 @@ impl<W: Write + Send> Reporter for Lines<W> {
             let (name, count) = (&stage.name, format!("{}/{}", stage.done, stage.total));
             let _ = writeln!(
                 self.out,
-                "{name:STAGE_WIDTH$} {count:>9}  waiting for {what}"
+                "{name:STAGE_WIDTH$} {count:>9}  waiting for {}",
+                harmless_line(what)
             );
         }
     }

@@ -6,6 +6,7 @@ use std::borrow::Borrow;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, presets};
 
 use super::{Paint, Style};
+use crate::model::harmless_line;
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -43,7 +44,7 @@ pub(crate) struct Field {
 impl Field {
     pub(crate) fn painted(text: impl ToString, paint: Paint) -> Self {
         Self {
-            text: text.to_string(),
+            text: harmless_line(&text.to_string()).into_owned(),
             paint: Some(paint),
         }
     }
@@ -60,7 +61,7 @@ pub(crate) fn bad(count: u64) -> Field {
 impl<T: ToString> From<T> for Field {
     fn from(text: T) -> Self {
         Self {
-            text: text.to_string(),
+            text: harmless_line(&text.to_string()).into_owned(),
             paint: None,
         }
     }

@@ -32,7 +32,7 @@ pub(crate) fn write_join(
         other => format!("osb host --ns {ns} --name {} --join {file}", name_of(other)),
     };
     context.note(&format!(
-        "good once, for {expires}; carry it there by a safe way (scp), and begin with:\n  {usage}"
+        "good once, for {expires}; carry it there by a safe way (scp), and begin with:\n{usage}"
     ));
     context.print_text(&file.to_string())
 }

@@ -1,7 +1,5 @@
 //! The logs of runs that are over, of which this machine has kept some.
 
-use std::io::{self, Write};
-
 use super::kept::{self, Missing};
 use super::{Follower, LogsArgs, history, in_order, known, printer, tail};
 use crate::cli::runtime::block_on;
@@ -69,10 +67,9 @@ pub(crate) fn clear(context: &Context) -> Result<(), CommandError> {
             0 => String::new(),
             some => format!(", and those of {some} on other machines"),
         };
-        writeln!(
-            io::stdout(),
+        context.print_text(&format!(
             "{system}: the logs of {count} runs are gone{elsewhere}"
-        )?;
+        ))?;
     }
     missing.complain("not all logs on other machines are gone")
 }

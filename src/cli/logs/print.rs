@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::LogLine;
 use super::line::Part;
-use crate::model::AgentId;
-use crate::render::{Paint, Style, harmless};
+use crate::model::{AgentId, harmless_in_colour};
+use crate::render::{Paint, Style, json_line};
 
 /// Turns log lines into text.
 pub struct LogPrinter {
@@ -78,7 +78,7 @@ impl LogPrinter {
 
     fn shown(&self, line: &LogLine) -> String {
         match self.on_terminal {
-            true => harmless(&line.text),
+            true => harmless_in_colour(&line.text).into_owned(),
             false => line.text.clone(),
         }
     }
@@ -112,8 +112,7 @@ fn object(line: &LogLine) -> String {
         text,
         goes_on: line.goes_on(),
     };
-    // Text can always be written as JSON.
-    serde_json::to_string(&object).unwrap_or_default()
+    json_line(&object)
 }
 
 #[cfg(test)]
@@ -194,7 +193,7 @@ mod tests {
         let shown = plain.for_terminal(true).line(&line);
         assert_eq!(
             shown,
-            "2026-11-23T05:15:00.123Z OUT   \u{1b}[31mred\u{1b}[0m\\u{1b}[2J\\u{7}\\r50%\u{1b}[0m"
+            "2026-11-23T05:15:00.123Z OUT   \u{1b}[31mred\u{1b}[0m\\u001b[2J\\u0007\\r50%"
         );
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::doctor::{Diagnosis, HostFinding, PortFinding, ProgramFinding, Verdict, WayFinding};
 use crate::render::table::Width::{Needed, Spare};
 use crate::render::table::{Field, Table};
-use crate::render::{Paint, Report, Style, pretty};
+use crate::render::{Paint, Report, Style, pretty, sentence};
 
 pub struct Diagnosed(pub Diagnosis);
 
@@ -98,17 +98,21 @@ impl Diagnosed {
     fn remarks(&self, style: Style) -> Option<String> {
         let mut text = String::new();
         for (what, verdict) in self.0.all() {
+            let what = sentence(&what.to_string());
             match verdict {
                 Verdict::Well => {}
                 Verdict::Unknown { reason } => {
                     text += &format!(
-                        "{}: {what}: {reason}\n",
-                        style.paint("unknown", Paint::Doubtful)
+                        "{}: {what}: {}\n",
+                        style.paint("unknown", Paint::Doubtful),
+                        sentence(reason)
                     );
                 }
                 Verdict::Bad { reason, remedy } => {
-                    text += &format!("{}: {what}: {reason}\n", style.paint("bad", Paint::Bad));
-                    text += &format!("  {} {remedy}\n", style.paint("hint:", Paint::Strong));
+                    let bad = style.paint("bad", Paint::Bad);
+                    text += &format!("{bad}: {what}: {}\n", sentence(reason));
+                    let hint = style.paint("hint:", Paint::Strong);
+                    text += &format!("  {hint} {}\n", sentence(remedy));
                 }
             }
         }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::checked::count;
 use crate::down::{Damage, DownReport, StoppedAgent};
 use crate::model::{AgentId, NameServerName, SystemName};
-use crate::render::{Report, Style, pretty};
+use crate::render::{Report, Style, pretty, sentence};
 
 pub struct Down {
     /// None if there was no system to take down.
@@ -109,8 +109,9 @@ impl Down {
             ),
         };
         let mut text = format!(
-            "{what} is down, as far as it could be found, for its record could not be read: {reason}\n\
+            "{what} is down, as far as it could be found, for its record could not be read: {}\n\
              ended: {}, found by the folder they were told to work in{noted}; {} of the list that daemons keep",
+            sentence(reason),
             count(*daemons, "daemon"),
             count(*listed, "agent"),
         );
