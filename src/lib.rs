@@ -103,6 +103,7 @@ pub mod access;
 #[doc(hidden)]
 pub mod agent;
 mod logfile;
+mod owned;
 #[doc(hidden)]
 pub mod process;
 #[doc(hidden)]

@@ -24,6 +24,7 @@ use serde_json::Value;
 mod journal;
 mod keys;
 mod levels;
+mod ownership;
 mod readers;
 mod revocation;
 mod strangers;

@@ -210,11 +210,13 @@ impl From<StateError> for CommandError {
         let code = match &error {
             StateError::Locked { .. } => "locked",
             _ if error.damaged_system().is_some() => "damaged",
+            _ if error.untrusted().is_some() => "untrusted",
             _ => ErrorKind::Failed.code(),
         };
-        let hint = error.damaged_system().map(|name| {
+        let damaged = error.damaged_system().map(|name| {
             format!("`osb down {name}` ends what can be found of the system, and clears it away")
         });
+        let hint = damaged.or_else(|| Some(error.untrusted()?.remedy().to_owned()));
         Self::new(ErrorKind::Failed, error)
             .with_code(code)
             .with_hints(hint)

@@ -181,6 +181,7 @@ pub(crate) async fn down(
             dir.remove(Ending::UpFailed)?;
             return Ok(DownReport::nothing());
         }
+        Err(why) if why.untrusted().is_some() => return Err(why.into()),
         Err(why) => return down_damaged(&dir, name, why, only, grace),
     };
     refuse_unknown(name, record.groups.iter().map(|group| &group.name), only)?;
@@ -223,6 +224,7 @@ fn down_damaged(
     }
     refuse_unknown(name, groups.iter().map(|group| &group.name), only)?;
     groups.retain(|group| only.contains(&group.name));
+    dir.check()?;
     let (mut report, left) = damaged::end_damaged(dir, &why, &groups, grace);
     if !left.is_empty() {
         let system = name.clone();

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::model::{Digest, ListingError};
+use crate::owned::Untrusted;
 
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
@@ -36,8 +37,9 @@ pub enum FilesError {
     Spoilt(PathBuf),
     #[error("there is no home directory: set HOME or XDG_CACHE_HOME")]
     NoHome,
-    #[error("the folder {} is not the user's own, or others may write or look into it", .0.display())]
-    Loose(PathBuf),
+    /// Of the cache.
+    #[error("the cache of files is not used: {0}")]
+    Untrusted(Untrusted),
 }
 
 impl FilesError {
@@ -74,7 +76,7 @@ impl FilesError {
             | FilesError::Listing { .. } => "leave it out: sync: { paths: […], except: [NAME] }",
             FilesError::Arrived { .. } | FilesError::Cut | FilesError::Spoilt(_) => "try it again",
             FilesError::NoHome => "set HOME or XDG_CACHE_HOME",
-            FilesError::Loose(_) => "make it the user's own, which nobody else may enter",
+            FilesError::Untrusted(why) => why.remedy(),
         }
     }
 }

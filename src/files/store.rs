@@ -3,14 +3,17 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::FilesError;
 use super::sum::{End, copy};
 use crate::model::Digest;
+use crate::owned::{self, Folder, Place, Private, Untrusted};
 
+/// The folders `osb/files`.
+const OWN: usize = 2;
 /// How long a content is kept that nobody has needed.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long one may be on its way: what is older was left behind.
@@ -33,14 +36,13 @@ impl Store {
 
     /// The one at `path`, which is made if need be. One that others can get at is refused.
     pub(crate) fn at(path: &Path) -> Result<Self, FilesError> {
-        let mut folder = DirBuilder::new();
-        let made = folder.recursive(true).mode(0o700).create(path);
-        made.map_err(FilesError::io("make", path))?;
-        let metadata = fs::symlink_metadata(path).map_err(FilesError::io("read", path))?;
-        let is_own = metadata.uid() == nix::unistd::geteuid().as_raw();
-        match metadata.is_dir() && is_own && metadata.mode() & 0o077 == 0 {
-            true => Ok(Self(path.to_owned())),
-            false => Err(FilesError::Loose(path.to_owned())),
+        let folder = Place { path, own: OWN };
+        match Folder::make(folder, Private::Closed) {
+            Ok(_) => Ok(Self(path.to_owned())),
+            Err(error) => Err(match Untrusted::of(&error) {
+                Some(why) => FilesError::Untrusted(why.clone()),
+                None => FilesError::io("make", path)(error),
+            }),
         }
     }
 
@@ -49,9 +51,16 @@ impl Store {
         self.0.join(&sum[..2]).join(&sum[2..])
     }
 
+    fn open(&self, sum: Digest) -> io::Result<File> {
+        let path = self.path_of(sum);
+        // Each lies in a folder of its own.
+        let own = OWN + 1;
+        owned::open(Place { path: &path, own })
+    }
+
     /// Whether a content is there. From now on it is needed.
     pub(crate) fn has(&self, sum: Digest, size: u64) -> bool {
-        let Ok(file) = File::open(self.path_of(sum)) else {
+        let Ok(file) = self.open(sum) else {
             return false;
         };
         // That it could not be marked only makes it older than it is.
@@ -117,7 +126,7 @@ impl Store {
         executable: bool,
     ) -> Result<(), FilesError> {
         let path = self.path_of(sum);
-        let mut from = File::open(&path).map_err(FilesError::io("read", &path))?;
+        let mut from = self.open(sum).map_err(FilesError::io("read", &path))?;
         let mut file = create(to, executable)?;
         let copied = copy(&mut from, &mut file).map_err(|end| match end {
             End::Reading(error) => FilesError::io("read", &path)(error),

@@ -22,10 +22,8 @@ mod specs;
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::DirBuilder;
 use std::io::Write;
 use std::net::IpAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,7 +36,7 @@ use crate::model::{
 };
 use crate::process::{Cgroup, adopt_orphans, ended_child, raise_descriptors, reap};
 use crate::proxy::{Incoming, Link, ProxyError};
-use crate::state::{StateError, SystemDir};
+use crate::state::{StateError, SystemDir, own};
 use crate::supervision::{Now, Supervision, Ticket};
 use crate::wire::{Announcement, Envelope, Incarnation, NameServerRequest, Peer};
 use attached::{Adopted, AllAttached};
@@ -191,10 +189,7 @@ struct Host {
 impl Host {
     fn new(options: HostOptions, link: Link) -> Result<Self, HostError> {
         let (inputs, received) = mpsc::unbounded_channel();
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(options.ipc_dir())?;
+        own::make(&options.ipc_dir())?;
         let specs = Specs::read(&options.dir);
         Ok(Self {
             spawner: Spawner::new(&options.dir, options.group.clone())?,

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::model::SystemName;
+use crate::owned::Untrusted;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -41,8 +42,10 @@ impl StateError {
         let path = match self {
             StateError::Corrupt { path, .. } | StateError::Newer { path, .. } => path,
             StateError::Io {
-                verb: "read", path, ..
-            } => path,
+                verb: "read",
+                path,
+                source,
+            } if Untrusted::of(source).is_none() => path,
             _ => return None,
         };
         let is_record = path
@@ -50,6 +53,14 @@ impl StateError {
             .is_some_and(|name| name == super::record::FILE);
         let folder = path.parent()?.file_name()?.to_str()?;
         is_record.then(|| folder.parse().ok()).flatten()
+    }
+
+    /// What is not used because others could have made or changed it.
+    pub(crate) fn untrusted(&self) -> Option<&Untrusted> {
+        match self {
+            StateError::Io { source, .. } => Untrusted::of(source),
+            _ => None,
+        }
     }
 
     pub(super) fn io(verb: &'static str, path: &Path, source: io::Error) -> Self {

@@ -2,14 +2,12 @@
 //! for it here, which machines it was on, and at last when and why it ended. Without a note there are the
 //! logs of this machine.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::record::replace;
-use super::{FarNameServer, GroupRecord, Launch, SystemDir, SystemRecord};
+use super::{FarNameServer, GroupRecord, Launch, SystemDir, SystemRecord, own};
 use crate::model::{AgentId, HostName, NameServerName};
 use crate::process::ProcessId;
 
@@ -157,7 +155,7 @@ impl RunNote {
 impl SystemDir {
     /// What is noted of it, or of the run whose folder this is.
     pub fn run_note(&self) -> RunNote {
-        let bytes = fs::read(self.run_note_path()).unwrap_or_default();
+        let bytes = own::read(&self.run_note_path()).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
@@ -192,7 +190,7 @@ pub(super) fn keep(gone: &SystemDir, run: &Path, why: Ending) -> std::io::Result
 }
 
 fn write(note: &RunNote, folder: &Path) -> std::io::Result<()> {
-    replace(folder, &folder.join(FILE), &crate::wire::body(note))
+    own::replace(&folder.join(FILE), &crate::wire::body(note))
 }
 
 #[cfg(test)]
@@ -246,7 +244,7 @@ mod tests {
         dir.note_ending(Ending::Down);
         dir.note_ending(Ending::UpFailed);
         let run = temp.path().join("run");
-        fs::create_dir(&run).unwrap();
+        std::fs::create_dir(&run).unwrap();
         keep(&dir, &run, Ending::Died).unwrap();
         let note = SystemDir::at(run).run_note();
         let machines: Vec<(&str, Vec<String>)> = note

@@ -3,17 +3,17 @@
 //! The kernel gives it back when its holder dies. It is shared with the processes that `up`
 //! launches until `up` releases them, so that no other command begins anew while they still clean up.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::process::Command;
 use std::sync::mpsc;
 use std::time::Instant;
 
 use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
 
-use super::{Ending, StateError, SystemDir};
+use super::{Ending, StateError, SystemDir, own};
 use crate::model::SystemName;
 use crate::model::timing::{CLEAN_UP_TIMEOUT, LOCK_NAME_TIMEOUT};
 use crate::process::{ProcessId, hand_descriptor};
@@ -27,14 +27,7 @@ impl Lock {
         loop {
             dir.create()?;
             let path = dir.lock_path();
-            let opened = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .read(true)
-                .write(true)
-                .mode(0o600)
-                .open(&path);
-            let file = match opened {
+            let file = match own::open_or_make(&path) {
                 Ok(file) => file,
                 // Its last holder has just removed the folder.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -74,7 +67,7 @@ impl SystemDir {
     /// Removes the folder, unless another command holds its lock: then that one keeps or removes it.
     pub fn remove_if_unlocked(&self, why: Ending) -> Result<(), StateError> {
         let path = self.lock_path();
-        let file = match File::open(&path) {
+        let file = match own::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return self.remove(why),
             Err(error) => return Err(StateError::io("open", &path, error)),

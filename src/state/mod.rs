@@ -19,13 +19,13 @@ mod log_line;
     reason = "a descriptor that is watched is owned beside it"
 )]
 mod log_watch;
+pub(crate) mod own;
 mod record;
 mod runs;
 mod spec_log;
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::logfile::move_if_full;
@@ -111,14 +111,14 @@ impl StateDir {
 
     /// The names of all systems that have a folder, in order.
     pub fn systems(&self) -> Result<Vec<SystemName>, StateError> {
-        let entries = match fs::read_dir(&self.0) {
+        let entries = match own::names(&self.0) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(StateError::io("read", &self.0, error)),
         };
         let mut names: Vec<SystemName> = entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .iter()
+            .filter_map(|name| name.to_str()?.parse().ok())
             .collect();
         names.sort();
         Ok(names)
@@ -142,14 +142,19 @@ impl SystemDir {
 
     /// Makes the folders, readable for their owner alone.
     pub fn create(&self) -> Result<(), StateError> {
-        for dir in [&self.0, &self.logs(), &self.ipc()] {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(dir)
-                .map_err(|error| StateError::io("make", dir, error))?;
+        [&self.0, &self.logs(), &self.ipc()]
+            .into_iter()
+            .try_for_each(|dir| own::make(dir))
+    }
+
+    /// An error if it is there and not this user's alone to change.
+    pub fn check(&self) -> Result<(), StateError> {
+        match own::check(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StateError::io("use", &self.0, error))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// The same as [`retire`](Self::retire).
@@ -166,7 +171,8 @@ impl SystemDir {
             .0
             .with_file_name(format!(".{name}.{}", std::process::id()));
         let gone = Self(gone);
-        let removed = fs::rename(&self.0, &gone.0).and_then(|()| {
+        let moved = own::check(&self.0).and_then(|()| fs::rename(&self.0, &gone.0));
+        let removed = moved.and_then(|()| {
             // Logs that cannot be kept stop nothing.
             let run = runs::keep(&self.0, &gone, why).unwrap_or_default();
             fs::remove_dir_all(&gone.0).map(|()| run)
@@ -204,9 +210,7 @@ impl SystemDir {
     /// What former ones wrote is moved away when it is too much; a daemon sees to its own.
     pub fn open_daemon_log(&self, daemon: &str) -> io::Result<File> {
         move_if_full(&self.daemon_log(daemon), LogLimits::default())?;
-        let mut options = OpenOptions::new();
-        options.create(true).append(true).mode(0o600);
-        options.open(self.daemon_log(daemon))
+        own::append(&self.daemon_log(daemon))
     }
 
     /// Where agents put their ipc sockets.
@@ -223,13 +227,12 @@ impl SystemDir {
     pub fn note_files(&self, amount: Amount) -> Result<(), StateError> {
         let path = self.files_note();
         let text = crate::wire::body(&amount);
-        record::replace(&self.0, &path, &text)
-            .map_err(|error| StateError::io("write", &path, error))
+        own::replace(&path, &text).map_err(|error| StateError::io("write", &path, error))
     }
 
     /// How much came. None if nothing did.
     pub fn amount_of_files(&self) -> Option<Amount> {
-        let text = fs::read(self.files_note()).ok()?;
+        let text = own::read(&self.files_note()).ok()?;
         serde_json::from_slice(&text).ok()
     }
 

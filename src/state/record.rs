@@ -4,16 +4,15 @@
 //! do without understanding raises the format's number, and then it is refused.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{KeyFile, StateError, SystemDir};
+use super::{KeyFile, StateError, SystemDir, own};
 use crate::model::{
     AgentId, AgentName, Alias, Dial, HostId, HostName, Leftover, LogLimits, NameServerName,
     SshSpec, SystemName,
@@ -275,7 +274,7 @@ impl SystemDir {
     /// The record, if there is one.
     pub fn record(&self) -> Result<Option<SystemRecord>, StateError> {
         let path = self.record_path();
-        let bytes = match fs::read(&path) {
+        let bytes = match own::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StateError::io("read", &path, error)),
@@ -293,7 +292,7 @@ impl SystemDir {
 
     /// The hosts on other machines that a record names which is not understood as a whole.
     pub fn hosts_of_damaged(&self) -> Vec<String> {
-        let bytes = fs::read(self.record_path()).unwrap_or_default();
+        let bytes = own::read(&self.record_path()).unwrap_or_default();
         let record: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
         let list = |of: &serde_json::Value, key: &str| {
             let list = of.get(key).and_then(serde_json::Value::as_array);
@@ -322,8 +321,7 @@ impl SystemDir {
             path: path.clone(),
             reason: error.to_string(),
         })?;
-        replace(self.path(), &path, &bytes)
-            .map_err(|error| StateError::io("write", &path, error))?;
+        own::replace(&path, &bytes).map_err(|error| StateError::io("write", &path, error))?;
         self.note_run(record);
         Ok(())
     }
@@ -331,12 +329,7 @@ impl SystemDir {
     /// Opens the list of agents' processes for adding to it.
     pub fn agents_log(&self) -> Result<File, StateError> {
         let path = self.agents_path();
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| StateError::io("open", &path, error))
+        own::append(&path).map_err(|error| StateError::io("open", &path, error))
     }
 
     /// The agents' processes. A line that was torn by a crash is not one of them.
@@ -375,21 +368,13 @@ impl SystemDir {
     }
 
     fn leave<T: Serialize>(&self, path: &Path, what: &T) -> io::Result<()> {
-        let mut folder = DirBuilder::new();
-        folder.recursive(true).mode(0o700);
-        folder.create(path.parent().unwrap_or(path))?;
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .create_new(true)
-            .write(true)
-            .mode(0o600)
-            .open(path)?;
-        file.write_all(&crate::wire::body(what))
+        own::make(path.parent().unwrap_or(path)).map_err(io::Error::other)?;
+        own::create(path)?.write_all(&crate::wire::body(what))
     }
 
     /// The attributes with which an agent has ended. None if it has left none.
     pub fn left(&self, life: Incarnation) -> Option<BTreeMap<String, Value>> {
-        let bytes = fs::read(self.left_path(life)).ok()?;
+        let bytes = own::read(&self.left_path(life)).ok()?;
         serde_json::from_slice(&bytes).ok()
     }
 
@@ -436,7 +421,7 @@ impl SystemDir {
 
 /// What is written there, and removes it.
 fn take<T: DeserializeOwned + Default>(path: &Path) -> T {
-    let Ok(bytes) = fs::read(path) else {
+    let Ok(bytes) = own::read(path) else {
         return T::default();
     };
     let _ = fs::remove_file(path);
@@ -444,7 +429,8 @@ fn take<T: DeserializeOwned + Default>(path: &Path) -> T {
 }
 
 pub(super) fn lines_of<T: DeserializeOwned>(path: &Path) -> Vec<T> {
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let bytes = own::read(path).unwrap_or_default();
+    let text = String::from_utf8(bytes).unwrap_or_default();
     let lines = text.lines();
     lines
         .filter_map(|line| serde_json::from_str(line).ok())
@@ -461,9 +447,7 @@ impl AgentRecord {
 impl EndRecord {
     /// Adds it to the list at `path`, at once and whole.
     pub fn append(&self, path: &Path) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).mode(0o600).open(path);
-        file?.write_all(&line(self))
+        own::append(path)?.write_all(&line(self))
     }
 }
 
@@ -471,21 +455,6 @@ pub(super) fn line(record: &impl Serialize) -> Vec<u8> {
     let mut line = serde_json::to_vec(record).unwrap_or_default();
     line.push(b'\n');
     line
-}
-
-/// Written beside it, flushed, and moved into place; then the folder is flushed.
-pub(super) fn replace(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
-use super::{Ending, StateDir, StateError, SystemDir, kept};
+use super::{Ending, StateDir, StateError, SystemDir, kept, own};
 use crate::model::SystemName;
 
 /// How many runs of a system are kept.
@@ -106,7 +106,7 @@ impl Runs {
     /// Forgets all of them. Tells how many there were.
     pub fn clear(&self) -> Result<usize, StateError> {
         let count = self.numbers().len();
-        match fs::remove_dir_all(&self.0) {
+        match own::check(&self.0).and_then(|()| fs::remove_dir_all(&self.0)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(StateError::io("remove", &self.0, error))
             }
@@ -115,9 +115,9 @@ impl Runs {
     }
 
     fn make(&self) -> io::Result<(u64, PathBuf)> {
+        own::make(&self.0).map_err(io::Error::other)?;
         let mut private = DirBuilder::new();
-        private.mode(0o700).recursive(true).create(&self.0)?;
-        private.recursive(false);
+        private.mode(0o700);
         loop {
             let number = self.numbers().last().map_or(1, |last| last + 1);
             let path = self.0.join(number.to_string());

@@ -3,14 +3,12 @@
 //! later osb may have written them.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 
 use serde::{Deserialize, Serialize};
 
-use super::SystemDir;
 use super::record::{line, lines_of};
+use super::{SystemDir, own};
 use crate::model::{AgentId, AgentSpec, Alias, SpecVersion};
 
 /// What is known of an agent's spec.
@@ -63,13 +61,7 @@ impl SystemDir {
 
     /// Adds a line in one piece, for other daemons may add theirs.
     pub fn note_spec(&self, news: &SpecNews) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(self.specs_path())?;
-        file.write_all(&line(news))
+        own::append(&self.specs_path())?.write_all(&line(news))
     }
 }
 

@@ -1,7 +1,6 @@
 //! `osb keys log`: the events of a name server's journal.
 
 use crate::model::Term;
-use crate::render::harmless::harmless;
 use crate::render::json::pretty;
 use crate::render::style::Paint;
 use crate::render::table::Width::{Needed, Spare};
@@ -66,7 +65,7 @@ impl JournalRow {
                     1 => String::new(),
                     more => format!(" ({more} times)"),
                 };
-                Field::painted(harmless(&format!("refused{times}: {reason}")), Paint::Bad)
+                Field::painted(format!("refused{times}: {reason}"), Paint::Bad)
             }
             Happening::Asked { .. } => "allowed".into(),
             _ => "".into(),
@@ -78,7 +77,7 @@ impl Report for Journal {
     fn table(&self, style: Style) -> String {
         Table::new(style)
             .column("N", Spare(1), |it: &JournalRow| it.0.n)
-            .column("TIME", Needed, |it| harmless(&it.0.at))
+            .column("TIME", Needed, |it| it.0.at.clone())
             .column("WHO", Needed, |it| match &it.0.note.who {
                 Some(who) => who.holder.to_string(),
                 None => "-".to_owned(),
@@ -87,10 +86,10 @@ impl Report for Journal {
                 Some(from) => from.to_string(),
                 None => "-".to_owned(),
             })
-            .column("WHAT", Needed, |it| harmless(&it.what()))
+            .column("WHAT", Needed, |it| it.what())
             .column("ON", Needed, |it| {
                 let about = it.about().into_iter().next();
-                about.map_or_else(|| "-".to_owned(), |it| harmless(&it))
+                about.unwrap_or_else(|| "-".to_owned())
             })
             .column("OUTCOME", Needed, JournalRow::outcome)
             .render(&self.0)

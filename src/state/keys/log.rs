@@ -1,8 +1,7 @@
 //! Which keys are admitted, as a list of changes, one on a line: added to while the name server runs.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::fcntl::{Flock, FlockArg};
@@ -24,10 +23,7 @@ impl KeyLog {
     /// is none.
     pub(super) fn open(path: &Path) -> Result<(Self, Vec<KeyChange>), StateError> {
         let failed = |error| StateError::io("open", path, error);
-        let mut options = OpenOptions::new();
-        options.create(true).read(true).append(true);
-        let no_link = nix::libc::O_NOFOLLOW;
-        let opened = options.mode(0o600).custom_flags(no_link).open(path);
+        let opened = secret::open_list(path);
         let locked = Flock::lock(opened.map_err(failed)?, FlockArg::LockExclusiveNonblock);
         let mut file = locked.map_err(|_| StateError::KeysInUse {
             path: path.to_owned(),
@@ -98,13 +94,15 @@ pub(super) fn compact(path: &Path, kept: impl Fn(&KeyEntry) -> bool) -> Result<(
 
 #[cfg(test)]
 mod tests {
+    use super::super::own;
     use super::*;
     use crate::model::PublicKey;
 
     #[test]
     fn a_line_that_a_full_disk_has_torn_spoils_none_after_it() {
         let temp = tempfile::tempdir().unwrap();
-        let path = temp.path().join("members.jsonl");
+        let path = temp.path().join("keys/members.jsonl");
+        own::make_closed(temp.path().join("keys").as_path()).unwrap();
         let drop = |n| KeyChange::Drop(PublicKey::of([n; 32]));
         let (mut log, _) = KeyLog::open(&path).unwrap();
         log.write(&drop(1)).unwrap();

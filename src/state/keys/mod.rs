@@ -8,14 +8,13 @@ mod file;
 mod log;
 mod secret;
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::{StateDir, StateError};
+use super::{StateDir, StateError, own};
 use crate::access::KeyChange;
 use crate::model::{
     Holder, KeyEntry, KeyPair, NameServerName, OperatorAccess, OperatorName, PublicKey, SystemName,
@@ -55,14 +54,8 @@ impl StateDir {
 
     /// Makes the folder of such keys.
     pub fn make_joined(&self) -> Result<(), StateError> {
-        make_folder(&self.path().join(".joined"))
+        own::make_closed(&self.path().join(".joined"))
     }
-}
-
-fn make_folder(path: &Path) -> Result<(), StateError> {
-    let mut builder = DirBuilder::new();
-    let made = builder.recursive(true).mode(0o700).create(path);
-    made.map_err(|error| StateError::io("make", path, error))
 }
 
 impl KeyDir {
@@ -85,7 +78,7 @@ impl KeyDir {
         if self.exists() {
             return Ok(false);
         }
-        make_folder(&self.0)?;
+        own::make_closed(&self.0)?;
         // Two at once would each make half of it.
         let _turn = self.turn()?;
         if self.exists() {
@@ -107,7 +100,7 @@ impl KeyDir {
         };
         log::begin(&self.members_path(), &[KeyChange::Admit(entry)])?;
         let key = serde_json::to_vec(server).unwrap_or_default();
-        match secret::write_new(&self.server_path(), &key) {
+        match secret::write_own(&self.server_path(), &key) {
             // Another command was faster.
             Err(StateError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
                 Ok(false)
@@ -120,9 +113,7 @@ impl KeyDir {
     fn turn(&self) -> Result<Flock<File>, StateError> {
         let path = self.0.join("lock");
         let failed = |error| StateError::io("lock", &path, error);
-        let mut options = File::options();
-        options.create(true).truncate(false).write(true).mode(0o600);
-        let file = options.open(&path).map_err(failed)?;
+        let file = own::open_or_make(&path).map_err(failed)?;
         Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| failed(errno.into()))
     }
 
@@ -151,11 +142,11 @@ impl KeyDir {
             return owners.try_for_each(|entry| admit(entry).map_err(failed));
         }
         self.remove()?;
-        make_folder(&self.0)?;
+        own::make_closed(&self.0)?;
         let members: Vec<KeyChange> = members.iter().cloned().map(KeyChange::Admit).collect();
         log::begin(&self.members_path(), &members)?;
         let key = serde_json::to_vec(server).unwrap_or_default();
-        secret::write_new(&self.server_path(), &key)
+        secret::write_own(&self.server_path(), &key)
     }
 
     /// The key of the name server itself.
@@ -217,7 +208,7 @@ impl KeyDir {
 
     /// Removes all.
     pub fn remove(&self) -> Result<(), StateError> {
-        match fs::remove_dir_all(&self.0) {
+        match own::check(&self.0).and_then(|()| fs::remove_dir_all(&self.0)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(StateError::io("remove", &self.0, error))
             }
