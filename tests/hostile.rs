@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::common::closed_system::ClosedSystem;
-use crate::common::{self, Bench, wait_until};
+use crate::common::{self, Bench, memory, wait_until};
 use osb::model::{Credentials, Holder, Term};
 use osb::wire::{Envelope, Fault, MessageKind, NameServerRequest, Peer, body, read_body};
 
@@ -279,18 +279,6 @@ fn descriptors(pid: i32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd"))
         .unwrap()
         .count()
-}
-
-/// In KiB.
-fn memory(pid: i32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS"));
-    line.unwrap()
-        .split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse()
-        .unwrap()
 }
 
 /// `osb up` with the limit that a shell usually has.

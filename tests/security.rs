@@ -24,6 +24,7 @@ use serde_json::Value;
 mod journal;
 mod keys;
 mod levels;
+mod memory;
 mod ownership;
 mod readers;
 mod revocation;
@@ -99,4 +100,45 @@ fn raw_socket(
 
 fn path(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+/// A socket whose handshake was admitted. Nothing is sent over it yet.
+struct Admitted {
+    monitor: zmq::Socket,
+    socket: zmq::Socket,
+}
+
+impl Drop for Admitted {
+    /// libzmq waits for ever for one who no longer listens to what it has to tell.
+    fn drop(&mut self) {
+        osb::zeromq::stop_monitor(&mut self.socket);
+    }
+}
+
+impl Admitted {
+    /// Admitted by `keys` at `address`.
+    fn dial(
+        context: &zmq::Context,
+        kind: zmq::SocketType,
+        keys: &Credentials,
+        address: &str,
+    ) -> Self {
+        let socket = context.socket(kind).unwrap();
+        socket.set_linger(0).unwrap();
+        osb::zeromq::dial_with(&socket, keys).unwrap();
+        let monitor = osb::zeromq::monitor(context, &socket, osb::zeromq::EVENTS).unwrap();
+        socket.connect(address).unwrap();
+        let one = Self { monitor, socket };
+        one.wait_for(Seen::Proven);
+        one
+    }
+
+    fn wait_for(&self, wanted: Seen) {
+        wait_until("it is seen", || self.has_seen(wanted));
+    }
+
+    fn has_seen(&self, wanted: Seen) -> bool {
+        std::iter::from_fn(|| osb::zeromq::next_event(&self.monitor))
+            .any(|(seen, _)| seen == wanted)
+    }
 }

@@ -7,10 +7,17 @@ use crate::access::{KeyId, NotAdmitted};
 use crate::model::{KeyPair, PublicKey};
 use crate::registry::{RoutingId, Undelivered};
 use crate::wire::LARGEST_BODY;
-use crate::zeromq::{Connections, HANDSHAKE_MS, Verdict, Zap, admit_by_key, keep_alive};
+use crate::zeromq::{
+    Connections, HANDSHAKE_MS, Verdict, Zap, admit_by_key, bound_messages, bound_queues, keep_alive,
+};
 
 /// How many messages may wait for one member before it counts as one that does not read.
 const QUEUE: i32 = 20_000;
+/// So many bytes that wait count as one message more: of what a member has sent, 40 MiB wait, and then TCP holds it
+/// back;
+const UNIT_IN: i32 = 2 << 10;
+/// of what a member has not read, 320 MiB, and then it counts as one that does not read.
+const UNIT_OUT: i32 = 16 << 10;
 /// How long the last messages may take to leave at the end, in milliseconds.
 const LINGER_MS: i32 = 500;
 
@@ -79,7 +86,8 @@ impl Router {
         socket.set_backlog(4096)?;
         socket.set_handshake_ivl(HANDSHAKE_MS)?;
         socket.set_ipv6(at.is_ipv6())?;
-        socket.set_maxmsgsize(LARGEST_BODY as i64 + 1)?;
+        bound_messages(&mut socket, LARGEST_BODY as i64 + 1)?;
+        bound_queues(&mut socket, UNIT_IN, UNIT_OUT)?;
         socket
             .bind(&format!("tcp://{at}"))
             .map_err(|source| NameServerError::Bind { at, source })?;

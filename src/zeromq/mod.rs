@@ -9,6 +9,7 @@ mod curve;
     reason = "descriptors of libzmq, and tcp_info, which no crate reads"
 )]
 mod dead;
+mod guards;
 mod keepalive;
 mod lines;
 #[allow(unsafe_code, reason = "the zmq crate cannot end a monitor")]
@@ -30,6 +31,7 @@ use dead::descriptors;
 pub use dead::{End, hang_up_dead};
 #[cfg(test)]
 use dead::{connections, cut};
+pub use guards::{bound_messages, bound_queues};
 pub use keepalive::keep_alive;
 pub use lines::{Line, keep_lines, lines, matched, missed, next_ended, queued};
 pub use monitor::{CLOSED, EVENTS, Failure, Seen, monitor, next_event, stop_monitor};
@@ -77,13 +79,13 @@ pub fn control_dealer(
     queue: i32,
     linger_ms: i32,
 ) -> zmq::Result<Socket> {
-    let socket = context.socket(zmq::DEALER)?;
+    let mut socket = context.socket(zmq::DEALER)?;
     keep_alive(&socket)?;
     socket.set_reconnect_ivl_max(RECONNECT_MAX_MS)?;
     socket.set_linger(linger_ms)?;
     socket.set_sndhwm(queue)?;
     socket.set_rcvhwm(queue)?;
-    socket.set_maxmsgsize(LARGEST_BODY as i64 + HEADROOM)?;
+    bound_messages(&mut socket, LARGEST_BODY as i64 + HEADROOM)?;
     socket.set_ipv6(to.address.starts_with("tcp://["))?;
     if let Some(keys) = &to.keys {
         dial_with(&socket, keys)?;

@@ -289,3 +289,20 @@ pub(crate) fn free_port() -> u16 {
     let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
     ports.find(free).unwrap()
 }
+
+/// What a process has in memory, in KiB.
+pub(crate) fn memory(pid: i32) -> usize {
+    in_status(pid, "VmRSS:")
+}
+
+/// The most that it has ever had there.
+pub(crate) fn most_memory(pid: i32) -> usize {
+    in_status(pid, "VmHWM:")
+}
+
+fn in_status(pid: i32, field: &str) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let rest = status.lines().find_map(|line| line.strip_prefix(field));
+    let number = rest.and_then(|rest| rest.split_whitespace().next());
+    number.unwrap().parse().unwrap()
+}

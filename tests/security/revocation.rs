@@ -114,43 +114,6 @@ fn a_host_that_is_put_out_keeps_no_agent_within() {
     system.down();
 }
 
-/// One by which a key was admitted, and that nothing is ever sent over.
-struct Silent {
-    monitor: zmq::Socket,
-    _socket: zmq::Socket,
-}
-
-impl Silent {
-    /// Admitted by `keys` at `address`.
-    fn dial(
-        context: &zmq::Context,
-        kind: zmq::SocketType,
-        keys: &Credentials,
-        address: &str,
-    ) -> Self {
-        let socket = context.socket(kind).unwrap();
-        socket.set_linger(0).unwrap();
-        osb::zeromq::dial_with(&socket, keys).unwrap();
-        let monitor = osb::zeromq::monitor(context, &socket, osb::zeromq::EVENTS).unwrap();
-        socket.connect(address).unwrap();
-        let silent = Self {
-            monitor,
-            _socket: socket,
-        };
-        silent.wait_for(Seen::Proven);
-        silent
-    }
-
-    fn wait_for(&self, wanted: Seen) {
-        wait_until("it is seen", || self.has_seen(wanted));
-    }
-
-    fn has_seen(&self, wanted: Seen) -> bool {
-        std::iter::from_fn(|| osb::zeromq::next_event(&self.monitor))
-            .any(|(seen, _)| seen == wanted)
-    }
-}
-
 /// At the name server and at agents, whether or not a message has ever come by them; of the same machine, too.
 #[test]
 fn all_connections_of_a_revoked_key_end_and_no_others() {
@@ -159,10 +122,10 @@ fn all_connections_of_a_revoked_key_end_and_no_others() {
     let member = |name: &str| {
         let mut keys = system.admit(Holder::Agent(name.parse().unwrap()), Term::Run);
         let key = keys.own.public;
-        let at_the_name_server = Silent::dial(&context, zmq::DEALER, &keys, &system.address);
+        let at_the_name_server = Admitted::dial(&context, zmq::DEALER, &keys, &system.address);
         let socket = system.socket("in");
         keys.server = socket.key.unwrap();
-        let at_alice = Silent::dial(&context, zmq::PUSH, &keys, &socket.address);
+        let at_alice = Admitted::dial(&context, zmq::PUSH, &keys, &socket.address);
         (key, [at_the_name_server, at_alice])
     };
     let (mallory, hers) = member("Mallory");
@@ -171,11 +134,11 @@ fn all_connections_of_a_revoked_key_end_and_no_others() {
     let began = Instant::now();
     let revoke = NameServerRequest::Revoke(KeysOf::Key(mallory));
     owner.ask::<Value>(&revoke).wait().unwrap();
-    for silent in &hers {
-        silent.wait_for(Seen::Lost);
+    for one in &hers {
+        one.wait_for(Seen::Lost);
     }
     eprintln!("a key's connections have ended after {:?}", began.elapsed());
     bob_goes_on(&system);
-    assert!(his.iter().all(|silent| !silent.has_seen(Seen::Lost)));
+    assert!(his.iter().all(|one| !one.has_seen(Seen::Lost)));
     system.down();
 }

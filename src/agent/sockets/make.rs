@@ -3,9 +3,9 @@
 use zmq::{Context, DONTWAIT, Message, Socket};
 
 use crate::model::Kind;
-use crate::zeromq::{HANDSHAKE_MS, RECONNECT_MAX_MS, keep_alive, keep_lines};
+use crate::zeromq::{HANDSHAKE_MS, RECONNECT_MAX_MS, bound_messages, keep_alive, keep_lines};
 
-/// The largest message accepted: 256 MiB.
+/// The largest message accepted, in all its frames: 256 MiB.
 const LARGEST_MESSAGE: i64 = 256 << 20;
 /// How long a closed socket may still send, in milliseconds.
 const LINGER: i32 = 1000;
@@ -30,7 +30,7 @@ pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
         keep_lines(&mut socket)?;
     }
     socket.set_linger(LINGER)?;
-    socket.set_maxmsgsize(LARGEST_MESSAGE)?;
+    bound_messages(&mut socket, LARGEST_MESSAGE)?;
     socket.set_backlog(BACKLOG)?;
     socket.set_handshake_ivl(HANDSHAKE_MS)?;
     socket.set_reconnect_ivl_max(RECONNECT_MAX_MS)?;

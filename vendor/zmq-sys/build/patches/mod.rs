@@ -2,8 +2,11 @@
 //! file and its name below; they are made in this order, and a later one sees the lines of an earlier one.
 
 mod count_losses;
+mod handshake_frames;
 mod lines;
+mod message_bounds;
 mod named_ipc;
+mod queue_bytes;
 mod zap_cookie;
 
 use crate::patch::Patch;
@@ -13,4 +16,7 @@ pub const ALL: &[&Patch] = &[
     &lines::PATCH,
     &named_ipc::PATCH,
     &zap_cookie::PATCH,
+    &handshake_frames::PATCH,
+    &message_bounds::PATCH,
+    &queue_bytes::PATCH,
 ];
