@@ -70,6 +70,11 @@ impl Keyring {
         self.entry(id).map(KeyEntry::access)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// All of them, in order of their holders.
     pub fn entries(&self) -> Vec<KeyEntry> {
         let mut entries: Vec<_> = self.entries.values().cloned().collect();

@@ -1,9 +1,10 @@
 //! Who may do what: which keys are admitted and for whom ([`Keyring`]), and what each level may ask
-//! for ([`Asked`]).
+//! for ([`Asked`]), and how often ([`quota`]).
 //!
 //! A pure core. ZAP's messages, files and the drawing of keys are its drivers' business.
 
 mod keyring;
+pub(crate) mod quota;
 mod table;
 
 pub use keyring::{KeyChange, KeyId, Keyring, NotAdmitted};

@@ -28,7 +28,6 @@ impl Levels {
 
 use Access::{Admin, Agent, Control, Host, Join, Read};
 
-const ALL: Levels = Levels::of(&Access::ALL);
 const MEMBERS: Levels = Levels::of(&[Read, Agent, Host, Control, Admin]);
 const OPERATORS: Levels = Levels::of(&[Read, Control, Admin]);
 const CONTROL: Levels = Levels::of(&[Control, Admin]);
@@ -77,8 +76,8 @@ macro_rules! table {
 table!(NameServerRequest {
     // Of its own name only, which its key says.
     Announce "announce" Levels::of(&[Agent, Host]),
-    Heartbeat "heartbeat" ALL,
-    Leave "leave" ALL,
+    Heartbeat "heartbeat" MEMBERS,
+    Leave "leave" MEMBERS,
     Addr "addr" MEMBERS,
     Agents "agents" MEMBERS,
     Hosts "hosts" MEMBERS,
@@ -88,10 +87,11 @@ table!(NameServerRequest {
     Entrust "entrust" CONTROL,
     Successors "successors" OPERATORS,
     TakeOver "take_over" CONTROL,
-    Ping "ping" ALL,
+    Ping "ping" MEMBERS,
     Shutdown "shutdown" CONTROL,
     // A host for its agents, control for hosts and agents, admin for all.
     Admit "admit" Levels::of(&[Host, Control, Admin]),
+    // And nothing else: the key that a joining member has drawn is good for the rest.
     Join "join" Levels::of(&[Join]),
     Whose "whose" Levels::of(&[Agent, Host, Control, Admin]),
     Keys "keys" ADMIN,
@@ -225,7 +225,19 @@ mod tests {
         }
     }
 
-    /// Nobody who only looks, or only is to join, changes anything.
+    #[test]
+    fn a_join_file_is_for_joining_and_nothing_else() {
+        let all = [
+            NameServerRequest::TABLE,
+            HostRequest::TABLE,
+            AgentRequest::TABLE,
+        ]
+        .concat();
+        let may = all.iter().filter(|row| row.1.contains(Join));
+        assert_eq!(may.map(|row| row.0).collect::<Vec<_>>(), ["join"]);
+    }
+
+    /// Nobody who only looks changes anything.
     #[test]
     fn to_read_is_no_more_than_to_read() {
         let read_by = |table: &[(&'static str, Levels)]| {

@@ -2,7 +2,7 @@
 //! to do next.
 
 use super::{CommandError, ErrorKind};
-use crate::model::{AgentId, Alias};
+use crate::model::{AgentId, Alias, Quota};
 use crate::proxy::ProxyError;
 use crate::render::did_you_mean;
 use crate::wire::{Fault, Peer};
@@ -88,6 +88,12 @@ fn hint(fault: &Fault, agents: impl FnOnce() -> Vec<AgentId>) -> Option<String> 
             "its process hangs, or its machine is cut off: see `osb ls hosts` and `osb logs {agent}`"
         )),
         Fault::NotRunning { agent, .. } => Some(format!("`osb logs {agent}` may show why")),
+        Fault::OverQuota { quota, .. } => match quota {
+            Quota::Requests | Quota::Admissions => {
+                Some("ask again in a second, and more slowly".to_owned())
+            }
+            Quota::Unanswered | Quota::Keys => None,
+        },
         _ => None,
     }
 }

@@ -17,6 +17,7 @@ mod level;
 mod name;
 mod natural;
 mod program;
+mod quota;
 mod replies;
 mod report;
 mod secret;
@@ -52,6 +53,7 @@ pub use name::{
 };
 pub use natural::natural;
 pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
+pub use quota::Quota;
 pub use replies::Replies;
 pub use report::{AgentInfo, ExitReport, HostInfo, Leftover, SocketStats, State};
 pub use secret::looks_secret;

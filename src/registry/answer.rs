@@ -72,7 +72,7 @@ impl Registry {
             NameServerRequest::TakeOver { agent, incarnation } => {
                 self.take_over(&agent, incarnation, now).map(|()| body(&()))
             }
-            NameServerRequest::Admit(entry) => self.admit(from, entry).map(|()| body(&())),
+            NameServerRequest::Admit(entry) => self.admit(from, entry, now).map(|()| body(&())),
             NameServerRequest::Join { key } => self.replace_key(from, key, now).map(|()| body(&())),
             NameServerRequest::Whose { key } => self.whose(&key, now).map(|holder| body(&holder)),
             NameServerRequest::Keys {} => Ok(body(&self.ring()?.entries())),

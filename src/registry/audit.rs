@@ -212,6 +212,7 @@ fn is_refusal(fault: &Fault) -> bool {
     matches!(
         fault,
         Fault::NotPermitted { .. }
+            | Fault::OverQuota { .. }
             | Fault::Refused { .. }
             | Fault::NameTaken { .. }
             | Fault::BadRequest { .. }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::audit::revoked;
 use super::member::{Facts, How, Member, Standing};
 use super::{Effect, Keys, Now, Registry, RoutingId};
-use crate::access::{KeyId, Keyring, NotAdmitted};
+use crate::access::{KeyId, Keyring, NotAdmitted, quota};
 use crate::journal::core::Repeats;
-use crate::model::{Access, AgentName, Holder, HostId, KeyEntry, KeysOf, PublicKey, Term};
+use crate::model::{Access, AgentName, Holder, HostId, KeyEntry, KeysOf, PublicKey, Quota, Term};
 use crate::wire::{Announcement, Envelope, Event, Fault, Happening, Peer, Who, body};
 
 impl Registry {
@@ -20,6 +20,7 @@ impl Registry {
                 ring,
                 began,
                 refused: Repeats::default(),
+                used: quota::Used::default(),
             }),
             ..Self::new(address)
         }
@@ -37,6 +38,23 @@ impl Registry {
             None => Some(Access::Admin),
             Some(keys) => keys.ring.access(from.key?),
         }
+    }
+
+    /// Whether the member at `from` has one more of its quota left, which is then used. An open system has none.
+    pub(super) fn takes(&mut self, from: &RoutingId, level: Access, of: Quota, now: Now) -> bool {
+        match (&mut self.keys, from.key) {
+            (Some(keys), Some(key)) => keys.used.take(key, level, of, now),
+            (None, _) | (Some(_), None) => true,
+        }
+    }
+
+    /// Whether one more request of that member may wait for an answer.
+    pub(super) fn may_wait(&self, requester: &Peer, level: Access) -> Result<(), Fault> {
+        let waiting = self.switchboard.open_of(requester);
+        if self.keys.is_none() || level == Access::Admin || waiting < quota::UNANSWERED {
+            return Ok(());
+        }
+        Err(quota::over(Quota::Unanswered, level))
     }
 
     pub(super) fn ring(&self) -> Result<&Keyring, Fault> {
@@ -119,8 +137,14 @@ impl Registry {
     }
 
     /// A host admits its agents, control hosts and agents, and admin all.
-    pub(super) fn admit(&mut self, from: &RoutingId, mut entry: KeyEntry) -> Result<(), Fault> {
+    pub(super) fn admit(
+        &mut self,
+        from: &RoutingId,
+        mut entry: KeyEntry,
+        now: Now,
+    ) -> Result<(), Fault> {
         self.ring()?;
+        self.may_admit(from, now)?;
         let requester = self.entry(from).cloned();
         let level = self.level(from);
         match (requester.map(|it| it.holder), &entry.holder) {
@@ -166,6 +190,18 @@ impl Registry {
             self.effects.push(Effect::Remember(change));
         }
         self.note_key(who, from.place, what);
+        Ok(())
+    }
+
+    /// Nobody fills the ring, but the owner may.
+    fn may_admit(&mut self, from: &RoutingId, now: Now) -> Result<(), Fault> {
+        let level = self.level(from).unwrap_or(Access::Join);
+        if !self.takes(from, level, Quota::Admissions, now) {
+            return Err(quota::over(Quota::Admissions, level));
+        }
+        if level != Access::Admin && self.ring()?.len() >= quota::KEYS {
+            return Err(quota::over(Quota::Keys, level));
+        }
         Ok(())
     }
 

@@ -19,9 +19,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::access::{KeyChange, KeyId, Keyring};
+use crate::access::{Asked, KeyChange, KeyId, Keyring, quota};
 use crate::journal::core::Repeats;
-use crate::model::{Access, AgentName, HostId, State};
+use crate::model::{Access, AgentName, HostId, Quota, State};
 use crate::wire::{
     Change, ClientId, Envelope, Event, Fault, MessageKind, NameServerRequest, Note, Peer, body,
     read_body,
@@ -107,6 +107,7 @@ struct Keys {
     began: u64,
     /// Who was refused a moment ago.
     refused: Repeats,
+    used: quota::Used,
 }
 
 impl Registry {
@@ -151,6 +152,12 @@ impl Registry {
             return self.effects.extend(from.key.map(Effect::HangUp));
         };
         self.sign_of_life(from, now);
+        if asks(envelope.kind) && !self.takes(from, level, Quota::Requests, now) {
+            if envelope.kind == MessageKind::Request {
+                self.refuse(from, &envelope, quota::over(Quota::Requests, level));
+            }
+            return;
+        }
         match (envelope.kind, &envelope.peer) {
             (MessageKind::Request, Peer::NameServer) => {
                 self.on_request(from, level, envelope.id, &body, now);
@@ -240,8 +247,9 @@ impl Registry {
     }
 
     fn on_oneway(&mut self, from: &RoutingId, level: Access, request: NameServerRequest, now: Now) {
+        let permitted = self.keys.is_none() || request.permitted_to(level).is_ok();
         match request {
-            NameServerRequest::Heartbeat {} => {
+            NameServerRequest::Heartbeat {} if permitted => {
                 if !self.routes.contains_key(from) {
                     self.send(from, Envelope::event(), body(&Event::Unregistered {}));
                 }
@@ -269,6 +277,11 @@ impl Registry {
         } = envelope;
         let wants_answer = kind == MessageKind::Request;
         let reaches = self.reaches(from, level, &target);
+        let waits = match wants_answer {
+            true => self.may_wait(&requester, level),
+            false => Ok(()),
+        };
+        let reaches = reaches.and(waits);
         self.audit_routed(from, level, &target, &body, reaches.as_ref().err(), now);
         match reaches.and_then(|()| self.route_to(&target, wants_answer, now)) {
             Ok(route) => {
@@ -414,6 +427,13 @@ impl Registry {
         self.send(&route, envelope, answer::outcome_body(&outcome));
     }
 
+    /// Answers a request that goes nowhere.
+    fn refuse(&mut self, from: &RoutingId, request: &Envelope, fault: Fault) {
+        let outcome: Result<(), Fault> = Err(fault);
+        let envelope = Envelope::answer(&outcome, request.id, request.peer.clone());
+        self.send(from, envelope, answer::outcome_body(&outcome));
+    }
+
     fn reply(&mut self, to: &RoutingId, id: u64, outcome: Result<Vec<u8>, Fault>) {
         let envelope = Envelope::answer(&outcome, id, Peer::NameServer);
         let content = outcome.unwrap_or_else(|fault| body(&fault));
@@ -448,6 +468,14 @@ impl Registry {
             envelope,
             body,
         });
+    }
+}
+
+/// Whether it is a request, of the kinds that there are.
+fn asks(kind: MessageKind) -> bool {
+    match kind {
+        MessageKind::Request | MessageKind::Oneway => true,
+        MessageKind::Reply | MessageKind::Error | MessageKind::Event => false,
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Switchboard {
     /// By target, so that all that wait for one can be told at once.
     open: HashMap<Peer, HashMap<(Peer, u64), Open>>,
     deadlines: BTreeSet<(Now, Key)>,
+    /// How many each has asked.
+    by_requester: HashMap<Peer, usize>,
 }
 
 struct Open {
@@ -48,8 +50,23 @@ impl Switchboard {
         self.close(&(target.clone(), requester.clone(), id));
         self.deadlines
             .insert((ends, (target.clone(), requester.clone(), id)));
+        *self.by_requester.entry(requester.clone()).or_default() += 1;
         let requests = self.open.entry(target).or_default();
         requests.insert((requester, id), Open { ends, limit });
+    }
+
+    /// How many requests of a member are open.
+    pub(crate) fn open_of(&self, requester: &Peer) -> usize {
+        self.by_requester.get(requester).copied().unwrap_or(0)
+    }
+
+    fn forget_one_of(by_requester: &mut HashMap<Peer, usize>, requester: &Peer) {
+        if let Some(count) = by_requester.get_mut(requester) {
+            *count -= 1;
+            if *count == 0 {
+                by_requester.remove(requester);
+            }
+        }
     }
 
     /// Tells whether the request was open.
@@ -65,6 +82,7 @@ impl Switchboard {
             self.open.remove(target);
         }
         self.deadlines.remove(&(open.ends, key.clone()));
+        Self::forget_one_of(&mut self.by_requester, requester);
         true
     }
 
@@ -74,6 +92,7 @@ impl Switchboard {
         let unanswered = requests.into_iter().map(|((requester, id), open)| {
             let key = (target.clone(), requester.clone(), id);
             self.deadlines.remove(&(open.ends, key));
+            Self::forget_one_of(&mut self.by_requester, &requester);
             Unanswered {
                 target: target.clone(),
                 requester,
@@ -99,6 +118,7 @@ impl Switchboard {
             if let Some(open) =
                 requests.and_then(|requests| requests.remove(&(requester.clone(), id)))
             {
+                Self::forget_one_of(&mut self.by_requester, &requester);
                 expired.push(Unanswered {
                     target,
                     requester,
@@ -148,6 +168,8 @@ mod tests {
                 let kept: usize = board.open.values().map(HashMap::len).sum();
                 prop_assert_eq!(begun - ended, kept);
                 prop_assert_eq!(board.deadlines.len(), kept);
+                prop_assert_eq!(board.by_requester.values().sum::<usize>(), kept);
+                prop_assert!(board.by_requester.values().all(|count| *count > 0));
             }
         }
     }

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Address, AgentInfo, Alias, ConnectionInfo, ExitReport, HostInfo, Kind, Millis, Proof, Role,
-    Serializer, Transport,
+    Address, AgentInfo, Alias, ConnectionInfo, ExitReport, Holder, HostInfo, KeyEntry, Kind,
+    Millis, Proof, PublicKey, Role, Serializer, Transport,
 };
 use crate::wire::{Announcement, End, Incarnation, Snapshot};
 
@@ -832,4 +832,74 @@ fn the_end_of_a_successor_is_not_the_agents() {
         .ask(3, NameServerRequest::Agents { name: None })
         .unwrap();
     assert_eq!(agents[0].state, State::Running);
+}
+
+/// A closed system of A and B, both agents of the host `local`, by the keys 1 and 2.
+fn closed() -> Registry {
+    let entry = |number: u8, name: &str| KeyEntry {
+        by: Some("local".parse().unwrap()),
+        ..KeyEntry::lasting(
+            PublicKey::of([number; 32]),
+            Holder::Agent(name.parse().unwrap()),
+        )
+    };
+    let admitted = [entry(1, "A"), entry(2, "B")].map(KeyChange::Admit);
+    let ring = Keyring::recall(admitted);
+    Registry::closed("tcp://127.0.0.1:7400".into(), ring, Duration::ZERO)
+}
+
+/// What the member with that key is told at once.
+fn told(
+    registry: &mut Registry,
+    key: u32,
+    to: &str,
+    id: u64,
+    content: Vec<u8>,
+) -> Option<(MessageKind, Vec<u8>)> {
+    let from = RoutingId {
+        id: Box::new([0, 0]),
+        key: Some(KeyId(key)),
+        place: None,
+    };
+    let envelope = Envelope::request(id, 60_000, to.parse().unwrap());
+    registry.on_message(&from, envelope, content, Now::ZERO);
+    registry.effects().find_map(|effect| match effect {
+        Effect::Send { to, envelope, body } if to == from => Some((envelope.kind, body)),
+        _ => None,
+    })
+}
+
+fn over(told: Option<(MessageKind, Vec<u8>)>) -> (Quota, u64) {
+    let (kind, content) = told.unwrap();
+    assert_eq!(kind, MessageKind::Error);
+    match read_body(&content).unwrap() {
+        Fault::OverQuota { quota, most } => (quota, most),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn who_asks_too_much_is_told_so_and_others_are_answered() {
+    let mut registry = closed();
+    let ping = |registry: &mut Registry, key| {
+        told(registry, key, "", 1, body(&NameServerRequest::Ping {}))
+    };
+    for _ in 0..100_000 {
+        assert_eq!(ping(&mut registry, 1).unwrap().0, MessageKind::Reply);
+    }
+    assert_eq!(over(ping(&mut registry, 1)), (Quota::Requests, 5000));
+    assert_eq!(ping(&mut registry, 2).unwrap().0, MessageKind::Reply);
+}
+
+#[test]
+fn so_many_requests_of_a_member_may_wait_for_answers() {
+    let mut registry = closed();
+    let announced = told(&mut registry, 2, "", 1, body(&agent("B", 1)));
+    assert_eq!(announced.unwrap().0, MessageKind::Reply);
+    let most = quota::UNANSWERED as u64;
+    for id in 0..most {
+        assert_eq!(told(&mut registry, 1, "B", id, b"{}".to_vec()), None);
+    }
+    let one_more = told(&mut registry, 1, "B", most, b"{}".to_vec());
+    assert_eq!(over(one_more), (Quota::Unanswered, most));
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Peer;
-use crate::model::{Access, AgentName, Alias, Kind, Millis, SocketId, State};
+use crate::model::{Access, AgentName, Alias, Kind, Millis, Quota, SocketId, State};
 
 /// An error that travels as a reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -98,6 +98,9 @@ pub enum Fault {
     /// The requester's key is not good for that.
     #[error("{verb} is not for the level {level}")]
     NotPermitted { verb: String, level: Access },
+    /// The requester has had as much as its level may have.
+    #[error("one member may have {most} {}, and this one wants more", quota.what())]
+    OverQuota { quota: Quota, most: u64 },
     #[error("{reason}")]
     Refused { reason: String },
 }
