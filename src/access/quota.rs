@@ -31,7 +31,7 @@ fn pace(quota: Quota, level: Access) -> Option<Pace> {
         })
     };
     match (quota, level) {
-        (Quota::Requests, Access::Join) => pace(10, 20),
+        (Quota::Requests, Access::Join) => pace(10, 200),
         (Quota::Requests, Access::Read) => pace(2_000, 20_000),
         (Quota::Requests, Access::Agent | Access::Host) => pace(5_000, 100_000),
         (Quota::Requests, Access::Control) => pace(20_000, 200_000),

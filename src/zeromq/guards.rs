@@ -37,6 +37,8 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::zeromq::{EVENTS, Seen, admit_by_key, draw_keys, monitor, next_event};
     use zmq::Context;
@@ -181,6 +183,48 @@ mod tests {
             // What was whole before has arrived, and nothing of the rest.
             assert_eq!(socket.recv_multipart(0).unwrap(), [[0]]);
             assert_eq!(socket.poll(zmq::POLLIN, 0).unwrap(), 0);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// Whatever frames come, whole messages within the bounds arrive, and the first one beyond ends the connection.
+        #[test]
+        fn messages_arrive_whole_and_within_bounds(
+            frames in prop::collection::vec((prop::bool::weighted(0.85), 0usize..36 << 10), 1..60)
+        ) {
+            const LARGEST: usize = 32 << 10;
+            const BESIDE: usize = 64 << 10;
+            let (mut whole, mut current) = (Vec::new(), Vec::new());
+            let ends = frames.iter().any(|(more, size)| {
+                let fits = current.len() < MOST_FRAMES as usize
+                    && current.iter().sum::<usize>() + size <= LARGEST + BESIDE;
+                let counts = *more || !current.is_empty();
+                current.push(*size);
+                if !more {
+                    whole.push(std::mem::take(&mut current));
+                }
+                *size > LARGEST || (counts && !fits)
+            });
+            if ends && current.is_empty() {
+                // The one that ends it was its own last frame.
+                whole.pop();
+            }
+            let context = Context::new();
+            let mut socket = made(&context, zmq::PULL);
+            bound_messages(&mut socket, LARGEST as i64).unwrap();
+            socket.set_rcvtimeo(60_000).unwrap();
+            let mut peer = Peer::ready(TcpStream::connect(bind(&socket)).unwrap(), "PUSH");
+            for (more, size) in &frames {
+                let _ = peer.0.write_all(&frame(u8::from(*more), *size));
+            }
+            for sizes in &whole {
+                let message = socket.recv_multipart(0).unwrap();
+                prop_assert_eq!(&message.iter().map(Vec::len).collect::<Vec<_>>(), sizes);
+            }
+            prop_assert_eq!(peer.is_hung_up_on(ends), ends);
+            prop_assert_eq!(socket.poll(zmq::POLLIN, 0).unwrap(), 0);
         }
     }
 
