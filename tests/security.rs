@@ -28,6 +28,7 @@ mod memory;
 mod ownership;
 mod readers;
 mod revocation;
+mod rotation;
 mod strangers;
 
 const SYSTEM: &str = "

@@ -2,7 +2,7 @@
 //!
 //! What changes comes out as a [`KeyChange`], to be written down; a ring is made again of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub struct KeyId(pub u32);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyChange {
-    Admit(KeyEntry),
+    Admit(Box<KeyEntry>),
     Drop(PublicKey),
 }
 
@@ -25,7 +25,7 @@ pub enum KeyChange {
 pub enum NotAdmitted {
     #[error("the key is unknown")]
     Unknown,
-    #[error("the join file has expired")]
+    #[error("the key, or the join file, has expired")]
     Expired,
 }
 
@@ -34,6 +34,8 @@ pub enum NotAdmitted {
 pub struct Keyring {
     by_key: HashMap<PublicKey, KeyId>,
     entries: HashMap<KeyId, KeyEntry>,
+    /// When keys of members expire, the first first.
+    ends: BTreeSet<(u64, KeyId)>,
     last: u32,
 }
 
@@ -43,7 +45,7 @@ impl Keyring {
         let mut ring = Self::default();
         for change in changes {
             match change {
-                KeyChange::Admit(entry) => drop(ring.admit(entry)),
+                KeyChange::Admit(entry) => drop(ring.admit(*entry)),
                 KeyChange::Drop(key) => drop(ring.drop_key(&key)),
             }
         }
@@ -53,10 +55,10 @@ impl Keyring {
     /// Whether `key` may shake hands; `now` in seconds since 1970.
     pub fn look_up(&self, key: &PublicKey, now: u64) -> Result<KeyId, NotAdmitted> {
         let id = self.by_key.get(key).ok_or(NotAdmitted::Unknown)?;
-        match self.entries.get(id).map(|entry| entry.term) {
-            Some(Term::Join { until }) if until <= now => Err(NotAdmitted::Expired),
-            Some(_) => Ok(*id),
-            None => Err(NotAdmitted::Unknown),
+        let entry = self.entries.get(id).ok_or(NotAdmitted::Unknown)?;
+        match entry.term.expires() {
+            Some(until) if until <= now => Err(NotAdmitted::Expired),
+            Some(_) | None => Ok(*id),
         }
     }
 
@@ -88,18 +90,65 @@ impl Keyring {
         self.last += 1;
         let id = KeyId(self.last);
         self.by_key.insert(entry.key, id);
+        if let Term::Until(until) = entry.term {
+            self.ends.insert((until, id));
+        }
         self.entries.insert(id, entry.clone());
-        KeyChange::Admit(entry)
+        KeyChange::Admit(Box::new(entry))
+    }
+
+    /// When the next key of a member expires, in seconds since 1970.
+    pub fn next_end(&self) -> Option<u64> {
+        self.ends.first().map(|(until, _)| *until)
+    }
+
+    /// Revokes the keys that have expired by now.
+    pub fn expire(&mut self, now: u64) -> Vec<(KeyId, KeyEntry, KeyChange)> {
+        let over = self.ends.iter().take_while(|(until, _)| *until <= now);
+        let over: BTreeSet<PublicKey> = over
+            .filter_map(|(_, id)| self.entries.get(id))
+            .map(|entry| entry.key)
+            .collect();
+        match over.is_empty() {
+            true => Vec::new(),
+            false => self.revoke(|entry| over.contains(&entry.key)),
+        }
+    }
+
+    /// The holder of `former` has `key` too, for that term.
+    pub fn succeed(&mut self, former: KeyId, key: PublicKey, term: Term) -> Option<KeyChange> {
+        let entry = self.entries.get(&former)?.clone();
+        if self.by_key.contains_key(&key) {
+            return None;
+        }
+        let former = Some(entry.key);
+        Some(self.admit(KeyEntry {
+            key,
+            term,
+            former,
+            ..entry
+        }))
+    }
+
+    /// The holder has come by the key `id`: the one before it is admitted no more. Nobody else goes with it.
+    pub fn retire_former(&mut self, id: KeyId) -> Option<(KeyId, KeyEntry, KeyChange)> {
+        let former = self.entries.get(&id)?.former?;
+        let entry = self.entries.get(self.by_key.get(&former)?)?.clone();
+        let (id, change) = self.drop_key(&former)?;
+        Some((id, entry, change))
     }
 
     /// The one that has come in by `id` is known by `key` from now on, and a join file is used up.
-    pub fn replace(&mut self, id: KeyId, key: PublicKey) -> Option<[KeyChange; 2]> {
+    pub fn replace(&mut self, id: KeyId, key: PublicKey, now: u64) -> Option<[KeyChange; 2]> {
         let old = self.entries.get(&id)?.clone();
         if self.by_key.contains_key(&key) {
             return None;
         }
         let term = match old.term {
-            Term::Join { .. } => Term::Lasting,
+            Term::Join { lasts, .. } => match lasts {
+                Some(lasts) => Term::Until(now.saturating_add(lasts)),
+                None => Term::Lasting,
+            },
             term => term,
         };
         let gone = self.drop_key(&old.key)?.1;
@@ -136,7 +185,9 @@ impl Keyring {
 
     fn drop_key(&mut self, key: &PublicKey) -> Option<(KeyId, KeyChange)> {
         let id = self.by_key.remove(key)?;
-        self.entries.remove(&id);
+        if let Some(Term::Until(until)) = self.entries.remove(&id).map(|entry| entry.term) {
+            self.ends.remove(&(until, id));
+        }
         Some((id, KeyChange::Drop(*key)))
     }
 }
@@ -148,6 +199,11 @@ mod tests {
 
     fn key(n: u8) -> PublicKey {
         PublicKey::of([n; 32])
+    }
+
+    fn join(until: u64) -> Term {
+        let lasts = None;
+        Term::Join { until, lasts }
     }
 
     fn host(n: u8, name: &str, term: Term) -> KeyEntry {
@@ -163,17 +219,17 @@ mod tests {
     #[test]
     fn a_join_file_is_good_once_and_not_for_ever() {
         let mut ring = Keyring::default();
-        ring.admit(host(1, "lab1", Term::Join { until: 100 }));
+        ring.admit(host(1, "lab1", join(100)));
         assert_eq!(ring.look_up(&key(1), 100), Err(NotAdmitted::Expired));
         let joining = ring.look_up(&key(1), 99).unwrap();
         assert_eq!(ring.access(joining), Some(Access::Join));
-        assert!(ring.replace(joining, key(2)).is_some());
+        assert!(ring.replace(joining, key(2), 99).is_some());
         assert_eq!(ring.look_up(&key(1), 99), Err(NotAdmitted::Unknown));
         let joined = ring.look_up(&key(2), 1000).unwrap();
         assert_eq!(ring.access(joined), Some(Access::Host));
         // The connection that came by the join file is worth nothing more.
         assert_eq!(ring.access(joining), None);
-        assert!(ring.replace(joining, key(3)).is_none());
+        assert!(ring.replace(joining, key(3), 99).is_none());
     }
 
     #[test]
@@ -201,7 +257,7 @@ mod tests {
     fn with_a_join_file_that_nobody_has_used_goes_nobody_else() {
         let mut ring = Keyring::default();
         ring.admit(host(1, "lab1", Term::Lasting));
-        ring.admit(host(2, "lab1", Term::Join { until: 100 }));
+        ring.admit(host(2, "lab1", join(100)));
         let agent = Holder::Agent("A".parse().unwrap());
         ring.admit(KeyEntry {
             by: "lab1".parse().ok(),
@@ -209,6 +265,47 @@ mod tests {
         });
         assert_eq!(ring.revoke(|entry| entry.key == key(2)).len(), 1);
         assert_eq!(ring.entries().len(), 2);
+    }
+
+    #[test]
+    fn a_key_expires_by_itself_and_with_a_host_go_its_agents() {
+        let mut ring = Keyring::default();
+        ring.admit(host(1, "lab1", Term::Until(100)));
+        ring.admit(host(2, "lab2", Term::Until(200)));
+        let agent = Holder::Agent("A".parse().unwrap());
+        ring.admit(KeyEntry {
+            by: "lab1".parse().ok(),
+            ..KeyEntry::new(key(3), agent, Term::Run)
+        });
+        assert_eq!(ring.next_end(), Some(100));
+        assert!(ring.expire(99).is_empty());
+        assert_eq!(ring.look_up(&key(1), 100), Err(NotAdmitted::Expired));
+        assert_eq!(ring.expire(100).len(), 2);
+        assert_eq!(ring.next_end(), Some(200));
+        ring.revoke(|entry| entry.key == key(2));
+        assert_eq!(ring.next_end(), None);
+        // A join file may say how long the key is good that comes in its place.
+        let lasts = Some(50);
+        ring.admit(host(4, "lab4", Term::Join { until: 100, lasts }));
+        let joining = ring.look_up(&key(4), 60).unwrap();
+        ring.replace(joining, key(5), 60).unwrap();
+        assert_eq!(ring.next_end(), Some(110));
+    }
+
+    #[test]
+    fn two_keys_of_a_holder_are_good_until_he_comes_by_the_new_one() {
+        let mut ring = Keyring::default();
+        ring.admit(host(1, "lab1", Term::Lasting));
+        let old = ring.look_up(&key(1), 0).unwrap();
+        ring.succeed(old, key(2), Term::Until(500)).unwrap();
+        let new = ring.look_up(&key(2), 0).unwrap();
+        assert_eq!(ring.look_up(&key(1), 0), Ok(old));
+        assert!(ring.retire_former(old).is_none());
+        let (id, entry, _) = ring.retire_former(new).unwrap();
+        assert_eq!((id, entry.key), (old, key(1)));
+        assert_eq!(ring.look_up(&key(1), 0), Err(NotAdmitted::Unknown));
+        assert!(ring.retire_former(new).is_none());
+        assert!(ring.succeed(old, key(3), Term::Lasting).is_none());
     }
 
     proptest! {
@@ -224,7 +321,7 @@ mod tests {
                         given.push(ring.look_up(&key(n), 0).unwrap());
                     }
                     1 => if let Ok(id) = ring.look_up(&key(n), 0) {
-                        changes.extend(ring.replace(id, key(other)).into_iter().flatten());
+                        changes.extend(ring.replace(id, key(other), 0).into_iter().flatten());
                     },
                     _ => changes.extend(ring.revoke(|it| it.key == key(n)).into_iter().map(|it| it.2)),
                 }

@@ -96,6 +96,10 @@ table!(NameServerRequest {
     Whose "whose" Levels::of(&[Agent, Host, Control, Admin]),
     Keys "keys" ADMIN,
     Revoke "revoke" ADMIN,
+    Rotate "rotate" ADMIN,
+    // If an admin has asked for it.
+    Renew "renew" Levels::of(&[Host]),
+    Expiring "expiring" OPERATORS,
     Journal "journal" ADMIN,
 });
 
@@ -248,6 +252,7 @@ mod tests {
         let nameserver = [
             "addr",
             "agents",
+            "expiring",
             "heartbeat",
             "hosts",
             "leave",

@@ -189,6 +189,24 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Of two with one name, clap would give each the value of the other, and panic.
+    #[test]
+    fn no_argument_has_the_name_of_a_global_option() {
+        fn walk(command: &clap::Command, globals: &[String]) {
+            for argument in command.get_arguments() {
+                let id = argument.get_id().to_string();
+                let name = command.get_name();
+                assert!(!globals.contains(&id), "{id} of {name}");
+            }
+            command.get_subcommands().for_each(|it| walk(it, globals));
+        }
+        let all = Cli::command();
+        let globals = all.get_arguments().filter(|it| it.is_global_set());
+        let globals: Vec<String> = globals.map(|it| it.get_id().to_string()).collect();
+        assert!(globals.contains(&"key".to_owned()));
+        all.get_subcommands().for_each(|it| walk(it, &globals));
+    }
+
     #[test]
     fn every_help_reads_well() {
         let mut command = Cli::command().term_width(100);

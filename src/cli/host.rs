@@ -3,7 +3,7 @@
 
 use std::io::Write;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 
 use super::launched::{LaunchArgs, Launched};
@@ -13,10 +13,10 @@ use crate::examine::own_address;
 use crate::host::{self, HostError, HostOptions};
 use crate::machine::{self, MachineError};
 use crate::model::timing::JOIN_INTERVAL;
-use crate::model::{Dial, HostId, HostName, NameServerName, SystemName, harmless, read_ip};
+use crate::model::{Dial, Holder, HostId, HostName, NameServerName, SystemName, harmless, read_ip};
 use crate::process::drop_run;
 use crate::proxy::{ProxyError, host_dial};
-use crate::state::{Ending, Lock, StateDir, SystemDir, find_key};
+use crate::state::{Ending, KeyFile, Lock, StateDir, SystemDir, find_key};
 
 /// Run a host daemon, so that topologies can start agents on this machine
 #[derive(Debug, clap::Args)]
@@ -139,8 +139,11 @@ fn options(
         Some(address) => address,
         None => own_address(&nameserver)?,
     };
+    let named = args.join.as_deref().or(context.global.key.as_deref());
+    let key = find_key(&nameserver, named)?;
     Ok(HostOptions {
-        dial: dial(&nameserver, args, patient, context)?,
+        key_file: own_key_file(key.as_ref(), named)?,
+        dial: dial(&nameserver, key, args, patient, context)?,
         name: args.id(),
         group: args.group.clone(),
         dir,
@@ -153,16 +156,32 @@ fn options(
     })
 }
 
+/// The file of the daemon's own key: the one that a join file was exchanged for, or the one that is named.
+fn own_key_file(
+    key: Option<&KeyFile>,
+    named: Option<&Path>,
+) -> Result<Option<PathBuf>, CommandError> {
+    Ok(match key {
+        Some(join) if join.expires.is_some() => {
+            Some(StateDir::from_env()?.joined(&join.own.public))
+        }
+        Some(KeyFile {
+            holder: Holder::Host(_),
+            ..
+        }) => named.map(Path::to_owned),
+        Some(_) | None => None,
+    })
+}
+
 /// The keys of the daemon. To join, the name server has to be there, and a patient daemon
 /// waits for that.
 fn dial(
     nameserver: &str,
+    key: Option<KeyFile>,
     args: &HostArgs,
     patient: bool,
     context: &Context,
 ) -> Result<Dial, CommandError> {
-    let named = args.join.as_deref().or(context.global.key.as_deref());
-    let key = find_key(nameserver, named)?;
     let mut told = false;
     loop {
         match host_dial(nameserver, key.clone(), &args.id()) {

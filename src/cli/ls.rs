@@ -43,6 +43,7 @@ pub(crate) fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandErro
     let agents = || {
         let session = context.session()?.until_the_end();
         session.warn(context);
+        session.warn_of_keys(context);
         session.listed(context)
     };
     match args.what {
@@ -60,6 +61,7 @@ pub(crate) fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandErro
 fn sockets(context: &Context, timeout: &TimeoutArgs) -> Result<(), CommandError> {
     let session = context.session()?.until_the_end();
     session.warn(context);
+    session.warn_of_keys(context);
     let agents = session
         .listed(context)?
         .into_iter()

@@ -16,6 +16,7 @@ type Left = BTreeMap<AgentName, Vec<Leftover>>;
 pub(crate) fn run(context: &Context) -> Result<(), CommandError> {
     let session = context.session()?.until_the_end();
     session.warn(context);
+    session.warn_of_keys(context);
     let mut listed = session.listed(context)?;
     add_left(session, &mut listed, context)?;
     let agents = Agents(listed);

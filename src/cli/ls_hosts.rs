@@ -16,6 +16,7 @@ use crate::wire::{HostRequest, MachineFacts, NameServerRequest, Peer};
 pub(crate) fn run(context: &Context) -> Result<(), CommandError> {
     let session = context.session()?;
     session.warn(context);
+    session.warn_of_keys(context);
     let hosts = session.gather::<HostInfo>(&NameServerRequest::Hosts {}, context)?;
     let measured = block_on(async {
         let mut asked = JoinSet::new();

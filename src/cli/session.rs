@@ -13,12 +13,12 @@ use super::select::{Candidate, CandidateGroup, NotSelected, select};
 use super::which::{self, Meant};
 use super::{CommandError, Context, ErrorKind, GlobalArgs};
 use crate::model::{
-    Address, AgentId, AgentInfo, AgentName, Alias, Dial, NameServerName, SystemName,
+    Address, AgentId, AgentInfo, AgentName, Alias, Dial, Holder, NameServerName, SystemName,
 };
 use crate::proxy::{NameServer, Proxy, ProxyError};
-use crate::render::{Listed, did_you_mean};
+use crate::render::{Listed, did_you_mean, utc};
 use crate::state::{GroupRecord, Phase, StateDir, StateError, SystemRecord, find_key};
-use crate::wire::{Fault, NameServerRequest};
+use crate::wire::{Expiring, Fault, NameServerRequest};
 
 /// A connection to a system: to each of its name servers that is there.
 pub struct Session {
@@ -112,6 +112,29 @@ impl Session {
     pub fn warn(&self, context: &Context) {
         if self.unprotected {
             context.note(UNPROTECTED);
+        }
+    }
+
+    /// Says which keys are about to expire. Who may not know is told nothing.
+    pub fn warn_of_keys(&self, context: &Context) {
+        let groups = self.groups.iter();
+        let closed = groups.filter(|group| group.nameserver.link().server_key().is_some());
+        let asked: Vec<_> = closed
+            .map(|group| group.nameserver.ask(&NameServerRequest::Expiring {}))
+            .collect();
+        for expiring in asked {
+            let expiring: Result<Vec<Expiring>, ProxyError> = expiring.wait();
+            for Expiring { holder, until } in expiring.unwrap_or_default() {
+                let renew = match &holder {
+                    Holder::Host(host) => format!("`osb keys rotate host {}`", host.name),
+                    Holder::Operator { name, .. } => format!("`osb keys new {name}`"),
+                    Holder::Agent(name) => format!("`osb keys join agent {name}`"),
+                };
+                context.note(&format!(
+                    "the key of {holder} expires on {}: {renew} makes another",
+                    utc(until)
+                ));
+            }
         }
     }
 

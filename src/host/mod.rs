@@ -15,6 +15,7 @@ mod log_piece;
 mod log_tail;
 mod logs;
 mod notify;
+mod renewal;
 mod requests;
 mod signals;
 mod specs;
@@ -32,7 +33,8 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::model::timing::{CONTROL_TIMEOUT, LAST_WORD_TIMEOUT, STOP_GRACE};
 use crate::model::{
-    AgentName, Alias, Credentials, Dial, HostId, Leftover, Millis, NameServerName, harmless,
+    AgentName, Alias, Credentials, Dial, HostId, KeyPair, Leftover, Millis, NameServerName,
+    harmless,
 };
 use crate::process::{Cgroup, adopt_orphans, ended_child, raise_descriptors, reap};
 use crate::proxy::{Incoming, Link, ProxyError};
@@ -66,6 +68,8 @@ pub enum HostError {
 pub(crate) struct HostOptions {
     pub name: HostId,
     pub dial: Dial,
+    /// The file of its key, if that outlasts it.
+    pub key_file: Option<PathBuf>,
     /// The name server's name within its system, if it is not the first.
     pub group: Option<NameServerName>,
     /// Where logs, ipc sockets and the list of processes go.
@@ -99,6 +103,8 @@ enum Input {
     Adopted(Box<Adopted>),
     /// The key of an agent that is to be started has been let in, or has not.
     LetIn(Box<LetIn>),
+    /// The name server admits another key of this daemon.
+    Renewed(Box<KeyPair>),
     /// The name server at that address has taken note.
     Registered(String),
     Refused(ProxyError),
@@ -148,6 +154,8 @@ fn open(options: &HostOptions) -> Result<(Link, mpsc::UnboundedReceiver<Incoming
 struct Host {
     options: HostOptions,
     link: Arc<Link>,
+    /// What comes by the link, if that is a new one.
+    fresh: Option<mpsc::UnboundedReceiver<Incoming>>,
     incarnation: Incarnation,
     began: Instant,
     supervision: Supervision,
@@ -197,6 +205,7 @@ impl Host {
             specs,
             options,
             link: Arc::new(link),
+            fresh: None,
             incarnation: Incarnation::draw(),
             began: Instant::now(),
             supervision: Supervision::default(),
@@ -296,6 +305,9 @@ impl Host {
                 Input::Refused(error) if self.children.is_empty() => return Err(error.into()),
                 other => self.on_input(other),
             }
+            if let Some(fresh) = self.fresh.take() {
+                incoming = fresh;
+            }
             if self.perform() {
                 self.leave(&mut signals).await;
                 return Ok(());
@@ -320,6 +332,8 @@ impl Host {
                 self.specs.note_addresses(&agent, &presence.addresses);
                 self.see_to_attached(&presence);
             }
+            Input::Incoming(Incoming::Renew) => self.on_renew(),
+            Input::Renewed(own) => self.on_renewed(*own),
             Input::Children => self.on_children(),
             Input::Registered(at) => {
                 (self.options.on_registered)(&at);

@@ -59,6 +59,7 @@ fn it_goes_when_its_last_word_was_answered() {
     let dir = StateDir::at(temp.path().join("osb")).system(&"x".parse().unwrap());
     dir.create().unwrap();
     let options = HostOptions {
+        key_file: None,
         succeeds: None,
         name: "local".parse().unwrap(),
         dial: Dial::plain(nameserver.address.as_str()),

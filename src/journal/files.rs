@@ -1,46 +1,45 @@
 //! The journal's files: `keys.jsonl` and `deeds.jsonl`, and of each the one before it, `….old.jsonl`. Who holds the
 //! list of admitted keys is the only one who writes them.
 
-use std::fs::{self, DirBuilder, File};
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rustix::fs::OFlags;
 
 use super::core::{Book, Keep, LONGEST_LINE, Page};
 use super::search::{end_of_lines, number, records_behind};
+use crate::owned::Folder;
 use crate::wire::{Note, Record};
 
 /// How much of the journal is told at once, in bytes.
 const MOST: usize = 1 << 20;
 
 /// A journal that is written.
-#[derive(Debug)]
 pub(crate) struct Journal {
-    dir: PathBuf,
+    folder: Folder,
     book: Book,
     files: [File; 2],
 }
 
 impl Journal {
     /// The one in that folder, from where it was left.
-    pub(crate) fn open(dir: &Path) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    pub(crate) fn open(folder: Folder) -> io::Result<Self> {
         let mut last = 0;
         let mut sizes = [0; 2];
         let mut files = Vec::new();
         for keep in Keep::ALL {
             for old in [true, false] {
-                last = last.max(last_number(&path(dir, keep, old))?);
+                last = last.max(last_number(&folder, keep, old)?);
             }
-            let (file, size) = begin(&path(dir, keep, false))?;
+            let (file, size) = begin(&folder, keep)?;
             sizes[keep as usize] = size;
             files.push(file);
         }
         let files = <[File; 2]>::try_from(files).map_err(|_| io::ErrorKind::Other)?;
         Ok(Self {
-            dir: dir.to_owned(),
+            folder,
             book: Book::resume(last, sizes),
             files,
         })
@@ -63,10 +62,14 @@ impl Journal {
         })
     }
 
+    /// See [`events_behind`].
+    pub(crate) fn events_behind(&self, after: u64) -> io::Result<Vec<Record>> {
+        events_behind(&self.folder, after)
+    }
+
     fn turn(&mut self, keep: Keep) -> io::Result<()> {
-        let now = path(&self.dir, keep, false);
-        fs::rename(&now, path(&self.dir, keep, true))?;
-        self.files[keep as usize] = begin(&now)?.0;
+        self.folder.rename(&name(keep, false), &name(keep, true))?;
+        self.files[keep as usize] = begin(&self.folder, keep)?.0;
         Ok(())
     }
 
@@ -80,14 +83,15 @@ impl Journal {
     }
 }
 
-/// The events behind that number in the journal in `dir`, in order, as many as are told at once. None: there are no more.
-pub(crate) fn events_behind(dir: &Path, after: u64) -> io::Result<Vec<Record>> {
+/// The events behind that number in the journal in `folder`, in order, as many as are told at once. None: there are no
+/// more.
+pub(crate) fn events_behind(folder: &Folder, after: u64) -> io::Result<Vec<Record>> {
     let mut all = Vec::new();
     // Up to where each file was read: what lies behind in one may come before what is left in another.
     let mut complete = u64::MAX;
     for keep in Keep::ALL {
         for old in [true, false] {
-            let Some(file) = existing(&path(dir, keep, old))? else {
+            let Some(file) = existing(folder, keep, old)? else {
                 continue;
             };
             let (records, whole) = records_behind(&file, after, MOST)?;
@@ -102,19 +106,19 @@ pub(crate) fn events_behind(dir: &Path, after: u64) -> io::Result<Vec<Record>> {
     Ok(all)
 }
 
-fn path(dir: &Path, keep: Keep, old: bool) -> PathBuf {
+fn name(keep: Keep, old: bool) -> OsString {
     let name = keep.file().0;
-    dir.join(match old {
+    let name = match old {
         true => format!("{name}.old.jsonl"),
         false => format!("{name}.jsonl"),
-    })
+    };
+    name.into()
 }
 
 /// A file to be added to, without a last line that was torn; and how long it is.
-fn begin(path: &Path) -> io::Result<(File, u64)> {
-    let mut options = File::options();
-    let options = options.create(true).read(true).append(true).mode(0o600);
-    let file = options.custom_flags(nix::libc::O_NOFOLLOW).open(path)?;
+fn begin(folder: &Folder, keep: Keep) -> io::Result<(File, u64)> {
+    let how = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE;
+    let file = folder.file(&name(keep, false), how)?;
     let length = file.metadata()?.len();
     let whole = end_of_lines(&file, length)?;
     if whole < length {
@@ -123,10 +127,8 @@ fn begin(path: &Path) -> io::Result<(File, u64)> {
     Ok((file, whole))
 }
 
-fn existing(path: &Path) -> io::Result<Option<File>> {
-    let mut options = File::options();
-    let options = options.read(true).custom_flags(nix::libc::O_NOFOLLOW);
-    match options.open(path) {
+fn existing(folder: &Folder, keep: Keep, old: bool) -> io::Result<Option<File>> {
+    match folder.file(&name(keep, old), OFlags::RDONLY) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -134,8 +136,8 @@ fn existing(path: &Path) -> io::Result<Option<File>> {
 }
 
 /// The number of the last event in a file; 0 if there is none.
-fn last_number(path: &Path) -> io::Result<u64> {
-    let Some(mut file) = existing(path)? else {
+fn last_number(folder: &Folder, keep: Keep, old: bool) -> io::Result<u64> {
+    let Some(mut file) = existing(folder, keep, old)? else {
         return Ok(0);
     };
     let length = end_of_lines(&file, file.metadata()?.len())?;
@@ -151,7 +153,13 @@ fn last_number(path: &Path) -> io::Result<u64> {
 mod tests {
     use super::*;
     use crate::model::{Holder, PublicKey};
+    use crate::owned::{Place, Private};
     use crate::wire::{Happening, Outcome};
+    use std::path::Path;
+
+    fn folder(path: &Path) -> Folder {
+        Folder::make(Place { path, own: 1 }, Private::Closed).unwrap()
+    }
 
     fn note(what: Happening) -> Note {
         Note {
@@ -180,7 +188,7 @@ mod tests {
         let mut all = Vec::<Record>::new();
         loop {
             let after = all.last().map_or(0, |record| record.n);
-            match &mut events_behind(dir, after).unwrap() {
+            match &mut events_behind(&folder(dir), after).unwrap() {
                 more if more.is_empty() => return all,
                 more => all.append(more),
             }
@@ -191,10 +199,10 @@ mod tests {
     fn events_are_read_in_order_from_all_files_and_numbers_go_on_after_a_restart() {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("journal");
-        assert!(events_behind(&dir, 0).unwrap().is_empty());
+        assert!(events_behind(&folder(&dir), 0).unwrap().is_empty());
         let mut count = 0;
         for _ in 0..3 {
-            let mut journal = Journal::open(&dir).unwrap();
+            let mut journal = Journal::open(folder(&dir)).unwrap();
             for n in 0..6_000 {
                 journal.write(asked(n)).unwrap();
                 count += 1;
@@ -206,7 +214,7 @@ mod tests {
         }
         let numbers: Vec<u64> = all(&dir).iter().map(|record| record.n).collect();
         assert_eq!(numbers, (1..=count).collect::<Vec<u64>>());
-        let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&dir).unwrap());
+        let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&dir).unwrap());
         assert_eq!(mode & 0o777, 0o700);
     }
 
@@ -214,7 +222,7 @@ mod tests {
     fn a_full_file_is_kept_until_the_next_one_is_full() {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("journal");
-        let mut journal = Journal::open(&dir).unwrap();
+        let mut journal = Journal::open(folder(&dir)).unwrap();
         journal.book = Book::resume(0, [0, Keep::Short.file().1 - 500]);
         for n in 0..20 {
             journal.write(asked(n)).unwrap();
@@ -227,12 +235,12 @@ mod tests {
     fn a_line_that_was_torn_is_no_event_and_its_number_is_given_again() {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("journal");
-        let mut journal = Journal::open(&dir).unwrap();
+        let mut journal = Journal::open(folder(&dir)).unwrap();
         journal.write(asked(1)).unwrap();
         let path = dir.join("deeds.jsonl");
         let mut file = File::options().append(true).open(&path).unwrap();
         file.write_all(b"{\"n\":2,\"at\":").unwrap();
-        let mut journal = Journal::open(&dir).unwrap();
+        let mut journal = Journal::open(folder(&dir)).unwrap();
         journal.write(asked(2)).unwrap();
         let numbers: Vec<u64> = all(&dir).iter().map(|record| record.n).collect();
         assert_eq!(numbers, [1, 2]);

@@ -29,7 +29,7 @@ impl List {
     }
 
     pub(super) fn events_behind(&self, after: u64) -> Result<Vec<Record>, KeysError> {
-        events_behind(&self.dir.journal_path(), after).map_err(KeysError::Journal)
+        events_behind(&self.dir.journal()?, after).map_err(KeysError::Journal)
     }
 
     pub(super) fn admit(&mut self, entry: KeyEntry) -> Result<(), KeysError> {
@@ -74,7 +74,7 @@ impl List {
     }
 
     fn note(&self, who: Who, what: impl IntoIterator<Item = Happening>) -> Result<(), KeysError> {
-        let opened = Journal::open(&self.dir.journal_path());
+        let opened = Journal::open(self.dir.journal()?);
         let mut journal = opened.map_err(KeysError::Journal)?;
         for what in what {
             let who = Some(who.clone());

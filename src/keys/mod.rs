@@ -3,7 +3,8 @@
 
 mod list;
 
-use crate::model::{KeyEntry, KeyPair, KeysOf};
+use crate::model::timing::ROTATION_TIMEOUT;
+use crate::model::{HostName, KeyEntry, KeyPair, KeysOf};
 use crate::proxy::{NameServer, ProxyError};
 use crate::state::{KeyDir, StateError};
 use crate::wire::{NameServerRequest, Record};
@@ -19,6 +20,8 @@ pub enum KeysError {
     Proxy(#[from] ProxyError),
     #[error("cannot write down which keys are admitted: {0}")]
     Write(#[from] std::io::Error),
+    #[error("the name server does not run")]
+    Sleeps,
     #[error("it is done, and the journal cannot be written or read: {0}")]
     Journal(std::io::Error),
     #[error("ZeroMQ cannot draw keys: {0}")]
@@ -81,6 +84,15 @@ impl Keys {
                 Ok(nameserver.ask(&NameServerRequest::Revoke(meant)).wait()?)
             }
         }
+    }
+
+    /// A host that has joined moves over to another key, which is good until then.
+    pub(crate) fn rotate_host(&self, host: HostName, until: Option<u64>) -> Result<(), KeysError> {
+        let Keys::Awake(nameserver) = self else {
+            return Err(KeysError::Sleeps);
+        };
+        let rotate = NameServerRequest::Rotate { host, until };
+        Ok(nameserver.ask_within(&rotate, ROTATION_TIMEOUT).wait()?)
     }
 
     /// Replaces the owner's key; the new one is in the owner's file when this returns.

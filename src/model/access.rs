@@ -136,6 +136,9 @@ pub struct KeyEntry {
     /// Who has admitted it. The name server says so, whatever the requester says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admitted_by: Option<Holder>,
+    /// The key that it comes in place of, which is admitted until its holder comes by this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<PublicKey>,
 }
 
 /// For how long a key is admitted.
@@ -150,7 +153,22 @@ pub enum Term {
     Join {
         /// Until when, in seconds since 1970.
         until: u64,
+        /// For how many seconds the other one is admitted. None: until it is revoked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lasts: Option<u64>,
     },
+    /// Until then, unless it is revoked before.
+    Until(u64),
+}
+
+impl Term {
+    /// When it is over by itself, in seconds since 1970.
+    pub fn expires(self) -> Option<u64> {
+        match self {
+            Term::Lasting | Term::Run => None,
+            Term::Join { until, .. } | Term::Until(until) => Some(until),
+        }
+    }
 }
 
 impl KeyEntry {
@@ -162,6 +180,7 @@ impl KeyEntry {
             term,
             by: None,
             admitted_by: None,
+            former: None,
         }
     }
 
@@ -174,7 +193,7 @@ impl KeyEntry {
     pub fn access(&self) -> Access {
         match self.term {
             Term::Join { .. } => Access::Join,
-            Term::Lasting | Term::Run => self.holder.access(),
+            Term::Lasting | Term::Run | Term::Until(_) => self.holder.access(),
         }
     }
 }

@@ -21,13 +21,13 @@ pub struct Millis(u64);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
     /// It begins with no number.
-    #[error("expected a number and a unit, such as 500ms, 1s, 5m or 1h")]
+    #[error("expected a number and a unit, such as 500ms, 1s, 5m, 1h or 90d")]
     NotANumber,
     /// It has no unit.
-    #[error("the unit is missing: write {0}ms, {0}s, {0}m or {0}h")]
+    #[error("the unit is missing: write {0}ms, {0}s, {0}m, {0}h or {0}d")]
     NoUnit(String),
     /// There is no such unit.
-    #[error("there is no unit {0:?}; use ms, s, m or h")]
+    #[error("there is no unit {0:?}; use ms, s, m, h or d")]
     BadUnit(String),
     /// It is longer than a year.
     #[error("is too long: a year at most")]
@@ -77,6 +77,7 @@ impl FromStr for Millis {
             "s" => 1e3,
             "m" => 60e3,
             "h" => 3600e3,
+            "d" => 86_400e3,
             "" => return Err(DurationError::NoUnit(number.to_owned())),
             other => return Err(DurationError::BadUnit(other.to_owned())),
         };
@@ -114,6 +115,7 @@ mod tests {
         assert_eq!(read("1.5s"), Ok(1500));
         assert_eq!(read("5m"), Ok(300_000));
         assert_eq!(read("1h"), Ok(3_600_000));
+        assert_eq!(read("90d"), Ok(90 * 86_400_000));
         assert_eq!(read("0s"), Ok(0));
         assert_eq!(read("5"), Err(DurationError::NoUnit("5".into())));
         assert_eq!(read("5 weeks"), Err(DurationError::BadUnit("weeks".into())));

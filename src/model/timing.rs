@@ -33,6 +33,10 @@ pub const KEEPALIVE_IDLE_TIMEOUT: Duration = s(5);
 pub const KEEPALIVE_INTERVAL: Duration = s(2);
 /// so often. Then the connection is given up.
 pub const KEEPALIVE_PROBES: i32 = 3;
+/// So long before a key expires, `ls` says so.
+pub const EXPIRY_WARNING: Duration = s(14 * 86_400);
+/// How long a host may take to move over to another key.
+pub const ROTATION_TIMEOUT: Duration = s(30);
 /// How often connections with data under way are looked at, whether the other end is dead.
 pub const DEAD_PEER_INTERVAL: Duration = s(4);
 /// Who acknowledges nothing for so long is dead.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::journal::{Journal, events_behind};
+use crate::journal::Journal;
 use crate::state::{KeyDir, StateError};
 use crate::wire::{Envelope, Fault, Happening, Note, Peer, body};
 
@@ -19,7 +19,7 @@ impl Audit {
     /// Begins with the event that the name server has begun.
     pub(super) fn begin(keys: &KeyDir) -> Result<Self, StateError> {
         let dir = keys.journal_path();
-        let journal = Journal::open(&dir).map_err(|source| StateError::Io {
+        let journal = Journal::open(keys.journal()?).map_err(|source| StateError::Io {
             verb: "open",
             path: dir.clone(),
             source,
@@ -58,7 +58,7 @@ impl Audit {
 
 /// The answer to request `id`: the next events behind that number.
 pub(super) fn answer(audit: Option<&Audit>, id: u64, after: u64) -> (Envelope, Vec<u8>) {
-    let events = audit.map_or(Ok(Vec::new()), |audit| events_behind(&audit.dir, after));
+    let events = audit.map_or(Ok(Vec::new()), |audit| audit.journal.events_behind(after));
     let outcome = events.map_err(|error| Fault::Refused {
         reason: format!("the journal cannot be read: {error}"),
     });

@@ -229,6 +229,9 @@ impl Driver {
             Ok(Event::Presence(presence)) => {
                 let _ = self.lines.unasked.send(Incoming::Presence(presence));
             }
+            Ok(Event::Renew {}) => {
+                let _ = self.lines.unasked.send(Incoming::Renew);
+            }
             // Nobody dials a client.
             Ok(Event::Revoked { .. } | Event::TookOver {}) | Err(_) => {}
             Ok(event) => lock(&self.watchers).on_event(event),

@@ -17,6 +17,8 @@ pub enum Incoming {
     Presence(Presence),
     /// The name server does not know this member: announce it again.
     Unregistered,
+    /// To a host: it is to have another key.
+    Renew,
     /// The name server does not let this member in: there will be nothing more.
     NotLetIn(ProxyError),
 }

@@ -79,8 +79,11 @@ impl Registry {
             NameServerRequest::Revoke(meant) => {
                 self.revoke(from, &meant, now).map(|out| body(&out))
             }
-            // It is told to those who wait for the answer.
-            NameServerRequest::Journal { .. } | NameServerRequest::Heartbeat {} => Ok(body(&())),
+            NameServerRequest::Renew { key } => self.renew(from, key).map(|()| body(&())),
+            NameServerRequest::Expiring {} => Ok(body(&self.expiring(now))),
+            // They are answered later, to those who wait for it.
+            NameServerRequest::Journal { .. } | NameServerRequest::Rotate { .. } => Ok(body(&())),
+            NameServerRequest::Heartbeat {} => Ok(body(&())),
             NameServerRequest::Ping {} => Ok(body(env!("CARGO_PKG_VERSION"))),
             NameServerRequest::Shutdown {} => {
                 self.effects.push(Effect::End);
@@ -178,6 +181,7 @@ impl Registry {
             self.tell_host(&peer, now);
         }
         self.tell(&peer, change, now);
+        self.retire_former(from);
         Ok(())
     }
 

@@ -226,6 +226,8 @@ fn has_its_own_kind(request: &NameServerRequest) -> bool {
         NameServerRequest::Admit(_)
             | NameServerRequest::Join { .. }
             | NameServerRequest::Revoke(_)
+            | NameServerRequest::Renew { .. }
+            | NameServerRequest::Expiring {}
             | NameServerRequest::Heartbeat {}
             | NameServerRequest::Ping {}
             | NameServerRequest::Leave { .. }
@@ -249,9 +251,10 @@ fn about(request: &NameServerRequest) -> Option<String> {
             KeysOf::Agent(name) => format!("agent {name}"),
             KeysOf::Key(key) => format!("key {key}"),
         }),
-        NameServerRequest::Join { key } | NameServerRequest::Whose { key } => {
-            Some(format!("key {key}"))
-        }
+        NameServerRequest::Rotate { host, .. } => Some(format!("host {host}")),
+        NameServerRequest::Join { key }
+        | NameServerRequest::Whose { key }
+        | NameServerRequest::Renew { key } => Some(format!("key {key}")),
         NameServerRequest::Heartbeat {}
         | NameServerRequest::Leave { .. }
         | NameServerRequest::Hosts {}
@@ -259,6 +262,7 @@ fn about(request: &NameServerRequest) -> Option<String> {
         | NameServerRequest::Successors {}
         | NameServerRequest::Ping {}
         | NameServerRequest::Keys {}
+        | NameServerRequest::Expiring {}
         | NameServerRequest::Journal { .. }
         | NameServerRequest::Shutdown {} => None,
     }
@@ -386,7 +390,14 @@ mod tests {
     fn keys_are_noted_by_events_of_their_own_with_those_who_did_it() {
         let mut registry = registry();
         let host = Holder::Host("lab1".parse().unwrap());
-        let join = KeyEntry::new(key(4), host, Term::Join { until: 100 });
+        let join = KeyEntry::new(
+            key(4),
+            host,
+            Term::Join {
+                until: 100,
+                lasts: None,
+            },
+        );
         let noted = ns(&mut registry, 1, NameServerRequest::Admit(join));
         assert_eq!(noted, ["operator owner 10.0.0.9 admitted"]);
         let noted = ns(&mut registry, 4, NameServerRequest::Join { key: key(5) });

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::audit::revoked;
 use super::member::{Facts, How, Member, Standing};
-use super::{Effect, Keys, Now, Registry, RoutingId};
+use super::renewal::Renewals;
+use super::{Effect, Keys, Now, Registry, RoutingId, is_open};
 use crate::access::{KeyId, Keyring, NotAdmitted, quota};
 use crate::journal::core::Repeats;
 use crate::model::{Access, AgentName, Holder, HostId, KeyEntry, KeysOf, PublicKey, Quota, Term};
@@ -21,6 +22,7 @@ impl Registry {
                 began,
                 refused: Repeats::default(),
                 used: quota::Used::default(),
+                renewals: Renewals::default(),
             }),
             ..Self::new(address)
         }
@@ -233,14 +235,14 @@ impl Registry {
             reason: "this key cannot be taken in place of the other".to_owned(),
         };
         let id = from.key.ok_or_else(taken)?;
-        if let Some(Term::Join { until }) = keys.ring.entry(id).map(|entry| entry.term)
-            && until <= keys.began + now.as_secs()
-        {
+        let now = keys.began + now.as_secs();
+        let expires = keys.ring.entry(id).and_then(|entry| entry.term.expires());
+        if expires.is_some_and(|until| until <= now) {
             return Err(Fault::Refused {
                 reason: NotAdmitted::Expired.to_string(),
             });
         }
-        let changes = keys.ring.replace(id, key).ok_or_else(taken)?;
+        let changes = keys.ring.replace(id, key, now).ok_or_else(taken)?;
         self.effects.extend(changes.map(Effect::Remember));
         if let Some(Who {
             key: by, holder, ..
@@ -290,7 +292,7 @@ impl Registry {
     }
 
     /// Members that are here by that key are here no more.
-    fn put_out(&mut self, id: KeyId, now: Now) {
+    pub(super) fn put_out(&mut self, id: KeyId, now: Now) {
         let is_out = |(route, peer): (&RoutingId, &Peer)| {
             (route.key == Some(id)).then(|| (route.clone(), peer.clone()))
         };
@@ -315,7 +317,7 @@ impl Registry {
         self.effects.push(Effect::HangUp(id));
     }
 
-    fn tell_agents_of(&mut self, keys: Vec<PublicKey>) {
+    pub(super) fn tell_agents_of(&mut self, keys: Vec<PublicKey>) {
         if keys.is_empty() {
             return;
         }
@@ -341,11 +343,5 @@ impl Registry {
             self.effects.push(Effect::Remember(change));
             self.effects.push(Effect::HangUp(id));
         }
-    }
-}
-
-fn is_open() -> Fault {
-    Fault::Refused {
-        reason: "this system is open: it has no keys".to_owned(),
     }
 }

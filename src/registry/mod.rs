@@ -11,6 +11,7 @@ mod followers;
 mod keys;
 mod lease;
 mod member;
+mod renewal;
 mod successor;
 mod switchboard;
 
@@ -29,6 +30,7 @@ use crate::wire::{
 use followers::Followers;
 use lease::Leases;
 use member::{Facts, Member};
+use renewal::Renewals;
 use switchboard::Switchboard;
 
 /// Time since the name server began, on the monotonic clock.
@@ -108,6 +110,8 @@ struct Keys {
     /// Who was refused a moment ago.
     refused: Repeats,
     used: quota::Used,
+    /// Hosts that were told to get another key.
+    renewals: Renewals,
 }
 
 impl Registry {
@@ -137,7 +141,8 @@ impl Registry {
     pub(crate) fn next_deadline(&self) -> Option<Now> {
         let refused = self.keys.as_ref().and_then(|keys| keys.refused.next());
         let others = [self.leases.next(), self.switchboard.next_deadline()];
-        others.into_iter().chain([refused]).flatten().min()
+        let ends = [refused, self.next_expiry()];
+        others.into_iter().chain(ends).flatten().min()
     }
 
     /// A well-formed message arrived on the connection `from`.
@@ -179,6 +184,7 @@ impl Registry {
     /// Time passed: leases run out, requests come to their deadlines.
     pub(crate) fn on_time(&mut self, now: Now) {
         self.tell_repeats(now);
+        self.expire_keys(now);
         while let Some(peer) = self.leases.due(now) {
             self.on_lease(peer, now);
         }
@@ -226,6 +232,9 @@ impl Registry {
         let request = read_body(body);
         if let Ok(NameServerRequest::Journal { after }) = request {
             return self.tell_journal(from, level, id, after, now);
+        }
+        if let Ok(NameServerRequest::Rotate { host, until }) = request {
+            return self.rotate(from, level, id, (host, until), now);
         }
         let outcome = self.carry_out(from, level, request, body, now);
         self.reply(from, id, outcome);
@@ -476,6 +485,12 @@ fn asks(kind: MessageKind) -> bool {
     match kind {
         MessageKind::Request | MessageKind::Oneway => true,
         MessageKind::Reply | MessageKind::Error | MessageKind::Event => false,
+    }
+}
+
+fn is_open() -> Fault {
+    Fault::Refused {
+        reason: "this system is open: it has no keys".to_owned(),
     }
 }
 

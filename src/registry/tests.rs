@@ -843,7 +843,7 @@ fn closed() -> Registry {
             Holder::Agent(name.parse().unwrap()),
         )
     };
-    let admitted = [entry(1, "A"), entry(2, "B")].map(KeyChange::Admit);
+    let admitted = [entry(1, "A"), entry(2, "B")].map(|entry| KeyChange::Admit(Box::new(entry)));
     let ring = Keyring::recall(admitted);
     Registry::closed("tcp://127.0.0.1:7400".into(), ring, Duration::ZERO)
 }

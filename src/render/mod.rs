@@ -18,6 +18,7 @@ mod time;
 pub use error::{ErrorText, error_json, sentence};
 pub use json::{json_line, pretty};
 pub use progress::{Bars, Lines, Quiet, Reporter};
+pub use reports::utc;
 pub use reports::{
     Addresses, AddressesOfAgent, Agents, Answer, Attributes, BareAddress, BareName, Checked,
     Closed, Connected, Connections, Diagnosed, Done, Down, Expanded, Failure, HostRow, Hosts,

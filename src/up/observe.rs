@@ -119,6 +119,7 @@ impl Observer {
             Notice::Event(
                 Event::Successor { .. }
                 | Event::TookOver {}
+                | Event::Renew {}
                 | Event::Unregistered {}
                 | Event::Revoked { .. }
                 | Event::Presence(_),

@@ -75,6 +75,16 @@ pub enum Happening {
     },
     /// A key is not admitted any more.
     Revoked { key: PublicKey, holder: Holder },
+    /// The holder of a key has another one too; this one is revoked when he comes by it.
+    Rotated {
+        key: PublicKey,
+        holder: Holder,
+        term: Term,
+        /// The key that it comes in place of.
+        former: PublicKey,
+    },
+    /// A key's time is over: it is not admitted any more.
+    Expired { key: PublicKey, holder: Holder },
     /// A peer shook hands by a key that is not admitted.
     TurnedAway {
         key: PublicKey,
@@ -134,6 +144,8 @@ impl Happening {
             Happening::Admitted { .. } => "admitted",
             Happening::Joined { .. } => "joined",
             Happening::Revoked { .. } => "revoked",
+            Happening::Rotated { .. } => "rotated",
+            Happening::Expired { .. } => "expired",
             Happening::TurnedAway { .. } => "turned_away",
             Happening::Unknown => "unknown",
         }

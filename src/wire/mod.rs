@@ -31,7 +31,9 @@ pub use journal::{Happening, Note, Outcome, Record, Who};
 pub use machine::{
     DaemonOf, FormerAgent, MachineRequest, MachineWord, NameServerKeys, NameServerOf,
 };
-pub use nameserver::{Announcement, Change, End, Event, NameServerRequest, Presence, Snapshot};
+pub use nameserver::{
+    Announcement, Change, End, Event, Expiring, NameServerRequest, Presence, Snapshot,
+};
 pub use peer::{BadPeer, ClientId, Peer};
 
 pub use crate::model::Incarnation;

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fault, Incarnation, Peer};
 use crate::model::{
-    Address, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, HostId, HostInfo, KeyEntry,
-    KeysOf, PublicKey, SpecVersion, State,
+    Address, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, Holder, HostId, HostInfo,
+    HostName, KeyEntry, KeysOf, PublicKey, SpecVersion, State,
 };
 
 /// A request to the name server: `{"method": …, "params": …}`.
@@ -71,11 +71,31 @@ pub enum NameServerRequest {
     /// Put a holder out: its keys, those of its agents if it is a host, and their connections.
     /// Replies with the list of the keys that were revoked.
     Revoke(KeysOf),
+    /// That host gets another key, until then, in seconds since 1970, or until it is revoked. Replies with null when it
+    /// has come by it, and the former one is admitted no more.
+    Rotate {
+        host: HostName,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<u64>,
+    },
+    /// From a host that was told to: from now on I have this key too. Replies with null.
+    Renew { key: PublicKey },
+    /// Replies with a list of [`Expiring`]: keys that expire within two weeks, the first first.
+    Expiring {},
     /// Replies with the next events of the journal, in order: a list of [`Record`](super::Record), which is empty if
     /// there are none behind that number.
     Journal { after: u64 },
     /// End the name server. Replies with null, then ends.
     Shutdown {},
+}
+
+/// A key that is about to expire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expiring {
+    pub holder: Holder,
+    /// When, in seconds since 1970.
+    pub until: u64,
 }
 
 /// How an agent ends, in its own word. Its host, if it sees the end, knows better.
@@ -190,6 +210,8 @@ pub enum Event {
     Revoked {
         keys: Vec<PublicKey>,
     },
+    /// To a host: draw another key, and tell it by `renew`.
+    Renew {},
     /// To an agent that is connected to another, or wants to be, and to the host that has started that one or that it
     /// was entrusted to: how it stands now.
     Presence(Presence),

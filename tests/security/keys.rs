@@ -46,7 +46,10 @@ fn a_join_file_is_good_once_for_one_name_and_for_its_time() {
     // One whose time is over.
     let keys = system.admit(
         Holder::Agent("Eve".parse().unwrap()),
-        Term::Join { until: 1 },
+        Term::Join {
+            until: 1,
+            lasts: None,
+        },
     );
     assert!(is_not_let_in(&system.dial(Some(keys))));
     system.down();

@@ -47,6 +47,12 @@ fn questions() -> Vec<NameServerRequest> {
         NameServerRequest::Whose { key },
         NameServerRequest::Keys {},
         NameServerRequest::Revoke(KeysOf::Key(key)),
+        NameServerRequest::Rotate {
+            host: "nobody".parse().unwrap(),
+            until: None,
+        },
+        NameServerRequest::Renew { key },
+        NameServerRequest::Expiring {},
         NameServerRequest::Journal { after: 0 },
     ]
 }
@@ -205,7 +211,10 @@ fn every_level_gets_what_is_its_own_and_nothing_else() {
     assert_complete("an agent", &requests_to_alice());
     let system = up();
     let lasting = Term::Lasting;
-    let join = Term::Join { until: u64::MAX };
+    let join = Term::Join {
+        until: u64::MAX,
+        lasts: None,
+    };
     let holders = [
         (Access::Join, Holder::Host("later".parse().unwrap()), join),
         (

@@ -72,7 +72,10 @@ fn strangers_cost_no_memory_whatever_they_announce() {
 fn no_member_fills_the_memory_by_a_message_without_end() {
     let system = up();
     let context = zmq::Context::new();
-    let join = Term::Join { until: u64::MAX };
+    let join = Term::Join {
+        until: u64::MAX,
+        lasts: None,
+    };
     let joining = system.admit(Holder::Host("later".parse().unwrap()), join);
     let member = system.admit(Holder::Agent("Mallory".parse().unwrap()), Term::Run);
     let socket = system.socket("in");

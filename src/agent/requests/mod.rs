@@ -77,8 +77,14 @@ impl Agent {
                     self.successor_of = None;
                     self.log.info("it has taken over");
                 }
-                Ok(Event::Agent { .. } | Event::Host { .. } | Event::Successor { .. }) | Err(_) => {
-                }
+                // To watchers, and to hosts.
+                Ok(
+                    Event::Agent { .. }
+                    | Event::Host { .. }
+                    | Event::Successor { .. }
+                    | Event::Renew {},
+                )
+                | Err(_) => {}
             },
             MessageKind::Reply if self.membership.is_announcement(envelope.id) => {
                 self.note_registered()

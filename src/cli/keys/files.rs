@@ -1,9 +1,8 @@
 //! Key files and join files for others.
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{CommandError, Context, Holder, KeyEntry, Keys, Millis, Place, Term, draw};
+use super::{CommandError, Context, Holder, KeyEntry, Keys, Millis, Place, Term, draw, in_seconds};
 use crate::state::KeyFile;
 
 /// Writes a join file, and says how it is used.
@@ -11,14 +10,13 @@ pub(crate) fn write_join(
     keys: &mut Keys,
     place: &Place,
     holder: Holder,
-    expires: Millis,
+    (expires, lasts): (Millis, Option<Millis>),
     to: Option<PathBuf>,
     context: &Context,
 ) -> Result<(), CommandError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let until = now.unwrap_or_default() + expires.duration();
     let term = Term::Join {
-        until: until.as_secs(),
+        until: in_seconds(expires),
+        lasts: lasts.map(|lasts| lasts.duration().as_secs()),
     };
     let path = to.unwrap_or_else(|| PathBuf::from(format!("{}.join", name_of(&holder))));
     write(keys, place, holder.clone(), term, &path)?;
@@ -42,11 +40,13 @@ pub(crate) fn write_operator(
     keys: &mut Keys,
     place: &Place,
     holder: Holder,
+    expires: Option<Millis>,
     to: Option<PathBuf>,
     context: &Context,
 ) -> Result<(), CommandError> {
     let path = to.unwrap_or_else(|| PathBuf::from(format!("{}.key", name_of(&holder))));
-    write(keys, place, holder, Term::Lasting, &path)?;
+    let term = expires.map_or(Term::Lasting, |time| Term::Until(in_seconds(time)));
+    write(keys, place, holder, term, &path)?;
     let file = path.display();
     context.note(&format!("to be used with --key {file}, or OSB_KEY={file}"));
     context.print_text(&file.to_string())
@@ -67,7 +67,7 @@ fn write(
         server: place.server()?,
         nameserver: place.address(),
         expires: match term {
-            Term::Join { until } => Some(until),
+            Term::Join { until, .. } => Some(until),
             _ => None,
         },
     };

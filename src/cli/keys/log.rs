@@ -9,10 +9,10 @@ use crate::wire::{Happening, Outcome, Record};
 #[derive(Debug, clap::Args)]
 pub struct LogArgs {
     /// Only what they did: the name of an operator, a host or an agent, or a key
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub who: Option<String>,
     /// Only what was done to them: an agent, a host, an operator, or a key
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub on: Option<String>,
     /// Only requests of that name
     #[arg(long, value_name = "VERB")]

@@ -5,6 +5,7 @@ mod log;
 mod whose;
 
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Subcommand;
 
@@ -49,6 +50,9 @@ pub enum KeysAction {
         /// Until when it can be used
         #[arg(long, global = true, default_value = "1h", value_name = "TIME")]
         expires: Millis,
+        /// For how long the key is good that it is exchanged for; else until it is revoked
+        #[arg(long, global = true, value_name = "TIME")]
+        key_expires: Option<Millis>,
         /// The file to make; else NAME.join
         #[arg(long, global = true, value_name = "FILE")]
         to: Option<PathBuf>,
@@ -60,6 +64,9 @@ pub enum KeysAction {
         /// What the operator may do: read is ls, addr and logs; control is all but keys
         #[arg(long, value_enum)]
         level: LevelArg,
+        /// For how long it is good; else until it is revoked
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Millis>,
         /// The file to make; else NAME.key
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
@@ -69,8 +76,11 @@ pub enum KeysAction {
         #[command(subcommand)]
         who: RevokeWho,
     },
-    /// Put another key in place of your own
-    Rotate,
+    /// Put another key in place of your own, or of a host that has joined
+    Rotate {
+        #[command(subcommand)]
+        who: Option<RotateWho>,
+    },
     /// Who has done what, when and from where: the name server's journal
     Log(LogArgs),
 }
@@ -84,6 +94,17 @@ pub enum JoinWho {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum RotateWho {
+    /// A host that has joined: it moves over by itself
+    Host {
+        name: HostName,
+        /// For how long the new key is good; else until it is revoked
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Millis>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub enum RevokeWho {
     /// A host, and the agents that it has started
     Host { name: HostName },
@@ -92,7 +113,11 @@ pub enum RevokeWho {
     /// An operator
     Operator { name: OperatorName },
     /// The holder of this key
-    Key { key: PublicKey },
+    Key {
+        // `--key` is another one, and a key may begin with `-`.
+        #[arg(id = "public_key", value_name = "KEY", allow_hyphen_values = true)]
+        key: PublicKey,
+    },
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -123,17 +148,28 @@ pub(crate) fn run(args: KeysArgs, context: &mut Context) -> Result<(), CommandEr
         KeysAction::Init { .. } => Ok(()),
         KeysAction::Log(args) => log::run(&keys, &args, context),
         KeysAction::Show => context.print(&KeyList(keys.entries()?)),
-        KeysAction::Join { who, expires, to } => {
+        KeysAction::Join {
+            who,
+            expires,
+            key_expires,
+            to,
+        } => {
             let holder = match who {
                 JoinWho::Host { name } => Holder::Host(HostId::shared(&name)),
                 JoinWho::Agent { name } => Holder::Agent(name),
             };
-            write_join(&mut keys, &place, holder, expires, to, context)
+            let times = (expires, key_expires);
+            write_join(&mut keys, &place, holder, times, to, context)
         }
-        KeysAction::New { name, level, to } => {
+        KeysAction::New {
+            name,
+            level,
+            expires,
+            to,
+        } => {
             let access = level.into();
             let holder = Holder::Operator { name, access };
-            write_operator(&mut keys, &place, holder, to, context)
+            write_operator(&mut keys, &place, holder, expires, to, context)
         }
         KeysAction::Revoke { who } => {
             let meant = match who {
@@ -144,7 +180,16 @@ pub(crate) fn run(args: KeysArgs, context: &mut Context) -> Result<(), CommandEr
             };
             revoke(&mut keys, meant, context)
         }
-        KeysAction::Rotate => {
+        KeysAction::Rotate {
+            who: Some(RotateWho::Host { name, expires }),
+        } => {
+            keys.rotate_host(name.clone(), expires.map(in_seconds))?;
+            context.note(&format!(
+                "host {name} has another key now, and the former one is revoked"
+            ));
+            Ok(())
+        }
+        KeysAction::Rotate { who: None } => {
             let dir = place.dir()?;
             keys.rotate_owner(dir)?;
             let file = dir.operator_path();
@@ -152,6 +197,12 @@ pub(crate) fn run(args: KeysArgs, context: &mut Context) -> Result<(), CommandEr
             Ok(())
         }
     }
+}
+
+/// So long from now, in seconds since 1970.
+fn in_seconds(time: Millis) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    (now.unwrap_or_default() + time.duration()).as_secs()
 }
 
 fn init(
@@ -188,6 +239,8 @@ impl From<KeysError> for CommandError {
         match error {
             KeysError::State(error) => error.into(),
             KeysError::Proxy(error) => error.into(),
+            KeysError::Sleeps => Self::new(ErrorKind::Unreachable, error)
+                .with_hint("bring the system up: a host moves over while it is there"),
             KeysError::Write(_) | KeysError::Journal(_) | KeysError::Draw(_) => {
                 Self::new(ErrorKind::Failed, error)
             }

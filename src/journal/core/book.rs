@@ -27,9 +27,11 @@ impl Keep {
             Happening::Admitted {
                 term: Term::Run, ..
             } => Keep::Short,
-            Happening::Admitted { .. } | Happening::Joined { .. } | Happening::Revoked { .. } => {
-                Keep::Long
-            }
+            Happening::Admitted { .. }
+            | Happening::Joined { .. }
+            | Happening::Rotated { .. }
+            | Happening::Revoked { .. }
+            | Happening::Expired { .. } => Keep::Long,
             Happening::Began { .. }
             | Happening::Asked { .. }
             | Happening::TurnedAway { .. }

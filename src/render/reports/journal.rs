@@ -1,5 +1,6 @@
 //! `osb keys log`: the events of a name server's journal.
 
+use super::keys::utc;
 use crate::model::Term;
 use crate::render::json::pretty;
 use crate::render::style::Paint;
@@ -21,6 +22,8 @@ impl JournalRow {
             Happening::Asked { on, .. } => on.iter().cloned().collect(),
             Happening::Admitted { key, holder, .. }
             | Happening::Joined { key, holder, .. }
+            | Happening::Rotated { key, holder, .. }
+            | Happening::Expired { key, holder }
             | Happening::Revoked { key, holder } => vec![holder.to_string(), key.to_string()],
             Happening::TurnedAway { key, .. } => vec![key.to_string()],
             Happening::Began { .. } | Happening::Unknown => Vec::new(),
@@ -45,9 +48,12 @@ impl JournalRow {
                 Term::Lasting => "admitted".to_owned(),
                 Term::Run => "admitted for the run".to_owned(),
                 Term::Join { .. } => "admitted to join".to_owned(),
+                Term::Until(until) => format!("admitted until {}", utc(*until)),
             },
             Happening::Joined { .. } => "joined".to_owned(),
             Happening::Revoked { .. } => "revoked".to_owned(),
+            Happening::Rotated { .. } => "another key".to_owned(),
+            Happening::Expired { .. } => "expired".to_owned(),
             Happening::TurnedAway { .. } => "knocked".to_owned(),
             Happening::Unknown => "of a later osb".to_owned(),
         }

@@ -30,7 +30,8 @@ impl Report for KeyList {
             .column("UNTIL", Needed, |it| match it.term {
                 Term::Lasting => "revoked".to_owned(),
                 Term::Run => "down".to_owned(),
-                Term::Join { until } => format!("{}, once", utc(until)),
+                Term::Join { until, .. } => format!("{}, once", utc(until)),
+                Term::Until(until) => utc(until),
             })
             .column("ADMITTED BY", Spare(1), |it| {
                 let by = it.admitted_by.as_ref().map(ToString::to_string);
@@ -64,7 +65,7 @@ impl Report for KeyList {
 }
 
 /// `2026-11-23 05:15 UTC`.
-fn utc(seconds: u64) -> String {
+pub fn utc(seconds: u64) -> String {
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
     match jiff::Timestamp::from_second(seconds) {
         Ok(time) => time.strftime("%F %H:%M UTC").to_string(),

@@ -34,7 +34,7 @@ pub use diagnosed::Diagnosed;
 pub use down::Down;
 pub use hosts::{HostRow, Hosts, Measured};
 pub use journal::{Journal, JournalRow};
-pub use keys::{KeyList, Revoked};
+pub use keys::{KeyList, Revoked, utc};
 pub use listed::Listed;
 pub use many::{Failure, Many, Outcome};
 pub use planned::Planned;

@@ -47,10 +47,8 @@ impl KeyLog {
         append(&self.file, self.length, |mut file| file.write_all(&line))?;
         self.length += line.len() as u64;
         match change {
-            KeyChange::Admit(KeyEntry {
-                term: Term::Run, ..
-            }) => Ok(()),
-            _ => self.file.sync_data(),
+            KeyChange::Admit(entry) if entry.term == Term::Run => Ok(()),
+            KeyChange::Admit(_) | KeyChange::Drop(_) => self.file.sync_data(),
         }
     }
 }
@@ -88,7 +86,10 @@ pub(super) fn begin(path: &Path, changes: &[KeyChange]) -> Result<(), StateError
 pub(super) fn compact(path: &Path, kept: impl Fn(&KeyEntry) -> bool) -> Result<(), StateError> {
     let (_, changes) = KeyLog::open(path)?;
     let entries = Keyring::recall(changes).entries().into_iter();
-    let changes: Vec<KeyChange> = entries.filter(kept).map(KeyChange::Admit).collect();
+    let changes: Vec<KeyChange> = entries
+        .filter(kept)
+        .map(|entry| KeyChange::Admit(Box::new(entry)))
+        .collect();
     begin(path, &changes)
 }
 

@@ -20,6 +20,7 @@ use crate::model::{
     Holder, KeyEntry, KeyPair, NameServerName, OperatorAccess, OperatorName, PublicKey, SystemName,
     Term,
 };
+use crate::owned::Folder;
 use crate::zeromq;
 
 pub use file::KeyFile;
@@ -98,7 +99,7 @@ impl KeyDir {
             admitted_by: Some(holder.clone()),
             ..KeyEntry::lasting(owner.public, holder)
         };
-        log::begin(&self.members_path(), &[KeyChange::Admit(entry)])?;
+        log::begin(&self.members_path(), &[KeyChange::Admit(Box::new(entry))])?;
         let key = serde_json::to_vec(server).unwrap_or_default();
         match secret::write_own(&self.server_path(), &key) {
             // Another command was faster.
@@ -138,12 +139,16 @@ impl KeyDir {
             let failed = |error| StateError::io("write", &self.members_path(), error);
             let (mut log, _) = self.log()?;
             let mut owners = members.iter().filter(|it| it.holder == owner_of());
-            let mut admit = |entry: &KeyEntry| log.write(&KeyChange::Admit(entry.clone()));
+            let mut admit =
+                |entry: &KeyEntry| log.write(&KeyChange::Admit(Box::new(entry.clone())));
             return owners.try_for_each(|entry| admit(entry).map_err(failed));
         }
         self.remove()?;
         own::make_closed(&self.0)?;
-        let members: Vec<KeyChange> = members.iter().cloned().map(KeyChange::Admit).collect();
+        let members: Vec<KeyChange> = members
+            .iter()
+            .map(|entry| KeyChange::Admit(Box::new(entry.clone())))
+            .collect();
         log::begin(&self.members_path(), &members)?;
         let key = serde_json::to_vec(server).unwrap_or_default();
         secret::write_own(&self.server_path(), &key)
@@ -188,8 +193,15 @@ impl KeyDir {
         self.0.join(format!("host-{host}.key"))
     }
 
-    /// The folder of its name server's journal.
-    pub fn journal_path(&self) -> PathBuf {
+    /// The folder of its name server's journal, which is made if need be.
+    pub(crate) fn journal(&self) -> Result<Folder, StateError> {
+        let path = self.journal_path();
+        own::make_closed(&path)?;
+        own::closed(&path).map_err(|error| StateError::io("open", &path, error))
+    }
+
+    /// Where that is.
+    pub(crate) fn journal_path(&self) -> PathBuf {
         self.0.join("journal")
     }
 
@@ -308,7 +320,7 @@ mod tests {
         for (n, term) in [(3, Term::Run), (4, Term::Lasting)] {
             let holder = Holder::Host("lab1".parse().unwrap());
             let entry = KeyEntry::new(pair(n).public, holder, term);
-            log.write(&KeyChange::Admit(entry)).unwrap();
+            log.write(&KeyChange::Admit(Box::new(entry))).unwrap();
         }
         drop(log);
         dir.forget_run().unwrap();

@@ -81,6 +81,7 @@ impl Seen {
             Notice::Event(
                 Event::Successor { .. }
                 | Event::TookOver {}
+                | Event::Renew {}
                 | Event::Unregistered {}
                 | Event::Revoked { .. }
                 | Event::Presence(_),
