@@ -17,6 +17,8 @@ use crate::wire::{
 
 /// What stands for a verb that there is not.
 const UNKNOWN: &str = "unknown";
+/// What stands for one that was not looked at.
+const UNREAD: &str = "unread";
 
 /// Somebody asks for something.
 pub(super) struct Deed {
@@ -122,6 +124,18 @@ impl Registry {
             silent: false,
         };
         self.audit(Some(deed), fault, now);
+    }
+
+    /// A member wants more than its quota of requests. What it wants is not read.
+    pub(super) fn audit_over(&mut self, from: &RoutingId, fault: &Fault, now: Now) {
+        let deed = self.who(from).map(|who| Deed {
+            from: from.clone(),
+            who,
+            verb: UNREAD,
+            on: None,
+            silent: true,
+        });
+        self.audit(deed, Some(fault), now);
     }
 
     /// The journal, for those who may read it.

@@ -158,10 +158,7 @@ impl Registry {
         };
         self.sign_of_life(from, now);
         if asks(envelope.kind) && !self.takes(from, level, Quota::Requests, now) {
-            if envelope.kind == MessageKind::Request {
-                self.refuse(from, &envelope, quota::over(Quota::Requests, level));
-            }
-            return;
+            return self.refuse(from, &envelope, quota::over(Quota::Requests, level), now);
         }
         match (envelope.kind, &envelope.peer) {
             (MessageKind::Request, Peer::NameServer) => {
@@ -436,8 +433,12 @@ impl Registry {
         self.send(&route, envelope, answer::outcome_body(&outcome));
     }
 
-    /// Answers a request that goes nowhere.
-    fn refuse(&mut self, from: &RoutingId, request: &Envelope, fault: Fault) {
+    /// A request goes nowhere. It is answered, if it wants an answer.
+    fn refuse(&mut self, from: &RoutingId, request: &Envelope, fault: Fault, now: Now) {
+        self.audit_over(from, &fault, now);
+        if request.kind != MessageKind::Request {
+            return;
+        }
         let outcome: Result<(), Fault> = Err(fault);
         let envelope = Envelope::answer(&outcome, request.id, request.peer.clone());
         self.send(from, envelope, answer::outcome_body(&outcome));

@@ -848,6 +848,15 @@ fn closed() -> Registry {
     Registry::closed("tcp://127.0.0.1:7400".into(), ring, Duration::ZERO)
 }
 
+/// The connection of the member with that key.
+fn by(key: u32) -> RoutingId {
+    RoutingId {
+        id: Box::new([0, 0]),
+        key: Some(KeyId(key)),
+        place: None,
+    }
+}
+
 /// What the member with that key is told at once.
 fn told(
     registry: &mut Registry,
@@ -856,11 +865,7 @@ fn told(
     id: u64,
     content: Vec<u8>,
 ) -> Option<(MessageKind, Vec<u8>)> {
-    let from = RoutingId {
-        id: Box::new([0, 0]),
-        key: Some(KeyId(key)),
-        place: None,
-    };
+    let from = by(key);
     let envelope = Envelope::request(id, 60_000, to.parse().unwrap());
     registry.on_message(&from, envelope, content, Now::ZERO);
     registry.effects().find_map(|effect| match effect {
@@ -887,6 +892,15 @@ fn who_asks_too_much_is_told_so_and_others_are_answered() {
     for _ in 0..100_000 {
         assert_eq!(ping(&mut registry, 1).unwrap().0, MessageKind::Reply);
     }
+    // The journal is told once, however often it is tried.
+    let mut noted = 0;
+    for _ in 0..1000 {
+        let envelope = Envelope::oneway(Peer::NameServer);
+        registry.on_message(&by(1), envelope, Vec::new(), Now::ZERO);
+        let effects = registry.effects();
+        noted += effects.filter(|it| matches!(it, Effect::Note(_))).count();
+    }
+    assert_eq!(noted, 1);
     assert_eq!(over(ping(&mut registry, 1)), (Quota::Requests, 5000));
     assert_eq!(ping(&mut registry, 2).unwrap().0, MessageKind::Reply);
 }
