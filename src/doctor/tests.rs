@@ -176,3 +176,12 @@ fn a_port_that_is_taken_is_not_dialled_and_another_way_may_be_shut() {
     };
     insta::assert_snapshot!(told(&answers, outcome));
 }
+
+/// It goes over the network in the clear.
+#[test]
+fn a_token_tells_nothing_and_is_no_other() {
+    let (one, other) = (super::token(), super::token());
+    assert_ne!(one, other);
+    assert_eq!(one.len(), 32);
+    assert!(one.bytes().all(|byte| byte.is_ascii_hexdigit()), "{one}");
+}
