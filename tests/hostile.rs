@@ -410,3 +410,23 @@ fn strangers_do_not_keep_members_out(system: &str) {
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }
+
+/// One that nobody writes to would hold the command up for ever.
+#[test]
+fn a_pipe_is_no_topology() {
+    let bench = Bench::new();
+    let pipe = bench.files().join("pipe.yaml");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    bench.file(
+        "one.yaml",
+        "osb: 1\ninclude: [pipe.yaml]\nagents: { A: {} }\n",
+    );
+    for file in ["pipe.yaml", "one.yaml"] {
+        for command in ["check", "plan", "up", "doctor"] {
+            let said = bench.osb(&[command, file]);
+            assert_ne!(said.code, 0, "osb {command} {file}: {said}");
+            let why = "what comes through a pipe is read with -";
+            assert!(said.stderr.contains(why), "osb {command} {file}: {said}");
+        }
+    }
+}

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+use super::joining;
 use super::session::nameserver_address;
 use super::{CommandError, Context, ErrorKind};
 use crate::agent::{AgentError, Folder, Log, SignalsAre, run_booted, run_with};
@@ -57,7 +58,8 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
         &nameserver,
         args.join.as_deref().or(context.global.key.as_deref()),
     )?;
-    let dial = agent_dial(&nameserver, file, &args.name.name)?;
+    let dial = || agent_dial(&nameserver, file.clone(), &args.name.name);
+    let dial = joining::when_there(context, dial)?;
     let boot = AgentBoot {
         spec: Box::new(AgentSpec {
             program: program(args.command)?,

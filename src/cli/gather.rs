@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::remembered::brought_up_from;
@@ -146,11 +147,24 @@ fn read_file(path: &Path) -> Result<Vec<u8>, CommandError> {
 
 /// What is in a file, or in words why it cannot be read.
 pub(super) fn content(path: &Path) -> Result<Vec<u8>, String> {
-    let read = File::open(path).and_then(|file| match file.metadata()?.is_dir() {
-        true => Err(io::Error::other("it is a folder; name the file in it")),
-        false => limited(file),
+    let read = open(path).and_then(|file| {
+        let what = file.metadata()?;
+        match (what.is_file(), what.is_dir()) {
+            (true, _) => limited(file),
+            (false, true) => Err(io::Error::other("it is a folder; name the file in it")),
+            (false, false) => Err(io::Error::other(
+                "it is no file; what comes through a pipe is read with -, from standard input",
+            )),
+        }
     });
     read.map_err(|error| reason(&error))
+}
+
+/// Opens it, and waits for nobody: a pipe that nobody writes to would hold that up.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).custom_flags(nix::libc::O_NONBLOCK);
+    options.open(path)
 }
 
 /// Without the number of the error.

@@ -6,16 +6,16 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 
+use super::joining;
 use super::launched::{LaunchArgs, Launched};
 use super::runtime::block_on;
 use super::{CommandError, Context, ErrorKind};
 use crate::examine::own_address;
 use crate::host::{self, HostError, HostOptions};
 use crate::machine::{self, MachineError};
-use crate::model::timing::JOIN_INTERVAL;
 use crate::model::{Dial, Holder, HostId, HostName, NameServerName, SystemName, harmless, read_ip};
 use crate::process::drop_run;
-use crate::proxy::{ProxyError, host_dial};
+use crate::proxy::host_dial;
 use crate::state::{Ending, KeyFile, Lock, StateDir, SystemDir, find_key};
 
 /// Run a host daemon, so that topologies can start agents on this machine
@@ -182,17 +182,10 @@ fn dial(
     patient: bool,
     context: &Context,
 ) -> Result<Dial, CommandError> {
-    let mut told = false;
-    loop {
-        match host_dial(nameserver, key.clone(), &args.id()) {
-            Err(error @ ProxyError::Unreachable { .. }) if patient => {
-                if !std::mem::replace(&mut told, true) {
-                    context.note(&format!("{error}; waiting for it, to join"));
-                }
-                std::thread::sleep(JOIN_INTERVAL);
-            }
-            other => return Ok(other?),
-        }
+    let dial = || host_dial(nameserver, key.clone(), &args.id());
+    match patient {
+        true => joining::when_there(context, dial),
+        false => Ok(dial()?),
     }
 }
 

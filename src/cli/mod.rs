@@ -26,6 +26,7 @@ mod gather;
 mod get;
 mod handlers;
 mod host;
+mod joining;
 mod keys;
 mod launched;
 mod log;

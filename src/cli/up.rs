@@ -300,10 +300,19 @@ fn hint(error: &UpError) -> Option<String> {
         }
         UpError::Files(error) => error.remedy().to_owned(),
         UpError::Attach { .. } => start_nameserver(),
-        UpError::NameServer { .. } => {
-            "if the port is taken, give `nameserver` another in the topology, or 0 for any free one"
-                .to_owned()
-        }
+        UpError::NameServer { reason, .. } => nameserver_remedy(reason).to_owned(),
         _ => return None,
     })
+}
+
+/// By what it has said before it ended.
+fn nameserver_remedy(reason: &str) -> &'static str {
+    let is_of = |parts: &[&str]| parts.iter().any(|part| reason.contains(part));
+    if is_of(&["cannot listen at"]) {
+        "the port is taken, or not to be had: give `nameserver` another in the topology, or 0 for any free one"
+    } else if is_of(&["/.keys/", ".key "]) {
+        "what is wrong with that file of keys has to be mended; or bring the folder back from a copy, or remove it: then new keys are made, and all that have joined join again"
+    } else {
+        "mend what it says, and `osb up` again"
+    }
 }

@@ -7,13 +7,21 @@ use super::ProxyError;
 use crate::model::{Dial, Millis};
 use crate::zeromq::{Failure, Seen};
 
+/// What a handshake takes, in ways there and back: four, and as many again for what is lost and sent again.
+const HANDSHAKE_ROUND_TRIPS: u32 = 8;
+/// No way is so long that a handshake has to take more than that.
+const LONGEST_HANDSHAKE: Duration = Duration::from_secs(5);
+
 /// The way in.
 pub(crate) struct Admission {
     address: String,
     has_keys: bool,
     /// Until when the first handshake has to be done, if a call waits for that.
     until: Option<Instant>,
+    began: Instant,
     patience: Duration,
+    /// How far the name server is has been seen.
+    measured: bool,
     /// It was open once.
     was_open: bool,
     /// It is, and this member is inside.
@@ -25,10 +33,13 @@ pub(crate) struct Admission {
 impl Admission {
     /// `patience`: how long the first handshake may take; None: as long as it likes.
     pub(crate) fn new(to: &Dial, patience: Option<Duration>) -> Self {
+        let began = Instant::now();
         Self {
             address: to.address.trim_start_matches("tcp://").to_owned(),
             has_keys: to.keys.is_some(),
-            until: patience.map(|patience| Instant::now() + patience),
+            until: patience.map(|patience| began + patience),
+            began,
+            measured: false,
             patience: patience.unwrap_or_default(),
             was_open: false,
             is_in: false,
@@ -50,6 +61,17 @@ impl Admission {
     /// When [`Admission::on_time`] wants to be called.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.until
+    }
+
+    /// There is a connection: how long that took is how far the name server is, and the handshake has so much more time.
+    pub(crate) fn on_connected(&mut self, now: Instant) {
+        let measured = std::mem::replace(&mut self.measured, true);
+        if let Some(until) = self.until.as_mut().filter(|_| !measured) {
+            let way = now.saturating_duration_since(self.began);
+            let patience = self.patience + (way * HANDSHAKE_ROUND_TRIPS).min(LONGEST_HANDSHAKE);
+            *until = (*until).max(self.began + patience);
+            self.patience = patience;
+        }
     }
 
     /// Takes note. Tells whether it is shut since.
@@ -148,5 +170,19 @@ mod tests {
         assert!(admission.on_time(began + 2 * patience));
         assert!(why(&admission).contains("has not shaken hands within 3s"));
         assert!(!admission.on_time(began + 3 * patience));
+    }
+
+    #[test]
+    fn a_handshake_has_more_time_if_the_way_is_long() {
+        let at = |ms| Duration::from_millis(ms);
+        let patience = at(3000);
+        for (way, more) in [(at(0), at(0)), (at(400), at(3200)), (at(9000), at(5000))] {
+            let mut admission = admission(Some(patience));
+            let began = admission.began;
+            admission.on_connected(began + way);
+            let until = began + patience + more;
+            assert!(!admission.on_time(until - at(1)), "{way:?}");
+            assert!(admission.on_time(until), "{way:?}");
+        }
     }
 }

@@ -18,7 +18,9 @@ use super::watch::{WATCH_ID, Watchers, lock};
 use crate::model::timing::{DEAD_PEER_INTERVAL, HEARTBEAT_INTERVAL};
 use crate::model::{Dial, Millis};
 use crate::wire::{Envelope, Event, Fault, MessageKind, NameServerRequest, Peer, body, read_body};
-use crate::zeromq::{EVENTS, control_dealer, hang_up_dead, monitor, next_event, stop_monitor};
+use crate::zeromq::{
+    EVENTS, Seen, control_dealer, hang_up_dead, monitor, next_event, stop_monitor,
+};
 
 /// How long what was handed over may take to leave when the link is dropped, in milliseconds.
 const LINGER_MS: i32 = 500;
@@ -255,6 +257,9 @@ impl Driver {
     fn watch_admission(&mut self) {
         while let Some((seen, _)) = next_event(&self.monitor) {
             let was_in = self.admission.is_in();
+            if seen == Seen::Connected {
+                self.admission.on_connected(Instant::now());
+            }
             if self.admission.note(seen) {
                 self.shut_out();
             }

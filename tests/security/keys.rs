@@ -204,3 +204,40 @@ fn wires_lead_from_one_closed_name_server_to_another() {
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }
+
+/// The order of starting does not matter, with a join file either.
+#[test]
+fn an_agent_with_a_join_file_waits_for_the_name_server() {
+    let bench = Bench::new();
+    let folder = bench.ok(&["keys", "init", "x"]);
+    let (folder, file) = (folder.trim(), bench.files().join("Bob.join"));
+    let join = ["keys", "join", "agent", "Bob", "--to", path(&file)];
+    bench.ok(&[&["--system", "x"][..], &join].concat());
+    let address = format!("127.0.0.1:{}", common::free_port());
+    let mut bob = bench.spawn(&["agent", "Bob", "--ns", &address, "--join", path(&file)]);
+    let heard = common::listen(bob.stderr.take().unwrap());
+    wait_until("it says that it waits", || {
+        heard.lock().unwrap().contains("waiting for it, to join")
+    });
+    let mut ns = bench.spawn(&["ns", "--bind", &address, "--keys", folder]);
+    let key = format!("{folder}/operator.key");
+    let there = ["--ns", &address, "--key", &key, "wait", "Bob"];
+    wait_until("it has joined", || bench.osb(&there).code == 0);
+    for process in [&mut bob, &mut ns] {
+        common::kill(i32::try_from(process.id()).unwrap(), 15);
+        process.wait().unwrap();
+    }
+}
+
+#[test]
+fn keys_that_cannot_be_read_are_not_a_port_that_is_taken() {
+    let bench = Bench::new();
+    let folder = bench.ok(&["keys", "init", "system"]);
+    let file = Path::new(folder.trim()).join("nameserver.key");
+    std::fs::write(&file, "nonsense").unwrap();
+    let said = bench.up(SYSTEM);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains("nameserver.key"), "{said}");
+    assert!(said.stderr.contains("that file of keys"), "{said}");
+    assert!(!said.stderr.contains("the port is taken"), "{said}");
+}
