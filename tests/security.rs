@@ -21,6 +21,7 @@ use osb::wire::{AgentRequest, Fault, HostRequest, NameServerRequest, Peer};
 use osb::zeromq::{Seen, draw_keys};
 use serde_json::Value;
 
+mod afar;
 mod journal;
 mod keys;
 mod levels;

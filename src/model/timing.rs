@@ -160,6 +160,8 @@ pub const SSH_CONNECT_TIMEOUT: Duration = s(10);
 /// Until the other machine says its first word: ssh has no limit for one that hangs in the middle of
 /// authentication.
 pub const SSH_FIRST_WORD_TIMEOUT: Duration = s(20);
+/// For an osb there to be found, and to say its version.
+pub const SSH_FIND_TIMEOUT: Duration = s(20);
 /// For copying osb, which is some megabytes.
 pub const SSH_COPY_TIMEOUT: Duration = s(120);
 /// For the other machine to say which files it lacks, and, while none moves, for anything else.
@@ -182,7 +184,7 @@ pub const DIAL_TIMEOUT: Duration = s(3);
 pub const EXAMINE_TIMEOUT: Duration = s(5);
 /// How long what `doctor` has begun stays there, if it goes away without a word: longer than the other
 /// machines take to be reached, to which osb is copied first.
-pub const EXAMINATION_TIMEOUT: Duration = s(180);
+pub const EXAMINATION_TIMEOUT: Duration = s(200);
 
 // Commands.
 
@@ -290,7 +292,8 @@ mod tests {
             SSH_ANSWER_TIMEOUT,
         );
         fits(2 * DIAL_TIMEOUT, SSH_DIAL_TIMEOUT);
-        let reached = SSH_FIRST_WORD_TIMEOUT + SSH_COPY_TIMEOUT + SSH_EXAMINE_TIMEOUT;
+        let found = SSH_FIRST_WORD_TIMEOUT + SSH_FIND_TIMEOUT;
+        let reached = found + SSH_COPY_TIMEOUT + SSH_EXAMINE_TIMEOUT;
         fits(reached, EXAMINATION_TIMEOUT);
     }
 

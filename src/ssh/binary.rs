@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
@@ -12,8 +13,19 @@ pub(crate) struct Binary {
 }
 
 impl Binary {
-    /// Reads what is running, even if its file was replaced meanwhile.
-    pub(crate) fn own() -> io::Result<Self> {
+    /// Reads what is running, even if its file was replaced meanwhile: once, for all machines.
+    pub(crate) fn own() -> io::Result<Arc<Self>> {
+        static OWN: OnceLock<Arc<Binary>> = OnceLock::new();
+        match OWN.get() {
+            Some(own) => Ok(own.clone()),
+            None => {
+                let own = Arc::new(Self::read()?);
+                Ok(OWN.get_or_init(|| own).clone())
+            }
+        }
+    }
+
+    fn read() -> io::Result<Self> {
         let mut bytes = Vec::new();
         File::open("/proc/self/exe")?.read_to_end(&mut bytes)?;
         let sum = Sha256::digest(&bytes);

@@ -37,7 +37,11 @@ pub(super) async fn send(
     bundle: &Bundle,
     tell: impl Fn(Sent) + Send + Sync + 'static,
 ) -> Result<Vec<PathBuf>, SshError> {
-    let sums = match session.word(SSH_STALL_TIMEOUT, Stage::Files).await? {
+    let more = answer_to(bundle);
+    let sums = match session
+        .long_word(SSH_STALL_TIMEOUT, Stage::Files, more)
+        .await?
+    {
         MachineWord::Lacks { sums } => sums,
         other => return Err(session.unexpected(Stage::Files, other)),
     };
@@ -52,7 +56,7 @@ pub(super) async fn send(
     };
     let sending = tokio::spawn(pour(files, stdin, lacking, moved.clone(), tell.clone()));
     // What is said meanwhile is listened to: the other side may refuse in the middle of it.
-    let word = listen(session, &moved, sending).await?;
+    let word = listen(session, (&moved, more), sending).await?;
     let folders = match word {
         MachineWord::Laid { folders } if folders.len() == bundle.trees.len() => folders,
         other => return Err(session.unexpected(Stage::Files, other)),
@@ -69,15 +73,23 @@ pub(super) async fn send(
     Ok(folders)
 }
 
+/// How much the machine may have to say: which contents it lacks, and where the folders are; in bytes.
+fn answer_to(bundle: &Bundle) -> usize {
+    const PER_SUM: usize = 80;
+    const PER_FOLDER: usize = 8 << 10;
+    let files = bundle.trees.iter().map(|tree| tree.listing.entries().len());
+    files.sum::<usize>() * PER_SUM + bundle.trees.len() * PER_FOLDER
+}
+
 /// The next word of the other side, as long as there is one or something moves.
 async fn listen(
     session: &mut Session,
-    moved: &AtomicU64,
+    (moved, more): (&AtomicU64, usize),
     mut sending: JoinHandle<Result<ChildStdin, Failed>>,
 ) -> Result<MachineWord, SshError> {
     let mut last = 0;
     loop {
-        let word = session.word(SSH_STALL_TIMEOUT, Stage::Files);
+        let word = session.long_word(SSH_STALL_TIMEOUT, Stage::Files, more);
         tokio::select! {
             biased;
             word = word => match word {
@@ -102,12 +114,12 @@ async fn listen(
             sent = &mut sending => match sent {
                 Ok(Ok(stdin)) => {
                     session.give_stdin(stdin);
-                    return session.word(SSH_STALL_TIMEOUT, Stage::Files).await;
+                    return session.long_word(SSH_STALL_TIMEOUT, Stage::Files, more).await;
                 }
                 Ok(Err(Failed::Here(reason))) => return Err(session.error(Stage::Files, reason)),
                 // It has closed its end: it says why.
                 Ok(Err(Failed::There)) | Err(_) => {
-                    return session.word(SSH_STALL_TIMEOUT, Stage::Files).await;
+                    return session.long_word(SSH_STALL_TIMEOUT, Stage::Files, more).await;
                 }
             },
         }

@@ -10,6 +10,7 @@ pub enum Stage {
     Resolve,
     Connect,
     Authenticate,
+    LogIn,
     FindOsb,
     Copy,
     Files,
@@ -26,6 +27,7 @@ impl fmt::Display for Stage {
             Stage::Resolve => "resolve",
             Stage::Connect => "connect",
             Stage::Authenticate => "authenticate",
+            Stage::LogIn => "log in",
             Stage::FindOsb => "find osb",
             Stage::Copy => "copy",
             Stage::Files => "copy files",
@@ -71,12 +73,24 @@ impl SshError {
         }
         match self.stage {
             Stage::Resolve => format!("is the name right? `ssh {to}` has to find it, by DNS or by a Host in ssh_config"),
+            Stage::Connect if self.reason.ends_with("timed out") && !self.reason.contains("banner") => format!(
+                "nothing answers: is the machine up, and does no firewall on the way drop what is sent? try `ssh {to}`"
+            ),
+            Stage::Connect if self.reason.contains("refused") => format!(
+                "the machine is there, and does its sshd listen at that port? try `ssh {to}`"
+            ),
             Stage::Connect => format!("is the machine up, and does its sshd listen there? try `ssh {to}`"),
             Stage::Authenticate if self.reason.contains("ost key") || self.reason.contains("IDENTIFICATION") => format!(
                 "connect once by hand, `ssh {to}`, and compare the key: osb never accepts one by itself"
             ),
             Stage::Authenticate => format!(
                 "`ssh -o BatchMode=yes {to} true` has to work without asking anything: load the key into an ssh-agent, or give the host an identity"
+            ),
+            Stage::LogIn => format!(
+                "the account has to run commands: see what `ssh {to} true` says, and which shell it has"
+            ),
+            Stage::FindOsb if self.reason.contains("nothing was heard") => format!(
+                "an osb there, or what is called so in the PATH, does not answer: see what `ssh {to} osb --version` does"
             ),
             Stage::FindOsb => format!(
                 "install osb {0} there: in the PATH of `ssh {to}`, or at ~/.cache/osb/{0}/osb",
@@ -161,5 +175,20 @@ mod tests {
             Stage::Authenticate
         );
         assert_eq!(sort("").1, "ssh ended without a word");
+    }
+
+    #[test]
+    fn who_drops_what_is_sent_is_told_from_who_does_not_listen() {
+        let spec = SshSpec {
+            destination: "lab1".parse().unwrap(),
+            port: None,
+            identity: None,
+            config: None,
+        };
+        let remedy = |said| SshError::of_ssh(&spec, said).remedy();
+        let dropped = "ssh: connect to host 10.0.0.1 port 22: Connection timed out\r\n";
+        assert!(remedy(dropped).contains("firewall"));
+        let refused = "ssh: connect to host 10.0.0.1 port 22: Connection refused\r\n";
+        assert!(remedy(refused).contains("does its sshd listen"));
     }
 }

@@ -10,7 +10,7 @@ use super::script::Copied;
 use super::session::Session;
 use crate::files::Bundle;
 use crate::model::{Millis, SshSpec};
-use crate::wire::{FormerAgent, MachineRequest, MachineWord, Stopped};
+use crate::wire::{FormerAgent, LARGEST_BODY, MachineRequest, MachineWord, Stopped};
 
 /// For osb there to do what it was asked, beyond the grace it was given.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -70,7 +70,9 @@ pub(crate) async fn end(
     grace: Millis,
 ) -> Result<Vec<Stopped>, SshError> {
     let mut session = Session::open(spec, &request, Copied::Kept).await?;
-    match session.word(grace.duration() + ANSWER, Stage::End).await? {
+    // How each agent ended, of thousands.
+    let word = session.long_word(grace.duration() + ANSWER, Stage::End, LARGEST_BODY);
+    match word.await? {
         MachineWord::Down { stopped } => Ok(stopped),
         other => Err(session.unexpected(Stage::End, other)),
     }

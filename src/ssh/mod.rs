@@ -11,6 +11,7 @@ mod error;
 mod examine;
 mod kept;
 mod launch;
+mod lines;
 mod script;
 mod session;
 

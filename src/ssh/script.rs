@@ -3,8 +3,15 @@
 /// How far the script has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// There is no osb of this version; what there is, and what the machine is (`uname -sm`).
-    Need { machine: String, found: String },
+    /// The account runs the script.
+    Here,
+    /// There is no osb of this version; what there is, and what the machine is (`uname -sm`). The sum of the osb that was
+    /// copied before; empty: there is none, or none that can be trusted.
+    Need {
+        machine: String,
+        found: String,
+        kept: String,
+    },
     /// It failed: at bringing osb there.
     Failed(String),
     /// From here on osb itself speaks.
@@ -14,41 +21,65 @@ pub(crate) enum Line {
 }
 
 /// POSIX sh, without a single quote. The binary comes by standard input, behind a line with its size and its
-/// SHA-256, and is moved into place whole.
+/// SHA-256, and is moved into place whole; if its size is 0, the one that is kept there is it.
+///
+/// What is run to see its version has 5 s for that where there is `timeout`, and in any case no longer than the
+/// connection lasts: nothing comes by standard input meanwhile but its end. The one that was copied before is not run to be
+/// trusted: its sum is told, if nobody else can have written to it.
 const TEMPLATE: &str = r#"
 LC_ALL=C; export LC_ALL; umask 077
-v=VERSION; d="${XDG_CACHE_HOME:-$HOME/.cache}/osb/$v"; t=
-fits() { [ -n "$1" ] && [ "$("$1" --version 2>/dev/null)" = "osb $v" ]; }
+echo osb-here
+exec 3<&0 4>/dev/null
+v=VERSION; c="${XDG_CACHE_HOME:-$HOME/.cache}"; d="$c/osb/$v"; t=
+limit=$(command -v timeout) && limit="$limit -k 1 5"
+said() {
+  {
+    $limit "$1" --version 2>&"$2" </dev/null & p=$!
+    { read -r _; kill -9 "$p"; } <&3 >&4 2>&4 & w=$!
+    wait "$p"; kill -9 "-$p"; kill "$w"
+  } 2>&4 | head -c 200
+}
+fits() { [ -n "$1" ] && [ "$(said "$1" 4)" = "osb $v" ]; }
+mine() {
+  set -- "$2" $(ls -ldn "$1" 2>/dev/null)
+  case "$2" in $1) [ "$4" = "$(id -u)" ];; *) false;; esac
+}
+kept() { mine "$c" "d???????-*" && mine "$c/osb" "d????-??-*" && mine "$d" "d????-??-*"; }
 undo() {
   rm -f "$t"; q="$d"
   while [ "$n" -gt 0 ]; do rmdir "$q" 2>/dev/null; q="${q%/*}"; n=$((n-1)); done
 }
 fail() { undo; echo "osb-failed $1"; exit 1; }
 p=$(command -v osb 2>/dev/null); o="$p"
-fits "$o" || o="$d/osb"
 if ! fits "$o"; then
-  echo "osb-need $(uname -sm);$("${p:-false}" --version 2>/dev/null | head -n 1)"
+  o="$d/osb"; s=
+  kept && mine "$o" "-????-??-*" && s=$(sha256sum <"$o" 2>/dev/null)
+  f=; [ -n "$p" ] && f=$(said "$p" 4 | head -n 1 | tr ";" ",")
+  echo "osb-need $(uname -sm);$f;${s%% *}"
   read -r size sum || exit 1
-  n=0; q="$d"; while [ -n "$q" ] && [ ! -d "$q" ]; do n=$((n+1)); q="${q%/*}"; done
-  e=$(mkdir -p "$d" 2>&1) || fail "$e"
-  e=$(mktemp "$d/osb.XXXXXX" 2>&1) || fail "$e"
-  t="$e"
-  e=$( { head -c "$size" >"$t"; } 2>&1 ) || fail "$e"
-  s=$(sha256sum <"$t" 2>&1)
-  [ "${s%% *}" = "$sum" ] || fail "what arrived is not what was sent: ${s%% *}"
-  chmod 700 "$t"
-  fits "$t" || fail "it does not run there: $("$t" --version 2>&1 | head -n 2 | tr "\n" " ")"
-  TAKE
+  if [ "$size" != 0 ]; then
+    n=0; q="$d"; while [ -n "$q" ] && [ ! -d "$q" ]; do n=$((n+1)); q="${q%/*}"; done
+    e=$(mkdir -p "$d" 2>&1) || fail "$e"
+    kept || fail "others may write to $d, or it is not of this user"
+    e=$(mktemp "$d/osb.XXXXXX" 2>&1) || fail "$e"
+    t="$e"
+    e=$( { head -c "$size" >"$t"; } 2>&1 ) || fail "$e"
+    s=$(sha256sum <"$t" 2>&1)
+    [ "${s%% *}" = "$sum" ] || fail "what arrived is not what was sent: ${s%% *}"
+    chmod 700 "$t"
+    fits "$t" || fail "it does not run there: $(said "$t" 1 | head -n 2 | tr "\n" " ")"
+    TAKE
+  fi
 fi
 echo osb-found
-exec "$o" host --by-ssh
+exec "$o" host --by-ssh 3<&- 4>&-
 "#;
 
 /// It is moved into place.
 const KEEP: &str = r#"e=$(mv -f "$t" "$o" 2>&1) || fail "$e""#;
 
 /// It is run where it is, and then nothing is left of it.
-const BORROW: &str = r#"echo osb-found; "$t" host --by-ssh; s=$?; undo; exit "$s""#;
+const BORROW: &str = r#"echo osb-found; "$t" host --by-ssh 3<&- 4>&-; s=$?; undo; exit "$s""#;
 
 /// What becomes of an osb that is copied to a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,11 +110,19 @@ impl Line {
             return Some(Line::Failed(reason.to_owned()));
         }
         if let Some(facts) = line.strip_prefix("osb-need ") {
-            let (machine, found) = facts.split_once(';').unwrap_or((facts, ""));
-            let (machine, found) = (machine.to_owned(), found.to_owned());
-            return Some(Line::Need { machine, found });
+            let mut facts = facts.split(';').map(str::to_owned);
+            let mut next = || facts.next().unwrap_or_default();
+            return Some(Line::Need {
+                machine: next(),
+                found: next(),
+                kept: next(),
+            });
         }
-        (line == "osb-found").then_some(Line::Found)
+        match line {
+            "osb-here" => Some(Line::Here),
+            "osb-found" => Some(Line::Found),
+            _ => None,
+        }
     }
 }
 
@@ -108,7 +147,10 @@ mod tests {
         let need = Line::Need {
             machine: "Linux aarch64".into(),
             found: "osb 0.0.1".into(),
+            kept: "abc".into(),
         };
-        assert_eq!(Line::read("osb-need Linux aarch64;osb 0.0.1"), Some(need));
+        let line = "osb-need Linux aarch64;osb 0.0.1;abc";
+        assert_eq!(Line::read(line), Some(need));
+        assert_eq!(Line::read("osb-here"), Some(Line::Here));
     }
 }

@@ -4,20 +4,28 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use super::argv::arguments;
 use super::binary::{Binary, own_machine};
 use super::error::{SshError, Stage};
+use super::lines::{End, Lines, MOST_OF_STAGE};
 use super::script::{Copied, Line, script};
-use crate::model::timing::{SSH_CLOSE_TIMEOUT, SSH_COPY_TIMEOUT, SSH_FIRST_WORD_TIMEOUT};
+use crate::model::timing::{
+    SSH_CLOSE_TIMEOUT, SSH_COPY_TIMEOUT, SSH_FIND_TIMEOUT, SSH_FIRST_WORD_TIMEOUT,
+    SSH_LAST_LINES_TIMEOUT, SSH_STALL_TIMEOUT,
+};
 use crate::model::{Millis, SshSpec};
 use crate::wire::{LARGEST_BODY, MachineRequest, MachineWord};
 
 /// How much of what ssh says is kept.
 const SAID: usize = 16 << 10;
+/// How much of a line that is not osb's, in characters.
+const NOISE: usize = 200;
 
 /// A connection to an osb on another machine. Dropped, it is cut, and a daemon that was not
 /// released ends with it.
@@ -26,6 +34,10 @@ pub(crate) struct Session {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Lines<BufReader<ChildStdout>>,
+    /// Where it is, if it has said anything.
+    stage: Option<Stage>,
+    /// The last line that was not osb's: what a login shell says of itself.
+    noise: String,
     said: Arc<Mutex<String>>,
     listening: JoinHandle<()>,
     /// What there was instead of this version, if osb was copied; empty: nothing.
@@ -41,16 +53,27 @@ impl Session {
     ) -> Result<Self, SshError> {
         let mut session = Self::begin(spec, copied)?;
         match session
-            .line(SSH_FIRST_WORD_TIMEOUT, Stage::Authenticate)
+            .line(SSH_FIRST_WORD_TIMEOUT, Stage::Authenticate, 0)
             .await?
         {
+            Line::Here => {}
+            _ => return Err(session.error(Stage::LogIn, "it speaks too early")),
+        }
+        match session.line(SSH_FIND_TIMEOUT, Stage::FindOsb, 0).await? {
             Line::Found => {}
-            Line::Need { machine, found } => {
-                session.bring(&machine, &found).await?;
-                session.instead_of = Some(found);
+            Line::Need {
+                machine,
+                found,
+                kept,
+            } => {
+                if session.bring(&machine, &found, &kept).await? {
+                    session.instead_of = Some(found);
+                }
             }
             Line::Failed(reason) => return Err(session.error(Stage::FindOsb, reason)),
-            Line::Word(_) => return Err(session.error(Stage::FindOsb, "it speaks too early")),
+            Line::Here | Line::Word(_) => {
+                return Err(session.error(Stage::FindOsb, "it speaks too early"));
+            }
         }
         session.say(request).await?;
         Ok(session)
@@ -71,8 +94,23 @@ impl Session {
         let Some(stdin) = &mut self.stdin else {
             return Ok(());
         };
-        let sent = stdin.write_all(&line).await;
-        sent.map_err(|error| self.error(Stage::Start, error.to_string()))
+        let sent = timeout(SSH_STALL_TIMEOUT, stdin.write_all(&line)).await;
+        self.sent(sent, Stage::Start)
+    }
+
+    /// The outcome of sending: one that takes nothing is not waited for.
+    fn sent(
+        &self,
+        outcome: Result<std::io::Result<()>, Elapsed>,
+        stage: Stage,
+    ) -> Result<(), SshError> {
+        let outcome = outcome.unwrap_or_else(|_| {
+            let limit = Millis::from(SSH_STALL_TIMEOUT);
+            Err(std::io::Error::other(format!(
+                "it took nothing for {limit}"
+            )))
+        });
+        outcome.map_err(|error| self.error(stage, error.to_string()))
     }
 
     fn begin(spec: SshSpec, copied: Copied) -> Result<Self, SshError> {
@@ -99,7 +137,9 @@ impl Session {
         let said = Arc::new(Mutex::new(String::new()));
         Ok(Self {
             stdin: child.stdin.take(),
-            lines: BufReader::new(stdout).lines(),
+            lines: Lines::new(BufReader::new(stdout)),
+            stage: None,
+            noise: String::new(),
             listening: tokio::spawn(listen(stderr, said.clone())),
             said,
             child,
@@ -108,8 +148,8 @@ impl Session {
         })
     }
 
-    /// Copies this program there.
-    async fn bring(&mut self, machine: &str, found: &str) -> Result<(), SshError> {
+    /// Copies this program there, unless the one that was copied before is this one, by its sum. Tells whether it did.
+    async fn bring(&mut self, machine: &str, found: &str, kept: &str) -> Result<bool, SshError> {
         let own = own_machine();
         if machine != own {
             let there = match found {
@@ -125,44 +165,55 @@ impl Session {
         let binary = Binary::own();
         let binary = binary.map_err(|error| self.error(Stage::Copy, error.to_string()))?;
         let Some(mut stdin) = self.stdin.take() else {
-            return Ok(());
+            return Ok(false);
         };
+        let is_there = binary.sum == kept;
         // What is said meanwhile is listened to: the other side may refuse in the middle of it.
         let sending = tokio::spawn(async move {
-            let head = format!("{} {}\n", binary.bytes.len(), binary.sum);
+            let bytes = match is_there {
+                true => &[][..],
+                false => &binary.bytes,
+            };
+            let head = format!("{} {}\n", bytes.len(), binary.sum);
             stdin.write_all(head.as_bytes()).await?;
-            stdin.write_all(&binary.bytes).await?;
+            stdin.write_all(bytes).await?;
             std::io::Result::Ok(stdin)
         });
-        match self.line(SSH_COPY_TIMEOUT, Stage::Copy).await? {
+        match self.line(SSH_COPY_TIMEOUT, Stage::Copy, 0).await? {
             Line::Found => {}
             Line::Failed(reason) => return Err(self.error(Stage::Copy, reason)),
             other => return Err(self.error(Stage::Copy, format!("it said {other:?}"))),
         }
-        match sending.await {
-            Ok(Ok(stdin)) => self.stdin = Some(stdin),
+        // It may say that it has all, and have taken nothing.
+        match timeout(SSH_STALL_TIMEOUT, sending).await {
+            Ok(Ok(Ok(stdin))) => self.stdin = Some(stdin),
+            Ok(Ok(Err(error))) => return Err(self.error(Stage::Copy, error.to_string())),
             Ok(Err(error)) => return Err(self.error(Stage::Copy, error.to_string())),
-            Err(error) => return Err(self.error(Stage::Copy, error.to_string())),
+            Err(elapsed) => self.sent(Err(elapsed), Stage::Copy)?,
         }
-        Ok(())
+        Ok(!is_there)
     }
 
-    /// The next line that means something.
-    async fn line(&mut self, limit: Duration, stage: Stage) -> Result<Line, SshError> {
+    /// The next line that means something. `more`: how much may come, in bytes, besides what may at any stage.
+    async fn line(&mut self, limit: Duration, stage: Stage, more: usize) -> Result<Line, SshError> {
+        if self.stage.replace(stage) != Some(stage) {
+            self.lines.begin_stage();
+        }
+        let (lines, noise) = (&mut self.lines, &mut self.noise);
         let reading = async {
             loop {
-                match self.lines.next_line().await {
-                    Ok(Some(line)) => match Line::read(&line) {
-                        Some(line) => return Some(line),
-                        None => continue,
-                    },
-                    Ok(None) | Err(_) => return None,
+                let line = lines.next(MOST_OF_STAGE.saturating_add(more)).await?;
+                match Line::read(&line) {
+                    Some(line) => return Ok(line),
+                    None if line.trim().is_empty() => {}
+                    None => *noise = line.trim().chars().take(NOISE).collect(),
                 }
             }
         };
-        match tokio::time::timeout(limit, reading).await {
-            Ok(Some(line)) => Ok(line),
-            Ok(None) => Err(self.closed(stage).await),
+        match timeout(limit, reading).await {
+            Ok(Ok(line)) => Ok(line),
+            Ok(Err(End::Closed)) => Err(self.closed(stage).await),
+            Ok(Err(end)) => Err(self.error(stage, end.reason().unwrap_or_default())),
             Err(_) => {
                 let reason = format!("nothing was heard for {}", Millis::from(limit));
                 Err(self.error(stage, reason))
@@ -175,7 +226,17 @@ impl Session {
         limit: Duration,
         stage: Stage,
     ) -> Result<MachineWord, SshError> {
-        match self.line(limit, stage).await? {
+        self.long_word(limit, stage, 0).await
+    }
+
+    /// The same of one that has so much to tell, in bytes, because it was asked for it.
+    pub(super) async fn long_word(
+        &mut self,
+        limit: Duration,
+        stage: Stage,
+        more: usize,
+    ) -> Result<MachineWord, SshError> {
+        match self.line(limit, stage, more).await? {
             Line::Word(word) => crate::wire::read_body(word.as_bytes())
                 .map_err(|fault| self.error(stage, fault.to_string())),
             other => Err(self.error(stage, format!("it said {other:?}"))),
@@ -185,7 +246,7 @@ impl Session {
     /// Waits until the daemon ends, or the connection does. Tells why.
     pub(crate) async fn ended(&mut self) -> SshError {
         loop {
-            match self.line(Duration::MAX, Stage::Start).await {
+            match self.line(Duration::MAX, Stage::DialBack, 0).await {
                 Ok(Line::Word(word)) => {
                     if let Ok(MachineWord::Ended { reason }) =
                         crate::wire::read_body(word.as_bytes())
@@ -203,10 +264,10 @@ impl Session {
     pub(crate) async fn release(mut self) -> Result<(), SshError> {
         if let Some(mut stdin) = self.stdin.take() {
             let word = format!("{}\n", MachineWord::RELEASE);
-            let sent = stdin.write_all(word.as_bytes()).await;
-            sent.map_err(|error| self.error(Stage::Start, error.to_string()))?;
+            let sent = timeout(SSH_CLOSE_TIMEOUT, stdin.write_all(word.as_bytes())).await;
+            self.sent(sent, Stage::Start)?;
         }
-        match tokio::time::timeout(SSH_CLOSE_TIMEOUT, self.child.wait()).await {
+        match timeout(SSH_CLOSE_TIMEOUT, self.child.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(()),
             _ => Err(self.closed(Stage::Start).await),
         }
@@ -215,13 +276,13 @@ impl Session {
     /// Cuts the connection, and waits until the daemon has ended with it.
     pub(crate) async fn cut(mut self) {
         self.stdin = None;
-        let _ = tokio::time::timeout(SSH_CLOSE_TIMEOUT, self.child.wait()).await;
+        let _ = timeout(SSH_CLOSE_TIMEOUT, self.child.wait()).await;
     }
 
     /// The connection is gone: ssh has said why, or the script has.
     async fn closed(&mut self, stage: Stage) -> SshError {
-        let status = tokio::time::timeout(SSH_CLOSE_TIMEOUT, self.child.wait()).await;
-        let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.listening).await;
+        let status = timeout(SSH_CLOSE_TIMEOUT, self.child.wait()).await;
+        let _ = timeout(SSH_LAST_LINES_TIMEOUT, &mut self.listening).await;
         let said = self
             .said
             .lock()
@@ -236,9 +297,11 @@ impl Session {
             ),
             Ok(Ok(status)) if status.code() == Some(255) => SshError::of_ssh(&self.spec, &said),
             _ => {
-                let last = said.lines().last().unwrap_or("the connection was closed");
-                let stage = stage.max(Stage::FindOsb);
-                self.error(stage, last)
+                let noise = Some(self.noise.as_str()).filter(|it| !it.is_empty());
+                let last = said.lines().last().or(noise);
+                // It has let in, and run something: not what it was told to.
+                let stage = stage.max(Stage::LogIn);
+                self.error(stage, last.unwrap_or("the connection was closed"))
             }
         }
     }
