@@ -95,8 +95,8 @@ impl Registry {
         }
     }
 
-    /// The same of what is asked of another member. Nothing of the body is read but the verb, and that only of what
-    /// is told.
+    /// The same of what is asked of another member, which will refuse what the level does not allow. Nothing of the body
+    /// is read but the verb.
     pub(super) fn audit_routed(
         &mut self,
         from: &RoutingId,
@@ -106,9 +106,9 @@ impl Registry {
         unreached: Option<&Fault>,
         now: Now,
     ) {
-        let (Some(who), true) = (self.who(from), unreached.is_some() || of_operator(level)) else {
+        if self.keys.is_none() {
             return;
-        };
+        }
         let (verb, levels) = verb_to(target, body);
         let forbidden = Fault::NotPermitted {
             verb: verb.to_owned(),
@@ -116,12 +116,19 @@ impl Registry {
         };
         let refused = levels.is_none_or(|levels| !levels.contains(level));
         let fault = unreached.or(refused.then_some(&forbidden));
+        let silent = !of_operator(level);
+        if silent && fault.is_none() {
+            return;
+        }
+        let Some(who) = self.who(from) else {
+            return;
+        };
         let deed = Deed {
             from: from.clone(),
             who,
             verb,
             on: Some(target.to_string()),
-            silent: false,
+            silent,
         };
         self.audit(Some(deed), fault, now);
     }
@@ -282,6 +289,19 @@ fn about(request: &NameServerRequest) -> Option<String> {
     }
 }
 
+/// The method, where a body begins with it, as those of osb do: then nothing behind it is looked at, however long it is. What
+/// has another one there as well is refused by its receiver.
+fn first_word(body: &[u8]) -> Option<&str> {
+    let rest = body.strip_prefix(b"{\"method\":\"")?;
+    let end = rest
+        .iter()
+        .position(|byte| !matches!(byte, b'a'..=b'z' | b'_'))?;
+    match rest[end] {
+        b'"' => std::str::from_utf8(&rest[..end]).ok(),
+        _ => None,
+    }
+}
+
 /// The verb of a request to another member, and who may use it. None: there is no such verb.
 fn verb_to(target: &Peer, body: &[u8]) -> (&'static str, Option<Levels>) {
     #[derive(Deserialize)]
@@ -295,9 +315,13 @@ fn verb_to(target: &Peer, body: &[u8]) -> (&'static str, Option<Levels>) {
         Peer::NameServer => NameServerRequest::TABLE,
         Peer::Client(_) => &[],
     };
-    let read = serde_json::from_slice::<Method<'_>>(body);
-    let method = read.as_ref().map_or("", |it| &it.method);
-    match table.iter().find(|(verb, _)| *verb == method) {
+    let first = first_word(body);
+    let read = match first {
+        Some(_) => None,
+        None => serde_json::from_slice::<Method<'_>>(body).ok(),
+    };
+    let method = first.or(read.as_ref().map(|it| &*it.method));
+    match table.iter().find(|(verb, _)| Some(*verb) == method) {
         Some((verb, levels)) => (verb, Some(*levels)),
         None => (UNKNOWN, None),
     }
@@ -393,6 +417,12 @@ mod tests {
             br#"{"method":"get_attr","params":{}}"#,
         );
         assert_eq!(noted, ["operator ana 10.0.0.9 asked get_attr Bob refused"]);
+        // It would be refused by the one that is asked.
+        let get = br#"{"method":"get_attr","params":{}}"#;
+        let noted = ask(&mut registry, 3, bob(), get);
+        assert_eq!(noted, ["agent Bob 10.0.0.9 asked get_attr Bob refused"]);
+        let prove = br#"{"method":"prove","params":{}}"#;
+        assert!(ask(&mut registry, 3, bob(), prove).is_empty());
         let status = br#"{"params":{"x":[1]},"method":"st\u0061tus"}"#;
         let noted = ask(&mut registry, 2, bob(), status);
         assert_eq!(noted, ["operator ana 10.0.0.9 asked status Bob allowed"]);

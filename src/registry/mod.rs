@@ -3,7 +3,7 @@
 //!
 //! A pure core: a message or the passing of time comes in, [`Effect`]s come out. It owns no
 //! socket and reads no clock; `nameserver` does both for it. It decodes what is addressed to the
-//! name server, and of other bodies no more than the verb, where the journal tells of it.
+//! name server, and in closed systems the verb of other bodies, for the journal.
 
 mod answer;
 mod audit;
