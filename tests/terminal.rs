@@ -305,6 +305,7 @@ fn few_write_to_terminals() {
             "cli/ns.rs",
             "host/attached.rs",
             "host/mod.rs",
+            "host/renewal.rs",
             "nameserver/audit.rs",
             "nameserver/mod.rs",
             "render/progress.rs",

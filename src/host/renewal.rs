@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Host, Input};
-use crate::model::KeyPair;
 use crate::model::timing::CONTROL_TIMEOUT;
+use crate::model::{KeyPair, harmless};
 use crate::proxy::{Link, ProxyError};
 use crate::state::{KeyFile, StateError};
 use crate::wire::{NameServerRequest, Peer};
@@ -80,8 +80,10 @@ fn replace(path: &Path, own: &KeyPair) -> Result<(), StateError> {
 }
 
 fn complain(error: &RenewalError) {
+    let error = error.to_string();
     let _ = writeln!(
         std::io::stderr(),
-        "error: no other key: {error}; the former one stays"
+        "error: no other key: {}; the former one stays",
+        harmless(&error)
     );
 }
