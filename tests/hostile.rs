@@ -14,7 +14,7 @@ const SYSTEM: &str = r#"
 osb: 1
 name: target
 agents:
-  Alice: { bind: { rep: { kind: REP, handler: echo }, pull: { kind: PULL, handler: collect }, pub: PUB } }
+  Alice: { bind: { rep: { kind: REP, handler: echo, accept: "*" }, pull: { kind: PULL, handler: collect, accept: "*" }, pub: { kind: PUB, accept: "*" } } }
   Bob: {}
 connections:
   - { agent: Bob, to: Alice.rep, alias: ask }

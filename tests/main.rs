@@ -3,6 +3,7 @@
 
 mod common;
 
+mod admission;
 mod architecture;
 mod attach;
 mod cli;

@@ -32,7 +32,9 @@ mod revocation;
 mod rotation;
 mod strangers;
 
-const SYSTEM: &str = "
+/// Its sockets accept every agent: what those can do whom a socket admits is tried here. Whom it admits is in
+/// tests/admission.rs.
+const SYSTEM: &str = r#"
 osb: 1
 name: system
 security: curve
@@ -40,16 +42,16 @@ agents:
   Alice:
     attributes: { treasure: xyzzy-gold }
     bind:
-      out: PUSH
-      feed: { kind: PUB }
-      in: { kind: PULL, handler: collect }
-      ask: { kind: REP, handler: echo }
+      out: { kind: PUSH, accept: "*" }
+      feed: { kind: PUB, accept: "*" }
+      in: { kind: PULL, handler: collect, accept: "*" }
+      ask: { kind: REP, handler: echo, accept: "*" }
     timers: [{ every: 20ms, send: out, message: xyzzy-message }, { every: 20ms, send: feed, topic: t, message: xyzzy-news }]
   Bob:
 connections:
   - { agent: Bob, to: Alice.out, alias: inbox, handler: collect }
   - { agent: Bob, to: Alice.feed, alias: news, handler: { t: collect } }
-";
+"#;
 
 fn up() -> ClosedSystem {
     ClosedSystem::up(SYSTEM)

@@ -25,7 +25,7 @@ impl Agents {
         let topology = format!(
             "osb: 1\nname: bench\nsecurity: {}\ndefaults: {{ serializer: {serializer} }}\nagents:\n\
              {ALICE}      out: PUSH\n\
-             \x20 Bob:\n    bind:\n      in: {{ kind: PULL, handler: discard }}\n\
+             \x20 Bob:\n    bind:\n      in: {{ kind: PULL, handler: discard, accept: '*' }}\n\
              connections:\n  - {{ agent: Bob, to: Alice.out, alias: inbox, handler: discard }}\n",
             way.security()
         );
@@ -36,7 +36,7 @@ impl Agents {
     pub(crate) fn reply(way: Way) -> Self {
         let topology = format!(
             "osb: 1\nname: bench\nsecurity: {}\ndefaults: {{ serializer: raw }}\nagents:\n  \
-             Bob:\n    bind:\n      in: {{ kind: REP, handler: echo }}\n",
+             Bob:\n    bind:\n      in: {{ kind: REP, handler: echo, accept: '*' }}\n",
             way.security()
         );
         Self::up(&topology, "Bob", 0)
@@ -50,7 +50,7 @@ impl Agents {
         };
         let topology = format!(
             "osb: 1\nname: bench\ndefaults: {{ serializer: raw }}\nagents:\n{ALICE}\
-             \x20 Bob:\n    bind:\n      desk: {{ kind: {channel}, handler: echo }}\n\
+             \x20 Bob:\n    bind:\n      desk: {{ kind: {channel}, handler: echo, accept: '*' }}\n\
              connections:\n  - {{ agent: Alice, to: Bob.desk, alias: out, handler: discard{on_reply} }}\n"
         );
         Self::up(&topology, "Alice", 0)
@@ -121,7 +121,8 @@ impl Agents {
 }
 
 /// An agent that forwards what is pushed to it; what it forwards to is still to be said.
-const ALICE: &str = "  Alice:\n    bind:\n      in: { kind: PULL, handler: 'forward:out' }\n";
+const ALICE: &str =
+    "  Alice:\n    bind:\n      in: { kind: PULL, handler: 'forward:out', accept: '*' }\n";
 
 fn subscriber(n: usize) -> String {
     format!("Sub{n}")

@@ -27,6 +27,8 @@ pub enum NotAdmitted {
     Unknown,
     #[error("the key, or the join file, has expired")]
     Expired,
+    #[error("the key is a guest's: it is for data sockets only")]
+    Guest,
 }
 
 /// All keys that are admitted.
@@ -169,7 +171,7 @@ impl Keyring {
                 // A join file has not registered a host yet.
                 (_, Term::Join { .. }) => None,
                 (Holder::Host(name), _) => Some(name),
-                _ => None,
+                (Holder::Operator { .. } | Holder::Agent(_) | Holder::Guest(_), _) => None,
             })
             .collect();
         let answered_for = |it: &KeyEntry| it.by.as_ref().is_some_and(|by| hosts.contains(&by));

@@ -124,6 +124,8 @@ table!(AgentRequest {
     Bind "bind" CONTROL,
     Connect "connect" CONTROL,
     ConnectTo "connect_to" CONTROL,
+    Admit "admit" CONTROL,
+    Dismiss "dismiss" CONTROL,
     Close "close" CONTROL,
     CloseAll "close_all" CONTROL,
     Subscribe "subscribe" CONTROL,

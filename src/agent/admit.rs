@@ -5,24 +5,41 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::admission::Answer;
+use super::admission::{Answer, TurnedAway};
 use super::lookups::Lookup;
 use super::requests::Request;
+use super::sockets::{SlotId, Sockets};
 use super::state::Agent;
-use crate::model::PublicKey;
 use crate::model::timing::ADMISSION_TIMEOUT;
+use crate::model::{Holder, NameServerName, PublicKey};
 use crate::wire::{Fault, NameServerRequest, Peer};
 
 impl Agent {
     /// A peer asks to be admitted.
     pub(crate) fn attend_admission(&mut self) {
         let alone = self.membership.control.down();
-        let unknown = self
-            .admission
-            .as_mut()
-            .map(|admission| admission.attend(alone));
-        for key in unknown.unwrap_or_default() {
+        let (sockets, own) = (&self.sockets, self.given.nameserver.as_ref());
+        let may = |door: &str, holder: &Holder| may_connect(sockets, own, door, holder);
+        let Some(admission) = &mut self.admission else {
+            return;
+        };
+        let (unknown, turned_away) = admission.attend(alone, &may);
+        for key in unknown {
             self.ask_whose(key, Lookup::Whose(key));
+        }
+        self.tell_of_unwired(turned_away);
+    }
+
+    /// A peer whose key is good has come to a socket that is not for it.
+    fn tell_of_unwired(&mut self, turned_away: Vec<TurnedAway>) {
+        for TurnedAway { holder, door } in turned_away {
+            let admission = self.admission.as_mut();
+            let count = admission.and_then(|it| it.unwired.count(self.now));
+            if let Some(count) = count {
+                self.log.warn(&format!(
+                    "{count} connections refused because no wire leads here, the last: {holder} to {door}"
+                ));
+            }
         }
     }
 
@@ -62,16 +79,31 @@ impl Agent {
             Err(Fault::Refused { .. }) => Answer::Nobodys,
             _ => Answer::None,
         };
+        let (sockets, own) = (&self.sockets, self.given.nameserver.as_ref());
+        let may = |door: &str, holder: &Holder| may_connect(sockets, own, door, holder);
         let Some(admission) = &mut self.admission else {
             return;
         };
-        admission.settle(key, &answer);
         if let Answer::Nobodys = answer
-            && let Some(count) = admission.count_turned_away(self.now)
+            && let Some(count) = admission.unknown.count(self.now)
         {
             self.log.warn(&format!(
                 "{count} peers refused whose key is unknown, the last: {key}"
             ));
+        }
+        let turned_away = admission.settle(key, answer, &may);
+        self.tell_of_unwired(turned_away);
+    }
+
+    /// Ends the connections of a holder to one of its sockets.
+    pub(super) fn end_connections_of(&mut self, holder: &Holder, at: SlotId) {
+        let own = self.given.nameserver.as_ref();
+        let slot = self.sockets.get(at);
+        let Some(slot) = slot.filter(|it| !it.may_connect(holder, own)) else {
+            return;
+        };
+        if let Some(admission) = &mut self.admission {
+            admission.end_connections(holder, slot.alias.as_str());
         }
     }
 
@@ -92,4 +124,15 @@ impl Agent {
             ));
         }
     }
+}
+
+/// Whether the holder of a good key may connect to the socket that `door` stands for.
+fn may_connect(
+    sockets: &Sockets,
+    own: Option<&NameServerName>,
+    door: &str,
+    holder: &Holder,
+) -> bool {
+    let slot = sockets.named(door).map(|(_, slot)| slot);
+    slot.is_some_and(|slot| slot.may_connect(holder, own))
 }

@@ -1,6 +1,6 @@
 //! What the agent has been given to be: which spec, and the wires that it is to keep.
 
-use crate::model::{AgentSpec, Millis, SpecVersion, WireSpec};
+use crate::model::{AgentSpec, Millis, NameServerName, SpecVersion, WireSpec};
 use crate::wire::Fault;
 
 /// The spec that the agent goes by, as far as it is needed once it has been carried out.
@@ -10,6 +10,8 @@ pub(super) struct Given {
     pub version: Option<SpecVersion>,
     /// Why the agent is not what its spec says.
     pub fault: Option<Fault>,
+    /// The name server at which it is registered, as the topology calls it.
+    pub nameserver: Option<NameServerName>,
     /// Those that it keeps itself: to agents of its own name server.
     pub wires: Vec<WireSpec>,
     /// How long it may take to prove one.
@@ -25,6 +27,7 @@ impl Given {
         Self {
             version: Some(version),
             fault: None,
+            nameserver,
             wires,
             timeout: spec.start_timeout,
         }

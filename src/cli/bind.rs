@@ -3,7 +3,7 @@
 use super::handlers::handlers;
 use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, ErrorKind, complete};
-use crate::model::{Alias, BindSpec, Endpoint, Kind, Serializer, Transport};
+use crate::model::{Admits, Alias, BindSpec, Endpoint, Kind, Serializer, Transport};
 use crate::render::BareAddress;
 
 /// Bind a socket of a running agent and print its address
@@ -46,7 +46,7 @@ pub(crate) fn run(args: BindArgs, context: &mut Context) -> Result<(), CommandEr
         alias: args.alias,
         kind: args.kind,
         serializer: args.serializer,
-        admits: None,
+        admits: Admits::anyone(),
     };
     let bound = session
         .proxy(&args.agent, args.timeout.limit())?

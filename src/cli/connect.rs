@@ -7,7 +7,8 @@ use super::target::{Named, named};
 use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, ErrorKind, Session, complete};
 use crate::model::{
-    Address, AgentId, Alias, ConnectionInfo, Handlers, Kind, Replies, Serializer, SocketId, Target,
+    Address, AgentId, Alias, ConnectionInfo, Handlers, Holder, Kind, Replies, Serializer, SocketId,
+    Target,
 };
 use crate::proxy::{Proxy, ProxyError, guest};
 use crate::render::Connected;
@@ -116,8 +117,17 @@ fn to_socket(
     }
     let server = session.addr(&socket.agent.to_string(), &socket.alias)?;
     let (_, client) = session.find(&args.agent)?;
-    if let Some(admit) = guest(&session.tell(own.nameserver.agent_info(&client))?) {
+    if let Some(admit) = guest(
+        &session.tell(own.nameserver.agent_info(&client))?,
+        &own.name,
+    ) {
         session.tell(theirs.nameserver.ask::<()>(&admit).wait())?;
+        let holder = Holder::Guest(AgentId {
+            name: client,
+            nameserver: Some(own.name.clone()),
+        });
+        let other = session.proxy(&socket.agent.to_string(), args.timeout.limit())?;
+        session.tell(other.admit(socket.alias.as_str(), holder))?;
     }
     let agent = AgentId {
         name,

@@ -129,6 +129,8 @@ impl Session {
                     Holder::Host(host) => format!("`osb keys rotate host {}`", host.name),
                     Holder::Operator { name, .. } => format!("`osb keys new {name}`"),
                     Holder::Agent(name) => format!("`osb keys join agent {name}`"),
+                    // Theirs never expire: they are for one run.
+                    Holder::Guest(agent) => format!("`osb keys join agent {}`", agent.name),
                 };
                 context.note(&format!(
                     "the key of {holder} expires on {}: {renew} makes another",

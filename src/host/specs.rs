@@ -76,7 +76,7 @@ fn ports_of(spec: &AgentSpec, addresses: &BTreeMap<Alias, Address>) -> BTreeMap<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BindSpec, Kind, Role, Serializer, Transport};
+    use crate::model::{Admits, BindSpec, Kind, Role, Serializer, Transport};
 
     fn spec() -> AgentSpec {
         let socket = |alias: &str, port| BindSpec {
@@ -88,7 +88,7 @@ mod tests {
             }),
             serializer: Serializer::Json,
             handlers: None,
-            admits: None,
+            admits: Admits::anyone(),
         };
         AgentSpec {
             bind: vec![socket("any", 0), socket("fixed", 5000)],

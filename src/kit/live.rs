@@ -11,7 +11,8 @@ use super::convert::{decoded, encoded, name};
 use super::{CallError, Context};
 use crate::agent::ProgramRequest;
 use crate::model::{
-    Address, Alias, BindSpec, ConnectionInfo, Handlers, Kind, Millis, Replies, Serializer, Target,
+    Address, Admits, Alias, BindSpec, ConnectionInfo, Handlers, Kind, Millis, Replies, Serializer,
+    Target,
 };
 use crate::wire::{AgentRequest, ConnectToRequest};
 
@@ -25,7 +26,7 @@ impl<S> Context<S> {
             endpoint: None,
             serializer: Serializer::Json,
             handlers: None,
-            admits: None,
+            admits: Admits::anyone(),
         })
     }
 

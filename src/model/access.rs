@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentName, HostId, HostName, OperatorName, PublicKey};
+use super::{AgentId, AgentName, HostId, HostName, OperatorName, PublicKey};
 
 /// How much a member may ask for. The table of what each may is in `access`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -96,6 +96,8 @@ pub enum Holder {
     Host(HostId),
     /// An agent.
     Agent(AgentName),
+    /// An agent of another name server of the system, by its name there: it comes to data sockets only.
+    Guest(AgentId),
 }
 
 impl Holder {
@@ -105,17 +107,20 @@ impl Holder {
             Holder::Operator { access, .. } => (*access).into(),
             Holder::Host(_) => Access::Host,
             Holder::Agent(_) => Access::Agent,
+            // It has no business at a name server that is not its own.
+            Holder::Guest(_) => Access::Join,
         }
     }
 }
 
-/// `agent Bob`, `host lab1`, `host shop/local`, `operator ana`.
+/// `agent Bob`, `guest Bob@lab`, `host lab1`, `host shop/local`, `operator ana`.
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Holder::Operator { name, .. } => write!(f, "operator {name}"),
             Holder::Host(name) => write!(f, "host {name}"),
             Holder::Agent(name) => write!(f, "agent {name}"),
+            Holder::Guest(agent) => write!(f, "guest {agent}"),
         }
     }
 }
@@ -206,7 +211,7 @@ pub enum KeysOf {
     Operator(OperatorName),
     /// Those of a host, in all systems that have one of that name: it is one machine.
     Host(HostName),
-    /// Those of an agent.
+    /// Those of an agent, also where it is a guest.
     Agent(AgentName),
     /// Just this one.
     Key(PublicKey),
@@ -222,7 +227,11 @@ impl KeysOf {
                 matches!(holder, Holder::Operator { name: theirs, .. } if name == theirs)
             }
             KeysOf::Host(name) => matches!(holder, Holder::Host(theirs) if *name == theirs.name),
-            KeysOf::Agent(name) => matches!(holder, Holder::Agent(theirs) if name == theirs),
+            KeysOf::Agent(name) => match holder {
+                Holder::Agent(theirs) => name == theirs,
+                Holder::Guest(theirs) => *name == theirs.name,
+                Holder::Operator { .. } | Holder::Host(_) => false,
+            },
         }
     }
 }

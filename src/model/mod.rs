@@ -3,6 +3,7 @@
 
 mod access;
 mod address;
+mod admits;
 mod connection;
 mod duration;
 mod files;
@@ -34,6 +35,7 @@ mod topic;
 
 pub use access::{Access, Holder, KeyEntry, KeysOf, OperatorAccess, Term};
 pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside, bound_for};
+pub use admits::{Accept, Admits};
 pub use connection::{ConnectionInfo, End, Proof};
 pub use duration::{DurationError, Millis};
 pub use files::{

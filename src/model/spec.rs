@@ -1,6 +1,6 @@
 //! What a topology asks for, resolved: defaults applied, names checked, every reference followed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentId, AgentName, Alias, Endpoint, HostName, HostSpec, Kind, LogLimits, MethodName, Millis,
-    NameError, NameServerName, Program, Ready, Replies, Serializer, SocketId, Speaks, SystemName,
-    TimerSpec,
+    Admits, AgentId, AgentName, Alias, Endpoint, HostName, HostSpec, Kind, LogLimits, MethodName,
+    Millis, NameError, NameServerName, Program, Ready, Replies, Serializer, SocketId, Speaks,
+    SystemName, TimerSpec,
 };
 use crate::model::timing::{SETTLE_TIME, START_TIMEOUT};
 
@@ -164,9 +164,9 @@ pub struct BindSpec {
     pub serializer: Serializer,
     /// None: the agent's own choice, its program or else `log`.
     pub handlers: Option<Handlers>,
-    /// The agents that may connect. None: all members of the system.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub admits: Option<BTreeSet<AgentId>>,
+    /// The agents that may connect, in a closed system.
+    #[serde(default = "Admits::anyone")]
+    pub admits: Admits,
 }
 
 /// A connection that an agent makes, and keeps: its socket `alias`, of the twin kind, on the socket `to`.

@@ -70,7 +70,7 @@ impl Router {
         let admission = match keys {
             Some(keys) => {
                 let zap = Zap::bind(&context)?;
-                admit_by_key(&mut socket, &keys.secret)?;
+                admit_by_key(&mut socket, &keys.secret, "")?;
                 Some(Admission {
                     zap,
                     connections: Connections::default(),

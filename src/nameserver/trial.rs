@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_closed_name_server_passes_its_trial() {
         let outcome = outcome_at(|server, keys| {
-            zeromq::admit_by_key(server, &keys.secret).unwrap();
+            zeromq::admit_by_key(server, &keys.secret, "").unwrap();
         });
         assert!(matches!(outcome, Outcome::Refused));
     }

@@ -11,8 +11,8 @@ use super::nameserver::name;
 use super::{NameServer, Notice, Pending, ProxyError};
 use crate::model::timing::{CONTROL_TIMEOUT, LAST_LOOK_TIMEOUT};
 use crate::model::{
-    Address, AgentInfo, AgentName, Alias, BindSpec, ConnectionInfo, Endpoint, ExitReport, Handlers,
-    Kind, Level, Millis, Replies, Serializer, State, Transport, to_json,
+    Address, Admits, AgentInfo, AgentName, Alias, BindSpec, ConnectionInfo, Endpoint, ExitReport,
+    Handlers, Kind, Level, Millis, Replies, Serializer, State, Transport, to_json,
 };
 use crate::wire::{AgentRequest, AgentStatus, ConnectRequest, Event, Fault, HostRequest, Peer};
 
@@ -41,6 +41,11 @@ impl Proxy {
     /// Where it is registered.
     pub fn nameserver(&self) -> &NameServer {
         &self.nameserver
+    }
+
+    /// How long an answer may take.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// The same agent, with another limit on how long an answer may take.
@@ -158,7 +163,7 @@ impl Proxy {
             endpoint: Some(endpoint),
             serializer,
             handlers: Some(handlers),
-            admits: None,
+            admits: Admits::anyone(),
         })
     }
 
@@ -184,7 +189,11 @@ impl Proxy {
             token: None,
             timeout: self.timeout.into(),
         };
-        self.call_for(&AgentRequest::Connect(request))
+        let connect = || self.call_for(&AgentRequest::Connect(request));
+        match self.owner_of(server)? {
+            Some(owner) => self.admitted_at(&owner, connect),
+            None => connect(),
+        }
     }
 
     /// Sets an attribute.

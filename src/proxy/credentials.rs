@@ -2,7 +2,10 @@
 //! machine has admitted for them, or by a join file, which is exchanged for a key of their own.
 
 use super::{NameServer, ProxyError};
-use crate::model::{AgentInfo, AgentName, Credentials, Dial, Holder, HostId, KeyEntry, Term};
+use crate::model::{
+    AgentId, AgentInfo, AgentName, Credentials, Dial, Holder, HostId, KeyEntry, NameServerName,
+    Term,
+};
 use crate::state::{KeyFile, StateDir};
 use crate::wire::NameServerRequest;
 use crate::zeromq;
@@ -22,10 +25,13 @@ pub fn host_dial(address: &str, file: Option<KeyFile>, host: &HostId) -> Result<
     by_hand(address, file, Holder::Host(host.clone()))
 }
 
-/// What admits an agent of one name server at another, for as long as it runs: it is to connect to
+/// What admits an agent of the name server `nameserver` at another, for as long as it runs: it is to connect to
 /// agents there. None where every peer is admitted.
-pub fn guest(agent: &AgentInfo) -> Option<NameServerRequest> {
-    let holder = Holder::Agent(agent.name.clone());
+pub fn guest(agent: &AgentInfo, nameserver: &NameServerName) -> Option<NameServerRequest> {
+    let holder = Holder::Guest(AgentId {
+        name: agent.name.clone(),
+        nameserver: Some(nameserver.clone()),
+    });
     let entry = KeyEntry::new(agent.key?, holder, Term::Run);
     Some(NameServerRequest::Admit(entry))
 }

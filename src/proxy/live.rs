@@ -34,21 +34,25 @@ impl Proxy {
         handlers: Option<Handlers>,
         replies: Replies,
     ) -> Result<ConnectionInfo, ProxyError> {
-        self.call_for(&AgentRequest::ConnectTo(ConnectToRequest {
+        let request = AgentRequest::ConnectTo(ConnectToRequest {
             alias: name(alias)?,
             to: to.clone(),
             handlers,
             replies,
-        }))
+        });
+        self.admitted_at(to, || self.call_for(&request))
     }
 
     /// Closes a socket. What it has taken may leave for as long as `linger`, or a second if that is
     /// None. Tells how many messages never left the agent.
     pub fn close(&self, alias: &str, linger: Option<Duration>) -> Result<u64, ProxyError> {
+        let alias: Alias = name(alias)?;
+        let reached = self.reached_by(Some(&alias))?;
         let unsent: BTreeMap<Alias, u64> = self.call_for(&AgentRequest::Close {
-            alias: name(alias)?,
+            alias,
             linger: linger.map(Millis::from),
         })?;
+        self.dismiss_at(&reached)?;
         Ok(unsent.values().sum())
     }
 
@@ -56,7 +60,10 @@ impl Proxy {
     /// never left the agent.
     pub fn close_all(&self, linger: Option<Duration>) -> Result<BTreeMap<Alias, u64>, ProxyError> {
         let linger = linger.map(Millis::from);
-        self.call_for(&AgentRequest::CloseAll { linger })
+        let reached = self.reached_by(None)?;
+        let unsent = self.call_for(&AgentRequest::CloseAll { linger })?;
+        self.dismiss_at(&reached)?;
+        Ok(unsent)
     }
 
     /// Subscribes a SUB socket to the topics of `handlers`, and handles them so from now on; those of

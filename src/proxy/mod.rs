@@ -17,6 +17,7 @@
 mod admission;
 mod agent;
 mod credentials;
+mod doors;
 mod driver;
 mod error;
 mod incoming;

@@ -31,7 +31,11 @@ impl Registry {
     /// Whether a handshake by `key` is to succeed.
     pub(crate) fn look_up(&self, key: &PublicKey, now: Now) -> Result<KeyId, NotAdmitted> {
         let keys = self.keys.as_ref().ok_or(NotAdmitted::Unknown)?;
-        keys.ring.look_up(key, keys.began + now.as_secs())
+        let id = keys.ring.look_up(key, keys.began + now.as_secs())?;
+        match keys.ring.entry(id).map(|it| &it.holder) {
+            Some(Holder::Guest(_)) => Err(NotAdmitted::Guest),
+            Some(Holder::Operator { .. } | Holder::Host(_) | Holder::Agent(_)) | None => Ok(id),
+        }
     }
 
     /// What the member at `from` may do. None: its key is not good any more.
@@ -84,7 +88,7 @@ impl Registry {
             (Access::Agent, Peer::Agent(_)) => true,
             (Access::Host, Peer::Agent(agent)) => match self.entry(from).map(|it| &it.holder) {
                 Some(Holder::Host(host)) => self.leads(host, agent),
-                Some(Holder::Operator { .. } | Holder::Agent(_)) | None => false,
+                Some(Holder::Operator { .. } | Holder::Agent(_) | Holder::Guest(_)) | None => false,
             },
             (Access::Join, _)
             | (Access::Agent | Access::Host, Peer::NameServer | Peer::Host(_) | Peer::Client(_)) => {
@@ -159,7 +163,10 @@ impl Registry {
             }
             (Some(_), _) if level == Some(Access::Admin) => {}
             // What lasts is for admin to say.
-            (Some(Holder::Operator { .. }), Holder::Host(_) | Holder::Agent(_)) => {
+            (
+                Some(Holder::Operator { .. }),
+                Holder::Host(_) | Holder::Agent(_) | Holder::Guest(_),
+            ) => {
                 entry.term = Term::Run;
             }
             (requester, _) => {
@@ -255,9 +262,9 @@ impl Registry {
     }
 
     pub(super) fn whose(&self, key: &PublicKey, now: Now) -> Result<Holder, Fault> {
-        self.ring()?;
-        let id = self.look_up(key, now);
-        let entry = id.ok().and_then(|id| self.ring().ok()?.entry(id));
+        let keys = self.keys.as_ref().ok_or_else(is_open)?;
+        let id = keys.ring.look_up(key, keys.began + now.as_secs());
+        let entry = id.ok().and_then(|id| keys.ring.entry(id));
         match entry.filter(|entry| !matches!(entry.term, Term::Join { .. })) {
             Some(entry) => Ok(entry.holder.clone()),
             None => Err(Fault::Refused {

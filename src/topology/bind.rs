@@ -1,5 +1,6 @@
 //! One entry of an agent's section `bind`: a socket, its kind and where it is to be bound.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::draft::{BindDraft, Defaults, EndpointDraft, Given, HandlerDraft};
@@ -9,7 +10,7 @@ use super::keys;
 use super::review::{Flaw, Review, Span, Spanned, quote};
 use super::values;
 use super::yaml::{Data, Key, Node};
-use crate::model::{Alias, Endpoint, Kind, Serializer, Transport};
+use crate::model::{Accept, Admits, Alias, Endpoint, Kind, Serializer, Transport};
 
 /// What fits into the address of a Unix socket, without the zero at its end.
 const LONGEST_PATH: usize = 107;
@@ -44,6 +45,7 @@ pub(super) fn read(
         endpoint: socket.endpoint,
         serializer: socket.serializer,
         handler: socket.handler,
+        admits: socket.admits,
     })
 }
 
@@ -53,6 +55,7 @@ struct Socket {
     endpoint: Option<EndpointDraft>,
     serializer: Serializer,
     handler: Given<HandlerDraft>,
+    admits: Admits,
 }
 
 impl Socket {
@@ -63,6 +66,7 @@ impl Socket {
             endpoint: Some(default_endpoint(&key.span, defaults.transport, defaults)),
             serializer: defaults.serializer,
             handler: Given::Absent,
+            admits: Admits::default(),
         }
     }
 }
@@ -94,6 +98,36 @@ fn long(
             .and_then(|node| values::serializer(node, review))
             .unwrap_or(defaults.serializer),
         handler: handler::read(fields.get("handler"), review),
+        admits: admits(&fields, review),
+    })
+}
+
+/// Whom it admits besides the agents that have a wire to it.
+fn admits(fields: &Fields<'_>, review: &mut Review) -> Admits {
+    let accept = fields.get("accept").map(accepted);
+    let guests = fields
+        .get("guests")
+        .map(|node| values::boolean(node, "guests"));
+    Admits {
+        wires: BTreeSet::new(),
+        accept: accept.and_then(|it| review.take(it)).unwrap_or_default(),
+        guests: guests.and_then(|it| review.take(it)).unwrap_or_default(),
+    }
+}
+
+/// One name or several.
+fn accepted(node: &Node) -> Result<BTreeSet<Accept>, Flaw> {
+    match &node.data {
+        Data::List(items) => items.iter().map(accept).collect(),
+        _ => accept(node).map(|one| BTreeSet::from([one])),
+    }
+}
+
+fn accept(node: &Node) -> Result<Accept, Flaw> {
+    let text = values::text(node, "accept")?;
+    text.parse().map_err(|error| {
+        let flaw = Flaw::new(&node.span, format!("accept: {error}"));
+        flaw.hint("write an agent's name, Worker* for all whose names begin so, or '*' for all")
     })
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::review::{Span, Spanned};
 use super::yaml::Part;
 use crate::model::{
-    Action, AgentId, Alias, Endpoint, HostSpec, Kind, LogLimits, Millis, NameServerEntry,
+    Action, Admits, AgentId, Alias, Endpoint, HostSpec, Kind, LogLimits, Millis, NameServerEntry,
     NameServerName, Security, Serializer, Speaks, SyncSpec, SystemName, Transport, When,
 };
 
@@ -108,6 +108,8 @@ pub(super) struct BindDraft {
     pub endpoint: Option<EndpointDraft>,
     pub serializer: Serializer,
     pub handler: Given<HandlerDraft>,
+    /// But for wires, which are not followed yet.
+    pub admits: Admits,
 }
 
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::keys::{self, Section};
 use super::yaml::{self, escape};
 use crate::model::{
-    Action, AgentId, AgentSpec, BindSpec, Endpoint, Handlers, HostSpec, LogLimits, Millis,
+    Action, Admits, AgentId, AgentSpec, BindSpec, Endpoint, Handlers, HostSpec, LogLimits, Millis,
     NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready, Replies, Security,
     Speaks, SshSpec, SyncSpec, Template, TimerAction, TimerSpec, Topology, When, WireSpec,
 };
@@ -351,8 +351,7 @@ fn socket(bind: &BindSpec) -> Part {
         endpoint,
         serializer,
         handlers,
-        // The connections say it.
-        admits: _,
+        admits,
     } = bind;
     let mut entries = Entries::of(&keys::BIND);
     entries.text("kind", kind);
@@ -367,6 +366,17 @@ fn socket(bind: &BindSpec) -> Part {
     entries.text("serializer", serializer.as_str());
     if let Some(handlers) = handlers {
         entries.some("handler", handler(handlers));
+    }
+    // The connections say it.
+    let Admits {
+        wires: _,
+        accept,
+        guests,
+    } = admits;
+    let accept = accept.iter().map(Part::text).collect();
+    entries.some("accept", Part::List(accept));
+    if *guests {
+        entries.add("guests", Part::Json(true.into()));
     }
     entries.part()
 }

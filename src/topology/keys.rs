@@ -481,6 +481,16 @@ pub(super) static BIND: Section = Section {
         ),
         key("serializer", Form::Word(Word::Serializer), ""),
         key("handler", Form::OneOf(&HANDLER), ""),
+        key(
+            "accept",
+            Form::OneOf(&NAMES),
+            "In a closed system: the agents that may connect by themselves, besides those with a wire to it; `Worker*`, `*`.",
+        ),
+        key(
+            "guests",
+            Form::Bool,
+            "In a closed system: whether agents of other name servers may connect by themselves.",
+        ),
     ],
 };
 

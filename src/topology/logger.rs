@@ -13,7 +13,7 @@ use super::replicas::Crowd;
 use super::review::{Flaw, Review, Span, Spanned, quote};
 use super::values;
 use super::yaml::{Data, Node};
-use crate::model::{AgentId, Alias, Kind};
+use crate::model::{Admits, AgentId, Alias, Kind};
 
 /// The socket by which an agent sends its log, as `agent` has it.
 const LOG: &str = "osb.log";
@@ -130,6 +130,7 @@ fn socket(alias: Alias, span: &Span, defaults: &Defaults) -> BindDraft {
         endpoint: Some(bind::default_endpoint(span, defaults.transport, defaults)),
         serializer: defaults.serializer,
         handler: Given::Absent,
+        admits: Admits::default(),
     }
 }
 

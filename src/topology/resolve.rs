@@ -13,7 +13,8 @@ use super::references::Referrer;
 use super::review::{Flaw, Review, Span};
 use super::sockets::{Directory, Wire};
 use crate::model::{
-    Action, AgentId, AgentSpec, Alias, BindSpec, Kind, Program, Security, Topology, WireSpec,
+    Action, AgentId, AgentSpec, Alias, BindSpec, Kind, NameServerName, Program, Security, Topology,
+    WireSpec,
 };
 
 /// The topology that `draft` describes. None if something was missing, and the review knows what.
@@ -37,7 +38,9 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
     for (client, wire) in wires {
         agents[client].wires.push(wire);
     }
-    admit(&mut agents);
+    if let Some(first) = draft.nameservers.first() {
+        admit(&mut agents, &first.value.name);
+    }
     let topology = Topology {
         name: draft.name.clone()?,
         security: Security::None,
@@ -129,26 +132,35 @@ fn socket(draft: &BindDraft, owner: &Owner<'_>, review: &mut Review) -> Option<B
         endpoint: Some(draft.endpoint.as_ref()?.at.value.clone()),
         serializer: draft.serializer,
         handlers: Some(handlers),
-        admits: None,
+        admits: draft.admits.clone(),
     })
 }
 
-/// Each socket admits the agents that have a wire to it.
-fn admit(agents: &mut [AgentSpec]) {
+/// Each socket admits the agents that have a wire to it, besides those that it accepts.
+fn admit(agents: &mut [AgentSpec], first: &NameServerName) {
     let mut clients: HashMap<(AgentId, Alias), BTreeSet<AgentId>> = HashMap::new();
     for agent in agents.iter() {
         for wire in &agent.wires {
             let socket = (wire.to.agent.clone(), wire.to.alias.clone());
             let admitted = clients.entry(socket).or_default();
-            admitted.insert(agent.name.clone());
+            admitted.insert(seen_from(&wire.to.agent, &agent.name, first));
         }
     }
     for agent in agents {
         for socket in &mut agent.bind {
             let admitted = clients.remove(&(agent.name.clone(), socket.alias.clone()));
-            socket.admits = Some(admitted.unwrap_or_default());
+            socket.admits.wires = admitted.unwrap_or_default();
         }
     }
+}
+
+/// What an agent is called at the name server of `other`: where it is a guest, with its own name server.
+fn seen_from(other: &AgentId, agent: &AgentId, first: &NameServerName) -> AgentId {
+    let mut seen = agent.clone();
+    if agent.nameserver != other.nameserver {
+        seen.nameserver.get_or_insert(first.clone());
+    }
+    seen
 }
 
 fn connection(wire: &Wire<'_>, directory: &Directory<'_>, review: &mut Review) -> WireSpec {

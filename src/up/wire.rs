@@ -136,7 +136,8 @@ impl Up<'_> {
                 .link(client)
                 .ask(Peer::NameServer, &own, CONTROL_TIMEOUT);
             let own: Vec<AgentInfo> = own.await?;
-            if let Some(admit) = own.first().and_then(guest) {
+            let at = plan.nameserver_of(client);
+            if let Some(admit) = own.first().and_then(|own| guest(own, at)) {
                 let there = self.link(server);
                 there
                     .ask::<()>(Peer::NameServer, &admit, CONTROL_TIMEOUT)

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::{
-    Address, AgentSpec, Alias, BindSpec, Handlers, Level, Millis, Program, Replies, SocketId,
-    SocketStats, SpecVersion, State, SystemName, Target, TimerSpec, Topic,
+    Address, AgentSpec, Alias, BindSpec, Handlers, Holder, Level, Millis, Program, Replies,
+    SocketId, SocketStats, SpecVersion, State, SystemName, Target, TimerSpec, Topic,
 };
 
 /// A request to an agent: `{"method": …, "params": …}`. It is carried out in the agent's loop,
@@ -31,6 +31,11 @@ pub enum AgentRequest {
     /// Connect a socket to another agent's, wherever that is now, and wait until the connection is
     /// proven, subscriptions and all. Replies with the connection.
     ConnectTo(ConnectToRequest),
+    /// Admit the holder of a key at a bound socket, as a wire would. Replies with whether it was not admitted before.
+    Admit { alias: Alias, holder: Holder },
+    /// Admit it no more, and end its connections to that socket; but for what its spec says. Replies with whether it
+    /// was admitted by `admit`.
+    Dismiss { alias: Alias, holder: Holder },
     /// Close a socket. What it has taken may leave for as long as `linger`, or else a second.
     /// Replies with a map: alias → how many messages never left the agent.
     Close {
@@ -244,6 +249,9 @@ pub struct AgentStatus {
     pub garbage_lines: u64,
     /// Ticks of timers that came to nothing.
     pub skipped_ticks: u64,
+    /// In a closed system: whom each bound socket admits, in words as a topology has them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub admits: BTreeMap<Alias, Vec<String>>,
 }
 
 #[cfg(test)]

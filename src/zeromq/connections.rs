@@ -49,8 +49,19 @@ impl<K: Ord + Clone> Connections<K> {
 
     /// Ends those of `keys`. libzmq sees that as if the other side had done it. Tells how many.
     pub fn end(&mut self, keys: &[K]) -> usize {
-        let gone = keys.iter().filter_map(|key| self.cookies.remove(key));
-        let gone: BTreeSet<Cookie> = gone.flatten().collect();
+        self.end_where(|key| keys.contains(key))
+    }
+
+    /// Ends those of the keys that are `meant`.
+    pub fn end_where(&mut self, meant: impl Fn(&K) -> bool) -> usize {
+        let mut gone = BTreeSet::new();
+        self.cookies.retain(|key, cookies| {
+            let goes = meant(key);
+            if goes {
+                gone.append(cookies);
+            }
+            !goes
+        });
         self.count -= gone.len();
         if gone.is_empty() {
             return 0;

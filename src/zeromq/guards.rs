@@ -129,7 +129,7 @@ mod tests {
         for closed in [false, true] {
             let mut socket = made(&context, zmq::PULL);
             if closed {
-                admit_by_key(&mut socket, &draw_keys().unwrap().secret).unwrap();
+                admit_by_key(&mut socket, &draw_keys().unwrap().secret, "").unwrap();
                 socket.set_handshake_ivl(0).unwrap();
             }
             let at = bind(&socket);

@@ -20,6 +20,9 @@ const FAILURES: u16 = FAILED_NO_DETAIL | FAILED_PROTOCOL | FAILED_AUTH;
 /// libzmq's number for a handshake between kinds that do not fit.
 const INVALID_METADATA: u32 = 0x1000_0018;
 
+/// The status with which an agent of osb refuses a key that is good elsewhere.
+const NO_WIRE: u32 = 500;
+
 /// What was seen of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
@@ -39,6 +42,8 @@ pub enum Failure {
     NotZeroMq,
     WrongKind,
     Refused,
+    /// The key is good, but not at this socket.
+    NoWire,
 }
 
 impl Seen {
@@ -54,6 +59,7 @@ impl Seen {
             FAILED_NO_DETAIL => Some(Seen::Failed(Failure::Broken)),
             FAILED_PROTOCOL if value == INVALID_METADATA => Some(Seen::Failed(Failure::WrongKind)),
             FAILED_PROTOCOL => Some(Seen::Failed(Failure::NotZeroMq)),
+            FAILED_AUTH if value == NO_WIRE => Some(Seen::Failed(Failure::NoWire)),
             FAILED_AUTH => Some(Seen::Failed(Failure::Refused)),
             _ => None,
         }
@@ -74,6 +80,9 @@ impl Failure {
             Failure::Refused => {
                 format!("{address} refused the handshake: wrong key or not allowed")
             }
+            Failure::NoWire => format!(
+                "{address} refused the handshake: no wire leads here; make it a connection of the topology, write the agent's name to `accept` of that socket, or use `osb connect`"
+            ),
         }
     }
 }
@@ -125,6 +134,9 @@ mod tests {
             event(0x2000, INVALID_METADATA),
             Some(Seen::Failed(Failure::WrongKind))
         );
+        for (status, failure) in [(400, Failure::Refused), (500, Failure::NoWire)] {
+            assert_eq!(event(0x4000, status), Some(Seen::Failed(failure)));
+        }
         assert_eq!(Seen::decode(&[1]), None);
     }
 }

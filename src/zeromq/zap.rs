@@ -27,6 +27,8 @@ pub struct Handshake {
     pub address: String,
     /// By which connection of this process.
     pub connection: Cookie,
+    /// What stands for the socket that it comes to, as it was given to [`super::admit_by_key`].
+    pub door: String,
     envelope: [Vec<u8>; 2],
 }
 
@@ -37,6 +39,8 @@ pub enum Verdict<'a> {
     Admitted(&'a str),
     /// The peer that dials is told, and does not try again.
     Refused(&'a str),
+    /// The same: the key is good, but not at this socket.
+    NoWire,
     /// It cannot be decided now: the connection is ended, and the peer may try again.
     Later,
 }
@@ -76,22 +80,20 @@ impl Zap {
                 continue;
             };
             let envelope = [from.clone(), id.clone()];
-            let ours = version == VERSION && domain == DOMAIN.as_bytes() && mechanism == CURVE;
-            let handshake = match credentials {
-                [key] if ours => read(key, address),
-                _ => None,
-            };
-            match handshake {
-                Some((key, address, connection)) => {
-                    return Some(Handshake {
-                        key,
-                        address,
-                        connection,
-                        envelope,
-                    });
-                }
-                None => self.reply(&envelope, Verdict::Refused("not osb's")),
+            let ours = version == VERSION && mechanism == CURVE;
+            let door = domain.strip_prefix(DOMAIN.as_bytes()).filter(|_| ours);
+            if let ([key], Some(door)) = (credentials, door)
+                && let Some((key, address, connection)) = read(key, address)
+            {
+                return Some(Handshake {
+                    key,
+                    address,
+                    connection,
+                    door: String::from_utf8_lossy(door).into_owned(),
+                    envelope,
+                });
             }
+            self.reply(&envelope, Verdict::Refused("not osb's"));
         }
     }
 
@@ -103,6 +105,8 @@ impl Zap {
         let (status, text, user) = match verdict {
             Verdict::Admitted(user) => ("200", "", user),
             Verdict::Refused(why) => ("400", why, ""),
+            // libzmq passes on the number alone: by it the two can be told apart (`super::Failure`).
+            Verdict::NoWire => ("500", "no wire leads here", ""),
             Verdict::Later => ("300", "later", ""),
         };
         let frames: [&[u8]; 8] = [
@@ -146,7 +150,7 @@ mod tests {
         let zap = zap.then(|| Zap::bind(&context).unwrap());
         let keys = zeromq::draw_keys().unwrap();
         let mut socket = context.socket(zmq::PULL).unwrap();
-        zeromq::admit_by_key(&mut socket, &keys.secret).unwrap();
+        zeromq::admit_by_key(&mut socket, &keys.secret, "feed").unwrap();
         socket.bind("tcp://127.0.0.1:*").unwrap();
         let address = socket.get_last_endpoint().unwrap().unwrap();
         Server {
@@ -208,6 +212,7 @@ mod tests {
         let handshake = answer_one(&server, Verdict::Admitted("7"));
         assert_eq!(handshake.key, keys.own.public);
         assert_eq!(handshake.address, "127.0.0.1");
+        assert_eq!(handshake.door, "feed");
         assert_eq!(outcome(&monitor), Seen::Proven);
         client.send("hello", 0).unwrap();
         let mut message = server.socket.recv_msg(0).unwrap();
@@ -222,6 +227,15 @@ mod tests {
         let (_client, monitor) = dial(&server.context, &server.address, Some(keys));
         answer_one(&server, Verdict::Refused("unknown"));
         assert_eq!(outcome(&monitor), Seen::Failed(zeromq::Failure::Refused));
+    }
+
+    #[test]
+    fn who_has_no_wire_is_told_so() {
+        let server = server(true);
+        let keys = credentials(&server.keys);
+        let (_client, monitor) = dial(&server.context, &server.address, Some(keys));
+        answer_one(&server, Verdict::NoWire);
+        assert_eq!(outcome(&monitor), Seen::Failed(zeromq::Failure::NoWire));
     }
 
     #[test]

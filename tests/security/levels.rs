@@ -141,6 +141,14 @@ fn requests_to_alice() -> Vec<AgentRequest> {
             serde_json::json!({"alias":"mine","to":"Bob.inbox","handlers":null}),
         ),
         of(
+            "admit",
+            serde_json::json!({"alias":"in","holder":{"agent":"Mine"}}),
+        ),
+        of(
+            "dismiss",
+            serde_json::json!({"alias":"in","holder":{"agent":"Mine"}}),
+        ),
+        of(
             "configure",
             serde_json::json!({"spec": spec("Alice"), "version": 9}),
         ),

@@ -3,8 +3,8 @@
 
 use super::words::{Bind, Connect, ProgramRequest, Timer};
 use crate::model::{
-    Address, Alias, BindSpec, Endpoint, Handlers, Kind, Millis, Replies, Serializer, TimerAction,
-    TimerSpec, Transport, When,
+    Address, Admits, Alias, BindSpec, Endpoint, Handlers, Kind, Millis, Replies, Serializer,
+    TimerAction, TimerSpec, Transport, When,
 };
 use crate::wire::{AgentRequest, ConnectRequest, ConnectToRequest};
 
@@ -43,7 +43,7 @@ fn bind(bind: Bind, closed: bool) -> Result<AgentRequest, String> {
         endpoint,
         serializer: bind.serializer.unwrap_or(Serializer::Json),
         handlers: bind.handler.map(|handler| handler.0),
-        admits: None,
+        admits: Admits::anyone(),
     }))
 }
 

@@ -91,8 +91,7 @@ impl Agent {
             endpoint,
             serializer,
             handlers,
-            // Nothing is held back by it yet.
-            admits: _,
+            admits,
         } = request;
         if self.sockets.find(alias.as_str()).is_some() {
             let agent = self.boot.name().clone();
@@ -124,10 +123,11 @@ impl Agent {
         };
         let former = self.boot.ports.remove(&alias);
         let former = former.and_then(|port| self.bind_at(&socket, &at_port(&endpoint, port)?).ok());
-        let slot = match former {
+        let mut slot = match former {
             Some(slot) => slot,
             None => self.bind_at(&socket, &endpoint).map_err(fault)?,
         };
+        slot.admits = admits;
         expect_to_collect(&mut self.attributes, handlers.actions());
         Ok(self.sockets.add(slot))
     }

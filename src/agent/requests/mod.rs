@@ -154,6 +154,8 @@ impl Agent {
             AgentRequest::Bind(bind) => Some(self.bind(bind)),
             AgentRequest::Connect(connect) => self.connect(connect, request),
             AgentRequest::ConnectTo(connect) => self.connect_to(connect, request),
+            AgentRequest::Admit { alias, holder } => Some(self.admit(&alias, holder)),
+            AgentRequest::Dismiss { alias, holder } => Some(self.dismiss(&alias, &holder)),
             AgentRequest::Close { alias, linger } => {
                 self.close_asked(alias, linger, request.requester)
             }
@@ -261,6 +263,7 @@ impl Agent {
             sockets: self.sockets.stats(),
             garbage_lines: self.garbage_lines,
             skipped_ticks: self.skipped_ticks,
+            admits: self.sockets.doors(),
         }
     }
 

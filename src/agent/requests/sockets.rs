@@ -10,7 +10,7 @@ use crate::agent::handlers::expect_to_collect;
 use crate::agent::requester::Requester;
 use crate::agent::sockets::SlotId;
 use crate::agent::state::Agent;
-use crate::model::{Action, Alias, Handlers, Kind, Millis};
+use crate::model::{Action, Alias, Handlers, Holder, Kind, Millis};
 use crate::wire::Fault;
 
 impl Agent {
@@ -25,6 +25,24 @@ impl Agent {
         }
         self.close(vec![alias], linger, requester);
         None
+    }
+
+    /// Admits the holder of a key at a bound socket. In a system that is open, every peer is admitted anyway.
+    pub(super) fn admit(&mut self, alias: &Alias, holder: Holder) -> Result<Value, Fault> {
+        let (at, _) = self.find(alias)?;
+        let slot = self.sockets.get_mut(at);
+        Ok(slot.is_some_and(|slot| slot.admit(holder)).into())
+    }
+
+    /// Takes that back, and ends what was connected by it.
+    pub(super) fn dismiss(&mut self, alias: &Alias, holder: &Holder) -> Result<Value, Fault> {
+        let (at, _) = self.find(alias)?;
+        let slot = self.sockets.get_mut(at);
+        let was_admitted = slot.is_some_and(|slot| slot.dismiss(holder));
+        if was_admitted {
+            self.end_connections_of(holder, at);
+        }
+        Ok(was_admitted.into())
     }
 
     /// As osBrain: new topics are added, those that are there get the new handlers.

@@ -169,6 +169,12 @@ impl Sockets {
             .collect()
     }
 
+    /// Whom each admits that is bound in a closed system, in words.
+    pub(crate) fn doors(&self) -> BTreeMap<Alias, Vec<String>> {
+        let doors = |slot: &Slot| Some((slot.alias.clone(), slot.doors()?));
+        self.iter().filter_map(doors).collect()
+    }
+
     /// Closes them all; libzmq still sends what it has, for the time of their linger.
     /// If `skip_linger`, it does not.
     pub(crate) fn close(&mut self, skip_linger: bool) {

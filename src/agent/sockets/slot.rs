@@ -16,8 +16,8 @@ use super::outbox::Outbox;
 use super::request_socket::RequestSocket;
 use super::{BindError, raw};
 use crate::model::{
-    Address, Alias, ConnectionInfo, Credentials, Endpoint, Handlers, KeyPair, Kind, Proof,
-    PublicKey, Replies, Role, Serializer, SocketId, SocketStats, Transport,
+    Address, Admits, Alias, ConnectionInfo, Credentials, Endpoint, Handlers, Holder, KeyPair, Kind,
+    NameServerName, Proof, PublicKey, Replies, Role, Serializer, SocketId, SocketStats, Transport,
 };
 use crate::wire::{ProofToken, ReplyToken, sync_subscription};
 use crate::zeromq::{
@@ -51,6 +51,10 @@ pub(crate) struct Slot {
     bound: Option<Bound>,
     /// The agent's, in a closed system.
     keys: Option<KeyPair>,
+    /// Whom it admits, if it is bound in a closed system.
+    pub admits: Admits,
+    /// Those that control has admitted besides, while the agent runs.
+    admitted: BTreeSet<Holder>,
     /// Addresses that a link once led to, whose last events may still come.
     former: BTreeSet<String>,
     /// SUB: each is subscribed to once, so that it can be taken back at once.
@@ -105,6 +109,8 @@ impl Slot {
             retired: false,
             bound: None,
             keys: keys.cloned(),
+            admits: Admits::default(),
+            admitted: BTreeSet::new(),
             former: BTreeSet::new(),
             subscribed: BTreeSet::new(),
             tokens: BTreeSet::new(),
@@ -142,11 +148,40 @@ impl Slot {
         let Some(keys) = &self.keys else {
             return Ok(());
         };
-        admit_by_key(&mut self.socket, &keys.secret)?;
+        let door = self.alias.as_str();
+        admit_by_key(&mut self.socket, &keys.secret, door)?;
         match self.request_socket.as_deref_mut() {
-            Some(request_socket) => admit_by_key(request_socket.socket_mut(), &keys.secret),
+            Some(request_socket) => admit_by_key(request_socket.socket_mut(), &keys.secret, door),
             None => Ok(()),
         }
+    }
+
+    /// Whether the holder of a good key may connect. `own`: the name server of this agent, by its name in the topology.
+    pub(crate) fn may_connect(&self, holder: &Holder, own: Option<&NameServerName>) -> bool {
+        self.admits.has(holder, own) || self.admitted.contains(holder)
+    }
+
+    /// Admits the holder of a key from now on. Tells whether that is news.
+    pub(crate) fn admit(&mut self, holder: Holder) -> bool {
+        self.admitted.insert(holder)
+    }
+
+    /// Takes that back. Tells whether there was something to take back.
+    pub(crate) fn dismiss(&mut self, holder: &Holder) -> bool {
+        self.admitted.remove(holder)
+    }
+
+    /// Whom it admits, in words. None where every peer is admitted, or none can come.
+    pub(crate) fn doors(&self) -> Option<Vec<String>> {
+        self.keys.as_ref().and(self.bound.as_ref())?;
+        let by_hand = self.admitted.iter().map(|holder| match holder {
+            Holder::Agent(name) => name.to_string(),
+            Holder::Guest(agent) => agent.to_string(),
+            other @ (Holder::Operator { .. } | Holder::Host(_)) => other.to_string(),
+        });
+        let mut words = self.admits.words();
+        words.extend(by_hand);
+        Some(words)
     }
 
     /// In a closed system, `server` is dialled as the holder of the key that it is registered with.

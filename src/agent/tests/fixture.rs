@@ -13,8 +13,8 @@ use zmq::{Context, Socket, SocketType};
 
 use crate::agent::{Log, SignalsAre, run_with};
 use crate::model::{
-    Action, Address, AgentSpec, Alias, BindSpec, ConnectionInfo, Endpoint, Handlers, Kind, Millis,
-    Program, Replies, Role, Serializer, SocketStats, SpecVersion, Transport,
+    Action, Address, Admits, AgentSpec, Alias, BindSpec, ConnectionInfo, Endpoint, Handlers, Kind,
+    Millis, Program, Replies, Role, Serializer, SocketStats, SpecVersion, Transport,
 };
 use crate::wire::{
     AgentBoot, AgentRequest, AgentStatus, Announcement, ClientId, Configure, ConnectRequest,
@@ -85,7 +85,7 @@ pub(super) fn bind(name: &str, kind: &str, serializer: Serializer, actions: &[&s
         endpoint: Some(tcp()),
         serializer,
         handlers: Some(all(actions)),
-        admits: None,
+        admits: Admits::anyone(),
     }
 }
 

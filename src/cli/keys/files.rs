@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::{CommandError, Context, Holder, KeyEntry, Keys, Millis, Place, Term, draw, in_seconds};
+use crate::model::AgentId;
 use crate::state::KeyFile;
 
 /// Writes a join file, and says how it is used.
@@ -83,6 +84,6 @@ fn name_of(holder: &Holder) -> &str {
     match holder {
         Holder::Operator { name, .. } => name.as_str(),
         Holder::Host(id) => id.name.as_str(),
-        Holder::Agent(name) => name.as_str(),
+        Holder::Agent(name) | Holder::Guest(AgentId { name, .. }) => name.as_str(),
     }
 }

@@ -11,6 +11,9 @@ use crate::render::table::{Table, bad};
 use crate::render::{Report, Style};
 use crate::wire::AgentStatus;
 
+/// How many agents a row names.
+const LISTED: usize = 4;
+
 /// What agents say of their insides, in the order they come.
 pub struct Sockets(pub Vec<(AgentId, AgentStatus)>);
 
@@ -18,18 +21,23 @@ impl Report for Sockets {
     fn table(&self, style: Style) -> String {
         let rows = self.0.iter().flat_map(|(agent, status)| {
             let sockets = status.sockets.iter();
-            sockets.map(move |(alias, stats)| (format!("{agent}.{alias}"), stats))
-        });
-        let table = Table::new(style)
-            .column("SOCKET", Needed, |(name, _): &(String, &SocketStats)| {
-                name.clone()
+            sockets.map(move |(alias, stats)| Row {
+                name: format!("{agent}.{alias}"),
+                stats,
+                admits: status.admits.get(alias),
             })
-            .column("RECEIVED", Needed, |(_, it)| it.received)
-            .column("SENT", Needed, |(_, it)| it.sent)
-            .column("DROPPED", Needed, |(_, it)| bad(it.dropped))
-            .column("UNCONFIRMED", Spare(2), |(_, it)| bad(it.unconfirmed))
-            .column("GARBLED", Spare(1), |(_, it)| bad(it.garbled))
-            .render(rows);
+        });
+        let mut table = Table::new(style)
+            .column("SOCKET", Needed, |it: &Row<'_>| it.name.clone())
+            .column("RECEIVED", Needed, |it| it.stats.received)
+            .column("SENT", Needed, |it| it.stats.sent)
+            .column("DROPPED", Needed, |it| bad(it.stats.dropped))
+            .column("UNCONFIRMED", Spare(2), |it| bad(it.stats.unconfirmed))
+            .column("GARBLED", Spare(1), |it| bad(it.stats.garbled));
+        if self.0.iter().any(|(_, status)| !status.admits.is_empty()) {
+            table = table.column("ADMITS", Spare(3), |it| admits(it.admits));
+        }
+        let table = table.render(rows);
         let troubles: Vec<String> = self.0.iter().filter_map(trouble).collect();
         [table, troubles.join("\n")]
             .join("\n\n")
@@ -41,6 +49,7 @@ impl Report for Sockets {
         let objects = self.0.iter().map(|(agent, status)| Object {
             agent,
             sockets: &status.sockets,
+            admits: &status.admits,
             garbage_lines: status.garbage_lines,
             skipped_ticks: status.skipped_ticks,
         });
@@ -55,6 +64,23 @@ impl Report for Sockets {
                 .map(move |alias| format!("{agent}.{alias}"))
         });
         names.collect()
+    }
+}
+
+struct Row<'a> {
+    name: String,
+    stats: &'a SocketStats,
+    admits: Option<&'a Vec<String>>,
+}
+
+/// Who may connect. Many names are told by their number.
+fn admits(words: Option<&Vec<String>>) -> String {
+    match words.map(Vec::as_slice) {
+        // It connects itself.
+        None => String::new(),
+        Some([]) => "-".to_owned(),
+        Some(words) if words.len() > LISTED => format!("{} agents", words.len()),
+        Some(words) => words.join(" "),
     }
 }
 
@@ -80,6 +106,8 @@ fn trouble((agent, status): &(AgentId, AgentStatus)) -> Option<String> {
 struct Object<'a> {
     agent: &'a AgentId,
     sockets: &'a BTreeMap<Alias, SocketStats>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    admits: &'a BTreeMap<Alias, Vec<String>>,
     garbage_lines: u64,
     skipped_ticks: u64,
 }

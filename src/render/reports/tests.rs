@@ -378,6 +378,11 @@ fn traffic_in_every_form() {
         sockets: [("inbox".parse().unwrap(), stats)].into(),
         garbage_lines: 2,
         skipped_ticks: 1,
+        admits: [(
+            "inbox".parse().unwrap(),
+            vec!["Alice".to_owned(), "W*".to_owned()],
+        )]
+        .into(),
     };
     insta::assert_snapshot!(forms(&Sockets(vec![("Bob".parse().unwrap(), status)])));
 }
@@ -391,6 +396,7 @@ fn maps_too_are_in_the_order_that_people_expect() {
             .into(),
         garbage_lines: 0,
         skipped_ticks: 0,
+        admits: [].into(),
     };
     let sockets = Sockets(vec![("Bob".parse().unwrap(), status)]);
     let attributes = ["x10", "x9"].map(|name| (name.to_owned(), json!(1)));

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::{read, wires};
 use crate::model::{
-    Action, AgentSpec, BindSpec, Endpoint, Handlers, HostSpec, Kind, Millis, NameServerEntry,
-    NameServerName, NameServerSpec, Program, Reach, Replies, Security, Serializer, TimerAction,
-    TimerSpec, Topology, When, WireSpec,
+    Action, Admits, AgentSpec, BindSpec, Endpoint, Handlers, HostSpec, Kind, Millis,
+    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Replies, Security, Serializer,
+    TimerAction, TimerSpec, Topology, When, WireSpec,
 };
 
 pub(super) const EXAMPLE: &str = r#"
@@ -74,13 +74,16 @@ fn socket(alias: &str, kind: Kind, endpoint: Endpoint) -> BindSpec {
         endpoint: Some(endpoint),
         serializer: Serializer::Json,
         handlers: Some(Handlers::none()),
-        admits: Some([].into()),
+        admits: Admits::default(),
     }
 }
 
 fn admitting(client: &str, socket: BindSpec) -> BindSpec {
     BindSpec {
-        admits: Some([client.parse().unwrap()].into()),
+        admits: Admits {
+            wires: [client.parse().unwrap()].into(),
+            ..Admits::default()
+        },
         ..socket
     }
 }

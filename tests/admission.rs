@@ -1,0 +1,248 @@
+//! Whom a bound socket admits in a closed system: the agents with a wire to it, those that it accepts, those that control
+//! has connected by hand, and no others. specs/security.md, "Data".
+
+use osb::model::{Credentials, Holder, Term};
+use osb::zeromq::{self, Failure, Seen};
+
+use crate::common::closed_system::ClosedSystem;
+use crate::common::{Bench, wait_until};
+
+const SYSTEM: &str = "
+osb: 1
+name: doors
+security: curve
+agents:
+  Alice:
+    bind:
+      out: PUSH
+      feed: { kind: PUB, accept: [Eve, 'Worker*'] }
+      in: { kind: PULL, handler: collect }
+      ask: { kind: REP, handler: echo, accept: '*' }
+    timers: [{ every: 20ms, send: out, message: work }, { every: 20ms, send: feed, topic: t, message: news }]
+  Bob:
+  Mallory:
+connections:
+  - { agent: Bob, to: Alice.out, alias: inbox, handler: collect }
+";
+
+/// The key of an agent of that name, and Alice's for the server.
+fn agent(system: &ClosedSystem, name: &str) -> Credentials {
+    let holder = Holder::Agent(name.parse().unwrap());
+    let mut keys = system.admit(holder, Term::Run);
+    keys.server = system.socket("out").key.unwrap();
+    keys
+}
+
+/// A raw socket of the kind that fits, and how its handshake ended.
+fn dial(system: &ClosedSystem, alias: &str, keys: &Credentials) -> (zmq::Socket, Seen) {
+    let address = system.socket(alias);
+    let context = zmq::Context::new();
+    let kind = match alias {
+        "out" => zmq::PULL,
+        "feed" => zmq::SUB,
+        "in" => zmq::PUSH,
+        _ => zmq::REQ,
+    };
+    let mut socket = context.socket(kind).unwrap();
+    socket.set_linger(0).unwrap();
+    zeromq::dial_with(&socket, keys).unwrap();
+    let monitor = zeromq::monitor(&context, &socket, zeromq::EVENTS).unwrap();
+    socket.connect(&address.address).unwrap();
+    loop {
+        assert_eq!(
+            monitor.poll(zmq::POLLIN, 10_000).unwrap(),
+            1,
+            "nothing seen"
+        );
+        let seen = zeromq::next_event(&monitor).map(|it| it.0);
+        if let Some(seen @ (Seen::Proven | Seen::Failed(_))) = seen {
+            // libzmq would wait for ever to tell a monitor that nobody reads any more.
+            zeromq::stop_monitor(&mut socket);
+            return (socket, seen);
+        }
+    }
+}
+
+fn is_admitted(system: &ClosedSystem, alias: &str, keys: &Credentials) -> bool {
+    match dial(system, alias, keys).1 {
+        Seen::Proven => true,
+        Seen::Failed(Failure::NoWire) => false,
+        other => panic!("{alias}: {other:?}"),
+    }
+}
+
+fn doors(system: &ClosedSystem, name: &str) -> [bool; 4] {
+    let keys = agent(system, name);
+    ["out", "feed", "in", "ask"].map(|alias| is_admitted(system, alias, &keys))
+}
+
+#[test]
+fn each_socket_admits_its_wires_and_whom_it_accepts() {
+    let system = ClosedSystem::up(SYSTEM);
+    for (name, admitted) in [
+        ("Mallory", [false, false, false, true]),
+        ("Bob", [true, false, false, true]),
+        ("Eve", [false, true, false, true]),
+        ("Worker7", [false, true, false, true]),
+    ] {
+        assert_eq!(doors(&system, name), admitted, "{name}");
+    }
+    let sockets = system.bench.json(&["ls", "sockets"]);
+    let alice = sockets
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["agent"] == "Alice");
+    let admits = &alice.unwrap()["admits"];
+    for (alias, words) in [
+        ("out", "Bob"),
+        ("feed", "Eve Worker*"),
+        ("in", ""),
+        ("ask", "*"),
+    ] {
+        let all = admits[alias].as_array().unwrap().iter();
+        let all: Vec<&str> = all.map(|it| it.as_str().unwrap()).collect();
+        assert_eq!(all.join(" "), words, "{alias}");
+    }
+    // Whoever was refused has neither read nor written anything.
+    assert_eq!(
+        system.bench.json(&["get", "Alice"])["received"],
+        serde_json::json!([])
+    );
+    let log = system.bench.ok(&["logs", "Alice"]);
+    assert!(log.contains("no wire leads here"), "{log}");
+    system.down();
+}
+
+#[test]
+fn control_admits_whom_it_connects_and_takes_that_back_when_it_closes() {
+    let system = ClosedSystem::up(SYSTEM);
+    let bench = &system.bench;
+    let connect = [
+        "connect",
+        "Mallory",
+        "work",
+        "--to",
+        "Alice.out",
+        "--handler",
+        "collect",
+    ];
+    bench.ok(&connect);
+    wait_until("Mallory has work", || {
+        let received = &bench.json(&["get", "Mallory"])["received"];
+        received.as_array().is_some_and(|it| !it.is_empty())
+    });
+    let keys = agent(&system, "Mallory");
+    let (pull, seen) = dial(&system, "out", &keys);
+    assert_eq!(seen, Seen::Proven);
+    assert!(!is_admitted(&system, "in", &keys), "one socket is no other");
+    bench.ok(&["close", "Mallory", "work"]);
+    // What it had is ended too.
+    wait_until("nothing more comes", || {
+        while pull.recv_bytes(zmq::DONTWAIT).is_ok() {}
+        pull.poll(zmq::POLLIN, 300).unwrap() == 0
+    });
+    assert!(!is_admitted(&system, "out", &keys));
+    // A connection that comes to nothing opens no door.
+    let wrong = bench.osb(&[
+        "connect",
+        "Mallory",
+        "x",
+        "--to",
+        "Alice.nothing",
+        "--timeout",
+        "2s",
+    ]);
+    assert_ne!(wrong.code, 0, "{wrong}");
+    system.down();
+}
+
+/// Connects to two sockets by itself, and tells what came of it.
+const PROGRAM: &str = r#"
+import json, sys
+for line in sys.stdin:
+    word = json.loads(line)
+    if word["type"] == "start":
+        for number, to in enumerate(("Alice.in", "Alice.ask")):
+            ask = {"type": "connect", "alias": "mine%d" % number, "to": to, "id": to}
+            print(json.dumps(ask), flush=True)
+    elif "id" in word:
+        print("answer", line.strip(), file=sys.stderr, flush=True)
+"#;
+
+#[test]
+fn an_agent_does_not_connect_itself_where_no_wire_leads() {
+    let bench = Bench::new();
+    bench.file("program.py", PROGRAM);
+    let with_program = SYSTEM.replace(
+        "  Mallory:",
+        "  Mallory: { command: [python3, program.py] }",
+    );
+    let up = bench.up(&with_program);
+    assert_eq!(up.code, 0, "{up}");
+    let system = ClosedSystem::of(bench);
+    let answers = || {
+        let log = system.bench.ok(&["logs", "Mallory"]);
+        let answers = log.lines().filter(|line| line.contains("answer"));
+        answers.map(str::to_owned).collect::<Vec<_>>()
+    };
+    wait_until("both are answered", || answers().len() == 2);
+    let answers = answers();
+    let of = |to: &str| {
+        let id = format!("\"{to}\"");
+        answers.iter().find(|it| it.contains(&id)).unwrap()
+    };
+    let refused = of("Alice.in");
+    for words in ["no wire leads here", "accept", "osb connect"] {
+        assert!(refused.contains(words), "{refused}");
+    }
+    assert!(!of("Alice.ask").contains("refused"), "{answers:?}");
+    system.down();
+}
+
+#[test]
+fn a_guest_is_admitted_by_its_wire_and_is_no_member() {
+    let topology = "
+osb: 1
+name: guests
+security: curve
+nameservers: { main: , lab: }
+agents:
+  Alice: { nameserver: lab, bind: { out: PUSH, side: PUSH }, timers: [{ every: 20ms, send: out, message: 1 }, { every: 20ms, send: side, message: 2 }] }
+  Bob: { nameserver: main }
+  Eve: { nameserver: main }
+connections:
+  - { agent: Bob, to: Alice@lab.out, alias: inbox, handler: collect }
+";
+    let bench = Bench::new();
+    let up = bench.up(topology);
+    assert_eq!(up.code, 0, "{up}");
+    let has = |agent: &str| {
+        let received = &bench.json(&["get", agent])["received"];
+        received.as_array().is_some_and(|it| !it.is_empty())
+    };
+    wait_until("Bob hears", || has("Bob"));
+    let sockets = bench.json(&["ls", "sockets"]);
+    let alice = sockets
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["agent"] == "Alice");
+    let admits = &alice.unwrap()["admits"];
+    assert_eq!(
+        *admits,
+        serde_json::json!({ "out": ["Bob@main"], "side": [] })
+    );
+    bench.ok(&[
+        "connect",
+        "Eve",
+        "in",
+        "--to",
+        "Alice@lab.side",
+        "--handler",
+        "collect",
+    ]);
+    wait_until("Eve hears", || has("Eve"));
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
