@@ -30,6 +30,7 @@ mod patience;
 mod plain;
 mod proxies;
 mod readme;
+mod restarts;
 mod security;
 mod settle;
 mod state;

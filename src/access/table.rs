@@ -105,6 +105,8 @@ table!(NameServerRequest {
 
 table!(HostRequest {
     Start "start" CONTROL,
+    Launch "launch" CONTROL,
+    Keep "keep" CONTROL,
     Attach "attach" CONTROL,
     Stop "stop" CONTROL,
     Agents "agents" OPERATORS,
@@ -145,7 +147,7 @@ table!(AgentRequest {
     Start "start" Levels::of(&[Host, Control, Admin]),
     Settle "settle" CONTROL,
     Go "go" Levels::of(&[Host, Control, Admin]),
-    Launch "launch" CONTROL,
+    Launch "launch" Levels::of(&[Host, Control, Admin]),
     GetAttr "get_attr" CONTROL,
     SetAttr "set_attr" CONTROL,
     Attributes "attributes" CONTROL,

@@ -26,6 +26,7 @@ impl Agent {
         if self.membership.show() {
             self.carry_out_spec();
             self.announce();
+            self.go_to_work();
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nix::unistd::getppid;
 
 use super::state::Agent;
-use crate::model::Alias;
+use crate::model::{Alias, RestartPolicy};
 use crate::state::{EndRecord, SystemDir};
 
 impl Agent {
@@ -60,6 +60,9 @@ impl Agent {
                 signal: None,
             };
             outcome = record.append(&dir.ends_path());
+        }
+        if self.stays_down && self.boot.spec.restart.policy != RestartPolicy::Never {
+            outcome = outcome.and(dir.write_asked(incarnation));
         }
         if !self.asked_to_end && !self.attributes.is_empty() {
             outcome = outcome.and(dir.write_left(incarnation, &self.attributes));

@@ -51,6 +51,7 @@ mod turn;
 mod waiting;
 mod wires;
 mod wiring;
+mod work;
 
 use std::io;
 

@@ -22,6 +22,7 @@ impl Agent {
                     self.note_garbage(&fault.to_string());
                 }
             }
+            Some(Requester::Itself) => self.work(outcome.err()),
             Some(Requester::Timer { id, alias }) => self.end_call(id, &alias, outcome),
         }
     }

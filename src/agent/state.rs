@@ -69,6 +69,8 @@ pub(crate) struct Agent {
     pub adoption: Option<Adoption>,
     /// A member has asked it to end.
     pub asked_to_end: bool,
+    /// A member has, through the agent itself: its host is not to start it again.
+    pub stays_down: bool,
     /// Nothing is waited for at the end.
     pub skip_linger: bool,
     /// What its program leaves running becomes a child of this process.
@@ -116,6 +118,7 @@ impl Agent {
             now: Duration::ZERO,
             adoption: None,
             asked_to_end: false,
+            stays_down: false,
             adopts: false,
             run,
             skip_linger: false,

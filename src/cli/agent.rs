@@ -66,6 +66,7 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
             ..AgentSpec::named(args.name.name)
         }),
         version: None,
+        works: None,
         ports: BTreeMap::new(),
         incarnation,
         successor_of: None,

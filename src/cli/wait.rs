@@ -298,7 +298,7 @@ fn standing_of_agent(agent: &AgentInfo, goal: Goal) -> Standing {
 }
 
 fn standing_of_socket(agent: &AgentInfo, target: &SocketId) -> Standing {
-    if agent.state.ended() {
+    if agent.state.is_over() {
         return Standing::Failed {
             what: format!(
                 "there will be no {target}: {} has {}",

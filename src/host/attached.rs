@@ -164,7 +164,7 @@ async fn adopt(
     link.ask(peer(), &configure, CONTROL_TIMEOUT).await
 }
 
-fn fault(error: ProxyError) -> Fault {
+pub(super) fn fault(error: ProxyError) -> Fault {
     match error {
         ProxyError::Fault(fault) => fault,
         other => Fault::Refused {

@@ -49,6 +49,8 @@ pub(crate) struct Child {
     /// The mark of all that is started in its life.
     run: String,
     logs: LogLimits,
+    /// It may leave something running.
+    has_program: bool,
     /// What it leaves running when it has done its work stays.
     is_job: bool,
     /// What its program has started is in it, too.
@@ -128,6 +130,7 @@ impl Spawner {
             incarnation: boot.incarnation,
             run: boot.incarnation.run(),
             logs: boot.spec.logs,
+            has_program: boot.spec.program.is_some(),
             is_job: boot.spec.program.as_ref().is_some_and(is_job),
             cgroup,
         })
@@ -252,6 +255,11 @@ impl Child {
 
     pub(crate) fn logs(&self) -> LogLimits {
         self.logs
+    }
+
+    /// Whether it may have left something running: osb's own agents start nothing.
+    pub(crate) fn has_program(&self) -> bool {
+        self.has_program
     }
 
     /// It is a job, and has ended well.

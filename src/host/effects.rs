@@ -33,11 +33,17 @@ impl Host {
                 ticket,
             } => {
                 let name = spec.name.name.clone();
+                let before = self.last_lives.get(&name).copied();
                 self.begin_life(&name, incarnation);
-                let boot = self.boot(spec, incarnation);
+                let mut boot = self.boot(spec, incarnation);
+                if ticket.is_none() {
+                    self.put_to_work(&mut boot, before);
+                }
                 let outcome = self.spawn(boot);
-                self.supervision.on_spawned(&name, ticket, outcome);
+                let now = self.now();
+                self.supervision.on_spawned(&name, ticket, outcome, now);
             }
+            Effect::Restart { agent } => self.restart(agent),
             Effect::Ask { agent } => self.ask_to_end(agent),
             Effect::Terminate { agent } => self.signal(&agent, Child::terminate),
             Effect::Kill { agent } => self.signal(&agent, Child::kill),
@@ -46,6 +52,7 @@ impl Host {
                 incarnation,
                 exit,
                 asked,
+                then,
             } => {
                 if !asked && exit.status != Some(0) {
                     // It crashed: its log tells, and nobody who stops the others waits for that.
@@ -56,6 +63,7 @@ impl Host {
                     incarnation,
                     exit,
                     asked,
+                    then,
                 };
                 self.link.tell(Peer::NameServer, &exited);
             }
@@ -95,6 +103,7 @@ impl Host {
         let (version, ports) = self.specs.keep(&spec);
         AgentBoot {
             version: Some(version),
+            works: None,
             ports,
             incarnation,
             successor_of: None,

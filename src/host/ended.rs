@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Host;
 use crate::model::timing::CONTROL_TIMEOUT;
-use crate::model::{AgentInfo, AgentName, ExitReport};
+use crate::model::{AfterEnd, AgentInfo, AgentName, ExitReport};
 use crate::state::{AgentRecord, EndRecord};
 use crate::wire::{Fault, NameServerRequest, Peer};
 
@@ -91,6 +91,7 @@ impl Host {
                 agent: record.agent,
                 incarnation,
                 asked: false,
+                then: AfterEnd::Stays,
             })
         };
         let all = dir.latest_agents(self.link.address()).into_iter();

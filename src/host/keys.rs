@@ -17,14 +17,17 @@ impl Host {
     /// In an open system, everybody is let in; in a closed one, whose key the name server knows.
     pub(super) fn let_in(&mut self, agent: AgentName, incarnation: Incarnation) {
         let Some(server) = self.link.server_key() else {
-            self.supervision.on_let_in(&agent, incarnation, Ok(()));
+            let now = self.now();
+            self.supervision.on_let_in(&agent, incarnation, Ok(()), now);
             return;
         };
         let own = match draw_keys() {
             Ok(own) => own,
             Err(error) => {
                 let fault = start_fault(&agent, &error);
-                self.supervision.on_let_in(&agent, incarnation, Err(fault));
+                let now = self.now();
+                self.supervision
+                    .on_let_in(&agent, incarnation, Err(fault), now);
                 return;
             }
         };
@@ -61,7 +64,10 @@ impl Host {
             Ok(keys) => (Some(keys), Ok(())),
             Err(fault) => (None, Err(fault)),
         };
-        let is_started = self.supervision.on_let_in(&agent, incarnation, outcome);
+        let now = self.now();
+        let is_started = self
+            .supervision
+            .on_let_in(&agent, incarnation, outcome, now);
         if let Some(keys) = keys.filter(|_| is_started) {
             self.agents_keys.insert(agent, keys);
         }

@@ -18,15 +18,25 @@ impl Host {
         });
     }
 
-    /// These agents' processes have ended: what they have left running is killed.
+    /// These agents' processes have ended: what they have left running is killed. To look for that takes its time, which
+    /// grows with the number of all agents.
     pub(super) fn end_leftovers(&mut self, agents: &[AgentName]) {
-        let ended = agents.iter().filter_map(|agent| self.children.get(agent));
-        let runs = ended
-            .filter(|child| !child.is_done())
-            .map(|it| it.run().to_owned());
-        let runs: HashSet<String> = runs.collect();
-        self.kill_leftovers(|run| run.is_some_and(|run| runs.contains(run)));
+        let (mut ended, mut runs) = (Vec::new(), HashSet::new());
         for agent in agents {
+            let child = self.children.get(agent);
+            let Some(child) = child.filter(|it| it.has_program()) else {
+                continue;
+            };
+            ended.push(agent);
+            if !child.is_done() {
+                runs.insert(child.run().to_owned());
+            }
+        }
+        if ended.is_empty() {
+            return;
+        }
+        self.kill_leftovers(|run| run.is_some_and(|run| runs.contains(run)));
+        for agent in ended {
             self.take_killed(agent);
         }
     }
@@ -110,7 +120,8 @@ impl Host {
 
     /// A new life begins; nothing of the one before may be in its way.
     pub(super) fn begin_life(&mut self, agent: &AgentName, incarnation: Incarnation) {
-        if let Some(before) = self.runs.insert(agent.clone(), incarnation.run()) {
+        if let Some(before) = self.last_lives.insert(agent.clone(), incarnation) {
+            let before = before.run();
             self.kill_leftovers(|run| run == Some(before.as_str()));
             self.killed.remove(agent);
             self.lives.remove(&before);

@@ -17,6 +17,7 @@ mod logs;
 mod notify;
 mod renewal;
 mod requests;
+mod restart;
 mod signals;
 mod specs;
 #[cfg(test)]
@@ -46,6 +47,7 @@ use child::{Child, Spawner};
 use examine::Listening;
 use keys::LetIn;
 use logs::LogReaders;
+use restart::Resolved;
 use signals::Signals;
 use specs::Specs;
 
@@ -105,6 +107,8 @@ enum Input {
     LetIn(Box<LetIn>),
     /// The name server admits another key of this daemon.
     Renewed(Box<KeyPair>),
+    /// What an agent refers to that is to be started again was looked up.
+    Resolved(Box<Resolved>),
     /// The name server at that address has taken note.
     Registered(String),
     Refused(ProxyError),
@@ -171,8 +175,8 @@ struct Host {
     killed: HashMap<AgentName, Vec<Leftover>>,
     /// The last life of each agent, by its mark.
     lives: HashMap<String, AgentName>,
-    /// These marks, by agent.
-    runs: HashMap<AgentName, String>,
+    /// The last life of each agent, by its name.
+    last_lives: HashMap<AgentName, Incarnation>,
     /// Groups of agents that have ended, and in which something may still be.
     cgroups: Vec<Cgroup>,
     /// How long the name server may take to note that this daemon leaves.
@@ -214,7 +218,7 @@ impl Host {
             unsent: HashMap::new(),
             killed: HashMap::new(),
             lives: HashMap::new(),
-            runs: HashMap::new(),
+            last_lives: HashMap::new(),
             cgroups: Vec::new(),
             leave_timeout: LAST_WORD_TIMEOUT,
             agents_keys: HashMap::new(),
@@ -325,7 +329,7 @@ impl Host {
             Input::Incoming(Incoming::NotLetIn(error)) => self.on_shut_out(error, now),
             Input::Incoming(Incoming::Unregistered) => {
                 self.announce_again();
-                self.supervision.on_forgotten();
+                self.supervision.on_forgotten(now);
             }
             Input::Incoming(Incoming::Presence(presence)) => {
                 let agent = self.spawner.id(&presence.agent);
@@ -343,6 +347,7 @@ impl Host {
             Input::Refused(_) => {}
             Input::LetIn(let_in) => self.on_let_in(*let_in),
             Input::Adopted(adopted) => self.on_adopted(*adopted),
+            Input::Resolved(resolved) => self.on_resolved(*resolved),
             Input::NotAsked(agent) => self.supervision.on_not_asked(&agent, now),
             Input::Terminate(grace) => self.supervision.on_shutdown(grace, None, now),
             Input::Time => {
@@ -391,13 +396,15 @@ impl Host {
         };
         let id = self.spawner.id(&agent);
         let unsent = self.options.dir.take_unsent(child.incarnation());
+        let asked = self.options.dir.take_asked(child.incarnation());
         let exit = child.report(&self.options.dir, &id);
         // It goes with this daemon, if it cannot now.
         let cgroup = child.into_cgroup().and_then(Cgroup::remove);
         self.cgroups.extend(cgroup);
         self.note_end(&agent, &exit);
         self.unsent.insert(agent.clone(), unsent);
-        self.supervision.on_exited(&agent, exit);
+        let now = self.began.elapsed();
+        self.supervision.on_exited(&agent, exit, asked, now);
     }
 
     fn now(&self) -> Now {

@@ -27,6 +27,16 @@ impl Host {
                 spec.name = self.spawner.id(&spec.name.name);
                 self.supervision.on_start(spec, Incarnation::draw(), ticket)
             }
+            HostRequest::Launch {
+                agent,
+                values,
+                timers,
+                timeout,
+            } => self.on_launch(agent, values, (timers, timeout), ticket),
+            HostRequest::Keep { agents } => {
+                self.supervision.on_keep(&agents);
+                self.answer(ticket, Ok(()));
+            }
             HostRequest::Attach { spec } => self.on_attach(spec, ticket),
             HostRequest::Stop { agent, grace } => {
                 self.supervision.on_stop(&agent, grace, ticket, now)

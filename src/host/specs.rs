@@ -42,9 +42,30 @@ impl Specs {
             version,
             spec: spec.clone(),
             ports: ports.clone(),
+            values: former.map(|kept| kept.values.clone()).unwrap_or_default(),
         };
         self.kept.insert(spec.name.clone(), kept);
         (version, ports)
+    }
+
+    /// The latest spec of an agent.
+    pub(super) fn get(&self, agent: &AgentId) -> Option<&KeptSpec> {
+        self.kept.get(agent)
+    }
+
+    /// What the references of an agent's program stand for.
+    pub(super) fn keep_values(&mut self, agent: &AgentId, values: &BTreeMap<String, String>) {
+        let Some(kept) = self.kept.get_mut(agent) else {
+            return;
+        };
+        if kept.values == *values {
+            return;
+        }
+        kept.values = values.clone();
+        let _ = self.dir.note_spec(&SpecNews::Values {
+            agent: agent.clone(),
+            values: values.clone(),
+        });
     }
 
     /// An agent has told where its sockets are: it is to have the same ports in its next life.

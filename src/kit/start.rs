@@ -65,6 +65,7 @@ impl<S> Agent<S> {
         let boot = AgentBoot {
             spec: Box::new(AgentSpec::named(name)),
             version: None,
+            works: None,
             ports: BTreeMap::new(),
             incarnation,
             successor_of: None,

@@ -84,7 +84,7 @@ fn doubt(state: State) -> Option<Proof> {
         State::Starting | State::Running => None,
         State::Suspect => Some(Proof::Suspect),
         State::Unreachable => Some(Proof::Unreachable),
-        State::Stopped | State::Failed | State::Ended => Some(Proof::Lost),
+        State::Stopped | State::Failed | State::Restarting | State::Ended => Some(Proof::Lost),
     }
 }
 
@@ -93,7 +93,7 @@ fn badness(state: State) -> u8 {
         State::Starting | State::Running => 0,
         State::Suspect => 1,
         State::Unreachable => 2,
-        State::Stopped | State::Failed | State::Ended => 3,
+        State::Stopped | State::Failed | State::Restarting | State::Ended => 3,
     }
 }
 

@@ -21,6 +21,7 @@ mod program;
 mod quota;
 mod replies;
 mod report;
+mod restart;
 mod secret;
 mod size;
 #[allow(
@@ -57,7 +58,8 @@ pub use natural::natural;
 pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
 pub use quota::Quota;
 pub use replies::Replies;
-pub use report::{AgentInfo, ExitReport, HostInfo, Leftover, SocketStats, State};
+pub use report::{AfterEnd, AgentInfo, ExitReport, HostInfo, Leftover, SocketStats, State};
+pub use restart::{BadDecimal, Decimal, Restart, RestartPolicy};
 pub use secret::looks_secret;
 pub use size::{LogLimits, Size, SizeError};
 pub use spec::{

@@ -7,7 +7,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Address, AgentName, Alias, ConnectionInfo, HostId, HostName, PublicKey, SpecVersion, SystemName,
+    Address, AgentName, Alias, ConnectionInfo, HostId, HostName, Millis, PublicKey, SpecVersion,
+    SystemName,
 };
 
 /// The state of an agent or a host, as the name server sees it.
@@ -20,8 +21,10 @@ pub enum State {
     Running,
     /// Ended as it should: exit status 0, or asked to.
     Stopped,
-    /// Ended as it should not.
+    /// Ended as it should not, and not started again.
     Failed,
+    /// Ended, and its host is about to start it again.
+    Restarting,
     /// Ended, and nobody saw how.
     Ended,
     /// Silent for longer than it may be.
@@ -38,18 +41,52 @@ impl State {
             State::Running => "running",
             State::Stopped => "stopped",
             State::Failed => "failed",
+            State::Restarting => "restarting",
             State::Ended => "ended",
             State::Suspect => "suspect",
             State::Unreachable => "unreachable",
         }
     }
 
+    /// Whether it has ended, and is not started again.
+    pub fn is_over(self) -> bool {
+        self.ended() && self != State::Restarting
+    }
+
     /// Whether the process has ended, as far as anyone knows.
     pub fn ended(self) -> bool {
         match self {
-            State::Stopped | State::Failed | State::Ended => true,
+            State::Stopped | State::Failed | State::Restarting | State::Ended => true,
             State::Starting | State::Running | State::Suspect | State::Unreachable => false,
         }
+    }
+}
+
+/// What becomes of an agent that has ended, according to its host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterEnd {
+    /// It stays so.
+    #[default]
+    Stays,
+    /// It is started again.
+    Again {
+        /// In how long.
+        wait: Millis,
+    },
+    /// It was started again so often that it is not any more.
+    GivenUp {
+        /// How often.
+        restarts: u32,
+        /// In how long.
+        within: Millis,
+    },
+}
+
+impl AfterEnd {
+    /// Whether nothing more is to be said of it.
+    pub fn stays(&self) -> bool {
+        *self == AfterEnd::Stays
     }
 }
 
@@ -96,6 +133,12 @@ pub struct AgentInfo {
     /// How it ended, if it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<ExitReport>,
+    /// What becomes of it then.
+    #[serde(default, skip_serializing_if = "AfterEnd::stays")]
+    pub then: AfterEnd,
+    /// How the life before this one ended, if it was restarted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_end: Option<ExitReport>,
     /// In a closed system: by which it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<PublicKey>,
@@ -110,9 +153,10 @@ impl AgentInfo {
         })
     }
 
-    /// Whether it has failed, and its host is about to tell how.
+    /// Whether it has ended, and its host is about to tell how, and what becomes of it.
     pub fn is_about_to_be_told(&self) -> bool {
-        self.state == State::Failed && self.exit.is_none() && self.host.is_some()
+        let has_ended = matches!(self.state, State::Stopped | State::Failed);
+        has_ended && self.exit.is_none() && self.host.is_some()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a topology asks for, resolved: defaults applied, names checked, every reference followed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::{
     Admits, AgentId, AgentName, Alias, Endpoint, HostName, HostSpec, Kind, LogLimits, MethodName,
-    Millis, NameError, NameServerName, Program, Ready, Replies, Serializer, SocketId, Speaks,
-    SystemName, TimerSpec,
+    Millis, NameError, NameServerName, Program, Ready, Replies, Restart, Serializer, SocketId,
+    Speaks, SystemName, TimerSpec,
 };
 use crate::model::timing::{SETTLE_TIME, START_TIMEOUT};
 
@@ -104,6 +104,12 @@ pub struct AgentSpec {
     /// How much is kept of what it and its program write.
     #[serde(default)]
     pub logs: LogLimits,
+    /// Whether it is started again when it has ended by itself.
+    #[serde(default)]
+    pub restart: Restart,
+    /// Attributes that a life takes over from the one before it, if that could leave them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub keep: BTreeSet<String>,
 }
 
 impl AgentSpec {
@@ -121,7 +127,15 @@ impl AgentSpec {
             start_timeout: START_TIMEOUT,
             settle: SETTLE_TIME,
             logs: LogLimits::default(),
+            restart: Restart::default(),
+            keep: BTreeSet::new(),
         }
+    }
+
+    /// Whether its program is a job, which is done when it has ended well.
+    pub fn is_job(&self) -> bool {
+        let program = self.program.as_ref();
+        program.is_some_and(|program| program.ready == Ready::Done)
     }
 
     /// Whether its program is launched when all is wired.

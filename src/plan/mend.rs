@@ -127,7 +127,9 @@ fn standing(name: &AgentId, is_job: bool, actual: &Actual) -> Standing {
         _ if actual.alive.contains(name) => Standing::OutOfReach,
         // One that was stopped has not done its work.
         Some(State::Stopped) if is_job && info.is_some_and(has_succeeded) => Standing::Done,
-        Some(State::Stopped | State::Failed | State::Ended) | None => Standing::Missing,
+        Some(State::Stopped | State::Failed | State::Restarting | State::Ended) | None => {
+            Standing::Missing
+        }
     }
 }
 
@@ -211,6 +213,8 @@ mod tests {
             key: None,
             incarnation: None,
             spec_version: None,
+            then: crate::model::AfterEnd::Stays,
+            last_end: None,
         };
         (id, info)
     }

@@ -103,11 +103,11 @@ impl Proxy {
             .wait_until(&what, timeout, |notice| match notice {
                 Notice::Snapshot(snapshot) => {
                     let mut agents = snapshot.agents.into_iter();
-                    let there = agents.any(|it| it.name == self.agent && !it.state.ended());
+                    let there = agents.any(|it| it.name == self.agent && !it.state.is_over());
                     (!there).then_some(())
                 }
                 Notice::Event(Event::Agent { agent, .. }) => {
-                    (agent.name == self.agent && agent.state.ended()).then_some(())
+                    (agent.name == self.agent && agent.state.is_over()).then_some(())
                 }
                 Notice::Event(_) => None,
             })
@@ -125,6 +125,7 @@ impl Proxy {
             State::Failed => Some(Err(self.failed(exit))),
             State::Starting
             | State::Stopped
+            | State::Restarting
             | State::Ended
             | State::Suspect
             | State::Unreachable => None,

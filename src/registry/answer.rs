@@ -6,11 +6,19 @@ use super::member::{Facts, How, Member, Standing};
 use super::{Effect, Now, Registry, RoutingId};
 use crate::access::Asked;
 use crate::model::{
-    Access, Address, AgentId, AgentInfo, AgentName, Alias, ExitReport, HostId, HostInfo, SocketId,
+    Access, Address, AfterEnd, AgentId, AgentInfo, AgentName, Alias, ExitReport, HostId, HostInfo,
+    SocketId,
 };
 use crate::wire::{
     Announcement, Change, End, Event, Fault, Incarnation, NameServerRequest, Peer, Snapshot, body,
 };
+
+/// The end of an agent, as its host has seen it.
+struct Seen {
+    exit: ExitReport,
+    asked: bool,
+    then: AfterEnd,
+}
 
 /// The body of an answer that carries nothing, or a fault.
 pub(crate) fn outcome_body(outcome: &Result<(), Fault>) -> Vec<u8> {
@@ -59,9 +67,11 @@ impl Registry {
                 incarnation,
                 exit,
                 asked,
+                then,
             } => {
                 let host = self.host_at(from)?;
-                self.exited(host, agent, incarnation, exit, asked, now)?;
+                let seen = Seen { exit, asked, then };
+                self.exited(host, agent, incarnation, seen, now)?;
                 Ok(body(&()))
             }
             NameServerRequest::Entrust { agents, to } => {
@@ -160,7 +170,7 @@ impl Registry {
             {
                 self.unroute(&old.route, from);
                 connections = old.take_connections();
-                member.keep_restarts(old.restarts() + 1);
+                member.succeeds(&old);
                 self.release_requesters(&peer);
                 Change::Registered
             }
@@ -204,6 +214,7 @@ impl Registry {
                     how: end.as_ref().map_or(How::Unknown, how),
                     exit: None,
                     said: end.map(|it| it.exit),
+                    then: AfterEnd::Stays,
                 };
                 self.end(&peer, ended, now);
             }
@@ -255,8 +266,7 @@ impl Registry {
         host: HostId,
         agent: AgentName,
         incarnation: Incarnation,
-        exit: ExitReport,
-        asked: bool,
+        Seen { exit, asked, then }: Seen,
         now: Now,
     ) -> Result<(), Fault> {
         let peer = Peer::Agent(agent.clone());
@@ -301,11 +311,13 @@ impl Registry {
                 how: *how,
                 exit: Some(said.clone()),
                 said: None,
+                then,
             },
             _ => Standing::Ended {
                 how: seen,
                 exit: Some(exit),
                 said: None,
+                then,
             },
         };
         self.forget_keys(&agent, &host);

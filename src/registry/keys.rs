@@ -8,7 +8,9 @@ use super::renewal::Renewals;
 use super::{Effect, Keys, Now, Registry, RoutingId, is_open};
 use crate::access::{KeyId, Keyring, NotAdmitted, quota};
 use crate::journal::core::Repeats;
-use crate::model::{Access, AgentName, Holder, HostId, KeyEntry, KeysOf, PublicKey, Quota, Term};
+use crate::model::{
+    Access, AfterEnd, AgentName, Holder, HostId, KeyEntry, KeysOf, PublicKey, Quota, Term,
+};
 use crate::wire::{Announcement, Envelope, Event, Fault, Happening, Peer, Who, body};
 
 impl Registry {
@@ -311,6 +313,7 @@ impl Registry {
                         how: How::Badly,
                         exit: None,
                         said: None,
+                        then: AfterEnd::Stays,
                     };
                     self.end(&peer, ended, now);
                 }

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use super::{Now, RoutingId};
 use crate::model::timing::{SUSPECT_TIMEOUT, UNREACHABLE_TIMEOUT};
 use crate::model::{
-    Address, AgentInfo, AgentName, Alias, ConnectionInfo, End, ExitReport, HostId, HostInfo,
-    Millis, PublicKey, SocketId, SpecVersion, State,
+    Address, AfterEnd, AgentInfo, AgentName, Alias, ConnectionInfo, End, ExitReport, HostId,
+    HostInfo, Millis, PublicKey, SocketId, SpecVersion, State,
 };
 use crate::wire::{Announcement, Fault, Incarnation};
 
@@ -24,6 +24,8 @@ pub(crate) struct Member {
     announced: Now,
     /// Since when it has been in its state.
     since: Now,
+    /// How the life before this one ended, if its host has seen that.
+    last_end: Option<ExitReport>,
     standing: Standing,
     pub facts: Facts,
 }
@@ -40,6 +42,7 @@ pub(crate) enum Standing {
         exit: Option<ExitReport>,
         /// In its own word.
         said: Option<ExitReport>,
+        then: AfterEnd,
     },
 }
 
@@ -92,6 +95,7 @@ impl Member {
             seen: now,
             announced: now,
             since: now,
+            last_end: None,
             standing: Standing::Present,
             facts: Facts::Client,
         }
@@ -171,6 +175,7 @@ impl Member {
             seen: now,
             announced: now,
             since: now,
+            last_end: None,
             standing: Standing::Present,
             facts,
         }
@@ -182,6 +187,13 @@ impl Member {
             (Standing::Present, _) => State::Running,
             (Standing::Suspect, _) => State::Suspect,
             (Standing::Unreachable, _) => State::Unreachable,
+            (
+                Standing::Ended {
+                    then: AfterEnd::Again { .. },
+                    ..
+                },
+                _,
+            ) => State::Restarting,
             (Standing::Ended { how, .. }, _) => match how {
                 How::Well => State::Stopped,
                 How::Badly => State::Failed,
@@ -244,6 +256,31 @@ impl Member {
         }
     }
 
+    /// It is the next life of that one.
+    pub(crate) fn succeeds(&mut self, former: &Member) {
+        self.keep_restarts(former.restarts() + 1);
+        self.last_end = match &former.standing {
+            Standing::Ended { exit, .. } => exit.clone(),
+            Standing::Present | Standing::Suspect | Standing::Unreachable => None,
+        };
+    }
+
+    /// What becomes of it, if it has ended.
+    fn then(&self, now: Now) -> AfterEnd {
+        match self.standing {
+            Standing::Ended {
+                then: AfterEnd::Again { wait },
+                ..
+            } => {
+                let past = now.saturating_sub(self.since);
+                let wait = wait.duration().saturating_sub(past).into();
+                AfterEnd::Again { wait }
+            }
+            Standing::Ended { then, .. } => then,
+            Standing::Present | Standing::Suspect | Standing::Unreachable => AfterEnd::Stays,
+        }
+    }
+
     /// It was heard. Tells whether that changes its state.
     pub(crate) fn sign_of_life(&mut self, now: Now) -> bool {
         self.seen = now;
@@ -289,6 +326,7 @@ impl Member {
 
     /// The same life has said again what it is.
     pub(crate) fn follows(&mut self, former: &Member) {
+        self.last_end = former.last_end.clone();
         self.keep_restarts(former.restarts());
         if self.state() == former.state() {
             self.since = former.since;
@@ -377,6 +415,8 @@ impl Member {
             addresses: addresses.clone(),
             connections: connections.iter().map(seen).collect(),
             exit,
+            then: self.then(now),
+            last_end: self.last_end.clone(),
             key: self.key,
         })
     }

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Address, AgentInfo, Alias, ConnectionInfo, ExitReport, Holder, HostInfo, KeyEntry, Kind,
-    Millis, Proof, PublicKey, Role, Serializer, Transport,
+    Address, AfterEnd, AgentInfo, Alias, ConnectionInfo, ExitReport, Holder, HostInfo, KeyEntry,
+    Kind, Millis, Proof, PublicKey, Role, Serializer, Transport,
 };
 use crate::wire::{Announcement, End, Incarnation, Snapshot};
 
@@ -83,6 +83,7 @@ fn exited(name: &str, incarnation: u64, status: i32) -> NameServerRequest {
             log: vec!["bye".into()],
         },
         asked: false,
+        then: AfterEnd::Stays,
     }
 }
 
@@ -574,6 +575,7 @@ fn without_its_host_an_agent_tells_itself_how_it_ended() {
             log: Vec::new(),
         },
         asked: false,
+        then: AfterEnd::Stays,
     };
     bench.ask::<()>(8, unseen("Alice")).unwrap();
     let told = (bench.state("Alice"), exit_of(&mut bench, "Alice"));

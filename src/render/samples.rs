@@ -1,7 +1,8 @@
 //! Facts for tests to show.
 
 use crate::model::{
-    Address, AgentInfo, ConnectionInfo, HostInfo, Kind, Proof, Role, Serializer, State, Transport,
+    Address, AfterEnd, AgentInfo, ConnectionInfo, HostInfo, Kind, Proof, Role, Serializer, State,
+    Transport,
 };
 
 /// An agent that runs and serves a PUSH socket.
@@ -31,6 +32,8 @@ pub fn alice() -> AgentInfo {
         key: None,
         incarnation: None,
         spec_version: None,
+        then: AfterEnd::Stays,
+        last_end: None,
     }
 }
 

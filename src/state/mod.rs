@@ -270,6 +270,10 @@ impl SystemDir {
         self.0.join("left").join(format!("{}.unsent.json", life.0))
     }
 
+    fn asked_path(&self, life: Incarnation) -> PathBuf {
+        self.0.join("left").join(format!("{}.asked.json", life.0))
+    }
+
     fn lock_path(&self) -> PathBuf {
         self.0.join("lock")
     }

@@ -367,6 +367,16 @@ impl SystemDir {
         take(&self.unsent_path(life))
     }
 
+    /// Writes down that a member has asked an agent to end, for its daemon: it is not to be started again.
+    pub fn write_asked(&self, life: Incarnation) -> io::Result<()> {
+        self.leave(&self.asked_path(life), &true)
+    }
+
+    /// Whether a member has asked an agent to end. It is told once.
+    pub fn take_asked(&self, life: Incarnation) -> bool {
+        take(&self.asked_path(life))
+    }
+
     fn leave<T: Serialize>(&self, path: &Path, what: &T) -> io::Result<()> {
         own::make(path.parent().unwrap_or(path)).map_err(io::Error::other)?;
         own::create(path)?.write_all(&crate::wire::body(what))

@@ -18,6 +18,8 @@ pub struct KeptSpec {
     pub spec: AgentSpec,
     /// Of sockets that may have any port: the one they had last.
     pub ports: BTreeMap<Alias, u16>,
+    /// What the references of its program stood for last, by their texts.
+    pub values: BTreeMap<String, String>,
 }
 
 /// A line of the file.
@@ -32,6 +34,10 @@ pub enum SpecNews {
         agent: AgentId,
         ports: BTreeMap<Alias, u16>,
     },
+    Values {
+        agent: AgentId,
+        values: BTreeMap<String, String>,
+    },
 }
 
 impl SystemDir {
@@ -41,10 +47,13 @@ impl SystemDir {
         for news in lines_of::<SpecNews>(&self.specs_path()) {
             match news {
                 SpecNews::Spec { version, spec } => {
-                    let ports = kept.remove(&spec.name).map(|it| it.ports);
+                    let former = kept.remove(&spec.name);
+                    let former = former.map(|it| (it.ports, it.values));
+                    let (ports, values) = former.unwrap_or_default();
                     let of_it = KeptSpec {
                         version,
-                        ports: ports.unwrap_or_default(),
+                        ports,
+                        values,
                         spec: *spec,
                     };
                     kept.insert(of_it.spec.name.clone(), of_it);
@@ -52,6 +61,11 @@ impl SystemDir {
                 SpecNews::Ports { agent, ports } => {
                     if let Some(kept) = kept.get_mut(&agent) {
                         kept.ports = ports;
+                    }
+                }
+                SpecNews::Values { agent, values } => {
+                    if let Some(kept) = kept.get_mut(&agent) {
+                        kept.values = values;
                     }
                 }
             }

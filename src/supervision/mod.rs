@@ -1,17 +1,19 @@
-//! How a host daemon looks after its agents: starting, noticing ends, and the stages by which they
-//! are stopped (ask, SIGTERM, SIGKILL).
+//! How a host daemon looks after its agents: starting, noticing ends, starting again by policy, and the stages by
+//! which they are stopped (ask, SIGTERM, SIGKILL).
 //!
 //! A pure core: inputs and the time go in, [`Effect`]s come out. It starts and signals nothing
 //! itself; `host` does.
 
+mod restart;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::timing::TERM_TIMEOUT;
-use crate::model::{AgentName, AgentSpec, ExitReport, Millis};
+use crate::model::{AfterEnd, AgentName, AgentSpec, ExitReport, Millis};
 use crate::wire::{Fault, Incarnation, StopStage, Stopped};
+use restart::History;
 
 /// Time since the daemon began, on the monotonic clock.
 pub(crate) type Now = Duration;
@@ -32,8 +34,11 @@ pub(crate) enum Effect {
     Spawn {
         spec: Box<AgentSpec>,
         incarnation: Incarnation,
-        ticket: Ticket,
+        /// None: nobody waits for it, for it is a restart.
+        ticket: Option<Ticket>,
     },
+    /// Begin the next life of an agent by its spec, with [`Supervision::on_restart`].
+    Restart { agent: AgentName },
     /// Ask the agent to shut down, through its proxy.
     Ask { agent: AgentName },
     /// SIGTERM to the agent's process group.
@@ -46,6 +51,7 @@ pub(crate) enum Effect {
         incarnation: Incarnation,
         exit: ExitReport,
         asked: bool,
+        then: AfterEnd,
     },
     AnswerStart {
         ticket: Ticket,
@@ -75,17 +81,25 @@ pub(crate) struct Supervision {
 struct Agent {
     incarnation: Incarnation,
     phase: Phase,
+    /// When it is started again.
+    history: History,
 }
 
 enum Phase {
     /// It is not let in yet, and has no process.
     Starting {
         spec: Box<AgentSpec>,
-        ticket: Ticket,
+        /// None: it is a restart.
+        ticket: Option<Ticket>,
         /// How it ended before, if it did.
         before: Option<Box<Agent>>,
     },
     Running,
+    /// It has ended, and is started again at that time.
+    Waiting {
+        exit: ExitReport,
+        at: Now,
+    },
     /// Being stopped: the stage reached, when the next one is due, and who wants to know.
     Stopping {
         stage: StopStage,
@@ -120,13 +134,17 @@ impl Supervision {
 
     /// The agents that have not ended.
     pub(crate) fn alive(&self) -> impl Iterator<Item = &AgentName> {
-        let alive = |(_, agent): &(&AgentName, &Agent)| !matches!(agent.phase, Phase::Ended { .. });
+        let alive = |(_, agent): &(&AgentName, &Agent)| match agent.phase {
+            Phase::Starting { .. } | Phase::Running | Phase::Stopping { .. } => true,
+            Phase::Waiting { .. } | Phase::Ended { .. } => false,
+        };
         self.agents.iter().filter(alive).map(|(name, _)| name)
     }
 
     /// A member asks for an agent to be stopped. It is asked, terminated after `grace`, and then killed.
     pub(crate) fn on_stop(&mut self, agent: &AgentName, grace: Millis, ticket: Ticket, now: Now) {
         if self.call_off(agent, start::fault(agent, "it was stopped before it began")) {
+            self.stop_waiting(agent);
             if let Some(Phase::Ended { settled, .. }) =
                 self.agents.get_mut(agent).map(|it| &mut it.phase)
             {
@@ -134,9 +152,10 @@ impl Supervision {
             }
             return self.answer_already(agent, ticket);
         }
+        self.stop_waiting(agent);
         match self.agents.get_mut(agent).map(|it| &mut it.phase) {
             // Called off, above: there is none any more.
-            None | Some(Phase::Starting { .. }) => {
+            None | Some(Phase::Starting { .. } | Phase::Waiting { .. }) => {
                 let fault = Fault::UnknownAgent {
                     name: agent.clone(),
                 };
@@ -187,6 +206,7 @@ impl Supervision {
             }
         }
         self.call_all_off();
+        self.stop_all_waiting();
         for (name, agent) in &mut self.agents {
             match &mut agent.phase {
                 Phase::Running => {
@@ -206,7 +226,10 @@ impl Supervision {
                     *next = now;
                     self.due.insert((now, name.clone()));
                 }
-                Phase::Starting { .. } | Phase::Stopping { .. } | Phase::Ended { .. } => {}
+                Phase::Starting { .. }
+                | Phase::Stopping { .. }
+                | Phase::Waiting { .. }
+                | Phase::Ended { .. } => {}
             }
         }
         self.count_left();
@@ -231,15 +254,30 @@ impl Supervision {
         }
     }
 
-    /// The agent's process has ended.
-    pub(crate) fn on_exited(&mut self, name: &AgentName, exit: ExitReport) {
+    /// The agent's process has ended; perhaps because a member had asked the agent itself to.
+    pub(crate) fn on_exited(
+        &mut self,
+        name: &AgentName,
+        exit: ExitReport,
+        asked_itself: bool,
+        now: Now,
+    ) {
+        let shutting_down = self.shutdown.is_some();
         let Some(agent) = self.agents.get_mut(name) else {
             return;
         };
         let incarnation = agent.incarnation;
+        let is_free = matches!(agent.phase, Phase::Running) && !shutting_down && !asked_itself;
+        let then = match is_free {
+            true => agent.history.on_end(&exit, now),
+            false => AfterEnd::Stays,
+        };
+        if let AfterEnd::Again { wait } = then {
+            return self.wait_for_restart(name, exit, wait, now);
+        }
         let (asked, settled) = match &agent.phase {
             Phase::Stopping { tickets, .. } => (true, !tickets.is_empty()),
-            _ => (false, false),
+            _ => (asked_itself, false),
         };
         let ended = Phase::Ended {
             exit: exit.clone(),
@@ -273,27 +311,37 @@ impl Supervision {
             incarnation,
             exit,
             asked,
+            then,
         });
         self.end_if_done();
     }
 
     /// The name server has come back without its memory: what only this host knows is told again.
     /// Agents that live speak for themselves.
-    pub(crate) fn on_forgotten(&mut self) {
+    pub(crate) fn on_forgotten(&mut self, now: Now) {
         for (name, agent) in &self.agents {
-            if let Phase::Ended {
-                exit,
+            let (exit, asked, then) = match &agent.phase {
+                Phase::Ended {
+                    exit,
+                    asked,
+                    settled: false,
+                } => (exit, *asked, agent.history.given_up()),
+                Phase::Waiting { exit, at } => {
+                    let wait = at.saturating_sub(now).into();
+                    (exit, false, AfterEnd::Again { wait })
+                }
+                Phase::Starting { .. }
+                | Phase::Running
+                | Phase::Stopping { .. }
+                | Phase::Ended { settled: true, .. } => continue,
+            };
+            self.effects.push(Effect::Report {
+                agent: name.clone(),
+                incarnation: agent.incarnation,
+                exit: exit.clone(),
                 asked,
-                settled: false,
-            } = &agent.phase
-            {
-                self.effects.push(Effect::Report {
-                    agent: name.clone(),
-                    incarnation: agent.incarnation,
-                    exit: exit.clone(),
-                    asked: *asked,
-                });
-            }
+                then,
+            });
         }
     }
 
@@ -309,7 +357,9 @@ impl Supervision {
                 return;
             };
             let phase = self.agents.get_mut(&name).map(|it| &mut it.phase);
-            if let Some(Phase::Stopping { stage, next, .. }) = phase {
+            if let Some(Phase::Waiting { .. }) = phase {
+                self.effects.push(Effect::Restart { agent: name });
+            } else if let Some(Phase::Stopping { stage, next, .. }) = phase {
                 match stage {
                     StopStage::Asked => {
                         *stage = StopStage::Terminated;

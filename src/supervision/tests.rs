@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::{Decimal, Restart, RestartPolicy};
 
 const GRACE: Millis = Millis::from_secs(5);
 
@@ -27,8 +28,8 @@ fn started(agents: &[&str]) -> Supervision {
         let spec = Box::new(AgentSpec::named(name(agent)));
         let incarnation = Incarnation(n as u64);
         supervision.on_start(spec, incarnation, ticket);
-        assert!(supervision.on_let_in(&name(agent), incarnation, Ok(())));
-        supervision.on_spawned(&name(agent), ticket, Ok(100));
+        assert!(supervision.on_let_in(&name(agent), incarnation, Ok(()), seconds(0)));
+        supervision.on_spawned(&name(agent), Some(ticket), Ok(100), seconds(0));
     }
     supervision.effects();
     supervision
@@ -68,18 +69,18 @@ fn an_agent_is_let_in_before_it_is_started() {
     supervision.on_start(spec, Incarnation(2), Ticket(6));
     let effects = supervision.effects();
     assert!(is_refused(&effects[0], 6), "one start at a time");
-    assert!(supervision.on_let_in(&name("Alice"), Incarnation(1), Ok(())));
+    assert!(supervision.on_let_in(&name("Alice"), Incarnation(1), Ok(()), seconds(0)));
     let effects = supervision.effects();
     assert!(matches!(
         &effects[..],
         [Effect::Spawn {
-            ticket: Ticket(5),
+            ticket: Some(Ticket(5)),
             ..
         }]
     ));
-    assert!(!supervision.on_let_in(&name("Alice"), Incarnation(1), Ok(())));
+    assert!(!supervision.on_let_in(&name("Alice"), Incarnation(1), Ok(()), seconds(0)));
     let why = start::fault(&name("Alice"), "no");
-    assert!(!supervision.on_let_in(&name("Alice"), Incarnation(1), Err(why)));
+    assert!(!supervision.on_let_in(&name("Alice"), Incarnation(1), Err(why), seconds(0)));
     assert_eq!(supervision.effects(), [], "it runs, and goes on");
 }
 
@@ -87,7 +88,7 @@ fn an_agent_is_let_in_before_it_is_started() {
 fn an_agent_that_is_not_let_in_is_not_there() {
     let mut supervision = starting("Alice", 1, 5);
     let why = start::fault(&name("Alice"), "no");
-    assert!(!supervision.on_let_in(&name("Alice"), Incarnation(1), Err(why)));
+    assert!(!supervision.on_let_in(&name("Alice"), Incarnation(1), Err(why), seconds(0)));
     assert!(is_refused(&supervision.effects()[0], 5));
     supervision.on_shutdown(GRACE, None, seconds(0));
     assert!(matches!(supervision.effects()[..], [Effect::End { .. }]));
@@ -96,14 +97,14 @@ fn an_agent_that_is_not_let_in_is_not_there() {
 #[test]
 fn a_start_that_comes_to_nothing_leaves_the_former_end_known() {
     let mut supervision = started(&["Alice"]);
-    supervision.on_exited(&name("Alice"), exit(3));
+    supervision.on_exited(&name("Alice"), exit(3), false, seconds(0));
     let spec = Box::new(AgentSpec::named(name("Alice")));
     supervision.on_start(spec, Incarnation(7), Ticket(9));
     supervision.effects();
     let why = start::fault(&name("Alice"), "no");
-    assert!(!supervision.on_let_in(&name("Alice"), Incarnation(7), Err(why)));
+    assert!(!supervision.on_let_in(&name("Alice"), Incarnation(7), Err(why), seconds(0)));
     assert!(is_refused(&supervision.effects()[0], 9));
-    supervision.on_forgotten();
+    supervision.on_forgotten(seconds(0));
     assert!(matches!(
         &supervision.effects()[..],
         [Effect::Report {
@@ -136,7 +137,7 @@ fn a_start_is_called_off_by_a_stop_and_by_a_shutdown() {
             },
         };
         assert_eq!(effects[1..], [rest]);
-        assert!(!supervision.on_let_in(&name("Alice"), Incarnation(1), Ok(())));
+        assert!(!supervision.on_let_in(&name("Alice"), Incarnation(1), Ok(()), seconds(0)));
         assert_eq!(supervision.effects(), [], "that comes too late");
     }
 }
@@ -174,7 +175,7 @@ fn the_stop_stages_follow_one_another() {
         signal: Some(9),
         log: Vec::new(),
     };
-    supervision.on_exited(&name("Alice"), killed.clone());
+    supervision.on_exited(&name("Alice"), killed.clone(), false, seconds(0));
     let stopped = Stopped::at(name("Alice"), StopStage::Killed);
     assert_eq!(
         supervision.effects(),
@@ -187,7 +188,8 @@ fn the_stop_stages_follow_one_another() {
                 agent: name("Alice"),
                 incarnation: Incarnation(0),
                 exit: killed,
-                asked: true
+                asked: true,
+                then: AfterEnd::Stays,
             },
         ]
     );
@@ -198,7 +200,7 @@ fn an_agent_that_had_to_kill_its_program_counts_as_killed() {
     let mut supervision = started(&["Alice"]);
     supervision.on_stop(&name("Alice"), GRACE, Ticket(1), seconds(0));
     supervision.effects();
-    supervision.on_exited(&name("Alice"), exit(128 + 9));
+    supervision.on_exited(&name("Alice"), exit(128 + 9), false, seconds(0));
     let outcome = Ok(Stopped::at(name("Alice"), StopStage::Killed));
     let ticket = Ticket(1);
     assert_eq!(
@@ -225,7 +227,7 @@ fn an_agent_that_cannot_be_asked_is_terminated_at_once() {
 #[test]
 fn an_end_that_nobody_asked_for_is_reported_as_such() {
     let mut supervision = started(&["Alice"]);
-    supervision.on_exited(&name("Alice"), exit(3));
+    supervision.on_exited(&name("Alice"), exit(3), false, seconds(0));
     let effects = supervision.effects();
     assert!(matches!(
         &effects[..],
@@ -304,7 +306,7 @@ proptest! {
                 }
                 1 if alive[who] => {
                     alive[who] = false;
-                    supervision.on_exited(&agent, exit(0));
+                    supervision.on_exited(&agent, exit(0), false, seconds(0));
                 }
                 2 => {
                     now += seconds(number);
@@ -333,7 +335,7 @@ proptest! {
         let mut ended = !alive.contains(&true);
         for (who, agent) in agents.iter().enumerate().filter(|(who, _)| alive[*who]) {
             let _ = who;
-            supervision.on_exited(&name(agent), exit(0));
+            supervision.on_exited(&name(agent), exit(0), false, seconds(0));
         }
         for effect in supervision.effects() {
             answers += u64::from(matches!(effect, Effect::AnswerStop { .. }));
@@ -348,9 +350,9 @@ proptest! {
 #[test]
 fn a_name_server_without_memory_is_told_of_ends_again() {
     let mut supervision = started(&["Alice", "Bob"]);
-    supervision.on_exited(&name("Alice"), exit(3));
+    supervision.on_exited(&name("Alice"), exit(3), false, seconds(0));
     let told = supervision.effects();
-    supervision.on_forgotten();
+    supervision.on_forgotten(seconds(0));
     assert_eq!(supervision.effects(), told);
 }
 
@@ -358,10 +360,171 @@ fn a_name_server_without_memory_is_told_of_ends_again() {
 fn a_new_name_server_hears_nothing_of_an_agent_that_was_stopped_for_good() {
     let mut supervision = started(&["Alice", "Bob"]);
     supervision.on_stop(&name("Alice"), Millis::from_secs(1), Ticket(9), Now::ZERO);
-    supervision.on_exited(&name("Alice"), exit(0));
-    supervision.on_exited(&name("Bob"), exit(1));
+    supervision.on_exited(&name("Alice"), exit(0), false, seconds(0));
+    supervision.on_exited(&name("Bob"), exit(1), false, seconds(0));
     supervision.on_stop(&name("Bob"), Millis::from_secs(1), Ticket(10), Now::ZERO);
     supervision.effects();
-    supervision.on_forgotten();
+    supervision.on_forgotten(seconds(0));
     assert_eq!(supervision.effects(), []);
+}
+
+/// An agent that is kept by that policy.
+fn kept(policy: RestartPolicy, limit: u32) -> Supervision {
+    let mut supervision = Supervision::default();
+    let restart = Restart {
+        policy,
+        limit,
+        jitter: Decimal::of_thousandths(0),
+        ..Restart::default()
+    };
+    let spec = Box::new(AgentSpec {
+        restart,
+        ..AgentSpec::named(name("Alice"))
+    });
+    supervision.on_start(spec, Incarnation(1), Ticket(1));
+    supervision.on_let_in(&name("Alice"), Incarnation(1), Ok(()), seconds(0));
+    supervision.on_spawned(&name("Alice"), Some(Ticket(1)), Ok(100), seconds(0));
+    supervision.on_keep(&[name("Alice")]);
+    supervision.effects();
+    supervision
+}
+
+/// The next life begins, as far as it is asked for.
+fn begins_again(supervision: &mut Supervision, now: Now) -> bool {
+    let effects = supervision.effects();
+    let again = |effect: &Effect| matches!(effect, Effect::Restart { .. });
+    if !effects.iter().any(again) {
+        return false;
+    }
+    let spec = Box::new(AgentSpec::named(name("Alice")));
+    supervision.on_restart(spec, Incarnation(2));
+    supervision.on_let_in(&name("Alice"), Incarnation(2), Ok(()), now);
+    supervision.on_spawned(&name("Alice"), None, Ok(100), now);
+    let effects = supervision.effects();
+    assert!(
+        effects
+            .iter()
+            .any(|it| matches!(it, Effect::Spawn { ticket: None, .. })),
+        "{effects:?}"
+    );
+    true
+}
+
+#[test]
+fn it_is_started_again_at_once_and_then_later_and_then_no_more() {
+    let mut supervision = kept(RestartPolicy::OnFailure, 3);
+    let mut now = seconds(0);
+    for wait in [0, 100, 200] {
+        supervision.on_exited(&name("Alice"), exit(1), false, now);
+        if wait > 0 {
+            assert!(!begins_again(&mut supervision, now), "{wait}");
+            now += Duration::from_millis(wait);
+            assert_eq!(supervision.next_deadline(), Some(now));
+            supervision.on_time(now);
+        }
+        assert!(begins_again(&mut supervision, now), "{wait}");
+    }
+    supervision.on_exited(&name("Alice"), exit(7), false, now);
+    let effects = supervision.effects();
+    let [Effect::Report { then, exit, .. }] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    let within = Restart::default().within;
+    assert_eq!(
+        *then,
+        AfterEnd::GivenUp {
+            restarts: 3,
+            within
+        }
+    );
+    assert_eq!(exit.status, Some(7));
+    assert_eq!(supervision.next_deadline(), None);
+    supervision.on_forgotten(now);
+    assert!(matches!(
+        supervision.effects()[..],
+        [Effect::Report {
+            then: AfterEnd::GivenUp { .. },
+            ..
+        }]
+    ));
+}
+
+#[test]
+fn what_was_long_ago_does_not_count() {
+    let mut supervision = kept(RestartPolicy::Always, 2);
+    for n in 0..20 {
+        let now = seconds(n * 601);
+        supervision.on_exited(&name("Alice"), exit(0), false, now);
+        assert!(begins_again(&mut supervision, now), "{n}");
+    }
+}
+
+#[test]
+fn before_its_system_is_up_and_by_other_policies_it_stays_ended() {
+    let mut early = started(&["Alice"]);
+    early.on_exited(&name("Alice"), exit(1), false, seconds(0));
+    assert!(!begins_again(&mut early, seconds(0)));
+    for (policy, status) in [(RestartPolicy::Never, 1), (RestartPolicy::OnFailure, 0)] {
+        let mut supervision = kept(policy, 3);
+        supervision.on_exited(&name("Alice"), exit(status), false, seconds(0));
+        assert!(!begins_again(&mut supervision, seconds(0)), "{policy}");
+    }
+}
+
+#[test]
+fn one_that_waits_is_stopped_started_by_hand_and_shut_down() {
+    let waiting = || {
+        let mut supervision = kept(RestartPolicy::Always, 9);
+        supervision.on_exited(&name("Alice"), exit(1), false, seconds(0));
+        assert!(begins_again(&mut supervision, seconds(0)));
+        supervision.on_exited(&name("Alice"), exit(1), false, seconds(0));
+        supervision.effects();
+        assert!(supervision.next_deadline().is_some());
+        assert_eq!(supervision.alive().count(), 0);
+        supervision
+    };
+    let mut stopped = waiting();
+    stopped.on_stop(&name("Alice"), GRACE, Ticket(5), seconds(0));
+    let effects = stopped.effects();
+    let already = |it: &Effect| matches!(it, Effect::AnswerStop { ticket: Ticket(5), outcome: Ok(it) } if it.stage == StopStage::Already);
+    assert!(effects.iter().any(already), "{effects:?}");
+    let mut ended = waiting();
+    ended.on_shutdown(GRACE, None, seconds(0));
+    let last = ended.effects().pop();
+    assert!(matches!(last, Some(Effect::End { .. })), "{last:?}");
+    let mut begun = waiting();
+    let spec = Box::new(AgentSpec::named(name("Alice")));
+    begun.on_start(spec, Incarnation(9), Ticket(6));
+    for supervision in [&mut stopped, &mut ended, &mut begun] {
+        supervision.on_time(seconds(100));
+        let effects = supervision.effects();
+        let again = |it: &Effect| matches!(it, Effect::Restart { .. });
+        assert!(!effects.iter().any(again), "{effects:?}");
+        assert_eq!(supervision.next_deadline(), None);
+    }
+}
+
+#[test]
+fn a_restart_that_cannot_begin_counts_as_one() {
+    let mut supervision = kept(RestartPolicy::Always, 2);
+    supervision.on_exited(&name("Alice"), exit(1), false, seconds(0));
+    let mut now = seconds(0);
+    let mut tries = 0;
+    while supervision
+        .effects()
+        .iter()
+        .any(|it| matches!(it, Effect::Restart { .. }))
+    {
+        tries += 1;
+        let spec = Box::new(AgentSpec::named(name("Alice")));
+        supervision.on_restart(spec, Incarnation(tries));
+        let why = start::fault(&name("Alice"), "no");
+        supervision.on_let_in(&name("Alice"), Incarnation(tries), Err(why), now);
+        if let Some(next) = supervision.next_deadline() {
+            now = next;
+            supervision.on_time(now);
+        }
+    }
+    assert_eq!(tries, 2);
+    assert_eq!(supervision.next_deadline(), None);
 }

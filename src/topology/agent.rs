@@ -1,6 +1,6 @@
 //! One agent of the section `agents`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -62,6 +62,8 @@ pub(super) fn read(
         start_timeout: own.start_timeout,
         settle: own.settle,
         logs: own.logs,
+        restart: own.restart,
+        keep: keep(&fields, review),
         replicas: replicas?,
         repeats: false,
         name: Spanned {
@@ -83,7 +85,7 @@ fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
     };
     let attach = review.take(values::boolean(node, "attach")) == Some(true);
     let keys = [
-        "command", "env", "env_file", "cwd", "sync", "speaks", "logs",
+        "command", "env", "env_file", "cwd", "sync", "speaks", "logs", "restart", "keep",
     ];
     for key in keys.into_iter().chain(ready::KEYS).filter(|_| attach) {
         if let Some((key, _)) = fields.entry(key) {
@@ -93,6 +95,16 @@ fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
         }
     }
     attach
+}
+
+/// The attributes that the next life takes over.
+fn keep(fields: &Fields<'_>, review: &mut Review) -> BTreeSet<String> {
+    let Some(node) = fields.get("keep") else {
+        return BTreeSet::new();
+    };
+    let names = review.take(items(node, "keep")).unwrap_or_default().iter();
+    let names = names.filter_map(|node| review.take(values::text(node, "keep")));
+    names.map(str::to_owned).collect()
 }
 
 fn attributes(fields: &Fields<'_>, review: &mut Review) -> BTreeMap<String, Value> {

@@ -8,9 +8,9 @@ use super::fields::Fields;
 use super::keys;
 use super::review::Review;
 use super::surroundings::Surroundings;
-use super::{env_file, logs, sync, values};
+use super::{env_file, logs, restart, sync, values};
 use crate::model::timing::{SETTLE_TIME, START_TIMEOUT};
-use crate::model::{LogLimits, Serializer, Transport};
+use crate::model::{LogLimits, Restart, Serializer, Transport};
 
 /// The defaults of a system whose sockets are bound to `ip`.
 pub(super) fn read(
@@ -28,6 +28,7 @@ pub(super) fn read(
         sync: None,
         env: BTreeMap::new(),
         logs: LogLimits::default(),
+        restart: Restart::default(),
     };
     let section = top
         .get("defaults")
@@ -45,9 +46,6 @@ pub(super) fn overlaid(
     around: &Surroundings<'_>,
     review: &mut Review,
 ) -> Defaults {
-    if let Some(node) = section.get("restart") {
-        values::restart(node, review);
-    }
     let transport = section.get("transport");
     let serializer = section.get("serializer");
     let sync = section.get("sync");
@@ -55,6 +53,7 @@ pub(super) fn overlaid(
     let start_timeout = section.get("start_timeout");
     let settle = section.get("settle");
     let logs = section.get("logs");
+    let restart = section.get("restart");
     Defaults {
         transport: transport
             .and_then(|node| values::transport(node, review))
@@ -77,5 +76,8 @@ pub(super) fn overlaid(
             |node| env_file::read(node, around, review),
         ),
         logs: logs.map_or(outer.logs, |node| logs::overlaid(outer.logs, node, review)),
+        restart: restart.map_or(outer.restart, |node| {
+            restart::overlaid(outer.restart, node, review)
+        }),
     }
 }

@@ -1,7 +1,7 @@
 //! A topology as it was read, part by part, before its references are followed. What could not be
 //! read is missing here, and reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::review::{Span, Spanned};
 use super::yaml::Part;
 use crate::model::{
     Action, Admits, AgentId, Alias, Endpoint, HostSpec, Kind, LogLimits, Millis, NameServerEntry,
-    NameServerName, Security, Serializer, Speaks, SyncSpec, SystemName, Transport, When,
+    NameServerName, Restart, Security, Serializer, Speaks, SyncSpec, SystemName, Transport, When,
 };
 
 pub(super) struct Draft {
@@ -46,6 +46,7 @@ pub(super) struct Defaults {
     /// What its files of variables say.
     pub env: BTreeMap<String, LateText>,
     pub logs: LogLimits,
+    pub restart: Restart,
 }
 
 #[derive(Clone)]
@@ -72,6 +73,8 @@ pub(super) struct AgentDraft {
     pub start_timeout: Millis,
     pub settle: Millis,
     pub logs: LogLimits,
+    pub restart: Restart,
+    pub keep: BTreeSet<String>,
 }
 
 /// A text whose references have not been followed.

@@ -10,8 +10,9 @@ use super::keys::{self, Section};
 use super::yaml::{self, escape};
 use crate::model::{
     Action, Admits, AgentId, AgentSpec, BindSpec, Endpoint, Handlers, HostSpec, LogLimits, Millis,
-    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready, Replies, Security,
-    Speaks, SshSpec, SyncSpec, Template, TimerAction, TimerSpec, Topology, When, WireSpec,
+    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready, Replies, Restart,
+    Security, Speaks, SshSpec, SyncSpec, Template, TimerAction, TimerSpec, Topology, When,
+    WireSpec,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -237,6 +238,8 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
         start_timeout,
         settle,
         logs,
+        restart,
+        keep,
     } = agent;
     let mut entries = Entries::of(&keys::AGENT);
     entries.text("host", host);
@@ -245,9 +248,11 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
     }
     entries.text("start_timeout", start_timeout);
     entries.text("settle", settle);
-    entries.text("restart", "never");
     if !attach {
+        add_restart(restart, &mut entries);
         entries.some("logs", self::logs(*logs));
+        let keep = keep.iter().map(Part::text);
+        entries.some("keep", Part::List(keep.collect()));
     }
     let attributes = attributes.iter();
     let attributes = attributes.map(|(key, value)| (key.clone(), json(value)));
@@ -260,6 +265,35 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
     entries.some("bind", Part::Map(bind));
     entries.some("timers", Part::List(timers.iter().map(timer).collect()));
     entries.part()
+}
+
+/// A policy alone, if the rest is as it is by default.
+fn add_restart(restart: &Restart, to: &mut Entries) {
+    let Restart {
+        policy,
+        delay,
+        max_delay,
+        factor,
+        jitter,
+        limit,
+        within,
+    } = restart;
+    let by_default = Restart {
+        policy: *policy,
+        ..Restart::default()
+    };
+    if *restart == by_default {
+        return to.text("restart", policy);
+    }
+    let mut entries = Entries::of(&keys::RESTART);
+    entries.text("policy", policy);
+    entries.text("delay", delay);
+    entries.text("max_delay", max_delay);
+    entries.add("factor", Part::Json(factor.as_f64().into()));
+    entries.add("jitter", Part::Json(jitter.as_f64().into()));
+    entries.add("limit", Part::Json((*limit).into()));
+    entries.text("within", within);
+    to.add("restart", entries.part());
 }
 
 fn logs(limits: LogLimits) -> Part {

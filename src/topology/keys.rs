@@ -25,6 +25,7 @@ pub(super) struct Key {
 pub(super) enum Form {
     String,
     Bool,
+    Number,
     PortNumber,
     /// Any JSON.
     Any,
@@ -174,7 +175,11 @@ pub(super) static DEFAULTS: Section = Section {
             DURATION,
             "How long a command that says nothing has to live before it counts as running.",
         ),
-        key("restart", Form::Word(Word::Restart), ""),
+        key(
+            "restart",
+            Form::OneOf(&RESTARTS),
+            "Whether agents are started again that have ended by themselves.",
+        ),
         key(
             "sync",
             Form::OneOf(&SYNCS),
@@ -207,6 +212,41 @@ pub(super) static LOGS: Section = Section {
             Form::Word(Word::Replicas),
             "How many files are kept of each log, the one that is written to among them.",
         ),
+    ],
+};
+
+static RESTARTS: Choice = Choice {
+    name: "RestartChoice",
+    about: "",
+    forms: &[
+        (Form::Word(Word::Restart), ""),
+        (Form::Section(&RESTART), ""),
+    ],
+};
+
+pub(super) static RESTART: Section = Section {
+    name: "RestartForm",
+    about: "The first restart is at once; each further one within the window waits longer.",
+    keys: &[
+        key("policy", Form::Word(Word::Restart), ""),
+        key("delay", DURATION, "How long the second restart waits."),
+        key("max_delay", DURATION, "How long a restart waits at most."),
+        key(
+            "factor",
+            Form::Number,
+            "By how much each waits longer than the one before it.",
+        ),
+        key(
+            "jitter",
+            Form::Number,
+            "Which part of the wait is left to chance, from 0 to 1.",
+        ),
+        key(
+            "limit",
+            Form::Number,
+            "After so many within the window the agent has failed for good; 0: never.",
+        ),
+        key("within", DURATION, "The window."),
     ],
 };
 
@@ -399,7 +439,16 @@ pub(super) static AGENT: Section = Section {
             Form::Section(&LOGS),
             "How much is kept of what it and its program write; else what `defaults` say.",
         ),
-        key("restart", Form::Word(Word::Restart), ""),
+        key(
+            "restart",
+            Form::OneOf(&RESTARTS),
+            "Whether it is started again when it has ended by itself; else what `defaults` say.",
+        ),
+        key(
+            "keep",
+            TEXTS,
+            "Attributes that it takes over from its life before a restart.",
+        ),
         key(
             "attach",
             Form::Bool,

@@ -40,6 +40,7 @@ mod references;
 mod replicas;
 mod replies;
 mod resolve;
+mod restart;
 mod review;
 mod schema;
 mod set;

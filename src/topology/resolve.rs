@@ -103,6 +103,8 @@ fn agent(
         start_timeout: draft.start_timeout,
         settle: draft.settle,
         logs: draft.logs,
+        restart: draft.restart,
+        keep: draft.keep.clone(),
     })
 }
 

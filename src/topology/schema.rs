@@ -65,6 +65,7 @@ impl Definitions {
         match form {
             Form::String => json!({ "type": "string" }),
             Form::Bool => json!({ "type": "boolean" }),
+            Form::Number => json!({ "type": "number" }),
             Form::PortNumber => {
                 json!({ "type": "integer", "format": "uint16", "minimum": 0, "maximum": 65535 })
             }
@@ -141,7 +142,7 @@ fn described_word(word: Word) -> (&'static str, Value) {
             let number = json!({ "type": "integer", "minimum": 1, "maximum": 10_000 });
             ("Replicas", json!({ "anyOf": [number, variable()] }))
         }
-        Word::Restart => ("Restart", any_of(["never"])),
+        Word::Restart => ("Restart", any_of(["never", "on-failure", "always"])),
         Word::Security => (
             "Security",
             json!({

@@ -93,25 +93,6 @@ fn word<T: Copy>(
     found.copied()
 }
 
-/// What a restart policy may be: `never`, until agents are restarted.
-pub(super) fn restart(node: &Node, review: &mut Review) {
-    let Some(policy) = review.take(text(node, "restart")) else {
-        return;
-    };
-    match policy {
-        "never" => {}
-        "on-failure" | "always" => {
-            let flaw = Flaw::not_yet(&node.span, "agents are not restarted");
-            review.add(flaw.hint("restart: never is what works"));
-        }
-        other => {
-            let message = format!("there is no restart policy {}", quote(other));
-            let hint = "there are never, on-failure and always";
-            review.add(Flaw::new(&node.span, message).hint(hint));
-        }
-    }
-}
-
 /// An IP address without a port.
 pub(super) fn ip(node: &Node, what: &str) -> Result<IpAddr, Flaw> {
     let text = text(node, what)?;

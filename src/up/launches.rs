@@ -18,7 +18,7 @@ use crate::model::{
 };
 use crate::plan::{LaunchPlan, Order};
 use crate::proxy::{Link, ProxyError};
-use crate::wire::{AgentRequest, Fault, HostRequest, Launch, Peer, Settled};
+use crate::wire::{AgentRequest, Fault, HostRequest, Peer, Settled};
 
 type Attributes = BTreeMap<String, Value>;
 /// The attributes of those that were launched.
@@ -167,7 +167,7 @@ impl Up<'_> {
         known: &Known,
     ) -> Option<Launching> {
         let program = self.placed(plan)?;
-        let (mut values, mut unknown) = (HashMap::new(), Vec::new());
+        let (mut values, mut unknown) = (BTreeMap::new(), Vec::new());
         for reference in program.references() {
             let value = match reference {
                 Reference::Addr { agent, alias, part } => {
@@ -220,7 +220,7 @@ struct Launching {
     program: Program,
     timeout: Millis,
     /// What references stand for, by their text.
-    values: HashMap<String, String>,
+    values: BTreeMap<String, String>,
     /// Attributes of agents that were not launched: they are asked for when they are needed.
     unknown: Vec<Lookup>,
     link: Arc<Link>,
@@ -241,7 +241,7 @@ impl Launching {
     /// timers begin.
     async fn run(mut self, timers: bool) -> Result<Done, UpError> {
         let launched = match self.look_up().await {
-            Ok(program) => self.ask(program, timers).await,
+            Ok(()) => self.ask(timers).await,
             Err(cause) => Err(cause),
         };
         let agent = self.agent.clone();
@@ -266,7 +266,7 @@ impl Launching {
         left.unwrap_or_default()
     }
 
-    async fn look_up(&mut self) -> Result<Program, ProxyError> {
+    async fn look_up(&mut self) -> Result<(), ProxyError> {
         for lookup in std::mem::take(&mut self.unknown) {
             let request = AgentRequest::GetAttr { name: lookup.name };
             let peer = Peer::Agent(lookup.agent);
@@ -274,31 +274,29 @@ impl Launching {
             let value: Value = lookup.link.ask(peer, &request, timeout).await?;
             self.values.insert(lookup.reference, as_text(&value));
         }
-        self.program.filled(|reference| {
-            let value = self.values.get(&reference.to_string());
-            match (value, reference.agent()) {
-                (None, Some(_)) => {
-                    let reason = format!("nobody knows what ${{{reference}}} stands for");
-                    Err(ProxyError::Fault(Fault::Refused { reason }))
-                }
-                (value, _) => Ok(value.cloned()),
+        let mut references = self.program.references();
+        let is_unknown =
+            |it: &&Reference| it.agent().is_some() && !self.values.contains_key(&it.to_string());
+        match references.find(is_unknown) {
+            Some(reference) => {
+                let reason = format!("nobody knows what ${{{reference}}} stands for");
+                Err(ProxyError::Fault(Fault::Refused { reason }))
             }
-        })
+            None => Ok(()),
+        }
     }
 
-    async fn ask(&self, program: Program, timers: bool) -> Result<Attributes, ProxyError> {
-        let launch = AgentRequest::Launch(Launch {
-            program,
+    /// Its host launches it, which keeps what is known for the agent's next life.
+    async fn ask(&self, timers: bool) -> Result<Attributes, ProxyError> {
+        let launch = HostRequest::Launch {
+            agent: self.agent.name.clone(),
+            values: self.values.clone(),
+            timers,
             timeout: self.timeout,
-        });
-        let peer = Peer::Agent(self.agent.name.clone());
-        let timeout = self.timeout.duration() + ANSWER_MARGIN;
-        let launched = self.link.ask(peer.clone(), &launch, timeout);
-        if timers {
-            // It is read when the program has been started.
-            self.link.tell(peer, &AgentRequest::Go {});
-        }
-        launched.await
+        };
+        let timeout = self.timeout.duration() + 2 * ANSWER_MARGIN;
+        let host = Peer::Host(self.host.clone());
+        self.link.ask(host, &launch, timeout).await
     }
 }
 

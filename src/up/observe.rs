@@ -213,6 +213,8 @@ mod tests {
                 key: None,
                 incarnation: None,
                 spec_version: None,
+                then: crate::model::AfterEnd::Stays,
+                last_end: None,
             }),
             fault: None,
         })

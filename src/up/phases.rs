@@ -17,12 +17,13 @@ use super::missing::Missing;
 use super::observe::{Death, Observer};
 use super::state::{ExpectedHost, Group, Hosts, Running, Shared, Up, lock};
 use super::{Outcome, Progress, UpReport, UpRequest, mend};
-use crate::model::timing::DEATH_REPORT_TIMEOUT;
+use crate::model::timing::{CONTROL_TIMEOUT, DEATH_REPORT_TIMEOUT};
 use crate::model::{AgentId, AgentSpec, HostName, NameServerEntry, NameServerName};
 use crate::plan::LaunchPlan;
 use crate::proxy::{Link, ProxyError, Watch};
 use crate::ssh::Sent;
 use crate::state::{GroupRecord, Phase, SystemRecord};
+use crate::wire::{HostRequest, Peer};
 
 /// Brings everything up that is to be, or says what failed first.
 pub(crate) async fn run(
@@ -336,8 +337,35 @@ impl Up<'_> {
     async fn let_go(&self) -> Result<(), UpError> {
         lock(self.launched).forget_mending();
         self.write_record(Phase::Up)?;
+        self.keep().await?;
         lock(self.launched).release_tethers();
         self.release_machines().await
+    }
+}
+
+impl Up<'_> {
+    /// From now on the hosts start agents again by the policies of their specs.
+    async fn keep(&self) -> Result<(), UpError> {
+        let plan = &self.request.plan;
+        let mut asked = Vec::new();
+        for group in &self.groups {
+            for host in plan.hosts_at(&group.name) {
+                let agents = plan.agents_on(&host.name, &group.name);
+                let keep = HostRequest::Keep {
+                    agents: agents.map(|agent| agent.name.name.clone()).collect(),
+                };
+                let peer = Peer::Host(plan.host_id(&host.name));
+                asked.push(group.link.ask::<()>(peer, &keep, CONTROL_TIMEOUT));
+            }
+        }
+        for kept in asked {
+            match kept.await {
+                // It has ended since, and `ls` says so.
+                Err(error) if error.is_absence() => {}
+                outcome => outcome?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -52,7 +52,7 @@ pub enum Fault {
     NameTaken { peer: Peer, pid: Option<u32> },
     #[error("{agent} already has a socket {alias}")]
     AliasTaken { agent: AgentName, alias: Alias },
-    #[error("{agent} {}", match state { State::Failed => "has failed".to_owned(), State::Stopped | State::Ended => "has ended".to_owned(), other => format!("is {other}") })]
+    #[error("{agent} {}", match state { State::Failed => "has failed".to_owned(), State::Stopped | State::Ended => "has ended".to_owned(), State::Restarting => "has ended, and is being restarted".to_owned(), other => format!("is {other}") })]
     NotRunning { agent: AgentName, state: State },
     /// Not a word of it has come for so long that it is not waited for.
     #[error("{agent} is unreachable: nothing was heard of it for {silent}")]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Examination, Incarnation, Target};
+use super::{Examination, Incarnation, Launch, Target};
 use crate::model::{
     AgentName, AgentSpec, Alias, Amount, Credentials, Dial, HostId, Leftover, Machine, Millis,
     SpecVersion,
@@ -24,6 +24,17 @@ pub enum HostRequest {
     /// Start an agent by its spec, which the host keeps. Replies with its pid once the process is there; that it runs,
     /// and is what the spec says, the name server tells. The fault is `start`.
     Start { spec: Box<AgentSpec> },
+    /// Launch the program of one of its agents, with what its references stand for, by their texts; its timers begin with it,
+    /// or later by `go`. The host keeps the values. Replies as [`AgentRequest::Launch`](super::AgentRequest::Launch) does.
+    Launch {
+        agent: AgentName,
+        values: BTreeMap<String, String>,
+        timers: bool,
+        timeout: Millis,
+    },
+    /// The system of these agents is up: from now on the host starts them again by the policies of their specs. Replies with
+    /// null.
+    Keep { agents: Vec<AgentName> },
     /// Make an agent the system's that others start, and make it what the spec says: its life now, as soon as that is
     /// there, and each later one. Replies with the map of its addresses, when that is done for the first time. The
     /// name server has to entrust the agent to this host.
@@ -168,6 +179,9 @@ pub struct AgentBoot {
     /// Which spec it is; the agent is to be what it says. None: it is started by hand, and nobody says what it is to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<SpecVersion>,
+    /// The system is up, and the agent goes to work by itself. None: it waits to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub works: Option<Works>,
     /// Of sockets that may have any port: what they had in the life before this one. They have these again, if they are
     /// free.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -197,6 +211,15 @@ pub struct AgentBoot {
     /// How many descriptors its program may have open. None: as many as the agent is started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub descriptors: Option<u64>,
+}
+
+/// How an agent goes to work by itself: it proves its wires, and starts its program and its timers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Works {
+    /// Its program, if that is launched only then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch: Option<Launch>,
 }
 
 impl AgentBoot {

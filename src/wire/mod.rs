@@ -25,7 +25,7 @@ pub use examination::{Bound, Dialled, Examination, Examined, Found, ProgramNeed,
 pub use fault::Fault;
 pub use host::{
     AgentBoot, AgentLogs, HostRequest, LARGEST_LOG_PIECE, LogPiece, LogsFrom, MachineFacts,
-    StopStage, Stopped,
+    StopStage, Stopped, Works,
 };
 pub use journal::{Happening, Note, Outcome, Record, Who};
 pub use machine::{

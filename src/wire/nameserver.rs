@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fault, Incarnation, Peer};
 use crate::model::{
-    Address, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, Holder, HostId, HostInfo,
-    HostName, KeyEntry, KeysOf, PublicKey, SpecVersion, State,
+    Address, AfterEnd, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, Holder, HostId,
+    HostInfo, HostName, KeyEntry, KeysOf, PublicKey, SpecVersion, State,
 };
 
 /// A request to the name server: `{"method": …, "params": …}`.
@@ -45,6 +45,8 @@ pub enum NameServerRequest {
         incarnation: Incarnation,
         exit: ExitReport,
         asked: bool,
+        #[serde(default, skip_serializing_if = "AfterEnd::stays")]
+        then: AfterEnd,
     },
     /// Agents that others start are that host's from now on: it is told by events how they stand, and may lead them.
     /// Replies with null.

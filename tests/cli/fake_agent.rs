@@ -61,6 +61,7 @@ impl FakeAgent {
             incarnation: Incarnation(1),
             exit,
             asked: false,
+            then: osb::model::AfterEnd::Stays,
         };
         let host = NameServerRequest::Announce(Announcement::Host {
             name: "local".parse().unwrap(),

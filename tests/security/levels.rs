@@ -30,6 +30,7 @@ fn questions() -> Vec<NameServerRequest> {
                 log: vec![],
             },
             asked: true,
+            then: osb::model::AfterEnd::Stays,
         },
         NameServerRequest::Entrust {
             agents: vec!["Nobody".parse().unwrap()],
@@ -79,6 +80,11 @@ fn requests_to_a_host() -> Vec<HostRequest> {
     let nothing = serde_json::json!({});
     vec![
         of("start", serde_json::json!({"spec": spec("Mine")})),
+        of(
+            "launch",
+            serde_json::json!({"agent":"Alice","values":{},"timers":false,"timeout":100}),
+        ),
+        of("keep", serde_json::json!({"agents":["Alice"]})),
         of("attach", serde_json::json!({"spec": spec("Nobody")})),
         of("stop", serde_json::json!({"agent":"Alice","grace":1})),
         of("agents", nothing.clone()),

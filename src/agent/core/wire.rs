@@ -55,6 +55,8 @@ pub(crate) enum WireEffect {
 pub(crate) struct Wire {
     stage: Stage,
     address: Option<Address>,
+    /// When it was dialled last from here.
+    dialled: Duration,
     /// Since when it has been connected.
     connected: Option<Duration>,
     prove_at: Option<Duration>,
@@ -66,6 +68,7 @@ impl Wire {
         Self {
             stage: Stage::Resolving,
             address: None,
+            dialled: Duration::ZERO,
             connected: None,
             prove_at: None,
         }
@@ -116,20 +119,24 @@ impl Wire {
         now: Duration,
     ) -> Option<WireEffect> {
         if self.address.as_ref() != Some(&address) {
-            self.begin();
+            self.begin(now);
             self.address = Some(address.clone());
             return Some(WireEffect::Dial(address));
         }
-        // A connection that is older than the process at its other end is one to nobody.
-        let age = now.saturating_sub(self.connected?);
-        if age <= uptime? + NEWS_TRAVEL_TIMEOUT {
-            return None;
-        }
-        self.begin();
-        Some(WireEffect::Redial)
+        let is_stale = match self.connected {
+            // A connection that is older than the process at its other end is one to nobody.
+            Some(connected) => now.saturating_sub(connected) > uptime? + NEWS_TRAVEL_TIMEOUT,
+            // libzmq dials again at intervals: one that has come since then need not wait for that.
+            None => now.saturating_sub(uptime?) > self.dialled,
+        };
+        is_stale.then(|| {
+            self.begin(now);
+            WireEffect::Redial
+        })
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, now: Duration) {
+        self.dialled = now;
         self.stage = Stage::Connecting;
         self.connected = None;
         self.prove_at = None;
@@ -245,6 +252,23 @@ mod tests {
         wire.on(WireEvent::Lost, 20 * S);
         wire.on(WireEvent::Connected, 21 * S);
         assert_eq!(wire.on(peer_of(S), 21 * S), None);
+    }
+
+    #[test]
+    fn a_peer_that_has_come_back_is_dialled_at_once_and_once() {
+        let mut wire = Wire::new();
+        wire.on(found(1, Kind::Push, None), S);
+        let peer_of = |uptime| found(1, Kind::Push, Some(uptime));
+        assert_eq!(wire.on(peer_of(2 * S), 2 * S), None, "it was there before");
+        wire.on(WireEvent::Connected, 2 * S);
+        wire.on(WireEvent::Lost, 20 * S);
+        assert_eq!(
+            wire.on(peer_of(30 * S), 21 * S),
+            None,
+            "that is its former life"
+        );
+        assert_eq!(wire.on(peer_of(S), 22 * S), Some(WireEffect::Redial));
+        assert_eq!(wire.on(peer_of(2 * S), 23 * S), None);
     }
 
     fn any_event() -> impl Strategy<Value = WireEvent> {

@@ -221,6 +221,7 @@ impl Agent {
             }
             AgentRequest::Shutdown {} => {
                 self.asked_to_end |= !self.life.ending();
+                self.stays_down |= !self.life.ending();
                 self.end(0);
                 done()
             }

@@ -138,6 +138,7 @@ impl Fixture {
         let dir = tempfile::tempdir().unwrap();
         let output = spec.program.is_some().then(|| dir.path().join("out"));
         let boot = AgentBoot {
+            works: None,
             spec: Box::new(spec),
             version,
             ports,

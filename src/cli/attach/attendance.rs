@@ -45,7 +45,7 @@ impl Attendance {
         let Some(ours) = self.agents.get_mut(agent) else {
             return;
         };
-        let ended = info.state.ended() && !info.is_about_to_be_told();
+        let ended = info.state.is_over() && !info.is_about_to_be_told();
         *ours = ended.then(|| ended_how(info));
     }
 
@@ -128,6 +128,8 @@ mod tests {
         plain.take(&id("Job"), &info(State::Failed, Some(7)));
         plain.take(&id("Strange"), &info(State::Running, None));
         assert_eq!(plain.verdict(), None);
+        plain.take(&id("Server"), &info(State::Restarting, Some(0)));
+        assert_eq!(plain.verdict(), None, "it comes back");
         plain.take(&id("Server"), &info(State::Stopped, Some(0)));
         let failed = vec![id("Job")];
         assert_eq!(plain.verdict(), Some(Over::AllEnded { failed }));

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::Listed;
 use crate::model::{
-    Address, AgentInfo, AgentName, Alias, HostName, Leftover, NameServerName, SpecVersion, State,
+    Address, AfterEnd, AgentInfo, AgentName, Alias, HostName, Leftover, NameServerName,
+    SpecVersion, State,
 };
 use crate::render::json::{pretty, seconds};
 use crate::render::table::Width::{Needed, Spare};
@@ -56,9 +57,20 @@ impl Report for Agents {
 
 fn state(agent: &AgentInfo) -> String {
     match &agent.exit {
-        Some(exit) => format!("{} ({exit})", agent.state),
+        Some(exit) => format!("{} ({exit}{})", agent.state, then(agent)),
         None if agent.state == State::Ended => format!("{} (status unknown)", agent.state),
         None => agent.state.to_string(),
+    }
+}
+
+/// What becomes of it.
+fn then(agent: &AgentInfo) -> String {
+    match agent.then {
+        AfterEnd::Stays => String::new(),
+        AfterEnd::Again { wait } => format!("; next try in {wait}"),
+        AfterEnd::GivenUp { restarts, within } => {
+            format!("; given up after {restarts} restarts within {within}")
+        }
     }
 }
 
@@ -92,10 +104,23 @@ struct Object<'a> {
     /// How it ended: by this exit status, or by this signal. Both are null while it runs, and if nobody knows.
     exit_status: Option<i32>,
     signal: Option<i32>,
+    /// What becomes of an agent that has ended, if it does not stay so.
+    #[serde(skip_serializing_if = "AfterEnd::stays")]
+    then: AfterEnd,
+    /// How the life before this one ended, if it was restarted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_end: Option<End>,
     addresses: &'a BTreeMap<Alias, Address>,
     /// What a job that is done has left running.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     left: &'a [Leftover],
+}
+
+/// How a life ended: by this exit status, or by this signal.
+#[derive(Serialize)]
+struct End {
+    exit_status: Option<i32>,
+    signal: Option<i32>,
 }
 
 impl<'a> From<&'a Listed> for Object<'a> {
@@ -114,6 +139,11 @@ impl<'a> From<&'a Listed> for Object<'a> {
             restarts: agent.restarts,
             incarnation: agent.incarnation.as_deref(),
             spec_version: agent.spec_version,
+            then: agent.then,
+            last_end: agent.last_end.as_ref().map(|exit| End {
+                exit_status: exit.status,
+                signal: exit.signal,
+            }),
             addresses: &agent.addresses,
             left: &listed.left,
         }

@@ -175,7 +175,10 @@ fn agents() {
         &[
             "hots: local",
             "host: moon",
-            "restart: on-failure",
+            "restart: on-failur",
+            "restart: { policy: always, jitter: 2, limit: many, every: 1s }",
+            "keep: x",
+            "attach: true, restart: always",
             "attach: true, command: [x], env: { A: b }, cwd: /tmp",
             "attach: true, bind: { x: REP }",
             "attach: maybe",

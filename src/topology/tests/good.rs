@@ -64,6 +64,8 @@ fn agent(name: &str) -> AgentSpec {
         start_timeout: Millis::from_secs(30),
         settle: Millis::new(500),
         logs: crate::model::LogLimits::default(),
+        restart: crate::model::Restart::default(),
+        keep: std::collections::BTreeSet::new(),
     }
 }
 

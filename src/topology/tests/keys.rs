@@ -9,6 +9,7 @@ const PLACES: &[(&str, &str, &[&str])] = &[
     ("File", "", &["osb: 1"]),
     ("Defaults", "defaults:", &[""]),
     ("Logs", "defaults:\n logs:", &[""]),
+    ("RestartForm", "defaults:\n restart:", &[""]),
     ("SyncForm", "defaults:\n sync:", &["paths: [a]"]),
     ("Host", "hosts:\n lab:", &["", "ssh: lab"]),
     ("On", "agents:\n A:\n  on:", &[""]),
@@ -61,7 +62,8 @@ fn add(form: &'static Form, to: &mut Vec<&'static Section>) {
         Form::Section(section) => to.push(section),
         Form::OneOf(choice) => choice.forms.iter().for_each(|(form, _)| add(form, to)),
         Form::List(form) | Form::Map(form) | Form::Maybe(form) => add(form, to),
-        Form::String | Form::Bool | Form::PortNumber | Form::Any | Form::Word(_) => {}
+        Form::String | Form::Bool | Form::Number | Form::PortNumber | Form::Any | Form::Word(_) => {
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod keys;
 mod language;
 mod programs;
 mod replicas;
+mod restart;
 mod sync;
 
 use super::{Problems, Source, load};

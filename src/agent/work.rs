@@ -1,0 +1,54 @@
+//! An agent that begins in a system that is up: nobody leads it through the stages. It proves its wires, and then starts
+//! its program and its timers.
+
+use serde_json::Value;
+
+use super::requester::Requester;
+use super::requests::Request;
+use super::state::Agent;
+use crate::wire::{Fault, Launch};
+
+/// The exit status of an agent whose program cannot be started, as of a shell.
+const NOT_STARTED: i32 = 127;
+
+impl Agent {
+    /// Once, as soon as it is there for all; if it was started to do so.
+    pub(super) fn go_to_work(&mut self) {
+        if self.membership.is_hidden() || self.boot.works.is_none() || self.given.fault.is_some() {
+            return;
+        }
+        if self.given.wires.is_empty() {
+            return self.work(None);
+        }
+        let limit = self.given.timeout.duration();
+        let request = Request::new(Some(Requester::Itself), limit, self.now);
+        if let Some(outcome) = self.wire(None, request) {
+            self.work(outcome.err());
+        }
+    }
+
+    /// Its wires are proven. One that is not, because what it leads to is not there, is proven when that comes: nothing
+    /// goes by it until then.
+    pub(super) fn work(&mut self, unproven: Option<Fault>) {
+        let Some(works) = self.boot.works.take() else {
+            return;
+        };
+        if let Some(fault) = unproven {
+            self.log
+                .warn(&format!("goes to work all the same: {fault}"));
+        }
+        if let Some(launch) = works.launch {
+            self.launch_at_work(launch);
+        }
+        self.go();
+    }
+
+    fn launch_at_work(&mut self, launch: Launch) {
+        let request = Request::new(None, launch.timeout.duration(), self.now);
+        let outcome: Option<Result<Value, Fault>> = self.launch(launch, request);
+        if let Some(Err(_)) = outcome {
+            // Its log says why. Its host decides whether it is tried again.
+            self.end(NOT_STARTED);
+        }
+    }
+}

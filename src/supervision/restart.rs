@@ -1,0 +1,192 @@
+//! Agents that have ended by themselves are started again, by the policies of their specs: from when their system is up
+//! on, and until they are stopped.
+
+use std::collections::VecDeque;
+
+use super::{Effect, Now, Phase, Supervision};
+use crate::model::{AfterEnd, AgentName, AgentSpec, ExitReport, Millis, Restart};
+use crate::wire::Incarnation;
+
+/// How often an agent was started again, and how it is to be.
+pub(super) struct History {
+    restart: Restart,
+    is_job: bool,
+    /// Its system is up: from now on the policy holds.
+    is_kept: bool,
+    /// When it was started again, within the window; the latest last.
+    restarts: VecDeque<Now>,
+    given_up: AfterEnd,
+}
+
+impl History {
+    /// Of an agent that is started for the first time, or by hand.
+    pub(super) fn of(spec: &AgentSpec) -> Self {
+        Self {
+            restart: spec.restart,
+            is_job: spec.is_job(),
+            is_kept: false,
+            restarts: VecDeque::new(),
+            given_up: AfterEnd::Stays,
+        }
+    }
+
+    /// It has ended by itself.
+    pub(super) fn on_end(&mut self, exit: &ExitReport, now: Now) -> AfterEnd {
+        if !self.is_kept || !self.restart.policy.wants(exit, self.is_job) {
+            return AfterEnd::Stays;
+        }
+        self.next(now)
+    }
+
+    fn next(&mut self, now: Now) -> AfterEnd {
+        let within = self.restart.within;
+        let is_over = |at: &Now| *at + within.duration() <= now;
+        while self.restarts.front().is_some_and(is_over) {
+            self.restarts.pop_front();
+        }
+        let before = u32::try_from(self.restarts.len()).unwrap_or(u32::MAX);
+        match self.restart.wait(before, chance(now)) {
+            Some(wait) => {
+                self.restarts.push_back(now + wait);
+                let wait = Millis::from(wait);
+                AfterEnd::Again { wait }
+            }
+            None => {
+                self.given_up = AfterEnd::GivenUp {
+                    restarts: before,
+                    within,
+                };
+                self.given_up
+            }
+        }
+    }
+
+    /// That it is not started again any more, if that is so.
+    pub(super) fn given_up(&self) -> AfterEnd {
+        self.given_up
+    }
+}
+
+/// From 0 to 1000, from the digits of the clock that nothing depends on: a core draws no random numbers, and moments of
+/// ends are as good.
+fn chance(now: Now) -> u32 {
+    let scrambled = (now.subsec_nanos() ^ now.as_secs() as u32).wrapping_mul(2_654_435_761);
+    (scrambled >> 8) % 1001
+}
+
+impl Supervision {
+    /// Their system is up: from now on the policies of these agents hold, as if nothing had been before.
+    pub(crate) fn on_keep(&mut self, agents: &[AgentName]) {
+        for name in agents {
+            if let Some(agent) = self.agents.get_mut(name) {
+                agent.history.is_kept = true;
+                agent.history.restarts.clear();
+            }
+        }
+    }
+
+    /// The next life of an agent that waits for it.
+    pub(crate) fn on_restart(&mut self, spec: Box<AgentSpec>, incarnation: Incarnation) {
+        let name = spec.name.name.clone();
+        let agent = self.agents.get_mut(&name);
+        let Some(agent) = agent.filter(|it| matches!(it.phase, Phase::Waiting { .. })) else {
+            return;
+        };
+        let history = std::mem::replace(&mut agent.history, History::of(&spec));
+        self.begin(spec, incarnation, None, history);
+    }
+
+    /// It has ended, and its policy wants it to be started again.
+    pub(super) fn wait_for_restart(
+        &mut self,
+        name: &AgentName,
+        exit: ExitReport,
+        wait: Millis,
+        now: Now,
+    ) {
+        let Some(agent) = self.agents.get_mut(name) else {
+            return;
+        };
+        let at = now + wait.duration();
+        agent.phase = Phase::Waiting {
+            exit: exit.clone(),
+            at,
+        };
+        self.effects.push(Effect::Report {
+            agent: name.clone(),
+            incarnation: agent.incarnation,
+            exit,
+            asked: false,
+            then: AfterEnd::Again { wait },
+        });
+        match wait.get() == 0 {
+            true => self.effects.push(Effect::Restart {
+                agent: name.clone(),
+            }),
+            false => drop(self.due.insert((at, name.clone()))),
+        }
+    }
+
+    /// Its process could not be started again: that counts as an end.
+    pub(super) fn restart_has_failed(&mut self, name: &AgentName, now: Now) {
+        let Some(agent) = self.agents.get_mut(name) else {
+            return;
+        };
+        let exit = match &agent.phase {
+            Phase::Waiting { exit, .. } | Phase::Ended { exit, .. } => exit.clone(),
+            Phase::Starting { .. } | Phase::Running | Phase::Stopping { .. } => ExitReport {
+                status: Some(NOT_STARTED),
+                signal: None,
+                log: Vec::new(),
+            },
+        };
+        let then = match self.shutdown {
+            Some(_) => AfterEnd::Stays,
+            None => agent.history.next(now),
+        };
+        match then {
+            AfterEnd::Again { wait } => self.wait_for_restart(name, exit, wait, now),
+            AfterEnd::Stays | AfterEnd::GivenUp { .. } => self.end_waiting(name, exit, then),
+        }
+        self.count_left();
+        self.end_if_done();
+    }
+
+    /// It is not started again: that was asked for.
+    pub(super) fn stop_waiting(&mut self, name: &AgentName) {
+        let Some(agent) = self.agents.get(name) else {
+            return;
+        };
+        if let Phase::Waiting { exit, at } = &agent.phase {
+            self.due.remove(&(*at, name.clone()));
+            let exit = exit.clone();
+            self.end_waiting(name, exit, AfterEnd::Stays);
+        }
+    }
+
+    pub(super) fn stop_all_waiting(&mut self) {
+        let names: Vec<AgentName> = self.agents.keys().cloned().collect();
+        names.iter().for_each(|name| self.stop_waiting(name));
+    }
+
+    fn end_waiting(&mut self, name: &AgentName, exit: ExitReport, then: AfterEnd) {
+        let Some(agent) = self.agents.get_mut(name) else {
+            return;
+        };
+        agent.phase = Phase::Ended {
+            exit: exit.clone(),
+            asked: false,
+            settled: false,
+        };
+        self.effects.push(Effect::Report {
+            agent: name.clone(),
+            incarnation: agent.incarnation,
+            exit,
+            asked: false,
+            then,
+        });
+    }
+}
+
+/// As shells have it: the command could not be started.
+const NOT_STARTED: i32 = 127;

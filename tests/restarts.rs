@@ -1,0 +1,210 @@
+//! Agents that have ended by themselves are started again, by the policies of their specs: with the ports, attributes,
+//! timers and wires that they had. specs/topology.md, "Restarts".
+
+use serde_json::Value;
+
+use crate::common::{Bench, wait_until};
+
+/// A feed that is bound here and connected there, in both directions.
+const SYSTEM: &str = "
+osb: 1
+name: restarts
+defaults: { restart: always }
+agents:
+  Alice:
+    attributes: { colour: red }
+    bind: { feed: PUB, work: PUSH }
+    timers: [{ every: 20ms, send: feed, message: news }, { every: 20ms, send: work, message: 1 }]
+  Bob: { bind: { in: { kind: PULL, handler: collect } } }
+  Carol: {}
+connections:
+  - { agent: Carol, to: Alice.feed, alias: news, handler: collect }
+  - { agent: Carol, to: Alice.work, alias: work, handler: collect }
+  - { agent: Alice, to: Bob.in, alias: out }
+";
+
+fn agent(bench: &Bench, name: &str) -> Value {
+    let agents = bench.json(&["ls", "agents"]);
+    let mut agents = agents.as_array().unwrap().iter();
+    agents.find(|it| it["name"] == name).unwrap().clone()
+}
+
+fn pid(bench: &Bench, name: &str) -> Option<i64> {
+    agent(bench, name)["pid"].as_i64()
+}
+
+fn kill(pid: i64) {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+}
+
+fn is_back(bench: &Bench, name: &str, restarts: u64) -> bool {
+    let agent = agent(bench, name);
+    agent["state"] == "running" && agent["restarts"] == restarts
+}
+
+fn all_proven(bench: &Bench) -> bool {
+    let connections = bench.json(&["ls", "connections"]);
+    let connections = connections.as_array().unwrap();
+    connections.len() == 3 && connections.iter().all(|it| it["proof"] == "proven")
+}
+
+/// Its attributes; null while it is between two lives.
+fn attributes(bench: &Bench, name: &str) -> Value {
+    let said = bench.osb(&["-o", "json", "get", name]);
+    serde_json::from_str(&said.stdout).unwrap_or_default()
+}
+
+fn received(bench: &Bench, name: &str) -> usize {
+    let attributes = attributes(bench, name);
+    attributes["received"].as_array().map_or(0, Vec::len)
+}
+
+fn comes_back_as_it_was(security: &str) {
+    let bench = Bench::new();
+    let up = bench.up(&SYSTEM.replace(
+        "name: restarts",
+        &format!("name: restarts\nsecurity: {security}"),
+    ));
+    assert_eq!(up.code, 0, "{up}");
+    let before = agent(&bench, "Alice");
+    bench.ok(&["set", "Alice", "colour", "\"blue\""]);
+    for restarts in 1..=2 {
+        kill(pid(&bench, "Alice").unwrap());
+        wait_until("Alice is back", || is_back(&bench, "Alice", restarts));
+        wait_until("her wires are proven", || all_proven(&bench));
+        let after = agent(&bench, "Alice");
+        for alias in ["feed", "work"] {
+            let address = |of: &Value| of["addresses"][alias]["address"].clone();
+            assert_eq!(
+                address(&after),
+                address(&before),
+                "{alias}: the port is the same"
+            );
+        }
+        assert_ne!(after["incarnation"], before["incarnation"]);
+        assert_eq!(after["last_end"]["signal"], 9);
+        assert_eq!(attributes(&bench, "Alice")["colour"], "red");
+        // Her timers run, and what they send arrives.
+        let so_far = received(&bench, "Carol");
+        wait_until("Carol hears", || received(&bench, "Carol") > so_far + 10);
+    }
+    assert_eq!(agent(&bench, "Bob")["restarts"], 0);
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn an_agent_comes_back_as_it_was() {
+    comes_back_as_it_was("none");
+}
+
+#[test]
+fn an_agent_comes_back_in_a_closed_system() {
+    comes_back_as_it_was("curve");
+}
+
+#[test]
+fn a_crash_loop_waits_longer_and_ends_as_failed() {
+    let bench = Bench::new();
+    let up = bench.up("
+osb: 1
+name: crashes
+agents:
+  Bad:
+    command: [sh, -c, 'sleep 0.3; exit 7']
+    speaks: nothing
+    settle: 50ms
+    restart: { policy: on-failure, delay: 50ms, max_delay: 100ms, limit: 3, jitter: 0 }
+  Job: { command: [sh, -c, 'sleep 0.2'], speaks: nothing, job: true, restart: always }
+");
+    assert_eq!(up.code, 0, "{up}");
+    wait_until("it is given up", || {
+        agent(&bench, "Bad")["state"] == "failed"
+    });
+    let bad = agent(&bench, "Bad");
+    assert_eq!(bad["restarts"], 3);
+    assert_eq!(bad["exit_status"], 7);
+    assert_eq!(bad["then"]["given_up"]["restarts"], 3);
+    let table = bench.ok(&["ls", "agents"]);
+    assert!(
+        table.contains("given up after 3 restarts within 10m"),
+        "{table}"
+    );
+    let job = agent(&bench, "Job");
+    assert_eq!(
+        (job["state"].as_str(), &job["restarts"]),
+        (Some("stopped"), &Value::from(0))
+    );
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn a_program_that_refers_to_sockets_is_launched_again_and_keeps_what_is_to_be_kept() {
+    let bench = Bench::new();
+    bench.file(
+        "count.py",
+        r#"
+import json, sys
+def say(**word): print(json.dumps(word), flush=True)
+for line in sys.stdin:
+    word = json.loads(line)
+    if word["type"] == "start":
+        lives = word["attributes"]["lives"] + 1
+        say(type="set", attributes={"lives": lives, "where": sys.argv[1]})
+        if lives == 1:
+            say(type="set", attributes={"other": 5})
+    elif word["type"] == "call":
+        sys.exit(3)
+"#,
+    );
+    let up = bench.up("
+osb: 1
+name: counts
+agents:
+  Alice: { bind: { main: PUSH } }
+  Count:
+    command: [python3, count.py, '${addr:Alice.main}']
+    attributes: { lives: 0, other: 0 }
+    keep: [lives]
+    restart: on-failure
+");
+    assert_eq!(up.code, 0, "{up}");
+    let main = bench.ok(&["addr", "Alice", "main"]);
+    for lives in 1..=3 {
+        wait_until("it counts its lives", || {
+            attributes(&bench, "Count")["lives"] == lives
+        });
+        assert_eq!(attributes(&bench, "Count")["where"], main.trim());
+        // Only what is to be kept is.
+        let other = if lives == 1 { 5 } else { 0 };
+        wait_until("the other attribute", || {
+            attributes(&bench, "Count")["other"] == other
+        });
+        // It has no answer to give.
+        let _ = bench.osb(&["call", "Count", "crash", "--timeout", "1s"]);
+    }
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn who_is_asked_to_end_stays_down_until_the_next_up() {
+    let bench = Bench::new();
+    let topology =
+        "osb: 1\nname: asked\nagents:\n  Alice: { restart: always }\n  Bob: { restart: always }\n";
+    let up = bench.up(topology);
+    assert_eq!(up.code, 0, "{up}");
+    bench.ok(&["shutdown", "Alice"]);
+    kill(pid(&bench, "Bob").unwrap());
+    wait_until("Bob is back", || is_back(&bench, "Bob", 1));
+    assert_eq!(agent(&bench, "Alice")["state"], "stopped");
+    let again = bench.up(topology);
+    assert_eq!(again.code, 0, "{again}");
+    assert!(is_back(&bench, "Alice", 1), "{}", agent(&bench, "Alice"));
+    kill(pid(&bench, "Alice").unwrap());
+    wait_until("Alice is back", || is_back(&bench, "Alice", 2));
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
