@@ -119,11 +119,15 @@ agents:
   Job: { command: [sh, -c, 'sleep 0.2'], speaks: nothing, job: true, restart: always }
 ");
     assert_eq!(up.code, 0, "{up}");
+    // It says that it has failed a moment before its host says what becomes of it.
     wait_until("it is given up", || {
-        agent(&bench, "Bad")["state"] == "failed"
+        agent(&bench, "Bad")["then"]["given_up"].is_object()
     });
     let bad = agent(&bench, "Bad");
-    assert_eq!(bad["restarts"], 3);
+    assert_eq!(
+        (&bad["state"], &bad["restarts"]),
+        (&"failed".into(), &3.into())
+    );
     assert_eq!(bad["exit_status"], 7);
     assert_eq!(bad["then"]["given_up"]["restarts"], 3);
     let table = bench.ok(&["ls", "agents"]);
@@ -205,6 +209,42 @@ fn who_is_asked_to_end_stays_down_until_the_next_up() {
     assert!(is_back(&bench, "Alice", 1), "{}", agent(&bench, "Alice"));
     kill(pid(&bench, "Alice").unwrap());
     wait_until("Alice is back", || is_back(&bench, "Alice", 2));
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn an_agent_whose_fixed_port_is_taken_tries_until_it_is_free() {
+    let bench = Bench::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = free.local_addr().unwrap();
+    drop(free);
+    let up = bench.up(&format!(
+        "osb: 1\nname: ports\nagents:\n  Alice: {{ bind: {{ main: {{ kind: PUSH, addr: {at} }} }}, restart: {{ policy: always, delay: 50ms, max_delay: 100ms, limit: 0 }} }}\n"
+    ));
+    assert_eq!(up.code, 0, "{up}");
+    let mut taken = None;
+    let mut lives = 0;
+    wait_until("the port is taken in between", || {
+        if let Some(pid) = pid(&bench, "Alice") {
+            kill(pid);
+            lives += 1;
+        }
+        taken = std::net::TcpListener::bind(at).ok();
+        taken.is_some()
+    });
+    wait_until("it has tried in vain", || {
+        agent(&bench, "Alice")["restarts"].as_u64() > Some(lives + 1)
+    });
+    wait_until("it says when it tries again", || {
+        agent(&bench, "Alice")["then"]["again"].is_object()
+    });
+    drop(taken);
+    wait_until("it has its port", || {
+        let alice = agent(&bench, "Alice");
+        let address = alice["addresses"]["main"]["address"].as_str();
+        alice["state"] == "running" && address == Some(&format!("tcp://{at}"))
+    });
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }

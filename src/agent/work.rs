@@ -10,12 +10,18 @@ use crate::wire::{Fault, Launch};
 
 /// The exit status of an agent whose program cannot be started, as of a shell.
 const NOT_STARTED: i32 = 127;
+/// The exit status of an agent that could not become what its spec says.
+const NOT_AS_SPECIFIED: i32 = 1;
 
 impl Agent {
-    /// Once, as soon as it is there for all; if it was started to do so.
+    /// Once, as soon as it is there for all; if it was started to do so. One that could not become what its spec says, for
+    /// its port is another's now, ends: its host tries again later.
     pub(super) fn go_to_work(&mut self) {
-        if self.membership.is_hidden() || self.boot.works.is_none() || self.given.fault.is_some() {
+        if self.membership.is_hidden() || self.boot.works.is_none() {
             return;
+        }
+        if self.given.fault.is_some() {
+            return self.end(NOT_AS_SPECIFIED);
         }
         if self.given.wires.is_empty() {
             return self.work(None);

@@ -34,7 +34,7 @@ impl Host {
                 timeout,
             } => self.on_launch(agent, values, (timers, timeout), ticket),
             HostRequest::Keep { agents } => {
-                self.supervision.on_keep(&agents);
+                self.supervision.on_keep(&agents, now);
                 self.answer(ticket, Ok(()));
             }
             HostRequest::Attach { spec } => self.on_attach(spec, ticket),

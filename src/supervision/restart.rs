@@ -75,12 +75,29 @@ fn chance(now: Now) -> u32 {
 }
 
 impl Supervision {
-    /// Their system is up: from now on the policies of these agents hold, as if nothing had been before.
-    pub(crate) fn on_keep(&mut self, agents: &[AgentName]) {
+    /// Their system is up: from now on the policies of these agents hold, as if nothing had been before. They hold also for
+    /// one that has ended by itself while this was on its way.
+    pub(crate) fn on_keep(&mut self, agents: &[AgentName], now: Now) {
         for name in agents {
-            if let Some(agent) = self.agents.get_mut(name) {
-                agent.history.is_kept = true;
-                agent.history.restarts.clear();
+            let Some(agent) = self.agents.get_mut(name) else {
+                continue;
+            };
+            agent.history.is_kept = true;
+            agent.history.restarts.clear();
+            let exit = match &agent.phase {
+                Phase::Ended {
+                    exit,
+                    asked: false,
+                    settled: false,
+                } if self.shutdown.is_none() => exit.clone(),
+                Phase::Starting { .. }
+                | Phase::Running
+                | Phase::Waiting { .. }
+                | Phase::Stopping { .. }
+                | Phase::Ended { .. } => continue,
+            };
+            if let AfterEnd::Again { wait } = agent.history.on_end(&exit, now) {
+                self.wait_for_restart(name, exit, wait, now);
             }
         }
     }

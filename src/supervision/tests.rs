@@ -384,7 +384,7 @@ fn kept(policy: RestartPolicy, limit: u32) -> Supervision {
     supervision.on_start(spec, Incarnation(1), Ticket(1));
     supervision.on_let_in(&name("Alice"), Incarnation(1), Ok(()), seconds(0));
     supervision.on_spawned(&name("Alice"), Some(Ticket(1)), Ok(100), seconds(0));
-    supervision.on_keep(&[name("Alice")]);
+    supervision.on_keep(&[name("Alice")], seconds(0));
     supervision.effects();
     supervision
 }
@@ -447,6 +447,26 @@ fn it_is_started_again_at_once_and_then_later_and_then_no_more() {
             ..
         }]
     ));
+}
+
+#[test]
+fn one_that_ends_while_its_system_comes_up_is_started_again_then() {
+    let mut supervision = Supervision::default();
+    let restart = Restart {
+        policy: RestartPolicy::Always,
+        ..Restart::default()
+    };
+    let spec = Box::new(AgentSpec {
+        restart,
+        ..AgentSpec::named(name("Alice"))
+    });
+    supervision.on_start(spec, Incarnation(1), Ticket(1));
+    supervision.on_let_in(&name("Alice"), Incarnation(1), Ok(()), seconds(0));
+    supervision.on_spawned(&name("Alice"), Some(Ticket(1)), Ok(100), seconds(0));
+    supervision.on_exited(&name("Alice"), exit(1), false, seconds(0));
+    assert!(!begins_again(&mut supervision, seconds(0)));
+    supervision.on_keep(&[name("Alice")], seconds(1));
+    assert!(begins_again(&mut supervision, seconds(1)));
 }
 
 #[test]
