@@ -24,7 +24,8 @@ pub(crate) enum Line {
 /// SHA-256, and is moved into place whole; if its size is 0, the one that is kept there is it.
 ///
 /// What is run to see its version has 5 s for that where there is `timeout`, and in any case no longer than the
-/// connection lasts: nothing comes by standard input meanwhile but its end. The one that was copied before is not run to be
+/// connection lasts: nothing comes by standard input meanwhile but its end. Who looks for that has ended before the script goes on, or
+/// the first bytes of what comes then would be lost. The one that was copied before is not run to be
 /// trusted: its sum is told, if nobody else can have written to it.
 const TEMPLATE: &str = r#"
 LC_ALL=C; export LC_ALL; umask 077
@@ -36,7 +37,7 @@ said() {
   {
     $limit "$1" --version 2>&"$2" </dev/null & p=$!
     { read -r _; kill -9 "$p"; } <&3 >&4 2>&4 & w=$!
-    wait "$p"; kill -9 "-$p"; kill "$w"
+    wait "$p"; kill -9 "-$p"; kill "$w"; wait "$w"
   } 2>&4 | head -c 200
 }
 fits() { [ -n "$1" ] && [ "$(said "$1" 4)" = "osb $v" ]; }
@@ -128,7 +129,73 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+    use std::thread;
+
     use super::*;
+
+    /// An osb of this version, which says again what it is told.
+    const ECHO: &str =
+        "#!/bin/sh\nif [ \"$1\" = --version ]; then echo osb VERSION; else cat; fi\n";
+
+    fn install_echo(folder: &Path) {
+        let osb = folder.join("osb");
+        fs::write(&osb, ECHO.replace("VERSION", env!("CARGO_PKG_VERSION"))).unwrap();
+        fs::set_permissions(&osb, fs::Permissions::from_mode(0o700)).unwrap();
+        // Another test may be starting a process, which has the file open for a moment.
+        while Command::new(&osb).arg("--version").output().is_err() {
+            thread::yield_now();
+        }
+    }
+
+    /// What osb hears when it is told something as soon as it is found.
+    fn heard(folder: &Path, told: &str) -> String {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut shell = Command::new("sh")
+            .args(["-c", &script(Copied::Kept)])
+            .env("PATH", format!("{}:{path}", folder.display()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(shell.stdout.take().unwrap());
+        let mut line = String::new();
+        while Line::read(&line) != Some(Line::Found) {
+            line.clear();
+            assert_ne!(said.read_line(&mut line).unwrap(), 0, "it is not found");
+        }
+        let mut stdin = shell.stdin.take().unwrap();
+        stdin.write_all(told.as_bytes()).unwrap();
+        drop(stdin);
+        let mut heard = String::new();
+        said.read_to_string(&mut heard).unwrap();
+        shell.wait().unwrap();
+        heard
+    }
+
+    /// Many at once, for it is a matter of who is faster.
+    #[test]
+    fn nothing_is_lost_of_what_comes_behind_the_look_at_a_version() {
+        let folder = tempfile::tempdir().unwrap();
+        install_echo(folder.path());
+        thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    for _ in 0..12 {
+                        assert_eq!(
+                            heard(folder.path(), "{\"request\":1}\n"),
+                            "{\"request\":1}\n"
+                        );
+                    }
+                });
+            }
+        });
+    }
 
     #[test]
     fn the_script_fits_into_single_quotes_and_says_its_version() {

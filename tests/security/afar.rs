@@ -104,7 +104,11 @@ fn a_copy_of_osb_is_known_by_its_sum() {
     assert_eq!(first, second, "the one that is there is taken");
     let ran = lab.dir("lab1").join("ran");
     let false_one = format!("#!/bin/sh\ntouch {}; echo osb {VERSION}\n", ran.display());
-    fs::write(&copy, false_one).unwrap();
+    // Beside it first: the one that is there may still run.
+    let beside = folder.join("false");
+    fs::write(&beside, false_one).unwrap();
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::rename(&beside, &copy).unwrap();
     let said = up();
     assert_eq!(said.code, 0, "{said}");
     assert!(!ran.exists(), "it was not even asked");
