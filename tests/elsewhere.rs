@@ -361,3 +361,87 @@ fn who_is_waited_for_in_vain_is_to_be_started_where_it_will_be_found() {
     let hint = format!("`osb agent Alice --ns 127.0.0.1:{port}`");
     assert!(said.stderr.contains(&hint), "{said}");
 }
+
+/// The words of specs/protocol.md that a member in another language is told.
+fn python_example() -> (String, Vec<String>) {
+    let spec = std::fs::read_to_string(common::repository().join("specs/protocol.md")).unwrap();
+    let (_, from) = spec.split_once("```python\n").unwrap();
+    let (program, after) = from.split_once("```").unwrap();
+    let told = after.lines().skip_while(|line| line.is_empty());
+    let told = told.map_while(|line| line.strip_prefix("    "));
+    (program.to_owned(), told.map(str::to_owned).collect())
+}
+
+/// A member that knows ZeroMQ and the protocol and nothing else of osb.
+fn announce_by_hand(nameserver: &str) -> (zmq::Socket, Vec<String>) {
+    let socket = zmq::Context::new().socket(zmq::DEALER).unwrap();
+    socket.set_linger(0).unwrap();
+    socket.set_rcvtimeo(60_000).unwrap();
+    socket.connect(&format!("tcp://{nameserver}")).unwrap();
+    let header = [
+        &b"osb"[..],
+        &[2, 1],
+        &1u64.to_be_bytes(),
+        &[0, 0, 0x27, 0x10, 0],
+    ]
+    .concat();
+    let announcement = json!({
+        "role": "agent", "name": "Snake", "incarnation": 7, "host": null, "pid": std::process::id(),
+        "state": "running", "uptime_ms": 0, "addresses": {}, "connections": [],
+    });
+    let request = json!({"method": "announce", "params": announcement}).to_string();
+    socket
+        .send_multipart([&header[..], request.as_bytes()], 0)
+        .unwrap();
+    let told = (0..2).map(|_| {
+        let frames = socket.recv_multipart(0).unwrap();
+        let kind = match frames[0][4] {
+            3 => "reply",
+            5 => "event",
+            _ => "error",
+        };
+        format!("{kind} {}", String::from_utf8_lossy(&frames[1]))
+    });
+    let told = told.collect();
+    (socket, told)
+}
+
+#[test]
+fn a_member_with_a_libzmq_of_its_own_is_told_what_it_lacks() {
+    let bench = Bench::new();
+    let mut ns = Ns::start(&bench);
+    let log = common::listen(ns.child.stderr.take().unwrap());
+    let (program, expected) = python_example();
+    let (socket, told) = announce_by_hand(&ns.address);
+    assert_eq!(told, expected);
+    let listed = || {
+        let said = ns.osb(&bench, &["ls", "agents", "-o", "json"]);
+        serde_json::from_str::<serde_json::Value>(&said.stdout).unwrap()
+    };
+    let lacks = json!(["handshake_frames", "message_bounds", "zap_cookie"]);
+    assert_eq!(listed()[0]["lacks"], lacks);
+    let line = "warning: Snake has a libzmq of its own, and its sockets lack handshake_frames";
+    wait_until("its log says so", || log.lock().unwrap().contains(line));
+    drop(socket);
+
+    // An agent of osb lacks nothing.
+    let _alice = ByHand::start(&bench, &ns.address, "Alice", &[]);
+    wait_until("it is there", || ns.state(&bench, "Alice") == "running");
+    assert_eq!(listed()[0].get("lacks"), None);
+
+    // The same by pyzmq, as it is written down.
+    let python = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("python3");
+        command.args(arguments).output().ok()
+    };
+    match python(&["-c", "import zmq"]) {
+        Some(output) if output.status.success() => {}
+        _ => return common::skip("there is no pyzmq here"),
+    }
+    let second = Ns::start(&bench);
+    let file = bench.file("snake.py", &program);
+    let output = python(&[&file, &format!("tcp://{}", second.address)]).unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(told.lines().collect::<Vec<_>>(), expected, "{why}");
+}

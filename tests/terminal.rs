@@ -114,6 +114,7 @@ impl Hostile {
             spec_version: None,
             fault: None,
             successor_of: None,
+            guards: osb::model::Guard::ALL.to_vec(),
         });
         let announced = link.ask::<()>(Peer::NameServer, &agent, TIMEOUT);
         announced.wait().unwrap();

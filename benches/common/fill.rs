@@ -97,6 +97,7 @@ fn member(
         spec_version: None,
         fault: None,
         successor_of: None,
+        guards: osb::model::Guard::ALL.to_vec(),
     };
     let header = Envelope::request(1, 10_000, Peer::NameServer).encode();
     let content = body(&NameServerRequest::Announce(announcement));

@@ -66,6 +66,7 @@ impl Agent {
             spec_version: self.given.version,
             fault: self.given.fault.clone(),
             successor_of: self.successor_of,
+            guards: crate::zeromq::GUARDS.to_vec(),
         };
         (envelope, body(&NameServerRequest::Announce(announcement)))
     }

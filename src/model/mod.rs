@@ -7,6 +7,7 @@ mod admits;
 mod connection;
 mod duration;
 mod files;
+mod guard;
 mod harmless;
 mod host;
 mod id;
@@ -43,6 +44,7 @@ pub use files::{
     Amount, Digest, Entry, Listing, ListingError, NamePattern, SyncSpec, TreePath, TreePathError,
     What,
 };
+pub use guard::Guard;
 pub use harmless::{harmless, harmless_in_colour, harmless_line};
 pub use host::{HostSpec, Reach, SshDestination, SshDestinationError, SshSpec};
 pub use id::{AgentId, HostId, Incarnation, NameServerName, SocketId, SpecVersion};

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Address, AgentName, Alias, ConnectionInfo, HostId, HostName, Millis, PublicKey, SpecVersion,
-    SystemName,
+    Address, AgentName, Alias, ConnectionInfo, Guard, HostId, HostName, Millis, PublicKey,
+    SpecVersion, SystemName,
 };
 
 /// The state of an agent or a host, as the name server sees it.
@@ -142,6 +142,9 @@ pub struct AgentInfo {
     /// In a closed system: by which it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<PublicKey>,
+    /// What its sockets lack, because it has a libzmq of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<Guard>,
 }
 
 impl AgentInfo {

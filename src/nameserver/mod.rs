@@ -279,6 +279,9 @@ impl NameServer {
                         audit.write(*note);
                     }
                 }
+                Effect::Warn(line) => {
+                    let _ = writeln!(std::io::stderr(), "warning: {}", harmless(&line));
+                }
                 Effect::TellJournal { to, id, after } => {
                     let (envelope, body) = audit::answer(self.audit.as_ref(), id, after);
                     if let Err(why) = self.router.send(&to, &envelope.encode(), body) {

@@ -215,6 +215,7 @@ mod tests {
             spec_version: None,
             then: crate::model::AfterEnd::Stays,
             last_end: None,
+            lacks: Vec::new(),
         };
         (id, info)
     }

@@ -235,7 +235,7 @@ impl Driver {
                 let _ = self.lines.unasked.send(Incoming::Renew);
             }
             // Nobody dials a client.
-            Ok(Event::Revoked { .. } | Event::TookOver {}) | Err(_) => {}
+            Ok(Event::Revoked { .. } | Event::TookOver {} | Event::Unguarded { .. }) | Err(_) => {}
             Ok(event) => lock(&self.watchers).on_event(event),
         }
     }

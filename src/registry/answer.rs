@@ -190,6 +190,9 @@ impl Registry {
         if moved || change == Change::Registered {
             self.tell_host(&peer, now);
         }
+        if change == Change::Registered {
+            self.unguarded.registered(&peer);
+        }
         self.tell(&peer, change, now);
         self.retire_former(from);
         Ok(())

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{Now, RoutingId};
 use crate::model::timing::{SUSPECT_TIMEOUT, UNREACHABLE_TIMEOUT};
 use crate::model::{
-    Address, AfterEnd, AgentInfo, AgentName, Alias, ConnectionInfo, End, ExitReport, HostId,
+    Address, AfterEnd, AgentInfo, AgentName, Alias, ConnectionInfo, End, ExitReport, Guard, HostId,
     HostInfo, Millis, PublicKey, SocketId, SpecVersion, State,
 };
 use crate::wire::{Announcement, Fault, Incarnation};
@@ -76,6 +76,8 @@ pub(crate) enum Facts {
         restarts: u32,
         spec_version: Option<SpecVersion>,
         fault: Option<Fault>,
+        /// What its sockets do not have.
+        lacks: Vec<Guard>,
     },
     Host {
         version: String,
@@ -111,6 +113,7 @@ impl Member {
             restarts: 0,
             spec_version: None,
             fault: None,
+            lacks: Vec::new(),
         };
         Self {
             facts,
@@ -138,6 +141,7 @@ impl Member {
                 connections,
                 spec_version,
                 fault,
+                guards,
                 name: _,
                 successor_of: _,
             } => {
@@ -149,6 +153,7 @@ impl Member {
                     restarts: 0,
                     spec_version,
                     fault,
+                    lacks: Guard::lacking(&guards),
                 };
                 (incarnation, pid, uptime_ms, facts)
             }
@@ -223,6 +228,14 @@ impl Member {
         match &self.facts {
             Facts::Agent { fault, .. } => fault.as_ref(),
             Facts::Host { .. } | Facts::Client => None,
+        }
+    }
+
+    /// What its sockets do not have, if it is an agent with a libzmq of its own.
+    pub(super) fn lacks(&self) -> &[Guard] {
+        match &self.facts {
+            Facts::Agent { lacks, .. } => lacks,
+            Facts::Host { .. } | Facts::Client => &[],
         }
     }
 
@@ -374,6 +387,7 @@ impl Member {
             connections,
             restarts,
             spec_version,
+            lacks,
             state: _,
             fault: _,
         } = &self.facts
@@ -418,6 +432,7 @@ impl Member {
             then: self.then(now),
             last_end: self.last_end.clone(),
             key: self.key,
+            lacks: lacks.clone(),
         })
     }
 

@@ -14,6 +14,7 @@ mod member;
 mod renewal;
 mod successor;
 mod switchboard;
+mod unguarded;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -32,6 +33,7 @@ use lease::Leases;
 use member::{Facts, Member};
 use renewal::Renewals;
 use switchboard::Switchboard;
+use unguarded::Unguarded;
 
 /// Time since the name server began, on the monotonic clock.
 pub(crate) type Now = Duration;
@@ -68,6 +70,8 @@ pub(crate) enum Effect {
     HangUp(KeyId),
     /// Write it in the journal.
     Note(Box<Note>),
+    /// Say it in the name server's log.
+    Warn(String),
     /// Answer with what the journal says behind that number.
     TellJournal { to: RoutingId, id: u64, after: u64 },
     /// Deliver what is to be sent, then end.
@@ -96,6 +100,7 @@ pub(crate) struct Registry {
     entrusted: HashMap<AgentName, BTreeSet<HostId>>,
     switchboard: Switchboard,
     leases: Leases,
+    unguarded: Unguarded,
     next_client: u64,
     effects: Vec<Effect>,
     /// None: the system is open, and anyone who can reach the name server may do everything.
@@ -127,6 +132,7 @@ impl Registry {
             entrusted: HashMap::new(),
             switchboard: Switchboard::default(),
             leases: Leases::default(),
+            unguarded: Unguarded::default(),
             next_client: 1,
             effects: Vec::new(),
         }
@@ -176,6 +182,7 @@ impl Registry {
             // Events go one way only.
             (MessageKind::Event, _) => {}
         }
+        self.tell_unguarded(now);
     }
 
     /// Time passed: leases run out, requests come to their deadlines.

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Address, AfterEnd, AgentInfo, Alias, ConnectionInfo, ExitReport, Holder, HostInfo, KeyEntry,
-    Kind, Millis, Proof, PublicKey, Role, Serializer, Transport,
+    Address, AfterEnd, AgentInfo, Alias, ConnectionInfo, ExitReport, Guard, Holder, HostInfo,
+    KeyEntry, Kind, Millis, Proof, PublicKey, Role, Serializer, Transport,
 };
 use crate::wire::{Announcement, End, Incarnation, Snapshot};
 
@@ -58,6 +58,7 @@ fn announced(
         spec_version: None,
         fault: None,
         successor_of: None,
+        guards: Guard::ALL.to_vec(),
     })
 }
 
@@ -918,4 +919,87 @@ fn so_many_requests_of_a_member_may_wait_for_answers() {
     }
     let one_more = told(&mut registry, 1, "B", most, b"{}".to_vec());
     assert_eq!(over(one_more), (Quota::Unanswered, most));
+}
+
+/// The same, but its sockets have these guards only.
+fn guarded_by(name: &str, incarnation: u64, have: &[Guard]) -> NameServerRequest {
+    let mut said = agent(name, incarnation);
+    if let NameServerRequest::Announce(Announcement::Agent { guards, .. }) = &mut said {
+        *guards = have.to_vec();
+    }
+    said
+}
+
+/// What an announcement is answered with, in order: lines of the log, and the kinds and events that the agent gets.
+fn told_of_guards(bench: &mut Bench, from: u8, said: &NameServerRequest) -> (usize, Vec<String>) {
+    let announce = Envelope::request(1, 0, Peer::NameServer);
+    let (mut lines, mut told) = (0, Vec::new());
+    for effect in bench.send(from, announce, body(said)) {
+        match effect {
+            Effect::Warn(line) => {
+                assert!(line.contains("lack") && line.contains("specs/security.md"));
+                lines += 1;
+            }
+            Effect::Send { to, envelope, body } if to == at(from) => match envelope.kind {
+                MessageKind::Event => match read_body(&body).unwrap() {
+                    Event::Unguarded { lacks, .. } => told.push(Guard::listed(&lacks)),
+                    other => told.push(format!("{other:?}")),
+                },
+                other => told.push(format!("{other:?}")),
+            },
+            _ => {}
+        }
+    }
+    (lines, told)
+}
+
+#[test]
+fn who_has_a_libzmq_of_its_own_is_told_once_in_each_life_what_its_sockets_lack() {
+    let mut bench = Bench::new();
+    let told = |bench: &mut Bench, from, said: &_| told_of_guards(bench, from, said);
+    let reply = || vec!["Reply".to_owned()];
+    let all = told(&mut bench, 1, &agent("Alice", 1));
+    assert_eq!(all, (0, reply()), "nothing is lacking");
+    // After the answer, so that who reads one message has that.
+    let bob = guarded_by("Bob", 2, &[Guard::MessageBounds]);
+    let lacks = "handshake_frames, zap_cookie".to_owned();
+    let both = vec!["Reply".to_owned(), lacks.clone()];
+    assert_eq!(told(&mut bench, 2, &bob), (1, both.clone()));
+    assert_eq!(told(&mut bench, 2, &bob), (0, reply()), "it knows");
+    let name = |name: &str| Some(name.parse().unwrap());
+    let listed = |bench: &mut Bench, who| -> Vec<AgentInfo> {
+        bench
+            .ask(9, NameServerRequest::Agents { name: who })
+            .unwrap()
+    };
+    assert_eq!(
+        Guard::listed(&listed(&mut bench, name("Bob"))[0].lacks),
+        lacks
+    );
+    assert!(listed(&mut bench, name("Alice"))[0].lacks.is_empty());
+    // Another life is another libzmq, perhaps.
+    bench.send(3, Envelope::request(1, 0, Peer::NameServer), body(&host()));
+    bench.ask::<()>(3, exited("Bob", 2, 0)).unwrap();
+    let bob = guarded_by("Bob", 3, &[Guard::MessageBounds]);
+    assert_eq!(told(&mut bench, 4, &bob), (1, both));
+}
+
+#[test]
+fn nobody_fills_the_log_by_registering_again_and_again() {
+    let mut bench = Bench::new();
+    bench.send(3, Envelope::request(1, 0, Peer::NameServer), body(&host()));
+    let lives = |bench: &mut Bench, from: u64| -> usize {
+        let life = |incarnation| {
+            let said = guarded_by("Bob", incarnation, &[]);
+            let (lines, told) = told_of_guards(bench, 2, &said);
+            assert_eq!(told.len(), 2, "it is told each time: {told:?}");
+            bench.ask::<()>(3, exited("Bob", incarnation, 0)).unwrap();
+            lines
+        };
+        (from..from + 100).map(life).sum()
+    };
+    assert_eq!(lives(&mut bench, 1), 20);
+    assert_eq!(lives(&mut bench, 200), 0);
+    bench.pass(60);
+    assert_eq!(lives(&mut bench, 400), 20);
 }

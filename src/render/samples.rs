@@ -1,8 +1,8 @@
 //! Facts for tests to show.
 
 use crate::model::{
-    Address, AfterEnd, AgentInfo, ConnectionInfo, HostInfo, Kind, Proof, Role, Serializer, State,
-    Transport,
+    Address, AfterEnd, AgentInfo, ConnectionInfo, Guard, HostInfo, Kind, Proof, Role, Serializer,
+    State, Transport,
 };
 
 /// An agent that runs and serves a PUSH socket.
@@ -34,6 +34,7 @@ pub fn alice() -> AgentInfo {
         spec_version: None,
         then: AfterEnd::Stays,
         last_end: None,
+        lacks: Vec::new(),
     }
 }
 
@@ -84,6 +85,7 @@ pub fn carol() -> AgentInfo {
             signal: None,
             log: vec!["no such file".to_owned()],
         }),
+        lacks: Guard::ALL.to_vec(),
         ..alice()
     }
 }

@@ -121,6 +121,7 @@ impl Observer {
                 | Event::TookOver {}
                 | Event::Renew {}
                 | Event::Unregistered {}
+                | Event::Unguarded { .. }
                 | Event::Revoked { .. }
                 | Event::Presence(_),
             ) => None,
@@ -215,6 +216,7 @@ mod tests {
                 spec_version: None,
                 then: crate::model::AfterEnd::Stays,
                 last_end: None,
+                lacks: Vec::new(),
             }),
             fault: None,
         })

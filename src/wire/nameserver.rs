@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fault, Incarnation, Peer};
 use crate::model::{
-    Address, AfterEnd, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, Holder, HostId,
-    HostInfo, HostName, KeyEntry, KeysOf, PublicKey, SpecVersion, State,
+    Address, AfterEnd, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, Guard, Holder,
+    HostId, HostInfo, HostName, KeyEntry, KeysOf, PublicKey, SpecVersion, State,
 };
 
 /// A request to the name server: `{"method": …, "params": …}`.
@@ -133,6 +133,9 @@ pub enum Announcement {
         /// It is to take the place of that life of the agent, which has the name until then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         successor_of: Option<Incarnation>,
+        /// What its sockets have. One who says nothing has a libzmq of its own.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        guards: Vec<Guard>,
     },
     Host {
         name: HostId,
@@ -208,6 +211,12 @@ pub enum Event {
     TookOver {},
     /// To a member that the name server does not know: announce yourself.
     Unregistered {},
+    /// To an agent that has just registered: what its sockets lack, and where it is written what that means. The
+    /// name server lets it in all the same.
+    Unguarded {
+        lacks: Vec<Guard>,
+        see: String,
+    },
     /// To agents: these keys are revoked.
     Revoked {
         keys: Vec<PublicKey>,

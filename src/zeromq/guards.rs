@@ -7,6 +7,10 @@
 use zmq::Socket;
 
 use super::option::set_int;
+use crate::model::Guard;
+
+/// What the sockets of osb have: each is a patch of the libzmq that osb brings, and without them osb is not built.
+pub const GUARDS: [Guard; 3] = Guard::ALL;
 
 /// How many frames a message may have. Those of osb have three at most, and routing adds a few.
 const MOST_FRAMES: i32 = 16;

@@ -31,7 +31,7 @@ use dead::descriptors;
 pub use dead::{End, hang_up_dead};
 #[cfg(test)]
 use dead::{connections, cut};
-pub use guards::{bound_messages, bound_queues};
+pub use guards::{GUARDS, bound_messages, bound_queues};
 pub use keepalive::keep_alive;
 pub use lines::{Line, keep_lines, lines, matched, missed, next_ended, queued};
 pub use monitor::{CLOSED, EVENTS, Failure, Seen, monitor, next_event, stop_monitor};

@@ -120,6 +120,7 @@ fn announcement(name: &str) -> NameServerRequest {
         spec_version: None,
         fault: None,
         successor_of: None,
+        guards: osb::model::Guard::ALL.to_vec(),
     })
 }
 

@@ -19,7 +19,7 @@ use super::sockets::{Slot, SlotId};
 use super::state::Agent;
 use crate::access::Asked;
 use crate::model::timing::REQUEST_TIMEOUT;
-use crate::model::{Access, Alias, State};
+use crate::model::{Access, Alias, Guard, State};
 use crate::wire::{AgentRequest, AgentStatus, Envelope, Event, Fault, MessageKind, read_body};
 
 /// How many control messages are read before the data sockets have their turn.
@@ -76,6 +76,12 @@ impl Agent {
                 Ok(Event::TookOver {}) => {
                     self.successor_of = None;
                     self.log.info("it has taken over");
+                }
+                Ok(Event::Unguarded { lacks, see }) => {
+                    let lacks = Guard::listed(&lacks);
+                    self.log.warn(&format!(
+                        "the sockets of this agent lack {lacks}: see {see}"
+                    ));
                 }
                 // To watchers, and to hosts.
                 Ok(

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Listed;
 use crate::model::{
-    Address, AfterEnd, AgentInfo, AgentName, Alias, HostName, Leftover, NameServerName,
+    Address, AfterEnd, AgentInfo, AgentName, Alias, Guard, HostName, Leftover, NameServerName,
     SpecVersion, State,
 };
 use crate::render::json::{pretty, seconds};
@@ -111,6 +111,9 @@ struct Object<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_end: Option<End>,
     addresses: &'a BTreeMap<Alias, Address>,
+    /// What the sockets of one with a libzmq of its own lack.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    lacks: &'a [Guard],
     /// What a job that is done has left running.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     left: &'a [Leftover],
@@ -145,6 +148,7 @@ impl<'a> From<&'a Listed> for Object<'a> {
                 signal: exit.signal,
             }),
             addresses: &agent.addresses,
+            lacks: &agent.lacks,
             left: &listed.left,
         }
     }

@@ -83,6 +83,7 @@ impl Seen {
                 | Event::TookOver {}
                 | Event::Renew {}
                 | Event::Unregistered {}
+                | Event::Unguarded { .. }
                 | Event::Revoked { .. }
                 | Event::Presence(_),
             ) => {}
