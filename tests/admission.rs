@@ -5,7 +5,7 @@ use osb::model::{Credentials, Holder, Term};
 use osb::zeromq::{self, Failure, Seen};
 
 use crate::common::closed_system::ClosedSystem;
-use crate::common::{Bench, wait_until};
+use crate::common::{Bench, kill_to_the_end, wait_until};
 
 const SYSTEM: &str = "
 osb: 1
@@ -243,6 +243,60 @@ connections:
         "collect",
     ]);
     wait_until("Eve hears", || has("Eve"));
+    let admits = || {
+        let sockets = bench.json(&["ls", "sockets"]);
+        let mut sockets = sockets.as_array().unwrap().iter();
+        let alice = sockets.find(|it| it["agent"] == "Alice").unwrap();
+        alice["admits"].clone()
+    };
+    let both = serde_json::json!({ "out": ["Bob@main"], "side": ["Eve@main"] });
+    assert_eq!(admits(), both);
+    // It is taken back, and what the topology says is not, though the same is closed.
+    for all in [["Eve", "in"], ["Bob", "--all"]] {
+        bench.ok(&[&["close"][..], &all].concat());
+        let wires = serde_json::json!({ "out": ["Bob@main"], "side": [] });
+        assert_eq!(admits(), wires);
+    }
     bench.ok(&["down"]);
     bench.assert_nothing_left();
+}
+
+/// What was changed by hand is of that life, as sockets and connections are. specs/topology.md, "Restarts".
+#[test]
+fn who_was_admitted_by_hand_is_admitted_again_by_hand_after_a_restart() {
+    let restarted = SYSTEM.replace(
+        "security: curve",
+        "security: curve\ndefaults: { restart: always }",
+    );
+    let system = ClosedSystem::up(&restarted);
+    let bench = &system.bench;
+    let connect = [
+        "connect",
+        "Mallory",
+        "work",
+        "--to",
+        "Alice.out",
+        "--handler",
+        "collect",
+    ];
+    bench.ok(&connect);
+    let received = || {
+        let received = &bench.json(&["get", "Mallory"])["received"];
+        received.as_array().map_or(0, Vec::len)
+    };
+    wait_until("Mallory has work", || received() > 0);
+    kill_to_the_end(bench.pid("Alice"));
+    wait_until("Alice is back", || {
+        bench.agent("Alice")["state"] == "running"
+    });
+    let keys = agent(&system, "Mallory");
+    assert!(!is_admitted(&system, "out", &keys));
+    wait_until("Mallory's own is refused too", || {
+        let log = bench.ok(&["logs", "Alice"]);
+        log.contains("the last: agent Mallory to out") && !log.contains("to feed")
+    });
+    let before = received();
+    bench.ok(&connect);
+    wait_until("Mallory has work again", || received() > before);
+    system.down();
 }

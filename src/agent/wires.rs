@@ -88,6 +88,11 @@ impl Wires {
         self.kept.iter().map(|(id, kept)| (*id, kept))
     }
 
+    /// Whether the name server has said where it leads, since it was declared last.
+    pub(crate) fn is_located(&self, id: WireId) -> bool {
+        self.kept.get(&id).is_some_and(|kept| kept.located)
+    }
+
     /// What is to be done now of what was put off.
     pub(crate) fn due(&mut self, now: Duration) -> Vec<(WireId, WireEffect)> {
         let kept = self.kept.iter_mut();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::timeout::TimeoutArgs;
-use super::{CommandError, Context, complete};
+use super::{CommandError, Context, complete, guests};
 use crate::model::{Alias, Millis};
 use crate::render::Closed;
 
@@ -28,15 +28,21 @@ pub struct CloseArgs {
 
 pub(crate) fn run(args: CloseArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
-    let proxy = session.proxy(&args.agent, args.timeout.limit())?;
+    let limit = args.timeout.limit();
+    let (own, name) = session.find(&args.agent)?;
+    let proxy = own.nameserver.proxy(name.as_str())?.with_timeout(limit);
     let linger = args.linger.map(Millis::duration);
     if args.all {
+        let elsewhere = session.tell(proxy.reached_elsewhere(None))?;
         let unsent = session.tell(proxy.close_all(linger))?;
+        guests::dismiss(&session, (own, &name), elsewhere, limit)?;
         return context.print(&Closed(unsent));
     }
     let mut unsent = BTreeMap::new();
     for alias in args.aliases {
+        let elsewhere = session.tell(proxy.reached_elsewhere(Some(&alias)))?;
         let count = session.tell(proxy.close(alias.as_str(), linger))?;
+        guests::dismiss(&session, (own, &name), elsewhere, limit)?;
         unsent.insert(alias, count);
     }
     context.print(&Closed(unsent))

@@ -5,12 +5,11 @@ use super::handlers::handlers;
 use super::replies::RepliesArgs;
 use super::target::{Named, named};
 use super::timeout::TimeoutArgs;
-use super::{CommandError, Context, ErrorKind, Session, complete};
+use super::{CommandError, Context, ErrorKind, Session, complete, guests};
 use crate::model::{
-    Address, AgentId, Alias, ConnectionInfo, Handlers, Holder, Kind, Replies, Serializer, SocketId,
-    Target,
+    Address, AgentId, Alias, ConnectionInfo, Handlers, Kind, Replies, Serializer, SocketId, Target,
 };
-use crate::proxy::{Proxy, ProxyError, guest};
+use crate::proxy::{Proxy, ProxyError};
 use crate::render::Connected;
 use crate::wire::{AgentRequest, ConnectRequest};
 
@@ -110,36 +109,25 @@ fn to_socket(
 ) -> Result<Result<ConnectionInfo, ProxyError>, CommandError> {
     let socket = target(session, args)?;
     let to = Target::from(socket.clone());
-    let (own, _) = session.find(&args.agent)?;
+    let (own, client) = session.find(&args.agent)?;
     let (theirs, name) = session.find(&socket.agent.to_string())?;
     if own.name == theirs.name {
         return Ok(proxy.connect_and_ask(&to, args.alias.as_str(), handlers, replies));
     }
     let server = session.addr(&socket.agent.to_string(), &socket.alias)?;
-    let (_, client) = session.find(&args.agent)?;
-    if let Some(admit) = guest(
-        &session.tell(own.nameserver.agent_info(&client))?,
-        &own.name,
-    ) {
-        session.tell(theirs.nameserver.ask::<()>(&admit).wait())?;
-        let holder = Holder::Guest(AgentId {
-            name: client,
-            nameserver: Some(own.name.clone()),
-        });
-        let other = session.proxy(&socket.agent.to_string(), args.timeout.limit())?;
-        session.tell(other.admit(socket.alias.as_str(), holder))?;
-    }
+    let limit = args.timeout.limit();
+    let other = theirs.nameserver.proxy(name.as_str())?.with_timeout(limit);
+    let is_new = guests::admit(session, (own, &client), (theirs, &other), &socket.alias)?;
     let agent = AgentId {
         name,
         nameserver: Some(theirs.name.clone()),
     };
-    Ok(to_address(
-        proxy,
-        server,
-        Some(SocketId { agent, ..socket }),
-        args,
-        (handlers, replies),
-    ))
+    let to = SocketId { agent, ..socket };
+    let connected = to_address(proxy, server, Some(to.clone()), args, (handlers, replies));
+    if is_new && connected.is_err() {
+        guests::dismiss(session, (own, &client), vec![to], limit)?;
+    }
+    Ok(connected)
 }
 
 fn target(session: &Session, args: &ConnectArgs) -> Result<SocketId, CommandError> {

@@ -24,6 +24,7 @@ mod every;
 mod explain;
 mod gather;
 mod get;
+mod guests;
 mod handlers;
 mod host;
 mod joining;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::nameserver::name;
 use super::{Proxy, ProxyError};
-use crate::model::{Address, Alias, ConnectionInfo, Holder, Role, Target};
-use crate::wire::{AgentRequest, Fault};
+use crate::model::{Address, Alias, ConnectionInfo, Holder, Role, SocketId, Target};
+use crate::wire::AgentRequest;
 
 impl Proxy {
     /// Admits the holder of a key at one of its bound sockets, as a wire of the topology would. Tells whether it was not
@@ -51,7 +51,7 @@ impl Proxy {
     /// That the other one is not there, the attempt to connect tells.
     fn admit_at(&self, to: &Target) -> Result<bool, ProxyError> {
         match self.other(to).admit(to.alias.as_str(), self.holder()) {
-            Err(error) if is_absence(&error) => Ok(false),
+            Err(error) if error.is_absence_of_socket() => Ok(false),
             outcome => outcome,
         }
     }
@@ -78,15 +78,25 @@ impl Proxy {
     /// The sockets of others to which these of its sockets alone are connected, or all of its sockets: what it is not to
     /// be admitted to any more when those are closed.
     pub(super) fn reached_by(&self, closing: Option<&Alias>) -> Result<Vec<Target>, ProxyError> {
+        let reached = self.reached(closing)?.into_iter();
+        Ok(reached.filter_map(SocketId::at_home).collect())
+    }
+
+    /// The same of agents of other name servers.
+    pub fn reached_elsewhere(&self, closing: Option<&Alias>) -> Result<Vec<SocketId>, ProxyError> {
+        let reached = self.reached(closing)?.into_iter();
+        Ok(reached.filter(|to| to.agent.nameserver.is_some()).collect())
+    }
+
+    fn reached(&self, closing: Option<&Alias>) -> Result<Vec<SocketId>, ProxyError> {
         if !self.is_closed() {
             return Ok(Vec::new());
         }
         let agent = self.nameserver().agent_info(self.name())?;
-        let goes = |it: &&ConnectionInfo| closing.is_none_or(|alias| it.alias == *alias);
-        let (going, staying): (Vec<_>, Vec<_>) = agent.connections.iter().partition(goes);
-        let targets = |all: Vec<&ConnectionInfo>| -> BTreeSet<Target> {
-            let to = all.into_iter().filter_map(|it| it.to.clone()?.at_home());
-            to.collect()
+        let goes = |it: &ConnectionInfo| closing.is_none_or(|alias| it.alias == *alias);
+        let (going, staying): (Vec<_>, Vec<_>) = agent.connections.into_iter().partition(goes);
+        let targets = |all: Vec<ConnectionInfo>| -> BTreeSet<SocketId> {
+            all.into_iter().filter_map(|it| it.to).collect()
         };
         let staying = targets(staying);
         let going = targets(going).into_iter();
@@ -97,7 +107,7 @@ impl Proxy {
     pub(super) fn dismiss_at(&self, reached: &[Target]) -> Result<(), ProxyError> {
         for to in reached {
             match self.other(to).dismiss(to.alias.as_str(), self.holder()) {
-                Err(error) if is_absence(&error) => {}
+                Err(error) if error.is_absence_of_socket() => {}
                 outcome => drop(outcome?),
             }
         }
@@ -108,9 +118,4 @@ impl Proxy {
         let other = Proxy::new(self.nameserver().clone(), to.agent.clone());
         other.with_timeout(self.timeout())
     }
-}
-
-/// Whether the other socket is not there.
-fn is_absence(error: &ProxyError) -> bool {
-    error.is_absence() || matches!(error, ProxyError::Fault(Fault::UnknownAlias { .. }))
 }

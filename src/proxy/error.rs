@@ -122,4 +122,9 @@ impl ProxyError {
             Fault::Gone { .. } | Fault::NotRunning { .. } | Fault::UnknownAgent { .. }
         )
     }
+
+    /// Whether the socket that was meant is not there, or its agent.
+    pub fn is_absence_of_socket(&self) -> bool {
+        self.is_absence() || matches!(self, ProxyError::Fault(Fault::UnknownAlias { .. }))
+    }
 }

@@ -362,6 +362,13 @@ impl Agent {
     }
 
     fn has_failed(&self, awaited: Awaited) -> bool {
+        if let Awaited::Wire(wire) = awaited
+            && self.wires.fault(wire).is_none()
+            && !self.wires.is_located(wire)
+        {
+            // What was seen of it is from before it was asked for: it is dialled anew when it is found.
+            return false;
+        }
         let link = self.link_of(awaited).and_then(|at| self.sockets.link(at));
         self.fault_of(awaited).is_some() || link.is_some_and(Link::has_failed)
     }
