@@ -3,6 +3,7 @@
 
 use osb::model::{Credentials, Holder, Term};
 use osb::zeromq::{self, Failure, Seen};
+use serde_json::Value;
 
 use crate::common::closed_system::ClosedSystem;
 use crate::common::{Bench, kill_to_the_end, wait_until};
@@ -76,6 +77,14 @@ fn doors(system: &ClosedSystem, name: &str) -> [bool; 4] {
     ["out", "feed", "in", "ask"].map(|alias| is_admitted(system, alias, &keys))
 }
 
+/// What `ls sockets` says of her: whom each of her sockets admits.
+fn admitted_by_alice(bench: &Bench) -> Value {
+    let sockets = bench.json(&["ls", "sockets"]);
+    let mut sockets = sockets.as_array().unwrap().iter();
+    let alice = sockets.find(|it| it["agent"] == "Alice").unwrap();
+    alice["admits"].clone()
+}
+
 #[test]
 fn each_socket_admits_its_wires_and_whom_it_accepts() {
     let system = ClosedSystem::up(SYSTEM);
@@ -87,13 +96,7 @@ fn each_socket_admits_its_wires_and_whom_it_accepts() {
     ] {
         assert_eq!(doors(&system, name), admitted, "{name}");
     }
-    let sockets = system.bench.json(&["ls", "sockets"]);
-    let alice = sockets
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|it| it["agent"] == "Alice");
-    let admits = &alice.unwrap()["admits"];
+    let admits = admitted_by_alice(&system.bench);
     for (alias, words) in [
         ("out", "Bob"),
         ("feed", "Eve Worker*"),
@@ -222,15 +225,8 @@ connections:
         received.as_array().is_some_and(|it| !it.is_empty())
     };
     wait_until("Bob hears", || has("Bob"));
-    let sockets = bench.json(&["ls", "sockets"]);
-    let alice = sockets
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|it| it["agent"] == "Alice");
-    let admits = &alice.unwrap()["admits"];
     assert_eq!(
-        *admits,
+        admitted_by_alice(&bench),
         serde_json::json!({ "out": ["Bob@main"], "side": [] })
     );
     bench.ok(&[

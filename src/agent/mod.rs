@@ -68,6 +68,7 @@ pub(crate) use signals::Signals;
 use state::Agent;
 pub use tap::LOG_ALIAS;
 
+use crate::model::ExitReport;
 use crate::process::{adopt_orphans, raise_descriptors};
 use crate::wire::AgentBoot;
 
@@ -81,9 +82,6 @@ pub enum AgentError {
     #[error("cannot reach out to the name server at {address}: {error}")]
     NameServer { address: String, error: zmq::Error },
 }
-
-/// The exit status of an agent whose command cannot be started, as of a shell.
-const COMMAND_NOT_STARTED: u8 = 127;
 
 /// Whether the agent takes the process's signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +111,7 @@ pub fn run_with(boot: AgentBoot, log: Log, signals: SignalsAre) -> Result<u8, Ag
     agent.adopts = signals.is_some() && adopt_orphans().is_ok();
     if let Err(reason) = agent.spawn_program() {
         agent.log.error(&reason);
-        return Ok(COMMAND_NOT_STARTED);
+        return Ok(ExitReport::NOT_STARTED);
     }
     agent.carry_out_spec();
     Ok(run_loop(agent, signals.as_ref()))

@@ -6,10 +6,9 @@ use serde_json::Value;
 use super::requester::Requester;
 use super::requests::Request;
 use super::state::Agent;
+use crate::model::ExitReport;
 use crate::wire::{Fault, Launch};
 
-/// The exit status of an agent whose program cannot be started, as of a shell.
-const NOT_STARTED: i32 = 127;
 /// The exit status of an agent that could not become what its spec says.
 const NOT_AS_SPECIFIED: i32 = 1;
 
@@ -54,7 +53,7 @@ impl Agent {
         let outcome: Option<Result<Value, Fault>> = self.launch(launch, request);
         if let Some(Err(_)) = outcome {
             // Its log says why. Its host decides whether it is tried again.
-            self.end(NOT_STARTED);
+            self.end(ExitReport::NOT_STARTED.into());
         }
     }
 }

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::log_tail::end_of_logs;
 use crate::logfile::LogCaps;
 use crate::model::{
-    self, AgentId, AgentName, ExitReport, LogLimits, NameServerName, Ready, Speaks,
+    self, AgentId, AgentName, ExitReport, LogLimits, NameServerName, Ready, RestartPolicy, Speaks,
 };
 use crate::process::{
     Cgroup, Cgroups, ProcessId, RUN, has_succeeded, limit_descriptors, not_started,
@@ -49,6 +49,8 @@ pub(crate) struct Child {
     /// The mark of all that is started in its life.
     run: String,
     logs: LogLimits,
+    /// It may be started again.
+    restarts: bool,
     /// It may leave something running.
     has_program: bool,
     /// What it leaves running when it has done its work stays.
@@ -130,6 +132,7 @@ impl Spawner {
             incarnation: boot.incarnation,
             run: boot.incarnation.run(),
             logs: boot.spec.logs,
+            restarts: boot.spec.restart.policy != RestartPolicy::Never,
             has_program: boot.spec.program.is_some(),
             is_job: boot.spec.program.as_ref().is_some_and(is_job),
             cgroup,
@@ -255,6 +258,11 @@ impl Child {
 
     pub(crate) fn logs(&self) -> LogLimits {
         self.logs
+    }
+
+    /// Whether a member has asked the agent itself to end. Only of one that might be started again is that written down.
+    pub(crate) fn was_asked(&self, dir: &SystemDir) -> bool {
+        self.restarts && dir.take_asked(self.incarnation)
     }
 
     /// Whether it may have left something running: osb's own agents start nothing.

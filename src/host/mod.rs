@@ -396,7 +396,7 @@ impl Host {
         };
         let id = self.spawner.id(&agent);
         let unsent = self.options.dir.take_unsent(child.incarnation());
-        let asked = self.options.dir.take_asked(child.incarnation());
+        let asked = child.was_asked(&self.options.dir);
         let exit = child.report(&self.options.dir, &id);
         // It goes with this daemon, if it cannot now.
         let cgroup = child.into_cgroup().and_then(Cgroup::remove);

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{Host, Input};
 use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT};
-use crate::model::{AgentName, AgentSpec, Millis, Reference};
+use crate::model::{AddrPart, Address, AgentId, AgentName, AgentSpec, Millis, Reference};
+use crate::proxy::{Link, Pending};
 use crate::supervision::Ticket;
 use crate::wire::{
     AgentBoot, AgentRequest, Fault, Incarnation, Launch, NameServerRequest, Peer, Works,
@@ -69,35 +70,15 @@ impl Host {
         let values = kept.values.clone();
         let program = kept.spec.program.as_ref();
         let references = program.into_iter().flat_map(|it| it.references());
-        let sockets: Vec<Reference> = references
-            .filter(|it| matches!(it, Reference::Addr { .. }))
-            .cloned()
+        let sockets: Vec<Asked> = references
+            .filter_map(|it| ask_where(&self.link, &id, it))
             .collect();
         if sockets.is_empty() {
             return self.on_resolved(Resolved { agent, values });
         }
-        let (link, inputs) = (self.link.clone(), self.inputs.clone());
-        let own = id.nameserver;
+        let inputs = self.inputs.clone();
         tokio::spawn(async move {
-            let mut values = values;
-            for reference in sockets {
-                let Reference::Addr { agent, alias, part } = &reference else {
-                    continue;
-                };
-                // Another name server knows better; what was found at first has to do.
-                if agent.nameserver != own {
-                    continue;
-                }
-                let question = NameServerRequest::Addr {
-                    agent: agent.name.clone(),
-                    alias: alias.clone(),
-                };
-                let found = link
-                    .ask::<crate::model::Address>(Peer::NameServer, &question, CONTROL_TIMEOUT)
-                    .await;
-                let value = found.ok().and_then(|it| part.of(&it.address));
-                values.extend(value.map(|value| (reference.to_string(), value)));
-            }
+            let values = found_again(sockets, values).await;
             let _ = inputs.send(Input::Resolved(Box::new(Resolved { agent, values })));
         });
     }
@@ -128,6 +109,46 @@ impl Host {
         let carried: Vec<(String, Value)> = carried.collect();
         boot.spec.attributes.extend(carried);
     }
+}
+
+/// A socket that a program refers to, and whose place the name server was asked for.
+struct Asked {
+    /// The reference.
+    text: String,
+    part: AddrPart,
+    at: Pending<Address>,
+}
+
+/// Asks for the place of a socket that `agent` refers to. None for other references, and for sockets of another name server:
+/// what was found at first has to do.
+fn ask_where(link: &Link, agent: &AgentId, reference: &Reference) -> Option<Asked> {
+    let text = reference.to_string();
+    let Reference::Addr {
+        agent: of,
+        alias,
+        part,
+    } = reference
+    else {
+        return None;
+    };
+    let question = NameServerRequest::Addr {
+        agent: of.name.clone(),
+        alias: alias.clone(),
+    };
+    (of.nameserver == agent.nameserver).then(|| Asked {
+        text,
+        part: *part,
+        at: link.ask(Peer::NameServer, &question, CONTROL_TIMEOUT),
+    })
+}
+
+/// The values, with the places where those sockets are now. One that is not found has been where it was.
+async fn found_again(sockets: Vec<Asked>, mut values: Values) -> Values {
+    for Asked { text, part, at } in sockets {
+        let found = at.await.ok().and_then(|it| part.of(&it.address));
+        values.extend(found.map(|value| (text, value)));
+    }
+    values
 }
 
 /// The agent's program with these values in it. None if it has none, or some are missing.

@@ -2,6 +2,7 @@
 //! free when an agent took them.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 
 use crate::model::{Address, AgentId, AgentSpec, Alias, Endpoint, SpecVersion};
 use crate::state::{KeptSpec, SpecNews, SystemDir};
@@ -9,6 +10,8 @@ use crate::state::{KeptSpec, SpecNews, SystemDir};
 /// The latest spec of each agent of this daemon.
 pub(super) struct Specs {
     dir: SystemDir,
+    /// None until there is something to write down.
+    log: Option<File>,
     kept: BTreeMap<AgentId, KeptSpec>,
 }
 
@@ -18,6 +21,7 @@ impl Specs {
         Self {
             kept: dir.specs(),
             dir: dir.clone(),
+            log: None,
         }
     }
 
@@ -33,8 +37,9 @@ impl Specs {
             return (kept.version, kept.ports.clone());
         }
         let version = former.map_or(SpecVersion::FIRST, |kept| kept.version.next());
-        let ports = former.map(|kept| kept.ports.clone()).unwrap_or_default();
-        let _ = self.dir.note_spec(&SpecNews::Spec {
+        let former = former.map(|kept| (kept.ports.clone(), kept.values.clone()));
+        let (ports, values) = former.unwrap_or_default();
+        self.note(&SpecNews::Spec {
             version,
             spec: Box::new(spec.clone()),
         });
@@ -42,10 +47,20 @@ impl Specs {
             version,
             spec: spec.clone(),
             ports: ports.clone(),
-            values: former.map(|kept| kept.values.clone()).unwrap_or_default(),
+            values,
         };
         self.kept.insert(spec.name.clone(), kept);
         (version, ports)
+    }
+
+    /// A full disk keeps nobody from going on: a later daemon then knows less.
+    fn note(&mut self, news: &SpecNews) {
+        if self.log.is_none() {
+            self.log = self.dir.spec_log().ok();
+        }
+        if let Some(log) = &mut self.log {
+            let _ = news.append(log);
+        }
     }
 
     /// The latest spec of an agent.
@@ -62,7 +77,7 @@ impl Specs {
             return;
         }
         kept.values = values.clone();
-        let _ = self.dir.note_spec(&SpecNews::Values {
+        self.note(&SpecNews::Values {
             agent: agent.clone(),
             values: values.clone(),
         });
@@ -79,7 +94,7 @@ impl Specs {
         }
         kept.ports = ports.clone();
         let agent = agent.clone();
-        let _ = self.dir.note_spec(&SpecNews::Ports { agent, ports });
+        self.note(&SpecNews::Ports { agent, ports });
     }
 }
 

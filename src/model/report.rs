@@ -198,6 +198,9 @@ pub struct ExitReport {
 }
 
 impl ExitReport {
+    /// The status of what could not be started, as shells have it.
+    pub const NOT_STARTED: u8 = 127;
+
     /// The signal that ended it, or that ended what it ran: a status of 128 + N tells of signal N.
     pub fn ended_by(&self) -> Option<i32> {
         self.signal.or_else(|| {

@@ -3,6 +3,7 @@
 //! later osb may have written them.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
@@ -73,9 +74,16 @@ impl SystemDir {
         kept
     }
 
+    /// The file, to be added to with [`SpecNews::append`].
+    pub fn spec_log(&self) -> io::Result<File> {
+        own::append(&self.specs_path())
+    }
+}
+
+impl SpecNews {
     /// Adds a line in one piece, for other daemons may add theirs.
-    pub fn note_spec(&self, news: &SpecNews) -> io::Result<()> {
-        own::append(&self.specs_path())?.write_all(&line(news))
+    pub fn append(&self, log: &mut File) -> io::Result<()> {
+        log.write_all(&line(self))
     }
 }
 
@@ -99,18 +107,19 @@ mod tests {
         };
         let ports = BTreeMap::from([("main".parse().unwrap(), 4711)]);
         let agent: AgentId = "Alice".parse().unwrap();
-        dir.note_spec(&news(1)).unwrap();
+        let mut log = dir.spec_log().unwrap();
+        news(1).append(&mut log).unwrap();
         let told = SpecNews::Ports {
             agent: agent.clone(),
             ports: ports.clone(),
         };
-        dir.note_spec(&told).unwrap();
+        told.append(&mut log).unwrap();
         std::fs::OpenOptions::new()
             .append(true)
             .open(dir.specs_path())
             .and_then(|mut file| file.write_all(b"{\"moved\":{\"agent\":\"Alice\"}}\n"))
             .unwrap();
-        dir.note_spec(&news(2)).unwrap();
+        news(2).append(&mut log).unwrap();
         let kept = dir.specs().remove(&agent).unwrap();
         assert_eq!(kept.version, SpecVersion(2));
         assert_eq!((kept.spec, kept.ports), (spec(2), ports));

@@ -152,7 +152,7 @@ impl Supervision {
         let exit = match &agent.phase {
             Phase::Waiting { exit, .. } | Phase::Ended { exit, .. } => exit.clone(),
             Phase::Starting { .. } | Phase::Running | Phase::Stopping { .. } => ExitReport {
-                status: Some(NOT_STARTED),
+                status: Some(ExitReport::NOT_STARTED.into()),
                 signal: None,
                 log: Vec::new(),
             },
@@ -204,6 +204,3 @@ impl Supervision {
         });
     }
 }
-
-/// As shells have it: the command could not be started.
-const NOT_STARTED: i32 = 127;

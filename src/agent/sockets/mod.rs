@@ -4,6 +4,7 @@
 
 mod account;
 mod arrival;
+mod doors;
 mod endpoint;
 mod frame;
 mod id;

@@ -1,0 +1,180 @@
+//! Agents that are started again by policy.
+
+use super::*;
+use crate::model::{AgentSpec, Decimal, Restart, RestartPolicy};
+
+/// An agent with that policy, in a system that is not up yet.
+fn coming_up(policy: RestartPolicy, limit: u32) -> Supervision {
+    let mut supervision = Supervision::default();
+    let restart = Restart {
+        policy,
+        limit,
+        jitter: Decimal::of_thousandths(0),
+        ..Restart::default()
+    };
+    let spec = Box::new(AgentSpec {
+        restart,
+        ..AgentSpec::named(name("Alice"))
+    });
+    supervision.on_start(spec, Incarnation(1), Ticket(1));
+    supervision.on_let_in(&name("Alice"), Incarnation(1), Ok(()), seconds(0));
+    supervision.on_spawned(&name("Alice"), Some(Ticket(1)), Ok(100), seconds(0));
+    supervision.effects();
+    supervision
+}
+
+/// The same, when its system is up.
+fn kept(policy: RestartPolicy, limit: u32) -> Supervision {
+    let mut supervision = coming_up(policy, limit);
+    supervision.on_keep(&[name("Alice")], seconds(0));
+    supervision
+}
+
+/// The next life begins, as far as it is asked for.
+fn begins_again(supervision: &mut Supervision, now: Now) -> bool {
+    let effects = supervision.effects();
+    let again = |effect: &Effect| matches!(effect, Effect::Restart { .. });
+    if !effects.iter().any(again) {
+        return false;
+    }
+    let spec = Box::new(AgentSpec::named(name("Alice")));
+    supervision.on_restart(spec, Incarnation(2));
+    supervision.on_let_in(&name("Alice"), Incarnation(2), Ok(()), now);
+    supervision.on_spawned(&name("Alice"), None, Ok(100), now);
+    let effects = supervision.effects();
+    assert!(
+        effects
+            .iter()
+            .any(|it| matches!(it, Effect::Spawn { ticket: None, .. })),
+        "{effects:?}"
+    );
+    true
+}
+
+#[test]
+fn it_is_started_again_at_once_and_then_later_and_then_no_more() {
+    let mut supervision = kept(RestartPolicy::OnFailure, 3);
+    let mut now = seconds(0);
+    for wait in [0, 100, 200] {
+        supervision.on_exited(&name("Alice"), exit(1), false, now);
+        if wait > 0 {
+            assert!(!begins_again(&mut supervision, now), "{wait}");
+            now += Duration::from_millis(wait);
+            assert_eq!(supervision.next_deadline(), Some(now));
+            supervision.on_time(now);
+        }
+        assert!(begins_again(&mut supervision, now), "{wait}");
+    }
+    supervision.on_exited(&name("Alice"), exit(7), false, now);
+    let effects = supervision.effects();
+    let [Effect::Report { then, exit, .. }] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    let within = Restart::default().within;
+    assert_eq!(
+        *then,
+        AfterEnd::GivenUp {
+            restarts: 3,
+            within
+        }
+    );
+    assert_eq!(exit.status, Some(7));
+    assert_eq!(supervision.next_deadline(), None);
+    supervision.on_forgotten(now);
+    assert!(matches!(
+        supervision.effects()[..],
+        [Effect::Report {
+            then: AfterEnd::GivenUp { .. },
+            ..
+        }]
+    ));
+}
+
+#[test]
+fn one_that_ends_while_its_system_comes_up_is_started_again_then() {
+    let mut supervision = coming_up(RestartPolicy::Always, 3);
+    supervision.on_exited(&name("Alice"), exit(1), false, seconds(0));
+    assert!(!begins_again(&mut supervision, seconds(0)));
+    supervision.on_keep(&[name("Alice")], seconds(1));
+    assert!(begins_again(&mut supervision, seconds(1)));
+}
+
+#[test]
+fn what_was_long_ago_does_not_count() {
+    let mut supervision = kept(RestartPolicy::Always, 2);
+    for n in 0..20 {
+        let now = seconds(n * 601);
+        supervision.on_exited(&name("Alice"), exit(0), false, now);
+        assert!(begins_again(&mut supervision, now), "{n}");
+    }
+}
+
+#[test]
+fn before_its_system_is_up_and_by_other_policies_it_stays_ended() {
+    let mut early = started(&["Alice"]);
+    early.on_exited(&name("Alice"), exit(1), false, seconds(0));
+    assert!(!begins_again(&mut early, seconds(0)));
+    for (policy, status) in [(RestartPolicy::Never, 1), (RestartPolicy::OnFailure, 0)] {
+        let mut supervision = kept(policy, 3);
+        supervision.on_exited(&name("Alice"), exit(status), false, seconds(0));
+        assert!(!begins_again(&mut supervision, seconds(0)), "{policy}");
+    }
+}
+
+#[test]
+fn one_that_waits_is_stopped_started_by_hand_and_shut_down() {
+    let waiting = || {
+        let mut supervision = kept(RestartPolicy::Always, 9);
+        supervision.on_exited(&name("Alice"), exit(1), false, seconds(0));
+        assert!(begins_again(&mut supervision, seconds(0)));
+        supervision.on_exited(&name("Alice"), exit(1), false, seconds(0));
+        supervision.effects();
+        assert!(supervision.next_deadline().is_some());
+        assert_eq!(supervision.alive().count(), 0);
+        supervision
+    };
+    let mut stopped = waiting();
+    stopped.on_stop(&name("Alice"), GRACE, Ticket(5), seconds(0));
+    let effects = stopped.effects();
+    let already = |it: &Effect| matches!(it, Effect::AnswerStop { ticket: Ticket(5), outcome: Ok(it) } if it.stage == StopStage::Already);
+    assert!(effects.iter().any(already), "{effects:?}");
+    let mut ended = waiting();
+    ended.on_shutdown(GRACE, None, seconds(0));
+    let last = ended.effects().pop();
+    assert!(matches!(last, Some(Effect::End { .. })), "{last:?}");
+    let mut begun = waiting();
+    let spec = Box::new(AgentSpec::named(name("Alice")));
+    begun.on_start(spec, Incarnation(9), Ticket(6));
+    for supervision in [&mut stopped, &mut ended, &mut begun] {
+        supervision.on_time(seconds(100));
+        let effects = supervision.effects();
+        let again = |it: &Effect| matches!(it, Effect::Restart { .. });
+        assert!(!effects.iter().any(again), "{effects:?}");
+        assert_eq!(supervision.next_deadline(), None);
+    }
+}
+
+#[test]
+fn a_restart_that_cannot_begin_counts_as_one() {
+    let mut supervision = kept(RestartPolicy::Always, 2);
+    supervision.on_exited(&name("Alice"), exit(1), false, seconds(0));
+    let mut now = seconds(0);
+    let mut tries = 0;
+    while supervision
+        .effects()
+        .iter()
+        .any(|it| matches!(it, Effect::Restart { .. }))
+    {
+        tries += 1;
+        let spec = Box::new(AgentSpec::named(name("Alice")));
+        supervision.on_restart(spec, Incarnation(tries));
+        let why = start::fault(&name("Alice"), "no");
+        supervision.on_let_in(&name("Alice"), Incarnation(tries), Err(why), now);
+        if let Some(next) = supervision.next_deadline() {
+            now = next;
+            supervision.on_time(now);
+        }
+    }
+    assert_eq!(tries, 2);
+    assert_eq!(supervision.next_deadline(), None);
+}
