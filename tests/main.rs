@@ -37,6 +37,7 @@ mod state;
 mod terminal;
 mod unwell;
 mod up_down;
+mod ways;
 mod which;
 mod wires;
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -143,10 +143,27 @@ impl Capped {
             self.cut(&mut file)?;
         }
         if self.lost > 0 {
-            file.write_all(told(self.lost).as_bytes())?;
+            let line = told(self.lost);
+            // It is a line of its own, also where one was cut.
+            let line = match self.ends_within_a_line(&mut file)? {
+                true => format!("\n{line}"),
+                false => line,
+            };
+            file.write_all(line.as_bytes())?;
             self.lost = 0;
         }
         Ok(())
+    }
+
+    /// Whether what the log has last is no newline.
+    fn ends_within_a_line(&self, file: &mut File) -> io::Result<bool> {
+        if file.metadata()?.len() > 0 {
+            return ends_open(file);
+        }
+        match old_files(&self.path).last() {
+            Some(last) => ends_open(&mut File::open(&last.path)?),
+            None => Ok(false),
+        }
     }
 
     fn cut(&mut self, file: &mut File) -> io::Result<()> {
@@ -178,6 +195,16 @@ impl Capped {
         self.lost += size.saturating_sub(copied);
         Ok(())
     }
+}
+
+fn ends_open(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 /// As the other losses of a log are told.
@@ -281,7 +308,9 @@ mod tests {
         writer.write_all(b"after\n").unwrap();
         let text = fs::read_to_string(&path).unwrap();
         let said = "WARN  bytes lost before this line: 9 (printed while the full file was copied away)\nafter\n";
-        assert_eq!(&text[25..], said);
+        // What was copied ends within a line.
+        assert_eq!(&text[26..], said);
+        assert!(text.starts_with('\n'));
         assert_eq!(files_of(&path).unwrap()[1].begin, 2000);
     }
 

@@ -37,6 +37,10 @@ pub const KEEPALIVE_PROBES: i32 = 3;
 pub const EXPIRY_WARNING: Duration = s(14 * 86_400);
 /// How long a host may take to move over to another key.
 pub const ROTATION_TIMEOUT: Duration = s(30);
+/// How long what is for a member is held whose connection was lost, until it has dialled anew.
+pub const RECONNECT_TIMEOUT: Duration = s(3);
+/// How long an agent may still be heard after the news of its end: they come by two connections.
+pub const LAST_WORDS_TIMEOUT: Duration = ms(250);
 /// How often connections with data under way are looked at, whether the other end is dead.
 pub const DEAD_PEER_INTERVAL: Duration = s(4);
 /// Who acknowledges nothing for so long is dead.
@@ -303,6 +307,8 @@ mod tests {
         fits(ROLL_CALL_TIMEOUT, RETURN_TIMEOUT);
         // All are back by then that announce themselves once more.
         fits(SUSPECT_TIMEOUT, RETURN_TIMEOUT);
+        fits(RECONNECT_TIMEOUT, UNREACHABLE_TIMEOUT);
+        fits(LAST_WORDS_TIMEOUT, DEATH_REPORT_TIMEOUT);
         fits(LOCK_NAME_TIMEOUT, CLEAN_UP_TIMEOUT);
         fits(JOIN_INTERVAL, HOST_TIMEOUT);
     }

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::access::{KeyChange, Keyring};
 use crate::model::{KeyPair, PublicKey, harmless};
-use crate::registry::{Effect, Now, Registry, RoutingId, Undelivered};
+use crate::registry::{Effect, Now, Registry, RoutingId};
 use crate::state::{KeyDir, KeyLog, StateError};
 use crate::wire::{DecodeError, Envelope, Fault, MessageKind, Peer, body};
 use audit::Audit;
-use socket::{Frames, Router, TurnedAway};
+use socket::{Frames, NotSent, Router, TurnedAway};
 use trial::{Outcome, Trial};
 
 /// How many messages are read before the clock is looked at again.
@@ -264,8 +264,8 @@ impl NameServer {
                     {
                         (envelope, body) = not_written(reason, &envelope);
                     }
-                    if let Err(why) = self.router.send(&to, &envelope.encode(), body) {
-                        undelivered.push((to, envelope, why));
+                    if let Err(not) = self.router.send(&to, &envelope.encode(), body) {
+                        undelivered.push((to, envelope, not));
                     }
                 }
                 Effect::Remember(change) => {
@@ -284,8 +284,8 @@ impl NameServer {
                 }
                 Effect::TellJournal { to, id, after } => {
                     let (envelope, body) = audit::answer(self.audit.as_ref(), id, after);
-                    if let Err(why) = self.router.send(&to, &envelope.encode(), body) {
-                        undelivered.push((to, envelope, why));
+                    if let Err(not) = self.router.send(&to, &envelope.encode(), body) {
+                        undelivered.push((to, envelope, not));
                     }
                 }
                 Effect::End => end = true,
@@ -296,12 +296,13 @@ impl NameServer {
         end
     }
 
-    fn give_back(&mut self, undelivered: Vec<(RoutingId, Envelope, Undelivered)>) {
+    fn give_back(&mut self, undelivered: Vec<(RoutingId, Envelope, NotSent)>) {
         if undelivered.is_empty() {
             return;
         }
-        for (to, envelope, why) in undelivered {
-            self.registry.on_undelivered(&to, &envelope, why);
+        let now = self.now();
+        for (to, envelope, (why, body)) in undelivered {
+            self.registry.on_undelivered(&to, envelope, body, why, now);
         }
         // What this says may be undeliverable in turn, of kinds that are not answered.
         for effect in self.registry.effects() {

@@ -36,6 +36,9 @@ pub(crate) enum Frames {
     Other,
 }
 
+/// Why, and the content.
+pub(crate) type NotSent = (Undelivered, Vec<u8>);
+
 /// A peer whose key is not admitted.
 pub(crate) struct TurnedAway {
     pub key: PublicKey,
@@ -193,25 +196,38 @@ impl Router {
         Ok(())
     }
 
+    /// Gives the content back that cannot be sent.
     pub(crate) fn send(
         &self,
         to: &RoutingId,
         header: &[u8],
         content: Vec<u8>,
-    ) -> Result<(), Undelivered> {
-        let flags = zmq::DONTWAIT | zmq::SNDMORE;
-        let sent = self
+    ) -> Result<(), NotSent> {
+        if let Err(error) = self.begin(to) {
+            let why = match error {
+                zmq::Error::EAGAIN => Undelivered::Full,
+                _ => Undelivered::Gone,
+            };
+            return Err((why, content));
+        }
+        // Once it has begun, ZeroMQ takes the rest, or drops all of it with the connection.
+        let rest = self
             .socket
-            .send(&to.id[..], flags)
-            .and_then(|()| self.socket.send(header, flags))
+            .send(header, zmq::DONTWAIT | zmq::SNDMORE)
             .and_then(|()| match content.len() {
                 0..=COPIED => self.socket.send(&content[..], zmq::DONTWAIT),
                 _ => self.socket.send(content, zmq::DONTWAIT),
             });
-        sent.map_err(|error| match error {
-            zmq::Error::EAGAIN => Undelivered::Full,
-            _ => Undelivered::Gone,
-        })
+        rest.map_err(|_| (Undelivered::Full, Vec::new()))
+    }
+
+    fn begin(&self, to: &RoutingId) -> zmq::Result<()> {
+        loop {
+            match self.socket.send(&to.id[..], zmq::DONTWAIT | zmq::SNDMORE) {
+                Err(zmq::Error::EINTR) => {}
+                other => return other,
+            }
+        }
     }
 }
 

@@ -183,6 +183,7 @@ impl Registry {
         self.members.insert(peer.clone(), member);
         self.routes.insert(from.clone(), peer.clone());
         self.leases.start(peer.clone(), now);
+        self.send_held(&peer, from);
         self.note_connections(&peer, &connections, now);
         if moved && change == Change::Sockets {
             self.tell_followers(&peer, now);
@@ -211,6 +212,8 @@ impl Registry {
             return;
         };
         match &peer {
+            // Its host was faster.
+            Peer::Agent(_) if self.hears(from) => self.stop_listening(&peer, from),
             Peer::Agent(_) => {
                 let how = |it: &End| How::of(&it.exit, it.asked);
                 let ended = Standing::Ended {
@@ -277,6 +280,7 @@ impl Registry {
             self.forget(&Peer::Successor(agent));
             return Ok(());
         }
+        self.stop_listening_to_former(&peer, incarnation);
         let member = self
             .members
             .entry(peer.clone())
@@ -303,7 +307,8 @@ impl Registry {
             *member = Member::stillborn(host.clone(), incarnation, now);
             member.keep_restarts(restarts);
         }
-        let seen = How::of(&exit, asked);
+        let (seen, route) = (How::of(&exit, asked), member.route.clone());
+        let has_left = member.has_ended();
         // What the agent has said of its end is more than nothing.
         let ended = match member.standing() {
             Standing::Ended {
@@ -323,8 +328,13 @@ impl Registry {
                 then,
             },
         };
-        self.forget_keys(&agent, &host);
-        self.end(&peer, ended, now);
+        let may_answer = !has_left && self.routes.contains_key(&route);
+        if may_answer && self.switchboard.waits_for(&peer) {
+            self.end_unheard(&peer, ended, now);
+        } else {
+            self.forget_keys(&agent, &host);
+            self.end(&peer, ended, now);
+        }
         Ok(())
     }
 

@@ -344,12 +344,22 @@ impl Registry {
 
     /// An agent has ended, or begins anew: the keys that its host had admitted for it are revoked.
     pub(super) fn forget_keys(&mut self, agent: &AgentName, host: &HostId) {
+        self.forget_keys_of(agent, host, |_| true);
+    }
+
+    /// The same, of those keys alone.
+    pub(super) fn forget_keys_of(
+        &mut self,
+        agent: &AgentName,
+        host: &HostId,
+        which: impl Fn(&KeyEntry) -> bool,
+    ) {
         let Some(keys) = &mut self.keys else {
             return;
         };
         let holder = Holder::Agent(agent.clone());
         let is_its = |it: &KeyEntry| it.holder == holder && it.by.as_ref() == Some(host);
-        for (id, _, change) in keys.ring.revoke(is_its) {
+        for (id, _, change) in keys.ring.revoke(|it| is_its(it) && which(it)) {
             self.effects.push(Effect::Remember(change));
             self.effects.push(Effect::HangUp(id));
         }

@@ -7,6 +7,7 @@
 
 mod answer;
 mod audit;
+mod away;
 mod followers;
 mod keys;
 mod lease;
@@ -28,6 +29,7 @@ use crate::wire::{
     Change, ClientId, Envelope, Event, Fault, MessageKind, NameServerRequest, Note, Peer, body,
     read_body,
 };
+use away::Away;
 use followers::Followers;
 use lease::Leases;
 use member::{Facts, Member};
@@ -99,6 +101,7 @@ pub(crate) struct Registry {
     /// the first.
     entrusted: HashMap<AgentName, BTreeSet<HostId>>,
     switchboard: Switchboard,
+    away: Away,
     leases: Leases,
     unguarded: Unguarded,
     next_client: u64,
@@ -131,6 +134,7 @@ impl Registry {
             followers: Followers::default(),
             entrusted: HashMap::new(),
             switchboard: Switchboard::default(),
+            away: Away::default(),
             leases: Leases::default(),
             unguarded: Unguarded::default(),
             next_client: 1,
@@ -147,7 +151,7 @@ impl Registry {
     pub(crate) fn next_deadline(&self) -> Option<Now> {
         let refused = self.keys.as_ref().and_then(|keys| keys.refused.next());
         let others = [self.leases.next(), self.switchboard.next_deadline()];
-        let ends = [refused, self.next_expiry()];
+        let ends = [refused, self.next_expiry(), self.away.next()];
         others.into_iter().chain(ends).flatten().min()
     }
 
@@ -189,6 +193,7 @@ impl Registry {
     pub(crate) fn on_time(&mut self, now: Now) {
         self.tell_repeats(now);
         self.expire_keys(now);
+        self.on_away(now);
         while let Some(peer) = self.leases.due(now) {
             self.on_lease(peer, now);
         }
@@ -201,34 +206,6 @@ impl Registry {
                 &request.target,
                 Fault::Deadline { what, limit },
             );
-        }
-    }
-
-    /// A message to `to` could not be delivered.
-    pub(crate) fn on_undelivered(&mut self, to: &RoutingId, envelope: &Envelope, why: Undelivered) {
-        self.watchers.remove(to);
-        let Some(target) = self.routes.get(to).cloned() else {
-            return;
-        };
-        if envelope.kind == MessageKind::Request {
-            let key = (target.clone(), envelope.peer.clone(), envelope.id);
-            if self.switchboard.close(&key) {
-                let fault = match why {
-                    Undelivered::Gone => Fault::Gone {
-                        peer: target.clone(),
-                    },
-                    Undelivered::Full => Fault::Refused {
-                        reason: format!("{target} does not read its control messages"),
-                    },
-                };
-                self.fail(&envelope.peer, envelope.id, &target, fault);
-            }
-        }
-        // A watcher that misses an event is forgotten: its next heartbeat finds it unregistered, and an
-        // unregistered member that watches begins again with a snapshot.
-        let missed = envelope.kind == MessageKind::Event;
-        if matches!(target, Peer::Client(_)) && (why == Undelivered::Gone || missed) {
-            self.forget(&target);
         }
     }
 
@@ -422,8 +399,9 @@ impl Registry {
         self.fail_all(target, &Fault::Gone { peer });
     }
 
-    /// Nobody who waits for `target` will be answered by it.
+    /// Those who wait for `target` will not be answered by it.
     fn fail_all(&mut self, target: &Peer, fault: &Fault) {
+        self.drop_held(target);
         for request in self.switchboard.abandon(target) {
             self.fail(&request.requester, request.id, target, fault.clone());
         }

@@ -60,6 +60,16 @@ impl Switchboard {
         self.by_requester.get(requester).copied().unwrap_or(0)
     }
 
+    pub(crate) fn is_open(&self, (target, requester, id): &Key) -> bool {
+        let requests = self.open.get(target);
+        requests.is_some_and(|it| it.contains_key(&(requester.clone(), *id)))
+    }
+
+    /// Whether an answer of that one is waited for.
+    pub(crate) fn waits_for(&self, target: &Peer) -> bool {
+        self.open.contains_key(target)
+    }
+
     fn forget_one_of(by_requester: &mut HashMap<Peer, usize>, requester: &Peer) {
         if let Some(count) = by_requester.get_mut(requester) {
             *count -= 1;

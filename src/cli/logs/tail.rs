@@ -1,6 +1,6 @@
 //! One log, read line by line as it grows, through all its files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
@@ -25,6 +25,8 @@ pub(crate) struct Tail {
     next: Option<Reading>,
     /// The beginning of a line that has not been ended yet.
     partial: Vec<u8>,
+    /// What comes before anything that is still to be read.
+    found: VecDeque<LogLine>,
 }
 
 /// One of its files.
@@ -65,6 +67,7 @@ impl Tail {
             reading: Reading::open(first)?,
             next: None,
             partial: Vec::new(),
+            found: VecDeque::new(),
         })
     }
 
@@ -83,6 +86,7 @@ impl Tail {
         }
         self.next = None;
         self.partial.clear();
+        self.found.clear();
         Ok(())
     }
 
@@ -164,16 +168,20 @@ impl Tail {
         }
     }
 
-    /// Goes on with the next file. Gives what is said of that.
-    fn turn_over(&mut self, next: Reading) -> Option<LogLine> {
+    /// Goes on with the next file. A line may go on there: its writer knows nothing of the files.
+    fn turn_over(&mut self, next: Reading) {
         let end = self.reading.begin + self.reading.read;
+        let goes_on = next.begin == end;
         let missed = next.begin.saturating_sub(end);
         self.reading = next;
-        if !self.partial.is_empty() {
-            return Some(self.take_line());
+        if !goes_on && !self.partial.is_empty() {
+            let line = self.take_line();
+            self.found.push_back(line);
         }
-        let text = || format!("(osb: {missed} bytes were gone before they were read)");
-        (missed > 0).then(|| self.line(text()))
+        if missed > 0 {
+            let text = format!("(osb: {missed} bytes were gone before they were read)");
+            self.found.push_back(self.line(text));
+        }
     }
 }
 
@@ -207,6 +215,9 @@ impl Source for Tail {
     /// The next line that has been ended; None for now, if there is none.
     fn next_line(&mut self) -> io::Result<Option<LogLine>> {
         loop {
+            if let Some(line) = self.found.pop_front() {
+                return Ok(Some(line));
+            }
             let read = self.read()?;
             if self.partial.last() == Some(&b'\n') {
                 return Ok(Some(self.take_line()));
@@ -216,9 +227,7 @@ impl Source for Tail {
             }
             // What was written to this file before the next one was begun has been read only now.
             if let Some(next) = self.next.take() {
-                if let Some(line) = self.turn_over(next) {
-                    return Ok(Some(line));
-                }
+                self.turn_over(next);
                 continue;
             }
             match self.look_on()? {
@@ -345,6 +354,30 @@ mod tests {
         seen_late.extend(lines(&mut slow));
         assert_eq!(seen_late, all);
         assert_eq!(lines(&mut open_a(&path)), all);
+    }
+
+    /// What prints in pieces may be cut between two of them.
+    #[test]
+    fn a_line_goes_on_where_the_file_was_copied_away_and_cut() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("A.out");
+        let mut options = fs::OpenOptions::new();
+        let mut writer = options.create(true).append(true).open(&path).unwrap();
+        let limits = LogLimits {
+            max_size: "1k".parse().unwrap(),
+            max_files: 3,
+        };
+        let long = "x".repeat(2_000);
+        write!(writer, "{long}\nn").unwrap();
+        let mut tail = open_a(&path);
+        assert_eq!(lines(&mut tail), [long]);
+        let caps = LogCaps::begin().unwrap();
+        caps.keep(&path, limits).unwrap();
+        write!(writer, " 1\nn 2\n").unwrap();
+        assert_eq!(lines(&mut tail), ["n 1", "n 2"]);
+        let mut again = open_a(&path);
+        again.seek_to_last(2).unwrap();
+        assert_eq!(lines(&mut again), ["n 1", "n 2"]);
     }
 
     fn open_a(path: &Path) -> Tail {

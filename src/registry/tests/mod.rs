@@ -1,3 +1,5 @@
+mod away;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -344,7 +346,10 @@ fn those_who_wait_for_a_dead_agent_are_told() {
         Envelope::oneway(Peer::NameServer),
         body(&exited("Alice", 1, 3)),
     );
-    let (to, envelope, content) = only_send(effects);
+    assert_eq!(effects, []);
+    bench.now += crate::model::timing::LAST_WORDS_TIMEOUT;
+    assert_eq!(bench.registry.next_deadline(), Some(bench.now));
+    let (to, envelope, content) = only_send(bench.pass(0));
     assert_eq!(
         (to, envelope.kind, envelope.id),
         (at(9), MessageKind::Error, 5)
@@ -449,9 +454,13 @@ fn a_watcher_that_misses_an_event_begins_again() {
     bench
         .ask::<Snapshot>(9, NameServerRequest::Watch {})
         .unwrap();
-    bench
-        .registry
-        .on_undelivered(&at(9), &Envelope::event(), Undelivered::Full);
+    bench.registry.on_undelivered(
+        &at(9),
+        Envelope::event(),
+        Vec::new(),
+        Undelivered::Full,
+        bench.now,
+    );
     let heartbeat = body(&NameServerRequest::Heartbeat {});
     let effects = bench.send(9, Envelope::oneway(Peer::NameServer), heartbeat);
     let (to, _, content) = only_send(effects);
@@ -476,26 +485,6 @@ fn a_request_to_nobody_is_answered_at_once() {
         read_body::<Fault>(&content).unwrap(),
         Fault::UnknownAgent { .. }
     ));
-}
-
-#[test]
-fn a_request_that_cannot_be_delivered_is_answered() {
-    let mut bench = Bench::new();
-    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
-    let effects = bench.send(
-        9,
-        Envelope::request(5, 0, "Alice".parse().unwrap()),
-        Vec::new(),
-    );
-    let (to, envelope, _) = only_send(effects);
-    bench
-        .registry
-        .on_undelivered(&to, &envelope, Undelivered::Gone);
-    let (to, envelope, _) = only_send(bench.registry.effects().collect());
-    assert_eq!(
-        (to, envelope.kind, envelope.id),
-        (at(9), MessageKind::Error, 5)
-    );
 }
 
 proptest! {
@@ -839,6 +828,10 @@ fn the_end_of_a_successor_is_not_the_agents() {
 
 /// A closed system of A and B, both agents of the host `local`, by the keys 1 and 2.
 fn closed() -> Registry {
+    closed_with([])
+}
+
+fn closed_with(more: impl IntoIterator<Item = KeyEntry>) -> Registry {
     let entry = |number: u8, name: &str| KeyEntry {
         by: Some("local".parse().unwrap()),
         ..KeyEntry::lasting(
@@ -846,8 +839,8 @@ fn closed() -> Registry {
             Holder::Agent(name.parse().unwrap()),
         )
     };
-    let admitted = [entry(1, "A"), entry(2, "B")].map(|entry| KeyChange::Admit(Box::new(entry)));
-    let ring = Keyring::recall(admitted);
+    let entries = [entry(1, "A"), entry(2, "B")].into_iter().chain(more);
+    let ring = Keyring::recall(entries.map(|entry| KeyChange::Admit(Box::new(entry))));
     Registry::closed("tcp://127.0.0.1:7400".into(), ring, Duration::ZERO)
 }
 
