@@ -291,6 +291,11 @@ fn who_was_admitted_by_hand_is_admitted_again_by_hand_after_a_restart() {
         let log = bench.ok(&["logs", "Alice"]);
         log.contains("the last: agent Mallory to out") && !log.contains("to feed")
     });
+    wait_until("ls connections says so", || {
+        let connections = bench.json(&["ls", "connections"]);
+        let mut connections = connections.as_array().unwrap().iter();
+        connections.any(|it| it["client"] == "Mallory.work" && it["proof"] == "refused")
+    });
     let before = received();
     bench.ok(&connect);
     wait_until("Mallory has work again", || received() > before);

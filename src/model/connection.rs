@@ -40,6 +40,8 @@ pub enum Proof {
         /// Microseconds.
         us: u64,
     },
+    /// The other socket does not let it in.
+    Refused,
     /// It was proven, and then the peer went away.
     Lost,
     /// It was proven, and one of its ends has not been heard of for longer than it may be silent.
@@ -157,7 +159,12 @@ mod tests {
 
     #[test]
     fn what_was_never_proven_or_is_lost_stays_so() {
-        for proof in [Proof::Resolving, Proof::Connecting, Proof::Lost] {
+        for proof in [
+            Proof::Resolving,
+            Proof::Connecting,
+            Proof::Refused,
+            Proof::Lost,
+        ] {
             let told = told(proof, State::Failed, Some(State::Suspect));
             assert_eq!(told, (proof, 7));
         }

@@ -51,6 +51,7 @@ impl Link {
             (Proof::Proven { us }, Proof::Proven { us: request_socket }) => Proof::Proven {
                 us: us.max(request_socket),
             },
+            (Proof::Refused, _) | (_, Proof::Refused) => Proof::Refused,
             (Proof::Lost, _) | (_, Proof::Lost) => Proof::Lost,
             _ => Proof::Connecting,
         }
@@ -105,6 +106,9 @@ impl Link {
             Seen::Lost if self.connected() => {
                 self.proof = Proof::Lost;
                 self.since = now;
+            }
+            Seen::Failed(Failure::Refused | Failure::NoWire) if !self.connected() => {
+                self.proof = Proof::Refused;
             }
             Seen::Connected | Seen::Retried | Seen::Proven | Seen::Lost | Seen::Failed(_) => {}
         }
@@ -222,6 +226,21 @@ mod tests {
         let failure = Seen::Failed(Failure::WrongKind);
         request_socket(&mut both, failure);
         assert!(both.failure().unwrap().contains("does not fit"));
+    }
+
+    #[test]
+    fn a_link_that_is_not_let_in_is_refused_until_it_is() {
+        for failure in [Failure::Refused, Failure::NoWire] {
+            let mut link = link();
+            link.note(Seen::Proven, Duration::from_millis(1));
+            link.note(Seen::Lost, Duration::from_millis(2));
+            assert!(link.note(Seen::Failed(failure), Duration::from_millis(3)));
+            assert_eq!(link.proof(), Proof::Refused);
+            assert!(!link.note(Seen::Lost, Duration::from_millis(4)));
+            assert_eq!(link.proof(), Proof::Refused);
+            link.note(Seen::Proven, Duration::from_millis(5));
+            assert!(link.proven());
+        }
     }
 
     #[test]

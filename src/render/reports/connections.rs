@@ -158,6 +158,7 @@ fn proof(connection: &ConnectionInfo) -> Field {
         Proof::Resolving => Field::painted(since("resolving"), Paint::Doubtful),
         Proof::Connecting => Field::painted(since("connecting"), Paint::Doubtful),
         Proof::Suspect => Field::painted(since("suspect"), Paint::Doubtful),
+        Proof::Refused => Field::painted(since("refused"), Paint::Bad),
         Proof::Lost => Field::painted(since("lost"), Paint::Bad),
         Proof::Unreachable => Field::painted(since("unreachable"), Paint::Bad),
     }
@@ -193,6 +194,7 @@ impl Object {
             Proof::Resolving => ("resolving", None),
             Proof::Connecting => ("connecting", None),
             Proof::Proven { us } => ("proven", Some(us as f64 / 1000.0)),
+            Proof::Refused => ("refused", None),
             Proof::Lost => ("lost", None),
             Proof::Suspect => ("suspect", None),
             Proof::Unreachable => ("unreachable", None),
