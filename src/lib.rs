@@ -127,7 +127,8 @@ mod files;
 #[cfg(feature = "cli")]
 mod host;
 #[cfg(feature = "cli")]
-mod journal;
+#[doc(hidden)]
+pub mod journal;
 #[cfg(feature = "cli")]
 mod keys;
 #[cfg(feature = "cli")]
@@ -143,7 +144,8 @@ mod registry;
 #[doc(hidden)]
 pub mod render;
 #[cfg(feature = "cli")]
-mod ssh;
+#[doc(hidden)]
+pub mod ssh;
 #[cfg(feature = "cli")]
 mod supervision;
 #[cfg(feature = "cli")]

@@ -64,6 +64,12 @@ fn dial(system: &ClosedSystem, alias: &str, keys: &Credentials) -> (zmq::Socket,
     }
 }
 
+/// What has been seen of a socket's connection since.
+fn seen_since(monitor: &zmq::Socket) -> Vec<Seen> {
+    let events = std::iter::from_fn(|| zeromq::next_event(monitor));
+    events.map(|(seen, _)| seen).collect()
+}
+
 fn is_admitted(system: &ClosedSystem, alias: &str, keys: &Credentials) -> bool {
     match dial(system, alias, keys).1 {
         Seen::Proven => true,
@@ -299,5 +305,50 @@ fn who_was_admitted_by_hand_is_admitted_again_by_hand_after_a_restart() {
     let before = received();
     bench.ok(&connect);
     wait_until("Mallory has work again", || received() > before);
+    system.down();
+}
+
+/// Whom a socket admits is looked up at handshakes, and at no other time.
+#[test]
+fn a_thousand_wires_more_cost_those_that_are_there_nothing() {
+    let system = ClosedSystem::up(SYSTEM);
+    let alice = system.owner().proxy("Alice").unwrap();
+    let holder = |name: &str| Holder::Agent(name.parse().unwrap());
+    // Bob's wire, and one whose every event is seen.
+    assert!(alice.admit("out", holder("Eve")).unwrap());
+    let keys = agent(&system, "Eve");
+    let context = zmq::Context::new();
+    let mut socket = context.socket(zmq::PULL).unwrap();
+    socket.set_linger(0).unwrap();
+    zeromq::dial_with(&socket, &keys).unwrap();
+    let monitor = zeromq::monitor(&context, &socket, zeromq::EVENTS).unwrap();
+    socket.connect(&system.socket("out").address).unwrap();
+    wait_until("Eve is admitted", || {
+        seen_since(&monitor).contains(&Seen::Proven)
+    });
+    let hears = || socket.poll(zmq::POLLIN, 10_000).unwrap() == 1;
+    assert!(hears());
+
+    let began = std::time::Instant::now();
+    for number in 0..1000 {
+        let name = format!("Late{number}");
+        assert!(alice.admit("out", holder(&name)).unwrap());
+    }
+    eprintln!("1,000 agents were admitted in {:?}", began.elapsed());
+    assert!(is_admitted(&system, "out", &agent(&system, "Late999")));
+    assert!(!is_admitted(&system, "out", &agent(&system, "Mallory")));
+    for number in 0..999 {
+        let name = format!("Late{number}");
+        assert!(alice.dismiss("out", holder(&name)).unwrap());
+    }
+    while socket.recv_bytes(zmq::DONTWAIT).is_ok() {}
+    assert!(hears());
+    assert_eq!(seen_since(&monitor), [], "the connection is another");
+    let bobs = system.bench.json(&["ls", "connections"]);
+    assert_eq!(
+        (&bobs[0]["proof"], &bobs[0]["times"]),
+        (&"proven".into(), &1.into())
+    );
+    zeromq::stop_monitor(&mut socket);
     system.down();
 }

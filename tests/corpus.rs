@@ -48,3 +48,33 @@ fn names() {
 fn payloads() {
     all_hold("payloads", properties::payloads);
 }
+
+#[test]
+fn lines() {
+    all_hold("lines", properties::lines);
+}
+
+#[test]
+fn terminal() {
+    all_hold("terminal", properties::terminal);
+}
+
+#[test]
+fn journal() {
+    all_hold("journal", properties::journal);
+}
+
+#[test]
+fn admits() {
+    all_hold("admits", properties::admits);
+}
+
+#[test]
+fn quotas() {
+    all_hold("quotas", properties::quotas);
+}
+
+#[test]
+fn zap() {
+    all_hold("zap", properties::zap);
+}

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::common::closed_system::ClosedSystem;
 use crate::common::{self, Bench, memory, wait_until};
@@ -379,11 +379,15 @@ fn strangers_do_not_keep_members_out(system: &str) {
             scope.spawn(move || flood(at, ends));
         }
         let _flood = EndsWith(&ends);
+        let mut slowest = Duration::ZERO;
         for _ in 0..5 {
+            let began = Instant::now();
             assert!(bench.ok(&["addr", "Alice", "rep"]).contains("tcp://"));
+            slowest = slowest.max(began.elapsed());
             let answer = bench.json(&["send", "Bob", "ask", "\"still there?\"", "--wait"]);
             assert_eq!(answer, "still there?");
         }
+        eprintln!("who newly dials was served within {slowest:?}");
     });
     let grown = [nameserver, alice].map(memory);
     // A peer that does not finish its greeting is hung up on.

@@ -106,6 +106,24 @@ fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// An agent that no topology has joins by a join file, from `elsewhere`.
+fn joins(system: &ClosedSystem, name: &str, elsewhere: &Bench) -> std::process::Child {
+    let bench = &system.bench;
+    let file = bench.files().join(format!("{name}.join"));
+    bench.ok(&["keys", "join", "agent", name, "--to", path(&file)]);
+    let process = elsewhere.spawn(&[
+        "agent",
+        name,
+        "--ns",
+        &system.address,
+        "--join",
+        path(&file),
+    ]);
+    // It is waited for when it is there.
+    wait_until("it has registered", || bench.osb(&["wait", name]).code == 0);
+    process
+}
+
 /// A socket whose handshake was admitted. Nothing is sent over it yet.
 struct Admitted {
     monitor: zmq::Socket,

@@ -3,6 +3,8 @@
 //!
 //! A pure core. ZAP's messages, files and the drawing of keys are its drivers' business.
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod keyring;
 pub(crate) mod quota;
 mod table;

@@ -17,13 +17,13 @@ pub(crate) const KEYS: usize = 100_000;
 
 /// A steady pace, and how much may come at once.
 #[derive(Debug, Clone, Copy)]
-struct Pace {
-    each_second: u32,
-    at_once: u32,
+pub(super) struct Pace {
+    pub each_second: u32,
+    pub at_once: u32,
 }
 
 /// None: as many as it likes.
-fn pace(quota: Quota, level: Access) -> Option<Pace> {
+pub(super) fn pace(quota: Quota, level: Access) -> Option<Pace> {
     let pace = |each_second, at_once| {
         Some(Pace {
             each_second,

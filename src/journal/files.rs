@@ -86,6 +86,11 @@ impl Journal {
 /// The events behind that number in the journal in `folder`, in order, as many as are told at once. None: there are no
 /// more.
 pub(crate) fn events_behind(folder: &Folder, after: u64) -> io::Result<Vec<Record>> {
+    some_behind(folder, after, MOST)
+}
+
+/// The same, of at most so many bytes of each file.
+pub(super) fn some_behind(folder: &Folder, after: u64, most: usize) -> io::Result<Vec<Record>> {
     let mut all = Vec::new();
     // Up to where each file was read: what lies behind in one may come before what is left in another.
     let mut complete = u64::MAX;
@@ -94,7 +99,7 @@ pub(crate) fn events_behind(folder: &Folder, after: u64) -> io::Result<Vec<Recor
             let Some(file) = existing(folder, keep, old)? else {
                 continue;
             };
-            let (records, whole) = records_behind(&file, after, MOST)?;
+            let (records, whole) = records_behind(&file, after, most)?;
             if let (false, Some(last)) = (whole, records.last()) {
                 complete = complete.min(last.n);
             }

@@ -6,6 +6,8 @@
 
 pub(crate) mod core;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod search;
 
 pub(crate) use files::{Journal, events_behind};

@@ -36,14 +36,26 @@ pub(super) fn records_behind(
     most: usize,
 ) -> io::Result<(Vec<Record>, bool)> {
     let end = end_of_lines(file, file.metadata()?.len())?;
-    let begin = first_behind(file, after, end)?;
-    let bytes = read(file, begin, most.min((end - begin) as usize))?;
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n');
-    let whole = whole.map_or(0, |at| at + 1);
-    let lines = bytes[..whole].split(|byte| *byte == b'\n');
-    // A line that somebody has spoilt is as one that is missing.
-    let records = lines.filter_map(|line| serde_json::from_slice(line).ok());
-    Ok((records.collect(), begin + whole as u64 == end))
+    let mut begin = first_behind(file, after, end)?;
+    loop {
+        let bytes = read(file, begin, most.min((end - begin) as usize))?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n');
+        let next = match whole {
+            Some(at) => begin + at as u64 + 1,
+            None => next_line(file, begin, end)?,
+        };
+        let lines = bytes[..whole.unwrap_or(0)].split(|byte| *byte == b'\n');
+        // A line that somebody has spoilt is as one that is missing.
+        let records: Vec<Record> = lines
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            // One that was put in another place is not told twice, or who asks for the next ones would ask for ever.
+            .filter(|record: &Record| record.n > after)
+            .collect();
+        if next == end || !records.is_empty() {
+            return Ok((records, next == end));
+        }
+        begin = next;
+    }
 }
 
 /// Where the first line begins whose number is greater.

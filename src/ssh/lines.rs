@@ -38,15 +38,22 @@ impl End {
 pub(crate) struct Lines<R> {
     from: R,
     line: Vec<u8>,
+    longest: usize,
     /// How much has come at this stage.
     came: usize,
 }
 
 impl<R: AsyncBufRead + Unpin> Lines<R> {
     pub(crate) fn new(from: R) -> Self {
+        Self::within(from, LONGEST_LINE)
+    }
+
+    /// The same with another bound on lines that are not osb's.
+    pub(super) fn within(from: R, longest: usize) -> Self {
         Self {
             from,
             line: Vec::new(),
+            longest,
             came: 0,
         }
     }
@@ -70,7 +77,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
             };
             self.came += used;
             let is_word = starts(&self.line, part);
-            let long = self.line.len() + part.len() > LONGEST_LINE && !is_word;
+            let long = self.line.len() + part.len() > self.longest && !is_word;
             if long || self.came > most {
                 return Err(if long { End::TooLong } else { End::TooMuch });
             }

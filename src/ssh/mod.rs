@@ -9,6 +9,8 @@ mod binary;
 mod bundle;
 mod error;
 mod examine;
+#[doc(hidden)]
+pub mod fuzzing;
 mod kept;
 mod launch;
 mod lines;

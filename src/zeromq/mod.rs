@@ -36,7 +36,7 @@ pub use keepalive::keep_alive;
 pub use lines::{Line, keep_lines, lines, matched, missed, next_ended, queued};
 pub use monitor::{CLOSED, EVENTS, Failure, Seen, monitor, next_event, stop_monitor};
 pub use option::set_int;
-pub use zap::{Handshake, Verdict, Zap};
+pub use zap::{Handshake, Question, Verdict, Zap};
 
 /// Beyond a body: the header frame, and room for its kind to grow.
 const HEADROOM: i64 = 1024;

@@ -65,35 +65,13 @@ impl Zap {
     pub fn next(&self) -> Option<Handshake> {
         loop {
             let frames = self.socket.recv_multipart(DONTWAIT).ok()?;
-            let [
-                from,
-                _,
-                version,
-                id,
-                domain,
-                address,
-                _,
-                mechanism,
-                credentials @ ..,
-            ] = &frames[..]
-            else {
-                continue;
-            };
-            let envelope = [from.clone(), id.clone()];
-            let ours = version == VERSION && mechanism == CURVE;
-            let door = domain.strip_prefix(DOMAIN.as_bytes()).filter(|_| ours);
-            if let ([key], Some(door)) = (credentials, door)
-                && let Some((key, address, connection)) = read(key, address)
-            {
-                return Some(Handshake {
-                    key,
-                    address,
-                    connection,
-                    door: String::from_utf8_lossy(door).into_owned(),
-                    envelope,
-                });
+            match Question::of(&frames) {
+                Question::Ours(handshake) => return Some(handshake),
+                Question::Foreign(envelope) => {
+                    self.reply(&envelope, Verdict::Refused("not osb's"));
+                }
+                Question::Nothing => {}
             }
-            self.reply(&envelope, Verdict::Refused("not osb's"));
         }
     }
 
@@ -124,11 +102,58 @@ impl Zap {
     }
 }
 
+/// What libzmq has asked.
+#[derive(Debug)]
+pub enum Question {
+    Ours(Handshake),
+    /// It is to be answered, by this envelope.
+    Foreign([Vec<u8>; 2]),
+    /// It cannot be answered.
+    Nothing,
+}
+
+impl Question {
+    /// As it has come, with the one who asks in front.
+    pub fn of(frames: &[Vec<u8>]) -> Self {
+        let [
+            from,
+            _,
+            version,
+            id,
+            domain,
+            address,
+            _,
+            mechanism,
+            credentials @ ..,
+        ] = frames
+        else {
+            return Question::Nothing;
+        };
+        let envelope = [from.clone(), id.clone()];
+        let ours = version == VERSION && mechanism == CURVE;
+        let door = domain.strip_prefix(DOMAIN.as_bytes()).filter(|_| ours);
+        if let ([key], Some(door)) = (credentials, door)
+            && let Some((key, address, connection)) = read(key, address)
+        {
+            return Question::Ours(Handshake {
+                key,
+                address,
+                connection,
+                door: String::from_utf8_lossy(door).into_owned(),
+                envelope,
+            });
+        }
+        Question::Foreign(envelope)
+    }
+}
+
 /// The address is followed by the connection's cookie. A peer whose connection could not be ended is not admitted.
 fn read(key: &[u8], address: &[u8]) -> Option<(PublicKey, String, Cookie)> {
     let key = key.try_into().map(PublicKey::of).ok()?;
     let (address, cookie) = std::str::from_utf8(address).ok()?.rsplit_once('#')?;
-    Some((key, address.to_owned(), Cookie(cookie.parse().ok()?)))
+    let is_number = cookie.bytes().all(|byte| byte.is_ascii_digit());
+    let cookie = cookie.parse().ok().filter(|_| is_number)?;
+    Some((key, address.to_owned(), Cookie(cookie)))
 }
 
 #[cfg(test)]

@@ -52,21 +52,8 @@ fn the_journal_tells_who_did_what_and_what_was_refused() {
     assert_eq!(as_ana(&["get", "Alice", "treasure"]), 1);
     // Who may not read it is written down in it.
     assert_eq!(as_ana(&["keys", "log"]), 1);
-    let carol = bench.files().join("Carol.join");
-    bench.ok(&["keys", "join", "agent", "Carol", "--to", path(&carol)]);
-    let arguments = [
-        "agent",
-        "Carol",
-        "--ns",
-        &system.address,
-        "--join",
-        path(&carol),
-    ];
     let elsewhere = Bench::new();
-    let mut carol = elsewhere.spawn(&arguments);
-    wait_until("Carol has registered", || {
-        bench.osb(&["wait", "Carol"]).code == 0
-    });
+    let mut carol = joins(&system, "Carol", &elsewhere);
     bench.ok(&["keys", "revoke", "agent", "Carol"]);
     wait_for("Carol's end", || carol.try_wait().unwrap());
     for _ in 0..3 {

@@ -16,23 +16,7 @@ fn revocation_ends_live_connections() {
     assert!(matches!(end, Err(ProxyError::NotLetIn { .. })), "{end:?}");
 
     // An agent that is put out gets no more messages, and the others go on.
-    let carol = system.bench.files().join("carol.join");
-    system
-        .bench
-        .ok(&["keys", "join", "agent", "Carol", "--to", path(&carol)]);
-    let arguments = [
-        "agent",
-        "Carol",
-        "--ns",
-        &system.address,
-        "--join",
-        path(&carol),
-    ];
-    let mut process = system.bench.spawn(&arguments);
-    // No topology has her: she is waited for when she is there.
-    common::wait_until("Carol has registered", || {
-        system.bench.osb(&["wait", "Carol"]).code == 0
-    });
+    let mut process = joins(&system, "Carol", &system.bench);
     system.bench.ok(&[
         "connect",
         "Carol",

@@ -71,7 +71,8 @@ impl Book {
     }
 
     pub(crate) fn write(&mut self, note: Note, at: String) -> Page {
-        self.last += 1;
+        // A number that somebody has written there may be the last one that there is.
+        self.last = self.last.saturating_add(1);
         let keep = Keep::of(&note.what);
         let note = Note {
             what: cut(note.what),

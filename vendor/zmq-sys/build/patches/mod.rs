@@ -7,6 +7,7 @@ mod lines;
 mod message_bounds;
 mod named_ipc;
 mod queue_bytes;
+mod timers;
 mod zap_cookie;
 
 use crate::patch::Patch;
@@ -19,4 +20,5 @@ pub const ALL: &[&Patch] = &[
     &handshake_frames::PATCH,
     &message_bounds::PATCH,
     &queue_bytes::PATCH,
+    &timers::PATCH,
 ];
