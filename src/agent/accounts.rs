@@ -1,5 +1,5 @@
-//! Readers and writers lay side by side what has gone by their connections, so that what a writer has lost is known
-//! to the message. Once a second, with the heartbeat, and only where something has gone or a connection has ended:
+//! Readers and writers compare the counts of their connections, so that the losses of a writer are known
+//! to the message. Once a second, with the heartbeat, and only where messages have passed or a connection has ended:
 //! the end that has connected tells the writer what has come, or asks the reader.
 
 use serde_json::Value;
@@ -109,7 +109,7 @@ impl Agent {
         Ok(serde_json::to_value(lines).unwrap_or_default())
     }
 
-    /// The last word of a reader whose socket is about to be closed. Nobody waits for an answer.
+    /// The last report of a reader whose socket is about to be closed. It waits for no answer.
     pub(super) fn tell_at_the_end(&mut self, at: SlotId) {
         let Some(slot) = self.sockets.get_mut(at).filter(|slot| reads(slot.kind)) else {
             return;
@@ -125,7 +125,7 @@ impl Agent {
         }
     }
 
-    /// Says what is lost, when it is more than twice what was said last; and what nobody confirms, when that has
+    /// Says what is lost, when it is more than twice what was said last; and what no reader confirms, when that has
     /// stayed so for a beat: readers have their time.
     fn log_losses(&mut self, at: SlotId) {
         let Some(slot) = self.sockets.get_mut(at) else {

@@ -26,7 +26,7 @@ pub(crate) struct Admission {
     known: BTreeMap<PublicKey, Known>,
     connections: Connections<Through>,
     waiting: BTreeMap<PublicKey, Vec<Handshake>>,
-    /// By keys that are nobody's.
+    /// By keys that are not admitted.
     pub unknown: Refusals,
     /// By good keys, at sockets that are not for them.
     pub unwired: Refusals,
@@ -79,8 +79,8 @@ impl Admission {
         &self.zap
     }
 
-    /// Tells which keys are to be asked for. If there is nobody to ask, or too much to ask, those are
-    /// let in who were before.
+    /// Tells which keys to ask for. If there is no name server, or too much to ask, it
+    /// admits those that were admitted before.
     pub(crate) fn attend(
         &mut self,
         alone: bool,

@@ -54,7 +54,7 @@ impl Agent {
     }
 
     /// Asks for all keys again by which others are connected: some may have been revoked while this
-    /// agent could not be told, and those of agents that have ended are told of to nobody.
+    /// agent could not be told, and the name server reports those of agents that have ended to no member.
     pub(super) fn ask_for_keys_again(&mut self) {
         let Some(admission) = &self.admission else {
             return;

@@ -84,7 +84,7 @@ impl Agent {
         connections
     }
 
-    /// The name server has taken an announcement. Who started the agent by hand sees it in the log.
+    /// The name server has taken an announcement. A user who started the agent by hand sees it in the log.
     pub(crate) fn note_registered(&mut self) {
         if !self.membership.note_registered() {
             return;

@@ -70,7 +70,7 @@ impl Attempt {
     }
 }
 
-/// A probe that nobody waits for any more is ended.
+/// Ends a probe for which no caller waits any more.
 impl Drop for Attempt {
     fn drop(&mut self) {
         if let Attempt::Probe(process) = self {
@@ -85,7 +85,7 @@ fn connected(socket: &OwnedFd, at: SocketAddr) -> Option<Result<(), String>> {
         return Some(Err(error.to_string()));
     }
     rustix::net::getpeername(socket).ok()?;
-    // A port that nobody listens at may be the one that this very socket was given.
+    // A port at which no process listens may be the one that this very socket was given.
     let own = getsockname(socket)
         .ok()
         .and_then(|own| SocketAddr::try_from(own).ok());

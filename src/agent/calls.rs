@@ -111,7 +111,7 @@ impl Agent {
     }
 
     /// The connection is lost by which these requests of a socket left, or their answers would have
-    /// come: there will be none, for who was asked knows nobody by that connection any more. What
+    /// come: there will be none, because the peer no longer knows the requester by that connection. What
     /// has been answered counts.
     pub(crate) fn give_up_requests(&mut self, at: SlotId, requests: Vec<u64>) {
         self.drain_to_the_end(at);

@@ -1,5 +1,5 @@
-//! Closing sockets while the agent runs: those who wait for them are told, what has not
-//! left is counted, and the name server hears of it before the one who asked.
+//! Closing sockets while the agent runs: members that wait for them are told, what has not
+//! left is counted, and the name server hears of it before the requester.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -120,7 +120,7 @@ impl Agent {
         }
     }
 
-    /// Its wires are kept no more. Who waits for one of them is told.
+    /// Its wires are kept no more. Members that wait for one of them are told.
     fn give_up_wires(&mut self, alias: &Alias) {
         for wire in self.wires.of_alias(alias) {
             for (_, waiting) in self.waiting.take_where(|waiting| waiting.awaits(wire)) {

@@ -44,7 +44,7 @@ impl Agent {
     }
 
     /// Leaves what is to be known of it after its end: its attributes, if it ends by itself; and how it ends, if
-    /// the process that started it is gone and nobody will see it. That it cannot, because the disk is full say, is
+    /// the process that started it is gone and no other will see it. That it cannot, because the disk is full say, is
     /// in the log.
     fn leave_behind(&mut self) {
         let Some(dir) = self.boot.dir.clone().map(SystemDir::at) else {

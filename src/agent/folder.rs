@@ -11,7 +11,7 @@ use crate::wire::Incarnation;
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes one that nobody else has.
+    /// Makes a folder that no other process has.
     pub fn make(incarnation: Incarnation) -> io::Result<Self> {
         let path = std::env::temp_dir().join(format!("osb-{:016x}", incarnation.0));
         DirBuilder::new().mode(0o700).create(&path)?;

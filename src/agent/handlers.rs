@@ -35,7 +35,7 @@ pub(crate) struct Incoming {
     pub sort: Sort,
 }
 
-/// Where in its frame a publication has its parts. With `raw` nobody knows where the topic ends:
+/// Where in its frame a publication has its parts. With `raw` the end of the topic is not known:
 /// topic and body are then the same.
 #[derive(Clone, Copy)]
 struct Topic {
@@ -117,7 +117,7 @@ impl Incoming {
             .map_or(&[][..], |topic| &self.frame[topic.start..topic.end])
     }
 
-    /// The topic for people and programs. With `raw` nobody knows where it ends.
+    /// The topic for people and programs. With `raw` its end is not known.
     pub(crate) fn topic(&self) -> Option<String> {
         self.topic.filter(|topic| topic.body > topic.start)?;
         Some(String::from_utf8_lossy(self.topic_bytes()).into_owned())

@@ -18,7 +18,7 @@ use crate::wire::{Fault, Launch};
 
 impl Agent {
     /// Starts the program, lets the agent work, and answers when the program is ready: with the
-    /// agent's attributes, for those who refer to them.
+    /// agent's attributes, for commands that refer to them.
     pub(crate) fn launch(&mut self, launch: Launch, request: Request) -> Outcome {
         let Launch { program, timeout } = launch;
         if !self.awaits_program() {

@@ -1,4 +1,4 @@
-//! A program that was launched, and those who wait until it is ready.
+//! A program that was launched, and the requesters that wait until it is ready.
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use crate::process::{Kin, descendants, has_children, kill_found, reap_orphans};
 use crate::state::SystemDir;
 
 impl Agent {
-    /// Children of this process have ended. Those that nobody waits for are waited for here.
+    /// Children of this process have ended. This reaps those that nothing else waits for.
     pub(crate) fn reap_orphans(&mut self) {
         reap_orphans(|pid| match self.note_end(pid) {
             true => Kin::Waited,

@@ -11,7 +11,7 @@ use crate::logfile::LogWriter;
 use crate::model::{Level, LogLimits, harmless};
 use jiff::Timestamp;
 
-/// How many entries are kept for those who want them as messages, until they are sent.
+/// How many entries are kept for a logger, until they are sent as messages.
 const KEPT: usize = 1000;
 
 /// One entry.

@@ -10,7 +10,7 @@ use crate::wire::{Envelope, Peer};
 /// The membership.
 pub(crate) struct Membership {
     pub control: Control,
-    /// Nobody is told of the agent yet.
+    /// The agent is not announced yet.
     hidden: bool,
     /// Something has changed, and the name server does not know yet.
     unannounced: bool,
@@ -36,7 +36,7 @@ impl Membership {
         }
     }
 
-    /// Nobody is told of the agent until its program, a thread, is prepared.
+    /// Does not announce the agent until its program, a thread, is prepared.
     pub(crate) fn hide(&mut self) {
         self.hidden = true;
     }

@@ -1,5 +1,5 @@
 //! Everything that arrives at a data socket passes here: read a batch at a time, so that a busy socket
-//! starves nobody, and handed on by what it is.
+//! starves no other, and handed on by its kind.
 
 use zmq::Message;
 

@@ -1,11 +1,11 @@
-//! Who asked the agent for something.
+//! The requester: a member, or the agent's program, that asked the agent for something.
 
 use super::core::TimerId;
 use super::program::ProgramId;
 use crate::model::Alias;
 use crate::wire::Peer;
 
-/// Who asked, and for what.
+/// The requester, and the request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Requester {
     /// Another member, with the number of its request.

@@ -1,4 +1,4 @@
-//! Programs that are watched until they have settled, for those who bring the system up. What settles
+//! Programs that are watched until they have settled, for the `up` that waits for them. What settles
 //! one, `core::Settling` decides.
 
 use super::core::{Settling, Standing, Watched};
@@ -47,7 +47,7 @@ impl Agent {
         self.settle_as(Standing::Ended { success });
     }
 
-    /// Nobody is to wait for it any more.
+    /// Ends the waiting for it, with an error.
     pub(crate) fn give_up_settling(&mut self, why: &str) {
         for SettlingFor { requester, .. } in std::mem::take(&mut self.settling) {
             let reason = why.to_owned();

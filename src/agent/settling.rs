@@ -1,4 +1,4 @@
-//! Who waits until the program has settled.
+//! The requesters that wait until the program has settled.
 
 use std::time::Duration;
 

@@ -22,7 +22,7 @@ impl Signals {
         Self::take_these(&Self::wanted())
     }
 
-    /// The same, and children of this process that have ended are noticed. For a process that is nobody else's.
+    /// The same, and children of this process that have ended are noticed. For a process that osb owns.
     pub(crate) fn take_with_children() -> Result<Self, Errno> {
         // One that ignores them, as its caller did, would never learn how they ended.
         // SAFETY: no handler is set.

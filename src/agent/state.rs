@@ -56,7 +56,7 @@ pub(crate) struct Agent {
     pub program: Option<Program>,
     /// Its program was launched, and a member waits until it is ready.
     pub launching: Option<Launching>,
-    /// Those who wait until its program has settled.
+    /// The requesters that wait until its program has settled.
     pub settling: Vec<SettlingFor>,
     /// Lines of the program that said nothing.
     pub garbage_lines: u64,

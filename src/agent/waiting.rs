@@ -73,7 +73,7 @@ impl Waiting {
         matches!(self, Waiting::Wire { awaited, .. } if awaited.contains(&Awaited::Wire(wire)))
     }
 
-    /// Who waits.
+    /// The requester that waits.
     pub(crate) fn into_requester(self) -> Option<Requester> {
         match self {
             Waiting::Wire { requester, .. }

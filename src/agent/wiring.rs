@@ -1,5 +1,5 @@
 //! Each wire that the agent keeps is resolved, dialled and proven, and again when its peer has moved or is another
-//! life of itself. `core::Wire` decides; this carries it out, and answers those who wait for it.
+//! life of itself. `core::Wire` decides; this carries it out, and answers requesters that wait for it.
 
 use std::time::Duration;
 
@@ -207,7 +207,7 @@ impl Agent {
         }
     }
 
-    /// Its connection leads to nobody: the process at its other end is another.
+    /// Its connection is stale: the process at its other end is another.
     fn redial(&mut self, id: WireId) {
         let Some(at) = self.wires.link(id) else {
             return;
@@ -235,7 +235,7 @@ impl Agent {
         }
     }
 
-    /// Who waits for it is told; who does not, finds it in the log.
+    /// Tells a requester that waits for it; if there is none, the log says it.
     fn note_fault(&mut self, id: WireId, fault: Fault) {
         let awaited = |(_, waiting): (u64, &Waiting)| waiting.awaits(id);
         let awaited = self.waiting.iter().any(awaited);

@@ -1,4 +1,4 @@
-//! An agent that begins in a system that is up: nobody leads it through the stages. It proves its wires, and then starts
+//! An agent that begins in a system that is up: `up` does not lead it through the stages. It proves its wires, and then starts
 //! its program and its timers.
 
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Who holds a key, and how much its holder may do.
+//! The holder of a key, and how much the holder may do.
 
 use std::fmt;
 
@@ -138,10 +138,10 @@ pub struct KeyEntry {
     /// The host that answers for it: an agent's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<HostId>,
-    /// Who has admitted it. The name server says so, whatever the requester says.
+    /// The holder whose key admitted it. The name server says so, whatever the requester says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admitted_by: Option<Holder>,
-    /// The key that it comes in place of, which is admitted until its holder comes by this one.
+    /// The key that it replaces, which is admitted until its holder first connects with this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<PublicKey>,
 }

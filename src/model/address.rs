@@ -160,7 +160,7 @@ pub fn beside(address: &str) -> Option<String> {
     Some(format!("{host}:{port}"))
 }
 
-/// Where to bind what is to be open at `ip` on a machine that peers dial at `advertise`. Nobody reaches the wildcard of
+/// Where to bind what is to be open at `ip` on a machine that peers dial at `advertise`. No peer reaches the wildcard of
 /// version 4 by version 6; that of version 6 takes both.
 pub fn bound_for(ip: IpAddr, advertise: IpAddr) -> IpAddr {
     match ip.is_unspecified() && advertise.to_canonical().is_ipv6() {

@@ -14,7 +14,7 @@ pub struct ConnectionInfo {
     pub kind: Kind,
     /// None for an address that was given by hand.
     pub to: Option<SocketId>,
-    /// Where it leads. None while nobody knows where the other socket is.
+    /// The address that it leads to. None while the other socket's address is not known.
     pub address: Option<String>,
     /// How far it is seen to work.
     pub proof: Proof,
@@ -61,7 +61,7 @@ pub struct End {
 
 impl ConnectionInfo {
     /// What is to be said of it, from what its client said last and how both ends stand. The server is None
-    /// where nobody knows of it: then its client's word has to do, which looks after the connection.
+    /// where no member has reported it: then only its client, which owns the connection, tells how it stands.
     pub fn seen_with(self, client: End, server: Option<End>) -> Self {
         if !matches!(self.proof, Proof::Proven { .. }) {
             return self;

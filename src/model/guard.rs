@@ -1,5 +1,5 @@
 //! What keeps peers from filling a member's memory, or from staying after their key is revoked: patches of the libzmq
-//! that osb brings. Whoever has another libzmq lacks them.
+//! that osb brings. A member with another libzmq lacks them.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum Guard {
     /// Before a handshake is done, no frame is large.
     HandshakeFrames,
-    /// The frames and bytes of a message are counted as they come in, and who breaks the protocol is dialled again.
+    /// The frames and bytes of a message are counted as they come in, and a peer that breaks the protocol is dialled again.
     MessageBounds,
     /// ZAP is told which connection it is asked about, so that those of a revoked key can be ended.
     ZapCookie,

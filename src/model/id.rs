@@ -97,7 +97,7 @@ pub struct SocketId {
 
 impl SocketId {
     /// Every way to read `text` as AGENT.ALIAS: names may contain dots, so there may be several.
-    /// Which one is meant, only someone who knows the agents can tell.
+    /// Only a caller that knows the agents can tell which one is meant.
     pub fn readings(text: &str) -> impl Iterator<Item = SocketId> {
         text.match_indices('.').filter_map(|(dot, _)| {
             Some(SocketId {
@@ -109,14 +109,14 @@ impl SocketId {
 }
 
 impl AgentId {
-    /// Whether it is registered at the name server of those who call it so.
+    /// Whether it is registered at the name server of the members that call it so.
     pub fn is_at_home(&self) -> bool {
         self.nameserver.is_none()
     }
 }
 
 impl SocketId {
-    /// The same for those who are at the same name server; None if it is registered at another.
+    /// The same for members at the same name server; None if it is registered at another.
     pub fn at_home(self) -> Option<Target> {
         self.agent.nameserver.is_none().then(|| self.into())
     }

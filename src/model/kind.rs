@@ -26,7 +26,7 @@ pub enum Kind {
     AsyncReq,
     /// Answers an ASYNC_REQ, at once or later.
     AsyncRep,
-    /// Publishes to all, and answers requests to the one who asked, through the same stream.
+    /// Publishes to all, and answers each request to its requester only, through the same stream.
     SyncPub,
     /// Subscribes to a SYNC_PUB, and can ask it.
     SyncSub,

@@ -183,7 +183,7 @@ pub struct Target {
 
 impl Target {
     /// Every way to read `text` as AGENT.ALIAS: names may contain dots, so there may be several.
-    /// Which one is meant, only someone who knows the agents can tell.
+    /// Only a caller that knows the agents can tell which one is meant.
     pub fn readings(text: &str) -> impl Iterator<Item = Target> {
         text.match_indices('.').filter_map(|(dot, _)| {
             Some(Target {

@@ -1,4 +1,4 @@
-//! What becomes of the answers to requests that nobody stands and waits for.
+//! What an agent does with the answers to requests for which no caller waits.
 
 use serde::{Deserialize, Serialize};
 

@@ -25,7 +25,7 @@ pub enum State {
     Failed,
     /// Ended, and its host is about to start it again.
     Restarting,
-    /// Ended, and nobody saw how.
+    /// Ended, and no process saw how.
     Ended,
     /// Silent for longer than it may be.
     Suspect,

@@ -1,4 +1,4 @@
-//! Values that are not for everybody's eyes: those of variables whose names say so.
+//! Secret values, which output hides: those of variables whose names say so.
 
 use std::collections::BTreeSet;
 

@@ -53,7 +53,7 @@ impl Topology {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Security {
-    /// Not at all: anyone who can reach a socket can use it.
+    /// Not at all: every peer that can reach a socket can use it.
     #[default]
     None,
     /// By keys: everything is encrypted, and only members are admitted.

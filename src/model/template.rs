@@ -98,7 +98,7 @@ impl Template {
         pieces.any(|piece| matches!(piece, Piece::Text(_)))
     }
 
-    /// Puts something else in place of its text. References are left: who waits for whom stays as it is.
+    /// Replaces its text. References stay, so that the order in which commands wait for others stays as it is.
     pub fn hide(&mut self) {
         for piece in &mut self.0 {
             if let Piece::Text(text) = piece {

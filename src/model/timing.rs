@@ -1,6 +1,6 @@
-//! All the time that osb gives: how often members say that they live, how long who is asked may take, how
-//! long what is stopped may take to end. In one place, because these fit together: what is inside has to end
-//! before what is around it gives up.
+//! All timeouts and intervals of osb: how often members send heartbeats, how long an answer may take, how
+//! long a process may take to end. In one place, because they depend on each other: an inner timeout has to end
+//! before the outer one.
 //!
 //! Not here: how long something is kept or left alone (files, logs), and what a user chooses in a topology,
 //! beyond the defaults.
@@ -17,7 +17,7 @@ const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-// Who lives.
+// Signs of life.
 
 /// How often a member tells the name server that it still works.
 pub const HEARTBEAT_INTERVAL: Duration = s(1);
@@ -43,7 +43,7 @@ pub const RECONNECT_TIMEOUT: Duration = s(3);
 pub const LAST_WORDS_TIMEOUT: Duration = ms(250);
 /// How often connections with data under way are looked at, whether the other end is dead.
 pub const DEAD_PEER_INTERVAL: Duration = s(4);
-/// Who acknowledges nothing for so long is dead.
+/// A peer that acknowledges nothing for so long is dead.
 pub const DEAD_PEER_TIMEOUT: Duration = s(10);
 
 // Which keys are admitted.
@@ -102,7 +102,7 @@ pub const SETTLE_TIME: Millis = Millis::new(500);
 pub const PROBE_INTERVAL: Millis = Millis::new(500);
 /// Between two attempts at a port that a program is to open.
 pub const PORT_PROBE_INTERVAL: Duration = ms(100);
-/// How long it may take to find out that nobody has a port of this machine.
+/// How long it may take to find out that no process has a port of this machine.
 pub const PORT_PROBE_TIMEOUT: Duration = ms(200);
 
 // `up`.
@@ -115,7 +115,7 @@ pub const HOST_TIMEOUT: Duration = s(10);
 pub const JOIN_INTERVAL: Duration = s(1);
 /// How long to wait for the report of a death that something else has already shown.
 pub const DEATH_REPORT_TIMEOUT: Duration = s(2);
-/// How long those who live may take to come back to a name server that is there again.
+/// How long living members may take to come back to a name server that runs again.
 pub const RETURN_TIMEOUT: Duration = s(10);
 /// How long a daemon may take to say which agents it has, to `up` that mends.
 pub const ROLL_CALL_TIMEOUT: Duration = s(3);
@@ -126,7 +126,7 @@ pub const LOCK_NAME_TIMEOUT: Duration = ms(50);
 
 // What is stopped.
 
-/// How long agents may take to end before they are sent SIGTERM, if nobody says otherwise.
+/// How long agents may take to end before they are sent SIGTERM, unless the caller says otherwise.
 pub const STOP_GRACE: Millis = Millis::from_secs(5);
 /// The same for those that have nothing to finish: of a system that failed, or of a former life.
 pub const SHORT_GRACE: Millis = Millis::from_secs(2);
@@ -138,7 +138,7 @@ pub const PROGRAM_TERM_TIMEOUT: Duration = s(2);
 pub const LINGER_TIMEOUT: Duration = s(1);
 /// How often to look meanwhile whether libzmq's queues are empty: it does not tell.
 pub const LINGER_INTERVAL: Duration = ms(10);
-/// Between SIGTERM and SIGKILL for agents, at most: who has ignored the request will hardly need longer.
+/// Between SIGTERM and SIGKILL for agents, at most: an agent that has ignored the request hardly needs longer.
 pub const TERM_TIMEOUT: Duration = s(2);
 /// How long what is killed may take to end.
 pub const KILL_TIMEOUT: Duration = s(2);
@@ -148,9 +148,9 @@ pub const STOP_STAGES_TIMEOUT: Duration = s(6);
 pub const DAEMON_END_TIMEOUT: Duration = s(3);
 /// How long one may still be there that has told `down` that it ends.
 pub const DAEMON_LEAVE_TIMEOUT: Duration = s(3);
-/// How long a daemon may take to end, with its agents, when the connection of who launched it is cut.
+/// How long a daemon may take to end, with its agents, when the connection of the `up` that launched it is cut.
 pub const DAEMON_CUT_TIMEOUT: Duration = s(12);
-/// How long a daemon's last word may take that nobody has asked for: perhaps there is no name server any more.
+/// How long the last message of a daemon may take to leave: perhaps there is no name server any more.
 pub const LAST_WORD_TIMEOUT: Duration = ms(500);
 /// How long the answer of a daemon may take to arrive that has ended.
 pub const LATE_ANSWER_TIMEOUT: Duration = s(1);

@@ -40,7 +40,7 @@ impl Ledger {
             self.lost += given;
             return;
         };
-        // Another one of that name, long ago, of which nobody has said the last word.
+        // Another one of that name, long ago, whose reader has not sent its last report.
         self.give_up(&name);
         if self.ended.len() >= KEPT
             && let Some(oldest) = self.ended.keys().next().cloned()
@@ -66,7 +66,7 @@ impl Ledger {
         self.settle(name);
     }
 
-    /// Nobody will say anything more of that line, if it has ended.
+    /// No further report of that line will come, if it has ended.
     pub(crate) fn give_up(&mut self, name: &str) {
         if let Some(given) = self.ended.remove(name) {
             let told = self.told.remove(name).unwrap_or_default();

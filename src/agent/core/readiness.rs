@@ -1,7 +1,7 @@
 //! When a program that has been started is ready, or will not be in time.
 //!
 //! A line that it prints, and its end, are events. Whether a port is open, or a probe succeeds,
-//! nobody tells: that is tried again and again.
+//! is no event: that is tried again and again.
 
 use std::time::Duration;
 

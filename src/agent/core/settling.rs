@@ -1,4 +1,4 @@
-//! When a program that was told to start has settled. Whether it works nobody can know before it has said
+//! When a program that was told to start has settled. Whether it works cannot be known before it has said
 //! something; one that cannot begin, for want of a file or a module, ends soon.
 
 use std::time::Duration;

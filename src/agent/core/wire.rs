@@ -124,7 +124,7 @@ impl Wire {
             return Some(WireEffect::Dial(address));
         }
         let is_stale = match self.connected {
-            // A connection that is older than the process at its other end is one to nobody.
+            // A connection that is older than the process at its other end is stale.
             Some(connected) => now.saturating_sub(connected) > uptime? + NEWS_TRAVEL_TIMEOUT,
             // libzmq dials again at intervals: one that has come since then need not wait for that.
             None => now.saturating_sub(uptime?) > self.dialled,

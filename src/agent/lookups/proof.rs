@@ -72,7 +72,7 @@ impl Agent {
             .send(&envelope, body(&question), Weight::Light);
     }
 
-    /// A token that nobody else has.
+    /// A token that no other wire has.
     pub(crate) fn new_token(&mut self, alias: &str, other: &Target) -> ProofToken {
         self.last_token += 1;
         let (agent, number) = (self.boot.name(), self.last_token);

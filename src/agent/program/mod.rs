@@ -1,5 +1,5 @@
 //! The agent's program: a command in any language that speaks JSON lines. What the lines mean to the
-//! agent is here; specs/commands.md is the contract with those who write programs.
+//! agent is here; specs/commands.md is the contract with authors of programs.
 //!
 //! A program that does not read, or writes faster than its messages can leave, is held back by what
 //! it waits for itself: a pipe. Nothing grows without bounds.

@@ -100,7 +100,7 @@ impl Process {
 
     fn watch(mut child: Child) -> io::Result<Self> {
         let pidfd = pidfd(child.id()).inspect_err(|_| {
-            // Nobody would ever know when it ends.
+            // The agent would never know when it ends.
             let _ = child.kill();
             let _ = child.wait();
         })?;
@@ -223,7 +223,7 @@ fn pidfd(pid: u32) -> io::Result<OwnedFd> {
     // SAFETY: the call takes a number and flags; the child is ours and not yet waited for.
     let fd = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, pid, 0) };
     match RawFd::try_from(fd) {
-        // SAFETY: the descriptor is new, and nobody else's.
+        // SAFETY: the descriptor is new, and nothing else owns it.
         Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
         _ => Err(io::Error::last_os_error()),
     }

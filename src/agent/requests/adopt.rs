@@ -57,7 +57,7 @@ impl Agent {
         released
     }
 
-    /// Closes what it got from its system. Those who wait for an answer there are told.
+    /// Closes what it got from its system. Requesters that wait for an answer there are told.
     fn let_go(&mut self) {
         let Some(adoption) = self.adoption.take() else {
             return;

@@ -177,7 +177,7 @@ impl Agent {
         }
     }
 
-    /// What an agent does with messages that nobody has said anything of.
+    /// What an agent does with messages of a socket without a handler.
     pub(super) fn own_action(&self) -> Action {
         match self.has_words() {
             true => Action::Command,

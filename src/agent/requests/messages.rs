@@ -181,7 +181,7 @@ impl Agent {
         slot.is_some_and(|slot| !slot.outbox.is_empty()) || self.next_sender(at).is_some()
     }
 
-    /// The time of those who wait is up.
+    /// The time of the requesters that wait is up.
     pub(crate) fn expire_waiting(&mut self) {
         while let Some((_, waiting)) = self.waiting.expired(self.now) {
             match waiting {

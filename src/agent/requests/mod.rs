@@ -102,7 +102,7 @@ impl Agent {
     /// Something has been seen of the line to the name server.
     pub(crate) fn look_at_control(&mut self) {
         if let Some(why) = self.membership.control.look() {
-            // Nobody could command it, and it could not be found.
+            // No member could command it or look it up.
             self.log.error(&format!("{why}: this agent ends"));
             self.life.over(1);
         }

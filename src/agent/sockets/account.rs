@@ -31,7 +31,7 @@ pub(crate) struct Account {
     told: BTreeMap<Box<str>, u64>,
     /// A reader's that has bound: lines that have ended, the oldest first.
     ended: VecDeque<(Box<str>, u64)>,
-    /// How many messages had gone by the socket when it was last looked.
+    /// How many messages the socket had passed on at the last look.
     seen: u64,
     /// A peer is being told or asked.
     busy: bool,
@@ -88,7 +88,7 @@ impl Slot {
         }
     }
 
-    /// What has gone by it, with all that is known of losses by now.
+    /// The counts of its messages, with the losses that are known by now.
     pub(crate) fn stats_now(&mut self) -> SocketStats {
         self.settle_lines();
         let publishes = self.kind.publishes();

@@ -239,7 +239,7 @@ impl SocketFile {
     /// Removes the file, if it is still this one.
     pub(crate) fn remove(&self) {
         if Self::of(&self.path).is_ok_and(|now| now == *self) {
-            // If it cannot be removed, the next one to bind there sees that nobody listens.
+            // If it cannot be removed, the next process to bind there sees that none listens.
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -77,7 +77,7 @@ impl Outbox {
         self.queue.iter().any(is)
     }
 
-    /// Takes a request back that nobody waits for any more.
+    /// Takes back a request for which no caller waits any more.
     pub(crate) fn withdraw(&mut self, request: u64) {
         let bytes = &mut self.bytes;
         self.queue.retain(|parcel| {

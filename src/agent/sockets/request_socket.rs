@@ -36,7 +36,7 @@ pub(crate) enum RequestSocket {
 pub(crate) struct Answers {
     pub socket: Socket,
     pub bound: Option<Bound>,
-    /// Who has subscribed to answers, and so will get them.
+    /// The requesters that have subscribed to answers, and so will get them.
     requesters: BTreeSet<ReplyToken>,
     early: VecDeque<Early>,
 }

@@ -86,8 +86,8 @@ impl Slot {
         self.count(sent.is_ok());
     }
 
-    /// SYNC_PUB: the answer goes out among the publications, so that it is in order with them; nobody
-    /// but the requester gets it.
+    /// SYNC_PUB: the answer goes out among the publications, so that it is in order with them; only
+    /// the requester gets it.
     fn answer_in_public(&mut self, envelope: &Envelope, body: &[u8]) {
         let Some((token, id)) = sync_path(envelope) else {
             return self.count(false);

@@ -442,7 +442,7 @@ impl Slot {
 
     /// Closes the socket and removes its file.
     pub(crate) fn close(mut self) {
-        // First: libzmq's thread would wait for ever to tell a monitor that nobody reads any more.
+        // First: libzmq's thread would wait for ever to tell a monitor that no thread reads any more.
         stop_monitor(&mut self.socket);
         drop(self.socket);
         drop(self.monitor);

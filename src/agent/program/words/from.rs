@@ -17,7 +17,7 @@ pub(crate) enum FromProgram {
     Says(OwnWord),
 }
 
-/// What any member may ask of the agent. Who asks without an id hears of errors only.
+/// What any member may ask of the agent. A requester without an id gets errors only.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ProgramRequest {
     /// As members ask it.
@@ -33,7 +33,7 @@ pub(crate) enum ProgramRequest {
 /// Words that only its program says to an agent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum OwnWord {
-    /// A thread has prepared itself: the agent may be announced, and if nobody else will say so, it
+    /// A thread has prepared itself: the agent may be announced, and if no `up` will say so, it
     /// may begin at once. Processes do not say it.
     Prepared {
         go: bool,

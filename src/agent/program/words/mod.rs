@@ -1,5 +1,5 @@
 //! The words between an agent and its program: JSON objects, one a line. specs/commands.md says the
-//! same for those who write programs.
+//! same for authors of programs.
 
 mod about;
 mod from;

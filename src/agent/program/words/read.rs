@@ -1,4 +1,4 @@
-//! Lines as words, strictly. Of a line that is none, who waits for what it was to say.
+//! Lines as words, strictly. For a line that cannot be read: the requester that waits for it.
 
 use std::fmt;
 
@@ -21,15 +21,15 @@ pub(crate) enum NoWord {
     },
 }
 
-/// Who waits for what a line was to say that cannot be read, as far as it can be seen.
+/// The requester that waits for a line that cannot be read, as far as the line shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Waits {
     Nobody,
     /// The program, which asked under this id.
     Program(ProgramId),
-    /// Who waits for the answer with this id.
+    /// The requester that waits for the answer with this id.
     Requester(u64),
-    /// Who has waited longest for an answer.
+    /// The requester that has waited longest for an answer.
     OldestRequester,
 }
 
