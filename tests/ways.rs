@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::process::Child;
 use std::time::Duration;
 
-use crate::common::relay::{Relay, Way};
+use crate::common::lab::{DESK, lab};
+use crate::common::relay::Relay;
+use crate::common::slow::{self, Cable};
 use osb::proxy::NameServer;
 use osb::wire::AgentRequest;
 
@@ -35,7 +37,7 @@ fn nameserver(bench: &Bench) -> (Running, String) {
 fn what_is_asked_of_an_agent_that_dials_anew_waits_for_it() {
     let bench = Bench::new();
     let (mut running, address) = nameserver(&bench);
-    let relay = Relay::to(&address, Way::default());
+    let relay = Relay::to(&address);
     running
         .0
         .push(bench.spawn(&["agent", "Alice", "--ns", &relay.address]));
@@ -58,26 +60,37 @@ fn what_is_asked_of_an_agent_that_dials_anew_waits_for_it() {
     }
 }
 
-/// As far as TCP shows it: 400 ms there and back, and a tenth of all pieces are sent again a round trip later.
+/// By ssh and closed, as systems on several machines are if nothing else is said.
 #[test]
 fn a_system_comes_up_where_the_way_is_slow_and_loses_a_tenth() {
-    let bench = Bench::new();
-    let (mut running, address) = nameserver(&bench);
-    let way = Way {
+    let Some(lab) = lab(2).filter(|_| slow::can_be_made()) else {
+        return;
+    };
+    lab.lengthen_cable(Cable {
         delay: Duration::from_millis(200),
         lost: 10,
-        again: Duration::from_millis(600),
+    });
+    let host = |name: &str| {
+        let config = lab.ssh_config().display().to_string();
+        format!("  {name}: {{ ssh: {name}, ssh_config: {config} }}\n")
     };
-    let relay = Relay::to(&address, way);
-    running
-        .0
-        .push(bench.spawn(&["agent", "Alice", "--ns", &relay.address]));
-    let topology = format!(
-        "osb: 1\nname: slow\nnameserver: {{ attach: '{}' }}\nagents:\n  Alice: {{ attach: true, bind: {{ main: PUSH }} }}\n  Bob: {{}}\n  Carol: {{}}\nconnections:\n  - {{ agent: Bob, to: Alice.main, alias: inbox, handler: discard }}\n  - {{ agent: Carol, to: Alice.main, alias: inbox, handler: discard }}\n",
-        relay.address
-    );
-    let said = bench.up(&topology);
+    let said = lab.up(&format!(
+        "osb: 1\nname: slow\nnameserver: {DESK}:7400\nhosts:\n  local: {{ address: {DESK} }}\n{}{}agents:\n  Alice: {{ host: lab1, bind: {{ main: PUSH }} }}\n  Bob: {{ host: lab2 }}\n  Carol: {{}}\nconnections:\n  - {{ agent: Bob, to: Alice.main, alias: inbox, handler: discard }}\n  - {{ agent: Carol, to: Alice.main, alias: inbox, handler: discard }}\n",
+        host("lab1"),
+        host("lab2")
+    ));
     assert_eq!(said.code, 0, "{said}");
-    bench.ok(&["set", "Alice", "n=1"]);
-    bench.ok(&["down"]);
+    let hosts = lab.json(&["ls", "hosts"]);
+    let mut far = hosts
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|it| it["name"] != "local");
+    // The cable is what it is said to be.
+    assert!(
+        far.all(|it| it["machine"]["round_trip_ms"].as_f64() >= Some(400.0)),
+        "{hosts}"
+    );
+    lab.ok(&["set", "Alice", "n=1"]);
+    lab.ok(&["down"]);
 }

@@ -246,8 +246,8 @@ impl Launched {
         command.args(["--for-system", self.system.as_str()]);
         if let Some(keys) = keys {
             let file = KeyFile::of_host(&HostId::of(&self.system, name), keys);
-            let path = self.keys_of(suffix).host_path(name);
-            file.write(&path).map_err(|error| error.to_string())?;
+            let written = self.keys_of(suffix).write_host(name, &file);
+            let path = written.map_err(|error| error.to_string())?;
             command.arg("--key").arg(path);
         }
         let address = host.address.unwrap_or(Ipv4Addr::LOCALHOST.into());

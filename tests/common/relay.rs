@@ -1,21 +1,10 @@
-//! A way between two programs that can be cut, held up and slow: a TCP relay on the loopback.
+//! A way between two programs that can be cut and held up: a TCP relay on the loopback.
 
-use std::io::{Read, Write};
+use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
-
-/// What a way is like.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Way {
-    /// In each direction.
-    pub delay: Duration,
-    /// How many of a hundred pieces are lost. TCP sends them again, and all that is behind waits: so long.
-    pub lost: u64,
-    pub again: Duration,
-}
 
 pub(crate) struct Relay {
     pub address: String,
@@ -24,7 +13,6 @@ pub(crate) struct Relay {
 
 struct Shared {
     to: SocketAddr,
-    way: Way,
     /// Both ends of each connection that is relayed.
     ends: Mutex<Vec<(TcpStream, TcpStream)>>,
     held: Mutex<bool>,
@@ -33,12 +21,11 @@ struct Shared {
 }
 
 impl Relay {
-    pub(crate) fn to(address: &str, way: Way) -> Self {
+    pub(crate) fn to(address: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = listener.local_addr().unwrap().to_string();
         let shared = Arc::new(Shared {
             to: address.trim_start_matches("tcp://").parse().unwrap(),
-            way,
             ends: Mutex::default(),
             held: Mutex::default(),
             released: Condvar::new(),
@@ -85,16 +72,16 @@ impl Drop for Relay {
 
 impl Shared {
     fn accept(self: &Arc<Self>, listener: &TcpListener) {
-        for (number, near) in (1..).zip(listener.incoming()) {
+        for near in listener.incoming() {
             if self.over.load(Ordering::Relaxed) {
                 return;
             }
             let (shared, near) = (Arc::clone(self), near.unwrap());
-            thread::spawn(move || shared.relay(near, number));
+            thread::spawn(move || shared.relay(near));
         }
     }
 
-    fn relay(&self, near: TcpStream, number: u64) {
+    fn relay(&self, near: TcpStream) {
         let held = self.held.lock().unwrap();
         let held = self.released.wait_while(held, |it| *it).unwrap();
         let Ok(far) = TcpStream::connect(self.to) else {
@@ -104,37 +91,14 @@ impl Shared {
         self.ends.lock().unwrap().push(copies);
         drop(held);
         let (from_near, from_far) = (near.try_clone().unwrap(), far.try_clone().unwrap());
-        let way = self.way;
-        thread::spawn(move || pump(from_near, far, way, 2 * number));
-        pump(from_far, near, way, 2 * number + 1);
+        thread::spawn(move || pass(from_near, far));
+        pass(from_far, near);
     }
 }
 
-/// Passes on what comes, each piece in its time.
-fn pump(mut from: TcpStream, mut to: TcpStream, way: Way, seed: u64) {
+/// Passes on what comes.
+fn pass(mut from: TcpStream, mut to: TcpStream) {
     let _ = to.set_nodelay(true);
-    let (pieces, due) = mpsc::channel::<(Instant, Vec<u8>)>();
-    let sending = thread::spawn(move || {
-        for (at, piece) in due {
-            thread::sleep(at.saturating_duration_since(Instant::now()));
-            if to.write_all(&piece).is_err() {
-                break;
-            }
-        }
-        let _ = to.shutdown(Shutdown::Write);
-    });
-    let (mut buffer, mut random, mut last) = ([0; 16 << 10], seed, Instant::now());
-    while let Ok(read @ 1..) = from.read(&mut buffer) {
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let is_lost = (random >> 33) % 100 < way.lost;
-        let again = if is_lost { way.again } else { Duration::ZERO };
-        last = last.max(Instant::now() + way.delay + again);
-        if pieces.send((last, buffer[..read].to_vec())).is_err() {
-            break;
-        }
-    }
-    drop(pieces);
-    let _ = sending.join();
+    let _ = io::copy(&mut from, &mut to);
+    let _ = to.shutdown(Shutdown::Write);
 }

@@ -126,7 +126,7 @@ fn keys_that_others_can_read_are_not_used() {
 fn secrets(bench: &Bench) -> Vec<String> {
     let dir = keys(bench, "system");
     let own = |pair: KeyPair| String::from(pair.secret);
-    let host = KeyFile::read(&dir.host_path(&"local".parse().unwrap())).unwrap();
+    let host = KeyFile::read(&dir.path().join("host-local.key")).unwrap();
     vec![
         own(dir.server().unwrap()),
         own(dir.operator().unwrap().own),
@@ -227,6 +227,32 @@ fn an_agent_with_a_join_file_waits_for_the_name_server() {
         common::kill(i32::try_from(process.id()).unwrap(), 15);
         process.wait().unwrap();
     }
+}
+
+/// By the operator's key alone: the machine has no keys of that name server.
+#[test]
+fn a_system_comes_up_at_a_closed_name_server_of_others() {
+    let (theirs, bench) = (Bench::new(), Bench::new());
+    let folder = theirs.ok(&["keys", "init", "theirs"]);
+    let address = format!("127.0.0.1:{}", common::free_port());
+    let mut ns = theirs.spawn(&["ns", "--bind", &address, "--keys", folder.trim()]);
+    let key = format!("{}/operator.key", folder.trim());
+    let there = ["--ns", &address, "--key", &key, "ls"];
+    wait_until("it is there", || theirs.osb(&there).code == 0);
+    let topology = format!(
+        "osb: 1\nname: ours\nsecurity: curve\nnameserver: {{ attach: '{address}' }}\nagents: {{ Alice: {{}} }}\n"
+    );
+    let file = bench.file("topology.yaml", &topology);
+    bench.ok(&["--key", &key, "up", &file]);
+    let alice = ["--ns", &address, "--key", &key, "set", "Alice", "n=1"];
+    bench.ok(&alice);
+    // What it has there is no name server's.
+    let said = bench.osb(&["keys", "show"]);
+    assert!(!said.stderr.contains("nameserver.key"), "{said}");
+    bench.ok(&["--key", &key, "down"]);
+    bench.assert_nothing_left();
+    common::kill(i32::try_from(ns.id()).unwrap(), 15);
+    ns.wait().unwrap();
 }
 
 #[test]

@@ -17,8 +17,8 @@ use nix::fcntl::{Flock, FlockArg};
 use super::{StateDir, StateError, own};
 use crate::access::KeyChange;
 use crate::model::{
-    Holder, KeyEntry, KeyPair, NameServerName, OperatorAccess, OperatorName, PublicKey, SystemName,
-    Term,
+    Holder, HostName, KeyEntry, KeyPair, NameServerName, OperatorAccess, OperatorName, PublicKey,
+    SystemName, Term,
 };
 use crate::owned::Folder;
 use crate::zeromq;
@@ -71,6 +71,13 @@ impl KeyDir {
 
     pub fn exists(&self) -> bool {
         self.server_path().exists()
+    }
+
+    /// Whether it, or the folder of one of its system's other name servers, has a name server's key.
+    fn exist_for_any(&self) -> bool {
+        let others = own::names(&self.0).unwrap_or_default();
+        let mut others = others.iter().map(|name| Self(self.0.join(name)));
+        self.exists() || others.any(|it| it.exists())
     }
 
     /// Makes the folder with new keys, `server` and `owner`, if it is not there. Tells whether it
@@ -188,9 +195,13 @@ impl KeyDir {
         log::compact(&self.members_path(), |entry| entry.term != Term::Run)
     }
 
-    /// For the key of a host daemon of this machine.
-    pub fn host_path(&self, host: &crate::model::HostName) -> PathBuf {
-        self.0.join(format!("host-{host}.key"))
+    /// Writes the key of a host daemon of this machine, and tells where. There is no other key in the folder yet if the name
+    /// server is one that others run.
+    pub(crate) fn write_host(&self, host: &HostName, key: &KeyFile) -> Result<PathBuf, StateError> {
+        own::make_closed(&self.0)?;
+        let path = self.0.join(format!("host-{host}.key"));
+        key.write(&path)?;
+        Ok(path)
     }
 
     /// The folder of its name server's journal, which is made if need be.
@@ -230,9 +241,11 @@ impl KeyDir {
 }
 
 impl StateDir {
-    /// The systems that have keys, in order of their names.
+    /// The systems that have keys of a name server here, in order of their names.
     pub fn systems_with_keys(&self) -> Result<Vec<SystemName>, StateError> {
-        StateDir::at(self.path().join(".keys")).systems()
+        let mut systems = StateDir::at(self.path().join(".keys")).systems()?;
+        systems.retain(|system| self.keys(system, None).exist_for_any());
+        Ok(systems)
     }
 }
 
