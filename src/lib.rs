@@ -41,7 +41,7 @@
 //! }
 //! ```
 //!
-//! A topology says where its orders come from and who hears the totals, and osb starts it:
+//! A topology says which agents send it orders and which get the totals, and osb starts it:
 //!
 //! ```yaml
 //! osb: 1
@@ -91,7 +91,7 @@
 
 // What only the command uses is compiled all the same.
 #![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
-// Commands write through their context, which knows what to do when nobody reads.
+// Commands write through their context, which knows what to do when the reader has gone.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod kit;

@@ -132,7 +132,7 @@ impl Keyring {
         }))
     }
 
-    /// The holder has come by the key `id`: the one before it is admitted no more. Nobody else goes with it.
+    /// The holder has connected with the key `id`: its former key is not admitted any more. Keys of others stay.
     pub fn retire_former(&mut self, id: KeyId) -> Option<(KeyId, KeyEntry, KeyChange)> {
         let former = self.entries.get(&id)?.former?;
         let entry = self.entries.get(self.by_key.get(&former)?)?.clone();

@@ -1,4 +1,4 @@
-//! Who may do what: which keys are admitted and for whom ([`Keyring`]), and what each level may ask
+//! Access: which keys are admitted and for which holder ([`Keyring`]), and what each level may ask
 //! for ([`Asked`]), and how often (`quota`).
 //!
 //! A pure core. ZAP's messages, files and the drawing of keys are its drivers' business.

@@ -38,7 +38,7 @@ pub trait Asked {
     /// Its name, as on the wire.
     fn verb(&self) -> &'static str;
 
-    /// Who may ask for it.
+    /// The levels that may ask for it.
     fn levels(&self) -> Levels;
 
     /// Refuses it if `level` may not ask for it.
@@ -67,7 +67,7 @@ macro_rules! table {
         }
 
         impl $type {
-            /// Every verb with those who may use it.
+            /// Every verb with the levels that may use it.
             pub(crate) const TABLE: &[(&str, Levels)] = &[$(($verb, $levels)),*];
         }
     };
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(may.map(|row| row.0).collect::<Vec<_>>(), ["join"]);
     }
 
-    /// Nobody who only looks changes anything.
+    /// A member that may only read changes nothing.
     #[test]
     fn to_read_is_no_more_than_to_read() {
         let read_by = |table: &[(&'static str, Levels)]| {

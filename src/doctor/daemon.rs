@@ -104,7 +104,7 @@ impl Daemon {
     }
 }
 
-/// Interrupted or not: it does not notice by itself that nobody looks any more.
+/// Interrupted or not: it does not notice by itself that `doctor` has ended.
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.link.tell(Peer::Host(self.host.clone()), &self.over());

@@ -1,4 +1,4 @@
-//! Whom to dial for each way, once it is known who listens where. Pure.
+//! The address to dial for each way, once it is known which machine listens where. Pure.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -14,7 +14,7 @@ use crate::process::{ProcessId, Working, wait_for_end, working_for};
 use crate::state::{AgentRecord, NotedGroup, StateError, SystemDir};
 use crate::wire::StopStage;
 
-/// What was gone by, and what could not be known.
+/// What `down` found instead of the record, and what it could not know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Damage {
     /// Why the record could not be read.

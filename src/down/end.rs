@@ -1,4 +1,4 @@
-//! Ending what belongs to a system: those who can be asked are asked, the others get signals.
+//! Ending the processes of a system: daemons that can be reached get requests, other processes get signals.
 //!
 //! A daemon is asked only if the name server knows it by its name *and* its pid: on a name server
 //! that several systems share, a name alone might be another system's.

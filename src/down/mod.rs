@@ -103,7 +103,7 @@ pub struct DownReport {
     pub killed_daemons: usize,
     /// Under which number its logs are kept.
     pub run: Option<u64>,
-    /// The record could not be read, and this was gone by. How each agent ended is not known then.
+    /// The record could not be read: what `down` found instead. How each agent ended is not known then.
     pub damage: Option<Damage>,
 }
 

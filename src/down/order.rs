@@ -34,7 +34,7 @@ impl Turns {
         Self(turns.filter(|turn| !turn.is_empty()).collect())
     }
 
-    /// Those who have to be able to answer until others have ended.
+    /// The agents that have to be able to answer until others have ended.
     pub(crate) fn answerers(&self) -> BTreeSet<&AgentName> {
         let later = self.0.iter().skip(1).flatten();
         later.map(|(_, agent)| agent).collect()

@@ -11,7 +11,7 @@ pub(crate) struct Processes<'a> {
     pub system: &'a SystemName,
     pub dir: &'a SystemDir,
     pub group: &'a GroupRecord,
-    /// Who ends before the others.
+    /// The order in which agents end.
     pub turns: Turns,
 }
 

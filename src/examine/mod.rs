@@ -1,5 +1,5 @@
-//! Looking around on this machine, for `doctor`: which programs are there, which ports can be bound,
-//! and who can be dialled from here. Nothing is run, and nothing is left.
+//! Examining this machine, for `doctor`: which programs are there, which ports can be bound,
+//! and which addresses can be dialled from here. It runs no program and leaves nothing behind.
 
 mod route;
 
@@ -86,10 +86,10 @@ impl Examiner {
     }
 }
 
-/// Says who it is to those that dial.
+/// Sends its token to each process that dials.
 async fn greet(listener: tokio::net::TcpListener, token: String) {
     while let Ok((mut stream, _)) = listener.accept().await {
-        // It fits into any socket's buffer, so that nobody can hold this up.
+        // The token fits into any socket's buffer, so that no peer can hold this up.
         let _ = tokio::time::timeout(DIAL_TIMEOUT, stream.write_all(token.as_bytes())).await;
     }
 }

@@ -13,7 +13,7 @@ use crate::model::{Digest, Entry, Listing, SyncSpec};
 #[derive(Debug, Default)]
 pub(crate) struct Stock {
     walked: HashMap<SyncSpec, Arc<Walked>>,
-    /// Set when nobody waits for it any more.
+    /// Set when no `up` waits for it any more.
     pub stop: Arc<AtomicBool>,
 }
 

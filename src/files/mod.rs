@@ -1,6 +1,6 @@
-//! Files that go with agents to other machines: found and summed here, kept there by their content,
-//! and laid out there as a folder. Only what is not there yet travels; how, is the business of
-//! those who talk to the machine.
+//! Files that are copied with agents to other machines: found and summed here, kept there by their content,
+//! and laid out there as a folder. Only missing contents are sent; the sending is the work of
+//! `machine` and `ssh`.
 
 mod bundle;
 mod error;

@@ -14,7 +14,7 @@ use crate::owned::{self, Folder, Place, Private, Untrusted};
 
 /// The folders `osb/files`.
 const OWN: usize = 2;
-/// How long a content is kept that nobody has needed.
+/// How long a content is kept that no `up` has needed.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long one may be on its way: what is older was left behind.
 const ON_ITS_WAY: Duration = Duration::from_secs(24 * 3600);
@@ -139,7 +139,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes what nobody has needed for 30 days, and what was left behind on its way.
+    /// Removes what no `up` has needed for 30 days, and contents that were not received completely.
     pub(crate) fn sweep(&self) {
         let now = SystemTime::now();
         let is_older = |path: &Path, than: Duration| {

@@ -117,7 +117,7 @@ impl Walk<'_> {
     }
 }
 
-/// A file that ends with an error when nobody wants it any more.
+/// A file that ends with an error when it is not needed any more.
 struct Stoppable<'s> {
     file: File,
     stop: &'s AtomicBool,

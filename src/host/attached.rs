@@ -24,7 +24,7 @@ pub(super) struct Attached {
     version: SpecVersion,
     /// The life of it that is, or is being made, what the spec says.
     life: Option<Incarnation>,
-    /// Who wants to hear that it is.
+    /// The request to answer when it is.
     ticket: Option<Ticket>,
 }
 
@@ -125,7 +125,7 @@ impl Host {
         }
     }
 
-    /// Whether the system is up, and nobody else sees to a new life of an agent.
+    /// Whether the system is up, so that no `up` configures a new life of an agent.
     fn is_up(&self) -> bool {
         let record = self.options.dir.record().ok().flatten();
         let at = self.link.address();

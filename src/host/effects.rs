@@ -55,7 +55,7 @@ impl Host {
                 then,
             } => {
                 if !asked && exit.status != Some(0) {
-                    // It crashed: its log tells, and nobody who stops the others waits for that.
+                    // It crashed: its log tells, and no caller that stops the others waits for that.
                     self.killed.remove(&agent);
                 }
                 let exited = NameServerRequest::Exited {

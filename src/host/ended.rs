@@ -1,4 +1,4 @@
-//! What is known of agents that have ended: their attributes, for those who ask; and of ends that no daemon has
+//! What is known of agents that have ended: their attributes, for requesters; and of ends that no daemon has
 //! seen, for the name server of one that comes in the place of another.
 
 use serde_json::Value;
@@ -31,7 +31,7 @@ impl Host {
     }
 
     /// Writes down how an agent has ended, for the daemon that may come in the place of this one. A full disk
-    /// keeps nobody from going on.
+    /// does not keep the daemon from going on.
     pub(super) fn note_end(&self, agent: &AgentName, exit: &ExitReport) {
         if let Some(incarnation) = self.supervision.incarnation(agent) {
             let record = EndRecord {

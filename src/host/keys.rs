@@ -14,7 +14,7 @@ pub(super) struct LetIn {
 }
 
 impl Host {
-    /// In an open system, everybody is let in; in a closed one, whose key the name server knows.
+    /// Makes the keys of an agent and has the name server admit them. In an open system every peer is admitted.
     pub(super) fn let_in(&mut self, agent: AgentName, incarnation: Incarnation) {
         let Some(server) = self.link.server_key() else {
             let now = self.now();

@@ -45,7 +45,7 @@ impl Host {
     pub(super) fn end_all_leftovers(&mut self, stopped: &mut Vec<Stopped>) {
         let lives: HashSet<String> = self.lives.keys().cloned().collect();
         self.kill_leftovers(|run| run.is_none_or(|run| lives.contains(run)));
-        // Those that had ended by themselves, and nobody was told yet what they had left.
+        // Those that had ended by themselves, and whose leftovers are not reported yet.
         for agent in self.killed.keys() {
             if !stopped.iter().any(|it| it.agent == *agent) {
                 stopped.push(Stopped::at(agent.clone(), StopStage::Already));

@@ -1,4 +1,4 @@
-//! Those who read logs from afar: what there is is told at once, and what there is not, when it is written. No polling:
+//! Reading logs from other machines: existing text is sent at once, and later text when it is written. No polling:
 //! inotify wakes the daemon, and only while a requester waits.
 
 use super::Host;
@@ -16,11 +16,11 @@ pub(super) struct Wanted {
     pub bytes: u32,
 }
 
-/// Those who wait until there is something to read.
+/// The requesters that wait until there is something to read.
 #[derive(Default)]
 pub(super) struct LogReaders {
     waiting: Vec<Reader>,
-    /// As long as anybody waits.
+    /// As long as a requester waits.
     watch: Option<LogWatch>,
 }
 
@@ -38,7 +38,7 @@ impl LogReaders {
     /// Ends when a log has grown, if a requester waits for that.
     pub(crate) async fn written(&self) {
         match &self.watch {
-            // Who waits in vain has a deadline.
+            // A requester that waits in vain has a deadline.
             Some(watch) if watch.wait().await.is_ok() => {}
             _ => std::future::pending().await,
         }

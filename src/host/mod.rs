@@ -158,7 +158,7 @@ fn open(options: &HostOptions) -> Result<(Link, mpsc::UnboundedReceiver<Incoming
 struct Host {
     options: HostOptions,
     link: Arc<Link>,
-    /// What comes by the link, if that is a new one.
+    /// The messages of the link, if that is a new one.
     fresh: Option<mpsc::UnboundedReceiver<Incoming>>,
     incarnation: Incarnation,
     began: Instant,
@@ -186,7 +186,7 @@ struct Host {
     /// Requests that are to be answered later.
     tickets: HashMap<Ticket, Envelope>,
     next_ticket: u64,
-    /// Those who wait for logs to grow.
+    /// The requesters that wait for logs to grow.
     readers: LogReaders,
     /// Ends of agents of a former life of this daemon, of which the name server is to hear.
     unseen: Vec<NameServerRequest>,
@@ -359,7 +359,7 @@ impl Host {
         }
     }
 
-    /// Nobody can command the daemon any more, or ever could: its agents are not left alone.
+    /// No member can command the daemon any more, or ever could: it ends, and its agents with it.
     fn on_shut_out(&mut self, error: ProxyError, now: Now) {
         let error = error.to_string();
         let _ = writeln!(

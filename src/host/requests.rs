@@ -69,7 +69,7 @@ impl Host {
         }
     }
 
-    /// What the requester may do, according to the name server. Where everybody is let in, everything.
+    /// What the requester may do, according to the name server. In an open system, everything.
     fn level_of(&self, envelope: &Envelope) -> Access {
         match self.link.server_key() {
             Some(_) => envelope.level.unwrap_or(Access::Join),

@@ -31,8 +31,8 @@ impl Signals {
         }
     }
 
-    /// Waits for one, and tells how long agents may take to end. SIGQUIT is for those who know that
-    /// asking is in vain.
+    /// Waits for one, and tells how long agents may take to end. SIGQUIT is for a `down` that knows that
+    /// requests do not arrive.
     pub(crate) async fn next(&mut self) -> Millis {
         told(&mut self.terminate, &mut self.interrupt, &mut self.quit).await
     }

@@ -53,7 +53,7 @@ impl Specs {
         (version, ports)
     }
 
-    /// A full disk keeps nobody from going on: a later daemon then knows less.
+    /// A full disk does not keep the daemon from going on: a later daemon then knows less.
     fn note(&mut self, news: &SpecNews) {
         if self.log.is_none() {
             self.log = self.dir.spec_log().ok();

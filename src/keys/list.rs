@@ -63,7 +63,7 @@ impl List {
         Ok(entries)
     }
 
-    /// Who has the keys here.
+    /// The user that has the keys here.
     fn owner(&self) -> Result<Who, KeysError> {
         let owner = self.dir.operator()?;
         Ok(Who {

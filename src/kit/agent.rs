@@ -161,7 +161,7 @@ impl<S> Agent<S> {
         self
     }
 
-    /// Runs when the system is wired and messages may be sent; at once, if nobody wires it.
+    /// Runs when the system is wired and messages may be sent; at once, if no `up` wires it.
     #[must_use]
     pub fn on_start(mut self, hook: impl FnMut(&mut Context<S>) -> Result<()> + 'static) -> Self {
         self.code.on_start = Some(Box::new(hook));

@@ -26,7 +26,7 @@ pub enum CallError {
     /// What was given as a topic cannot be one.
     #[error(transparent)]
     Topic(#[from] TopicError),
-    /// The agent's own words: there is no such socket, nobody answered, and so on.
+    /// The agent's own words: there is no such socket, no peer answered, and so on.
     #[error("{0}")]
     Refused(String),
     /// The agent is ending and does no more.

@@ -18,7 +18,7 @@ const NAMESERVER: &str = "OSB_NAMESERVER";
 /// How an agent begins.
 pub(super) struct Start {
     pub boot: AgentBoot,
-    /// Nobody else says when it may send.
+    /// It may send at once: no `up` says when.
     pub go: bool,
     /// Where its ipc sockets are, if osb has not said it.
     pub folder: Option<Folder>,
@@ -55,7 +55,7 @@ impl<S> Agent<S> {
             .map(str::to_owned)
             .or_else(|| env::var(NAMESERVER).ok());
         let address = address.ok_or(RunError::NoNameServer)?;
-        // Better an error now than an agent that nobody ever hears of.
+        // Better an error now than an agent that is never registered.
         let file = find_key(&address, None).map_err(ProxyError::from)?;
         let dial = agent_dial(&address, file, &name)?;
         let nameserver = NameServer::dial(&dial)?;

@@ -26,8 +26,8 @@ impl<S> Worker<S> {
         Self { code, context }
     }
 
-    /// From the first hook to the end. `go`: nobody else says that the agent may begin.
-    /// `registered` is called when the agent is there for all.
+    /// From the first hook to the end. `go`: the agent may begin at once; no `up` says when.
+    /// `registered` is called when the agent is listed by the name server.
     pub(crate) fn run(mut self, go: bool, registered: impl FnOnce()) {
         if !self.prepare(go) {
             return;

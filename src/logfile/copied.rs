@@ -121,7 +121,7 @@ impl Shared {
 struct Capped {
     path: PathBuf,
     limits: LogLimits,
-    /// How many bytes were cut that had not been copied, and nobody was told yet.
+    /// How many bytes were cut that had not been copied, and are not reported yet.
     lost: u64,
 }
 
@@ -215,7 +215,7 @@ fn told(lost: u64) -> String {
     )
 }
 
-/// Copies what there is, and what has come meanwhile, but does not run after a writer who is always faster.
+/// Copies what there is, and what has come meanwhile, but does not follow a writer that is always faster.
 fn copy_all(from: &File, to: &Path) -> io::Result<u64> {
     let mut options = OpenOptions::new();
     let mut to = options

@@ -2,7 +2,7 @@
 //!
 //! Of the log `Bob.log`, what is full is moved to the folder `Bob.log.old`, under the place of its first byte in the
 //! whole log. So a place in a log stays what it is however often the files change, and can be told to others.
-//! What the lines say, and who reads them, is others' business.
+//! It knows neither the content of the lines nor their readers.
 
 mod copied;
 mod pieces;

@@ -1,4 +1,4 @@
-//! Taking in files that agents on this machine are to have: what is lacking comes by standard input.
+//! Receiving files for agents on this machine: missing contents come by standard input.
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;

@@ -147,7 +147,7 @@ async fn dial_on(
 
 /// The lines that come by standard input from here on.
 fn lines() -> mpsc::UnboundedReceiver<String> {
-    // A thread of its own, which nobody waits for: there is no other way to leave a read alone.
+    // A thread of its own, which no other waits for: there is no other way to give up a blocking read.
     let (sender, lines) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
         loop {

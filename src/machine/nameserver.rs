@@ -71,7 +71,7 @@ pub(super) async fn launch(
     held.hold(word, speak).await
 }
 
-/// Ends one of which nobody else can say that it is to end.
+/// Ends a name server that can only be ended here, on its machine.
 pub(super) async fn end(of: &NameServerOf) -> Result<(), MachineError> {
     let (all, _) = folders(of)?;
     down(&all, &of.system, &[], SHORT_GRACE).await?;

@@ -63,7 +63,7 @@ impl Folder {
 
     /// Opens a file in it, which has to be this user's. A new one is for him alone.
     pub(crate) fn file(&self, name: &OsStr, how: OFlags) -> io::Result<File> {
-        // A pipe would hold up who opens it.
+        // A pipe would block the process that opens it.
         let how = how | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let path = self.path.join(name);
         let opened = openat(&self.fd, name, how, Mode::RUSR | Mode::WUSR);
@@ -276,7 +276,7 @@ mod tests {
         set_mode(&file, 0o666);
         assert!(matches!(why(open(place(&file))), Untrusted::Written { .. }));
         set_mode(&file, 0o600);
-        // Who may write to what it is in can put another in its place; not in one that is like /tmp.
+        // A user who may write to its folder can replace it; not in a folder like /tmp.
         set_mode(temp.path(), 0o777);
         assert!(matches!(why(open(place(&file))), Untrusted::Written { .. }));
         set_mode(temp.path(), 0o1777);

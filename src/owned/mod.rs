@@ -1,4 +1,4 @@
-//! Folders and files that are this user's: state, keys, the cache of files. Nobody else but root can have made them, nor
+//! Folders and files that are this user's: state, keys, the cache of files. No other user but root can have made them, nor
 //! change them or what their paths lead to.
 //!
 //! A path is walked from the root. Each folder is opened in the one before it, without following links, and looked at

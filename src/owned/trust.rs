@@ -1,4 +1,4 @@
-//! Whom a folder or a file may belong to, and who may write to it. Pure, but for the names of users and groups.
+//! Which users a folder or a file may belong to, and which may write to it. Pure, except for the names of users and groups.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ impl From<Untrusted> for io::Error {
     }
 }
 
-/// Who this process is, and who the system is: root, or who stands for it in a container.
+/// The user of this process, and the user of the system: root, or the user in its place in a container.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Users {
     own: u32,
@@ -62,7 +62,7 @@ const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
 impl Users {
-    /// `root`: the root of the file system. Who owns that can do everything anyway.
+    /// `root`: the root of the file system. Its owner can do everything anyway.
     pub(super) fn of(root: &Stat) -> Self {
         Self {
             own: nix::unistd::geteuid().as_raw(),
@@ -71,7 +71,7 @@ impl Users {
         }
     }
 
-    /// A folder or a link on the way: nobody else can have made it.
+    /// A folder or a link on the way: no other user can have made it.
     pub(super) fn trust(self, stat: &Stat, path: &Path) -> Result<(), Untrusted> {
         match [self.own, self.root, 0].contains(&stat.st_uid) {
             true => Ok(()),
@@ -87,7 +87,7 @@ impl Users {
         }
     }
 
-    /// A folder on the way: nobody else can put another in its place. In a folder like `/tmp` only their owners, and
+    /// A folder on the way: no other user can put another in its place. In a folder like `/tmp` only their owners, and
     /// that of the folder, can move what is there.
     pub(super) fn is_kept(self, stat: &Stat, path: &Path) -> Result<(), Untrusted> {
         self.trust(stat, path)?;
@@ -109,7 +109,7 @@ impl Users {
         }
     }
 
-    /// Whether nobody else is in the group: it is called as the user is, and has no other members.
+    /// Whether no other user is in the group: it has the user's name, and no other members.
     fn is_alone(self, group: u32) -> bool {
         let named = || {
             let user = User::from_uid(Uid::from_raw(self.own)).ok()??;
@@ -127,7 +127,7 @@ fn foreign(stat: &Stat, path: &Path) -> Untrusted {
     }
 }
 
-/// Nobody else may open it.
+/// No other user may open it.
 pub(super) fn is_closed(stat: &Stat, path: &Path) -> Result<(), Untrusted> {
     match stat.st_mode & 0o077 {
         0 => Ok(()),

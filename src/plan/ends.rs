@@ -1,4 +1,4 @@
-//! In which order agents end: who comes after another before that one, and who asks before who answers. Pure.
+//! The order in which agents end: an agent before those in its `after`, a requester before the agents that answer it. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ pub fn ends(topology: &Topology) -> Vec<Vec<AgentId>> {
     turns
 }
 
-/// Who ends before whom.
+/// Pairs of agents: the first ends before the second.
 fn pairs(topology: &Topology) -> impl Iterator<Item = (&AgentId, &AgentId)> {
     let connections = topology.wires().filter_map(|(client, it)| {
         let (client, server) = (&client.name, &it.to.agent);

@@ -82,7 +82,7 @@ pub(super) fn turns(launches: &[LaunchPlan]) -> (Vec<LaunchPlan>, Vec<LaunchPlan
     launches.partition(|it| prompt.contains(&it.agent))
 }
 
-/// Who may be launched, as those before them become ready.
+/// The agents that may be launched, as those before them become ready.
 #[derive(Debug)]
 pub struct Order {
     /// In the order of the plan, each with those that it still waits for.
@@ -107,7 +107,7 @@ impl Order {
         order
     }
 
-    /// Those that wait for nobody; they are given once.
+    /// The agents that wait for no other; each is returned once.
     pub fn launchable(&mut self) -> Vec<AgentId> {
         let free = |(_, before): &mut (AgentId, BTreeSet<AgentId>)| before.is_empty();
         let next = self.waiting.extract_if(.., free);

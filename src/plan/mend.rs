@@ -36,7 +36,7 @@ pub struct Mend {
     pub hosts: Vec<Place>,
     /// Daemons of other machines that are to be started again by ssh.
     pub machines: Vec<Place>,
-    /// Daemons that are not there, and that nobody here can bring back: others start them, or it was tried.
+    /// Daemons that are not there, and that `up` cannot bring back: another service starts them, or it was tried.
     pub lost: Vec<Place>,
     /// Agents that are half configured: they end first.
     pub stop: Vec<AgentId>,
@@ -114,7 +114,7 @@ pub fn mend(plan: &Plan, among: &[NameServerName], actual: &Actual) -> Mend {
 fn standing(name: &AgentId, is_job: bool, actual: &Actual) -> Standing {
     let info = actual.agents.get(name);
     match info.map(|it| it.state) {
-        // It ended while nobody looked.
+        // It ended, and no daemon reported it.
         state if !state.is_some_and(State::ended) && actual.dead.contains_key(name) => {
             match is_job && actual.dead.get(name) == Some(&Some(0)) {
                 true => Standing::Done,

@@ -63,7 +63,7 @@ struct Subscription<'p> {
 
 impl Plan {
     /// Of wires to agents of another name server: what to ask of sockets that are subscribers and servers at once
-    /// before anybody connects: to subscribe to the tokens of those who will publish to them.
+    /// before any agent connects: to subscribe to the tokens of their future publishers.
     pub fn probes(&self) -> impl Iterator<Item = (AgentId, AgentRequest)> {
         let servers = self.subscriptions().filter(|it| it.wire.kind.publishes());
         servers.map(|it| {

@@ -1,6 +1,6 @@
-//! How many descriptors a process may have open. Each connection is one, so that those who serve many
-//! use all that the system allows; what they start gets back what they had, for there are programs
-//! that walk through all they may have.
+//! How many descriptors a process may have open. Each connection is one, so that processes that serve many
+//! use all that the system allows; programs that they start get the former limit, because there are programs
+//! that walk through all possible descriptors.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -13,7 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 static BEFORE: OnceLock<Option<u64>> = OnceLock::new();
 
 /// Raises this process's limit as far as it may be raised. Where that fails, less has to do. `before`
-/// is what those who started it had before they raised their own.
+/// is the limit that the processes which started it had before they raised their own.
 pub fn raise_descriptors(before: Option<u64>) {
     BEFORE.get_or_init(|| {
         let limit = getrlimit(Resource::Nofile);

@@ -1,5 +1,5 @@
 //! What a process of osb inherits from the one that started it, and does not pass on: the caller's open descriptors. A
-//! lock that they hold would stay taken as long as a system is up, and who reads a pipe to its end would wait as long.
+//! lock that they hold would stay taken as long as a system is up, and a reader of a pipe would wait as long for its end.
 
 use std::fs;
 use std::os::fd::{BorrowedFd, RawFd};

@@ -1,4 +1,4 @@
-//! Processes of the operating system: who one is, whether it lives, how to signal and outlive it.
+//! Processes of the operating system: how to identify one, whether it lives, how to signal and outlive it.
 //!
 //! A bare pid is never signalled: pids are used again. A process is known by its pid, its start
 //! time and the boot it belongs to, and is signalled through a pidfd.

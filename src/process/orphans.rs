@@ -1,4 +1,4 @@
-//! Processes that outlive the one that started them: who has declared to adopt them gets them as its children,
+//! Processes that outlive the one that started them: a process that has declared to adopt them gets them as its children,
 //! and has to wait for their ends, or they stay as zombies.
 
 use std::io;
@@ -9,7 +9,7 @@ use nix::libc;
 /// What a child is to the process that reaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kin {
-    /// Nobody else waits for it.
+    /// No other part of osb waits for it.
     Orphan,
     /// It was waited for just now.
     Waited,

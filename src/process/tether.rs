@@ -1,4 +1,4 @@
-//! The tether: a pipe between `up` and what it has launched. If `up` dies before it lets go, in
+//! The tether: a pipe between `up` and what it has launched. If `up` ends before it releases it, in
 //! whatever way, the kernel closes the pipe and the other end takes back what was begun.
 
 use std::io::{self, BufRead, Write};
@@ -18,14 +18,14 @@ impl Tether {
         Self(stdin)
     }
 
-    /// Lets go: from now on the other end lives on its own.
+    /// Releases the other end: from now on that lives on its own.
     pub fn release(mut self) -> io::Result<()> {
         writeln!(self.0, "{RELEASE}")
     }
 }
 
 /// Holds the other end, which is this process's standard input. If it is cut, this process gets a
-/// SIGTERM from itself, unless all `stands` already and `up` died while it was letting go.
+/// SIGTERM from itself, unless all `stands` already and `up` ended while it released it.
 /// `released` runs when it is released.
 pub fn hold_tether(
     stands: impl FnOnce() -> bool + Send + 'static,

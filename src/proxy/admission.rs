@@ -88,7 +88,7 @@ impl Admission {
             Seen::Failed(Failure::Refused) => "it does not know this key",
             // It may be on its way down.
             Seen::Failed(Failure::Broken) | Seen::Lost if self.was_open => return false,
-            // A port where nobody is any more is told so otherwise.
+            // A port at which no process listens any more is noticed otherwise.
             Seen::Lost if !connected => return false,
             _ if self.has_keys => {
                 "it does not answer to the key that it is to have: it is another name server, or is not a closed one"

@@ -1,5 +1,5 @@
-//! The thread that owns a member's DEALER socket: it sends what it is handed, gives answers to those
-//! who wait for them, and keeps the heartbeat. What the answers mean is none of its business.
+//! The thread that owns a member's DEALER socket: it sends what it is handed, gives answers to the
+//! callers that wait for them, and sends heartbeats. It does not know what the answers mean.
 
 use std::ops::ControlFlow;
 use std::os::fd::AsRawFd;
@@ -52,7 +52,7 @@ pub(super) struct Lines {
     pub commands: mpsc::Receiver<Command>,
     /// That there are some.
     pub wake: Arc<EventFd>,
-    /// Where it passes on what nobody asked for.
+    /// Where it passes on messages that are no answers.
     pub unasked: channel::UnboundedSender<Incoming>,
     /// Where it says whether there is a connection.
     pub is_in: Arc<AtomicBool>,
@@ -166,8 +166,8 @@ impl Driver {
         ControlFlow::Continue(())
     }
 
-    /// Never blocks: a queue that is full for so long means that nobody reads at the other end,
-    /// and those who wait for answers learn it from their deadlines.
+    /// Never blocks: a queue that is full for so long means that the other end does not read,
+    /// and callers that wait for answers learn it from their deadlines.
     fn send(&mut self, envelope: &Envelope, content: Vec<u8>) {
         let header = envelope.encode();
         if self
@@ -234,7 +234,7 @@ impl Driver {
             Ok(Event::Renew {}) => {
                 let _ = self.lines.unasked.send(Incoming::Renew);
             }
-            // Nobody dials a client.
+            // No peer dials a client.
             Ok(Event::Revoked { .. } | Event::TookOver {} | Event::Unguarded { .. }) | Err(_) => {}
             Ok(event) => lock(&self.watchers).on_event(event),
         }
@@ -281,7 +281,7 @@ impl Driver {
         }
     }
 
-    /// Nobody who asks here will be answered.
+    /// No request from here will be answered.
     fn shut_out(&mut self) {
         let Some(why) = self.admission.shut().cloned() else {
             return;

@@ -112,7 +112,7 @@ impl ProxyError {
         )
     }
 
-    /// Whether the one who was asked is not there, or not any more.
+    /// Whether the requested member is not there, or not any more.
     pub fn is_absence(&self) -> bool {
         let ProxyError::Fault(fault) = self else {
             return false;

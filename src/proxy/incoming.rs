@@ -8,7 +8,7 @@ use crate::wire::{Envelope, Presence};
 pub enum Incoming {
     /// A request (or a one-way message) for this member. Answer it by [`Link::reply`](super::Link::reply).
     Request {
-        /// Who asks, and how it is to be answered.
+        /// The requester, and how to answer it.
         envelope: Envelope,
         /// What is asked, as JSON.
         body: Vec<u8>,

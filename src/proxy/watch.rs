@@ -21,7 +21,7 @@ pub enum Notice {
     Event(Event),
 }
 
-/// Those who watch through one link.
+/// The watchers of one link.
 #[derive(Default)]
 pub(super) struct Watchers {
     senders: Vec<mpsc::UnboundedSender<Told>>,

@@ -161,7 +161,7 @@ impl<W: Write> Lines<W> {
             } = stage;
             let time = elapsed(began.elapsed());
             let count = format!("{done}/{total}");
-            // Progress that nobody reads is no reason to stop.
+            // A closed standard error is no reason to stop.
             let _ = writeln!(self.out, "{name:STAGE_WIDTH$} {count:>9}  {before}{time}");
         }
     }

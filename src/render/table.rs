@@ -31,7 +31,7 @@ struct Column<'a, T> {
 pub(crate) enum Width {
     /// It is there, and cut if it has to be.
     Needed,
-    /// It is left out; who has the smallest number goes first.
+    /// It is left out; the column with the smallest number first.
     Spare(u8),
 }
 

@@ -1,4 +1,4 @@
-//! What is noted of a run while it lasts, for those who read its logs when it is over: which daemons worked
+//! What is noted of a run while it lasts, for commands that read its logs when it is over: which daemons worked
 //! for it here, which machines it was on, and at last when and why it ended. Without a note there are the
 //! logs of this machine.
 
@@ -159,7 +159,7 @@ impl SystemDir {
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
-    /// Notes what a record tells. A full disk keeps nobody from going on.
+    /// Notes what a record tells. A full disk does not keep the caller from going on.
     pub(super) fn note_run(&self, record: &SystemRecord) {
         let mut note = self.run_note();
         if note.add(record) {

@@ -22,7 +22,7 @@ use crate::process::{ProcessId, hand_descriptor};
 pub struct Lock(Flock<File>);
 
 impl Lock {
-    /// Takes the lock of `system`, making its folder if need be, or says who holds it.
+    /// Takes the lock of `system`, making its folder if need be, or says which process holds it.
     pub fn take(dir: &SystemDir, system: &SystemName) -> Result<Self, StateError> {
         loop {
             dir.create()?;
@@ -95,7 +95,7 @@ fn is_same(file: &File, other: &fs::Metadata) -> bool {
         .is_ok_and(|own| own.ino() == other.ino() && own.dev() == other.dev())
 }
 
-/// Waits for those that a dead `up` shared its lock with: they are letting go of it, or cleaning
+/// Waits for those that a dead `up` shared its lock with: they are releasing it, or cleaning
 /// up. A living holder is not waited for.
 fn wait_for(file: File, system: &SystemName) -> Result<Flock<File>, StateError> {
     let locked = |pid| StateError::Locked {
@@ -113,7 +113,7 @@ fn wait_for(file: File, system: &SystemName) -> Result<Flock<File>, StateError> 
         if let Some((file, sender)) = waiting.take() {
             std::thread::spawn(move || sender.send(Flock::lock(file, FlockArg::LockExclusive)));
         }
-        // Who has just taken it signs it a moment later, and is then to be named.
+        // A process that has just taken it writes its pid there a moment later; the error then names it.
         match receiver.recv_timeout(LOCK_NAME_TIMEOUT) {
             Ok(Ok(lock)) => return Ok(lock),
             Ok(Err(_)) => break,

@@ -1,4 +1,4 @@
-//! What happens to the files of a system's logs, by inotify: who waits for something new is woken, and
+//! What happens to the files of a system's logs, by inotify: a task that waits for new text is woken, and
 //! nothing is polled.
 
 use std::collections::BTreeSet;

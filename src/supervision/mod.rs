@@ -34,7 +34,7 @@ pub(crate) enum Effect {
     Spawn {
         spec: Box<AgentSpec>,
         incarnation: Incarnation,
-        /// None: nobody waits for it, for it is a restart.
+        /// None: no requester waits for it, because it is a restart.
         ticket: Option<Ticket>,
     },
     /// Begin the next life of an agent by its spec, with [`Supervision::on_restart`].
@@ -100,7 +100,7 @@ enum Phase {
         exit: ExitReport,
         at: Now,
     },
-    /// Being stopped: the stage reached, when the next one is due, and who wants to know.
+    /// Being stopped: the stage reached, when the next one is due, and which requests to answer.
     Stopping {
         stage: StopStage,
         next: Now,

@@ -149,7 +149,7 @@ impl Supervision {
         true
     }
 
-    /// Nobody begins any more.
+    /// No agent begins any more.
     pub(super) fn call_all_off(&mut self) {
         let names: Vec<AgentName> = self.agents.keys().cloned().collect();
         for name in names {

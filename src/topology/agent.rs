@@ -78,7 +78,7 @@ pub(super) fn read(
     Some(agent)
 }
 
-/// Whether others start it, who then start its program too.
+/// Whether osb does not start the agent; whatever starts it then starts its program too.
 fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
     let Some(node) = fields.get("attach") else {
         return false;

@@ -1,4 +1,4 @@
-//! The key `env_file`: files with variables for commands, which go along by their values.
+//! The key `env_file`: files with variables for commands, whose values are sent with the specs.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
 //! The key `include`, and `hosts` where it names a file: files that a file is laid over. To read them is
-//! the caller's business, who asks here for their names.
+//! the work of the caller, which asks here for their names.
 
 use super::bytes;
 use super::fields::{entries, items};

@@ -13,7 +13,7 @@ use super::values;
 use super::yaml::Node;
 use crate::model::{AgentId, AgentName, Alias};
 
-/// Who connects.
+/// The agents that connect.
 #[derive(Clone)]
 pub(super) enum Clients {
     One(AgentId),

@@ -14,7 +14,7 @@ use crate::model::{
     Template, Transport,
 };
 
-/// Who refers to others.
+/// An agent that refers to others.
 pub(super) struct Referrer<'a> {
     pub agent: &'a AgentDraft,
     pub directory: &'a Directory<'a>,

@@ -188,7 +188,7 @@ fn excerpt(text: &str, span: Span) -> String {
 }
 
 /// A text of moderate length without anything that moves a terminal's cursor or turns the
-/// direction of writing: what is in a file may be shown to someone who does not trust it.
+/// direction of writing: what is in a file may be shown to a user who does not trust it.
 fn printable(text: &str) -> String {
     let escaped = |c: char| match c {
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,

@@ -40,7 +40,7 @@ pub(super) fn apply(
     }
 }
 
-/// To YAML, what follows a `#` is a comment. Nobody comments a single value, so more was meant.
+/// To YAML, what follows a `#` is a comment. A comment makes no sense in a single value, so the user meant text.
 fn comment(node: &Node, value: &str) -> Option<Flaw> {
     let behind = value.get(node.span.end..)?;
     let at = value.len() - behind.trim_start().len();

@@ -85,7 +85,7 @@ pub(super) enum Who {
 pub(super) struct Directory<'d> {
     pub agents: &'d [AgentDraft],
     pub sockets: Vec<Sockets>,
-    /// Names without their name servers', and who has them.
+    /// Names without their name servers', and the agents that have them.
     by_name: BTreeMap<&'d str, Vec<usize>>,
     /// Names as they may be written, for hints.
     pub names: Vec<String>,

@@ -119,7 +119,7 @@ impl Up<'_> {
         Ok(())
     }
 
-    /// The timers of all begin whose programs have settled, or who have none. Those that are launched
+    /// Begins the timers of all agents whose programs have settled, or that have none. Those that are launched
     /// `later` go then.
     pub(super) async fn go(
         &self,

@@ -39,7 +39,7 @@ impl Up<'_> {
         asked
     }
 
-    /// The agent keeps the limit itself and says what it waited for; who asks waits a bit longer.
+    /// The agent keeps the limit itself and says what it waited for; the requester waits a bit longer.
     pub(super) fn pending<T: DeserializeOwned>(
         &self,
         requests: impl IntoIterator<Item = (AgentId, AgentRequest, Millis)>,

@@ -50,7 +50,7 @@ impl Up<'_> {
         Ok(attaching)
     }
 
-    /// Awaits all, and shows who is missing. Tells what those said that were started.
+    /// Awaits all agents, and shows which are missing. Returns the answers of those that were started.
     pub(super) async fn gather_starts(
         &self,
         mut starts: Starts,
@@ -119,7 +119,7 @@ impl Up<'_> {
         })
     }
 
-    /// Who is to be attached and does not run; and who is registered that is not of this system.
+    /// The agents with `attach` that do not run; and registered agents that are not of this system.
     async fn absent(&self) -> Result<(Vec<Absent>, Vec<AgentId>), UpError> {
         let (mut absent, mut others) = (Vec::new(), Vec::new());
         for group in &self.groups {

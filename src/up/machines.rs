@@ -259,7 +259,7 @@ impl Up<'_> {
         };
         let mut releases = JoinSet::new();
         for Hanging { host, session, .. } in hanging {
-            // Nobody listens to it any more.
+            // No task listens to it any more.
             if let Some(session) = Arc::into_inner(session) {
                 let session = session.into_inner();
                 releases.spawn(async move { (host, session.release().await) });
@@ -291,8 +291,8 @@ impl Launched {
     }
 }
 
-/// Lets a host in that is about to be started, for as long as the system runs. None where
-/// everybody is let in.
+/// Has a host admitted that is about to be started, for as long as the system runs. None in an
+/// open system.
 pub(super) async fn let_in(
     link: Option<&Link>,
     host: HostId,

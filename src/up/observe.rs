@@ -1,4 +1,4 @@
-//! Watching over the agents while they are brought up: who runs, and who has died.
+//! Watching the agents while they are brought up: which run, and which have ended.
 
 use std::collections::{HashMap, HashSet};
 
@@ -37,7 +37,7 @@ pub(crate) enum Death {
         agent: AgentName,
         exit: ExitReport,
     },
-    /// One that was started elsewhere: nobody tells how it ended.
+    /// An agent that was started elsewhere: no daemon reports how it ended.
     Lost {
         agent: AgentName,
         state: State,

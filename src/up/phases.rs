@@ -1,4 +1,4 @@
-//! The phases, one after the other, and who is watched meanwhile.
+//! The phases, one after the other, while agents are watched.
 
 use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -373,7 +373,7 @@ impl Launched {
     /// What was launched lives on its own.
     pub(super) fn release_tethers(&mut self) {
         for tether in self.tethers.drain(..) {
-            // One that is gone already is missed by nobody but `ls`, which says so.
+            // If its other end is gone already, `ls` says so.
             let _ = tether.release();
         }
     }
@@ -389,7 +389,7 @@ fn is_cut_off(error: &UpError) -> bool {
     matches!(cause, ProxyError::Closed)
 }
 
-/// Passes progress on and remembers the stage, for those who die in it.
+/// Passes progress on and remembers the stage, for agents that end in it.
 struct Staged<'a> {
     progress: &'a mut dyn Progress,
     stage: &'a Mutex<Stage>,

@@ -35,7 +35,7 @@ pub(crate) async fn take_back(launched: &Arc<Mutex<Launched>>) {
             far,
         )
     };
-    // The name server is still there, for those who report to it.
+    // The name server is still there, for members that report to it.
     machines::cut(hanging).await;
     for Group { record, link, .. } in &groups {
         let processes = Processes {

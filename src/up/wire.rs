@@ -118,7 +118,7 @@ impl Up<'_> {
         Ok(asked)
     }
 
-    /// Those who connect to agents of another name server are let in there.
+    /// Has agents that connect to another name server's agents admitted there.
     async fn let_in_guests(&self) -> Result<(), UpError> {
         let plan = &self.part;
         let mut guests = BTreeSet::new();

@@ -153,7 +153,7 @@ pub struct ConnectRequest {
     pub alias: Alias,
     /// The server's address.
     pub server: Address,
-    /// The server's name, for those who look at the connection.
+    /// The server's name, which lists of connections show.
     pub to: Option<SocketId>,
     /// None: the agent's own choice, its program or else `log`.
     pub handlers: Option<Handlers>,

@@ -39,9 +39,9 @@ pub enum MessageKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
     pub kind: MessageKind,
-    /// Chosen by the one who asks, repeated in the answer; 0 where there is none.
+    /// Chosen by the requester, repeated in the answer; 0 where there is none.
     pub id: u64,
-    /// How long the one who asks will wait. 0: no limit.
+    /// How long the requester will wait. 0: no limit.
     pub deadline_ms: u32,
     /// What the sender may ask for, according to the name server. None: it does not say.
     pub level: Option<Access>,
@@ -115,7 +115,7 @@ impl Envelope {
         bytes.extend_from_slice(&self.id.to_be_bytes());
         bytes.extend_from_slice(&self.deadline_ms.to_be_bytes());
         bytes.push(self.level.map_or(0, |level| level as u8));
-        // The name server's is empty, and nobody is asked more often.
+        // The name server's is empty, and no other peer gets more requests.
         if self.peer != Peer::NameServer {
             bytes.extend_from_slice(self.peer.to_string().as_bytes());
         }

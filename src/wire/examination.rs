@@ -92,7 +92,7 @@ pub enum Dialled {
     },
     /// Another one answered than was meant.
     Other,
-    /// Nobody answered in time.
+    /// No process answered in time.
     Silent,
     /// The connection was refused.
     Refused,

@@ -87,7 +87,7 @@ pub enum Fault {
         kind: Kind,
         verb: String,
     },
-    /// The queue to the peers is full: nobody reads, or nobody is connected.
+    /// The queue to the peers is full: no peer reads, or none is connected.
     #[error("{alias} cannot send: {reason}")]
     NotSent { alias: Alias, reason: String },
     #[error("cannot start {agent}: {reason}")]

@@ -176,7 +176,7 @@ pub enum StopStage {
 #[serde(deny_unknown_fields)]
 pub struct AgentBoot {
     pub spec: Box<AgentSpec>,
-    /// Which spec it is; the agent is to be what it says. None: it is started by hand, and nobody says what it is to be.
+    /// Which spec it is; the agent is to be what it says. None: it is started by hand, and has no spec yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<SpecVersion>,
     /// The system is up, and the agent goes to work by itself. None: it waits to be told.

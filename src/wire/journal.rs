@@ -24,7 +24,7 @@ pub struct Record {
 /// An event that is yet to be written down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// Who did it. None: the name server by itself, or a peer that was not admitted.
+    /// The member that did it. None: the name server by itself, or a peer that was not admitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<Who>,
     /// From which address. None: on the name server's machine, without asking it.
@@ -48,7 +48,7 @@ pub struct Who {
 pub enum Happening {
     /// The name server has begun.
     Began { version: String },
-    /// Somebody asked for something.
+    /// A member made a request.
     Asked {
         verb: String,
         /// Whom or what it is about. None: the name server itself.
@@ -75,7 +75,7 @@ pub enum Happening {
     },
     /// A key is not admitted any more.
     Revoked { key: PublicKey, holder: Holder },
-    /// The holder of a key has another one too; this one is revoked when he comes by it.
+    /// The holder of a key has another one too; this one is revoked when the holder connects with the other.
     Rotated {
         key: PublicKey,
         holder: Holder,
@@ -98,7 +98,7 @@ pub enum Happening {
     Unknown,
 }
 
-/// Whether the rights of the one who asked allowed it.
+/// Whether the requester's level allowed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {

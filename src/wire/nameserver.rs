@@ -66,7 +66,7 @@ pub enum NameServerRequest {
     Admit(KeyEntry),
     /// By the key of a join file: from now on I have this one. Replies with null.
     Join { key: PublicKey },
-    /// Who has that key? Replies with a [`Holder`](crate::model::Holder); if there is none: the fault `refused`.
+    /// Asks for the holder of that key. Replies with a [`Holder`](crate::model::Holder); if there is none: the fault `refused`.
     Whose { key: PublicKey },
     /// Replies with a list of [`KeyEntry`].
     Keys {},
@@ -133,7 +133,7 @@ pub enum Announcement {
         /// It is to take the place of that life of the agent, which has the name until then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         successor_of: Option<Incarnation>,
-        /// What its sockets have. One who says nothing has a libzmq of its own.
+        /// What its sockets have. A member that says nothing has a libzmq of its own.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         guards: Vec<Guard>,
     },

@@ -1,4 +1,4 @@
-//! Who talks: members of a system, by name.
+//! Peers: members of a system, by name.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,6 +1,6 @@
 //! The frames of SYNC_PUB and SYNC_SUB. Publications for all and answers for one come by the same
 //! socket, so that they arrive in the order in which they were sent; the first byte tells them apart.
-//! Nobody who subscribes to topics gets answers, and no request makes a publication for all.
+//! A subscription to topics gets no answers, and no request makes a publication for all.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::model::{Serializer, Topic};
 
 /// Begins every publication, and every subscription to a topic.
 const PUBLIC: u8 = 1;
-/// Begins every answer, and the subscription of the one who gets it.
+/// Begins every answer, and the subscription of its requester.
 const PRIVATE: u8 = 2;
 const TOKEN: usize = 16;
 const ID: usize = 8;

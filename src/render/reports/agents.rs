@@ -101,7 +101,7 @@ struct Object<'a> {
     incarnation: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     spec_version: Option<SpecVersion>,
-    /// How it ended: by this exit status, or by this signal. Both are null while it runs, and if nobody knows.
+    /// How it ended: by this exit status, or by this signal. Both are null while it runs, and if the end is not known.
     exit_status: Option<i32>,
     signal: Option<i32>,
     /// What becomes of an agent that has ended, if it does not stay so.

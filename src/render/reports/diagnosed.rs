@@ -1,4 +1,4 @@
-//! `osb doctor`: tables of machines, programs, ports, and of who can dial whom; and then what to do.
+//! `osb doctor`: tables of machines, programs, ports, and of which machine can dial which; and then what to do.
 
 use std::collections::BTreeSet;
 
@@ -75,7 +75,7 @@ impl Diagnosed {
         (!ports.is_empty()).then(|| table.render(ports))
     }
 
-    /// Who can dial whom: a row for each that dials.
+    /// Which machine can dial which: a row for each that dials.
     fn matrix(&self, style: Style) -> Option<String> {
         let ways = &self.0.ways;
         let names = || self.0.hosts.iter().map(|it| it.name.as_str());

@@ -92,7 +92,7 @@ impl Report for Down {
 }
 
 impl Down {
-    /// What was gone by.
+    /// What `down` found instead of the record.
     fn of_damaged(&self, system: &SystemName, damage: &Damage) -> String {
         let Damage {
             reason,

@@ -73,7 +73,7 @@ struct Row<'a> {
     admits: Option<&'a Vec<String>>,
 }
 
-/// Who may connect. Many names are told by their number.
+/// The agents that may connect; of many, only how many.
 fn admits(words: Option<&Vec<String>>) -> String {
     match words.map(Vec::as_slice) {
         // It connects itself.

@@ -41,7 +41,7 @@ impl KeyFile {
         Self::parse(path, &secret::read_named(path)?)
     }
 
-    /// A file of osb's own, in a folder that nobody else may look into.
+    /// A file of osb's own, in a folder that no other user may read.
     pub fn read(path: &Path) -> Result<Self, StateError> {
         Self::parse(path, &secret::read(path)?)
     }

@@ -19,7 +19,7 @@ pub struct KeyLog {
 }
 
 impl KeyLog {
-    /// The list at `path`, and what is in it: nobody else has it meanwhile. A last line that was torn
+    /// The list at `path`, and what is in it: no other process has it meanwhile. A last line that was torn
     /// is none.
     pub(super) fn open(path: &Path) -> Result<(Self, Vec<KeyChange>), StateError> {
         let failed = |error| StateError::io("open", path, error);

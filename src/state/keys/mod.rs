@@ -31,7 +31,7 @@ pub use log::KeyLog;
 pub struct KeyDir(PathBuf);
 
 impl StateDir {
-    /// Where the keys of a system are. They outlive it: who has joined it may join it again.
+    /// Where the keys of a system are. They outlive it: a member that has joined it may join it again.
     pub fn keys(&self, system: &SystemName, group: Option<&NameServerName>) -> KeyDir {
         // No system is called so, and no file of a folder of keys.
         let dir = self.path().join(".keys").join(system.as_str());

@@ -27,7 +27,7 @@ fn write(mut file: File, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The folder of a file of osb's own, which nobody else can look into, and the file's name in it.
+/// The folder of a file of osb's own, which no other user can read, and the file's name in it.
 fn folder_of(path: &Path) -> io::Result<(Folder, &OsStr)> {
     let parts = path.parent().zip(path.file_name());
     let (folder, name) = parts.ok_or(io::ErrorKind::InvalidInput)?;
@@ -50,7 +50,7 @@ fn write_beside(folder: &Folder, name: &OsStr, bytes: &[u8]) -> io::Result<OsStr
     Ok(new)
 }
 
-/// Writes a file, whole, if there is none yet. Tells whether that is so: of several who do this at
+/// Writes a file, whole, if there is none yet. Tells whether that is so: of several processes that do this at
 /// once, one does it.
 pub(crate) fn write_first(path: &Path, bytes: &[u8]) -> Result<bool, StateError> {
     let linked = folder_of(path).and_then(|(folder, name)| {

@@ -290,7 +290,7 @@ fn a_second_shutdown_loses_patience() {
 
 proptest! {
     /// However agents end and however often they are asked to, a shutdown comes to its end once
-    /// all have ended, every ticket is answered once, and nobody is signalled after the end.
+    /// all have ended, every ticket is answered once, and no process is signalled after the end.
     #[test]
     fn a_shutdown_always_ends(steps in prop::collection::vec((0u8..5, 0usize..3, 0u64..4), 0..40)) {
         let agents = ["Alice", "Bob", "Carol"];

@@ -15,7 +15,7 @@ pub(in crate::topology) struct Owner<'a> {
     pub has_command: bool,
     /// There is a program, and it takes none.
     pub deaf: bool,
-    /// Whether it has a program is known to those alone who start it.
+    /// Whether it has a program is decided where it is started, and not known here.
     pub attach: bool,
     pub sockets: &'a Sockets,
 }

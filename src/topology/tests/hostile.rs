@@ -127,7 +127,7 @@ const LONG: [(&str, &str); 17] = [
 ];
 
 /// Eight times the file is eight times the work, and not 64 times. Both are done on the same machine, one
-/// after the other, so that its speed does not matter; who is disturbed may try again.
+/// after the other, so that its speed does not matter; a disturbed run may try again.
 #[test]
 fn large_files_take_work_in_proportion() {
     /// Large enough for what is out of proportion to show.

@@ -217,7 +217,7 @@ impl Elsewhere<'_> {
         Ok(())
     }
 
-    /// Who has ended, as its machine knows; and who is silent, and unknown to it.
+    /// Notes agents that have ended, as their machine knows, and silent agents that it does not know.
     fn note_dead(&self, back: &Back, actual: &mut Actual) {
         let (nameserver, host) = &back.place;
         for it in back.agents.iter().filter(|it| !it.alive) {

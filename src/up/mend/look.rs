@@ -19,7 +19,7 @@ use crate::proxy::Link;
 use crate::state::{GroupRecord, SystemDir};
 use crate::wire::{HostRequest, Peer};
 
-/// What is missing of what stands. Name servers `without_memory` are given the time to hear of those who live.
+/// The missing parts of a running system. Name servers `without_memory` get time to hear of living members.
 /// Daemons of other machines are started again on the way: they alone know of their agents.
 pub(in crate::up) async fn what_is_missing(
     request: &UpRequest,
@@ -124,8 +124,8 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// The daemons that are to come back, with the pids of those of this machine. Of others nobody knows
-    /// here whether they live: they are waited for only where nobody else can have seen them.
+    /// The daemons that are to come back, with the pids of those of this machine. It is not known here whether
+    /// others live: `up` waits for them only where no other process can have seen them.
     fn daemons(&self) -> Vec<(HostId, Option<u32>)> {
         let alive = self.record.hosts.iter().filter(|it| it.process.is_alive());
         let id = |host: &HostName| self.plan.host_id(host);

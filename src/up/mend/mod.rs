@@ -55,7 +55,7 @@ impl Up<'_> {
         lock(self.launched).write_standing()
     }
 
-    /// Writes down who is about to be brought back, and ends those who are half configured.
+    /// Writes down which agents it is about to bring back, and ends those that are half configured.
     pub(super) async fn make_room(&self) -> Result<(), UpError> {
         let mend = &self.missing.mend;
         if mend.agents.is_empty() {

@@ -11,7 +11,7 @@ use crate::model::{AgentInfo, AgentName, HostId, HostInfo};
 use crate::proxy::{Link, Notice, Watch};
 use crate::wire::Event;
 
-/// What the name server knows of agents, as soon as it knows of all those who live, or time is over.
+/// What the name server knows of agents, as soon as it knows of all that live, or time is over.
 pub(super) async fn agents_with(
     link: &Link,
     alive: &BTreeSet<AgentName>,
