@@ -2,7 +2,7 @@
 //! sockets that are for it. A key is asked for at the name server each time, because it may be revoked since; meanwhile
 //! the handshake waits. A peer that was admitted before is admitted again while the name server is away.
 //!
-//! Which sockets are for whom is not known here.
+//! This module does not know which sockets are for which agents.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! The agent's line to its name server: one DEALER, never waited for.
+//! The agent's connection to its name server: one DEALER, which the agent never waits for.
 //!
 //! While the name server is away the agent goes on. Heartbeats are dropped then, answers are kept
-//! within bounds, and when the line is back the agent says first what it is.
+//! within bounds, and when the connection is back the agent announces itself first.
 
 use std::collections::VecDeque;
 

@@ -1,5 +1,5 @@
-//! Requests and answers that are under way by data sockets: what the agent has asked, what its
-//! program is to answer, and to whom answers go.
+//! Requests and answers that are under way by data sockets: the agent's own requests, those that its
+//! program has to answer, and the requesters of these.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The end of an agent: what could not be sent is told, and what is to be known of it later is left.
+//! The end of an agent: it reports messages that it could not send, and leaves what others need to know of it later.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl Agent {
         }
     }
 
-    /// Leaves what is to be known of it after its end: its attributes, if it ends by itself; and how it ends, if
+    /// Leaves what others need to know of it after its end: its attributes, if it ends by itself; and how it ends, if
     /// the process that started it is gone and no other will see it. That it cannot, because the disk is full say, is
     /// in the log.
     fn leave_behind(&mut self) {

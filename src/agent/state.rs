@@ -1,8 +1,8 @@
 //! All that an agent is, while it runs. Its parts own their state: `membership` (what the name server
-//! knows), `sockets`, `wires` and those who wait for them (`waiting`), `exchange` (requests and answers
+//! knows), `sockets`, `wires` and requesters that wait for them (`waiting`), `exchange` (requests and answers
 //! under way), `program`, `core::Timers`, `core::Life`.
 //!
-//! What it does stands beside, a file for each verb: `requests` (what others ask of it), `receive` (all
+//! Its verbs have a file each: `requests` (what others ask of it), `receive` (all
 //! that arrives passes there), `handlers` and `answers`, `calls` (requests of its own), `wiring`,
 //! `announce`, `launch`, `settle`, `close`, `farewell`. Those files use the agent; it does not use them.
 

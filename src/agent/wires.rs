@@ -21,7 +21,7 @@ pub(crate) struct Wires {
     by_link: BTreeMap<LinkAt, WireId>,
 }
 
-/// What a wire is to be.
+/// What a wire is made from.
 pub(crate) struct Declared {
     pub alias: Alias,
     pub to: Target,
@@ -93,7 +93,7 @@ impl Wires {
         self.kept.get(&id).is_some_and(|kept| kept.located)
     }
 
-    /// What is to be done now of what was put off.
+    /// The effects that were put off and are due now.
     pub(crate) fn due(&mut self, now: Duration) -> Vec<(WireId, WireEffect)> {
         let kept = self.kept.iter_mut();
         kept.filter_map(|(id, kept)| Some((*id, kept.wire.on_time(now)?)))

@@ -21,7 +21,7 @@ pub(crate) struct Daemon {
     token: String,
 }
 
-/// Sees whether it is known wherever it is to be, and has it look around.
+/// Sees whether it is registered at all its name servers, and has it examine its machine.
 pub(super) async fn look_at(place: &Place, token: String, key: Option<&Path>) -> Looked {
     let (info, link) = match registered(place, key).await {
         Ok(there) => there,

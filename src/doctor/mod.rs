@@ -1,8 +1,8 @@
-//! A look at the machines of a topology before anything is started: are they reached, is osb there,
-//! are the programs and ports that will be needed, and can those dial one another that are to be wired.
+//! An examination of the machines of a topology before anything is started: are they reached, is osb there,
+//! are the needed programs and ports there, and can machines dial one another that will have wires.
 //!
-//! It changes nothing and leaves nothing. What is to be asked is [`Questions`]; what the answers mean,
-//! [`diagnose`] says; here they are only asked.
+//! It changes nothing and leaves nothing. [`Questions`] says what to ask, and [`diagnose`] what the answers mean;
+//! this module only asks.
 
 mod answers;
 mod daemon;

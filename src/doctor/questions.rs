@@ -1,4 +1,4 @@
-//! What is to be found out, made from the plan alone. Pure.
+//! The questions that `doctor` has to answer, made from the plan alone. Pure.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ pub(crate) struct Questions {
     pub ways: Vec<WayQuestion>,
 }
 
-/// What is to be looked at on one machine.
+/// What to examine on one machine.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Place {
     pub host: HostSpec,

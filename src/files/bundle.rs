@@ -1,4 +1,4 @@
-//! What is to go to one machine: the lists of what is to be there, and where each file is here.
+//! The files for one machine: lists of what has to be there, and where each file is here.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};

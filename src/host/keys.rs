@@ -6,7 +6,7 @@ use crate::model::{AgentName, Credentials, Holder, KeyEntry, Term};
 use crate::wire::{Fault, Incarnation, NameServerRequest, Peer};
 use crate::zeromq::draw_keys;
 
-/// Whether an agent that is to be started will be let in, and by which key.
+/// Whether an agent that is about to start was admitted, and by which key.
 pub(super) struct LetIn {
     agent: AgentName,
     incarnation: Incarnation,

@@ -102,7 +102,7 @@ impl Host {
 }
 
 impl Wanted {
-    /// As much as goes into one answer, of those agents of whom there is something. Files to which nothing has
+    /// As much as fits into one answer, of the agents that have logs. Files to which nothing has
     /// happened are not looked at, if it is known what has.
     fn read(
         &self,
@@ -137,7 +137,7 @@ impl Wanted {
     }
 }
 
-/// The ends of the logs in a system's folder, of those agents of whom there is something. `group`: the name server
+/// The ends of the logs in a system's folder, of the agents that have logs. `group`: the name server
 /// they are of, if it is not the first.
 pub(crate) fn ends_of_logs(
     dir: &SystemDir,

@@ -1,4 +1,4 @@
-//! What an agent is to be: its state, its handlers and methods, and the hooks of its life.
+//! The description of an agent: its state, its handlers and methods, and the hooks of its life.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

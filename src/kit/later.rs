@@ -1,4 +1,4 @@
-//! Code that an agent adds to itself while it runs: methods, handlers, and what is to be done with an
+//! Code that an agent adds to itself while it runs: methods, handlers, and code for an
 //! answer when it comes.
 
 use std::time::Duration;

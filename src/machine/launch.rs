@@ -13,7 +13,7 @@ use crate::process::{ProcessId, of_no_run};
 use crate::state::{Daemon, Ending, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 use crate::wire::{DaemonOf, MachineWord};
 
-/// What is to be started.
+/// What to start.
 pub(super) struct Launch<'r> {
     pub daemon: &'r DaemonOf,
     pub nameserver: String,

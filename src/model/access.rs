@@ -81,7 +81,7 @@ impl From<OperatorAccess> for Access {
     }
 }
 
-/// For whom a key is.
+/// The holder that a key is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Holder {

@@ -1,4 +1,4 @@
-//! Whom a bound socket admits, in a closed system. Without keys a socket admits every peer.
+//! The agents that a bound socket admits, in a closed system. Without keys a socket admits every peer.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -60,7 +60,7 @@ pub struct End {
 }
 
 impl ConnectionInfo {
-    /// What is to be said of it, from what its client said last and how both ends stand. The server is None
+    /// The report on it, from what its client reported last and from the states of both ends. The server is None
     /// where no member has reported it: then only its client, which owns the connection, tells how it stands.
     pub fn seen_with(self, client: End, server: Option<End>) -> Self {
         if !matches!(self.proof, Proof::Proven { .. }) {

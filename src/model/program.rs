@@ -20,7 +20,7 @@ pub struct Program {
     pub env: BTreeMap<String, Template>,
     /// Absolute. With `sync`, in the folder here that stands for one there.
     pub cwd: PathBuf,
-    /// The files that are to be on its machine first.
+    /// The files that have to be on its machine first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync: Option<Box<SyncSpec>>,
     /// How it talks with its agent.
@@ -130,7 +130,7 @@ impl Program {
     }
 
     /// Whether it is started only when the system is wired: it refers to what is known no sooner,
-    /// others wait for it, or it waits for others, or it would not wait to be let go.
+    /// others wait for it, or it waits for others, or it would not wait for `start`.
     pub fn is_launched(&self) -> bool {
         match self.speaks {
             Speaks::Osb => false,
@@ -172,7 +172,7 @@ impl Program {
         all.chain(probe)
     }
 
-    /// What is to be run on this machine.
+    /// The command that is run on this machine.
     pub fn command(&self, machine: &Machine<'_>) -> Result<Command, Unfilled> {
         self.command_of(&self.argv, machine)
     }

@@ -80,8 +80,8 @@ pub struct NameServerEntry {
     pub host: Option<HostName>,
 }
 
-/// An agent as it is to be: all that the program which starts it, the agent itself and those who look at it have
-/// to know.
+/// The configuration of an agent: all that the daemon which starts it, the agent itself and commands that show it
+/// need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentSpec {

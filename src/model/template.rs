@@ -1,6 +1,6 @@
 //! Texts with references: `--to=${addr:Alice.main}`. What a reference stands for is known at
-//! different times and on different machines, so that a template is filled in bit by bit; by whom, the
-//! caller decides.
+//! different times and on different machines, so that a template is filled in bit by bit; the caller
+//! decides where and when.
 
 use std::fmt;
 

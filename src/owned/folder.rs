@@ -61,7 +61,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Opens a file in it, which has to be this user's. A new one is for him alone.
+    /// Opens a file in it, which has to be this user's. A new one is for this user alone.
     pub(crate) fn file(&self, name: &OsStr, how: OFlags) -> io::Result<File> {
         // A pipe would block the process that opens it.
         let how = how | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

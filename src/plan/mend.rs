@@ -1,7 +1,7 @@
-//! What is missing of a system that is up, and what brings it back: the plan and what there is come in, what
-//! is to be done comes out. Whatever lives is left alone.
+//! What is missing of a system that is up, and what brings it back: the plan and the actual state come in, the
+//! actions come out. Living processes stay as they are.
 //!
-//! Pure. How one finds out what there is, and how it is brought back, is `up`'s.
+//! Pure. `up` finds out the actual state, and carries out the actions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ pub struct Actual {
     pub unfinished: BTreeSet<AgentId>,
 }
 
-/// What is to be done.
+/// What `up` does to bring missing parts back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mend {
     /// Daemons of this machine that are to be started again.
@@ -40,7 +40,7 @@ pub struct Mend {
     pub lost: Vec<Place>,
     /// Agents that are half configured: they end first.
     pub stop: Vec<AgentId>,
-    /// Agents that are to be started, or waited for, and then configured, wired and let go.
+    /// Agents to start, or to wait for, and then to configure, to wire and to tell to go.
     pub agents: Vec<AgentId>,
     /// Agents that may live, and cannot be reached: they are left alone.
     pub out_of_reach: Vec<AgentId>,

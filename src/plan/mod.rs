@@ -1,7 +1,7 @@
-//! What is to be done to bring a system up, as a value: what `osb plan` shows, what `up` carries
-//! out and what tests compare are the same.
+//! The plan: all that brings a system up, as a value. What `osb plan` shows, what `up` carries
+//! out and what tests compare is the same plan.
 //!
-//! Pure: made from a topology alone. Addresses are not in it, for they are known only when sockets
+//! Pure: made from a topology alone. Addresses are not in it, because they are known only when sockets
 //! are bound.
 
 mod ends;
@@ -28,7 +28,7 @@ pub use proofs::ProofPlan;
 pub struct Plan {
     pub system: SystemName,
     pub security: Security,
-    /// Other machines can reach it: without security, that is to be said each time.
+    /// Other machines can reach it: without security, `up` and `ls` have to say so each time.
     #[serde(skip)]
     pub reaches_out: bool,
     /// One at least.

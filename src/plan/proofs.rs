@@ -1,5 +1,5 @@
 //! How wires are shown to work. Agents prove those that they keep by name; of wires to agents of another name
-//! server, this says what is to be asked of whom. Pure.
+//! server, this says what to ask of which agent. Pure.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! What an agent's program has started, and what that has started in its turn, in whatever sessions: found by
-//! descent from the process that adopts orphans, and by a mark, which is new for each life of an agent: in the environment, and in
-//! the name of the cgroup where there is one.
+//! descent from the process that adopts orphans, and by a mark, which is new for each life of an agent: in the
+//! environment, and in the name of the cgroup where there is one.
 //!
 //! A process with another mark is of another life, or one of osb's own daemons, and so is what descends from it.
 

@@ -1,4 +1,4 @@
-//! Whom the bound sockets of agents admit, in a closed system, changed by hand: control that connects an agent admits it
+//! The agents that bound sockets admit, in a closed system, changed by hand: a command that connects an agent has it admitted
 //! at the other socket first, and takes that back when the connection is closed. What the topology says stays.
 
 use std::collections::BTreeSet;

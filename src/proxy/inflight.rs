@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
-/// Waiting requests by number, each with what is to be done with its answer.
+/// Waiting requests by number, each with the channel for its answer.
 pub(crate) struct InFlight<W> {
     waiting: HashMap<u64, (Instant, W)>,
     deadlines: BTreeSet<(Instant, u64)>,

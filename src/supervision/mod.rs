@@ -22,7 +22,7 @@ pub(crate) type Now = Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Ticket(pub u64);
 
-/// What is to be done.
+/// What the host daemon does upon an event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Effect {
     /// See to it that the agent will be let in. Report by [`Supervision::on_let_in`].
@@ -122,7 +122,7 @@ struct Shutdown {
 }
 
 impl Supervision {
-    /// Takes what is to be done since the last time.
+    /// Takes the effects since the last time.
     pub(crate) fn effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }

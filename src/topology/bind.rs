@@ -102,7 +102,7 @@ fn long(
     })
 }
 
-/// Whom it admits besides the agents that have a wire to it.
+/// The agents that it admits besides those that have a wire to it.
 fn admits(fields: &Fields<'_>, review: &mut Review) -> Admits {
     let accept = fields.get("accept").map(accepted);
     let guests = fields

@@ -73,7 +73,7 @@ pub(super) struct Wire<'d> {
     pub kind: Kind,
 }
 
-/// Whom a name means.
+/// The agents that a name may stand for.
 pub(super) enum Who {
     One(usize),
     Nobody,

@@ -1,5 +1,5 @@
 //! The phases of agents: their processes started and running, their sockets bound, and, when all
-//! is wired, their timers and programs let go.
+//! is wired, their timers and programs told to go.
 
 use std::collections::HashSet;
 

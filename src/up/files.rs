@@ -1,4 +1,4 @@
-//! Files that go with agents to other machines: what each is to have, and where that is there.
+//! Files that are copied with agents to other machines: what each machine gets, and where.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

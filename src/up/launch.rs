@@ -140,8 +140,8 @@ impl Launched {
         Ok(stdout)
     }
 
-    /// The same for one that stands, in the place of the name server that has ended. Whom that had let in, this
-    /// one does.
+    /// The same for a system that is up, in the place of the name server that has ended. The new one admits the
+    /// keys that the former one had admitted.
     pub(crate) fn launch_nameserver_again(
         &mut self,
         name: &NameServerName,

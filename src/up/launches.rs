@@ -159,7 +159,7 @@ impl Up<'_> {
         }
     }
 
-    /// What is to be done for one agent, with all that is known so far.
+    /// What to do for one agent, with all that is known so far.
     fn launching(
         &self,
         plan: &AgentSpec,
@@ -400,7 +400,7 @@ mod tests {
         for fault in absences() {
             let early = outcome(failed(fault.clone()), &["Job"], &[]);
             assert!(is_left(&early), "{fault}: {early:?}");
-            // The end of another is none of its business.
+            // The end of another agent does not concern it.
             let late = outcome(failed(fault.clone()), &["Other"], &["Job"]);
             assert!(is_left(&late), "{fault}: {late:?}");
             let never = outcome(failed(fault.clone()), &["Other"], &["Another"]);

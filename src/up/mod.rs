@@ -1,7 +1,7 @@
 //! Bringing a system up, phase by phase, each in parallel over its agents: name server, hosts,
 //! agents started and running, sockets bound, connections wired and proven, timers started.
 //!
-//! What is to be done is the plan's; this carries it out, watches for agents that die meanwhile,
+//! The plan says what to do; this carries it out, watches for agents that end meanwhile,
 //! and takes everything back when something fails.
 
 mod agents;

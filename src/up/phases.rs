@@ -25,13 +25,13 @@ use crate::ssh::Sent;
 use crate::state::{GroupRecord, Phase, SystemRecord};
 use crate::wire::{HostRequest, Peer};
 
-/// Brings everything up that is to be, or says what failed first.
+/// Brings up everything that was requested, or says what failed first.
 pub(crate) async fn run(
     request: &UpRequest,
     launched: &Shared,
     progress: &mut dyn Progress,
 ) -> Result<UpReport, UpError> {
-    // First, for nothing is to be taken back if a file cannot be read.
+    // First: if a file cannot be read, nothing has begun that would have to be taken back.
     let bundle = Bundles::gather(request, progress).await?;
     name_servers(request, launched, progress).await?;
     let without_memory = mend::name_servers(request, launched, progress).await?;

@@ -1,4 +1,4 @@
-//! What one bringing up knows while it works: its plan, what it has launched, whom it waits for.
+//! What one `up` knows while it works: its plan, what it has launched, the agents that it waits for.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,16 +39,16 @@ pub(super) struct Group {
 /// One bringing up.
 pub(super) struct Up<'a> {
     pub(super) request: &'a UpRequest,
-    /// What is to be done: all of the plan, unless some of it stands already.
+    /// The part of the plan to carry out: all of it, unless some parts run already.
     pub(super) part: Plan,
     pub(super) launched: &'a Shared,
     /// The files that go to each machine.
     pub(super) bundle: Bundles,
     /// All name servers, in the order of the topology.
     pub(super) groups: Vec<Group>,
-    /// What is missing of what stands.
+    /// The missing parts of a running system.
     pub(super) missing: Missing,
-    /// Agents that were let go and have nothing more to do: they have not failed.
+    /// Agents that were told to go and have nothing more to do: they have not failed.
     pub(super) ends: Ends,
 }
 

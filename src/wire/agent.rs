@@ -179,7 +179,7 @@ pub struct ConnectToRequest {
     pub replies: Replies,
 }
 
-/// What an agent is to be from now on.
+/// The configuration of an agent from now on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Configure {
@@ -249,7 +249,7 @@ pub struct AgentStatus {
     pub garbage_lines: u64,
     /// Ticks of timers that came to nothing.
     pub skipped_ticks: u64,
-    /// In a closed system: whom each bound socket admits, in words as a topology has them.
+    /// In a closed system: the agents that each bound socket admits, in words as a topology has them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub admits: BTreeMap<Alias, Vec<String>>,
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{HostName, Template};
 
-/// What is to be looked at on one machine.
+/// What to examine on one machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Examination {

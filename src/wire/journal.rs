@@ -51,7 +51,7 @@ pub enum Happening {
     /// A member made a request.
     Asked {
         verb: String,
-        /// Whom or what it is about. None: the name server itself.
+        /// The member or thing that it is about. None: the name server itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         on: Option<String>,
         #[serde(flatten)]

@@ -12,7 +12,7 @@ use crate::model::{
     SystemName,
 };
 
-/// The first line: what is to be done there.
+/// The first line: what to do there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum MachineRequest {

@@ -1,8 +1,8 @@
 //! A wire: a connection of the agent to another agent's socket, by name. The agent keeps it: wherever
 //! the other socket is, and whichever life of the other agent has it, the wire leads there, and is proven.
 //!
-//! Pure: it is told what was heard and seen, and the time; it says what is to be done. Sockets and messages
-//! are others' business.
+//! Pure: events and the time come in, effects come out. Sockets and messages
+//! belong to the driver.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub(crate) enum WireEvent {
     Unseen,
 }
 
-/// What is to be done.
+/// What the agent does upon an event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum WireEffect {
     /// Connect to that address, and leave the one before it, if it is another.
@@ -83,7 +83,7 @@ impl Wire {
         self.connected.is_some()
     }
 
-    /// Takes note, and tells what is to be done.
+    /// Takes an event, and returns the effects.
     pub(crate) fn on(&mut self, event: WireEvent, now: Duration) -> Option<WireEffect> {
         match event {
             WireEvent::Found { address, uptime } => self.found(address, uptime, now),

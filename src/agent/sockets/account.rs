@@ -128,7 +128,7 @@ impl Slot {
         }
     }
 
-    /// What is to be told or asked now, if nothing is under way. Idle sockets are not looked at.
+    /// What to report or to ask now, if nothing is under way. Idle sockets are not looked at.
     pub(crate) fn accounts_due(&mut self) -> Vec<Due> {
         if self.links.is_empty() || self.account.busy || !counts(self.kind) {
             return Vec::new();

@@ -1,5 +1,5 @@
-//! Who may connect to a socket, and as whom it dials, in a closed system. In an open one every peer is admitted, and nothing
-//! here has an effect.
+//! The agents that may connect to a socket, and the key by which it dials, in a closed system. In an open one every peer
+//! is admitted, and nothing here has an effect.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ impl Slot {
         self.admitted.remove(holder)
     }
 
-    /// Whom it admits, in words. None where every peer is admitted, or none can come.
+    /// The agents that it admits, in words. None where every peer is admitted, or none can connect.
     pub(crate) fn doors(&self) -> Option<Vec<String>> {
         self.keys.as_ref().and(self.bound.as_ref())?;
         let by_hand = self.admitted.iter().map(|holder| match holder {

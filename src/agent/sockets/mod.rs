@@ -170,7 +170,7 @@ impl Sockets {
             .collect()
     }
 
-    /// Whom each admits that is bound in a closed system, in words.
+    /// The agents that each bound socket admits in a closed system, in words.
     pub(crate) fn doors(&self) -> BTreeMap<Alias, Vec<String>> {
         let doors = |slot: &Slot| Some((slot.alias.clone(), slot.doors()?));
         self.iter().filter_map(doors).collect()

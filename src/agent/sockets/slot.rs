@@ -49,7 +49,7 @@ pub(crate) struct Slot {
     pub(super) bound: Option<Bound>,
     /// The agent's, in a closed system.
     pub(super) keys: Option<KeyPair>,
-    /// Whom it admits, if it is bound in a closed system.
+    /// The agents that it admits, if it is bound in a closed system.
     pub admits: Admits,
     /// Those that control has admitted besides, while the agent runs.
     pub(super) admitted: BTreeSet<Holder>,

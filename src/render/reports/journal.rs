@@ -16,7 +16,7 @@ pub struct Journal(pub Vec<JournalRow>);
 pub struct JournalRow(pub Record);
 
 impl JournalRow {
-    /// Whom or what it is about, in one word for each way in which one may call it.
+    /// The member or thing that it is about, in one word for each name that it may have.
     fn about(&self) -> Vec<String> {
         match &self.0.note.what {
             Happening::Asked { on, .. } => on.iter().cloned().collect(),

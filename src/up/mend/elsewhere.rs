@@ -106,7 +106,7 @@ impl Elsewhere<'_> {
         Ok(sorted(going).await)
     }
 
-    /// What is to be asked of a machine, and how the daemon there was started that has ended.
+    /// What to ask of a machine, and how the daemon there that has ended was started.
     async fn request(
         &self,
         (nameserver, host): &Place,
@@ -237,7 +237,7 @@ impl Elsewhere<'_> {
 }
 
 impl GoneTo {
-    /// What is left to be said of what could not be brought back.
+    /// The report on what could not be brought back.
     pub(crate) fn out_of_reach(&self, plan: &Plan, mend: &Mend) -> OutOfReach {
         let lost = mend.lost.iter().map(|place| {
             let agents = plan.agents_on(&place.1, &place.0);

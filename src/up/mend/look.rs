@@ -59,7 +59,7 @@ pub(in crate::up) async fn what_is_missing(
         .start_again(&machines, &mut actual, progress)
         .await?;
     let mend = mend(plan, &names, &actual);
-    // Of those whom the name server does not know, it is about to hear that they have ended.
+    // The name server will soon get reports that those have ended which it does not know.
     let unknown = actual.dead.into_keys().map(|agent| (agent, 0));
     let mut lives: BTreeMap<AgentId, u32> = unknown.collect();
     let known = actual.agents.into_iter();
@@ -168,7 +168,7 @@ impl Look<'_> {
     }
 
     /// The agents that daemons say they have, and which daemons have answered. By their answers, all that they had to
-    /// tell of others that have ended has been told.
+    /// report of others that have ended has been reported.
     async fn hosted(&self, seen: &Seen) -> (Vec<AgentName>, BTreeSet<HostId>) {
         let there = seen.hosts.values();
         let there = there.filter(|host| self.is_ours(host) && self.is_there(host));
