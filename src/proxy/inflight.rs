@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
-/// Waiting requests by number, each with the channel for its answer.
+/// Waiting requests by number, each with a `W` that takes its answer.
 pub(crate) struct InFlight<W> {
     waiting: HashMap<u64, (Instant, W)>,
     deadlines: BTreeSet<(Instant, u64)>,
