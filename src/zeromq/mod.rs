@@ -26,7 +26,7 @@ use crate::wire::LARGEST_BODY;
 
 pub use crate::model::timing::DEAD_PEER_INTERVAL as LOOK_EVERY;
 pub use connections::{Connections, Cookie};
-pub use curve::{admit_by_key, dial_with, draw_keys};
+pub use curve::{ServerKey, admit_by_key, answer_to_keys, dial_with, draw_keys, expect_key};
 use dead::descriptors;
 pub use dead::{End, hang_up_dead};
 #[cfg(test)]

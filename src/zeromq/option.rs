@@ -4,13 +4,18 @@ use std::ffi::c_void;
 
 /// Sets an option whose value is an int.
 pub fn set_int(socket: &mut zmq::Socket, option: i32, value: i32) -> zmq::Result<()> {
-    // SAFETY: the socket is alive; the option takes an int, which is copied.
+    set_bytes(socket, option, &value.to_ne_bytes())
+}
+
+/// Sets an option whose value is these bytes.
+pub(crate) fn set_bytes(socket: &mut zmq::Socket, option: i32, value: &[u8]) -> zmq::Result<()> {
+    // SAFETY: the socket is alive; libzmq reads so many bytes there, and copies them.
     let outcome = unsafe {
         zmq_sys::zmq_setsockopt(
             socket.as_mut_ptr(),
             option,
-            (&raw const value).cast::<c_void>(),
-            size_of::<i32>(),
+            value.as_ptr().cast::<c_void>(),
+            value.len(),
         )
     };
     checked(outcome)

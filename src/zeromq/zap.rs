@@ -6,7 +6,7 @@
 use zmq::{Context, DONTWAIT, Socket};
 
 use super::Cookie;
-use super::curve::DOMAIN;
+use super::curve::{DOMAIN, ServerKey};
 use crate::model::PublicKey;
 
 const ENDPOINT: &str = "inproc://zeromq.zap.01";
@@ -27,6 +27,8 @@ pub struct Handshake {
     pub address: String,
     /// By which connection of this process.
     pub connection: Cookie,
+    /// By which of this server's keys, if those can change.
+    pub server_key: Option<ServerKey>,
     /// What stands for the socket that it comes to, as it was given to [`super::admit_by_key`].
     pub door: String,
     envelope: [Vec<u8>; 2],
@@ -133,12 +135,14 @@ impl Question {
         let ours = version == VERSION && mechanism == CURVE;
         let door = domain.strip_prefix(DOMAIN.as_bytes()).filter(|_| ours);
         if let ([key], Some(door)) = (credentials, door)
-            && let Some((key, address, connection)) = read(key, address)
+            && let Some(key) = key[..].try_into().ok().map(PublicKey::of)
+            && let Some((address, connection, server_key)) = read(address)
         {
             return Question::Ours(Handshake {
                 key,
                 address,
                 connection,
+                server_key,
                 door: String::from_utf8_lossy(door).into_owned(),
                 envelope,
             });
@@ -147,13 +151,24 @@ impl Question {
     }
 }
 
-/// The address is followed by the connection's cookie. A peer whose connection could not be ended is not admitted.
-fn read(key: &[u8], address: &[u8]) -> Option<(PublicKey, String, Cookie)> {
-    let key = key.try_into().map(PublicKey::of).ok()?;
-    let (address, cookie) = std::str::from_utf8(address).ok()?.rsplit_once('#')?;
-    let is_number = cookie.bytes().all(|byte| byte.is_ascii_digit());
-    let cookie = cookie.parse().ok().filter(|_| is_number)?;
-    Some((key, address.to_owned(), Cookie(cookie)))
+/// The address is followed by the connection's cookie, and that by the number of the server's key. A peer whose
+/// connection could not be ended is not admitted.
+fn read(address: &[u8]) -> Option<(String, Cookie, Option<ServerKey>)> {
+    let mut parts = std::str::from_utf8(address).ok()?.split('#');
+    let (address, cookie) = (parts.next()?, Cookie(number(parts.next()?)?));
+    let server_key = match parts.next() {
+        Some(text) => Some(ServerKey(number(text)?)),
+        None => None,
+    };
+    match parts.next() {
+        Some(_) => None,
+        None => Some((address.to_owned(), cookie, server_key)),
+    }
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! file and its name below; they are made in this order, and a later one sees the lines of an earlier one.
 
 mod count_losses;
+mod former_key;
 mod handshake_frames;
 mod lines;
 mod message_bounds;
@@ -21,4 +22,5 @@ pub const ALL: &[&Patch] = &[
     &message_bounds::PATCH,
     &queue_bytes::PATCH,
     &timers::PATCH,
+    &former_key::PATCH,
 ];
