@@ -80,10 +80,8 @@ pub(crate) fn bind(socket: &Socket, way: Way) {
 /// How a bare program that printed this is dialled.
 pub(crate) fn printed(text: &str) -> Dial {
     let (way, address) = Way::of(text);
-    let keys = (way == Way::Curve).then(|| Credentials {
-        own: of_the_manual(),
-        server: of_the_manual().public,
-    });
+    let keys =
+        (way == Way::Curve).then(|| Credentials::new(of_the_manual(), of_the_manual().public));
     Dial {
         address: address.to_owned(),
         keys,
@@ -106,6 +104,6 @@ pub(crate) fn as_agent(owner: &NameServer, name: &str, address: &str, server: Pu
     owner.ask::<()>(&admit).wait().expect("its owner may");
     Dial {
         address: address.to_owned(),
-        keys: Some(Credentials { own, server }),
+        keys: Some(Credentials::new(own, server)),
     }
 }

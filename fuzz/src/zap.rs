@@ -21,8 +21,15 @@ pub fn zap(bytes: &[u8]) {
             let said = format!("{}#", handshake.address);
             let cookie = std::str::from_utf8(&frames[5]).ok();
             let cookie = cookie.and_then(|text| text.strip_prefix(&said));
-            let digits = cookie.expect("address and cookie are as they were said");
-            assert!(!digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit()));
+            let cookie = cookie.expect("address and cookie are as they were said");
+            let numbers = cookie.split('#');
+            assert_eq!(
+                numbers.clone().count(),
+                1 + usize::from(handshake.server_key.is_some())
+            );
+            for digits in numbers {
+                assert!(!digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit()));
+            }
             assert_eq!(frames.len(), 9);
         }
         Question::Foreign(_) => assert!(frames.len() >= 8),

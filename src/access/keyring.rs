@@ -29,6 +29,8 @@ pub enum NotAdmitted {
     Expired,
     #[error("the key is a guest's: it is for data sockets only")]
     Guest,
+    #[error("it was dialled by a former key of this name server, whose time is over")]
+    FormerKey,
 }
 
 /// All keys that are admitted.

@@ -99,6 +99,7 @@ table!(NameServerRequest {
     Rotate "rotate" ADMIN,
     // If an admin has asked for it.
     Renew "renew" Levels::of(&[Host]),
+    RotateNameserver "rotate_nameserver" ADMIN,
     Expiring "expiring" OPERATORS,
     Journal "journal" ADMIN,
 });

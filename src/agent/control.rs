@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 
 use zmq::{Context, DONTWAIT, SNDMORE, Socket};
 
-use crate::model::Dial;
-use crate::proxy::Admission;
+use crate::model::{Dial, PublicKey};
+use crate::proxy::{Admission, KnownServer};
+use crate::state::StateError;
 use crate::wire::Envelope;
 use crate::zeromq::{EVENTS, control_dealer, monitor, next_event, stop_monitor};
 
@@ -33,6 +34,8 @@ pub(crate) struct Control {
     /// Tells of its handshakes.
     monitor: Socket,
     admission: Admission,
+    /// By which key the name server is known, if it admits by key.
+    server: Option<KnownServer>,
     kept: VecDeque<(Vec<u8>, Vec<u8>)>,
     kept_bytes: usize,
     down: bool,
@@ -51,6 +54,7 @@ impl Control {
             socket,
             monitor,
             admission: Admission::new(to, None),
+            server: to.keys.as_ref().map(KnownServer::of),
             kept: VecDeque::new(),
             kept_bytes: 0,
             down: false,
@@ -77,6 +81,14 @@ impl Control {
             .shut()
             .filter(|_| shut)
             .map(ToString::to_string)
+    }
+
+    /// The name server has another key, by which it is dialled next time. Tells whether that is news.
+    pub(crate) fn expect(&mut self, key: PublicKey) -> Result<bool, StateError> {
+        match &self.server {
+            Some(server) => server.replace(&mut self.socket, key),
+            None => Ok(false),
+        }
     }
 
     /// Whether it is to be told when the socket can take messages again.

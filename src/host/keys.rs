@@ -1,8 +1,11 @@
 //! Keys of agents: the daemon draws one for each that it starts, and has the name server let it in.
 
+use std::sync::Arc;
+
 use super::{Host, Input};
 use crate::model::timing::CONTROL_TIMEOUT;
 use crate::model::{AgentName, Credentials, Holder, KeyEntry, Term};
+use crate::proxy::ProxyError;
 use crate::wire::{Fault, Incarnation, NameServerRequest, Peer};
 use crate::zeromq::draw_keys;
 
@@ -16,11 +19,11 @@ pub(super) struct LetIn {
 impl Host {
     /// Makes the keys of an agent and has the name server admit them. In an open system every peer is admitted.
     pub(super) fn let_in(&mut self, agent: AgentName, incarnation: Incarnation) {
-        let Some(server) = self.link.server_key() else {
+        if self.link.server_key().is_none() {
             let now = self.now();
             self.supervision.on_let_in(&agent, incarnation, Ok(()), now);
             return;
-        };
+        }
         let own = match draw_keys() {
             Ok(own) => own,
             Err(error) => {
@@ -39,12 +42,14 @@ impl Host {
         let admitted = self
             .link
             .ask::<()>(Peer::NameServer, &admit, CONTROL_TIMEOUT);
-        let inputs = self.inputs.clone();
+        let (inputs, link) = (self.inputs.clone(), Arc::clone(&self.link));
         tokio::spawn(async move {
-            let keys = match admitted.await {
-                Ok(()) => Ok(Credentials { own, server }),
-                Err(error) => Err(start_fault(&agent, &error)),
-            };
+            let admitted = admitted.await.and_then(|()| {
+                // The key that the name server has by now.
+                let server = link.server_key().ok_or(ProxyError::Closed)?;
+                Ok(Credentials::new(own, server))
+            });
+            let keys = admitted.map_err(|error| start_fault(&agent, &error));
             let let_in = LetIn {
                 agent,
                 incarnation,

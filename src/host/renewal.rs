@@ -56,6 +56,7 @@ impl Host {
             return Ok(());
         };
         keys.own = own;
+        keys.server = self.link.server_key().unwrap_or(keys.server);
         if let Some(path) = &self.options.key_file {
             replace(path, &keys.own)?;
         }

@@ -4,10 +4,10 @@
 mod list;
 
 use crate::model::timing::ROTATION_TIMEOUT;
-use crate::model::{HostName, KeyEntry, KeyPair, KeysOf};
+use crate::model::{HostName, KeyEntry, KeyPair, KeysOf, Millis};
 use crate::proxy::{NameServer, ProxyError};
 use crate::state::{KeyDir, StateError};
-use crate::wire::{NameServerRequest, Record};
+use crate::wire::{NameServerRequest, NameserverRotated, Record};
 use crate::zeromq;
 use list::List;
 
@@ -93,6 +93,16 @@ impl Keys {
         };
         let rotate = NameServerRequest::Rotate { host, until };
         Ok(nameserver.ask_within(&rotate, ROTATION_TIMEOUT).wait()?)
+    }
+
+    /// Another key for the name server itself; members may dial by the former one for so long.
+    pub(crate) fn rotate_nameserver(&self, grace: Millis) -> Result<NameserverRotated, KeysError> {
+        let Keys::Awake(nameserver) = self else {
+            return Err(KeysError::Sleeps);
+        };
+        let grace = grace.duration().as_secs();
+        let rotate = NameServerRequest::RotateNameserver { grace };
+        Ok(nameserver.ask(&rotate).wait()?)
     }
 
     /// Replaces the owner's key; the new one is in the owner's file when this returns.

@@ -2,6 +2,7 @@
 //! (<https://rfc.zeromq.org/spec/32/>). Keys are drawn by `zeromq`; nothing here is random.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -132,6 +133,20 @@ pub struct Credentials {
     pub own: KeyPair,
     /// The name server's public key.
     pub server: PublicKey,
+    /// The file that has these, if there is one: another key of the name server is written down there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+}
+
+impl Credentials {
+    /// Those that no file has.
+    pub fn new(own: KeyPair, server: PublicKey) -> Self {
+        Self {
+            own,
+            server,
+            file: None,
+        }
+    }
 }
 
 /// How a name server is dialled.

@@ -13,10 +13,11 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::access::{KeyChange, Keyring};
-use crate::model::{KeyPair, PublicKey, harmless};
-use crate::registry::{Effect, Now, Registry, RoutingId};
+use crate::model::{PublicKey, harmless};
+use crate::registry::{Effect, Now, Registry, Rotated, RoutingId};
 use crate::state::{KeyDir, KeyLog, StateError};
 use crate::wire::{DecodeError, Envelope, Fault, MessageKind, Peer, body};
+use crate::zeromq::draw_keys;
 use audit::Audit;
 use socket::{Frames, NotSent, Router, TurnedAway};
 use trial::{Outcome, Trial};
@@ -33,6 +34,8 @@ pub enum NameServerError {
     Zmq(#[from] zmq::Error),
     #[error(transparent)]
     Keys(#[from] StateError),
+    #[error("this system is open: it has no keys")]
+    NoKeys,
     #[error(
         "an unknown key was admitted on trial, so that this name server does not begin: the ZeroMQ that is linked in does not do what it should"
     )]
@@ -85,6 +88,8 @@ pub(crate) struct NameServer {
     turned_away: u64,
     /// Where it is written down which keys are admitted.
     key_log: Option<KeyLog>,
+    /// The folder of its keys.
+    keys: Option<KeyDir>,
     /// Where it is written down who has done what.
     audit: Option<Audit>,
 }
@@ -111,6 +116,7 @@ impl NameServer {
             foreign: 0,
             turned_away: 0,
             key_log: None,
+            keys: None,
             audit: None,
         })
     }
@@ -118,13 +124,15 @@ impl NameServer {
     /// The same, but only keys are admitted that are written down in `dir`. Before anything else it is tried
     /// that an unknown peer is not.
     pub(crate) fn bind_closed(at: SocketAddr, dir: &KeyDir) -> Result<Self, NameServerError> {
-        let keys: KeyPair = dir.server()?;
+        let keys = dir.server_keys()?;
         let (key_log, changes) = dir.log()?;
         let ring = Keyring::recall(changes);
         let router = Router::bind(at, Some(&keys))?;
         let address = router.address()?;
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let registry = Registry::closed(address.clone(), ring, since_1970.unwrap_or_default());
+        let mut registry = Registry::closed(address.clone(), ring, since_1970.unwrap_or_default());
+        let former = keys.former.as_ref().map(|it| it.until);
+        registry.has_key(socket::FIRST, keys.present.public, former);
         let mut nameserver = Self {
             registry,
             router,
@@ -133,9 +141,10 @@ impl NameServer {
             foreign: 0,
             turned_away: 0,
             key_log: Some(key_log),
+            keys: Some(dir.clone()),
             audit: None,
         };
-        nameserver.try_unknown_key(keys.public)?;
+        nameserver.try_unknown_key(keys.present.public)?;
         nameserver.audit = Some(Audit::begin(dir)?);
         Ok(nameserver)
     }
@@ -191,9 +200,10 @@ impl NameServer {
     fn answer_handshakes(&mut self) -> Vec<TurnedAway> {
         let now = self.now();
         let registry = &self.registry;
-        let refused = self
-            .router
-            .answer_handshakes(|key| registry.look_up(key, now));
+        let refused = self.router.answer_handshakes(|key, by| {
+            registry.answers_to(by, now)?;
+            registry.look_up(key, now)
+        });
         self.turned_away += refused.len() as u64;
         refused
     }
@@ -250,7 +260,7 @@ impl NameServer {
     fn perform(&mut self) -> bool {
         let mut end = false;
         let mut undelivered = Vec::new();
-        let mut revoked = Vec::new();
+        let (mut revoked, mut rotations) = (Vec::new(), Vec::new());
         let mut forgotten: Option<String> = None;
         for effect in self.registry.effects() {
             match effect {
@@ -274,6 +284,7 @@ impl NameServer {
                     forgotten = written.err().or(forgotten);
                 }
                 Effect::HangUp(key) => revoked.push(key),
+                Effect::Rotate { to, id, until } => rotations.push((to, id, until)),
                 Effect::Note(note) => {
                     if let Some(audit) = &mut self.audit {
                         audit.write(*note);
@@ -293,6 +304,11 @@ impl NameServer {
         }
         self.router.hang_up(&revoked);
         self.give_back(undelivered);
+        for (to, id, until) in rotations {
+            let outcome = self.rotate(until).map_err(|error| error.to_string());
+            self.registry.on_rotated(&to, id, outcome);
+            end |= self.perform();
+        }
         end
     }
 
@@ -311,6 +327,19 @@ impl NameServer {
                 let _ = self.router.send(&to, &envelope.encode(), body);
             }
         }
+    }
+
+    /// Draws another key, writes it down, and answers to it from then on.
+    fn rotate(&mut self, until: u64) -> Result<Rotated, NameServerError> {
+        let new = draw_keys()?;
+        let dir = self.keys.as_ref().ok_or(NameServerError::NoKeys)?;
+        let former = dir.rotate_server(&new, until)?;
+        Ok(Rotated {
+            number: self.router.rotate(&new, &former)?,
+            key: new.public,
+            former: former.public,
+            until,
+        })
     }
 
     fn now(&self) -> Now {

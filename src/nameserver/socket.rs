@@ -4,11 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::NameServerError;
 use crate::access::{KeyId, NotAdmitted};
-use crate::model::{KeyPair, PublicKey};
+use crate::model::{KeyPair, PublicKey, SecretKey};
 use crate::registry::{RoutingId, Undelivered};
+use crate::state::ServerKeys;
 use crate::wire::LARGEST_BODY;
 use crate::zeromq::{
-    Connections, HANDSHAKE_MS, Verdict, Zap, admit_by_key, bound_messages, bound_queues, keep_alive,
+    Connections, HANDSHAKE_MS, ServerKey, Verdict, Zap, admit_by_key, answer_to_keys,
+    bound_messages, bound_queues, keep_alive,
 };
 
 /// How many messages may wait for one member before it counts as one that does not read.
@@ -67,16 +69,19 @@ pub(crate) struct Router {
 
 impl Router {
     /// With `keys`, only peers are admitted that [`Router::answer_handshakes`] admits.
-    pub(crate) fn bind(at: SocketAddr, keys: Option<&KeyPair>) -> Result<Self, NameServerError> {
+    pub(crate) fn bind(at: SocketAddr, keys: Option<&ServerKeys>) -> Result<Self, NameServerError> {
         let context = zmq::Context::new();
         let mut socket = context.socket(zmq::ROUTER)?;
         let admission = match keys {
             Some(keys) => {
                 let zap = Zap::bind(&context)?;
-                admit_by_key(&mut socket, &keys.secret, "")?;
+                admit_by_key(&mut socket, &keys.present.secret, "")?;
+                let former = keys.former.as_ref().map(|it| &it.keys.secret);
+                answer_by(&mut socket, FIRST, &keys.present.secret, former)?;
                 Some(Admission {
                     zap,
                     connections: Connections::default(),
+                    number: FIRST,
                 })
             }
             None => None,
@@ -110,22 +115,29 @@ impl Router {
     /// Admits the peers that wait and may be admitted. Tells which may not.
     pub(crate) fn answer_handshakes(
         &mut self,
-        may: impl Fn(&PublicKey) -> Result<KeyId, NotAdmitted>,
+        may: impl Fn(&PublicKey, u32) -> Result<KeyId, NotAdmitted>,
     ) -> Vec<TurnedAway> {
         let mut refused = Vec::new();
         let Some(admission) = &mut self.admission else {
             return refused;
         };
         while let Some(handshake) = admission.zap.next() {
-            match may(&handshake.key) {
+            let ServerKey(by) = handshake.server_key.unwrap_or(ServerKey(0));
+            match may(&handshake.key, by) {
                 Ok(id) => {
                     admission.connections.add(id, handshake.connection);
-                    let id = id.0.to_string();
+                    let id = format!("{}.{by}", id.0);
                     admission.zap.answer(&handshake, Verdict::Admitted(&id));
                 }
                 Err(why) => {
                     let text = why.to_string();
-                    admission.zap.answer(&handshake, Verdict::Refused(&text));
+                    let verdict = match why {
+                        NotAdmitted::FormerKey => Verdict::FormerKey,
+                        NotAdmitted::Unknown | NotAdmitted::Expired | NotAdmitted::Guest => {
+                            Verdict::Refused(&text)
+                        }
+                    };
+                    admission.zap.answer(&handshake, verdict);
                     refused.push(TurnedAway {
                         key: handshake.key,
                         place: handshake.address.parse().ok().map(plain),
@@ -135,6 +147,17 @@ impl Router {
             }
         }
         refused
+    }
+
+    /// Handshakes succeed by the key `new` from now on, and by the former one. Tells its number.
+    pub(crate) fn rotate(&mut self, new: &KeyPair, former: &KeyPair) -> zmq::Result<u32> {
+        let Some(admission) = &mut self.admission else {
+            return Ok(0);
+        };
+        let number = admission.number + 1;
+        answer_by(&mut self.socket, number, &new.secret, Some(&former.secret))?;
+        admission.number = number;
+        Ok(number)
     }
 
     /// Ends all connections of these keys.
@@ -179,8 +202,9 @@ impl Router {
         let (key, place) = admitted.unwrap_or_default();
         let from = RoutingId {
             id: Box::from(&from[..]),
-            key,
+            key: key.map(|(key, _)| key),
             place,
+            server_key: key.map_or(0, |(_, by)| by),
         };
         Ok(Some(Frames::Two {
             from,
@@ -235,9 +259,26 @@ impl Router {
 struct Admission {
     zap: Zap,
     connections: Connections<KeyId>,
+    /// Of the name server's present key.
+    number: u32,
 }
 
-/// By which key the sender of a message was admitted.
-fn key_of(message: &mut zmq::Message) -> Option<KeyId> {
-    message.gets("User-Id")?.parse().ok().map(KeyId)
+/// The number of the name server's key as it begins; its former one has the number before.
+pub(super) const FIRST: u32 = 1;
+
+/// Handshakes succeed by the present key, which has that number, and by the one before it.
+fn answer_by(
+    socket: &mut zmq::Socket,
+    number: u32,
+    present: &SecretKey,
+    former: Option<&SecretKey>,
+) -> zmq::Result<()> {
+    let former = former.map(|it| (ServerKey(number - 1), it));
+    answer_to_keys(socket, (ServerKey(number), present), former)
+}
+
+/// By which key the sender of a message was admitted, and by which of the name server's it has dialled.
+fn key_of(message: &mut zmq::Message) -> Option<(KeyId, u32)> {
+    let (key, by) = message.gets("User-Id")?.split_once('.')?;
+    Some((KeyId(key.parse().ok()?), by.parse().ok()?))
 }

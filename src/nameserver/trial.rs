@@ -30,7 +30,7 @@ impl Trial {
         let own = zeromq::draw_keys()?;
         let dial = Dial {
             address: from_here(address),
-            keys: Some(Credentials { own, server }),
+            keys: Some(Credentials::new(own, server)),
         };
         let socket = control_dealer(&context, &dial, 1, 0)?;
         let monitor = monitor(&context, &socket, EVENTS)?;

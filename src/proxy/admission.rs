@@ -84,6 +84,9 @@ impl Admission {
                 return false;
             }
             Seen::Connected | Seen::Retried => return false,
+            Seen::Failed(Failure::NoWire) => {
+                "it has another key by now, and was dialled by a former one, whose time is over: get another file from whoever keeps its keys (`osb keys new`, `osb keys join`)"
+            }
             Seen::Failed(Failure::Refused) if self.was_open => "this key is admitted no more",
             Seen::Failed(Failure::Refused) => "it does not know this key",
             // It may be on its way down.
@@ -151,6 +154,13 @@ mod tests {
         assert!(!admission.is_in());
         assert!(admission.note(Seen::Failed(Failure::Refused)));
         assert!(why(&admission).ends_with("this key is admitted no more"));
+    }
+
+    #[test]
+    fn who_dials_by_a_former_key_is_told_what_to_do() {
+        let mut admission = admission(None);
+        assert!(admission.note(Seen::Failed(Failure::NoWire)));
+        assert!(why(&admission).contains("osb keys join"));
     }
 
     #[test]

@@ -67,7 +67,9 @@ fn admit(address: &str, file: &KeyFile, holder: Holder) -> Result<Credentials, P
     nameserver
         .ask::<()>(&NameServerRequest::Admit(entry))
         .wait()?;
-    Ok(Credentials { own, server })
+    // The name server's key is written down where it was read.
+    let file = file.path.clone();
+    Ok(Credentials { own, server, file })
 }
 
 /// Exchanges a join file for a new key, once. Later the key is found again.
@@ -98,6 +100,7 @@ fn join(address: &str, file: &KeyFile) -> Result<Credentials, ProxyError> {
                 own: zeromq::draw_keys()?,
                 nameserver: Some(nameserver.link().address().to_owned()),
                 expires: None,
+                path: Some(path.clone()),
                 ..file.clone()
             };
             // Before it is of use: a key that is known and then lost could not be got again.

@@ -1,6 +1,7 @@
 //! The thread that owns a member's DEALER socket: it sends what it is handed, gives answers to the
 //! callers that wait for them, and sends heartbeats. It does not know what the answers mean.
 
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,9 +15,10 @@ use super::ProxyError;
 use super::admission::Admission;
 use super::incoming::Incoming;
 use super::inflight::InFlight;
+use super::known_server::KnownServer;
 use super::watch::{WATCH_ID, Watchers, lock};
 use crate::model::timing::{DEAD_PEER_INTERVAL, HEARTBEAT_INTERVAL};
-use crate::model::{Dial, Millis};
+use crate::model::{Dial, Millis, PublicKey, harmless};
 use crate::wire::{Envelope, Event, Fault, MessageKind, NameServerRequest, Peer, body, read_body};
 use crate::zeromq::{
     EVENTS, Seen, control_dealer, hang_up_dead, monitor, next_event, stop_monitor,
@@ -56,6 +58,8 @@ pub(super) struct Lines {
     pub unasked: channel::UnboundedSender<Incoming>,
     /// Where it says whether there is a connection.
     pub is_in: Arc<AtomicBool>,
+    /// By which key the name server is known, if it admits by key.
+    pub server: Option<Arc<KnownServer>>,
 }
 
 /// The thread's side.
@@ -234,9 +238,25 @@ impl Driver {
             Ok(Event::Renew {}) => {
                 let _ = self.lines.unasked.send(Incoming::Renew);
             }
+            Ok(Event::NameserverKey { key }) => self.on_nameserver_key(key),
             // No peer dials a client.
             Ok(Event::Revoked { .. } | Event::TookOver {} | Event::Unguarded { .. }) | Err(_) => {}
             Ok(event) => lock(&self.watchers).on_event(event),
+        }
+    }
+
+    /// In an open system nobody could know who says so.
+    fn on_nameserver_key(&mut self, key: PublicKey) {
+        let Some(server) = &self.lines.server else {
+            return;
+        };
+        if let Err(error) = server.replace(&mut self.socket, key) {
+            let error = error.to_string();
+            let _ = writeln!(
+                std::io::stderr(),
+                "warning: the name server has another key, which cannot be written down: {}; the former one will be refused",
+                harmless(&error)
+            );
         }
     }
 

@@ -23,6 +23,7 @@ use super::ProxyError;
 use super::admission::Admission;
 use super::driver::{Answer, Command, Driver, Lines};
 use super::incoming::Incoming;
+use super::known_server::KnownServer;
 use super::watch::Watchers;
 use crate::model::timing::LINK_CONNECT_TIMEOUT;
 use crate::model::{Dial, Millis, PublicKey};
@@ -31,7 +32,7 @@ use crate::wire::{Envelope, Fault, MessageKind, Peer, body, read_body};
 /// A connection to the name server.
 pub struct Link {
     address: String,
-    server_key: Option<PublicKey>,
+    server: Option<Arc<KnownServer>>,
     commands: mpsc::Sender<Command>,
     wake: Arc<EventFd>,
     next_id: AtomicU64,
@@ -85,12 +86,14 @@ impl Link {
             keys: to.keys.clone(),
         };
         let admission = Admission::new(&to, patience);
+        let server = to.keys.as_ref().map(|keys| Arc::new(KnownServer::of(keys)));
         let is_in = Arc::default();
         let lines = Lines {
             commands: received,
             wake: wake.clone(),
             unasked,
             is_in: Arc::clone(&is_in),
+            server: server.clone(),
         };
         let driver = Driver::new(&to, admission, lines, watchers.clone())?;
         let thread = std::thread::Builder::new()
@@ -103,7 +106,7 @@ impl Link {
             })?;
         let link = Self {
             address,
-            server_key: to.keys.map(|keys| keys.server),
+            server,
             commands,
             wake,
             next_id: AtomicU64::new(1),
@@ -118,9 +121,9 @@ impl Link {
         Ok((link, incoming))
     }
 
-    /// The key by which the name server is known, if it admits by key.
+    /// The key by which the name server is known by now, if it admits by key.
     pub fn server_key(&self) -> Option<PublicKey> {
-        self.server_key
+        self.server.as_ref().map(|server| server.key())
     }
 
     /// Whether there is a connection now, and its handshake done.

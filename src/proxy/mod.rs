@@ -22,6 +22,7 @@ mod driver;
 mod error;
 mod incoming;
 mod inflight;
+mod known_server;
 mod link;
 mod live;
 mod nameserver;
@@ -34,6 +35,7 @@ pub use credentials::{agent_dial, guest, host_dial};
 pub use error::ProxyError;
 #[doc(hidden)]
 pub use incoming::Incoming;
+pub(crate) use known_server::KnownServer;
 #[doc(hidden)]
 pub use link::Link;
 pub use link::Pending;

@@ -92,7 +92,9 @@ impl Registry {
             NameServerRequest::Renew { key } => self.renew(from, key).map(|()| body(&())),
             NameServerRequest::Expiring {} => Ok(body(&self.expiring(now))),
             // They are answered later, to those who wait for it.
-            NameServerRequest::Journal { .. } | NameServerRequest::Rotate { .. } => Ok(body(&())),
+            NameServerRequest::Journal { .. }
+            | NameServerRequest::Rotate { .. }
+            | NameServerRequest::RotateNameserver { .. } => Ok(body(&())),
             NameServerRequest::Heartbeat {} => Ok(body(&())),
             NameServerRequest::Ping {} => Ok(body(env!("CARGO_PKG_VERSION"))),
             NameServerRequest::Shutdown {} => {

@@ -248,6 +248,7 @@ fn has_its_own_kind(request: &NameServerRequest) -> bool {
             | NameServerRequest::Join { .. }
             | NameServerRequest::Revoke(_)
             | NameServerRequest::Renew { .. }
+            | NameServerRequest::RotateNameserver { .. }
             | NameServerRequest::Expiring {}
             | NameServerRequest::Heartbeat {}
             | NameServerRequest::Ping {}
@@ -283,6 +284,7 @@ fn about(request: &NameServerRequest) -> Option<String> {
         | NameServerRequest::Successors {}
         | NameServerRequest::Ping {}
         | NameServerRequest::Keys {}
+        | NameServerRequest::RotateNameserver { .. }
         | NameServerRequest::Expiring {}
         | NameServerRequest::Journal { .. }
         | NameServerRequest::Shutdown {} => None,
@@ -363,6 +365,7 @@ mod tests {
             id: Box::new([n]),
             key: registry.look_up(&key(n), Now::ZERO).ok(),
             place: "10.0.0.9".parse().ok(),
+            server_key: 0,
         }
     }
 

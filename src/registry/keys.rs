@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::audit::revoked;
 use super::member::{Facts, How, Member, Standing};
+use super::own_key::OwnKey;
 use super::renewal::Renewals;
 use super::{Effect, Keys, Now, Registry, RoutingId, is_open};
 use crate::access::{KeyId, Keyring, NotAdmitted, quota};
@@ -25,6 +26,7 @@ impl Registry {
                 refused: Repeats::default(),
                 used: quota::Used::default(),
                 renewals: Renewals::default(),
+                own: OwnKey::default(),
             }),
             ..Self::new(address)
         }

@@ -123,6 +123,7 @@ impl Member {
                     id: Box::default(),
                     key: None,
                     place: None,
+                    server_key: 0,
                 },
                 now,
             )

@@ -12,6 +12,7 @@ mod followers;
 mod keys;
 mod lease;
 mod member;
+mod own_key;
 mod renewal;
 mod successor;
 mod switchboard;
@@ -33,6 +34,8 @@ use away::Away;
 use followers::Followers;
 use lease::Leases;
 use member::{Facts, Member};
+use own_key::OwnKey;
+pub(crate) use own_key::Rotated;
 use renewal::Renewals;
 use switchboard::Switchboard;
 use unguarded::Unguarded;
@@ -49,6 +52,8 @@ pub(crate) struct RoutingId {
     pub key: Option<KeyId>,
     /// Where it comes from, if that is known.
     pub place: Option<IpAddr>,
+    /// The number of the name server's own key by which it was dialled; 0 where that has none.
+    pub server_key: u32,
 }
 
 impl fmt::Debug for RoutingId {
@@ -70,6 +75,9 @@ pub(crate) enum Effect {
     Remember(KeyChange),
     /// End all connections of a key.
     HangUp(KeyId),
+    /// The name server is to have another key; its former one is good until then. Then
+    /// [`Registry::on_rotated`] is to be called with the rest.
+    Rotate { to: RoutingId, id: u64, until: u64 },
     /// Write it in the journal.
     Note(Box<Note>),
     /// Say it in the name server's log.
@@ -120,6 +128,8 @@ struct Keys {
     used: quota::Used,
     /// Hosts that were told to get another key.
     renewals: Renewals,
+    /// The name server's own.
+    own: OwnKey,
 }
 
 impl Registry {
@@ -166,6 +176,7 @@ impl Registry {
         let Some(level) = self.level(from) else {
             return self.effects.extend(from.key.map(Effect::HangUp));
         };
+        self.tell_key(from);
         self.sign_of_life(from, now);
         if asks(envelope.kind) && !self.takes(from, level, Quota::Requests, now) {
             return self.refuse(from, &envelope, quota::over(Quota::Requests, level), now);
@@ -216,6 +227,9 @@ impl Registry {
         }
         if let Ok(NameServerRequest::Rotate { host, until }) = request {
             return self.rotate(from, level, id, (host, until), now);
+        }
+        if let Ok(NameServerRequest::RotateNameserver { grace }) = request {
+            return self.rotate_nameserver(from, level, id, grace, now);
         }
         let outcome = self.carry_out(from, level, request, body, now);
         self.reply(from, id, outcome);

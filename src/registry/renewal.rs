@@ -204,6 +204,7 @@ mod tests {
             id: Box::new([n]),
             key: registry.look_up(&key(n), Now::ZERO).ok(),
             place: None,
+            server_key: 0,
         }
     }
 

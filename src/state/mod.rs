@@ -35,7 +35,7 @@ use crate::wire::Incarnation;
 pub use error::StateError;
 pub use find::{find_key, find_keys};
 pub use kept::{Ending, KeptMachine, NotedGroup, RunNote};
-pub use keys::{KeyDir, KeyFile, KeyLog};
+pub use keys::{FormerServerKey, KeyDir, KeyFile, KeyLog, ServerKeys};
 pub use lock::{Lock, inherit};
 pub use log_line::{goes_on, level_and_text, stamp};
 pub use log_watch::{LogEvents, LogWatch};

@@ -305,7 +305,7 @@ pub(super) async fn let_in(
     let admit = NameServerRequest::Admit(entry);
     link.ask::<()>(Peer::NameServer, &admit, CONTROL_TIMEOUT)
         .await?;
-    Ok(Some(Credentials { own, server }))
+    Ok(Some(Credentials::new(own, server)))
 }
 
 /// Cuts them all at once, and waits until what hung on them has ended.

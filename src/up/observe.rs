@@ -119,6 +119,7 @@ impl Observer {
             Notice::Event(
                 Event::Successor { .. }
                 | Event::TookOver {}
+                | Event::NameserverKey { .. }
                 | Event::Renew {}
                 | Event::Unregistered {}
                 | Event::Unguarded { .. }

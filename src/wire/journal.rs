@@ -83,6 +83,13 @@ pub enum Happening {
         /// The key that it comes in place of.
         former: PublicKey,
     },
+    /// The name server itself has another key.
+    NameserverRotated {
+        key: PublicKey,
+        former: PublicKey,
+        /// Until when members may dial by the former one, in seconds since 1970.
+        until: u64,
+    },
     /// A key's time is over: it is not admitted any more.
     Expired { key: PublicKey, holder: Holder },
     /// A peer shook hands by a key that is not admitted.
@@ -145,6 +152,7 @@ impl Happening {
             Happening::Joined { .. } => "joined",
             Happening::Revoked { .. } => "revoked",
             Happening::Rotated { .. } => "rotated",
+            Happening::NameserverRotated { .. } => "nameserver_rotated",
             Happening::Expired { .. } => "expired",
             Happening::TurnedAway { .. } => "turned_away",
             Happening::Unknown => "unknown",

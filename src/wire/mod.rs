@@ -32,7 +32,8 @@ pub use machine::{
     DaemonOf, FormerAgent, MachineRequest, MachineWord, NameServerKeys, NameServerOf,
 };
 pub use nameserver::{
-    Announcement, Change, End, Event, Expiring, NameServerRequest, Presence, Snapshot,
+    Announcement, Change, End, Event, Expiring, NameServerRequest, NameserverRotated, Presence,
+    Snapshot,
 };
 pub use peer::{BadPeer, ClientId, Peer};
 

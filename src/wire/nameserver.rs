@@ -82,6 +82,9 @@ pub enum NameServerRequest {
     },
     /// From a host that was told to: from now on I have this key too. Replies with null.
     Renew { key: PublicKey },
+    /// The name server draws another key; members may dial by its former one for so many seconds. Replies with
+    /// [`NameserverRotated`].
+    RotateNameserver { grace: u64 },
     /// Replies with a list of [`Expiring`]: keys that expire within two weeks, the first first.
     Expiring {},
     /// Replies with the next events of the journal, in order: a list of [`Record`](super::Record), which is empty if
@@ -97,6 +100,15 @@ pub enum NameServerRequest {
 pub struct Expiring {
     pub holder: Holder,
     /// When, in seconds since 1970.
+    pub until: u64,
+}
+
+/// The name server's other key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameserverRotated {
+    pub key: PublicKey,
+    /// Until when the former one is good, in seconds since 1970.
     pub until: u64,
 }
 
@@ -220,6 +232,10 @@ pub enum Event {
     /// To agents: these keys are revoked.
     Revoked {
         keys: Vec<PublicKey>,
+    },
+    /// To all members, by the connection that they have: by this key the name server is to be dialled next time.
+    NameserverKey {
+        key: PublicKey,
     },
     /// To a host: draw another key, and tell it by `renew`.
     Renew {},

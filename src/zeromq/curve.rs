@@ -62,7 +62,7 @@ pub fn answer_to_keys(
 
 /// From now on `socket` dials servers that have the other half of the credentials' key.
 pub fn dial_with(socket: &Socket, credentials: &Credentials) -> zmq::Result<()> {
-    let Credentials { own, server } = credentials;
+    let Credentials { own, server, .. } = credentials;
     socket.set_curve_serverkey(server.as_bytes())?;
     socket.set_curve_publickey(own.public.as_bytes())?;
     socket.set_curve_secretkey(own.secret.as_bytes())
@@ -107,10 +107,7 @@ mod tests {
         fn dial(&self, server: &KeyPair) -> Socket {
             let mut socket = self.context.socket(zmq::PUSH).unwrap();
             socket.set_linger(0).unwrap();
-            let credentials = Credentials {
-                own: draw_keys().unwrap(),
-                server: server.public,
-            };
+            let credentials = Credentials::new(draw_keys().unwrap(), server.public);
             dial_with(&socket, &credentials).unwrap();
             expect_key(&mut socket, &server.public).unwrap();
             socket.connect(&self.address).unwrap();

@@ -89,6 +89,7 @@ pub fn control_dealer(
     socket.set_ipv6(to.address.starts_with("tcp://["))?;
     if let Some(keys) = &to.keys {
         dial_with(&socket, keys)?;
+        expect_key(&mut socket, &keys.server)?;
     }
     Ok(socket)
 }

@@ -42,7 +42,7 @@ pub enum Failure {
     NotZeroMq,
     WrongKind,
     Refused,
-    /// The key is good, but not at this socket.
+    /// The key is good, but not at this socket. At a name server: it was dialled by a key that is its no more.
     NoWire,
 }
 

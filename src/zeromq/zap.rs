@@ -43,6 +43,8 @@ pub enum Verdict<'a> {
     Refused(&'a str),
     /// The same: the key is good, but not at this socket.
     NoWire,
+    /// The same: it has dialled by a key of this server whose time is over.
+    FormerKey,
     /// It cannot be decided now: the connection is ended, and the peer may try again.
     Later,
 }
@@ -87,6 +89,7 @@ impl Zap {
             Verdict::Refused(why) => ("400", why, ""),
             // libzmq passes on the number alone: by it the two can be told apart (`super::Failure`).
             Verdict::NoWire => ("500", "no wire leads here", ""),
+            Verdict::FormerKey => ("500", "dialled by a former key", ""),
             Verdict::Later => ("300", "later", ""),
         };
         let frames: [&[u8]; 8] = [
@@ -215,10 +218,7 @@ mod tests {
     }
 
     fn credentials(server: &KeyPair) -> Credentials {
-        Credentials {
-            own: zeromq::draw_keys().unwrap(),
-            server: server.public,
-        }
+        Credentials::new(zeromq::draw_keys().unwrap(), server.public)
     }
 
     /// The first thing that tells how the handshake went.

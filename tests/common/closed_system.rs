@@ -47,10 +47,7 @@ impl ClosedSystem {
 
     /// A new key, and the right name server's.
     pub(crate) fn random(&self) -> Credentials {
-        Credentials {
-            own: draw_keys().unwrap(),
-            server: self.owner.server,
-        }
+        Credentials::new(draw_keys().unwrap(), self.owner.server)
     }
 
     /// An operator with a key that was admitted.

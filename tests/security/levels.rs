@@ -53,6 +53,7 @@ fn questions() -> Vec<NameServerRequest> {
             until: None,
         },
         NameServerRequest::Renew { key },
+        NameServerRequest::RotateNameserver { grace: 60 },
         NameServerRequest::Expiring {},
         NameServerRequest::Journal { after: 0 },
     ]

@@ -125,6 +125,128 @@ fn a_key_expires_and_its_connections_end() {
     system.down();
 }
 
+/// By which key the name server is known in a file.
+fn server_in(file: &Path) -> osb::model::PublicKey {
+    KeyFile::read_named(file).unwrap().server
+}
+
+fn ls_with(system: &ClosedSystem, key: &Path) -> common::Said {
+    let who = ["--ns", &system.address, "--key", path(key), "ls"];
+    Bench::new().osb(&who)
+}
+
+/// A name server that has died is started again, and all agents come by a new connection.
+fn restart_nameserver(system: &ClosedSystem) {
+    common::kill_to_the_end(system.bench.pid_of(" ns ").unwrap());
+    let up = system.bench.up(SYSTEM);
+    assert_eq!(up.code, 0, "{up}");
+}
+
+#[test]
+fn the_name_server_gets_another_key_while_members_are_there() {
+    let system = up();
+    let bench = &system.bench;
+    let mut lab = Lab::join(&system);
+    let carol = joins(&system, "Carol", &lab.machine);
+    let files: Vec<_> = ["ana.key", "away.key", "late.key"]
+        .map(|it| bench.files().join(it))
+        .into();
+    let [ana, away, late] = &files[..] else {
+        panic!()
+    };
+    let new = ["keys", "new", "ana", "--level", "read", "--to", path(ana)];
+    bench.ok(&new);
+    std::fs::copy(ana, away).unwrap();
+    let pids = || ["Alice", "Bob", "Carol"].map(|name| bench.pid(name));
+    let (before, former) = (pids(), server_in(ana));
+    let watching = system.owner();
+    watching.ping().unwrap();
+    let began = Instant::now();
+    let key = bench.ok(&["keys", "rotate", "nameserver", "--grace", "1h"]);
+    eprintln!(
+        "the name server has another key after {:?}",
+        began.elapsed()
+    );
+    let key: osb::model::PublicKey = key.trim().parse().unwrap();
+    assert_ne!(key, former);
+    // Each has it where it has the former one: the owner, who has asked; a host and an agent that have joined; and
+    // whoever dials by the former one while that is good.
+    let owners = crate::common::closed_system::keys(bench, "system").operator_path();
+    assert_eq!(server_in(&owners), key);
+    let joined = lab.machine.state().join("osb/.joined");
+    wait_until("those that have joined have it in their files", || {
+        let files = std::fs::read_dir(&joined).unwrap().flatten();
+        let known: Vec<_> = files.map(|it| server_in(&it.path())).collect();
+        known == [key; 2]
+    });
+    let said = ls_with(&system, away);
+    assert_eq!(said.code, 0, "{said}");
+    assert_eq!(server_in(away), key);
+    wait_until("a connection that is there is told, too", || {
+        watching.link().server_key() == Some(key)
+    });
+    // Nobody has noticed.
+    bob_goes_on(&system);
+    watching.ping().unwrap();
+    let again = bench.osb(&["keys", "rotate", "nameserver"]);
+    assert!(again.stderr.contains("--at-once"), "{again}");
+    // Both keys outlast the name server, and the agents come back by the new one.
+    restart_nameserver(&system);
+    assert_eq!(ls_with(&system, ana).code, 0);
+    assert_eq!(server_in(ana), key);
+    bob_goes_on(&system);
+    std::fs::copy(ana, late).unwrap();
+    bench.ok(&["keys", "rotate", "nameserver", "--at-once"]);
+    let said = ls_with(&system, late);
+    assert_eq!(said.code, 4, "{said}");
+    assert!(said.stderr.contains("osb keys new"), "{said}");
+    // Those who were there were told, and come back again.
+    restart_nameserver(&system);
+    bob_goes_on(&system);
+    wait_until("all agents are as before", || {
+        let agents = bench.json(&["ls", "agents"]);
+        let mut agents = agents.as_array().unwrap().iter();
+        agents.all(|it| it["state"] == "running")
+    });
+    assert_eq!(pids(), before);
+    let events = bench.json(&["keys", "log", "--kind", "nameserver_rotated"]);
+    assert_eq!(events.as_array().unwrap().len(), 2, "{events}");
+    lab.end();
+    common::kill(i32::try_from(carol.id()).unwrap(), 15);
+    let mut carol = carol;
+    carol.wait().unwrap();
+    system.down();
+}
+
+/// In an open system anybody might say so.
+#[test]
+fn what_is_no_closed_name_server_cannot_tell_of_a_key() {
+    let context = zmq::Context::new();
+    let router = context.socket(zmq::ROUTER).unwrap();
+    router.bind("tcp://127.0.0.1:*").unwrap();
+    let address = router.get_last_endpoint().unwrap().unwrap();
+    let member = NameServer::dial(&Dial::plain(&address)).unwrap();
+    let asked = member.ask::<String>(&NameServerRequest::Ping {});
+    let [from, header, _] = &router.recv_multipart(0).unwrap()[..] else {
+        panic!()
+    };
+    let key = draw_keys().unwrap().public;
+    let event = osb::wire::Event::NameserverKey { key };
+    let event = [
+        from.clone(),
+        osb::wire::Envelope::event().encode(),
+        osb::wire::body(&event),
+    ];
+    router.send_multipart(event, 0).unwrap();
+    let ping = osb::wire::Envelope::decode(header).unwrap();
+    let answer = Ok::<(), Fault>(());
+    let answer = osb::wire::Envelope::answer(&answer, ping.id, Peer::NameServer);
+    let answer = [from.clone(), answer.encode(), osb::wire::body(&"1")];
+    router.send_multipart(answer, 0).unwrap();
+    asked.wait().unwrap();
+    assert_eq!(member.link().server_key(), None);
+}
+
 /// The commands that specs/stolen-key.md gives, each with its words.
 fn commands() -> Vec<Vec<&'static str>> {
     let page = include_str!("../../specs/stolen-key.md");

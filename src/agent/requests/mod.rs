@@ -19,7 +19,7 @@ use super::sockets::{Slot, SlotId};
 use super::state::Agent;
 use crate::access::Asked;
 use crate::model::timing::REQUEST_TIMEOUT;
-use crate::model::{Access, Alias, Guard, State};
+use crate::model::{Access, Alias, Guard, PublicKey, State};
 use crate::wire::{AgentRequest, AgentStatus, Envelope, Event, Fault, MessageKind, read_body};
 
 /// How many control messages are read before the data sockets have their turn.
@@ -73,6 +73,7 @@ impl Agent {
                     self.ask_for_keys_again();
                 }
                 Ok(Event::Presence(presence)) => self.on_presence(presence),
+                Ok(Event::NameserverKey { key }) => self.on_nameserver_key(key),
                 Ok(Event::TookOver {}) => {
                     self.successor_of = None;
                     self.log.info("it has taken over");
@@ -96,6 +97,16 @@ impl Agent {
                 self.note_registered()
             }
             MessageKind::Reply => {}
+        }
+    }
+
+    fn on_nameserver_key(&mut self, key: PublicKey) {
+        match self.membership.control.expect(key) {
+            Ok(true) => self.log.info("the name server has another key"),
+            Ok(false) => {}
+            Err(error) => self.log.warn(&format!(
+                "the name server has another key, which cannot be written down: {error}"
+            )),
         }
     }
 

@@ -68,7 +68,7 @@ impl Slot {
                 server.address
             )
         })?;
-        let keys = Credentials { own, server };
+        let keys = Credentials::new(own, server);
         let taken = dial_with(&self.socket, &keys).and_then(|()| match &self.request_socket {
             Some(request_socket) => dial_with(request_socket.socket(), &keys),
             None => Ok(()),

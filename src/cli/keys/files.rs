@@ -71,6 +71,7 @@ fn write(
             Term::Join { until, .. } => Some(until),
             _ => None,
         },
+        path: None,
     };
     file.write_new(path)?;
     let entry = KeyEntry::new(own.public, holder, term);

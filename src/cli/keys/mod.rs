@@ -76,7 +76,7 @@ pub enum KeysAction {
         #[command(subcommand)]
         who: RevokeWho,
     },
-    /// Put another key in place of your own, or of a host that has joined
+    /// Put another key in place of your own, of a host that has joined, or of the name server
     Rotate {
         #[command(subcommand)]
         who: Option<RotateWho>,
@@ -101,6 +101,15 @@ pub enum RotateWho {
         /// For how long the new key is good; else until it is revoked
         #[arg(long, value_name = "TIME")]
         expires: Option<Millis>,
+    },
+    /// The name server itself: members that are there dial by its new key from then on
+    Nameserver {
+        /// For how long members that are not there may still dial by the former key
+        #[arg(long, default_value = "24h", value_name = "TIME")]
+        grace: Millis,
+        /// The former key is refused from now on: it was stolen
+        #[arg(long, conflicts_with = "grace")]
+        at_once: bool,
     },
 }
 
@@ -189,6 +198,20 @@ pub(crate) fn run(args: KeysArgs, context: &mut Context) -> Result<(), CommandEr
             ));
             Ok(())
         }
+        KeysAction::Rotate {
+            who: Some(RotateWho::Nameserver { grace, at_once }),
+        } => {
+            let grace = if at_once { Millis::new(0) } else { grace };
+            let rotated = keys.rotate_nameserver(grace)?;
+            let former = match grace.get() {
+                0 => "the former one is refused".to_owned(),
+                _ => format!("the former one is good for another {grace}"),
+            };
+            context.note(&format!(
+                "the name server has another key now, and {former}"
+            ));
+            context.print_text(&rotated.key.to_string())
+        }
         KeysAction::Rotate { who: None } => {
             let dir = place.dir()?;
             keys.rotate_owner(dir)?;
@@ -240,7 +263,7 @@ impl From<KeysError> for CommandError {
             KeysError::State(error) => error.into(),
             KeysError::Proxy(error) => error.into(),
             KeysError::Sleeps => Self::new(ErrorKind::Unreachable, error)
-                .with_hint("bring the system up: a host moves over while it is there"),
+                .with_hint("bring the system up: members move over while they are there"),
             KeysError::Write(_) | KeysError::Journal(_) | KeysError::Draw(_) => {
                 Self::new(ErrorKind::Failed, error)
             }

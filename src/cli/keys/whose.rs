@@ -119,7 +119,8 @@ impl Place {
     /// The key by which the name server is known.
     pub(crate) fn server(&self) -> Result<PublicKey, CommandError> {
         match self {
-            Place::Here { dir, .. } => Ok(dir.server()?.public),
+            // Of a name server on another machine its owner is told, and what was made here is older.
+            Place::Here { dir, .. } => Ok(dir.operator()?.server),
             Place::There(dial) => {
                 let server = dial.keys.as_ref().map(|keys| keys.server);
                 let open = || CommandError::say(ErrorKind::Usage, "that name server has no keys");

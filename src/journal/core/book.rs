@@ -30,6 +30,7 @@ impl Keep {
             Happening::Admitted { .. }
             | Happening::Joined { .. }
             | Happening::Rotated { .. }
+            | Happening::NameserverRotated { .. }
             | Happening::Revoked { .. }
             | Happening::Expired { .. } => Keep::Long,
             Happening::Began { .. }

@@ -22,6 +22,7 @@ fn at(id: u8) -> RoutingId {
         id: Box::new([0, id]),
         key: None,
         place: None,
+        server_key: 0,
     }
 }
 
@@ -850,6 +851,7 @@ fn by(key: u32) -> RoutingId {
         id: Box::new([0, 0]),
         key: Some(KeyId(key)),
         place: None,
+        server_key: 0,
     }
 }
 

@@ -25,6 +25,9 @@ impl JournalRow {
             | Happening::Rotated { key, holder, .. }
             | Happening::Expired { key, holder }
             | Happening::Revoked { key, holder } => vec![holder.to_string(), key.to_string()],
+            Happening::NameserverRotated { key, former, .. } => {
+                vec!["nameserver".to_owned(), key.to_string(), former.to_string()]
+            }
             Happening::TurnedAway { key, .. } => vec![key.to_string()],
             Happening::Began { .. } | Happening::Unknown => Vec::new(),
         }
@@ -53,6 +56,9 @@ impl JournalRow {
             Happening::Joined { .. } => "joined".to_owned(),
             Happening::Revoked { .. } => "revoked".to_owned(),
             Happening::Rotated { .. } => "another key".to_owned(),
+            Happening::NameserverRotated { until, .. } => {
+                format!("another key of its own; the former until {}", utc(*until))
+            }
             Happening::Expired { .. } => "expired".to_owned(),
             Happening::TurnedAway { .. } => "knocked".to_owned(),
             Happening::Unknown => "of a later osb".to_owned(),

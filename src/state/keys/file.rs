@@ -1,6 +1,6 @@
 //! A key by which a member is admitted, as a file: an operator's, a host's, or one to join by.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,9 @@ pub struct KeyFile {
     /// It is to join by, once, until then: in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<u64>,
+    /// The file that it was read from.
+    #[serde(skip)]
+    pub path: Option<PathBuf>,
 }
 
 impl KeyFile {
@@ -33,6 +36,7 @@ impl KeyFile {
             server: keys.server,
             nameserver: None,
             expires: None,
+            path: None,
         }
     }
 
@@ -48,9 +52,15 @@ impl KeyFile {
 
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self, StateError> {
         // Not with what serde has to say about it: that might quote what is secret.
-        serde_json::from_slice(bytes).map_err(|error| StateError::Corrupt {
+        let read = serde_json::from_slice(bytes);
+        let file: Self = read.map_err(|error| StateError::Corrupt {
             path: path.to_owned(),
             reason: format!("it is no key of osb's (line {})", error.line()),
+        })?;
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Ok(Self {
+            path: Some(path),
+            ..file
         })
     }
 
@@ -72,6 +82,16 @@ impl KeyFile {
         secret::replace(path, &self.to_bytes())
     }
 
+    /// The name server has another key: it is written down in the file at `path`, wherever the user has put that. The
+    /// file has the one or the other, whole.
+    pub fn note_server(path: &Path, server: PublicKey) -> Result<(), StateError> {
+        let file = Self::read_named(path)?;
+        if file.server == server {
+            return Ok(());
+        }
+        secret::replace_named(path, &Self { server, ..file }.to_bytes())
+    }
+
     /// As it is in the file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
@@ -83,6 +103,7 @@ impl KeyFile {
         Credentials {
             own: self.own.clone(),
             server: self.server,
+            file: self.path.clone(),
         }
     }
 }

@@ -13,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
 
 use super::{StateDir, StateError, own};
 use crate::access::KeyChange;
@@ -29,6 +30,28 @@ pub use log::KeyLog;
 /// The folder of the keys of one name server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyDir(PathBuf);
+
+/// The keys of a name server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerKeys {
+    /// By which it is known.
+    pub present: KeyPair,
+    /// By which it was known before.
+    pub former: Option<FormerServerKey>,
+}
+
+/// The key that a name server had before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FormerServerKey {
+    /// Both halves.
+    pub keys: KeyPair,
+    /// Until when members may dial by it, in seconds since 1970. Later it only serves to tell them so.
+    pub until: u64,
+    /// Those before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<PublicKey>,
+}
 
 impl StateDir {
     /// Where the keys of a system are. They outlive it: a member that has joined it may join it again.
@@ -99,6 +122,7 @@ impl KeyDir {
             server: server.public,
             nameserver: None,
             expires: None,
+            path: None,
         };
         // The name server's key is written last: with it the folder is there.
         file.write(&self.operator_path())?;
@@ -141,7 +165,7 @@ impl KeyDir {
     /// The keys of a name server of this machine that were made on another. Keys that have been admitted here before
     /// still are, if it is the same name server: what it has written since is nowhere else. Its owner's is in any case.
     pub fn install(&self, server: &KeyPair, members: &[KeyEntry]) -> Result<(), StateError> {
-        if self.exists() && self.server()? == *server {
+        if self.exists() && self.has_had(&server.public)? {
             self.forget_run()?;
             let failed = |error| StateError::io("write", &self.members_path(), error);
             let (mut log, _) = self.log()?;
@@ -169,6 +193,56 @@ impl KeyDir {
             path,
             reason: error.to_string(),
         })
+    }
+
+    /// That key, and the one before it, if it has been another.
+    pub fn server_keys(&self) -> Result<ServerKeys, StateError> {
+        let present = self.server()?;
+        let former = self.former()?;
+        // One that is the present one still: the other was never written.
+        let former = former.filter(|it| it.keys.public != present.public);
+        Ok(ServerKeys { present, former })
+    }
+
+    fn former(&self) -> Result<Option<FormerServerKey>, StateError> {
+        let path = self.former_path();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = secret::read(&path)?;
+        let former = serde_json::from_slice(&bytes);
+        former.map(Some).map_err(|_| StateError::Corrupt {
+            path,
+            reason: "it is no former key of osb's".to_owned(),
+        })
+    }
+
+    /// Whether that is the name server's key, or was.
+    pub fn has_had(&self, key: &PublicKey) -> Result<bool, StateError> {
+        let former = self.former()?;
+        let had = |it: &FormerServerKey| it.keys.public == *key || it.before.contains(key);
+        Ok(self.server()?.public == *key || former.is_some_and(|it| had(&it)))
+    }
+
+    /// Another key for the name server; the one that it has is good until then, in seconds since 1970. Both are on the
+    /// disk when this returns. Tells the former one.
+    pub fn rotate_server(&self, new: &KeyPair, until: u64) -> Result<KeyPair, StateError> {
+        let ServerKeys { present, former } = self.server_keys()?;
+        let before = former.map_or_else(Vec::new, |it| {
+            let mut before = it.before;
+            before.push(it.keys.public);
+            before
+        });
+        let former = FormerServerKey {
+            keys: present.clone(),
+            until,
+            before,
+        };
+        let former = serde_json::to_vec(&former).unwrap_or_default();
+        secret::replace(&self.former_path(), &former)?;
+        let key = serde_json::to_vec(new).unwrap_or_default();
+        secret::replace(&self.server_path(), &key)?;
+        Ok(present)
     }
 
     /// The key of its owner.
@@ -218,6 +292,10 @@ impl KeyDir {
 
     fn server_path(&self) -> PathBuf {
         self.0.join("nameserver.key")
+    }
+
+    fn former_path(&self) -> PathBuf {
+        self.0.join("nameserver.former.key")
     }
 
     /// The file with the key of its owner.
@@ -340,6 +418,55 @@ mod tests {
         let ring = Keyring::recall(dir.log().unwrap().1);
         assert!(ring.look_up(&pair(3).public, 0).is_err());
         assert!(ring.look_up(&pair(4).public, 0).is_ok());
+    }
+
+    #[test]
+    fn another_key_and_the_former_one_are_kept_and_found_again() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = keys(&temp);
+        dir.init(&pair(1), &pair(2)).unwrap();
+        assert_eq!(dir.server_keys().unwrap().former, None);
+        assert_eq!(dir.rotate_server(&pair(3), 500).unwrap(), pair(1));
+        assert_eq!(dir.rotate_server(&pair(4), 700).unwrap(), pair(3));
+        let ServerKeys { present, former } = dir.server_keys().unwrap();
+        let former = former.unwrap();
+        assert_eq!(present, pair(4));
+        assert_eq!((former.keys.clone(), former.until), (pair(3), 700));
+        let mode = fs::metadata(dir.former_path()).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+        for (n, had) in [(1, true), (3, true), (4, true), (5, false)] {
+            assert_eq!(dir.has_had(&pair(n).public).unwrap(), had, "{n}");
+        }
+        // What the owner's machine has of it is older: the key that was rotated away does not come back.
+        dir.install(&pair(1), &[]).unwrap();
+        assert_eq!(dir.server().unwrap(), pair(4));
+        // Cut off between the two files, nothing has changed.
+        let former = FormerServerKey {
+            keys: pair(4),
+            ..former
+        };
+        let bytes = serde_json::to_vec(&former).unwrap();
+        secret::replace(&dir.former_path(), &bytes).unwrap();
+        assert_eq!(dir.server_keys().unwrap().former, None);
+    }
+
+    #[test]
+    fn another_key_of_the_name_server_is_written_to_a_file_of_the_users() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("ana.key");
+        let file = KeyFile {
+            holder: owner_of(),
+            own: pair(2),
+            server: pair(1).public,
+            nameserver: None,
+            expires: None,
+            path: None,
+        };
+        file.write_new(&path).unwrap();
+        KeyFile::note_server(&path, pair(3).public).unwrap();
+        let read = KeyFile::read_named(&path).unwrap();
+        assert_eq!((read.server, read.own), (pair(3).public, pair(2)));
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
     }
 
     #[test]

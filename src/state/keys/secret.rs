@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::OFlags;
 
@@ -74,6 +75,20 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
         folder.flush()
     });
     written.map_err(|error| StateError::io("write", path, error))
+}
+
+/// The same, wherever the user has put it.
+pub(crate) fn replace_named(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let mut new = path.as_os_str().to_owned();
+    let number = LAST.fetch_add(1, Ordering::Relaxed);
+    new.push(format!(".new.{}.{number}", std::process::id()));
+    let new = Path::new(&new);
+    write_new(new, bytes)?;
+    fs::rename(new, path).map_err(|error| {
+        let _ = fs::remove_file(new);
+        StateError::io("write", path, error)
+    })
 }
 
 /// Opens a list that is read and added to, and made if need be.

@@ -81,6 +81,7 @@ impl Seen {
             Notice::Event(
                 Event::Successor { .. }
                 | Event::TookOver {}
+                | Event::NameserverKey { .. }
                 | Event::Renew {}
                 | Event::Unregistered {}
                 | Event::Unguarded { .. }
