@@ -1,6 +1,5 @@
 //! The files of a journal that were torn, or that somebody has written to.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +12,9 @@ const FILES: [&str; 4] = [
     "deeds.old.jsonl",
     "deeds.jsonl",
 ];
+
+/// No line that osb writes is longer.
+const LONGEST: usize = 4096;
 
 /// How much is told at once, in a byte, and then what is in the files, with a zero between them.
 pub fn journal(bytes: &[u8]) {
@@ -34,13 +36,30 @@ pub fn journal(bytes: &[u8]) {
     let line = written.strip_suffix(b"\n").expect("its last line is whole");
     let line = line.rsplit(|byte| *byte == b'\n').next().unwrap_or(line);
     let new: Record = serde_json::from_slice(line).expect("its last line is an event");
-    // What could be told before has not gone, and the last is the new one, unless somebody has taken its number.
     let after = all(&journal, 1 << 20);
-    let numbers = |all: &[Record]| all.iter().map(|it| it.n).collect::<BTreeSet<_>>();
-    if new.n > before.iter().map(|it| it.n).max().unwrap_or(0) {
+    assert!(after.contains(&new) || new.n == u64::MAX);
+    // Of what is in order nothing has gone, however it is asked for, and the new one is the last.
+    let parts = content.splitn(FILES.len(), |byte| *byte == 0);
+    let once = after.is_sorted_by(|a, b| a.n < b.n);
+    if once && parts.into_iter().all(is_in_order) && new.n < u64::MAX {
+        assert!(before.iter().eq(&after[..after.len() - 1]));
         assert_eq!(after.last(), Some(&new));
     }
-    assert!(numbers(&after).contains(&new.n) || new.n == u64::MAX);
+}
+
+/// Whether the numbers of its events grow, and nothing else is in it but a last line that was torn.
+fn is_in_order(content: &[u8]) -> bool {
+    let end = content.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+    let lines = content[..end]
+        .split(|byte| *byte == b'\n')
+        .filter(|_| end > 0);
+    let numbers = lines.map(|line| {
+        let record = serde_json::from_slice::<Record>(line).ok();
+        let begins = |n| line.starts_with(format!("{{\"n\":{n},").as_bytes());
+        let record = record.filter(|it| begins(it.n) && line.len() < LONGEST);
+        record.map_or(0, |it| it.n)
+    });
+    std::iter::once(0).chain(numbers).is_sorted_by(|a, b| a < b)
 }
 
 /// All that is told, as one who asks for it piece by piece is told.

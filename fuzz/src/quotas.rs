@@ -29,7 +29,8 @@ pub fn quotas(bytes: &[u8]) {
     let mut quotas = Quotas::default();
     let mut had = HashMap::<(u8, Quota), Had>::new();
     let mut now = Duration::ZERO;
-    for ask in bytes.chunks_exact(4) {
+    // As many as can be tried in a moment.
+    for ask in bytes.chunks_exact(4).take(24) {
         let [who, many, wait, scale] = [ask[0], ask[1], ask[2], ask[3]];
         now += Duration::from_micros(u64::from(wait) << (scale % 24));
         let (member, level) = (who % 8, LEVELS[usize::from(who % 8) % LEVELS.len()]);
