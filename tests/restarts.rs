@@ -248,3 +248,73 @@ fn an_agent_whose_fixed_port_is_taken_tries_until_it_is_free() {
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }
+
+#[test]
+fn agents_are_started_and_restarted_by_hand() {
+    let bench = Bench::new();
+    let never = SYSTEM.replace("restart: always", "restart: never");
+    let up = bench.up(&never);
+    assert_eq!(up.code, 0, "{up}");
+    let life = |name: &str| agent(&bench, name)["incarnation"].clone();
+    let (alice, bob) = (life("Alice"), life("Bob"));
+
+    // One that runs is let be; one that has ended, however, comes back as it was.
+    bench.ok(&["start", "Bob"]);
+    assert_eq!(life("Bob"), bob);
+    bench.ok(&["shutdown", "Alice"]);
+    bench.ok(&["start", "Alice"]);
+    assert_ne!(life("Alice"), alice);
+    wait_until("her wires are proven", || all_proven(&bench));
+    let so_far = received(&bench, "Carol");
+    wait_until("her timers run", || received(&bench, "Carol") > so_far + 10);
+    kill(pid(&bench, "Alice").unwrap());
+    wait_until("she has failed", || {
+        agent(&bench, "Alice")["state"] == "failed"
+    });
+    let said = bench.ok(&["start", "*"]);
+    assert_eq!(
+        said,
+        "AGENT  RESULT\nAlice  done\nBob    done\nCarol  done\n"
+    );
+
+    let (alice, carol) = (life("Alice"), life("Carol"));
+    let said = bench.ok(&["restart", "A*", "Bob"]);
+    assert_eq!(said, "AGENT  RESULT\nAlice  done\nBob    done\n");
+    assert!(life("Alice") != alice && life("Bob") != bob && life("Carol") == carol);
+    wait_until("her wires are proven", || all_proven(&bench));
+
+    let said = bench.osb(&["start", "Alcie"]);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains("Alice"), "{said}");
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn one_that_was_started_by_hand_is_told_to_work() {
+    let bench = Bench::new();
+    let up = bench.up(SYSTEM);
+    assert_eq!(up.code, 0, "{up}");
+    let address = bench.json(&["ls", "systems"])[0]["nameserver"].clone();
+    let address = address.as_str().unwrap();
+    let mut late = bench.spawn(&["agent", "Late", "--ns", address]);
+    wait_until("Late is there", || {
+        let agents = bench.json(&["ls", "agents"]);
+        let mut agents = agents.as_array().unwrap().iter();
+        agents.any(|it| it["name"] == "Late" && it["state"] == "running")
+    });
+    bench.ok(&["set", "Late", "n=0"]);
+    bench.ok(&["bind", "Late", "in", "PULL", "--handler", "collect"]);
+    bench.ok(&["bind", "Late", "spare", "PUSH"]);
+    bench.ok(&["connect", "Late", "out", "--to", "Bob.in"]);
+    let before = received(&bench, "Bob");
+    bench.ok(&["every", "Late", "20ms", "send", "out", "7"]);
+    bench.ok(&["start", "Late"]);
+    wait_until("its timer runs", || received(&bench, "Bob") > before + 5);
+    bench.ok(&["shutdown", "Late"]);
+    late.wait().unwrap();
+    let said = bench.osb(&["start", "Late"]);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains("`osb agent Late`"), "{said}");
+    bench.ok(&["down"]);
+}

@@ -108,6 +108,7 @@ table!(HostRequest {
     Start "start" CONTROL,
     Launch "launch" CONTROL,
     Keep "keep" CONTROL,
+    Restart "restart" CONTROL,
     Attach "attach" CONTROL,
     Stop "stop" CONTROL,
     Agents "agents" OPERATORS,

@@ -13,8 +13,8 @@ use rustix::net::netdevice::name_to_index;
 
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
-    every, get, host, keys, log, logs, ls, man, ns, plan, schema, send, set, shutdown, stop_timer,
-    subscribe, timers, unsubscribe, up, version, wait,
+    every, get, host, keys, log, logs, ls, man, ns, plan, restart, schema, send, set, shutdown,
+    start, stop_timer, subscribe, timers, unsubscribe, up, version, wait,
 };
 use crate::model::{SystemName, harmless, without_scheme, zone};
 use crate::render::{ColorChoice, Output, error_json};
@@ -128,6 +128,8 @@ pub enum Command {
     Timers(timers::TimersArgs),
     StopTimer(stop_timer::StopTimerArgs),
     Shutdown(shutdown::ShutdownArgs),
+    Start(start::StartArgs),
+    Restart(restart::RestartArgs),
     Log(log::LogArgs),
     Logs(logs::LogsArgs),
     Wait(wait::WaitArgs),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{CommandError, Context, ErrorKind, Session};
 use crate::model::{AgentId, NameServerName, State};
 use crate::proxy::{Proxy, ProxyError};
-use crate::render::{Failure, Listed, Many, Outcome, Output, did_you_mean, sentence};
+use crate::render::{Done, Failure, Listed, Many, Outcome, Output, did_you_mean, sentence};
 use crate::wire::AgentRequest;
 
 /// Whom a command is for.
@@ -112,6 +112,59 @@ fn nobody(begin: &str, all: &[Listed]) -> CommandError {
     CommandError::say(ErrorKind::Failed, sentence)
         .with_code("unknown_agent")
         .with_hint(hint)
+}
+
+/// The agents that several texts name.
+pub(crate) struct Chosen {
+    /// In order of their names, each once.
+    pub agents: Vec<Asked>,
+    /// One of the texts has a star.
+    pub are_many: bool,
+}
+
+/// All that `texts` name.
+pub(crate) fn chosen(
+    of: (&Session, &Context),
+    texts: &[String],
+    limit: std::time::Duration,
+    ended: Ended,
+) -> Result<Chosen, CommandError> {
+    let mut chosen = Chosen {
+        agents: Vec::new(),
+        are_many: false,
+    };
+    for text in texts {
+        match whom(of, text, limit, ended)? {
+            Whom::One(proxy) => {
+                let own = || proxy.name().clone().into();
+                let id = text.parse().unwrap_or_else(|_| own());
+                chosen.agents.push(Asked { id, proxy });
+            }
+            Whom::Many(some) => {
+                chosen.are_many = true;
+                chosen.agents.extend(some);
+            }
+        }
+    }
+    chosen.agents.sort_by(|one, other| one.id.cmp(&other.id));
+    chosen.agents.dedup_by(|one, other| one.id == other.id);
+    Ok(chosen)
+}
+
+/// Shows that it is done, for each where there are many.
+pub(crate) fn show_done(
+    context: &Context,
+    answered: Vec<Answered>,
+    are_many: bool,
+    tell: impl Fn(Result<Value, ProxyError>) -> Result<Value, CommandError>,
+) -> Result<(), CommandError> {
+    if are_many {
+        return show(context, answered, true, tell);
+    }
+    for (_, outcome) in answered {
+        tell(outcome)?;
+    }
+    context.print(&Done)
 }
 
 /// Asks all of them, each in its own words.

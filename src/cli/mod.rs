@@ -44,6 +44,7 @@ mod plan;
 mod quick;
 mod remembered;
 mod replies;
+mod restart;
 mod runtime;
 mod schema;
 mod secrets;
@@ -53,6 +54,7 @@ mod session;
 mod set;
 mod shutdown;
 mod signals;
+mod start;
 mod stop_timer;
 mod subscribe;
 mod target;
@@ -131,6 +133,8 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Timers(args) => timers::run(args, context),
         Command::StopTimer(args) => stop_timer::run(args, context),
         Command::Shutdown(args) => shutdown::run(args, context),
+        Command::Start(args) => start::run(args, context),
+        Command::Restart(args) => restart::run(args, context),
         Command::Log(args) => log::run(args, context),
         Command::Logs(args) => logs::run(args, context),
         Command::Wait(args) => wait::run(args, context),

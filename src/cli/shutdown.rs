@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::many::{self, Answered, Asked, Ended, Whom};
+use super::many::{self, Answered, Asked, Chosen, Ended};
 use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, complete};
-use crate::model::AgentId;
-use crate::proxy::{Proxy, ProxyError};
-use crate::render::Done;
+use crate::proxy::ProxyError;
 use crate::wire::AgentRequest;
 
 /// End agents of a running system; the others go on
@@ -24,38 +22,14 @@ pub struct ShutdownArgs {
 pub(crate) fn run(args: ShutdownArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
     let limit = args.timeout.limit();
-    let mut agents: Vec<Asked> = Vec::new();
-    let mut are_many = false;
-    for text in &args.agents {
-        match many::whom((&session, context), text, limit, Ended::Not)? {
-            Whom::One(proxy) => agents.push(Asked {
-                id: named(text, &proxy),
-                proxy,
-            }),
-            Whom::Many(some) => {
-                are_many = true;
-                agents.extend(some);
-            }
-        }
-    }
-    agents.sort_by(|one, other| one.id.cmp(&other.id));
-    agents.dedup_by(|one, other| one.id == other.id);
+    let Chosen { agents, are_many } =
+        many::chosen((&session, context), &args.agents, limit, Ended::Not)?;
     let answered = end(agents, limit);
-    if are_many {
-        return many::show(context, answered, true, |it| session.tell(it));
-    }
-    for (_, outcome) in answered {
-        session.tell(outcome)?;
-    }
-    context.print(&Done)
-}
-
-fn named(text: &str, proxy: &Proxy) -> AgentId {
-    text.parse().unwrap_or_else(|_| proxy.name().clone().into())
+    many::show_done(context, answered, are_many, |it| session.tell(it))
 }
 
 /// Asks all of them to end, and waits until they have.
-fn end(agents: Vec<Asked>, limit: Duration) -> Vec<Answered> {
+pub(super) fn end(agents: Vec<Asked>, limit: Duration) -> Vec<Answered> {
     let until = Instant::now() + limit;
     let mut answered = many::ask(agents.clone(), |_| AgentRequest::Shutdown {});
     // By what is one name server's: each is watched once.

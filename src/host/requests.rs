@@ -37,6 +37,10 @@ impl Host {
                 self.supervision.on_keep(&agents, now);
                 self.answer(ticket, Ok(()));
             }
+            HostRequest::Restart { agent } => {
+                let begun = self.supervision.on_restart_by_hand(&agent, now);
+                self.answer(ticket, begun);
+            }
             HostRequest::Attach { spec } => self.on_attach(spec, ticket),
             HostRequest::Stop { agent, grace } => {
                 self.supervision.on_stop(&agent, grace, ticket, now)

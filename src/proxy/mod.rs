@@ -26,6 +26,7 @@ mod known_server;
 mod link;
 mod live;
 mod nameserver;
+mod start;
 mod watch;
 
 pub(crate) use admission::Admission;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::{Effect, Now, Phase, Supervision};
 use crate::model::{AfterEnd, AgentName, AgentSpec, ExitReport, Millis, Restart};
-use crate::wire::Incarnation;
+use crate::wire::{Fault, Incarnation};
 
 /// How often an agent was started again, and how it is to be.
 pub(super) struct History {
@@ -36,6 +36,13 @@ impl History {
             return AfterEnd::Stays;
         }
         self.next(now)
+    }
+
+    /// From now on its policy holds, and nothing has been before.
+    fn begin_anew(&mut self) {
+        self.is_kept = true;
+        self.restarts.clear();
+        self.given_up = AfterEnd::Stays;
     }
 
     fn next(&mut self, now: Now) -> AfterEnd {
@@ -82,8 +89,7 @@ impl Supervision {
             let Some(agent) = self.agents.get_mut(name) else {
                 continue;
             };
-            agent.history.is_kept = true;
-            agent.history.restarts.clear();
+            agent.history.begin_anew();
             let exit = match &agent.phase {
                 Phase::Ended {
                     exit,
@@ -100,6 +106,28 @@ impl Supervision {
                 self.wait_for_restart(name, exit, wait, now);
             }
         }
+    }
+
+    /// A member wants the next life of an agent that has ended, or that waits for it: now, as if it had never been restarted.
+    pub(crate) fn on_restart_by_hand(&mut self, name: &AgentName, now: Now) -> Result<(), Fault> {
+        self.may_start(name)?;
+        let unknown = || Fault::UnknownAgent { name: name.clone() };
+        let agent = self.agents.get_mut(name).ok_or_else(unknown)?;
+        let exit = match &agent.phase {
+            Phase::Ended { exit, .. } => exit.clone(),
+            Phase::Waiting { exit, at } => {
+                self.due.remove(&(*at, name.clone()));
+                exit.clone()
+            }
+            // It may not be started: see above.
+            Phase::Starting { .. } | Phase::Running | Phase::Stopping { .. } => return Ok(()),
+        };
+        agent.history.begin_anew();
+        agent.phase = Phase::Waiting { exit, at: now };
+        self.effects.push(Effect::Restart {
+            agent: name.clone(),
+        });
+        Ok(())
     }
 
     /// The next life of an agent that waits for it.

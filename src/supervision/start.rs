@@ -55,7 +55,7 @@ impl Supervision {
         }
     }
 
-    fn may_start(&self, agent: &AgentName) -> Result<(), Fault> {
+    pub(super) fn may_start(&self, agent: &AgentName) -> Result<(), Fault> {
         let there = self.agents.get(agent).map(|it| &it.phase);
         match (self.shutdown.is_some(), there) {
             (true, _) => Err(fault(agent, "this host is shutting down")),

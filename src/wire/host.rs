@@ -35,6 +35,10 @@ pub enum HostRequest {
     /// The system of these agents is up: from now on the host starts them again by the policies of their specs. Replies with
     /// null.
     Keep { agents: Vec<AgentName> },
+    /// Begin the next life of an agent that has ended, or that waits to be started again: from the spec that the host keeps, as if
+    /// the host had never restarted it. Replies with null as soon as that is under way; that it runs, the name server tells. The
+    /// fault is `start`.
+    Restart { agent: AgentName },
     /// Make an agent the system's that others start, and make it what the spec says: its life now, as soon as that is
     /// there, and each later one. Replies with the map of its addresses, when that is done for the first time. The
     /// name server has to entrust the agent to this host.

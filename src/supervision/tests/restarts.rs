@@ -178,3 +178,34 @@ fn a_restart_that_cannot_begin_counts_as_one() {
     assert_eq!(tries, 2);
     assert_eq!(supervision.next_deadline(), None);
 }
+
+#[test]
+fn by_hand_it_begins_again_at_once_whatever_its_policy_and_as_if_nothing_had_been() {
+    let begin = |supervision: &mut Supervision, now| {
+        supervision.effects();
+        supervision.on_restart_by_hand(&name("Alice"), now)
+    };
+    // Done, asked to end, given up, and waiting.
+    let mut done = kept(RestartPolicy::Never, 1);
+    done.on_exited(&name("Alice"), exit(0), false, seconds(1));
+    let mut asked = kept(RestartPolicy::Always, 1);
+    asked.on_exited(&name("Alice"), exit(0), true, seconds(1));
+    let mut given_up = kept(RestartPolicy::Always, 0);
+    given_up.on_exited(&name("Alice"), exit(1), false, seconds(1));
+    let mut waiting = kept(RestartPolicy::Always, 3);
+    for _ in 0..2 {
+        waiting.on_exited(&name("Alice"), exit(1), false, seconds(1));
+        begins_again(&mut waiting, seconds(1));
+    }
+    for supervision in [&mut done, &mut asked, &mut given_up, &mut waiting] {
+        assert_eq!(begin(supervision, seconds(2)), Ok(()));
+        assert!(begins_again(supervision, seconds(2)));
+        assert_eq!(supervision.next_deadline(), None);
+        // It runs now.
+        assert!(begin(supervision, seconds(2)).is_err());
+    }
+    assert!(matches!(
+        waiting.on_restart_by_hand(&name("Bob"), seconds(2)),
+        Err(Fault::UnknownAgent { .. })
+    ));
+}

@@ -1,0 +1,63 @@
+//! `osb start`: starts agents that have ended, or that wait to be started again, from the specs that their hosts keep.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::many::{self, Answered, Asked, Chosen, Ended};
+use super::timeout::TimeoutArgs;
+use super::{CommandError, Context, complete};
+use crate::proxy::ProxyError;
+
+/// Start agents that have ended, with their ports, wires and timers
+#[derive(Debug, clap::Args)]
+pub struct StartArgs {
+    /// The agents; W* is all whose names begin so
+    #[arg(required = true, value_name = "AGENT", add = complete::agents())]
+    pub agents: Vec<String>,
+    #[command(flatten)]
+    pub timeout: TimeoutArgs,
+}
+
+pub(crate) fn run(args: StartArgs, context: &mut Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    let limit = args.timeout.limit();
+    let Chosen { agents, are_many } =
+        many::chosen((&session, context), &args.agents, limit, Ended::Too)?;
+    let answered = start(agents, limit);
+    many::show_done(context, answered, are_many, |it| session.tell(it))
+}
+
+/// Starts all of them, and waits until they run.
+pub(super) fn start(agents: Vec<Asked>, limit: Duration) -> Vec<Answered> {
+    // By what is one name server's: each is watched once.
+    let mut at: BTreeMap<String, Vec<Asked>> = BTreeMap::new();
+    for agent in agents {
+        let address = agent.proxy.nameserver().link().address().to_owned();
+        at.entry(address).or_default().push(agent);
+    }
+    at.into_values()
+        .flat_map(|some| start_at(some, limit))
+        .collect()
+}
+
+/// All of one name server.
+fn start_at(agents: Vec<Asked>, limit: Duration) -> Vec<Answered> {
+    let names = agents.iter().map(|it| it.proxy.name().clone());
+    let started = match agents.first() {
+        Some(first) => first.proxy.nameserver().start_agents(names, limit),
+        None => Ok(BTreeMap::new()),
+    };
+    let answer = |Asked { id, proxy }: Asked| {
+        let outcome = match &started {
+            Ok(outcomes) => outcomes
+                .get(proxy.name())
+                .cloned()
+                .unwrap_or(Err(ProxyError::Closed)),
+            Err(error) => Err(error.clone()),
+        };
+        (id, outcome.map(|()| Value::Null))
+    };
+    agents.into_iter().map(answer).collect()
+}
