@@ -72,23 +72,25 @@ impl NameServer {
         names: &BTreeSet<AgentName>,
         timeout: Duration,
     ) -> Result<BTreeMap<AgentName, AgentInfo>, ProxyError> {
-        let mut there: BTreeMap<AgentName, AgentInfo> = BTreeMap::new();
+        let mut there: Option<BTreeMap<AgentName, AgentInfo>> = None;
         let mut watch = self.watch();
         watch.wait_until("the hosts of agents", timeout, |notice| {
             match notice {
                 Notice::Snapshot(snapshot) => {
                     let agents = snapshot.agents.into_iter();
-                    there = agents.map(|it| (it.name.clone(), it)).collect();
+                    there = Some(agents.map(|it| (it.name.clone(), it)).collect());
                 }
                 Notice::Event(Event::Agent { agent, .. }) => {
+                    let there = there.as_mut()?;
                     there.insert(agent.name.clone(), *agent);
                 }
                 Notice::Event(_) => return None,
             }
-            let mut those = names.iter().filter_map(|name| there.get(name));
-            (!those.any(AgentInfo::is_about_to_be_told)).then_some(())
-        })?;
-        Ok(there)
+            let known = there.as_ref()?;
+            let mut those = names.iter().filter_map(|name| known.get(name));
+            let is_sure = !those.any(AgentInfo::is_about_to_be_told);
+            is_sure.then(|| there.take()).flatten()
+        })
     }
 
     fn begin(
