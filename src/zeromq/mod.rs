@@ -34,7 +34,9 @@ use dead::{connections, cut};
 pub use guards::{GUARDS, bound_messages, bound_queues};
 pub use keepalive::keep_alive;
 pub use lines::{Line, keep_lines, lines, matched, missed, next_ended, queued};
-pub use monitor::{CLOSED, EVENTS, Failure, Seen, monitor, next_event, stop_monitor};
+pub use monitor::{
+    CLOSED, Descriptor, EVENTS, Failure, Seen, monitor, next_event, next_event_by, stop_monitor,
+};
 pub use option::set_int;
 pub use zap::{Handshake, Question, Verdict, Zap};
 

@@ -108,11 +108,34 @@ pub fn stop_monitor(socket: &mut Socket) {
 
 /// The next thing that was seen, and the address that it is about.
 pub fn next_event(monitor: &Socket) -> Option<(Seen, Vec<u8>)> {
+    next_event_by(monitor).map(|(seen, address, _)| (seen, address))
+}
+
+/// The number of a TCP connection's descriptor in this process. Of two connections to one address, which are open at
+/// once while one is closed, each has its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Descriptor(pub u32);
+
+impl Descriptor {
+    /// Which one an event is about: libzmq says so where a connection begins and where it ends.
+    fn of(seen: Seen, frame: &[u8]) -> Option<Self> {
+        match seen {
+            Seen::Connected | Seen::Lost => {
+                let value = frame.get(2..6)?.try_into().ok()?;
+                Some(Self(u32::from_ne_bytes(value)))
+            }
+            Seen::Retried | Seen::Proven | Seen::Failed(_) => None,
+        }
+    }
+}
+
+/// The same, with the connection that it is about, if that is known.
+pub fn next_event_by(monitor: &Socket) -> Option<(Seen, Vec<u8>, Option<Descriptor>)> {
     loop {
         let frame = monitor.recv_bytes(DONTWAIT).ok()?;
         let address = monitor.recv_bytes(DONTWAIT).ok()?;
         if let Some(seen) = Seen::decode(&frame) {
-            return Some((seen, address));
+            return Some((seen, address, Descriptor::of(seen, &frame)));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{Address, Alias, ConnectionInfo, Proof, SocketId};
-use crate::zeromq::{Failure, Seen};
+use crate::zeromq::{Descriptor, Failure, Seen};
 
 /// A connection of a socket.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Link {
     /// How often it has been proven.
     times: u32,
     last: Option<Seen>,
+    /// Its TCP connections that have begun and not ended: more than one while libzmq still serves one that was left.
+    open: Vec<Descriptor>,
 }
 
 impl Link {
@@ -32,6 +34,7 @@ impl Link {
             changed: now,
             times: 0,
             last: None,
+            open: Vec::new(),
         }
     }
 
@@ -84,6 +87,19 @@ impl Link {
     /// Whether it is connected itself, whatever its request socket is.
     fn connected(&self) -> bool {
         matches!(self.proof, Proof::Proven { .. })
+    }
+
+    /// Takes note of what was seen of one of its TCP connections. libzmq may serve one that was left for a while, and dial anew for
+    /// it, beside the one that stands: what becomes of the former is nothing to the link. True if the proof is another than
+    /// before.
+    pub(crate) fn note_by(&mut self, seen: Seen, by: Option<Descriptor>, now: Duration) -> bool {
+        match seen {
+            Seen::Connected => self.open.extend(by),
+            Seen::Lost => self.open.retain(|it| Some(*it) != by),
+            Seen::Retried | Seen::Proven | Seen::Failed(_) => {}
+        }
+        let stands = self.connected() && !self.open.is_empty();
+        !(stands && seen != Seen::Proven) && self.note(seen, now)
     }
 
     /// Takes note. True if the proof is another than before.
@@ -226,6 +242,30 @@ mod tests {
         let failure = Seen::Failed(Failure::WrongKind);
         request_socket(&mut both, failure);
         assert!(both.failure().unwrap().contains("does not fit"));
+    }
+
+    #[test]
+    fn what_becomes_of_a_connection_that_was_left_is_nothing_to_the_link() {
+        let [former, own] = [7, 8].map(|it| Some(Descriptor(it)));
+        let ms = Duration::from_millis;
+        for begins_first in [true, false] {
+            let mut link = link();
+            if begins_first {
+                link.note_by(Seen::Connected, former, ms(0));
+            }
+            link.note_by(Seen::Connected, own, ms(1));
+            link.note_by(Seen::Proven, None, ms(2));
+            for _ in 0..3 {
+                assert!(!link.note_by(Seen::Lost, former, ms(3)));
+                assert!(!link.note_by(Seen::Retried, None, ms(3)));
+                assert!(!link.note_by(Seen::Connected, former, ms(3)));
+                assert!(!link.note_by(Seen::Failed(Failure::Broken), None, ms(3)));
+            }
+            assert!(link.proven());
+            assert!(!link.note_by(Seen::Lost, former, ms(3)));
+            assert!(link.note_by(Seen::Lost, own, ms(4)));
+            assert_eq!(link.proof(), Proof::Lost);
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::model::{
     Replies, Role, Serializer, SocketId, SocketStats, Transport,
 };
 use crate::wire::{ProofToken, ReplyToken, sync_subscription};
-use crate::zeromq::{CLOSED, EVENTS, End, Seen, monitor, next_event, stop_monitor};
+use crate::zeromq::{CLOSED, Descriptor, EVENTS, End, Seen, monitor, next_event_by, stop_monitor};
 
 /// How long to wait at most until a place is free again, in milliseconds.
 const UNBINDING: i64 = 1000;
@@ -72,9 +72,15 @@ pub(crate) struct News {
 }
 
 impl News {
-    fn note(&mut self, link: &mut Link, seen: Seen, now: Duration, only: bool) {
+    fn note(
+        &mut self,
+        link: &mut Link,
+        (seen, by): (Seen, Option<Descriptor>),
+        now: Duration,
+        only: bool,
+    ) {
         let was_lost = link.proof() == Proof::Lost;
-        let changed = link.note(seen, now);
+        let changed = link.note_by(seen, by, now);
         self.changed |= changed;
         self.lost |= only && changed && seen == Seen::Lost;
         self.again |= only && changed && was_lost && seen == Seen::Proven;
@@ -217,7 +223,7 @@ impl Slot {
         }
         self.watch(context).map_err(|e| e.message().to_owned())?;
         self.take_key(&server)?;
-        dial(&mut self.socket, &server.address, there.is_some())?;
+        self.dial(&server.address, there.is_some())?;
         let request_socket = match &mut self.request_socket {
             None => None,
             Some(request_socket) => {
@@ -244,12 +250,29 @@ impl Slot {
         Ok(LinkId(at))
     }
 
+    /// Begins to connect. A subscriber has nothing to send on a connection that it leaves but subscriptions: libzmq need not
+    /// dial anew for them, by a key that may be good no more.
+    fn dial(&mut self, address: &str, anew: bool) -> Result<(), String> {
+        let failed = |error: zmq::Error| error.message().to_owned();
+        let linger = self.socket.get_linger().map_err(failed)?;
+        if self.kind.subscribes() {
+            self.socket.set_linger(0).map_err(failed)?;
+        }
+        let dialled = dial(&mut self.socket, address, anew);
+        self.socket.set_linger(linger).map_err(failed)?;
+        dialled
+    }
+
     /// Ends a connection and begins it anew, at the same address.
     pub(crate) fn redial(&mut self, id: LinkId, now: Duration) -> Result<(), String> {
         let Some(link) = self.links.get_mut(id.0) else {
             return Err("the connection is not there any more".into());
         };
-        dial(&mut self.socket, &link.server.address, true)?;
+        let address = link.server.address.clone();
+        self.dial(&address, true)?;
+        let Some(link) = self.links.get_mut(id.0) else {
+            return Err("the connection is not there any more".into());
+        };
         if let (Some(request_socket), Some(beside)) =
             (&mut self.request_socket, &link.request_socket)
         {
@@ -305,13 +328,13 @@ impl Slot {
     /// Reads what the monitor has seen.
     pub(crate) fn read_monitor(&mut self, now: Duration) -> News {
         let mut news = News::default();
-        while let Some((seen, address)) = self.monitor.as_ref().and_then(next_event) {
+        while let Some((seen, address, by)) = self.monitor.as_ref().and_then(next_event_by) {
             let former = |former: &String| former.as_bytes() == address;
             // libzmq may write the address otherwise than it was given.
             let only = self.links.len() == 1 && !self.former.iter().any(former);
             let linked = |link: &&mut Link| only || link.server.address.as_bytes() == address;
             if let Some(link) = self.links.iter_mut().find(linked) {
-                news.note(link, seen, now, only);
+                news.note(link, (seen, by), now, only);
             }
         }
         news
@@ -325,7 +348,7 @@ impl Slot {
                 .as_ref()
                 .and_then(|request_socket| request_socket.monitor())
         };
-        while let Some((seen, address)) = monitor().and_then(next_event) {
+        while let Some((seen, address, by)) = monitor().and_then(next_event_by) {
             let former = |former: &String| former.as_bytes() == address;
             let only = self.links.len() == 1 && !self.former.iter().any(former);
             let request_sockets = self
@@ -335,7 +358,7 @@ impl Slot {
             let mut linked =
                 request_sockets.filter(|it| only || it.server.address.as_bytes() == address);
             if let Some(link) = linked.next() {
-                news.note(link, seen, now, only);
+                news.note(link, (seen, by), now, only);
             }
         }
         news
