@@ -181,7 +181,13 @@ fn a_machine_that_cannot_be_reached_keeps_nothing_else_from_coming_back() {
         assert!(said.stderr.contains(part), "{part}: {said}");
     }
     lab.cut("lab2", true);
-    wait_until("it is back", || lab.agent("Bob")["state"] == "running");
+    wait_until("Bob is back", || lab.agent("Bob")["state"] == "running");
+    // His daemon has a connection of its own.
+    wait_until("lab2 is back", || {
+        let hosts = lab.json(&["ls", "hosts"]);
+        let mut hosts = hosts.as_array().unwrap().iter();
+        hosts.any(|it| it["name"] == "lab2" && it["state"] == "running")
+    });
     let up = lab.up_again();
     assert_eq!(up["out_of_reach"], json!({ "hosts": [], "agents": [] }));
     let now = lab.pids();

@@ -309,6 +309,7 @@ fn few_write_to_terminals() {
             "host/renewal.rs",
             "nameserver/audit.rs",
             "nameserver/mod.rs",
+            "proxy/driver.rs",
             "render/progress.rs",
         ]
     );

@@ -86,6 +86,7 @@ fn requests_to_a_host() -> Vec<HostRequest> {
             serde_json::json!({"agent":"Alice","values":{},"timers":false,"timeout":100}),
         ),
         of("keep", serde_json::json!({"agents":["Alice"]})),
+        of("restart", serde_json::json!({"agent":"Nobody"})),
         of("attach", serde_json::json!({"spec": spec("Nobody")})),
         of("stop", serde_json::json!({"agent":"Alice","grace":1})),
         of("agents", nothing.clone()),
