@@ -122,7 +122,7 @@ impl Proxy {
         let AgentInfo { state, exit, .. } = told.into_iter().find(|it| it.name == self.agent)?;
         match state {
             State::Running => Some(Ok(())),
-            State::Failed => Some(Err(self.failed(exit))),
+            State::Failed => Some(Err(has_failed(&self.agent, exit.as_ref()))),
             State::Starting
             | State::Stopped
             | State::Restarting
@@ -130,15 +130,6 @@ impl Proxy {
             | State::Suspect
             | State::Unreachable => None,
         }
-    }
-
-    fn failed(&self, exit: Option<ExitReport>) -> ProxyError {
-        let agent = self.agent.clone();
-        let how = exit.map(|exit| format!(": {exit}")).unwrap_or_default();
-        ProxyError::Fault(Fault::Start {
-            agent,
-            reason: format!("it has failed{how}"),
-        })
     }
 
     /// Binds a socket on a free port of the loopback interface, or on a path of the agent's own
@@ -392,6 +383,15 @@ impl Proxy {
             standing,
         }
     }
+}
+
+/// An agent that was to run has failed.
+pub(super) fn has_failed(agent: &AgentName, exit: Option<&ExitReport>) -> ProxyError {
+    let how = exit.map(|exit| format!(": {exit}")).unwrap_or_default();
+    ProxyError::Fault(Fault::Start {
+        agent: agent.clone(),
+        reason: format!("it has failed{how}"),
+    })
 }
 
 /// Calls that want no answer.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::agent::has_failed;
 use super::nameserver::NameServer;
 use super::watch::Notice;
 use super::{Pending, ProxyError};
@@ -186,13 +187,7 @@ fn note(
 fn outcome_of(agent: &AgentInfo) -> Option<Result<(), ProxyError>> {
     match agent.state {
         State::Running | State::Stopped => Some(Ok(())),
-        State::Failed | State::Ended => {
-            let how = agent.exit.as_ref().map(|exit| format!(": {exit}"));
-            Some(Err(ProxyError::Fault(Fault::Start {
-                agent: agent.name.clone(),
-                reason: format!("it has failed{}", how.unwrap_or_default()),
-            })))
-        }
+        State::Failed | State::Ended => Some(Err(has_failed(&agent.name, agent.exit.as_ref()))),
         State::Starting | State::Restarting | State::Suspect | State::Unreachable => None,
     }
 }

@@ -253,11 +253,12 @@ impl Slot {
     /// Begins to connect. A subscriber has nothing to send on a connection that it leaves but subscriptions: libzmq need not
     /// dial anew for them, by a key that may be good no more.
     fn dial(&mut self, address: &str, anew: bool) -> Result<(), String> {
+        if !anew || !self.kind.subscribes() {
+            return dial(&mut self.socket, address, anew);
+        }
         let failed = |error: zmq::Error| error.message().to_owned();
         let linger = self.socket.get_linger().map_err(failed)?;
-        if self.kind.subscribes() {
-            self.socket.set_linger(0).map_err(failed)?;
-        }
+        self.socket.set_linger(0).map_err(failed)?;
         let dialled = dial(&mut self.socket, address, anew);
         self.socket.set_linger(linger).map_err(failed)?;
         dialled
@@ -265,14 +266,10 @@ impl Slot {
 
     /// Ends a connection and begins it anew, at the same address.
     pub(crate) fn redial(&mut self, id: LinkId, now: Duration) -> Result<(), String> {
-        let Some(link) = self.links.get_mut(id.0) else {
-            return Err("the connection is not there any more".into());
-        };
-        let address = link.server.address.clone();
-        self.dial(&address, true)?;
-        let Some(link) = self.links.get_mut(id.0) else {
-            return Err("the connection is not there any more".into());
-        };
+        let gone = "the connection is not there any more";
+        let address = self.links.get(id.0).map(|it| it.server.address.clone());
+        self.dial(&address.ok_or(gone)?, true)?;
+        let link = self.links.get_mut(id.0).ok_or(gone)?;
         if let (Some(request_socket), Some(beside)) =
             (&mut self.request_socket, &link.request_socket)
         {
