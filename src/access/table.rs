@@ -165,7 +165,7 @@ table!(AgentRequest {
     IsRunning "is_running" MEMBERS,
     Status "status" OPERATORS,
     Log "log" CONTROL,
-    Stop "stop" CONTROL,
+    Quiet "quiet" CONTROL,
     // A host for its own agents, which they see to.
     Shutdown "shutdown" Levels::of(&[Host, Control, Admin]),
 });

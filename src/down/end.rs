@@ -97,7 +97,7 @@ impl Processes<'_> {
         let elsewhere = machines.flat_map(|machine| machine.agents.iter().cloned());
         let answer = self.turns.answerers();
         for agent in here.chain(elsewhere).filter(|it| !answer.contains(it)) {
-            link.tell(Peer::Agent(agent), &AgentRequest::Stop {});
+            link.tell(Peer::Agent(agent), &AgentRequest::Quiet {});
         }
     }
 

@@ -34,8 +34,8 @@ impl Processes<'_> {
         for turn in turns {
             let ask = |(host, agent): &(HostName, AgentName)| {
                 let host = there.get(host)?;
-                // That it is to send no more, it hears only now.
-                link.tell(Peer::Agent(agent.clone()), &AgentRequest::Stop {});
+                // That it is to be quiet, it hears only now.
+                link.tell(Peer::Agent(agent.clone()), &AgentRequest::Quiet {});
                 let agent = agent.clone();
                 let request = HostRequest::Stop { agent, grace };
                 let limit = grace.duration() + STOP_STAGES_TIMEOUT;

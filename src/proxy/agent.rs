@@ -336,9 +336,9 @@ impl Proxy {
         self.log(Level::Error, text)
     }
 
-    /// Makes it stop sending of its own accord; it can still be called.
-    pub fn stop(&self) -> Result<(), ProxyError> {
-        self.call_for(&AgentRequest::Stop {})
+    /// Makes it send no more of its own accord; it can still be called.
+    pub fn quiet(&self) -> Result<(), ProxyError> {
+        self.call_for(&AgentRequest::Quiet {})
     }
 
     /// Ends it, after its sockets have sent what they can.
@@ -423,9 +423,9 @@ impl Oneway<'_> {
         Ok(())
     }
 
-    /// Makes the agent stop sending of its own accord.
-    pub fn stop(&self) {
-        self.tell(&AgentRequest::Stop {});
+    /// Makes the agent send no more of its own accord.
+    pub fn quiet(&self) {
+        self.tell(&AgentRequest::Quiet {});
     }
 
     /// Ends the agent.

@@ -129,8 +129,8 @@ pub enum AgentRequest {
     Status {},
     /// Write an entry to its log. Replies with null.
     Log { level: Level, text: String },
-    /// Stop sending of its own accord: timers off, the program told to stop. Replies with null.
-    Stop {},
+    /// Send no more of its own accord: timers off, the program told to stop. Replies with null.
+    Quiet {},
     /// End. Replies with null, then ends, after its sockets' linger.
     Shutdown {},
 }

@@ -1,6 +1,6 @@
 //! The stages of an agent's life.
 //!
-//! An agent prepares until `start`, then works; it may be stopped, which leaves it there for questions;
+//! An agent prepares until `start`, then works; it may be made quiet, which leaves it there for questions;
 //! and it ends. Each stage only ever leads to a later one; but an agent that was started elsewhere
 //! rests when its system releases it, and prepares for another.
 
@@ -16,7 +16,7 @@ pub(crate) enum Life {
     /// The system is wired: the program's messages go out, and timers run after `go`.
     Working,
     /// It sends nothing of its own accord any more, and still answers.
-    Stopped,
+    Quiet,
     /// It lets its program end, up to a deadline for each push.
     Ending { code: i32, push: Push, by: Duration },
     /// The program is gone: what is queued leaves, up to a deadline.
@@ -63,7 +63,7 @@ impl Life {
 
     /// Back to preparing, for an agent that its system has released. True if this is news.
     pub(crate) fn rest(&mut self) -> bool {
-        let news = matches!(self, Life::Working | Life::Stopped);
+        let news = matches!(self, Life::Working | Life::Quiet);
         if news {
             *self = Life::Preparing;
         }
@@ -71,10 +71,10 @@ impl Life {
     }
 
     /// No more of its own accord. True if this is news.
-    pub(crate) fn stop(&mut self) -> bool {
+    pub(crate) fn quiet(&mut self) -> bool {
         let news = matches!(self, Life::Preparing | Life::Working);
         if news {
-            *self = Life::Stopped;
+            *self = Life::Quiet;
         }
         news
     }
@@ -122,7 +122,7 @@ impl Life {
     /// The exit status with which it is about to end.
     pub(crate) fn code(self) -> Option<i32> {
         match self {
-            Life::Preparing | Life::Working | Life::Stopped => None,
+            Life::Preparing | Life::Working | Life::Quiet => None,
             Life::Ending { code, .. } | Life::Flushing { code, .. } | Life::Over { code } => {
                 Some(code)
             }
@@ -133,7 +133,7 @@ impl Life {
     pub(crate) fn wakes_at(self) -> Option<Duration> {
         match self {
             Life::Ending { by, .. } | Life::Flushing { by, .. } => Some(by),
-            Life::Preparing | Life::Working | Life::Stopped | Life::Over { .. } => None,
+            Life::Preparing | Life::Working | Life::Quiet | Life::Over { .. } => None,
         }
     }
 
@@ -151,7 +151,7 @@ impl Life {
                 None
             }
             Life::Ending { .. } | Life::Flushing { .. } => None,
-            Life::Preparing | Life::Working | Life::Stopped | Life::Over { .. } => None,
+            Life::Preparing | Life::Working | Life::Quiet | Life::Over { .. } => None,
         }
     }
 
@@ -186,8 +186,8 @@ mod tests {
     fn stages_only_go_forward() {
         let mut life = Life::Preparing;
         assert!(life.start() && !life.start() && life.working());
-        assert!(life.stop() && !life.stop() && !life.start());
-        assert!(life.end(0, s(1)) && !life.end(1, s(1)) && !life.stop());
+        assert!(life.quiet() && !life.quiet() && !life.start());
+        assert!(life.end(0, s(1)) && !life.end(1, s(1)) && !life.quiet());
         assert_eq!(life.tick(s(1), false, true), None);
         assert_eq!(life, Life::Flushing { code: 0, by: s(2) });
         assert_eq!(life.tick(s(1), false, false), None);

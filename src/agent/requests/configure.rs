@@ -247,8 +247,8 @@ impl Agent {
     }
 
     /// Nothing more of its own accord.
-    pub(super) fn stop(&mut self) {
-        if self.life.stop() {
+    pub(super) fn quiet(&mut self) {
+        if self.life.quiet() {
             self.timers.stop();
             self.stop_program();
         }

@@ -232,8 +232,8 @@ impl Agent {
                 self.log.line(level, &text);
                 done()
             }
-            AgentRequest::Stop {} => {
-                self.stop();
+            AgentRequest::Quiet {} => {
+                self.quiet();
                 done()
             }
             AgentRequest::Shutdown {} => {

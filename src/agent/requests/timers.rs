@@ -31,8 +31,8 @@ impl Agent {
                 reason: reason.to_owned(),
             });
         }
-        if self.life == Life::Stopped && !timers.is_empty() {
-            let reason = format!("{agent} was stopped: none of its timers would run");
+        if self.life == Life::Quiet && !timers.is_empty() {
+            let reason = format!("{agent} was made quiet: none of its timers would run");
             return Err(Fault::Refused { reason });
         }
         Ok(())

@@ -211,7 +211,7 @@ fn timers_wait_for_go() {
     for _ in 0..3 {
         assert_eq!(pull.recv_bytes(0).unwrap(), b"\"tick\"");
     }
-    agent.ask(AgentRequest::Stop {});
+    agent.ask(AgentRequest::Quiet {});
     assert_eq!(agent.status().skipped_ticks, 0);
 }
 

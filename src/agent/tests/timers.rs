@@ -90,7 +90,7 @@ fn a_timer_sets_an_attribute_is_listed_and_stopped() {
     agent.ask(AgentRequest::StopTimers {});
     assert_eq!(list(&mut agent), []);
     assert_eq!(agent.attribute("x"), "mine");
-    agent.ask(AgentRequest::Stop {});
+    agent.ask(AgentRequest::Quiet {});
     let late = agent.try_ask(every(5, None, set("x", json!(3))));
     assert!(matches!(late, Err(Fault::Refused { .. })));
 }
