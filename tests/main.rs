@@ -34,6 +34,7 @@ mod restarts;
 mod security;
 mod settle;
 mod state;
+mod stop;
 mod terminal;
 mod unwell;
 mod up_down;

@@ -291,6 +291,30 @@ fn agents_are_started_and_restarted_by_hand() {
 }
 
 #[test]
+fn one_that_is_started_by_hand_with_its_go_waits_for_nobody() {
+    let bench = Bench::new();
+    let up = bench.up(SYSTEM);
+    assert_eq!(up.code, 0, "{up}");
+    let address = bench.json(&["ls", "systems"])[0]["nameserver"].clone();
+    let address = address.as_str().unwrap();
+    let program = "read start; echo '{\"type\":\"set\",\"attributes\":{\"told\":true}}'; cat";
+    let command = [
+        "agent", "Late", "--ns", address, "--go", "--", "sh", "-c", program,
+    ];
+    let mut late = bench.spawn(&command);
+    wait_until("its program is told to start", || {
+        attributes(&bench, "Late")["told"] == true
+    });
+    bench.ok(&["connect", "Late", "out", "--to", "Bob.in"]);
+    let before = received(&bench, "Bob");
+    bench.ok(&["every", "Late", "20ms", "send", "out", "7"]);
+    wait_until("its timer runs", || received(&bench, "Bob") > before + 5);
+    bench.ok(&["stop", "Late"]);
+    late.wait().unwrap();
+    bench.ok(&["down"]);
+}
+
+#[test]
 fn one_that_was_started_by_hand_is_told_to_work() {
     let bench = Bench::new();
     let up = bench.up(SYSTEM);

@@ -14,7 +14,7 @@ use crate::model::{AgentId, AgentSpec, Program, read_ip};
 use crate::process::{drop_run, raise_descriptors};
 use crate::proxy::agent_dial;
 use crate::state::find_key;
-use crate::wire::{AgentBoot, Incarnation};
+use crate::wire::{AgentBoot, Incarnation, Works};
 
 /// Run an agent in the foreground, which registers itself and waits to be configured
 #[derive(Debug, clap::Args)]
@@ -27,6 +27,9 @@ pub struct AgentArgs {
     /// What peers dial to reach this machine
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_parser = read_ip)]
     pub advertise: IpAddr,
+    /// Go at once, in a system that is up: its program is started and its timers run
+    #[arg(long, conflicts_with = "boot")]
+    pub go: bool,
     /// The join file for a closed name server, made by `osb keys join`
     #[arg(long, value_name = "FILE", conflicts_with = "boot")]
     pub join: Option<PathBuf>,
@@ -66,7 +69,7 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
             ..AgentSpec::named(args.name.name)
         }),
         version: None,
-        works: None,
+        works: args.go.then_some(Works { launch: None }),
         ports: BTreeMap::new(),
         incarnation,
         successor_of: None,

@@ -13,8 +13,8 @@ use rustix::net::netdevice::name_to_index;
 
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
-    every, get, host, keys, log, logs, ls, man, ns, plan, restart, schema, send, set, shutdown,
-    start, stop_timer, subscribe, timers, unsubscribe, up, version, wait,
+    every, get, host, keys, log, logs, ls, man, ns, plan, restart, schema, send, set, start, stop,
+    stop_timer, subscribe, timers, unsubscribe, up, version, wait,
 };
 use crate::model::{SystemName, harmless, without_scheme, zone};
 use crate::render::{ColorChoice, Output, error_json};
@@ -127,7 +127,8 @@ pub enum Command {
     After(after::AfterArgs),
     Timers(timers::TimersArgs),
     StopTimer(stop_timer::StopTimerArgs),
-    Shutdown(shutdown::ShutdownArgs),
+    #[command(visible_alias = "shutdown")]
+    Stop(stop::StopArgs),
     Start(start::StartArgs),
     Restart(restart::RestartArgs),
     Log(log::LogArgs),

@@ -34,7 +34,6 @@ pub(crate) enum Ended {
     Too,
     /// Those that have ended as they should are not missed; that others cannot answer is to be said.
     IfBadly,
-    Not,
 }
 
 impl Ended {
@@ -42,7 +41,6 @@ impl Ended {
         match self {
             Ended::Too => true,
             Ended::IfBadly => state != State::Stopped,
-            Ended::Not => !state.ended(),
         }
     }
 }
@@ -261,8 +259,6 @@ mod tests {
         assert!(!Ended::IfBadly.are_meant(State::Stopped));
         for state in [State::Failed, State::Ended] {
             assert!(Ended::IfBadly.are_meant(state));
-            assert!(!Ended::Not.are_meant(state));
         }
-        assert!(Ended::Not.are_meant(State::Unreachable));
     }
 }

@@ -52,9 +52,9 @@ mod select;
 mod send;
 mod session;
 mod set;
-mod shutdown;
 mod signals;
 mod start;
+mod stop;
 mod stop_timer;
 mod subscribe;
 mod target;
@@ -132,7 +132,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::After(args) => after::run(args, context),
         Command::Timers(args) => timers::run(args, context),
         Command::StopTimer(args) => stop_timer::run(args, context),
-        Command::Shutdown(args) => shutdown::run(args, context),
+        Command::Stop(args) => stop::run(args, context),
         Command::Start(args) => start::run(args, context),
         Command::Restart(args) => restart::run(args, context),
         Command::Log(args) => log::run(args, context),

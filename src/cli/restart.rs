@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::many::{self, Answered, Asked, Chosen, Ended};
 use super::timeout::TimeoutArgs;
-use super::{CommandError, Context, complete, shutdown, start};
-use crate::proxy::ProxyError;
-use crate::wire::Fault;
+use super::{CommandError, Context, complete, start, stop};
+use crate::model::timing::STOP_GRACE;
+use crate::proxy::Stop;
 
 /// End agents and start them again; the others go on
 #[derive(Debug, clap::Args)]
@@ -28,19 +28,19 @@ pub(crate) fn run(args: RestartArgs, context: &mut Context) -> Result<(), Comman
 }
 
 fn restart(agents: Vec<Asked>, limit: Duration) -> Vec<Answered> {
-    let mut rest = Vec::new();
+    let how = Stop {
+        grace: STOP_GRACE,
+        hold: false,
+    };
     let mut failed = Vec::new();
-    for (agent, (id, outcome)) in agents.iter().zip(shutdown::end(agents.clone(), limit)) {
-        match outcome {
-            Err(error) if !has_ended(&error) => failed.push((id, Err(error))),
-            Ok(_) | Err(_) => rest.push(agent.clone()),
+    for (id, outcome) in stop::stop(agents.clone(), how, limit) {
+        if let Err(error) = outcome {
+            failed.push((id, Err(error)));
         }
     }
-    failed.extend(start::start(rest, limit));
-    failed
-}
-
-/// Whether there was nothing to end.
-fn has_ended(error: &ProxyError) -> bool {
-    matches!(error, ProxyError::Fault(Fault::NotRunning { .. }))
+    let is_left = |agent: &Asked| failed.iter().all(|(id, _)| *id != agent.id);
+    let rest = agents.into_iter().filter(is_left).collect();
+    let mut answered = start::start(rest, limit);
+    answered.extend(failed);
+    answered
 }

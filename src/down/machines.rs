@@ -77,6 +77,7 @@ fn question(
                 let request = HostRequest::Stop {
                     agent: agent.clone(),
                     grace,
+                    hold: false,
                 };
                 (agent, link.ask(peer.clone(), &request, limit))
             };

@@ -37,7 +37,11 @@ impl Processes<'_> {
                 // That it is to be quiet, it hears only now.
                 link.tell(Peer::Agent(agent.clone()), &AgentRequest::Quiet {});
                 let agent = agent.clone();
-                let request = HostRequest::Stop { agent, grace };
+                let request = HostRequest::Stop {
+                    agent,
+                    grace,
+                    hold: false,
+                };
                 let limit = grace.duration() + STOP_STAGES_TIMEOUT;
                 Some(link.ask::<Stopped>(Peer::Host(host.clone()), &request, limit))
             };

@@ -82,6 +82,8 @@ impl Host {
             let ended = !record.process.is_alive();
             let incarnation = record.incarnation.filter(|_| ended)?;
             let of_it = ends.iter().find(|it| it.incarnation == incarnation);
+            let kept = self.specs.get(&self.spawner.id(&record.agent));
+            let stopped = kept.is_some_and(|it| it.stopped);
             Some(NameServerRequest::Exited {
                 exit: ExitReport {
                     status: of_it.and_then(|it| it.status),
@@ -90,8 +92,11 @@ impl Host {
                 },
                 agent: record.agent,
                 incarnation,
-                asked: false,
-                then: AfterEnd::Stays,
+                asked: stopped,
+                then: match stopped {
+                    true => AfterEnd::StaysDown,
+                    false => AfterEnd::Stays,
+                },
             })
         };
         let all = dir.latest_agents(self.link.address()).into_iter();

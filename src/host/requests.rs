@@ -42,7 +42,10 @@ impl Host {
                 self.answer(ticket, begun);
             }
             HostRequest::Attach { spec } => self.on_attach(spec, ticket),
-            HostRequest::Stop { agent, grace } => {
+            HostRequest::Stop { agent, grace, hold } => {
+                if hold && self.supervision.on_hold(&agent) {
+                    self.specs.keep_stopped(&self.spawner.id(&agent), true);
+                }
                 self.supervision.on_stop(&agent, grace, ticket, now)
             }
             HostRequest::Agents {} => {

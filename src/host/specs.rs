@@ -29,12 +29,14 @@ impl Specs {
         self.kept.values()
     }
 
-    /// Keeps a spec. Tells its number, and the ports that its sockets have had before. One that is as the one before
+    /// Keeps a spec, of an agent that is to run. Tells its number, and the ports that its sockets have had before. One that is as the one before
     /// has the same number. A full disk keeps no agent from running: a later daemon then knows less.
     pub(super) fn keep(&mut self, spec: &AgentSpec) -> (SpecVersion, BTreeMap<Alias, u16>) {
         let former = self.kept.get(&spec.name);
         if let Some(kept) = former.filter(|kept| kept.spec == *spec) {
-            return (kept.version, kept.ports.clone());
+            let found = (kept.version, kept.ports.clone());
+            self.keep_stopped(&spec.name, false);
+            return found;
         }
         let version = former.map_or(SpecVersion::FIRST, |kept| kept.version.next());
         let former = former.map(|kept| (kept.ports.clone(), kept.values.clone()));
@@ -48,6 +50,7 @@ impl Specs {
             spec: spec.clone(),
             ports: ports.clone(),
             values,
+            stopped: false,
         };
         self.kept.insert(spec.name.clone(), kept);
         (version, ports)
@@ -66,6 +69,17 @@ impl Specs {
     /// The latest spec of an agent.
     pub(super) fn get(&self, agent: &AgentId) -> Option<&KeptSpec> {
         self.kept.get(agent)
+    }
+
+    /// An agent is to stay down, or not any more.
+    pub(super) fn keep_stopped(&mut self, agent: &AgentId, stopped: bool) {
+        let Some(kept) = self.kept.get_mut(agent) else {
+            return;
+        };
+        if std::mem::replace(&mut kept.stopped, stopped) != stopped {
+            let agent = agent.clone();
+            self.note(&SpecNews::Stopped { agent, stopped });
+        }
     }
 
     /// What the references of an agent's program stand for.
@@ -160,5 +174,18 @@ mod tests {
         let ports = BTreeMap::from([(any, 4711)]);
         assert_eq!(later.keep(&other), (SpecVersion(2), ports.clone()));
         assert_eq!(later.keep(&spec()), (SpecVersion(3), ports));
+    }
+    #[test]
+    fn that_an_agent_was_stopped_outlives_the_daemon_until_the_agent_is_to_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = SystemDir::at(folder.path().to_owned());
+        let is_stopped = || Specs::read(&dir).get(&spec().name).unwrap().stopped;
+        let mut specs = Specs::read(&dir);
+        specs.keep(&spec());
+        assert!(!is_stopped());
+        specs.keep_stopped(&spec().name, true);
+        assert!(is_stopped());
+        specs.keep(&spec());
+        assert!(!is_stopped());
     }
 }

@@ -74,6 +74,8 @@ pub enum AfterEnd {
         /// In how long.
         wait: Millis,
     },
+    /// It was stopped: it stays down, whatever its policy is, until it is started again by hand.
+    StaysDown,
     /// It was started again so often that it is not any more.
     GivenUp {
         /// How often.

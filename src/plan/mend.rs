@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
-use crate::model::{AgentId, AgentInfo, HostName, NameServerName, Reach, Ready, State};
+use crate::model::{AfterEnd, AgentId, AgentInfo, HostName, NameServerName, Reach, Ready, State};
 
 /// The daemon of a host, for one name server.
 pub type Place = (NameServerName, HostName);
@@ -126,15 +126,15 @@ fn standing(name: &AgentId, is_job: bool, actual: &Actual) -> Standing {
         // It has not been heard of yet, or its end has not.
         _ if actual.alive.contains(name) => Standing::OutOfReach,
         // One that was stopped has not done its work.
-        Some(State::Stopped) if is_job && info.is_some_and(has_succeeded) => Standing::Done,
+        Some(State::Stopped) if is_job && info.is_some_and(has_done) => Standing::Done,
         Some(State::Stopped | State::Failed | State::Restarting | State::Ended) | None => {
             Standing::Missing
         }
     }
 }
 
-fn has_succeeded(agent: &AgentInfo) -> bool {
-    agent.exit.as_ref().and_then(|it| it.status) == Some(0)
+fn has_done(agent: &AgentInfo) -> bool {
+    agent.exit.as_ref().and_then(|it| it.status) == Some(0) && agent.then != AfterEnd::StaysDown
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod link;
 mod live;
 mod nameserver;
 mod start;
+mod stop;
 mod watch;
 
 pub(crate) use admission::Admission;
@@ -41,6 +42,7 @@ pub(crate) use known_server::KnownServer;
 pub use link::Link;
 pub use link::Pending;
 pub use nameserver::NameServer;
+pub use stop::{KeptDown, Stop};
 pub use watch::{Notice, Watch};
 
 // The messages that calls are made of, and what a watch tells.

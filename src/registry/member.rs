@@ -200,6 +200,13 @@ impl Member {
                 },
                 _,
             ) => State::Restarting,
+            (
+                Standing::Ended {
+                    then: AfterEnd::StaysDown,
+                    ..
+                },
+                _,
+            ) => State::Stopped,
             (Standing::Ended { how, .. }, _) => match how {
                 How::Well => State::Stopped,
                 How::Badly => State::Failed,

@@ -21,6 +21,8 @@ pub struct KeptSpec {
     pub ports: BTreeMap<Alias, u16>,
     /// What the references of its program stood for last, by their texts.
     pub values: BTreeMap<String, String>,
+    /// It was stopped, and is to stay down until it is started.
+    pub stopped: bool,
 }
 
 /// A line of the file.
@@ -39,6 +41,10 @@ pub enum SpecNews {
         agent: AgentId,
         values: BTreeMap<String, String>,
     },
+    Stopped {
+        agent: AgentId,
+        stopped: bool,
+    },
 }
 
 impl SystemDir {
@@ -55,6 +61,7 @@ impl SystemDir {
                         version,
                         ports,
                         values,
+                        stopped: false,
                         spec: *spec,
                     };
                     kept.insert(of_it.spec.name.clone(), of_it);
@@ -67,6 +74,11 @@ impl SystemDir {
                 SpecNews::Values { agent, values } => {
                     if let Some(kept) = kept.get_mut(&agent) {
                         kept.values = values;
+                    }
+                }
+                SpecNews::Stopped { agent, stopped } => {
+                    if let Some(kept) = kept.get_mut(&agent) {
+                        kept.stopped = stopped;
                     }
                 }
             }

@@ -145,12 +145,7 @@ impl Supervision {
     pub(crate) fn on_stop(&mut self, agent: &AgentName, grace: Millis, ticket: Ticket, now: Now) {
         if self.call_off(agent, start::fault(agent, "it was stopped before it began")) {
             self.stop_waiting(agent);
-            if let Some(Phase::Ended { settled, .. }) =
-                self.agents.get_mut(agent).map(|it| &mut it.phase)
-            {
-                *settled = true;
-            }
-            return self.answer_already(agent, ticket);
+            return self.stop_ended(agent, ticket);
         }
         self.stop_waiting(agent);
         match self.agents.get_mut(agent).map(|it| &mut it.phase) {
@@ -164,10 +159,7 @@ impl Supervision {
                     outcome: Err(fault),
                 });
             }
-            Some(Phase::Ended { settled, .. }) => {
-                *settled = true;
-                self.answer_already(agent, ticket);
-            }
+            Some(Phase::Ended { .. }) => self.stop_ended(agent, ticket),
             Some(Phase::Stopping { tickets, .. }) => tickets.push(ticket),
             Some(phase @ Phase::Running) => {
                 let next = now + grace.duration();
@@ -184,8 +176,33 @@ impl Supervision {
         }
     }
 
-    fn answer_already(&mut self, agent: &AgentName, ticket: Ticket) {
-        let stopped = Stopped::at(agent.clone(), StopStage::Already);
+    /// It has ended before. That it is to stay so from now on is told.
+    fn stop_ended(&mut self, name: &AgentName, ticket: Ticket) {
+        if let Some(Agent {
+            incarnation,
+            phase:
+                Phase::Ended {
+                    exit,
+                    asked,
+                    settled,
+                },
+            history,
+        }) = self.agents.get_mut(name)
+        {
+            let is_held = history.is_held();
+            *settled = !is_held;
+            if is_held {
+                *asked = true;
+                self.effects.push(Effect::Report {
+                    agent: name.clone(),
+                    incarnation: *incarnation,
+                    exit: exit.clone(),
+                    asked: true,
+                    then: AfterEnd::StaysDown,
+                });
+            }
+        }
+        let stopped = Stopped::at(name.clone(), StopStage::Already);
         self.effects.push(Effect::AnswerStop {
             ticket,
             outcome: Ok(stopped),
@@ -270,13 +287,16 @@ impl Supervision {
         let is_free = matches!(agent.phase, Phase::Running) && !shutting_down && !asked_itself;
         let then = match is_free {
             true => agent.history.on_end(&exit, now),
-            false => AfterEnd::Stays,
+            false => agent.history.then(),
         };
         if let AfterEnd::Again { wait } = then {
             return self.wait_for_restart(name, exit, wait, now);
         }
         let (asked, settled) = match &agent.phase {
-            Phase::Stopping { tickets, .. } => (true, !tickets.is_empty()),
+            // Of one that is to stay down a later name server is told, too.
+            Phase::Stopping { tickets, .. } => {
+                (true, !tickets.is_empty() && !agent.history.is_held())
+            }
             _ => (asked_itself, false),
         };
         let ended = Phase::Ended {
@@ -290,6 +310,15 @@ impl Supervision {
         {
             shutdown.left = shutdown.left.saturating_sub(1);
         }
+        let stage_of_exit = stop_stage_of(&exit);
+        // Who is answered finds it told.
+        self.effects.push(Effect::Report {
+            agent: name.clone(),
+            incarnation,
+            exit,
+            asked,
+            then,
+        });
         if let Phase::Stopping {
             stage,
             tickets,
@@ -297,7 +326,7 @@ impl Supervision {
         } = before
         {
             self.due.remove(&(next, name.clone()));
-            let stopped = Stopped::at(name.clone(), stage.max(stop_stage_of(&exit)));
+            let stopped = Stopped::at(name.clone(), stage.max(stage_of_exit));
             for ticket in tickets {
                 let outcome = Ok(stopped.clone());
                 self.effects.push(Effect::AnswerStop { ticket, outcome });
@@ -306,13 +335,6 @@ impl Supervision {
                 shutdown.stopped.push(stopped);
             }
         }
-        self.effects.push(Effect::Report {
-            agent: name.clone(),
-            incarnation,
-            exit,
-            asked,
-            then,
-        });
         self.end_if_done();
     }
 
@@ -325,7 +347,7 @@ impl Supervision {
                     exit,
                     asked,
                     settled: false,
-                } => (exit, *asked, agent.history.given_up()),
+                } => (exit, *asked, agent.history.then()),
                 Phase::Waiting { exit, at } => {
                     let wait = at.saturating_sub(now).into();
                     (exit, false, AfterEnd::Again { wait })

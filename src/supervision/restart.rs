@@ -15,7 +15,8 @@ pub(super) struct History {
     is_kept: bool,
     /// When it was started again, within the window; the latest last.
     restarts: VecDeque<Now>,
-    given_up: AfterEnd,
+    /// What becomes of it when it has ended and its policy says nothing.
+    then: AfterEnd,
 }
 
 impl History {
@@ -26,7 +27,7 @@ impl History {
             is_job: spec.is_job(),
             is_kept: false,
             restarts: VecDeque::new(),
-            given_up: AfterEnd::Stays,
+            then: AfterEnd::Stays,
         }
     }
 
@@ -42,7 +43,7 @@ impl History {
     fn begin_anew(&mut self) {
         self.is_kept = true;
         self.restarts.clear();
-        self.given_up = AfterEnd::Stays;
+        self.then = AfterEnd::Stays;
     }
 
     fn next(&mut self, now: Now) -> AfterEnd {
@@ -59,18 +60,27 @@ impl History {
                 AfterEnd::Again { wait }
             }
             None => {
-                self.given_up = AfterEnd::GivenUp {
+                self.then = AfterEnd::GivenUp {
                     restarts: before,
                     within,
                 };
-                self.given_up
+                self.then
             }
         }
     }
 
-    /// That it is not started again any more, if that is so.
-    pub(super) fn given_up(&self) -> AfterEnd {
-        self.given_up
+    /// It is to stay down.
+    fn hold(&mut self) {
+        self.then = AfterEnd::StaysDown;
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.then == AfterEnd::StaysDown
+    }
+
+    /// What becomes of it, now that its policy does not start it again.
+    pub(super) fn then(&self) -> AfterEnd {
+        self.then
     }
 }
 
@@ -89,6 +99,9 @@ impl Supervision {
             let Some(agent) = self.agents.get_mut(name) else {
                 continue;
             };
+            if agent.history.is_held() {
+                continue;
+            }
             agent.history.begin_anew();
             let exit = match &agent.phase {
                 Phase::Ended {
@@ -106,6 +119,26 @@ impl Supervision {
                 self.wait_for_restart(name, exit, wait, now);
             }
         }
+    }
+
+    /// A member wants this agent to stay down, and is about to stop it. Tells whether it does: a job that is done stays done.
+    pub(crate) fn on_hold(&mut self, name: &AgentName) -> bool {
+        let Some(agent) = self.agents.get_mut(name) else {
+            return true;
+        };
+        let is_done = matches!(&agent.phase, Phase::Ended { exit, asked: false, .. } if exit.status == Some(0));
+        if is_done && agent.history.is_job {
+            return false;
+        }
+        agent.history.hold();
+        if let Phase::Starting {
+            before: Some(before),
+            ..
+        } = &mut agent.phase
+        {
+            before.history.hold();
+        }
+        true
     }
 
     /// A member wants the next life of an agent that has ended, or that waits for it: now, as if it had never been restarted.
@@ -191,7 +224,9 @@ impl Supervision {
         };
         match then {
             AfterEnd::Again { wait } => self.wait_for_restart(name, exit, wait, now),
-            AfterEnd::Stays | AfterEnd::GivenUp { .. } => self.end_waiting(name, exit, then),
+            AfterEnd::Stays | AfterEnd::StaysDown | AfterEnd::GivenUp { .. } => {
+                self.end_waiting(name, exit, then);
+            }
         }
         self.count_left();
         self.end_if_done();
@@ -204,8 +239,8 @@ impl Supervision {
         };
         if let Phase::Waiting { exit, at } = &agent.phase {
             self.due.remove(&(*at, name.clone()));
-            let exit = exit.clone();
-            self.end_waiting(name, exit, AfterEnd::Stays);
+            let (exit, then) = (exit.clone(), agent.history.then());
+            self.end_waiting(name, exit, then);
         }
     }
 

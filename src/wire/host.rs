@@ -44,7 +44,13 @@ pub enum HostRequest {
     /// name server has to entrust the agent to this host.
     Attach { spec: Box<AgentSpec> },
     /// Stop one agent, by the stop stages. Replies with [`Stopped`].
-    Stop { agent: AgentName, grace: Millis },
+    Stop {
+        agent: AgentName,
+        grace: Millis,
+        /// It stays down, and the host notes that durably, until it is to start the agent again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        hold: bool,
+    },
     /// Its agents that live. Replies with a list of their names.
     Agents {},
     /// What an agent of its that has ended by itself has left: the attribute of that name, or the map of all.

@@ -210,7 +210,7 @@ fn requests_to_alice() -> Vec<AgentRequest> {
         of("is_running", nothing.clone()),
         of("status", nothing.clone()),
         of("log", serde_json::json!({"level":"info","text":"mine"})),
-        of("stop", nothing.clone()),
+        of("quiet", nothing.clone()),
         of("shutdown", nothing),
     ]
 }

@@ -67,6 +67,7 @@ fn state(agent: &AgentInfo) -> String {
 fn then(agent: &AgentInfo) -> String {
     match agent.then {
         AfterEnd::Stays => String::new(),
+        AfterEnd::StaysDown => "; stays down".to_owned(),
         AfterEnd::Again { wait } => format!("; next try in {wait}"),
         AfterEnd::GivenUp { restarts, within } => {
             format!("; given up after {restarts} restarts within {within}")

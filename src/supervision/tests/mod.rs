@@ -1,4 +1,5 @@
 mod restarts;
+mod stays_down;
 
 use proptest::prelude::*;
 
@@ -181,16 +182,16 @@ fn the_stop_stages_follow_one_another() {
     assert_eq!(
         supervision.effects(),
         [
-            Effect::AnswerStop {
-                ticket: Ticket(1),
-                outcome: Ok(stopped)
-            },
             Effect::Report {
                 agent: name("Alice"),
                 incarnation: Incarnation(0),
                 exit: killed,
                 asked: true,
                 then: AfterEnd::Stays,
+            },
+            Effect::AnswerStop {
+                ticket: Ticket(1),
+                outcome: Ok(stopped)
             },
         ]
     );
@@ -205,7 +206,7 @@ fn an_agent_that_had_to_kill_its_program_counts_as_killed() {
     let outcome = Ok(Stopped::at(name("Alice"), StopStage::Killed));
     let ticket = Ticket(1);
     assert_eq!(
-        supervision.effects()[0],
+        supervision.effects()[1],
         Effect::AnswerStop { ticket, outcome }
     );
 }

@@ -115,7 +115,11 @@ async fn stop(agents: impl Iterator<Item = Mended>) {
     let mut stops = JoinSet::new();
     for Mended { link, host, agent } in agents {
         let grace = SHORT_GRACE;
-        let request = HostRequest::Stop { agent, grace };
+        let request = HostRequest::Stop {
+            agent,
+            grace,
+            hold: false,
+        };
         let timeout = SHORT_GRACE.duration() + CONTROL_TIMEOUT;
         stops.spawn(link.ask::<Stopped>(Peer::Host(host), &request, timeout));
     }

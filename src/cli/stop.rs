@@ -1,0 +1,87 @@
+//! `osb stop`, also `osb shutdown`: ends agents, and keeps them down, until they are started again; the rest of the system goes on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::many::{self, Answered, Asked, Chosen, Ended};
+use super::timeout::TimeoutArgs;
+use super::{CommandError, Context, complete};
+use crate::model::timing::STOP_GRACE;
+use crate::model::{AgentId, Millis};
+use crate::proxy::{KeptDown, ProxyError, Stop};
+
+/// End agents, which stay down until `start`, `restart` or `up`
+#[derive(Debug, clap::Args)]
+pub struct StopArgs {
+    /// The agents; W* is all whose names begin so
+    #[arg(required = true, value_name = "AGENT", add = complete::agents())]
+    pub agents: Vec<String>,
+    /// How long agents may take to end before they are killed
+    #[arg(long, value_name = "DURATION", default_value_t = STOP_GRACE)]
+    pub grace: Millis,
+    #[command(flatten)]
+    pub timeout: TimeoutArgs,
+}
+
+pub(crate) fn run(args: StopArgs, context: &mut Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    let limit = args.timeout.limit();
+    let Chosen { agents, are_many } =
+        many::chosen((&session, context), &args.agents, limit, Ended::Too)?;
+    let how = Stop {
+        grace: args.grace,
+        hold: true,
+    };
+    let stopped = stop(agents, how, limit);
+    for (agent, outcome) in &stopped {
+        if matches!(outcome, Ok(KeptDown::ByNobody)) {
+            context.note(&format!(
+                "no host has started {agent}: it stays down until somebody starts it again, with `osb agent` say"
+            ));
+        }
+    }
+    let answered = stopped.into_iter().map(answered).collect();
+    many::show_done(context, answered, are_many, |it| session.tell(it))
+}
+
+/// What became of one, and who keeps it down.
+pub(super) type Stopped = (AgentId, Result<KeptDown, ProxyError>);
+
+pub(super) fn answered((id, outcome): Stopped) -> Answered {
+    (id, outcome.map(|_| Value::Null))
+}
+
+/// Ends all of them, and waits until they have ended.
+pub(super) fn stop(agents: Vec<Asked>, how: Stop, limit: Duration) -> Vec<Stopped> {
+    // By what is one name server's: it is asked once.
+    let mut at: BTreeMap<String, Vec<Asked>> = BTreeMap::new();
+    for agent in agents {
+        let address = agent.proxy.nameserver().link().address().to_owned();
+        at.entry(address).or_default().push(agent);
+    }
+    at.into_values()
+        .flat_map(|some| stop_at(some, how, limit))
+        .collect()
+}
+
+/// All of one name server.
+fn stop_at(agents: Vec<Asked>, how: Stop, limit: Duration) -> Vec<Stopped> {
+    let names = agents.iter().map(|it| it.proxy.name().clone());
+    let stopped = match agents.first() {
+        Some(first) => first.proxy.nameserver().stop_agents(names, how, limit),
+        None => Ok(BTreeMap::new()),
+    };
+    let answer = |Asked { id, proxy }: Asked| {
+        let outcome = match &stopped {
+            Ok(outcomes) => outcomes
+                .get(proxy.name())
+                .cloned()
+                .unwrap_or(Err(ProxyError::Closed)),
+            Err(error) => Err(error.clone()),
+        };
+        (id, outcome.map_err(|error| proxy.standing(error)))
+    };
+    agents.into_iter().map(answer).collect()
+}
