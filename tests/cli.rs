@@ -220,6 +220,7 @@ fn waiting_for_what_has_failed_is_an_error_at_once() {
         status: Some(3),
         signal: None,
         log: vec!["no such file".into()],
+        cause: None,
     });
     let told = "error: Alice has failed: exit status 3\n  | no such file\nhint: `osb logs Alice` shows its whole log\n";
     bench

@@ -15,6 +15,7 @@ mod exact;
 mod examples;
 mod faults;
 mod groups;
+mod health;
 mod hostile;
 mod kit;
 mod language;

@@ -108,6 +108,8 @@ impl Hostile {
             host: Some("lab".parse().unwrap()),
             pid: std::process::id(),
             state: State::Running,
+            why: None,
+            busy_ms: None,
             uptime_ms: 1500,
             addresses: [].into(),
             connections: Vec::new(),

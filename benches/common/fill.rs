@@ -91,6 +91,8 @@ fn member(
         host: None,
         pid: std::process::id(),
         state: State::Running,
+        why: None,
+        busy_ms: None,
         uptime_ms: 0,
         addresses,
         connections: Vec::new(),

@@ -16,11 +16,18 @@ One file, nothing to install: copy it beside your program, or say where it is wi
 Handlers and methods run one at a time. What they return is the answer, if one is wanted; one that
 yields answers with what it yields and goes on working, as in osBrain. An exception is the answer too,
 as an error, and is logged; the program goes on.
+
+A thread reads what the agent says and answers its pings, also while a handler works: so a program
+that is busy is told from one that hangs. Code that keeps the interpreter to itself for ten seconds
+counts as one that hangs.
 """
 
 import json
+import os
 import re
 import sys
+import threading
+import time
 import traceback
 from collections import deque
 
@@ -37,6 +44,7 @@ class Agent:
         self.topic = None  # of the publication that is being handled
         self._handlers, self._methods, self._hooks = {}, {}, {}
         self._later, self._last = deque(), 0
+        self._reader, self._writing, self._since = None, threading.RLock(), None
 
     # What the program does, by decorators.
 
@@ -158,9 +166,11 @@ class Agent:
 
     def run(self):
         """Handles what comes, to the end of the agent. By now all handlers are in place."""
-        self._say(type="ready")
+        self._say(type="ready", pings=True)
         for word in iter(self._next, None):
+            self._since = time.monotonic()
             self._obey(word)
+            self._since = None
 
     def shutdown(self):
         """Ends the agent."""
@@ -228,7 +238,21 @@ class Agent:
     # Lines.
 
     def _say(self, **word):
-        print(_line(word), flush=True)
+        self._write(_line(word) + "\n")
+
+    def _pong(self):
+        since = self._since
+        busy = {} if since is None else {"busy": f"{int((time.monotonic() - since) * 1000)}ms"}
+        try:
+            # On a line of its own, also if the program is printing one.
+            self._write("\n" + _line({"type": "pong", **busy}) + "\n")
+        except OSError:
+            pass  # the agent has gone, and the end of its lines is next
+
+    def _write(self, text):
+        with self._writing:
+            sys.stdout.write(text)
+            sys.stdout.flush()
 
     def _ask(self, **word):
         """Says something with an id and waits for its reply; what else comes is seen to later."""
@@ -249,8 +273,68 @@ class Agent:
         return self._later.popleft() if self._later else self._read()
 
     def _read(self):
-        line = sys.stdin.readline()
-        return json.loads(line) if line else None
+        if self._reader is None:
+            self._reader = _Reader(self._pong)
+        return self._reader.next()
+
+
+class _Reader:
+    """Reads the agent's words in a thread, ahead of the program, and answers its pings."""
+
+    # How many words it reads ahead, how many bytes, and how often it says that it lives when it may read no further.
+    WORDS, BYTES, INTERVAL = 100, 1 << 20, 2
+
+    def __init__(self, pong):
+        self._pong, self._words, self._size, self._end = pong, deque(), 0, None
+        self._changed = threading.Condition()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def next(self):
+        """The next word; None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._words or self._end)
+            if self._words:
+                word, size = self._words.popleft()
+                self._size -= size
+                self._changed.notify_all()
+                return word
+        if isinstance(self._end, Exception):
+            raise self._end
+        return None
+
+    def _run(self):
+        end, parts = True, []
+        try:
+            # Not by sys.stdin, whose lock would be held at the end of the program.
+            while chunk := os.read(0, 1 << 16):
+                first, *others = chunk.split(b"\n")
+                parts.append(first)
+                for other in others:
+                    self._take(b"".join(parts))
+                    parts = [other]
+        except Exception as error:
+            end = error
+        with self._changed:
+            self._end = end
+            self._changed.notify_all()
+
+    def _take(self, line):
+        word = json.loads(line)
+        if word["type"] == "ping":
+            return self._pong()
+        with self._changed:
+            self._words.append((word, len(line)))
+            self._size += len(line)
+            self._changed.notify_all()
+        while self._is_full():
+            self._pong()
+
+    def _is_full(self):
+        def has_room():
+            return len(self._words) < self.WORDS and self._size < self.BYTES
+
+        with self._changed:
+            return not self._changed.wait_for(has_room, timeout=self.INTERVAL)
 
 
 # The longest line that the agent reads, in bytes.

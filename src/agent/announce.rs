@@ -6,7 +6,7 @@ use super::control::Weight;
 use super::sockets::LinkAt;
 use super::state::Agent;
 use super::waiting::Waiting;
-use crate::model::{ConnectionInfo, ExitReport, State};
+use crate::model::{ConnectionInfo, ExitReport};
 use crate::wire::{self, Announcement, Envelope, NameServerRequest, Peer, body};
 use crate::zeromq::{End, hang_up_dead};
 
@@ -54,12 +54,15 @@ impl Agent {
 
     fn announcement(&mut self) -> (Envelope, Vec<u8>) {
         let envelope = self.membership.begin_announcement();
+        let (state, why) = self.own_state();
         let announcement = Announcement::Agent {
             name: self.boot.name().clone(),
             incarnation: self.boot.incarnation,
             host: self.boot.host.clone(),
             pid: process::id(),
-            state: State::Running,
+            state,
+            why,
+            busy_ms: self.busy_ms(),
             uptime_ms: u64::try_from(self.now.as_millis()).unwrap_or(u64::MAX),
             addresses: self.sockets.addresses(),
             connections: self.connections(),
@@ -132,6 +135,7 @@ impl Agent {
                 status: Some(code),
                 signal: None,
                 log: Vec::new(),
+                cause: self.cause.clone(),
             },
             asked: self.asked_to_end,
         });

@@ -61,6 +61,9 @@ impl Agent {
             };
             outcome = record.append(&dir.ends_path());
         }
+        if let Some(cause) = &self.cause {
+            outcome = outcome.and(dir.write_cause(incarnation, cause));
+        }
         if self.stays_down && self.boot.spec.restart.policy != RestartPolicy::Never {
             outcome = outcome.and(dir.write_asked(incarnation));
         }

@@ -24,6 +24,7 @@ impl Agent {
             }
             Some(Requester::Itself) => self.work(outcome.err()),
             Some(Requester::Timer { id, alias }) => self.end_call(id, &alias, outcome),
+            Some(Requester::Health { number }) => self.on_called(number, outcome),
         }
     }
 

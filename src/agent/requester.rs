@@ -16,4 +16,6 @@ pub(crate) enum Requester {
     Itself,
     /// A timer, which calls a method: its answer is dropped.
     Timer { id: TimerId, alias: Alias },
+    /// The health check of this number.
+    Health { number: u64 },
 }

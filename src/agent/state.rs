@@ -17,7 +17,7 @@ use super::admission::Admission;
 use super::adoption::Adoption;
 use super::closing::Closing;
 use super::control::Control;
-use super::core::{Life, Pending, Timers};
+use super::core::{Condition, Life, Pending, Timers};
 use super::exchange::Exchange;
 use super::given::Given;
 use super::launching::Launching;
@@ -27,9 +27,10 @@ use super::program::Program;
 use super::settling::SettlingFor;
 use super::sockets::Sockets;
 use super::waiting::Waiting;
+use super::watch::Watch;
 use super::wires::Wires;
-use crate::model::KeyPair;
 use crate::model::timing::LINGER_INTERVAL;
+use crate::model::{Cause, KeyPair};
 use crate::wire::{AgentBoot, Incarnation};
 
 /// The agent.
@@ -56,6 +57,12 @@ pub(crate) struct Agent {
     pub program: Option<Program>,
     /// Its program was launched, and a member waits until it is ready.
     pub launching: Option<Launching>,
+    /// How its program is watched while it runs.
+    pub watch: Option<Watch>,
+    /// How it stands with the program, as it was told last.
+    pub shown: Condition,
+    /// Why it ends, if it does so because of its program.
+    pub cause: Option<Cause>,
     /// The requesters that wait until its program has settled.
     pub settling: Vec<SettlingFor>,
     /// Lines of the program that said nothing.
@@ -113,6 +120,9 @@ impl Agent {
             program: None,
             launching: None,
             settling: Vec::new(),
+            watch: None,
+            shown: Condition::Well,
+            cause: None,
             garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,
@@ -154,6 +164,7 @@ impl Agent {
             self.launching.as_ref().map(Launching::wakes_at),
             self.settling.iter().map(SettlingFor::wakes_at).min(),
             self.unfinished_at(),
+            self.watch.as_ref().and_then(Watch::wakes_at),
             self.wires.wakes_at(),
         ]
         .into_iter()

@@ -30,6 +30,7 @@ enum Source {
     ProgramErrors,
     ProgramInput,
     Attempt,
+    Check,
 }
 
 /// What has become ready.
@@ -147,6 +148,10 @@ fn watched<'a>(agent: &'a Agent, signals: Option<&'a Signals>) -> (Vec<Source>, 
         let (fd, events) = attempt.fd();
         watch(Source::Attempt, PollItem::from_fd(fd, events));
     }
+    if let Some(check) = agent.watched_check() {
+        let (fd, events) = check.fd();
+        watch(Source::Check, PollItem::from_fd(fd, events));
+    }
     (sources, items)
 }
 
@@ -180,6 +185,7 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
         Source::ProgramOutput => agent.drain_program(),
         Source::ProgramErrors => agent.drain_program_errors(),
         Source::Attempt => agent.on_attempt(),
+        Source::Check => agent.on_check(),
         // It is written to at the end of every turn.
         Source::ProgramInput => {}
         Source::Monitor(at) => agent.drain_monitor(at),
@@ -250,6 +256,7 @@ impl Agent {
         self.resume_program();
         self.see_to_launch();
         self.see_to_settling();
+        self.see_to_health();
         self.flush_program();
         self.keep_unfinished();
         self.announce_in_time();

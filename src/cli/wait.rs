@@ -397,6 +397,7 @@ mod tests {
                 status: Some(7),
                 signal: None,
                 log: vec![],
+                cause: None,
             }),
             ..samples::alice()
         }]);
@@ -445,6 +446,7 @@ mod tests {
             status: Some(3),
             signal: None,
             log: names(&["no such file"]),
+            cause: None,
         };
         let alice = AgentInfo {
             state: State::Failed,

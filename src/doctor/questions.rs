@@ -177,7 +177,9 @@ fn words(program: &Program) -> impl Iterator<Item = ProgramNeed> {
         path: program.env.get("PATH").cloned(),
         cwd: program.cwd.clone(),
     };
-    program.argv.first().into_iter().chain(probe).map(need)
+    let checking = program.health_words().and_then(<[Template]>::first);
+    let names = program.argv.first().into_iter().chain(probe);
+    names.chain(checking).map(need)
 }
 
 fn ports(host: &HostSpec, plan: &Plan) -> Vec<PortQuestion> {

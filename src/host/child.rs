@@ -310,6 +310,7 @@ impl Child {
             status: status.and_then(ExitStatus::code),
             signal: status.and_then(ExitStatus::signal),
             log: end_of_logs(dir, agent, TAIL_LINES),
+            cause: dir.take_cause(self.incarnation),
         }
     }
 }

@@ -89,6 +89,7 @@ impl Host {
                     status: of_it.and_then(|it| it.status),
                     signal: of_it.and_then(|it| it.signal),
                     log: Vec::new(),
+                    cause: None,
                 },
                 agent: record.agent,
                 incarnation,

@@ -83,7 +83,7 @@ impl ConnectionInfo {
 /// What an end in that state makes of a connection that was proven. None: it stays so.
 fn doubt(state: State) -> Option<Proof> {
     match state {
-        State::Starting | State::Running => None,
+        State::Starting | State::Running | State::Unhealthy => None,
         State::Suspect => Some(Proof::Suspect),
         State::Unreachable => Some(Proof::Unreachable),
         State::Stopped | State::Failed | State::Restarting | State::Ended => Some(Proof::Lost),
@@ -92,7 +92,7 @@ fn doubt(state: State) -> Option<Proof> {
 
 fn badness(state: State) -> u8 {
     match state {
-        State::Starting | State::Running => 0,
+        State::Starting | State::Running | State::Unhealthy => 0,
         State::Suspect => 1,
         State::Unreachable => 2,
         State::Stopped | State::Failed | State::Restarting | State::Ended => 3,

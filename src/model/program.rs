@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentId, HostName, Millis, Reference, SyncSpec, Template};
+use super::{AgentId, Check, Health, HostName, Millis, Reference, SyncSpec, Template};
 
 /// What an agent's own code is, and how the agent talks with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct Program {
     pub timeout: Option<Millis>,
     /// Agents whose programs have to be ready before, besides those that it refers to.
     pub after: Vec<AgentId>,
+    /// How it is watched while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Box<Health>>,
 }
 
 /// How a program talks with osb.
@@ -116,6 +119,7 @@ impl Program {
             ready: Ready::Started,
             timeout: None,
             after: Vec::new(),
+            health: None,
         }
     }
 
@@ -126,7 +130,16 @@ impl Program {
             Ready::Started | Ready::Done | Ready::Port(_) | Ready::Line(_) => &[],
         };
         let all = self.argv.iter().chain(self.env.values()).chain(probe);
+        let all = all.chain(self.health_words().unwrap_or_default());
         all.flat_map(Template::references)
+    }
+
+    /// The command by which its health is checked, if it is checked by one.
+    pub fn health_words(&self) -> Option<&[Template]> {
+        match self.health.as_ref()?.check.as_ref()? {
+            Check::Command(argv) => Some(argv),
+            Check::Call(_) | Check::Port(_) | Check::Http(_) => None,
+        }
     }
 
     /// Whether it is started only when the system is wired: it refers to what is known no sooner,
@@ -168,8 +181,12 @@ impl Program {
             Ready::Probe { argv, .. } => argv.as_mut_slice(),
             Ready::Started | Ready::Done | Ready::Port(_) | Ready::Line(_) => &mut [],
         };
+        let checking = match self.health.as_mut().and_then(|it| it.check.as_mut()) {
+            Some(Check::Command(argv)) => argv.as_mut_slice(),
+            Some(Check::Call(_) | Check::Port(_) | Check::Http(_)) | None => &mut [],
+        };
         let all = self.argv.iter_mut().chain(self.env.values_mut());
-        all.chain(probe)
+        all.chain(probe).chain(checking)
     }
 
     /// The command that is run on this machine.
@@ -183,6 +200,12 @@ impl Program {
             Ready::Probe { argv, .. } => self.command_of(argv, machine).map(Some),
             Ready::Started | Ready::Done | Ready::Port(_) | Ready::Line(_) => Ok(None),
         }
+    }
+
+    /// What is to be run there to see whether it is healthy, if that is seen by a command.
+    pub fn health_command(&self, machine: &Machine<'_>) -> Result<Option<Command>, Unfilled> {
+        let argv = self.health_words();
+        argv.map(|argv| self.command_of(argv, machine)).transpose()
     }
 
     fn command_of(&self, argv: &[Template], machine: &Machine<'_>) -> Result<Command, Unfilled> {

@@ -27,7 +27,9 @@ pub enum State {
     Restarting,
     /// Ended, and no process saw how.
     Ended,
-    /// Silent for longer than it may be.
+    /// In its main loop, but its program fails its health checks.
+    Unhealthy,
+    /// Silent for longer than it may be; or its program is.
     Suspect,
     /// Silent for so long that it is not waited for.
     Unreachable,
@@ -43,6 +45,7 @@ impl State {
             State::Failed => "failed",
             State::Restarting => "restarting",
             State::Ended => "ended",
+            State::Unhealthy => "unhealthy",
             State::Suspect => "suspect",
             State::Unreachable => "unreachable",
         }
@@ -57,7 +60,11 @@ impl State {
     pub fn ended(self) -> bool {
         match self {
             State::Stopped | State::Failed | State::Restarting | State::Ended => true,
-            State::Starting | State::Running | State::Suspect | State::Unreachable => false,
+            State::Starting
+            | State::Running
+            | State::Unhealthy
+            | State::Suspect
+            | State::Unreachable => false,
         }
     }
 }
@@ -119,6 +126,12 @@ pub struct AgentInfo {
     /// How long it has been in this state.
     #[serde(default)]
     pub state_ms: u64,
+    /// Why it is unhealthy, or suspect by its own account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// For how long its program has been busy with one thing, if that is long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busy_ms: Option<u64>,
     /// How often it was restarted.
     pub restarts: u32,
     /// Which life of the agent this is: the mark of all that is started in it.
@@ -197,6 +210,25 @@ pub struct ExitReport {
     pub signal: Option<i32>,
     /// The last lines of its log.
     pub log: Vec<String>,
+    /// Why it was ended, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+}
+
+/// Why a process was ended, or its program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Its program was not healthy, or did not answer, and this was wrong.
+    Unhealthy(String),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::Unhealthy(why) => write!(f, "unhealthy: {why}"),
+        }
+    }
 }
 
 impl ExitReport {
@@ -216,9 +248,13 @@ impl ExitReport {
 impl fmt::Display for ExitReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.status, self.signal) {
-            (Some(status), _) => write!(f, "exit status {status}"),
-            (None, Some(signal)) => write!(f, "signal {signal}"),
-            (None, None) => f.write_str("status unknown"),
+            (Some(status), _) => write!(f, "exit status {status}")?,
+            (None, Some(signal)) => write!(f, "signal {signal}")?,
+            (None, None) => f.write_str("status unknown")?,
+        }
+        match &self.cause {
+            Some(cause) => write!(f, "; {cause}"),
+            None => Ok(()),
         }
     }
 }

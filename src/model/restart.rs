@@ -170,6 +170,7 @@ mod tests {
             status,
             signal,
             log,
+            cause: None,
         }
     }
 

@@ -86,6 +86,14 @@ pub const PROOF_RETRY_INTERVAL: Duration = s(1);
 /// A connection that is younger than its peer by less than this may be to that very peer: news of it is on
 /// its way for a while.
 pub const NEWS_TRAVEL_TIMEOUT: Duration = ms(500);
+/// How often a program is asked for a sign of life that answers such questions.
+pub const PING_INTERVAL: Duration = s(2);
+/// A program that has not answered for so long hangs.
+pub const PONG_TIMEOUT: Duration = s(10);
+/// A program that is busy with one thing for so long is shown as that.
+pub const BUSY_NOTICE_TIMEOUT: Duration = s(2);
+/// An agent whose loop has stood still for so long has itself been away, and what it has missed is no fault of its program.
+pub const AWAY_TIMEOUT: Duration = s(3);
 /// How long the other end may take to give its account of what has arrived.
 pub const ACCOUNT_TIMEOUT: Duration = s(5);
 /// How long a line may be begun and not ended before what there is of it is kept.
@@ -102,6 +110,14 @@ pub const SETTLE_TIME: Millis = Millis::new(500);
 pub const PROBE_INTERVAL: Millis = Millis::new(500);
 /// Between two attempts at a port that a program is to open.
 pub const PORT_PROBE_INTERVAL: Duration = ms(100);
+/// How long after a health check the next one begins,
+pub const HEALTH_INTERVAL: Millis = Millis::from_secs(10);
+/// and, as long as none has succeeded, at most.
+pub const FIRST_HEALTH_INTERVAL: Duration = s(1);
+/// How long a health check may take.
+pub const HEALTH_TIMEOUT: Millis = Millis::from_secs(2);
+/// For how long a program may fail its health checks when it begins.
+pub const HEALTH_GRACE: Millis = Millis::from_secs(10);
 /// How long it may take to find out that no process has a port of this machine.
 pub const PORT_PROBE_TIMEOUT: Duration = ms(200);
 
@@ -268,6 +284,16 @@ mod tests {
         fits(PORT_PROBE_INTERVAL, PROBE_INTERVAL.duration());
         fits(HOST_TIMEOUT, start);
         fits(NAME_SERVER_TIMEOUT, start);
+    }
+
+    #[test]
+    fn one_late_pong_makes_no_program_suspect() {
+        fits(2 * PING_INTERVAL, PONG_TIMEOUT);
+        // The loop turns with each heartbeat.
+        fits(2 * HEARTBEAT_INTERVAL, AWAY_TIMEOUT);
+        fits(AWAY_TIMEOUT, PONG_TIMEOUT);
+        fits(FIRST_HEALTH_INTERVAL, HEALTH_INTERVAL.duration());
+        fits(HEALTH_TIMEOUT.duration(), HEALTH_INTERVAL.duration());
     }
 
     #[test]

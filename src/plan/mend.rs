@@ -121,7 +121,9 @@ fn standing(name: &AgentId, is_job: bool, actual: &Actual) -> Standing {
                 false => Standing::Missing,
             }
         }
-        Some(State::Starting | State::Running | State::Suspect) => Standing::Lives,
+        Some(State::Starting | State::Running | State::Unhealthy | State::Suspect) => {
+            Standing::Lives
+        }
         Some(State::Unreachable) => Standing::OutOfReach,
         // It has not been heard of yet, or its end has not.
         _ if actual.alive.contains(name) => Standing::OutOfReach,
@@ -199,6 +201,8 @@ mod tests {
             system: None,
             nameserver: String::new(),
             state,
+            why: None,
+            busy_ms: None,
             state_ms: 0,
             pid: None,
             uptime_s: 0.0,
@@ -209,6 +213,7 @@ mod tests {
                 status: Some(0),
                 signal: None,
                 log: Vec::new(),
+                cause: None,
             }),
             key: None,
             incarnation: None,

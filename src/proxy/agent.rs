@@ -121,7 +121,7 @@ impl Proxy {
         };
         let AgentInfo { state, exit, .. } = told.into_iter().find(|it| it.name == self.agent)?;
         match state {
-            State::Running => Some(Ok(())),
+            State::Running | State::Unhealthy => Some(Ok(())),
             State::Failed => Some(Err(has_failed(&self.agent, exit.as_ref()))),
             State::Starting
             | State::Stopped

@@ -186,7 +186,7 @@ fn note(
 /// What has come of a life; None while that is not known yet.
 fn outcome_of(agent: &AgentInfo) -> Option<Result<(), ProxyError>> {
     match agent.state {
-        State::Running | State::Stopped => Some(Ok(())),
+        State::Running | State::Unhealthy | State::Stopped => Some(Ok(())),
         State::Failed | State::Ended => Some(Err(has_failed(&agent.name, agent.exit.as_ref()))),
         State::Starting | State::Restarting | State::Suspect | State::Unreachable => None,
     }

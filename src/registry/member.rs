@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::{Now, RoutingId};
 use crate::model::timing::{SUSPECT_TIMEOUT, UNREACHABLE_TIMEOUT};
@@ -71,6 +72,7 @@ pub(crate) enum Facts {
     Agent {
         host: Option<HostId>,
         state: State,
+        program: Box<Program>,
         addresses: BTreeMap<Alias, Address>,
         connections: Vec<ConnectionInfo>,
         restarts: u32,
@@ -84,6 +86,15 @@ pub(crate) enum Facts {
         address: Option<IpAddr>,
     },
     Client,
+}
+
+/// What an agent says of its program.
+#[derive(Default)]
+pub(crate) struct Program {
+    /// Why the agent is in the state that it says.
+    why: Option<String>,
+    /// Since when its program has been busy with one thing.
+    busy: Option<Now>,
 }
 
 impl Member {
@@ -108,6 +119,7 @@ impl Member {
         let facts = Facts::Agent {
             host: Some(host),
             state: State::Starting,
+            program: Box::default(),
             addresses: BTreeMap::new(),
             connections: Vec::new(),
             restarts: 0,
@@ -137,6 +149,8 @@ impl Member {
                 host,
                 pid,
                 state,
+                why,
+                busy_ms,
                 uptime_ms,
                 addresses,
                 connections,
@@ -149,6 +163,10 @@ impl Member {
                 let facts = Facts::Agent {
                     host,
                     state,
+                    program: Box::new(Program {
+                        why,
+                        busy: busy_ms.map(|ms| now.saturating_sub(Duration::from_millis(ms))),
+                    }),
                     addresses,
                     connections,
                     restarts: 0,
@@ -177,7 +195,7 @@ impl Member {
             key: None,
             incarnation: Some(incarnation),
             pid: Some(pid),
-            started: now.saturating_sub(std::time::Duration::from_millis(uptime_ms)),
+            started: now.saturating_sub(Duration::from_millis(uptime_ms)),
             seen: now,
             announced: now,
             since: now,
@@ -396,7 +414,8 @@ impl Member {
             restarts,
             spec_version,
             lacks,
-            state: _,
+            program,
+            state: own,
             fault: _,
         } = &self.facts
         else {
@@ -410,6 +429,7 @@ impl Member {
             _ => None,
         };
         let state = self.state();
+        let says = state == *own;
         let said_ms = milliseconds(now.saturating_sub(self.announced));
         let seen = |connection: &ConnectionInfo| {
             let said = ConnectionInfo {
@@ -431,6 +451,11 @@ impl Member {
                 self.uptime_s(now)
             },
             state_ms: self.as_end(now).ms,
+            why: program.why.clone().filter(|_| says),
+            busy_ms: program
+                .busy
+                .filter(|_| says)
+                .map(|since| milliseconds(now.saturating_sub(since))),
             restarts: *restarts,
             incarnation: self.incarnation.map(Incarnation::run),
             spec_version: *spec_version,

@@ -22,6 +22,8 @@ pub fn alice() -> AgentInfo {
         system: None,
         nameserver: "tcp://127.0.0.1:7400".to_owned(),
         state: State::Running,
+        why: None,
+        busy_ms: None,
         pid: Some(4711),
         uptime_s: 192.340_9,
         state_ms: 0,
@@ -84,6 +86,7 @@ pub fn carol() -> AgentInfo {
             status: Some(3),
             signal: None,
             log: vec!["no such file".to_owned()],
+            cause: None,
         }),
         lacks: Guard::ALL.to_vec(),
         ..alice()

@@ -53,7 +53,9 @@ impl Paint {
     pub fn of(state: State) -> Self {
         match state {
             State::Running => Paint::Good,
-            State::Starting | State::Restarting | State::Suspect => Paint::Doubtful,
+            State::Starting | State::Restarting | State::Unhealthy | State::Suspect => {
+                Paint::Doubtful
+            }
             State::Failed | State::Unreachable => Paint::Bad,
             State::Stopped => Paint::Faint,
             State::Ended => Paint::Bad,

@@ -270,6 +270,10 @@ impl SystemDir {
         self.0.join("left").join(format!("{}.unsent.json", life.0))
     }
 
+    fn cause_path(&self, life: Incarnation) -> PathBuf {
+        self.0.join("left").join(format!("{}.cause.json", life.0))
+    }
+
     fn asked_path(&self, life: Incarnation) -> PathBuf {
         self.0.join("left").join(format!("{}.asked.json", life.0))
     }

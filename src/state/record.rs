@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::{KeyFile, StateError, SystemDir, own};
 use crate::model::{
-    AgentId, AgentName, Alias, Dial, HostId, HostName, Leftover, LogLimits, NameServerName,
+    AgentId, AgentName, Alias, Cause, Dial, HostId, HostName, Leftover, LogLimits, NameServerName,
     SshSpec, SystemName,
 };
 use crate::process::ProcessId;
@@ -375,6 +375,16 @@ impl SystemDir {
     /// Whether a member has asked an agent to end. It is told once.
     pub fn take_asked(&self, life: Incarnation) -> bool {
         take(&self.asked_path(life))
+    }
+
+    /// Writes down why an agent ends, for its daemon.
+    pub fn write_cause(&self, life: Incarnation, cause: &Cause) -> io::Result<()> {
+        self.leave(&self.cause_path(life), &Some(cause))
+    }
+
+    /// Why an agent has ended, in its own word. It is told once.
+    pub fn take_cause(&self, life: Incarnation) -> Option<Cause> {
+        take(&self.cause_path(life))
     }
 
     fn leave<T: Serialize>(&self, path: &Path, what: &T) -> io::Result<()> {

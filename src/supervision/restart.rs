@@ -216,6 +216,7 @@ impl Supervision {
                 status: Some(ExitReport::NOT_STARTED.into()),
                 signal: None,
                 log: Vec::new(),
+                cause: None,
             },
         };
         let then = match self.shutdown {

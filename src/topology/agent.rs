@@ -49,7 +49,13 @@ pub(super) fn read(
     }
     let bind = sockets(&fields, &own, review);
     let replicas = replicas::read(&fields, review);
-    let program = program::read(&fields, own.sync, own.env, known.around.source, review);
+    let outer = program::Outer {
+        sync: own.sync,
+        files: own.env,
+        health: own.health,
+        policy: own.restart.policy,
+    };
+    let program = program::read(&fields, outer, known.around.source, review);
     let agent = AgentDraft {
         attach,
         hosts: places,
@@ -85,7 +91,7 @@ fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
     };
     let attach = review.take(values::boolean(node, "attach")) == Some(true);
     let keys = [
-        "command", "env", "env_file", "cwd", "sync", "speaks", "logs", "restart", "keep",
+        "command", "env", "env_file", "cwd", "sync", "speaks", "logs", "restart", "keep", "health",
     ];
     for key in keys.into_iter().chain(ready::KEYS).filter(|_| attach) {
         if let Some((key, _)) = fields.entry(key) {

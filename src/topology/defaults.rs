@@ -8,7 +8,7 @@ use super::fields::Fields;
 use super::keys;
 use super::review::Review;
 use super::surroundings::Surroundings;
-use super::{env_file, logs, restart, sync, values};
+use super::{env_file, health, logs, restart, sync, values};
 use crate::model::timing::{SETTLE_TIME, START_TIMEOUT};
 use crate::model::{LogLimits, Restart, Serializer, Transport};
 
@@ -29,6 +29,7 @@ pub(super) fn read(
         env: BTreeMap::new(),
         logs: LogLimits::default(),
         restart: Restart::default(),
+        health: None,
     };
     let section = top
         .get("defaults")
@@ -54,6 +55,7 @@ pub(super) fn overlaid(
     let settle = section.get("settle");
     let logs = section.get("logs");
     let restart = section.get("restart");
+    let health = section.get("health");
     Defaults {
         transport: transport
             .and_then(|node| values::transport(node, review))
@@ -79,5 +81,9 @@ pub(super) fn overlaid(
         restart: restart.map_or(outer.restart, |node| {
             restart::overlaid(outer.restart, node, review)
         }),
+        health: match health {
+            Some(node) => health::overlaid(outer.health.as_ref(), node, review),
+            None => outer.health.clone(),
+        },
     }
 }

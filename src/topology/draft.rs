@@ -10,8 +10,9 @@ use serde_json::Value;
 use super::review::{Span, Spanned};
 use super::yaml::Part;
 use crate::model::{
-    Action, Admits, AgentId, Alias, Endpoint, HostSpec, Kind, LogLimits, Millis, NameServerEntry,
-    NameServerName, Restart, Security, Serializer, Speaks, SyncSpec, SystemName, Transport, When,
+    Action, Admits, AgentId, Alias, Endpoint, HostSpec, HttpUrl, Kind, LogLimits, MethodName,
+    Millis, NameServerEntry, NameServerName, Restart, Security, Serializer, Speaks, SyncSpec,
+    SystemName, Then, Transport, When,
 };
 
 pub(super) struct Draft {
@@ -47,6 +48,7 @@ pub(super) struct Defaults {
     pub env: BTreeMap<String, LateText>,
     pub logs: LogLimits,
     pub restart: Restart,
+    pub health: Option<HealthDraft>,
 }
 
 #[derive(Clone)]
@@ -93,6 +95,27 @@ pub(super) struct ProgramDraft {
     pub ready: ReadyDraft,
     pub timeout: Option<Millis>,
     pub after: Vec<Spanned<AgentId>>,
+    pub health: Option<HealthDraft>,
+}
+
+/// How a program is watched while it runs, as far as that is said.
+#[derive(Clone, Default)]
+pub(super) struct HealthDraft {
+    pub check: Option<CheckDraft>,
+    pub every: Option<Millis>,
+    pub timeout: Option<Millis>,
+    pub failures: Option<u32>,
+    pub grace: Option<Millis>,
+    pub then: Option<Then>,
+    pub max_busy: Option<Millis>,
+}
+
+#[derive(Clone)]
+pub(super) enum CheckDraft {
+    Call(MethodName),
+    Command(Vec<LateText>),
+    Port(SocketAddr),
+    Http(HttpUrl),
 }
 
 #[derive(Clone)]

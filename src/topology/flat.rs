@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::keys::{self, Section};
 use super::yaml::{self, escape};
 use crate::model::{
-    Action, Admits, AgentId, AgentSpec, BindSpec, Endpoint, Handlers, HostSpec, LogLimits, Millis,
-    NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready, Replies, Restart,
-    Security, Speaks, SshSpec, SyncSpec, Template, TimerAction, TimerSpec, Topology, When,
-    WireSpec,
+    Action, Admits, AgentId, AgentSpec, BindSpec, Check, Endpoint, Handlers, Health, HostSpec,
+    LogLimits, Millis, NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready,
+    Replies, Restart, Security, Speaks, SshSpec, SyncSpec, Template, TimerAction, TimerSpec,
+    Topology, When, WireSpec,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -317,6 +317,7 @@ fn add_program(program: &Program, entries: &mut Entries) {
         ready,
         timeout,
         after,
+        health,
     } = program;
     let words = |words: &[Template]| Part::List(words.iter().map(template).collect());
     entries.add("command", words(argv));
@@ -333,6 +334,44 @@ fn add_program(program: &Program, entries: &mut Entries) {
     add_readiness(ready, *timeout, entries);
     let after = after.iter().map(Part::text).collect();
     entries.some("after", Part::List(after));
+    if let Some(health) = health {
+        entries.some("health", self::health(health));
+    }
+}
+
+fn health(health: &Health) -> Part {
+    let Health {
+        check,
+        every,
+        timeout,
+        failures,
+        grace,
+        then,
+        max_busy,
+    } = health;
+    let mut entries = Entries::of(&keys::HEALTH);
+    match check {
+        None => {}
+        Some(Check::Call(method)) => entries.text("call", method),
+        Some(Check::Command(argv)) => {
+            entries.add("command", Part::List(argv.iter().map(template).collect()));
+        }
+        Some(Check::Port(at)) => entries.text("port", at),
+        Some(Check::Http(url)) => entries.text("http", url),
+    }
+    if check.is_some() {
+        entries.text("every", every);
+        entries.text("timeout", timeout);
+        entries.add("failures", Part::Json((*failures).into()));
+        entries.text("grace", grace);
+    }
+    if let Some(then) = then {
+        entries.text("then", then);
+    }
+    if let Some(max_busy) = max_busy {
+        entries.text("max_busy", max_busy);
+    }
+    entries.part()
 }
 
 fn sync(sync: &SyncSpec) -> Part {

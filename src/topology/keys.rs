@@ -50,6 +50,7 @@ pub(super) enum Word {
     /// A number of things.
     Replicas,
     Restart,
+    Then,
     Security,
     Kind,
     Transport,
@@ -179,6 +180,11 @@ pub(super) static DEFAULTS: Section = Section {
             "restart",
             Form::OneOf(&RESTARTS),
             "Whether agents are started again that have ended by themselves.",
+        ),
+        key(
+            "health",
+            Form::Section(&HEALTH),
+            "How commands are watched while they run.",
         ),
         key(
             "sync",
@@ -445,6 +451,11 @@ pub(super) static AGENT: Section = Section {
             "Whether it is started again when it has ended by itself; else what `defaults` say.",
         ),
         key(
+            "health",
+            Form::Section(&HEALTH),
+            "How its command is watched while it runs; what is not said here is as `defaults` say.",
+        ),
+        key(
             "keep",
             TEXTS,
             "Attributes that it takes over from its life before a restart.",
@@ -484,6 +495,55 @@ pub(super) static READY: Section = Section {
         ),
         key("every", DURATION, "How often the probe is run."),
         key("timeout", DURATION, "How long it may take."),
+    ],
+};
+
+pub(super) static HEALTH: Section = Section {
+    name: "Health",
+    about: "How a command is watched while it runs: by one of call, command, port and http, or by its own words alone.",
+    keys: &[
+        key(
+            "call",
+            NAME,
+            "A method of the program that has to answer, and not with an error.",
+        ),
+        key(
+            "command",
+            TEXTS,
+            "A program and its arguments, which has to end with status 0.",
+        ),
+        key(
+            "port",
+            Form::OneOf(&PORT),
+            "A port of this machine, or `IP:port`, that has to take connections.",
+        ),
+        key(
+            "http",
+            Form::String,
+            "`http://IP:port/path`, which has to be answered with a status from 200 to 399.",
+        ),
+        key("every", DURATION, "How long after a check the next begins."),
+        key("timeout", DURATION, "How long a check may take."),
+        key(
+            "failures",
+            Form::Number,
+            "After so many in a row it is unhealthy.",
+        ),
+        key(
+            "grace",
+            DURATION,
+            "How long failures do not count after its start, until a check has succeeded.",
+        ),
+        key(
+            "then",
+            Form::Word(Word::Then),
+            "What follows; else `restart` if its policy starts it again, and `tell` if not.",
+        ),
+        key(
+            "max_busy",
+            DURATION,
+            "How long the program may say that it is busy with one thing; else for ever.",
+        ),
     ],
 };
 

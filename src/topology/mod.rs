@@ -23,6 +23,7 @@ mod fields;
 mod files;
 mod flat;
 mod handler;
+mod health;
 mod hosts;
 mod include;
 mod inputs;

@@ -4,29 +4,44 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::command::{folder, joined, late, word, words};
-use super::draft::{LateText, ProgramDraft, SyncDraft};
+use super::draft::{HealthDraft, LateText, ProgramDraft, SyncDraft};
 use super::fields::{Fields, entries, there_are, wrong_type};
+use super::health;
 use super::ready;
 use super::review::{Flaw, Review, Span, quote};
 use super::source::Source;
 use super::values;
 use super::yaml::{Data, Node};
-use crate::model::Speaks;
+use crate::model::{RestartPolicy, Speaks};
 
-/// The program of an agent, with which the files of `sync` go, and which has the variables of `files`. None
-/// if it has no command, or the review knows why.
+/// What holds for an agent's program besides its own keys.
+pub(super) struct Outer {
+    /// The files that go with it.
+    pub sync: Option<SyncDraft>,
+    /// The variables of its files.
+    pub files: BTreeMap<String, LateText>,
+    pub health: Option<HealthDraft>,
+    pub policy: RestartPolicy,
+}
+
+/// The program of an agent. None if it has no command, or the review knows why.
 pub(super) fn read(
     agent: &Fields<'_>,
-    sync: Option<SyncDraft>,
-    files: BTreeMap<String, LateText>,
+    outer: Outer,
     source: &Source,
     review: &mut Review,
 ) -> Option<ProgramDraft> {
+    let Outer {
+        sync,
+        files,
+        health,
+        policy,
+    } = outer;
     let mut env = files;
     env.extend(environment(agent, review));
     let (cwd, cwd_at) = working_directory(agent, sync.as_ref(), source, review);
     let Some(command) = agent.get("command") else {
-        for key in ["env", "env_file", "cwd", "sync", "speaks"]
+        for key in ["env", "env_file", "cwd", "sync", "speaks", "health"]
             .into_iter()
             .chain(ready::KEYS)
         {
@@ -44,6 +59,7 @@ pub(super) fn read(
     }
     let (ready, timeout) = ready::read(agent, review);
     let after = ready::after(agent, review);
+    let health = health::fitting(health, agent, (speaks, policy), review);
     Some(ProgramDraft {
         argv,
         env,
@@ -54,6 +70,7 @@ pub(super) fn read(
         ready,
         timeout,
         after,
+        health,
     })
 }
 

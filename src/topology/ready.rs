@@ -99,7 +99,7 @@ fn condition(fields: &Fields<'_>, review: &mut Review) -> Option<ReadyDraft> {
 }
 
 /// A port of this machine's loopback address, or of another.
-fn port(node: &Node) -> Result<SocketAddr, Flaw> {
+pub(super) fn port(node: &Node) -> Result<SocketAddr, Flaw> {
     let text = match node.number() {
         Some(number) => number.to_string(),
         None => values::text(node, "port")?.to_owned(),

@@ -2,7 +2,7 @@
 //! `${host}`. Follows each to what it is about, and reports those that lead nowhere. What stands
 //! there is filled in when the system is brought up, not here.
 
-use super::draft::{AgentDraft, LateText, ProgramDraft, ReadyDraft};
+use super::draft::{AgentDraft, CheckDraft, HealthDraft, LateText, ProgramDraft, ReadyDraft};
 use super::fields::there_are;
 use super::replicas;
 use super::review::{Flaw, Review, Span, Spanned, list, quote};
@@ -10,8 +10,8 @@ use super::sockets::{Directory, Who};
 use super::targets;
 use super::yaml::Part;
 use crate::model::{
-    AddrPart, AgentId, Alias, Piece, Program, Ready, Reference, SocketId, Speaks, SyncSpec,
-    Template, Transport,
+    AddrPart, AgentId, Alias, Check, Health, Piece, Program, Ready, Reference, SocketId, Speaks,
+    SyncSpec, Template, Transport,
 };
 
 /// An agent that refers to others.
@@ -45,6 +45,13 @@ impl Referrer<'_> {
             },
             ReadyDraft::Done => Ready::Done,
         };
+        let check = draft.health.as_ref().and_then(|it| it.check.as_ref());
+        let check = check.map(|check| match check {
+            CheckDraft::Call(method) => Check::Call(method.clone()),
+            CheckDraft::Command(argv) => Check::Command(texts(argv)),
+            CheckDraft::Port(at) => Check::Port(*at),
+            CheckDraft::Http(url) => Check::Http(url.clone()),
+        });
         let env = draft.env.iter();
         Program {
             argv,
@@ -65,6 +72,7 @@ impl Referrer<'_> {
                     Who::Nobody | Who::Several => None,
                 })
                 .collect(),
+            health: draft.health.as_ref().map(|it| Box::new(settled(it, check))),
         }
     }
 
@@ -210,6 +218,29 @@ impl Referrer<'_> {
         let hint = several.or_else(|| review.guess(name, names()));
         let flaw = Flaw::new(span, format!("there is no agent {}", quote(name)));
         review.add(flaw.hint(there_are(names())).maybe_hint(hint));
+    }
+}
+
+/// What is not said is as it is by default.
+fn settled(draft: &HealthDraft, check: Option<Check>) -> Health {
+    let HealthDraft {
+        check: _,
+        every,
+        timeout,
+        failures,
+        grace,
+        then,
+        max_busy,
+    } = draft;
+    let fallback = Health::default();
+    Health {
+        check,
+        every: every.unwrap_or(fallback.every),
+        timeout: timeout.unwrap_or(fallback.timeout),
+        failures: failures.unwrap_or(fallback.failures),
+        grace: grace.unwrap_or(fallback.grace),
+        then: *then,
+        max_busy: *max_busy,
     }
 }
 

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Choice, Form, Key, Section, Word};
-use crate::model::{Action, Kind, Serializer, Speaks, Transport};
+use crate::model::{Action, Kind, Serializer, Speaks, Then, Transport};
 
 /// The schema of a topology file.
 pub fn schema() -> Value {
@@ -143,6 +143,7 @@ fn described_word(word: Word) -> (&'static str, Value) {
             ("Replicas", json!({ "anyOf": [number, variable()] }))
         }
         Word::Restart => ("Restart", any_of(["never", "on-failure", "always"])),
+        Word::Then => ("ThenWord", any_of(Then::ALL.map(Then::as_str))),
         Word::Security => (
             "Security",
             json!({

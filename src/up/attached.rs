@@ -136,7 +136,7 @@ impl Up<'_> {
                 others_there.filter(|name| here().all(|agent| agent.name.name != *name));
             others.extend(others_there.map(|name| self.part.id(&group.name, name)));
         }
-        absent.retain(|it| it.state != Some(State::Running));
+        absent.retain(|it| !matches!(it.state, Some(State::Running | State::Unhealthy)));
         Ok((absent, others))
     }
 }

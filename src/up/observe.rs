@@ -163,7 +163,7 @@ impl Observer {
         if former.is_some_and(|restarts| agent.restarts <= *restarts) {
             return None;
         }
-        if agent.state == State::Running {
+        if matches!(agent.state, State::Running | State::Unhealthy) {
             if let Some(waiting) = self.running.remove(&agent.name) {
                 let _ = waiting.send(told);
             }
@@ -179,7 +179,7 @@ impl Observer {
 
     fn on_attached(&mut self, told: Told) -> Option<Death> {
         let (agent, state) = (told.agent.name.clone(), told.agent.state);
-        if state == State::Running {
+        if matches!(state, State::Running | State::Unhealthy) {
             if let Some(waiting) = self.running.remove(&agent) {
                 let _ = waiting.send(told);
             }
@@ -205,6 +205,8 @@ mod tests {
                 system: None,
                 nameserver: String::new(),
                 state,
+                why: None,
+                busy_ms: None,
                 pid: None,
                 uptime_s: 0.0,
                 state_ms: 0,
@@ -241,6 +243,7 @@ mod tests {
             status: Some(1),
             signal: None,
             log: vec![],
+            cause: None,
         };
         let death = observer.on_notice(notice("Alice", State::Failed, Some(exit.clone())));
         assert_eq!(
@@ -302,6 +305,7 @@ mod tests {
                 status: Some(7),
                 signal: None,
                 log: vec![],
+                cause: None,
             })
         };
         let mut observer = Observer::default();
@@ -343,6 +347,7 @@ mod tests {
             status: Some(0),
             signal: None,
             log: vec![],
+            cause: None,
         };
         let former = notice("Alice", State::Stopped, Some(exit));
         assert_eq!(observer.on_notice(former), None);

@@ -132,6 +132,12 @@ pub enum Announcement {
         host: Option<HostId>,
         pid: u32,
         state: State,
+        /// Why it is in that state, if it is not well.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        /// For how long its program has been busy with one thing, if that is long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        busy_ms: Option<u64>,
         /// How long it has been up.
         uptime_ms: u64,
         addresses: BTreeMap<Alias, Address>,

@@ -114,6 +114,8 @@ fn announcement(name: &str) -> NameServerRequest {
         host: Some("local".parse().unwrap()),
         pid: std::process::id(),
         state: State::Running,
+        why: None,
+        busy_ms: None,
         uptime_ms: 1500,
         addresses: [("main".parse().unwrap(), main)].into(),
         connections: vec![back],

@@ -28,6 +28,7 @@ fn questions() -> Vec<NameServerRequest> {
                 status: Some(0),
                 signal: None,
                 log: vec![],
+                cause: None,
             },
             asked: true,
             then: osb::model::AfterEnd::Stays,

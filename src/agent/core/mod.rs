@@ -1,6 +1,7 @@
 //! What decides within an agent, as synchronous values: no socket, clock or process in here. Time
 //! is given from outside, as the duration since the agent began.
 
+mod health;
 mod ledger;
 mod life;
 mod pending;
@@ -9,6 +10,7 @@ mod settling;
 mod timers;
 mod wire;
 
+pub(crate) use health::{Condition, Health, HealthEffect};
 pub(crate) use ledger::Ledger;
 pub(crate) use life::{Effect, Life};
 pub(crate) use pending::Pending;

@@ -32,7 +32,11 @@ impl Body {
     pub(crate) fn tell(&mut self, word: &ToProgram) {
         match self {
             Body::Process(pipes) => pipes.tell(word),
-            Body::Thread(guest) => guest.tell(word.to_heard()),
+            Body::Thread(guest) => {
+                if let Some(heard) = word.to_heard() {
+                    guest.tell(heard);
+                }
+            }
         }
     }
 

@@ -69,6 +69,7 @@ impl Agent {
             Some(_) => Streams::Words,
             None => Streams::WordsWithoutErrors,
         };
+        self.watch_over(program)?;
         let process = Process::start(&command, &self.program_env(), streams)?;
         let pipes = Pipes::new(process, speaks, output);
         self.program = Some(Program::new(Body::Process(Box::new(pipes))));
@@ -77,6 +78,14 @@ impl Agent {
 
     /// Takes a thread of this process for its program.
     pub(crate) fn host_guest(&mut self, guest: Guest) {
+        let watched = match self.boot.spec.program.clone() {
+            Some(program) => self.watch_over(&program),
+            None => Ok(()),
+        };
+        if let Err(reason) = watched {
+            self.log
+                .error(&format!("its health is not watched: {reason}"));
+        }
         self.program = Some(Program::new(Body::Thread(Box::new(guest))));
     }
 
@@ -117,7 +126,9 @@ impl Agent {
     /// Whether it is the program, or a probe of it, that has ended with this pid. It is waited for then.
     pub(crate) fn note_end(&mut self, pid: u32) -> bool {
         let program = self.program.as_mut();
-        program.is_some_and(|program| program.body.note_end(pid)) || self.note_end_of_attempt(pid)
+        program.is_some_and(|program| program.body.note_end(pid))
+            || self.note_end_of_attempt(pid)
+            || self.note_end_of_check(pid)
     }
 
     /// Whether it still runs.
@@ -226,6 +237,18 @@ impl Agent {
         };
         if let Some(program) = &mut self.program {
             program.tell(&ToProgram::Reply { id, outcome });
+        }
+    }
+
+    /// A question to which the program answers by itself.
+    pub(crate) fn ping_program(&mut self) {
+        match self.program.as_mut().filter(|program| program.listens()) {
+            Some(program) => program.tell(&ToProgram::Ping {}),
+            None => {
+                if let Some(watch) = &mut self.watch {
+                    watch.core.on_deaf();
+                }
+            }
         }
     }
 

@@ -47,8 +47,10 @@ impl Agent {
                     self.go();
                 }
             }
-            // That it says anything at all is the news.
-            OwnWord::Ready => {}
+            // That it says anything at all is the news, otherwise.
+            OwnWord::Ready { pings: false } => {}
+            OwnWord::Ready { pings: true } => self.on_willing(),
+            OwnWord::Pong { busy } => self.on_pong(busy),
             OwnWord::Send {
                 alias,
                 message,

@@ -1,6 +1,7 @@
 //! The process of a program: started with two pipes, watched by a descriptor, and signalled.
 //!
-//! It stays in the agent's process group, so that ending the group ends it too.
+//! It stays in the agent's process group, so that ending the group ends it too. A probe has a group of its own: it is ended
+//! with all that it has started.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -8,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use crate::agent::signals::Signals;
@@ -25,6 +26,8 @@ pub(crate) struct Process {
     pidfd: OwnedFd,
     /// It was waited for: its pid may be another's by now.
     waited: bool,
+    /// It has a process group of its own.
+    leads: bool,
     input: Option<ChildStdin>,
     output: Option<ChildStdout>,
     errors: Option<ChildStderr>,
@@ -94,11 +97,15 @@ impl Process {
         // SAFETY: between fork and exec only a system call is made.
         unsafe { command.pre_exec(|| Ok(Signals::blocked().thread_unblock()?)) };
         limit_descriptors(&mut command);
-        let started = command.spawn().and_then(Self::watch);
+        let leads = streams == Streams::Silent;
+        if leads {
+            command.process_group(0);
+        }
+        let started = command.spawn().and_then(|child| Self::watch(child, leads));
         started.map_err(|error| not_started(name, &program.cwd, &error))
     }
 
-    fn watch(mut child: Child) -> io::Result<Self> {
+    fn watch(mut child: Child, leads: bool) -> io::Result<Self> {
         let pidfd = pidfd(child.id()).inspect_err(|_| {
             // The agent would never know when it ends.
             let _ = child.kill();
@@ -117,6 +124,7 @@ impl Process {
             child,
             pidfd,
             waited: false,
+            leads,
             input,
             output,
             errors,
@@ -183,12 +191,18 @@ impl Process {
         self.input = None;
     }
 
-    /// Kills the process, if it has not ended, and waits for it.
+    /// Kills the process, with its group if it has one of its own, if it has not ended; and waits for it.
     pub(crate) fn end(&mut self) {
-        if self.exit().is_none() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+        if self.exit().is_some() {
+            return;
         }
+        if self.leads
+            && let Ok(pid) = i32::try_from(self.child.id())
+        {
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// Signals the process, unless it was waited for: till then the number is its own.

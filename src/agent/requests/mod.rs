@@ -19,7 +19,7 @@ use super::sockets::{Slot, SlotId};
 use super::state::Agent;
 use crate::access::Asked;
 use crate::model::timing::REQUEST_TIMEOUT;
-use crate::model::{Access, Alias, Guard, PublicKey, State};
+use crate::model::{Access, Alias, Guard, PublicKey};
 use crate::wire::{AgentRequest, AgentStatus, Envelope, Event, Fault, MessageKind, read_body};
 
 /// How many control messages are read before the data sockets have their turn.
@@ -277,7 +277,7 @@ impl Agent {
 
     fn status(&mut self) -> AgentStatus {
         AgentStatus {
-            state: State::Running,
+            state: self.own_state().0,
             sockets: self.sockets.stats(),
             garbage_lines: self.garbage_lines,
             skipped_ticks: self.skipped_ticks,

@@ -84,6 +84,7 @@ fn ended_how(info: &AgentInfo) -> ExitReport {
             status: stopped.then_some(0),
             signal: None,
             log: Vec::new(),
+            cause: None,
         },
     }
 }
@@ -103,6 +104,7 @@ mod tests {
             status: Some(status),
             signal: None,
             log: vec![],
+            cause: None,
         });
         AgentInfo {
             state,

@@ -55,6 +55,8 @@ fn announced(
         host: Some("local".parse().unwrap()),
         pid: 7,
         state: State::Running,
+        why: None,
+        busy_ms: None,
         uptime_ms: 0,
         addresses,
         connections,
@@ -85,6 +87,7 @@ fn exited(name: &str, incarnation: u64, status: i32) -> NameServerRequest {
             status: Some(status),
             signal: None,
             log: vec!["bye".into()],
+            cause: None,
         },
         asked: false,
         then: AfterEnd::Stays,
@@ -528,6 +531,7 @@ fn leave(status: Option<i32>, asked: bool) -> NameServerRequest {
         status,
         signal: None,
         log: Vec::new(),
+        cause: None,
     };
     let end = Some(End { exit, asked });
     NameServerRequest::Leave { end }
@@ -564,6 +568,7 @@ fn without_its_host_an_agent_tells_itself_how_it_ended() {
             status: None,
             signal: None,
             log: Vec::new(),
+            cause: None,
         },
         asked: false,
         then: AfterEnd::Stays,

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::Listed;
 use crate::model::{
-    Address, AfterEnd, AgentInfo, AgentName, Alias, Guard, HostName, Leftover, NameServerName,
-    SpecVersion, State,
+    Address, AfterEnd, AgentInfo, AgentName, Alias, Cause, Guard, HostName, Leftover, Millis,
+    NameServerName, SpecVersion, State,
 };
 use crate::render::json::{pretty, seconds};
 use crate::render::table::Width::{Needed, Spare};
@@ -59,8 +59,21 @@ fn state(agent: &AgentInfo) -> String {
     match &agent.exit {
         Some(exit) => format!("{} ({exit}{})", agent.state, then(agent)),
         None if agent.state == State::Ended => format!("{} (status unknown)", agent.state),
-        None => agent.state.to_string(),
+        None => match wellbeing(agent) {
+            Some(told) => format!("{} ({told})", agent.state),
+            None => agent.state.to_string(),
+        },
     }
+}
+
+/// Why it is not well, and since when; or since when it is busy.
+fn wellbeing(agent: &AgentInfo) -> Option<String> {
+    let ago = |ms: u64| uptime(Millis::new(ms).duration().as_secs_f64());
+    let why = agent.why.as_ref();
+    let why = why.map(|why| format!("{why}; for {}", ago(agent.state_ms)));
+    let busy = agent.busy_ms.map(|ms| format!("busy for {}", ago(ms)));
+    let told: Vec<String> = why.into_iter().chain(busy).collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 /// What becomes of it.
@@ -94,6 +107,12 @@ struct Object<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<&'a NameServerName>,
     state: State,
+    /// Why it is not well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+    /// For how long its program has been busy with one thing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    busy_ms: Option<u64>,
     pid: Option<u32>,
     #[serde(serialize_with = "seconds")]
     uptime_s: f64,
@@ -105,12 +124,15 @@ struct Object<'a> {
     /// How it ended: by this exit status, or by this signal. Both are null while it runs, and if the end is not known.
     exit_status: Option<i32>,
     signal: Option<i32>,
+    /// Why it was ended, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a Cause>,
     /// What becomes of an agent that has ended, if it does not stay so.
     #[serde(skip_serializing_if = "AfterEnd::stays")]
     then: AfterEnd,
     /// How the life before this one ended, if it was restarted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_end: Option<End>,
+    last_end: Option<End<'a>>,
     addresses: &'a BTreeMap<Alias, Address>,
     /// What the sockets of one with a libzmq of its own lack.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -122,9 +144,11 @@ struct Object<'a> {
 
 /// How a life ended: by this exit status, or by this signal.
 #[derive(Serialize)]
-struct End {
+struct End<'a> {
     exit_status: Option<i32>,
     signal: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a Cause>,
 }
 
 impl<'a> From<&'a Listed> for Object<'a> {
@@ -136,9 +160,12 @@ impl<'a> From<&'a Listed> for Object<'a> {
             nameserver: &agent.nameserver,
             group: listed.group.as_ref(),
             state: agent.state,
+            why: agent.why.as_deref(),
+            busy_ms: agent.busy_ms,
             pid: agent.pid,
             exit_status: agent.exit.as_ref().and_then(|exit| exit.status),
             signal: agent.exit.as_ref().and_then(|exit| exit.signal),
+            cause: agent.exit.as_ref().and_then(|exit| exit.cause.as_ref()),
             uptime_s: agent.uptime_s,
             restarts: agent.restarts,
             incarnation: agent.incarnation.as_deref(),
@@ -147,6 +174,7 @@ impl<'a> From<&'a Listed> for Object<'a> {
             last_end: agent.last_end.as_ref().map(|exit| End {
                 exit_status: exit.status,
                 signal: exit.signal,
+                cause: exit.cause.as_ref(),
             }),
             addresses: &agent.addresses,
             lacks: &agent.lacks,

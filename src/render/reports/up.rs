@@ -124,7 +124,12 @@ impl Report for Up {
 /// How many there are, and how many of them have failed, or cannot be reached.
 fn counted(agents: &[Listed]) -> String {
     let mut text = count(agents.len(), "agent");
-    for state in [State::Failed, State::Suspect, State::Unreachable] {
+    for state in [
+        State::Failed,
+        State::Unhealthy,
+        State::Suspect,
+        State::Unreachable,
+    ] {
         let such = agents.iter().filter(|agent| agent.info.state == state);
         match such.count() {
             0 => {}

@@ -16,6 +16,7 @@ fn exit(status: i32) -> ExitReport {
         status: Some(status),
         signal: None,
         log: Vec::new(),
+        cause: None,
     }
 }
 
@@ -176,6 +177,7 @@ fn the_stop_stages_follow_one_another() {
         status: None,
         signal: Some(9),
         log: Vec::new(),
+        cause: None,
     };
     supervision.on_exited(&name("Alice"), killed.clone(), false, seconds(0));
     let stopped = Stopped::at(name("Alice"), StopStage::Killed);

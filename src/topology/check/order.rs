@@ -3,6 +3,7 @@
 
 use super::super::draft::{AgentDraft, ReadyDraft};
 use super::super::fields::there_are;
+use super::super::health;
 use super::super::references::agents_in;
 use super::super::replicas;
 use super::super::review::{Flaw, Review, Span, Spanned, quote};
@@ -46,6 +47,7 @@ fn waits_for<'a>(
         ReadyDraft::Started | ReadyDraft::Done | ReadyDraft::Port(_) | ReadyDraft::Line(_) => &[],
     };
     let texts = program.argv.iter().chain(program.env.values()).chain(probe);
+    let texts = texts.chain(health::late_words(program.health.as_ref()));
     let mut found: Vec<(usize, &Span)> = texts
         .flat_map(|text| {
             let agents = agents_in(text, directory);

@@ -3,6 +3,7 @@
 mod bad;
 mod flat;
 mod good;
+mod health;
 mod hostile;
 mod keys;
 mod language;

@@ -39,7 +39,14 @@ pub(crate) enum OwnWord {
         go: bool,
     },
     /// Its handlers are in place.
-    Ready,
+    Ready {
+        /// It answers pings by itself, whatever it is busy with.
+        pings: bool,
+    },
+    /// It lives, asked or not; and for how long it has been busy with one thing, if it is.
+    Pong {
+        busy: Option<Millis>,
+    },
     /// With an id, the reply tells when the socket has taken the message, or why it has not.
     Send {
         alias: Alias,
@@ -102,7 +109,14 @@ impl From<ProgramRequest> for FromProgram {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 enum Line {
-    Ready {},
+    Ready {
+        #[serde(default)]
+        pings: bool,
+    },
+    Pong {
+        #[serde(default, deserialize_with = "duration")]
+        busy: Option<Millis>,
+    },
     Send {
         alias: Alias,
         message: Value,
@@ -182,7 +196,8 @@ enum Line {
 impl From<Line> for FromProgram {
     fn from(line: Line) -> Self {
         let (request, id) = match line {
-            Line::Ready {} => return OwnWord::Ready.into(),
+            Line::Ready { pings } => return OwnWord::Ready { pings }.into(),
+            Line::Pong { busy } => return OwnWord::Pong { busy }.into(),
             Line::Send {
                 alias,
                 message,

@@ -41,9 +41,9 @@ pub(crate) enum Heard {
 }
 
 impl ToProgram<'_> {
-    /// The word as a value of its own.
-    pub(crate) fn to_heard(&self) -> Heard {
-        match self {
+    /// The word as a value of its own. None for what threads are not asked.
+    pub(crate) fn to_heard(&self) -> Option<Heard> {
+        Some(match self {
             ToProgram::Start {
                 attributes,
                 sockets,
@@ -92,6 +92,7 @@ impl ToProgram<'_> {
             },
             ToProgram::Release {} => Heard::Release,
             ToProgram::Stop {} => Heard::Stop,
-        }
+            ToProgram::Ping {} => return None,
+        })
     }
 }

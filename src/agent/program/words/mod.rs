@@ -113,7 +113,8 @@ mod tests {
         let mut words = vec![ToProgram::Stop {}];
         // A new word has to be added here.
         while let Some(next) = match words[words.len() - 1] {
-            ToProgram::Stop {} => Some(ToProgram::Release {}),
+            ToProgram::Stop {} => Some(ToProgram::Ping {}),
+            ToProgram::Ping {} => Some(ToProgram::Release {}),
             ToProgram::Release {} => Some(ToProgram::Attributes {
                 attributes: &attributes,
             }),

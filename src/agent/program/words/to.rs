@@ -53,6 +53,8 @@ pub(crate) enum ToProgram<'a> {
     },
     /// The system has released the agent; another `start` may follow.
     Release {},
+    /// Whether it still reads: to a program that has said that it answers.
+    Ping {},
     /// End.
     Stop {},
 }

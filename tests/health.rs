@@ -1,0 +1,285 @@
+//! Programs are watched while they run: by checks, and by pings. specs/topology.md, "Health".
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::common::{self, Bench, wait_until};
+
+fn library() -> String {
+    common::repository()
+        .join("examples/lib")
+        .display()
+        .to_string()
+}
+
+fn state(bench: &Bench, name: &str) -> String {
+    bench.agent(name)["state"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn is_in(bench: &Bench, name: &str, state: &str) {
+    wait_until(&format!("{name} is {state}"), || {
+        self::state(bench, name) == state
+    });
+}
+
+fn restarts(bench: &Bench, name: &str) -> u64 {
+    bench.agent(name)["restarts"].as_u64().unwrap_or_default()
+}
+
+/// The pid of an agent's program, by words of its command line.
+fn program(bench: &Bench, words: &str) -> i32 {
+    common::wait_for("the program runs", || bench.pid_of(words))
+}
+
+fn takes_down(bench: &Bench) {
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn a_check_by_a_command_fails_and_recovers() {
+    let bench = Bench::new();
+    let flag = bench.file("well", "");
+    let up = bench.up("
+osb: 1
+name: checked
+agents:
+  A:
+    command: [sleep, '1000']
+    speaks: nothing
+    settle: 50ms
+    env: { FLAG: well }
+    health: { command: [sh, -c, 'test -e $FLAG'], every: 20ms, timeout: 10s, failures: 2, grace: 0s }
+");
+    assert_eq!(up.code, 0, "{up}");
+    is_in(&bench, "A", "running");
+    std::fs::remove_file(&flag).unwrap();
+    is_in(&bench, "A", "unhealthy");
+    let agent = bench.agent("A");
+    let why = agent["why"].as_str().unwrap();
+    assert_eq!(
+        why,
+        "command `sh -c test -e $$FLAG`: exit status 1, 2 times in a row"
+    );
+    let table = bench.ok(&["ls", "agents"]);
+    assert!(
+        table.contains("unhealthy (command `sh -c test -e"),
+        "{table}"
+    );
+    std::fs::write(&flag, "").unwrap();
+    is_in(&bench, "A", "running");
+    assert_eq!(bench.agent("A")["why"], Value::Null);
+    assert_eq!(restarts(&bench, "A"), 0, "it was only told");
+    let log = bench.log("checked", "A");
+    assert!(log.contains("healthy again"), "{log}");
+    takes_down(&bench);
+}
+
+#[test]
+fn who_fails_its_checks_is_started_again() {
+    let bench = Bench::new();
+    bench.file(
+        "serve.py",
+        r#"
+import http.server, os, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(500 if os.path.exists("ill") else 204)
+        self.end_headers()
+    def log_message(self, *_): pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"#,
+    );
+    let port = common::free_port();
+    let up = bench.up(&format!(
+        "
+osb: 1
+name: served
+defaults: {{ restart: on-failure }}
+agents:
+  Web:
+    command: [python3, serve.py, '{port}']
+    speaks: nothing
+    ready: {{ port: {port} }}
+    health: {{ http: 'http://127.0.0.1:{port}/health', every: 20ms, timeout: 10s, grace: 0s }}
+  Port:
+    command: [sleep, '1000']
+    speaks: nothing
+    health: {{ port: {port}, every: 20ms, timeout: 10s, failures: 1000 }}
+"
+    ));
+    assert_eq!(up.code, 0, "{up}");
+    is_in(&bench, "Web", "running");
+    let ill = bench.file("ill", "");
+    wait_until("it is started again", || restarts(&bench, "Web") > 0);
+    std::fs::remove_file(ill).unwrap();
+    wait_until("it is well again", || {
+        let before = restarts(&bench, "Web");
+        state(&bench, "Web") == "running" && restarts(&bench, "Web") == before
+    });
+    let cause = &bench.agent("Web")["last_end"]["cause"];
+    let why = cause["unhealthy"].as_str().unwrap_or_default();
+    assert!(
+        why.ends_with("/health: HTTP status 500, 3 times in a row"),
+        "{cause}"
+    );
+    takes_down(&bench);
+}
+
+#[test]
+fn a_check_that_takes_too_long_is_ended_with_all_that_it_has_started() {
+    let bench = Bench::new();
+    let up = bench.up("
+osb: 1
+name: slow
+agents:
+  A:
+    command: [sleep, '1000']
+    speaks: nothing
+    health: { command: [sh, -c, 'sleep 4321; true'], every: 1h, timeout: 100ms, failures: 1, grace: 0s }
+");
+    assert_eq!(up.code, 0, "{up}");
+    is_in(&bench, "A", "unhealthy");
+    let why = bench.agent("A")["why"].to_string();
+    assert!(why.contains("no answer within 100ms"), "{why}");
+    wait_until("its child is gone", || bench.pid_of("sleep 4321").is_none());
+    takes_down(&bench);
+}
+
+/// A program with the helper, which says how it stands and can be made to work for long, or to answer wrongly.
+const HELPED: &str = r#"
+import time, threading
+import osb
+
+agent = osb.Agent()
+ill = False
+
+@agent.method
+def alive():
+    if ill:
+        raise osb.Error("it is ill")
+    return "yes"
+
+@agent.method
+def fall_ill():
+    global ill
+    ill = True
+
+@agent.method
+def work():
+    yield "begun"
+    event.wait()
+
+@agent.method
+def nothing():
+    pass
+
+event = threading.Event()
+def watch():
+    import os
+    while not os.path.exists("done"):
+        time.sleep(0.02)
+    event.set()
+threading.Thread(target=watch, daemon=True).start()
+agent.run()
+"#;
+
+fn helped(bench: &Bench, restart: &str, health: &str) {
+    bench.file("helped.py", HELPED);
+    let library = library();
+    let up = bench.up(&format!(
+        "
+osb: 1
+name: helped
+agents:
+  A:
+    command: [python3, helped.py]
+    env: {{ PYTHONPATH: {library} }}
+    restart: {restart}
+    health: {health}
+"
+    ));
+    assert_eq!(up.code, 0, "{up}");
+    is_in(bench, "A", "running");
+}
+
+#[test]
+fn a_call_that_is_answered_with_an_error_is_a_failure() {
+    let bench = Bench::new();
+    let health = "{ call: alive, every: 20ms, timeout: 10s, grace: 0s }";
+    helped(&bench, "on-failure", health);
+    bench.ok(&["call", "A", "fall_ill"]);
+    wait_until("it is started again", || restarts(&bench, "A") == 1);
+    is_in(&bench, "A", "running");
+    let cause = &bench.agent("A")["last_end"]["cause"]["unhealthy"];
+    assert_eq!(cause, "call alive: it is ill, 3 times in a row");
+    takes_down(&bench);
+}
+
+#[test]
+fn a_program_that_is_stopped_hangs_and_is_started_again() {
+    let bench = Bench::new();
+    helped(&bench, "on-failure", "{}");
+    let before = program(&bench, "helped.py");
+    common::kill(before, Signal::SIGSTOP as i32);
+    wait_until("it is started again", || restarts(&bench, "A") == 1);
+    is_in(&bench, "A", "running");
+    assert_ne!(program(&bench, "helped.py"), before);
+    let end = &bench.agent("A")["last_end"];
+    let why = "its program has not answered a ping for 10s";
+    assert_eq!(end["cause"]["unhealthy"], why, "{end}");
+    takes_down(&bench);
+}
+
+#[test]
+fn a_program_that_hangs_is_suspect_where_it_is_only_told() {
+    let bench = Bench::new();
+    helped(&bench, "never", "{}");
+    let pid = program(&bench, "helped.py");
+    common::kill(pid, Signal::SIGSTOP as i32);
+    is_in(&bench, "A", "suspect");
+    let why = bench.agent("A")["why"].to_string();
+    assert!(why.contains("has not answered a ping"), "{why}");
+    common::kill(pid, Signal::SIGCONT as i32);
+    is_in(&bench, "A", "running");
+    assert_eq!(program(&bench, "helped.py"), pid);
+    takes_down(&bench);
+}
+
+#[test]
+fn a_busy_program_is_shown_and_not_ended() {
+    let bench = Bench::new();
+    let health = "{ call: alive, every: 100ms, timeout: 100ms, failures: 30, grace: 0s }";
+    helped(&bench, "on-failure", health);
+    let pid = program(&bench, "helped.py");
+    bench.ok(&["call", "A", "work"]);
+    // Longer than its failures would take, if they counted.
+    wait_until("it is busy", || {
+        bench.agent("A")["busy_ms"].as_u64() >= Some(9000)
+    });
+    assert_eq!(state(&bench, "A"), "running");
+    let table = bench.ok(&["ls", "agents"]);
+    assert!(table.contains("running (busy for "), "{table}");
+    bench.file("done", "");
+    wait_until("it has done its work", || {
+        bench.agent("A")["busy_ms"].is_null()
+    });
+    assert_eq!(program(&bench, "helped.py"), pid);
+    assert_eq!(restarts(&bench, "A"), 0);
+    takes_down(&bench);
+}
+
+#[test]
+fn a_program_that_is_busy_for_too_long_is_started_again() {
+    let bench = Bench::new();
+    helped(&bench, "on-failure", "{ max_busy: 3s }");
+    bench.ok(&["call", "A", "work"]);
+    wait_until("it is started again", || restarts(&bench, "A") == 1);
+    let cause = &bench.agent("A")["last_end"]["cause"]["unhealthy"];
+    let why = "its program is busy with one thing for longer than max_busy: 3s";
+    assert_eq!(cause, why);
+    takes_down(&bench);
+}
