@@ -107,3 +107,54 @@ fn one_that_was_started_by_hand_ends_and_nobody_keeps_it_down() {
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }
+
+/// Each writes its name when it begins, and when it is told to end.
+fn writer(name: &str, after: &str) -> String {
+    format!(
+        "  {name}: {{ command: [sh, -c, \"trap 'echo -{name} >> order; exit 0' TERM; echo +{name} >> order; while :; do sleep 0.05; done\"], speaks: nothing, settle: 10ms{after} }}\n"
+    )
+}
+
+#[test]
+fn who_depends_on_an_agent_ends_before_it_and_starts_behind_it() {
+    let bench = Bench::new();
+    let agents = [
+        ("Client", ", after: Server"),
+        ("Disk", ""),
+        ("Other", ""),
+        ("Server", ", after: Disk"),
+    ];
+    let agents: String = agents
+        .iter()
+        .map(|(name, after)| writer(name, after))
+        .collect();
+    let up = bench.up(&format!("osb: 1\nname: order\nagents:\n{agents}"));
+    assert_eq!(up.code, 0, "{up}");
+    let order = bench.files().join("order");
+    let written = |lines: usize| {
+        let mut text = String::new();
+        wait_until("all is written", || {
+            text = std::fs::read_to_string(&order).unwrap_or_default();
+            text.lines().count() >= lines
+        });
+        std::fs::remove_file(&order).unwrap();
+        text.lines().map(str::to_owned).collect::<Vec<String>>()
+    };
+    written(4);
+    let said = bench.json(&["restart", "Disk", "--with-dependents"]);
+    assert_eq!(said.as_object().unwrap().len(), 3, "{said}");
+    let all = ["-Client", "-Server", "-Disk", "+Disk", "+Server", "+Client"];
+    assert_eq!(written(6), all);
+    assert_eq!(bench.agent("Other")["restarts"], 0);
+    // However they are named.
+    bench.ok(&["stop", "Disk", "Client", "Server"]);
+    assert_eq!(written(3), all[..3]);
+    // One that has ended is no dependent that would have to come back.
+    let said = bench.json(&["restart", "Disk", "--with-dependents"]);
+    assert_eq!(said.as_object().unwrap().len(), 1, "{said}");
+    assert_eq!(written(1), ["+Disk"]);
+    bench.ok(&["start", "Client", "Server"]);
+    assert_eq!(written(2), all[4..]);
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}

@@ -111,6 +111,7 @@ table!(HostRequest {
     Restart "restart" CONTROL,
     Attach "attach" CONTROL,
     Stop "stop" CONTROL,
+    Ties "ties" CONTROL,
     Agents "agents" OPERATORS,
     Attributes "attributes" CONTROL,
     Leftovers "leftovers" OPERATORS,

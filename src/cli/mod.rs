@@ -17,6 +17,7 @@ mod complete;
 mod completions;
 mod connect;
 mod context;
+mod dependents;
 mod doctor;
 mod down;
 mod error;

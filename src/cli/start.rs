@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::dependents::Dependents;
 use super::many::{self, Answered, Asked, Chosen, Ended};
 use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, complete};
@@ -25,12 +26,20 @@ pub(crate) fn run(args: StartArgs, context: &mut Context) -> Result<(), CommandE
     let limit = args.timeout.limit();
     let Chosen { agents, are_many } =
         many::chosen((&session, context), &args.agents, limit, Ended::Too)?;
-    let answered = start(agents, limit);
+    let order = Dependents::among(&agents, &session, context)?;
+    let answered = start(order.in_turns(agents), limit);
     many::show_done(context, answered, are_many, |it| session.tell(it))
 }
 
-/// Starts all of them, and waits until they run.
-pub(super) fn start(agents: Vec<Asked>, limit: Duration) -> Vec<Answered> {
+/// Starts all of them, one turn after the other, and waits until they run.
+pub(super) fn start(turns: Vec<Vec<Asked>>, limit: Duration) -> Vec<Answered> {
+    let turns = turns.into_iter();
+    turns
+        .flat_map(|agents| start_at_once(agents, limit))
+        .collect()
+}
+
+fn start_at_once(agents: Vec<Asked>, limit: Duration) -> Vec<Answered> {
     // By what is one name server's: each is watched once.
     let mut at: BTreeMap<String, Vec<Asked>> = BTreeMap::new();
     for agent in agents {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::dependents::Dependents;
 use super::many::{self, Answered, Asked, Chosen, Ended};
 use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, complete};
@@ -34,7 +35,8 @@ pub(crate) fn run(args: StopArgs, context: &mut Context) -> Result<(), CommandEr
         grace: args.grace,
         hold: true,
     };
-    let stopped = stop(agents, how, limit);
+    let order = Dependents::among(&agents, &session, context)?;
+    let stopped = stop(order.in_turns(agents), how, limit);
     for (agent, outcome) in &stopped {
         if matches!(outcome, Ok(KeptDown::ByNobody)) {
             context.note(&format!(
@@ -53,8 +55,15 @@ pub(super) fn answered((id, outcome): Stopped) -> Answered {
     (id, outcome.map(|_| Value::Null))
 }
 
-/// Ends all of them, and waits until they have ended.
-pub(super) fn stop(agents: Vec<Asked>, how: Stop, limit: Duration) -> Vec<Stopped> {
+/// Ends all of them, the last turn first, and waits until they have ended.
+pub(super) fn stop(turns: Vec<Vec<Asked>>, how: Stop, limit: Duration) -> Vec<Stopped> {
+    let turns = turns.into_iter().rev();
+    turns
+        .flat_map(|agents| stop_at_once(agents, how, limit))
+        .collect()
+}
+
+fn stop_at_once(agents: Vec<Asked>, how: Stop, limit: Duration) -> Vec<Stopped> {
     // By what is one name server's: it is asked once.
     let mut at: BTreeMap<String, Vec<Asked>> = BTreeMap::new();
     for agent in agents {

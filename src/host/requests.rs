@@ -48,6 +48,10 @@ impl Host {
                 }
                 self.supervision.on_stop(&agent, grace, ticket, now)
             }
+            HostRequest::Ties {} => {
+                let ties: Vec<_> = self.specs.all().map(|kept| kept.spec.ties()).collect();
+                self.answer(ticket, Ok(ties));
+            }
             HostRequest::Agents {} => {
                 let alive: Vec<_> = self.supervision.alive().cloned().collect();
                 self.answer(ticket, Ok(alive));

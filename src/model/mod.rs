@@ -32,6 +32,7 @@ mod size;
 )]
 mod spec;
 mod template;
+mod ties;
 mod timer;
 pub mod timing;
 mod topic;
@@ -71,5 +72,6 @@ pub use spec::{
     Topology, WireSpec,
 };
 pub use template::{AddrPart, Piece, Reference, Template};
+pub use ties::Ties;
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};
 pub use topic::{SEPARATOR, Topic, TopicError};

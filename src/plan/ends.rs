@@ -1,33 +1,18 @@
 //! The order in which agents end: an agent before those in its `after`, a requester before the agents that answer it. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use super::turns::{Waits, turns};
 use crate::model::{AgentId, Topology};
 
 /// The turns in which agents end that have to do with each other so; the others may end at any time. Those of a
 /// circle end in one turn.
 pub fn ends(topology: &Topology) -> Vec<Vec<AgentId>> {
-    let mut waits: BTreeMap<&AgentId, BTreeSet<&AgentId>> = BTreeMap::new();
+    let mut waits = Waits::new();
     for (first, then) in pairs(topology).filter(|(first, then)| first != then) {
         waits.entry(then).or_default().insert(first);
         waits.entry(first).or_default();
     }
-    let mut turns = Vec::new();
-    while !waits.is_empty() {
-        let free = |(_, firsts): &(&&AgentId, &BTreeSet<&AgentId>)| firsts.is_empty();
-        let mut turn: BTreeSet<&AgentId> = waits.iter().filter(free).map(|it| *it.0).collect();
-        if turn.is_empty() {
-            turn = waits.keys().copied().collect();
-        }
-        for agent in &turn {
-            waits.remove(agent);
-        }
-        for firsts in waits.values_mut() {
-            firsts.retain(|first| !turn.contains(first));
-        }
-        turns.push(turn.into_iter().cloned().collect());
-    }
-    turns
+    let turns = turns(waits).into_iter();
+    turns.map(|turn| turn.into_iter().collect()).collect()
 }
 
 /// Pairs of agents: the first ends before the second.

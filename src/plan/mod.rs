@@ -4,10 +4,12 @@
 //! Pure: made from a topology alone. Addresses are not in it, because they are known only when sockets
 //! are bound.
 
+mod dependents;
 mod ends;
 mod launches;
 mod mend;
 mod proofs;
+mod turns;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +20,7 @@ use crate::model::{
     Reach, Security, SystemName, Topology, WireSpec,
 };
 
+pub use dependents::{dependents, in_turns};
 pub use ends::ends;
 pub use launches::{LaunchPlan, Order};
 pub use mend::{Actual, Mend, Place, mend};

@@ -51,6 +51,8 @@ pub enum HostRequest {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         hold: bool,
     },
+    /// What the specs that it keeps say of other agents. Replies with a list of [`Ties`](crate::model::Ties).
+    Ties {},
     /// Its agents that live. Replies with a list of their names.
     Agents {},
     /// What an agent of its that has ended by itself has left: the attribute of that name, or the map of all.

@@ -90,6 +90,7 @@ fn requests_to_a_host() -> Vec<HostRequest> {
         of("restart", serde_json::json!({"agent":"Nobody"})),
         of("attach", serde_json::json!({"spec": spec("Nobody")})),
         of("stop", serde_json::json!({"agent":"Alice","grace":1})),
+        of("ties", nothing.clone()),
         of("agents", nothing.clone()),
         of(
             "attributes",

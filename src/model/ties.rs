@@ -1,0 +1,32 @@
+//! Which other agents an agent is ordered by.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AgentId, AgentSpec};
+
+/// What the spec of an agent says of others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ties {
+    /// Whose spec it is.
+    pub agent: AgentId,
+    /// Those whose programs are ready before its own is started.
+    pub after: BTreeSet<AgentId>,
+}
+
+impl AgentSpec {
+    /// Its ties to others.
+    pub fn ties(&self) -> Ties {
+        let program = self.program.iter();
+        let after = program.flat_map(|it| {
+            let referred = it.references().filter_map(|it| it.agent());
+            referred.chain(&it.after)
+        });
+        Ties {
+            agent: self.name.clone(),
+            after: after.filter(|it| **it != self.name).cloned().collect(),
+        }
+    }
+}
