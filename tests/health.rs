@@ -283,3 +283,43 @@ fn a_program_that_is_busy_for_too_long_is_started_again() {
     assert_eq!(cause, why);
     takes_down(&bench);
 }
+
+/// A command that is healthy a while after it has begun, and one that cannot begin before that.
+const AWAITED: &str = "
+osb: 1
+name: awaited
+agents:
+  Db:
+    command: [sh, -c, 'sleep 0.5; touch WELL; sleep 1000']
+    speaks: nothing
+    settle: 10ms
+    ready: { timeout: LIMIT, command: ['true'] }
+    health: { command: [test, -e, well], every: 20ms, timeout: 10s, grace: 1h }
+  Web:
+    command: [sh, -c, 'test -e well || exit 1; sleep 1000']
+    speaks: nothing
+    settle: 10ms
+    after: { Db: healthy }
+";
+
+#[test]
+fn who_comes_after_a_healthy_one_waits_until_it_is() {
+    let bench = Bench::new();
+    let topology = AWAITED.replace("WELL", "well").replace("LIMIT", "60s");
+    let up = bench.up(&topology);
+    assert_eq!(up.code, 0, "{up}");
+    is_in(&bench, "Web", "running");
+    takes_down(&bench);
+}
+
+#[test]
+fn who_is_never_healthy_is_not_waited_for_longer_than_for_ready() {
+    let bench = Bench::new();
+    let topology = AWAITED.replace("WELL", "ill").replace("LIMIT", "1s");
+    let up = bench.up(&topology);
+    assert_ne!(up.code, 0, "{up}");
+    let said = &up.stderr;
+    assert!(said.contains("waiting for its health check"), "{said}");
+    assert!(said.contains("(the last time: exit status 1)"), "{said}");
+    bench.assert_nothing_left();
+}

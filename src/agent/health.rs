@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::attempt::Attempt;
 use super::core::{Condition, HealthEffect, Life};
+use super::launching::Launching;
 use super::requester::Requester;
 use super::requests::Request;
 use super::state::Agent;
@@ -29,7 +30,9 @@ impl Agent {
     pub(crate) fn see_to_health(&mut self) {
         let (now, is_held) = (self.now, self.owes_to_program());
         let works = matches!(self.life, Life::Working | Life::Quiet);
-        let is_up = works && self.has_program() && self.launching.is_none();
+        let is_ready = |it: &Launching| it.readiness.awaits_health();
+        let is_ready = self.launching.as_ref().is_none_or(is_ready);
+        let is_up = works && self.has_program() && is_ready;
         let Some(watch) = self.watch.as_mut().filter(|_| is_up) else {
             return;
         };
@@ -39,6 +42,10 @@ impl Agent {
         watch.core.begin(now);
         watch.core.on_time(now);
         self.follow_health();
+        let watch = self.watch.as_ref();
+        if watch.is_some_and(|watch| watch.core.has_succeeded()) {
+            self.launched_is_healthy();
+        }
     }
 
     /// Carries out what the core wants; what comes of that may want more.

@@ -40,6 +40,7 @@ impl Agent {
         self.launching = Some(Launching {
             requester: request.requester,
             readiness: Readiness::new(&program.ready, self.now, timeout.duration()),
+            until_healthy: program.ready_when_healthy,
             ready: program.ready,
             limit: timeout,
             probe,
@@ -145,6 +146,14 @@ impl Agent {
         }
     }
 
+    /// It is ready, and a health check has succeeded.
+    pub(crate) fn launched_is_healthy(&mut self) {
+        let awaits = |it: &Launching| it.readiness.awaits_health();
+        if self.launching.as_ref().is_some_and(awaits) {
+            self.end_launch(Verdict::Ready, None);
+        }
+    }
+
     /// The program has ended, perhaps as it should.
     pub(crate) fn launched_has_ended(&mut self, exit: Exit) {
         let found = self.has_found();
@@ -155,12 +164,26 @@ impl Agent {
     }
 
     fn end_launch(&mut self, verdict: Verdict, exit: Option<Exit>) {
-        let Some(launching) = self.launching.take() else {
+        if let (Verdict::Ready, Some(launching)) = (verdict, &mut self.launching)
+            && launching.until_healthy
+            && exit.is_none()
+            && !launching.readiness.awaits_health()
+        {
+            return launching.readiness.await_health();
+        }
+        let Some(mut launching) = self.launching.take() else {
             return;
+        };
+        if launching.readiness.awaits_health() {
+            let last = self.watch.as_ref().and_then(|it| it.core.last_failure());
+            launching.failure = last.map(str::to_owned);
+        }
+        let awaited = match launching.readiness.awaits_health() {
+            true => "its health check".to_owned(),
+            false => launching.ready.to_string(),
         };
         let Launching {
             requester,
-            ready,
             limit,
             failure,
             ..
@@ -170,11 +193,11 @@ impl Agent {
             // How it failed is the host's to tell, with the end of its log: this agent ends now.
             (Verdict::Ended, Some(exit)) if !exit.success() => return,
             (Verdict::Ended, _) => Err(Fault::Refused {
-                reason: format!("its command has ended; it was waited for {ready}"),
+                reason: format!("its command has ended; it was waited for {awaited}"),
             }),
             (Verdict::Late, _) => {
                 let last = failure.map(|reason| format!(" (the last time: {reason})"));
-                let what = format!("waiting for {ready}{}", last.unwrap_or_default());
+                let what = format!("waiting for {awaited}{}", last.unwrap_or_default());
                 Err(Fault::Deadline { what, limit })
             }
         };

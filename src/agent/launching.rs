@@ -11,6 +11,8 @@ use crate::model::{Command, Millis, Ready};
 pub(crate) struct Launching {
     pub requester: Option<Requester>,
     pub ready: Ready,
+    /// It has to be healthy, too.
+    pub until_healthy: bool,
     pub readiness: Readiness,
     pub limit: Millis,
     /// What to run as a probe.

@@ -148,7 +148,7 @@ impl Progress for Shown {
     }
 
     fn await_programs(&mut self, launched: &[&LaunchPlan]) {
-        let waits = |it: &&LaunchPlan| format!("{} ({})", it.agent, it.ready);
+        let waits = |it: &&LaunchPlan| format!("{} ({})", it.agent, it.awaited());
         let waits: Vec<String> = launched.iter().map(waits).collect();
         self.0.wait_for(&waits.join(", "));
     }

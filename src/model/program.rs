@@ -31,6 +31,12 @@ pub struct Program {
     pub timeout: Option<Millis>,
     /// Agents whose programs have to be ready before, besides those that it refers to.
     pub after: Vec<AgentId>,
+    /// Those of them that have to be healthy, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after_healthy: Vec<AgentId>,
+    /// Others wait until it is healthy: it counts as ready only when a health check has succeeded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ready_when_healthy: bool,
     /// How it is watched while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Box<Health>>,
@@ -119,6 +125,8 @@ impl Program {
             ready: Ready::Started,
             timeout: None,
             after: Vec::new(),
+            after_healthy: Vec::new(),
+            ready_when_healthy: false,
             health: None,
         }
     }
@@ -150,6 +158,7 @@ impl Program {
             Speaks::Nothing => true,
             Speaks::Lines => {
                 self.ready != Ready::Started
+                    || self.ready_when_healthy
                     || !self.after.is_empty()
                     || self.references().any(|it| it.agent().is_some())
             }
@@ -172,7 +181,9 @@ impl Program {
     pub fn renamed(&self, name: impl Fn(&AgentId) -> AgentId) -> Self {
         let mut program = self.clone();
         program.templates().for_each(|it| it.rename(&name));
-        program.after = program.after.iter().map(name).collect();
+        for names in [&mut program.after, &mut program.after_healthy] {
+            *names = names.iter().map(&name).collect();
+        }
         program
     }
 

@@ -14,9 +14,26 @@ pub struct LaunchPlan {
     pub after: Vec<AgentId>,
     /// What those wait for that come after this one.
     pub ready: Ready,
+    /// And that it is healthy.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub healthy: bool,
 }
 
 impl LaunchPlan {
+    /// Whether it is ready as soon as it is started.
+    pub fn is_prompt(&self) -> bool {
+        self.ready == Ready::Started && !self.healthy
+    }
+
+    /// What is waited for, as in "waiting for its end".
+    pub fn awaited(&self) -> String {
+        match (&self.ready, self.healthy) {
+            (Ready::Started, true) => "its health".to_owned(),
+            (ready, true) => format!("{ready}, and its health"),
+            (ready, false) => ready.to_string(),
+        }
+    }
+
     /// The same launch where all but those `among` the agents stand already.
     pub(super) fn after_those(&self, among: impl Fn(&AgentId) -> bool) -> Self {
         let after = self.after.iter().filter(|it| among(it));
@@ -43,6 +60,7 @@ pub(super) fn of(agents: &[AgentSpec]) -> Vec<LaunchPlan> {
             agent: agent.name.clone(),
             after: before.into_iter().filter(waits).cloned().collect(),
             ready: program.ready.clone(),
+            healthy: program.ready_when_healthy,
         })
     });
     in_order(launched.collect())
@@ -74,7 +92,7 @@ fn in_order(launches: Vec<LaunchPlan>) -> Vec<LaunchPlan> {
 pub(super) fn turns(launches: &[LaunchPlan]) -> (Vec<LaunchPlan>, Vec<LaunchPlan>) {
     let mut prompt: BTreeSet<&AgentId> = BTreeSet::new();
     for launch in launches {
-        if launch.ready == Ready::Started && launch.after.iter().all(|it| prompt.contains(it)) {
+        if launch.is_prompt() && launch.after.iter().all(|it| prompt.contains(it)) {
             prompt.insert(&launch.agent);
         }
     }
@@ -131,6 +149,7 @@ mod tests {
             agent: agent.parse().unwrap(),
             after: after.iter().map(|name| name.parse().unwrap()).collect(),
             ready: Ready::Started,
+            healthy: false,
         }
     }
 

@@ -94,8 +94,16 @@ pub(super) struct ProgramDraft {
     pub speaks: Speaks,
     pub ready: ReadyDraft,
     pub timeout: Option<Millis>,
-    pub after: Vec<Spanned<AgentId>>,
+    pub after: Vec<Spanned<AfterDraft>>,
     pub health: Option<HealthDraft>,
+}
+
+/// An agent whose program has to be there before.
+#[derive(Clone)]
+pub(super) struct AfterDraft {
+    pub agent: AgentId,
+    /// It has to be healthy, too.
+    pub healthy: bool,
 }
 
 /// How a program is watched while it runs, as far as that is said.

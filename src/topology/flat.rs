@@ -317,6 +317,9 @@ fn add_program(program: &Program, entries: &mut Entries) {
         ready,
         timeout,
         after,
+        after_healthy,
+        // Those that wait for it say so.
+        ready_when_healthy: _,
         health,
     } = program;
     let words = |words: &[Template]| Part::List(words.iter().map(template).collect());
@@ -332,11 +335,23 @@ fn add_program(program: &Program, entries: &mut Entries) {
         entries.text("speaks", speaks);
     }
     add_readiness(ready, *timeout, entries);
-    let after = after.iter().map(Part::text).collect();
-    entries.some("after", Part::List(after));
+    entries.some("after", self::after(after, after_healthy));
     if let Some(health) = health {
         entries.some("health", self::health(health));
     }
+}
+
+/// A list, if it is enough that they are ready.
+fn after(after: &[AgentId], healthy: &[AgentId]) -> Part {
+    if healthy.is_empty() {
+        return Part::List(after.iter().map(Part::text).collect());
+    }
+    let condition = |agent: &AgentId| match healthy.contains(agent) {
+        true => Part::text("healthy"),
+        false => Part::text("ready"),
+    };
+    let after = after.iter();
+    Part::Map(after.map(|it| (it.to_string(), condition(it))).collect())
 }
 
 fn health(health: &Health) -> Part {

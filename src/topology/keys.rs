@@ -51,6 +51,7 @@ pub(super) enum Word {
     Replicas,
     Restart,
     Then,
+    After,
     Security,
     Kind,
     Transport,
@@ -427,7 +428,7 @@ pub(super) static AGENT: Section = Section {
         ),
         key(
             "after",
-            Form::OneOf(&NAMES),
+            Form::OneOf(&AFTER),
             "The agents whose commands are ready, or have ended well, before this one is started.",
         ),
         key(
@@ -569,6 +570,19 @@ static NAMES: Choice = Choice {
     name: "Names",
     about: "",
     forms: &[(TEXT, ""), (TEXTS, "")],
+};
+
+static AFTER: Choice = Choice {
+    name: "After",
+    about: "",
+    forms: &[
+        (TEXT, ""),
+        (TEXTS, ""),
+        (
+            Form::Map(&Form::Word(Word::After)),
+            "What each has to be: `ready`, or `healthy`.",
+        ),
+    ],
 };
 
 static BINDS: Choice = Choice {

@@ -6,13 +6,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use regex_lite::Regex;
 
 use super::command::words;
-use super::draft::ReadyDraft;
-use super::fields::{Fields, wrong_type};
+use super::draft::{AfterDraft, ReadyDraft};
+use super::fields::{Fields, there_are, wrong_type};
 use super::keys;
 use super::review::{Flaw, Review, Spanned, quote};
 use super::values;
-use super::yaml::{Data, Node};
-use crate::model::{AgentId, Millis, read_ip_and_port};
+use super::yaml::{Data, Key, Node};
+use crate::model::{Millis, read_ip_and_port};
 
 /// The keys of an agent that are read here.
 pub(super) const KEYS: [&str; 3] = ["ready", "job", "after"];
@@ -139,12 +139,16 @@ fn line(node: &Node) -> Result<String, Flaw> {
     }
 }
 
-/// The agents after which the program is started: a name, or a list of them.
-pub(super) fn after(agent: &Fields<'_>, review: &mut Review) -> Vec<Spanned<AgentId>> {
+/// What an agent that is waited for has to be.
+const CONDITIONS_OF_AFTER: [&str; 2] = ["ready", "healthy"];
+
+/// The agents after which the program is started: a name, a list of them, or a map that says what each has to be.
+pub(super) fn after(agent: &Fields<'_>, review: &mut Review) -> Vec<Spanned<AfterDraft>> {
     let Some(node) = agent.get("after") else {
         return Vec::new();
     };
     let nodes = match &node.data {
+        Data::Map(entries) => return after_conditions(entries, review),
         Data::List(items) => items,
         _ if node.text().is_some() => std::slice::from_ref(node),
         _ => {
@@ -153,9 +157,33 @@ pub(super) fn after(agent: &Fields<'_>, review: &mut Review) -> Vec<Spanned<Agen
         }
     };
     let name = |node: &Node| {
-        let value = review.take(values::name(node, "after"))?;
+        let agent = review.take(values::name(node, "after"))?;
+        let healthy = false;
         let span = node.span.clone();
+        let value = AfterDraft { agent, healthy };
         Some(Spanned { value, span })
     };
     nodes.iter().filter_map(name).collect()
+}
+
+fn after_conditions(entries: &[(Key, Node)], review: &mut Review) -> Vec<Spanned<AfterDraft>> {
+    let one = |(key, node): &(Key, Node)| {
+        let agent = review.take(values::key_name(key, "after"))?;
+        let text = review.take(values::text(node, "after"))?;
+        let healthy = match text {
+            "ready" => false,
+            "healthy" => true,
+            other => {
+                let hint = review.guess(other, CONDITIONS_OF_AFTER);
+                let message = format!("no agent can be waited for until it is {}", quote(other));
+                let flaw = Flaw::new(&node.span, message).hint(there_are(CONDITIONS_OF_AFTER));
+                review.add(flaw.maybe_hint(hint));
+                return None;
+            }
+        };
+        let value = AfterDraft { agent, healthy };
+        let span = key.span.clone();
+        Some(Spanned { value, span })
+    };
+    entries.iter().filter_map(one).collect()
 }

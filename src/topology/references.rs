@@ -2,7 +2,9 @@
 //! `${host}`. Follows each to what it is about, and reports those that lead nowhere. What stands
 //! there is filled in when the system is brought up, not here.
 
-use super::draft::{AgentDraft, CheckDraft, HealthDraft, LateText, ProgramDraft, ReadyDraft};
+use super::draft::{
+    AfterDraft, AgentDraft, CheckDraft, HealthDraft, LateText, ProgramDraft, ReadyDraft,
+};
 use super::fields::there_are;
 use super::replicas;
 use super::review::{Flaw, Review, Span, Spanned, list, quote};
@@ -63,17 +65,23 @@ impl Referrer<'_> {
             speaks: draft.speaks,
             ready,
             timeout: draft.timeout,
-            // That there is none of that name, the check of the order reports.
-            after: draft
-                .after
-                .iter()
-                .filter_map(|it| match self.directory.agent(&it.value) {
-                    Who::One(at) => Some(self.directory.agents[at].name.value.clone()),
-                    Who::Nobody | Who::Several => None,
-                })
-                .collect(),
+            after: self.after(draft, |_| true),
+            after_healthy: self.after(draft, |it| it.healthy),
+            // Known when all agents are.
+            ready_when_healthy: false,
             health: draft.health.as_ref().map(|it| Box::new(settled(it, check))),
         }
+    }
+
+    /// Agents after which it comes. That there is none of that name, the check of the order reports.
+    fn after(&self, draft: &ProgramDraft, among: impl Fn(&AfterDraft) -> bool) -> Vec<AgentId> {
+        let after = draft.after.iter().filter(|it| among(&it.value));
+        after
+            .filter_map(|it| match self.directory.agent(&it.value.agent) {
+                Who::One(at) => Some(self.directory.agents[at].name.value.clone()),
+                Who::Nobody | Who::Several => None,
+            })
+            .collect()
     }
 
     /// The text with its references followed. What leads nowhere is reported and left away.

@@ -41,6 +41,7 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
     if let Some(first) = draft.nameservers.first() {
         admit(&mut agents, &first.value.name);
     }
+    note_awaited(&mut agents);
     let topology = Topology {
         name: draft.name.clone()?,
         security: Security::None,
@@ -60,6 +61,19 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
         security: draft.security.unwrap_or(fitting),
         ..topology
     })
+}
+
+/// Whom others await until it is healthy is told so.
+fn note_awaited(agents: &mut [AgentSpec]) {
+    let programs = agents.iter().filter_map(|agent| agent.program.as_ref());
+    let awaited: BTreeSet<AgentId> = programs
+        .flat_map(|program| program.after_healthy.iter().cloned())
+        .collect();
+    for agent in agents.iter_mut().filter(|it| awaited.contains(&it.name)) {
+        if let Some(program) = &mut agent.program {
+            program.ready_when_healthy = true;
+        }
+    }
 }
 
 /// The agent at `at`, as the owner of its handlers and timers.

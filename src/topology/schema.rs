@@ -143,6 +143,7 @@ fn described_word(word: Word) -> (&'static str, Value) {
             ("Replicas", json!({ "anyOf": [number, variable()] }))
         }
         Word::Restart => ("Restart", any_of(["never", "on-failure", "always"])),
+        Word::After => ("AfterWord", any_of(["ready", "healthy"])),
         Word::Then => ("ThenWord", any_of(Then::ALL.map(Then::as_str))),
         Word::Security => (
             "Security",

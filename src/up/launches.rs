@@ -207,7 +207,7 @@ impl Up<'_> {
 
 /// Only what takes its time is worth a word.
 fn show_awaited(launched: &[&LaunchPlan], progress: &mut dyn Progress) {
-    let slow = launched.iter().filter(|it| it.ready != Ready::Started);
+    let slow = launched.iter().filter(|it| !it.is_prompt());
     let slow: Vec<&LaunchPlan> = slow.copied().collect();
     if !slow.is_empty() {
         progress.await_programs(&slow);

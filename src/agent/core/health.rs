@@ -284,6 +284,17 @@ impl Health {
         Some(now.saturating_sub(since))
     }
 
+    /// Whether a check has succeeded.
+    pub(crate) fn has_succeeded(&self) -> bool {
+        self.checks.as_ref().is_some_and(|checks| checks.succeeded)
+    }
+
+    /// Why the last check has failed, if one has.
+    pub(crate) fn last_failure(&self) -> Option<&str> {
+        let last = self.checks.as_ref().map(|checks| checks.last.as_str());
+        last.filter(|last| !last.is_empty())
+    }
+
     /// How long a check may take.
     pub(crate) fn timeout(&self) -> Duration {
         let checks = self.checks.as_ref();
@@ -334,7 +345,7 @@ impl Checks {
                 self.failed = 0;
             }
             Err(_) if self.is_call && is_busy => {}
-            Err(_) if !self.succeeded && now < self.counts_from => {}
+            Err(reason) if !self.succeeded && now < self.counts_from => self.last = reason,
             Err(reason) => {
                 self.failed = self.failed.saturating_add(1);
                 self.last = reason;

@@ -21,6 +21,8 @@ enum Awaited {
     Line,
     End,
     Success(Attempts),
+    /// It is ready, and has to be healthy, too.
+    Health,
 }
 
 #[derive(Debug)]
@@ -67,12 +69,22 @@ impl Readiness {
         }
     }
 
+    /// It is ready; now it has to be healthy, within the same limit.
+    pub(crate) fn await_health(&mut self) {
+        self.awaited = Awaited::Health;
+    }
+
+    /// Whether only its health is waited for.
+    pub(crate) fn awaits_health(&self) -> bool {
+        matches!(self.awaited, Awaited::Health)
+    }
+
     /// What there is to say at this time; `found` tells whether the line has been printed.
     pub(crate) fn verdict(&self, found: bool, now: Duration) -> Option<Verdict> {
         let is_ready = match self.awaited {
             Awaited::Start => true,
             Awaited::Line => found,
-            Awaited::End | Awaited::Success(_) => false,
+            Awaited::End | Awaited::Success(_) | Awaited::Health => false,
         };
         match is_ready {
             true => Some(Verdict::Ready),
@@ -85,7 +97,7 @@ impl Readiness {
         let is_ready = match self.awaited {
             Awaited::End => success,
             Awaited::Line => found,
-            Awaited::Start | Awaited::Success(_) => false,
+            Awaited::Start | Awaited::Success(_) | Awaited::Health => false,
         };
         match is_ready {
             true => Verdict::Ready,
@@ -114,7 +126,7 @@ impl Readiness {
             Awaited::Success(Attempts { next, .. }) => {
                 next.map_or(self.until, |next| self.until.min(next))
             }
-            Awaited::Start | Awaited::Line | Awaited::End => self.until,
+            Awaited::Start | Awaited::Line | Awaited::End | Awaited::Health => self.until,
         }
     }
 }
@@ -151,6 +163,18 @@ mod tests {
         assert_eq!(line.verdict(true, ms(100)), Some(Verdict::Ready));
         assert_eq!(line.on_end(true, false), Verdict::Ended);
         assert_eq!(line.on_end(false, true), Verdict::Ready);
+    }
+
+    #[test]
+    fn who_has_to_be_healthy_is_late_or_ends_until_it_is() {
+        let mut line = of(&Ready::Line("up".into()));
+        assert!(!line.awaits_health());
+        line.await_health();
+        assert!(line.awaits_health() && !line.begin_attempt(ms(200)));
+        assert_eq!(line.verdict(true, ms(1099)), None);
+        assert_eq!(line.on_end(true, true), Verdict::Ended);
+        assert_eq!(line.wakes_at(), ms(1100));
+        assert_eq!(line.verdict(true, ms(1100)), Some(Verdict::Late));
     }
 
     #[test]

@@ -127,7 +127,7 @@ fn launches(style: Style, launches: &[LaunchPlan]) -> String {
                 false => after.join(", "),
             }
         })
-        .column("READY BY", Needed, |it| it.ready.to_string())
+        .column("READY BY", Needed, LaunchPlan::awaited)
         .render(launches)
 }
 

@@ -48,6 +48,26 @@ fn what_an_agent_does_not_say_is_as_in_the_defaults() {
     assert_eq!(http, "http://127.0.0.1:80/x");
 }
 
+/// Agents to wait for.
+const OTHERS: &str = "
+  B: { command: [x] }
+  C: { command: [x], health: { port: 80 } }
+  Job: { command: [x], job: true, health: { port: 80 } }
+  Osb: { command: [x], speaks: osb, health: { port: 80 } }";
+
+#[test]
+fn who_is_awaited_is_told_so() {
+    let text = "osb: 1\nname: x\nagents:\n  A: { command: [a], health: { port: 80 } }\n  B: { command: [b], after: { A: healthy, C: ready } }\n  C: { command: [c] }";
+    let topology = read(text).unwrap();
+    let [a, b, c] = [0, 1, 2].map(|at: usize| topology.agents[at].program.as_ref().unwrap());
+    assert!(a.ready_when_healthy && a.is_launched() && !c.ready_when_healthy);
+    let names =
+        |all: &[crate::model::AgentId]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(names(&b.after), ["A", "C"]);
+    assert_eq!(names(&b.after_healthy), ["A"]);
+    assert_eq!(read(&Flat::of(&topology).to_yaml()).unwrap(), topology);
+}
+
 #[test]
 fn what_is_wrong_is_told() {
     let parts = [
@@ -65,8 +85,11 @@ fn what_is_wrong_is_told() {
         "health: alive",
         "speaks: nothing, health: { call: alive, max_busy: 5s }",
         "health: { command: [x, \"${addr:Nobody.x}\"] }",
+        "after: { A: healthy }",
+        "after: { B: healthy, Job: healthy, Osb: healthy, C: well, Nobody: healthy }",
     ];
-    let texts = parts.map(|part| format!("osb: 1\nagents:\n  A: {{ command: [x], {part} }}"));
+    let texts =
+        parts.map(|part| format!("osb: 1\nagents:\n  A: {{ command: [x], {part} }}{OTHERS}"));
     let said = told(texts.iter().map(String::as_str));
     let others = told([
         "osb: 1\nagents:\n  A: { health: { port: 80 } }",
