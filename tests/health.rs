@@ -284,6 +284,36 @@ fn a_program_that_is_busy_for_too_long_is_started_again() {
     takes_down(&bench);
 }
 
+/// All threads of a process stand still, and the name server hears nothing: its daemon looks, and kills it.
+#[test]
+fn an_agent_that_is_stopped_is_killed_and_started_again() {
+    let bench = Bench::new();
+    let up = bench.up("
+osb: 1
+name: stopped
+agents:
+  A: { restart: on-failure, bind: { x: PULL } }
+  B: { restart: never }
+");
+    assert_eq!(up.code, 0, "{up}");
+    let (a, b) = (bench.pid("A"), bench.pid("B"));
+    for pid in [a, b] {
+        common::kill(pid, Signal::SIGSTOP as i32);
+    }
+    wait_until("it is started again", || restarts(&bench, "A") == 1);
+    is_in(&bench, "A", "running");
+    let end = &bench.agent("A")["last_end"];
+    assert_eq!(end["signal"], 9, "{end}");
+    let why = "it was not heard for 10s, and stood still";
+    assert_eq!(end["cause"]["unhealthy"], why, "{end}");
+    // Who is not started again is left alone.
+    assert_eq!(state(&bench, "B"), "unreachable");
+    common::kill(b, Signal::SIGCONT as i32);
+    is_in(&bench, "B", "running");
+    assert_eq!(bench.pid("B"), b);
+    takes_down(&bench);
+}
+
 /// A command that is healthy a while after it has begun, and one that cannot begin before that.
 const AWAITED: &str = "
 osb: 1

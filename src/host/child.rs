@@ -15,11 +15,14 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::log_tail::end_of_logs;
 use crate::logfile::LogCaps;
+use crate::model::timing::UNREACHABLE_TIMEOUT;
 use crate::model::{
-    self, AgentId, AgentName, ExitReport, LogLimits, NameServerName, Ready, RestartPolicy, Speaks,
+    self, AgentId, AgentName, Cause, ExitReport, LogLimits, Millis, NameServerName, Ready,
+    RestartPolicy, Speaks,
 };
 use crate::process::{
-    Cgroup, Cgroups, ProcessId, RUN, has_succeeded, limit_descriptors, not_started,
+    Cgroup, Cgroups, ProcessId, RUN, has_succeeded, limit_descriptors, not_started, progress,
+    progress_of_threads,
 };
 use crate::state::{AgentRecord, StateError, SystemDir};
 use crate::wire::{AgentBoot, Incarnation};
@@ -51,6 +54,10 @@ pub(crate) struct Child {
     logs: LogLimits,
     /// It may be started again.
     restarts: bool,
+    /// It is osb's own agent, and no program that is one itself.
+    is_own: bool,
+    /// Why it was killed, if it was.
+    cause: Option<Cause>,
     /// It may leave something running.
     has_program: bool,
     /// What it leaves running when it has done its work stays.
@@ -133,6 +140,8 @@ impl Spawner {
             run: boot.incarnation.run(),
             logs: boot.spec.logs,
             restarts: boot.spec.restart.policy != RestartPolicy::Never,
+            is_own: program.is_none(),
+            cause: None,
             has_program: boot.spec.program.is_some(),
             is_job: boot.spec.program.as_ref().is_some_and(is_job),
             cgroup,
@@ -284,6 +293,22 @@ impl Child {
         self.signal(Signal::TERM);
     }
 
+    /// Kills it, because it does not answer and stands still.
+    pub(crate) fn kill_hung(&mut self) {
+        let silent = Millis::from(UNREACHABLE_TIMEOUT);
+        let why = format!("it was not heard for {silent}, and stood still");
+        self.cause = Some(Cause::Unhealthy(why));
+        self.kill();
+    }
+
+    /// How far it has come: see [`progress`]. Osb's own agents do all in their first thread.
+    pub(crate) fn progress(&self) -> Option<u64> {
+        match self.is_own {
+            true => progress(self.process.id()),
+            false => progress_of_threads(self.process.id()),
+        }
+    }
+
     pub(crate) fn kill(&self) {
         self.signal(Signal::KILL);
     }
@@ -310,7 +335,9 @@ impl Child {
             status: status.and_then(ExitStatus::code),
             signal: status.and_then(ExitStatus::signal),
             log: end_of_logs(dir, agent, TAIL_LINES),
-            cause: dir.take_cause(self.incarnation),
+            cause: dir
+                .take_cause(self.incarnation)
+                .or_else(|| self.cause.clone()),
         }
     }
 }

@@ -47,6 +47,16 @@ impl Host {
             Effect::Ask { agent } => self.ask_to_end(agent),
             Effect::Terminate { agent } => self.signal(&agent, Child::terminate),
             Effect::Kill { agent } => self.signal(&agent, Child::kill),
+            Effect::Look { agent } => {
+                let progress = self.children.get(&agent).and_then(Child::progress);
+                let now = self.now();
+                self.supervision.on_progress(&agent, progress, now);
+            }
+            Effect::KillHung { agent } => {
+                if let Some(child) = self.children.get_mut(&agent) {
+                    child.kill_hung();
+                }
+            }
             Effect::Report {
                 agent,
                 incarnation,

@@ -334,6 +334,9 @@ impl Host {
             Input::Incoming(Incoming::Presence(presence)) => {
                 let agent = self.spawner.id(&presence.agent);
                 self.specs.note_addresses(&agent, &presence.addresses);
+                let (life, state) = (presence.incarnation, presence.state);
+                self.supervision
+                    .on_presence(&presence.agent, life, state, now);
                 self.see_to_attached(&presence);
             }
             Input::Incoming(Incoming::Renew) => self.on_renew(),

@@ -41,6 +41,8 @@ pub const ROTATION_TIMEOUT: Duration = s(30);
 pub const RECONNECT_TIMEOUT: Duration = s(3);
 /// How long an agent may still be heard after the news of its end: they come by two connections.
 pub const LAST_WORDS_TIMEOUT: Duration = ms(250);
+/// How long an agent that is unreachable may stand still, where it runs, before it counts as hung.
+pub const HUNG_LOOK_INTERVAL: Duration = s(3);
 /// How often connections with data under way are looked at, whether the other end is dead.
 pub const DEAD_PEER_INTERVAL: Duration = s(4);
 /// A peer that acknowledges nothing for so long is dead.
@@ -292,6 +294,7 @@ mod tests {
         // The loop turns with each heartbeat.
         fits(2 * HEARTBEAT_INTERVAL, AWAY_TIMEOUT);
         fits(AWAY_TIMEOUT, PONG_TIMEOUT);
+        fits(2 * HEARTBEAT_INTERVAL, HUNG_LOOK_INTERVAL);
         fits(FIRST_HEALTH_INTERVAL, HEALTH_INTERVAL.duration());
         fits(HEALTH_TIMEOUT.duration(), HEALTH_INTERVAL.duration());
     }

@@ -23,6 +23,7 @@ mod inherited;
     reason = "waitid leaves a child to be waited for, which nix does not offer by status"
 )]
 mod orphans;
+mod progress;
 mod runs;
 mod start;
 mod tether;
@@ -45,6 +46,7 @@ pub use inherited::{hand_descriptor, keep_descriptors};
 pub use orphans::{
     Kin, adopt_orphans, ended_child, has_children, has_succeeded, reap, reap_orphans,
 };
+pub use progress::{progress, progress_of_threads};
 pub use runs::{Member, RUN, descendants, drop_run, has_others, kill_found, marked, of_no_run};
 pub use start::not_started;
 pub use tether::{Tether, hold_tether};

@@ -5,6 +5,7 @@
 //! itself; `host` does.
 
 mod restart;
+mod silent;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use crate::model::timing::TERM_TIMEOUT;
 use crate::model::{AfterEnd, AgentName, AgentSpec, ExitReport, Millis};
 use crate::wire::{Fault, Incarnation, StopStage, Stopped};
 use restart::History;
+use silent::Silent;
 
 /// Time since the daemon began, on the monotonic clock.
 pub(crate) type Now = Duration;
@@ -45,6 +47,10 @@ pub(crate) enum Effect {
     Terminate { agent: AgentName },
     /// SIGKILL to the agent's process group.
     Kill { agent: AgentName },
+    /// See how far the agent's process has come. Report by [`Supervision::on_progress`].
+    Look { agent: AgentName },
+    /// SIGKILL to the process group of an agent that hangs; its end is because of that.
+    KillHung { agent: AgentName },
     /// Tell the name server.
     Report {
         agent: AgentName,
@@ -74,6 +80,8 @@ pub(crate) struct Supervision {
     agents: BTreeMap<AgentName, Agent>,
     /// When the next stage of those that are being stopped is due.
     due: BTreeSet<(Now, AgentName)>,
+    /// Agents that the name server has not heard of for long.
+    silent: BTreeMap<AgentName, Silent>,
     shutdown: Option<Shutdown>,
     effects: Vec<Effect>,
 }
@@ -369,12 +377,18 @@ impl Supervision {
 
     /// When [`Supervision::on_time`] wants to be called, if at all.
     pub(crate) fn next_deadline(&self) -> Option<Now> {
+        let stage = self.next_stage();
+        stage.into_iter().chain(self.next_look()).min()
+    }
+
+    fn next_stage(&self) -> Option<Now> {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// Time passed: the next stop stages.
+    /// Time passed: the next stop stages, and looks at those that are silent.
     pub(crate) fn on_time(&mut self, now: Now) {
-        while self.next_deadline().is_some_and(|due| due <= now) {
+        self.look_at_silent(now);
+        while self.next_stage().is_some_and(|due| due <= now) {
             let Some((_, name)) = self.due.pop_first() else {
                 return;
             };

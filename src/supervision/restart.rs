@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::{Effect, Now, Phase, Supervision};
-use crate::model::{AfterEnd, AgentName, AgentSpec, ExitReport, Millis, Restart};
+use crate::model::{AfterEnd, AgentName, AgentSpec, ExitReport, Millis, Restart, RestartPolicy};
 use crate::wire::{Fault, Incarnation};
 
 /// How often an agent was started again, and how it is to be.
@@ -37,6 +37,11 @@ impl History {
             return AfterEnd::Stays;
         }
         self.next(now)
+    }
+
+    /// Whether it is started again when it has failed.
+    pub(super) fn applies(&self) -> bool {
+        self.is_kept && self.restart.policy != RestartPolicy::Never
     }
 
     /// From now on its policy holds, and nothing has been before.

@@ -1,4 +1,5 @@
 mod restarts;
+mod silent;
 mod stays_down;
 
 use proptest::prelude::*;

@@ -4,7 +4,7 @@ use super::*;
 use crate::model::{AgentSpec, Decimal, Restart, RestartPolicy};
 
 /// An agent with that policy, in a system that is not up yet.
-fn coming_up(policy: RestartPolicy, limit: u32) -> Supervision {
+pub(super) fn coming_up(policy: RestartPolicy, limit: u32) -> Supervision {
     let mut supervision = Supervision::default();
     let restart = Restart {
         policy,
@@ -24,7 +24,7 @@ fn coming_up(policy: RestartPolicy, limit: u32) -> Supervision {
 }
 
 /// The same, when its system is up.
-fn kept(policy: RestartPolicy, limit: u32) -> Supervision {
+pub(super) fn kept(policy: RestartPolicy, limit: u32) -> Supervision {
     let mut supervision = coming_up(policy, limit);
     supervision.on_keep(&[name("Alice")], seconds(0));
     supervision
