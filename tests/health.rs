@@ -284,6 +284,68 @@ fn a_program_that_is_busy_for_too_long_is_started_again() {
     takes_down(&bench);
 }
 
+/// A group of this process in which little memory is to be had; None where none can be made.
+struct SmallGroup(std::path::PathBuf);
+
+impl SmallGroup {
+    fn make() -> Option<Self> {
+        let name = format!("osb-test-memory-{}", std::process::id());
+        let places = [
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            ("/sys/fs/cgroup", "memory.max"),
+        ];
+        places.into_iter().find_map(|(place, limit)| {
+            let group = Self(std::path::Path::new(place).join(&name));
+            std::fs::create_dir(&group.0).ok()?;
+            // What is swapped out is not killed.
+            let _ = std::fs::write(group.0.join("memory.swap.max"), "0");
+            std::fs::write(group.0.join(limit), (64 << 20).to_string()).ok()?;
+            Some(group)
+        })
+    }
+}
+
+impl Drop for SmallGroup {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn who_is_killed_for_want_of_memory_is_told_so() {
+    let Some(group) = SmallGroup::make() else {
+        return common::skip("no cgroup with a limit of memory can be made");
+    };
+    let bench = Bench::new();
+    let procs = group.0.join("cgroup.procs").display().to_string();
+    let up = bench.up(&format!(
+        "
+osb: 1
+name: greedy
+agents:
+  A:
+    command: [sh, -c, 'sleep 1; echo $$$$ > {procs}; exec python3 -c \"x = bytearray(1 << 30); input()\"']
+    speaks: nothing
+    settle: 10ms
+"
+    ));
+    assert_eq!(up.code, 0, "{up}");
+    is_in(&bench, "A", "failed");
+    // Its host tells how, a moment later.
+    let cause = common::wait_for("its cause", || {
+        let cause = bench.agent("A")["cause"].clone();
+        (!cause.is_null()).then_some(cause)
+    });
+    let told = [
+        ("out_of_memory", "failed (killed for want of memory)"),
+        ("perhaps_out_of_memory", "perhaps for want of memory"),
+    ];
+    let table = bench.ok(&["ls", "agents"]);
+    let is_told = |(word, text): &(&str, &str)| cause == *word && table.contains(text);
+    assert!(told.iter().any(is_told), "{cause} {table}");
+    takes_down(&bench);
+}
+
 /// All threads of a process stand still, and the name server hears nothing: its daemon looks, and kills it.
 #[test]
 fn an_agent_that_is_stopped_is_killed_and_started_again() {

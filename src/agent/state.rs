@@ -31,6 +31,7 @@ use super::watch::Watch;
 use super::wires::Wires;
 use crate::model::timing::LINGER_INTERVAL;
 use crate::model::{Cause, KeyPair};
+use crate::process::MemoryWatch;
 use crate::wire::{AgentBoot, Incarnation};
 
 /// The agent.
@@ -61,6 +62,8 @@ pub(crate) struct Agent {
     pub watch: Option<Watch>,
     /// How it stands with the program, as it was told last.
     pub shown: Condition,
+    /// How often the kernel had killed something for want of memory when its program began.
+    pub memory: MemoryWatch,
     /// Why it ends, if it does so because of its program.
     pub cause: Option<Cause>,
     /// The requesters that wait until its program has settled.
@@ -122,6 +125,7 @@ impl Agent {
             settling: Vec::new(),
             watch: None,
             shown: Condition::Well,
+            memory: MemoryWatch::default(),
             cause: None,
             garbage_lines: 0,
             skipped_ticks: 0,

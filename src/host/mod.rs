@@ -37,7 +37,7 @@ use crate::model::{
     AgentName, Alias, Credentials, Dial, HostId, KeyPair, Leftover, Millis, NameServerName,
     harmless,
 };
-use crate::process::{Cgroup, adopt_orphans, ended_child, raise_descriptors, reap};
+use crate::process::{Cgroup, MemoryWatch, adopt_orphans, ended_child, raise_descriptors, reap};
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir, own};
 use crate::supervision::{Now, Supervision, Ticket};
@@ -162,6 +162,8 @@ struct Host {
     fresh: Option<mpsc::UnboundedReceiver<Incoming>>,
     incarnation: Incarnation,
     began: Instant,
+    /// How often the kernel had killed something for want of memory.
+    memory: MemoryWatch,
     supervision: Supervision,
     spawner: Spawner,
     specs: Specs,
@@ -212,6 +214,7 @@ impl Host {
             fresh: None,
             incarnation: Incarnation::draw(),
             began: Instant::now(),
+            memory: MemoryWatch::begin(),
             supervision: Supervision::default(),
             children: HashMap::new(),
             pids: HashMap::new(),
@@ -400,7 +403,10 @@ impl Host {
         let id = self.spawner.id(&agent);
         let unsent = self.options.dir.take_unsent(child.incarnation());
         let asked = child.was_asked(&self.options.dir);
-        let exit = child.report(&self.options.dir, &id);
+        let mut exit = child.report(&self.options.dir, &id);
+        if exit.signal == Some(9) && exit.cause.is_none() {
+            exit.cause = self.memory.cause(child.pid());
+        }
         // It goes with this daemon, if it cannot now.
         let cgroup = child.into_cgroup().and_then(Cgroup::remove);
         self.cgroups.extend(cgroup);

@@ -221,12 +221,20 @@ pub struct ExitReport {
 pub enum Cause {
     /// Its program was not healthy, or did not answer, and this was wrong.
     Unhealthy(String),
+    /// The kernel has killed it, for want of memory.
+    OutOfMemory,
+    /// It was killed, and the kernel has killed something for want of memory meanwhile.
+    PerhapsOutOfMemory,
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cause::Unhealthy(why) => write!(f, "unhealthy: {why}"),
+            Cause::OutOfMemory => f.write_str("killed for want of memory"),
+            Cause::PerhapsOutOfMemory => f.write_str(
+                "perhaps for want of memory: the kernel has killed a process for that meanwhile",
+            ),
         }
     }
 }
@@ -247,6 +255,9 @@ impl ExitReport {
 
 impl fmt::Display for ExitReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(cause @ Cause::OutOfMemory) = &self.cause {
+            return cause.fmt(f);
+        }
         match (self.status, self.signal) {
             (Some(status), _) => write!(f, "exit status {status}")?,
             (None, Some(signal)) => write!(f, "signal {signal}")?,

@@ -26,9 +26,7 @@ pub struct Cgroup {
 impl Cgroups {
     /// Below this process's own group. None where there is none, or where none can be made: that is tried.
     pub fn below_own() -> Option<Self> {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-        let own = v2_path(&fs::read_to_string("/proc/self/cgroup").ok()?)?.to_owned();
-        let below = place_of(&mounts, &own)?;
+        let below = own_group()?;
         let cgroups = Self { below };
         let trial = cgroups.make(&format!("trial-{}", std::process::id()));
         trial.ok().map(|_| cgroups)
@@ -64,10 +62,22 @@ impl Drop for Cgroup {
     }
 }
 
+/// This process's own group.
+pub(super) fn own_group() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let own = v2_path(&fs::read_to_string("/proc/self/cgroup").ok()?)?.to_owned();
+    place_of(&mounts, &own)
+}
+
+/// Whether it is the group of one life of an agent.
+pub(super) fn is_of_one_life(group: &Path) -> bool {
+    let name = group.file_name().and_then(|it| it.to_str());
+    name.is_some_and(|name| name.starts_with(PREFIX))
+}
+
 /// Removes a group that is empty.
 pub fn remove(path: &Path) {
-    let is_ours = path.file_name().and_then(|it| it.to_str());
-    if is_ours.is_some_and(|name| name.starts_with(PREFIX)) {
+    if is_of_one_life(path) {
         let _ = fs::remove_dir(path);
     }
 }

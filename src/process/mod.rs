@@ -18,6 +18,7 @@ mod ignored;
     reason = "descriptors that are known by their numbers only"
 )]
 mod inherited;
+mod memory;
 #[allow(
     unsafe_code,
     reason = "waitid leaves a child to be waited for, which nix does not offer by status"
@@ -43,6 +44,7 @@ pub use ended::{end_of, wait_for_end};
 pub use groups::kill_groups;
 pub use ignored::is_ignored;
 pub use inherited::{hand_descriptor, keep_descriptors};
+pub use memory::MemoryWatch;
 pub use orphans::{
     Kin, adopt_orphans, ended_child, has_children, has_succeeded, reap, reap_orphans,
 };

@@ -15,7 +15,7 @@ use super::{Guest, Program, Watched};
 use crate::agent::core::Life;
 use crate::agent::state::Agent;
 use crate::model;
-use crate::process::RUN;
+use crate::process::{MemoryWatch, RUN};
 
 impl Agent {
     /// Starts the program, if it is to be there from the beginning; or tells why it cannot be.
@@ -70,6 +70,7 @@ impl Agent {
             None => Streams::WordsWithoutErrors,
         };
         self.watch_over(program)?;
+        self.memory = MemoryWatch::begin();
         let process = Process::start(&command, &self.program_env(), streams)?;
         let pipes = Pipes::new(process, speaks, output);
         self.program = Some(Program::new(Body::Process(Box::new(pipes))));

@@ -1,7 +1,7 @@
 //! What a program says is read, understood and executed; and its end, with its last words.
 
-use super::Got;
 use super::words::{FromProgram, NoWord, Waits};
+use super::{Exit, Got};
 use crate::agent::state::Agent;
 
 impl Agent {
@@ -138,11 +138,24 @@ impl Agent {
             true => self.log.info(&line),
             false => self.log.error(&line),
         }
+        self.look_for_want_of_memory(exit);
         self.launched_has_ended(exit);
         self.settling_has_ended(exit);
         if !self.life.ending() {
             self.timers.stop();
             self.life.flush(exit.status(), self.now);
+        }
+    }
+
+    /// One that was killed, and not by this agent, was perhaps killed by the kernel.
+    fn look_for_want_of_memory(&mut self, exit: Exit) {
+        let pid = self.program.as_ref().and_then(|program| program.pid());
+        let Some(pid) = pid.filter(|_| exit.status() == 128 + 9 && !self.life.ending()) else {
+            return;
+        };
+        self.cause = self.memory.cause(pid);
+        if let Some(cause) = &self.cause {
+            self.log.error(&format!("the command was ended: {cause}"));
         }
     }
 
