@@ -1,6 +1,8 @@
 //! The agent watches its program while that runs: it makes the checks and sends the pings that `core::Health` wants, and
 //! tells, or ends, what is not well.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::attempt::Attempt;
@@ -29,11 +31,8 @@ impl Agent {
     /// What is to be tried, told or ended by now.
     pub(crate) fn see_to_health(&mut self) {
         let (now, is_held) = (self.now, self.owes_to_program());
-        let works = matches!(self.life, Life::Working | Life::Quiet);
-        let is_ready = |it: &Launching| it.readiness.awaits_health();
-        let is_ready = self.launching.as_ref().is_none_or(is_ready);
-        let is_up = works && self.has_program() && is_ready;
-        let Some(watch) = self.watch.as_mut().filter(|_| is_up) else {
+        let is_watched = self.is_watched();
+        let Some(watch) = self.watch.as_mut().filter(|_| is_watched) else {
             return;
         };
         if is_held {
@@ -46,6 +45,19 @@ impl Agent {
         if watch.is_some_and(|watch| watch.core.has_succeeded()) {
             self.launched_is_healthy();
         }
+    }
+
+    /// Whether its program works, and is not about to end. Otherwise nothing is tried, and nothing follows.
+    fn is_watched(&self) -> bool {
+        let works = matches!(self.life, Life::Working | Life::Quiet);
+        let is_ready = |it: &Launching| it.readiness.awaits_health();
+        works && self.has_program() && self.launching.as_ref().is_none_or(is_ready)
+    }
+
+    /// When something is to be tried, told or ended.
+    pub(crate) fn health_wakes_at(&self) -> Option<Duration> {
+        let watch = self.watch.as_ref().filter(|_| self.is_watched());
+        watch.and_then(|watch| watch.core.wakes_at())
     }
 
     /// Carries out what the core wants; what comes of that may want more.
@@ -85,9 +97,13 @@ impl Agent {
 
     /// The program says that it lives, and for how long it has been busy with one thing.
     pub(crate) fn on_pong(&mut self, busy: Option<Millis>) {
-        let now = self.now;
+        let (now, is_watched) = (self.now, self.is_watched());
+        let busy = busy.map(Millis::duration);
         if let Some(watch) = &mut self.watch {
-            watch.core.on_pong(busy.map(Millis::duration), now);
+            match is_watched {
+                true => watch.core.on_pong(busy, now),
+                false => watch.core.note_pong(busy, now),
+            }
         }
         self.follow_health();
     }
@@ -170,10 +186,12 @@ impl Agent {
     }
 
     fn take_check(&mut self, number: u64, outcome: Result<(), String>) {
-        let now = self.now;
+        let (now, is_watched) = (self.now, self.is_watched());
         if let Some(watch) = &mut self.watch {
             watch.attempt.take_if(|(of, _)| *of == number);
-            watch.core.on_checked(number, outcome, now);
+            if is_watched {
+                watch.core.on_checked(number, outcome, now);
+            }
         }
         self.follow_health();
     }

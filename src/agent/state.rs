@@ -168,7 +168,7 @@ impl Agent {
             self.launching.as_ref().map(Launching::wakes_at),
             self.settling.iter().map(SettlingFor::wakes_at).min(),
             self.unfinished_at(),
-            self.watch.as_ref().and_then(Watch::wakes_at),
+            self.health_wakes_at(),
             self.wires.wakes_at(),
         ]
         .into_iter()

@@ -1,7 +1,5 @@
 //! A program that is watched while it runs: what is tried to see that it is healthy, and what is under way.
 
-use std::time::Duration;
-
 use super::attempt::Attempt;
 use super::core::Health;
 use crate::model::{self, Check, Command, Machine, MethodName, Then, Unfilled};
@@ -44,9 +42,5 @@ impl Watch {
             trial,
             attempt: None,
         })
-    }
-
-    pub(crate) fn wakes_at(&self) -> Option<Duration> {
-        self.core.wakes_at()
     }
 }

@@ -172,12 +172,17 @@ impl Health {
 
     /// The program has given a sign of life, asked or not.
     pub(crate) fn on_pong(&mut self, busy: Option<Duration>, now: Duration) {
+        self.note_pong(busy, now);
+        self.reconsider(now);
+    }
+
+    /// The same, while nothing is to follow.
+    pub(crate) fn note_pong(&mut self, busy: Option<Duration>, now: Duration) {
         self.pings.waits = None;
         if self.pings.next.is_some() {
             self.pings.next = Some(now + PING_INTERVAL);
         }
         self.busy.since = busy.map(|busy| now.saturating_sub(busy));
-        self.reconsider(now);
     }
 
     /// The agent does not read what the program says, for now: no answer can arrive.
