@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::member::{Facts, Member};
+use super::member::{Facts, Member, Standing};
 use super::{Now, Registry};
 use crate::model::{Address, AgentName, Alias, ConnectionInfo, HostId, Role};
 use crate::wire::{Envelope, Event, Peer, Presence, body};
@@ -119,6 +119,15 @@ impl Registry {
             for host in hosts {
                 self.tell_of(&presence, &Peer::Host(host));
             }
+        }
+    }
+
+    /// Tells the host that has started an agent how that stands; unless the host is silent, too: then both are cut off.
+    pub(super) fn tell_host_that_is_heard(&mut self, peer: &Peer, now: Now) {
+        let host = self.members.get(peer).and_then(Member::host);
+        let host = host.and_then(|host| self.members.get(&Peer::Host(host.clone())));
+        if host.is_some_and(|host| *host.standing() == Standing::Present) {
+            self.tell_host(peer, now);
         }
     }
 

@@ -371,7 +371,7 @@ impl Registry {
             let peer = peer.clone();
             self.leases.start(peer.clone(), now);
             self.tell(&peer, Change::State, now);
-            self.tell_host(&peer, now);
+            self.tell_host_that_is_heard(&peer, now);
         }
     }
 
@@ -393,7 +393,7 @@ impl Registry {
         }
         if let (true, Peer::Agent(agent)) = (given_up, &peer) {
             let agent = agent.clone();
-            self.tell_host(&peer, now);
+            self.tell_host_that_is_heard(&peer, now);
             self.fail_all(&peer, &Fault::Unreachable { agent, silent });
         }
     }
