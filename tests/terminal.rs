@@ -114,7 +114,7 @@ impl Hostile {
             addresses: [].into(),
             connections: Vec::new(),
             spec_version: None,
-            fault: None,
+            reached: Default::default(),
             successor_of: None,
             guards: osb::model::Guard::ALL.to_vec(),
         });

@@ -97,7 +97,7 @@ fn member(
         addresses,
         connections: Vec::new(),
         spec_version: None,
-        fault: None,
+        reached: Default::default(),
         successor_of: None,
         guards: osb::model::Guard::ALL.to_vec(),
     };

@@ -106,6 +106,7 @@ table!(NameServerRequest {
 
 table!(HostRequest {
     Start "start" CONTROL,
+    Lead "lead" CONTROL,
     Launch "launch" CONTROL,
     Keep "keep" CONTROL,
     Restart "restart" CONTROL,
@@ -137,7 +138,7 @@ table!(AgentRequest {
     Unsubscribe "unsubscribe" CONTROL,
     // A host for its own agents, and those that were entrusted to it.
     Configure "configure" Levels::of(&[Host, Control, Admin]),
-    Wire "wire" Levels::of(&[Host, Control, Admin]),
+    Wire "wire" CONTROL,
     // By these an agent shows that it is connected to another.
     Probe "probe" Levels::of(&[Agent, Control, Admin]),
     Prove "prove" Levels::of(&[Agent, Control, Admin]),
@@ -147,9 +148,7 @@ table!(AgentRequest {
     Arrived "arrived" Levels::of(&[Agent, Control, Admin]),
     Adopt "adopt" Levels::of(&[Host, Control, Admin]),
     Release "release" CONTROL,
-    Start "start" Levels::of(&[Host, Control, Admin]),
-    Settle "settle" CONTROL,
-    Go "go" Levels::of(&[Host, Control, Admin]),
+    Lead "lead" Levels::of(&[Host, Control, Admin]),
     Launch "launch" Levels::of(&[Host, Control, Admin]),
     GetAttr "get_attr" CONTROL,
     SetAttr "set_attr" CONTROL,

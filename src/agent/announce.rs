@@ -7,7 +7,7 @@ use super::sockets::LinkAt;
 use super::state::Agent;
 use super::waiting::Waiting;
 use crate::model::{ConnectionInfo, ExitReport};
-use crate::wire::{self, Announcement, Envelope, NameServerRequest, Peer, body};
+use crate::wire::{self, Announcement, Envelope, NameServerRequest, Peer, Reached, body};
 use crate::zeromq::{End, hang_up_dead};
 
 impl Agent {
@@ -26,7 +26,7 @@ impl Agent {
         if self.membership.show() {
             self.carry_out_spec();
             self.announce();
-            self.go_to_work();
+            self.go_alone();
         }
     }
 
@@ -67,11 +67,18 @@ impl Agent {
             addresses: self.sockets.addresses(),
             connections: self.connections(),
             spec_version: self.given.version,
-            fault: self.given.fault.clone(),
+            reached: Box::new(self.reached()),
             successor_of: self.successor_of,
             guards: crate::zeromq::GUARDS.to_vec(),
         };
         (envelope, body(&NameServerRequest::Announce(announcement)))
+    }
+
+    fn reached(&self) -> Reached {
+        Reached {
+            done: self.steps.done().clone(),
+            fault: self.given.fault.as_ref().or(self.steps.fault()).cloned(),
+        }
     }
 
     fn connections(&self) -> Vec<ConnectionInfo> {

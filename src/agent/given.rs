@@ -16,6 +16,8 @@ pub(super) struct Given {
     pub wires: Vec<WireSpec>,
     /// How long it may take to prove one.
     pub timeout: Millis,
+    /// How long its program has to live, if it says nothing, until it has settled.
+    pub settle: Millis,
 }
 
 impl Given {
@@ -30,6 +32,7 @@ impl Given {
             nameserver,
             wires,
             timeout: spec.start_timeout,
+            settle: spec.settle,
         }
     }
 

@@ -13,7 +13,7 @@ use super::program::Exit;
 use super::requests::{Outcome, Request, value};
 use super::state::Agent;
 use crate::model::timing::PORT_PROBE_TIMEOUT;
-use crate::model::{Command, Ready};
+use crate::model::{Command, Ready, Step};
 use crate::wire::{Fault, Launch};
 
 impl Agent {
@@ -47,6 +47,7 @@ impl Agent {
             attempt: None,
             failure: None,
         });
+        self.lead(Step::Settle);
         self.see_to_launch();
         None
     }
@@ -202,6 +203,7 @@ impl Agent {
             }
         };
         self.reply(requester, outcome);
+        self.watch_settling();
     }
 }
 

@@ -29,6 +29,7 @@ mod http;
 mod invoke;
 mod launch;
 mod launching;
+mod lead;
 mod leftovers;
 mod log;
 mod lookups;
@@ -38,8 +39,6 @@ mod receive;
 mod reply;
 mod requester;
 mod requests;
-mod settle;
-mod settling;
 #[allow(
     unsafe_code,
     reason = "a signal of the process is given its default action"
@@ -55,7 +54,6 @@ mod waiting;
 mod watch;
 mod wires;
 mod wiring;
-mod work;
 
 use std::io;
 

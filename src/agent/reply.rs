@@ -22,7 +22,7 @@ impl Agent {
                     self.note_garbage(&fault.to_string());
                 }
             }
-            Some(Requester::Itself) => self.work(outcome.err()),
+            Some(Requester::Itself) => self.on_wired(outcome.err()),
             Some(Requester::Timer { id, alias }) => self.end_call(id, &alias, outcome),
             Some(Requester::Health { number }) => self.on_called(number, outcome),
         }

@@ -12,7 +12,7 @@ pub(crate) enum Requester {
     Member { peer: Peer, id: u64 },
     /// The agent's own program. Without an id it hears of errors only, in the log.
     Program(Option<ProgramId>),
-    /// The agent itself, which goes to work when its wires are proven.
+    /// The agent itself, which goes on when its wires are proven.
     Itself,
     /// A timer, which calls a method: its answer is dropped.
     Timer { id: TimerId, alias: Alias },

@@ -4,7 +4,7 @@
 //!
 //! Its verbs have a file each: `requests` (what others ask of it), `receive` (all
 //! that arrives passes there), `handlers` and `answers`, `calls` (requests of its own), `wiring`,
-//! `announce`, `launch`, `settle`, `close`, `farewell`. Those files use the agent; it does not use them.
+//! `announce`, `lead`, `launch`, `close`, `farewell`. Those files use the agent; it does not use them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,14 +17,13 @@ use super::admission::Admission;
 use super::adoption::Adoption;
 use super::closing::Closing;
 use super::control::Control;
-use super::core::{Condition, Life, Pending, Timers};
+use super::core::{Condition, Life, Pending, Settling, Steps, Timers};
 use super::exchange::Exchange;
 use super::given::Given;
 use super::launching::Launching;
 use super::log::Log;
 use super::membership::Membership;
 use super::program::Program;
-use super::settling::SettlingFor;
 use super::sockets::Sockets;
 use super::waiting::Waiting;
 use super::watch::Watch;
@@ -42,6 +41,8 @@ pub(crate) struct Agent {
     pub successor_of: Option<Incarnation>,
     pub log: Log,
     pub life: Life,
+    /// How far it has come from its spec to its work.
+    pub steps: Steps,
     pub context: Context,
     pub membership: Membership,
     /// None where every peer is admitted.
@@ -66,8 +67,8 @@ pub(crate) struct Agent {
     pub memory: MemoryWatch,
     /// Why it ends, if it does so because of its program.
     pub cause: Option<Cause>,
-    /// The requesters that wait until its program has settled.
-    pub settling: Vec<SettlingFor>,
+    /// Its program has begun, and has not settled yet.
+    pub settling: Option<Settling>,
     /// Lines of the program that said nothing.
     pub garbage_lines: u64,
     pub skipped_ticks: u64,
@@ -110,6 +111,7 @@ impl Agent {
             given: Given::default(),
             log,
             life: Life::Preparing,
+            steps: Steps::default(),
             context,
             membership: Membership::new(control),
             sockets: Sockets::default(),
@@ -122,11 +124,11 @@ impl Agent {
             last_token: 0,
             program: None,
             launching: None,
-            settling: Vec::new(),
             watch: None,
             shown: Condition::Well,
             memory: MemoryWatch::default(),
             cause: None,
+            settling: None,
             garbage_lines: 0,
             skipped_ticks: 0,
             now: Duration::ZERO,
@@ -166,7 +168,7 @@ impl Agent {
             self.life.wakes_at(),
             self.lingering.then(|| self.now + LINGER_INTERVAL),
             self.launching.as_ref().map(Launching::wakes_at),
-            self.settling.iter().map(SettlingFor::wakes_at).min(),
+            self.settling.map(Settling::wakes_at),
             self.unfinished_at(),
             self.health_wakes_at(),
             self.wires.wakes_at(),

@@ -43,7 +43,7 @@ struct Ready {
 /// Runs the agent to its end and tells its exit status.
 pub(crate) fn run(agent: &mut Agent, signals: Option<&Signals>) -> i32 {
     agent.announce();
-    agent.go_to_work();
+    agent.go_alone();
     loop {
         let ready = wait(agent, signals);
         agent.tick_clock();

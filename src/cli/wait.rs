@@ -357,7 +357,7 @@ mod tests {
     use super::*;
     use crate::model::ExitReport;
     use crate::render::samples;
-    use crate::wire::Change;
+    use crate::wire::{Change, Reached};
 
     fn agents(of: impl IntoIterator<Item = AgentInfo>) -> Agents {
         let mut agents = Agents::new();
@@ -365,7 +365,7 @@ mod tests {
             let event = Event::Agent {
                 change: Change::State,
                 agent: Box::new(agent),
-                fault: None,
+                reached: Reached::default(),
             };
             take_note(&mut agents, &NameServerName::only(), Notice::Event(event));
         }

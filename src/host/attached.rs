@@ -8,7 +8,7 @@ use super::specs::Specs;
 use super::{Host, Input};
 use crate::model::timing::CONTROL_TIMEOUT;
 use crate::model::{
-    Address, AgentName, AgentSpec, Alias, NameServerName, SpecVersion, SystemName, harmless,
+    Address, AgentName, AgentSpec, Alias, NameServerName, SpecVersion, Step, SystemName, harmless,
 };
 use crate::proxy::{Link, ProxyError};
 use crate::state::{KeptSpec, Phase};
@@ -135,17 +135,16 @@ impl Host {
         })
     }
 
-    /// The last steps of `up`, for an agent that has come back by itself.
+    /// To the last step, for an agent that has come back by itself.
     fn let_work(&self, agent: AgentName) {
-        let link = self.link.clone();
+        let (lead, peer) = (
+            AgentRequest::Lead { to: Step::Go },
+            Peer::Agent(agent.clone()),
+        );
+        let led = self.link.ask::<()>(peer, &lead, CONTROL_TIMEOUT);
         tokio::spawn(async move {
-            let wire = AgentRequest::Wire { aliases: None };
-            for step in [wire, AgentRequest::Start {}, AgentRequest::Go {}] {
-                let peer = Peer::Agent(agent.clone());
-                let done = link.ask::<serde_json::Value>(peer, &step, CONTROL_TIMEOUT);
-                if let Err(error) = done.await {
-                    return complain(&agent, &error);
-                }
+            if let Err(error) = led.await {
+                complain(&agent, &error);
             }
         });
     }

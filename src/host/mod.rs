@@ -10,6 +10,7 @@ mod ended;
 mod examine;
 mod facts;
 mod keys;
+mod lead;
 mod leftovers;
 mod log_piece;
 mod log_tail;

@@ -27,6 +27,10 @@ impl Host {
                 spec.name = self.spawner.id(&spec.name.name);
                 self.supervision.on_start(spec, Incarnation::draw(), ticket)
             }
+            HostRequest::Lead { agents, to } => {
+                let led = self.lead(agents, to);
+                self.answer(ticket, led);
+            }
             HostRequest::Launch {
                 agent,
                 values,

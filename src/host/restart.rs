@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Host, Input};
 use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT};
-use crate::model::{AddrPart, Address, AgentId, AgentName, AgentSpec, Millis, Reference};
+use crate::model::{AddrPart, Address, AgentId, AgentName, AgentSpec, Millis, Reference, Step};
 use crate::proxy::{Link, Pending};
 use crate::supervision::Ticket;
 use crate::wire::{
@@ -49,7 +49,7 @@ impl Host {
             .ask::<Value>(peer.clone(), &AgentRequest::Launch(launch), limit);
         if timers {
             // It is read when the program has been started.
-            self.link.tell(peer, &AgentRequest::Go {});
+            self.link.tell(peer, &AgentRequest::Lead { to: Step::Go });
         }
         let Some(envelope) = self.tickets.remove(&ticket) else {
             return;

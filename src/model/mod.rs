@@ -31,6 +31,7 @@ mod size;
     reason = "its fields are keys of topologies, which specs/topology.md describes"
 )]
 mod spec;
+mod step;
 mod template;
 mod ties;
 mod timer;
@@ -71,6 +72,7 @@ pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, Handlers, NameServerEntry, NameServerSpec, Security,
     Topology, WireSpec,
 };
+pub use step::Step;
 pub use template::{AddrPart, Piece, Reference, Template};
 pub use ties::Ties;
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};

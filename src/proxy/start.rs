@@ -8,7 +8,7 @@ use super::agent::has_failed;
 use super::nameserver::NameServer;
 use super::watch::Notice;
 use super::{Pending, ProxyError};
-use crate::model::{AgentInfo, AgentName, Millis, State};
+use crate::model::{AgentInfo, AgentName, Millis, State, Step};
 use crate::wire::{AgentRequest, Event, Fault, HostRequest, Peer};
 
 /// What became of each agent.
@@ -115,7 +115,7 @@ impl NameServer {
             }
             (None, false) => {
                 let peer = Peer::Agent(name.clone());
-                let go = AgentRequest::Go {};
+                let go = AgentRequest::Lead { to: Step::Go };
                 Ok(Some(Asked::Go(self.link().ask(peer, &go, timeout))))
             }
             (None, true) => Err(Fault::Refused {

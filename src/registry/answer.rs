@@ -10,7 +10,8 @@ use crate::model::{
     SocketId,
 };
 use crate::wire::{
-    Announcement, Change, End, Event, Fault, Incarnation, NameServerRequest, Peer, Snapshot, body,
+    Announcement, Change, End, Event, Fault, Incarnation, NameServerRequest, Peer, Reached,
+    Snapshot, body,
 };
 
 /// The end of an agent, as its host has seen it.
@@ -421,17 +422,17 @@ impl Registry {
         Snapshot {
             agents: self.agents(None, now).unwrap_or_default(),
             hosts: self.hosts(now),
-            faults: self.faults(),
+            reached: self.reached(),
         }
     }
 
-    fn faults(&self) -> BTreeMap<AgentName, Fault> {
+    fn reached(&self) -> BTreeMap<AgentName, Reached> {
         let members = self.members.iter();
-        let faults = members.filter_map(|(peer, member)| match peer {
-            Peer::Agent(name) => Some((name.clone(), member.fault()?.clone())),
+        let reached = members.filter_map(|(peer, member)| match peer {
+            Peer::Agent(name) => Some((name.clone(), member.reached()?.clone())),
             Peer::NameServer | Peer::Successor(_) | Peer::Host(_) | Peer::Client(_) => None,
         });
-        faults.collect()
+        reached.filter(|(_, it)| !it.is_none()).collect()
     }
 
     /// The event that tells of `peer`; None for members nobody watches.
@@ -440,17 +441,16 @@ impl Registry {
         match peer {
             Peer::Agent(name) => {
                 let agent = self.agent_info(name, member, now)?;
-                let fault = member.fault().cloned();
                 Some(Event::Agent {
                     change,
                     agent: Box::new(agent),
-                    fault,
+                    reached: member.reached().cloned().unwrap_or_default(),
                 })
             }
             Peer::Successor(name) => {
                 let agent = Box::new(self.agent_info(name, member, now)?);
-                let fault = member.fault().cloned();
-                Some(Event::Successor { agent, fault })
+                let reached = member.reached().cloned().unwrap_or_default();
+                Some(Event::Successor { agent, reached })
             }
             Peer::Host(name) => {
                 let host = member.host_info(name, self.agents_on(name), now)?;

@@ -10,7 +10,7 @@ use crate::model::{
     Address, AfterEnd, AgentInfo, AgentName, Alias, ConnectionInfo, End, ExitReport, Guard, HostId,
     HostInfo, Millis, PublicKey, SocketId, SpecVersion, State,
 };
-use crate::wire::{Announcement, Fault, Incarnation};
+use crate::wire::{Announcement, Incarnation, Reached};
 
 pub(crate) struct Member {
     pub route: RoutingId,
@@ -77,7 +77,7 @@ pub(crate) enum Facts {
         connections: Vec<ConnectionInfo>,
         restarts: u32,
         spec_version: Option<SpecVersion>,
-        fault: Option<Fault>,
+        reached: Box<Reached>,
         /// What its sockets do not have.
         lacks: Vec<Guard>,
     },
@@ -124,7 +124,7 @@ impl Member {
             connections: Vec::new(),
             restarts: 0,
             spec_version: None,
-            fault: None,
+            reached: Box::default(),
             lacks: Vec::new(),
         };
         Self {
@@ -155,7 +155,7 @@ impl Member {
                 addresses,
                 connections,
                 spec_version,
-                fault,
+                reached,
                 guards,
                 name: _,
                 successor_of: _,
@@ -171,7 +171,7 @@ impl Member {
                     connections,
                     restarts: 0,
                     spec_version,
-                    fault,
+                    reached,
                     lacks: Guard::lacking(&guards),
                 };
                 (incarnation, pid, uptime_ms, facts)
@@ -249,10 +249,10 @@ impl Member {
         }
     }
 
-    /// Why it is not what its spec says, if it is an agent and that is so.
-    pub(super) fn fault(&self) -> Option<&Fault> {
+    /// How far it has come from its spec to its work, if it is an agent.
+    pub(super) fn reached(&self) -> Option<&Reached> {
         match &self.facts {
-            Facts::Agent { fault, .. } => fault.as_ref(),
+            Facts::Agent { reached, .. } => Some(reached),
             Facts::Host { .. } | Facts::Client => None,
         }
     }
@@ -416,7 +416,7 @@ impl Member {
             lacks,
             program,
             state: own,
-            fault: _,
+            reached: _,
         } = &self.facts
         else {
             return None;

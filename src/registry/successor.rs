@@ -57,7 +57,8 @@ impl Registry {
         let (agent, successor) = (Peer::Agent(name.clone()), Peer::Successor(name.clone()));
         let ready = |member: &Member| {
             let is_it = member.incarnation == Some(incarnation);
-            is_it && member.state() == State::Running && member.fault().is_none()
+            let is_well = member.reached().is_some_and(|it| it.fault.is_none());
+            is_it && member.state() == State::Running && is_well
         };
         if !self.members.get(&successor).is_some_and(ready) {
             let reason =

@@ -140,6 +140,11 @@ impl Supervision {
         self.agents.get(agent).map(|agent| agent.incarnation)
     }
 
+    /// Whether it has started that agent, which may have ended since.
+    pub(crate) fn has(&self, agent: &AgentName) -> bool {
+        self.agents.contains_key(agent)
+    }
+
     /// The agents that have not ended.
     pub(crate) fn alive(&self) -> impl Iterator<Item = &AgentName> {
         let alive = |(_, agent): &(&AgentName, &Agent)| match agent.phase {

@@ -1,29 +1,22 @@
 //! The phases of agents: their processes started and running, their sockets bound, and, when all
-//! is wired, their timers and programs told to go.
+//! is wired, their timers begun.
 
 use std::collections::HashSet;
 
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::Progress;
-use super::ask::{gather, look_through, named, unless_done};
+use super::ask::{joined, look_through, named, unless_done};
 use super::attached::Attaching;
 use super::error::{Stage, UpError};
 use super::launch::Mended;
-use super::observe::Told;
-use super::state::{Addresses, Running, Up, lock};
-use crate::model::{AgentId, AgentSpec, Millis, SocketId};
+use super::state::{Addresses, Up, lock};
+use super::told::{Telling, Tellings, until_runs};
+use crate::model::timing::ANSWER_MARGIN;
+use crate::model::{AgentId, AgentSpec, Millis, SocketId, Step};
 use crate::plan::LaunchPlan;
-use crate::proxy::Pending;
-use crate::wire::{AgentRequest, HostRequest, Peer};
-
-/// Agents that run.
-pub(super) struct Started {
-    /// What those said that were started here.
-    told: Vec<(AgentId, Told)>,
-    attached: Vec<Attaching>,
-}
+use crate::proxy::{Pending, ProxyError};
+use crate::wire::{HostRequest, Peer};
 
 impl Up<'_> {
     /// All processes are started and waited for at once, each with its own limit; and so are those
@@ -31,20 +24,21 @@ impl Up<'_> {
     pub(super) async fn start(
         &self,
         progress: &mut dyn Progress,
-        running: Running,
-    ) -> Result<Started, UpError> {
+        tellings: &Tellings,
+    ) -> Result<Vec<Attaching>, UpError> {
         let agents = &self.part.agents;
         progress.begin(Stage::Start, agents.len());
-        let attached = self.attach().await?;
+        let attaching = self.attach().await?;
         let mut starts = JoinSet::new();
-        for (agent, running) in agents.iter().zip(running) {
+        for agent in agents {
             let (name, limit) = (agent.name.clone(), agent.start_timeout);
             let started = (!agent.attach).then(|| self.ask_host(agent));
-            starts.spawn(until_running(name, limit, started, running));
+            let telling = tellings.get(&agent.name).cloned();
+            starts.spawn(until_running(name, limit, started, telling));
         }
-        let told = self.gather_starts(starts, progress).await?;
+        self.gather_starts(starts, progress).await?;
         progress.end();
-        Ok(Started { told, attached })
+        Ok(attaching)
     }
 
     fn ask_host(&self, agent: &AgentSpec) -> Pending<u32> {
@@ -71,17 +65,17 @@ impl Up<'_> {
     pub(super) async fn configure(
         &self,
         progress: &mut dyn Progress,
-        started: Started,
+        tellings: &Tellings,
+        attaching: Vec<Attaching>,
     ) -> Result<Addresses, UpError> {
         progress.begin(Stage::Configure, self.part.agents.len());
         let mut bound = Vec::with_capacity(self.part.agents.len());
-        for (agent, told) in started.told {
-            let outcome = told
-                .fault
-                .map_or(Ok(told.agent.addresses), |it| Err(it.into()));
-            bound.push(named(agent, Stage::Configure, outcome)?);
+        for agent in self.part.agents.iter().filter(|it| !it.attach) {
+            let (step, limit) = ((Stage::Configure, Step::Configure), agent.start_timeout);
+            let told = self.until_done(tellings, &agent.name, step, limit.duration());
+            bound.push((agent.name.clone(), told.await?.addresses));
         }
-        for (agent, attached) in started.attached {
+        for (agent, attached) in attaching {
             bound.push(named(agent, Stage::Configure, attached.await)?);
         }
         let mut addresses = Addresses::new();
@@ -124,43 +118,51 @@ impl Up<'_> {
     pub(super) async fn go(
         &self,
         progress: &mut dyn Progress,
+        tellings: &Tellings,
         later: &[LaunchPlan],
     ) -> Result<(), UpError> {
         let later: HashSet<&AgentId> = later.iter().map(|it| &it.agent).collect();
         let now = |agent: &&AgentSpec| !later.contains(&agent.name);
         let agents: Vec<&AgentSpec> = self.part.agents.iter().filter(now).collect();
         progress.begin(Stage::Go, agents.len());
-        let requests = agents
-            .iter()
-            .map(|agent| (agent.name.clone(), AgentRequest::Go {}, agent.start_timeout));
-        let mut asked = JoinSet::new();
-        for (agent, gone) in self.pending::<()>(requests) {
-            let ends = self.ends.subscribe();
-            asked.spawn(async move {
-                let gone = named(agent.clone(), Stage::Go, gone.await);
-                let outcome = unless_done(gone, &agent, ends).await;
-                outcome.map(|()| (agent, ()))
+        self.lead(agents.iter().copied(), Step::Go).await?;
+        let mut going = JoinSet::new();
+        for agent in agents {
+            let (name, ends) = (agent.name.clone(), self.ends.subscribe());
+            let limit = agent.start_timeout.duration() + ANSWER_MARGIN;
+            let gone = self.until_done(tellings, &name, (Stage::Go, Step::Go), limit);
+            going.spawn(async move {
+                let outcome = unless_done(gone.await, &name, ends).await;
+                outcome.map(|()| name)
             });
         }
-        gather(asked, progress).await?;
+        while let Some(gone) = going.join_next().await {
+            progress.advance(&joined(gone)?.to_string());
+        }
         progress.end();
         Ok(())
     }
 }
 
-/// Waits until an agent runs; of one that was to be `started` first until that is done. Tells what that one said.
+/// Waits until an agent runs; of one that was to be `started` first until that is done.
 async fn until_running(
     agent: AgentId,
     limit: Millis,
     started: Option<Pending<u32>>,
-    running: oneshot::Receiver<Told>,
-) -> Result<(AgentId, Option<Told>), UpError> {
-    let is_ours = started.is_some();
+    telling: Option<Telling>,
+) -> Result<AgentId, UpError> {
     if let Some(started) = started {
         named(agent.clone(), Stage::Start, started.await)?;
     }
+    let running = async {
+        match telling {
+            Some(telling) => until_runs(telling).await,
+            None => false,
+        }
+    };
     match tokio::time::timeout(limit.duration(), running).await {
-        Ok(told) => Ok((agent, told.ok().filter(|_| is_ours))),
+        Ok(true) => Ok(agent),
+        Ok(false) => Err(UpError::Proxy(ProxyError::Closed)),
         Err(_) => Err(UpError::NotRunning {
             agent,
             limit,

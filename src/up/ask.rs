@@ -6,7 +6,6 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-use super::Progress;
 use super::error::{Stage, UpError};
 use super::state::Up;
 use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT, DEATH_REPORT_TIMEOUT};
@@ -53,20 +52,6 @@ impl Up<'_> {
         };
         requests.into_iter().map(ask).collect()
     }
-}
-
-/// Awaits all, in the order in which they end; the first failure is the result.
-pub(super) async fn gather<T: 'static>(
-    mut asked: JoinSet<Result<(AgentId, T), UpError>>,
-    progress: &mut dyn Progress,
-) -> Result<Vec<(AgentId, T)>, UpError> {
-    let mut answers = Vec::with_capacity(asked.len());
-    while let Some(answer) = asked.join_next().await {
-        let (agent, answer) = joined(answer)?;
-        progress.advance(&agent.to_string());
-        answers.push((agent, answer));
-    }
-    Ok(answers)
 }
 
 pub(super) fn joined<T>(answer: Result<Result<T, UpError>, JoinError>) -> Result<T, UpError> {

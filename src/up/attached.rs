@@ -9,7 +9,6 @@ use super::Progress;
 use super::ask::{joined, look_through};
 use super::error::{Absent, UpError};
 use super::launch::Launched;
-use super::observe::Told;
 use super::state::{Group, Up, lock};
 use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT};
 use crate::model::{
@@ -24,7 +23,7 @@ use crate::wire::{HostRequest, NameServerRequest, Peer};
 pub(super) type Attaching = (AgentId, Pending<BTreeMap<Alias, Address>>);
 
 /// The agents that have been started.
-type Starts = JoinSet<Result<(AgentId, Option<Told>), UpError>>;
+type Starts = JoinSet<Result<AgentId, UpError>>;
 
 impl Up<'_> {
     /// Hands their specs to the daemon of this machine, and has the name servers entrust them to it. It answers as soon
@@ -50,13 +49,12 @@ impl Up<'_> {
         Ok(attaching)
     }
 
-    /// Awaits all agents, and shows which are missing. Returns the answers of those that were started.
+    /// Awaits all agents, and shows which are missing.
     pub(super) async fn gather_starts(
         &self,
         mut starts: Starts,
         progress: &mut dyn Progress,
-    ) -> Result<Vec<(AgentId, Told)>, UpError> {
-        let mut all = Vec::with_capacity(starts.len());
+    ) -> Result<(), UpError> {
         let mut missing: Vec<AgentId> = match self.attaches() {
             true => self
                 .absent()
@@ -72,17 +70,16 @@ impl Up<'_> {
                 let names: Vec<String> = missing.iter().map(AgentId::to_string).collect();
                 progress.await_others(&names);
             }
-            let (agent, told) = match starts.join_next().await.map(joined) {
+            let agent = match starts.join_next().await.map(joined) {
                 Some(Ok(started)) => started,
                 Some(Err(UpError::NotRunning { agent, limit, .. })) if self.is_attached(&agent) => {
                     return Err(self.missing(limit).await?);
                 }
                 Some(Err(error)) => return Err(error),
-                None => return Ok(all),
+                None => return Ok(()),
             };
             progress.advance(&agent.to_string());
             missing.retain(|it| *it != agent);
-            all.extend(told.map(|told| (agent, told)));
         }
     }
 

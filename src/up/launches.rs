@@ -1,4 +1,4 @@
-//! Programs begin: those that are there are told to start, and the others are launched, each when those are
+//! Programs begin: agents are led to those that are there, and the others are launched, each when those are
 //! ready that it waits for, with what it refers to filled in. All have to settle.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,14 +12,17 @@ use super::Progress;
 use super::ask::{joined, named, unless_done};
 use super::error::{Stage, UpError};
 use super::state::{Addresses, Up};
+use super::told::Tellings;
 use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT};
 use crate::model::{
-    AgentId, AgentName, AgentSpec, HostId, Millis, Program, Ready, Reference, SocketId,
+    AgentId, AgentName, AgentSpec, HostId, Millis, Program, Ready, Reference, SocketId, Step,
 };
 use crate::plan::{LaunchPlan, Order};
 use crate::proxy::{Link, ProxyError};
-use crate::wire::{AgentRequest, Fault, HostRequest, Peer, Settled};
+use crate::wire::{AgentRequest, Fault, HostRequest, Peer};
 
+/// What agents tell, and where sockets are.
+type Context<'c> = (&'c Tellings, &'c Addresses);
 type Attributes = BTreeMap<String, Value>;
 /// The attributes of those that were launched.
 pub(super) type Known = HashMap<AgentId, Attributes>;
@@ -43,13 +46,13 @@ pub(super) struct Turn<'t> {
 }
 
 impl Up<'_> {
-    /// Programs that are there are told to start, those that can be launched at once are launched, and each
+    /// Programs that are there begin, those that can be launched at once are launched, and each
     /// of them has to settle.
     pub(super) async fn settle(
         &self,
         progress: &mut dyn Progress,
+        context: Context<'_>,
         launches: &[LaunchPlan],
-        addresses: &Addresses,
         known: &mut Known,
     ) -> Result<(), UpError> {
         let there = |agent: &&AgentSpec| agent.settles() && !agent.is_launched();
@@ -59,17 +62,16 @@ impl Up<'_> {
         }
         progress.begin(Stage::Settle, there.len() + launches.len());
         let mut under_way = UnderWay::new();
+        self.lead(there.iter().copied(), Step::Settle).await?;
         for agent in there {
-            let peer = Peer::Agent(agent.name.name.clone());
-            self.link(&agent.name).tell(peer, &AgentRequest::Start {});
-            under_way.spawn(self.settled(agent, Stage::Settle));
+            under_way.spawn(self.settled(agent, Stage::Settle, context.0));
         }
         let turn = Turn {
             stage: Stage::Settle,
             launches,
             timers: false,
         };
-        self.carry_out(turn, under_way, addresses, known, progress)
+        self.carry_out(turn, under_way, context, known, progress)
             .await
     }
 
@@ -77,8 +79,8 @@ impl Up<'_> {
     pub(super) async fn launch(
         &self,
         progress: &mut dyn Progress,
+        context: Context<'_>,
         launches: &[LaunchPlan],
-        addresses: &Addresses,
         known: &mut Known,
     ) -> Result<(), UpError> {
         if launches.is_empty() {
@@ -90,7 +92,7 @@ impl Up<'_> {
             launches,
             timers: true,
         };
-        self.carry_out(turn, UnderWay::new(), addresses, known, progress)
+        self.carry_out(turn, UnderWay::new(), context, known, progress)
             .await
     }
 
@@ -99,7 +101,7 @@ impl Up<'_> {
         &self,
         turn: Turn<'_>,
         mut under_way: UnderWay,
-        addresses: &Addresses,
+        (tellings, addresses): Context<'_>,
         known: &mut Known,
         progress: &mut dyn Progress,
     ) -> Result<(), UpError> {
@@ -127,7 +129,9 @@ impl Up<'_> {
                     awaited.retain(|it| it.agent != agent);
                     order.on_ready(&agent);
                     match agents.get(&agent).filter(|plan| plan.settles()) {
-                        Some(plan) => drop(under_way.spawn(self.settled(plan, turn.stage))),
+                        Some(plan) => {
+                            under_way.spawn(self.settled(plan, turn.stage, tellings));
+                        }
                         None => progress.advance(&agent.to_string()),
                     }
                     known.insert(agent, attributes);
@@ -144,17 +148,13 @@ impl Up<'_> {
         &self,
         plan: &AgentSpec,
         stage: Stage,
+        tellings: &Tellings,
     ) -> impl Future<Output = Result<Done, UpError>> + Send + use<> {
         let (agent, ends) = (plan.name.clone(), self.ends.subscribe());
-        let within = plan.settle;
-        let peer = Peer::Agent(agent.name.clone());
-        let timeout = within.duration() + CONTROL_TIMEOUT;
-        let asked =
-            self.link(&agent)
-                .ask::<Settled>(peer, &AgentRequest::Settle { within }, timeout);
+        let limit = plan.settle.duration() + CONTROL_TIMEOUT;
+        let settled = self.until_done(tellings, &agent, (stage, Step::Settle), limit);
         async move {
-            let settled = named(agent.clone(), stage, asked.await);
-            unless_done(settled, &agent, ends).await?;
+            unless_done(settled.await, &agent, ends).await?;
             Ok(Done::Settled(agent))
         }
     }

@@ -13,6 +13,7 @@ mod files;
 mod hosts;
 mod launch;
 mod launches;
+mod lead;
 mod machines;
 mod mend;
 mod missing;
@@ -22,6 +23,7 @@ mod phases;
 mod placed;
 mod rollback;
 mod state;
+mod told;
 mod wire;
 
 use std::collections::BTreeSet;

@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
+use super::told::{Telling, Told};
 use crate::model::{AgentInfo, AgentName, ExitReport, HostId, HostInfo, State};
 use crate::proxy::{Notice, Watch};
-use crate::wire::{Event, Fault};
+use crate::wire::{Event, Reached};
 
 /// What is waited for, told apart from what is seen. Pure, but for the channels.
 #[derive(Default)]
@@ -14,20 +15,13 @@ pub(crate) struct Observer {
     ours: HashSet<AgentName>,
     /// Those of ours that others start.
     attached: HashSet<AgentName>,
-    running: HashMap<AgentName, oneshot::Sender<Told>>,
+    /// What ours tell, once they run.
+    told: HashMap<AgentName, watch::Sender<Option<Told>>>,
     /// Those that have had a life before, of whose end there may still be talk: how often they had been
     /// started again by then.
     former: HashMap<AgentName, u32>,
     /// Daemons by name, and by pid unless others start them: a former one may have had the same name.
     hosts: HashMap<(HostId, Option<u32>), oneshot::Sender<()>>,
-}
-
-/// What an agent that runs has told of itself.
-#[derive(Debug, PartialEq)]
-pub(super) struct Told {
-    pub agent: AgentInfo,
-    /// Why it is not what its spec says.
-    pub fault: Option<Fault>,
 }
 
 /// An agent of ours that has ended.
@@ -61,26 +55,22 @@ impl Death {
 }
 
 impl Observer {
-    /// What ends when the agent runs. From now on its end counts as a death.
-    pub(super) fn expect_agent(&mut self, agent: &AgentName) -> oneshot::Receiver<Told> {
-        let (sender, receiver) = oneshot::channel();
+    /// What the agent tells, from when it runs. From now on its end counts as a death.
+    pub(super) fn expect_agent(&mut self, agent: &AgentName) -> Telling {
+        let (teller, telling) = watch::channel(None);
         self.ours.insert(agent.clone());
-        self.running.insert(agent.clone(), sender);
-        receiver
+        self.told.insert(agent.clone(), teller);
+        telling
     }
 
     /// The same for an agent that has ended before: its end counts from its next life on.
-    pub(super) fn expect_again(
-        &mut self,
-        agent: &AgentName,
-        restarts: u32,
-    ) -> oneshot::Receiver<Told> {
+    pub(super) fn expect_again(&mut self, agent: &AgentName, restarts: u32) -> Telling {
         self.former.insert(agent.clone(), restarts);
         self.expect_agent(agent)
     }
 
-    /// What ends when an agent runs that others start. Its end counts as a death once it has run.
-    pub(super) fn expect_attached(&mut self, agent: &AgentName) -> oneshot::Receiver<Told> {
+    /// What an agent tells that others start. Its end counts as a death once it has run.
+    pub(super) fn expect_attached(&mut self, agent: &AgentName) -> Telling {
         self.attached.insert(agent.clone());
         self.expect_agent(agent)
     }
@@ -108,10 +98,7 @@ impl Observer {
 
     fn on_notice(&mut self, notice: Notice) -> Option<Death> {
         match notice {
-            Notice::Event(Event::Agent { agent, fault, .. }) => self.on_agent(Told {
-                agent: *agent,
-                fault,
-            }),
+            Notice::Event(Event::Agent { agent, reached, .. }) => self.on_agent(*agent, reached),
             Notice::Event(Event::Host { host, .. }) => {
                 self.on_host(host);
                 None
@@ -127,12 +114,14 @@ impl Observer {
                 | Event::Presence(_),
             ) => None,
             Notice::Snapshot(snapshot) => {
-                let mut faults = snapshot.faults;
-                let told = snapshot.agents.into_iter().map(|agent| Told {
-                    fault: faults.remove(&agent.name),
-                    agent,
+                let mut reached = snapshot.reached;
+                let agents = snapshot.agents.into_iter().map(|agent| {
+                    let reached = reached.remove(&agent.name);
+                    (agent, reached.unwrap_or_default())
                 });
-                let death = told.filter_map(|told| self.on_agent(told)).next();
+                let mut deaths = agents.filter_map(|(agent, it)| self.on_agent(agent, it));
+                let death = deaths.next();
+                deaths.for_each(drop);
                 snapshot.hosts.into_iter().for_each(|it| self.on_host(it));
                 death
             }
@@ -150,10 +139,9 @@ impl Observer {
         }
     }
 
-    fn on_agent(&mut self, told: Told) -> Option<Death> {
-        let agent = &told.agent;
+    fn on_agent(&mut self, agent: AgentInfo, reached: Reached) -> Option<Death> {
         if self.attached.contains(&agent.name) {
-            return self.on_attached(told);
+            return self.on_attached(agent, reached);
         }
         // Before its host is there, an agent of this name is of a former life.
         if !self.ours.contains(&agent.name) || !self.hosts.is_empty() {
@@ -163,31 +151,31 @@ impl Observer {
         if former.is_some_and(|restarts| agent.restarts <= *restarts) {
             return None;
         }
-        if matches!(agent.state, State::Running | State::Unhealthy) {
-            if let Some(waiting) = self.running.remove(&agent.name) {
-                let _ = waiting.send(told);
-            }
-            return None;
-        }
+        let (name, ended) = (agent.name.clone(), agent.state.ended());
+        let exit = agent.exit.clone();
+        self.note(&name, Told::by(agent, reached));
         // An agent that leaves is soon reported by its host, with how it ended: wait for that.
-        let exit = agent.exit.clone().filter(|_| agent.state.ended())?;
-        Some(Death::Ended {
-            agent: told.agent.name,
-            exit,
-        })
+        let exit = exit.filter(|_| ended)?;
+        Some(Death::Ended { agent: name, exit })
     }
 
-    fn on_attached(&mut self, told: Told) -> Option<Death> {
-        let (agent, state) = (told.agent.name.clone(), told.agent.state);
-        if matches!(state, State::Running | State::Unhealthy) {
-            if let Some(waiting) = self.running.remove(&agent) {
-                let _ = waiting.send(told);
-            }
-            return None;
-        }
+    fn on_attached(&mut self, agent: AgentInfo, reached: Reached) -> Option<Death> {
+        let (name, state) = (agent.name.clone(), agent.state);
+        let has_run = self.note(&name, Told::by(agent, reached));
         let gone = state.ended() || state == State::Unreachable;
-        let has_run = !self.running.contains_key(&agent);
-        (gone && has_run).then_some(Death::Lost { agent, state })
+        (gone && has_run).then_some(Death::Lost { agent: name, state })
+    }
+
+    /// Passes on what an agent has told, if it runs or has run. Tells whether it has run before.
+    fn note(&self, agent: &AgentName, told: Told) -> bool {
+        let Some(teller) = self.told.get(agent) else {
+            return false;
+        };
+        let has_run = teller.borrow().is_some();
+        if has_run || matches!(told.state, State::Running | State::Unhealthy) {
+            teller.send_replace(Some(told));
+        }
+        has_run
     }
 }
 
@@ -221,24 +209,28 @@ mod tests {
                 last_end: None,
                 lacks: Vec::new(),
             }),
-            fault: None,
+            reached: Reached::default(),
         })
+    }
+
+    fn has_run(telling: &Telling) -> bool {
+        telling.borrow().is_some()
     }
 
     #[test]
     fn those_who_wait_are_told_and_deaths_are_seen() {
         let mut observer = Observer::default();
-        let mut alice = observer.expect_agent(&"Alice".parse().unwrap());
+        let alice = observer.expect_agent(&"Alice".parse().unwrap());
         assert_eq!(
             observer.on_notice(notice("Alice", State::Starting, None)),
             None
         );
-        assert!(alice.try_recv().is_err());
+        assert!(!has_run(&alice));
         assert_eq!(
             observer.on_notice(notice("Alice", State::Running, None)),
             None
         );
-        assert!(alice.try_recv().is_ok());
+        assert!(has_run(&alice));
         let exit = ExitReport {
             status: Some(1),
             signal: None,
@@ -262,17 +254,17 @@ mod tests {
     #[test]
     fn who_is_started_elsewhere_may_come_late_and_may_not_go() {
         let mut observer = Observer::default();
-        let mut bob = observer.expect_attached(&"Bob".parse().unwrap());
+        let bob = observer.expect_attached(&"Bob".parse().unwrap());
         observer.expect_host("local".parse().unwrap(), Some(7));
         let former = notice("Bob", State::Stopped, None);
         assert_eq!(observer.on_notice(former), None);
-        assert!(bob.try_recv().is_err());
+        assert!(!has_run(&bob));
         // It does not matter to it whether a host daemon is there.
         assert_eq!(
             observer.on_notice(notice("Bob", State::Running, None)),
             None
         );
-        assert!(bob.try_recv().is_ok());
+        assert!(has_run(&bob));
         let suspect = notice("Bob", State::Suspect, None);
         assert_eq!(observer.on_notice(suspect), None);
         for state in [State::Unreachable, State::Stopped] {
@@ -288,7 +280,7 @@ mod tests {
             let Notice::Event(Event::Agent {
                 change,
                 agent,
-                fault,
+                reached,
             }) = notice("Alice", state, exit)
             else {
                 unreachable!()
@@ -297,7 +289,7 @@ mod tests {
             Notice::Event(Event::Agent {
                 change,
                 agent,
-                fault,
+                reached,
             })
         };
         let exit = || {
@@ -309,13 +301,13 @@ mod tests {
             })
         };
         let mut observer = Observer::default();
-        let mut alice = observer.expect_again(&"Alice".parse().unwrap(), 1);
+        let alice = observer.expect_again(&"Alice".parse().unwrap(), 1);
         for state in [State::Running, State::Failed] {
             assert_eq!(observer.on_notice(lived(state, exit(), 1)), None);
         }
-        assert!(alice.try_recv().is_err());
+        assert!(!has_run(&alice));
         observer.on_notice(lived(State::Running, None, 2));
-        assert!(alice.try_recv().is_ok());
+        assert!(has_run(&alice));
         let death = observer.on_notice(lived(State::Failed, exit(), 2));
         assert!(matches!(death, Some(Death::Ended { .. })));
     }
@@ -340,7 +332,7 @@ mod tests {
     fn what_is_not_of_this_system_is_not_taken_for_it() {
         let mut observer = Observer::default();
         let mut local = observer.expect_host("local".parse().unwrap(), Some(7));
-        let mut alice = observer.expect_agent(&"Alice".parse().unwrap());
+        let alice = observer.expect_agent(&"Alice".parse().unwrap());
         let former = notice("Alice", State::Running, None);
         assert_eq!(observer.on_notice(former), None);
         let exit = ExitReport {
@@ -352,7 +344,7 @@ mod tests {
         let former = notice("Alice", State::Stopped, Some(exit));
         assert_eq!(observer.on_notice(former), None);
         observer.on_notice(host(6));
-        assert!(local.try_recv().is_err() && alice.try_recv().is_err());
+        assert!(local.try_recv().is_err() && !has_run(&alice));
         observer.on_notice(host(7));
         assert!(local.try_recv().is_ok());
     }

@@ -15,7 +15,8 @@ use super::launch::Launched;
 use super::launches::Known;
 use super::missing::Missing;
 use super::observe::{Death, Observer};
-use super::state::{ExpectedHost, Group, Hosts, Running, Shared, Up, lock};
+use super::state::{ExpectedHost, Group, Hosts, Shared, Up, lock};
+use super::told::Tellings;
 use super::{Outcome, Progress, UpReport, UpRequest, mend};
 use crate::model::timing::{CONTROL_TIMEOUT, DEATH_REPORT_TIMEOUT};
 use crate::model::{AgentId, AgentSpec, HostName, NameServerEntry, NameServerName};
@@ -66,10 +67,11 @@ pub(crate) async fn run(
     up.launch_missing_hosts(progress).await?;
     let mut observers = up.observers();
     let hosts = up.expect_hosts(&mut observers);
-    let running = up.expect_agents(&mut observers);
+    let tellings = up.expect_agents(&mut observers);
     let stage = Mutex::new(Stage::Hosts);
     let deaths = up.watch(observers, &stage);
-    up.guarded(deaths, &stage, progress, hosts, running).await?;
+    up.guarded(deaths, &stage, progress, hosts, &tellings)
+        .await?;
 
     let report = report(request, &up.groups, outcome, &up.missing).await?;
     up.let_go().await?;
@@ -174,16 +176,17 @@ impl Up<'_> {
         hosts
     }
 
-    fn expect_agents(&self, observers: &mut [Observer]) -> Running {
+    fn expect_agents(&self, observers: &mut [Observer]) -> Tellings {
         let expect = |agent: &AgentSpec| {
             let observer = &mut observers[self.place(self.part.nameserver_of(&agent.name))];
-            match agent.attach {
+            let telling = match agent.attach {
                 true => observer.expect_attached(&agent.name.name),
                 false => match self.missing.restarts(&agent.name) {
                     Some(restarts) => observer.expect_again(&agent.name.name, restarts),
                     None => observer.expect_agent(&agent.name.name),
                 },
-            }
+            };
+            (agent.name.clone(), telling)
         };
         self.part.agents.iter().map(expect).collect()
     }
@@ -235,14 +238,14 @@ impl Up<'_> {
         stage: &Mutex<Stage>,
         progress: &mut dyn Progress,
         hosts: Hosts,
-        running: Running,
+        tellings: &Tellings,
     ) -> Result<(), UpError> {
         let mut progress = Staged { progress, stage };
         tokio::pin!(deaths);
         let outcome = tokio::select! {
             biased;
             death = &mut deaths => return Err(self.death_report(death, stage_of(stage))),
-            outcome = self.phases(&mut progress, hosts, running) => outcome,
+            outcome = self.phases(&mut progress, hosts, tellings) => outcome,
         };
         match outcome {
             // The peer that went away is the cause; its host is about to say why.
@@ -272,14 +275,14 @@ impl Up<'_> {
         &self,
         progress: &mut dyn Progress,
         hosts: Hosts,
-        running: Running,
+        tellings: &Tellings,
     ) -> Result<(), UpError> {
         let ends = self.daemons_end();
         tokio::pin!(ends);
         let outcome = tokio::select! {
             biased;
             error = &mut ends => return Err(error),
-            outcome = self.on_hosts(progress, hosts, running) => outcome,
+            outcome = self.on_hosts(progress, hosts, tellings) => outcome,
         };
         match outcome {
             // The name server that went away is the cause; it is about to be known why.
@@ -296,17 +299,17 @@ impl Up<'_> {
         &self,
         progress: &mut dyn Progress,
         hosts: Hosts,
-        running: Running,
+        tellings: &Tellings,
     ) -> Result<(), UpError> {
         self.hosts(progress, hosts).await?;
-        let started = self.start(progress, running).await?;
-        let addresses = self.configure(progress, started).await?;
-        self.wire(progress, &addresses).await?;
+        let attaching = self.start(progress, tellings).await?;
+        let addresses = self.configure(progress, tellings, attaching).await?;
+        self.wire(progress, tellings, &addresses).await?;
         let ((prompt, rest), mut known) = (self.part.turns(), Known::new());
-        self.settle(progress, &prompt, &addresses, &mut known)
-            .await?;
-        self.go(progress, &rest).await?;
-        self.launch(progress, &rest, &addresses, &mut known).await
+        let all = (tellings, &addresses);
+        self.settle(progress, all, &prompt, &mut known).await?;
+        self.go(progress, tellings, &rest).await?;
+        self.launch(progress, all, &rest, &mut known).await
     }
 
     pub(super) fn write_record(&self, phase: Phase) -> Result<(), UpError> {

@@ -9,7 +9,6 @@ use super::UpRequest;
 use super::files::Bundles;
 use super::launch::Launched;
 use super::missing::Missing;
-use super::observe::Told;
 use crate::model::{Address, AgentId, HostName, NameServerName, SocketId};
 use crate::plan::Plan;
 use crate::proxy::Link;
@@ -17,8 +16,6 @@ use crate::proxy::Link;
 pub(super) type Shared = Arc<Mutex<Launched>>;
 /// Where the sockets are that others connect to.
 pub(super) type Addresses = HashMap<SocketId, Address>;
-/// Agents that are waited for until they run, in the order of the plan.
-pub(super) type Running = Vec<oneshot::Receiver<Told>>;
 /// Host daemons that are waited for.
 pub(super) type Hosts = Vec<ExpectedHost>;
 

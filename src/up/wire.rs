@@ -1,6 +1,6 @@
 //! The phase of wires: every wire declared to the agent that connects, and every one proven.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -9,11 +9,15 @@ use super::Progress;
 use super::ask::{joined, named};
 use super::error::{Stage, UpError};
 use super::state::{Addresses, Up};
-use crate::model::timing::CONTROL_TIMEOUT;
-use crate::model::{Address, AgentId, AgentInfo, Millis, SocketId};
+use super::told::Tellings;
+use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT};
+use crate::model::{Address, AgentId, AgentInfo, AgentSpec, Millis, SocketId, Step};
 use crate::plan::ProofPlan;
 use crate::proxy::{ProxyError, guest};
 use crate::wire::{AgentRequest, ConnectRequest, Fault, NameServerRequest, Peer};
+
+/// Wires that are being proven.
+type UnderWay = JoinSet<Result<Vec<String>, UpError>>;
 
 /// What an agent is asked for the wires' sake, and the wires that its answer proves.
 struct Asked {
@@ -28,28 +32,29 @@ impl Up<'_> {
     pub(super) async fn wire(
         &self,
         progress: &mut dyn Progress,
+        tellings: &Tellings,
         addresses: &Addresses,
     ) -> Result<(), UpError> {
         let plan = &self.part;
-        let mut all = self.wires();
         self.let_in_guests().await?;
         progress.begin(Stage::Wire, plan.wires().count());
         self.ask_quietly(plan.probes()).await?;
-        all.extend(self.foreign_wires(addresses)?);
         let limits = plan.wires().map(|(agent, _)| agent.start_timeout);
         let limit: Millis = limits.max().unwrap_or_default();
+        let mut under_way = self.led(tellings, limit).await?;
+        let mut all = self.wires_of_standing();
+        all.extend(self.foreign_wires(addresses)?);
         let (proves, requests): (Vec<_>, Vec<_>) = all
             .into_iter()
             .map(|it| (it.proves, (it.agent, it.request, limit)))
             .unzip();
-        let mut asked = JoinSet::new();
         for (proves, (agent, answer)) in proves.into_iter().zip(self.pending::<Value>(requests)) {
-            asked.spawn(async move {
+            under_way.spawn(async move {
                 named(agent, Stage::Wire, answer.await)?;
                 Ok(proves)
             });
         }
-        while let Some(proven) = asked.join_next().await {
+        while let Some(proven) = under_way.join_next().await {
             let proven = joined(proven)?;
             proven.iter().for_each(|it| progress.advance(it));
         }
@@ -58,24 +63,43 @@ impl Up<'_> {
         Ok(())
     }
 
-    /// Wires that their agents keep, by their specs.
-    fn wires(&self) -> Vec<Asked> {
-        let plan = &self.part;
-        let mut wires: BTreeMap<&AgentId, Vec<SocketId>> = BTreeMap::new();
-        for (agent, wire) in plan.wires() {
-            if !plan.is_foreign(agent, wire) {
-                let of_agent = wires.entry(&agent.name).or_default();
-                of_agent.push(agent.client(wire));
-            }
+    /// Agents that are brought up make all wires of their specs, and say when these are proven.
+    async fn led(&self, tellings: &Tellings, limit: Millis) -> Result<UnderWay, UpError> {
+        let agents = || self.part.agents.iter();
+        let wired = || agents().filter(|agent| !self.own_wires(agent).is_empty());
+        self.lead(wired(), Step::Wire).await?;
+        let (mut under_way, limit) = (UnderWay::new(), limit.duration() + ANSWER_MARGIN);
+        for agent in wired() {
+            let step = (Stage::Wire, Step::Wire);
+            let proven = self.until_done(tellings, &agent.name, step, limit);
+            let wires = self.own_wires(agent);
+            let proves = wires.iter().map(SocketId::to_string).collect();
+            under_way.spawn(async move { proven.await.map(|_| proves) });
         }
-        let asked = |(agent, clients): (&AgentId, Vec<SocketId>)| Asked {
-            agent: agent.clone(),
-            proves: clients.iter().map(SocketId::to_string).collect(),
-            request: AgentRequest::Wire {
-                aliases: Some(clients.into_iter().map(|it| it.alias).collect()),
-            },
+        Ok(under_way)
+    }
+
+    /// The wires that an agent keeps by its spec.
+    fn own_wires(&self, agent: &AgentSpec) -> Vec<SocketId> {
+        let wires = agent.wires.iter();
+        let own = wires.filter(|wire| !self.part.is_foreign(agent, wire));
+        own.map(|wire| agent.client(wire)).collect()
+    }
+
+    /// Agents that stand have made their wires before: those that lead to agents which are brought up are proven
+    /// again.
+    fn wires_of_standing(&self) -> Vec<Asked> {
+        let wires = |agent: &AgentSpec| {
+            let clients = self.own_wires(agent);
+            (!clients.is_empty()).then(|| Asked {
+                agent: agent.name.clone(),
+                proves: clients.iter().map(SocketId::to_string).collect(),
+                request: AgentRequest::Wire {
+                    aliases: Some(clients.into_iter().map(|it| it.alias).collect()),
+                },
+            })
         };
-        wires.into_iter().map(asked).collect()
+        self.part.standing.iter().filter_map(wires).collect()
     }
 
     /// Wires to agents of other name servers, by address. The connections go first: a publisher that connects has

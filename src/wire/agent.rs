@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::model::{
     Address, AgentSpec, Alias, BindSpec, Handlers, Holder, Level, Millis, Program, Replies,
-    SocketId, SocketStats, SpecVersion, State, SystemName, Target, TimerSpec, Topic,
+    SocketId, SocketStats, SpecVersion, State, Step, SystemName, Target, TimerSpec, Topic,
 };
 
 /// A request to an agent: `{"method": …, "params": …}`. It is carried out in the agent's loop,
@@ -77,16 +77,11 @@ pub enum AgentRequest {
     /// The system releases the agent, which is again what it was when it was adopted. Replies
     /// with whether it was this system's.
     Release { system: SystemName },
-    /// The system is wired: tell the program to start, and let its messages leave. Replies with null.
-    Start {},
-    /// Wait until the program settles: it has said something, has lived for so long from now, or has
-    /// ended as it should. Replies with [`Settled`]. How another end came about, its host tells.
-    Settle { within: Millis },
-    /// All programs have settled: start the timers; and do what `start` does, if that was not said. Replies
-    /// with null.
-    Go {},
-    /// The system is wired: run the program, and do what `start` does. Replies with the map of attributes
-    /// when the program is ready; faults `start`, `deadline`, `refused`.
+    /// Take the steps up to that one, from where it is, as soon as each can be taken. Replies with null at once: that a step is
+    /// done, or why not, the agent announces.
+    Lead { to: Step },
+    /// Run the program, which was not started with the agent, and be led to the step `settle`. Replies with the map of
+    /// attributes when the program is ready; faults `start`, `deadline`, `refused`.
     Launch(Launch),
     /// Replies with the value. Unknown: the fault `unknown_attribute`.
     GetAttr { name: String },
@@ -197,18 +192,6 @@ pub struct Launch {
     pub timeout: Millis,
 }
 
-/// How a program has settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Settled {
-    /// It has said something; or there is none that could.
-    Answered,
-    /// It has said nothing, and lives.
-    Lives,
-    /// It has ended as it should, and its agent with it.
-    Ended,
-}
-
 /// A subscription that no message matches, made only so that a publisher can say it has seen it
 /// and all that were made before it. On the wire it begins with a byte that
 /// no text has.
@@ -273,10 +256,9 @@ mod tests {
         let request = AgentRequest::GetAttr { name: "x".into() };
         let json = serde_json::to_string(&request).unwrap();
         assert_eq!(json, r#"{"method":"get_attr","params":{"name":"x"}}"#);
-        let go = serde_json::to_string(&AgentRequest::Go {}).unwrap();
-        assert_eq!(go, r#"{"method":"go","params":{}}"#);
-        assert!(
-            serde_json::from_str::<AgentRequest>(r#"{"method":"go","params":{"x":1}}"#).is_err()
-        );
+        let lead = serde_json::to_string(&AgentRequest::Lead { to: Step::Go }).unwrap();
+        assert_eq!(lead, r#"{"method":"lead","params":{"to":"go"}}"#);
+        let stop = r#"{"method":"stop","params":{"x":1}}"#;
+        assert!(serde_json::from_str::<AgentRequest>(stop).is_err());
     }
 }

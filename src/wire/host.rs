@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Examination, Incarnation, Launch, Target};
 use crate::model::{
     AgentName, AgentSpec, Alias, Amount, Credentials, Dial, HostId, Leftover, Machine, Millis,
-    SpecVersion,
+    SpecVersion, Step,
 };
 
 /// A request to a host daemon: `{"method": …, "params": …}`.
@@ -24,8 +24,11 @@ pub enum HostRequest {
     /// Start an agent by its spec, which the host keeps. Replies with its pid once the process is there; that it runs,
     /// and is what the spec says, the name server tells. The fault is `start`.
     Start { spec: Box<AgentSpec> },
+    /// Lead these of its agents to that step, and those that others have started and that it was given the specs of. Replies with
+    /// null as soon as it has told them: each announces what becomes of it.
+    Lead { agents: Vec<AgentName>, to: Step },
     /// Launch the program of one of its agents, with what its references stand for, by their texts; its timers begin with it,
-    /// or later by `go`. The host keeps the values. Replies as [`AgentRequest::Launch`](super::AgentRequest::Launch) does.
+    /// or later by `lead`. The host keeps the values. Replies as [`AgentRequest::Launch`](super::AgentRequest::Launch) does.
     Launch {
         agent: AgentName,
         values: BTreeMap<String, String>,

@@ -17,7 +17,7 @@ mod sync;
 
 pub use agent::{
     AgentRequest, AgentStatus, Arrived, Configure, ConnectRequest, ConnectToRequest, Launch,
-    ProofToken, Settled,
+    ProofToken,
 };
 pub use data::{CodecError, decode, encode, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};
@@ -33,7 +33,7 @@ pub use machine::{
 };
 pub use nameserver::{
     Announcement, Change, End, Event, Expiring, NameServerRequest, NameserverRotated, Presence,
-    Snapshot,
+    Reached, Snapshot,
 };
 pub use peer::{BadPeer, ClientId, Peer};
 

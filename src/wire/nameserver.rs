@@ -1,6 +1,6 @@
 //! What members ask of the name server, and what it tells those that watch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Fault, Incarnation, Peer};
 use crate::model::{
     Address, AfterEnd, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, Guard, Holder,
-    HostId, HostInfo, HostName, KeyEntry, KeysOf, PublicKey, SpecVersion, State,
+    HostId, HostInfo, HostName, KeyEntry, KeysOf, PublicKey, SpecVersion, State, Step,
 };
 
 /// A request to the name server: `{"method": …, "params": …}`.
@@ -145,9 +145,8 @@ pub enum Announcement {
         /// Which spec it goes by.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         spec_version: Option<SpecVersion>,
-        /// Why it is not what the spec says with which it was started.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        fault: Option<Fault>,
+        #[serde(default, skip_serializing_if = "Reached::is_none")]
+        reached: Box<Reached>,
         /// It is to take the place of that life of the agent, which has the name until then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         successor_of: Option<Incarnation>,
@@ -192,15 +191,34 @@ impl Announcement {
     }
 }
 
+/// How far an agent has come from its spec to its work.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reached {
+    /// The steps that it has taken.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub done: BTreeSet<Step>,
+    /// Why it is not what its spec says, or is led no further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+}
+
+impl Reached {
+    /// Whether there is nothing to tell: it goes by no spec.
+    pub fn is_none(&self) -> bool {
+        self.done.is_empty() && self.fault.is_none()
+    }
+}
+
 /// What is so when a member begins to watch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
     pub agents: Vec<AgentInfo>,
     pub hosts: Vec<HostInfo>,
-    /// Why agents are not what their specs say.
+    /// How far agents have come that go by a spec.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub faults: BTreeMap<AgentName, Fault>,
+    pub reached: BTreeMap<AgentName, Reached>,
 }
 
 /// The body of an event.
@@ -210,9 +228,8 @@ pub enum Event {
     Agent {
         change: Change,
         agent: Box<AgentInfo>,
-        /// Why it is not what its spec says.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        fault: Option<Fault>,
+        #[serde(default, skip_serializing_if = "Reached::is_none")]
+        reached: Reached,
     },
     Host {
         change: Change,
@@ -221,9 +238,8 @@ pub enum Event {
     /// A process that is to take the place of an agent is there, or has changed.
     Successor {
         agent: Box<AgentInfo>,
-        /// Why it is not what its spec says.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        fault: Option<Fault>,
+        #[serde(default, skip_serializing_if = "Reached::is_none")]
+        reached: Reached,
     },
     /// To a successor: it is the agent now.
     TookOver {},

@@ -120,7 +120,7 @@ fn announcement(name: &str) -> NameServerRequest {
         addresses: [("main".parse().unwrap(), main)].into(),
         connections: vec![back],
         spec_version: None,
-        fault: None,
+        reached: Default::default(),
         successor_of: None,
         guards: osb::model::Guard::ALL.to_vec(),
     })

@@ -7,6 +7,7 @@ mod life;
 mod pending;
 mod readiness;
 mod settling;
+mod steps;
 mod timers;
 mod wire;
 
@@ -16,5 +17,6 @@ pub(crate) use life::{Effect, Life};
 pub(crate) use pending::Pending;
 pub(crate) use readiness::{Attempted, Readiness, Verdict};
 pub(crate) use settling::{Settling, Standing, Watched};
+pub(crate) use steps::Steps;
 pub(crate) use timers::{Tick, TickEnd, TimerId, Timers};
 pub(crate) use wire::{Stage, Wire, WireEffect, WireEvent};

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use crate::wire::Settled;
-
 /// A program that is watched until it has settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Settling {
@@ -26,7 +24,8 @@ pub(crate) enum Standing {
 /// What there is to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Watched {
-    Settled(Settled),
+    /// It has said something, has lived for long enough, or has ended as it should.
+    Settled,
     /// It has failed; how, its host tells.
     Failed,
 }
@@ -40,17 +39,17 @@ impl Settling {
     }
 
     /// What there is to say at this time.
-    pub(crate) fn look(&self, standing: Standing, now: Duration) -> Option<Watched> {
+    pub(crate) fn look(self, standing: Standing, now: Duration) -> Option<Watched> {
         match standing {
             // First: what it said before it failed settles nothing.
             Standing::Ended { success: false } => Some(Watched::Failed),
-            Standing::Ended { success: true } => Some(Watched::Settled(Settled::Ended)),
-            Standing::Answered => Some(Watched::Settled(Settled::Answered)),
-            Standing::Silent => (now >= self.until).then_some(Watched::Settled(Settled::Lives)),
+            Standing::Ended { success: true } => Some(Watched::Settled),
+            Standing::Answered => Some(Watched::Settled),
+            Standing::Silent => (now >= self.until).then_some(Watched::Settled),
         }
     }
 
-    pub(crate) fn wakes_at(&self) -> Duration {
+    pub(crate) fn wakes_at(self) -> Duration {
         self.until
     }
 }
@@ -67,9 +66,9 @@ mod tests {
     fn who_says_nothing_has_to_live_and_who_answers_does_not_wait() {
         let settling = Settling::new(ms(100), ms(500));
         assert_eq!(settling.look(Standing::Silent, ms(599)), None);
-        let lives = Some(Watched::Settled(Settled::Lives));
+        let lives = Some(Watched::Settled);
         assert_eq!(settling.look(Standing::Silent, ms(600)), lives);
-        let answered = Some(Watched::Settled(Settled::Answered));
+        let answered = Some(Watched::Settled);
         assert_eq!(settling.look(Standing::Answered, ms(101)), answered);
         assert_eq!(settling.wakes_at(), ms(600));
     }
@@ -79,7 +78,7 @@ mod tests {
         let settling = Settling::new(ms(0), ms(500));
         for now in [ms(1), ms(500), ms(900)] {
             let good = settling.look(Standing::Ended { success: true }, now);
-            assert_eq!(good, Some(Watched::Settled(Settled::Ended)));
+            assert_eq!(good, Some(Watched::Settled));
             let bad = settling.look(Standing::Ended { success: false }, now);
             assert_eq!(bad, Some(Watched::Failed));
         }

@@ -11,7 +11,7 @@ use crate::agent::requests::Request;
 use crate::agent::sockets::{Slot, SlotId};
 use crate::agent::state::Agent;
 use crate::model::timing::REQUEST_TIMEOUT;
-use crate::model::{Alias, Level, Millis, Topic};
+use crate::model::{Alias, Level, Millis, Step, Topic};
 use crate::wire::Fault;
 
 impl Agent {
@@ -44,7 +44,7 @@ impl Agent {
             OwnWord::Prepared { go } => {
                 self.introduce();
                 if go {
-                    self.go();
+                    self.lead(Step::Go);
                 }
             }
             // That it says anything at all is the news, otherwise.

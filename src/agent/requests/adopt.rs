@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::agent::adoption::Adoption;
-use crate::agent::core::Life;
+use crate::agent::core::{Life, Steps};
 use crate::agent::given::Given;
 use crate::agent::state::Agent;
 use crate::model::{State, SystemName};
@@ -69,7 +69,7 @@ impl Agent {
             let reason = LET_GO.to_owned();
             self.reply(waiting.into_requester(), Err(Fault::Refused { reason }));
         }
-        self.give_up_settling(LET_GO);
+        self.settling = None;
         for request in self.exchange.take_all() {
             self.resolve(request, Err(LET_GO.to_owned()));
         }
@@ -80,6 +80,7 @@ impl Agent {
         self.close(theirs, None, None);
         self.attributes = adoption.attributes;
         self.given = Given::default();
+        self.steps = Steps::default();
         self.announce();
     }
 }

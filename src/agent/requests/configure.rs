@@ -68,6 +68,7 @@ impl Agent {
             self.timers.add(timer, self.now);
         }
         self.given = Given::of(spec, version);
+        self.steps.on_configured();
         Ok(())
     }
 
@@ -227,7 +228,7 @@ impl Agent {
         }
     }
 
-    /// The system is wired: the program may begin, once.
+    /// The program may begin, once.
     pub(crate) fn start(&mut self) {
         if let Some(adoption) = &mut self.adoption {
             adoption.works = true;
@@ -238,9 +239,8 @@ impl Agent {
         }
     }
 
-    /// All programs have settled: the timers begin, once.
+    /// The timers begin, once.
     pub(crate) fn go(&mut self) {
-        self.start();
         if self.life.working() {
             self.timers.start(self.now);
         }

@@ -190,13 +190,8 @@ impl Agent {
             AgentRequest::Arrived { alias, lines } => Some(self.arrived(&alias, &lines)),
             AgentRequest::Adopt { system } => Some(self.adopt(system)),
             AgentRequest::Release { system } => Some(Ok(self.release(&system).into())),
-            AgentRequest::Start {} => {
-                self.start();
-                done()
-            }
-            AgentRequest::Settle { within } => self.settle(within, request),
-            AgentRequest::Go {} => {
-                self.go();
+            AgentRequest::Lead { to } => {
+                self.lead(to);
                 done()
             }
             AgentRequest::Launch(launch) => self.launch(launch, request),

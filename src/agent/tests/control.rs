@@ -49,13 +49,13 @@ fn it_is_what_its_spec_says_when_it_announces_itself() {
     let Announcement::Agent {
         addresses,
         spec_version,
-        fault,
+        reached,
         ..
     } = agent.await_announcement()
     else {
         panic!("not an agent");
     };
-    assert_eq!((spec_version, fault), (Some(SpecVersion(3)), None));
+    assert_eq!((spec_version, reached.fault), (Some(SpecVersion(3)), None));
     let at = addresses[&alias("main")].port();
     assert_eq!(at, Some(port), "where it was in the life before");
     assert_eq!(agent.attribute("mood"), json!("fine"));
@@ -69,12 +69,12 @@ fn a_port_of_the_life_before_that_is_taken_is_not_waited_for() {
     let ports = [(alias("main"), port)].into();
     let mut agent = Fixture::launch_as(spec(vec![main]), ports);
     let Announcement::Agent {
-        addresses, fault, ..
+        addresses, reached, ..
     } = agent.await_announcement()
     else {
         panic!("not an agent");
     };
-    assert_eq!(fault, None);
+    assert_eq!(reached.fault, None);
     let at = addresses[&alias("main")].port();
     assert!(at.is_some() && at != Some(port), "{at:?}");
 }
@@ -93,14 +93,17 @@ fn what_it_cannot_be_it_announces_and_is_there_all_the_same() {
     let Announcement::Agent {
         addresses,
         spec_version,
-        fault,
+        reached,
         ..
     } = agent.await_announcement()
     else {
         panic!("not an agent");
     };
     assert_eq!((addresses.len(), spec_version), (0, None), "all or nothing");
-    assert!(matches!(fault, Some(Fault::Bind { .. })), "{fault:?}");
+    assert!(
+        matches!(reached.fault, Some(Fault::Bind { .. })),
+        "{reached:?}"
+    );
     assert_eq!(agent.attribute("mood"), Value::Null);
     assert_eq!(agent.ask(AgentRequest::IsRunning {}), json!(true));
 }

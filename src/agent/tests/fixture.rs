@@ -1,6 +1,6 @@
 //! An agent in a thread, and a name server that is played by the test.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use zmq::{Context, Socket, SocketType};
 use crate::agent::{Log, SignalsAre, run_with};
 use crate::model::{
     Action, Address, Admits, AgentSpec, Alias, BindSpec, ConnectionInfo, Endpoint, Handlers, Kind,
-    Millis, Program, Replies, Role, Serializer, SocketStats, SpecVersion, Transport,
+    Millis, Program, Replies, Role, Serializer, SocketStats, SpecVersion, Step, Transport,
 };
 use crate::wire::{
     AgentBoot, AgentRequest, AgentStatus, Announcement, ClientId, Configure, ConnectRequest,
@@ -328,7 +328,23 @@ impl Fixture {
     }
 
     pub(crate) fn go(&mut self) {
-        self.ask(AgentRequest::Go {});
+        self.lead(Step::Go);
+    }
+
+    pub(crate) fn lead(&mut self, to: Step) {
+        self.ask(AgentRequest::Lead { to });
+    }
+
+    /// What the agent announces, as soon as it has taken that step.
+    pub(crate) fn until_done(&mut self, step: Step) -> BTreeSet<Step> {
+        loop {
+            let Announcement::Agent { reached, .. } = self.await_announcement() else {
+                panic!("no agent");
+            };
+            if reached.done.contains(&step) {
+                return reached.done;
+            }
+        }
     }
 
     pub(crate) fn attribute(&mut self, name: &str) -> Value {

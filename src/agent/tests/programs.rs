@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::control::send;
-use super::fixture::{Fixture, PATIENCE, alias, bind};
-use crate::model::Serializer;
-use crate::wire::{AgentRequest, Fault, NameServerRequest};
+use super::fixture::{Fixture, PATIENCE, alias, bind, configure};
+use crate::model::{AgentSpec, Serializer, Step};
+use crate::wire::{AgentRequest, Announcement, Fault, NameServerRequest};
 
 /// Answers requests, does as it is told by messages, and knows one method.
 const HELPER: &str = r#"
@@ -290,54 +290,60 @@ fn a_proxy_sends_past_the_program() {
     assert!(matches!(nobody, Err(Fault::UnknownAlias { known, .. }) if known.len() == 2));
 }
 
-fn settle(within: u64) -> AgentRequest {
-    let within = crate::model::Millis::new(within);
-    AgentRequest::Settle { within }
+/// An agent with this program, which is given so long to settle.
+fn settling(program: Vec<&str>, settle: Duration) -> Fixture {
+    let mut agent = Fixture::start_with(Some(program));
+    agent.ask(configure(AgentSpec {
+        settle: settle.into(),
+        ..AgentSpec::named("Alice".parse().unwrap())
+    }));
+    agent.lead(Step::Settle);
+    agent
 }
+
+/// Longer than anything may take here: it is not waited for.
+const AN_HOUR: Duration = Duration::from_secs(3600);
 
 #[test]
 fn a_program_has_settled_when_it_has_said_something() {
-    // Longer than anything may take here: it is not waited for.
-    let mut agent = helper();
-    agent.ask(AgentRequest::Start {});
-    assert_eq!(agent.ask(settle(3_600_000)), json!("answered"));
     let says = r#"import sys; sys.stdin.readline(); print('{"type":"ready"}', flush=True); sys.stdin.read()"#;
-    let mut agent = Fixture::start_with(Some(vec!["python3", "-c", says]));
-    let id = agent.begin(&settle(3_600_000), PATIENCE);
-    agent.ask(AgentRequest::Start {});
-    assert_eq!(agent.finish(id), Ok(json!("answered")));
+    let mut agent = settling(vec!["python3", "-c", says], AN_HOUR);
+    let done = agent.until_done(Step::Settle);
+    let all = [Step::Configure, Step::Wire, Step::Settle];
+    assert_eq!(Vec::from_iter(done), all);
+    // Of what is said before that nothing is lost.
+    let says = r#"import sys; print('{"type":"ready"}', flush=True); sys.stdin.read()"#;
+    settling(vec!["python3", "-c", says], AN_HOUR).until_done(Step::Settle);
 }
 
 #[test]
 fn a_program_that_says_nothing_has_settled_when_it_lives() {
-    let mut agent = Fixture::start_with(Some(vec!["sleep", "60"]));
-    assert_eq!(agent.ask(settle(30)), json!("lives"));
+    let little = Duration::from_millis(30);
+    settling(vec!["sleep", "60"], little).until_done(Step::Settle);
     // What is printed is no word.
-    let mut agent = Fixture::start_with(Some(vec!["sh", "-c", "echo hello; exec sleep 60"]));
-    assert_eq!(agent.ask(settle(30)), json!("lives"));
+    let prints = vec!["sh", "-c", "echo hello; exec sleep 60"];
+    settling(prints, little).until_done(Step::Settle);
 }
 
 #[test]
 fn a_program_that_ends_well_has_settled_and_one_that_fails_has_not() {
-    let mut agent = Fixture::start_with(Some(vec!["sh", "-c", "read line"]));
-    let id = agent.begin(&settle(3_600_000), PATIENCE);
-    agent.ask(AgentRequest::Start {});
-    assert_eq!(agent.finish(id), Ok(json!("ended")));
+    let mut agent = settling(vec!["sh", "-c", "read line"], AN_HOUR);
+    agent.until_done(Step::Settle);
     assert_eq!(agent.ended(), 0);
-    let mut agent = Fixture::start_with(Some(vec!["sh", "-c", "read line; exit 7"]));
-    agent.oneway(&settle(3_600_000));
-    agent.ask(AgentRequest::Start {});
+    let mut agent = settling(vec!["sh", "-c", "read line; exit 7"], AN_HOUR);
     assert_eq!(agent.ended(), 7);
+    let settled = |said: &Announcement| matches!(said, Announcement::Agent { reached, .. } if reached.done.contains(&Step::Settle));
+    assert!(!agent.announced().iter().any(settled));
 }
 
 #[test]
-fn timers_wait_until_all_have_settled() {
+fn timers_wait_until_the_agent_is_led_so_far() {
     let mut agent = helper();
     let timer = json!({"alias": "tick", "when": {"after": 1}, "action": {"set": {"attributes": {"ticked": true}}}});
     agent.ask(AgentRequest::Timer(serde_json::from_value(timer).unwrap()));
-    agent.ask(AgentRequest::Start {});
+    agent.lead(Step::Settle);
     until_attribute(&mut agent, "started");
-    agent.ask(settle(50));
+    agent.until_done(Step::Settle);
     assert_eq!(agent.attribute("ticked"), Value::Null);
     agent.go();
     assert_eq!(until_attribute(&mut agent, "ticked"), json!(true));

@@ -1,13 +1,13 @@
 //! Wires, which the agent keeps by name: the test plays the name server and the other agents.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::fixture::{Fixture, PATIENCE, alias, all, configure, kind_of};
 use crate::model::{
     Address, AgentSpec, ConnectionInfo, Kind, Millis, Proof, Replies, Role, Serializer, State,
-    Transport, WireSpec,
+    Step, Transport, WireSpec,
 };
 use crate::wire::{
     AgentRequest, Announcement, Envelope, Event, Fault, Incarnation, NameServerRequest, Peer,
@@ -216,4 +216,71 @@ fn a_wire_that_the_spec_does_not_have_is_refused() {
         json!([]),
         "it has none at all"
     );
+}
+
+/// An agent that keeps a wire to `Bob.main`, and is led.
+fn led(limit: Duration, to: Step) -> Fixture {
+    let mut agent = Fixture::start();
+    let wire = WireSpec {
+        alias: alias("inbox"),
+        to: "Bob.main".parse().unwrap(),
+        kind: Kind::Push,
+        handlers: all(&[]),
+        replies: Replies::default(),
+    };
+    agent.ask(configure(AgentSpec {
+        wires: vec![wire],
+        start_timeout: Millis::from(limit),
+        ..AgentSpec::named("Alice".parse().unwrap())
+    }));
+    agent.oneway(&AgentRequest::Lead { to });
+    agent
+}
+
+fn answer_where(agent: &mut Fixture, mut at: Option<Result<Value, Fault>>) {
+    agent.serve(|_, request: NameServerRequest| match request {
+        NameServerRequest::Addr { .. } => at.take(),
+        _ => None,
+    });
+}
+
+#[test]
+fn an_agent_that_is_led_wires_before_it_goes_and_says_so() {
+    let mut agent = led(PATIENCE, Step::Go);
+    assert!(agent.announced().iter().all(|it| !has_done(it, Step::Go)));
+    let (_pull, address) = agent.listening(zmq::PULL);
+    answer_where(&mut agent, Some(Ok(json!(server("PULL", &address)))));
+    let done = agent.until_done(Step::Go);
+    let all = [Step::Configure, Step::Wire, Step::Settle, Step::Go];
+    assert_eq!(Vec::from_iter(done), all);
+}
+
+#[test]
+fn an_agent_whose_wire_is_not_proven_says_why_and_goes_no_further() {
+    let mut agent = led(Duration::from_millis(50), Step::Go);
+    let absent = || Fault::UnknownAgent {
+        name: "Bob".parse().unwrap(),
+    };
+    answer_where(&mut agent, Some(Err(absent())));
+    let said = loop {
+        let Announcement::Agent { reached, .. } = agent.await_announcement() else {
+            panic!("no agent");
+        };
+        if reached.fault.is_some() {
+            break (Vec::from_iter(reached.done), reached.fault);
+        }
+    };
+    let (done, fault) = said;
+    assert_eq!(done, [Step::Configure]);
+    assert!(matches!(fault, Some(Fault::Deadline { .. })), "{fault:?}");
+    // It is there now: led again, the agent goes on.
+    let (_pull, address) = agent.listening(zmq::PULL);
+    agent.oneway(&AgentRequest::Lead { to: Step::Wire });
+    answer_where(&mut agent, Some(Ok(json!(server("PULL", &address)))));
+    let done = agent.until_done(Step::Wire);
+    assert!(!done.contains(&Step::Go), "it is led to its wires only");
+}
+
+fn has_done(said: &Announcement, step: Step) -> bool {
+    matches!(said, Announcement::Agent { reached, .. } if reached.done.contains(&step))
 }

@@ -61,7 +61,7 @@ fn announced(
         addresses,
         connections,
         spec_version: None,
-        fault: None,
+        reached: Default::default(),
         successor_of: None,
         guards: Guard::ALL.to_vec(),
     })
