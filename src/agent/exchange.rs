@@ -12,17 +12,17 @@ use crate::model::Replies;
 
 /// How many requests may be under way at a time.
 const UNDER_WAY: usize = 4096;
-/// How many answers a program may owe before no more messages are handed to it.
+/// How many answers of a program may be pending before no more messages are handed to it.
 const MAX_PENDING_REPLIES: usize = 4096;
 
-/// All of them.
+/// Requests and answers under way.
 #[derive(Default)]
 pub(crate) struct Exchange {
     /// Requests sent, by all sockets that ask.
     sent: Pending<SentRequest>,
     /// What the program is to answer.
-    owed: Pending<PendingReply>,
-    /// Requests by channels that the program may answer at any time, by their numbers in `owed`.
+    pending: Pending<PendingReply>,
+    /// Requests by channels that the program may answer at any time, by their numbers in `pending`.
     deferred: BTreeMap<u64, Ticket>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Ticket {
     pub path: Envelope,
 }
 
-/// What the program owes an answer to.
+/// What the program is to answer.
 pub(crate) enum PendingReply {
     Answer(Ticket),
     Call {
@@ -112,17 +112,17 @@ impl Exchange {
 
     /// Whether the program may be handed another message.
     pub(crate) fn may_owe(&self) -> bool {
-        self.owed.len() < MAX_PENDING_REPLIES
+        self.pending.len() < MAX_PENDING_REPLIES
     }
 
-    /// The program owes an answer until `deadline`. Tells its number.
-    pub(crate) fn owe(&mut self, deadline: Duration, reply: PendingReply) -> u64 {
-        self.owed.add(deadline, reply)
+    /// The program is to answer until `deadline`. Tells its number.
+    pub(crate) fn add_pending(&mut self, deadline: Duration, reply: PendingReply) -> u64 {
+        self.pending.add(deadline, reply)
     }
 
     /// The program may answer a request at any time. Tells its number.
     pub(crate) fn defer(&mut self, ticket: Ticket) -> u64 {
-        let id = self.owed.number();
+        let id = self.pending.number();
         self.deferred.insert(id, ticket);
         id
     }
@@ -134,49 +134,49 @@ impl Exchange {
         oldest.map(|(_, ticket)| ticket)
     }
 
-    /// Takes what the answer with this number is owed to.
+    /// Takes what the answer with this number is for.
     pub(crate) fn take_reply(&mut self, id: u64) -> Option<PendingReply> {
         let deferred = || self.deferred.remove(&id).map(PendingReply::Answer);
-        self.owed.take(id).or_else(deferred)
+        self.pending.take(id).or_else(deferred)
     }
 
-    /// Takes what has been owed an answer longest.
+    /// Takes what has waited longest for an answer.
     pub(crate) fn take_oldest_reply(&mut self) -> Option<PendingReply> {
         let deferred = self.deferred.keys().next().copied();
-        let oldest = self.owed.oldest().into_iter().chain(deferred).min()?;
+        let oldest = self.pending.oldest().into_iter().chain(deferred).min()?;
         self.take_reply(oldest)
     }
 
     /// Takes an answer whose time is up.
     pub(crate) fn expired_reply(&mut self, now: Duration) -> Option<PendingReply> {
-        self.owed.expired(now).map(|(_, reply)| reply)
+        self.pending.expired(now).map(|(_, reply)| reply)
     }
 
     /// Takes the rights to answer through a socket.
     pub(crate) fn take_tickets(&mut self, at: SlotId) -> Vec<Ticket> {
         let meant =
             |reply: &PendingReply| matches!(reply, PendingReply::Answer(ticket) if ticket.at == at);
-        let owed = self.owed.take_where(meant).into_iter();
-        let owed = owed.filter_map(|(_, reply)| match reply {
+        let pending = self.pending.take_where(meant).into_iter();
+        let pending = pending.filter_map(|(_, reply)| match reply {
             PendingReply::Answer(ticket) => Some(ticket),
             PendingReply::Call { .. } => None,
         });
-        let mut tickets: Vec<Ticket> = owed.collect();
+        let mut tickets: Vec<Ticket> = pending.collect();
         let meant = |(id, ticket): (&u64, &Ticket)| (ticket.at == at).then_some(*id);
         let deferred: Vec<u64> = self.deferred.iter().filter_map(meant).collect();
         tickets.extend(deferred.iter().filter_map(|id| self.deferred.remove(id)));
         tickets
     }
 
-    /// Takes what is owed an answer in time.
-    pub(crate) fn take_owed(&mut self) -> Vec<PendingReply> {
-        let owed = self.owed.take_all().into_iter();
-        owed.map(|(_, reply)| reply).collect()
+    /// Takes what waits for an answer in time.
+    pub(crate) fn take_pending(&mut self) -> Vec<PendingReply> {
+        let pending = self.pending.take_all().into_iter();
+        pending.map(|(_, reply)| reply).collect()
     }
 
     /// The same, and what may be answered at any time.
     pub(crate) fn take_replies(&mut self) -> Vec<PendingReply> {
-        let mut replies = self.take_owed();
+        let mut replies = self.take_pending();
         let deferred = std::mem::take(&mut self.deferred).into_values();
         replies.extend(deferred.map(PendingReply::Answer));
         replies
@@ -185,7 +185,7 @@ impl Exchange {
     /// When the next request's or answer's time is up.
     pub(crate) fn wakes_at(&self) -> Option<Duration> {
         let both = self.sent.wakes_at().into_iter();
-        both.chain(self.owed.wakes_at()).min()
+        both.chain(self.pending.wakes_at()).min()
     }
 }
 
@@ -231,11 +231,11 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_owed_in_time_or_deferred() {
+    fn answers_come_in_time_or_are_deferred() {
         let [a, b] = SlotId::two();
         let mut exchange = Exchange::default();
         let deferred = exchange.defer(ticket(a));
-        let owed = exchange.owe(SOON, PendingReply::Answer(ticket(b)));
+        let pending = exchange.add_pending(SOON, PendingReply::Answer(ticket(b)));
         assert_eq!(exchange.wakes_at(), Some(SOON));
         assert_eq!(at(exchange.take_oldest_reply()), Some(a));
         assert!(
@@ -244,7 +244,7 @@ mod tests {
         );
         assert!(exchange.expired_reply(Duration::ZERO).is_none());
         assert_eq!(at(exchange.expired_reply(SOON)), Some(b));
-        assert!(exchange.take_reply(owed).is_none());
+        assert!(exchange.take_reply(pending).is_none());
     }
 
     #[test]
@@ -253,7 +253,7 @@ mod tests {
         let mut exchange = Exchange::default();
         for socket in [a, b] {
             exchange.defer(ticket(socket));
-            exchange.owe(SOON, PendingReply::Answer(ticket(socket)));
+            exchange.add_pending(SOON, PendingReply::Answer(ticket(socket)));
         }
         assert!(exchange.take_tickets(a).iter().all(|ticket| ticket.at == a));
         assert!(exchange.take_tickets(a).is_empty());

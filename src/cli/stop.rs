@@ -40,7 +40,7 @@ pub(crate) fn run(args: StopArgs, context: &mut Context) -> Result<(), CommandEr
     for (agent, outcome) in &stopped {
         if matches!(outcome, Ok(KeptDown::ByNobody)) {
             context.note(&format!(
-                "no host has started {agent}: it stays down until somebody starts it again, with `osb agent` say"
+                "no host has started {agent}: it stays down until it is started again, with `osb agent` say"
             ));
         }
     }

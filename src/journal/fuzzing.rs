@@ -1,4 +1,4 @@
-//! A journal whose files somebody has spoilt, for the fuzz targets; nothing else is to use it.
+//! A journal with spoilt files, for the fuzz targets; nothing else is to use it.
 
 use std::io;
 use std::path::Path;

@@ -45,7 +45,7 @@ pub(super) fn records_behind(
             None => next_line(file, begin, end)?,
         };
         let lines = bytes[..whole.unwrap_or(0)].split(|byte| *byte == b'\n');
-        // A line that somebody has spoilt is as one that is missing.
+        // A spoilt line counts as a missing one.
         let records: Vec<Record> = lines
             .filter_map(|line| serde_json::from_slice(line).ok())
             // One that was put in another place is not told twice, or who asks for the next ones would ask for ever.

@@ -170,7 +170,7 @@ impl Agent {
             program.started = false;
             program.tell(&ToProgram::Release {});
         }
-        for reply in self.exchange.take_owed() {
+        for reply in self.exchange.take_pending() {
             self.settle_pending_reply(reply, Err("its system is taken down".into()));
         }
     }

@@ -38,7 +38,10 @@ impl Agent {
         let id = match ticket {
             None => None,
             Some(ticket) if slot.kind.is_channel() => Some(self.exchange.defer(ticket)),
-            Some(ticket) => Some(self.exchange.owe(deadline, PendingReply::Answer(ticket))),
+            Some(ticket) => Some(
+                self.exchange
+                    .add_pending(deadline, PendingReply::Answer(ticket)),
+            ),
         };
         let failure = match &incoming.sort {
             Sort::Failure(reason) => Some(reason.clone()),
@@ -104,7 +107,7 @@ impl Agent {
             limit: request.limit,
             requester: request.requester.clone(),
         };
-        let id = self.exchange.owe(request.until, call);
+        let id = self.exchange.add_pending(request.until, call);
         program.tell(&ToProgram::Call { id, name, params });
         Some(None)
     }

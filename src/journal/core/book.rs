@@ -72,7 +72,7 @@ impl Book {
     }
 
     pub(crate) fn write(&mut self, note: Note, at: String) -> Page {
-        // A number that somebody has written there may be the last one that there is.
+        // A number in a spoilt file may be the last one that there is.
         self.last = self.last.saturating_add(1);
         let keep = Keep::of(&note.what);
         let note = Note {
