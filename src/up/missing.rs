@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::OutOfReach;
-use crate::model::AgentId;
+use crate::model::{AgentId, HostName, NameServerName};
 use crate::plan::{Mend, Place};
 
 /// What is missing of what stands.
@@ -24,6 +24,12 @@ impl Missing {
     /// Whether that agent is to be brought back.
     pub(super) fn has(&self, agent: &AgentId) -> bool {
         self.agents.contains(agent)
+    }
+
+    /// Whether that host could not be brought back.
+    pub(super) fn is_out_of_reach(&self, host: &HostName, nameserver: &NameServerName) -> bool {
+        let mut lost = self.out_of_reach.hosts.iter();
+        lost.any(|it| it.host == *host && it.nameserver == *nameserver)
     }
 
     /// How often an agent that is to be brought back had been started again; None if it is not, or has never

@@ -347,12 +347,14 @@ impl Up<'_> {
 }
 
 impl Up<'_> {
-    /// From now on the hosts start agents again by the policies of their specs.
+    /// From now on the hosts start agents again by the policies of their specs. One that is out of reach has been told
+    /// before.
     async fn keep(&self) -> Result<(), UpError> {
         let plan = &self.request.plan;
         let mut asked = Vec::new();
         for group in &self.groups {
-            for host in plan.hosts_at(&group.name) {
+            let hosts = plan.hosts_at(&group.name);
+            for host in hosts.filter(|it| !self.missing.is_out_of_reach(&it.name, &group.name)) {
                 let agents = plan.agents_on(&host.name, &group.name);
                 let keep = HostRequest::Keep {
                     agents: agents.map(|agent| agent.name.name.clone()).collect(),
