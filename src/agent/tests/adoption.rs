@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::fixture::{Fixture, PATIENCE, bind};
+use super::fixture::{Fixture, TEST_TIMEOUT, bind};
 use crate::model::{Millis, Serializer, State, SystemName, TimerAction, TimerSpec, When};
 use crate::wire::{AgentRequest, Fault};
 
@@ -100,9 +100,9 @@ fn those_who_wait_when_it_is_let_go_of_are_told() {
         message: json!(1),
         topic: None,
     };
-    let sent = agent.begin(&send, PATIENCE);
+    let sent = agent.begin(&send, TEST_TIMEOUT);
     let system = system("lab");
-    let released = agent.begin(&AgentRequest::Release { system }, PATIENCE);
+    let released = agent.begin(&AgentRequest::Release { system }, TEST_TIMEOUT);
     let outcome = agent.finish(sent);
     assert!(
         matches!(&outcome, Err(Fault::Refused { reason }) if reason.contains("taken down")),

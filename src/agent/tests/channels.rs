@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::control::send;
-use super::fixture::{Fixture, PATIENCE, alias, bind};
+use super::fixture::{Fixture, TEST_TIMEOUT, alias, bind};
 use crate::model::{Action, Millis, Replies, Serializer};
 use crate::wire::{AgentRequest, ConnectRequest, Fault, encode};
 
@@ -104,7 +104,7 @@ fn what_is_not_answered_in_time_is_reported_and_so_is_a_late_answer() {
     });
     assert!(agent.log.text().contains("an answer that came too late"));
     let patient = Replies {
-        wait: Some(Millis::from(PATIENCE)),
+        wait: Some(Millis::from(TEST_TIMEOUT)),
         ..Replies::default()
     };
     agent.ask(ask("ask", json!("again"), patient));
@@ -148,7 +148,7 @@ fn requests_end_with_the_connection_that_took_them() {
             alias: alias("ask"),
             message: json!("waited for"),
         },
-        PATIENCE,
+        TEST_TIMEOUT,
     );
     rep.recv_bytes(0).unwrap();
     agent.ask(send("ask", json!("not waited for"), None));
@@ -162,7 +162,7 @@ fn requests_end_with_the_connection_that_took_them() {
     let next = agent.peer(zmq::REP);
     let began = std::time::Instant::now();
     while next.bind(&address).is_err() {
-        assert!(began.elapsed() < PATIENCE, "{address} stays taken");
+        assert!(began.elapsed() < TEST_TIMEOUT, "{address} stays taken");
     }
     assert_eq!(next.recv_bytes(0).unwrap(), b"\"later\"");
     next.send("\"at last\"", 0).unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::fixture::{Fixture, PATIENCE, alias, all, bind, tcp};
+use super::fixture::{Fixture, TEST_TIMEOUT, alias, all, bind, tcp};
 use crate::model::{AgentSpec, BindSpec, ConnectionInfo, Endpoint, Proof, Serializer, SpecVersion};
 use crate::wire::{AgentRequest, Announcement, Envelope, Event, Fault, NameServerRequest, body};
 
@@ -327,7 +327,7 @@ fn tokens_prove_a_subscription_whichever_end_binds() {
     };
     let late = agent.begin(&prove, Duration::from_millis(200));
     assert!(matches!(agent.finish(late), Err(Fault::Deadline { .. })));
-    let pending = agent.begin(&prove, PATIENCE);
+    let pending = agent.begin(&prove, TEST_TIMEOUT);
     let sub = agent.connected(zmq::SUB, &feed);
     sub.set_subscribe(b"").unwrap();
     sub.set_subscribe(&token.subscription()).unwrap();

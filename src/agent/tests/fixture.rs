@@ -23,7 +23,7 @@ use crate::wire::{
 };
 
 /// How long anything may take in a test.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What the agent writes to its log.
 #[derive(Clone, Default)]
@@ -180,14 +180,14 @@ impl Fixture {
     pub(crate) fn revive_nameserver(&mut self, address: &str) {
         let began = Instant::now();
         while self.router.bind(address).is_err() {
-            assert!(began.elapsed() < PATIENCE, "{address} stays taken");
+            assert!(began.elapsed() < TEST_TIMEOUT, "{address} stays taken");
             thread::yield_now();
         }
     }
 
     /// The next message of the agent.
     pub(crate) fn receive(&mut self) -> (Envelope, Vec<u8>) {
-        let ms = i64::try_from(PATIENCE.as_millis()).unwrap();
+        let ms = i64::try_from(TEST_TIMEOUT.as_millis()).unwrap();
         assert!(self.router.poll(zmq::POLLIN, ms).unwrap() > 0, "silence");
         let frames = self.router.recv_multipart(0).unwrap();
         let [agent, header, body] = <[Vec<u8>; 3]>::try_from(frames).unwrap();
@@ -227,7 +227,7 @@ impl Fixture {
     pub(crate) fn await_announcement(&mut self) -> Announcement {
         let began = Instant::now();
         loop {
-            assert!(began.elapsed() < PATIENCE, "no announcement");
+            assert!(began.elapsed() < TEST_TIMEOUT, "no announcement");
             if let Some(announcement) = self.announced.pop_front() {
                 return announcement;
             }
@@ -240,7 +240,7 @@ impl Fixture {
     pub(crate) fn await_request(&mut self, mut wanted: impl FnMut(&NameServerRequest) -> bool) {
         let began = Instant::now();
         loop {
-            assert!(began.elapsed() < PATIENCE, "it does not come");
+            assert!(began.elapsed() < TEST_TIMEOUT, "it does not come");
             let (envelope, body) = self.receive();
             if self
                 .note(&envelope, &body)
@@ -258,7 +258,7 @@ impl Fixture {
     ) {
         let began = Instant::now();
         loop {
-            assert!(began.elapsed() < PATIENCE, "it does not ask");
+            assert!(began.elapsed() < TEST_TIMEOUT, "it does not ask");
             let (envelope, body) = self.receive();
             if let (MessageKind::Request, Ok(asked)) = (envelope.kind, read_body(&body))
                 && let Some(outcome) = answer(&envelope.peer, asked)
@@ -285,7 +285,7 @@ impl Fixture {
     pub(crate) fn finish(&mut self, id: u64) -> Result<Value, Fault> {
         let began = Instant::now();
         loop {
-            assert!(began.elapsed() < 2 * PATIENCE, "no answer");
+            assert!(began.elapsed() < 2 * TEST_TIMEOUT, "no answer");
             let (envelope, body) = self.receive();
             match envelope.kind {
                 MessageKind::Reply if envelope.id == id => {
@@ -301,7 +301,7 @@ impl Fixture {
     }
 
     pub(crate) fn try_ask(&mut self, request: AgentRequest) -> Result<Value, Fault> {
-        let id = self.begin(&request, PATIENCE);
+        let id = self.begin(&request, TEST_TIMEOUT);
         self.finish(id)
     }
 
@@ -365,7 +365,7 @@ impl Fixture {
             if wanted(&answer) {
                 return answer;
             }
-            assert!(began.elapsed() < PATIENCE, "still {answer}");
+            assert!(began.elapsed() < TEST_TIMEOUT, "still {answer}");
             thread::yield_now();
         }
     }
@@ -389,7 +389,7 @@ impl Fixture {
     pub(crate) fn peer(&self, kind: SocketType) -> Socket {
         let socket = self.context.socket(kind).unwrap();
         socket.set_linger(1000).unwrap();
-        let ms = i32::try_from(PATIENCE.as_millis()).unwrap();
+        let ms = i32::try_from(TEST_TIMEOUT.as_millis()).unwrap();
         socket.set_rcvtimeo(ms).unwrap();
         socket.set_sndtimeo(ms).unwrap();
         socket
@@ -432,7 +432,7 @@ impl Fixture {
             handlers: Some(all(actions)),
             replies: Replies::default(),
             token: None,
-            timeout: Millis::from(PATIENCE),
+            timeout: Millis::from(TEST_TIMEOUT),
         }
     }
 

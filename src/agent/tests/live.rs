@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use zmq::SocketType;
 
 use super::control::send;
-use super::fixture::{Fixture, PATIENCE, alias, all, bind};
+use super::fixture::{Fixture, TEST_TIMEOUT, alias, all, bind};
 use crate::model::{Action, Handlers, Proof, Serializer, Target};
 use crate::wire::{AgentRequest, Announcement, ConnectToRequest, Fault, NameServerRequest, Peer};
 
@@ -102,13 +102,19 @@ fn who_waits_for_a_closed_socket_is_told() {
         message: json!(1),
     };
     let waiting = [
-        ("out", agent.begin(&send("out", json!(1), None), PATIENCE)),
-        ("ask", agent.begin(&request, PATIENCE)),
-        ("odd", agent.begin(&AgentRequest::Connect(odd), PATIENCE)),
+        (
+            "out",
+            agent.begin(&send("out", json!(1), None), TEST_TIMEOUT),
+        ),
+        ("ask", agent.begin(&request, TEST_TIMEOUT)),
+        (
+            "odd",
+            agent.begin(&AgentRequest::Connect(odd), TEST_TIMEOUT),
+        ),
     ];
     rep.recv_bytes(0).unwrap();
     for (name, id) in waiting {
-        let closed = agent.begin(&close(name), PATIENCE);
+        let closed = agent.begin(&close(name), TEST_TIMEOUT);
         let fault = agent.finish(id).unwrap_err();
         assert!(
             matches!(&fault, Fault::Closed { alias, .. } if alias.as_str() == name),
@@ -342,7 +348,7 @@ fn found(agent: &mut Fixture, kind: &str, role: &str, address: &str) {
 fn a_server_is_found_by_its_name() {
     let mut agent = Fixture::start();
     let (push, address) = agent.listening(zmq::PUSH);
-    let id = agent.begin(&connect_to("inbox", "Bob.main"), PATIENCE);
+    let id = agent.begin(&connect_to("inbox", "Bob.main"), TEST_TIMEOUT);
     found(&mut agent, "PUSH", "server", &address);
     let wired = agent.finish(id).unwrap();
     assert_eq!(
@@ -351,11 +357,11 @@ fn a_server_is_found_by_its_name() {
     );
     push.send("1", 0).unwrap();
     assert_eq!(agent.received(1), json!([1]));
-    let id = agent.begin(&connect_to("other", "Bob.inbox"), PATIENCE);
+    let id = agent.begin(&connect_to("other", "Bob.inbox"), TEST_TIMEOUT);
     found(&mut agent, "PULL", "client", &address);
     let fault = agent.finish(id).unwrap_err().to_string();
     assert!(fault.contains("Bob.inbox connects"), "{fault}");
-    let id = agent.begin(&connect_to("other", "Eve.main"), PATIENCE);
+    let id = agent.begin(&connect_to("other", "Eve.main"), TEST_TIMEOUT);
     agent.serve(|_, asked: NameServerRequest| match asked {
         NameServerRequest::Addr { agent, .. } => Some(Err(Fault::UnknownAgent { name: agent })),
         _ => None,
@@ -404,11 +410,11 @@ fn proven_by(agent: &mut Fixture, publisher: &zmq::Socket, name: &str) {
 fn a_subscription_is_proven_by_its_publisher() {
     let mut agent = Fixture::start();
     let (publisher, address) = agent.listening(zmq::XPUB);
-    let id = agent.begin(&connect_to("news", "Bob.feed"), PATIENCE);
+    let id = agent.begin(&connect_to("news", "Bob.feed"), TEST_TIMEOUT);
     found(&mut agent, "PUB", "server", &address);
     proven_by(&mut agent, &publisher, "Bob.feed");
     assert_eq!(agent.finish(id).unwrap()["alias"], "news");
-    let id = agent.begin(&subscribe("news", by_topic("a", "log")), PATIENCE);
+    let id = agent.begin(&subscribe("news", by_topic("a", "log")), TEST_TIMEOUT);
     proven_by(&mut agent, &publisher, "Bob.feed");
     assert_eq!(agent.finish(id), Ok(Value::Null));
     let back = publisher.recv_bytes(0).unwrap();
@@ -416,8 +422,8 @@ fn a_subscription_is_proven_by_its_publisher() {
         back.starts_with(b"\0\xffosb-proof\xff"),
         "the token is taken back"
     );
-    let id = agent.begin(&subscribe("news", by_topic("b", "log")), PATIENCE);
-    let closed = agent.begin(&close("news"), PATIENCE);
+    let id = agent.begin(&subscribe("news", by_topic("b", "log")), TEST_TIMEOUT);
+    let closed = agent.begin(&close("news"), TEST_TIMEOUT);
     assert!(matches!(agent.finish(id), Err(Fault::Closed { .. })));
     assert_eq!(agent.finish(closed), Ok(json!({"news": 0})));
 }
@@ -432,7 +438,7 @@ fn a_publisher_that_connects_has_seen_its_subscriber() {
         handlers: None,
         replies: Default::default(),
     });
-    let id = agent.begin(&request, PATIENCE);
+    let id = agent.begin(&request, TEST_TIMEOUT);
     found(&mut agent, "SUB", "server", &address);
     agent.serve(|peer, asked: AgentRequest| {
         assert_eq!(peer.to_string(), "Hub");

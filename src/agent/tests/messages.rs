@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::control::send;
-use super::fixture::{Fixture, PATIENCE, alias, bind, configure};
+use super::fixture::{Fixture, TEST_TIMEOUT, alias, bind, configure};
 use crate::model::{
     Action, AgentSpec, BindSpec, Handlers, Millis, Serializer, TimerAction, TimerSpec, When,
 };
@@ -59,12 +59,12 @@ fn a_req_asks_any_plain_rep() {
     let (rep, address) = agent.listening(zmq::REP);
     let ask = Fixture::connection("ask", "REP", &address, Serializer::Json, &["collect"]);
     agent.wire(vec![ask]).unwrap();
-    let id = agent.begin(&send_recv("ask", json!("2+2")), PATIENCE);
+    let id = agent.begin(&send_recv("ask", json!("2+2")), TEST_TIMEOUT);
     assert_eq!(rep.recv_bytes(0).unwrap(), b"\"2+2\"");
     rep.send("4", 0).unwrap();
     assert_eq!(agent.finish(id), Ok(json!(4)));
 
-    let id = agent.begin(&send_recv("ask", json!("1/0")), PATIENCE);
+    let id = agent.begin(&send_recv("ask", json!("1/0")), TEST_TIMEOUT);
     rep.recv_bytes(0).unwrap();
     rep.send(r#"{"$error":"no such number"}"#, 0).unwrap();
     let fault = agent.finish(id).unwrap_err();
@@ -174,7 +174,7 @@ fn many_requests_are_answered_in_any_order() {
     let ask = Fixture::connection("ask", "REP", &address, Serializer::Json, &[]);
     agent.wire(vec![ask]).unwrap();
     let ids: Vec<u64> = (0..10)
-        .map(|number| agent.begin(&send_recv("ask", json!(number)), PATIENCE))
+        .map(|number| agent.begin(&send_recv("ask", json!(number)), TEST_TIMEOUT))
         .collect();
     let requests: Vec<_> = (0..10).map(|_| router.recv_multipart(0).unwrap()).collect();
     for request in requests.into_iter().rev() {
@@ -221,7 +221,7 @@ fn a_send_that_nobody_takes_is_told() {
     let main = agent.bind(bind("main", "PUSH", Serializer::Json, &[]));
     let id = agent.begin(&send("main", json!(1), None), Duration::from_millis(200));
     assert!(matches!(agent.finish(id), Err(Fault::NotSent { .. })));
-    let id = agent.begin(&send("main", json!(2), None), PATIENCE);
+    let id = agent.begin(&send("main", json!(2), None), TEST_TIMEOUT);
     let pull = agent.connected(zmq::PULL, &main);
     assert_eq!(agent.finish(id), Ok(Value::Null));
     assert_eq!(pull.recv_bytes(0).unwrap(), b"2");
@@ -265,7 +265,7 @@ fn strangers_bytes_do_no_harm() {
         let mut stream = TcpStream::connect(address.trim_start_matches("tcp://")).unwrap();
         let garbage: Vec<u8> = (0..4096u32).map(|n| (n * 31 % 251) as u8).collect();
         let _ = stream.write_all(&garbage);
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
         let _ = stream.read_to_end(&mut Vec::new());
     }
     let dealer = agent.connected(zmq::DEALER, &rep);

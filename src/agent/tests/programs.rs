@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::control::send;
-use super::fixture::{Fixture, PATIENCE, alias, bind, configure};
+use super::fixture::{Fixture, TEST_TIMEOUT, alias, bind, configure};
 use crate::model::{AgentSpec, Serializer, Step};
 use crate::wire::{AgentRequest, Announcement, Fault, NameServerRequest};
 
@@ -281,7 +281,7 @@ fn a_proxy_sends_past_the_program() {
     let mut agent = helper();
     let out = agent.bind(bind("out", "PUSH", Serializer::Json, &[]));
     let pull = agent.connected(zmq::PULL, &out);
-    let id = agent.begin(&send("out", json!("before the start"), None), PATIENCE);
+    let id = agent.begin(&send("out", json!("before the start"), None), TEST_TIMEOUT);
     assert_eq!(agent.finish(id), Ok(Value::Null));
     assert_eq!(pull.recv_bytes(0).unwrap(), b"\"before the start\"");
     let nobody = agent.try_ask(AgentRequest::Addr {

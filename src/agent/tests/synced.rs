@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::channels::{actions, ask};
 use super::control::send;
-use super::fixture::{Fixture, PATIENCE, alias, all, bind, tcp};
+use super::fixture::{Fixture, TEST_TIMEOUT, alias, all, bind, tcp};
 use crate::model::{
     Action, Address, BindSpec, Endpoint, Handlers, Kind, Proof, Replies, Serializer,
 };
@@ -375,7 +375,7 @@ fn requests_to_a_publisher_that_dies_end_with_it() {
     first.shutdown();
     let gone = "the other side went away before it answered";
     assert_eq!(agent.received(1), json!([{ "$error": gone }]));
-    assert!(began.elapsed() < PATIENCE / 2);
+    assert!(began.elapsed() < TEST_TIMEOUT / 2);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::fixture::{Fixture, PATIENCE, alias, all, configure, kind_of};
+use super::fixture::{Fixture, TEST_TIMEOUT, alias, all, configure, kind_of};
 use crate::model::{
     Address, AgentSpec, ConnectionInfo, Kind, Millis, Proof, Replies, Role, Serializer, State,
     Step, Transport, WireSpec,
@@ -37,10 +37,10 @@ fn begin_wire(agent: &mut Fixture, kind: Kind, at: Option<Address>) -> u64 {
     };
     agent.ask(configure(AgentSpec {
         wires: vec![wire],
-        start_timeout: Millis::from(PATIENCE),
+        start_timeout: Millis::from(TEST_TIMEOUT),
         ..AgentSpec::named("Alice".parse().unwrap())
     }));
-    let asked = agent.begin(&AgentRequest::Wire { aliases: None }, PATIENCE);
+    let asked = agent.begin(&AgentRequest::Wire { aliases: None }, TEST_TIMEOUT);
     let absent = || Fault::UnknownAgent {
         name: "Bob".parse().unwrap(),
     };
@@ -141,7 +141,7 @@ fn a_connection_to_a_former_life_is_made_anew() {
     while !agent.announced().iter().any(again) {
         tell(&agent, 2, 0, at());
         agent.status();
-        assert!(began.elapsed() < PATIENCE, "it is the same connection");
+        assert!(began.elapsed() < TEST_TIMEOUT, "it is the same connection");
     }
     push.send("1", 0).unwrap();
     assert_eq!(agent.received(1), json!([1]));
@@ -194,7 +194,7 @@ fn a_wire_ends_with_its_socket() {
         alias: alias("inbox"),
         linger: None,
     };
-    let closed = agent.begin(&close, PATIENCE);
+    let closed = agent.begin(&close, TEST_TIMEOUT);
     assert!(matches!(agent.finish(asked), Err(Fault::Closed { .. })));
     agent.finish(closed).unwrap();
     agent.announced();
@@ -246,7 +246,7 @@ fn answer_where(agent: &mut Fixture, mut at: Option<Result<Value, Fault>>) {
 
 #[test]
 fn an_agent_that_is_led_wires_before_it_goes_and_says_so() {
-    let mut agent = led(PATIENCE, Step::Go);
+    let mut agent = led(TEST_TIMEOUT, Step::Go);
     assert!(agent.announced().iter().all(|it| !has_done(it, Step::Go)));
     let (_pull, address) = agent.listening(zmq::PULL);
     answer_where(&mut agent, Some(Ok(json!(server("PULL", &address)))));

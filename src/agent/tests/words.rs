@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fixture::{Fixture, PATIENCE, bind};
+use super::fixture::{Fixture, TEST_TIMEOUT, bind};
 use crate::model::Serializer;
 use crate::wire::{AgentRequest, Fault, NameServerRequest};
 
@@ -92,7 +92,7 @@ fn a_program_connects_by_name_and_by_address() {
     assert_eq!(agent.received(1), json!([1]));
     let name = "say".to_owned();
     let params = json!([{"type": "connect", "alias": "in", "to": "Bob.main", "id": "by name"}]);
-    agent.begin(&AgentRequest::Call { name, params }, PATIENCE);
+    agent.begin(&AgentRequest::Call { name, params }, TEST_TIMEOUT);
     let found = json!({"kind": "PUSH", "role": "server", "transport": "tcp", "address": address, "serializer": "json"});
     agent.serve(|_, asked: NameServerRequest| {
         matches!(asked, NameServerRequest::Addr { .. }).then(|| Ok(found.clone()))
@@ -234,7 +234,7 @@ fn a_word_that_cannot_be_read_is_answered_where_it_has_an_id() {
     let mut agent = parrot();
     let params = json!(r#"{"type":"send","alias":"out","message":NaN,"id":"mine"}"#);
     let name = "say".to_owned();
-    agent.begin(&AgentRequest::Call { name, params }, PATIENCE);
+    agent.begin(&AgentRequest::Call { name, params }, TEST_TIMEOUT);
     let name = "reply".to_owned();
     let reply = agent.until(&AgentRequest::GetAttr { name }, |it| !it.is_null());
     assert_eq!(reply["id"], "mine");
