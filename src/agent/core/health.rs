@@ -146,11 +146,12 @@ impl Health {
         }
     }
 
-    /// The program has begun to work.
+    /// The program has begun to work. To say so again changes nothing.
     pub(crate) fn begin(&mut self, now: Duration) {
-        if self.looked.replace(now).is_some() {
+        if self.looked.is_some() {
             return;
         }
+        self.looked = Some(now);
         if let Some(checks) = &mut self.checks {
             checks.stage = Stage::Idle(now);
             checks.counts_from = now + checks.grace;
@@ -459,7 +460,13 @@ mod tests {
 
     /// Time passes as it does for an agent, which looks once a second at least.
     fn pass(health: &mut Health, from: u64, to: u64) {
-        (from..=to).for_each(|at| health.on_time(s(at)));
+        (from..=to).for_each(|at| look(health, s(at)));
+    }
+
+    /// As the agent does in each turn of its loop.
+    fn look(health: &mut Health, now: Duration) {
+        health.begin(now);
+        health.on_time(now);
     }
 
     fn ends(health: &mut Health) -> Option<Condition> {
@@ -557,7 +564,7 @@ mod tests {
         health.on_willing(s(0));
         health.on_time(s(1));
         // The agent stood still, and its program perhaps too.
-        health.on_time(s(60));
+        look(&mut health, s(60));
         pass(&mut health, 61, 69);
         assert_eq!(ends(&mut health), None);
         pass(&mut health, 70, 71);
