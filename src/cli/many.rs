@@ -2,13 +2,44 @@
 //! asked before the first is waited for, and what one of them fails at is said beside what the others
 //! answer.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{CommandError, Context, ErrorKind, Session};
-use crate::model::{AgentId, NameServerName, State};
-use crate::proxy::{Proxy, ProxyError};
+use crate::model::{AgentId, AgentName, NameServerName, State};
+use crate::proxy::{NameServer, Proxy, ProxyError};
 use crate::render::{Done, Failure, Listed, Many, Outcome, Output, did_you_mean, sentence};
 use crate::wire::AgentRequest;
+
+/// Asks each name server once, for all agents of it. Tells of each agent what became of it.
+pub(super) fn ask_at_nameservers<T: Clone>(
+    agents: Vec<Asked>,
+    ask: impl Fn(&NameServer, Vec<AgentName>) -> Result<Outcomes<T>, ProxyError>,
+) -> Vec<(Asked, Result<T, ProxyError>)> {
+    let mut at: BTreeMap<String, Vec<Asked>> = BTreeMap::new();
+    for agent in agents {
+        let address = agent.proxy.nameserver().link().address().to_owned();
+        at.entry(address).or_default().push(agent);
+    }
+    let mut all = Vec::new();
+    for agents in at.into_values() {
+        let names = agents.iter().map(|it| it.proxy.name().clone()).collect();
+        // None is made for no agent.
+        let outcomes = ask(agents[0].proxy.nameserver(), names);
+        all.extend(agents.into_iter().map(|agent| {
+            let outcome = match &outcomes {
+                Ok(outcomes) => outcomes.get(agent.proxy.name()).cloned(),
+                Err(error) => Some(Err(error.clone())),
+            };
+            (agent, outcome.unwrap_or(Err(ProxyError::Closed)))
+        }));
+    }
+    all
+}
+
+/// What became of each agent of a name server.
+type Outcomes<T> = BTreeMap<AgentName, Result<T, ProxyError>>;
 
 /// Whom a command is for.
 pub(crate) enum Whom {

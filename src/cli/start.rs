@@ -1,6 +1,5 @@
 //! `osb start`: starts agents that have ended, or that wait to be started again, from the specs that their hosts keep.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -40,33 +39,9 @@ pub(super) fn start(turns: Vec<Vec<Asked>>, limit: Duration) -> Vec<Answered> {
 }
 
 fn start_at_once(agents: Vec<Asked>, limit: Duration) -> Vec<Answered> {
-    // By what is one name server's: each is watched once.
-    let mut at: BTreeMap<String, Vec<Asked>> = BTreeMap::new();
-    for agent in agents {
-        let address = agent.proxy.nameserver().link().address().to_owned();
-        at.entry(address).or_default().push(agent);
-    }
-    at.into_values()
-        .flat_map(|some| start_at(some, limit))
-        .collect()
-}
-
-/// All of one name server.
-fn start_at(agents: Vec<Asked>, limit: Duration) -> Vec<Answered> {
-    let names = agents.iter().map(|it| it.proxy.name().clone());
-    let started = match agents.first() {
-        Some(first) => first.proxy.nameserver().start_agents(names, limit),
-        None => Ok(BTreeMap::new()),
+    let started = many::ask_at_nameservers(agents, |ns, names| ns.start_agents(names, limit));
+    let answer = |(asked, outcome): (Asked, Result<(), ProxyError>)| {
+        (asked.id, outcome.map(|()| Value::Null))
     };
-    let answer = |Asked { id, proxy }: Asked| {
-        let outcome = match &started {
-            Ok(outcomes) => outcomes
-                .get(proxy.name())
-                .cloned()
-                .unwrap_or(Err(ProxyError::Closed)),
-            Err(error) => Err(error.clone()),
-        };
-        (id, outcome.map(|()| Value::Null))
-    };
-    agents.into_iter().map(answer).collect()
+    started.into_iter().map(answer).collect()
 }

@@ -1,6 +1,5 @@
 //! `osb stop`, also `osb shutdown`: ends agents, and keeps them down, until they are started again; the rest of the system goes on.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -64,33 +63,9 @@ pub(super) fn stop(turns: Vec<Vec<Asked>>, how: Stop, limit: Duration) -> Vec<St
 }
 
 fn stop_at_once(agents: Vec<Asked>, how: Stop, limit: Duration) -> Vec<Stopped> {
-    // By what is one name server's: it is asked once.
-    let mut at: BTreeMap<String, Vec<Asked>> = BTreeMap::new();
-    for agent in agents {
-        let address = agent.proxy.nameserver().link().address().to_owned();
-        at.entry(address).or_default().push(agent);
-    }
-    at.into_values()
-        .flat_map(|some| stop_at(some, how, limit))
-        .collect()
-}
-
-/// All of one name server.
-fn stop_at(agents: Vec<Asked>, how: Stop, limit: Duration) -> Vec<Stopped> {
-    let names = agents.iter().map(|it| it.proxy.name().clone());
-    let stopped = match agents.first() {
-        Some(first) => first.proxy.nameserver().stop_agents(names, how, limit),
-        None => Ok(BTreeMap::new()),
-    };
-    let answer = |Asked { id, proxy }: Asked| {
-        let outcome = match &stopped {
-            Ok(outcomes) => outcomes
-                .get(proxy.name())
-                .cloned()
-                .unwrap_or(Err(ProxyError::Closed)),
-            Err(error) => Err(error.clone()),
-        };
+    let stopped = many::ask_at_nameservers(agents, |ns, names| ns.stop_agents(names, how, limit));
+    let standing = |(Asked { id, proxy }, outcome): (Asked, Result<KeptDown, ProxyError>)| {
         (id, outcome.map_err(|error| proxy.standing(error)))
     };
-    agents.into_iter().map(answer).collect()
+    stopped.into_iter().map(standing).collect()
 }
