@@ -158,3 +158,48 @@ fn who_depends_on_an_agent_ends_before_it_and_starts_behind_it() {
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }
+
+#[test]
+fn who_goes_with_an_agent_is_restarted_when_that_was() {
+    let bench = Bench::new();
+    let topology = "
+osb: 1
+name: along
+agents:
+  Alice: { bind: { feed: PUB }, restart: always }
+  Bob: { with: Alice }
+  Carol: { with: [Bob] }
+  Dave: {}
+  Down: { with: Alice }
+connections: [{ agent: Bob, to: Alice.feed, alias: news }]
+";
+    let up = bench.up(topology);
+    assert_eq!(up.code, 0, "{up}");
+    bench.ok(&["stop", "Down"]);
+    let restarts = |names: &[&str]| -> Vec<u64> {
+        let of = |name: &&str| bench.agent(name)["restarts"].as_u64().unwrap();
+        names.iter().map(of).collect()
+    };
+    let all = ["Alice", "Bob", "Carol"];
+    kill(bench.pid("Alice"), 9);
+    wait_until("all three are back", || {
+        let run = |name: &&str| bench.agent(name)["state"] == "running";
+        restarts(&all) == [1, 1, 1] && all.iter().all(run)
+    });
+    wait_until("the wire is proven", || {
+        bench.json(&["ls", "connections"])[0]["proof"] == "proven"
+    });
+    // By hand, too; in the middle as well, and nobody is restarted that goes with none of them.
+    bench.ok(&["restart", "Bob"]);
+    wait_until("Carol is back", || restarts(&all) == [1, 2, 2]);
+    bench.ok(&["restart", "Alice"]);
+    wait_until("all three are back", || restarts(&all) == [2, 3, 3]);
+    assert_eq!(restarts(&["Dave", "Down"]), [0, 0]);
+    assert_eq!(bench.agent("Down")["state"], "stopped");
+    // Those that are named and go along are restarted once.
+    let said = bench.json(&["restart", "Alice", "--with-dependents"]);
+    assert_eq!(said.as_object().unwrap().len(), 3, "{said}");
+    assert_eq!(restarts(&all), [3, 4, 4]);
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}

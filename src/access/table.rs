@@ -85,6 +85,7 @@ table!(NameServerRequest {
     // Of its own agents only.
     Exited "exited" Levels::of(&[Host]),
     Entrust "entrust" CONTROL,
+    Follow "follow" Levels::of(&[Host]),
     Successors "successors" OPERATORS,
     TakeOver "take_over" CONTROL,
     Ping "ping" MEMBERS,

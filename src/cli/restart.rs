@@ -16,7 +16,7 @@ pub struct RestartArgs {
     /// The agents; W* is all whose names begin so
     #[arg(required = true, value_name = "AGENT", add = complete::agents())]
     pub agents: Vec<String>,
-    /// Also those that are `after` them, and so on, each when those before it run
+    /// Also those that are `after` them or go `with` them, and so on, each when those before it run
     #[arg(long)]
     pub with_dependents: bool,
     #[command(flatten)]

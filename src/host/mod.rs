@@ -5,6 +5,7 @@
 
 mod attached;
 mod child;
+mod companions;
 mod effects;
 mod ended;
 mod examine;
@@ -41,7 +42,7 @@ use crate::model::{
 use crate::process::{Cgroup, MemoryWatch, adopt_orphans, ended_child, raise_descriptors, reap};
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir, own};
-use crate::supervision::{Now, Supervision, Ticket};
+use crate::supervision::{Companions, Now, Supervision, Ticket};
 use crate::wire::{Announcement, Envelope, Incarnation, NameServerRequest, Peer};
 use attached::{Adopted, AllAttached};
 use child::{Child, Spawner};
@@ -166,6 +167,7 @@ struct Host {
     /// How often the kernel had killed something for want of memory.
     memory: MemoryWatch,
     supervision: Supervision,
+    companions: Companions,
     spawner: Spawner,
     specs: Specs,
     attached: AllAttached,
@@ -217,6 +219,7 @@ impl Host {
             began: Instant::now(),
             memory: MemoryWatch::begin(),
             supervision: Supervision::default(),
+            companions: Companions::default(),
             children: HashMap::new(),
             pids: HashMap::new(),
             unsent: HashMap::new(),
@@ -289,6 +292,7 @@ impl Host {
         loop {
             let deadlines = [
                 self.supervision.next_deadline(),
+                self.companions.next_deadline(),
                 self.readers.next_deadline(),
             ];
             let deadline = deadlines.into_iter().flatten().min();
@@ -333,15 +337,20 @@ impl Host {
             Input::Incoming(Incoming::NotLetIn(error)) => self.on_shut_out(error, now),
             Input::Incoming(Incoming::Unregistered) => {
                 self.announce_again();
+                self.follow_again();
                 self.supervision.on_forgotten(now);
             }
             Input::Incoming(Incoming::Presence(presence)) => {
                 let agent = self.spawner.id(&presence.agent);
-                self.specs.note_addresses(&agent, &presence.addresses);
                 let (life, state) = (presence.incarnation, presence.state);
                 self.supervision
                     .on_presence(&presence.agent, life, state, now);
-                self.see_to_attached(&presence);
+                // Of one that has ended it is told only because agents here go with it.
+                if !state.ended() {
+                    self.specs.note_addresses(&agent, &presence.addresses);
+                    self.see_to_attached(&presence);
+                }
+                self.see_to_companions(&presence);
             }
             Input::Incoming(Incoming::Renew) => self.on_renew(),
             Input::Renewed(own) => self.on_renewed(*own),
@@ -359,6 +368,7 @@ impl Host {
             Input::Terminate(grace) => self.supervision.on_shutdown(grace, None, now),
             Input::Time => {
                 self.supervision.on_time(now);
+                self.on_companions_time(now);
                 self.on_readers_time(now);
             }
             Input::Written => self.on_written(),

@@ -25,6 +25,7 @@ impl Host {
         match request {
             HostRequest::Start { mut spec } => {
                 spec.name = self.spawner.id(&spec.name.name);
+                self.note_companions(&spec);
                 self.supervision.on_start(spec, Incarnation::draw(), ticket)
             }
             HostRequest::Lead { agents, to } => {

@@ -110,6 +110,10 @@ pub struct AgentSpec {
     /// Attributes that a life takes over from the one before it, if that could leave them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub keep: BTreeSet<String>,
+    /// The agents that it is restarted with, each with those that it then waits for: it is after them, and they are restarted for
+    /// the same reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: BTreeMap<AgentId, BTreeSet<AgentId>>,
 }
 
 impl AgentSpec {
@@ -129,6 +133,7 @@ impl AgentSpec {
             logs: LogLimits::default(),
             restart: Restart::default(),
             keep: BTreeSet::new(),
+            with: BTreeMap::new(),
         }
     }
 

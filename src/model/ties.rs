@@ -14,6 +14,9 @@ pub struct Ties {
     pub agent: AgentId,
     /// Those whose programs are ready before its own is started.
     pub after: BTreeSet<AgentId>,
+    /// Those that it is restarted with.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub with: BTreeSet<AgentId>,
 }
 
 impl AgentSpec {
@@ -27,6 +30,7 @@ impl AgentSpec {
         Ties {
             agent: self.name.clone(),
             after: after.filter(|it| **it != self.name).cloned().collect(),
+            with: self.with.keys().cloned().collect(),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Which agents depend on which, for commands that end some and start them again: an agent depends on those that it is
-//! after. Pure.
+//! after, or goes with. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::model::{AgentId, Ties};
 pub fn dependents(ties: &[Ties], named: &BTreeSet<AgentId>) -> BTreeSet<AgentId> {
     let mut of: BTreeMap<&AgentId, Vec<&AgentId>> = BTreeMap::new();
     for it in ties {
-        for first in &it.after {
+        for first in it.after.union(&it.with) {
             of.entry(first).or_default().push(&it.agent);
         }
     }
@@ -32,7 +32,7 @@ pub fn in_turns(ties: &[Ties], among: &BTreeSet<AgentId>) -> Vec<BTreeSet<AgentI
     let mut waits = Waits::new();
     // Also those between: what depends on them depends on those before them.
     for it in ties {
-        for first in &it.after {
+        for first in it.after.union(&it.with) {
             waits.entry(&it.agent).or_default().insert(first);
             waits.entry(first).or_default();
         }
@@ -66,6 +66,7 @@ mod tests {
         Ties {
             agent: id(agent),
             after: ids(after),
+            with: ids(&[]),
         }
     }
 
@@ -81,6 +82,11 @@ mod tests {
             ids(&["Client", "Server"])
         );
         assert_eq!(dependents(&ties, &ids(&["Client"])), ids(&[]));
+        let along = Ties {
+            with: ids(&["Client"]),
+            ..self::ties("Along", &[])
+        };
+        assert_eq!(dependents(&[along], &ids(&["Client"])), ids(&["Along"]));
         let among = ids(&["Disk", "Client", "Clock"]);
         assert_eq!(
             in_turns(&ties, &among),
@@ -99,7 +105,7 @@ mod tests {
             let name = |n: &usize| id(&format!("A{n}"));
             let of = |n: usize| {
                 let firsts = pairs.iter().filter(|(agent, first)| *agent == n && *first < n);
-                Ties { agent: name(&n), after: firsts.map(|(_, first)| name(first)).collect() }
+                Ties { agent: name(&n), after: firsts.map(|(_, first)| name(first)).collect(), with: BTreeSet::new() }
             };
             let ties: Vec<Ties> = (0..8).map(of).collect();
             let among: BTreeSet<AgentId> = among.iter().map(name).collect();

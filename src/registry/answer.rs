@@ -79,6 +79,10 @@ impl Registry {
                 self.entrust(agents, &to, now);
                 Ok(body(&()))
             }
+            NameServerRequest::Follow { agents } => {
+                self.follow(Peer::Host(self.host_at(from)?), agents, now);
+                Ok(body(&()))
+            }
             NameServerRequest::Successors {} => Ok(body(&self.successors(now))),
             NameServerRequest::TakeOver { agent, incarnation } => {
                 self.take_over(&agent, incarnation, now).map(|()| body(&()))
@@ -265,7 +269,7 @@ impl Registry {
         match self.routes.get(from) {
             Some(Peer::Host(host)) => Ok(host.clone()),
             _ => Err(Fault::Refused {
-                reason: "only a host daemon can say that an agent has ended".to_owned(),
+                reason: "that is for host daemons, of their agents".to_owned(),
             }),
         }
     }

@@ -281,6 +281,7 @@ fn about(request: &NameServerRequest) -> Option<String> {
         | NameServerRequest::Leave { .. }
         | NameServerRequest::Hosts {}
         | NameServerRequest::Watch {}
+        | NameServerRequest::Follow { .. }
         | NameServerRequest::Successors {}
         | NameServerRequest::Ping {}
         | NameServerRequest::Keys {}

@@ -1,6 +1,7 @@
 //! Who is connected to whom. An agent says in each announcement whom it is connected to, or wants to be; it is
 //! told how those stand, and where their sockets are when that is not where it believes them to be. The host that has
-//! started an agent, or that it was entrusted to, is told where that one's sockets are.
+//! started an agent, or that it was entrusted to, is told where that one's sockets are; and a host is told how agents stand that
+//! agents of its own go with.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,10 +10,12 @@ use super::{Now, Registry};
 use crate::model::{Address, AgentName, Alias, ConnectionInfo, HostId, Role};
 use crate::wire::{Envelope, Event, Peer, Presence, body};
 
-/// Those that are connected to an agent, by that agent's name.
+/// Those that are connected to an agent, or follow it, by that agent's name.
 #[derive(Debug, Default)]
 pub(crate) struct Followers {
     of: HashMap<AgentName, BTreeSet<Peer>>,
+    /// Whom hosts follow, for agents of theirs that go with these.
+    by_hosts: HashMap<Peer, BTreeSet<AgentName>>,
 }
 
 impl Followers {
@@ -24,7 +27,25 @@ impl Followers {
         now: &[ConnectionInfo],
     ) {
         let (former, now) = (targets(former), targets(now));
-        for gone in former.difference(&now) {
+        self.change(follower, &former, &now);
+    }
+
+    /// `host` follows these agents, and no others.
+    pub(crate) fn replace_of_host(&mut self, host: &Peer, agents: BTreeSet<AgentName>) {
+        let former = self.by_hosts.remove(host).unwrap_or_default();
+        self.change(host, &former.iter().collect(), &agents.iter().collect());
+        if !agents.is_empty() {
+            self.by_hosts.insert(host.clone(), agents);
+        }
+    }
+
+    fn change(
+        &mut self,
+        follower: &Peer,
+        former: &BTreeSet<&AgentName>,
+        now: &BTreeSet<&AgentName>,
+    ) {
+        for gone in former.difference(now) {
             if let Some(followers) = self.of.get_mut(*gone) {
                 followers.remove(follower);
                 if followers.is_empty() {
@@ -32,7 +53,7 @@ impl Followers {
                 }
             }
         }
-        for new in now.difference(&former) {
+        for new in now.difference(former) {
             let followers = self.of.entry((*new).clone()).or_default();
             followers.insert(follower.clone());
         }
@@ -77,6 +98,16 @@ impl Registry {
         let events: Vec<Presence> = elsewhere.into_values().collect();
         for presence in events {
             self.tell_of(&presence, peer);
+        }
+    }
+
+    /// A host wants to know how these agents stand: now, and from now on.
+    pub(super) fn follow(&mut self, host: Peer, agents: BTreeSet<AgentName>, now: Now) {
+        let there = agents.iter().filter_map(|it| self.presence(it, now));
+        let there: Vec<Presence> = there.collect();
+        self.followers.replace_of_host(&host, agents);
+        for presence in there {
+            self.tell_of(&presence, &host);
         }
     }
 

@@ -406,6 +406,7 @@ impl Registry {
             if let Facts::Agent { connections, .. } = &member.facts {
                 self.followers.replace(peer, connections, &[]);
             }
+            self.followers.replace_of_host(peer, BTreeSet::new());
         }
         self.release_requesters(peer);
     }

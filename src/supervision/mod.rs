@@ -4,6 +4,7 @@
 //! A pure core: inputs and the time go in, [`Effect`]s come out. It starts and signals nothing
 //! itself; `host` does.
 
+mod companions;
 mod restart;
 mod silent;
 mod start;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use crate::model::timing::TERM_TIMEOUT;
 use crate::model::{AfterEnd, AgentName, AgentSpec, ExitReport, Millis};
 use crate::wire::{Fault, Incarnation, StopStage, Stopped};
+pub(crate) use companions::{Companions, With};
 use restart::History;
 use silent::Silent;
 
@@ -113,6 +115,8 @@ enum Phase {
         stage: StopStage,
         next: Now,
         tickets: Vec<Ticket>,
+        /// It is started again then: another that it goes with was.
+        again: bool,
     },
     Ended {
         exit: ExitReport,
@@ -173,13 +177,17 @@ impl Supervision {
                 });
             }
             Some(Phase::Ended { .. }) => self.stop_ended(agent, ticket),
-            Some(Phase::Stopping { tickets, .. }) => tickets.push(ticket),
+            Some(Phase::Stopping { tickets, again, .. }) => {
+                *again = false;
+                tickets.push(ticket);
+            }
             Some(phase @ Phase::Running) => {
                 let next = now + grace.duration();
                 *phase = Phase::Stopping {
                     stage: StopStage::Asked,
                     next,
                     tickets: vec![ticket],
+                    again: false,
                 };
                 self.due.insert((next, agent.clone()));
                 self.effects.push(Effect::Ask {
@@ -245,13 +253,19 @@ impl Supervision {
                         stage: StopStage::Asked,
                         next,
                         tickets: Vec::new(),
+                        again: false,
                     };
                     self.due.insert((next, name.clone()));
                     self.effects.push(Effect::Ask {
                         agent: name.clone(),
                     });
                 }
-                Phase::Stopping { next, .. } if again => {
+                Phase::Stopping {
+                    next,
+                    again: and_start,
+                    ..
+                } if again => {
+                    *and_start = false;
                     self.due.remove(&(*next, name.clone()));
                     *next = now;
                     self.due.insert((now, name.clone()));
@@ -297,6 +311,14 @@ impl Supervision {
             return;
         };
         let incarnation = agent.incarnation;
+        if let Phase::Stopping {
+            again: true, next, ..
+        } = &agent.phase
+            && !shutting_down
+        {
+            self.due.remove(&(*next, name.clone()));
+            return self.wait_for_restart(name, exit, Millis::new(0), now);
+        }
         let is_free = matches!(agent.phase, Phase::Running) && !shutting_down && !asked_itself;
         let then = match is_free {
             true => agent.history.on_end(&exit, now),
@@ -336,6 +358,7 @@ impl Supervision {
             stage,
             tickets,
             next,
+            again: _,
         } = before
         {
             self.due.remove(&(next, name.clone()));

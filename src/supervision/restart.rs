@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::{Effect, Now, Phase, Supervision};
 use crate::model::{AfterEnd, AgentName, AgentSpec, ExitReport, Millis, Restart, RestartPolicy};
-use crate::wire::{Fault, Incarnation};
+use crate::wire::{Fault, Incarnation, StopStage};
 
 /// How often an agent was started again, and how it is to be.
 pub(super) struct History {
@@ -166,6 +166,28 @@ impl Supervision {
             agent: name.clone(),
         });
         Ok(())
+    }
+
+    /// Another that it goes with was restarted: it ends, and begins its next life. One that does not run is let be.
+    pub(crate) fn on_restart_along(&mut self, name: &AgentName, grace: Millis, now: Now) {
+        let Some(agent) = self.agents.get_mut(name) else {
+            return;
+        };
+        let is_kept = agent.history.is_kept && !agent.history.is_held();
+        if !is_kept || self.shutdown.is_some() || !matches!(agent.phase, Phase::Running) {
+            return;
+        }
+        let next = now + grace.duration();
+        agent.phase = Phase::Stopping {
+            stage: StopStage::Asked,
+            next,
+            tickets: Vec::new(),
+            again: true,
+        };
+        self.due.insert((next, name.clone()));
+        self.effects.push(Effect::Ask {
+            agent: name.clone(),
+        });
     }
 
     /// The next life of an agent that waits for it.

@@ -70,6 +70,7 @@ pub(super) fn read(
         logs: own.logs,
         restart: own.restart,
         keep: keep(&fields, review),
+        with: ready::agents(&fields, "with", review),
         replicas: replicas?,
         repeats: false,
         name: Spanned {
@@ -91,7 +92,8 @@ fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
     };
     let attach = review.take(values::boolean(node, "attach")) == Some(true);
     let keys = [
-        "command", "env", "env_file", "cwd", "sync", "speaks", "logs", "restart", "keep", "health",
+        "command", "env", "env_file", "cwd", "sync", "speaks", "logs", "restart", "keep", "with",
+        "health",
     ];
     for key in keys.into_iter().chain(ready::KEYS).filter(|_| attach) {
         if let Some((key, _)) = fields.entry(key) {

@@ -77,6 +77,7 @@ pub(super) struct AgentDraft {
     pub logs: LogLimits,
     pub restart: Restart,
     pub keep: BTreeSet<String>,
+    pub with: Vec<Spanned<AgentId>>,
 }
 
 /// A text whose references have not been followed.

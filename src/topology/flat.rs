@@ -240,6 +240,7 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
         logs,
         restart,
         keep,
+        with,
     } = agent;
     let mut entries = Entries::of(&keys::AGENT);
     entries.text("host", host);
@@ -253,6 +254,8 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
         entries.some("logs", self::logs(*logs));
         let keep = keep.iter().map(Part::text);
         entries.some("keep", Part::List(keep.collect()));
+        let with = with.keys().map(|it| Part::text(full(it)));
+        entries.some("with", Part::List(with.collect()));
     }
     let attributes = attributes.iter();
     let attributes = attributes.map(|(key, value)| (key.clone(), json(value)));

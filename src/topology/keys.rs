@@ -462,6 +462,11 @@ pub(super) static AGENT: Section = Section {
             "Attributes that it takes over from its life before a restart.",
         ),
         key(
+            "with",
+            Form::OneOf(&NAMES),
+            "The agents that it goes with: when one of them was restarted, it is too.",
+        ),
+        key(
             "attach",
             Form::Bool,
             "Others start it: osb waits for it to register.",

@@ -12,7 +12,7 @@ use super::keys;
 use super::review::{Flaw, Review, Spanned, quote};
 use super::values;
 use super::yaml::{Data, Key, Node};
-use crate::model::{Millis, read_ip_and_port};
+use crate::model::{AgentId, Millis, read_ip_and_port};
 
 /// The keys of an agent that are read here.
 pub(super) const KEYS: [&str; 3] = ["ready", "job", "after"];
@@ -144,23 +144,43 @@ const CONDITIONS_OF_AFTER: [&str; 2] = ["ready", "healthy"];
 
 /// The agents after which the program is started: a name, a list of them, or a map that says what each has to be.
 pub(super) fn after(agent: &Fields<'_>, review: &mut Review) -> Vec<Spanned<AfterDraft>> {
-    let Some(node) = agent.get("after") else {
+    let node = agent.get("after");
+    if let Some(Data::Map(entries)) = node.map(|it| &it.data) {
+        return after_conditions(entries, review);
+    }
+    let ready = |it: Spanned<AgentId>| Spanned {
+        value: AfterDraft {
+            agent: it.value,
+            healthy: false,
+        },
+        span: it.span,
+    };
+    agents(agent, "after", review)
+        .into_iter()
+        .map(ready)
+        .collect()
+}
+
+/// The agents that a key names: one, or a list of them.
+pub(super) fn agents(
+    agent: &Fields<'_>,
+    key: &'static str,
+    review: &mut Review,
+) -> Vec<Spanned<AgentId>> {
+    let Some(node) = agent.get(key) else {
         return Vec::new();
     };
     let nodes = match &node.data {
-        Data::Map(entries) => return after_conditions(entries, review),
         Data::List(items) => items,
         _ if node.text().is_some() => std::slice::from_ref(node),
         _ => {
-            review.add(wrong_type(node, "after", "a list of agents"));
+            review.add(wrong_type(node, key, "a list of agents"));
             return Vec::new();
         }
     };
     let name = |node: &Node| {
-        let agent = review.take(values::name(node, "after"))?;
-        let healthy = false;
+        let value = review.take(values::name(node, key))?;
         let span = node.span.clone();
-        let value = AfterDraft { agent, healthy };
         Some(Spanned { value, span })
     };
     nodes.iter().filter_map(name).collect()

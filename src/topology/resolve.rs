@@ -1,17 +1,17 @@
 //! Follows the references of a draft, checks what has to hold between its parts, and puts the
 //! topology together.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::check::circles::Graph;
 use super::check::handlers::{self, Owner};
-use super::check::{addresses, files, machines, order, replies, timers};
+use super::check::{addresses, files, machines, order, replies, timers, with};
 use super::draft::{
     Actions, AgentDraft, BindDraft, Draft, Given, HandlerDraft, ProgramDraft, RepliesDraft,
 };
 use super::references::Referrer;
-use super::review::{Flaw, Review, Span};
-use super::sockets::{Directory, Wire};
+use super::review::{Flaw, Review, Span, Spanned};
+use super::sockets::{Directory, Who, Wire};
 use crate::model::{
     Action, AgentId, AgentSpec, Alias, BindSpec, Kind, NameServerName, Program, Security, Topology,
     WireSpec,
@@ -25,6 +25,7 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
     circles(draft, &wires, review);
     machines::check(draft, &wires, review);
     order::check(&directory, review);
+    with::check(&directory, review);
     let agents: Vec<Option<AgentSpec>> = (0..draft.agents.len())
         .map(|at| agent(at, &directory, draft, review))
         .collect();
@@ -38,6 +39,7 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
     for (client, wire) in wires {
         agents[client].wires.push(wire);
     }
+    with::settle(&mut agents);
     if let Some(first) = draft.nameservers.first() {
         admit(&mut agents, &first.value.name);
     }
@@ -119,7 +121,21 @@ fn agent(
         logs: draft.logs,
         restart: draft.restart,
         keep: draft.keep.clone(),
+        with: goes_with(draft, directory),
     })
+}
+
+/// That there is none of a name, the check reports.
+fn goes_with(
+    draft: &AgentDraft,
+    directory: &Directory<'_>,
+) -> BTreeMap<AgentId, BTreeSet<AgentId>> {
+    let name = |it: &Spanned<AgentId>| match directory.agent(&it.value) {
+        Who::One(at) => Some(directory.agents[at].name.value.clone()),
+        Who::Nobody | Who::Several => None,
+    };
+    let names = draft.with.iter().filter_map(name);
+    names.map(|name| (name, BTreeSet::new())).collect()
 }
 
 /// The agent's program, its references followed.

@@ -51,6 +51,9 @@ pub enum NameServerRequest {
     /// Agents that others start are that host's from now on: it is told by events how they stand, and may lead them.
     /// Replies with null.
     Entrust { agents: Vec<AgentName>, to: HostId },
+    /// From a host: it is told by events how these agents stand, whoever has started them, and of no others that it has said
+    /// before. Replies with null.
+    Follow { agents: BTreeSet<AgentName> },
     /// Replies with a list of [`AgentInfo`] of those that are to take the place of an agent.
     Successors {},
     /// The successor of an agent takes its place, in one step: it has the name from now on, and those that are connected to

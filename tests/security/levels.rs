@@ -33,6 +33,9 @@ fn questions() -> Vec<NameServerRequest> {
             asked: true,
             then: osb::model::AfterEnd::Stays,
         },
+        NameServerRequest::Follow {
+            agents: ["Alice".parse().unwrap()].into(),
+        },
         NameServerRequest::Entrust {
             agents: vec!["Nobody".parse().unwrap()],
             to: "nobody".parse().unwrap(),

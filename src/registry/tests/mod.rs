@@ -728,6 +728,46 @@ fn a_host_hears_where_the_sockets_of_its_agents_are_and_of_those_that_are_entrus
     assert_eq!(hear(&mut bench, 5, by_hand(3)), []);
 }
 
+#[test]
+fn a_host_hears_of_those_that_it_follows_whoever_has_started_them() {
+    let mut bench = Bench::new();
+    let hear = |bench: &mut Bench, from, request| {
+        let envelope = Envelope::request(1, 0, Peer::NameServer);
+        let told = presences(bench.send(from, envelope, body(&request)), 8).into_iter();
+        told.map(|(name, state, _)| (name, state))
+            .collect::<Vec<_>>()
+    };
+    hear(&mut bench, 9, host());
+    let NameServerRequest::Announce(mut said) = host() else {
+        unreachable!()
+    };
+    if let Announcement::Host { name, .. } = &mut said {
+        *name = "other/local".parse().unwrap();
+    }
+    hear(&mut bench, 8, NameServerRequest::Announce(said));
+    hear(&mut bench, 1, agent("Alice", 1));
+    let follow = |names: &[&str]| NameServerRequest::Follow {
+        agents: names.iter().map(|it| it.parse().unwrap()).collect(),
+    };
+    let alice = |state| vec![("Alice".to_owned(), state)];
+    let told = hear(&mut bench, 8, follow(&["Alice", "Late"]));
+    assert_eq!(told, alice(State::Running), "how she stands now");
+    let leave = || NameServerRequest::Leave { end: None };
+    assert_eq!(hear(&mut bench, 1, leave()), alice(State::Ended));
+    assert_eq!(
+        hear(&mut bench, 3, agent("Alice", 2)),
+        alice(State::Running),
+        "another life"
+    );
+    let late = [("Late".to_owned(), State::Running)];
+    assert_eq!(hear(&mut bench, 4, agent("Late", 1)), late);
+    // The next takes the place of the one before.
+    assert_eq!(hear(&mut bench, 8, follow(&[])), []);
+    assert_eq!(hear(&mut bench, 3, leave()), []);
+    // Only hosts follow.
+    bench.ask::<()>(4, follow(&["Alice"])).unwrap_err();
+}
+
 /// The announcement of a process that is to take the place of a life of the agent.
 fn successor(name: &str, incarnation: u64, of: u64) -> NameServerRequest {
     let NameServerRequest::Announce(mut said) = agent(name, incarnation) else {

@@ -1,3 +1,4 @@
+mod along;
 mod restarts;
 mod silent;
 mod stays_down;

@@ -9,3 +9,4 @@ pub(super) mod order;
 pub(super) mod replies;
 pub(super) mod timers;
 mod topic;
+pub(super) mod with;

@@ -11,6 +11,7 @@ mod programs;
 mod replicas;
 mod restart;
 mod sync;
+mod with;
 
 use super::{Problems, Source, load};
 use crate::model::{Topology, WireSpec};
