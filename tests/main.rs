@@ -6,6 +6,7 @@ mod common;
 mod admission;
 mod architecture;
 mod attach;
+mod boot;
 mod cli;
 mod completions;
 mod corpus;

@@ -6,17 +6,19 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 
+use super::boot;
 use super::joining;
 use super::launched::{LaunchArgs, Launched};
 use super::runtime::block_on;
 use super::{CommandError, Context, ErrorKind};
 use crate::examine::own_address;
-use crate::host::{self, HostError, HostOptions};
+use crate::host::{self, HostEnd, HostError, HostOptions};
 use crate::machine::{self, MachineError};
 use crate::model::{Dial, Holder, HostId, HostName, NameServerName, SystemName, harmless, read_ip};
 use crate::process::drop_run;
 use crate::proxy::host_dial;
-use crate::state::{Ending, KeyFile, Lock, StateDir, SystemDir, find_key};
+use crate::state::{Ending, KeyFile, Lock, Part, StateDir, SystemDir, find_key};
+use crate::wire::DaemonOf;
 
 /// Run a host daemon, so that topologies can start agents on this machine
 #[derive(Debug, clap::Args)]
@@ -42,6 +44,10 @@ pub struct HostArgs {
     /// The pid of the daemon in whose place it comes, which has ended
     #[arg(long, hide = true, value_name = "PID")]
     pub succeeds: Option<u32>,
+    /// Started with its machine, by a unit of `osb install`: starts the agents that the system has here, those excepted
+    /// that were stopped
+    #[arg(long, hide = true, conflicts_with_all = ["dir", "tether", "by_ssh", "join"])]
+    pub boot: bool,
     /// Started by another machine's osb, which says by standard input what is to be done
     #[arg(long, hide = true)]
     pub by_ssh: bool,
@@ -63,6 +69,9 @@ pub(super) fn run(args: HostArgs, context: &mut Context) -> Result<(), CommandEr
     if args.by_ssh {
         return by_ssh(context);
     }
+    if args.boot {
+        return with_the_machine(args, context);
+    }
     let own_dir = args.own_dir;
     match args.launch.dir.clone() {
         Some(dir) => launched(args, SystemDir::at(dir), own_dir, context),
@@ -77,17 +86,75 @@ fn launched(
     own_dir: bool,
     context: &Context,
 ) -> Result<(), CommandError> {
-    let options = options(&args, dir.clone(), false, context)?;
+    let key = context.global.key.as_deref();
+    let options = options(&args, key, dir.clone(), false, context)?;
+    let system = args.for_system;
     let launched = Launched::new(args.launch)?;
     let outcome = block_on(serve(options, &launched))?;
     // Also after a failure: nobody else is left to do it.
     launched.clear_up()?;
+    if own_dir {
+        clear_away(&dir, system.as_ref(), &outcome)?;
+    }
+    outcome?;
+    Ok(())
+}
+
+/// Removes the folder of a daemon that has ended, unless the machine's next start is to bring its agents back.
+fn clear_away(
+    dir: &SystemDir,
+    system: Option<&SystemName>,
+    outcome: &Result<HostEnd, HostError>,
+) -> Result<(), CommandError> {
+    let comes_back = match (outcome, system) {
+        (Err(_), _) => true,
+        (Ok(HostEnd::Told), Some(system)) => StateDir::from_env()?.boot(system).is_installed(),
+        (Ok(HostEnd::Told), None) | (Ok(HostEnd::Asked), _) => false,
+    };
     // Agents of a daemon before this one are known from there alone.
-    if own_dir && outcome.is_ok() && !dir.any_agent_lives() {
+    if !comes_back && !dir.any_agent_lives() {
         dir.remove_if_unlocked(Ending::DaemonEnded)?;
         dir.around().remove_if_empty();
     }
-    Ok(outcome?)
+    Ok(())
+}
+
+/// Started by the service manager: it comes in the place of the daemon that has ended with the machine, waits for the name
+/// server, and starts what that daemon had started.
+fn with_the_machine(mut args: HostArgs, context: &Context) -> Result<(), CommandError> {
+    let system = boot::system(args.for_system.as_ref())?;
+    let (state, group) = (StateDir::from_env()?, args.group.clone());
+    let dir = match args.own_dir {
+        true => machine::daemon_dir(&DaemonOf {
+            system: system.clone(),
+            host: args.name.clone(),
+            group: group.clone(),
+        })?,
+        false => state.system(&system),
+    };
+    let place = boot::take_place(&dir, group.as_ref(), Part::Daemon(&args.name), context)?;
+    let Some(former) = place else {
+        return Ok(());
+    };
+    args.succeeds = Some(former.pid);
+    let keys = [
+        state.boot(&system).host_key(&args.name, group.as_ref()),
+        match args.own_dir {
+            true => dir.path().join(machine::HOST_KEY),
+            false => state.keys(&system, group.as_ref()).host_path(&args.name),
+        },
+    ];
+    let key = keys.iter().find(|path| path.exists());
+    let options = options(&args, key.map(PathBuf::as_path), dir.clone(), true, context)?;
+    let outcome = block_on(host::run(HostOptions {
+        boot: true,
+        ..options
+    }))?;
+    if args.own_dir {
+        clear_away(&dir, Some(&system), &outcome)?;
+    }
+    outcome?;
+    Ok(())
 }
 
 /// Started by others: it stays until it is told to end, whatever name servers and systems come and go.
@@ -97,7 +164,8 @@ fn by_hand(args: HostArgs, context: &Context) -> Result<(), CommandError> {
     let dirs = StateDir::from_env()?.of_host(&args.name);
     let dir = dirs.system(&folder);
     let lock = Lock::take(&dir, &folder)?;
-    let options = options(&args, dir.clone(), true, context)?;
+    let key = args.join.as_deref().or(context.global.key.as_deref());
+    let options = options(&args, key, dir.clone(), true, context)?;
     context.note(&format!(
         "host {} at {}, for the name server at {nameserver}; Ctrl-C ends it",
         options.name, options.advertise
@@ -108,7 +176,8 @@ fn by_hand(args: HostArgs, context: &Context) -> Result<(), CommandError> {
         dir.remove_if_unlocked(Ending::DaemonEnded)?;
         dirs.remove_if_empty();
     }
-    Ok(outcome?)
+    outcome?;
+    Ok(())
 }
 
 /// A name server's address as the name of a folder.
@@ -130,6 +199,7 @@ fn nameserver(context: &Context) -> Result<String, CommandError> {
 
 fn options(
     args: &HostArgs,
+    named: Option<&Path>,
     dir: SystemDir,
     patient: bool,
     context: &Context,
@@ -139,7 +209,6 @@ fn options(
         Some(address) => address,
         None => own_address(&nameserver)?,
     };
-    let named = args.join.as_deref().or(context.global.key.as_deref());
     let key = find_key(&nameserver, named)?;
     Ok(HostOptions {
         key_file: own_key_file(key.as_ref(), named)?,
@@ -150,6 +219,7 @@ fn options(
         advertise,
         succeeds: args.succeeds,
         patient,
+        boot: false,
         on_registered: |at| {
             let _ = writeln!(std::io::stderr(), "registered at {}", harmless(at));
         },
@@ -190,7 +260,7 @@ fn dial(
 }
 
 /// The daemon takes care of SIGTERM from its first step on, so the tether is held only then.
-async fn serve(options: HostOptions, launched: &Launched) -> Result<(), HostError> {
+async fn serve(options: HostOptions, launched: &Launched) -> Result<HostEnd, HostError> {
     let mut running = pin!(host::run(options));
     tokio::select! {
         biased;

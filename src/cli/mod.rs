@@ -10,6 +10,7 @@ mod agent;
 mod args;
 mod attach;
 mod bind;
+mod boot;
 mod call;
 mod check;
 mod close;

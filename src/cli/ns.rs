@@ -8,13 +8,17 @@ use std::path::PathBuf;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use super::boot;
 use super::launched::{LaunchArgs, Launched};
 use super::{CommandError, Context, ErrorKind};
+use crate::host::notify;
 use crate::logfile::LogCaps;
-use crate::model::{BadIp, read_ip_and_port};
+use crate::machine;
+use crate::model::{BadIp, NameServerName, SystemName, read_ip_and_port};
 use crate::nameserver::NameServer;
 use crate::process::{drop_run, raise_descriptors};
-use crate::state::{Ending, KeyDir, SystemDir};
+use crate::state::{Ending, KeyDir, Part, StateDir, SystemDir};
+use crate::wire::NameServerOf;
 
 /// Run a name server in the foreground
 #[derive(Debug, clap::Args)]
@@ -32,6 +36,15 @@ pub struct NsArgs {
     /// Its folder is of no use after its end
     #[arg(long, hide = true)]
     pub own_dir: bool,
+    /// Started with its machine, by a unit of `osb install`: comes back where it was, with the keys that it had
+    #[arg(long, hide = true, conflicts_with_all = ["dir", "tether", "keys"])]
+    pub boot: bool,
+    /// The system that it is for
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub for_system: Option<SystemName>,
+    /// Its name within the system, if it is not the first
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub group: Option<NameServerName>,
     #[command(flatten)]
     pub launch: LaunchArgs,
 }
@@ -45,8 +58,37 @@ fn ip_and_port(text: &str) -> Result<SocketAddr, String> {
 }
 
 pub(crate) fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
-    refuse_the_open_network(&args)?;
     drop_run()?;
+    if args.boot {
+        return with_the_machine(args, context);
+    }
+    refuse_the_open_network(&args)?;
+    serve(args, context)
+}
+
+/// Started by the service manager: it comes in the place of the name server that has ended with the machine. In a closed system
+/// it has its keys where `up` has put them.
+fn with_the_machine(mut args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
+    let system = boot::system(args.for_system.as_ref())?;
+    let (state, group) = (StateDir::from_env()?, args.group.clone());
+    let dir = match args.own_dir {
+        true => machine::nameserver_dir(&NameServerOf {
+            system: system.clone(),
+            group: group.clone(),
+        })?,
+        false => state.system(&system),
+    };
+    if boot::take_place(&dir, group.as_ref(), Part::NameServer, context)?.is_none() {
+        return Ok(());
+    }
+    if !args.insecure {
+        args.keys = Some(state.keys(&system, group.as_ref()).path().to_owned());
+    }
+    args.launch.dir = Some(dir.path().to_owned());
+    serve(args, context)
+}
+
+fn serve(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     raise_descriptors(None);
     // Before there is any other thread: all inherit the mask.
     let end = end_signals()?;
@@ -61,19 +103,22 @@ pub(crate) fn run(args: NsArgs, context: &mut Context) -> Result<(), CommandErro
     };
     announce(nameserver.address());
     launched.hold_tether();
-    let refused = nameserver.run(end.as_fd())?;
-    if refused.foreign > 0 {
-        let count = refused.foreign;
+    notify("READY=1");
+    let served = nameserver.run(end.as_fd())?;
+    if served.foreign > 0 {
+        let count = served.foreign;
         context.note(&format!("{count} messages were not osb's"));
     }
-    if refused.turned_away > 0 {
-        let count = refused.turned_away;
+    if served.turned_away > 0 {
+        let count = served.turned_away;
         context.note(&format!(
             "{count} times a peer was refused whose key is unknown"
         ));
     }
     launched.clear_up()?;
-    if let Some(dir) = args.launch.dir.filter(|_| args.own_dir) {
+    let is_installed = |system| StateDir::from_env().is_ok_and(|it| it.boot(system).is_installed());
+    let comes_back = !served.was_asked && args.for_system.as_ref().is_some_and(is_installed);
+    if let Some(dir) = args.launch.dir.filter(|_| args.own_dir && !comes_back) {
         let dir = SystemDir::at(dir);
         dir.remove_if_unlocked(Ending::DaemonEnded)?;
         dir.around().remove_if_empty();

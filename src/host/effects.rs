@@ -1,7 +1,7 @@
 //! What supervision wants done is done: processes, signals, answers, words to the name server.
 
 use super::signals::Signals;
-use super::{Child, Host, Input};
+use super::{Child, Host, HostEnd, Input};
 use crate::model::timing::{CONTROL_TIMEOUT, LAST_WORD_TIMEOUT};
 use crate::model::{AgentName, AgentSpec};
 use crate::process::descriptors_before;
@@ -92,6 +92,7 @@ impl Host {
                     let stopped: Vec<Stopped> = stopped.collect();
                     self.answer(ticket, Ok(stopped));
                     self.leave_timeout = CONTROL_TIMEOUT;
+                    self.end = HostEnd::Asked;
                 }
                 return true;
             }

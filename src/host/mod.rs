@@ -4,6 +4,7 @@
 //! done here. Agents are no part of it: they go on when it dies.
 
 mod attached;
+mod boot;
 mod child;
 mod companions;
 mod effects;
@@ -43,7 +44,7 @@ use crate::process::{Cgroup, MemoryWatch, adopt_orphans, ended_child, raise_desc
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir, own};
 use crate::supervision::{Companions, Now, Supervision, Ticket};
-use crate::wire::{Announcement, Envelope, Incarnation, NameServerRequest, Peer};
+use crate::wire::{Announcement, Envelope, Fault, Incarnation, NameServerRequest, Peer};
 use attached::{Adopted, AllAttached};
 use child::{Child, Spawner};
 use examine::Listening;
@@ -55,6 +56,7 @@ use specs::Specs;
 
 pub(crate) use log_tail::{end_of_logs, last_words};
 pub(crate) use logs::ends_of_logs;
+pub(crate) use notify::notify;
 
 /// Why a host daemon cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +86,8 @@ pub(crate) struct HostOptions {
     pub succeeds: Option<u32>,
     /// It was started by others than `up`: name servers may come and go, and it waits for them.
     pub patient: bool,
+    /// It was started by its machine's service manager: it starts the agents of its folder, once.
+    pub boot: bool,
     /// Is told at which address it is registered, each time, if it is patient.
     pub on_registered: fn(&str),
 }
@@ -123,8 +127,17 @@ enum Input {
     Disconnected,
 }
 
+/// Why a daemon has ended with all its agents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HostEnd {
+    /// A member has asked it to.
+    Asked,
+    /// By a signal, or because it can be a member no more.
+    Told,
+}
+
 /// Runs a host daemon until it is asked to end or gets SIGTERM, and all its agents have ended.
-pub(crate) async fn run(options: HostOptions) -> Result<(), HostError> {
+pub(crate) async fn run(options: HostOptions) -> Result<HostEnd, HostError> {
     // One for each agent, at least.
     raise_descriptors(None);
     let mut signals = Signals::new()?;
@@ -133,14 +146,16 @@ pub(crate) async fn run(options: HostOptions) -> Result<(), HostError> {
     let (link, incoming) = open(&options)?;
     let mut host = Host::new(options, link)?;
     if host.options.patient {
-        host.unseen = host.unseen_ends();
+        if !host.options.boot {
+            host.unseen = host.unseen_ends();
+        }
         // The first heartbeat that arrives is that of an unregistered member, and then it announces itself.
         return host.serve(incoming, signals).await;
     }
     tokio::select! {
         outcome = host.announce() => outcome?,
         // It has begun nothing yet.
-        _ = signals.next() => return Ok(()),
+        _ = signals.next() => return Ok(HostEnd::Told),
     }
     if host.options.succeeds.is_some() {
         host.report_unseen_ends();
@@ -184,6 +199,8 @@ struct Host {
     last_lives: HashMap<AgentName, Incarnation>,
     /// Groups of agents that have ended, and in which something may still be.
     cgroups: Vec<Cgroup>,
+    /// How its end has come about, when it ends.
+    end: HostEnd,
     /// How long the name server may take to note that this daemon leaves.
     leave_timeout: Duration,
     /// In a closed system: those of agents that are about to start.
@@ -227,6 +244,7 @@ impl Host {
             lives: HashMap::new(),
             last_lives: HashMap::new(),
             cgroups: Vec::new(),
+            end: HostEnd::Told,
             leave_timeout: LAST_WORD_TIMEOUT,
             agents_keys: HashMap::new(),
             tickets: HashMap::new(),
@@ -282,7 +300,7 @@ impl Host {
         &mut self,
         mut incoming: mpsc::UnboundedReceiver<Incoming>,
         mut signals: Signals,
-    ) -> Result<(), HostError> {
+    ) -> Result<HostEnd, HostError> {
         let watchdog = notify::watchdog();
         let mut next_sign = watchdog.map(|every| self.now() + every);
         if self.options.patient {
@@ -314,7 +332,7 @@ impl Host {
                 Input::Incoming(Incoming::NotLetIn(error)) if self.children.is_empty() => {
                     return Err(error.into());
                 }
-                Input::Refused(error) if self.children.is_empty() => return Err(error.into()),
+                Input::Refused(error) if self.is_refused(&error) => return Err(error.into()),
                 other => self.on_input(other),
             }
             if let Some(fresh) = self.fresh.take() {
@@ -322,7 +340,7 @@ impl Host {
             }
             if self.perform() {
                 self.leave(&mut signals).await;
-                return Ok(());
+                return Ok(self.end);
             }
         }
     }
@@ -358,6 +376,7 @@ impl Host {
             Input::Registered(at) => {
                 (self.options.on_registered)(&at);
                 self.report_ends_once();
+                self.boot_once();
             }
             // Agents are there: they are not left alone. The next heartbeat tries again.
             Input::Refused(_) => {}
@@ -374,6 +393,13 @@ impl Host {
             Input::Written => self.on_written(),
             Input::Disconnected => self.supervision.on_shutdown(STOP_GRACE, None, now),
         }
+    }
+
+    /// Whether it is left with nothing to do. After the start of its machine, the name server may take the daemon before it for
+    /// alive, and will soon know better.
+    fn is_refused(&self, error: &ProxyError) -> bool {
+        let is_taken = matches!(error, ProxyError::Fault(Fault::NameTaken { .. }));
+        self.children.is_empty() && !(self.options.boot && is_taken)
     }
 
     /// No member can command the daemon any more, or ever could: it ends, and its agents with it.

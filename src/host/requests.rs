@@ -40,6 +40,7 @@ impl Host {
             } => self.on_launch(agent, values, (timers, timeout), ticket),
             HostRequest::Keep { agents } => {
                 self.supervision.on_keep(&agents, now);
+                self.specs.flush();
                 self.answer(ticket, Ok(()));
             }
             HostRequest::Restart { agent } => {

@@ -66,6 +66,15 @@ impl Specs {
         }
     }
 
+    /// What is written down is soon on the disk: a machine that loses its power is to know it when it starts again. Nobody
+    /// waits for that.
+    pub(super) fn flush(&self) {
+        let log = self.log.as_ref().and_then(|log| log.try_clone().ok());
+        if let Some(log) = log {
+            std::thread::spawn(move || log.sync_data());
+        }
+    }
+
     /// The latest spec of an agent.
     pub(super) fn get(&self, agent: &AgentId) -> Option<&KeptSpec> {
         self.kept.get(agent)
@@ -79,6 +88,7 @@ impl Specs {
         if std::mem::replace(&mut kept.stopped, stopped) != stopped {
             let agent = agent.clone();
             self.note(&SpecNews::Stopped { agent, stopped });
+            self.flush();
         }
     }
 

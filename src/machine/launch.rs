@@ -13,6 +13,9 @@ use crate::process::{ProcessId, of_no_run};
 use crate::state::{Daemon, Ending, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 use crate::wire::{DaemonOf, MachineWord};
 
+/// The file with the key of a daemon, in its folder.
+pub(crate) const HOST_KEY: &str = "host.key";
+
 /// What to start.
 pub(super) struct Launch<'r> {
     pub daemon: &'r DaemonOf,
@@ -119,7 +122,7 @@ fn start(
         command.args(["--succeeds", &former.to_string()]);
     }
     if let Some(keys) = &to.keys {
-        let path = dir.path().join("host.key");
+        let path = dir.path().join(HOST_KEY);
         let id = HostId::of(&daemon.system, &daemon.host);
         KeyFile::of_host(&id, keys).write(&path)?;
         command.arg("--key").arg(path);

@@ -18,7 +18,10 @@ use crate::model::timing::{DAEMON_LEAVE_TIMEOUT, EXAMINATION_TIMEOUT};
 use crate::model::{HostName, Millis, NameServerName};
 use crate::process::{ProcessId, wait_for_end};
 use crate::state::{StateDir, StateError, SystemDir};
-use crate::wire::{DaemonOf, LARGEST_BODY, MachineRequest, MachineWord, Stopped, body};
+use crate::wire::{
+    DaemonOf, LARGEST_BODY, MachineRequest, MachineWord, NameServerOf, Stopped, body,
+};
+pub(crate) use launch::HOST_KEY;
 use launch::Launch;
 
 /// The longest line that is read, in bytes.
@@ -180,6 +183,16 @@ fn folders(daemon: &DaemonOf) -> Result<(StateDir, SystemDir), StateError> {
 fn shorter(host: &HostName, group: &NameServerName) -> HostName {
     let text: String = format!("{host}.{group}").chars().take(63).collect();
     text.parse().unwrap_or(host.clone())
+}
+
+/// The folder of a daemon that a system elsewhere has on this machine.
+pub(crate) fn daemon_dir(daemon: &DaemonOf) -> Result<SystemDir, StateError> {
+    Ok(folders(daemon)?.1)
+}
+
+/// The same of a name server.
+pub(crate) fn nameserver_dir(nameserver: &NameServerOf) -> Result<SystemDir, StateError> {
+    Ok(nameserver::folders(nameserver)?.1)
 }
 
 async fn end(daemon: &DaemonOf, grace: Millis) -> Result<Vec<Stopped>, MachineError> {

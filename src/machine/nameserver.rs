@@ -125,6 +125,7 @@ fn command(
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["ns", "--bind", &at.to_string(), "--own-dir", "--tether"])
+        .args(["--for-system", of.system.as_str()])
         .arg("--dir")
         .arg(dir.path())
         // The folder of the connection may be gone tomorrow.

@@ -94,9 +94,11 @@ pub(crate) struct NameServer {
     audit: Option<Audit>,
 }
 
-/// What a name server did not take to be for it.
+/// How a name server has ended, and what it did not take to be for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct Served {
+    /// A member has asked it to end; else a signal has told it.
+    pub was_asked: bool,
     /// Messages that were none of osb's.
     pub foreign: u64,
     /// Handshakes of keys that are not admitted.
@@ -171,7 +173,7 @@ impl NameServer {
     }
 
     /// Serves until a member asks it to end, or until `end` can be read.
-    pub(crate) fn run(mut self, end: BorrowedFd<'_>) -> Result<Refused, NameServerError> {
+    pub(crate) fn run(mut self, end: BorrowedFd<'_>) -> Result<Served, NameServerError> {
         loop {
             let timeout = self.poll_timeout();
             let mut items = vec![
@@ -183,13 +185,15 @@ impl NameServer {
                 Ok(_) | Err(zmq::Error::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
-            let asked_to_end = items[1].is_readable();
+            let told_to_end = items[1].is_readable();
             for TurnedAway { key, place, why } in self.answer_handshakes() {
                 let now = self.now();
                 self.registry.on_turned_away(key, place, why, now);
             }
-            if self.serve()? || asked_to_end {
-                return Ok(Refused {
+            let was_asked = self.serve()?;
+            if was_asked || told_to_end {
+                return Ok(Served {
+                    was_asked,
                     foreign: self.foreign,
                     turned_away: self.turned_away,
                 });

@@ -4,6 +4,7 @@
 //! Only facts that no other process could restore are kept: where the name server listens, which
 //! processes belong to the system. Everything else is asked of the name server.
 
+mod boot;
 mod error;
 mod find;
 mod kept;
@@ -32,6 +33,7 @@ use crate::logfile::move_if_full;
 use crate::model::{AgentId, Amount, HostName, LogLimits, NameServerName, SystemName};
 use crate::wire::Incarnation;
 
+pub use boot::{BootDir, Part, Place};
 pub use error::StateError;
 pub use find::{find_key, find_keys};
 pub use kept::{Ending, KeptMachine, NotedGroup, RunNote};

@@ -9,7 +9,14 @@ use super::StateError;
 use crate::owned::{self, Folder, Place, Private};
 
 /// Folders of the state that are no systems, and have others in them.
-const WITHIN: [&str; 5] = [".hosts", ".nameservers", ".runs", ".keys", ".joined"];
+const WITHIN: [&str; 6] = [
+    ".hosts",
+    ".nameservers",
+    ".runs",
+    ".keys",
+    ".joined",
+    ".boot",
+];
 
 /// A folder, or what is in one, with how many folders of the way are osb's own: all from that of the state on. `least`:
 /// if it is not told by what they are called.

@@ -45,7 +45,7 @@ impl History {
     }
 
     /// From now on its policy holds, and nothing has been before.
-    fn begin_anew(&mut self) {
+    pub(super) fn begin_anew(&mut self) {
         self.is_kept = true;
         self.restarts.clear();
         self.then = AfterEnd::Stays;
@@ -75,7 +75,7 @@ impl History {
     }
 
     /// It is to stay down.
-    fn hold(&mut self) {
+    pub(super) fn hold(&mut self) {
         self.then = AfterEnd::StaysDown;
     }
 

@@ -273,9 +273,14 @@ impl KeyDir {
     /// server is one that others run.
     pub(crate) fn write_host(&self, host: &HostName, key: &KeyFile) -> Result<PathBuf, StateError> {
         own::make_closed(&self.0)?;
-        let path = self.0.join(format!("host-{host}.key"));
+        let path = self.host_path(host);
         key.write(&path)?;
         Ok(path)
+    }
+
+    /// The file with the key of a host daemon of this machine.
+    pub(crate) fn host_path(&self, host: &HostName) -> PathBuf {
+        self.0.join(format!("host-{host}.key"))
     }
 
     /// The folder of its name server's journal, which is made if need be.

@@ -1,4 +1,5 @@
 mod along;
+mod boot;
 mod restarts;
 mod silent;
 mod stays_down;

@@ -1,0 +1,67 @@
+//! What a daemon does first that its machine's service manager has started: when the name server has taken note of it,
+//! it starts the agents of its folder.
+
+use std::collections::BTreeMap;
+
+use super::Host;
+use crate::model::{AgentName, ExitReport};
+use crate::state::{AgentRecord, EndRecord, KeptSpec};
+use crate::supervision::{Found, Wanted};
+use crate::wire::Incarnation;
+
+impl Host {
+    /// Starts the agents whose processes have ended with the machine. One that lives has outlived only its daemon, and is left
+    /// alone.
+    pub(super) fn boot_once(&mut self) {
+        if !std::mem::take(&mut self.options.boot) {
+            return;
+        }
+        let dir = self.options.dir.clone();
+        let lives = dir.latest_agents(self.link.address()).into_iter();
+        let mut lives: BTreeMap<AgentName, AgentRecord> =
+            lives.map(|it| (it.agent.clone(), it)).collect();
+        let ends = dir.ends();
+        for kept in self.own_specs() {
+            let record = lives.remove(&kept.spec.name.name);
+            match record {
+                Some(record) if record.process.is_alive() => {}
+                record => self.boot_agent(&kept, record.and_then(|it| it.incarnation), &ends),
+            }
+        }
+        self.spawner.keep_logs_of_others(self.link.address());
+    }
+
+    /// Of the agents that this daemon starts. Its folder may have those of others, of other name servers.
+    fn own_specs(&self) -> Vec<KeptSpec> {
+        let group = self.options.group.as_ref();
+        let ours = |it: &&KeptSpec| it.spec.name.nameserver.as_ref() == group && !it.spec.attach;
+        self.specs.all().filter(ours).cloned().collect()
+    }
+
+    fn boot_agent(&mut self, kept: &KeptSpec, life: Option<Incarnation>, ends: &[EndRecord]) {
+        let name = &kept.spec.name.name;
+        if let Some(life) = life {
+            // Its next life begins when the name server has read of the end of this one.
+            self.last_lives.insert(name.clone(), life);
+            self.lives.insert(life.run(), name.clone());
+        }
+        let life = life.unwrap_or_else(Incarnation::draw);
+        let end = ends.iter().find(|it| it.incarnation == life);
+        let found = Found {
+            spec: &kept.spec,
+            life,
+            exit: ExitReport {
+                status: end.and_then(|it| it.status),
+                signal: end.and_then(|it| it.signal),
+                log: Vec::new(),
+                cause: None,
+            },
+            wanted: match kept.stopped {
+                true => Wanted::StaysDown,
+                false => Wanted::Runs,
+            },
+        };
+        let now = self.now();
+        self.supervision.on_found(found, now);
+    }
+}
