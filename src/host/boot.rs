@@ -22,6 +22,7 @@ impl Host {
             lives.map(|it| (it.agent.clone(), it)).collect();
         let ends = dir.ends();
         for kept in self.own_specs() {
+            self.note_companions(&kept.spec);
             let record = lives.remove(&kept.spec.name.name);
             match record {
                 Some(record) if record.process.is_alive() => {}
