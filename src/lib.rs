@@ -127,6 +127,8 @@ mod files;
 #[cfg(feature = "cli")]
 mod host;
 #[cfg(feature = "cli")]
+mod install;
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod journal;
 #[cfg(feature = "cli")]

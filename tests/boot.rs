@@ -1,12 +1,15 @@
 //! Machines that lose their power and start again: each does what its units say, and the system is back as it was, without a
 //! person. Here the test does what systemd would; machines are namespaces.
 
-use std::process::{Child, Stdio};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::common::lab::{DESK, Lab, lab};
-use crate::common::{kill, wait_until};
+use crate::common::{self, Said, kill, wait_until};
 
 /// Alice on the first machine feeds Bob on the second, and Carol at the desk. Idle is there to be stopped. Reader is a program
 /// that refers to Alice, and Never is one that no policy would start again.
@@ -42,48 +45,70 @@ connections:
     )
 }
 
-/// What a unit of a machine starts, and the process once it has.
+/// A unit of a machine, and its process once it has been started.
 struct Unit {
     machine: &'static str,
-    words: Vec<String>,
+    text: String,
     running: Option<Child>,
 }
 
 impl Unit {
-    fn new(machine: &'static str, words: &str) -> Self {
-        let words = words.split(' ').map(str::to_owned).collect();
+    fn read(machine: &'static str, path: &Path) -> Self {
         Self {
             machine,
-            words,
+            text: fs::read_to_string(path).unwrap(),
             running: None,
         }
     }
+
+    fn settings<'t>(&'t self, name: &'t str) -> impl Iterator<Item = &'t str> {
+        let lines = self.text.lines();
+        lines.filter_map(move |line| line.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    /// What it starts, as systemd would: no word here has a blank in it.
+    fn command(&self, lab: &Lab) -> Command {
+        let line = self.settings("ExecStart").next().unwrap();
+        assert!(!line.contains('"'), "{line}");
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &lab.space(self.machine)]);
+        command.args(line.split(' ')).env_clear();
+        for setting in self.settings("Environment") {
+            let (name, value) = setting.trim_matches('"').split_once('=').unwrap();
+            command.env(name, value);
+        }
+        command
+    }
+
+    fn is_of_nameserver(&self) -> bool {
+        self.text.contains("osb name server")
+    }
 }
 
-fn units() -> Vec<Unit> {
-    let host = |machine, address: &str, own: &str| {
-        let words = format!(
-            "--ns tcp://{DESK}:7400 host --name {machine} --for-system survives{address} --boot{own}"
-        );
-        Unit::new(machine, &words)
-    };
-    let desk = format!(
-        "--ns tcp://{DESK}:7400 host --name local --for-system survives --address {DESK} --boot"
-    );
-    vec![
-        host("lab1", " --address 10.77.0.11", " --own-dir"),
-        host("lab2", "", " --own-dir"),
-        Unit::new("desk", &desk),
-    ]
+/// What says on a machine that all is well, and writes down what it was asked for.
+fn stub(lab: &Lab, machine: &str) {
+    let folder = lab.dir(machine).join("bin");
+    fs::create_dir_all(&folder).unwrap();
+    for name in ["systemctl", "loginctl"] {
+        let path = folder.join(name);
+        let log = folder.join("said").display().to_string();
+        fs::write(&path, format!("#!/bin/sh\necho {name} \"$@\" >>{log}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
 }
 
-fn nameserver(security: &str) -> Unit {
-    let open = match security {
-        "none" => " --insecure",
-        _ => "",
-    };
-    let words = format!("ns --bind {DESK}:7400 --for-system survives --boot{open}");
-    Unit::new("desk", &words)
+/// systemd takes it as it is.
+fn verify(unit: &Unit, lab: &Lab) {
+    let copy = lab.bench.file("verified.service", &unit.text);
+    let mut verify = Command::new("systemd-analyze");
+    match verify.args(["verify", "--man=no", &copy]).output() {
+        Ok(output) => {
+            let said = Said::from(output);
+            assert!(!said.stderr.contains("verified.service"), "{said}");
+            assert_eq!(said.code, 0, "{said}");
+        }
+        Err(_) => common::skip("there is no systemd-analyze"),
+    }
 }
 
 impl Lab {
@@ -113,12 +138,32 @@ impl Lab {
         self.cut(machine, true);
     }
 
+    /// `osb` at the desk, with what stands for systemd there.
+    fn with_systemd(&self, arguments: &[&str]) -> Said {
+        let path = format!("{}:/usr/bin:/bin", self.dir("desk").join("bin").display());
+        let mut command = self.command(arguments);
+        command.env("PATH", path).env_remove("XDG_CONFIG_HOME");
+        Said::from(command.output().unwrap())
+    }
+
+    fn unit_folder(&self, machine: &str) -> PathBuf {
+        self.dir(machine).join(".config/systemd/user")
+    }
+
+    /// The units that are written on all machines, the name server's last.
+    fn units(&self) -> Vec<Unit> {
+        let mut units = Vec::new();
+        for machine in ["lab1", "lab2", "desk"] {
+            let folder = self.unit_folder(machine);
+            let names = common::entries(&folder).into_iter();
+            units.extend(names.map(|name| Unit::read(machine, &folder.join(name))));
+        }
+        units.sort_by_key(Unit::is_of_nameserver);
+        units
+    }
+
     fn begin(&self, unit: &mut Unit) {
-        let words: Vec<&str> = unit.words.iter().map(String::as_str).collect();
-        let mut command = match unit.machine {
-            "desk" => self.command(&words),
-            machine => self.command_on(machine, &words),
-        };
+        let mut command = unit.command(self);
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         unit.running = Some(process.unwrap());
     }
@@ -187,8 +232,13 @@ fn after_a_power_cut_of_any_machine_or_of_all_the_system_is_back_as_it_was() {
         let said = lab.up(&topology(&lab, security));
         assert_eq!(said.code, 0, "{said}");
         lab.ok(&["stop", "Idle"]);
-        let mut units = units();
-        units.push(nameserver(security));
+        ["desk", "lab1", "lab2"]
+            .into_iter()
+            .for_each(|machine| stub(&lab, machine));
+        let said = lab.with_systemd(&["install", "topology.yaml", "--user"]);
+        assert_eq!(said.code, 0, "{said}");
+        let mut units = lab.units();
+        assert_eq!(units.len(), 4, "{said}");
         for machine in ["lab1", "lab2"] {
             let former = lab.power_off(machine, &mut units);
             lab.power_on(machine);
@@ -219,15 +269,91 @@ fn after_a_power_cut_of_any_machine_or_of_all_the_system_is_back_as_it_was() {
         lab.ok(&["down"]);
         for unit in &mut units {
             let status = unit.running.take().unwrap().wait().unwrap();
-            assert!(status.success(), "{}: {status}", unit.words.join(" "));
+            assert!(status.success(), "{}: {status}", unit.text);
         }
         lab.assert_nothing_left();
         // `down` holds over the next start of all machines.
         units.iter_mut().for_each(|unit| lab.begin(unit));
         for unit in &mut units {
             let status = unit.running.take().unwrap().wait().unwrap();
-            assert!(status.success(), "{}: {status}", unit.words.join(" "));
+            assert!(status.success(), "{}: {status}", unit.text);
         }
         lab.assert_nothing_left();
+        let said = lab.with_systemd(&["uninstall", "survives"]);
+        assert_eq!(said.code, 0, "{said}");
+        assert!(lab.units().is_empty());
     }
+}
+
+#[test]
+fn install_writes_on_every_machine_and_uninstall_takes_back_what_nobody_has_changed() {
+    let Some(lab) = lab(2) else { return };
+    ["desk", "lab1", "lab2"]
+        .into_iter()
+        .for_each(|machine| stub(&lab, machine));
+    let path = lab.bench.file("topology.yaml", &topology(&lab, "curve"));
+    // The keys of hosts are admitted where there are keys.
+    let said = lab.with_systemd(&["install", &path, "--user"]);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains("osb up"), "{said}");
+    let printed = lab.with_systemd(&["install", &path, "--user", "--print"]);
+    assert_eq!(printed.code, 0, "{printed}");
+    assert!(lab.units().is_empty(), "nothing is written");
+    lab.ok(&["up", &path]);
+    let lasting = || {
+        let keys = lab.json(&["--system", "survives", "keys", "show"]);
+        let keys = keys.as_array().unwrap().clone();
+        let hosts = keys.iter().filter(|it| it.to_string().contains("host"));
+        hosts.filter(|it| it["term"] == "lasting").count()
+    };
+    for _ in 0..2 {
+        let said = lab.with_systemd(&["install", &path, "--user"]);
+        assert_eq!(said.code, 0, "{said}");
+        let units = lab.units();
+        assert_eq!(units.len(), 4, "{said}");
+        for unit in &units {
+            assert!(printed.stdout.contains(&unit.text), "{}", unit.text);
+            verify(unit, &lab);
+        }
+        assert_eq!(lasting(), 3, "those of former units are revoked");
+    }
+    let key = lab.state("lab1").join("osb/.boot/survives/host-lab1.key");
+    let mode = fs::metadata(&key).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let said = fs::read_to_string(lab.dir("lab1").join("bin/said")).unwrap();
+    assert!(
+        said.contains("loginctl --no-ask-password enable-linger root"),
+        "{said}"
+    );
+    assert!(
+        said.contains("systemctl --user --no-ask-password enable osb-host-survives-lab1.service"),
+        "{said}"
+    );
+    let changed = lab
+        .unit_folder("lab2")
+        .join("osb-host-survives-lab2.service");
+    let text = fs::read_to_string(&changed).unwrap();
+    fs::write(&changed, text.replace("RestartSec=1", "RestartSec=9")).unwrap();
+    let said = lab.with_systemd(&["install", &path, "--user"]);
+    assert!(
+        said.code == 4 && said.stderr.contains("move it away"),
+        "{said}"
+    );
+    let said = lab.with_systemd(&["uninstall", &path]);
+    assert_eq!(said.code, 0, "{said}");
+    assert!(
+        said.stderr
+            .contains("osb-host-survives-lab2.service on lab2"),
+        "{said}"
+    );
+    assert_eq!(lab.units().len(), 1, "it is left");
+    assert_eq!(lasting(), 0);
+    assert!(!key.exists());
+    let again = lab.with_systemd(&["uninstall", "survives"]);
+    assert!(
+        again.code == 1 && again.stderr.contains("was not installed"),
+        "{again}"
+    );
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
 }

@@ -64,7 +64,7 @@ fn system(argument: Option<&str>, context: &Context) -> Result<Option<SystemName
             // It is the file that says that there is such a system.
             return Ok(Some(system));
         }
-        Some(name) => which::meant_by(global, &named(name)?)?,
+        Some(name) => which::meant_by(global, &which::named(name)?)?,
     };
     match meant {
         Meant::Address(address) => match which::name_at(&address)? {
@@ -74,13 +74,6 @@ fn system(argument: Option<&str>, context: &Context) -> Result<Option<SystemName
         Meant::Named(name) => which::known(&name).map(|()| Some(name)),
         Meant::Only => the_only_one(),
     }
-}
-
-fn named(text: &str) -> Result<SystemName, CommandError> {
-    text.parse().map_err(|error| {
-        let sentence = format!("{text:?} is no file, and no name of a system: {error}");
-        CommandError::say(ErrorKind::Usage, sentence)
-    })
 }
 
 /// Running or dead: what is dead is to be cleared away too.

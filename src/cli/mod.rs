@@ -29,6 +29,7 @@ mod get;
 mod guests;
 mod handlers;
 mod host;
+mod install;
 mod joining;
 mod keys;
 mod launched;
@@ -118,6 +119,8 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Check(args) => check::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Plan(args) => plan::run(args, context),
+        Command::Install(args) => install::run(args, context),
+        Command::Uninstall(args) => install::take_back(args, context),
         Command::Doctor(args) => doctor::run(args, context),
         Command::Ls(args) => ls::run(args, context),
         Command::Addr(args) => addr::run(args, context),

@@ -60,6 +60,14 @@ fn contradicts(argument: &SystemName, why: &str) -> CommandError {
     CommandError::say(ErrorKind::Usage, sentence).with_hint("say which one is meant, once")
 }
 
+/// A system, by what is neither a file nor an address.
+pub(crate) fn named(text: &str) -> Result<SystemName, CommandError> {
+    text.parse().map_err(|error| {
+        let sentence = format!("{text:?} is no file, and no name of a system: {error}");
+        CommandError::say(ErrorKind::Usage, sentence)
+    })
+}
+
 /// The system on this machine whose name server is at that address.
 pub(crate) fn name_at(address: &str) -> Result<Option<SystemName>, StateError> {
     let found = records()?.into_iter().find(|record| is_at(record, address));

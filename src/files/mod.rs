@@ -15,3 +15,4 @@ pub(crate) use bundle::{Bundle, Stock};
 pub(crate) use error::FilesError;
 pub(crate) use lay::lay;
 pub(crate) use store::Store;
+pub(crate) use sum::sum_of;

@@ -33,3 +33,8 @@ pub(crate) fn copy(from: &mut impl Read, to: &mut impl Write) -> Result<(u64, Di
     }
     Ok((size, Digest::new(hash.finalize().into())))
 }
+
+/// The sum of what is at hand.
+pub(crate) fn sum_of(bytes: &[u8]) -> Digest {
+    Digest::new(Sha256::digest(bytes).into())
+}

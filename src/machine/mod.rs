@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use crate::down::{DownError, down};
 use crate::examine::{self, Examiner};
 use crate::files::FilesError;
+use crate::install::here;
 use crate::model::timing::{DAEMON_LEAVE_TIMEOUT, EXAMINATION_TIMEOUT};
 use crate::model::{HostName, Millis, NameServerName};
 use crate::process::{ProcessId, wait_for_end};
@@ -38,6 +39,8 @@ pub enum MachineError {
     Down(#[from] DownError),
     #[error(transparent)]
     Files(#[from] FilesError),
+    #[error(transparent)]
+    Install(#[from] here::HereError),
     #[error("the operating system refuses: {0}")]
     Io(#[from] io::Error),
     #[error("a host daemon {host} of this system runs on this machine already: pid {pid}")]
@@ -117,6 +120,19 @@ pub(crate) async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result
             let forgotten = folders.and_then(|(_, dir)| kept::forget(&dir));
             forgotten.and_then(|runs| Ok(speak(MachineWord::Forgotten { runs })?))
         }
+        MachineRequest::Install {
+            units,
+            of_user,
+            dry,
+        } => match dry {
+            true => here::units(&units, of_user),
+            false => here::install(&units, of_user),
+        }
+        .map_err(MachineError::from)
+        .and_then(|files| Ok(speak(MachineWord::Units { files })?)),
+        MachineRequest::Uninstall { system, of_user } => here::uninstall(&system, of_user)
+            .map_err(MachineError::from)
+            .and_then(|gone| Ok(speak(MachineWord::Uninstalled(gone))?)),
         MachineRequest::ForgetNameServerRuns { nameserver } => {
             let folders = nameserver::folders(&nameserver).map_err(MachineError::from);
             let forgotten = folders.and_then(|(_, dir)| kept::forget(&dir));

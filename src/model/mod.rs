@@ -37,6 +37,7 @@ mod ties;
 mod timer;
 pub mod timing;
 mod topic;
+mod unit;
 
 pub use access::{Access, Holder, KeyEntry, KeysOf, OperatorAccess, Term};
 pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside, bound_for};
@@ -77,3 +78,4 @@ pub use template::{AddrPart, Piece, Reference, Template};
 pub use ties::Ties;
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};
 pub use topic::{SEPARATOR, Topic, TopicError};
+pub use unit::{Around, Service, Unit, is_unit_of};

@@ -10,6 +10,7 @@ mod launches;
 mod mend;
 mod proofs;
 mod turns;
+mod units;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ pub use ends::ends;
 pub use launches::{LaunchPlan, Order};
 pub use mend::{Actual, Mend, Place, mend};
 pub use proofs::ProofPlan;
+pub use units::MachineUnits;
 
 /// All that a system needs, in the order of the phases.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -22,9 +22,9 @@ pub use reports::utc;
 pub use reports::{
     Addresses, AddressesOfAgent, Agents, Answer, Attributes, BareAddress, BareName, Checked,
     Closed, Connected, Connections, Diagnosed, Done, Down, Expanded, Failure, HostRow, Hosts,
-    Journal, JournalRow, KeptRuns, KeyList, Listed, Many, Measured, NameServerRow, Outcome,
-    Planned, Revoked, RunRow, Sockets, SystemRow, SystemState, Systems, Timers, Up, Versions,
-    Waited, WaitedRow,
+    Installed, Journal, JournalRow, KeptRuns, KeyList, Listed, Many, Measured, NameServerRow,
+    Outcome, Planned, Revoked, RunRow, Sockets, SystemRow, SystemState, Systems, Timers,
+    Uninstalled, UnitsPrinted, Up, Versions, Waited, WaitedRow,
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;

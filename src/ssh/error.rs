@@ -16,6 +16,7 @@ pub enum Stage {
     Files,
     Examine,
     Logs,
+    Install,
     Start,
     DialBack,
     End,
@@ -33,6 +34,7 @@ impl fmt::Display for Stage {
             Stage::Files => "copy files",
             Stage::Examine => "examine",
             Stage::Logs => "read logs",
+            Stage::Install => "install",
             Stage::Start => "start",
             Stage::DialBack => "dial back",
             Stage::End => "end",
@@ -108,6 +110,10 @@ impl SshError {
             ),
             Stage::Files => "nothing was left half there; `osb up` again sends what is still lacking".to_owned(),
             Stage::Examine | Stage::Logs | Stage::Start => format!("see what `ssh {to} osb version` says"),
+            Stage::Install if self.reason.contains("enable-linger") || self.reason.contains("--user") => {
+                "do that, and install again".to_owned()
+            }
+            Stage::Install => format!("mend what it says there, and install again; `ssh {to} systemctl --version` has to work"),
             Stage::DialBack => "that machine has to reach the name server's address and port: is there a firewall between, or is it an address of another network?".to_owned(),
             Stage::End => "when it is back, `osb down` again finishes".to_owned(),
         }

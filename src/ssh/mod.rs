@@ -11,6 +11,7 @@ mod error;
 mod examine;
 #[doc(hidden)]
 pub mod fuzzing;
+mod install;
 mod kept;
 mod launch;
 mod lines;
@@ -20,6 +21,7 @@ mod session;
 pub(crate) use bundle::Sent;
 pub(crate) use error::{SshError, Stage};
 pub(crate) use examine::{Visit, examine};
+pub(crate) use install::{install, uninstall};
 pub(crate) use kept::{forget_runs, kept_logs};
 pub(crate) use launch::{Begun, end, launch, launch_nameserver};
 pub(crate) use session::Session;

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
 
 use super::{GroupRecord, Phase, StateDir, StateError, SystemDir, own};
-use crate::model::{HostName, NameServerName, SystemName};
+use crate::model::{HostName, HostSpec, NameServerName, PublicKey, SystemName};
 use crate::process::ProcessId;
 
 /// One of the processes of a group.
@@ -81,6 +82,16 @@ impl GroupRecord {
     }
 }
 
+/// Where units of a system were written, and which keys were admitted for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallNote {
+    pub machines: Vec<HostSpec>,
+    /// They are a user's own.
+    pub of_user: bool,
+    /// With the name of the name server, if it is not the first.
+    pub keys: Vec<(Option<NameServerName>, PublicKey)>,
+}
+
 /// The folder of what units have for a system on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootDir(PathBuf);
@@ -111,6 +122,34 @@ impl BootDir {
     pub fn host_key(&self, host: &HostName, group: Option<&NameServerName>) -> PathBuf {
         let of = group.map_or(String::new(), |group| format!("@{group}"));
         self.0.join(format!("host-{host}{of}.key"))
+    }
+
+    /// What is known of the units, where the system was installed from. None if it was not from here.
+    pub fn note(&self) -> Result<Option<InstallNote>, StateError> {
+        let path = self.note_path();
+        match own::read(&path) {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes)
+                    .map(Some)
+                    .map_err(|error| StateError::Corrupt {
+                        path,
+                        reason: error.to_string(),
+                    })
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StateError::io("read", &path, error)),
+        }
+    }
+
+    pub fn write_note(&self, note: &InstallNote) -> Result<(), StateError> {
+        self.make()?;
+        let path = self.note_path();
+        own::replace(&path, &crate::wire::body(note))
+            .map_err(|error| StateError::io("write", &path, error))
+    }
+
+    fn note_path(&self) -> PathBuf {
+        self.0.join("installed.json")
     }
 
     /// Removes it, with the keys.

@@ -33,7 +33,7 @@ use crate::logfile::move_if_full;
 use crate::model::{AgentId, Amount, HostName, LogLimits, NameServerName, SystemName};
 use crate::wire::Incarnation;
 
-pub use boot::{BootDir, Part, Place};
+pub use boot::{BootDir, InstallNote, Part, Place};
 pub use error::StateError;
 pub use find::{find_key, find_keys};
 pub use kept::{Ending, KeptMachine, NotedGroup, RunNote};
@@ -79,6 +79,11 @@ impl StateDir {
 
     fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// The folder that it is in, as `OSB_STATE_DIR` names it.
+    pub fn root(&self) -> &Path {
+        self.0.parent().unwrap_or(&self.0)
     }
 
     pub fn system(&self, name: &SystemName) -> SystemDir {

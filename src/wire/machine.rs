@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{AgentLogs, Dialled, Examination, Examined, Stopped, Target};
 use crate::model::{
     AgentName, Credentials, Digest, HostName, KeyEntry, KeyPair, Listing, Millis, NameServerName,
-    SystemName,
+    SystemName, Unit,
 };
 
 /// The first line: what to do there.
@@ -65,8 +65,51 @@ pub enum MachineRequest {
     },
     /// Forget the runs of a daemon. Says [`MachineWord::Forgotten`].
     ForgetRuns { daemon: DaemonOf },
+    /// Write units of systemd, so that the machine's start brings these back. Says [`MachineWord::Units`].
+    Install {
+        units: Vec<Installation>,
+        /// They are to be of the user that ssh logs in as, and not of the machine.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        of_user: bool,
+        /// Only say what would be written.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        dry: bool,
+    },
+    /// Take back all that was written for a system. Says [`MachineWord::Uninstalled`].
+    Uninstall {
+        system: SystemName,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        of_user: bool,
+    },
     /// Forget the runs of a name server. Says [`MachineWord::Forgotten`].
     ForgetNameServerRuns { nameserver: NameServerOf },
+}
+
+/// A unit, and by which key its process is admitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Installation {
+    pub unit: Unit,
+    /// That of a host daemon in a closed system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Credentials>,
+}
+
+/// The file of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitFile {
+    pub path: PathBuf,
+    pub text: String,
+}
+
+/// What was done with the units of a system.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitsGone {
+    pub removed: Vec<PathBuf>,
+    /// They were changed by others, and stay.
+    pub left: Vec<PathBuf>,
 }
 
 /// Which daemon: a machine may have one for each system, and each of its name servers.
@@ -136,6 +179,10 @@ pub enum MachineWord {
     Dialled { outcomes: Vec<Dialled> },
     /// The ends of logs, of those agents that have written.
     KeptLogs { logs: Vec<AgentLogs> },
+    /// The units that are written, or would be.
+    Units { files: Vec<UnitFile> },
+    /// The units that were there.
+    Uninstalled(UnitsGone),
     /// So many runs are forgotten.
     Forgotten { runs: usize },
 }

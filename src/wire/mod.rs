@@ -29,7 +29,8 @@ pub use host::{
 };
 pub use journal::{Happening, Note, Outcome, Record, Who};
 pub use machine::{
-    DaemonOf, FormerAgent, MachineRequest, MachineWord, NameServerKeys, NameServerOf,
+    DaemonOf, FormerAgent, Installation, MachineRequest, MachineWord, NameServerKeys, NameServerOf,
+    UnitFile, UnitsGone,
 };
 pub use nameserver::{
     Announcement, Change, End, Event, Expiring, NameServerRequest, NameserverRotated, Presence,

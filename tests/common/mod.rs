@@ -212,10 +212,10 @@ pub(crate) fn skip(why: &str) {
     list.write_all(line.as_bytes()).unwrap();
 }
 
-/// What osb remembers in its folder, but for keys and former logs, which outlast systems.
+/// What osb remembers in its folder, but for keys, former logs and what units have, which outlast systems.
 pub(crate) fn remembered(dir: &Path) -> Vec<String> {
     let mut all = entries(dir);
-    all.retain(|name| ![".keys", ".joined", ".runs"].contains(&name.as_str()));
+    all.retain(|name| ![".boot", ".keys", ".joined", ".runs"].contains(&name.as_str()));
     all
 }
 
