@@ -32,6 +32,7 @@ mod patience;
 mod plain;
 mod proxies;
 mod readme;
+mod relaunch;
 mod restarts;
 mod security;
 mod settle;

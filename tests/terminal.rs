@@ -115,6 +115,7 @@ impl Hostile {
             connections: Vec::new(),
             spec_version: None,
             reached: Default::default(),
+            relaunches: Default::default(),
             successor_of: None,
             guards: osb::model::Guard::ALL.to_vec(),
         });

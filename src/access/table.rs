@@ -111,6 +111,8 @@ table!(HostRequest {
     Launch "launch" CONTROL,
     Keep "keep" CONTROL,
     Restart "restart" CONTROL,
+    // Of itself only, which the name server says.
+    ProgramEnded "program_ended" Levels::of(&[Agent, Control, Admin]),
     Attach "attach" CONTROL,
     Stop "stop" CONTROL,
     Ties "ties" CONTROL,

@@ -68,6 +68,7 @@ impl Agent {
             connections: self.connections(),
             spec_version: self.given.version,
             reached: Box::new(self.reached()),
+            relaunches: Box::new(self.relaunching.core.told(self.now)),
             successor_of: self.successor_of,
             guards: crate::zeromq::GUARDS.to_vec(),
         };

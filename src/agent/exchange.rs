@@ -100,6 +100,12 @@ impl Exchange {
             .take_where(|request| request.at == at || back(request))
     }
 
+    /// Takes the requests of the program.
+    pub(crate) fn take_of_program(&mut self) -> Vec<(u64, SentRequest)> {
+        self.sent
+            .take_where(|request| matches!(request.origin, Origin::Program(_)))
+    }
+
     pub(crate) fn take_all(&mut self) -> Vec<SentRequest> {
         let all = self.sent.take_all().into_iter();
         all.map(|(_, request)| request).collect()

@@ -214,6 +214,9 @@ impl Agent {
 
     /// In which state the agent is, by its own account, and why.
     pub(crate) fn own_state(&self) -> (State, Option<String>) {
+        if let Some(why) = self.relaunching.core.why() {
+            return (State::Starting, Some(why));
+        }
         let state = match &self.shown {
             Condition::Well => State::Running,
             Condition::Unhealthy(_) => State::Unhealthy,

@@ -18,8 +18,25 @@ impl Agent {
     /// Kills what its program has left running, and names it. What a job leaves, which has done its work, its host
     /// keeps as long as the system is up.
     pub(crate) fn end_leftovers(&mut self) {
-        if !self.adopts || self.is_done() || !has_children() {
+        if self.is_done() {
             return;
+        }
+        let killed = self.kill_leftovers();
+        if killed.is_empty() {
+            return;
+        }
+        if let Some(dir) = self.boot.dir.clone().map(SystemDir::at)
+            && let Err(error) = dir.write_killed(self.boot.incarnation, &killed)
+        {
+            let line = format!("that cannot be written down for its host: {error}");
+            self.log.warn(&line);
+        }
+    }
+
+    /// Kills what its program, which has ended, has left running.
+    pub(crate) fn kill_leftovers(&mut self) -> Vec<Leftover> {
+        if !self.adopts || !has_children() {
+            return Vec::new();
         }
         let run = self.run.clone();
         let ours = |of: Option<&str>| of.is_none_or(|it| it == run);
@@ -30,17 +47,11 @@ impl Agent {
         self.reap_orphans();
         let program = self.program.as_ref().and_then(|program| program.pid());
         killed.retain(|it| Some(it.process.pid) != program);
-        if killed.is_empty() {
-            return;
-        }
         let killed: Vec<Leftover> = killed.into_iter().map(Leftover::from).collect();
-        self.log.warn(&Leftover::were_killed(&killed));
-        if let Some(dir) = self.boot.dir.clone().map(SystemDir::at)
-            && let Err(error) = dir.write_killed(self.boot.incarnation, &killed)
-        {
-            let line = format!("that cannot be written down for its host: {error}");
-            self.log.warn(&line);
+        if !killed.is_empty() {
+            self.log.warn(&Leftover::were_killed(&killed));
         }
+        killed
     }
 
     fn is_done(&self) -> bool {

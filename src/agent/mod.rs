@@ -36,6 +36,8 @@ mod lookups;
 mod membership;
 mod program;
 mod receive;
+mod relaunch;
+mod relaunching;
 mod reply;
 mod requester;
 mod requests;

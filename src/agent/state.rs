@@ -24,6 +24,7 @@ use super::launching::Launching;
 use super::log::Log;
 use super::membership::Membership;
 use super::program::Program;
+use super::relaunching::Relaunching;
 use super::sockets::Sockets;
 use super::waiting::Waiting;
 use super::watch::Watch;
@@ -57,6 +58,8 @@ pub(crate) struct Agent {
     /// Sockets that are closed at the end of this step.
     pub closing: Vec<Closing>,
     pub program: Option<Program>,
+    /// How it stands with a program that has ended while the agent is whole.
+    pub relaunching: Relaunching,
     /// Its program was launched, and a member waits until it is ready.
     pub launching: Option<Launching>,
     /// How its program is watched while it runs.
@@ -123,6 +126,7 @@ impl Agent {
             closing: Vec::new(),
             last_token: 0,
             program: None,
+            relaunching: Relaunching::default(),
             launching: None,
             watch: None,
             shown: Condition::Well,
@@ -169,6 +173,7 @@ impl Agent {
             self.lingering.then(|| self.now + LINGER_INTERVAL),
             self.launching.as_ref().map(Launching::wakes_at),
             self.settling.map(Settling::wakes_at),
+            self.relaunch_wakes_at(),
             self.unfinished_at(),
             self.health_wakes_at(),
             self.wires.wakes_at(),

@@ -254,6 +254,7 @@ impl Agent {
         self.see_to_wires();
         self.send_log();
         self.resume_program();
+        self.see_to_relaunch();
         self.see_to_launch();
         self.see_to_settling();
         self.see_to_health();

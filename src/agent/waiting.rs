@@ -73,6 +73,15 @@ impl Waiting {
         matches!(self, Waiting::Wire { awaited, .. } if awaited.contains(&Awaited::Wire(wire)))
     }
 
+    /// If the agent's program waits, it does no more.
+    pub(crate) fn forget_program(&mut self) {
+        let (Waiting::Wire { requester, .. }
+        | Waiting::Prove { requester, .. }
+        | Waiting::Send { requester, .. }
+        | Waiting::Lookup { requester, .. }) = self;
+        requester.take_if(|it| matches!(it, Requester::Program(_)));
+    }
+
     /// The requester that waits.
     pub(crate) fn into_requester(self) -> Option<Requester> {
         match self {

@@ -38,7 +38,8 @@ impl Host {
     pub(super) fn see_to_companions(&mut self, presence: &Presence) {
         if presence.state == State::Running {
             let at = (self.now(), START_TIMEOUT.duration());
-            let (agent, life) = (&presence.agent, presence.incarnation);
+            let life = (presence.incarnation, presence.relaunches);
+            let agent = &presence.agent;
             let due = self.companions.on_runs(agent, life, at);
             self.restart_along(due);
         }

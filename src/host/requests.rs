@@ -19,6 +19,7 @@ impl Host {
             Ok(request) => request,
             Err(fault) => return self.link.reply::<()>(&envelope, Err(fault)),
         };
+        let asker = envelope.peer.clone();
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.tickets.insert(ticket, envelope);
@@ -46,6 +47,9 @@ impl Host {
             HostRequest::Restart { agent } => {
                 let begun = self.supervision.on_restart_by_hand(&agent, now);
                 self.answer(ticket, begun);
+            }
+            HostRequest::ProgramEnded { incarnation, exit } => {
+                self.on_program_ended(asker, (incarnation, exit), ticket);
             }
             HostRequest::Attach { spec } => self.on_attach(spec, ticket),
             HostRequest::Stop { agent, grace, hold } => {

@@ -7,11 +7,14 @@ use serde_json::Value;
 
 use super::{Host, Input};
 use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT};
-use crate::model::{AddrPart, Address, AgentId, AgentName, AgentSpec, Millis, Reference, Step};
+use crate::model::{
+    AddrPart, Address, AfterEnd, AgentId, AgentName, AgentSpec, ExitReport, Millis, Reference, Step,
+};
 use crate::proxy::{Link, Pending};
 use crate::supervision::Ticket;
 use crate::wire::{
-    AgentBoot, AgentRequest, Fault, Incarnation, Launch, NameServerRequest, Peer, Works,
+    AfterProgram, AgentBoot, AgentRequest, Fault, Incarnation, Launch, NameServerRequest, Peer,
+    Works,
 };
 
 /// What the references of a program stand for, by their texts.
@@ -21,6 +24,16 @@ type Values = BTreeMap<String, String>;
 pub(super) struct Resolved {
     agent: AgentName,
     values: Values,
+    then: Then,
+}
+
+/// What for.
+#[derive(Debug, Clone, Copy)]
+enum Then {
+    /// Its next life.
+    Restart,
+    /// Its program is started anew, in so long, as who waits for that answer is told.
+    Relaunch { ticket: Ticket, wait: Millis },
 }
 
 impl Host {
@@ -61,8 +74,39 @@ impl Host {
         });
     }
 
-    /// The next life of an agent. What its program refers to may be elsewhere now.
+    /// The next life of an agent.
     pub(super) fn restart(&mut self, agent: AgentName) {
+        self.resolve(agent, Then::Restart);
+    }
+
+    /// The program of an agent, which is whole, has ended: the agent is told what becomes of it.
+    pub(super) fn on_program_ended(
+        &mut self,
+        asker: Peer,
+        (life, exit): (Incarnation, ExitReport),
+        ticket: Ticket,
+    ) {
+        let now = self.now();
+        let ended = |agent| {
+            let then = self.supervision.on_program_ended(&agent, life, &exit, now);
+            (agent, then)
+        };
+        let asker = match asker {
+            Peer::Agent(agent) => Some(agent),
+            Peer::NameServer | Peer::Host(_) | Peer::Successor(_) | Peer::Client(_) => None,
+        };
+        match asker.map(ended) {
+            Some((agent, AfterEnd::Again { wait })) => {
+                self.resolve(agent, Then::Relaunch { ticket, wait });
+            }
+            Some((_, AfterEnd::Stays | AfterEnd::StaysDown | AfterEnd::GivenUp { .. })) | None => {
+                self.answer(ticket, Ok(AfterProgram::AgentEnds))
+            }
+        }
+    }
+
+    /// What the program of an agent refers to may be elsewhere now.
+    fn resolve(&mut self, agent: AgentName, then: Then) {
         let id = self.spawner.id(&agent);
         let Some(kept) = self.specs.get(&id) else {
             return;
@@ -74,21 +118,43 @@ impl Host {
             .filter_map(|it| ask_where(&self.link, &id, it))
             .collect();
         if sockets.is_empty() {
-            return self.on_resolved(Resolved { agent, values });
+            return self.on_resolved(Resolved {
+                agent,
+                values,
+                then,
+            });
         }
         let inputs = self.inputs.clone();
         tokio::spawn(async move {
             let values = found_again(sockets, values).await;
-            let _ = inputs.send(Input::Resolved(Box::new(Resolved { agent, values })));
+            let _ = inputs.send(Input::Resolved(Box::new(Resolved {
+                agent,
+                values,
+                then,
+            })));
         });
     }
 
-    pub(super) fn on_resolved(&mut self, Resolved { agent, values }: Resolved) {
+    pub(super) fn on_resolved(&mut self, resolved: Resolved) {
+        let Resolved {
+            agent,
+            values,
+            then,
+        } = resolved;
         let id = self.spawner.id(&agent);
         self.specs.keep_values(&id, &values);
-        if let Some(kept) = self.specs.get(&id) {
-            let spec = Box::new(kept.spec.clone());
-            self.supervision.on_restart(spec, Incarnation::draw());
+        let Some(kept) = self.specs.get(&id) else {
+            return;
+        };
+        match then {
+            Then::Restart => {
+                let spec = Box::new(kept.spec.clone());
+                self.supervision.on_restart(spec, Incarnation::draw());
+            }
+            Then::Relaunch { ticket, wait } => {
+                let launch = relaunch(&kept.spec, &values).map(Box::new);
+                self.answer(ticket, Ok(AfterProgram::Again { wait, launch }));
+            }
         }
     }
 
@@ -96,12 +162,7 @@ impl Host {
     pub(super) fn put_to_work(&self, boot: &mut AgentBoot, before: Option<Incarnation>) {
         let spec = &boot.spec;
         let kept = self.specs.get(&spec.name);
-        let values = kept.map(|kept| &kept.values);
-        let timeout = spec.program.as_ref().and_then(|it| it.timeout);
-        let timeout = timeout.unwrap_or(spec.start_timeout);
-        let launch = values
-            .filter(|_| spec.is_launched())
-            .and_then(|values| launch(spec, values, timeout));
+        let launch = kept.and_then(|kept| relaunch(spec, &kept.values));
         boot.works = Some(Works { launch });
         let left = before.and_then(|life| self.options.dir.left(life));
         let left = left.into_iter().flatten();
@@ -162,4 +223,13 @@ fn launch(spec: &AgentSpec, values: &Values, timeout: Millis) -> Option<Launch> 
     };
     let program = spec.program.as_ref()?.filled(known).ok()?;
     Some(Launch { program, timeout })
+}
+
+/// The same in a system that is up, if it is launched at all.
+fn relaunch(spec: &AgentSpec, values: &Values) -> Option<Launch> {
+    let timeout = spec.program.as_ref().and_then(|it| it.timeout);
+    let timeout = timeout.unwrap_or(spec.start_timeout);
+    spec.is_launched()
+        .then(|| launch(spec, values, timeout))
+        .flatten()
 }

@@ -65,7 +65,9 @@ pub use natural::natural;
 pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
 pub use quota::Quota;
 pub use replies::Replies;
-pub use report::{AfterEnd, AgentInfo, Cause, ExitReport, HostInfo, Leftover, SocketStats, State};
+pub use report::{
+    AfterEnd, AgentInfo, Cause, ExitReport, HostInfo, Leftover, Relaunches, SocketStats, State,
+};
 pub use restart::{BadDecimal, Decimal, Restart, RestartPolicy};
 pub use secret::looks_secret;
 pub use size::{LogLimits, Size, SizeError};

@@ -178,6 +178,27 @@ impl AgentInfo {
     }
 }
 
+/// How it stands with a program that is started anew whenever it has ended, while its agent goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relaunches {
+    /// How often it was started anew, in this life of the agent.
+    pub count: u32,
+    /// How it ended last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_end: Option<ExitReport>,
+    /// It has ended, and is started in so many milliseconds. None: it runs, or its host is still to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<u64>,
+}
+
+impl Relaunches {
+    /// Whether there is nothing to say.
+    pub fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A process that an agent's program had started, and that was left running.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leftover {

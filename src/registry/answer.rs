@@ -152,12 +152,13 @@ impl Registry {
         };
         let mut member = Member::announced(from.clone(), announcement, now);
         member.key = self.entry(from).map(|entry| entry.key);
-        let (mut connections, mut moved) = (Vec::new(), false);
+        let (mut connections, mut moved, mut relaunched) = (Vec::new(), false, false);
         let change = match self.members.remove(&peer) {
             None => Change::Registered,
             Some(mut old) if old.incarnation == incarnation && !old.has_ended() => {
                 self.unroute(&old.route, from);
                 moved = old.addresses() != member.addresses();
+                relaunched = old.relaunches() != member.relaunches();
                 connections = old.take_connections();
                 member.follows(&old);
                 if old.state() == member.state() {
@@ -192,10 +193,10 @@ impl Registry {
         self.leases.start(peer.clone(), now);
         self.send_held(&peer, from);
         self.note_connections(&peer, &connections, now);
-        if moved && change == Change::Sockets {
+        if (moved || relaunched) && change == Change::Sockets {
             self.tell_followers(&peer, now);
         }
-        if moved || change == Change::Registered {
+        if moved || relaunched || change == Change::Registered {
             self.tell_host(&peer, now);
         }
         if change == Change::Registered {

@@ -194,6 +194,7 @@ impl Registry {
             incarnation: member.incarnation?,
             state: member.state(),
             uptime_ms: member.uptime_ms(now),
+            relaunches: member.relaunches(),
             addresses: servers
                 .map(|(alias, at)| (alias.clone(), at.clone()))
                 .collect(),

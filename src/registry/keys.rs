@@ -94,10 +94,13 @@ impl Registry {
                 Some(Holder::Host(host)) => self.leads(host, agent),
                 Some(Holder::Operator { .. } | Holder::Agent(_) | Holder::Guest(_)) | None => false,
             },
+            (Access::Agent, Peer::Host(host)) => match self.entry(from).map(|it| &it.holder) {
+                Some(Holder::Agent(agent)) => self.leads(host, agent),
+                Some(Holder::Operator { .. } | Holder::Host(_) | Holder::Guest(_)) | None => false,
+            },
             (Access::Join, _)
-            | (Access::Agent | Access::Host, Peer::NameServer | Peer::Host(_) | Peer::Client(_)) => {
-                false
-            }
+            | (Access::Host, Peer::Host(_))
+            | (Access::Agent | Access::Host, Peer::NameServer | Peer::Client(_)) => false,
         };
         match reaches {
             true => Ok(()),

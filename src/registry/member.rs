@@ -8,7 +8,7 @@ use super::{Now, RoutingId};
 use crate::model::timing::{SUSPECT_TIMEOUT, UNREACHABLE_TIMEOUT};
 use crate::model::{
     Address, AfterEnd, AgentInfo, AgentName, Alias, ConnectionInfo, End, ExitReport, Guard, HostId,
-    HostInfo, Millis, PublicKey, SocketId, SpecVersion, State,
+    HostInfo, Millis, PublicKey, Relaunches, SocketId, SpecVersion, State,
 };
 use crate::wire::{Announcement, Incarnation, Reached};
 
@@ -75,6 +75,7 @@ pub(crate) enum Facts {
         program: Box<Program>,
         addresses: BTreeMap<Alias, Address>,
         connections: Vec<ConnectionInfo>,
+        /// How many lives there were before this one.
         restarts: u32,
         spec_version: Option<SpecVersion>,
         reached: Box<Reached>,
@@ -95,6 +96,7 @@ pub(crate) struct Program {
     why: Option<String>,
     /// Since when its program has been busy with one thing.
     busy: Option<Now>,
+    relaunches: Relaunches,
 }
 
 impl Member {
@@ -156,6 +158,7 @@ impl Member {
                 connections,
                 spec_version,
                 reached,
+                relaunches,
                 guards,
                 name: _,
                 successor_of: _,
@@ -166,6 +169,7 @@ impl Member {
                     program: Box::new(Program {
                         why,
                         busy: busy_ms.map(|ms| now.saturating_sub(Duration::from_millis(ms))),
+                        relaunches: *relaunches,
                     }),
                     addresses,
                     connections,
@@ -281,9 +285,23 @@ impl Member {
         }
     }
 
+    /// How often it was started again, or its program in one of its lives.
     pub(crate) fn restarts(&self) -> u32 {
+        self.former_lives().saturating_add(self.relaunches())
+    }
+
+    /// The same, before this life.
+    fn former_lives(&self) -> u32 {
         match self.facts {
             Facts::Agent { restarts, .. } => restarts,
+            Facts::Host { .. } | Facts::Client => 0,
+        }
+    }
+
+    /// How often its program was started anew in this life.
+    pub(super) fn relaunches(&self) -> u32 {
+        match &self.facts {
+            Facts::Agent { program, .. } => program.relaunches.count,
             Facts::Host { .. } | Facts::Client => 0,
         }
     }
@@ -316,7 +334,16 @@ impl Member {
                 AfterEnd::Again { wait }
             }
             Standing::Ended { then, .. } => then,
-            Standing::Present | Standing::Suspect | Standing::Unreachable => AfterEnd::Stays,
+            Standing::Present | Standing::Suspect | Standing::Unreachable => {
+                let wait = match &self.facts {
+                    Facts::Agent { program, .. } => program.relaunches.wait_ms,
+                    Facts::Host { .. } | Facts::Client => None,
+                };
+                let past = milliseconds(now.saturating_sub(self.announced));
+                wait.map_or(AfterEnd::Stays, |ms| AfterEnd::Again {
+                    wait: Millis::new(ms.saturating_sub(past)),
+                })
+            }
         }
     }
 
@@ -366,7 +393,7 @@ impl Member {
     /// The same life has said again what it is.
     pub(crate) fn follows(&mut self, former: &Member) {
         self.last_end = former.last_end.clone();
-        self.keep_restarts(former.restarts());
+        self.keep_restarts(former.former_lives());
         if self.state() == former.state() {
             self.since = former.since;
         }
@@ -411,7 +438,7 @@ impl Member {
             host,
             addresses,
             connections,
-            restarts,
+            restarts: _,
             spec_version,
             lacks,
             program,
@@ -456,14 +483,19 @@ impl Member {
                 .busy
                 .filter(|_| says)
                 .map(|since| milliseconds(now.saturating_sub(since))),
-            restarts: *restarts,
+            restarts: self.restarts(),
             incarnation: self.incarnation.map(Incarnation::run),
             spec_version: *spec_version,
             addresses: addresses.clone(),
             connections: connections.iter().map(seen).collect(),
             exit,
             then: self.then(now),
-            last_end: self.last_end.clone(),
+            last_end: program
+                .relaunches
+                .last_end
+                .as_ref()
+                .or(self.last_end.as_ref())
+                .cloned(),
             key: self.key,
             lacks: lacks.clone(),
         })

@@ -13,6 +13,9 @@ use crate::wire::Incarnation;
 /// For each agent that one goes with: those that it waits for when it is restarted with that one.
 pub(crate) type With = BTreeMap<AgentName, BTreeSet<AgentName>>;
 
+/// A life of an agent, and how often its program was started anew in that.
+pub(crate) type Life = (Incarnation, u32);
+
 /// The agents of one host daemon that go with others, wherever these are.
 #[derive(Default)]
 pub(crate) struct Companions {
@@ -20,7 +23,7 @@ pub(crate) struct Companions {
     /// The agents whose lives matter, and how often they are named.
     watched: BTreeMap<AgentName, usize>,
     /// The last life that ran of each agent that matters.
-    lives: BTreeMap<AgentName, Incarnation>,
+    lives: BTreeMap<AgentName, Life>,
     waiting: BTreeMap<AgentName, Waiting>,
 }
 
@@ -71,7 +74,7 @@ impl Companions {
     pub(crate) fn on_runs(
         &mut self,
         agent: &AgentName,
-        life: Incarnation,
+        life: Life,
         (now, limit): (Now, Duration),
     ) -> Vec<AgentName> {
         if !self.watched.contains_key(agent) {
@@ -147,7 +150,7 @@ mod tests {
 
     fn runs(companions: &mut Companions, agent: &str, life: u64, now: u64) -> Vec<AgentName> {
         let now = Duration::from_secs(now);
-        companions.on_runs(&name(agent), Incarnation(life), (now, LIMIT))
+        companions.on_runs(&name(agent), (Incarnation(life), 0), (now, LIMIT))
     }
 
     #[test]
@@ -167,6 +170,23 @@ mod tests {
         ] {
             let said = runs(&mut companions, agent, life, 0);
             assert_eq!(said, expected.iter().map(|it| name(it)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn who_goes_with_an_agent_goes_along_when_only_its_program_was_started_anew() {
+        let mut companions = Companions::default();
+        companions.on_spec(&name("Bob"), with(&[("Alice", &[])]));
+        for (life, expected) in [
+            ((1, 0), 0),
+            ((1, 0), 0),
+            ((1, 1), 1),
+            ((1, 1), 0),
+            ((2, 0), 1),
+        ] {
+            let life = (Incarnation(life.0), life.1);
+            let said = companions.on_runs(&name("Alice"), life, (Now::ZERO, LIMIT));
+            assert_eq!(said.len(), expected, "{life:?}");
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Effect, Now, Phase, Supervision};
+use super::{Agent, Effect, Now, Phase, Supervision};
 use crate::model::{AfterEnd, AgentName, AgentSpec, ExitReport, Millis, Restart, RestartPolicy};
 use crate::wire::{Fault, Incarnation, StopStage};
 
@@ -166,6 +166,24 @@ impl Supervision {
             agent: name.clone(),
         });
         Ok(())
+    }
+
+    /// The program of an agent has ended, in that life of the agent, which is whole. Tells what becomes of it: if it is not started
+    /// anew, the agent ends, too.
+    pub(crate) fn on_program_ended(
+        &mut self,
+        name: &AgentName,
+        life: Incarnation,
+        exit: &ExitReport,
+        now: Now,
+    ) -> AfterEnd {
+        let is_free = self.shutdown.is_none();
+        let agent = self.agents.get_mut(name);
+        let runs = |it: &&mut Agent| it.incarnation == life && matches!(it.phase, Phase::Running);
+        match agent.filter(|it| is_free && runs(it)) {
+            Some(agent) => agent.history.on_end(exit, now),
+            None => AfterEnd::Stays,
+        }
     }
 
     /// Another that it goes with was restarted: it ends, and begins its next life. One that does not run is let be.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Examination, Incarnation, Launch, Target};
 use crate::model::{
-    AgentName, AgentSpec, Alias, Amount, Credentials, Dial, HostId, Leftover, Machine, Millis,
-    SpecVersion, Step,
+    AgentName, AgentSpec, Alias, Amount, Credentials, Dial, ExitReport, HostId, Leftover, Machine,
+    Millis, SpecVersion, Step,
 };
 
 /// A request to a host daemon: `{"method": …, "params": …}`.
@@ -42,6 +42,11 @@ pub enum HostRequest {
     /// the host had never restarted it. Replies with null as soon as that is under way; that it runs, the name server tells. The
     /// fault is `start`.
     Restart { agent: AgentName },
+    /// From one of its agents, which is whole: its program has ended so, in that life of the agent. Replies with [`AfterProgram`].
+    ProgramEnded {
+        incarnation: Incarnation,
+        exit: ExitReport,
+    },
     /// Make an agent the system's that others start, and make it what the spec says: its life now, as soon as that is
     /// there, and each later one. Replies with the map of its addresses, when that is done for the first time. The
     /// name server has to entrust the agent to this host.
@@ -86,6 +91,21 @@ pub enum HostRequest {
     EndExamination { token: String },
     /// Stop all agents, by the stop stages, and then the daemon. Replies with a list of [`Stopped`].
     Shutdown { grace: Millis },
+}
+
+/// What becomes of a program that has ended, and whose agent is whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum AfterProgram {
+    /// It is not started anew: its agent ends.
+    AgentEnds,
+    /// Its agent starts it anew.
+    Again {
+        /// In how long.
+        wait: Millis,
+        /// With everything filled in that its own machine does not know, if it was launched. Null: as it was started before.
+        launch: Option<Box<Launch>>,
+    },
 }
 
 /// How a machine does.

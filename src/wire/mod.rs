@@ -24,8 +24,8 @@ pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, bo
 pub use examination::{Bound, Dialled, Examination, Examined, Found, ProgramNeed, Target};
 pub use fault::Fault;
 pub use host::{
-    AgentBoot, AgentLogs, HostRequest, LARGEST_LOG_PIECE, LogPiece, LogsFrom, MachineFacts,
-    StopStage, Stopped, Works,
+    AfterProgram, AgentBoot, AgentLogs, HostRequest, LARGEST_LOG_PIECE, LogPiece, LogsFrom,
+    MachineFacts, StopStage, Stopped, Works,
 };
 pub use journal::{Happening, Note, Outcome, Record, Who};
 pub use machine::{

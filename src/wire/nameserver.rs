@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Fault, Incarnation, Peer};
 use crate::model::{
     Address, AfterEnd, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, Guard, Holder,
-    HostId, HostInfo, HostName, KeyEntry, KeysOf, PublicKey, SpecVersion, State, Step,
+    HostId, HostInfo, HostName, KeyEntry, KeysOf, PublicKey, Relaunches, SpecVersion, State, Step,
 };
 
 /// A request to the name server: `{"method": …, "params": …}`.
@@ -150,6 +150,9 @@ pub enum Announcement {
         spec_version: Option<SpecVersion>,
         #[serde(default, skip_serializing_if = "Reached::is_none")]
         reached: Box<Reached>,
+        /// How it stands with its program, if that has ended while the agent went on.
+        #[serde(default, skip_serializing_if = "Relaunches::are_none")]
+        relaunches: Box<Relaunches>,
         /// It is to take the place of that life of the agent, which has the name until then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         successor_of: Option<Incarnation>,
@@ -278,11 +281,18 @@ pub struct Presence {
     pub state: State,
     /// How long this life of it has been up.
     pub uptime_ms: u64,
+    /// How often its program was started anew in this life.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub relaunches: u32,
     /// Where its sockets are that others can connect to.
     pub addresses: BTreeMap<Alias, Address>,
     /// Which spec it goes by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec_version: Option<SpecVersion>,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What happened to a member.

@@ -121,6 +121,7 @@ fn announcement(name: &str) -> NameServerRequest {
         connections: vec![back],
         spec_version: None,
         reached: Default::default(),
+        relaunches: Default::default(),
         successor_of: None,
         guards: osb::model::Guard::ALL.to_vec(),
     })

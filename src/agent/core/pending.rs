@@ -60,6 +60,10 @@ impl<T> Pending<T> {
         self.entries.iter().map(|(id, (_, thing))| (*id, thing))
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.values_mut().map(|(_, thing)| thing)
+    }
+
     /// When the next thing's time is up.
     pub(crate) fn wakes_at(&self) -> Option<Duration> {
         self.deadlines.first().map(|(deadline, _)| *deadline)

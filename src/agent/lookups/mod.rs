@@ -27,6 +27,8 @@ pub(crate) enum Lookup {
     Whose(PublicKey),
     /// The same of a peer that was admitted, or is dialled: whether its key is still good.
     Still(PublicKey),
+    /// The host daemon: what becomes of the program, which has ended.
+    Relaunch,
     /// A writer: what has come by lines of the socket `at`.
     Confirm { at: SlotId, lines: Vec<Arrived> },
     /// A reader: what has come by these lines of the socket `at`.
@@ -53,6 +55,7 @@ impl Lookup {
                 Some(*at)
             }
             Lookup::Find(_)
+            | Lookup::Relaunch
             | Lookup::ProbeWire { .. }
             | Lookup::ProveWire { .. }
             | Lookup::Whose(_)
@@ -63,6 +66,7 @@ impl Lookup {
     fn what(&self) -> String {
         match self {
             Lookup::Find(_) => "finding the other socket".to_owned(),
+            Lookup::Relaunch => "asking what becomes of the command".to_owned(),
             Lookup::Whose(key) | Lookup::Still(key) => format!("finding out whose {key} is"),
             Lookup::Confirm { .. } | Lookup::Arrived { .. } => {
                 "counting what has arrived".to_owned()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::feed::Unread;
 use super::guest::Guest;
 use super::pipes::Pipes;
 use super::process::Got;
@@ -64,6 +65,29 @@ impl Body {
     /// Nothing more will be told.
     pub(crate) fn close(&mut self) {
         both!(self, it => it.close());
+    }
+
+    /// Whether it takes nothing any more, and perhaps has ended a moment ago.
+    pub(crate) fn may_have_ended(&self) -> bool {
+        match self {
+            Body::Process(pipes) => pipes.may_have_ended(),
+            Body::Thread(_) => false,
+        }
+    }
+
+    /// Takes what it has not read.
+    pub(crate) fn take_unread(&mut self) -> Unread {
+        match self {
+            Body::Process(pipes) => pipes.take_unread(),
+            Body::Thread(_) => Unread::default(),
+        }
+    }
+
+    /// Lines that another program has not read.
+    pub(crate) fn pass_on(&mut self, lines: Vec<Box<[u8]>>) {
+        if let Body::Process(pipes) = self {
+            pipes.pass_on(lines);
+        }
     }
 
     /// Drops what it has not taken, and tells how many words that is.

@@ -72,7 +72,7 @@ impl Agent {
         self.watch_over(program)?;
         self.memory = MemoryWatch::begin();
         let process = Process::start(&command, &self.program_env(), streams)?;
-        let pipes = Pipes::new(process, speaks, output);
+        let pipes = Pipes::new(process, speaks, output, self.is_relaunched());
         self.program = Some(Program::new(Body::Process(Box::new(pipes))));
         Ok(())
     }
@@ -102,6 +102,8 @@ impl Agent {
     /// Whether another message for the program can be taken in.
     pub(crate) fn program_has_room(&self) -> bool {
         match &self.program {
+            Some(program) if program.body.may_have_ended() => false,
+            _ if self.relaunching.core.is_under_way() => false,
             Some(program) if program.listens() => {
                 program.started && program.body.has_room() && self.exchange.may_owe()
             }
@@ -172,6 +174,13 @@ impl Agent {
         }
         for reply in self.exchange.take_pending() {
             self.settle_pending_reply(reply, Err("its system is taken down".into()));
+        }
+    }
+
+    /// What the program before this one has not read of messages that nobody waits for an answer to.
+    pub(crate) fn pass_on_unread(&mut self, lines: Vec<Box<[u8]>>) {
+        if let Some(program) = &mut self.program {
+            program.body.pass_on(lines);
         }
     }
 

@@ -31,6 +31,7 @@ impl Agent {
         let requester = Some(Requester::Program(id));
         match request_of(asked, self.boot.keys.is_some()) {
             Ok(Asked { request, timeout }) => {
+                self.note_made_by_program(&request);
                 let limit = timeout.map_or(REQUEST_TIMEOUT, Millis::duration);
                 self.serve(request, Request::new(requester, limit, self.now));
             }

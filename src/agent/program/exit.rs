@@ -3,6 +3,8 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use crate::model::{Cause, ExitReport};
+
 /// The end of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -15,6 +17,20 @@ impl Exit {
         match (status.code(), status.signal()) {
             (Some(code), _) => Exit::Status(code),
             (None, signal) => Exit::Signal(signal.unwrap_or_default()),
+        }
+    }
+
+    /// For others, with why.
+    pub(crate) fn report(self, cause: Option<Cause>) -> ExitReport {
+        let (status, signal) = match self {
+            Exit::Status(code) => (Some(code), None),
+            Exit::Signal(signal) => (None, Some(signal)),
+        };
+        ExitReport {
+            status,
+            signal,
+            log: Vec::new(),
+            cause,
         }
     }
 

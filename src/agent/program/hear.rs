@@ -117,14 +117,19 @@ impl Agent {
             return;
         };
         self.read_last_words();
+        let is_whole = self.is_whole_without(exit);
         if let Some(program) = &mut self.program {
             program.body.read_errors(true);
             program.ended = true;
-            let count = program.body.clear();
-            if count > 0 {
-                let line = format!("lines not read by the command: {count}");
-                self.log.warn(&line);
-            }
+            let lost = match is_whole {
+                true => {
+                    let unread = program.body.take_unread();
+                    self.relaunching.unread = unread.lines;
+                    unread.lost
+                }
+                false => program.body.clear(),
+            };
+            self.note_unread(lost);
         }
         for reply in self.exchange.take_replies() {
             self.settle_pending_reply(reply, Err("the command has ended".into()));
@@ -141,9 +146,24 @@ impl Agent {
         self.look_for_want_of_memory(exit);
         self.launched_has_ended(exit);
         self.settling_has_ended(exit);
+        match is_whole {
+            true => self.ask_for_relaunch(exit),
+            false => self.end_with_program(exit.status()),
+        }
+    }
+
+    /// The agent ends, because its program has.
+    pub(crate) fn end_with_program(&mut self, code: i32) {
         if !self.life.ending() {
             self.timers.stop();
-            self.life.flush(exit.status(), self.now);
+            self.life.flush(code, self.now);
+        }
+    }
+
+    pub(crate) fn note_unread(&mut self, count: usize) {
+        if count > 0 {
+            let line = format!("lines not read by the command: {count}");
+            self.log.warn(&line);
         }
     }
 

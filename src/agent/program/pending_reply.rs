@@ -93,6 +93,9 @@ impl Agent {
         if self.awaits_program() {
             return refused("its command is not started yet");
         }
+        if self.relaunching.core.is_under_way() {
+            return refused("its command has ended, and is about to be started anew");
+        }
         let program = self.program.as_mut().filter(|program| !program.ended)?;
         match program {
             program if !program.started => return refused("the system has not started yet"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use regex_lite::Regex;
 
-use super::feed::Feed;
+use super::feed::{Feed, Unread};
 use super::lines::{self, Line, Lines, Long};
 use super::output::{Output, Stream, as_text};
 use super::pause::Pause;
@@ -23,6 +23,7 @@ pub(crate) struct Pipes {
     lines: Lines,
     /// Its input is closed once all has been written.
     closing: bool,
+    hearing: Hearing,
     /// What it prints may be words.
     speaks: bool,
     output: Option<Output>,
@@ -33,9 +34,24 @@ pub(crate) struct Pipes {
     divided: Option<u64>,
 }
 
+/// Whether it takes what it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hearing {
+    Hears,
+    /// Its input was closed a moment ago: perhaps because it has ended.
+    Unsure,
+    /// It lives, and has closed its input.
+    Deaf,
+}
+
 impl Pipes {
-    /// A program that speaks, or one that knows nothing of osb.
-    pub(crate) fn new(process: Process, speaks: bool, output: Option<Output>) -> Self {
+    /// A program that speaks, or one that knows nothing of osb. Of one that is `relaunched` the next one gets what it has not read.
+    pub(crate) fn new(
+        process: Process,
+        speaks: bool,
+        output: Option<Output>,
+        relaunched: bool,
+    ) -> Self {
         let long = match (&output, speaks) {
             // There is no place for parts.
             (None, _) => Long::LetGo,
@@ -46,7 +62,8 @@ impl Pipes {
             process,
             speaks,
             output,
-            feed: Feed::default(),
+            feed: Feed::new(relaunched),
+            hearing: Hearing::Hears,
             lines: Lines::new(long),
             closing: false,
             pause: Pause::default(),
@@ -68,8 +85,24 @@ impl Pipes {
     pub(crate) fn tell(&mut self, word: &ToProgram) {
         // Words are JSON: their maps have text for keys.
         if let Ok(line) = serde_json::to_vec(word) {
-            self.feed.push(&line);
+            self.feed.push(&line, is_message(word));
         }
+    }
+
+    /// Lines that another program has not read.
+    pub(crate) fn pass_on(&mut self, lines: Vec<Box<[u8]>>) {
+        for line in lines {
+            self.feed.push(&line, true);
+        }
+    }
+
+    /// Takes what it has not read.
+    pub(crate) fn take_unread(&mut self) -> Unread {
+        self.feed.take_unread(self.process.unread())
+    }
+
+    pub(crate) fn may_have_ended(&self) -> bool {
+        self.hearing == Hearing::Unsure
     }
 
     pub(crate) fn listens(&self) -> bool {
@@ -90,11 +123,20 @@ impl Pipes {
 
     /// Writes what it takes. Tells how many lines are lost because it closed its input.
     pub(crate) fn flush(&mut self) -> usize {
+        if self.hearing == Hearing::Unsure {
+            self.hearing = Hearing::Deaf;
+        }
         while !self.feed.is_empty() {
+            if self.hearing == Hearing::Deaf {
+                return self.feed.clear();
+            }
             match self.process.write(self.feed.bytes()) {
                 Some(0) => return 0,
                 Some(count) => self.feed.advance(count),
-                None => return self.feed.clear(),
+                None => {
+                    self.hearing = Hearing::Unsure;
+                    return 0;
+                }
             }
         }
         if self.closing {
@@ -250,4 +292,9 @@ impl Pipes {
     pub(crate) fn kill(&self) {
         self.process.signal(nix::sys::signal::Signal::SIGKILL);
     }
+}
+
+/// Whether it is a message that nobody waits for an answer to.
+fn is_message(word: &ToProgram<'_>) -> bool {
+    matches!(word, ToProgram::Message { id: None, .. })
 }

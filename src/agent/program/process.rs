@@ -29,6 +29,8 @@ pub(crate) struct Process {
     /// It has a process group of its own.
     leads: bool,
     input: Option<ChildStdin>,
+    /// How many bytes it had not read when its input was closed.
+    unread: usize,
     output: Option<ChildStdout>,
     errors: Option<ChildStderr>,
 }
@@ -126,6 +128,7 @@ impl Process {
             waited: false,
             leads,
             input,
+            unread: 0,
             output,
             errors,
         })
@@ -183,11 +186,17 @@ impl Process {
                 Err(_) => break,
             }
         }
-        self.input = None;
+        self.close_input();
         None
     }
 
+    /// How many bytes that were written it has not read.
+    pub(crate) fn unread(&self) -> usize {
+        self.input.as_ref().map_or(self.unread, in_pipe)
+    }
+
     pub(crate) fn close_input(&mut self) {
+        self.unread = self.unread();
         self.input = None;
     }
 
@@ -231,6 +240,17 @@ fn read(from: &mut Option<impl Read>, into: &mut [u8]) -> Got {
     }
     *from = None;
     Got::End
+}
+
+/// How many bytes are in the pipe. They are there as long as one of its ends is open.
+fn in_pipe(input: &ChildStdin) -> usize {
+    let mut count: nix::libc::c_int = 0;
+    // SAFETY: the call writes a number there; the descriptor is open.
+    let done = unsafe { nix::libc::ioctl(input.as_raw_fd(), nix::libc::FIONREAD, &mut count) };
+    match done {
+        0 => usize::try_from(count).unwrap_or_default(),
+        _ => 0,
+    }
 }
 
 fn pidfd(pid: u32) -> io::Result<OwnedFd> {

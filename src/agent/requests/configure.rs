@@ -30,12 +30,18 @@ impl Agent {
             return;
         };
         // What it takes to begin is still needed; the rest is the agent's from now on.
+        let is_relaunched = self.is_relaunched();
         let own = &mut self.boot.spec;
+        // A program that is started anew begins with these again.
+        let (attributes, timers) = match is_relaunched {
+            true => (own.attributes.clone(), own.timers.clone()),
+            false => (mem::take(&mut own.attributes), mem::take(&mut own.timers)),
+        };
         let spec = AgentSpec {
-            attributes: mem::take(&mut own.attributes),
+            attributes,
             bind: mem::take(&mut own.bind),
             wires: mem::take(&mut own.wires),
-            timers: mem::take(&mut own.timers),
+            timers,
             ..(**own).clone()
         };
         if let Err(fault) = self.apply(spec, version) {
@@ -258,6 +264,7 @@ impl Agent {
     pub(crate) fn end(&mut self, code: i32) {
         if self.life.end(code, self.now) {
             self.timers.stop();
+            self.give_up_relaunch();
             self.stop_program();
             self.end_program();
         }

@@ -64,6 +64,7 @@ fn tell(agent: &Fixture, life: u64, uptime_ms: u64, main: Option<Address>) {
         incarnation: Incarnation(life),
         state: State::Running,
         uptime_ms,
+        relaunches: 0,
         addresses: main.map(|at| (alias("main"), at)).into_iter().collect(),
         spec_version: None,
     };

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{
     Address, AfterEnd, AgentInfo, Alias, ConnectionInfo, ExitReport, Guard, Holder, HostInfo,
-    KeyEntry, Kind, Millis, Proof, PublicKey, Role, Serializer, Transport,
+    KeyEntry, Kind, Millis, Proof, PublicKey, Relaunches, Role, Serializer, Transport,
 };
 use crate::wire::{Announcement, End, Incarnation, Snapshot};
 
@@ -62,6 +62,7 @@ fn announced(
         connections,
         spec_version: None,
         reached: Default::default(),
+        relaunches: Default::default(),
         successor_of: None,
         guards: Guard::ALL.to_vec(),
     })
@@ -766,6 +767,85 @@ fn a_host_hears_of_those_that_it_follows_whoever_has_started_them() {
     assert_eq!(hear(&mut bench, 3, leave()), []);
     // Only hosts follow.
     bench.ask::<()>(4, follow(&["Alice"])).unwrap_err();
+}
+
+/// The same life, whose program has ended, and was started anew so often.
+fn relaunched(incarnation: u64, state: State, relaunches: Relaunches) -> NameServerRequest {
+    let NameServerRequest::Announce(mut said) = agent("Alice", incarnation) else {
+        unreachable!()
+    };
+    if let Announcement::Agent {
+        state: own,
+        relaunches: told,
+        ..
+    } = &mut said
+    {
+        *own = state;
+        **told = relaunches;
+    }
+    NameServerRequest::Announce(said)
+}
+
+#[test]
+fn a_program_that_is_started_anew_is_counted_and_told_to_who_goes_with_its_agent() {
+    let mut bench = Bench::new();
+    let tell = |bench: &mut Bench, from, request| {
+        bench.send(
+            from,
+            Envelope::request(1, 0, Peer::NameServer),
+            body(&request),
+        )
+    };
+    let alice = |bench: &mut Bench| {
+        let all = NameServerRequest::Agents { name: None };
+        bench.ask::<Vec<AgentInfo>>(9, all).unwrap().remove(0)
+    };
+    tell(&mut bench, 9, host());
+    tell(&mut bench, 1, agent("Alice", 1));
+    let exit = ExitReport {
+        status: None,
+        signal: Some(9),
+        log: Vec::new(),
+        cause: None,
+    };
+    let ended = |count, wait_ms| Relaunches {
+        count,
+        last_end: Some(exit.clone()),
+        wait_ms,
+    };
+    let waits = relaunched(1, State::Starting, ended(0, Some(5000)));
+    tell(&mut bench, 1, waits);
+    let agent_waits = alice(&mut bench);
+    let wait = Millis::from_secs(5);
+    assert_eq!(agent_waits.then, AfterEnd::Again { wait });
+    assert_eq!(
+        (agent_waits.state, agent_waits.pid),
+        (State::Starting, Some(7))
+    );
+    // Her sockets are there.
+    let addr = NameServerRequest::Addr {
+        agent: "Alice".parse().unwrap(),
+        alias: "main".parse().unwrap(),
+    };
+    bench.ask::<Address>(9, addr).unwrap();
+    let runs = tell(&mut bench, 1, relaunched(1, State::Running, ended(1, None)));
+    let heard = events(runs, 9);
+    assert!(
+        matches!(&heard[..], [Event::Presence(it), ..] if it.relaunches == 1),
+        "{heard:?}"
+    );
+    // At once, before anyone has heard that she waits.
+    let runs = tell(&mut bench, 1, relaunched(1, State::Running, ended(2, None)));
+    assert!(!events(runs, 9).is_empty());
+    assert_eq!(
+        (alice(&mut bench).restarts, alice(&mut bench).last_end),
+        (2, Some(exit))
+    );
+    tell(&mut bench, 1, NameServerRequest::Leave { end: None });
+    tell(&mut bench, 2, agent("Alice", 2));
+    assert_eq!(alice(&mut bench).restarts, 3, "and of the agent itself");
+    tell(&mut bench, 2, agent("Alice", 2));
+    assert_eq!(alice(&mut bench).restarts, 3);
 }
 
 /// The announcement of a process that is to take the place of a life of the agent.

@@ -33,7 +33,7 @@ impl Report for Agents {
                 or_dash(it.group.as_ref())
             })
             .column("STATE", Needed, |it| {
-                Field::painted(state(&it.info), Paint::of(it.info.state))
+                Field::painted(state(&it.info), Paint::of(shown(&it.info)))
             })
             .column("HOST", Spare(5), |it| or_dash(it.info.host.as_ref()))
             .column("PID", Spare(2), |it| or_dash(it.info.pid.as_ref()))
@@ -55,10 +55,23 @@ impl Report for Agents {
     }
 }
 
+/// Of one that is whole and waits until its program is started anew, the word is the same as of one that waits to be started
+/// again.
+fn shown(agent: &AgentInfo) -> State {
+    match (agent.state, agent.then) {
+        (State::Starting, AfterEnd::Again { .. }) => State::Restarting,
+        (state, _) => state,
+    }
+}
+
 fn state(agent: &AgentInfo) -> String {
     match &agent.exit {
         Some(exit) => format!("{} ({exit}{})", agent.state, then(agent)),
         None if agent.state == State::Ended => format!("{} (status unknown)", agent.state),
+        None if shown(agent) == State::Restarting => {
+            let why = agent.why.as_deref().unwrap_or("its program has ended");
+            format!("{} ({why}{})", State::Restarting, then(agent))
+        }
         None => match wellbeing(agent) {
             Some(told) => format!("{} ({told})", agent.state),
             None => agent.state.to_string(),
@@ -159,7 +172,7 @@ impl<'a> From<&'a Listed> for Object<'a> {
             host: agent.host.as_ref(),
             nameserver: &agent.nameserver,
             group: listed.group.as_ref(),
-            state: agent.state,
+            state: shown(agent),
             why: agent.why.as_deref(),
             busy_ms: agent.busy_ms,
             pid: agent.pid,

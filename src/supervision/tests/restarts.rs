@@ -100,6 +100,42 @@ fn one_that_ends_while_its_system_comes_up_is_started_again_then() {
 }
 
 #[test]
+fn ends_of_a_program_count_as_those_of_its_agent() {
+    let mut supervision = kept(RestartPolicy::OnFailure, 2);
+    let now = seconds(1);
+    let ended = |of: &mut Supervision, life, status| {
+        of.on_program_ended(&name("Alice"), Incarnation(life), &exit(status), now)
+    };
+    let again = |wait| AfterEnd::Again {
+        wait: Millis::new(wait),
+    };
+    assert_eq!(
+        ended(&mut supervision, 7, 1),
+        AfterEnd::Stays,
+        "another life"
+    );
+    assert_eq!(
+        ended(&mut supervision, 1, 0),
+        AfterEnd::Stays,
+        "as it should"
+    );
+    assert_eq!(ended(&mut supervision, 1, 1), again(0));
+    assert_eq!(ended(&mut supervision, 1, 1), again(100));
+    let given_up = ended(&mut supervision, 1, 1);
+    assert!(matches!(given_up, AfterEnd::GivenUp { restarts: 2, .. }));
+    // The agent ends with it, and is not started again either.
+    supervision.on_exited(&name("Alice"), exit(1), false, now);
+    assert!(!begins_again(&mut supervision, now));
+    assert_eq!(ended(&mut supervision, 1, 1), AfterEnd::Stays);
+
+    let mut stopped = kept(RestartPolicy::Always, 2);
+    stopped.on_stop(&name("Alice"), GRACE, Ticket(5), now);
+    assert_eq!(ended(&mut stopped, 1, 1), AfterEnd::Stays);
+    let mut early = coming_up(RestartPolicy::Always, 2);
+    assert_eq!(ended(&mut early, 1, 1), AfterEnd::Stays);
+}
+
+#[test]
 fn what_was_long_ago_does_not_count() {
     let mut supervision = kept(RestartPolicy::Always, 2);
     for n in 0..20 {
