@@ -132,6 +132,8 @@ mod install;
 #[doc(hidden)]
 pub mod journal;
 #[cfg(feature = "cli")]
+mod keeper;
+#[cfg(feature = "cli")]
 mod keys;
 #[cfg(feature = "cli")]
 mod machine;

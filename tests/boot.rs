@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::common::lab::{DESK, Lab, lab};
-use crate::common::{self, Said, kill, wait_until};
+use crate::common::{self, Said, kill_all, wait_until};
 
 /// Alice on the first machine feeds Bob on the second, and Carol at the desk. Idle is there to be stopped. Reader is a program
 /// that refers to Alice, and Never is one that no policy would start again.
@@ -124,7 +124,7 @@ impl Lab {
             "desk" => self.bench.processes(),
             other => self.processes(other),
         };
-        all().into_iter().for_each(|pid| kill(pid, 9));
+        kill_all(all);
         for unit in units.iter_mut().filter(|it| it.machine == machine) {
             if let Some(mut process) = unit.running.take() {
                 let _ = process.wait();

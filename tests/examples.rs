@@ -959,7 +959,7 @@ fn systemd_hears_that_a_host_is_ready_and_lives() {
     assert_eq!(heard(), "WATCHDOG=1");
     assert_eq!(heard(), "WATCHDOG=1", "again and again");
     // One that hangs is not heard any more, and is when it goes on.
-    let pid = i32::try_from(daemon.id()).unwrap();
+    let pid = common::daemon_of(i32::try_from(daemon.id()).unwrap());
     common::kill(pid, 19);
     socket.set_nonblocking(true).unwrap();
     let mut bytes = [0; 64];

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{Bench, kill, wait_for, wait_until};
+use crate::common::{Bench, daemon_of, kill, kill_with_keeper, wait_for, wait_until};
 
 const PAIR: &str = r#"
 osb: 1
@@ -106,7 +106,11 @@ fn down_is_soon_done_without_daemons_and_says_who_ended() {
     for (daemon, signal) in [(" ns", 9), (" ns", 19), (" host ", 9)] {
         let bench = Bench::new();
         assert_eq!(bench.up(PAIR).code, 0);
-        kill(bench.pid_of(daemon).unwrap(), signal);
+        let keeper = bench.pid_of(daemon).unwrap();
+        match signal {
+            9 => kill_with_keeper(keeper),
+            signal => kill(daemon_of(keeper), signal),
+        }
         let began = Instant::now();
         let said = bench.osb(&["down"]);
         assert_eq!(said.code, 0, "{daemon}: {said}");
@@ -129,10 +133,7 @@ fn what_an_agent_left_behind_without_a_host_daemon_goes_with_the_system() {
     wait_until("the grandchild is there", || {
         bench.pid_of("sleep 600").is_some()
     });
-    kill(bench.pid_of(" host ").unwrap(), 9);
-    wait_until("the host daemon is gone", || {
-        bench.pid_of(" host ").is_none()
-    });
+    kill_with_keeper(bench.pid_of(" host ").unwrap());
     kill(agent, 9);
     bench.ok(&["down"]);
     bench.assert_nothing_left();
@@ -156,7 +157,7 @@ fn a_name_server_that_dies_while_the_system_comes_up_is_named_at_once() {
     let path = bench.file("slow.yaml", SLOW);
     let up = bench.spawn(&["up", &path]);
     let nameserver = wait_for("agents are being started", || {
-        (bench.processes().len() >= 4).then(|| bench.pid_of(" ns "))?
+        (bench.processes().len() >= 6).then(|| bench.pid_of(" ns "))?
     });
     let began = Instant::now();
     kill(nameserver, 9);
@@ -175,7 +176,7 @@ fn an_up_that_dies_while_its_name_server_begins_leaves_nothing() {
     for round in 0..6 {
         let mut up = bench.spawn(&["up", &path]);
         // Before it has launched anything, nobody is there to clear an empty folder away.
-        wait_until("it has begun", || bench.processes().len() > 1 + round % 3);
+        wait_until("it has begun", || bench.processes().len() > 1 + round % 5);
         kill(i32::try_from(up.id()).unwrap(), 9);
         up.wait().unwrap();
         let stands = || {

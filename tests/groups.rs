@@ -1,6 +1,6 @@
 //! Several name servers in one topology, each with its agents.
 
-use crate::common::{Bench, Said, kill, wait_for, wait_until};
+use crate::common::{Bench, Said, kill, kill_with_keeper, wait_for, wait_until};
 use serde_json::{Value, json};
 
 /// Two groups; an agent of the second hears the first, and one of the first hears the second.
@@ -166,7 +166,7 @@ fn one_group_goes_and_comes_back_and_the_other_stays() {
 fn a_dead_name_server_does_not_hide_the_others_agents() {
     let bench = Bench::new();
     comes_up(&bench, TWO);
-    kill(pid_of(&bench, "lab"), 9);
+    kill_with_keeper(pid_of(&bench, "lab"));
     let said: Said = wait_for("lab is dead", || {
         let said = bench.osb(&["ls", "-o", "names"]);
         said.stderr.contains("lab").then_some(said)

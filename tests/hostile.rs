@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::common::closed_system::ClosedSystem;
-use crate::common::{self, Bench, memory, wait_until};
+use crate::common::{self, Bench, daemon_of, memory, wait_until};
 use osb::model::{Credentials, Holder, Term};
 use osb::wire::{Envelope, Fault, MessageKind, NameServerRequest, Peer, body, read_body};
 
@@ -357,7 +357,8 @@ fn strangers_do_not_keep_members_out(system: &str) {
     );
     let nameserver = bench.pid_of(" ns ").unwrap();
     let alice = bench.pid("Alice");
-    for pid in [nameserver, alice, bench.pid_of(" host ").unwrap()] {
+    let host = bench.pid_of(" host ").unwrap();
+    for pid in [daemon_of(nameserver), alice, daemon_of(host)] {
         let (soft, hard) = limits(pid);
         assert_eq!(
             soft, hard,

@@ -8,7 +8,9 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::common::{self, Bench, Said, free_port, kill, wait_for, wait_until};
+use crate::common::{
+    self, Bench, Said, daemon_of, free_port, kill, kill_with_keeper, wait_for, wait_until,
+};
 use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
 use osb::process::{Cgroups, ProcessId};
 use osb::wire::{DaemonOf, MachineRequest};
@@ -209,7 +211,7 @@ fn it_ends_when_the_agent_is_killed() {
             .contains(&format!("sleep 600 (pid {})", left.pid))
     });
     // Nobody is left as a zombie, either.
-    let daemon = bench.pid_of("host --name local").unwrap();
+    let daemon = daemon_of(bench.pid_of("host --name local").unwrap());
     wait_until("all are waited for", || {
         let children = format!("/proc/{daemon}/task/{daemon}/children");
         fs::read_to_string(children)
@@ -270,7 +272,7 @@ fn it_ends_with_down_when_the_daemon_is_dead() {
     let bench = Bench::new();
     up(&bench, &one("one", "left"));
     let left = left(&bench, "left");
-    kill(bench.pid_of("host --name local").unwrap(), 9);
+    kill_with_keeper(bench.pid_of("host --name local").unwrap());
     let down = bench.ok(&["down"]);
     assert!(!left.is_alive());
     assert!(

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{self, Bench, kill, kill_to_the_end, listen, repository, wait_until};
+use crate::common::{self, Bench, kill, kill_with_keeper, listen, repository, wait_until};
 use serde_json::Value;
 
 fn logger() -> Bench {
@@ -260,7 +260,7 @@ fn what_a_program_prints_that_speaks_osb_is_kept_within_limits_too() {
     };
     wait_for_cuts();
     // It is the daemon's work, and that of the one that comes in its place.
-    kill_to_the_end(bench.pid_of("host --name local").unwrap());
+    kill_with_keeper(bench.pid_of("host --name local").unwrap());
     let said = bench.osb(&["up", bench.files().join("topology.yaml").to_str().unwrap()]);
     assert_eq!(said.code, 0, "{said}");
     wait_for_cuts();

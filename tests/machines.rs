@@ -219,10 +219,10 @@ fn hosts_that_others_have_started() {
     let down = lab.ok(&["down"]);
     assert!(down.contains("3 agents ended"), "{down}");
     lab.bench.assert_nothing_left();
-    // The daemons stay, with nothing else on their machines, and serve the next system.
+    // The daemons stay, with their keepers and nothing else on their machines, and serve the next system.
     assert_eq!(
         (lab.processes("lab1").len(), lab.processes("lab2").len()),
-        (1, 1)
+        (2, 2)
     );
     let again = lab.osb(&["up", &path]);
     assert_eq!(again.code, 0, "{again}");
@@ -291,7 +291,7 @@ fn a_failed_up_takes_everything_back_everywhere() {
         .spawn()
         .unwrap();
     wait_until("agents are there", || {
-        lab.processes("lab1").len() > 1 && lab.processes("lab2").len() > 1
+        lab.processes("lab1").len() > 2 && lab.processes("lab2").len() > 2
     });
     up.kill().unwrap();
     up.wait().unwrap();
@@ -620,7 +620,7 @@ fn an_attached_host_that_is_cut_off_is_finished_with_when_it_is_back() {
     assert!(said.stderr.contains(part), "{said}");
     assert_eq!(
         lab.bench.processes().len(),
-        1,
+        2,
         "the name server stays for it"
     );
     lab.cut("lab1", true);
@@ -628,7 +628,7 @@ fn an_attached_host_that_is_cut_off_is_finished_with_when_it_is_back() {
         lab.osb(&["down", "x"]).code == 0
     });
     lab.bench.assert_nothing_left();
-    assert_eq!(lab.processes("lab1").len(), 1, "the daemon stays");
+    assert_eq!(lab.processes("lab1").len(), 2, "the daemon stays");
     common::kill(i32::try_from(daemon.id()).unwrap(), 15);
     assert!(daemon.wait().unwrap().success());
     lab.assert_nothing_left();
@@ -690,7 +690,7 @@ fn a_name_server_on_another_machine() {
     let mut up = lab.command(&["up", &path]);
     let mut up = up.stderr(Stdio::null()).spawn().unwrap();
     wait_until("all is there", || {
-        lab.processes("lab1").len() > 2 && lab.processes("lab2").len() > 1
+        lab.processes("lab1").len() > 4 && lab.processes("lab2").len() > 2
     });
     up.kill().unwrap();
     up.wait().unwrap();

@@ -18,6 +18,7 @@ mod faults;
 mod groups;
 mod health;
 mod hostile;
+mod keepers;
 mod kit;
 mod language;
 mod leftovers;

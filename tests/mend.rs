@@ -1,6 +1,6 @@
 //! `up` of a system of which something is missing: that comes back, and nothing else is touched.
 
-use crate::common::{Bench, kill, kill_to_the_end, wait_until};
+use crate::common::{Bench, kill, kill_with_keeper, wait_until};
 use serde_json::{Value, json};
 
 /// Alice feeds Bob; Carol stands beside.
@@ -124,7 +124,7 @@ fn a_name_server_that_died_comes_back_where_it_was_and_no_agent_is_touched() {
         assert_eq!(said.code, 0, "{said}");
         let pids = ["Alice", "Bob", "Carol"].map(|name| bench.pid(name));
         let address = bench.json(&["ls", "systems"])[0]["nameserver"].clone();
-        kill_to_the_end(bench.nameserver_pid());
+        kill_with_keeper(bench.nameserver_pid());
         let up = bench.up_again();
         assert_eq!(up["nameserver"], address);
         assert_eq!(up["brought_back"]["nameservers"], json!(["main"]));
@@ -150,7 +150,7 @@ fn a_name_server_that_a_person_started_there_is_taken_for_what_it_is() {
         .unwrap()
         .trim_start_matches("tcp://")
         .to_owned();
-    kill_to_the_end(bench.nameserver_pid());
+    kill_with_keeper(bench.nameserver_pid());
     let mut by_hand = bench.spawn(&["ns", "--bind", &address]);
     wait_until("it listens", || {
         bench.osb(&["--ns", &address, "ls", "hosts"]).code == 0
@@ -161,7 +161,7 @@ fn a_name_server_that_a_person_started_there_is_taken_for_what_it_is() {
     bench.ok(&["down"]);
     // It was not the system's.
     assert!(by_hand.try_wait().unwrap().is_none());
-    by_hand.kill().unwrap();
+    kill_with_keeper(i32::try_from(by_hand.id()).unwrap());
     by_hand.wait().unwrap();
     bench.assert_nothing_left();
 }
@@ -171,7 +171,7 @@ fn a_host_daemon_that_died_comes_back_and_no_agent_is_touched() {
     let bench = Bench::new();
     assert_eq!(bench.up(SYSTEM).code, 0);
     let pids = ["Alice", "Bob"].map(|name| bench.pid(name));
-    kill_to_the_end(bench.pid_of("host --name local").unwrap());
+    kill_with_keeper(bench.pid_of("host --name local").unwrap());
     // One ends while nobody looks.
     kill(bench.pid("Carol"), 9);
     let up = bench.up_again();
@@ -181,8 +181,8 @@ fn a_host_daemon_that_died_comes_back_and_no_agent_is_touched() {
     assert!(bench.done_once());
     bench.talks();
     // All of it died: what lives is still not touched.
-    kill_to_the_end(bench.pid_of("host --name local").unwrap());
-    kill_to_the_end(bench.nameserver_pid());
+    kill_with_keeper(bench.pid_of("host --name local").unwrap());
+    kill_with_keeper(bench.nameserver_pid());
     let up = bench.up_again();
     assert_eq!(up["brought_back"]["agents"], json!([]));
     assert_eq!(["Alice", "Bob"].map(|name| bench.pid(name)), pids);
@@ -222,7 +222,7 @@ fn an_end_without_a_daemon_is_told_as_it_was() {
     let said = bench.up("osb: 1\nname: ends\nagents:\n  A: { command: [sh, -c, 'echo \"{\\\"type\\\":\\\"ready\\\"}\"; read a; read b; exit 7'] }\n  B: { command: [sh, -c, 'echo \"{\\\"type\\\":\\\"ready\\\"}\"; exec sleep 600'] }\n  C: {}\n");
     assert_eq!(said.code, 0, "{said}");
     let sleep = bench.pid_of("sleep 600").unwrap();
-    kill(bench.pid_of("host --name local").unwrap(), 9);
+    kill_with_keeper(bench.pid_of("host --name local").unwrap());
     bench.osb(&["set", "A", "x=1"]);
     kill(sleep, 9);
     wait_until("both have ended", || {

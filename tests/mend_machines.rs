@@ -3,7 +3,7 @@
 use std::process::{Child, Stdio};
 
 use crate::common::lab::{DESK, Lab, lab};
-use crate::common::{kill, wait_until};
+use crate::common::{daemon_of, kill, kill_with_keeper, wait_until};
 use nix::libc::{SIGCONT, SIGSTOP};
 use serde_json::{Value, json};
 
@@ -62,8 +62,7 @@ impl Lab {
     /// Kills it.
     fn kill_there(&self, machine: &str, words: &str) {
         let victim = self.pid_there(machine, words).unwrap();
-        kill(victim, 9);
-        wait_until("it is gone", || !self.processes(machine).contains(&victim));
+        kill_with_keeper(victim);
     }
 
     fn up_again(&self) -> Value {
@@ -204,13 +203,13 @@ fn a_daemon_that_lives_or_cannot_come_back_leaves_all_as_it_was() {
     let pids = lab.pids();
     // It does not answer: none is started beside it.
     let daemon = lab.pid_there("lab2", "host --name lab2").unwrap();
-    kill(daemon, SIGSTOP);
+    kill(daemon_of(daemon), SIGSTOP);
     let said = lab.osb(&["up", "topology.yaml"]);
     assert_eq!(said.code, 1, "{said}");
     let part =
         format!("a host daemon lab2 of this system runs on this machine already: pid {daemon}");
     assert!(said.stderr.contains(&part), "{said}");
-    kill(daemon, SIGCONT);
+    kill(daemon_of(daemon), SIGCONT);
     assert_eq!(lab.up_again()["unchanged"], json!(true));
     // The one in its place does not reach the name server: it ends, and what was there stays.
     lab.kill_there("lab2", "host --name lab2");
@@ -253,7 +252,7 @@ fn a_daemon_that_others_start_is_asked_for() {
     let said = lab.osb(&["up", &path]);
     assert_eq!(said.code, 0, "{said}");
     let pids = lab.pids();
-    daemons[1].kill().unwrap();
+    kill_with_keeper(i32::try_from(daemons[1].id()).unwrap());
     daemons[1].wait().unwrap();
     // Nobody sees that.
     kill(pids[1], 9);

@@ -1,6 +1,6 @@
 //! How long commands wait, and what they say when it was in vain.
 
-use crate::common::{Bench, Said, kill, wait_until};
+use crate::common::{Bench, Said, daemon_of, kill, wait_until};
 use nix::libc::{SIGCONT, SIGSTOP};
 
 /// Mute reads its lines and never says a word; Bob asks it, and is not patient.
@@ -84,6 +84,7 @@ fn a_name_server_that_does_not_answer_is_named() {
         "the name server at {} does not answer",
         address.trim_start_matches("tcp://")
     );
+    let pid = daemon_of(pid);
     kill(pid, SIGSTOP);
     for command in [
         &["wait", "Bob", "Bobb"][..],

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::common::{Bench, kill, wait_until};
+use crate::common::{Bench, kill_with_keeper, wait_until};
 
 const ONE: &str = "osb: 1\nname: one\nagents:\n  Alice: { bind: { main: PUSH } }\n  Bob: { command: [sh, -c, \"echo hi; exec sleep 600\"], speaks: nothing }\n";
 const OTHER: &str = "osb: 1\nname: other\nagents: { Eve: {} }\n";
@@ -96,7 +96,7 @@ fn of_a_damaged_system_without_daemons_and_list_the_agents_are_found() {
         };
         pids.into_iter().find(is_it).unwrap()
     });
-    daemons.iter().for_each(|pid| kill(*pid, 9));
+    daemons.into_iter().for_each(kill_with_keeper);
     fs::remove_file(one.join("agents.jsonl")).unwrap();
     let down = bench.json(&["down", "one"]);
     assert_eq!(down["damage"]["unlisted"], 2, "{down}");

@@ -176,6 +176,7 @@ fn hostile_host(nameserver: &str) -> NameServer {
         uptime_ms: 0,
         address: None,
         succeeds: None,
+        former_pids: Vec::new(),
     });
     ns.ask::<()>(&host).wait().unwrap();
     ns

@@ -1,6 +1,6 @@
 //! The main job: up, look, down, and what happens when a person or a fault gets in between.
 
-use crate::common::{Bench, kill, wait_for, wait_until};
+use crate::common::{Bench, kill, kill_with_keeper, wait_for, wait_until};
 use serde_json::json;
 
 const PAIR: &str = r#"
@@ -142,7 +142,7 @@ fn killing_up_in_the_middle_leaves_nothing_behind() {
     let bench = Bench::new();
     let path = bench.file("slow.yaml", SLOW);
     let mut up = bench.spawn(&["up", &path]);
-    wait_until("agents are being started", || bench.processes().len() >= 4);
+    wait_until("agents are being started", || bench.processes().len() >= 6);
     kill(i32::try_from(up.id()).unwrap(), 9);
     up.wait().unwrap();
     bench.assert_nothing_left();
@@ -153,7 +153,7 @@ fn interrupting_up_takes_everything_back() {
     let bench = Bench::new();
     let path = bench.file("slow.yaml", SLOW);
     let up = bench.spawn(&["up", &path]);
-    wait_until("agents are being started", || bench.processes().len() >= 4);
+    wait_until("agents are being started", || bench.processes().len() >= 6);
     kill(i32::try_from(up.id()).unwrap(), 2);
     let output = up.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
@@ -201,7 +201,7 @@ fn down_works_when_the_name_server_is_dead_and_when_the_host_daemon_is() {
             let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             line.replace('\0', " ").contains(daemon)
         });
-        kill(pid.expect("the daemon"), 9);
+        kill_with_keeper(pid.expect("the daemon"));
         let said = bench.osb(&["down"]);
         assert_eq!(said.code, 0, "{daemon}: {said}");
         bench.assert_nothing_left();
@@ -256,7 +256,7 @@ fn of_two_ups_at_once_one_wins_and_the_other_says_why() {
     let bench = Bench::new();
     let path = bench.file("slow.yaml", SLOW);
     let first = bench.spawn(&["up", &path]);
-    wait_until("the first has begun", || bench.processes().len() >= 4);
+    wait_until("the first has begun", || bench.processes().len() >= 6);
     let said = bench.osb(&["up", &path]);
     assert_eq!(said.code, 1, "{said}");
     assert!(

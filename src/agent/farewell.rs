@@ -58,8 +58,9 @@ impl Agent {
                 incarnation,
                 status: self.life.code(),
                 signal: None,
+                stays: false,
             };
-            outcome = record.append(&dir.ends_path());
+            outcome = dir.ends_log().and_then(|mut ends| record.append(&mut ends));
         }
         if let Some(cause) = &self.cause {
             outcome = outcome.and(dir.write_cause(incarnation, cause));

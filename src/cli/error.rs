@@ -102,6 +102,11 @@ impl CommandError {
         }
     }
 
+    /// The same, and it has ended well.
+    pub fn ended_well() -> Self {
+        Self::ended_with(0)
+    }
+
     /// With an exit status that is not for this program to choose, if there is one.
     pub fn with_status(self, status: Option<u8>) -> Self {
         Self { status, ..self }

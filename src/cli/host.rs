@@ -8,11 +8,13 @@ use std::pin::pin;
 
 use super::boot;
 use super::joining;
+use super::kept::{become_daemon, begin_anew};
 use super::launched::{LaunchArgs, Launched};
 use super::runtime::block_on;
 use super::{CommandError, Context, ErrorKind};
 use crate::examine::own_address;
 use crate::host::{self, HostEnd, HostError, HostOptions};
+use crate::keeper::Kept;
 use crate::machine::{self, MachineError};
 use crate::model::{Dial, Holder, HostId, HostName, NameServerName, SystemName, harmless, read_ip};
 use crate::process::drop_run;
@@ -41,9 +43,6 @@ pub struct HostArgs {
     /// Its folder is of no use after its end
     #[arg(long, hide = true)]
     pub own_dir: bool,
-    /// The pid of the daemon in whose place it comes, which has ended
-    #[arg(long, hide = true, value_name = "PID")]
-    pub succeeds: Option<u32>,
     /// Started with its machine, by a unit of `osb install`: starts the agents that the system has here, those excepted
     /// that were stopped
     #[arg(long, hide = true, conflicts_with_all = ["dir", "tether", "by_ssh", "join"])]
@@ -64,7 +63,7 @@ impl HostArgs {
     }
 }
 
-pub(super) fn run(args: HostArgs, context: &mut Context) -> Result<(), CommandError> {
+pub(super) fn run(mut args: HostArgs, context: &mut Context) -> Result<(), CommandError> {
     drop_run()?;
     if args.by_ssh {
         return by_ssh(context);
@@ -72,10 +71,14 @@ pub(super) fn run(args: HostArgs, context: &mut Context) -> Result<(), CommandEr
     if args.boot {
         return with_the_machine(args, context);
     }
-    let own_dir = args.own_dir;
-    match args.launch.dir.clone() {
-        Some(dir) => launched(args, SystemDir::at(dir), own_dir, context),
-        None => by_hand(args, context),
+    let dir = match &args.launch.dir {
+        Some(dir) => SystemDir::at(dir.clone()),
+        None => folder(&args, context)?.1,
+    };
+    let kept = become_daemon(&mut args.launch, Some(&dir))?;
+    match args.launch.dir.is_some() {
+        true => launched(args, dir, kept, context),
+        false => by_hand(args, dir, kept, context),
     }
 }
 
@@ -83,14 +86,18 @@ pub(super) fn run(args: HostArgs, context: &mut Context) -> Result<(), CommandEr
 fn launched(
     args: HostArgs,
     dir: SystemDir,
-    own_dir: bool,
+    kept: Kept,
     context: &Context,
 ) -> Result<(), CommandError> {
     let key = context.global.key.as_deref();
     let options = options(&args, key, dir.clone(), false, context)?;
-    let system = args.for_system;
-    let launched = Launched::new(args.launch)?;
-    let outcome = block_on(serve(options, &launched))?;
+    let (system, own_dir) = (args.for_system, args.own_dir);
+    let keeper = kept.keeper().clone();
+    let launched = Launched::new(args.launch, &kept)?;
+    let outcome = block_on(serve(options, &launched, kept))?;
+    if let Ok(HostEnd::KeeperGone) = outcome {
+        return Err(begin_anew(&keeper, &[], context));
+    }
     // Also after a failure: nobody else is left to do it.
     launched.clear_up()?;
     if own_dir {
@@ -107,7 +114,7 @@ fn clear_away(
     outcome: &Result<HostEnd, HostError>,
 ) -> Result<(), CommandError> {
     let comes_back = match (outcome, system) {
-        (Err(_), _) => true,
+        (Err(_) | Ok(HostEnd::KeeperGone), _) => true,
         (Ok(HostEnd::Told), Some(system)) => StateDir::from_env()?.boot(system).is_installed(),
         (Ok(HostEnd::Told), None) | (Ok(HostEnd::Asked), _) => false,
     };
@@ -136,7 +143,11 @@ fn with_the_machine(mut args: HostArgs, context: &Context) -> Result<(), Command
     let Some(former) = place else {
         return Ok(());
     };
-    args.succeeds = Some(former.pid);
+    // It has ended with the machine; or else, said by itself, its keeper has.
+    let is_first = args.launch.succeeds.is_none();
+    args.launch.succeeds = Some(former.pid);
+    let kept = become_daemon(&mut args.launch, Some(&dir))?;
+    let keeper = kept.keeper().clone();
     let keys = [
         state.boot(&system).host_key(&args.name, group.as_ref()),
         match args.own_dir {
@@ -146,10 +157,16 @@ fn with_the_machine(mut args: HostArgs, context: &Context) -> Result<(), Command
     ];
     let key = keys.iter().find(|path| path.exists());
     let options = options(&args, key.map(PathBuf::as_path), dir.clone(), true, context)?;
-    let outcome = block_on(host::run(HostOptions {
-        boot: true,
+    kept.stands()?();
+    let options = HostOptions {
+        // What a life of this daemon before this one has started is taken back.
+        boot: is_first && !kept.is_again(),
         ..options
-    }))?;
+    };
+    let outcome = block_on(host::run(options, Some(kept)))?;
+    if let Ok(HostEnd::KeeperGone) = outcome {
+        return Err(begin_anew(&keeper, &[], context));
+    }
     if args.own_dir {
         clear_away(&dir, Some(&system), &outcome)?;
     }
@@ -157,27 +174,44 @@ fn with_the_machine(mut args: HostArgs, context: &Context) -> Result<(), Command
     Ok(())
 }
 
-/// Started by others: it stays until it is told to end, whatever name servers and systems come and go.
-fn by_hand(args: HostArgs, context: &Context) -> Result<(), CommandError> {
-    let nameserver = nameserver(context)?;
-    let folder = folder_for(&nameserver)?;
+/// Where a daemon works that others have started: the name of its folder, and the folder.
+fn folder(args: &HostArgs, context: &Context) -> Result<(SystemName, SystemDir), CommandError> {
+    let name = folder_for(&nameserver(context)?)?;
     let dirs = StateDir::from_env()?.of_host(&args.name);
-    let dir = dirs.system(&folder);
+    let dir = dirs.system(&name);
+    Ok((name, dir))
+}
+
+/// Started by others: it stays until it is told to end, whatever name servers and systems come and go.
+fn by_hand(
+    args: HostArgs,
+    dir: SystemDir,
+    kept: Kept,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let nameserver = nameserver(context)?;
+    let (folder, _) = folder(&args, context)?;
+    let keeper = kept.keeper().clone();
     let lock = Lock::take(&dir, &folder)?;
     let key = args.join.as_deref().or(context.global.key.as_deref());
     let options = options(&args, key, dir.clone(), true, context)?;
-    context.note(&format!(
-        "host {} at {}, for the name server at {nameserver}; Ctrl-C ends it",
-        options.name, options.advertise
-    ));
-    let outcome = block_on(host::run(options))?;
-    drop(lock);
-    if outcome.is_ok() {
-        dir.remove_if_unlocked(Ending::DaemonEnded)?;
-        dirs.remove_if_empty();
+    if !kept.is_again() {
+        context.note(&format!(
+            "host {} at {}, for the name server at {nameserver}; Ctrl-C ends it",
+            options.name, options.advertise
+        ));
     }
-    outcome?;
-    Ok(())
+    kept.stands()?();
+    let outcome = block_on(host::run(options, Some(kept)))?;
+    drop(lock);
+    match outcome? {
+        HostEnd::KeeperGone => Err(begin_anew(&keeper, &[], context)),
+        HostEnd::Asked | HostEnd::Told => {
+            dir.remove_if_unlocked(Ending::DaemonEnded)?;
+            dir.around().remove_if_empty();
+            Ok(())
+        }
+    }
 }
 
 /// A name server's address as the name of a folder.
@@ -217,7 +251,7 @@ fn options(
         group: args.group.clone(),
         dir,
         advertise,
-        succeeds: args.succeeds,
+        succeeds: args.launch.succeeds,
         patient,
         boot: false,
         on_registered: |at| {
@@ -260,12 +294,17 @@ fn dial(
 }
 
 /// The daemon takes care of SIGTERM from its first step on, so the tether is held only then.
-async fn serve(options: HostOptions, launched: &Launched) -> Result<HostEnd, HostError> {
-    let mut running = pin!(host::run(options));
+async fn serve(
+    options: HostOptions,
+    launched: &Launched,
+    kept: Kept,
+) -> Result<HostEnd, HostError> {
+    let stands = kept.stands()?;
+    let mut running = pin!(host::run(options, Some(kept)));
     tokio::select! {
         biased;
         outcome = &mut running => return outcome,
-        () = std::future::ready(()) => launched.hold_tether(),
+        () = std::future::ready(()) => launched.hold_tether(stands),
     }
     running.await
 }

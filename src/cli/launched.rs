@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::CommandError;
+use crate::keeper::Kept;
 use crate::process::{ProcessId, hold_tether};
 use crate::state::{Ending, Phase, SystemDir, inherit};
 
@@ -21,11 +22,16 @@ pub struct LaunchArgs {
     /// The system's folder
     #[arg(long, hide = true, value_name = "PATH")]
     pub dir: Option<PathBuf>,
+    /// The pid by which the daemon was known in whose place it comes, and which has ended
+    #[arg(long, hide = true, value_name = "PID")]
+    pub succeeds: Option<u32>,
 }
 
 /// A process that may have been launched.
 pub(crate) struct Launched {
     dir: Option<SystemDir>,
+    /// The process that stands for this one in the system's record.
+    process: ProcessId,
     /// None once `up` has released it, and for a process that it has not launched.
     tie: Arc<Mutex<Option<Tie>>>,
 }
@@ -37,34 +43,34 @@ struct Tie {
 }
 
 impl Launched {
-    /// Takes over what was inherited, and leaves the session of the terminal, so that a Ctrl-C
-    /// there does not reach this process.
-    pub(crate) fn new(args: LaunchArgs) -> Result<Self, CommandError> {
+    /// Takes over what was inherited.
+    pub(crate) fn new(args: LaunchArgs, kept: &Kept) -> Result<Self, CommandError> {
         let lock = args.lock_fd.map(inherit).transpose()?;
-        if args.tether {
-            // It fails for the leader of a group, which is out of the terminal's reach already.
-            let _ = nix::unistd::setsid();
-        }
         Ok(Self {
             dir: args.dir.map(SystemDir::at),
+            process: kept.keeper().clone(),
             tie: Arc::new(Mutex::new(args.tether.then_some(Tie { _lock: lock }))),
         })
     }
 
-    /// Ties this process to `up`, if it was launched. To be called when SIGTERM is taken care of:
-    /// a tether that is cut sends one.
-    pub(crate) fn hold_tether(&self) {
+    /// Ties this process to `up`, if it was launched: `is_released` is called when it is released, or at once if there is nothing
+    /// that holds it. To be called when SIGTERM is taken care of: a tether that is cut sends one.
+    pub(crate) fn hold_tether(&self, is_released: impl FnOnce() + Send + 'static) {
         let tie = self.tie.lock().unwrap_or_else(PoisonError::into_inner);
         let tethered = tie.is_some();
         drop(tie);
-        if tethered {
-            let tie = self.tie.clone();
-            let dir = self.dir.clone();
-            hold_tether(
-                move || dir.is_some_and(|dir| stands(&dir)),
-                move || drop(take(&tie)),
-            );
+        if !tethered {
+            return is_released();
         }
+        let tie = self.tie.clone();
+        let (dir, process) = (self.dir.clone(), self.process.clone());
+        hold_tether(
+            move || dir.is_some_and(|dir| stands(&dir, &process)),
+            move || {
+                drop(take(&tie));
+                is_released();
+            },
+        );
     }
 
     /// To be called at the end: if `up` has died before all stood, the last of those that share its
@@ -73,7 +79,7 @@ impl Launched {
         if let (Some(dir), Some(tie)) = (&self.dir, take(&self.tie)) {
             drop(tie);
             // Another group of the system may stand.
-            if !stands(dir) && !any_stands(dir) {
+            if !stands(dir, &self.process) && !any_stands(dir) {
                 dir.remove_if_unlocked(Ending::UpFailed)?;
             }
         }
@@ -82,12 +88,11 @@ impl Launched {
 }
 
 /// The record is written at the moment from which the group of this process is up.
-fn stands(dir: &SystemDir) -> bool {
+fn stands(dir: &SystemDir, process: &ProcessId) -> bool {
     let record = dir.record().ok().flatten();
-    let own = ProcessId::of_self().ok();
-    record.zip(own).is_some_and(|(record, own)| {
+    record.is_some_and(|record| {
         let mut groups = record.groups.iter();
-        groups.any(|group| group.phase == Phase::Up && group.has(&own))
+        groups.any(|group| group.phase == Phase::Up && group.has(process))
     })
 }
 

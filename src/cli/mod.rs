@@ -31,6 +31,7 @@ mod handlers;
 mod host;
 mod install;
 mod joining;
+mod kept;
 mod keys;
 mod launched;
 mod log;

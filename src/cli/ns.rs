@@ -9,13 +9,14 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::boot;
+use super::kept::{become_daemon, begin_anew};
 use super::launched::{LaunchArgs, Launched};
 use super::{CommandError, Context, ErrorKind};
 use crate::host::notify;
 use crate::logfile::LogCaps;
 use crate::machine;
 use crate::model::{BadIp, NameServerName, SystemName, read_ip_and_port};
-use crate::nameserver::NameServer;
+use crate::nameserver::{NameServer, NameServerEnd};
 use crate::process::{drop_run, raise_descriptors};
 use crate::state::{Ending, KeyDir, Part, StateDir, SystemDir};
 use crate::wire::NameServerOf;
@@ -88,7 +89,12 @@ fn with_the_machine(mut args: NsArgs, context: &mut Context) -> Result<(), Comma
     serve(args, context)
 }
 
-fn serve(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
+fn serve(mut args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
+    let dir = args.launch.dir.clone().map(SystemDir::at);
+    let kept = become_daemon(&mut args.launch, dir.as_ref())?;
+    if let Some(at) = kept.left()?.and_then(|at| at.parse().ok()) {
+        args.bind = at;
+    }
     raise_descriptors(None);
     // Before there is any other thread: all inherit the mask.
     let end = end_signals()?;
@@ -96,15 +102,23 @@ fn serve(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
         // Where there are no more watches, its log grows.
         let _ = LogCaps::begin().and_then(|caps| caps.keep_own(dir));
     }
-    let launched = Launched::new(args.launch.clone())?;
+    let keeper = kept.keeper().clone();
+    let launched = Launched::new(args.launch.clone(), &kept)?;
     let nameserver = match args.keys {
         Some(keys) => NameServer::bind_closed(args.bind, &KeyDir::at(keys))?,
         None => NameServer::bind(args.bind)?,
     };
-    announce(nameserver.address());
-    launched.hold_tether();
+    let at = nameserver.address().trim_start_matches("tcp://").to_owned();
+    kept.leave(&at)?;
+    if !kept.is_again() {
+        announce(nameserver.address());
+    }
+    launched.hold_tether(kept.stands()?);
     notify("READY=1");
-    let served = nameserver.run(end.as_fd())?;
+    let served = nameserver.run(end.as_fd(), kept.as_fd())?;
+    if matches!(served.end, NameServerEnd::KeeperGone) && kept.has_stood() {
+        return Err(begin_anew(&keeper, &[("--bind", at)], context));
+    }
     if served.foreign > 0 {
         let count = served.foreign;
         context.note(&format!("{count} messages were not osb's"));
@@ -117,7 +131,8 @@ fn serve(args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     }
     launched.clear_up()?;
     let is_installed = |system| StateDir::from_env().is_ok_and(|it| it.boot(system).is_installed());
-    let comes_back = !served.was_asked && args.for_system.as_ref().is_some_and(is_installed);
+    let comes_back =
+        served.end != NameServerEnd::Asked && args.for_system.as_ref().is_some_and(is_installed);
     if let Some(dir) = args.launch.dir.filter(|_| args.own_dir && !comes_back) {
         let dir = SystemDir::at(dir);
         dir.remove_if_unlocked(Ending::DaemonEnded)?;

@@ -60,7 +60,7 @@ fn question(
         return Question::Nobody("the name server does not answer".to_owned());
     };
     let pid = machine.ours.as_ref().map(|launch| launch.pid);
-    let is_it = |it: &&HostInfo| it.id() == *id && pid.is_none_or(|pid| pid == it.pid);
+    let is_it = |it: &&HostInfo| it.id() == *id && pid.is_none_or(|pid| it.has_pid(pid));
     let limit = grace.duration() + STOP_STAGES_TIMEOUT;
     let peer = Peer::Host(id.clone());
     match there.iter().find(is_it).map(|it| it.state) {

@@ -1,7 +1,7 @@
 //! What a daemon does first that its machine's service manager has started: when the name server has taken note of it,
 //! it starts the agents of its folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Host;
 use crate::model::{AgentName, ExitReport};
@@ -10,8 +10,8 @@ use crate::supervision::{Found, Wanted};
 use crate::wire::Incarnation;
 
 impl Host {
-    /// Starts the agents whose processes have ended with the machine. One that lives has outlived only its daemon, and is left
-    /// alone.
+    /// Starts the agents whose processes have ended with the machine. One that lives has outlived only its daemon, and was
+    /// taken back.
     pub(super) fn boot_once(&mut self) {
         if !std::mem::take(&mut self.options.boot) {
             return;
@@ -29,7 +29,6 @@ impl Host {
                 record => self.boot_agent(&kept, record.and_then(|it| it.incarnation), &ends),
             }
         }
-        self.spawner.keep_logs_of_others(self.link.address());
     }
 
     /// Of the agents that this daemon starts. Its folder may have those of others, of other name servers.
@@ -39,7 +38,12 @@ impl Host {
         self.specs.all().filter(ours).cloned().collect()
     }
 
-    fn boot_agent(&mut self, kept: &KeptSpec, life: Option<Incarnation>, ends: &[EndRecord]) {
+    fn boot_agent(
+        &mut self,
+        kept: &KeptSpec,
+        life: Option<Incarnation>,
+        ends: &HashMap<Incarnation, EndRecord>,
+    ) {
         let name = &kept.spec.name.name;
         if let Some(life) = life {
             // Its next life begins when the name server has read of the end of this one.
@@ -47,7 +51,7 @@ impl Host {
             self.lives.insert(life.run(), name.clone());
         }
         let life = life.unwrap_or_else(Incarnation::draw);
-        let end = ends.iter().find(|it| it.incarnation == life);
+        let end = ends.get(&life);
         let found = Found {
             spec: &kept.spec,
             life,

@@ -4,9 +4,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe::Sender;
@@ -17,11 +17,11 @@ use super::log_tail::end_of_logs;
 use crate::logfile::LogCaps;
 use crate::model::timing::UNREACHABLE_TIMEOUT;
 use crate::model::{
-    self, AgentId, AgentName, Cause, ExitReport, LogLimits, Millis, NameServerName, Ready,
-    RestartPolicy, Speaks,
+    self, AgentId, AgentName, AgentSpec, Cause, ExitReport, LogLimits, Millis, NameServerName,
+    Ready, RestartPolicy, Speaks,
 };
 use crate::process::{
-    Cgroup, Cgroups, ProcessId, RUN, has_succeeded, limit_descriptors, not_started, progress,
+    Cgroup, Cgroups, Ended, ProcessId, RUN, limit_descriptors, not_started, progress,
     progress_of_threads,
 };
 use crate::state::{AgentRecord, StateError, SystemDir};
@@ -44,9 +44,7 @@ pub(crate) struct Spawner {
 
 /// An agent's process.
 pub(crate) struct Child {
-    process: std::process::Child,
-    /// How it has ended. Until it was waited for, its pid is its own.
-    status: Option<ExitStatus>,
+    process: Process,
     pid: Pid,
     incarnation: Incarnation,
     /// The mark of all that is started in its life.
@@ -64,6 +62,17 @@ pub(crate) struct Child {
     is_job: bool,
     /// What its program has started is in it, too.
     cgroup: Option<Cgroup>,
+}
+
+/// Whose child an agent's process is.
+enum Process {
+    /// This daemon has started it, and waits for it. Until it was waited for, its pid is its own.
+    Own {
+        child: std::process::Child,
+        ended: Option<Ended>,
+    },
+    /// A daemon before this one has started it.
+    TakenBack { id: ProcessId, ended: Option<Ended> },
 }
 
 impl Spawner {
@@ -88,14 +97,23 @@ impl Spawner {
         })
     }
 
-    /// Agents that a former daemon has started, and that live, print within their limits still.
-    pub(crate) fn keep_logs_of_others(&self, nameserver: &str) {
-        let agents = self.dir.latest_agents(nameserver).into_iter();
-        for agent in agents.filter(|it| it.process.is_alive()) {
-            if let Some(limits) = agent.prints {
-                self.keep_output(&agent.agent, limits);
-            }
+    /// An agent that a former daemon has started. It prints within its limits still.
+    pub(crate) fn take_back(
+        &self,
+        record: &AgentRecord,
+        spec: &AgentSpec,
+        incarnation: Incarnation,
+    ) -> io::Result<Child> {
+        if let Some(limits) = record.prints {
+            self.keep_output(&record.agent, limits);
         }
+        let process = Process::TakenBack {
+            id: record.process.clone(),
+            ended: None,
+        };
+        let pid = pid_of(record.process.pid)?;
+        let cgroup = record.cgroup.clone().and_then(Cgroup::of_path);
+        Ok(Child::of(spec, incarnation, (process, pid), cgroup))
     }
 
     fn keep_output(&self, agent: &AgentName, limits: LogLimits) {
@@ -105,7 +123,7 @@ impl Spawner {
         }
     }
 
-    pub(crate) fn spawn(&mut self, boot: &AgentBoot) -> io::Result<Child> {
+    pub(crate) fn spawn(&mut self, boot: &AgentBoot, restarts: u32) -> io::Result<Child> {
         let program = own_program(boot)?;
         let log = open_log(&match program {
             // What it writes to its own log, it writes there by itself.
@@ -120,32 +138,26 @@ impl Spawner {
             .process_group(0)
             .spawn()
             .map_err(|error| why_not(program.as_ref(), error))?;
-        let number = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
-        let pid = number.ok_or_else(|| io::Error::other("a process without a pid"))?;
+        let pid = pid_of(process.id())?;
         let prints = program.is_some().then_some(boot.spec.logs);
         let cgroup = self.cgroup_of(boot, process.id());
-        self.note(boot, process.id(), prints, cgroup.as_ref());
+        self.note(boot, (process.id(), restarts), prints, cgroup.as_ref());
         if let Some(limits) = prints {
             self.keep_output(boot.name(), limits);
         }
         if let Some(stdin) = process.stdin.take() {
             hand_over(boot, stdin);
         }
-        let is_job = |program: &model::Program| program.ready == Ready::Done;
-        Ok(Child {
-            process,
-            status: None,
-            pid,
-            incarnation: boot.incarnation,
-            run: boot.incarnation.run(),
-            logs: boot.spec.logs,
-            restarts: boot.spec.restart.policy != RestartPolicy::Never,
-            is_own: program.is_none(),
-            cause: None,
-            has_program: boot.spec.program.is_some(),
-            is_job: boot.spec.program.as_ref().is_some_and(is_job),
+        let process = Process::Own {
+            child: process,
+            ended: None,
+        };
+        Ok(Child::of(
+            &boot.spec,
+            boot.incarnation,
+            (process, pid),
             cgroup,
-        })
+        ))
     }
 
     /// An agent that has a program is in a group of its own, before it is told how to begin. A program that speaks
@@ -195,7 +207,7 @@ impl Spawner {
     fn note(
         &mut self,
         boot: &AgentBoot,
-        pid: u32,
+        (pid, restarts): (u32, u32),
         prints: Option<LogLimits>,
         cgroup: Option<&Cgroup>,
     ) {
@@ -207,6 +219,7 @@ impl Spawner {
                 incarnation: Some(boot.incarnation),
                 prints,
                 cgroup: cgroup.map(|it| it.path().to_owned()),
+                restarts,
             };
             let _ = self.agents_log.write_all(&record.line());
         }
@@ -251,9 +264,53 @@ fn hand_over(boot: &AgentBoot, stdin: std::process::ChildStdin) {
     });
 }
 
+fn pid_of(number: u32) -> io::Result<Pid> {
+    let number = i32::try_from(number).ok().and_then(Pid::from_raw);
+    number.ok_or_else(|| io::Error::other("a process without a pid"))
+}
+
 impl Child {
+    fn of(
+        spec: &AgentSpec,
+        incarnation: Incarnation,
+        (process, pid): (Process, Pid),
+        cgroup: Option<Cgroup>,
+    ) -> Self {
+        let program = spec.program.as_ref();
+        Self {
+            process,
+            pid,
+            incarnation,
+            run: incarnation.run(),
+            logs: spec.logs,
+            restarts: spec.restart.policy != RestartPolicy::Never,
+            is_own: !program.is_some_and(|it| it.speaks == Speaks::Osb),
+            cause: None,
+            has_program: program.is_some(),
+            is_job: program.is_some_and(|it| it.ready == Ready::Done),
+            cgroup,
+        }
+    }
+
     pub(crate) fn pid(&self) -> u32 {
-        self.process.id()
+        match &self.process {
+            Process::Own { child, .. } => child.id(),
+            Process::TakenBack { id, .. } => id.pid,
+        }
+    }
+
+    /// The process, if a daemon before this one has started it.
+    pub(crate) fn taken_back(&self) -> Option<&ProcessId> {
+        match &self.process {
+            Process::Own { .. } => None,
+            Process::TakenBack { id, .. } => Some(id),
+        }
+    }
+
+    fn ended(&self) -> Option<&Ended> {
+        match &self.process {
+            Process::Own { ended, .. } | Process::TakenBack { ended, .. } => ended.as_ref(),
+        }
     }
 
     pub(crate) fn incarnation(&self) -> Incarnation {
@@ -281,7 +338,7 @@ impl Child {
 
     /// It is a job, and has ended well.
     pub(crate) fn is_done(&self) -> bool {
-        self.is_job && self.status.is_some_and(|status| status.success())
+        self.is_job && self.ended().is_some_and(|it| it.status == Some(0))
     }
 
     /// Its group, for as long as what a job has left is in it.
@@ -304,8 +361,8 @@ impl Child {
     /// How far it has come: see [`progress`]. Osb's own agents do all in their first thread.
     pub(crate) fn progress(&self) -> Option<u64> {
         match self.is_own {
-            true => progress(self.process.id()),
-            false => progress_of_threads(self.process.id()),
+            true => progress(self.pid()),
+            false => progress_of_threads(self.pid()),
         }
     }
 
@@ -315,25 +372,36 @@ impl Child {
 
     /// Once it was waited for, its pid does not name its group any more.
     fn signal(&self, signal: Signal) {
-        if self.status.is_none() {
+        let is_its_own = match &self.process {
+            Process::Own { ended, .. } => ended.is_none(),
+            Process::TakenBack { id, .. } => id.is_alive(),
+        };
+        if is_its_own {
             let _ = kill_process_group(self.pid, signal);
         }
     }
 
-    /// The process has ended: so does what it left behind in its group, unless it is a job that is done.
-    pub(crate) fn wait(&mut self) {
-        if !(self.is_job && has_succeeded(self.process.id())) {
+    /// The process has ended: so does what it left behind in its group, unless it is a job that is done. Then it is waited
+    /// for, if this daemon has started it.
+    pub(crate) fn end(&mut self, how: Ended) {
+        if !(self.is_job && how.status == Some(0)) {
             self.kill();
         }
-        self.status = self.process.wait().ok();
+        match &mut self.process {
+            Process::Own { child, ended } => {
+                let _ = child.wait();
+                *ended = Some(how);
+            }
+            Process::TakenBack { ended, .. } => *ended = Some(how),
+        }
     }
 
     /// How it ended.
     pub(crate) fn report(&self, dir: &SystemDir, agent: &AgentId) -> ExitReport {
-        let status = self.status.as_ref();
+        let ended = self.ended();
         ExitReport {
-            status: status.and_then(ExitStatus::code),
-            signal: status.and_then(ExitStatus::signal),
+            status: ended.and_then(|it| it.status),
+            signal: ended.and_then(|it| it.signal),
             log: end_of_logs(dir, agent, TAIL_LINES),
             cause: dir
                 .take_cause(self.incarnation)

@@ -31,6 +31,7 @@ impl Host {
                 spec,
                 incarnation,
                 ticket,
+                restarts,
             } => {
                 let name = spec.name.name.clone();
                 let before = self.last_lives.get(&name).copied();
@@ -39,7 +40,7 @@ impl Host {
                 if ticket.is_none() {
                     self.put_to_work(&mut boot, before);
                 }
-                let outcome = self.spawn(boot);
+                let outcome = self.spawn(boot, restarts);
                 let now = self.now();
                 self.supervision.on_spawned(&name, ticket, outcome, now);
             }
@@ -68,6 +69,7 @@ impl Host {
                     // It crashed: its log tells, and no caller that stops the others waits for that.
                     self.killed.remove(&agent);
                 }
+                self.note_that_it_stays(&agent, incarnation, &exit, then);
                 let exited = NameServerRequest::Exited {
                     agent,
                     incarnation,
@@ -136,7 +138,7 @@ impl Host {
 
     /// Starts the process. Its end is told by SIGCHLD: a descriptor for each agent would have to be closed again in
     /// each process that is started.
-    fn spawn(&mut self, boot: AgentBoot) -> Result<u32, Fault> {
+    fn spawn(&mut self, boot: AgentBoot, restarts: u32) -> Result<u32, Fault> {
         let agent = boot.name().clone();
         let start_fault = |reason| Fault::Start {
             agent: agent.clone(),
@@ -144,7 +146,7 @@ impl Host {
         };
         let child = self
             .spawner
-            .spawn(&boot)
+            .spawn(&boot, restarts)
             .map_err(|error| start_fault(error.to_string()))?;
         let pid = child.pid();
         self.pids.insert(pid, agent.clone());

@@ -1,13 +1,13 @@
-//! What is known of agents that have ended: their attributes, for requesters; and of ends that no daemon has
-//! seen, for the name server of one that comes in the place of another.
+//! What is known of agents that have ended: their attributes, for requesters; and how they have ended, for a daemon that
+//! comes in the place of this one.
 
 use serde_json::Value;
 
 use super::Host;
-use crate::model::timing::CONTROL_TIMEOUT;
-use crate::model::{AfterEnd, AgentInfo, AgentName, ExitReport};
-use crate::state::{AgentRecord, EndRecord};
-use crate::wire::{Fault, NameServerRequest, Peer};
+use crate::model::{AfterEnd, AgentName, ExitReport, RestartPolicy};
+use crate::process::Ended;
+use crate::state::EndRecord;
+use crate::wire::{Fault, Incarnation};
 
 impl Host {
     /// What an agent that has ended has left.
@@ -30,77 +30,59 @@ impl Host {
             })
     }
 
-    /// Writes down how an agent has ended, for the daemon that may come in the place of this one. A full disk
-    /// does not keep the daemon from going on.
-    pub(super) fn note_end(&self, agent: &AgentName, exit: &ExitReport) {
+    /// Writes down how an agent has ended, before it is waited for: a daemon that comes in the place of this one is to
+    /// know. A full disk does not keep the daemon from going on.
+    pub(super) fn note_end(&mut self, agent: &AgentName, ended: &Ended) {
         if let Some(incarnation) = self.supervision.incarnation(agent) {
-            let record = EndRecord {
+            self.append_end(&EndRecord {
+                agent: agent.clone(),
+                incarnation,
+                status: ended.status,
+                signal: ended.signal,
+                stays: false,
+            });
+        }
+    }
+
+    /// The same once it is decided that an agent stays as it is, where its policy might have decided otherwise.
+    pub(super) fn note_that_it_stays(
+        &mut self,
+        agent: &AgentName,
+        incarnation: Incarnation,
+        exit: &ExitReport,
+        then: AfterEnd,
+    ) {
+        let kept = self.specs.get(&self.spawner.id(agent));
+        let has_policy = kept.is_some_and(|it| it.spec.restart.policy != RestartPolicy::Never);
+        let stays = match then {
+            AfterEnd::Again { .. } => false,
+            AfterEnd::Stays | AfterEnd::StaysDown | AfterEnd::GivenUp { .. } => true,
+        };
+        if stays && has_policy && !self.supervision.is_ending() {
+            self.append_end(&EndRecord {
                 agent: agent.clone(),
                 incarnation,
                 status: exit.status,
                 signal: exit.signal,
-            };
-            let _ = record.append(&self.options.dir.ends_path());
+                stays: true,
+            });
         }
     }
 
-    /// Agents that have ended since the daemon before this one did. Of their ends there is, at best, what
-    /// was written down.
-    pub(super) fn report_unseen_ends(&self) {
-        for exited in self.unseen_ends() {
-            self.link.tell(Peer::NameServer, &exited);
+    fn append_end(&mut self, record: &EndRecord) {
+        if self.ends.is_none() {
+            self.ends = self.options.dir.ends_log().ok();
+        }
+        if let Some(ends) = &mut self.ends {
+            let _ = record.append(ends);
         }
     }
 
-    /// The same of one that others have started again, when it is registered for the first time: of those that the name
-    /// server takes for alive, for what its folder knows may be long ago.
-    pub(super) fn report_ends_once(&mut self) {
-        let unseen = std::mem::take(&mut self.unseen);
-        if unseen.is_empty() {
-            return;
+    /// Has the disk take what was noted: once for all that have ended together, and beside what else is to be done.
+    pub(super) fn sync_ends(&self) {
+        let file = self.ends.as_ref().and_then(|ends| ends.try_clone().ok());
+        if let Some(file) = file.filter(|_| !self.supervision.is_ending()) {
+            tokio::task::spawn_blocking(move || file.sync_data());
         }
-        let (link, host) = (self.link.clone(), self.options.name.clone());
-        tokio::spawn(async move {
-            let request = NameServerRequest::Agents { name: None };
-            let known = link.ask::<Vec<AgentInfo>>(Peer::NameServer, &request, CONTROL_TIMEOUT);
-            let mut known = known.await.unwrap_or_default();
-            known.retain(|it| it.host_id().as_ref() == Some(&host) && !it.state.ended());
-            let is_known = |name: &AgentName| known.iter().any(|it| it.name == *name);
-            for exited in unseen {
-                if matches!(&exited, NameServerRequest::Exited { agent, .. } if is_known(agent)) {
-                    link.tell(Peer::NameServer, &exited);
-                }
-            }
-        });
-    }
-
-    /// Agents of this folder that have ended, as the name server is told it.
-    pub(super) fn unseen_ends(&self) -> Vec<NameServerRequest> {
-        let dir = &self.options.dir;
-        let ends = dir.ends();
-        let exited = |record: AgentRecord| {
-            let ended = !record.process.is_alive();
-            let incarnation = record.incarnation.filter(|_| ended)?;
-            let of_it = ends.iter().find(|it| it.incarnation == incarnation);
-            let kept = self.specs.get(&self.spawner.id(&record.agent));
-            let stopped = kept.is_some_and(|it| it.stopped);
-            Some(NameServerRequest::Exited {
-                exit: ExitReport {
-                    status: of_it.and_then(|it| it.status),
-                    signal: of_it.and_then(|it| it.signal),
-                    log: Vec::new(),
-                    cause: None,
-                },
-                agent: record.agent,
-                incarnation,
-                asked: stopped,
-                then: match stopped {
-                    true => AfterEnd::StaysDown,
-                    false => AfterEnd::Stays,
-                },
-            })
-        };
-        let all = dir.latest_agents(self.link.address()).into_iter();
-        all.filter_map(exited).collect()
     }
 }

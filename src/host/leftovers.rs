@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::{Child, Host};
 use crate::agent::Log;
 use crate::model::{AgentName, Leftover};
-use crate::process::{Kin, descendants, has_others, kill_found, reap_orphans};
+use crate::process::{Kin, Member, descendants, has_others, kill_found, marked, reap_orphans};
 use crate::wire::{Incarnation, StopStage, Stopped};
 
 impl Host {
@@ -21,7 +21,7 @@ impl Host {
     /// These agents' processes have ended: what they have left running is killed. To look for that takes its time, which
     /// grows with the number of all agents.
     pub(super) fn end_leftovers(&mut self, agents: &[AgentName]) {
-        let (mut ended, mut runs) = (Vec::new(), HashSet::new());
+        let (mut ended, mut runs, mut taken_back) = (Vec::new(), HashSet::new(), HashSet::new());
         for agent in agents {
             let child = self.children.get(agent);
             let Some(child) = child.filter(|it| it.has_program()) else {
@@ -29,13 +29,22 @@ impl Host {
             };
             ended.push(agent);
             if !child.is_done() {
-                runs.insert(child.run().to_owned());
+                let of = match child.taken_back() {
+                    Some(_) => &mut taken_back,
+                    None => &mut runs,
+                };
+                of.insert(child.run().to_owned());
             }
         }
         if ended.is_empty() {
             return;
         }
-        self.kill_leftovers(|run| run.is_some_and(|run| runs.contains(run)));
+        if !runs.is_empty() {
+            self.kill_leftovers(|run| run.is_some_and(|run| runs.contains(run)));
+        }
+        // What they have left was adopted by others.
+        let killed = kill_found(|| marked(&taken_back));
+        self.note_all_killed(killed);
         for agent in ended {
             self.take_killed(agent);
         }
@@ -79,11 +88,21 @@ impl Host {
         if !has_others(is_agent) {
             return;
         }
-        let killed = kill_found(|| {
+        let look = || {
             self.reap_orphans();
             descendants(is_agent, &ours)
-        });
+        };
+        // What one that has just ended leaves was not among the children a moment ago: two looks, before there is nothing.
+        let look_twice = || match look() {
+            found if found.is_empty() => look(),
+            found => found,
+        };
+        let killed = kill_found(look_twice);
         self.reap_orphans();
+        self.note_all_killed(killed);
+    }
+
+    fn note_all_killed(&mut self, killed: Vec<Member>) {
         for member in killed {
             let agent = member.run.as_ref().and_then(|run| self.lives.get(run));
             if let Some(agent) = agent.cloned() {

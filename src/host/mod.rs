@@ -23,10 +23,12 @@ mod requests;
 mod restart;
 mod signals;
 mod specs;
+mod taken_back;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -35,12 +37,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::keeper::{Kept, KeptWord, Listener};
 use crate::model::timing::{CONTROL_TIMEOUT, LAST_WORD_TIMEOUT, STOP_GRACE};
 use crate::model::{
     AgentName, Alias, Credentials, Dial, HostId, KeyPair, Leftover, Millis, NameServerName,
     harmless,
 };
-use crate::process::{Cgroup, MemoryWatch, adopt_orphans, ended_child, raise_descriptors, reap};
+use crate::process::{
+    Cgroup, Ended, MemoryWatch, adopt_orphans, ended_child, raise_descriptors, reap,
+};
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir, own};
 use crate::supervision::{Companions, Now, Supervision, Ticket};
@@ -53,6 +58,7 @@ use logs::LogReaders;
 use restart::Resolved;
 use signals::Signals;
 use specs::Specs;
+use taken_back::Unseen;
 
 pub(crate) use log_tail::{end_of_logs, last_words};
 pub(crate) use logs::ends_of_logs;
@@ -121,33 +127,42 @@ enum Input {
     Terminate(Millis),
     /// Children have ended: agents, or what was adopted of theirs.
     Children,
+    /// Agents of a daemon before this one have ended: this one, or others, as their keeper has seen.
+    TakenBackEnded(Option<AgentName>),
+    /// Of agents that have ended unseen, those that the name server takes for alive.
+    StillKnown(HashSet<AgentName>),
     Time,
     /// A requester waits for logs, and one has grown.
     Written,
     Disconnected,
 }
 
-/// Why a daemon has ended with all its agents.
+/// How a host daemon has come to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HostEnd {
-    /// A member has asked it to.
+    /// A member has asked it to end, and so have its agents.
     Asked,
-    /// By a signal, or because it can be a member no more.
+    /// The same by a signal, or because it can be a member no more.
     Told,
+    /// Its keeper is dead. Its agents go on.
+    KeeperGone,
 }
 
-/// Runs a host daemon until it is asked to end or gets SIGTERM, and all its agents have ended.
-pub(crate) async fn run(options: HostOptions) -> Result<HostEnd, HostError> {
+/// Runs a host daemon until it is asked to end or gets SIGTERM, and all its agents have ended; or until its keeper, if it
+/// has one, is dead.
+pub(crate) async fn run(options: HostOptions, kept: Option<Kept>) -> Result<HostEnd, HostError> {
     // One for each agent, at least.
     raise_descriptors(None);
     let mut signals = Signals::new()?;
     // Where that is not possible, all but what leaves its process group is ended.
     let _ = adopt_orphans();
     let (link, incoming) = open(&options)?;
-    let mut host = Host::new(options, link)?;
+    let mut host = Host::new(options, link, kept)?;
+    host.take_back();
     if host.options.patient {
-        if !host.options.boot {
-            host.unseen = host.unseen_ends();
+        if host.options.boot {
+            // They are all to run again, however they have ended.
+            host.unseen.clear();
         }
         // The first heartbeat that arrives is that of an unregistered member, and then it announces itself.
         return host.serve(incoming, signals).await;
@@ -157,10 +172,8 @@ pub(crate) async fn run(options: HostOptions) -> Result<HostEnd, HostError> {
         // It has begun nothing yet.
         _ = signals.next() => return Ok(HostEnd::Told),
     }
-    if host.options.succeeds.is_some() {
-        host.report_unseen_ends();
-        host.spawner.keep_logs_of_others(host.link.address());
-    }
+    host.follow_again();
+    host.see_to_unseen();
     host.serve(incoming, signals).await
 }
 
@@ -174,6 +187,8 @@ fn open(options: &HostOptions) -> Result<(Link, mpsc::UnboundedReceiver<Incoming
 
 struct Host {
     options: HostOptions,
+    /// None: it has no keeper.
+    kept: Option<Kept>,
     link: Arc<Link>,
     /// The messages of the link, if that is a new one.
     fresh: Option<mpsc::UnboundedReceiver<Incoming>>,
@@ -210,8 +225,10 @@ struct Host {
     next_ticket: u64,
     /// The requesters that wait for logs to grow.
     readers: LogReaders,
-    /// Ends of agents of a former life of this daemon, of which the name server is to hear.
-    unseen: Vec<NameServerRequest>,
+    /// Agents of a daemon before this one that have ended, and of which the name server is to hear.
+    unseen: Vec<Unseen>,
+    /// Where it is written down how agents have ended. None until there is something to write down.
+    ends: Option<File>,
     /// Examinations for which the daemon listens here, by their tokens.
     examinations: HashMap<String, Listening>,
     /// How many more may dial for an examination.
@@ -221,7 +238,7 @@ struct Host {
 }
 
 impl Host {
-    fn new(options: HostOptions, link: Link) -> Result<Self, HostError> {
+    fn new(options: HostOptions, link: Link, kept: Option<Kept>) -> Result<Self, HostError> {
         let (inputs, received) = mpsc::unbounded_channel();
         own::make(&options.ipc_dir())?;
         let specs = Specs::read(&options.dir);
@@ -230,6 +247,7 @@ impl Host {
             attached: attached::kept(&specs, options.group.as_ref()),
             specs,
             options,
+            kept,
             link: Arc::new(link),
             fresh: None,
             incarnation: Incarnation::draw(),
@@ -251,6 +269,7 @@ impl Host {
             next_ticket: 0,
             readers: LogReaders::default(),
             unseen: Vec::new(),
+            ends: None,
             examinations: HashMap::new(),
             dialling: examine::turns(),
             inputs,
@@ -262,12 +281,23 @@ impl Host {
         NameServerRequest::Announce(Announcement::Host {
             name: self.options.name.clone(),
             incarnation: self.incarnation,
-            pid: std::process::id(),
+            pid: self.pid(),
+            former_pids: self.options.dir.former_keepers(self.pid()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_ms: Millis::from(self.began.elapsed()).get(),
             address: Some(self.options.advertise),
             succeeds: self.options.succeeds,
         })
+    }
+
+    /// The pid by which it is known, which is its keeper's.
+    fn pid(&self) -> u32 {
+        let keeper = self.kept.as_ref().map(|kept| kept.keeper().pid);
+        keeper.unwrap_or_else(std::process::id)
+    }
+
+    fn has_stood(&self) -> bool {
+        self.kept.as_ref().is_some_and(Kept::has_stood)
     }
 
     async fn announce(&self) -> Result<(), ProxyError> {
@@ -301,12 +331,15 @@ impl Host {
         mut incoming: mpsc::UnboundedReceiver<Incoming>,
         mut signals: Signals,
     ) -> Result<HostEnd, HostError> {
+        let mut keeper = self.kept.as_ref().map(Kept::listen).transpose()?;
         let watchdog = notify::watchdog();
         let mut next_sign = watchdog.map(|every| self.now() + every);
         if self.options.patient {
             // Ready: whether a name server is there yet is another's business.
             notify::notify("READY=1");
         }
+        // What was taken back may have consequences.
+        self.perform();
         loop {
             let deadlines = [
                 self.supervision.next_deadline(),
@@ -324,6 +357,19 @@ impl Host {
                 Some(input) = self.received.recv() => input,
                 unasked = incoming.recv() => unasked.map_or(Input::Disconnected, Input::Incoming),
                 input = signals.any() => input,
+                word = said(&mut keeper) => match word {
+                    KeptWord::AgentsEnded => Input::TakenBackEnded(None),
+                    // What ends is not to be begun anew.
+                    KeptWord::Gone if self.supervision.is_ending() => {
+                        keeper = None;
+                        continue;
+                    }
+                    KeptWord::Gone if !self.has_stood() => {
+                        keeper = None;
+                        Input::Terminate(STOP_GRACE)
+                    }
+                    KeptWord::Gone => return Ok(HostEnd::KeeperGone),
+                },
                 () = self.readers.written() => Input::Written,
                 () = at(self.began, deadline) => Input::Time,
             };
@@ -373,9 +419,11 @@ impl Host {
             Input::Incoming(Incoming::Renew) => self.on_renew(),
             Input::Renewed(own) => self.on_renewed(*own),
             Input::Children => self.on_children(),
+            Input::TakenBackEnded(agent) => self.on_taken_back_ended(agent),
+            Input::StillKnown(known) => self.on_still_known(&known),
             Input::Registered(at) => {
                 (self.options.on_registered)(&at);
-                self.report_ends_once();
+                self.see_to_unseen_of_known();
                 self.boot_once();
             }
             // Agents are there: they are not left alone. The next heartbeat tries again.
@@ -416,18 +464,30 @@ impl Host {
     /// All that have ended by now: what they have left is looked for once.
     fn on_children(&mut self) {
         let mut ended = Vec::new();
-        while let Some(pid) = ended_child() {
-            match self.pids.remove(&pid) {
+        while let Some(end) = ended_child() {
+            match self.pids.remove(&end.pid) {
                 Some(agent) => {
-                    if let Some(child) = self.children.get_mut(&agent) {
-                        child.wait();
-                    }
+                    self.wait_for(&agent, end);
                     ended.push(agent);
                 }
-                None => reap(pid),
+                None => reap(end.pid),
             }
         }
+        self.on_agents_ended(ended);
+    }
+
+    fn wait_for(&mut self, agent: &AgentName, end: Ended) {
+        self.note_end(agent, &end);
+        match self.children.get_mut(agent) {
+            Some(child) => child.end(end),
+            None => reap(end.pid),
+        }
+    }
+
+    /// These have ended together.
+    fn on_agents_ended(&mut self, ended: Vec<AgentName>) {
         if !ended.is_empty() {
+            self.sync_ends();
             self.end_leftovers(&ended);
             ended.into_iter().for_each(|agent| self.on_ended(agent));
         }
@@ -447,7 +507,6 @@ impl Host {
         // It goes with this daemon, if it cannot now.
         let cgroup = child.into_cgroup().and_then(Cgroup::remove);
         self.cgroups.extend(cgroup);
-        self.note_end(&agent, &exit);
         self.unsent.insert(agent.clone(), unsent);
         let now = self.began.elapsed();
         self.supervision.on_exited(&agent, exit, asked, now);
@@ -455,6 +514,14 @@ impl Host {
 
     fn now(&self) -> Now {
         self.began.elapsed()
+    }
+}
+
+/// What the keeper says, if there is one.
+async fn said(keeper: &mut Option<Listener>) -> KeptWord {
+    match keeper {
+        Some(keeper) => keeper.next().await,
+        None => std::future::pending().await,
     }
 }
 

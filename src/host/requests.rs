@@ -40,6 +40,8 @@ impl Host {
                 timeout,
             } => self.on_launch(agent, values, (timers, timeout), ticket),
             HostRequest::Keep { agents } => {
+                let ids = agents.iter().map(|agent| self.spawner.id(agent));
+                self.specs.keep_up(ids);
                 self.supervision.on_keep(&agents, now);
                 self.specs.flush();
                 self.answer(ticket, Ok(()));

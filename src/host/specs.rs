@@ -51,6 +51,7 @@ impl Specs {
             ports: ports.clone(),
             values,
             stopped: false,
+            is_up: false,
         };
         self.kept.insert(spec.name.clone(), kept);
         (version, ports)
@@ -89,6 +90,21 @@ impl Specs {
             let agent = agent.clone();
             self.note(&SpecNews::Stopped { agent, stopped });
             self.flush();
+        }
+    }
+
+    /// The system of these agents is up.
+    pub(super) fn keep_up(&mut self, agents: impl Iterator<Item = AgentId>) {
+        let mut news = Vec::new();
+        for agent in agents {
+            if let Some(kept) = self.kept.get_mut(&agent)
+                && !std::mem::replace(&mut kept.is_up, true)
+            {
+                news.push(agent);
+            }
+        }
+        if !news.is_empty() {
+            self.note(&SpecNews::Up { agents: news });
         }
     }
 

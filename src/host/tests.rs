@@ -73,7 +73,7 @@ fn it_goes_when_its_last_word_was_answered() {
     let daemon = std::thread::spawn(move || {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().build().unwrap();
-        runtime.block_on(run(options))
+        runtime.block_on(run(options, None))
     });
     let (from, announce, _) = nameserver.next();
     nameserver.acknowledge(&from, &announce);

@@ -304,8 +304,11 @@ pub struct HostInfo {
     pub address: Option<IpAddr>,
     /// The state it is in.
     pub state: State,
-    /// The process of its daemon.
+    /// The process of its daemon, or that of the daemon's keeper.
     pub pid: u32,
+    /// The pids by which it was known before, while other keepers had it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_pids: Vec<u32>,
     /// The version of osb that its daemon is of.
     pub version: String,
     /// For how long its daemon has run, in seconds.
@@ -315,6 +318,11 @@ pub struct HostInfo {
 }
 
 impl HostInfo {
+    /// Whether this is the daemon that was started with that pid.
+    pub fn has_pid(&self, pid: u32) -> bool {
+        self.pid == pid || self.former_pids.contains(&pid)
+    }
+
     /// Which daemon it is, among all that the name server knows.
     pub fn id(&self) -> HostId {
         HostId {

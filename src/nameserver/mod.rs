@@ -20,7 +20,7 @@ use crate::wire::{DecodeError, Envelope, Fault, MessageKind, Peer, body};
 use crate::zeromq::draw_keys;
 use audit::Audit;
 use socket::{Frames, NotSent, Router, TurnedAway};
-use trial::{Outcome, Trial};
+use trial::{Trial, Verdict};
 
 /// How many messages are read before the clock is looked at again.
 const BATCH: usize = 256;
@@ -95,14 +95,24 @@ pub(crate) struct NameServer {
 }
 
 /// How a name server has ended, and what it did not take to be for it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Served {
-    /// A member has asked it to end; else a signal has told it.
-    pub was_asked: bool,
+    pub end: NameServerEnd,
     /// Messages that were none of osb's.
     pub foreign: u64,
     /// Handshakes of keys that are not admitted.
     pub turned_away: u64,
+}
+
+/// How a name server has come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NameServerEnd {
+    /// A member has asked it to end.
+    Asked,
+    /// A signal has told it to.
+    Told,
+    /// Its keeper is dead.
+    KeeperGone,
 }
 
 impl NameServer {
@@ -157,8 +167,8 @@ impl NameServer {
         let refused = self.turned_away;
         loop {
             match trial.outcome()? {
-                Some(Outcome::Admitted) => return Err(NameServerError::AdmitsUnknownKeys),
-                Some(Outcome::Refused) => break,
+                Some(Verdict::Admitted) => return Err(NameServerError::AdmitsUnknownKeys),
+                Some(Verdict::Refused) => break,
                 None => {}
             }
             self.answer_handshakes();
@@ -172,13 +182,18 @@ impl NameServer {
         &self.address
     }
 
-    /// Serves until a member asks it to end, or until `end` can be read.
-    pub(crate) fn run(mut self, end: BorrowedFd<'_>) -> Result<Served, NameServerError> {
+    /// Serves until a member asks it to end, until `end` can be read, or until `keeper` can, which is dead then.
+    pub(crate) fn run(
+        mut self,
+        end: BorrowedFd<'_>,
+        keeper: BorrowedFd<'_>,
+    ) -> Result<Served, NameServerError> {
         loop {
             let timeout = self.poll_timeout();
             let mut items = vec![
                 self.router.poll_item(),
                 zmq::PollItem::from_fd(end.as_raw_fd(), zmq::POLLIN),
+                zmq::PollItem::from_fd(keeper.as_raw_fd(), zmq::POLLIN),
             ];
             items.extend(self.router.handshakes());
             match zmq::poll(&mut items, timeout) {
@@ -186,14 +201,20 @@ impl NameServer {
                 Err(error) => return Err(error.into()),
             }
             let told_to_end = items[1].is_readable();
+            let keeper_gone = items[2].is_readable();
             for TurnedAway { key, place, why } in self.answer_handshakes() {
                 let now = self.now();
                 self.registry.on_turned_away(key, place, why, now);
             }
-            let was_asked = self.serve()?;
-            if was_asked || told_to_end {
+            let end = match (self.serve()?, told_to_end, keeper_gone) {
+                (true, ..) => Some(NameServerEnd::Asked),
+                (false, true, _) => Some(NameServerEnd::Told),
+                (false, false, true) => Some(NameServerEnd::KeeperGone),
+                (false, false, false) => None,
+            };
+            if let Some(end) = end {
                 return Ok(Served {
-                    was_asked,
+                    end,
                     foreign: self.foreign,
                     turned_away: self.turned_away,
                 });

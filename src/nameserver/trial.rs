@@ -11,7 +11,7 @@ use crate::zeromq::{self, EVENTS, Seen, control_dealer, monitor, next_event};
 /// How long it is looked at before the name server's side has its turn, in milliseconds.
 const TURN: i64 = 2;
 
-pub(crate) enum Outcome {
+pub(crate) enum Verdict {
     Admitted,
     Refused,
 }
@@ -44,17 +44,17 @@ impl Trial {
     }
 
     /// What happened to the peer, if that is known yet.
-    pub(crate) fn outcome(&self) -> Result<Option<Outcome>, NameServerError> {
+    pub(crate) fn outcome(&self) -> Result<Option<Verdict>, NameServerError> {
         if self.monitor.poll(zmq::POLLIN, TURN)? > 0 {
             while let Some((seen, _)) = next_event(&self.monitor) {
                 match seen {
-                    Seen::Proven => return Ok(Some(Outcome::Admitted)),
-                    Seen::Failed(_) | Seen::Lost => return Ok(Some(Outcome::Refused)),
+                    Seen::Proven => return Ok(Some(Verdict::Admitted)),
+                    Seen::Failed(_) | Seen::Lost => return Ok(Some(Verdict::Refused)),
                     Seen::Connected | Seen::Retried => {}
                 }
             }
         }
-        Ok((self.began.elapsed() > TRIAL_TIMEOUT).then_some(Outcome::Refused))
+        Ok((self.began.elapsed() > TRIAL_TIMEOUT).then_some(Verdict::Refused))
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use crate::model::KeyPair;
 
-    fn outcome_at(prepare: impl FnOnce(&mut zmq::Socket, &KeyPair)) -> Outcome {
+    fn outcome_at(prepare: impl FnOnce(&mut zmq::Socket, &KeyPair)) -> Verdict {
         let context = zmq::Context::new();
         let keys = zeromq::draw_keys().unwrap();
         let mut server = context.socket(zmq::ROUTER).unwrap();
@@ -100,7 +100,7 @@ mod tests {
             server.set_curve_server(true).unwrap();
             server.set_curve_secretkey(keys.secret.as_bytes()).unwrap();
         });
-        assert!(matches!(outcome, Outcome::Admitted));
+        assert!(matches!(outcome, Verdict::Admitted));
     }
 
     #[test]
@@ -108,6 +108,6 @@ mod tests {
         let outcome = outcome_at(|server, keys| {
             zeromq::admit_by_key(server, &keys.secret, "").unwrap();
         });
-        assert!(matches!(outcome, Outcome::Refused));
+        assert!(matches!(outcome, Verdict::Refused));
     }
 }

@@ -41,6 +41,11 @@ impl Cgroups {
 }
 
 impl Cgroup {
+    /// One that was made before, as it was written down. None if it is not the group of a life.
+    pub fn of_path(path: PathBuf) -> Option<Self> {
+        is_of_one_life(&path).then_some(Self { path })
+    }
+
     /// From now on the process is in it, and whatever it starts.
     pub fn take(&self, pid: u32) -> io::Result<()> {
         fs::write(self.path.join("cgroup.procs"), pid.to_string())

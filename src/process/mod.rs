@@ -45,9 +45,7 @@ pub use groups::kill_groups;
 pub use ignored::is_ignored;
 pub use inherited::{hand_descriptor, keep_descriptors};
 pub use memory::MemoryWatch;
-pub use orphans::{
-    Kin, adopt_orphans, ended_child, has_children, has_succeeded, reap, reap_orphans,
-};
+pub use orphans::{Ended, Kin, adopt_orphans, ended_child, has_children, reap, reap_orphans};
 pub use progress::{progress, progress_of_threads};
 pub use runs::{Member, RUN, descendants, drop_run, has_others, kill_found, marked, of_no_run};
 pub use start::not_started;
@@ -74,6 +72,15 @@ impl ProcessId {
         })
     }
 
+    /// The child that has `pid`, which may have ended and was not waited for.
+    pub fn of_child(pid: u32) -> io::Result<Self> {
+        Ok(Self {
+            pid,
+            start: Stat::of(pid)?.start,
+            boot: boot_id()?,
+        })
+    }
+
     pub fn of_self() -> io::Result<Self> {
         Self::of(std::process::id())
     }
@@ -82,6 +89,16 @@ impl ProcessId {
     pub fn is_alive(&self) -> bool {
         boot_id().is_ok_and(|boot| boot == self.boot)
             && start_time(self.pid).is_ok_and(|start| start == self.start)
+    }
+
+    /// Whether it has ended, and nothing of it is left: its parent has waited for it.
+    pub fn was_waited_for(&self) -> bool {
+        !Self::of_child(self.pid).is_ok_and(|there| there == *self)
+    }
+
+    /// Whether it was begun since this machine was.
+    pub fn is_of_this_boot(&self) -> bool {
+        boot_id().is_ok_and(|boot| boot == self.boot)
     }
 
     /// A descriptor that stands for this very process, if it still runs.
@@ -124,6 +141,12 @@ impl ProcessId {
         }
         pidfd_send_signal(&fd, Signal::KILL).is_ok()
     }
+}
+
+/// The parent of a process that was not waited for.
+pub fn parent_of(process: &ProcessId) -> Option<u32> {
+    let stat = Stat::of(process.pid).ok()?;
+    (stat.start == process.start).then_some(stat.parent)
 }
 
 /// A process that has ended and was not waited for counts as ended.

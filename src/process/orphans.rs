@@ -25,9 +25,9 @@ pub fn adopt_orphans() -> io::Result<()> {
 /// Waits for children that have ended. `kin` tells, by its pid, what one is: the status of a child that another
 /// task waits for is not taken.
 pub fn reap_orphans(mut kin: impl FnMut(u32) -> Kin) {
-    while let Some(ended) = ended_child() {
-        match kin(ended) {
-            Kin::Orphan => reap(ended),
+    while let Some(Ended { pid, .. }) = ended_child() {
+        match kin(pid) {
+            Kin::Orphan => reap(pid),
             Kin::Waited => {}
             Kin::Awaited => return,
         }
@@ -35,9 +35,9 @@ pub fn reap_orphans(mut kin: impl FnMut(u32) -> Kin) {
 }
 
 /// A child that has ended and was not waited for.
-pub fn ended_child() -> Option<u32> {
+pub fn ended_child() -> Option<Ended> {
     let peek = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    Some(wait(libc::P_ALL, 0, peek).ok()??.pid)
+    wait(libc::P_ALL, 0, peek).ok()?
 }
 
 /// Waits for a child that has ended.
@@ -51,16 +51,14 @@ pub fn has_children() -> bool {
     wait(libc::P_ALL, 0, peek).is_ok()
 }
 
-/// Whether this child, which has ended and was not waited for, has ended with status 0.
-pub fn has_succeeded(child: u32) -> bool {
-    let peek = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    let ended = wait(libc::P_PID, child, peek).ok().flatten();
-    ended.is_some_and(|it| it.succeeded)
-}
-
-struct Ended {
-    pid: u32,
-    succeeded: bool,
+/// A child that has ended, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    pub pid: u32,
+    /// Its exit status, unless a signal has ended it.
+    pub status: Option<i32>,
+    /// The signal that has ended it, if one did.
+    pub signal: Option<i32>,
 }
 
 /// None if none has ended; an error if there is none.
@@ -83,8 +81,10 @@ fn wait(which: libc::idtype_t, pid: u32, options: libc::c_int) -> io::Result<Opt
         (info.si_pid(), info.si_status(), info.si_code)
     };
     let ended = u32::try_from(pid).ok().filter(|pid| *pid != 0);
+    let by_itself = code == libc::CLD_EXITED;
     Ok(ended.map(|pid| Ended {
         pid,
-        succeeded: code == libc::CLD_EXITED && status == 0,
+        status: by_itself.then_some(status),
+        signal: (!by_itself).then_some(status),
     }))
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::ProcessId;
+use super::{ProcessId, parent_of};
 
 /// A process that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,22 @@ pub fn working_for(dir: &Path, logs: &Path) -> Vec<Working> {
     let logs = fs::canonicalize(logs).unwrap_or_else(|_| logs.to_owned());
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter_map(|pid| look_at(pid, dir, &logs)).collect()
+    without_kept(pids.filter_map(|pid| look_at(pid, dir, &logs)).collect())
+}
+
+/// A daemon and its keeper have the same words. The keeper hands on what it is told.
+fn without_kept(mut found: Vec<Working>) -> Vec<Working> {
+    let daemon = |it: &Working| match it {
+        Working::Daemon { process, .. } => Some(process.clone()),
+        Working::Agent(_) => None,
+    };
+    let daemons: Vec<ProcessId> = found.iter().filter_map(daemon).collect();
+    let is_daemon = |pid: u32| daemons.iter().any(|it| it.pid == pid);
+    found.retain(|it| match it {
+        Working::Daemon { process, .. } => !parent_of(process).is_some_and(is_daemon),
+        Working::Agent(_) => true,
+    });
+    found
 }
 
 fn look_at(pid: u32, dir: &Path, logs: &Path) -> Option<Working> {

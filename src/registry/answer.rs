@@ -174,7 +174,7 @@ impl Registry {
                 return Err(Fault::Refused { reason });
             }
             Some(mut old)
-                if old.may_be_replaced() || (succeeded.is_some() && succeeded == old.pid) =>
+                if old.may_be_replaced() || succeeded.is_some_and(|pid| old.has_pid(pid)) =>
             {
                 self.unroute(&old.route, from);
                 connections = old.take_connections();

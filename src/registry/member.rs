@@ -85,6 +85,7 @@ pub(crate) enum Facts {
     Host {
         version: String,
         address: Option<IpAddr>,
+        former_pids: Vec<u32>,
     },
     Client,
 }
@@ -186,12 +187,18 @@ impl Member {
                 version,
                 uptime_ms,
                 address,
-                ..
+                former_pids,
+                name: _,
+                succeeds: _,
             } => (
                 incarnation,
                 pid,
                 uptime_ms,
-                Facts::Host { version, address },
+                Facts::Host {
+                    version,
+                    address,
+                    former_pids,
+                },
             ),
         };
         Self {
@@ -311,6 +318,15 @@ impl Member {
         if let Facts::Agent { restarts, .. } = &mut self.facts {
             *restarts = count;
         }
+    }
+
+    /// Whether it is, or was, known by that pid.
+    pub(super) fn has_pid(&self, pid: u32) -> bool {
+        let former = match &self.facts {
+            Facts::Host { former_pids, .. } => former_pids.contains(&pid),
+            Facts::Agent { .. } | Facts::Client => false,
+        };
+        former || self.pid == Some(pid)
     }
 
     /// It is the next life of that one.
@@ -503,7 +519,12 @@ impl Member {
 
     /// What `ls hosts` shows; None if it is no host.
     pub(super) fn host_info(&self, id: &HostId, agents: usize, now: Now) -> Option<HostInfo> {
-        let Facts::Host { version, address } = &self.facts else {
+        let Facts::Host {
+            version,
+            address,
+            former_pids,
+        } = &self.facts
+        else {
             return None;
         };
         Some(HostInfo {
@@ -512,6 +533,7 @@ impl Member {
             address: *address,
             state: self.state(),
             pid: self.pid.unwrap_or_default(),
+            former_pids: former_pids.clone(),
             version: version.clone(),
             uptime_s: self.uptime_s(now),
             agents,

@@ -100,6 +100,7 @@ pub fn host() -> HostInfo {
         address: "127.0.0.1".parse().ok(),
         state: State::Running,
         pid: 4700,
+        former_pids: Vec::new(),
         version: "0.1.0".to_owned(),
         uptime_s: 7500.0,
         agents: 2,

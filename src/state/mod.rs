@@ -42,8 +42,8 @@ pub use lock::{Lock, inherit};
 pub use log_line::{goes_on, level_and_text, stamp};
 pub use log_watch::{LogEvents, LogWatch};
 pub use record::{
-    AgentRecord, Daemon, EndRecord, FarNameServer, GroupRecord, Laid, Launch, Machine, Phase,
-    SystemRecord,
+    AgentRecord, Daemon, EndRecord, FarNameServer, GroupRecord, KeeperRecord, Laid, Launch,
+    Machine, Phase, SystemRecord,
 };
 pub use runs::Runs;
 pub use spec_log::{KeptSpec, SpecNews};
@@ -259,8 +259,12 @@ impl SystemDir {
         self.0.join("specs.jsonl")
     }
 
-    /// Where agents write down how they ended if there is no daemon to see it.
-    pub fn ends_path(&self) -> PathBuf {
+    fn keepers_path(&self) -> PathBuf {
+        self.0.join("keepers.jsonl")
+    }
+
+    /// Where it is written down how agents have ended.
+    fn ends_path(&self) -> PathBuf {
         self.0.join("ends.jsonl")
     }
 

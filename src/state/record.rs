@@ -3,7 +3,7 @@
 //! Fields that are not known are read over: a later osb may have written them. What an older one could not
 //! do without understanding raises the format's number, and then it is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -257,9 +257,16 @@ pub struct AgentRecord {
     /// The group that it is in, with what it starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<PathBuf>,
+    /// How often it had been started again by its policy, within the window of that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restarts: u32,
 }
 
-/// How an agent ended, written down by its daemon, or by itself if that was gone.
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// How an agent ended, written down by its daemon; by itself and by the daemon's keeper if that was gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndRecord {
     pub agent: AgentName,
@@ -268,6 +275,16 @@ pub struct EndRecord {
     pub status: Option<i32>,
     /// The signal that ended it, if one did.
     pub signal: Option<i32>,
+    /// Its daemon has decided that it is not started again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stays: bool,
+}
+
+/// A process that stands for a daemon now, and the pid of the one that did before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeeperRecord {
+    pub former: u32,
+    pub process: ProcessId,
 }
 
 impl SystemDir {
@@ -287,7 +304,48 @@ impl SystemDir {
         if format > FORMAT {
             return Err(StateError::Newer { path, format });
         }
-        serde_json::from_slice(&bytes).map(Some).map_err(corrupt)
+        let mut record: SystemRecord = serde_json::from_slice(&bytes).map_err(corrupt)?;
+        self.find_keepers(&mut record);
+        Ok(Some(record))
+    }
+
+    /// Keepers that have died since the record was written, and others have come in their places.
+    fn find_keepers(&self, record: &mut SystemRecord) {
+        let keepers = self.keepers();
+        if keepers.is_empty() {
+            return;
+        }
+        for group in &mut record.groups {
+            let hosts = group.hosts.iter_mut().map(|it| &mut it.process);
+            for process in hosts.chain(&mut group.launched_nameserver) {
+                for keeper in &keepers {
+                    if keeper.former == process.pid && !process.is_alive() {
+                        *process = keeper.process.clone();
+                    }
+                }
+            }
+        }
+    }
+
+    fn keepers(&self) -> Vec<KeeperRecord> {
+        lines_of(&self.keepers_path())
+    }
+
+    /// Writes down which process stands for a daemon from now on.
+    pub fn note_keeper(&self, keeper: &KeeperRecord) -> io::Result<()> {
+        own::append(&self.keepers_path())?.write_all(&line(keeper))
+    }
+
+    /// The pids of those that have stood for a daemon before `pid` did.
+    pub fn former_keepers(&self, pid: u32) -> Vec<u32> {
+        let (mut former, mut at) = (Vec::new(), pid);
+        for keeper in self.keepers().iter().rev() {
+            if keeper.process.pid == at {
+                at = keeper.former;
+                former.push(at);
+            }
+        }
+        former
     }
 
     /// The hosts on other machines that a record names which is not understood as a whole.
@@ -412,10 +470,7 @@ impl SystemDir {
     /// The agents of a name server's daemon that has ended: those that live, and those that do not.
     pub fn former_agents(&self, nameserver: &str) -> Vec<FormerAgent> {
         let ends = self.ends();
-        let status = |it: &AgentRecord| {
-            let of_it = |end: &&EndRecord| Some(end.incarnation) == it.incarnation;
-            ends.iter().find(of_it).and_then(|end| end.status)
-        };
+        let status = |it: &AgentRecord| ends.get(&it.incarnation?)?.status;
         let former = |it: AgentRecord| match it.process.is_alive() {
             true => FormerAgent::alive(it.agent),
             false => FormerAgent {
@@ -433,9 +488,15 @@ impl SystemDir {
         self.agents().iter().any(|it| it.process.is_alive())
     }
 
-    /// How agents have ended.
-    pub fn ends(&self) -> Vec<EndRecord> {
-        lines_of(&self.ends_path())
+    /// How agents have ended, by their lives. What was written last holds: an agent itself has written before its end.
+    pub fn ends(&self) -> HashMap<Incarnation, EndRecord> {
+        let all = lines_of::<EndRecord>(&self.ends_path()).into_iter();
+        all.map(|it| (it.incarnation, it)).collect()
+    }
+
+    /// The list of ends, to be added to with [`EndRecord::append`].
+    pub fn ends_log(&self) -> io::Result<File> {
+        own::append(&self.ends_path())
     }
 }
 
@@ -465,9 +526,9 @@ impl AgentRecord {
 }
 
 impl EndRecord {
-    /// Adds it to the list at `path`, at once and whole.
-    pub fn append(&self, path: &Path) -> io::Result<()> {
-        own::append(path)?.write_all(&line(self))
+    /// Adds it to the list, at once and whole: others may add theirs.
+    pub fn append(&self, list: &mut File) -> io::Result<()> {
+        list.write_all(&line(self))
     }
 }
 
@@ -539,6 +600,37 @@ mod tests {
     }
 
     #[test]
+    fn a_keeper_that_came_in_the_place_of_a_dead_one_is_found() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = SystemDir::at(temp.path().to_owned());
+        let own = ProcessId::of_self().unwrap();
+        let dead = ProcessId {
+            start: own.start + 1,
+            ..own.clone()
+        };
+        let mut written = record();
+        written.groups[0].launched_nameserver = Some(dead.clone());
+        dir.write_record(&written).unwrap();
+        assert_eq!(dir.record().unwrap(), Some(written));
+        for (former, process) in [
+            (
+                own.pid,
+                ProcessId {
+                    pid: 7,
+                    ..dead.clone()
+                },
+            ),
+            (7, own.clone()),
+        ] {
+            dir.note_keeper(&KeeperRecord { former, process }).unwrap();
+        }
+        let found = dir.record().unwrap().unwrap();
+        assert_eq!(found.groups[0].launched_nameserver, Some(own.clone()));
+        assert_eq!(dir.former_keepers(own.pid), [7, own.pid]);
+        assert!(dir.former_keepers(8).is_empty());
+    }
+
+    #[test]
     fn a_torn_line_hides_no_other_agent() {
         let temp = tempfile::tempdir().unwrap();
         let dir = SystemDir::at(temp.path().to_owned());
@@ -550,6 +642,7 @@ mod tests {
             incarnation: None,
             prints: None,
             cgroup: None,
+            restarts: 0,
         };
         let mut log = dir.agents_log().unwrap();
         log.write_all(&alice.line()).unwrap();

@@ -23,6 +23,8 @@ pub struct KeptSpec {
     pub values: BTreeMap<String, String>,
     /// It was stopped, and is to stay down until it is started.
     pub stopped: bool,
+    /// Its system is up: from now on its policy holds.
+    pub is_up: bool,
 }
 
 /// A line of the file.
@@ -45,6 +47,10 @@ pub enum SpecNews {
         agent: AgentId,
         stopped: bool,
     },
+    /// The system of these agents is up.
+    Up {
+        agents: Vec<AgentId>,
+    },
 }
 
 impl SystemDir {
@@ -62,6 +68,7 @@ impl SystemDir {
                         ports,
                         values,
                         stopped: false,
+                        is_up: false,
                         spec: *spec,
                     };
                     kept.insert(of_it.spec.name.clone(), of_it);
@@ -79,6 +86,13 @@ impl SystemDir {
                 SpecNews::Stopped { agent, stopped } => {
                     if let Some(kept) = kept.get_mut(&agent) {
                         kept.stopped = stopped;
+                    }
+                }
+                SpecNews::Up { agents } => {
+                    for agent in agents {
+                        if let Some(kept) = kept.get_mut(&agent) {
+                            kept.is_up = true;
+                        }
                     }
                 }
             }

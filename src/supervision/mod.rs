@@ -9,6 +9,7 @@ mod companions;
 mod restart;
 mod silent;
 mod start;
+mod taken_back;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(crate) use boot::{Found, Wanted};
 pub(crate) use companions::{Companions, With};
 use restart::History;
 use silent::Silent;
+pub(crate) use taken_back::{Condition, TakenBack};
 
 /// Time since the daemon began, on the monotonic clock.
 pub(crate) type Now = Duration;
@@ -42,6 +44,8 @@ pub(crate) enum Effect {
         incarnation: Incarnation,
         /// None: no requester waits for it, because it is a restart.
         ticket: Option<Ticket>,
+        /// How often its policy has started it again, within the window.
+        restarts: u32,
     },
     /// Begin the next life of an agent by its spec, with [`Supervision::on_restart`].
     Restart { agent: AgentName },
@@ -149,6 +153,11 @@ impl Supervision {
     /// Whether it has started that agent, which may have ended since.
     pub(crate) fn has(&self, agent: &AgentName) -> bool {
         self.agents.contains_key(agent)
+    }
+
+    /// Whether all is to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.shutdown.is_some()
     }
 
     /// The agents that have not ended.

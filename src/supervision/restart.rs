@@ -44,6 +44,17 @@ impl History {
         self.is_kept && self.restart.policy != RestartPolicy::Never
     }
 
+    /// As a daemon before this one has left it.
+    pub(super) fn go_on(&mut self, is_up: bool, restarts: u32, now: Now) {
+        self.is_kept = is_up;
+        self.restarts = (0..restarts).map(|_| now).collect();
+    }
+
+    /// How often it was started again within the window.
+    pub(super) fn restarts(&self) -> u32 {
+        u32::try_from(self.restarts.len()).unwrap_or(u32::MAX)
+    }
+
     /// From now on its policy holds, and nothing has been before.
     pub(super) fn begin_anew(&mut self) {
         self.is_kept = true;
@@ -57,7 +68,7 @@ impl History {
         while self.restarts.front().is_some_and(is_over) {
             self.restarts.pop_front();
         }
-        let before = u32::try_from(self.restarts.len()).unwrap_or(u32::MAX);
+        let before = self.restarts();
         match self.restart.wait(before, chance(now)) {
             Some(wait) => {
                 self.restarts.push_back(now + wait);

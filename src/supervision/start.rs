@@ -92,6 +92,7 @@ impl Supervision {
                     spec,
                     incarnation,
                     ticket,
+                    restarts: agent.history.restarts(),
                 });
                 true
             }

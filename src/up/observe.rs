@@ -321,6 +321,7 @@ mod tests {
                 address: None,
                 state: State::Running,
                 pid,
+                former_pids: Vec::new(),
                 version: String::new(),
                 uptime_s: 0.0,
                 agents: 0,

@@ -172,6 +172,9 @@ pub enum Announcement {
         /// The pid of the daemon before it, whose end has been seen: its name is free at once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         succeeds: Option<u32>,
+        /// The pids by which it was known before, while other keepers had it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        former_pids: Vec<u32>,
     },
 }
 

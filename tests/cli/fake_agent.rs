@@ -71,6 +71,7 @@ impl FakeAgent {
             uptime_ms: 0,
             address: None,
             succeeds: None,
+            former_pids: Vec::new(),
         });
         ns.ask::<()>(&host).wait().unwrap();
         ns.ask::<()>(&exited).wait().unwrap();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::common::{self, Bench, Said, kill, wait_until};
+use crate::common::{self, Bench, Said, kill_all, wait_until};
 
 /// The machine that the operator sits at.
 pub(crate) const DESK: &str = "10.77.0.1";
@@ -400,14 +400,9 @@ impl Drop for Lab {
             let _ = machine.sshd.wait();
         }
         for name in self.machines.iter().map(|it| &it.name) {
-            self.processes(name)
-                .into_iter()
-                .for_each(|pid| kill(pid, 9));
+            kill_all(|| self.processes(name));
         }
-        self.bench
-            .processes()
-            .into_iter()
-            .for_each(|pid| kill(pid, 9));
+        kill_all(|| self.bench.processes());
         let machines = self.machines.iter().map(|it| it.name.as_str());
         for name in machines.chain(["desk", "switch"]) {
             let _ = Command::new("ip")

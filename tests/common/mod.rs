@@ -76,12 +76,15 @@ impl Bench {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
-    /// The pid of the process of this bench that has `words` in its command line.
+    /// The pid of the process of this bench that has `words` in its command line. Of a daemon and its keeper, the keeper's.
     pub(crate) fn pid_of(&self, words: &str) -> Option<i32> {
-        self.processes().into_iter().find(|pid| {
+        let mut found = self.processes();
+        found.retain(|pid| {
             let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             line.replace('\0', " ").contains(words)
-        })
+        });
+        let is_kept = |pid: &&i32| parent_of(**pid).is_some_and(|parent| found.contains(&parent));
+        found.iter().find(|pid| !is_kept(pid)).copied()
     }
 
     /// Starts `osb` with its output in pipes.
@@ -175,9 +178,7 @@ impl Drop for Bench {
         for system in remembered(&self.state().join("osb")) {
             let _ = self.command(&["down", &system, "--grace", "1s"]).output();
         }
-        for pid in self.processes() {
-            kill(pid, 9);
-        }
+        kill_all(|| self.processes());
     }
 }
 
@@ -275,6 +276,42 @@ pub(crate) fn kill_to_the_end(pid: i32) {
     let mut ends = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
     let ended = poll(&mut ends, PollTimeout::try_from(TIMEOUT).unwrap());
     assert_eq!(ended, Ok(1), "{pid} has not ended");
+}
+
+fn parent_of(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields = stat.get(stat.rfind(')')? + 2..)?;
+    fields.split(' ').nth(1)?.parse().ok()
+}
+
+/// The process that this one keeps, which starts it again when it is killed.
+pub(crate) fn daemon_of(keeper: i32) -> i32 {
+    let path = format!("/proc/{keeper}/task/{keeper}/children");
+    let children = fs::read_to_string(&path).unwrap();
+    let mut pids = children.split_whitespace();
+    let is_osb = |pid: &&str| {
+        let name = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let own = fs::read_to_string(format!("/proc/{keeper}/cmdline")).unwrap();
+        name == own
+    };
+    pids.find(is_osb).expect("its daemon").parse().unwrap()
+}
+
+/// Kills a daemon and its keeper, so that neither can begin the other anew, and waits until they have ended.
+pub(crate) fn kill_with_keeper(keeper: i32) {
+    kill(keeper, 19);
+    let daemon = daemon_of(keeper);
+    kill_to_the_end(daemon);
+    kill_to_the_end(keeper);
+}
+
+/// Kills what `find` finds, until it finds nothing more: some begin others anew.
+pub(crate) fn kill_all(find: impl Fn() -> Vec<i32>) {
+    wait_until("all are killed", || {
+        let found = find();
+        found.iter().for_each(|pid| kill(*pid, 9));
+        found.is_empty()
+    });
 }
 
 /// The root of the repository.

@@ -137,7 +137,7 @@ fn ls_with(system: &ClosedSystem, key: &Path) -> common::Said {
 
 /// A name server that has died is started again, and all agents come by a new connection.
 fn restart_nameserver(system: &ClosedSystem) {
-    common::kill_to_the_end(system.bench.pid_of(" ns ").unwrap());
+    common::kill_with_keeper(system.bench.pid_of(" ns ").unwrap());
     let up = system.bench.up(SYSTEM);
     assert_eq!(up.code, 0, "{up}");
 }

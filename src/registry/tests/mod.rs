@@ -77,6 +77,7 @@ fn host() -> NameServerRequest {
         uptime_ms: 0,
         address: None,
         succeeds: None,
+        former_pids: Vec::new(),
     })
 }
 
@@ -601,6 +602,7 @@ fn a_daemon_takes_the_place_of_one_whose_end_has_been_seen() {
             uptime_ms: 0,
             address: None,
             succeeds,
+            former_pids: Vec::new(),
         })
     };
     for wrong in [None, Some(5)] {

@@ -44,7 +44,7 @@ impl Seen {
     pub(super) fn has_hosts(&self, wanted: &[(HostId, Option<u32>)]) -> bool {
         let has = |(name, pid): &(HostId, Option<u32>)| {
             let there = self.hosts.get(name);
-            there.is_some_and(|it| pid.is_none_or(|pid| pid == it.pid))
+            there.is_some_and(|it| pid.is_none_or(|pid| it.has_pid(pid)))
         };
         wanted.iter().all(has)
     }
