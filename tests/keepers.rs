@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::common::{Bench, daemon_of, kill, kill_to_the_end, wait_for, wait_until};
+use crate::common::{Bench, daemon_of, kill, kill_to_the_end, wait_until};
 
 /// Alice is there for others; Bob and Carol are started again; Job and Once are done once.
 const SYSTEM: &str = r#"
@@ -206,21 +206,33 @@ fn a_name_server_that_is_killed_is_there_again_with_all_members() {
 }
 
 #[test]
-fn by_hand_both_end_at_a_signal_and_a_daemon_that_is_killed_comes_back() {
+fn a_daemon_that_a_person_has_started_is_kept_until_it_is_told_to_end() {
     let bench = Bench::new();
-    let mut by_hand = bench.spawn(&["ns", "--bind", "127.0.0.1:0"]);
-    let keeper = i32::try_from(by_hand.id()).unwrap();
-    let daemon = wait_for("it is there", || {
-        (bench.processes().len() == 2).then(|| daemon_of(keeper))
-    });
+    let mut ns = bench.spawn(&["ns", "--bind", "127.0.0.1:0"]);
     let mut line = String::new();
-    let mut out = std::io::BufReader::new(by_hand.stdout.take().unwrap());
+    let mut out = std::io::BufReader::new(ns.stdout.take().unwrap());
     std::io::BufRead::read_line(&mut out, &mut line).unwrap();
-    kill_to_the_end(daemon);
+    let at = line.trim_end();
+    let mut host = bench.spawn(&["--ns", at, "host", "--name", "lab"]);
+    let keeper = i32::try_from(host.id()).unwrap();
+    let is_there = || {
+        bench
+            .osb(&["--ns", at, "ls", "hosts"])
+            .stdout
+            .contains("running")
+    };
+    wait_until("it is there", is_there);
+    let before = daemon_of(keeper);
+    kill_to_the_end(before);
+    let path = format!("/proc/{keeper}/task/{keeper}/children");
     wait_until("it is there again", || {
-        bench.osb(&["--ns", line.trim_end(), "ls", "hosts"]).code == 0
+        let children = std::fs::read_to_string(&path).unwrap();
+        !children.is_empty() && !children.contains(&before.to_string()) && is_there()
     });
     kill(keeper, 2);
-    assert_eq!(by_hand.wait().unwrap().code(), Some(0));
+    assert_eq!(host.wait().unwrap().code(), Some(0));
+    // A name server that a person has started is not: it ends when it is killed.
+    ns.kill().unwrap();
+    ns.wait().unwrap();
     bench.assert_nothing_left();
 }

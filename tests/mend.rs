@@ -161,7 +161,7 @@ fn a_name_server_that_a_person_started_there_is_taken_for_what_it_is() {
     bench.ok(&["down"]);
     // It was not the system's.
     assert!(by_hand.try_wait().unwrap().is_none());
-    kill_with_keeper(i32::try_from(by_hand.id()).unwrap());
+    by_hand.kill().unwrap();
     by_hand.wait().unwrap();
     bench.assert_nothing_left();
 }

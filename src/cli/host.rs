@@ -93,7 +93,7 @@ fn launched(
     let options = options(&args, key, dir.clone(), false, context)?;
     let (system, own_dir) = (args.for_system, args.own_dir);
     let keeper = kept.keeper().clone();
-    let launched = Launched::new(args.launch, &kept)?;
+    let launched = Launched::new(args.launch, Some(&kept))?;
     let outcome = block_on(serve(options, &launched, kept))?;
     if let Ok(HostEnd::KeeperGone) = outcome {
         return Err(begin_anew(&keeper, &[], context));

@@ -44,11 +44,14 @@ struct Tie {
 
 impl Launched {
     /// Takes over what was inherited.
-    pub(crate) fn new(args: LaunchArgs, kept: &Kept) -> Result<Self, CommandError> {
+    pub(crate) fn new(args: LaunchArgs, kept: Option<&Kept>) -> Result<Self, CommandError> {
         let lock = args.lock_fd.map(inherit).transpose()?;
         Ok(Self {
             dir: args.dir.map(SystemDir::at),
-            process: kept.keeper().clone(),
+            process: match kept {
+                Some(kept) => kept.keeper().clone(),
+                None => ProcessId::of_self()?,
+            },
             tie: Arc::new(Mutex::new(args.tether.then_some(Tie { _lock: lock }))),
         })
     }

@@ -13,6 +13,7 @@ use super::kept::{become_daemon, begin_anew};
 use super::launched::{LaunchArgs, Launched};
 use super::{CommandError, Context, ErrorKind};
 use crate::host::notify;
+use crate::keeper::Kept;
 use crate::logfile::LogCaps;
 use crate::machine;
 use crate::model::{BadIp, NameServerName, SystemName, read_ip_and_port};
@@ -91,8 +92,14 @@ fn with_the_machine(mut args: NsArgs, context: &mut Context) -> Result<(), Comma
 
 fn serve(mut args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     let dir = args.launch.dir.clone().map(SystemDir::at);
-    let kept = become_daemon(&mut args.launch, dir.as_ref())?;
-    if let Some(at) = kept.left()?.and_then(|at| at.parse().ok()) {
+    // One that a person has started ends when that kills it.
+    let kept = match &dir {
+        Some(dir) => Some(become_daemon(&mut args.launch, Some(dir))?),
+        None => None,
+    };
+    if let Some(kept) = &kept
+        && let Some(at) = kept.left()?.and_then(|at| at.parse().ok())
+    {
         args.bind = at;
     }
     raise_descriptors(None);
@@ -102,22 +109,24 @@ fn serve(mut args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
         // Where there are no more watches, its log grows.
         let _ = LogCaps::begin().and_then(|caps| caps.keep_own(dir));
     }
-    let keeper = kept.keeper().clone();
-    let launched = Launched::new(args.launch.clone(), &kept)?;
+    let launched = Launched::new(args.launch.clone(), kept.as_ref())?;
     let nameserver = match args.keys {
         Some(keys) => NameServer::bind_closed(args.bind, &KeyDir::at(keys))?,
         None => NameServer::bind(args.bind)?,
     };
     let at = nameserver.address().trim_start_matches("tcp://").to_owned();
-    kept.leave(&at)?;
-    if !kept.is_again() {
+    if !kept.as_ref().is_some_and(Kept::is_again) {
         announce(nameserver.address());
     }
-    launched.hold_tether(kept.stands()?);
+    if let Some(kept) = &kept {
+        kept.leave(&at)?;
+        launched.hold_tether(kept.stands()?);
+    }
     notify("READY=1");
-    let served = nameserver.run(end.as_fd(), kept.as_fd())?;
-    if matches!(served.end, NameServerEnd::KeeperGone) && kept.has_stood() {
-        return Err(begin_anew(&keeper, &[("--bind", at)], context));
+    let served = nameserver.run(end.as_fd(), kept.as_ref().map(AsFd::as_fd))?;
+    if let Some(kept) = kept.filter(|it| served.end == NameServerEnd::KeeperGone && it.has_stood())
+    {
+        return Err(begin_anew(kept.keeper(), &[("--bind", at)], context));
     }
     if served.foreign > 0 {
         let count = served.foreign;

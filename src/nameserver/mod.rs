@@ -186,22 +186,22 @@ impl NameServer {
     pub(crate) fn run(
         mut self,
         end: BorrowedFd<'_>,
-        keeper: BorrowedFd<'_>,
+        keeper: Option<BorrowedFd<'_>>,
     ) -> Result<Served, NameServerError> {
         loop {
             let timeout = self.poll_timeout();
             let mut items = vec![
                 self.router.poll_item(),
                 zmq::PollItem::from_fd(end.as_raw_fd(), zmq::POLLIN),
-                zmq::PollItem::from_fd(keeper.as_raw_fd(), zmq::POLLIN),
             ];
+            items.extend(keeper.map(|fd| zmq::PollItem::from_fd(fd.as_raw_fd(), zmq::POLLIN)));
             items.extend(self.router.handshakes());
             match zmq::poll(&mut items, timeout) {
                 Ok(_) | Err(zmq::Error::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
             let told_to_end = items[1].is_readable();
-            let keeper_gone = items[2].is_readable();
+            let keeper_gone = keeper.is_some() && items[2].is_readable();
             for TurnedAway { key, place, why } in self.answer_handshakes() {
                 let now = self.now();
                 self.registry.on_turned_away(key, place, why, now);
