@@ -112,6 +112,7 @@ osb: 1
 name: crashes
 agents:
   Bad:
+    on_failed: [sh, -c, 'echo $OSB_AGENT: $OSB_REASON >>told']
     command: [sh, -c, 'sleep 0.3; exit 7']
     speaks: nothing
     settle: 50ms
@@ -135,6 +136,10 @@ agents:
         table.contains("given up after 3 restarts within 10m"),
         "{table}"
     );
+    wait_until("it is told", || {
+        let told = std::fs::read_to_string(bench.files().join("told")).unwrap_or_default();
+        told == "Bad: exit status 7; given up after 3 restarts within 10m\n"
+    });
     let job = agent(&bench, "Job");
     assert_eq!(
         (job["state"].as_str(), &job["restarts"]),

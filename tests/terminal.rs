@@ -309,6 +309,7 @@ fn few_write_to_terminals() {
             "cli/logs/writer.rs",
             "cli/ns.rs",
             "host/attached.rs",
+            "host/commands.rs",
             "host/mod.rs",
             "host/renewal.rs",
             "nameserver/audit.rs",

@@ -79,6 +79,7 @@ impl Host {
                 };
                 self.link.tell(Peer::NameServer, &exited);
             }
+            Effect::Failed { agent, exit, then } => self.on_failed(&agent, &exit, then),
             Effect::AnswerStart { ticket, outcome } => self.answer(ticket, outcome),
             Effect::AnswerStop { ticket, outcome } => {
                 let outcome = outcome.map(|it| self.with_what_is_left(it));
@@ -88,6 +89,7 @@ impl Host {
                 ticket,
                 mut stopped,
             } => {
+                self.end_commands();
                 self.end_all_leftovers(&mut stopped);
                 if let Some(ticket) = ticket {
                     let stopped = stopped.into_iter().map(|it| self.with_what_is_left(it));

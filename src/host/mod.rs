@@ -6,6 +6,7 @@
 mod attached;
 mod boot;
 mod child;
+mod commands;
 mod companions;
 mod effects;
 mod ended;
@@ -113,6 +114,8 @@ impl HostOptions {
 enum Input {
     Incoming(Incoming),
     NotAsked(AgentName),
+    /// What is run because an agent has failed has had its time.
+    CommandLate(u32),
     /// A life of an agent that others have started was made the system's, or could not be.
     Adopted(Box<Adopted>),
     /// The key of an agent that is to be started has been let in, or has not.
@@ -202,6 +205,8 @@ struct Host {
     specs: Specs,
     attached: AllAttached,
     children: HashMap<AgentName, Child>,
+    /// What is run because agents have failed, by its pid.
+    commands: HashMap<u32, AgentName>,
     /// Whose pids these are.
     pids: HashMap<u32, AgentName>,
     /// Of agents that have ended: how many messages had not left their sockets.
@@ -256,6 +261,7 @@ impl Host {
             supervision: Supervision::default(),
             companions: Companions::default(),
             children: HashMap::new(),
+            commands: HashMap::new(),
             pids: HashMap::new(),
             unsent: HashMap::new(),
             killed: HashMap::new(),
@@ -431,6 +437,7 @@ impl Host {
             Input::LetIn(let_in) => self.on_let_in(*let_in),
             Input::Adopted(adopted) => self.on_adopted(*adopted),
             Input::Resolved(resolved) => self.on_resolved(*resolved),
+            Input::CommandLate(pid) => self.end_command(pid),
             Input::NotAsked(agent) => self.supervision.on_not_asked(&agent, now),
             Input::Terminate(grace) => self.supervision.on_shutdown(grace, None, now),
             Input::Time => {
@@ -470,7 +477,10 @@ impl Host {
                     self.wait_for(&agent, end);
                     ended.push(agent);
                 }
-                None => reap(end.pid),
+                None => {
+                    self.note_end_of_command(end.pid);
+                    reap(end.pid);
+                }
             }
         }
         self.on_agents_ended(ended);

@@ -72,8 +72,8 @@ pub use restart::{BadDecimal, Decimal, Restart, RestartPolicy};
 pub use secret::looks_secret;
 pub use size::{LogLimits, Size, SizeError};
 pub use spec::{
-    Action, ActionError, AgentSpec, BindSpec, Handlers, NameServerEntry, NameServerSpec, Security,
-    Topology, WireSpec,
+    Action, ActionError, AgentSpec, BindSpec, Handlers, NameServerEntry, NameServerSpec, OnFailed,
+    Security, Topology, WireSpec,
 };
 pub use step::Step;
 pub use template::{AddrPart, Piece, Reference, Template};

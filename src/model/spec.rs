@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -107,6 +108,9 @@ pub struct AgentSpec {
     /// Whether it is started again when it has ended by itself.
     #[serde(default)]
     pub restart: Restart,
+    /// What its host runs when it has failed for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failed: Option<OnFailed>,
     /// Attributes that a life takes over from the one before it, if that could leave them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub keep: BTreeSet<String>,
@@ -114,6 +118,16 @@ pub struct AgentSpec {
     /// the same reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub with: BTreeMap<AgentId, BTreeSet<AgentId>>,
+}
+
+/// A command that is run when an agent has failed for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnFailed {
+    /// The program, and its arguments.
+    pub argv: Vec<String>,
+    /// The topology's folder, where its machine has that.
+    pub cwd: PathBuf,
 }
 
 impl AgentSpec {
@@ -132,6 +146,7 @@ impl AgentSpec {
             settle: SETTLE_TIME,
             logs: LogLimits::default(),
             restart: Restart::default(),
+            on_failed: None,
             keep: BTreeSet::new(),
             with: BTreeMap::new(),
         }

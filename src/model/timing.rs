@@ -158,6 +158,8 @@ pub const LINGER_TIMEOUT: Duration = s(1);
 pub const LINGER_INTERVAL: Duration = ms(10);
 /// Between SIGTERM and SIGKILL for agents, at most: an agent that has ignored the request hardly needs longer.
 pub const TERM_TIMEOUT: Duration = s(2);
+/// How long a command may take that is run because an agent has failed.
+pub const ON_FAILED_TIMEOUT: Duration = s(60);
 /// How long what is killed may take to end.
 pub const KILL_TIMEOUT: Duration = s(2);
 /// Beyond the grace: the later stop stages, and the answer's way.

@@ -67,6 +67,12 @@ pub(crate) enum Effect {
         asked: bool,
         then: AfterEnd,
     },
+    /// It has failed, and is not started again. Run what its spec says for that.
+    Failed {
+        agent: AgentName,
+        exit: ExitReport,
+        then: AfterEnd,
+    },
     AnswerStart {
         ticket: Ticket,
         outcome: Result<u32, Fault>,
@@ -357,6 +363,7 @@ impl Supervision {
             shutdown.left = shutdown.left.saturating_sub(1);
         }
         let stage_of_exit = stop_stage_of(&exit);
+        let end = is_free.then(|| exit.clone());
         // Who is answered finds it told.
         self.effects.push(Effect::Report {
             agent: name.clone(),
@@ -365,6 +372,9 @@ impl Supervision {
             asked,
             then,
         });
+        if let Some(exit) = end {
+            self.note_failure(name, exit, then);
+        }
         if let Phase::Stopping {
             stage,
             tickets,

@@ -261,6 +261,18 @@ impl Supervision {
         }
     }
 
+    /// It has ended by itself, and is not started again.
+    pub(super) fn note_failure(&mut self, name: &AgentName, exit: ExitReport, then: AfterEnd) {
+        let is_kept = |agent: &Agent| agent.history.is_kept;
+        if exit.status != Some(0) && self.agents.get(name).is_some_and(is_kept) {
+            self.effects.push(Effect::Failed {
+                agent: name.clone(),
+                exit,
+                then,
+            });
+        }
+    }
+
     /// Its process could not be started again: that counts as an end.
     pub(super) fn restart_has_failed(&mut self, name: &AgentName, now: Now) {
         let Some(agent) = self.agents.get_mut(name) else {
@@ -282,7 +294,10 @@ impl Supervision {
         match then {
             AfterEnd::Again { wait } => self.wait_for_restart(name, exit, wait, now),
             AfterEnd::Stays | AfterEnd::StaysDown | AfterEnd::GivenUp { .. } => {
-                self.end_waiting(name, exit, then);
+                self.end_waiting(name, exit.clone(), then);
+                if self.shutdown.is_none() {
+                    self.note_failure(name, exit, then);
+                }
             }
         }
         self.count_left();

@@ -69,6 +69,7 @@ pub(super) fn read(
         settle: own.settle,
         logs: own.logs,
         restart: own.restart,
+        on_failed: own.on_failed.filter(|_| !attach),
         keep: keep(&fields, review),
         with: ready::agents(&fields, "with", review),
         replicas: replicas?,
@@ -92,7 +93,17 @@ fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
     };
     let attach = review.take(values::boolean(node, "attach")) == Some(true);
     let keys = [
-        "command", "env", "env_file", "cwd", "sync", "speaks", "logs", "restart", "keep", "with",
+        "command",
+        "env",
+        "env_file",
+        "cwd",
+        "sync",
+        "speaks",
+        "logs",
+        "restart",
+        "on_failed",
+        "keep",
+        "with",
         "health",
     ];
     for key in keys.into_iter().chain(ready::KEYS).filter(|_| attach) {

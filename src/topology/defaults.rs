@@ -29,6 +29,7 @@ pub(super) fn read(
         env: BTreeMap::new(),
         logs: LogLimits::default(),
         restart: Restart::default(),
+        on_failed: None,
         health: None,
     };
     let section = top
@@ -55,6 +56,7 @@ pub(super) fn overlaid(
     let settle = section.get("settle");
     let logs = section.get("logs");
     let restart = section.get("restart");
+    let on_failed = section.get("on_failed");
     let health = section.get("health");
     Defaults {
         transport: transport
@@ -81,6 +83,10 @@ pub(super) fn overlaid(
         restart: restart.map_or(outer.restart, |node| {
             restart::overlaid(outer.restart, node, review)
         }),
+        on_failed: on_failed.map_or_else(
+            || outer.on_failed.clone(),
+            |node| restart::on_failed(node, around.source, review),
+        ),
         health: match health {
             Some(node) => health::overlaid(outer.health.as_ref(), node, review),
             None => outer.health.clone(),

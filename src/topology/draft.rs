@@ -11,8 +11,8 @@ use super::review::{Span, Spanned};
 use super::yaml::Part;
 use crate::model::{
     Action, Admits, AgentId, Alias, Endpoint, HostSpec, HttpUrl, Kind, LogLimits, MethodName,
-    Millis, NameServerEntry, NameServerName, Restart, Security, Serializer, Speaks, SyncSpec,
-    SystemName, Then, Transport, When,
+    Millis, NameServerEntry, NameServerName, OnFailed, Restart, Security, Serializer, Speaks,
+    SyncSpec, SystemName, Then, Transport, When,
 };
 
 pub(super) struct Draft {
@@ -48,6 +48,7 @@ pub(super) struct Defaults {
     pub env: BTreeMap<String, LateText>,
     pub logs: LogLimits,
     pub restart: Restart,
+    pub on_failed: Option<OnFailed>,
     pub health: Option<HealthDraft>,
 }
 
@@ -76,6 +77,7 @@ pub(super) struct AgentDraft {
     pub settle: Millis,
     pub logs: LogLimits,
     pub restart: Restart,
+    pub on_failed: Option<OnFailed>,
     pub keep: BTreeSet<String>,
     pub with: Vec<Spanned<AgentId>>,
 }

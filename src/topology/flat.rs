@@ -239,6 +239,7 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
         settle,
         logs,
         restart,
+        on_failed,
         keep,
         with,
     } = agent;
@@ -252,6 +253,8 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
     if !attach {
         add_restart(restart, &mut entries);
         entries.some("logs", self::logs(*logs));
+        let on_failed = on_failed.iter().flat_map(|it| &it.argv).map(Part::text);
+        entries.some("on_failed", Part::List(on_failed.collect()));
         let keep = keep.iter().map(Part::text);
         entries.some("keep", Part::List(keep.collect()));
         let with = with.keys().map(|it| Part::text(full(it)));

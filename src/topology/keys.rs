@@ -183,6 +183,11 @@ pub(super) static DEFAULTS: Section = Section {
             "Whether agents are started again that have ended by themselves.",
         ),
         key(
+            "on_failed",
+            TEXTS,
+            "A command that its host runs when an agent has failed for good.",
+        ),
+        key(
             "health",
             Form::Section(&HEALTH),
             "How commands are watched while they run.",
@@ -450,6 +455,11 @@ pub(super) static AGENT: Section = Section {
             "restart",
             Form::OneOf(&RESTARTS),
             "Whether it is started again when it has ended by itself; else what `defaults` say.",
+        ),
+        key(
+            "on_failed",
+            TEXTS,
+            "A command that its host runs when it has failed for good; else what `defaults` say.",
         ),
         key(
             "health",

@@ -120,6 +120,7 @@ fn agent(
         settle: draft.settle,
         logs: draft.logs,
         restart: draft.restart,
+        on_failed: draft.on_failed.clone(),
         keep: draft.keep.clone(),
         with: goes_with(draft, directory),
     })

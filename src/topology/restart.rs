@@ -2,12 +2,13 @@
 
 use std::str::FromStr;
 
-use super::fields::{Fields, there_are, wrong_type};
+use super::fields::{Fields, items, there_are, wrong_type};
 use super::keys;
 use super::review::{Flaw, Review, quote};
+use super::source::Source;
 use super::values;
 use super::yaml::{Data, Node};
-use crate::model::{Decimal, Restart, RestartPolicy};
+use crate::model::{Decimal, OnFailed, Restart, RestartPolicy};
 
 /// A policy alone, or a map; what is not said is as in `outer`.
 pub(super) fn overlaid(outer: Restart, node: &Node, review: &mut Review) -> Restart {
@@ -69,4 +70,22 @@ fn at_most_one(fields: &Fields<'_>, jitter: Decimal, review: &mut Review) -> boo
         ));
     }
     fits
+}
+
+/// The words of a command that is run when an agent has failed for good.
+pub(super) fn on_failed(node: &Node, source: &Source, review: &mut Review) -> Option<OnFailed> {
+    let items = review.take(items(node, "on_failed"))?;
+    let word = |node| {
+        review
+            .take(values::text(node, "on_failed"))
+            .map(str::to_owned)
+    };
+    let argv: Vec<String> = items.iter().map(word).collect::<Option<_>>()?;
+    if argv.first().is_none_or(String::is_empty) {
+        let flaw = Flaw::new(&node.span, "a command begins with the program to run");
+        review.add(flaw.hint("write on_failed: [PROGRAM, ARGUMENT]"));
+        return None;
+    }
+    let cwd = source.folder.clone();
+    Some(OnFailed { argv, cwd })
 }

@@ -67,7 +67,7 @@ fn it_is_started_again_at_once_and_then_later_and_then_no_more() {
     }
     supervision.on_exited(&name("Alice"), exit(7), false, now);
     let effects = supervision.effects();
-    let [Effect::Report { then, exit, .. }] = &effects[..] else {
+    let [Effect::Report { then, exit, .. }, Effect::Failed { .. }] = &effects[..] else {
         panic!("{effects:?}");
     };
     let within = Restart::default().within;
@@ -133,6 +133,24 @@ fn ends_of_a_program_count_as_those_of_its_agent() {
     assert_eq!(ended(&mut stopped, 1, 1), AfterEnd::Stays);
     let mut early = coming_up(RestartPolicy::Always, 2);
     assert_eq!(ended(&mut early, 1, 1), AfterEnd::Stays);
+}
+
+#[test]
+fn it_has_failed_if_it_ended_badly_by_itself_in_a_system_that_is_up() {
+    let has_failed = |mut of: Supervision, status, asked| {
+        of.on_exited(&name("Alice"), exit(status), asked, seconds(1));
+        let effects = of.effects();
+        effects.iter().any(|it| matches!(it, Effect::Failed { .. }))
+    };
+    let never = || kept(RestartPolicy::Never, 3);
+    assert!(has_failed(never(), 1, false));
+    assert!(!has_failed(never(), 0, false));
+    assert!(!has_failed(never(), 1, true), "it was asked to end");
+    assert!(!has_failed(coming_up(RestartPolicy::Never, 3), 1, false));
+    assert!(!has_failed(kept(RestartPolicy::Always, 3), 1, false));
+    let mut stopped = never();
+    stopped.on_stop(&name("Alice"), GRACE, Ticket(5), seconds(1));
+    assert!(!has_failed(stopped, 1, false));
 }
 
 #[test]

@@ -65,6 +65,7 @@ fn agent(name: &str) -> AgentSpec {
         settle: Millis::new(500),
         logs: crate::model::LogLimits::default(),
         restart: crate::model::Restart::default(),
+        on_failed: None,
         keep: std::collections::BTreeSet::new(),
         with: BTreeMap::new(),
     }

@@ -37,3 +37,30 @@ fn what_an_agent_does_not_say_is_as_in_the_defaults() {
         ]
     );
 }
+
+#[test]
+fn what_is_run_when_an_agent_has_failed_is_its_own_or_that_of_all() {
+    let text = "
+osb: 1
+defaults: { on_failed: [notify, 24.10] }
+agents:
+  Alice: {}
+  Bob: { on_failed: [./mine.sh] }
+";
+    let topology = read(text).unwrap();
+    let again = read(&crate::topology::Flat::of(&topology).to_yaml()).unwrap();
+    assert_eq!(again, topology);
+    let argv = |at: usize| topology.agents[at].on_failed.clone().unwrap().argv;
+    assert_eq!(argv(0), ["notify", "24.10"]);
+    assert_eq!(argv(1), ["./mine.sh"]);
+}
+
+#[test]
+fn what_cannot_be_run_when_an_agent_has_failed() {
+    insta::assert_snapshot!(super::bad::told([
+        "osb: 1\nagents: { A: { on_failed: [] } }",
+        "osb: 1\nagents: { A: { on_failed: notify me } }",
+        "osb: 1\nagents: { A: { on_failed: [[a]] } }",
+        "osb: 1\nagents: { A: { attach: true, on_failed: [notify] } }",
+    ]));
+}
