@@ -15,6 +15,7 @@ use crate::common::{self, Said, kill_all, wait_until};
 /// that refers to Alice, and Never is one that no policy would start again.
 fn topology(lab: &Lab, security: &str) -> String {
     let config = lab.ssh_config().display().to_string();
+    let files = lab.bench.files().display().to_string();
     format!(
         r#"
 osb: 1
@@ -38,6 +39,8 @@ agents:
     command: [sh, -c, 'echo "reads $0"; exec sleep 1000', "${{addr:Alice.main}}"]
     speaks: nothing
   Carol: {{}}
+  Once: {{ host: lab2, command: [sh, -c, 'echo once >>{files}/done'], speaks: nothing, job: {{ once: true }} }}
+  Each: {{ host: lab2, command: [sh, -c, 'echo each >>{files}/done'], speaks: nothing, job: true }}
 connections:
   - {{ agent: Bob, to: Alice.main, alias: inbox, handler: collect }}
   - {{ agent: Carol, to: Alice.main, alias: inbox, handler: collect }}
@@ -197,7 +200,9 @@ impl Lab {
             ("Alice", "running"),
             ("Bob", "running"),
             ("Carol", "running"),
+            ("Each", "stopped"),
             ("Idle", "stopped"),
+            ("Once", "stopped"),
             ("Reader", "running"),
         ];
         let wanted = wanted.map(|(name, state)| (name.to_owned(), state.to_owned()));
@@ -262,6 +267,10 @@ fn after_a_power_cut_of_any_machine_or_of_all_the_system_is_back_as_it_was() {
         }
         units.iter_mut().for_each(|unit| lab.begin(unit));
         lab.is_back(&format!("{security}: all"), &former);
+        let done = || fs::read_to_string(lab.bench.files().join("done")).unwrap();
+        let times = |word: &str| done().lines().filter(|it| *it == word).count();
+        wait_until("the job is done again", || times("each") == 3);
+        assert_eq!(times("once"), 1);
         // One that was stopped comes back when it is started.
         lab.ok(&["start", "Idle"]);
         // What was brought up so is one system with what `up` knows, and ends like any other.

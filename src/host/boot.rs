@@ -61,12 +61,20 @@ impl Host {
                 log: Vec::new(),
                 cause: None,
             },
-            wanted: match kept.stopped {
-                true => Wanted::StaysDown,
-                false => Wanted::Runs,
-            },
+            wanted: wanted(kept, end),
         };
         let now = self.now();
         self.supervision.on_found(found, now);
+    }
+}
+
+fn wanted(kept: &KeptSpec, end: Option<&EndRecord>) -> Wanted {
+    let program = kept.spec.program.as_ref();
+    let is_once = program.is_some_and(|it| it.once);
+    let is_done = end.is_some_and(|it| it.status == Some(0));
+    match (kept.stopped, is_once && is_done) {
+        (true, _) => Wanted::StaysDown,
+        (false, true) => Wanted::StaysDone,
+        (false, false) => Wanted::Runs,
     }
 }

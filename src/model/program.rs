@@ -29,6 +29,9 @@ pub struct Program {
     pub ready: Ready,
     /// How long that may take; None: as long as any other stage.
     pub timeout: Option<Millis>,
+    /// A job that was done is not done again when its machine has started again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
     /// Agents whose programs have to be ready before, besides those that it refers to.
     pub after: Vec<AgentId>,
     /// Those of them that have to be healthy, too.
@@ -124,6 +127,7 @@ impl Program {
             speaks: Speaks::Lines,
             ready: Ready::Started,
             timeout: None,
+            once: false,
             after: Vec::new(),
             after_healthy: Vec::new(),
             ready_when_healthy: false,

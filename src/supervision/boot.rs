@@ -21,6 +21,8 @@ pub(crate) enum Wanted {
     Runs,
     /// It was stopped, and stays down until a member starts it.
     StaysDown,
+    /// It is a job that has been done, and is not to be done again.
+    StaysDone,
 }
 
 impl Supervision {
@@ -38,7 +40,7 @@ impl Supervision {
         }
         let mut history = History::of(spec);
         match wanted {
-            Wanted::Runs => history.begin_anew(),
+            Wanted::Runs | Wanted::StaysDone => history.begin_anew(),
             Wanted::StaysDown => history.hold(),
         }
         let then = history.then();
@@ -54,11 +56,11 @@ impl Supervision {
         self.agents.insert(name.clone(), agent);
         match wanted {
             Wanted::Runs => self.wait_for_restart(name, exit, Millis::new(0), now),
-            Wanted::StaysDown => self.effects.push(Effect::Report {
+            Wanted::StaysDown | Wanted::StaysDone => self.effects.push(Effect::Report {
                 agent: name.clone(),
                 incarnation: life,
                 exit,
-                asked: true,
+                asked: then == AfterEnd::StaysDown,
                 then,
             }),
         }

@@ -97,6 +97,7 @@ pub(super) struct ProgramDraft {
     pub speaks: Speaks,
     pub ready: ReadyDraft,
     pub timeout: Option<Millis>,
+    pub once: bool,
     pub after: Vec<Spanned<AfterDraft>>,
     pub health: Option<HealthDraft>,
 }

@@ -322,6 +322,7 @@ fn add_program(program: &Program, entries: &mut Entries) {
         speaks,
         ready,
         timeout,
+        once,
         after,
         after_healthy,
         // Those that wait for it say so.
@@ -340,7 +341,7 @@ fn add_program(program: &Program, entries: &mut Entries) {
     if *speaks != Speaks::default() {
         entries.text("speaks", speaks);
     }
-    add_readiness(ready, *timeout, entries);
+    add_readiness(ready, *timeout, *once, entries);
     entries.some("after", self::after(after, after_healthy));
     if let Some(health) = health {
         entries.some("health", self::health(health));
@@ -410,8 +411,11 @@ fn sync(sync: &SyncSpec) -> Part {
     entries.part()
 }
 
-fn add_readiness(ready: &Ready, timeout: Option<Millis>, to: &mut Entries) {
-    let mut entries = Entries::of(&keys::READY);
+fn add_readiness(ready: &Ready, timeout: Option<Millis>, once: bool, to: &mut Entries) {
+    let mut entries = Entries::of(match ready {
+        Ready::Done => &keys::JOB,
+        Ready::Started | Ready::Port(_) | Ready::Line(_) | Ready::Probe { .. } => &keys::READY,
+    });
     match ready {
         Ready::Started | Ready::Done => {}
         Ready::Port(at) => entries.text("port", at),
@@ -423,6 +427,9 @@ fn add_readiness(ready: &Ready, timeout: Option<Millis>, to: &mut Entries) {
     }
     if let Some(timeout) = timeout {
         entries.text("timeout", timeout);
+    }
+    if once {
+        entries.add("once", Part::Json(true.into()));
     }
     match ready {
         Ready::Done if entries.is_empty() => to.add("job", Part::Json(true.into())),

@@ -578,7 +578,14 @@ static JOBS: Choice = Choice {
 pub(super) static JOB: Section = Section {
     name: "JobForm",
     about: "",
-    keys: &[key("timeout", DURATION, "How long it may take.")],
+    keys: &[
+        key("timeout", DURATION, "How long it may take."),
+        key(
+            "once",
+            Form::Bool,
+            "Whether it stays done when its machine has started again; else it is done again then.",
+        ),
+    ],
 };
 
 static NAMES: Choice = Choice {

@@ -58,6 +58,7 @@ pub(super) fn read(
         refuse_launch(agent, review);
     }
     let (ready, timeout) = ready::read(agent, review);
+    let once = ready::once(agent, review);
     let after = ready::after(agent, review);
     let health = health::fitting(health, agent, (speaks, policy), review);
     Some(ProgramDraft {
@@ -69,6 +70,7 @@ pub(super) fn read(
         speaks,
         ready,
         timeout,
+        once,
         after,
         health,
     })

@@ -57,6 +57,20 @@ fn job(node: &Node, review: &mut Review) -> Option<(ReadyDraft, Option<Millis>)>
     job.then_some((ReadyDraft::Done, None))
 }
 
+/// Whether it is a job that stays done.
+pub(super) fn once(agent: &Fields<'_>, review: &mut Review) -> bool {
+    let Some(job) = agent.get("job") else {
+        return false;
+    };
+    let Data::Map(entries) = &job.data else {
+        return false;
+    };
+    let mut entries = entries.iter();
+    let once = entries.find(|(key, _)| key.text == "once");
+    let once = once.and_then(|(_, node)| review.take(values::boolean(node, "once")));
+    once.unwrap_or(false)
+}
+
 fn timeout(fields: &Fields<'_>, review: &mut Review) -> Option<Millis> {
     let node = fields.get("timeout")?;
     review.take(values::some_time(node, "timeout"))

@@ -65,6 +65,7 @@ impl Referrer<'_> {
             speaks: draft.speaks,
             ready,
             timeout: draft.timeout,
+            once: draft.once,
             after: self.after(draft, |_| true),
             after_healthy: self.after(draft, |it| it.healthy),
             // Known when all agents are.

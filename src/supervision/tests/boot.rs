@@ -86,3 +86,13 @@ fn one_that_was_stopped_stays_down_until_it_is_started() {
         .unwrap();
     assert!(told(&mut supervision).1);
 }
+
+#[test]
+fn a_job_that_is_to_be_done_once_stays_done() {
+    let mut supervision = found(Wanted::StaysDone);
+    assert_eq!(told(&mut supervision), (vec![AfterEnd::Stays], false));
+    supervision
+        .on_restart_by_hand(&name("Alice"), seconds(2))
+        .unwrap();
+    assert!(told(&mut supervision).1);
+}

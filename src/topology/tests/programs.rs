@@ -21,7 +21,7 @@ agents:
     speaks: nothing
     ready: { port: 8080, timeout: 5s }
     after: Prepare
-  Prepare: { command: [make], speaks: nothing, job: { timeout: 5m } }
+  Prepare: { command: [make], speaks: nothing, job: { timeout: 5m, once: true } }
   Bob:
     command: ["${env:PYTHON:-python3}", bob.py, "${addr:a.b.c:host}:${addr:a.b.c:port}", "${addr:Alice.main}"]
     env: { OWN: "${addr:own} ${attr:mine}", LEVEL: "${attr:Alice.level} ${attr:Alice.a.b}", AT: "${host} ${host:address}" }
@@ -143,6 +143,7 @@ fn what_is_wrong_with_readiness() {
         "job: yes",
         "job: true, ready: { port: 80 }",
         "job: { time: 5m }",
+        "job: { once: yes please }",
         "after: [Alcie]",
         "after: [Alice, 5]",
         "after: W*",
