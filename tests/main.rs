@@ -19,6 +19,7 @@ mod groups;
 mod health;
 mod hostile;
 mod keepers;
+mod kills;
 mod kit;
 mod language;
 mod leftovers;

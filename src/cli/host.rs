@@ -90,7 +90,9 @@ fn launched(
     context: &Context,
 ) -> Result<(), CommandError> {
     let key = context.global.key.as_deref();
-    let options = options(&args, key, dir.clone(), false, context)?;
+    // In the place of one that stood: its name server may be gone for a moment, too.
+    let is_again = args.launch.succeeds.is_some() && !args.launch.tether;
+    let options = options(&args, key, dir.clone(), is_again, context)?;
     let (system, own_dir) = (args.for_system, args.own_dir);
     let keeper = kept.keeper().clone();
     let launched = Launched::new(args.launch, Some(&kept))?;
@@ -253,6 +255,7 @@ fn options(
         advertise,
         succeeds: args.launch.succeeds,
         patient,
+        of_system: args.launch.dir.is_some() || args.boot,
         boot: false,
         on_registered: |at| {
             let _ = writeln!(std::io::stderr(), "registered at {}", harmless(at));

@@ -91,8 +91,10 @@ pub(crate) struct HostOptions {
     pub advertise: IpAddr,
     /// The pid of the daemon in whose place it comes, which has ended.
     pub succeeds: Option<u32>,
-    /// It was started by others than `up`: name servers may come and go, and it waits for them.
+    /// Name servers may come and go, and it waits for them: it was started by others than `up`, or is there again.
     pub patient: bool,
+    /// What its folder knows is of this very system. Else it may be of one that is long gone.
+    pub of_system: bool,
     /// It was started by its machine's service manager: it starts the agents of its folder, once.
     pub boot: bool,
     /// Is told at which address it is registered, each time, if it is patient.
@@ -429,7 +431,10 @@ impl Host {
             Input::StillKnown(known) => self.on_still_known(&known),
             Input::Registered(at) => {
                 (self.options.on_registered)(&at);
-                self.see_to_unseen_of_known();
+                match self.options.of_system {
+                    true => self.see_to_unseen(),
+                    false => self.see_to_unseen_of_known(),
+                }
                 self.boot_once();
             }
             // Agents are there: they are not left alone. The next heartbeat tries again.

@@ -67,6 +67,7 @@ fn it_goes_when_its_last_word_was_answered() {
         dir,
         advertise: "127.0.0.1".parse().unwrap(),
         patient: false,
+        of_system: true,
         boot: false,
         on_registered: |_| {},
     };

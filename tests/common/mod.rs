@@ -284,17 +284,20 @@ fn parent_of(pid: i32) -> Option<i32> {
     fields.split(' ').nth(1)?.parse().ok()
 }
 
-/// The process that this one keeps, which starts it again when it is killed.
-pub(crate) fn daemon_of(keeper: i32) -> i32 {
+/// The process that this one keeps, which starts it again when it is killed. None between two lives of it.
+pub(crate) fn kept_by(keeper: i32) -> Option<i32> {
     let path = format!("/proc/{keeper}/task/{keeper}/children");
-    let children = fs::read_to_string(&path).unwrap();
-    let mut pids = children.split_whitespace();
+    let children = fs::read_to_string(&path).ok()?;
+    let own = fs::read_to_string(format!("/proc/{keeper}/cmdline")).ok()?;
     let is_osb = |pid: &&str| {
-        let name = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let own = fs::read_to_string(format!("/proc/{keeper}/cmdline")).unwrap();
-        name == own
+        fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|name| name == own)
     };
-    pids.find(is_osb).expect("its daemon").parse().unwrap()
+    children.split_whitespace().find(is_osb)?.parse().ok()
+}
+
+/// The same of a keeper whose daemon lives.
+pub(crate) fn daemon_of(keeper: i32) -> i32 {
+    kept_by(keeper).expect("its daemon")
 }
 
 /// Kills a daemon and its keeper, so that neither can begin the other anew, and waits until they have ended.
