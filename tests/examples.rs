@@ -49,6 +49,35 @@ fn quickstart() {
     down(&bench);
 }
 
+/// One thing after another is killed, as its script does.
+#[test]
+fn survives() {
+    let bench = Bench::new();
+    up(&bench, "survives");
+    let mut script = script(&bench, "survives", "kill_things.py", 0);
+    let status = script.wait().unwrap();
+    let said = std::fs::read_to_string(bench.files().join("kill_things.py.said")).unwrap();
+    assert!(status.success(), "{said}");
+    let told: Vec<&str> = said
+        .lines()
+        .filter_map(|line| line.rsplit_once("new processes of: "))
+        .map(|(_, agents)| agents)
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "Sensor",
+            "Index, Reports",
+            "no agent",
+            "no agent",
+            "no agent",
+            "no agent"
+        ],
+        "{said}"
+    );
+    down(&bench);
+}
+
 #[test]
 fn req_rep() {
     let bench = Bench::new();

@@ -179,6 +179,11 @@ fn a_keeper_that_is_killed_has_a_successor_and_no_agent_is_touched() {
 fn a_name_server_that_is_killed_is_there_again_with_all_members() {
     let bench = up();
     let before = bench.pids();
+    kill(before[1], 9);
+    wait_until("Bob is there again", || {
+        bench.agent("Bob")["restarts"] == 1 && bench.agent("Bob")["state"] == "running"
+    });
+    let before = bench.pids();
     let keeper = bench.pid_of(" ns ").unwrap();
     let address = bench.json(&["ls", "systems"])[0]["nameserver"].clone();
     for victim in ["daemon", "keeper"] {
@@ -197,6 +202,7 @@ fn a_name_server_that_is_killed_is_there_again_with_all_members() {
                     .all(|it| it["state"] == "running" || it["name"] == "Job")
         });
         assert_eq!(bench.pids(), before);
+        assert_eq!(bench.agent("Bob")["restarts"], 1, "it is not forgotten");
         assert_eq!(bench.json(&["ls", "systems"])[0]["nameserver"], address);
         bench.bob_hears();
     }

@@ -117,6 +117,7 @@ impl Hostile {
             reached: Default::default(),
             relaunches: Default::default(),
             successor_of: None,
+            former_lives: 0,
             guards: osb::model::Guard::ALL.to_vec(),
         });
         let announced = link.ask::<()>(Peer::NameServer, &agent, TIMEOUT);

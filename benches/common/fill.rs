@@ -100,6 +100,7 @@ fn member(
         reached: Default::default(),
         relaunches: Default::default(),
         successor_of: None,
+        former_lives: 0,
         guards: osb::model::Guard::ALL.to_vec(),
     };
     let header = Envelope::request(1, 10_000, Peer::NameServer).encode();

@@ -69,6 +69,7 @@ impl Agent {
             spec_version: self.given.version,
             reached: Box::new(self.reached()),
             relaunches: Box::new(self.relaunching.core.told(self.now)),
+            former_lives: self.boot.former_lives,
             successor_of: self.successor_of,
             guards: crate::zeromq::GUARDS.to_vec(),
         };

@@ -82,6 +82,7 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
         dir: None,
         output: None,
         descriptors: None,
+        former_lives: 0,
     };
     raise_descriptors(None);
     let mut log = Log::to_stderr();

@@ -116,6 +116,9 @@ impl Host {
     fn boot(&mut self, spec: Box<AgentSpec>, incarnation: Incarnation) -> AgentBoot {
         let id = self.spawner.id(&spec.name.name);
         let (version, ports) = self.specs.keep(&spec);
+        let started = self.started.entry(spec.name.name.clone()).or_default();
+        let former_lives = *started;
+        *started = started.saturating_add(1);
         AgentBoot {
             version: Some(version),
             works: None,
@@ -135,6 +138,7 @@ impl Host {
             dir: Some(self.options.dir.path().to_owned()),
             spec,
             descriptors: descriptors_before(),
+            former_lives,
         }
     }
 

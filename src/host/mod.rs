@@ -169,7 +169,8 @@ pub(crate) async fn run(options: HostOptions, kept: Option<Kept>) -> Result<Host
             // They are all to run again, however they have ended.
             host.unseen.clear();
         }
-        // The first heartbeat that arrives is that of an unregistered member, and then it announces itself.
+        // If it does not arrive: the first heartbeat that does is that of an unregistered member, and then it is made again.
+        host.announce_again();
         return host.serve(incoming, signals).await;
     }
     tokio::select! {
@@ -217,6 +218,8 @@ struct Host {
     killed: HashMap<AgentName, Vec<Leftover>>,
     /// The last life of each agent, by its mark.
     lives: HashMap<String, AgentName>,
+    /// How often each agent was started, also by daemons before this one.
+    started: HashMap<AgentName, u32>,
     /// The last life of each agent, by its name.
     last_lives: HashMap<AgentName, Incarnation>,
     /// Groups of agents that have ended, and in which something may still be.
@@ -269,6 +272,7 @@ impl Host {
             killed: HashMap::new(),
             lives: HashMap::new(),
             last_lives: HashMap::new(),
+            started: HashMap::new(),
             cgroups: Vec::new(),
             end: HostEnd::Told,
             leave_timeout: LAST_WORD_TIMEOUT,

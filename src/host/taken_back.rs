@@ -28,6 +28,11 @@ impl Host {
     pub(super) fn take_back(&mut self) {
         let specs: Vec<AgentSpec> = self.specs.all().map(|kept| kept.spec.clone()).collect();
         specs.iter().for_each(|spec| self.note_companions(spec));
+        for record in self.options.dir.agents() {
+            if record.nameserver == self.link.address() {
+                *self.started.entry(record.agent).or_default() += 1;
+            }
+        }
         let mut ends = self.options.dir.ends();
         for record in self.options.dir.latest_agents(self.link.address()) {
             let Some(life) = record.incarnation else {

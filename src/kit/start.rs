@@ -78,6 +78,7 @@ impl<S> Agent<S> {
             dir: None,
             output: None,
             descriptors: None,
+            former_lives: 0,
         };
         let go = !self.waits_for_go;
         Ok(Start {

@@ -160,6 +160,7 @@ impl Member {
                 spec_version,
                 reached,
                 relaunches,
+                former_lives,
                 guards,
                 name: _,
                 successor_of: _,
@@ -174,7 +175,7 @@ impl Member {
                     }),
                     addresses,
                     connections,
-                    restarts: 0,
+                    restarts: former_lives,
                     spec_version,
                     reached,
                     lacks: Guard::lacking(&guards),
@@ -313,10 +314,10 @@ impl Member {
         }
     }
 
-    /// Takes over the count of a former life.
+    /// Takes over the count of a former life, unless its host knows of more.
     pub(crate) fn keep_restarts(&mut self, count: u32) {
         if let Facts::Agent { restarts, .. } = &mut self.facts {
-            *restarts = count;
+            *restarts = (*restarts).max(count);
         }
     }
 

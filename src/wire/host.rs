@@ -246,6 +246,9 @@ pub struct AgentBoot {
     /// How many descriptors its program may have open. None: as many as the agent is started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub descriptors: Option<u64>,
+    /// How often its host had started the agent before.
+    #[serde(default)]
+    pub former_lives: u32,
 }
 
 /// How an agent goes to work by itself: it proves its wires, and starts its program and its timers.

@@ -153,6 +153,9 @@ pub enum Announcement {
         /// How it stands with its program, if that has ended while the agent went on.
         #[serde(default, skip_serializing_if = "Relaunches::are_none")]
         relaunches: Box<Relaunches>,
+        /// How often its host had started it before this life.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        former_lives: u32,
         /// It is to take the place of that life of the agent, which has the name until then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         successor_of: Option<Incarnation>,

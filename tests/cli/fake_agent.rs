@@ -124,6 +124,7 @@ fn announcement(name: &str) -> NameServerRequest {
         reached: Default::default(),
         relaunches: Default::default(),
         successor_of: None,
+        former_lives: 0,
         guards: osb::model::Guard::ALL.to_vec(),
     })
 }

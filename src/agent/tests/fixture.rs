@@ -153,6 +153,7 @@ impl Fixture {
             dir: None,
             output,
             descriptors: None,
+            former_lives: 0,
         };
         let log = Lines::default();
         let sink = Log::to(Box::new(log.clone()));

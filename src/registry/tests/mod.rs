@@ -64,6 +64,7 @@ fn announced(
         reached: Default::default(),
         relaunches: Default::default(),
         successor_of: None,
+        former_lives: 0,
         guards: Guard::ALL.to_vec(),
     })
 }
