@@ -1086,7 +1086,7 @@ fn every_topology_fits_the_schema_and_tells_editors_so() {
     }
 }
 
-/// The tests of a file, by what it is called in specs/osbrain.md.
+/// The tests of a file, by what it is called in specs/osbrain.md and specs/reliability.md.
 fn source_of(file: &str) -> String {
     let folder = repository();
     let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap();
@@ -1099,17 +1099,17 @@ fn source_of(file: &str) -> String {
     names.map(read).collect()
 }
 
-#[test]
-fn the_page_for_users_of_osbrain_names_tests_that_there_are() {
-    let page = std::fs::read_to_string(repository().join("specs").join("osbrain.md")).unwrap();
+/// How many tests the tables of a page name in their last columns, of which there are `columns`. Each is there.
+fn tests_named_by(page: &str, columns: usize) -> usize {
+    let page = std::fs::read_to_string(repository().join("specs").join(page)).unwrap();
     let rows = page
         .lines()
         .filter(|line| line.starts_with("| ") && !line.contains("| shown by |"));
     let mut named = 0;
     for row in rows {
         let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
-        assert_eq!(cells.len(), 3, "{row}");
-        for test in cells[2].split('`').skip(1).step_by(2) {
+        assert_eq!(cells.len(), columns, "{row}");
+        for test in cells[columns - 1].split('`').skip(1).step_by(2) {
             let (file, name) = test.rsplit_once("::").unwrap_or(("examples", test));
             if test == "proxies" {
                 continue;
@@ -1119,7 +1119,19 @@ fn the_page_for_users_of_osbrain_names_tests_that_there_are() {
             named += 1;
         }
     }
+    named
+}
+
+#[test]
+fn the_page_for_users_of_osbrain_names_tests_that_there_are() {
+    let named = tests_named_by("osbrain.md", 3);
     assert!(named > 80, "{named}");
+}
+
+#[test]
+fn the_page_about_reliability_names_tests_that_there_are() {
+    let named = tests_named_by("reliability.md", 5);
+    assert!(named > 10, "{named}");
 }
 
 #[test]

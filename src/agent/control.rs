@@ -83,6 +83,11 @@ impl Control {
             .map(ToString::to_string)
     }
 
+    /// Whether the line is there again, to a name server that may know nothing of this agent. It is told once.
+    pub(crate) fn take_returned(&mut self) -> bool {
+        self.admission.take_returned()
+    }
+
     /// The name server has another key, by which it is dialled next time. Tells whether that is news.
     pub(crate) fn expect(&mut self, key: PublicKey) -> Result<bool, StateError> {
         match &self.server {

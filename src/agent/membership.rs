@@ -95,6 +95,11 @@ impl Membership {
         due
     }
 
+    /// The next heartbeat is due at once: a name server that has begun anew says that it does not know this agent.
+    pub(crate) fn hasten_heartbeat(&mut self) {
+        self.next_heartbeat = Duration::ZERO;
+    }
+
     /// Whether it is to be looked for dead connections; then that is due again later.
     pub(crate) fn begin_look(&mut self, now: Duration) -> bool {
         let due = now >= self.next_look;

@@ -27,6 +27,8 @@ pub(crate) struct Admission {
     /// It is, and this member is inside.
     is_in: bool,
     connected: bool,
+    /// It is again, since that was asked last.
+    has_returned: bool,
     shut: Option<ProxyError>,
 }
 
@@ -44,6 +46,7 @@ impl Admission {
             was_open: false,
             is_in: false,
             connected: false,
+            has_returned: false,
             shut: None,
         }
     }
@@ -56,6 +59,12 @@ impl Admission {
     /// Whether there is a connection, and its handshake done.
     pub(crate) fn is_in(&self) -> bool {
         self.is_in
+    }
+
+    /// Whether there is a connection in the place of one that was lost: to a name server that may know nothing of this
+    /// member. It is told once.
+    pub(crate) fn take_returned(&mut self) -> bool {
+        std::mem::take(&mut self.has_returned)
     }
 
     /// When [`Admission::on_time`] wants to be called.
@@ -80,6 +89,7 @@ impl Admission {
         self.is_in = seen == Seen::Proven;
         let reason = match seen {
             Seen::Proven => {
+                self.has_returned |= self.was_open;
                 (self.was_open, self.until, self.shut) = (true, None, None);
                 return false;
             }
@@ -150,8 +160,12 @@ mod tests {
         assert!(admission.note(Seen::Failed(Failure::Refused)));
         assert!(why(&admission).ends_with("it does not know this key"));
         assert!(!admission.note(Seen::Proven) && admission.shut().is_none() && admission.is_in());
+        assert!(!admission.take_returned(), "it is there for the first time");
         assert!(!admission.note(Seen::Lost), "the name server may come back");
         assert!(!admission.is_in());
+        assert!(!admission.note(Seen::Proven) && admission.take_returned());
+        assert!(!admission.take_returned(), "that was told");
+        assert!(!admission.note(Seen::Lost));
         assert!(admission.note(Seen::Failed(Failure::Refused)));
         assert!(why(&admission).ends_with("this key is admitted no more"));
     }

@@ -289,6 +289,10 @@ impl Driver {
             if was_in && !self.admission.is_in() {
                 self.on_lost();
             }
+            if self.admission.take_returned() {
+                // At once: a name server that has begun anew says that it does not know this member.
+                self.next_heartbeat = Instant::now();
+            }
         }
     }
 

@@ -117,6 +117,9 @@ impl Agent {
             self.log.error(&format!("{why}: this agent ends"));
             self.life.over(1);
         }
+        if self.membership.control.take_returned() {
+            self.membership.hasten_heartbeat();
+        }
     }
 
     fn on_request(&mut self, envelope: Envelope, body: &[u8]) {
