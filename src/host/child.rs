@@ -45,6 +45,8 @@ pub(crate) struct Spawner {
 /// An agent's process.
 pub(crate) struct Child {
     process: Process,
+    /// As it is written down, if it could be.
+    record: Option<AgentRecord>,
     pid: Pid,
     incarnation: Incarnation,
     /// The mark of all that is started in its life.
@@ -113,7 +115,10 @@ impl Spawner {
         };
         let pid = pid_of(record.process.pid)?;
         let cgroup = record.cgroup.clone().and_then(Cgroup::of_path);
-        Ok(Child::of(spec, incarnation, (process, pid), cgroup))
+        Ok(Child {
+            record: Some(record.clone()),
+            ..Child::of(spec, incarnation, (process, pid), cgroup)
+        })
     }
 
     fn keep_output(&self, agent: &AgentName, limits: LogLimits) {
@@ -141,7 +146,7 @@ impl Spawner {
         let pid = pid_of(process.id())?;
         let prints = program.is_some().then_some(boot.spec.logs);
         let cgroup = self.cgroup_of(boot, process.id());
-        self.note(boot, (process.id(), restarts), prints, cgroup.as_ref());
+        let record = self.note(boot, (process.id(), restarts), prints, cgroup.as_ref());
         if let Some(limits) = prints {
             self.keep_output(boot.name(), limits);
         }
@@ -152,12 +157,10 @@ impl Spawner {
             child: process,
             ended: None,
         };
-        Ok(Child::of(
-            &boot.spec,
-            boot.incarnation,
-            (process, pid),
-            cgroup,
-        ))
+        Ok(Child {
+            record,
+            ..Child::of(&boot.spec, boot.incarnation, (process, pid), cgroup)
+        })
     }
 
     /// An agent that has a program is in a group of its own, before it is told how to begin. A program that speaks
@@ -210,17 +213,25 @@ impl Spawner {
         (pid, restarts): (u32, u32),
         prints: Option<LogLimits>,
         cgroup: Option<&Cgroup>,
-    ) {
-        if let Ok(process) = ProcessId::of(pid) {
-            let record = AgentRecord {
-                agent: boot.name().clone(),
-                nameserver: boot.nameserver.clone(),
-                process,
-                incarnation: Some(boot.incarnation),
-                prints,
-                cgroup: cgroup.map(|it| it.path().to_owned()),
-                restarts,
-            };
+    ) -> Option<AgentRecord> {
+        let record = AgentRecord {
+            agent: boot.name().clone(),
+            nameserver: boot.nameserver.clone(),
+            process: ProcessId::of(pid).ok()?,
+            incarnation: Some(boot.incarnation),
+            prints,
+            cgroup: cgroup.map(|it| it.path().to_owned()),
+            restarts,
+        };
+        let _ = self.agents_log.write_all(&record.line());
+        Some(record)
+    }
+
+    /// The program of an agent is started anew: how often its policy has done something for it is written down for a later
+    /// daemon.
+    pub(crate) fn note_restarts(&mut self, child: &mut Child, restarts: u32) {
+        if let Some(record) = &mut child.record {
+            record.restarts = restarts;
             let _ = self.agents_log.write_all(&record.line());
         }
     }
@@ -279,6 +290,7 @@ impl Child {
         let program = spec.program.as_ref();
         Self {
             process,
+            record: None,
             pid,
             incarnation,
             run: incarnation.run(),

@@ -97,6 +97,10 @@ impl Host {
         };
         match asker.map(ended) {
             Some((agent, AfterEnd::Again { wait })) => {
+                if let Some(child) = self.children.get_mut(&agent) {
+                    let restarts = self.supervision.restarts(&agent);
+                    self.spawner.note_restarts(child, restarts);
+                }
                 self.resolve(agent, Then::Relaunch { ticket, wait });
             }
             Some((_, AfterEnd::Stays | AfterEnd::StaysDown | AfterEnd::GivenUp { .. })) | None => {

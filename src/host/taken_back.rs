@@ -28,8 +28,10 @@ impl Host {
     pub(super) fn take_back(&mut self) {
         let specs: Vec<AgentSpec> = self.specs.all().map(|kept| kept.spec.clone()).collect();
         specs.iter().for_each(|spec| self.note_companions(spec));
+        let mut lives = HashSet::new();
         for record in self.options.dir.agents() {
-            if record.nameserver == self.link.address() {
+            // There is more than one record of a life whose program was started anew.
+            if record.nameserver == self.link.address() && lives.insert(record.incarnation) {
                 *self.started.entry(record.agent).or_default() += 1;
             }
         }

@@ -142,6 +142,11 @@ pub const CLEAN_UP_TIMEOUT: Duration = s(20);
 /// How long a new holder of a system's lock may take to write its name.
 pub const LOCK_NAME_TIMEOUT: Duration = ms(50);
 
+/// How long the port of an agent's former life may be in use still, until the socket takes another.
+pub const FORMER_PORT_TIMEOUT: Duration = ms(200);
+/// How often it is tried.
+pub const FORMER_PORT_INTERVAL: Duration = ms(10);
+
 // What is stopped.
 
 /// How long agents may take to end before they are sent SIGTERM, unless the caller says otherwise.
@@ -341,6 +346,7 @@ mod tests {
         fits(RECONNECT_TIMEOUT, UNREACHABLE_TIMEOUT);
         fits(LAST_WORDS_TIMEOUT, DEATH_REPORT_TIMEOUT);
         fits(LOCK_NAME_TIMEOUT, CLEAN_UP_TIMEOUT);
+        fits(FORMER_PORT_INTERVAL, FORMER_PORT_TIMEOUT);
         fits(JOIN_INTERVAL, HOST_TIMEOUT);
     }
 }

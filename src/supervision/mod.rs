@@ -156,6 +156,12 @@ impl Supervision {
         self.agents.get(agent).map(|agent| agent.incarnation)
     }
 
+    /// How often the agent's policy has started it, or its program, again within the window.
+    pub(crate) fn restarts(&self, agent: &AgentName) -> u32 {
+        let agent = self.agents.get(agent);
+        agent.map_or(0, |agent| agent.history.restarts())
+    }
+
     /// Whether it has started that agent, which may have ended since.
     pub(crate) fn has(&self, agent: &AgentName) -> bool {
         self.agents.contains_key(agent)

@@ -1,6 +1,7 @@
 //! Requests that make an agent what it is: sockets to bind, attributes, timers, and its stages.
 
 use std::mem;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -9,6 +10,7 @@ use crate::agent::given::Given;
 use crate::agent::handlers::expect_to_collect;
 use crate::agent::sockets::{BindError, Place, Slot, SlotId};
 use crate::agent::state::Agent;
+use crate::model::timing::{FORMER_PORT_INTERVAL, FORMER_PORT_TIMEOUT};
 use crate::model::{
     Action, AgentSpec, Alias, BindSpec, Endpoint, Handlers, Kind, Serializer, SpecVersion, Topic,
 };
@@ -129,7 +131,7 @@ impl Agent {
             handlers: &handlers,
         };
         let former = self.boot.ports.remove(&alias);
-        let former = former.and_then(|port| self.bind_at(&socket, &at_port(&endpoint, port)?).ok());
+        let former = former.and_then(|port| self.bind_again(&socket, &at_port(&endpoint, port)?));
         let mut slot = match former {
             Some(slot) => slot,
             None => self.bind_at(&socket, &endpoint).map_err(fault)?,
@@ -137,6 +139,21 @@ impl Agent {
         slot.admits = admits;
         expect_to_collect(&mut self.attributes, handlers.actions());
         Ok(self.sockets.add(slot))
+    }
+
+    /// At the port of the agent's former life, which may be in use for a moment still. None if it is for longer: the socket
+    /// is bound elsewhere then. The agent is not at work yet, and nothing tells when a port is free.
+    fn bind_again(&self, socket: &Asked<'_>, endpoint: &Endpoint) -> Option<Slot> {
+        let deadline = Instant::now() + FORMER_PORT_TIMEOUT;
+        loop {
+            if let Ok(slot) = self.bind_at(socket, endpoint) {
+                return Some(slot);
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+            std::thread::sleep(FORMER_PORT_INTERVAL);
+        }
     }
 
     fn bind_at(&self, socket: &Asked<'_>, endpoint: &Endpoint) -> Result<Slot, BindError> {
