@@ -347,3 +347,38 @@ fn one_that_was_started_by_hand_is_told_to_work() {
     assert!(said.stderr.contains("`osb agent Late`"), "{said}");
     bench.ok(&["down"]);
 }
+
+/// Alice's former port is taken while she is stopped: she comes back at another one, and Bob's program has to know.
+#[test]
+fn a_program_whose_peer_is_elsewhere_is_started_again() {
+    let bench = Bench::new();
+    let said = bench.up("osb: 1\nname: moves\nagents:\n  Alice: { bind: { main: PUSH } }\n  Bob: { command: [sh, -c, 'echo at $0; exec sleep 600', '${addr:Alice.main}'], speaks: nothing, restart: never }\n");
+    assert_eq!(said.code, 0, "{said}");
+    let address = || bench.json(&["addr", "Alice", "main"])["address"].clone();
+    let before = address().as_str().unwrap().to_owned();
+    let bob = pid(&bench, "Bob");
+    bench.ok(&["stop", "Alice"]);
+    let taken = std::net::TcpListener::bind(before.trim_start_matches("tcp://")).unwrap();
+    bench.ok(&["start", "Alice"]);
+    wait_until("Bob's program knows", || {
+        let now = address();
+        now != before && {
+            let said = bench.osb(&["logs", "Bob"]).stdout;
+            said.contains(&format!("at {}", now.as_str().unwrap()))
+        }
+    });
+    assert_ne!(pid(&bench, "Bob"), bob);
+    let log = bench.ok(&["logs", "Bob"]);
+    assert!(log.contains("Alice.main is elsewhere now"), "{log}");
+    // Where nothing has moved, nothing is restarted.
+    drop(taken);
+    wait_until("Bob runs", || agent(&bench, "Bob")["state"] == "running");
+    let bob = pid(&bench, "Bob");
+    bench.ok(&["restart", "Alice"]);
+    wait_until("Alice runs", || {
+        agent(&bench, "Alice")["state"] == "running" && agent(&bench, "Alice")["restarts"] == 2
+    });
+    assert_eq!(pid(&bench, "Bob"), bob);
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}

@@ -15,21 +15,23 @@ impl Host {
             (first.name.clone(), waits.collect())
         });
         let with: With = with.collect();
-        if self.companions.on_spec(&spec.name.name, with) {
+        let refers = self.note_references(spec);
+        if self.companions.on_spec(&spec.name.name, with) || refers {
             self.follow();
         }
     }
 
     /// The name server is told whom its events are wanted of.
     fn follow(&self) {
-        let agents = self.companions.watched();
+        let mut agents = self.companions.watched();
+        agents.extend(self.referrers.keys().cloned());
         let follow = NameServerRequest::Follow { agents };
         self.link.tell(Peer::NameServer, &follow);
     }
 
     /// The name server has lost its memory.
     pub(super) fn follow_again(&self) {
-        if self.companions.watches() {
+        if self.companions.watches() || !self.referrers.is_empty() {
             self.follow();
         }
     }

@@ -18,6 +18,7 @@ mod leftovers;
 mod log_piece;
 mod log_tail;
 mod logs;
+mod moved;
 mod notify;
 mod renewal;
 mod requests;
@@ -28,7 +29,7 @@ mod taken_back;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::Write;
 use std::net::IpAddr;
@@ -204,6 +205,8 @@ struct Host {
     memory: MemoryWatch,
     supervision: Supervision,
     companions: Companions,
+    /// For each agent, those whose programs refer to its sockets, or have done so.
+    referrers: BTreeMap<AgentName, BTreeSet<AgentName>>,
     spawner: Spawner,
     specs: Specs,
     attached: AllAttached,
@@ -265,6 +268,7 @@ impl Host {
             memory: MemoryWatch::begin(),
             supervision: Supervision::default(),
             companions: Companions::default(),
+            referrers: BTreeMap::new(),
             children: HashMap::new(),
             commands: HashMap::new(),
             pids: HashMap::new(),
@@ -427,6 +431,7 @@ impl Host {
                     self.see_to_attached(&presence);
                 }
                 self.see_to_companions(&presence);
+                self.see_to_moved(&presence);
             }
             Input::Incoming(Incoming::Renew) => self.on_renew(),
             Input::Renewed(own) => self.on_renewed(*own),

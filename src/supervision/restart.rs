@@ -197,14 +197,15 @@ impl Supervision {
         }
     }
 
-    /// Another that it goes with was restarted: it ends, and begins its next life. One that does not run is let be.
-    pub(crate) fn on_restart_along(&mut self, name: &AgentName, grace: Millis, now: Now) {
+    /// Another that it goes with was restarted, or is elsewhere: it ends, and begins its next life. One that does not run is
+    /// let be. Tells whether it ends.
+    pub(crate) fn on_restart_along(&mut self, name: &AgentName, grace: Millis, now: Now) -> bool {
         let Some(agent) = self.agents.get_mut(name) else {
-            return;
+            return false;
         };
         let is_kept = agent.history.is_kept && !agent.history.is_held();
         if !is_kept || self.shutdown.is_some() || !matches!(agent.phase, Phase::Running) {
-            return;
+            return false;
         }
         let next = now + grace.duration();
         agent.phase = Phase::Stopping {
@@ -217,6 +218,7 @@ impl Supervision {
         self.effects.push(Effect::Ask {
             agent: name.clone(),
         });
+        true
     }
 
     /// The next life of an agent that waits for it.
