@@ -162,7 +162,7 @@ fn with_the_machine(mut args: HostArgs, context: &Context) -> Result<(), Command
     kept.stands()?();
     let options = HostOptions {
         // What a life of this daemon before this one has started is taken back.
-        boot: is_first && !kept.is_again(),
+        boot: is_first && kept.left()?.is_none(),
         ..options
     };
     let outcome = block_on(host::run(options, Some(kept)))?;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::IsTerminal;
 use std::os::fd::RawFd;
 
 use super::launched::LaunchArgs;
@@ -24,12 +25,12 @@ pub(super) fn become_daemon(
         let _ = nix::unistd::setsid();
     }
     let former = args.succeeds;
-    if !args.tether && former.is_some() && args.dir.is_some() {
-        // In the group of a keeper that is dead: it is to lead one, with which it can be ended.
+    if !args.tether && former.is_some() && !std::io::stdin().is_terminal() {
+        // In the group of a keeper that is dead, perhaps: it is to lead one, with which it can be ended.
         let own = nix::unistd::Pid::from_raw(0);
         let _ = nix::unistd::setpgid(own, own);
     }
-    note_former(former, dir)?;
+    note_former(former, dir);
     let lock = args.lock_fd;
     match keep(dir, former.is_some() && !args.tether, || let_go(lock))? {
         Role::Keeper(ending) if ending.code() == 0 => Err(CommandError::ended_well()),
@@ -46,12 +47,11 @@ pub(super) fn become_daemon(
 }
 
 /// The record of the system names the process that has stood for the daemon before.
-fn note_former(former: Option<u32>, dir: Option<&SystemDir>) -> Result<(), CommandError> {
-    if let (Some(former), Some(dir)) = (former, dir) {
-        let process = ProcessId::of_self()?;
-        dir.note_keeper(&KeeperRecord { former, process })?;
+fn note_former(former: Option<u32>, dir: Option<&SystemDir>) {
+    if let (Some(former), Some(dir), Ok(process)) = (former, dir, ProcessId::of_self()) {
+        // On a full disk, agents are not to be left alone for that: the name server is told, too.
+        let _ = dir.note_keeper(&KeeperRecord { former, process });
     }
-    Ok(())
 }
 
 /// What only the daemon is to hold: the system's lock, and the tether.
@@ -69,6 +69,11 @@ pub(super) fn begin_anew(
     given: &[(&str, String)],
     context: &Context,
 ) -> CommandError {
+    if std::env::var_os("NOTIFY_SOCKET").is_some() {
+        // The service manager has lost its main process, and starts another, which takes the agents back.
+        let sentence = "its keeper has ended: the service manager starts another";
+        return CommandError::say(ErrorKind::Failed, sentence);
+    }
     context.note("its keeper has ended: another begins");
     let mut replaced = vec!["--lock-fd", "--succeeds"];
     replaced.extend(given.iter().map(|(name, _)| *name));

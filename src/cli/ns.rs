@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
@@ -21,6 +23,9 @@ use crate::nameserver::{NameServer, NameServerEnd};
 use crate::process::{drop_run, raise_descriptors};
 use crate::state::{Ending, KeyDir, Part, StateDir, SystemDir};
 use crate::wire::NameServerOf;
+
+/// How often a name server that is there again tries to take its address, in milliseconds.
+const BIND_INTERVAL_MS: u16 = 500;
 
 /// Run a name server in the foreground
 #[derive(Debug, clap::Args)]
@@ -110,9 +115,20 @@ fn serve(mut args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
         let _ = LogCaps::begin().and_then(|caps| caps.keep_own(dir));
     }
     let launched = Launched::new(args.launch.clone(), kept.as_ref())?;
-    let nameserver = match args.keys {
-        Some(keys) => NameServer::bind_closed(args.bind, &KeyDir::at(keys))?,
-        None => NameServer::bind(args.bind)?,
+    let keys = args.keys.map(KeyDir::at);
+    let is_again = kept.as_ref().is_some_and(Kept::has_stood);
+    let nameserver = loop {
+        let bound = match &keys {
+            Some(keys) => NameServer::bind_closed(args.bind, keys),
+            None => NameServer::bind(args.bind),
+        };
+        match bound {
+            // Its own address: who has it now has taken it by chance, and has to let it go.
+            Err(error) if is_again && error.is_in_use() && !is_told(end.as_fd())? => {
+                context.note(&format!("{error}: it is tried again"));
+            }
+            bound => break bound?,
+        }
     };
     let at = nameserver.address().trim_start_matches("tcp://").to_owned();
     if !kept.as_ref().is_some_and(Kept::is_again) {
@@ -169,6 +185,16 @@ fn end_signals() -> Result<SignalFd, CommandError> {
     signals.thread_block().map_err(io::Error::from)?;
     let fd = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK);
     Ok(fd.map_err(io::Error::from)?)
+}
+
+/// Whether this process is told to end, while it waits for a moment.
+fn is_told(end: BorrowedFd<'_>) -> Result<bool, CommandError> {
+    let mut fds = [PollFd::new(end, PollFlags::POLLIN)];
+    match poll(&mut fds, BIND_INTERVAL_MS) {
+        Ok(count) => Ok(count > 0),
+        Err(Errno::EINTR) => Ok(false),
+        Err(error) => Err(io::Error::from(error).into()),
+    }
 }
 
 /// The first line on stdout is where to dial. A launcher that has gone is the tether's business.

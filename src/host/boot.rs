@@ -16,6 +16,10 @@ impl Host {
         if !std::mem::take(&mut self.options.boot) {
             return;
         }
+        if let Some(kept) = &self.kept {
+            // Another life of this daemon takes back what was started.
+            let _ = kept.leave("booted");
+        }
         let dir = self.options.dir.clone();
         let lives = dir.latest_agents(self.link.address()).into_iter();
         let mut lives: BTreeMap<AgentName, AgentRecord> =

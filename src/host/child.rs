@@ -36,6 +36,8 @@ pub(crate) struct Spawner {
     dir: SystemDir,
     group: Option<NameServerName>,
     agents_log: File,
+    /// Lines of that list that could not be written yet.
+    unwritten: Vec<u8>,
     /// Of what programs print that hold their file themselves. None where the system has no more watches: then files grow.
     caps: Option<LogCaps>,
     /// None where the daemon may not make cgroups.
@@ -92,6 +94,7 @@ impl Spawner {
         Ok(Self {
             osb,
             agents_log: dir.agents_log()?,
+            unwritten: Vec::new(),
             dir: dir.clone(),
             group,
             caps,
@@ -223,7 +226,7 @@ impl Spawner {
             cgroup: cgroup.map(|it| it.path().to_owned()),
             restarts,
         };
-        let _ = self.agents_log.write_all(&record.line());
+        self.write_down(&record);
         Some(record)
     }
 
@@ -232,7 +235,26 @@ impl Spawner {
     pub(crate) fn note_restarts(&mut self, child: &mut Child, restarts: u32) {
         if let Some(record) = &mut child.record {
             record.restarts = restarts;
-            let _ = self.agents_log.write_all(&record.line());
+            let record = record.clone();
+            self.write_down(&record);
+        }
+    }
+
+    fn write_down(&mut self, record: &AgentRecord) {
+        self.unwritten.extend(record.line());
+        self.write_unwritten();
+    }
+
+    /// What could not be written down, for want of space say, is as soon as it can.
+    pub(crate) fn write_unwritten(&mut self) {
+        if self.unwritten.is_empty() {
+            return;
+        }
+        match self.agents_log.write_all(&self.unwritten) {
+            Ok(()) => self.unwritten.clear(),
+            // A part of it may have been written: what follows begins a line of its own, and what is there twice does no harm.
+            Err(_) if self.unwritten.first() != Some(&b'\n') => self.unwritten.insert(0, b'\n'),
+            Err(_) => {}
         }
     }
 }

@@ -160,6 +160,9 @@ pub(crate) async fn run(options: HostOptions, kept: Option<Kept>) -> Result<Host
     // One for each agent, at least.
     raise_descriptors(None);
     let mut signals = Signals::new()?;
+    if let Some(kept) = &kept {
+        kept.heed_signals()?;
+    }
     // Where that is not possible, all but what leaves its process group is ended.
     let _ = adopt_orphans();
     let (link, incoming) = open(&options)?;
@@ -511,6 +514,7 @@ impl Host {
     /// These have ended together.
     fn on_agents_ended(&mut self, ended: Vec<AgentName>) {
         if !ended.is_empty() {
+            self.spawner.write_unwritten();
             self.sync_ends();
             self.end_leftovers(&ended);
             ended.into_iter().for_each(|agent| self.on_ended(agent));

@@ -5,20 +5,33 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::Input;
 use crate::model::Millis;
 use crate::model::timing::STOP_GRACE;
+use crate::process::is_ignored;
 
 pub(crate) struct Signals {
+    to_end: ToEnd,
+    child: Signal,
+}
+
+/// By these the daemon is told to end.
+struct ToEnd {
     terminate: Signal,
     interrupt: Signal,
     quit: Signal,
-    child: Signal,
+    /// None: it was started so that the end of its terminal does not matter.
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     pub(crate) fn new() -> std::io::Result<Self> {
+        let hangup = SignalKind::hangup();
+        let hears_hangup = !is_ignored(hangup.as_raw_value());
         Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
+            to_end: ToEnd {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                quit: signal(SignalKind::quit())?,
+                hangup: hears_hangup.then(|| signal(hangup)).transpose()?,
+            },
             child: signal(SignalKind::child())?,
         })
     }
@@ -27,21 +40,29 @@ impl Signals {
     pub(crate) async fn any(&mut self) -> Input {
         tokio::select! {
             _ = self.child.recv() => Input::Children,
-            grace = told(&mut self.terminate, &mut self.interrupt, &mut self.quit) => Input::Terminate(grace),
+            grace = told(&mut self.to_end) => Input::Terminate(grace),
         }
     }
 
     /// Waits for one, and tells how long agents may take to end. SIGQUIT is for a `down` that knows that
     /// requests do not arrive.
     pub(crate) async fn next(&mut self) -> Millis {
-        told(&mut self.terminate, &mut self.interrupt, &mut self.quit).await
+        told(&mut self.to_end).await
     }
 }
 
-async fn told(terminate: &mut Signal, interrupt: &mut Signal, quit: &mut Signal) -> Millis {
+async fn told(to_end: &mut ToEnd) -> Millis {
     tokio::select! {
-        _ = terminate.recv() => STOP_GRACE,
-        _ = interrupt.recv() => STOP_GRACE,
-        _ = quit.recv() => Millis::new(0),
+        _ = to_end.terminate.recv() => STOP_GRACE,
+        _ = to_end.interrupt.recv() => STOP_GRACE,
+        () = hung_up(&mut to_end.hangup) => STOP_GRACE,
+        _ = to_end.quit.recv() => Millis::new(0),
+    }
+}
+
+async fn hung_up(hangup: &mut Option<Signal>) {
+    match hangup {
+        Some(hangup) => drop(hangup.recv().await),
+        None => std::future::pending().await,
     }
 }

@@ -35,7 +35,6 @@ impl Host {
                 *self.started.entry(record.agent).or_default() += 1;
             }
         }
-        let mut ends = self.options.dir.ends();
         for record in self.options.dir.latest_agents(self.link.address()) {
             let Some(life) = record.incarnation else {
                 continue;
@@ -50,11 +49,16 @@ impl Host {
             match is_there {
                 true => self.take_back_alive(&record, life),
                 false => self.unseen.push(Unseen {
-                    end: ends.remove(&life),
                     record,
                     life,
+                    end: None,
                 }),
             }
+        }
+        // What was waited for by now was written down before.
+        let mut ends = self.options.dir.ends();
+        for it in &mut self.unseen {
+            it.end = ends.remove(&it.life);
         }
     }
 
@@ -200,7 +204,10 @@ impl Host {
         tokio::spawn(async move {
             let request = NameServerRequest::Agents { name: None };
             let known = link.ask::<Vec<AgentInfo>>(Peer::NameServer, &request, CONTROL_TIMEOUT);
-            let mut known = known.await.unwrap_or_default();
+            // Without an answer, it is asked again when this daemon is registered the next time.
+            let Ok(mut known) = known.await else {
+                return;
+            };
             let goes_on = |state: State| !state.ended() || state == State::Restarting;
             known.retain(|it| it.host_id().as_ref() == Some(&host) && goes_on(it.state));
             let known = known.into_iter().map(|it| it.name).collect();

@@ -70,6 +70,8 @@ pub(super) struct Told {
 pub(super) enum Effect {
     /// Start the daemon.
     Start,
+    /// Start the daemon, and send it this signal at once: there may be agents that it is to end.
+    StartAndSignal(i32),
     /// Send the daemon this signal.
     Signal(i32),
     /// SIGKILL to the daemon.
@@ -110,7 +112,7 @@ impl Keeper {
                 self.stands = true;
                 None
             }
-            Event::Told(told) => self.on_told(told),
+            Event::Told(told) => self.on_told(told, now),
             Event::Hangs => {
                 self.is_ending = true;
                 match self.phase {
@@ -132,12 +134,15 @@ impl Keeper {
         }
     }
 
-    fn on_told(&mut self, told: Told) -> Option<Effect> {
+    fn on_told(&mut self, told: Told, now: Now) -> Option<Effect> {
         self.is_ending = true;
         match self.phase {
             Phase::Runs { .. } if told.by_terminal => None,
             Phase::Runs { .. } => Some(Effect::Signal(told.signal)),
-            Phase::Waits { ending, .. } => self.end(ending),
+            Phase::Waits { .. } => {
+                self.phase = Phase::Runs { since: now };
+                Some(Effect::StartAndSignal(told.signal))
+            }
             Phase::Over => None,
         }
     }
@@ -239,6 +244,19 @@ mod tests {
     }
 
     #[test]
+    fn who_is_told_to_end_between_two_lives_has_the_daemon_end_its_agents() {
+        let mut keeper = Keeper::begin(true, s(0));
+        assert_eq!(keeper.on(Event::Ended(KILLED), s(1)), Some(Effect::Start));
+        assert_eq!(keeper.on(Event::Ended(KILLED), s(2)), None);
+        assert_eq!(
+            keeper.on(told(false), s(2)),
+            Some(Effect::StartAndSignal(15))
+        );
+        let well = Ending::Status(0);
+        assert_eq!(keeper.on(Event::Ended(well), s(3)), Some(Effect::End(well)));
+    }
+
+    #[test]
     fn a_terminal_tells_the_daemon_itself() {
         let mut keeper = Keeper::begin(true, s(0));
         assert_eq!(keeper.on(told(true), s(1)), None);
@@ -287,7 +305,7 @@ mod tests {
                 }
                 match keeper.on(event, now) {
                     None => {}
-                    Some(Effect::Start) => {
+                    Some(Effect::Start | Effect::StartAndSignal(_)) => {
                         prop_assert!(!runs && !is_over);
                         runs = true;
                     }

@@ -36,6 +36,14 @@ pub(super) fn signal(child: u32, signal: i32) {
     }
 }
 
+/// SIGKILL to the group of a child that has ended and was not waited for.
+pub(super) fn kill_group(child: u32) {
+    if let Ok(group) = libc::pid_t::try_from(child) {
+        // SAFETY: the call takes numbers.
+        unsafe { libc::kill(-group, libc::SIGKILL) };
+    }
+}
+
 /// Signals that the keeper hands on are not to be ignored, as they are by what a shell starts in the background.
 pub(super) fn heed(signal: i32) {
     // SAFETY: no handler is set, but the default.

@@ -12,9 +12,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nix::sys::signal::SigSet;
 use tokio::io::AsyncReadExt;
 
-use super::{ENDED, STANDS};
+use super::{ENDED, STANDS, signals};
 use crate::process::ProcessId;
 
 /// What a daemon knows of its keeper.
@@ -27,6 +28,8 @@ pub(crate) struct Kept {
     lives: u32,
     /// It is kept from now on.
     stands: Arc<AtomicBool>,
+    /// Which signals are blocked once it heeds them.
+    mask: SigSet,
 }
 
 /// What a keeper says.
@@ -43,8 +46,8 @@ impl Kept {
         keeper: ProcessId,
         line: UnixStream,
         legacy: File,
-        lives: u32,
-        stands: bool,
+        (lives, stands): (u32, bool),
+        mask: SigSet,
     ) -> Self {
         Self {
             keeper,
@@ -52,7 +55,14 @@ impl Kept {
             legacy,
             lives,
             stands: Arc::new(AtomicBool::new(stands)),
+            mask,
         }
+    }
+
+    /// Signals by which the daemon is told to end arrive from now on. A life that comes after another has agents to end, so
+    /// that none is to arrive before the daemon takes care of them.
+    pub(crate) fn heed_signals(&self) -> io::Result<()> {
+        Ok(self.mask.thread_set_mask()?)
     }
 
     /// Leaves a word to the next life of the daemon, in place of what was left before.
@@ -135,5 +145,6 @@ pub(crate) fn succeed_keeper(words: impl IntoIterator<Item = OsString>) -> io::E
     if let Some(name) = std::env::args_os().next() {
         command.arg0(name);
     }
+    signals::hold_back();
     command.args(words).exec()
 }

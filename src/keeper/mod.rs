@@ -36,6 +36,9 @@ const STANDS: u8 = b's';
 /// What the keeper says when an agent has ended, and that is written down.
 const ENDED: u8 = b'e';
 
+/// How a daemon has ended that could not be begun.
+const NOT_BEGUN: Ending = Ending::Signal(nix::libc::SIGKILL);
+
 /// What this process has become.
 pub(crate) enum Role {
     /// The daemon, which is kept.
@@ -75,12 +78,21 @@ pub(crate) fn keep(
                 Some(Effect::Signal(signal)) => line.signal(signal),
                 Some(Effect::Kill) => line.signal(nix::libc::SIGKILL),
                 Some(Effect::End(ending)) => return Ok(Role::Keeper(ending)),
-                Some(Effect::Start) => {
+                Some(effect @ (Effect::Start | Effect::StartAndSignal(_))) => {
                     lives += 1;
-                    line = match start(&own, &signals, &legacy, (lives, true))? {
-                        Started::Daemon(kept) => return Ok(Role::Daemon(kept)),
-                        Started::Keeper(line) => line,
-                    };
+                    match start(&own, &signals, &legacy, (lives, true)) {
+                        Ok(Started::Daemon(kept)) => return Ok(Role::Daemon(kept)),
+                        Ok(Started::Keeper(started)) => {
+                            line = started;
+                            if let Effect::StartAndSignal(signal) = effect {
+                                line.signal(signal);
+                            }
+                        }
+                        // For want of descriptors or memory, say: that was a short life.
+                        Err(_) => {
+                            keeper.on(Event::Ended(NOT_BEGUN), began.elapsed());
+                        }
+                    }
                 }
             }
         }
@@ -111,9 +123,18 @@ fn start(
         Forked::Child => {
             drop(ours);
             fork::call_itself_daemon();
-            signals.unblock()?;
             let legacy = legacy.try_clone()?;
-            Started::Daemon(Kept::new(own.clone(), theirs, legacy, lives, stands))
+            let kept = Kept::new(
+                own.clone(),
+                theirs,
+                legacy,
+                (lives, stands),
+                signals.before(),
+            );
+            if lives == 0 {
+                kept.heed_signals()?;
+            }
+            Started::Daemon(kept)
         }
         Forked::Parent { child } => Started::Keeper(Line {
             daemon: child,

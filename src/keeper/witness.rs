@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fs::File;
 
 use super::core::Ending;
+use super::fork;
 use crate::process::{Ended, ProcessId, ended_child, reap};
 use crate::state::{AgentRecord, EndRecord, SystemDir};
 
@@ -37,6 +38,8 @@ impl Witness {
         while let Some(ended) = ended_child() {
             if ended.pid == daemon {
                 ends.of_daemon = Some(ending(&ended));
+                // Those that it has started since the last look are this process's from now on.
+                self.agents.clear();
             } else {
                 ends.of_agents |= self.note(&ended);
             }
@@ -47,10 +50,6 @@ impl Witness {
         {
             // For a power cut: one for all that have ended together.
             let _ = file.sync_data();
-        }
-        if ends.of_daemon.is_some() {
-            // The next one starts others.
-            self.agents.clear();
         }
         ends
     }
@@ -74,21 +73,24 @@ impl Witness {
             self.ends = self.dir.as_ref().and_then(|dir| dir.ends_log().ok());
         }
         // A full disk does not keep the keeper from going on: the end is then known to have come, and not how.
-        self.ends
-            .as_mut()
-            .is_some_and(|file| record.append(file).is_ok())
+        let _ = self.ends.as_mut().map(|file| record.append(file));
+        if ended.status != Some(0) {
+            // What it has left in its group: as long as it was not waited for, the number is that of no other.
+            fork::kill_group(ended.pid);
+        }
+        true
     }
 
     /// The agent that has this pid, if it is one. Which agents there are is read when the daemon has died that started
     /// them: the one that runs sees the ends of its own.
     fn agent(&mut self, pid: u32) -> Option<AgentRecord> {
+        let process = ProcessId::of_child(pid).ok()?;
+        let is_it = |it: &&AgentRecord| it.process == process;
         if self.agents.is_empty() {
             let all = self.dir.as_ref()?.agents().into_iter();
             self.agents = all.map(|it| (it.process.pid, it)).collect();
         }
-        let agent = self.agents.get(&pid)?;
-        let is_it = ProcessId::of_child(pid).is_ok_and(|process| process == agent.process);
-        is_it.then(|| agent.clone())
+        self.agents.get(&pid).filter(is_it).cloned()
     }
 }
 

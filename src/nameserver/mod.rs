@@ -42,6 +42,14 @@ pub enum NameServerError {
     AdmitsUnknownKeys,
 }
 
+impl NameServerError {
+    /// Whether another process has the address.
+    pub(crate) fn is_in_use(&self) -> bool {
+        let in_use = zmq::Error::EADDRINUSE;
+        matches!(self, NameServerError::Bind { source, .. } if *source == in_use)
+    }
+}
+
 /// It holds whether or not it can be written down. That it cannot is said in the name server's log,
 /// and to the members that have asked for it.
 fn remember(log: &mut KeyLog, change: &KeyChange) -> Result<(), String> {

@@ -328,7 +328,10 @@ impl SystemDir {
     }
 
     fn keepers(&self) -> Vec<KeeperRecord> {
-        lines_of(&self.keepers_path())
+        let mut keepers: Vec<KeeperRecord> = lines_of(&self.keepers_path());
+        // Pids come again with each boot.
+        keepers.retain(|it| it.process.is_of_this_boot());
+        keepers
     }
 
     /// Writes down which process stands for a daemon from now on.
