@@ -175,6 +175,20 @@ fn a_keeper_that_is_killed_has_a_successor_and_no_agent_is_touched() {
     bench.assert_nothing_left();
 }
 
+/// Nobody else would end them.
+#[test]
+fn who_tells_a_keeper_to_end_whose_daemon_was_just_killed_has_the_agents_ended() {
+    let bench = up();
+    let keeper = bench.keeper();
+    kill(daemon_of(keeper), 9);
+    kill(keeper, 15);
+    wait_until("the name server is left, with its keeper", || {
+        bench.processes().len() == 2 && bench.pid_of("host --name local").is_none()
+    });
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
 #[test]
 fn a_name_server_that_is_killed_is_there_again_with_all_members() {
     let bench = up();

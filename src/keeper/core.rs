@@ -13,6 +13,8 @@ const LONG_LIFE: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// How long it waits at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How many lives a daemon gets to end its agents.
+const LIVES_TO_END: u32 = 3;
 /// The exit status of a program of Rust that has panicked.
 const PANICKED: i32 = 101;
 
@@ -84,7 +86,10 @@ pub(super) enum Effect {
 pub(super) struct Keeper {
     phase: Phase,
     stands: bool,
-    is_ending: bool,
+    /// It hangs, and is not begun anew.
+    hangs: bool,
+    /// The signal by which the keeper was told to end, and in how many more lives the daemon may try to end its agents.
+    told: Option<(i32, u32)>,
     /// How many in a row have lived for a short time only.
     short_lives: u32,
 }
@@ -101,7 +106,8 @@ impl Keeper {
         Self {
             phase: Phase::Runs { since: now },
             stands,
-            is_ending: false,
+            hangs: false,
+            told: None,
             short_lives: 0,
         }
     }
@@ -114,7 +120,7 @@ impl Keeper {
             }
             Event::Told(told) => self.on_told(told, now),
             Event::Hangs => {
-                self.is_ending = true;
+                self.hangs = true;
                 match self.phase {
                     Phase::Runs { .. } => Some(Effect::Kill),
                     Phase::Waits { ending, .. } => self.end(ending),
@@ -135,7 +141,8 @@ impl Keeper {
     }
 
     fn on_told(&mut self, told: Told, now: Now) -> Option<Effect> {
-        self.is_ending = true;
+        let tries = self.told.map_or(LIVES_TO_END, |(_, tries)| tries);
+        self.told = Some((told.signal, tries));
         match self.phase {
             Phase::Runs { .. } if told.by_terminal => None,
             Phase::Runs { .. } => Some(Effect::Signal(told.signal)),
@@ -151,8 +158,17 @@ impl Keeper {
         let Phase::Runs { since } = self.phase else {
             return None;
         };
-        if self.is_ending || !self.stands || !ending.is_crash() {
+        if self.hangs || !self.stands || !ending.is_crash() {
             return self.end(ending);
+        }
+        if let Some((signal, tries)) = &mut self.told {
+            // It was killed before it had ended its agents, perhaps.
+            let Some(left) = tries.checked_sub(1) else {
+                return self.end(ending);
+            };
+            *tries = left;
+            self.phase = Phase::Runs { since: now };
+            return Some(Effect::StartAndSignal(*signal));
         }
         if now.saturating_sub(since) >= LONG_LIFE {
             self.short_lives = 0;
@@ -231,7 +247,8 @@ mod tests {
             (true, false, Ending::Status(0)),
             (true, false, Ending::Status(4)),
             (false, false, KILLED),
-            (true, true, KILLED),
+            (false, true, KILLED),
+            (true, true, Ending::Status(0)),
         ] {
             let mut keeper = Keeper::begin(stands, s(0));
             if told_to {
@@ -252,16 +269,21 @@ mod tests {
             keeper.on(told(false), s(2)),
             Some(Effect::StartAndSignal(15))
         );
-        let well = Ending::Status(0);
-        assert_eq!(keeper.on(Event::Ended(well), s(3)), Some(Effect::End(well)));
+        // It is killed once more before it has.
+        let again = Some(Effect::StartAndSignal(15));
+        assert_eq!(keeper.on(Event::Ended(KILLED), s(3)), again);
+        assert_eq!(keeper.on(Event::Ended(KILLED), s(3)), again);
+        assert_eq!(keeper.on(Event::Ended(KILLED), s(3)), again);
+        let end = Some(Effect::End(KILLED));
+        assert_eq!(keeper.on(Event::Ended(KILLED), s(3)), end);
     }
 
     #[test]
     fn a_terminal_tells_the_daemon_itself() {
         let mut keeper = Keeper::begin(true, s(0));
         assert_eq!(keeper.on(told(true), s(1)), None);
-        let end = Some(Effect::End(Ending::Signal(2)));
-        assert_eq!(keeper.on(Event::Ended(Ending::Signal(2)), s(2)), end);
+        let end = Some(Effect::End(Ending::Status(0)));
+        assert_eq!(keeper.on(Event::Ended(Ending::Status(0)), s(2)), end);
         let codes = [Ending::Status(3), Ending::Signal(9)].map(Ending::code);
         assert_eq!(codes, [3, 137]);
     }
