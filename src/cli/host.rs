@@ -75,7 +75,7 @@ pub(super) fn run(mut args: HostArgs, context: &mut Context) -> Result<(), Comma
         Some(dir) => SystemDir::at(dir.clone()),
         None => folder(&args, context)?.1,
     };
-    let kept = become_daemon(&mut args.launch, Some(&dir))?;
+    let kept = become_daemon(&mut args.launch, &dir)?;
     match args.launch.dir.is_some() {
         true => launched(args, dir, kept, context),
         false => by_hand(args, dir, kept, context),
@@ -148,7 +148,7 @@ fn with_the_machine(mut args: HostArgs, context: &Context) -> Result<(), Command
     // It has ended with the machine; or else, said by itself, its keeper has.
     let is_first = args.launch.succeeds.is_none();
     args.launch.succeeds = Some(former.pid);
-    let kept = become_daemon(&mut args.launch, Some(&dir))?;
+    let kept = become_daemon(&mut args.launch, &dir)?;
     let keeper = kept.keeper().clone();
     let keys = [
         state.boot(&system).host_key(&args.name, group.as_ref()),

@@ -15,10 +15,7 @@ use crate::state::{KeeperRecord, SystemDir, inherit};
 /// bears the daemon's exit status, when that has ended for good.
 ///
 /// Of what ties a daemon to an `up`, only its first life is given anything.
-pub(super) fn become_daemon(
-    args: &mut LaunchArgs,
-    dir: Option<&SystemDir>,
-) -> Result<Kept, CommandError> {
+pub(super) fn become_daemon(args: &mut LaunchArgs, dir: &SystemDir) -> Result<Kept, CommandError> {
     if args.tether {
         // Out of the session of the terminal, so that a Ctrl-C there does not reach this process. It fails for the leader of a
         // group, which is out of reach already.
@@ -30,7 +27,9 @@ pub(super) fn become_daemon(
         let own = nix::unistd::Pid::from_raw(0);
         let _ = nix::unistd::setpgid(own, own);
     }
-    note_former(former, dir);
+    if let Some(former) = former {
+        note_former(former, dir);
+    }
     let lock = args.lock_fd;
     match keep(dir, former.is_some() && !args.tether, || let_go(lock))? {
         Role::Keeper(ending) if ending.code() == 0 => Err(CommandError::ended_well()),
@@ -47,8 +46,8 @@ pub(super) fn become_daemon(
 }
 
 /// The record of the system names the process that has stood for the daemon before.
-fn note_former(former: Option<u32>, dir: Option<&SystemDir>) {
-    if let (Some(former), Some(dir), Ok(process)) = (former, dir, ProcessId::of_self()) {
+fn note_former(former: u32, dir: &SystemDir) {
+    if let Ok(process) = ProcessId::of_self() {
         // On a full disk, agents are not to be left alone for that: the name server is told, too.
         let _ = dir.note_keeper(&KeeperRecord { former, process });
     }

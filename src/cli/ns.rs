@@ -99,7 +99,7 @@ fn serve(mut args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     let dir = args.launch.dir.clone().map(SystemDir::at);
     // One that a person has started ends when that kills it.
     let kept = match &dir {
-        Some(dir) => Some(become_daemon(&mut args.launch, Some(dir))?),
+        Some(dir) => Some(become_daemon(&mut args.launch, dir)?),
         None => None,
     };
     if let Some(kept) = &kept
@@ -134,10 +134,15 @@ fn serve(mut args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     if !kept.as_ref().is_some_and(Kept::is_again) {
         announce(nameserver.address());
     }
+    let stands = kept.as_ref().map(Kept::stands).transpose()?;
     if let Some(kept) = &kept {
         kept.leave(&at)?;
-        launched.hold_tether(kept.stands()?);
     }
+    launched.hold_tether(move || {
+        if let Some(stands) = stands {
+            stands();
+        }
+    });
     notify("READY=1");
     let served = nameserver.run(end.as_fd(), kept.as_ref().map(AsFd::as_fd))?;
     if let Some(kept) = kept.filter(|it| served.end == NameServerEnd::KeeperGone && it.has_stood())

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Host;
-use crate::model::{AgentName, ExitReport};
+use crate::model::AgentName;
 use crate::state::{AgentRecord, EndRecord, KeptSpec};
-use crate::supervision::{Found, Wanted};
+use crate::supervision::{Condition, TakenBack};
 use crate::wire::Incarnation;
 
 impl Host {
@@ -56,29 +56,26 @@ impl Host {
         }
         let life = life.unwrap_or_else(Incarnation::draw);
         let end = ends.get(&life);
-        let found = Found {
-            spec: &kept.spec,
-            life,
-            exit: ExitReport {
-                status: end.and_then(|it| it.status),
-                signal: end.and_then(|it| it.signal),
-                log: Vec::new(),
-                cause: None,
-            },
-            wanted: wanted(kept, end),
+        let known = TakenBack {
+            incarnation: life,
+            is_up: true,
+            stopped: kept.stopped,
+            restarts: 0,
+            found: condition(kept, end),
         };
         let now = self.now();
-        self.supervision.on_found(found, now);
+        self.supervision.on_taken_back(&kept.spec, known, now);
     }
 }
 
-fn wanted(kept: &KeptSpec, end: Option<&EndRecord>) -> Wanted {
+/// It runs again, unless it was stopped or is a job that is not to be done again.
+fn condition(kept: &KeptSpec, end: Option<&EndRecord>) -> Condition {
     let program = kept.spec.program.as_ref();
     let is_once = program.is_some_and(|it| it.once);
     let is_done = end.is_some_and(|it| it.status == Some(0));
-    match (kept.stopped, is_once && is_done) {
-        (true, _) => Wanted::StaysDown,
-        (false, true) => Wanted::StaysDone,
-        (false, false) => Wanted::Runs,
+    let exit = EndRecord::report(end);
+    match kept.stopped || (is_once && is_done) {
+        true => Condition::Stays { exit },
+        false => Condition::Again { exit },
     }
 }

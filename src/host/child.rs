@@ -28,7 +28,7 @@ use crate::state::{AgentRecord, StateError, SystemDir};
 use crate::wire::{AgentBoot, Incarnation};
 
 /// How many lines of a log go with the report of an end.
-const TAIL_LINES: usize = 20;
+pub(super) const TAIL_LINES: usize = 20;
 
 /// Starts agents.
 pub(crate) struct Spawner {

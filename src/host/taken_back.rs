@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use super::child::TAIL_LINES;
 use super::log_tail::end_of_logs;
 use super::{Host, Input};
 use crate::model::timing::CONTROL_TIMEOUT;
@@ -11,9 +12,6 @@ use crate::process::{Ended, ProcessId, end_of, kill_found, marked, parent_of};
 use crate::state::{AgentRecord, EndRecord};
 use crate::supervision::{Condition, TakenBack};
 use crate::wire::{Incarnation, NameServerRequest, Peer};
-
-/// How many lines of a log go with the report of an end.
-const TAIL_LINES: usize = 20;
 
 /// An agent that has ended while there was no daemon, or before.
 pub(super) struct Unseen {
@@ -28,26 +26,29 @@ impl Host {
     pub(super) fn take_back(&mut self) {
         let specs: Vec<AgentSpec> = self.specs.all().map(|kept| kept.spec.clone()).collect();
         specs.iter().for_each(|spec| self.note_companions(spec));
+        let mut records = self.options.dir.agents();
+        records.retain(|it| it.nameserver == self.link.address());
         let mut lives = HashSet::new();
-        for record in self.options.dir.agents() {
+        for record in &records {
             // There is more than one record of a life whose program was started anew.
-            if record.nameserver == self.link.address() && lives.insert(record.incarnation) {
-                *self.started.entry(record.agent).or_default() += 1;
+            if lives.insert(record.incarnation) {
+                *self.started.entry(record.agent.clone()).or_default() += 1;
             }
         }
-        for record in self.options.dir.latest_agents(self.link.address()) {
+        for record in AgentRecord::latest(records) {
             let Some(life) = record.incarnation else {
                 continue;
             };
             self.lives.insert(life.run(), record.agent.clone());
             self.last_lives.insert(record.agent.clone(), life);
             // What has ended and was not waited for yet, the keeper will tell.
-            let is_there = match self.is_kept_by_keeper(&record.process) {
+            let is_kept = self.is_kept_by_keeper(&record.process);
+            let is_there = match is_kept {
                 true => !record.process.was_waited_for(),
                 false => record.process.is_alive(),
             };
             match is_there {
-                true => self.take_back_alive(&record, life),
+                true => self.take_back_alive(&record, life, is_kept),
                 false => self.unseen.push(Unseen {
                     record,
                     life,
@@ -62,7 +63,7 @@ impl Host {
         }
     }
 
-    fn take_back_alive(&mut self, record: &AgentRecord, life: Incarnation) {
+    fn take_back_alive(&mut self, record: &AgentRecord, life: Incarnation, is_kept: bool) {
         let spec = self.spec_of(&record.agent);
         let Ok(child) = self.spawner.take_back(record, &spec, life) else {
             return;
@@ -72,7 +73,7 @@ impl Host {
         let known = self.known(record, life, Condition::Alive);
         let now = self.now();
         self.supervision.on_taken_back(&spec, known, now);
-        if !self.is_kept_by_keeper(&record.process) {
+        if !is_kept {
             self.watch(record);
         }
     }
@@ -161,13 +162,12 @@ impl Host {
         let (dir, id) = (&self.options.dir, self.spawner.id(&record.agent));
         let stays = !record.process.is_of_this_boot() || end.as_ref().is_some_and(|it| it.stays);
         let exit = ExitReport {
-            status: end.as_ref().and_then(|it| it.status),
-            signal: end.as_ref().and_then(|it| it.signal),
             log: match stays {
                 true => Vec::new(),
                 false => end_of_logs(dir, &id, TAIL_LINES),
             },
             cause: dir.take_cause(life),
+            ..EndRecord::report(end.as_ref())
         };
         let found = match stays {
             true => Condition::Stays { exit },

@@ -52,11 +52,7 @@ pub(crate) enum Role {
 /// daemon is to live from the beginning on; else from when it says so.
 ///
 /// To be called while there is one thread.
-pub(crate) fn keep(
-    dir: Option<&SystemDir>,
-    stands: bool,
-    let_go: impl FnOnce(),
-) -> io::Result<Role> {
+pub(crate) fn keep(dir: &SystemDir, stands: bool, let_go: impl FnOnce()) -> io::Result<Role> {
     let own = ProcessId::of_self()?;
     adopt_orphans()?;
     let signals = Signals::block()?;
@@ -69,7 +65,7 @@ pub(crate) fn keep(
     fork::call_itself_keeper();
     let began = Instant::now();
     let mut keeper = Keeper::begin(stands, began.elapsed());
-    let mut witness = Witness::new(dir.cloned());
+    let mut witness = Witness::new(dir.clone());
     let mut lives = 0;
     loop {
         for event in await_events(&signals, &mut line, &keeper, began, &mut witness)? {

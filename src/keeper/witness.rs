@@ -10,7 +10,7 @@ use crate::process::{Ended, ProcessId, ended_child, reap};
 use crate::state::{AgentRecord, EndRecord, SystemDir};
 
 pub(super) struct Witness {
-    dir: Option<SystemDir>,
+    dir: SystemDir,
     /// Agents by their pids, as far as they were read.
     agents: HashMap<u32, AgentRecord>,
     ends: Option<File>,
@@ -24,7 +24,7 @@ pub(super) struct Ends {
 }
 
 impl Witness {
-    pub(super) fn new(dir: Option<SystemDir>) -> Self {
+    pub(super) fn new(dir: SystemDir) -> Self {
         Self {
             dir,
             agents: HashMap::new(),
@@ -70,7 +70,7 @@ impl Witness {
             stays: false,
         };
         if self.ends.is_none() {
-            self.ends = self.dir.as_ref().and_then(|dir| dir.ends_log().ok());
+            self.ends = self.dir.ends_log().ok();
         }
         // A full disk does not keep the keeper from going on: the end is then known to have come, and not how.
         let _ = self.ends.as_mut().map(|file| record.append(file));
@@ -87,7 +87,7 @@ impl Witness {
         let process = ProcessId::of_child(pid).ok()?;
         let is_it = |it: &&AgentRecord| it.process == process;
         if self.agents.is_empty() {
-            let all = self.dir.as_ref()?.agents().into_iter();
+            let all = self.dir.agents().into_iter();
             self.agents = all.map(|it| (it.process.pid, it)).collect();
         }
         self.agents.get(&pid).filter(is_it).cloned()

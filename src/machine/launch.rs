@@ -9,7 +9,7 @@ use crate::down::down;
 use crate::examine::own_address;
 use crate::model::timing::SHORT_GRACE;
 use crate::model::{Credentials, Dial, HostId, Listing, NameServerName};
-use crate::process::{ProcessId, of_no_run};
+use crate::process::{ProcessId, of_its_own};
 use crate::state::{Daemon, Ending, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 use crate::wire::{DaemonOf, MachineWord};
 
@@ -113,7 +113,7 @@ fn start(
         .stdin(Stdio::piped())
         .stdout(log.try_clone()?)
         .stderr(log);
-    of_no_run(&mut command);
+    of_its_own(&mut command);
     lock.share(&mut command);
     if let Some(group) = &daemon.group {
         command.args(["--group", group.as_str()]);

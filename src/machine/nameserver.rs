@@ -13,7 +13,7 @@ use crate::down::down;
 use crate::host::last_words;
 use crate::model::NameServerName;
 use crate::model::timing::{NAME_SERVER_TIMEOUT, SHORT_GRACE};
-use crate::process::{ProcessId, of_no_run};
+use crate::process::{ProcessId, of_its_own};
 use crate::state::{
     Ending, GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord,
 };
@@ -133,7 +133,7 @@ fn command(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log);
-    of_no_run(&mut command);
+    of_its_own(&mut command);
     lock.share(&mut command);
     match closed {
         true => {

@@ -47,7 +47,7 @@ pub use inherited::{hand_descriptor, keep_descriptors};
 pub use memory::MemoryWatch;
 pub use orphans::{Ended, Kin, adopt_orphans, ended_child, has_children, reap, reap_orphans};
 pub use progress::{progress, progress_of_threads};
-pub use runs::{Member, RUN, descendants, drop_run, has_others, kill_found, marked, of_no_run};
+pub use runs::{Member, RUN, descendants, drop_run, has_others, kill_found, marked, of_its_own};
 pub use start::not_started;
 pub use tether::{Tether, hold_tether};
 pub use working::{Working, working_for};

@@ -30,9 +30,20 @@ pub struct Member {
     pub command: String,
 }
 
+/// By these systemd tells a service how to answer, and only that one.
+const OF_SERVICE: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
+
 /// What `command` starts belongs to no agent's life, even if an agent's process starts it.
-pub fn of_no_run(command: &mut Command) {
+fn of_no_run(command: &mut Command) {
     command.env(RUN, NO_RUN);
+}
+
+/// The same of a daemon that outlives what starts it, and does not speak for the service that this may be in.
+pub fn of_its_own(command: &mut Command) {
+    of_no_run(command);
+    OF_SERVICE.iter().for_each(|name| {
+        command.env_remove(name);
+    });
 }
 
 /// Begins this process anew if it has inherited the mark of a life, which is not to take it along: what is in the

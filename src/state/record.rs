@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::{KeyFile, StateError, SystemDir, own};
 use crate::model::{
-    AgentId, AgentName, Alias, Cause, Dial, HostId, HostName, Leftover, LogLimits, NameServerName,
-    SshSpec, SystemName,
+    AgentId, AgentName, Alias, Cause, Dial, ExitReport, HostId, HostName, Leftover, LogLimits,
+    NameServerName, SshSpec, SystemName,
 };
 use crate::process::ProcessId;
 use crate::wire::{FormerAgent, Incarnation};
@@ -461,13 +461,9 @@ impl SystemDir {
 
     /// The last process of each agent of a name server.
     pub fn latest_agents(&self, nameserver: &str) -> Vec<AgentRecord> {
-        let mut latest = BTreeMap::new();
-        for record in self.agents() {
-            if record.nameserver == nameserver {
-                latest.insert(record.agent.clone(), record);
-            }
-        }
-        latest.into_values().collect()
+        let mut records = self.agents();
+        records.retain(|it| it.nameserver == nameserver);
+        AgentRecord::latest(records)
     }
 
     /// The agents of a name server's daemon that has ended: those that live, and those that do not.
@@ -522,6 +518,12 @@ pub(super) fn lines_of<T: DeserializeOwned>(path: &Path) -> Vec<T> {
 }
 
 impl AgentRecord {
+    /// The last one of each agent of a name server.
+    pub fn latest(records: Vec<Self>) -> Vec<Self> {
+        let by_agent = records.into_iter().map(|it| (it.agent.clone(), it));
+        by_agent.collect::<BTreeMap<_, _>>().into_values().collect()
+    }
+
     /// As one line of the list.
     pub fn line(&self) -> Vec<u8> {
         line(self)
@@ -529,6 +531,16 @@ impl AgentRecord {
 }
 
 impl EndRecord {
+    /// What is known of an end by what was written down, if anything was.
+    pub fn report(end: Option<&Self>) -> ExitReport {
+        ExitReport {
+            status: end.and_then(|it| it.status),
+            signal: end.and_then(|it| it.signal),
+            log: Vec::new(),
+            cause: None,
+        }
+    }
+
     /// Adds it to the list, at once and whole: others may add theirs.
     pub fn append(&self, list: &mut File) -> io::Result<()> {
         list.write_all(&line(self))

@@ -4,7 +4,6 @@
 //! A pure core: inputs and the time go in, [`Effect`]s come out. It starts and signals nothing
 //! itself; `host` does.
 
-mod boot;
 mod companions;
 mod restart;
 mod silent;
@@ -17,7 +16,6 @@ use std::time::Duration;
 use crate::model::timing::TERM_TIMEOUT;
 use crate::model::{AfterEnd, AgentName, AgentSpec, ExitReport, Millis};
 use crate::wire::{Fault, Incarnation, StopStage, Stopped};
-pub(crate) use boot::{Found, Wanted};
 pub(crate) use companions::{Companions, With};
 use restart::History;
 use silent::Silent;

@@ -56,7 +56,7 @@ impl History {
     }
 
     /// From now on its policy holds, and nothing has been before.
-    pub(super) fn begin_anew(&mut self) {
+    fn begin_anew(&mut self) {
         self.is_kept = true;
         self.restarts.clear();
         self.then = AfterEnd::Stays;

@@ -2,7 +2,7 @@
 
 use super::restart::History;
 use super::{Agent, Effect, Now, Phase, Supervision};
-use crate::model::{AgentSpec, ExitReport};
+use crate::model::{AgentSpec, ExitReport, Millis};
 use crate::wire::Incarnation;
 
 /// What is known of such an agent, beside its spec.
@@ -31,12 +31,19 @@ pub(crate) enum Condition {
     Stays {
         exit: ExitReport,
     },
+    /// It has ended with its machine, and is to run again, whatever its policy.
+    Again {
+        exit: ExitReport,
+    },
 }
 
 impl Supervision {
-    /// An agent of a daemon before this one was found.
+    /// An agent of a daemon before this one was found. What is found of one that this daemon has already is old.
     pub(crate) fn on_taken_back(&mut self, spec: &AgentSpec, known: TakenBack, now: Now) {
         let name = spec.name.name.clone();
+        if self.agents.contains_key(&name) {
+            return;
+        }
         let mut history = History::of(spec);
         history.go_on(known.is_up, known.restarts, now);
         if known.stopped {
@@ -45,7 +52,7 @@ impl Supervision {
         let incarnation = known.incarnation;
         let phase = match &known.found {
             Condition::Alive | Condition::Ended { .. } => Phase::Running,
-            Condition::Stays { exit } => Phase::Ended {
+            Condition::Stays { exit } | Condition::Again { exit } => Phase::Ended {
                 exit: exit.clone(),
                 asked: known.stopped,
                 settled: false,
@@ -63,6 +70,7 @@ impl Supervision {
             Condition::Ended { exit, asked } => {
                 self.on_exited(&name, exit, asked || known.stopped, now)
             }
+            Condition::Again { exit } => self.wait_for_restart(&name, exit, Millis::new(0), now),
             Condition::Stays { exit } => self.effects.push(Effect::Report {
                 agent: name,
                 incarnation,

@@ -15,7 +15,7 @@ use crate::host::last_words;
 use crate::model::{
     AgentName, Credentials, HostId, HostName, HostSpec, NameServerName, Security, SystemName,
 };
-use crate::process::{ProcessId, Tether, of_no_run};
+use crate::process::{ProcessId, Tether, of_its_own};
 use crate::proxy::Link;
 use crate::ssh::Session;
 use crate::state::{Daemon, GroupRecord, KeyDir, KeyFile, Lock, Phase, SystemDir, SystemRecord};
@@ -305,7 +305,7 @@ impl Launched {
     fn daemon(&self, log: &str) -> io::Result<Command> {
         let log = self.dir.open_daemon_log(log)?;
         let mut command = Command::new(std::env::current_exe()?);
-        of_no_run(&mut command);
+        of_its_own(&mut command);
         command
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)

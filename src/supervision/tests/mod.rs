@@ -1,8 +1,8 @@
 mod along;
-mod boot;
 mod restarts;
 mod silent;
 mod stays_down;
+mod taken_back;
 
 use proptest::prelude::*;
 
