@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::CommandError;
 use crate::keeper::Kept;
 use crate::process::{ProcessId, hold_tether};
-use crate::state::{Ending, Phase, SystemDir, inherit};
+use crate::state::{Ending, SystemDir, inherit};
 
 /// Options for processes that `up` launches.
 #[derive(Debug, Clone, clap::Args)]
@@ -68,7 +68,7 @@ impl Launched {
         let tie = self.tie.clone();
         let (dir, process) = (self.dir.clone(), self.process.clone());
         hold_tether(
-            move || dir.is_some_and(|dir| stands(&dir, &process)),
+            move || dir.is_some_and(|dir| dir.is_up_with(&process)),
             move || {
                 drop(take(&tie));
                 is_released();
@@ -82,21 +82,12 @@ impl Launched {
         if let (Some(dir), Some(tie)) = (&self.dir, take(&self.tie)) {
             drop(tie);
             // Another group of the system may stand.
-            if !stands(dir, &self.process) && !any_stands(dir) {
+            if !dir.is_up_with(&self.process) && !any_stands(dir) {
                 dir.remove_if_unlocked(Ending::UpFailed)?;
             }
         }
         Ok(())
     }
-}
-
-/// The record is written at the moment from which the group of this process is up.
-fn stands(dir: &SystemDir, process: &ProcessId) -> bool {
-    let record = dir.record().ok().flatten();
-    record.is_some_and(|record| {
-        let mut groups = record.groups.iter();
-        groups.any(|group| group.phase == Phase::Up && group.has(process))
-    })
 }
 
 fn any_stands(dir: &SystemDir) -> bool {

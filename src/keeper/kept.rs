@@ -17,11 +17,13 @@ use tokio::io::AsyncReadExt;
 
 use super::{ENDED, STANDS, signals};
 use crate::process::ProcessId;
+use crate::state::SystemDir;
 
 /// What a daemon knows of its keeper.
 #[derive(Debug)]
 pub(crate) struct Kept {
     keeper: ProcessId,
+    dir: SystemDir,
     line: UnixStream,
     /// What one life of the daemon leaves to the next.
     legacy: File,
@@ -29,7 +31,7 @@ pub(crate) struct Kept {
     /// It is kept from now on.
     stands: Arc<AtomicBool>,
     /// Which signals are blocked once it heeds them.
-    mask: SigSet,
+    mask: Box<SigSet>,
 }
 
 /// What a keeper says.
@@ -43,7 +45,7 @@ pub(crate) enum KeptWord {
 
 impl Kept {
     pub(super) fn new(
-        keeper: ProcessId,
+        (keeper, dir): (ProcessId, SystemDir),
         line: UnixStream,
         legacy: File,
         (lives, stands): (u32, bool),
@@ -51,11 +53,12 @@ impl Kept {
     ) -> Self {
         Self {
             keeper,
+            dir,
             line,
             legacy,
             lives,
             stands: Arc::new(AtomicBool::new(stands)),
-            mask,
+            mask: Box::new(mask),
         }
     }
 
@@ -85,9 +88,9 @@ impl Kept {
         &self.keeper
     }
 
-    /// Whether it has said that it stands. Until then it ends when its keeper does.
+    /// Whether it has said that it stands, or is about to. Until then it ends when its keeper does.
     pub(crate) fn has_stood(&self) -> bool {
-        self.stands.load(Ordering::Relaxed)
+        self.stands.load(Ordering::Relaxed) || self.dir.is_up_with(&self.keeper)
     }
 
     /// A daemon before this one was killed.

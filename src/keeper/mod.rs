@@ -57,7 +57,7 @@ pub(crate) fn keep(dir: &SystemDir, stands: bool, let_go: impl FnOnce()) -> io::
     adopt_orphans()?;
     let signals = Signals::block()?;
     let legacy = File::from(memfd_create("osb", MemfdFlags::CLOEXEC)?);
-    let mut line = match start(&own, &signals, &legacy, (0, stands))? {
+    let mut line = match start((&own, dir), &signals, &legacy, (0, stands))? {
         Started::Daemon(kept) => return Ok(Role::Daemon(kept)),
         Started::Keeper(line) => line,
     };
@@ -69,6 +69,10 @@ pub(crate) fn keep(dir: &SystemDir, stands: bool, let_go: impl FnOnce()) -> io::
     let mut lives = 0;
     loop {
         for event in await_events(&signals, &mut line, &keeper, began, &mut witness)? {
+            if matches!(event, Event::Ended(_)) && dir.is_up_with(&own) {
+                // It has not come to say so.
+                keeper.on(Event::Stands, began.elapsed());
+            }
             match keeper.on(event, began.elapsed()) {
                 None => {}
                 Some(Effect::Signal(signal)) => line.signal(signal),
@@ -76,7 +80,7 @@ pub(crate) fn keep(dir: &SystemDir, stands: bool, let_go: impl FnOnce()) -> io::
                 Some(Effect::End(ending)) => return Ok(Role::Keeper(ending)),
                 Some(effect @ (Effect::Start | Effect::StartAndSignal(_))) => {
                     lives += 1;
-                    match start(&own, &signals, &legacy, (lives, true)) {
+                    match start((&own, dir), &signals, &legacy, (lives, true)) {
                         Ok(Started::Daemon(kept)) => return Ok(Role::Daemon(kept)),
                         Ok(Started::Keeper(started)) => {
                             line = started;
@@ -108,7 +112,7 @@ struct Line {
 }
 
 fn start(
-    own: &ProcessId,
+    (own, dir): (&ProcessId, &SystemDir),
     signals: &Signals,
     legacy: &File,
     (lives, stands): (u32, bool),
@@ -121,7 +125,7 @@ fn start(
             fork::call_itself_daemon();
             let legacy = legacy.try_clone()?;
             let kept = Kept::new(
-                own.clone(),
+                (own.clone(), dir.clone()),
                 theirs,
                 legacy,
                 (lives, stands),

@@ -165,6 +165,11 @@ impl GroupRecord {
                 || agent_lives())
     }
 
+    /// Whether it is up, with `process` as one of its daemons.
+    fn is_up_with(&self, process: &ProcessId) -> bool {
+        self.phase == Phase::Up && self.has(process)
+    }
+
     /// Whether `process` is one of its daemons.
     pub fn has(&self, process: &ProcessId) -> bool {
         let mut hosts = self.hosts.iter();
@@ -288,6 +293,13 @@ pub struct KeeperRecord {
 }
 
 impl SystemDir {
+    /// Whether a group is up that has `process` as one of its daemons. The record says so before `up` lets go of what it
+    /// has launched.
+    pub fn is_up_with(&self, process: &ProcessId) -> bool {
+        let record = self.record().ok().flatten();
+        record.is_some_and(|record| record.groups.iter().any(|group| group.is_up_with(process)))
+    }
+
     /// The record, if there is one.
     pub fn record(&self) -> Result<Option<SystemRecord>, StateError> {
         let path = self.record_path();
