@@ -11,6 +11,8 @@ use crate::zeromq::{Failure, Seen};
 const HANDSHAKE_ROUND_TRIPS: u32 = 8;
 /// No way is so long that a handshake has to take more than that.
 const LONGEST_HANDSHAKE: Duration = Duration::from_secs(5);
+/// How many first handshakes in a row may break off: a name server that is killed breaks one off, too, and comes back.
+const BROKEN_HANDSHAKES: u32 = 2;
 
 /// The way in.
 pub(crate) struct Admission {
@@ -27,6 +29,8 @@ pub(crate) struct Admission {
     /// It is, and this member is inside.
     is_in: bool,
     connected: bool,
+    /// How many handshakes have broken off before it was open.
+    broken: u32,
     /// It is again, since that was asked last.
     has_returned: bool,
     shut: Option<ProxyError>,
@@ -46,6 +50,7 @@ impl Admission {
             was_open: false,
             is_in: false,
             connected: false,
+            broken: 0,
             has_returned: false,
             shut: None,
         }
@@ -102,7 +107,11 @@ impl Admission {
             // It may be on its way down.
             Seen::Failed(Failure::Broken) | Seen::Lost if self.was_open => return false,
             // A port at which no process listens any more is noticed otherwise.
-            Seen::Lost if !connected => return false,
+            Seen::Failed(Failure::Broken) | Seen::Lost if !connected => return false,
+            Seen::Failed(Failure::Broken) | Seen::Lost if self.broken < BROKEN_HANDSHAKES => {
+                self.broken += 1;
+                return false;
+            }
             _ if self.has_keys => {
                 "it does not answer to the key that it is to have: it is another name server, or is not a closed one"
             }
@@ -178,9 +187,14 @@ mod tests {
     }
 
     #[test]
-    fn a_first_handshake_that_breaks_off_is_a_refusal() {
+    fn a_first_handshake_that_breaks_off_again_and_again_is_a_refusal() {
         let mut admission = admission(None);
         assert!(!admission.note(Seen::Lost), "nobody was there");
+        for _ in 0..BROKEN_HANDSHAKES {
+            admission.note(Seen::Connected);
+            assert!(!admission.note(Seen::Lost), "it may have been killed");
+            assert!(!admission.note(Seen::Retried) && !admission.note(Seen::Lost));
+        }
         admission.note(Seen::Connected);
         assert!(admission.note(Seen::Lost));
         assert!(why(&admission).contains("it wants a key"));
