@@ -284,6 +284,83 @@ fn a_program_that_is_busy_for_too_long_is_started_again() {
     takes_down(&bench);
 }
 
+/// With the helper for Node: its event loop does nothing else until it is told.
+const IN_NODE: &str = r#"
+const fs = require("node:fs");
+const osb = require("LIBRARY/osb.cjs");
+osb.run({
+  call: ({ id }) => {
+    osb.say({ type: "reply", id, message: "x".repeat(100000) });
+    setTimeout(() => { while (!fs.existsSync("done")); }, 0);
+  },
+  stop: () => process.exit(0),
+});
+"#;
+
+/// With the helper for shells: one command runs until it is told.
+const IN_SHELL: &str = r#"
+. LIBRARY/osb.sh
+work() { until test -e done; do sleep 0.1; done; }
+osb_ready pings
+while osb_read; do
+  case $osb_word in
+    *'"type":"call"'*)
+      id=${osb_word##*\"id\":}; id=${id%%[!0-9]*}
+      osb_say '{"type":"reply","id":'"$id"'}'
+      osb_busy work ;;
+    *'"type":"stop"'*) exit 0 ;;
+  esac
+done
+"#;
+
+/// A program that answers pings with a helper is busy for longer than one may hang, and is let be; and then hangs.
+fn is_told_apart(program: &str, text: &str, command: &str) {
+    let bench = Bench::new();
+    bench.file(program, &text.replace("LIBRARY", &library()));
+    let up = bench.up(&format!(
+        "
+osb: 1
+name: helped
+agents:
+  A: {{ command: [{command}, {program}], restart: on-failure }}
+"
+    ));
+    assert_eq!(up.code, 0, "{up}");
+    is_in(&bench, "A", "running");
+    let pid = self::program(&bench, program);
+    bench.ok(&["call", "A", "work"]);
+    wait_until("it is busy for long", || {
+        bench.agent("A")["busy_ms"].as_u64() >= Some(11_000)
+    });
+    assert_eq!(state(&bench, "A"), "running");
+    bench.file("done", "");
+    wait_until("it has done its work", || {
+        bench.agent("A")["busy_ms"].is_null()
+    });
+    assert_eq!(restarts(&bench, "A"), 0);
+    assert_eq!(self::program(&bench, program), pid);
+    common::kill(pid, Signal::SIGSTOP as i32);
+    wait_until("it is started anew", || restarts(&bench, "A") == 1);
+    let why = "its program has not answered a ping for 10s";
+    assert_eq!(bench.agent("A")["last_end"]["cause"]["unhealthy"], why);
+    is_in(&bench, "A", "running");
+    takes_down(&bench);
+}
+
+#[test]
+fn a_program_in_node_that_computes_is_told_from_one_that_hangs() {
+    let node = std::process::Command::new("node").arg("--version").output();
+    if node.is_err() {
+        return common::skip("the helper for Node needs node, which is not installed");
+    }
+    is_told_apart("helped.js", IN_NODE, "node");
+}
+
+#[test]
+fn a_program_in_shell_that_works_is_told_from_one_that_hangs() {
+    is_told_apart("helped.sh", IN_SHELL, "sh");
+}
+
 /// A group of this process in which little memory is to be had; None where none can be made.
 struct SmallGroup(std::path::PathBuf);
 
