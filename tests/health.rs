@@ -113,6 +113,7 @@ agents:
     ));
     assert_eq!(up.code, 0, "{up}");
     is_in(&bench, "Web", "running");
+    let agent = bench.pid("Web");
     let ill = bench.file("ill", "");
     wait_until("it is started again", || restarts(&bench, "Web") > 0);
     std::fs::remove_file(ill).unwrap();
@@ -126,6 +127,43 @@ agents:
         why.ends_with("/health: HTTP status 500, 3 times in a row"),
         "{cause}"
     );
+    assert_eq!(bench.pid("Web"), agent, "only its program was killed");
+    takes_down(&bench);
+}
+
+#[test]
+fn who_stays_unhealthy_has_failed_after_as_many_restarts_as_it_may_have() {
+    let bench = Bench::new();
+    let flag = bench.file("well", "");
+    let up = bench.up("
+osb: 1
+name: ill
+agents:
+  A:
+    command: [sleep, '1000']
+    speaks: nothing
+    settle: 50ms
+    restart: { policy: on-failure, limit: 2, delay: 10ms }
+    health: { command: [test, -e, well], every: 20ms, timeout: 10s, failures: 1, grace: 0s }
+");
+    assert_eq!(up.code, 0, "{up}");
+    is_in(&bench, "A", "running");
+    std::fs::remove_file(&flag).unwrap();
+    is_in(&bench, "A", "failed");
+    let log = bench.log("ill", "A");
+    assert_eq!(
+        log.matches("the command is started anew").count(),
+        2,
+        "{log}"
+    );
+    assert_eq!(log.matches("ends its program: command").count(), 3, "{log}");
+    assert_eq!(log.matches("the command is killed").count(), 3, "{log}");
+    // Its host tells how, a moment later.
+    wait_until("its end is told", || bench.agent("A")["exit_status"] == 137);
+    let why = "unhealthy: command `test -e well`: exit status 1";
+    let table = bench.ok(&["ls", "agents"]);
+    let told = format!("failed (exit status 137; {why}; given up after 2 restarts");
+    assert!(table.contains(&told), "{table}");
     takes_down(&bench);
 }
 
@@ -223,11 +261,13 @@ fn a_call_that_is_answered_with_an_error_is_a_failure() {
 fn a_program_that_is_stopped_hangs_and_is_started_again() {
     let bench = Bench::new();
     helped(&bench, "on-failure", "{}");
+    let agent = bench.pid("A");
     let before = program(&bench, "helped.py");
     common::kill(before, Signal::SIGSTOP as i32);
     wait_until("it is started again", || restarts(&bench, "A") == 1);
     is_in(&bench, "A", "running");
     assert_ne!(program(&bench, "helped.py"), before);
+    assert_eq!(bench.pid("A"), agent, "only its program was killed");
     let end = &bench.agent("A")["last_end"];
     let why = "its program has not answered a ping for 10s";
     assert_eq!(end["cause"]["unhealthy"], why, "{end}");

@@ -1,5 +1,6 @@
-//! Only the program of an agent has died: the agent keeps its sockets and starts it anew. specs/topology.md, "Restarts".
+//! Only the program of an agent has died, or is not well: the agent keeps its sockets and starts it anew. specs/topology.md, "Restarts".
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::common::{self, Bench, wait_until};
@@ -18,10 +19,13 @@ def lines():
 with open("handled", "a", buffering=1) as handled, open("pid", "w") as pid:
     pid.write(str(os.getpid()))
     pid.flush()
+    print('{"type": "ready", "pings": true}', flush=True)
     for word in lines():
         if word["type"] == "message":
             print(word["message"], file=handled)
             time.sleep(0.001)
+        elif word["type"] == "ping":
+            print('{"type": "pong"}', flush=True)
         elif word["type"] == "call" and word["name"] == "work":
             print(json.dumps({"type": "bind", "alias": "own", "kind": "PULL"}), flush=True)
             print(json.dumps({"type": "set", "attributes": {"kept": 7, "other": 7}}), flush=True)
@@ -129,6 +133,36 @@ fn messages_wait_while_a_program_is_killed_again_and_again() {
     let handled = handled(&bench);
     assert!(handled.is_sorted_by(|one, other| one < other));
     assert!(handled.len() + KILLS >= count, "{}", handled.len());
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn messages_wait_while_a_program_hangs_and_is_started_anew() {
+    let bench = Bench::new();
+    bring_up(&bench, "on-failure", "none");
+    let (before, program) = (bench.agent("Sink"), pid(&bench).unwrap());
+    common::kill(program, Signal::SIGSTOP as i32);
+    pushes(&bench, 0..BURST);
+    wait_until("another program works", || is_another(&bench, program));
+    wait_until("all is handled", || {
+        handled(&bench).last() == Some(&(BURST - 1))
+    });
+    assert!(handled(&bench).into_iter().eq(0..BURST));
+    let after = bench.agent("Sink");
+    for same in ["pid", "incarnation", "addresses"] {
+        assert_eq!(after[same], before[same], "{same}");
+    }
+    assert_eq!(after["restarts"], 1, "{after}");
+    let end = &after["last_end"];
+    assert_eq!(end["signal"], 9, "{end}");
+    let why = "its program has not answered a ping for 10s";
+    assert_eq!(end["cause"]["unhealthy"], why, "{end}");
+    let wire = wire(&bench);
+    assert_eq!(
+        (&wire["proof"], &wire["times"]),
+        (&"proven".into(), &1.into())
+    );
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::attempt::Attempt;
 use super::core::{Condition, HealthEffect, Life};
 use super::launching::Launching;
+use super::program::Exit;
 use super::requester::Requester;
 use super::requests::Request;
 use super::state::Agent;
@@ -16,7 +17,7 @@ use crate::model::{self, Cause, Millis, State, Then};
 use crate::wire::Fault;
 
 /// The exit status of an agent that ends because its program is not well.
-const UNHEALTHY: i32 = 1;
+pub(super) const UNHEALTHY: i32 = 1;
 
 impl Agent {
     /// From when it begins, this program is watched.
@@ -108,12 +109,15 @@ impl Agent {
         self.follow_health();
     }
 
-    /// It ends, and its program with it: its host starts it again by its policy. A program that hangs would not notice that
-    /// it is to end.
+    /// The program is killed and started anew, as one that has ended by itself; the agent keeps its sockets. Where no program is
+    /// started anew, the agent ends with it. One that hangs would not notice that it is to end.
     fn end_unwell(&mut self, condition: &Condition) {
         let why = condition.why().unwrap_or_default();
         self.log.error(&format!("ends its program: {why}"));
         self.cause = Some(Cause::Unhealthy(why.to_owned()));
+        if self.is_whole_without(Exit::KILLED) {
+            return self.kill_for_relaunch();
+        }
         self.end(UNHEALTHY);
         if let Condition::Hung(_) = condition {
             self.signal_program(true);

@@ -1,4 +1,4 @@
-//! A program that has ended is started anew, and the agent keeps its sockets meanwhile. `core::Relaunch` says when; the host daemon,
+//! A program that has ended, or was killed because it is not well, is started anew, and the agent keeps its sockets meanwhile. `core::Relaunch` says when; the host daemon,
 //! whether. The next program begins as the first one did: with the attributes and timers of the spec, but for what is to be kept.
 
 use std::collections::BTreeMap;
@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::core::{Condition, Next};
 use super::handlers::expect_to_collect;
+use super::health::UNHEALTHY;
 use super::lookups::Lookup;
 use super::program::Exit;
 use super::requests::Request;
@@ -34,6 +35,12 @@ impl Agent {
             && self.life.working()
             && self.program.as_ref().is_some_and(|it| it.pid().is_some())
             && spec.restart.policy.wants(&exit.report(None), spec.is_job())
+    }
+
+    /// Kills the program, which is not well; when it has ended, it is as if it had ended by itself.
+    pub(crate) fn kill_for_relaunch(&mut self) {
+        self.relaunching.core.on_kill(self.now);
+        self.signal_program(true);
     }
 
     /// The program has ended: its daemon is asked what becomes of it.
@@ -82,6 +89,7 @@ impl Agent {
         match self.relaunching.core.on_answer(answer.ok(), self.now) {
             Next::Waits => self.membership.note_change(),
             Next::AgentEnds { code } => {
+                self.cause = self.relaunching.core.cause().cloned();
                 self.note_not_passed_on();
                 self.end_with_program(code);
             }
@@ -101,14 +109,19 @@ impl Agent {
     }
 
     pub(crate) fn relaunch_wakes_at(&self) -> Option<Duration> {
-        self.relaunching.core.wakes_at(self.owes_to_program())
+        let core = Some(&self.relaunching.core).filter(|_| self.life.working());
+        core?.wakes_at(self.owes_to_program())
     }
 
-    /// Starts the program anew, if it is time.
+    /// Starts the program anew, if it is time. With one that does not end the agent ends itself.
     pub(crate) fn see_to_relaunch(&mut self) {
         let (is_owed, now) = (self.owes_to_program(), self.now);
         if !self.life.working() {
             return;
+        }
+        if self.relaunching.core.is_stuck(now) {
+            self.log.error("the command was killed, and does not end");
+            return self.end(UNHEALTHY);
         }
         if let Some(launch) = self.relaunching.core.begin(is_owed, now) {
             self.relaunch(launch);

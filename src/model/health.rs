@@ -79,7 +79,7 @@ impl fmt::Display for Check {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Then {
-    /// It is ended, and its agent with it, which is started again by its policy.
+    /// It is ended, and started anew by its agent's policy.
     Restart,
     /// It is told, and nothing else.
     Tell,

@@ -42,7 +42,7 @@ pub(crate) enum HealthEffect {
     Ping,
     /// What is to be told of the program has changed.
     Show,
-    /// End the program, and the agent with it.
+    /// End the program. Whether the agent ends with it is not decided here.
     End(Condition),
 }
 

@@ -1,11 +1,11 @@
-//! A program that has ended while its agent is whole. The host daemon, which has the policy, says whether it is started anew, and
+//! A program that has ended, or that its agent ends because it is not well, while the agent is whole. The host daemon, which has the policy, says whether it is started anew, and
 //! in how long; meanwhile the agent keeps its sockets, and reads nothing that is for the program. If the program is not started
 //! anew, or the daemon cannot be asked, the agent ends, too.
 
 use std::time::Duration;
 
-use crate::model::timing::LINGER_TIMEOUT;
-use crate::model::{ExitReport, Relaunches};
+use crate::model::timing::{KILL_TIMEOUT, LINGER_TIMEOUT};
+use crate::model::{Cause, ExitReport, Relaunches};
 use crate::wire::{AfterProgram, Launch};
 
 /// How it stands with the program of an agent.
@@ -21,6 +21,8 @@ enum Stage {
     /// It has not ended, or there is none.
     #[default]
     None,
+    /// It was killed because it is not well. It has to have ended by then.
+    Killed { by: Duration },
     /// The daemon is asked.
     Asked { code: i32, ended: Duration },
     /// It is started at that time.
@@ -43,6 +45,23 @@ pub(crate) enum Next {
 }
 
 impl Relaunch {
+    /// The agent has killed the program, which is not well.
+    pub(crate) fn on_kill(&mut self, now: Duration) {
+        self.stage = Stage::Killed {
+            by: now + KILL_TIMEOUT,
+        };
+    }
+
+    /// Whether the program does not end although it was killed: its agent cannot be rid of it, and ends.
+    pub(crate) fn is_stuck(&self, now: Duration) -> bool {
+        matches!(self.stage, Stage::Killed { by } if now >= by)
+    }
+
+    /// Whether the agent has killed the program, and its end is not known yet.
+    pub(crate) fn is_killed(&self) -> bool {
+        matches!(self.stage, Stage::Killed { .. })
+    }
+
     /// The program has ended, and the daemon is asked. `code` is the exit status for an agent that ends with it.
     pub(crate) fn on_end(&mut self, exit: ExitReport, code: i32, now: Duration) {
         self.last_end = Some(exit);
@@ -84,16 +103,17 @@ impl Relaunch {
         self.stage = Stage::None;
     }
 
-    /// Whether the program has ended, and is perhaps started anew.
+    /// Whether the program has ended, or is about to, and is perhaps started anew.
     pub(crate) fn is_under_way(&self) -> bool {
         self.stage != Stage::None
     }
 
-    /// When it is to be started.
+    /// When it is to be started, or has to have ended.
     pub(crate) fn wakes_at(&self, is_owed: bool) -> Option<Duration> {
         match &self.stage {
             Stage::Waiting { at, ended, .. } if is_owed => Some((*ended + LINGER_TIMEOUT).max(*at)),
             Stage::Waiting { at, .. } => Some(*at),
+            Stage::Killed { by } => Some(*by),
             Stage::None | Stage::Asked { .. } => None,
         }
     }
@@ -102,7 +122,7 @@ impl Relaunch {
     pub(crate) fn told(&self, now: Duration) -> Relaunches {
         let wait_ms = match &self.stage {
             Stage::Waiting { at, .. } => u64::try_from(at.saturating_sub(now).as_millis()).ok(),
-            Stage::None | Stage::Asked { .. } => None,
+            Stage::None | Stage::Killed { .. } | Stage::Asked { .. } => None,
         };
         Relaunches {
             count: self.count,
@@ -111,9 +131,15 @@ impl Relaunch {
         }
     }
 
+    /// Why the last one was ended, if that is known.
+    pub(crate) fn cause(&self) -> Option<&Cause> {
+        self.last_end.as_ref()?.cause.as_ref()
+    }
+
     /// Why there is no program at the moment.
     pub(crate) fn why(&self) -> Option<String> {
-        let exit = self.last_end.as_ref().filter(|_| self.is_under_way())?;
+        let has_ended = self.is_under_way() && !self.is_killed();
+        let exit = self.last_end.as_ref().filter(|_| has_ended)?;
         Some(format!("its program has ended: {exit}"))
     }
 }
@@ -180,6 +206,22 @@ mod tests {
     }
 
     #[test]
+    fn one_that_was_killed_has_a_while_to_end() {
+        let mut relaunch = Relaunch::default();
+        relaunch.on_kill(ms(0));
+        assert!(relaunch.is_under_way() && relaunch.is_killed());
+        assert_eq!((relaunch.why(), relaunch.told(ms(0)).count), (None, 0));
+        assert_eq!(relaunch.on_answer(again(0), ms(0)), Next::Nothing);
+        assert_eq!(relaunch.begin(false, KILL_TIMEOUT), None);
+        assert_eq!(relaunch.wakes_at(false), Some(KILL_TIMEOUT));
+        assert!(!relaunch.is_stuck(KILL_TIMEOUT - ms(1)) && relaunch.is_stuck(KILL_TIMEOUT));
+        relaunch.on_end(exit(9), 137, ms(10));
+        assert!(!relaunch.is_killed() && !relaunch.is_stuck(KILL_TIMEOUT));
+        assert_eq!(relaunch.on_answer(again(0), ms(20)), Next::Waits);
+        assert_eq!(relaunch.begin(false, ms(20)), Some(None));
+    }
+
+    #[test]
     fn an_agent_whose_daemon_does_not_start_its_program_anew_ends_as_it_did() {
         for answer in [Some(AfterProgram::AgentEnds), None] {
             let mut relaunch = Relaunch::default();
@@ -194,6 +236,7 @@ mod tests {
 
     #[derive(Debug, Clone)]
     enum Event {
+        Kill,
         End,
         Answer(Option<u64>),
         Time { is_owed: bool },
@@ -202,6 +245,7 @@ mod tests {
 
     fn event() -> impl Strategy<Value = Event> {
         prop_oneof![
+            1 => Just(Event::Kill),
             4 => Just(Event::End),
             4 => prop::option::weighted(0.9, 0u64..3000).prop_map(Event::Answer),
             6 => any::<bool>().prop_map(|is_owed| Event::Time { is_owed }),
@@ -216,13 +260,18 @@ mod tests {
         fn there_is_one_program_at_most(events in prop::collection::vec((event(), 0u64..2000), 0..60)) {
             let mut relaunch = Relaunch::default();
             let (mut runs, mut over, mut count, mut now) = (true, false, 0, Duration::ZERO);
-            let (mut due, mut ended) = (None, Duration::ZERO);
+            let (mut due, mut ended, mut killed) = (None, Duration::ZERO, None);
             for (event, past) in events {
                 now += ms(past);
                 match event {
+                    Event::Kill if runs && !over => {
+                        relaunch.on_kill(now);
+                        killed = Some(now);
+                    }
+                    Event::Kill => {}
                     Event::End if runs && !over => {
                         relaunch.on_end(exit(9), 137, now);
-                        (runs, due, ended) = (false, None, now);
+                        (runs, due, ended, killed) = (false, None, now, None);
                     }
                     Event::End => {}
                     Event::Answer(wait) => match relaunch.on_answer(wait.and_then(again), now) {
@@ -239,7 +288,10 @@ mod tests {
                     Event::Time { is_owed } => {
                         let wakes_at = relaunch.wakes_at(is_owed);
                         let begun = relaunch.begin(is_owed, now).is_some();
-                        prop_assert_eq!(begun, wakes_at.is_some_and(|it| it <= now));
+                        let is_due = killed.is_none() && wakes_at.is_some_and(|it| it <= now);
+                        prop_assert_eq!(begun, is_due);
+                        let is_stuck = killed.is_some_and(|at| now >= at + KILL_TIMEOUT);
+                        prop_assert_eq!(relaunch.is_stuck(now), is_stuck);
                         if begun {
                             prop_assert!(!runs && !over && due.is_some_and(|due| due <= now));
                             (runs, count) = (true, count + 1);
@@ -249,10 +301,11 @@ mod tests {
                     }
                     Event::GiveUp => {
                         relaunch.give_up();
-                        over = true;
+                        (over, killed) = (true, None);
                     }
                 }
-                prop_assert_eq!(relaunch.is_under_way(), !runs && !over);
+                let is_under_way = (!runs && !over) || killed.is_some();
+                prop_assert_eq!(relaunch.is_under_way(), is_under_way);
                 prop_assert_eq!(relaunch.told(now).count, count);
             }
         }

@@ -13,6 +13,9 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// What becomes of a program that is killed.
+    pub(crate) const KILLED: Self = Exit::Signal(9);
+
     pub(crate) fn of_process(status: ExitStatus) -> Self {
         match (status.code(), status.signal()) {
             (Some(code), _) => Exit::Status(code),

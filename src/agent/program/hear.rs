@@ -156,6 +156,7 @@ impl Agent {
     pub(crate) fn end_with_program(&mut self, code: i32) {
         if !self.life.ending() {
             self.timers.stop();
+            self.relaunching.core.give_up();
             self.life.flush(code, self.now);
         }
     }
@@ -170,7 +171,8 @@ impl Agent {
     /// One that was killed, and not by this agent, was perhaps killed by the kernel.
     fn look_for_want_of_memory(&mut self, exit: Exit) {
         let pid = self.program.as_ref().and_then(|program| program.pid());
-        let Some(pid) = pid.filter(|_| exit.status() == 128 + 9 && !self.life.ending()) else {
+        let by_itself = !self.relaunching.core.is_killed() && !self.life.ending();
+        let Some(pid) = pid.filter(|_| exit.status() == 128 + 9 && by_itself) else {
             return;
         };
         self.cause = self.memory.cause(pid);
