@@ -1,7 +1,7 @@
 //! What would become something else on its way is refused where it enters, in the same words by each
 //! way in, and who asked is told at once.
 
-use crate::common::{Bench, wait_until};
+use crate::common::{self, Bench, wait_until};
 use serde_json::json;
 
 const TOO_LARGE: &str = "the number is too large to be kept exactly";
@@ -130,6 +130,77 @@ connections: [{{ agent: L, to: A.out, alias: in, handler: collect }}]
     let expected = json!([[i64::MIN, u64::MAX, "\u{1f600}", "12345678901234567890123"]]);
     assert_eq!(bench.json(&["get", "L", "received"]), expected);
     bench.ok(&["down"]);
+}
+
+/// A worker reads them, while long lines go the other way.
+#[test]
+fn the_helper_for_node_keeps_messages_whole_and_in_order() {
+    let node = std::process::Command::new("node").arg("--version").output();
+    if node.is_err() {
+        return common::skip("the helper for Node needs node, which is not installed");
+    }
+    let bench = Bench::new();
+    let library = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lib");
+    let sink = r#"
+const fs = require("node:fs");
+const osb = require("LIBRARY/osb.cjs");
+let handled = "";
+osb.run({
+  message: ({ message }) => {
+    handled += message + "\n";
+    osb.say({ type: "set", attributes: { last: message, long: "é".repeat(9000) } });
+  },
+  call: ({ id }) => {
+    fs.writeFileSync("handled", handled);
+    try {
+      osb.say({ type: "set", attributes: { last: NaN } });
+    } catch (error) {
+      osb.say({ type: "reply", id, error: error.message });
+    }
+  },
+  stop: () => process.exit(0),
+});
+"#;
+    bench.file("sink.js", &sink.replace("LIBRARY", library));
+    let source = r#"
+import osb
+
+agent = osb.Agent()
+
+@agent.method
+def push(count):
+    for number in range(count):
+        agent.send("out", f"{number} é")
+
+agent.run()
+"#;
+    bench.file("source.py", source);
+    let up = bench.up(&format!(
+        "osb: 1
+name: exact
+agents:
+  Sink: {{ command: [node, sink.js], bind: {{ in: PULL }} }}
+  Source: {{ command: [python3, source.py], env: {{ PYTHONPATH: {library} }} }}
+connections: [{{ agent: Source, to: Sink.in, alias: out }}]
+"
+    ));
+    assert_eq!(up.code, 0, "{up}");
+    bench.ok(&["call", "Source", "push", "[2000]"]);
+    wait_until("all is handled", || {
+        bench
+            .osb(&["get", "Sink", "last"])
+            .stdout
+            .contains("1999 é")
+    });
+    let said = bench.osb(&["call", "Sink", "nan"]);
+    assert!(said.stderr.contains(NO_NUMBER), "{said}");
+    let handled = std::fs::read_to_string(bench.files().join("handled")).unwrap();
+    let expected = (0..2000).map(|number| format!("{number} é"));
+    assert!(handled.lines().map(str::to_owned).eq(expected));
+    let log = bench.log("exact", "Sink");
+    assert!(!log.contains("the command: "), "{log}");
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
 }
 
 /// Letters with the byte 0x80 in them are everyday ones. What subscribers would get is cut there.

@@ -18,7 +18,8 @@
 // `await`. A loop that waits for something is not busy. A handler that never ends is busy for ever: `max_busy` in the
 // topology's `health` says how long that may be.
 //
-// Say words by `say` only, and do not read `process.stdin`. `console.log` prints, as ever.
+// Say words by `say` only, and do not read `process.stdin`. `console.log` prints, as ever. Numbers that arrive are those of
+// JavaScript: an integer beyond 2^53 loses digits, so let it come as text.
 "use strict";
 
 const fs = require("node:fs");
@@ -63,9 +64,16 @@ function write(text) {
   }
 }
 
-// Says a word to the agent.
+// Says a word to the agent. What JSON would make something else of is an error here.
 function say(word) {
-  write(JSON.stringify(word) + "\n");
+  write(JSON.stringify(word, exact) + "\n");
+}
+
+function exact(key, value) {
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    throw new RangeError(`${key}: JSON has no NaN and no infinity`);
+  }
+  return value;
 }
 
 // Says that the program is ready, and hands each word of the agent to its handler, to the end.
