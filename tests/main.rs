@@ -7,6 +7,7 @@ mod admission;
 mod architecture;
 mod attach;
 mod boot;
+mod change;
 mod cli;
 mod completions;
 mod corpus;

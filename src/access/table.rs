@@ -86,6 +86,7 @@ table!(NameServerRequest {
     Exited "exited" Levels::of(&[Host]),
     Entrust "entrust" CONTROL,
     Follow "follow" Levels::of(&[Host]),
+    Forget "forget" CONTROL,
     Successors "successors" OPERATORS,
     TakeOver "take_over" CONTROL,
     Ping "ping" MEMBERS,
@@ -114,6 +115,8 @@ table!(HostRequest {
     // Of itself only, which the name server says.
     ProgramEnded "program_ended" Levels::of(&[Agent, Control, Admin]),
     Attach "attach" CONTROL,
+    Alter "alter" CONTROL,
+    Forget "forget" CONTROL,
     Stop "stop" CONTROL,
     Ties "ties" CONTROL,
     Agents "agents" OPERATORS,
@@ -141,6 +144,7 @@ table!(AgentRequest {
     Unsubscribe "unsubscribe" CONTROL,
     // A host for its own agents, and those that were entrusted to it.
     Configure "configure" Levels::of(&[Host, Control, Admin]),
+    Alter "alter" Levels::of(&[Host, Control, Admin]),
     Wire "wire" CONTROL,
     // By these an agent shows that it is connected to another.
     Probe "probe" Levels::of(&[Agent, Control, Admin]),

@@ -1,6 +1,6 @@
 //! What the agent has been given to be: which spec, and the wires that it is to keep.
 
-use crate::model::{AgentSpec, Millis, NameServerName, SpecVersion, WireSpec};
+use crate::model::{AgentSpec, Alias, Millis, NameServerName, SocketId, SpecVersion, WireSpec};
 use crate::wire::Fault;
 
 /// The spec that the agent goes by, as far as it is needed once it has been carried out.
@@ -14,6 +14,8 @@ pub(super) struct Given {
     pub nameserver: Option<NameServerName>,
     /// Those that it keeps itself: to agents of its own name server.
     pub wires: Vec<WireSpec>,
+    /// Those that it keeps no more, and has not left: it waits until those that are new are proven.
+    pub former_wires: Vec<(Alias, SocketId)>,
     /// How long it may take to prove one.
     pub timeout: Millis,
     /// How long its program has to live, if it says nothing, until it has settled.
@@ -31,6 +33,7 @@ impl Given {
             fault: None,
             nameserver,
             wires,
+            former_wires: Vec::new(),
             timeout: spec.start_timeout,
             settle: spec.settle,
         }

@@ -37,7 +37,7 @@ impl Agent {
     }
 
     /// All steps that can be taken now.
-    fn take_steps(&mut self) {
+    pub(super) fn take_steps(&mut self) {
         while !self.life.ending()
             && let Some(step) = self.steps.begin()
         {
@@ -55,6 +55,9 @@ impl Agent {
     }
 
     fn note_step(&mut self, step: Step) {
+        if step == Step::Wire {
+            self.leave_former_ends();
+        }
         if self.steps.on_done(step) {
             self.membership.note_change();
         }

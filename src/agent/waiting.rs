@@ -73,6 +73,17 @@ impl Waiting {
         matches!(self, Waiting::Wire { awaited, .. } if awaited.contains(&Awaited::Wire(wire)))
     }
 
+    /// Whether the agent itself waits for the proof of its wires.
+    pub(crate) fn is_own_step(&self) -> bool {
+        matches!(
+            self,
+            Waiting::Wire {
+                requester: Some(Requester::Itself),
+                ..
+            }
+        )
+    }
+
     /// If the agent's program waits, it does no more.
     pub(crate) fn forget_program(&mut self) {
         let (Waiting::Wire { requester, .. }

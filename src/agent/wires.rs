@@ -137,6 +137,21 @@ impl Wires {
         }
     }
 
+    /// That wire, if it is kept.
+    pub(crate) fn between(&self, alias: &Alias, to: &Target) -> Option<WireId> {
+        self.by_ends.get(&(alias.clone(), to.clone())).copied()
+    }
+
+    /// A link has got another number.
+    pub(crate) fn move_link(&mut self, from: LinkAt, to: LinkAt) {
+        if let Some(id) = self.by_link.remove(&from) {
+            self.by_link.insert(to, id);
+            if let Some(kept) = self.kept.get_mut(&id) {
+                kept.link = Some(to);
+            }
+        }
+    }
+
     /// Whether it is kept although nothing has come of it yet.
     pub(crate) fn is_declared(&self, id: WireId) -> bool {
         let kept = self.kept.get(&id);

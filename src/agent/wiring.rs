@@ -277,6 +277,17 @@ impl Agent {
         }
     }
 
+    /// The subscriptions of a socket are others than before: its publishers are to say that they see them.
+    pub(super) fn prove_again(&mut self, at: SlotId) {
+        for id in self.wires.of_socket(at) {
+            let is_connected = |kept: &Kept| kept.wire.is_connected();
+            if self.wires.get(id).is_some_and(is_connected) {
+                self.on_wire(id, WireEvent::Lost);
+                self.follow_link(id);
+            }
+        }
+    }
+
     /// Proofs that are due again.
     pub(super) fn see_to_wires(&mut self) {
         for (id, effect) in self.wires.due(self.now) {

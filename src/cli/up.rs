@@ -31,6 +31,9 @@ pub struct UpArgs {
     /// failed, and end with its exit status
     #[arg(long, value_name = "AGENT")]
     pub exit_code_from: Option<AgentId>,
+    /// The system of that name may be up from another file: make of it what this file says
+    #[arg(long)]
+    pub replace: bool,
 }
 
 pub(crate) fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
@@ -40,6 +43,7 @@ pub(crate) fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandErro
     let (plan, state) = (Plan::new(topology), StateDir::from_env()?);
     let mut request = UpRequest::new(plan, file.place(), fingerprint, state);
     request.key = context.global.key.clone();
+    request.replace = args.replace;
     if let Some(agent) = &args.exit_code_from {
         refuse_unknown_agent(agent, &request.plan)?;
     }
@@ -186,7 +190,11 @@ impl From<UpError> for CommandError {
 fn sort(error: &UpError) -> (ErrorKind, &'static str) {
     match error {
         UpError::State(_) | UpError::Proxy(_) => (ErrorKind::Failed, "failed"),
-        UpError::Changed { .. } => (ErrorKind::Failed, "changed"),
+        UpError::Changed { .. } | UpError::OtherFile { .. } | UpError::Fixed { .. } => {
+            (ErrorKind::Failed, "changed")
+        }
+        UpError::NotPutBack { cause, .. } => sort(cause),
+        UpError::NewFiles { .. } => (ErrorKind::Failed, "files"),
         UpError::NoKey { .. } => (ErrorKind::Failed, "no_key"),
         UpError::NamesTaken { .. } | UpError::HostTaken { .. } => (ErrorKind::Failed, "name_taken"),
         UpError::NameServer { .. } | UpError::NameServerEnded { .. } => {
@@ -259,8 +267,16 @@ fn start_others(
 
 fn hint(error: &UpError) -> Option<String> {
     Some(match error {
-        UpError::Changed { system, .. } => {
+        UpError::Changed { system, .. }
+        | UpError::Fixed { system, .. } => {
             format!("take it down first: `osb down {system}`, then `osb up` again")
+        }
+        UpError::OtherFile { .. } => {
+            "to make of it what this file says: `osb up FILE --replace`; `osb plan FILE` shows what that would do".to_owned()
+        }
+        UpError::NewFiles { .. } => "take the system down, and bring it up again".to_owned(),
+        UpError::NotPutBack { .. } => {
+            "`osb up FILE` starts those agents anew, with the former file or the new one".to_owned()
         }
         UpError::NoKey { .. } => {
             "name the file with your key: `osb up FILE --key KEY`; or, if it lets everybody in, say so in the topology: security: none".to_owned()

@@ -125,6 +125,20 @@ impl Host {
         }
     }
 
+    /// Whether others have started that agent, and it is there.
+    pub(super) fn is_attached(&self, agent: &AgentName) -> bool {
+        let attached = self.attached.get(agent);
+        attached.is_some_and(|it| it.life.is_some())
+    }
+
+    /// What it is to be from its next life on.
+    pub(super) fn note_attached(&mut self, spec: &AgentSpec, version: SpecVersion) {
+        if let Some(attached) = self.attached.get_mut(&spec.name.name) {
+            *attached.spec = spec.clone();
+            attached.version = version;
+        }
+    }
+
     /// Whether the system is up, so that no `up` configures a new life of an agent.
     fn is_up(&self) -> bool {
         let record = self.options.dir.record().ok().flatten();

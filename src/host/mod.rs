@@ -3,6 +3,7 @@
 //! It decides nothing: requests, ends and the clock go into [`Supervision`], and what comes out is
 //! done here. Agents are no part of it: they go on when it dies.
 
+mod alter;
 mod attached;
 mod boot;
 mod child;
@@ -52,6 +53,7 @@ use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir, own};
 use crate::supervision::{Companions, Now, Supervision, Ticket};
 use crate::wire::{Announcement, Envelope, Fault, Incarnation, NameServerRequest, Peer};
+use alter::{Altering, Outcome};
 use attached::{Adopted, AllAttached};
 use child::{Child, Spawner};
 use examine::Listening;
@@ -121,6 +123,8 @@ enum Input {
     CommandLate(u32),
     /// A life of an agent that others have started was made the system's, or could not be.
     Adopted(Box<Adopted>),
+    /// An agent has been altered, or could not be.
+    Altered(Box<Outcome>),
     /// The key of an agent that is to be started has been let in, or has not.
     LetIn(Box<LetIn>),
     /// The name server admits another key of this daemon.
@@ -213,6 +217,8 @@ struct Host {
     spawner: Spawner,
     specs: Specs,
     attached: AllAttached,
+    /// Agents that are being altered, with what they are to be next.
+    altering: Altering,
     children: HashMap<AgentName, Child>,
     /// What is run because agents have failed, by its pid.
     commands: HashMap<u32, AgentName>,
@@ -261,6 +267,7 @@ impl Host {
         Ok(Self {
             spawner: Spawner::new(&options.dir, options.group.clone())?,
             attached: attached::kept(&specs, options.group.as_ref()),
+            altering: Altering::new(),
             specs,
             options,
             kept,
@@ -453,6 +460,7 @@ impl Host {
             Input::Refused(_) => {}
             Input::LetIn(let_in) => self.on_let_in(*let_in),
             Input::Adopted(adopted) => self.on_adopted(*adopted),
+            Input::Altered(outcome) => self.on_altered(*outcome),
             Input::Resolved(resolved) => self.on_resolved(*resolved),
             Input::CommandLate(pid) => self.end_command(pid),
             Input::NotAsked(agent) => self.supervision.on_not_asked(&agent, now),

@@ -54,6 +54,11 @@ impl Host {
                 self.on_program_ended(asker, (incarnation, exit), ticket);
             }
             HostRequest::Attach { spec } => self.on_attach(spec, ticket),
+            HostRequest::Alter { spec } => self.on_alter(spec, ticket),
+            HostRequest::Forget { agents } => {
+                let forgotten = self.forget(&agents);
+                self.answer(ticket, forgotten);
+            }
             HostRequest::Stop { agent, grace, hold } => {
                 if hold && self.supervision.on_hold(&agent) {
                     self.specs.keep_stopped(&self.spawner.id(&agent), true);

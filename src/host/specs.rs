@@ -57,6 +57,26 @@ impl Specs {
         (version, ports)
     }
 
+    /// Keeps another spec of an agent, which stands as it stands. Tells its number.
+    pub(super) fn alter(&mut self, spec: &AgentSpec) -> SpecVersion {
+        let former = self.kept.get(&spec.name);
+        let (stopped, is_up) = former.map_or((false, false), |it| (it.stopped, it.is_up));
+        let (version, _) = self.keep(spec);
+        self.keep_stopped(&spec.name, stopped);
+        if is_up {
+            self.keep_up(std::iter::once(spec.name.clone()));
+        }
+        self.flush();
+        version
+    }
+
+    /// These agents are nothing to this daemon any more.
+    pub(super) fn forget(&mut self, agents: Vec<AgentId>) {
+        self.kept.retain(|agent, _| !agents.contains(agent));
+        self.note(&SpecNews::Gone { agents });
+        self.flush();
+    }
+
     /// A full disk does not keep the daemon from going on: a later daemon then knows less.
     fn note(&mut self, news: &SpecNews) {
         if self.log.is_none() {

@@ -158,6 +158,7 @@ pub(super) fn record(daemon: &DaemonOf, nameserver: String, process: ProcessId) 
             attached: Vec::new(),
         }],
         unprotected: false,
+        changing: None,
         topology: String::new(),
         file: String::new(),
     }

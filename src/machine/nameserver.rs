@@ -175,6 +175,7 @@ fn record(of: &NameServerOf, address: String, process: ProcessId) -> SystemRecor
             attached: Vec::new(),
         }],
         unprotected: false,
+        changing: None,
         topology: String::new(),
         file: String::new(),
     }

@@ -6,6 +6,7 @@ mod address;
 mod admits;
 mod connection;
 mod duration;
+mod edit;
 mod files;
 mod guard;
 mod harmless;
@@ -44,6 +45,7 @@ pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, b
 pub use admits::{Accept, Admits};
 pub use connection::{ConnectionInfo, End, Proof};
 pub use duration::{DurationError, Millis};
+pub use edit::Edit;
 pub use files::{
     Amount, Digest, Entry, Listing, ListingError, NamePattern, SyncSpec, TreePath, TreePathError,
     What,

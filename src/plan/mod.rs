@@ -4,6 +4,7 @@
 //! Pure: made from a topology alone. Addresses are not in it, because they are known only when sockets
 //! are bound.
 
+mod change;
 mod dependents;
 mod ends;
 mod launches;
@@ -21,6 +22,7 @@ use crate::model::{
     Reach, Security, SystemName, Topology, WireSpec,
 };
 
+pub use change::{Alteration, Change, Fixed, Reason, Setting, edits, fixed, midway};
 pub use dependents::{dependents, in_turns};
 pub use ends::ends;
 pub use launches::{LaunchPlan, Order};

@@ -83,6 +83,10 @@ impl Registry {
                 self.follow(Peer::Host(self.host_at(from)?), agents, now);
                 Ok(body(&()))
             }
+            NameServerRequest::Forget { agents } => {
+                self.forget_agents(agents);
+                Ok(body(&()))
+            }
             NameServerRequest::Successors {} => Ok(body(&self.successors(now))),
             NameServerRequest::TakeOver { agent, incarnation } => {
                 self.take_over(&agent, incarnation, now).map(|()| body(&()))
@@ -263,6 +267,17 @@ impl Registry {
         let agents: Vec<Peer> = self.members.iter().filter_map(ended).collect();
         for agent in agents {
             self.forget(&agent);
+        }
+    }
+
+    fn forget_agents(&mut self, agents: Vec<AgentName>) {
+        for agent in agents {
+            self.entrusted.remove(&agent);
+            let peer = Peer::Agent(agent);
+            let member = self.members.get(&peer);
+            if member.is_some_and(|it| it.state().ended()) {
+                self.forget(&peer);
+            }
         }
     }
 

@@ -266,6 +266,10 @@ fn about(request: &NameServerRequest) -> Option<String> {
             Some(agent.to_string())
         }
         NameServerRequest::Entrust { to, .. } => Some(format!("host:{to}")),
+        NameServerRequest::Forget { agents } => {
+            let agents: Vec<_> = agents.iter().map(ToString::to_string).collect();
+            Some(agents.join(", "))
+        }
         NameServerRequest::Admit(entry) => Some(entry.holder.to_string()),
         NameServerRequest::Revoke(meant) => Some(match meant {
             KeysOf::Operator(name) => format!("operator {name}"),

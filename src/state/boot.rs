@@ -199,6 +199,7 @@ mod tests {
                 mending: vec![],
             }],
             unprotected: false,
+            changing: None,
             topology: "{}".into(),
             file: "x.yaml".into(),
         };

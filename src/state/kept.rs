@@ -217,6 +217,7 @@ mod tests {
                 mending: Vec::new(),
             }],
             unprotected: false,
+            changing: None,
             topology: String::new(),
             file: String::new(),
         }

@@ -56,6 +56,9 @@ pub struct SystemRecord {
     /// The topology it was brought up from, in its resolved form.
     pub topology: String,
     pub file: String,
+    /// The topology that an `up` is about to make of it. If that is killed, some agents are what it was to be, some what they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changing: Option<String>,
 }
 
 /// A name server of a system, with its agents and daemons.
@@ -585,6 +588,7 @@ mod tests {
                 mending: vec![],
             }],
             unprotected: false,
+            changing: None,
             topology: "{}".into(),
             file: "x.yaml".into(),
         }

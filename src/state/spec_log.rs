@@ -51,6 +51,10 @@ pub enum SpecNews {
     Up {
         agents: Vec<AgentId>,
     },
+    /// These agents are its no more.
+    Gone {
+        agents: Vec<AgentId>,
+    },
 }
 
 impl SystemDir {
@@ -87,6 +91,9 @@ impl SystemDir {
                     if let Some(kept) = kept.get_mut(&agent) {
                         kept.stopped = stopped;
                     }
+                }
+                SpecNews::Gone { agents } => {
+                    kept.retain(|agent, _| !agents.contains(agent));
                 }
                 SpecNews::Up { agents } => {
                     for agent in agents {

@@ -108,6 +108,30 @@ fn chance(now: Now) -> u32 {
 }
 
 impl Supervision {
+    /// An agent goes by another spec, with a policy of its own.
+    pub(crate) fn on_alter(&mut self, agent: &AgentName, spec: &AgentSpec) {
+        if let Some(agent) = self.agents.get_mut(agent) {
+            agent.history.restart = spec.restart;
+            agent.history.is_job = spec.is_job();
+        }
+    }
+
+    /// These agents are nothing to it any more. One that has not ended is not let go: tells which.
+    pub(crate) fn on_forget(&mut self, agents: &[AgentName]) -> Result<(), AgentName> {
+        let lives = |name: &&AgentName| {
+            let agent = self.agents.get(*name);
+            agent.is_some_and(|it| !matches!(it.phase, Phase::Ended { .. }))
+        };
+        if let Some(name) = agents.iter().find(lives) {
+            return Err(name.clone());
+        }
+        for name in agents {
+            self.agents.remove(name);
+            self.silent.remove(name);
+        }
+        Ok(())
+    }
+
     /// Their system is up: from now on the policies of these agents hold, as if nothing had been before. They hold also for
     /// one that has ended by itself while this was on its way.
     pub(crate) fn on_keep(&mut self, agents: &[AgentName], now: Now) {

@@ -6,6 +6,7 @@ use crate::down::LeftMachine;
 use crate::files::FilesError;
 use crate::host::end_of_logs;
 use crate::model::{AgentId, AgentName, ExitReport, HostName, Millis, State, SystemName};
+use crate::plan::Fixed;
 use crate::proxy::ProxyError;
 use crate::ssh::SshError;
 use crate::state::{StateError, SystemDir};
@@ -21,10 +22,12 @@ pub enum Stage {
     Hosts,
     Start,
     Configure,
+    Alter,
     Wire,
     Settle,
     Go,
     Launch,
+    End,
 }
 
 impl Stage {
@@ -35,10 +38,12 @@ impl Stage {
             Stage::Hosts => "hosts",
             Stage::Start => "start",
             Stage::Configure => "configure",
+            Stage::Alter => "alter",
             Stage::Wire => "wire",
             Stage::Settle => "settle",
             Stage::Go => "go",
             Stage::Launch => "launch",
+            Stage::End => "end",
         }
     }
 }
@@ -58,6 +63,25 @@ pub enum UpError {
     NoKey { nameserver: String },
     #[error("system {system} is already up, from another version of {file}")]
     Changed { system: SystemName, file: String },
+    /// Its record is from another file.
+    #[error("system {system} is already up, from another file: {file}")]
+    OtherFile { system: SystemName, file: String },
+    /// What is otherwise cannot be changed while the system runs.
+    #[error(
+        "system {system} is up, and {} cannot be changed while it is",
+        in_words(what)
+    )]
+    Fixed { system: SystemName, what: Fixed },
+    #[error(
+        "the files of {agent} are not on {host}, and files go there only when a system is brought up"
+    )]
+    NewFiles { agent: AgentId, host: HostName },
+    /// It has failed in the middle, and not all could be put back.
+    #[error("{cause}; and not all could be put back: {}", list_not_put_back(left))]
+    NotPutBack {
+        cause: Box<UpError>,
+        left: Vec<(AgentName, String)>,
+    },
     /// An agent could not be brought through a stage.
     #[error("{agent} failed at stage {stage}: {cause}")]
     Agent {
@@ -172,6 +196,20 @@ pub struct Absent {
     pub state: Option<State>,
 }
 
+fn in_words(what: &Fixed) -> String {
+    match what {
+        Fixed::Security => "its security".to_owned(),
+        Fixed::NameServers => "its name servers".to_owned(),
+        Fixed::Host(host) => format!("how the host {host} is reached"),
+        Fixed::NewHost(host) => format!("the host {host} has no daemon for it, which"),
+    }
+}
+
+fn list_not_put_back(left: &[(AgentName, String)]) -> String {
+    let word = |(agent, reason): &(AgentName, String)| format!("{agent} ({reason})");
+    left.iter().map(word).collect::<Vec<_>>().join(", ")
+}
+
 fn list_absent(missing: &[Absent]) -> String {
     let word = |it: &Absent| match it.state {
         Some(state) => format!("{} ({state})", it.agent),
@@ -209,7 +247,19 @@ impl UpError {
         match self {
             UpError::Agent { log, .. } | UpError::NotRunning { log, .. } => log,
             UpError::Ended { exit, .. } => &exit.log,
+            UpError::NotPutBack { cause, .. } => cause.log(),
             _ => &[],
+        }
+    }
+
+    /// What could not be put back is said with it.
+    pub(super) fn and_left(self, left: Vec<(AgentName, String)>) -> Self {
+        match left.is_empty() {
+            true => self,
+            false => UpError::NotPutBack {
+                cause: Box::new(self),
+                left,
+            },
         }
     }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::Mutex;
 
+use super::undo::Undo;
 use crate::host::last_words;
 use crate::model::{
     AgentName, Credentials, HostId, HostName, HostSpec, NameServerName, Security, SystemName,
@@ -39,6 +40,8 @@ pub(crate) struct Launched {
     pub standing: Option<SystemRecord>,
     /// Agents that were started where all else stands.
     pub(super) mended: Vec<Mended>,
+    /// What takes back what was done to agents that stood.
+    pub(super) undo: Vec<Undo>,
 }
 
 /// A connection that a daemon hangs on until all stands.
@@ -121,6 +124,7 @@ impl Launched {
             groups: Vec::new(),
             standing,
             mended: Vec::new(),
+            undo: Vec::new(),
         }
     }
 

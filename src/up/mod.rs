@@ -7,6 +7,7 @@
 mod agents;
 mod ask;
 mod attached;
+mod change;
 mod error;
 mod far;
 mod files;
@@ -24,14 +25,15 @@ mod placed;
 mod rollback;
 mod state;
 mod told;
+mod undo;
 mod wire;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use crate::model::{AgentId, AgentInfo, HostInfo, HostName, NameServerName};
-use crate::plan::{LaunchPlan, Place, Plan};
+use crate::model::{AgentId, AgentInfo, HostInfo, HostName, NameServerName, Topology};
+use crate::plan::{Change, LaunchPlan, Place, Plan};
 use crate::ssh::{Sent, SshError};
 use crate::state::{Lock, StateDir, SystemDir, SystemRecord};
 
@@ -39,6 +41,7 @@ pub(crate) use error::{Absent, Stage, UpError};
 use launch::Launched;
 pub(crate) use machines::seen_from_afar;
 use missing::Missing;
+use state::Shared;
 
 /// Is told how far `up` has come.
 pub(crate) trait Progress: Send {
@@ -101,6 +104,8 @@ pub enum Outcome {
     Unchanged,
     /// What was missing of a system that was up.
     BroughtBack(BroughtBack),
+    /// A system that was up, from another version of its file.
+    Changed(Box<Change>),
 }
 
 /// What was missing, and is there again.
@@ -121,6 +126,9 @@ impl Outcome {
         };
         match request.bring_up.is_empty() {
             false => Outcome::BroughtUp,
+            true if !request.change.is_empty() => {
+                Outcome::Changed(Box::new(request.change.clone()))
+            }
             true if back == BroughtBack::default() => Outcome::Unchanged,
             true => Outcome::BroughtBack(back),
         }
@@ -139,6 +147,12 @@ pub(crate) struct UpRequest {
     pub key: Option<PathBuf>,
     /// The name servers to bring up with all that is registered there; the others stand.
     bring_up: Vec<NameServerName>,
+    /// The system may be up from another file.
+    pub replace: bool,
+    /// What makes of the system that is up the one that is requested.
+    change: Change,
+    /// What the system is that is up.
+    former: Option<Topology>,
 }
 
 impl UpRequest {
@@ -147,6 +161,9 @@ impl UpRequest {
         let names = plan.nameservers.iter().map(|it| it.name.clone());
         Self {
             key: None,
+            replace: false,
+            change: Change::default(),
+            former: None,
             bring_up: names.collect(),
             plan,
             file,
@@ -172,7 +189,8 @@ pub(crate) async fn up(
             drop(lock);
             lock = Lock::take(&dir, &request.plan.system)?;
         } else {
-            refuse_changes(&request, &record)?;
+            let (change, former) = change::of(&request, &record)?;
+            (request.change, request.former) = (change, Some(former));
             let stands = |name: &NameServerName| {
                 let mut groups = record.groups.iter();
                 groups.any(|group| group.name == *name && group.lives(&dir))
@@ -203,19 +221,7 @@ async fn begin(
         Ok(report) => Ok(report),
         Err(error) => {
             let error = error.with_log(&rollback::logs(&launched));
-            rollback::take_back(&launched).await;
-            Err(error)
+            Err(error.and_left(rollback::take_back(&launched).await))
         }
-    }
-}
-
-/// The same file again is no work, or that of bringing back what is missing; another is refused.
-fn refuse_changes(request: &UpRequest, record: &SystemRecord) -> Result<(), UpError> {
-    match record.topology == request.fingerprint {
-        true => Ok(()),
-        false => Err(UpError::Changed {
-            system: record.name.clone(),
-            file: record.file.clone(),
-        }),
     }
 }

@@ -37,15 +37,17 @@ pub(crate) async fn run(
     name_servers(request, launched, progress).await?;
     let without_memory = mend::name_servers(request, launched, progress).await?;
     let groups = groups(request, launched)?;
-    let missing =
+    let mut missing =
         mend::what_is_missing(request, launched, &groups, &without_memory, progress).await?;
+    missing.and_anew(&request.change);
     let outcome = Outcome::of(request, &missing, without_memory);
-    if request.bring_up.is_empty() && missing.mend.is_empty() {
+    if request.bring_up.is_empty() && missing.mend.is_empty() && request.change.is_empty() {
         for group in &groups {
             // A name server that has come back has forgotten it.
             entrust(&request.plan, group).await?;
         }
         let report = report(request, &groups, outcome, &missing).await?;
+        lock(launched).write_unchanged(request)?;
         lock(launched).release_tethers();
         return Ok(report);
     }
@@ -62,6 +64,7 @@ pub(crate) async fn run(
         groups,
         missing,
     };
+    up.begin_change()?;
     up.make_room().await?;
     up.launch_hosts(progress).await?;
     up.launch_missing_hosts(progress).await?;
@@ -188,7 +191,13 @@ impl Up<'_> {
             };
             (agent.name.clone(), telling)
         };
-        self.part.agents.iter().map(expect).collect()
+        let mut tellings: Tellings = self.part.agents.iter().map(expect).collect();
+        for it in self.request.change.in_place() {
+            let observer = &mut observers[self.place(self.part.nameserver_of(&it.to.name))];
+            let telling = observer.expect_attached(&it.to.name.name);
+            tellings.insert(it.to.name.clone(), telling);
+        }
+        tellings
     }
 
     /// Watches until an agent dies, other than by being done. Nothing, if a name server is lost.
@@ -302,14 +311,20 @@ impl Up<'_> {
         tellings: &Tellings,
     ) -> Result<(), UpError> {
         self.hosts(progress, hosts).await?;
+        self.end_former().await?;
         let attaching = self.start(progress, tellings).await?;
+        let altered = self.alter().await?;
         let addresses = self.configure(progress, tellings, attaching).await?;
         self.wire(progress, tellings, &addresses).await?;
+        self.until_altered(tellings, altered).await?;
         let ((prompt, rest), mut known) = (self.part.turns(), Known::new());
         let all = (tellings, &addresses);
         self.settle(progress, all, &prompt, &mut known).await?;
         self.go(progress, tellings, &rest).await?;
-        self.launch(progress, all, &rest, &mut known).await
+        self.launch(progress, all, &rest, &mut known).await?;
+        let altered = self.alter_to_the_end().await?;
+        self.until_altered(tellings, altered).await?;
+        self.end_removed().await
     }
 
     pub(super) fn write_record(&self, phase: Phase) -> Result<(), UpError> {
@@ -330,6 +345,7 @@ impl Up<'_> {
             name: plan.system.clone(),
             groups: plan.nameservers.iter().filter_map(group).collect(),
             unprotected: plan.is_unprotected(),
+            changing: None,
             topology: self.request.fingerprint.clone(),
             file: self.request.file.clone(),
         };
@@ -340,6 +356,7 @@ impl Up<'_> {
     async fn let_go(&self) -> Result<(), UpError> {
         lock(self.launched).forget_mending();
         self.write_record(Phase::Up)?;
+        self.forget_removed().await;
         self.keep().await?;
         lock(self.launched).release_tethers();
         self.release_machines().await
@@ -375,6 +392,19 @@ impl Up<'_> {
 }
 
 impl Launched {
+    /// Another text of the same system: it is noted.
+    fn write_unchanged(&mut self, request: &UpRequest) -> Result<(), UpError> {
+        let Some(standing) = &mut self.standing else {
+            return Ok(());
+        };
+        if standing.topology == request.fingerprint {
+            return Ok(());
+        }
+        standing.topology = request.fingerprint.clone();
+        standing.file = request.file.clone();
+        self.write_standing()
+    }
+
     /// What was launched lives on its own.
     pub(super) fn release_tethers(&mut self) {
         for tether in self.tethers.drain(..) {

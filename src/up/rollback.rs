@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::UpError;
 use super::launch::{Group, Launched};
-use super::{machines, mend};
+use super::undo::Undone;
+use super::{change, machines};
 use crate::down::{Processes, Turns};
+use crate::model::AgentName;
 use crate::model::timing::SHORT_GRACE;
 use crate::proxy::Link;
 use crate::state::{Ending, SystemDir, SystemRecord};
@@ -20,8 +22,9 @@ pub(crate) fn logs(launched: &Arc<Mutex<Launched>>) -> SystemDir {
 }
 
 /// Ends everything that was launched and removes what was written. What stood before is as it was.
-pub(crate) async fn take_back(launched: &Arc<Mutex<Launched>>) {
-    mend::take_back(launched).await;
+/// Tells which agents could not be put back, and why.
+pub(crate) async fn take_back(launched: &Arc<Mutex<Launched>>) -> Vec<(AgentName, String)> {
+    let Undone { again, left } = change::take_back(launched).await;
     let (system, dir, groups, standing, tethers, hanging, far) = {
         let mut launched = launched.lock().unwrap_or_else(PoisonError::into_inner);
         let (hanging, far) = (launched.take_hanging(), launched.take_far());
@@ -50,9 +53,17 @@ pub(crate) async fn take_back(launched: &Arc<Mutex<Launched>>) {
     // Cut last: daemons that still live then end by themselves.
     drop(tethers);
     let _ = match standing {
-        Some(record) => dir.write_record(&record),
+        Some(mut record) => {
+            // If not all is as it was, the next `up` is to see to it.
+            record.changing = record.changing.filter(|_| !left.is_empty());
+            for group in &mut record.groups {
+                group.mending.retain(|agent| !again.contains(agent));
+            }
+            dir.write_record(&record)
+        }
         None => dir.remove(Ending::UpFailed),
     };
+    left
 }
 
 /// A system whose `up` or whose daemons have died: ends what is left of it and forgets it.

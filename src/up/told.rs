@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::model::{Address, AgentId, AgentInfo, AgentName, Alias, State, Step};
+use crate::model::{Address, AgentId, AgentInfo, AgentName, Alias, SpecVersion, State, Step};
 use crate::proxy::ProxyError;
 use crate::wire::{Fault, Reached};
 
@@ -15,6 +15,8 @@ pub(super) struct Told {
     pub state: State,
     pub addresses: BTreeMap<Alias, Address>,
     pub reached: Reached,
+    /// Which spec it goes by.
+    pub version: Option<SpecVersion>,
 }
 
 impl Told {
@@ -22,6 +24,7 @@ impl Told {
         Self {
             state: agent.state,
             addresses: agent.addresses,
+            version: agent.spec_version,
             reached,
         }
     }
@@ -78,6 +81,32 @@ pub(super) async fn until_done(
     }
 }
 
+/// Waits until an agent has proven its wires that goes by that version of its spec, or by a later one.
+pub(super) async fn until_altered(
+    mut telling: Telling,
+    agent: &AgentName,
+    version: SpecVersion,
+    limit: Duration,
+) -> Result<(), ProxyError> {
+    let outcome = |told: &Option<Told>| {
+        let told = told.as_ref()?;
+        let goes_by_it = told.version >= Some(version) || told.state.ended();
+        goes_by_it
+            .then(|| told.outcome(agent, Step::Wire))
+            .flatten()
+    };
+    let waiting = telling.wait_for(|told| outcome(told).is_some());
+    match tokio::time::timeout(limit, waiting).await {
+        Ok(Ok(told)) => outcome(&told).unwrap_or(Ok(())).map_err(ProxyError::from),
+        Ok(Err(_closed)) => Err(ProxyError::Closed),
+        Err(_late) => Err(ProxyError::Timeout {
+            what: format!("the wires of {agent}"),
+            limit: limit.into(),
+            standing: None,
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -90,6 +119,7 @@ mod tests {
             state,
             addresses: BTreeMap::new(),
             reached: Reached { done, fault },
+            version: Some(SpecVersion::FIRST),
         }
     }
 

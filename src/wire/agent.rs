@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::{
-    Address, AgentSpec, Alias, BindSpec, Handlers, Holder, Level, Millis, Program, Replies,
+    Address, AgentSpec, Alias, BindSpec, Edit, Handlers, Holder, Level, Millis, Program, Replies,
     SocketId, SocketStats, SpecVersion, State, Step, SystemName, Target, TimerSpec, Topic,
 };
 
@@ -53,6 +53,9 @@ pub enum AgentRequest {
     /// Be what the spec says: attributes, sockets, timers; all of them or nothing. Replies with the map of
     /// addresses. An agent that is started with its spec does the same by itself.
     Configure(Configure),
+    /// Be what another version of the spec says, by these steps: all of them, or none. Replies with the map of addresses; that
+    /// its wires are proven, the agent announces as a step that is done.
+    Alter(Alter),
     /// Connect by these wires of the spec, or by all, and keep them: wherever the other sockets are, the agent
     /// connects to them and proves that. Replies with a list of connection infos, when all are proven.
     Wire { aliases: Option<Vec<Alias>> },
@@ -180,6 +183,19 @@ pub struct ConnectToRequest {
 pub struct Configure {
     pub spec: Box<AgentSpec>,
     pub version: SpecVersion,
+}
+
+/// The way of an agent from one version of its spec to another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alter {
+    /// The version that it has to go by.
+    pub from: SpecVersion,
+    pub version: SpecVersion,
+    /// What it is in the end.
+    pub spec: Box<AgentSpec>,
+    /// What it does to become that.
+    pub edits: Vec<Edit>,
 }
 
 /// A program to launch.

@@ -51,6 +51,11 @@ pub enum HostRequest {
     /// there, and each later one. Replies with the map of its addresses, when that is done for the first time. The
     /// name server has to entrust the agent to this host.
     Attach { spec: Box<AgentSpec> },
+    /// One of its agents is to be what this spec says, without a new process; the host keeps the spec. Replies with [`Altered`] when
+    /// the agent has carried out what is otherwise; of an agent that has ended the spec is kept for its next life.
+    Alter { spec: Box<AgentSpec> },
+    /// These agents, which have ended or which others start, are its no more: it keeps nothing of them. Replies with null.
+    Forget { agents: Vec<AgentName> },
     /// Stop one agent, by the stop stages. Replies with [`Stopped`].
     Stop {
         agent: AgentName,
@@ -91,6 +96,15 @@ pub enum HostRequest {
     EndExamination { token: String },
     /// Stop all agents, by the stop stages, and then the daemon. Replies with a list of [`Stopped`].
     Shutdown { grace: Millis },
+}
+
+/// The spec by which an agent goes from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Altered {
+    pub version: SpecVersion,
+    /// The agent lives, and goes by it now; else in its next life.
+    pub lives: bool,
 }
 
 /// What becomes of a program that has ended, and whose agent is whole.

@@ -16,7 +16,7 @@ mod peer;
 mod sync;
 
 pub use agent::{
-    AgentRequest, AgentStatus, Arrived, Configure, ConnectRequest, ConnectToRequest, Launch,
+    AgentRequest, AgentStatus, Alter, Arrived, Configure, ConnectRequest, ConnectToRequest, Launch,
     ProofToken,
 };
 pub use data::{CodecError, decode, encode, join_topic, split_topic};
@@ -24,8 +24,8 @@ pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, bo
 pub use examination::{Bound, Dialled, Examination, Examined, Found, ProgramNeed, Target};
 pub use fault::Fault;
 pub use host::{
-    AfterProgram, AgentBoot, AgentLogs, HostRequest, LARGEST_LOG_PIECE, LogPiece, LogsFrom,
-    MachineFacts, StopStage, Stopped, Works,
+    AfterProgram, AgentBoot, AgentLogs, Altered, HostRequest, LARGEST_LOG_PIECE, LogPiece,
+    LogsFrom, MachineFacts, StopStage, Stopped, Works,
 };
 pub use journal::{Happening, Note, Outcome, Record, Who};
 pub use machine::{

@@ -54,6 +54,8 @@ pub enum NameServerRequest {
     /// From a host: it is told by events how these agents stand, whoever has started them, and of no others that it has said
     /// before. Replies with null.
     Follow { agents: BTreeSet<AgentName> },
+    /// These agents have ended, and are to be known no more. Those that live are not touched. Replies with null.
+    Forget { agents: Vec<AgentName> },
     /// Replies with a list of [`AgentInfo`] of those that are to take the place of an agent.
     Successors {},
     /// The successor of an agent takes its place, in one step: it has the name from now on, and those that are connected to

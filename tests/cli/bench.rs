@@ -89,6 +89,7 @@ impl Bench {
                 attached: vec![],
             }],
             unprotected: false,
+            changing: None,
             topology: "{}".to_owned(),
             file: format!("{name}.yaml"),
         };

@@ -40,6 +40,9 @@ fn questions() -> Vec<NameServerRequest> {
             agents: vec!["Nobody".parse().unwrap()],
             to: "nobody".parse().unwrap(),
         },
+        NameServerRequest::Forget {
+            agents: vec!["Nobody".parse().unwrap()],
+        },
         NameServerRequest::Successors {},
         NameServerRequest::TakeOver {
             agent: "Nobody".parse().unwrap(),
@@ -97,6 +100,8 @@ fn requests_to_a_host() -> Vec<HostRequest> {
             serde_json::json!({"incarnation":1,"exit":{"status":1,"signal":null,"log":[]}}),
         ),
         of("attach", serde_json::json!({"spec": spec("Nobody")})),
+        of("alter", serde_json::json!({"spec": spec("Nobody")})),
+        of("forget", serde_json::json!({"agents":["Nobody"]})),
         of("stop", serde_json::json!({"agent":"Alice","grace":1})),
         of("ties", nothing.clone()),
         of("agents", nothing.clone()),
@@ -169,6 +174,10 @@ fn requests_to_alice() -> Vec<AgentRequest> {
         of(
             "configure",
             serde_json::json!({"spec": spec("Alice"), "version": 9}),
+        ),
+        of(
+            "alter",
+            serde_json::json!({"from": 9, "version": 10, "spec": spec("Alice"), "edits": []}),
         ),
         of("wire", serde_json::json!({"aliases":null})),
         of("probe", serde_json::json!({"alias":"feed","token":"x"})),

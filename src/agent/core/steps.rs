@@ -29,6 +29,16 @@ impl Steps {
         self.done.insert(Step::Configure);
     }
 
+    /// It is to be what another version of its spec says: its wires are to be proven again, and it works on meanwhile. It says what
+    /// comes of that, also if it has gone alone before.
+    pub(crate) fn on_altered(&mut self) {
+        for steps in [&mut self.begun, &mut self.passed, &mut self.done] {
+            steps.remove(&Step::Wire);
+        }
+        self.alone = false;
+        self.lead(Step::Wire);
+    }
+
     /// It is led to that step, or further if it was led further before.
     pub(crate) fn lead(&mut self, to: Step) {
         self.fault = None;
@@ -156,6 +166,27 @@ mod tests {
         steps.on_failed(Step::Wire, unproven());
         assert_eq!(all_to_begin(&mut steps), [Step::Settle, Step::Go]);
         assert!(steps.done().is_empty() && steps.fault().is_none());
+    }
+
+    #[test]
+    fn one_that_is_altered_proves_its_wires_again_and_works_on() {
+        let mut steps = Steps::default();
+        steps.on_configured();
+        steps.lead_alone();
+        assert_eq!(all_to_begin(&mut steps), [Step::Wire]);
+        steps.on_done(Step::Wire);
+        assert_eq!(all_to_begin(&mut steps), [Step::Settle, Step::Go]);
+        steps.on_done(Step::Go);
+        steps.on_altered();
+        assert!(steps.done().contains(&Step::Go) && !steps.done().contains(&Step::Wire));
+        assert_eq!(all_to_begin(&mut steps), [Step::Wire]);
+        steps.on_failed(Step::Wire, unproven());
+        assert_eq!(steps.fault(), Some(&unproven()));
+        // It is taken back.
+        steps.on_altered();
+        assert_eq!(all_to_begin(&mut steps), [Step::Wire]);
+        assert!(steps.on_done(Step::Wire) && steps.fault().is_none());
+        assert_eq!(steps.begin(), None);
     }
 
     #[derive(Debug, Clone)]

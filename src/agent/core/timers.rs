@@ -112,6 +112,16 @@ impl Timers {
         name.unwrap_or_else(|| unreachable!("every number makes a name"))
     }
 
+    /// The alias of a timer that was added by that spec: its own, or that of one that does the same.
+    pub(crate) fn alias_of(&self, spec: &TimerSpec) -> Option<Alias> {
+        if spec.alias.is_some() {
+            return spec.alias.clone();
+        }
+        let does_the_same = |it: &&Timer| it.when == spec.when && *it.action == spec.action;
+        let timer = self.timers.iter().find(does_the_same);
+        timer.map(|it| it.alias.clone())
+    }
+
     /// Lets them run, if they do not yet.
     pub(crate) fn start(&mut self, now: Duration) {
         if std::mem::replace(&mut self.started, true) {

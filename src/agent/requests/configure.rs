@@ -81,7 +81,7 @@ impl Agent {
     }
 
     /// Takes back sockets that have just been bound.
-    fn unbind(&mut self, bound: &[SlotId]) {
+    pub(super) fn unbind(&mut self, bound: &[SlotId]) {
         for slot in bound.iter().filter_map(|at| self.sockets.remove(*at)) {
             slot.close_within(None, &self.context);
         }
@@ -93,7 +93,7 @@ impl Agent {
         Ok(value(&self.sockets.get(at).and_then(Slot::address)))
     }
 
-    fn bind_one(&mut self, request: BindSpec) -> Result<SlotId, Fault> {
+    pub(super) fn bind_one(&mut self, request: BindSpec) -> Result<SlotId, Fault> {
         let BindSpec {
             alias,
             kind,

@@ -1,6 +1,7 @@
 //! What others ask of the agent, by control messages: from bytes to what is done, and back.
 
 mod adopt;
+mod alter;
 mod configure;
 mod messages;
 mod sockets;
@@ -185,6 +186,7 @@ impl Agent {
             }
             AgentRequest::Unsubscribe { alias, topics } => Some(self.unsubscribe(&alias, topics)),
             AgentRequest::Configure(configure) => Some(self.configure(configure)),
+            AgentRequest::Alter(alter) => Some(self.alter(alter)),
             AgentRequest::Wire { aliases } => self.wire(aliases.as_deref(), request),
             AgentRequest::Probe { alias, token } => Some(self.probe(&alias, &token)),
             AgentRequest::Unprobe { alias, token } => Some(self.unprobe(&alias, &token)),

@@ -450,7 +450,7 @@ impl Agent {
 }
 
 /// The handlers of a socket that gets another connection; None if they contradict each other.
-fn joined(there: &Handlers, asked: &Handlers) -> Option<Handlers> {
+pub(super) fn joined(there: &Handlers, asked: &Handlers) -> Option<Handlers> {
     match (there, asked) {
         _ if there == asked => Some(there.clone()),
         (_, Handlers::All(none)) if none.is_empty() => Some(there.clone()),

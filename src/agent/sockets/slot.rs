@@ -303,10 +303,27 @@ impl Slot {
         if old.server.address == new.server.address {
             return;
         }
+        self.disconnect(old);
+    }
+
+    /// Ends a connection for good. What libzmq has for it may still leave. Another connection may have its number from now on:
+    /// tells which that was.
+    pub(crate) fn leave(&mut self, id: LinkId) -> Option<LinkId> {
+        if id.0 >= self.links.len() {
+            return None;
+        }
+        let link = self.links.swap_remove(id.0);
+        self.disconnect(link);
+        let moved = self.links.len();
+        (moved > id.0).then_some(LinkId(moved))
+    }
+
+    fn disconnect(&mut self, link: Link) {
         // They may be gone already.
-        let _ = raw::disconnect(&mut self.socket, &old.server.address);
-        self.former.insert(old.server.address);
-        if let (Some(request_socket), Some(link)) = (&mut self.request_socket, old.request_socket) {
+        let _ = raw::disconnect(&mut self.socket, &link.server.address);
+        self.former.insert(link.server.address);
+        if let (Some(request_socket), Some(link)) = (&mut self.request_socket, link.request_socket)
+        {
             let _ = raw::disconnect(request_socket.socket_mut(), &link.server.address);
             self.former.insert(link.server.address);
         }

@@ -6,7 +6,10 @@ use serde::Serialize;
 
 use super::checked::count;
 use super::{Agents, Connections, Listed};
-use crate::model::{Address, AgentId, Alias, HostName, NameServerName, Role, State, SystemName};
+use crate::model::{
+    Address, AgentId, AgentSpec, Alias, HostName, NameServerName, Role, State, SystemName,
+};
+use crate::plan::Change;
 use crate::render::table::Width::{Needed, Spare};
 use crate::render::table::{Field, Table};
 use crate::render::{Paint, Report, Style, pretty};
@@ -33,6 +36,13 @@ impl Up {
             nameservers: back.nameservers.clone(),
             hosts: back.hosts.iter().map(|(_, host)| host.clone()).collect(),
             agents: back.agents.clone(),
+        }
+    }
+
+    fn changed(&self) -> Option<ChangedObject> {
+        match &self.0.outcome {
+            Outcome::Changed(change) => Some(ChangedObject::of(change)),
+            Outcome::Unchanged | Outcome::BroughtUp | Outcome::BroughtBack(_) => None,
         }
     }
 
@@ -70,6 +80,7 @@ impl Report for Up {
             Outcome::Unchanged => "is up already, unchanged",
             Outcome::BroughtUp => "is up",
             Outcome::BroughtBack(_) => "is up again",
+            Outcome::Changed(_) => "is up, changed",
         };
         let mut parts = vec![format!(
             "{} {how}: {}, {}",
@@ -79,6 +90,9 @@ impl Report for Up {
         )];
         if let Outcome::BroughtBack(back) = &self.0.outcome {
             parts[0] += &format!("\nbrought back: {}", self.listed(back));
+        }
+        if let Outcome::Changed(change) = &self.0.outcome {
+            parts[0] += &format!("\n{}", changed(&ChangedObject::of(change)));
         }
         let connections = Connections(agents);
         parts.push(sockets(style, &connections.0));
@@ -100,6 +114,7 @@ impl Report for Up {
                 .map(|(_, address)| address.as_str()),
             nameservers: self.0.nameservers.iter().cloned().collect(),
             unchanged: self.0.outcome == Outcome::Unchanged,
+            changed: self.changed(),
             brought_back: self.brought_back(),
             out_of_reach: LostObject {
                 hosts: self
@@ -145,6 +160,8 @@ struct Object<'a, A, C> {
     nameserver: Option<&'a str>,
     nameservers: BTreeMap<NameServerName, String>,
     unchanged: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<ChangedObject>,
     brought_back: BackObject,
     out_of_reach: LostObject<'a>,
     agents: Vec<A>,
@@ -159,6 +176,45 @@ struct LostObject<'a> {
 }
 
 /// What was missing, and is there again.
+/// What has become of the agents of a system that was up.
+#[derive(Serialize)]
+struct ChangedObject {
+    added: Vec<AgentId>,
+    removed: Vec<AgentId>,
+    /// Started anew.
+    anew: Vec<AgentId>,
+    /// In the processes that they have.
+    altered: Vec<AgentId>,
+}
+
+impl ChangedObject {
+    fn of(change: &Change) -> Self {
+        let names = |agents: &[AgentSpec]| agents.iter().map(|it| it.name.clone()).collect();
+        Self {
+            added: names(&change.added),
+            removed: names(&change.removed),
+            anew: change.anew().map(|it| it.to.name.clone()).collect(),
+            altered: change.in_place().map(|it| it.to.name.clone()).collect(),
+        }
+    }
+}
+
+/// In a sentence.
+fn changed(change: &ChangedObject) -> String {
+    let parts = [
+        ("added", &change.added),
+        ("removed", &change.removed),
+        ("started anew", &change.anew),
+        ("altered", &change.altered),
+    ];
+    let parts = parts.into_iter().filter(|(_, agents)| !agents.is_empty());
+    let listed = parts.map(|(what, agents)| {
+        let agents: Vec<String> = agents.iter().map(AgentId::to_string).collect();
+        format!("{what}: {}", agents.join(", "))
+    });
+    listed.collect::<Vec<_>>().join("; ")
+}
+
 #[derive(Default, Serialize)]
 struct BackObject {
     nameservers: Vec<NameServerName>,

@@ -1,0 +1,117 @@
+//! An agent is to be what another spec says, without a new process: it is told what is otherwise, and the daemon keeps the spec
+//! when the agent has carried that out.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::attached::fault;
+use super::{Host, Input};
+use crate::model::timing::CONTROL_TIMEOUT;
+use crate::model::{AgentName, AgentSpec};
+use crate::plan::edits;
+use crate::proxy::ProxyError;
+use crate::supervision::Ticket;
+use crate::wire::{AgentRequest, Alter, Altered, Fault, Peer};
+
+/// What each agent that is being altered is to be next, in order, with the requests to answer.
+pub(super) type Altering = HashMap<AgentName, VecDeque<(Box<AgentSpec>, Ticket)>>;
+
+/// What came of altering an agent that lives.
+pub(super) struct Outcome {
+    spec: Box<AgentSpec>,
+    ticket: Ticket,
+    outcome: Result<(), ProxyError>,
+}
+
+impl Host {
+    /// One after the other, if there are several of one agent.
+    pub(super) fn on_alter(&mut self, mut spec: Box<AgentSpec>, ticket: Ticket) {
+        spec.name = self.spawner.id(&spec.name.name);
+        match self.altering.get_mut(&spec.name.name) {
+            Some(next) => next.push_back((spec, ticket)),
+            None => self.alter(spec, ticket),
+        }
+    }
+
+    fn alter(&mut self, spec: Box<AgentSpec>, ticket: Ticket) {
+        let Some(kept) = self.specs.get(&spec.name) else {
+            let reason = format!("this host has no agent {} to alter", spec.name);
+            return self.answer::<()>(ticket, Err(Fault::Refused { reason }));
+        };
+        let alter = Alter {
+            from: kept.version,
+            version: kept.version.next(),
+            edits: edits(&kept.spec, &spec),
+            spec: spec.clone(),
+        };
+        if !self.lives(&spec.name.name) {
+            return self.keep_altered(&spec, ticket, false);
+        }
+        self.altering.entry(spec.name.name.clone()).or_default();
+        let agent = Peer::Agent(spec.name.name.clone());
+        let request = AgentRequest::Alter(alter);
+        let altered = self
+            .link
+            .ask::<serde_json::Value>(agent, &request, CONTROL_TIMEOUT);
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move {
+            let outcome = altered.await.map(drop);
+            let _ = inputs.send(Input::Altered(Box::new(Outcome {
+                spec,
+                ticket,
+                outcome,
+            })));
+        });
+    }
+
+    pub(super) fn on_altered(&mut self, outcome: Outcome) {
+        let Outcome {
+            spec,
+            ticket,
+            outcome,
+        } = outcome;
+        match outcome {
+            Ok(()) => self.keep_altered(&spec, ticket, true),
+            Err(error) => self.answer::<()>(ticket, Err(fault(error))),
+        }
+        let mut next = self.altering.remove(&spec.name.name).unwrap_or_default();
+        while let Some((spec, ticket)) = next.pop_front() {
+            let agent = spec.name.name.clone();
+            self.alter(spec, ticket);
+            // Nothing is under way, if the agent has ended.
+            if let Some(rest) = self.altering.get_mut(&agent) {
+                rest.extend(next);
+                return;
+            }
+        }
+    }
+
+    fn keep_altered(&mut self, spec: &AgentSpec, ticket: Ticket, lives: bool) {
+        let version = self.specs.alter(spec);
+        self.note_companions(spec);
+        self.supervision.on_alter(&spec.name.name, spec);
+        self.note_attached(spec, version);
+        self.answer(ticket, Ok(Altered { version, lives }));
+    }
+
+    fn lives(&self, agent: &AgentName) -> bool {
+        let mut alive = self.supervision.alive();
+        alive.any(|it| it == agent) || self.is_attached(agent)
+    }
+
+    /// These agents are nothing to the daemon any more.
+    pub(super) fn forget(&mut self, agents: &[AgentName]) -> Result<(), Fault> {
+        self.supervision.on_forget(agents).map_err(|agent| {
+            let reason = format!("{agent} has not ended");
+            Fault::Refused { reason }
+        })?;
+        for agent in agents {
+            self.attached.remove(agent);
+            self.referrers.values_mut().for_each(|it| {
+                it.remove(agent);
+            });
+        }
+        let ids = agents.iter().map(|agent| self.spawner.id(agent)).collect();
+        self.specs.forget(ids);
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! A system that is up becomes another: what is otherwise is found out, agents that stay are altered in place or started anew,
+//! and those that are gone from the file are ended last. What is otherwise, `plan::change` decides; if this fails in the
+//! middle, `take_back` puts back what was.
+
+mod alter;
+mod end;
+mod take_back;
+
+use super::error::UpError;
+use super::launch::Launched;
+use super::missing::Missing;
+use super::state::{Up, lock};
+use super::undo::Undo;
+use super::{Shared, UpRequest};
+use crate::model::{AgentSpec, SyncSpec, Topology};
+use crate::plan::{Alteration, Change, fixed};
+use crate::state::SystemRecord;
+
+pub(super) use take_back::take_back;
+
+/// What makes the system that the record tells of the one that is requested. Empty if that is so already.
+pub(super) fn of(
+    request: &UpRequest,
+    record: &SystemRecord,
+) -> Result<(Change, Topology), UpError> {
+    let read = |text: &str| {
+        serde_json::from_str::<Topology>(text).map_err(|_| UpError::Changed {
+            system: record.name.clone(),
+            file: record.file.clone(),
+        })
+    };
+    let former = read(&record.topology)?;
+    if record.topology == request.fingerprint && record.changing.is_none() {
+        return Ok((Change::default(), former));
+    }
+    if record.file != request.file && !request.replace {
+        return Err(UpError::OtherFile {
+            system: record.name.clone(),
+            file: record.file.clone(),
+        });
+    }
+    let next = read(&request.fingerprint)?;
+    if let Some(what) = fixed(&former, &next) {
+        let system = record.name.clone();
+        return Err(UpError::Fixed { system, what });
+    }
+    let mut change = Change::between(&former.agents, &next.agents);
+    if let Some(changing) = &record.changing {
+        change.after_cut_off(&former.agents, &read(changing)?.agents, &next.agents);
+    }
+    Ok((change, former))
+}
+
+impl Missing {
+    /// Agents that are to be otherwise in a new process are to be started, too.
+    pub(super) fn and_anew(&mut self, change: &Change) {
+        for it in change.anew() {
+            if self.agents.insert(it.to.name.clone()) {
+                self.mend.agents.push(it.to.name.clone());
+            }
+        }
+    }
+}
+
+impl Launched {
+    /// Writes down what the system is about to become. If `up` is killed, the next one sees to it.
+    fn note_change(&mut self, to: &str) -> Result<(), UpError> {
+        if let Some(standing) = &mut self.standing {
+            standing.changing = Some(to.to_owned());
+        }
+        self.write_standing()
+    }
+}
+
+impl Up<'_> {
+    /// Says what it is about to do, where a later `up` finds it.
+    pub(super) fn begin_change(&self) -> Result<(), UpError> {
+        if self.request.change.is_empty() {
+            return Ok(());
+        }
+        self.refuse_files()?;
+        lock(self.launched).note_change(&self.request.fingerprint)?;
+        let change = &self.request.change;
+        let moved = change.anew().filter(|it| self.has_moved(it));
+        let new = change.added.iter().map(|it| (it, true));
+        for (agent, wholly) in new.chain(moved.map(|it| (&it.to, false))) {
+            let undo = Undo::Forget {
+                link: self.link(&agent.name).clone(),
+                host: self.host_of(agent),
+                agent: agent.name.name.clone(),
+                wholly,
+            };
+            note(self.launched, undo);
+        }
+        Ok(())
+    }
+
+    /// Whether the daemon that has its spec is another.
+    fn has_moved(&self, it: &Alteration) -> bool {
+        self.host_of(&it.from) != self.host_of(&it.to)
+    }
+
+    /// Files go to machines when a system is brought up. Those of an agent have to be there already.
+    fn refuse_files(&self) -> Result<(), UpError> {
+        let change = &self.request.change;
+        let new = change.added.iter().chain(change.anew().map(|it| &it.to));
+        for agent in new.filter(|it| !it.attach) {
+            let sync = agent.program.as_ref().and_then(|it| it.sync.as_ref());
+            let nameserver = self.part.nameserver_of(&agent.name);
+            let is_there = |sync: &SyncSpec| {
+                let launched = lock(self.launched);
+                launched
+                    .laid_before(nameserver, &agent.host, &sync.from)
+                    .is_some()
+            };
+            if sync.is_some_and(|sync| !is_there(sync)) {
+                return Err(UpError::NewFiles {
+                    agent: agent.name.clone(),
+                    host: agent.host.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The spec of an agent as its host is to have it.
+    fn placed_spec(&self, agent: &AgentSpec) -> Box<AgentSpec> {
+        Box::new(AgentSpec {
+            program: self.placed(agent),
+            ..agent.clone()
+        })
+    }
+}
+
+/// Has all that was done undone when `up` fails.
+fn note(launched: &Shared, undo: Undo) {
+    lock(launched).undo.push(undo);
+}

@@ -1,0 +1,318 @@
+//! A system that is up becomes another: what is not otherwise is not touched, and a change that fails leaves what was.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::common::{Bench, kill, wait_until};
+
+const FORMER: &str = "
+osb: 1
+name: change
+agents:
+  Alice:
+    bind: { main: { kind: PUSH, handler: null }, old: { kind: PUB, handler: null } }
+    attributes: { x: 1, same: 1 }
+    timers: [{ alias: tick, every: 20ms, send: main, message: alice }]
+  Bob: { attributes: { y: 1 } }
+  Carol: {}
+  Prog: { command: [sleep, '1000'], speaks: nothing, settle: 1ms }
+connections:
+  - { agent: Bob, to: Alice.main, alias: in, handler: collect }
+  - { agent: Bob, to: Alice.old, alias: news, handler: discard }
+";
+
+const NEXT: &str = "
+osb: 1
+name: change
+agents:
+  Alice:
+    bind: { main: { kind: PUSH, handler: null }, new: { kind: PUB, handler: null } }
+    attributes: { x: 2, same: 1 }
+    timers: [{ alias: tick, every: 10ms, send: main, message: alice }]
+  Bob: { restart: always }
+  Dave: { bind: { main: { kind: PUSH, handler: null } }, timers: [{ every: 20ms, send: main, message: dave }] }
+  Prog: { command: [sleep, '1001'], speaks: nothing, settle: 1ms }
+connections:
+  - { agent: Bob, to: Dave.main, alias: in, handler: collect }
+  - { agent: Bob, to: Alice.new, alias: news, handler: { a: discard } }
+  - { agent: Dave, to: Alice.main, alias: in, handler: discard }
+";
+
+impl Bench {
+    fn names(&self) -> Vec<String> {
+        self.ok(&["ls", "agents", "-o", "names"])
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn wires(&self) -> Vec<String> {
+        let all = self.json(&["ls", "connections"]);
+        let all = all.as_array().unwrap().iter();
+        let mut all: Vec<String> = all
+            .map(|it| {
+                assert_eq!(it["proof"], "proven", "{it}");
+                format!("{} {}", it["from"], it["to"]).replace('"', "")
+            })
+            .collect();
+        all.sort();
+        all
+    }
+
+    fn up_json(&self, topology: &str) -> Value {
+        let path = self.file("topology.yaml", topology);
+        self.json(&["up", &path])
+    }
+
+    fn hears(&self, what: &str) {
+        wait_until("Bob hears it", || {
+            let received = self.json(&["get", "Bob", "received"]);
+            let received = received.as_array().unwrap();
+            received.last() == Some(&json!(what))
+        });
+    }
+
+    fn is_as_before(&self, pids: [i32; 3]) {
+        assert_eq!(self.names(), ["Alice", "Bob", "Carol", "Prog"]);
+        assert_eq!(["Alice", "Bob", "Carol"].map(|name| self.pid(name)), pids);
+        assert_eq!(self.agent("Prog")["state"], "running");
+        assert_eq!(
+            self.wires(),
+            ["Alice.main Bob.in", "Alice.old Bob.news"].map(str::to_owned)
+        );
+        assert_eq!(self.json(&["get", "Alice", "x"]), json!(1));
+        assert_eq!(self.json(&["get", "Bob", "y"]), json!(1));
+        self.hears("alice");
+        let up = self.up_json(FORMER);
+        assert_eq!(up["unchanged"], json!(true), "{up}");
+    }
+}
+
+fn up() -> Bench {
+    let bench = Bench::new();
+    let said = bench.up(FORMER);
+    assert_eq!(said.code, 0, "{said}");
+    bench
+}
+
+fn pids(bench: &Bench) -> [i32; 3] {
+    ["Alice", "Bob", "Carol"].map(|name| bench.pid(name))
+}
+
+#[test]
+fn only_what_is_otherwise_is_touched() {
+    let bench = up();
+    let before = (pids(&bench), bench.pid("Prog"));
+    let main = bench.ok(&["addr", "Alice", "main"]);
+    bench.hears("alice");
+    let up = bench.up_json(NEXT);
+    assert_eq!(
+        up["changed"],
+        json!({ "added": ["Dave"], "removed": ["Carol"], "anew": ["Prog"], "altered": ["Alice", "Bob"] })
+    );
+    assert_eq!(bench.names(), ["Alice", "Bob", "Dave", "Prog"]);
+    assert_eq!(
+        (bench.pid("Alice"), bench.pid("Bob")),
+        (before.0[0], before.0[1])
+    );
+    assert_ne!(bench.pid("Prog"), before.1);
+    assert_eq!(bench.ok(&["addr", "Alice", "main"]), main);
+    assert_eq!(
+        bench.wires(),
+        [
+            "Alice.main Dave.in",
+            "Alice.new Bob.news",
+            "Dave.main Bob.in"
+        ]
+        .map(str::to_owned)
+    );
+    assert_eq!(bench.json(&["get", "Alice", "x"]), json!(2));
+    assert!(
+        bench
+            .osb(&["get", "Bob", "y"])
+            .stderr
+            .contains("no attribute")
+    );
+    bench.hears("dave");
+    assert_eq!(
+        bench.json(&["get", "Bob", "received"])[0],
+        json!("alice"),
+        "nothing is forgotten"
+    );
+    let timers = bench.json(&["timers", "Alice"]);
+    assert_eq!(timers[0]["when"], json!({ "every": 10 }), "{timers}");
+    assert!(bench.osb(&["addr", "Alice", "old"]).code != 0);
+    // Its policy is another, and its next life is what it is now.
+    kill(before.0[1], 9);
+    wait_until("Bob is there again", || {
+        let bob = bench.agent("Bob");
+        bob["state"] == "running" && bob["pid"] != before.0[1]
+    });
+    bench.hears("dave");
+    // And back.
+    let up = bench.up_json(FORMER);
+    assert_eq!(up["changed"]["added"], json!(["Carol"]));
+    bench.hears("alice");
+    let up = bench.up_json(FORMER);
+    assert_eq!(up["unchanged"], json!(true));
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn a_change_that_fails_leaves_what_was() {
+    let bench = up();
+    let before = pids(&bench);
+    let bad = NEXT.replace(
+        "Dave: {",
+        "Eve: { command: [sh, -c, 'exit 3'], speaks: nothing }\n  Dave: {",
+    );
+    let said = bench.up(&bad);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains("Eve ended at stage settle"), "{said}");
+    assert!(!said.stderr.contains("put back"), "{said}");
+    bench.is_as_before(before);
+    // A port that is taken.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let bad = NEXT.replace("new: {", &format!("new: {{ addr: '127.0.0.1:{port}',"));
+    let said = bench.up(&bad);
+    assert!(
+        said.stderr.contains("Alice failed at stage alter"),
+        "{said}"
+    );
+    bench.is_as_before(before);
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+/// Whenever it is interrupted, the system is what it was or what it was to be.
+#[test]
+fn a_change_that_is_interrupted_leaves_what_was() {
+    let bench = up();
+    let before = pids(&bench);
+    let never = NEXT.replace(
+        "Dave: {",
+        "Eve: { command: [sleep, '1000'], speaks: nothing, ready: { line: never } }\n  Dave: {",
+    );
+    let path = bench.file("topology.yaml", &never);
+    for wait in [0, 20, 60, 120, 700] {
+        let mut up = bench.spawn(&["up", &path]);
+        std::thread::sleep(Duration::from_millis(wait));
+        kill(i32::try_from(up.id()).unwrap(), 2);
+        let status = up.wait().unwrap();
+        assert!(!status.success());
+        bench.is_as_before(before);
+        bench.file("topology.yaml", &never);
+    }
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn one_that_is_killed_is_finished_or_put_back_by_the_next() {
+    for next in [FORMER, NEXT] {
+        let bench = up();
+        let never = NEXT.replace(
+            "Dave: {",
+            "Eve: { command: [sleep, '1000'], speaks: nothing, ready: { line: never } }\n  Dave: {",
+        );
+        let path = bench.file("topology.yaml", &never);
+        let mut up = bench.spawn(&["up", &path]);
+        wait_until("Alice is altered", || {
+            bench.osb(&["get", "Alice", "x"]).stdout.trim() == "2"
+        });
+        up.kill().unwrap();
+        up.wait().unwrap();
+        let up = bench.up_json(next);
+        assert_eq!(up["unchanged"], json!(false));
+        let agents = match next {
+            FORMER => ["Alice", "Bob", "Carol", "Prog"],
+            _ => ["Alice", "Bob", "Dave", "Prog"],
+        };
+        assert_eq!(bench.names(), agents);
+        let (x, heard, wires) = match next {
+            FORMER => (1, "alice", 2),
+            _ => (2, "dave", 3),
+        };
+        assert_eq!(bench.json(&["get", "Alice", "x"]), json!(x));
+        assert_eq!(bench.wires().len(), wires);
+        bench.hears(heard);
+        bench.ok(&["down"]);
+        bench.assert_nothing_left();
+    }
+}
+
+#[test]
+fn what_cannot_be_changed_is_refused_and_another_file_has_to_be_meant() {
+    let bench = up();
+    let before = pids(&bench);
+    let said = bench.up(&FORMER.replace(
+        "agents:",
+        "nameserver: 127.0.0.1:0\nnameservers_x: 1\nagents:",
+    ));
+    assert_ne!(said.code, 0);
+    let said = bench.up(&FORMER.replace("agents:", "nameserver: 127.0.0.1:7499\nagents:"));
+    assert!(
+        said.stderr
+            .contains("name servers cannot be changed while it is"),
+        "{said}"
+    );
+    assert!(said.stderr.contains("osb down change"), "{said}");
+    let other = bench.file("other.yaml", NEXT);
+    let said = bench.osb(&["up", &other]);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.stderr.contains("--replace"), "{said}");
+    bench.is_as_before(before);
+    let other = bench.file("other.yaml", NEXT);
+    bench.ok(&["up", &other, "--replace"]);
+    assert_eq!(bench.names(), ["Alice", "Bob", "Dave", "Prog"]);
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+/// In a closed system a socket admits those whose wires lead to it, and no others any more.
+#[test]
+fn who_has_a_wire_no_more_is_not_admitted() {
+    let bench = Bench::new();
+    let closed = |text: &str| text.replace("agents:", "security: curve\nagents:");
+    let said = bench.up(&closed(FORMER));
+    assert_eq!(said.code, 0, "{said}");
+    let alice = bench.pid("Alice");
+    let up = bench.up_json(&closed(NEXT));
+    assert_eq!(up["changed"]["altered"], json!(["Alice", "Bob"]));
+    assert_eq!(bench.pid("Alice"), alice);
+    bench.hears("dave");
+    let status = bench.json(&["ls", "sockets"]);
+    assert!(status.is_array());
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn agents_that_others_start_are_altered_too() {
+    let bench = Bench::new();
+    let topology = |x: u8, more: &str| {
+        format!(
+            "osb: 1\nname: far\nnameserver: 127.0.0.1:0\nagents:\n  Alice: {{ bind: {{ main: {{ kind: PUSH, handler: null }} }} }}\n  Guest: {{ attach: true, attributes: {{ x: {x} }}, bind: {{ {more} }} }}\nconnections:\n  - {{ agent: Guest, to: Alice.main, alias: in, handler: discard }}\n"
+        )
+    };
+    let path = bench.file("topology.yaml", &topology(1, ""));
+    let up = bench.spawn(&["up", &path]);
+    wait_until("there is a name server", || {
+        bench.osb(&["ls", "hosts"]).stdout.contains("running")
+    });
+    let mut guest = bench.spawn(&["agent", "Guest"]);
+    let up = up.wait_with_output().unwrap();
+    assert!(up.status.success(), "{up:?}");
+    let up = bench.up_json(&topology(2, "out: { kind: PUB, handler: null }"));
+    assert_eq!(up["changed"]["altered"], json!(["Guest"]));
+    assert_eq!(bench.json(&["get", "Guest", "x"]), json!(2));
+    bench.ok(&["addr", "Guest", "out"]);
+    assert_eq!(bench.pid("Guest"), i32::try_from(guest.id()).unwrap());
+    bench.ok(&["down"]);
+    kill(i32::try_from(guest.id()).unwrap(), 15);
+    guest.wait().unwrap();
+    bench.assert_nothing_left();
+}
