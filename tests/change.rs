@@ -1,5 +1,6 @@
 //! A system that is up becomes another: what is not otherwise is not touched, and a change that fails leaves what was.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -314,5 +315,116 @@ fn agents_that_others_start_are_altered_too() {
     bench.ok(&["down"]);
     kill(i32::try_from(guest.id()).unwrap(), 15);
     guest.wait().unwrap();
+    bench.assert_nothing_left();
+}
+
+/// All files of the state, with what they say.
+fn files(bench: &Bench) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut open = vec![bench.state()];
+    let mut found = Vec::new();
+    while let Some(path) = open.pop() {
+        match std::fs::read_dir(&path) {
+            Ok(entries) => open.extend(entries.map(|it| it.unwrap().path())),
+            Err(_) => found.push((path.clone(), std::fs::read(&path).unwrap_or_default())),
+        }
+    }
+    found.sort();
+    found
+}
+
+/// What does not pass by itself.
+fn standing(bench: &Bench) -> (Vec<Value>, Vec<i32>) {
+    let agents = bench.json(&["ls", "agents"]);
+    let agents = agents.as_array().unwrap().iter();
+    let agents = agents.map(|it| {
+        json!([
+            it["name"],
+            it["pid"],
+            it["state"],
+            it["addresses"],
+            it["spec_version"],
+            it["incarnation"]
+        ])
+    });
+    let mut processes = bench.processes();
+    processes.sort_unstable();
+    (agents.collect(), processes)
+}
+
+#[test]
+fn a_plan_says_what_would_be_done_and_does_nothing() {
+    let bench = Bench::new();
+    let path = bench.file("topology.yaml", FORMER);
+    let plan = |more: &[&str]| bench.osb(&[&["plan", path.as_str()], more].concat());
+    assert_eq!(plan(&["--exit-code"]).code, 10, "it would be brought up");
+    bench.ok(&["up", &path]);
+    let said = plan(&["--exit-code"]);
+    assert_eq!(said.code, 0, "{said}");
+    assert_eq!(
+        said.stdout.trim(),
+        "change is up, and what the file says: nothing to do"
+    );
+    let secret = "settle: 1ms, env: { API_TOKEN: one, LEVEL: 2 } }";
+    bench.file("topology.yaml", &NEXT.replace("settle: 1ms }", secret));
+    let before = (standing(&bench), files(&bench));
+    let said = plan(&["--exit-code"]);
+    assert_eq!(said.code, 10);
+    insta::assert_snapshot!(said.stdout);
+    assert!(said.stderr.contains("hidden: API_TOKEN"), "{said}");
+    let json = bench.json(&["plan", &path]);
+    assert_eq!(
+        (&json["format"], &json["unchanged"]),
+        (&json!(1), &json!(false))
+    );
+    assert_eq!(json["added"][0]["name"], "Dave");
+    assert!(!json.to_string().contains("one"), "{json}");
+    assert_eq!(
+        (standing(&bench), files(&bench)),
+        before,
+        "nothing was done"
+    );
+    assert!(
+        plan(&["--offline"])
+            .stdout
+            .starts_with("system change: launch")
+    );
+    // What ends meanwhile is brought back.
+    bench.file("topology.yaml", FORMER);
+    bench.ok(&["stop", "Carol"]);
+    let said = plan(&[]);
+    assert!(
+        said.stdout
+            .contains("agents that have ended, and are brought back: Carol"),
+        "{said}"
+    );
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn a_plan_that_was_saved_is_carried_out_as_it_was_shown_or_not_at_all() {
+    let bench = up();
+    let path = bench.file("topology.yaml", NEXT);
+    let plan = bench.files().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    bench.ok(&["plan", &path, "--out", plan]);
+    // The file is another by now: what was shown counts.
+    bench.file("topology.yaml", "osb: 1\nagents: {}\n");
+    bench.ok(&["stop", "Bob"]);
+    let said = bench.osb(&["up", "--plan", plan]);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(
+        said.stderr.contains("otherwise since it was planned"),
+        "{said}"
+    );
+    bench.ok(&["start", "Bob"]);
+    wait_until("Bob runs", || bench.agent("Bob")["state"] == "running");
+    bench.ok(&["up", "--plan", plan]);
+    assert_eq!(bench.names(), ["Alice", "Bob", "Dave", "Prog"]);
+    let said = bench.osb(&["up", "--plan", plan]);
+    assert_eq!(said.code, 1, "once: {said}");
+    let said = bench.osb(&["up", "--plan", &path]);
+    assert!(said.stderr.contains("is no plan"), "{said}");
+    bench.ok(&["down"]);
     bench.assert_nothing_left();
 }

@@ -49,6 +49,32 @@ fn quickstart() {
     down(&bench);
 }
 
+/// Its README's steps, one after the other.
+#[test]
+fn grow() {
+    let bench = Bench::new();
+    let folder = repository().join("examples").join("grow");
+    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    up(&bench, "grow");
+    let pids = ["Alice", "Bob"].map(|name| bench.pid(name));
+    let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let plan = bench.ok(&["plan", &file("news.yaml")]);
+    for line in plan.lines().filter(|line| !line.is_empty()) {
+        assert!(readme.contains(line), "its README has not {line:?}");
+    }
+    for step in ["news.yaml", "worker.yaml"] {
+        let said = bench.ok(&["up", &file(step), "--replace"]);
+        let changed = said.lines().nth(1).unwrap();
+        assert!(readme.contains(changed), "its README has not {changed:?}");
+    }
+    wait_until("Bob hears the worker", || {
+        bench.ok(&["logs", "Bob"]).contains("inbox: done")
+    });
+    bench.ok(&["up", &file("topology.yaml"), "--replace"]);
+    assert_eq!(["Alice", "Bob"].map(|name| bench.pid(name)), pids);
+    down(&bench);
+}
+
 /// One thing after another is killed, as its script does.
 #[test]
 fn survives() {

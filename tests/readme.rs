@@ -95,6 +95,15 @@ fn the_tour_is_what_is_printed() {
 }
 
 #[test]
+fn a_plan_is_shown_as_it_is() {
+    let bench = Bench::new();
+    for step in steps("plan") {
+        assert_true(&bench, &step);
+    }
+    bench.assert_nothing_left();
+}
+
+#[test]
 fn mistakes_are_shown_as_they_are() {
     let bench = Bench::new();
     let demo = "osb: 1\n\nagents:\n  Alice:\n    bnid: { main: PUSH }\n  Bob: { bind: { out: PUSH } }\nconnections:\n  - { agent: Alice, to: Bob.otu, alias: in }\n";

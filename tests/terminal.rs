@@ -256,8 +256,12 @@ fn no_command_shows_raw_what_topologies_and_programs_say() {
         let shown = shown(&bench, arguments);
         assert_harmless(arguments, &shown);
     }
+    // Of what runs, and of what is to be otherwise.
+    let other = topology.replace("true", "false").replace("x\\e", "xx\\e");
+    let other = bench.file("other.yaml", &other.replace("every: 1h", "every: 2h"));
     for arguments in [
-        &["plan", &good][..],
+        &["plan", "--offline", &good][..],
+        &["plan", &other],
         &["get", "Alice"],
         &["timers", "Alice"],
     ] {

@@ -50,6 +50,7 @@ mod remembered;
 mod replies;
 mod restart;
 mod runtime;
+mod saved_plan;
 mod schema;
 mod secrets;
 mod select;

@@ -1,26 +1,92 @@
-//! `osb plan`.
+//! `osb plan`: what `up` would do, with a system that is up or from nothing. It changes nothing.
 
+use std::path::PathBuf;
+
+use super::runtime::block_on;
+use super::saved_plan::SavedPlan;
 use super::secrets::SecretsArgs;
 use super::topology_file::{TopologyArgs, TopologyFile};
 use super::{CommandError, Context};
+use crate::model::Topology;
 use crate::plan::Plan;
-use crate::render::{Output, Planned};
+use crate::render::{Output, Planned, WouldChange};
+use crate::state::StateDir;
+use crate::up::{UpRequest, foresee};
 
-/// Show what would be started, bound and wired
+/// The exit status of `--exit-code` if there is something to do.
+const THERE_ARE_CHANGES: u8 = 10;
+
+/// Show what `up` would do, with what runs now
 #[derive(Debug, clap::Args)]
 pub struct PlanArgs {
     #[command(flatten)]
     pub topology: TopologyArgs,
     #[command(flatten)]
     pub secrets: SecretsArgs,
+    /// Show all of the file, whatever runs now
+    #[arg(long)]
+    pub offline: bool,
+    /// End with 10 if `up` would do something, and with 0 if not
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Write the plan to a file: `osb up --plan FILE` does just that, or nothing
+    #[arg(long, value_name = "FILE", conflicts_with = "offline")]
+    pub out: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: PlanArgs, context: &mut Context) -> Result<(), CommandError> {
-    let topology = TopologyFile::read(&args.topology)?.load_or_complain(context)?;
+    let file = TopologyFile::read(&args.topology)?;
+    let topology = file.load_or_complain(context)?;
+    let request = request(topology.clone(), file.place(), context)?;
+    let foreseen = match args.offline {
+        true => None,
+        false => block_on(foresee(&request))??,
+    };
+    if let Some(path) = &args.out {
+        SavedPlan::new(&request, foreseen.as_ref()).write(path)?;
+    }
+    let is_something = foreseen.as_ref().is_none_or(|it| !it.is_empty());
+    match foreseen {
+        None => show_whole(topology, &args.secrets, context)?,
+        Some(mut foreseen) => {
+            args.secrets
+                .hide(|| foreseen.change.hide_secrets(), context);
+            context.print(&WouldChange {
+                system: request.plan.system,
+                foreseen,
+            })?;
+        }
+    }
+    match args.exit_code && is_something {
+        true => Err(CommandError::ended_with(THERE_ARE_CHANGES)),
+        false => Ok(()),
+    }
+}
+
+/// What `up` would be asked for.
+pub(super) fn request(
+    topology: Topology,
+    place: String,
+    context: &Context,
+) -> Result<UpRequest, CommandError> {
+    let fingerprint = String::from_utf8_lossy(&crate::wire::body(&topology)).into_owned();
+    let (plan, state) = (Plan::new(topology), StateDir::from_env()?);
+    let mut request = UpRequest::new(plan, place, fingerprint, state);
+    request.key = context.global.key.clone();
+    // That another file is meant, `up` has to be told.
+    request.replace = true;
+    Ok(request)
+}
+
+fn show_whole(
+    topology: Topology,
+    secrets: &SecretsArgs,
+    context: &Context,
+) -> Result<(), CommandError> {
     let topology = match context.output() {
         // Nothing of it is shown.
         Output::Table | Output::Wide | Output::Names => topology,
-        Output::Json => args.secrets.apply(topology, context),
+        Output::Json => secrets.apply(topology, context),
     };
     context.print(&Planned(Plan::new(topology)))
 }

@@ -1,5 +1,7 @@
 //! Whether commands that show a topology show the secrets in it.
 
+use std::collections::BTreeSet;
+
 use super::Context;
 use crate::model::Topology;
 
@@ -16,13 +18,21 @@ impl SecretsArgs {
         if self.show_secrets {
             return topology;
         }
-        let hidden = topology.hide_secrets().into_iter().collect::<Vec<_>>();
+        self.hide(|| topology.hide_secrets(), context);
+        topology
+    }
+
+    /// Has secrets hidden, and says which.
+    pub fn hide(&self, hide: impl FnOnce() -> BTreeSet<String>, context: &Context) {
+        if self.show_secrets {
+            return;
+        }
+        let hidden: Vec<String> = hide().into_iter().collect();
         if !hidden.is_empty() {
             let names = hidden.join(", ");
             context.note(&format!(
                 "values of env are hidden: {names}; --show-secrets shows them"
             ));
         }
-        topology
     }
 }

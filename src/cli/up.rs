@@ -1,8 +1,12 @@
 //! `osb up`.
 
+use std::path::{Path, PathBuf};
+
 use super::attach::{Attached, Purpose, status_of};
 use super::mended::not_all_back;
+use super::plan::request;
 use super::runtime::block_on;
+use super::saved_plan::SavedPlan;
 use super::session::UNPROTECTED;
 use super::signals::Signals;
 use super::topology_file::{TopologyArgs, TopologyFile};
@@ -12,8 +16,7 @@ use crate::plan::{LaunchPlan, Plan};
 use crate::proxy::ProxyError;
 use crate::render::{Reporter, Up, did_you_mean};
 use crate::ssh::Sent;
-use crate::state::StateDir;
-use crate::up::{Absent, Progress, Stage, UpError, UpReport, UpRequest, up};
+use crate::up::{Absent, Progress, Stage, UpError, UpReport, UpRequest, foresee, up};
 use crate::wire::Fault;
 
 /// Bring up a system from its topology
@@ -34,16 +37,21 @@ pub struct UpArgs {
     /// The system of that name may be up from another file: make of it what this file says
     #[arg(long)]
     pub replace: bool,
+    /// Do just what `osb plan --out PLAN` has shown, or nothing if something is otherwise by now
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["files", "more", "set", "replace"])]
+    pub plan: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
-    let file = TopologyFile::read(&args.topology)?;
-    let topology = file.load_or_complain(context)?;
-    let fingerprint = String::from_utf8_lossy(&crate::wire::body(&topology)).into_owned();
-    let (plan, state) = (Plan::new(topology), StateDir::from_env()?);
-    let mut request = UpRequest::new(plan, file.place(), fingerprint, state);
-    request.key = context.global.key.clone();
-    request.replace = args.replace;
+    let mut request = match &args.plan {
+        Some(path) => planned(path, context)?,
+        None => {
+            let file = TopologyFile::read(&args.topology)?;
+            let topology = file.load_or_complain(context)?;
+            request(topology, file.place(), context)?
+        }
+    };
+    request.replace = args.replace || args.plan.is_some();
     if let Some(agent) = &args.exit_code_from {
         refuse_unknown_agent(agent, &request.plan)?;
     }
@@ -54,6 +62,14 @@ pub(crate) fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandErro
     let attach = args.attach || purpose != Purpose::default();
     let purpose = attach.then_some(purpose);
     block_on(bring_up_and_follow(request, purpose, context))?
+}
+
+/// What was planned, if that still holds.
+fn planned(path: &Path, context: &Context) -> Result<UpRequest, CommandError> {
+    let saved = SavedPlan::read(path)?;
+    let request = request(saved.topology.clone(), saved.file.clone(), context)?;
+    saved.still_holds(block_on(foresee(&request))??.as_ref())?;
+    Ok(request)
 }
 
 fn refuse_unknown_agent(agent: &AgentId, plan: &Plan) -> Result<(), CommandError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Topology;
+use super::{AgentSpec, Topology};
 
 /// Words that make a variable's name that of a secret.
 const WORDS: [&str; 16] = [
@@ -54,8 +54,15 @@ fn words(name: &str) -> Vec<String> {
 impl Topology {
     /// Hides the values of such variables, for the topology to be shown. Gives the variables' names.
     pub fn hide_secrets(&mut self) -> BTreeSet<String> {
-        let programs = self.agents.iter_mut().filter_map(|it| it.program.as_mut());
-        let variables = programs.flat_map(|program| program.env.iter_mut());
+        let agents = self.agents.iter_mut();
+        agents.flat_map(AgentSpec::hide_secrets).collect()
+    }
+}
+
+impl AgentSpec {
+    /// The same of one agent.
+    pub fn hide_secrets(&mut self) -> BTreeSet<String> {
+        let variables = self.program.iter_mut().flat_map(|it| it.env.iter_mut());
         let secret = variables.filter(|(name, value)| looks_secret(name) && value.has_text());
         secret
             .map(|(name, value)| {

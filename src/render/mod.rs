@@ -24,7 +24,7 @@ pub use reports::{
     Closed, Connected, Connections, Diagnosed, Done, Down, Expanded, Failure, HostRow, Hosts,
     Installed, Journal, JournalRow, KeptRuns, KeyList, Listed, Many, Measured, NameServerRow,
     Outcome, Planned, Revoked, RunRow, Sockets, SystemRow, SystemState, Systems, Timers,
-    Uninstalled, UnitsPrinted, Up, Versions, Waited, WaitedRow,
+    Uninstalled, UnitsPrinted, Up, Versions, Waited, WaitedRow, WouldChange,
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;

@@ -11,6 +11,7 @@ mod change;
 mod error;
 mod far;
 mod files;
+mod foresee;
 mod hosts;
 mod launch;
 mod launches;
@@ -38,6 +39,7 @@ use crate::ssh::{Sent, SshError};
 use crate::state::{Lock, StateDir, SystemDir, SystemRecord};
 
 pub(crate) use error::{Absent, Stage, UpError};
+pub(crate) use foresee::{Foreseen, foresee};
 use launch::Launched;
 pub(crate) use machines::seen_from_afar;
 use missing::Missing;

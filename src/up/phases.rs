@@ -107,7 +107,7 @@ async fn report(
 }
 
 impl Group {
-    fn dial(record: &GroupRecord) -> Result<Self, UpError> {
+    pub(super) fn dial(record: &GroupRecord) -> Result<Self, UpError> {
         let (link, _no_requests) = Link::open(&record.dial()?)?;
         Ok(Self {
             name: record.name.clone(),

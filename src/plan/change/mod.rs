@@ -36,6 +36,8 @@ pub struct Alteration {
     pub anew: Vec<Reason>,
     /// What it does otherwise in the process that it has.
     pub edits: Vec<Edit>,
+    /// The variables of its environment that are otherwise, by their names.
+    pub variables: BTreeSet<String>,
     /// What its host alone has to know.
     pub settings: Vec<Setting>,
 }
@@ -124,6 +126,7 @@ impl Alteration {
             anew: reasons(from, to),
             edits: edits(from, to),
             settings: settings(from, to),
+            variables: variables(from.program.as_ref(), to.program.as_ref()),
             from: from.clone(),
             to: to.clone(),
         };
@@ -200,10 +203,23 @@ impl Change {
                 anew: vec![Reason::CutOff],
                 edits: edits(&former, &next),
                 settings: settings(&former, &next),
+                variables: variables(former.program.as_ref(), next.program.as_ref()),
                 from: former,
                 to: next,
             });
         }
+    }
+
+    /// Hides the values of variables that look secret, for it to be shown. Gives their names.
+    pub fn hide_secrets(&mut self) -> BTreeSet<String> {
+        let altered = self.altered.iter_mut();
+        let altered = altered.flat_map(|it| [&mut it.from, &mut it.to]);
+        let all = self
+            .added
+            .iter_mut()
+            .chain(&mut self.removed)
+            .chain(altered);
+        all.flat_map(AgentSpec::hide_secrets).collect()
     }
 
     /// All agents that it touches.
@@ -333,6 +349,15 @@ fn program_reasons(from: Option<&Program>, to: Option<&Program>) -> Vec<Reason> 
     ];
     let is_so = reasons.into_iter().filter(|(is_so, _)| *is_so);
     is_so.map(|(_, reason)| reason).collect()
+}
+
+fn variables(from: Option<&Program>, to: Option<&Program>) -> BTreeSet<String> {
+    let none = BTreeMap::new();
+    let from = from.map_or(&none, |it| &it.env);
+    let to = to.map_or(&none, |it| &it.env);
+    let names = from.keys().chain(to.keys());
+    let otherwise = names.filter(|name| from.get(*name) != to.get(*name));
+    otherwise.cloned().collect()
 }
 
 fn settings(from: &AgentSpec, to: &AgentSpec) -> Vec<Setting> {

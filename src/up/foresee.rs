@@ -1,0 +1,115 @@
+//! What `up` would do with a system that is up: found out without changing anything.
+
+use serde::Serialize;
+
+use super::UpRequest;
+use super::ask::look_through;
+use super::change;
+use super::error::UpError;
+use super::state::Group;
+use crate::model::{AgentId, HostName, NameServerName, State};
+use crate::plan::{Actual, Change, Plan, mend};
+
+/// What would be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Foreseen {
+    /// From what the system is meant to be to what the file says.
+    pub change: Change,
+    /// Name servers that are not there: with all that is registered at them, they would be brought up.
+    pub nameservers: Vec<NameServerName>,
+    /// Daemons that are not there, and that would be started again.
+    pub hosts: Vec<HostName>,
+    /// Agents that have ended, and that would be started again.
+    pub missing: Vec<AgentId>,
+    /// Agents that are not otherwise, and whose wires would be proven again, for the other end is new.
+    pub touched: Vec<AgentId>,
+    /// An `up` that was to change the system was cut off.
+    pub cut_off: bool,
+}
+
+impl Foreseen {
+    /// Whether nothing would be done.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            change,
+            nameservers,
+            hosts,
+            missing,
+            touched: _,
+            cut_off,
+        } = self;
+        change.is_empty()
+            && nameservers.is_empty()
+            && hosts.is_empty()
+            && missing.is_empty()
+            && !cut_off
+    }
+}
+
+/// What `up` would do. None if the system is not up: then it would bring it up.
+pub(crate) async fn foresee(request: &UpRequest) -> Result<Option<Foreseen>, UpError> {
+    let dir = request.state.system(&request.plan.system);
+    let Some(record) = dir.record()? else {
+        return Ok(None);
+    };
+    if !record.groups.iter().any(|group| group.lives(&dir)) {
+        return Ok(None);
+    }
+    let plan = &request.plan;
+    let (change, _) = change::of(request, &record)?;
+    let (mut actual, mut names, mut absent) = (Actual::default(), Vec::new(), Vec::new());
+    for entry in &plan.nameservers {
+        let group = record.groups.iter().find(|it| it.name == entry.name);
+        let group = group.filter(|it| it.lives(&dir));
+        let looked = match group.map(Group::dial) {
+            Some(Ok(group)) => look(plan, &group, &mut actual).await.is_ok(),
+            Some(Err(_)) | None => false,
+        };
+        match looked {
+            true => names.push(entry.name.clone()),
+            false => absent.push(entry.name.clone()),
+        }
+    }
+    let mend = mend(plan, &names, &actual);
+    let is_changed = |agent: &AgentId| {
+        let altered = change.altered.iter().map(|it| &it.to);
+        let mut all = change.added.iter().chain(altered);
+        all.any(|it| it.name == *agent)
+    };
+    let is_new = |agent: &AgentId| {
+        change.added.iter().any(|it| it.name == *agent)
+            || change.anew().any(|it| it.to.name == *agent)
+    };
+    let begins = |agent: &AgentId| is_new(agent) || mend.agents.contains(agent);
+    let touched = plan.part(begins).standing;
+    let touched = touched.into_iter().map(|it| it.name);
+    let hosts = mend.hosts.iter().chain(&mend.machines);
+    Ok(Some(Foreseen {
+        nameservers: absent,
+        hosts: hosts.map(|(_, host)| host.clone()).collect(),
+        missing: mend
+            .agents
+            .iter()
+            .filter(|it| !is_new(it))
+            .cloned()
+            .collect(),
+        touched: touched.filter(|it| !is_changed(it)).collect(),
+        cut_off: record.changing.is_some(),
+        change,
+    }))
+}
+
+/// What one name server knows.
+async fn look(plan: &Plan, group: &Group, actual: &mut Actual) -> Result<(), UpError> {
+    let (agents, hosts) = look_through(&group.link).await?;
+    let there = hosts
+        .iter()
+        .filter(|host| plan.host_id(&host.name) == host.id() && host.state != State::Unreachable);
+    let places = there.map(|host| (group.name.clone(), host.name.clone()));
+    actual.hosts.extend(places);
+    let agents = agents.into_iter();
+    actual
+        .agents
+        .extend(agents.map(|it| (plan.id(&group.name, it.name.clone()), it)));
+    Ok(())
+}
