@@ -428,3 +428,37 @@ fn a_plan_that_was_saved_is_carried_out_as_it_was_shown_or_not_at_all() {
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }
+
+#[test]
+fn a_system_can_be_made_again_what_it_was() {
+    let bench = up();
+    let file = bench.file("topology.yaml", NEXT);
+    bench.ok(&["up", &file]);
+    let history = bench.json(&["history"]);
+    assert_eq!(history.as_array().unwrap().len(), 2);
+    assert_eq!(
+        (
+            &history[0]["back"],
+            &history[0]["added"],
+            &history[0]["removed"]
+        ),
+        (&json!(0), &json!(["Dave"]), &json!(["Carol"]))
+    );
+    assert_eq!(history[1]["added"], Value::Null);
+    let said = bench.osb(&["up", "--rollback", "2"]);
+    assert!(said.stderr.contains("2 states are kept"), "{said}");
+    let back = bench.json(&["up", "--rollback"]);
+    assert_eq!(back["changed"]["added"], json!(["Carol"]));
+    assert_eq!(bench.names(), ["Alice", "Bob", "Carol", "Prog"]);
+    bench.hears("alice");
+    // That is a state of its own: once more is forward again.
+    bench.ok(&["up", "--rollback"]);
+    assert_eq!(bench.names(), ["Alice", "Bob", "Dave", "Prog"]);
+    let table = bench.ok(&["history"]);
+    assert_eq!(table.lines().count(), 5, "{table}");
+    assert!(table.contains("+1 -1 ~3"), "{table}");
+    // What is kept of a run is kept no longer than that.
+    bench.ok(&["down"]);
+    assert!(bench.osb(&["up", "--rollback"]).code != 0);
+    bench.assert_nothing_left();
+}

@@ -54,7 +54,10 @@ pub(crate) fn tell_of_logs(system: &SystemName, run: Option<u64>, context: &Cont
 }
 
 /// The system that is meant. None: there is none at all.
-fn system(argument: Option<&str>, context: &Context) -> Result<Option<SystemName>, CommandError> {
+pub(super) fn system(
+    argument: Option<&str>,
+    context: &Context,
+) -> Result<Option<SystemName>, CommandError> {
     let global = &context.global;
     let meant = match argument {
         None => which::meant(global),

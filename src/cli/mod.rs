@@ -28,6 +28,7 @@ mod gather;
 mod get;
 mod guests;
 mod handlers;
+mod history;
 mod host;
 mod install;
 mod joining;
@@ -121,6 +122,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Check(args) => check::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Plan(args) => plan::run(args, context),
+        Command::History(args) => history::run(args, context),
         Command::Install(args) => install::run(args, context),
         Command::Uninstall(args) => install::take_back(args, context),
         Command::Doctor(args) => doctor::run(args, context),

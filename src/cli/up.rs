@@ -10,7 +10,7 @@ use super::saved_plan::SavedPlan;
 use super::session::UNPROTECTED;
 use super::signals::Signals;
 use super::topology_file::{TopologyArgs, TopologyFile};
-use super::{CommandError, Context, ErrorKind};
+use super::{CommandError, Context, ErrorKind, down, history};
 use crate::model::{AgentId, HostName};
 use crate::plan::{LaunchPlan, Plan};
 use crate::proxy::ProxyError;
@@ -40,18 +40,22 @@ pub struct UpArgs {
     /// Do just what `osb plan --out PLAN` has shown, or nothing if something is otherwise by now
     #[arg(long, value_name = "PLAN", conflicts_with_all = ["files", "more", "set", "replace"])]
     pub plan: Option<PathBuf>,
+    /// Make the running system what it was N states before, as `osb history` shows them [default: 1]
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", conflicts_with_all = ["files", "more", "set", "replace", "plan"])]
+    pub rollback: Option<u32>,
 }
 
 pub(crate) fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandError> {
-    let mut request = match &args.plan {
-        Some(path) => planned(path, context)?,
-        None => {
+    let mut request = match (&args.plan, args.rollback) {
+        (Some(path), _) => planned(path, context)?,
+        (None, Some(back)) => rolled_back(back, context)?,
+        (None, None) => {
             let file = TopologyFile::read(&args.topology)?;
             let topology = file.load_or_complain(context)?;
             request(topology, file.place(), context)?
         }
     };
-    request.replace = args.replace || args.plan.is_some();
+    request.replace = args.replace || args.plan.is_some() || args.rollback.is_some();
     if let Some(agent) = &args.exit_code_from {
         refuse_unknown_agent(agent, &request.plan)?;
     }
@@ -70,6 +74,20 @@ fn planned(path: &Path, context: &Context) -> Result<UpRequest, CommandError> {
     let request = request(saved.topology.clone(), saved.file.clone(), context)?;
     saved.still_holds(block_on(foresee(&request))??.as_ref())?;
     Ok(request)
+}
+
+/// What the system was meant to be before.
+fn rolled_back(back: u32, context: &Context) -> Result<UpRequest, CommandError> {
+    let system = down::system(None, context)?.ok_or_else(|| {
+        CommandError::say(ErrorKind::Unreachable, "no system is running")
+            .with_hint("bring one up with `osb up FILE`")
+    })?;
+    let past = history::past(&system, back)?;
+    let topology = serde_json::from_str(&past.topology).map_err(|error| {
+        let sentence = format!("that state of system {system} cannot be read: {error}");
+        CommandError::say(ErrorKind::Failed, sentence)
+    })?;
+    request(topology, past.file, context)
 }
 
 fn refuse_unknown_agent(agent: &AgentId, plan: &Plan) -> Result<(), CommandError> {

@@ -7,6 +7,7 @@
 mod boot;
 mod error;
 mod find;
+mod history;
 mod kept;
 mod keys;
 #[allow(
@@ -36,6 +37,7 @@ use crate::wire::Incarnation;
 pub use boot::{BootDir, InstallNote, Part, Place};
 pub use error::StateError;
 pub use find::{find_key, find_keys};
+pub use history::Past;
 pub use kept::{Ending, KeptMachine, NotedGroup, RunNote};
 pub use keys::{FormerServerKey, KeyDir, KeyFile, KeyLog, ServerKeys};
 pub use lock::{Lock, inherit};
@@ -257,6 +259,10 @@ impl SystemDir {
 
     fn specs_path(&self) -> PathBuf {
         self.0.join("specs.jsonl")
+    }
+
+    fn history_path(&self) -> PathBuf {
+        self.0.join("history.jsonl")
     }
 
     fn keepers_path(&self) -> PathBuf {

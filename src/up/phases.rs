@@ -23,7 +23,7 @@ use crate::model::{AgentId, AgentSpec, HostName, NameServerEntry, NameServerName
 use crate::plan::LaunchPlan;
 use crate::proxy::{Link, ProxyError, Watch};
 use crate::ssh::Sent;
-use crate::state::{GroupRecord, Phase, SystemRecord};
+use crate::state::{GroupRecord, Past, Phase, SystemRecord};
 use crate::wire::{HostRequest, Peer};
 
 /// Brings up everything that was requested, or says what failed first.
@@ -357,6 +357,7 @@ impl Up<'_> {
         lock(self.launched).forget_mending();
         self.write_record(Phase::Up)?;
         self.forget_removed().await;
+        lock(self.launched).note_past(self.request)?;
         self.keep().await?;
         lock(self.launched).release_tethers();
         self.release_machines().await
@@ -402,7 +403,14 @@ impl Launched {
         }
         standing.topology = request.fingerprint.clone();
         standing.file = request.file.clone();
-        self.write_standing()
+        self.write_standing()?;
+        self.note_past(request)
+    }
+
+    /// What the system is meant to be from now on.
+    fn note_past(&self, request: &UpRequest) -> Result<(), UpError> {
+        let past = Past::from_now(request.file.clone(), request.fingerprint.clone());
+        Ok(self.dir.note_past(&past)?)
     }
 
     /// What was launched lives on its own.

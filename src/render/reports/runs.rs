@@ -48,7 +48,7 @@ impl Report for KeptRuns {
 }
 
 /// `2026-11-23 05:15:00Z`.
-fn to_the_second(stamp: &str) -> String {
+pub(super) fn to_the_second(stamp: &str) -> String {
     match stamp.get(..19) {
         Some(seconds) => seconds.replace('T', " ") + "Z",
         None => stamp.to_owned(),
