@@ -462,3 +462,34 @@ fn a_system_can_be_made_again_what_it_was() {
     assert!(bench.osb(&["up", "--rollback"]).code != 0);
     bench.assert_nothing_left();
 }
+
+/// What is taken away from an agent, and no more, is the second of the two steps alone.
+#[test]
+fn one_that_loses_only_a_peer_is_altered() {
+    let bench = Bench::new();
+    let topology = |bob: &str, carol: &str| {
+        format!(
+            "osb: 1\nname: lose\nagents:\n  Alice: {{ bind: {{ main: {{ kind: PUSH, handler: null }}, more: {{ kind: PUSH, handler: null }} }} }}\n  Bob: {{}}\n  Carol: {{}}\nconnections:\n  - {{ agent: Bob, to: Alice.{bob}, alias: in, handler: discard }}\n  - {{ agent: Carol, to: Alice.{carol}, alias: in, handler: discard }}\n"
+        )
+    };
+    bench.up_json(&topology("main", "main"));
+    let before = pids(&bench);
+    for (bob, carol) in [("main", "more"), ("more", "more"), ("main", "main")] {
+        let up = bench.up_json(&topology(bob, carol));
+        assert!(up["changed"]["anew"].as_array().unwrap().is_empty(), "{up}");
+        let wires = [
+            format!("Alice.{bob} Bob.in"),
+            format!("Alice.{carol} Carol.in"),
+        ];
+        assert!(wires.iter().all(|it| bench.wires().contains(it)));
+        assert_eq!(bench.wires().len(), 2);
+    }
+    // One leaves, and nothing comes.
+    let one = topology("main", "main");
+    let one = one.rsplit_once("  - ").unwrap().0;
+    bench.up_json(one);
+    assert_eq!(bench.wires(), ["Alice.main Bob.in"]);
+    assert_eq!(pids(&bench), before);
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}

@@ -37,6 +37,11 @@ impl Host {
             let reason = format!("this host has no agent {} to alter", spec.name);
             return self.answer::<()>(ticket, Err(Fault::Refused { reason }));
         };
+        if kept.spec == *spec {
+            // It has the number that it had.
+            let (version, lives) = (kept.version, self.lives(&spec.name.name));
+            return self.answer(ticket, Ok(Altered { version, lives }));
+        }
         let alter = Alter {
             from: kept.version,
             version: kept.version.next(),
