@@ -41,6 +41,7 @@ mod security;
 mod settle;
 mod state;
 mod stop;
+mod stop_timeout;
 mod terminal;
 mod unwell;
 mod up_down;

@@ -129,7 +129,7 @@ impl Hostile {
                     continue;
                 };
                 let request: AgentRequest = read_body(&body).unwrap();
-                let last = matches!(request, AgentRequest::Shutdown {});
+                let last = matches!(request, AgentRequest::Shutdown { .. });
                 link.reply(&envelope, answer(&request));
                 if last {
                     return;
@@ -148,7 +148,7 @@ fn answer(request: &AgentRequest) -> Result<Value, Fault> {
         AgentRequest::Attributes {} => Ok(json!({ EVIL: EVIL })),
         AgentRequest::GetAttr { .. } => Ok(json!(EVIL)),
         AgentRequest::Call { .. } => Ok(json!({ EVIL: [EVIL] })),
-        AgentRequest::Shutdown {} => Ok(Value::Null),
+        AgentRequest::Shutdown { .. } => Ok(Value::Null),
         _ => Err(Fault::Refused {
             reason: EVIL.to_owned(),
         }),

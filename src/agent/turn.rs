@@ -239,7 +239,13 @@ impl Agent {
             life if life.ending() => {
                 self.skip_linger = true;
                 // A program that is still there is killed at the farewell.
-                self.life.over(if self.has_program() { 128 + 9 } else { 1 });
+                let is_killed = self.has_program();
+                self.life.over(match self.life.code() {
+                    _ if is_killed => 128 + 9,
+                    // It took a signal to end the program: that is still so.
+                    Some(code) if code > 128 => code,
+                    Some(_) | None => 1,
+                });
             }
             _ => self.end(0),
         }

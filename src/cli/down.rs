@@ -5,8 +5,7 @@ use super::runtime::block_on;
 use super::which::{self, Meant};
 use super::{CommandError, Context, ErrorKind, complete};
 use crate::down::{DownError, DownReport, down};
-use crate::model::timing::STOP_GRACE;
-use crate::model::{Millis, NameServerName, SystemName};
+use crate::model::{Grace, Millis, NameServerName, SystemName};
 use crate::render::{Down, did_you_mean};
 use crate::state::StateDir;
 
@@ -19,15 +18,18 @@ pub struct DownArgs {
     /// Only this of its name servers, with the agents that are registered there
     #[arg(long, value_name = "NAMESERVER")]
     pub only: Vec<NameServerName>,
-    /// How long agents may take to end before they are killed
-    #[arg(long, value_name = "DURATION", default_value_t = STOP_GRACE)]
-    pub grace: Millis,
+    /// How long agents may take to end before they are killed; else each as long as its `stop_timeout` says, or 5s
+    #[arg(long, value_name = "DURATION")]
+    pub grace: Option<Millis>,
 }
 
 pub(crate) fn run(args: DownArgs, context: &mut Context) -> Result<(), CommandError> {
     let system = system(args.name.as_deref(), context)?;
     let report = match &system {
-        Some(name) => block_on(down(&StateDir::from_env()?, name, &args.only, args.grace))??,
+        Some(name) => {
+            let (state, grace) = (StateDir::from_env()?, Grace::given(args.grace));
+            block_on(down(&state, name, &args.only, grace))??
+        }
         None => DownReport {
             nothing: true,
             ..DownReport::default()

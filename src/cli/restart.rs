@@ -7,7 +7,7 @@ use super::dependents::Dependents;
 use super::many::{self, Answered, Asked, Chosen, Ended};
 use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, complete, start, stop};
-use crate::model::timing::STOP_GRACE;
+use crate::model::Grace;
 use crate::proxy::Stop;
 
 /// End agents and start them again; the others go on
@@ -44,7 +44,7 @@ pub(crate) fn run(args: RestartArgs, context: &mut Context) -> Result<(), Comman
 /// Ends all of them, the last turn first, and starts them one turn after the other. One that has not ended is not started.
 fn restart(turns: Vec<Vec<Asked>>, limit: Duration) -> Vec<Answered> {
     let how = Stop {
-        grace: STOP_GRACE,
+        grace: Grace::USUAL,
         hold: false,
     };
     let mut failed = BTreeMap::new();

@@ -8,8 +8,7 @@ use super::dependents::Dependents;
 use super::many::{self, Answered, Asked, Chosen, Ended};
 use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, complete};
-use crate::model::timing::STOP_GRACE;
-use crate::model::{AgentId, Millis};
+use crate::model::{AgentId, Grace, Millis};
 use crate::proxy::{KeptDown, ProxyError, Stop};
 
 /// End agents, which stay down until `start`, `restart` or `up`
@@ -18,9 +17,9 @@ pub struct StopArgs {
     /// The agents; W* is all whose names begin so
     #[arg(required = true, value_name = "AGENT", add = complete::agents())]
     pub agents: Vec<String>,
-    /// How long agents may take to end before they are killed
-    #[arg(long, value_name = "DURATION", default_value_t = STOP_GRACE)]
-    pub grace: Millis,
+    /// How long agents may take to end before they are killed; else each as long as its `stop_timeout` says, or 5s
+    #[arg(long, value_name = "DURATION")]
+    pub grace: Option<Millis>,
     #[command(flatten)]
     pub timeout: TimeoutArgs,
 }
@@ -31,7 +30,7 @@ pub(crate) fn run(args: StopArgs, context: &mut Context) -> Result<(), CommandEr
     let Chosen { agents, are_many } =
         many::chosen((&session, context), &args.agents, limit, Ended::Too)?;
     let how = Stop {
-        grace: args.grace,
+        grace: Grace::given(args.grace),
         hold: true,
     };
     let order = Dependents::among(&agents, &session, context)?;

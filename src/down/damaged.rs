@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::end::kill_leftovers;
 use super::{DownReport, StoppedAgent};
 use crate::model::timing::{DAEMON_END_TIMEOUT, STOP_GRACE, STOP_STAGES_TIMEOUT};
-use crate::model::{AgentId, Millis};
+use crate::model::{AgentId, Grace};
 use crate::process::{ProcessId, Working, wait_for_end, working_for};
 use crate::state::{AgentRecord, NotedGroup, StateError, SystemDir};
 use crate::wire::StopStage;
@@ -43,7 +43,7 @@ pub(super) fn end_damaged(
     dir: &SystemDir,
     why: &StateError,
     only: &[NotedGroup],
-    grace: Millis,
+    grace: Grace,
 ) -> (DownReport, Vec<ProcessId>) {
     let is_meant = |agent: &AgentRecord| {
         let mut groups = only.iter();
@@ -61,7 +61,8 @@ pub(super) fn end_damaged(
         unlisted: found.unlisted.len(),
         hosts: dir.hosts_of_damaged(),
     };
-    let timeout = grace.duration().max(STOP_GRACE.duration()) + STOP_STAGES_TIMEOUT;
+    let timeout =
+        grace.longest(dir.longest_stop()).max(STOP_GRACE.duration()) + STOP_STAGES_TIMEOUT;
     let mut killed_daemons = end(&found.hosts, timeout);
     let agents = found.agents();
     let orphans: Vec<&ProcessId> = agents.iter().filter(|it| it.kill_group()).collect();

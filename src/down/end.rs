@@ -14,7 +14,7 @@ use super::processes::{Ended, Processes};
 use crate::model::timing::{
     DAEMON_END_TIMEOUT, DOWN_TIMEOUT, LATE_ANSWER_TIMEOUT, STOP_STAGES_TIMEOUT,
 };
-use crate::model::{AgentName, HostId, HostInfo, Leftover, Millis};
+use crate::model::{AgentName, Grace, HostId, HostInfo, Leftover};
 use crate::process::{
     ProcessId, end_of, kill_found, kill_groups, marked, remove_cgroup, wait_for_end,
 };
@@ -24,7 +24,7 @@ use crate::wire::{AgentRequest, HostRequest, NameServerRequest, Peer, StopStage,
 
 impl Processes<'_> {
     /// Ends all: agents, then their hosts, then the name server.
-    pub(crate) async fn end(&self, link: Option<&Link>, grace: Millis) -> Ended {
+    pub(crate) async fn end(&self, link: Option<&Link>, grace: Grace) -> Ended {
         let mut alive = self.agents_alive();
         let mut ended = Ended::default();
         let mut silent: Vec<ProcessId> = self
@@ -129,11 +129,11 @@ impl Processes<'_> {
         &self,
         link: &Link,
         daemons: &[Daemon],
-        grace: Millis,
+        grace: Grace,
         stopped: &mut Vec<Stopped>,
     ) -> Vec<ProcessId> {
         let request = HostRequest::Shutdown { grace };
-        let limit = grace.duration() + STOP_STAGES_TIMEOUT;
+        let limit = self.limit(grace);
         let ask = |daemon: &Daemon| {
             let peer = Peer::Host(HostId::of(self.system, &daemon.host));
             link.ask::<Vec<Stopped>>(peer, &request, limit)

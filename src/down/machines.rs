@@ -1,9 +1,11 @@
 //! What of a system is on other machines: its daemons are asked through the name server, and if that
 //! is in vain, by ssh. Daemons that others have started end the system's agents, and stay.
 
+use std::time::Duration;
+
 use super::processes::{Ended, LeftMachine, Processes};
-use crate::model::timing::{DOWN_TIMEOUT, STOP_STAGES_TIMEOUT};
-use crate::model::{AgentName, HostId, HostInfo, Millis, State, SystemName};
+use crate::model::timing::DOWN_TIMEOUT;
+use crate::model::{AgentName, Grace, HostId, HostInfo, State, SystemName};
 use crate::proxy::{Link, Pending, ProxyError};
 use crate::ssh;
 use crate::state::{FarNameServer, Launch, Machine};
@@ -15,7 +17,14 @@ use crate::wire::{
 /// What was asked, all at once.
 pub(super) struct Asked {
     machines: Vec<(Machine, Question)>,
-    grace: Millis,
+    patience: Patience,
+}
+
+/// How long agents get to end, and how long the answer may take of who ends them.
+#[derive(Clone, Copy)]
+struct Patience {
+    grace: Grace,
+    limit: Duration,
 }
 
 enum Question {
@@ -33,19 +42,21 @@ impl Processes<'_> {
         &self,
         link: Option<&Link>,
         there: Option<&[HostInfo]>,
-        grace: Millis,
+        grace: Grace,
     ) -> Asked {
+        let limit = self.limit(grace);
+        let patience = Patience { grace, limit };
         let machines = self.group.machines.iter();
         let ask = |machine: &Machine| {
             let id = machine.id(self.system);
             (
                 machine.clone(),
-                question(machine, &id, (link, there), grace),
+                question(machine, &id, (link, there), patience),
             )
         };
         Asked {
             machines: machines.map(ask).collect(),
-            grace,
+            patience,
         }
     }
 }
@@ -54,14 +65,13 @@ fn question(
     machine: &Machine,
     id: &HostId,
     (link, there): (Option<&Link>, Option<&[HostInfo]>),
-    grace: Millis,
+    Patience { grace, limit }: Patience,
 ) -> Question {
     let (Some(link), Some(there)) = (link, there) else {
         return Question::Nobody("the name server does not answer".to_owned());
     };
     let pid = machine.ours.as_ref().map(|launch| launch.pid);
     let is_it = |it: &&HostInfo| it.id() == *id && pid.is_none_or(|pid| it.has_pid(pid));
-    let limit = grace.duration() + STOP_STAGES_TIMEOUT;
     let peer = Peer::Host(id.clone());
     match there.iter().find(is_it).map(|it| it.state) {
         // Its machine knows them.
@@ -107,7 +117,7 @@ impl Processes<'_> {
             group: far.launch.group.clone(),
         };
         let request = MachineRequest::EndNameServer { nameserver };
-        let gone = ssh::end(far.launch.ssh.clone(), request, Millis::new(0)).await;
+        let gone = ssh::end(far.launch.ssh.clone(), request, Duration::ZERO).await;
         gone.map(drop).map_err(|error| LeftMachine {
             host: far.host.clone(),
             attached: false,
@@ -119,12 +129,12 @@ impl Processes<'_> {
 impl Asked {
     /// Waits for the answers, and goes to the machines of those that did not answer; all at once.
     pub(super) async fn finish(self, processes: &Processes<'_>, ended: &mut Ended) {
-        let grace = self.grace;
+        let patience = self.patience;
         let mut going = tokio::task::JoinSet::new();
         for (machine, question) in self.machines {
             let system = processes.system.clone();
             going.spawn(async move {
-                let outcome = settle(&machine, question, system, grace).await;
+                let outcome = settle(&machine, question, system, patience).await;
                 (machine, outcome)
             });
         }
@@ -148,7 +158,7 @@ async fn settle(
     machine: &Machine,
     question: Question,
     system: SystemName,
-    grace: Millis,
+    Patience { grace, limit }: Patience,
 ) -> Result<Vec<Stopped>, String> {
     let reason = match question {
         Question::Daemon(answer) => match answer.await {
@@ -156,7 +166,7 @@ async fn settle(
             Err(error) => {
                 if matches!(error, ProxyError::Closed) {
                     // It may have been asked: its agents have their time.
-                    tokio::time::sleep(grace.duration() + STOP_STAGES_TIMEOUT).await;
+                    tokio::time::sleep(limit).await;
                 }
                 error.to_string()
             }
@@ -176,7 +186,7 @@ async fn settle(
         group: group.clone(),
     };
     let request = MachineRequest::End { daemon, grace };
-    let gone = ssh::end(spec.clone(), request, grace).await;
+    let gone = ssh::end(spec.clone(), request, limit).await;
     gone.map_err(|error| error.to_string())
 }
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{AgentId, AgentName, Alias, Leftover, Millis, NameServerName, SystemName};
+use crate::model::{AgentId, AgentName, Alias, Grace, Leftover, NameServerName, SystemName};
 use crate::process::ProcessId;
 use crate::proxy::Link;
 use crate::state::{
@@ -24,7 +24,7 @@ use crate::state::{
 use crate::wire::StopStage;
 
 pub(crate) use damaged::Damage;
-pub(crate) use order::Turns;
+pub(crate) use order::{Turns, longest_of};
 use processes::Ended;
 pub(crate) use processes::{LeftMachine, Processes};
 
@@ -168,7 +168,7 @@ pub(crate) async fn down(
     state: &StateDir,
     name: &SystemName,
     only: &[NameServerName],
-    grace: Millis,
+    grace: Grace,
 ) -> Result<DownReport, DownError> {
     let dir = state.system(name);
     if !dir.path().exists() {
@@ -216,7 +216,7 @@ fn down_damaged(
     name: &SystemName,
     why: StateError,
     only: &[NameServerName],
-    grace: Millis,
+    grace: Grace,
 ) -> Result<DownReport, DownError> {
     let mut groups = dir.run_note().groups;
     if groups.is_empty() && !only.is_empty() {
@@ -265,14 +265,17 @@ async fn end_all(
     dir: &SystemDir,
     record: &SystemRecord,
     groups: &[&GroupRecord],
-    grace: Millis,
+    grace: Grace,
 ) -> Result<(DownReport, Left), DownError> {
     let system = &record.name;
+    let topology = order::topology(record);
+    let longest = longest_of(topology.as_ref(), dir);
     let processes = |group| Processes {
         system,
         dir,
         group,
-        turns: Turns::of(record, group),
+        turns: Turns::of(topology.as_ref(), record, group),
+        longest,
     };
     let dial = |group: &&GroupRecord| Link::open(&group.dial().ok()?).ok().map(|(link, _)| link);
     let links: Vec<Option<Link>> = groups.iter().map(dial).collect();

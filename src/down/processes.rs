@@ -1,7 +1,10 @@
 //! The processes of a system that are to end, and what it took to end them.
 
+use std::time::Duration;
+
 use super::order::Turns;
-use crate::model::{AgentName, HostName, SystemName};
+use crate::model::timing::STOP_STAGES_TIMEOUT;
+use crate::model::{AgentName, Grace, HostName, Millis, SystemName};
 use crate::process::ProcessId;
 use crate::state::{GroupRecord, SystemDir};
 use crate::wire::Stopped;
@@ -13,6 +16,15 @@ pub(crate) struct Processes<'a> {
     pub group: &'a GroupRecord,
     /// The order in which agents end.
     pub turns: Turns,
+    /// The longest `stop_timeout` of the agents, if any says so.
+    pub longest: Option<Millis>,
+}
+
+impl Processes<'_> {
+    /// How long an answer of a daemon may take that ends agents.
+    pub(super) fn limit(&self, grace: Grace) -> Duration {
+        grace.longest(self.longest) + STOP_STAGES_TIMEOUT
+    }
 }
 
 /// What it took to end them.

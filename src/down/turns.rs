@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::processes::Processes;
-use crate::model::timing::STOP_STAGES_TIMEOUT;
-use crate::model::{AgentName, HostId, HostInfo, HostName, Millis, State};
+use crate::model::{AgentName, Grace, HostId, HostInfo, HostName, State};
 use crate::proxy::Link;
 use crate::wire::{AgentRequest, HostRequest, Peer, Stopped};
 
@@ -14,7 +13,7 @@ impl Processes<'_> {
         &self,
         link: &Link,
         there: &[HostInfo],
-        grace: Millis,
+        grace: Grace,
     ) -> Vec<Stopped> {
         let mut stopped = Vec::new();
         let daemons = self.known(there).into_iter();
@@ -31,6 +30,7 @@ impl Processes<'_> {
         let [turns @ .., _] = self.turns.0.as_slice() else {
             return stopped;
         };
+        let limit = self.limit(grace);
         for turn in turns {
             let ask = |(host, agent): &(HostName, AgentName)| {
                 let host = there.get(host)?;
@@ -42,7 +42,6 @@ impl Processes<'_> {
                     grace,
                     hold: false,
                 };
-                let limit = grace.duration() + STOP_STAGES_TIMEOUT;
                 Some(link.ask::<Stopped>(Peer::Host(host.clone()), &request, limit))
             };
             let asked: Vec<_> = turn.iter().filter_map(ask).collect();

@@ -1,8 +1,8 @@
 //! Agents that go with others: the name server tells how those stand, wherever they are, and this daemon restarts its own.
 
 use super::Host;
-use crate::model::timing::{START_TIMEOUT, STOP_GRACE};
-use crate::model::{AgentName, AgentSpec, State};
+use crate::model::timing::START_TIMEOUT;
+use crate::model::{AgentName, AgentSpec, Grace, State};
 use crate::supervision::{Now, With};
 use crate::wire::{NameServerRequest, Peer, Presence};
 
@@ -55,7 +55,7 @@ impl Host {
     fn restart_along(&mut self, agents: Vec<AgentName>) {
         let now = self.now();
         for agent in agents {
-            self.supervision.on_restart_along(&agent, STOP_GRACE, now);
+            self.supervision.on_restart_along(&agent, Grace::USUAL, now);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::signals::Signals;
 use super::{Child, Host, HostEnd, Input};
 use crate::model::timing::{CONTROL_TIMEOUT, LAST_WORD_TIMEOUT};
-use crate::model::{AgentName, AgentSpec};
+use crate::model::{AgentName, AgentSpec, Grace, Millis};
 use crate::process::descriptors_before;
 use crate::supervision::{Effect, Ticket};
 use crate::wire::{AgentBoot, AgentRequest, Fault, Incarnation, NameServerRequest, Peer, Stopped};
@@ -45,7 +45,7 @@ impl Host {
                 self.supervision.on_spawned(&name, ticket, outcome, now);
             }
             Effect::Restart { agent } => self.restart(agent),
-            Effect::Ask { agent } => self.ask_to_end(agent),
+            Effect::Ask { agent, grace } => self.ask_to_end(agent, grace),
             Effect::Terminate { agent } => self.signal(&agent, Child::terminate),
             Effect::Kill { agent } => self.signal(&agent, Child::kill),
             Effect::Look { agent } => {
@@ -160,11 +160,15 @@ impl Host {
         Ok(pid)
     }
 
-    fn ask_to_end(&self, agent: AgentName) {
+    fn ask_to_end(&self, agent: AgentName, grace: Millis) {
+        let kept = self.specs.get(&self.spawner.id(&agent));
+        // What it gives its program by itself need not be said.
+        let by_itself = Grace::USUAL.of(kept.and_then(|it| it.spec.stop_timeout));
+        let shutdown = AgentRequest::Shutdown {
+            grace: Some(grace).filter(|it| *it != by_itself),
+        };
         let peer = Peer::Agent(agent.clone());
-        let answer = self
-            .link
-            .ask::<()>(peer, &AgentRequest::Shutdown {}, CONTROL_TIMEOUT);
+        let answer = self.link.ask::<()>(peer, &shutdown, CONTROL_TIMEOUT);
         let inputs = self.inputs.clone();
         tokio::spawn(async move {
             if answer.await.is_err() {

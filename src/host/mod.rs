@@ -41,9 +41,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::keeper::{Kept, KeptWord, Listener};
-use crate::model::timing::{CONTROL_TIMEOUT, LAST_WORD_TIMEOUT, STOP_GRACE};
+use crate::model::timing::{CONTROL_TIMEOUT, LAST_WORD_TIMEOUT};
 use crate::model::{
-    AgentName, Alias, Credentials, Dial, HostId, KeyPair, Leftover, Millis, NameServerName,
+    AgentName, Alias, Credentials, Dial, Grace, HostId, KeyPair, Leftover, Millis, NameServerName,
     harmless,
 };
 use crate::process::{
@@ -134,7 +134,7 @@ enum Input {
     /// The name server at that address has taken note.
     Registered(String),
     Refused(ProxyError),
-    Terminate(Millis),
+    Terminate(Grace),
     /// Children have ended: agents, or what was adopted of theirs.
     Children,
     /// Agents of a daemon before this one have ended: this one, or others, as their keeper has seen.
@@ -392,7 +392,7 @@ impl Host {
                     }
                     KeptWord::Gone if !self.has_stood() => {
                         keeper = None;
-                        Input::Terminate(STOP_GRACE)
+                        Input::Terminate(Grace::USUAL)
                     }
                     KeptWord::Gone => return Ok(HostEnd::KeeperGone),
                 },
@@ -471,7 +471,7 @@ impl Host {
                 self.on_readers_time(now);
             }
             Input::Written => self.on_written(),
-            Input::Disconnected => self.supervision.on_shutdown(STOP_GRACE, None, now),
+            Input::Disconnected => self.supervision.on_shutdown(Grace::USUAL, None, now),
         }
     }
 
@@ -490,7 +490,7 @@ impl Host {
             "error: {}: this daemon ends",
             harmless(&error)
         );
-        self.supervision.on_shutdown(STOP_GRACE, None, now);
+        self.supervision.on_shutdown(Grace::USUAL, None, now);
     }
 
     /// All that have ended by now: what they have left is looked for once.

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Host;
 use crate::agent::Log;
-use crate::model::timing::STOP_GRACE;
-use crate::model::{AgentId, AgentName, AgentSpec, Reference, State};
+use crate::model::{AgentId, AgentName, AgentSpec, Grace, Reference, State};
 use crate::state::KeptSpec;
 use crate::wire::Presence;
 
@@ -46,7 +45,7 @@ impl Host {
 
     fn restart_for(&mut self, name: &AgentName, moved: &str) {
         let now = self.now();
-        if !self.supervision.on_restart_along(name, STOP_GRACE, now) {
+        if !self.supervision.on_restart_along(name, Grace::USUAL, now) {
             return;
         }
         let log = self.options.dir.log_of(&self.spawner.id(name));

@@ -3,8 +3,7 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Input;
-use crate::model::Millis;
-use crate::model::timing::STOP_GRACE;
+use crate::model::Grace;
 use crate::process::is_ignored;
 
 pub(crate) struct Signals {
@@ -46,17 +45,17 @@ impl Signals {
 
     /// Waits for one, and tells how long agents may take to end. SIGQUIT is for a `down` that knows that
     /// requests do not arrive.
-    pub(crate) async fn next(&mut self) -> Millis {
+    pub(crate) async fn next(&mut self) -> Grace {
         told(&mut self.to_end).await
     }
 }
 
-async fn told(to_end: &mut ToEnd) -> Millis {
+async fn told(to_end: &mut ToEnd) -> Grace {
     tokio::select! {
-        _ = to_end.terminate.recv() => STOP_GRACE,
-        _ = to_end.interrupt.recv() => STOP_GRACE,
-        () = hung_up(&mut to_end.hangup) => STOP_GRACE,
-        _ = to_end.quit.recv() => Millis::new(0),
+        _ = to_end.terminate.recv() => Grace::USUAL,
+        _ = to_end.interrupt.recv() => Grace::USUAL,
+        () = hung_up(&mut to_end.hangup) => Grace::USUAL,
+        _ = to_end.quit.recv() => Grace::NONE,
     }
 }
 

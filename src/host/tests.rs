@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{HostOptions, run};
-use crate::model::{Dial, Millis};
+use crate::model::{Dial, Grace, Millis};
 use crate::state::StateDir;
 use crate::wire::{Envelope, HostRequest, MessageKind, NameServerRequest, Peer, body, read_body};
 
@@ -79,7 +79,7 @@ fn it_goes_when_its_last_word_was_answered() {
     let (from, announce, _) = nameserver.next();
     nameserver.acknowledge(&from, &announce);
     let shutdown = HostRequest::Shutdown {
-        grace: Millis::from_secs(60),
+        grace: Grace::Exactly(Millis::from_secs(60)),
     };
     let requester = Peer::Client(crate::wire::ClientId(1));
     let request = Envelope::request(7, 60_000, requester.clone());

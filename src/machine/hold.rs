@@ -6,7 +6,8 @@ use std::process::Child;
 use super::MachineError;
 use crate::down::down;
 use crate::host::last_words;
-use crate::model::timing::{DAEMON_CUT_TIMEOUT, SHORT_GRACE};
+use crate::model::timing::DAEMON_CUT_TIMEOUT;
+use crate::model::{Grace, beyond_usual};
 use crate::process::{ProcessId, Tether, end_of, wait_for_end};
 use crate::state::{Lock, Phase, StateDir, SystemDir, SystemRecord};
 use crate::wire::MachineWord;
@@ -82,7 +83,8 @@ impl Held {
     }
 
     async fn clean_up(mut self) -> Result<(), MachineError> {
-        if !wait_for_end(std::slice::from_ref(&self.process), DAEMON_CUT_TIMEOUT) {
+        let patience = DAEMON_CUT_TIMEOUT + beyond_usual(self.dir.longest_stop());
+        if !wait_for_end(std::slice::from_ref(&self.process), patience) {
             self.process.kill_group();
         }
         let _ = self.child.wait();
@@ -91,7 +93,7 @@ impl Held {
             return Ok(());
         }
         // Agents that outlived it, too.
-        down(&self.all, &self.record.name, &[], SHORT_GRACE).await?;
+        down(&self.all, &self.record.name, &[], Grace::SHORT).await?;
         self.all.remove_if_empty();
         Ok(())
     }

@@ -7,8 +7,7 @@ use super::hold::Held;
 use super::{MachineError, folders, standing};
 use crate::down::down;
 use crate::examine::own_address;
-use crate::model::timing::SHORT_GRACE;
-use crate::model::{Credentials, Dial, HostId, Listing, NameServerName};
+use crate::model::{Credentials, Dial, Grace, HostId, Listing, NameServerName};
 use crate::process::{ProcessId, of_its_own};
 use crate::state::{Daemon, Ending, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 use crate::wire::{DaemonOf, MachineWord};
@@ -53,7 +52,7 @@ pub(super) async fn launch(
         Some(_) => dir.former_agents(&nameserver),
         // What a daemon that has died left behind.
         None => {
-            down(&all, &daemon.system, &[], SHORT_GRACE).await?;
+            down(&all, &daemon.system, &[], Grace::SHORT).await?;
             Vec::new()
         }
     };

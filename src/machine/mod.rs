@@ -16,7 +16,7 @@ use crate::examine::{self, Examiner};
 use crate::files::FilesError;
 use crate::install::here;
 use crate::model::timing::{DAEMON_LEAVE_TIMEOUT, EXAMINATION_TIMEOUT};
-use crate::model::{HostName, Millis, NameServerName};
+use crate::model::{Grace, HostName, NameServerName};
 use crate::process::{ProcessId, wait_for_end};
 use crate::state::{StateDir, StateError, SystemDir};
 use crate::wire::{
@@ -211,7 +211,7 @@ pub(crate) fn nameserver_dir(nameserver: &NameServerOf) -> Result<SystemDir, Sta
     Ok(nameserver::folders(nameserver)?.1)
 }
 
-async fn end(daemon: &DaemonOf, grace: Millis) -> Result<Vec<Stopped>, MachineError> {
+async fn end(daemon: &DaemonOf, grace: Grace) -> Result<Vec<Stopped>, MachineError> {
     let (all, _) = folders(daemon)?;
     let report = down(&all, &daemon.system, &[], grace).await?;
     all.remove_if_empty();

@@ -11,8 +11,8 @@ use super::hold::Held;
 use super::{MachineError, standing};
 use crate::down::down;
 use crate::host::last_words;
-use crate::model::NameServerName;
-use crate::model::timing::{NAME_SERVER_TIMEOUT, SHORT_GRACE};
+use crate::model::timing::NAME_SERVER_TIMEOUT;
+use crate::model::{Grace, NameServerName};
 use crate::process::{ProcessId, of_its_own};
 use crate::state::{
     Ending, GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord,
@@ -40,7 +40,7 @@ pub(super) async fn launch(
     }
     if !again {
         // What one that has died left behind.
-        down(&all, &of.system, &[], SHORT_GRACE).await?;
+        down(&all, &of.system, &[], Grace::SHORT).await?;
     }
     if let Some(keys) = &keys {
         install(of, keys, again)?;
@@ -74,7 +74,7 @@ pub(super) async fn launch(
 /// Ends a name server that can only be ended here, on its machine.
 pub(super) async fn end(of: &NameServerOf) -> Result<(), MachineError> {
     let (all, _) = folders(of)?;
-    down(&all, &of.system, &[], SHORT_GRACE).await?;
+    down(&all, &of.system, &[], Grace::SHORT).await?;
     all.remove_if_empty();
     Ok(())
 }

@@ -8,6 +8,7 @@ mod connection;
 mod duration;
 mod edit;
 mod files;
+mod grace;
 mod guard;
 mod harmless;
 mod health;
@@ -50,6 +51,7 @@ pub use files::{
     Amount, Digest, Entry, Listing, ListingError, NamePattern, SyncSpec, TreePath, TreePathError,
     What,
 };
+pub use grace::{Grace, beyond_usual, longest_stop};
 pub use guard::Guard;
 pub use harmless::{harmless, harmless_in_colour, harmless_line};
 pub use health::{BadHttpUrl, Check, Health, HttpUrl, Then};

@@ -102,6 +102,9 @@ pub struct AgentSpec {
     pub start_timeout: Millis,
     /// How long its program, if that says nothing, has to live before it counts as running. 0: not at all.
     pub settle: Millis,
+    /// How long it and its program get to end by themselves before they are killed. None: as long as is usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_timeout: Option<Millis>,
     /// How much is kept of what it and its program write.
     #[serde(default)]
     pub logs: LogLimits,
@@ -144,6 +147,7 @@ impl AgentSpec {
             timers: Vec::new(),
             start_timeout: START_TIMEOUT,
             settle: SETTLE_TIME,
+            stop_timeout: None,
             logs: LogLimits::default(),
             restart: Restart::default(),
             on_failed: None,

@@ -1,12 +1,12 @@
-//! Which other agents an agent is ordered by.
+//! What a command that ends agents has to know of each: which others it is ordered by, and how long it may take.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentId, AgentSpec};
+use super::{AgentId, AgentSpec, Millis};
 
-/// What the spec of an agent says of others.
+/// What the spec of an agent says of others, and of its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ties {
@@ -17,6 +17,9 @@ pub struct Ties {
     /// Those that it is restarted with.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub with: BTreeSet<AgentId>,
+    /// How long it gets to end by itself, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_timeout: Option<Millis>,
 }
 
 impl AgentSpec {
@@ -31,6 +34,7 @@ impl AgentSpec {
             agent: self.name.clone(),
             after: after.filter(|it| **it != self.name).cloned().collect(),
             with: self.with.keys().cloned().collect(),
+            stop_timeout: self.stop_timeout,
         }
     }
 }

@@ -149,13 +149,11 @@ pub const FORMER_PORT_INTERVAL: Duration = ms(10);
 
 // What is stopped.
 
-/// How long agents may take to end before they are sent SIGTERM, unless the caller says otherwise.
+/// How long agents may take to end before they are sent SIGTERM, unless their specs or the caller say otherwise.
 pub const STOP_GRACE: Millis = Millis::from_secs(5);
 /// The same for those that have nothing to finish: of a system that failed, or of a former life.
 pub const SHORT_GRACE: Millis = Millis::from_secs(2);
-/// How long a program may take to end by itself before its agent sends it SIGTERM,
-pub const PROGRAM_END_TIMEOUT: Duration = s(3);
-/// and after that, before SIGKILL.
+/// Between SIGTERM and SIGKILL for an agent's program, which is killed when the grace is over; and two fifths of the grace at most.
 pub const PROGRAM_TERM_TIMEOUT: Duration = s(2);
 /// How long queued messages may take to leave, once the program has ended.
 pub const LINGER_TIMEOUT: Duration = s(1);
@@ -169,6 +167,8 @@ pub const ON_FAILED_TIMEOUT: Duration = s(60);
 pub const KILL_TIMEOUT: Duration = s(2);
 /// Beyond the grace: the later stop stages, and the answer's way.
 pub const STOP_STAGES_TIMEOUT: Duration = s(6);
+/// How long a service manager waits for a daemon that it has told to end, beyond the time that agents have.
+pub const DAEMON_STOP_MARGIN: Duration = s(10);
 /// How long a daemon may take to end when it has nothing more to do.
 pub const DAEMON_END_TIMEOUT: Duration = s(3);
 /// How long one may still be there that has told `down` that it ends.
@@ -311,10 +311,11 @@ mod tests {
         let grace = STOP_GRACE.duration();
         fits(SHORT_GRACE.duration(), grace);
         // An agent has sent its program SIGTERM before it is sent that itself, and is gone in time.
-        fits(PROGRAM_END_TIMEOUT + LINGER_TIMEOUT, grace);
-        assert!(PROGRAM_END_TIMEOUT + PROGRAM_TERM_TIMEOUT <= grace);
+        fits(PROGRAM_TERM_TIMEOUT + LINGER_TIMEOUT, grace);
+        assert!(PROGRAM_TERM_TIMEOUT <= grace * 2 / 5);
         fits(LINGER_INTERVAL, LINGER_TIMEOUT);
         fits(TERM_TIMEOUT + KILL_TIMEOUT, STOP_STAGES_TIMEOUT);
+        fits(STOP_STAGES_TIMEOUT + DAEMON_END_TIMEOUT, DAEMON_STOP_MARGIN);
         fits(LAST_WORD_TIMEOUT, DAEMON_END_TIMEOUT);
         fits(LATE_ANSWER_TIMEOUT, DAEMON_END_TIMEOUT);
         fits(grace + STOP_STAGES_TIMEOUT, DAEMON_CUT_TIMEOUT);

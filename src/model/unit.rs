@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{HostName, NameServerName, SystemName};
+use super::timing::{DAEMON_STOP_MARGIN, STOP_GRACE};
+use super::{Grace, HostName, Millis, NameServerName, SystemName};
 
 /// A process of a system that comes back with its machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +51,9 @@ pub enum Service {
         /// What peers dial to reach the machine. None: the address from which it dials.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         address: Option<IpAddr>,
+        /// The longest `stop_timeout` of its agents, if any says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        longest: Option<Millis>,
     },
 }
 
@@ -99,6 +103,7 @@ impl Unit {
                 host,
                 nameserver,
                 address,
+                longest: _,
             } => {
                 add(&["--ns", nameserver, "host", "--boot"]);
                 add(&["--name", host.as_str()]);
@@ -140,12 +145,28 @@ impl Unit {
             text += "WatchdogSec=30\n";
         }
         // Agents outlive a daemon that is killed; one that is told to end ends them.
-        text += "KillMode=process\nDelegate=yes\nTimeoutStopSec=15\n\n[Install]\nWantedBy=";
+        text += "KillMode=process\nDelegate=yes\n";
+        let _ = writeln!(text, "TimeoutStopSec={}", self.stop_seconds());
+        text += "\n[Install]\nWantedBy=";
         text += match around.of_user {
             true => "default.target\n",
             false => "multi-user.target\n",
         };
         text
+    }
+
+    /// How long it may take to end, with its agents.
+    fn stop_seconds(&self) -> u64 {
+        let agents = match &self.service {
+            Service::NameServer { .. } => STOP_GRACE.duration(),
+            Service::Daemon { longest, .. } => Grace::USUAL.longest(*longest),
+        };
+        let whole = agents + DAEMON_STOP_MARGIN;
+        whole
+            .as_millis()
+            .div_ceil(1000)
+            .try_into()
+            .unwrap_or(u64::MAX)
     }
 
     fn about(&self) -> String {
@@ -231,6 +252,7 @@ mod tests {
             host: "lab1".parse().unwrap(),
             nameserver: "tcp://10.77.0.1:7400".to_owned(),
             address: "10.77.0.11".parse().ok(),
+            longest: None,
         })
     }
 
@@ -255,6 +277,32 @@ mod tests {
         };
         assert_eq!(unit.file_name(), "osb-host-survives-lab1.service");
         insta::assert_snapshot!(unit.text(&around("/usr/bin/osb", false)));
+    }
+
+    #[test]
+    fn a_daemon_gets_the_time_that_its_most_patient_agent_has() {
+        let Service::Daemon {
+            host,
+            nameserver,
+            address,
+            ..
+        } = daemon().service
+        else {
+            panic!("it is one");
+        };
+        for (longest, seconds) in [(90_001, 101), (1000, 15)] {
+            let unit = unit(Service::Daemon {
+                host: host.clone(),
+                nameserver: nameserver.clone(),
+                address,
+                longest: Some(Millis::new(longest)),
+            });
+            let text = unit.text(&around("/usr/bin/osb", false));
+            assert!(
+                text.contains(&format!("\nTimeoutStopSec={seconds}\n")),
+                "{text}"
+            );
+        }
     }
 
     #[test]

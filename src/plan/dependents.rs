@@ -67,6 +67,7 @@ mod tests {
             agent: id(agent),
             after: ids(after),
             with: ids(&[]),
+            stop_timeout: None,
         }
     }
 
@@ -105,7 +106,7 @@ mod tests {
             let name = |n: &usize| id(&format!("A{n}"));
             let of = |n: usize| {
                 let firsts = pairs.iter().filter(|(agent, first)| *agent == n && *first < n);
-                Ties { agent: name(&n), after: firsts.map(|(_, first)| name(first)).collect(), with: BTreeSet::new() }
+                Ties { agent: name(&n), after: firsts.map(|(_, first)| name(first)).collect(), with: BTreeSet::new(), stop_timeout: None }
             };
             let ties: Vec<Ties> = (0..8).map(of).collect();
             let among: BTreeSet<AgentId> = among.iter().map(name).collect();

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use super::Plan;
 use crate::model::{
     HostName, HostSpec, NameServerName, NameServerSpec, Reach, Security, Service, Unit,
+    longest_stop,
 };
 
 /// The units of one machine.
@@ -94,6 +95,7 @@ impl Plan {
                         true => Some(host.address.unwrap_or(Ipv4Addr::LOCALHOST.into())),
                         false => host.address,
                     },
+                    longest: longest_stop(self.agents_on(&host.name, &entry.name)),
                 },
             }
         })

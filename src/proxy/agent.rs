@@ -343,7 +343,7 @@ impl Proxy {
 
     /// Ends it, after its sockets have sent what they can.
     pub fn shutdown(&self) -> Result<(), ProxyError> {
-        self.call_for(&AgentRequest::Shutdown {})
+        self.call_for(&AgentRequest::Shutdown { grace: None })
     }
 
     /// Any request; the answer is on its way when this returns.
@@ -430,7 +430,7 @@ impl Oneway<'_> {
 
     /// Ends the agent.
     pub fn shutdown(&self) {
-        self.tell(&AgentRequest::Shutdown {});
+        self.tell(&AgentRequest::Shutdown { grace: None });
     }
 
     fn tell(&self, request: &impl Serialize) {

@@ -159,7 +159,8 @@ impl NameServer {
         let names: Vec<AgentName> = running.map(|agent| agent.name).collect();
         for name in &names {
             let peer = Peer::Agent(name.clone());
-            self.link.tell(peer, &AgentRequest::Shutdown {});
+            self.link
+                .tell(peer, &AgentRequest::Shutdown { grace: None });
         }
         match self.wait_for_ends(names, timeout)?.into_iter().next() {
             None => Ok(()),

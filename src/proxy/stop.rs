@@ -1,20 +1,20 @@
 //! Agents that are stopped: by their hosts, which end them by stages and keep them down; those that others have started are
 //! asked to end themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::nameserver::NameServer;
 use super::{Pending, ProxyError};
-use crate::model::timing::STOP_STAGES_TIMEOUT;
-use crate::model::{AgentInfo, AgentName, Millis};
+use crate::model::timing::{LIST_TIMEOUT, STOP_STAGES_TIMEOUT};
+use crate::model::{AgentInfo, AgentName, Grace, HostId, Millis, Ties};
 use crate::wire::{AgentRequest, Fault, HostRequest, Peer, Stopped};
 
 /// How agents are stopped.
 #[derive(Debug, Clone, Copy)]
 pub struct Stop {
     /// How long each may take to end before it is killed.
-    pub grace: Millis,
+    pub grace: Grace,
     /// They stay down until they are started again.
     pub hold: bool,
 }
@@ -43,8 +43,7 @@ impl NameServer {
         let until = Instant::now() + timeout;
         let there = self.agent_infos()?.into_iter();
         let there: BTreeMap<AgentName, AgentInfo> = there.map(|it| (it.name.clone(), it)).collect();
-        let limit = timeout.max(how.grace.duration() + STOP_STAGES_TIMEOUT);
-        let (mut outcomes, mut by_hosts, mut by_themselves) =
+        let (mut outcomes, mut of_hosts, mut by_themselves) =
             (Outcomes::new(), Vec::new(), Vec::new());
         for name in agents {
             match there.get(&name) {
@@ -53,22 +52,26 @@ impl NameServer {
                     outcomes.insert(name, Err(fault.into()));
                 }
                 Some(agent) => match agent.host_id() {
-                    Some(host) => {
-                        let request = HostRequest::Stop {
-                            agent: name.clone(),
-                            grace: how.grace,
-                            hold: how.hold,
-                        };
-                        let asked = self
-                            .link()
-                            .ask::<Stopped>(Peer::Host(host), &request, limit);
-                        by_hosts.push((name, asked));
-                    }
+                    Some(host) => of_hosts.push((name, host)),
                     None => by_themselves.push(name),
                 },
             }
         }
-        let asks = |name: AgentName| (name.clone(), self.ask_to_end(&name, timeout));
+        let longest = self.longest_stop(&of_hosts, how.grace);
+        let limit = timeout.max(how.grace.longest(longest) + STOP_STAGES_TIMEOUT);
+        let ask = |(name, host): (AgentName, HostId)| {
+            let request = HostRequest::Stop {
+                agent: name.clone(),
+                grace: how.grace,
+                hold: how.hold,
+            };
+            let asked = self
+                .link()
+                .ask::<Stopped>(Peer::Host(host), &request, limit);
+            (name, asked)
+        };
+        let by_hosts: Vec<_> = of_hosts.into_iter().map(ask).collect();
+        let asks = |name: AgentName| (name.clone(), self.ask_to_end(&name, how.grace, timeout));
         let mut asked: Vec<_> = by_themselves.into_iter().map(asks).collect();
         for (name, answer) in by_hosts {
             match answer.wait() {
@@ -82,9 +85,34 @@ impl NameServer {
         Ok(outcomes)
     }
 
-    fn ask_to_end(&self, name: &AgentName, timeout: Duration) -> Pending<()> {
+    /// The longest `stop_timeout` of these agents, as far as their hosts tell. None: none says anything, or it does not matter.
+    fn longest_stop(&self, agents: &[(AgentName, HostId)], grace: Grace) -> Option<Millis> {
+        if let Grace::Exactly(_) = grace {
+            return None;
+        }
+        let hosts: BTreeSet<&HostId> = agents.iter().map(|(_, host)| host).collect();
+        let ask = |host: &HostId| {
+            let peer = Peer::Host(host.clone());
+            let ties = HostRequest::Ties {};
+            self.link().ask::<Vec<Ties>>(peer, &ties, LIST_TIMEOUT)
+        };
+        let asked: Vec<Pending<Vec<Ties>>> = hosts.into_iter().map(ask).collect();
+        let named: BTreeSet<&AgentName> = agents.iter().map(|(name, _)| name).collect();
+        // One that does not answer is waited for as long as is usual.
+        let told = asked.into_iter().filter_map(|it| it.wait().ok()).flatten();
+        told.filter(|it| named.contains(&it.agent.name))
+            .filter_map(|it| it.stop_timeout)
+            .max()
+    }
+
+    fn ask_to_end(&self, name: &AgentName, grace: Grace, timeout: Duration) -> Pending<()> {
+        let grace = match grace {
+            Grace::Exactly(given) => Some(given),
+            Grace::UnlessSaid { .. } => None,
+        };
         let peer = Peer::Agent(name.clone());
-        self.link().ask(peer, &AgentRequest::Shutdown {}, timeout)
+        self.link()
+            .ask(peer, &AgentRequest::Shutdown { grace }, timeout)
     }
 
     fn wait_for_those_asked(

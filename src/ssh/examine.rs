@@ -1,5 +1,7 @@
 //! A look around on another machine, which leaves nothing there: no daemon, and no copy of osb.
 
+use std::time::Duration;
+
 use super::error::{SshError, Stage};
 use super::script::Copied;
 use super::session::Session;
@@ -48,6 +50,6 @@ impl Visit {
 
     /// Waits until nothing is left there.
     pub(crate) async fn end(self) {
-        self.0.cut().await;
+        self.0.cut(Duration::ZERO).await;
     }
 }

@@ -9,10 +9,10 @@ use super::error::{SshError, Stage};
 use super::script::Copied;
 use super::session::Session;
 use crate::files::Bundle;
-use crate::model::{Millis, SshSpec};
+use crate::model::SshSpec;
 use crate::wire::{FormerAgent, LARGEST_BODY, MachineRequest, MachineWord, Stopped};
 
-/// For osb there to do what it was asked, beyond the grace it was given.
+/// For osb there to do what it was asked, beyond the time that agents have to end.
 const ANSWER: Duration = Duration::from_secs(20);
 
 /// A daemon that has been started.
@@ -63,15 +63,16 @@ pub(crate) async fn launch_nameserver(
     }
 }
 
-/// Ends a daemon or a name server at `spec`, and whatever is left of what it has started. Tells how its agents ended.
+/// Ends a daemon or a name server at `spec`, and whatever is left of what it has started, which may take as long as `grace`. Tells how
+/// its agents ended.
 pub(crate) async fn end(
     spec: SshSpec,
     request: MachineRequest,
-    grace: Millis,
+    grace: Duration,
 ) -> Result<Vec<Stopped>, SshError> {
     let mut session = Session::open(spec, &request, Copied::Kept).await?;
     // How each agent ended, of thousands.
-    let word = session.long_word(grace.duration() + ANSWER, Stage::End, LARGEST_BODY);
+    let word = session.long_word(grace + ANSWER, Stage::End, LARGEST_BODY);
     match word.await? {
         MachineWord::Down { stopped } => Ok(stopped),
         other => Err(session.unexpected(Stage::End, other)),

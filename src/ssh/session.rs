@@ -273,10 +273,11 @@ impl Session {
         }
     }
 
-    /// Cuts the connection, and waits until the daemon has ended with it.
-    pub(crate) async fn cut(mut self) {
+    /// Cuts the connection, and waits until the daemon has ended with it. `more`: by how much its agents may take longer to end
+    /// than is usual.
+    pub(crate) async fn cut(mut self, more: Duration) {
         self.stdin = None;
-        let _ = timeout(SSH_CLOSE_TIMEOUT, self.child.wait()).await;
+        let _ = timeout(SSH_CLOSE_TIMEOUT + more, self.child.wait()).await;
     }
 
     /// The connection is gone: ssh has said why, or the script has.

@@ -14,8 +14,8 @@ use std::time::Instant;
 use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
 
 use super::{Ending, StateError, SystemDir, own};
-use crate::model::SystemName;
 use crate::model::timing::{CLEAN_UP_TIMEOUT, LOCK_NAME_TIMEOUT};
+use crate::model::{SystemName, beyond_usual};
 use crate::process::{ProcessId, hand_descriptor};
 
 /// A held lock. Dropping it gives it back.
@@ -35,7 +35,7 @@ impl Lock {
             };
             let locked = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(locked) => locked,
-                Err((file, _)) => wait_for(file, system)?,
+                Err((file, _)) => wait_for((file, dir), system)?,
             };
             // The last holder may have removed the file between the opening and the locking.
             let same = fs::metadata(&path).is_ok_and(|now| is_same(&locked, &now));
@@ -97,14 +97,17 @@ fn is_same(file: &File, other: &fs::Metadata) -> bool {
 
 /// Waits for those that a dead `up` shared its lock with: they are releasing it, or cleaning
 /// up. A living holder is not waited for.
-fn wait_for(file: File, system: &SystemName) -> Result<Flock<File>, StateError> {
+fn wait_for(
+    (file, dir): (File, &SystemDir),
+    system: &SystemName,
+) -> Result<Flock<File>, StateError> {
     let locked = |pid| StateError::Locked {
         system: system.clone(),
         pid,
     };
     let reader = file.try_clone().map_err(|_| locked(None))?;
     let (sender, receiver) = mpsc::channel();
-    let deadline = Instant::now() + CLEAN_UP_TIMEOUT;
+    let deadline = Instant::now() + CLEAN_UP_TIMEOUT + beyond_usual(dir.longest_stop());
     let mut waiting = Some((file, sender));
     while Instant::now() < deadline {
         if let Some(holder) = holder(&reader).filter(ProcessId::is_alive) {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{line, lines_of};
 use super::{SystemDir, own};
-use crate::model::{AgentId, AgentSpec, Alias, SpecVersion};
+use crate::model::{AgentId, AgentSpec, Alias, Millis, SpecVersion, longest_stop};
 
 /// What is known of an agent's spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,11 @@ pub enum SpecNews {
 }
 
 impl SystemDir {
+    /// The longest `stop_timeout` of the agents that daemons keep here. None: none says anything.
+    pub fn longest_stop(&self) -> Option<Millis> {
+        longest_stop(self.specs().values().map(|it| &it.spec))
+    }
+
     /// The latest spec of each agent.
     pub fn specs(&self) -> BTreeMap<AgentId, KeptSpec> {
         let mut kept = BTreeMap::<AgentId, KeptSpec>::new();

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::timing::TERM_TIMEOUT;
-use crate::model::{AfterEnd, AgentName, AgentSpec, ExitReport, Millis};
+use crate::model::{AfterEnd, AgentName, AgentSpec, ExitReport, Grace, Millis};
 use crate::wire::{Fault, Incarnation, StopStage, Stopped};
 pub(crate) use companions::{Companions, With};
 use restart::History;
@@ -47,8 +47,8 @@ pub(crate) enum Effect {
     },
     /// Begin the next life of an agent by its spec, with [`Supervision::on_restart`].
     Restart { agent: AgentName },
-    /// Ask the agent to shut down, through its proxy.
-    Ask { agent: AgentName },
+    /// Ask the agent to shut down, through its proxy, within so long.
+    Ask { agent: AgentName, grace: Millis },
     /// SIGTERM to the agent's process group.
     Terminate { agent: AgentName },
     /// SIGKILL to the agent's process group.
@@ -103,6 +103,8 @@ struct Agent {
     phase: Phase,
     /// When it is started again.
     history: History,
+    /// How long it gets to end by itself, if its spec says so.
+    stop_timeout: Option<Millis>,
 }
 
 enum Phase {
@@ -180,7 +182,7 @@ impl Supervision {
     }
 
     /// A member asks for an agent to be stopped. It is asked, terminated after `grace`, and then killed.
-    pub(crate) fn on_stop(&mut self, agent: &AgentName, grace: Millis, ticket: Ticket, now: Now) {
+    pub(crate) fn on_stop(&mut self, agent: &AgentName, grace: Grace, ticket: Ticket, now: Now) {
         if self.call_off(agent, start::fault(agent, "it was stopped before it began")) {
             self.stop_waiting(agent);
             return self.stop_ended(agent, ticket);
@@ -201,20 +203,52 @@ impl Supervision {
             Some(Phase::Stopping { tickets, again, .. }) => {
                 *again = false;
                 tickets.push(ticket);
+                self.hasten(agent, grace, now);
             }
-            Some(phase @ Phase::Running) => {
-                let next = now + grace.duration();
-                *phase = Phase::Stopping {
-                    stage: StopStage::Asked,
-                    next,
-                    tickets: vec![ticket],
-                    again: false,
-                };
-                self.due.insert((next, agent.clone()));
-                self.effects.push(Effect::Ask {
-                    agent: agent.clone(),
-                });
-            }
+            Some(Phase::Running) => self.ask(agent, grace, (vec![ticket], false), now),
+        }
+    }
+
+    /// It runs, and is to end: the first of the stages begins. `tickets` are answered then; or it begins `again`.
+    fn ask(
+        &mut self,
+        name: &AgentName,
+        grace: Grace,
+        (tickets, again): (Vec<Ticket>, bool),
+        now: Now,
+    ) {
+        let Some(agent) = self.agents.get_mut(name) else {
+            return;
+        };
+        let grace = grace.of(agent.stop_timeout);
+        let next = now + grace.duration();
+        agent.phase = Phase::Stopping {
+            stage: StopStage::Asked,
+            next,
+            tickets,
+            again,
+        };
+        self.due.insert((next, name.clone()));
+        let agent = name.clone();
+        self.effects.push(Effect::Ask { agent, grace });
+    }
+
+    /// It has been asked before; who asks now may be less patient.
+    fn hasten(&mut self, name: &AgentName, grace: Grace, now: Now) {
+        let Some(agent) = self.agents.get_mut(name) else {
+            return;
+        };
+        let by = now + grace.of(agent.stop_timeout).duration();
+        if let Phase::Stopping {
+            stage: StopStage::Asked,
+            next,
+            ..
+        } = &mut agent.phase
+            && by < *next
+        {
+            self.due.remove(&(*next, name.clone()));
+            *next = by;
+            self.due.insert((by, name.clone()));
         }
     }
 
@@ -229,6 +263,7 @@ impl Supervision {
                     settled,
                 },
             history,
+            stop_timeout: _,
         }) = self.agents.get_mut(name)
         {
             let is_held = history.is_held();
@@ -252,7 +287,7 @@ impl Supervision {
     }
 
     /// Everything is to end. A second call means: at once.
-    pub(crate) fn on_shutdown(&mut self, grace: Millis, ticket: Option<Ticket>, now: Now) {
+    pub(crate) fn on_shutdown(&mut self, grace: Grace, ticket: Option<Ticket>, now: Now) {
         let again = self.shutdown.is_some();
         match &mut self.shutdown {
             Some(shutdown) => shutdown.ticket = ticket.or(shutdown.ticket),
@@ -266,35 +301,23 @@ impl Supervision {
         }
         self.call_all_off();
         self.stop_all_waiting();
-        for (name, agent) in &mut self.agents {
-            match &mut agent.phase {
-                Phase::Running => {
-                    let next = now + grace.duration();
-                    agent.phase = Phase::Stopping {
-                        stage: StopStage::Asked,
-                        next,
-                        tickets: Vec::new(),
-                        again: false,
-                    };
-                    self.due.insert((next, name.clone()));
-                    self.effects.push(Effect::Ask {
-                        agent: name.clone(),
-                    });
-                }
-                Phase::Stopping {
+        let names: Vec<AgentName> = self.agents.keys().cloned().collect();
+        for name in names {
+            match self.agents.get_mut(&name).map(|it| &mut it.phase) {
+                Some(Phase::Running) => self.ask(&name, grace, (Vec::new(), false), now),
+                Some(Phase::Stopping {
                     next,
                     again: and_start,
                     ..
-                } if again => {
+                }) if again => {
                     *and_start = false;
                     self.due.remove(&(*next, name.clone()));
                     *next = now;
                     self.due.insert((now, name.clone()));
                 }
-                Phase::Starting { .. }
-                | Phase::Stopping { .. }
-                | Phase::Waiting { .. }
-                | Phase::Ended { .. } => {}
+                Some(Phase::Stopping { .. }) => self.hasten(&name, grace, now),
+                Some(Phase::Starting { .. } | Phase::Waiting { .. } | Phase::Ended { .. })
+                | None => {}
             }
         }
         self.count_left();

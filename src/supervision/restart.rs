@@ -4,8 +4,10 @@
 use std::collections::VecDeque;
 
 use super::{Agent, Effect, Now, Phase, Supervision};
-use crate::model::{AfterEnd, AgentName, AgentSpec, ExitReport, Millis, Restart, RestartPolicy};
-use crate::wire::{Fault, Incarnation, StopStage};
+use crate::model::{
+    AfterEnd, AgentName, AgentSpec, ExitReport, Grace, Millis, Restart, RestartPolicy,
+};
+use crate::wire::{Fault, Incarnation};
 
 /// How often an agent was started again, and how it is to be.
 pub(super) struct History {
@@ -113,6 +115,7 @@ impl Supervision {
         if let Some(agent) = self.agents.get_mut(agent) {
             agent.history.restart = spec.restart;
             agent.history.is_job = spec.is_job();
+            agent.stop_timeout = spec.stop_timeout;
         }
     }
 
@@ -223,25 +226,15 @@ impl Supervision {
 
     /// Another that it goes with was restarted, or is elsewhere: it ends, and begins its next life. One that does not run is
     /// let be. Tells whether it ends.
-    pub(crate) fn on_restart_along(&mut self, name: &AgentName, grace: Millis, now: Now) -> bool {
-        let Some(agent) = self.agents.get_mut(name) else {
+    pub(crate) fn on_restart_along(&mut self, name: &AgentName, grace: Grace, now: Now) -> bool {
+        let Some(agent) = self.agents.get(name) else {
             return false;
         };
         let is_kept = agent.history.is_kept && !agent.history.is_held();
         if !is_kept || self.shutdown.is_some() || !matches!(agent.phase, Phase::Running) {
             return false;
         }
-        let next = now + grace.duration();
-        agent.phase = Phase::Stopping {
-            stage: StopStage::Asked,
-            next,
-            tickets: Vec::new(),
-            again: true,
-        };
-        self.due.insert((next, name.clone()));
-        self.effects.push(Effect::Ask {
-            agent: name.clone(),
-        });
+        self.ask(name, grace, (Vec::new(), true), now);
         true
     }
 

@@ -32,6 +32,7 @@ impl Supervision {
         history: History,
     ) {
         let name = spec.name.name.clone();
+        let stop_timeout = spec.stop_timeout;
         let phase = Phase::Starting {
             spec,
             ticket,
@@ -41,6 +42,7 @@ impl Supervision {
             incarnation,
             phase,
             history,
+            stop_timeout,
         };
         self.agents.insert(name.clone(), agent);
         self.effects.push(Effect::LetIn {

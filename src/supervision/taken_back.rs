@@ -63,6 +63,7 @@ impl Supervision {
             incarnation,
             phase,
             history,
+            stop_timeout: spec.stop_timeout,
         };
         self.agents.insert(name.clone(), agent);
         match known.found {

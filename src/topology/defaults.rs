@@ -24,6 +24,7 @@ pub(super) fn read(
         serializer: Serializer::Json,
         start_timeout: START_TIMEOUT,
         settle: SETTLE_TIME,
+        stop_timeout: None,
         ip,
         sync: None,
         env: BTreeMap::new(),
@@ -54,6 +55,7 @@ pub(super) fn overlaid(
     let env = section.get("env_file");
     let start_timeout = section.get("start_timeout");
     let settle = section.get("settle");
+    let stop_timeout = section.get("stop_timeout");
     let logs = section.get("logs");
     let restart = section.get("restart");
     let on_failed = section.get("on_failed");
@@ -71,6 +73,9 @@ pub(super) fn overlaid(
         settle: settle
             .and_then(|node| review.take(values::duration(node, "settle")))
             .unwrap_or(outer.settle),
+        stop_timeout: stop_timeout
+            .and_then(|node| review.take(values::duration(node, "stop_timeout")))
+            .or(outer.stop_timeout),
         ip: outer.ip,
         sync: sync
             .and_then(|node| sync::read(node, around.source, review))

@@ -40,6 +40,7 @@ pub(super) struct Defaults {
     pub serializer: Serializer,
     pub start_timeout: Millis,
     pub settle: Millis,
+    pub stop_timeout: Option<Millis>,
     /// What sockets are bound to: the host's address.
     pub ip: IpAddr,
     /// Files that go with it.
@@ -75,6 +76,7 @@ pub(super) struct AgentDraft {
     pub timers: Vec<TimerDraft>,
     pub start_timeout: Millis,
     pub settle: Millis,
+    pub stop_timeout: Option<Millis>,
     pub logs: LogLimits,
     pub restart: Restart,
     pub on_failed: Option<OnFailed>,

@@ -27,9 +27,8 @@ impl<'n> Fields<'n> {
             // Keys of this form are for anchors and notes.
             let is_note = key.text.starts_with("x-");
             if !section.has(&key.text) && !is_note {
-                let former = (key.text == "insecure" && section.has("security"))
-                    .then(|| "what was insecure: true is security: none".to_owned());
-                let guess = former.or_else(|| review.guess(&key.text, section.names()));
+                let guess =
+                    meant(&key.text, section).or_else(|| review.guess(&key.text, section.names()));
                 let known: Vec<&str> = section.names().collect();
                 let hint = guess.unwrap_or_else(|| format!("known keys: {}", known.join(", ")));
                 let message = format!("{what} has no key {}", quote(&key.text));
@@ -66,6 +65,19 @@ impl<'n> Fields<'n> {
         }
         value
     }
+}
+
+/// What a key is called here that was called otherwise before, or is elsewhere.
+fn meant(key: &str, section: &Section) -> Option<String> {
+    let (hint, own) = match key {
+        "insecure" => ("what was insecure: true is security: none", "security"),
+        "stop_grace_period" => (
+            "what docker compose calls so is stop_timeout here",
+            "stop_timeout",
+        ),
+        _ => return None,
+    };
+    section.has(own).then(|| hint.to_owned())
 }
 
 /// The entries of a map of any keys. Null is an empty map.

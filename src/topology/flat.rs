@@ -237,6 +237,7 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
         timers,
         start_timeout,
         settle,
+        stop_timeout,
         logs,
         restart,
         on_failed,
@@ -251,6 +252,9 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
     entries.text("start_timeout", start_timeout);
     entries.text("settle", settle);
     if !attach {
+        if let Some(stop_timeout) = stop_timeout {
+            entries.text("stop_timeout", stop_timeout);
+        }
         add_restart(restart, &mut entries);
         entries.some("logs", self::logs(*logs));
         let on_failed = on_failed.iter().flat_map(|it| &it.argv).map(Part::text);

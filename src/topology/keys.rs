@@ -178,6 +178,11 @@ pub(super) static DEFAULTS: Section = Section {
             "How long a command that says nothing has to live before it counts as running.",
         ),
         key(
+            "stop_timeout",
+            DURATION,
+            "How long agents and their commands get to end by themselves before they are killed.",
+        ),
+        key(
             "restart",
             Form::OneOf(&RESTARTS),
             "Whether agents are started again that have ended by themselves.",
@@ -445,6 +450,11 @@ pub(super) static AGENT: Section = Section {
             "settle",
             DURATION,
             "How long its command has to live before it counts as running; else what `defaults` say.",
+        ),
+        key(
+            "stop_timeout",
+            DURATION,
+            "How long it and its command get to end by themselves before they are killed; else what `defaults` say.",
         ),
         key(
             "logs",

@@ -118,6 +118,7 @@ fn agent(
         timers,
         start_timeout: draft.start_timeout,
         settle: draft.settle,
+        stop_timeout: draft.stop_timeout,
         logs: draft.logs,
         restart: draft.restart,
         on_failed: draft.on_failed.clone(),

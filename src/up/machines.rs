@@ -308,12 +308,13 @@ pub(super) async fn let_in(
     Ok(Some(Credentials::new(own, server)))
 }
 
-/// Cuts them all at once, and waits until what hung on them has ended.
-pub(super) async fn cut(hanging: Vec<Hanging>) {
+/// Cuts them all at once, and waits until what hung on them has ended. `more`: by how much agents may take longer to end than is
+/// usual.
+pub(super) async fn cut(hanging: Vec<Hanging>, more: Duration) {
     let mut cuts = JoinSet::new();
     for Hanging { session, .. } in hanging {
         if let Some(session) = Arc::into_inner(session) {
-            cuts.spawn(session.into_inner().cut());
+            cuts.spawn(session.into_inner().cut(more));
         }
     }
     while cuts.join_next().await.is_some() {}

@@ -33,7 +33,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use crate::model::{AgentId, AgentInfo, HostInfo, HostName, NameServerName, Topology};
+use crate::model::{
+    AgentId, AgentInfo, HostInfo, HostName, NameServerName, Topology, longest_stop,
+};
 use crate::plan::{Change, LaunchPlan, Place, Plan};
 use crate::ssh::{Sent, SshError};
 use crate::state::{Lock, StateDir, SystemDir, SystemRecord};
@@ -223,7 +225,9 @@ async fn begin(
         Ok(report) => Ok(report),
         Err(error) => {
             let error = error.with_log(&rollback::logs(&launched));
-            Err(error.and_left(rollback::take_back(&launched).await))
+            let former = request.former.iter().flat_map(|it| &it.agents);
+            let longest = longest_stop(request.plan.agents.iter().chain(former));
+            Err(error.and_left(rollback::take_back(&launched, longest).await))
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Taking back what an `up` began, and clearing away what a dead one left.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::error::UpError;
 use super::launch::{Group, Launched};
 use super::undo::Undone;
 use super::{change, machines};
-use crate::down::{Processes, Turns};
-use crate::model::AgentName;
-use crate::model::timing::SHORT_GRACE;
+use crate::down::{Processes, Turns, longest_of};
+use crate::model::{AgentName, Grace, Millis, beyond_usual};
 use crate::proxy::Link;
 use crate::state::{Ending, SystemDir, SystemRecord};
 
@@ -21,10 +21,13 @@ pub(crate) fn logs(launched: &Arc<Mutex<Launched>>) -> SystemDir {
         .clone()
 }
 
-/// Ends everything that was launched and removes what was written. What stood before is as it was.
-/// Tells which agents could not be put back, and why.
-pub(crate) async fn take_back(launched: &Arc<Mutex<Launched>>) -> Vec<(AgentName, String)> {
-    let Undone { again, left } = change::take_back(launched).await;
+/// Ends everything that was launched and removes what was written. What stood before is as it was. `longest`: the longest
+/// `stop_timeout` of the agents. Tells which agents could not be put back, and why.
+pub(crate) async fn take_back(
+    launched: &Arc<Mutex<Launched>>,
+    longest: Option<Millis>,
+) -> Vec<(AgentName, String)> {
+    let Undone { again, left } = change::take_back(launched, longest).await;
     let (system, dir, groups, standing, tethers, hanging, far) = {
         let mut launched = launched.lock().unwrap_or_else(PoisonError::into_inner);
         let (hanging, far) = (launched.take_hanging(), launched.take_far());
@@ -39,17 +42,18 @@ pub(crate) async fn take_back(launched: &Arc<Mutex<Launched>>) -> Vec<(AgentName
         )
     };
     // The name server is still there, for members that report to it.
-    machines::cut(hanging).await;
+    machines::cut(hanging, beyond_usual(longest)).await;
     for Group { record, link, .. } in &groups {
         let processes = Processes {
             system: &system,
             dir: &dir,
             group: record,
             turns: Turns::default(),
+            longest,
         };
-        processes.end(link.as_deref(), SHORT_GRACE).await;
+        processes.end(link.as_deref(), Grace::SHORT).await;
     }
-    machines::cut(far).await;
+    machines::cut(far, Duration::ZERO).await;
     // Cut last: daemons that still live then end by themselves.
     drop(tethers);
     let _ = match standing {
@@ -82,12 +86,14 @@ pub(crate) async fn clean_up_dead_groups(
     record: &SystemRecord,
 ) -> Result<(), UpError> {
     let mut left = Vec::new();
+    let longest = longest_of(None, dir);
     for group in record.present().filter(|group| !group.lives(dir)) {
         let processes = Processes {
             system: &record.name,
             dir,
             group,
             turns: Turns::default(),
+            longest,
         };
         // Only those that stay have to be asked.
         let link = match group.attached.is_empty() && group.machines.is_empty() {
@@ -97,7 +103,7 @@ pub(crate) async fn clean_up_dead_groups(
                 .ok()
                 .and_then(|to| Some(Link::open(&to).ok()?.0)),
         };
-        left.extend(processes.end(link.as_ref(), SHORT_GRACE).await.machines);
+        left.extend(processes.end(link.as_ref(), Grace::SHORT).await.machines);
     }
     match left.is_empty() {
         true => Ok(()),

@@ -130,7 +130,11 @@ pub enum AgentRequest {
     /// Send no more of its own accord: timers off, the program told to stop. Replies with null.
     Quiet {},
     /// End. Replies with null, then ends, after its sockets' linger.
-    Shutdown {},
+    Shutdown {
+        /// How long its program gets to end by itself. None: as long as its spec says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        grace: Option<Millis>,
+    },
 }
 
 /// What has come by a line: a connection from its handshake to its end.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Examination, Incarnation, Launch, Target};
 use crate::model::{
-    AgentName, AgentSpec, Alias, Amount, Credentials, Dial, ExitReport, HostId, Leftover, Machine,
-    Millis, SpecVersion, Step,
+    AgentName, AgentSpec, Alias, Amount, Credentials, Dial, ExitReport, Grace, HostId, Leftover,
+    Machine, Millis, SpecVersion, Step,
 };
 
 /// A request to a host daemon: `{"method": …, "params": …}`.
@@ -59,12 +59,13 @@ pub enum HostRequest {
     /// Stop one agent, by the stop stages. Replies with [`Stopped`].
     Stop {
         agent: AgentName,
-        grace: Millis,
+        /// How long it gets to end by itself.
+        grace: Grace,
         /// It stays down, and the host notes that durably, until it is to start the agent again.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         hold: bool,
     },
-    /// What the specs that it keeps say of other agents. Replies with a list of [`Ties`](crate::model::Ties).
+    /// What the specs that it keeps say of other agents, and of their ends. Replies with a list of [`Ties`](crate::model::Ties).
     Ties {},
     /// Its agents that live. Replies with a list of their names.
     Agents {},
@@ -95,7 +96,7 @@ pub enum HostRequest {
     /// Listen no more for the examination with that token.
     EndExamination { token: String },
     /// Stop all agents, by the stop stages, and then the daemon. Replies with a list of [`Stopped`].
-    Shutdown { grace: Millis },
+    Shutdown { grace: Grace },
 }
 
 /// The spec by which an agent goes from now on.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AgentLogs, Dialled, Examination, Examined, Stopped, Target};
 use crate::model::{
-    AgentName, Credentials, Digest, HostName, KeyEntry, KeyPair, Listing, Millis, NameServerName,
+    AgentName, Credentials, Digest, Grace, HostName, KeyEntry, KeyPair, Listing, NameServerName,
     SystemName, Unit,
 };
 
@@ -37,7 +37,7 @@ pub enum MachineRequest {
         succeeds: Option<u32>,
     },
     /// End a daemon, and whatever is left of what it has started. Says [`MachineWord::Down`].
-    End { daemon: DaemonOf, grace: Millis },
+    End { daemon: DaemonOf, grace: Grace },
     /// Start a name server. Says [`MachineWord::Listens`], and waits as for a daemon.
     LaunchNameServer {
         nameserver: NameServerOf,

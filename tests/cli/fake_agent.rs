@@ -39,7 +39,7 @@ impl FakeAgent {
                     continue;
                 };
                 let request: AgentRequest = read_body(&body).unwrap();
-                let last = matches!(request, AgentRequest::Shutdown {});
+                let last = matches!(request, AgentRequest::Shutdown { .. });
                 link.reply(&envelope, answer(request, &agent, &mut attributes));
                 if last {
                     return;

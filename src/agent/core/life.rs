@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::model::timing::{LINGER_TIMEOUT, PROGRAM_END_TIMEOUT, PROGRAM_TERM_TIMEOUT};
+use crate::model::timing::{KILL_TIMEOUT, LINGER_TIMEOUT, PROGRAM_TERM_TIMEOUT};
 
 /// Where an agent is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,13 @@ pub(crate) enum Life {
     /// It sends nothing of its own accord any more, and still answers.
     Quiet,
     /// It lets its program end, up to a deadline for each push.
-    Ending { code: i32, push: Push, by: Duration },
+    Ending {
+        code: i32,
+        push: Push,
+        by: Duration,
+        /// Between SIGTERM and SIGKILL.
+        term: Duration,
+    },
     /// The program is gone: what is queued leaves, up to a deadline.
     Flushing { code: i32, by: Duration },
     /// Nothing holds it.
@@ -79,15 +85,18 @@ impl Life {
         news
     }
 
-    /// The end begins. True if this is news.
-    pub(crate) fn end(&mut self, code: i32, now: Duration) -> bool {
+    /// The end begins; the program is killed after `grace`. True if this is news.
+    pub(crate) fn end(&mut self, code: i32, grace: Duration, now: Duration) -> bool {
         if self.ending() {
             return false;
         }
+        // A program that does what it is told has most of the time for that.
+        let term = PROGRAM_TERM_TIMEOUT.min(grace * 2 / 5);
         *self = Life::Ending {
             code,
             push: Push::Asked,
-            by: now + PROGRAM_END_TIMEOUT,
+            by: now + grace.saturating_sub(term),
+            term,
         };
         true
     }
@@ -145,7 +154,12 @@ impl Life {
                 self.flush(code, now);
                 self.tick(now, program, queued)
             }
-            Life::Ending { code, push, by } if now >= by => self.push(code, push, now),
+            Life::Ending {
+                code,
+                push,
+                by,
+                term,
+            } if now >= by => self.push((code, push), term, now),
             Life::Flushing { code, by } if !queued || now >= by => {
                 *self = Life::Over { code };
                 None
@@ -155,10 +169,10 @@ impl Life {
         }
     }
 
-    fn push(&mut self, code: i32, push: Push, now: Duration) -> Option<Effect> {
-        let (push, effect) = match push {
-            Push::Asked => (Push::Terminated, Effect::Terminate),
-            Push::Terminated => (Push::Killed, Effect::Kill),
+    fn push(&mut self, (code, push): (i32, Push), term: Duration, now: Duration) -> Option<Effect> {
+        let (push, effect, patience) = match push {
+            Push::Asked => (Push::Terminated, Effect::Terminate, term),
+            Push::Terminated => (Push::Killed, Effect::Kill, KILL_TIMEOUT),
             Push::Killed => {
                 self.flush(code, now);
                 return None;
@@ -168,7 +182,8 @@ impl Life {
             // The exit status tells the requester that it took a signal.
             code: push.status().unwrap_or(code),
             push,
-            by: now + PROGRAM_TERM_TIMEOUT,
+            by: now + patience,
+            term,
         };
         Some(effect)
     }
@@ -187,7 +202,7 @@ mod tests {
         let mut life = Life::Preparing;
         assert!(life.start() && !life.start() && life.working());
         assert!(life.quiet() && !life.quiet() && !life.start());
-        assert!(life.end(0, s(1)) && !life.end(1, s(1)) && !life.quiet());
+        assert!(life.end(0, s(5), s(1)) && !life.end(1, s(5), s(1)) && !life.quiet());
         assert_eq!(life.tick(s(1), false, true), None);
         assert_eq!(life, Life::Flushing { code: 0, by: s(2) });
         assert_eq!(life.tick(s(1), false, false), None);
@@ -198,14 +213,14 @@ mod tests {
     fn who_is_let_go_of_may_go_again_and_the_end_stays_the_end() {
         let mut life = Life::Working;
         assert!(life.rest() && !life.rest() && life.start());
-        life.end(0, s(0));
+        life.end(0, s(5), s(0));
         assert!(!life.rest() && life.ending());
     }
 
     #[test]
     fn a_program_that_stays_is_pushed_harder_and_then_left() {
         let mut life = Life::Working;
-        life.end(0, s(0));
+        life.end(0, s(5), s(0));
         assert_eq!(life.tick(s(2), true, false), None);
         assert_eq!(life.tick(s(3), true, false), Some(Effect::Terminate));
         assert_eq!(life.wakes_at(), Some(s(5)));
@@ -213,6 +228,30 @@ mod tests {
         assert_eq!(life.tick(s(7), true, false), None);
         assert_eq!(life.tick(s(7), true, false), None);
         assert_eq!(life, Life::Over { code: 128 + 9 });
+    }
+
+    #[test]
+    fn the_program_is_killed_when_its_time_is_over_however_long_that_is() {
+        for (grace, term) in [(s(60), s(58)), (s(1), Duration::from_millis(600))] {
+            let mut life = Life::Working;
+            life.end(0, grace, s(10));
+            assert_eq!(life.wakes_at(), Some(s(10) + term));
+            assert_eq!(
+                life.tick(s(10) + term, true, false),
+                Some(Effect::Terminate)
+            );
+            assert_eq!(life.wakes_at(), Some(s(10) + grace));
+            assert_eq!(life.tick(s(10) + grace, true, false), Some(Effect::Kill));
+        }
+    }
+
+    #[test]
+    fn without_any_time_it_is_killed_at_once() {
+        let mut life = Life::Working;
+        life.end(0, s(0), s(7));
+        assert_eq!(life.tick(s(7), true, false), Some(Effect::Terminate));
+        assert_eq!(life.wakes_at(), Some(s(7)));
+        assert_eq!(life.tick(s(7), true, false), Some(Effect::Kill));
     }
 
     #[test]

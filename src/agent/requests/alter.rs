@@ -42,6 +42,7 @@ impl Agent {
         self.given.version = Some(version);
         self.boot.spec.restart = spec.restart;
         self.boot.spec.keep = spec.keep;
+        self.boot.spec.stop_timeout = spec.stop_timeout;
         if self.is_relaunched() {
             self.boot.spec.attributes = spec.attributes;
             self.boot.spec.timers = spec.timers;

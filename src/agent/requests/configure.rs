@@ -12,7 +12,8 @@ use crate::agent::sockets::{BindError, Place, Slot, SlotId};
 use crate::agent::state::Agent;
 use crate::model::timing::{FORMER_PORT_INTERVAL, FORMER_PORT_TIMEOUT};
 use crate::model::{
-    Action, AgentSpec, Alias, BindSpec, Endpoint, Handlers, Kind, Serializer, SpecVersion, Topic,
+    Action, AgentSpec, Alias, BindSpec, Endpoint, Grace, Handlers, Kind, Millis, Serializer,
+    SpecVersion, Topic,
 };
 use crate::wire::{Configure, Fault};
 
@@ -277,9 +278,19 @@ impl Agent {
         }
     }
 
+    /// How long its program gets to end by itself.
+    pub(crate) fn stop_timeout(&self) -> Millis {
+        Grace::USUAL.of(self.boot.spec.stop_timeout)
+    }
+
     /// The end begins.
     pub(crate) fn end(&mut self, code: i32) {
-        if self.life.end(code, self.now) {
+        self.end_within(code, self.stop_timeout());
+    }
+
+    /// The same, for one that gives its program so long.
+    pub(crate) fn end_within(&mut self, code: i32, grace: Millis) {
+        if self.life.end(code, grace.duration(), self.now) {
             self.timers.stop();
             self.give_up_relaunch();
             self.stop_program();

@@ -236,10 +236,11 @@ impl Agent {
                 self.quiet();
                 done()
             }
-            AgentRequest::Shutdown {} => {
+            AgentRequest::Shutdown { grace } => {
                 self.asked_to_end |= !self.life.ending();
                 self.stays_down |= !self.life.ending();
-                self.end(0);
+                let grace = grace.unwrap_or_else(|| self.stop_timeout());
+                self.end_within(0, grace);
                 done()
             }
         }

@@ -164,7 +164,10 @@ fn a_shutdown_is_answered_and_then_it_leaves() {
     };
     assert_eq!(agent.bind(ipc), format!("ipc://{}", path.display()));
     assert!(path.exists());
-    assert_eq!(agent.ask(AgentRequest::Shutdown {}), Value::Null);
+    assert_eq!(
+        agent.ask(AgentRequest::Shutdown { grace: None }),
+        Value::Null
+    );
     agent.await_request(|request| matches!(request, NameServerRequest::Leave { .. }));
     assert_eq!(agent.ended(), 0);
     assert!(!path.exists());

@@ -459,7 +459,7 @@ impl Fixture {
     }
 
     pub(crate) fn shutdown(&mut self) -> u8 {
-        self.ask(AgentRequest::Shutdown {});
+        self.ask(AgentRequest::Shutdown { grace: None });
         self.ended()
     }
 }

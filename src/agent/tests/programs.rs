@@ -246,7 +246,7 @@ fn a_program_that_does_not_read_holds_its_senders_back() {
         agent.try_ask(call("x", json!(1))),
         Err(Fault::Refused { .. })
     ));
-    agent.ask(AgentRequest::Shutdown {});
+    agent.ask(AgentRequest::Shutdown { grace: None });
     assert_eq!(agent.ended(), 143);
     assert!(agent.log.text().contains("the command does not read"));
     assert!(agent.log.text().contains("lines not read by the command"));

@@ -12,8 +12,8 @@ use super::logs::{Elsewhere, Follower, LineWriter, LogPrinter, fetch, print_all}
 use super::signals::Signals;
 use super::{CommandError, Context, ErrorKind};
 use crate::down::{DownReport, down};
-use crate::model::timing::{LAST_LINES_TIMEOUT, STOP_GRACE};
-use crate::model::{AgentId, AgentInfo, ExitReport, SystemName};
+use crate::model::timing::LAST_LINES_TIMEOUT;
+use crate::model::{AgentId, AgentInfo, ExitReport, Grace, SystemName};
 use crate::proxy::{Link, Notice, ProxyError, Watch};
 use crate::render::{Down, Output};
 use crate::state::{GroupRecord, StateDir, SystemRecord};
@@ -129,7 +129,7 @@ async fn take_down(
     system: &SystemName,
     signals: &mut Signals,
 ) -> Result<DownReport, CommandError> {
-    let taking_down = down(state, system, &[], STOP_GRACE);
+    let taking_down = down(state, system, &[], Grace::USUAL);
     tokio::pin!(taking_down);
     let report = tokio::select! {
         report = &mut taking_down => report?,

@@ -97,10 +97,11 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What a host has to know of an agent, and the agent has not.
+/// What a host has to know of an agent. It changes nothing of what the agent does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Setting {
+    StopTimeout,
     Restart,
     OnFailed,
     Keep,
@@ -111,6 +112,7 @@ impl Setting {
     /// The key of the topology.
     pub fn as_str(self) -> &'static str {
         match self {
+            Setting::StopTimeout => "stop_timeout",
             Setting::Restart => "restart",
             Setting::OnFailed => "on_failed",
             Setting::Keep => "keep",
@@ -258,6 +260,7 @@ impl Alteration {
         let mut agent = edited(agent, &self.edits);
         for setting in &self.settings {
             match setting {
+                Setting::StopTimeout => agent.stop_timeout = self.to.stop_timeout,
                 Setting::Restart => agent.restart = self.to.restart,
                 Setting::OnFailed => agent.on_failed = self.to.on_failed.clone(),
                 Setting::Keep => agent.keep = self.to.keep.clone(),
@@ -282,6 +285,7 @@ fn reasons(from: &AgentSpec, to: &AgentSpec) -> Vec<Reason> {
         timers: _,
         start_timeout: _,
         settle: _,
+        stop_timeout: _,
         restart: _,
         on_failed: _,
         keep: _,
@@ -362,6 +366,7 @@ fn variables(from: Option<&Program>, to: Option<&Program>) -> BTreeSet<String> {
 
 fn settings(from: &AgentSpec, to: &AgentSpec) -> Vec<Setting> {
     let settings = [
+        (from.stop_timeout != to.stop_timeout, Setting::StopTimeout),
         (from.restart != to.restart, Setting::Restart),
         (from.on_failed != to.on_failed, Setting::OnFailed),
         (from.keep != to.keep, Setting::Keep),

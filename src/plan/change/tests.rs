@@ -97,6 +97,7 @@ fn spec() -> impl Strategy<Value = AgentSpec> {
                 spec.program = Some(Program::of_words(argv, "/".into()));
             }
             spec.settle = Millis::new(u64::from(more[1] % 2));
+            spec.stop_timeout = (more[1] % 3 > 0).then(|| Millis::new(u64::from(more[1] % 3)));
             if more[2] % 2 == 0 {
                 spec.restart = Restart {
                     policy: RestartPolicy::Always,
@@ -211,11 +212,12 @@ fn a_wire_that_moves_leaves_its_former_end_and_no_socket_is_closed() {
 #[test]
 fn a_policy_needs_no_process_and_a_command_does() {
     let mut other = named("Bob");
+    other.stop_timeout = Some(Millis::from_secs(1));
     other.restart.policy = RestartPolicy::Always;
     let change = Change::between(&[named("Bob")], &[other]);
     let altered = &change.altered[0];
     assert!(altered.is_in_place() && altered.edits.is_empty());
-    assert_eq!(altered.settings, [Setting::Restart]);
+    assert_eq!(altered.settings, [Setting::StopTimeout, Setting::Restart]);
     let program = |word: &str| AgentSpec {
         program: Some(Program::of_words([word.to_owned()], "/".into())),
         ..named("Bob")

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::checked::count;
 use crate::model::{
-    AgentId, AgentSpec, BindSpec, Edit, HostName, NameServerName, Program, SocketId, SystemName,
-    TimerSpec, WireSpec, harmless_line, words,
+    AgentId, AgentSpec, BindSpec, Edit, HostName, Millis, NameServerName, Program, SocketId,
+    SystemName, TimerSpec, WireSpec, harmless_line, words,
 };
 use crate::plan::{Alteration, Change, Reason, Setting};
 use crate::render::{Paint, Report, Style, pretty};
@@ -363,6 +363,11 @@ fn setting(setting: Setting, from: &AgentSpec, to: &AgentSpec) -> Line {
                 true => "restart: its limits".to_owned(),
                 false => format!("restart {} → {}", from.policy, to.policy),
             }
+        }
+        Setting::StopTimeout => {
+            let said = |own: Option<Millis>| own.map_or("as usual".to_owned(), |it| it.to_string());
+            let (from, to) = (said(from.stop_timeout), said(to.stop_timeout));
+            format!("stop_timeout {from} → {to}")
         }
         Setting::OnFailed | Setting::Keep | Setting::With => setting.as_str().to_owned(),
     };

@@ -21,7 +21,7 @@ fn is_restarted(supervision: &mut Supervision) -> bool {
 fn one_that_runs_ends_by_the_stages_and_begins_again_whatever_its_policy() {
     let mut supervision = kept(&["Bob"]);
     supervision.on_restart_along(&name("Bob"), GRACE, seconds(1));
-    assert_eq!(supervision.effects(), [Effect::Ask { agent: name("Bob") }]);
+    assert!(matches!(supervision.effects()[..], [Effect::Ask { .. }]));
     supervision.on_time(seconds(6));
     assert!(matches!(
         supervision.effects()[..],

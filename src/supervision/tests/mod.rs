@@ -2,13 +2,14 @@ mod along;
 mod restarts;
 mod silent;
 mod stays_down;
+mod stop_timeout;
 mod taken_back;
 
 use proptest::prelude::*;
 
 use super::*;
 
-const GRACE: Millis = Millis::from_secs(5);
+const GRACE: Grace = Grace::USUAL;
 
 fn name(text: &str) -> AgentName {
     text.parse().unwrap()
@@ -155,7 +156,8 @@ fn the_stop_stages_follow_one_another() {
     assert_eq!(
         supervision.effects(),
         [Effect::Ask {
-            agent: name("Alice")
+            agent: name("Alice"),
+            grace: Millis::from_secs(5),
         }]
     );
     supervision.on_time(seconds(4));
@@ -366,10 +368,10 @@ fn a_name_server_without_memory_is_told_of_ends_again() {
 #[test]
 fn a_new_name_server_hears_nothing_of_an_agent_that_was_stopped_for_good() {
     let mut supervision = started(&["Alice", "Bob"]);
-    supervision.on_stop(&name("Alice"), Millis::from_secs(1), Ticket(9), Now::ZERO);
+    supervision.on_stop(&name("Alice"), GRACE, Ticket(9), Now::ZERO);
     supervision.on_exited(&name("Alice"), exit(0), false, seconds(0));
     supervision.on_exited(&name("Bob"), exit(1), false, seconds(0));
-    supervision.on_stop(&name("Bob"), Millis::from_secs(1), Ticket(10), Now::ZERO);
+    supervision.on_stop(&name("Bob"), GRACE, Ticket(10), Now::ZERO);
     supervision.effects();
     supervision.on_forgotten(seconds(0));
     assert_eq!(supervision.effects(), []);

@@ -66,6 +66,7 @@ fn agent(name: &str) -> AgentSpec {
         logs: crate::model::LogLimits::default(),
         restart: crate::model::Restart::default(),
         on_failed: None,
+        stop_timeout: None,
         keep: std::collections::BTreeSet::new(),
         with: BTreeMap::new(),
     }

@@ -10,6 +10,7 @@ mod language;
 mod programs;
 mod replicas;
 mod restart;
+mod stop_timeout;
 mod sync;
 mod with;
 

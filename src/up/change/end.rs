@@ -6,8 +6,8 @@ use tokio::task::JoinSet;
 
 use super::note;
 use super::take_back::forget;
-use crate::model::timing::{CONTROL_TIMEOUT, STOP_GRACE, STOP_STAGES_TIMEOUT};
-use crate::model::{AgentId, AgentSpec};
+use crate::model::timing::{CONTROL_TIMEOUT, STOP_STAGES_TIMEOUT};
+use crate::model::{AgentId, AgentSpec, Grace};
 use crate::plan::ends;
 use crate::up::ask::{joined, named};
 use crate::up::error::{Stage, UpError};
@@ -74,10 +74,10 @@ impl Up<'_> {
         );
         let request = HostRequest::Stop {
             agent: name,
-            grace: STOP_GRACE,
+            grace: Grace::USUAL,
             hold: false,
         };
-        let limit = STOP_GRACE.duration() + STOP_STAGES_TIMEOUT;
+        let limit = Grace::USUAL.longest(agent.stop_timeout) + STOP_STAGES_TIMEOUT;
         let answer = link.ask::<Stopped>(Peer::Host(host), &request, limit);
         let agent = agent.name.clone();
         ending.spawn(async move {

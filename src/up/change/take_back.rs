@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::timing::{
-    ANSWER_MARGIN, CONTROL_TIMEOUT, START_TIMEOUT, STOP_GRACE, STOP_STAGES_TIMEOUT,
+use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT, START_TIMEOUT, STOP_STAGES_TIMEOUT};
+use crate::model::{
+    AgentInfo, AgentName, AgentSpec, Grace, HostId, Millis, SpecVersion, State, Step,
 };
-use crate::model::{AgentInfo, AgentName, AgentSpec, HostId, SpecVersion, State, Step};
 use crate::proxy::{Link, Notice, ProxyError, Watch};
 use crate::up::mend;
 use crate::up::state::{Shared, lock};
@@ -23,15 +23,16 @@ enum Awaited {
     Altered(SpecVersion),
 }
 
-/// Takes back all that was begun where all else stands. Agents leave those that are new before these end.
-pub(in crate::up) async fn take_back(launched: &Shared) -> Undone {
+/// Takes back all that was begun where all else stands. Agents leave those that are new before these end. `longest`: the longest
+/// `stop_timeout` of any of them.
+pub(in crate::up) async fn take_back(launched: &Shared, longest: Option<Millis>) -> Undone {
     let steps = std::mem::take(&mut lock(launched).undo);
     let is_alter = |step: &Undo| matches!(step, Undo::Alter { .. });
     let (alters, others): (Vec<_>, Vec<_>) = steps.into_iter().rev().partition(is_alter);
     let (mut undone, mut awaited) = (Undone::default(), Vec::new());
-    undone.take(alters, &mut awaited).await;
-    mend::take_back(launched).await;
-    undone.take(others, &mut awaited).await;
+    undone.take(alters, longest, &mut awaited).await;
+    mend::take_back(launched, longest).await;
+    undone.take(others, longest, &mut awaited).await;
     let deadline = Instant::now() + START_TIMEOUT.duration();
     for (link, agent, what) in awaited {
         let is_so = what.comes_by(deadline, &link, &agent).await;
@@ -53,10 +54,15 @@ pub(in crate::up) async fn take_back(launched: &Shared) -> Undone {
 }
 
 impl Undone {
-    async fn take(&mut self, steps: Vec<Undo>, awaited: &mut Vec<(Arc<Link>, AgentName, Awaited)>) {
+    async fn take(
+        &mut self,
+        steps: Vec<Undo>,
+        longest: Option<Millis>,
+        awaited: &mut Vec<(Arc<Link>, AgentName, Awaited)>,
+    ) {
         for step in steps {
             let (link, agent) = step.about();
-            match step.take().await {
+            match step.take(longest).await {
                 Err(error) => self.left.push((agent, error.to_string())),
                 Ok(None) => {}
                 Ok(Some(what)) => awaited.push((link, agent, what)),
@@ -79,7 +85,7 @@ impl Undo {
     }
 
     /// Tells what is to come of it.
-    async fn take(self) -> Result<Option<Awaited>, ProxyError> {
+    async fn take(self, longest: Option<Millis>) -> Result<Option<Awaited>, ProxyError> {
         match self {
             Undo::Alter { link, host, spec } => {
                 let Altered { version, lives } = alter(&link, host, spec).await?;
@@ -91,7 +97,7 @@ impl Undo {
                 agent,
                 spec,
             } => {
-                restart(&link, host, &agent, spec).await?;
+                restart(&link, host, (&agent, spec), longest).await?;
                 Ok(Some(Awaited::Runs))
             }
             Undo::Forget {
@@ -125,15 +131,15 @@ async fn alter(link: &Link, host: HostId, spec: Box<AgentSpec>) -> Result<Altere
 async fn restart(
     link: &Link,
     host: HostId,
-    agent: &AgentName,
-    spec: Box<AgentSpec>,
+    (agent, spec): (&AgentName, Box<AgentSpec>),
+    longest: Option<Millis>,
 ) -> Result<(), ProxyError> {
     let stop = HostRequest::Stop {
         agent: agent.clone(),
-        grace: STOP_GRACE,
+        grace: Grace::USUAL,
         hold: false,
     };
-    let limit = STOP_GRACE.duration() + STOP_STAGES_TIMEOUT;
+    let limit = Grace::USUAL.longest(longest) + STOP_STAGES_TIMEOUT;
     link.ask::<Stopped>(Peer::Host(host.clone()), &stop, limit)
         .await?;
     alter(link, host.clone(), spec).await?;

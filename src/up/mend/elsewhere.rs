@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -282,7 +283,7 @@ async fn release(started: Started, there: oneshot::Receiver<()>) -> Result<Back,
     let outcome = match outcome {
         Ok(()) => session.release().await,
         Err(error) => {
-            session.cut().await;
+            session.cut(Duration::ZERO).await;
             Err(error)
         }
     };

@@ -14,7 +14,8 @@ use super::launch::{Launched, Mended};
 use super::machines::let_in;
 use super::state::{Shared, Up, lock};
 use super::{Progress, Stage, UpRequest};
-use crate::model::timing::{CONTROL_TIMEOUT, SHORT_GRACE};
+use crate::model::timing::CONTROL_TIMEOUT;
+use crate::model::{Grace, Millis, longest_stop};
 use crate::plan::{Mend, Place, Plan};
 use crate::state::{GroupRecord, Phase};
 use crate::wire::{HostRequest, Peer, Stopped};
@@ -65,12 +66,12 @@ impl Up<'_> {
         let half = self.part.agents.iter();
         let half = half.filter(|it| mend.stop.contains(&it.name));
         // One that could not be ended does not let another take its name, and that is an error then.
-        stop(half.map(|agent| Mended {
+        let half = half.map(|agent| Mended {
             link: self.link(&agent.name).clone(),
             host: self.part.host_id(&agent.host),
             agent: agent.name.name.clone(),
-        }))
-        .await;
+        });
+        stop(half, longest_stop(&self.part.agents)).await;
         Ok(())
     }
 }
@@ -105,22 +106,22 @@ impl Launched {
 }
 
 /// Stops agents that were started where all else stands.
-pub(super) async fn take_back(launched: &Shared) {
+pub(super) async fn take_back(launched: &Shared, longest: Option<Millis>) {
     let mended = std::mem::take(&mut lock(launched).mended);
-    stop(mended.into_iter()).await;
+    stop(mended.into_iter(), longest).await;
 }
 
-/// Has their hosts stop agents, all at once, and waits until they have.
-async fn stop(agents: impl Iterator<Item = Mended>) {
+/// Has their hosts stop agents, all at once, and waits until they have. `longest`: the longest `stop_timeout` of any of them.
+async fn stop(agents: impl Iterator<Item = Mended>, longest: Option<Millis>) {
     let mut stops = JoinSet::new();
     for Mended { link, host, agent } in agents {
-        let grace = SHORT_GRACE;
+        let grace = Grace::SHORT;
         let request = HostRequest::Stop {
             agent,
             grace,
             hold: false,
         };
-        let timeout = SHORT_GRACE.duration() + CONTROL_TIMEOUT;
+        let timeout = grace.longest(longest) + CONTROL_TIMEOUT;
         stops.spawn(link.ask::<Stopped>(Peer::Host(host), &request, timeout));
     }
     while stops.join_next().await.is_some() {}
