@@ -366,3 +366,137 @@ fn install_writes_on_every_machine_and_uninstall_takes_back_what_nobody_has_chan
     lab.ok(&["down"]);
     lab.assert_nothing_left();
 }
+
+/// Each writes what it does: the job, what waits for that, and what waits for that on the same machine and on another. Sink is
+/// connected to by who it is after, so that nobody gets anywhere who waits for a whole agent.
+fn in_order(lab: &Lab) -> String {
+    let config = lab.ssh_config().display().to_string();
+    let order = lab.bench.files().join("order").display().to_string();
+    let program = |name: &str, script: &str, more: &str| {
+        let script = script.replace("+", &format!("echo +{name} >>{order}"));
+        let script = script.replace("=", &format!("echo ={name} >>{order}"));
+        format!("    command: [sh, -c, '{script}']\n    speaks: nothing\n    settle: 10ms\n{more}")
+    };
+    let job = program("Job", "+; sleep 0.5; =", "    job: true\n");
+    let stays = "exec sleep 1000";
+    let server = format!("+; sleep 0.3; =; echo ready; {stays}");
+    let server = program(
+        "Server",
+        &server,
+        "    ready: { line: ready }\n    after: Job\n",
+    );
+    let last = format!("+; {stays}");
+    let client = program("Client", &last, "    after: Server\n");
+    let far = program("Far", &last, "    after: Server\n");
+    let sink = program("Sink", &last, "    after: [Server, Gone]\n");
+    let gone = program("Gone", stays, "");
+    format!(
+        r#"
+osb: 1
+name: survives
+security: none
+nameserver: {DESK}:7400
+hosts:
+  local: {{ address: {DESK} }}
+  lab1: {{ ssh: lab1, address: 10.77.0.11, ssh_config: {config} }}
+agents:
+  Client:
+    host: lab1
+{client}
+  Far:
+{far}
+  Gone:
+    host: lab1
+{gone}
+  Job:
+    host: lab1
+{job}
+  Server:
+    host: lab1
+{server}
+  Sink:
+    host: lab1
+    bind: {{ in: PULL }}
+{sink}
+connections:
+  - {{ agent: Server, to: Sink.in, alias: out }}
+"#
+    )
+}
+
+#[test]
+fn after_a_power_cut_agents_get_to_work_in_the_order_of_after_on_all_machines() {
+    let Some(lab) = lab(1) else { return };
+    let order = lab.bench.files().join("order");
+    let written = |what: &str| {
+        let mut lines: Vec<String> = Vec::new();
+        wait_until(&format!("{what}: all have begun"), || {
+            let text = fs::read_to_string(&order).unwrap_or_default();
+            lines = text.lines().map(str::to_owned).collect();
+            lines.len() >= 7
+        });
+        fs::remove_file(&order).unwrap();
+        lines[4..].sort();
+        assert_eq!(
+            lines,
+            [
+                "+Job", "=Job", "+Server", "=Server", "+Client", "+Far", "+Sink"
+            ],
+            "{what}"
+        );
+    };
+    let said = lab.up(&in_order(&lab));
+    assert_eq!(said.code, 0, "{said}");
+    written("up");
+    // Who was stopped is not waited for.
+    lab.ok(&["stop", "Gone"]);
+    ["desk", "lab1"]
+        .into_iter()
+        .for_each(|machine| stub(&lab, machine));
+    let said = lab.with_systemd(&["install", "topology.yaml", "--user"]);
+    assert_eq!(said.code, 0, "{said}");
+    let mut units = lab.units();
+    // Once the machine with the last ones comes first, and once that with the first ones.
+    for reversed in [false, true] {
+        for machine in ["lab1", "desk"] {
+            lab.power_off(machine, &mut units);
+        }
+        for machine in ["lab1", "desk"] {
+            lab.power_on(machine);
+        }
+        match reversed {
+            false => units.iter_mut().for_each(|unit| lab.begin(unit)),
+            true => units.iter_mut().rev().for_each(|unit| lab.begin(unit)),
+        }
+        written(&format!("reversed: {reversed}"));
+        wait_until("the wire is proven", || {
+            let connections = lab.osb(&["-o", "json", "ls", "connections"]);
+            let connections: Value = serde_json::from_str(&connections.stdout).unwrap_or_default();
+            connections[0]["proof"] == "proven"
+        });
+    }
+    // The daemon may be killed while they wait.
+    lab.power_off("lab1", &mut units);
+    lab.power_on("lab1");
+    let unit = units.iter_mut().find(|it| it.machine == "lab1").unwrap();
+    lab.begin(unit);
+    wait_until("the job is under way", || {
+        fs::read_to_string(&order).is_ok_and(|text| text.contains("+Job"))
+    });
+    let keeper = unit.running.as_ref().unwrap().id();
+    common::kill(common::daemon_of(i32::try_from(keeper).unwrap()), 9);
+    let all = ["+Client", "+Job", "+Server", "+Sink", "=Job", "=Server"];
+    let mut lines = Vec::new();
+    wait_until("all have begun", || {
+        let text = fs::read_to_string(&order).unwrap_or_default();
+        lines = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines == all
+    });
+    lab.ok(&["down"]);
+    for unit in &mut units {
+        let status = unit.running.take().unwrap().wait().unwrap();
+        assert!(status.success(), "{}: {status}", unit.text);
+    }
+    lab.assert_nothing_left();
+}

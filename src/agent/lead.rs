@@ -1,7 +1,8 @@
 //! The one way from an agent's spec to its work: it proves its wires, begins its program, and begins its timers. How far it
 //! goes, `core::Steps` says; it announces each step that it has taken.
 //!
-//! The host daemon leads the agents of a system that `up` brings up. An agent that begins in a system that is up goes alone.
+//! The host daemon leads the agents of a system that `up` brings up. An agent that begins in a system that is up goes alone; when
+//! its machine has started again, perhaps only until its wires are proven, and from there when its host leads it on.
 
 use serde_json::Value;
 
@@ -26,13 +27,20 @@ impl Agent {
     /// As soon as it is there for all, if it was started to go alone. One that could not become what its spec says, for its
     /// port is another's now, ends: its host tries again later.
     pub(super) fn go_alone(&mut self) {
-        if self.membership.is_hidden() || self.boot.works.is_none() {
+        let Some(works) = self.boot.works.as_ref() else {
+            return;
+        };
+        let to = match works.waits {
+            true => Step::Wire,
+            false => Step::Go,
+        };
+        if self.membership.is_hidden() {
             return;
         }
         if self.given.fault.is_some() {
             return self.end(NOT_AS_SPECIFIED);
         }
-        self.steps.lead_alone();
+        self.steps.lead_alone(to);
         self.take_steps();
     }
 

@@ -69,7 +69,10 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
             ..AgentSpec::named(args.name.name)
         }),
         version: None,
-        works: args.go.then_some(Works { launch: None }),
+        works: args.go.then_some(Works {
+            launch: None,
+            waits: false,
+        }),
         ports: BTreeMap::new(),
         incarnation,
         successor_of: None,

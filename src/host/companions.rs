@@ -22,16 +22,17 @@ impl Host {
     }
 
     /// The name server is told whom its events are wanted of.
-    fn follow(&self) {
+    pub(super) fn follow(&self) {
         let mut agents = self.companions.watched();
         agents.extend(self.referrers.keys().cloned());
+        agents.extend(self.boots.followed().cloned());
         let follow = NameServerRequest::Follow { agents };
         self.link.tell(Peer::NameServer, &follow);
     }
 
     /// The name server has lost its memory.
     pub(super) fn follow_again(&self) {
-        if self.companions.watches() || !self.referrers.is_empty() {
+        if self.companions.watches() || !self.referrers.is_empty() || !self.boots.is_over() {
             self.follow();
         }
     }

@@ -6,6 +6,7 @@
 mod alter;
 mod attached;
 mod boot;
+mod boots;
 mod child;
 mod commands;
 mod companions;
@@ -51,7 +52,7 @@ use crate::process::{
 };
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir, own};
-use crate::supervision::{Companions, Now, Supervision, Ticket};
+use crate::supervision::{Boots, Companions, Now, Supervision, Ticket};
 use crate::wire::{Announcement, Envelope, Fault, Incarnation, NameServerRequest, Peer};
 use alter::{Altering, Outcome};
 use attached::{Adopted, AllAttached};
@@ -212,6 +213,8 @@ struct Host {
     memory: MemoryWatch,
     supervision: Supervision,
     companions: Companions,
+    /// The order in which agents get to work that came with the machine.
+    boots: Boots,
     /// For each agent, those whose programs refer to its sockets, or have done so.
     referrers: BTreeMap<AgentName, BTreeSet<AgentName>>,
     spawner: Spawner,
@@ -278,6 +281,7 @@ impl Host {
             memory: MemoryWatch::begin(),
             supervision: Supervision::default(),
             companions: Companions::default(),
+            boots: Boots::default(),
             referrers: BTreeMap::new(),
             children: HashMap::new(),
             commands: HashMap::new(),
@@ -370,6 +374,7 @@ impl Host {
             let deadlines = [
                 self.supervision.next_deadline(),
                 self.companions.next_deadline(),
+                self.boots.next_deadline(),
                 self.readers.next_deadline(),
             ];
             let deadline = deadlines.into_iter().flatten().min();
@@ -441,6 +446,7 @@ impl Host {
                     self.see_to_attached(&presence);
                 }
                 self.see_to_companions(&presence);
+                self.see_to_boots(&presence);
                 self.see_to_moved(&presence);
             }
             Input::Incoming(Incoming::Renew) => self.on_renew(),
@@ -468,6 +474,7 @@ impl Host {
             Input::Time => {
                 self.supervision.on_time(now);
                 self.on_companions_time(now);
+                self.on_boots_time(now);
                 self.on_readers_time(now);
             }
             Input::Written => self.on_written(),

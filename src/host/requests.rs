@@ -27,6 +27,7 @@ impl Host {
             HostRequest::Start { mut spec } => {
                 spec.name = self.spawner.id(&spec.name.name);
                 self.note_companions(&spec);
+                self.boots.forget(&spec.name.name, now);
                 self.supervision.on_start(spec, Incarnation::draw(), ticket)
             }
             HostRequest::Lead { agents, to } => {
@@ -47,6 +48,7 @@ impl Host {
                 self.answer(ticket, Ok(()));
             }
             HostRequest::Restart { agent } => {
+                self.boots.forget(&agent, now);
                 let begun = self.supervision.on_restart_by_hand(&agent, now);
                 self.answer(ticket, begun);
             }
@@ -63,6 +65,7 @@ impl Host {
                 if hold && self.supervision.on_hold(&agent) {
                     self.specs.keep_stopped(&self.spawner.id(&agent), true);
                 }
+                self.boots.forget(&agent, now);
                 self.supervision.on_stop(&agent, grace, ticket, now)
             }
             HostRequest::Ties {} => {

@@ -167,7 +167,8 @@ impl Host {
         let spec = &boot.spec;
         let kept = self.specs.get(&spec.name);
         let launch = kept.and_then(|kept| relaunch(spec, &kept.values));
-        boot.works = Some(Works { launch });
+        let waits = self.boots.holds(&spec.name.name);
+        boot.works = Some(Works { launch, waits });
         let left = before.and_then(|life| self.options.dir.left(life));
         let left = left.into_iter().flatten();
         let carried = left.filter(|(name, _)| boot.spec.keep.contains(name));

@@ -157,12 +157,14 @@ impl Registry {
         let mut member = Member::announced(from.clone(), announcement, now);
         member.key = self.entry(from).map(|entry| entry.key);
         let (mut connections, mut moved, mut relaunched) = (Vec::new(), false, false);
+        let mut is_newly_ready = false;
         let change = match self.members.remove(&peer) {
             None => Change::Registered,
             Some(mut old) if old.incarnation == incarnation && !old.has_ended() => {
                 self.unroute(&old.route, from);
                 moved = old.addresses() != member.addresses();
                 relaunched = old.relaunches() != member.relaunches();
+                is_newly_ready = member.is_ready() && !old.is_ready();
                 connections = old.take_connections();
                 member.follows(&old);
                 if old.state() == member.state() {
@@ -199,6 +201,8 @@ impl Registry {
         self.note_connections(&peer, &connections, now);
         if (moved || relaunched) && change == Change::Sockets {
             self.tell_followers(&peer, now);
+        } else if is_newly_ready && change == Change::Sockets {
+            self.tell_following_hosts(&peer, now);
         }
         if moved || relaunched || change == Change::Registered {
             self.tell_host(&peer, now);

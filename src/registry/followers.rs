@@ -111,12 +111,22 @@ impl Registry {
         }
     }
 
-    /// Tells those who are connected to an agent how it stands now.
+    /// Tells those who are connected to an agent how it stands now, and the hosts that follow it.
     pub(super) fn tell_followers(&mut self, peer: &Peer, now: Now) {
+        self.tell_some(peer, |_| true, now);
+    }
+
+    /// Tells the hosts that follow it.
+    pub(super) fn tell_following_hosts(&mut self, peer: &Peer, now: Now) {
+        self.tell_some(peer, |it| matches!(it, Peer::Host(_)), now);
+    }
+
+    fn tell_some(&mut self, peer: &Peer, who: impl Fn(&Peer) -> bool, now: Now) {
         let Peer::Agent(name) = peer else {
             return;
         };
-        let followers: Vec<Peer> = self.followers.of(name).cloned().collect();
+        let followers = self.followers.of(name).filter(|it| who(it));
+        let followers: Vec<Peer> = followers.cloned().collect();
         if followers.is_empty() {
             return;
         }
@@ -195,6 +205,7 @@ impl Registry {
             state: member.state(),
             uptime_ms: member.uptime_ms(now),
             relaunches: member.relaunches(),
+            ready: member.is_ready(),
             addresses: servers
                 .map(|(alias, at)| (alias.clone(), at.clone()))
                 .collect(),

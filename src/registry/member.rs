@@ -269,6 +269,11 @@ impl Member {
         }
     }
 
+    /// Whether others may go on that wait for it.
+    pub(super) fn is_ready(&self) -> bool {
+        self.reached().is_some_and(Reached::is_ready)
+    }
+
     /// What its sockets do not have, if it is an agent with a libzmq of its own.
     pub(super) fn lacks(&self) -> &[Guard] {
         match &self.facts {

@@ -4,6 +4,7 @@
 //! A pure core: inputs and the time go in, [`Effect`]s come out. It starts and signals nothing
 //! itself; `host` does.
 
+mod boots;
 mod companions;
 mod restart;
 mod silent;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use crate::model::timing::TERM_TIMEOUT;
 use crate::model::{AfterEnd, AgentName, AgentSpec, ExitReport, Grace, Millis};
 use crate::wire::{Fault, Incarnation, StopStage, Stopped};
+pub(crate) use boots::{After, Boots, Led, Standing, Unready};
 pub(crate) use companions::{Companions, With};
 use restart::History;
 use silent::Silent;

@@ -273,6 +273,9 @@ pub struct Works {
     /// Its program, if that is launched only then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch: Option<Launch>,
+    /// Its program and its timers wait until its host leads it to them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits: bool,
 }
 
 impl AgentBoot {

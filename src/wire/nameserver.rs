@@ -222,6 +222,11 @@ impl Reached {
     pub fn is_none(&self) -> bool {
         self.done.is_empty() && self.fault.is_none()
     }
+
+    /// Whether others may go on that wait for it. One that goes by no spec does its work as soon as it is there.
+    pub fn is_ready(&self) -> bool {
+        self.done.contains(&Step::Settle) || self.is_none()
+    }
 }
 
 /// What is so when a member begins to watch.
@@ -292,6 +297,9 @@ pub struct Presence {
     /// How often its program was started anew in this life.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub relaunches: u32,
+    /// It does its work, and its program, if it has one, is ready.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ready: bool,
     /// Where its sockets are that others can connect to.
     pub addresses: BTreeMap<Alias, Address>,
     /// Which spec it goes by.

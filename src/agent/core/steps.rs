@@ -45,10 +45,10 @@ impl Steps {
         self.to = self.to.max(Some(to));
     }
 
-    /// It goes to work alone: a wire that leads to what is not there does not keep it.
-    pub(crate) fn lead_alone(&mut self) {
+    /// It goes alone to that step: a wire that leads to what is not there does not keep it, then or later.
+    pub(crate) fn lead_alone(&mut self, to: Step) {
         self.alone = true;
-        self.lead(Step::Go);
+        self.lead(to);
     }
 
     /// The step that is to begin now. A program that has begun does not keep the timers: whoever wants them to wait until it
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn one_that_goes_alone_goes_on_and_does_not_say_that_its_wires_are_proven() {
         let mut steps = Steps::default();
-        steps.lead_alone();
+        steps.lead_alone(Step::Go);
         assert_eq!(all_to_begin(&mut steps), [Step::Wire]);
         steps.on_failed(Step::Wire, unproven());
         assert_eq!(all_to_begin(&mut steps), [Step::Settle, Step::Go]);
@@ -172,7 +172,7 @@ mod tests {
     fn one_that_is_altered_proves_its_wires_again_and_works_on() {
         let mut steps = Steps::default();
         steps.on_configured();
-        steps.lead_alone();
+        steps.lead_alone(Step::Go);
         assert_eq!(all_to_begin(&mut steps), [Step::Wire]);
         steps.on_done(Step::Wire);
         assert_eq!(all_to_begin(&mut steps), [Step::Settle, Step::Go]);

@@ -60,6 +60,7 @@ fn wire(agent: &mut Fixture, kind: Kind, at: Option<Address>) {
 /// The name server tells how Bob stands.
 fn tell(agent: &Fixture, life: u64, uptime_ms: u64, main: Option<Address>) {
     let presence = Presence {
+        ready: false,
         agent: "Bob".parse().unwrap(),
         incarnation: Incarnation(life),
         state: State::Running,
