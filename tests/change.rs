@@ -493,3 +493,114 @@ fn one_that_loses_only_a_peer_is_altered() {
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }
+
+/// The same numbers for the same seed (xorshift64, Marsaglia 2003).
+struct Seeded(u64);
+
+impl Seeded {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// A system of up to five agents without programs: any may have sockets, wires to any sockets, attributes and timers.
+fn any_system(seeded: &mut Seeded) -> String {
+    let names = ["Alice", "Bob", "Carol", "Dave", "Eve"];
+    let there: Vec<&str> = names.into_iter().filter(|_| seeded.below(4) > 0).collect();
+    let mut sockets = Vec::new();
+    let mut text = "osb: 1\nname: any\nagents:\n".to_owned();
+    for name in &there {
+        let mut bind = Vec::new();
+        for alias in ["b0", "b1"] {
+            if seeded.below(3) > 0 {
+                let kind = ["PUSH", "PUB"][usize::try_from(seeded.below(2)).unwrap()];
+                let serializer = ["json", "raw"][usize::try_from(seeded.below(5) / 4).unwrap()];
+                bind.push(format!(
+                    "{alias}: {{ kind: {kind}, serializer: {serializer}, handler: null }}"
+                ));
+                sockets.push((format!("{name}.{alias}"), kind));
+            }
+        }
+        let timer = match bind.is_empty() || seeded.below(2) == 0 {
+            true => String::new(),
+            false => format!(
+                ", timers: [{{ every: {}ms, send: {}, message: m }}]",
+                10 + seeded.below(3),
+                bind[0].split(':').next().unwrap()
+            ),
+        };
+        let attributes = format!(
+            "attributes: {{ x{}: {} }}",
+            seeded.below(2),
+            seeded.below(3)
+        );
+        text += &format!(
+            "  {name}: {{ bind: {{ {} }}, {attributes}{timer} }}\n",
+            bind.join(", ")
+        );
+    }
+    text += "connections:\n";
+    for client in &there {
+        for alias in ["PUSH", "PUB"] {
+            for (to, kind) in &sockets {
+                if *kind == alias && !to.starts_with(client) && seeded.below(4) == 0 {
+                    let handler = match (alias, seeded.below(2)) {
+                        ("PUB", 0) => "{ m: discard }",
+                        _ => "discard",
+                    };
+                    text += &format!(
+                        "  - {{ agent: {client}, to: {to}, alias: in{alias}, handler: {handler} }}\n"
+                    );
+                }
+            }
+        }
+    }
+    text
+}
+
+/// From any system to any other: agents that stay keep their processes, all wires are proven, and nothing is left to do.
+#[test]
+fn any_system_becomes_any_other() {
+    let seed = std::env::var("OSB_SEED").map_or(1, |seed| seed.parse().unwrap());
+    let mut seeded = Seeded(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed) | 1);
+    let bench = Bench::new();
+    let all = |bench: &Bench| -> Vec<(String, Value)> {
+        let agents = bench.json(&["ls", "agents"]);
+        let agents = agents.as_array().unwrap().iter();
+        let named = agents.map(|it| (it["name"].as_str().unwrap().to_owned(), it["pid"].clone()));
+        named.collect()
+    };
+    let mut before: Vec<(String, Value)> = Vec::new();
+    for step in 0..20 {
+        let next = any_system(&mut seeded);
+        let path = bench.file("topology.yaml", &next);
+        if bench.osb(&["check", &path]).code != 0 {
+            // Handlers of one socket that do not agree, say.
+            continue;
+        }
+        let said = bench.osb(&["up", &path]);
+        assert_eq!(said.code, 0, "seed {seed}, step {step}: {said}\n{next}");
+        let now = all(&bench);
+        for (name, pid) in &now {
+            let former = before.iter().find(|it| it.0 == *name);
+            assert!(
+                former.is_none_or(|it| it.1 == *pid),
+                "seed {seed}, step {step}: {name}\n{next}"
+            );
+        }
+        let declared = next.matches("- { agent:").count();
+        assert_eq!(
+            bench.wires().len(),
+            declared,
+            "seed {seed}, step {step}\n{next}"
+        );
+        let plan = bench.osb(&["plan", &path, "--exit-code"]);
+        assert_eq!(plan.code, 0, "seed {seed}, step {step}: {plan}");
+        before = now;
+    }
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}

@@ -59,6 +59,7 @@ mod tests {
             alias: alias.parse().unwrap(),
             to: to.parse().unwrap(),
             kind: Kind::Pull,
+            serializer: None,
             handlers: Handlers::none(),
             replies: Replies::default(),
         };

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::core::{Stage, Wire, WireEffect};
 use super::sockets::{LinkAt, SlotId};
-use crate::model::{AgentName, Alias, ConnectionInfo, Handlers, Kind, Proof, Replies, Target};
+use crate::model::{
+    AgentName, Alias, ConnectionInfo, Handlers, Kind, Proof, Replies, Serializer, Target,
+};
 use crate::wire::{Fault, ProofToken};
 
 /// The number of a wire, which no other wire of this agent ever has.
@@ -27,6 +29,8 @@ pub(crate) struct Declared {
     pub to: Target,
     /// The client's kind, as far as that is known before the other socket is.
     pub kind: Option<Kind>,
+    /// That of the other socket, likewise.
+    pub serializer: Option<Serializer>,
     pub handlers: Option<Handlers>,
     pub replies: Replies,
 }
@@ -228,6 +232,7 @@ mod tests {
             alias: alias.parse().unwrap(),
             to: to.parse().unwrap(),
             kind: None,
+            serializer: None,
             handlers: None,
             replies: Replies::default(),
         }

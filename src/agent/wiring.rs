@@ -13,7 +13,7 @@ use super::state::Agent;
 use super::waiting::{Awaited, Waiting};
 use super::wires::{Declared, Kept, WireId};
 use crate::model::timing::{PROOF_TIMEOUT, RESOLVE_TIMEOUT};
-use crate::model::{Address, Alias, Millis, Role, Target, WireSpec};
+use crate::model::{Address, Alias, Kind, Millis, Role, Target, WireSpec};
 use crate::wire::{
     AgentRequest, ConnectRequest, ConnectToRequest, Fault, NameServerRequest, Peer, Presence,
     ProofToken,
@@ -43,6 +43,7 @@ impl Agent {
                     alias: wire.to.alias,
                 },
                 kind: Some(wire.kind),
+                serializer: wire.serializer,
                 handlers: Some(wire.handlers),
                 replies: wire.replies,
             };
@@ -78,6 +79,7 @@ impl Agent {
             alias,
             to,
             kind: None,
+            serializer: None,
             handlers,
             replies,
         };
@@ -115,7 +117,10 @@ impl Agent {
         };
         kept.located = true;
         let to = &kept.declared.to;
+        let is_another = |address: &Address| is_other(&kept.declared, address);
         match answer.and_then(|answer| server_of(to, answer)) {
+            // It is about to be another socket, of that name: the name server will tell.
+            Ok(address) if is_another(&address) => self.announce(),
             Ok(address) => self.found(id, address, None),
             // The one that declares a wire waits until the other one is there: the name server hears of it at once, for
             // it will tell.
@@ -133,8 +138,11 @@ impl Agent {
         let uptime = Some(Duration::from_millis(presence.uptime_ms));
         for id in self.wires.to_agent(&presence.agent) {
             let kept = self.wires.get(id);
-            let alias = kept.map(|kept| &kept.declared.to.alias);
-            if let Some(address) = alias.and_then(|alias| presence.addresses.get(alias)) {
+            let address = kept.and_then(|kept| {
+                let address = presence.addresses.get(&kept.declared.to.alias)?;
+                (!is_other(&kept.declared, address)).then_some(address)
+            });
+            if let Some(address) = address {
                 self.found(id, address.clone(), uptime);
             }
         }
@@ -401,6 +409,13 @@ fn server_of(to: &Target, answer: Value) -> Result<Address, Fault> {
             reason: format!("{to} connects: it has no address to connect to"),
         }),
     }
+}
+
+/// Whether a socket is of another kind than the one that the wire is to lead to, or has another serializer.
+fn is_other(declared: &Declared, address: &Address) -> bool {
+    let is_other_kind = |kind: Kind| address.kind.twin() != kind;
+    let is_other_serializer = |serializer| address.serializer != serializer;
+    declared.kind.is_some_and(is_other_kind) || declared.serializer.is_some_and(is_other_serializer)
 }
 
 /// Whether the other socket is not there, and may come.

@@ -215,6 +215,9 @@ pub struct WireSpec {
     pub to: SocketId,
     /// The client's kind: the twin of the target's.
     pub kind: Kind,
+    /// That of the target, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serializer: Option<Serializer>,
     pub handlers: Handlers,
     /// Where it asks: how answers are handled.
     #[serde(default, skip_serializing_if = "Replies::is_empty")]

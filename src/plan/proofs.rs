@@ -133,6 +133,7 @@ mod tests {
                 alias: alias.parse().unwrap(),
                 to: to.parse().unwrap(),
                 kind,
+                serializer: None,
                 handlers: Handlers::none(),
                 replies: Replies::default(),
             }],

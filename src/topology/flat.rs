@@ -530,6 +530,8 @@ fn connection(connection: &WireSpec, agent: String, to: String) -> Part {
         to: _,
         alias,
         kind,
+        // The other socket's.
+        serializer: _,
         handlers,
         replies,
     } = connection;

@@ -209,10 +209,12 @@ fn connection(wire: &Wire<'_>, directory: &Directory<'_>, review: &mut Review) -
     let owner = owner(*client, directory);
     let handlers = handlers::settle(&draft.handler, alias, *kind, &owner, review);
     let replies = replies::settle(&draft.replies, *kind, &owner, review);
+    let own = directory.sockets[*client].by_alias.get(&alias.value);
     WireSpec {
         alias: alias.value.clone(),
         to: to.clone(),
         kind: *kind,
+        serializer: own.map(|it| it.serializer),
         handlers,
         replies,
     }

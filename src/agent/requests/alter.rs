@@ -236,17 +236,20 @@ impl Agent {
         let is_it = |wire: &WireSpec| wire.alias == alias && wire.to == to;
         self.given.wires.retain(|wire| !is_it(wire));
         self.handle_wires(&alias);
+        let target = target(&to);
+        if let Some(former) = self.wires.between(&alias, &target)
+            && let Some(kept) = self.wires.get_mut(former)
+        {
+            // Its socket is handled as others say.
+            kept.declared.handlers = None;
+        }
         self.given.former_wires.push((alias, to));
     }
 
     /// All wires are proven: those that are not kept any more are left.
     pub(in crate::agent) fn leave_former_ends(&mut self) {
         for (alias, to) in std::mem::take(&mut self.given.former_wires) {
-            let to = Target {
-                agent: to.agent.name,
-                alias: to.alias,
-            };
-            let Some(id) = self.wires.between(&alias, &to) else {
+            let Some(id) = self.wires.between(&alias, &target(&to)) else {
                 continue;
             };
             let link = self.wires.link(id);
@@ -272,6 +275,13 @@ impl Agent {
             // Those that went by it are not answered any more; which they are, libzmq does not tell.
             self.give_up_requests(at.socket, self.sent_requests(at.socket));
         }
+    }
+}
+
+fn target(socket: &SocketId) -> Target {
+    Target {
+        agent: socket.agent.name.clone(),
+        alias: socket.alias.clone(),
     }
 }
 

@@ -32,6 +32,7 @@ fn begin_wire(agent: &mut Fixture, kind: Kind, at: Option<Address>) -> u64 {
         alias: alias("inbox"),
         to: "Bob.main".parse().unwrap(),
         kind,
+        serializer: None,
         handlers: all(if kind.receives() { &["collect"] } else { &[] }),
         replies: Replies::default(),
     };
@@ -227,6 +228,7 @@ fn led(limit: Duration, to: Step) -> Fixture {
         alias: alias("inbox"),
         to: "Bob.main".parse().unwrap(),
         kind: Kind::Push,
+        serializer: None,
         handlers: all(&[]),
         replies: Replies::default(),
     };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{AgentSpec, Alias, BindSpec, Edit, Kind, TimerSpec, WireSpec};
+use crate::model::{AgentSpec, Alias, BindSpec, Edit, Kind, Serializer, TimerSpec, WireSpec};
 
 /// What makes an agent that goes by `from` go by `to`, as far as that needs no new process: sockets, connections, attributes,
 /// timers. Nothing, if they are alike but for their order.
@@ -50,19 +50,23 @@ pub(super) fn edited(spec: &AgentSpec, edits: &[Edit]) -> AgentSpec {
     spec
 }
 
-/// The kinds of the sockets that connect.
-fn kinds(spec: &AgentSpec) -> BTreeMap<&Alias, Kind> {
+/// What the sockets that connect are: another kind, or another serializer, needs another socket.
+type Sorts<'s> = BTreeMap<&'s Alias, (Kind, Option<Serializer>)>;
+
+fn sorts(spec: &AgentSpec) -> Sorts<'_> {
     let wires = spec.wires.iter();
-    wires.map(|wire| (&wire.alias, wire.kind)).collect()
+    wires
+        .map(|wire| (&wire.alias, (wire.kind, wire.serializer)))
+        .collect()
 }
 
-/// Whether a socket of that alias connects in both specs, and is of one kind.
-fn stays(alias: &Alias, from: &BTreeMap<&Alias, Kind>, to: &BTreeMap<&Alias, Kind>) -> bool {
+/// Whether a socket of that alias connects in both specs, and is of one sort.
+fn stays(alias: &Alias, from: &Sorts<'_>, to: &Sorts<'_>) -> bool {
     to.contains_key(alias) && from.get(alias) == to.get(alias)
 }
 
 fn wires_that_go(from: &AgentSpec, to: &AgentSpec) -> Vec<Edit> {
-    let (before, after) = (kinds(from), kinds(to));
+    let (before, after) = (sorts(from), sorts(to));
     let mut edits = Vec::new();
     for alias in before.keys() {
         if !stays(alias, &before, &after) {
@@ -83,7 +87,7 @@ fn wires_that_go(from: &AgentSpec, to: &AgentSpec) -> Vec<Edit> {
 }
 
 fn wires_that_come(from: &AgentSpec, to: &AgentSpec) -> Vec<Edit> {
-    let (before, after) = (kinds(from), kinds(to));
+    let (before, after) = (sorts(from), sorts(to));
     let is_there =
         |wire: &&WireSpec| stays(&wire.alias, &before, &after) && from.wires.contains(wire);
     let wires = to.wires.iter().filter(|wire| !is_there(wire));

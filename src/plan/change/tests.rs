@@ -47,6 +47,8 @@ fn wire((name, to, how): (u8, u8, u8)) -> WireSpec {
             .parse()
             .unwrap(),
         kind: Kind::Pull,
+        // Those of one alias have one.
+        serializer: Some([Serializer::Json, Serializer::Raw][usize::from(name % 2)]),
         handlers: handlers(how),
         replies: Replies::default(),
     }

@@ -148,6 +148,7 @@ fn wire(alias: &str, to: &str, kind: Kind, handlers: Handlers) -> WireSpec {
         alias: alias.parse().unwrap(),
         to: to.parse().unwrap(),
         kind,
+        serializer: Some(Serializer::Json),
         handlers,
         replies: Replies::default(),
     }
