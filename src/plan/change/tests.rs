@@ -48,7 +48,7 @@ fn wire((name, to, how): (u8, u8, u8)) -> WireSpec {
             .unwrap(),
         kind: Kind::Pull,
         // Those of one alias have one.
-        serializer: Some([Serializer::Json, Serializer::Raw][usize::from(name % 2)]),
+        serializer: Some([Serializer::Json, Serializer::Raw][usize::from(name % 3 % 2)]),
         handlers: handlers(how),
         replies: Replies::default(),
     }
