@@ -198,7 +198,9 @@ fn a_change_that_is_interrupted_leaves_what_was() {
         "Eve: { command: [sleep, '1000'], speaks: nothing, ready: { line: never } }\n  Dave: {",
     );
     let path = bench.file("topology.yaml", &never);
-    for wait in [0, 20, 60, 120, 700] {
+    let mut seeded = seeded();
+    let waits = (0..8).map(|_| seeded.below(150)).chain([700]);
+    for wait in waits {
         let mut up = bench.spawn(&["up", &path]);
         std::thread::sleep(Duration::from_millis(wait));
         kill(i32::try_from(up.id()).unwrap(), 2);
@@ -206,6 +208,25 @@ fn a_change_that_is_interrupted_leaves_what_was() {
         assert!(!status.success());
         bench.is_as_before(before);
         bench.file("topology.yaml", &never);
+    }
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+/// Killed with no time to put anything back: the next `up` makes the system what its file says.
+#[test]
+fn whenever_one_is_killed_the_next_puts_all_in_order() {
+    let bench = up();
+    let mut seeded = seeded();
+    for _ in 0..8 {
+        let path = bench.file("topology.yaml", NEXT);
+        let mut up = bench.spawn(&["up", &path]);
+        std::thread::sleep(Duration::from_millis(seeded.below(150)));
+        up.kill().unwrap();
+        up.wait().unwrap();
+        bench.up_json(FORMER);
+        let now = pids(&bench);
+        bench.is_as_before(now);
     }
     bench.ok(&["down"]);
     bench.assert_nothing_left();
@@ -506,6 +527,14 @@ impl Seeded {
     }
 }
 
+fn seed() -> u64 {
+    std::env::var("OSB_SEED").map_or(1, |seed| seed.parse().unwrap())
+}
+
+fn seeded() -> Seeded {
+    Seeded(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed()) | 1)
+}
+
 /// A system of up to five agents without programs: any may have sockets, wires to any sockets, attributes and timers.
 fn any_system(seeded: &mut Seeded) -> String {
     let names = ["Alice", "Bob", "Carol", "Dave", "Eve"];
@@ -564,8 +593,7 @@ fn any_system(seeded: &mut Seeded) -> String {
 /// From any system to any other: agents that stay keep their processes, all wires are proven, and nothing is left to do.
 #[test]
 fn any_system_becomes_any_other() {
-    let seed = std::env::var("OSB_SEED").map_or(1, |seed| seed.parse().unwrap());
-    let mut seeded = Seeded(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed) | 1);
+    let (seed, mut seeded) = (seed(), seeded());
     let bench = Bench::new();
     let all = |bench: &Bench| -> Vec<(String, Value)> {
         let agents = bench.json(&["ls", "agents"]);

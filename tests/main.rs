@@ -8,6 +8,7 @@ mod architecture;
 mod attach;
 mod boot;
 mod change;
+mod change_machines;
 mod cli;
 mod completions;
 mod corpus;
