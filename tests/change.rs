@@ -1,11 +1,12 @@
 //! A system that is up becomes another: what is not otherwise is not touched, and a change that fails leaves what was.
 
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::common::{Bench, kill, wait_until};
+use crate::common::{Bench, kill, listen, wait_until};
 
 const FORMER: &str = "
 osb: 1
@@ -511,6 +512,83 @@ fn one_that_loses_only_a_peer_is_altered() {
     bench.up_json(one);
     assert_eq!(bench.wires(), ["Alice.main Bob.in"]);
     assert_eq!(pids(&bench), before);
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+/// It is watched by the folder: a file that is written anew, put in the place of another, or included.
+#[test]
+fn who_watches_makes_of_the_system_what_the_files_say() {
+    let bench = Bench::new();
+    let part = |x: u8| format!("agents: {{ Alice: {{ attributes: {{ x: {x} }} }} }}\n");
+    bench.file("part.yaml", &part(1));
+    let path = bench.file(
+        "topology.yaml",
+        "osb: 1\nname: watched\ninclude: [part.yaml]\n",
+    );
+    let mut up = bench.spawn(&["up", &path, "--watch"]);
+    let said = listen(up.stderr.take().unwrap());
+    let heard = |what: &str| said.lock().unwrap().matches(what).count();
+    let x_is = |x: &str| {
+        wait_until("Alice is altered", || {
+            bench.osb(&["get", "Alice", "x"]).stdout.trim() == x
+        });
+    };
+    wait_until("it watches", || heard("watching the topology's files") == 1);
+    let pid = bench.pid("Alice");
+    bench.file("part.yaml", &part(2));
+    x_is("2");
+    // What is not good is reported, and changes nothing.
+    bench.file("part.yaml", "agents: { Alice: { attributs: {} } }\n");
+    wait_until("the mistake is shown", || {
+        heard("did you mean attributes?") == 1
+    });
+    assert_eq!(heard("the system stays as it was"), 1);
+    // As editors do it.
+    bench.file("new.yaml", &part(3));
+    std::fs::rename(
+        bench.files().join("new.yaml"),
+        bench.files().join("part.yaml"),
+    )
+    .unwrap();
+    x_is("3");
+    assert_eq!(bench.pid("Alice"), pid);
+    kill(i32::try_from(up.id()).unwrap(), 2);
+    assert!(up.wait().unwrap().success());
+    assert_eq!(bench.pid("Alice"), pid, "the system stays");
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+/// Without a terminal there is nobody to ask.
+#[test]
+fn who_is_to_confirm_is_asked() {
+    let bench = up();
+    let path = bench.file("topology.yaml", NEXT);
+    let said = bench.osb(&["up", &path, "--confirm"]);
+    assert_eq!(said.code, 2, "{said}");
+    let asked = |answer: &str| {
+        let ends = nix::pty::openpty(None, None).unwrap();
+        let mut command = bench.command(&["up", &path, "--confirm"]);
+        command
+            .stdin(ends.slave)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let mut terminal = std::fs::File::from(ends.master);
+        std::io::Write::write_all(&mut terminal, answer.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = asked("n\n");
+    assert!(
+        said.contains("+ Dave starts") && said.contains("nothing was done"),
+        "{said}"
+    );
+    assert_eq!(bench.names(), ["Alice", "Bob", "Carol", "Prog"]);
+    asked("y\n");
+    assert_eq!(bench.names(), ["Alice", "Bob", "Dave", "Prog"]);
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }

@@ -53,7 +53,7 @@ pub(super) struct Gathered {
     /// Where the first file that was asked for came from.
     source: Option<Source>,
     /// Those that have been included: each is taken once.
-    included: BTreeSet<PathBuf>,
+    pub included: BTreeSet<PathBuf>,
     /// Those that are being read, each included by the one before it.
     within: Vec<PathBuf>,
     /// With those beside the first file.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::request::request;
 use super::runtime::block_on;
 use super::saved_plan::SavedPlan;
 use super::secrets::SecretsArgs;
@@ -10,8 +11,7 @@ use super::{CommandError, Context};
 use crate::model::Topology;
 use crate::plan::Plan;
 use crate::render::{Output, Planned, WouldChange};
-use crate::state::StateDir;
-use crate::up::{UpRequest, foresee};
+use crate::up::foresee;
 
 /// The exit status of `--exit-code` if there is something to do.
 const THERE_ARE_CHANGES: u8 = 10;
@@ -61,21 +61,6 @@ pub(crate) fn run(args: PlanArgs, context: &mut Context) -> Result<(), CommandEr
         true => Err(CommandError::ended_with(THERE_ARE_CHANGES)),
         false => Ok(()),
     }
-}
-
-/// What `up` would be asked for.
-pub(super) fn request(
-    topology: Topology,
-    place: String,
-    context: &Context,
-) -> Result<UpRequest, CommandError> {
-    let fingerprint = String::from_utf8_lossy(&crate::wire::body(&topology)).into_owned();
-    let (plan, state) = (Plan::new(topology), StateDir::from_env()?);
-    let mut request = UpRequest::new(plan, place, fingerprint, state);
-    request.key = context.global.key.clone();
-    // That another file is meant, `up` has to be told.
-    request.replace = true;
-    Ok(request)
 }
 
 fn show_whole(

@@ -1,6 +1,7 @@
 //! The topology that a command is given: files, of which one may be standard input as `-`, and
 //! values that are set over them. Variables in them are those of this process.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::gather::{self, Gathered, Variables};
@@ -58,6 +59,8 @@ pub(crate) struct TopologyFile {
     inputs: Vec<Input>,
     source: Source,
     place: String,
+    /// The files that were read, but for files of variables.
+    files: BTreeSet<PathBuf>,
     variables: Variables,
 }
 
@@ -69,6 +72,8 @@ impl TopologyFile {
             places.push(gathered.read(&path)?);
         }
         let source = gathered.source()?;
+        let mut files: BTreeSet<PathBuf> = places.iter().map(PathBuf::from).collect();
+        files.extend(gathered.included.iter().cloned());
         let variables = gathered.variables;
         let mut inputs = gathered.inputs;
         inputs.extend(args.set.iter().map(Input::set));
@@ -76,6 +81,7 @@ impl TopologyFile {
             inputs,
             source,
             place: places.join(", "),
+            files,
             variables,
         })
     }
@@ -83,6 +89,14 @@ impl TopologyFile {
     /// Where its files are, wherever one stands when that is read.
     pub(crate) fn place(&self) -> String {
         self.place.clone()
+    }
+
+    /// The folders that its files are in.
+    pub(crate) fn folders(&self) -> BTreeSet<PathBuf> {
+        let files = self.files.iter().filter(|it| it.is_file());
+        files
+            .filter_map(|it| Some(it.parent()?.to_owned()))
+            .collect()
     }
 
     /// The names to show.

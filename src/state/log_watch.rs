@@ -13,6 +13,14 @@ use tokio::io::unix::AsyncFd;
 
 use super::SystemDir;
 
+/// Waits until there are events. It may be dropped while it waits; nothing is lost by that.
+pub(super) async fn readable(inotify: &Inotify) -> io::Result<()> {
+    let fd = inotify.as_fd().try_clone_to_owned()?;
+    // SAFETY: the descriptor is owned by the AsyncFd, which neither replaces nor closes it.
+    let waiting = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?;
+    waiting.readable().await.map(|_| ())
+}
+
 /// A watch over the logs of one system.
 pub struct LogWatch {
     inotify: Inotify,
@@ -66,10 +74,7 @@ impl LogWatch {
 
     /// Waits until there are events. It may be dropped while it waits; nothing is lost by that.
     pub async fn wait(&self) -> io::Result<()> {
-        let fd = self.inotify.as_fd().try_clone_to_owned()?;
-        // SAFETY: the descriptor is owned by the AsyncFd, which neither replaces nor closes it.
-        let waiting = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?;
-        waiting.readable().await.map(|_| ())
+        readable(&self.inotify).await
     }
 
     /// What has happened since the last time, without waiting.

@@ -7,6 +7,7 @@
 mod boot;
 mod error;
 mod find;
+mod folder_watch;
 mod history;
 mod kept;
 mod keys;
@@ -37,6 +38,7 @@ use crate::wire::Incarnation;
 pub use boot::{BootDir, InstallNote, Part, Place};
 pub use error::StateError;
 pub use find::{find_key, find_keys};
+pub use folder_watch::FolderWatch;
 pub use history::Past;
 pub use kept::{Ending, KeptMachine, NotedGroup, RunNote};
 pub use keys::{FormerServerKey, KeyDir, KeyFile, KeyLog, ServerKeys};

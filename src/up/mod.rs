@@ -140,6 +140,7 @@ impl Outcome {
 }
 
 /// What is to be brought up.
+#[derive(Clone)]
 pub(crate) struct UpRequest {
     pub plan: Plan,
     /// The topology's file as it is shown to people.

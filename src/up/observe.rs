@@ -1,6 +1,8 @@
 //! Watching the agents while they are brought up: which run, and which have ended.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{oneshot, watch};
 
@@ -20,6 +22,10 @@ pub(crate) struct Observer {
     /// Those that have had a life before, of whose end there may still be talk: how often they had been
     /// started again by then.
     former: HashMap<AgentName, u32>,
+    /// Those that have a life still, which is ended first.
+    ending: HashSet<AgentName>,
+    /// Those lives have ended.
+    ended: Arc<AtomicBool>,
     /// Daemons by name, and by pid unless others start them: a former one may have had the same name.
     hosts: HashMap<(HostId, Option<u32>), oneshot::Sender<()>>,
 }
@@ -66,6 +72,13 @@ impl Observer {
     /// The same for an agent that has ended before: its end counts from its next life on.
     pub(super) fn expect_again(&mut self, agent: &AgentName, restarts: u32) -> Telling {
         self.former.insert(agent.clone(), restarts);
+        self.expect_agent(agent)
+    }
+
+    /// The same for an agent that lives, and is ended first: as long as that has not come about (`ended`), nothing counts.
+    pub(super) fn expect_anew(&mut self, agent: &AgentName, ended: &Arc<AtomicBool>) -> Telling {
+        self.ended = ended.clone();
+        self.ending.insert(agent.clone());
         self.expect_agent(agent)
     }
 
@@ -145,6 +158,10 @@ impl Observer {
         }
         // Before its host is there, an agent of this name is of a former life.
         if !self.ours.contains(&agent.name) || !self.hosts.is_empty() {
+            return None;
+        }
+        if self.ending.contains(&agent.name) && !self.ended.load(Ordering::Relaxed) {
+            self.former.insert(agent.name, agent.restarts);
             return None;
         }
         let former = self.former.get(&agent.name);

@@ -1,6 +1,7 @@
 //! The phases, one after the other, while agents are watched.
 
 use std::future::{Future, poll_fn};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
@@ -57,6 +58,7 @@ pub(crate) async fn run(
     };
     let up = Up {
         ends: watch::Sender::default(),
+        former_ended: Arc::default(),
         bundle,
         request,
         part: request.plan.part(part),
@@ -184,6 +186,9 @@ impl Up<'_> {
             let observer = &mut observers[self.place(self.part.nameserver_of(&agent.name))];
             let telling = match agent.attach {
                 true => observer.expect_attached(&agent.name.name),
+                false if self.ends_first(&agent.name) => {
+                    observer.expect_anew(&agent.name.name, &self.former_ended)
+                }
                 false => match self.missing.restarts(&agent.name) {
                     Some(restarts) => observer.expect_again(&agent.name.name, restarts),
                     None => observer.expect_agent(&agent.name.name),
@@ -198,6 +203,12 @@ impl Up<'_> {
             tellings.insert(it.to.name.clone(), telling);
         }
         tellings
+    }
+
+    /// Whether the agent has a life that is to end before the next one begins.
+    fn ends_first(&self, agent: &AgentId) -> bool {
+        let mut anew = self.request.change.anew();
+        anew.any(|it| it.to.name == *agent && !it.from.attach)
     }
 
     /// Watches until an agent dies, other than by being done. Nothing, if a name server is lost.
@@ -312,6 +323,7 @@ impl Up<'_> {
     ) -> Result<(), UpError> {
         self.hosts(progress, hosts).await?;
         self.end_former().await?;
+        self.former_ended.store(true, Ordering::Relaxed);
         let attaching = self.start(progress, tellings).await?;
         let altered = self.alter().await?;
         let addresses = self.configure(progress, tellings, attaching).await?;

@@ -1,6 +1,7 @@
 //! What one `up` knows while it works: its plan, what it has launched, the agents that it waits for.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{oneshot, watch};
@@ -47,6 +48,8 @@ pub(super) struct Up<'a> {
     pub(super) missing: Missing,
     /// Agents that were told to go and have nothing more to do: they have not failed.
     pub(super) ends: Ends,
+    /// Agents that begin anew have ended.
+    pub(super) former_ended: Arc<AtomicBool>,
 }
 
 /// Agents that have ended as they should.

@@ -55,9 +55,13 @@ impl Missing {
     /// Agents that are to be otherwise in a new process are to be started, too.
     pub(super) fn and_anew(&mut self, change: &Change) {
         for it in change.anew() {
-            if self.agents.insert(it.to.name.clone()) {
-                self.mend.agents.push(it.to.name.clone());
+            let name = &it.to.name;
+            if self.agents.insert(name.clone()) {
+                self.mend.agents.push(name.clone());
             }
+            // One that lives and that the name server does not know yet is ended first, like the others.
+            self.mend.out_of_reach.retain(|other| other != name);
+            self.out_of_reach.agents.retain(|other| other != name);
         }
     }
 }
