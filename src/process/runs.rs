@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{ProcessId, Stat, cgroup, proc_file, wait_for_end};
 use crate::model::Leftover;
@@ -72,6 +72,7 @@ pub fn descendants(
     let mut next: Vec<(u32, Option<String>)> = roots.into_iter().map(|pid| (pid, None)).collect();
     let mut found = Vec::new();
     while let Some((pid, above)) = next.pop() {
+        until_begun(pid);
         let Some(member) = Member::of(pid, |own| own.or(above)) else {
             continue;
         };
@@ -83,6 +84,26 @@ pub fn descendants(
     }
     found
 }
+
+/// A process that is just beginning another program (execve(2)) has neither variables nor words for a moment: its mark cannot be
+/// read then, and nothing tells when it can.
+fn until_begun(pid: u32) {
+    for _ in 0..BEGINNING_LOOKS {
+        let is_empty = |file: &str| {
+            let content = fs::read(format!("/proc/{pid}/{file}"));
+            content.is_ok_and(|content| content.is_empty())
+        };
+        let lives = || Stat::of(pid).is_ok_and(|stat| !stat.ended);
+        if !is_empty("environ") || !is_empty("cmdline") || !lives() {
+            return;
+        }
+        std::thread::sleep(BEGINNING_INTERVAL);
+    }
+}
+
+/// How often it is looked at, and how long is waited in between.
+const BEGINNING_LOOKS: u32 = 100;
+const BEGINNING_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Whether this process has any child that is not `known`, dead or alive.
 pub fn has_others(known: impl Fn(u32) -> bool) -> bool {
