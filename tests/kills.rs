@@ -126,3 +126,49 @@ fn whatever_is_killed_whenever_all_is_as_it_was() {
     bench.ok(&["down"]);
     bench.assert_nothing_left();
 }
+
+/// The reader writes each message to its log, and is killed again and again; the writer lives. What has not come to the log is
+/// no more than what the writer counts as lost, and a message that was confirmed has come.
+#[test]
+fn what_kills_lose_is_counted() {
+    let seed = from_environment("OSB_SEED", 1);
+    let bench = Bench::new();
+    let said = bench.up(
+        "osb: 1\nname: counted\nagents:\n  Writer: { bind: { out: { kind: PUSH, handler: null } }, timers: [{ alias: t, every: 1ms, send: out, message: m }] }\n  Reader: { restart: { policy: always, limit: 0, max_delay: 50ms } }\nconnections:\n  - { agent: Reader, to: Writer.out, alias: in, handler: log }\n",
+    );
+    assert_eq!(said.code, 0, "{said}");
+    let mut seeded = Seeded(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let logged = || bench.log("counted", "Reader").matches("in: m").count() as u64;
+    for _ in 0..from_environment("OSB_KILLS", 60) / 10 {
+        let before = logged();
+        wait_until("the reader reads", || logged() > before + 20);
+        // Readers report once a second: some lives end before that, some after.
+        std::thread::sleep(Duration::from_millis(seeded.below(2000)));
+        kill_if(
+            bench.agent("Reader")["pid"]
+                .as_i64()
+                .and_then(|it| i32::try_from(it).ok()),
+        );
+    }
+    bench.ok(&["stop-timer", "Writer", "t"]);
+    let out = || {
+        let all = bench.json(&["ls", "sockets"]);
+        let all = all.as_array().unwrap();
+        let writer = all.iter().find(|it| it["agent"] == "Writer").unwrap();
+        writer["sockets"]["out"].clone()
+    };
+    let number = |counts: &serde_json::Value, key: &str| counts[key].as_u64().unwrap();
+    wait_until("all that was sent has come, or is counted as lost", || {
+        let (counts, logged) = (out(), logged());
+        let lost = number(&counts, "dropped") + number(&counts, "unconfirmed");
+        let sent = number(&counts, "sent");
+        assert!(logged <= sent, "seed {seed}: {counts}, {logged} logged");
+        sent - logged <= lost
+    });
+    // It is counted, not guessed: what lives have reported is not among it.
+    let counts = out();
+    let lost = number(&counts, "dropped") + number(&counts, "unconfirmed");
+    assert!(lost < number(&counts, "sent"), "seed {seed}: {counts}");
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}

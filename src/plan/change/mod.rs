@@ -3,18 +3,22 @@
 //! Pure: two sets of specs come in. What really runs, `mend` looks at.
 
 mod edits;
+mod fixed;
+mod reasons;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde::Serialize;
 
 use edits::edited;
 pub use edits::{edits, midway};
+pub use fixed::{Fixed, fixed};
+pub use reasons::{Reason, Setting};
+use reasons::{reasons, settings, variables};
 
-use crate::model::{AgentId, AgentSpec, Edit, HostName, HostSpec, Program, Topology};
+use crate::model::{AgentId, AgentSpec, Edit};
 
 /// From one set of agents to another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -40,85 +44,6 @@ pub struct Alteration {
     pub variables: BTreeSet<String>,
     /// What its host alone has to know.
     pub settings: Vec<Setting>,
-}
-
-/// Why an agent needs a new process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    Command,
-    Environment,
-    Folder,
-    Files,
-    Speaks,
-    Ready,
-    Health,
-    After,
-    /// It has a program, and had none; or the other way round.
-    Program,
-    Host,
-    /// Others start it from now on; or osb does.
-    Attach,
-    Logs,
-    /// A wire leads from or to an agent of another name server: its address is told when an agent begins.
-    FarWire,
-    /// A program cannot be told that it has an attribute no more.
-    Unset,
-    /// An `up` that was to change it was cut off: it may be neither what it was nor what it was to be.
-    CutOff,
-}
-
-impl Reason {
-    /// What is otherwise.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Reason::Command => "its command",
-            Reason::Environment => "its environment",
-            Reason::Folder => "its folder",
-            Reason::Files => "its files",
-            Reason::Speaks => "how its program speaks",
-            Reason::Ready => "when it is ready",
-            Reason::Health => "its health check",
-            Reason::After => "what it comes after",
-            Reason::Program => "whether it has a program",
-            Reason::Host => "its host",
-            Reason::Attach => "who starts it",
-            Reason::Logs => "its logs' limits",
-            Reason::FarWire => "a wire to another name server's agent",
-            Reason::Unset => "an attribute that it has no more",
-            Reason::CutOff => "an `up` that was cut off",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// What a host has to know of an agent. It changes nothing of what the agent does now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Setting {
-    StopTimeout,
-    Restart,
-    OnFailed,
-    Keep,
-    With,
-}
-
-impl Setting {
-    /// The key of the topology.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Setting::StopTimeout => "stop_timeout",
-            Setting::Restart => "restart",
-            Setting::OnFailed => "on_failed",
-            Setting::Keep => "keep",
-            Setting::With => "with",
-        }
-    }
 }
 
 impl Alteration {
@@ -269,148 +194,4 @@ impl Alteration {
         }
         agent
     }
-}
-
-/// Fields are taken apart so that a new one is not forgotten.
-fn reasons(from: &AgentSpec, to: &AgentSpec) -> Vec<Reason> {
-    let AgentSpec {
-        name,
-        host,
-        attach,
-        program,
-        logs,
-        attributes,
-        wires: _,
-        bind: _,
-        timers: _,
-        start_timeout: _,
-        settle: _,
-        stop_timeout: _,
-        restart: _,
-        on_failed: _,
-        keep: _,
-        with: _,
-    } = from;
-    let is_far = |agent: &AgentSpec| {
-        let own = &agent.name.nameserver;
-        let far = agent
-            .wires
-            .iter()
-            .filter(move |it| it.to.agent.nameserver != *own);
-        far.cloned().collect::<Vec<_>>()
-    };
-    let unset = || {
-        let mut names = attributes.keys();
-        names.any(|name| !to.attributes.contains_key(name))
-    };
-    debug_assert_eq!(*name, to.name);
-    let mut reasons = program_reasons(program.as_ref(), to.program.as_ref());
-    let others = [
-        (*host != to.host, Reason::Host),
-        (*attach != to.attach, Reason::Attach),
-        (*logs != to.logs, Reason::Logs),
-        (is_far(from) != is_far(to), Reason::FarWire),
-        (program.is_some() && unset(), Reason::Unset),
-    ];
-    reasons.extend(others.into_iter().filter_map(|(is, it)| is.then_some(it)));
-    reasons
-}
-
-fn program_reasons(from: Option<&Program>, to: Option<&Program>) -> Vec<Reason> {
-    let (from, to) = match (from, to) {
-        (None, None) => return Vec::new(),
-        (None, Some(_)) | (Some(_), None) => return vec![Reason::Program],
-        (Some(from), Some(to)) => (from, to),
-    };
-    let Program {
-        argv,
-        env,
-        cwd,
-        sync,
-        speaks,
-        ready,
-        timeout,
-        once,
-        after,
-        after_healthy,
-        ready_when_healthy,
-        health,
-    } = from;
-    let is_ready = (ready, timeout, once, ready_when_healthy);
-    let to_be_ready = (&to.ready, &to.timeout, &to.once, &to.ready_when_healthy);
-    let reasons = [
-        (*argv != to.argv, Reason::Command),
-        (*env != to.env, Reason::Environment),
-        (*cwd != to.cwd, Reason::Folder),
-        (*sync != to.sync, Reason::Files),
-        (*speaks != to.speaks, Reason::Speaks),
-        (is_ready != to_be_ready, Reason::Ready),
-        (*health != to.health, Reason::Health),
-        (
-            (after, after_healthy) != (&to.after, &to.after_healthy),
-            Reason::After,
-        ),
-    ];
-    let is_so = reasons.into_iter().filter(|(is_so, _)| *is_so);
-    is_so.map(|(_, reason)| reason).collect()
-}
-
-fn variables(from: Option<&Program>, to: Option<&Program>) -> BTreeSet<String> {
-    let none = BTreeMap::new();
-    let from = from.map_or(&none, |it| &it.env);
-    let to = to.map_or(&none, |it| &it.env);
-    let names = from.keys().chain(to.keys());
-    let otherwise = names.filter(|name| from.get(*name) != to.get(*name));
-    otherwise.cloned().collect()
-}
-
-fn settings(from: &AgentSpec, to: &AgentSpec) -> Vec<Setting> {
-    let settings = [
-        (from.stop_timeout != to.stop_timeout, Setting::StopTimeout),
-        (from.restart != to.restart, Setting::Restart),
-        (from.on_failed != to.on_failed, Setting::OnFailed),
-        (from.keep != to.keep, Setting::Keep),
-        (from.with != to.with, Setting::With),
-    ];
-    let is_so = settings.into_iter().filter(|(is_so, _)| *is_so);
-    is_so.map(|(_, setting)| setting).collect()
-}
-
-/// What of a topology cannot be changed while it runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fixed {
-    Security,
-    NameServers,
-    /// This host is there no more, or is reached otherwise.
-    Host(HostName),
-    /// This host has no daemon yet.
-    NewHost(HostName),
-}
-
-/// The first thing, if there is one, that keeps a running system from becoming another.
-pub fn fixed(from: &Topology, to: &Topology) -> Option<Fixed> {
-    if from.security != to.security {
-        return Some(Fixed::Security);
-    }
-    if from.nameservers != to.nameservers {
-        return Some(Fixed::NameServers);
-    }
-    for host in &from.hosts {
-        let next = to.hosts.iter().find(|it| it.name == host.name);
-        let is_same = |next: &HostSpec| next.reach == host.reach && next.address == host.address;
-        let is_used = |topology: &Topology| {
-            let mut agents = topology.agents.iter();
-            agents.any(|agent| !agent.attach && agent.host == host.name)
-        };
-        if (is_used(from) || is_used(to)) && !next.is_some_and(is_same) {
-            return Some(Fixed::Host(host.name.clone()));
-        }
-    }
-    let place = |agent: &AgentSpec| (agent.host.clone(), agent.name.nameserver.clone());
-    let before = from.agents.iter().filter(|it| !it.attach).map(place);
-    let before: BTreeSet<_> = before.collect();
-    let local = HostName::local();
-    let mut after = to.agents.iter().filter(|it| !it.attach).map(place);
-    let new = after.find(|place| place.0 != local && !before.contains(place));
-    new.map(|(host, _)| Fixed::NewHost(host))
 }

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Action, Admits, Alias, BindSpec, Handlers, Kind, Millis, Replies, Restart, RestartPolicy,
-    Serializer, SocketId, TimerAction, TimerSpec, When, WireSpec,
+    Action, Admits, Alias, BindSpec, Handlers, Kind, Millis, Program, Replies, Restart,
+    RestartPolicy, Serializer, SocketId, TimerAction, TimerSpec, When, WireSpec,
 };
 
 const NAMES: [&str; 4] = ["Alice", "Bob", "Carol", "Dave"];
