@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::common::seeded::Seeded;
 use crate::common::{Bench, kill, listen, wait_until};
 
 const FORMER: &str = "
@@ -593,24 +594,12 @@ fn who_is_to_confirm_is_asked() {
     bench.assert_nothing_left();
 }
 
-/// The same numbers for the same seed (xorshift64, Marsaglia 2003).
-struct Seeded(u64);
-
-impl Seeded {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
-
 fn seed() -> u64 {
     std::env::var("OSB_SEED").map_or(1, |seed| seed.parse().unwrap())
 }
 
 fn seeded() -> Seeded {
-    Seeded(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed()) | 1)
+    Seeded::of(seed())
 }
 
 /// A system of up to five agents without programs: any may have sockets, wires to any sockets, attributes and timers.

@@ -5,21 +5,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::common::seeded::Seeded;
 use crate::common::{Bench, kept_by, kill, wait_until};
 
 const AGENTS: usize = 30;
-
-/// The same numbers for the same seed (xorshift64, Marsaglia 2003).
-struct Seeded(u64);
-
-impl Seeded {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {
     let given = std::env::var(name).ok();
@@ -105,7 +94,7 @@ fn whatever_is_killed_whenever_all_is_as_it_was() {
     let said = bench.up(&topology());
     assert_eq!(said.code, 0, "{said}");
     let addresses = bench.addresses();
-    let mut seeded = Seeded(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut seeded = Seeded::of(seed);
     for _ in 0..kills {
         bench.kill_one(&mut seeded);
         // The moment of the next one is part of the seed.
@@ -137,7 +126,7 @@ fn what_kills_lose_is_counted() {
         "osb: 1\nname: counted\nagents:\n  Writer: { bind: { out: { kind: PUSH, handler: null } }, timers: [{ alias: t, every: 1ms, send: out, message: m }] }\n  Reader: { restart: { policy: always, limit: 0, max_delay: 50ms } }\nconnections:\n  - { agent: Reader, to: Writer.out, alias: in, handler: log }\n",
     );
     assert_eq!(said.code, 0, "{said}");
-    let mut seeded = Seeded(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut seeded = Seeded::of(seed);
     let logged = || bench.log("counted", "Reader").matches("in: m").count() as u64;
     for _ in 0..from_environment("OSB_KILLS", 60) / 10 {
         let before = logged();

@@ -4,6 +4,7 @@
 pub(crate) mod closed_system;
 pub(crate) mod lab;
 pub(crate) mod relay;
+pub(crate) mod seeded;
 pub(crate) mod slow;
 pub(crate) mod slurm;
 

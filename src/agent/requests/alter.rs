@@ -12,8 +12,7 @@ use crate::agent::sockets::{LinkAt, SlotId};
 use crate::agent::state::Agent;
 use crate::agent::waiting::Waiting;
 use crate::model::{
-    Admits, AgentId, Alias, BindSpec, Edit, Handlers, Holder, Millis, SocketId, Target, TimerSpec,
-    WireSpec,
+    Admits, AgentId, Alias, Edit, Handlers, Holder, Millis, SocketId, Target, TimerSpec, WireSpec,
 };
 use crate::wire::{Alter, Fault};
 
@@ -114,7 +113,7 @@ impl Agent {
                 self.finish_closing();
             }
             Edit::Bind(socket) if bound.contains(&socket.alias) => {}
-            Edit::Bind(socket) => self.bind_anew(socket)?,
+            Edit::Bind(socket) => drop(self.bind_one(socket)?),
             Edit::Admit { alias, admits } => self.admit_others(&alias, admits),
             Edit::Handle { alias, handlers } => self.handle_otherwise(&alias, handlers)?,
             Edit::Connect(wire) => self.keep_wire(wire),
@@ -137,10 +136,6 @@ impl Agent {
     fn have_patience(&mut self, start_timeout: Millis, settle: Millis) {
         self.given.timeout = start_timeout;
         self.given.settle = settle;
-    }
-
-    fn bind_anew(&mut self, socket: BindSpec) -> Result<(), Fault> {
-        self.bind_one(socket).map(drop)
     }
 
     /// The agents that it admits no more lose their connections.
