@@ -29,7 +29,7 @@ pub(super) fn end_of_lines(file: &File, length: u64) -> io::Result<u64> {
     Ok(0)
 }
 
-/// The events behind that number, of at most `most` bytes; and whether these are all of them.
+/// The events behind that number, of at most `most` bytes, or one if it is longer; and whether these are all of them.
 pub(super) fn records_behind(
     file: &File,
     after: u64,
@@ -38,15 +38,10 @@ pub(super) fn records_behind(
     let end = end_of_lines(file, file.metadata()?.len())?;
     let mut begin = first_behind(file, after, end)?;
     loop {
-        let bytes = read(file, begin, most.min((end - begin) as usize))?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n');
-        let next = match whole {
-            Some(at) => begin + at as u64 + 1,
-            None => next_line(file, begin, end)?,
-        };
-        let lines = bytes[..whole.unwrap_or(0)].split(|byte| *byte == b'\n');
+        let (lines, next) = lines_from(file, begin, end, most)?;
         // A spoilt line counts as a missing one.
         let records: Vec<Record> = lines
+            .split(|byte| *byte == b'\n')
             .filter_map(|line| serde_json::from_slice(line).ok())
             // One that was put in another place is not told twice, or who asks for the next ones would ask for ever.
             .filter(|record: &Record| record.n > after)
@@ -56,6 +51,20 @@ pub(super) fn records_behind(
         }
         begin = next;
     }
+}
+
+/// The whole lines from that place on, of at most `most` bytes, or the first one if it is longer; and where the next
+/// one begins.
+fn lines_from(file: &File, begin: u64, end: u64, most: usize) -> io::Result<(Vec<u8>, u64)> {
+    let mut bytes = read(file, begin, most.min((end - begin) as usize))?;
+    if let Some(at) = bytes.iter().rposition(|byte| *byte == b'\n') {
+        bytes.truncate(at);
+        return Ok((bytes, begin + at as u64 + 1));
+    }
+    let next = next_line(file, begin, end)?;
+    // What is longer than any line is spoilt, whatever it begins with.
+    let first = read(file, begin, LONGEST_LINE.min((next - begin) as usize))?;
+    Ok((first, next))
 }
 
 /// Where the first line begins whose number is greater.
@@ -105,6 +114,7 @@ fn read(file: &File, at: u64, length: usize) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{Happening, Note};
     use proptest::prelude::*;
     use std::io::Write;
 
@@ -128,6 +138,32 @@ mod tests {
             prop_assert_eq!(first_behind(&file, after, at).unwrap(), expected.unwrap_or(at));
             file.write_all(b"torn").unwrap();
             prop_assert_eq!(end_of_lines(&file, at + 4).unwrap(), at);
+        }
+
+        /// However little is read at once, down to less than a line, each event is told once.
+        #[test]
+        fn every_event_is_told_in_pieces_of_any_size(
+            lengths in prop::collection::vec(0_usize..40, 0..20), most in 1_usize..400,
+        ) {
+            let mut file = tempfile::tempfile().unwrap();
+            for (n, length) in (1_u64..).zip(&lengths) {
+                let what = Happening::Began { version: "y".repeat(*length) };
+                let note = Note { who: None, from: None, what };
+                let record = Record { n, at: "now".into(), note };
+                serde_json::to_writer(&mut file, &record).unwrap();
+                file.write_all(b"\n").unwrap();
+            }
+            let mut told = Vec::new();
+            loop {
+                let after = told.last().copied().unwrap_or(0);
+                let (records, whole) = records_behind(&file, after, most).unwrap();
+                prop_assert!(whole || !records.is_empty());
+                told.extend(records.iter().map(|record| record.n));
+                if whole {
+                    break;
+                }
+            }
+            prop_assert_eq!(told, (1..=lengths.len() as u64).collect::<Vec<_>>());
         }
     }
 }
