@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use super::option::{get_bytes, get_u64, set_int};
+use super::option::{get_bytes, get_u64, set_bytes, set_int};
 
 const MATCHED: i32 = 0x6f73_6201;
 const LOST: i32 = 0x6f73_6202;
@@ -11,6 +11,7 @@ const KEEP_LINES: i32 = 0x6f73_6203;
 const LINES: i32 = 0x6f73_6204;
 const ENDED_LINE: i32 = 0x6f73_6205;
 const QUEUED: i32 = 0x6f73_6206;
+const LEAVE_OUT: i32 = 0x6f73_6207;
 /// Longer than the text of one line.
 const LINE_BYTES: usize = 1024;
 
@@ -37,10 +38,28 @@ pub fn keep_lines(socket: &mut zmq::Socket) -> zmq::Result<()> {
 
 /// The lines that stand.
 pub fn lines(socket: &mut zmq::Socket) -> Vec<Line> {
+    let text = lines_text(socket);
+    text_of(&text).lines().filter_map(Line::read).collect()
+}
+
+/// A PUSH or DEALER gives no more messages to the line of that name, which stays. Tells whether there is one.
+pub fn leave_out(socket: &mut zmq::Socket, line: &str) -> bool {
+    let text = lines_text(socket);
+    let dialler = |text: &str| -> Option<String> {
+        let mut words = text.split(' ');
+        let (how, here, there) = (words.next()?, words.next()?, words.next()?);
+        Some(if how == "dialled" { here } else { there }.to_owned())
+    };
+    let mut diallers = text_of(&text).lines().filter_map(dialler);
+    let place = diallers.find(|place| name(place).as_deref() == Some(line));
+    place.is_some_and(|place| set_bytes(socket, LEAVE_OUT, place.as_bytes()).is_ok())
+}
+
+fn lines_text(socket: &mut zmq::Socket) -> Vec<u8> {
     let mut room = LINE_BYTES;
     loop {
         match get_bytes(socket, LINES, room) {
-            Ok(text) => return text_of(&text).lines().filter_map(Line::read).collect(),
+            Ok(text) => return text,
             // There are more than that.
             Err(zmq::Error::EINVAL) if room < usize::MAX / 4 => room *= 4,
             Err(_) => return Vec::new(),
@@ -187,6 +206,67 @@ mod tests {
             assert_eq!((there[0].given, here[0].received), (3, 3));
             assert_eq!((next_ended(&mut push), queued(&mut push)), (None, 0));
         }
+    }
+
+    #[test]
+    fn a_line_that_is_left_out_stays_and_gets_no_more() {
+        let context = Context::new();
+        for push_dials in [false, true] {
+            let mut push = made(&context, zmq::PUSH);
+            let pulls = [(); 2].map(|()| match push_dials {
+                true => bound(&context, zmq::PULL),
+                false => (made(&context, zmq::PULL), String::new()),
+            });
+            if !push_dials {
+                push.bind("tcp://127.0.0.1:*").unwrap();
+            }
+            let address = push.get_last_endpoint().unwrap().unwrap();
+            for (pull, at) in &pulls {
+                match push_dials {
+                    true => push.connect(at).unwrap(),
+                    false => pull.connect(&address).unwrap(),
+                }
+            }
+            wait_until(|| {
+                // libzmq does what there is to do when it is asked something.
+                push.get_events().unwrap();
+                lines(&mut push).len() == 2
+            });
+            let [(mut leaving, _), (staying, _)] = pulls;
+            push.send("1", 0).unwrap();
+            push.send("2", 0).unwrap();
+            leaving.recv_bytes(0).unwrap();
+            let line = lines(&mut leaving).remove(0).name.unwrap();
+            assert!(leave_out(&mut push, &line));
+            assert!(!leave_out(&mut push, "10.0.0.1:1"));
+            for _ in 0..5 {
+                push.send("3", 0).unwrap();
+            }
+            for _ in 0..6 {
+                staying.recv_bytes(0).unwrap();
+            }
+            assert_eq!(leaving.poll(zmq::POLLIN, 0).unwrap(), 0);
+            let given: Vec<u64> = lines(&mut push).iter().map(|it| it.given).collect();
+            assert_eq!(given.iter().sum::<u64>(), 7);
+            assert_eq!(lines(&mut push).len(), 2, "it stands");
+        }
+    }
+
+    #[test]
+    fn who_is_left_out_by_all_can_still_answer() {
+        let context = Context::new();
+        let (mut dealer, address) = bound(&context, zmq::DEALER);
+        let mut rep = made(&context, zmq::REP);
+        rep.connect(&address).unwrap();
+        dealer.send_multipart(["", "ask"], 0).unwrap();
+        rep.recv_bytes(0).unwrap();
+        let line = lines(&mut rep).remove(0).name.unwrap();
+        assert!(leave_out(&mut dealer, &line));
+        assert_eq!(dealer.poll(zmq::POLLOUT, 0).unwrap(), 0);
+        rep.send("answer", 0).unwrap();
+        assert_eq!(dealer.recv_multipart(0).unwrap()[1], b"answer");
+        let line = lines(&mut dealer).remove(0);
+        assert_eq!((line.given, line.received), (1, 1));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod count_losses;
 mod former_key;
 mod handshake_frames;
+mod leave_out;
 mod lines;
 mod message_bounds;
 mod named_ipc;
@@ -23,4 +24,5 @@ pub const ALL: &[&Patch] = &[
     &queue_bytes::PATCH,
     &timers::PATCH,
     &former_key::PATCH,
+    &leave_out::PATCH,
 ];
