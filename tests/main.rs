@@ -13,6 +13,7 @@ mod cli;
 mod completions;
 mod corpus;
 mod doctor;
+mod drain;
 mod elsewhere;
 mod exact;
 mod examples;

@@ -153,6 +153,11 @@ table!(AgentRequest {
     // By these both ends of a connection lay side by side what they have counted.
     Confirm "confirm" Levels::of(&[Agent, Control, Admin]),
     Arrived "arrived" Levels::of(&[Agent, Control, Admin]),
+    // By these one of the ends leaves the other without a loss.
+    LeaveOut "leave_out" Levels::of(&[Agent, Control, Admin]),
+    Left "left" Levels::of(&[Agent, Control, Admin]),
+    Drain "drain" CONTROL,
+    Resume "resume" CONTROL,
     Adopt "adopt" Levels::of(&[Host, Control, Admin]),
     Release "release" CONTROL,
     Lead "lead" Levels::of(&[Host, Control, Admin]),

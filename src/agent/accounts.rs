@@ -82,7 +82,7 @@ impl Agent {
         asked: &[Box<str>],
         answer: Result<Value, &Fault>,
     ) {
-        let Some(slot) = self.sockets.get_mut(at) else {
+        let Some(slot) = self.sockets.get_mut(at).filter(|slot| writes(slot.kind)) else {
             return;
         };
         let account = &mut slot.account;

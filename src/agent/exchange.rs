@@ -158,6 +158,19 @@ impl Exchange {
         self.pending.expired(now).map(|(_, reply)| reply)
     }
 
+    /// Whether a request that has come by that socket is to be answered still.
+    pub(crate) fn is_to_answer_by(&self, at: SlotId) -> bool {
+        let is_it = |ticket: &Ticket| ticket.at == at;
+        let by_program = self
+            .pending
+            .iter()
+            .any(|(_, reply)| matches!(reply, PendingReply::Answer(ticket) if is_it(ticket)));
+        let by_others = self.sent.iter().any(
+            |(_, request)| matches!(&request.origin, Origin::Forward(ticket) if is_it(ticket)),
+        );
+        by_program || by_others || self.deferred.values().any(is_it)
+    }
+
     /// Takes the rights to answer through a socket.
     pub(crate) fn take_tickets(&mut self, at: SlotId) -> Vec<Ticket> {
         let meant =

@@ -27,7 +27,7 @@ impl Given {
     pub(super) fn of(spec: AgentSpec, version: SpecVersion) -> Self {
         let nameserver = spec.name.nameserver;
         let mut wires = spec.wires;
-        wires.retain(|wire| wire.to.agent.nameserver == nameserver);
+        wires.retain(|wire| wire.to.agent.nameserver == nameserver && !wire.resting);
         Self {
             version: Some(version),
             fault: None,
@@ -62,6 +62,7 @@ mod tests {
             serializer: None,
             handlers: Handlers::none(),
             replies: Replies::default(),
+            resting: false,
         };
         let kept = |name: &str| {
             let mut spec = AgentSpec::named("Bob".parse().unwrap());

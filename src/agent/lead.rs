@@ -63,11 +63,24 @@ impl Agent {
     }
 
     fn note_step(&mut self, step: Step) {
-        if step == Step::Wire {
-            self.leave_former_ends();
+        if step == Step::Wire && !self.leave_former_ends() {
+            // It is taken when all have answered that are left.
+            return;
         }
         if self.steps.on_done(step) {
             self.membership.note_change();
+        }
+    }
+
+    /// Ends that are left may have answered meanwhile.
+    pub(super) fn go_on_leaving(&mut self) {
+        if self.leaving.is_empty() {
+            return;
+        }
+        self.see_to_leaving();
+        if self.leaving.is_empty() && self.steps.is_under_way(Step::Wire) {
+            self.note_step(Step::Wire);
+            self.take_steps();
         }
     }
 

@@ -18,9 +18,11 @@ use super::adoption::Adoption;
 use super::closing::Closing;
 use super::control::Control;
 use super::core::{Condition, Life, Pending, Settling, Steps, Timers};
+use super::drain::Draining;
 use super::exchange::Exchange;
 use super::given::Given;
 use super::launching::Launching;
+use super::leave::Leaving;
 use super::log::Log;
 use super::membership::Membership;
 use super::program::Program;
@@ -55,6 +57,14 @@ pub(crate) struct Agent {
     pub exchange: Exchange,
     /// Requesters that wait for something to happen.
     pub waiting: Pending<Waiting>,
+    /// The numbers under which writers wait that have left.
+    pub being_left: Vec<u64>,
+    /// It takes in what is under way, and a member waits for that.
+    pub draining: Option<Draining>,
+    /// It was asked to drain, so that its connections were left out.
+    pub drained: bool,
+    /// Ends of wires that it keeps no more, and from which answers are to come.
+    pub leaving: Vec<Leaving>,
     /// Sockets that are closed at the end of this step.
     pub closing: Vec<Closing>,
     pub program: Option<Program>,
@@ -123,6 +133,10 @@ impl Agent {
             timers: Timers::default(),
             exchange: Exchange::default(),
             waiting: Pending::default(),
+            being_left: Vec::new(),
+            draining: None,
+            drained: false,
+            leaving: Vec::new(),
             closing: Vec::new(),
             last_token: 0,
             program: None,

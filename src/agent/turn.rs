@@ -258,6 +258,9 @@ impl Agent {
         self.expire_pending_replies();
         self.run_timers();
         self.see_to_wires();
+        self.see_to_those_that_left();
+        self.see_to_draining();
+        self.go_on_leaving();
         self.send_log();
         self.resume_program();
         self.see_to_relaunch();

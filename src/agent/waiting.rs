@@ -10,7 +10,7 @@ use super::requester::Requester;
 use super::sockets::{LinkAt, SlotId};
 use super::wires::WireId;
 use crate::model::Alias;
-use crate::wire::ProofToken;
+use crate::wire::{Given, ProofToken};
 
 /// What a requester waits for.
 pub(crate) enum Waiting {
@@ -35,6 +35,18 @@ pub(crate) enum Waiting {
         at: SlotId,
         alias: Alias,
         message: Message,
+        limit: Duration,
+    },
+    /// A writer has left, and what it has given is to come still.
+    Left {
+        requester: Option<Requester>,
+        at: SlotId,
+        lines: Vec<Given>,
+        limit: Duration,
+    },
+    /// All that is under way is to be taken in.
+    Drain {
+        requester: Option<Requester>,
         limit: Duration,
     },
     /// Another member was asked for something on the way.
@@ -63,7 +75,10 @@ impl Waiting {
                 let about = |it: &Awaited| matches!(it, Awaited::Link(at) if at.socket == socket);
                 awaited.iter().any(about)
             }
-            Waiting::Prove { at, .. } | Waiting::Send { at, .. } => *at == socket,
+            Waiting::Prove { at, .. } | Waiting::Send { at, .. } | Waiting::Left { at, .. } => {
+                *at == socket
+            }
+            Waiting::Drain { .. } => false,
             Waiting::Lookup { lookup, .. } => lookup.socket() == Some(socket),
         }
     }
@@ -89,6 +104,8 @@ impl Waiting {
         let (Waiting::Wire { requester, .. }
         | Waiting::Prove { requester, .. }
         | Waiting::Send { requester, .. }
+        | Waiting::Drain { requester, .. }
+        | Waiting::Left { requester, .. }
         | Waiting::Lookup { requester, .. }) = self;
         requester.take_if(|it| matches!(it, Requester::Program(_)));
     }
@@ -99,6 +116,8 @@ impl Waiting {
             Waiting::Wire { requester, .. }
             | Waiting::Prove { requester, .. }
             | Waiting::Send { requester, .. }
+            | Waiting::Drain { requester, .. }
+            | Waiting::Left { requester, .. }
             | Waiting::Lookup { requester, .. } => requester,
         }
     }

@@ -216,7 +216,7 @@ impl Agent {
     }
 
     /// Its connection is stale: the process at its other end is another.
-    fn redial(&mut self, id: WireId) {
+    pub(super) fn redial(&mut self, id: WireId) {
         let Some(at) = self.wires.link(id) else {
             return;
         };

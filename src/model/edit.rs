@@ -18,6 +18,13 @@ pub enum Edit {
         /// The socket at the other end.
         to: SocketId,
     },
+    /// The agent at the other end is about to be another process: that end is left, and the socket stays.
+    Rest {
+        /// The agent's own socket.
+        alias: Alias,
+        /// The socket at the other end.
+        to: SocketId,
+    },
     /// A socket is closed, with all its connections.
     Close {
         /// The agent's own socket.
@@ -71,6 +78,12 @@ impl Edit {
             Edit::Disconnect { alias, to } => {
                 let is_it = |wire: &WireSpec| wire.alias == alias && wire.to == to;
                 spec.wires.retain(|wire| !is_it(wire));
+            }
+            Edit::Rest { alias, to } => {
+                let mut wires = spec.wires.iter_mut();
+                if let Some(wire) = wires.find(|it| it.alias == alias && it.to == to) {
+                    wire.resting = true;
+                }
             }
             Edit::Close { alias } => {
                 spec.bind.retain(|socket| socket.alias != alias);

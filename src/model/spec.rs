@@ -222,6 +222,9 @@ pub struct WireSpec {
     /// Where it asks: how answers are handled.
     #[serde(default, skip_serializing_if = "Replies::is_empty")]
     pub replies: Replies,
+    /// The agent at the other end is about to be another process: the socket stays, and is not connected there meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resting: bool,
 }
 
 /// What happens to messages that arrive at a socket.

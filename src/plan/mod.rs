@@ -22,7 +22,9 @@ use crate::model::{
     Reach, Security, SystemName, Topology, WireSpec,
 };
 
-pub use change::{Alteration, Change, Fixed, Reason, Setting, edits, fixed, midway};
+pub use change::{
+    Alteration, Change, Fixed, Reason, Setting, edits, fixed, gets_work, midway, partings,
+};
 pub use dependents::{dependents, in_turns};
 pub use ends::ends;
 pub use launches::{LaunchPlan, Order};

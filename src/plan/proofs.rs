@@ -136,6 +136,7 @@ mod tests {
                 serializer: None,
                 handlers: Handlers::none(),
                 replies: Replies::default(),
+                resting: false,
             }],
             ..AgentSpec::named(agent.parse().unwrap())
         }

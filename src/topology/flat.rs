@@ -534,6 +534,8 @@ fn connection(connection: &WireSpec, agent: String, to: String) -> Part {
         serializer: _,
         handlers,
         replies,
+        // A state on the way of a change.
+        resting: _,
     } = connection;
     let Replies {
         on_reply,

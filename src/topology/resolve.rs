@@ -217,6 +217,7 @@ fn connection(wire: &Wire<'_>, directory: &Directory<'_>, review: &mut Review) -
         serializer: own.map(|it| it.serializer),
         handlers,
         replies,
+        resting: false,
     }
 }
 

@@ -27,6 +27,7 @@ pub enum Stage {
     Settle,
     Go,
     Launch,
+    Drain,
     End,
 }
 
@@ -43,6 +44,7 @@ impl Stage {
             Stage::Settle => "settle",
             Stage::Go => "go",
             Stage::Launch => "launch",
+            Stage::Drain => "drain",
             Stage::End => "end",
         }
     }

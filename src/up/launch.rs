@@ -14,7 +14,8 @@ use tokio::sync::Mutex;
 use super::undo::Undo;
 use crate::host::last_words;
 use crate::model::{
-    AgentName, Credentials, HostId, HostName, HostSpec, NameServerName, Security, SystemName,
+    AgentId, AgentName, Credentials, HostId, HostName, HostSpec, NameServerName, Security,
+    SystemName,
 };
 use crate::process::{ProcessId, Tether, of_its_own};
 use crate::proxy::Link;
@@ -42,6 +43,8 @@ pub(crate) struct Launched {
     pub(super) mended: Vec<Mended>,
     /// What takes back what was done to agents that stood.
     pub(super) undo: Vec<Undo>,
+    /// Agents that have ended before they had taken in what was meant for them, and why.
+    pub(super) undrained: Vec<(AgentId, String)>,
 }
 
 /// A connection that a daemon hangs on until all stands.
@@ -125,6 +128,7 @@ impl Launched {
             standing,
             mended: Vec::new(),
             undo: Vec::new(),
+            undrained: Vec::new(),
         }
     }
 

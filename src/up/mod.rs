@@ -70,6 +70,8 @@ pub struct UpReport {
     pub agents: Vec<(AgentId, AgentInfo)>,
     pub hosts: Vec<HostInfo>,
     pub outcome: Outcome,
+    /// Agents that have ended before they had taken in what was meant for them, and why.
+    pub undrained: Vec<(AgentId, String)>,
     pub out_of_reach: OutOfReach,
 }
 
@@ -154,6 +156,8 @@ pub(crate) struct UpRequest {
     bring_up: Vec<NameServerName>,
     /// The system may be up from another file.
     pub replace: bool,
+    /// Agents may end before they have taken in what was meant for them.
+    pub lossy: bool,
     /// What makes of the system that is up the one that is requested.
     change: Change,
     /// What the system is that is up.
@@ -167,6 +171,7 @@ impl UpRequest {
         Self {
             key: None,
             replace: false,
+            lossy: true,
             change: Change::default(),
             former: None,
             bring_up: names.collect(),

@@ -1,5 +1,6 @@
 //! The phases, one after the other, while agents are watched.
 
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,7 +79,8 @@ pub(crate) async fn run(
     up.guarded(deaths, &stage, progress, hosts, &tellings)
         .await?;
 
-    let report = report(request, &up.groups, outcome, &up.missing).await?;
+    let mut report = report(request, &up.groups, outcome, &up.missing).await?;
+    report.undrained = std::mem::take(&mut lock(launched).undrained);
     up.let_go().await?;
     Ok(report)
 }
@@ -104,6 +106,7 @@ async fn report(
         agents,
         hosts,
         outcome,
+        undrained: Vec::new(),
         out_of_reach: missing.out_of_reach.clone(),
     })
 }
@@ -197,10 +200,13 @@ impl Up<'_> {
             (agent.name.clone(), telling)
         };
         let mut tellings: Tellings = self.part.agents.iter().map(expect).collect();
-        for it in self.request.change.in_place() {
-            let observer = &mut observers[self.place(self.part.nameserver_of(&it.to.name))];
-            let telling = observer.expect_attached(&it.to.name.name);
-            tellings.insert(it.to.name.clone(), telling);
+        let altered = self.request.change.in_place().map(|it| it.to.name.clone());
+        let parted = self.partings().into_iter().map(|(it, _)| it.name.clone());
+        let altered: BTreeSet<AgentId> = altered.chain(parted).collect();
+        for agent in altered {
+            let observer = &mut observers[self.place(self.part.nameserver_of(&agent))];
+            let telling = observer.expect_attached(&agent.name);
+            tellings.insert(agent, telling);
         }
         tellings
     }
@@ -322,6 +328,7 @@ impl Up<'_> {
         tellings: &Tellings,
     ) -> Result<(), UpError> {
         self.hosts(progress, hosts).await?;
+        self.part_from_former(progress, tellings).await?;
         self.end_former().await?;
         self.former_ended.store(true, Ordering::Relaxed);
         let attaching = self.start(progress, tellings).await?;
@@ -336,6 +343,7 @@ impl Up<'_> {
         self.launch(progress, all, &rest, &mut known).await?;
         let altered = self.alter_to_the_end().await?;
         self.until_altered(tellings, altered).await?;
+        self.drain_removed(progress).await?;
         self.end_removed().await
     }
 

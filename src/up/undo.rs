@@ -20,6 +20,8 @@ pub(super) enum Undo {
         agent: AgentName,
         spec: Box<AgentSpec>,
     },
+    /// The agent was to go, and got no more work: it takes part again.
+    Resume { link: Arc<Link>, agent: AgentName },
     /// The agent was not there before, or not on that host: it has ended, and nothing is to be known of it.
     Forget {
         link: Arc<Link>,

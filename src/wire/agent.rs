@@ -73,6 +73,18 @@ pub enum AgentRequest {
     /// To a reader that has bound: how many messages have come by these lines. Replies with a list of
     /// [`Arrived`], of those that it knows.
     Arrived { alias: Alias, lines: Vec<Box<str>> },
+    /// It is about to go: take in and answer all that is under way, while the writers that it has connected to leave its
+    /// connections out. Replies with null when that is done; the fault is `refused` if a writer is connected that no wire of the
+    /// system leads to.
+    Drain {},
+    /// It stays after all: the connections that `drain` had left out are made anew. Replies with null.
+    Resume {},
+    /// To a writer that has bound, from a reader that is about to go: give no more to these lines. Replies with a list of
+    /// [`Given`], of those that it knows.
+    LeaveOut { alias: Alias, lines: Vec<Box<str>> },
+    /// To a reader that has bound, from a writer that leaves: no more comes by these lines. Replies with a list of [`Arrived`], when
+    /// all has come that was given to them.
+    Left { alias: Alias, lines: Vec<Given> },
     /// An agent that was started elsewhere becomes this system's: what it is given from now on is
     /// the system's, until it is released. Replies with null; if another system has it, and lets it
     /// work, the fault is `refused`.
@@ -146,6 +158,15 @@ pub struct Arrived {
     pub received: u64,
     /// It has ended: no more will come.
     pub last: bool,
+}
+
+/// What a writer has given to a line, all in all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    /// As in [`Arrived`].
+    pub line: Box<str>,
+    pub given: u64,
 }
 
 /// A connection to make.

@@ -16,8 +16,8 @@ mod peer;
 mod sync;
 
 pub use agent::{
-    AgentRequest, AgentStatus, Alter, Arrived, Configure, ConnectRequest, ConnectToRequest, Launch,
-    ProofToken,
+    AgentRequest, AgentStatus, Alter, Arrived, Configure, ConnectRequest, ConnectToRequest, Given,
+    Launch, ProofToken,
 };
 pub use data::{CodecError, decode, encode, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};

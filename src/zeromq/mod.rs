@@ -33,7 +33,7 @@ pub use dead::{End, hang_up_dead};
 use dead::{connections, cut};
 pub use guards::{GUARDS, bound_messages, bound_queues};
 pub use keepalive::keep_alive;
-pub use lines::{Line, keep_lines, lines, matched, missed, next_ended, queued};
+pub use lines::{Line, keep_lines, leave_out, lines, matched, missed, next_ended, queued};
 pub use monitor::{
     CLOSED, Descriptor, EVENTS, Failure, Seen, monitor, next_event, next_event_by, stop_monitor,
 };

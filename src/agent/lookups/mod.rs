@@ -33,6 +33,8 @@ pub(crate) enum Lookup {
     Confirm { at: SlotId, lines: Vec<Arrived> },
     /// A reader: what has come by these lines of the socket `at`.
     Arrived { at: SlotId, lines: Vec<Box<str>> },
+    /// A writer: to give no more to these lines of the socket `at`, which is about to go.
+    LeaveOut { at: SlotId, lines: Vec<Box<str>> },
     /// A subscriber that binds, at the other end of a wire: to subscribe to a token.
     ProbeWire { wire: WireId, token: ProofToken },
     /// A publisher at the other end of a wire: to have seen the token.
@@ -51,9 +53,10 @@ impl Lookup {
     /// The socket that it is about, if there is one yet.
     pub(crate) fn socket(&self) -> Option<SlotId> {
         match self {
-            Lookup::Prove { at, .. } | Lookup::Confirm { at, .. } | Lookup::Arrived { at, .. } => {
-                Some(*at)
-            }
+            Lookup::Prove { at, .. }
+            | Lookup::Confirm { at, .. }
+            | Lookup::LeaveOut { at, .. }
+            | Lookup::Arrived { at, .. } => Some(*at),
             Lookup::Find(_)
             | Lookup::Relaunch
             | Lookup::ProbeWire { .. }
@@ -71,6 +74,7 @@ impl Lookup {
             Lookup::Confirm { .. } | Lookup::Arrived { .. } => {
                 "counting what has arrived".to_owned()
             }
+            Lookup::LeaveOut { .. } => "being left out".to_owned(),
             Lookup::ProbeWire { .. } => "preparing the subscriber for the proof".to_owned(),
             Lookup::ProveWire { .. } => "seeing the subscription".to_owned(),
             Lookup::Prove { publisher, .. } => {

@@ -78,6 +78,7 @@ impl Agent {
             Lookup::Still(key) => self.on_still(&key, Ok(answer)),
             Lookup::Confirm { at, lines } => self.on_confirmed(at, &lines, Ok(answer)),
             Lookup::Arrived { at, lines } => self.on_arrived(at, &lines, Ok(answer)),
+            Lookup::LeaveOut { at, lines } => self.on_left_out(at, &lines, Ok(answer)),
             Lookup::Relaunch => self.on_relaunch_answered(Ok(answer)),
             Lookup::Find(wire) => self.on_located(wire, Ok(answer)),
             Lookup::ProbeWire { wire, token } => self.on_wire_probed(wire, token, Ok(())),
@@ -112,6 +113,7 @@ impl Agent {
     /// It has failed.
     fn abandon(&mut self, lookup: Lookup, fault: Fault, requester: Option<Requester>) {
         match lookup {
+            Lookup::LeaveOut { at, lines } => self.on_left_out(at, &lines, Err(fault)),
             Lookup::Relaunch => self.on_relaunch_answered(Err(fault)),
             Lookup::Find(wire) => self.on_located(wire, Err(fault)),
             Lookup::ProbeWire { wire, token } => self.on_wire_probed(wire, token, Err(fault)),

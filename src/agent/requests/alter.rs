@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::value;
 use super::wire::joined;
 use crate::agent::handlers::expect_to_collect;
-use crate::agent::sockets::{LinkAt, SlotId};
+use crate::agent::sockets::SlotId;
 use crate::agent::state::Agent;
 use crate::agent::waiting::Waiting;
 use crate::model::{
@@ -73,7 +73,8 @@ impl Agent {
                     self.check_timers(std::slice::from_ref(timer))?;
                 }
                 Edit::Timer(_) | Edit::StopTimer(_) | Edit::Patience { .. } => {}
-                Edit::Disconnect { .. } | Edit::Close { .. } | Edit::Admit { .. } => {}
+                Edit::Disconnect { .. } | Edit::Rest { .. } => {}
+                Edit::Close { .. } | Edit::Admit { .. } => {}
                 Edit::Set { .. } | Edit::Unset { .. } => {}
             }
         }
@@ -104,7 +105,9 @@ impl Agent {
 
     fn carry_out_edit(&mut self, edit: Edit, bound: &[Alias]) -> Result<(), Fault> {
         match edit {
-            Edit::Disconnect { alias, to } => self.disconnect(alias, to),
+            Edit::Disconnect { alias, to } | Edit::Rest { alias, to } => {
+                self.disconnect(alias, to);
+            }
             Edit::Close { alias } => {
                 self.given.wires.retain(|wire| wire.alias != alias);
                 self.given.former_wires.retain(|(own, _)| *own != alias);
@@ -170,7 +173,7 @@ impl Agent {
 
     /// A wire that is new, or that is handled otherwise.
     fn keep_wire(&mut self, wire: WireSpec) {
-        if wire.to.agent.nameserver != self.given.nameserver {
+        if wire.resting || wire.to.agent.nameserver != self.given.nameserver {
             return;
         }
         let ends = (wire.alias.clone(), wire.to.clone());
@@ -239,37 +242,6 @@ impl Agent {
             kept.declared.handlers = None;
         }
         self.given.former_wires.push((alias, to));
-    }
-
-    /// All wires are proven: those that are not kept any more are left.
-    pub(in crate::agent) fn leave_former_ends(&mut self) {
-        for (alias, to) in std::mem::take(&mut self.given.former_wires) {
-            let Some(id) = self.wires.between(&alias, &target(&to)) else {
-                continue;
-            };
-            let link = self.wires.link(id);
-            self.wires.forget(id);
-            if let Some(link) = link {
-                self.leave_link(link);
-            }
-            self.membership.note_change();
-        }
-    }
-
-    fn leave_link(&mut self, at: LinkAt) {
-        let Some(slot) = self.sockets.get_mut(at.socket) else {
-            return;
-        };
-        let asks = slot.kind.asks();
-        let moved = slot.leave(at.link);
-        if let Some(link) = moved {
-            let socket = at.socket;
-            self.wires.move_link(LinkAt { socket, link }, at);
-        }
-        if asks {
-            // Those that went by it are not answered any more; which they are, libzmq does not tell.
-            self.give_up_requests(at.socket, self.sent_requests(at.socket));
-        }
     }
 }
 

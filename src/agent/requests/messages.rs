@@ -198,6 +198,21 @@ impl Agent {
                     limit,
                     ..
                 } => self.answer_late_lookup(requester, *lookup, limit),
+                Waiting::Left {
+                    requester,
+                    at,
+                    limit,
+                    ..
+                } => {
+                    let alias = self.sockets.name(at);
+                    let what = format!("taking in the rest at {}.{alias}", self.boot.name());
+                    let limit = Millis::from(limit);
+                    self.reply(requester, Err(Fault::Deadline { what, limit }));
+                }
+                Waiting::Drain { requester, limit } => {
+                    let fault = self.answer_late_drain(Millis::from(limit));
+                    self.reply(requester, Err(fault));
+                }
                 Waiting::Prove {
                     requester,
                     at,

@@ -193,6 +193,13 @@ impl Agent {
             AgentRequest::Prove { alias, tokens } => self.prove(&alias, tokens, request),
             AgentRequest::Confirm { alias, lines } => Some(self.confirm(&alias, lines)),
             AgentRequest::Arrived { alias, lines } => Some(self.arrived(&alias, &lines)),
+            AgentRequest::Drain {} => self.drain_asked(request),
+            AgentRequest::Resume {} => {
+                self.resume();
+                done()
+            }
+            AgentRequest::LeaveOut { alias, lines } => Some(self.leave_out(&alias, &lines)),
+            AgentRequest::Left { alias, lines } => self.left(&alias, lines, request),
             AgentRequest::Adopt { system } => Some(self.adopt(system)),
             AgentRequest::Release { system } => Some(Ok(self.release(&system).into())),
             AgentRequest::Lead { to } => {

@@ -303,7 +303,13 @@ impl Agent {
                     Err(fault) => self.refuse_wire(requester, &awaited, made, fault),
                 },
                 Some(Waiting::Prove { requester, .. }) => self.reply(requester, Ok(Value::Null)),
-                Some(Waiting::Send { .. } | Waiting::Lookup { .. }) | None => {}
+                Some(
+                    Waiting::Send { .. }
+                    | Waiting::Drain { .. }
+                    | Waiting::Left { .. }
+                    | Waiting::Lookup { .. },
+                )
+                | None => {}
             }
         }
     }
@@ -335,7 +341,10 @@ impl Agent {
                 let slot = self.sockets.get(*at);
                 slot.is_some_and(|slot| slot.has_seen(tokens))
             }
-            Waiting::Send { .. } | Waiting::Lookup { .. } => false,
+            Waiting::Send { .. }
+            | Waiting::Drain { .. }
+            | Waiting::Left { .. }
+            | Waiting::Lookup { .. } => false,
         }
     }
 

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 
 use super::Slot;
+use super::id::LinkId;
 use super::make::{counts, reads, writes};
 use crate::agent::core::Ledger;
 use crate::model::{SocketId, SocketStats};
-use crate::wire::Arrived;
+use crate::wire::{Arrived, Given};
 use crate::zeromq::{self, Line};
 
 /// How many lines are remembered that have ended and may be asked for.
@@ -31,6 +32,8 @@ pub(crate) struct Account {
     told: BTreeMap<Box<str>, u64>,
     /// A reader's that has bound: lines that have ended, the oldest first.
     ended: VecDeque<(Box<str>, u64)>,
+    /// A reader's that has bound: what was given to lines whose writers have left.
+    pub left: BTreeMap<Box<str>, u64>,
     /// How many messages the socket had passed on at the last look.
     seen: u64,
     /// A peer is being told or asked.
@@ -53,14 +56,44 @@ pub(crate) enum Due {
 impl Slot {
     /// Takes note of lines that have ended.
     pub(crate) fn settle_lines(&mut self) {
-        if !counts(self.kind) {
-            return;
-        }
         // libzmq does what there is to do when it is asked something.
         let _ = self.socket.get_events();
         while let Some(line) = zeromq::next_ended(&mut self.socket) {
-            self.note_ended(line);
+            if let Some(name) = &line.name {
+                self.account.left.remove(name);
+            }
+            if counts(self.kind) {
+                self.note_ended(line);
+            }
         }
+    }
+
+    /// The lines that stand now.
+    pub(crate) fn standing_lines(&mut self) -> Vec<Line> {
+        self.settle_lines();
+        zeromq::lines(&mut self.socket)
+    }
+
+    /// Those of one of its links.
+    pub(crate) fn lines_of(&mut self, link: LinkId) -> Vec<Box<str>> {
+        let address = self.link(link).map(|it| it.server.address.clone());
+        let only = self.links.len() == 1;
+        let lines = self.standing_lines().into_iter();
+        let own = lines.filter(|it| it.dialled && (only || Some(&*it.there) == address.as_deref()));
+        own.filter_map(|it| it.name).collect()
+    }
+
+    /// Gives no more to these lines. Tells what was given to each, of those that stand.
+    pub(crate) fn leave_out(&mut self, lines: &[Box<str>]) -> Vec<Given> {
+        let standing = self.standing_lines().into_iter();
+        let meant = standing.filter_map(|it| Some((it.name?, it.given)));
+        let meant: Vec<_> = meant.filter(|(name, _)| lines.contains(name)).collect();
+        let socket = &mut self.socket;
+        let left_out = meant.into_iter().map(|(line, given)| {
+            zeromq::leave_out(socket, &line);
+            Given { line, given }
+        });
+        left_out.collect()
     }
 
     fn note_ended(&mut self, line: Line) {
@@ -198,7 +231,7 @@ impl Slot {
     }
 
     /// Whose socket is at an address that was dialled. It is asked at this agent's own name server.
-    fn leads_to(&self, there: &str) -> Option<SocketId> {
+    pub(crate) fn leads_to(&self, there: &str) -> Option<SocketId> {
         let mut links = self.links.iter();
         let link = match &self.links[..] {
             // libzmq may write the address otherwise than it was given.
@@ -207,6 +240,12 @@ impl Slot {
         };
         let to = link.and_then(|link| link.to.clone())?;
         to.agent.nameserver.is_none().then_some(to)
+    }
+
+    /// The same of lines whose writers have left.
+    pub(crate) fn arrived_of(&mut self, lines: &[Given]) -> Vec<Arrived> {
+        let names: Vec<Box<str>> = lines.iter().map(|it| it.line.clone()).collect();
+        self.arrived(&names)
     }
 
     /// A reader that has bound: what has come by these lines.
@@ -231,6 +270,14 @@ impl Slot {
 }
 
 impl Account {
+    /// Writers have left these lines.
+    pub(crate) fn note_left(&mut self, lines: &[Given]) {
+        let room = REMEMBERED.saturating_sub(self.left.len());
+        let lines = lines.iter().take(room);
+        self.left
+            .extend(lines.map(|it| (it.line.clone(), it.given)));
+    }
+
     /// The writer knows.
     pub(crate) fn has_told(&mut self, lines: &[Arrived]) {
         (self.busy, self.tries) = (false, 0);

@@ -26,9 +26,7 @@ pub(super) fn make(context: &Context, kind: Kind) -> zmq::Result<Socket> {
         Kind::Rep | Kind::AsyncRep => zmq::ROUTER,
     })?;
     keep_alive(&socket)?;
-    if counts(kind) {
-        keep_lines(&mut socket)?;
-    }
+    keep_lines(&mut socket)?;
     socket.set_linger(LINGER)?;
     bound_messages(&mut socket, LARGEST_MESSAGE)?;
     socket.set_backlog(BACKLOG)?;
@@ -66,6 +64,16 @@ pub(crate) fn writes(kind: Kind) -> bool {
 /// Whether it is the other one. A SYNC_SUB is: its requests go by another socket.
 pub(crate) fn reads(kind: Kind) -> bool {
     kind == Kind::Pull || kind.subscribes()
+}
+
+/// Whether each of its messages goes to one of several peers.
+pub(crate) fn shares(kind: Kind) -> bool {
+    matches!(kind, Kind::Push | Kind::Req | Kind::AsyncReq)
+}
+
+/// Whether it is the other end of such a one.
+pub(crate) fn takes(kind: Kind) -> bool {
+    matches!(kind, Kind::Pull | Kind::Rep | Kind::AsyncRep)
 }
 
 /// Receives a frame into `frame`; false if there is none.

@@ -5,6 +5,7 @@
 mod account;
 mod arrival;
 mod doors;
+mod drained;
 mod endpoint;
 mod frame;
 mod id;
@@ -21,11 +22,12 @@ use std::collections::{BTreeMap, HashMap};
 
 pub(crate) use account::Due;
 pub(crate) use arrival::Arrival;
+pub(crate) use drained::{is_answered, is_drained};
 pub(crate) use endpoint::{BindError, Place};
 pub(crate) use frame::publication;
 pub(crate) use id::{LinkAt, SlotId};
 pub(crate) use link::Link;
-pub(crate) use make::{reads, writes};
+pub(crate) use make::{reads, shares, takes, writes};
 pub(crate) use outbox::Parcel;
 pub(crate) use request_socket::RequestSocket;
 pub(crate) use send::{Envelope, Offer, sync_path};

@@ -35,6 +35,7 @@ fn begin_wire(agent: &mut Fixture, kind: Kind, at: Option<Address>) -> u64 {
         serializer: None,
         handlers: all(if kind.receives() { &["collect"] } else { &[] }),
         replies: Replies::default(),
+        resting: false,
     };
     agent.ask(configure(AgentSpec {
         wires: vec![wire],
@@ -231,6 +232,7 @@ fn led(limit: Duration, to: Step) -> Fixture {
         serializer: None,
         handlers: all(&[]),
         replies: Replies::default(),
+        resting: false,
     };
     agent.ask(configure(AgentSpec {
         wires: vec![wire],

@@ -79,7 +79,15 @@ fn wires_that_go(from: &AgentSpec, to: &AgentSpec) -> Vec<Edit> {
         .wires
         .iter()
         .filter(|it| stays(&it.alias, &before, &after));
-    edits.extend(staying.filter(gone).map(|wire| Edit::Disconnect {
+    edits.extend(staying.clone().filter(gone).map(|wire| Edit::Disconnect {
+        alias: wire.alias.clone(),
+        to: wire.to.clone(),
+    }));
+    let rests = |wire: &&WireSpec| {
+        let mut next = to.wires.iter();
+        !wire.resting && next.any(|it| it.resting && has_same_ends(it, wire))
+    };
+    edits.extend(staying.filter(rests).map(|wire| Edit::Rest {
         alias: wire.alias.clone(),
         to: wire.to.clone(),
     }));
@@ -88,8 +96,11 @@ fn wires_that_go(from: &AgentSpec, to: &AgentSpec) -> Vec<Edit> {
 
 fn wires_that_come(from: &AgentSpec, to: &AgentSpec) -> Vec<Edit> {
     let (before, after) = (sorts(from), sorts(to));
-    let is_there =
-        |wire: &&WireSpec| stays(&wire.alias, &before, &after) && from.wires.contains(wire);
+    let is_there = |wire: &&WireSpec| {
+        let mut former = from.wires.iter();
+        let is_same = |it: &WireSpec| it == *wire || wire.resting && has_same_ends(it, wire);
+        stays(&wire.alias, &before, &after) && former.any(is_same)
+    };
     let wires = to.wires.iter().filter(|wire| !is_there(wire));
     wires.map(|wire| Edit::Connect(wire.clone())).collect()
 }

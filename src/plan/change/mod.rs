@@ -4,6 +4,7 @@
 
 mod edits;
 mod fixed;
+mod parting;
 mod reasons;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use serde::Serialize;
 use edits::edited;
 pub use edits::{edits, midway};
 pub use fixed::{Fixed, fixed};
+pub use parting::{gets_work, partings};
 pub use reasons::{Reason, Setting};
 use reasons::{reasons, settings, variables};
 
@@ -114,7 +116,12 @@ impl Change {
             let mut agents = agents.iter();
             agents.find(|it| it.name == *name).cloned()
         };
-        for name in Self::between(from, cut_off).names() {
+        let cut = Self::between(from, cut_off);
+        let anew: BTreeSet<AgentId> = cut.anew().map(|it| it.to.name.clone()).collect();
+        let parted = partings(from, &anew).into_iter();
+        let parted: Vec<AgentId> = parted.map(|(it, _)| it.name.clone()).collect();
+        let touched: BTreeSet<AgentId> = cut.names().into_iter().chain(parted).collect();
+        for name in touched {
             let Some(next) = find(to, &name) else {
                 let is_known = self.removed.iter().any(|it| it.name == name);
                 self.removed

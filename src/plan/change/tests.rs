@@ -51,6 +51,7 @@ fn wire((name, to, how): (u8, u8, u8)) -> WireSpec {
         serializer: Some([Serializer::Json, Serializer::Raw][usize::from(name % 3 % 2)]),
         handlers: handlers(how),
         replies: Replies::default(),
+        resting: false,
     }
 }
 
@@ -143,7 +144,8 @@ fn sorted(mut agents: Vec<AgentSpec>) -> Vec<AgentSpec> {
 fn is_touched(edit: &Edit, socket: &Alias) -> bool {
     match edit {
         Edit::Close { alias } | Edit::Bind(BindSpec { alias, .. }) => alias == socket,
-        Edit::Disconnect { alias, .. } | Edit::Connect(WireSpec { alias, .. }) => alias == socket,
+        Edit::Disconnect { alias, .. } | Edit::Rest { alias, .. } => alias == socket,
+        Edit::Connect(WireSpec { alias, .. }) => alias == socket,
         Edit::Admit { alias, .. } | Edit::Handle { alias, .. } => alias == socket,
         Edit::Set { .. } | Edit::Unset { .. } | Edit::Patience { .. } => false,
         Edit::StopTimer(_) | Edit::Timer(_) => false,

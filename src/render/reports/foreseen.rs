@@ -286,7 +286,7 @@ fn of_edit(edit: &Edit, from: &AgentSpec) -> Vec<Line> {
                 .chain(wires)
                 .collect()
         }
-        Edit::Disconnect { alias, to } => {
+        Edit::Disconnect { alias, to } | Edit::Rest { alias, to } => {
             let is_it = |it: &&WireSpec| it.alias == *alias && it.to == *to;
             let gone = from.wires.iter().filter(is_it);
             gone.map(|it| (Sign::Goes, wire(it))).collect()

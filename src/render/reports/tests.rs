@@ -274,6 +274,7 @@ fn a_system_that_is_up_in_every_form() {
         agents: agents().into_iter().map(|it| (it.id, it.info)).collect(),
         hosts: vec![samples::host()],
         outcome: crate::up::Outcome::BroughtUp,
+        undrained: Vec::new(),
         out_of_reach: crate::up::OutOfReach::default(),
     };
     insta::assert_snapshot!(forms(&Up(report.clone())));

@@ -151,6 +151,7 @@ fn wire(alias: &str, to: &str, kind: Kind, handlers: Handlers) -> WireSpec {
         serializer: Some(Serializer::Json),
         handlers,
         replies: Replies::default(),
+        resting: false,
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::note;
 use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT};
 use crate::model::{AgentId, AgentSpec, HostId, HostName, SpecVersion};
-use crate::plan::{Alteration, midway};
+use crate::plan::midway;
 use crate::up::ask::{joined, named};
 use crate::up::error::{Stage, UpError};
 use crate::up::state::Up;
@@ -22,21 +22,25 @@ impl Up<'_> {
     /// All is there that is to be, and what is to go still is.
     pub(in crate::up) async fn alter(&self) -> Result<Versions, UpError> {
         let altered = self.request.change.in_place();
-        let altered: Vec<_> = altered.map(|it| (it, midway(&it.from, &it.to))).collect();
-        self.alter_to(altered).await
+        let altered = altered.map(|it| (&it.from, midway(&it.from, &it.to)));
+        self.alter_to(altered.chain(self.rejoining()).collect())
+            .await
     }
 
     /// What is to go, goes.
     pub(in crate::up) async fn alter_to_the_end(&self) -> Result<Versions, UpError> {
         let altered = self.request.change.in_place();
         let half = altered.filter(|it| midway(&it.from, &it.to) != it.to);
-        let half: Vec<_> = half.map(|it| (it, it.to.clone())).collect();
+        let half: Vec<_> = half.map(|it| (&it.from, it.to.clone())).collect();
         self.alter_to(half).await
     }
 
-    async fn alter_to(&self, altered: Vec<(&Alteration, AgentSpec)>) -> Result<Versions, UpError> {
+    pub(super) async fn alter_to(
+        &self,
+        altered: Vec<(&AgentSpec, AgentSpec)>,
+    ) -> Result<Versions, UpError> {
         let mut asked = JoinSet::new();
-        for (alteration, spec) in altered {
+        for (from, spec) in altered {
             let agent = spec.name.clone();
             let (link, host) = (self.link(&agent).clone(), self.host_of(&spec));
             note(
@@ -44,7 +48,7 @@ impl Up<'_> {
                 Undo::Alter {
                     link: link.clone(),
                     host: host.clone(),
-                    spec: self.placed_spec(&alteration.from),
+                    spec: self.placed_spec(from),
                 },
             );
             let spec = self.placed_spec(&spec);

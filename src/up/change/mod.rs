@@ -3,6 +3,7 @@
 //! middle, `take_back` puts back what was.
 
 mod alter;
+mod drain;
 mod end;
 mod take_back;
 

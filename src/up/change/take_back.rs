@@ -13,7 +13,9 @@ use crate::proxy::{Link, Notice, ProxyError, Watch};
 use crate::up::mend;
 use crate::up::state::{Shared, lock};
 use crate::up::undo::{Undo, Undone};
-use crate::wire::{Altered, Event, HostRequest, NameServerRequest, Peer, Reached, Stopped};
+use crate::wire::{
+    AgentRequest, Altered, Event, HostRequest, NameServerRequest, Peer, Reached, Stopped,
+};
 
 /// What is awaited of an agent that is put back.
 enum Awaited {
@@ -78,9 +80,9 @@ impl Undo {
             Undo::Alter { link, spec, .. } | Undo::Attach { link, spec, .. } => {
                 (link.clone(), spec.name.name.clone())
             }
-            Undo::Restart { link, agent, .. } | Undo::Forget { link, agent, .. } => {
-                (link.clone(), agent.clone())
-            }
+            Undo::Restart { link, agent, .. }
+            | Undo::Forget { link, agent, .. }
+            | Undo::Resume { link, agent } => (link.clone(), agent.clone()),
         }
     }
 
@@ -108,6 +110,14 @@ impl Undo {
             } => {
                 forget(&link, host, &agent, wholly).await?;
                 Ok(None)
+            }
+            Undo::Resume { link, agent } => {
+                let resume = AgentRequest::Resume {};
+                match link.ask::<()>(Peer::Agent(agent), &resume, LIMIT).await {
+                    // It has ended: what became of that, another step tells.
+                    Err(error) if error.is_absence() => Ok(None),
+                    answer => answer.map(|()| None),
+                }
             }
             Undo::Attach { link, host, spec } => {
                 let attach = HostRequest::Attach { spec };
