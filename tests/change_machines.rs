@@ -73,6 +73,15 @@ fn agents_of_other_machines_come_go_move_and_are_altered() {
     assert_eq!(lab.one("Carol")["host"], "lab2");
     assert_eq!(lab.one("Alice")["pid"], alice["pid"]);
     assert_eq!(lab.one("Bob")["pid"], bob["pid"]);
+    // Alice moves as a command says, and an `up` of the same file leaves her there.
+    lab.ok(&["move", "Alice", "--to", "lab2"]);
+    assert_eq!(lab.one("Alice")["host"], "lab2");
+    lab.bob_hears();
+    let up = lab.up_json(&topology(&lab, "lab1", carol, wire));
+    assert_eq!(up["unchanged"], json!(true), "{up}");
+    assert_eq!(lab.one("Alice")["host"], "lab2");
+    lab.ok(&["move", "Alice", "--to-file"]);
+    assert_eq!(lab.one("Alice")["host"], "lab1");
     // Alice moves to the desk; Bob's wire follows her.
     let up = lab.up_json(&topology(&lab, "local", carol, wire));
     assert_eq!(up["unchanged"], json!(true), "{up}");

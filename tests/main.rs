@@ -39,6 +39,7 @@ mod proxies;
 mod readme;
 mod relaunch;
 mod restarts;
+mod scale;
 mod security;
 mod settle;
 mod state;

@@ -22,9 +22,8 @@ pub fn topology(bytes: &[u8]) {
     }
     let source = source();
     let around = Surroundings {
-        source: &source,
-        variables: &lookup,
         env_files: &env_file,
+        ..Surroundings::with_variables(&source, &lookup)
     };
     match load_all(&inputs, &around) {
         Ok(topology) => {

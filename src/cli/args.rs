@@ -13,8 +13,9 @@ use rustix::net::netdevice::name_to_index;
 
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
-    every, get, history, host, install, keys, log, logs, ls, man, ns, plan, restart, schema, send,
-    set, start, stop, stop_timer, subscribe, timers, unsubscribe, up, version, wait,
+    every, get, history, host, install, keys, log, logs, ls, man, move_agent, ns, plan, restart,
+    scale, schema, send, set, start, stop, stop_timer, subscribe, timers, unsubscribe, up, version,
+    wait,
 };
 use crate::model::{SystemName, harmless, without_scheme, zone};
 use crate::render::{ColorChoice, Output, error_json};
@@ -111,6 +112,8 @@ pub enum Command {
     Check(check::CheckArgs),
     Plan(plan::PlanArgs),
     History(history::HistoryArgs),
+    Scale(scale::ScaleArgs),
+    Move(move_agent::MoveArgs),
     Doctor(doctor::DoctorArgs),
     Install(install::InstallArgs),
     Uninstall(install::UninstallArgs),

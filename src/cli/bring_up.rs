@@ -113,7 +113,7 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
         UpError::Changed { .. } | UpError::OtherFile { .. } | UpError::Fixed { .. } => {
             (ErrorKind::Failed, "changed")
         }
-        UpError::NotPutBack { cause, .. } => sort(cause),
+        UpError::NotPutBack { cause, .. } | UpError::NotRolledBack { cause, .. } => sort(cause),
         UpError::NewFiles { .. } => (ErrorKind::Failed, "files"),
         UpError::NoKey { .. } => (ErrorKind::Failed, "no_key"),
         UpError::NamesTaken { .. } | UpError::HostTaken { .. } => (ErrorKind::Failed, "name_taken"),
@@ -195,6 +195,9 @@ fn hint(error: &UpError) -> Option<String> {
             "to make of it what this file says: `osb up FILE --replace`; `osb plan FILE` shows what that would do".to_owned()
         }
         UpError::NewFiles { .. } => "take the system down, and bring it up again".to_owned(),
+        UpError::NotRolledBack { .. } => {
+            "`osb up` again, with the former file or the new one".to_owned()
+        }
         UpError::NotPutBack { .. } => {
             "`osb up FILE` starts those agents anew, with the former file or the new one".to_owned()
         }
@@ -207,6 +210,10 @@ fn hint(error: &UpError) -> Option<String> {
         UpError::HostTaken { .. } => {
             "give this one another name, or take that one down where it was brought up".to_owned()
         }
+        UpError::Agent {
+            stage: Stage::Drain,
+            ..
+        } => "all is as it was; give it longer (`stop_timeout`), or accept the loss: --lossy".to_owned(),
         UpError::Agent {
             stage: Stage::Wire, ..
         } => "nothing was left running; `osb plan FILE` shows the wires".to_owned(),

@@ -45,7 +45,9 @@ mod ls_runs;
 mod man;
 mod many;
 mod mended;
+mod move_agent;
 mod ns;
+mod overridden;
 mod plan;
 mod quick;
 mod remembered;
@@ -54,6 +56,7 @@ mod request;
 mod restart;
 mod runtime;
 mod saved_plan;
+mod scale;
 mod schema;
 mod secrets;
 mod select;
@@ -126,6 +129,8 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Schema(args) => schema::run(args, context),
         Command::Plan(args) => plan::run(args, context),
         Command::History(args) => history::run(args, context),
+        Command::Scale(args) => scale::run(args, context),
+        Command::Move(args) => move_agent::run(args, context),
         Command::Install(args) => install::run(args, context),
         Command::Uninstall(args) => install::take_back(args, context),
         Command::Doctor(args) => doctor::run(args, context),

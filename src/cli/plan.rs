@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::request::request;
+use super::request::topology_request;
 use super::runtime::block_on;
 use super::saved_plan::SavedPlan;
 use super::secrets::SecretsArgs;
@@ -35,19 +35,19 @@ pub struct PlanArgs {
 }
 
 pub(crate) fn run(args: PlanArgs, context: &mut Context) -> Result<(), CommandError> {
-    let file = TopologyFile::read(&args.topology)?;
-    let topology = file.load_or_complain(context)?;
-    let request = request(topology.clone(), file.place(), context)?;
-    let foreseen = match args.offline {
-        true => None,
-        false => block_on(foresee(&request))??,
-    };
+    if args.offline {
+        let topology = TopologyFile::read(&args.topology)?.load_or_complain(context)?;
+        show_whole(topology, &args.secrets, context)?;
+        return ended(true, args.exit_code);
+    }
+    let request = topology_request(&args.topology, context)?.1;
+    let foreseen = block_on(foresee(&request))??;
     if let Some(path) = &args.out {
         SavedPlan::new(&request, foreseen.as_ref()).write(path)?;
     }
     let is_something = foreseen.as_ref().is_none_or(|it| !it.is_empty());
     match foreseen {
-        None => show_whole(topology, &args.secrets, context)?,
+        None => show_whole(request.topology(), &args.secrets, context)?,
         Some(mut foreseen) => {
             args.secrets
                 .hide(|| foreseen.change.hide_secrets(), context);
@@ -57,7 +57,11 @@ pub(crate) fn run(args: PlanArgs, context: &mut Context) -> Result<(), CommandEr
             })?;
         }
     }
-    match args.exit_code && is_something {
+    ended(is_something, args.exit_code)
+}
+
+fn ended(is_something: bool, exit_code: bool) -> Result<(), CommandError> {
+    match exit_code && is_something {
         true => Err(CommandError::ended_with(THERE_ARE_CHANGES)),
         false => Ok(()),
     }

@@ -1,5 +1,6 @@
 //! What `up` is asked for, from the files of a topology.
 
+use super::overridden::{Standing, differences, fitting, kept, read_again};
 use super::topology_file::{TopologyArgs, TopologyFile};
 use super::{CommandError, Context};
 use crate::model::Topology;
@@ -13,8 +14,19 @@ pub(super) fn topology_request(
     context: &Context,
 ) -> Result<(TopologyFile, UpRequest), CommandError> {
     let file = TopologyFile::read(args)?;
-    let topology = file.load_or_complain(context)?;
-    let request = request(topology, file.place(), context)?;
+    let (topology, sources) = file.load_with_sources_or_complain(context)?;
+    let standing = Standing::of(&topology.name)?;
+    let overrides = standing.map(|it| it.overrides).unwrap_or_default();
+    let overrides = fitting(overrides, &topology, &sources);
+    let topology = match overrides.is_empty() {
+        true => topology,
+        false => read_again(&sources, &overrides)?,
+    };
+    for line in differences(&overrides, &sources) {
+        context.note(&line);
+    }
+    let mut request = request(topology, file.place(), context)?;
+    (request.sources, request.overrides) = (Some(kept(&sources)), overrides);
     Ok((file, request))
 }
 

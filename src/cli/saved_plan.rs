@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{CommandError, ErrorKind};
-use crate::model::{SystemName, Topology};
+use crate::model::{Overrides, SystemName, Topology};
 use crate::up::{Foreseen, UpRequest};
 
 /// The form of the file.
@@ -24,24 +24,25 @@ pub(super) struct SavedPlan {
     pub topology: Topology,
     /// Where its files are.
     pub file: String,
+    /// All that the topology was read from, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources: Option<String>,
+    /// What counts more than the file.
+    #[serde(default, skip_serializing_if = "Overrides::is_empty")]
+    pub overrides: Overrides,
     /// What was to be done with the system that was up; null if none was.
     foreseen: Option<Value>,
 }
 
 impl SavedPlan {
     pub(super) fn new(request: &UpRequest, foreseen: Option<&Foreseen>) -> Self {
-        let plan = &request.plan;
         Self {
             format: FORMAT,
-            system: plan.system.clone(),
-            topology: Topology {
-                name: plan.system.clone(),
-                security: plan.security,
-                nameservers: plan.nameservers.clone(),
-                hosts: plan.hosts.clone(),
-                agents: plan.agents.clone(),
-            },
+            system: request.plan.system.clone(),
+            topology: request.topology(),
             file: request.file.clone(),
+            sources: request.sources.clone(),
+            overrides: request.overrides.clone(),
             foreseen: foreseen.map(seen),
         }
     }

@@ -8,7 +8,7 @@ use super::gather::{self, Gathered, Variables};
 use super::{CommandError, Context, ErrorKind};
 use crate::model::Topology;
 use crate::render::{Output, diagnostic};
-use crate::topology::{self, Input, InputKind, Problems, Source, Surroundings};
+use crate::topology::{Input, InputKind, Problems, Source, Sources, Surroundings};
 
 /// The topology that a command is for.
 #[derive(Debug, clap::Args)]
@@ -108,17 +108,31 @@ impl TopologyFile {
     }
 
     pub(crate) fn load(&self) -> Result<Topology, Problems> {
+        self.load_with_sources().map(|(topology, _)| topology)
+    }
+
+    /// The same, with all that it was read from.
+    pub(crate) fn load_with_sources(&self) -> Result<(Topology, Sources), Problems> {
+        let variables = |name: &str| self.variables.get(name);
         let around = Surroundings {
-            source: &self.source,
-            variables: &|name| self.variables.get(name),
             env_files: &gather::content,
+            ..Surroundings::with_variables(&self.source, &variables)
         };
-        topology::load_all(&self.inputs, &around)
+        Sources::load(&self.inputs, &around)
     }
 
     /// The topology, or all that is wrong with it on stderr.
     pub(crate) fn load_or_complain(&self, context: &Context) -> Result<Topology, CommandError> {
-        self.load().map_err(|problems| {
+        let loaded = self.load_with_sources_or_complain(context)?;
+        Ok(loaded.0)
+    }
+
+    /// The same, with all that it was read from.
+    pub(crate) fn load_with_sources_or_complain(
+        &self,
+        context: &Context,
+    ) -> Result<(Topology, Sources), CommandError> {
+        self.load_with_sources().map_err(|problems| {
             let text = match context.output() {
                 Output::Json => crate::render::pretty(&invalid(&problems)),
                 Output::Table | Output::Wide | Output::Names => {

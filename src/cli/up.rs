@@ -111,7 +111,8 @@ async fn confirmed(request: &UpRequest, context: &Context) -> Result<bool, Comma
 /// What was planned, if that still holds.
 fn planned(path: &Path, context: &Context) -> Result<UpRequest, CommandError> {
     let saved = SavedPlan::read(path)?;
-    let request = request(saved.topology.clone(), saved.file.clone(), context)?;
+    let mut request = request(saved.topology.clone(), saved.file.clone(), context)?;
+    (request.sources, request.overrides) = (saved.sources.clone(), saved.overrides.clone());
     saved.still_holds(block_on(foresee(&request))??.as_ref())?;
     Ok(request)
 }
@@ -127,7 +128,9 @@ fn rolled_back(back: u32, context: &Context) -> Result<UpRequest, CommandError> 
         let sentence = format!("that state of system {system} cannot be read: {error}");
         CommandError::say(ErrorKind::Failed, sentence)
     })?;
-    request(topology, past.file, context)
+    let mut request = request(topology, past.file, context)?;
+    (request.sources, request.overrides) = (past.sources, past.overrides);
+    Ok(request)
 }
 
 fn refuse_unknown_agent(agent: &AgentId, plan: &Plan) -> Result<(), CommandError> {

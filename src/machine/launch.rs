@@ -7,7 +7,7 @@ use super::hold::Held;
 use super::{MachineError, folders, standing};
 use crate::down::down;
 use crate::examine::own_address;
-use crate::model::{Credentials, Dial, Grace, HostId, Listing, NameServerName};
+use crate::model::{Credentials, Dial, Grace, HostId, Listing, NameServerName, Overrides};
 use crate::process::{ProcessId, of_its_own};
 use crate::state::{Daemon, Ending, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 use crate::wire::{DaemonOf, MachineWord};
@@ -157,6 +157,8 @@ pub(super) fn record(daemon: &DaemonOf, nameserver: String, process: ProcessId) 
             attached: Vec::new(),
         }],
         unprotected: false,
+        sources: None,
+        overrides: Overrides::default(),
         changing: None,
         topology: String::new(),
         file: String::new(),

@@ -12,7 +12,7 @@ use super::{MachineError, standing};
 use crate::down::down;
 use crate::host::last_words;
 use crate::model::timing::NAME_SERVER_TIMEOUT;
-use crate::model::{Grace, NameServerName};
+use crate::model::{Grace, NameServerName, Overrides};
 use crate::process::{ProcessId, of_its_own};
 use crate::state::{
     Ending, GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord,
@@ -175,6 +175,8 @@ fn record(of: &NameServerOf, address: String, process: ProcessId) -> SystemRecor
             attached: Vec::new(),
         }],
         unprotected: false,
+        sources: None,
+        overrides: Overrides::default(),
         changing: None,
         topology: String::new(),
         file: String::new(),

@@ -21,6 +21,7 @@ mod kind;
 mod level;
 mod name;
 mod natural;
+mod overrides;
 mod program;
 mod quota;
 mod replies;
@@ -40,6 +41,7 @@ mod timer;
 pub mod timing;
 mod topic;
 mod unit;
+mod update;
 
 pub use access::{Access, Holder, KeyEntry, KeysOf, OperatorAccess, Term};
 pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside, bound_for};
@@ -66,6 +68,7 @@ pub use name::{
     AgentName, Alias, HostName, MethodName, NameError, OperatorName, SystemName, Target,
 };
 pub use natural::natural;
+pub use overrides::Overrides;
 pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
 pub use quota::Quota;
 pub use replies::Replies;
@@ -85,3 +88,4 @@ pub use ties::Ties;
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};
 pub use topic::{SEPARATOR, Topic, TopicError};
 pub use unit::{Around, Service, Unit, is_unit_of};
+pub use update::{Update, UpdateFailure, UpdateWait};

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     Admits, AgentId, AgentName, Alias, Endpoint, HostName, HostSpec, Kind, LogLimits, MethodName,
     Millis, NameError, NameServerName, Program, Ready, Replies, Restart, Serializer, SocketId,
-    Speaks, SystemName, TimerSpec,
+    Speaks, SystemName, TimerSpec, Update,
 };
 use crate::model::timing::{SETTLE_TIME, START_TIMEOUT};
 
@@ -121,6 +121,9 @@ pub struct AgentSpec {
     /// the same reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub with: BTreeMap<AgentId, BTreeSet<AgentId>>,
+    /// How it is replaced with others when all of them begin anew. None: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<Update>,
 }
 
 /// A command that is run when an agent has failed for good.
@@ -153,6 +156,7 @@ impl AgentSpec {
             on_failed: None,
             keep: BTreeSet::new(),
             with: BTreeMap::new(),
+            update: None,
         }
     }
 

@@ -24,6 +24,7 @@ use crate::model::{
 
 pub use change::{
     Alteration, Change, Fixed, Reason, Setting, edits, fixed, gets_work, midway, partings,
+    states_between,
 };
 pub use dependents::{dependents, in_turns};
 pub use ends::ends;

@@ -166,6 +166,7 @@ impl BootDir {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Overrides;
     use crate::state::{Daemon, SystemRecord};
 
     /// A process of a boot that is over.
@@ -199,6 +200,8 @@ mod tests {
                 mending: vec![],
             }],
             unprotected: false,
+            sources: None,
+            overrides: Overrides::default(),
             changing: None,
             topology: "{}".into(),
             file: "x.yaml".into(),

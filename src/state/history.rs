@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{line, lines_of};
 use super::{StateError, SystemDir, own};
+use crate::model::Overrides;
 
 /// How many states are kept.
 const KEPT: usize = 10;
@@ -24,6 +25,12 @@ pub struct Past {
     pub file: String,
     /// The topology, in its resolved form.
     pub topology: String,
+    /// All that it was read from, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources: Option<String>,
+    /// What counted more than the file.
+    #[serde(default, skip_serializing_if = "Overrides::is_empty")]
+    pub overrides: Overrides,
 }
 
 impl Past {
@@ -35,6 +42,8 @@ impl Past {
             by: user.map(|it| it.name),
             file,
             topology,
+            sources: None,
+            overrides: Overrides::default(),
         }
     }
 }

@@ -196,6 +196,7 @@ fn write(note: &RunNote, folder: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Overrides;
     use crate::state::{Daemon, Machine, Phase};
 
     fn record(machines: Vec<Machine>) -> SystemRecord {
@@ -217,6 +218,8 @@ mod tests {
                 mending: Vec::new(),
             }],
             unprotected: false,
+            sources: None,
+            overrides: Overrides::default(),
             changing: None,
             topology: String::new(),
             file: String::new(),

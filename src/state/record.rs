@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{KeyFile, StateError, SystemDir, own};
 use crate::model::{
     AgentId, AgentName, Alias, Cause, Dial, ExitReport, HostId, HostName, Leftover, LogLimits,
-    NameServerName, SshSpec, SystemName,
+    NameServerName, Overrides, SshSpec, SystemName,
 };
 use crate::process::ProcessId;
 use crate::wire::{FormerAgent, Incarnation};
@@ -56,6 +56,12 @@ pub struct SystemRecord {
     /// The topology it was brought up from, in its resolved form.
     pub topology: String,
     pub file: String,
+    /// All that the topology was read from, so that it can be read again. None if it was made otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources: Option<String>,
+    /// What counts more than the file.
+    #[serde(default, skip_serializing_if = "Overrides::is_empty")]
+    pub overrides: Overrides,
     /// The topology that an `up` is about to make of it. If that is killed, some agents are what it was to be, some what they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changing: Option<String>,
@@ -588,6 +594,8 @@ mod tests {
                 mending: vec![],
             }],
             unprotected: false,
+            sources: None,
+            overrides: Overrides::default(),
             changing: None,
             topology: "{}".into(),
             file: "x.yaml".into(),

@@ -10,7 +10,7 @@ use super::keys;
 use super::review::{Flaw, Review, Spanned, quote};
 use super::surroundings::Surroundings;
 use super::yaml::{Data, Key, Node, to_json};
-use super::{bind, defaults, hosts, nameserver, program, ready, replicas, timer, values};
+use super::{bind, defaults, hosts, nameserver, program, ready, replicas, timer, update, values};
 use crate::model::{AgentId, HostSpec, NameServerEntry};
 
 /// What was read before the agents.
@@ -42,7 +42,13 @@ pub(super) fn read(
         .as_ref()
         .and_then(|id| nameserver::of_agent(id, &key.span, &fields, nameservers, review));
     let attach = attach(&fields, review);
-    let places = hosts::of_agent(&fields, known.hosts, review);
+    let mut places = hosts::of_agent(&fields, known.hosts, review);
+    let moved = id
+        .as_ref()
+        .and_then(|id| known.around.overrides.hosts.get(id));
+    if let Some(host) = moved.and_then(|host| hosts::place_of(host, known.hosts)) {
+        places = vec![host];
+    }
     let mut own = defaults::overlaid(known.defaults, &fields, known.around, review);
     if let Some(first) = places.first() {
         own.ip = hosts::ip(&known.hosts[*first].value);
@@ -73,6 +79,9 @@ pub(super) fn read(
         on_failed: own.on_failed.filter(|_| !attach),
         keep: keep(&fields, review),
         with: ready::agents(&fields, "with", review),
+        update: id
+            .as_ref()
+            .and_then(|id| update::read(&fields, &id.name, review)),
         replicas: replicas?,
         repeats: false,
         name: Spanned {
@@ -106,6 +115,7 @@ fn attach(fields: &Fields<'_>, review: &mut Review) -> bool {
         "on_failed",
         "keep",
         "with",
+        "update",
         "health",
     ];
     for key in keys.into_iter().chain(ready::KEYS).filter(|_| attach) {

@@ -12,7 +12,7 @@ use super::yaml::Part;
 use crate::model::{
     Action, Admits, AgentId, Alias, Endpoint, HostSpec, HttpUrl, Kind, LogLimits, MethodName,
     Millis, NameServerEntry, NameServerName, OnFailed, Restart, Security, Serializer, Speaks,
-    SyncSpec, SystemName, Then, Transport, When,
+    SyncSpec, SystemName, Then, Transport, Update, When,
 };
 
 pub(super) struct Draft {
@@ -82,6 +82,7 @@ pub(super) struct AgentDraft {
     pub on_failed: Option<OnFailed>,
     pub keep: BTreeSet<String>,
     pub with: Vec<Spanned<AgentId>>,
+    pub update: Option<Update>,
 }
 
 /// A text whose references have not been followed.

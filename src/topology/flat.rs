@@ -12,7 +12,7 @@ use crate::model::{
     Action, Admits, AgentId, AgentSpec, BindSpec, Check, Endpoint, Handlers, Health, HostSpec,
     LogLimits, Millis, NameServerEntry, NameServerName, NameServerSpec, Program, Reach, Ready,
     Replies, Restart, Security, Speaks, SshSpec, SyncSpec, Template, TimerAction, TimerSpec,
-    Topology, When, WireSpec,
+    Topology, Update, When, WireSpec,
 };
 
 /// A topology as a file would say it. Serialized, its keys are in the order of the format.
@@ -243,6 +243,7 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
         on_failed,
         keep,
         with,
+        update,
     } = agent;
     let mut entries = Entries::of(&keys::AGENT);
     entries.text("host", host);
@@ -263,6 +264,9 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
         entries.some("keep", Part::List(keep.collect()));
         let with = with.keys().map(|it| Part::text(full(it)));
         entries.some("with", Part::List(with.collect()));
+        if let Some(update) = update {
+            entries.add("update", self::update(update));
+        }
     }
     let attributes = attributes.iter();
     let attributes = attributes.map(|(key, value)| (key.clone(), json(value)));
@@ -274,6 +278,21 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
     let bind = bind.map(|it| (it.alias.to_string(), socket(it))).collect();
     entries.some("bind", Part::Map(bind));
     entries.some("timers", Part::List(timers.iter().map(timer).collect()));
+    entries.part()
+}
+
+fn update(update: &Update) -> Part {
+    let Update {
+        group,
+        parallel,
+        wait,
+        on_failure,
+    } = update;
+    let mut entries = Entries::of(&keys::UPDATE);
+    entries.text("group", group);
+    entries.add("parallel", Part::Json((*parallel).into()));
+    entries.text("wait", wait.as_str());
+    entries.text("on_failure", on_failure.as_str());
     entries.part()
 }
 

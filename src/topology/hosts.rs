@@ -203,9 +203,14 @@ pub(super) fn of_agent(
     }
 }
 
+/// The place of the host of that name.
+pub(super) fn place_of(name: &HostName, hosts: &[Spanned<HostSpec>]) -> Option<usize> {
+    hosts.iter().position(|host| host.value.name == *name)
+}
+
 fn by_name(node: &Node, hosts: &[Spanned<HostSpec>], review: &mut Review) -> Option<usize> {
     let name: HostName = review.take(values::name(node, "host"))?;
-    let found = hosts.iter().position(|host| host.value.name == name);
+    let found = place_of(&name, hosts);
     if found.is_none() {
         let known = || hosts.iter().map(|host| host.value.name.as_str());
         let guess = review.guess(name.as_str(), known());

@@ -1,6 +1,8 @@
 //! What a topology is made of: the texts of its files, the later over the earlier, and single
 //! values that are set over them all. Only texts: nothing here opens a file.
 
+use serde::{Deserialize, Serialize};
+
 use super::bytes;
 use super::files::Files;
 use super::include;
@@ -20,7 +22,8 @@ pub struct Input {
 }
 
 /// What a text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum InputKind {
     /// A topology, or a part of one.
     File,

@@ -52,6 +52,9 @@ pub(super) enum Word {
     Restart,
     Then,
     After,
+    Order,
+    UpdateWait,
+    UpdateFailure,
     Security,
     Kind,
     Transport,
@@ -500,6 +503,43 @@ pub(super) static AGENT: Section = Section {
             "replicas",
             Form::Word(Word::Replicas),
             "For how many agents the entry stands: NAME0, NAME1 and so on.",
+        ),
+        key(
+            "update",
+            Form::Section(&UPDATE),
+            "How its agents are replaced when all of them begin anew; else all at once.",
+        ),
+    ],
+};
+
+pub(super) static UPDATE: Section = Section {
+    name: "Update",
+    about: "How the agents of an entry are replaced when they begin anew: some at a time, while the others work on.",
+    keys: &[
+        key(
+            "parallel",
+            Form::Word(Word::Replicas),
+            "How many at a time; else one.",
+        ),
+        key(
+            "order",
+            Form::Word(Word::Order),
+            "Each ends when it has finished its work, and then begins anew.",
+        ),
+        key(
+            "wait",
+            Form::Word(Word::UpdateWait),
+            "When the next have their turn; else when these are healthy, if they are watched.",
+        ),
+        key(
+            "on_failure",
+            Form::Word(Word::UpdateFailure),
+            "What becomes of the system if one does not come up; else `rollback`.",
+        ),
+        key(
+            "group",
+            NAME,
+            "Agents of one group are replaced in turn; else those of the entry.",
         ),
     ],
 };

@@ -47,6 +47,7 @@ mod schema;
 mod set;
 mod sockets;
 mod source;
+mod sources;
 mod surroundings;
 mod sync;
 mod system;
@@ -55,6 +56,7 @@ mod targets;
 mod tests;
 mod text;
 mod timer;
+mod update;
 mod values;
 mod yaml;
 
@@ -65,10 +67,13 @@ pub use inputs::{Input, InputKind};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use source::{Source, default_name, stem};
+pub use sources::Sources;
 pub use surroundings::{ReadFile, Surroundings};
 pub use yaml::Lookup;
 
-use crate::model::Topology;
+use std::collections::BTreeMap;
+
+use crate::model::{AgentId, Topology};
 use files::Files;
 use review::Review;
 
@@ -94,4 +99,12 @@ pub fn load_all(inputs: &[Input], around: &Surroundings<'_>) -> Result<Topology,
         Some(topology) if review.is_clean() => Ok(topology),
         _ => Err(review.finish(&files)),
     }
+}
+
+/// The entries that stand for several agents, and for how many. Empty if the texts cannot be read.
+fn replicas_of(inputs: &[Input], around: &Surroundings<'_>) -> BTreeMap<AgentId, usize> {
+    let (mut review, mut files) = (Review::new(), Files::default());
+    let root = inputs::joined(inputs, around.variables, &mut files, &mut review);
+    let draft = root.and_then(|root| system::read(&root, around, &mut review));
+    draft.map(|draft| draft.replicated).unwrap_or_default()
 }

@@ -14,7 +14,7 @@ use super::review::{Flaw, Review, Span, Spanned};
 use super::sockets::{Directory, Who, Wire};
 use crate::model::{
     Action, AgentId, AgentSpec, Alias, BindSpec, Kind, NameServerName, Program, Security, Topology,
-    WireSpec,
+    UpdateWait, WireSpec,
 };
 
 /// The topology that `draft` describes. None if something was missing, and the review knows what.
@@ -65,15 +65,17 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
     })
 }
 
-/// Whom others await until it is healthy is told so.
+/// Whom others await until it is healthy is told so; and who is to be healthy before the next of its group is replaced.
 fn note_awaited(agents: &mut [AgentSpec]) {
     let programs = agents.iter().filter_map(|agent| agent.program.as_ref());
     let awaited: BTreeSet<AgentId> = programs
         .flat_map(|program| program.after_healthy.iter().cloned())
         .collect();
-    for agent in agents.iter_mut().filter(|it| awaited.contains(&it.name)) {
+    for agent in agents {
+        let update = agent.update.as_ref().map(|it| it.wait);
         if let Some(program) = &mut agent.program {
-            program.ready_when_healthy = true;
+            let by_update = update == Some(UpdateWait::Healthy) && program.health.is_some();
+            program.ready_when_healthy |= by_update || awaited.contains(&agent.name);
         }
     }
 }
@@ -124,6 +126,7 @@ fn agent(
         on_failed: draft.on_failed.clone(),
         keep: draft.keep.clone(),
         with: goes_with(draft, directory),
+        update: draft.update.clone(),
     })
 }
 

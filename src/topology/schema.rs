@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Choice, Form, Key, Section, Word};
-use crate::model::{Action, Kind, Serializer, Speaks, Then, Transport};
+use crate::model::{Action, Kind, Serializer, Speaks, Then, Transport, UpdateFailure, UpdateWait};
 
 /// The schema of a topology file.
 pub fn schema() -> Value {
@@ -144,6 +144,15 @@ fn described_word(word: Word) -> (&'static str, Value) {
         }
         Word::Restart => ("Restart", any_of(["never", "on-failure", "always"])),
         Word::After => ("AfterWord", any_of(["ready", "healthy"])),
+        Word::Order => ("Order", any_of(["stop-first"])),
+        Word::UpdateWait => (
+            "UpdateWait",
+            any_of(UpdateWait::ALL.map(UpdateWait::as_str)),
+        ),
+        Word::UpdateFailure => (
+            "UpdateFailure",
+            any_of(UpdateFailure::ALL.map(UpdateFailure::as_str)),
+        ),
         Word::Then => ("ThenWord", any_of(Then::ALL.map(Then::as_str))),
         Word::Security => (
             "Security",

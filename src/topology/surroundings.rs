@@ -1,12 +1,19 @@
 //! What a topology's text finds around it. The caller knows it: nothing here asks a system for it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::source::Source;
 use super::yaml::Lookup;
+use crate::model::Overrides;
 
 /// The content of a file, or in words why it cannot be read.
 pub type ReadFile<'r> = dyn Fn(&Path) -> Result<Vec<u8>, String> + 'r;
+
+static NONE: Overrides = Overrides {
+    replicas: BTreeMap::new(),
+    hosts: BTreeMap::new(),
+};
 
 /// Where a topology comes from, and what it may refer to.
 #[derive(Clone, Copy)]
@@ -15,6 +22,8 @@ pub struct Surroundings<'a> {
     pub variables: &'a Lookup<'a>,
     /// Reads the files of `env_file`.
     pub env_files: &'a ReadFile<'a>,
+    /// What counts more than the text, of a system that is up.
+    pub overrides: &'a Overrides,
 }
 
 impl<'a> Surroundings<'a> {
@@ -29,6 +38,7 @@ impl<'a> Surroundings<'a> {
             source,
             variables,
             env_files: &|_| Err("no files are read here".to_owned()),
+            overrides: &NONE,
         }
     }
 }

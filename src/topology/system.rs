@@ -110,7 +110,11 @@ fn agents(top: &Fields<'_>, known: &Known<'_>, copies: &mut Copies, review: &mut
         return Crowd::unreadable();
     };
     let part: Partial<(AgentDraft, usize)> = Partial::of(entries.iter().map(|(key, node)| {
-        let agent = agent::read(key, node, known, review)?;
+        let mut agent = agent::read(key, node, known, review)?;
+        if let Some(replicas) = &mut agent.replicas {
+            let scaled = known.around.overrides.replicas.get(&agent.name.value);
+            *replicas = scaled.copied().unwrap_or(*replicas);
+        }
         // What its files of variables hold counts as if it stood there.
         let program = agent.program.as_ref();
         let size = node.size() + program.map_or(0, |program| program.env.len());

@@ -84,6 +84,12 @@ pub enum UpError {
         cause: Box<UpError>,
         left: Vec<(AgentName, String)>,
     },
+    /// Agents were replaced some at a time, some failed, and those before them could not be put back.
+    #[error("{cause}; and the system could not be made what it was: {left}")]
+    NotRolledBack {
+        cause: Box<UpError>,
+        left: Box<UpError>,
+    },
     /// An agent could not be brought through a stage.
     #[error("{agent} failed at stage {stage}: {cause}")]
     Agent {
@@ -249,7 +255,7 @@ impl UpError {
         match self {
             UpError::Agent { log, .. } | UpError::NotRunning { log, .. } => log,
             UpError::Ended { exit, .. } => &exit.log,
-            UpError::NotPutBack { cause, .. } => cause.log(),
+            UpError::NotPutBack { cause, .. } | UpError::NotRolledBack { cause, .. } => cause.log(),
             _ => &[],
         }
     }

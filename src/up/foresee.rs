@@ -8,7 +8,7 @@ use super::change;
 use super::error::UpError;
 use super::state::Group;
 use crate::model::{AgentId, HostName, NameServerName, State};
-use crate::plan::{Actual, Change, Plan, mend};
+use crate::plan::{Actual, Change, Plan, mend, states_between};
 
 /// What would be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +23,8 @@ pub struct Foreseen {
     pub missing: Vec<AgentId>,
     /// Agents that are not otherwise, and whose wires would be proven again, for the other end is new.
     pub touched: Vec<AgentId>,
+    /// In how many turns agents begin anew, if they do so some at a time.
+    pub turns: Option<usize>,
     /// An `up` that was to change the system was cut off.
     pub cut_off: bool,
 }
@@ -36,6 +38,7 @@ impl Foreseen {
             hosts,
             missing,
             touched: _,
+            turns: _,
             cut_off,
         } = self;
         change.is_empty()
@@ -56,7 +59,8 @@ pub(crate) async fn foresee(request: &UpRequest) -> Result<Option<Foreseen>, UpE
         return Ok(None);
     }
     let plan = &request.plan;
-    let (change, _) = change::of(request, &record)?;
+    let (change, former) = change::of(request, &record)?;
+    let between = states_between(&former.agents, &plan.agents).len();
     let (mut actual, mut names, mut absent) = (Actual::default(), Vec::new(), Vec::new());
     for entry in &plan.nameservers {
         let group = record.groups.iter().find(|it| it.name == entry.name);
@@ -94,6 +98,7 @@ pub(crate) async fn foresee(request: &UpRequest) -> Result<Option<Foreseen>, UpE
             .cloned()
             .collect(),
         touched: touched.filter(|it| !is_changed(it)).collect(),
+        turns: (between > 0).then_some(between + 1),
         cut_off: record.changing.is_some(),
         change,
     }))

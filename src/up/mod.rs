@@ -24,6 +24,7 @@ mod observe;
 mod phases;
 mod placed;
 mod rollback;
+mod rolling;
 mod state;
 mod told;
 mod undo;
@@ -34,7 +35,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use crate::model::{
-    AgentId, AgentInfo, HostInfo, HostName, NameServerName, Topology, longest_stop,
+    AgentId, AgentInfo, HostInfo, HostName, NameServerName, Overrides, Topology, longest_stop,
 };
 use crate::plan::{Change, LaunchPlan, Place, Plan};
 use crate::ssh::{Sent, SshError};
@@ -45,6 +46,7 @@ pub(crate) use foresee::{Foreseen, foresee};
 use launch::Launched;
 pub(crate) use machines::seen_from_afar;
 use missing::Missing;
+pub(crate) use rolling::up;
 use state::Shared;
 
 /// Is told how far `up` has come.
@@ -149,6 +151,10 @@ pub(crate) struct UpRequest {
     pub file: String,
     /// The topology in its resolved form: what tells a changed file from an unchanged one.
     pub fingerprint: String,
+    /// All that the topology was read from, if that is known.
+    pub sources: Option<String>,
+    /// What counts more than that.
+    pub overrides: Overrides,
     pub state: StateDir,
     /// The file with the key for name servers that are there already.
     pub key: Option<PathBuf>,
@@ -156,6 +162,8 @@ pub(crate) struct UpRequest {
     bring_up: Vec<NameServerName>,
     /// The system may be up from another file.
     pub replace: bool,
+    /// It is a state on the way to another, and none to come back to.
+    on_the_way: bool,
     /// Agents may end before they have taken in what was meant for them.
     pub lossy: bool,
     /// What makes of the system that is up the one that is requested.
@@ -165,6 +173,18 @@ pub(crate) struct UpRequest {
 }
 
 impl UpRequest {
+    /// The topology of its plan.
+    pub(crate) fn topology(&self) -> Topology {
+        let plan = &self.plan;
+        Topology {
+            name: plan.system.clone(),
+            security: plan.security,
+            nameservers: plan.nameservers.clone(),
+            hosts: plan.hosts.clone(),
+            agents: plan.agents.clone(),
+        }
+    }
+
     /// To bring up all of `plan`.
     pub(crate) fn new(plan: Plan, file: String, fingerprint: String, state: StateDir) -> Self {
         let names = plan.nameservers.iter().map(|it| it.name.clone());
@@ -172,12 +192,15 @@ impl UpRequest {
             key: None,
             replace: false,
             lossy: true,
+            on_the_way: false,
             change: Change::default(),
             former: None,
             bring_up: names.collect(),
             plan,
             file,
             fingerprint,
+            sources: None,
+            overrides: Overrides::default(),
             state,
         }
     }
@@ -185,7 +208,7 @@ impl UpRequest {
 
 /// Brings a system up, or what is missing of it. `interrupted` ends when the user presses Ctrl-C:
 /// then, as after any failure, all that was started is taken back before this returns.
-pub(crate) async fn up(
+async fn up_at_once(
     mut request: UpRequest,
     progress: &mut dyn Progress,
     interrupted: impl Future<Output = ()>,

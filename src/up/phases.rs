@@ -368,6 +368,8 @@ impl Up<'_> {
             changing: None,
             topology: self.request.fingerprint.clone(),
             file: self.request.file.clone(),
+            sources: self.request.sources.clone(),
+            overrides: self.request.overrides.clone(),
         };
         Ok(launched.dir.write_record(&record)?)
     }
@@ -418,18 +420,30 @@ impl Launched {
         let Some(standing) = &mut self.standing else {
             return Ok(());
         };
-        if standing.topology == request.fingerprint {
+        let is_same = standing.topology == request.fingerprint;
+        if is_same
+            && (&standing.sources, &standing.overrides) == (&request.sources, &request.overrides)
+        {
             return Ok(());
         }
         standing.topology = request.fingerprint.clone();
         standing.file = request.file.clone();
+        standing.sources = request.sources.clone();
+        standing.overrides = request.overrides.clone();
         self.write_standing()?;
         self.note_past(request)
     }
 
     /// What the system is meant to be from now on.
     fn note_past(&self, request: &UpRequest) -> Result<(), UpError> {
-        let past = Past::from_now(request.file.clone(), request.fingerprint.clone());
+        if request.on_the_way {
+            return Ok(());
+        }
+        let past = Past {
+            sources: request.sources.clone(),
+            overrides: request.overrides.clone(),
+            ..Past::from_now(request.file.clone(), request.fingerprint.clone())
+        };
         Ok(self.dir.note_past(&past)?)
     }
 

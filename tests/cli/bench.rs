@@ -89,6 +89,8 @@ impl Bench {
                 attached: vec![],
             }],
             unprotected: false,
+            sources: None,
+            overrides: osb::model::Overrides::default(),
             changing: None,
             topology: "{}".to_owned(),
             file: format!("{name}.yaml"),

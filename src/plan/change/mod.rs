@@ -6,6 +6,7 @@ mod edits;
 mod fixed;
 mod parting;
 mod reasons;
+mod rolling;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ pub use fixed::{Fixed, fixed};
 pub use parting::{gets_work, partings};
 pub use reasons::{Reason, Setting};
 use reasons::{reasons, settings, variables};
+pub use rolling::states_between;
 
 use crate::model::{AgentId, AgentSpec, Edit};
 
@@ -197,6 +199,7 @@ impl Alteration {
                 Setting::OnFailed => agent.on_failed = self.to.on_failed.clone(),
                 Setting::Keep => agent.keep = self.to.keep.clone(),
                 Setting::With => agent.with = self.to.with.clone(),
+                Setting::Update => agent.update = self.to.update.clone(),
             }
         }
         agent

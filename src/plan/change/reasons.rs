@@ -71,6 +71,7 @@ pub enum Setting {
     OnFailed,
     Keep,
     With,
+    Update,
 }
 
 impl Setting {
@@ -82,6 +83,7 @@ impl Setting {
             Setting::OnFailed => "on_failed",
             Setting::Keep => "keep",
             Setting::With => "with",
+            Setting::Update => "update",
         }
     }
 }
@@ -105,6 +107,7 @@ pub(super) fn reasons(from: &AgentSpec, to: &AgentSpec) -> Vec<Reason> {
         on_failed: _,
         keep: _,
         with: _,
+        update: _,
     } = from;
     let is_far = |agent: &AgentSpec| {
         let own = &agent.name.nameserver;
@@ -186,6 +189,7 @@ pub(super) fn settings(from: &AgentSpec, to: &AgentSpec) -> Vec<Setting> {
         (from.on_failed != to.on_failed, Setting::OnFailed),
         (from.keep != to.keep, Setting::Keep),
         (from.with != to.with, Setting::With),
+        (from.update != to.update, Setting::Update),
     ];
     let is_so = settings.into_iter().filter(|(is_so, _)| *is_so);
     is_so.map(|(_, setting)| setting).collect()

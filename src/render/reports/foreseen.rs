@@ -52,6 +52,8 @@ struct Object<'o> {
     hosts: &'o [HostName],
     missing: &'o [AgentId],
     touched: &'o [AgentId],
+    /// In how many turns agents begin anew, if not at once.
+    turns: Option<usize>,
     #[serde(flatten)]
     change: &'o Change,
 }
@@ -91,6 +93,7 @@ impl Report for WouldChange {
             hosts,
             missing,
             touched,
+            turns,
             cut_off,
         } = &self.foreseen;
         pretty(&Object {
@@ -102,6 +105,7 @@ impl Report for WouldChange {
             hosts,
             missing,
             touched,
+            turns: *turns,
             change,
         })
     }
@@ -147,10 +151,16 @@ impl WouldChange {
             hosts,
             missing,
             touched,
+            turns,
             cut_off,
             change: _,
         } = &self.foreseen;
-        let mut text = String::new();
+        let mut text = match turns {
+            Some(turns) => {
+                format!("\nagents begin anew in {turns} turns, as their `update` says\n")
+            }
+            None => String::new(),
+        };
         let mut say = |what: &str, names: Vec<String>| {
             if !names.is_empty() {
                 text += &format!("\n{what}: {}\n", names.join(", "));
@@ -369,7 +379,9 @@ fn setting(setting: Setting, from: &AgentSpec, to: &AgentSpec) -> Line {
             let (from, to) = (said(from.stop_timeout), said(to.stop_timeout));
             format!("stop_timeout {from} → {to}")
         }
-        Setting::OnFailed | Setting::Keep | Setting::With => setting.as_str().to_owned(),
+        Setting::OnFailed | Setting::Keep | Setting::With | Setting::Update => {
+            setting.as_str().to_owned()
+        }
     };
     (Sign::Otherwise, line)
 }

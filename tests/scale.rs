@@ -1,0 +1,229 @@
+//! More and fewer replicas while the system works, and replicas that are replaced some at a time.
+
+use serde_json::json;
+
+use crate::common::{Bench, wait_until};
+
+/// Work is shared out among the workers, each message goes on to Sink.
+fn topology(replicas: u32, worker: &str) -> String {
+    format!(
+        "
+osb: 1
+name: scaled
+agents:
+  Boss:
+    bind: {{ work: PUSH }}
+    timers: [{{ alias: work, every: 1ms, send: work, message: work }}]
+  Worker:
+    replicas: {replicas}
+    bind: {{ extra: {{ kind: PULL, handler: 'forward:out' }} }}
+{worker}
+  Sink: {{ bind: {{ done: {{ kind: PULL, handler: discard }} }} }}
+connections:
+  - {{ agent: \"Worker*\", to: Boss.work, alias: inbox, handler: 'forward:out' }}
+  - {{ agent: \"Worker*\", to: Sink.done, alias: out }}
+"
+    )
+}
+
+impl Bench {
+    fn workers(&self) -> Vec<String> {
+        let names = self.ok(&["ls", "agents", "-o", "names"]);
+        let names = names.lines().filter(|it| it.starts_with("Worker"));
+        names.map(str::to_owned).collect()
+    }
+
+    fn socket(&self, agent: &str, alias: &str, what: &str) -> u64 {
+        let all = self.json(&["ls", "sockets"]);
+        let mut all = all.as_array().unwrap().iter();
+        let of = all.find(|it| it["agent"] == agent).unwrap();
+        of["sockets"][alias][what].as_u64().unwrap_or_default()
+    }
+
+    fn work_goes_on(&self) {
+        let done = || self.socket("Sink", "done", "received");
+        let before = done();
+        wait_until("work goes on", || done() > before + 30);
+    }
+
+    fn nothing_was_lost(&self) {
+        self.ok(&["stop-timer", "Boss", "work"]);
+        let sent = self.socket("Boss", "work", "sent");
+        wait_until("all has come", || {
+            self.socket("Sink", "done", "received") == sent
+        });
+        assert_eq!(self.socket("Boss", "work", "dropped"), 0);
+        assert_eq!(self.socket("Boss", "work", "unconfirmed"), 0);
+    }
+}
+
+#[test]
+fn a_system_is_scaled_while_it_works_and_nothing_is_lost() {
+    let bench = Bench::new();
+    let path = bench.file("topology.yaml", &topology(2, ""));
+    bench.ok(&["up", &path]);
+    let pids = ["Boss", "Worker0", "Worker1"].map(|agent| bench.pid(agent));
+    bench.work_goes_on();
+    for count in [8, 2, 8, 1] {
+        bench.ok(&["scale", &format!("Worker={count}")]);
+        assert_eq!(bench.workers().len(), count);
+        bench.work_goes_on();
+    }
+    assert_eq!(["Boss", "Worker0"].map(|agent| bench.pid(agent)), pids[..2]);
+    // The file says two, and does not count: `plan` says so, and `up` of it changes nothing.
+    let plan = bench.osb(&["plan", &path]);
+    assert!(plan.stdout.contains("nothing to do"), "{plan}");
+    let note = "Worker: 1 replicas, as `osb scale` has said; the file says 2";
+    assert!(plan.stderr.contains(note), "{plan}");
+    let up = bench.json(&["up", &path]);
+    assert_eq!(up["unchanged"], json!(true), "{up}");
+    // What else the file says counts.
+    let path = bench.file("topology.yaml", &topology(2, "    attributes: { x: 1 }"));
+    bench.ok(&["up", &path]);
+    assert_eq!(bench.workers(), ["Worker0"]);
+    assert_eq!(bench.json(&["get", "Worker0", "x"]), json!(1));
+    // Also without the file.
+    std::fs::remove_file(&path).unwrap();
+    bench.ok(&["scale", "Worker=file"]);
+    assert_eq!(bench.workers(), ["Worker0", "Worker1"]);
+    bench.nothing_was_lost();
+    let history = bench.json(&["history"]);
+    let agents: Vec<u64> = history
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["agents"].as_u64().unwrap())
+        .collect();
+    assert_eq!(agents, [4, 3, 3, 10, 4, 10, 4]);
+    bench.ok(&["up", "--rollback", "1"]);
+    assert_eq!(bench.workers(), ["Worker0"]);
+}
+
+#[test]
+fn what_cannot_be_scaled_is_said() {
+    let bench = Bench::new();
+    let none = bench.osb(&["scale", "Worker=2"]);
+    assert!(none.stderr.contains("no system is running"), "{none}");
+    bench.ok(&["up", &bench.file("topology.yaml", &topology(2, ""))]);
+    for (entry, said) in [
+        ("Worke=3", "did you mean Worker?"),
+        ("Boss=3", "the topology has no replicas of Boss"),
+        ("Worker=0", "there are from 1 to 10000 replicas"),
+        ("Worker", "expected NAME=N"),
+    ] {
+        let refused = bench.osb(&["scale", entry]);
+        assert!(
+            refused.code != 0 && refused.stderr.contains(said),
+            "{refused}"
+        );
+    }
+    assert_eq!(bench.workers().len(), 2);
+}
+
+/// What pushes to a worker by itself would go on doing so, and lose it.
+#[test]
+fn a_worker_that_a_stranger_feeds_is_not_taken_away_unless_loss_is_accepted() {
+    let bench = Bench::new();
+    bench.ok(&["up", &bench.file("topology.yaml", &topology(3, ""))]);
+    let address = bench.json(&["addr", "Worker2", "extra"]);
+    let context = zmq::Context::new();
+    let stranger = context.socket(zmq::PUSH).unwrap();
+    stranger
+        .connect(address["address"].as_str().unwrap())
+        .unwrap();
+    stranger.send("\"work\"", 0).unwrap();
+    wait_until("it is connected", || {
+        bench.socket("Worker2", "extra", "received") == 1
+    });
+    let pid = bench.pid("Worker2");
+    let refused = bench.osb(&["scale", "Worker=1"]);
+    assert_eq!(refused.code, 1, "{refused}");
+    assert!(
+        refused.stderr.contains("no wire of this system"),
+        "{refused}"
+    );
+    assert!(refused.stderr.contains("--lossy"), "{refused}");
+    // All is as it was.
+    assert_eq!(bench.workers().len(), 3);
+    assert_eq!(bench.pid("Worker2"), pid);
+    wait_until("it gets work again", || {
+        let before = bench.socket("Worker2", "inbox", "received");
+        bench.work_goes_on();
+        bench.socket("Worker2", "inbox", "received") > before
+    });
+    bench.ok(&["scale", "Worker=1", "--lossy"]);
+    assert_eq!(bench.workers(), ["Worker0"]);
+}
+
+fn update(logs: u32, more: &str) -> String {
+    topology(
+        4,
+        &format!("    logs: {{ max_size: {logs}MiB }}\n    update: {{ {more} }}"),
+    )
+}
+
+#[test]
+fn replicas_are_replaced_one_at_a_time_and_nothing_is_lost() {
+    let bench = Bench::new();
+    let path = bench.file("topology.yaml", &update(20, "parallel: 1"));
+    bench.ok(&["up", &path]);
+    let pids = |bench: &Bench| [0, 1, 2, 3].map(|n| bench.pid(&format!("Worker{n}")));
+    let (before, boss) = (pids(&bench), bench.pid("Boss"));
+    bench.work_goes_on();
+    let path = bench.file("topology.yaml", &update(21, "parallel: 1"));
+    let plan = bench.json(&["plan", &path]);
+    assert_eq!(plan["turns"], json!(4), "{plan}");
+    let up = bench.json(&["up", &path]);
+    let anew = json!(["Worker0", "Worker1", "Worker2", "Worker3"]);
+    assert_eq!(up["changed"]["anew"], anew, "{up}");
+    let after = pids(&bench);
+    assert!(
+        before
+            .iter()
+            .zip(&after)
+            .all(|(before, after)| before != after)
+    );
+    assert_eq!(bench.pid("Boss"), boss);
+    bench.work_goes_on();
+    bench.nothing_was_lost();
+    // It is one state of the system, not four.
+    assert_eq!(bench.json(&["history"]).as_array().unwrap().len(), 2);
+}
+
+fn failing(version: u32, on_failure: &str) -> String {
+    let script = format!("[ $OSB_REPLICA = 2 ] && [ {version} = 2 ] && exit 7; exec sleep 1000");
+    format!(
+        "
+osb: 1
+name: failing
+agents:
+  Worker:
+    replicas: 4
+    command: [sh, -c, '{}']
+    env: {{ VERSION: '{version}' }}
+    speaks: nothing
+    settle: 100ms
+    update: {{ on_failure: {on_failure} }}
+",
+        script.replace('$', "$$")
+    )
+}
+
+/// The third of four does not come up.
+#[test]
+fn if_one_does_not_come_up_all_are_what_they_were_or_those_before_it_stay() {
+    for (on_failure, stay) in [("rollback", 0), ("stop", 2)] {
+        let bench = Bench::new();
+        bench.ok(&["up", &bench.file("topology.yaml", &failing(1, on_failure))]);
+        let path = bench.file("topology.yaml", &failing(2, on_failure));
+        let failed = bench.osb(&["up", &path]);
+        assert_eq!(failed.code, 1, "{failed}");
+        assert!(failed.stderr.contains("Worker2"), "{failed}");
+        let plan = bench.json(&["plan", &path]);
+        let otherwise = plan["altered"].as_array().unwrap().len();
+        assert_eq!(otherwise, 4 - stay, "{on_failure}: {plan}");
+        for n in 0..4 {
+            assert_eq!(bench.agent(&format!("Worker{n}"))["state"], "running");
+        }
+    }
+}
