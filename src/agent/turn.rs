@@ -220,16 +220,23 @@ impl Agent {
             Kind::Pub | Kind::SyncPub => true,
             Kind::Req | Kind::AsyncReq => self.has_room_after(&self.after(at)),
             Kind::Pull | Kind::Sub | Kind::Rep | Kind::AsyncRep | Kind::SyncSub => {
-                !self.life.ending() && self.has_room_after(&self.after(at))
+                self.takes_in() && self.has_room_after(&self.after(at))
             }
         }
+    }
+
+    /// Whether it does anything with messages now. In a system that works, peers send from the moment that they are connected:
+    /// until it is wired to where its own messages go, theirs wait.
+    fn takes_in(&self) -> bool {
+        let is_wired = self.given.wires.is_empty() || self.steps.has_wired();
+        !self.life.ending() && is_wired
     }
 
     /// Whether requests are taken in at a SYNC_PUB now.
     fn takes_requests(&self, at: SlotId) -> bool {
         let slot = self.sockets.get(at);
         let answers = slot.is_some_and(|slot| slot.kind.answers());
-        answers && !self.life.ending() && self.has_room_after(&self.after(at))
+        answers && self.takes_in() && self.has_room_after(&self.after(at))
     }
 
     /// Asked by a signal to end; asked twice, it ends at once.

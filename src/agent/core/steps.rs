@@ -20,6 +20,8 @@ pub(crate) struct Steps {
     done: BTreeSet<Step>,
     /// Why it is not led further.
     fault: Option<Fault>,
+    /// Its wires have been proven once, or it was seen that they cannot be.
+    wired: bool,
 }
 
 impl Steps {
@@ -51,6 +53,11 @@ impl Steps {
         self.lead(to);
     }
 
+    /// Somebody has had its wires proven, or was told that they cannot be.
+    pub(crate) fn on_wires_seen_to(&mut self) {
+        self.wired = true;
+    }
+
     /// The step that is to begin now. A program that has begun does not keep the timers: whoever wants them to wait until it
     /// has settled, leads the agent only so far.
     pub(crate) fn begin(&mut self) -> Option<Step> {
@@ -69,12 +76,14 @@ impl Steps {
 
     /// The step is taken. True if that is news.
     pub(crate) fn on_done(&mut self, step: Step) -> bool {
+        self.wired |= step == Step::Wire;
         self.passed.insert(step);
         self.done.insert(step)
     }
 
     /// The step came to nothing. One that goes alone goes on; another is led no further, until it is led again.
     pub(crate) fn on_failed(&mut self, step: Step, fault: Fault) {
+        self.wired |= step == Step::Wire;
         if self.alone {
             self.passed.insert(step);
             return;
@@ -82,6 +91,11 @@ impl Steps {
         self.begun.remove(&step);
         self.to = None;
         self.fault = Some(fault);
+    }
+
+    /// Whether it has somewhere to send what it makes of messages that arrive, as far as that can be had.
+    pub(crate) fn has_wired(&self) -> bool {
+        self.wired
     }
 
     /// Whether it goes alone.
@@ -123,9 +137,10 @@ mod tests {
         assert_eq!(all_to_begin(&mut steps), [Step::Wire]);
         steps.lead(Step::Settle);
         assert_eq!(steps.begin(), None, "its wires are not proven");
+        assert!(!steps.has_wired());
         assert!(steps.on_done(Step::Wire) && !steps.on_done(Step::Wire));
         assert_eq!(all_to_begin(&mut steps), [Step::Settle]);
-        assert!(steps.is_under_way(Step::Settle));
+        assert!(steps.is_under_way(Step::Settle) && steps.has_wired());
         steps.on_done(Step::Settle);
         steps.lead(Step::Wire);
         assert_eq!(steps.begin(), None, "it is further already");

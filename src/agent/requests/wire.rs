@@ -298,10 +298,15 @@ impl Agent {
                     one,
                     made,
                     ..
-                }) => match self.wired(&awaited, one) {
-                    Ok(wired) => self.reply(requester, Ok(wired)),
-                    Err(fault) => self.refuse_wire(requester, &awaited, made, fault),
-                },
+                }) => {
+                    if !one {
+                        self.steps.on_wires_seen_to();
+                    }
+                    match self.wired(&awaited, one) {
+                        Ok(wired) => self.reply(requester, Ok(wired)),
+                        Err(fault) => self.refuse_wire(requester, &awaited, made, fault),
+                    }
+                }
                 Some(Waiting::Prove { requester, .. }) => self.reply(requester, Ok(Value::Null)),
                 Some(
                     Waiting::Send { .. }
