@@ -32,6 +32,7 @@ mod machines;
 mod many;
 mod mend;
 mod mend_machines;
+mod neighbours;
 mod patience;
 mod plain;
 mod proxies;

@@ -8,6 +8,7 @@ mod addr;
 mod after;
 mod agent;
 mod args;
+mod ask;
 mod attach;
 mod bind;
 mod boot;

@@ -1,8 +1,8 @@
 //! `osb up`.
 
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
+use super::ask::{agrees, can_be_asked};
 use super::attach::{Attached, Purpose};
 use super::bring_up::bring_up;
 use super::mended::not_all_back;
@@ -87,11 +87,11 @@ enum Then {
 
 /// Shows what would be done, and asks.
 async fn confirmed(request: &UpRequest, context: &Context) -> Result<bool, CommandError> {
-    if !io::stdin().is_terminal() {
+    if !can_be_asked() {
         let sentence = "--confirm asks, and there is no terminal";
         return Err(CommandError::say(ErrorKind::Usage, sentence));
     }
-    let mut what = match foresee(request).await? {
+    let what = match foresee(request).await? {
         Some(foreseen) => {
             let mut foreseen = foreseen;
             foreseen.change.hide_secrets();
@@ -101,11 +101,7 @@ async fn confirmed(request: &UpRequest, context: &Context) -> Result<bool, Comma
         }
         None => format!("bring up {}", request.plan.system),
     };
-    what += "? [y/N]";
-    context.note(&what);
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+    Ok(agrees(&what, context)?)
 }
 
 /// What was planned, if that still holds.

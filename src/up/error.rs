@@ -6,7 +6,7 @@ use crate::down::LeftMachine;
 use crate::files::FilesError;
 use crate::host::end_of_logs;
 use crate::model::{AgentId, AgentName, ExitReport, HostName, Millis, State, SystemName};
-use crate::plan::Fixed;
+use crate::plan::{Fixed, Taken};
 use crate::proxy::ProxyError;
 use crate::ssh::SshError;
 use crate::state::{StateError, SystemDir};
@@ -133,7 +133,7 @@ pub enum UpError {
     )]
     NamesTaken {
         nameserver: String,
-        names: Vec<AgentName>,
+        names: Vec<Taken>,
     },
     #[error(
         "a system called {system} is at {nameserver} already, and not from here: its daemon for the host {host} is pid {pid}"
@@ -233,12 +233,9 @@ fn list_hosts(names: &[HostName]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-fn list(names: &[AgentName]) -> String {
-    names
-        .iter()
-        .map(AgentName::as_str)
-        .collect::<Vec<_>>()
-        .join(", ")
+fn list(names: &[Taken]) -> String {
+    let names = names.iter().map(Taken::to_string);
+    names.collect::<Vec<_>>().join(", ")
 }
 
 impl UpError {

@@ -6,9 +6,10 @@ use super::UpRequest;
 use super::ask::look_through;
 use super::change;
 use super::error::UpError;
+use super::hosts::none_taken;
 use super::state::Group;
 use crate::model::{AgentId, HostName, NameServerName, State};
-use crate::plan::{Actual, Change, Plan, mend};
+use crate::plan::{Actual, Change, Plan, mend, taken_from_standing};
 
 /// What would be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,7 +63,10 @@ pub(crate) async fn foresee(request: &UpRequest) -> Result<Option<Foreseen>, UpE
         let group = record.groups.iter().find(|it| it.name == entry.name);
         let group = group.filter(|it| it.lives(&dir));
         let looked = match group.map(Group::dial) {
-            Some(Ok(group)) => look(plan, &group, &mut actual).await.is_ok(),
+            Some(Ok(group)) => match look(plan, &group, &mut actual).await {
+                Err(taken @ UpError::NamesTaken { .. }) => return Err(taken),
+                looked => looked.is_ok(),
+            },
             Some(Err(_)) | None => false,
         };
         match looked {
@@ -102,6 +106,7 @@ pub(crate) async fn foresee(request: &UpRequest) -> Result<Option<Foreseen>, UpE
 /// What one name server knows.
 async fn look(plan: &Plan, group: &Group, actual: &mut Actual) -> Result<(), UpError> {
     let (agents, hosts) = look_through(&group.link).await?;
+    none_taken(taken_from_standing(plan, &group.name, &agents), &group.link)?;
     let there = hosts
         .iter()
         .filter(|host| plan.host_id(&host.name) == host.id() && host.state != State::Unreachable);

@@ -11,7 +11,7 @@ use super::down::tell_of_logs;
 use super::logs::{Elsewhere, Follower, LineWriter, LogPrinter, fetch, print_all};
 use super::signals::Signals;
 use super::{CommandError, Context, ErrorKind};
-use crate::down::{DownReport, down};
+use crate::down::{DownReport, ForOthers, down};
 use crate::model::timing::LAST_LINES_TIMEOUT;
 use crate::model::{AgentId, AgentInfo, ExitReport, Grace, SystemName};
 use crate::proxy::{Link, Notice, ProxyError, Watch};
@@ -124,12 +124,13 @@ async fn follow_and_take_down(
     Ok((over, Some(report)))
 }
 
+/// Whoever has said beforehand that it is to go is not asked. Those that lose their name server are told of.
 async fn take_down(
     state: &StateDir,
     system: &SystemName,
     signals: &mut Signals,
 ) -> Result<DownReport, CommandError> {
-    let taking_down = down(state, system, &[], Grace::USUAL);
+    let taking_down = down(state, system, &[], Grace::USUAL, ForOthers::Lose);
     tokio::pin!(taking_down);
     let report = tokio::select! {
         report = &mut taking_down => report?,
