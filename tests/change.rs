@@ -558,6 +558,7 @@ fn who_watches_makes_of_the_system_what_the_files_say() {
     assert_eq!(bench.pid("Alice"), pid);
     kill(i32::try_from(up.id()).unwrap(), 2);
     assert!(up.wait().unwrap().success());
+    assert_eq!(heard("watched goes on"), 1);
     assert_eq!(bench.pid("Alice"), pid, "the system stays");
     bench.ok(&["down"]);
     bench.assert_nothing_left();

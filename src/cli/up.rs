@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ask::{agrees, can_be_asked};
-use super::attach::{Attached, Purpose};
+use super::attach::{Attached, Purpose, Until};
 use super::bring_up::bring_up;
 use super::mended::not_all_back;
 use super::request::{request, topology_request};
@@ -12,7 +12,7 @@ use super::saved_plan::SavedPlan;
 use super::session::UNPROTECTED;
 use super::signals::Signals;
 use super::topology_file::TopologyArgs;
-use super::watch::watch;
+use super::watch::{Watched, watch};
 use super::{CommandError, Context, ErrorKind, down, history};
 use crate::model::AgentId;
 use crate::plan::Plan;
@@ -46,8 +46,9 @@ pub struct UpArgs {
     /// Show what would be done, and ask
     #[arg(long)]
     pub confirm: bool,
-    /// Go on: whenever the topology's files change, make of the system what they say, until Ctrl-C
-    #[arg(long, conflicts_with_all = ["attach", "abort_on_failure", "exit_code_from", "plan", "rollback", "confirm"])]
+    /// Go on: whenever the topology's files change, make of the system what they say, until Ctrl-C. With
+    /// --attach, Ctrl-C takes the system down too, and the end of all agents does not
+    #[arg(long, conflicts_with_all = ["abort_on_failure", "exit_code_from", "plan", "rollback", "confirm"])]
     pub watch: bool,
 }
 
@@ -67,7 +68,8 @@ pub(crate) fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandErro
     };
     let attach = args.attach || purpose != Purpose::default();
     let then = match (attach, args.watch) {
-        (true, _) => Then::Attach(purpose),
+        (true, false) => Then::Attach(Until::Over(purpose)),
+        (true, true) => Then::Attach(Until::Signal(args.topology)),
         (false, true) => Then::Watch(args.topology),
         (false, false) => Then::End,
     };
@@ -81,7 +83,7 @@ pub(crate) fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandErro
 /// What comes when the system is up.
 enum Then {
     End,
-    Attach(Purpose),
+    Attach(Until),
     Watch(TopologyArgs),
 }
 
@@ -146,8 +148,8 @@ async fn bring_up_and_follow(
     let unprotected = request.plan.is_unprotected();
     let fingerprint = request.fingerprint.clone();
     let purpose = match &then {
-        Then::Attach(purpose) => Some(purpose),
-        Then::End | Then::Watch(_) => None,
+        Then::Attach(Until::Over(purpose)) => Some(purpose),
+        Then::Attach(Until::Signal(_)) | Then::End | Then::Watch(_) => None,
     };
     let report = Up(bring_up(request, purpose, &mut signals, context).await?);
     context.print(&report)?;
@@ -159,10 +161,25 @@ async fn bring_up_and_follow(
     }
     match then {
         Then::End => Ok(()),
-        Then::Watch(args) => watch(&args, fingerprint, &mut signals, context).await,
-        Then::Attach(purpose) => {
-            let report = &report.0;
-            let attached = Attached { report, purpose };
+        Then::Watch(args) => {
+            let system = report.0.plan.system.clone();
+            let watched = Watched {
+                args: &args,
+                up: fingerprint,
+                goes_along: false,
+            };
+            watch(watched, &mut signals, context).await?;
+            context.note(&format!(
+                "not watched any more: {system} goes on; `osb down {system}` takes it down"
+            ));
+            Ok(())
+        }
+        Then::Attach(until) => {
+            let attached = Attached {
+                report: &report.0,
+                until,
+                fingerprint,
+            };
             super::attach::run(attached, &mut signals, context).await
         }
     }

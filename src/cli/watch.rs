@@ -13,18 +13,34 @@ use super::{CommandError, ErrorKind};
 use crate::render::Up;
 use crate::state::FolderWatch;
 
-/// Goes on until Ctrl-C; the system stays. `up` is the fingerprint of what has been brought up.
+/// What is followed, and what has been made of it.
+pub(super) struct Watched<'a> {
+    pub args: &'a TopologyArgs,
+    /// The fingerprint of what has been brought up.
+    pub up: String,
+    /// Whether the system ends with the watching.
+    pub goes_along: bool,
+}
+
+/// Goes on until a signal comes.
 pub(super) async fn watch(
-    args: &TopologyArgs,
-    mut up: String,
+    watched: Watched<'_>,
     signals: &mut Signals,
     context: &Context,
 ) -> Result<(), CommandError> {
+    let Watched {
+        args,
+        mut up,
+        goes_along,
+    } = watched;
     let mut folders = TopologyFile::read(args)?.folders();
     let mut watched = begin(&folders)?;
     // They may have changed before they were watched.
     let mut is_changed = true;
-    context.note("watching the topology's files: Ctrl-C ends that, and the system stays");
+    context.note(match goes_along {
+        true => "watching the topology's files: Ctrl-C ends that, and takes the system down",
+        false => "watching the topology's files: Ctrl-C ends that, and the system stays",
+    });
     loop {
         if !std::mem::take(&mut is_changed) {
             tokio::select! {
@@ -51,12 +67,20 @@ pub(super) async fn watch(
         }
         match bring_up(request.clone(), None, signals, context).await {
             Ok(report) => {
-                context.print(&Up(report))?;
+                show(Up(report), goes_along, context)?;
                 up = request.fingerprint;
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
             Err(error) => context.complain(&error),
         }
+    }
+}
+
+/// Among the lines of logs there is no place for a table.
+fn show(report: Up, among_logs: bool, context: &Context) -> Result<(), CommandError> {
+    match among_logs {
+        true => context.print_aside(&report),
+        false => context.print(&report),
     }
 }
 
