@@ -17,6 +17,7 @@ mod elsewhere;
 mod exact;
 mod examples;
 mod faults;
+mod follow;
 mod groups;
 mod health;
 mod hostile;

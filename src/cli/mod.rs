@@ -26,6 +26,7 @@ mod down;
 mod error;
 mod every;
 mod explain;
+mod follow;
 mod gather;
 mod get;
 mod guests;

@@ -12,12 +12,12 @@ use super::saved_plan::SavedPlan;
 use super::session::UNPROTECTED;
 use super::signals::Signals;
 use super::topology_file::TopologyArgs;
-use super::watch::{Watched, watch};
+use super::watch::{Brought, Watched, look, watch};
 use super::{CommandError, Context, ErrorKind, down, history};
 use crate::model::AgentId;
 use crate::plan::Plan;
 use crate::render::{Up, WouldChange, did_you_mean};
-use crate::up::{UpRequest, foresee};
+use crate::up::{UpError, UpRequest, foresee};
 
 /// Bring up a system from its topology
 #[derive(Debug, clap::Args)]
@@ -146,7 +146,15 @@ async fn bring_up_and_follow(
 ) -> Result<(), CommandError> {
     let mut signals = Signals::new()?;
     let unprotected = request.plan.is_unprotected();
-    let fingerprint = request.fingerprint.clone();
+    let mut request = request;
+    if let Then::Watch(_) | Then::Attach(Until::Signal(_)) = then {
+        // Before anything begins: what changes from here on is seen.
+        tokio::select! {
+            () = signals.next() => return Err(CommandError::from(UpError::Interrupted)),
+            () = look(&mut request) => {}
+        }
+    }
+    let up = Brought::of(&request);
     let purpose = match &then {
         Then::Attach(Until::Over(purpose)) => Some(purpose),
         Then::Attach(Until::Signal(_)) | Then::End | Then::Watch(_) => None,
@@ -165,7 +173,7 @@ async fn bring_up_and_follow(
             let system = report.0.plan.system.clone();
             let watched = Watched {
                 args: &args,
-                up: fingerprint,
+                up,
                 goes_along: false,
             };
             watch(watched, &mut signals, context).await?;
@@ -178,7 +186,7 @@ async fn bring_up_and_follow(
             let attached = Attached {
                 report: &report.0,
                 until,
-                fingerprint,
+                up,
             };
             super::attach::run(attached, &mut signals, context).await
         }

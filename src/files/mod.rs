@@ -5,6 +5,8 @@
 mod bundle;
 mod error;
 mod lay;
+mod look;
+mod restless;
 mod store;
 mod sum;
 #[cfg(test)]
@@ -14,5 +16,7 @@ mod walk;
 pub(crate) use bundle::{Bundle, Stock};
 pub(crate) use error::FilesError;
 pub(crate) use lay::lay;
+pub(crate) use look::{Looked, Looker};
+pub(crate) use restless::{News, Restless};
 pub(crate) use store::Store;
 pub(crate) use sum::sum_of;

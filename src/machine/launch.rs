@@ -158,6 +158,7 @@ pub(super) fn record(daemon: &DaemonOf, nameserver: String, process: ProcessId) 
         }],
         unprotected: false,
         changing: None,
+        contents: Default::default(),
         topology: String::new(),
         file: String::new(),
     }

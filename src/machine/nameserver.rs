@@ -176,6 +176,7 @@ fn record(of: &NameServerOf, address: String, process: ProcessId) -> SystemRecor
         }],
         unprotected: false,
         changing: None,
+        contents: Default::default(),
         topology: String::new(),
         file: String::new(),
     }

@@ -200,6 +200,7 @@ mod tests {
             }],
             unprotected: false,
             changing: None,
+            contents: Default::default(),
             topology: "{}".into(),
             file: "x.yaml".into(),
         };

@@ -218,6 +218,7 @@ mod tests {
             }],
             unprotected: false,
             changing: None,
+            contents: Default::default(),
             topology: String::new(),
             file: String::new(),
         }

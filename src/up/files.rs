@@ -11,7 +11,7 @@ use super::error::{Stage, UpError};
 use super::launch::Launched;
 use super::{Progress, UpRequest};
 use crate::files::{Bundle, FilesError, Stock};
-use crate::model::{HostName, NameServerName, SyncSpec};
+use crate::model::{AgentSpec, HostName, NameServerName, SyncSpec};
 
 /// The daemon of a machine: that for one name server.
 type Place = (NameServerName, HostName);
@@ -29,7 +29,8 @@ impl Bundles {
         let plan = &request.plan;
         let mut specs: HashMap<Place, Vec<SyncSpec>> = HashMap::new();
         for nameserver in &request.bring_up {
-            for agent in plan.agents_at(nameserver).filter(|agent| !agent.attach) {
+            let far = |it: &&AgentSpec| !it.attach && it.host != HostName::local();
+            for agent in plan.agents_at(nameserver).filter(far) {
                 let place = || (nameserver.clone(), agent.host.clone());
                 if let Some(sync) = agent.program.as_ref().and_then(|it| it.sync.as_deref()) {
                     let of_place = specs.entry(place()).or_default();
@@ -74,7 +75,7 @@ impl Bundles {
 }
 
 /// Ctrl-C does not wait until gigabytes are read.
-struct StopOnDrop(Arc<AtomicBool>);
+pub(super) struct StopOnDrop(pub Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::UpRequest;
 use super::ask::look_through;
 use super::change;
+use super::contents;
 use super::error::UpError;
 use super::hosts::none_taken;
 use super::state::Group;
@@ -57,7 +58,8 @@ pub(crate) async fn foresee(request: &UpRequest) -> Result<Option<Foreseen>, UpE
         return Ok(None);
     }
     let plan = &request.plan;
-    let (change, _) = change::of(request, &record)?;
+    let now = contents::of(request).await?;
+    let (change, _) = change::of(request, &now, &record)?;
     let (mut actual, mut names, mut absent) = (Actual::default(), Vec::new(), Vec::new());
     for entry in &plan.nameservers {
         let group = record.groups.iter().find(|it| it.name == entry.name);

@@ -8,6 +8,7 @@ mod agents;
 mod ask;
 mod attached;
 mod change;
+mod contents;
 mod error;
 mod far;
 mod files;
@@ -34,12 +35,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use crate::model::{
-    AgentId, AgentInfo, HostInfo, HostName, NameServerName, Topology, longest_stop,
+    AgentId, AgentInfo, Contents, HostInfo, HostName, NameServerName, Topology, longest_stop,
 };
 use crate::plan::{Change, LaunchPlan, Place, Plan};
 use crate::ssh::{Sent, SshError};
 use crate::state::{Lock, StateDir, SystemDir, SystemRecord};
 
+pub(crate) use contents::followed;
 pub(crate) use error::{Absent, Stage, UpError};
 pub(crate) use foresee::{Foreseen, foresee};
 use launch::Launched;
@@ -154,6 +156,10 @@ pub(crate) struct UpRequest {
     bring_up: Vec<NameServerName>,
     /// The system may be up from another file.
     pub replace: bool,
+    /// What the files of agents have as their contents, if that is known already.
+    pub contents: Option<Contents>,
+    /// The same, as far as it counts.
+    now: Contents,
     /// What makes of the system that is up the one that is requested.
     change: Change,
     /// What the system is that is up.
@@ -167,6 +173,8 @@ impl UpRequest {
         Self {
             key: None,
             replace: false,
+            contents: None,
+            now: Contents::new(),
             change: Change::default(),
             former: None,
             bring_up: names.collect(),
@@ -188,13 +196,14 @@ pub(crate) async fn up(
     let dir = request.state.system(&request.plan.system);
     let mut lock = Lock::take(&dir, &request.plan.system)?;
     let mut standing = None;
+    request.now = contents::of(&request).await?;
     if let Some(record) = dir.record()? {
         if !record.groups.iter().any(|group| group.lives(&dir)) {
             rollback::clean_up_after_the_dead(&dir, &record).await?;
             drop(lock);
             lock = Lock::take(&dir, &request.plan.system)?;
         } else {
-            let (change, former) = change::of(&request, &record)?;
+            let (change, former) = change::of(&request, &request.now, &record)?;
             (request.change, request.former) = (change, Some(former));
             let stands = |name: &NameServerName| {
                 let mut groups = record.groups.iter();

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::ask::{is_absence, look_through};
 use super::attached::entrust;
+use super::contents::begun_with;
 use super::error::{Stage, UpError};
 use super::files::Bundles;
 use super::hosts::name_servers;
@@ -358,6 +359,9 @@ impl Up<'_> {
             groups: plan.nameservers.iter().filter_map(group).collect(),
             unprotected: plan.is_unprotected(),
             changing: None,
+            contents: begun_with(self.request, launched.standing.as_ref(), |agent| {
+                self.part.agents.iter().any(|it| it.name == *agent)
+            }),
             topology: self.request.fingerprint.clone(),
             file: self.request.file.clone(),
         };
@@ -410,13 +414,19 @@ impl Launched {
         let Some(standing) = &mut self.standing else {
             return Ok(());
         };
-        if standing.topology == request.fingerprint {
+        let contents = begun_with(request, Some(standing), |_| false);
+        let is_same = standing.topology == request.fingerprint;
+        if is_same && standing.contents == contents {
             return Ok(());
         }
+        standing.contents = contents;
         standing.topology = request.fingerprint.clone();
         standing.file = request.file.clone();
         self.write_standing()?;
-        self.note_past(request)
+        match is_same {
+            true => Ok(()),
+            false => self.note_past(request),
+        }
     }
 
     /// What the system is meant to be from now on.

@@ -90,6 +90,7 @@ impl Bench {
             }],
             unprotected: false,
             changing: None,
+            contents: Default::default(),
             topology: "{}".to_owned(),
             file: format!("{name}.yaml"),
         };

@@ -11,7 +11,7 @@ use super::down::tell_of_logs;
 use super::logs::{Elsewhere, Follower, LineWriter, LogPrinter, fetch, print_all};
 use super::signals::Signals;
 use super::topology_file::TopologyArgs;
-use super::watch::{Watched, watch as watch_files};
+use super::watch::{Brought, Watched, watch as watch_files};
 use super::{CommandError, Context, ErrorKind};
 use crate::down::{DownReport, ForOthers, down};
 use crate::model::timing::LAST_LINES_TIMEOUT;
@@ -30,8 +30,8 @@ pub(crate) use attendance::Purpose;
 pub(crate) struct Attached<'a> {
     pub report: &'a UpReport,
     pub until: Until,
-    /// Of what has been brought up.
-    pub fingerprint: String,
+    /// What has been brought up, for whoever watches.
+    pub up: Brought,
 }
 
 /// How long a system is attached to, if it is not taken down elsewhere.
@@ -165,7 +165,7 @@ async fn until(
         Until::Signal(args) => {
             let watched = Watched {
                 args,
-                up: attached.fingerprint.clone(),
+                up: attached.up.clone(),
                 goes_along: true,
             };
             match watch_files(watched, signals, context).await {

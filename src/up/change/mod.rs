@@ -12,7 +12,7 @@ use super::missing::Missing;
 use super::state::{Up, lock};
 use super::undo::Undo;
 use super::{Shared, UpRequest};
-use crate::model::{AgentSpec, SyncSpec, Topology};
+use crate::model::{AgentSpec, Contents, HostName, SyncSpec, Topology};
 use crate::plan::{Alteration, Change, fixed};
 use crate::state::SystemRecord;
 
@@ -21,6 +21,7 @@ pub(super) use take_back::take_back;
 /// What makes the system that the record tells of the one that is requested. Empty if that is so already.
 pub(super) fn of(
     request: &UpRequest,
+    contents: &Contents,
     record: &SystemRecord,
 ) -> Result<(Change, Topology), UpError> {
     let read = |text: &str| {
@@ -30,7 +31,9 @@ pub(super) fn of(
         })
     };
     let former = read(&record.topology)?;
-    if record.topology == request.fingerprint && record.changing.is_none() {
+    let is_same = record.topology == request.fingerprint && record.changing.is_none();
+    let is_otherwise = |(agent, digest)| record.contents.get(agent).is_some_and(|it| it != digest);
+    if is_same && !contents.iter().any(is_otherwise) {
         return Ok((Change::default(), former));
     }
     if record.file != request.file && !request.replace {
@@ -45,6 +48,7 @@ pub(super) fn of(
         return Err(UpError::Fixed { system, what });
     }
     let mut change = Change::between(&former.agents, &next.agents);
+    change.and_contents((&record.contents, contents), &former.agents, &next.agents);
     if let Some(changing) = &record.changing {
         change.after_cut_off(&former.agents, &read(changing)?.agents, &next.agents);
     }
@@ -108,7 +112,7 @@ impl Up<'_> {
     fn refuse_files(&self) -> Result<(), UpError> {
         let change = &self.request.change;
         let new = change.added.iter().chain(change.anew().map(|it| &it.to));
-        for agent in new.filter(|it| !it.attach) {
+        for agent in new.filter(|it| !it.attach && it.host != HostName::local()) {
             let sync = agent.program.as_ref().and_then(|it| it.sync.as_ref());
             let nameserver = self.part.nameserver_of(&agent.name);
             let is_there = |sync: &SyncSpec| {
