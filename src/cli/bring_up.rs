@@ -114,7 +114,6 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
             (ErrorKind::Failed, "changed")
         }
         UpError::NotPutBack { cause, .. } => sort(cause),
-        UpError::NewFiles { .. } => (ErrorKind::Failed, "files"),
         UpError::NoKey { .. } => (ErrorKind::Failed, "no_key"),
         UpError::NamesTaken { .. } | UpError::HostTaken { .. } => (ErrorKind::Failed, "name_taken"),
         UpError::NameServer { .. } | UpError::NameServerEnded { .. } => {
@@ -194,7 +193,6 @@ fn hint(error: &UpError) -> Option<String> {
         UpError::OtherFile { .. } => {
             "to make of it what this file says: `osb up FILE --replace`; `osb plan FILE` shows what that would do".to_owned()
         }
-        UpError::NewFiles { .. } => "take the system down, and bring it up again".to_owned(),
         UpError::NotPutBack { .. } => {
             "`osb up FILE` starts those agents anew, with the former file or the new one".to_owned()
         }

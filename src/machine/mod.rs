@@ -84,6 +84,9 @@ pub(crate) async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result
             };
             launch::launch(launch, &mut speak).await
         }
+        MachineRequest::Renew { daemon, files } => {
+            files::renew_all(&daemon, &files, &mut speak).await
+        }
         MachineRequest::End { daemon, grace } => {
             let stopped = end(&daemon, grace).await;
             stopped.and_then(|stopped| Ok(speak(MachineWord::Down { stopped })?))

@@ -72,10 +72,6 @@ pub enum UpError {
         in_words(what)
     )]
     Fixed { system: SystemName, what: Fixed },
-    #[error(
-        "the files of {agent} are not on {host}, and files go there only when a system is brought up"
-    )]
-    NewFiles { agent: AgentId, host: HostName },
     /// It has failed in the middle, and not all could be put back.
     #[error("{cause}; and not all could be put back: {}", list_not_put_back(left))]
     NotPutBack {

@@ -1,6 +1,6 @@
 //! Files that are copied with agents to other machines: what each machine gets, and where.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,9 +12,7 @@ use super::launch::Launched;
 use super::{Progress, UpRequest};
 use crate::files::{Bundle, FilesError, Stock};
 use crate::model::{AgentSpec, HostName, NameServerName, SyncSpec};
-
-/// The daemon of a machine: that for one name server.
-type Place = (NameServerName, HostName);
+use crate::plan::{Alteration, Place, Plan, Reason};
 
 /// What each daemon is to have.
 #[derive(Default)]
@@ -28,10 +26,21 @@ impl Bundles {
     ) -> Result<Self, UpError> {
         let plan = &request.plan;
         let mut specs: HashMap<Place, Vec<SyncSpec>> = HashMap::new();
-        for nameserver in &request.bring_up {
+        let change = &request.change;
+        let new = change
+            .added
+            .iter()
+            .chain(change.anew().filter(|it| wants_files(it)).map(|it| &it.to));
+        let begins: HashSet<Place> = new.map(|it| place(plan, it)).collect();
+        for entry in &plan.nameservers {
+            let nameserver = &entry.name;
+            let is_whole = request.bring_up.contains(nameserver);
             let far = |it: &&AgentSpec| !it.attach && it.host != HostName::local();
             for agent in plan.agents_at(nameserver).filter(far) {
-                let place = || (nameserver.clone(), agent.host.clone());
+                let place = || place(plan, agent);
+                if !is_whole && !begins.contains(&place()) {
+                    continue;
+                }
                 if let Some(sync) = agent.program.as_ref().and_then(|it| it.sync.as_deref()) {
                     let of_place = specs.entry(place()).or_default();
                     if !of_place.contains(sync) {
@@ -68,10 +77,42 @@ impl Bundles {
         Ok(Self(bundles))
     }
 
+    /// The daemons that have files.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+        self.0.keys()
+    }
+
     pub(crate) fn of(&self, nameserver: &NameServerName, host: &HostName) -> Arc<Bundle> {
         let place = (nameserver.clone(), host.clone());
         self.0.get(&place).cloned().unwrap_or_default()
     }
+}
+
+/// Whether an agent begins anew for a reason for which its files may not be there yet.
+fn wants_files(it: &Alteration) -> bool {
+    it.anew.iter().any(|reason| match reason {
+        Reason::Files
+        | Reason::Contents
+        | Reason::Program
+        | Reason::Host
+        | Reason::Attach
+        | Reason::CutOff => true,
+        Reason::Command
+        | Reason::Environment
+        | Reason::Folder
+        | Reason::Speaks
+        | Reason::Ready
+        | Reason::Health
+        | Reason::After
+        | Reason::Logs
+        | Reason::FarWire
+        | Reason::Unset => false,
+    })
+}
+
+fn place(plan: &Plan, agent: &AgentSpec) -> Place {
+    let nameserver = plan.nameserver_of(&agent.name);
+    (nameserver.clone(), agent.host.clone())
 }
 
 /// Ctrl-C does not wait until gigabytes are read.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::Mutex;
 
+use super::renew::{NewFolder, Renewed};
 use super::undo::Undo;
 use crate::host::last_words;
 use crate::model::{
@@ -34,6 +35,9 @@ pub(crate) struct Launched {
     pub(super) far: Vec<Hanging>,
     /// Where the files are that have gone to the daemons of other machines.
     pub(super) folders: HashMap<(NameServerName, HostName), Vec<PathBuf>>,
+    /// Machines that stand whose files are otherwise.
+    pub(super) renewed: Vec<Renewed>,
+    pub(super) new_folders: Vec<NewFolder>,
     /// The groups that are brought up.
     pub groups: Vec<Group>,
     /// What of the system stands already: nothing that lives of it is touched.
@@ -121,6 +125,8 @@ impl Launched {
             hanging: Vec::new(),
             far: Vec::new(),
             folders: HashMap::new(),
+            renewed: Vec::new(),
+            new_folders: Vec::new(),
             groups: Vec::new(),
             standing,
             mended: Vec::new(),

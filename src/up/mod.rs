@@ -24,6 +24,7 @@ mod naming;
 mod observe;
 mod phases;
 mod placed;
+mod renew;
 mod rollback;
 mod state;
 mod told;

@@ -68,6 +68,7 @@ pub(crate) async fn run(
         missing,
     };
     up.begin_change()?;
+    up.renew_files(progress).await?;
     up.make_room().await?;
     up.launch_hosts(progress).await?;
     up.launch_missing_hosts(progress).await?;
@@ -370,6 +371,8 @@ impl Up<'_> {
 
     /// Everything stands: it is written down, and what was launched lives on its own.
     async fn let_go(&self) -> Result<(), UpError> {
+        // First: if this fails, all is put back.
+        self.keep_files().await?;
         lock(self.launched).forget_mending();
         self.write_record(Phase::Up)?;
         self.forget_removed().await;

@@ -12,7 +12,7 @@ use super::missing::Missing;
 use super::state::{Up, lock};
 use super::undo::Undo;
 use super::{Shared, UpRequest};
-use crate::model::{AgentSpec, Contents, HostName, SyncSpec, Topology};
+use crate::model::{AgentSpec, Contents, Topology};
 use crate::plan::{Alteration, Change, fixed};
 use crate::state::SystemRecord;
 
@@ -86,7 +86,6 @@ impl Up<'_> {
         if self.request.change.is_empty() {
             return Ok(());
         }
-        self.refuse_files()?;
         lock(self.launched).note_change(&self.request.fingerprint)?;
         let change = &self.request.change;
         let moved = change.anew().filter(|it| self.has_moved(it));
@@ -106,29 +105,6 @@ impl Up<'_> {
     /// Whether the daemon that has its spec is another.
     fn has_moved(&self, it: &Alteration) -> bool {
         self.host_of(&it.from) != self.host_of(&it.to)
-    }
-
-    /// Files go to machines when a system is brought up. Those of an agent have to be there already.
-    fn refuse_files(&self) -> Result<(), UpError> {
-        let change = &self.request.change;
-        let new = change.added.iter().chain(change.anew().map(|it| &it.to));
-        for agent in new.filter(|it| !it.attach && it.host != HostName::local()) {
-            let sync = agent.program.as_ref().and_then(|it| it.sync.as_ref());
-            let nameserver = self.part.nameserver_of(&agent.name);
-            let is_there = |sync: &SyncSpec| {
-                let launched = lock(self.launched);
-                launched
-                    .laid_before(nameserver, &agent.host, &sync.from)
-                    .is_some()
-            };
-            if sync.is_some_and(|sync| !is_there(sync)) {
-                return Err(UpError::NewFiles {
-                    agent: agent.name.clone(),
-                    host: agent.host.clone(),
-                });
-            }
-        }
-        Ok(())
     }
 
     /// The spec of an agent as its host is to have it.
