@@ -21,8 +21,8 @@ use super::state::{ExpectedHost, Group, Hosts, Shared, Up, lock};
 use super::told::Tellings;
 use super::{Outcome, Progress, UpReport, UpRequest, mend};
 use crate::model::timing::{CONTROL_TIMEOUT, DEATH_REPORT_TIMEOUT};
-use crate::model::{AgentId, AgentSpec, HostName, NameServerEntry, NameServerName};
-use crate::plan::LaunchPlan;
+use crate::model::{AgentId, AgentName, AgentSpec, HostName, NameServerEntry, NameServerName};
+use crate::plan::{LaunchPlan, Plan};
 use crate::proxy::{Link, ProxyError, Watch};
 use crate::ssh::Sent;
 use crate::state::{GroupRecord, Past, Phase, SystemRecord};
@@ -374,6 +374,7 @@ impl Up<'_> {
         // First: if this fails, all is put back.
         self.keep_files().await?;
         lock(self.launched).forget_mending();
+        lock(self.launched).note_agents(&self.request.plan);
         self.write_record(Phase::Up)?;
         self.forget_removed().await;
         lock(self.launched).note_past(self.request)?;
@@ -429,6 +430,22 @@ impl Launched {
         match is_same {
             true => Ok(()),
             false => self.note_past(request),
+        }
+    }
+
+    /// Which agents are on which machines that stand, and which others have started: all may be otherwise.
+    fn note_agents(&mut self, plan: &Plan) {
+        for group in self.standing.iter_mut().flat_map(|it| &mut it.groups) {
+            let name = group.name.clone();
+            for machine in &mut group.machines {
+                let agents = plan.agents_on(&machine.host, &name);
+                machine.agents = agents.map(|agent| agent.name.name.clone()).collect();
+            }
+            let is_attached = |agent: &AgentName| {
+                let mut agents = plan.agents_at(&name);
+                agents.any(|it| it.attach && it.name.name == *agent)
+            };
+            group.attached.retain(is_attached);
         }
     }
 
