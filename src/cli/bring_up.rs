@@ -1,6 +1,6 @@
 //! Bringing a system up, with its progress shown, and what to do if it does not come up.
 
-use super::attach::{Purpose, status_of};
+use super::purpose::{Purpose, status_of};
 use super::signals::Signals;
 use super::{CommandError, Context, ErrorKind};
 use crate::model::{AgentId, HostName};

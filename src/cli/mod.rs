@@ -49,6 +49,7 @@ mod many;
 mod mended;
 mod ns;
 mod plan;
+mod purpose;
 mod quick;
 mod remembered;
 mod replies;

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::ask::{agrees, can_be_asked};
-use super::attach::{Attached, Purpose, Until};
+use super::attach::{Attached, Until};
 use super::bring_up::bring_up;
 use super::mended::not_all_back;
+use super::purpose::Purpose;
 use super::request::{request, topology_request};
 use super::runtime::block_on;
 use super::saved_plan::SavedPlan;

@@ -44,6 +44,24 @@ pub(crate) struct Looked {
 }
 
 impl Looked {
+    /// The same of files that were looked through to be copied.
+    pub(super) fn of(spec: &SyncSpec, entries: &BTreeMap<TreePath, What>) -> Self {
+        let by_the_way = by_the_way();
+        let is_out = |path: &TreePath| by_the_way.iter().any(|it| it.matches(path));
+        let counts = |(path, what): &(&TreePath, &What)| {
+            // A path that is named itself counts, whatever it is called.
+            let within = path.ancestors().chain([(*path).clone()]);
+            let mut within = within.filter(|it| !spec.paths.contains(it));
+            !matches!(what, What::Folder) && !within.any(|it| is_out(&it))
+        };
+        let there = entries.iter().filter(counts);
+        let there = there.map(|(path, what)| (path.in_folder(&spec.from), what.clone()));
+        Self {
+            there: there.collect(),
+            folders: BTreeSet::new(),
+        }
+    }
+
     /// Of all but what is left out.
     pub(crate) fn digest(&self, but: &BTreeSet<PathBuf>) -> Digest {
         let there = self.there.iter().filter(|(path, _)| !but.contains(*path));
@@ -105,8 +123,7 @@ impl Looker {
     ) -> BTreeMap<SyncSpec, Looked> {
         let specs: BTreeSet<&SyncSpec> = specs.into_iter().collect();
         let former = std::mem::take(&mut self.known);
-        let by_the_way = BY_THE_WAY.iter().filter_map(|it| NamePattern::new(it));
-        let by_the_way: Vec<NamePattern> = by_the_way.collect();
+        let by_the_way = by_the_way();
         let mut all = BTreeMap::new();
         for spec in specs {
             let mut look = Look {
@@ -121,6 +138,11 @@ impl Looker {
         }
         all
     }
+}
+
+fn by_the_way() -> Vec<NamePattern> {
+    let names = BY_THE_WAY.iter();
+    names.filter_map(|it| NamePattern::new(it)).collect()
 }
 
 struct Look<'l> {
@@ -216,6 +238,25 @@ fn nearest(path: Option<&Path>) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is compared later is what was looked through to be copied.
+    #[test]
+    fn what_is_copied_has_the_same_digest() {
+        let temp = tempfile::tempdir().unwrap();
+        let at = |name: &str| temp.path().join(name);
+        fs::create_dir_all(at("lib/.git/x")).unwrap();
+        for name in ["bob.log", "lib/a.py", "lib/.git/x/y", "lib/b.log", "other"] {
+            fs::write(at(name), name).unwrap();
+        }
+        std::os::unix::fs::symlink("a.py", at("lib/link")).unwrap();
+        for paths in [&["bob.log", "lib"][..], &["."], &["lib/a.py"]] {
+            let spec = spec(temp.path(), paths);
+            let walked = super::super::walk::walk(&spec, &AtomicBool::new(false)).unwrap();
+            let copied = Looked::of(&spec, &walked.entries);
+            let looked = Looker::default().look([&spec]).remove(&spec).unwrap();
+            assert_eq!(copied.there, looked.there, "{paths:?}");
+        }
+    }
 
     fn spec(from: &Path, paths: &[&str]) -> SyncSpec {
         SyncSpec {

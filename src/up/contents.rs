@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::UpRequest;
 use super::error::UpError;
-use super::files::StopOnDrop;
+use super::files::{Bundles, StopOnDrop};
 use crate::files::Looker;
 use crate::model::{AgentId, Contents, HostName, SyncSpec};
 use crate::plan::Plan;
@@ -51,13 +51,15 @@ pub(crate) fn followed(plan: &Plan) -> impl Iterator<Item = (&AgentId, &HostName
 pub(super) fn begun_with(
     request: &UpRequest,
     standing: Option<&SystemRecord>,
+    sent: &Bundles,
     is_new: impl Fn(&AgentId) -> bool,
 ) -> Contents {
     let mut all = Contents::new();
-    for (agent, _, _) in followed(&request.plan) {
+    for (agent, _, sync) in followed(&request.plan) {
         let former = standing.and_then(|record| record.contents.get(agent));
         let former = former.filter(|_| !is_new(agent));
-        if let Some(digest) = request.now.get(agent).or(former) {
+        let sent = sent.digest(sync).filter(|_| is_new(agent));
+        if let Some(digest) = sent.or(request.now.get(agent)).or(former) {
             all.insert(agent.clone(), *digest);
         }
     }

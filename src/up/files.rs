@@ -11,12 +11,16 @@ use super::error::{Stage, UpError};
 use super::launch::Launched;
 use super::{Progress, UpRequest};
 use crate::files::{Bundle, FilesError, Stock};
-use crate::model::{AgentSpec, HostName, NameServerName, SyncSpec};
+use crate::model::{AgentSpec, Digest, HostName, NameServerName, SyncSpec};
 use crate::plan::{Alteration, Place, Plan, Reason};
 
 /// What each daemon is to have.
 #[derive(Default)]
-pub(super) struct Bundles(HashMap<Place, Arc<Bundle>>);
+pub(super) struct Bundles {
+    all: HashMap<Place, Arc<Bundle>>,
+    /// What was looked through has these digests.
+    digests: HashMap<SyncSpec, Digest>,
+}
 
 impl Bundles {
     /// Looks through all that is to be copied for what is brought up.
@@ -58,12 +62,16 @@ impl Bundles {
         let mut stock = Stock::default();
         let _stop = StopOnDrop(stock.stop.clone());
         let gathering = tokio::task::spawn_blocking(move || {
-            let bundles = specs.into_iter().map(|(place, specs)| {
+            let mut gathered = Self::default();
+            for (place, specs) in specs {
                 let bundle = stock.bundle(&specs)?;
                 let _ = tell.send(place.1.clone());
-                Ok((place, Arc::new(bundle)))
-            });
-            bundles.collect::<Result<_, _>>()
+                gathered.all.insert(place, Arc::new(bundle));
+                let digests = specs.into_iter();
+                let digests = digests.filter_map(|it| Some((it.clone(), stock.digest(&it)?)));
+                gathered.digests.extend(digests);
+            }
+            Ok(gathered)
         });
         while let Some(host) = told.recv().await {
             progress.advance(host.as_str());
@@ -72,19 +80,24 @@ impl Bundles {
             Ok(bundles) => bundles,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        let bundles = gathered.map_err(UpError::Files)?;
+        let gathered = gathered.map_err(UpError::Files)?;
         progress.end();
-        Ok(Self(bundles))
+        Ok(gathered)
+    }
+
+    /// Of what was looked through for these files, if it was.
+    pub(super) fn digest(&self, sync: &SyncSpec) -> Option<&Digest> {
+        self.digests.get(sync)
     }
 
     /// The daemons that have files.
     pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
-        self.0.keys()
+        self.all.keys()
     }
 
     pub(crate) fn of(&self, nameserver: &NameServerName, host: &HostName) -> Arc<Bundle> {
         let place = (nameserver.clone(), host.clone());
-        self.0.get(&place).cloned().unwrap_or_default()
+        self.all.get(&place).cloned().unwrap_or_default()
     }
 }
 

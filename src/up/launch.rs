@@ -11,7 +11,6 @@ use std::sync::Arc;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::Mutex;
 
-use super::renew::{NewFolder, Renewed};
 use super::undo::Undo;
 use crate::host::last_words;
 use crate::model::{
@@ -20,7 +19,9 @@ use crate::model::{
 use crate::process::{ProcessId, Tether, of_its_own};
 use crate::proxy::Link;
 use crate::ssh::Session;
-use crate::state::{Daemon, GroupRecord, KeyDir, KeyFile, Lock, Phase, SystemDir, SystemRecord};
+use crate::state::{
+    Daemon, GroupRecord, KeyDir, KeyFile, Laid, Lock, Phase, SystemDir, SystemRecord,
+};
 
 /// What `up` has begun.
 pub(crate) struct Launched {
@@ -54,6 +55,15 @@ pub(super) struct Hanging {
     pub host: HostName,
     pub session: Arc<Mutex<Session>>,
 }
+
+/// A machine that stands whose files are otherwise as long as nothing fails.
+pub(super) struct Renewed {
+    pub host: HostName,
+    pub session: Session,
+}
+
+/// A folder of files that was not on a machine before.
+pub(super) type NewFolder = (NameServerName, HostName, Laid);
 
 /// An agent that was started where all else stands.
 pub(super) struct Mended {

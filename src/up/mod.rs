@@ -197,13 +197,14 @@ pub(crate) async fn up(
     let dir = request.state.system(&request.plan.system);
     let mut lock = Lock::take(&dir, &request.plan.system)?;
     let mut standing = None;
-    request.now = contents::of(&request).await?;
+    request.now = request.contents.clone().unwrap_or_default();
     if let Some(record) = dir.record()? {
         if !record.groups.iter().any(|group| group.lives(&dir)) {
             rollback::clean_up_after_the_dead(&dir, &record).await?;
             drop(lock);
             lock = Lock::take(&dir, &request.plan.system)?;
         } else {
+            request.now = contents::of(&request).await?;
             let (change, former) = change::of(&request, &request.now, &record)?;
             (request.change, request.former) = (change, Some(former));
             let stands = |name: &NameServerName| {

@@ -360,9 +360,12 @@ impl Up<'_> {
             groups: plan.nameservers.iter().filter_map(group).collect(),
             unprotected: plan.is_unprotected(),
             changing: None,
-            contents: begun_with(self.request, launched.standing.as_ref(), |agent| {
-                self.part.agents.iter().any(|it| it.name == *agent)
-            }),
+            contents: begun_with(
+                self.request,
+                launched.standing.as_ref(),
+                &self.bundle,
+                |agent| self.part.agents.iter().any(|it| it.name == *agent),
+            ),
             topology: self.request.fingerprint.clone(),
             file: self.request.file.clone(),
         };
@@ -418,7 +421,7 @@ impl Launched {
         let Some(standing) = &mut self.standing else {
             return Ok(());
         };
-        let contents = begun_with(request, Some(standing), |_| false);
+        let contents = begun_with(request, Some(standing), &Bundles::default(), |_| false);
         let is_same = standing.topology == request.fingerprint;
         if is_same && standing.contents == contents {
             return Ok(());

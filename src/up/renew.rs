@@ -9,19 +9,13 @@ use tokio::task::JoinSet;
 
 use super::Progress;
 use super::error::UpError;
-use super::launch::Launched;
+use super::launch::{Launched, Renewed};
 use super::state::{Up, lock};
-use crate::model::{HostName, NameServerName, Reach, SshSpec};
+use crate::model::{HostName, Reach, SshSpec};
 use crate::plan::Place;
 use crate::ssh::{self, Sent, Session, SshError};
 use crate::state::Laid;
 use crate::wire::{DaemonOf, MachineRequest, Renewal};
-
-/// A machine whose files are otherwise as long as nothing fails.
-pub(super) struct Renewed {
-    host: HostName,
-    session: Session,
-}
 
 impl Up<'_> {
     /// To all machines at once; every one that failed is named.
@@ -131,9 +125,6 @@ impl Launched {
         self.renewed.push(Renewed { host, session });
     }
 }
-
-/// A folder that was not there before.
-pub(super) type NewFolder = (NameServerName, HostName, Laid);
 
 /// Puts back what was on other machines, before anything begins again there.
 pub(super) async fn put_back(launched: &Mutex<Launched>) {

@@ -9,13 +9,14 @@ use tokio::sync::mpsc;
 
 use super::down::tell_of_logs;
 use super::logs::{Elsewhere, Follower, LineWriter, LogPrinter, fetch, print_all};
+use super::purpose::{Purpose, status_of};
 use super::signals::Signals;
 use super::topology_file::TopologyArgs;
 use super::watch::{Brought, Watched, watch as watch_files};
 use super::{CommandError, Context, ErrorKind};
 use crate::down::{DownReport, ForOthers, down};
 use crate::model::timing::LAST_LINES_TIMEOUT;
-use crate::model::{AgentId, AgentInfo, ExitReport, Grace, SystemName};
+use crate::model::{AgentId, AgentInfo, Grace, SystemName};
 use crate::plan::Plan;
 use crate::proxy::{Link, Notice, ProxyError, Watch};
 use crate::render::{Down, Output};
@@ -23,8 +24,6 @@ use crate::state::{GroupRecord, StateDir, SystemRecord};
 use crate::up::UpReport;
 use crate::wire::Event;
 use attendance::{Attendance, Over};
-
-pub(crate) use attendance::Purpose;
 
 /// The system that is up, and what for.
 pub(crate) struct Attached<'a> {
@@ -95,13 +94,6 @@ fn outcome(over: Over) -> Result<(), CommandError> {
             status => Err(CommandError::ended_with(status)),
         },
     }
-}
-
-/// The exit status that tells of an agent's end, as shells have it.
-pub(crate) fn status_of(exit: &ExitReport) -> u8 {
-    let signal = exit.signal.map(|signal| 128 + signal);
-    let status = exit.status.or(signal).unwrap_or(1);
-    u8::try_from(status).unwrap_or(u8::MAX)
 }
 
 async fn follow_and_take_down(
