@@ -544,7 +544,9 @@ fn who_watches_makes_of_the_system_what_the_files_say() {
     wait_until("the mistake is shown", || {
         heard("did you mean attributes?") == 1
     });
-    assert_eq!(heard("the system stays as it was"), 1);
+    wait_until("and what it means", || {
+        heard("the system stays as it was") == 1
+    });
     // As editors do it.
     bench.file("new.yaml", &part(3));
     std::fs::rename(
@@ -556,6 +558,7 @@ fn who_watches_makes_of_the_system_what_the_files_say() {
     assert_eq!(bench.pid("Alice"), pid);
     kill(i32::try_from(up.id()).unwrap(), 2);
     assert!(up.wait().unwrap().success());
+    assert_eq!(heard("watched goes on"), 1);
     assert_eq!(bench.pid("Alice"), pid, "the system stays");
     bench.ok(&["down"]);
     bench.assert_nothing_left();

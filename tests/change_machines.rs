@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::common::lab::{DESK, Lab, lab};
-use crate::common::wait_until;
+use crate::common::{kill, listen, wait_until};
 
 /// Two machines by ssh. Alice feeds Bob; `agents` are the others.
 fn topology(lab: &Lab, alice: &str, agents: &str, wires: &str) -> String {
@@ -145,5 +145,156 @@ fn a_machine_that_is_cut_off_in_the_middle_is_seen_to_when_it_is_back() {
     });
     lab.bob_hears();
     lab.ok(&["down"]);
+    lab.assert_nothing_left();
+}
+
+const PROGRAM: &str =
+    "echo \"says WORD in $PWD\"; cat lib/note; echo mine >> own.txt; exec sleep 1000\n";
+
+/// Prog and Other run in one copy on lab1, each files of its own; Still runs none.
+fn with_files(lab: &Lab, more: &str) -> String {
+    let config = lab.ssh_config().display().to_string();
+    format!(
+        r#"
+osb: 1
+name: far
+nameserver: {DESK}:7400
+hosts:
+  local: {{ address: {DESK} }}
+  lab1: {{ ssh: lab1, address: 10.77.0.11, ssh_config: {config} }}
+defaults: {{ settle: 1ms }}
+agents:
+  Prog: {{ host: lab1, command: [sh, run.sh], speaks: nothing, sync: [run.sh, lib] }}
+  Other: {{ host: lab1, command: [sh, other.sh], speaks: nothing, sync: [other.sh, lib/note] }}
+  Still: {{ host: lab1 }}
+{more}
+"#
+    )
+}
+
+impl Lab {
+    fn says(&self, agent: &str, what: &str) {
+        wait_until(what, || self.osb(&["logs", agent]).stdout.contains(what));
+    }
+
+    fn lives(&self) -> Vec<Value> {
+        let pid = |name: &str| self.one(name)["pid"].clone();
+        ["Prog", "Other", "Still"].map(pid).to_vec()
+    }
+
+    /// `up` begins anew just these, and `plan` has said so and why.
+    fn begins_anew(&self, text: &str, agents: &[&str], reason: &str) {
+        let path = self.bench.file("topology.yaml", text);
+        let plan = self.ok(&["plan", &path]);
+        assert!(plan.contains(reason), "{plan}");
+        let up = self.json(&["up", &path]);
+        assert_eq!(up["changed"]["anew"], json!(agents), "{up}");
+        let up = self.json(&["up", &path]);
+        assert_eq!(up["unchanged"], json!(true), "{up}");
+    }
+}
+
+#[test]
+fn files_that_change_go_to_machines_that_stand() {
+    let Some(lab) = lab(1) else { return };
+    let write = |name: &str, text: &str| drop(lab.bench.file(name, text));
+    std::fs::create_dir_all(lab.bench.files().join("lib")).unwrap();
+    let program = |word: &str| PROGRAM.replace("WORD", word);
+    write("run.sh", &program("one"));
+    write("other.sh", &program("other"));
+    write("lib/note", "noted\n");
+    write("lib/gone", "x");
+    let text = with_files(&lab, "");
+    let said = lab.up(&text);
+    assert_eq!(said.code, 0, "{said}");
+    lab.says("Prog", "says one");
+    lab.says("Other", "says other");
+    let tree = lab.state("lab1").join("osb/.hosts/lab1/far/files/0");
+    let before = lab.lives();
+
+    // What has the same content is the same.
+    write("run.sh", &program("one"));
+    write("beside", "x");
+    assert_eq!(lab.json(&["up", "topology.yaml"])["unchanged"], json!(true));
+    write("run.sh", &program("two"));
+    std::fs::remove_file(lab.bench.files().join("lib/gone")).unwrap();
+    write("lib/new", "new");
+    lab.begins_anew(&text, &["Prog"], "its files changed");
+    lab.says("Prog", "says two");
+    assert!(tree.join("lib/new").exists() && !tree.join("lib/gone").exists());
+    // What programs have written there stays.
+    let own = || std::fs::read_to_string(tree.join("own.txt")).unwrap();
+    wait_until("both have written twice and once", || {
+        own().lines().count() == 3
+    });
+    let now = lab.lives();
+    assert_ne!(now[0], before[0]);
+    assert_eq!(now[1..], before[1..]);
+    // A file of both.
+    write("lib/note", "noted anew\n");
+    lab.begins_anew(&text, &["Prog", "Other"], "its files changed");
+    lab.says("Other", "noted anew");
+    let now = lab.lives();
+    assert_eq!(now[2], before[2]);
+
+    // One of which nothing comes up: the files are what they were, and so is all else.
+    write("run.sh", "exit 3\n");
+    let said = lab.osb(&["up", "topology.yaml"]);
+    assert_eq!(said.code, 1, "{said}");
+    wait_until("it is put back", || {
+        let text = std::fs::read_to_string(tree.join("run.sh"));
+        text.is_ok_and(|it| it == program("two"))
+    });
+    wait_until("it runs again", || lab.one("Prog")["state"] == "running");
+    assert_eq!(lab.lives()[1..], now[1..]);
+    write("run.sh", &program("three"));
+    lab.begins_anew(&text, &["Prog"], "its files changed");
+    lab.says("Prog", "says three");
+
+    // Files that are new there, of a folder that is, too.
+    std::fs::create_dir(lab.bench.files().join("build")).unwrap();
+    write("build/go.sh", "echo \"built in $PWD\"; exec sleep 1000\n");
+    let more = "  New: { host: lab1, command: [sh, go.sh], cwd: build, speaks: nothing, sync: { from: build, paths: [.] } }";
+    let text = with_files(&lab, more);
+    let said = lab.up(&text);
+    assert_eq!(said.code, 0, "{said}");
+    lab.says("New", "built in ");
+    let files = |lab: &Lab| lab.json(&["ls", "hosts"])[0]["machine"]["files"]["files"].clone();
+    assert_eq!(files(&lab), json!(5));
+    write(
+        "build/go.sh",
+        "echo \"built again in $PWD\"; exec sleep 1000\n",
+    );
+    lab.begins_anew(&text, &["New"], "its files changed");
+    lab.says("New", "built again in ");
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
+}
+
+/// The same as it is saved, and a machine that cannot be reached is told of, and tried again with the next.
+#[test]
+fn who_watches_sends_what_is_saved() {
+    let Some(lab) = lab(1) else { return };
+    let write = |name: &str, text: &str| drop(lab.bench.file(name, text));
+    std::fs::create_dir_all(lab.bench.files().join("lib")).unwrap();
+    let program = |word: &str| PROGRAM.replace("WORD", word);
+    write("run.sh", &program("one"));
+    write("other.sh", &program("other"));
+    write("lib/note", "noted\n");
+    let path = lab.bench.file("topology.yaml", &with_files(&lab, ""));
+    let mut command = lab.command(&["up", "--watch", "--attach", &path]);
+    command.stdout(std::process::Stdio::piped());
+    command.stderr(std::process::Stdio::piped());
+    let mut up = command.spawn().unwrap();
+    let said = listen(up.stderr.take().unwrap());
+    let logs = listen(up.stdout.take().unwrap());
+    let heard = |what: &str| said.lock().unwrap().contains(what);
+    wait_until("it watches", || heard("watching the topology's files"));
+    let other = lab.one("Other")["pid"].clone();
+    write("run.sh", &program("two"));
+    wait_until("it is there", || logs.lock().unwrap().contains("says two"));
+    assert_eq!(lab.one("Other")["pid"], other);
+    kill(i32::try_from(up.id()).unwrap(), 2);
+    assert!(up.wait().unwrap().success(), "{}", said.lock().unwrap());
     lab.assert_nothing_left();
 }

@@ -1,6 +1,6 @@
 //! Bringing a system up, with its progress shown, and what to do if it does not come up.
 
-use super::attach::{Purpose, status_of};
+use super::purpose::{Purpose, status_of};
 use super::signals::Signals;
 use super::{CommandError, Context, ErrorKind};
 use crate::model::{AgentId, HostName};
@@ -114,7 +114,6 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
             (ErrorKind::Failed, "changed")
         }
         UpError::NotPutBack { cause, .. } | UpError::NotRolledBack { cause, .. } => sort(cause),
-        UpError::NewFiles { .. } => (ErrorKind::Failed, "files"),
         UpError::NoKey { .. } => (ErrorKind::Failed, "no_key"),
         UpError::NamesTaken { .. } | UpError::HostTaken { .. } => (ErrorKind::Failed, "name_taken"),
         UpError::NameServer { .. } | UpError::NameServerEnded { .. } => {
@@ -194,7 +193,6 @@ fn hint(error: &UpError) -> Option<String> {
         UpError::OtherFile { .. } => {
             "to make of it what this file says: `osb up FILE --replace`; `osb plan FILE` shows what that would do".to_owned()
         }
-        UpError::NewFiles { .. } => "take the system down, and bring it up again".to_owned(),
         UpError::NotRolledBack { .. } => {
             "`osb up` again, with the former file or the new one".to_owned()
         }

@@ -1,10 +1,11 @@
 //! `osb down`.
 
+use super::ask::{agrees, can_be_asked};
 use super::remembered::remembered;
 use super::runtime::block_on;
 use super::which::{self, Meant};
 use super::{CommandError, Context, ErrorKind, complete};
-use crate::down::{DownError, DownReport, down};
+use crate::down::{DownError, DownReport, ForOthers, down};
 use crate::model::{Grace, Millis, NameServerName, SystemName};
 use crate::render::{Down, did_you_mean};
 use crate::state::StateDir;
@@ -21,15 +22,21 @@ pub struct DownArgs {
     /// How long agents may take to end before they are killed; else each as long as its `stop_timeout` says, or 5s
     #[arg(long, value_name = "DURATION")]
     pub grace: Option<Millis>,
+    /// Do not ask, even if others hang on its name server: they lose it
+    #[arg(long)]
+    pub force: bool,
 }
 
 pub(crate) fn run(args: DownArgs, context: &mut Context) -> Result<(), CommandError> {
     let system = system(args.name.as_deref(), context)?;
     let report = match &system {
-        Some(name) => {
-            let (state, grace) = (StateDir::from_env()?, Grace::given(args.grace));
-            block_on(down(&state, name, &args.only, grace))??
-        }
+        Some(name) => match take_down(name, &args, context)? {
+            Some(report) => report,
+            None => {
+                context.note("nothing was done");
+                return Ok(());
+            }
+        },
         None => DownReport {
             nothing: true,
             ..DownReport::default()
@@ -44,6 +51,38 @@ pub(crate) fn run(args: DownArgs, context: &mut Context) -> Result<(), CommandEr
         tell_of_logs(&system, run, context);
     }
     Ok(())
+}
+
+/// If others hang on its name server, whoever is at the terminal is asked first. None: they are not to lose it.
+fn take_down(
+    system: &SystemName,
+    args: &DownArgs,
+    context: &Context,
+) -> Result<Option<DownReport>, CommandError> {
+    let (state, grace) = (StateDir::from_env()?, Grace::given(args.grace));
+    let go = |for_others| block_on(down(&state, system, &args.only, grace, for_others));
+    match args.force {
+        true => Ok(Some(go(ForOthers::Lose)??)),
+        false => match go(ForOthers::Keep)? {
+            Err(in_use @ DownError::InUse { .. }) if can_be_asked() => {
+                let question =
+                    format!("{in_use}\nthey would live on without it: take {system} down");
+                match agrees(&question, context)? {
+                    true => Ok(Some(go(ForOthers::Lose)??)),
+                    false => Ok(None),
+                }
+            }
+            Err(in_use @ DownError::InUse { .. }) => {
+                let only = args.only.iter().map(|it| format!(" --only {it}"));
+                let only: String = only.collect();
+                let hint = format!(
+                    "take those down first, or go on all the same with `osb down {system}{only} --force`: they live on without a name server"
+                );
+                Err(CommandError::from(in_use).with_hint(hint))
+            }
+            outcome => Ok(Some(outcome?)),
+        },
+    }
 }
 
 /// Says how the logs of a run that is over are read, if there are any.
@@ -98,6 +137,9 @@ impl From<DownError> for CommandError {
     fn from(error: DownError) -> Self {
         match error {
             DownError::State(error) => error.into(),
+            in_use @ DownError::InUse { .. } => {
+                CommandError::new(ErrorKind::Failed, in_use).with_code("in_use")
+            }
             DownError::UnknownNameServer {
                 ref name,
                 ref known,

@@ -38,6 +38,16 @@ impl TopologyArgs {
         }
     }
 
+    /// The folders that the files are in which are named, whether those are there or not.
+    pub(crate) fn folders(&self) -> BTreeSet<PathBuf> {
+        let files = self.files.iter().chain(&self.more);
+        let absolute = files.filter_map(|it| std::path::absolute(it).ok());
+        let folders = absolute.filter_map(|it| Some(it.parent()?.to_owned()));
+        let here = std::path::absolute(".").ok();
+        let usual = here.filter(|_| self.files.is_empty() && self.more.is_empty());
+        folders.chain(usual).filter(|it| it.is_dir()).collect()
+    }
+
     /// The files that are named, or the one that is usual.
     fn all(&self) -> Result<Vec<PathBuf>, CommandError> {
         let named: Vec<PathBuf> = self.files.iter().chain(&self.more).cloned().collect();

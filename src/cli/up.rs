@@ -1,23 +1,24 @@
 //! `osb up`.
 
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use super::attach::{Attached, Purpose};
+use super::ask::{agrees, can_be_asked};
+use super::attach::{Attached, Until};
 use super::bring_up::bring_up;
 use super::mended::not_all_back;
+use super::purpose::Purpose;
 use super::request::{request, topology_request};
 use super::runtime::block_on;
 use super::saved_plan::SavedPlan;
 use super::session::UNPROTECTED;
 use super::signals::Signals;
 use super::topology_file::TopologyArgs;
-use super::watch::watch;
+use super::watch::{Brought, Watched, look, watch};
 use super::{CommandError, Context, ErrorKind, down, history};
 use crate::model::AgentId;
 use crate::plan::Plan;
 use crate::render::{Up, WouldChange, did_you_mean};
-use crate::up::{UpRequest, foresee};
+use crate::up::{UpError, UpRequest, foresee};
 
 /// Bring up a system from its topology
 #[derive(Debug, clap::Args)]
@@ -46,8 +47,9 @@ pub struct UpArgs {
     /// Show what would be done, and ask
     #[arg(long)]
     pub confirm: bool,
-    /// Go on: whenever the topology's files change, make of the system what they say, until Ctrl-C
-    #[arg(long, conflicts_with_all = ["attach", "abort_on_failure", "exit_code_from", "plan", "rollback", "confirm"])]
+    /// Go on: whenever the topology's files change, make of the system what they say, until Ctrl-C. With
+    /// --attach, Ctrl-C takes the system down too, and the end of all agents does not
+    #[arg(long, conflicts_with_all = ["abort_on_failure", "exit_code_from", "plan", "rollback", "confirm"])]
     pub watch: bool,
 }
 
@@ -67,7 +69,8 @@ pub(crate) fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandErro
     };
     let attach = args.attach || purpose != Purpose::default();
     let then = match (attach, args.watch) {
-        (true, _) => Then::Attach(purpose),
+        (true, false) => Then::Attach(Until::Over(purpose)),
+        (true, true) => Then::Attach(Until::Signal(args.topology)),
         (false, true) => Then::Watch(args.topology),
         (false, false) => Then::End,
     };
@@ -81,17 +84,17 @@ pub(crate) fn run(args: UpArgs, context: &mut Context) -> Result<(), CommandErro
 /// What comes when the system is up.
 enum Then {
     End,
-    Attach(Purpose),
+    Attach(Until),
     Watch(TopologyArgs),
 }
 
 /// Shows what would be done, and asks.
 async fn confirmed(request: &UpRequest, context: &Context) -> Result<bool, CommandError> {
-    if !io::stdin().is_terminal() {
+    if !can_be_asked() {
         let sentence = "--confirm asks, and there is no terminal";
         return Err(CommandError::say(ErrorKind::Usage, sentence));
     }
-    let mut what = match foresee(request).await? {
+    let what = match foresee(request).await? {
         Some(foreseen) => {
             let mut foreseen = foreseen;
             foreseen.change.hide_secrets();
@@ -101,11 +104,7 @@ async fn confirmed(request: &UpRequest, context: &Context) -> Result<bool, Comma
         }
         None => format!("bring up {}", request.plan.system),
     };
-    what += "? [y/N]";
-    context.note(&what);
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+    Ok(agrees(&what, context)?)
 }
 
 /// What was planned, if that still holds.
@@ -151,10 +150,18 @@ async fn bring_up_and_follow(
 ) -> Result<(), CommandError> {
     let mut signals = Signals::new()?;
     let unprotected = request.plan.is_unprotected();
-    let fingerprint = request.fingerprint.clone();
+    let mut request = request;
+    if let Then::Watch(_) | Then::Attach(Until::Signal(_)) = then {
+        // Before anything begins: what changes from here on is seen.
+        tokio::select! {
+            () = signals.next() => return Err(CommandError::from(UpError::Interrupted)),
+            () = look(&mut request) => {}
+        }
+    }
+    let up = Brought::of(&request);
     let purpose = match &then {
-        Then::Attach(purpose) => Some(purpose),
-        Then::End | Then::Watch(_) => None,
+        Then::Attach(Until::Over(purpose)) => Some(purpose),
+        Then::Attach(Until::Signal(_)) | Then::End | Then::Watch(_) => None,
     };
     let report = Up(bring_up(request, purpose, &mut signals, context).await?);
     context.print(&report)?;
@@ -171,10 +178,25 @@ async fn bring_up_and_follow(
     }
     match then {
         Then::End => Ok(()),
-        Then::Watch(args) => watch(&args, fingerprint, &mut signals, context).await,
-        Then::Attach(purpose) => {
-            let report = &report.0;
-            let attached = Attached { report, purpose };
+        Then::Watch(args) => {
+            let system = report.0.plan.system.clone();
+            let watched = Watched {
+                args: &args,
+                up,
+                goes_along: false,
+            };
+            watch(watched, &mut signals, context).await?;
+            context.note(&format!(
+                "not watched any more: {system} goes on; `osb down {system}` takes it down"
+            ));
+            Ok(())
+        }
+        Then::Attach(until) => {
+            let attached = Attached {
+                report: &report.0,
+                until,
+                up,
+            };
             super::attach::run(attached, &mut signals, context).await
         }
     }

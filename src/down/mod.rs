@@ -8,6 +8,7 @@ mod damaged;
 mod end;
 mod machines;
 mod order;
+mod others;
 mod processes;
 mod turns;
 
@@ -25,6 +26,7 @@ use crate::wire::StopStage;
 
 pub(crate) use damaged::Damage;
 pub(crate) use order::{Turns, longest_of};
+pub(crate) use others::{ForOthers, Others};
 use processes::Ended;
 pub(crate) use processes::{LeftMachine, Processes};
 
@@ -37,6 +39,12 @@ pub enum DownError {
         system: SystemName,
         name: NameServerName,
         known: Vec<NameServerName>,
+    },
+    /// Nothing was done.
+    #[error("{}", serves(system, others))]
+    InUse {
+        system: SystemName,
+        others: Vec<Others>,
     },
     /// The rest is down.
     #[error(
@@ -56,6 +64,14 @@ pub enum DownError {
         system: SystemName,
         left: Vec<ProcessId>,
     },
+}
+
+fn serves(system: &SystemName, others: &[Others]) -> String {
+    let of_each = others.iter().map(|it| {
+        let at = it.address.trim_start_matches("tcp://");
+        format!("the name server of {system} at {at} serves others too: {it}")
+    });
+    of_each.collect::<Vec<_>>().join("\n")
 }
 
 fn hosts(left: &[LeftMachine]) -> String {
@@ -103,6 +119,8 @@ pub struct DownReport {
     pub killed_daemons: usize,
     /// Under which number its logs are kept.
     pub run: Option<u64>,
+    /// Those that have lost their name server.
+    pub others: Vec<Others>,
     /// The record could not be read: what `down` found instead. How each agent ended is not known then.
     pub damage: Option<Damage>,
 }
@@ -169,6 +187,7 @@ pub(crate) async fn down(
     name: &SystemName,
     only: &[NameServerName],
     grace: Grace,
+    for_others: ForOthers,
 ) -> Result<DownReport, DownError> {
     let dir = state.system(name);
     if !dir.path().exists() {
@@ -189,10 +208,18 @@ pub(crate) async fn down(
     let groups: Vec<&GroupRecord> = record.present().filter(meant).collect();
     let stays = |group: &GroupRecord| !groups.iter().any(|it| it.name == group.name);
     let is_all = !record.present().any(stays);
+    let dial = |group: &&GroupRecord| Link::open(&group.dial().ok()?).ok().map(|(link, _)| link);
+    let mut links: Vec<Option<Link>> = groups.iter().map(dial).collect();
+    let others = others::others(&record, &groups, &mut links).await;
+    if for_others == ForOthers::Keep && !others.is_empty() {
+        let system = name.clone();
+        return Err(DownError::InUse { system, others });
+    }
     if is_all {
         dir.note_ending(ending(&dir, &record));
     }
-    let (mut report, left) = end_all(&dir, &record, &groups, grace).await?;
+    let (mut report, left) = end_all(&dir, &record, (&groups, &links), grace).await?;
+    report.others = others;
     if !left.is_empty() {
         dir.write_record(&with_what_is_left(&record, &groups, &left))?;
         return Err(DownError::Machines {
@@ -264,7 +291,7 @@ fn refuse_unknown<'a>(
 async fn end_all(
     dir: &SystemDir,
     record: &SystemRecord,
-    groups: &[&GroupRecord],
+    (groups, links): (&[&GroupRecord], &[Option<Link>]),
     grace: Grace,
 ) -> Result<(DownReport, Left), DownError> {
     let system = &record.name;
@@ -277,15 +304,13 @@ async fn end_all(
         turns: Turns::of(topology.as_ref(), record, group),
         longest,
     };
-    let dial = |group: &&GroupRecord| Link::open(&group.dial().ok()?).ok().map(|(link, _)| link);
-    let links: Vec<Option<Link>> = groups.iter().map(dial).collect();
     // Before any of them ends: others may be sending to it.
-    for (group, link) in groups.iter().zip(&links) {
+    for (group, link) in groups.iter().zip(links) {
         link.iter().for_each(|link| processes(group).quiesce(link));
     }
     let mut report = DownReport::default();
     let (mut left, mut machines) = (Vec::new(), Vec::new());
-    for (group, link) in groups.iter().zip(&links) {
+    for (group, link) in groups.iter().zip(links) {
         let mut ended = processes(group).end(link.as_ref(), grace).await;
         left.append(&mut ended.left);
         let there = std::mem::take(&mut ended.machines).into_iter();

@@ -1,11 +1,12 @@
 //! The files for one machine: lists of what has to be there, and where each file is here.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::FilesError;
+use super::look::Looked;
 use super::walk::{Walked, walk};
 use crate::model::{Digest, Entry, Listing, SyncSpec};
 
@@ -67,6 +68,14 @@ impl Stock {
             bundle.trees.push(Tree { from, listing });
         }
         Ok(bundle)
+    }
+}
+
+impl Stock {
+    /// The digest of what was looked through for `spec`, if it was.
+    pub(crate) fn digest(&self, spec: &SyncSpec) -> Option<Digest> {
+        let walked = self.walked.get(spec)?;
+        Some(Looked::of(spec, &walked.entries).digest(&BTreeSet::new()))
     }
 }
 

@@ -43,7 +43,7 @@ pub enum FilesError {
 }
 
 impl FilesError {
-    pub(super) fn io<'p>(
+    pub(crate) fn io<'p>(
         verb: &'static str,
         path: &'p Path,
     ) -> impl FnOnce(io::Error) -> Self + use<'p> {

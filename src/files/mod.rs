@@ -5,6 +5,9 @@
 mod bundle;
 mod error;
 mod lay;
+mod look;
+mod renew;
+mod restless;
 mod store;
 mod sum;
 #[cfg(test)]
@@ -14,5 +17,8 @@ mod walk;
 pub(crate) use bundle::{Bundle, Stock};
 pub(crate) use error::FilesError;
 pub(crate) use lay::lay;
+pub(crate) use look::{Looked, Looker};
+pub(crate) use renew::renew;
+pub(crate) use restless::{News, Restless};
 pub(crate) use store::Store;
 pub(crate) use sum::sum_of;

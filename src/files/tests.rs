@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{Bundle, FilesError, Stock, Store, lay};
+use super::{Bundle, FilesError, Stock, Store, lay, renew};
 use crate::model::{Amount, Digest, Listing, NamePattern, SyncSpec};
 
 struct Place(tempfile::TempDir);
@@ -212,4 +212,67 @@ fn a_store_that_others_get_at_is_refused() {
     assert!(matches!(error, FilesError::Untrusted(_)), "{error}");
     symlink(place.at("here"), place.at("linked")).unwrap();
     assert!(Store::at(&place.at("linked")).is_err());
+}
+
+/// What is of no list, a program has put there.
+#[test]
+fn a_folder_becomes_what_another_list_says_and_back() {
+    let place = Place::new();
+    let store = place.store();
+    let listing = |place: &Place| {
+        let spec = place.spec(&["lab"], &["*.pyc"]);
+        let bundle = Stock::default().bundle([&spec]).unwrap();
+        let listing = bundle.listings().remove(0);
+        let sums: Vec<Digest> = listing.files().map(|(_, sum)| sum).collect();
+        let unique: std::collections::BTreeSet<Digest> = sums.into_iter().collect();
+        let unique: Vec<Digest> = unique.into_iter().collect();
+        for (sum, (path, size)) in unique.iter().zip(bundle.asked(&unique).unwrap()) {
+            let mut file = fs::File::open(path).unwrap();
+            store.take(&mut file, *sum, size).unwrap();
+        }
+        listing
+    };
+    let former = listing(&place);
+    let at = place.at("there");
+    lay(&former, &store, &at).unwrap();
+    let read = |path: &str| fs::read_to_string(at.join(path)).unwrap();
+    fs::write(at.join("lab/own"), "own").unwrap();
+    fs::write(at.join("lab/same"), "changed by a program").unwrap();
+    // A file becomes a folder, a folder a file, a link another; one comes and one goes.
+    fs::remove_file(place.at("here/lab/run.sh")).unwrap();
+    fs::create_dir(place.at("here/lab/run.sh")).unwrap();
+    fs::write(place.at("here/lab/run.sh/x"), "x").unwrap();
+    fs::remove_dir_all(place.at("here/lab/deep")).unwrap();
+    fs::write(place.at("here/lab/deep"), "flat").unwrap();
+    fs::remove_file(place.at("here/lab/link")).unwrap();
+    symlink("same", place.at("here/lab/link")).unwrap();
+    let next = listing(&place);
+    renew((&former, &next), &store, &at).unwrap();
+    assert_eq!(
+        (read("lab/run.sh/x"), read("lab/deep")),
+        ("x".into(), "flat".into())
+    );
+    assert_eq!(
+        fs::read_link(at.join("lab/link")).unwrap(),
+        Path::new("same")
+    );
+    assert_eq!(
+        (read("lab/own"), read("lab/same")),
+        ("own".into(), "changed by a program".into())
+    );
+    renew((&next, &former), &store, &at).unwrap();
+    assert_eq!(
+        (read("lab/run.sh"), read("lab/deep/data")),
+        ("#!/bin/sh".into(), "data".into())
+    );
+    assert_eq!(
+        place.names("there/lab"),
+        ["deep", "link", "own", "run.sh", "same"]
+    );
+    // Where a program has put a link in the place of a folder, nothing is written behind it.
+    fs::remove_dir_all(at.join("lab/deep")).unwrap();
+    symlink(place.at("here/other"), at.join("lab/deep")).unwrap();
+    renew((&former, &former), &store, &at).unwrap();
+    assert!(fs::symlink_metadata(at.join("lab/deep")).unwrap().is_dir());
+    assert_eq!(place.names("here/other"), ["note"]);
 }

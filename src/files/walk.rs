@@ -118,9 +118,9 @@ impl Walk<'_> {
 }
 
 /// A file that ends with an error when it is not needed any more.
-struct Stoppable<'s> {
-    file: File,
-    stop: &'s AtomicBool,
+pub(super) struct Stoppable<'s> {
+    pub file: File,
+    pub stop: &'s AtomicBool,
 }
 
 impl Read for Stoppable<'_> {

@@ -4,7 +4,7 @@ use std::io;
 use std::process::Child;
 
 use super::MachineError;
-use crate::down::down;
+use crate::down::{ForOthers, down};
 use crate::host::last_words;
 use crate::model::timing::DAEMON_CUT_TIMEOUT;
 use crate::model::{Grace, beyond_usual};
@@ -93,7 +93,14 @@ impl Held {
             return Ok(());
         }
         // Agents that outlived it, too.
-        down(&self.all, &self.record.name, &[], Grace::SHORT).await?;
+        down(
+            &self.all,
+            &self.record.name,
+            &[],
+            Grace::SHORT,
+            ForOthers::Lose,
+        )
+        .await?;
         self.all.remove_if_empty();
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::hold::Held;
 use super::{MachineError, folders, standing};
-use crate::down::down;
+use crate::down::{ForOthers, down};
 use crate::examine::own_address;
 use crate::model::{Credentials, Dial, Grace, HostId, Listing, NameServerName, Overrides};
 use crate::process::{ProcessId, of_its_own};
@@ -52,7 +52,7 @@ pub(super) async fn launch(
         Some(_) => dir.former_agents(&nameserver),
         // What a daemon that has died left behind.
         None => {
-            down(&all, &daemon.system, &[], Grace::SHORT).await?;
+            down(&all, &daemon.system, &[], Grace::SHORT, ForOthers::Lose).await?;
             Vec::new()
         }
     };
@@ -160,6 +160,7 @@ pub(super) fn record(daemon: &DaemonOf, nameserver: String, process: ProcessId) 
         sources: None,
         overrides: Overrides::default(),
         changing: None,
+        contents: Default::default(),
         topology: String::new(),
         file: String::new(),
     }

@@ -11,7 +11,7 @@ use std::io::{self, BufRead, Read};
 
 use tokio::sync::mpsc;
 
-use crate::down::{DownError, down};
+use crate::down::{DownError, ForOthers, down};
 use crate::examine::{self, Examiner};
 use crate::files::FilesError;
 use crate::install::here;
@@ -83,6 +83,9 @@ pub(crate) async fn serve(mut say: impl FnMut(&str) -> io::Result<()>) -> Result
                 succeeds,
             };
             launch::launch(launch, &mut speak).await
+        }
+        MachineRequest::Renew { daemon, files } => {
+            files::renew_all(&daemon, &files, &mut speak).await
         }
         MachineRequest::End { daemon, grace } => {
             let stopped = end(&daemon, grace).await;
@@ -213,7 +216,7 @@ pub(crate) fn nameserver_dir(nameserver: &NameServerOf) -> Result<SystemDir, Sta
 
 async fn end(daemon: &DaemonOf, grace: Grace) -> Result<Vec<Stopped>, MachineError> {
     let (all, _) = folders(daemon)?;
-    let report = down(&all, &daemon.system, &[], grace).await?;
+    let report = down(&all, &daemon.system, &[], grace, ForOthers::Lose).await?;
     all.remove_if_empty();
     let orphans = report.orphans.into_iter();
     let orphans = orphans.map(|it| Stopped::at(it.name, crate::wire::StopStage::Killed));

@@ -9,7 +9,7 @@ use tokio::net::unix::pipe::Receiver;
 
 use super::hold::Held;
 use super::{MachineError, standing};
-use crate::down::down;
+use crate::down::{ForOthers, down};
 use crate::host::last_words;
 use crate::model::timing::NAME_SERVER_TIMEOUT;
 use crate::model::{Grace, NameServerName, Overrides};
@@ -40,7 +40,7 @@ pub(super) async fn launch(
     }
     if !again {
         // What one that has died left behind.
-        down(&all, &of.system, &[], Grace::SHORT).await?;
+        down(&all, &of.system, &[], Grace::SHORT, ForOthers::Lose).await?;
     }
     if let Some(keys) = &keys {
         install(of, keys, again)?;
@@ -74,7 +74,7 @@ pub(super) async fn launch(
 /// Ends a name server that can only be ended here, on its machine.
 pub(super) async fn end(of: &NameServerOf) -> Result<(), MachineError> {
     let (all, _) = folders(of)?;
-    down(&all, &of.system, &[], Grace::SHORT).await?;
+    down(&all, &of.system, &[], Grace::SHORT, ForOthers::Lose).await?;
     all.remove_if_empty();
     Ok(())
 }
@@ -178,6 +178,7 @@ fn record(of: &NameServerOf, address: String, process: ProcessId) -> SystemRecor
         sources: None,
         overrides: Overrides::default(),
         changing: None,
+        contents: Default::default(),
         topology: String::new(),
         file: String::new(),
     }

@@ -50,8 +50,8 @@ pub use connection::{ConnectionInfo, End, Proof};
 pub use duration::{DurationError, Millis};
 pub use edit::Edit;
 pub use files::{
-    Amount, Digest, Entry, Listing, ListingError, NamePattern, SyncSpec, TreePath, TreePathError,
-    What,
+    Amount, Contents, Digest, Entry, Listing, ListingError, NamePattern, SyncSpec, TreePath,
+    TreePathError, What,
 };
 pub use grace::{Grace, beyond_usual, longest_stop};
 pub use guard::Guard;

@@ -10,6 +10,7 @@ mod ends;
 mod launches;
 mod mend;
 mod proofs;
+mod taken;
 mod turns;
 mod units;
 
@@ -31,6 +32,7 @@ pub use ends::ends;
 pub use launches::{LaunchPlan, Order};
 pub use mend::{Actual, Mend, Place, mend};
 pub use proofs::ProofPlan;
+pub use taken::{Taken, taken, taken_from_standing};
 pub use units::MachineUnits;
 
 /// All that a system needs, in the order of the phases.

@@ -51,6 +51,19 @@ pub(crate) async fn launch(
     }
 }
 
+/// Brings the files of a daemon at `spec` up to date, as the request lists them, in the order of the bundle's. Gives the connection: if that ends
+/// without having been released, all is put back there; and where the folders are.
+pub(crate) async fn renew(
+    spec: SshSpec,
+    request: MachineRequest,
+    bundle: Arc<Bundle>,
+    tell: impl Fn(Sent) + Send + Sync + 'static,
+) -> Result<(Session, Vec<PathBuf>), SshError> {
+    let mut session = Session::open(spec, &request, Copied::Kept).await?;
+    let folders = bundle::send(&mut session, &bundle, tell).await?;
+    Ok((session, folders))
+}
+
 /// Starts a name server at `spec`. Gives the connection that it hangs on, its pid there, and its address.
 pub(crate) async fn launch_nameserver(
     spec: SshSpec,

@@ -23,5 +23,5 @@ pub(crate) use error::{SshError, Stage};
 pub(crate) use examine::{Visit, examine};
 pub(crate) use install::{install, uninstall};
 pub(crate) use kept::{forget_runs, kept_logs};
-pub(crate) use launch::{Begun, end, launch, launch_nameserver};
+pub(crate) use launch::{Begun, end, launch, launch_nameserver, renew};
 pub(crate) use session::Session;

@@ -203,6 +203,7 @@ mod tests {
             sources: None,
             overrides: Overrides::default(),
             changing: None,
+            contents: Default::default(),
             topology: "{}".into(),
             file: "x.yaml".into(),
         };

@@ -1,44 +1,71 @@
 //! Whether something in some folders changes, by inotify: nothing is polled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use tokio::time::Instant;
 
 use super::log_watch::readable;
 
 /// How long nothing has to change until all that belongs together is taken to be written.
 const QUIET: Duration = Duration::from_millis(100);
+/// How long something may go on changing until what is there is looked at all the same.
+const MOST: Duration = Duration::from_secs(2);
 
 /// Tells when something in some folders changes: editors write files anew, or put others in their places.
-pub struct FolderWatch(Inotify);
+pub struct FolderWatch {
+    inotify: Inotify,
+    watches: HashSet<WatchDescriptor>,
+}
 
 impl FolderWatch {
-    /// Begins to watch. What is read of the folders from here on cannot be older than what is told.
-    pub fn begin(folders: &BTreeSet<PathBuf>) -> io::Result<Self> {
+    /// Watches nothing yet.
+    pub fn begin() -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-        let events = AddWatchFlags::IN_CLOSE_WRITE
-            | AddWatchFlags::IN_MOVED_TO
-            | AddWatchFlags::IN_DELETE
-            | AddWatchFlags::IN_ONLYDIR;
-        for folder in folders {
-            inotify.add_watch(folder, events)?;
-        }
-        Ok(Self(inotify))
+        let watches = HashSet::new();
+        Ok(Self { inotify, watches })
     }
 
-    /// Waits until something has changed, and nothing more does for a moment.
+    /// From here on these are watched too. Tells whether any of them was not before: what was read of that may be older than what
+    /// is told. One that is gone again is told of by the folder that it was in.
+    pub fn add(&mut self, folders: &BTreeSet<PathBuf>) -> io::Result<bool> {
+        let events = AddWatchFlags::IN_CLOSE_WRITE
+            | AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_MOVED_TO
+            | AddWatchFlags::IN_MOVED_FROM
+            | AddWatchFlags::IN_DELETE
+            | AddWatchFlags::IN_ATTRIB
+            | AddWatchFlags::IN_MOVE_SELF
+            | AddWatchFlags::IN_DELETE_SELF
+            | AddWatchFlags::IN_ONLYDIR;
+        let mut any = false;
+        for folder in folders {
+            match self.inotify.add_watch(folder, events) {
+                Ok(watch) => any |= self.watches.insert(watch),
+                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+                Err(Errno::ENOSPC) => {
+                    let limit = "there are more folders than fs.inotify.max_user_watches";
+                    return Err(io::Error::other(limit));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(any)
+    }
+
+    /// Waits until something has changed, and nothing more does for a moment; or does so for long.
     pub async fn changed(&self) -> io::Result<()> {
-        readable(&self.0).await?;
+        readable(&self.inotify).await?;
+        let most = Instant::now() + MOST;
         loop {
             self.read()?;
-            if tokio::time::timeout(QUIET, readable(&self.0))
-                .await
-                .is_err()
-            {
+            let quiet = Instant::now() + QUIET;
+            let more = tokio::time::timeout_at(quiet.min(most), readable(&self.inotify));
+            if more.await.is_err() || Instant::now() >= most {
                 return Ok(());
             }
         }
@@ -46,7 +73,7 @@ impl FolderWatch {
 
     fn read(&self) -> io::Result<()> {
         loop {
-            match self.0.read_events() {
+            match self.inotify.read_events() {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return Ok(()),
                 Err(error) => return Err(error.into()),

@@ -221,6 +221,7 @@ mod tests {
             sources: None,
             overrides: Overrides::default(),
             changing: None,
+            contents: Default::default(),
             topology: String::new(),
             file: String::new(),
         }

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::{KeyFile, StateError, SystemDir, own};
 use crate::model::{
-    AgentId, AgentName, Alias, Cause, Dial, ExitReport, HostId, HostName, Leftover, LogLimits,
-    NameServerName, Overrides, SshSpec, SystemName,
+    AgentId, AgentName, Alias, Cause, Contents, Dial, ExitReport, HostId, HostName, Leftover,
+    LogLimits, NameServerName, Overrides, SshSpec, SystemName,
 };
 use crate::process::ProcessId;
 use crate::wire::{FormerAgent, Incarnation};
@@ -65,6 +65,9 @@ pub struct SystemRecord {
     /// The topology that an `up` is about to make of it. If that is killed, some agents are what it was to be, some what they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changing: Option<String>,
+    /// With which contents of their files agents have begun, as far as those are followed.
+    #[serde(default, skip_serializing_if = "Contents::is_empty")]
+    pub contents: Contents,
 }
 
 /// A name server of a system, with its agents and daemons.
@@ -597,6 +600,7 @@ mod tests {
             sources: None,
             overrides: Overrides::default(),
             changing: None,
+            contents: Default::default(),
             topology: "{}".into(),
             file: "x.yaml".into(),
         }

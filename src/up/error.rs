@@ -6,7 +6,7 @@ use crate::down::LeftMachine;
 use crate::files::FilesError;
 use crate::host::end_of_logs;
 use crate::model::{AgentId, AgentName, ExitReport, HostName, Millis, State, SystemName};
-use crate::plan::Fixed;
+use crate::plan::{Fixed, Taken};
 use crate::proxy::ProxyError;
 use crate::ssh::SshError;
 use crate::state::{StateError, SystemDir};
@@ -74,10 +74,6 @@ pub enum UpError {
         in_words(what)
     )]
     Fixed { system: SystemName, what: Fixed },
-    #[error(
-        "the files of {agent} are not on {host}, and files go there only when a system is brought up"
-    )]
-    NewFiles { agent: AgentId, host: HostName },
     /// It has failed in the middle, and not all could be put back.
     #[error("{cause}; and not all could be put back: {}", list_not_put_back(left))]
     NotPutBack {
@@ -141,7 +137,7 @@ pub enum UpError {
     )]
     NamesTaken {
         nameserver: String,
-        names: Vec<AgentName>,
+        names: Vec<Taken>,
     },
     #[error(
         "a system called {system} is at {nameserver} already, and not from here: its daemon for the host {host} is pid {pid}"
@@ -241,12 +237,9 @@ fn list_hosts(names: &[HostName]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-fn list(names: &[AgentName]) -> String {
-    names
-        .iter()
-        .map(AgentName::as_str)
-        .collect::<Vec<_>>()
-        .join(", ")
+fn list(names: &[Taken]) -> String {
+    let names = names.iter().map(Taken::to_string);
+    names.collect::<Vec<_>>().join(", ")
 }
 
 impl UpError {

@@ -5,10 +5,12 @@ use serde::Serialize;
 use super::UpRequest;
 use super::ask::look_through;
 use super::change;
+use super::contents;
 use super::error::UpError;
+use super::hosts::none_taken;
 use super::state::Group;
 use crate::model::{AgentId, HostName, NameServerName, State};
-use crate::plan::{Actual, Change, Plan, mend, states_between};
+use crate::plan::{Actual, Change, Plan, mend, states_between, taken_from_standing};
 
 /// What would be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -59,14 +61,18 @@ pub(crate) async fn foresee(request: &UpRequest) -> Result<Option<Foreseen>, UpE
         return Ok(None);
     }
     let plan = &request.plan;
-    let (change, former) = change::of(request, &record)?;
+    let now = contents::of(request).await?;
+    let (change, former) = change::of(request, &now, &record)?;
     let between = states_between(&former.agents, &plan.agents).len();
     let (mut actual, mut names, mut absent) = (Actual::default(), Vec::new(), Vec::new());
     for entry in &plan.nameservers {
         let group = record.groups.iter().find(|it| it.name == entry.name);
         let group = group.filter(|it| it.lives(&dir));
         let looked = match group.map(Group::dial) {
-            Some(Ok(group)) => look(plan, &group, &mut actual).await.is_ok(),
+            Some(Ok(group)) => match look(plan, &group, &mut actual).await {
+                Err(taken @ UpError::NamesTaken { .. }) => return Err(taken),
+                looked => looked.is_ok(),
+            },
             Some(Err(_)) | None => false,
         };
         match looked {
@@ -107,6 +113,7 @@ pub(crate) async fn foresee(request: &UpRequest) -> Result<Option<Foreseen>, UpE
 /// What one name server knows.
 async fn look(plan: &Plan, group: &Group, actual: &mut Actual) -> Result<(), UpError> {
     let (agents, hosts) = look_through(&group.link).await?;
+    none_taken(taken_from_standing(plan, &group.name, &agents), &group.link)?;
     let there = hosts
         .iter()
         .filter(|host| plan.host_id(&host.name) == host.id() && host.state != State::Unreachable);

@@ -18,10 +18,10 @@ use super::state::{ExpectedHost, Hosts, Shared, Up, lock};
 use super::{Progress, UpRequest};
 use crate::model::timing::{HOST_TIMEOUT, NAME_SERVER_TIMEOUT};
 use crate::model::{
-    AgentName, HostInfo, HostName, HostSpec, Millis, NameServerEntry, NameServerName,
-    NameServerSpec, Reach, Security, State,
+    HostInfo, HostName, HostSpec, Millis, NameServerEntry, NameServerName, NameServerSpec, Reach,
+    Security, State,
 };
-use crate::plan::Plan;
+use crate::plan::{Plan, Taken, taken};
 use crate::process::{ProcessId, end_of};
 use crate::proxy::{Link, ProxyError};
 use crate::state::{Daemon, GroupRecord, KeyDir, Phase};
@@ -119,6 +119,17 @@ pub(super) async fn first_line(
     }
 }
 
+/// Names that others have are not given to agents of this system.
+pub(super) fn none_taken(names: Vec<Taken>, link: &Link) -> Result<(), UpError> {
+    match names.is_empty() {
+        true => Ok(()),
+        false => Err(UpError::NamesTaken {
+            nameserver: link.address().to_owned(),
+            names,
+        }),
+    }
+}
+
 /// On a name server that was there before, others may have our names. A daemon of another system of
 /// our name would be taken for ours: it must not get as far as that.
 async fn refuse_taken_names(
@@ -143,17 +154,7 @@ async fn refuse_taken_names(
             pid: host.pid,
         });
     }
-    let is_taken = |name: &AgentName| there.iter().any(|it| it.name == *name && !it.state.ended());
-    let started = plan.agents_at(nameserver).filter(|agent| !agent.attach);
-    let names = started.map(|agent| &agent.name.name);
-    let names: Vec<AgentName> = names.filter(|name| is_taken(name)).cloned().collect();
-    match names.is_empty() {
-        true => Ok(()),
-        false => Err(UpError::NamesTaken {
-            nameserver: link.address().to_owned(),
-            names,
-        }),
-    }
+    none_taken(taken(plan, nameserver, &there), link)
 }
 
 impl Launched {

@@ -20,7 +20,9 @@ use crate::model::{
 use crate::process::{ProcessId, Tether, of_its_own};
 use crate::proxy::Link;
 use crate::ssh::Session;
-use crate::state::{Daemon, GroupRecord, KeyDir, KeyFile, Lock, Phase, SystemDir, SystemRecord};
+use crate::state::{
+    Daemon, GroupRecord, KeyDir, KeyFile, Laid, Lock, Phase, SystemDir, SystemRecord,
+};
 
 /// What `up` has begun.
 pub(crate) struct Launched {
@@ -35,6 +37,9 @@ pub(crate) struct Launched {
     pub(super) far: Vec<Hanging>,
     /// Where the files are that have gone to the daemons of other machines.
     pub(super) folders: HashMap<(NameServerName, HostName), Vec<PathBuf>>,
+    /// Machines that stand whose files are otherwise.
+    pub(super) renewed: Vec<Renewed>,
+    pub(super) new_folders: Vec<NewFolder>,
     /// The groups that are brought up.
     pub groups: Vec<Group>,
     /// What of the system stands already: nothing that lives of it is touched.
@@ -53,6 +58,15 @@ pub(super) struct Hanging {
     pub host: HostName,
     pub session: Arc<Mutex<Session>>,
 }
+
+/// A machine that stands whose files are otherwise as long as nothing fails.
+pub(super) struct Renewed {
+    pub host: HostName,
+    pub session: Session,
+}
+
+/// A folder of files that was not on a machine before.
+pub(super) type NewFolder = (NameServerName, HostName, Laid);
 
 /// An agent that was started where all else stands.
 pub(super) struct Mended {
@@ -124,6 +138,8 @@ impl Launched {
             hanging: Vec::new(),
             far: Vec::new(),
             folders: HashMap::new(),
+            renewed: Vec::new(),
+            new_folders: Vec::new(),
             groups: Vec::new(),
             standing,
             mended: Vec::new(),

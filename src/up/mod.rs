@@ -8,6 +8,7 @@ mod agents;
 mod ask;
 mod attached;
 mod change;
+mod contents;
 mod error;
 mod far;
 mod files;
@@ -23,6 +24,7 @@ mod naming;
 mod observe;
 mod phases;
 mod placed;
+mod renew;
 mod rollback;
 mod rolling;
 mod state;
@@ -35,12 +37,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use crate::model::{
-    AgentId, AgentInfo, HostInfo, HostName, NameServerName, Overrides, Topology, longest_stop,
+    AgentId, AgentInfo, Contents, HostInfo, HostName, NameServerName, Overrides, Topology,
+    longest_stop,
 };
 use crate::plan::{Change, LaunchPlan, Place, Plan};
 use crate::ssh::{Sent, SshError};
 use crate::state::{Lock, StateDir, SystemDir, SystemRecord};
 
+pub(crate) use contents::followed;
 pub(crate) use error::{Absent, Stage, UpError};
 pub(crate) use foresee::{Foreseen, foresee};
 use launch::Launched;
@@ -166,6 +170,10 @@ pub(crate) struct UpRequest {
     on_the_way: bool,
     /// Agents may end before they have taken in what was meant for them.
     pub lossy: bool,
+    /// What the files of agents have as their contents, if that is known already.
+    pub contents: Option<Contents>,
+    /// The same, as far as it counts.
+    now: Contents,
     /// What makes of the system that is up the one that is requested.
     change: Change,
     /// What the system is that is up.
@@ -193,6 +201,8 @@ impl UpRequest {
             replace: false,
             lossy: true,
             on_the_way: false,
+            contents: None,
+            now: Contents::new(),
             change: Change::default(),
             former: None,
             bring_up: names.collect(),
@@ -216,13 +226,15 @@ async fn up_at_once(
     let dir = request.state.system(&request.plan.system);
     let mut lock = Lock::take(&dir, &request.plan.system)?;
     let mut standing = None;
+    request.now = request.contents.clone().unwrap_or_default();
     if let Some(record) = dir.record()? {
         if !record.groups.iter().any(|group| group.lives(&dir)) {
             rollback::clean_up_after_the_dead(&dir, &record).await?;
             drop(lock);
             lock = Lock::take(&dir, &request.plan.system)?;
         } else {
-            let (change, former) = change::of(&request, &record)?;
+            request.now = contents::of(&request).await?;
+            let (change, former) = change::of(&request, &request.now, &record)?;
             (request.change, request.former) = (change, Some(former));
             let stands = |name: &NameServerName| {
                 let mut groups = record.groups.iter();

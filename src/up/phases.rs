@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::ask::{is_absence, look_through};
 use super::attached::entrust;
+use super::contents::begun_with;
 use super::error::{Stage, UpError};
 use super::files::Bundles;
 use super::hosts::name_servers;
@@ -21,8 +22,8 @@ use super::state::{ExpectedHost, Group, Hosts, Shared, Up, lock};
 use super::told::Tellings;
 use super::{Outcome, Progress, UpReport, UpRequest, mend};
 use crate::model::timing::{CONTROL_TIMEOUT, DEATH_REPORT_TIMEOUT};
-use crate::model::{AgentId, AgentSpec, HostName, NameServerEntry, NameServerName};
-use crate::plan::LaunchPlan;
+use crate::model::{AgentId, AgentName, AgentSpec, HostName, NameServerEntry, NameServerName};
+use crate::plan::{LaunchPlan, Plan};
 use crate::proxy::{Link, ProxyError, Watch};
 use crate::ssh::Sent;
 use crate::state::{GroupRecord, Past, Phase, SystemRecord};
@@ -68,6 +69,7 @@ pub(crate) async fn run(
         missing,
     };
     up.begin_change()?;
+    up.renew_files(progress).await?;
     up.make_room().await?;
     up.launch_hosts(progress).await?;
     up.launch_missing_hosts(progress).await?;
@@ -366,6 +368,12 @@ impl Up<'_> {
             groups: plan.nameservers.iter().filter_map(group).collect(),
             unprotected: plan.is_unprotected(),
             changing: None,
+            contents: begun_with(
+                self.request,
+                launched.standing.as_ref(),
+                &self.bundle,
+                |agent| self.part.agents.iter().any(|it| it.name == *agent),
+            ),
             topology: self.request.fingerprint.clone(),
             file: self.request.file.clone(),
             sources: self.request.sources.clone(),
@@ -376,7 +384,10 @@ impl Up<'_> {
 
     /// Everything stands: it is written down, and what was launched lives on its own.
     async fn let_go(&self) -> Result<(), UpError> {
+        // First: if this fails, all is put back.
+        self.keep_files().await?;
         lock(self.launched).forget_mending();
+        lock(self.launched).note_agents(&self.request.plan);
         self.write_record(Phase::Up)?;
         self.forget_removed().await;
         lock(self.launched).note_past(self.request)?;
@@ -420,18 +431,40 @@ impl Launched {
         let Some(standing) = &mut self.standing else {
             return Ok(());
         };
+        let contents = begun_with(request, Some(standing), &Bundles::default(), |_| false);
         let is_same = standing.topology == request.fingerprint;
         if is_same
+            && standing.contents == contents
             && (&standing.sources, &standing.overrides) == (&request.sources, &request.overrides)
         {
             return Ok(());
         }
+        standing.contents = contents;
         standing.topology = request.fingerprint.clone();
         standing.file = request.file.clone();
         standing.sources = request.sources.clone();
         standing.overrides = request.overrides.clone();
         self.write_standing()?;
-        self.note_past(request)
+        match is_same {
+            true => Ok(()),
+            false => self.note_past(request),
+        }
+    }
+
+    /// Which agents are on which machines that stand, and which others have started: all may be otherwise.
+    fn note_agents(&mut self, plan: &Plan) {
+        for group in self.standing.iter_mut().flat_map(|it| &mut it.groups) {
+            let name = group.name.clone();
+            for machine in &mut group.machines {
+                let agents = plan.agents_on(&machine.host, &name);
+                machine.agents = agents.map(|agent| agent.name.name.clone()).collect();
+            }
+            let is_attached = |agent: &AgentName| {
+                let mut agents = plan.agents_at(&name);
+                agents.any(|it| it.attach && it.name.name == *agent)
+            };
+            group.attached.retain(is_attached);
+        }
     }
 
     /// What the system is meant to be from now on.

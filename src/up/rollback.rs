@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::error::UpError;
 use super::launch::{Group, Launched};
 use super::undo::Undone;
-use super::{change, machines};
+use super::{change, machines, renew};
 use crate::down::{Processes, Turns, longest_of};
 use crate::model::{AgentName, Grace, Millis, beyond_usual};
 use crate::proxy::Link;
@@ -27,6 +27,7 @@ pub(crate) async fn take_back(
     launched: &Arc<Mutex<Launched>>,
     longest: Option<Millis>,
 ) -> Vec<(AgentName, String)> {
+    renew::put_back(launched).await;
     let Undone { again, left } = change::take_back(launched, longest).await;
     let (system, dir, groups, standing, tethers, hanging, far) = {
         let mut launched = launched.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,7 +6,7 @@ use std::future::pending;
 use tokio::pin;
 
 use super::error::UpError;
-use super::{Outcome, Progress, UpReport, UpRequest, change, up_at_once};
+use super::{Outcome, Progress, UpReport, UpRequest, change, contents, up_at_once};
 use crate::model::{AgentSpec, Topology, UpdateFailure};
 use crate::plan::{Change, Plan, states_between};
 use crate::state::SystemRecord;
@@ -18,7 +18,7 @@ pub(crate) async fn up(
     progress: &mut dyn Progress,
     interrupted: impl Future<Output = ()>,
 ) -> Result<UpReport, UpError> {
-    let Some(former) = Former::of(&request)? else {
+    let Some(former) = Former::of(&request).await? else {
         return up_at_once(request, progress, interrupted).await;
     };
     let states = states_between(&former.topology.agents, &request.plan.agents);
@@ -53,7 +53,7 @@ struct Former {
 
 impl Former {
     /// None if it is not up.
-    fn of(request: &UpRequest) -> Result<Option<Self>, UpError> {
+    async fn of(request: &UpRequest) -> Result<Option<Self>, UpError> {
         let dir = request.state.system(&request.plan.system);
         let Some(record) = dir.record()? else {
             return Ok(None);
@@ -61,7 +61,8 @@ impl Former {
         if record.changing.is_some() || !record.groups.iter().all(|group| group.lives(&dir)) {
             return Ok(None);
         }
-        let (change, topology) = change::of(request, &record)?;
+        let now = contents::of(request).await?;
+        let (change, topology) = change::of(request, &now, &record)?;
         Ok(Some(Self {
             record,
             topology,

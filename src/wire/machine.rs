@@ -36,6 +36,12 @@ pub enum MachineRequest {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         succeeds: Option<u32>,
     },
+    /// Bring the files of a daemon that runs up to date. Says [`MachineWord::Lacks`], takes the bytes, says [`MachineWord::Laid`],
+    /// and waits for the line `release`. Without it, all is put back.
+    Renew {
+        daemon: DaemonOf,
+        files: Vec<Renewal>,
+    },
     /// End a daemon, and whatever is left of what it has started. Says [`MachineWord::Down`].
     End { daemon: DaemonOf, grace: Grace },
     /// Start a name server. Says [`MachineWord::Listens`], and waits as for a daemon.
@@ -83,6 +89,16 @@ pub enum MachineRequest {
     },
     /// Forget the runs of a name server. Says [`MachineWord::Forgotten`].
     ForgetNameServerRuns { nameserver: NameServerOf },
+}
+
+/// What a folder of files is to have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renewal {
+    pub listing: Listing,
+    /// Where it is there. None: it is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
 }
 
 /// A unit, and by which key its process is admitted.

@@ -30,7 +30,7 @@ pub use host::{
 pub use journal::{Happening, Note, Outcome, Record, Who};
 pub use machine::{
     DaemonOf, FormerAgent, Installation, MachineRequest, MachineWord, NameServerKeys, NameServerOf,
-    UnitFile, UnitsGone,
+    Renewal, UnitFile, UnitsGone,
 };
 pub use nameserver::{
     Announcement, Change, End, Event, Expiring, NameServerRequest, NameserverRotated, Presence,

@@ -92,6 +92,7 @@ impl Bench {
             sources: None,
             overrides: osb::model::Overrides::default(),
             changing: None,
+            contents: Default::default(),
             topology: "{}".to_owned(),
             file: format!("{name}.yaml"),
         };

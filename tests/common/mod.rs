@@ -177,7 +177,9 @@ impl Bench {
 impl Drop for Bench {
     fn drop(&mut self) {
         for system in remembered(&self.state().join("osb")) {
-            let _ = self.command(&["down", &system, "--grace", "1s"]).output();
+            let _ = self
+                .command(&["down", &system, "--grace", "1s", "--force"])
+                .output();
         }
         kill_all(|| self.processes());
     }

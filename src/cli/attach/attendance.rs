@@ -4,16 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::cli::purpose::Purpose;
 use crate::model::{AgentId, AgentInfo, ExitReport};
-
-/// What an attached system is brought up for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Purpose {
-    /// It is taken down as soon as an agent fails.
-    pub abort_on_failure: bool,
-    /// It is taken down when this agent has ended, and its exit status is that of the command.
-    pub exit_code_from: Option<AgentId>,
-}
 
 /// Why it is over.
 #[derive(Debug, Clone, PartialEq, Eq)]

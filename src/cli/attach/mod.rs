@@ -9,11 +9,15 @@ use tokio::sync::mpsc;
 
 use super::down::tell_of_logs;
 use super::logs::{Elsewhere, Follower, LineWriter, LogPrinter, fetch, print_all};
+use super::purpose::{Purpose, status_of};
 use super::signals::Signals;
+use super::topology_file::TopologyArgs;
+use super::watch::{Brought, Watched, watch as watch_files};
 use super::{CommandError, Context, ErrorKind};
-use crate::down::{DownReport, down};
+use crate::down::{DownReport, ForOthers, down};
 use crate::model::timing::LAST_LINES_TIMEOUT;
-use crate::model::{AgentId, AgentInfo, ExitReport, Grace, SystemName};
+use crate::model::{AgentId, AgentInfo, Grace, SystemName};
+use crate::plan::Plan;
 use crate::proxy::{Link, Notice, ProxyError, Watch};
 use crate::render::{Down, Output};
 use crate::state::{GroupRecord, StateDir, SystemRecord};
@@ -21,12 +25,20 @@ use crate::up::UpReport;
 use crate::wire::Event;
 use attendance::{Attendance, Over};
 
-pub(crate) use attendance::Purpose;
-
 /// The system that is up, and what for.
 pub(crate) struct Attached<'a> {
     pub report: &'a UpReport,
-    pub purpose: Purpose,
+    pub until: Until,
+    /// What has been brought up, for whoever watches.
+    pub up: Brought,
+}
+
+/// How long a system is attached to, if it is not taken down elsewhere.
+pub(crate) enum Until {
+    /// Until it is over, or a signal comes.
+    Over(Purpose),
+    /// Until a signal comes: meanwhile it becomes what its files say.
+    Signal(TopologyArgs),
 }
 
 pub(crate) async fn run(
@@ -35,7 +47,7 @@ pub(crate) async fn run(
     context: &Context,
 ) -> Result<(), CommandError> {
     let (state, system) = (StateDir::from_env()?, &attached.report.plan.system);
-    let (over, report) = follow_and_take_down(&state, &attached, signals, context).await?;
+    let (end, report) = follow_and_take_down(&state, &attached, signals, context).await?;
     // The command that took it down elsewhere has said so there.
     if let Some(report) = report {
         let (run, named) = (report.run, Some(system.clone()));
@@ -45,7 +57,19 @@ pub(crate) async fn run(
         })?;
         tell_of_logs(system, run, context);
     }
-    over.map_or(Ok(()), outcome)
+    match end {
+        Some(End::Over(over)) => outcome(over),
+        Some(End::Unwatched(error)) => Err(error),
+        Some(End::Signal) | None => Ok(()),
+    }
+}
+
+/// Why it is taken down.
+enum End {
+    Signal,
+    Over(Over),
+    /// Its files cannot be watched any more.
+    Unwatched(CommandError),
 }
 
 /// What the command comes to, when the system is over.
@@ -72,19 +96,12 @@ fn outcome(over: Over) -> Result<(), CommandError> {
     }
 }
 
-/// The exit status that tells of an agent's end, as shells have it.
-pub(crate) fn status_of(exit: &ExitReport) -> u8 {
-    let signal = exit.signal.map(|signal| 128 + signal);
-    let status = exit.status.or(signal).unwrap_or(1);
-    u8::try_from(status).unwrap_or(u8::MAX)
-}
-
 async fn follow_and_take_down(
     state: &StateDir,
     attached: &Attached<'_>,
     signals: &mut Signals,
     context: &Context,
-) -> Result<(Option<Over>, Option<DownReport>), CommandError> {
+) -> Result<(Option<End>, Option<DownReport>), CommandError> {
     let system = &attached.report.plan.system;
     let dir = state.system(system);
     let record = dir.record()?;
@@ -96,18 +113,18 @@ async fn follow_and_take_down(
         .with(elsewhere.take_logs())
         .following(elsewhere.follow(&[]));
     let mut following = std::pin::pin!(follow(&mut follower, context));
-    let over = tokio::select! {
+    let end = tokio::select! {
         biased;
-        () = signals.next() => None,
         ended = &mut following => {
             ended?;
             return Ok((None, None));
         }
-        over = until_over(attached, record.as_ref()) => Some(over?),
+        end = until(attached, record.as_ref(), signals, context) => end?,
     };
-    context.note(match over {
-        None => "taking the system down; press Ctrl-C again to kill it",
-        Some(_) => "it is over: taking the system down",
+    context.note(match end {
+        End::Signal => "taking the system down; press Ctrl-C again to kill it",
+        End::Over(_) => "it is over: taking the system down",
+        End::Unwatched(_) => "not watched any more: taking the system down",
     });
     let report = take_down(state, system, signals);
     let mut report = std::pin::pin!(report);
@@ -116,20 +133,50 @@ async fn follow_and_take_down(
         report = &mut report => report?,
         ended = &mut following => {
             ended?;
-            return Ok((over, Some(report.await?)));
+            return Ok((Some(end), Some(report.await?)));
         }
     };
     // A terminal that is gone has nothing to show them on.
     let _ = tokio::time::timeout(LAST_LINES_TIMEOUT, following).await;
-    Ok((over, Some(report)))
+    Ok((Some(end), Some(report)))
 }
 
+/// Goes on until the system is to be taken down.
+async fn until(
+    attached: &Attached<'_>,
+    record: Option<&SystemRecord>,
+    signals: &mut Signals,
+    context: &Context,
+) -> Result<End, CommandError> {
+    match &attached.until {
+        Until::Over(purpose) => tokio::select! {
+            biased;
+            () = signals.next() => Ok(End::Signal),
+            over = until_over(&attached.report.plan, purpose, record) => Ok(End::Over(over?)),
+        },
+        Until::Signal(args) => {
+            let watched = Watched {
+                args,
+                up: attached.up.clone(),
+                goes_along: true,
+            };
+            match watch_files(watched, signals, context).await {
+                Ok(()) => Ok(End::Signal),
+                // In the middle of a change, which was taken back.
+                Err(error) if error.kind() == ErrorKind::Interrupted => Ok(End::Signal),
+                Err(error) => Ok(End::Unwatched(error)),
+            }
+        }
+    }
+}
+
+/// Whoever has said beforehand that it is to go is not asked. Those that lose their name server are told of.
 async fn take_down(
     state: &StateDir,
     system: &SystemName,
     signals: &mut Signals,
 ) -> Result<DownReport, CommandError> {
-    let taking_down = down(state, system, &[], Grace::USUAL);
+    let taking_down = down(state, system, &[], Grace::USUAL, ForOthers::Lose);
     tokio::pin!(taking_down);
     let report = tokio::select! {
         report = &mut taking_down => report?,
@@ -143,12 +190,12 @@ async fn take_down(
 
 /// Ends when the system is over: never, if nobody tells. An error if this user is not admitted any more.
 async fn until_over(
-    attached: &Attached<'_>,
+    plan: &Plan,
+    purpose: &Purpose,
     record: Option<&SystemRecord>,
 ) -> Result<Over, ProxyError> {
-    let plan = &attached.report.plan;
     let agents = plan.agents.iter().map(|agent| agent.name.clone());
-    let mut attendance = Attendance::new(attached.purpose.clone(), agents);
+    let mut attendance = Attendance::new(purpose.clone(), agents);
     let (tell, mut told) = mpsc::unbounded_channel();
     let groups = record.into_iter().flat_map(SystemRecord::present);
     // The links are kept: without them nothing is told.

@@ -5,7 +5,7 @@ mod listing;
 mod path;
 mod pattern;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 pub use listing::{Entry, Listing, ListingError, What};
 pub use path::{TreePath, TreePathError};
+
+use super::AgentId;
 pub use pattern::NamePattern;
 
 /// Which files go with an agent to its machine.
@@ -41,6 +43,9 @@ impl SyncSpec {
         rest.to_str()?.parse().ok()
     }
 }
+
+/// What each agent's files have as their contents, in one digest.
+pub type Contents = BTreeMap<AgentId, Digest>;
 
 /// A file's content, by its SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

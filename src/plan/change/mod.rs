@@ -22,7 +22,7 @@ pub use reasons::{Reason, Setting};
 use reasons::{reasons, settings, variables};
 pub use rolling::states_between;
 
-use crate::model::{AgentId, AgentSpec, Edit};
+use crate::model::{AgentId, AgentSpec, Contents, Edit};
 
 /// From one set of agents to another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -94,6 +94,39 @@ impl Change {
             added: to.iter().filter(is_new).cloned().collect(),
             removed: from.iter().filter(is_gone).cloned().collect(),
             altered: altered.collect(),
+        }
+    }
+
+    /// Agents begin anew whose files have other contents than those that they have begun with. Other files than before are another
+    /// reason.
+    pub fn and_contents(
+        &mut self,
+        (before, now): (&Contents, &Contents),
+        from: &[AgentSpec],
+        to: &[AgentSpec],
+    ) {
+        for next in to {
+            let changed = before.get(&next.name) != now.get(&next.name);
+            let is_known = before.contains_key(&next.name) && now.contains_key(&next.name);
+            let former = from.iter().find(|it| it.name == next.name);
+            let Some(former) = former.filter(|_| changed && is_known) else {
+                continue;
+            };
+            let sync = |it: &AgentSpec| it.program.as_ref().and_then(|it| it.sync.clone());
+            if sync(former) != sync(next) {
+                continue;
+            }
+            match self.altered.iter_mut().find(|it| it.to.name == next.name) {
+                Some(it) => it.anew.push(Reason::Contents),
+                None => self.altered.push(Alteration {
+                    from: former.clone(),
+                    to: next.clone(),
+                    anew: vec![Reason::Contents],
+                    edits: Vec::new(),
+                    variables: BTreeSet::new(),
+                    settings: Vec::new(),
+                }),
+            }
         }
     }
 

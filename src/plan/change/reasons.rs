@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::model::{AgentSpec, Program};
+use crate::model::{AgentSpec, HostName, Program};
 
 /// Why an agent needs a new process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -15,6 +15,8 @@ pub enum Reason {
     Environment,
     Folder,
     Files,
+    /// Its files are the same, and have other contents.
+    Contents,
     Speaks,
     Ready,
     Health,
@@ -40,7 +42,8 @@ impl Reason {
             Reason::Command => "its command",
             Reason::Environment => "its environment",
             Reason::Folder => "its folder",
-            Reason::Files => "its files",
+            Reason::Files => "which files are its own",
+            Reason::Contents => "its files changed",
             Reason::Speaks => "how its program speaks",
             Reason::Ready => "when it is ready",
             Reason::Health => "its health check",
@@ -123,6 +126,9 @@ pub(super) fn reasons(from: &AgentSpec, to: &AgentSpec) -> Vec<Reason> {
     };
     debug_assert_eq!(*name, to.name);
     let mut reasons = program_reasons(program.as_ref(), to.program.as_ref());
+    // There, it runs among the files themselves: which of them are followed changes nothing.
+    let local = HostName::local();
+    reasons.retain(|it| *it != Reason::Files || *host != local || to.host != local);
     let others = [
         (*host != to.host, Reason::Host),
         (*attach != to.attach, Reason::Attach),

@@ -214,6 +214,50 @@ fn a_wire_that_moves_leaves_its_former_end_and_no_socket_is_closed() {
 }
 
 #[test]
+fn who_has_begun_with_other_contents_begins_anew() {
+    use crate::model::{Contents, Digest, HostName, SyncSpec};
+    let with = |paths: &[&str]| {
+        let mut program = Program::of_words(["x".to_owned()], "/".into());
+        program.sync = Some(Box::new(SyncSpec {
+            from: "/srv".into(),
+            paths: paths.iter().map(|it| it.parse().unwrap()).collect(),
+            except: Default::default(),
+        }));
+        AgentSpec {
+            program: Some(program),
+            ..named("Bob")
+        }
+    };
+    let contents = |byte: u8| Contents::from([("Bob".parse().unwrap(), Digest::new([byte; 32]))]);
+    let reasons = |before: &Contents, now: &Contents, from: &AgentSpec, to: &AgentSpec| {
+        let (from, to) = ([from.clone()], [to.clone()]);
+        let mut change = Change::between(&from, &to);
+        change.and_contents((before, now), &from, &to);
+        let altered = change.altered.first();
+        altered.map(|it| it.anew.clone()).unwrap_or_default()
+    };
+    let (bob, none) = (with(&["a"]), Contents::new());
+    let (one, two) = (contents(1), contents(2));
+    assert_eq!(reasons(&one, &two, &bob, &bob), [Reason::Contents]);
+    assert!(reasons(&one, &one, &bob, &bob).is_empty());
+    // With what it has begun, or what is there now, is not known.
+    assert!(reasons(&none, &two, &bob, &bob).is_empty());
+    assert!(reasons(&one, &none, &bob, &bob).is_empty());
+    let mut other = bob.clone();
+    other.program.as_mut().unwrap().cwd = "/srv/x".into();
+    let all = [Reason::Folder, Reason::Contents];
+    assert_eq!(reasons(&one, &two, &bob, &other), all);
+    // Other files than before are no other contents; and of this machine, none of it matters.
+    assert!(reasons(&one, &two, &bob, &with(&["b"])).is_empty());
+    let far = |mut spec: AgentSpec| {
+        spec.host = "lab1".parse::<HostName>().unwrap();
+        spec
+    };
+    let (from, to) = (far(bob), far(with(&["b"])));
+    assert_eq!(reasons(&one, &two, &from, &to), [Reason::Files]);
+}
+
+#[test]
 fn a_policy_needs_no_process_and_a_command_does() {
     let mut other = named("Bob");
     other.stop_timeout = Some(Millis::from_secs(1));

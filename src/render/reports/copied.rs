@@ -24,7 +24,8 @@ pub(super) fn copied<'a>(
     programs: impl Iterator<Item = (&'a HostName, &'a Option<Program>)>,
 ) -> Vec<Copied<'a>> {
     let mut all: BTreeMap<(&HostName, &Path), Vec<&SyncSpec>> = BTreeMap::new();
-    for (host, program) in programs {
+    // This machine has them.
+    for (host, program) in programs.filter(|(host, _)| **host != HostName::local()) {
         if let Some(sync) = program.as_ref().and_then(|it| it.sync.as_deref()) {
             all.entry((host, &sync.from)).or_default().push(sync);
         }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::checked::count;
-use crate::down::{Damage, DownReport, StoppedAgent};
+use crate::down::{Damage, DownReport, Others, StoppedAgent};
 use crate::model::{AgentId, NameServerName, SystemName};
 use crate::render::{Report, Style, pretty, sentence};
 
@@ -64,6 +64,9 @@ impl Report for Down {
                 count(self.report.killed_daemons, "daemon")
             );
         }
+        if !self.report.others.is_empty() {
+            text += &format!("; without a name server now: {}", list(&self.report.others));
+        }
         text
     }
 
@@ -78,6 +81,7 @@ impl Report for Down {
             released: &self.report.released,
             kept: &self.report.kept,
             run: self.report.run,
+            others: &self.report.others,
             damage: self.report.damage.as_ref(),
         })
     }
@@ -158,6 +162,8 @@ struct Object<'a> {
     released: &'a [AgentId],
     kept: &'a [AgentId],
     run: Option<u64>,
+    #[serde(skip_serializing_if = "<[Others]>::is_empty")]
+    others: &'a [Others],
     /// Only of a system whose record could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     damage: Option<&'a Damage>,

@@ -5,8 +5,8 @@ use super::super::draft::{AgentDraft, Draft, ProgramDraft};
 use super::super::review::{Flaw, Review};
 use crate::model::{HostSpec, Reach, SyncSpec};
 
-/// What is to be copied for an agent's program: nothing where it runs on this machine. What cannot be is
-/// reported.
+/// What is to be copied for an agent's program, or followed where it runs on this machine. What cannot be copied
+/// is reported.
 pub(in crate::topology) fn settle(
     agent: &AgentDraft,
     program: &ProgramDraft,
@@ -19,7 +19,8 @@ pub(in crate::topology) fn settle(
         .as_ref()
         .filter(|sync| !sync.spec.paths.is_empty())?;
     if host.reach == Reach::Local {
-        return None;
+        // It runs among the files themselves. Whoever watches follows them.
+        return Some(sync.spec.clone());
     }
     if let Some(flaw) = wrong(agent, program, sync, host) {
         review.add(flaw);

@@ -67,8 +67,8 @@ fn what_goes_along_is_the_agents_own_or_that_of_all() {
     let here = with("sync: { from: build, paths: [.] }").replace("host: lab1", "host: local");
     assert_eq!(
         shown(&here),
-        "nothing in /srv/agents/build",
-        "the folder itself"
+        r#"/srv/agents/build ["."] [] in /srv/agents/build"#,
+        "the folder itself, which is followed"
     );
     let elsewhere = "osb: 1\nagents: { A: { attach: true } }\ndefaults: { sync: [x] }";
     assert!(read(elsewhere).is_ok(), "of no use, and of no harm");

@@ -13,7 +13,7 @@ use super::missing::Missing;
 use super::state::{Up, lock};
 use super::undo::Undo;
 use super::{Shared, UpRequest};
-use crate::model::{AgentSpec, SyncSpec, Topology};
+use crate::model::{AgentSpec, Contents, Topology};
 use crate::plan::{Alteration, Change, fixed};
 use crate::state::SystemRecord;
 
@@ -22,6 +22,7 @@ pub(super) use take_back::take_back;
 /// What makes the system that the record tells of the one that is requested. Empty if that is so already.
 pub(super) fn of(
     request: &UpRequest,
+    contents: &Contents,
     record: &SystemRecord,
 ) -> Result<(Change, Topology), UpError> {
     let read = |text: &str| {
@@ -31,7 +32,9 @@ pub(super) fn of(
         })
     };
     let former = read(&record.topology)?;
-    if record.topology == request.fingerprint && record.changing.is_none() {
+    let is_same = record.topology == request.fingerprint && record.changing.is_none();
+    let is_otherwise = |(agent, digest)| record.contents.get(agent).is_some_and(|it| it != digest);
+    if is_same && !contents.iter().any(is_otherwise) {
         return Ok((Change::default(), former));
     }
     if record.file != request.file && !request.replace {
@@ -46,6 +49,7 @@ pub(super) fn of(
         return Err(UpError::Fixed { system, what });
     }
     let mut change = Change::between(&former.agents, &next.agents);
+    change.and_contents((&record.contents, contents), &former.agents, &next.agents);
     if let Some(changing) = &record.changing {
         change.after_cut_off(&former.agents, &read(changing)?.agents, &next.agents);
     }
@@ -83,7 +87,6 @@ impl Up<'_> {
         if self.request.change.is_empty() {
             return Ok(());
         }
-        self.refuse_files()?;
         lock(self.launched).note_change(&self.request.fingerprint)?;
         let change = &self.request.change;
         let moved = change.anew().filter(|it| self.has_moved(it));
@@ -103,29 +106,6 @@ impl Up<'_> {
     /// Whether the daemon that has its spec is another.
     fn has_moved(&self, it: &Alteration) -> bool {
         self.host_of(&it.from) != self.host_of(&it.to)
-    }
-
-    /// Files go to machines when a system is brought up. Those of an agent have to be there already.
-    fn refuse_files(&self) -> Result<(), UpError> {
-        let change = &self.request.change;
-        let new = change.added.iter().chain(change.anew().map(|it| &it.to));
-        for agent in new.filter(|it| !it.attach) {
-            let sync = agent.program.as_ref().and_then(|it| it.sync.as_ref());
-            let nameserver = self.part.nameserver_of(&agent.name);
-            let is_there = |sync: &SyncSpec| {
-                let launched = lock(self.launched);
-                launched
-                    .laid_before(nameserver, &agent.host, &sync.from)
-                    .is_some()
-            };
-            if sync.is_some_and(|sync| !is_there(sync)) {
-                return Err(UpError::NewFiles {
-                    agent: agent.name.clone(),
-                    host: agent.host.clone(),
-                });
-            }
-        }
-        Ok(())
     }
 
     /// The spec of an agent as its host is to have it.

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::super::ask::look_through;
 use super::super::error::UpError;
+use super::super::hosts::none_taken;
 use super::super::missing::Missing;
 use super::super::state::{Group, Shared, lock};
 use super::super::{Progress, UpRequest};
@@ -14,7 +15,7 @@ use super::seen::Seen;
 use super::stands_beside;
 use crate::model::timing::{RETURN_TIMEOUT, ROLL_CALL_TIMEOUT};
 use crate::model::{AgentId, AgentName, HostId, HostInfo, HostName, NameServerName, State};
-use crate::plan::{Actual, Plan, mend};
+use crate::plan::{Actual, Plan, mend, taken_from_standing};
 use crate::proxy::Link;
 use crate::state::{GroupRecord, SystemDir};
 use crate::wire::{HostRequest, Peer};
@@ -105,6 +106,7 @@ impl Look<'_> {
         dead.retain(|(agent, _)| !alive.contains(agent));
         let id = |agent: AgentName| plan.id(name, agent);
         let (agents, hosts) = look_through(self.link).await?;
+        none_taken(taken_from_standing(plan, name, &agents), self.link)?;
         let answers = |host: &HostInfo| self.is_here(host) || answered.contains(&host.id());
         let there = hosts.iter();
         let there = there.filter(|host| self.is_ours(host) && self.is_there(host) && answers(host));
