@@ -13,8 +13,8 @@ use rustix::net::netdevice::name_to_index;
 
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
-    every, get, history, host, install, keys, log, logs, ls, man, ns, plan, restart, schema, send,
-    set, start, stop, stop_timer, subscribe, timers, unsubscribe, up, version, wait,
+    every, export, get, history, host, install, keys, log, logs, ls, man, ns, plan, restart,
+    schema, send, set, start, stop, stop_timer, subscribe, timers, unsubscribe, up, version, wait,
 };
 use crate::model::{SystemName, harmless, without_scheme, zone};
 use crate::render::{ColorChoice, Output, error_json};
@@ -111,6 +111,7 @@ pub enum Command {
     Check(check::CheckArgs),
     Plan(plan::PlanArgs),
     History(history::HistoryArgs),
+    Export(export::ExportArgs),
     Doctor(doctor::DoctorArgs),
     Install(install::InstallArgs),
     Uninstall(install::UninstallArgs),

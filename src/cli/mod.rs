@@ -25,6 +25,7 @@ mod down;
 mod error;
 mod every;
 mod explain;
+mod export;
 mod gather;
 mod get;
 mod guests;
@@ -126,6 +127,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Schema(args) => schema::run(args, context),
         Command::Plan(args) => plan::run(args, context),
         Command::History(args) => history::run(args, context),
+        Command::Export(args) => export::run(args, context),
         Command::Install(args) => install::run(args, context),
         Command::Uninstall(args) => install::take_back(args, context),
         Command::Doctor(args) => doctor::run(args, context),

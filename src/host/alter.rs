@@ -13,7 +13,14 @@ use crate::supervision::Ticket;
 use crate::wire::{AgentRequest, Alter, Altered, Fault, Peer};
 
 /// What each agent that is being altered is to be next, in order, with the requests to answer.
-pub(super) type Altering = HashMap<AgentName, VecDeque<(Box<AgentSpec>, Ticket)>>;
+pub(super) type Altering = HashMap<AgentName, VecDeque<(ToBe, Ticket)>>;
+
+/// What an agent is to be.
+pub(super) struct ToBe {
+    pub spec: Box<AgentSpec>,
+    /// Again, after a change that failed.
+    pub back: bool,
+}
 
 /// What came of altering an agent that lives.
 pub(super) struct Outcome {
@@ -24,15 +31,17 @@ pub(super) struct Outcome {
 
 impl Host {
     /// One after the other, if there are several of one agent.
-    pub(super) fn on_alter(&mut self, mut spec: Box<AgentSpec>, ticket: Ticket) {
+    pub(super) fn on_alter(&mut self, mut wanted: ToBe, ticket: Ticket) {
+        let spec = &mut wanted.spec;
         spec.name = self.spawner.id(&spec.name.name);
         match self.altering.get_mut(&spec.name.name) {
-            Some(next) => next.push_back((spec, ticket)),
-            None => self.alter(spec, ticket),
+            Some(next) => next.push_back((wanted, ticket)),
+            None => self.alter(wanted, ticket),
         }
     }
 
-    fn alter(&mut self, spec: Box<AgentSpec>, ticket: Ticket) {
+    fn alter(&mut self, wanted: ToBe, ticket: Ticket) {
+        let ToBe { spec, back } = wanted;
         let Some(kept) = self.specs.get(&spec.name) else {
             let reason = format!("this host has no agent {} to alter", spec.name);
             return self.answer::<()>(ticket, Err(Fault::Refused { reason }));
@@ -47,6 +56,7 @@ impl Host {
             version: kept.version.next(),
             edits: edits(&kept.spec, &spec),
             spec: spec.clone(),
+            back,
         };
         if !self.lives(&spec.name.name) {
             return self.keep_altered(&spec, ticket, false);
@@ -79,9 +89,9 @@ impl Host {
             Err(error) => self.answer::<()>(ticket, Err(fault(error))),
         }
         let mut next = self.altering.remove(&spec.name.name).unwrap_or_default();
-        while let Some((spec, ticket)) = next.pop_front() {
-            let agent = spec.name.name.clone();
-            self.alter(spec, ticket);
+        while let Some((wanted, ticket)) = next.pop_front() {
+            let agent = wanted.spec.name.name.clone();
+            self.alter(wanted, ticket);
             // Nothing is under way, if the agent has ended.
             if let Some(rest) = self.altering.get_mut(&agent) {
                 rest.extend(next);

@@ -10,6 +10,7 @@ mod ends;
 mod launches;
 mod mend;
 mod proofs;
+mod running;
 mod turns;
 mod units;
 
@@ -28,6 +29,7 @@ pub use ends::ends;
 pub use launches::{LaunchPlan, Order};
 pub use mend::{Actual, Mend, Place, mend};
 pub use proofs::ProofPlan;
+pub use running::{ByHand, Conflict, Note, Running, Seen, TakeOver, Told, is_otherwise};
 pub use units::MachineUnits;
 
 /// All that a system needs, in the order of the phases.
