@@ -25,7 +25,7 @@ pub use reports::{
     History, HostRow, Hosts, Installed, Journal, JournalRow, KeptRuns, KeyList, Listed, Many,
     Measured, NameServerRow, Outcome, PastRow, Planned, Revoked, RunRow, Sockets, SystemRow,
     SystemState, Systems, Timers, Uninstalled, UnitsPrinted, Up, Versions, Waited, WaitedRow,
-    WouldChange, by_hand_conflict,
+    WouldChange, by_hand_remedy,
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;

@@ -133,7 +133,7 @@ impl Outcome {
         match request.bring_up.is_empty() {
             false => Outcome::BroughtUp,
             true if !request.change.is_empty() => {
-                match request.shown.is_empty() && back == BroughtBack::default() {
+                match request.shown.is_empty() && request.is_all(&back) {
                     // All that is new was made by hand already.
                     true => Outcome::Unchanged,
                     false => Outcome::Changed(Box::new(request.shown.clone())),
@@ -169,6 +169,12 @@ pub(crate) struct UpRequest {
 }
 
 impl UpRequest {
+    /// Whether nothing was missing but agents that are new to the system.
+    fn is_all(&self, back: &BroughtBack) -> bool {
+        let is_new = |agent: &AgentId| self.change.added.iter().any(|it| it.name == *agent);
+        back.nameservers.is_empty() && back.hosts.is_empty() && back.agents.iter().all(is_new)
+    }
+
     /// To bring up all of `plan`.
     pub(crate) fn new(plan: Plan, file: String, fingerprint: String, state: StateDir) -> Self {
         let names = plan.nameservers.iter().map(|it| it.name.clone());

@@ -50,16 +50,22 @@ pub(super) fn thing(it: &ByHand) -> String {
     }
 }
 
-/// What keeps the system from becoming what the file says, and what to do about it.
-pub fn conflict(it: &Conflict) -> String {
+/// What keeps the system from becoming what the file says.
+fn conflict(it: &Conflict) -> String {
+    let what = match it {
+        Conflict::Agent { agent } => format!("agent {agent}, which the file is to start"),
+        Conflict::Socket { socket } => format!("{socket}, which is otherwise in the file"),
+    };
+    format!("made by hand, in the way: {what}: {}", remedy(it))
+}
+
+/// What to do about it.
+pub fn remedy(it: &Conflict) -> String {
     match it {
-        Conflict::Agent { agent } => format!(
-            "made by hand, and in the way: agent {agent}, which the file is to start: end it first"
-        ),
-        Conflict::Socket { socket } => format!(
-            "made by hand, and in the way: {socket}, which is otherwise in the file: `osb close {} {}` first",
-            socket.agent, socket.alias
-        ),
+        Conflict::Agent { agent } => format!("end {agent} first"),
+        Conflict::Socket { socket } => {
+            format!("first `osb close {} {}`", socket.agent, socket.alias)
+        }
     }
 }
 

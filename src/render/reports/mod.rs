@@ -33,7 +33,7 @@ mod waited;
 
 pub use addresses::{Addresses, AddressesOfAgent, BareAddress};
 pub use agents::Agents;
-pub use by_hand::conflict as by_hand_conflict;
+pub use by_hand::remedy as by_hand_remedy;
 pub use checked::{Checked, Expanded};
 pub use closed::Closed;
 pub use connections::{Connected, Connections};
