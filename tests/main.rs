@@ -16,6 +16,7 @@ mod doctor;
 mod elsewhere;
 mod exact;
 mod examples;
+mod export;
 mod faults;
 mod groups;
 mod health;

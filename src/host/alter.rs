@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use serde_json::Value;
+
 use super::attached::fault;
 use super::{Host, Input};
 use crate::model::timing::CONTROL_TIMEOUT;
@@ -26,7 +28,8 @@ pub(super) struct ToBe {
 pub(super) struct Outcome {
     spec: Box<AgentSpec>,
     ticket: Ticket,
-    outcome: Result<(), ProxyError>,
+    /// Where its sockets are, as it has answered.
+    outcome: Result<Value, ProxyError>,
 }
 
 impl Host {
@@ -64,12 +67,10 @@ impl Host {
         self.altering.entry(spec.name.name.clone()).or_default();
         let agent = Peer::Agent(spec.name.name.clone());
         let request = AgentRequest::Alter(alter);
-        let altered = self
-            .link
-            .ask::<serde_json::Value>(agent, &request, CONTROL_TIMEOUT);
+        let altered = self.link.ask::<Value>(agent, &request, CONTROL_TIMEOUT);
         let inputs = self.inputs.clone();
         tokio::spawn(async move {
-            let outcome = altered.await.map(drop);
+            let outcome = altered.await;
             let _ = inputs.send(Input::Altered(Box::new(Outcome {
                 spec,
                 ticket,
@@ -85,7 +86,12 @@ impl Host {
             outcome,
         } = outcome;
         match outcome {
-            Ok(()) => self.keep_altered(&spec, ticket, true),
+            Ok(addresses) => {
+                self.keep_altered(&spec, ticket, true);
+                // A socket that was taken over has its place already.
+                let addresses = serde_json::from_value(addresses).unwrap_or_default();
+                self.specs.note_addresses(&spec.name, &addresses);
+            }
             Err(error) => self.answer::<()>(ticket, Err(fault(error))),
         }
         let mut next = self.altering.remove(&spec.name.name).unwrap_or_default();

@@ -20,6 +20,9 @@ pub(super) fn fit(desired: &Topology, by_hand: Vec<ByHand>) -> Fitted {
         by_hand: Vec::new(),
         notes: folder(desired).into_iter().collect(),
     };
+    if by_hand.is_empty() {
+        return fitted;
+    }
     match comes_back(desired) {
         Ok(()) => fitted.add(by_hand),
         // Too large, say: nothing can be found out then.

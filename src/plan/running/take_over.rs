@@ -17,7 +17,7 @@ pub struct TakeOver {
     /// The file has it just so.
     pub taken_over: Vec<ByHand>,
     /// The file does not have it, and it stays.
-    pub left_alone: Vec<ByHand>,
+    pub untouched: Vec<ByHand>,
     /// The file does not have it, and the process that has it ends.
     pub lost: Vec<ByHand>,
     /// The file has something else of that name.
@@ -65,7 +65,7 @@ impl TakeOver {
             anew.any(|it| it.to.name == *agent) || removed.any(|it| it.name == *agent && !it.attach)
         };
         let (lost, left) = others.into_iter().partition(|one| ends(one.agent()));
-        (it.lost, it.left_alone) = (lost, left);
+        (it.lost, it.untouched) = (lost, left);
         it
     }
 }

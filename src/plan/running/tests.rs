@@ -265,12 +265,12 @@ proptest! {
         // The file of what runs has everything that was made by hand.
         let take_over = TakeOver::of(&desired, &running, &file.agents);
         prop_assert!(take_over.change.is_empty(), "{:?}", take_over.change);
-        prop_assert!(take_over.conflicts.is_empty() && take_over.left_alone.is_empty());
+        prop_assert!(take_over.conflicts.is_empty() && take_over.untouched.is_empty());
         prop_assert_eq!(&take_over.taken_over, &running.by_hand);
         // The former file has nothing of it.
         let left = TakeOver::of(&desired, &running, &desired.agents);
         prop_assert!(left.change.is_empty() && left.conflicts.is_empty());
-        prop_assert_eq!(&left.left_alone, &running.by_hand);
+        prop_assert_eq!(&left.untouched, &running.by_hand);
         // What was taken over is no more by hand.
         let again = Running::of(&running.topology, &seen);
         prop_assert!(again.by_hand.is_empty(), "{:?}", again.by_hand);
@@ -278,8 +278,8 @@ proptest! {
         // Nothing is left out in silence.
         let said = said(&running.notes);
         for seen in &seen {
-            let agents = running.topology.agents.iter();
-            let spec = agents.filter(|it| it.name == seen.agent).next();
+            let mut agents = running.topology.agents.iter();
+            let spec = agents.find(|it| it.name == seen.agent);
             for it in sockets(seen) {
                 let has = spec.is_some_and(|spec| {
                     spec.bind.iter().any(|b| b.alias == it.alias) || spec.wires.iter().any(|w| w.alias == it.alias)
@@ -383,5 +383,5 @@ fn what_goes_with_a_process_is_lost() {
     let agents: Vec<AgentSpec> = agents.cloned().collect();
     let take_over = TakeOver::of(&desired, &running, &agents);
     assert_eq!(take_over.lost, running.by_hand);
-    assert!(take_over.left_alone.is_empty());
+    assert!(take_over.untouched.is_empty());
 }

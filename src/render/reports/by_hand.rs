@@ -9,7 +9,7 @@ pub(super) fn lines(all: &TakeOver) -> String {
     let TakeOver {
         change: _,
         taken_over,
-        left_alone,
+        untouched,
         lost,
         conflicts,
         notes,
@@ -21,7 +21,7 @@ pub(super) fn lines(all: &TakeOver) -> String {
     let conflicts = conflicts.iter().map(conflict);
     let lines = made("taken over", taken_over)
         .into_iter()
-        .chain(made("left alone", left_alone))
+        .chain(made("left alone", untouched))
         .chain(made("ends with its process", lost))
         .chain(conflicts)
         .chain(notes.iter().map(note));
