@@ -1,21 +1,22 @@
 //! A look at what was made by hand in a system that is up: sockets, wires and agents that its topology does not have.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::UpRequest;
 use super::ask::look_through;
 use super::error::UpError;
 use super::state::Group;
 use crate::model::timing::CONTROL_TIMEOUT;
-use crate::model::{AgentInfo, HeldSocket, TimerInfo, Topology};
+use crate::model::{AgentId, AgentInfo, AgentSpec, HeldSocket, TimerInfo, Topology};
 use crate::plan::{Change, Plan, Running, Seen, TakeOver, Told, is_otherwise};
 use crate::state::{SystemDir, SystemRecord};
 use crate::wire::{AgentRequest, Peer};
 
 /// Which agents are asked what sockets they have.
-#[derive(Debug, Clone, Copy)]
 enum Ask<'a> {
     All,
     /// Those that have announced other sockets than they are meant to have, and those that are to be otherwise.
-    Some(&'a Change),
+    Some(BTreeSet<&'a AgentId>),
 }
 
 /// What becomes of what was made by hand when the system becomes what is requested.
@@ -25,7 +26,8 @@ pub(super) async fn taken_over(
     dir: &SystemDir,
     (former, change): (&Topology, &Change),
 ) -> Result<TakeOver, UpError> {
-    let seen = look(former, record, dir, Ask::Some(change)).await?;
+    let altered = change.altered.iter().map(|it| &it.to.name).collect();
+    let seen = look(former, record, dir, Ask::Some(altered)).await?;
     let running = Running::of(former, &seen);
     Ok(TakeOver::of(former, &running, &request.plan.agents))
 }
@@ -50,13 +52,14 @@ async fn look(
     ask: Ask<'_>,
 ) -> Result<Vec<Seen>, UpError> {
     let plan = Plan::new(desired.clone());
+    let specs = desired.agents.iter().map(|it| (&it.name, it)).collect();
     let mut all = Vec::new();
     for group in record.groups.iter().filter(|group| group.lives(dir)) {
         let group = Group::dial(group)?;
         let (agents, _) = look_through(&group.link).await?;
         let seen = agents.into_iter().map(|info| seen(&plan, &group, info));
         let (asked, others): (Vec<Seen>, Vec<Seen>) =
-            seen.partition(|it| is_asked(desired, it, ask));
+            seen.partition(|it| is_asked(&specs, it, &ask));
         all.extend(told(&group, asked).await);
         all.extend(others);
     }
@@ -75,18 +78,15 @@ fn seen(plan: &Plan, group: &Group, info: AgentInfo) -> Seen {
     }
 }
 
-fn is_asked(desired: &Topology, seen: &Seen, ask: Ask<'_>) -> bool {
-    let spec = desired.agents.iter().find(|it| it.name == seen.agent);
-    let may_answer = !seen.state.ended();
-    may_answer
-        && match (spec, ask) {
-            (None, _) => seen.is_free,
-            (Some(_), Ask::All) => true,
-            (Some(spec), Ask::Some(change)) => {
-                let mut altered = change.altered.iter();
-                is_otherwise(spec, seen) || altered.any(|it| it.to.name == seen.agent)
-            }
+fn is_asked(specs: &BTreeMap<&AgentId, &AgentSpec>, seen: &Seen, ask: &Ask<'_>) -> bool {
+    match (specs.get(&seen.agent), ask) {
+        _ if seen.state.ended() => false,
+        (None, _) => seen.is_free,
+        (Some(_), Ask::All) => true,
+        (Some(spec), Ask::Some(altered)) => {
+            altered.contains(&seen.agent) || is_otherwise(spec, seen)
         }
+    }
 }
 
 /// All are asked at once. One that does not answer, or not to that, tells nothing.

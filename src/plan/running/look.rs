@@ -1,6 +1,6 @@
 //! What was made by hand, from what agents tell: all that is otherwise than the system is meant to be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ByHand, Note, Seen, Told};
 use crate::model::{
@@ -19,16 +19,18 @@ pub(super) struct Look {
 /// Agents come first, then sockets, then what connects to them.
 pub(super) fn look(desired: &Topology, seen: &[Seen]) -> Look {
     let known = Known::of(desired, seen);
+    let by_name: BTreeMap<&AgentId, &Seen> = seen.iter().map(|it| (&it.agent, it)).collect();
+    let meant: BTreeSet<&AgentId> = desired.agents.iter().map(|it| &it.name).collect();
     let mut look = Look::default();
     for spec in &desired.agents {
-        match seen.iter().find(|it| it.agent == spec.name) {
+        match by_name.get(&spec.name) {
             Some(seen) if !seen.state.ended() => look.agent(spec, seen, &known),
             Some(seen) => look.ended(spec, Some(seen)),
             None => look.ended(spec, None),
         }
     }
     let free = seen.iter().filter(|it| it.is_free && !it.state.ended());
-    for seen in free.filter(|it| desired.agents.iter().all(|spec| spec.name != it.agent)) {
+    for seen in free.filter(|it| !meant.contains(&it.agent)) {
         let agent = seen.agent.clone();
         if !matches!(seen.told, Told::Sockets(_)) {
             look.notes.push(Note::Foreign { agent });
