@@ -41,7 +41,7 @@ impl Bench {
 
     /// The file of what runs, and what it does not say.
     fn export(&self) -> (String, String) {
-        let said = self.osb(&["export"]);
+        let said = self.osb(&["export", "--show-secrets"]);
         assert_eq!(said.code, 0, "{said}");
         (self.file("export.yaml", &said.stdout), said.stderr)
     }
@@ -370,16 +370,25 @@ fn a_program_binds_again_what_its_spec_has_from_it() {
     let bench = Bench::new();
     let program = "import json, sys\nfor line in sys.stdin:\n    if json.loads(line)['type'] == 'start':\n        print(json.dumps({'type': 'bind', 'alias': 'own', 'kind': 'PUB', 'id': 1}), flush=True)\n        break\nfor line in sys.stdin:\n    if json.loads(line).get('error'):\n        sys.exit(9)\n    if json.loads(line)['type'] == 'stop':\n        sys.exit(0)\n";
     let program = bench.file("own.py", program);
-    let system =
-        format!("osb: 1\nname: own\nagents: {{ Alice: {{ command: [python3, {program}] }} }}\n");
+    let system = format!(
+        "osb: 1\nname: own\nagents: {{ Alice: {{ command: [python3, {program}], env: {{ API_TOKEN: hush }} }} }}\n"
+    );
     let path = bench.file("topology.yaml", &system);
     bench.ok(&["up", &path]);
     wait_until("it has bound", || {
         bench.osb(&["addr", "Alice", "own"]).code == 0
     });
     assert!(bench.plan(&path).contains("left alone: Alice: socket own"));
+    // Secrets are hidden, unless they are asked for.
+    for arguments in [&["export"][..], &["export", "-o", "json"]] {
+        let said = bench.osb(arguments);
+        assert!(!said.stdout.contains("hush"), "{said}");
+        assert!(said.stderr.contains("hidden: API_TOKEN"), "{said}");
+    }
+    let pid = bench.pid("Alice");
     let (next, _) = bench.export();
     bench.ok(&["up", &next, "--replace"]);
+    assert_eq!(bench.pid("Alice"), pid);
     bench.ok(&["restart", "Alice"]);
     wait_until("it runs", || bench.agent("Alice")["state"] == "running");
     bench.ok(&["addr", "Alice", "own"]);
