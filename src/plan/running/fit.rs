@@ -6,6 +6,9 @@ use crate::model::{AgentSpec, Topology};
 use crate::plan::Change;
 use crate::topology::{Flat, Source, admit, load};
 
+/// Why something does not fit that `check` does not refuse.
+pub(super) const OTHERWISE: &str = "it would be read as something else";
+
 /// What a file can say.
 pub(super) struct Fitted {
     pub topology: Topology,
@@ -76,7 +79,7 @@ fn comes_back(topology: &Topology) -> Result<(), String> {
     })?;
     match Change::between(&read.agents, &topology.agents).is_empty() {
         true => Ok(()),
-        false => Err("it would be read as something else".to_owned()),
+        false => Err(OTHERWISE.to_owned()),
     }
 }
 

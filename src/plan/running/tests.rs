@@ -252,6 +252,9 @@ fn said(notes: &[Note]) -> BTreeSet<String> {
 }
 
 proptest! {
+    // Each reads many files.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn what_runs_is_a_file_of_which_a_plan_says_nothing_to_do(
         deeds in prop::collection::vec(any::<Deed>(), 0..24),
@@ -262,6 +265,9 @@ proptest! {
         let running = Running::of(&desired, &seen);
         let file = read_again(&running.topology);
         prop_assert!(Change::between(&file.agents, &running.topology.agents).is_empty());
+        // What is left out, `check` would refuse: nothing is for want of a way to write it.
+        let is_unwritten = |it: &Note| matches!(it, Note::Refused { why, .. } if why == fit::OTHERWISE);
+        prop_assert!(!running.notes.iter().any(is_unwritten), "{:?}", running.notes);
         // The file of what runs has everything that was made by hand.
         let take_over = TakeOver::of(&desired, &running, &file.agents);
         prop_assert!(take_over.change.is_empty(), "{:?}", take_over.change);
@@ -299,6 +305,40 @@ fn of_what_is_as_it_is_meant_to_be_there_is_nothing_to_say() {
     for (spec, seen) in desired.agents.iter().zip(all_as_meant(&desired)) {
         assert!(!is_otherwise(spec, &seen));
     }
+}
+
+/// What a file can say is not left out.
+#[test]
+fn sockets_wires_and_agents_that_were_made_by_hand_are_written() {
+    let desired = system();
+    let mut seen = all_as_meant(&desired);
+    for deed in [
+        (5, 0, 0, 0),
+        (0, 0, 0, 4),
+        (0, 4, 0, 3),
+        // By its address, and by its name.
+        (2, 2, 0, 0),
+        (2, 1, 1, 1),
+        (4, 2, 0, 1),
+    ] {
+        do_by_hand(&mut seen, deed);
+    }
+    let running = Running::of(&desired, &seen);
+    assert_eq!(running.by_hand.len(), 6, "{running:?}");
+    let is_free_address = |it: &Note| matches!(it, Note::Address { .. });
+    assert!(running.notes.iter().all(is_free_address));
+    let carol = running
+        .topology
+        .agents
+        .iter()
+        .find(|it| it.name.to_string() == "Carol");
+    assert!(
+        carol
+            .unwrap()
+            .wires
+            .iter()
+            .any(|it| it.alias.as_str() == "h0")
+    );
 }
 
 fn notes(seen: &[Seen]) -> BTreeSet<String> {
