@@ -597,7 +597,7 @@ fn who_is_to_confirm_is_asked() {
     bench.assert_nothing_left();
 }
 
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     std::env::var("OSB_SEED").map_or(1, |seed| seed.parse().unwrap())
 }
 
@@ -606,7 +606,7 @@ fn seeded() -> Seeded {
 }
 
 /// A system of up to five agents without programs: any may have sockets, wires to any sockets, attributes and timers.
-fn any_system(seeded: &mut Seeded) -> String {
+pub(crate) fn any_system(seeded: &mut Seeded) -> String {
     let names = ["Alice", "Bob", "Carol", "Dave", "Eve"];
     let there: Vec<&str> = names.into_iter().filter(|_| seeded.below(4) > 0).collect();
     let mut sockets = Vec::new();

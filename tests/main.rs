@@ -17,6 +17,7 @@ mod drain;
 mod elsewhere;
 mod exact;
 mod examples;
+mod export;
 mod faults;
 mod follow;
 mod groups;

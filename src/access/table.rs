@@ -138,6 +138,7 @@ table!(AgentRequest {
     ConnectTo "connect_to" CONTROL,
     Admit "admit" CONTROL,
     Dismiss "dismiss" CONTROL,
+    Sockets "sockets" OPERATORS,
     Close "close" CONTROL,
     CloseAll "close_all" CONTROL,
     Subscribe "subscribe" CONTROL,
@@ -283,7 +284,7 @@ mod tests {
             read_by(HostRequest::TABLE),
             ["agents", "facts", "leftovers", "logs"]
         );
-        let agent = ["addr", "is_running", "status", "timers"];
+        let agent = ["addr", "is_running", "sockets", "status", "timers"];
         assert_eq!(read_by(AgentRequest::TABLE), agent);
     }
 

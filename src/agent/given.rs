@@ -1,7 +1,19 @@
 //! What the agent has been given to be: which spec, and the wires that it is to keep.
 
-use crate::model::{AgentSpec, Alias, Millis, NameServerName, SocketId, SpecVersion, WireSpec};
+use std::collections::BTreeMap;
+
+use crate::model::{
+    Admits, AgentSpec, Alias, Handlers, Millis, NameServerName, Replies, SocketId, SpecVersion,
+    WireSpec,
+};
 use crate::wire::Fault;
+
+/// What a socket was before a spec took it over.
+pub(super) struct ByHand {
+    pub handlers: Handlers,
+    pub replies: Replies,
+    pub admits: Admits,
+}
 
 /// The spec that the agent goes by, as far as it is needed once it has been carried out.
 #[derive(Default)]
@@ -16,6 +28,8 @@ pub(super) struct Given {
     pub wires: Vec<WireSpec>,
     /// Those that it keeps no more, and has not left: it waits until those that are new are proven.
     pub former_wires: Vec<(Alias, SocketId)>,
+    /// Sockets of the spec that were there when it came, for they had been made by hand: what was otherwise of each.
+    pub taken_over: BTreeMap<Alias, ByHand>,
     /// How long it may take to prove one.
     pub timeout: Millis,
     /// How long its program has to live, if it says nothing, until it has settled.
@@ -34,6 +48,7 @@ impl Given {
             nameserver,
             wires,
             former_wires: Vec::new(),
+            taken_over: BTreeMap::new(),
             timeout: spec.start_timeout,
             settle: spec.settle,
         }
@@ -51,7 +66,7 @@ impl Given {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Handlers, Kind, Replies};
+    use crate::model::Kind;
 
     #[test]
     fn an_agent_keeps_the_wires_to_agents_of_its_own_name_server() {

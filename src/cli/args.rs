@@ -13,9 +13,9 @@ use rustix::net::netdevice::name_to_index;
 
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
-    every, get, history, host, install, keys, log, logs, ls, man, move_agent, ns, plan, restart,
-    scale, schema, send, set, start, stop, stop_timer, subscribe, timers, unsubscribe, up, version,
-    wait,
+    every, export, get, history, host, install, keys, log, logs, ls, man, move_agent, ns, plan,
+    restart, scale, schema, send, set, start, stop, stop_timer, subscribe, timers, unsubscribe, up,
+    version, wait,
 };
 use crate::model::{SystemName, harmless, without_scheme, zone};
 use crate::render::{ColorChoice, Output, error_json};
@@ -114,6 +114,7 @@ pub enum Command {
     History(history::HistoryArgs),
     Scale(scale::ScaleArgs),
     Move(move_agent::MoveArgs),
+    Export(export::ExportArgs),
     Doctor(doctor::DoctorArgs),
     Install(install::InstallArgs),
     Uninstall(install::UninstallArgs),

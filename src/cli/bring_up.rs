@@ -6,7 +6,7 @@ use super::{CommandError, Context, ErrorKind};
 use crate::model::{AgentId, HostName};
 use crate::plan::LaunchPlan;
 use crate::proxy::ProxyError;
-use crate::render::{Reporter, did_you_mean};
+use crate::render::{Reporter, by_hand_remedy, did_you_mean};
 use crate::ssh::Sent;
 use crate::up::{Absent, Progress, Stage, UpError, UpReport, UpRequest, up};
 use crate::wire::Fault;
@@ -113,6 +113,7 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
         UpError::Changed { .. } | UpError::OtherFile { .. } | UpError::Fixed { .. } => {
             (ErrorKind::Failed, "changed")
         }
+        UpError::ByHand { .. } => (ErrorKind::Failed, "by_hand"),
         UpError::NotPutBack { cause, .. } | UpError::NotRolledBack { cause, .. } => sort(cause),
         UpError::NoKey { .. } => (ErrorKind::Failed, "no_key"),
         UpError::NamesTaken { .. } | UpError::HostTaken { .. } => (ErrorKind::Failed, "name_taken"),
@@ -153,6 +154,7 @@ fn hints(error: &UpError) -> Vec<String> {
             .iter()
             .map(|(host, error)| format!("{host}: {}", error.remedy()))
             .collect(),
+        UpError::ByHand { conflicts, .. } => conflicts.iter().map(by_hand_remedy).collect(),
         other => hint(other).into_iter().collect(),
     }
 }

@@ -26,6 +26,7 @@ mod down;
 mod error;
 mod every;
 mod explain;
+mod export;
 mod follow;
 mod gather;
 mod get;
@@ -134,6 +135,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::History(args) => history::run(args, context),
         Command::Scale(args) => scale::run(args, context),
         Command::Move(args) => move_agent::run(args, context),
+        Command::Export(args) => export::run(args, context),
         Command::Install(args) => install::run(args, context),
         Command::Uninstall(args) => install::take_back(args, context),
         Command::Doctor(args) => doctor::run(args, context),

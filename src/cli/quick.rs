@@ -9,9 +9,10 @@ use clap::{Args, FromArgMatches};
 
 use super::args::{Cli, Command, GlobalArgs};
 use super::{
-    addr, after, agent, bind, call, check, close, completions, connect, doctor, down, every, get,
-    history, host, install, keys, log, logs, ls, man, move_agent, ns, plan, restart, scale, schema,
-    send, set, start, stop, stop_timer, subscribe, timers, unsubscribe, up, version, wait,
+    addr, after, agent, bind, call, check, close, completions, connect, doctor, down, every,
+    export, get, history, host, install, keys, log, logs, ls, man, move_agent, ns, plan, restart,
+    scale, schema, send, set, start, stop, stop_timer, subscribe, timers, unsubscribe, up, version,
+    wait,
 };
 
 /// The arguments of each command.
@@ -25,6 +26,7 @@ const COMMANDS: &[(&str, Augment)] = &[
     ("history", history::HistoryArgs::augment_args),
     ("scale", scale::ScaleArgs::augment_args),
     ("move", move_agent::MoveArgs::augment_args),
+    ("export", export::ExportArgs::augment_args),
     ("doctor", doctor::DoctorArgs::augment_args),
     ("install", install::InstallArgs::augment_args),
     ("uninstall", install::UninstallArgs::augment_args),

@@ -31,8 +31,13 @@ const USUAL: [&str; 2] = ["topology.yaml", "osb.yaml"];
 impl TopologyArgs {
     /// One file, as it is.
     pub fn one(file: &str) -> Self {
+        Self::of(vec![file.into()])
+    }
+
+    /// These files, as they are.
+    pub fn of(files: Vec<PathBuf>) -> Self {
         Self {
-            files: vec![file.into()],
+            files,
             more: Vec::new(),
             set: Vec::new(),
         }

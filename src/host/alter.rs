@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use serde_json::Value;
+
 use super::attached::fault;
 use super::{Host, Input};
 use crate::model::timing::CONTROL_TIMEOUT;
@@ -13,26 +15,36 @@ use crate::supervision::Ticket;
 use crate::wire::{AgentRequest, Alter, Altered, Fault, Peer};
 
 /// What each agent that is being altered is to be next, in order, with the requests to answer.
-pub(super) type Altering = HashMap<AgentName, VecDeque<(Box<AgentSpec>, Ticket)>>;
+pub(super) type Altering = HashMap<AgentName, VecDeque<(ToBe, Ticket)>>;
+
+/// What an agent is to be.
+pub(super) struct ToBe {
+    pub spec: Box<AgentSpec>,
+    /// Again, after a change that failed.
+    pub back: bool,
+}
 
 /// What came of altering an agent that lives.
 pub(super) struct Outcome {
     spec: Box<AgentSpec>,
     ticket: Ticket,
-    outcome: Result<(), ProxyError>,
+    /// Where its sockets are, as it has answered.
+    outcome: Result<Value, ProxyError>,
 }
 
 impl Host {
     /// One after the other, if there are several of one agent.
-    pub(super) fn on_alter(&mut self, mut spec: Box<AgentSpec>, ticket: Ticket) {
+    pub(super) fn on_alter(&mut self, mut wanted: ToBe, ticket: Ticket) {
+        let spec = &mut wanted.spec;
         spec.name = self.spawner.id(&spec.name.name);
         match self.altering.get_mut(&spec.name.name) {
-            Some(next) => next.push_back((spec, ticket)),
-            None => self.alter(spec, ticket),
+            Some(next) => next.push_back((wanted, ticket)),
+            None => self.alter(wanted, ticket),
         }
     }
 
-    fn alter(&mut self, spec: Box<AgentSpec>, ticket: Ticket) {
+    fn alter(&mut self, wanted: ToBe, ticket: Ticket) {
+        let ToBe { spec, back } = wanted;
         let Some(kept) = self.specs.get(&spec.name) else {
             let reason = format!("this host has no agent {} to alter", spec.name);
             return self.answer::<()>(ticket, Err(Fault::Refused { reason }));
@@ -47,6 +59,7 @@ impl Host {
             version: kept.version.next(),
             edits: edits(&kept.spec, &spec),
             spec: spec.clone(),
+            back,
         };
         if !self.lives(&spec.name.name) {
             return self.keep_altered(&spec, ticket, false);
@@ -54,12 +67,10 @@ impl Host {
         self.altering.entry(spec.name.name.clone()).or_default();
         let agent = Peer::Agent(spec.name.name.clone());
         let request = AgentRequest::Alter(alter);
-        let altered = self
-            .link
-            .ask::<serde_json::Value>(agent, &request, CONTROL_TIMEOUT);
+        let altered = self.link.ask::<Value>(agent, &request, CONTROL_TIMEOUT);
         let inputs = self.inputs.clone();
         tokio::spawn(async move {
-            let outcome = altered.await.map(drop);
+            let outcome = altered.await;
             let _ = inputs.send(Input::Altered(Box::new(Outcome {
                 spec,
                 ticket,
@@ -75,13 +86,18 @@ impl Host {
             outcome,
         } = outcome;
         match outcome {
-            Ok(()) => self.keep_altered(&spec, ticket, true),
+            Ok(addresses) => {
+                self.keep_altered(&spec, ticket, true);
+                // A socket that was taken over has its place already.
+                let addresses = serde_json::from_value(addresses).unwrap_or_default();
+                self.specs.note_addresses(&spec.name, &addresses);
+            }
             Err(error) => self.answer::<()>(ticket, Err(fault(error))),
         }
         let mut next = self.altering.remove(&spec.name.name).unwrap_or_default();
-        while let Some((spec, ticket)) = next.pop_front() {
-            let agent = spec.name.name.clone();
-            self.alter(spec, ticket);
+        while let Some((wanted, ticket)) = next.pop_front() {
+            let agent = wanted.spec.name.name.clone();
+            self.alter(wanted, ticket);
             // Nothing is under way, if the agent has ended.
             if let Some(rest) = self.altering.get_mut(&agent) {
                 rest.extend(next);

@@ -1,5 +1,6 @@
 //! What is asked of the daemon: from bytes to what supervision is told, or to the answer.
 
+use super::alter::ToBe;
 use super::logs::Wanted;
 use super::{Host, facts};
 use crate::access::Asked;
@@ -56,7 +57,7 @@ impl Host {
                 self.on_program_ended(asker, (incarnation, exit), ticket);
             }
             HostRequest::Attach { spec } => self.on_attach(spec, ticket),
-            HostRequest::Alter { spec } => self.on_alter(spec, ticket),
+            HostRequest::Alter { spec, back } => self.on_alter(ToBe { spec, back }, ticket),
             HostRequest::Forget { agents } => {
                 let forgotten = self.forget(&agents);
                 self.answer(ticket, forgotten);

@@ -10,6 +10,7 @@ mod ends;
 mod launches;
 mod mend;
 mod proofs;
+mod running;
 mod taken;
 mod turns;
 mod units;
@@ -32,6 +33,7 @@ pub use ends::ends;
 pub use launches::{LaunchPlan, Order};
 pub use mend::{Actual, Mend, Place, mend};
 pub use proofs::ProofPlan;
+pub use running::{ByHand, Conflict, Note, Running, Seen, TakeOver, Told, is_otherwise};
 pub use taken::{Taken, taken, taken_from_standing};
 pub use units::MachineUnits;
 

@@ -44,7 +44,7 @@ pub(super) fn read(
 }
 
 /// What sockets on a host are bound to that say nothing else.
-pub(super) fn ip(host: &HostSpec) -> IpAddr {
+pub fn ip(host: &HostSpec) -> IpAddr {
     // Where its address is not known here, it is registered with what its daemon says.
     host.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }

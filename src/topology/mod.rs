@@ -62,9 +62,11 @@ mod yaml;
 
 pub use dotenv::{DotenvError, DotenvFault, Variables, dotenv};
 pub use flat::Flat;
+pub use hosts::ip as usual_ip;
 pub use include::included;
 pub use inputs::{Input, InputKind};
 pub use problem::{Problem, Problems};
+pub use resolve::admit;
 pub use schema::schema;
 pub use source::{Source, default_name, stem};
 pub use sources::Sources;

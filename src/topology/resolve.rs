@@ -174,7 +174,7 @@ fn socket(draft: &BindDraft, owner: &Owner<'_>, review: &mut Review) -> Option<B
 }
 
 /// Each socket admits the agents that have a wire to it, besides those that it accepts.
-fn admit(agents: &mut [AgentSpec], first: &NameServerName) {
+pub fn admit(agents: &mut [AgentSpec], first: &NameServerName) {
     let mut clients: HashMap<(AgentId, Alias), BTreeSet<AgentId>> = HashMap::new();
     for agent in agents.iter() {
         for wire in &agent.wires {

@@ -6,7 +6,7 @@ use crate::down::LeftMachine;
 use crate::files::FilesError;
 use crate::host::end_of_logs;
 use crate::model::{AgentId, AgentName, ExitReport, HostName, Millis, State, SystemName};
-use crate::plan::{Fixed, Taken};
+use crate::plan::{Conflict, Fixed, Taken};
 use crate::proxy::ProxyError;
 use crate::ssh::SshError;
 use crate::state::{StateError, SystemDir};
@@ -74,6 +74,15 @@ pub enum UpError {
         in_words(what)
     )]
     Fixed { system: SystemName, what: Fixed },
+    /// What was made by hand has names of the file.
+    #[error(
+        "in system {system} something was made by hand that the file has otherwise: {}",
+        list_conflicts(conflicts)
+    )]
+    ByHand {
+        system: SystemName,
+        conflicts: Vec<Conflict>,
+    },
     /// It has failed in the middle, and not all could be put back.
     #[error("{cause}; and not all could be put back: {}", list_not_put_back(left))]
     NotPutBack {
@@ -212,6 +221,14 @@ fn in_words(what: &Fixed) -> String {
 fn list_not_put_back(left: &[(AgentName, String)]) -> String {
     let word = |(agent, reason): &(AgentName, String)| format!("{agent} ({reason})");
     left.iter().map(word).collect::<Vec<_>>().join(", ")
+}
+
+fn list_conflicts(conflicts: &[Conflict]) -> String {
+    let name = |it: &Conflict| match it {
+        Conflict::Agent { agent } => format!("agent {agent}"),
+        Conflict::Socket { socket } => socket.to_string(),
+    };
+    conflicts.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn list_absent(missing: &[Absent]) -> String {

@@ -4,19 +4,22 @@ use serde::Serialize;
 
 use super::UpRequest;
 use super::ask::look_through;
+use super::by_hand;
 use super::change;
 use super::contents;
 use super::error::UpError;
 use super::hosts::none_taken;
 use super::state::Group;
 use crate::model::{AgentId, HostName, NameServerName, State};
-use crate::plan::{Actual, Change, Plan, mend, states_between, taken_from_standing};
+use crate::plan::{Actual, Change, Plan, TakeOver, mend, states_between, taken_from_standing};
 
 /// What would be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Foreseen {
-    /// From what the system is meant to be to what the file says.
+    /// From what runs to what the file says, where what the file does not have and was made by hand is left away.
     pub change: Change,
+    /// What becomes of what was made by hand.
+    pub by_hand: TakeOver,
     /// Name servers that are not there: with all that is registered at them, they would be brought up.
     pub nameservers: Vec<NameServerName>,
     /// Daemons that are not there, and that would be started again.
@@ -36,6 +39,7 @@ impl Foreseen {
     pub fn is_empty(&self) -> bool {
         let Self {
             change,
+            by_hand: TakeOver { conflicts, .. },
             nameservers,
             hosts,
             missing,
@@ -44,6 +48,7 @@ impl Foreseen {
             cut_off,
         } = self;
         change.is_empty()
+            && conflicts.is_empty()
             && nameservers.is_empty()
             && hosts.is_empty()
             && missing.is_empty()
@@ -64,6 +69,14 @@ pub(crate) async fn foresee(request: &UpRequest) -> Result<Option<Foreseen>, UpE
     let now = contents::of(request).await?;
     let (change, former) = change::of(request, &now, &record)?;
     let between = states_between(&former.agents, &plan.agents).len();
+    let (change, by_hand) = match record.changing {
+        Some(_) => (change, TakeOver::default()),
+        None => {
+            let seen =
+                by_hand::taken_over(request, &record, &dir, &now, (&former, &change)).await?;
+            (seen.change.clone(), seen)
+        }
+    };
     let (mut actual, mut names, mut absent) = (Actual::default(), Vec::new(), Vec::new());
     for entry in &plan.nameservers {
         let group = record.groups.iter().find(|it| it.name == entry.name);
@@ -107,6 +120,7 @@ pub(crate) async fn foresee(request: &UpRequest) -> Result<Option<Foreseen>, UpE
         turns: (between > 0).then_some(between + 1),
         cut_off: record.changing.is_some(),
         change,
+        by_hand,
     }))
 }
 

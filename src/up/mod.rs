@@ -7,6 +7,7 @@
 mod agents;
 mod ask;
 mod attached;
+mod by_hand;
 mod change;
 mod contents;
 mod error;
@@ -40,10 +41,11 @@ use crate::model::{
     AgentId, AgentInfo, Contents, HostInfo, HostName, NameServerName, Overrides, Topology,
     longest_stop,
 };
-use crate::plan::{Change, LaunchPlan, Place, Plan};
+use crate::plan::{Change, LaunchPlan, Place, Plan, TakeOver};
 use crate::ssh::{Sent, SshError};
 use crate::state::{Lock, StateDir, SystemDir, SystemRecord};
 
+pub(crate) use by_hand::running;
 pub(crate) use contents::followed;
 pub(crate) use error::{Absent, Stage, UpError};
 pub(crate) use foresee::{Foreseen, foresee};
@@ -139,7 +141,11 @@ impl Outcome {
         match request.bring_up.is_empty() {
             false => Outcome::BroughtUp,
             true if !request.change.is_empty() => {
-                Outcome::Changed(Box::new(request.change.clone()))
+                match request.shown.is_empty() && request.is_all(&back) {
+                    // All that is new was made by hand already.
+                    true => Outcome::Unchanged,
+                    false => Outcome::Changed(Box::new(request.shown.clone())),
+                }
             }
             true if back == BroughtBack::default() => Outcome::Unchanged,
             true => Outcome::BroughtBack(back),
@@ -176,6 +182,8 @@ pub(crate) struct UpRequest {
     now: Contents,
     /// What makes of the system that is up the one that is requested.
     change: Change,
+    /// The same, from what runs: without what was made by hand already.
+    shown: Change,
     /// What the system is that is up.
     former: Option<Topology>,
 }
@@ -193,6 +201,12 @@ impl UpRequest {
         }
     }
 
+    /// Whether nothing was missing but agents that are new to the system.
+    fn is_all(&self, back: &BroughtBack) -> bool {
+        let is_new = |agent: &AgentId| self.change.added.iter().any(|it| it.name == *agent);
+        back.nameservers.is_empty() && back.hosts.is_empty() && back.agents.iter().all(is_new)
+    }
+
     /// To bring up all of `plan`.
     pub(crate) fn new(plan: Plan, file: String, fingerprint: String, state: StateDir) -> Self {
         let names = plan.nameservers.iter().map(|it| it.name.clone());
@@ -204,6 +218,7 @@ impl UpRequest {
             contents: None,
             now: Contents::new(),
             change: Change::default(),
+            shown: Change::default(),
             former: None,
             bring_up: names.collect(),
             plan,
@@ -235,7 +250,10 @@ async fn up_at_once(
         } else {
             request.now = contents::of(&request).await?;
             let (change, former) = change::of(&request, &request.now, &record)?;
-            (request.change, request.former) = (change, Some(former));
+            let seen = seen_by_hand(&request, &record, &dir, (&former, &change)).await?;
+            (request.change, request.shown) = shown(change, &seen);
+            request.former = Some(former);
+            refuse_conflicts(&request, seen)?;
             let stands = |name: &NameServerName| {
                 let mut groups = record.groups.iter();
                 groups.any(|group| group.name == *name && group.lives(&dir))
@@ -246,6 +264,41 @@ async fn up_at_once(
         }
     }
     begin(request, dir, lock, standing, progress, interrupted).await
+}
+
+/// What was made by hand, where it matters. None: nothing is to be otherwise, or it is not known what was meant to be.
+async fn seen_by_hand(
+    request: &UpRequest,
+    record: &SystemRecord,
+    dir: &SystemDir,
+    (former, change): (&Topology, &Change),
+) -> Result<Option<TakeOver>, UpError> {
+    if change.is_empty() || record.changing.is_some() {
+        return Ok(None);
+    }
+    let seen = by_hand::taken_over(request, record, dir, &request.now, (former, change));
+    seen.await.map(Some)
+}
+
+/// What is to be done, and what of that is to be seen.
+fn shown(mut change: Change, seen: &Option<TakeOver>) -> (Change, Change) {
+    let Some(seen) = seen else {
+        return (change.clone(), change);
+    };
+    change.with_reasons_of(&seen.change);
+    (change, seen.change.clone())
+}
+
+/// Nothing has begun yet.
+fn refuse_conflicts(request: &UpRequest, seen: Option<TakeOver>) -> Result<(), UpError> {
+    let conflicts = seen.map(|it| it.conflicts).unwrap_or_default();
+    match conflicts.is_empty() {
+        true => Ok(()),
+        false => Err(UpError::ByHand {
+            system: request.plan.system.clone(),
+            conflicts,
+        }),
+    }
 }
 
 async fn begin(

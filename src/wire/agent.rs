@@ -36,6 +36,9 @@ pub enum AgentRequest {
     /// Admit it no more, and end its connections to that socket; but for what its spec says. Replies with whether it
     /// was admitted by `admit`.
     Dismiss { alias: Alias, holder: Holder },
+    /// The sockets that it has, with all that is needed to make them again. Replies with a list of
+    /// [`HeldSocket`](crate::model::HeldSocket).
+    Sockets {},
     /// Close a socket. What it has taken may leave for as long as `linger`, or else a second.
     /// Replies with a map: alias → how many messages never left the agent.
     Close {
@@ -221,6 +224,9 @@ pub struct Alter {
     pub spec: Box<AgentSpec>,
     /// What it does to become that.
     pub edits: Vec<Edit>,
+    /// It becomes again what it was: what the other version had taken over that was made by hand is given back, and not closed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub back: bool,
 }
 
 /// A program to launch.

@@ -53,7 +53,12 @@ pub enum HostRequest {
     Attach { spec: Box<AgentSpec> },
     /// One of its agents is to be what this spec says, without a new process; the host keeps the spec. Replies with [`Altered`] when
     /// the agent has carried out what is otherwise; of an agent that has ended the spec is kept for its next life.
-    Alter { spec: Box<AgentSpec> },
+    Alter {
+        spec: Box<AgentSpec>,
+        /// It becomes again what it was, after a change that failed: see [`Alter`](super::Alter).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        back: bool,
+    },
     /// These agents, which have ended or which others start, are its no more: it keeps nothing of them. Replies with null.
     Forget { agents: Vec<AgentName> },
     /// Stop one agent, by the stop stages. Replies with [`Stopped`].

@@ -229,6 +229,7 @@ fn requests_to_alice() -> Vec<AgentRequest> {
         of("stop_timer", serde_json::json!({"alias":"x"})),
         of("stop_timers", nothing.clone()),
         of("is_running", nothing.clone()),
+        of("sockets", nothing.clone()),
         of("status", nothing.clone()),
         of("log", serde_json::json!({"level":"info","text":"mine"})),
         of("quiet", nothing.clone()),

@@ -78,6 +78,10 @@ impl Agent {
             self.release_program();
         }
         self.close(theirs, None, None);
+        // Those that it had before are again its own.
+        for alias in self.given.taken_over.keys().cloned().collect::<Vec<_>>() {
+            self.give_back(&alias);
+        }
         self.attributes = adoption.attributes;
         self.given = Given::default();
         self.steps = Steps::default();

@@ -23,6 +23,7 @@ impl Agent {
             version,
             spec,
             edits,
+            back,
         } = alter;
         if self.given.version != Some(from) {
             let reason = format!("{} does not go by version {from} of its spec", spec.name);
@@ -31,7 +32,14 @@ impl Agent {
         self.check_edits(&edits)?;
         let bound = self.bind_new(&edits)?;
         for edit in edits {
-            if let Err(fault) = self.carry_out_edit(edit, &bound) {
+            let done = match edit {
+                Edit::Close { alias } if back && self.given.taken_over.contains_key(&alias) => {
+                    self.give_back(&alias);
+                    Ok(())
+                }
+                edit => self.carry_out_edit(edit, &bound),
+            };
+            if let Err(fault) = done {
                 // It is neither what it was nor what it is to be.
                 self.given.version = None;
                 self.announce();
@@ -88,7 +96,7 @@ impl Agent {
             let Edit::Bind(socket) = edit else {
                 continue;
             };
-            if is_closed(edits, &socket.alias) {
+            if is_closed(edits, &socket.alias) || self.made_by_hand(socket).is_some() {
                 continue;
             }
             match self.bind_one(socket.clone()) {
@@ -111,12 +119,16 @@ impl Agent {
             Edit::Close { alias } => {
                 self.given.wires.retain(|wire| wire.alias != alias);
                 self.given.former_wires.retain(|(own, _)| *own != alias);
+                self.given.taken_over.remove(&alias);
                 self.close(vec![alias], None, None);
                 // Its place is free for what is bound next.
                 self.finish_closing();
             }
             Edit::Bind(socket) if bound.contains(&socket.alias) => {}
-            Edit::Bind(socket) => drop(self.bind_one(socket)?),
+            Edit::Bind(socket) => match self.made_by_hand(&socket) {
+                Some(at) => self.take_over(at, socket)?,
+                None => drop(self.bind_one(socket)?),
+            },
             Edit::Admit { alias, admits } => self.admit_others(&alias, admits),
             Edit::Handle { alias, handlers } => self.handle_otherwise(&alias, handlers)?,
             Edit::Connect(wire) => self.keep_wire(wire),
@@ -179,6 +191,9 @@ impl Agent {
         let ends = (wire.alias.clone(), wire.to.clone());
         self.given.former_wires.retain(|former| *former != ends);
         let alias = wire.alias.clone();
+        if self.given.wires.iter().all(|it| it.alias != alias) {
+            self.note_taken_over(&alias);
+        }
         let mut wires = self.given.wires.iter_mut();
         match wires.find(|it| it.alias == wire.alias && it.to == wire.to) {
             Some(there) => *there = wire,
@@ -205,7 +220,7 @@ impl Agent {
         self.set_handlers(at, handlers);
     }
 
-    fn set_handlers(&mut self, at: SlotId, handlers: Handlers) {
+    pub(super) fn set_handlers(&mut self, at: SlotId, handlers: Handlers) {
         expect_to_collect(&mut self.attributes, handlers.actions());
         let Some(slot) = self
             .sockets

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::value;
 use crate::agent::given::Given;
 use crate::agent::handlers::expect_to_collect;
+use crate::agent::requester::Requester;
 use crate::agent::sockets::{BindError, Place, Slot, SlotId};
 use crate::agent::state::Agent;
 use crate::model::timing::{FORMER_PORT_INTERVAL, FORMER_PORT_TIMEOUT};
@@ -62,8 +63,16 @@ impl Agent {
     /// All or nothing.
     fn apply(&mut self, mut spec: AgentSpec, version: SpecVersion) -> Result<(), Fault> {
         self.check_timers(&spec.timers)?;
+        for socket in spec.bind.iter() {
+            self.handlers_for(&socket.alias, socket.kind, socket.handlers.clone())?;
+        }
         let mut bound = Vec::with_capacity(spec.bind.len());
+        let mut theirs = Vec::new();
         for socket in mem::take(&mut spec.bind) {
+            if let Some(at) = self.made_by_hand(&socket) {
+                theirs.push((at, socket));
+                continue;
+            }
             match self.bind_one(socket) {
                 Ok(at) => bound.push(at),
                 Err(fault) => {
@@ -77,6 +86,9 @@ impl Agent {
             self.timers.add(timer, self.now);
         }
         self.given = Given::of(spec, version);
+        for (at, socket) in theirs {
+            self.take_over(at, socket)?;
+        }
         self.steps.on_configured();
         Ok(())
     }
@@ -88,8 +100,19 @@ impl Agent {
         }
     }
 
-    pub(super) fn bind(&mut self, request: BindSpec) -> Result<Value, Fault> {
+    pub(super) fn bind(
+        &mut self,
+        request: BindSpec,
+        requester: Option<&Requester>,
+    ) -> Result<Value, Fault> {
+        let is_program = matches!(requester, Some(Requester::Program(_)));
+        if let Some(at) = self.specified(&request).filter(|_| is_program) {
+            return Ok(value(&self.sockets.get(at).and_then(Slot::address)));
+        }
         let at = self.bind_one(request)?;
+        if let Some(slot) = self.sockets.get_mut(at) {
+            slot.by_hand = true;
+        }
         self.announce();
         Ok(value(&self.sockets.get(at).and_then(Slot::address)))
     }
@@ -116,10 +139,8 @@ impl Agent {
             return Err(Fault::Refused { reason });
         }
         let handlers = self.handlers_for(&alias, kind, handlers)?;
-        let endpoint = endpoint.unwrap_or(Endpoint::Tcp {
-            ip: self.boot.advertise,
-            port: 0,
-        });
+        let asked = endpoint.clone();
+        let endpoint = self.endpoint(endpoint);
         let fault = |error: BindError| Fault::Bind {
             alias: alias.clone(),
             address: error.address,
@@ -138,6 +159,7 @@ impl Agent {
             None => self.bind_at(&socket, &endpoint).map_err(fault)?,
         };
         slot.admits = admits;
+        slot.asked = asked;
         expect_to_collect(&mut self.attributes, handlers.actions());
         Ok(self.sockets.add(slot))
     }

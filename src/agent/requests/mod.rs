@@ -5,6 +5,7 @@ mod alter;
 mod configure;
 mod messages;
 mod sockets;
+mod take_over;
 mod timers;
 mod wire;
 
@@ -172,11 +173,12 @@ impl Agent {
     fn carry_out(&mut self, asked: AgentRequest, request: Request) -> Outcome {
         match asked {
             AgentRequest::Addr { alias } => Some(self.addr(alias)),
-            AgentRequest::Bind(bind) => Some(self.bind(bind)),
+            AgentRequest::Bind(bind) => Some(self.bind(bind, request.requester.as_ref())),
             AgentRequest::Connect(connect) => self.connect(connect, request),
             AgentRequest::ConnectTo(connect) => self.connect_to(connect, request),
             AgentRequest::Admit { alias, holder } => Some(self.admit(&alias, holder)),
             AgentRequest::Dismiss { alias, holder } => Some(self.dismiss(&alias, &holder)),
+            AgentRequest::Sockets {} => Some(Ok(value(&self.held_sockets()))),
             AgentRequest::Close { alias, linger } => {
                 self.close_asked(alias, linger, request.requester)
             }

@@ -16,8 +16,8 @@ use super::outbox::Outbox;
 use super::request_socket::RequestSocket;
 use super::{BindError, raw};
 use crate::model::{
-    Address, Admits, Alias, ConnectionInfo, Endpoint, Handlers, Holder, KeyPair, Kind, Proof,
-    Replies, Role, Serializer, SocketId, SocketStats, Transport,
+    Address, Admits, Alias, ConnectionInfo, Endpoint, Handlers, HeldEnd, HeldLink, HeldSocket,
+    Holder, KeyPair, Kind, Proof, Replies, Role, Serializer, SocketId, SocketStats, Transport,
 };
 use crate::wire::{ProofToken, ReplyToken, sync_subscription};
 use crate::zeromq::{CLOSED, Descriptor, EVENTS, End, Seen, monitor, next_event_by, stop_monitor};
@@ -46,6 +46,10 @@ pub(crate) struct Slot {
     pub request_socket: Option<Box<RequestSocket>>,
     /// It has no alias any more, and is about to be closed.
     pub retired: bool,
+    /// Where it was asked to be bound, if that was said.
+    pub asked: Option<Endpoint>,
+    /// A request has made it, and no spec has it.
+    pub by_hand: bool,
     pub(super) bound: Option<Bound>,
     /// The agent's, in a closed system.
     pub(super) keys: Option<KeyPair>,
@@ -111,6 +115,8 @@ impl Slot {
             account: Account::default(),
             request_socket: RequestSocket::of(context, kind)?.map(Box::new),
             retired: false,
+            asked: None,
+            by_hand: false,
             bound: None,
             keys: keys.cloned(),
             admits: Admits::default(),
@@ -145,6 +151,11 @@ impl Slot {
         };
         self.bound = Some(bound);
         Ok(())
+    }
+
+    /// Whether others connect to it.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.bound.is_some()
     }
 
     /// Where it is bound by TCP.
@@ -219,6 +230,9 @@ impl Slot {
             link.failure().is_none() && link.server.key == server.key
         };
         if let Some(at) = there.filter(is_good) {
+            // What an address led to may be known only now.
+            let known = &mut self.links[at].to;
+            *known = known.take().or(to);
             return Ok(LinkId(at));
         }
         self.watch(context).map_err(|e| e.message().to_owned())?;
@@ -282,6 +296,31 @@ impl Slot {
     /// The connection of that number.
     pub(crate) fn link(&self, id: LinkId) -> Option<&Link> {
         self.links.get(id.0)
+    }
+
+    /// All that is needed to make it again.
+    pub(crate) fn held(&self) -> HeldSocket {
+        let link = |link: &Link| HeldLink {
+            to: link.to.clone(),
+            address: link.server.address.clone(),
+        };
+        let end = match self.bound {
+            Some(_) => HeldEnd::Bound {
+                endpoint: self.asked.clone(),
+                admits: self.admits.clone(),
+            },
+            None => HeldEnd::Connected {
+                to: self.links.iter().map(link).collect(),
+            },
+        };
+        HeldSocket {
+            alias: self.alias.clone(),
+            kind: self.kind,
+            serializer: self.serializer,
+            handlers: (*self.handlers).clone(),
+            replies: (*self.replies).clone(),
+            end,
+        }
     }
 
     /// Where its only link leads; none if there are several.

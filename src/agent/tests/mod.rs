@@ -9,6 +9,7 @@ mod live;
 mod messages;
 mod programs;
 mod synced;
+mod take_over;
 mod timers;
 mod walk;
 mod wires;

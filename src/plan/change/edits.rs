@@ -130,7 +130,7 @@ fn sockets(from: &[BindSpec], to: &[BindSpec]) -> Vec<Edit> {
 }
 
 /// Whether it stays bound, whatever is made of what arrives there.
-fn is_same_socket(one: &BindSpec, other: &BindSpec) -> bool {
+pub(in crate::plan) fn is_same_socket(one: &BindSpec, other: &BindSpec) -> bool {
     let BindSpec {
         alias,
         kind,

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use edits::edited;
+pub(super) use edits::is_same_socket;
 pub use edits::{edits, midway};
 pub use fixed::{Fixed, fixed};
 pub use parting::{gets_work, partings};
@@ -176,6 +177,16 @@ impl Change {
                 from: former,
                 to: next,
             });
+        }
+    }
+
+    /// What is done when some of `to` is there already, for it was made by hand: `seen` is the change from what runs. What needs
+    /// no new process by that needs none.
+    pub fn with_reasons_of(&mut self, seen: &Self) {
+        for it in &mut self.altered {
+            let name = &it.to.name;
+            let seen = seen.altered.iter().find(|it| it.to.name == *name);
+            it.anew = seen.map(|it| it.anew.clone()).unwrap_or_default();
         }
     }
 

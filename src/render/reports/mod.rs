@@ -2,12 +2,14 @@
 
 mod addresses;
 mod agents;
+mod by_hand;
 mod checked;
 mod closed;
 mod connections;
 mod copied;
 mod diagnosed;
 mod down;
+mod exported;
 mod foreseen;
 mod history;
 mod hosts;
@@ -19,6 +21,7 @@ mod many;
 mod planned;
 mod runs;
 mod sockets;
+mod steps;
 mod systems;
 #[cfg(test)]
 mod tests;
@@ -30,11 +33,13 @@ mod waited;
 
 pub use addresses::{Addresses, AddressesOfAgent, BareAddress};
 pub use agents::Agents;
+pub use by_hand::remedy as by_hand_remedy;
 pub use checked::{Checked, Expanded};
 pub use closed::Closed;
 pub use connections::{Connected, Connections};
 pub use diagnosed::Diagnosed;
 pub use down::Down;
+pub use exported::{Differs, Exported};
 pub use foreseen::WouldChange;
 pub use history::{History, PastRow};
 pub use hosts::{HostRow, Hosts, Measured};

@@ -52,7 +52,7 @@ impl Up<'_> {
                 },
             );
             let spec = self.placed_spec(&spec);
-            let alter = HostRequest::Alter { spec };
+            let alter = HostRequest::Alter { spec, back: false };
             let limit = CONTROL_TIMEOUT + ANSWER_MARGIN;
             let answer = link.ask::<Altered>(Peer::Host(host), &alter, limit);
             asked.spawn(async move { named(agent, Stage::Alter, answer.await) });

@@ -19,19 +19,26 @@ use crate::state::SystemRecord;
 
 pub(super) use take_back::take_back;
 
+/// What the system is meant to be.
+pub(super) fn former(record: &SystemRecord) -> Result<Topology, UpError> {
+    read(record, &record.topology)
+}
+
+fn read(record: &SystemRecord, text: &str) -> Result<Topology, UpError> {
+    serde_json::from_str(text).map_err(|_| UpError::Changed {
+        system: record.name.clone(),
+        file: record.file.clone(),
+    })
+}
+
 /// What makes the system that the record tells of the one that is requested. Empty if that is so already.
 pub(super) fn of(
     request: &UpRequest,
     contents: &Contents,
     record: &SystemRecord,
 ) -> Result<(Change, Topology), UpError> {
-    let read = |text: &str| {
-        serde_json::from_str::<Topology>(text).map_err(|_| UpError::Changed {
-            system: record.name.clone(),
-            file: record.file.clone(),
-        })
-    };
-    let former = read(&record.topology)?;
+    let read = |text: &str| read(record, text);
+    let former = former(record)?;
     let is_same = record.topology == request.fingerprint && record.changing.is_none();
     let is_otherwise = |(agent, digest)| record.contents.get(agent).is_some_and(|it| it != digest);
     if is_same && !contents.iter().any(is_otherwise) {
@@ -67,6 +74,12 @@ impl Missing {
             // One that lives and that the name server does not know yet is ended first, like the others.
             self.mend.out_of_reach.retain(|other| other != name);
             self.out_of_reach.agents.retain(|other| other != name);
+        }
+        // One that was started by hand is there already, and is not the system's yet.
+        for it in change.added.iter().filter(|it| it.attach) {
+            if self.agents.insert(it.name.clone()) {
+                self.mend.agents.push(it.name.clone());
+            }
         }
     }
 }

@@ -133,7 +133,7 @@ impl Undo {
 const LIMIT: Duration = CONTROL_TIMEOUT.saturating_add(ANSWER_MARGIN);
 
 async fn alter(link: &Link, host: HostId, spec: Box<AgentSpec>) -> Result<Altered, ProxyError> {
-    let alter = HostRequest::Alter { spec };
+    let alter = HostRequest::Alter { spec, back: true };
     link.ask(Peer::Host(host), &alter, LIMIT).await
 }
 
