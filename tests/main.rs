@@ -40,6 +40,7 @@ mod relaunch;
 mod restarts;
 mod security;
 mod settle;
+mod spawn;
 mod state;
 mod stop;
 mod stop_timeout;

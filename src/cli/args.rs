@@ -13,8 +13,9 @@ use rustix::net::netdevice::name_to_index;
 
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
-    every, get, history, host, install, keys, log, logs, ls, man, ns, plan, restart, schema, send,
-    set, start, stop, stop_timer, subscribe, timers, unsubscribe, up, version, wait,
+    every, get, history, host, install, keys, log, logs, ls, man, ns, plan, remove, restart,
+    schema, send, set, spawn, start, stop, stop_timer, subscribe, timers, unsubscribe, up, version,
+    wait,
 };
 use crate::model::{SystemName, harmless, without_scheme, zone};
 use crate::render::{ColorChoice, Output, error_json};
@@ -130,6 +131,8 @@ pub enum Command {
     After(after::AfterArgs),
     Timers(timers::TimersArgs),
     StopTimer(stop_timer::StopTimerArgs),
+    Spawn(spawn::SpawnArgs),
+    Remove(remove::RemoveArgs),
     #[command(visible_alias = "shutdown")]
     Stop(stop::StopArgs),
     Start(start::StartArgs),

@@ -7,6 +7,7 @@
 mod addr;
 mod after;
 mod agent;
+mod agent_file;
 mod args;
 mod attach;
 mod bind;
@@ -49,6 +50,7 @@ mod ns;
 mod plan;
 mod quick;
 mod remembered;
+mod remove;
 mod replies;
 mod request;
 mod restart;
@@ -61,6 +63,7 @@ mod send;
 mod session;
 mod set;
 mod signals;
+mod spawn;
 mod start;
 mod stop;
 mod stop_timer;
@@ -144,6 +147,8 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::After(args) => after::run(args, context),
         Command::Timers(args) => timers::run(args, context),
         Command::StopTimer(args) => stop_timer::run(args, context),
+        Command::Spawn(args) => spawn::run(args, context),
+        Command::Remove(args) => remove::run(args, context),
         Command::Stop(args) => stop::run(args, context),
         Command::Start(args) => start::run(args, context),
         Command::Restart(args) => restart::run(args, context),

@@ -77,7 +77,7 @@ pub use secret::looks_secret;
 pub use size::{LogLimits, Size, SizeError};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, Handlers, NameServerEntry, NameServerSpec, OnFailed,
-    Security, Topology, WireSpec,
+    Security, Spawned, Topology, WireSpec,
 };
 pub use step::Step;
 pub use template::{AddrPart, Piece, Reference, Template};

@@ -131,7 +131,7 @@ impl NameServer {
     }
 
     /// The host that is meant: of which system, need not be said if there is but one of that name.
-    fn known_host(&self, host: &HostId) -> Result<HostId, ProxyError> {
+    pub(super) fn known_host(&self, host: &HostId) -> Result<HostId, ProxyError> {
         if host.system.is_some() {
             return Ok(host.clone());
         }

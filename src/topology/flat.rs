@@ -243,6 +243,8 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
         on_failed,
         keep,
         with,
+        // No file says so.
+        spawned: _,
     } = agent;
     let mut entries = Entries::of(&keys::AGENT);
     entries.text("host", host);

@@ -124,6 +124,7 @@ fn agent(
         on_failed: draft.on_failed.clone(),
         keep: draft.keep.clone(),
         with: goes_with(draft, directory),
+        spawned: None,
     })
 }
 

@@ -1,5 +1,7 @@
 //! What `up` would do with a system that is up: found out without changing anything.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::UpRequest;
@@ -7,7 +9,7 @@ use super::ask::look_through;
 use super::change;
 use super::error::UpError;
 use super::state::Group;
-use crate::model::{AgentId, HostName, NameServerName, State};
+use crate::model::{AgentId, AgentInfo, AgentSpec, HostName, NameServerName, State};
 use crate::plan::{Actual, Change, Plan, mend};
 
 /// What would be done.
@@ -25,6 +27,9 @@ pub struct Foreseen {
     pub touched: Vec<AgentId>,
     /// An `up` that was to change the system was cut off.
     pub cut_off: bool,
+    /// Agents that are no part of it, and are left alone. They come and go: a plan holds whichever there are.
+    #[serde(skip)]
+    pub spawned: Vec<AgentId>,
 }
 
 impl Foreseen {
@@ -37,6 +42,7 @@ impl Foreseen {
             missing,
             touched: _,
             cut_off,
+            spawned: _,
         } = self;
         change.is_empty()
             && nameservers.is_empty()
@@ -95,8 +101,28 @@ pub(crate) async fn foresee(request: &UpRequest) -> Result<Option<Foreseen>, UpE
             .collect(),
         touched: touched.filter(|it| !is_changed(it)).collect(),
         cut_off: record.changing.is_some(),
+        spawned: spawned(plan, &change.removed, actual.agents.iter()),
         change,
     }))
+}
+
+/// Agents that hosts of the system have started for nobody but who asked them: they live, and neither the file nor the record names
+/// them.
+pub(crate) fn spawned<'a>(
+    plan: &Plan,
+    removed: &[AgentSpec],
+    agents: impl Iterator<Item = (&'a AgentId, &'a AgentInfo)>,
+) -> Vec<AgentId> {
+    let named: BTreeSet<&AgentId> = plan
+        .agents
+        .iter()
+        .chain(removed)
+        .map(|it| &it.name)
+        .collect();
+    let ours = |it: &AgentInfo| it.system.as_ref() == Some(&plan.system) && it.host.is_some();
+    let lives = agents.filter(|(_, it)| ours(it) && !it.state.is_over());
+    let all = lives.map(|(id, _)| id).filter(|id| !named.contains(id));
+    all.cloned().collect()
 }
 
 /// What one name server knows.

@@ -105,6 +105,8 @@ pub(super) fn reasons(from: &AgentSpec, to: &AgentSpec) -> Vec<Reason> {
         on_failed: _,
         keep: _,
         with: _,
+        // That says who asked for it, and not what it does.
+        spawned: _,
     } = from;
     let is_far = |agent: &AgentSpec| {
         let own = &agent.name.nameserver;

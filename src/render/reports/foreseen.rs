@@ -52,6 +52,8 @@ struct Object<'o> {
     hosts: &'o [HostName],
     missing: &'o [AgentId],
     touched: &'o [AgentId],
+    #[serde(skip_serializing_if = "<[AgentId]>::is_empty")]
+    spawned: &'o [AgentId],
     #[serde(flatten)]
     change: &'o Change,
 }
@@ -60,7 +62,9 @@ impl Report for WouldChange {
     fn table(&self, style: Style) -> String {
         let name = style.paint(self.system.as_str(), Paint::Strong);
         if self.foreseen.is_empty() {
-            return format!("{name} is up, and what the file says: nothing to do\n");
+            let mut text = format!("{name} is up, and what the file says: nothing to do\n");
+            text += &left_alone(&self.foreseen.spawned);
+            return text;
         }
         let mut text = format!("{name} is up: {}\n", self.summary());
         let Foreseen { change, .. } = &self.foreseen;
@@ -75,9 +79,10 @@ impl Report for WouldChange {
             text += &block(style, Sign::Otherwise, &it.to.name, &what, &details(it));
         }
         for agent in &change.removed {
-            let what = match agent.attach {
-                true => "is released",
-                false => "ends",
+            let what = match (agent.attach, agent.spawned) {
+                (true, _) => "is released",
+                (false, None) => "ends",
+                (false, Some(_)) => "ends: it was spawned, and the file does not name it",
             };
             text += &block(style, Sign::Goes, &agent.name, what, &[]);
         }
@@ -92,6 +97,7 @@ impl Report for WouldChange {
             missing,
             touched,
             cut_off,
+            spawned,
         } = &self.foreseen;
         pretty(&Object {
             format: FORMAT,
@@ -102,6 +108,7 @@ impl Report for WouldChange {
             hosts,
             missing,
             touched,
+            spawned,
             change,
         })
     }
@@ -148,6 +155,7 @@ impl WouldChange {
             missing,
             touched,
             cut_off,
+            spawned,
             change: _,
         } = &self.foreseen;
         let mut text = String::new();
@@ -172,10 +180,23 @@ impl WouldChange {
             "agents whose wires are proven again",
             touched.iter().map(ToString::to_string).collect(),
         );
+        text += &left_alone(spawned);
         if *cut_off {
             text += "\nan `up` that was to change this system was cut off: this finishes or undoes it\n";
         }
         text
+    }
+}
+
+/// In one line, if there are any.
+fn left_alone(spawned: &[AgentId]) -> String {
+    let names: Vec<String> = spawned.iter().map(ToString::to_string).collect();
+    match names.is_empty() {
+        true => String::new(),
+        false => format!(
+            "\nagents that were spawned, and are left alone: {}\n",
+            names.join(", ")
+        ),
     }
 }
 

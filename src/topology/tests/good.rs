@@ -69,6 +69,7 @@ fn agent(name: &str) -> AgentSpec {
         stop_timeout: None,
         keep: std::collections::BTreeSet::new(),
         with: BTreeMap::new(),
+        spawned: None,
     }
 }
 
