@@ -1,9 +1,13 @@
 //! Agents that are asked for while their system is up: a part of it from then on, or ephemeral.
 
+use osb::model::NewAgent;
+use osb::proxy::NameServer;
 use serde_json::json;
 
 use crate::common::closed_system::ClosedSystem;
-use crate::common::{Bench, daemon_of, kill, kill_to_the_end, kill_with_keeper, wait_until};
+use crate::common::{
+    Bench, daemon_of, kill, kill_to_the_end, kill_with_keeper, repository, wait_until,
+};
 
 const SYSTEM: &str = "
 osb: 1
@@ -213,4 +217,117 @@ fn in_a_closed_system_spawned_agents_have_keys_and_are_admitted() {
     bench.ok(&["remove", "Bob", "W1"]);
     assert!(bench.plan().contains("nothing to do"));
     closed.down();
+}
+
+/// A program that answers the method `go` by what came of spawning.
+const SHELL: &str = r#"
+. "$LIB/osb.sh"
+osb_ready
+while osb_read; do
+  case $osb_word in
+    *'"type":"call"'*)
+      id=${osb_word#*'"id":'}
+      if osb_ask '"type":"spawn","name":"S1"'; then said='"up"'; else said='"not up"'; fi
+      osb_say "{\"type\":\"reply\",\"id\":${id%%,*},\"message\":$said}"
+      ;;
+    *'"type":"stop"'*) exit 0 ;;
+  esac
+done
+"#;
+
+const NODE: &str = r#"
+const osb = require(process.env.LIB + "/osb.cjs");
+osb.run({
+  call: async ({ id, name }) => {
+    const answer = (outcome) => osb.say({ type: "reply", id, ...outcome });
+    try {
+      if (name === "go") {
+        await osb.ask({ type: "spawn", name: "N1", attributes: { x: 1 }, bind: { in: "PULL" } });
+        const agents = await osb.ask({ type: "agents", agent: "N1" });
+        const at = await osb.ask({ type: "addr", agent: "N1", alias: "in" });
+        answer({ message: [agents[0].state, at.kind] });
+      }
+      if (name === "bad") await osb.ask({ type: "spawn", name: "N2", command: ["false"] });
+      if (name === "ask") {
+        answer({ message: await osb.ask({ type: "call", agent: "Shell", name: "go" }) });
+      }
+    } catch (error) {
+      answer({ error: error.message });
+    }
+  },
+  stop: () => process.exit(0),
+});
+"#;
+
+fn programs(security: &str) -> Bench {
+    let bench = Bench::new();
+    bench.file("shell.sh", SHELL);
+    bench.file("node.cjs", NODE);
+    let lib = repository().join("examples").join("lib");
+    let lib = lib.display();
+    let up = bench.up(&format!(
+        "
+osb: 1
+name: pool
+security: {security}
+agents:
+  Shell: {{ command: [sh, shell.sh], env: {{ LIB: '{lib}' }} }}
+  Node: {{ command: [node, node.cjs], env: {{ LIB: '{lib}' }} }}
+"
+    ));
+    assert_eq!(up.code, 0, "{up}");
+    bench
+}
+
+#[test]
+fn programs_ask_for_agents_look_them_up_and_call_them() {
+    let bench = programs("none");
+    assert_eq!(
+        bench.json(&["call", "Node", "go"]),
+        json!(["running", "PULL"])
+    );
+    assert_eq!(bench.json(&["get", "N1", "x"]), json!(1));
+    let taken = bench.osb(&["call", "Node", "go"]);
+    assert!(taken.stderr.contains("the name N1 is taken"), "{taken}");
+    let bad = bench.osb(&["call", "Node", "bad"]);
+    assert!(bad.stderr.contains("cannot start N2"), "{bad}");
+    assert_eq!(bench.state_of("N2"), "unknown");
+    assert_eq!(bench.json(&["call", "Node", "ask"]), json!("up"));
+    assert_eq!(bench.state_of("S1"), "running");
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn in_a_closed_system_programs_have_the_rights_of_their_agents() {
+    let bench = programs("curve");
+    assert_eq!(
+        bench.json(&["call", "Node", "go"]),
+        json!(["running", "PULL"])
+    );
+    assert_eq!(bench.json(&["call", "Shell", "go"]), json!("up"));
+    let call = bench.osb(&["call", "Node", "ask"]);
+    assert!(
+        call.stderr.contains("call is not for the level agent"),
+        "{call}"
+    );
+}
+
+#[test]
+fn the_library_spawns_and_removes() {
+    let bench = Bench::pool("");
+    let systems = bench.json(&["ls", "systems"]);
+    let ns = NameServer::connect(systems[0]["nameserver"].as_str().unwrap()).unwrap();
+    let host = "local".parse().unwrap();
+    let new = NewAgent::named("W1").unwrap();
+    let new = new.attribute("x", 1).connect("in", "Alice.main").unwrap();
+    let proxy = ns.spawn(&host, new.clone()).unwrap();
+    assert!(proxy.is_running().unwrap());
+    let taken = ns.spawn(&host, new).err().map(|it| it.to_string());
+    assert!(taken.unwrap().contains("is taken"));
+    ns.remove(proxy.name(), None).unwrap();
+    assert_eq!(bench.state_of("W1"), "unknown");
+    let named = ns.remove(&"Alice".parse().unwrap(), None);
+    let named = named.unwrap_err().to_string();
+    assert!(named.contains("a part of its system"), "{named}");
 }

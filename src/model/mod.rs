@@ -21,6 +21,7 @@ mod kind;
 mod level;
 mod name;
 mod natural;
+mod new_agent;
 mod program;
 mod quota;
 mod replies;
@@ -66,6 +67,7 @@ pub use name::{
     AgentName, Alias, HostName, MethodName, NameError, OperatorName, SystemName, Target,
 };
 pub use natural::natural;
+pub use new_agent::NewAgent;
 pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
 pub use quota::Quota;
 pub use replies::Replies;

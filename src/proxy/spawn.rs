@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{NameServer, Proxy, ProxyError};
 use crate::model::timing::{ANSWER_MARGIN, CONTROL_TIMEOUT, STOP_STAGES_TIMEOUT};
-use crate::model::{AgentName, AgentSpec, Grace, Holder, HostId, Millis, WireSpec};
+use crate::model::{AgentName, AgentSpec, Grace, Holder, HostId, Millis, NewAgent, WireSpec};
 use crate::wire::{AgentRequest, Fault, HostRequest, Peer, Stopped};
 
 impl NameServer {
@@ -13,18 +13,20 @@ impl NameServer {
     /// it ends with its system, and does not come back when its machine has started again.
     ///
     /// In a closed system the sockets that it connects to admit it first, for as long as their agents run.
-    pub fn spawn(&self, host: &HostId, spec: AgentSpec) -> Result<Proxy, ProxyError> {
-        let limit = limit_of(&spec);
-        self.spawn_within(host, spec, limit)
+    pub fn spawn(&self, host: &HostId, new: impl Into<NewAgent>) -> Result<Proxy, ProxyError> {
+        let new = new.into();
+        let limit = new.limit() + STOP_STAGES_TIMEOUT + ANSWER_MARGIN;
+        self.spawn_within(host, new, limit)
     }
 
     /// The same, with another limit on how long it may take.
     pub fn spawn_within(
         &self,
         host: &HostId,
-        spec: AgentSpec,
+        new: impl Into<NewAgent>,
         limit: Duration,
     ) -> Result<Proxy, ProxyError> {
+        let spec = self.found(new.into())?;
         let host = self.known_host(host)?;
         let agent = spec.name.name.clone();
         let proxy = self.proxy(agent.as_str())?;
@@ -40,6 +42,16 @@ impl NameServer {
                 Err(error)
             }
         }
+    }
+
+    /// With the wires of which the other ends had to be looked up.
+    fn found(&self, mut new: NewAgent) -> Result<AgentSpec, ProxyError> {
+        while let Some(to) = new.unknown() {
+            let server = self.addr(to.agent.name.as_str(), to.alias.as_str())?;
+            new.found(&server);
+        }
+        let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
+        Ok(new.into_spec(here))
     }
 
     /// Ends an agent that was spawned, for good: nothing is kept of it, and its name is free. Without a grace it gets as long as its
@@ -98,12 +110,4 @@ impl NameServer {
                 .tell(Peer::Agent(wire.to.agent.name.clone()), &dismiss);
         }
     }
-}
-
-/// What its host gives it, and the answer.
-fn limit_of(spec: &AgentSpec) -> Duration {
-    let program = spec.program.as_ref().and_then(|it| it.timeout);
-    let stages = spec.start_timeout.duration() * 2 + spec.settle.duration();
-    let program = program.map_or(Duration::ZERO, Millis::duration);
-    stages + program + STOP_STAGES_TIMEOUT + ANSWER_MARGIN
 }
