@@ -161,7 +161,7 @@ fn what_does_not_come_to_its_work_is_taken_back() {
     bench.spawned(&["Bad", "--ephemeral"]);
     // A job is up when it is done.
     bench.spawned(&["Job", "--ephemeral", "--set", "job=true", "--", "true"]);
-    assert_eq!(bench.state_of("Job"), "stopped");
+    wait_until("its agent has ended", || bench.state_of("Job") == "stopped");
     bench.spawned(&["Job", "--ephemeral", "--set", "job=true", "--", "true"]);
 }
 
@@ -188,6 +188,23 @@ fn a_wire_that_is_not_proven_in_time_ends_the_agent() {
     wait_until("nothing is kept of it", || {
         bench.state_of("Bob") == "unknown"
     });
+}
+
+#[test]
+fn an_agent_that_is_on_its_way_when_its_daemon_is_killed_is_taken_back() {
+    let bench = Bench::pool("");
+    let alice = bench.pid("Alice");
+    kill(alice, 19);
+    let mut spawning = bench.spawn(&["spawn", "Bob", "--connect", "Alice.main=in", "--ephemeral"]);
+    wait_until("it is on its way", || bench.state_of("Bob") == "running");
+    let host = bench.pid_of("host --name local").unwrap();
+    kill_to_the_end(daemon_of(host));
+    assert!(!spawning.wait().unwrap().success());
+    wait_until("nothing is kept of it", || {
+        bench.state_of("Bob") == "unknown"
+    });
+    kill(alice, 18);
+    bench.spawned(&listener("Bob", &["--ephemeral"]));
 }
 
 #[test]

@@ -177,7 +177,7 @@ pub(crate) async fn run(options: HostOptions, kept: Option<Kept>) -> Result<Host
     let (link, incoming) = open(&options)?;
     let mut host = Host::new(options, link, kept)?;
     host.take_back();
-    host.forget_ephemeral_of_another_boot();
+    host.forget_ephemeral_that_ended_with_the_machine();
     if host.options.patient {
         if host.options.boot {
             // They are all to run again, however they have ended.
@@ -194,6 +194,7 @@ pub(crate) async fn run(options: HostOptions, kept: Option<Kept>) -> Result<Host
     }
     host.follow_again();
     host.see_to_unseen();
+    host.tell_of_gone();
     host.end_half_spawned();
     host.serve(incoming, signals).await
 }
@@ -262,6 +263,8 @@ struct Host {
     readers: LogReaders,
     /// Agents of a daemon before this one that have ended, and of which the name server is to hear.
     unseen: Vec<Unseen>,
+    /// Ephemeral agents that have ended with their machine, and of which the name server is to hear that.
+    gone: Vec<(AgentName, Incarnation)>,
     /// Where it is written down how agents have ended. None until there is something to write down.
     ends: Option<File>,
     /// Examinations for which the daemon listens here, by their tokens.
@@ -311,6 +314,7 @@ impl Host {
             next_ticket: 0,
             readers: LogReaders::default(),
             unseen: Vec::new(),
+            gone: Vec::new(),
             ends: None,
             examinations: HashMap::new(),
             dialling: examine::turns(),
@@ -474,6 +478,7 @@ impl Host {
                     true => self.see_to_unseen(),
                     false => self.see_to_unseen_of_known(),
                 }
+                self.tell_of_gone();
                 self.end_half_spawned();
                 self.boot_once();
             }

@@ -8,11 +8,11 @@ use super::restart::{Asked, Values, ask_where, found_again, launch};
 use super::{Host, Input};
 use crate::model::timing::CONTROL_TIMEOUT;
 use crate::model::{
-    AgentId, AgentInfo, AgentName, AgentSpec, ExitReport, Grace, HostId, Millis, Spawned as Stays,
-    State,
+    AfterEnd, AgentId, AgentInfo, AgentName, AgentSpec, ExitReport, Grace, HostId, Millis,
+    Spawned as Stays, State,
 };
 use crate::proxy::ProxyError;
-use crate::state::KeptSpec;
+use crate::state::{AgentRecord, EndRecord, KeptSpec};
 use crate::supervision::{Now, Spawned, Ticket};
 use crate::wire::{Fault, Incarnation, NameServerRequest, Peer, Presence};
 
@@ -262,28 +262,48 @@ impl Host {
         }
     }
 
-    /// Those whose machine has started again since they were asked for come back no more.
-    pub(super) fn forget_ephemeral_of_another_boot(&mut self) {
+    /// They do not come back with their machine. A daemon that its service manager has started, or that finds what is of another
+    /// boot, begins on a machine that has started again.
+    pub(super) fn forget_ephemeral_that_ended_with_the_machine(&mut self) {
         let alive: BTreeSet<AgentName> = self.supervision.alive().cloned().collect();
         let records = self.options.dir.latest_agents(self.link.address());
-        let of_this_boot = records
-            .into_iter()
-            .filter(|it| it.process.is_of_this_boot());
-        let of_this_boot: BTreeMap<AgentName, ()> = of_this_boot.map(|it| (it.agent, ())).collect();
+        let records = records.into_iter().map(|it| (it.agent.clone(), it));
+        let records: BTreeMap<AgentName, AgentRecord> = records.collect();
+        let boots = self.options.boot;
         let is_over = |it: &&KeptSpec| {
             let name = &it.spec.name.name;
-            it.spec.is_ephemeral() && !alive.contains(name) && !of_this_boot.contains_key(name)
+            let record = records.get(name);
+            let of_this_boot = record.is_some_and(|it| it.process.is_of_this_boot());
+            it.spec.is_ephemeral() && !alive.contains(name) && (boots || !of_this_boot)
         };
-        let over: Vec<AgentId> = self
-            .specs
-            .all()
-            .filter(is_over)
-            .map(|it| it.spec.name.clone())
-            .collect();
-        if !over.is_empty() {
-            self.unseen
-                .retain(|it| !over.iter().any(|id| id.name == *it.agent()));
-            self.specs.forget(over);
+        let over = self.specs.all().filter(is_over);
+        let over: Vec<AgentId> = over.map(|it| it.spec.name.clone()).collect();
+        if over.is_empty() {
+            return;
+        }
+        for id in &over {
+            let life = records.get(&id.name).and_then(|it| it.incarnation);
+            self.gone.extend(life.map(|life| (id.name.clone(), life)));
+        }
+        self.unseen
+            .retain(|it| !over.iter().any(|id| id.name == *it.agent()));
+        self.specs.forget(over);
+    }
+
+    /// The name server knows this daemon, and may take these agents for alive.
+    pub(super) fn tell_of_gone(&mut self) {
+        for (agent, incarnation) in std::mem::take(&mut self.gone) {
+            let exited = NameServerRequest::Exited {
+                agent: agent.clone(),
+                incarnation,
+                exit: EndRecord::report(None),
+                asked: false,
+                then: AfterEnd::Stays,
+            };
+            self.link.tell(Peer::NameServer, &exited);
+            let agents = vec![agent];
+            let forget = NameServerRequest::Forget { agents };
+            self.link.tell(Peer::NameServer, &forget);
         }
     }
 }
