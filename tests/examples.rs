@@ -481,6 +481,8 @@ fn rust_agent() {
     bench.ok(&["call", "Analyst", "forget"]);
     let said = bench.osb(&["send", "Broker", "ask", "\"OSB\"", "--wait"]);
     assert!(said.stderr.contains("no price of OSB yet"), "{said}");
+    bench.ok(&["call", "Analyst", "hire", "\"Auditor\""]);
+    assert_eq!(bench.agent("Auditor")["state"], "running");
     down(&bench);
 }
 
