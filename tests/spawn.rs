@@ -149,6 +149,7 @@ fn what_does_not_come_to_its_work_is_taken_back() {
         let said = bench.osb(&fails);
         assert_ne!(said.code, 0, "{said}");
         assert!(said.stderr.contains('7'), "{said}");
+        assert!(!said.stderr.contains("nothing was left running"), "{said}");
         let missing = [&["spawn", "Bad"], more, &["--", "no-such-program"]].concat();
         assert_ne!(bench.osb(&missing).code, 0);
         assert_eq!(bench.state_of("Bad"), "unknown");
@@ -205,6 +206,49 @@ fn an_agent_that_is_on_its_way_when_its_daemon_is_killed_is_taken_back() {
     });
     kill(alice, 18);
     bench.spawned(&listener("Bob", &["--ephemeral"]));
+}
+
+#[test]
+fn at_another_name_server_agents_are_known_by_their_names_there() {
+    let bench = Bench::new();
+    let up = bench.up("
+osb: 1
+name: pool
+security: curve
+nameservers: { main: , lab: }
+agents:
+  Alice: { bind: { main: { kind: PUSH } } }
+  'Bob@lab': { bind: { desk: { kind: REP, handler: echo } } }
+");
+    assert_eq!(up.code, 0, "{up}");
+    bench.spawned(&["W1@lab", "--ephemeral", "--connect", "Bob.desk=ask"]);
+    let wires = [
+        "--connect",
+        "Bob@lab.desk=ask",
+        "--connect",
+        "Alice.main=in",
+    ];
+    bench.spawned(&[&["W2@lab"], &wires[..]].concat());
+    let connections = bench.json(&["ls", "connections"]);
+    let connections = connections.as_array().unwrap().iter();
+    let mut proven: Vec<&str> = connections
+        .filter(|it| it["proof"] == "proven")
+        .map(|it| it["client"].as_str().unwrap())
+        .collect();
+    proven.sort_unstable();
+    assert_eq!(proven, ["W1.ask", "W2.ask", "W2.in"]);
+    let far = bench.osb(&[
+        "spawn",
+        "W3@lab",
+        "--ephemeral",
+        "--connect",
+        "Alice.main=in",
+    ]);
+    assert!(far.code == 3 && far.stderr.contains("Alice"), "{far}");
+    bench.ok(&["remove", "W1@lab", "W2@lab"]);
+    assert!(bench.plan().contains("nothing to do"));
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
 }
 
 #[test]

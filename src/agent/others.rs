@@ -134,9 +134,10 @@ impl Agent {
         let here = program.map(|it| it.cwd.clone());
         let here = here.or_else(|| std::env::current_dir().ok());
         let spec = Box::new(new.into_spec(here.unwrap_or_else(|| PathBuf::from("/"))));
-        let own = &self.boot.spec.name;
-        let to_own = spec.wires.iter().filter(|it| it.to.agent == *own);
-        let own: Vec<SocketId> = to_own.map(|it| it.to.clone()).collect();
+        let own = &self.boot.spec.name.name;
+        let to_own = spec.wires.iter().map(|it| &it.to);
+        let to_own = to_own.filter(|to| to.agent.is_at_home() && to.agent.name == *own);
+        let own: Vec<SocketId> = to_own.cloned().collect();
         for socket in own {
             let admit = AgentRequest::Admit {
                 alias: socket.alias,

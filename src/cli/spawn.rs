@@ -101,8 +101,18 @@ fn kept(args: &SpawnArgs, context: &Context) -> Result<HostName, CommandError> {
         agent.spawned = before.map_or(Some(Spawned::Kept), |it| it.spawned);
     }
     let host = spec_of(&topology, &args.agent)?.host.clone();
-    change(topology, record.file, context)?;
+    change(topology, record.file, context).map_err(of_one_agent)?;
     Ok(host)
+}
+
+/// What `up` says then is of a whole system.
+fn of_one_agent(error: CommandError) -> CommandError {
+    match error.code() {
+        "ended" | "agent" | "not_ready" | "unproven" => {
+            error.with_only_hint("the system is as it was before: mend it, and spawn it again")
+        }
+        _ => error,
+    }
 }
 
 /// The system that is meant, and what it is meant to be.

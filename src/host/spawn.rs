@@ -9,7 +9,7 @@ use super::{Host, Input};
 use crate::model::timing::CONTROL_TIMEOUT;
 use crate::model::{
     AfterEnd, AgentId, AgentInfo, AgentName, AgentSpec, ExitReport, Grace, HostId, Millis,
-    Spawned as Stays, State,
+    Spawned as Stays, State, WireSpec,
 };
 use crate::proxy::ProxyError;
 use crate::state::{AgentRecord, EndRecord, KeptSpec};
@@ -25,7 +25,7 @@ pub(super) struct Looked {
 
 impl Host {
     pub(super) fn on_spawn(&mut self, mut spec: Box<AgentSpec>, ticket: Ticket) {
-        spec.name = self.spawner.id(&spec.name.name);
+        self.name_within_system(&mut spec);
         spec.host = self.options.name.name.clone();
         spec.spawned = Some(Stays::Ephemeral);
         let name = spec.name.name.clone();
@@ -57,6 +57,22 @@ impl Host {
         });
     }
 
+    /// Who asks knows agents as their name server does, and the system perhaps by longer names.
+    fn name_within_system(&self, spec: &mut AgentSpec) {
+        let id = |it: &AgentId| match it.is_at_home() {
+            true => self.spawner.id(&it.name),
+            false => it.clone(),
+        };
+        spec.name = self.spawner.id(&spec.name.name);
+        for wire in &mut spec.wires {
+            wire.to.agent = id(&wire.to.agent);
+        }
+        spec.program = spec.program.as_ref().map(|it| it.renamed(id));
+        let with = std::mem::take(&mut spec.with).into_iter();
+        let with = with.map(|(agent, waits)| (id(&agent), waits.iter().map(id).collect()));
+        spec.with = with.collect();
+    }
+
     /// What this daemon knows of itself.
     fn may_spawn(&self, spec: &AgentSpec) -> Result<(), Fault> {
         let refused = |reason: String| Err(Fault::Refused { reason });
@@ -74,6 +90,14 @@ impl Host {
         if program.is_some_and(|it| !it.after.is_empty()) {
             let reason =
                 format!("{name} is to be after others: one that is ephemeral waits for nobody");
+            return refused(reason);
+        }
+        let is_far = |it: &&WireSpec| it.to.agent.nameserver != spec.name.nameserver;
+        if let Some(wire) = spec.wires.iter().find(is_far) {
+            let reason = format!(
+                "{} is at another name server: {name} connects to those of its own",
+                wire.to.agent
+            );
             return refused(reason);
         }
         let lives = self.supervision.alive().any(|it| it == name);
