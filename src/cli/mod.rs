@@ -68,6 +68,7 @@ mod start;
 mod stop;
 mod stop_timer;
 mod subscribe;
+mod surroundings;
 mod target;
 mod timeout;
 mod timer_action;

@@ -12,6 +12,7 @@ mod commands;
 mod companions;
 mod effects;
 mod ended;
+mod ephemeral;
 mod examine;
 mod facts;
 mod keys;
