@@ -500,3 +500,51 @@ fn after_a_power_cut_agents_get_to_work_in_the_order_of_after_on_all_machines() 
     }
     lab.assert_nothing_left();
 }
+
+#[test]
+fn after_a_power_cut_spawned_agents_are_back_and_ephemeral_ones_are_not() {
+    let Some(lab) = lab(1) else { return };
+    let config = lab.ssh_config().display().to_string();
+    let said = lab.up(&format!(
+        r#"
+osb: 1
+name: survives
+security: none
+nameserver: {DESK}:7400
+hosts:
+  local: {{ address: {DESK} }}
+  lab1: {{ ssh: lab1, address: 10.77.0.11, ssh_config: {config} }}
+agents:
+  Alice: {{ host: lab1, bind: {{ out: PUSH }} }}
+"#
+    ));
+    assert_eq!(said.code, 0, "{said}");
+    let connected = ["--host", "lab1", "--connect", "Alice.out=in"];
+    lab.ok(&[&["spawn", "Kept"], &connected[..]].concat());
+    lab.ok(&[&["spawn", "W1", "--ephemeral"], &connected[..]].concat());
+    ["desk", "lab1"]
+        .into_iter()
+        .for_each(|machine| stub(&lab, machine));
+    let said = lab.with_systemd(&["install", "topology.yaml", "--user"]);
+    assert_eq!(said.code, 0, "{said}");
+    let mut units = lab.units();
+    let former = lab.power_off("lab1", &mut units);
+    lab.power_on("lab1");
+    let unit = units.iter_mut().find(|it| it.machine == "lab1").unwrap();
+    lab.begin(unit);
+    let running = |name: &str| (name.to_owned(), "running".to_owned());
+    wait_until("Kept is back", || {
+        let mut states = lab.states();
+        let gone = states.extract_if(.., |it| it.0 == "W1");
+        let is_gone = gone.into_iter().all(|it| it.1 != "running");
+        is_gone && states == ["Alice", "Kept"].map(running) && lab.pids_of(&["Alice"]) != former
+    });
+    // Its name is free.
+    lab.ok(&["spawn", "W1", "--ephemeral", "--host", "lab1"]);
+    lab.ok(&["down"]);
+    for unit in units.iter_mut().filter(|it| it.running.is_some()) {
+        let status = unit.running.take().unwrap().wait().unwrap();
+        assert!(status.success(), "{}: {status}", unit.text);
+    }
+    lab.assert_nothing_left();
+}

@@ -49,6 +49,30 @@ fn quickstart() {
     down(&bench);
 }
 
+#[test]
+fn spawn() {
+    let bench = Bench::new();
+    for security in ["none", "curve"] {
+        let file = repository()
+            .join("examples")
+            .join("spawn")
+            .join("topology.yaml");
+        let set = format!("security={security}");
+        let up = bench.osb(&["up", file.to_str().unwrap(), "--set", &set]);
+        assert_eq!(up.code, 0, "{up}");
+        let numbers = r#"{"numbers": [1, 2, 3, 4, 5, 6, 7]}"#;
+        let workers = bench.json(&["call", "Boss", "square", numbers]);
+        assert_eq!(workers, json!(["W1", "W2"]));
+        wait_until("all are squared", || {
+            bench.json(&["get", "Boss", "squares"]) == json!([1, 4, 9, 16, 25, 36, 49])
+        });
+        wait_until("the workers are gone", || {
+            bench.ok(&["ls", "agents", "-o", "names"]) == "Boss\n"
+        });
+        down(&bench);
+    }
+}
+
 /// Its README's steps, one after the other.
 #[test]
 fn grow() {
@@ -457,6 +481,8 @@ fn rust_agent() {
     bench.ok(&["call", "Analyst", "forget"]);
     let said = bench.osb(&["send", "Broker", "ask", "\"OSB\"", "--wait"]);
     assert!(said.stderr.contains("no price of OSB yet"), "{said}");
+    bench.ok(&["call", "Analyst", "hire", "\"Auditor\""]);
+    assert_eq!(bench.agent("Auditor")["state"], "running");
     down(&bench);
 }
 

@@ -601,6 +601,27 @@ fn files_that_cannot_be_copied_leave_nothing_half() {
 }
 
 #[test]
+fn what_was_spawned_at_a_daemon_that_others_have_started_ends_with_the_system() {
+    let Some(lab) = lab(1) else { return };
+    let ns = format!("{DESK}:7400");
+    let mut daemon = lab.command_on("lab1", &["--ns", &ns, "host", "--name", "lab1"]);
+    let mut daemon = daemon.stderr(std::process::Stdio::null()).spawn().unwrap();
+    let said = lab.up(&format!(
+        "osb: 1\nname: x\nsecurity: none\nnameserver: {DESK}:7400\nhosts: {{ lab1: {{ attach: true }} }}\nagents: {{ A: {{ host: lab1 }}, B: }}\n"
+    ));
+    assert_eq!(said.code, 0, "{said}");
+    lab.ok(&["spawn", "Kept", "--host", "lab1"]);
+    lab.ok(&["spawn", "W1", "--ephemeral", "--host", "lab1"]);
+    let down = lab.ok(&["down"]);
+    assert!(down.contains("4 agents ended"), "{down}");
+    lab.bench.assert_nothing_left();
+    assert_eq!(lab.processes("lab1").len(), 2, "the daemon stays");
+    common::kill(i32::try_from(daemon.id()).unwrap(), 15);
+    assert!(daemon.wait().unwrap().success());
+    lab.assert_nothing_left();
+}
+
+#[test]
 fn an_attached_host_that_is_cut_off_is_finished_with_when_it_is_back() {
     let Some(lab) = lab(1) else { return };
     let text = format!(

@@ -45,6 +45,7 @@ mod restarts;
 mod scale;
 mod security;
 mod settle;
+mod spawn;
 mod state;
 mod stop;
 mod stop_timeout;

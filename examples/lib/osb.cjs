@@ -76,6 +76,32 @@ function exact(key, value) {
   return value;
 }
 
+// What waits for replies, by the ids of its words.
+const asked = new Map();
+let last = 0;
+
+// Says a word with an id of its own, and gives a promise of the reply:
+//
+//     await osb.ask({ type: "spawn", name: "W1", command: ["node", "worker.cjs"], connect: { tasks: "Boss.tasks" } });
+//     const agents = await osb.ask({ type: "agents" });
+function ask(word) {
+  const id = `osb-${(last += 1)}`;
+  return new Promise((resolve, reject) => {
+    say({ ...word, id });
+    asked.set(id, { resolve, reject });
+  });
+}
+
+// Whether the word is the reply to such a one.
+function settle(word) {
+  const waiting = word.type === "reply" ? asked.get(word.id) : undefined;
+  if (waiting === undefined) return false;
+  asked.delete(word.id);
+  if (Object.hasOwn(word, "error")) waiting.reject(new Error(word.error));
+  else waiting.resolve(word.message);
+  return true;
+}
+
 // Says that the program is ready, and hands each word of the agent to its handler, to the end.
 function run(handlers) {
   const reader = new Worker(__filename, { workerData: { lock, output }, stdin: false });
@@ -86,7 +112,7 @@ function run(handlers) {
     try {
       if (line === null) return;
       const word = JSON.parse(line);
-      if (Object.hasOwn(handlers, word.type)) handlers[word.type](word);
+      if (!settle(word) && Object.hasOwn(handlers, word.type)) handlers[word.type](word);
     } finally {
       reader.postMessage(line === null ? 0 : line.length);
     }
@@ -176,5 +202,5 @@ function stream(descriptor) {
   return isFile ? fs.createReadStream(null, { fd: descriptor }) : new net.Socket({ fd: descriptor, writable: false });
 }
 
-if (isMainThread) module.exports = { run, say };
+if (isMainThread) module.exports = { ask, run, say };
 else read();

@@ -82,6 +82,25 @@ class Agent:
         """Asks by a REQ socket or a channel and waits for the answer, for a `timeout` such as "5s", else 30 s."""
         return self._ask(type="request", alias=alias, message=message, **_given(timeout=timeout))
 
+    # Other agents.
+
+    def agents(self):
+        """All agents: a list of {"name", "state", "host"}."""
+        return self._ask(type="agents")
+
+    def call(self, agent, name, params=None, timeout=None):
+        """Calls a method of another agent and waits for the answer, for a `timeout` such as "5s", else 30 s."""
+        return self._ask(type="call", agent=agent, name=name, params=params, **_given(timeout=timeout))
+
+    def spawn(self, name, command=None, **more):
+        """Has this agent's host start another, and waits until that does its work. More: env, cwd, attributes, speaks,
+        bind ({"alias": "PULL"}), connect ({"alias": "Alice.main"}), restart, timeout."""
+        self._ask(type="spawn", name=name, **_given(command=command), **more)
+
+    def remove(self, agent):
+        """Ends an agent for good that was spawned, and waits for its end."""
+        self._ask(type="remove", agent=agent)
+
     # Attributes and the log.
 
     def set(self, **attributes):
@@ -118,9 +137,9 @@ class Agent:
         """Connects to "Alice.main", and waits for the proof. More: handler, timeout; kind, for an address."""
         return self._ask(type="connect", to=to, alias=alias, **more)
 
-    def addr(self, alias):
-        """Where one of its own sockets can be reached."""
-        return self._ask(type="addr", alias=alias)["address"]
+    def addr(self, alias, agent=None):
+        """Where one of its own sockets can be reached, or one of another agent."""
+        return self._ask(type="addr", alias=alias, **_given(agent=agent))["address"]
 
     def close(self, alias, linger=None):
         """Closes a socket. Gives the number of messages that never left."""

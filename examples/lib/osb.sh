@@ -33,6 +33,36 @@ osb_ready() {
 
 # Waits for the agent's next word but pings: it is in osb_word then. Fails at the end.
 osb_read() {
+  case ${osb_later-} in
+    '') osb_read_new ;;
+    *)
+      osb_word=${osb_later%%"$osb_newline"*}
+      osb_later=${osb_later#*"$osb_newline"}
+      ;;
+  esac
+}
+
+osb_newline='
+'
+
+# Says a word, given without its braces, with an id of its own, and waits for the reply, which is in osb_word then; fails if
+# that is an error. What comes in between, the next osb_read gives.
+#
+#     osb_ask '"type":"spawn","name":"W1","command":["sh","worker.sh"],"connect":{"tasks":"Boss.tasks"}'
+osb_ask() {
+  osb_id=$((${osb_id-0} + 1))
+  osb_say "{$1,\"id\":\"osb-$osb_id\"}"
+  while osb_read_new; do
+    case $osb_word in
+      '{"type":"reply","id":"osb-'"$osb_id"'","error"'*) return 1 ;;
+      '{"type":"reply","id":"osb-'"$osb_id"'"'*) return 0 ;;
+      *) osb_later=${osb_later-}$osb_word$osb_newline ;;
+    esac
+  done
+  return 1
+}
+
+osb_read_new() {
   while IFS= read -r osb_word; do
     case $osb_word in
       '{"type":"ping"'*) osb_say '{"type":"pong"}' ;;

@@ -1,6 +1,7 @@
 //! An agent in Rust: it keeps the average of the prices it hears, and warns when one strays.
 
 use osb::kit::{Agent, Context, Result};
+use osb::model::NewAgent;
 use serde::{Deserialize, Serialize};
 use std::process::ExitCode;
 
@@ -38,6 +39,11 @@ fn main() -> ExitCode {
         .method("forget", |agent, (): ()| {
             agent.state = Analyst::default();
             Ok(())
+        })
+        .method("hire", |agent, name: String| {
+            // Another agent on this machine, which shares the warnings with the Broker.
+            let colleague = NewAgent::named(&name)?.connect("warnings", "Analyst.warnings")?;
+            Ok(agent.spawn_agent(colleague)?)
         })
         .main()
 }

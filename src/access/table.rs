@@ -86,7 +86,8 @@ table!(NameServerRequest {
     Exited "exited" Levels::of(&[Host]),
     Entrust "entrust" CONTROL,
     Follow "follow" Levels::of(&[Host]),
-    Forget "forget" CONTROL,
+    // A host its own agents only.
+    Forget "forget" Levels::of(&[Host, Control, Admin]),
     Successors "successors" OPERATORS,
     TakeOver "take_over" CONTROL,
     Ping "ping" MEMBERS,
@@ -108,6 +109,9 @@ table!(NameServerRequest {
 
 table!(HostRequest {
     Start "start" CONTROL,
+    // An agent at the host that has started it, which runs what the agent could run itself.
+    Spawn "spawn" Levels::of(&[Agent, Control, Admin]),
+    Remove "remove" Levels::of(&[Agent, Control, Admin]),
     Lead "lead" CONTROL,
     Launch "launch" CONTROL,
     Keep "keep" CONTROL,

@@ -34,13 +34,17 @@ impl Agent {
             true => Step::Wire,
             false => Step::Go,
         };
+        let strict = works.strict;
         if self.membership.is_hidden() {
             return;
         }
         if self.given.fault.is_some() {
             return self.end(NOT_AS_SPECIFIED);
         }
-        self.steps.lead_alone(to);
+        match strict {
+            true => self.steps.lead(to),
+            false => self.steps.lead_alone(to),
+        }
         self.take_steps();
     }
 

@@ -36,6 +36,7 @@ mod leftovers;
 mod log;
 mod lookups;
 mod membership;
+mod others;
 mod program;
 mod receive;
 mod relaunch;
@@ -68,7 +69,8 @@ pub use log::Log;
 #[doc(hidden)]
 pub use program::fuzzing;
 pub(crate) use program::{
-    FromProgram, Guest, GuestEnd, Heard, Listened, OwnWord, ProgramId, ProgramRequest, pair,
+    FromProgram, Guest, GuestEnd, Heard, Listened, OwnWord, ProgramId, ProgramRequest, ToOthers,
+    pair,
 };
 pub(crate) use signals::Signals;
 use state::Agent;

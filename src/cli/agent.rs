@@ -72,6 +72,7 @@ fn by_hand(args: AgentArgs, context: &Context) -> Result<Result<u8, AgentError>,
         works: args.go.then_some(Works {
             launch: None,
             waits: false,
+            strict: false,
         }),
         ports: BTreeMap::new(),
         incarnation,

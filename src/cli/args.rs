@@ -14,8 +14,8 @@ use rustix::net::netdevice::name_to_index;
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
     every, export, get, history, host, install, keys, log, logs, ls, man, move_agent, ns, plan,
-    restart, scale, schema, send, set, start, stop, stop_timer, subscribe, timers, unsubscribe, up,
-    version, wait,
+    remove, restart, scale, schema, send, set, spawn, start, stop, stop_timer, subscribe, timers,
+    unsubscribe, up, version, wait,
 };
 use crate::model::{SystemName, harmless, without_scheme, zone};
 use crate::render::{ColorChoice, Output, error_json};
@@ -134,6 +134,8 @@ pub enum Command {
     After(after::AfterArgs),
     Timers(timers::TimersArgs),
     StopTimer(stop_timer::StopTimerArgs),
+    Spawn(spawn::SpawnArgs),
+    Remove(remove::RemoveArgs),
     #[command(visible_alias = "shutdown")]
     Stop(stop::StopArgs),
     Start(start::StartArgs),

@@ -126,6 +126,12 @@ impl CommandError {
         self
     }
 
+    /// In the place of all others.
+    pub(super) fn with_only_hint(mut self, hint: &str) -> Self {
+        self.hints = vec![hint.to_owned()];
+        self
+    }
+
     pub fn with_hints(mut self, hints: impl IntoIterator<Item = String>) -> Self {
         self.hints.extend(hints);
         self

@@ -7,6 +7,7 @@
 mod addr;
 mod after;
 mod agent;
+mod agent_file;
 mod args;
 mod ask;
 mod attach;
@@ -55,6 +56,7 @@ mod plan;
 mod purpose;
 mod quick;
 mod remembered;
+mod remove;
 mod replies;
 mod request;
 mod restart;
@@ -68,10 +70,12 @@ mod send;
 mod session;
 mod set;
 mod signals;
+mod spawn;
 mod start;
 mod stop;
 mod stop_timer;
 mod subscribe;
+mod surroundings;
 mod target;
 mod timeout;
 mod timer_action;
@@ -154,6 +158,8 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::After(args) => after::run(args, context),
         Command::Timers(args) => timers::run(args, context),
         Command::StopTimer(args) => stop_timer::run(args, context),
+        Command::Spawn(args) => spawn::run(args, context),
+        Command::Remove(args) => remove::run(args, context),
         Command::Stop(args) => stop::run(args, context),
         Command::Start(args) => start::run(args, context),
         Command::Restart(args) => restart::run(args, context),

@@ -8,7 +8,7 @@ use super::request::request;
 use super::runtime::block_on;
 use super::signals::Signals;
 use super::{CommandError, Context, ErrorKind, down};
-use crate::model::{AgentId, Overrides, SystemName, Topology};
+use crate::model::{AgentId, AgentSpec, Overrides, Spawned, SystemName, Topology};
 use crate::render::Up;
 use crate::state::{StateDir, SystemRecord};
 use crate::topology::Sources;
@@ -21,6 +21,8 @@ pub(super) struct Standing {
     /// What its topology was read from; None if another osb has brought it up, or a program of somebody's.
     pub sources: Option<Sources>,
     pub overrides: Overrides,
+    /// What it is meant to be.
+    topology: Option<Topology>,
 }
 
 impl Standing {
@@ -59,7 +61,7 @@ impl Standing {
         context: &Context,
     ) -> Result<(), CommandError> {
         let sources = self.sources()?;
-        let topology = read_again(sources, &overrides)?;
+        let topology = with_spawned(read_again(sources, &overrides)?, self.topology.as_ref())?;
         let kept = kept(sources);
         let mut request = request(topology, self.file, context)?;
         (request.sources, request.overrides) = (Some(kept), overrides);
@@ -78,11 +80,40 @@ impl From<SystemRecord> for Standing {
         let sources = record.sources.as_deref();
         Self {
             sources: sources.and_then(|text| serde_json::from_str(text).ok()),
+            topology: serde_json::from_str(&record.topology).ok(),
             system: record.name,
             file: record.file,
             overrides: record.overrides,
         }
     }
+}
+
+/// The same, with the agents that were spawned beside the file and kept.
+fn with_spawned(
+    mut topology: Topology,
+    former: Option<&Topology>,
+) -> Result<Topology, CommandError> {
+    let agents = former.into_iter().flat_map(|it| &it.agents);
+    let kept = agents.filter(|it| it.spawned == Some(Spawned::Kept));
+    let kept: Vec<AgentSpec> = kept.cloned().collect();
+    topology.agents.extend(kept.iter().cloned());
+    for agent in &kept {
+        for wire in &agent.wires {
+            let mut others = topology.agents.iter_mut();
+            let other = others.find(|it| it.name == wire.to.agent);
+            let sockets = other.into_iter().flat_map(|it| &mut it.bind);
+            let socket = sockets.into_iter().find(|it| it.alias == wire.to.alias);
+            let Some(socket) = socket else {
+                let (name, to) = (&agent.name, &wire.to);
+                let sentence =
+                    format!("{name} was spawned, and is connected to {to}, which would go");
+                return Err(CommandError::say(ErrorKind::Failed, sentence)
+                    .with_hint(format!("end it first: `osb remove {name}`")));
+            };
+            socket.admits.wires.insert(agent.name.clone());
+        }
+    }
+    Ok(topology)
 }
 
 /// As a record keeps it.

@@ -10,9 +10,9 @@ use clap::{Args, FromArgMatches};
 use super::args::{Cli, Command, GlobalArgs};
 use super::{
     addr, after, agent, bind, call, check, close, completions, connect, doctor, down, every,
-    export, get, history, host, install, keys, log, logs, ls, man, move_agent, ns, plan, restart,
-    scale, schema, send, set, start, stop, stop_timer, subscribe, timers, unsubscribe, up, version,
-    wait,
+    export, get, history, host, install, keys, log, logs, ls, man, move_agent, ns, plan, remove,
+    restart, scale, schema, send, set, spawn, start, stop, stop_timer, subscribe, timers,
+    unsubscribe, up, version, wait,
 };
 
 /// The arguments of each command.
@@ -46,6 +46,8 @@ const COMMANDS: &[(&str, Augment)] = &[
     ("after", after::AfterArgs::augment_args),
     ("timers", timers::TimersArgs::augment_args),
     ("stop-timer", stop_timer::StopTimerArgs::augment_args),
+    ("spawn", spawn::SpawnArgs::augment_args),
+    ("remove", remove::RemoveArgs::augment_args),
     ("stop", stop::StopArgs::augment_args),
     ("start", start::StartArgs::augment_args),
     ("restart", restart::RestartArgs::augment_args),

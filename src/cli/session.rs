@@ -150,6 +150,11 @@ impl Session {
         self.groups.len() + self.absent.len() + self.down.len() > 1
     }
 
+    /// The one that agents are at that say nothing else.
+    pub(super) fn first(&self) -> &Group {
+        &self.groups[0]
+    }
+
     /// The name of a name server, if there are others to tell it from.
     pub fn told_apart(&self, group: &Group) -> Option<NameServerName> {
         self.has_several().then(|| group.name.clone())

@@ -2,7 +2,7 @@
 //! values that are set over them. Variables in them are those of this process.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::gather::{self, Gathered, Variables};
 use super::{CommandError, Context, ErrorKind};
@@ -98,6 +98,32 @@ impl TopologyFile {
             place: places.join(", "),
             files,
             variables,
+        })
+    }
+
+    /// What there is `before`, with what a file and further inputs say of one agent. Its folder is that of the file, or else this one.
+    pub(crate) fn around_agent(
+        before: Input,
+        agent: &str,
+        spec: Option<&Path>,
+        behind: impl Iterator<Item = Input>,
+    ) -> Result<Self, CommandError> {
+        let mut gathered = Gathered::default();
+        if let Some(spec) = spec {
+            gathered.read(spec)?;
+        }
+        let source = gathered.source()?;
+        let mut inputs = vec![before];
+        let file = gathered.inputs.pop();
+        inputs.append(&mut gathered.inputs);
+        inputs.extend(file.map(|it| Input::agent(agent, it)));
+        inputs.extend(behind);
+        Ok(Self {
+            inputs,
+            source,
+            place: String::new(),
+            files: BTreeSet::new(),
+            variables: gathered.variables,
         })
     }
 

@@ -18,7 +18,7 @@ use super::{CommandError, Context, ErrorKind, down, history};
 use crate::model::AgentId;
 use crate::plan::Plan;
 use crate::render::{Up, WouldChange, did_you_mean};
-use crate::up::{UpError, UpRequest, foresee};
+use crate::up::{UpError, UpReport, UpRequest, foresee};
 
 /// Bring up a system from its topology
 #[derive(Debug, clap::Args)]
@@ -143,6 +143,17 @@ fn refuse_unknown_agent(agent: &AgentId, plan: &Plan) -> Result<(), CommandError
     Err(error.with_hints(hint))
 }
 
+/// What is no part of the system goes on.
+fn tell_of_spawned(report: &UpReport, context: &Context) {
+    let spawned: Vec<String> = report.spawned().iter().map(ToString::to_string).collect();
+    if !spawned.is_empty() {
+        let names = spawned.join(", ");
+        context.note(&format!(
+            "spawned, and left alone: {names}; `osb remove` ends such agents"
+        ));
+    }
+}
+
 async fn bring_up_and_follow(
     request: UpRequest,
     then: Then,
@@ -173,6 +184,7 @@ async fn bring_up_and_follow(
             "{agent} has ended before it had taken in all that was meant for it: {why}; `osb ls sockets` counts what was lost"
         ));
     }
+    tell_of_spawned(&report.0, context);
     if let Some(error) = not_all_back(&report.0) {
         return Err(error);
     }

@@ -42,7 +42,8 @@ impl Processes<'_> {
         if let (Some(link), Some(there)) = (link, &there) {
             ended.stopped = self.end_in_turn(link, there, grace).await;
         }
-        let machines = self.machines(link, there.as_deref(), grace);
+        let ephemeral = self.ephemeral(link).await;
+        let machines = self.machines(link, there.as_deref(), &ephemeral, grace);
         let known = there.as_deref().map(|there| self.known(there));
         if let (Some(link), Some(ours)) = (link, known) {
             self.quiesce(link);

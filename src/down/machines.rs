@@ -1,11 +1,12 @@
 //! What of a system is on other machines: its daemons are asked through the name server, and if that
 //! is in vain, by ssh. Daemons that others have started end the system's agents, and stay.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::processes::{Ended, LeftMachine, Processes};
 use crate::model::timing::DOWN_TIMEOUT;
-use crate::model::{AgentName, Grace, HostId, HostInfo, State, SystemName};
+use crate::model::{AgentName, Grace, HostId, HostInfo, State, SystemName, Ties};
 use crate::proxy::{Link, Pending, ProxyError};
 use crate::ssh;
 use crate::state::{FarNameServer, Launch, Machine};
@@ -36,12 +37,40 @@ enum Question {
     Nobody(String),
 }
 
+/// By the hosts that others have started: their agents that nobody else knows of.
+pub(super) type Ephemeral = BTreeMap<HostId, Vec<AgentName>>;
+
 impl Processes<'_> {
+    /// Those that end with the name server, because that came with this system. Where it was there before, they may have been asked
+    /// for by others.
+    pub(super) async fn ephemeral(&self, link: Option<&Link>) -> Ephemeral {
+        let mut all = Ephemeral::new();
+        let Some(link) = link.filter(|_| self.group.was_launched()) else {
+            return all;
+        };
+        let shared = self.group.machines.iter().filter(|it| it.ours.is_none());
+        let ask = |machine: &Machine| {
+            let id = machine.id(self.system);
+            let ties =
+                link.ask::<Vec<Ties>>(Peer::Host(id.clone()), &HostRequest::Ties {}, DOWN_TIMEOUT);
+            (id, ties)
+        };
+        let asked: Vec<_> = shared.map(ask).collect();
+        for (id, ties) in asked {
+            // One that does not answer is told of when it is asked for its agents.
+            let ties = ties.await.unwrap_or_default().into_iter();
+            let names = ties.filter(|it| it.ephemeral).map(|it| it.agent.name);
+            all.insert(id, names.collect());
+        }
+        all
+    }
+
     /// Asks all machines that the name server reaches.
     pub(super) fn machines(
         &self,
         link: Option<&Link>,
         there: Option<&[HostInfo]>,
+        ephemeral: &Ephemeral,
         grace: Grace,
     ) -> Asked {
         let limit = self.limit(grace);
@@ -49,9 +78,10 @@ impl Processes<'_> {
         let machines = self.group.machines.iter();
         let ask = |machine: &Machine| {
             let id = machine.id(self.system);
+            let more = ephemeral.get(&id).map_or(&[][..], Vec::as_slice);
             (
                 machine.clone(),
-                question(machine, &id, (link, there), patience),
+                question((machine, more), &id, (link, there), patience),
             )
         };
         Asked {
@@ -62,7 +92,7 @@ impl Processes<'_> {
 }
 
 fn question(
-    machine: &Machine,
+    (machine, ephemeral): (&Machine, &[AgentName]),
     id: &HostId,
     (link, there): (Option<&Link>, Option<&[HostInfo]>),
     Patience { grace, limit }: Patience,
@@ -91,7 +121,15 @@ fn question(
                 };
                 (agent, link.ask(peer.clone(), &request, limit))
             };
-            Question::Agents(machine.agents.iter().map(ask).collect())
+            let remove = |agent: &AgentName| {
+                let request = HostRequest::Remove {
+                    agent: agent.clone(),
+                    grace,
+                };
+                (agent.clone(), link.ask(peer.clone(), &request, limit))
+            };
+            let ends = machine.agents.iter().map(ask);
+            Question::Agents(ends.chain(ephemeral.iter().map(remove)).collect())
         }
         Some(state) => Question::Nobody(format!("its host daemon is {state}")),
         None => Question::Nobody("its host daemon is not there".to_owned()),

@@ -26,13 +26,15 @@ impl Host {
         let mut agents = self.companions.watched();
         agents.extend(self.referrers.keys().cloned());
         agents.extend(self.boots.followed().cloned());
+        agents.extend(self.spawns.followed().cloned());
         let follow = NameServerRequest::Follow { agents };
         self.link.tell(Peer::NameServer, &follow);
     }
 
     /// The name server has lost its memory.
     pub(super) fn follow_again(&self) {
-        if self.companions.watches() || !self.referrers.is_empty() || !self.boots.is_over() {
+        let is_awaited = !self.boots.is_over() || self.spawns.followed().next().is_some();
+        if self.companions.watches() || !self.referrers.is_empty() || is_awaited {
             self.follow();
         }
     }

@@ -37,8 +37,9 @@ impl Host {
                 let before = self.last_lives.get(&name).copied();
                 self.begin_life(&name, incarnation);
                 let mut boot = self.boot(spec, incarnation);
-                if ticket.is_none() {
-                    self.put_to_work(&mut boot, before);
+                let is_asked_for = self.spawns.has(&name);
+                if ticket.is_none() || is_asked_for {
+                    self.put_to_work(&mut boot, before, is_asked_for);
                 }
                 let outcome = self.spawn(boot, restarts);
                 let now = self.now();
@@ -71,18 +72,24 @@ impl Host {
                 }
                 self.note_that_it_stays(&agent, incarnation, &exit, then);
                 let exited = NameServerRequest::Exited {
-                    agent,
+                    agent: agent.clone(),
                     incarnation,
-                    exit,
+                    exit: exit.clone(),
                     asked,
                     then,
                 };
                 self.link.tell(Peer::NameServer, &exited);
+                self.on_spawn_ended(&agent, incarnation, &exit);
             }
             Effect::Failed { agent, exit, then } => self.on_failed(&agent, &exit, then),
-            Effect::AnswerStart { ticket, outcome } => self.answer(ticket, outcome),
+            Effect::AnswerStart { ticket, outcome } => {
+                if !self.on_spawn_started(ticket, &outcome) {
+                    self.answer(ticket, outcome);
+                }
+            }
             Effect::AnswerStop { ticket, outcome } => {
                 let outcome = outcome.map(|it| self.with_what_is_left(it));
+                self.on_stopped(ticket);
                 self.answer(ticket, outcome);
             }
             Effect::End {

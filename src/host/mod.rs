@@ -12,6 +12,7 @@ mod commands;
 mod companions;
 mod effects;
 mod ended;
+mod ephemeral;
 mod examine;
 mod facts;
 mod keys;
@@ -26,6 +27,7 @@ mod renewal;
 mod requests;
 mod restart;
 mod signals;
+mod spawn;
 mod specs;
 mod taken_back;
 #[cfg(test)]
@@ -52,7 +54,7 @@ use crate::process::{
 };
 use crate::proxy::{Incoming, Link, ProxyError};
 use crate::state::{StateError, SystemDir, own};
-use crate::supervision::{Boots, Companions, Now, Supervision, Ticket};
+use crate::supervision::{Boots, Companions, Now, Spawns, Supervision, Ticket};
 use crate::wire::{Announcement, Envelope, Fault, Incarnation, NameServerRequest, Peer};
 use alter::{Altering, Outcome};
 use attached::{Adopted, AllAttached};
@@ -62,6 +64,7 @@ use keys::LetIn;
 use logs::LogReaders;
 use restart::Resolved;
 use signals::Signals;
+use spawn::Looked;
 use specs::Specs;
 use taken_back::Unseen;
 
@@ -124,6 +127,8 @@ enum Input {
     CommandLate(u32),
     /// A life of an agent that others have started was made the system's, or could not be.
     Adopted(Box<Adopted>),
+    /// Whether the name of an agent that is asked for is free, and what it refers to.
+    Looked(Box<Looked>),
     /// An agent has been altered, or could not be.
     Altered(Box<Outcome>),
     /// The key of an agent that is to be started has been let in, or has not.
@@ -173,6 +178,7 @@ pub(crate) async fn run(options: HostOptions, kept: Option<Kept>) -> Result<Host
     let (link, incoming) = open(&options)?;
     let mut host = Host::new(options, link, kept)?;
     host.take_back();
+    host.forget_ephemeral_that_ended_with_the_machine();
     if host.options.patient {
         if host.options.boot {
             // They are all to run again, however they have ended.
@@ -189,6 +195,8 @@ pub(crate) async fn run(options: HostOptions, kept: Option<Kept>) -> Result<Host
     }
     host.follow_again();
     host.see_to_unseen();
+    host.tell_of_gone();
+    host.end_half_spawned();
     host.serve(incoming, signals).await
 }
 
@@ -215,6 +223,10 @@ struct Host {
     companions: Companions,
     /// The order in which agents get to work that came with the machine.
     boots: Boots,
+    /// Agents that are asked for at run time, and on their way.
+    spawns: Spawns,
+    /// Agents that are forgotten when they have ended, by the requests for that.
+    removing: HashMap<Ticket, AgentName>,
     /// For each agent, those whose programs refer to its sockets, or have done so.
     referrers: BTreeMap<AgentName, BTreeSet<AgentName>>,
     spawner: Spawner,
@@ -252,6 +264,8 @@ struct Host {
     readers: LogReaders,
     /// Agents of a daemon before this one that have ended, and of which the name server is to hear.
     unseen: Vec<Unseen>,
+    /// Ephemeral agents that have ended with their machine, and of which the name server is to hear that.
+    gone: Vec<(AgentName, Incarnation)>,
     /// Where it is written down how agents have ended. None until there is something to write down.
     ends: Option<File>,
     /// Examinations for which the daemon listens here, by their tokens.
@@ -282,6 +296,8 @@ impl Host {
             supervision: Supervision::default(),
             companions: Companions::default(),
             boots: Boots::default(),
+            spawns: Spawns::default(),
+            removing: HashMap::new(),
             referrers: BTreeMap::new(),
             children: HashMap::new(),
             commands: HashMap::new(),
@@ -299,6 +315,7 @@ impl Host {
             next_ticket: 0,
             readers: LogReaders::default(),
             unseen: Vec::new(),
+            gone: Vec::new(),
             ends: None,
             examinations: HashMap::new(),
             dialling: examine::turns(),
@@ -375,6 +392,7 @@ impl Host {
                 self.supervision.next_deadline(),
                 self.companions.next_deadline(),
                 self.boots.next_deadline(),
+                self.spawns.next_deadline(),
                 self.readers.next_deadline(),
             ];
             let deadline = deadlines.into_iter().flatten().min();
@@ -448,6 +466,7 @@ impl Host {
                 self.see_to_companions(&presence);
                 self.see_to_boots(&presence);
                 self.see_to_moved(&presence);
+                self.see_to_spawned(&presence);
             }
             Input::Incoming(Incoming::Renew) => self.on_renew(),
             Input::Renewed(own) => self.on_renewed(*own),
@@ -460,12 +479,15 @@ impl Host {
                     true => self.see_to_unseen(),
                     false => self.see_to_unseen_of_known(),
                 }
+                self.tell_of_gone();
+                self.end_half_spawned();
                 self.boot_once();
             }
             // Agents are there: they are not left alone. The next heartbeat tries again.
             Input::Refused(_) => {}
             Input::LetIn(let_in) => self.on_let_in(*let_in),
             Input::Adopted(adopted) => self.on_adopted(*adopted),
+            Input::Looked(looked) => self.on_looked(*looked),
             Input::Altered(outcome) => self.on_altered(*outcome),
             Input::Resolved(resolved) => self.on_resolved(*resolved),
             Input::CommandLate(pid) => self.end_command(pid),
@@ -475,6 +497,7 @@ impl Host {
                 self.supervision.on_time(now);
                 self.on_companions_time(now);
                 self.on_boots_time(now);
+                self.on_spawns_time(now);
                 self.on_readers_time(now);
             }
             Input::Written => self.on_written(),

@@ -21,8 +21,7 @@ impl Host {
             Err(fault) => return self.link.reply::<()>(&envelope, Err(fault)),
         };
         let asker = envelope.peer.clone();
-        let ticket = Ticket(self.next_ticket);
-        self.next_ticket += 1;
+        let ticket = self.ticket();
         self.tickets.insert(ticket, envelope);
         match request {
             HostRequest::Start { mut spec } => {
@@ -31,6 +30,8 @@ impl Host {
                 self.boots.forget(&spec.name.name, now);
                 self.supervision.on_start(spec, Incarnation::draw(), ticket)
             }
+            HostRequest::Spawn { spec } => self.on_spawn(spec, ticket),
+            HostRequest::Remove { agent, grace } => self.on_remove(agent, grace, ticket),
             HostRequest::Lead { agents, to } => {
                 let led = self.lead(agents, to);
                 self.answer(ticket, led);
@@ -99,6 +100,13 @@ impl Host {
                 self.supervision.on_shutdown(grace, Some(ticket), now)
             }
         }
+    }
+
+    /// The number of a request, or of one that the daemon makes itself.
+    pub(super) fn ticket(&mut self) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        ticket
     }
 
     /// What the requester may do, according to the name server. In an open system, everything.

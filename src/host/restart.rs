@@ -18,7 +18,7 @@ use crate::wire::{
 };
 
 /// What the references of a program stand for, by their texts.
-type Values = BTreeMap<String, String>;
+pub(super) type Values = BTreeMap<String, String>;
 
 /// What an agent refers to was looked up again.
 pub(super) struct Resolved {
@@ -163,12 +163,22 @@ impl Host {
     }
 
     /// What a life that begins in a system that is up is given besides.
-    pub(super) fn put_to_work(&self, boot: &mut AgentBoot, before: Option<Incarnation>) {
+    /// `strict`: a requester waits for its wires.
+    pub(super) fn put_to_work(
+        &self,
+        boot: &mut AgentBoot,
+        before: Option<Incarnation>,
+        strict: bool,
+    ) {
         let spec = &boot.spec;
         let kept = self.specs.get(&spec.name);
         let launch = kept.and_then(|kept| relaunch(spec, &kept.values));
         let waits = self.boots.holds(&spec.name.name);
-        boot.works = Some(Works { launch, waits });
+        boot.works = Some(Works {
+            launch,
+            waits,
+            strict,
+        });
         let left = before.and_then(|life| self.options.dir.left(life));
         let left = left.into_iter().flatten();
         let carried = left.filter(|(name, _)| boot.spec.keep.contains(name));
@@ -178,7 +188,7 @@ impl Host {
 }
 
 /// A socket that a program refers to, and whose place the name server was asked for.
-struct Asked {
+pub(super) struct Asked {
     /// The reference.
     text: String,
     part: AddrPart,
@@ -187,7 +197,7 @@ struct Asked {
 
 /// Asks for the place of a socket that `agent` refers to. None for other references, and for sockets of another name server:
 /// what was found at first has to do.
-fn ask_where(link: &Link, agent: &AgentId, reference: &Reference) -> Option<Asked> {
+pub(super) fn ask_where(link: &Link, agent: &AgentId, reference: &Reference) -> Option<Asked> {
     let text = reference.to_string();
     let Reference::Addr {
         agent: of,
@@ -209,7 +219,7 @@ fn ask_where(link: &Link, agent: &AgentId, reference: &Reference) -> Option<Aske
 }
 
 /// The values, with the places where those sockets are now. One that is not found has been where it was.
-async fn found_again(sockets: Vec<Asked>, mut values: Values) -> Values {
+pub(super) async fn found_again(sockets: Vec<Asked>, mut values: Values) -> Values {
     for Asked { text, part, at } in sockets {
         let found = at.await.ok().and_then(|it| part.of(&it.address));
         values.extend(found.map(|value| (text, value)));
@@ -218,7 +228,7 @@ async fn found_again(sockets: Vec<Asked>, mut values: Values) -> Values {
 }
 
 /// The agent's program with these values in it. None if it has none, or some are missing.
-fn launch(spec: &AgentSpec, values: &Values, timeout: Millis) -> Option<Launch> {
+pub(super) fn launch(spec: &AgentSpec, values: &Values, timeout: Millis) -> Option<Launch> {
     let known = |reference: &Reference| {
         let value = values.get(&reference.to_string());
         match (value, reference.agent()) {

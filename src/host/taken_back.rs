@@ -21,6 +21,12 @@ pub(super) struct Unseen {
     end: Option<EndRecord>,
 }
 
+impl Unseen {
+    pub(super) fn agent(&self) -> &AgentName {
+        &self.record.agent
+    }
+}
+
 impl Host {
     /// Takes back all agents of this folder that live. Those that do not are `unseen` until [`Host::see_to_unseen`].
     pub(super) fn take_back(&mut self) {

@@ -15,8 +15,8 @@ use super::later::{Added, Answered};
 use super::line::Line;
 use super::run::{Handle, spawn_at};
 use super::{Agent, CallError, Error, RunError};
-use crate::agent::OwnWord;
-use crate::model::{AgentName, Alias, Dial, Level, Topic};
+use crate::agent::{OwnWord, ToOthers};
+use crate::model::{AgentName, Alias, Dial, Level, NewAgent, Topic};
 use crate::proxy::{NameServer, Proxy};
 
 /// The agent, as its handlers see it. All calls are carried out by its loop, in the order they are
@@ -257,6 +257,28 @@ impl<S> Context<S> {
         make: impl FnOnce() -> Agent<T> + Send + 'static,
     ) -> Result<Handle, RunError> {
         spawn_at(Some(self.nameserver.address.clone()), make)
+    }
+
+    /// Has the host that has started this agent start another, a process of its own, and waits until that does its work: see
+    /// [`NameServer::spawn`](crate::proxy::NameServer::spawn). In a closed system this agent's sockets admit it, and those of others
+    /// if they `accept` it.
+    pub fn spawn_agent(&mut self, agent: NewAgent) -> Result<(), CallError> {
+        self.line.ask(|id| ToOthers::Spawn {
+            new: Box::new(agent),
+            timeout: None,
+            id: Some(id),
+        })?;
+        Ok(())
+    }
+
+    /// Ends such an agent, for good.
+    pub fn remove_agent(&mut self, agent: &str) -> Result<(), CallError> {
+        let agent = name(agent)?;
+        self.line.ask(|id| ToOthers::Remove {
+            agent,
+            id: Some(id),
+        })?;
+        Ok(())
     }
 
     /// The agent ends when the handler has returned.

@@ -104,7 +104,7 @@
 //! topology has it as `attach: true`.
 //!
 //! [`spawn`] runs an agent beside others in one program, and [`Context::spawn`] is for agents that
-//! create agents.
+//! create agents. [`Context::spawn_agent`] has the host of the agent start another, in a process of its own.
 
 mod agent;
 mod context;

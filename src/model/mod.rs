@@ -22,6 +22,7 @@ mod kind;
 mod level;
 mod name;
 mod natural;
+mod new_agent;
 mod overrides;
 mod program;
 mod quota;
@@ -70,6 +71,7 @@ pub use name::{
     AgentName, Alias, HostName, MethodName, NameError, OperatorName, SystemName, Target,
 };
 pub use natural::natural;
+pub use new_agent::NewAgent;
 pub use overrides::Overrides;
 pub use program::{Command, Machine, Program, Ready, Speaks, Unfilled, words};
 pub use quota::Quota;
@@ -82,7 +84,7 @@ pub use secret::looks_secret;
 pub use size::{LogLimits, Size, SizeError};
 pub use spec::{
     Action, ActionError, AgentSpec, BindSpec, Handlers, NameServerEntry, NameServerSpec, OnFailed,
-    Security, Topology, WireSpec,
+    Security, Spawned, Topology, WireSpec,
 };
 pub use step::Step;
 pub use template::{AddrPart, Piece, Reference, Template};

@@ -124,6 +124,19 @@ pub struct AgentSpec {
     /// How it is replaced with others when all of them begin anew. None: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<Update>,
+    /// No file names it: it was asked for while its system was up. None: a file does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spawned: Option<Spawned>,
+}
+
+/// How long an agent stays that was asked for at run time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spawned {
+    /// It is a part of what its system is meant to be, until `up` of the file or `remove` takes it away.
+    Kept,
+    /// Its host alone knows of it: it ends with the system, and does not come back when the machine has started again.
+    Ephemeral,
 }
 
 /// A command that is run when an agent has failed for good.
@@ -157,6 +170,7 @@ impl AgentSpec {
             keep: BTreeSet::new(),
             with: BTreeMap::new(),
             update: None,
+            spawned: None,
         }
     }
 
@@ -164,6 +178,11 @@ impl AgentSpec {
     pub fn is_job(&self) -> bool {
         let program = self.program.as_ref();
         program.is_some_and(|program| program.ready == Ready::Done)
+    }
+
+    /// Whether its host alone knows of it.
+    pub fn is_ephemeral(&self) -> bool {
+        self.spawned == Some(Spawned::Ephemeral)
     }
 
     /// Whether its program is launched when all is wired.

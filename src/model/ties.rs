@@ -20,6 +20,9 @@ pub struct Ties {
     /// How long it gets to end by itself, if it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_timeout: Option<Millis>,
+    /// Its host alone knows of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ephemeral: bool,
 }
 
 impl AgentSpec {
@@ -35,6 +38,7 @@ impl AgentSpec {
             after: after.filter(|it| **it != self.name).cloned().collect(),
             with: self.with.keys().cloned().collect(),
             stop_timeout: self.stop_timeout,
+            ephemeral: self.is_ephemeral(),
         }
     }
 }

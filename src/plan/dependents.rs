@@ -68,6 +68,7 @@ mod tests {
             after: ids(after),
             with: ids(&[]),
             stop_timeout: None,
+            ephemeral: false,
         }
     }
 
@@ -106,7 +107,7 @@ mod tests {
             let name = |n: &usize| id(&format!("A{n}"));
             let of = |n: usize| {
                 let firsts = pairs.iter().filter(|(agent, first)| *agent == n && *first < n);
-                Ties { agent: name(&n), after: firsts.map(|(_, first)| name(first)).collect(), with: BTreeSet::new(), stop_timeout: None }
+                Ties { agent: name(&n), after: firsts.map(|(_, first)| name(first)).collect(), with: BTreeSet::new(), stop_timeout: None, ephemeral: false }
             };
             let ties: Vec<Ties> = (0..8).map(of).collect();
             let among: BTreeSet<AgentId> = among.iter().map(name).collect();

@@ -26,6 +26,7 @@ mod known_server;
 mod link;
 mod live;
 mod nameserver;
+mod spawn;
 mod start;
 mod stop;
 mod watch;

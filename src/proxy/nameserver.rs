@@ -14,7 +14,7 @@ use crate::model::{
     State,
 };
 use crate::state;
-use crate::wire::{AgentRequest, Event, Fault, HostRequest, NameServerRequest, Peer};
+use crate::wire::{AgentRequest, Event, Fault, NameServerRequest, Peer};
 
 /// A name server.
 #[derive(Clone)]
@@ -113,25 +113,18 @@ impl NameServer {
         agent: &str,
         program: Option<Program>,
     ) -> Result<Proxy, ProxyError> {
-        let proxy = self.proxy(agent)?;
+        let name = name(agent)?;
         let host = self.known_host(host)?;
         let spec = AgentSpec {
             program,
             host: host.name.clone(),
-            ..AgentSpec::named(proxy.name().clone())
+            ..AgentSpec::named(name)
         };
-        let start = HostRequest::Start {
-            spec: Box::new(spec),
-        };
-        let host = Peer::Host(host.clone());
-        let started: Pending<u32> = self.link.ask(host, &start, CONTROL_TIMEOUT);
-        started.wait()?;
-        proxy.wait_for_running(CONTROL_TIMEOUT)?;
-        Ok(proxy)
+        self.spawn(&host, spec)
     }
 
     /// The host that is meant: of which system, need not be said if there is but one of that name.
-    fn known_host(&self, host: &HostId) -> Result<HostId, ProxyError> {
+    pub(super) fn known_host(&self, host: &HostId) -> Result<HostId, ProxyError> {
         if host.system.is_some() {
             return Ok(host.clone());
         }

@@ -6,8 +6,8 @@ use super::member::{Facts, How, Member, Standing};
 use super::{Effect, Now, Registry, RoutingId};
 use crate::access::Asked;
 use crate::model::{
-    Access, Address, AfterEnd, AgentId, AgentInfo, AgentName, Alias, ExitReport, HostId, HostInfo,
-    SocketId,
+    Access, Address, AfterEnd, AgentId, AgentInfo, AgentName, Alias, ExitReport, Holder, HostId,
+    HostInfo, SocketId,
 };
 use crate::wire::{
     Announcement, Change, End, Event, Fault, Incarnation, NameServerRequest, Peer, Reached,
@@ -84,7 +84,7 @@ impl Registry {
                 Ok(body(&()))
             }
             NameServerRequest::Forget { agents } => {
-                self.forget_agents(agents);
+                self.forget_agents(from, agents);
                 Ok(body(&()))
             }
             NameServerRequest::Successors {} => Ok(body(&self.successors(now))),
@@ -157,14 +157,15 @@ impl Registry {
         let mut member = Member::announced(from.clone(), announcement, now);
         member.key = self.entry(from).map(|entry| entry.key);
         let (mut connections, mut moved, mut relaunched) = (Vec::new(), false, false);
-        let mut is_newly_ready = false;
+        let mut has_come_further = false;
         let change = match self.members.remove(&peer) {
             None => Change::Registered,
             Some(mut old) if old.incarnation == incarnation && !old.has_ended() => {
                 self.unroute(&old.route, from);
                 moved = old.addresses() != member.addresses();
                 relaunched = old.relaunches() != member.relaunches();
-                is_newly_ready = member.is_ready() && !old.is_ready();
+                has_come_further = member.is_ready() && !old.is_ready()
+                    || member.fault().is_some() && member.fault() != old.fault();
                 connections = old.take_connections();
                 member.follows(&old);
                 if old.state() == member.state() {
@@ -201,7 +202,7 @@ impl Registry {
         self.note_connections(&peer, &connections, now);
         if (moved || relaunched) && change == Change::Sockets {
             self.tell_followers(&peer, now);
-        } else if is_newly_ready && change == Change::Sockets {
+        } else if has_come_further && change == Change::Sockets {
             self.tell_following_hosts(&peer, now);
         }
         if moved || relaunched || change == Change::Registered {
@@ -274,13 +275,25 @@ impl Registry {
         }
     }
 
-    fn forget_agents(&mut self, agents: Vec<AgentName>) {
+    /// A host has its own agents forgotten, and no others.
+    fn forget_agents(&mut self, from: &RoutingId, agents: Vec<AgentName>) {
+        // Its key says who it is, whether it has announced itself or not.
+        let asker = match self.entry(from).map(|it| &it.holder) {
+            Some(Holder::Host(host)) => Some(host.clone()),
+            _ => self.host_at(from).ok(),
+        };
         for agent in agents {
-            self.entrusted.remove(&agent);
             let peer = Peer::Agent(agent);
             let member = self.members.get(&peer);
+            let may = |member: &Member| asker.is_none() || member.host() == asker.as_ref();
+            if !member.is_none_or(may) {
+                continue;
+            }
             if member.is_some_and(|it| it.state().ended()) {
                 self.forget(&peer);
+            }
+            if let (Peer::Agent(agent), None) = (&peer, &asker) {
+                self.entrusted.remove(agent);
             }
         }
     }

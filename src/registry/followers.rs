@@ -206,6 +206,7 @@ impl Registry {
             uptime_ms: member.uptime_ms(now),
             relaunches: member.relaunches(),
             ready: member.is_ready(),
+            fault: member.fault().cloned().map(Box::new),
             addresses: servers
                 .map(|(alias, at)| (alias.clone(), at.clone()))
                 .collect(),

@@ -10,7 +10,7 @@ use crate::model::{
     Address, AfterEnd, AgentInfo, AgentName, Alias, ConnectionInfo, End, ExitReport, Guard, HostId,
     HostInfo, Millis, PublicKey, Relaunches, SocketId, SpecVersion, State,
 };
-use crate::wire::{Announcement, Incarnation, Reached};
+use crate::wire::{Announcement, Fault, Incarnation, Reached};
 
 pub(crate) struct Member {
     pub route: RoutingId,
@@ -272,6 +272,11 @@ impl Member {
     /// Whether others may go on that wait for it.
     pub(super) fn is_ready(&self) -> bool {
         self.reached().is_some_and(Reached::is_ready)
+    }
+
+    /// Why it is not what its spec says, or is led no further.
+    pub(super) fn fault(&self) -> Option<&Fault> {
+        self.reached().and_then(|it| it.fault.as_ref())
     }
 
     /// What its sockets do not have, if it is an agent with a libzmq of its own.

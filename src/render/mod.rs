@@ -23,9 +23,9 @@ pub use reports::{
     Addresses, AddressesOfAgent, Agents, Answer, Attributes, BareAddress, BareName, Checked,
     Closed, Connected, Connections, Diagnosed, Differs, Done, Down, Expanded, Exported, Failure,
     History, HostRow, Hosts, Installed, Journal, JournalRow, KeptRuns, KeyList, Listed, Many,
-    Measured, NameServerRow, Outcome, PastRow, Planned, Revoked, RunRow, Sockets, SystemRow,
-    SystemState, Systems, Timers, Uninstalled, UnitsPrinted, Up, Versions, Waited, WaitedRow,
-    WouldChange, by_hand_remedy,
+    Measured, NameServerRow, Outcome, PastRow, Planned, Revoked, RunRow, Sockets, Started,
+    SystemRow, SystemState, Systems, Timers, Uninstalled, UnitsPrinted, Up, Versions, Waited,
+    WaitedRow, WouldChange, by_hand_remedy,
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;

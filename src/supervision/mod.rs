@@ -8,6 +8,7 @@ mod boots;
 mod companions;
 mod restart;
 mod silent;
+mod spawns;
 mod start;
 mod taken_back;
 
@@ -21,6 +22,7 @@ pub(crate) use boots::{After, Boots, Led, Standing, Unready};
 pub(crate) use companions::{Companions, With};
 use restart::History;
 use silent::Silent;
+pub(crate) use spawns::{Spawned, Spawns};
 pub(crate) use taken_back::{Condition, TakenBack};
 
 /// Time since the daemon began, on the monotonic clock.

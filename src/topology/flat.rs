@@ -244,6 +244,8 @@ fn agent(agent: &AgentSpec, full: &impl Fn(&AgentId) -> AgentId) -> Part {
         keep,
         with,
         update,
+        // No file says so.
+        spawned: _,
     } = agent;
     let mut entries = Entries::of(&keys::AGENT);
     entries.text("host", host);

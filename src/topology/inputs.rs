@@ -22,13 +22,15 @@ pub struct Input {
 }
 
 /// What a text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InputKind {
     /// A topology, or a part of one.
     File,
     /// A file that another one, which comes after it, includes.
     Included,
+    /// What stands behind the name of this agent in a topology.
+    Agent(String),
     /// `PATH=VALUE`.
     Set,
 }
@@ -40,6 +42,14 @@ impl Input {
             kind: InputKind::File,
             name: name.into(),
             text: text.into(),
+        }
+    }
+
+    /// What stands behind the name of an agent in a topology.
+    pub fn agent(agent: impl Into<String>, file: Input) -> Self {
+        Self {
+            kind: InputKind::Agent(agent.into()),
+            ..file
         }
     }
 
@@ -95,7 +105,7 @@ fn opened<'t>(
 ) -> Option<Text<'t>> {
     match bytes::as_text(&input.text) {
         Ok(text) => Some(Text {
-            kind: input.kind,
+            kind: input.kind.clone(),
             text,
             begin: files.add(at, &input.name, text),
         }),
@@ -113,6 +123,9 @@ fn tree(text: &Text<'_>, lookup: &Lookup<'_>, review: &mut Review) -> Option<Nod
     review.absorb(own, text.begin);
     let mut tree = tree?;
     tree.move_by(text.begin);
+    if let InputKind::Agent(name) = &text.kind {
+        return Some(tree.behind(name).behind("agents"));
+    }
     // A later file must not hide that an earlier one has another format.
     system::refuse_other_format(&tree, review);
     include::check(&tree, review);

@@ -127,6 +127,7 @@ fn agent(
         keep: draft.keep.clone(),
         with: goes_with(draft, directory),
         update: draft.update.clone(),
+        spawned: None,
     })
 }
 

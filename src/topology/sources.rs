@@ -63,7 +63,7 @@ impl Sources {
         };
         let topology = super::load_all(inputs, &watched)?;
         let text = |input: &Input| Text {
-            kind: input.kind,
+            kind: input.kind.clone(),
             name: input.name.clone(),
             text: String::from_utf8_lossy(&input.text).into_owned(),
         };
@@ -92,7 +92,7 @@ impl Sources {
         read: impl FnOnce(&[Input], &Surroundings<'_>) -> T,
     ) -> T {
         let input = |text: &Text| Input {
-            kind: text.kind,
+            kind: text.kind.clone(),
             name: text.name.clone(),
             text: text.text.clone().into_bytes(),
         };

@@ -1,5 +1,7 @@
 //! What `up` would do with a system that is up: found out without changing anything.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::UpRequest;
@@ -10,7 +12,7 @@ use super::contents;
 use super::error::UpError;
 use super::hosts::none_taken;
 use super::state::Group;
-use crate::model::{AgentId, HostName, NameServerName, State};
+use crate::model::{AgentId, AgentInfo, AgentSpec, HostName, NameServerName, State};
 use crate::plan::{Actual, Change, Plan, TakeOver, mend, states_between, taken_from_standing};
 
 /// What would be done.
@@ -32,6 +34,9 @@ pub struct Foreseen {
     pub turns: Option<usize>,
     /// An `up` that was to change the system was cut off.
     pub cut_off: bool,
+    /// Agents that are no part of it, and are left alone. They come and go: a plan holds whichever there are.
+    #[serde(skip)]
+    pub spawned: Vec<AgentId>,
 }
 
 impl Foreseen {
@@ -46,6 +51,7 @@ impl Foreseen {
             touched: _,
             turns: _,
             cut_off,
+            spawned: _,
         } = self;
         change.is_empty()
             && conflicts.is_empty()
@@ -119,9 +125,29 @@ pub(crate) async fn foresee(request: &UpRequest) -> Result<Option<Foreseen>, UpE
         touched: touched.filter(|it| !is_changed(it)).collect(),
         turns: (between > 0).then_some(between + 1),
         cut_off: record.changing.is_some(),
+        spawned: spawned(plan, &change.removed, actual.agents.iter()),
         change,
         by_hand,
     }))
+}
+
+/// Agents that hosts of the system have started for nobody but who asked them: they live, and neither the file nor the record names
+/// them.
+pub(crate) fn spawned<'a>(
+    plan: &Plan,
+    removed: &[AgentSpec],
+    agents: impl Iterator<Item = (&'a AgentId, &'a AgentInfo)>,
+) -> Vec<AgentId> {
+    let named: BTreeSet<&AgentId> = plan
+        .agents
+        .iter()
+        .chain(removed)
+        .map(|it| &it.name)
+        .collect();
+    let ours = |it: &AgentInfo| it.system.as_ref() == Some(&plan.system) && it.host.is_some();
+    let lives = agents.filter(|(_, it)| ours(it) && !it.state.is_over());
+    let all = lives.map(|(id, _)| id).filter(|id| !named.contains(id));
+    all.cloned().collect()
 }
 
 /// What one name server knows.

@@ -48,6 +48,7 @@ use crate::state::{Lock, StateDir, SystemDir, SystemRecord};
 pub(crate) use by_hand::running;
 pub(crate) use contents::followed;
 pub(crate) use error::{Absent, Stage, UpError};
+use foresee::spawned;
 pub(crate) use foresee::{Foreseen, foresee};
 use launch::Launched;
 pub(crate) use machines::seen_from_afar;
@@ -100,6 +101,18 @@ pub struct LostHost {
     pub agents: Vec<AgentId>,
     /// Why it could not be started again. None: others start it.
     pub cause: Option<SshError>,
+}
+
+impl UpReport {
+    /// Agents that were asked for at run time and are no part of the system: they were left alone.
+    pub(crate) fn spawned(&self) -> Vec<AgentId> {
+        let removed = match &self.outcome {
+            Outcome::Changed(change) => change.removed.as_slice(),
+            Outcome::BroughtUp | Outcome::Unchanged | Outcome::BroughtBack(_) => &[],
+        };
+        let agents = self.agents.iter().map(|(id, info)| (id, info));
+        spawned(&self.plan, removed, agents)
+    }
 }
 
 impl OutOfReach {

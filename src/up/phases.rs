@@ -363,9 +363,18 @@ impl Up<'_> {
                 .or_else(|| standing.find(|it| it.name == entry.name))
         };
         let plan = &self.request.plan;
+        // A change may have brought some, and taken others away.
+        let with_agents = |mut group: GroupRecord| {
+            for machine in &mut group.machines {
+                let there = plan.agents_on(&machine.host, &group.name);
+                machine.agents = there.map(|agent| agent.name.name.clone()).collect();
+            }
+            group
+        };
+        let groups = plan.nameservers.iter().filter_map(group);
         let record = SystemRecord {
             name: plan.system.clone(),
-            groups: plan.nameservers.iter().filter_map(group).collect(),
+            groups: groups.map(with_agents).collect(),
             unprotected: plan.is_unprotected(),
             changing: None,
             contents: begun_with(

@@ -5,6 +5,8 @@
 //! and the peer's name to the end: the receiver's on the way to the name server, the sender's on the
 //! way from it. The level is the name server's to say: on the way to it, it is 0.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -62,6 +64,12 @@ pub enum DecodeError {
 }
 
 impl Envelope {
+    /// How long the requester will wait, if it says so.
+    pub fn deadline(&self) -> Option<Duration> {
+        let is_limited = self.deadline_ms > 0;
+        is_limited.then(|| Duration::from_millis(self.deadline_ms.into()))
+    }
+
     pub fn request(id: u64, deadline_ms: u32, to: Peer) -> Self {
         Self {
             kind: MessageKind::Request,

@@ -24,6 +24,12 @@ pub enum HostRequest {
     /// Start an agent by its spec, which the host keeps. Replies with its pid once the process is there; that it runs,
     /// and is what the spec says, the name server tells. The fault is `start`.
     Start { spec: Box<AgentSpec> },
+    /// Start an agent that no topology of its names, and lead it to its work. It is ephemeral, whatever the spec says of that. Replies with
+    /// its pid when it does its work, or has ended well; before that its wires are proven. If it does not come so far, it ends,
+    /// and nothing is kept of it.
+    Spawn { spec: Box<AgentSpec> },
+    /// End an ephemeral agent for good: neither the host nor the name server keeps anything of it. Replies with [`Stopped`].
+    Remove { agent: AgentName, grace: Grace },
     /// Lead these of its agents to that step, and those that others have started and that it was given the specs of. Replies with
     /// null as soon as it has told them: each announces what becomes of it.
     Lead { agents: Vec<AgentName>, to: Step },
@@ -281,6 +287,9 @@ pub struct Works {
     /// Its program and its timers wait until its host leads it to them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waits: bool,
+    /// It goes no further than its wires if they are not proven in time, and says so: a requester waits for that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
 }
 
 impl AgentBoot {

@@ -300,6 +300,9 @@ pub struct Presence {
     /// It does its work, and its program, if it has one, is ready.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ready: bool,
+    /// Why it is not what its spec says, or is led no further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Box<Fault>>,
     /// Where its sockets are that others can connect to.
     pub addresses: BTreeMap<Alias, Address>,
     /// Which spec it goes by.

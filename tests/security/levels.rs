@@ -95,6 +95,8 @@ fn requests_to_a_host() -> Vec<HostRequest> {
         of("lead", serde_json::json!({"agents":["Alice"],"to":"go"})),
         of("keep", serde_json::json!({"agents":["Alice"]})),
         of("restart", serde_json::json!({"agent":"Nobody"})),
+        of("spawn", serde_json::json!({"spec": spec("Mine")})),
+        of("remove", serde_json::json!({"agent":"Alice","grace":1})),
         of(
             "program_ended",
             serde_json::json!({"incarnation":1,"exit":{"status":1,"signal":null,"log":[]}}),

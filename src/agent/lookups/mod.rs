@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::sockets::SlotId;
 use super::wires::WireId;
-use crate::model::{PublicKey, Target};
+use crate::model::{NewAgent, PublicKey, Target};
 use crate::wire::{Arrived, ProofToken};
 
 /// Marks the numbers of lookups, so that no announcement has one of them.
@@ -29,6 +29,16 @@ pub(crate) enum Lookup {
     Still(PublicKey),
     /// The host daemon: what becomes of the program, which has ended.
     Relaunch,
+    /// The name server, for the program: how agents stand.
+    Agents,
+    /// The same: where all sockets of an agent are.
+    Addresses,
+    /// Another member, for the program, which gets the answer as it is: what is asked, in words.
+    Passed(String),
+    /// The host, for the program: it is done.
+    Done(String),
+    /// The name server: the other end of the next wire of an agent that is to be spawned.
+    Other(Box<NewAgent>),
     /// A writer: what has come by lines of the socket `at`.
     Confirm { at: SlotId, lines: Vec<Arrived> },
     /// A reader: what has come by these lines of the socket `at`.
@@ -59,6 +69,11 @@ impl Lookup {
             | Lookup::Arrived { at, .. } => Some(*at),
             Lookup::Find(_)
             | Lookup::Relaunch
+            | Lookup::Agents
+            | Lookup::Addresses
+            | Lookup::Passed(_)
+            | Lookup::Done(_)
+            | Lookup::Other(_)
             | Lookup::ProbeWire { .. }
             | Lookup::ProveWire { .. }
             | Lookup::Whose(_)
@@ -70,6 +85,9 @@ impl Lookup {
         match self {
             Lookup::Find(_) => "finding the other socket".to_owned(),
             Lookup::Relaunch => "asking what becomes of the command".to_owned(),
+            Lookup::Agents | Lookup::Addresses => "asking for agents".to_owned(),
+            Lookup::Passed(what) | Lookup::Done(what) => what.clone(),
+            Lookup::Other(new) => format!("finding the sockets for {}", new.name()),
             Lookup::Whose(key) | Lookup::Still(key) => format!("finding out whose {key} is"),
             Lookup::Confirm { .. } | Lookup::Arrived { .. } => {
                 "counting what has arrived".to_owned()

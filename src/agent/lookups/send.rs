@@ -81,6 +81,17 @@ impl Agent {
             Lookup::LeaveOut { at, lines } => self.on_left_out(at, &lines, Ok(answer)),
             Lookup::Relaunch => self.on_relaunch_answered(Ok(answer)),
             Lookup::Find(wire) => self.on_located(wire, Ok(answer)),
+            Lookup::Agents => {
+                let standing = self.standing_of(answer);
+                self.reply(request.requester, standing);
+            }
+            Lookup::Addresses => {
+                let addresses = self.addresses_in(answer);
+                self.reply(request.requester, addresses);
+            }
+            Lookup::Passed(_) => self.reply(request.requester, Ok(answer)),
+            Lookup::Done(_) => self.reply(request.requester, Ok(Value::Null)),
+            Lookup::Other(new) => self.on_other_found(new, answer, request),
             Lookup::ProbeWire { wire, token } => self.on_wire_probed(wire, token, Ok(())),
             Lookup::ProveWire { wire, token } => self.on_wire_proven(wire, &token, Ok(())),
             Lookup::Prove {
@@ -122,6 +133,11 @@ impl Agent {
             Lookup::Arrived { at, lines } => self.on_arrived(at, &lines, Err(&fault)),
             Lookup::Whose(key) => self.on_whose(&key, Err(&fault)),
             Lookup::Still(key) => self.on_still(&key, Err(&fault)),
+            Lookup::Agents
+            | Lookup::Addresses
+            | Lookup::Passed(_)
+            | Lookup::Done(_)
+            | Lookup::Other(_) => self.reply(requester, Err(fault)),
             Lookup::Prove { at, token, .. } => {
                 self.forget_token(at, &token);
                 self.reply(requester, Err(fault));

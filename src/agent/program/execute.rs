@@ -19,6 +19,7 @@ impl Agent {
     pub(super) fn execute(&mut self, word: FromProgram) -> Option<FromProgram> {
         match word {
             FromProgram::Asks(request) => self.execute_request(request).map(FromProgram::from),
+            FromProgram::AsksOthers(word) => self.ask_others(word).map(FromProgram::from),
             FromProgram::Says(word) => self.execute_word(word).map(FromProgram::from),
         }
     }
@@ -78,8 +79,7 @@ impl Agent {
     }
 
     fn program_is_behind(&self) -> bool {
-        let full = |program: &Program| program.listens() && !program.body.has_room();
-        self.program.as_ref().is_some_and(full)
+        self.program.as_ref().is_some_and(Program::is_behind)
     }
 
     fn send_for_program(

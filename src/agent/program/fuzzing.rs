@@ -46,6 +46,7 @@ fn understood(line: Line) -> Said {
             Ok(asked) => Said::Request(Box::new(asked.request)),
             Err(reason) => Said::Wrong(reason),
         },
+        Ok(FromProgram::AsksOthers(word)) => Said::Word(format!("{word:?}")),
         Ok(FromProgram::Says(word)) => Said::Word(format!("{word:?}")),
         Err(NoWord::Blank) => Said::Nothing,
         Err(NoWord::Plain(text) | NoWord::Printed(text)) => Said::Printed(text),

@@ -32,7 +32,7 @@ pub(crate) use self::guest::{Guest, GuestEnd, Listened, pair};
 use self::process::Got;
 pub(crate) use self::process::{Process, Streams};
 use self::words::ToProgram;
-pub(crate) use self::words::{FromProgram, Heard, OwnWord, ProgramId, ProgramRequest};
+pub(crate) use self::words::{FromProgram, Heard, OwnWord, ProgramId, ProgramRequest, ToOthers};
 
 /// A program and what lies between it and the agent.
 pub(crate) struct Program {
@@ -90,6 +90,11 @@ impl Program {
     /// Its pid, if it is a process.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.body.pid()
+    }
+
+    /// Whether it has to read before it is told more.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.listens() && !self.body.has_room()
     }
 
     fn noun(&self) -> &'static str {

@@ -63,6 +63,7 @@ fn wire(agent: &mut Fixture, kind: Kind, at: Option<Address>) {
 fn tell(agent: &Fixture, life: u64, uptime_ms: u64, main: Option<Address>) {
     let presence = Presence {
         ready: false,
+        fault: None,
         agent: "Bob".parse().unwrap(),
         incarnation: Incarnation(life),
         state: State::Running,

@@ -111,6 +111,8 @@ pub(super) fn reasons(from: &AgentSpec, to: &AgentSpec) -> Vec<Reason> {
         keep: _,
         with: _,
         update: _,
+        // That says who asked for it, and not what it does.
+        spawned: _,
     } = from;
     let is_far = |agent: &AgentSpec| {
         let own = &agent.name.nameserver;

@@ -32,6 +32,8 @@ struct Object<'o> {
     /// In how many turns agents begin anew, if not at once.
     turns: Option<usize>,
     by_hand: &'o TakeOver,
+    #[serde(skip_serializing_if = "<[AgentId]>::is_empty")]
+    spawned: &'o [AgentId],
     #[serde(flatten)]
     change: &'o Change,
 }
@@ -40,7 +42,8 @@ impl Report for WouldChange {
     fn table(&self, style: Style) -> String {
         let name = style.paint(self.system.as_str(), Paint::Strong);
         if self.foreseen.is_empty() {
-            let text = format!("{name} is up, and what the file says: nothing to do\n");
+            let mut text = format!("{name} is up, and what the file says: nothing to do\n");
+            text += &left_alone(&self.foreseen.spawned);
             return text + &by_hand::lines(&self.foreseen.by_hand);
         }
         let mut text = format!("{name} is up: {}\n", self.summary());
@@ -56,9 +59,10 @@ impl Report for WouldChange {
             text += &block(style, Sign::Otherwise, &it.to.name, &what, &details(it));
         }
         for agent in &change.removed {
-            let what = match agent.attach {
-                true => "is released",
-                false => "ends",
+            let what = match (agent.attach, agent.spawned) {
+                (true, _) => "is released",
+                (false, None) => "ends",
+                (false, Some(_)) => "ends: it was spawned, and the file does not name it",
             };
             text += &block(style, Sign::Goes, &agent.name, what, &[]);
         }
@@ -75,6 +79,7 @@ impl Report for WouldChange {
             touched,
             turns,
             cut_off,
+            spawned,
         } = &self.foreseen;
         pretty(&Object {
             format: FORMAT,
@@ -87,6 +92,7 @@ impl Report for WouldChange {
             touched,
             turns: *turns,
             by_hand,
+            spawned,
             change,
         })
     }
@@ -134,6 +140,7 @@ impl WouldChange {
             touched,
             turns,
             cut_off,
+            spawned,
             change: _,
             by_hand: _,
         } = &self.foreseen;
@@ -164,9 +171,22 @@ impl WouldChange {
             "agents whose wires are proven again",
             touched.iter().map(ToString::to_string).collect(),
         );
+        text += &left_alone(spawned);
         if *cut_off {
             text += "\nan `up` that was to change this system was cut off: this finishes or undoes it\n";
         }
         text
+    }
+}
+
+/// In one line, if there are any.
+fn left_alone(spawned: &[AgentId]) -> String {
+    let names: Vec<String> = spawned.iter().map(ToString::to_string).collect();
+    match names.is_empty() {
+        true => String::new(),
+        false => format!(
+            "\nagents that were spawned, and are left alone: {}\n",
+            names.join(", ")
+        ),
     }
 }

@@ -21,6 +21,7 @@ mod many;
 mod planned;
 mod runs;
 mod sockets;
+mod started;
 mod steps;
 mod systems;
 #[cfg(test)]
@@ -51,6 +52,7 @@ pub use many::{Failure, Many, Outcome};
 pub use planned::Planned;
 pub use runs::{KeptRuns, RunRow};
 pub use sockets::Sockets;
+pub use started::Started;
 pub use systems::{NameServerRow, SystemRow, SystemState, Systems};
 pub use timers::Timers;
 pub use up::Up;

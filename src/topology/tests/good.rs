@@ -70,6 +70,7 @@ fn agent(name: &str) -> AgentSpec {
         keep: std::collections::BTreeSet::new(),
         with: BTreeMap::new(),
         update: None,
+        spawned: None,
     }
 }
 

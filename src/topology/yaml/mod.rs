@@ -85,6 +85,17 @@ pub(super) struct Key {
 }
 
 impl Node {
+    /// A map in which it stands behind that key.
+    pub(crate) fn behind(self, key: &str) -> Self {
+        let span = self.span.clone();
+        let key = Key {
+            text: key.to_owned(),
+            span: span.clone(),
+        };
+        let data = Data::Map(vec![(key, self)]);
+        Self { span, data }
+    }
+
     pub(crate) fn is_null(&self) -> bool {
         self.data.is_null()
     }

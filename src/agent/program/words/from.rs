@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::ProgramId;
-use crate::model::{Action, Alias, Handlers, Kind, Level, Millis, Serializer, Topic, Transport};
+use super::{ProgramId, Spawn, ToOthers};
+use crate::model::{
+    Action, AgentName, Alias, Handlers, Kind, Level, Millis, Serializer, Topic, Transport,
+};
 use crate::wire::AgentRequest;
 
 /// From the program: what it asks, or what it says.
@@ -14,6 +16,7 @@ use crate::wire::AgentRequest;
 #[serde(from = "Line")]
 pub(crate) enum FromProgram {
     Asks(ProgramRequest),
+    AsksOthers(ToOthers),
     Says(OwnWord),
 }
 
@@ -99,6 +102,12 @@ impl From<OwnWord> for FromProgram {
     }
 }
 
+impl From<ToOthers> for FromProgram {
+    fn from(word: ToOthers) -> Self {
+        FromProgram::AsksOthers(word)
+    }
+}
+
 impl From<ProgramRequest> for FromProgram {
     fn from(request: ProgramRequest) -> Self {
         FromProgram::Asks(request)
@@ -151,10 +160,31 @@ enum Line {
     Attributes {
         id: ProgramId,
     },
-    /// The addresses of the agent's own sockets.
+    /// The addresses of the agent's own sockets, or that of another's.
     Addr {
+        agent: Option<AgentName>,
         alias: Option<Alias>,
         id: ProgramId,
+    },
+    /// Other agents, as the name server knows them.
+    Agents {
+        agent: Option<AgentName>,
+        id: ProgramId,
+    },
+    /// A method of another agent.
+    Call {
+        agent: AgentName,
+        name: String,
+        #[serde(default)]
+        params: Value,
+        #[serde(default, deserialize_with = "duration")]
+        timeout: Option<Millis>,
+        id: Option<ProgramId>,
+    },
+    Spawn(Box<Spawn>),
+    Remove {
+        agent: AgentName,
+        id: Option<ProgramId>,
     },
     Bind(Bind),
     Connect(Connect),
@@ -233,11 +263,39 @@ impl From<Line> for FromProgram {
             Line::Set { attributes } => return OwnWord::Set { attributes }.into(),
             Line::Get { name, id } => return OwnWord::Get { name, id }.into(),
             Line::Stop {} => return OwnWord::Stop.into(),
+            Line::Addr {
+                agent: Some(agent),
+                alias,
+                id,
+            } => return ToOthers::Addr { agent, alias, id }.into(),
+            Line::Agents { agent, id } => return ToOthers::Agents { agent, id }.into(),
+            Line::Call {
+                agent,
+                name,
+                params,
+                timeout,
+                id,
+            } => {
+                return ToOthers::Call {
+                    agent,
+                    name,
+                    params,
+                    timeout,
+                    id,
+                }
+                .into();
+            }
+            Line::Spawn(spawn) => return spawn.word().into(),
+            Line::Remove { agent, id } => return ToOthers::Remove { agent, id }.into(),
             Line::Bind(bind) => return ProgramRequest::Bind(bind).into(),
             Line::Connect(connect) => return ProgramRequest::Connect(connect).into(),
             Line::Timer(timer) => return ProgramRequest::Timer(timer).into(),
             Line::Attributes { id } => (AgentRequest::Attributes {}, Some(id)),
-            Line::Addr { alias, id } => (AgentRequest::Addr { alias }, Some(id)),
+            Line::Addr {
+                agent: None,
+                alias,
+                id,
+            } => (AgentRequest::Addr { alias }, Some(id)),
             Line::Close { alias, linger, id } => (AgentRequest::Close { alias, linger }, id),
             Line::CloseAll { linger, id } => (AgentRequest::CloseAll { linger }, id),
             Line::Subscribe {
@@ -361,7 +419,7 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error
     Value::deserialize(from).map(Some)
 }
 
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Millis>, D::Error> {
+pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Millis>, D::Error> {
     let text = Option::<String>::deserialize(from)?;
     text.map(|text| text.parse().map_err(serde::de::Error::custom))
         .transpose()

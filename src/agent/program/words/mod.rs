@@ -4,6 +4,7 @@
 mod about;
 mod from;
 mod heard;
+mod others;
 mod read;
 mod to;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use from::{Bind, Connect, FromProgram, OwnWord, ProgramRequest, Timer};
 pub(crate) use heard::Heard;
+pub(crate) use others::{Spawn, ToOthers};
 pub(crate) use read::{NoWord, Waits, read, too_long};
 pub(crate) use to::{Outcome, ToProgram};
 
