@@ -99,6 +99,24 @@ fn grow() {
     down(&bench);
 }
 
+/// Its script scales and replaces the workers, and counts.
+#[test]
+fn rolling() {
+    let bench = Bench::new();
+    up(&bench, "rolling");
+    let mut script = script(&bench, "rolling", "roll.py", 0);
+    let status = script.wait().unwrap();
+    let said = std::fs::read_to_string(bench.files().join("roll.py.said")).unwrap();
+    assert!(status.success(), "{said}");
+    let readme = repository().join("examples/rolling/README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    for line in said.lines().skip(4) {
+        assert!(readme.contains(line), "its README has not {line:?}: {said}");
+    }
+    assert_eq!(said.lines().count(), 6, "{said}");
+    down(&bench);
+}
+
 /// One thing after another is killed, as its script does.
 #[test]
 fn survives() {

@@ -199,7 +199,7 @@ fn what_runs_is_a_file_that_changes_nothing() {
             bench.osb(&["export", "--diff", &path, "--exit-code"]).code,
             0
         );
-        bench.ok(&["down"]);
+        bench.ok(&["down", "--force"]);
         if let Some(zoe) = zoe {
             bench.end_by_hand(zoe);
         }
@@ -244,7 +244,7 @@ fn it_is_a_topology_and_says_what_it_leaves_out() {
             .replace(&path, "FILE")
     );
     drop(bound);
-    bench.ok(&["down"]);
+    bench.ok(&["down", "--force"]);
     bench.end_by_hand(zoe);
     bench.assert_nothing_left();
 }
@@ -288,7 +288,7 @@ fn it_is_so_in_closed_systems_and_between_groups() {
     assert_eq!(up["unchanged"], json!(true), "{up}");
     assert_eq!(bench.all(), before);
     assert!(!bench.plan(&next).contains("by hand"));
-    bench.ok(&["down"]);
+    bench.ok(&["down", "--force"]);
     bench.assert_nothing_left();
 }
 
@@ -309,7 +309,7 @@ fn what_was_taken_over_is_there_in_the_next_life() {
     });
     assert_eq!(bench.ok(&["addr", "Alice", "extra"]), extra);
     assert!(!bench.plan(&path).contains("by hand"));
-    bench.ok(&["down"]);
+    bench.ok(&["down", "--force"]);
     // What it had before is its own again.
     bench.end_by_hand(zoe);
     bench.assert_nothing_left();
@@ -338,7 +338,7 @@ fn a_change_that_fails_gives_back_what_it_took_over() {
     let up = bench.json(&["up", &next, "--replace"]);
     assert_eq!(up["unchanged"], json!(true), "{up}");
     assert_eq!(bench.all(), before);
-    bench.ok(&["down"]);
+    bench.ok(&["down", "--force"]);
     bench.end_by_hand(zoe);
     bench.assert_nothing_left();
 }
@@ -359,7 +359,7 @@ fn what_is_in_the_way_is_told_before_anything_is_done() {
     bench.ok(&["close", "Bob", "news"]);
     bench.ok(&["close", "Alice", "extra"]);
     bench.ok(&["up", &path]);
-    bench.ok(&["down"]);
+    bench.ok(&["down", "--force"]);
     bench.end_by_hand(zoe);
     bench.assert_nothing_left();
 }
@@ -393,6 +393,6 @@ fn a_program_binds_again_what_its_spec_has_from_it() {
     wait_until("it runs", || bench.agent("Alice")["state"] == "running");
     bench.ok(&["addr", "Alice", "own"]);
     assert!(!bench.plan(&next).contains("by hand"));
-    bench.ok(&["down"]);
+    bench.ok(&["down", "--force"]);
     bench.assert_nothing_left();
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::draining::Draining;
 use super::lookups::Lookup;
 use super::requests::{Outcome, Request};
 use super::sockets::{SlotId, is_drained, takes};
@@ -15,16 +16,6 @@ use super::state::Agent;
 use super::waiting::Waiting;
 use crate::model::{Alias, Millis, SocketId};
 use crate::wire::{AgentRequest, Arrived, Fault, Given, Peer};
-
-/// What is still to be taken in.
-pub(crate) struct Draining {
-    /// The number under which the requester waits.
-    waiting: u64,
-    /// How many writers have not answered.
-    asked: usize,
-    /// What the writers have given to lines that were dialled from here.
-    given: BTreeMap<(SlotId, Box<str>), u64>,
-}
 
 /// Lines of a socket that were dialled, by where they lead.
 type ByWriter = BTreeMap<SocketId, Vec<Box<str>>>;

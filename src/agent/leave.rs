@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::leaving::Leaving;
 use super::lookups::Lookup;
 use super::requests::Request;
 use super::sockets::{LinkAt, is_answered, shares};
@@ -10,12 +11,6 @@ use super::state::Agent;
 use crate::model::timing::REQUEST_TIMEOUT;
 use crate::model::{Alias, SocketId, Target};
 use crate::wire::{AgentRequest, Fault, Peer};
-
-/// The end of a wire that is about to be left, as soon as all requests that went there are answered.
-pub(crate) struct Leaving {
-    link: LinkAt,
-    lines: Vec<Box<str>>,
-}
 
 impl Agent {
     /// A reader that is about to go has connected: these lines get no more. Tells what was given to each, of those that are

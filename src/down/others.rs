@@ -1,16 +1,18 @@
 //! Who else hangs on the name servers that `down` would end with a system: other systems, agents that were started by hand, and
 //! daemons that others have started.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::model::timing::DOWN_TIMEOUT;
-use crate::model::{AgentInfo, AgentName, HostId, HostInfo, HostName, NameServerName, SystemName};
-use crate::proxy::Link;
+use crate::model::{
+    AgentInfo, AgentName, HostId, HostInfo, HostName, NameServerName, SystemName, Ties,
+};
+use crate::proxy::{Link, Pending};
 use crate::state::{GroupRecord, SystemRecord};
-use crate::wire::{NameServerRequest, Peer};
+use crate::wire::{HostRequest, NameServerRequest, Peer};
 
 /// Those that hang on one name server and are not of its system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,21 +57,44 @@ pub(super) async fn others(
         let hosts = NameServerRequest::Hosts {};
         let agents = link.ask::<Vec<AgentInfo>>(Peer::NameServer, &agents, DOWN_TIMEOUT);
         let hosts = link.ask::<Vec<HostInfo>>(Peer::NameServer, &hosts, DOWN_TIMEOUT);
-        Some((agents, hosts))
+        let shared = group.machines.iter().filter(|it| it.ours.is_none());
+        let ties = shared
+            .map(|it| ties_at(link, it.id(&record.name)))
+            .collect::<Vec<_>>();
+        Some((agents, hosts, ties))
     };
     let asked: Vec<_> = groups.iter().zip(&*links).map(ask).collect();
     let mut all = Vec::new();
     for ((group, link), asked) in groups.iter().zip(links).zip(asked) {
-        let Some((agents, hosts)) = asked else {
+        let Some((agents, hosts, ties)) = asked else {
             continue;
         };
         match (agents.await, hosts.await) {
-            (Ok(agents), Ok(hosts)) => all.push(Others::at(record, group, agents, hosts)),
+            (Ok(mut agents), Ok(hosts)) => {
+                let ephemeral = ephemeral(ties).await;
+                agents.retain(|it| !ephemeral.contains(&it.name));
+                all.push(Others::at(record, group, agents, hosts));
+            }
             _ => *link = None,
         }
     }
     all.retain(|it| !it.is_empty());
     all
+}
+
+fn ties_at(link: &Link, host: HostId) -> Pending<Vec<Ties>> {
+    link.ask(Peer::Host(host), &HostRequest::Ties {}, DOWN_TIMEOUT)
+}
+
+/// Agents that were asked for at run time, at daemons that others have started: they end with the system.
+async fn ephemeral(asked: Vec<Pending<Vec<Ties>>>) -> BTreeSet<AgentName> {
+    let mut names = BTreeSet::new();
+    for ties in asked {
+        // One that does not answer keeps what it has: it is told of.
+        let ties = ties.await.unwrap_or_default().into_iter();
+        names.extend(ties.filter(|it| it.ephemeral).map(|it| it.agent.name));
+    }
+    names
 }
 
 impl Others {

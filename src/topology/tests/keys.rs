@@ -25,6 +25,7 @@ const PLACES: &[(&str, &str, &[&str])] = &[
         "agents:\n A:\n  command: [x]\n  ready:",
         &["", "command: [x]"],
     ),
+    ("Update", "agents:\n A:\n  replicas: 2\n  update:", &[""]),
     ("Health", "agents:\n A:\n  command: [x]\n  health:", &[""]),
     ("JobForm", "agents:\n A:\n  command: [x]\n  job:", &[""]),
     ("BindForm", "agents:\n A:\n  bind:\n   x:", &["kind: PULL"]),

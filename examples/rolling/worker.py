@@ -1,0 +1,20 @@
+"""Passes its work on, and answers with its version."""
+
+import os
+
+import osb
+
+agent = osb.Agent()
+
+
+@agent.on("inbox")
+def work(number):
+    agent.send("out", number)
+
+
+@agent.on("quotes")
+def quote(_):
+    return os.environ["VERSION"]
+
+
+agent.run()
