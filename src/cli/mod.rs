@@ -51,6 +51,7 @@ mod many;
 mod mended;
 mod move_agent;
 mod ns;
+mod otherwise;
 mod overridden;
 mod plan;
 mod purpose;

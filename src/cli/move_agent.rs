@@ -1,5 +1,6 @@
 //! `osb move`: an agent goes to another host, while the system runs.
 
+use super::otherwise::become_otherwise;
 use super::overridden::Standing;
 use super::{CommandError, Context, ErrorKind, complete};
 use crate::model::{AgentId, HostName};
@@ -47,7 +48,7 @@ pub(crate) fn run(args: MoveArgs, context: &mut Context) -> Result<(), CommandEr
         }
         None => drop(overrides.hosts.remove(&args.agent)),
     }
-    standing.become_otherwise(overrides, args.lossy, context)
+    become_otherwise(standing, overrides, args.lossy, context)
 }
 
 fn find<'a, T: ToString + PartialEq + 'a>(

@@ -1,15 +1,9 @@
-//! A system that is up, of which somebody has said something beside its file: `osb scale` and `osb move`.
+//! What a system that is up was read from, and what somebody has said of it beside its file.
 
 use std::collections::BTreeMap;
 
-use super::bring_up::bring_up;
-use super::mended::not_all_back;
-use super::request::request;
-use super::runtime::block_on;
-use super::signals::Signals;
 use super::{CommandError, Context, ErrorKind, down};
-use crate::model::{AgentId, AgentSpec, Overrides, Spawned, SystemName, Topology};
-use crate::render::Up;
+use crate::model::{AgentId, Overrides, SystemName, Topology};
 use crate::state::{StateDir, SystemRecord};
 use crate::topology::Sources;
 
@@ -22,7 +16,7 @@ pub(super) struct Standing {
     pub sources: Option<Sources>,
     pub overrides: Overrides,
     /// What it is meant to be.
-    topology: Option<Topology>,
+    pub topology: Option<Topology>,
 }
 
 impl Standing {
@@ -52,27 +46,6 @@ impl Standing {
             CommandError::say(ErrorKind::Failed, sentence).with_hint(hint)
         })
     }
-
-    /// Makes of it what these overrides say. `lossy`: agents may end before they have taken in what was meant for them.
-    pub(super) fn become_otherwise(
-        self,
-        overrides: Overrides,
-        lossy: bool,
-        context: &Context,
-    ) -> Result<(), CommandError> {
-        let sources = self.sources()?;
-        let topology = with_spawned(read_again(sources, &overrides)?, self.topology.as_ref())?;
-        let kept = kept(sources);
-        let mut request = request(topology, self.file, context)?;
-        (request.sources, request.overrides) = (Some(kept), overrides);
-        request.lossy = lossy;
-        block_on(async {
-            let mut signals = Signals::new()?;
-            let report = Up(bring_up(request, None, &mut signals, context).await?);
-            context.print(&report)?;
-            not_all_back(&report.0).map_or(Ok(()), Err)
-        })?
-    }
 }
 
 impl From<SystemRecord> for Standing {
@@ -86,34 +59,6 @@ impl From<SystemRecord> for Standing {
             overrides: record.overrides,
         }
     }
-}
-
-/// The same, with the agents that were spawned beside the file and kept.
-fn with_spawned(
-    mut topology: Topology,
-    former: Option<&Topology>,
-) -> Result<Topology, CommandError> {
-    let agents = former.into_iter().flat_map(|it| &it.agents);
-    let kept = agents.filter(|it| it.spawned == Some(Spawned::Kept));
-    let kept: Vec<AgentSpec> = kept.cloned().collect();
-    topology.agents.extend(kept.iter().cloned());
-    for agent in &kept {
-        for wire in &agent.wires {
-            let mut others = topology.agents.iter_mut();
-            let other = others.find(|it| it.name == wire.to.agent);
-            let sockets = other.into_iter().flat_map(|it| &mut it.bind);
-            let socket = sockets.into_iter().find(|it| it.alias == wire.to.alias);
-            let Some(socket) = socket else {
-                let (name, to) = (&agent.name, &wire.to);
-                let sentence =
-                    format!("{name} was spawned, and is connected to {to}, which would go");
-                return Err(CommandError::say(ErrorKind::Failed, sentence)
-                    .with_hint(format!("end it first: `osb remove {name}`")));
-            };
-            socket.admits.wires.insert(agent.name.clone());
-        }
-    }
-    Ok(topology)
 }
 
 /// As a record keeps it.

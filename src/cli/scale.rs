@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::otherwise::become_otherwise;
 use super::overridden::Standing;
 use super::{CommandError, Context, ErrorKind};
 use crate::model::AgentId;
@@ -58,7 +59,7 @@ pub(crate) fn run(args: ScaleArgs, context: &mut Context) -> Result<(), CommandE
             None => overrides.replicas.remove(&entry),
         };
     }
-    standing.become_otherwise(overrides, args.lossy, context)
+    become_otherwise(standing, overrides, args.lossy, context)
 }
 
 fn no_such<'a>(entry: &AgentId, known: impl Iterator<Item = &'a AgentId>) -> CommandError {
