@@ -529,6 +529,7 @@ fn who_watches_makes_of_the_system_what_the_files_say() {
     );
     let mut up = bench.spawn(&["up", &path, "--watch"]);
     let said = listen(up.stderr.take().unwrap());
+    let shown = listen(up.stdout.take().unwrap());
     let heard = |what: &str| said.lock().unwrap().matches(what).count();
     let x_is = |x: &str| {
         wait_until("Alice is altered", || {
@@ -556,6 +557,9 @@ fn who_watches_makes_of_the_system_what_the_files_say() {
     .unwrap();
     x_is("3");
     assert_eq!(bench.pid("Alice"), pid);
+    wait_until("that is done", || {
+        shown.lock().unwrap().matches("is up, changed").count() == 2
+    });
     kill(i32::try_from(up.id()).unwrap(), 2);
     assert!(up.wait().unwrap().success());
     assert_eq!(heard("watched goes on"), 1);

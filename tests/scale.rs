@@ -58,6 +58,20 @@ impl Bench {
 }
 
 #[test]
+fn a_closed_system_is_scaled_while_it_works_and_nothing_is_lost() {
+    let bench = Bench::new();
+    let closed = topology(2, "").replacen("name: scaled", "name: scaled\nsecurity: curve", 1);
+    bench.ok(&["up", &bench.file("topology.yaml", &closed)]);
+    bench.work_goes_on();
+    for count in [6, 1, 4] {
+        bench.ok(&["scale", &format!("Worker={count}")]);
+        assert_eq!(bench.workers().len(), count);
+        bench.work_goes_on();
+    }
+    bench.nothing_was_lost();
+}
+
+#[test]
 fn a_system_is_scaled_while_it_works_and_nothing_is_lost() {
     let bench = Bench::new();
     let path = bench.file("topology.yaml", &topology(2, ""));

@@ -131,6 +131,10 @@ impl Agent {
             });
         self.draining = Some(draining);
         if done {
+            // Now, for its host's word of its end may overtake its own last one.
+            for at in self.sockets.ids() {
+                self.tell_at_the_end(at);
+            }
             self.end_draining(Ok(Value::Null));
         }
     }

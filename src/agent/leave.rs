@@ -5,18 +5,37 @@ use serde_json::Value;
 
 use super::leaving::Leaving;
 use super::lookups::Lookup;
+use super::requester::Requester;
 use super::requests::Request;
 use super::sockets::{LinkAt, is_answered, shares};
 use super::state::Agent;
 use crate::model::timing::REQUEST_TIMEOUT;
-use crate::model::{Alias, SocketId, Target};
+use crate::model::{Alias, Holder, SocketId, Target};
 use crate::wire::{AgentRequest, Fault, Peer};
 
 impl Agent {
     /// A reader that is about to go has connected: these lines get no more. Tells what was given to each, of those that are
     /// known.
-    pub(super) fn leave_out(&mut self, alias: &Alias, lines: &[Box<str>]) -> Result<Value, Fault> {
+    pub(super) fn leave_out(
+        &mut self,
+        alias: &Alias,
+        lines: &[Box<str>],
+        requester: Option<&Requester>,
+    ) -> Result<Value, Fault> {
+        let own = self.given.nameserver.clone();
+        let is_open = self.boot.keys.is_none();
         let (_, slot) = self.find_for_mut(alias, shares, "leave a connection out")?;
+        // Who may not even connect there has no line.
+        if let Some(Requester::Member {
+            peer: Peer::Agent(name),
+            ..
+        }) = requester
+            && !is_open
+            && !slot.may_connect(&Holder::Agent(name.clone()), own.as_ref())
+        {
+            let reason = format!("{alias} does not admit {name}");
+            return Err(Fault::Refused { reason });
+        }
         let given = slot.leave_out(lines);
         Ok(serde_json::to_value(given).unwrap_or_default())
     }

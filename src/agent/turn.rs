@@ -1,6 +1,8 @@
 //! The main loop: wait until something happens, see to it, wait again. Nothing here polls by the
 //! clock; what is due next is the longest that it waits.
 
+use std::time::Duration;
+
 use zmq::{POLLIN, POLLOUT, PollEvents, PollItem};
 
 use super::core::{Effect, Life};
@@ -9,6 +11,8 @@ use super::sockets::SlotId;
 use super::state::Agent;
 use crate::model::Kind;
 
+/// How long one that begins in a system that works takes in no messages until it is wired.
+const UNWIRED_PATIENCE: Duration = Duration::from_secs(1);
 /// The longest wait, in milliseconds.
 const LONGEST: u64 = 3_600_000;
 
@@ -228,8 +232,13 @@ impl Agent {
     /// Whether it does anything with messages now. In a system that works, peers send from the moment that they are connected:
     /// until it is wired to where its own messages go, theirs wait.
     fn takes_in(&self) -> bool {
-        let is_wired = self.given.wires.is_empty() || self.steps.has_wired();
-        !self.life.ending() && is_wired
+        !self.life.ending() && (self.steps.has_wired() || !self.waits_to_be_wired())
+    }
+
+    /// One that goes alone does not wait long: where its messages go may be cut off.
+    fn waits_to_be_wired(&self) -> bool {
+        let sends = self.given.wires.iter().any(|it| it.kind.sends());
+        sends && !(self.steps.is_alone() && self.now > UNWIRED_PATIENCE)
     }
 
     /// Whether requests are taken in at a SYNC_PUB now.

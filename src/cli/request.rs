@@ -6,6 +6,7 @@ use super::{CommandError, Context};
 use crate::model::Topology;
 use crate::plan::Plan;
 use crate::state::StateDir;
+use crate::topology::Sources;
 use crate::up::UpRequest;
 
 /// What the files say.
@@ -14,7 +15,17 @@ pub(super) fn topology_request(
     context: &Context,
 ) -> Result<(TopologyFile, UpRequest), CommandError> {
     let file = TopologyFile::read(args)?;
-    let (topology, sources) = file.load_with_sources_or_complain(context)?;
+    let loaded = file.load_with_sources_or_complain(context)?;
+    let request = request_of(&file, loaded, context)?;
+    Ok((file, request))
+}
+
+/// What a file asks for that was read, with what somebody has said beside it of the system that is up.
+pub(super) fn request_of(
+    file: &TopologyFile,
+    (topology, sources): (Topology, Sources),
+    context: &Context,
+) -> Result<UpRequest, CommandError> {
     let standing = Standing::of(&topology.name)?;
     let overrides = standing.map(|it| it.overrides).unwrap_or_default();
     let overrides = fitting(overrides, &topology, &sources);
@@ -27,7 +38,7 @@ pub(super) fn topology_request(
     }
     let mut request = request(topology, file.place(), context)?;
     (request.sources, request.overrides) = (Some(kept(&sources)), overrides);
-    Ok((file, request))
+    Ok(request)
 }
 
 /// What `up` would be asked for.

@@ -4,7 +4,7 @@
 use super::Context;
 use super::bring_up::bring_up;
 use super::follow::{Follow, Found};
-use super::request::request;
+use super::request::request_of;
 use super::signals::Signals;
 use super::topology_file::{TopologyArgs, TopologyFile};
 use super::{CommandError, ErrorKind};
@@ -128,10 +128,10 @@ impl Watching<'_> {
             Err(error) => return Ok(self.is_bad(error.message(), || Err(error), context)),
         };
         self.folders.add(&file.folders()).map_err(unwatched)?;
-        match file.load() {
-            Ok(topology) => {
+        match file.load_with_sources() {
+            Ok(loaded) => {
                 self.bad = None;
-                request(topology, file.place(), context).map(Some)
+                request_of(&file, loaded, context).map(Some)
             }
             Err(problems) => {
                 let text = file.diagnose(&problems, false);

@@ -200,7 +200,9 @@ impl Agent {
                 self.resume();
                 done()
             }
-            AgentRequest::LeaveOut { alias, lines } => Some(self.leave_out(&alias, &lines)),
+            AgentRequest::LeaveOut { alias, lines } => {
+                Some(self.leave_out(&alias, &lines, request.requester.as_ref()))
+            }
             AgentRequest::Left { alias, lines } => self.left(&alias, lines, request),
             AgentRequest::Adopt { system } => Some(self.adopt(system)),
             AgentRequest::Release { system } => Some(Ok(self.release(&system).into())),
