@@ -6,6 +6,7 @@ use super::{CommandError, Context};
 use crate::model::Topology;
 use crate::plan::Plan;
 use crate::state::StateDir;
+use crate::topology::Sources;
 use crate::up::UpRequest;
 
 /// What the files say.
@@ -14,7 +15,20 @@ pub(super) fn topology_request(
     context: &Context,
 ) -> Result<(TopologyFile, UpRequest), CommandError> {
     let file = TopologyFile::read(args)?;
-    let (topology, sources) = file.load_with_sources_or_complain(context)?;
+    let loaded = file.load_with_sources_or_complain(context)?;
+    let (request, otherwise) = overridden(loaded, file.place(), context)?;
+    for line in otherwise {
+        context.note(&line);
+    }
+    Ok((file, request))
+}
+
+/// What the files say, and what counts more than they do in the system that is up. With that, in a line each.
+pub(super) fn overridden(
+    (topology, sources): (Topology, Sources),
+    place: String,
+    context: &Context,
+) -> Result<(UpRequest, Vec<String>), CommandError> {
     let standing = Standing::of(&topology.name)?;
     let overrides = standing.map(|it| it.overrides).unwrap_or_default();
     let overrides = fitting(overrides, &topology, &sources);
@@ -22,12 +36,10 @@ pub(super) fn topology_request(
         true => topology,
         false => read_again(&sources, &overrides)?,
     };
-    for line in differences(&overrides, &sources) {
-        context.note(&line);
-    }
-    let mut request = request(topology, file.place(), context)?;
+    let otherwise = differences(&overrides, &sources);
+    let mut request = request(topology, place, context)?;
     (request.sources, request.overrides) = (Some(kept(&sources)), overrides);
-    Ok((file, request))
+    Ok((request, otherwise))
 }
 
 /// What `up` would be asked for.
