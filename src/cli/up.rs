@@ -179,11 +179,6 @@ async fn bring_up_and_follow(
     if unprotected {
         context.note(UNPROTECTED);
     }
-    for (agent, why) in &report.0.undrained {
-        context.note(&format!(
-            "{agent} has ended before it had taken in all that was meant for it: {why}; `osb ls sockets` counts what was lost"
-        ));
-    }
     tell_of_spawned(&report.0, context);
     if let Some(error) = not_all_back(&report.0) {
         return Err(error);
