@@ -96,6 +96,14 @@ fn with_spawned(
     let agents = former.into_iter().flat_map(|it| &it.agents);
     let kept = agents.filter(|it| it.spawned == Some(Spawned::Kept));
     let kept: Vec<AgentSpec> = kept.cloned().collect();
+    let taken = |agent: &&AgentSpec| topology.agents.iter().any(|it| it.name == agent.name);
+    if let Some(AgentSpec { name, .. }) = kept.iter().find(taken) {
+        let sentence =
+            format!("{name} was spawned, and one of the topology's agents would be called so");
+        return Err(CommandError::say(ErrorKind::Failed, sentence)
+            .with_code("name_taken")
+            .with_hint(format!("end it first: `osb remove {name}`")));
+    }
     topology.agents.extend(kept.iter().cloned());
     for agent in &kept {
         for wire in &agent.wires {
