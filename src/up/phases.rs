@@ -343,10 +343,11 @@ impl Up<'_> {
         self.settle(progress, all, &prompt, &mut known).await?;
         self.go(progress, tellings, &rest).await?;
         self.launch(progress, all, &rest, &mut known).await?;
-        let altered = self.alter_to_the_end().await?;
-        self.until_altered(tellings, altered).await?;
+        // Those that go are admitted until they have finished, and what they send by is open.
         self.drain_removed(progress).await?;
-        self.end_removed().await
+        self.end_removed().await?;
+        let altered = self.alter_to_the_end().await?;
+        self.until_altered(tellings, altered).await
     }
 
     pub(super) fn write_record(&self, phase: Phase) -> Result<(), UpError> {
