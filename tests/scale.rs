@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::common::{Bench, wait_until};
+use crate::common::{Bench, kill, listen, wait_until};
 
 /// Work is shared out among the workers, each message goes on to Sink.
 fn topology(replicas: u32, worker: &str) -> String {
@@ -58,20 +58,6 @@ impl Bench {
 }
 
 #[test]
-fn a_closed_system_is_scaled_while_it_works_and_nothing_is_lost() {
-    let bench = Bench::new();
-    let closed = topology(2, "").replacen("name: scaled", "name: scaled\nsecurity: curve", 1);
-    bench.ok(&["up", &bench.file("topology.yaml", &closed)]);
-    bench.work_goes_on();
-    for count in [6, 1, 4] {
-        bench.ok(&["scale", &format!("Worker={count}")]);
-        assert_eq!(bench.workers().len(), count);
-        bench.work_goes_on();
-    }
-    bench.nothing_was_lost();
-}
-
-#[test]
 fn a_system_is_scaled_while_it_works_and_nothing_is_lost() {
     let bench = Bench::new();
     let path = bench.file("topology.yaml", &topology(2, ""));
@@ -111,6 +97,20 @@ fn a_system_is_scaled_while_it_works_and_nothing_is_lost() {
     assert_eq!(agents, [4, 3, 3, 10, 4, 10, 4]);
     bench.ok(&["up", "--rollback", "1"]);
     assert_eq!(bench.workers(), ["Worker0"]);
+}
+
+/// Those that go are let in until they have finished.
+#[test]
+fn in_a_closed_system_nothing_is_lost_either() {
+    let bench = Bench::new();
+    let closed = topology(6, "").replace("agents:", "security: curve\nagents:");
+    bench.ok(&["up", &bench.file("topology.yaml", &closed)]);
+    for count in [1, 6, 2] {
+        bench.work_goes_on();
+        bench.ok(&["scale", &format!("Worker={count}")]);
+        assert_eq!(bench.workers().len(), count);
+    }
+    bench.nothing_was_lost();
 }
 
 #[test]
@@ -165,8 +165,68 @@ fn a_worker_that_a_stranger_feeds_is_not_taken_away_unless_loss_is_accepted() {
         bench.work_goes_on();
         bench.socket("Worker2", "inbox", "received") > before
     });
-    bench.ok(&["scale", "Worker=1", "--lossy"]);
+    let lossy = bench.osb(&["scale", "Worker=1", "--lossy"]);
+    assert_eq!(lossy.code, 0, "{lossy}");
+    let told = "Worker2 has ended before it had taken in all that was meant for it";
+    assert!(lossy.stderr.contains(told), "{lossy}");
     assert_eq!(bench.workers(), ["Worker0"]);
+}
+
+#[test]
+fn who_watches_goes_by_what_scale_has_said() {
+    let bench = Bench::new();
+    let path = bench.file("topology.yaml", &topology(2, ""));
+    bench.ok(&["up", &path]);
+    bench.ok(&["scale", "Worker=4"]);
+    let mut up = bench.spawn(&["up", &path, "--watch"]);
+    let said = listen(up.stderr.take().unwrap());
+    let heard = |what: &str| said.lock().unwrap().contains(what);
+    wait_until("it watches", || heard("watching the topology's files"));
+    bench.file("topology.yaml", &topology(2, "    attributes: { x: 1 }"));
+    wait_until("the file counts", || {
+        bench.osb(&["get", "Worker0", "x"]).stdout.trim() == "1"
+    });
+    wait_until("all of it does", || {
+        bench.osb(&["plan", &path]).stdout.contains("nothing to do")
+    });
+    assert_eq!(bench.workers().len(), 4);
+    // It is still known what the system was read from.
+    bench.ok(&["scale", "Worker=5"]);
+    // What does not fit is told, and nothing is changed.
+    let clash = "  Worker4: {}\n  Sink:";
+    bench.file(
+        "topology.yaml",
+        &topology(2, "    attributes: { x: 2 }").replace("  Sink:", clash),
+    );
+    wait_until("it is told", || heard("the system stays as it was"));
+    assert_eq!(bench.json(&["get", "Worker0", "x"]), json!(1));
+    bench.file("topology.yaml", &topology(2, "    attributes: { x: 3 }"));
+    wait_until("it goes on", || {
+        bench.osb(&["get", "Worker0", "x"]).stdout.trim() == "3"
+    });
+    kill(i32::try_from(up.id()).unwrap(), 2);
+    up.wait().unwrap();
+    assert_eq!(bench.workers().len(), 5);
+}
+
+#[test]
+fn a_replica_does_not_get_the_name_of_an_agent_that_was_spawned() {
+    let bench = Bench::new();
+    let path = bench.file("topology.yaml", &topology(2, ""));
+    bench.ok(&["up", &path]);
+    for (agent, how) in [("Worker3", "--ephemeral"), ("Worker4", "--restart=never")] {
+        bench.ok(&["spawn", agent, how]);
+        let pid = bench.pid(agent);
+        let count = &format!("Worker={}", &(agent[6..].parse::<u32>().unwrap() + 1));
+        let refused = bench.osb(&["scale", count]);
+        assert_eq!(refused.code, 1, "{refused}");
+        let remedy = format!("`osb remove {agent}`");
+        assert!(refused.stderr.contains(&remedy), "{refused}");
+        assert_eq!((bench.workers().len(), bench.pid(agent)), (3, pid));
+        bench.ok(&["remove", agent]);
+        bench.ok(&["scale", count]);
+        bench.ok(&["scale", "Worker=file"]);
+    }
 }
 
 fn update(logs: u32, more: &str) -> String {
@@ -236,6 +296,9 @@ fn if_one_does_not_come_up_all_are_what_they_were_or_those_before_it_stay() {
         let plan = bench.json(&["plan", &path]);
         let otherwise = plan["altered"].as_array().unwrap().len();
         assert_eq!(otherwise, 4 - stay, "{on_failure}: {plan}");
+        // Where it stays is a state to come back to.
+        let states = bench.json(&["history"]).as_array().unwrap().len();
+        assert_eq!(states, 1 + usize::from(stay > 0), "{on_failure}");
         for n in 0..4 {
             assert_eq!(bench.agent(&format!("Worker{n}"))["state"], "running");
         }

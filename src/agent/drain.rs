@@ -183,6 +183,8 @@ impl Agent {
             Ok(found) => found,
             Err(fault) => return Some(Err(fault)),
         };
+        // By any other nothing comes any more, whatever is said of it.
+        let lines = slot.standing_of(lines);
         slot.account.note_left(&lines);
         let waiting = Waiting::Left {
             requester: request.requester,

@@ -37,6 +37,11 @@ pub(super) async fn bring_up(
     let last_run = || state.runs(&system).numbers().pop();
     let before = last_run();
     let outcome = up(request, &mut progress, interrupted).await;
+    for (agent, why) in outcome.iter().flat_map(|report| &report.undrained) {
+        context.note(&format!(
+            "{agent} has ended before it had taken in all that was meant for it: {why}; `osb ls sockets` counts what was lost"
+        ));
+    }
     outcome.map_err(|error| {
         progress.0.abandon();
         // What it has left of its logs.

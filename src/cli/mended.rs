@@ -1,17 +1,8 @@
 //! What `osb up` says of a system of which not all could be brought back, and what is to be done then.
 
-use super::{CommandError, Context, ErrorKind};
+use super::{CommandError, ErrorKind};
 use crate::model::{AgentId, Security};
 use crate::up::{LostHost, UpReport, seen_from_afar};
-
-/// In a line each, agents that have ended with work that was meant for them.
-pub(super) fn tell_of_undrained(report: &UpReport, context: &Context) {
-    for (agent, why) in &report.undrained {
-        context.note(&format!(
-            "{agent} has ended before it had taken in all that was meant for it: {why}; `osb ls sockets` counts what was lost"
-        ));
-    }
-}
 
 /// None if all is there.
 pub(crate) fn not_all_back(report: &UpReport) -> Option<CommandError> {

@@ -1,7 +1,7 @@
 //! A system that is up becomes what somebody says beside its file: `osb scale` and `osb move`.
 
 use super::bring_up::bring_up;
-use super::mended::{not_all_back, tell_of_undrained};
+use super::mended::not_all_back;
 use super::overridden::{Standing, kept, read_again};
 use super::request::request;
 use super::runtime::block_on;
@@ -27,7 +27,6 @@ pub(super) fn become_otherwise(
         let mut signals = Signals::new()?;
         let report = Up(bring_up(request, None, &mut signals, context).await?);
         context.print(&report)?;
-        tell_of_undrained(&report.0, context);
         not_all_back(&report.0).map_or(Ok(()), Err)
     })?
 }
@@ -40,6 +39,14 @@ fn with_spawned(
     let agents = former.into_iter().flat_map(|it| &it.agents);
     let kept = agents.filter(|it| it.spawned == Some(Spawned::Kept));
     let kept: Vec<AgentSpec> = kept.cloned().collect();
+    let taken = |agent: &&AgentSpec| topology.agents.iter().any(|it| it.name == agent.name);
+    if let Some(AgentSpec { name, .. }) = kept.iter().find(taken) {
+        let sentence =
+            format!("{name} was spawned, and one of the topology's agents would be called so");
+        return Err(CommandError::say(ErrorKind::Failed, sentence)
+            .with_code("name_taken")
+            .with_hint(format!("end it first: `osb remove {name}`")));
+    }
     topology.agents.extend(kept.iter().cloned());
     for agent in &kept {
         for wire in &agent.wires {

@@ -16,16 +16,19 @@ pub(super) fn topology_request(
 ) -> Result<(TopologyFile, UpRequest), CommandError> {
     let file = TopologyFile::read(args)?;
     let loaded = file.load_with_sources_or_complain(context)?;
-    let request = request_of(&file, loaded, context)?;
+    let (request, otherwise) = overridden(loaded, file.place(), context)?;
+    for line in otherwise {
+        context.note(&line);
+    }
     Ok((file, request))
 }
 
-/// What a file asks for that was read, with what somebody has said beside it of the system that is up.
-pub(super) fn request_of(
-    file: &TopologyFile,
+/// What the files say, and what counts more than they do in the system that is up. With that, in a line each.
+pub(super) fn overridden(
     (topology, sources): (Topology, Sources),
+    place: String,
     context: &Context,
-) -> Result<UpRequest, CommandError> {
+) -> Result<(UpRequest, Vec<String>), CommandError> {
     let standing = Standing::of(&topology.name)?;
     let overrides = standing.map(|it| it.overrides).unwrap_or_default();
     let overrides = fitting(overrides, &topology, &sources);
@@ -33,12 +36,10 @@ pub(super) fn request_of(
         true => topology,
         false => read_again(&sources, &overrides)?,
     };
-    for line in differences(&overrides, &sources) {
-        context.note(&line);
-    }
-    let mut request = request(topology, file.place(), context)?;
+    let otherwise = differences(&overrides, &sources);
+    let mut request = request(topology, place, context)?;
     (request.sources, request.overrides) = (Some(kept(&sources)), overrides);
-    Ok(request)
+    Ok((request, otherwise))
 }
 
 /// What `up` would be asked for.

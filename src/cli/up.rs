@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::ask::{agrees, can_be_asked};
 use super::attach::{Attached, Until};
 use super::bring_up::bring_up;
-use super::mended::{not_all_back, tell_of_undrained};
+use super::mended::not_all_back;
 use super::purpose::Purpose;
 use super::request::{request, topology_request};
 use super::runtime::block_on;
@@ -179,7 +179,6 @@ async fn bring_up_and_follow(
     if unprotected {
         context.note(UNPROTECTED);
     }
-    tell_of_undrained(&report.0, context);
     tell_of_spawned(&report.0, context);
     if let Some(error) = not_all_back(&report.0) {
         return Err(error);

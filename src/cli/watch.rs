@@ -4,7 +4,7 @@
 use super::Context;
 use super::bring_up::bring_up;
 use super::follow::{Follow, Found};
-use super::request::request_of;
+use super::request::overridden;
 use super::signals::Signals;
 use super::topology_file::{TopologyArgs, TopologyFile};
 use super::{CommandError, ErrorKind};
@@ -56,6 +56,7 @@ pub(super) async fn watch(
         folders: FolderWatch::begin().map_err(unwatched)?,
         follow: Follow::new(&StateDir::from_env()?),
         bad: None,
+        otherwise: Vec::new(),
         tried: watched.up,
     };
     // What has changed before it was watched is seen now.
@@ -92,6 +93,8 @@ struct Watching<'a> {
     follow: Follow,
     /// What was wrong the last time, which is told once.
     bad: Option<String>,
+    /// What counts more than the files, as it was told last.
+    otherwise: Vec<String>,
     /// What was made of the system last, or was to be. What failed is tried again when something is otherwise.
     tried: Brought,
 }
@@ -130,14 +133,29 @@ impl Watching<'_> {
         self.folders.add(&file.folders()).map_err(unwatched)?;
         match file.load_with_sources() {
             Ok(loaded) => {
+                let (request, otherwise) = match overridden(loaded, file.place(), context) {
+                    Ok(read) => read,
+                    Err(error) => return Ok(self.is_bad(error.message(), || Err(error), context)),
+                };
                 self.bad = None;
-                request_of(&file, loaded, context).map(Some)
+                self.tell_otherwise(otherwise, context);
+                Ok(Some(request))
             }
             Err(problems) => {
                 let text = file.diagnose(&problems, false);
                 let say = || file.load_or_complain(context).map(drop);
                 Ok(self.is_bad(text, say, context))
             }
+        }
+    }
+
+    /// Once, as long as it is so.
+    fn tell_otherwise(&mut self, otherwise: Vec<String>, context: &Context) {
+        if self.otherwise != otherwise {
+            for line in &otherwise {
+                context.note(line);
+            }
+            self.otherwise = otherwise;
         }
     }
 

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::process::Command;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
 use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
@@ -18,8 +18,9 @@ use crate::model::timing::{CLEAN_UP_TIMEOUT, LOCK_NAME_TIMEOUT};
 use crate::model::{SystemName, beyond_usual};
 use crate::process::{ProcessId, hand_descriptor};
 
-/// A held lock. Dropping it gives it back.
-pub struct Lock(Flock<File>);
+/// A held lock. Dropping it, and all clones of it, gives it back.
+#[derive(Clone)]
+pub struct Lock(Arc<Flock<File>>);
 
 impl Lock {
     /// Takes the lock of `system`, making its folder if need be, or says which process holds it.
@@ -52,7 +53,7 @@ impl Lock {
             let _ = serde_json::to_writer(&*file, &own);
         }
         let _ = file.flush();
-        Self(file)
+        Self(Arc::new(file))
     }
 
     /// Shares the lock with the process that `command` is to start, an `osb ns` or `osb host`, and with no other.
@@ -160,8 +161,11 @@ mod tests {
             Err(StateError::Locked { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
             other => panic!("{:?}", other.err()),
         }
-        dir.remove(Ending::Down).unwrap();
+        let clone = held.clone();
         drop(held);
+        assert!(Lock::take(&dir, &name).is_err(), "a clone holds it too");
+        dir.remove(Ending::Down).unwrap();
+        drop(clone);
         Lock::take(&dir, &name).unwrap();
     }
 }

@@ -8,7 +8,7 @@ use super::error::UpError;
 use super::state::Group;
 use crate::model::timing::CONTROL_TIMEOUT;
 use crate::model::{AgentId, AgentInfo, AgentSpec, Contents, HeldSocket, TimerInfo, Topology};
-use crate::plan::{Change, Plan, Running, Seen, TakeOver, Told, is_otherwise};
+use crate::plan::{Change, Conflict, Plan, Running, Seen, TakeOver, Told, is_otherwise};
 use crate::state::{SystemDir, SystemRecord};
 use crate::wire::{AgentRequest, Peer};
 
@@ -34,6 +34,13 @@ pub(super) async fn taken_over(
     let mut taken = TakeOver::of(former, &running, next);
     let contents = (&record.contents, now);
     taken.change.and_contents(contents, &former.agents, next);
+    let started = change.added.iter().filter(|it| !it.attach);
+    let spawned = started.map(|it| &it.name).filter(|agent| {
+        let mut seen = seen.iter();
+        seen.any(|it| it.agent == **agent && it.is_hosted && !it.state.is_over())
+    });
+    let spawned = spawned.cloned().map(|agent| Conflict::Spawned { agent });
+    taken.conflicts.extend(spawned);
     Ok(taken)
 }
 
@@ -75,6 +82,7 @@ fn seen(plan: &Plan, group: &Group, info: AgentInfo) -> Seen {
     Seen {
         agent: plan.id(&group.name, info.name),
         state: info.state,
+        is_hosted: info.host.is_some() && info.system.is_none_or(|it| it == plan.system),
         is_free: info.host.is_none() && info.spec_version.is_none(),
         addresses: info.addresses,
         connections: info.connections.into_iter().map(|it| it.alias).collect(),

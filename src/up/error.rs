@@ -225,7 +225,7 @@ fn list_not_put_back(left: &[(AgentName, String)]) -> String {
 
 fn list_conflicts(conflicts: &[Conflict]) -> String {
     let name = |it: &Conflict| match it {
-        Conflict::Agent { agent } => format!("agent {agent}"),
+        Conflict::Agent { agent } | Conflict::Spawned { agent } => format!("agent {agent}"),
         Conflict::Socket { socket } => socket.to_string(),
     };
     conflicts.iter().map(name).collect::<Vec<_>>().join(", ")

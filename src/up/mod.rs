@@ -245,14 +245,19 @@ impl UpRequest {
 }
 
 /// Brings a system up, or what is missing of it. `interrupted` ends when the user presses Ctrl-C:
-/// then, as after any failure, all that was started is taken back before this returns.
+/// then, as after any failure, all that was started is taken back before this returns. `held`: the lock of the system that is up, if
+/// this is one change of several between which nobody is to do anything else.
 async fn up_at_once(
     mut request: UpRequest,
+    held: Option<&Lock>,
     progress: &mut dyn Progress,
     interrupted: impl Future<Output = ()>,
 ) -> Result<UpReport, UpError> {
     let dir = request.state.system(&request.plan.system);
-    let mut lock = Lock::take(&dir, &request.plan.system)?;
+    let mut lock = match held {
+        Some(held) => held.clone(),
+        None => Lock::take(&dir, &request.plan.system)?,
+    };
     let mut standing = None;
     request.now = request.contents.clone().unwrap_or_default();
     if let Some(record) = dir.record()? {

@@ -343,7 +343,7 @@ impl Up<'_> {
         self.settle(progress, all, &prompt, &mut known).await?;
         self.go(progress, tellings, &rest).await?;
         self.launch(progress, all, &rest, &mut known).await?;
-        // As long as they work, they are admitted where they were.
+        // Those that go are admitted until they have finished, and what they send by is open.
         self.drain_removed(progress).await?;
         self.end_removed().await?;
         let altered = self.alter_to_the_end().await?;

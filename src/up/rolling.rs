@@ -9,7 +9,7 @@ use super::error::UpError;
 use super::{Outcome, Progress, UpReport, UpRequest, change, contents, up_at_once};
 use crate::model::{AgentSpec, Topology, UpdateFailure};
 use crate::plan::{Change, Plan, states_between};
-use crate::state::SystemRecord;
+use crate::state::{Lock, Past, SystemRecord};
 use crate::wire::body;
 
 /// Brings a system up, or makes of one that is up what is requested, in as many turns as its agents say.
@@ -19,21 +19,28 @@ pub(crate) async fn up(
     interrupted: impl Future<Output = ()>,
 ) -> Result<UpReport, UpError> {
     let Some(former) = Former::of(&request).await? else {
-        return up_at_once(request, progress, interrupted).await;
+        return up_at_once(request, None, progress, interrupted).await;
     };
+    let lock = former.lock.clone();
     let states = states_between(&former.topology.agents, &request.plan.agents);
+    let mut undrained = Vec::new();
     pin!(interrupted);
     for agents in states {
         let turn = request.becoming(Topology {
             agents,
             ..request.topology()
         });
-        if let Err(error) = up_at_once(turn, progress, &mut interrupted).await {
-            return Err(fail(error, &request, former, progress).await);
+        match up_at_once(turn, Some(&lock), progress, &mut interrupted).await {
+            Ok(report) => undrained.extend(report.undrained),
+            Err(error) => return Err(fail(error, &request, former, progress).await),
         }
     }
-    match up_at_once(request.clone(), progress, &mut interrupted).await {
-        Ok(report) => Ok(UpReport {
+    match up_at_once(request.clone(), Some(&lock), progress, &mut interrupted).await {
+        Ok(mut report) => Ok(UpReport {
+            undrained: {
+                undrained.append(&mut report.undrained);
+                undrained
+            },
             outcome: match report.outcome {
                 Outcome::Changed(_) => Outcome::Changed(Box::new(former.change)),
                 other => other,
@@ -46,6 +53,8 @@ pub(crate) async fn up(
 
 /// What the system is, and all that is to be otherwise.
 struct Former {
+    /// Nobody else changes the system between the turns.
+    lock: Lock,
     record: SystemRecord,
     topology: Topology,
     change: Change,
@@ -55,6 +64,10 @@ impl Former {
     /// None if it is not up.
     async fn of(request: &UpRequest) -> Result<Option<Self>, UpError> {
         let dir = request.state.system(&request.plan.system);
+        if dir.record()?.is_none() {
+            return Ok(None);
+        }
+        let lock = Lock::take(&dir, &request.plan.system)?;
         let Some(record) = dir.record()? else {
             return Ok(None);
         };
@@ -64,6 +77,7 @@ impl Former {
         let now = contents::of(request).await?;
         let (change, topology) = change::of(request, &now, &record)?;
         Ok(Some(Self {
+            lock,
             record,
             topology,
             change,
@@ -83,20 +97,40 @@ async fn fail(
         update.is_some_and(|it| it.on_failure == UpdateFailure::Stop)
     };
     if former.change.anew().any(|it| stays(&it.to)) || matches!(error, UpError::NotPutBack { .. }) {
-        return error;
+        return match note_where_it_stays(request) {
+            Ok(()) => error,
+            Err(left) => UpError::NotRolledBack {
+                cause: Box::new(error),
+                left: Box::new(left),
+            },
+        };
     }
     let back = UpRequest {
         sources: former.record.sources,
         overrides: former.record.overrides,
         ..request.becoming(former.topology)
     };
-    match up_at_once(back, progress, pending()).await {
+    match up_at_once(back, Some(&former.lock), progress, pending()).await {
         Ok(_) => error,
         Err(left) => UpError::NotRolledBack {
             cause: Box::new(error),
             left: Box::new(left),
         },
     }
+}
+
+/// A state that was on the way to another, and is what the system is meant to be now.
+fn note_where_it_stays(request: &UpRequest) -> Result<(), UpError> {
+    let dir = request.state.system(&request.plan.system);
+    let Some(record) = dir.record()? else {
+        return Ok(());
+    };
+    let past = Past {
+        sources: record.sources,
+        overrides: record.overrides,
+        ..Past::from_now(record.file, record.topology)
+    };
+    Ok(dir.note_past(&past)?)
 }
 
 impl UpRequest {

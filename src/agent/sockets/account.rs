@@ -96,6 +96,17 @@ impl Slot {
         left_out.collect()
     }
 
+    /// Those of them that stand, each once: what was said last of it.
+    pub(crate) fn standing_of(&mut self, lines: Vec<Given>) -> Vec<Given> {
+        let said = lines.into_iter().map(|it| (it.line, it.given));
+        let mut said: BTreeMap<Box<str>, u64> = said.collect();
+        let names = self.standing_lines().into_iter().filter_map(|it| it.name);
+        let standing = names.filter_map(|name| said.remove_entry(&name));
+        standing
+            .map(|(line, given)| Given { line, given })
+            .collect()
+    }
+
     fn note_ended(&mut self, line: Line) {
         let account = &mut self.account;
         if writes(self.kind) {

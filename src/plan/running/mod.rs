@@ -27,6 +27,8 @@ pub struct Seen {
     pub state: State,
     /// No host has started it, and it goes by no spec: it was started by hand, and is no system's.
     pub is_free: bool,
+    /// A host of the system has it, or one that serves all systems. If the system is not meant to have it, it was spawned.
+    pub is_hosted: bool,
     /// Its sockets, as it has announced them.
     pub addresses: BTreeMap<Alias, Address>,
     /// The aliases of its connections that are there, or are to be.

@@ -32,6 +32,8 @@ pub struct TakeOver {
 pub enum Conflict {
     /// The file is to start it, and it runs.
     Agent { agent: AgentId },
+    /// The same, and it was spawned and is no part of the system.
+    Spawned { agent: AgentId },
     /// The agent has another socket of that alias.
     Socket { socket: SocketId },
 }

@@ -80,6 +80,7 @@ fn as_meant(spec: &AgentSpec) -> Seen {
         agent: spec.name.clone(),
         state: State::Running,
         is_free: false,
+        is_hosted: true,
         addresses: BTreeMap::new(),
         connections: BTreeSet::new(),
         told: Told::NotAsked,
@@ -218,6 +219,7 @@ fn do_by_hand(all: &mut Vec<Seen>, deed: Deed) {
             let spec = look::by_itself(&format!("Zoe{}", all.len()).parse().unwrap());
             all.push(Seen {
                 is_free: true,
+                is_hosted: false,
                 ..as_meant(&spec)
             });
             return;
@@ -358,6 +360,7 @@ fn what_is_not_there_or_does_not_tell_is_noted() {
     seen.push(Seen {
         told: Told::Nothing,
         is_free: true,
+        is_hosted: false,
         ..stranger
     });
     let running = Running::of(&desired, &seen);

@@ -53,7 +53,9 @@ pub(super) fn thing(it: &ByHand) -> String {
 /// What keeps the system from becoming what the file says.
 fn conflict(it: &Conflict) -> String {
     let what = match it {
-        Conflict::Agent { agent } => format!("agent {agent}, which the file is to start"),
+        Conflict::Agent { agent } | Conflict::Spawned { agent } => {
+            format!("agent {agent}, which the file is to start")
+        }
         Conflict::Socket { socket } => format!("{socket}, which is otherwise in the file"),
     };
     format!("made by hand, in the way: {what}: {}", remedy(it))
@@ -63,6 +65,9 @@ fn conflict(it: &Conflict) -> String {
 pub fn remedy(it: &Conflict) -> String {
     match it {
         Conflict::Agent { agent } => format!("end {agent} first"),
+        Conflict::Spawned { agent } => {
+            format!("{agent} was spawned: end it first, with `osb remove {agent}`")
+        }
         Conflict::Socket { socket } => {
             format!("first `osb close {} {}`", socket.agent, socket.alias)
         }

@@ -18,7 +18,7 @@ use crate::model::timing::CONTROL_TIMEOUT;
 use crate::model::{Grace, Millis, longest_stop};
 use crate::plan::{Mend, Place, Plan};
 use crate::state::{GroupRecord, Phase};
-use crate::wire::{HostRequest, Peer, Stopped};
+use crate::wire::{AgentRequest, HostRequest, Peer, Stopped};
 
 pub(super) use look::what_is_missing;
 pub(super) use nameservers::name_servers;
@@ -108,7 +108,19 @@ impl Launched {
 /// Stops agents that were started where all else stands.
 pub(super) async fn take_back(launched: &Shared, longest: Option<Millis>) {
     let mended = std::mem::take(&mut lock(launched).mended);
+    drain(&mended).await;
     stop(mended.into_iter(), longest).await;
+}
+
+/// They may have been given work already. What they do not take in soon is counted where it was sent.
+async fn drain(agents: &[Mended]) {
+    let limit = Grace::SHORT.of(None).duration();
+    let mut drained = JoinSet::new();
+    for Mended { link, agent, .. } in agents {
+        let peer = Peer::Agent(agent.clone());
+        drained.spawn(link.ask::<()>(peer, &AgentRequest::Drain {}, limit));
+    }
+    while drained.join_next().await.is_some() {}
 }
 
 /// Has their hosts stop agents, all at once, and waits until they have. `longest`: the longest `stop_timeout` of any of them.
