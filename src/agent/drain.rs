@@ -183,9 +183,10 @@ impl Agent {
             Ok(found) => found,
             Err(fault) => return Some(Err(fault)),
         };
-        // By any other nothing comes any more, whatever is said of it.
-        let lines = slot.standing_of(lines);
-        slot.account.note_left(&lines);
+        // By any other nothing comes any more, whatever is said of it. Its end may be known before the word that it was left.
+        let (standing, ended) = slot.known_of(lines);
+        slot.account.note_left(&standing);
+        let lines = [standing, ended].concat();
         let waiting = Waiting::Left {
             requester: request.requester,
             at,

@@ -96,15 +96,19 @@ impl Slot {
         left_out.collect()
     }
 
-    /// Those of them that stand, each once: what was said last of it.
-    pub(crate) fn standing_of(&mut self, lines: Vec<Given>) -> Vec<Given> {
+    /// Those of them that stand, and those that have ended and are remembered, each once: what was said last of it.
+    pub(crate) fn known_of(&mut self, lines: Vec<Given>) -> (Vec<Given>, Vec<Given>) {
         let said = lines.into_iter().map(|it| (it.line, it.given));
         let mut said: BTreeMap<Box<str>, u64> = said.collect();
-        let names = self.standing_lines().into_iter().filter_map(|it| it.name);
-        let standing = names.filter_map(|name| said.remove_entry(&name));
-        standing
-            .map(|(line, given)| Given { line, given })
-            .collect()
+        let standing = self.standing_lines().into_iter();
+        let standing: Vec<Box<str>> = standing.filter_map(|it| it.name).collect();
+        let ended = self.account.ended.iter().map(|(name, _)| name.clone());
+        let ended: Vec<Box<str>> = ended.collect();
+        let mut take = |names: Vec<Box<str>>| -> Vec<Given> {
+            let found = names.into_iter().filter_map(|it| said.remove_entry(&it));
+            found.map(|(line, given)| Given { line, given }).collect()
+        };
+        (take(standing), take(ended))
     }
 
     fn note_ended(&mut self, line: Line) {
