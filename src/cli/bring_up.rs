@@ -221,9 +221,9 @@ fn hint(error: &UpError) -> Option<String> {
         } => "all is as it was; give it longer (`stop_timeout`), or accept the loss: --lossy".to_owned(),
         UpError::Agent {
             stage: Stage::Wire, ..
-        } => "nothing was left running; `osb plan FILE` shows the wires".to_owned(),
+        } => "what was begun was taken back; `osb plan FILE` shows the wires".to_owned(),
         UpError::Agent { .. } | UpError::Ended { .. } | UpError::NotRunning { .. } => {
-            "nothing was left running; mend it and `osb up` again".to_owned()
+            "what was begun was taken back: mend it and `osb up` again".to_owned()
         }
         UpError::Lost { .. } => {
             "what was started here was taken back; start it again, and `osb up` again".to_owned()
