@@ -149,7 +149,10 @@ fn what_does_not_come_to_its_work_is_taken_back() {
         let said = bench.osb(&fails);
         assert_ne!(said.code, 0, "{said}");
         assert!(said.stderr.contains('7'), "{said}");
-        assert!(!said.stderr.contains("what was begun was taken back"), "{said}");
+        assert!(
+            !said.stderr.contains("what was begun was taken back"),
+            "{said}"
+        );
         let missing = [&["spawn", "Bad"], more, &["--", "no-such-program"]].concat();
         assert_ne!(bench.osb(&missing).code, 0);
         assert_eq!(bench.state_of("Bad"), "unknown");

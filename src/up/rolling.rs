@@ -18,7 +18,12 @@ pub(crate) async fn up(
     progress: &mut dyn Progress,
     interrupted: impl Future<Output = ()>,
 ) -> Result<UpReport, UpError> {
-    let Some(former) = Former::of(&request).await? else {
+    let in_turns = request.plan.agents.iter().any(|it| it.update.is_some());
+    let former = match in_turns {
+        true => Former::of(&request).await?,
+        false => None,
+    };
+    let Some(former) = former else {
         return up_at_once(request, None, progress, interrupted).await;
     };
     let lock = former.lock.clone();

@@ -11,6 +11,9 @@ use crate::model::{AgentId, AgentName, AgentSpec};
 /// What comes and what is otherwise comes with the first turn, what goes goes in the end. None of them has a wire that leads
 /// nowhere: where the former and the new ones cannot be there together, all begin anew at once.
 pub fn states_between(from: &[AgentSpec], to: &[AgentSpec]) -> Vec<Vec<AgentSpec>> {
+    if to.iter().all(|it| it.update.is_none()) {
+        return Vec::new();
+    }
     let change = Change::between(from, to);
     let waiting = waiting(&change);
     let count = waiting.values().copied().max().unwrap_or_default();
