@@ -83,14 +83,6 @@ connections:
 }
 
 impl Bench {
-    fn count(&self, agent: &str, alias: &str, what: &str) -> u64 {
-        let all = self.json(&["ls", "sockets"]);
-        let mut all = all.as_array().unwrap().iter();
-        let of = all.find(|it| it["agent"] == agent);
-        let of = of.unwrap_or_else(|| panic!("no {agent}"));
-        of["sockets"][alias][what].as_u64().unwrap_or_default()
-    }
-
     /// Under load, the number of workers and their program change again and again.
     fn scales(&self, of: impl Fn(u32, u32) -> String, passes: impl Fn() -> u64) {
         for (workers, version) in [(4, 1), (1, 1), (4, 1), (4, 2), (2, 3)] {

@@ -33,27 +33,20 @@ impl Bench {
         names.map(str::to_owned).collect()
     }
 
-    fn socket(&self, agent: &str, alias: &str, what: &str) -> u64 {
-        let all = self.json(&["ls", "sockets"]);
-        let mut all = all.as_array().unwrap().iter();
-        let of = all.find(|it| it["agent"] == agent).unwrap();
-        of["sockets"][alias][what].as_u64().unwrap_or_default()
-    }
-
     fn work_goes_on(&self) {
-        let done = || self.socket("Sink", "done", "received");
+        let done = || self.count("Sink", "done", "received");
         let before = done();
         wait_until("work goes on", || done() > before + 30);
     }
 
     fn nothing_was_lost(&self) {
         self.ok(&["stop-timer", "Boss", "work"]);
-        let sent = self.socket("Boss", "work", "sent");
+        let sent = self.count("Boss", "work", "sent");
         wait_until("all has come", || {
-            self.socket("Sink", "done", "received") == sent
+            self.count("Sink", "done", "received") == sent
         });
-        assert_eq!(self.socket("Boss", "work", "dropped"), 0);
-        assert_eq!(self.socket("Boss", "work", "unconfirmed"), 0);
+        assert_eq!(self.count("Boss", "work", "dropped"), 0);
+        assert_eq!(self.count("Boss", "work", "unconfirmed"), 0);
     }
 }
 
@@ -147,7 +140,7 @@ fn a_worker_that_a_stranger_feeds_is_not_taken_away_unless_loss_is_accepted() {
         .unwrap();
     stranger.send("\"work\"", 0).unwrap();
     wait_until("it is connected", || {
-        bench.socket("Worker2", "extra", "received") == 1
+        bench.count("Worker2", "extra", "received") == 1
     });
     let pid = bench.pid("Worker2");
     let refused = bench.osb(&["scale", "Worker=1"]);
@@ -161,9 +154,9 @@ fn a_worker_that_a_stranger_feeds_is_not_taken_away_unless_loss_is_accepted() {
     assert_eq!(bench.workers().len(), 3);
     assert_eq!(bench.pid("Worker2"), pid);
     wait_until("it gets work again", || {
-        let before = bench.socket("Worker2", "inbox", "received");
+        let before = bench.count("Worker2", "inbox", "received");
         bench.work_goes_on();
-        bench.socket("Worker2", "inbox", "received") > before
+        bench.count("Worker2", "inbox", "received") > before
     });
     let lossy = bench.osb(&["scale", "Worker=1", "--lossy"]);
     assert_eq!(lossy.code, 0, "{lossy}");

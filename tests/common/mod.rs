@@ -98,6 +98,15 @@ impl Bench {
             .unwrap()
     }
 
+    /// One of the counts of a socket, as `ls sockets` tells it.
+    pub(crate) fn count(&self, agent: &str, alias: &str, what: &str) -> u64 {
+        let all = self.json(&["ls", "sockets"]);
+        let mut all = all.as_array().unwrap().iter();
+        let of = all.find(|it| it["agent"] == agent);
+        let of = of.unwrap_or_else(|| panic!("no {agent}"));
+        of["sockets"][alias][what].as_u64().unwrap_or_default()
+    }
+
     /// Writes a file and gives its path.
     pub(crate) fn file(&self, name: &str, text: &str) -> String {
         let path = self.files().join(name);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{AgentId, AgentSpec, Kind};
+use crate::model::{AgentId, AgentSpec, Kind, WireSpec};
 
 /// Whether a message by such a socket goes to one peer of several, so that it is lost with that one.
 fn gives_work(kind: Kind) -> bool {
@@ -21,24 +21,24 @@ pub fn partings<'a>(
     agents: impl IntoIterator<Item = &'a AgentSpec>,
     gone: &BTreeSet<AgentId>,
 ) -> Vec<(&'a AgentSpec, AgentSpec)> {
+    let is_left = |wire: &WireSpec| gives_work(wire.kind) && gone.contains(&wire.to.agent);
     let stays = agents.into_iter().filter(|it| !gone.contains(&it.name));
-    let parted = stays.map(|agent| {
+    let parting = stays.filter(|it| it.wires.iter().any(|wire| !wire.resting && is_left(wire)));
+    let parted = |agent: &AgentSpec| {
         let mut parted = agent.clone();
         let wires = parted.wires.iter_mut();
         wires
-            .filter(|wire| gives_work(wire.kind) && gone.contains(&wire.to.agent))
+            .filter(|wire| is_left(wire))
             .for_each(|wire| wire.resting = true);
-        (agent, parted)
-    });
-    parted
-        .filter(|(agent, parted)| agent.wires != parted.wires)
-        .collect()
+        parted
+    };
+    parting.map(|agent| (agent, parted(agent))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Handlers, Replies, WireSpec};
+    use crate::model::{Handlers, Replies};
 
     fn agent(name: &str, wires: &[(Kind, &str)]) -> AgentSpec {
         let wire = |(kind, to): &(Kind, &str)| WireSpec {
