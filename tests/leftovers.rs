@@ -225,6 +225,30 @@ fn it_ends_when_the_agent_is_killed() {
     bench.assert_nothing_left();
 }
 
+/// The kernel takes its time to give much memory back: as long as it does, the program is there, cannot be read any more, and is
+/// still the parent of what it has left.
+#[test]
+fn what_a_program_left_that_takes_long_to_end_ends_too() {
+    let bench = Bench::new();
+    let script = "import os, subprocess, time\n\
+                  much = b'x' * (300 << 20)\n\
+                  left = subprocess.Popen(['sleep', '600'], start_new_session=True)\n\
+                  open('left.new', 'w').write(str(left.pid))\n\
+                  os.rename('left.new', 'left')\n\
+                  time.sleep(600)";
+    up(
+        &bench,
+        &format!(
+            "osb: 1\nname: one\nagents:\n  Bob: {{ command: [python3, -c, {script:?}], speaks: nothing }}\n"
+        ),
+    );
+    let left = left(&bench, "left");
+    kill(bench.pid("Bob"), 9);
+    wait_until("what it left has ended", || !left.is_alive());
+    bench.ok(&["down"]);
+    bench.assert_nothing_left();
+}
+
 /// A session of its own, no environment, no parents: only the group is left to tell whose it is.
 #[test]
 fn what_has_emptied_its_environment_is_found_by_its_cgroup() {

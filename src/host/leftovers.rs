@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, HashSet};
 use super::{Child, Host};
 use crate::agent::Log;
 use crate::model::{AgentName, Leftover};
-use crate::process::{Kin, Member, descendants, has_others, kill_found, marked, reap_orphans};
+use crate::process::{
+    Kin, Member, descendants, has_ending, has_others, kill_found, marked, reap_orphans,
+};
 use crate::wire::{Incarnation, StopStage, Stopped};
 
 impl Host {
@@ -21,7 +23,7 @@ impl Host {
     /// These agents' processes have ended: what they have left running is killed. To look for that takes its time, which
     /// grows with the number of all agents.
     pub(super) fn end_leftovers(&mut self, agents: &[AgentName]) {
-        let (mut ended, mut runs, mut taken_back) = (Vec::new(), HashSet::new(), HashSet::new());
+        let (mut ended, mut taken_back) = (Vec::new(), HashSet::new());
         for agent in agents {
             let child = self.children.get(agent);
             let Some(child) = child.filter(|it| it.has_program()) else {
@@ -29,19 +31,17 @@ impl Host {
             };
             ended.push(agent);
             if !child.is_done() {
-                let of = match child.taken_back() {
-                    Some(_) => &mut taken_back,
-                    None => &mut runs,
-                };
-                of.insert(child.run().to_owned());
+                let run = child.run().to_owned();
+                if child.taken_back().is_some() {
+                    taken_back.insert(run.clone());
+                }
+                self.over.insert(run, agent.clone());
             }
         }
         if ended.is_empty() {
             return;
         }
-        if !runs.is_empty() {
-            self.kill_leftovers(|run| run.is_some_and(|run| runs.contains(run)));
-        }
+        self.end_late_leftovers();
         // What they have left was adopted by others.
         let killed = kill_found(|| marked(&taken_back));
         self.note_all_killed(killed);
@@ -50,10 +50,24 @@ impl Host {
         }
     }
 
+    /// Of lives that are over, one process may outlive another: what it has started is adopted when it ends at last.
+    pub(super) fn end_late_leftovers(&mut self) {
+        if self.over.is_empty() {
+            return;
+        }
+        let of_those = |run: Option<&str>| run.is_some_and(|run| self.over.contains_key(run));
+        let killed = self.kill_leftovers(of_those);
+        self.note_all_killed(killed);
+        if !has_ending(|pid| self.pids.contains_key(&pid)) {
+            self.over.clear();
+        }
+    }
+
     /// Nothing is to go on: kills all that is left, but for what is of other systems.
     pub(super) fn end_all_leftovers(&mut self, stopped: &mut Vec<Stopped>) {
         let lives: HashSet<String> = self.lives.keys().cloned().collect();
-        self.kill_leftovers(|run| run.is_none_or(|run| lives.contains(run)));
+        let killed = self.kill_leftovers(|run| run.is_none_or(|run| lives.contains(run)));
+        self.note_all_killed(killed);
         // Those that had ended by themselves, and whose leftovers are not reported yet.
         for agent in self.killed.keys() {
             if !stopped.iter().any(|it| it.agent == *agent) {
@@ -69,7 +83,6 @@ impl Host {
         if !has_others(is_agent) {
             return left;
         }
-        self.reap_orphans();
         let agent_of = |run: Option<&str>| run.and_then(|run| self.lives.get(run));
         let has_ended = |run: Option<&str>| {
             agent_of(run).is_some_and(|agent| !self.children.contains_key(agent))
@@ -83,29 +96,23 @@ impl Host {
         left
     }
 
-    fn kill_leftovers(&mut self, ours: impl Fn(Option<&str>) -> bool) {
+    fn kill_leftovers(&self, ours: impl Fn(Option<&str>) -> bool) -> Vec<Member> {
         let is_agent = |pid| self.pids.contains_key(&pid);
         if !has_others(is_agent) {
-            return;
+            return Vec::new();
         }
-        let look = || {
+        let killed = kill_found(|| {
             self.reap_orphans();
             descendants(is_agent, &ours)
-        };
-        // What one that has just ended leaves was not among the children a moment ago: two looks, before there is nothing.
-        let look_twice = || match look() {
-            found if found.is_empty() => look(),
-            found => found,
-        };
-        let killed = kill_found(look_twice);
+        });
         self.reap_orphans();
-        self.note_all_killed(killed);
+        killed
     }
 
     fn note_all_killed(&mut self, killed: Vec<Member>) {
         for member in killed {
-            let agent = member.run.as_ref().and_then(|run| self.lives.get(run));
-            if let Some(agent) = agent.cloned() {
+            let life = |run| self.lives.get(run).or_else(|| self.over.get(run));
+            if let Some(agent) = member.run.as_ref().and_then(life).cloned() {
                 let leftover = Leftover::from(member);
                 self.note_killed(&agent, &leftover);
                 self.killed.entry(agent).or_default().push(leftover);
@@ -141,7 +148,8 @@ impl Host {
     pub(super) fn begin_life(&mut self, agent: &AgentName, incarnation: Incarnation) {
         if let Some(before) = self.last_lives.insert(agent.clone(), incarnation) {
             let before = before.run();
-            self.kill_leftovers(|run| run == Some(before.as_str()));
+            self.over.insert(before.clone(), agent.clone());
+            self.end_late_leftovers();
             self.killed.remove(agent);
             self.lives.remove(&before);
         }

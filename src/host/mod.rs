@@ -245,6 +245,8 @@ struct Host {
     killed: HashMap<AgentName, Vec<Leftover>>,
     /// The last life of each agent, by its mark.
     lives: HashMap<String, AgentName>,
+    /// Lives that are over, of which no process is to live on, by their marks.
+    over: HashMap<String, AgentName>,
     /// How often each agent was started, also by daemons before this one.
     started: HashMap<AgentName, u32>,
     /// The last life of each agent, by its name.
@@ -306,6 +308,7 @@ impl Host {
             killed: HashMap::new(),
             lives: HashMap::new(),
             last_lives: HashMap::new(),
+            over: HashMap::new(),
             started: HashMap::new(),
             cgroups: Vec::new(),
             end: HostEnd::Told,
@@ -539,6 +542,7 @@ impl Host {
             }
         }
         self.on_agents_ended(ended);
+        self.end_late_leftovers();
     }
 
     fn wait_for(&mut self, agent: &AgentName, end: Ended) {

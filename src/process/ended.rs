@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -12,8 +13,12 @@ use super::ProcessId;
 
 /// Blocks until all of `processes` have ended or `timeout` is over. Tells whether all have ended.
 pub fn wait_for_end(processes: &[ProcessId], timeout: Duration) -> bool {
+    let alive = processes.iter().filter_map(ProcessId::open).collect();
+    poll_until_ended(alive, timeout)
+}
+
+fn poll_until_ended(mut alive: Vec<OwnedFd>, timeout: Duration) -> bool {
     let deadline = Instant::now() + timeout;
-    let mut alive: Vec<OwnedFd> = processes.iter().filter_map(ProcessId::open).collect();
     while !alive.is_empty() {
         let left = deadline.saturating_duration_since(Instant::now());
         let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
@@ -31,6 +36,14 @@ pub fn wait_for_end(processes: &[ProcessId], timeout: Duration) -> bool {
         alive.retain(|_| !ended.next().unwrap_or(true));
     }
     true
+}
+
+/// Blocks until the process that has `pid` now has ended with all its threads, or `timeout` is over. One that was not waited
+/// for may have threads that live; no process has it as its parent once it has ended so. Tells whether it has.
+pub(super) fn until_ended(pid: u32, timeout: Duration) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let pidfd = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    pidfd.is_none_or(|pidfd| poll_until_ended(vec![pidfd], timeout))
 }
 
 /// What ends when the process behind `pidfd` does.

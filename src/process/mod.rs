@@ -4,6 +4,7 @@
 //! time and the boot it belongs to, and is signalled through a pidfd.
 
 mod cgroup;
+mod descent;
 #[allow(unsafe_code, reason = "what runs between fork and exec")]
 mod descriptors;
 #[allow(
@@ -18,6 +19,7 @@ mod ignored;
     reason = "descriptors that are known by their numbers only"
 )]
 mod inherited;
+mod members;
 mod memory;
 #[allow(
     unsafe_code,
@@ -39,15 +41,18 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 pub use cgroup::{Cgroup, Cgroups, remove as remove_cgroup};
+pub use descent::{descendants, has_ending, has_others};
 pub use descriptors::{descriptors_before, limit_descriptors, raise_descriptors};
+use ended::until_ended;
 pub use ended::{end_of, wait_for_end};
 pub use groups::kill_groups;
 pub use ignored::is_ignored;
 pub use inherited::{hand_descriptor, keep_descriptors};
+pub use members::{Member, kill_found, marked};
 pub use memory::MemoryWatch;
 pub use orphans::{Ended, Kin, adopt_orphans, ended_child, has_children, reap, reap_orphans};
 pub use progress::{progress, progress_of_threads};
-pub use runs::{Member, RUN, descendants, drop_run, has_others, kill_found, marked, of_its_own};
+pub use runs::{RUN, drop_run, of_its_own};
 pub use start::not_started;
 pub use tether::{Tether, hold_tether};
 pub use working::{Working, working_for};
@@ -164,8 +169,13 @@ struct Stat {
     parent: u32,
     group: u32,
     session: u32,
+    /// It is a thread of the kernel.
+    is_kernels: bool,
     start: u64,
 }
+
+/// PF_KTHREAD, of the flags in `/proc/PID/stat`.
+const OF_KERNEL: u32 = 0x0020_0000;
 
 impl Stat {
     fn of(pid: u32) -> io::Result<Self> {
@@ -182,9 +192,16 @@ impl Stat {
             parent: fields.get(1)?.parse().ok()?,
             group: fields.get(2)?.parse().ok()?,
             session: fields.get(3)?.parse().ok()?,
+            is_kernels: fields.get(6)?.parse::<u32>().ok()? & OF_KERNEL != 0,
             start: fields.get(19)?.parse().ok()?,
         })
     }
+}
+
+/// Of all processes of this machine.
+fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// A file of /proc as text. It does not tell its size, so there is room for it beforehand: what grows as it is read takes
