@@ -257,6 +257,56 @@ fn replicas_are_replaced_one_at_a_time_and_nothing_is_lost() {
     assert_eq!(bench.json(&["history"]).as_array().unwrap().len(), 2);
 }
 
+/// What has begun and what has ended, in its order.
+#[test]
+fn the_new_one_works_before_the_former_one_ends() {
+    let bench = Bench::new();
+    let script = "echo began $OSB_REPLICA $VERSION >> story; \
+                  trap 'echo ended $OSB_REPLICA $VERSION >> story; exit 0' TERM; sleep 600 & wait";
+    let write = |version: u32| {
+        let text = format!(
+            "
+osb: 1
+name: story
+agents:
+  Worker:
+    replicas: 2
+    command: [sh, -c, \"{}\"]
+    env: {{ VERSION: '{version}' }}
+    speaks: nothing
+    update: {{ order: start-first }}
+",
+            script.replace('$', "$$")
+        );
+        bench.file("topology.yaml", &text)
+    };
+    bench.ok(&["up", &write(1)]);
+    let story = bench.files().join("story");
+    let lines = |count: usize| {
+        wait_until("all is told", || {
+            let told = std::fs::read_to_string(&story).unwrap_or_default();
+            told.lines().count() == count
+        });
+        std::fs::read_to_string(&story).unwrap()
+    };
+    lines(2);
+    std::fs::remove_file(&story).unwrap();
+    bench.ok(&["up", &write(2)]);
+    let expected = "began 2 2\nended 0 1\nbegan 0 2\nended 1 1\nbegan 1 2\nended 2 2\n";
+    assert_eq!(lines(6), expected);
+    // There is no room for one more.
+    let path = bench.file(
+        "topology.yaml",
+        &std::fs::read_to_string(write(3))
+            .unwrap()
+            .replace("agents:", "agents:\n  Worker2: {}"),
+    );
+    let refused = bench.osb(&["up", &path]);
+    assert_eq!(refused.code, 1, "{refused}");
+    assert!(refused.stderr.contains("order: start-first"), "{refused}");
+    assert_eq!(lines(6), expected);
+}
+
 fn failing(version: u32, on_failure: &str) -> String {
     let script = format!("[ $OSB_REPLICA = 2 ] && [ {version} = 2 ] && exit 7; exec sleep 1000");
     format!(
@@ -270,7 +320,7 @@ agents:
     env: {{ VERSION: '{version}' }}
     speaks: nothing
     settle: 100ms
-    update: {{ on_failure: {on_failure} }}
+    update: {{ {on_failure} }}
 ",
         script.replace('$', "$$")
     )
@@ -279,7 +329,12 @@ agents:
 /// The third of four does not come up.
 #[test]
 fn if_one_does_not_come_up_all_are_what_they_were_or_those_before_it_stay() {
-    for (on_failure, stay) in [("rollback", 0), ("stop", 2)] {
+    for (on_failure, stay) in [
+        ("on_failure: rollback", 0),
+        ("on_failure: stop", 2),
+        ("on_failure: rollback, order: start-first", 0),
+        ("on_failure: stop, order: start-first", 2),
+    ] {
         let bench = Bench::new();
         bench.ok(&["up", &bench.file("topology.yaml", &failing(1, on_failure))]);
         let path = bench.file("topology.yaml", &failing(2, on_failure));
@@ -292,8 +347,44 @@ fn if_one_does_not_come_up_all_are_what_they_were_or_those_before_it_stay() {
         // Where it stays is a state to come back to.
         let states = bench.json(&["history"]).as_array().unwrap().len();
         assert_eq!(states, 1 + usize::from(stay > 0), "{on_failure}");
+        assert_eq!(
+            bench.workers(),
+            ["Worker0", "Worker1", "Worker2", "Worker3"]
+        );
         for n in 0..4 {
             assert_eq!(bench.agent(&format!("Worker{n}"))["state"], "running");
         }
+    }
+}
+
+/// One more of the new ones is there before any of the former ones goes.
+#[test]
+fn more_come_before_any_goes_where_the_file_says_so_and_nothing_is_lost() {
+    for security in ["none", "curve"] {
+        let bench = Bench::new();
+        let write = |logs: u32| {
+            let text = update(logs, "order: start-first, parallel: 2");
+            let text = text.replace("agents:", &format!("security: {security}\nagents:"));
+            bench.file("topology.yaml", &text)
+        };
+        bench.ok(&["up", &write(20)]);
+        bench.work_goes_on();
+        let before = [0, 1, 2, 3].map(|n| bench.pid(&format!("Worker{n}")));
+        let path = write(21);
+        let plan = bench.json(&["plan", &path]);
+        assert_eq!(plan["turns"], json!(4), "{plan}");
+        let up = bench.json(&["up", &path]);
+        let anew = json!(["Worker0", "Worker1", "Worker2", "Worker3"]);
+        assert_eq!(up["changed"]["anew"], anew, "{up}");
+        assert_eq!(
+            bench.workers(),
+            ["Worker0", "Worker1", "Worker2", "Worker3"]
+        );
+        let after = [0, 1, 2, 3].map(|n| bench.pid(&format!("Worker{n}")));
+        assert!(before.iter().zip(&after).all(|(one, other)| one != other));
+        bench.work_goes_on();
+        bench.nothing_was_lost();
+        assert_eq!(bench.json(&["history"]).as_array().unwrap().len(), 2);
+        assert!(bench.osb(&["plan", &path]).stdout.contains("nothing to do"));
     }
 }

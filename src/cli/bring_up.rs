@@ -119,6 +119,7 @@ fn sort(error: &UpError) -> (ErrorKind, &'static str) {
             (ErrorKind::Failed, "changed")
         }
         UpError::ByHand { .. } => (ErrorKind::Failed, "by_hand"),
+        UpError::NoSpares { .. } => (ErrorKind::Failed, "no_spares"),
         UpError::NotPutBack { cause, .. } | UpError::NotRolledBack { cause, .. } => sort(cause),
         UpError::NoKey { .. } => (ErrorKind::Failed, "no_key"),
         UpError::NamesTaken { .. } | UpError::HostTaken { .. } => (ErrorKind::Failed, "name_taken"),
@@ -199,6 +200,9 @@ fn hint(error: &UpError) -> Option<String> {
         }
         UpError::OtherFile { .. } => {
             "to make of it what this file says: `osb up FILE --replace`; `osb plan FILE` shows what that would do".to_owned()
+        }
+        UpError::NoSpares { .. } => {
+            "nothing was changed; let the file have room for one more, or say `order: stop-first`".to_owned()
         }
         UpError::NotRolledBack { .. } => {
             "`osb up` again, with the former file or the new one".to_owned()

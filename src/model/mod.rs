@@ -92,4 +92,4 @@ pub use ties::Ties;
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};
 pub use topic::{SEPARATOR, Topic, TopicError};
 pub use unit::{Around, Service, Unit, is_unit_of};
-pub use update::{Update, UpdateFailure, UpdateWait};
+pub use update::{Update, UpdateFailure, UpdateOrder, UpdateWait};

@@ -12,10 +12,24 @@ pub struct Update {
     pub group: AgentName,
     /// How many are replaced at a time; one at least.
     pub parallel: usize,
+    /// What comes first.
+    #[serde(default)]
+    pub order: UpdateOrder,
     /// When the next ones have their turn.
     pub wait: UpdateWait,
     /// What becomes of the system if one does not come up.
     pub on_failure: UpdateFailure,
+}
+
+/// What comes first: that former ones end, or that new ones work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateOrder {
+    /// Each ends, and then begins anew.
+    #[default]
+    StopFirst,
+    /// As many more as are replaced at a time come first, and go last: there are never fewer than before.
+    StartFirst,
 }
 
 /// When the next ones have their turn.
@@ -36,6 +50,19 @@ pub enum UpdateFailure {
     Rollback,
     /// Those that were replaced before stay so.
     Stop,
+}
+
+impl UpdateOrder {
+    /// All.
+    pub const ALL: [Self; 2] = [Self::StopFirst, Self::StartFirst];
+
+    /// As in a topology.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::StopFirst => "stop-first",
+            Self::StartFirst => "start-first",
+        }
+    }
 }
 
 impl UpdateWait {

@@ -25,8 +25,8 @@ use crate::model::{
 };
 
 pub use change::{
-    Alteration, Change, Fixed, Reason, Setting, edits, fixed, gets_work, midway, partings,
-    states_between,
+    Aim, Alteration, Change, Fixed, Reason, Setting, Turn, edits, fixed, gets_work, midway,
+    partings, spare_groups, states_between,
 };
 pub use dependents::{dependents, in_turns};
 pub use ends::ends;

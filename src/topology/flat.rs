@@ -287,12 +287,14 @@ fn update(update: &Update) -> Part {
     let Update {
         group,
         parallel,
+        order,
         wait,
         on_failure,
     } = update;
     let mut entries = Entries::of(&keys::UPDATE);
     entries.text("group", group);
     entries.add("parallel", Part::Json((*parallel).into()));
+    entries.text("order", order.as_str());
     entries.text("wait", wait.as_str());
     entries.text("on_failure", on_failure.as_str());
     entries.part()

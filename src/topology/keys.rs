@@ -524,7 +524,7 @@ pub(super) static UPDATE: Section = Section {
         key(
             "order",
             Form::Word(Word::Order),
-            "Each ends when it has finished its work, and then begins anew.",
+            "What comes first: that each ends when it has finished its work, or that as many more work; else `stop-first`.",
         ),
         key(
             "wait",

@@ -6,7 +6,9 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Choice, Form, Key, Section, Word};
-use crate::model::{Action, Kind, Serializer, Speaks, Then, Transport, UpdateFailure, UpdateWait};
+use crate::model::{
+    Action, Kind, Serializer, Speaks, Then, Transport, UpdateFailure, UpdateOrder, UpdateWait,
+};
 
 /// The schema of a topology file.
 pub fn schema() -> Value {
@@ -144,7 +146,7 @@ fn described_word(word: Word) -> (&'static str, Value) {
         }
         Word::Restart => ("Restart", any_of(["never", "on-failure", "always"])),
         Word::After => ("AfterWord", any_of(["ready", "healthy"])),
-        Word::Order => ("Order", any_of(["stop-first"])),
+        Word::Order => ("Order", any_of(UpdateOrder::ALL.map(UpdateOrder::as_str))),
         Word::UpdateWait => (
             "UpdateWait",
             any_of(UpdateWait::ALL.map(UpdateWait::as_str)),

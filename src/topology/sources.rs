@@ -2,7 +2,7 @@
 //! environment since, and with other numbers of replicas.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use super::inputs::{Input, InputKind};
 use super::problem::Problems;
 use super::source::Source;
 use super::surroundings::Surroundings;
-use crate::model::{AgentId, Overrides, Topology};
+use crate::model::{AgentId, AgentName, Overrides, Topology};
 
 /// What a topology was read from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,17 +78,27 @@ impl Sources {
 
     /// Reads it again, with these overrides.
     pub fn load_again(&self, overrides: &Overrides) -> Result<Topology, Problems> {
-        self.read(overrides, super::load_all)
+        self.read(overrides, &BTreeSet::new(), super::load_all)
+    }
+
+    /// The same with more replicas of these groups: as many as are replaced at a time.
+    pub fn load_with_spares(
+        &self,
+        overrides: &Overrides,
+        groups: &BTreeSet<AgentName>,
+    ) -> Result<Topology, Problems> {
+        self.read(overrides, groups, super::load_all)
     }
 
     /// The entries that stand for several agents, and for how many, as the texts say.
     pub fn replicas(&self) -> BTreeMap<AgentId, usize> {
-        self.read(&Overrides::default(), super::replicas_of)
+        self.read(&Overrides::default(), &BTreeSet::new(), super::replicas_of)
     }
 
     fn read<T>(
         &self,
         overrides: &Overrides,
+        spares: &BTreeSet<AgentName>,
         read: impl FnOnce(&[Input], &Surroundings<'_>) -> T,
     ) -> T {
         let input = |text: &Text| Input {
@@ -107,6 +117,7 @@ impl Sources {
             variables: &variables,
             env_files: &env_files,
             overrides,
+            spares,
         };
         read(&inputs, &around)
     }
@@ -121,6 +132,7 @@ agents:
   Boss: { bind: { work: PUSH } }
   Worker:
     replicas: ${N:-2}
+    update: { parallel: 2, order: start-first }
     env_file: a.env
     command: [work]
     env: { X: "${A}" }
@@ -157,5 +169,8 @@ connections: [{ agent: "Worker*", to: Boss.work }]
         let scaled = sources.load_again(&overrides).unwrap();
         assert_eq!((topology.agents.len(), scaled.agents.len()), (3, 6));
         assert_eq!(scaled.agents[5].wires, scaled.agents[1].wires);
+        let spares = BTreeSet::from(["Worker".parse().unwrap()]);
+        let wide = sources.load_with_spares(&overrides, &spares).unwrap();
+        assert_eq!(wide.agents.len(), 8);
     }
 }

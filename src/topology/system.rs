@@ -114,6 +114,9 @@ fn agents(top: &Fields<'_>, known: &Known<'_>, copies: &mut Copies, review: &mut
         if let Some(replicas) = &mut agent.replicas {
             let scaled = known.around.overrides.replicas.get(&agent.name.value);
             *replicas = scaled.copied().unwrap_or(*replicas);
+            let update = agent.update.as_ref();
+            let update = update.filter(|it| known.around.spares.contains(&it.group));
+            *replicas += update.map_or(0, |it| it.parallel.min(*replicas));
         }
         // What its files of variables hold counts as if it stood there.
         let program = agent.program.as_ref();

@@ -5,7 +5,7 @@ use super::keys;
 use super::review::{Flaw, Review, quote};
 use super::values;
 use super::yaml::Node;
-use crate::model::{AgentName, Update, UpdateFailure, UpdateWait};
+use crate::model::{AgentName, Update, UpdateFailure, UpdateOrder, UpdateWait};
 
 /// The way of the agents of an entry that is called `name`. None if it does not say, or the review knows what is wrong.
 pub(super) fn read(agent: &Fields<'_>, name: &AgentName, review: &mut Review) -> Option<Update> {
@@ -19,8 +19,16 @@ pub(super) fn read(agent: &Fields<'_>, name: &AgentName, review: &mut Review) ->
         Some(node) => parallel(node, review)?,
         None => 1,
     };
-    if let Some(node) = fields.get("order") {
-        order(node, review)?;
+    let order = word(
+        &fields,
+        "order",
+        &UpdateOrder::ALL,
+        UpdateOrder::as_str,
+        review,
+    )?;
+    let is_one_of_many = agent.get("replicas").is_some() || fields.get("group").is_some();
+    if order == UpdateOrder::StartFirst && !is_one_of_many {
+        return no_replicas(&fields, review);
     }
     let wait = word(
         &fields,
@@ -39,9 +47,19 @@ pub(super) fn read(agent: &Fields<'_>, name: &AgentName, review: &mut Review) ->
     Some(Update {
         group,
         parallel,
+        order,
         wait,
         on_failure,
     })
+}
+
+/// More of an agent come only where its entry stands for several.
+fn no_replicas(update: &Fields<'_>, review: &mut Review) -> Option<Update> {
+    let node = update.get("order")?;
+    let message = "order: start-first is for an entry with replicas, of which one more can be there meanwhile";
+    let hint = "give the entry `replicas: 1`, or leave the order out";
+    review.add(Flaw::new(&node.span, message).hint(hint));
+    None
 }
 
 fn parallel(node: &Node, review: &mut Review) -> Option<usize> {
@@ -52,19 +70,6 @@ fn parallel(node: &Node, review: &mut Review) -> Option<usize> {
         Flaw::new(&node.span, message).hint("write a whole number from 1")
     };
     review.take(number.filter(|it| *it > 0).ok_or_else(flaw))
-}
-
-fn order(node: &Node, review: &mut Review) -> Option<()> {
-    let text = review.take(values::text(node, "order"))?;
-    let flaw = match text {
-        "stop-first" => return Some(()),
-        "start-first" => Flaw::new(&node.span, "order: start-first is not there yet")
-            .hint("leave it out: each ends when it has finished its work, and the others go on"),
-        other => Flaw::new(&node.span, format!("there is no order {}", quote(other)))
-            .hint("it is stop-first"),
-    };
-    review.add(flaw);
-    None
 }
 
 /// One of some words; the first if none is said.

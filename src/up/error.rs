@@ -95,6 +95,11 @@ pub enum UpError {
         cause: Box<UpError>,
         left: Box<UpError>,
     },
+    /// More agents are to be there while others are replaced.
+    #[error(
+        "agents that say `order: start-first` begin anew, and there cannot be more of them: {reason}"
+    )]
+    NoSpares { reason: String },
     /// An agent could not be brought through a stage.
     #[error("{agent} failed at stage {stage}: {cause}")]
     Agent {

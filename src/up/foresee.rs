@@ -11,9 +11,10 @@ use super::change;
 use super::contents;
 use super::error::UpError;
 use super::hosts::none_taken;
+use super::rolling;
 use super::state::Group;
 use crate::model::{AgentId, AgentInfo, AgentSpec, HostName, NameServerName, State};
-use crate::plan::{Actual, Change, Plan, TakeOver, mend, states_between, taken_from_standing};
+use crate::plan::{Actual, Change, Plan, TakeOver, mend, taken_from_standing};
 
 /// What would be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -74,7 +75,7 @@ pub(crate) async fn foresee(request: &UpRequest) -> Result<Option<Foreseen>, UpE
     let plan = &request.plan;
     let now = contents::of(request).await?;
     let (change, former) = change::of(request, &now, &record)?;
-    let between = states_between(&former.agents, &plan.agents).len();
+    let between = rolling::turns(request, &former)?.len();
     let (change, by_hand) = match record.changing {
         Some(_) => (change, TakeOver::default()),
         None => {

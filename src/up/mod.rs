@@ -28,6 +28,7 @@ mod placed;
 mod renew;
 mod rollback;
 mod rolling;
+mod spares;
 mod state;
 mod told;
 mod undo;

@@ -21,7 +21,7 @@ pub use fixed::{Fixed, fixed};
 pub use parting::{gets_work, partings};
 pub use reasons::{Reason, Setting};
 use reasons::{reasons, settings, variables};
-pub use rolling::states_between;
+pub use rolling::{Aim, Turn, spare_groups, states_between};
 
 use crate::model::{AgentId, AgentSpec, Contents, Edit};
 

@@ -12,6 +12,7 @@ mod replicas;
 mod restart;
 mod stop_timeout;
 mod sync;
+mod update;
 mod with;
 
 use super::{Problems, Source, load};
