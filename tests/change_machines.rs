@@ -124,6 +124,128 @@ fn agents_of_other_machines_come_go_move_and_are_altered() {
     lab.assert_nothing_left();
 }
 
+/// Boss gives work to Worker, which passes it on to Sink and answers Asker.
+fn working(lab: &Lab, bind: &str) -> String {
+    let config = lab.ssh_config().display().to_string();
+    format!(
+        r#"
+osb: 1
+name: moving
+nameserver: {DESK}:7400
+hosts:
+  local: {{ address: {DESK} }}
+  lab1: {{ ssh: lab1, address: 10.77.0.11, ssh_config: {config} }}
+  lab2: {{ ssh: lab2, address: 10.77.0.12, ssh_config: {config} }}
+agents:
+  Boss:
+    bind: {{ work: PUSH }}
+    timers: [{{ alias: work, every: 2ms, send: work, message: work }}]
+  Worker: {{ host: lab1, bind: {{ answers: {{ kind: REP, handler: echo }}{bind} }} }}
+  Other: {{ host: lab2 }}
+  Asker: {{ timers: [{{ alias: ask, every: 10ms, send: ask, message: how }}] }}
+  Sink: {{ bind: {{ done: {{ kind: PULL, handler: discard }} }} }}
+connections:
+  - {{ agent: Worker, to: Boss.work, alias: inbox, handler: 'forward:out' }}
+  - {{ agent: Worker, to: Sink.done, alias: out }}
+  - {{ agent: Asker, to: Worker.answers, alias: ask, handler: discard }}
+"#
+    )
+}
+
+impl Lab {
+    fn count(&self, agent: &str, alias: &str, count: &str) -> u64 {
+        let sockets = self.json(&["ls", "sockets"]);
+        let mut sockets = sockets.as_array().unwrap().iter();
+        let of = sockets.find(|it| it["agent"] == agent);
+        let count = of.and_then(|it| it["sockets"][alias][count].as_u64());
+        count.unwrap_or_default()
+    }
+
+    fn work_goes_on(&self) {
+        let counts = || {
+            let answered = self.count("Asker", "ask", "received");
+            (self.count("Sink", "done", "received"), answered)
+        };
+        let before = counts();
+        wait_until("work goes on", || {
+            let now = counts();
+            now.0 > before.0 + 30 && now.1 > before.1 + 5
+        });
+    }
+}
+
+/// The new process is there, and has proven its wires, before the former one ends.
+#[test]
+fn an_agent_that_moves_is_there_before_it_ends_and_loses_nothing() {
+    let Some(lab) = lab(2) else { return };
+    let said = lab.up(&working(&lab, ""));
+    assert_eq!(said.code, 0, "{said}");
+    lab.work_goes_on();
+    for to in ["lab2", "lab1", "lab2"] {
+        let before = lab.one("Worker");
+        let up = lab.osb(&["move", "Worker", "--to", to]);
+        assert_eq!(up.code, 0, "{up}");
+        let worker = lab.one("Worker");
+        assert_eq!(
+            (&worker["host"], &worker["state"]),
+            (&json!(to), &json!("running"))
+        );
+        assert_ne!(worker["pid"], before["pid"]);
+        let log = lab.osb(&["logs", "Worker"]);
+        assert!(log.stdout.contains("it has taken over"), "{log}");
+        lab.work_goes_on();
+    }
+    lab.ok(&["stop-timer", "Boss", "work"]);
+    lab.ok(&["stop-timer", "Asker", "ask"]);
+    let sent = lab.count("Boss", "work", "sent");
+    wait_until("all has come", || {
+        lab.count("Sink", "done", "received") == sent
+    });
+    let asked = lab.count("Asker", "ask", "sent");
+    wait_until("all is answered", || {
+        lab.count("Asker", "ask", "received") == asked
+    });
+    assert_eq!(lab.count("Boss", "work", "dropped"), 0);
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
+}
+
+/// The new one cannot bind its socket: the former one has not been touched.
+#[test]
+fn if_an_agent_that_moves_cannot_be_there_it_goes_on_where_it_was() {
+    let Some(lab) = lab(2) else { return };
+    let fixed = ", fixed: { kind: PULL, addr: '0.0.0.0:7500', handler: discard }";
+    let said = lab.up(&working(&lab, fixed));
+    assert_eq!(said.code, 0, "{said}");
+    let mut taken = lab.command_on("lab2", &["ns", "--bind", "10.77.0.12:7500", "--insecure"]);
+    let mut taken = taken.spawn().unwrap();
+    wait_until("the port is taken", || {
+        lab.osb(&["--ns", "10.77.0.12:7500", "ls", "hosts"]).code != 4
+    });
+    lab.work_goes_on();
+    let before = lab.one("Worker");
+    let refused = lab.osb(&["move", "Worker", "--to", "lab2"]);
+    assert_eq!(refused.code, 1, "{refused}");
+    let told = "Worker ended at stage successors: exit status 1";
+    assert!(refused.stderr.contains(told), "{refused}");
+    assert!(refused.stderr.contains("7500"), "{refused}");
+    let worker = lab.one("Worker");
+    assert_eq!(
+        (&worker["host"], &worker["pid"]),
+        (&json!("lab1"), &before["pid"])
+    );
+    lab.work_goes_on();
+    assert_eq!(lab.count("Boss", "work", "dropped"), 0);
+    // When there is room, it goes.
+    taken.kill().unwrap();
+    taken.wait().unwrap();
+    lab.ok(&["move", "Worker", "--to", "lab2"]);
+    assert_eq!(lab.one("Worker")["host"], "lab2");
+    lab.work_goes_on();
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
+}
+
 /// In the middle of a change a machine is cut off: what was is put back, or what could not be is told; and the next `up` sees
 /// to it when the machine is there again.
 #[test]

@@ -74,7 +74,8 @@ fn differ(args: &ExportArgs, running: Topology, context: &Context) -> Result<(),
     let mut change = Change::between(&topology.agents, &running.agents);
     args.secrets.hide(|| change.hide_secrets(), context);
     // It has its daemons.
-    let fixed = fixed(&topology, &running).filter(|it| !matches!(it, Fixed::NewHost(_)));
+    let fixed =
+        fixed(&topology, &running, |_, _| false).filter(|it| !matches!(it, Fixed::NewHost(_)));
     let differs = Differs {
         system: running.name,
         file: file.name(),

@@ -38,7 +38,8 @@ impl Host {
                 self.begin_life(&name, incarnation);
                 let mut boot = self.boot(spec, incarnation);
                 let is_asked_for = self.spawns.has(&name);
-                if ticket.is_none() || is_asked_for {
+                let succeeds = self.put_to_succeed(&mut boot);
+                if !succeeds && (ticket.is_none() || is_asked_for) {
                     self.put_to_work(&mut boot, before, is_asked_for);
                 }
                 let outcome = self.spawn(boot, restarts);
@@ -174,7 +175,7 @@ impl Host {
         let shutdown = AgentRequest::Shutdown {
             grace: Some(grace).filter(|it| *it != by_itself),
         };
-        let peer = Peer::Agent(agent.clone());
+        let peer = self.peer_of(agent.clone());
         let answer = self.link.ask::<()>(peer, &shutdown, CONTROL_TIMEOUT);
         let inputs = self.inputs.clone();
         tokio::spawn(async move {

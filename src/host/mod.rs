@@ -29,6 +29,7 @@ mod restart;
 mod signals;
 mod spawn;
 mod specs;
+mod succeed;
 mod taken_back;
 #[cfg(test)]
 mod tests;
@@ -247,6 +248,8 @@ struct Host {
     lives: HashMap<String, AgentName>,
     /// Lives that are over, of which no process is to live on, by their marks.
     over: HashMap<String, AgentName>,
+    /// Agents that are to take the place of others, at other hosts, and have not done so: those lives.
+    succeeding: HashMap<AgentName, Incarnation>,
     /// How often each agent was started, also by daemons before this one.
     started: HashMap<AgentName, u32>,
     /// The last life of each agent, by its name.
@@ -309,6 +312,7 @@ impl Host {
             lives: HashMap::new(),
             last_lives: HashMap::new(),
             over: HashMap::new(),
+            succeeding: HashMap::new(),
             started: HashMap::new(),
             cgroups: Vec::new(),
             end: HostEnd::Told,
@@ -457,6 +461,7 @@ impl Host {
                 self.supervision.on_forgotten(now);
             }
             Input::Incoming(Incoming::Presence(presence)) => {
+                self.see_to_succession(&presence);
                 let agent = self.spawner.id(&presence.agent);
                 let (life, state) = (presence.incarnation, presence.state);
                 self.supervision

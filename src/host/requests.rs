@@ -24,8 +24,9 @@ impl Host {
         let ticket = self.ticket();
         self.tickets.insert(ticket, envelope);
         match request {
-            HostRequest::Start { mut spec } => {
+            HostRequest::Start { mut spec, succeeds } => {
                 spec.name = self.spawner.id(&spec.name.name);
+                self.note_succession(&spec.name.name, succeeds);
                 self.note_companions(&spec);
                 self.boots.forget(&spec.name.name, now);
                 self.supervision.on_start(spec, Incarnation::draw(), ticket)

@@ -253,6 +253,11 @@ impl Incarnation {
     pub fn run(self) -> String {
         format!("{:016x}", self.0)
     }
+
+    /// The life that has this mark.
+    pub fn of_run(run: &str) -> Option<Self> {
+        u64::from_str_radix(run, 16).ok().map(Self)
+    }
 }
 
 /// Which spec of an agent it is: each that differs from the one before has the next number.

@@ -249,7 +249,11 @@ impl Registry {
                 self.forget_ended(host);
                 self.forget(&peer);
             }
-            Peer::Successor(_) | Peer::Client(_) | Peer::NameServer => self.forget(&peer),
+            Peer::Successor(name) => match end {
+                Some(end) => self.end_successor(name.clone(), end.exit, now),
+                None => self.forget(&peer),
+            },
+            Peer::Client(_) | Peer::NameServer => self.forget(&peer),
         }
     }
 
@@ -316,8 +320,8 @@ impl Registry {
         now: Now,
     ) -> Result<(), Fault> {
         let peer = Peer::Agent(agent.clone());
-        if self.is_end_of_successor(&agent, &host, incarnation) {
-            self.forget(&Peer::Successor(agent));
+        if self.is_end_of_successor(&agent, &host, incarnation, now) {
+            self.end_successor(agent, exit, now);
             return Ok(());
         }
         self.stop_listening_to_former(&peer, incarnation);

@@ -116,11 +116,13 @@ impl Registry {
         let member = self.members.get(&Peer::Agent(agent.clone()));
         match member.and_then(Member::host) {
             Some(started_by) => started_by == host,
-            None => self
-                .entrusted
-                .get(agent)
-                .is_some_and(|to| to.contains(host)),
+            None => self.is_entrusted(agent, host),
         }
+    }
+
+    pub(super) fn is_entrusted(&self, agent: &AgentName, host: &HostId) -> bool {
+        let to = self.entrusted.get(agent);
+        to.is_some_and(|to| to.contains(host))
     }
 
     /// A member has no name but its key's.
@@ -230,6 +232,8 @@ impl Registry {
         match &member.facts {
             Facts::Agent { host: theirs, .. } if theirs.as_ref() == Some(host) => Ok(()),
             _ if member.may_be_replaced() => Ok(()),
+            // It is to have a successor there.
+            Facts::Agent { host: Some(_), .. } if self.is_entrusted(agent, host) => Ok(()),
             _ => Err(Fault::NameTaken {
                 peer,
                 pid: member.pid,

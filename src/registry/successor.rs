@@ -3,7 +3,7 @@
 
 use super::member::Member;
 use super::{Now, Registry, RoutingId};
-use crate::model::{AgentInfo, AgentName, HostId, State};
+use crate::model::{AgentInfo, AgentName, ExitReport, HostId, State};
 use crate::wire::{Announcement, Change, Envelope, Event, Fault, Incarnation, Peer, body};
 
 impl Registry {
@@ -70,6 +70,9 @@ impl Registry {
         let Some(mut member) = self.members.remove(&successor) else {
             return Ok(());
         };
+        if let Some(host) = member.host().cloned() {
+            self.end_trust(name, &host);
+        }
         let (own, mut former) = (member.connections().to_vec(), Vec::new());
         if let Some(mut old) = self.members.remove(&agent) {
             self.unroute(&old.route, &member.route);
@@ -88,14 +91,59 @@ impl Registry {
         Ok(())
     }
 
-    /// Whether a host tells of the end of a successor, and not of the agent's.
+    /// The host that an agent was entrusted to for a successor has it now, or has none.
+    fn end_trust(&mut self, agent: &AgentName, host: &HostId) {
+        if let Some(to) = self.entrusted.get_mut(agent) {
+            to.remove(host);
+            if to.is_empty() {
+                self.entrusted.remove(agent);
+            }
+        }
+    }
+
+    /// A successor has ended before it has taken over: those that watch are told how.
+    pub(super) fn end_successor(&mut self, name: AgentName, exit: ExitReport, now: Now) {
+        let successor = Peer::Successor(name.clone());
+        let host = self.members.get(&successor).and_then(Member::host).cloned();
+        if let Some(host) = host {
+            self.end_trust(&name, &host);
+        }
+        let event = self.event(&successor, Change::State, now);
+        self.forget(&successor);
+        let Some(Event::Successor { mut agent, reached }) = event else {
+            return;
+        };
+        agent.state = match exit.status {
+            Some(0) => State::Stopped,
+            _ => State::Failed,
+        };
+        agent.exit = Some(exit);
+        let content = body(&Event::Successor { agent, reached });
+        for to in self.watchers.clone() {
+            self.send(&to, Envelope::event(), content.clone());
+        }
+    }
+
+    /// Whether a host tells of the end of a successor, and not of the agent's. One that has ended before it could say anything is
+    /// known by that the agent was entrusted to its host.
     pub(super) fn is_end_of_successor(
-        &self,
+        &mut self,
         agent: &AgentName,
         host: &HostId,
         incarnation: Incarnation,
+        now: Now,
     ) -> bool {
-        let successor = self.members.get(&Peer::Successor(agent.clone()));
-        successor.is_some_and(|it| it.host() == Some(host) && it.incarnation == Some(incarnation))
+        let peer = Peer::Successor(agent.clone());
+        if let Some(successor) = self.members.get(&peer) {
+            return successor.host() == Some(host) && successor.incarnation == Some(incarnation);
+        }
+        let there = self.members.get(&Peer::Agent(agent.clone()));
+        let is_anothers = there.is_some_and(|it| it.host().is_some_and(|it| it != host));
+        let is_end = is_anothers && self.is_entrusted(agent, host);
+        if is_end {
+            let stillborn = Member::stillborn(host.clone(), incarnation, now);
+            self.members.insert(peer, stillborn);
+        }
+        is_end
     }
 }

@@ -13,7 +13,7 @@ use super::launch::Mended;
 use super::state::{Addresses, Up, lock};
 use super::told::{Telling, Tellings, until_runs};
 use crate::model::timing::ANSWER_MARGIN;
-use crate::model::{AgentId, AgentSpec, Millis, SocketId, Step};
+use crate::model::{AgentId, AgentSpec, Incarnation, Millis, SocketId, Step};
 use crate::plan::LaunchPlan;
 use crate::proxy::{Pending, ProxyError};
 use crate::wire::{HostRequest, Peer};
@@ -29,10 +29,12 @@ impl Up<'_> {
         let agents = &self.part.agents;
         progress.begin(Stage::Start, agents.len());
         let attaching = self.attach().await?;
+        self.take_over().await?;
         let mut starts = JoinSet::new();
         for agent in agents {
             let (name, limit) = (agent.name.clone(), agent.start_timeout);
-            let started = (!agent.attach).then(|| self.ask_host(agent));
+            let is_there = agent.attach || self.has_successor(&agent.name);
+            let started = (!is_there).then(|| self.ask_host(agent, None));
             let telling = tellings.get(&agent.name).cloned();
             starts.spawn(until_running(name, limit, started, telling));
         }
@@ -41,8 +43,14 @@ impl Up<'_> {
         Ok(attaching)
     }
 
-    fn ask_host(&self, agent: &AgentSpec) -> Pending<u32> {
+    /// Has an agent started, perhaps as the successor of a life of it that is at another host.
+    pub(super) fn ask_host(
+        &self,
+        agent: &AgentSpec,
+        succeeds: Option<Incarnation>,
+    ) -> Pending<u32> {
         let start = HostRequest::Start {
+            succeeds,
             spec: Box::new(AgentSpec {
                 program: self.placed(agent),
                 ..agent.clone()

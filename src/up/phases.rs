@@ -61,6 +61,7 @@ pub(crate) async fn run(
     let up = Up {
         ends: watch::Sender::default(),
         former_ended: Arc::default(),
+        successors: Mutex::default(),
         bundle,
         request,
         part: request.plan.part(part),
@@ -330,6 +331,7 @@ impl Up<'_> {
         tellings: &Tellings,
     ) -> Result<(), UpError> {
         self.hosts(progress, hosts).await?;
+        self.start_successors(progress).await?;
         self.part_from_former(progress, tellings).await?;
         self.end_former().await?;
         self.former_ended.store(true, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! What one `up` knows while it works: its plan, what it has launched, the agents that it waits for.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +10,7 @@ use super::UpRequest;
 use super::files::Bundles;
 use super::launch::Launched;
 use super::missing::Missing;
-use crate::model::{Address, AgentId, HostName, NameServerName, SocketId};
+use crate::model::{Address, AgentId, HostName, Incarnation, NameServerName, SocketId};
 use crate::plan::Plan;
 use crate::proxy::Link;
 
@@ -50,6 +50,8 @@ pub(super) struct Up<'a> {
     pub(super) ends: Ends,
     /// Agents that begin anew have ended.
     pub(super) former_ended: Arc<AtomicBool>,
+    /// Agents whose next lives are there already, beside the former ones.
+    pub(super) successors: Mutex<BTreeMap<AgentId, Incarnation>>,
 }
 
 /// Agents that have ended as they should.

@@ -23,7 +23,13 @@ use crate::model::{
 pub enum HostRequest {
     /// Start an agent by its spec, which the host keeps. Replies with its pid once the process is there; that it runs,
     /// and is what the spec says, the name server tells. The fault is `start`.
-    Start { spec: Box<AgentSpec> },
+    Start {
+        spec: Box<AgentSpec>,
+        /// The life of the agent, at another host, whose place it is to take: it goes as far as its wires by itself, as that one's successor,
+        /// and is led on when it has taken over. Otherwise nobody has its name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        succeeds: Option<Incarnation>,
+    },
     /// Start an agent that no topology of its names, and lead it to its work. It is ephemeral, whatever the spec says of that. Replies with
     /// its pid when it does its work, or has ended well; before that its wires are proven. If it does not come so far, it ends,
     /// and nothing is kept of it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{AgentSpec, HostName, HostSpec, Topology};
+use crate::model::{AgentSpec, HostName, HostSpec, NameServerName, Topology};
 
 /// What of a topology cannot be changed while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +15,13 @@ pub enum Fixed {
     NewHost(HostName),
 }
 
-/// The first thing, if there is one, that keeps a running system from becoming another.
-pub fn fixed(from: &Topology, to: &Topology) -> Option<Fixed> {
+/// The first thing, if there is one, that keeps a running system from becoming another. `has_daemon`: whether a host has one, at that
+/// name server, though no agent is there now.
+pub fn fixed(
+    from: &Topology,
+    to: &Topology,
+    has_daemon: impl Fn(&HostName, Option<&NameServerName>) -> bool,
+) -> Option<Fixed> {
     if from.security != to.security {
         return Some(Fixed::Security);
     }
@@ -39,6 +44,9 @@ pub fn fixed(from: &Topology, to: &Topology) -> Option<Fixed> {
     let before: BTreeSet<_> = before.collect();
     let local = HostName::local();
     let mut after = to.agents.iter().filter(|it| !it.attach).map(place);
-    let new = after.find(|place| place.0 != local && !before.contains(place));
+    let new = after.find(|place| {
+        let (host, nameserver) = (&place.0, place.1.as_ref());
+        *host != local && !before.contains(place) && !has_daemon(host, nameserver)
+    });
     new.map(|(host, _)| Fixed::NewHost(host))
 }

@@ -71,8 +71,12 @@ fn announced(
 }
 
 fn host() -> NameServerRequest {
+    host_called("local")
+}
+
+fn host_called(name: &str) -> NameServerRequest {
     NameServerRequest::Announce(Announcement::Host {
-        name: "local".parse().unwrap(),
+        name: name.parse().unwrap(),
         incarnation: Incarnation(99),
         pid: 6,
         version: "1".into(),
@@ -941,15 +945,62 @@ fn a_successor_takes_over_in_one_step() {
     assert!(matches!(taken, Err(Fault::NameTaken { .. })));
 }
 
+fn tell_watch(bench: &mut Bench) {
+    let watch = body(&NameServerRequest::Watch {});
+    bench.send(3, Envelope::request(1, 0, Peer::NameServer), watch);
+}
+
 #[test]
 fn the_end_of_a_successor_is_not_the_agents() {
     let mut bench = Bench::new();
     bench.ask::<()>(9, host()).unwrap();
     bench.ask::<()>(1, agent("Alice", 1)).unwrap();
     bench.ask::<()>(4, successor("Alice", 2, 1)).unwrap();
-    bench.ask::<()>(9, exited("Alice", 2, 7)).unwrap();
+    tell_watch(&mut bench);
+    let effects = bench.send(
+        9,
+        Envelope::request(1, 0, Peer::NameServer),
+        body(&exited("Alice", 2, 7)),
+    );
+    let told = events(effects, 3);
+    assert!(
+        matches!(&told[..], [Event::Successor { agent, .. }] if agent.state == State::Failed && agent.exit.is_some()),
+        "{told:?}"
+    );
     let next: Vec<AgentInfo> = bench.ask(3, NameServerRequest::Successors {}).unwrap();
     assert!(next.is_empty());
+    let agents: Vec<AgentInfo> = bench
+        .ask(3, NameServerRequest::Agents { name: None })
+        .unwrap();
+    assert_eq!(agents[0].state, State::Running);
+}
+
+/// The host that an agent was entrusted to for a successor tells how that ended, though it has never said a word.
+#[test]
+fn the_end_of_a_successor_that_said_nothing_is_told() {
+    let mut bench = Bench::new();
+    let lab: HostId = "lab".parse().unwrap();
+    bench.ask::<()>(8, host_called("lab")).unwrap();
+    bench.ask::<()>(9, host()).unwrap();
+    bench.ask::<()>(1, agent("Alice", 1)).unwrap();
+    tell_watch(&mut bench);
+    let end = |bench: &mut Bench, life| {
+        let content = body(&exited("Alice", life, 7));
+        let envelope = Envelope::request(1, 0, Peer::NameServer);
+        events(bench.send(8, envelope, content), 3)
+    };
+    assert_eq!(end(&mut bench, 2), [], "it has nothing to do with Alice");
+    let entrust = NameServerRequest::Entrust {
+        agents: vec!["Alice".parse().unwrap()],
+        to: lab,
+    };
+    bench.ask::<()>(3, entrust).unwrap();
+    let told = end(&mut bench, 2);
+    assert!(
+        matches!(&told[..], [Event::Successor { agent, .. }] if agent.exit.is_some()),
+        "{told:?}"
+    );
+    assert_eq!(end(&mut bench, 2), [], "once");
     let agents: Vec<AgentInfo> = bench
         .ask(3, NameServerRequest::Agents { name: None })
         .unwrap();

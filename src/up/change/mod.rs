@@ -5,6 +5,7 @@
 mod alter;
 mod drain;
 mod end;
+mod succeed;
 mod take_back;
 
 use super::error::UpError;
@@ -13,7 +14,7 @@ use super::missing::Missing;
 use super::state::{Up, lock};
 use super::undo::Undo;
 use super::{Shared, UpRequest};
-use crate::model::{AgentSpec, Contents, Topology};
+use crate::model::{AgentSpec, Contents, HostName, NameServerName, Topology};
 use crate::plan::{Alteration, Change, fixed};
 use crate::state::SystemRecord;
 
@@ -51,7 +52,15 @@ pub(super) fn of(
         });
     }
     let next = read(&request.fingerprint)?;
-    if let Some(what) = fixed(&former, &next) {
+    let has_daemon = |host: &HostName, nameserver: Option<&NameServerName>| {
+        let mut groups = record.groups.iter();
+        let group = match nameserver {
+            Some(name) => groups.find(|it| it.name == *name),
+            None => groups.next(),
+        };
+        group.is_some_and(|it| it.machines.iter().any(|machine| machine.host == *host))
+    };
+    if let Some(what) = fixed(&former, &next, has_daemon) {
         let system = record.name.clone();
         return Err(UpError::Fixed { system, what });
     }
