@@ -137,9 +137,11 @@ fn handlers_are_found_by_name_or_by_alias_and_errors_answer() {
     alice.send("lost", 1).unwrap();
     alice.send("prices", "not a price").unwrap();
     assert_eq!(summer.call("add", json!([1, 2])).unwrap(), 45);
-    assert_eq!(
-        fault(summer.call("subtract", Value::Null)),
-        "there is no method subtract"
+    let unknown = summer.call("subtract", Value::Null);
+    assert!(
+        matches!(&unknown, Err(ProxyError::Fault(Fault::UnknownMethod { method, known, .. }))
+            if method == "subtract" && *known == ["add", "panic", "slow"]),
+        "{unknown:?}"
     );
     assert!(fault(summer.call("add", json!("x"))).contains("what it is called with"));
 }
@@ -337,6 +339,9 @@ fn an_agent_binds_connects_and_keeps_time_by_itself() {
                     let count = agent.state;
                     Ok(agent.publish("ticks", "tick", count)?)
                 })?;
+                agent.every_named("slow", Duration::from_secs(60), |_| Ok(()))?;
+                let taken = agent.every_named("slow", Duration::from_millis(1), |_| panic!());
+                agent.set("taken", taken.unwrap_err().to_string())?;
                 let once = agent.after(Duration::from_millis(1), |agent| {
                     Ok(agent.set("once", true)?)
                 });
@@ -380,10 +385,17 @@ fn an_agent_binds_connects_and_keeps_time_by_itself() {
     wait_until("the other timer has fired", || {
         clock.get_attr("once").is_ok()
     });
-    assert_eq!(
-        clock.timers().unwrap().len(),
-        1,
-        "what has fired is no timer any more"
+    // What has fired is no timer any more.
+    let timers = clock.timers().unwrap().into_iter();
+    let aliases: Vec<String> = timers.map(|it| it.alias.to_string()).collect();
+    assert_eq!(aliases, ["timer-1", "slow"]);
+    let taken = clock.get_attr_as::<String>("taken").unwrap();
+    assert_eq!(taken, "Clock already has a timer slow");
+    let unknown = clock.call("rest", Value::Null);
+    assert!(
+        matches!(&unknown, Err(ProxyError::Fault(Fault::UnknownMethod { known, .. }))
+            if *known == ["halt", "rebind"]),
+        "{unknown:?}"
     );
     clock.call("halt", Value::Null).unwrap();
     assert!(clock.timers().unwrap().is_empty());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::common::{Bench, kill, wait_for, wait_until};
 use nix::libc::{SIGCONT, SIGSTOP};
 use osb::model::{Action, Handlers, Kind, Proof, Role, State, Transport};
-use osb::proxy::{NameServer, Proxy, ProxyError};
+use osb::proxy::{Event, NameServer, Notice, Proxy, ProxyError};
 use osb::wire::Fault;
 use serde_json::{Value, json};
 
@@ -266,6 +266,70 @@ for text in sys.stdin:
         info.exit
     });
     assert_eq!(exit.status, Some(128 + 9));
+    let error = alice.wait_for_running(TIMEOUT).unwrap_err().to_string();
+    assert_eq!(error, "Alice has failed: exit status 137");
+}
+
+#[test]
+fn answers_are_of_the_callers_own_types() {
+    let (_bench, ns) = bare();
+    let (alice, bob) = (ns.proxy("Alice").unwrap(), ns.proxy("Bob").unwrap());
+    alice.set_attr("point", (1, 2.5)).unwrap();
+    let point: (u32, f64) = alice.get_attr_as("point").unwrap();
+    assert_eq!(point, (1, 2.5));
+    let odd = alice.get_attr_as::<String>("point").unwrap_err();
+    let told = "the attribute point of Alice is not what was expected";
+    assert!(odd.to_string().starts_with(told), "{odd}");
+
+    let echo = Handlers::one(Action::Echo);
+    let address = alice.bind(Kind::Rep, "ask", Transport::Tcp, echo);
+    bob.connect(&address.unwrap(), "ask", Handlers::none())
+        .unwrap();
+    let sent: Vec<u8> = bob.send_recv_as("ask", [1, 2]).unwrap();
+    assert_eq!(sent, [1, 2]);
+    let unknown = bob.call_as::<u8>("add", (1, 2)).unwrap_err();
+    assert!(unknown.to_string().contains("Bob has no method"));
+
+    // Many at once, waited for or awaited.
+    let asked: Vec<_> = (0..20)
+        .map(|n| bob.begin().send_recv_as("ask", n))
+        .collect();
+    let answers: Vec<u32> = asked.into_iter().map(|it| it.wait().unwrap()).collect();
+    assert_eq!(answers, (0..20).collect::<Vec<_>>());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        bob.begin().set_attr("x", 1).await.unwrap();
+        assert_eq!(bob.begin().get_attr_as::<u8>("x").await.unwrap(), 1);
+        assert!(bob.begin().send("no name", 1).await.is_err());
+        assert_eq!(ns.begin().agent_infos().await.unwrap().len(), 3);
+    });
+}
+
+#[test]
+fn a_watch_is_told_what_happens_and_not_again_what_others_have_asked() {
+    let (_bench, ns) = bare();
+    let mut watch = ns.watch();
+    let bob = ns.proxy("Bob").unwrap();
+    let first = watch.next_timeout(TIMEOUT).unwrap();
+    assert!(matches!(first, Some(Notice::Snapshot(_))), "{first:?}");
+    // Each of these watches for itself.
+    for name in ["Alice", "Bob", "Carol"] {
+        ns.proxy(name).unwrap().wait_for_running(TIMEOUT).unwrap();
+    }
+    bob.shutdown().unwrap();
+    bob.wait_for_end(TIMEOUT).unwrap();
+    let is_over = |notice: &Notice| match notice {
+        Notice::Event(Event::Agent { agent, .. }) => {
+            agent.name == *bob.name() && agent.state.is_over()
+        }
+        Notice::Event(_) => false,
+        Notice::Snapshot(_) => panic!("it has one already"),
+    };
+    assert!(watch.iter().any(|notice| is_over(&notice)));
+    let mut later = ns.watch();
+    assert!(matches!(later.next_blocking(), Some(Notice::Snapshot(_))));
 }
 
 #[test]

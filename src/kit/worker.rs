@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::agent::{Code, Erased};
 use super::current::{Current, Promise};
 use super::later::Added;
+use super::timers::is_own;
 use super::{CallError, Context, Error, Result};
-use crate::agent::{Heard, Listened, ProgramId};
+use crate::agent::{Heard, Listened, OwnWord, ProgramId};
 
 /// The exit status after an error that ends the agent.
 const FAILED: i32 = 1;
@@ -120,16 +121,28 @@ impl<S> Worker<S> {
                     pending: Some(Promise(id)),
                     ..Current::default()
                 };
-                let code = self.code.methods.get_mut(&name);
-                let outcome = run(code, &mut self.context, params, || {
-                    format!("there is no method {name}")
-                });
+                let Some(code) = self.code.methods.get_mut(&name) else {
+                    return self.has_no_method(&name);
+                };
+                let outcome = guarded(|| code(&mut self.context, params));
                 self.settle(&name, outcome);
                 self.forget_if_once(&name);
             }
             Heard::Reply { id, outcome } => self.answered(&id, outcome),
             Heard::Release | Heard::Attributes { .. } | Heard::Registered => {}
         }
+    }
+
+    /// The caller is told which methods there are, but for those of timers.
+    fn has_no_method(&mut self, name: &str) {
+        if let Some(Promise(id)) = std::mem::take(&mut self.context.current).pending {
+            let methods = self.code.methods.keys();
+            let known = methods.filter(|it| !is_own(it)).cloned().collect();
+            // An agent that is gone has told its requesters.
+            let _ = self.context.line.say(OwnWord::NoMethod { id, known });
+        }
+        let text = format_args!("there is no method {name}");
+        self.context.log_warning(text);
     }
 
     /// The answer to a request that was not waited for.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::ask::{Asked, request_of};
 use super::words::{FromProgram, OwnWord, ProgramRequest};
 use super::{Program, ProgramId};
-use crate::agent::exchange::Origin;
+use crate::agent::exchange::{Origin, PendingReply};
 use crate::agent::requester::Requester;
 use crate::agent::requests::Request;
 use crate::agent::sockets::{Slot, SlotId};
@@ -69,6 +69,7 @@ impl Agent {
             OwnWord::Reply { id, message, error } => {
                 self.take_reply(id, error.map_or(Ok(message), Err));
             }
+            OwnWord::NoMethod { id, known } => self.take_no_method(id, known),
             OwnWord::Log { level, text } => {
                 self.log.line(level.unwrap_or(Level::Info), &text);
             }
@@ -190,6 +191,26 @@ impl Agent {
             None => {
                 self.refuse(&format!("a reply to {id}, which nobody waits for"));
             }
+        }
+    }
+
+    fn take_no_method(&mut self, id: u64, known: Vec<String>) {
+        match self.exchange.take_reply(id) {
+            Some(PendingReply::Call {
+                requester, name, ..
+            }) => {
+                let agent = self.boot.name().clone();
+                let method = name;
+                let fault = Fault::UnknownMethod {
+                    agent,
+                    method,
+                    known,
+                };
+                self.reply(requester, Err(fault));
+            }
+            Some(PendingReply::Answer(ticket)) => self.answer_error(ticket, "there is no handler"),
+            // Its time was up.
+            None => {}
         }
     }
 

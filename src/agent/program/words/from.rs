@@ -63,6 +63,11 @@ pub(crate) enum OwnWord {
         message: Value,
         error: Option<String>,
     },
+    /// The call with this id is of a method that a thread does not have; those that it has.
+    NoMethod {
+        id: u64,
+        known: Vec<String>,
+    },
     Request {
         alias: Alias,
         message: Value,
