@@ -24,6 +24,7 @@ mod memory;
     reason = "waitid leaves a child to be waited for, which nix does not offer by status"
 )]
 mod orphans;
+mod own;
 mod progress;
 mod runs;
 mod start;
@@ -46,6 +47,7 @@ pub use ignored::is_ignored;
 pub use inherited::{hand_descriptor, keep_descriptors};
 pub use memory::MemoryWatch;
 pub use orphans::{Ended, Kin, adopt_orphans, ended_child, has_children, reap, reap_orphans};
+pub use own::{assert_osb, note_is_osb, own_osb};
 pub use progress::{progress, progress_of_threads};
 pub use runs::{Member, RUN, descendants, drop_run, has_others, kill_found, marked, of_its_own};
 pub use start::not_started;
