@@ -12,7 +12,7 @@ use crate::agent::sockets::{Slot, SlotId};
 use crate::agent::state::Agent;
 use crate::model::timing::REQUEST_TIMEOUT;
 use crate::model::{Alias, Level, Millis, Step, Topic};
-use crate::wire::Fault;
+use crate::wire::{Content, Fault};
 
 impl Agent {
     /// Does it, or gives the word back if its time has not come.
@@ -70,6 +70,7 @@ impl Agent {
                 self.take_reply(id, error.map_or(Ok(message), Err));
             }
             OwnWord::NoMethod { id, known } => self.take_no_method(id, known),
+            OwnWord::Garbled { alias, id, reason } => self.take_garbled(&alias, id, &reason),
             OwnWord::Log { level, text } => {
                 self.log.line(level.unwrap_or(Level::Info), &text);
             }
@@ -86,7 +87,7 @@ impl Agent {
     fn send_for_program(
         &mut self,
         alias: Alias,
-        message: Value,
+        message: Content,
         topic: Option<Topic>,
         id: Option<ProgramId>,
     ) -> Option<OwnWord> {
@@ -142,7 +143,7 @@ impl Agent {
     fn request_for_program(
         &mut self,
         alias: Alias,
-        message: Value,
+        message: Content,
         id: ProgramId,
         timeout: Option<Millis>,
     ) -> Option<OwnWord> {
@@ -185,7 +186,7 @@ impl Agent {
         None
     }
 
-    fn take_reply(&mut self, id: u64, outcome: Result<Value, String>) {
+    fn take_reply(&mut self, id: u64, outcome: Result<Content, String>) {
         match self.exchange.take_reply(id) {
             Some(reply) => self.settle_pending_reply(reply, outcome),
             None => {
@@ -211,6 +212,16 @@ impl Agent {
             Some(PendingReply::Answer(ticket)) => self.answer_error(ticket, "there is no handler"),
             // Its time was up.
             None => {}
+        }
+    }
+
+    /// A message is counted as if the agent had read it itself.
+    fn take_garbled(&mut self, alias: &Alias, id: Option<u64>, reason: &str) {
+        if let Some(at) = self.sockets.find(alias.as_str()) {
+            self.note_garbled(at, reason);
+        }
+        if let Some(reply) = id.and_then(|id| self.exchange.take_reply(id)) {
+            self.settle_pending_reply(reply, Err(reason.to_owned()));
         }
     }
 
