@@ -356,3 +356,59 @@ fn all_agents_are_shut_down() {
     }
     assert!(ns.ping().is_ok(), "the name server goes on");
 }
+
+#[derive(Debug, PartialEq, serde::Deserialize)]
+struct Tick {
+    cents: u32,
+}
+
+#[test]
+fn a_program_subscribes_to_what_an_agent_publishes() {
+    let (bench, ns) = bare();
+    let alice = ns.proxy("Alice").unwrap();
+    alice
+        .bind(Kind::Pub, "ticks", Transport::Tcp, Handlers::none())
+        .unwrap();
+    let mut ticks = ns.subscribe::<Tick>("Alice.ticks", ["AB", "CD"]).unwrap();
+    let reader = ticks.name().to_owned();
+    assert_eq!(bench.agent(&reader)["state"], "running");
+    let publish = |topic: &str, message: Value| {
+        alice.send_topic("ticks", message, Some(topic)).unwrap();
+    };
+    publish("XY", json!({ "cents": 1 }));
+    publish("AB", json!({ "cents": 2 }));
+    publish("AB", json!("no tick"));
+    publish("CD", json!({ "cents": 3 }));
+    assert_eq!(ticks.next().unwrap().unwrap(), Tick { cents: 2 });
+    let odd = ticks.next().unwrap().unwrap_err().to_string();
+    assert!(
+        odd.contains("is not what was expected: invalid type"),
+        "{odd}"
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let next = runtime.block_on(ticks.next_async());
+    assert_eq!(next.unwrap().unwrap(), Tick { cents: 3 });
+    drop(ticks);
+    assert_eq!(bench.agent(&reader)["state"], "stopped");
+
+    let mut all = ns
+        .subscribe::<Value>("Alice.ticks", [""])
+        .unwrap()
+        .with_topics();
+    publish("XY", json!(5));
+    let (topic, message) = all.next().unwrap();
+    assert_eq!((topic.as_deref(), message.unwrap()), (Some("XY"), json!(5)));
+    drop(all);
+
+    let nobody = ns
+        .subscribe::<Value>("Alice.tocks", [""])
+        .map(drop)
+        .unwrap_err();
+    assert!(nobody.to_string().contains("tocks"), "{nobody}");
+    let wrong = ns.subscribe::<Value>("Alice", [""]).map(drop).unwrap_err();
+    assert!(wrong.to_string().contains("AGENT.ALIAS"), "{wrong}");
+    // Nothing of that keeps the system.
+    bench.ok(&["down"]);
+}

@@ -37,6 +37,8 @@ pub struct Agent<S = ()> {
     pub(super) name: Option<String>,
     pub(super) nameserver: Option<String>,
     pub(super) waits_for_go: bool,
+    /// It keeps no log.
+    pub(super) is_quiet: bool,
     pub(super) code: Code<S>,
 }
 
@@ -66,6 +68,7 @@ impl<S> Agent<S> {
             name: None,
             nameserver: None,
             waits_for_go: false,
+            is_quiet: false,
             code: Code {
                 handlers: BTreeMap::new(),
                 methods: BTreeMap::new(),

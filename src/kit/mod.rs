@@ -146,6 +146,7 @@ mod live;
 mod remote;
 mod run;
 mod start;
+mod subscribe;
 mod test;
 mod timers;
 mod worker;
@@ -157,6 +158,7 @@ pub use desk::Sent;
 pub use error::{CallError, Error, Result, RunError};
 pub use remote::Remote;
 pub use run::{Handle, spawn};
+pub use subscribe::{SubscribeError, Subscription};
 pub use test::Test;
 
 pub use crate::agent::AgentError;

@@ -24,6 +24,8 @@ pub(super) struct Start {
     pub boot: AgentBoot,
     /// It may send at once: no `up` says when.
     pub go: bool,
+    /// It keeps no log.
+    pub is_quiet: bool,
     /// Where its ipc sockets are, if osb has not said it.
     pub folder: Option<Folder>,
 }
@@ -38,6 +40,7 @@ impl<S> Agent<S> {
             return Ok(Start {
                 boot,
                 go: false,
+                is_quiet: false,
                 folder: None,
             });
         }
@@ -91,6 +94,7 @@ impl<S> Agent<S> {
         Ok(Start {
             boot,
             go,
+            is_quiet: self.is_quiet,
             folder: Some(folder),
         })
     }

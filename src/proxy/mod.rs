@@ -15,7 +15,7 @@
 //! [`Proxy::get_attr_as`] and [`Proxy::send_recv_as`] read answers as types of your own. In async code,
 //! and where many calls are to be under way at once, those of [`Proxy::begin`] and [`NameServer::begin`]
 //! give a [`Pending`] that can be awaited instead. [`NameServer::watch`] tells what happens, to both
-//! kinds of code.
+//! kinds of code, and [`NameServer::subscribe`] gives what an agent publishes.
 
 mod admission;
 mod agent;

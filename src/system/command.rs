@@ -80,9 +80,10 @@ impl Osb {
         })
     }
 
-    pub(super) fn down(&self, system: &SystemName) -> Result<(), SystemError> {
+    pub(super) fn down(&self, system: &SystemName, force: bool) -> Result<(), SystemError> {
         let mut command = self.command();
         command.args(["-q", "-o", "json", "down", system.as_str()]);
+        command.args(force.then_some("--force"));
         succeeded("down", &self.output(&mut command)?)
     }
 

@@ -116,10 +116,21 @@ impl System {
     ///
     /// # Errors
     ///
-    /// What `osb down` says.
+    /// What `osb down` says: if others hang on its name server, say, systems or agents that are not of this one, a
+    /// [subscription](NameServer::subscribe) that is still held among them.
     pub fn down(mut self) -> Result<(), SystemError> {
         self.while_held = false;
-        self.osb.down(&self.name)
+        self.osb.down(&self.name, false)
+    }
+
+    /// The same, even if others lose their name server by that.
+    ///
+    /// # Errors
+    ///
+    /// What `osb down --force` says.
+    pub fn down_by_force(mut self) -> Result<(), SystemError> {
+        self.while_held = false;
+        self.osb.down(&self.name, true)
     }
 }
 
@@ -127,7 +138,7 @@ impl Drop for System {
     fn drop(&mut self) {
         if self.while_held {
             // There is nobody to tell; `osb ls systems` shows what is left.
-            let _ = self.osb.down(&self.name);
+            let _ = self.osb.down(&self.name, true);
         }
     }
 }
@@ -145,7 +156,7 @@ impl SystemFile {
         self
     }
 
-    /// The system is taken down when its [`System`] is dropped.
+    /// The system is taken down when its [`System`] is dropped, whoever hangs on its name server.
     pub fn while_held(mut self) -> Self {
         self.while_held = true;
         self
