@@ -76,12 +76,28 @@
 //! # Ok::<(), osb::proxy::ProxyError>(())
 //! ```
 //!
+//! # A program that brings a system up
+//!
+//! [`System`] does what `osb up` does, by the command `osb`, which is to be installed beside the program:
+//!
+//! ```no_run
+//! use osb::System;
+//!
+//! let system = System::file("shop.yaml").while_held().up()?;
+//! let sold: u32 = system.proxy("Clerk")?.call_as("sold", "OSB")?;
+//! # Ok::<(), osb::SystemError>(())
+//! ```
+//!
+//! [`system`] says where the command is looked for. The program itself is never started in its place.
+//!
+//! # Keys
+//!
 //! In a closed system, agents that osb starts are given their keys. A program that is started by hand
 //! has the key in the file that `OSB_KEY` names, or that of the user who launched the system on this machine.
 //!
 //! # What is public
 //!
-//! [`kit`], [`proxy`], their errors, and [`model`], the words that both use. What else can be reached is
+//! [`kit`], [`proxy`], [`system`], their errors, and [`model`], the words that both use. What else can be reached is
 //! for osb's own program, tests and benchmarks: it is no interface, and changes without notice.
 //! specs/architecture.md is the map of all modules.
 //!
@@ -97,6 +113,9 @@
 pub mod kit;
 pub mod model;
 pub mod proxy;
+pub mod system;
+
+pub use system::{System, SystemError};
 
 #[doc(hidden)]
 pub mod access;

@@ -4,8 +4,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::common::{Bench, wait_until};
-use osb::kit::{Agent, Context, Handle, RunError, spawn};
-use osb::model::{Action, Handlers, Kind, Millis, Replies, State, TimerAction, Transport, When};
+use osb::kit::{Agent, Bytes, Context, Error, Handle, Promise, Remote, RunError, spawn};
+use osb::model::{
+    Action, Admits, BindSpec, Handlers, Kind, Millis, Replies, Serializer, State, TimerAction,
+    Transport, When,
+};
 use osb::proxy::{NameServer, ProxyError};
 use osb::wire::Fault;
 use serde::{Deserialize, Serialize};
@@ -137,9 +140,11 @@ fn handlers_are_found_by_name_or_by_alias_and_errors_answer() {
     alice.send("lost", 1).unwrap();
     alice.send("prices", "not a price").unwrap();
     assert_eq!(summer.call("add", json!([1, 2])).unwrap(), 45);
-    assert_eq!(
-        fault(summer.call("subtract", Value::Null)),
-        "there is no method subtract"
+    let unknown = summer.call("subtract", Value::Null);
+    assert!(
+        matches!(&unknown, Err(ProxyError::Fault(Fault::UnknownMethod { method, known, .. }))
+            if method == "subtract" && *known == ["add", "panic", "slow"]),
+        "{unknown:?}"
     );
     assert!(fault(summer.call("add", json!("x"))).contains("what it is called with"));
 }
@@ -337,6 +342,9 @@ fn an_agent_binds_connects_and_keeps_time_by_itself() {
                     let count = agent.state;
                     Ok(agent.publish("ticks", "tick", count)?)
                 })?;
+                agent.every_named("slow", Duration::from_secs(60), |_| Ok(()))?;
+                let taken = agent.every_named("slow", Duration::from_millis(1), |_| panic!());
+                agent.set("taken", taken.unwrap_err().to_string())?;
                 let once = agent.after(Duration::from_millis(1), |agent| {
                     Ok(agent.set("once", true)?)
                 });
@@ -380,10 +388,17 @@ fn an_agent_binds_connects_and_keeps_time_by_itself() {
     wait_until("the other timer has fired", || {
         clock.get_attr("once").is_ok()
     });
-    assert_eq!(
-        clock.timers().unwrap().len(),
-        1,
-        "what has fired is no timer any more"
+    // What has fired is no timer any more.
+    let timers = clock.timers().unwrap().into_iter();
+    let aliases: Vec<String> = timers.map(|it| it.alias.to_string()).collect();
+    assert_eq!(aliases, ["timer-1", "slow"]);
+    let taken = clock.get_attr_as::<String>("taken").unwrap();
+    assert_eq!(taken, "Clock already has a timer slow");
+    let unknown = clock.call("rest", Value::Null);
+    assert!(
+        matches!(&unknown, Err(ProxyError::Fault(Fault::UnknownMethod { known, .. }))
+            if *known == ["halt", "rebind"]),
+        "{unknown:?}"
     );
     clock.call("halt", Value::Null).unwrap();
     assert!(clock.timers().unwrap().is_empty());
@@ -556,5 +571,133 @@ fn a_rust_agent_asks_by_a_channel_and_goes_on() {
             let value = asker.get_attr(name).unwrap_or_default();
             value == "hello"
         })
+    });
+}
+
+#[test]
+fn bytes_come_and_go_as_they_are() {
+    #[derive(Serialize, Deserialize)]
+    struct Image {
+        width: u32,
+        pixels: Bytes,
+    }
+    let place = place();
+    let address = place.address.clone();
+    let bind = |agent: &mut Context<()>, alias: &str, kind, serializer| {
+        agent.bind_to(BindSpec {
+            alias: alias.parse()?,
+            kind,
+            endpoint: None,
+            serializer,
+            handlers: None,
+            admits: Admits::anyone(),
+        })?;
+        Ok::<(), Error>(())
+    };
+    let _painter = spawn(move || {
+        Agent::new(())
+            .named("Painter")
+            .nameserver(&address)
+            .on_init(move |agent| {
+                bind(agent, "raw", Kind::Rep, Serializer::Raw)?;
+                bind(agent, "msgpack", Kind::Rep, Serializer::Msgpack)?;
+                bind(agent, "text", Kind::Rep, Serializer::Raw)
+            })
+            .handler("raw", |agent, mut bytes: Bytes| {
+                agent.set("size", bytes.len())?;
+                bytes.reverse();
+                Ok(bytes)
+            })
+            .handler("msgpack", |_, mut image: Image| {
+                image.width += 1;
+                image.pixels.reverse();
+                Ok(image)
+            })
+            .handler("text", |_, bytes: Vec<u8>| Ok(String::from_utf8(bytes)?))
+    })
+    .unwrap();
+    let context = zmq::Context::new();
+    let ask = |alias: &str, body: &[u8]| {
+        let at = place.ns.addr("Painter", alias).unwrap();
+        let socket = context.socket(zmq::REQ).unwrap();
+        socket.set_linger(0).unwrap();
+        socket.set_rcvtimeo(30_000).unwrap();
+        socket.connect(&at.address).unwrap();
+        socket.send(body, 0).unwrap();
+        socket.recv_bytes(0).unwrap()
+    };
+    let mut large: Vec<u8> = (0..1 << 20).map(|at| (at % 251) as u8).collect();
+    let back = ask("raw", &large);
+    large.reverse();
+    assert!(back == large, "{} bytes", back.len());
+    let painter = place.ns.proxy("Painter").unwrap();
+    assert_eq!(painter.get_attr("size").unwrap(), 1 << 20);
+    // {"width": 1, "pixels": bytes of 3}
+    let image = b"\x82\xa5width\x01\xa6pixels\xc4\x03\x00\xff\x80";
+    let back = ask("msgpack", image);
+    // The keys of what goes out are in order.
+    assert_eq!(back, b"\x82\xa6pixels\xc4\x03\x80\xff\x00\xa5width\x02");
+    assert_eq!(ask("text", b"hi"), b"hi");
+    // What is no message is counted, and its requester is told.
+    let garbled = ask("msgpack", b"\xc1");
+    assert!(String::from_utf8_lossy(&garbled).contains("$error"));
+    let stats = painter.status().unwrap().sockets;
+    assert_eq!(stats[&"msgpack".parse().unwrap()].garbled, 1);
+}
+
+#[test]
+fn other_threads_answer_and_have_code_run() {
+    let place = place();
+    let address = place.address.clone();
+    let (to_worker, orders) = mpsc::channel::<(Remote<u64>, Promise, u64)>();
+    let worker = std::thread::spawn(move || {
+        let mut last = None;
+        for (remote, promise, number) in orders {
+            remote
+                .run(move |agent| {
+                    agent.state += number;
+                    let total = agent.state;
+                    Ok(agent.set("total", total)?)
+                })
+                .unwrap();
+            match number {
+                13 => remote.break_promise(promise, &Error::msg("not that one")),
+                number => remote.keep(promise, number * 2),
+            }
+            .unwrap();
+            last = Some(remote);
+        }
+        last
+    });
+    let agent = spawn(move || {
+        let to_worker = to_worker.clone();
+        Agent::new(0u64)
+            .named("Busy")
+            .nameserver(&address)
+            .method("double", move |agent, number: u64| {
+                to_worker.send((agent.remote(), agent.promise()?, number))?;
+                Ok(())
+            })
+            .method("block", |_, ms: u64| {
+                std::thread::sleep(Duration::from_millis(ms));
+                Ok(())
+            })
+    })
+    .unwrap();
+    let busy = place.ns.proxy("Busy").unwrap();
+    let answers: Vec<_> = (1..=5)
+        .map(|n| busy.begin().call_as::<u64>("double", n))
+        .collect();
+    let answers: Vec<u64> = answers.into_iter().map(|it| it.wait().unwrap()).collect();
+    assert_eq!(answers, [2, 4, 6, 8, 10]);
+    let refused = busy.call("double", 13).unwrap_err();
+    assert_eq!(refused.to_string(), "not that one");
+    wait_until("all was added", || {
+        busy.get_attr("total").ok() == Some(json!(28))
+    });
+    agent.shutdown().unwrap();
+    let last = worker.join().unwrap().unwrap();
+    wait_until("the agent has ended for other threads too", || {
+        last.run(|_| Ok(())).is_err()
     });
 }

@@ -49,6 +49,7 @@ mod spawn;
 mod state;
 mod stop;
 mod stop_timeout;
+mod system;
 mod terminal;
 mod unwell;
 mod up_down;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::common::{Bench, kill, wait_for, wait_until};
 use nix::libc::{SIGCONT, SIGSTOP};
 use osb::model::{Action, Handlers, Kind, Proof, Role, State, Transport};
-use osb::proxy::{NameServer, Proxy, ProxyError};
+use osb::proxy::{Event, NameServer, Notice, Proxy, ProxyError};
 use osb::wire::Fault;
 use serde_json::{Value, json};
 
@@ -266,6 +266,70 @@ for text in sys.stdin:
         info.exit
     });
     assert_eq!(exit.status, Some(128 + 9));
+    let error = alice.wait_for_running(TIMEOUT).unwrap_err().to_string();
+    assert_eq!(error, "Alice has failed: exit status 137");
+}
+
+#[test]
+fn answers_are_of_the_callers_own_types() {
+    let (_bench, ns) = bare();
+    let (alice, bob) = (ns.proxy("Alice").unwrap(), ns.proxy("Bob").unwrap());
+    alice.set_attr("point", (1, 2.5)).unwrap();
+    let point: (u32, f64) = alice.get_attr_as("point").unwrap();
+    assert_eq!(point, (1, 2.5));
+    let odd = alice.get_attr_as::<String>("point").unwrap_err();
+    let told = "the attribute point of Alice is not what was expected";
+    assert!(odd.to_string().starts_with(told), "{odd}");
+
+    let echo = Handlers::one(Action::Echo);
+    let address = alice.bind(Kind::Rep, "ask", Transport::Tcp, echo);
+    bob.connect(&address.unwrap(), "ask", Handlers::none())
+        .unwrap();
+    let sent: Vec<u8> = bob.send_recv_as("ask", [1, 2]).unwrap();
+    assert_eq!(sent, [1, 2]);
+    let unknown = bob.call_as::<u8>("add", (1, 2)).unwrap_err();
+    assert!(unknown.to_string().contains("Bob has no method"));
+
+    // Many at once, waited for or awaited.
+    let asked: Vec<_> = (0..20)
+        .map(|n| bob.begin().send_recv_as("ask", n))
+        .collect();
+    let answers: Vec<u32> = asked.into_iter().map(|it| it.wait().unwrap()).collect();
+    assert_eq!(answers, (0..20).collect::<Vec<_>>());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        bob.begin().set_attr("x", 1).await.unwrap();
+        assert_eq!(bob.begin().get_attr_as::<u8>("x").await.unwrap(), 1);
+        assert!(bob.begin().send("no name", 1).await.is_err());
+        assert_eq!(ns.begin().agent_infos().await.unwrap().len(), 3);
+    });
+}
+
+#[test]
+fn a_watch_is_told_what_happens_and_not_again_what_others_have_asked() {
+    let (_bench, ns) = bare();
+    let mut watch = ns.watch();
+    let bob = ns.proxy("Bob").unwrap();
+    let first = watch.next_timeout(TIMEOUT).unwrap();
+    assert!(matches!(first, Some(Notice::Snapshot(_))), "{first:?}");
+    // Each of these watches for itself.
+    for name in ["Alice", "Bob", "Carol"] {
+        ns.proxy(name).unwrap().wait_for_running(TIMEOUT).unwrap();
+    }
+    bob.shutdown().unwrap();
+    bob.wait_for_end(TIMEOUT).unwrap();
+    let is_over = |notice: &Notice| match notice {
+        Notice::Event(Event::Agent { agent, .. }) => {
+            agent.name == *bob.name() && agent.state.is_over()
+        }
+        Notice::Event(_) => false,
+        Notice::Snapshot(_) => panic!("it has one already"),
+    };
+    assert!(watch.iter().any(|notice| is_over(&notice)));
+    let mut later = ns.watch();
+    assert!(matches!(later.next_blocking(), Some(Notice::Snapshot(_))));
 }
 
 #[test]
@@ -291,4 +355,60 @@ fn all_agents_are_shut_down() {
         assert_eq!(bench.agent(name)["state"], "stopped");
     }
     assert!(ns.ping().is_ok(), "the name server goes on");
+}
+
+#[derive(Debug, PartialEq, serde::Deserialize)]
+struct Tick {
+    cents: u32,
+}
+
+#[test]
+fn a_program_subscribes_to_what_an_agent_publishes() {
+    let (bench, ns) = bare();
+    let alice = ns.proxy("Alice").unwrap();
+    alice
+        .bind(Kind::Pub, "ticks", Transport::Tcp, Handlers::none())
+        .unwrap();
+    let mut ticks = ns.subscribe::<Tick>("Alice.ticks", ["AB", "CD"]).unwrap();
+    let reader = ticks.name().to_owned();
+    assert_eq!(bench.agent(&reader)["state"], "running");
+    let publish = |topic: &str, message: Value| {
+        alice.send_topic("ticks", message, Some(topic)).unwrap();
+    };
+    publish("XY", json!({ "cents": 1 }));
+    publish("AB", json!({ "cents": 2 }));
+    publish("AB", json!("no tick"));
+    publish("CD", json!({ "cents": 3 }));
+    assert_eq!(ticks.next().unwrap().unwrap(), Tick { cents: 2 });
+    let odd = ticks.next().unwrap().unwrap_err().to_string();
+    assert!(
+        odd.contains("is not what was expected: invalid type"),
+        "{odd}"
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let next = runtime.block_on(ticks.next_async());
+    assert_eq!(next.unwrap().unwrap(), Tick { cents: 3 });
+    drop(ticks);
+    assert_eq!(bench.agent(&reader)["state"], "stopped");
+
+    let mut all = ns
+        .subscribe::<Value>("Alice.ticks", [""])
+        .unwrap()
+        .with_topics();
+    publish("XY", json!(5));
+    let (topic, message) = all.next().unwrap();
+    assert_eq!((topic.as_deref(), message.unwrap()), (Some("XY"), json!(5)));
+    drop(all);
+
+    let nobody = ns
+        .subscribe::<Value>("Alice.tocks", [""])
+        .map(drop)
+        .unwrap_err();
+    assert!(nobody.to_string().contains("tocks"), "{nobody}");
+    let wrong = ns.subscribe::<Value>("Alice", [""]).map(drop).unwrap_err();
+    assert!(wrong.to_string().contains("AGENT.ALIAS"), "{wrong}");
+    // Nothing of that keeps the system.
+    bench.ok(&["down"]);
 }

@@ -118,6 +118,7 @@ impl Hostile {
             relaunches: Default::default(),
             successor_of: None,
             former_lives: 0,
+            within: None,
             guards: osb::model::Guard::ALL.to_vec(),
         });
         let announced = link.ask::<()>(Peer::NameServer, &agent, TIMEOUT);

@@ -101,6 +101,7 @@ fn member(
         relaunches: Default::default(),
         successor_of: None,
         former_lives: 0,
+        within: None,
         guards: osb::model::Guard::ALL.to_vec(),
     };
     let header = Envelope::request(1, 10_000, Peer::NameServer).encode();

@@ -71,6 +71,7 @@ impl Agent {
             relaunches: Box::new(self.relaunching.core.told(self.now)),
             former_lives: self.boot.former_lives,
             successor_of: self.successor_of,
+            within: self.boot.within,
             guards: crate::zeromq::GUARDS.to_vec(),
         };
         (envelope, body(&NameServerRequest::Announce(announcement)))

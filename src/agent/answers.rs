@@ -11,10 +11,11 @@ use zmq::Message;
 
 use super::exchange::{Origin, SentRequest, Ticket};
 use super::handlers::Incoming;
+use super::program::Payload;
 use super::sockets::SlotId;
 use super::state::Agent;
 use crate::model::{Replies, Serializer};
-use crate::wire::{Fault, decode, encode};
+use crate::wire::{Encode, Fault, decode, encode};
 
 const ERROR_KEY: &str = "$error";
 const RAW_ERROR: &str = "error: ";
@@ -28,6 +29,19 @@ pub(crate) struct ReplyFrame {
 impl ReplyFrame {
     fn read(&self) -> Result<Value, String> {
         read_answer(&self.frame, self.serializer)
+    }
+
+    /// As it is, unless it is an error.
+    fn payload(self) -> Result<Payload, String> {
+        let Self { frame, serializer } = self;
+        if looks_like_an_error(&frame, serializer) {
+            return read_answer(&frame, serializer).map(Payload::Value);
+        }
+        Ok(Payload::Frame {
+            frame,
+            start: 0,
+            by: serializer,
+        })
     }
 }
 
@@ -48,9 +62,10 @@ impl Agent {
                 let outcome = outcome.map_err(|reason| Fault::Handler { reason });
                 self.reply(Some(requester), outcome);
             }
-            (Origin::Program(id), outcome) => {
-                self.reply_to_program(&id, &outcome.and_then(|reply| reply.read()));
-            }
+            (Origin::Program(id), outcome) => match self.program_reads_payloads() {
+                true => self.hand_reply(id, outcome.and_then(ReplyFrame::payload)),
+                false => self.reply_to_program(&id, &outcome.and_then(|reply| reply.read())),
+            },
             (Origin::Forward(ticket), Ok(reply)) => self.pass_back(ticket, reply),
             (Origin::Forward(ticket), Err(reason)) => self.answer_error(ticket, &reason),
         }
@@ -100,11 +115,11 @@ impl Agent {
         }
     }
 
-    pub(crate) fn answer_value(&mut self, ticket: Ticket, answer: &Value) {
+    pub(crate) fn answer_value(&mut self, ticket: Ticket, answer: &impl Encode) {
         let Some(serializer) = self.sockets.serializer(ticket.at) else {
             return;
         };
-        match encode(answer, serializer) {
+        match answer.encode(serializer) {
             Ok(body) => self.answer_frame(ticket, body.into()),
             Err(error) => self.answer_error(ticket, &error.to_string()),
         }

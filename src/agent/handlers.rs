@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::rc::Rc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use zmq::Message;
 
 use super::calls::answer_wait;
 use super::exchange::{Origin, Ticket};
+use super::program::Payload;
 use super::sockets::{Offer, Parcel, SlotId, publication};
 use super::state::Agent;
 use crate::model::{Action, Alias, Handlers, Kind, Serializer};
@@ -148,6 +149,27 @@ impl Incoming {
         Ok(Message::from(self.body()))
     }
 
+    /// The message as it is, for a thread. Only the last action may take the bytes away; others copy them.
+    pub(crate) fn payload(&mut self, last: bool) -> Payload {
+        if let Sort::Failure(reason) = &self.sort {
+            // As an error travels.
+            return Payload::Value(json!({ "$error": reason }));
+        }
+        let by = self.serializer;
+        if !last {
+            let frame = Message::from(self.body());
+            return Payload::Frame {
+                frame,
+                start: 0,
+                by,
+            };
+        }
+        let start = self.topic.map_or(0, |topic| topic.body);
+        let frame = mem::replace(&mut self.frame, Message::new());
+        self.topic = None;
+        Payload::Frame { frame, start, by }
+    }
+
     /// The frame for a publisher of that kind that writes by `serializer`.
     fn publication_for(
         &mut self,
@@ -231,8 +253,8 @@ impl Agent {
                 Action::Collect => self.collect(incoming)?,
                 Action::Echo => self.echo(incoming, last)?,
                 Action::Forward(alias) => self.forward(incoming, alias, last)?,
-                Action::Command => self.hand_to_program(incoming, None)?,
-                Action::Call(handler) => self.hand_to_program(incoming, Some(handler))?,
+                Action::Command => self.hand_to_program(incoming, None, last)?,
+                Action::Call(handler) => self.hand_to_program(incoming, Some(handler), last)?,
             }
         }
         Ok(())

@@ -15,6 +15,7 @@ impl Agent {
         Some(Err(Fault::UnknownMethod {
             agent: self.boot.name().clone(),
             method: name,
+            known: Vec::new(),
         }))
     }
 }

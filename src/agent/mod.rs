@@ -71,8 +71,8 @@ pub use log::Log;
 #[doc(hidden)]
 pub use program::fuzzing;
 pub(crate) use program::{
-    FromProgram, Guest, GuestEnd, Heard, Listened, OwnWord, ProgramId, ProgramRequest, ToOthers,
-    pair,
+    FromProgram, Guest, GuestEnd, Heard, Knock, Listened, OwnWord, Payload, ProgramId,
+    ProgramRequest, ToOthers, Whence, pair,
 };
 pub(crate) use signals::Signals;
 use state::Agent;

@@ -40,7 +40,7 @@ impl Agent {
         let frame = slot.frame(&message, Some(&topic)).or_else(|_| {
             // Raw sockets take text only.
             let text = format!("{} {} {}", self.boot.name(), topic, entry.text);
-            slot.frame(&text.into(), Some(&topic))
+            slot.frame(&serde_json::Value::from(text), Some(&topic))
         });
         if let Ok(frame) = frame {
             self.offer_entry(at, frame);

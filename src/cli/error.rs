@@ -190,7 +190,9 @@ impl From<ProxyError> for CommandError {
                 Fault::UnknownMember { .. } | Fault::Gone { .. } | Fault::Unreachable { .. },
             ) => ErrorKind::Unreachable,
             ProxyError::Fault(_)
+            | ProxyError::HasFailed { .. }
             | ProxyError::BadAnswer { .. }
+            | ProxyError::Unexpected { .. }
             | ProxyError::Keys { .. }
             | ProxyError::Zmq(_) => ErrorKind::Failed,
         };

@@ -2,7 +2,7 @@
 //! to do next.
 
 use super::{CommandError, ErrorKind};
-use crate::model::{AgentId, Alias, Quota};
+use crate::model::{AgentId, AgentName, Alias, Quota};
 use crate::proxy::ProxyError;
 use crate::render::did_you_mean;
 use crate::wire::{Fault, Peer};
@@ -78,9 +78,11 @@ fn hint(fault: &Fault, agents: impl FnOnce() -> Vec<AgentId>) -> Option<String> 
         } => Some(hint_alias(alias, known, || {
             format!("`osb timers {agent}` shows its timers")
         })),
-        Fault::UnknownMethod { agent, .. } => Some(format!(
-            "methods are what the program of an agent answers to: has {agent} a command?"
-        )),
+        Fault::UnknownMethod {
+            agent,
+            method,
+            known,
+        } => Some(hint_method(agent, method, known)),
         Fault::Deadline { .. } => {
             Some("`osb ls agents` and `osb ls connections` show who is there".to_owned())
         }
@@ -96,6 +98,16 @@ fn hint(fault: &Fault, agents: impl FnOnce() -> Vec<AgentId>) -> Option<String> 
         },
         _ => None,
     }
+}
+
+fn hint_method(agent: &AgentName, method: &str, known: &[String]) -> String {
+    let there = || match known {
+        [] => {
+            format!("methods are what the program of an agent answers to: has {agent} a command?")
+        }
+        known => format!("it has {}", known.join(", ")),
+    };
+    did_you_mean(method, known.iter().map(String::as_str)).unwrap_or_else(there)
 }
 
 fn hint_alias(alias: &Alias, known: &[Alias], otherwise: impl FnOnce() -> String) -> String {
@@ -140,5 +152,16 @@ mod tests {
             known: vec!["main".parse().unwrap()],
         };
         assert_eq!(hint(&fault, Vec::new).unwrap(), "did you mean main?");
+        let method = |method: &str, known: &[&str]| {
+            let fault = Fault::UnknownMethod {
+                agent: "Alice".parse().unwrap(),
+                method: method.to_owned(),
+                known: known.iter().map(|&it| it.to_owned()).collect(),
+            };
+            hint(&fault, Vec::new).unwrap()
+        };
+        assert_eq!(method("ad", &["add", "sum"]), "did you mean add?");
+        assert_eq!(method("fly", &["add", "sum"]), "it has add, sum");
+        assert!(method("fly", &[]).contains("has Alice a command?"));
     }
 }

@@ -95,7 +95,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::process::keep_descriptors;
+use crate::process::{keep_descriptors, note_is_osb};
 
 pub use args::{Cli, Command, GlobalArgs};
 pub use context::Context;
@@ -106,6 +106,7 @@ pub use session::Session;
 /// Parses, runs, prints the error if there is one, and says with what status to exit.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     keep_descriptors();
+    note_is_osb();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if complete::asked(&arguments) {
         return ExitCode::SUCCESS;

@@ -21,7 +21,7 @@ use crate::model::{
     Ready, RestartPolicy, Speaks,
 };
 use crate::process::{
-    Cgroup, Cgroups, Ended, ProcessId, RUN, limit_descriptors, not_started, progress,
+    Cgroup, Cgroups, Ended, ProcessId, RUN, limit_descriptors, not_started, own_osb, progress,
     progress_of_threads,
 };
 use crate::state::{AgentRecord, StateError, SystemDir};
@@ -32,7 +32,8 @@ pub(super) const TAIL_LINES: usize = 20;
 
 /// Starts agents.
 pub(crate) struct Spawner {
-    osb: PathBuf,
+    /// None: this process is none of osb, and cannot start agents that are.
+    osb: Option<PathBuf>,
     dir: SystemDir,
     group: Option<NameServerName>,
     agents_log: File,
@@ -83,10 +84,11 @@ impl Spawner {
     /// Agents of a system with several name servers are known by the `group` they are of.
     pub(crate) fn new(dir: &SystemDir, group: Option<NameServerName>) -> Result<Self, StateError> {
         // A binary that was replaced meanwhile is found under the path of its old self only here.
-        let osb = std::env::current_exe()
-            .ok()
-            .filter(|path| path.exists())
-            .unwrap_or_else(|| PathBuf::from("/proc/self/exe"));
+        let osb = own_osb().ok();
+        let osb = osb.map(|it| match it.exists() {
+            true => it,
+            false => PathBuf::from("/proc/self/exe"),
+        });
         let caps = LogCaps::begin().ok();
         if let Some(caps) = &caps {
             let _ = caps.keep_own(dir.path());
@@ -139,7 +141,7 @@ impl Spawner {
             None => self.dir.log_of(&self.id(boot.name())),
         })?;
         let mut process = self
-            .command(boot, program.as_ref())
+            .command(boot, program.as_ref())?
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -178,14 +180,17 @@ impl Spawner {
     }
 
     /// What to run: osb's own agent, or a program that is one itself.
-    fn command(&self, boot: &AgentBoot, own: Option<&model::Command>) -> Command {
+    fn command(&self, boot: &AgentBoot, own: Option<&model::Command>) -> io::Result<Command> {
         let Some((own, [name, arguments @ ..])) = own.map(|it| (it, it.argv.as_slice())) else {
-            let mut command = Command::new(&self.osb);
+            let mut command = match &self.osb {
+                Some(osb) => Command::new(osb),
+                None => Command::new(own_osb()?),
+            };
             command
                 .arg0("osb")
                 .args(["agent", boot.name().as_str(), "--boot"])
                 .env(RUN, boot.incarnation.run());
-            return command;
+            return Ok(command);
         };
         let mut command = Command::new(name);
         command
@@ -197,7 +202,7 @@ impl Spawner {
             .env(RUN, boot.incarnation.run())
             .current_dir(&own.cwd);
         limit_descriptors(&mut command);
-        command
+        Ok(command)
     }
 
     /// What an agent is called within the system.

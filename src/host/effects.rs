@@ -133,6 +133,7 @@ impl Host {
             ports,
             incarnation,
             successor_of: None,
+            within: None,
             host: Some(self.options.name.clone()),
             advertise: self.options.advertise,
             nameserver: self.link.address().to_owned(),

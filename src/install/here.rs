@@ -12,6 +12,7 @@ use nix::unistd::{Uid, User};
 
 use crate::files::sum_of;
 use crate::model::{Around, HostId, Service, SystemName, is_unit_of};
+use crate::process::own_osb;
 use crate::state::{KeyFile, StateDir, StateError};
 use crate::wire::{Installation, UnitFile, UnitsGone};
 
@@ -138,7 +139,7 @@ fn around(of_user: bool) -> Result<Around, HereError> {
     let state = StateDir::from_env()?.root().display().to_string();
     environment.insert("OSB_STATE_DIR".to_owned(), state);
     Ok(Around {
-        osb: std::env::current_exe().map_err(|source| HereError::Io {
+        osb: own_osb().map_err(|source| HereError::Io {
             verb: "find",
             path: "osb".into(),
             source,

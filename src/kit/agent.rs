@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::convert::encoded;
-use super::{CallError, Context, Result};
+use super::{CallError, Context, Error, Result};
+use crate::agent::Payload;
+use crate::wire::{Content, ReadError};
 
-/// A handler or method whose types have been seen to.
-pub(super) type Erased<S> = Box<dyn FnMut(&mut Context<S>, Value) -> Result<Value>>;
+/// A handler or method whose types have been seen to. It is told whether somebody waits for what it comes back with.
+pub(super) type Erased<S> =
+    Box<dyn FnMut(&mut Context<S>, Payload, bool) -> Result<Option<Content>>>;
 /// A hook.
 pub(super) type Hook<S> = Box<dyn FnMut(&mut Context<S>) -> Result<()>>;
 
@@ -35,8 +37,15 @@ pub struct Agent<S = ()> {
     pub(super) name: Option<String>,
     pub(super) nameserver: Option<String>,
     pub(super) waits_for_go: bool,
+    /// It keeps no log.
+    pub(super) is_quiet: bool,
     pub(super) code: Code<S>,
 }
+
+/// What has come is no message, whatever a handler expects.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Garbled(pub String);
 
 /// All that an agent runs.
 pub(super) struct Code<S> {
@@ -59,6 +68,7 @@ impl<S> Agent<S> {
             name: None,
             nameserver: None,
             waits_for_go: false,
+            is_quiet: false,
             code: Code {
                 handlers: BTreeMap::new(),
                 methods: BTreeMap::new(),
@@ -204,12 +214,18 @@ where
     M: DeserializeOwned,
     R: Serialize,
 {
-    Box::new(move |context, message| {
-        let message = serde_json::from_value(message).map_err(|error| CallError::Decode {
-            what: what.to_owned(),
-            error,
+    Box::new(move |context, message: Payload, is_asked| {
+        let message = message.read().map_err(|error| match error {
+            ReadError::Garbled(error) => Error::new(Garbled(error.to_string())),
+            ReadError::Unfit(error) => Error::new(CallError::Decode {
+                what: what.to_owned(),
+                error,
+            }),
         })?;
         let answer = handler(context, message)?;
-        Ok(encoded(answer)?)
+        Ok(match is_asked {
+            true => Some(encoded(answer)?),
+            false => None,
+        })
     })
 }

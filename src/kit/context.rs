@@ -2,22 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use super::convert::{decoded, encoded, name};
+use super::convert::{decoded, encoded, name, to_value};
 use super::current::{Current, Promise};
 use super::error::limit;
 use super::later::{Added, Answered};
 use super::line::Line;
+use super::remote::Task;
 use super::run::{Handle, spawn_at};
 use super::{Agent, CallError, Error, RunError};
 use crate::agent::{OwnWord, ToOthers};
 use crate::model::{AgentName, Alias, Dial, Level, NewAgent, Topic};
 use crate::proxy::{NameServer, Proxy};
+use crate::wire::Content;
 
 /// The agent, as its handlers see it. All calls are carried out by its loop, in the order they are
 /// made.
@@ -39,10 +41,14 @@ pub struct Context<S> {
     /// Methods that are called once.
     pub(super) once: Vec<String>,
     pub(super) last_timer: u64,
+    /// What other threads have for this one to do.
+    pub(super) tasks: Receiver<Task<S>>,
+    pub(super) new_tasks: Sender<Task<S>>,
 }
 
 impl<S> Context<S> {
     pub(super) fn new(state: S, line: Line, name: AgentName, nameserver: Dial) -> Self {
+        let (new_tasks, tasks) = mpsc::channel();
         Self {
             state,
             line,
@@ -56,6 +62,8 @@ impl<S> Context<S> {
             asked: BTreeMap::new(),
             once: Vec::new(),
             last_timer: 0,
+            tasks,
+            new_tasks,
         }
     }
 
@@ -66,7 +74,7 @@ impl<S> Context<S> {
 
     /// The socket at which the message that is being handled has arrived. None in methods and hooks.
     pub fn alias(&self) -> Option<&str> {
-        self.current.alias.as_ref().map(Alias::as_str)
+        self.current.at.as_ref().map(|at| at.alias.as_str())
     }
 
     /// The topic of the publication that is being handled.
@@ -180,17 +188,9 @@ impl<S> Context<S> {
     pub(super) fn answer(
         &mut self,
         promise: Promise,
-        outcome: Result<Value, String>,
+        outcome: Result<Content, String>,
     ) -> Result<(), CallError> {
-        let (message, error) = match outcome {
-            Ok(message) => (message, None),
-            Err(error) => (Value::Null, Some(error)),
-        };
-        self.line.say(OwnWord::Reply {
-            id: promise.0,
-            message,
-            error,
-        })
+        self.line.say(OwnWord::reply(promise.0, outcome))
     }
 
     /// The value of one of the agent's attributes.
@@ -202,7 +202,7 @@ impl<S> Context<S> {
 
     /// Sets one of the agent's attributes, for all to see.
     pub fn set(&mut self, attribute: &str, value: impl Serialize) -> Result<(), CallError> {
-        let attributes = BTreeMap::from([(attribute.to_owned(), encoded(value)?)]);
+        let attributes = BTreeMap::from([(attribute.to_owned(), to_value(value)?)]);
         self.line.say(OwnWord::Set { attributes })
     }
 

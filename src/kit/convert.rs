@@ -7,7 +7,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::CallError;
+use crate::agent::Payload;
 use crate::model::{NameError, to_json};
+use crate::wire::{Content, ReadError};
 
 pub(super) fn name<N: FromStr<Err = NameError>>(text: &str) -> Result<N, CallError> {
     text.parse().map_err(|error| CallError::Name {
@@ -16,16 +18,25 @@ pub(super) fn name<N: FromStr<Err = NameError>>(text: &str) -> Result<N, CallErr
     })
 }
 
-pub(super) fn encoded(value: impl Serialize) -> Result<Value, CallError> {
+/// As a message, with bytes apart.
+pub(super) fn encoded(value: impl Serialize) -> Result<Content, CallError> {
+    Content::of(value).map_err(CallError::Encode)
+}
+
+/// As JSON.
+pub(super) fn to_value(value: impl Serialize) -> Result<Value, CallError> {
     to_json(value).map_err(CallError::Encode)
 }
 
 pub(super) fn decoded<T: DeserializeOwned>(
-    value: Value,
+    message: Payload,
     what: impl FnOnce() -> String,
 ) -> Result<T, CallError> {
-    serde_json::from_value(value).map_err(|error| CallError::Decode {
-        what: what(),
-        error,
+    message.read().map_err(|error| match error {
+        ReadError::Unfit(error) => CallError::Decode {
+            what: what(),
+            error,
+        },
+        ReadError::Garbled(error) => CallError::Refused(format!("{} is {error}", what())),
     })
 }

@@ -1,11 +1,14 @@
 //! What an agent's code is handling, and the right to answer it.
 
-use crate::model::Alias;
+use std::sync::Arc;
+
+use crate::agent::Whence;
 
 /// What is being handled.
 #[derive(Default)]
 pub(super) struct Current {
-    pub alias: Option<Alias>,
+    /// Whence the message comes.
+    pub at: Option<Arc<Whence>>,
     pub topic: Option<String>,
     /// The request or call to be answered.
     pub pending: Option<Promise>,

@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::agent::{Erased, erase};
 use super::convert::{decoded, encoded, name};
 use super::error::limit;
 use super::{CallError, Context, Result};
-use crate::agent::OwnWord;
+use crate::agent::{OwnWord, Payload};
 use crate::model::Alias;
 
 /// What is to be done with an answer.
 pub(super) type Answered<S> =
-    Box<dyn FnOnce(&mut Context<S>, Result<Value, CallError>) -> Result<()>>;
+    Box<dyn FnOnce(&mut Context<S>, Result<Payload, CallError>) -> Result<()>>;
 
 /// Code that was added, and is not in its place yet.
 pub(super) enum Added<S> {
@@ -70,7 +69,7 @@ impl<S> Context<S> {
             id,
             timeout: Some(limit(patience)),
         })?;
-        let then = move |context: &mut Context<S>, answer: Result<Value, CallError>| {
+        let then = move |context: &mut Context<S>, answer: Result<Payload, CallError>| {
             let answer = answer.and_then(|answer| decoded(answer, || what));
             then(context, answer)
         };

@@ -4,16 +4,16 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::CallError;
-use crate::agent::{FromProgram, GuestEnd, Heard, Listened, OwnWord, ProgramId};
+use crate::agent::{FromProgram, GuestEnd, Heard, Knock, Listened, OwnWord, Payload, ProgramId};
 
 /// The line.
 pub(super) struct Line {
     end: GuestEnd,
     /// Heard while an answer was waited for.
     later: VecDeque<Heard>,
+    /// The same of knocks.
+    knocks: usize,
     last: u64,
 }
 
@@ -22,6 +22,7 @@ impl Line {
         Self {
             end,
             later: VecDeque::new(),
+            knocks: 0,
             last: 0,
         }
     }
@@ -30,8 +31,17 @@ impl Line {
     pub(crate) fn next(&mut self, patience: Option<Duration>) -> Listened {
         match self.later.pop_front() {
             Some(word) => Listened::Word(word),
+            None if self.knocks > 0 => {
+                self.knocks -= 1;
+                Listened::Knock
+            }
             None => self.end.listen(patience),
         }
+    }
+
+    /// For other threads.
+    pub(crate) fn knock(&self) -> Knock {
+        self.end.knock()
     }
 
     /// Says something that is not answered.
@@ -57,7 +67,7 @@ impl Line {
     pub(crate) fn ask<W: Into<FromProgram>>(
         &mut self,
         word: impl FnOnce(ProgramId) -> W,
-    ) -> Result<Value, CallError> {
+    ) -> Result<Payload, CallError> {
         let id = ProgramId::Number(self.post(word)?);
         loop {
             match self.end.listen(None) {
@@ -65,6 +75,7 @@ impl Line {
                     return outcome.map_err(CallError::Refused);
                 }
                 Listened::Nothing => {}
+                Listened::Knock => self.knocks += 1,
                 Listened::Word(word) => self.later.push_back(word),
                 Listened::Gone => return Err(CallError::Ending),
             }
@@ -79,6 +90,7 @@ impl Line {
                 Listened::Word(Heard::Registered) => return Ok(()),
                 Listened::Word(word) => self.later.push_back(word),
                 Listened::Nothing => {}
+                Listened::Knock => self.knocks += 1,
                 Listened::Gone => return Err(CallError::Ending),
             }
         }

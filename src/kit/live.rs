@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::convert::{decoded, encoded, name};
+use super::convert::{decoded, name, to_value};
 use super::{CallError, Context};
 use crate::agent::ProgramRequest;
 use crate::model::{
@@ -78,7 +78,7 @@ impl<S> Context<S> {
     ) -> Result<(), CallError> {
         let request = AgentRequest::Ask {
             alias: name(alias)?,
-            message: encoded(message)?,
+            message: to_value(message)?,
             replies,
         };
         self.ask_for("nothing", request)

@@ -48,6 +48,18 @@
 //! });
 //! ```
 //!
+//! Bytes that are no text, an image say, are [`Bytes`]: by sockets with the serializers `raw` and `msgpack` they come and go
+//! as they are. By JSON they are `{"$base64": "…"}`.
+//!
+//! ```
+//! use osb::kit::{Agent, Bytes};
+//!
+//! let agent = Agent::new(()).handler("frames", |agent, mut frame: Bytes| {
+//!     frame.reverse();
+//!     Ok(agent.send("mirrored", frame)?)
+//! });
+//! ```
+//!
 //! # Methods, attributes, other agents
 //!
 //! `osb call Bob total`, a proxy's `call` and timers run an [`Agent::method`]. Attributes are what
@@ -58,7 +70,7 @@
 //!
 //! What a topology does not say, code can do: [`Context::bind`], [`Context::connect`],
 //! [`Context::subscribe`], [`Context::close`]; [`Context::every`] and [`Context::after`] run code by the
-//! clock. [`Context::request`] waits for the answer; [`Context::request_then`] goes on, and has the
+//! clock, [`Context::every_named`] and [`Context::after_named`] with an alias of your own. [`Context::request`] waits for the answer; [`Context::request_then`] goes on, and has the
 //! answer handled when it comes.
 //!
 //! ```no_run
@@ -83,6 +95,22 @@
 //! have [`Context::state`] for themselves. They may take their time: sockets, look-ups, attributes
 //! and heartbeats are seen to by another thread meanwhile. Messages wait until it is their turn; when
 //! a thousand do, senders are held back.
+//!
+//! Threads of your own have an agent by its [`Remote`]: they keep its promises, and have code run by it in its turn.
+//!
+//! # Tests
+//!
+//! [`Agent::test`] tries the code without a network: a [`Test`] is given messages and calls, and shows what was sent, set and
+//! logged.
+//!
+//! ```
+//! use osb::kit::Agent;
+//!
+//! let mut doubler = Agent::new(()).handler("in", |agent, n: u32| Ok(agent.send("out", 2 * n)?)).test();
+//! doubler.message("in", 21)?;
+//! assert_eq!(doubler.sent_by::<u32>("out")?, [42]);
+//! # Ok::<(), osb::kit::Error>(())
+//! ```
 //!
 //! # The life of an agent
 //!
@@ -110,19 +138,28 @@ mod agent;
 mod context;
 mod convert;
 mod current;
+mod desk;
 mod error;
 mod later;
 mod line;
 mod live;
+mod remote;
 mod run;
 mod start;
+mod subscribe;
+mod test;
 mod timers;
 mod worker;
 
 pub use agent::Agent;
 pub use context::Context;
 pub use current::Promise;
+pub use desk::Sent;
 pub use error::{CallError, Error, Result, RunError};
+pub use remote::Remote;
 pub use run::{Handle, spawn};
+pub use subscribe::{SubscribeError, Subscription};
+pub use test::Test;
 
 pub use crate::agent::AgentError;
+pub use crate::wire::Bytes;

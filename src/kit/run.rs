@@ -89,6 +89,16 @@ pub fn spawn<S: 'static>(
     spawn_at(None, make)
 }
 
+/// The same of an agent of the library's own, which has nothing to say to people.
+pub(super) fn spawn_quietly<S: 'static>(
+    make: impl FnOnce() -> Agent<S> + Send + 'static,
+) -> Result<Handle, RunError> {
+    spawn_at(None, move || Agent {
+        is_quiet: true,
+        ..make()
+    })
+}
+
 /// The same, with a name server for agents that name none.
 pub(super) fn spawn_at<S: 'static>(
     nameserver: Option<String>,
@@ -141,7 +151,10 @@ fn launch(
 ) -> Result<(GuestEnd, Loop), RunError> {
     let (guest, end) = pair()?;
     let (boot, folder) = (start.boot.clone(), start.folder.take());
-    let log = log_of(&boot)?;
+    let log = match start.is_quiet {
+        true => Log::to(Box::new(io::sink())),
+        false => log_of(&boot)?,
+    };
     let thread = thread::Builder::new()
         .name("osb-loop".into())
         .spawn(move || {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::OnceLock;
 
 use super::{Agent, RunError};
 use crate::agent::{AgentError, Folder, read_boot};
@@ -15,11 +16,16 @@ use crate::wire::{AgentBoot, Incarnation};
 const NAME: &str = "OSB_AGENT";
 const NAMESERVER: &str = "OSB_NAMESERVER";
 
+/// The agent as which osb has started this process. The end of the process is known to its host, and is that of all agents in it.
+static PROCESS: OnceLock<Incarnation> = OnceLock::new();
+
 /// How an agent begins.
 pub(super) struct Start {
     pub boot: AgentBoot,
     /// It may send at once: no `up` says when.
     pub go: bool,
+    /// It keeps no log.
+    pub is_quiet: bool,
     /// Where its ipc sockets are, if osb has not said it.
     pub folder: Option<Folder>,
 }
@@ -29,9 +35,12 @@ impl<S> Agent<S> {
     pub(super) fn start_of_process(&self) -> Result<Start, RunError> {
         if env::var_os(AgentBoot::VARIABLE).is_some_and(|by| by == AgentBoot::BY_STDIN) {
             let boot = read_boot(std::io::stdin().lock()).map_err(AgentError::Boot)?;
+            // If it runs a second one, that is not this one's end.
+            let _ = PROCESS.set(boot.incarnation);
             return Ok(Start {
                 boot,
                 go: false,
+                is_quiet: false,
                 folder: None,
             });
         }
@@ -69,6 +78,7 @@ impl<S> Agent<S> {
             ports: BTreeMap::new(),
             incarnation,
             successor_of: None,
+            within: PROCESS.get().copied(),
             host: None,
             advertise: IpAddr::V4(Ipv4Addr::LOCALHOST),
             nameserver: nameserver.link().address().to_owned(),
@@ -84,6 +94,7 @@ impl<S> Agent<S> {
         Ok(Start {
             boot,
             go,
+            is_quiet: self.is_quiet,
             folder: Some(folder),
         })
     }

@@ -7,8 +7,17 @@ use super::{CallError, Context, Result};
 use crate::model::{Alias, TimerAction, TimerInfo, TimerSpec, When};
 use crate::wire::AgentRequest;
 
-/// What the names of a timer's own code begin with.
+/// What the method of a timer is called, with its number behind.
 const OWN: &str = "timer-";
+/// The same, with its alias behind, which no name of a method of the user's can be.
+const NAMED: &str = "timer:";
+
+/// Whether a method is the code of a timer, and not for others to call.
+pub(super) fn is_own(method: &str) -> bool {
+    let number = method.strip_prefix(OWN);
+    method.starts_with(NAMED)
+        || number.is_some_and(|it| it.bytes().all(|byte| byte.is_ascii_digit()))
+}
 
 impl<S> Context<S> {
     /// Runs `code` again and again. A call that comes late, because a handler takes its time, is left
@@ -18,12 +27,32 @@ impl<S> Context<S> {
         interval: Duration,
         code: impl FnMut(&mut Context<S>) -> Result<()> + 'static,
     ) -> Result<Alias, CallError> {
-        let method = self.own_code(code);
-        self.timer(
-            When::Every(interval.into()),
-            TimerAction::call(&method, ()),
-            None,
-        )
+        self.run_by(When::Every(interval.into()), None, code)
+    }
+
+    /// The same, with an alias of your own: by that it is stopped, and shown by `osb timers`.
+    ///
+    /// ```no_run
+    /// # use osb::kit::Agent;
+    /// # use std::time::Duration;
+    /// # let _ =
+    /// Agent::new(0u64).on_init(|agent| {
+    ///     agent.every_named("heartbeat", Duration::from_secs(1), |agent| {
+    ///         agent.state += 1;
+    ///         Ok(())
+    ///     })?;
+    ///     Ok(())
+    /// })
+    /// # ;
+    /// ```
+    pub fn every_named(
+        &mut self,
+        alias: &str,
+        interval: Duration,
+        code: impl FnMut(&mut Context<S>) -> Result<()> + 'static,
+    ) -> Result<(), CallError> {
+        let when = When::Every(interval.into());
+        self.run_by(when, Some(alias), code).map(drop)
     }
 
     /// Runs `code` once.
@@ -32,13 +61,40 @@ impl<S> Context<S> {
         delay: Duration,
         code: impl FnMut(&mut Context<S>) -> Result<()> + 'static,
     ) -> Result<Alias, CallError> {
-        let method = self.own_code(code);
-        self.once.push(method.clone());
-        self.timer(
-            When::After(delay.into()),
-            TimerAction::call(&method, ()),
-            None,
-        )
+        self.run_by(When::After(delay.into()), None, code)
+    }
+
+    /// The same, with an alias of your own.
+    pub fn after_named(
+        &mut self,
+        alias: &str,
+        delay: Duration,
+        code: impl FnMut(&mut Context<S>) -> Result<()> + 'static,
+    ) -> Result<(), CallError> {
+        let when = When::After(delay.into());
+        self.run_by(when, Some(alias), code).map(drop)
+    }
+
+    fn run_by(
+        &mut self,
+        when: When,
+        alias: Option<&str>,
+        mut code: impl FnMut(&mut Context<S>) -> Result<()> + 'static,
+    ) -> Result<Alias, CallError> {
+        let method = match alias {
+            Some(alias) => format!("{NAMED}{alias}"),
+            None => {
+                self.last_timer += 1;
+                format!("{OWN}{}", self.last_timer)
+            }
+        };
+        // Only then: the code of a timer that has that alias stays.
+        let alias = self.timer(when, TimerAction::call(&method, ()), alias)?;
+        if let When::After(_) = when {
+            self.once.push(method.clone());
+        }
+        self.add_method(&method, move |agent, _: serde_json::Value| code(agent));
+        Ok(alias)
     }
 
     /// Adds a timer that does what one of a topology can: send, call a method, set attributes. Tells
@@ -55,16 +111,6 @@ impl<S> Context<S> {
             action,
         });
         self.ask_for("an alias", request)
-    }
-
-    fn own_code(
-        &mut self,
-        mut code: impl FnMut(&mut Context<S>) -> Result<()> + 'static,
-    ) -> String {
-        self.last_timer += 1;
-        let name = format!("{OWN}{}", self.last_timer);
-        self.add_method(&name, move |agent, _: serde_json::Value| code(agent));
-        name
     }
 
     /// The timers that run.

@@ -1,14 +1,15 @@
 //! Runs an agent's code: one thing at a time, in the thread that it was given.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use serde_json::Value;
-
-use super::agent::{Code, Erased};
+use super::agent::{Code, Garbled};
 use super::current::{Current, Promise};
 use super::later::Added;
+use super::timers::is_own;
 use super::{CallError, Context, Error, Result};
-use crate::agent::{Heard, Listened, ProgramId};
+use crate::agent::{Heard, Listened, OwnWord, Payload, ProgramId, Whence};
+use crate::wire::Content;
 
 /// The exit status after an error that ends the agent.
 const FAILED: i32 = 1;
@@ -18,50 +19,67 @@ const PANICKED: i32 = 101;
 /// The code and its context.
 pub(super) struct Worker<S> {
     code: Code<S>,
-    context: Context<S>,
+    pub(super) context: Context<S>,
+    /// The last error of its code that nobody was answered with.
+    pub(super) trouble: Option<String>,
 }
 
 impl<S> Worker<S> {
     pub(crate) fn new(code: Code<S>, context: Context<S>) -> Self {
-        Self { code, context }
+        Self {
+            code,
+            context,
+            trouble: None,
+        }
     }
 
     /// From the first hook to the end. `go`: the agent may begin at once; no `up` says when.
     /// `registered` is called when the agent is listed by the name server.
     pub(crate) fn run(mut self, go: bool, registered: impl FnOnce()) {
-        if !self.prepare(go) {
+        if self.prepare(go).is_err() {
             return;
         }
         registered();
-        self.take_added();
-        let begin = self.code.before_loop.as_mut();
-        let outcome = begin.map(|hook| guarded(|| hook(&mut self.context)));
-        self.judge("before_loop", outcome);
-        self.take_added();
+        self.before_loop();
         while self.context.ending.is_none() {
             let patience = self.code.idle.as_ref().map(|(patience, _)| *patience);
             match self.context.line.next(patience) {
                 Listened::Word(word) => self.attend(word),
+                Listened::Knock => self.run_task(),
                 Listened::Nothing => self.idle(),
                 Listened::Gone => break,
             }
-            self.take_added();
         }
         let status = self.context.ending.unwrap_or_default();
         self.context.line.end_with(status);
     }
 
-    /// False if the agent ends before it has begun.
-    fn prepare(&mut self, go: bool) -> bool {
+    /// The hooks that run before the first message. Comes back with the error of one of them.
+    pub(super) fn begin(&mut self, go: bool) -> Result<(), String> {
+        self.prepare(go)?;
+        self.before_loop();
+        self.trouble.take().map_or(Ok(()), Err)
+    }
+
+    fn before_loop(&mut self) {
+        self.take_added();
+        let begin = self.code.before_loop.as_mut();
+        let outcome = begin.map(|hook| guarded(|| hook(&mut self.context)));
+        self.judge("before_loop", outcome);
+        self.take_added();
+    }
+
+    /// Comes back with an error if the agent ends before it has begun.
+    fn prepare(&mut self, go: bool) -> Result<(), String> {
         let init = self.code.on_init.as_mut();
         if let Some(Err(error)) = init.map(|hook| guarded(|| hook(&mut self.context))) {
             self.context.log_error(format_args!("on_init: {error}"));
-            self.context
-                .line
-                .end_with(error.status(true).unwrap_or(FAILED));
-            return false;
+            let status = error.status(true).unwrap_or(FAILED);
+            self.context.line.end_with(status);
+            return Err(error.to_string());
         }
-        self.context.line.introduce(go).is_ok()
+        let introduced = self.context.line.introduce(go);
+        introduced.map_err(|error| error.to_string())
     }
 
     /// Puts in its place what code has been added.
@@ -74,9 +92,15 @@ impl<S> Worker<S> {
         }
     }
 
-    fn attend(&mut self, word: Heard) {
+    /// Does what a word says.
+    pub(super) fn attend(&mut self, word: Heard) {
+        self.obey(word);
+        self.take_added();
+    }
+
+    fn obey(&mut self, word: Heard) {
         match word {
-            Heard::Start { .. } => {
+            Heard::Start => {
                 let hook = self.code.on_start.as_mut();
                 let outcome = hook.map(|hook| guarded(|| hook(&mut self.context)));
                 self.judge("on_start", outcome);
@@ -88,52 +112,100 @@ impl<S> Worker<S> {
                 self.context.shutdown();
             }
             Heard::Message {
-                alias,
-                handler,
+                at,
                 topic,
                 id,
                 message,
-                ..
-            } => {
-                let name = handler
-                    .as_ref()
-                    .map_or(alias.as_str(), |name| name.as_str());
-                let name = name.to_owned();
-                self.context.current = Current {
-                    alias: Some(alias),
-                    topic,
-                    pending: id.map(Promise),
-                };
-                let handlers = &mut self.code.handlers;
-                let own = match handler {
-                    Some(_) if !handlers.contains_key(&name) => self.code.methods.get_mut(&name),
-                    _ => handlers.get_mut(&name),
-                };
-                let code = own.or(self.code.any.as_mut());
-                let outcome = run(code, &mut self.context, message, || {
-                    format!("there is no handler {name}")
-                });
-                self.settle(&name, outcome);
-            }
+            } => self.handle(at, topic, id, message),
             Heard::Call { id, name, params } => {
                 self.context.current = Current {
                     pending: Some(Promise(id)),
                     ..Current::default()
                 };
-                let code = self.code.methods.get_mut(&name);
-                let outcome = run(code, &mut self.context, params, || {
-                    format!("there is no method {name}")
-                });
+                let Some(code) = self.code.methods.get_mut(&name) else {
+                    return self.has_no_method(&name);
+                };
+                let params = Payload::Value(params);
+                let outcome = guarded(|| code(&mut self.context, params, true));
                 self.settle(&name, outcome);
                 self.forget_if_once(&name);
             }
             Heard::Reply { id, outcome } => self.answered(&id, outcome),
-            Heard::Release | Heard::Attributes { .. } | Heard::Registered => {}
+            Heard::Release | Heard::Attributes | Heard::Registered => {}
         }
     }
 
+    fn handle(
+        &mut self,
+        at: Arc<Whence>,
+        topic: Option<String>,
+        id: Option<u64>,
+        message: Payload,
+    ) {
+        self.context.current = Current {
+            at: Some(Arc::clone(&at)),
+            topic,
+            pending: id.map(Promise),
+        };
+        let (name, is_named) = match &at.handler {
+            Some(handler) => (handler.as_str(), true),
+            None => (at.alias.as_str(), false),
+        };
+        let Code {
+            handlers,
+            methods,
+            any,
+            ..
+        } = &mut self.code;
+        let own = match handlers.get_mut(name) {
+            None if is_named => methods.get_mut(name),
+            own => own,
+        };
+        let Some(code) = own.or(any.as_mut()) else {
+            let missing = Error::msg(format!("there is no handler {name}"));
+            return self.settle(name, Err(Failure::Error(missing)));
+        };
+        let outcome = guarded(|| code(&mut self.context, message, id.is_some()));
+        match outcome {
+            Err(Failure::Error(error)) if error.is::<Garbled>() => self.give_back(&at, id, &error),
+            outcome => self.settle(name, outcome),
+        }
+    }
+
+    /// What has come is no message: the agent counts it, and tells its requester.
+    fn give_back(&mut self, at: &Whence, id: Option<u64>, error: &Error) {
+        self.context.current = Current::default();
+        // An agent that is gone counts no more.
+        let _ = self.context.line.say(OwnWord::Garbled {
+            alias: at.alias.clone(),
+            id,
+            reason: error.to_string(),
+        });
+    }
+
+    /// What another thread has to do.
+    pub(super) fn run_task(&mut self) {
+        if let Ok(task) = self.context.tasks.try_recv() {
+            let outcome = guarded(|| task(&mut self.context));
+            self.judge("what another thread runs", Some(outcome));
+            self.take_added();
+        }
+    }
+
+    /// The caller is told which methods there are, but for those of timers.
+    fn has_no_method(&mut self, name: &str) {
+        if let Some(Promise(id)) = std::mem::take(&mut self.context.current).pending {
+            let methods = self.code.methods.keys();
+            let known = methods.filter(|it| !is_own(it)).cloned().collect();
+            // An agent that is gone has told its requesters.
+            let _ = self.context.line.say(OwnWord::NoMethod { id, known });
+        }
+        let text = format_args!("there is no method {name}");
+        self.context.log_warning(text);
+    }
+
     /// The answer to a request that was not waited for.
-    fn answered(&mut self, id: &ProgramId, outcome: Result<Value, String>) {
+    fn answered(&mut self, id: &ProgramId, outcome: Result<Payload, String>) {
         let ProgramId::Number(number) = id else {
             return;
         };
@@ -157,13 +229,14 @@ impl<S> Worker<S> {
         let hook = self.code.idle.as_mut();
         let outcome = hook.map(|(_, hook)| guarded(|| hook(&mut self.context)));
         self.judge("idle", outcome);
+        self.take_added();
     }
 
     /// A handler or method has come back: its requester is answered.
-    fn settle(&mut self, name: &str, outcome: Result<Value, Failure>) {
+    fn settle(&mut self, name: &str, mut outcome: Result<Option<Content>, Failure>) {
         if let Some(pending) = std::mem::take(&mut self.context.current).pending {
-            let answer = match &outcome {
-                Ok(answer) => Ok(answer.clone()),
+            let answer = match &mut outcome {
+                Ok(answer) => Ok(answer.take().unwrap_or_default()),
                 Err(failure) => Err(failure.to_string()),
             };
             // An agent that is gone has told its requesters.
@@ -176,6 +249,7 @@ impl<S> Worker<S> {
     fn judge<T>(&mut self, name: &str, outcome: Option<Result<T, Failure>>) {
         let Some(Err(failure)) = outcome else { return };
         self.context.log_error(format_args!("{name}: {failure}"));
+        self.trouble = Some(failure.to_string());
         self.context.ending = self
             .context
             .ending
@@ -205,18 +279,6 @@ impl std::fmt::Display for Failure {
             Failure::Error(error) => write!(f, "{error:#}"),
             Failure::Panic(text) => write!(f, "panicked: {text}"),
         }
-    }
-}
-
-fn run<S>(
-    code: Option<&mut Erased<S>>,
-    context: &mut Context<S>,
-    message: Value,
-    missing: impl FnOnce() -> String,
-) -> Result<Value, Failure> {
-    match code {
-        Some(code) => guarded(|| code(context, message)),
-        None => Err(Failure::Error(Error::msg(missing()))),
     }
 }
 

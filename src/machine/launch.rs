@@ -8,7 +8,7 @@ use super::{MachineError, folders, standing};
 use crate::down::{ForOthers, down};
 use crate::examine::own_address;
 use crate::model::{Credentials, Dial, Grace, HostId, Listing, NameServerName, Overrides};
-use crate::process::{ProcessId, of_its_own};
+use crate::process::{ProcessId, of_its_own, own_osb};
 use crate::state::{Daemon, Ending, GroupRecord, KeyFile, Lock, Phase, SystemDir, SystemRecord};
 use crate::wire::{DaemonOf, MachineWord};
 
@@ -100,7 +100,7 @@ fn start(
     lock: &Lock,
 ) -> Result<(Child, ProcessId), MachineError> {
     let log = dir.open_daemon_log("host")?;
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(own_osb()?);
     command
         .args(["--ns", &to.address, "host", "--name", daemon.host.as_str()])
         .args(["--for-system", daemon.system.as_str()])

@@ -13,7 +13,7 @@ use crate::down::{ForOthers, down};
 use crate::host::last_words;
 use crate::model::timing::NAME_SERVER_TIMEOUT;
 use crate::model::{Grace, NameServerName, Overrides};
-use crate::process::{ProcessId, of_its_own};
+use crate::process::{ProcessId, of_its_own, own_osb};
 use crate::state::{
     Ending, GroupRecord, Lock, Phase, StateDir, StateError, SystemDir, SystemRecord,
 };
@@ -122,7 +122,7 @@ fn command(
     lock: &Lock,
 ) -> Result<Command, MachineError> {
     let log = dir.open_daemon_log("ns")?;
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(own_osb()?);
     command
         .args(["ns", "--bind", &at.to_string(), "--own-dir", "--tether"])
         .args(["--for-system", of.system.as_str()])

@@ -71,7 +71,7 @@ fn told(error: serde_json::Error, text: &[u8]) -> JsonError {
 
 /// Whether valid JSON has an integer in it that has more than 64 bits. Most has not even that many
 /// digits in a row, and of those one stands at a multiple of their number.
-fn has_large_integer(text: &[u8]) -> bool {
+pub(crate) fn has_large_integer(text: &[u8]) -> bool {
     let mut at = MANY_DIGITS - 1;
     while let Some(byte) = text.get(at) {
         if byte.is_ascii_digit() {

@@ -63,6 +63,7 @@ pub use held::{HeldEnd, HeldLink, HeldSocket};
 pub use host::{HostSpec, Reach, SshDestination, SshDestinationError, SshSpec};
 pub use id::{AgentId, HostId, Incarnation, NameServerName, SocketId, SpecVersion};
 pub use ip::{BadIp, read_ip, read_ip_and_port, read_ip_maybe_port, without_scheme, zone};
+pub(crate) use json::has_large_integer;
 pub use json::{JsonError, length_of_text, of as to_json, read as read_json};
 pub use key::{BadKey, Credentials, Dial, KeyPair, PublicKey, SecretKey};
 pub use kind::Kind;

@@ -26,6 +26,7 @@ mod memory;
     reason = "waitid leaves a child to be waited for, which nix does not offer by status"
 )]
 mod orphans;
+mod own;
 mod progress;
 mod runs;
 mod start;
@@ -51,6 +52,7 @@ pub use inherited::{hand_descriptor, keep_descriptors};
 pub use members::{Member, kill_found, marked};
 pub use memory::MemoryWatch;
 pub use orphans::{Ended, Kin, adopt_orphans, ended_child, has_children, reap, reap_orphans};
+pub use own::{assert_osb, note_is_osb, own_osb};
 pub use progress::{progress, progress_of_threads};
 pub use runs::{RUN, drop_run, of_its_own};
 pub use start::not_started;

@@ -248,7 +248,16 @@ impl Proxy {
         message: impl Serialize,
         topic: Option<&str>,
     ) -> Result<(), ProxyError> {
-        self.call_for(&self.send_request(alias, encoded(message)?, topic)?)
+        self.call_for(&self.send_request_of(alias, message, topic)?)
+    }
+
+    pub(super) fn send_request_of(
+        &self,
+        alias: &str,
+        message: impl Serialize,
+        topic: Option<&str>,
+    ) -> Result<AgentRequest, ProxyError> {
+        self.send_request(alias, encoded(message)?, topic)
     }
 
     fn send_request(
@@ -386,12 +395,11 @@ impl Proxy {
 }
 
 /// An agent that was to run has failed.
-pub(super) fn has_failed(agent: &AgentName, exit: Option<&ExitReport>) -> ProxyError {
-    let how = exit.map(|exit| format!(": {exit}")).unwrap_or_default();
-    ProxyError::Fault(Fault::Start {
+fn has_failed(agent: &AgentName, exit: Option<&ExitReport>) -> ProxyError {
+    ProxyError::HasFailed {
         agent: agent.clone(),
-        reason: format!("it has failed{how}"),
-    })
+        exit: exit.cloned().map(Box::new),
+    }
 }
 
 /// Calls that want no answer.
@@ -439,7 +447,7 @@ impl Oneway<'_> {
     }
 }
 
-fn encoded(value: impl Serialize) -> Result<Value, ProxyError> {
+pub(super) fn encoded(value: impl Serialize) -> Result<Value, ProxyError> {
     to_json(value).map_err(|error| ProxyError::Encode {
         reason: error.to_string(),
     })

@@ -214,12 +214,16 @@ impl Driver {
     fn on_answer(&mut self, id: u64, answer: Answer) {
         if let Some((_, waiter)) = self.in_flight.take(id) {
             let _ = waiter.send(answer);
-        } else if id == WATCH_ID {
-            let mut watchers = lock(&self.watchers);
-            match answer.and_then(|content| Ok(read_body(&content)?)) {
-                Ok(snapshot) => watchers.on_snapshot(snapshot),
-                Err(why) => watchers.close(&why),
-            }
+            return;
+        }
+        let mut watchers = lock(&self.watchers);
+        let snapshot = || answer.and_then(|content| Ok(read_body(&content)?));
+        if id != WATCH_ID {
+            return watchers.on_answer(id, snapshot);
+        }
+        match snapshot() {
+            Ok(snapshot) => watchers.on_renewed(snapshot),
+            Err(why) => watchers.close(&why),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{AgentId, Millis, NameError, State, TopicError};
+use crate::model::{AgentId, AgentName, ExitReport, Millis, NameError, State, TopicError};
 use crate::state::StateError;
 use crate::wire::Fault;
 
@@ -49,6 +49,14 @@ pub enum ProxyError {
         /// How the agent stands that was asked, and for how long, if it is not well.
         standing: Option<(State, Millis)>,
     },
+    /// An agent that was waited for, or started, has failed, and is not started again.
+    #[error("{agent} has failed{}", exit.as_ref().map(|exit| format!(": {exit}")).unwrap_or_default())]
+    HasFailed {
+        /// The agent.
+        agent: AgentName,
+        /// How it has ended, if that is known.
+        exit: Option<Box<ExitReport>>,
+    },
     /// The other side said no.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -65,6 +73,14 @@ pub enum ProxyError {
     #[error("the answer could not be read: {reason}")]
     BadAnswer {
         /// What is wrong with it.
+        reason: String,
+    },
+    /// The answer is not of the type that was asked for.
+    #[error("{what} is not what was expected: {reason}")]
+    Unexpected {
+        /// What came: an answer, an attribute.
+        what: String,
+        /// Why it does not fit.
         reason: String,
     },
     /// What was given as a name cannot be one.

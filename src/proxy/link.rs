@@ -159,7 +159,7 @@ impl Link {
                 standing: None,
             },
         };
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let id = self.next_id();
         let deadline_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
         let (answer, receiver) = oneshot::channel();
         let envelope = Envelope::request(id, deadline_ms.max(1), peer);
@@ -200,6 +200,11 @@ impl Link {
         });
     }
 
+    /// A number for a request.
+    pub(super) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Asks under a number of the caller's own; the answer is the driver's to handle.
     pub(super) fn send_raw(&self, envelope: Envelope, request: &impl Serialize) {
         self.hand_over(Command::Tell {
@@ -221,6 +226,19 @@ impl Drop for Link {
         self.hand_over(Command::Close);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+    }
+}
+
+impl<T> Pending<T> {
+    /// What could not be asked at all: its answer is that.
+    pub(super) fn failed(why: ProxyError) -> Self {
+        let (answer, receiver) = oneshot::channel();
+        // The receiver is here.
+        let _ = answer.send(Err(why));
+        Self {
+            answer: receiver,
+            of: PhantomData,
         }
     }
 }

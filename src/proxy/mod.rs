@@ -11,11 +11,15 @@
 //! # Ok::<(), osb::proxy::ProxyError>(())
 //! ```
 //!
-//! Calls block, and come back with an error at their deadline at the latest. Where many are to be
-//! under way at once, [`Proxy::ask`] gives a [`Pending`] that can be awaited instead.
+//! Calls block, and come back with an error at their deadline at the latest. [`Proxy::call_as`],
+//! [`Proxy::get_attr_as`] and [`Proxy::send_recv_as`] read answers as types of your own. In async code,
+//! and where many calls are to be under way at once, those of [`Proxy::begin`] and [`NameServer::begin`]
+//! give a [`Pending`] that can be awaited instead. [`NameServer::watch`] tells what happens, to both
+//! kinds of code, and [`NameServer::subscribe`] gives what an agent publishes.
 
 mod admission;
 mod agent;
+mod begin;
 mod credentials;
 mod doors;
 mod driver;
@@ -29,10 +33,12 @@ mod nameserver;
 mod spawn;
 mod start;
 mod stop;
+mod typed;
 mod watch;
 
 pub(crate) use admission::Admission;
 pub use agent::{Oneway, Proxy};
+pub use begin::{Begin, BeginAt};
 #[doc(hidden)]
 pub use credentials::{agent_dial, guest, host_dial};
 pub use error::ProxyError;

@@ -4,11 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::agent::has_failed;
 use super::nameserver::NameServer;
 use super::watch::Notice;
 use super::{Pending, ProxyError};
-use crate::model::{AgentInfo, AgentName, Millis, State, Step};
+use crate::model::{AgentInfo, AgentName, ExitReport, Millis, State, Step};
 use crate::wire::{AgentRequest, Event, Fault, HostRequest, Peer};
 
 /// What became of each agent.
@@ -40,7 +39,7 @@ impl NameServer {
         let asked: Vec<_> = names
             .into_iter()
             .map(|name| {
-                let asked = self.begin(&name, there.get(&name), timeout);
+                let asked = self.start_one(&name, there.get(&name), timeout);
                 (name, asked)
             })
             .collect();
@@ -94,7 +93,7 @@ impl NameServer {
         })
     }
 
-    fn begin(
+    fn start_one(
         &self,
         name: &AgentName,
         there: Option<&AgentInfo>,
@@ -183,11 +182,19 @@ fn note(
     }
 }
 
+fn cannot_start(agent: &AgentName, exit: Option<&ExitReport>) -> ProxyError {
+    let how = exit.map(|exit| format!(": {exit}")).unwrap_or_default();
+    ProxyError::Fault(Fault::Start {
+        agent: agent.clone(),
+        reason: format!("it has failed{how}"),
+    })
+}
+
 /// What has come of a life; None while that is not known yet.
 fn outcome_of(agent: &AgentInfo) -> Option<Result<(), ProxyError>> {
     match agent.state {
         State::Running | State::Unhealthy | State::Stopped => Some(Ok(())),
-        State::Failed | State::Ended => Some(Err(has_failed(&agent.name, agent.exit.as_ref()))),
+        State::Failed | State::Ended => Some(Err(cannot_start(&agent.name, agent.exit.as_ref()))),
         State::Starting | State::Restarting | State::Suspect | State::Unreachable => None,
     }
 }

@@ -338,6 +338,11 @@ impl Registry {
                 return Err(Fault::Refused { reason });
             }
         }
+        self.end_within(incarnation, &exit, now);
+        let member = self
+            .members
+            .entry(peer.clone())
+            .or_insert_with(|| Member::stillborn(host.clone(), incarnation, now));
         if member.incarnation != Some(incarnation) {
             // The report of a life that another has replaced comes too late to matter.
             if member.incarnation.is_some() && !member.state().ended() {
@@ -380,6 +385,26 @@ impl Registry {
             self.end(&peer, ended, now);
         }
         Ok(())
+    }
+
+    /// The process of an agent has ended, and so have those that it had made in it and that could not say so. Nothing is kept of
+    /// them: no host starts them again.
+    fn end_within(&mut self, process: Incarnation, exit: &ExitReport, now: Now) {
+        let is_in = |(peer, member): (&Peer, &Member)| {
+            let is_in = member.within == Some(process) && !member.has_ended();
+            is_in.then(|| peer.clone())
+        };
+        let gone: Vec<Peer> = self.members.iter().filter_map(is_in).collect();
+        for peer in gone {
+            let standing = Standing::Ended {
+                how: How::of(exit, false),
+                exit: Some(exit.clone()),
+                said: None,
+                then: AfterEnd::Stays,
+            };
+            self.end(&peer, standing, now);
+            self.forget(&peer);
+        }
     }
 
     pub(super) fn end(&mut self, peer: &Peer, standing: Standing, now: Now) {

@@ -19,6 +19,8 @@ pub(crate) struct Member {
     /// None for clients.
     pub incarnation: Option<Incarnation>,
     pub pid: Option<u32>,
+    /// The life of the agent in whose process it lives, if that is another.
+    pub within: Option<Incarnation>,
     pub started: Now,
     seen: Now,
     /// When it said last what it is.
@@ -107,6 +109,7 @@ impl Member {
             key: None,
             incarnation: None,
             pid: None,
+            within: None,
             started: now,
             seen: now,
             announced: now,
@@ -146,7 +149,7 @@ impl Member {
     }
 
     pub(crate) fn announced(route: RoutingId, announcement: Announcement, now: Now) -> Self {
-        let (incarnation, pid, uptime_ms, facts) = match announcement {
+        let (incarnation, pid, uptime_ms, within, facts) = match announcement {
             Announcement::Agent {
                 incarnation,
                 host,
@@ -161,6 +164,7 @@ impl Member {
                 reached,
                 relaunches,
                 former_lives,
+                within,
                 guards,
                 name: _,
                 successor_of: _,
@@ -180,7 +184,7 @@ impl Member {
                     reached,
                     lacks: Guard::lacking(&guards),
                 };
-                (incarnation, pid, uptime_ms, facts)
+                (incarnation, pid, uptime_ms, within, facts)
             }
             Announcement::Host {
                 incarnation,
@@ -195,6 +199,7 @@ impl Member {
                 incarnation,
                 pid,
                 uptime_ms,
+                None,
                 Facts::Host {
                     version,
                     address,
@@ -207,6 +212,7 @@ impl Member {
             key: None,
             incarnation: Some(incarnation),
             pid: Some(pid),
+            within,
             started: now.saturating_sub(Duration::from_millis(uptime_ms)),
             seen: now,
             announced: now,

@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
+use crate::process::assert_osb;
+
 /// What is running, and its SHA-256 in hexadecimal digits.
 pub(crate) struct Binary {
     pub bytes: Vec<u8>,
@@ -26,6 +28,7 @@ impl Binary {
     }
 
     fn read() -> io::Result<Self> {
+        assert_osb()?;
         let mut bytes = Vec::new();
         File::open("/proc/self/exe")?.read_to_end(&mut bytes)?;
         let sum = Sha256::digest(&bytes);

@@ -17,7 +17,7 @@ use crate::model::{
     AgentId, AgentName, Credentials, HostId, HostName, HostSpec, NameServerName, Security,
     SystemName,
 };
-use crate::process::{ProcessId, Tether, of_its_own};
+use crate::process::{ProcessId, Tether, of_its_own, own_osb};
 use crate::proxy::Link;
 use crate::ssh::Session;
 use crate::state::{
@@ -328,7 +328,7 @@ impl Launched {
 
     fn daemon(&self, log: &str) -> io::Result<Command> {
         let log = self.dir.open_daemon_log(log)?;
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = Command::new(own_osb()?);
         of_its_own(&mut command);
         command
             .stdin(Stdio::piped())

@@ -12,13 +12,12 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer as SerdeSerializer};
 use serde_json::{Map, Number, Value, json};
 
+use super::bytes::{BASE64, Content, bytes_of as apart};
 use crate::model::{JsonError, SEPARATOR, Serializer, Topic, read_json};
 
 /// How deep lists and objects may stand in one another. serde_json reads a body of 127: so deep a message
 /// still leaves room for what it may be wrapped in, as an attribute's value or in a request.
-const DEEPEST: usize = 100;
-/// The only key of an object that stands for bytes.
-const BASE64: &str = "$base64";
+pub(super) const DEEPEST: usize = 100;
 
 /// Why a payload cannot be written or read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,12 +34,44 @@ pub enum CodecError {
     NoSeparator,
 }
 
+/// What can be sent.
+pub trait Encode {
+    /// As bytes.
+    fn encode(&self, by: Serializer) -> Result<Vec<u8>, CodecError>;
+}
+
+impl Encode for Value {
+    fn encode(&self, by: Serializer) -> Result<Vec<u8>, CodecError> {
+        encode(self, by)
+    }
+}
+
+impl Encode for Content {
+    fn encode(&self, by: Serializer) -> Result<Vec<u8>, CodecError> {
+        let (value, bytes) = self.parts();
+        if bytes.is_empty() {
+            return encode(value, by);
+        }
+        refuse_depth(value)?;
+        match by {
+            Serializer::Json => encode(&self.clone().into_value(), by),
+            Serializer::Msgpack => {
+                rmp_serde::to_vec(&Writer(value, bytes)).map_err(|e| garbled(by, e))
+            }
+            Serializer::Raw => match self.only_bytes() {
+                Some(bytes) => Ok(bytes.to_vec()),
+                None => Err(CodecError::NotRaw(type_of(value))),
+            },
+        }
+    }
+}
+
 /// A message as bytes.
 pub fn encode(message: &Value, by: Serializer) -> Result<Vec<u8>, CodecError> {
     refuse_depth(message)?;
     match by {
         Serializer::Json => serde_json::to_vec(message).map_err(|e| garbled(by, e)),
-        Serializer::Msgpack => rmp_serde::to_vec(&Writer(message)).map_err(|e| garbled(by, e)),
+        Serializer::Msgpack => rmp_serde::to_vec(&Writer(message, &[])).map_err(|e| garbled(by, e)),
         Serializer::Raw => match message {
             Value::String(text) => Ok(text.clone().into_bytes()),
             Value::Null => Ok(Vec::new()),
@@ -151,16 +182,19 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
-/// Writes a message by serde, objects that stand for bytes as bytes.
-struct Writer<'a>(&'a Value);
+/// Writes a message by serde, objects that stand for bytes as bytes; some of these are kept apart.
+struct Writer<'a>(&'a Value, &'a [Vec<u8>]);
 
 impl Serialize for Writer<'_> {
     fn serialize<S: SerdeSerializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if let Some(bytes) = apart(self.0, self.1) {
+            return to.serialize_bytes(bytes);
+        }
         match self.0 {
             Value::Array(items) => {
                 let mut list = to.serialize_seq(Some(items.len()))?;
                 for item in items {
-                    list.serialize_element(&Writer(item))?;
+                    list.serialize_element(&Writer(item, self.1))?;
                 }
                 list.end()
             }
@@ -169,7 +203,7 @@ impl Serialize for Writer<'_> {
                 None => {
                     let mut map = to.serialize_map(Some(fields.len()))?;
                     for (key, field) in fields {
-                        map.serialize_entry(key, &Writer(field))?;
+                        map.serialize_entry(key, &Writer(field, self.1))?;
                     }
                     map.end()
                 }

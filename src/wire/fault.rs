@@ -13,7 +13,13 @@ pub enum Fault {
     #[error("the request could not be read: {reason}")]
     BadRequest { reason: String },
     #[error("{agent} has no method {method:?}")]
-    UnknownMethod { agent: AgentName, method: String },
+    UnknownMethod {
+        agent: AgentName,
+        method: String,
+        /// Those that it has, as far as it tells.
+        #[serde(default)]
+        known: Vec<String>,
+    },
     #[error("no agent is called {name}")]
     UnknownAgent { name: AgentName },
     #[error("{peer} is not a member of this system")]

@@ -257,6 +257,9 @@ pub struct AgentBoot {
     /// It is to take the place of that life of the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor_of: Option<Incarnation>,
+    /// The life of the agent in whose process it lives, if that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Incarnation>,
     /// The host that starts it.
     pub host: Option<HostId>,
     /// What peers dial to reach sockets bound to a wildcard on this machine.

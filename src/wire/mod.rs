@@ -4,6 +4,7 @@
 //! This floor knows bytes and types. It opens no socket and decides nothing.
 
 mod agent;
+mod bytes;
 mod data;
 mod envelope;
 mod examination;
@@ -14,12 +15,14 @@ mod machine;
 mod nameserver;
 mod peer;
 mod sync;
+mod typed;
 
 pub use agent::{
     AgentRequest, AgentStatus, Alter, Arrived, Configure, ConnectRequest, ConnectToRequest, Given,
     Launch, ProofToken,
 };
-pub use data::{CodecError, decode, encode, join_topic, split_topic};
+pub use bytes::{Bytes, Content};
+pub use data::{CodecError, Encode, decode, encode, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};
 pub use examination::{Bound, Dialled, Examination, Examined, Found, ProgramNeed, Target};
 pub use fault::Fault;
@@ -40,3 +43,4 @@ pub use peer::{BadPeer, ClientId, Peer};
 
 pub use crate::model::Incarnation;
 pub use sync::{ReplyToken, SyncFrame, join_sync_topic, sync_subscription, to_sync};
+pub use typed::{ReadError, read};

@@ -161,6 +161,9 @@ pub enum Announcement {
         /// It is to take the place of that life of the agent, which has the name until then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         successor_of: Option<Incarnation>,
+        /// The life of the agent in whose process it lives, if that is another: it ends with that process.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within: Option<Incarnation>,
         /// What its sockets have. A member that says nothing has a libzmq of its own.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         guards: Vec<Guard>,

@@ -125,6 +125,7 @@ fn announcement(name: &str) -> NameServerRequest {
         relaunches: Default::default(),
         successor_of: None,
         former_lives: 0,
+        within: None,
         guards: osb::model::Guard::ALL.to_vec(),
     })
 }

@@ -99,7 +99,10 @@ impl Body {
     pub(crate) fn flush(&mut self) -> usize {
         match self {
             Body::Process(pipes) => pipes.flush(),
-            Body::Thread(_) => 0,
+            Body::Thread(guest) => {
+                guest.flush();
+                0
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use super::body::Body;
 use super::output::Output;
 use super::pipes::Pipes;
 use super::process::{Process, Streams};
-use super::words::{Heard, Outcome as Reply, ProgramId, ToProgram};
+use super::words::{Heard, Outcome as Reply, Payload, ProgramId, ToProgram};
 use super::{Guest, Program, Watched};
 use crate::agent::core::Life;
 use crate::agent::state::Agent;
@@ -247,6 +247,18 @@ impl Agent {
         };
         if let Some(program) = &mut self.program {
             program.tell(&ToProgram::Reply { id, outcome });
+        }
+    }
+
+    /// Whether answers are for a thread, which reads them itself.
+    pub(crate) fn program_reads_payloads(&self) -> bool {
+        self.program.as_ref().is_some_and(Program::reads_payloads)
+    }
+
+    /// The answer to a request of a thread, as it has come.
+    pub(crate) fn hand_reply(&mut self, id: ProgramId, outcome: Result<Payload, String>) {
+        if let Some(Body::Thread(guest)) = self.program.as_mut().map(|program| &mut program.body) {
+            guest.tell(Heard::Reply { id, outcome });
         }
     }
 

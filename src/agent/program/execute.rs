@@ -5,14 +5,14 @@ use serde_json::Value;
 use super::ask::{Asked, request_of};
 use super::words::{FromProgram, OwnWord, ProgramRequest};
 use super::{Program, ProgramId};
-use crate::agent::exchange::Origin;
+use crate::agent::exchange::{Origin, PendingReply};
 use crate::agent::requester::Requester;
 use crate::agent::requests::Request;
 use crate::agent::sockets::{Slot, SlotId};
 use crate::agent::state::Agent;
 use crate::model::timing::REQUEST_TIMEOUT;
 use crate::model::{Alias, Level, Millis, Step, Topic};
-use crate::wire::Fault;
+use crate::wire::{Content, Fault};
 
 impl Agent {
     /// Does it, or gives the word back if its time has not come.
@@ -69,6 +69,8 @@ impl Agent {
             OwnWord::Reply { id, message, error } => {
                 self.take_reply(id, error.map_or(Ok(message), Err));
             }
+            OwnWord::NoMethod { id, known } => self.take_no_method(id, known),
+            OwnWord::Garbled { alias, id, reason } => self.take_garbled(&alias, id, &reason),
             OwnWord::Log { level, text } => {
                 self.log.line(level.unwrap_or(Level::Info), &text);
             }
@@ -85,7 +87,7 @@ impl Agent {
     fn send_for_program(
         &mut self,
         alias: Alias,
-        message: Value,
+        message: Content,
         topic: Option<Topic>,
         id: Option<ProgramId>,
     ) -> Option<OwnWord> {
@@ -141,7 +143,7 @@ impl Agent {
     fn request_for_program(
         &mut self,
         alias: Alias,
-        message: Value,
+        message: Content,
         id: ProgramId,
         timeout: Option<Millis>,
     ) -> Option<OwnWord> {
@@ -184,12 +186,42 @@ impl Agent {
         None
     }
 
-    fn take_reply(&mut self, id: u64, outcome: Result<Value, String>) {
+    fn take_reply(&mut self, id: u64, outcome: Result<Content, String>) {
         match self.exchange.take_reply(id) {
             Some(reply) => self.settle_pending_reply(reply, outcome),
             None => {
                 self.refuse(&format!("a reply to {id}, which nobody waits for"));
             }
+        }
+    }
+
+    fn take_no_method(&mut self, id: u64, known: Vec<String>) {
+        match self.exchange.take_reply(id) {
+            Some(PendingReply::Call {
+                requester, name, ..
+            }) => {
+                let agent = self.boot.name().clone();
+                let method = name;
+                let fault = Fault::UnknownMethod {
+                    agent,
+                    method,
+                    known,
+                };
+                self.reply(requester, Err(fault));
+            }
+            Some(PendingReply::Answer(ticket)) => self.answer_error(ticket, "there is no handler"),
+            // Its time was up.
+            None => {}
+        }
+    }
+
+    /// A message is counted as if the agent had read it itself.
+    fn take_garbled(&mut self, alias: &Alias, id: Option<u64>, reason: &str) {
+        if let Some(at) = self.sockets.find(alias.as_str()) {
+            self.note_garbled(at, reason);
+        }
+        if let Some(reply) = id.and_then(|id| self.exchange.take_reply(id)) {
+            self.settle_pending_reply(reply, Err(reason.to_owned()));
         }
     }
 

@@ -5,34 +5,67 @@
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError};
 use std::time::Duration;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::process::Got;
-use super::words::{FromProgram, Heard};
+use super::words::{FromProgram, Heard, Whence};
 use super::{Exit, Watched};
+use crate::model::{Alias, MethodName};
 
 /// How many words may wait on either side before the side that says more has to wait.
 const WORDS: usize = 1000;
+/// How many are left when the agent that had to wait goes on: to go on for one word at a time would cost a turn each.
+const ROOM_AGAIN: usize = WORDS / 2;
+/// How many messages are handed over at once, at most.
+const BATCH: usize = 64;
+/// How many words the thread takes before it says so.
+const TAKEN: usize = 32;
 /// The exit status of a thread that panicked, as Rust has it for processes.
 const PANICKED: i32 = 101;
 
 /// The agent's side.
 pub(crate) struct Guest {
-    to: Option<Sender<Heard>>,
+    to: Option<Sender<Item>>,
     from: Receiver<FromProgram>,
     /// Taken from the channel, not yet asked for.
     next: Option<FromProgram>,
+    /// Messages that are handed over together, at the end of the turn at the latest.
+    batch: Vec<Heard>,
+    /// Whence the last message came.
+    whence: Option<Arc<Whence>>,
     between: Arc<Between>,
 }
 
 /// The thread's side. When it is dropped, the program has ended.
 pub(crate) struct GuestEnd {
-    from: Receiver<Heard>,
+    from: Receiver<Item>,
+    /// Taken from the channel, not yet asked for.
+    batch: std::vec::IntoIter<Heard>,
+    /// How many it has taken and not said so.
+    taken: usize,
     to: SyncSender<FromProgram>,
+    knock: Sender<Item>,
+    between: Arc<Between>,
+}
+
+/// What goes to the thread.
+enum Item {
+    Words(Vec<Heard>),
+    /// Other threads have something for it.
+    Knock,
+    /// The agent says no more.
+    Gone,
+}
+
+/// What other threads have of the line.
+#[derive(Clone)]
+pub(crate) struct Knock {
+    to_thread: Sender<Item>,
+    to_agent: SyncSender<FromProgram>,
     between: Arc<Between>,
 }
 
@@ -44,12 +77,16 @@ struct Between {
     ended: EventFd,
     /// How many words the thread has not taken yet.
     waiting: AtomicUsize,
+    /// The agent waits until there is room again.
+    is_full: AtomicBool,
     status: AtomicI32,
 }
 
 /// The outcome of listening.
 pub(crate) enum Listened {
     Word(Heard),
+    /// Other threads have something for this one.
+    Knock,
     Nothing,
     /// The agent is gone.
     Gone,
@@ -62,19 +99,25 @@ pub(crate) fn pair() -> nix::Result<(Guest, GuestEnd)> {
         wake: EventFd::from_flags(flags)?,
         ended: EventFd::from_flags(flags)?,
         waiting: AtomicUsize::new(0),
+        is_full: AtomicBool::new(false),
         status: AtomicI32::new(PANICKED),
     });
     let (to, heard) = mpsc::channel();
     let (said, from) = mpsc::sync_channel(WORDS);
     let guest = Guest {
-        to: Some(to),
+        to: Some(to.clone()),
         from,
         next: None,
+        batch: Vec::new(),
+        whence: None,
         between: Arc::clone(&between),
     };
     let end = GuestEnd {
         from: heard,
+        batch: Vec::new().into_iter(),
+        taken: 0,
         to: said,
+        knock: to,
         between,
     };
     Ok((guest, end))
@@ -90,12 +133,47 @@ impl Guest {
         }
     }
 
+    /// Says a word, after the messages before it.
     pub(crate) fn tell(&mut self, word: Heard) {
-        if let Some(to) = &self.to {
-            self.between.waiting.fetch_add(1, Ordering::AcqRel);
-            // A thread that has ended is noticed by its descriptor.
-            let _ = to.send(word);
+        self.batch.push(word);
+        self.flush();
+    }
+
+    /// Hands a message over, with others.
+    pub(crate) fn hand(&mut self, message: Heard) {
+        if self.batch.capacity() == 0 {
+            self.batch.reserve_exact(BATCH);
         }
+        self.batch.push(message);
+        if self.batch.len() >= BATCH {
+            self.flush();
+        }
+    }
+
+    /// Hands over what is there.
+    pub(crate) fn flush(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        if let Some(to) = self.to.as_ref().filter(|_| !batch.is_empty()) {
+            self.between
+                .waiting
+                .fetch_add(batch.len(), Ordering::AcqRel);
+            // A thread that has ended is noticed by its descriptor.
+            let _ = to.send(Item::Words(batch));
+        }
+    }
+
+    /// Whence a message comes: mostly whence the last one came.
+    pub(crate) fn whence(&mut self, alias: &Alias, handler: Option<&MethodName>) -> Arc<Whence> {
+        let is_same = |it: &&Arc<Whence>| it.alias == *alias && it.handler.as_ref() == handler;
+        if let Some(same) = self.whence.as_ref().filter(is_same) {
+            return Arc::clone(same);
+        }
+        let whence = Arc::new(Whence {
+            alias: alias.clone(),
+            handler: handler.cloned(),
+        });
+        self.whence = Some(Arc::clone(&whence));
+        whence
     }
 
     pub(crate) fn listens(&self) -> bool {
@@ -103,20 +181,38 @@ impl Guest {
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        self.between.waiting.load(Ordering::Acquire) < WORDS
+        let Between {
+            waiting, is_full, ..
+        } = &*self.between;
+        let held = || waiting.load(Ordering::SeqCst) + self.batch.len();
+        if !is_full.load(Ordering::Relaxed) {
+            if held() < WORDS {
+                return true;
+            }
+            is_full.store(true, Ordering::SeqCst);
+        }
+        // The thread may have taken words before it could know that this side waits.
+        let has_room = held() < ROOM_AGAIN;
+        is_full.store(!has_room, Ordering::SeqCst);
+        has_room
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.between.waiting.load(Ordering::Acquire) == 0
+        self.batch.is_empty() && self.between.waiting.load(Ordering::Acquire) == 0
     }
 
     pub(crate) fn close(&mut self) {
-        self.to = None;
+        self.flush();
+        if let Some(to) = self.to.take() {
+            // A thread that has ended hears nothing.
+            let _ = to.send(Item::Gone);
+        }
     }
 
     /// Tells how many words the thread has not taken.
     pub(crate) fn clear(&mut self) -> usize {
-        self.between.waiting.swap(0, Ordering::AcqRel)
+        let unsaid = std::mem::take(&mut self.batch).len();
+        unsaid + self.between.waiting.swap(0, Ordering::AcqRel)
     }
 
     /// Looks whether the thread has said something.
@@ -133,6 +229,11 @@ impl Guest {
         Got::Bytes(0)
     }
 
+    /// Waits for what the thread says next. None if it has ended.
+    pub(crate) fn wait_for_word(&mut self) -> Option<FromProgram> {
+        self.next.take().or_else(|| self.from.recv().ok())
+    }
+
     /// What the thread says next.
     pub(crate) fn next(&mut self) -> Option<FromProgram> {
         self.next.take().or_else(|| self.from.try_recv().ok())
@@ -144,30 +245,65 @@ impl Guest {
     }
 }
 
+impl Drop for Guest {
+    /// The thread holds a line to itself, so that it would not see the end of this one.
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 impl GuestEnd {
     /// Says a word, and waits for room first if need be. False if the agent is gone.
     pub(crate) fn say(&self, word: FromProgram) -> bool {
-        let said = self.to.send(word).is_ok();
-        self.wake();
-        said
+        say(&self.to, &self.between, word)
+    }
+
+    /// For other threads.
+    pub(crate) fn knock(&self) -> Knock {
+        Knock {
+            to_thread: self.knock.clone(),
+            to_agent: self.to.clone(),
+            between: Arc::clone(&self.between),
+        }
     }
 
     /// Waits for the next word, or so long.
-    pub(crate) fn listen(&self, patience: Option<Duration>) -> Listened {
-        let heard = match patience {
+    pub(crate) fn listen(&mut self, patience: Option<Duration>) -> Listened {
+        if let Some(word) = self.batch.next() {
+            self.taken += 1;
+            if self.taken >= TAKEN {
+                self.note_taken();
+            }
+            return Listened::Word(word);
+        }
+        self.note_taken();
+        let item = match patience {
             None => self.from.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(patience) => self.from.recv_timeout(patience),
         };
-        match heard {
-            Ok(word) => {
-                // The reader that stopped because of this queue is to look again.
-                if self.between.waiting.fetch_sub(1, Ordering::AcqRel) == WORDS {
-                    self.wake();
-                }
-                Listened::Word(word)
+        match item {
+            Ok(Item::Words(batch)) => {
+                self.batch = batch.into_iter();
+                self.listen(patience)
             }
+            Ok(Item::Knock) => Listened::Knock,
             Err(RecvTimeoutError::Timeout) => Listened::Nothing,
-            Err(RecvTimeoutError::Disconnected) => Listened::Gone,
+            Ok(Item::Gone) | Err(RecvTimeoutError::Disconnected) => Listened::Gone,
+        }
+    }
+
+    fn note_taken(&mut self) {
+        let Between {
+            waiting, is_full, ..
+        } = &*self.between;
+        let taken = std::mem::take(&mut self.taken);
+        if taken == 0 {
+            return;
+        }
+        let left = waiting.fetch_sub(taken, Ordering::SeqCst) - taken;
+        // The reader that stopped because of this queue is to look again.
+        if left < ROOM_AGAIN && is_full.load(Ordering::SeqCst) {
+            wake(&self.between);
         }
     }
 
@@ -175,17 +311,36 @@ impl GuestEnd {
     pub(crate) fn end_with(&self, status: i32) {
         self.between.status.store(status, Ordering::Release);
     }
-
-    fn wake(&self) {
-        // It can only fail when it is full of wake-ups.
-        let _ = self.between.wake.write(1);
-    }
 }
 
 impl Drop for GuestEnd {
     fn drop(&mut self) {
+        self.note_taken();
         let _ = self.between.ended.write(1);
     }
+}
+
+impl Knock {
+    /// Has the thread look what others have for it. False if it has ended.
+    pub(crate) fn knock(&self) -> bool {
+        self.to_thread.send(Item::Knock).is_ok()
+    }
+
+    /// Says a word to the agent, as the thread does. False if the agent is gone.
+    pub(crate) fn say(&self, word: FromProgram) -> bool {
+        say(&self.to_agent, &self.between, word)
+    }
+}
+
+fn say(to: &SyncSender<FromProgram>, between: &Between, word: FromProgram) -> bool {
+    let said = to.send(word).is_ok();
+    wake(between);
+    said
+}
+
+fn wake(between: &Between) {
+    // It can only fail when it is full of wake-ups.
+    let _ = between.wake.write(1);
 }
 
 fn raw(fd: &EventFd) -> RawFd {

@@ -28,11 +28,13 @@ mod words;
 
 use self::body::Body;
 pub(crate) use self::exit::Exit;
-pub(crate) use self::guest::{Guest, GuestEnd, Listened, pair};
+pub(crate) use self::guest::{Guest, GuestEnd, Knock, Listened, pair};
 use self::process::Got;
 pub(crate) use self::process::{Process, Streams};
 use self::words::ToProgram;
-pub(crate) use self::words::{FromProgram, Heard, OwnWord, ProgramId, ProgramRequest, ToOthers};
+pub(crate) use self::words::{
+    FromProgram, Heard, OwnWord, Payload, ProgramId, ProgramRequest, ToOthers, Whence,
+};
 
 /// A program and what lies between it and the agent.
 pub(crate) struct Program {
@@ -106,6 +108,11 @@ impl Program {
 
     fn listens(&self) -> bool {
         !self.ended && self.body.listens()
+    }
+
+    /// Whether messages are handed to it as they have come, for it to read them.
+    pub(crate) fn reads_payloads(&self) -> bool {
+        matches!(self.body, Body::Thread(_))
     }
 
     /// Whether it has shown that it works. A thread was announced only when it was prepared.

@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use super::words::{Outcome as Reply, ToProgram};
+use super::body::Body;
+use super::words::{Heard, Outcome as Reply, ToProgram};
 use crate::agent::exchange::PendingReply;
 use crate::agent::handlers::{Incoming, Sort};
 use crate::agent::requests::{Outcome, Request};
@@ -11,17 +12,22 @@ use crate::agent::sockets::SlotId;
 use crate::agent::state::Agent;
 use crate::model::timing::REQUEST_TIMEOUT;
 use crate::model::{MethodName, Millis};
-use crate::wire::{CodecError, Fault};
+use crate::wire::{CodecError, Content, Fault};
 
 impl Agent {
-    /// Hands a message to the program, for one of its handlers or the one it finds itself.
+    /// Hands a message to the program, for one of its handlers or the one it finds itself. `last`: no other action
+    /// needs it.
     pub(crate) fn hand_to_program(
         &mut self,
         incoming: &mut Incoming,
         handler: Option<&MethodName>,
+        last: bool,
     ) -> Result<(), CodecError> {
         let topic = incoming.topic();
-        incoming.message()?;
+        let program = self.program.as_ref();
+        if program.is_none_or(|program| !program.reads_payloads()) {
+            incoming.message()?;
+        }
         let ticket = incoming.ticket.take();
         let at = incoming.at;
         let Some(program) = self.program.as_mut().filter(|program| program.listens()) else {
@@ -34,31 +40,45 @@ impl Agent {
         let Some(slot) = self.sockets.get(at) else {
             return Ok(());
         };
-        let deadline = self.now + REQUEST_TIMEOUT;
-        let id = match ticket {
-            None => None,
-            Some(ticket) if slot.kind.is_channel() => Some(self.exchange.defer(ticket)),
-            Some(ticket) => Some(
-                self.exchange
-                    .add_pending(deadline, PendingReply::Answer(ticket)),
-            ),
-        };
-        let failure = match &incoming.sort {
-            Sort::Failure(reason) => Some(reason.clone()),
-            Sort::Sent | Sort::Reply => None,
-        };
-        program.tell(&ToProgram::Message {
-            alias: &slot.alias,
-            handler,
-            kind: slot.kind,
-            topic,
-            id,
-            reply: !matches!(incoming.sort, Sort::Sent),
-            outcome: match &failure {
-                Some(reason) => Reply::Error(reason),
-                None => Reply::Message(incoming.message()?),
-            },
+        let id = ticket.map(|ticket| match slot.kind.is_channel() {
+            true => self.exchange.defer(ticket),
+            false => {
+                let deadline = self.now + REQUEST_TIMEOUT;
+                let answer = PendingReply::Answer(ticket);
+                self.exchange.add_pending(deadline, answer)
+            }
         });
+        match &mut program.body {
+            Body::Process(pipes) => {
+                let reply = !matches!(incoming.sort, Sort::Sent);
+                let failure = match &incoming.sort {
+                    Sort::Failure(reason) => Some(reason.clone()),
+                    Sort::Sent | Sort::Reply => None,
+                };
+                pipes.tell(&ToProgram::Message {
+                    alias: &slot.alias,
+                    handler,
+                    kind: slot.kind,
+                    topic,
+                    id,
+                    reply,
+                    outcome: match &failure {
+                        Some(reason) => Reply::Error(reason),
+                        None => Reply::Message(incoming.message()?),
+                    },
+                });
+            }
+            Body::Thread(guest) => {
+                let at = guest.whence(&slot.alias, handler);
+                let message = incoming.payload(last);
+                guest.hand(Heard::Message {
+                    at,
+                    topic,
+                    id,
+                    message,
+                });
+            }
+        }
         self.forget_old_promises(at);
         Ok(())
     }
@@ -119,16 +139,15 @@ impl Agent {
     pub(super) fn settle_pending_reply(
         &mut self,
         reply: PendingReply,
-        outcome: Result<Value, String>,
+        outcome: Result<Content, String>,
     ) {
         match (reply, outcome) {
             (PendingReply::Answer(ticket), Ok(value)) => self.answer_value(ticket, &value),
             (PendingReply::Answer(ticket), Err(reason)) => self.answer_error(ticket, &reason),
             (PendingReply::Call { requester, .. }, outcome) => {
-                self.reply(
-                    requester,
-                    outcome.map_err(|reason| Fault::Handler { reason }),
-                );
+                let outcome = outcome.map(Content::into_value);
+                let outcome = outcome.map_err(|reason| Fault::Handler { reason });
+                self.reply(requester, outcome);
             }
         }
     }

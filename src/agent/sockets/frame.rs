@@ -1,20 +1,19 @@
 //! Messages as the frames that sockets send.
 
-use serde_json::Value;
 use zmq::Message;
 
 use super::Slot;
 use crate::model::{Kind, Serializer, Topic};
-use crate::wire::{CodecError, encode, join_sync_topic, join_topic};
+use crate::wire::{CodecError, Encode, join_sync_topic, join_topic};
 
 impl Slot {
     /// A message as the frame that this socket sends.
     pub(crate) fn frame(
         &self,
-        message: &Value,
+        message: &impl Encode,
         topic: Option<&Topic>,
     ) -> Result<Message, CodecError> {
-        let body = encode(message, self.serializer)?;
+        let body = message.encode(self.serializer)?;
         Ok(match self.kind.publishes() {
             true => publication(self.kind, topic, &body, self.serializer),
             false => body.into(),

@@ -144,6 +144,7 @@ impl Fixture {
             ports,
             incarnation: Incarnation(7),
             successor_of: None,
+            within: None,
             host: None,
             advertise: "127.0.0.1".parse().unwrap(),
             nameserver,

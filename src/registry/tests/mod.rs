@@ -66,6 +66,7 @@ fn announced(
         relaunches: Default::default(),
         successor_of: None,
         former_lives: 0,
+        within: None,
         guards: Guard::ALL.to_vec(),
     })
 }

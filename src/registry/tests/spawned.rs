@@ -60,3 +60,37 @@ fn a_host_that_follows_an_agent_is_told_why_that_comes_no_further() {
     assert_eq!(tell(1, &stuck), [fault]);
     assert_eq!(tell(1, &stuck), [], "it is told once");
 }
+
+#[test]
+fn those_in_the_process_of_an_agent_end_with_it_and_nothing_is_kept_of_them() {
+    let mut bench = Bench::new();
+    bench.ask::<()>(9, host()).unwrap();
+    bench.ask::<()>(1, agent("Parent", 1)).unwrap();
+    let child = |name: &str, incarnation, process| {
+        let mut said = agent(name, incarnation);
+        if let NameServerRequest::Announce(Announcement::Agent { host, within, .. }) = &mut said {
+            (*host, *within) = (None, process);
+        }
+        said
+    };
+    let process = Some(Incarnation(1));
+    bench.ask::<()>(2, child("Child", 2, process)).unwrap();
+    bench
+        .ask::<()>(3, child("Other", 3, Some(Incarnation(7))))
+        .unwrap();
+    bench.ask::<()>(4, child("Stranger", 4, None)).unwrap();
+    assert_eq!(bench.state("Child"), Some(State::Running));
+    bench.ask::<()>(9, exited("Parent", 1, 137)).unwrap();
+    assert_eq!(bench.state("Parent"), Some(State::Failed));
+    assert_eq!(bench.state("Child"), None);
+    for name in ["Other", "Stranger"] {
+        assert_eq!(bench.state(name), Some(State::Running), "{name}");
+    }
+    // The next life of the parent has a child of that name at once.
+    bench.ask::<()>(1, agent("Parent", 5)).unwrap();
+    let next = Some(Incarnation(5));
+    bench.ask::<()>(5, child("Child", 6, next)).unwrap();
+    // That end was told before.
+    bench.ask::<()>(9, exited("Parent", 1, 137)).unwrap();
+    assert_eq!(bench.state("Child"), Some(State::Running));
+}

@@ -95,7 +95,7 @@ fn trouble((agent, status): &(AgentId, AgentStatus)) -> Option<String> {
     }
     if status.skipped_ticks > 0 {
         parts.push(format!(
-            "ticks of its timers that could not be sent: {}",
+            "ticks of its timers that came to nothing: {} (`osb timers {agent}` shows which)",
             status.skipped_ticks
         ));
     }

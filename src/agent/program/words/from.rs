@@ -9,7 +9,7 @@ use super::{ProgramId, Spawn, ToOthers};
 use crate::model::{
     Action, AgentName, Alias, Handlers, Kind, Level, Millis, Serializer, Topic, Transport,
 };
-use crate::wire::AgentRequest;
+use crate::wire::{AgentRequest, Content};
 
 /// From the program: what it asks, or what it says.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -53,19 +53,24 @@ pub(crate) enum OwnWord {
     /// With an id, the reply tells when the socket has taken the message, or why it has not.
     Send {
         alias: Alias,
-        message: Value,
+        message: Content,
         topic: Option<Topic>,
         id: Option<ProgramId>,
     },
     /// The answer to a message or a call with this id, or why there is none.
     Reply {
         id: u64,
-        message: Value,
+        message: Content,
         error: Option<String>,
+    },
+    /// The call with this id is of a method that a thread does not have; those that it has.
+    NoMethod {
+        id: u64,
+        known: Vec<String>,
     },
     Request {
         alias: Alias,
-        message: Value,
+        message: Content,
         id: ProgramId,
         timeout: Option<Millis>,
     },
@@ -80,8 +85,26 @@ pub(crate) enum OwnWord {
         name: String,
         id: ProgramId,
     },
+    /// A message that a thread was handed is none.
+    Garbled {
+        alias: Alias,
+        /// Of the answer that is waited for.
+        id: Option<u64>,
+        reason: String,
+    },
     /// The agent is to end.
     Stop,
+}
+
+impl OwnWord {
+    /// The answer to a message or a call.
+    pub(crate) fn reply(id: u64, outcome: Result<Content, String>) -> Self {
+        let (message, error) = match outcome {
+            Ok(message) => (message, None),
+            Err(error) => (Content::default(), Some(error)),
+        };
+        OwnWord::Reply { id, message, error }
+    }
 }
 
 impl ProgramRequest {
@@ -236,13 +259,14 @@ impl From<Line> for FromProgram {
             } => {
                 return OwnWord::Send {
                     alias,
-                    message,
+                    message: message.into(),
                     topic,
                     id,
                 }
                 .into();
             }
             Line::Reply { id, message, error } => {
+                let message = message.into();
                 return OwnWord::Reply { id, message, error }.into();
             }
             Line::Request {
@@ -253,7 +277,7 @@ impl From<Line> for FromProgram {
             } => {
                 return OwnWord::Request {
                     alias,
-                    message,
+                    message: message.into(),
                     id,
                     timeout,
                 }

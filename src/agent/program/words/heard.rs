@@ -1,28 +1,27 @@
 //! Words to a program that is a thread: values of their own instead of lines.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use zmq::Message;
 
 use super::{Outcome, ProgramId, ToProgram};
-use crate::model::{Alias, Kind, MethodName};
+use crate::model::{Alias, MethodName, Serializer};
+use crate::wire::{ReadError, read};
 
 /// The same words as values of their own, for a program that is a thread.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Heard {
     /// The name server knows the agent now.
     Registered,
-    Start {
-        attributes: BTreeMap<String, Value>,
-        sockets: BTreeMap<Alias, Kind>,
-    },
+    /// The system is wired: the same that a process is told, but that a thread asks for attributes and sockets.
+    Start,
     Message {
-        alias: Alias,
-        handler: Option<MethodName>,
-        kind: Kind,
+        at: Arc<Whence>,
         topic: Option<String>,
         id: Option<u64>,
-        message: Value,
+        message: Payload,
     },
     Call {
         id: u64,
@@ -31,50 +30,47 @@ pub(crate) enum Heard {
     },
     Reply {
         id: ProgramId,
-        outcome: Result<Value, String>,
+        outcome: Result<Payload, String>,
     },
-    Attributes {
-        attributes: BTreeMap<String, Value>,
-    },
+    /// Some were set from outside.
+    Attributes,
     Release,
     Stop,
 }
 
+/// By which socket a message has come, and for which handler, if the topology says that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Whence {
+    pub alias: Alias,
+    pub handler: Option<MethodName>,
+}
+
+/// A message, as it is: the thread that handles it reads it, as the type that its handler wants.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    Value(Value),
+    /// Behind so many bytes of the frame.
+    Frame {
+        frame: Message,
+        start: usize,
+        by: Serializer,
+    },
+}
+
+impl Payload {
+    pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, ReadError> {
+        match self {
+            Payload::Value(value) => Ok(serde_json::from_value(value)?),
+            Payload::Frame { frame, start, by } => read(&frame[start..], by),
+        }
+    }
+}
+
 impl ToProgram<'_> {
-    /// The word as a value of its own. None for what threads are not asked.
+    /// The word as a value of its own. None for what threads are not asked, or are told otherwise.
     pub(crate) fn to_heard(&self) -> Option<Heard> {
         Some(match self {
-            ToProgram::Start {
-                attributes,
-                sockets,
-                ..
-            } => Heard::Start {
-                attributes: (*attributes).clone(),
-                sockets: sockets
-                    .iter()
-                    .map(|(alias, kind)| ((*alias).clone(), *kind))
-                    .collect(),
-            },
-            ToProgram::Message {
-                alias,
-                handler,
-                kind,
-                topic,
-                id,
-                outcome,
-                ..
-            } => Heard::Message {
-                alias: (*alias).clone(),
-                handler: handler.cloned(),
-                kind: *kind,
-                topic: topic.clone(),
-                id: *id,
-                message: match outcome {
-                    Outcome::Message(message) => (*message).clone(),
-                    // As an error travels.
-                    Outcome::Error(reason) => json!({ "$error": reason }),
-                },
-            },
+            ToProgram::Start { .. } => Heard::Start,
             ToProgram::Call { id, name, params } => Heard::Call {
                 id: *id,
                 name: (*name).to_owned(),
@@ -83,16 +79,15 @@ impl ToProgram<'_> {
             ToProgram::Reply { id, outcome } => Heard::Reply {
                 id: (*id).clone(),
                 outcome: match outcome {
-                    Outcome::Message(message) => Ok((*message).clone()),
+                    Outcome::Message(message) => Ok(Payload::Value((*message).clone())),
                     Outcome::Error(reason) => Err((*reason).to_owned()),
                 },
             },
-            ToProgram::Attributes { attributes } => Heard::Attributes {
-                attributes: (*attributes).clone(),
-            },
+            ToProgram::Attributes { .. } => Heard::Attributes,
             ToProgram::Release {} => Heard::Release,
             ToProgram::Stop {} => Heard::Stop,
-            ToProgram::Ping {} => return None,
+            // Messages are handed over as they are.
+            ToProgram::Ping {} | ToProgram::Message { .. } => return None,
         })
     }
 }

@@ -11,7 +11,7 @@ mod to;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use from::{Bind, Connect, FromProgram, OwnWord, ProgramRequest, Timer};
-pub(crate) use heard::Heard;
+pub(crate) use heard::{Heard, Payload, Whence};
 pub(crate) use others::{Spawn, ToOthers};
 pub(crate) use read::{NoWord, Waits, read, too_long};
 pub(crate) use to::{Outcome, ToProgram};
@@ -41,19 +41,17 @@ mod tests {
         let sent = ok(r#" {"type":"send","alias":"main","message":null} "#);
         let expected = OwnWord::Send {
             alias: "main".parse().unwrap(),
-            message: Value::Null,
+            message: Value::Null.into(),
             topic: None,
             id: None,
         };
         assert_eq!(sent, expected.into());
-        assert!(matches!(
-            ok(r#"{"type":"reply","id":1}"#),
-            FromProgram::Says(OwnWord::Reply {
-                id: 1,
-                message: Value::Null,
-                error: None
-            })
-        ));
+        let reply = OwnWord::Reply {
+            id: 1,
+            message: Value::Null.into(),
+            error: None,
+        };
+        assert_eq!(ok(r#"{"type":"reply","id":1}"#), reply.into());
         let request = ok(r#"{"type":"request","alias":"a","message":1,"id":"x","timeout":"5s"}"#);
         let FromProgram::Says(OwnWord::Request { timeout, .. }) = request else {
             panic!("{request:?}");
