@@ -11,7 +11,7 @@ import os
 import socket
 from collections import deque
 from enum import Enum
-from typing import Any, Deque, List, Optional, Sequence, Tuple
+from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
@@ -43,7 +43,7 @@ def seen_in(frames: Sequence[Any]) -> Tuple[Optional[Seen], str]:
     """What a monitor tells, and the address that it is about."""
     told = parse_monitor_message(list(frames))
     event, value, endpoint = told["event"], int(told["value"]), bytes(told["endpoint"]).decode(errors="replace")
-    simple = {
+    simple: Dict[Any, Seen] = {
         zmq.EVENT_CONNECTED: Seen.CONNECTED,
         zmq.EVENT_CONNECT_RETRIED: Seen.RETRIED,
         zmq.EVENT_DISCONNECTED: Seen.LOST,
