@@ -19,6 +19,9 @@ _LISTED = 20
 
 def answer(run: "Run", request: "Request") -> Any:
     """A result, a Fault, or NOT_HERE."""
+    if request.method == "shutdown":
+        # Answered first: the end may be quick.
+        request.answer(None)
     verb = _VERBS.get(request.method)
     if verb is None:
         return NOT_HERE

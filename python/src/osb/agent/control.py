@@ -162,7 +162,9 @@ class Control:
         if now >= self._next_beat:
             self._next_beat = max(self._next_beat + BEAT, now + BEAT / 2)
             doing, count = self._run.beat()
-            self._changed |= self._busy.look(doing, count, now)
+            if self._busy.look(doing, count, now):
+                # Set and never computed: another thread may do so at the same time.
+                self._changed = True
             if self.shown:
                 header = wire.Envelope(wire.Kind.ONEWAY).encode()
                 self._line.send_now([header, wire.request_body("heartbeat")])

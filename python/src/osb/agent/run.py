@@ -269,11 +269,11 @@ class Run:
 
     def _turn(self) -> None:
         self.must_turn = False
+        self.tasks.run(self._sleep)
         self._take(self._inbox)
         if self.status is None:
             self._take(self._code_box)
-        if self.status is None:
-            self.tasks.run(self._sleep)
+        # After all that may have changed what is waited for, and before the next sleep.
         self._see_to_clock()
         if self.life == "working" and self.status is None:
             self._fire_timers()

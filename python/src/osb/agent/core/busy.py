@@ -7,7 +7,7 @@ from typing import Optional
 #: One that is busy for so long is shown as that, in seconds.
 NOTICE = 2.0
 #: How often it is told meanwhile for how long.
-AGAIN = 2.0
+AGAIN = 0.9
 
 
 class Busy:
