@@ -438,8 +438,7 @@ class Agent:
                 self._wait_proven(run, lambda: link.proven, link.failure, limit, alias, to.address)
                 return
             kept = run.wiring.declare(alias, to, handlers=handlers)
-            why = lambda: str(kept.fault) if kept.fault is not None else None  # noqa: E731
-            self._wait_proven(run, lambda: kept.is_proven, why, limit, alias, to)
+            self._wait_proven(run, lambda: kept.is_proven, kept.failure, limit, alias, to)
 
         run.in_loop(do)
 

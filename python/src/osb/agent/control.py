@@ -252,7 +252,9 @@ class Control:
 
     def _on_announced(self, kind: wire.Kind, body: Any) -> None:
         if kind is wire.Kind.REPLY:
-            self.registered.set()
+            if not self.registered.is_set():
+                self.registered.set()
+                self._run.waker.wake()
             return
         fault = Fault.of_body(body)
         if fault.code == "name_taken":

@@ -37,7 +37,9 @@ class End:
     def note(self, seen: Seen, now: float) -> bool:
         """Takes note. True if that has changed how it stands."""
         before = self.proof
-        self.last = seen
+        # A handshake that has failed ends the connection: that says nothing more.
+        if seen is not Seen.LOST or self.last not in _REASONS:
+            self.last = seen
         if seen is Seen.PROVEN and not self.proven:
             self.proof = {"proven": {"us": max(0, round((now - self.since) * 1e6))}}
             self.times += 1

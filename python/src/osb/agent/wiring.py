@@ -46,6 +46,12 @@ class Kept:
         """The agent at its other end."""
         return self.to.partition(".")[0]
 
+    def failure(self) -> Optional[str]:
+        """Why it cannot be proven, if that is known."""
+        if self.fault is not None:
+            return str(self.fault)
+        return self.link.failure() if self.located and self.link is not None else None
+
     @property
     def is_proven(self) -> bool:
         """Whether it is, where the name server says that the other end is."""
