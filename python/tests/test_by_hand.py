@@ -183,17 +183,19 @@ def test_a_closed_system(system, monkeypatch):
         with pytest.raises(osb.OsbError, match="no wire leads here"):
             probe.connect("Bob.ask", "ask", timeout=3)
     wait_until("it is logged", lambda: "Probe is refused at ask" in up.logs("Bob"))
-    monkeypatch.setenv("OSB_STATE_DIR", str(system.folder))
-    with pytest.raises(osb.NotFound, match="it wants a key"):
-        osb.connect(up.nameserver.address)
-    monkeypatch.undo()
+    address = up.nameserver.address
+    with monkeypatch.context() as patch:
+        patch.setenv("OSB_STATE_DIR", str(system.folder))
+        with pytest.raises(osb.NotFound, match="it wants a key"):
+            osb.connect(address)
 
 
 def test_a_system_ends_with_the_script_that_has_brought_it_up(system):
     script = system.folder / "script.py"
     (system.folder / "t.yaml").write_text(OPEN)
     script.write_text(
-        "import osb, os, sys, time\nsystem = osb.up('t.yaml')\nprint(system.nameserver.address, flush=True)\n"
+        "import osb, os, sys, time\nsystem = osb.up('t.yaml')\n"
+        "agent = osb.Agent('Own', nameserver=system.nameserver.address).start()\nprint(system.nameserver.address, flush=True)\n"
         "sys.stdin.readline()\nos.kill(os.getpid(), 9)\n"
     )
     script_process = subprocess.Popen(

@@ -76,7 +76,7 @@ def osb_system(
     if report is not None and report.failed and systems.up:
         report.sections.append(("logs of osb", systems.logs()))
     for system in reversed(systems.up):
-        system.down()
+        system.down(force=True)
     shutil.rmtree(state, ignore_errors=True)
 
 

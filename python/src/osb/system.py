@@ -15,6 +15,7 @@ import sysconfig
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
+from .dial import groups
 from .durations import Duration
 from .errors import NotFound, OsbError
 from .nameserver import NameServer, connect
@@ -82,18 +83,13 @@ class System:
         """The logs of its agents, merged by time."""
         return run(["--system", self.name, "logs", *agents])
 
-    def down(self) -> None:
-        """Takes it down. It is no error if it is down already."""
+    def down(self, *, force: bool = False) -> None:
+        """Takes it down. It is no error if it is down already. `force`: also if others are registered there."""
         if self._nameserver is not None:
             self._nameserver.close()
-        try:
-            down(self.name)
-        finally:
-            if self._tether is not None and self._tether.stdin is not None:
-                # It finds nothing to do.
-                self._tether.stdin.close()
-                self._tether.wait()
-                self._tether = None
+        down(self.name, force=force)
+        _untie(self._tether)
+        self._tether = None
 
     def __enter__(self) -> "System":
         return self
@@ -125,26 +121,28 @@ def up(
     try:
         run(["up", *arguments], env)
     except BaseException:
-        if tether is not None and tether.stdin is not None:
-            tether.stdin.write(b"done")
-            tether.stdin.close()
-            tether.wait()
+        _untie(tether)
         raise
     return System(name, tether)
 
 
-def down(system: Optional[str] = None) -> None:
-    """Takes a system down; the only one that is up, if it is not named. It is no error if it is down already."""
+def down(system: Optional[str] = None, *, force: bool = False) -> None:
+    """Takes a system down; the only one that is up, if it is not named. It is no error if it is down already.
+
+    `force`: also if others are registered at its name server, which then live on without one.
+    """
     arguments = ["down"] if system is None else ["--system", system, "down"]
     try:
-        run(arguments)
-    except UpFailed as error:
-        if error.status != NOT_THERE:
+        run([*arguments, "--force"] if force else arguments)
+    except UpFailed:
+        if groups(system):
             raise
 
 
-#: The exit status of `osb` when there is no such system.
-NOT_THERE = 4
+def _untie(tether: "Optional[subprocess.Popen[bytes]]") -> None:
+    """There is nothing for it to take down."""
+    if tether is not None:
+        tether.communicate(b"done")
 
 
 def _tether(system: str) -> "subprocess.Popen[bytes]":

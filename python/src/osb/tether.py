@@ -14,9 +14,13 @@ def main(osb: str, system: str) -> int:
     if sys.stdin.buffer.read(1):
         return 0
     done = subprocess.run(
-        [osb, "--system", system, "down"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        # Agents of the process that has ended are registered still.
+        [osb, "--system", system, "down", "--force"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
-    if done.returncode not in (0, 4):
+    if done.returncode != 0:
         sys.stderr.buffer.write(done.stderr)
     return done.returncode
 
