@@ -1,0 +1,297 @@
+"""An agent's line to its name server, driven by a thread of its own: announcements, heartbeats, what others ask.
+
+What concerns sockets and the agent's code, it hands to the work loop; the rest it answers itself, also while the code
+is busy. It keeps the deadlines: who asks is told in time that there is no answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
+
+import zmq
+
+from .. import wire
+from ..dial import Dial, Keys
+from ..errors import Fault, OsbError
+from ..line import Line, Seen
+from .admission import Admission
+from .core import access
+from .core.busy import Busy
+
+if TYPE_CHECKING:
+    from .run import Run
+
+#: How often the name server hears that the agent works, in seconds.
+BEAT = 1.0
+#: How long a request waits that names no limit, in seconds.
+REQUEST_TIMEOUT = 30.0
+_ANNOUNCE_MS = 10_000
+
+OnAnswer = Callable[[Any], None]
+
+
+class Request:
+    """What another member has asked. It is answered once, by whichever thread is first."""
+
+    def __init__(self, control: "Control", envelope: wire.Envelope, method: str, params: Dict[str, Any]) -> None:
+        self.envelope, self.method, self.params = envelope, method, params
+        limit = envelope.deadline_ms / 1000 if envelope.deadline_ms else REQUEST_TIMEOUT
+        #: How long the requester waits, in seconds, and until when it is answered.
+        self.limit = limit
+        self.until = time.monotonic() + limit - min(limit / 20, 0.1)
+        self._control = control
+        self.is_open = envelope.kind is wire.Kind.REQUEST
+
+    def answer(self, outcome: Any) -> None:
+        """A result, or a Fault."""
+        self._control.answer(self, outcome)
+
+
+class Control:
+    """The membership of one agent, from its first announcement to its leave."""
+
+    def __init__(self, run: "Run") -> None:
+        self._run = run
+        self._line = Line(run.boot.dial)
+        self._lock = threading.Lock()
+        self._last = 0
+        self._announcement = 0
+        self._lookups: Dict[int, Tuple[OnAnswer, bool]] = {}
+        self._requests: List[Request] = []
+        self._busy = Busy()
+        self._next_beat = time.monotonic()
+        self._changed = False
+        self.shown = False
+        self._over = threading.Event()
+        self.registered = threading.Event()
+        self._was_open = False
+        self._thread = threading.Thread(target=self._drive, name=f"osb {run.name}", daemon=True)
+        keys = run.boot.dial.keys
+        self.admission = Admission(run, self, self._line.context) if keys else None
+        if self.admission is not None:
+            self._line.poller.register(self.admission.socket, zmq.POLLIN)
+
+    @property
+    def context(self) -> Any:
+        """The ZeroMQ context, which the data sockets share: keys are asked for in it."""
+        return self._line.context
+
+    def start(self) -> None:
+        """The thread begins. The agent is not announced yet."""
+        self._thread.start()
+
+    def show(self) -> None:
+        """From now on the agent is there for all."""
+        self.shown = True
+        self.announce()
+
+    def announce(self) -> None:
+        """Something has changed: the name server is told all. By any thread."""
+        self._changed = True
+        self._line.waker.wake()
+
+    # Asking others.
+
+    def ask(
+        self, peer: str, method: str, params: Dict[str, Any], limit: float, then: OnAnswer, here: bool = False
+    ) -> None:
+        """Asks a member; `then` is called with a result or a Fault: in the work loop, or `here`, in the control thread."""
+        with self._lock:
+            self._last += 1
+            id = self._last
+            self._lookups[id] = (then, here)
+        header = wire.Envelope(wire.Kind.REQUEST, id, max(1, int(limit * 1000)), peer=peer).encode()
+        self._line.post([header, wire.request_body(method, params)])
+
+    def tell(self, peer: str, method: str, params: Dict[str, Any]) -> None:
+        """The same without an answer."""
+        header = wire.Envelope(wire.Kind.ONEWAY, peer=peer).encode()
+        self._line.post([header, wire.request_body(method, params)])
+
+    def answer(self, request: Request, outcome: Any) -> None:
+        """Answers a request that is not answered yet."""
+        with self._lock:
+            if request in self._requests:
+                self._requests.remove(request)
+            if not request.is_open:
+                return
+            request.is_open = False
+        try:
+            frames = wire.answer(request.envelope, outcome)
+        except (OsbError, TypeError, ValueError) as error:
+            frames = wire.answer(request.envelope, Fault("handler", reason=f"the answer cannot be sent: {error}"))
+        self._line.post(frames)
+
+    def leave(self, status: int, asked: bool) -> None:
+        """Says goodbye, and ends the thread."""
+        if self.shown:
+            end = {"exit": {"status": status, "signal": None, "log": []}, "asked": asked}
+            self.ask("", "leave", {"end": end}, 2.0, lambda _: None)
+        self._over.set()
+        self._line.waker.wake()
+        self._thread.join()
+
+    def close(self) -> None:
+        """Ends all, after the data sockets have ended."""
+        if self.admission is not None:
+            self.admission.socket.close(0)
+        self._line.close()
+
+    # What the thread does.
+
+    def _drive(self) -> None:
+        while not self._over.is_set():
+            now = time.monotonic()
+            self._line.wait(max(0.0, min(self._next_beat - now, self._until_late(now))))
+            self._look()
+            self._receive()
+            if self.admission is not None:
+                self.admission.attend()
+            self._see_to_clock(time.monotonic())
+        self._line.flush()
+
+    def _until_late(self, now: float) -> float:
+        with self._lock:
+            return min((request.until - now for request in self._requests), default=60.0)
+
+    def _see_to_clock(self, now: float) -> None:
+        if now >= self._next_beat:
+            self._next_beat = max(self._next_beat + BEAT, now + BEAT / 2)
+            doing, count = self._run.beat()
+            if self._busy.look(doing, count, now):
+                # Set and never computed: another thread may do so at the same time.
+                self._changed = True
+            if self.shown:
+                header = wire.Envelope(wire.Kind.ONEWAY).encode()
+                self._line.send_now([header, wire.request_body("heartbeat")])
+        if self._changed and self.shown:
+            self._changed = False
+            self._send_announcement()
+        with self._lock:
+            late = [request for request in self._requests if request.until <= now]
+        for request in late:
+            limit = round(request.limit * 1000)
+            self.answer(request, Fault("deadline", what=self._run.excuse(request), limit=limit))
+
+    def _send_announcement(self) -> None:
+        with self._lock:
+            self._last += 1
+            self._announcement = self._last
+        announcement = self._run.announcement(self._busy.busy_for)
+        header = wire.Envelope(wire.Kind.REQUEST, self._announcement, _ANNOUNCE_MS).encode()
+        # Not kept if there is no connection: it is the first word when there is one again.
+        self._line.send_now([header, wire.request_body("announce", announcement)])
+
+    def _look(self) -> None:
+        seen = self._line.look()
+        while seen is not None:
+            if seen is Seen.PROVEN and self.shown:
+                # A name server that may know nothing of this agent.
+                self._changed = False
+                self._send_announcement()
+                self._line.flush()
+            self._note_refusal(seen)
+            seen = self._line.look()
+
+    def _note_refusal(self, seen: Seen) -> None:
+        if seen in (Seen.REFUSED, Seen.NO_WIRE):
+            self._run.log.error(f"the name server at {self._line.address} does not let this agent in: its key is not good")
+            if not self._was_open:
+                self._run.end(1)
+        self._was_open = self._was_open or seen is Seen.PROVEN
+
+    def _receive(self) -> None:
+        frames = self._line.receive()
+        while frames is not None:
+            try:
+                self._take(wire.read(frames))
+            except OsbError as error:
+                self._run.log.warning(f"a word of the name server cannot be read: {error}")
+            frames = self._line.receive()
+
+    def _take(self, message: wire.Message) -> None:
+        envelope, body = message.envelope, message.body
+        if envelope.kind in (wire.Kind.REQUEST, wire.Kind.ONEWAY):
+            self._on_request(envelope, body)
+        elif envelope.kind is wire.Kind.EVENT:
+            self._on_event(body)
+        elif envelope.id == self._announcement:
+            self._on_announced(envelope.kind, body)
+        else:
+            with self._lock:
+                found = self._lookups.pop(envelope.id, None)
+            if found is not None:
+                self._give(found, body if envelope.kind is wire.Kind.REPLY else Fault.of_body(body))
+
+    def _give(self, found: Tuple[OnAnswer, bool], outcome: Any) -> None:
+        then, here = found
+        if here:
+            then(outcome)
+        else:
+            self._run.post(lambda: then(outcome))
+
+    def _on_request(self, envelope: wire.Envelope, body: Any) -> None:
+        method = body.get("method") if isinstance(body, dict) else None
+        params = body.get("params", {}) if isinstance(body, dict) else None
+        request = Request(self, envelope, str(method), params if isinstance(params, dict) else {})
+        try:
+            if not isinstance(method, str) or not isinstance(params, dict):
+                raise Fault("bad_request", reason="a request has a method and params")
+            if self._run.boot.dial.keys is not None:
+                access.check(method, envelope.level)
+        except Fault as fault:
+            return self.answer(request, fault)
+        if request.is_open:
+            with self._lock:
+                self._requests.append(request)
+        self._run.on_request(request)
+
+    def _on_announced(self, kind: wire.Kind, body: Any) -> None:
+        if kind is wire.Kind.REPLY:
+            if not self.registered.is_set():
+                self.registered.set()
+                self._run.waker.wake()
+            return
+        fault = Fault.of_body(body)
+        if fault.code == "name_taken":
+            self._run.log.error(f"the name server refuses this agent: {fault}")
+            self._run.end(1)
+        else:
+            self._run.log.warning(f"the name server does not register this agent: {fault}")
+
+    def _on_event(self, event: Any) -> None:
+        what = event.get("event") if isinstance(event, dict) else None
+        if what == "unregistered":
+            self.announce()
+        elif what == "unguarded":
+            self._run.log.debug(f"its libzmq lacks {', '.join(event['lacks'])}: see {event['see']}")
+        elif what == "nameserver_key":
+            self._expect_key(event["key"])
+        elif what == "revoked" and self.admission is not None:
+            self.admission.revoke(event["keys"])
+        elif what in ("presence", "took_over"):
+            self._run.post(lambda: self._run.on_event(event))
+
+    def _expect_key(self, key: str) -> None:
+        """The name server has another key: it is written down, and dialled by when the connection has ended."""
+        keys = self._line.keys
+        if keys is None:
+            return
+        new = Keys(keys.public, keys.secret, key, keys.file)
+        if keys.file is not None:
+            try:
+                with open(keys.file, "rb") as file:
+                    content = json.load(file)
+                temporary = f"{keys.file}.{os.getpid()}"
+                with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file_out:
+                    json.dump({**content, "server": key}, file_out)
+                os.replace(temporary, keys.file)
+            except (OSError, ValueError) as error:
+                self._run.log.warning(f"the new key of the name server cannot be written down: {error}")
+        # libzmq's own new tries go on with the former key.
+        self._line.redial(Dial(self._line.address, new))
+        self._was_open = False

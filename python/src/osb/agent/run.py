@@ -1,0 +1,585 @@
+"""An agent at work: one loop over its data sockets, what it is asked, its timers and its own code.
+
+The control thread hands over what others ask (`on_request`, `post`). Everything else here is the work loop's, which
+runs in the thread that called `Agent.run`. While code of the agent waits for something, the loop turns all the same
+(`wait_for`): it proves wires and takes answers then, and runs no other code.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import threading
+import time
+import traceback
+from collections import deque
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Tuple, TypeVar
+
+import zmq
+
+from ..durations import text_of
+from ..errors import Fault, OsbError, Timeout
+from ..line import Waker
+from . import beside
+from .boot import Boot
+from .code import arguments
+from .control import Control, Request
+from .core.steps import Steps
+from .core.timers import Timer, Timers
+from .exchange import Exchange
+from .handling import Handling
+from .log import Log
+from .promise import Promise, to_member
+from .sockets import Sockets
+from .tasks import Tasks
+from .verbs import Verbs
+from .wiring import Wiring
+
+if TYPE_CHECKING:
+    from .agent import Agent
+    from .slot import Slot
+
+T = TypeVar("T")
+#: How long messages that are under way may still leave at the end, in milliseconds.
+LINGER_MS = 1000
+_FOREVER = 60.0
+
+
+class Current:
+    """What is handled now: the socket and the topic by which it came, and the right to answer it."""
+
+    __slots__ = ("alias", "topic", "promise")
+
+    def __init__(self, alias: Optional[str], topic: Optional[str], promise: Optional[Promise]) -> None:
+        self.alias, self.topic, self.promise = alias, topic, promise
+
+
+class Waiting:
+    """What waits until `check` is true, or its time is up: then `late` says what."""
+
+    def __init__(self, check: Callable[[], bool], until: float, late: Callable[[], None]) -> None:
+        self.check, self.until, self.late = check, until, late
+
+
+class Run:
+    """One life of an agent."""
+
+    def __init__(self, agent: "Agent", boot: Boot) -> None:
+        self.agent, self.boot, self.name = agent, boot, boot.name
+        self.log: Log = agent.log
+        self.code = agent.code
+        self.attributes: Dict[str, Any] = {}
+        self.waker = Waker()
+        self._inbox: Deque[Callable[[], None]] = deque()
+        self._code_box: Deque[Callable[[], None]] = deque()
+        self.thread: Optional[threading.Thread] = None
+        self.steps: Steps = Steps()
+        self.timers: Timers = Timers()
+        self.exchange: Exchange = Exchange()
+        self.control = Control(self)
+        self.sockets, self.wiring, self.handling = Sockets(self), Wiring(self), Handling(self)
+        self.verbs, self.tasks = Verbs(self), Tasks(self)
+        for poller in (self.sockets.quiet, self.sockets.whole):
+            poller.register(self.waker.fileno(), zmq.POLLIN)
+        self.waiting: List[Waiting] = []
+        #: `preparing`, `working`, `quiet` or `ending`.
+        self.life = "preparing"
+        self.status: Optional[int] = None
+        self.asked_to_end = False
+        self.failed_init = False
+        #: How many things of the agent's code have ended, and what runs now.
+        self.count, self.doing = 0, None  # type: Tuple[int, Optional[str]]
+        self._depth = 0
+        self._changed = True
+        self._told: Dict[str, Any] = {}
+        #: Something has come that is not a message: a batch of those is broken off.
+        self.must_turn = False
+
+    # For all threads.
+
+    def now(self) -> float:
+        """Seconds of the clock that all times here are of."""
+        return time.monotonic()
+
+    def post(self, what: Callable[[], None]) -> None:
+        """Has the loop do it, between two things of the agent's code or while that waits."""
+        self._inbox.append(what)
+        self.must_turn = True
+        self.waker.wake()
+
+    def when_free(self, what: Callable[[], None]) -> None:
+        """Has the loop do it when no other code of the agent runs."""
+        if self._depth == 0 and threading.current_thread() is self.thread:
+            return what()
+        self._code_box.append(what)
+        self.must_turn = True
+        self.waker.wake()
+
+    def in_loop(self, what: Callable[[], T]) -> T:
+        """Does it in the loop, and waits for that if this is another thread."""
+        if self.thread is None or threading.current_thread() is self.thread:
+            return what()
+        done: "threading.Event" = threading.Event()
+        result: List[Any] = [None, None]
+
+        def do() -> None:
+            try:
+                result[0] = what()
+            except BaseException as error:
+                result[1] = error
+            done.set()
+
+        self.post(do)
+        while not done.wait(1.0):
+            if self.status is not None and not self.thread.is_alive():
+                raise OsbError(f"{self.name} has ended")
+        if result[1] is not None:
+            raise result[1]
+        return result[0]  # type: ignore[no-any-return]
+
+    def on_request(self, request: Request) -> None:
+        """By the control thread: another member asks."""
+        outcome = beside.answer(self, request)
+        if outcome is not beside.NOT_HERE:
+            return request.answer(outcome)
+        if request.method == "call":
+            name = request.params.get("name")
+            code = self.code.beside.get(name) if isinstance(name, str) else None
+            if code is not None:
+                threading.Thread(target=self._call, args=(request, code), daemon=True).start()
+            else:
+                self.when_free(lambda: self._call_if_open(request))
+        else:
+            self.post(lambda: self.verbs.serve(request))
+
+    def beat(self) -> Tuple[Optional[str], int]:
+        """By the control thread: what the agent's code does, and how many things it has done."""
+        return self.doing, self.count
+
+    def excuse(self, request: Request) -> str:
+        """What has taken too long."""
+        what = {"call": f"{self.name}.{request.params.get('name')}"}.get(request.method, f"{request.method} of {self.name}")
+        doing = self.doing
+        return f"{what} ({self.name} is busy with {doing})" if doing is not None else what
+
+    def announcement(self, busy_for: Optional[float]) -> Dict[str, Any]:
+        """By the control thread: all that others are to know."""
+        told: Dict[str, Any] = {
+            "role": "agent", "name": self.name, "incarnation": self.boot.incarnation, "host": self.boot.host,
+            "pid": os.getpid(), "state": "running", "uptime_ms": round((self.now() - self.boot.began) * 1000),
+            "addresses": {}, "connections": [], **self._told,
+        }  # fmt: skip
+        if busy_for is not None:
+            told["busy_ms"] = round(busy_for * 1000)
+            most = self.agent.max_busy_seconds
+            if most is not None and busy_for > most:
+                told["state"] = "suspect"
+                told["why"] = f"{self.doing} has not returned for {text_of(round(busy_for) * 1000)}"
+        if self.boot.former_lives:
+            told["former_lives"] = self.boot.former_lives
+        if self.boot.successor_of is not None:
+            told["successor_of"] = self.boot.successor_of
+        return told
+
+    def admits(self, alias: str, holder: Dict[str, str]) -> bool:
+        """By the control thread: whether the holder of a good key may come to that socket."""
+        return self.sockets.may_connect(alias, holder)
+
+    def end(self, status: int) -> None:
+        """The end begins. By any thread, and by a handler of signals."""
+        if self.status is None:
+            self.status = status
+        self.must_turn = True
+        self.waker.wake()
+
+    # The life.
+
+    def run(self) -> int:
+        """To the end. Returns the exit status."""
+        self.thread = threading.current_thread()
+        self.control.start()
+        try:
+            self._begin()
+            while self.status is None:
+                self._turn()
+        finally:
+            if self.status is None:
+                self.status = 1
+            self._farewell()
+        return self.status
+
+    def _begin(self) -> None:
+        for spec, code in self.code.timers:
+            self.timers.add(spec, self.now(), code)
+        if not self.hook("on_init", self.agent.on_init):
+            self.failed_init = True
+            return self.end(1)
+        self.verbs.carry_out_spec()
+        self.tell_changes()
+        self.control.show()
+        if self.boot.works is not None:
+            if self.verbs.given.fault is not None:
+                return self.end(1)
+            step = "wire" if self.boot.works.get("waits") else "go"
+            (self.steps.lead if self.boot.works.get("strict") else self.steps.lead_alone)(step)
+        self.wait_for(self.control.registered.is_set, _FOREVER, None)
+        if self.status is not None:
+            return
+        if self.boot.host is None:
+            self.log.info(f"{self.name} is registered at {self.boot.dial.address}")
+        self.agent._begun.set()
+        self.hook("before_loop", self.agent.before_loop)
+        if self.boot.go:
+            self.work()
+            self.timers.start(self.now())
+        self.verbs.take_steps()
+
+    def work(self) -> None:
+        """All is wired, and messages may leave: the agent's code begins."""
+        if self.life == "preparing":
+            self.life = "working"
+            self.hook("on_start", self.agent.on_start)
+
+    def quiet(self) -> None:
+        """Nothing more of its own accord."""
+        if self.life in ("preparing", "working"):
+            self.life = "quiet"
+            self.timers.stop()
+
+    def _farewell(self) -> None:
+        was_there, self.life = self.life != "ending", "ending"
+        self.timers.stop()
+        if was_there and not self.failed_init:
+            self.hook("on_stop", self.agent.on_stop)
+        self.tasks.close()
+        for slot in self.sockets:
+            slot.flush()
+            if slot.outbox:
+                count = len(slot.outbox)
+                what = "1 message was" if count == 1 else f"{count} messages were"
+                self.log.warning(f"{what} not sent by {slot.alias}")
+        self.control.leave(self.status or 0, self.asked_to_end)
+        for slot in self.sockets:
+            slot.close(LINGER_MS)
+        self.control.close()
+        self.waker.close()
+        self.boot.remove_folder()
+
+    # The loop.
+
+    def _turn(self) -> None:
+        self.must_turn = False
+        self.tasks.run(self._sleep)
+        self._take(self._inbox)
+        if self.status is None:
+            self._take(self._code_box)
+        # After all that may have changed what is waited for, and before the next sleep.
+        self._see_to_clock()
+        if self.life == "working" and self.status is None:
+            self._fire_timers()
+        self.tell_changes()
+
+    def _take(self, box: Deque[Callable[[], None]]) -> None:
+        while box and self.status is None:
+            what = box.popleft()
+            try:
+                what()
+            except Exception as error:
+                # Not the agent's code: that is caught where it runs.
+                self.log.error("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+
+    def takes_in(self) -> bool:
+        """Whether messages are handled now: until the agent works, they wait at their sockets."""
+        return self.life in ("working", "quiet") and self._depth == 0
+
+    def _poller(self) -> Any:
+        return self.sockets.whole if self.takes_in() else self.sockets.quiet
+
+    def _sleep(self, most: float = _FOREVER) -> None:
+        """Waits until something comes, and reads it."""
+        timeout = 0.0 if self._inbox or (self._code_box and self._depth == 0) else min(most, self._until_next())
+        if self.status is not None:
+            timeout = 0.0
+        self.attend(self._poller().poll(int(timeout * 1000 + 0.999)))
+
+    def attend(self, ready: List[Tuple[Any, int]]) -> None:
+        """Reads what has come."""
+        for it, events in ready:
+            if it == self.waker.fileno():
+                self.waker.clear()
+                continue
+            slot, is_monitor = self.sockets.polled.get(it, (None, False))
+            if slot is None:
+                continue
+            if is_monitor:
+                self._see_connections(slot)
+                continue
+            if events & zmq.POLLOUT:
+                slot.flush()
+                self.sockets.poll(slot)
+            if events & zmq.POLLIN:
+                self._read(slot, it)
+        self.see_to_waiting()
+
+    def _read(self, slot: "Slot", it: Any) -> None:
+        if it is slot.socket and slot.kind.does("publishes"):
+            self.handling.read(slot)
+        elif slot.kind.does("asks") or self.takes_in():
+            self.handling.read_messages(slot)
+
+    def _see_connections(self, slot: "Slot") -> None:
+        changed, lost = slot.read_monitors(self.now())
+        if lost and slot.kind.does("asks"):
+            self.handling.read_messages(slot)
+            self.exchange.give_up(slot, "the other side went away before it answered")
+        if changed:
+            self.note_change()
+        self.wiring.follow(slot)
+
+    def _until_next(self) -> float:
+        times = [self.timers.wakes_at() if self.life == "working" and self._depth == 0 else None]
+        times += [self.exchange.wakes_at(), self.wiring.wakes_at()]
+        times += [it.until for it in self.waiting]
+        if self._depth == 0:
+            times.append(self.agent.idle_at)
+        nearest = min((at for at in times if at is not None), default=None)
+        return _FOREVER if nearest is None else max(0.0, nearest - self.now())
+
+    def _see_to_clock(self) -> None:
+        now = self.now()
+        self.exchange.expire(now)
+        self.wiring.on_time(now)
+        self.see_to_waiting()
+
+    def see_to_waiting(self) -> None:
+        """What waits, and has what it waits for, or waits no longer."""
+        now = self.now()
+        for it in list(self.waiting):
+            if it not in self.waiting:
+                continue
+            if it.check():
+                if it in self.waiting:
+                    self.waiting.remove(it)
+            elif it.until <= now:
+                self.waiting.remove(it)
+                it.late()
+
+    def wait(self, check: Callable[[], bool], until: float, late: Callable[[], None]) -> None:
+        """Has `check` called whenever something has changed, until it is true."""
+        if not check():
+            self.waiting.append(Waiting(check, until, late))
+
+    def wait_for(self, check: Callable[[], bool], patience: float, what: Optional[str]) -> None:
+        """In code of the agent: the loop turns until `check` is true, without running other code.
+
+        Raises Timeout, which names `what`; None: it only ends. Raises OsbError if the agent ends meanwhile.
+        """
+        until = self.now() + patience
+        self._depth += 1
+        try:
+            while not check():
+                left = until - self.now()
+                if self.status is not None and what is not None:
+                    raise OsbError(f"{self.name} ends, while {what} was waited for")
+                if left <= 0 or self.status is not None:
+                    if what is None:
+                        return
+                    raise Timeout(f"{what} took longer than {text_of(round(patience * 1000))}")
+                self._sleep(left)
+                self._take(self._inbox)
+                self._see_to_clock()
+                self.tell_changes()
+        finally:
+            self._depth -= 1
+
+    def note_change(self) -> None:
+        """Sockets or connections have changed: others are told at the end of the turn."""
+        self._changed = True
+
+    def tell_changes(self) -> None:
+        """Tells the name server, if anything has changed."""
+        if not self._changed:
+            return
+        self._changed = False
+        given = self.verbs.given
+        fault = given.fault if given.fault is not None else self.steps.fault
+        reached = {**({"done": self.steps.done()} if self.steps.done() else {}), **({"fault": fault} if fault else {})}
+        told: Dict[str, Any] = {"addresses": self.sockets.addresses(), "connections": self.sockets.connections(self.now())}
+        if given.version is not None:
+            told["spec_version"] = given.version
+        if reached:
+            told["reached"] = reached
+        self._told = told
+        self.control.announce()
+
+    def expect_to_collect(self, actions: List[str]) -> None:
+        """What is collected is an empty list until something comes."""
+        if "collect" in actions:
+            self.attributes.setdefault("received", [])
+
+    def on_event(self, event: Dict[str, Any]) -> None:
+        """The name server tells something."""
+        if event["event"] == "presence":
+            self.wiring.on_presence(event)
+        else:
+            self.boot.successor_of = None
+            self.note_change()
+
+    # The agent's own code.
+
+    def begin(self, what: str) -> None:
+        """Code of the agent begins."""
+        self._depth += 1
+        self.doing = what
+
+    def rest(self) -> None:
+        """It has ended."""
+        self._depth -= 1
+        self.count += 1
+        if self._depth == 0:
+            self.doing = None
+            self.agent._current = NOTHING
+            self.agent._set_idle()
+
+    def current_of(self, slot: "Slot") -> Current:
+        """What is handled now, of a socket whose messages need no answer."""
+        return Current(slot.alias, None, None)
+
+    def handler(self, slot: "Slot", action: str) -> Optional[Callable[[Any], Any]]:
+        """The function for messages with the handler `command` or `call:NAME`."""
+        name = action[5:].strip() if action.startswith("call:") else slot.alias
+        found = self.code.handlers.get(name)
+        if found is None and action.startswith("call:"):
+            found = self.code.methods.get(name)
+        return found or self.agent.find_handler(name) or self.code.default
+
+    def handle(
+        self, slot: "Slot", action: str, message: Any, topic: Optional[str], promise: Optional[Promise]
+    ) -> None:
+        """Runs the agent's own handler for a message. What it returns answers a request."""
+        code = self.handler(slot, action)
+        name = action[5:].strip() if action.startswith("call:") else slot.alias
+        if code is None:
+            return self.failed(name, OsbError(f"there is no handler {name}"), promise)
+        self.execute(name, lambda: code(message), promise, Current(slot.alias, topic, promise))
+
+    def execute(
+        self, what: str, code: Callable[[], Any], promise: Optional[Promise] = None, current: Optional[Current] = None
+    ) -> bool:
+        """Runs code, and sees to what comes of it. False if it has failed."""
+        before = self.agent._current
+        self.begin(what)
+        self.agent._current = current or Current(None, None, promise)
+        try:
+            self.finish(what, code(), promise)
+        except Exception as error:
+            self.failed(what, error, None if promise is None else self.agent._current.promise)
+            return False
+        finally:
+            self.rest()
+            self.agent._current = before
+        return True
+
+    def finish(self, what: str, outcome: Any, promise: Optional[Promise]) -> None:
+        """What code has returned: an answer; a generator, which answers first and works on; or a coroutine."""
+        if inspect.iscoroutine(outcome):
+            return self.tasks.add(what, outcome, promise, self.agent._current)
+        if promise is not None:
+            promise = self.agent._current.promise
+        if inspect.isgenerator(outcome):
+            for early in outcome:
+                if promise is not None:
+                    promise.keep(early)
+            outcome = None
+        if promise is not None:
+            promise.keep(outcome)
+
+    def failed(self, what: str, error: BaseException, promise: Optional[Promise] = None) -> None:
+        """Code has raised an error: the requester is told, and the log. The agent goes on, unless it says otherwise."""
+        if promise is not None:
+            promise.fail(error)
+        if isinstance(error, OsbError):
+            self.log.error(f"{what}: {error}")
+        else:
+            trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+            self.log.error(f"{what}: {trace}")
+        if self.agent.ends_on_error:
+            self.end(1)
+
+    def hook(self, name: str, code: Callable[[], Any]) -> bool:
+        """Runs a hook."""
+        return self.execute(name, code)
+
+    def _call_if_open(self, request: Request) -> None:
+        """A call whose requester waits no longer is not begun."""
+        if request.is_open or request.envelope.id == 0:
+            self._call(request, None)
+
+    def _call(self, request: Request, code: Optional[Callable[..., Any]]) -> None:
+        name, params = request.params.get("name"), request.params.get("params")
+        promise = to_member(self, request)
+        if not isinstance(name, str):
+            return request.answer(Fault("bad_request", reason="a call has a name"))
+        if code is not None:
+            return self._call_beside(name, code, params, promise)
+        self.execute(name, lambda: self.call_method(name, params), promise)
+
+    def call_method(self, name: str, params: Any) -> Any:
+        """Calls one of the agent's methods. Raises the fault `unknown_method`."""
+        code = self.code.methods.get(name) or self.agent.find_method(name)
+        if code is None:
+            raise Fault("unknown_method", agent=self.name, method=name)
+        args, kwargs = arguments(beside.of_wire(params))
+        return code(*args, **kwargs)
+
+    def _call_beside(self, name: str, code: Callable[..., Any], params: Any, promise: Promise) -> None:
+        """In a thread of its own."""
+        try:
+            args, kwargs = arguments(beside.of_wire(params))
+            answer = code(*args, **kwargs)
+        except Exception as error:
+            promise.fail(error)
+            trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+            self.log.error(f"{name}: {trace}")
+        else:
+            promise.keep(answer)
+
+    # Timers.
+
+    def _fire_timers(self) -> None:
+        now = self.now()
+        for timer in self.timers.due(now):
+            if self.status is None:
+                self._fire(timer)
+        if self.agent.idle_at is not None and self.agent.idle_at <= self.now():
+            self.agent.idle_at = None
+            self.hook("idle", self.agent.idle)
+            self.agent._set_idle()
+
+    def _fire(self, timer: Timer) -> None:
+        action, code = timer.action, timer.code
+        if code is None and "call" not in action:
+            outcome = self._act(timer.alias, action)
+            return self.timers.end(timer, outcome)
+        if code is not None:
+            run: Callable[[], Any] = code
+        else:
+            call = action["call"]
+            run = lambda: self.call_method(call["method"], call["params"])  # noqa: E731
+        promise = Promise(self, lambda _, error: self.timers.end(timer, "failed" if error else "fired"))
+        self.execute(timer.alias if code is None else action["call"]["method"], run, promise)
+
+    def _act(self, alias: str, action: Dict[str, Any]) -> str:
+        if "set" in action:
+            self.attributes.update(action["set"]["attributes"])
+            return "fired"
+        send = action["send"]
+        try:
+            self.verbs.send_by(send["alias"], beside.of_wire(send["message"]), send.get("topic"), wait=False)
+            return "fired"
+        except OsbError as error:
+            self.log.warning(f"a tick of the timer {alias} is skipped: {error}")
+            return "skipped"
+
+
+NOTHING = Current(None, None, None)

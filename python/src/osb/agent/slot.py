@@ -1,0 +1,429 @@
+"""One socket of an agent: what libzmq has for its kind, how it is reached, and what goes by it.
+
+It sends and receives frames. What is done with messages is not known here.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import stat
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Set, Tuple
+
+import zmq
+
+from .. import handlers as forms
+from ..address import Address
+from ..kinds import Kind
+from ..line import dial_with, keep_alive, seen_in, watch
+from ..values import decoder
+from .admission import DOMAIN
+from .links import Link
+
+if TYPE_CHECKING:
+    from ..dial import Keys
+
+MARK = b"\xffosb-proof\xff"
+SEPARATOR = b"\x80"
+PUBLIC, PRIVATE = b"\x01", b"\x02"
+#: The largest message that is accepted, in bytes.
+_LARGEST = 256 << 20
+#: How many messages wait for a socket that takes none, before who sends has to wait.
+_WAITING = 1000
+#: How long a pair of free ports is looked for.
+_ATTEMPTS = 32
+_LONGEST_PATH = 107
+
+Frames = List[Any]
+
+
+class CannotBind(Exception):
+    """A socket cannot be bound: where, and why not."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"cannot bind to {address}: {reason}")
+        self.address, self.reason = address, reason
+
+
+class Parcel:
+    """Frames that wait until the socket takes them."""
+
+    def __init__(self, frames: Frames, taken: Optional[Callable[[], None]], id: Optional[int] = None) -> None:
+        self.frames, self.taken, self.id = frames, taken, id
+
+
+class Slot:
+    """A socket with its alias. All of it is for the work loop."""
+
+    def __init__(
+        self, context: Any, alias: str, kind: Kind, serializer: str, handlers: Dict[str, Any], keys: "Optional[Keys]"
+    ) -> None:
+        self.alias, self.kind, self.serializer, self.keys = alias, kind, serializer, keys
+        self.handlers = handlers
+        self.replies: Dict[str, Any] = {}
+        self.decode = decoder(serializer)
+        self.socket = make(context, kind)
+        self.monitors: Dict[Any, Any] = {}
+        #: The second socket of a SYNC channel, by which requests go.
+        self.beside: Any = None
+        self.token = secrets.token_bytes(16)
+        if kind is Kind.SYNC_PUB:
+            self.beside = make(context, Kind.ASYNC_REP)
+        elif kind is Kind.SYNC_SUB:
+            self.beside = make(context, Kind.ASYNC_REQ)
+        self.bound: Optional[Address] = None
+        self.asked: Optional[Dict[str, Any]] = None
+        self.admits: Dict[str, Any] = {}
+        self.admitted: List[Dict[str, str]] = []
+        self.by_hand = False
+        self.links: List[Link] = []
+        self.outbox: Deque[Parcel] = deque()
+        self.topics: Set[bytes] = set()
+        self.seen: Set[bytes] = set()
+        self.early: Deque[Tuple[bytes, Frames, Any]] = deque(maxlen=1000)
+        self.received = self.sent = self.dropped = self.garbled = 0
+        self.unanswered = 0
+        #: Whether the last message was large: then frames are not copied.
+        self.large = False
+        self._files: List[Path] = []
+
+    # What it is.
+
+    @property
+    def outlet(self) -> Any:
+        """By which what it sends of its own accord leaves."""
+        return self.beside if self.kind is Kind.SYNC_SUB else self.socket
+
+    @property
+    def inlet(self) -> Any:
+        """By which messages for handlers arrive."""
+        return self.beside if self.kind is Kind.SYNC_PUB else self.socket
+
+    def sockets(self) -> List[Any]:
+        """Those of libzmq."""
+        return [self.socket] if self.beside is None else [self.socket, self.beside]
+
+    def address(self) -> Optional[Address]:
+        """Where it is bound, or else to what it has connected first."""
+        if self.bound is not None:
+            return self.bound
+        if not self.links:
+            return None
+        there = self.links[0].server
+        return Address(self.kind, there.address, "client", there.transport, there.serializer, there.requests, there.key)
+
+    def held(self) -> Dict[str, Any]:
+        """With all that is needed to make it again."""
+        if self.bound is not None:
+            end: Dict[str, Any] = {"bound": {"endpoint": self.asked, "admits": self.admits}}
+        else:
+            end = {"connected": {"to": [{"to": it.to, "address": it.server.address} for it in self.links]}}
+        held = {"alias": self.alias, "kind": self.kind.value, "serializer": self.serializer, "handlers": self.handlers}
+        return {**held, **({"replies": self.replies} if self.replies else {}), "end": end}
+
+    def stats(self) -> Dict[str, int]:
+        """Its counts, as the request `status` has them."""
+        return {
+            "received": self.received, "sent": self.sent, "dropped": self.dropped + self.unanswered,
+            "waiting": len(self.outbox), "unconfirmed": 0, "garbled": self.garbled,
+        }  # fmt: skip
+
+    # Binding and connecting.
+
+    def bind(self, endpoint: Dict[str, Any], agent: str, advertise: str, folder: Callable[[], str]) -> None:
+        """Binds it. Raises CannotBind."""
+        self._close_to_unknown_keys()
+        if endpoint["transport"] == "ipc":
+            address, requests = self._bind_ipc(endpoint.get("path"), agent, folder)
+        else:
+            address, requests = self._bind_tcp(endpoint["ip"], endpoint["port"], advertise)
+        key = self.keys.public if self.keys is not None else None
+        self.bound = Address(self.kind, address, "server", endpoint["transport"], self.serializer, requests, key)
+
+    def _close_to_unknown_keys(self) -> None:
+        if self.keys is None:
+            return
+        for it in self.sockets():
+            it.curve_server = 1
+            it.curve_secretkey = self.keys.secret.encode()
+            it.zap_domain = f"{DOMAIN}{self.alias}".encode()
+
+    def _bind_tcp(self, ip: str, port: int, advertise: str) -> Tuple[str, Optional[str]]:
+        if ip == "0.0.0.0" and ":" in advertise:
+            ip = "::"
+        host = f"[{ip}]" if ":" in ip else ip
+        shown = advertise if ip in ("0.0.0.0", "::") else ip
+        shown = f"[{shown}]" if ":" in shown else shown
+        rejected = []
+        for attempt in range(_ATTEMPTS if port == 0 and self.kind is Kind.SYNC_PUB else 1):
+            first = _bind(self.socket, f"tcp://{host}:{port or '*'}", f"tcp://{host}:{port}")
+            number = int(first.rpartition(":")[2])
+            if self.kind is not Kind.SYNC_PUB:
+                return f"tcp://{shown}:{number}", None
+            try:
+                _bind(self.beside, f"tcp://{host}:{number + 1}", f"tcp://{host}:{number + 1}")
+            except CannotBind as error:
+                # Held until there is a pair: else the next free port might be the same again.
+                rejected.append(first)
+                last = CannotBind(error.address, f"{error.reason}; its requests arrive there")
+                continue
+            for endpoint in rejected:
+                self.socket.unbind(endpoint)
+            return f"tcp://{shown}:{number}", f"tcp://{shown}:{number + 1}"
+        raise last
+
+    def _bind_ipc(self, path: Optional[str], agent: str, folder: Callable[[], str]) -> Tuple[str, Optional[str]]:
+        place = Path(folder()) / (path or f"{agent}.{self.alias}")
+        addresses = []
+        for it, end in zip(self.sockets(), (place, Path(f"{place}~requests"))):
+            address = f"ipc://{end}"
+            if len(os.fsencode(str(end))) > _LONGEST_PATH:
+                raise CannotBind(address, f"a path of a socket has {_LONGEST_PATH} bytes at most: choose a shorter one")
+            _make_room(end)
+            _bind(it, address, address)
+            self._files.append(end)
+            addresses.append(address)
+        return addresses[0], addresses[1] if len(addresses) > 1 else None
+
+    def connect(self, server: Address, to: Optional[str], now: float) -> Link:
+        """Begins to connect, watched from the first moment. One that leads to the same name at another address is
+        replaced; one that is there already stays. Raises ValueError with a reason."""
+        there = next((link for link in self.links if self._is_same(link, server, to)), None)
+        if there is not None and there.server.address == server.address and there.server.key == server.key:
+            there.to = there.to or to
+            return there
+        if there is not None:
+            self.disconnect(there)
+        self._take_key(server)
+        link = Link.begin(server, to, now)
+        self.links.append(link)
+        self._dial(link)
+        return link
+
+    @staticmethod
+    def _is_same(link: Link, server: Address, to: Optional[str]) -> bool:
+        return link.to == to if to is not None else link.server.address == server.address
+
+    def _take_key(self, server: Address) -> None:
+        if self.keys is None:
+            if server.key is not None:
+                raise ValueError(f"{server.address} admits by key, and this agent has none: its system is open")
+            return
+        if server.key is None:
+            raise ValueError(f"this system is closed, and the key of the socket at {server.address} is not known")
+        for it in self.sockets():
+            dial_with(it, self.keys.public, self.keys.secret, server.key)
+
+    def _dial(self, link: Link) -> None:
+        for it, at in zip(self.sockets(), link.ends):
+            if it not in self.monitors:
+                self.monitors[it] = watch(it)
+            try:
+                if "[" in at:
+                    it.ipv6 = 1
+                it.connect(at)
+            except zmq.ZMQError as error:
+                self.links.remove(link)
+                raise ValueError(str(error.strerror).lower()) from None
+
+    def disconnect(self, link: Link) -> None:
+        """Ends a connection."""
+        self.links.remove(link)
+        for it, at in zip(self.sockets(), link.ends):
+            try:
+                it.disconnect(at)
+            except zmq.ZMQError:
+                pass  # it has ended by itself
+
+    def redial(self, link: Link, now: float) -> Link:
+        """Ends a connection, and makes it anew."""
+        self.disconnect(link)
+        return self.connect(link.server, link.to, now)
+
+    def read_monitors(self, now: float) -> Tuple[bool, bool]:
+        """Takes what was seen of its connections. Whether that changes anything, and whether one was lost."""
+        changed = lost = False
+        for monitor in self.monitors.values():
+            while monitor.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+                seen, at = seen_in(monitor.recv_multipart())
+                for link in self.links:
+                    if seen is not None and at in link.ends:
+                        was = link.ends[at].proven
+                        changed |= link.ends[at].note(seen, now)
+                        lost |= was and not link.ends[at].proven
+        return changed, lost
+
+    # Subscriptions.
+
+    def subscribe_to_handlers(self) -> None:
+        """Subscribes to what its handlers are for, and to nothing else."""
+        lead = PUBLIC if self.kind is Kind.SYNC_SUB else b""
+        wanted = {lead + topic.encode() for topic in forms.topics(self.handlers)}
+        if self.kind is Kind.SYNC_SUB:
+            wanted.add(PRIVATE + self.token)
+        for topic in wanted - self.topics:
+            self.socket.subscribe(topic)
+        for topic in self.topics - wanted:
+            self.socket.unsubscribe(topic)
+        self.topics = wanted
+
+    def read_subscriptions(self) -> bool:
+        """A publisher reads what its subscribers want. True if there is news of a proof or a requester."""
+        news = False
+        while self.socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+            frame = self.socket.recv()
+            wanted = frame[1:]
+            if not (wanted.startswith(MARK) or (self.kind is Kind.SYNC_PUB and wanted.startswith(PRIVATE))):
+                continue
+            if frame[:1] == b"\x01":
+                self.seen.add(wanted)
+                news = True
+            elif frame[:1] == b"\x00":
+                self.seen.discard(wanted)
+        return news
+
+    # Sending.
+
+    def publication(self, body: bytes, topic: str) -> bytes:
+        """A message as this publisher sends it."""
+        lead = PUBLIC if self.kind is Kind.SYNC_PUB else b""
+        divider = b"" if self.serializer == "raw" else SEPARATOR
+        return b"".join((lead, topic.encode(), divider, body))
+
+    def offer(self, frames: Frames, taken: Optional[Callable[[], None]] = None, id: Optional[int] = None) -> bool:
+        """Sends, or has it wait until that is possible: `taken` is called then. False if it waits."""
+        if not self.outbox and self._send(frames):
+            if taken is not None:
+                taken()
+            return True
+        self.outbox.append(Parcel(frames, taken, id))
+        return False
+
+    def has_room(self) -> bool:
+        """Whether another message may wait."""
+        return len(self.outbox) < _WAITING
+
+    def flush(self) -> None:
+        """Sends of what waits what the socket takes now."""
+        while self.outbox:
+            parcel = self.outbox[0]
+            if not self._send(parcel.frames):
+                return
+            self.outbox.popleft()
+            if parcel.taken is not None:
+                parcel.taken()
+
+    def withdraw(self, id: int) -> None:
+        """A request that waits is not sent any more."""
+        self.outbox = deque(it for it in self.outbox if it.id != id)
+
+    def _send(self, frames: Frames) -> bool:
+        try:
+            if len(frames) == 1:
+                self.outlet.send(frames[0], zmq.NOBLOCK)
+            else:
+                self.outlet.send_multipart(frames, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        self.sent += 1
+        return True
+
+    def request_frames(self, id: int, body: bytes) -> Frames:
+        """A request with its number."""
+        lead = [self.token] if self.kind is Kind.SYNC_SUB else []
+        return [*lead, id.to_bytes(8, "big"), b"", body]
+
+    def answer(self, path: Frames, body: bytes) -> None:
+        """Answers a request. A peer that has gone does not get it: that is counted."""
+        try:
+            if self.kind is Kind.SYNC_PUB:
+                token, id = path[1], path[2]
+                if len(path) != 4 or len(id) != 8 or PRIVATE + token not in self.seen:
+                    raise zmq.ZMQError(zmq.EHOSTUNREACH)
+                # Among the publications, so that it is in order with them; only the requester gets it.
+                self.socket.send(b"".join((PRIVATE, token, id, body)), zmq.NOBLOCK)
+            else:
+                self.socket.send_multipart([*path, body], zmq.NOBLOCK)
+            self.sent += 1
+        except zmq.ZMQError:
+            self.dropped += 1
+
+    # The end.
+
+    def close(self, linger_ms: int) -> int:
+        """Closes it. Tells how many messages never left the agent."""
+        self.flush()
+        for it in self.sockets():
+            if it in self.monitors:
+                it.disable_monitor()
+                self.monitors[it].close(0)
+            it.close(linger_ms)
+        for file in self._files:
+            try:
+                file.unlink()
+            except OSError:
+                pass  # libzmq has removed it, or another has
+        return len(self.outbox)
+
+
+def make(context: Any, kind: Kind) -> Any:
+    """The socket of libzmq that does the work of a kind."""
+    it = context.socket(kind.zmq_type)
+    keep_alive(it)
+    it.linger, it.backlog, it.maxmsgsize = 1000, 4096, _LARGEST
+    if kind.does("publishes"):
+        it.setsockopt(zmq.XPUB_VERBOSE, 1)
+    elif kind.does("subscribes"):
+        # It sends nothing but subscriptions, and libzmq drops those beyond its limit without a word.
+        it.sndhwm = 0
+    elif kind.does("asks"):
+        # No request goes to a peer that is not there.
+        it.immediate = 1
+    elif kind.does("answers"):
+        # An answer to a peer that has gone is counted, instead of vanishing.
+        it.router_mandatory = 1
+        it.setsockopt(zmq.ROUTER_HANDOVER, 1)
+    return it
+
+
+def _bind(it: Any, endpoint: str, shown: str) -> str:
+    try:
+        if "[" in endpoint:
+            it.ipv6 = 1
+        it.bind(endpoint)
+    except zmq.ZMQError as error:
+        raise CannotBind(shown, str(error.strerror).lower()) from None
+    last: bytes = it.getsockopt(zmq.LAST_ENDPOINT)
+    return last.rstrip(b"\x00").decode()
+
+
+def _make_room(path: Path) -> None:
+    """Checks that no process listens at `path`: libzmq would take the path from it without asking."""
+    import socket
+
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise CannotBind(f"ipc://{path}", "there is a file of that name that is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        if probe.connect_ex(str(path)) == 0:
+            raise CannotBind(f"ipc://{path}", "address already in use")
+    path.unlink()
+
+
+def new_token(agent: str, alias: str, other: str, incarnation: int) -> str:
+    """A token that no other wire has."""
+    return f"{agent}.{alias}>{other}/{incarnation:x}/{random.getrandbits(32)}"
+
+
+def token_subscription(token: str) -> bytes:
+    """What a token is subscribed to as."""
+    return MARK + token.encode()
+
+

@@ -1,0 +1,591 @@
+"""What others ask of an agent that concerns its sockets, its spec and its steps: in the work loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
+
+from ..address import Address
+from ..durations import text_of
+from ..errors import Fault, OsbError
+from ..proxy import of_json, to_json
+from ..values import ValueProblem, encode
+from . import altering
+from .control import Request
+from .exchange import actions_of, read_answer
+from .given import Adoption, Given
+from .handling import wait_of
+from .slot import Slot, new_token, token_subscription
+from .wiring import Kept
+
+if TYPE_CHECKING:
+    from .run import Run
+
+Params = Dict[str, Any]
+
+
+class Verbs:
+    """Carries out requests, and the steps from the spec to the work."""
+
+    def __init__(self, run: "Run") -> None:
+        self._run = run
+        self.given = Given()
+        self.adoption: Optional[Adoption] = None
+
+    def serve(self, request: Request) -> None:
+        """Does what is asked, and makes sure that it is answered: at once, or when what it waits for is there."""
+        verb = _VERBS.get(request.method)
+        if verb is None:
+            return request.answer(Fault("unknown_method", agent=self._run.name, method=request.method))
+        try:
+            outcome = verb(self, request)
+        except Fault as fault:
+            outcome = fault
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            outcome = Fault("bad_request", reason=f"{request.method}: {error!r}")
+        except OsbError as error:
+            outcome = Fault("refused", reason=str(error))
+        if outcome is not LATER:
+            self._run.tell_changes()
+            request.answer(outcome)
+
+    # The spec.
+
+    def carry_out_spec(self) -> None:
+        """Becomes what the spec says with which it was started. That it cannot, it announces."""
+        boot = self._run.boot
+        if boot.version is None:
+            return
+        try:
+            self.apply(boot.spec, boot.version)
+        except Fault as fault:
+            self._run.log.error(fault)
+            self.given = Given(fault=fault.body())
+
+    def apply(self, spec: Params, version: int) -> None:
+        """All or nothing. Raises a fault."""
+        run = self._run
+        self.check_timers(spec["timers"])
+        bound: List[str] = []
+        taken_over = []
+        try:
+            for socket in spec["bind"]:
+                if self.made_by_hand(socket) is not None:
+                    taken_over.append(socket)
+                else:
+                    bound.append(run.sockets.bind(socket).alias)
+        except Fault:
+            for alias in bound:
+                run.sockets.close(alias, 0)
+            raise
+        run.attributes.update(spec["attributes"])
+        for timer in spec["timers"]:
+            run.timers.add(timer, run.now())
+        self.given = Given.of(spec, version)
+        for socket in taken_over:
+            self.take_over(socket)
+        run.steps.on_configured()
+
+    def check_timers(self, timers: List[Params]) -> None:
+        """Raises the fault `timer_taken`."""
+        there = self._run.timers.aliases()
+        for timer in timers:
+            alias = timer.get("alias")
+            if alias is not None and alias in there:
+                raise Fault("timer_taken", agent=self._run.name, alias=alias)
+            if alias is not None:
+                there.append(alias)
+
+    def made_by_hand(self, socket: Params) -> Optional[Slot]:
+        """A socket that was bound before, just as the spec says it."""
+        slot = self._run.sockets.get(socket["alias"])
+        if slot is None or not slot.by_hand or slot.bound is None:
+            return None
+        same = slot.kind.value == socket["kind"] and slot.serializer == socket["serializer"]
+        return slot if same and slot.asked == socket.get("endpoint") else None
+
+    def take_over(self, socket: Params) -> None:
+        """That one is the spec's from now on."""
+        slot = self._run.sockets.find(socket["alias"])
+        self.given.taken_over[slot.alias] = (slot.handlers, slot.replies, slot.admits)
+        if socket.get("handlers") is not None:
+            self._run.sockets.set_handlers(slot, socket["handlers"])
+        slot.admits = socket.get("admits") or {}
+        slot.by_hand = False
+
+    def configure(self, request: Request) -> Any:
+        """Becomes what the spec says."""
+        self.apply(request.params["spec"], request.params["version"])
+        return self._run.sockets.addresses()
+
+    def alter(self, request: Request) -> Any:
+        """Becomes what another version of its spec says."""
+        altering.alter(self._run, self, request.params)
+        self.take_steps()
+        return self._run.sockets.addresses()
+
+    # The steps.
+
+    def lead(self, request: Request) -> None:
+        """To that step, from where it is."""
+        self._run.steps.lead(request.params["to"])
+        self.take_steps()
+
+    def take_steps(self) -> None:
+        """All steps that can be taken now."""
+        run = self._run
+        while run.status is None:
+            step = run.steps.begin()
+            if step is None:
+                return run.note_change()
+            if step == "wire":
+                self._prove_wires()
+            elif step == "settle":
+                if self.adoption is not None:
+                    self.adoption.works = True
+                run.work()
+                self.note_step("settle")
+            else:
+                run.timers.start(run.now())
+                self.note_step("go")
+
+    def note_step(self, step: str) -> None:
+        """A step is taken."""
+        if self._run.steps.on_done(step):
+            self._run.note_change()
+
+    def _prove_wires(self) -> None:
+        run = self._run
+        kept = [run.wiring.declare_spec(wire) for wire in self.given.wires]
+        limit = self.given.timeout
+        until = run.now() + limit
+
+        def check() -> bool:
+            if not run.steps.is_under_way("wire"):
+                return True  # another version has come meanwhile
+            if not all(it.is_proven for it in kept):
+                return False
+            altering.leave_former(run, self)
+            self.note_step("wire")
+            self.take_steps()
+            return True
+
+        def late() -> None:
+            fault = self._unproven(next(it for it in kept if not it.is_proven), limit)
+            if run.steps.alone:
+                run.log.warning(f"goes to work all the same: {fault}")
+            run.steps.on_failed("wire", fault.body())
+            self.take_steps()
+
+        run.wait(check, until, late)
+
+    def _unproven(self, kept: Kept, limit: float) -> Fault:
+        shown = round(limit * 1000)
+        if kept.fault is not None:
+            return kept.fault
+        if kept.link is None:
+            return Fault("deadline", what=f"finding {kept.to}", limit=shown)
+        proven = kept.link.proven
+        reason = f"no subscription was seen within {text_of(shown)}" if proven else kept.link.excuse(text_of(shown))
+        return Fault("unproven", alias=kept.alias, to=kept.to, address=kept.link.server.address, reason=reason)
+
+    def wire(self, request: Request) -> Any:
+        """Proves wires of the spec, and answers when that is done."""
+        aliases = request.params.get("aliases")
+        wires = [wire for wire in self.given.wires if aliases is None or wire["alias"] in aliases]
+        known = [wire["alias"] for wire in self.given.wires]
+        for alias in aliases or []:
+            if alias not in known:
+                raise Fault("unknown_alias", agent=self._run.name, alias=alias, known=known)
+        kept = [self._run.wiring.declare_spec(wire) for wire in wires]
+        limit = min(request.limit, self.given.timeout)
+        return self._await(request, kept, limit, lambda: [self._info(it) for it in kept])
+
+    def _await(self, request: Request, kept: List[Kept], limit: float, answer: Callable[[], Any]) -> Any:
+        """Answers when all are proven, or one cannot be."""
+
+        def check() -> bool:
+            failed = next((it for it in kept if it.fault is not None or self._has_failed(it)), None)
+            if failed is not None:
+                request.answer(failed.fault or self._unproven_now(failed))
+                self._give_up(failed)
+                return True
+            if all(it.is_proven for it in kept):
+                self._run.steps.wired = True
+                self._run.tell_changes()
+                request.answer(answer())
+                return True
+            return False
+
+        def late() -> None:
+            slow = next((it for it in kept if not it.is_proven), None)
+            if slow is not None:
+                request.answer(self._unproven(slow, limit))
+                self._give_up(slow)
+
+        self._run.wait(check, min(request.until, self._run.now() + limit), late)
+        return LATER
+
+    @staticmethod
+    def _has_failed(kept: Kept) -> bool:
+        return kept.located and kept.link is not None and kept.link.failure() is not None
+
+    def _unproven_now(self, kept: Kept) -> Fault:
+        assert kept.link is not None
+        reason = kept.link.failure() or ""
+        return Fault("unproven", alias=kept.alias, to=kept.to, address=kept.link.server.address, reason=reason)
+
+    def _give_up(self, kept: Kept) -> None:
+        """One connection that was asked for and came to nothing is not kept, nor is a socket that was made for it."""
+        if kept.kind is not None:
+            return
+        self._run.wiring.forget(kept)
+        slot = self._run.sockets.get(kept.alias)
+        if slot is not None and kept.link in slot.links:
+            if len(slot.links) == 1 and slot.bound is None:
+                self._run.sockets.close(kept.alias, 0)
+            else:
+                slot.disconnect(kept.link)
+
+    def _info(self, kept: Kept) -> Any:
+        return None if kept.link is None else kept.link.info(kept.alias, self._run.now())
+
+    # Sockets.
+
+    def bind(self, request: Request) -> Any:
+        """Binds a socket."""
+        slot = self._run.sockets.bind(request.params)
+        slot.by_hand = True
+        return slot.bound.to_json() if slot.bound else None
+
+    def connect_to(self, request: Request) -> Any:
+        """Connects to another agent's socket, wherever it is, and answers when that is proven."""
+        params = request.params
+        kept = self._run.wiring.declare(
+            params["alias"], params["to"], handlers=params.get("handlers"), replies=params.get("replies")
+        )
+        return self._await(request, [kept], request.limit, lambda: self._info(kept))
+
+    def connect(self, request: Request) -> Any:
+        """Connects to an address, and answers when the handshake was seen."""
+        params, run = request.params, self._run
+        is_new = run.sockets.get(params["alias"]) is None
+        server = Address.of_json(params["server"])
+        slot, link = run.sockets.connect(
+            params["alias"], server, params.get("to"), params.get("handlers"), params.get("replies") or {}
+        )
+        if params.get("token") and slot.kind.does("subscribes"):
+            slot.socket.subscribe(token_subscription(params["token"]))
+        limit = min(request.limit, params["timeout"] / 1000)
+
+        def refuse(reason: str) -> None:
+            fault = Fault("unproven", alias=slot.alias, to=link.to, address=server.address, reason=reason)
+            if is_new and run.sockets.get(slot.alias) is slot:
+                run.sockets.close(slot.alias, 0)
+            request.answer(fault)
+
+        def check() -> bool:
+            failure = link.failure()
+            if failure is not None:
+                refuse(failure)
+            elif link.proven:
+                run.tell_changes()
+                request.answer(link.info(slot.alias, run.now()))
+            return failure is not None or link.proven
+
+        run.wait(check, min(request.until, run.now() + limit), lambda: refuse(link.excuse(text_of(round(limit * 1000)))))
+        return LATER
+
+    def close(self, request: Request) -> Any:
+        """Closes a socket."""
+        slot = self._run.sockets.find(request.params["alias"])
+        return {slot.alias: self._run.sockets.close(slot.alias, self._linger(request))}
+
+    def close_all(self, request: Request) -> Any:
+        """Closes all."""
+        linger = self._linger(request)
+        return {alias: self._run.sockets.close(alias, linger) for alias in self._run.sockets.aliases()}
+
+    @staticmethod
+    def _linger(request: Request) -> int:
+        linger = request.params.get("linger")
+        return 1000 if linger is None else int(linger)
+
+    def sockets(self, _: Request) -> Any:
+        """The sockets that it has."""
+        return [slot.held() for slot in self._run.sockets]
+
+    def admit(self, request: Request) -> bool:
+        """Admits the holder of a key."""
+        slot, holder = self._run.sockets.find(request.params["alias"]), request.params["holder"]
+        if holder in slot.admitted:
+            return False
+        slot.admitted.append(holder)
+        return True
+
+    def dismiss(self, request: Request) -> bool:
+        """Takes that back."""
+        slot, holder = self._run.sockets.find(request.params["alias"]), request.params["holder"]
+        if holder not in slot.admitted:
+            return False
+        slot.admitted.remove(holder)
+        return True
+
+    def subscribe(self, request: Request) -> Any:
+        """Adds topics, and answers when the publishers have seen it."""
+        sockets = self._run.sockets
+        slot = sockets.find_for(request.params["alias"], "subscribes", "subscribe")
+        added = altering.by_topic(request.params["handlers"])
+        added = {topic: actions or ["command"] for topic, actions in added.items()}
+        handlers = {"by_topic": {**altering.by_topic(slot.handlers), **added}}
+        sockets.check_handlers(slot.kind, handlers)
+        slot.handlers = handlers
+        self._run.expect_to_collect([action for actions in added.values() for action in actions])
+        slot.subscribe_to_handlers()
+        publishers = [link.to for link in slot.links if link.to is not None and "@" not in link.to]
+        return self._ask_publishers(slot, publishers, request)
+
+    def _ask_publishers(self, slot: Slot, publishers: List[str], request: Request) -> Any:
+        if not publishers:
+            return None
+        publisher, others = publishers[0], publishers[1:]
+        token = new_token(self._run.name, slot.alias, publisher, self._run.boot.incarnation)
+        slot.socket.subscribe(token_subscription(token))
+
+        def then(outcome: Any) -> None:
+            if not slot.socket.closed:
+                slot.socket.unsubscribe(token_subscription(token))
+            if isinstance(outcome, Fault):
+                return request.answer(outcome)
+            if self._ask_publishers(slot, others, request) is not LATER:
+                request.answer(None)
+
+        agent, _, alias = publisher.partition(".")
+        left = max(0.1, request.until - self._run.now())
+        self._run.control.ask(agent, "prove", {"alias": alias, "tokens": [token]}, left, then)
+        return LATER
+
+    def unsubscribe(self, request: Request) -> None:
+        """Takes topics back: all, or none."""
+        slot = self._run.sockets.find_for(request.params["alias"], "subscribes", "unsubscribe")
+        there = altering.by_topic(slot.handlers)
+        for topic in request.params["topics"]:
+            if topic not in there:
+                raise Fault("unknown_topic", alias=slot.alias, topic=topic, known=list(there))
+        gone = request.params["topics"]
+        slot.handlers = {"by_topic": {topic: each for topic, each in there.items() if topic not in gone}}
+        slot.subscribe_to_handlers()
+
+    # Proofs.
+
+    def probe(self, request: Request) -> None:
+        """Subscribes to a token."""
+        slot = self._run.sockets.find_for(request.params["alias"], "subscribes", "subscribe")
+        slot.socket.subscribe(token_subscription(request.params["token"]))
+
+    def unprobe(self, request: Request) -> None:
+        """Takes that back."""
+        slot = self._run.sockets.find_for(request.params["alias"], "subscribes", "unsubscribe")
+        slot.socket.unsubscribe(token_subscription(request.params["token"]))
+
+    def prove(self, request: Request) -> Any:
+        """Answers when these tokens have been subscribed to."""
+        slot = self._run.sockets.find_for(request.params["alias"], "publishes", "see subscriptions")
+        tokens = [token_subscription(token) for token in request.params["tokens"]]
+
+        def check() -> bool:
+            has_seen = all(token in slot.seen for token in tokens)
+            if has_seen:
+                request.answer(None)
+            return has_seen
+
+        def late() -> None:
+            what = f"seeing all subscriptions at {self._run.name}.{slot.alias}"
+            request.answer(Fault("deadline", what=what, limit=round(request.limit * 1000)))
+
+        slot.read_subscriptions()
+        self._run.wait(check, request.until, late)
+        return LATER
+
+    # Messages.
+
+    def send_by(
+        self,
+        alias: str,
+        message: Any,
+        topic: Optional[str],
+        wait: bool,
+        taken: Optional[Callable[[], None]] = None,
+    ) -> bool:
+        """Sends by any kind of socket; what is answered goes to its handlers. False if it waits to leave.
+
+        Raises a fault; `not_sent` if it would have to wait and may not.
+        """
+        run = self._run
+        slot = run.sockets.find(alias)
+        kind = slot.kind
+        if not kind.does("sends"):
+            raise Fault("wrong_kind", alias=alias, kind=kind.value, verb="send")
+        if topic is not None and not kind.does("publishes"):
+            raise Fault("wrong_kind", alias=alias, kind=kind.value, verb="have topics")
+        try:
+            body = encode(message, slot.serializer)
+        except ValueProblem as problem:
+            raise Fault("not_sent", alias=alias, reason=str(problem)) from None
+        if kind.does("asks"):
+            self._ask_by(slot, body, run.handling.on_answer(slot, slot.replies), wait_of(slot))
+            return True
+        if kind.does("publishes"):
+            return slot.offer([slot.publication(body, topic or "")], taken)
+        if not slot.has_room() and not wait:
+            raise Fault("not_sent", alias=alias, reason="its queue is full")
+        is_sent = slot.offer([body], taken)
+        if not is_sent:
+            run.sockets.poll(slot)
+        return is_sent
+
+    def _ask_by(self, slot: Slot, body: bytes, then: Any, limit: Optional[float]) -> None:
+        self._run.exchange.begin(slot, body, then, limit, self._run.now())
+        if slot.outbox:
+            self._run.sockets.poll(slot)
+
+    def send(self, request: Request) -> Any:
+        """Sends, and answers when the socket has taken it."""
+        params = request.params
+        slot = self._run.sockets.find(params["alias"])
+        done: List[bool] = []
+        message = of_json(params["message"])
+        if self.send_by(params["alias"], message, params.get("topic"), True, lambda: done.append(True)):
+            return None
+        parcel = slot.outbox[-1]
+
+        def check() -> bool:
+            if done:
+                request.answer(None)
+            return bool(done)
+
+        def late() -> None:
+            if parcel in slot.outbox:
+                slot.outbox.remove(parcel)
+            reason = f"nobody took the message within {text_of(round(request.limit * 1000))}"
+            request.answer(Fault("not_sent", alias=slot.alias, reason=reason))
+
+        self._run.wait(check, request.until, late)
+        return LATER
+
+    def question(self, alias: str, message: Any) -> "tuple[Slot, bytes]":
+        """A request as bytes, and the socket that is to send it. Raises a fault."""
+        slot = self._run.sockets.find_for(alias, "asks", "ask")
+        try:
+            return slot, encode(message, slot.serializer)
+        except ValueProblem as problem:
+            raise Fault("not_sent", alias=alias, reason=str(problem)) from None
+
+    def send_recv(self, request: Request) -> Any:
+        """Sends a request, and answers with its answer."""
+        slot, body = self.question(request.params["alias"], of_json(request.params["message"]))
+
+        def then(frame: Any, reason: Optional[str]) -> None:
+            value = None
+            if reason is None:
+                value, reason = read_answer(frame, slot.serializer)
+            request.answer(Fault("handler", reason=reason) if reason is not None else to_json(value))
+
+        self._ask_by(slot, body, then, max(0.01, request.until - self._run.now()))
+        return LATER
+
+    def ask(self, request: Request) -> None:
+        """Sends a request whose answer goes to handlers of its own."""
+        slot, body = self.question(request.params["alias"], of_json(request.params["message"]))
+        replies = {**slot.replies, **(request.params.get("replies") or {})}
+        actions_of(replies)
+        wait = replies.get("wait")
+        limit = wait / 1000 if wait is not None else wait_of(slot)
+        self._ask_by(slot, body, self._run.handling.on_answer(slot, replies), limit)
+
+    def wait(self, request: Request) -> Any:
+        """How long the connection waits for answers, in milliseconds, or None."""
+        return self._run.sockets.find_for(request.params["alias"], "asks", "ask").replies.get("wait")
+
+    # Timers.
+
+    def timer(self, request: Request) -> str:
+        """Adds a timer."""
+        spec = request.params
+        self.check_timers([spec])
+        send = spec["action"].get("send")
+        if send is not None:
+            slot = self._run.sockets.find_for(send["alias"], "sends", "send")
+            if send.get("topic") is not None and not slot.kind.does("publishes"):
+                raise Fault("wrong_kind", alias=slot.alias, kind=slot.kind.value, verb="have topics")
+        return self._run.timers.add(spec, self._run.now())
+
+    def stop_timer(self, request: Request) -> None:
+        """Stops a timer."""
+        alias = request.params["alias"]
+        if not self._run.timers.remove(alias):
+            raise Fault("unknown_timer", agent=self._run.name, alias=alias, known=self._run.timers.aliases())
+
+    def stop_timers(self, _: Request) -> None:
+        """Stops all."""
+        self._run.timers.clear()
+
+    # Its life.
+
+    def quiet(self, _: Request) -> None:
+        """It sends nothing more of its own accord."""
+        self._run.quiet()
+
+    def adopt(self, request: Request) -> None:
+        """Becomes a system's."""
+        system, run = request.params["system"], self._run
+        if self.adoption is not None:
+            if self.adoption.system != system and self.adoption.works:
+                raise Fault("refused", reason=f"{run.name} is part of the system {self.adoption.system} already")
+            self._let_go()
+        run.log.info(f"attached to the system {system}")
+        self.adoption = Adoption(
+            system, run.sockets.aliases(), run.timers.aliases(), dict(run.attributes), run.life == "preparing"
+        )
+
+    def release(self, request: Request) -> bool:
+        """Is again what it was when it was adopted. Tells whether it was that system's."""
+        ours = self.adoption is not None and self.adoption.system == request.params["system"]
+        if ours:
+            self._let_go()
+            self._run.log.info(f"released by the system {request.params['system']}")
+        return ours
+
+    def _let_go(self) -> None:
+        run, adoption = self._run, self.adoption
+        assert adoption is not None
+        self.adoption = None
+        run.timers.keep(adoption.timers)
+        waiting, run.waiting = run.waiting, []
+        for it in waiting:
+            it.late()
+        if adoption.was_preparing and run.life in ("working", "quiet"):
+            run.life = "preparing"
+            run.timers.rest()
+        for alias in run.sockets.aliases():
+            if alias not in adoption.sockets:
+                run.sockets.close(alias, 1000)
+        altering.give_back_all(run, self)
+        run.attributes.clear()
+        run.attributes.update(adoption.attributes)
+        self.given = Given()
+        run.steps.clear()
+        run.note_change()
+
+
+#: The answer comes later.
+LATER = object()
+
+_VERBS: Dict[str, Callable[[Verbs, Request], Any]] = {
+    name: getattr(Verbs, name)
+    for name in (
+        "bind", "connect", "connect_to", "admit", "dismiss", "sockets", "close", "close_all", "subscribe",
+        "unsubscribe", "configure", "alter", "wire", "probe", "prove", "unprobe", "adopt", "release", "lead", "send",
+        "send_recv", "ask", "wait", "timer", "stop_timer", "stop_timers", "quiet",
+    )
+}  # fmt: skip
+
