@@ -88,7 +88,9 @@
 //! # Ok::<(), osb::SystemError>(())
 //! ```
 //!
-//! [`system`] says where the command is looked for. The program itself is never started in its place.
+//! [`system`] says where the command is looked for. The program itself is never started in its place. A system that is up is changed by
+//! [`SystemFile::plan`](system::SystemFile::plan) and [`up`](system::SystemFile::up) of another version of its file, by
+//! [`System::scale`] and [`System::move_agent`], and goes back by [`System::roll_back`].
 //!
 //! # Keys
 //!
@@ -115,7 +117,7 @@ pub mod model;
 pub mod proxy;
 pub mod system;
 
-pub use system::{System, SystemError};
+pub use system::{Planned, System, SystemError};
 
 #[doc(hidden)]
 pub mod access;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::common::{Bench, wait_until};
-use osb::{System, SystemError};
+use osb::{Planned, System, SystemError};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const TWO: &str = "osb: 1\nname: two\nagents:\n  Alice: { attributes: { speed: 1 } }\n  Bob: {}\n";
@@ -56,6 +56,72 @@ fn a_program_brings_a_system_up_and_takes_it_down() {
     assert!(held.proxy("Bob").unwrap().is_running().unwrap());
     drop(held);
     wait_until("nothing is left", || bench.processes().is_empty());
+}
+
+#[test]
+fn a_program_plans_and_changes_a_system_that_is_up() {
+    let bench = Bench::new();
+    let osb = osb(&bench);
+    let text = |workers: u8, speed: u8, more: &str| {
+        let text = format!(
+            "osb: 1\nname: grown\nagents:\n  Worker: {{ replicas: {workers} }}\n  Alice: {{ attributes: {{ speed: {speed} }} }}\n{more}"
+        );
+        System::file(bench.file("grown.yaml", &text)).osb(&osb)
+    };
+    assert_eq!(text(2, 1, "").plan().unwrap(), Planned::BringUp);
+    let system = text(2, 1, "").up().unwrap();
+    assert!(system.changed().is_empty());
+    let more = "  Carol: { command: [sleep, \"600\"], speaks: nothing }\n";
+    let next = text(2, 2, more);
+    let Planned::Change(change) = next.plan().unwrap() else {
+        panic!("it is up");
+    };
+    let names = |names: &[String]| names.join(" ");
+    assert_eq!(
+        (names(&change.added), names(&change.altered)),
+        ("Carol".into(), "Alice".into())
+    );
+    assert_eq!(bench.agent("Alice")["state"], "running");
+    assert_eq!(
+        system
+            .proxy("Alice")
+            .unwrap()
+            .get_attr_as::<u8>("speed")
+            .unwrap(),
+        1,
+        "it was a plan"
+    );
+    let system = next.up().unwrap();
+    assert_eq!(*system.changed(), change);
+    assert_eq!(
+        system
+            .proxy("Alice")
+            .unwrap()
+            .get_attr_as::<u8>("speed")
+            .unwrap(),
+        2
+    );
+    let scaled = system.scale("Worker", 4).unwrap();
+    assert_eq!(names(&scaled.added), "Worker2 Worker3");
+    let exported = system.export().unwrap();
+    assert!(exported.contains("Worker3:"), "{exported}");
+    let back = system.roll_back(1).unwrap();
+    assert_eq!(names(&back.removed), "Worker2 Worker3");
+    let anew = text(2, 2, &more.replace("600", "601"));
+    let Planned::Change(change) = anew.plan().unwrap() else {
+        panic!("it is up");
+    };
+    assert_eq!(
+        (names(&change.anew), names(&change.reasons["Carol"])),
+        ("Carol".into(), "command".into())
+    );
+    let refused = system.move_agent("Alice", "lab9").unwrap_err();
+    assert!(
+        refused.to_string().starts_with("osb move has failed: "),
+        "{refused}"
+    );
+    system.down().unwrap();
+    assert_eq!(bench.processes(), [] as [i32; 0]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::SystemError;
 use crate::model::SystemName;
@@ -63,21 +64,66 @@ impl Osb {
         }
     }
 
-    pub(super) fn up<T: DeserializeOwned>(
+    /// A command of a topology's file.
+    pub(super) fn with_file<T: DeserializeOwned>(
         &self,
+        verb: &'static str,
         file: &Path,
         arguments: &[OsString],
     ) -> Result<T, SystemError> {
         let mut command = self.command();
-        command.args(["-q", "-o", "json", "up"]);
+        command.args(["-q", "-o", "json", verb]);
         // A name that begins with a dash is a file, too.
         command.args(arguments).arg("--").arg(file);
-        let said = self.output(&mut command)?;
-        succeeded("up", &said)?;
-        serde_json::from_slice(&said.stdout).map_err(|error| SystemError::Run {
+        self.told(verb, &mut command)
+    }
+
+    /// A command of a system that is up.
+    pub(super) fn of_system<T: DeserializeOwned>(
+        &self,
+        verb: &'static str,
+        system: &SystemName,
+        words: &[&str],
+    ) -> Result<T, SystemError> {
+        let mut command = self.command();
+        command.args(["-q", "-o", "json", "--system", system.as_str(), verb]);
+        self.told(verb, command.args(words))
+    }
+
+    /// The same of a command that prints text.
+    pub(super) fn text(
+        &self,
+        verb: &'static str,
+        system: &SystemName,
+        words: &[&str],
+    ) -> Result<String, SystemError> {
+        let mut command = self.command();
+        command.args(["-q", "--system", system.as_str(), verb]);
+        let said = self.output(command.args(words))?;
+        succeeded(verb, &said)?;
+        Ok(String::from_utf8_lossy(&said.stdout).into_owned())
+    }
+
+    fn told<T: DeserializeOwned>(
+        &self,
+        verb: &'static str,
+        command: &mut Command,
+    ) -> Result<T, SystemError> {
+        let said = self.output(command)?;
+        succeeded(verb, &said)?;
+        serde_json::from_slice(&said.stdout).map_err(|error| self.unread(&error))
+    }
+
+    /// What it has printed, as a value.
+    pub(super) fn read<T: DeserializeOwned>(&self, value: Value) -> Result<T, SystemError> {
+        serde_json::from_value(value).map_err(|error| self.unread(&error))
+    }
+
+    fn unread(&self, error: &serde_json::Error) -> SystemError {
+        SystemError::Run {
             path: self.path.clone(),
             reason: format!("what it prints cannot be read: {error}"),
-        })
+        }
     }
 
     pub(super) fn down(&self, system: &SystemName, force: bool) -> Result<(), SystemError> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::proxy::ProxyError;
 
-/// Why a system was not brought up, or not taken down.
+/// Why a system was not brought up, changed or taken down.
 #[derive(Debug, thiserror::Error)]
 pub enum SystemError {
     /// There is no command `osb`.
@@ -34,7 +34,7 @@ pub enum SystemError {
     /// The command has failed.
     #[error("osb {verb} has failed: {message}{}", hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default())]
     Failed {
-        /// What it was to do: `up` or `down`.
+        /// What it was to do: `up`, `down`, `plan`, `scale`, …
         verb: &'static str,
         /// By which programs tell its errors apart, as specs/output.md lists them: `name_taken`, say.
         code: String,

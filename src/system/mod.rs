@@ -24,6 +24,7 @@
 //! A system stays up when its [`System`] is dropped, as it does when the command has ended; [`SystemFile::while_held`] takes it
 //! down then, as tests like it.
 
+mod change;
 mod command;
 mod error;
 mod find;
@@ -34,10 +35,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use self::change::Done;
 use self::command::Osb;
 use crate::model::SystemName;
 use crate::proxy::{NameServer, Proxy};
 
+pub use change::{Change, Planned};
 pub use error::SystemError;
 
 /// A system that is to be brought up.
@@ -56,6 +59,7 @@ pub struct System {
     name: SystemName,
     nameservers: BTreeMap<String, String>,
     nameserver: NameServer,
+    changed: Change,
     while_held: bool,
 }
 
@@ -65,6 +69,8 @@ struct Up {
     system: SystemName,
     nameserver: String,
     nameservers: BTreeMap<String, String>,
+    #[serde(default)]
+    changed: Done,
 }
 
 impl System {
@@ -162,21 +168,22 @@ impl SystemFile {
         self
     }
 
-    /// Brings it up, as `osb up` does: when this returns, all agents work and all wires are proven. If it is up already
-    /// from the same file, that is all.
+    /// Brings it up, as `osb up` does: when this returns, all agents work and all wires are proven. One that is up already
+    /// becomes what the file says, by the least change that there is; [`System::changed`] tells which.
     ///
     /// # Errors
     ///
-    /// If there is no osb, or what `osb up` says; then nothing is left of it.
+    /// If there is no osb, or what `osb up` says; then nothing is left of it, or it is what it was.
     pub fn up(self) -> Result<System, SystemError> {
         let osb = find::osb(self.osb.as_deref())?;
-        let up: Up = osb.up(&self.file, &self.arguments)?;
+        let up: Up = osb.with_file("up", &self.file, &self.arguments)?;
         let nameserver = NameServer::connect(&up.nameserver)?;
         Ok(System {
             osb,
             name: up.system,
             nameservers: up.nameservers,
             nameserver,
+            changed: up.changed.into(),
             while_held: self.while_held,
         })
     }
