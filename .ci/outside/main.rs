@@ -124,6 +124,9 @@ fn trade(topology: &str) -> Result<()> {
     killed(&system, &desk)?;
     let told = |notice: &Notice| matches!(notice, Notice::Event(Event::Agent { agent, .. }) if agent.state == State::Failed);
     assert!(watch.iter().any(|notice| told(&notice)));
+    // What the next life has made ends with it.
+    system.nameserver().start_agents([desk.name().clone()], TIMEOUT)?;
+    desk.call("hire", "Child")?;
     system.down()?;
     println!("a program outside brought a system up, worked with it, and took it down");
     Ok(())
