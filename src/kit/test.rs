@@ -177,13 +177,13 @@ impl<S: 'static> Test<S> {
             start: 0,
             by,
         };
-        let at = Arc::new(Whence {
+        let at = Whence {
             alias: name.parse()?,
             handler: None,
-        });
+        };
         let id = self.next_id();
+        self.worker.attend(Heard::At(Arc::new(at)));
         self.worker.attend(Heard::Message {
-            at,
             topic,
             id: Some(id),
             message,
