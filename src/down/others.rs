@@ -137,11 +137,21 @@ impl Others {
             machines
                 .any(|it| agent.host.as_ref() == Some(&it.host) && it.agents.contains(&agent.name))
         };
+        let is_own = |agent: &AgentInfo| match &agent.system {
+            Some(system) => *system == record.name,
+            None => group.attached.contains(&agent.name) || is_of_machine(agent),
+        };
+        // Those that they have made in their processes end with them.
+        let own = agents.iter().filter(|it| is_own(it));
+        let processes: BTreeSet<String> = own.filter_map(|it| it.incarnation.clone()).collect();
+        let is_within = |agent: &AgentInfo| {
+            let within = agent.within.as_ref();
+            within.is_some_and(|it| processes.contains(it))
+        };
         for agent in agents.into_iter().filter(|it| !it.state.ended()) {
             match &agent.system {
-                Some(system) if *system == record.name => {}
+                _ if is_own(&agent) || is_within(&agent) => {}
                 Some(system) => of(system.clone(), &mut |it| it.agents.push(agent.name.clone())),
-                None if group.attached.contains(&agent.name) || is_of_machine(&agent) => {}
                 None => others.agents.push(agent.name),
             }
         }
@@ -225,8 +235,13 @@ mod tests {
     #[test]
     fn what_is_of_the_system_is_not_counted_and_all_else_is() {
         let record = record();
+        let mut alice = agent("Alice", Some("pair"), Some("local"), "running");
+        alice.incarnation = Some("a1".to_owned());
+        let mut child = agent("Child", None, None, "running");
+        child.within = alice.incarnation.clone();
         let own = vec![
-            agent("Alice", Some("pair"), Some("local"), "running"),
+            alice,
+            child,
             agent("Guest", None, None, "running"),
             agent("Far", None, Some("lab1"), "running"),
             agent("Gone", Some("other"), Some("local"), "failed"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::line::Line;
 use super::remote::Task;
 use super::run::{Handle, spawn_at};
 use super::{Agent, CallError, Error, RunError};
-use crate::agent::{OwnWord, ToOthers};
+use crate::agent::{OwnWord, ToOthers, Whence};
 use crate::model::{AgentName, Alias, Dial, Level, NewAgent, Topic};
 use crate::proxy::{NameServer, Proxy};
 use crate::wire::Content;
@@ -28,6 +29,8 @@ pub struct Context<S> {
     pub state: S,
     pub(super) line: Line,
     pub(super) name: AgentName,
+    /// Whence messages come now.
+    pub(super) at: Option<Arc<Whence>>,
     pub(super) current: Current,
     pub(super) ending: Option<i32>,
     nameserver: Dial,
@@ -53,6 +56,7 @@ impl<S> Context<S> {
             state,
             line,
             name,
+            at: None,
             current: Current::default(),
             ending: None,
             nameserver,
@@ -74,7 +78,8 @@ impl<S> Context<S> {
 
     /// The socket at which the message that is being handled has arrived. None in methods and hooks.
     pub fn alias(&self) -> Option<&str> {
-        self.current.at.as_ref().map(|at| at.alias.as_str())
+        let at = self.at.as_ref().filter(|_| self.current.is_message);
+        at.map(|at| at.alias.as_str())
     }
 
     /// The topic of the publication that is being handled.

@@ -1,14 +1,10 @@
 //! What an agent's code is handling, and the right to answer it.
 
-use std::sync::Arc;
-
-use crate::agent::Whence;
-
 /// What is being handled.
 #[derive(Default)]
 pub(super) struct Current {
-    /// Whence the message comes.
-    pub at: Option<Arc<Whence>>,
+    /// A message, and no call.
+    pub is_message: bool,
     pub topic: Option<String>,
     /// The request or call to be answered.
     pub pending: Option<Promise>,

@@ -70,8 +70,9 @@
 //!
 //! What a topology does not say, code can do: [`Context::bind`], [`Context::connect`],
 //! [`Context::subscribe`], [`Context::close`]; [`Context::every`] and [`Context::after`] run code by the
-//! clock, [`Context::every_named`] and [`Context::after_named`] with an alias of your own. [`Context::request`] waits for the answer; [`Context::request_then`] goes on, and has the
-//! answer handled when it comes.
+//! clock, [`Context::every_named`] and [`Context::after_named`] with an alias of your own.
+//! [`Context::request`] waits for the answer; [`Context::request_then`] goes on, and has the answer
+//! handled when it comes.
 //!
 //! ```no_run
 //! use osb::kit::Agent;
@@ -122,7 +123,8 @@
 //! # Errors
 //!
 //! An error in a handler is logged and answers the requester, and the agent goes on; with
-//! [`Agent::ends_on_error`] it ends. A panic answers and ends it, with exit status 101.
+//! [`Agent::ends_on_error`] it ends. What is no message at all reaches no handler: it is counted as `garbled`, and
+//! its requester is told. A call of a method that there is not is told which there are. A panic answers and ends it, with exit status 101.
 //!
 //! # Started by hand
 //!

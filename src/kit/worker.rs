@@ -1,7 +1,6 @@
 //! Runs an agent's code: one thing at a time, in the thread that it was given.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use super::agent::{Code, Garbled};
 use super::current::{Current, Promise};
@@ -111,12 +110,8 @@ impl<S> Worker<S> {
                 self.judge("on_stop", outcome);
                 self.context.shutdown();
             }
-            Heard::Message {
-                at,
-                topic,
-                id,
-                message,
-            } => self.handle(at, topic, id, message),
+            Heard::At(at) => self.context.at = Some(at),
+            Heard::Message { topic, id, message } => self.handle(topic, id, message),
             Heard::Call { id, name, params } => {
                 self.context.current = Current {
                     pending: Some(Promise(id)),
@@ -135,15 +130,13 @@ impl<S> Worker<S> {
         }
     }
 
-    fn handle(
-        &mut self,
-        at: Arc<Whence>,
-        topic: Option<String>,
-        id: Option<u64>,
-        message: Payload,
-    ) {
+    fn handle(&mut self, topic: Option<String>, id: Option<u64>, message: Payload) {
+        // It is told before the first message.
+        let Some(at) = self.context.at.clone() else {
+            return;
+        };
         self.context.current = Current {
-            at: Some(Arc::clone(&at)),
+            is_message: true,
             topic,
             pending: id.map(Promise),
         };

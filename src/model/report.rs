@@ -137,6 +137,9 @@ pub struct AgentInfo {
     /// Which life of the agent this is: the mark of all that is started in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incarnation: Option<String>,
+    /// The life of the agent in whose process it lives, if that is another: it ends with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
     /// Which spec it goes by. None: none, or it could not be carried out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec_version: Option<SpecVersion>,

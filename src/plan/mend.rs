@@ -217,6 +217,7 @@ mod tests {
             }),
             key: None,
             incarnation: None,
+            within: None,
             spec_version: None,
             then: crate::model::AfterEnd::Stays,
             last_end: None,

@@ -518,6 +518,7 @@ impl Member {
                 .map(|since| milliseconds(now.saturating_sub(since))),
             restarts: self.restarts(),
             incarnation: self.incarnation.map(Incarnation::run),
+            within: self.within.map(Incarnation::run),
             spec_version: *spec_version,
             addresses: addresses.clone(),
             connections: connections.iter().map(seen).collect(),

@@ -33,6 +33,7 @@ pub fn alice() -> AgentInfo {
         exit: None,
         key: None,
         incarnation: None,
+        within: None,
         spec_version: None,
         then: AfterEnd::Stays,
         last_end: None,

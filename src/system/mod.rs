@@ -173,11 +173,17 @@ impl SystemFile {
     ///
     /// # Errors
     ///
-    /// If there is no osb, or what `osb up` says; then nothing is left of it, or it is what it was.
+    /// If there is no osb, or what `osb up` says: then nothing is left of it, or it is what it was. Or if its name server, which
+    /// is up, does not admit this program.
     pub fn up(self) -> Result<System, SystemError> {
         let osb = find::osb(self.osb.as_deref())?;
         let up: Up = osb.with_file("up", &self.file, &self.arguments)?;
-        let nameserver = NameServer::connect(&up.nameserver)?;
+        let nameserver = NameServer::connect(&up.nameserver).inspect_err(|_| {
+            if self.while_held {
+                // Nobody holds it. The error is the one that matters.
+                let _ = osb.down(&up.system, true);
+            }
+        })?;
         Ok(System {
             osb,
             name: up.system,

@@ -221,6 +221,7 @@ mod tests {
                 exit,
                 key: None,
                 incarnation: None,
+                within: None,
                 spec_version: None,
                 then: crate::model::AfterEnd::Stays,
                 last_end: None,

@@ -21,9 +21,9 @@ const WORDS: usize = 1000;
 /// How many are left when the agent that had to wait goes on: to go on for one word at a time would cost a turn each.
 const ROOM_AGAIN: usize = WORDS / 2;
 /// How many messages are handed over at once, at most.
-const BATCH: usize = 64;
+const BATCH: usize = 250;
 /// How many words the thread takes before it says so.
-const TAKEN: usize = 32;
+const TAKEN: usize = 50;
 /// The exit status of a thread that panicked, as Rust has it for processes.
 const PANICKED: i32 = 101;
 
@@ -36,7 +36,7 @@ pub(crate) struct Guest {
     /// Messages that are handed over together, at the end of the turn at the latest.
     batch: Vec<Heard>,
     /// Whence the last message came.
-    whence: Option<Arc<Whence>>,
+    whence: Option<Whence>,
     between: Arc<Between>,
 }
 
@@ -162,18 +162,18 @@ impl Guest {
         }
     }
 
-    /// Whence a message comes: mostly whence the last one came.
-    pub(crate) fn whence(&mut self, alias: &Alias, handler: Option<&MethodName>) -> Arc<Whence> {
-        let is_same = |it: &&Arc<Whence>| it.alias == *alias && it.handler.as_ref() == handler;
-        if let Some(same) = self.whence.as_ref().filter(is_same) {
-            return Arc::clone(same);
+    /// Says whence the next messages come, if that is news.
+    pub(crate) fn tell_whence(&mut self, alias: &Alias, handler: Option<&MethodName>) {
+        let is_same = |it: &Whence| it.alias == *alias && it.handler.as_ref() == handler;
+        if self.whence.as_ref().is_some_and(is_same) {
+            return;
         }
-        let whence = Arc::new(Whence {
+        let whence = Whence {
             alias: alias.clone(),
             handler: handler.cloned(),
-        });
-        self.whence = Some(Arc::clone(&whence));
-        whence
+        };
+        self.hand(Heard::At(Arc::new(whence.clone())));
+        self.whence = Some(whence);
     }
 
     pub(crate) fn listens(&self) -> bool {

@@ -69,14 +69,9 @@ impl Agent {
                 });
             }
             Body::Thread(guest) => {
-                let at = guest.whence(&slot.alias, handler);
+                guest.tell_whence(&slot.alias, handler);
                 let message = incoming.payload(last);
-                guest.hand(Heard::Message {
-                    at,
-                    topic,
-                    id,
-                    message,
-                });
+                guest.hand(Heard::Message { topic, id, message });
             }
         }
         self.forget_old_promises(at);

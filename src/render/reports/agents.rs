@@ -133,6 +133,8 @@ struct Object<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     incarnation: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    within: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     spec_version: Option<SpecVersion>,
     /// How it ended: by this exit status, or by this signal. Both are null while it runs, and if the end is not known.
     exit_status: Option<i32>,
@@ -182,6 +184,7 @@ impl<'a> From<&'a Listed> for Object<'a> {
             uptime_s: agent.uptime_s,
             restarts: agent.restarts,
             incarnation: agent.incarnation.as_deref(),
+            within: agent.within.as_deref(),
             spec_version: agent.spec_version,
             then: agent.then,
             last_end: agent.last_end.as_ref().map(|exit| End {

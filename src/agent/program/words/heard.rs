@@ -17,8 +17,9 @@ pub(crate) enum Heard {
     Registered,
     /// The system is wired: the same that a process is told, but that a thread asks for attributes and sockets.
     Start,
+    /// Whence the messages come that follow: once for many of them, which then share nothing between two threads.
+    At(Arc<Whence>),
     Message {
-        at: Arc<Whence>,
         topic: Option<String>,
         id: Option<u64>,
         message: Payload,
