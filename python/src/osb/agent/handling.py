@@ -88,7 +88,8 @@ class Handling:
                     break
                 slot.received += 1
                 if slot.large:
-                    frame = frame.buffer
+                    # As the copy of a small one is: a message is not changed by who gets it.
+                    frame = frame.buffer.toreadonly()
                 slot.large = len(frame) >= _LARGE
                 if topics:
                     topic, frame = self._divided(frame, divides)

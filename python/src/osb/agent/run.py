@@ -226,7 +226,8 @@ class Run:
         if self.status is not None:
             return
         if self.boot.host is None:
-            self.log.info(f"{self.name} is registered at {self.boot.dial.address}")
+            tell = self.log.debug if self.agent.is_in_thread else self.log.info
+            tell(f"{self.name} is registered at {self.boot.dial.address}")
         self.agent._begun.set()
         self.hook("before_loop", self.agent.before_loop)
         if self.boot.go:
