@@ -39,7 +39,7 @@ connections:
 }
 
 const WORKER: &str = "
-from osb import Agent
+from osb_lines import Agent
 
 agent = Agent()
 

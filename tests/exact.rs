@@ -79,9 +79,9 @@ for l in sys.stdin:
 fn the_python_helper_raises_where_such_a_thing_is_said() {
     let bench = Bench::new();
     let program = r#"
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 
 @agent.method
 def say(what):
@@ -163,9 +163,9 @@ osb.run({
 "#;
     bench.file("sink.js", &sink.replace("LIBRARY", library));
     let source = r#"
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 
 @agent.method
 def push(count):
@@ -208,9 +208,9 @@ connections: [{{ agent: Source, to: Sink.in, alias: out }}]
 fn a_topic_that_would_be_cut_is_refused_where_it_is_sent() {
     let bench = Bench::new();
     let program = r#"
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 
 @agent.method
 def publish(topic):

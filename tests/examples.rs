@@ -466,6 +466,140 @@ fn shell_and_node() {
     down(&bench);
 }
 
+/// The folder of a Python that has these packages: that of the machine, or one that is made for the tests, once. None, and
+/// the test is skipped, where neither can be had.
+fn python_with_packages() -> Option<&'static std::path::Path> {
+    static FOUND: std::sync::LazyLock<Option<std::path::PathBuf>> =
+        std::sync::LazyLock::new(|| {
+            let place = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+            let run = |program: &std::path::Path, arguments: &[&str]| {
+                let done = std::process::Command::new(program).args(arguments).output();
+                done.is_ok_and(|done| done.status.success())
+            };
+            let own = place.join("bin").join("python");
+            let has_all =
+                |program: &std::path::Path| run(program, &["-c", "import zmq, numpy, pytest"]);
+            if !has_all(&own) {
+                let made = run("python3".as_ref(), &["-m", "venv", place.to_str()?]);
+                let pip = ["-m", "pip", "install", "-q", "pyzmq", "numpy", "pytest"];
+                if !made || !run(&own, &pip) {
+                    return None;
+                }
+            }
+            has_all(&own).then(|| place.join("bin"))
+        });
+    if FOUND.is_none() {
+        common::skip("agents in Python need pyzmq, numpy and pytest, which cannot be had here");
+    }
+    FOUND.as_deref()
+}
+
+/// A command that finds that Python first, and the package of this repository.
+fn with_python(
+    mut command: std::process::Command,
+    python: &std::path::Path,
+) -> std::process::Command {
+    let path = std::env::var("PATH").unwrap_or_default();
+    command
+        .env("PATH", format!("{}:{path}", python.display()))
+        .env("PYTHONPATH", repository().join("python").join("src"))
+        .env("OSB_BIN", env!("CARGO_BIN_EXE_osb"));
+    command
+}
+
+fn up_with_python(bench: &Bench, example: &str, python: &std::path::Path) {
+    let folder = repository().join("examples").join(example);
+    let topology = folder.join("topology.yaml");
+    let command = bench.command(&["up", topology.to_str().unwrap()]);
+    let said = Said::from(with_python(command, python).output().unwrap());
+    assert_eq!(said.code, 0, "{said}");
+}
+
+#[test]
+fn python_agents() {
+    let Some(python) = python_with_packages() else {
+        return;
+    };
+    let bench = Bench::new();
+    up_with_python(&bench, "python-agents", python);
+    for cents in [100, 104, 150] {
+        let price = format!("{{\"symbol\": \"OSB\", \"cents\": {cents}}}");
+        bench.ok(&["send", "Market", "prices", &price, "--topic", "OSB"]);
+    }
+    wait_until("all are heard", || {
+        bench.json(&["get", "Analyst"])["count"] == 3
+    });
+    let answer = bench.ok(&["send", "Broker", "ask", "\"OSB\"", "--wait"]);
+    assert_eq!(answer, "118.0\n");
+    assert_eq!(bench.ok(&["call", "Slow", "double", "21"]), "42\n");
+    let odd = bench.osb(&["send", "Broker", "ask", "\"XYZ\"", "--wait"]);
+    assert!(odd.stderr.contains("KeyError: 'XYZ'"), "{odd}");
+    wait_until("it warns", || {
+        bench.ok(&["logs", "Broker"]).contains("warnings: {")
+    });
+    let timers = bench.json(&["timers", "Analyst"]);
+    assert_eq!(timers[0]["alias"], "heart", "{timers}");
+    assert_eq!(bench.ok(&["call", "Analyst", "forget"]), "null\n");
+    bench.ok(&["restart", "Analyst"]);
+    wait_until("it has begun anew", || {
+        bench.osb(&["call", "Analyst", "forget"]).code == 0
+    });
+    down(&bench);
+
+    let mut script = std::process::Command::new(python.join("python"));
+    script
+        .arg(repository().join("examples/python-agents/drive.py"))
+        .env("OSB_STATE_DIR", bench.state())
+        .env_remove("OSB_NAMESERVER");
+    let said = Said::from(with_python(script, python).output().unwrap());
+    assert_eq!(said.code, 0, "{said}");
+    let expected = "average: 118.0\nerror: KeyError: 'XYZ'\n42 slept for 0.1 s\naudited: 118.0\n";
+    assert_eq!(said.stdout, expected);
+    bench.assert_nothing_left();
+}
+
+#[test]
+fn numpy_pipeline() {
+    let Some(python) = python_with_packages() else {
+        return;
+    };
+    let bench = Bench::new();
+    up_with_python(&bench, "numpy-pipeline", python);
+    wait_until("all frames are there", || {
+        bench.osb(&["get", "Sink", "frames"]).stdout == "50\n"
+    });
+    let corner = bench.json(&["call", "Sink", "corner"]);
+    let bytes = json!({ "$base64": "yQQAAMkEAADJBAAAyQQAAA==" });
+    assert_eq!(corner, json!({ "$ndarray": ["<u4", [2, 2], bytes] }));
+    down(&bench);
+}
+
+#[test]
+fn pytest_fixture() {
+    let Some(python) = python_with_packages() else {
+        return;
+    };
+    let bench = Bench::new();
+    let folder = repository().join("examples").join("pytest-fixture");
+    let mut pytest = std::process::Command::new(python.join("python"));
+    pytest
+        .args([
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "osb.pytest_plugin",
+            "-p",
+            "no:cacheprovider",
+        ])
+        .arg(folder)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("OSB_STATE_DIR", bench.state());
+    let said = Said::from(with_python(pytest, python).output().unwrap());
+    assert_eq!(said.code, 0, "{said}");
+    assert!(said.stdout.contains("4 passed"), "{said}");
+}
+
 #[test]
 fn rust_agent() {
     let bench = Bench::new();

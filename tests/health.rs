@@ -190,15 +190,15 @@ agents:
 /// A program with the helper, which says how it stands and can be made to work for long, or to answer wrongly.
 const HELPED: &str = r#"
 import time, threading
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 ill = False
 
 @agent.method
 def alive():
     if ill:
-        raise osb.Error("it is ill")
+        raise osb_lines.Error("it is ill")
     return "yes"
 
 @agent.method

@@ -101,7 +101,7 @@ fn answers(system: &System, agent: &str) {
 fn topology(count: usize) -> String {
     let root = env!("CARGO_MANIFEST_DIR");
     let library = format!("{root}/examples/lib");
-    let program = "import osb; agent = osb.Agent(); agent.method(abs); agent.run()";
+    let program = "import osb_lines; agent = osb_lines.Agent(); agent.method(abs); agent.run()";
     let agents = (0..count).map(|n| {
         let command =
             format!("command: [python3, -c, '{program}'], env: {{ PYTHONPATH: '{library}' }}");

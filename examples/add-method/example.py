@@ -1,8 +1,8 @@
 """Methods, to be called by osb call, by proxies and by timers."""
 
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 
 
 @agent.method

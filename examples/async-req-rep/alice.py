@@ -2,9 +2,9 @@
 
 import time
 
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 
 
 @agent.on("main")

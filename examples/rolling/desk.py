@@ -1,8 +1,8 @@
 """Gives numbered work and asks for quotes, and counts what it has given, what was answered, and by which version."""
 
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 count = {"given": 0, "answered": 0, "failed": 0, "by": {}}
 
 
@@ -16,7 +16,7 @@ def work():
     agent.send("work", count["given"])
     try:
         version = agent.request("ask", "which version are you?")
-    except osb.Error as error:
+    except osb_lines.Error as error:
         agent.log_error(error)
         count["failed"] += 1
     else:

@@ -1,8 +1,8 @@
 """Counts the work that has come, each number once."""
 
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 numbers, twice = set(), 0
 
 

@@ -1,8 +1,8 @@
 """Has one worker for every five tasks, and ends them when all is done."""
 
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 workers = []
 waited_for = 0
 

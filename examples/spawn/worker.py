@@ -1,8 +1,8 @@
 """Squares numbers."""
 
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 
 
 @agent.on("tasks")

@@ -1,8 +1,8 @@
 """Counts readings. How many it has stored outlives the program: `keep` in the topology."""
 
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 stored = 0
 
 

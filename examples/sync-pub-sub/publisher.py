@@ -1,8 +1,8 @@
 """Answers requests, and tells all others of each."""
 
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 
 
 @agent.on("publisher")

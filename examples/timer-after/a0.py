@@ -1,8 +1,8 @@
 """Logs something now, and something else a while later."""
 
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 
 
 @agent.started

@@ -1,8 +1,8 @@
 """Annoys its listeners, as often as its timers say."""
 
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 
 
 @agent.method

@@ -1,8 +1,8 @@
 """Three timers, of which two are stopped in time."""
 
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 
 
 @agent.started

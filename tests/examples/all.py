@@ -1,10 +1,10 @@
-"""Tries everything that examples/lib/osb.py offers, and sets `done` to true, or to what went wrong."""
+"""Tries everything that examples/lib/osb_lines.py offers, and sets `done` to true, or to what went wrong."""
 
 import traceback
 
-import osb
+import osb_lines
 
-agent = osb.Agent()
+agent = osb_lines.Agent()
 ticks = 0
 
 
@@ -28,7 +28,7 @@ def named(message):
 
 @agent.method
 def refuse():
-    raise osb.Error("not today")
+    raise osb_lines.Error("not today")
 
 
 @agent.method
@@ -70,7 +70,7 @@ def sockets():
     try:
         agent.unsubscribe("news", "b")
         raise AssertionError("it was subscribed")
-    except osb.Error as error:
+    except osb_lines.Error as error:
         assert "not subscribed" in str(error), error
     assert agent.close("self_ask") == 0
     assert agent.close("out", linger="0ms") == 0

@@ -20,7 +20,7 @@ from .dial import Dial
 
 #: libzmq's numbers for what happens to a connection.
 _EVENTS = (
-    zmq.EVENT_CONNECTED | zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    zmq.EVENT_ACCEPTED | zmq.EVENT_CLOSED | zmq.EVENT_CONNECTED | zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_SUCCEEDED
 )  # fmt: skip
 
@@ -57,6 +57,12 @@ def seen_in(frames: Sequence[Any]) -> Tuple[Optional[Seen], str]:
     if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
         return (Seen.NO_WIRE if value == 500 else Seen.REFUSED), endpoint
     return None, endpoint
+
+
+def told_by(frames: Sequence[Any]) -> Tuple[int, int, str]:
+    """The number of an event, its value, and the address that it is about."""
+    told = parse_monitor_message(list(frames))
+    return int(told["event"]), int(told["value"]), bytes(told["endpoint"]).decode(errors="replace")
 
 
 def watch(watched: zmq.Socket[bytes]) -> zmq.Socket[bytes]:

@@ -164,6 +164,11 @@ class Agent:
         return self._run.name if self._run is not None else self._name or ""
 
     @property
+    def is_in_thread(self) -> bool:
+        """Whether it was begun by `start`."""
+        return self._thread is not None
+
+    @property
     def running(self) -> bool:
         """Whether it is there and is not about to end."""
         return self._run is not None and self._run.status is None

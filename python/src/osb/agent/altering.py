@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, Dict, List
 
 from ..errors import Fault
+from .draining import leave
 from .sockets import joined
 
 if TYPE_CHECKING:
@@ -81,19 +82,17 @@ def _disconnect(run: "Run", verbs: "Verbs", what: Edit) -> None:
     _handle_wires(run, verbs, what["alias"])
 
 
-def leave_former(run: "Run", verbs: "Verbs") -> None:
-    """Ends the connections that the spec has no more."""
+def leave_former(run: "Run", verbs: "Verbs") -> List[Callable[[], bool]]:
+    """Leaves the ends that the spec has no more: what comes back tells of each whether that is done."""
     former, verbs.given.former = verbs.given.former, []
+    leaving = []
     for ends in former:
         kept = run.wiring.kept.get(ends)
-        if kept is None:
-            continue
-        run.wiring.forget(kept)
-        slot = run.sockets.get(kept.alias)
-        if slot is not None and kept.link in slot.links:
-            slot.flush()
-            slot.disconnect(kept.link)
+        if kept is not None:
+            run.wiring.forget(kept)
+            leaving.append(leave(run, kept))
     run.note_change()
+    return leaving
 
 
 def _close(run: "Run", verbs: "Verbs", what: Edit) -> None:

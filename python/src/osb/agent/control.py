@@ -30,6 +30,8 @@ BEAT = 1.0
 #: How long a request waits that names no limit, in seconds.
 REQUEST_TIMEOUT = 30.0
 _ANNOUNCE_MS = 10_000
+#: How long the name server may take to hear that the agent leaves, in seconds.
+_LAST_WORD = 0.5
 
 OnAnswer = Callable[[Any], None]
 
@@ -130,7 +132,10 @@ class Control:
         """Says goodbye, and ends the thread."""
         if self.shown:
             end = {"exit": {"status": status, "signal": None, "log": []}, "asked": asked}
-            self.ask("", "leave", {"end": end}, 2.0, lambda _: None)
+            heard = threading.Event()
+            self.ask("", "leave", {"end": end}, 2.0, lambda _: heard.set(), here=True)
+            # So that who looks after this knows that it has ended; a name server may be away.
+            heard.wait(_LAST_WORD)
         self._over.set()
         self._line.waker.wake()
         self._thread.join()

@@ -74,6 +74,10 @@ class Exchange:
             sent.slot.withdraw(id)
             sent.then(None, f"no answer within {text_of(round((sent.limit or 0) * 1000))}")
 
+    def waits_for(self, slot: "Slot") -> bool:
+        """Whether a request of that socket is not answered yet."""
+        return any(it.slot is slot for it in self._sent.values())
+
     def wakes_at(self) -> Optional[float]:
         """When the next one has taken too long."""
         return min((it.until for it in self._sent.values() if it.until is not None), default=None)

@@ -76,19 +76,22 @@ class Handling:
     def _drain(self, slot: Slot, call: Handler, topics: bool) -> None:
         """PULL and SUB, by one function."""
         run, recv, decode, flags = self._run, slot.socket.recv, slot.decode, zmq.NOBLOCK
-        divides = slot.serializer != "raw"
+        divides, several = slot.serializer != "raw", slot.lines.several
         agent = run.agent
         run.begin(slot.alias)
         agent._current = current = run.current_of(slot)
         try:
             for _ in range(BATCH):
                 try:
-                    frame = recv(flags, not slot.large)
+                    frame = recv(flags, not (slot.large or several))
                 except zmq.Again:
                     break
                 slot.received += 1
-                if slot.large:
-                    frame = frame.buffer
+                if slot.large or several:
+                    if several:
+                        slot.lines.arrived(frame.get(zmq.SRCFD))
+                    # As the copy of a small one is: a message is not changed by who gets it.
+                    frame = frame.buffer.toreadonly()
                 slot.large = len(frame) >= _LARGE
                 if topics:
                     topic, frame = self._divided(frame, divides)
@@ -128,16 +131,20 @@ class Handling:
         body = frame[at + 1 :] if len(frame) < _LARGE else memoryview(frame)[at + 1 :]
         return bytes(frame[:at]).decode(errors="replace"), body
 
-    def _frames(self, socket: Any) -> Optional[List[bytes]]:
+    def _frames(self, slot: Slot, it: Any) -> Optional[List[bytes]]:
+        several = slot.lines.several and it is slot.socket
         try:
-            frames: List[bytes] = socket.recv_multipart(zmq.NOBLOCK)
+            frames: List[Any] = it.recv_multipart(zmq.NOBLOCK, not several)
         except zmq.Again:
             return None
+        if several:
+            slot.lines.arrived(frames[-1].get(zmq.SRCFD))
+            return [frame.bytes for frame in frames]
         return frames
 
     def _drain_by_actions(self, slot: Slot) -> None:
         for _ in range(BATCH):
-            frames = self._frames(slot.socket)
+            frames = self._frames(slot, slot.socket)
             if frames is None or self._run.must_turn:
                 if frames is not None:
                     self._take_one(slot, frames)
@@ -164,7 +171,7 @@ class Handling:
     def _drain_synced(self, slot: Slot) -> None:
         """SYNC_SUB: publications and answers, in the order in which they were sent."""
         for _ in range(BATCH):
-            frames = self._frames(slot.socket)
+            frames = self._frames(slot, slot.socket)
             if frames is None:
                 return
             slot.received += 1
@@ -179,7 +186,7 @@ class Handling:
 
     def _drain_requests(self, slot: Slot) -> None:
         for _ in range(BATCH):
-            frames = self._frames(slot.inlet)
+            frames = self._frames(slot, slot.inlet)
             if frames is None:
                 return
             slot.received += 1
@@ -208,7 +215,7 @@ class Handling:
 
     def _drain_answers(self, slot: Slot) -> None:
         for _ in range(BATCH):
-            frames = self._frames(slot.socket)
+            frames = self._frames(slot, slot.socket)
             if frames is None:
                 return
             slot.received += 1
@@ -278,6 +285,7 @@ class Handling:
         if action == "echo":
             if promise is not None and not promise.kept:
                 promise.kept = True
+                slot.owed -= 1
                 slot.answer(path, bytes(message.body))
             return None
         if action.startswith("forward:"):

@@ -53,6 +53,8 @@ class Log:
 
     def write(self, level: str, text: object) -> None:
         """An entry. That it cannot be written, because the disk is full say, stops nothing."""
+        if level == "debug" and self._file is None:
+            return  # nobody who looks at a terminal wants these
         now = time.time()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
         clean = str(text).rstrip("\r\n").translate(_HARMLESS)

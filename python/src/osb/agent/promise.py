@@ -71,7 +71,10 @@ def to_member(run: "Run", request: "Request") -> Promise:
 def to_peer(run: "Run", slot: "Slot", path: Any) -> Promise:
     """The answer to a request by a data socket."""
 
+    slot.owed += 1
+
     def give(answer: Any, error: Optional[BaseException]) -> None:
+        slot.owed -= 1
         if error is not None:
             return slot.answer(path, error_answer(reason_of(error), slot.serializer))
         try:

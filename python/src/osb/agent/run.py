@@ -27,6 +27,7 @@ from .control import Control, Request
 from .core.steps import Steps
 from .core.timers import Timer, Timers
 from .exchange import Exchange
+from .draining import tell_at_the_end, tell_what_has_come
 from .handling import Handling
 from .log import Log
 from .promise import Promise, to_member
@@ -153,8 +154,14 @@ class Run:
             self.post(lambda: self.verbs.serve(request))
 
     def beat(self) -> Tuple[Optional[str], int]:
-        """By the control thread: what the agent's code does, and how many things it has done."""
+        """By the control thread, once a second: what the agent's code does, and how many things it has done."""
+        if self.doing is None and self.thread is not None:
+            self.post(lambda: tell_what_has_come(self))
         return self.doing, self.count
+
+    def owes(self) -> bool:
+        """Whether its code has something to do still that has come."""
+        return bool(self._code_box) or self._depth > 0 or self.tasks.under_way
 
     def excuse(self, request: Request) -> str:
         """What has taken too long."""
@@ -226,7 +233,8 @@ class Run:
         if self.status is not None:
             return
         if self.boot.host is None:
-            self.log.info(f"{self.name} is registered at {self.boot.dial.address}")
+            tell = self.log.debug if self.agent.is_in_thread else self.log.info
+            tell(f"{self.name} is registered at {self.boot.dial.address}")
         self.agent._begun.set()
         self.hook("before_loop", self.agent.before_loop)
         if self.boot.go:
@@ -252,6 +260,7 @@ class Run:
         if was_there and not self.failed_init:
             self.hook("on_stop", self.agent.on_stop)
         self.tasks.close()
+        tell_at_the_end(self)
         for slot in self.sockets:
             slot.flush()
             if slot.outbox:

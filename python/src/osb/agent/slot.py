@@ -18,9 +18,10 @@ import zmq
 from .. import handlers as forms
 from ..address import Address
 from ..kinds import Kind
-from ..line import dial_with, keep_alive, seen_in, watch
+from ..line import dial_with, keep_alive, seen_in, told_by, watch
 from ..values import decoder
 from .admission import DOMAIN
+from .lines import Lines
 from .links import Link
 
 if TYPE_CHECKING:
@@ -85,7 +86,11 @@ class Slot:
         self.seen: Set[bytes] = set()
         self.early: Deque[Tuple[bytes, Frames, Any]] = deque(maxlen=1000)
         self.received = self.sent = self.dropped = self.garbled = 0
-        self.unanswered = 0
+        #: Requests that are to be answered still.
+        self.owed = 0
+        self.lines = Lines()
+        #: It sends nothing: its only other end is being left.
+        self.paused = False
         #: Whether the last message was large: then frames are not copied.
         self.large = False
         self._files: List[Path] = []
@@ -127,7 +132,7 @@ class Slot:
     def stats(self) -> Dict[str, int]:
         """Its counts, as the request `status` has them."""
         return {
-            "received": self.received, "sent": self.sent, "dropped": self.dropped + self.unanswered,
+            "received": self.received, "sent": self.sent, "dropped": self.dropped,
             "waiting": len(self.outbox), "unconfirmed": 0, "garbled": self.garbled,
         }  # fmt: skip
 
@@ -136,6 +141,8 @@ class Slot:
     def bind(self, endpoint: Dict[str, Any], agent: str, advertise: str, folder: Callable[[], str]) -> None:
         """Binds it. Raises CannotBind."""
         self._close_to_unknown_keys()
+        if self.kind in (Kind.PULL, Kind.REP, Kind.ASYNC_REP):
+            self.monitors[self.socket] = watch(self.socket)
         if endpoint["transport"] == "ipc":
             address, requests = self._bind_ipc(endpoint.get("path"), agent, folder)
         else:
@@ -248,13 +255,22 @@ class Slot:
         changed = lost = False
         for monitor in self.monitors.values():
             while monitor.getsockopt(zmq.EVENTS) & zmq.POLLIN:
-                seen, at = seen_in(monitor.recv_multipart())
+                frames = monitor.recv_multipart()
+                if monitor is self.monitors.get(self.socket):
+                    self.lines.note(*told_by(frames), self.received)
+                seen, at = seen_in(frames)
                 for link in self.links:
                     if seen is not None and at in link.ends:
                         was = link.ends[at].proven
                         changed |= link.ends[at].note(seen, now)
                         lost |= was and not link.ends[at].proven
         return changed, lost
+
+    def leads_to(self, at: str) -> Optional[str]:
+        """Whose socket is at an address that was dialled, if it is an agent of the same name server."""
+        links = [link for link in self.links if link.server.address == at] if len(self.links) > 1 else self.links
+        to = links[0].to if links else None
+        return to if to is not None and "@" not in to else None
 
     # Subscriptions.
 
@@ -321,6 +337,8 @@ class Slot:
         self.outbox = deque(it for it in self.outbox if it.id != id)
 
     def _send(self, frames: Frames) -> bool:
+        if self.paused:
+            return False
         try:
             if len(frames) == 1:
                 self.outlet.send(frames[0], zmq.NOBLOCK)

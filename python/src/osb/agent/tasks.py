@@ -41,6 +41,11 @@ class Tasks:
                 current.promise.keep(answer)
         self._run.count += 1
 
+    @property
+    def under_way(self) -> bool:
+        """Whether there are any."""
+        return bool(self._tasks)
+
     def future(self) -> "asyncio.Future[Any]":
         """A future of the loop, for code that awaits something of the agent."""
         return asyncio.get_running_loop().create_future()

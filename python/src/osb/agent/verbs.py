@@ -11,6 +11,7 @@ from ..proxy import of_json, to_json
 from ..values import ValueProblem, encode
 from . import altering
 from .control import Request
+from .draining import READS, SHARES, WRITES, Draining, of_kind
 from .exchange import actions_of, read_answer
 from .given import Adoption, Given
 from .handling import wait_of
@@ -30,6 +31,7 @@ class Verbs:
         self._run = run
         self.given = Given()
         self.adoption: Optional[Adoption] = None
+        self.draining = Draining(run)
 
     def serve(self, request: Request) -> None:
         """Does what is asked, and makes sure that it is answered: at once, or when what it waits for is there."""
@@ -164,9 +166,8 @@ class Verbs:
                 return True  # another version has come meanwhile
             if not all(it.is_proven for it in kept):
                 return False
-            altering.leave_former(run, self)
-            self.note_step("wire")
-            self.take_steps()
+            left = altering.leave_former(run, self)
+            run.wait(lambda: self._have_left(left), until + limit, lambda: None)
             return True
 
         def late() -> None:
@@ -177,6 +178,14 @@ class Verbs:
             self.take_steps()
 
         run.wait(check, until, late)
+
+    def _have_left(self, left: List[Callable[[], bool]]) -> bool:
+        """The step is taken when the former ends are left."""
+        left[:] = [it for it in left if not it()]
+        if not left and self._run.steps.is_under_way("wire"):
+            self.note_step("wire")
+            self.take_steps()
+        return not left
 
     def _unproven(self, kept: Kept, limit: float) -> Fault:
         shown = round(limit * 1000)
@@ -529,6 +538,37 @@ class Verbs:
         """Stops all."""
         self._run.timers.clear()
 
+    # Losses, and leaving.
+
+    def confirm(self, request: Request) -> None:
+        """A reader tells what has come. This writer cannot tell what it has given to each, and so counts no losses."""
+        of_kind(self._run, request.params["alias"], WRITES, "be told what has arrived")
+
+    def arrived(self, request: Request) -> Any:
+        """A writer asks what has come by its lines."""
+        slot = of_kind(self._run, request.params["alias"], READS, "tell what has arrived")
+        return slot.lines.known(request.params["lines"], slot.received)
+
+    def drain(self, request: Request) -> Any:
+        """Takes in and answers all that is under way."""
+        self.draining.drain(request)
+        return LATER
+
+    def resume(self, _: Request) -> None:
+        """It stays after all."""
+        self.draining.resume()
+
+    def left(self, request: Request) -> Any:
+        """A writer that has connected has left."""
+        self.draining.left(request)
+        return LATER
+
+    def leave_out(self, request: Request) -> None:
+        """The stock libzmq has no way to give nothing more to one of its peers."""
+        slot = of_kind(self._run, request.params["alias"], SHARES, "leave a connection out")
+        reason = f"{self._run.name}.{slot.alias} has a libzmq of its own, which cannot leave a connection out"
+        raise Fault("refused", reason=reason)
+
     # Its life.
 
     def quiet(self, _: Request) -> None:
@@ -586,6 +626,7 @@ _VERBS: Dict[str, Callable[[Verbs, Request], Any]] = {
         "bind", "connect", "connect_to", "admit", "dismiss", "sockets", "close", "close_all", "subscribe",
         "unsubscribe", "configure", "alter", "wire", "probe", "prove", "unprobe", "adopt", "release", "lead", "send",
         "send_recv", "ask", "wait", "timer", "stop_timer", "stop_timers", "quiet",
+        "confirm", "arrived", "drain", "resume", "left", "leave_out",
     )
 }  # fmt: skip
 

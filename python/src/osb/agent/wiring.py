@@ -159,7 +159,7 @@ class Wiring:
         if effect is Effect.DIAL:
             self._dial(kept)
         elif effect is Effect.REDIAL:
-            self._redial(kept)
+            self.redial(kept)
         elif effect is Effect.PROVE:
             self._prove(kept)
         self._run.note_change()
@@ -176,7 +176,8 @@ class Wiring:
         kept.link, kept.times = link, link.times - (1 if link.proven else 0)
         self._follow(kept)
 
-    def _redial(self, kept: Kept) -> None:
+    def redial(self, kept: Kept) -> None:
+        """Makes its connection anew."""
         slot = self._run.sockets.get(kept.alias)
         if slot is None or kept.link is None or kept.link not in slot.links:
             return

@@ -3,9 +3,9 @@
 One file, nothing to install: copy it beside your program, or say where it is with
 `env: { PYTHONPATH: ../lib }`. What it speaks is described in specs/commands.md.
 
-    import osb
+    import osb_lines
 
-    agent = osb.Agent()
+    agent = osb_lines.Agent()
 
     @agent.on("inbox")
     def greeted(message):
