@@ -300,7 +300,10 @@ impl GuestEnd {
         if taken == 0 {
             return;
         }
-        let left = waiting.fetch_sub(taken, Ordering::SeqCst) - taken;
+        // Those that were given up as not taken are not counted any more.
+        let less = |waiting: usize| Some(waiting.saturating_sub(taken));
+        let before = waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+        let left = before.unwrap_or_default().saturating_sub(taken);
         // The reader that stopped because of this queue is to look again.
         if left < ROOM_AGAIN && is_full.load(Ordering::SeqCst) {
             wake(&self.between);
