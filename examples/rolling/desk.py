@@ -4,6 +4,7 @@ import osb_lines
 
 agent = osb_lines.Agent()
 count = {"given": 0, "answered": 0, "failed": 0, "by": {}}
+resting = False
 
 
 @agent.started
@@ -12,6 +13,8 @@ def begin():
 
 
 def work():
+    if resting:  # a tick that was on its way
+        return
     count["given"] += 1
     agent.send("work", count["given"])
     try:
@@ -27,6 +30,8 @@ def work():
 @agent.method
 def rest():
     """Gives no more work, and tells what it has given."""
+    global resting
+    resting = True
     agent.stop_timer("work")
     return count
 
