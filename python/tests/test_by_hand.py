@@ -218,7 +218,7 @@ def test_a_system_ends_with_the_script_that_has_brought_it_up(system):
 
 def test_nothing_is_left_of_agents_in_threads(system):
     up = system(OPEN)
-    up.nameserver.ping()
+    up.proxy("Alice").wait_for_running()
     gc.collect()
     before, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
     for _ in range(3):

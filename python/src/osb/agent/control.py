@@ -133,6 +133,8 @@ class Control:
         if self.shown:
             end = {"exit": {"status": status, "signal": None, "log": []}, "asked": asked}
             heard = threading.Event()
+            # Nothing is announced after that.
+            self.shown = False
             self.ask("", "leave", {"end": end}, 2.0, lambda _: heard.set(), here=True)
             # So that who looks after this knows that it has ended; a name server may be away.
             heard.wait(_LAST_WORD)
