@@ -28,6 +28,7 @@ from .core.steps import Steps
 from .core.timers import Timer, Timers
 from .exchange import Exchange
 from .draining import tell_at_the_end, tell_what_has_come
+from .farewell import leave_behind
 from .handling import Handling
 from .log import Log
 from .promise import Promise, to_member
@@ -86,7 +87,8 @@ class Run:
         #: `preparing`, `working`, `quiet` or `ending`.
         self.life = "preparing"
         self.status: Optional[int] = None
-        self.asked_to_end = False
+        #: Somebody has asked it to end; and it was a member, so that it stays down.
+        self.asked_to_end = self.stays_down = False
         self.failed_init = False
         #: How many things of the agent's code have ended, and what runs now.
         self.count, self.doing = 0, None  # type: Tuple[int, Optional[str]]
@@ -209,6 +211,9 @@ class Run:
             self._begin()
             while self.status is None:
                 self._turn()
+        except SystemExit as exit:
+            # Code of the agent ends it, by `sys.exit`.
+            self.end(_status(exit.code))
         finally:
             if self.status is None:
                 self.status = 1
@@ -261,12 +266,14 @@ class Run:
             self.hook("on_stop", self.agent.on_stop)
         self.tasks.close()
         tell_at_the_end(self)
+        unsent = {}
         for slot in self.sockets:
             slot.flush()
             if slot.outbox:
-                count = len(slot.outbox)
+                count = unsent[slot.alias] = len(slot.outbox)
                 what = "1 message was" if count == 1 else f"{count} messages were"
                 self.log.warning(f"{what} not sent by {slot.alias}")
+        leave_behind(self, unsent)
         self.control.leave(self.status or 0, self.asked_to_end)
         for slot in self.sockets:
             slot.close(LINGER_MS)
@@ -589,6 +596,11 @@ class Run:
         except OsbError as error:
             self.log.warning(f"a tick of the timer {alias} is skipped: {error}")
             return "skipped"
+
+
+def _status(code: Any) -> int:
+    """The exit status of a SystemExit."""
+    return code if isinstance(code, int) else 0 if code is None else 1
 
 
 NOTHING = Current(None, None, None)
