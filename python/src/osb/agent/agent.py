@@ -117,7 +117,7 @@ class Agent:
                 return alias or ""
 
             def do() -> str:
-                run.verbs.check_timers([spec])
+                run.verbs.leading.check_timers([spec])
                 return run.timers.add(spec, run.now(), code)
 
             return run.in_loop(do)
@@ -533,7 +533,7 @@ class Agent:
         run = self._r
 
         def do() -> str:
-            run.verbs.check_timers([spec])
+            run.verbs.leading.check_timers([spec])
             return run.timers.add(spec, run.now())
 
         return run.in_loop(do)

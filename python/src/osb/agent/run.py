@@ -226,11 +226,11 @@ class Run:
         if not self.hook("on_init", self.agent.on_init):
             self.failed_init = True
             return self.end(1)
-        self.verbs.carry_out_spec()
+        self.verbs.leading.carry_out_spec()
         self.tell_changes()
         self.control.show()
         if self.boot.works is not None:
-            if self.verbs.given.fault is not None:
+            if self.verbs.leading.given.fault is not None:
                 return self.end(1)
             step = "wire" if self.boot.works.get("waits") else "go"
             (self.steps.lead if self.boot.works.get("strict") else self.steps.lead_alone)(step)
@@ -245,7 +245,9 @@ class Run:
         if self.boot.go:
             self.work()
             self.timers.start(self.now())
-        self.verbs.take_steps()
+        self.verbs.leading.take_steps()
+        # The loop sleeps first: nothing else may come for long.
+        self.tell_changes()
 
     def work(self) -> None:
         """All is wired, and messages may leave: the agent's code begins."""
@@ -417,7 +419,7 @@ class Run:
         if not self._changed:
             return
         self._changed = False
-        given = self.verbs.given
+        given = self.verbs.leading.given
         fault = given.fault if given.fault is not None else self.steps.fault
         reached = {**({"done": self.steps.done()} if self.steps.done() else {}), **({"fault": fault} if fault else {})}
         told: Dict[str, Any] = {"addresses": self.sockets.addresses(), "connections": self.sockets.connections(self.now())}
