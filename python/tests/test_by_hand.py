@@ -232,10 +232,10 @@ def test_arrays_pass_through_agents_that_are_not_in_python(system):
         heard = []
         alice.bind("PUSH", "on", serializer="msgpack")
         probe.connect("Alice.on", "back", heard.append)
-        alice.connect("Probe.msgpack", "through", "forward:on")
-        alice.close("msgpack")
+        probe.bind("PUSH", "third", serializer="msgpack")
+        alice.connect("Probe.third", "through", "forward:on")
         large = numpy.arange(30_000.0)
-        probe.send("msgpack", large)
+        probe.send("third", large)
         wait_until("it is back", lambda: len(heard) == 1)
         assert (heard[0] == large).all() and not heard[0].flags.writeable
 
