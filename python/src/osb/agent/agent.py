@@ -425,6 +425,9 @@ class Agent:
             slot = run.sockets.bind({**request, "handlers": self._handlers(alias, handler)})
             slot.by_hand = True
             run.tell_changes()
+            if run.control.shown:
+                # Whoever hears of it now can ask the name server for it.
+                run.wait_for(lambda: run.control.settled, 2.0, None)
             assert slot.bound is not None
             return slot.bound
 
