@@ -239,6 +239,21 @@ def test_it_ends_when_it_is_asked_to_and_begins_anew(agents):
     assert bob.info()["exit"]["signal"] == 9
 
 
+def test_its_host_starts_it_again_as_its_policy_says(system):
+    always = TOPOLOGY.replace("    attributes: { factor: 3 }", "    attributes: { factor: 3 }\n    restart: always\n    keep: [x]")
+    up = system(always, bob=BOB)
+    bob = up.proxy("Bob")
+    bob.set_attr(x="kept")
+    pid = bob.info()["pid"]
+    with pytest.raises(osb.OsbError, match="went away"):
+        bob.call("end", 7)
+    wait_until("the next life", lambda: bob.info()["pid"] != pid and bob.info()["state"] == "running")
+    assert bob.get_attr("x") == "kept" and bob.info()["restarts"] == 1
+    bob.shutdown()
+    bob.wait_for_end()
+    assert bob.info()["state"] == "stopped"
+
+
 def test_a_system_that_is_up_is_changed_while_it_works(system, agents):
     up, alice, bob, eve = agents
     pid = bob.info()["pid"]

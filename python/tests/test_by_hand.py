@@ -216,9 +216,33 @@ def test_a_system_ends_with_the_script_that_has_brought_it_up(system):
     wait_until("its record is gone", lambda: not osb.dial.groups(), 20)
 
 
+def test_arrays_pass_through_agents_that_are_not_in_python(system):
+    numpy = pytest.importorskip("numpy")
+    up = system(OPEN)
+    alice = up.proxy("Alice")
+    with osb.Agent("Probe", nameserver=up.nameserver.address).start() as probe:
+        for serializer in ("json", "msgpack"):
+            probe.bind("PUSH", serializer, serializer=serializer)
+            alice.connect(f"Probe.{serializer}", serializer, "collect")
+            probe.send(serializer, {"a": numpy.arange(3), "s": {1}, "b": b"\xff"})
+        wait_until("both", lambda: len(alice.get_attr("received")) == 2)
+        for there in alice.get_attr("received"):
+            assert (there["a"] == numpy.arange(3)).all() and there["s"] == {1} and there["b"] == b"\xff"
+        # And back, by an agent in Rust that forwards what it gets.
+        heard = []
+        alice.bind("PUSH", "on", serializer="msgpack")
+        probe.connect("Alice.on", "back", heard.append)
+        probe.bind("PUSH", "third", serializer="msgpack")
+        alice.connect("Probe.third", "through", "forward:on")
+        large = numpy.arange(30_000.0)
+        probe.send("third", large)
+        wait_until("it is back", lambda: len(heard) == 1)
+        assert (heard[0] == large).all() and not heard[0].flags.writeable
+
+
 def test_nothing_is_left_of_agents_in_threads(system):
     up = system(OPEN)
-    up.nameserver.ping()
+    up.proxy("Alice").wait_for_running()
     gc.collect()
     before, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
     for _ in range(3):

@@ -11,7 +11,7 @@ import os
 import socket
 from collections import deque
 from enum import Enum
-from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Tuple, Union
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
@@ -119,6 +119,10 @@ class Waker:
         self._theirs.close()
 
 
+def _size(frames: Any) -> int:
+    return sum(map(len, frames)) if isinstance(frames, list) else 0
+
+
 class Line:
     """The DEALER with what belongs to it. All but `post` and `wake` is for the thread that drives it."""
 
@@ -132,7 +136,7 @@ class Line:
         self.waker = Waker()
         self.poller = zmq.Poller()
         self.poller.register(self.waker.fileno(), zmq.POLLIN)
-        self._out: Deque[List[bytes]] = deque()
+        self._out: Deque[Union[List[bytes], Callable[[], List[bytes]]]] = deque()
         self._full = False
         self.pid = os.getpid()
         self._open()
@@ -150,8 +154,8 @@ class Line:
         self.poller.register(self.monitor, zmq.POLLIN)
         self.dealer.connect(self.address)
 
-    def post(self, frames: List[bytes]) -> None:
-        """Sends as soon as there is a connection, by any thread."""
+    def post(self, frames: Union[List[bytes], Callable[[], List[bytes]]]) -> None:
+        """Sends as soon as there is a connection, by any thread, in order. A function makes the frames at that moment."""
         self._out.append(frames)
         self.waker.wake()
 
@@ -166,16 +170,22 @@ class Line:
     def flush(self) -> None:
         """Sends what was posted, as far as that goes now."""
         while self._out:
-            if not self.send_now(self._out[0]):
+            first = self._out[0]
+            if not isinstance(first, list):
+                # What is made anew when there is a connection again is not kept.
+                self._out.popleft()
+                self.send_now(first())
+                continue
+            if not self.send_now(first):
                 self._forget_surplus()
                 return
             self._out.popleft()
 
     def _forget_surplus(self) -> None:
         """The oldest make room: they are waited for least."""
-        size = sum(len(frame) for frames in self._out for frame in frames)
+        size = sum(map(_size, self._out))
         while size > self.KEPT:
-            size -= sum(map(len, self._out.popleft()))
+            size -= _size(self._out.popleft())
 
     def wait(self, timeout: float) -> bool:
         """Sends, and waits `timeout` seconds at most until something has come. True if messages may have."""

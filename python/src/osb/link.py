@@ -1,6 +1,8 @@
-"""A client's link to a name server: requests to any member, and events. One thread of its own drives it.
+"""A client's link to a name server: requests to any member, and events.
 
-It is a client by specs/protocol.md: it announces nothing, and is forgotten when it goes.
+It is a client by specs/protocol.md: it announces nothing, and is forgotten when it goes. Who asks and waits drives the
+connection itself meanwhile, for a change of threads would cost more than the answer. A thread of the link's own drives
+it while there are watchers, or answers that come by futures.
 """
 
 from __future__ import annotations
@@ -35,23 +37,24 @@ class Link:
         """Dials. Raises NotFound within `patience` seconds if no name server answers there, or it lets nobody in."""
         self._line = Line(dial)
         self.dial = dial
-        self._lock = threading.Lock()
+        #: Guards what is shared; and whoever has the other one drives the line.
+        self._lock, self._driving = threading.Lock(), threading.Lock()
         self._last = 0
         self._pending: Dict[int, Tuple[Future[Any], float, str]] = {}
         self._watchers: List["queue.SimpleQueue[Any]"] = []
-        self._closing = False
-        self._ready: Future[None] = Future()
+        self._closing = self._is_shut = False
+        self._failure: Optional[OsbError] = None
         self._was_open = False
-        self._thread = threading.Thread(target=self._drive, name="osb link", daemon=True)
-        self._thread.start()
-        try:
-            self._ready.result(patience)
-        except Late:
+        self._thread: Optional[threading.Thread] = None
+        self._needed = threading.Event()
+        with self._driving:
+            until = time.monotonic() + patience
+            while not self._was_open and self._failure is None and time.monotonic() < until:
+                self._turn(until - time.monotonic())
+        if not self._was_open:
             self.close()
-            raise NotFound(f"no name server answers at {self._shown} within {text_of(int(patience * 1000))}") from None
-        except BaseException:
-            self.close()
-            raise
+            late = NotFound(f"no name server answers at {self._shown} within {text_of(int(patience * 1000))}")
+            raise self._failure or late
 
     @property
     def _shown(self) -> str:
@@ -62,16 +65,30 @@ class Link:
     ) -> Any:
         """Asks a member (`""`: the name server) and waits for the answer. Raises Fault or Timeout."""
         patience = seconds(timeout)
-        answer = self.begin(peer, method, params, timeout)
+        answer = self._begin(peer, method, params, timeout)
+        until = time.monotonic() + patience + 2 * MARGIN
+        if self._driving.acquire(blocking=False):
+            try:
+                while not answer.done() and not self._closing and time.monotonic() < until:
+                    self._turn(min(self._until_next(), until - time.monotonic()))
+            finally:
+                self._driving.release()
+            self._see_to_driver()
         try:
-            return answer.result(patience + 2 * MARGIN)
+            return answer.result(max(0.0, until - time.monotonic()))
         except Late:
+            self._see_to_driver()
             raise self._late(peer, method, patience) from None
 
     def begin(
         self, peer: str, method: str, params: Optional[Dict[str, Any]] = None, timeout: Duration = CONTROL_TIMEOUT
     ) -> Future[Any]:
         """Asks a member. The answer, or why there is none, comes by the future."""
+        answer = self._begin(peer, method, params, timeout)
+        self._see_to_driver()
+        return answer
+
+    def _begin(self, peer: str, method: str, params: Optional[Dict[str, Any]], timeout: Duration) -> Future[Any]:
         self._check()
         answer: Future[Any] = Future()
         until = time.monotonic() + seconds(timeout) + MARGIN
@@ -89,6 +106,11 @@ class Link:
         self._check()
         header = wire.Envelope(wire.Kind.ONEWAY, peer=peer).encode()
         self._line.post([header, wire.request_body(method, params)])
+        if self._driving.acquire(blocking=False):
+            try:
+                self._line.flush()
+            finally:
+                self._driving.release()
 
     def watch(self) -> "queue.SimpleQueue[Any]":
         """What happens from now on: first `{"agents", "hosts", "reached"}`, and that again when the name server was
@@ -98,6 +120,7 @@ class Link:
         with self._lock:
             self._watchers.append(told)
         self._line.post(self._watch_frames())
+        self._see_to_driver()
         return told
 
     def unwatch(self, told: "queue.SimpleQueue[Any]") -> None:
@@ -105,16 +128,26 @@ class Link:
         with self._lock:
             if told in self._watchers:
                 self._watchers.remove(told)
+        self._line.waker.wake()
 
     def close(self) -> None:
         """Ends the link. Those who wait for answers are told."""
-        if self._closing:
-            return
         self._closing = True
-        if self._line.pid == os.getpid():
-            self._line.waker.wake()
-            if threading.current_thread() is not self._thread:
-                self._thread.join()
+        if self._line.pid != os.getpid():
+            return  # the parent's
+        self._needed.set()
+        self._line.waker.wake()
+        if threading.current_thread() is self._thread:
+            return  # it sees to the rest when it is done
+        with self._driving:
+            self._shut()
+
+    def _shut(self) -> None:
+        """By whoever drives it."""
+        if not self._is_shut:
+            self._is_shut = True
+            self._line.close()
+            self._give_up(self._failure or OsbError(f"the connection to the name server at {self._shown} is closed"))
 
     @property
     def closed(self) -> bool:
@@ -135,19 +168,39 @@ class Link:
         who = peer or f"the name server at {self._shown}"
         return Timeout(f"{who} has not answered {method} within {text_of(round(patience * 1000))}")
 
-    # What the thread does.
+    # Who drives.
+
+    def _see_to_driver(self) -> None:
+        """There may be something to wait for that nobody drives the line for."""
+        if not self._is_awaited() or self._closing:
+            return
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._drive, name="osb link", daemon=True)
+                    self._thread.start()
+        self._needed.set()
+
+    def _is_awaited(self) -> bool:
+        return bool(self._pending or self._watchers)
 
     def _drive(self) -> None:
-        try:
-            while not self._closing:
-                self._line.wait(self._until_next())
-                self._look()
-                self._receive()
-                self._expire()
-        finally:
-            self._closing = True
-            self._line.close()
-            self._give_up(OsbError(f"the connection to the name server at {self._shown} is closed"))
+        """The thread: while anything is waited for."""
+        while not self._closing:
+            self._needed.wait()
+            self._needed.clear()
+            with self._driving:
+                while self._is_awaited() and not self._closing:
+                    self._turn(self._until_next())
+        with self._driving:
+            self._shut()
+
+    def _turn(self, timeout: float) -> None:
+        """Sends, waits until something has come, and takes it in."""
+        self._line.wait(timeout)
+        self._look()
+        self._receive()
+        self._expire()
 
     def _until_next(self) -> float:
         with self._lock:
@@ -162,23 +215,20 @@ class Link:
 
     def _note(self, seen: Seen) -> None:
         if seen is Seen.PROVEN:
-            if not self._ready.done():
-                self._ready.set_result(None)
             if self._was_open and self._watchers:
                 self._line.post(self._watch_frames())
             self._was_open = True
             return
         reason = _refusal(seen, self._was_open, self.dial.keys is not None)
-        if reason is None:
+        if reason is None or self._failure is not None:
             return
-        error = NotFound(f"the name server at {self._shown}: {reason}") if seen is not Seen.RETRIED else NotFound(
-            f"no name server listens at {self._shown}"
-        )
-        if not self._ready.done():
-            self._ready.set_exception(error)
-        elif seen is not Seen.RETRIED:
-            self._give_up(error)
+        if seen is Seen.RETRIED:
+            self._failure = NotFound(f"no name server listens at {self._shown}")
+            return
+        self._failure = NotFound(f"the name server at {self._shown}: {reason}")
+        if self._was_open:
             self._closing = True
+            self._give_up(self._failure)
 
     def _receive(self) -> None:
         frames = self._line.receive()

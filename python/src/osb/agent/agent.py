@@ -117,7 +117,7 @@ class Agent:
                 return alias or ""
 
             def do() -> str:
-                run.verbs.check_timers([spec])
+                run.verbs.leading.check_timers([spec])
                 return run.timers.add(spec, run.now(), code)
 
             return run.in_loop(do)
@@ -425,6 +425,9 @@ class Agent:
             slot = run.sockets.bind({**request, "handlers": self._handlers(alias, handler)})
             slot.by_hand = True
             run.tell_changes()
+            if run.control.shown:
+                # Whoever hears of it now can ask the name server for it.
+                run.wait_for(lambda: run.control.settled, 2.0, None)
             assert slot.bound is not None
             return slot.bound
 
@@ -533,7 +536,7 @@ class Agent:
         run = self._r
 
         def do() -> str:
-            run.verbs.check_timers([spec])
+            run.verbs.leading.check_timers([spec])
             return run.timers.add(spec, run.now())
 
         return run.in_loop(do)

@@ -10,7 +10,7 @@ from .sockets import joined
 
 if TYPE_CHECKING:
     from .run import Run
-    from .verbs import Verbs
+    from .leading import Leading
 
 Edit = Any
 
@@ -20,18 +20,18 @@ def by_topic(handlers: Dict[str, Any]) -> Dict[str, List[str]]:
     return dict(handlers["by_topic"]) if "by_topic" in handlers else {"": list(handlers["all"])}
 
 
-def alter(run: "Run", verbs: "Verbs", params: Dict[str, Any]) -> None:
+def alter(run: "Run", leading: "Leading", params: Dict[str, Any]) -> None:
     """Carries out the edits. What can be seen beforehand is; a fault after that leaves the agent without a version."""
-    given = verbs.given
+    given = leading.given
     if given.version != params["from"]:
         reason = f"{params['spec']['name']} does not go by version {params['from']} of its spec"
         raise Fault("refused", reason=reason)
     edits = params["edits"]
-    _check(run, verbs, edits)
+    _check(run, leading, edits)
     bound: List[str] = []
     try:
         for edit in edits:
-            _bind_new(run, verbs, edit, edits, bound)
+            _bind_new(run, leading, edit, edits, bound)
     except Fault:
         for alias in bound:
             run.sockets.close(alias, 0)
@@ -40,9 +40,9 @@ def alter(run: "Run", verbs: "Verbs", params: Dict[str, Any]) -> None:
         for edit in edits:
             (kind, what), = edit.items()
             if kind == "close" and params.get("back") and what["alias"] in given.taken_over:
-                give_back(run, verbs, what["alias"])
+                give_back(run, leading, what["alias"])
             elif not (kind == "bind" and what["alias"] in bound):
-                _EDITS[kind](run, verbs, what)
+                _EDITS[kind](run, leading, what)
     except Fault:
         given.version = None
         run.note_change()
@@ -52,39 +52,39 @@ def alter(run: "Run", verbs: "Verbs", params: Dict[str, Any]) -> None:
     run.note_change()
 
 
-def _check(run: "Run", verbs: "Verbs", edits: List[Edit]) -> None:
+def _check(run: "Run", leading: "Leading", edits: List[Edit]) -> None:
     stopped = [run.timers.like(edit["stop_timer"]) for edit in edits if "stop_timer" in edit]
     for edit in edits:
         (kind, what), = edit.items()
         if kind not in _EDITS:
             raise Fault("bad_request", reason=f"no edit is called {kind}")
         if kind == "timer" and what.get("alias") not in stopped:
-            verbs.check_timers([what])
+            leading.check_timers([what])
         if kind == "handle" and what.get("handlers") is not None:
             run.sockets.check_handlers(run.sockets.find(what["alias"]).kind, what["handlers"])
 
 
-def _bind_new(run: "Run", verbs: "Verbs", edit: Edit, edits: List[Edit], bound: List[str]) -> None:
+def _bind_new(run: "Run", leading: "Leading", edit: Edit, edits: List[Edit], bound: List[str]) -> None:
     socket = edit.get("bind")
     if socket is None:
         return
     is_closed = any(it.get("close", {}).get("alias") == socket["alias"] for it in edits)
-    if not is_closed and verbs.made_by_hand(socket) is None:
+    if not is_closed and leading.made_by_hand(socket) is None:
         bound.append(run.sockets.bind(socket).alias)
 
 
-def _disconnect(run: "Run", verbs: "Verbs", what: Edit) -> None:
+def _disconnect(run: "Run", leading: "Leading", what: Edit) -> None:
     """Left when all other wires are proven."""
-    given = verbs.given
+    given = leading.given
     ends = (what["alias"], given.own_name(what["to"]))
     given.wires = [wire for wire in given.wires if (wire["alias"], wire["to"]) != ends]
     given.former.append(ends)
-    _handle_wires(run, verbs, what["alias"])
+    _handle_wires(run, leading, what["alias"])
 
 
-def leave_former(run: "Run", verbs: "Verbs") -> List[Callable[[], bool]]:
+def leave_former(run: "Run", leading: "Leading") -> List[Callable[[], bool]]:
     """Leaves the ends that the spec has no more: what comes back tells of each whether that is done."""
-    former, verbs.given.former = verbs.given.former, []
+    former, leading.given.former = leading.given.former, []
     leaving = []
     for ends in former:
         kept = run.wiring.kept.get(ends)
@@ -95,8 +95,8 @@ def leave_former(run: "Run", verbs: "Verbs") -> List[Callable[[], bool]]:
     return leaving
 
 
-def _close(run: "Run", verbs: "Verbs", what: Edit) -> None:
-    given, alias = verbs.given, what["alias"]
+def _close(run: "Run", leading: "Leading", what: Edit) -> None:
+    given, alias = leading.given, what["alias"]
     given.wires = [wire for wire in given.wires if wire["alias"] != alias]
     given.former = [ends for ends in given.former if ends[0] != alias]
     given.taken_over.pop(alias, None)
@@ -104,28 +104,28 @@ def _close(run: "Run", verbs: "Verbs", what: Edit) -> None:
         run.sockets.close(alias, 1000)
 
 
-def _bind(run: "Run", verbs: "Verbs", what: Edit) -> None:
-    if verbs.made_by_hand(what) is not None:
-        verbs.take_over(what)
+def _bind(run: "Run", leading: "Leading", what: Edit) -> None:
+    if leading.made_by_hand(what) is not None:
+        leading.take_over(what)
     else:
         run.sockets.bind(what)
 
 
-def _connect(run: "Run", verbs: "Verbs", what: Edit) -> None:
-    given = verbs.given
+def _connect(run: "Run", leading: "Leading", what: Edit) -> None:
+    given = leading.given
     wire = given.own_wire(what)
     if wire is None:
         return
     ends = (wire["alias"], wire["to"])
     given.former = [former for former in given.former if former != ends]
     given.wires = [it for it in given.wires if (it["alias"], it["to"]) != ends] + [wire]
-    _handle_wires(run, verbs, wire["alias"])
+    _handle_wires(run, leading, wire["alias"])
 
 
-def _handle_wires(run: "Run", verbs: "Verbs", alias: str) -> None:
+def _handle_wires(run: "Run", leading: "Leading", alias: str) -> None:
     """The messages of a socket are handled as all its wires say."""
     slot = run.sockets.get(alias)
-    own = [wire for wire in verbs.given.wires if wire["alias"] == alias]
+    own = [wire for wire in leading.given.wires if wire["alias"] == alias]
     if slot is None or not own:
         return
     handlers = own[0]["handlers"]
@@ -135,47 +135,47 @@ def _handle_wires(run: "Run", verbs: "Verbs", alias: str) -> None:
     run.sockets.set_handlers(slot, handlers)
 
 
-def _handle(run: "Run", verbs: "Verbs", what: Edit) -> None:
+def _handle(run: "Run", leading: "Leading", what: Edit) -> None:
     slot = run.sockets.find(what["alias"])
     run.sockets.set_handlers(slot, run.sockets.handlers_for(slot.alias, slot.kind, what.get("handlers")))
 
 
-def _admit(run: "Run", verbs: "Verbs", what: Edit) -> None:
+def _admit(run: "Run", leading: "Leading", what: Edit) -> None:
     admits = what["admits"]
     run.sockets.find(what["alias"]).admits = {"wires": admits} if isinstance(admits, list) else admits
 
 
-def _stop_timer(run: "Run", verbs: "Verbs", what: Edit) -> None:
+def _stop_timer(run: "Run", leading: "Leading", what: Edit) -> None:
     alias = run.timers.like(what)
     if alias is not None:
         run.timers.remove(alias)
 
 
-def _unset(run: "Run", verbs: "Verbs", what: Edit) -> None:
+def _unset(run: "Run", leading: "Leading", what: Edit) -> None:
     for name in what["names"]:
         run.attributes.pop(name, None)
 
 
-def _patience(run: "Run", verbs: "Verbs", what: Edit) -> None:
-    verbs.given.timeout = what["start_timeout"] / 1000
+def _patience(run: "Run", leading: "Leading", what: Edit) -> None:
+    leading.given.timeout = what["start_timeout"] / 1000
 
 
-def give_back(run: "Run", verbs: "Verbs", alias: str) -> None:
+def give_back(run: "Run", leading: "Leading", alias: str) -> None:
     """A socket that a spec had taken over is again what it was."""
-    handlers, replies, admits = verbs.given.taken_over.pop(alias)
+    handlers, replies, admits = leading.given.taken_over.pop(alias)
     slot = run.sockets.get(alias)
     if slot is not None:
         slot.replies, slot.admits, slot.by_hand = replies, admits, True
         run.sockets.set_handlers(slot, handlers)
 
 
-def give_back_all(run: "Run", verbs: "Verbs") -> None:
+def give_back_all(run: "Run", leading: "Leading") -> None:
     """All of them."""
-    for alias in list(verbs.given.taken_over):
-        give_back(run, verbs, alias)
+    for alias in list(leading.given.taken_over):
+        give_back(run, leading, alias)
 
 
-_EDITS: Dict[str, Callable[["Run", "Verbs", Edit], Any]] = {
+_EDITS: Dict[str, Callable[["Run", "Leading", Edit], Any]] = {
     "disconnect": _disconnect,
     "rest": _disconnect,
     "close": _close,
@@ -183,9 +183,9 @@ _EDITS: Dict[str, Callable[["Run", "Verbs", Edit], Any]] = {
     "connect": _connect,
     "handle": _handle,
     "admit": _admit,
-    "set": lambda run, verbs, what: run.attributes.update(what["attributes"]),
+    "set": lambda run, leading, what: run.attributes.update(what["attributes"]),
     "unset": _unset,
     "stop_timer": _stop_timer,
-    "timer": lambda run, verbs, what: run.timers.add(what, run.now()),
+    "timer": lambda run, leading, what: run.timers.add(what, run.now()),
     "patience": _patience,
 }

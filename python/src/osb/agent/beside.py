@@ -85,7 +85,7 @@ def _words(admits: Dict[str, Any], by_hand: Any) -> Any:
 
 
 def _shutdown(run: "Run", _: Dict[str, Any]) -> None:
-    run.asked_to_end = True
+    run.asked_to_end = run.stays_down = True
     run.end(0)
 
 

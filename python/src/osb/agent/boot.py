@@ -43,6 +43,7 @@ class Boot:
     advertise: str = "127.0.0.1"
     ipc_dir: Optional[str] = None
     log: Optional[str] = None
+    dir: Optional[str] = None
     former_lives: int = 0
     go: bool = False
     made: Optional[str] = None
@@ -102,6 +103,7 @@ def _told(text: bytes) -> Boot:
             advertise=told["advertise"],
             ipc_dir=told["ipc_dir"],
             log=told.get("log"),
+            dir=told.get("dir"),
             former_lives=told.get("former_lives", 0),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -66,7 +66,9 @@ class Control:
         self._requests: List[Request] = []
         self._busy = Busy()
         self._next_beat = time.monotonic()
-        self._changed = False
+        self._announcing = False
+        #: The name server knows all that there is to know.
+        self.settled = True
         self.shown = False
         self._over = threading.Event()
         self.registered = threading.Event()
@@ -92,9 +94,13 @@ class Control:
         self.announce()
 
     def announce(self) -> None:
-        """Something has changed: the name server is told all. By any thread."""
-        self._changed = True
-        self._line.waker.wake()
+        """Something has changed: the name server is told all, before what is said after this. By any thread."""
+        with self._lock:
+            self.settled = False
+            if self._announcing or not self.shown:
+                return
+            self._announcing = True
+        self._line.post(self._announcement_frames)
 
     # Asking others.
 
@@ -133,6 +139,8 @@ class Control:
         if self.shown:
             end = {"exit": {"status": status, "signal": None, "log": []}, "asked": asked}
             heard = threading.Event()
+            # Nothing is announced after that.
+            self.shown = False
             self.ask("", "leave", {"end": end}, 2.0, lambda _: heard.set(), here=True)
             # So that who looks after this knows that it has ended; a name server may be away.
             heard.wait(_LAST_WORD)
@@ -168,36 +176,31 @@ class Control:
             self._next_beat = max(self._next_beat + BEAT, now + BEAT / 2)
             doing, count = self._run.beat()
             if self._busy.look(doing, count, now):
-                # Set and never computed: another thread may do so at the same time.
-                self._changed = True
+                self.announce()
             if self.shown:
                 header = wire.Envelope(wire.Kind.ONEWAY).encode()
                 self._line.send_now([header, wire.request_body("heartbeat")])
-        if self._changed and self.shown:
-            self._changed = False
-            self._send_announcement()
         with self._lock:
             late = [request for request in self._requests if request.until <= now]
         for request in late:
             limit = round(request.limit * 1000)
             self.answer(request, Fault("deadline", what=self._run.excuse(request), limit=limit))
 
-    def _send_announcement(self) -> None:
+    def _announcement_frames(self) -> List[bytes]:
         with self._lock:
+            self._announcing = False
             self._last += 1
             self._announcement = self._last
         announcement = self._run.announcement(self._busy.busy_for)
         header = wire.Envelope(wire.Kind.REQUEST, self._announcement, _ANNOUNCE_MS).encode()
-        # Not kept if there is no connection: it is the first word when there is one again.
-        self._line.send_now([header, wire.request_body("announce", announcement)])
+        return [header, wire.request_body("announce", announcement)]
 
     def _look(self) -> None:
         seen = self._line.look()
         while seen is not None:
             if seen is Seen.PROVEN and self.shown:
                 # A name server that may know nothing of this agent.
-                self._changed = False
-                self._send_announcement()
+                self._line.send_now(self._announcement_frames())
                 self._line.flush()
             self._note_refusal(seen)
             seen = self._line.look()
@@ -257,9 +260,10 @@ class Control:
 
     def _on_announced(self, kind: wire.Kind, body: Any) -> None:
         if kind is wire.Kind.REPLY:
-            if not self.registered.is_set():
-                self.registered.set()
-                self._run.waker.wake()
+            with self._lock:
+                self.settled = not self._announcing
+            self.registered.set()
+            self._run.waker.wake()
             return
         fault = Fault.of_body(body)
         if fault.code == "name_taken":

@@ -28,6 +28,7 @@ from .core.steps import Steps
 from .core.timers import Timer, Timers
 from .exchange import Exchange
 from .draining import tell_at_the_end, tell_what_has_come
+from .farewell import leave_behind
 from .handling import Handling
 from .log import Log
 from .promise import Promise, to_member
@@ -86,7 +87,8 @@ class Run:
         #: `preparing`, `working`, `quiet` or `ending`.
         self.life = "preparing"
         self.status: Optional[int] = None
-        self.asked_to_end = False
+        #: Somebody has asked it to end; and it was a member, so that it stays down.
+        self.asked_to_end = self.stays_down = False
         self.failed_init = False
         #: How many things of the agent's code have ended, and what runs now.
         self.count, self.doing = 0, None  # type: Tuple[int, Optional[str]]
@@ -209,6 +211,9 @@ class Run:
             self._begin()
             while self.status is None:
                 self._turn()
+        except SystemExit as exit:
+            # Code of the agent ends it, by `sys.exit`.
+            self.end(_status(exit.code))
         finally:
             if self.status is None:
                 self.status = 1
@@ -221,11 +226,11 @@ class Run:
         if not self.hook("on_init", self.agent.on_init):
             self.failed_init = True
             return self.end(1)
-        self.verbs.carry_out_spec()
+        self.verbs.leading.carry_out_spec()
         self.tell_changes()
         self.control.show()
         if self.boot.works is not None:
-            if self.verbs.given.fault is not None:
+            if self.verbs.leading.given.fault is not None:
                 return self.end(1)
             step = "wire" if self.boot.works.get("waits") else "go"
             (self.steps.lead if self.boot.works.get("strict") else self.steps.lead_alone)(step)
@@ -240,7 +245,9 @@ class Run:
         if self.boot.go:
             self.work()
             self.timers.start(self.now())
-        self.verbs.take_steps()
+        self.verbs.leading.take_steps()
+        # The loop sleeps first: nothing else may come for long.
+        self.tell_changes()
 
     def work(self) -> None:
         """All is wired, and messages may leave: the agent's code begins."""
@@ -261,12 +268,14 @@ class Run:
             self.hook("on_stop", self.agent.on_stop)
         self.tasks.close()
         tell_at_the_end(self)
+        unsent = {}
         for slot in self.sockets:
             slot.flush()
             if slot.outbox:
-                count = len(slot.outbox)
+                count = unsent[slot.alias] = len(slot.outbox)
                 what = "1 message was" if count == 1 else f"{count} messages were"
                 self.log.warning(f"{what} not sent by {slot.alias}")
+        leave_behind(self, unsent)
         self.control.leave(self.status or 0, self.asked_to_end)
         for slot in self.sockets:
             slot.close(LINGER_MS)
@@ -410,7 +419,7 @@ class Run:
         if not self._changed:
             return
         self._changed = False
-        given = self.verbs.given
+        given = self.verbs.leading.given
         fault = given.fault if given.fault is not None else self.steps.fault
         reached = {**({"done": self.steps.done()} if self.steps.done() else {}), **({"fault": fault} if fault else {})}
         told: Dict[str, Any] = {"addresses": self.sockets.addresses(), "connections": self.sockets.connections(self.now())}
@@ -589,6 +598,11 @@ class Run:
         except OsbError as error:
             self.log.warning(f"a tick of the timer {alias} is skipped: {error}")
             return "skipped"
+
+
+def _status(code: Any) -> int:
+    """The exit status of a SystemExit."""
+    return code if isinstance(code, int) else 0 if code is None else 1
 
 
 NOTHING = Current(None, None, None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import secrets
-import stat
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Set, Tuple
@@ -18,9 +17,11 @@ import zmq
 from .. import handlers as forms
 from ..address import Address
 from ..kinds import Kind
-from ..line import dial_with, keep_alive, seen_in, told_by, watch
+from ..line import dial_with, seen_in, told_by, watch
 from ..values import decoder
 from .admission import DOMAIN
+from .endpoints import CannotBind, make, make_room
+from .endpoints import bind as bind_at
 from .lines import Lines
 from .links import Link
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 MARK = b"\xffosb-proof\xff"
 SEPARATOR = b"\x80"
 PUBLIC, PRIVATE = b"\x01", b"\x02"
-#: The largest message that is accepted, in bytes.
-_LARGEST = 256 << 20
 #: How many messages wait for a socket that takes none, before who sends has to wait.
 _WAITING = 1000
 #: How long a pair of free ports is looked for.
@@ -39,14 +38,6 @@ _ATTEMPTS = 32
 _LONGEST_PATH = 107
 
 Frames = List[Any]
-
-
-class CannotBind(Exception):
-    """A socket cannot be bound: where, and why not."""
-
-    def __init__(self, address: str, reason: str) -> None:
-        super().__init__(f"cannot bind to {address}: {reason}")
-        self.address, self.reason = address, reason
 
 
 class Parcel:
@@ -166,12 +157,12 @@ class Slot:
         shown = f"[{shown}]" if ":" in shown else shown
         rejected = []
         for attempt in range(_ATTEMPTS if port == 0 and self.kind is Kind.SYNC_PUB else 1):
-            first = _bind(self.socket, f"tcp://{host}:{port or '*'}", f"tcp://{host}:{port}")
+            first = bind_at(self.socket, f"tcp://{host}:{port or '*'}", f"tcp://{host}:{port}")
             number = int(first.rpartition(":")[2])
             if self.kind is not Kind.SYNC_PUB:
                 return f"tcp://{shown}:{number}", None
             try:
-                _bind(self.beside, f"tcp://{host}:{number + 1}", f"tcp://{host}:{number + 1}")
+                bind_at(self.beside, f"tcp://{host}:{number + 1}", f"tcp://{host}:{number + 1}")
             except CannotBind as error:
                 # Held until there is a pair: else the next free port might be the same again.
                 rejected.append(first)
@@ -189,8 +180,8 @@ class Slot:
             address = f"ipc://{end}"
             if len(os.fsencode(str(end))) > _LONGEST_PATH:
                 raise CannotBind(address, f"a path of a socket has {_LONGEST_PATH} bytes at most: choose a shorter one")
-            _make_room(end)
-            _bind(it, address, address)
+            make_room(end)
+            bind_at(it, address, address)
             self._files.append(end)
             addresses.append(address)
         return addresses[0], addresses[1] if len(addresses) > 1 else None
@@ -385,54 +376,6 @@ class Slot:
             except OSError:
                 pass  # libzmq has removed it, or another has
         return len(self.outbox)
-
-
-def make(context: Any, kind: Kind) -> Any:
-    """The socket of libzmq that does the work of a kind."""
-    it = context.socket(kind.zmq_type)
-    keep_alive(it)
-    it.linger, it.backlog, it.maxmsgsize = 1000, 4096, _LARGEST
-    if kind.does("publishes"):
-        it.setsockopt(zmq.XPUB_VERBOSE, 1)
-    elif kind.does("subscribes"):
-        # It sends nothing but subscriptions, and libzmq drops those beyond its limit without a word.
-        it.sndhwm = 0
-    elif kind.does("asks"):
-        # No request goes to a peer that is not there.
-        it.immediate = 1
-    elif kind.does("answers"):
-        # An answer to a peer that has gone is counted, instead of vanishing.
-        it.router_mandatory = 1
-        it.setsockopt(zmq.ROUTER_HANDOVER, 1)
-    return it
-
-
-def _bind(it: Any, endpoint: str, shown: str) -> str:
-    try:
-        if "[" in endpoint:
-            it.ipv6 = 1
-        it.bind(endpoint)
-    except zmq.ZMQError as error:
-        raise CannotBind(shown, str(error.strerror).lower()) from None
-    last: bytes = it.getsockopt(zmq.LAST_ENDPOINT)
-    return last.rstrip(b"\x00").decode()
-
-
-def _make_room(path: Path) -> None:
-    """Checks that no process listens at `path`: libzmq would take the path from it without asking."""
-    import socket
-
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        mode = path.lstat().st_mode
-    except OSError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise CannotBind(f"ipc://{path}", "there is a file of that name that is no socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        if probe.connect_ex(str(path)) == 0:
-            raise CannotBind(f"ipc://{path}", "address already in use")
-    path.unlink()
 
 
 def new_token(agent: str, alias: str, other: str, incarnation: int) -> str:

@@ -11,8 +11,9 @@ from .. import handlers as forms
 from ..address import Address
 from ..errors import Fault
 from ..kinds import Kind
+from .endpoints import CannotBind
 from .links import Link
-from .slot import CannotBind, Slot
+from .slot import Slot
 
 if TYPE_CHECKING:
     from .run import Run

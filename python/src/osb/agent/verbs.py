@@ -13,8 +13,8 @@ from . import altering
 from .control import Request
 from .draining import READS, SHARES, WRITES, Draining, of_kind
 from .exchange import actions_of, read_answer
-from .given import Adoption, Given
 from .handling import wait_of
+from .leading import Leading
 from .slot import Slot, new_token, token_subscription
 from .wiring import Kept
 
@@ -29,8 +29,7 @@ class Verbs:
 
     def __init__(self, run: "Run") -> None:
         self._run = run
-        self.given = Given()
-        self.adoption: Optional[Adoption] = None
+        self.leading = Leading(run)
         self.draining = Draining(run)
 
     def serve(self, request: Request) -> None:
@@ -50,163 +49,34 @@ class Verbs:
             self._run.tell_changes()
             request.answer(outcome)
 
-    # The spec.
-
-    def carry_out_spec(self) -> None:
-        """Becomes what the spec says with which it was started. That it cannot, it announces."""
-        boot = self._run.boot
-        if boot.version is None:
-            return
-        try:
-            self.apply(boot.spec, boot.version)
-        except Fault as fault:
-            self._run.log.error(fault)
-            self.given = Given(fault=fault.body())
-
-    def apply(self, spec: Params, version: int) -> None:
-        """All or nothing. Raises a fault."""
-        run = self._run
-        self.check_timers(spec["timers"])
-        bound: List[str] = []
-        taken_over = []
-        try:
-            for socket in spec["bind"]:
-                if self.made_by_hand(socket) is not None:
-                    taken_over.append(socket)
-                else:
-                    bound.append(run.sockets.bind(socket).alias)
-        except Fault:
-            for alias in bound:
-                run.sockets.close(alias, 0)
-            raise
-        run.attributes.update(spec["attributes"])
-        for timer in spec["timers"]:
-            run.timers.add(timer, run.now())
-        self.given = Given.of(spec, version)
-        for socket in taken_over:
-            self.take_over(socket)
-        run.steps.on_configured()
-
-    def check_timers(self, timers: List[Params]) -> None:
-        """Raises the fault `timer_taken`."""
-        there = self._run.timers.aliases()
-        for timer in timers:
-            alias = timer.get("alias")
-            if alias is not None and alias in there:
-                raise Fault("timer_taken", agent=self._run.name, alias=alias)
-            if alias is not None:
-                there.append(alias)
-
-    def made_by_hand(self, socket: Params) -> Optional[Slot]:
-        """A socket that was bound before, just as the spec says it."""
-        slot = self._run.sockets.get(socket["alias"])
-        if slot is None or not slot.by_hand or slot.bound is None:
-            return None
-        same = slot.kind.value == socket["kind"] and slot.serializer == socket["serializer"]
-        return slot if same and slot.asked == socket.get("endpoint") else None
-
-    def take_over(self, socket: Params) -> None:
-        """That one is the spec's from now on."""
-        slot = self._run.sockets.find(socket["alias"])
-        self.given.taken_over[slot.alias] = (slot.handlers, slot.replies, slot.admits)
-        if socket.get("handlers") is not None:
-            self._run.sockets.set_handlers(slot, socket["handlers"])
-        slot.admits = socket.get("admits") or {}
-        slot.by_hand = False
+    # The spec, and the steps.
 
     def configure(self, request: Request) -> Any:
         """Becomes what the spec says."""
-        self.apply(request.params["spec"], request.params["version"])
+        self.leading.apply(request.params["spec"], request.params["version"])
         return self._run.sockets.addresses()
 
     def alter(self, request: Request) -> Any:
         """Becomes what another version of its spec says."""
-        altering.alter(self._run, self, request.params)
-        self.take_steps()
+        altering.alter(self._run, self.leading, request.params)
+        self.leading.take_steps()
         return self._run.sockets.addresses()
-
-    # The steps.
 
     def lead(self, request: Request) -> None:
         """To that step, from where it is."""
         self._run.steps.lead(request.params["to"])
-        self.take_steps()
-
-    def take_steps(self) -> None:
-        """All steps that can be taken now."""
-        run = self._run
-        while run.status is None:
-            step = run.steps.begin()
-            if step is None:
-                return run.note_change()
-            if step == "wire":
-                self._prove_wires()
-            elif step == "settle":
-                if self.adoption is not None:
-                    self.adoption.works = True
-                run.work()
-                self.note_step("settle")
-            else:
-                run.timers.start(run.now())
-                self.note_step("go")
-
-    def note_step(self, step: str) -> None:
-        """A step is taken."""
-        if self._run.steps.on_done(step):
-            self._run.note_change()
-
-    def _prove_wires(self) -> None:
-        run = self._run
-        kept = [run.wiring.declare_spec(wire) for wire in self.given.wires]
-        limit = self.given.timeout
-        until = run.now() + limit
-
-        def check() -> bool:
-            if not run.steps.is_under_way("wire"):
-                return True  # another version has come meanwhile
-            if not all(it.is_proven for it in kept):
-                return False
-            left = altering.leave_former(run, self)
-            run.wait(lambda: self._have_left(left), until + limit, lambda: None)
-            return True
-
-        def late() -> None:
-            fault = self._unproven(next(it for it in kept if not it.is_proven), limit)
-            if run.steps.alone:
-                run.log.warning(f"goes to work all the same: {fault}")
-            run.steps.on_failed("wire", fault.body())
-            self.take_steps()
-
-        run.wait(check, until, late)
-
-    def _have_left(self, left: List[Callable[[], bool]]) -> bool:
-        """The step is taken when the former ends are left."""
-        left[:] = [it for it in left if not it()]
-        if not left and self._run.steps.is_under_way("wire"):
-            self.note_step("wire")
-            self.take_steps()
-        return not left
-
-    def _unproven(self, kept: Kept, limit: float) -> Fault:
-        shown = round(limit * 1000)
-        if kept.fault is not None:
-            return kept.fault
-        if kept.link is None:
-            return Fault("deadline", what=f"finding {kept.to}", limit=shown)
-        proven = kept.link.proven
-        reason = f"no subscription was seen within {text_of(shown)}" if proven else kept.link.excuse(text_of(shown))
-        return Fault("unproven", alias=kept.alias, to=kept.to, address=kept.link.server.address, reason=reason)
+        self.leading.take_steps()
 
     def wire(self, request: Request) -> Any:
         """Proves wires of the spec, and answers when that is done."""
         aliases = request.params.get("aliases")
-        wires = [wire for wire in self.given.wires if aliases is None or wire["alias"] in aliases]
-        known = [wire["alias"] for wire in self.given.wires]
+        wires = [wire for wire in self.leading.given.wires if aliases is None or wire["alias"] in aliases]
+        known = [wire["alias"] for wire in self.leading.given.wires]
         for alias in aliases or []:
             if alias not in known:
                 raise Fault("unknown_alias", agent=self._run.name, alias=alias, known=known)
         kept = [self._run.wiring.declare_spec(wire) for wire in wires]
-        limit = min(request.limit, self.given.timeout)
+        limit = min(request.limit, self.leading.given.timeout)
         return self._await(request, kept, limit, lambda: [self._info(it) for it in kept])
 
     def _await(self, request: Request, kept: List[Kept], limit: float, answer: Callable[[], Any]) -> Any:
@@ -228,7 +98,7 @@ class Verbs:
         def late() -> None:
             slow = next((it for it in kept if not it.is_proven), None)
             if slow is not None:
-                request.answer(self._unproven(slow, limit))
+                request.answer(self.leading.unproven(slow, limit))
                 self._give_up(slow)
 
         self._run.wait(check, min(request.until, self._run.now() + limit), late)
@@ -257,6 +127,14 @@ class Verbs:
 
     def _info(self, kept: Kept) -> Any:
         return None if kept.link is None else kept.link.info(kept.alias, self._run.now())
+
+    def adopt(self, request: Request) -> None:
+        """Becomes a system's."""
+        self.leading.adopt(request.params["system"])
+
+    def release(self, request: Request) -> bool:
+        """Is again what it was when it was adopted. Tells whether it was that system's."""
+        return self.leading.release(request.params["system"])
 
     # Sockets.
 
@@ -520,7 +398,7 @@ class Verbs:
     def timer(self, request: Request) -> str:
         """Adds a timer."""
         spec = request.params
-        self.check_timers([spec])
+        self.leading.check_timers([spec])
         send = spec["action"].get("send")
         if send is not None:
             slot = self._run.sockets.find_for(send["alias"], "sends", "send")
@@ -574,48 +452,6 @@ class Verbs:
     def quiet(self, _: Request) -> None:
         """It sends nothing more of its own accord."""
         self._run.quiet()
-
-    def adopt(self, request: Request) -> None:
-        """Becomes a system's."""
-        system, run = request.params["system"], self._run
-        if self.adoption is not None:
-            if self.adoption.system != system and self.adoption.works:
-                raise Fault("refused", reason=f"{run.name} is part of the system {self.adoption.system} already")
-            self._let_go()
-        run.log.info(f"attached to the system {system}")
-        self.adoption = Adoption(
-            system, run.sockets.aliases(), run.timers.aliases(), dict(run.attributes), run.life == "preparing"
-        )
-
-    def release(self, request: Request) -> bool:
-        """Is again what it was when it was adopted. Tells whether it was that system's."""
-        ours = self.adoption is not None and self.adoption.system == request.params["system"]
-        if ours:
-            self._let_go()
-            self._run.log.info(f"released by the system {request.params['system']}")
-        return ours
-
-    def _let_go(self) -> None:
-        run, adoption = self._run, self.adoption
-        assert adoption is not None
-        self.adoption = None
-        run.timers.keep(adoption.timers)
-        waiting, run.waiting = run.waiting, []
-        for it in waiting:
-            it.late()
-        if adoption.was_preparing and run.life in ("working", "quiet"):
-            run.life = "preparing"
-            run.timers.rest()
-        for alias in run.sockets.aliases():
-            if alias not in adoption.sockets:
-                run.sockets.close(alias, 1000)
-        altering.give_back_all(run, self)
-        run.attributes.clear()
-        run.attributes.update(adoption.attributes)
-        self.given = Given()
-        run.steps.clear()
-        run.note_change()
-
 
 #: The answer comes later.
 LATER = object()
