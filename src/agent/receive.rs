@@ -44,6 +44,9 @@ impl Agent {
 
     /// Reads messages as long as what they lead to has room. Of a SYNC_PUB, these are requests.
     pub(crate) fn drain_messages(&mut self, at: SlotId) {
+        if self.hand_all(at, BATCH) {
+            return;
+        }
         let after = self.after(at);
         for _ in 0..BATCH {
             if !self.has_room_after(&after) || !self.take_next(at) {

@@ -197,6 +197,12 @@ impl Guest {
         has_room
     }
 
+    /// For how many words there is room.
+    pub(crate) fn room(&self) -> usize {
+        let held = self.between.waiting.load(Ordering::Acquire) + self.batch.len();
+        WORDS.saturating_sub(held)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.batch.is_empty() && self.between.waiting.load(Ordering::Acquire) == 0
     }

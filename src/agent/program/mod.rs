@@ -13,6 +13,7 @@ mod feed;
 #[doc(hidden)]
 pub mod fuzzing;
 mod guest;
+mod hand;
 mod hear;
 mod lines;
 mod output;
