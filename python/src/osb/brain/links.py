@@ -22,6 +22,9 @@ CALL_TIMEOUT = 7 * 24 * 3600.0
 #: How long a daemon may take to begin, in seconds.
 _START = 20.0
 
+#: How often a host daemon is started that does not begin.
+_ATTEMPTS = 3
+
 #: Of a daemon: it ends with its standard input, with the process at the other end.
 _TETHERED = (
     'exec 3<&0; "$@" </dev/null 3<&- & p=$!; (cat <&3; kill $p) >/dev/null 2>&1 & exec 3<&-; wait $p'
@@ -114,7 +117,15 @@ def start_nameserver(host: Optional[str], port: Optional[int]) -> str:
         raise OsbError(f"{shlex.join(['osb', 'ns', '--bind', at])}: {said}")
     text = said.replace("tcp://", "", 1)
     _daemons[text] = [process]
-    start_host(text, "local")
+    for attempt in range(_ATTEMPTS):
+        try:
+            start_host(text, "local")
+            return text
+        except OsbError:
+            # Daemons of one name share a folder, which one that ends removes.
+            if attempt == _ATTEMPTS - 1:
+                stop_nameserver(text)
+                raise
     return text
 
 
@@ -122,6 +133,9 @@ def start_host(text: str, name: str) -> None:
     """Starts a host daemon for a name server, and waits until that knows it."""
     with link(text).watch() as watch:
         process, said = _start(["--ns", text, "host", "--name", name], {})
+        if said.startswith("error"):
+            _end([process])
+            raise OsbError(f"osb host --name {name}: {said}")
         _daemons.setdefault(text, []).append(process)
 
         def reached(told: Dict[str, Any]) -> Optional[bool]:

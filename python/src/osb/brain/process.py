@@ -21,6 +21,7 @@ from ..agent import boot as begin
 from ..agent.signals import Signals
 from ..agent.spawning import spec
 from ..errors import Fault, OsbError
+from ..nameserver import ENDED, NameServer
 from . import links, stub
 from .address import address_to_host_port
 from .agent import Agent
@@ -76,6 +77,7 @@ class AgentProcess:
         text = links.text_of(self.nsaddr)
         ns = links.link(text)
         host = links.host_for(text)
+        _wait_until_free(ns, self.name)
         with tempfile.TemporaryDirectory(prefix="osb-") as folder:
             path = str(Path(folder) / "agent")
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
@@ -154,6 +156,23 @@ class AgentProcess:
         line.sendall(str(os.getpid()).encode())
         threading.Thread(target=_end_with, args=(line, core), daemon=True).start()
         return core._live(begin._told(told), Signals())
+
+
+def _wait_until_free(ns: NameServer, name: str) -> None:
+    """An agent of that name that ends just now has said goodbye, and its process is still there for a moment."""
+    if all(_is_over(it) for it in ns.infos() if it["name"] == name and it["state"] in ENDED):
+        return
+
+    def reached(told: Dict[str, Any]) -> Optional[bool]:
+        agents = told.get("agents") or ([told["agent"]] if isinstance(told.get("agent"), dict) else [])
+        return True if any(it["name"] == name and _is_over(it) for it in agents) else None
+
+    with ns.watch() as watch:
+        watch.wait_until(f"the end of the former {name}", START, reached)
+
+
+def _is_over(info: Dict[str, Any]) -> bool:
+    return info["host"] is None or info.get("exit") is not None
 
 
 class _Failed(OsbError):

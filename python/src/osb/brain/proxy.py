@@ -122,7 +122,9 @@ class Proxy:
         return self
 
     def _call(self, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Any:
-        safe, oneway = self._safe and not name.startswith("_") and name not in _NEVER_SAFE, self._next_oneway
+        safe = self._safe and not name.startswith("_") and name not in _NEVER_SAFE
+        # `run` returns at the end of the main loop.
+        oneway = self._next_oneway or name == "run"
         self._safe, self._next_oneway = self._default_safe, False
         frame = calls.call_frame(name, args, kwargs)
         params = {"name": SAFE if safe and not oneway else UNSAFE, "params": {"frame": calls.wire_frame(frame)}}
