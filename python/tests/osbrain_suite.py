@@ -155,6 +155,10 @@ def main() -> int:
     parser.add_argument("--examples", action="store_true", help="run the examples, and not the tests")
     parser.add_argument("tests", nargs="*", help="tests, as test_timer.py::test_timer_each")
     known, options = parser.parse_known_args()
+    sys.path.insert(0, str(HERE.parent / "src"))
+    from osb.system import program
+
+    print(f"with {program()}")
     source = known.source or fetch()
     if digest(source) != DIGEST:
         sys.exit(f"{source} does not have the tests of osBrain {VERSION}")

@@ -19,8 +19,6 @@ from .core import loop_of_this_thread
 VARIABLE = "OSBRAIN_NAMESERVER_ADDRESS"
 #: How long an answer to a call may take, in seconds: an agent that goes away is noticed long before.
 CALL_TIMEOUT = 7 * 24 * 3600.0
-#: How long a daemon may take to begin, in seconds.
-_START = 20.0
 
 #: How often a host daemon is started that does not begin.
 _ATTEMPTS = 3
@@ -92,18 +90,21 @@ def check_free(host: Optional[str], port: Optional[int]) -> None:
         probe.bind((host or "127.0.0.1", port or 0))
 
 
-def _start(arguments: List[str], env: Dict[str, str]) -> "Tuple[subprocess.Popen[bytes], str]":
-    """A daemon that ends with this process, and the first line that it prints."""
+def _start(arguments: List[str], ready: str) -> "Tuple[subprocess.Popen[bytes], str]":
+    """A daemon that ends with this process, and the line that tells that it is ready. Raises OsbError with what it says."""
     command = ["/bin/sh", "-c", _TETHERED, "osb", program(), *arguments]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        env={**os.environ, **env},
-    )  # fmt: skip
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
     assert process.stdout is not None
-    first = process.stdout.readline().decode(errors="replace").strip()
-    drain = threading.Thread(target=process.stdout.read, daemon=True)
-    drain.start()
-    return process, first
+    said: List[str] = []
+    for line in process.stdout:
+        said.append(line.decode(errors="replace").strip())
+        if said[-1].startswith(ready):
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            return process, said[-1]
+    _end([process])
+    raise OsbError(f"{shlex.join(['osb', *arguments])}: {' '.join(said)}")
 
 
 def start_nameserver(host: Optional[str], port: Optional[int]) -> str:
@@ -111,10 +112,7 @@ def start_nameserver(host: Optional[str], port: Optional[int]) -> str:
     check_free(host, port)
     at = f"{host or '127.0.0.1'}:{port or 0}"
     wide = [] if (host or "127.0.0.1").startswith("127.") else ["--insecure"]
-    process, said = _start(["ns", "--bind", at, *wide], {})
-    if not said.startswith("tcp://"):
-        _end([process])
-        raise OsbError(f"{shlex.join(['osb', 'ns', '--bind', at])}: {said}")
+    process, said = _start(["ns", "--bind", at, *wide], "tcp://")
     text = said.replace("tcp://", "", 1)
     _daemons[text] = [process]
     for attempt in range(_ATTEMPTS):
@@ -130,23 +128,10 @@ def start_nameserver(host: Optional[str], port: Optional[int]) -> str:
 
 
 def start_host(text: str, name: str) -> None:
-    """Starts a host daemon for a name server, and waits until that knows it."""
-    with link(text).watch() as watch:
-        process, said = _start(["--ns", text, "host", "--name", name], {})
-        if said.startswith("error"):
-            _end([process])
-            raise OsbError(f"osb host --name {name}: {said}")
-        _daemons.setdefault(text, []).append(process)
-
-        def reached(told: Dict[str, Any]) -> Optional[bool]:
-            hosts = told.get("hosts") or ([told["host"]] if isinstance(told.get("host"), dict) else [])
-            return True if any(it["name"] == name for it in hosts) else None
-
-        try:
-            watch.wait_until(f"the start of a host daemon ({said})", _START, reached)
-        except OsbError:
-            _end([process])
-            raise
+    """Starts a host daemon for a name server, and returns when that knows it. Raises OsbError."""
+    # What the name server tells is too early: the daemon ends agents that were begun before it says that it is ready.
+    process, _ = _start(["--ns", text, "host", "--name", name], "registered at")
+    _daemons.setdefault(text, []).append(process)
     _hosts[(os.getpid(), text)] = name
 
 

@@ -96,9 +96,9 @@ class Requests(Sockets):
         chosen = handler if handler is not None else self._answers.get(slot.alias)
         if chosen is None:
             raise ValueError(f"No handler for {slot.kind.twin.value} request")
-        function = forms.bound(self._me, chosen)
+        forms.bound(self._me, chosen)  # what cannot be called is an error now
         uuid = unique_identifier()
-        self._pending_requests[uuid] = function
+        self._pending_requests[uuid] = chosen
 
         def then(frame: Any, reason: Optional[str]) -> None:
             core.r.when_free(lambda: self._answered(slot, uuid, frame, reason))
@@ -116,17 +116,17 @@ class Requests(Sockets):
 
     def _answered(self, slot: Slot, uuid: bytes, frame: Any, reason: Optional[str]) -> None:
         run = check_core(self._core).r
-        function = self._pending_requests.pop(uuid, None)
+        handler = self._pending_requests.pop(uuid, None)
         value = None
         if reason is None:
             value, reason = read_answer(frame, slot.serializer)
-        if function is None:
+        if handler is None:
             if frame is not None:
                 self._me.log_warning(f"Received response for an unknown request! {uuid.decode()}")
         elif reason is not None:
             self._me.log_error(f"No answer to a request by {slot.alias}: {reason}")
         else:
-            run.execute(slot.alias, lambda: function(value))
+            run.execute(slot.alias, lambda: forms.bound(self._me, handler)(value))
 
     def _check_received(self, uuid: bytes, wait: float, on_error: Any) -> None:
         """An answer is to have come by now."""
