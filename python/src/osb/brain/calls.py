@@ -67,6 +67,13 @@ def _plain(value: Any) -> Any:
     return _plain_code(value) if callable(value) else value
 
 
+def _checked(value: Any) -> Any:
+    """The same; what cannot be sent is an error here, and not when all is encoded."""
+    plain = _plain(value)
+    encode(plain, "msgpack")
+    return plain
+
+
 def _plain_dict(value: Dict[Any, Any]) -> Any:
     if all(type(key) is str for key in value) and (len(value) != 1 or not next(iter(value)).startswith("$")):
         return {key: _plain(item) for key, item in value.items()}
@@ -78,7 +85,7 @@ def _plain_code(value: Any) -> Any:
     if name is not None:
         return _marked("name", [name, refs.file_of(name.partition(":")[0])])
     if isinstance(value, types.FunctionType):
-        return _marked("function", refs.of_function(value, _plain))
+        return _marked("function", refs.of_function(value, _checked))
     if isinstance(value, type) or isinstance(value, (types.MethodType, types.BuiltinFunctionType)):
         what = getattr(value, "__qualname__", repr(value))
         raise refs.CannotRefer(

@@ -81,7 +81,7 @@ def of_function(function: types.FunctionType, pack: Pack) -> Dict[str, Any]:
     closed = [_cell(function, name, cell, pack) for name, cell in zip(code.co_freevars, function.__closure__ or ())]
     return {
         "module": function.__module__, "file": file_of(function.__module__), "name": code.co_name,
-        "line": code.co_firstlineno, "code": code.co_code, "names": list(code.co_names), "closed": closed,
+        "line": code.co_firstlineno, "does": _does(code), "closed": closed,
         "qualname": function.__qualname__, "defaults": pack(function.__defaults__),
         "kwdefaults": pack(function.__kwdefaults__),
     }  # fmt: skip
@@ -116,20 +116,21 @@ def to_function(ref: Dict[str, Any], unpack: Pack) -> types.FunctionType:
     return function
 
 
+def _does(code: types.CodeType) -> Dict[str, Any]:
+    """What tells one code from another that begins in the same line, or from that line of another version."""
+    consts = [_does(it) if isinstance(it, types.CodeType) else repr(it) for it in code.co_consts]
+    return {"code": code.co_code, "names": list(code.co_names), "consts": consts}
+
+
 def _find(module: types.ModuleType, ref: Dict[str, Any]) -> Optional[types.CodeType]:
-    """The code at that line; of several there, the one that does the same. What the module runs comes first: a test
-    runner may have altered it, and then the file has it otherwise."""
+    """The code at that line that does the same. What the module runs comes first: a test runner may have altered it,
+    and then the file has it otherwise."""
     for roots in (_code_of(module), _code_in_file(module)):
-        found = [it for root in roots for it in _inside(root) if _fits(it, ref)]
-        exact = [it for it in found if it.co_code == ref["code"] and list(it.co_names) == ref["names"]]
-        if exact or found:
-            return (exact or found)[0]
+        for root in roots:
+            for code in _inside(root):
+                if code.co_name == ref["name"] and code.co_firstlineno == ref["line"] and _does(code) == ref["does"]:
+                    return code
     return None
-
-
-def _fits(code: types.CodeType, ref: Dict[str, Any]) -> bool:
-    same_place = code.co_name == ref["name"] and code.co_firstlineno == ref["line"]
-    return same_place and len(code.co_freevars) == len(ref["closed"])
 
 
 def _inside(code: types.CodeType) -> Iterator[types.CodeType]:
