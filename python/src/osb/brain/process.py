@@ -67,8 +67,8 @@ class AgentProcess:
         except _Failed as error:
             raise RuntimeError(_said(str(error))) from None
         except Fault as fault:
-            text = f"{self.name}: name already registered" if fault.code in ("name_taken", "refused") else str(fault)
-            raise RuntimeError(_said(text if text == str(fault) else f"{text}: {fault}")) from None
+            taken = f"{self.name}: name already registered: " if fault.code == "name_taken" else ""
+            raise RuntimeError(_said(f"{taken}{fault}")) from None
         return self.name
 
     def _start(self, runs: bool) -> None:
@@ -92,9 +92,14 @@ class AgentProcess:
                 failure = report.read()
         finally:
             line.close()
+        try:
+            begun.result(START)
+        except Fault:
+            # The host daemon keeps nothing of it from here on; why it has failed, the agent tells better.
+            if not failure:
+                raise
         if failure:
             raise _Failed(failure)
-        begun.result(START)
 
     def _spec(self, host: str, path: str) -> Dict[str, Any]:
         command = [sys.executable, "-S", "-E", str(stub.__file__), path]
