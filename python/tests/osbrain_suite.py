@@ -117,6 +117,8 @@ def run_tests(folder: Path, names, options) -> int:
 def compare(outcomes, whole: bool) -> int:
     """Holds outcomes against the list."""
     expected = listed()
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        expected = {name: reason for name, reason in expected.items() if not reason.startswith("as root")}
     passed = sorted(name for name, outcome in outcomes.items() if outcome == "PASSED")
     unexpected = sorted(name for name in outcomes if outcomes[name] != "PASSED" and name not in expected)
     too_good = [name for name in passed if name in expected]
