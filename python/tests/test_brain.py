@@ -20,6 +20,7 @@ from osb.brain.common import topic_to_text
 from osb.brain.errors import NamingError, RemoteError, RemoteTraceback
 from osb.brain.helper import agent_dies, wait_agent_attr
 from osb.brain.wire import of_osb, to_osb
+from osb.proxy import of_json, to_json
 from osb.system import program
 
 from conftest import SRC, wait_until
@@ -34,7 +35,7 @@ class Unknown:
 
 
 def again(value):
-    return calls.unpack(calls.pack(value))
+    return calls.revive(of_json(json.loads(json.dumps(to_json(calls.plain(value))))))
 
 
 # What travels in calls.
@@ -42,7 +43,7 @@ def again(value):
 
 @pytest.mark.parametrize(
     "value",
-    [None, 1.5, "text", b"\x00\xff", [1, (2, {3})], {1: "one", (2, 3): None}, {"$tuple": 1}, Path("/tmp/x"), {}],
+    [None, 1.5, float("inf"), 2**80, {(1, 2)}, "text", b"\x00\xff", [1, (2, {3})], {1: "one", (2, 3): None}, {"$tuple": 1}, Path("/tmp/x"), {}],
 )
 def test_values_come_as_they_were(value):
     assert again(value) == value
@@ -72,14 +73,14 @@ def test_what_cannot_be_sent_says_what_to_do():
         pass
 
     with pytest.raises(refs.CannotRefer, match="at the top of a module"):
-        calls.pack(Inner)
+        calls.plain(Inner)
     with pytest.raises(refs.CannotRefer, match="gets the agent as its first argument"):
-        calls.pack([].append)
+        calls.plain([].append)
     with pytest.raises(ValueError, match="test_brain.Unknown cannot be in a message"):
-        calls.pack(Unknown())
+        again(Unknown())
     other = Unknown()
     with pytest.raises(refs.CannotRefer, match="uses other, which cannot be sent"):
-        calls.pack(lambda: other)
+        calls.plain(lambda: other)
     nowhere = eval("lambda: 1", {"__name__": __name__})
     with pytest.raises(refs.CannotRefer, match="is not found in this process"):
         again(nowhere)
@@ -95,7 +96,7 @@ def test_errors_keep_their_class_their_text_and_their_traceback():
         def run(name, args, kwargs):
             raise error
 
-        return calls.carry_out(None, calls.call_frame("x", (), {}), run)
+        return to_json(calls.carry_out(calls.plain(("x", (), {})), run))
 
     with pytest.raises(KeyError) as found:
         calls.outcome(fail(KeyError("a", 1)))
@@ -303,3 +304,15 @@ def test_nothing_is_left_of_a_script_that_ends(end, tmp_path):
     wait_until("the end of the agent", lambda: not Path(f"/proc/{pid}").exists())
     with pytest.raises(osb.NotFound):
         wait_until("the end of the name server", lambda: osb.connect(address).close())
+
+
+@pytest.mark.parametrize("kind", ["PUB", "SYNC_PUB"])
+def test_the_first_publication_reaches_subscribers(ns, kind):
+    source = osbrain.run_agent("Source")
+    sinks = [osbrain.run_agent(f"Sink{n}", attributes={"received": []}) for n in range(3)]
+    address = source.bind(kind, "news", handler=lambda agent, message: message)
+    for sink in sinks:
+        sink.connect(address, "news", handler={"a": lambda agent, message: agent.received.append(message)})
+    source.send("news", 1, topic="b")
+    source.send("news", 2, topic="a")
+    assert all(wait_agent_attr(sink, value=[2]) for sink in sinks)

@@ -130,8 +130,10 @@ class AgentAddress:
     """Where a socket is, and how to talk to it.
 
     `address` is a SocketAddress for `tcp`, a path for `ipc`, a name for `inproc`. `key` is the public key of its
-    agent in a closed system.
+    agent in a closed system. `owner` is the address of the name server, and the name of the socket there.
     """
+
+    owner: Optional[Tuple[str, str]] = None
 
     def __init__(
         self, transport: str, address: Any, kind: str, role: str, serializer: str, key: Optional[str] = None
@@ -184,6 +186,8 @@ class AgentChannelKind(str):
 
 class AgentChannel:
     """Two sockets that belong together: the one by which messages leave, and the one by which they arrive."""
+
+    owner: Optional[Tuple[str, str]] = None
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
-"""Calls of an agent's methods and what they return, as bytes: values by specs/values.md; functions, classes and
-agents by reference; errors with their class and their traceback.
+"""Calls of an agent's methods and what they return: values by specs/values.md; functions, classes and agents by
+reference; errors with their class and their traceback.
+
+`plain` makes of a value one that osb's requests take, `revive` makes the value of that again.
 """
 
 from __future__ import annotations
@@ -7,54 +9,46 @@ from __future__ import annotations
 import traceback
 import types
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 from ..errors import Fault, OsbError
 from ..proxy import of_json, to_json
-from ..values import decode, encode
+from ..values import encode
 from . import refs
 from .errors import RemoteError, RemoteTraceback
 
-if TYPE_CHECKING:
-    from .core import Core
-
 _MARK = "$osb.brain"
 _LEAVES = (type(None), bool, int, float, str, bytes)
+_MARKED = (tuple, set, frozenset)
 
 #: What makes of a packed value the value again, by the word that it is packed under; proxies add their own.
 READERS: Dict[str, Callable[[Any], Any]] = {
     "name": lambda parts: refs.by_name(*parts),
-    "function": lambda ref: refs.to_function(ref, _revive),
+    "function": lambda ref: refs.to_function(ref, revive),
     "path": Path,
     "error": lambda parts: revive_error(parts),
-    "map": lambda pairs: {_revive(key): _revive(value) for key, value in pairs},
+    "tuple": lambda items: tuple(revive(items)),
+    "set": lambda items: set(revive(items)),
+    "frozenset": lambda items: frozenset(revive(items)),
+    "map": lambda pairs: {revive(key): revive(value) for key, value in pairs},
 }
 #: What packs a value of a class: a word and parts.
 WRITERS: Dict[type, Callable[[Any], Tuple[str, Any]]] = {}
-
-
-def pack(value: Any) -> bytes:
-    """A value as bytes. Raises ValueProblem or CannotRefer, which say what cannot be sent, and what to do."""
-    return encode(_plain(value), "msgpack")
-
-
-def unpack(frame: bytes) -> Any:
-    """The value again."""
-    return _revive(decode(frame, "msgpack"))
 
 
 def _marked(word: str, parts: Any) -> Dict[str, Any]:
     return {_MARK: [word, parts]}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Raises CannotRefer, which says what cannot be sent, and what to do; values of other types are left as they are."""
     kind = type(value)
     if kind in _LEAVES:
         return value
     if kind is list:
-        return [_plain(item) for item in value]
-    if kind is tuple:
-        return tuple(_plain(item) for item in value)
+        return [plain(item) for item in value]
+    if kind in _MARKED:
+        return _marked(kind.__name__, [plain(item) for item in value])
     if kind is dict:
         return _plain_dict(value)
     for known, writer in WRITERS.items():
@@ -69,15 +63,15 @@ def _plain(value: Any) -> Any:
 
 def _checked(value: Any) -> Any:
     """The same; what cannot be sent is an error here, and not when all is encoded."""
-    plain = _plain(value)
-    encode(plain, "msgpack")
-    return plain
+    made = plain(value)
+    encode(made, "json")
+    return made
 
 
 def _plain_dict(value: Dict[Any, Any]) -> Any:
     if all(type(key) is str for key in value) and (len(value) != 1 or not next(iter(value)).startswith("$")):
-        return {key: _plain(item) for key, item in value.items()}
-    return _marked("map", [[_plain(key), _plain(item)] for key, item in value.items()])
+        return {key: plain(item) for key, item in value.items()}
+    return _marked("map", [[plain(key), plain(item)] for key, item in value.items()])
 
 
 def _plain_code(value: Any) -> Any:
@@ -95,17 +89,16 @@ def _plain_code(value: Any) -> Any:
     return value
 
 
-def _revive(value: Any) -> Any:
+def revive(value: Any) -> Any:
+    """The value that was made plain. Raises CannotRefer if a function is not known here."""
     kind = type(value)
     if kind is dict:
         if len(value) == 1 and _MARK in value:
             word, parts = value[_MARK]
             return READERS[word](parts)
-        return {key: _revive(item) for key, item in value.items()}
+        return {key: revive(item) for key, item in value.items()}
     if kind is list:
-        return [_revive(item) for item in value]
-    if kind is tuple:
-        return tuple(_revive(item) for item in value)
+        return [revive(item) for item in value]
     return value
 
 
@@ -122,13 +115,12 @@ def error_parts(error: BaseException) -> Dict[str, Any]:
         "class": f"{kind.__module__}:{kind.__qualname__}", "text": str(error), "trace": trace, "args": None, "fault": None,
     }  # fmt: skip
     if isinstance(error, Fault):
-        return {**parts, "fault": _plain(error.body())}
+        return {**parts, "fault": plain(error.body())}
     try:
-        plain = _plain(error.args)
-        encode(plain, "msgpack")
+        args = _checked(error.args)
     except (ValueError, refs.CannotRefer):
         return parts
-    return {**parts, "args": plain}
+    return {**parts, "args": args}
 
 
 def revive_error(parts: Dict[str, Any]) -> BaseException:
@@ -140,7 +132,7 @@ def revive_error(parts: Dict[str, Any]) -> BaseException:
 
 def _error(parts: Dict[str, Any]) -> BaseException:
     if parts["fault"] is not None:
-        return Fault.of_body(_revive(parts["fault"]))
+        return Fault.of_body(revive(parts["fault"]))
     try:
         kind = refs.by_name(parts["class"])
     except refs.CannotRefer:
@@ -148,7 +140,7 @@ def _error(parts: Dict[str, Any]) -> BaseException:
     if isinstance(kind, type) and issubclass(kind, Exception):
         args = parts["args"] if parts["args"] is not None else (parts["text"],)
         try:
-            return kind(*_revive(args))
+            return kind(*revive(args))
         except Exception:  # its class wants other arguments than it keeps
             pass
     return RemoteError(f"{parts['class'].rpartition(':')[2]}: {parts['text']}")
@@ -157,36 +149,26 @@ def _error(parts: Dict[str, Any]) -> BaseException:
 # A call.
 
 
-def call_frame(name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> bytes:
-    """A call as bytes."""
-    return pack((name, args, kwargs))
+def call_params(method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Dict[str, Any]:
+    """A call as the parameters of the request `call`. Raises CannotRefer or ValueProblem."""
+    return {"name": method, "params": {"call": to_json(plain((name, args, kwargs)))}}
 
 
-def wire_frame(frame: bytes) -> Any:
-    """Bytes as a parameter of a request."""
-    return to_json(frame)
-
-
-def of_wire_frame(value: Any) -> bytes:
-    """The bytes again. Raises OsbError if it is none: the agent is not of osBrain's form."""
-    frame = of_json(value)
-    if not isinstance(frame, bytes):
-        raise OsbError("the answer to a call is none")
-    return frame
-
-
-def carry_out(core: "Core", frame: bytes, run: Callable[..., Any]) -> bytes:
-    """Carries out a call by `run(name, args, kwargs)`, and packs what comes of it."""
+def carry_out(call: Any, run: Callable[..., Any]) -> Any:
+    """Carries out a call by `run(name, args, kwargs)`, and makes plain what comes of it."""
     try:
-        name, args, kwargs = unpack(frame)
-        return pack((True, run(name, args, kwargs)))
+        name, args, kwargs = revive(call)
+        return plain((True, run(name, args, kwargs)))
     except Exception as error:
-        return pack((False, error))
+        return plain((False, error))
 
 
-def outcome(frame: bytes) -> Any:
-    """What a call has returned. Raises what it has raised."""
-    good, value = unpack(frame)
+def outcome(answer: Any) -> Any:
+    """What a call has returned, from the answer to the request. Raises what it has raised."""
+    told = revive(of_json(answer))
+    if type(told) is not tuple or len(told) != 2:
+        raise OsbError("the answer to a call is none")
+    good, value = told
     if good:
         return value
     raise value

@@ -147,8 +147,8 @@ class Core(Base):
 
     # Calls.
 
-    def _safe(self, frame: bytes) -> bytes:
-        return calls.carry_out(self, frame, self._call_safely)
+    def _safe(self, call: Any) -> Any:
+        return calls.carry_out(call, self._call_safely)
 
     def _call_safely(self, name: str, args: Any, kwargs: Any) -> Any:
         assert self.agent is not None
@@ -159,10 +159,10 @@ class Core(Base):
             self.r.failed(name, error)
             raise
 
-    def _unsafe(self, frame: bytes) -> bytes:
+    def _unsafe(self, call: Any) -> Any:
         assert self.agent is not None
         agent = self.agent
-        return calls.carry_out(self, frame, lambda name, args, kwargs: getattr(agent, name)(*args, **kwargs))
+        return calls.carry_out(call, lambda name, args, kwargs: getattr(agent, name)(*args, **kwargs))
 
     # Handlers.
 

@@ -126,8 +126,7 @@ class Proxy:
         # `run` returns at the end of the main loop.
         oneway = self._next_oneway or name == "run"
         self._safe, self._next_oneway = self._default_safe, False
-        frame = calls.call_frame(name, args, kwargs)
-        params = {"name": SAFE if safe and not oneway else UNSAFE, "params": {"frame": calls.wire_frame(frame)}}
+        params = calls.call_params(SAFE if safe and not oneway else UNSAFE, name, args, kwargs)
         ns = links.link(self._nsaddr)
         if oneway:
             return ns.link.tell(self._name, "call", params)
@@ -137,7 +136,7 @@ class Proxy:
             if fault.code == "gone":
                 raise ConnectionClosedError(str(fault)) from None
             raise NamingError(str(fault)) if fault.code in _ABSENT else fault from None
-        result = calls.outcome(calls.of_wire_frame(answer))
+        result = calls.outcome(answer)
         if name in ("set_method", "set_attr"):
             self._methods.clear()
         return result
@@ -281,7 +280,7 @@ class NSProxy:
 
     def _tell_all(self, names: List[str], method: str) -> None:
         link = self._link.link
-        params = {"name": UNSAFE, "params": {"frame": calls.wire_frame(calls.call_frame(method, (), {}))}}
+        params = calls.call_params(UNSAFE, method, (), {})
         asked = [(name, link.begin(name, "call", params)) for name in names]
         for name, answer in asked:
             # Agents of another kind end by osb's own word.

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Alias = Union[str, bytes, AgentAddress, AgentChannel]
 
+_PROVEN_BY_NAME = ("SUB", "PUB", "SYNC_SUB")
+
 #: The sockets by which osBrain's agents call themselves. osb needs none; programs may look for them.
 LOOPBACKS = {
     alias: AgentAddress("inproc", alias, "REP", "server", "pickle") for alias in ("loopback", "_loopback_safe")
@@ -107,6 +109,7 @@ class Sockets:
             serializer=serializer_of(serializer),
         )
         address = of_osb(bound, transport, serializer)
+        address.owner = (self._me._nsaddr(), f"{core.name}.{plain}")
         self._register(alias, address, plain)
         return address
 
@@ -150,7 +153,7 @@ class Sockets:
                 raise NotImplementedError("Undefined behavior!")
             self._register(alias, client, self._aliases[client])
             return client
-        self._connect(str(client.kind), to_osb(server), client, alias, handler)
+        self._connect(str(client.kind), server, client, alias, handler)
         return client
 
     def _connect_channel(self, channel: AgentChannel, alias: Optional[Alias], handler: Any) -> Optional[AnyAddress]:
@@ -161,16 +164,22 @@ class Sockets:
             raise NotImplementedError("Tried to (re)connect a channel")
         # Answers are given to the handler of the request, or to this one: the socket has none of its own.
         by_socket = handler if channel.kind == "SYNC_PUB" else None
-        plain = self._connect(str(client.kind), to_osb(channel), client, alias, by_socket)
+        plain = self._connect(str(client.kind), channel, client, alias, by_socket)
         self._answers[plain] = handler if channel.kind == "ASYNC_REP" else None
         self._aliases[channel], self._address[channel] = plain, client
         return client if channel.kind == "SYNC_PUB" else None
 
-    def _connect(self, kind: str, server: Address, client: AnyAddress, alias: Optional[Alias], handler: Any) -> str:
+    def _connect(self, kind: str, server: AnyAddress, client: AnyAddress, alias: Optional[Alias], handler: Any) -> str:
         plain = self._free_alias(alias)
-        check_core(self._core).connect(server, plain, self._handlers(kind, handler))
+        check_core(self._core).connect(self._target(kind, server), plain, self._handlers(kind, handler))
         self._register(alias, client, plain)
         return plain
+
+    def _target(self, kind: str, server: AnyAddress) -> Union[str, Address]:
+        """A publisher of the same name server is named: so it is proven that it has seen the subscription."""
+        if kind in _PROVEN_BY_NAME and server.owner is not None and server.owner[0] == self._me._nsaddr():
+            return server.owner[1]
+        return to_osb(server)
 
     # Topics.
 

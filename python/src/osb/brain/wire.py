@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, Optional, Tuple, Union
 
 from ..address import Address
 from ..kinds import Kind
@@ -87,18 +87,25 @@ def _plain_socket(address: SocketAddress) -> Any:
 def _plain(address: AgentAddress) -> Dict[str, Any]:
     return {
         "transport": str(address.transport), "address": str(address.address), "kind": str(address.kind),
-        "role": str(address.role), "serializer": str(address.serializer), "key": address.key,
+        "role": str(address.role), "serializer": str(address.serializer), "key": address.key, "owner": address.owner,
     }  # fmt: skip
 
 
 def _address(plain: Dict[str, Any]) -> AgentAddress:
     place = plain["address"]
-    return AgentAddress(**{**plain, "address": Path(place) if plain["transport"] == "ipc" else place})
+    parts = {name: value for name, value in plain.items() if name != "owner"}
+    address = AgentAddress(**{**parts, "address": Path(place) if plain["transport"] == "ipc" else place})
+    address.owner = _owner(plain)
+    return address
+
+
+def _owner(plain: Dict[str, Any]) -> Optional[Tuple[str, str]]:
+    return None if plain["owner"] is None else (str(plain["owner"][0]), str(plain["owner"][1]))
 
 
 def _plain_channel(channel: AgentChannel) -> Dict[str, Any]:
     return {
-        "kind": str(channel.kind), "uuid": channel.uuid, "twin_uuid": channel.twin_uuid,
+        "kind": str(channel.kind), "uuid": channel.uuid, "twin_uuid": channel.twin_uuid, "owner": channel.owner,
         "receiver": None if channel.receiver is None else _plain(channel.receiver),
         "sender": None if channel.sender is None else _plain(channel.sender),
     }  # fmt: skip
@@ -106,7 +113,9 @@ def _plain_channel(channel: AgentChannel) -> Dict[str, Any]:
 
 def _channel(plain: Dict[str, Any]) -> AgentChannel:
     ends = {end: None if plain[end] is None else _address(plain[end]) for end in ("receiver", "sender")}
-    return AgentChannel(plain["kind"], uuid=plain["uuid"], twin_uuid=plain["twin_uuid"], **ends)
+    channel = AgentChannel(plain["kind"], uuid=plain["uuid"], twin_uuid=plain["twin_uuid"], **ends)
+    channel.owner = _owner(plain)
+    return channel
 
 
 def register() -> None:
