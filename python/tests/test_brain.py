@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -316,3 +317,26 @@ def test_the_first_publication_reaches_subscribers(ns, kind):
     source.send("news", 1, topic="b")
     source.send("news", 2, topic="a")
     assert all(wait_agent_attr(sink, value=[2]) for sink in sinks)
+
+
+@pytest.mark.parametrize("security", ["none", "curve"])
+def test_agents_join_a_system_that_is_up(system, security):
+    up = system(f"osb: 1\nname: joined\nsecurity: {security}\nagents: {{ Alice: {{ bind: {{ main: PUSH }} }} }}\n")
+    address = up.nameserver.address.replace("tcp://", "")
+    source = osbrain.run_agent("Source", nsaddr=address)
+    sink = osbrain.run_agent("Sink", nsaddr=address, attributes={"received": []})
+    assert sorted(up.nameserver.agents()) == ["Alice", "Sink", "Source"]
+    bound = sink.bind("PULL", handler=lambda agent, message: agent.received.append(message), transport="tcp")
+    source.connect(bound, "out")
+    source.send("out", "in")
+    assert wait_agent_attr(sink, value=["in"])
+    assert osbrain.NSProxy(address).addr("Alice", "main").kind == "PUSH"
+
+
+def test_the_example_says_what_its_readme_shows(ns):
+    example = Path(__file__).parents[2] / "examples" / "osbrain-unchanged" / "desk.py"
+    # Paths of sockets are short ones, and those of pytest are not.
+    with tempfile.TemporaryDirectory() as folder:
+        env = {**os.environ, "PYTHONPATH": str(SRC), "XDG_RUNTIME_DIR": folder}
+        said = subprocess.run([sys.executable, example], env=env, check=True, stdout=subprocess.PIPE, text=True, timeout=60)
+    assert "pears are not followed" in said.stdout and "goods that are followed: ['apples']" in said.stdout

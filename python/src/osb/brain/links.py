@@ -31,7 +31,6 @@ _TETHERED = (
 _lock = threading.RLock()
 _links: Dict[Tuple[int, str], NameServer] = {}
 _daemons: Dict[str, "List[subprocess.Popen[bytes]]"] = {}
-_hosts: Dict[Tuple[int, str], str] = {}
 
 
 def text_of(nsaddr: Any) -> str:
@@ -132,23 +131,43 @@ def start_host(text: str, name: str) -> None:
     # What the name server tells is too early: the daemon ends agents that were begun before it says that it is ready.
     process, _ = _start(["--ns", text, "host", "--name", name], "registered at")
     _daemons.setdefault(text, []).append(process)
-    _hosts[(os.getpid(), text)] = name
 
 
-def host_for(text: str) -> str:
-    """The host daemon by which agents of this machine are started. One is begun if there is none."""
+def host_for(text: str) -> Tuple[str, str]:
+    """The host daemon by which agents of this machine are started: as a member, and its name there.
+
+    One is begun if there is none.
+    """
     with _lock:
-        known = _hosts.get((os.getpid(), text))
-        hosts = {it["name"] for it in link(text).hosts() if it["state"] == "running"}
-        if known in hosts:
-            return str(known)
-        is_here = text.startswith("127.")
-        if is_here and "local" in hosts:
-            _hosts[(os.getpid(), text)] = "local"
-            return "local"
-        name = "local" if is_here else f"{socket.gethostname().partition('.')[0]}-{os.getpid()}"
-        start_host(text, name)
-        return name
+        here = _hosts_here(text)
+        if not here:
+            start_host(text, "local" if text.startswith("127.") else f"{_machine()}-{os.getpid()}")
+            here = _hosts_here(text)
+        if not here:
+            raise OsbError("a host daemon was started for this machine, and the name server shows none")
+        host = next((it for it in here if it["name"] == "local"), here[0])
+        system = f"{host['system']}/" if host.get("system") else ""
+        return f"host:{system}{host['name']}", host["name"]
+
+
+def _hosts_here(text: str) -> List[Dict[str, Any]]:
+    return [it for it in link(text).hosts() if it["state"] == "running" and _is_own(it["address"])]
+
+
+def _machine() -> str:
+    plain = "".join(it for it in socket.gethostname().partition(".")[0] if it.isascii() and (it.isalnum() or it in "-_"))
+    return plain.lstrip("-_") or "script"
+
+
+def _is_own(address: str) -> bool:
+    """Whether an address is one of this machine."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind((address, 0))
+        return True
+    except OSError:
+        return False
 
 
 def stop_nameserver(text: str) -> bool:
@@ -184,7 +203,6 @@ def after_fork() -> None:
     _kept.append((dict(_links), dict(_daemons)))
     _links.clear()
     _daemons.clear()
-    _hosts.clear()
 
 
 #: What is not to be collected in a child: its end would be that of the parent's.

@@ -76,14 +76,14 @@ class AgentProcess:
             raise OsbError("this platform cannot fork: write the agent as an osb.Agent, and start it with its system")
         text = links.text_of(self.nsaddr)
         ns = links.link(text)
-        host = links.host_for(text)
+        peer, host = links.host_for(text)
         _wait_until_free(ns, self.name)
         with tempfile.TemporaryDirectory(prefix="osb-") as folder:
             path = str(Path(folder) / "agent")
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
                 door.bind(path)
                 door.listen(1)
-                begun = ns.link.begin(f"host:{host}", "spawn", {"spec": self._spec(host, path)}, START)
+                begun = ns.link.begin(peer, "spawn", {"spec": self._spec(host, path)}, START)
                 line = _accept(door, begun)
         try:
             told = _read_told(line)

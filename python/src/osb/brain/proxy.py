@@ -325,7 +325,9 @@ def end_nameserver(text: str) -> None:
     try:
         ns = links.link(text)
         for host in ns.hosts():
-            ns.link.tell(f"host:{host['name']}", "shutdown", {"grace": 1000})
+            # Those of a system go on until `osb down`.
+            if host.get("system") is None:
+                ns.link.tell(f"host:{host['name']}", "shutdown", {"grace": 1000})
         ns.ask("shutdown")
     except OsbError:
         pass  # it has ended
