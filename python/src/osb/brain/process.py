@@ -13,6 +13,7 @@ import socket
 import sys
 import tempfile
 import threading
+import warnings
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Type
@@ -109,7 +110,10 @@ class AgentProcess:
     def _fork(self, told: bytes, line: socket.socket, report: "_Pipe", runs: bool, text: str) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
+        with warnings.catch_warnings():
+            # Python warns of threads that hold locks: the child uses none of theirs, and has its own connections.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
         if pid == 0:
             _live(lambda: self._run(told, line, report, runs, text), line)
         self.pid = pid
