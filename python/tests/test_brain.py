@@ -4,6 +4,7 @@
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -148,13 +149,16 @@ def ns(monkeypatch, tmp_path):
         program()
     except osb.NotFound as error:
         pytest.skip(str(error))
-    monkeypatch.setitem(osbrain.config, "IPC_DIR", tmp_path)
+    # Paths of sockets are short ones, and those of pytest are not.
+    folder = tempfile.mkdtemp(prefix="osb-")
+    monkeypatch.setitem(osbrain.config, "IPC_DIR", Path(folder))
     monkeypatch.setenv("OSB_STATE_DIR", str(tmp_path / "state"))
     for name in ("OSBRAIN_NAMESERVER_ADDRESS", "OSB_NAMESERVER"):
         monkeypatch.delenv(name, raising=False)
     ns = osbrain.run_nameserver()
     yield ns
     ns.shutdown()
+    shutil.rmtree(folder)
 
 
 def osb_says(ns, *arguments):
@@ -297,7 +301,7 @@ def test_nothing_is_left_of_a_script_that_ends(end, tmp_path):
         pytest.skip(str(error))
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT).replace("END", end))
-    env = {**os.environ, "PYTHONPATH": str(SRC), "OSB_STATE_DIR": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    env = {**os.environ, "PYTHONPATH": str(SRC), "OSB_STATE_DIR": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, script], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=30
     )
@@ -335,7 +339,6 @@ def test_agents_join_a_system_that_is_up(system, security):
 
 def test_the_example_says_what_its_readme_shows(ns):
     example = Path(__file__).parents[2] / "examples" / "osbrain-unchanged" / "desk.py"
-    # Paths of sockets are short ones, and those of pytest are not.
     with tempfile.TemporaryDirectory() as folder:
         env = {**os.environ, "PYTHONPATH": str(SRC), "XDG_RUNTIME_DIR": folder}
         said = subprocess.run([sys.executable, example], env=env, check=True, stdout=subprocess.PIPE, text=True, timeout=60)
