@@ -288,6 +288,11 @@ SCRIPT = """
         ns = osbrain.run_nameserver()
         agent = osbrain.run_agent("Agent", attributes={"count": 0})
         agent.each(0.01, tick)
+
+        def late(agent, number):
+            return agent.name + str(number)
+
+        assert agent.execute_as_method(late, 1) == "Agent1"
         print(ns.addr(), agent.execute_as_function(os.getpid), flush=True)
         END
 """

@@ -76,6 +76,9 @@ def _plain_dict(value: Dict[Any, Any]) -> Any:
 
 def _plain_code(value: Any) -> Any:
     name = refs.of_name(value)
+    if isinstance(value, types.FunctionType) and value.__module__ == "__main__":
+        # A script may have come to it after the agent was begun, which then finds it by its place.
+        return _marked("function", {**refs.of_function(value, _checked), "named": name})
     if name is not None:
         return _marked("name", [name, refs.file_of(name.partition(":")[0])])
     if isinstance(value, types.FunctionType):

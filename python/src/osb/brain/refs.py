@@ -103,6 +103,9 @@ def _cell(function: types.FunctionType, name: str, cell: Any, pack: Pack) -> Any
 def to_function(ref: Dict[str, Any], unpack: Pack) -> types.FunctionType:
     """The function that is written there. Raises CannotRefer."""
     module = _module(ref["module"], ref["file"])
+    there = _named(ref)
+    if there is not None:
+        return there
     code = _find(module, ref)
     if code is None:
         raise CannotRefer(
@@ -114,6 +117,17 @@ def to_function(ref: Dict[str, Any], unpack: Pack) -> types.FunctionType:
     function.__qualname__ = ref["qualname"]
     function.__module__ = ref["module"]
     return function
+
+
+def _named(ref: Dict[str, Any]) -> Optional[types.FunctionType]:
+    """The function that has its name, if that does the same."""
+    if ref.get("named") is None:
+        return None
+    try:
+        there = by_name(ref["named"], ref["file"])
+    except CannotRefer:
+        return None
+    return there if isinstance(there, types.FunctionType) and _does(there.__code__) == ref["does"] else None
 
 
 def _does(code: types.CodeType) -> Dict[str, Any]:
