@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,10 @@ from conftest import SRC, wait_until
 
 def twice(x):
     return 2 * x
+
+
+def sleep_long(agent):
+    threading.Event().wait(60)
 
 
 class Unknown:
@@ -245,6 +250,16 @@ def test_an_agent_ends_with_what_stands_for_it_at_its_host(ns):
     pid = counter.execute_as_function(os.getpid)
     osb_says(ns, "stop", "Counter")
     assert agent_dies("Counter", ns)
+    wait_until("the end of the process", lambda: not Path(f"/proc/{pid}").exists())
+
+
+def test_an_agent_that_does_not_come_back_is_ended_all_the_same(ns):
+    counter = osbrain.run_agent("Counter", base=Counter)
+    pid = counter.execute_as_function(os.getpid)
+    counter.after(0, sleep_long)
+    assert counter.unsafe.ping() == "pong"
+    command = [program(), "--ns", str(ns.addr()), "stop", "Counter", "--grace", "200ms"]
+    subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
     wait_until("the end of the process", lambda: not Path(f"/proc/{pid}").exists())
 
 

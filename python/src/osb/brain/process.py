@@ -33,6 +33,8 @@ from .proxy import Proxy
 #: How long an agent may take to begin, in seconds.
 START = 60.0
 _TICK = 0.02
+#: How long an agent may take to end whose host has killed it, in seconds.
+_LAST_WORD = 1.0
 
 #: The agents that this process has begun, by their process ids.
 _children: Dict[int, "AgentProcess"] = {}
@@ -285,11 +287,13 @@ def _end_with(line: socket.socket, core: Core) -> None:
             pass
     except OSError:
         pass
-    if core._run is not None and core._run.status is None:
-        core._run.asked_to_end = True
-        core._run.end(0)
-        core._run.thread.join(5.0)  # type: ignore[union-attr]
-        os._exit(1)
+    run = core._run
+    if run is not None:
+        run.asked_to_end = True
+        run.end(0)
+        if run.thread is not None:
+            run.thread.join(_LAST_WORD)
+    os._exit(1)
 
 
 def run_agent(
