@@ -20,6 +20,8 @@ VARIABLE = "OSBRAIN_NAMESERVER_ADDRESS"
 #: How long an answer to a call may take, in seconds: an agent that goes away is noticed long before.
 CALL_TIMEOUT = 7 * 24 * 3600.0
 
+#: How long a daemon may take to begin, in seconds.
+_START = 10.0
 #: How often a host daemon is started that does not begin.
 _ATTEMPTS = 3
 
@@ -95,11 +97,16 @@ def _start(arguments: List[str], ready: str) -> "Tuple[subprocess.Popen[bytes], 
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
     )
-    assert process.stdout is not None
+    assert process.stdout is not None and process.stdin is not None
     said: List[str] = []
+    # One that is never ready, because its name server has ended say, is ended: what it prints ends then.
+    late = threading.Timer(_START, process.stdin.close)
+    late.daemon = True
+    late.start()
     for line in process.stdout:
         said.append(line.decode(errors="replace").strip())
         if said[-1].startswith(ready):
+            late.cancel()
             threading.Thread(target=process.stdout.read, daemon=True).start()
             return process, said[-1]
     _end([process])
@@ -120,7 +127,7 @@ def start_nameserver(host: Optional[str], port: Optional[int]) -> str:
             return text
         except OsbError:
             # Daemons of one name share a folder, which one that ends removes.
-            if attempt == _ATTEMPTS - 1:
+            if attempt == _ATTEMPTS - 1 or text not in _daemons:
                 stop_nameserver(text)
                 raise
     return text
