@@ -1,0 +1,41 @@
+"""What a host daemon starts for an agent of a script: `python -S -E stub.py SOCKET`. It imports nothing of osb.
+
+The script forks the agent, which so has all that the script has. This process stands for it at the host daemon: it
+passes on how the agent begins, ends when the agent ends, in the same way, and when it is killed, the agent ends, too.
+"""
+
+import os
+import signal
+import socket
+import sys
+
+
+def main(path):  # type: (str) -> int
+    """Passes standard input on, and waits for the end of the agent."""
+    told = sys.stdin.buffer.read()
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    line.connect(path)
+    line.sendall(len(told).to_bytes(8, "big") + told)
+    pid = int(line.recv(32) or b"0")
+    if pid == 0:
+        return 1
+
+    def pass_on(number, _):  # type: (int, object) -> None
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, pass_on)
+    status = line.recv(8)
+    if status:
+        return int(status)
+    # Its end without a word: it was killed.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
