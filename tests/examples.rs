@@ -1370,3 +1370,24 @@ fn plain_programs() {
     );
     down(&bench);
 }
+
+#[test]
+fn osbrain_unchanged() {
+    let Some(python) = python_with_packages() else {
+        return;
+    };
+    let bench = Bench::new();
+    let script = repository().join("examples").join("osbrain-unchanged");
+    let mut desk = std::process::Command::new(python.join("python"));
+    desk.arg(script.join("desk.py"))
+        .env("OSB_STATE_DIR", bench.state())
+        .env_remove("OSB_NAMESERVER");
+    let said = Said::from(with_python(desk, python).output().unwrap());
+    assert_eq!(said.code, 0, "{said}");
+    let last = "goods that are followed: ['apples']\n";
+    assert!(said.stdout.ends_with(last), "{said}");
+    for logged in ["(Clerk): apples cost ", "; pears are not followed"] {
+        assert!(said.stdout.contains(logged), "{said}");
+    }
+    wait_until("nothing is left", || bench.processes().is_empty());
+}
