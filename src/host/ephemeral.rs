@@ -50,9 +50,10 @@ impl Host {
     }
 
     /// Agents that were on their way when the daemon before this one was killed: whoever had asked for them was told that they did
-    /// not come.
+    /// not come. Those that this daemon has been asked for meanwhile are on their way still.
     pub(super) fn end_half_spawned(&mut self) {
-        let is_half = |it: &&KeptSpec| it.spec.is_ephemeral() && !it.is_up;
+        let is_under_way = |it: &KeptSpec| self.spawns.has(&it.spec.name.name);
+        let is_half = |it: &&KeptSpec| it.spec.is_ephemeral() && !it.is_up && !is_under_way(it);
         let half: Vec<AgentName> = self
             .specs
             .all()

@@ -19,6 +19,9 @@ use super::trust::{Untrusted, Users, is_closed, kind};
 /// A link may lead to a link, and so on; not for ever.
 const MOST_LINKS: usize = 40;
 
+/// How often a folder is made again that is taken away as it is made.
+const MOST_TIMES: usize = 100;
+
 /// What others may do with a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Private {
@@ -44,9 +47,21 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Opens it, and makes what is missing on the way, for this user alone.
+    /// Opens it, and makes what is missing on the way, for this user alone. Another process may take an empty folder of that way
+    /// away meanwhile: then it is made again.
     pub(crate) fn make(place: Place<'_>, private: Private) -> io::Result<Self> {
-        let folder = walk(place, true)?;
+        let is_gone = |it: &io::Result<Self>| {
+            let error = it.as_ref().err();
+            error.is_some_and(|it| it.kind() == io::ErrorKind::NotFound)
+        };
+        let mut folder = walk(place, true);
+        for _ in 0..MOST_TIMES {
+            if !is_gone(&folder) {
+                break;
+            }
+            folder = walk(place, true);
+        }
+        let folder = folder?;
         folder.is_own(private)?;
         Ok(folder)
     }
@@ -215,6 +230,33 @@ mod tests {
 
     fn place(path: &Path) -> Place<'_> {
         Place { path, own: 1 }
+    }
+
+    #[test]
+    fn a_folder_that_is_taken_away_meanwhile_is_made_again() {
+        let temp = tempfile::tempdir().unwrap();
+        let around = temp.path().join("around");
+        let inner = around.join("inner");
+        let made = || {
+            let place = Place {
+                path: &inner,
+                own: 2,
+            };
+            (0..300).all(|_| Folder::make(place, Private::Written).is_ok())
+        };
+        let ended = std::sync::atomic::AtomicBool::new(false);
+        let is_over = || ended.load(std::sync::atomic::Ordering::Relaxed);
+        let all = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over() {
+                    let _ = fs::remove_dir(&inner).and_then(|()| fs::remove_dir(&around));
+                }
+            });
+            let all = made();
+            ended.store(true, std::sync::atomic::Ordering::Relaxed);
+            all
+        });
+        assert!(all);
     }
 
     fn two(path: &Path) -> Place<'_> {
