@@ -24,7 +24,7 @@ pub trait Reporter: Send {
     fn copy(&mut self, host: &str, sent: Amount, of: Amount, done: bool);
     /// What the stage waits for, that others are to do.
     fn wait_for(&mut self, what: &str);
-    /// The stage has ended as it should.
+    /// The stage has ended as it should. One that had nothing to do is not shown.
     fn end(&mut self);
     /// The command ends before the stage did.
     fn abandon(&mut self);
@@ -103,7 +103,10 @@ impl Reporter for Bars {
     }
 
     fn end(&mut self) {
-        self.settle(|bar| elapsed(bar.elapsed()));
+        match self.current.take_if(|bar| bar.length() == Some(0)) {
+            Some(nothing) => nothing.finish_and_clear(),
+            None => self.settle(|bar| elapsed(bar.elapsed())),
+        }
     }
 
     fn abandon(&mut self) {
@@ -211,7 +214,9 @@ impl<W: Write + Send> Reporter for Lines<W> {
     }
 
     fn end(&mut self) {
-        self.settle("");
+        if self.current.take_if(|stage| stage.total == 0).is_none() {
+            self.settle("");
+        }
     }
 
     fn abandon(&mut self) {
@@ -250,6 +255,7 @@ mod tests {
         };
         lines.copy("lab1", Amount::of(1), all, false);
         lines.copy("lab1", all, all, true);
+        lines.begin("configure", 0);
         lines.begin("wire", 3);
         lines.advance("Bob");
         lines.abandon();
