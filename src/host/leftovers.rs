@@ -55,6 +55,9 @@ impl Host {
         if self.over.is_empty() {
             return;
         }
+        if !has_others(|pid| self.pids.contains_key(&pid)) {
+            return self.over.clear();
+        }
         let of_those = |run: Option<&str>| run.is_some_and(|run| self.over.contains_key(run));
         let killed = self.kill_leftovers(of_those);
         self.note_all_killed(killed);

@@ -19,8 +19,7 @@ pub(crate) async fn up(
     progress: &mut dyn Progress,
     interrupted: impl Future<Output = ()>,
 ) -> Result<UpReport, UpError> {
-    let in_turns = request.plan.agents.iter().any(|it| it.update.is_some());
-    let former = match in_turns {
+    let former = match is_in_turns(&request) {
         true => Former::of(&request).await?,
         false => None,
     };
@@ -64,7 +63,15 @@ pub(crate) async fn up(
 
 /// The states of the system on the way from what it is to what is requested.
 pub(super) fn turns(request: &UpRequest, former: &Topology) -> Result<Vec<Turn>, UpError> {
-    Ok(Way::of(request, former)?.turns())
+    match is_in_turns(request) {
+        true => Ok(Way::of(request, former)?.turns()),
+        false => Ok(Vec::new()),
+    }
+}
+
+/// Whether there are any, perhaps: else nothing is to be found out for that.
+fn is_in_turns(request: &UpRequest) -> bool {
+    request.plan.agents.iter().any(|it| it.update.is_some())
 }
 
 struct Way<'a> {

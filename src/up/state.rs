@@ -67,6 +67,6 @@ impl Up<'_> {
     }
 }
 
-pub(super) fn lock(launched: &Shared) -> MutexGuard<'_, Launched> {
-    launched.lock().unwrap_or_else(PoisonError::into_inner)
+pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,7 +15,7 @@ use crate::proxy::{Notice, ProxyError, Watch};
 use crate::up::Progress;
 use crate::up::ask::{look_through, named};
 use crate::up::error::{Stage, UpError};
-use crate::up::state::{Group, Up};
+use crate::up::state::{Group, Up, lock};
 use crate::wire::{Event, Fault, NameServerRequest, Peer, Reached};
 
 /// Those that are started, each with the life whose place it is to take.
@@ -121,7 +121,7 @@ impl Up<'_> {
                 None => {}
                 Some(life) => {
                     progress.advance(&spec.name.to_string());
-                    self.lock_successors().insert(spec.name.clone(), life);
+                    lock(&self.successors).insert(spec.name.clone(), life);
                     waiting.remove(&agent.name);
                 }
             }
@@ -131,7 +131,7 @@ impl Up<'_> {
 
     /// The former lives have ended: the name is the successors'.
     pub(in crate::up) async fn take_over(&self) -> Result<(), UpError> {
-        let successors = self.lock_successors().clone();
+        let successors = lock(&self.successors).clone();
         for (agent, incarnation) in successors {
             let request = NameServerRequest::TakeOver {
                 agent: agent.name.clone(),
@@ -146,12 +146,7 @@ impl Up<'_> {
 
     /// Whether its next life is there already.
     pub(in crate::up) fn has_successor(&self, agent: &AgentId) -> bool {
-        self.lock_successors().contains_key(agent)
-    }
-
-    fn lock_successors(&self) -> std::sync::MutexGuard<'_, BTreeMap<AgentId, Incarnation>> {
-        let successors = self.successors.lock();
-        successors.unwrap_or_else(std::sync::PoisonError::into_inner)
+        lock(&self.successors).contains_key(agent)
     }
 
     /// Whether the new process can be there as long as the former one is. Programs that are agents themselves may be of libraries that
