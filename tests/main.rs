@@ -50,6 +50,7 @@ mod state;
 mod stop;
 mod stop_timeout;
 mod system;
+mod tap;
 mod terminal;
 mod unwell;
 mod up_down;

@@ -32,11 +32,13 @@ pub(super) fn pace(quota: Quota, level: Access) -> Option<Pace> {
     };
     match (quota, level) {
         (Quota::Requests, Access::Join) => pace(10, 200),
-        (Quota::Requests, Access::Read) => pace(2_000, 20_000),
+        (Quota::Requests, Access::Read | Access::Tap) => pace(2_000, 20_000),
         (Quota::Requests, Access::Agent | Access::Host) => pace(5_000, 100_000),
         (Quota::Requests, Access::Control) => pace(20_000, 200_000),
         (Quota::Admissions, Access::Host | Access::Control) => pace(100, 10_000),
-        (Quota::Admissions, Access::Join | Access::Read | Access::Agent) => pace(0, 0),
+        (Quota::Admissions, Access::Join | Access::Read | Access::Tap | Access::Agent) => {
+            pace(0, 0)
+        }
         (Quota::Requests | Quota::Admissions, Access::Admin)
         | (Quota::Unanswered | Quota::Keys, _) => None,
     }

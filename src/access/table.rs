@@ -26,10 +26,11 @@ impl Levels {
     }
 }
 
-use Access::{Admin, Agent, Control, Host, Join, Read};
+use Access::{Admin, Agent, Control, Host, Join, Read, Tap};
 
-const MEMBERS: Levels = Levels::of(&[Read, Agent, Host, Control, Admin]);
-const OPERATORS: Levels = Levels::of(&[Read, Control, Admin]);
+const MEMBERS: Levels = Levels::of(&[Read, Tap, Agent, Host, Control, Admin]);
+const OPERATORS: Levels = Levels::of(&[Read, Tap, Control, Admin]);
+const TAPPERS: Levels = Levels::of(&[Tap, Control, Admin]);
 const CONTROL: Levels = Levels::of(&[Control, Admin]);
 const ADMIN: Levels = Levels::of(&[Admin]);
 
@@ -181,6 +182,12 @@ table!(AgentRequest {
     StopTimers "stop_timers" CONTROL,
     IsRunning "is_running" MEMBERS,
     Status "status" OPERATORS,
+    // What is in messages is not for all who may look.
+    Tap "tap" TAPPERS,
+    KeepTap "keep_tap" TAPPERS,
+    Tapped "tapped" TAPPERS,
+    Untap "untap" TAPPERS,
+    Rate "rate" OPERATORS,
     Log "log" CONTROL,
     Quiet "quiet" CONTROL,
     // A host for its own agents, which they see to.
@@ -208,7 +215,9 @@ mod tests {
         ]
         .concat();
         let page = include_str!("../../specs/security.md").lines();
-        let page: Vec<&str> = page.filter(|line| line.matches('|').count() == 9).collect();
+        let page: Vec<&str> = page
+            .filter(|line| line.matches('|').count() == 10)
+            .collect();
         // But for its head.
         assert_eq!(page[2..], rows);
     }
@@ -288,8 +297,14 @@ mod tests {
             read_by(HostRequest::TABLE),
             ["agents", "facts", "leftovers", "logs"]
         );
-        let agent = ["addr", "is_running", "sockets", "status", "timers"];
+        let agent = ["addr", "is_running", "rate", "sockets", "status", "timers"];
         assert_eq!(read_by(AgentRequest::TABLE), agent);
+        let tap = AgentRequest::TABLE.iter().filter(|row| row.1.contains(Tap));
+        let more = tap.filter(|row| !row.1.contains(Read)).map(|row| row.0);
+        assert_eq!(
+            more.collect::<Vec<_>>(),
+            ["tap", "keep_tap", "tapped", "untap"]
+        );
     }
 
     #[test]

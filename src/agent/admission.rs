@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use zmq::Context;
 
+use super::sockets::TAP_DOOR;
 use crate::model::timing::TURNED_AWAY_INTERVAL;
 use crate::model::{Holder, PublicKey};
 use crate::zeromq::{Connections, Handshake, Verdict, Zap};
@@ -79,15 +80,26 @@ impl Admission {
         &self.zap
     }
 
-    /// Tells which keys to ask for. If there is no name server, or too much to ask, it
+    /// One who looks comes by a key that control has told the agent, and is not asked for. Tells which keys to ask for. If there is no name server, or too much to ask, it
     /// admits those that were admitted before.
     pub(crate) fn attend(
         &mut self,
         alone: bool,
         may: May<'_>,
+        looks: &dyn Fn(&PublicKey) -> bool,
     ) -> (Vec<PublicKey>, Vec<TurnedAway>) {
         let (mut unknown, mut turned_away) = (Vec::new(), Vec::new());
         while let Some(handshake) = self.zap.next() {
+            if handshake.door == TAP_DOOR {
+                self.zap.answer(
+                    &handshake,
+                    match looks(&handshake.key) {
+                        true => Verdict::Admitted("one who looks"),
+                        false => Verdict::Refused("nobody looks by that key"),
+                    },
+                );
+                continue;
+            }
             let asked = self.waiting.len();
             if let Some(waiting) = self.waiting.get_mut(&handshake.key) {
                 waiting.push(handshake);

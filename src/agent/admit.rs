@@ -23,7 +23,7 @@ impl Agent {
         let Some(admission) = &mut self.admission else {
             return;
         };
-        let (unknown, turned_away) = admission.attend(alone, &may);
+        let (unknown, turned_away) = admission.attend(alone, &may, &|key| self.taps.expects(key));
         for key in unknown {
             self.ask_whose(key, Lookup::Whose(key));
         }

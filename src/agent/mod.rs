@@ -54,8 +54,9 @@ mod signals;
 mod sockets;
 mod state;
 mod synced;
-mod tap;
+mod taps;
 mod ticks;
+mod told_log;
 mod turn;
 mod waiting;
 mod watch;
@@ -76,7 +77,7 @@ pub(crate) use program::{
 };
 pub(crate) use signals::Signals;
 use state::Agent;
-pub use tap::LOG_ALIAS;
+pub use told_log::LOG_ALIAS;
 
 use crate::model::ExitReport;
 use crate::process::{adopt_orphans, raise_descriptors};

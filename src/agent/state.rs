@@ -28,6 +28,7 @@ use super::membership::Membership;
 use super::program::Program;
 use super::relaunching::Relaunching;
 use super::sockets::Sockets;
+use super::taps::Taps;
 use super::waiting::Waiting;
 use super::watch::Watch;
 use super::wires::Wires;
@@ -52,6 +53,8 @@ pub(crate) struct Agent {
     pub admission: Option<Admission>,
     pub sockets: Sockets,
     pub wires: Wires,
+    /// Members that look at what passes.
+    pub taps: Taps,
     pub attributes: BTreeMap<String, Value>,
     pub timers: Timers,
     pub exchange: Exchange,
@@ -129,6 +132,7 @@ impl Agent {
             membership: Membership::new(control),
             sockets: Sockets::default(),
             wires: Wires::default(),
+            taps: Taps::default(),
             attributes: BTreeMap::new(),
             timers: Timers::default(),
             exchange: Exchange::default(),
@@ -191,6 +195,7 @@ impl Agent {
             self.unfinished_at(),
             self.health_wakes_at(),
             self.wires.wakes_at(),
+            self.taps.wakes_at(),
         ]
         .into_iter()
         .flatten()

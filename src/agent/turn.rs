@@ -35,6 +35,8 @@ enum Source {
     ProgramInput,
     Attempt,
     Check,
+    /// One who looks at what passes says how much may be shown.
+    Taps,
 }
 
 /// What has become ready.
@@ -110,6 +112,9 @@ fn watched<'a>(agent: &'a Agent, signals: Option<&'a Signals>) -> (Vec<Source>, 
             Source::Admission,
             admission.zap().socket().as_poll_item(POLLIN),
         );
+    }
+    if let Some(taps) = agent.taps.socket() {
+        watch(Source::Taps, taps.socket().as_poll_item(POLLIN));
     }
     for (at, slot) in agent.sockets.numbered() {
         if let Some(monitor) = &slot.monitor {
@@ -190,6 +195,7 @@ fn attend(agent: &mut Agent, ready: &Ready, signals: Option<&Signals>) {
         Source::ProgramErrors => agent.drain_program_errors(),
         Source::Attempt => agent.on_attempt(),
         Source::Check => agent.on_check(),
+        Source::Taps => agent.taps.read_grants(),
         // It is written to at the end of every turn.
         Source::ProgramInput => {}
         Source::Monitor(at) => agent.drain_monitor(at),
@@ -278,6 +284,7 @@ impl Agent {
         self.see_to_draining();
         self.go_on_leaving();
         self.send_log();
+        self.see_to_taps();
         self.resume_program();
         self.see_to_relaunch();
         self.see_to_launch();

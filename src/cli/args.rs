@@ -14,8 +14,8 @@ use rustix::net::netdevice::name_to_index;
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
     every, export, get, history, host, install, keys, log, logs, ls, man, move_agent, ns, plan,
-    remove, restart, scale, schema, send, set, spawn, start, stop, stop_timer, subscribe, timers,
-    unsubscribe, up, version, wait,
+    rate, remove, restart, scale, schema, send, set, spawn, start, stop, stop_timer, subscribe,
+    tap, timers, unsubscribe, up, version, wait,
 };
 use crate::model::{SystemName, harmless, without_scheme, zone};
 use crate::render::{ColorChoice, Output, error_json};
@@ -142,6 +142,8 @@ pub enum Command {
     Restart(restart::RestartArgs),
     Log(log::LogArgs),
     Logs(logs::LogsArgs),
+    Tap(tap::TapArgs),
+    Rate(rate::RateArgs),
     Wait(wait::WaitArgs),
     Ns(ns::NsArgs),
     Keys(keys::KeysArgs),

@@ -16,6 +16,12 @@ pub struct Context {
     stderr: Style,
 }
 
+/// How many lines a terminal has.
+fn height_of(stream: &impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    Some(usize::from(size.ws_row)).filter(|height| *height > 0)
+}
+
 /// How wide a terminal is. One of which that is not known has room for everything.
 fn width_of(stream: &impl std::os::fd::AsFd) -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(stream).ok()?;
@@ -45,6 +51,11 @@ impl Context {
         self.stdout
     }
 
+    /// How many lines the terminal has that stdout is.
+    pub fn height(&self) -> Option<usize> {
+        height_of(&io::stdout())
+    }
+
     /// How stderr is written to.
     pub fn stderr_style(&self) -> Style {
         self.stderr
@@ -60,7 +71,7 @@ impl Context {
         let text = report.render(self.output(), self.stdout);
         match self.output() {
             Output::Table | Output::Wide => write_out(&for_people(&text, self.stdout)),
-            Output::Json | Output::Names => self.print_text(&text),
+            Output::Json | Output::Names | Output::Raw => self.print_text(&text),
         }
     }
 
@@ -116,7 +127,9 @@ impl Context {
                 let hint = (!hints.is_empty()).then_some(hints.as_str());
                 error_json(error.code(), &error.message(), hint)
             }
-            Output::Table | Output::Wide | Output::Names => self.error_text(error).to_string(),
+            Output::Table | Output::Wide | Output::Names | Output::Raw => {
+                self.error_text(error).to_string()
+            }
         };
         let _ = writeln!(io::stderr(), "{text}");
     }

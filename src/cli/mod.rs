@@ -56,6 +56,7 @@ mod overridden;
 mod plan;
 mod purpose;
 mod quick;
+mod rate;
 mod remembered;
 mod remove;
 mod replies;
@@ -77,6 +78,7 @@ mod stop;
 mod stop_timer;
 mod subscribe;
 mod surroundings;
+mod tap;
 mod target;
 mod timeout;
 mod timer_action;
@@ -96,6 +98,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::process::{keep_descriptors, note_is_osb};
+use crate::render::Output;
 
 pub use args::{Cli, Command, GlobalArgs};
 pub use context::Context;
@@ -117,12 +120,25 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return args::report(&error, &arguments),
     };
     let mut context = Context::new(cli.global);
-    match asserted().and_then(|()| run(cli.command, &mut context)) {
+    let checked = asserted().and_then(|()| has_that_form(&cli.command, &context));
+    match checked.and_then(|()| run(cli.command, &mut context)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             context.complain(&error);
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// Only messages have the form `raw`.
+fn has_that_form(command: &Command, context: &Context) -> Result<(), CommandError> {
+    let is_of_messages = matches!(command, Command::Tap(_));
+    match context.output() {
+        Output::Raw if !is_of_messages => Err(CommandError::say(
+            ErrorKind::Usage,
+            "-o raw is for `osb tap`",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -167,6 +183,8 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Restart(args) => restart::run(args, context),
         Command::Log(args) => log::run(args, context),
         Command::Logs(args) => logs::run(args, context),
+        Command::Tap(args) => tap::run(args, context),
+        Command::Rate(args) => rate::run(args, context),
         Command::Wait(args) => wait::run(args, context),
         Command::Completions(args) => completions::run(args, context),
         Command::Keys(args) => keys::run(args, context),

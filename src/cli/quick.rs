@@ -10,9 +10,9 @@ use clap::{Args, FromArgMatches};
 use super::args::{Cli, Command, GlobalArgs};
 use super::{
     addr, after, agent, bind, call, check, close, completions, connect, doctor, down, every,
-    export, get, history, host, install, keys, log, logs, ls, man, move_agent, ns, plan, remove,
-    restart, scale, schema, send, set, spawn, start, stop, stop_timer, subscribe, timers,
-    unsubscribe, up, version, wait,
+    export, get, history, host, install, keys, log, logs, ls, man, move_agent, ns, plan, rate,
+    remove, restart, scale, schema, send, set, spawn, start, stop, stop_timer, subscribe, tap,
+    timers, unsubscribe, up, version, wait,
 };
 
 /// The arguments of each command.
@@ -53,6 +53,8 @@ const COMMANDS: &[(&str, Augment)] = &[
     ("restart", restart::RestartArgs::augment_args),
     ("log", log::LogArgs::augment_args),
     ("logs", logs::LogsArgs::augment_args),
+    ("tap", tap::TapArgs::augment_args),
+    ("rate", rate::RateArgs::augment_args),
     ("wait", wait::WaitArgs::augment_args),
     ("ns", ns::NsArgs::augment_args),
     ("keys", keys::KeysArgs::augment_args),

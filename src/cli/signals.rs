@@ -6,6 +6,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::runtime::block_on;
 use crate::process::is_ignored;
 
 pub(crate) struct Signals(Vec<Signal>);
@@ -36,4 +37,19 @@ impl Signals {
         })
         .await;
     }
+}
+
+/// Has `act` done when the first one comes, on a thread of its own. The second one ends the process, however far it has come.
+pub(crate) fn on_signal(act: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let hear = async {
+        if let Ok(mut signals) = Signals::new() {
+            signals.next().await;
+            act();
+            signals.next().await;
+            std::process::abort();
+        }
+    };
+    // Where signals cannot be heard, they do what they always do.
+    let heard = std::thread::Builder::new().spawn(|| block_on(hear));
+    heard.map(drop)
 }

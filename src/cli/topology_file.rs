@@ -176,7 +176,7 @@ impl TopologyFile {
         self.load_with_sources().map_err(|problems| {
             let text = match context.output() {
                 Output::Json => crate::render::pretty(&invalid(&problems)),
-                Output::Table | Output::Wide | Output::Names => {
+                Output::Table | Output::Wide | Output::Names | Output::Raw => {
                     self.diagnose(&problems, context.stderr_style().color)
                 }
             };

@@ -14,6 +14,8 @@ pub enum Access {
     Join = 1,
     /// To look: `ls`, `addr`, `logs`.
     Read = 2,
+    /// To look, and into messages too: `tap`.
+    Tap = 7,
     /// An agent: what it has to do to be one, under its own name.
     Agent = 3,
     /// A host daemon: to start agents and to answer for them.
@@ -26,9 +28,10 @@ pub enum Access {
 
 impl Access {
     /// All levels, the lowest first.
-    pub const ALL: [Access; 6] = [
+    pub const ALL: [Access; 7] = [
         Access::Join,
         Access::Read,
+        Access::Tap,
         Access::Agent,
         Access::Host,
         Access::Control,
@@ -40,6 +43,7 @@ impl Access {
         match self {
             Access::Join => "join",
             Access::Read => "read",
+            Access::Tap => "tap",
             Access::Agent => "agent",
             Access::Host => "host",
             Access::Control => "control",
@@ -65,6 +69,8 @@ impl fmt::Display for Access {
 pub enum OperatorAccess {
     /// To look.
     Read,
+    /// To look, and into messages too.
+    Tap,
     /// To bring up, configure, command and take down.
     Control,
     /// Everything.
@@ -75,6 +81,7 @@ impl From<OperatorAccess> for Access {
     fn from(access: OperatorAccess) -> Self {
         match access {
             OperatorAccess::Read => Access::Read,
+            OperatorAccess::Tap => Access::Tap,
             OperatorAccess::Control => Access::Control,
             OperatorAccess::Admin => Access::Admin,
         }

@@ -42,6 +42,7 @@ mod ties;
 mod timer;
 pub mod timing;
 mod topic;
+mod traffic;
 mod unit;
 mod update;
 
@@ -92,5 +93,6 @@ pub use template::{AddrPart, Piece, Reference, Template};
 pub use ties::Ties;
 pub use timer::{TimerAction, TimerInfo, TimerSpec, When};
 pub use topic::{SEPARATOR, Topic, TopicError};
+pub use traffic::Traffic;
 pub use unit::{Around, Service, Unit, is_unit_of};
 pub use update::{Update, UpdateFailure, UpdateOrder, UpdateWait};

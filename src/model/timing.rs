@@ -75,6 +75,23 @@ pub const ROUTE_TIMEOUT: Millis = Millis::from_secs(600);
 /// answer is up.
 pub const LAST_LOOK_TIMEOUT: Duration = ms(500);
 
+// Who looks at what passes.
+
+/// How often one who taps an agent asks that it goes on,
+pub const TAP_INTERVAL: Duration = s(3);
+/// and for how long the agent shows what passes to one who does not.
+pub const TAP_TIMEOUT: Duration = s(10);
+/// How long who taps an agent waits for its socket, before it asks by the control connection,
+pub const TAP_DIAL_TIMEOUT: Duration = s(1);
+/// where an answer waits so long for something to pass.
+pub const TAP_PIECE_TIMEOUT: Duration = s(2);
+/// How often one that shows nothing is asked again.
+pub const TAP_RETRY_INTERVAL: Duration = s(1);
+/// How often an agent gives a piece of what passes to the control connection at most.
+pub const TAP_PIECE_INTERVAL: Duration = ms(250);
+/// How long an agent counts what goes through its sockets after the last question.
+pub const RATE_TIMEOUT: Duration = s(30);
+
 // What agents wait for.
 
 /// How long an agent's request waits that names no limit.

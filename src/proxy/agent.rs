@@ -361,6 +361,12 @@ impl Proxy {
         self.nameserver.link().ask(peer, request, self.timeout)
     }
 
+    /// Any request that wants no answer.
+    pub(super) fn tell(&self, request: &AgentRequest) {
+        let peer = Peer::Agent(self.agent.clone());
+        self.nameserver.link().tell(peer, request);
+    }
+
     pub(super) fn call_for<T: DeserializeOwned>(
         &self,
         request: &AgentRequest,

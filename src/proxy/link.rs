@@ -200,6 +200,11 @@ impl Link {
         });
     }
 
+    /// Whether members are known by keys.
+    pub(super) fn is_closed(&self) -> bool {
+        self.server.is_some()
+    }
+
     /// A number for a request.
     pub(super) fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)

@@ -33,6 +33,7 @@ mod nameserver;
 mod spawn;
 mod start;
 mod stop;
+mod taps;
 mod typed;
 mod watch;
 
@@ -50,6 +51,7 @@ pub use link::Link;
 pub use link::Pending;
 pub use nameserver::NameServer;
 pub use stop::{KeptDown, Stop};
+pub use taps::{Seen, SeenMessage, Stop as StopTaps, TapId, TapOf, Taps};
 pub use watch::{Notice, Watch};
 
 // The messages that calls are made of, and what a watch tells.

@@ -19,6 +19,9 @@ use crate::wire::{
 const UNKNOWN: &str = "unknown";
 /// What stands for one that was not looked at.
 const UNREAD: &str = "unread";
+/// Requests by which something goes on that was asked for before, or that are made every second: allowed, they are no deed of
+/// their own.
+const GOES_ON: [&str; 3] = ["keep_tap", "tapped", "rate"];
 
 /// Somebody asks for something.
 pub(super) struct Deed {
@@ -116,7 +119,7 @@ impl Registry {
         };
         let refused = levels.is_none_or(|levels| !levels.contains(level));
         let fault = unreached.or(refused.then_some(&forbidden));
-        let silent = !of_operator(level);
+        let silent = !of_operator(level) || GOES_ON.contains(&verb);
         if silent && fault.is_none() {
             return;
         }
@@ -223,7 +226,7 @@ pub(super) fn revoked(entry: &KeyEntry) -> Happening {
 
 fn of_operator(level: Access) -> bool {
     match level {
-        Access::Read | Access::Control | Access::Admin => true,
+        Access::Read | Access::Tap | Access::Control | Access::Admin => true,
         Access::Join | Access::Agent | Access::Host => false,
     }
 }

@@ -87,8 +87,10 @@ impl Registry {
     ) -> Result<(), Fault> {
         let reaches = match (level, target) {
             // Control alone leads it, until it takes over.
-            (Access::Read | Access::Agent | Access::Host, Peer::Successor(_)) => false,
-            (Access::Read | Access::Control | Access::Admin, _) => true,
+            (Access::Read | Access::Tap | Access::Agent | Access::Host, Peer::Successor(_)) => {
+                false
+            }
+            (Access::Read | Access::Tap | Access::Control | Access::Admin, _) => true,
             (Access::Agent, Peer::Agent(_)) => true,
             (Access::Host, Peer::Agent(agent)) => match self.entry(from).map(|it| &it.holder) {
                 Some(Holder::Host(host)) => self.leads(host, agent),

@@ -23,17 +23,18 @@ pub use reports::{
     Addresses, AddressesOfAgent, Agents, Answer, Attributes, BareAddress, BareName, Checked,
     Closed, Connected, Connections, Diagnosed, Differs, Done, Down, Expanded, Exported, Failure,
     History, HostRow, Hosts, Installed, Journal, JournalRow, KeptRuns, KeyList, Listed, Many,
-    Measured, NameServerRow, Outcome, PastRow, Planned, Revoked, RunRow, Sockets, Started,
-    SystemRow, SystemState, Systems, Timers, Uninstalled, UnitsPrinted, Up, Versions, Waited,
-    WaitedRow, WouldChange, by_hand_remedy,
+    Measured, NameServerRow, Outcome, PastRow, Planned, RateRow, Revoked, RunRow, SocketRates,
+    Sockets, Started, SystemRow, SystemState, Systems, Timers, Uninstalled, UnitsPrinted, Up,
+    Versions, Waited, WaitedRow, WouldChange, by_hand_remedy,
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;
+pub(crate) use time::milliseconds;
 pub use time::{elapsed, uptime};
 
 use clap::ValueEnum;
 
-/// The forms in which results are printed: for people, one JSON value, or one name on each line.
+/// The forms in which results are printed: for people, one JSON value, or one name on each line, or messages as they are.
 // The variants have no words of their own, so that every `--help` stays short.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -42,6 +43,7 @@ pub enum Output {
     Wide,
     Json,
     Names,
+    Raw,
 }
 
 /// A result that can be shown in each form.
@@ -58,6 +60,8 @@ pub trait Report {
             Output::Table | Output::Wide => self.table(style),
             Output::Json => self.json(),
             Output::Names => self.names().join("\n"),
+            // Of what is no message there is no such form; the commands refuse it.
+            Output::Raw => String::new(),
         }
     }
 }

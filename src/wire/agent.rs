@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::{TapRequest, TapToken};
 use crate::model::{
     Address, AgentSpec, Alias, BindSpec, Edit, Handlers, Holder, Level, Millis, Program, Replies,
     SocketId, SocketStats, SpecVersion, State, Step, SystemName, Target, TimerSpec, Topic,
@@ -140,6 +141,19 @@ pub enum AgentRequest {
     IsRunning {},
     /// Replies with an [`AgentStatus`].
     Status {},
+    /// Show what passes at its sockets to the requester. Replies with a [`Tapping`](super::Tapping).
+    Tap(TapRequest),
+    /// Go on with that: it ends 10 seconds after the last word of the requester. Replies with null; the fault is `refused` if it has
+    /// ended.
+    KeepTap { token: TapToken },
+    /// What has passed since the last time, by this connection, for a requester that cannot dial the agent. Replies with a batch in
+    /// base64, as soon as there is one; or an empty one, after `wait`.
+    Tapped { token: TapToken, wait: Millis },
+    /// Look no more. Replies with null.
+    Untap { token: TapToken },
+    /// How much goes through its sockets: counted from the first time on, as long as somebody asks every 30 seconds. Replies with
+    /// [`Rates`](super::Rates).
+    Rate {},
     /// Write an entry to its log. Replies with null.
     Log { level: Level, text: String },
     /// Send no more of its own accord: timers off, the program told to stop. Replies with null.

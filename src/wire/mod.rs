@@ -15,6 +15,7 @@ mod machine;
 mod nameserver;
 mod peer;
 mod sync;
+mod tap;
 mod typed;
 
 pub use agent::{
@@ -43,4 +44,9 @@ pub use peer::{BadPeer, ClientId, Peer};
 
 pub use crate::model::Incarnation;
 pub use sync::{ReplyToken, SyncFrame, join_sync_topic, sync_subscription, to_sync};
+pub use tap::{
+    BATCH_HEAD, BadBatch, BadToken, Passed, Rates, SocketRate, Sort, TapRecord, TapRecords,
+    TapRequest, TapToken, TappedSocket, Tapping, Way, read_batch, record_len, socket_record,
+    whole_records, write_message,
+};
 pub use typed::{ReadError, read};

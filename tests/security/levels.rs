@@ -144,6 +144,9 @@ fn assert_complete(whom: &str, asked: &[impl Asked]) {
     assert_eq!(verbs, verbs_of(whom), "every verb of {whom} is asked");
 }
 
+/// The token of a tap.
+const TAP: &str = "00112233445566778899aabbccddeeff";
+
 /// Requests of every kind to an agent.
 fn requests_to_alice() -> Vec<AgentRequest> {
     let nothing = serde_json::json!({});
@@ -233,6 +236,11 @@ fn requests_to_alice() -> Vec<AgentRequest> {
         of("is_running", nothing.clone()),
         of("sockets", nothing.clone()),
         of("status", nothing.clone()),
+        of("tap", serde_json::json!({"token": TAP})),
+        of("keep_tap", serde_json::json!({"token": TAP})),
+        of("tapped", serde_json::json!({"token": TAP, "wait": 0})),
+        of("untap", serde_json::json!({"token": TAP})),
+        of("rate", nothing.clone()),
         of("log", serde_json::json!({"level":"info","text":"mine"})),
         of("quiet", nothing.clone()),
         of("shutdown", nothing),
@@ -260,6 +268,11 @@ fn every_level_gets_what_is_its_own_and_nothing_else() {
         (
             Access::Read,
             operator("reader", OperatorAccess::Read),
+            lasting,
+        ),
+        (
+            Access::Tap,
+            operator("looker", OperatorAccess::Tap),
             lasting,
         ),
         (

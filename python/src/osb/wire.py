@@ -17,7 +17,7 @@ _HEADER = struct.Struct(">3sBBQIB")
 _MAGIC = b"osb"
 
 #: The levels of requesters, by their numbers in headers.
-LEVELS = ("", "join", "read", "agent", "host", "control", "admin")
+LEVELS = ("", "join", "read", "agent", "host", "control", "admin", "tap")
 
 
 class Kind(IntEnum):

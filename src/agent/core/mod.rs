@@ -9,6 +9,7 @@ mod readiness;
 mod relaunch;
 mod settling;
 mod steps;
+mod stream;
 mod timers;
 mod wire;
 
@@ -20,5 +21,6 @@ pub(crate) use readiness::{Attempted, Readiness, Verdict};
 pub(crate) use relaunch::{Next, Relaunch};
 pub(crate) use settling::{Settling, Standing, Watched};
 pub(crate) use steps::Steps;
+pub(crate) use stream::Stream;
 pub(crate) use timers::{Tick, TickEnd, TimerId, Timers};
 pub(crate) use wire::{Stage, Wire, WireEffect, WireEvent};

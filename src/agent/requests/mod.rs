@@ -6,6 +6,7 @@ mod configure;
 mod messages;
 mod sockets;
 mod take_over;
+mod tap;
 mod timers;
 mod wire;
 
@@ -239,6 +240,14 @@ impl Agent {
             }
             AgentRequest::IsRunning {} => Some(Ok((!self.life.ending()).into())),
             AgentRequest::Status {} => Some(Ok(value(&self.status()))),
+            AgentRequest::Tap(tap) => Some(self.tap(&tap)),
+            AgentRequest::KeepTap { token } => Some(self.keep_tap(&token)),
+            AgentRequest::Tapped { token, wait } => self.tapped(&token, wait, request),
+            AgentRequest::Untap { token } => {
+                self.untap(&token);
+                done()
+            }
+            AgentRequest::Rate {} => Some(Ok(value(&self.rate()))),
             AgentRequest::Log { level, text } => {
                 self.log.line(level, &text);
                 done()

@@ -60,15 +60,19 @@ impl Slot {
                     .map(|frames| request(frames, |path, body| Arrival::SyncRequest { path, body }))
             }
         };
-        self.stats.received += u64::from(arrival.is_some());
+        if let Some(arrival) = &arrival {
+            self.stats.received += 1;
+            self.note_arrival(arrival);
+        }
         arrival
     }
 
     /// The next message of a PULL socket, or why it is none. The shortest way for very many of them.
     pub(crate) fn next_pulled(&mut self) -> Option<Result<Message, &'static str>> {
-        let frame = self.next_frame()?;
+        let frame = self.next_frame()?.ok_or(SEVERAL);
         self.stats.received += 1;
-        Some(frame.ok_or(SEVERAL))
+        self.note_pulled(&frame);
+        Some(frame)
     }
 
     /// A message of one frame; none within, if it has more.
@@ -115,8 +119,12 @@ impl Slot {
         news
     }
 
-    /// Counts messages, up to so many, and lets them go: nothing is looked at but the end of each.
+    /// Counts messages, up to so many, and lets them go: nothing is looked at but the end of each, unless somebody looks.
     pub(crate) fn discard(&mut self, most: usize) {
+        if self.onlookers.is_some() {
+            (0..most).map_while(|_| self.next_arrival()).for_each(drop);
+            return;
+        }
         let mut frame = Message::new();
         let mut count = 0;
         for _ in 0..most {

@@ -132,7 +132,7 @@ fn port_of(address: &str) -> Option<u16> {
     port.parse().ok()
 }
 
-fn bind_tcp(
+pub(super) fn bind_tcp(
     socket: &mut zmq::Socket,
     wanted: SocketAddr,
     place: &Place,

@@ -10,15 +10,19 @@ mod endpoint;
 mod frame;
 mod id;
 mod link;
+mod look;
 mod make;
+mod onlookers;
 mod outbox;
 #[allow(unsafe_code, reason = "calls that the zmq crate lacks")]
 mod raw;
 mod request_socket;
 mod send;
 mod slot;
+mod tap_socket;
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 pub(crate) use account::Due;
 pub(crate) use arrival::Arrival;
@@ -28,12 +32,15 @@ pub(crate) use frame::publication;
 pub(crate) use id::{LinkAt, SlotId};
 pub(crate) use link::Link;
 pub(crate) use make::{reads, shares, takes, writes};
+pub(crate) use onlookers::SharedStream;
 pub(crate) use outbox::Parcel;
 pub(crate) use request_socket::RequestSocket;
 pub(crate) use send::{Envelope, Offer, sync_path};
 pub(crate) use slot::Slot;
+pub(crate) use tap_socket::{TAP_DOOR, TapSocket, Viewer};
 
 use crate::model::{Address, Alias, Serializer, SocketStats};
+use crate::wire::SocketRate;
 
 /// All data sockets of an agent, each with a number.
 #[derive(Default)]
@@ -41,6 +48,10 @@ pub(crate) struct Sockets {
     places: Vec<Held>,
     /// By the texts of their aliases.
     by_alias: HashMap<String, SlotId>,
+    /// The taps, which are at the sockets that they want, those that come too.
+    taps: Vec<SharedStream>,
+    /// What goes through is counted, in a new socket too.
+    measuring: bool,
 }
 
 /// Where one socket after another may stand.
@@ -52,7 +63,11 @@ struct Held {
 }
 
 impl Sockets {
-    pub(crate) fn add(&mut self, slot: Slot) -> SlotId {
+    pub(crate) fn add(&mut self, mut slot: Slot) -> SlotId {
+        self.taps.iter().for_each(|tap| slot.admit_tap(tap));
+        if self.measuring {
+            slot.measure();
+        }
         let free = self.places.iter().position(|held| held.slot.is_none());
         let index = free.unwrap_or_else(|| {
             self.places.push(Held::default());
@@ -170,6 +185,32 @@ impl Sockets {
         self.iter_mut()
             .map(|slot| (slot.alias.clone(), slot.stats_now()))
             .collect()
+    }
+
+    /// A tap is at the sockets that it wants, from now on.
+    pub(crate) fn tap(&mut self, stream: SharedStream) {
+        self.iter_mut().for_each(|slot| slot.admit_tap(&stream));
+        self.taps.push(stream);
+    }
+
+    /// It is there no more.
+    pub(crate) fn untap(&mut self, stream: &SharedStream) {
+        self.iter_mut().for_each(|slot| slot.dismiss_tap(stream));
+        self.taps.retain(|it| !Rc::ptr_eq(it, stream));
+    }
+
+    /// What goes through each, counted from the first time on.
+    pub(crate) fn rates(&mut self) -> BTreeMap<Alias, SocketRate> {
+        self.measuring = true;
+        self.iter_mut()
+            .map(|slot| (slot.alias.clone(), slot.rate()))
+            .collect()
+    }
+
+    /// It is counted no more.
+    pub(crate) fn stop_measuring(&mut self) {
+        self.measuring = false;
+        self.iter_mut().for_each(Slot::stop_measuring);
     }
 
     /// The agents that each bound socket admits in a closed system, in words.

@@ -24,7 +24,9 @@ impl Slot {
     /// Sends, or queues if `may_queue` and there is room.
     pub(crate) fn offer(&mut self, parcel: Parcel, may_queue: bool) -> Offer {
         if self.kind.publishes() {
-            self.publish(&parcel.body);
+            if self.publish(&parcel.body) {
+                self.note_published(&parcel.body);
+            }
             return Offer::Taken;
         }
         let unsent = match self.outbox.is_empty() {
@@ -67,34 +69,50 @@ impl Slot {
             self.transmit(parcel);
             return Ok(());
         }
+        self.keep_leaving(&parcel.body);
         match raw::send(&mut self.socket, &mut parcel.body) {
             Err(error) if error.is_for_now() => return Err(parcel),
-            sent => self.count(sent.is_ok()),
+            Err(_) => {
+                self.count(false);
+            }
+            Ok(()) => {
+                self.count(true);
+                self.note_left(None);
+            }
         }
         Ok(())
     }
 
     /// Answers a request. A peer that has gone, or does not read, does not get it: that is counted.
     pub(crate) fn answer(&mut self, envelope: Envelope, body: Message) {
-        if let Some(RequestSocket::Answers(_)) = self.request_socket.as_deref() {
-            return self.answer_in_public(&envelope, &body);
+        let pair = self.pair_of(&envelope);
+        self.keep_leaving(&body);
+        let is_sent = match self.request_socket.as_deref() {
+            Some(RequestSocket::Answers(_)) => self.answer_in_public(&envelope, &body),
+            Some(RequestSocket::Asks { .. }) | None => self.answer_by(envelope, body),
+        };
+        if is_sent {
+            self.note_answered(pair);
         }
+    }
+
+    fn answer_by(&mut self, envelope: Envelope, body: Message) -> bool {
         let sent = envelope
             .into_iter()
             .try_for_each(|frame| self.socket.send(frame, DONTWAIT | SNDMORE))
             .and_then(|()| self.socket.send(body, DONTWAIT));
-        self.count(sent.is_ok());
+        self.count(sent.is_ok())
     }
 
     /// SYNC_PUB: the answer goes out among the publications, so that it is in order with them; only
     /// the requester gets it.
-    fn answer_in_public(&mut self, envelope: &Envelope, body: &[u8]) {
+    fn answer_in_public(&mut self, envelope: &Envelope, body: &[u8]) -> bool {
         let Some((token, id)) = sync_path(envelope) else {
             return self.count(false);
         };
         match self.request_socket.as_deref() {
             Some(RequestSocket::Answers(request_socket)) if request_socket.knows(&token) => {
-                self.publish(&token.answer(id, body));
+                self.publish(&token.answer(id, body))
             }
             _ => self.count(false),
         }
@@ -117,11 +135,16 @@ impl Slot {
 
     /// The socket is writable, so it takes all frames of one message.
     fn transmit(&mut self, parcel: Parcel) {
-        let sent = match parcel.request {
+        self.keep_leaving(&parcel.body);
+        let request = parcel.request;
+        let sent = match request {
             None => self.socket.send(parcel.body, DONTWAIT),
             Some(request) => self.send_request(request, parcel.body),
         };
         self.count(sent.is_ok());
+        if sent.is_ok() {
+            self.note_left(request);
+        }
     }
 
     fn send_request(&self, request: u64, body: Message) -> zmq::Result<()> {
@@ -139,17 +162,19 @@ impl Slot {
     }
 
     /// To every subscriber that keeps up; libzmq counts for which of them there was no room.
-    fn publish(&mut self, frame: &[u8]) {
+    fn publish(&mut self, frame: &[u8]) -> bool {
         let sent = self.socket.send(frame, DONTWAIT);
-        self.count(sent.is_ok());
+        self.count(sent.is_ok())
     }
 
-    fn count(&mut self, sent: bool) {
+    /// Counts what was sent or not; tells which.
+    fn count(&mut self, sent: bool) -> bool {
         if sent {
             self.stats.sent += 1;
         } else {
             self.stats.dropped += 1;
         }
+        sent
     }
 }
 

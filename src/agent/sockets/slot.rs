@@ -12,6 +12,7 @@ use super::endpoint::{self, Bound, Place};
 use super::id::LinkId;
 use super::link::Link;
 use super::make::make;
+use super::onlookers::Onlookers;
 use super::outbox::Outbox;
 use super::request_socket::RequestSocket;
 use super::{BindError, raw};
@@ -44,6 +45,8 @@ pub(crate) struct Slot {
     pub account: Account,
     /// SYNC_PUB and SYNC_SUB: by which requests go.
     pub request_socket: Option<Box<RequestSocket>>,
+    /// Who looks at what passes; none while nobody does.
+    pub(super) onlookers: Option<Box<Onlookers>>,
     /// It has no alias any more, and is about to be closed.
     pub retired: bool,
     /// Where it was asked to be bound, if that was said.
@@ -114,6 +117,7 @@ impl Slot {
             stats: SocketStats::default(),
             account: Account::default(),
             request_socket: RequestSocket::of(context, kind)?.map(Box::new),
+            onlookers: None,
             retired: false,
             asked: None,
             by_hand: false,

@@ -132,6 +132,7 @@ pub enum RevokeWho {
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub enum LevelArg {
     Read,
+    Tap,
     Control,
     Admin,
 }
@@ -140,6 +141,7 @@ impl From<LevelArg> for OperatorAccess {
     fn from(level: LevelArg) -> Self {
         match level {
             LevelArg::Read => OperatorAccess::Read,
+            LevelArg::Tap => OperatorAccess::Tap,
             LevelArg::Control => OperatorAccess::Control,
             LevelArg::Admin => OperatorAccess::Admin,
         }

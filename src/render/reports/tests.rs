@@ -6,7 +6,7 @@ use super::*;
 use crate::render::{Output, Report, Style, samples};
 
 /// The three forms, one below the other.
-fn forms(report: &dyn Report) -> String {
+pub(super) fn forms(report: &dyn Report) -> String {
     let form = |output| {
         report.render(
             output,
