@@ -31,6 +31,8 @@ mod export;
 mod follow;
 mod gather;
 mod get;
+mod graph;
+mod graph_look;
 mod guests;
 mod handlers;
 mod history;
@@ -96,6 +98,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::process::{keep_descriptors, note_is_osb};
+use crate::render::Output;
 
 pub use args::{Cli, Command, GlobalArgs};
 pub use context::Context;
@@ -117,7 +120,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return args::report(&error, &arguments),
     };
     let mut context = Context::new(cli.global);
-    match asserted().and_then(|()| run(cli.command, &mut context)) {
+    let begun = asserted().and_then(|()| printable(&cli.command, &context));
+    match begun.and_then(|()| run(cli.command, &mut context)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             context.complain(&error);
@@ -131,6 +135,18 @@ fn asserted() -> Result<(), CommandError> {
     crate::zeromq::assert_build().map_err(|error| CommandError::new(ErrorKind::Failed, error))
 }
 
+/// A graph alone can be drawn.
+fn printable(command: &Command, context: &Context) -> Result<(), CommandError> {
+    match (context.output(), command) {
+        (Output::Drawing(_), Command::Graph(_)) => Ok(()),
+        (output @ Output::Drawing(_), _) => {
+            let sentence = format!("-o {} is for `osb graph` only", output.as_str());
+            Err(CommandError::say(ErrorKind::Usage, sentence))
+        }
+        (Output::Table | Output::Wide | Output::Json | Output::Names, _) => Ok(()),
+    }
+}
+
 fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
     match command {
         Command::Up(args) => up::run(args, context),
@@ -142,6 +158,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Scale(args) => scale::run(args, context),
         Command::Move(args) => move_agent::run(args, context),
         Command::Export(args) => export::run(args, context),
+        Command::Graph(args) => graph::run(args, context),
         Command::Install(args) => install::run(args, context),
         Command::Uninstall(args) => install::take_back(args, context),
         Command::Doctor(args) => doctor::run(args, context),

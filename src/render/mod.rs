@@ -5,6 +5,7 @@
 
 pub mod diagnostic;
 mod error;
+mod graph;
 mod json;
 mod progress;
 mod reports;
@@ -16,6 +17,7 @@ mod table;
 mod time;
 
 pub use error::{ErrorText, error_json, sentence};
+pub use graph::Picture;
 pub use json::{json_line, pretty};
 pub use progress::{Bars, Lines, Quiet, Reporter};
 pub use reports::utc;
@@ -32,16 +34,61 @@ pub use suggest::did_you_mean;
 pub use time::{elapsed, uptime};
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
-/// The forms in which results are printed: for people, one JSON value, or one name on each line.
-// The variants have no words of their own, so that every `--help` stays short.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+/// The forms in which results are printed: for people, one JSON value, one name on each line, or a drawing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Output {
     #[default]
     Table,
     Wide,
     Json,
     Names,
+    /// Of a graph alone.
+    Drawing(Drawing),
+}
+
+/// A form in which a graph is drawn, or which other programs draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drawing {
+    Svg,
+    Dot,
+    Mermaid,
+}
+
+impl ValueEnum for Output {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Output::Table,
+            Output::Wide,
+            Output::Json,
+            Output::Names,
+            Output::Drawing(Drawing::Svg),
+            Output::Drawing(Drawing::Dot),
+            Output::Drawing(Drawing::Mermaid),
+        ]
+    }
+
+    /// What one command alone can print is not in the help of all.
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let hidden = matches!(self, Output::Drawing(_));
+        Some(PossibleValue::new(self.as_str()).hide(hidden))
+    }
+}
+
+impl Output {
+    /// Its word, as an option has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Output::Table => "table",
+            Output::Wide => "wide",
+            Output::Json => "json",
+            Output::Names => "names",
+            Output::Drawing(Drawing::Svg) => "svg",
+            Output::Drawing(Drawing::Dot) => "dot",
+            Output::Drawing(Drawing::Mermaid) => "mermaid",
+        }
+    }
 }
 
 /// A result that can be shown in each form.
@@ -55,7 +102,8 @@ pub trait Report {
 
     fn render(&self, output: Output, style: Style) -> String {
         match output {
-            Output::Table | Output::Wide => self.table(style),
+            // Whoever can be drawn does so itself.
+            Output::Table | Output::Wide | Output::Drawing(_) => self.table(style),
             Output::Json => self.json(),
             Output::Names => self.names().join("\n"),
         }
