@@ -21,20 +21,20 @@ const NARROWEST: f64 = 360.0;
 const STYLE: &str = "
   text { font-family: ui-sans-serif, system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #1f2328 }
   .page { fill: #ffffff } .frame { fill: #f6f8fa; stroke: #d0d7de } .box, .ring { fill: #ffffff; stroke: #8c959f }
-  .title { font-size: 18px; font-weight: 600 } .host { font-size: 13px; font-weight: 600 } .name { font-size: 14px; font-weight: 600 }
+  .title { font-size: 18px; font-weight: 600 } .host { font-size: 13px; font-weight: 600 } .host .small { font-weight: 400 } .name { font-size: 14px; font-weight: 600 }
   .small { font-size: 11px } .faint { fill: #59636e }
   .wire path { fill: none; stroke-linejoin: round } .wire path.tip { stroke: none }
   .push path { stroke: #0969da } .push .tip, .push.port { fill: #0969da } .pub path { stroke: #8250df } .pub .tip, .pub.port { fill: #8250df }
   .req path { stroke: #bc4c00 } .req .tip, .req.port { fill: #bc4c00 } .channel path { stroke: #0a7b83 } .channel .tip, .channel.port { fill: #0a7b83 }
   .wire.doubtful path, .wire.bad path { stroke-dasharray: 5 4 }
-  .good.dot { fill: #1a7f37 } .over.dot { fill: #8c959f } .doubtful.dot, text.doubtful, .doubtful .tip { fill: #9a6700 } .bad.dot, text.bad, .bad .tip { fill: #cf222e }
+  .good.dot { fill: #1a7f37 } .over.dot { fill: #8c959f } .doubtful.dot, text.doubtful, tspan.doubtful, .doubtful .tip { fill: #9a6700 } .bad.dot, text.bad, tspan.bad, .bad .tip { fill: #cf222e }
   .doubtful path, .box.doubtful { stroke: #9a6700 } .bad path, .box.bad { stroke: #cf222e } .box.over { stroke-dasharray: 4 3 }
   .halo { paint-order: stroke; stroke: #f6f8fa; stroke-width: 3px }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .page { fill: #0d1117 } .frame { fill: #161b22; stroke: #30363d } .box, .ring { fill: #21262d; stroke: #6e7681 } .faint { fill: #9198a1 }
     .push path { stroke: #58a6ff } .push .tip, .push.port { fill: #58a6ff } .pub path { stroke: #bc8cff } .pub .tip, .pub.port { fill: #bc8cff }
     .req path { stroke: #f0883e } .req .tip, .req.port { fill: #f0883e } .channel path { stroke: #39c5cf } .channel .tip, .channel.port { fill: #39c5cf }
-    .good.dot { fill: #3fb950 } .doubtful.dot, text.doubtful, .doubtful .tip { fill: #d29922 } .bad.dot, text.bad, .bad .tip { fill: #ff7b72 }
+    .good.dot { fill: #3fb950 } .doubtful.dot, text.doubtful, tspan.doubtful, .doubtful .tip { fill: #d29922 } .bad.dot, text.bad, tspan.bad, .bad .tip { fill: #ff7b72 }
     .doubtful path, .box.doubtful { stroke: #d29922 } .bad path, .box.bad { stroke: #ff7b72 } .halo { stroke: #161b22 }
   }
 ";
@@ -216,7 +216,11 @@ impl Drawing<'_> {
     fn node(&mut self, at: usize, node: &Node<'_>, placed: &Placed) {
         let rect = &placed.rect;
         let trouble = words::trouble(node);
-        let class = trouble.as_ref().map_or("", |(_, paint)| class_of(*paint));
+        let class = match (&trouble, node.agents()) {
+            (_, []) => "over",
+            (Some((_, paint)), _) => class_of(*paint),
+            (None, _) => "",
+        };
         line!(self, "<g><title>{}</title>", self.tooltip(node));
         if node.agents().len() > 1 {
             for behind in [6.0, 3.0] {

@@ -179,9 +179,7 @@ impl Printer<'_> {
         };
         if edges.is_empty() {
             let rate = words::port_rate(port).map(|it| (it, None));
-            let line = begin(true)
-                .add_if(Some(("no wire".to_owned(), faint)))
-                .add_if(rate);
+            let line = begin(true).add(" no wire", faint).add_if(rate);
             return vec![line.print(self.style)];
         }
         let lines = edges.iter().enumerate();
