@@ -146,6 +146,9 @@ mod examine;
 #[cfg(feature = "cli")]
 mod files;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod graph;
+#[cfg(feature = "cli")]
 mod host;
 #[cfg(feature = "cli")]
 mod install;

@@ -73,6 +73,42 @@ fn spawn() {
     }
 }
 
+/// What its README prints, but for rates, and with one of the workers dead.
+#[test]
+fn observe() {
+    let bench = Bench::new();
+    up(&bench, "observe");
+    let readme = repository()
+        .join("examples")
+        .join("observe")
+        .join("README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let has_all = |printed: &str, until: &str| {
+        for line in printed.lines().filter(|line| !line.is_empty()) {
+            let line = line.split(until).next().unwrap();
+            assert!(readme.contains(line), "its README has not {line:?}");
+        }
+    };
+    let printed = wait_for("something travels by each wire", || {
+        let printed = bench.ok(&["graph", "--rate=600ms"]);
+        (!printed.contains(" 0/s")).then_some(printed)
+    });
+    let rates = regex_lite::Regex::new("  [0-9.k]+/s").unwrap();
+    has_all(&rates.replace_all(&printed, "|"), "|");
+    assert!(
+        printed.lines().filter(|it| it.ends_with("/s")).count() > 9,
+        "{printed}"
+    );
+    crate::common::kill(bench.pid("Worker3"), 9);
+    let printed = wait_for("its end is known", || {
+        let printed = bench.ok(&["graph", "Worker3"]);
+        (printed.contains("Worker3  failed") && printed.matches("lost").count() == 4)
+            .then_some(printed)
+    });
+    has_all(&printed, "|");
+    down(&bench);
+}
+
 /// Its README's steps, one after the other.
 #[test]
 fn grow() {

@@ -20,6 +20,7 @@ mod examples;
 mod export;
 mod faults;
 mod follow;
+mod graph;
 mod groups;
 mod health;
 mod hostile;

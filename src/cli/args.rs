@@ -13,9 +13,9 @@ use rustix::net::netdevice::name_to_index;
 
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
-    every, export, get, history, host, install, keys, log, logs, ls, man, move_agent, ns, plan,
-    rate, remove, restart, scale, schema, send, set, spawn, start, stop, stop_timer, subscribe,
-    tap, timers, unsubscribe, up, version, wait,
+    every, export, get, graph, history, host, install, keys, log, logs, ls, man, move_agent, ns,
+    plan, rate, remove, restart, scale, schema, send, set, spawn, start, stop, stop_timer,
+    subscribe, tap, timers, unsubscribe, up, version, wait,
 };
 use crate::model::{SystemName, harmless, without_scheme, zone};
 use crate::render::{ColorChoice, Output, error_json};
@@ -115,6 +115,7 @@ pub enum Command {
     Scale(scale::ScaleArgs),
     Move(move_agent::MoveArgs),
     Export(export::ExportArgs),
+    Graph(graph::GraphArgs),
     Doctor(doctor::DoctorArgs),
     Install(install::InstallArgs),
     Uninstall(install::UninstallArgs),

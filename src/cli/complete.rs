@@ -5,7 +5,9 @@ use std::ffi::OsStr;
 
 use clap::{CommandFactory, Parser};
 use clap_complete::CompleteEnv;
-use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::engine::{
+    ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
+};
 
 use super::{Cli, Context, GlobalArgs, Session, remembered};
 use crate::model::timing::COMPLETION_TIMEOUT;
@@ -28,6 +30,18 @@ pub(crate) fn agents() -> ArgValueCompleter {
             current,
             running().into_iter().map(|agent| agent.id.to_string()),
         )
+    })
+}
+
+/// Names of agents, and of files.
+pub(crate) fn files_and_agents() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let mut all = matching(
+            current,
+            running().into_iter().map(|agent| agent.id.to_string()),
+        );
+        all.extend(PathCompleter::file().complete(current));
+        all
     })
 }
 

@@ -71,7 +71,9 @@ impl Context {
         let text = report.render(self.output(), self.stdout);
         match self.output() {
             Output::Table | Output::Wide => write_out(&for_people(&text, self.stdout)),
-            Output::Json | Output::Names | Output::Raw => self.print_text(&text),
+            Output::Json | Output::Names | Output::Raw | Output::Drawing(_) => {
+                self.print_text(&text)
+            }
         }
     }
 
@@ -127,7 +129,7 @@ impl Context {
                 let hint = (!hints.is_empty()).then_some(hints.as_str());
                 error_json(error.code(), &error.message(), hint)
             }
-            Output::Table | Output::Wide | Output::Names | Output::Raw => {
+            Output::Table | Output::Wide | Output::Names | Output::Raw | Output::Drawing(_) => {
                 self.error_text(error).to_string()
             }
         };

@@ -31,6 +31,8 @@ mod export;
 mod follow;
 mod gather;
 mod get;
+mod graph;
+mod graph_look;
 mod guests;
 mod handlers;
 mod history;
@@ -120,8 +122,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return args::report(&error, &arguments),
     };
     let mut context = Context::new(cli.global);
-    let checked = asserted().and_then(|()| has_that_form(&cli.command, &context));
-    match checked.and_then(|()| run(cli.command, &mut context)) {
+    let begun = asserted().and_then(|()| printable(&cli.command, &context));
+    match begun.and_then(|()| run(cli.command, &mut context)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             context.complain(&error);
@@ -130,21 +132,24 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Only messages have the form `raw`.
-fn has_that_form(command: &Command, context: &Context) -> Result<(), CommandError> {
-    let is_of_messages = matches!(command, Command::Tap(_));
-    match context.output() {
-        Output::Raw if !is_of_messages => Err(CommandError::say(
-            ErrorKind::Usage,
-            "-o raw is for `osb tap`",
-        )),
-        _ => Ok(()),
-    }
-}
-
 /// A build that could not encrypt is found out before anything is done with it.
 fn asserted() -> Result<(), CommandError> {
     crate::zeromq::assert_build().map_err(|error| CommandError::new(ErrorKind::Failed, error))
+}
+
+/// A graph alone can be drawn, and messages alone are printed as they are.
+fn printable(command: &Command, context: &Context) -> Result<(), CommandError> {
+    match (context.output(), command) {
+        (Output::Drawing(_), Command::Graph(_)) | (Output::Raw, Command::Tap(_)) => Ok(()),
+        (output @ Output::Drawing(_), _) => Err(is_for(output, "graph")),
+        (output @ Output::Raw, _) => Err(is_for(output, "tap")),
+        (Output::Table | Output::Wide | Output::Json | Output::Names, _) => Ok(()),
+    }
+}
+
+fn is_for(output: Output, command: &str) -> CommandError {
+    let sentence = format!("-o {} is for `osb {command}` only", output.as_str());
+    CommandError::say(ErrorKind::Usage, sentence)
 }
 
 fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
@@ -158,6 +163,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Scale(args) => scale::run(args, context),
         Command::Move(args) => move_agent::run(args, context),
         Command::Export(args) => export::run(args, context),
+        Command::Graph(args) => graph::run(args, context),
         Command::Install(args) => install::run(args, context),
         Command::Uninstall(args) => install::take_back(args, context),
         Command::Doctor(args) => doctor::run(args, context),

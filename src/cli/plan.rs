@@ -74,7 +74,7 @@ fn show_whole(
 ) -> Result<(), CommandError> {
     let topology = match context.output() {
         // Nothing of it is shown.
-        Output::Table | Output::Wide | Output::Names | Output::Raw => topology,
+        Output::Table | Output::Wide | Output::Names | Output::Raw | Output::Drawing(_) => topology,
         Output::Json => secrets.apply(topology, context),
     };
     context.print(&Planned(Plan::new(topology)))

@@ -10,9 +10,9 @@ use clap::{Args, FromArgMatches};
 use super::args::{Cli, Command, GlobalArgs};
 use super::{
     addr, after, agent, bind, call, check, close, completions, connect, doctor, down, every,
-    export, get, history, host, install, keys, log, logs, ls, man, move_agent, ns, plan, rate,
-    remove, restart, scale, schema, send, set, spawn, start, stop, stop_timer, subscribe, tap,
-    timers, unsubscribe, up, version, wait,
+    export, get, graph, history, host, install, keys, log, logs, ls, man, move_agent, ns, plan,
+    rate, remove, restart, scale, schema, send, set, spawn, start, stop, stop_timer, subscribe,
+    tap, timers, unsubscribe, up, version, wait,
 };
 
 /// The arguments of each command.
@@ -27,6 +27,7 @@ const COMMANDS: &[(&str, Augment)] = &[
     ("scale", scale::ScaleArgs::augment_args),
     ("move", move_agent::MoveArgs::augment_args),
     ("export", export::ExportArgs::augment_args),
+    ("graph", graph::GraphArgs::augment_args),
     ("doctor", doctor::DoctorArgs::augment_args),
     ("install", install::InstallArgs::augment_args),
     ("uninstall", install::UninstallArgs::augment_args),

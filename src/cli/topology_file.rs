@@ -43,6 +43,14 @@ impl TopologyArgs {
         }
     }
 
+    /// These files, with values that are set over them.
+    pub(crate) fn with_values(files: Vec<PathBuf>, set: Vec<String>) -> Self {
+        Self {
+            set,
+            ..Self::of(files)
+        }
+    }
+
     /// The folders that the files are in which are named, whether those are there or not.
     pub(crate) fn folders(&self) -> BTreeSet<PathBuf> {
         let files = self.files.iter().chain(&self.more);
@@ -176,7 +184,7 @@ impl TopologyFile {
         self.load_with_sources().map_err(|problems| {
             let text = match context.output() {
                 Output::Json => crate::render::pretty(&invalid(&problems)),
-                Output::Table | Output::Wide | Output::Names | Output::Raw => {
+                Output::Table | Output::Wide | Output::Names | Output::Raw | Output::Drawing(_) => {
                     self.diagnose(&problems, context.stderr_style().color)
                 }
             };

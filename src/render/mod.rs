@@ -5,6 +5,7 @@
 
 pub mod diagnostic;
 mod error;
+mod graph;
 mod json;
 mod progress;
 mod reports;
@@ -16,6 +17,7 @@ mod table;
 mod time;
 
 pub use error::{ErrorText, error_json, sentence};
+pub use graph::Picture;
 pub use json::{json_line, pretty};
 pub use progress::{Bars, Lines, Quiet, Reporter};
 pub use reports::utc;
@@ -33,17 +35,65 @@ pub(crate) use time::milliseconds;
 pub use time::{elapsed, uptime};
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
-/// The forms in which results are printed: for people, one JSON value, or one name on each line, or messages as they are.
-// The variants have no words of their own, so that every `--help` stays short.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+/// The forms in which results are printed: for people, one JSON value, one name on each line, messages as they are, or a drawing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Output {
     #[default]
     Table,
     Wide,
     Json,
     Names,
+    /// Of messages alone: as they are.
     Raw,
+    /// Of a graph alone.
+    Drawing(Drawing),
+}
+
+/// A form in which a graph is drawn, or which other programs draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drawing {
+    Svg,
+    Dot,
+    Mermaid,
+}
+
+impl ValueEnum for Output {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Output::Table,
+            Output::Wide,
+            Output::Json,
+            Output::Names,
+            Output::Raw,
+            Output::Drawing(Drawing::Svg),
+            Output::Drawing(Drawing::Dot),
+            Output::Drawing(Drawing::Mermaid),
+        ]
+    }
+
+    /// What one command alone can print is not in the help of all.
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let hidden = matches!(self, Output::Raw | Output::Drawing(_));
+        Some(PossibleValue::new(self.as_str()).hide(hidden))
+    }
+}
+
+impl Output {
+    /// Its word, as an option has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Output::Table => "table",
+            Output::Wide => "wide",
+            Output::Json => "json",
+            Output::Names => "names",
+            Output::Raw => "raw",
+            Output::Drawing(Drawing::Svg) => "svg",
+            Output::Drawing(Drawing::Dot) => "dot",
+            Output::Drawing(Drawing::Mermaid) => "mermaid",
+        }
+    }
 }
 
 /// A result that can be shown in each form.
@@ -57,11 +107,10 @@ pub trait Report {
 
     fn render(&self, output: Output, style: Style) -> String {
         match output {
-            Output::Table | Output::Wide => self.table(style),
+            // Whoever can be drawn, or has messages, does so itself.
+            Output::Table | Output::Wide | Output::Drawing(_) | Output::Raw => self.table(style),
             Output::Json => self.json(),
             Output::Names => self.names().join("\n"),
-            // Of what is no message there is no such form; the commands refuse it.
-            Output::Raw => String::new(),
         }
     }
 }

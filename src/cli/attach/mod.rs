@@ -245,7 +245,7 @@ fn watch(group: &GroupRecord, tell: mpsc::UnboundedSender<Told>) -> Option<Link>
 async fn follow(follower: &mut Follower, context: &Context) -> Result<(), CommandError> {
     let mut printer = match context.output() {
         Output::Json => LogPrinter::json(),
-        Output::Table | Output::Wide | Output::Names | Output::Raw => {
+        Output::Table | Output::Wide | Output::Names | Output::Raw | Output::Drawing(_) => {
             LogPrinter::text(context.style()).for_terminal(std::io::stdout().is_terminal())
         }
     };

@@ -209,7 +209,7 @@ fn unknown(agent: &AgentId, there: &[AgentId]) -> CommandError {
 fn printer(args: &LogsArgs, context: &Context) -> LogPrinter {
     let printer = match context.output() {
         Output::Json => LogPrinter::json(),
-        Output::Table | Output::Wide | Output::Names | Output::Raw => {
+        Output::Table | Output::Wide | Output::Names | Output::Raw | Output::Drawing(_) => {
             LogPrinter::text(context.style()).for_terminal(io::stdout().is_terminal())
         }
     };

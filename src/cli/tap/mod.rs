@@ -155,7 +155,7 @@ fn form(args: &TapArgs, context: &Context) -> Form {
         (Some(format), _) => Form::Fields(format.clone()),
         (None, Output::Raw) => Form::Fields(Format::raw()),
         (None, Output::Json) => Form::Json,
-        (None, Output::Table | Output::Wide | Output::Names) => Form::Text,
+        (None, Output::Table | Output::Wide | Output::Names | Output::Drawing(_)) => Form::Text,
     }
 }
 
