@@ -78,6 +78,20 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_passes_on_has_no_frame() {
+        let plain = |line: &str, frame: &[u8]| {
+            let line = without_frame(line.as_bytes(), frame);
+            serde_json::from_slice::<Value>(&line).unwrap()
+        };
+        let line = r#"{"type":"message","alias":"a","bytes":2}"#;
+        let expected = json!({"type": "message", "alias": "a", "message": {"$base64": "Cv8="}});
+        assert_eq!(plain(line, b"\n\xff"), expected);
+        let line = r#"{"type":"message","message":[{"$bytes":[1,2]},1],"bytes":2}"#;
+        let expected = json!({"type": "message", "message": [{"$base64": "/w=="}, 1]});
+        assert_eq!(plain(line, b"\n\xff"), expected);
+    }
+
+    #[test]
     fn lines_that_are_too_deep_are_no_words() {
         let said = |deep: usize| {
             let message = "[".repeat(deep) + &"]".repeat(deep);
