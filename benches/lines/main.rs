@@ -98,4 +98,6 @@ fn hand_on(arguments: &[String]) {
     while inbox.recv(&mut message, 0).is_ok() {
         input.write_all(&message).expect("it reads");
     }
+    drop(input);
+    let _ = child.wait();
 }

@@ -117,7 +117,7 @@ impl Lag {
         let pace = self.read - first.read;
         let patience = if pace == 0 { QUIET } else { PATIENCE };
         let pace = u32::try_from(pace).unwrap_or(u32::MAX).max(1);
-        (time >= patience).then(|| Behind {
+        (time >= patience).then_some(Behind {
             lines,
             time,
             window,
