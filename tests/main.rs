@@ -20,6 +20,7 @@ mod examples;
 mod export;
 mod faults;
 mod follow;
+mod frames;
 mod graph;
 mod groups;
 mod health;

@@ -18,6 +18,9 @@
 // `await`. A loop that waits for something is not busy. A handler that never ends is busy for ever: `max_busy` in the
 // topology's `health` says how long that may be.
 //
+// A message may be a Buffer or another Uint8Array, or have some in it. They come as Buffers, all messages of raw sockets too. Where
+// the agent offers it, they travel as they are, behind the lines, and not as base64.
+//
 // Say words by `say` only, and do not read `process.stdin`. `console.log` prints, as ever. Numbers that arrive are those of
 // JavaScript: an integer beyond 2^53 loses digits, so let it come as text.
 "use strict";
@@ -31,7 +34,7 @@ const { isMainThread, parentPort, workerData, Worker } = require("node:worker_th
 const [WORDS, SIZE, INTERVAL] = [100, 1 << 20, 2000];
 // A loop that takes no turn for so long is busy, in milliseconds.
 const BUSY = 200;
-// The longest line that the agent reads, in bytes.
+// The longest line that the agent reads, and the longest frame, in bytes.
 const LONGEST = 16 << 20;
 // Who writes holds this; the other thread waits.
 const FREE = 0;
@@ -50,23 +53,69 @@ function open(descriptor, flags) {
 const lock = isMainThread ? new Int32Array(new SharedArrayBuffer(4)) : workerData.lock;
 const output = isMainThread ? open(1, fs.constants.O_WRONLY) : workerData.output;
 
-function write(text) {
-  const bytes = Buffer.from(text);
-  if (bytes.length > LONGEST) {
-    throw new RangeError(`a line of ${bytes.length} bytes: the agent reads ${LONGEST} at most`);
+// Writes a line, and bytes behind it.
+function write(text, frame = []) {
+  const line = Buffer.from(text);
+  for (const [what, length] of [["line", line.length], ["frame", lengthOf(frame)]]) {
+    if (length > LONGEST) throw new RangeError(`a ${what} of ${length} bytes: the agent reads ${LONGEST} at most`);
   }
+  const parts = frame.length === 0 ? [line] : [line, ...frame, Buffer.from("\n")];
   while (Atomics.compareExchange(lock, 0, FREE, TAKEN) === TAKEN) Atomics.wait(lock, 0, TAKEN);
   try {
-    for (let done = 0; done < bytes.length; ) done += fs.writeSync(output, bytes, done);
+    for (const part of parts) {
+      for (let done = 0; done < part.length; ) done += fs.writeSync(output, part, done);
+    }
   } finally {
     Atomics.store(lock, 0, FREE);
     Atomics.notify(lock, 0);
   }
 }
 
+function lengthOf(frame) {
+  return frame.reduce((sum, part) => sum + part.length, 0);
+}
+
+// The agent has offered that bytes travel behind lines, and the program has said that they are to.
+let framed = false;
+// Sockets by which all is bytes.
+let raw = [];
+// Words that may have bytes behind them.
+const FRAMED = ["send", "reply", "request"];
+
 // Says a word to the agent. What JSON would make something else of is an error here.
 function say(word) {
-  write(JSON.stringify(word, exact) + "\n");
+  const frame = framed && FRAMED.includes(word.type) ? [] : null;
+  const line = JSON.stringify(lift(word, frame), exact);
+  if (frame === null || frame.length === 0) write(line + "\n");
+  else write(`${line.slice(0, -1)},"bytes":${lengthOf(frame)}}\n`, frame);
+}
+
+// The value with objects instead of bytes, which are added to the frame if there is one.
+function lift(value, frame) {
+  if (value instanceof Uint8Array) {
+    if (frame === null) return { $base64: Buffer.from(value).toString("base64") };
+    const start = lengthOf(frame);
+    frame.push(value);
+    return { $bytes: [start, start + value.length] };
+  }
+  if (Array.isArray(value)) return value.map((item) => lift(item, frame));
+  if (value === null || typeof value !== "object" || typeof value.toJSON === "function") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, lift(item, frame)]));
+}
+
+// The word of a line and the frame behind it.
+function parse(line, frame) {
+  if (frame === null && !line.includes('"$base64"')) return JSON.parse(line);
+  const word = JSON.parse(line, (_, value) => {
+    if (value === null || typeof value !== "object" || Object.keys(value).length !== 1) return value;
+    if (frame !== null && Array.isArray(value.$bytes)) return frame.subarray(...value.$bytes);
+    return typeof value.$base64 === "string" ? Buffer.from(value.$base64, "base64") : value;
+  });
+  if (frame !== null) {
+    if (!Object.hasOwn(word, "message")) word.message = frame;
+    delete word.bytes;
+  }
+  return word;
 }
 
 function exact(key, value) {
@@ -108,13 +157,20 @@ function run(handlers) {
   reader.on("error", (error) => {
     throw error;
   });
-  reader.on("message", (line) => {
+  reader.on("message", (given) => {
     try {
-      if (line === null) return;
-      const word = JSON.parse(line);
+      if (given === null) return;
+      const word = parse(given.line, given.frame && Buffer.from(given.frame.buffer));
+      if (word.type === "start" && word.frames && !framed) {
+        say({ type: "frames" });
+        framed = true;
+        raw = Object.keys(word.serializers).filter((alias) => word.serializers[alias] === "raw");
+      }
+      // It came before the agent had read that bytes are to come as they are.
+      if (raw.includes(word.alias) && typeof word.message === "string") word.message = Buffer.from(word.message);
       if (!settle(word) && Object.hasOwn(handlers, word.type)) handlers[word.type](word);
     } finally {
-      reader.postMessage(line === null ? 0 : line.length);
+      reader.postMessage(given === null ? 0 : given.size);
     }
   });
   say({ type: "ready", pings: true });
@@ -127,10 +183,10 @@ function read() {
   let [late, full] = [null, null];
   const input = stream(open(0, fs.constants.O_RDONLY));
 
-  function give(line) {
+  function give(given, transferred) {
     if (owed === 0) since = performance.now();
     owed += 1;
-    parentPort.postMessage(line);
+    parentPort.postMessage(given, transferred);
   }
 
   function pong() {
@@ -168,23 +224,18 @@ function read() {
     }
   });
 
-  function take(line) {
+  function take(line, frame) {
     if (line.startsWith('{"type":"ping"')) return ping();
     if (line === "") return;
+    const length = line.length + (frame?.length ?? 0);
     words += 1;
-    size += line.length;
-    give(line);
+    size += length;
+    give({ line, frame, size: length }, frame === null ? [] : [frame.buffer]);
   }
 
-  let parts = [];
-  input.setEncoding("utf8");
+  const lines = new Lines(take);
   input.on("data", (chunk) => {
-    const [first, ...others] = chunk.split("\n");
-    parts.push(first);
-    for (const other of others) {
-      take(parts.join(""));
-      parts = [other];
-    }
+    lines.push(chunk);
     if (full === null && (words >= WORDS || size >= SIZE)) {
       input.pause();
       full = setInterval(pong, INTERVAL);
@@ -194,6 +245,62 @@ function read() {
     clearInterval(full);
     parentPort.close();
   });
+}
+
+// Lines out of chunks of bytes, each with the frame behind it, or null.
+class Lines {
+  // Of a line or a frame that is not whole.
+  #parts = [];
+  #missing = 0;
+  // The line that has announced a frame.
+  #announces = null;
+  #take;
+
+  constructor(take) {
+    this.#take = take;
+  }
+
+  push(chunk) {
+    for (let at = 0; at < chunk.length; ) {
+      const inFrame = this.#missing > 0;
+      const end = inFrame ? Math.min(chunk.length, at + this.#missing) : chunk.indexOf(10, at);
+      const part = chunk.subarray(at, end < 0 ? chunk.length : end);
+      at += part.length;
+      if (inFrame) {
+        this.#parts.push(part);
+        this.#missing -= part.length;
+      } else if (end < 0) {
+        this.#parts.push(part);
+      } else {
+        at += 1;
+        this.#end(part);
+      }
+    }
+  }
+
+  // A line ends with this part, or a frame has ended before it.
+  #end(part) {
+    const parts = this.#parts;
+    this.#parts = [];
+    if (this.#announces !== null) {
+      const line = this.#announces;
+      this.#announces = null;
+      return this.#take(line, whole(parts));
+    }
+    const line = parts.length === 0 ? part.toString() : whole([...parts, part]).toString();
+    // The agent writes how long the frame is at the end of the line.
+    const bytes = /,"bytes":([0-9]+)\}$/.exec(line);
+    if (bytes === null) return this.#take(line, null);
+    this.#announces = line;
+    this.#missing = Number(bytes[1]);
+  }
+}
+
+// The parts together, in memory that nothing else is in: it can be handed to another thread.
+function whole(parts) {
+  const all = Buffer.allocUnsafeSlow(lengthOf(parts));
+  parts.reduce((at, part) => at + part.copy(all, at), 0);
+  return all;
 }
 
 // A pipe is waited for; a file, for trials by hand, is read.

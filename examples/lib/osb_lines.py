@@ -17,11 +17,15 @@ Handlers and methods run one at a time. What they return is the answer, if one i
 yields answers with what it yields and goes on working, as in osBrain. An exception is the answer too,
 as an error, and is logged; the program goes on.
 
+Messages may be bytes, or have bytes in them: `agent.send("out", b"...")`. They come as `bytes`, all messages of raw
+sockets too. Where the agent offers it, they travel as they are, behind the lines, and not as base64.
+
 A thread reads what the agent says and answers its pings, also while a handler works: so a program
 that is busy is told from one that hangs. Code that keeps the interpreter to itself for ten seconds
-counts as one that hangs.
+counts as one that hangs. Calls of methods go before messages that were read and wait.
 """
 
+import base64
 import json
 import os
 import re
@@ -45,6 +49,8 @@ class Agent:
         self._handlers, self._methods, self._hooks = {}, {}, {}
         self._later, self._last = deque(), 0
         self._reader, self._writing, self._since = None, threading.RLock(), None
+        self._framed = False  # bytes go behind lines
+        self._raw = set()  # sockets by which all is bytes
 
     # What the program does, by decorators.
 
@@ -200,6 +206,7 @@ class Agent:
         if kind == "start":
             self.name, self.sockets = word["agent"], word["sockets"]
             self.attributes.update(word["attributes"])
+            self._raw = {alias for alias, by in word.get("serializers", {}).items() if by == "raw"}
         if kind == "attributes":
             self.attributes.update(word["attributes"])
         elif kind in self._hooks:
@@ -217,6 +224,8 @@ class Agent:
             self._say(type="reply", id=word["id"], error=f"{self.name} has no handler for {word['alias']}")
         # A request of a channel that has failed, for its `on_error`.
         message = {"$error": word["error"]} if "error" in word else word["message"]
+        if word["alias"] in self._raw and isinstance(message, str):
+            message = message.encode()  # it came before the agent had read that bytes are to come as they are
         for function in fitting:
             self._answer(word, function, ([message], {}))
 
@@ -257,7 +266,12 @@ class Agent:
     # Lines.
 
     def _say(self, **word):
-        self._write(_line(word) + "\n")
+        frame = [] if self._framed and word["type"] in ("send", "reply", "request") else None
+        line = _line(word, frame) + "\n"
+        if not frame:
+            self._write(line)
+        else:
+            self._write_frame([line.encode(), *frame, b"\n"])
 
     def _pong(self):
         since = self._since
@@ -272,6 +286,24 @@ class Agent:
         with self._writing:
             sys.stdout.write(text)
             sys.stdout.flush()
+
+    def _write_frame(self, parts):
+        """Writes bytes without putting them together first."""
+        parts = [memoryview(part).cast("B") for part in parts if len(part)]
+        with self._writing:
+            sys.stdout.flush()
+            while parts:
+                written = os.writev(sys.stdout.fileno(), parts[:_PIECES])
+                while parts and written >= len(parts[0]):
+                    written -= len(parts.pop(0))
+                if parts:
+                    parts[0] = parts[0][written:]
+
+    def _offered(self, word):
+        """Says that bytes may come, and go, behind lines, if the agent knows how."""
+        if word.get("frames") and not self._framed:
+            self._say(type="frames")
+            self._framed = True
 
     def _ask(self, **word):
         """Says something with an id and waits for its reply; what else comes is seen to later."""
@@ -293,7 +325,7 @@ class Agent:
 
     def _read(self):
         if self._reader is None:
-            self._reader = _Reader(self._pong)
+            self._reader = _Reader(self._pong, self._offered)
         return self._reader.next()
 
 
@@ -303,17 +335,18 @@ class _Reader:
     # How many words it reads ahead, how many bytes, and how often it says that it lives when it may read no further.
     WORDS, BYTES, INTERVAL = 100, 1 << 20, 2
 
-    def __init__(self, pong):
-        self._pong, self._words, self._size, self._end = pong, deque(), 0, None
+    def __init__(self, pong, start):
+        self._pong, self._start = pong, start
+        self._calls, self._words, self._size, self._end = deque(), deque(), 0, None
         self._changed = threading.Condition()
         threading.Thread(target=self._run, daemon=True).start()
 
     def next(self):
         """The next word; None at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._words or self._end)
-            if self._words:
-                word, size = self._words.popleft()
+            self._changed.wait_for(lambda: self._calls or self._words or self._end)
+            if self._calls or self._words:
+                word, size = (self._calls or self._words).popleft()
                 self._size -= size
                 self._changed.notify_all()
                 return word
@@ -322,47 +355,135 @@ class _Reader:
         return None
 
     def _run(self):
-        end, parts = True, []
+        end = True
         try:
             # Not by sys.stdin, whose lock would be held at the end of the program.
-            while chunk := os.read(0, 1 << 16):
-                first, *others = chunk.split(b"\n")
-                parts.append(first)
-                for other in others:
-                    self._take(b"".join(parts))
-                    parts = [other]
+            for line, frame in _words(lambda most: os.read(0, most)):
+                self._take(line, frame)
         except Exception as error:
             end = error
         with self._changed:
             self._end = end
             self._changed.notify_all()
 
-    def _take(self, line):
-        word = json.loads(line)
-        if word["type"] == "ping":
+    def _take(self, line, frame):
+        word = _read(line, frame)
+        kind, size = word["type"], len(line) + len(frame or b"")
+        if kind == "ping":
             return self._pong()
+        if kind == "start":
+            self._start(word)
         with self._changed:
-            self._words.append((word, len(line)))
-            self._size += len(line)
+            # Calls overtake messages, but not the beginning.
+            overtakes = kind in ("call", "attributes") and all(it[0]["type"] in _YIELD for it in self._words)
+            (self._calls if overtakes else self._words).append((word, size))
+            self._size += size
             self._changed.notify_all()
         while self._is_full():
             self._pong()
 
     def _is_full(self):
         def has_room():
-            return len(self._words) < self.WORDS and self._size < self.BYTES
+            return len(self._calls) + len(self._words) < self.WORDS and self._size < self.BYTES
 
         with self._changed:
             return not self._changed.wait_for(has_room, timeout=self.INTERVAL)
 
 
-# The longest line that the agent reads, in bytes.
+# The longest line that the agent reads, and the longest frame, in bytes.
 _LONGEST = 16 << 20
+# How many pieces are written at once.
+_PIECES = 512
+# What calls overtake.
+_YIELD = ("message", "reply")
 
 
-def _line(word):
-    """The word as a line. What the agent could not read, or would not keep exactly, is an error here."""
-    line = json.dumps(word, allow_nan=False)
+def _words(read):
+    """The lines of a stream without their ends, each with the frame behind it, or None."""
+    buffer, at = b"", 0
+
+    def line():
+        """The next line; None at the end."""
+        nonlocal buffer, at
+        parts = []
+        while (end := buffer.find(b"\n", at)) < 0:
+            parts.append(buffer[at:])
+            # Not many lines at once: the agent looks how fast they are read, and calls wait until they are.
+            buffer, at = read(1 << 12 if len(parts) < 2 else 1 << 16), 0
+            if not buffer:
+                return None
+        parts.append(buffer[at:end])
+        at = end + 1
+        return b"".join(parts)
+
+    def frame(length):
+        nonlocal buffer, at
+        parts = [buffer[at : at + length]]
+        at += len(parts[0])
+        missing = length - len(parts[0])
+        while missing:
+            buffer = read(1 << 16)
+            if not buffer:
+                raise EOFError("the agent's words end within a frame")
+            parts.append(buffer[:missing])
+            at = len(parts[-1])
+            missing -= at
+        line()  # its end
+        return b"".join(parts)
+
+    while (text := line()) is not None:
+        announced = _ANNOUNCED.search(text)
+        yield text, frame(int(announced[1])) if announced else None
+
+
+# The agent writes how long the frame is at the end of the line.
+_ANNOUNCED = re.compile(rb',"bytes":([0-9]+)\}$')
+
+
+def _read(line, frame):
+    """The word of a line, with its bytes."""
+    if frame is None and b'"$base64"' not in line:
+        return json.loads(line)
+
+    def made(value):
+        if len(value) == 1:
+            if "$bytes" in value and frame is not None:
+                start, end = value["$bytes"]
+                return frame[start:end]
+            try:
+                return base64.b64decode(value["$base64"], validate=True)
+            except (KeyError, TypeError, ValueError):
+                pass  # it stands for nothing but itself
+        return value
+
+    word = json.loads(line, object_hook=made)
+    if frame is not None:
+        word.setdefault("message", frame)
+        del word["bytes"]
+    return word
+
+
+def _line(word, frame=None):
+    """The word as a line; its bytes are added to the frame, if there may be one. What the agent could not read, or would not
+    keep exactly, is an error here."""
+    length = 0
+
+    def made(value):
+        nonlocal length
+        if not isinstance(value, (bytes, bytearray, memoryview)):
+            raise TypeError(f"{type(value).__name__} is no value of JSON, and no bytes")
+        if frame is None:
+            return {"$base64": base64.b64encode(value).decode()}
+        view = memoryview(value).cast("B")
+        frame.append(view)
+        length += len(view)
+        return {"$bytes": [length - len(view), length]}
+
+    line = json.dumps(word, allow_nan=False, default=made)
+    if frame:
+        if length > _LONGEST:
+            raise ValueError(f"{length} bytes in a message: the agent reads {_LONGEST} at most")
+        line = f'{line[:-1]}, "bytes": {length}}}'
     if b"\x80" in (word.get("topic") or "").encode():
         raise ValueError(f"the topic {word['topic']!r} has a character with the byte 0x80 in it, which ends a topic")
     if len(line) > _LONGEST:

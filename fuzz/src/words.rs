@@ -10,10 +10,26 @@ const LONGEST: usize = 2048;
 
 /// What a program writes to its standard output.
 pub fn words(bytes: &[u8]) {
-    let whole = said(&[bytes], LONGEST);
+    for frames in [false, true] {
+        heard(bytes, frames);
+    }
+    for line in bytes.split(|byte| *byte == b'\n') {
+        if let Ok(message) = decode(line, Serializer::Json) {
+            let line = told(&message).expect("words are JSON");
+            assert!(!line.contains(&b'\n'));
+            let line: Value = serde_json::from_slice(&line).expect("words can be read");
+            assert_eq!(line["message"], message);
+        }
+    }
+}
+
+/// What it means, whether frames are among it or not.
+fn heard(bytes: &[u8], frames: bool) {
+    let whole = said(&[bytes], LONGEST, frames);
     let cut = bytes.first().map_or(0, |first| usize::from(*first)) % (bytes.len() + 1);
     let (one, other) = bytes.split_at(cut);
-    assert_eq!(said(&[one, other], LONGEST), whole, "divided at {cut}");
+    let divided = said(&[one, other], LONGEST, frames);
+    assert_eq!(divided, whole, "divided at {cut}");
     for word in whole {
         match word {
             Said::Request(request) => {
@@ -22,14 +38,6 @@ pub fn words(bytes: &[u8]) {
             }
             Said::Wrong(reason) => assert!(!reason.is_empty()),
             Said::Word(_) | Said::Nothing | Said::Printed(_) => {}
-        }
-    }
-    for line in bytes.split(|byte| *byte == b'\n') {
-        if let Ok(message) = decode(line, Serializer::Json) {
-            let line = told(&message).expect("words are JSON");
-            assert!(!line.contains(&b'\n'));
-            let line: Value = serde_json::from_slice(&line).expect("words can be read");
-            assert_eq!(line["message"], message);
         }
     }
 }

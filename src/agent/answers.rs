@@ -62,10 +62,15 @@ impl Agent {
                 let outcome = outcome.map_err(|reason| Fault::Handler { reason });
                 self.reply(Some(requester), outcome);
             }
-            (Origin::Program(id), outcome) => match self.program_reads_payloads() {
-                true => self.hand_reply(id, outcome.and_then(ReplyFrame::payload)),
-                false => self.reply_to_program(&id, &outcome.and_then(|reply| reply.read())),
-            },
+            (Origin::Program(id), outcome) => {
+                if self.program_reads_payloads() {
+                    self.hand_reply(id, outcome.and_then(ReplyFrame::payload));
+                } else if self.program_has_frames() {
+                    self.frame_reply(&id, outcome.and_then(ReplyFrame::payload));
+                } else {
+                    self.reply_to_program(&id, &outcome.and_then(|reply| reply.read()));
+                }
+            }
             (Origin::Forward(ticket), Ok(reply)) => self.pass_back(ticket, reply),
             (Origin::Forward(ticket), Err(reason)) => self.answer_error(ticket, &reason),
         }

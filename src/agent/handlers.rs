@@ -149,7 +149,12 @@ impl Incoming {
         Ok(Message::from(self.body()))
     }
 
-    /// The message as it is, for a thread. Only the last action may take the bytes away; others copy them.
+    /// Whether there may be bytes in it, which a program takes that takes frames.
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.serializer != Serializer::Json && !matches!(self.sort, Sort::Failure(_))
+    }
+
+    /// The message as it is, for a thread, or to be divided into line and frame. Only the last action may take the bytes away; others copy them.
     pub(crate) fn payload(&mut self, last: bool) -> Payload {
         if let Sort::Failure(reason) = &self.sort {
             // As an error travels.

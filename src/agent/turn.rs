@@ -290,6 +290,7 @@ impl Agent {
         self.see_to_launch();
         self.see_to_settling();
         self.see_to_health();
+        self.see_to_late_calls();
         self.flush_program();
         self.keep_unfinished();
         self.announce_in_time();

@@ -123,6 +123,7 @@ impl Desk {
             OwnWord::Set { attributes } => self.attributes.extend(attributes),
             OwnWord::Prepared { .. }
             | OwnWord::Ready { .. }
+            | OwnWord::Frames
             | OwnWord::Pong { .. }
             | OwnWord::Stop => {}
         }

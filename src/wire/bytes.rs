@@ -16,6 +16,8 @@ use crate::model::{JsonError, to_json};
 
 /// The only key of an object that stands for bytes.
 pub(super) const BASE64: &str = "$base64";
+/// The same, of an object that stands for a part of a frame: `[START, END]`.
+pub const PLACE: &str = "$bytes";
 /// The only key of an object that stands for bytes which are kept apart, with their number. No topology and no program
 /// writes such a key.
 const APART: &str = "\0bytes";
@@ -220,6 +222,107 @@ impl Content {
     }
 }
 
+/// Why a message does not go with the frame that has come with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceError {
+    #[error("what stands for bytes is {{\"$bytes\": [START, END]}}, with a place in the frame")]
+    NoPlace,
+    #[error("the message has more bytes than its frame")]
+    TooMany,
+}
+
+impl Content {
+    /// A message that has come with a frame: objects stand for parts of it, or it is the message itself.
+    pub fn framed(message: Option<Value>, frame: Vec<u8>) -> Result<Self, PlaceError> {
+        let Some(mut value) = message else {
+            return Ok(Self::of_frame(frame));
+        };
+        if place_of(&value)? == Some((0, frame.len())) {
+            return Ok(Self::of_frame(frame));
+        }
+        let mut parts = Parts {
+            left: frame.len(),
+            frame,
+            bytes: Vec::new(),
+        };
+        parts.take(&mut value)?;
+        let bytes = parts.bytes;
+        Ok(Self { value, bytes })
+    }
+
+    fn of_frame(frame: Vec<u8>) -> Self {
+        Self {
+            value: json!({ APART: 0 }),
+            bytes: vec![frame],
+        }
+    }
+
+    /// All of it, if it is nothing but bytes, to keep.
+    pub fn into_only_bytes(mut self) -> Result<Vec<u8>, Self> {
+        match self.only_bytes().is_some() && self.bytes.len() == 1 {
+            true => self.bytes.pop().ok_or(self),
+            false => Err(self),
+        }
+    }
+}
+
+/// A frame, and what has been taken of it.
+struct Parts {
+    frame: Vec<u8>,
+    /// How many bytes may still be taken: no more than there are, or a short line would need much room.
+    left: usize,
+    bytes: Vec<Vec<u8>>,
+}
+
+impl Parts {
+    fn take(&mut self, value: &mut Value) -> Result<(), PlaceError> {
+        if let Some((start, end)) = place_of(value)? {
+            let part = self.frame.get(start..end).ok_or(PlaceError::NoPlace)?;
+            self.left = self
+                .left
+                .checked_sub(part.len())
+                .ok_or(PlaceError::TooMany)?;
+            *value = json!({ APART: self.bytes.len() });
+            self.bytes.push(part.to_vec());
+            return Ok(());
+        }
+        match value {
+            Value::Array(items) => items.iter_mut().try_for_each(|it| self.take(it)),
+            // It would stand for bytes here.
+            Value::Object(fields) if fields.contains_key(APART) => Err(PlaceError::NoPlace),
+            Value::Object(fields) => fields.values_mut().try_for_each(|it| self.take(it)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+        }
+    }
+}
+
+/// For which part of a frame this object stands, if it does.
+fn place_of(value: &Value) -> Result<Option<(usize, usize)>, PlaceError> {
+    let object = value.as_object().filter(|object| object.len() == 1);
+    let Some(place) = object.and_then(|object| object.get(PLACE)) else {
+        return Ok(None);
+    };
+    let number = |it: &Value| it.as_u64().and_then(|it| usize::try_from(it).ok());
+    let place = match place.as_array().map(Vec::as_slice) {
+        Some([start, end]) => number(start).zip(number(end)),
+        _ => None,
+    };
+    place.map(Some).ok_or(PlaceError::NoPlace)
+}
+
+/// A message whose objects stand for parts of a frame, as JSON.
+pub fn without_frame(message: &mut Value, frame: &[u8]) {
+    if let Ok(Some((start, end))) = place_of(message) {
+        *message = json!({ BASE64: STANDARD.encode(frame.get(start..end).unwrap_or_default()) });
+        return;
+    }
+    match message {
+        Value::Array(items) => items.iter_mut().for_each(|it| without_frame(it, frame)),
+        Value::Object(fields) => fields.values_mut().for_each(|it| without_frame(it, frame)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// The bytes for which this object stands, if it stands for some that are kept apart.
 pub(super) fn bytes_of<'a>(value: &Value, bytes: &'a [Vec<u8>]) -> Option<&'a [u8]> {
     if bytes.is_empty() {
@@ -295,6 +398,35 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_a_frame_are_put_where_objects_stand_for_them() {
+        let frame = || vec![1, 2, 3, 255];
+        let whole = Content::framed(None, frame()).unwrap();
+        assert_eq!(whole.clone().into_only_bytes(), Ok(frame()));
+        let place = json!({ PLACE: [0, 4] });
+        assert_eq!(Content::framed(Some(place), frame()), Ok(whole));
+        let value = json!({ "a": { PLACE: [1, 3] }, "b": [{ PLACE: [0, 0] }, { "x": 1 }] });
+        let parts = Content::framed(Some(value.clone()), frame()).unwrap();
+        let expected = json!({ "a": { BASE64: "AgM=" }, "b": [{ BASE64: "" }, { "x": 1 }] });
+        assert_eq!(parts.encode(By::Msgpack), encode(&expected, By::Msgpack));
+        assert_eq!(parts.into_value(), expected);
+        let mut plain = value;
+        without_frame(&mut plain, &frame());
+        assert_eq!(plain, expected);
+        for (wrong, why) in [
+            (json!({ PLACE: [0, 5] }), PlaceError::NoPlace),
+            (json!([{ PLACE: [2, 1] }]), PlaceError::NoPlace),
+            (json!([{ PLACE: 3 }]), PlaceError::NoPlace),
+            (json!([{ PLACE: [0, 1, 2] }]), PlaceError::NoPlace),
+            (
+                json!([{ PLACE: [0, 3] }, { PLACE: [1, 3] }]),
+                PlaceError::TooMany,
+            ),
+        ] {
+            assert_eq!(Content::framed(Some(wrong), frame()), Err(why));
+        }
+    }
+
+    #[test]
     fn as_json_they_are_what_programs_know() {
         let value = Content::of((image(), 1)).unwrap().into_value();
         let expected = json!([{ "width": 3, "pixels": { "$base64": "AP+A" }, "note": null }, 1]);
@@ -324,6 +456,9 @@ mod tests {
         ] {
             assert!(read(text).is_err(), "{text}");
         }
+        let crafted = json!([{ PLACE: [0, 1] }, { APART: 0 }]);
+        let refused = Content::framed(Some(crafted), vec![1]);
+        assert_eq!(refused, Err(PlaceError::NoPlace));
         // Nobody has kept anything apart.
         let crafted = json!({ APART: 0 });
         assert_eq!(Content::from(crafted.clone()).into_value(), crafted);

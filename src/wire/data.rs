@@ -3,16 +3,17 @@
 //! In osb a message is a JSON value. Bytes that are no text have a place in it as
 //! `{"$base64": "…"}`, with the raw serializer and as msgpack's binary type.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
-use serde::{Deserialize, Deserializer, Serialize, Serializer as SerdeSerializer};
+use serde::{Deserializer, Serialize, Serializer as SerdeSerializer};
 use serde_json::{Map, Number, Value, json};
 
-use super::bytes::{BASE64, Content, bytes_of as apart};
+use super::bytes::{BASE64, Content, PLACE, bytes_of as apart};
 use crate::model::{JsonError, SEPARATOR, Serializer, Topic, read_json};
 
 /// How deep lists and objects may stand in one another. serde_json reads a body of 127: so deep a message
@@ -90,8 +91,8 @@ pub fn decode(bytes: &[u8], by: Serializer) -> Result<Value, CodecError> {
         Serializer::Msgpack => {
             let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
             reader.set_max_depth(128);
-            let Reader(message) = Reader::deserialize(&mut reader).map_err(|e| garbled(by, e))?;
-            message
+            let plain = Reader { apart: None };
+            plain.deserialize(&mut reader).map_err(|e| garbled(by, e))?
         }
         Serializer::Raw => match std::str::from_utf8(bytes) {
             Ok(text) => Value::String(text.to_owned()),
@@ -100,6 +101,23 @@ pub fn decode(bytes: &[u8], by: Serializer) -> Result<Value, CodecError> {
     };
     refuse_depth(&message)?;
     Ok(message)
+}
+
+/// The message in `bytes` by msgpack, and the bytes in it as a frame, for parts of which objects stand in the message. If there are
+/// none, or if other objects have that form, there is no frame, and the message is as `decode` has it.
+pub fn decode_apart(bytes: &[u8]) -> Result<(Value, Option<Vec<u8>>), CodecError> {
+    let by = Serializer::Msgpack;
+    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
+    reader.set_max_depth(128);
+    let kept = RefCell::new(Kept::default());
+    let apart = Reader { apart: Some(&kept) };
+    let message = apart.deserialize(&mut reader).map_err(|e| garbled(by, e))?;
+    refuse_depth(&message)?;
+    let Kept { frame, ambiguous } = kept.into_inner();
+    match ambiguous {
+        true => Ok((decode(bytes, by)?, None)),
+        false => Ok((message, frame)),
+    }
 }
 
 fn refuse_depth(message: &Value) -> Result<(), CodecError> {
@@ -213,18 +231,29 @@ impl Serialize for Writer<'_> {
     }
 }
 
-/// Reads a message by serde, bytes as objects that stand for them.
-struct Reader(Value);
+/// Bytes that are kept apart from the message in which they stand.
+#[derive(Default)]
+struct Kept {
+    frame: Option<Vec<u8>>,
+    /// Something else looks like an object that stands for some.
+    ambiguous: bool,
+}
 
-impl<'de> Deserialize<'de> for Reader {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(ReaderVisitor).map(Reader)
+/// Reads a message by serde, bytes as objects that stand for them.
+#[derive(Clone, Copy)]
+struct Reader<'k> {
+    apart: Option<&'k RefCell<Kept>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        from.deserialize_any(self)
     }
 }
 
-struct ReaderVisitor;
-
-impl<'de> Visitor<'de> for ReaderVisitor {
+impl<'de> Visitor<'de> for Reader<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -258,12 +287,19 @@ impl<'de> Visitor<'de> for ReaderVisitor {
     }
 
     fn visit_bytes<E>(self, v: &[u8]) -> Result<Value, E> {
-        Ok(value_of(v))
+        let Some(kept) = self.apart else {
+            return Ok(value_of(v));
+        };
+        let mut kept = kept.borrow_mut();
+        let frame = kept.frame.get_or_insert_default();
+        let start = frame.len();
+        frame.extend_from_slice(v);
+        Ok(json!({ PLACE: [start, frame.len()] }))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(Reader(item)) = items.next_element()? {
+        while let Some(item) = items.next_element_seed(self)? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -271,8 +307,11 @@ impl<'de> Visitor<'de> for ReaderVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        while let Some((key, Reader(value))) = entries.next_entry::<String, Reader>()? {
-            map.insert(key, value);
+        while let Some(key) = entries.next_key::<String>()? {
+            map.insert(key, entries.next_value_seed(self)?);
+        }
+        if let Some(kept) = self.apart.filter(|_| map.contains_key(PLACE)) {
+            kept.borrow_mut().ambiguous = true;
         }
         Ok(Value::Object(map))
     }
@@ -391,6 +430,24 @@ mod tests {
         );
     }
 
+    #[test]
+    fn bytes_of_msgpack_are_kept_apart() {
+        let message = json!({ "a": { BASE64: "AP8=" }, "b": [{ BASE64: "" }, { BASE64: "Bw==" }] });
+        let bytes = encode(&message, Serializer::Msgpack).unwrap();
+        let (mut read, frame) = decode_apart(&bytes).unwrap();
+        assert_eq!(read["a"], json!({ PLACE: [0, 2] }));
+        let frame = frame.unwrap();
+        assert_eq!(frame, [0, 255, 7]);
+        crate::wire::without_frame(&mut read, &frame);
+        assert_eq!(read, message);
+        let ambiguous = json!([{ PLACE: [0, 1] }, { BASE64: "AA==" }]);
+        let bytes = encode(&ambiguous, Serializer::Msgpack).unwrap();
+        assert_eq!(decode_apart(&bytes), Ok((ambiguous, None)));
+        let empty = encode(&json!({ BASE64: "" }), Serializer::Msgpack).unwrap();
+        let place = json!({ PLACE: [0, 0] });
+        assert_eq!(decode_apart(&empty), Ok((place, Some(Vec::new()))));
+    }
+
     proptest! {
         #[test]
         fn messages_come_back(message in messages()) {
@@ -406,6 +463,7 @@ mod tests {
                 let _ = decode(&bytes, *by);
                 let _ = split_topic(&bytes, *by);
             }
+            prop_assert_eq!(decode_apart(&bytes).is_ok(), decode(&bytes, Serializer::Msgpack).is_ok());
         }
     }
 }

@@ -22,8 +22,8 @@ pub use agent::{
     AgentRequest, AgentStatus, Alter, Arrived, Configure, ConnectRequest, ConnectToRequest, Given,
     Launch, ProofToken,
 };
-pub use bytes::{Bytes, Content};
-pub use data::{CodecError, Encode, decode, encode, join_topic, split_topic};
+pub use bytes::{Bytes, Content, PLACE, PlaceError, without_frame};
+pub use data::{CodecError, Encode, decode, decode_apart, encode, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};
 pub use examination::{Bound, Dialled, Examination, Examined, Found, ProgramNeed, Target};
 pub use fault::Fault;

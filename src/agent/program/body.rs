@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::feed::Unread;
+use super::feed::{Call, Unread};
 use super::guest::Guest;
 use super::pipes::Pipes;
 use super::process::Got;
+use super::told::Frame;
 use super::words::{FromProgram, NoWord, ToProgram};
 use super::{Exit, Watched};
 
@@ -30,9 +31,10 @@ impl Body {
         both!(self, it => it.watched())
     }
 
-    pub(crate) fn tell(&mut self, word: &ToProgram) {
+    /// The frame is of a process that has asked for them.
+    pub(crate) fn tell(&mut self, word: &ToProgram, frame: Option<Frame>) {
         match self {
-            Body::Process(pipes) => pipes.tell(word),
+            Body::Process(pipes) => pipes.tell(word, frame),
             Body::Thread(guest) => {
                 if let Some(heard) = word.to_heard() {
                     guest.tell(heard);
@@ -55,6 +57,45 @@ impl Body {
 
     pub(crate) fn has_room(&self) -> bool {
         both!(self, it => it.has_room())
+    }
+
+    /// Whether it can be given a call.
+    pub(crate) fn has_lane(&self) -> bool {
+        match self {
+            Body::Process(pipes) => pipes.has_lane(),
+            Body::Thread(guest) => guest.has_room(),
+        }
+    }
+
+    /// Why it will not read a call in time that it is told now. A thread is given no more than it takes.
+    pub(crate) fn late(&mut self, until: Duration, now: Duration) -> Option<String> {
+        match self {
+            Body::Process(pipes) => pipes.late(until, now),
+            Body::Thread(_) => None,
+        }
+    }
+
+    /// Takes back the calls that it will not read in time, and tells why.
+    pub(crate) fn take_late(&mut self, now: Duration) -> Option<(Vec<u64>, String)> {
+        match self {
+            Body::Process(pipes) => pipes.take_late(now),
+            Body::Thread(_) => None,
+        }
+    }
+
+    /// Tells a call, which is of use until then.
+    pub(crate) fn call(&mut self, word: &ToProgram, call: Call) {
+        match self {
+            Body::Process(pipes) => pipes.call(word, call),
+            Body::Thread(_) => self.tell(word, None),
+        }
+    }
+
+    /// From now on bytes travel as frames. Threads are given them as they are.
+    pub(crate) fn begin_frames(&mut self) {
+        if let Body::Process(pipes) = self {
+            pipes.begin_frames();
+        }
     }
 
     /// Whether it has taken all it was told.
@@ -96,9 +137,9 @@ impl Body {
     }
 
     /// Writes what it takes; tells how many words are lost because it does not listen any more.
-    pub(crate) fn flush(&mut self) -> usize {
+    pub(crate) fn flush(&mut self, now: Duration) -> usize {
         match self {
-            Body::Process(pipes) => pipes.flush(),
+            Body::Process(pipes) => pipes.flush(now),
             Body::Thread(guest) => {
                 guest.flush();
                 0

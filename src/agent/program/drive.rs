@@ -151,11 +151,13 @@ impl Agent {
             return;
         };
         program.started = true;
-        let slots = self.sockets.iter();
+        let slots = || self.sockets.iter();
         program.tell(&ToProgram::Start {
             agent: self.boot.name(),
             attributes: &self.attributes,
-            sockets: slots.map(|slot| (&slot.alias, slot.kind)).collect(),
+            sockets: slots().map(|slot| (&slot.alias, slot.kind)).collect(),
+            serializers: slots().map(|slot| (&slot.alias, slot.serializer)).collect(),
+            frames: true,
         });
     }
 
@@ -233,7 +235,7 @@ impl Agent {
     /// Attributes were set from outside.
     pub(crate) fn tell_attributes(&mut self, attributes: &BTreeMap<String, Value>) {
         if let Some(program) = self.program.as_mut().filter(|program| program.started)
-            && program.body.has_room()
+            && program.body.has_lane()
         {
             program.tell(&ToProgram::Attributes { attributes });
         }
@@ -242,12 +244,33 @@ impl Agent {
     /// The answer to a question of the program.
     pub(crate) fn reply_to_program(&mut self, id: &ProgramId, outcome: &Result<Value, String>) {
         let outcome = match outcome {
-            Ok(message) => Reply::Message(message),
-            Err(reason) => Reply::Error(reason),
+            Ok(message) => Reply::Message { message },
+            Err(error) => Reply::Error { error },
         };
         if let Some(program) = &mut self.program {
             program.tell(&ToProgram::Reply { id, outcome });
         }
+    }
+
+    /// The answer to a request of a program that takes frames.
+    pub(crate) fn frame_reply(&mut self, id: &ProgramId, outcome: Result<Payload, String>) {
+        let told = outcome.and_then(|payload| {
+            let told = payload.told();
+            told.map_err(|error| format!("an answer that is {error}"))
+        });
+        let mut told = match told {
+            Ok(told) => told,
+            Err(reason) => return self.reply_to_program(id, &Err(reason)),
+        };
+        let (outcome, frame) = told.parts();
+        if let Some(program) = &mut self.program {
+            program.tell_framed(&ToProgram::Reply { id, outcome }, frame);
+        }
+    }
+
+    /// Whether bytes travel to the program as frames after lines.
+    pub(crate) fn program_has_frames(&self) -> bool {
+        self.program.as_ref().is_some_and(Program::has_frames)
     }
 
     /// Whether answers are for a thread, which reads them itself.
@@ -277,7 +300,8 @@ impl Agent {
     /// Writes what waits for the program.
     pub(crate) fn flush_program(&mut self) {
         let program = self.program.as_mut().filter(|program| !program.ended);
-        let lost = program.map_or(0, |program| program.body.flush());
+        let now = self.now;
+        let lost = program.map_or(0, |program| program.body.flush(now));
         if lost > 0 {
             let line = format!("lines not read by the command, which has closed its input: {lost}");
             self.log.warn(&line);

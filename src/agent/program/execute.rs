@@ -52,6 +52,11 @@ impl Agent {
             // That it says anything at all is the news, otherwise.
             OwnWord::Ready { pings: false } => {}
             OwnWord::Ready { pings: true } => self.on_willing(),
+            OwnWord::Frames => {
+                if let Some(program) = &mut self.program {
+                    program.body.begin_frames();
+                }
+            }
             OwnWord::Pong { busy } => self.on_pong(busy),
             OwnWord::Send {
                 alias,
@@ -102,7 +107,7 @@ impl Agent {
             });
         }
         let framed = sender.and_then(|(at, slot)| {
-            let frame = slot.frame(&message, topic.as_ref());
+            let frame = slot.frame_of(message, topic.as_ref());
             let frame = frame.map_err(|error| format!("cannot send by {alias}: {error}"))?;
             Ok((at, frame))
         });
@@ -167,7 +172,7 @@ impl Agent {
         }
         let limit = timeout.or(slot.replies.wait);
         let limit = limit.map_or(REQUEST_TIMEOUT, Millis::duration);
-        match slot.frame(&message, None) {
+        match slot.frame_of(message, None) {
             Ok(frame) => self.request(at, frame, Origin::Program(id), limit),
             Err(error) => self.reply_to_program(&id, &Err(error.to_string())),
         }

@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use super::ask::request_of;
 use super::lines::{LONGEST, Line, Lines, Long};
-use super::words::{FromProgram, NoWord, Outcome, ProgramId, ToProgram, read, too_long};
+use super::words::{
+    FromProgram, NoWord, Outcome, ProgramId, ToProgram, announced, read, read_framed, too_long,
+};
 use crate::wire::AgentRequest;
 
 /// What a line comes down to.
@@ -22,25 +24,58 @@ pub enum Said {
     Nothing,
 }
 
-/// What a program has said that wrote these chunks, and ended.
-pub fn said(chunks: &[&[u8]], longest: usize) -> Vec<Said> {
+/// What a program has said that wrote these chunks, with frames or without, and ended.
+pub fn said(chunks: &[&[u8]], longest: usize, frames: bool) -> Vec<Said> {
     let mut lines = Lines::with_limit(longest, Long::LetGo);
-    let mut found = Vec::new();
+    let mut hearing = Hearing {
+        frames,
+        announced: Vec::new(),
+        found: Vec::new(),
+    };
     for chunk in chunks {
         lines.push(chunk);
-        found.extend(std::iter::from_fn(|| lines.next()));
+        while let Some(line) = lines.next() {
+            hearing.take(line, &mut lines);
+        }
     }
-    found.extend(lines.finish());
-    found.into_iter().map(understood).collect()
+    while let Some(line) = lines.finish() {
+        hearing.take(line, &mut lines);
+    }
+    hearing.found
 }
 
-fn understood(line: Line) -> Said {
-    let read = match &line {
-        Line::Whole { bytes, .. } => read(bytes),
-        Line::TooLong(beginning) => Err(too_long(beginning, LONGEST)),
-        // None is divided here.
-        Line::Part(_) => return Said::Nothing,
-    };
+struct Hearing {
+    frames: bool,
+    announced: Vec<u8>,
+    found: Vec<Said>,
+}
+
+impl Hearing {
+    fn take(&mut self, line: Line, lines: &mut Lines) {
+        let length = match &line {
+            Line::Whole { bytes, .. } if self.frames => announced(bytes),
+            _ => None,
+        };
+        match (line, length) {
+            (Line::Whole { bytes, .. }, Some(length)) => {
+                lines.expect(length);
+                self.announced = bytes;
+            }
+            (line, _) => {
+                let read = match line {
+                    Line::Whole { bytes, .. } => read(&bytes),
+                    Line::Frame(frame) => read_framed(&self.announced, frame),
+                    Line::TooLong(beginning) => Err(too_long(&beginning, LONGEST)),
+                    // None is divided here.
+                    Line::Part(_) => return,
+                };
+                self.found.push(understood(read));
+            }
+        }
+    }
+}
+
+fn understood(read: Result<FromProgram, NoWord>) -> Said {
     match read {
         Ok(FromProgram::Asks(asked)) => match request_of(asked, false) {
             Ok(asked) => Said::Request(Box::new(asked.request)),
@@ -58,6 +93,6 @@ fn understood(line: Line) -> Said {
 pub fn told(message: &Value) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec(&ToProgram::Reply {
         id: &ProgramId::Number(1),
-        outcome: Outcome::Message(message),
+        outcome: Outcome::Message { message },
     })
 }

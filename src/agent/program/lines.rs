@@ -1,5 +1,6 @@
 //! Lines out of a stream of bytes, with a limit. A line that is too long is dropped, but for its beginning, or given in
-//! parts; of one that is not ended, the part that has arrived can be read.
+//! parts; of one that is not ended, the part that has arrived can be read. Between two lines there may be a frame: so many
+//! bytes, whatever they are, as whoever has read the line before it says.
 
 /// The longest line, in bytes.
 pub(crate) const LONGEST: usize = 16 << 20;
@@ -16,6 +17,29 @@ pub(crate) enum Line {
     Part(Vec<u8>),
     /// Its beginning.
     TooLong(Vec<u8>),
+    /// The frame that was expected.
+    Frame(Result<Vec<u8>, NoFrame>),
+}
+
+/// Why there is no frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoFrame {
+    #[error("a frame of {length} bytes, where {longest} may come")]
+    TooLong { length: u64, longest: usize },
+    #[error("a frame of {length} bytes without a line feed after it: more or less than was said")]
+    NotEnded { length: u64 },
+    #[error("a frame of {length} bytes, of which {missing} have not come")]
+    CutOff { length: u64, missing: u64 },
+}
+
+/// A frame that is on its way.
+#[derive(Debug)]
+struct Expected {
+    length: u64,
+    /// How many bytes of it have not come.
+    missing: u64,
+    /// What has come; nothing of one that is too long.
+    bytes: Vec<u8>,
 }
 
 /// What becomes of a line that is too long.
@@ -43,7 +67,12 @@ pub(crate) struct Lines {
     ended: u64,
     /// How a line begins that is too long, and has not ended.
     skipping: Option<Vec<u8>>,
+    /// What comes next is no line.
+    frame: Option<Expected>,
 }
+
+/// So much room a frame is given before it has come.
+const BELIEVED: usize = 1 << 20;
 
 impl Lines {
     pub(crate) fn new(long: Long) -> Self {
@@ -60,10 +89,27 @@ impl Lines {
             given: 0,
             ended: 0,
             skipping: None,
+            frame: None,
         }
     }
 
+    /// The line that was read last says that a frame follows it.
+    pub(crate) fn expect(&mut self, length: u64) {
+        let room = usize::try_from(length).unwrap_or(usize::MAX);
+        let room = if room > self.longest { 0 } else { room };
+        self.frame = Some(Expected {
+            length,
+            missing: length,
+            bytes: Vec::with_capacity(room.min(BELIEVED)),
+        });
+    }
+
     pub(crate) fn push(&mut self, bytes: &[u8]) {
+        let at_once = match &mut self.frame {
+            Some(frame) if self.start == self.buffer.len() => frame.take(bytes, self.longest),
+            _ => 0,
+        };
+        let bytes = &bytes[at_once..];
         if self.start > 0 {
             self.buffer.drain(..self.start);
             self.scanned -= self.start;
@@ -72,8 +118,11 @@ impl Lines {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next whole line, or a part of one that is too long.
+    /// The next whole line, a part of one that is too long, or the frame that is expected.
     pub(crate) fn next(&mut self) -> Option<Line> {
+        if self.frame.is_some() {
+            return self.next_frame();
+        }
         let unseen = &self.buffer[self.scanned..];
         let Some(end) = unseen.iter().position(|byte| *byte == b'\n') else {
             self.scanned = self.buffer.len();
@@ -92,8 +141,39 @@ impl Lines {
         Some(self.judged(line))
     }
 
-    /// The stream has ended: what is left is the last line.
+    fn next_frame(&mut self) -> Option<Line> {
+        let mut frame = self.frame.take()?;
+        self.start += frame.take(&self.buffer[self.start..], self.longest);
+        let after = self.buffer.get(self.start).copied();
+        let frame = match after {
+            Some(b'\n') if frame.missing == 0 => {
+                self.start += 1;
+                frame.judged(self.longest)
+            }
+            Some(_) if frame.missing == 0 => {
+                let length = frame.length;
+                Err(NoFrame::NotEnded { length })
+            }
+            _ => {
+                self.frame = Some(frame);
+                self.scanned = self.start;
+                self.forget_if_empty();
+                return None;
+            }
+        };
+        self.scanned = self.start;
+        self.forget_if_empty();
+        Some(Line::Frame(frame))
+    }
+
+    /// The stream has ended: what is left is the last line, or frame.
     pub(crate) fn finish(&mut self) -> Option<Line> {
+        if let Some(line) = self.next_frame() {
+            return Some(line);
+        }
+        if let Some(frame) = self.frame.take() {
+            return Some(Line::Frame(frame.judged(self.longest)));
+        }
         if self.buffer.len() - self.start > self.longest && self.divides() {
             return self.cut(self.longest);
         }
@@ -108,6 +188,7 @@ impl Lines {
     /// What there is of a line that is not ended, and that could be text; without what has been given.
     pub(crate) fn unfinished(&self) -> &[u8] {
         match self.long {
+            _ if self.frame.is_some() => &[],
             Long::LetGo => &[],
             Long::DivideText if self.is_word() => &[],
             _ => &self.buffer[self.start + self.given..],
@@ -196,6 +277,33 @@ impl Lines {
     }
 }
 
+impl Expected {
+    /// Takes what belongs to it, and tells how much that is.
+    fn take(&mut self, bytes: &[u8], longest: usize) -> usize {
+        let missing = usize::try_from(self.missing).unwrap_or(usize::MAX);
+        let count = missing.min(bytes.len());
+        self.missing -= count as u64;
+        if self.length <= longest as u64 {
+            self.bytes.extend_from_slice(&bytes[..count]);
+        }
+        count
+    }
+
+    /// No more of it comes.
+    fn judged(self, longest: usize) -> Result<Vec<u8>, NoFrame> {
+        let Self {
+            length,
+            missing,
+            bytes,
+        } = self;
+        match missing {
+            0 if length > longest as u64 => Err(NoFrame::TooLong { length, longest }),
+            0 => Ok(bytes),
+            missing => Err(NoFrame::CutOff { length, missing }),
+        }
+    }
+}
+
 /// How many bytes of it are whole characters, if the last one is only begun.
 fn whole(bytes: &[u8]) -> usize {
     let tail = bytes.len().saturating_sub(4);
@@ -245,7 +353,113 @@ mod tests {
         assert_eq!(read(&[b"aaaa", b"a"], 3), [too_long(b"aaa")]);
     }
 
+    /// What is read by one who takes a line of `#N` for the announcement of a frame.
+    fn framed(chunks: &[&[u8]], longest: usize) -> Vec<Line> {
+        let mut lines = Lines::with_limit(longest, Long::LetGo);
+        let mut found = Vec::new();
+        let announced = |line: &Line| match line {
+            Line::Whole { bytes, .. } => std::str::from_utf8(bytes.strip_prefix(b"#")?)
+                .ok()?
+                .parse()
+                .ok(),
+            _ => None,
+        };
+        let mut take = |lines: &mut Lines, line: Line| {
+            if let Some(length) = announced(&line) {
+                lines.expect(length);
+            }
+            found.push(line);
+        };
+        for chunk in chunks {
+            lines.push(chunk);
+            while let Some(line) = lines.next() {
+                take(&mut lines, line);
+            }
+        }
+        while let Some(line) = lines.finish() {
+            take(&mut lines, line);
+        }
+        found
+    }
+
+    #[test]
+    fn frames_are_told_from_lines() {
+        let line = |text: &[u8]| Line::Whole {
+            bytes: text.to_vec(),
+            given: 0,
+        };
+        let frame = |bytes: &[u8]| Line::Frame(Ok(bytes.to_vec()));
+        let found = framed(&[b"#5\n\n{}\0\xff\nnext\n#0\n\n#2\nab"], 9);
+        let expected = [
+            line(b"#5"),
+            frame(b"\n{}\0\xff"),
+            line(b"next"),
+            line(b"#0"),
+            frame(b""),
+            line(b"#2"),
+            frame(b"ab"),
+        ];
+        assert_eq!(found, expected);
+        let bad = |bytes: &[u8]| framed(&[bytes], 3).remove(1);
+        let (length, longest) = (4, 3);
+        let too_long = NoFrame::TooLong { length, longest };
+        assert_eq!(bad(b"#4\nabcd\n"), Line::Frame(Err(too_long)));
+        let length = 3;
+        let not_ended = NoFrame::NotEnded { length };
+        assert_eq!(bad(b"#3\nabcd\n"), Line::Frame(Err(not_ended)));
+        let missing = 1;
+        let cut_off = NoFrame::CutOff { length, missing };
+        assert_eq!(bad(b"#3\nab"), Line::Frame(Err(cut_off)));
+        let endless = framed(&[b"#18446744073709551615\n", b"{}\n"], 99);
+        assert_eq!(endless.len(), 2);
+    }
+
+    #[test]
+    fn of_a_frame_nothing_is_given_in_parts() {
+        let mut lines = Lines::with_limit(20, Long::DivideText);
+        lines.push(b"#9\nPassword");
+        assert!(lines.next().is_some());
+        lines.expect(9);
+        assert_eq!(lines.next(), None);
+        assert_eq!(lines.take_unfinished(), b"");
+        lines.push(b":\n");
+        assert_eq!(lines.next(), Some(Line::Frame(Ok(b"Password:".to_vec()))));
+    }
+
     proptest! {
+        /// However lines and frames are divided, they are the same.
+        #[test]
+        fn the_division_of_frames_does_not_matter(
+            parts in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..30), 0_u64..3), 0..10),
+            cuts in prop::collection::vec(0_usize..400, 0..20),
+        ) {
+            let (mut bytes, mut expected) = (Vec::new(), Vec::new());
+            let mut sound = true;
+            for (is_frame, part, wrong) in &parts {
+                if !is_frame {
+                    let text: Vec<u8> = part.iter().map(|byte| b'a' + byte % 26).collect();
+                    bytes.extend([&text[..], b"\n"].concat());
+                    expected.push(Line::Whole { bytes: text, given: 0 });
+                    continue;
+                }
+                sound &= *wrong == 0;
+                let length = part.len() as u64 + wrong;
+                let line = format!("#{length}");
+                bytes.extend([line.as_bytes(), b"\n", part, b"\n"].concat());
+                expected.push(Line::Whole { bytes: line.into_bytes(), given: 0 });
+                expected.push(Line::Frame(Ok(part.clone())));
+            }
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<&[u8]> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
+            let whole = framed(&[&bytes], 100);
+            prop_assert_eq!(framed(&chunks, 100), whole.clone());
+            if sound {
+                prop_assert_eq!(whole, expected);
+            }
+        }
+
         /// However the bytes are divided, the lines are the same.
         #[test]
         fn the_division_does_not_matter(
@@ -282,7 +496,7 @@ mod tests {
                 let (bytes, end) = match line {
                     Line::Whole { bytes, given } => (bytes[given..].to_vec(), "\n"),
                     Line::Part(bytes) => (bytes, ""),
-                    Line::TooLong(_) => panic!("too long"),
+                    Line::TooLong(_) | Line::Frame(_) => panic!("{line:?}"),
                 };
                 seen.push_str(std::str::from_utf8(&bytes).unwrap());
                 seen.push_str(end);

@@ -15,6 +15,7 @@ pub mod fuzzing;
 mod guest;
 mod hand;
 mod hear;
+mod lag;
 mod lines;
 mod output;
 mod pause;
@@ -25,6 +26,7 @@ mod pipes;
     reason = "what runs between fork and exec, and a pidfd of the kernel"
 )]
 mod process;
+mod told;
 mod words;
 
 use self::body::Body;
@@ -32,6 +34,7 @@ pub(crate) use self::exit::Exit;
 pub(crate) use self::guest::{Guest, GuestEnd, Knock, Listened, pair};
 use self::process::Got;
 pub(crate) use self::process::{Process, Streams};
+use self::told::{Frame, Told};
 use self::words::ToProgram;
 pub(crate) use self::words::{
     FromProgram, Heard, OwnWord, Payload, ProgramId, ProgramRequest, ToOthers, Whence,
@@ -85,8 +88,12 @@ impl Program {
     }
 
     fn tell(&mut self, word: &ToProgram) {
+        self.tell_framed(word, None);
+    }
+
+    fn tell_framed(&mut self, word: &ToProgram, frame: Option<Frame>) {
         if self.body.listens() {
-            self.body.tell(word);
+            self.body.tell(word, frame);
         }
     }
 
@@ -114,6 +121,14 @@ impl Program {
     /// Whether messages are handed to it as they have come, for it to read them.
     pub(crate) fn reads_payloads(&self) -> bool {
         matches!(self.body, Body::Thread(_))
+    }
+
+    /// Whether bytes travel to it as frames after lines.
+    pub(crate) fn has_frames(&self) -> bool {
+        match &self.body {
+            Body::Process(pipes) => pipes.has_frames(),
+            Body::Thread(_) => false,
+        }
     }
 
     /// Whether it has shown that it works. A thread was announced only when it was prepared.

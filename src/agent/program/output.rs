@@ -153,8 +153,8 @@ impl Output {
                 self.line(Stream::Errors, &text, given);
             }
             Line::Part(part) => self.part(Stream::Errors, &String::from_utf8_lossy(&part)),
-            // They are divided.
-            Line::TooLong(_) => {}
+            // They are divided, and frames are not expected.
+            Line::TooLong(_) | Line::Frame(_) => {}
         }
     }
 

@@ -3,7 +3,9 @@
 
 use serde_json::Value;
 
+use super::Told;
 use super::body::Body;
+use super::feed::Call;
 use super::words::{Heard, Outcome as Reply, ToProgram};
 use crate::agent::exchange::PendingReply;
 use crate::agent::handlers::{Incoming, Sort};
@@ -24,10 +26,7 @@ impl Agent {
         last: bool,
     ) -> Result<(), CodecError> {
         let topic = incoming.topic();
-        let program = self.program.as_ref();
-        if program.is_none_or(|program| !program.reads_payloads()) {
-            incoming.message()?;
-        }
+        let told = self.told(incoming, last)?;
         let ticket = incoming.ticket.take();
         let at = incoming.at;
         let Some(program) = self.program.as_mut().filter(|program| program.listens()) else {
@@ -55,18 +54,25 @@ impl Agent {
                     Sort::Failure(reason) => Some(reason.clone()),
                     Sort::Sent | Sort::Reply => None,
                 };
-                pipes.tell(&ToProgram::Message {
+                let mut told = told;
+                let (outcome, frame) = match (&failure, &mut told) {
+                    (Some(error), _) => (Reply::Error { error }, None),
+                    (None, Some(told)) => told.parts(),
+                    (None, None) => {
+                        let message = incoming.message()?;
+                        (Reply::Message { message }, None)
+                    }
+                };
+                let word = ToProgram::Message {
                     alias: &slot.alias,
                     handler,
                     kind: slot.kind,
                     topic,
                     id,
                     reply,
-                    outcome: match &failure {
-                        Some(reason) => Reply::Error(reason),
-                        None => Reply::Message(incoming.message()?),
-                    },
-                });
+                    outcome,
+                };
+                pipes.tell(&word, frame);
             }
             Body::Thread(guest) => {
                 guest.tell_whence(&slot.alias, handler);
@@ -76,6 +82,19 @@ impl Agent {
         }
         self.forget_old_promises(at);
         Ok(())
+    }
+
+    /// The message, if its bytes go in a frame. One that cannot be read is an error, unless a thread reads it.
+    fn told(&self, incoming: &mut Incoming, last: bool) -> Result<Option<Told>, CodecError> {
+        match &self.program {
+            Some(program) if program.reads_payloads() => return Ok(None),
+            Some(program) if program.has_frames() && incoming.has_bytes() => {
+                return incoming.payload(last).told().map(Some);
+            }
+            Some(_) | None => {}
+        }
+        incoming.message()?;
+        Ok(None)
     }
 
     /// Requests by channels may be answered at any time, or never. The oldest of very many are not
@@ -102,6 +121,7 @@ impl Agent {
             let reason = format!("cannot call {name}: {reason}");
             Some(Some(Err(Fault::Refused { reason })))
         };
+        let now = self.now;
         if !self.has_words() {
             return None;
         }
@@ -112,13 +132,17 @@ impl Agent {
             return refused("its command has ended, and is about to be started anew");
         }
         let program = self.program.as_mut().filter(|program| !program.ended)?;
-        match program {
+        match &mut *program {
             program if !program.started => return refused("the system has not started yet"),
             program if !program.listens() => return refused("the command does not read any more"),
-            program if !program.body.has_room() => {
-                return refused("the command is behind with reading");
+            program if !program.body.has_lane() => {
+                return refused("too many calls wait until the command reads them");
             }
-            _ => {}
+            program => {
+                if let Some(reason) = program.body.late(request.until, now) {
+                    return refused(&reason);
+                }
+            }
         }
         let call = PendingReply::Call {
             name: name.to_owned(),
@@ -126,8 +150,27 @@ impl Agent {
             requester: request.requester.clone(),
         };
         let id = self.exchange.add_pending(request.until, call);
-        program.tell(&ToProgram::Call { id, name, params });
+        let until = request.until;
+        let word = ToProgram::Call { id, name, params };
+        program.body.call(&word, Call { id, until });
         Some(None)
+    }
+
+    /// Calls that the program has not been told and will not read in time fail as soon as that is clear.
+    pub(crate) fn see_to_late_calls(&mut self) {
+        let program = self.program.as_mut().filter(|program| program.listens());
+        let Some((late, why)) = program.and_then(|it| it.body.take_late(self.now)) else {
+            return;
+        };
+        for id in late {
+            if let Some(PendingReply::Call {
+                requester, name, ..
+            }) = self.exchange.take_reply(id)
+            {
+                let reason = format!("cannot call {name}: {why}");
+                self.reply(requester, Err(Fault::Refused { reason }));
+            }
+        }
     }
 
     /// The program has given an answer, or will not.

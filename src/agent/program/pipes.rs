@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use regex_lite::Regex;
 
-use super::feed::{Feed, Unread};
+use super::feed::{self, Call, Feed, Place, Unread};
+use super::lag::{Behind, Lag, PATIENCE};
 use super::lines::{self, Line, Lines, Long};
 use super::output::{Output, Stream, as_text};
 use super::pause::Pause;
 use super::process::{Got, Process};
+use super::told::Frame;
 use super::words::{self, FromProgram, NoWord, ToProgram};
 use super::{Exit, Watched};
+use crate::model::Millis;
 
 /// How much is read from a program before others have their turn.
 const CHUNK: usize = 64 << 10;
@@ -20,7 +23,15 @@ const CHUNK: usize = 64 << 10;
 pub(crate) struct Pipes {
     process: Process,
     feed: Feed,
+    /// What of it has been written and not been read.
+    lag: Lag,
+    /// When it was looked whether calls come too late.
+    looked_at: Duration,
     lines: Lines,
+    /// It has said that bytes are to travel as frames.
+    frames: bool,
+    /// The line that has announced the frame which is read.
+    announced: Vec<u8>,
     /// Its input is closed once all has been written.
     closing: bool,
     hearing: Hearing,
@@ -63,6 +74,10 @@ impl Pipes {
             speaks,
             output,
             feed: Feed::new(relaunched),
+            lag: Lag::default(),
+            looked_at: Duration::ZERO,
+            frames: false,
+            announced: Vec::new(),
             hearing: Hearing::Hears,
             lines: Lines::new(long),
             closing: false,
@@ -82,17 +97,70 @@ impl Pipes {
         }
     }
 
-    pub(crate) fn tell(&mut self, word: &ToProgram) {
+    pub(crate) fn tell(&mut self, word: &ToProgram, frame: Option<Frame>) {
+        self.tell_as(word, frame, None);
+    }
+
+    /// A call, which is of use until then.
+    pub(crate) fn call(&mut self, word: &ToProgram, call: Call) {
+        self.tell_as(word, None, Some(call));
+    }
+
+    fn tell_as(&mut self, word: &ToProgram, frame: Option<Frame>, call: Option<Call>) {
         // Words are JSON: their maps have text for keys.
         if let Ok(line) = serde_json::to_vec(word) {
-            self.feed.push(&line, is_message(word));
+            let line = feed::Line::new(line, frame, place_of(word));
+            self.feed.push(line.passing(is_message(word)).calling(call));
         }
+    }
+
+    /// From now on bytes travel as frames, both ways.
+    pub(crate) fn begin_frames(&mut self) {
+        self.frames = true;
+    }
+
+    pub(crate) fn has_frames(&self) -> bool {
+        self.frames
+    }
+
+    /// Why the program will not read a call in time that it is told now, if it goes on as it does.
+    pub(crate) fn late(&mut self, until: Duration, now: Duration) -> Option<String> {
+        self.lag.look(self.process.unread(), now);
+        let behind = self.lag.behind(now)?;
+        let is_late = behind.wait(self.feed.ahead()) > until.saturating_sub(now);
+        is_late.then(|| self.why_late(&behind))
+    }
+
+    fn why_late(&self, behind: &Behind) -> String {
+        let words = behind.lines + self.feed.waiting() as u64;
+        let tenths = u64::try_from(behind.time.as_millis() / 100).unwrap_or(u64::MAX);
+        let time = Millis::from(Duration::from_millis(tenths.saturating_mul(100)));
+        format!("the command is behind: {words} words wait until it reads them, since {time}")
+    }
+
+    /// Takes back the calls that it will not read in time, if none was looked at for a while; and why.
+    pub(crate) fn take_late(&mut self, now: Duration) -> Option<(Vec<u64>, String)> {
+        if !self.feed.has_calls() || now < self.looked_at + PATIENCE {
+            return None;
+        }
+        self.looked_at = now;
+        self.lag.look(self.process.unread(), now);
+        let behind = self.lag.behind(now)?;
+        let why = self.why_late(&behind);
+        let late = |call: Call, ahead: usize| behind.wait(ahead) > call.until.saturating_sub(now);
+        Some((self.feed.withdraw(late), why))
+    }
+
+    /// Whether it can be told something that does not wait for its turn.
+    pub(crate) fn has_lane(&self) -> bool {
+        self.feed.has_lane()
     }
 
     /// Lines that another program has not read.
     pub(crate) fn pass_on(&mut self, lines: Vec<Box<[u8]>>) {
         for line in lines {
-            self.feed.push(&line, true);
+            let line = feed::Line::new(line.into_vec(), None, Place::Yields);
+            self.feed.push(line.passing(true));
         }
     }
 
@@ -122,7 +190,18 @@ impl Pipes {
     }
 
     /// Writes what it takes. Tells how many lines are lost because it closed its input.
-    pub(crate) fn flush(&mut self) -> usize {
+    pub(crate) fn flush(&mut self, now: Duration) -> usize {
+        if self.feed.is_empty() && self.lag.is_none() {
+            self.close_if_done();
+            return 0;
+        }
+        self.lag.look(self.process.unread(), now);
+        let lost = self.write();
+        self.lag.look(self.process.unread(), now);
+        lost
+    }
+
+    fn write(&mut self) -> usize {
         if self.hearing == Hearing::Unsure {
             self.hearing = Hearing::Deaf;
         }
@@ -130,19 +209,26 @@ impl Pipes {
             if self.hearing == Hearing::Deaf {
                 return self.feed.clear();
             }
-            match self.process.write(self.feed.bytes()) {
+            match self.process.write(&self.feed.pieces()) {
                 Some(0) => return 0,
-                Some(count) => self.feed.advance(count),
+                Some(count) => {
+                    let lines = self.feed.advance(count);
+                    self.lag.wrote(count, lines);
+                }
                 None => {
                     self.hearing = Hearing::Unsure;
                     return 0;
                 }
             }
         }
+        self.close_if_done();
+        0
+    }
+
+    fn close_if_done(&mut self) {
         if self.closing {
             self.process.close_input();
         }
-        0
     }
 
     pub(crate) fn close(&mut self) {
@@ -208,7 +294,9 @@ impl Pipes {
 
     pub(crate) fn wakes_at(&self) -> Option<Duration> {
         let errors = self.output.as_ref().and_then(Output::wakes_at);
-        self.pause.wakes_at().into_iter().chain(errors).min()
+        let calls = self.feed.has_calls().then_some(self.looked_at + PATIENCE);
+        let others = errors.into_iter().chain(calls);
+        self.pause.wakes_at().into_iter().chain(others).min()
     }
 
     /// The next word of what has been read.
@@ -234,6 +322,14 @@ impl Pipes {
     /// None for a part of a line, which is kept at once.
     fn understand(&mut self, line: Line) -> Option<Result<FromProgram, NoWord>> {
         match line {
+            Line::Whole { bytes, .. } if self.frames && self.speaks && self.announces(&bytes) => {
+                self.announced = bytes;
+                None
+            }
+            Line::Frame(frame) => {
+                let line = std::mem::take(&mut self.announced);
+                Some(words::read_framed(&line, frame))
+            }
             Line::Whole { bytes, given } => {
                 let (text, given) = as_text(&bytes, given);
                 self.given = given;
@@ -254,6 +350,14 @@ impl Pipes {
             }
             Line::TooLong(beginning) => Some(Err(words::too_long(&beginning, lines::LONGEST))),
         }
+    }
+
+    /// Whether a frame follows the line, which is what is read next then.
+    fn announces(&mut self, line: &[u8]) -> bool {
+        let length = words::announced(line);
+        length
+            .inspect(|length| self.lines.expect(*length))
+            .is_some()
     }
 
     /// Whether it may be told anything, ever.
@@ -291,6 +395,17 @@ impl Pipes {
 
     pub(crate) fn kill(&self) {
         self.process.signal(nix::sys::signal::Signal::SIGKILL);
+    }
+}
+
+/// Which words do not wait until those before them are handled.
+fn place_of(word: &ToProgram<'_>) -> Place {
+    match word {
+        ToProgram::Message { .. } | ToProgram::Reply { .. } => Place::Yields,
+        ToProgram::Call { .. } | ToProgram::Attributes { .. } | ToProgram::Ping {} => {
+            Place::Overtakes
+        }
+        ToProgram::Start { .. } | ToProgram::Release {} | ToProgram::Stop {} => Place::Stays,
     }
 }
 

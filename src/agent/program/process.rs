@@ -3,7 +3,7 @@
 //! It stays in the agent's process group, so that ending the group ends it too. A probe has a group of its own: it is ended
 //! with all that it has started.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -176,10 +176,10 @@ impl Process {
     }
 
     /// How many bytes were written; None if the program does not read any more, ever.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Option<usize> {
+    pub(crate) fn write(&mut self, pieces: &[IoSlice<'_>]) -> Option<usize> {
         let input = self.input.as_mut()?;
         loop {
-            match input.write(bytes) {
+            match input.write_vectored(pieces) {
                 Ok(count) => return Some(count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Some(0),

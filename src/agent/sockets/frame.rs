@@ -4,7 +4,7 @@ use zmq::Message;
 
 use super::Slot;
 use crate::model::{Kind, Serializer, Topic};
-use crate::wire::{CodecError, Encode, join_sync_topic, join_topic};
+use crate::wire::{CodecError, Content, Encode, join_sync_topic, join_topic};
 
 impl Slot {
     /// A message as the frame that this socket sends.
@@ -18,6 +18,22 @@ impl Slot {
             true => publication(self.kind, topic, &body, self.serializer),
             false => body.into(),
         })
+    }
+
+    /// The same of a message that is not needed afterwards: bytes that travel as they are need not be copied.
+    pub(crate) fn frame_of(
+        &self,
+        message: Content,
+        topic: Option<&Topic>,
+    ) -> Result<Message, CodecError> {
+        let as_it_is = self.serializer == Serializer::Raw && !self.kind.publishes();
+        if !as_it_is {
+            return self.frame(&message, topic);
+        }
+        match message.into_only_bytes() {
+            Ok(bytes) => Ok(bytes.into()),
+            Err(message) => self.frame(&message, topic),
+        }
     }
 }
 

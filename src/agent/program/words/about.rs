@@ -1,5 +1,5 @@
 //! What a line is about that is no word: its `type` and its `id`, wherever they stand in the object, even if
-//! other values are no JSON or the line breaks off.
+//! other values are no JSON or the line breaks off. And of how many bytes the frame is that it announces.
 
 use super::ProgramId;
 use crate::model::length_of_text;
@@ -25,6 +25,16 @@ pub(crate) fn about(line: &[u8]) -> Option<About> {
     Some(About { word: word?, id })
 }
 
+/// How many bytes follow the line, if it says so: also of a line that cannot be read, or they would be taken for lines.
+pub(crate) fn announced(line: &[u8]) -> Option<u64> {
+    let line = line.trim_ascii_start();
+    if !line.starts_with(b"{") {
+        return None;
+    }
+    let bytes = entries(line).find(|(key, _)| key == b"\"bytes\"");
+    bytes.and_then(|(_, value)| serde_json::from_slice(value).ok())
+}
+
 /// The keys of an object, as they are written, each with its value if that is text or a number.
 fn entries(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let (mut at, mut depth) = (0, 0_usize);
@@ -34,9 +44,9 @@ fn entries(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         while let Some(byte) = line.get(at) {
             let length = match byte {
                 b'"' => length_of_text(&line[at..]),
-                b'0'..=b'9' => {
-                    let digits = line[at..].iter();
-                    digits.take_while(|byte| byte.is_ascii_digit()).count()
+                b'0'..=b'9' | b'-' => {
+                    let number = line[at..].iter();
+                    number.take_while(|byte| is_of_number(**byte)).count()
                 }
                 _ => 1,
             };
@@ -47,7 +57,7 @@ fn entries(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
                 (b'}' | b']', _) => depth = depth.saturating_sub(1),
                 (b':', 1) => key = Some(before),
                 (b',', 1) => key = None,
-                (b'"' | b'0'..=b'9', 1) => {
+                (b'"' | b'0'..=b'9' | b'-', 1) => {
                     before = token;
                     if let Some(key) = key.take() {
                         return Some((key, token));
@@ -58,6 +68,10 @@ fn entries(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         }
         None
     })
+}
+
+fn is_of_number(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
 
 #[cfg(test)]
@@ -113,10 +127,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn how_long_a_frame_is_is_seen_if_it_is_said_in_earnest() {
+        for (line, bytes) in [
+            (r#"{"type":"send","alias":"out","bytes":5}"#, Some(5)),
+            (r#" {"bytes": 0, "message": NaN"#, Some(0)),
+            (r#"{"bytes":18446744073709551615}"#, Some(u64::MAX)),
+            (r#"{"bytes":18446744073709551616}"#, None),
+            (r#"{"bytes":-5}"#, None),
+            (r#"{"bytes":5.5}"#, None),
+            (r#"{"bytes":5e3}"#, None),
+            (r#"{"bytes":"5"}"#, None),
+            (r#"{"message":{"bytes":5}}"#, None),
+            (r#"{"message":"\"bytes\":5"}"#, None),
+            (r#"["bytes",5]"#, None),
+            (r#""bytes":5"#, None),
+        ] {
+            assert_eq!(announced(line.as_bytes()), bytes, "{line}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_line_panics(line in "[{}\\[\\]\",:a0 typeid\\\\é-]{0,60}") {
             let _ = seen(&line);
+            let _ = announced(line.as_bytes());
         }
     }
 }

@@ -9,11 +9,10 @@ use super::{ProgramId, Spawn, ToOthers};
 use crate::model::{
     Action, AgentName, Alias, Handlers, Kind, Level, Millis, Serializer, Topic, Transport,
 };
-use crate::wire::{AgentRequest, Content};
+use crate::wire::{AgentRequest, Content, PlaceError};
 
 /// From the program: what it asks, or what it says.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(from = "Line")]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum FromProgram {
     Asks(ProgramRequest),
     AsksOthers(ToOthers),
@@ -46,6 +45,8 @@ pub(crate) enum OwnWord {
         /// It answers pings by itself, whatever it is busy with.
         pings: bool,
     },
+    /// Bytes are to travel as frames, both ways.
+    Frames,
     /// It lives, asked or not; and for how long it has been busy with one thing, if it is.
     Pong {
         busy: Option<Millis>,
@@ -140,30 +141,36 @@ impl From<ProgramRequest> for FromProgram {
 /// A line as it is written: the one list of all words.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-enum Line {
+pub(super) enum Line {
     Ready {
         #[serde(default)]
         pings: bool,
     },
+    Frames {},
     Pong {
         #[serde(default, deserialize_with = "duration")]
         busy: Option<Millis>,
     },
     Send {
         alias: Alias,
-        message: Value,
+        #[serde(default, deserialize_with = "present")]
+        message: Option<Value>,
+        bytes: Option<u64>,
         topic: Option<Topic>,
         id: Option<ProgramId>,
     },
     Reply {
         id: u64,
-        #[serde(default)]
-        message: Value,
+        #[serde(default, deserialize_with = "present")]
+        message: Option<Value>,
+        bytes: Option<u64>,
         error: Option<String>,
     },
     Request {
         alias: Alias,
-        message: Value,
+        #[serde(default, deserialize_with = "present")]
+        message: Option<Value>,
+        bytes: Option<u64>,
         id: ProgramId,
         #[serde(default, alias = "wait", deserialize_with = "duration")]
         timeout: Option<Millis>,
@@ -246,53 +253,103 @@ enum Line {
     Stop {},
 }
 
-impl From<Line> for FromProgram {
-    fn from(line: Line) -> Self {
-        let (request, id) = match line {
-            Line::Ready { pings } => return OwnWord::Ready { pings }.into(),
-            Line::Pong { busy } => return OwnWord::Pong { busy }.into(),
+/// Why a line is no word, although its keys are right.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LineError {
+    #[error("missing field `message`")]
+    NoMessage,
+    #[error(
+        "`bytes` announces a frame, which no program sends that has not said `{{\"type\":\"frames\"}}`"
+    )]
+    NoFrames,
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+}
+
+/// What the message of a word is made of.
+struct Made {
+    message: Option<Value>,
+    /// How long its frame is, as the line says.
+    bytes: Option<u64>,
+    frame: Option<Vec<u8>>,
+}
+
+impl Made {
+    fn content(self, absent: Option<Value>) -> Result<Content, LineError> {
+        match (self.bytes, self.frame) {
+            (None, None) => {
+                let message = self.message.or(absent);
+                message.map(Content::from).ok_or(LineError::NoMessage)
+            }
+            (Some(_), None) => Err(LineError::NoFrames),
+            (_, Some(frame)) => Ok(Content::framed(self.message, frame)?),
+        }
+    }
+}
+
+impl Line {
+    /// The word, with the frame that has come after the line.
+    pub(super) fn word(self, frame: Option<Vec<u8>>) -> Result<FromProgram, LineError> {
+        let made = |message, bytes, frame| Made {
+            message,
+            bytes,
+            frame,
+        };
+        let (request, id) = match self {
             Line::Send {
                 alias,
                 message,
+                bytes,
                 topic,
                 id,
             } => {
-                return OwnWord::Send {
+                let message = made(message, bytes, frame).content(None)?;
+                return Ok(OwnWord::Send {
                     alias,
-                    message: message.into(),
+                    message,
                     topic,
                     id,
                 }
-                .into();
+                .into());
             }
-            Line::Reply { id, message, error } => {
-                let message = message.into();
-                return OwnWord::Reply { id, message, error }.into();
+            Line::Reply {
+                id,
+                message,
+                bytes,
+                error,
+            } => {
+                let message = made(message, bytes, frame).content(Some(Value::Null))?;
+                return Ok(OwnWord::Reply { id, message, error }.into());
             }
             Line::Request {
                 alias,
                 message,
+                bytes,
                 id,
                 timeout,
             } => {
-                return OwnWord::Request {
+                let message = made(message, bytes, frame).content(None)?;
+                return Ok(OwnWord::Request {
                     alias,
-                    message: message.into(),
+                    message,
                     id,
                     timeout,
                 }
-                .into();
+                .into());
             }
-            Line::Log { level, text } => return OwnWord::Log { level, text }.into(),
-            Line::Set { attributes } => return OwnWord::Set { attributes }.into(),
-            Line::Get { name, id } => return OwnWord::Get { name, id }.into(),
-            Line::Stop {} => return OwnWord::Stop.into(),
+            Line::Ready { pings } => return Ok(OwnWord::Ready { pings }.into()),
+            Line::Frames {} => return Ok(OwnWord::Frames.into()),
+            Line::Pong { busy } => return Ok(OwnWord::Pong { busy }.into()),
+            Line::Log { level, text } => return Ok(OwnWord::Log { level, text }.into()),
+            Line::Set { attributes } => return Ok(OwnWord::Set { attributes }.into()),
+            Line::Get { name, id } => return Ok(OwnWord::Get { name, id }.into()),
+            Line::Stop {} => return Ok(OwnWord::Stop.into()),
             Line::Addr {
                 agent: Some(agent),
                 alias,
                 id,
-            } => return ToOthers::Addr { agent, alias, id }.into(),
-            Line::Agents { agent, id } => return ToOthers::Agents { agent, id }.into(),
+            } => return Ok(ToOthers::Addr { agent, alias, id }.into()),
+            Line::Agents { agent, id } => return Ok(ToOthers::Agents { agent, id }.into()),
             Line::Call {
                 agent,
                 name,
@@ -300,20 +357,20 @@ impl From<Line> for FromProgram {
                 timeout,
                 id,
             } => {
-                return ToOthers::Call {
+                return Ok(ToOthers::Call {
                     agent,
                     name,
                     params,
                     timeout,
                     id,
                 }
-                .into();
+                .into());
             }
-            Line::Spawn(spawn) => return spawn.word().into(),
-            Line::Remove { agent, id } => return ToOthers::Remove { agent, id }.into(),
-            Line::Bind(bind) => return ProgramRequest::Bind(bind).into(),
-            Line::Connect(connect) => return ProgramRequest::Connect(connect).into(),
-            Line::Timer(timer) => return ProgramRequest::Timer(timer).into(),
+            Line::Spawn(spawn) => return Ok(spawn.word().into()),
+            Line::Remove { agent, id } => return Ok(ToOthers::Remove { agent, id }.into()),
+            Line::Bind(bind) => return Ok(ProgramRequest::Bind(bind).into()),
+            Line::Connect(connect) => return Ok(ProgramRequest::Connect(connect).into()),
+            Line::Timer(timer) => return Ok(ProgramRequest::Timer(timer).into()),
             Line::Attributes { id } => (AgentRequest::Attributes {}, Some(id)),
             Line::Addr {
                 agent: None,
@@ -335,7 +392,7 @@ impl From<Line> for FromProgram {
             Line::StopTimers { id } => (AgentRequest::StopTimers {}, id),
         };
         let request = Box::new(request);
-        ProgramRequest::Plain { request, id }.into()
+        Ok(ProgramRequest::Plain { request, id }.into())
     }
 }
 

@@ -80,8 +80,10 @@ impl ToProgram<'_> {
             ToProgram::Reply { id, outcome } => Heard::Reply {
                 id: (*id).clone(),
                 outcome: match outcome {
-                    Outcome::Message(message) => Ok(Payload::Value((*message).clone())),
-                    Outcome::Error(reason) => Err((*reason).to_owned()),
+                    Outcome::Message { message } => Ok(Payload::Value((*message).clone())),
+                    Outcome::Error { error } => Err((*error).to_owned()),
+                    // Threads are handed frames as they are.
+                    Outcome::Frame { .. } => return None,
                 },
             },
             ToProgram::Attributes { .. } => Heard::Attributes,

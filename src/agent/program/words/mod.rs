@@ -10,11 +10,12 @@ mod to;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use about::announced;
 pub(crate) use from::{Bind, Connect, FromProgram, OwnWord, ProgramRequest, Timer};
 pub(crate) use heard::{Heard, Payload, Whence};
 pub(crate) use others::{Spawn, ToOthers};
-pub(crate) use read::{NoWord, Waits, read, too_long};
-pub(crate) use to::{Outcome, ToProgram};
+pub(crate) use read::{NoWord, Waits, read, read_framed, too_long};
+pub(crate) use to::{Outcome, ToProgram, without_frame};
 
 /// A number or text that a program chose for a question of its own; the reply repeats it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +78,20 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_passes_on_has_no_frame() {
+        let plain = |line: &str, frame: &[u8]| {
+            let line = without_frame(line.as_bytes(), frame);
+            serde_json::from_slice::<Value>(&line).unwrap()
+        };
+        let line = r#"{"type":"message","alias":"a","bytes":2}"#;
+        let expected = json!({"type": "message", "alias": "a", "message": {"$base64": "Cv8="}});
+        assert_eq!(plain(line, b"\n\xff"), expected);
+        let line = r#"{"type":"message","message":[{"$bytes":[1,2]},1],"bytes":2}"#;
+        let expected = json!({"type": "message", "message": [{"$base64": "/w=="}, 1]});
+        assert_eq!(plain(line, b"\n\xff"), expected);
+    }
+
+    #[test]
     fn lines_that_are_too_deep_are_no_words() {
         let said = |deep: usize| {
             let message = "[".repeat(deep) + &"]".repeat(deep);
@@ -109,7 +124,9 @@ mod tests {
     fn the_page_has_every_word_to_the_program() {
         let (id, alias) = (ProgramId::Number(3), "inbox".parse().unwrap());
         let (agent, attributes) = ("Bob".parse().unwrap(), Default::default());
-        let outcome = || Outcome::Message(&Value::Null);
+        let outcome = || Outcome::Message {
+            message: &Value::Null,
+        };
         let mut words = vec![ToProgram::Stop {}];
         // A new word has to be added here.
         while let Some(next) = match words[words.len() - 1] {
@@ -140,6 +157,8 @@ mod tests {
                 agent: &agent,
                 attributes: &attributes,
                 sockets: Default::default(),
+                serializers: Default::default(),
+                frames: true,
             }),
             ToProgram::Start { .. } => None,
         } {
@@ -177,7 +196,7 @@ mod tests {
     fn words_are_written_as_specified() {
         let write = |word: &ToProgram| serde_json::to_value(word).unwrap();
         let id = ProgramId::Number(3);
-        let outcome = Outcome::Error("no");
+        let outcome = Outcome::Error { error: "no" };
         let reply = write(&ToProgram::Reply { id: &id, outcome });
         assert_eq!(reply, json!({"type": "reply", "id": 3, "error": "no"}));
         let message = ToProgram::Message {
@@ -187,7 +206,9 @@ mod tests {
             topic: None,
             id: None,
             reply: false,
-            outcome: Outcome::Message(&json!([1])),
+            outcome: Outcome::Message {
+                message: &json!([1]),
+            },
         };
         let expected = json!({"type": "message", "alias": "inbox", "kind": "PULL", "message": [1]});
         assert_eq!(write(&message), expected);

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::about::{About, about};
+use super::from::Line;
 use super::{FromProgram, ProgramId};
+use crate::agent::program::lines::NoFrame;
 use crate::model::{JsonError, read_json};
 
 /// Why a line says nothing.
@@ -73,11 +75,33 @@ pub(crate) fn read(line: &[u8]) -> Result<FromProgram, NoWord> {
     let line = printed.trim_ascii_start();
     match line.first() {
         None => Err(NoWord::Blank),
-        Some(b'{') => read_json(line).map_err(|error| NoWord::Wrong {
-            reason: format!("{}: {}", reason(&error), beginning(line)),
-            waits: Waits::of(about(line)),
-        }),
+        Some(b'{') => read_with(line, None).map_err(|reason| wrong(line, &reason)),
         Some(_) => Err(NoWord::Plain(String::from_utf8_lossy(printed).into_owned())),
+    }
+}
+
+/// Reads a line that has announced a frame, with what has come as that.
+pub(crate) fn read_framed(
+    line: &[u8],
+    frame: Result<Vec<u8>, NoFrame>,
+) -> Result<FromProgram, NoWord> {
+    let line = line.trim_ascii();
+    let read = match frame {
+        Ok(frame) => read_with(line, Some(frame)),
+        Err(error) => Err(error.to_string()),
+    };
+    read.map_err(|reason| wrong(line, &reason))
+}
+
+fn read_with(line: &[u8], frame: Option<Vec<u8>>) -> Result<FromProgram, String> {
+    let line: Line = read_json(line).map_err(|error| reason(&error))?;
+    line.word(frame).map_err(|error| error.to_string())
+}
+
+fn wrong(line: &[u8], reason: &str) -> NoWord {
+    NoWord::Wrong {
+        reason: format!("{reason}: {}", beginning(line)),
+        waits: Waits::of(about(line)),
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ProgramId;
-use crate::model::{AgentName, Alias, Kind, MethodName};
+use crate::model::{AgentName, Alias, Kind, MethodName, Serializer};
+use crate::wire::{self, PLACE};
 
 /// To the program.
 #[derive(Debug, Serialize)]
@@ -17,6 +18,9 @@ pub(crate) enum ToProgram<'a> {
         agent: &'a AgentName,
         attributes: &'a BTreeMap<String, Value>,
         sockets: BTreeMap<&'a Alias, Kind>,
+        serializers: BTreeMap<&'a Alias, Serializer>,
+        /// Bytes may travel as frames, if the program says that they are to.
+        frames: bool,
     },
     /// A message has arrived. With an id, a reply is wanted.
     Message {
@@ -59,10 +63,32 @@ pub(crate) enum ToProgram<'a> {
     Stop {},
 }
 
-/// One of two keys.
+/// The line of a word that a frame follows, as one without a frame.
+pub(crate) fn without_frame(line: &[u8], frame: &[u8]) -> Vec<u8> {
+    let Ok(Value::Object(mut word)) = serde_json::from_slice(line) else {
+        return line.to_vec();
+    };
+    word.remove("bytes");
+    let message = word.entry("message");
+    let message = message.or_insert_with(|| json!({ PLACE: [0, frame.len()] }));
+    wire::without_frame(message, frame);
+    Value::Object(word).to_string().into_bytes()
+}
+
+/// What a message is, or why there is none.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(untagged)]
 pub(crate) enum Outcome<'a> {
-    Message(&'a Value),
-    Error(&'a str),
+    Message {
+        message: &'a Value,
+    },
+    /// A frame of so many bytes follows, for parts of which objects stand in the message; without a message, it is the message.
+    Frame {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<&'a Value>,
+        bytes: usize,
+    },
+    Error {
+        error: &'a str,
+    },
 }
