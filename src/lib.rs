@@ -181,3 +181,6 @@ mod supervision;
 pub mod topology;
 #[cfg(feature = "cli")]
 mod up;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod why;

@@ -58,6 +58,7 @@ mod unwell;
 mod up_down;
 mod ways;
 mod which;
+mod why;
 mod wires;
 
 /// A file that is not a module is not compiled, and its tests are not missed.

@@ -93,6 +93,8 @@ mod version;
 mod wait;
 mod watch;
 mod which;
+mod why;
+mod why_look;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -191,6 +193,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Logs(args) => logs::run(args, context),
         Command::Tap(args) => tap::run(args, context),
         Command::Rate(args) => rate::run(args, context),
+        Command::Why(args) => why::run(args, context),
         Command::Wait(args) => wait::run(args, context),
         Command::Completions(args) => completions::run(args, context),
         Command::Keys(args) => keys::run(args, context),

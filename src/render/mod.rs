@@ -27,7 +27,7 @@ pub use reports::{
     History, HostRow, Hosts, Installed, Journal, JournalRow, KeptRuns, KeyList, Listed, Many,
     Measured, NameServerRow, Outcome, PastRow, Planned, RateRow, Revoked, RunRow, SocketRates,
     Sockets, Started, SystemRow, SystemState, Systems, Timers, Uninstalled, UnitsPrinted, Up,
-    Versions, Waited, WaitedRow, WouldChange, by_hand_remedy,
+    Versions, Waited, WaitedRow, Why, WouldChange, by_hand_remedy,
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;

@@ -32,6 +32,7 @@ mod up;
 mod values;
 mod versions;
 mod waited;
+mod why;
 
 pub use addresses::{Addresses, AddressesOfAgent, BareAddress};
 pub use agents::Agents;
@@ -61,3 +62,4 @@ pub use up::Up;
 pub use values::{Answer, Attributes, BareName, Done};
 pub use versions::Versions;
 pub use waited::{Waited, WaitedRow};
+pub use why::Why;

@@ -1,0 +1,73 @@
+//! `osb why`.
+
+use super::target::{Named, named};
+use super::timeout::TimeoutArgs;
+use super::why_look::look;
+use super::{CommandError, Context, ErrorKind, complete};
+use crate::model::{AgentId, HostInfo};
+use crate::render::{Listed, Why, did_you_mean};
+use crate::why::{Asked, diagnose};
+use crate::wire::NameServerRequest;
+
+/// Tell why nothing arrives at a socket, or what is wrong with an agent or a host, and what to do
+#[derive(Debug, clap::Args)]
+pub struct WhyArgs {
+    /// A socket, such as Bob.inbox, an agent or a host
+    #[arg(value_name = "AGENT[.ALIAS]", add = complete::sockets())]
+    pub what: String,
+    #[command(flatten)]
+    pub timeout: TimeoutArgs,
+}
+
+pub(crate) fn run(args: WhyArgs, context: &mut Context) -> Result<(), CommandError> {
+    let session = context.session()?;
+    session.warn(context);
+    let agents = session.listed(context)?;
+    let hosts = session.gather::<HostInfo>(&NameServerRequest::Hosts {}, context)?;
+    let hosts: Vec<HostInfo> = hosts.into_iter().map(|(_, host)| host).collect();
+    let asked = asked(&args.what, &agents, &hosts)?;
+    let facts = look(&session, &asked, (agents, hosts), args.timeout.limit())?;
+    let causes = diagnose(&asked, &facts);
+    context.print(&Why {
+        asked: args.what,
+        causes,
+    })
+}
+
+/// What a text means: an agent, a socket of one, or a host.
+fn asked(text: &str, agents: &[Listed], hosts: &[HostInfo]) -> Result<Asked, CommandError> {
+    let is_known = |id: &AgentId| agents.iter().any(|it| is_called(it, id));
+    let host = || hosts.iter().find(|it| it.name.as_str() == text);
+    match named(text, is_known) {
+        Some(Named::Agent(agent)) if is_known(&agent) => Ok(Asked::Agent(agent)),
+        Some(Named::Socket(socket)) if is_known(&socket.agent) => Ok(Asked::Socket(socket)),
+        Some(_) | None => match host() {
+            Some(host) => Ok(Asked::Host(host.name.clone())),
+            None => Err(unknown(text, agents, hosts)),
+        },
+    }
+}
+
+fn is_called(agent: &Listed, id: &AgentId) -> bool {
+    let group = id.nameserver.as_ref();
+    agent.info.name == id.name && (group.is_none() || group == agent.group.as_ref())
+}
+
+fn unknown(text: &str, agents: &[Listed], hosts: &[HostInfo]) -> CommandError {
+    let agents = agents.iter().flat_map(|agent| {
+        let aliases = agent.info.addresses.keys();
+        let sockets = aliases.map(|alias| format!("{}.{alias}", agent.id));
+        std::iter::once(agent.id.to_string()).chain(sockets)
+    });
+    let names: Vec<String> = agents
+        .chain(hosts.iter().map(|it| it.name.to_string()))
+        .collect();
+    let hint = did_you_mean(text, names.iter().map(String::as_str));
+    let hint = hint.unwrap_or_else(|| "`osb ls` shows the agents there are".to_owned());
+    CommandError::say(
+        ErrorKind::Failed,
+        format!("no agent, socket or host is called {text}"),
+    )
+    .with_code("unknown_socket")
+    .with_hint(hint)
+}
