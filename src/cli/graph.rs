@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::graph_look::look;
-use super::timeout::TimeoutArgs;
+use super::graph_look::{How, look};
 use super::topology_file::{TopologyArgs, TopologyFile};
 use super::{CommandError, Context, ErrorKind, complete, which};
 use crate::graph::{Graph, NoSuchAgent};
@@ -30,8 +29,9 @@ pub struct GraphArgs {
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "1s")]
     pub rate: Option<Millis>,
-    #[command(flatten)]
-    pub timeout: TimeoutArgs,
+    /// How long agents may take to tell of their sockets
+    #[arg(short, long, value_name = "DURATION", default_value = "2s")]
+    pub timeout: Millis,
 }
 
 pub(crate) fn run(args: GraphArgs, context: &mut Context) -> Result<(), CommandError> {
@@ -40,7 +40,7 @@ pub(crate) fn run(args: GraphArgs, context: &mut Context) -> Result<(), CommandE
     let files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
     let files = [files, args.file.clone()].concat();
     let whole = match files.is_empty() {
-        true if args.set.is_empty() => Graph::seen(&look(&args, context)?),
+        true if args.set.is_empty() => Graph::seen(&look(&how(&args), context)?),
         true => return Err(usage("--set is for a file, and none is named")),
         false if args.rate.is_some() => {
             return Err(usage("--rate is for what runs, and not for a file"));
@@ -58,6 +58,13 @@ pub(crate) fn run(args: GraphArgs, context: &mut Context) -> Result<(), CommandE
         expand: args.expand,
         ascii: is_ascii(),
     })
+}
+
+fn how(args: &GraphArgs) -> How {
+    How {
+        again_after: args.rate.map(Millis::duration),
+        limit: args.timeout.duration(),
+    }
 }
 
 /// As everywhere, but that a folder of an agent's name does not hide it.

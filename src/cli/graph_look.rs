@@ -3,22 +3,28 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::graph::GraphArgs;
 use super::runtime::block_on;
 use super::session::Session;
 use super::{CommandError, Context};
 use crate::graph::{Host, Look, SeenAgent, Told, rates};
-use crate::model::timing::LIST_TIMEOUT;
 use crate::model::{Alias, HeldSocket, HostInfo, SocketStats};
 use crate::proxy::Proxy;
 use crate::render::Listed;
 use crate::wire::{AgentRequest, AgentStatus, NameServerRequest};
 
+/// How to look.
+pub(super) struct How {
+    /// Twice, so long apart.
+    pub again_after: Option<Duration>,
+    /// How long agents may take to tell.
+    pub limit: Duration,
+}
+
 /// What went through the sockets of an agent, and when that was so.
 type Counted = (Instant, BTreeMap<Alias, SocketStats>);
 
 /// All agents are asked at once; one that does not answer is named, and shown as its name server knows it.
-pub(super) fn look(args: &GraphArgs, context: &Context) -> Result<Look, CommandError> {
+pub(super) fn look(how: &How, context: &Context) -> Result<Look, CommandError> {
     let session = context.session()?.until_the_end();
     session.warn(context);
     session.warn_of_keys(context);
@@ -28,7 +34,7 @@ pub(super) fn look(args: &GraphArgs, context: &Context) -> Result<Look, CommandE
         state: Some(host.state),
     });
     let agents = session.listed(context)?;
-    let told = told(session, &agents, args, context)?;
+    let told = told(session, &agents, how, context)?;
     let agents = agents
         .into_iter()
         .zip(told)
@@ -49,11 +55,10 @@ pub(super) fn look(args: &GraphArgs, context: &Context) -> Result<Look, CommandE
 fn told(
     session: &Session,
     agents: &[Listed],
-    args: &GraphArgs,
+    how: &How,
     context: &Context,
 ) -> Result<Vec<Told>, CommandError> {
-    let limit = args.timeout.given().unwrap_or(LIST_TIMEOUT);
-    let proxy = |agent: &Listed| session.proxy_of(agent, limit);
+    let proxy = |agent: &Listed| session.proxy_of(agent, how.limit);
     let proxies: Vec<Option<Proxy>> = agents
         .iter()
         .map(|it| (!it.info.state.ended()).then(|| proxy(it)).transpose())
@@ -70,10 +75,10 @@ fn told(
     let first = counts(&proxies, |at, why| {
         context.note(&format!("{} does not tell: {why}", agents[at].id));
     });
-    let second = match args.rate {
+    let second = match how.again_after {
         Some(apart) => {
             // A rate is of a time, and nothing else is waited for.
-            block_on(async { tokio::time::sleep(apart.duration()).await })?;
+            block_on(async { tokio::time::sleep(apart).await })?;
             counts(&proxies, |_, _| ())
         }
         None => proxies.iter().map(|_| None).collect(),

@@ -7,31 +7,55 @@ use super::Scene;
 /// The room between two boxes of a column, as it counts here.
 const GAP: f64 = 18.0;
 
-/// The column of each box, if those of one frame in a column are to be no higher than this together.
-pub(super) fn columns(scene: &Scene, height: f64) -> Vec<usize> {
-    let forward = Forward::of(scene);
-    let order = forward.order();
-    let longest = forward.longest(&order);
-    let mut order = order;
-    // Stable: those of one column stay in the order of their names.
-    order.sort_by_key(|node| longest[*node]);
-    let mut room = Room {
-        scene,
-        height,
-        used: BTreeMap::new(),
-    };
-    let mut columns = vec![0; scene.boxes.len()];
-    for node in order.iter().copied().filter(|it| forward.has_wires(*it)) {
-        let before = forward.before[node].iter();
-        let earliest = before.map(|it| columns[*it] + 1).max();
-        columns[node] = room.take(node, earliest.unwrap_or_default());
+/// Boxes in the order in which they are dealt to columns.
+pub(super) struct Layers<'s> {
+    scene: &'s Scene,
+    forward: Forward,
+    /// Each behind those before it, by how many are before it at most.
+    order: Vec<usize>,
+}
+
+impl<'s> Layers<'s> {
+    pub(super) fn of(scene: &'s Scene) -> Self {
+        let forward = Forward::of(scene);
+        let mut order = forward.order();
+        let longest = forward.longest(&order);
+        // Stable: those of one column stay in the order of their names.
+        order.sort_by_key(|node| longest[*node]);
+        Self {
+            scene,
+            forward,
+            order,
+        }
     }
-    room.tighten(&forward, &order, &mut columns);
-    let last = columns.iter().max().copied().unwrap_or_default();
-    for node in order.iter().copied().filter(|it| !forward.has_wires(*it)) {
-        columns[node] = room.fill(node, last);
+
+    /// The column of each box, if those of one frame in a column are to be no higher than this together.
+    pub(super) fn columns(&self, height: f64) -> Vec<usize> {
+        let Self {
+            scene,
+            forward,
+            order,
+        } = self;
+        let mut room = Room {
+            scene,
+            height,
+            used: BTreeMap::new(),
+        };
+        let mut columns = vec![0; scene.boxes.len()];
+        let (wired, alone): (Vec<usize>, Vec<usize>) =
+            order.iter().copied().partition(|it| forward.has_wires(*it));
+        for node in wired {
+            let before = forward.before[node].iter();
+            let earliest = before.map(|it| columns[*it] + 1).max();
+            columns[node] = room.take(node, earliest.unwrap_or_default());
+        }
+        room.tighten(forward, order, &mut columns);
+        let last = columns.iter().max().copied().unwrap_or_default();
+        for node in alone {
+            columns[node] = room.fill(node, last);
+        }
+        columns
     }
-    columns
 }
 
 /// Which boxes come before which, without circles.

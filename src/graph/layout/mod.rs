@@ -17,6 +17,7 @@ mod spread;
 mod tests;
 mod tracks;
 
+use layers::Layers;
 use order::Ordered;
 use tracks::Tracks;
 
@@ -158,9 +159,10 @@ impl Rect {
 impl Layout {
     /// The drawing of this scene that is the largest on a slide.
     pub fn of(scene: &Scene) -> Layout {
+        let layers = Layers::of(scene);
         let mut best: Option<(f64, Layout)> = None;
         for height in HEIGHTS {
-            let layout = Self::within(scene, height);
+            let layout = Self::within(scene, &layers.columns(height));
             let size = (SLIDE.0 / layout.width)
                 .min(SLIDE.1 / layout.height)
                 .min(1.0);
@@ -180,9 +182,8 @@ impl Layout {
         })
     }
 
-    fn within(scene: &Scene, height: f64) -> Layout {
-        let columns = layers::columns(scene, height);
-        let tracks = Tracks::of(scene, &columns);
+    fn within(scene: &Scene, columns: &[usize]) -> Layout {
+        let tracks = Tracks::of(scene, columns);
         let ordered = Ordered::of(&tracks);
         let places = place::places(scene, &tracks, &ordered);
         lines::drawn(scene, &tracks, &places)

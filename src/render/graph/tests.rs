@@ -77,10 +77,16 @@ fn of_what_runs() -> Picture {
     });
     picture(Graph::seen(&Look {
         system: "shop".parse().ok(),
-        hosts: vec![Host {
-            name: "local".parse().unwrap(),
-            state: Some(State::Suspect),
-        }],
+        hosts: vec![
+            Host {
+                name: "local".parse().unwrap(),
+                state: Some(State::Suspect),
+            },
+            Host {
+                name: "lab2".parse().unwrap(),
+                state: Some(State::Running),
+            },
+        ],
         agents: agents.into(),
     }))
 }

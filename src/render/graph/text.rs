@@ -105,16 +105,34 @@ impl Printer<'_> {
                 lines.extend(self.frame(&frame));
             }
         }
+        for host in &self.graph.hosts {
+            if !self
+                .graph
+                .agents
+                .iter()
+                .any(|it| it.host.as_ref() == Some(&host.name))
+            {
+                lines.push(String::new());
+                let idle = FrameOf::Host(host.name.to_string());
+                let line = self.title(&idle);
+                lines.push(
+                    line.add("  no agents", Some(Paint::Faint))
+                        .print(self.style),
+                );
+            }
+        }
         lines.join("\n")
     }
 
-    fn frame(&self, frame: &FrameOf) -> Vec<String> {
+    fn title(&self, frame: &FrameOf) -> Line {
         let trouble = words::host_trouble(self.graph, frame);
         let trouble = trouble.map(|(state, paint)| (state.to_string(), Some(paint)));
-        let title = Line::default()
-            .add(frame.title(), Some(Paint::Strong))
-            .add_if(trouble);
-        let mut lines = vec![title.print(self.style)];
+        let title = Line::default().add(frame.title(), Some(Paint::Strong));
+        title.add_if(trouble)
+    }
+
+    fn frame(&self, frame: &FrameOf) -> Vec<String> {
+        let mut lines = vec![self.title(frame).print(self.style)];
         let nodes = self.bundled.nodes.iter().enumerate();
         let nodes: Vec<(usize, &Node<'_>)> = nodes
             .filter(|(_, it)| FrameOf::node(it) == *frame)
