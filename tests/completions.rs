@@ -30,6 +30,9 @@ fn names_are_offered_as_they_are_now() {
     assert_eq!(said.code, 0, "{said}");
     assert_eq!(offered(&bench, &["osb", "addr", "A"]), ["Alice", "Anna"]);
     assert_eq!(offered(&bench, &["osb", "logs", "Alice", "B"]), ["Bob"]);
+    assert_eq!(offered(&bench, &["osb", "graph", "A"]), ["Alice", "Anna"]);
+    assert_eq!(offered(&bench, &["osb", "graph", "to"]), ["topology.yaml"]);
+    assert_eq!(offered(&bench, &["osb", "graph", "-o", "m"]), ["mermaid"]);
     let aliases = offered(&bench, &["osb", "addr", "Alice", ""]);
     assert_eq!(aliases[..2], ["ask", "main"], "and none of Anna's");
     assert!(!aliases.contains(&"other".to_owned()));

@@ -124,9 +124,9 @@ fn what_cannot_be_drawn_is_refused() {
         (vec!["graph", "--set", "name=x"], "--set is for a file"),
         (
             vec!["check", &path, "-o", "svg"],
-            "-o svg is for `osb graph` only",
+            "-o svg is for `osb graph`",
         ),
-        (vec!["ls", "-o", "dot"], "-o dot is for `osb graph` only"),
+        (vec!["ls", "-o", "dot"], "-o dot is for `osb graph`"),
     ] {
         let said = bench.osb(&arguments);
         assert_eq!(said.code, 2, "{said}");

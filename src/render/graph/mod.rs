@@ -41,6 +41,8 @@ impl Report for Picture {
             Output::Table | Output::Wide | Output::Raw => self.table(style),
             Output::Json => self.json(),
             Output::Names => self.names().join("\n"),
+            // Messages have it; the commands refuse it.
+            Output::Raw => String::new(),
             Output::Drawing(Drawing::Mermaid) => mermaid::mermaid(&self.graph, self.expand),
             Output::Drawing(Drawing::Dot) => dot::dot(&self.graph, self.expand),
             Output::Drawing(Drawing::Svg) => svg::svg(&self.graph, self.expand),
