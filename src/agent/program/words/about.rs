@@ -25,14 +25,25 @@ pub(crate) fn about(line: &[u8]) -> Option<About> {
     Some(About { word: word?, id })
 }
 
-/// How many bytes follow the line, if it says so: also of a line that cannot be read, or they would be taken for lines.
+/// How many bytes follow the line, if it says so: also of a line that cannot be read, or they would be taken for lines. An object
+/// without a type was printed for people.
 pub(crate) fn announced(line: &[u8]) -> Option<u64> {
     let line = line.trim_ascii_start();
-    if !line.starts_with(b"{") {
+    // Most lines have none: that is seen soon.
+    let is_without = std::str::from_utf8(line).is_ok_and(|line| !line.contains("\"bytes\""));
+    if is_without || !line.starts_with(b"{") {
         return None;
     }
-    let bytes = entries(line).find(|(key, _)| key == b"\"bytes\"");
-    bytes.and_then(|(_, value)| serde_json::from_slice(value).ok())
+    let (mut has_type, mut bytes) = (false, None);
+    for (key, value) in entries(line) {
+        match key {
+            b"\"type\"" => has_type |= value.starts_with(b"\""),
+            b"\"bytes\"" => bytes = bytes.or(Some(value)),
+            _ => {}
+        }
+    }
+    let bytes = bytes.filter(|_| has_type);
+    bytes.and_then(|value| serde_json::from_slice(value).ok())
 }
 
 /// The keys of an object, as they are written, each with its value if that is text or a number.
@@ -131,15 +142,20 @@ mod tests {
     fn how_long_a_frame_is_is_seen_if_it_is_said_in_earnest() {
         for (line, bytes) in [
             (r#"{"type":"send","alias":"out","bytes":5}"#, Some(5)),
-            (r#" {"bytes": 0, "message": NaN"#, Some(0)),
-            (r#"{"bytes":18446744073709551615}"#, Some(u64::MAX)),
-            (r#"{"bytes":18446744073709551616}"#, None),
-            (r#"{"bytes":-5}"#, None),
-            (r#"{"bytes":5.5}"#, None),
-            (r#"{"bytes":5e3}"#, None),
-            (r#"{"bytes":"5"}"#, None),
-            (r#"{"message":{"bytes":5}}"#, None),
-            (r#"{"message":"\"bytes\":5"}"#, None),
+            (r#" {"bytes": 0, "type":"x", "message": NaN"#, Some(0)),
+            (
+                r#"{"type":"x","bytes":18446744073709551615}"#,
+                Some(u64::MAX),
+            ),
+            (r#"{"type":"x","bytes":18446744073709551616}"#, None),
+            (r#"{"type":"x","bytes":-5}"#, None),
+            (r#"{"type":"x","bytes":5.5}"#, None),
+            (r#"{"type":"x","bytes":5e3}"#, None),
+            (r#"{"type":"x","bytes":"5"}"#, None),
+            (r#"{"type":"x","message":{"bytes":5}}"#, None),
+            (r#"{"type":"x","message":"\"bytes\":5"}"#, None),
+            (r#"{"bytes":5,"level":"info"}"#, None),
+            (r#"{"bytes":5,"type":1}"#, None),
             (r#"["bytes",5]"#, None),
             (r#""bytes":5"#, None),
         ] {
