@@ -4,7 +4,7 @@ use super::target::{Named, named};
 use super::timeout::TimeoutArgs;
 use super::why_look::look;
 use super::{CommandError, Context, ErrorKind, complete};
-use crate::model::{AgentId, HostInfo};
+use crate::model::{AgentId, HostInfo, SocketId};
 use crate::render::{Listed, Why, did_you_mean};
 use crate::why::{Asked, diagnose};
 use crate::wire::NameServerRequest;
@@ -37,15 +37,28 @@ pub(crate) fn run(args: WhyArgs, context: &mut Context) -> Result<(), CommandErr
 /// What a text means: an agent, a socket of one, or a host.
 fn asked(text: &str, agents: &[Listed], hosts: &[HostInfo]) -> Result<Asked, CommandError> {
     let is_known = |id: &AgentId| agents.iter().any(|it| is_called(it, id));
+    let has = |socket: &SocketId| {
+        agents
+            .iter()
+            .any(|it| is_called(it, &socket.agent) && has_socket(it, socket))
+    };
     let host = || hosts.iter().find(|it| it.name.as_str() == text);
     match named(text, is_known) {
         Some(Named::Agent(agent)) if is_known(&agent) => Ok(Asked::Agent(agent)),
-        Some(Named::Socket(socket)) if is_known(&socket.agent) => Ok(Asked::Socket(socket)),
+        Some(Named::Socket(socket)) if has(&socket) => Ok(Asked::Socket(socket)),
         Some(_) | None => match host() {
             Some(host) => Ok(Asked::Host(host.name.clone())),
             None => Err(unknown(text, agents, hosts)),
         },
     }
+}
+
+/// One that has ended tells of none: it may have had it.
+fn has_socket(agent: &Listed, socket: &SocketId) -> bool {
+    let mut connections = agent.info.connections.iter();
+    agent.info.state.ended()
+        || agent.info.addresses.contains_key(&socket.alias)
+        || connections.any(|it| it.alias == socket.alias)
 }
 
 fn is_called(agent: &Listed, id: &AgentId) -> bool {

@@ -95,13 +95,14 @@ impl<'a> Wire<'a> {
     pub(super) fn carrier(&self) -> Option<Cause> {
         let connection = self.client.1;
         let since = Millis::from_secs(connection.proof_ms / 1000);
+        let is_open = !matches!(connection.proof, Proof::Proven { .. } | Proof::Refused);
+        if is_open && let Some(cause) = self.mismatch().or_else(|| self.missing()) {
+            return Some(cause);
+        }
         match connection.proof {
             Proof::Proven { .. } => None,
             Proof::Refused => Some(Cause::Refused { wire: self.ends() }),
-            Proof::Resolving => Some(
-                self.mismatch()
-                    .unwrap_or(Cause::Missing { wire: self.ends() }),
-            ),
+            Proof::Resolving => Some(Cause::Missing { wire: self.ends() }),
             Proof::Connecting | Proof::Lost | Proof::Suspect | Proof::Unreachable => {
                 let told = self.client.0.told.as_ref();
                 let tried = told.and_then(|it| it.dialled.get(&connection.alias));
@@ -121,6 +122,13 @@ impl<'a> Wire<'a> {
                 })
             }
         }
+    }
+
+    /// The other agent is there, and has no such socket.
+    fn missing(&self) -> Option<Cause> {
+        let (server, alias) = self.server.as_ref()?;
+        let is_there = server.info.addresses.contains_key(alias);
+        (!is_there).then(|| Cause::Missing { wire: self.ends() })
     }
 
     /// What keeps the ends from each other although both are there.

@@ -38,7 +38,7 @@ impl Report for Picture {
 
     fn render(&self, output: Output, style: Style) -> String {
         match output {
-            Output::Table | Output::Wide | Output::Raw => self.table(style),
+            Output::Table | Output::Wide => self.table(style),
             Output::Json => self.json(),
             Output::Names => self.names().join("\n"),
             // Messages have it; the commands refuse it.
