@@ -8,6 +8,7 @@ use super::explain::{MUTE, ambiguous, hint_agent};
 use super::runtime::block_on;
 use super::session::Group;
 use super::target::{Named, may_mean, named};
+use super::why::reasons;
 use super::{CommandError, Context, ErrorKind, Session, complete};
 use crate::model::timing::LAST_LOOK_TIMEOUT;
 use crate::model::{AgentId, AgentInfo, Millis, NameServerName, SocketId, State};
@@ -109,7 +110,11 @@ pub(crate) fn run(args: WaitArgs, context: &mut Context) -> Result<(), CommandEr
     match reached {
         Ok(outcome) => context.print(&outcome?),
         Err(_) => match silent(&session).as_slice() {
-            [] => Err(too_late(&args, &agents)),
+            [] => {
+                let pending = pending(&args, &agents);
+                let reasons = reasons(&session, &pending, context);
+                Err(too_late(&args, &agents).with_hints(reasons))
+            }
             silent => Err(nothing_is_known(&args, &agents, silent)),
         },
     }
@@ -152,13 +157,16 @@ fn nobody(names: &[String], agents: &Agents, declared: &[AgentId]) -> Option<Com
     Some(error.with_hint(hint_agent(&id, &names)))
 }
 
-fn nothing_is_known(args: &WaitArgs, agents: &Agents, silent: &[String]) -> CommandError {
+/// What is still waited for.
+fn pending<'a>(args: &'a WaitArgs, agents: &Agents) -> Vec<&'a String> {
     let is_pending =
         |name: &&String| matches!(standing(name, args.goal(), agents), Standing::Pending(_));
-    let missing: Vec<&str> = args
-        .names
-        .iter()
-        .filter(is_pending)
+    args.names.iter().filter(is_pending).collect()
+}
+
+fn nothing_is_known(args: &WaitArgs, agents: &Agents, silent: &[String]) -> CommandError {
+    let missing: Vec<&str> = pending(args, agents)
+        .into_iter()
         .map(String::as_str)
         .collect();
     let (servers, verb) = match silent {

@@ -1,13 +1,19 @@
 //! `osb why`.
 
+use std::time::Duration;
+
 use super::target::{Named, named};
 use super::timeout::TimeoutArgs;
 use super::why_look::look;
-use super::{CommandError, Context, ErrorKind, complete};
+use super::{CommandError, Context, ErrorKind, Session, complete};
+use crate::model::timing::CONTROL_TIMEOUT;
 use crate::model::{AgentId, HostInfo, SocketId};
 use crate::render::{Listed, Why, did_you_mean};
 use crate::why::{Asked, diagnose};
 use crate::wire::NameServerRequest;
+
+/// How many things that were waited for in vain are explained.
+const EXPLAINED: usize = 5;
 
 /// Tell why nothing arrives at a socket, or what is wrong with an agent or a host, and what to do
 #[derive(Debug, clap::Args)]
@@ -22,16 +28,33 @@ pub struct WhyArgs {
 pub(crate) fn run(args: WhyArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
     session.warn(context);
+    let why = why(&session, args.what, args.timeout.limit(), context)?;
+    context.print(&why)
+}
+
+/// Looks, and tells why.
+fn why(
+    session: &Session,
+    what: String,
+    limit: Duration,
+    context: &Context,
+) -> Result<Why, CommandError> {
     let agents = session.listed(context)?;
     let hosts = session.gather::<HostInfo>(&NameServerRequest::Hosts {}, context)?;
     let hosts: Vec<HostInfo> = hosts.into_iter().map(|(_, host)| host).collect();
-    let asked = asked(&args.what, &agents, &hosts)?;
-    let facts = look(&session, &asked, (agents, hosts), args.timeout.limit())?;
-    let causes = diagnose(&asked, &facts);
-    context.print(&Why {
-        asked: args.what,
-        causes,
+    let meant = asked(&what, &agents, &hosts)?;
+    let facts = look(session, &meant, (agents, hosts), limit)?;
+    Ok(Why {
+        causes: diagnose(&meant, &facts),
+        asked: what,
     })
+}
+
+/// Of what was waited for in vain: the surest cause of each that can be explained.
+pub(super) fn reasons(session: &Session, names: &[&String], context: &Context) -> Vec<String> {
+    let names = names.iter().take(EXPLAINED);
+    let whys = names.map(|name| why(session, (*name).clone(), CONTROL_TIMEOUT, context));
+    whys.filter_map(|it| it.ok()?.first()).collect()
 }
 
 /// What a text means: an agent, a socket of one, or a host.

@@ -20,6 +20,8 @@ use crate::wire::{
 
 /// How far apart the two looks at what goes through are.
 const MOMENT: Duration = Duration::from_millis(400);
+/// How long a machine may try to dial another.
+const TRIAL: Duration = Duration::from_millis(800);
 /// How long the answer of one agent may take.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -170,7 +172,7 @@ fn dial(agent: &Listed, proxy: &Proxy) -> Vec<(Alias, String, Pending<Vec<Dialle
             targets: vec![target],
         };
         let link = proxy.nameserver().link();
-        let answer = link.ask(Peer::Host(host.clone()), &request, PATIENCE);
+        let answer = link.ask(Peer::Host(host.clone()), &request, TRIAL);
         Some((it.alias.clone(), address.to_owned(), answer))
     });
     dialled.collect()

@@ -62,6 +62,14 @@ struct Object {
     next: Option<String>,
 }
 
+impl Why {
+    /// The surest cause that explains something, in words.
+    pub fn first(&self) -> Option<String> {
+        let cause = self.causes.iter().find(|it| !it.is_well())?;
+        Some(format!("{}: {}", self.asked, sentence(cause)))
+    }
+}
+
 /// What is wrong, and by which evidence.
 fn sentence(cause: &Cause) -> String {
     match cause {
@@ -305,7 +313,6 @@ fn list(topics: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::model::{Millis, SocketId};
-    use crate::render::reports::tests::forms;
 
     fn socket(name: &str) -> SocketId {
         SocketId::readings(name).next().unwrap()
@@ -419,6 +426,13 @@ mod tests {
             asked: "Bob.news".to_owned(),
             causes,
         };
-        insta::assert_snapshot!(forms(&why));
+        let text = why.table(Style::default());
+        insta::assert_snapshot!(format!("{text}\n---\n{}", why.json()));
+        assert_eq!(why.names().len(), why.causes.len());
+        assert!(
+            why.first()
+                .unwrap()
+                .starts_with("Bob.news: host lab1 is unreachable")
+        );
     }
 }
