@@ -30,6 +30,9 @@ const WIDTHS: [u16; 95] = [
 /// How wide a text is at most, in whatever font there is.
 pub(super) fn width(text: &str, size: f64) -> f64 {
     let of = |c: char| {
+        if c == '·' {
+            return 0.32;
+        }
         let at = u32::from(c).checked_sub(32);
         let known = at.and_then(|at| WIDTHS.get(usize::try_from(at).ok()?));
         known.map_or(1.0, |it| f64::from(*it) / 1000.0)

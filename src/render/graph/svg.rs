@@ -17,6 +17,8 @@ const BOTTOM: f64 = 26.0;
 /// How many wires the text of a line names.
 const NAMED: usize = 20;
 const NARROWEST: f64 = 360.0;
+/// Between an alias and its kind.
+const GAP: f64 = 4.0;
 
 const STYLE: &str = "
   text { font-family: ui-sans-serif, system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #1f2328 }
@@ -29,13 +31,13 @@ const STYLE: &str = "
   .wire.doubtful path, .wire.bad path { stroke-dasharray: 5 4 }
   .good.dot { fill: #1a7f37 } .over.dot { fill: #8c959f } .doubtful.dot, text.doubtful, tspan.doubtful, .doubtful .tip { fill: #9a6700 } .bad.dot, text.bad, tspan.bad, .bad .tip { fill: #cf222e }
   .doubtful path, .box.doubtful { stroke: #9a6700 } .bad path, .box.bad { stroke: #cf222e } .box.over { stroke-dasharray: 4 3 }
-  .halo { paint-order: stroke; stroke: #f6f8fa; stroke-width: 3px }
+  .halo { fill: #f6f8fa; stroke: #f6f8fa; stroke-width: 3px }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .page { fill: #0d1117 } .frame { fill: #161b22; stroke: #30363d } .box, .ring { fill: #21262d; stroke: #6e7681 } .faint { fill: #9198a1 }
     .push path { stroke: #58a6ff } .push .tip, .push.port { fill: #58a6ff } .pub path { stroke: #bc8cff } .pub .tip, .pub.port { fill: #bc8cff }
     .req path { stroke: #f0883e } .req .tip, .req.port { fill: #f0883e } .channel path { stroke: #39c5cf } .channel .tip, .channel.port { fill: #39c5cf }
     .good.dot { fill: #3fb950 } .doubtful.dot, text.doubtful, tspan.doubtful, .doubtful .tip { fill: #d29922 } .bad.dot, text.bad, tspan.bad, .bad .tip { fill: #ff7b72 }
-    .doubtful path, .box.doubtful { stroke: #d29922 } .bad path, .box.bad { stroke: #ff7b72 } .halo { stroke: #161b22 }
+    .doubtful path, .box.doubtful { stroke: #d29922 } .bad path, .box.bad { stroke: #ff7b72 } .halo { fill: #161b22; stroke: #161b22 }
   }
 ";
 
@@ -295,21 +297,32 @@ impl Drawing<'_> {
         }
     }
 
+    /// Alias and kind are two texts: not every program that shows drawings can measure one in parts.
     fn port(&mut self, port: &Port<'_>, rect: &Rect, row: usize, is_output: bool) {
         let (alias, faint) = scene::port_texts(port);
-        let (x, anchor) = match is_output {
-            true => (rect.x + rect.width - INSET, "end"),
-            false => (rect.x + INSET, "start"),
+        let apart = |text: &str| scene::width(text, SMALL) + GAP;
+        let (left, right) = (rect.x + INSET, rect.x + rect.width - INSET);
+        let (x, behind, anchor) = match is_output {
+            true => (right - apart(&faint), right, "end"),
+            false => (left, left + apart(&alias), "start"),
         };
-        let y = rect.y + port_y(row);
-        line!(
-            self,
-            "<text class=\"small\" x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\">{}<tspan class=\"faint\" dx=\"4\">{}</tspan></text>",
-            number(x),
-            number(y + SMALL * 0.36),
-            escaped(&alias),
-            escaped(&faint)
-        );
+        // What is outside has no alias.
+        let behind = if alias.is_empty() && !is_output {
+            left
+        } else {
+            behind
+        };
+        let y = number(rect.y + port_y(row) + SMALL * 0.36);
+        for (class, x, text) in [("small", x, alias), ("small faint", behind, faint)] {
+            if !text.is_empty() {
+                line!(
+                    self,
+                    "<text class=\"{class}\" x=\"{}\" y=\"{y}\" text-anchor=\"{anchor}\">{}</text>",
+                    number(x),
+                    escaped(&text)
+                );
+            }
+        }
     }
 
     /// Where lines leave; where they come, their arrows are. A port without lines has a ring.
@@ -355,13 +368,15 @@ impl Drawing<'_> {
             let middle = |of: fn(&Spot) -> f64| {
                 (of(&curve.from) + 3.0 * (of(&one) + of(&other)) + of(&curve.to)) / 8.0
             };
-            line!(
-                self,
-                "<text class=\"small halo {}\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">{wrong}</text>",
-                class_of(paint),
-                number(middle(|it| it.x)),
-                number(middle(|it| it.y) + SMALL * 0.36)
-            );
+            let (x, y) = (middle(|it| it.x), middle(|it| it.y) + SMALL * 0.36);
+            for class in ["halo", class_of(paint)] {
+                line!(
+                    self,
+                    "<text class=\"small {class}\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">{wrong}</text>",
+                    number(x),
+                    number(y)
+                );
+            }
         }
     }
 
