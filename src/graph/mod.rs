@@ -3,6 +3,7 @@
 //! Pure: what the name servers and the agents tell comes in. How it looks is `render`'s business, but where things stand in a
 //! drawing is found here (`layout`), because that is independent of the form in which it is drawn.
 
+mod alike;
 mod bundle;
 mod declared;
 pub mod layout;

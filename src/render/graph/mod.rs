@@ -4,6 +4,7 @@ mod dot;
 mod json;
 mod mermaid;
 mod scene;
+mod shapes;
 mod svg;
 #[cfg(test)]
 mod tests;

@@ -4,10 +4,10 @@
 use std::fmt::Write;
 
 use super::scene::{self, DOT, INSET, NAME, SMALL};
+use super::shapes::{escaped, escaped_lines, number, path, position, tip};
 use super::words::{self, Family, FrameOf};
-use crate::graph::layout::{Curve, HEAD, Layout, MARGIN, Net, Placed, Rect, Spot, port_y};
+use crate::graph::layout::{HEAD, Layout, MARGIN, Net, Placed, Rect, Spot, port_y};
 use crate::graph::{Bundled, Graph, Node, Port};
-use crate::model::harmless_line;
 use crate::render::Paint;
 
 /// Above the drawing: its title.
@@ -20,26 +20,7 @@ const NARROWEST: f64 = 360.0;
 /// Between an alias and its kind.
 const GAP: f64 = 4.0;
 
-const STYLE: &str = "
-  text { font-family: ui-sans-serif, system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #1f2328 }
-  .page { fill: #ffffff } .frame { fill: #f6f8fa; stroke: #d0d7de } .box, .ring { fill: #ffffff; stroke: #8c959f }
-  .title { font-size: 18px; font-weight: 600 } .host { font-size: 13px; font-weight: 600 } .host .small { font-weight: 400 } .name { font-size: 14px; font-weight: 600 }
-  .small { font-size: 11px } .faint { fill: #59636e }
-  .wire path { fill: none; stroke-linejoin: round } .wire path.tip { stroke: none }
-  .push path { stroke: #0969da } .push .tip, .push.port { fill: #0969da } .pub path { stroke: #8250df } .pub .tip, .pub.port { fill: #8250df }
-  .req path { stroke: #bc4c00 } .req .tip, .req.port { fill: #bc4c00 } .channel path { stroke: #0a7b83 } .channel .tip, .channel.port { fill: #0a7b83 }
-  .wire.doubtful path, .wire.bad path { stroke-dasharray: 5 4 }
-  .good.dot { fill: #1a7f37 } .over.dot { fill: #8c959f } .doubtful.dot, text.doubtful, tspan.doubtful, .doubtful .tip { fill: #9a6700 } .bad.dot, text.bad, tspan.bad, .bad .tip { fill: #cf222e }
-  .doubtful path, .box.doubtful { stroke: #9a6700 } .bad path, .box.bad { stroke: #cf222e } .box.over { stroke-dasharray: 4 3 }
-  .halo { fill: #f6f8fa; stroke: #f6f8fa; stroke-width: 3px }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3 } .page { fill: #0d1117 } .frame { fill: #161b22; stroke: #30363d } .box, .ring { fill: #21262d; stroke: #6e7681 } .faint { fill: #9198a1 }
-    .push path { stroke: #58a6ff } .push .tip, .push.port { fill: #58a6ff } .pub path { stroke: #bc8cff } .pub .tip, .pub.port { fill: #bc8cff }
-    .req path { stroke: #f0883e } .req .tip, .req.port { fill: #f0883e } .channel path { stroke: #39c5cf } .channel .tip, .channel.port { fill: #39c5cf }
-    .good.dot { fill: #3fb950 } .doubtful.dot, text.doubtful, tspan.doubtful, .doubtful .tip { fill: #d29922 } .bad.dot, text.bad, tspan.bad, .bad .tip { fill: #ff7b72 }
-    .doubtful path, .box.doubtful { stroke: #d29922 } .bad path, .box.bad { stroke: #ff7b72 } .halo { fill: #161b22; stroke: #161b22 }
-  }
-";
+const STYLE: &str = include_str!("svg.css");
 
 pub(super) fn svg(graph: &Graph, expand: bool) -> String {
     let bundled = graph.bundled(expand);
@@ -410,51 +391,4 @@ fn class_of(paint: Paint) -> &'static str {
         Paint::Bad => "bad",
         Paint::Faint | Paint::Strong | Paint::Nth(_) => "over",
     }
-}
-
-fn position(rect: &Rect) -> String {
-    let Rect {
-        x,
-        y,
-        width,
-        height,
-    } = *rect;
-    let [x, y, width, height] = [x, y, width, height].map(number);
-    format!("x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"")
-}
-
-fn path(curve: &Curve) -> String {
-    let [from, by, and, to] = [curve.from, curve.by[0], curve.by[1], curve.to]
-        .map(|it| format!("{} {}", number(it.x), number(it.y)));
-    match (curve.from.y - curve.to.y).abs() < 0.05
-        && curve.by[0].y == curve.from.y
-        && curve.from.x != curve.to.x
-    {
-        true => format!("M{from}L{to}"),
-        false => format!("M{from}C{by} {and} {to}"),
-    }
-}
-
-/// The head of an arrow.
-fn tip(at: &Spot) -> String {
-    format!("M{} {}l-8 -4v8z", number(at.x - 0.5), number(at.y))
-}
-
-/// To a tenth.
-fn number(value: f64) -> String {
-    let text = format!("{value:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
-}
-
-/// As XML has it, on one line.
-fn escaped(text: &str) -> String {
-    let text = harmless_line(text)
-        .replace('&', "&amp;")
-        .replace('<', "&lt;");
-    text.replace('>', "&gt;").replace('"', "&quot;")
-}
-
-fn escaped_lines(lines: &[String]) -> String {
-    let lines: Vec<String> = lines.iter().map(|it| escaped(it)).collect();
-    lines.join("\n")
 }
