@@ -13,7 +13,7 @@ import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from . import wire
 from .dial import Dial, Keys
@@ -65,9 +65,15 @@ class Link:
     ) -> Any:
         """Asks a member (`""`: the name server) and waits for the answer. Raises Fault or Timeout."""
         patience = seconds(timeout)
-        answer = self._begin(peer, method, params, timeout)
         until = time.monotonic() + patience + 2 * MARGIN
-        if self._driving.acquire(blocking=False):
+        drives = self._driving.acquire(blocking=False)
+        try:
+            answer = self._begin(peer, method, params, timeout, self._line.keep if drives else self._line.post)
+        except BaseException:
+            if drives:
+                self._driving.release()
+            raise
+        if drives:
             try:
                 while not answer.done() and not self._closing and time.monotonic() < until:
                     self._turn(min(self._until_next(), until - time.monotonic()))
@@ -84,11 +90,18 @@ class Link:
         self, peer: str, method: str, params: Optional[Dict[str, Any]] = None, timeout: Duration = CONTROL_TIMEOUT
     ) -> Future[Any]:
         """Asks a member. The answer, or why there is none, comes by the future."""
-        answer = self._begin(peer, method, params, timeout)
+        answer = self._begin(peer, method, params, timeout, self._line.post)
         self._see_to_driver()
         return answer
 
-    def _begin(self, peer: str, method: str, params: Optional[Dict[str, Any]], timeout: Duration) -> Future[Any]:
+    def _begin(
+        self,
+        peer: str,
+        method: str,
+        params: Optional[Dict[str, Any]],
+        timeout: Duration,
+        post: Callable[[List[bytes]], None],
+    ) -> Future[Any]:
         self._check()
         answer: Future[Any] = Future()
         until = time.monotonic() + seconds(timeout) + MARGIN
@@ -98,7 +111,7 @@ class Link:
             id = self._last
             self._pending[id] = (answer, until, f"{peer or 'the name server'}: {method}")
         header = wire.Envelope(wire.Kind.REQUEST, id, min(milliseconds(timeout), 2**32 - 1), peer=peer).encode()
-        self._line.post([header, body])
+        post([header, body])
         return answer
 
     def tell(self, peer: str, method: str, params: Optional[Dict[str, Any]] = None) -> None:

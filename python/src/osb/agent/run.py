@@ -24,6 +24,7 @@ from . import beside
 from .boot import Boot
 from .code import arguments
 from .control import Control, Request
+from .crew import Crew
 from .core.steps import Steps
 from .core.timers import Timer, Timers
 from .exchange import Exchange
@@ -80,7 +81,7 @@ class Run:
         self.exchange: Exchange = Exchange()
         self.control = Control(self)
         self.sockets, self.wiring, self.handling = Sockets(self), Wiring(self), Handling(self)
-        self.verbs, self.tasks = Verbs(self), Tasks(self)
+        self.verbs, self.tasks, self.crew = Verbs(self), Tasks(self), Crew()
         for poller in (self.sockets.quiet, self.sockets.whole):
             poller.register(self.waker.fileno(), zmq.POLLIN)
         self.waiting: List[Waiting] = []
@@ -107,16 +108,20 @@ class Run:
     def post(self, what: Callable[[], None]) -> None:
         """Has the loop do it, between two things of the agent's code or while that waits."""
         self._inbox.append(what)
+        self._wake()
+
+    def _wake(self) -> None:
+        """The loop looks at what has been posted. It does so anyway, if it drives the line itself."""
         self.must_turn = True
-        self.waker.wake()
+        if not self.control.turns.is_here():
+            self.waker.wake()
 
     def when_free(self, what: Callable[[], None]) -> None:
         """Has the loop do it when no other code of the agent runs."""
-        if self._depth == 0 and threading.current_thread() is self.thread:
+        if self._depth == 0 and threading.current_thread() is self.thread and not self.control.turns.is_here():
             return what()
         self._code_box.append(what)
-        self.must_turn = True
-        self.waker.wake()
+        self._wake()
 
     def in_loop(self, what: Callable[[], T]) -> T:
         """Does it in the loop, and waits for that if this is another thread."""
@@ -141,7 +146,7 @@ class Run:
         return result[0]  # type: ignore[no-any-return]
 
     def on_request(self, request: Request) -> None:
-        """By the control thread: another member asks."""
+        """By whoever drives the line: another member asks."""
         outcome = beside.answer(self, request)
         if outcome is not beside.NOT_HERE:
             return request.answer(outcome)
@@ -149,14 +154,14 @@ class Run:
             name = request.params.get("name")
             code = self.code.beside.get(name) if isinstance(name, str) else None
             if code is not None:
-                threading.Thread(target=self._call, args=(request, code), daemon=True).start()
+                self.crew.run(lambda: self._call(request, code))
             else:
                 self.when_free(lambda: self._call_if_open(request))
         else:
             self.post(lambda: self.verbs.serve(request))
 
     def beat(self) -> Tuple[Optional[str], int]:
-        """By the control thread, once a second: what the agent's code does, and how many things it has done."""
+        """By whoever drives the line, once a second: what the agent's code does, and how many things it has done."""
         if self.doing is None and self.thread is not None:
             self.post(lambda: tell_what_has_come(self))
         return self.doing, self.count
@@ -172,7 +177,7 @@ class Run:
         return f"{what} ({self.name} is busy with {doing})" if doing is not None else what
 
     def announcement(self, busy_for: Optional[float]) -> Dict[str, Any]:
-        """By the control thread: all that others are to know."""
+        """By whoever drives the line: all that others are to know."""
         told: Dict[str, Any] = {
             "role": "agent", "name": self.name, "incarnation": self.boot.incarnation, "host": self.boot.host,
             "pid": os.getpid(), "state": "running", "uptime_ms": round((self.now() - self.boot.began) * 1000),
@@ -191,7 +196,7 @@ class Run:
         return told
 
     def admits(self, alias: str, holder: Dict[str, str]) -> bool:
-        """By the control thread: whether the holder of a good key may come to that socket."""
+        """By whoever drives the line: whether the holder of a good key may come to that socket."""
         return self.sockets.may_connect(alias, holder)
 
     def end(self, status: int) -> None:
@@ -267,6 +272,7 @@ class Run:
         if was_there and not self.failed_init:
             self.hook("on_stop", self.agent.on_stop)
         self.tasks.close()
+        self.crew.close()
         tell_at_the_end(self)
         unsent = {}
         for slot in self.sockets:
@@ -318,7 +324,7 @@ class Run:
         timeout = 0.0 if self._inbox or (self._code_box and self._depth == 0) else min(most, self._until_next())
         if self.status is not None:
             timeout = 0.0
-        self.attend(self._poller().poll(int(timeout * 1000 + 0.999)))
+        self.attend(self.control.poll(self._poller().sockets, timeout))
 
     def attend(self, ready: List[Tuple[Any, int]]) -> None:
         """Reads what has come."""
@@ -449,6 +455,7 @@ class Run:
         """Code of the agent begins."""
         self._depth += 1
         self.doing = what
+        self.control.turns.leave()
 
     def rest(self) -> None:
         """It has ended."""

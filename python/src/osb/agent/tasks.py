@@ -54,6 +54,8 @@ class Tasks:
         """Waits until something comes: by `sleep`, or, while there are tasks, in the asyncio loop."""
         if self._loop is None or not self._tasks:
             return sleep()
+        # The asyncio loop waits, and not the work loop: another thread drives the line.
+        self._run.control.turns.leave()
         poller = self._run._poller()
         ready = poller.poll(0)
         if not ready:

@@ -98,16 +98,24 @@ def _json_object(value: Dict[str, Any]) -> Any:
     return untagged(value)
 
 
-_loads = json.JSONDecoder().decode
+_plain = json.JSONDecoder()
+_loads = _plain.decode
+#: Without a look for white space around a message, which takes as long as a short one.
+_scan: Callable[[str, int], Tuple[Any, int]] = getattr(_plain, "scan_once")
 _loads_tagged = json.JSONDecoder(object_hook=_json_object).decode
 
 
 def _decode_json(frame: Any) -> Any:
     data = frame if type(frame) is bytes else bytes(frame)
     try:
+        text = data.decode()
         if b'"$' in data:
-            return _loads_tagged(data.decode())
-        return _loads(data.decode())
+            return _loads_tagged(text)
+        try:
+            value, end = _scan(text, 0)
+        except StopIteration:
+            return _loads(text)
+        return value if end == len(text) else _loads(text)
     except ValueProblem:
         raise
     except (ValueError, RecursionError) as error:
@@ -148,8 +156,10 @@ def _decode_msgpack(frame: Any) -> Any:
             return own.unpack(frame, _MOST)
         except own.TooMany:
             pass
+    # An object that stands for a value is looked for only where there can be one.
+    hook = None if type(frame) is bytes and b"$" not in frame else untagged
     try:
-        return _fast.unpackb(frame, raw=False, strict_map_key=False, object_hook=untagged)
+        return _fast.unpackb(frame, raw=False, strict_map_key=False, object_hook=hook)
     except ValueProblem:
         raise
     except Exception as error:
