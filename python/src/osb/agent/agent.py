@@ -49,17 +49,26 @@ class Agent:
     ends_on_error = False
     #: Code that has not returned for so long makes the agent `suspect`: `"60s"`. None: it is busy for as long as it likes.
     max_busy: Optional[Duration] = None
+    #: Its sockets may read pickles, in a closed system: whoever writes them can have this agent run any code.
+    allow_pickle = False
     #: `idle` runs whenever nothing has happened for so long.
     idle_timeout: Optional[Duration] = None
 
     def __init__(
-        self, name: Optional[str] = None, *, nameserver: Optional[str] = None, waits_for_go: bool = False
+        self,
+        name: Optional[str] = None,
+        *,
+        nameserver: Optional[str] = None,
+        waits_for_go: bool = False,
+        allow_pickle: Optional[bool] = None,
     ) -> None:
         """`name` and `nameserver` count if osb does not say them, nor `OSB_AGENT` and `OSB_NAMESERVER`.
 
         `waits_for_go`: started by hand, it sends nothing until `osb up` has wired it (`attach: true` in the topology).
         """
         self._name, self._nameserver, self._waits_for_go = name, nameserver, waits_for_go
+        if allow_pickle is not None:
+            self.allow_pickle = allow_pickle
         self.code = Code.of(self)
         self.log = Log()
         self._run: Optional[Run] = None
@@ -360,7 +369,7 @@ class Agent:
     ) -> None:
         value, slot = None, run.sockets.get(alias)
         if reason is None and slot is not None:
-            value, reason = read_answer(frame, slot.serializer)
+            value, reason = read_answer(frame, slot)
         if reason is not None and on_error is not None:
             why = reason
             run.execute(alias, lambda: on_error(why))
@@ -595,7 +604,7 @@ def _answer(slot: Optional[Slot], alias: str, frame: Any, reason: Optional[str])
     """The answer in a frame. Raises CallFailed with the reason of an error."""
     value = None
     if reason is None and slot is not None:
-        value, reason = read_answer(frame, slot.serializer)
+        value, reason = read_answer(frame, slot)
     if reason is not None:
         raise Fault.of_body({"code": "handler", "reason": reason if reason else f"no answer by {alias}"})
     return value

@@ -46,6 +46,8 @@ T = TypeVar("T")
 #: How long messages that are under way may still leave at the end, in milliseconds.
 LINGER_MS = 1000
 _FOREVER = 60.0
+#: So many names are listed in a fault.
+LISTED = 20
 
 
 class Current:
@@ -553,7 +555,8 @@ class Run:
         """Calls one of the agent's methods. Raises the fault `unknown_method`."""
         code = self.code.methods.get(name) or self.agent.find_method(name)
         if code is None:
-            raise Fault("unknown_method", agent=self.name, method=name)
+            known = sorted({**self.code.methods, **self.code.beside})[:LISTED]
+            raise Fault("unknown_method", agent=self.name, method=name, known=known)
         args, kwargs = arguments(beside.of_wire(params))
         return code(*args, **kwargs)
 

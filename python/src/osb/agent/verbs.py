@@ -374,7 +374,7 @@ class Verbs:
         def then(frame: Any, reason: Optional[str]) -> None:
             value = None
             if reason is None:
-                value, reason = read_answer(frame, slot.serializer)
+                value, reason = read_answer(frame, slot)
             request.answer(Fault("handler", reason=reason) if reason is not None else to_json(value))
 
         self._ask_by(slot, body, then, max(0.01, request.until - self._run.now()))

@@ -119,7 +119,7 @@ class Requests(Sockets):
         handler = self._pending_requests.pop(uuid, None)
         value = None
         if reason is None:
-            value, reason = read_answer(frame, slot.serializer)
+            value, reason = read_answer(frame, slot)
         if handler is None:
             if frame is not None:
                 self._me.log_warning(f"Received response for an unknown request! {uuid.decode()}")

@@ -8,6 +8,7 @@ import re
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from . import msgpack as own
+from . import pickles
 from .tags import ValueProblem, tagged, untagged
 
 try:
@@ -183,8 +184,9 @@ _ENCODERS: Dict[str, Callable[[Any], bytes]] = {
     "json": _encode_json,
     "msgpack": _encode_msgpack,
     "raw": _encode_raw,
+    "pickle": pickles.write,
 }
-_DECODERS: Dict[str, Decoder] = {"json": _decode_json, "msgpack": _decode_msgpack, "raw": bytes}
+_DECODERS: Dict[str, Decoder] = {"json": _decode_json, "msgpack": _decode_msgpack, "raw": bytes, "pickle": pickles.refuse}
 
 
 # Errors as answers: specs/commands.md, "Messages and serializers".
@@ -192,14 +194,18 @@ _DECODERS: Dict[str, Decoder] = {"json": _decode_json, "msgpack": _decode_msgpac
 
 def error_answer(reason: str, serializer: str) -> bytes:
     """An error, as the answer to a request."""
-    if serializer == "raw":
+    if serializer in ("raw", "pickle"):
+        # No pickle begins so.
         return f"error: {reason}".encode(errors="replace")
     return encode({"$error": reason}, serializer)
 
 
-def answer_of(frame: Any, serializer: str) -> Tuple[Any, Optional[str]]:
-    """An answer, or the reason of the error that it stands for. Raises ValueProblem."""
-    value = decode(frame, serializer)
+def answer_of(frame: Any, serializer: str, read: Optional[Decoder] = None) -> Tuple[Any, Optional[str]]:
+    """An answer, or the reason of the error that it stands for. `read` reads it, if that is not the serializer's own
+    way. Raises ValueProblem."""
+    if serializer == "pickle" and bytes(frame[:7]) == b"error: ":
+        return None, bytes(frame[7:]).decode(errors="replace")
+    value = (read or decoder(serializer))(frame)
     if serializer == "raw":
         if value.startswith(b"error: "):
             return None, value[7:].decode(errors="replace")
