@@ -468,7 +468,7 @@ fn shell_and_node() {
 
 /// The folder of a Python that has these packages: that of the machine, or one that is made for the tests, once. None, and
 /// the test is skipped, where neither can be had.
-fn python_with_packages() -> Option<&'static std::path::Path> {
+pub(crate) fn python_with_packages() -> Option<&'static std::path::Path> {
     static FOUND: std::sync::LazyLock<Option<std::path::PathBuf>> =
         std::sync::LazyLock::new(|| {
             let place = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");

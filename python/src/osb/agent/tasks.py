@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Callable, Coroutine, Optional, Set
 
 if TYPE_CHECKING:
     from .promise import Promise
-    from .run import Current, Run
+    from .executing import Current
+    from .run import Run
 
 
 class Tasks:
