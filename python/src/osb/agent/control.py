@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
 
 import zmq
 
@@ -23,6 +24,7 @@ from ..line import Line, Seen
 from .admission import Admission
 from .core import access
 from .core.busy import Busy
+from .lane import Lane, Lanes
 from .turns import Turns
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ class Request:
         self.limit = limit
         self.until = time.monotonic() + limit - min(limit / 20, 0.1)
         self._control = control
+        #: By which it has come, if that is not the name server.
+        self.lane: Optional[Lane] = None
         self.is_open = envelope.kind is wire.Kind.REQUEST
 
     def answer(self, outcome: Any) -> None:
@@ -73,6 +77,9 @@ class Control:
         #: The name server knows all that there is to know.
         self.settled = True
         self.shown = False
+        self.lanes = Lanes(self._take_by_lane)
+        #: Answers that wait until the name server knows what has changed before.
+        self._held: List[Tuple[Lane, List[bytes]]] = []
         self.turns = Turns(self._line.waker.wake)
         self.registered = threading.Event()
         self._was_open = False
@@ -147,7 +154,24 @@ class Control:
             frames = wire.answer(request.envelope, outcome)
         except (OsbError, TypeError, ValueError) as error:
             frames = wire.answer(request.envelope, Fault("handler", reason=f"the answer cannot be sent: {error}"))
-        self._post(frames)
+        if request.lane is not None:
+            self._answer_by(request.lane, frames)
+        else:
+            self._post(frames)
+
+    def _answer_by(self, lane: Lane, frames: List[bytes]) -> None:
+        """Whoever is answered finds at the name server what was done: by a lane, the answer would be there first."""
+        with self._lock:
+            if not self.settled:
+                self._held.append((lane, frames))
+                return
+        lane.send(frames)
+
+    def open_lane(self) -> Any:
+        """Where a process of this machine finds a lane. Raises a fault where there is none."""
+        if self._run.boot.dial.keys is not None or not hasattr(socket, "AF_UNIX"):
+            raise Fault("refused", reason="lanes are for open systems, on machines that have Unix sockets")
+        return self.lanes.open(self._run.boot.folder_for_sockets(), self._run.name)
 
     def leave(self, status: int, asked: bool) -> None:
         """Says goodbye, and ends the thread."""
@@ -165,6 +189,7 @@ class Control:
 
     def close(self) -> None:
         """Ends all, after the data sockets have ended."""
+        self.lanes.close()
         if self.admission is not None:
             self.admission.socket.close(0)
         self._line.close()
@@ -196,7 +221,7 @@ class Control:
         line.flush()
         now = time.monotonic()
         most = max(0.0, min(timeout, self._next_beat - now, self._until_late(now)))
-        ready: List[Tuple[Any, int]] = zmq.zmq_poll(others + line.polled, math.ceil(most * 1000))
+        ready: List[Tuple[Any, int]] = zmq.zmq_poll(others + line.polled + self.lanes.polled, math.ceil(most * 1000))
         for it, _ in ready:
             if it is line.dealer:
                 self._receive()
@@ -204,6 +229,8 @@ class Control:
                 self._look()
             elif it == line.waker.fileno():
                 line.waker.clear()
+            elif type(it) is int:
+                self.lanes.attend(it)
         if self.admission is not None:
             self.admission.attend()
         self._see_to_clock(time.monotonic())
@@ -287,10 +314,15 @@ class Control:
         else:
             self._run.post(lambda: then(outcome))
 
-    def _on_request(self, envelope: wire.Envelope, body: Any) -> None:
+    def _take_by_lane(self, lane: Lane, message: wire.Message) -> None:
+        if message.envelope.kind is wire.Kind.REQUEST:
+            self._on_request(message.envelope, message.body, lane)
+
+    def _on_request(self, envelope: wire.Envelope, body: Any, lane: Optional[Lane] = None) -> None:
         method = body.get("method") if isinstance(body, dict) else None
         params = body.get("params", {}) if isinstance(body, dict) else None
         request = Request(self, envelope, str(method), params if isinstance(params, dict) else {})
+        request.lane = lane
         try:
             if not isinstance(method, str) or not isinstance(params, dict):
                 raise Fault("bad_request", reason="a request has a method and params")
@@ -307,6 +339,9 @@ class Control:
         if kind is wire.Kind.REPLY:
             with self._lock:
                 self.settled = not self._announcing
+                held, self._held = (self._held, []) if self.settled else ([], self._held)
+            for lane, frames in held:
+                lane.send(frames)
             self.registered.set()
             self._run.waker.wake()
             return
