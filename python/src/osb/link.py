@@ -128,6 +128,8 @@ class Link:
             return answer
         except Fault as fault:
             is_whole = fault.code not in ("gone", "unreachable")
+            if fault.code == "gone":
+                self._wait_until_known(lane.agent)
             raise
         except TimeoutError:
             raise self._late(lane.agent, method, seconds(timeout)) from None
@@ -135,6 +137,14 @@ class Link:
             if not is_whole:
                 self._lanes.drop(lane)
             lane.lock.release()
+
+    def _wait_until_known(self, agent: str) -> None:
+        """An end shows here first. Who is told of it finds that the name server knows of it, too: it answers in the place
+        of an agent that has gone."""
+        try:
+            self.ask(agent, "is_running", {}, _SILENT)
+        except OsbError:
+            pass
 
     def _doubt(self, agent: str) -> None:
         """An agent does not answer: whether it is there, the name server knows. Raises Fault."""

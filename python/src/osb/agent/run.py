@@ -350,7 +350,7 @@ class Run(Executing):
         times += [it.until for it in self.waiting]
         if self._depth == 0:
             times.append(self.agent.idle_at)
-        nearest = min((at for at in times if at is not None), default=None)
+        nearest = min([at for at in times if at is not None], default=None)
         return _FOREVER if nearest is None else max(0.0, nearest - self.now())
 
     def _see_to_clock(self) -> None:

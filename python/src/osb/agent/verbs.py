@@ -121,6 +121,10 @@ class Verbs(SocketVerbs, MessageVerbs):
         self.draining.drain(request)
         return LATER
 
+    def launch(self, _: Request) -> None:
+        """The process is the agent itself."""
+        raise Fault("refused", reason=f"{self._run.name} has no program to launch")
+
     def resume(self, _: Request) -> None:
         """It stays after all."""
         self.draining.resume()
@@ -148,7 +152,7 @@ _VERBS: Dict[str, Callable[[Verbs, Request], Any]] = {
         "bind", "connect", "connect_to", "admit", "dismiss", "sockets", "close", "close_all", "subscribe",
         "unsubscribe", "configure", "alter", "wire", "probe", "prove", "unprobe", "adopt", "release", "lead", "send",
         "send_recv", "ask", "wait", "timer", "stop_timer", "stop_timers", "quiet",
-        "confirm", "arrived", "drain", "resume", "left", "leave_out",
+        "confirm", "arrived", "drain", "resume", "left", "leave_out", "launch",
     )
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Optional, Tuple
 
 from . import msgpack as own
 from . import pickles
-from .tags import ValueProblem, tagged, untagged
+from .tags import READERS, ValueProblem, tagged, untagged
 
 try:
     import msgpack as _fast
@@ -88,6 +88,12 @@ def _exact(value: Any) -> Any:
     if kind is dict:
         return {key: _exact(item) for key, item in value.items()}
     return value
+
+
+def stands_for_a_value(value: Dict[str, Any]) -> bool:
+    """Whether an object with one key is one of those that stand for another value."""
+    (key,) = value
+    return key == "$base64" or key in READERS
 
 
 def _json_object(value: Dict[str, Any]) -> Any:
