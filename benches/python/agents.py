@@ -122,7 +122,7 @@ def begin(count):
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "many.yaml")
         with open(file, "w") as out:
-            out.write(f"osb: 1\nname: many\nagents:\n{lines}\n")
+            out.write(f"osb: 1\nname: many\ndefaults: {{ start_timeout: 5m }}\nagents:\n{lines}\n")
         began = time.perf_counter()
         with osb.up(file):
             rates["osb.up"] = 1 / (time.perf_counter() - began)

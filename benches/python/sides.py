@@ -25,24 +25,20 @@ class Program:
         path = os.pathsep.join([str(HERE.parent.parent / "python" / "src"), str(HERE)])
         env = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
         command = [str(python), str(HERE / file), *arguments]
+        self._name = " ".join(command[1:])
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
 
     def ask(self, what, **how):
-        """What it answers; None if it has ended."""
+        """What it answers. Raises EOFError if it has ended."""
         try:
             self._process.stdin.write(json.dumps({"do": what, **how}) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            return None
+            pass  # its output has ended, too
         for line in self._process.stdout:
             if line.startswith("= "):
                 return json.loads(line[2:])
-        return None
-
-    @property
-    def failure(self):
-        """How it has ended."""
-        return f"its program has ended with status {self._process.wait()}"
+        raise EOFError(f"{self._name} has ended with status {self._process.wait()}")
 
     def end(self):
         """It takes down what it has brought up."""
