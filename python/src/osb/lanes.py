@@ -6,7 +6,6 @@ before the request has left, goes by the name server as ever.
 
 from __future__ import annotations
 
-import select
 import socket
 import struct
 import threading
@@ -52,8 +51,7 @@ class Lane:
 
     def ask(self, body: bytes, deadline_ms: int, until: float, doubt: Callable[[], None]) -> Any:
         """Raises Fault; Ended; and TimeoutError when `until` has come. `doubt` is called while no answer comes."""
-        if select.select([self._stream], [], [], 0)[0]:
-            raise Ended  # nothing but its end can come now
+        self._check()
         self._last += 1
         header = wire.Envelope(wire.Kind.REQUEST, self._last, deadline_ms).encode()
         try:
@@ -61,10 +59,25 @@ class Lane:
             self._stream.sendall(joined([header, body]))
         except (BrokenPipeError, ConnectionResetError):
             raise Ended from None
+        except socket.timeout:
+            raise TimeoutError from None
         message = wire.read(self._receive(until, doubt))
         if message.envelope.kind is wire.Kind.ERROR:
             raise Fault.of_body(message.body)
         return message.body
+
+    def _check(self) -> None:
+        """Nothing but its end can have come now. Raises Ended."""
+        if self._stream.fileno() < 0:
+            raise Ended
+        self._stream.setblocking(False)
+        try:
+            self._stream.recv(1)
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        raise Ended
 
     def _receive(self, until: float, doubt: Callable[[], None]) -> List[bytes]:
         first, second = LENGTHS.unpack(self._exactly(LENGTHS.size, until, doubt))
@@ -77,14 +90,16 @@ class Lane:
             left = until - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            self._stream.settimeout(min(left, _DOUBT))
             try:
+                self._stream.settimeout(min(left, _DOUBT))
                 part = self._stream.recv(count - len(data))
             except socket.timeout:
                 doubt()
                 continue
             except ConnectionResetError:
                 part = b""
+            except OSError:
+                raise OsbError(f"the connection to {self.agent} is closed") from None
             if not part:
                 raise Fault("gone", peer=self.agent)
             data += part
