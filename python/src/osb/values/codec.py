@@ -116,7 +116,8 @@ def _decode_json(frame: Any) -> Any:
     data = frame if type(frame) is bytes else bytes(frame)
     try:
         text = data.decode()
-        if b'"$' in data:
+        # One byte is found much faster than two.
+        if b"$" in data and b'"$' in data:
             return _loads_tagged(text)
         try:
             value, end = _scan(text, 0)
