@@ -210,6 +210,73 @@ fn an_agent_that_moves_is_there_before_it_ends_and_loses_nothing() {
     lab.assert_nothing_left();
 }
 
+/// Worker as a program with the Python package: it hands on what it gets, and answers.
+const WORKER: &str = r#"
+import osb
+
+agent = osb.Agent()
+
+@agent.handler("inbox")
+def work(message):
+    agent.send("out", message)
+
+@agent.handler("answers")
+def answer(message):
+    return message
+
+agent.run()
+"#;
+
+#[test]
+fn an_agent_in_python_that_moves_loses_nothing() {
+    let Some(python) = crate::examples::python_with_packages() else {
+        return;
+    };
+    let Some(lab) = lab(2) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let worker = folder.path().join("worker.py");
+    std::fs::write(&worker, WORKER).unwrap();
+    let command = format!(
+        "command: [{}, {}], speaks: osb, env: {{ PYTHONPATH: {} }}, ",
+        python.join("python").display(),
+        worker.display(),
+        crate::common::repository()
+            .join("python")
+            .join("src")
+            .display(),
+    );
+    let text = working(&lab, "")
+        .replace(
+            "Worker: { host: lab1, ",
+            &format!("Worker: {{ host: lab1, {command}"),
+        )
+        .replace("handler: echo", "handler: command")
+        .replace(", handler: 'forward:out'", "");
+    let said = lab.up(&text);
+    assert_eq!(said.code, 0, "{said}");
+    lab.work_goes_on();
+    for to in ["lab2", "lab1"] {
+        let before = lab.one("Worker");
+        let moved = lab.osb(&["move", "Worker", "--to", to]);
+        assert_eq!(moved.code, 0, "{moved}");
+        let worker = lab.one("Worker");
+        let stands = (&worker["host"], &worker["state"]);
+        assert_eq!(stands, (&json!(to), &json!("running")));
+        assert_ne!(worker["pid"], before["pid"]);
+        lab.work_goes_on();
+    }
+    lab.ok(&["stop-timer", "Boss", "work"]);
+    lab.ok(&["stop-timer", "Asker", "ask"]);
+    wait_until("all has come", || {
+        lab.count("Sink", "done", "received") == lab.count("Boss", "work", "sent")
+    });
+    wait_until("all is answered", || {
+        lab.count("Asker", "ask", "received") == lab.count("Asker", "ask", "sent")
+    });
+    lab.ok(&["down"]);
+    lab.assert_nothing_left();
+}
+
 /// The new one cannot bind its socket: the former one has not been touched.
 #[test]
 fn if_an_agent_that_moves_cannot_be_there_it_goes_on_where_it_was() {

@@ -504,7 +504,7 @@ fn shell_and_node() {
 
 /// The folder of a Python that has these packages: that of the machine, or one that is made for the tests, once. None, and
 /// the test is skipped, where neither can be had.
-fn python_with_packages() -> Option<&'static std::path::Path> {
+pub(crate) fn python_with_packages() -> Option<&'static std::path::Path> {
     static FOUND: std::sync::LazyLock<Option<std::path::PathBuf>> =
         std::sync::LazyLock::new(|| {
             let place = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
@@ -634,6 +634,82 @@ fn pytest_fixture() {
     let said = Said::from(with_python(pytest, python).output().unwrap());
     assert_eq!(said.code, 0, "{said}");
     assert!(said.stdout.contains("4 passed"), "{said}");
+}
+
+#[test]
+fn notebook() {
+    let Some(python) = python_with_packages() else {
+        return;
+    };
+    let bench = Bench::new();
+    let mut cells = std::process::Command::new(python.join("python"));
+    cells
+        .arg(
+            repository()
+                .join("examples")
+                .join("notebook")
+                .join("run.py"),
+        )
+        .env("OSB_STATE_DIR", bench.state())
+        .env_remove("OSB_NAMESERVER");
+    let said = Said::from(with_python(cells, python).output().unwrap());
+    assert_eq!(said.code, 0, "{said}");
+    let expected = "['Archive', 'Market']\n118.0\n\
+        [('Archive', 'running'), ('Market', 'running'), ('Notebook', 'running')]\n42\n";
+    assert_eq!(said.stdout, expected);
+    wait_until("nothing is left", || bench.processes().is_empty());
+}
+
+/// A Python with osBrain, made for the tests, once. None, and the test is skipped, where it cannot be had.
+fn python_with_osbrain() -> Option<std::path::PathBuf> {
+    let place = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("osbrain");
+    let own = place.join("bin").join("python");
+    let run = |program: &std::path::Path, arguments: &[&str]| {
+        let done = std::process::Command::new(program).args(arguments).output();
+        done.is_ok_and(|done| done.status.success())
+    };
+    let is_there = || run(&own, &["-c", "import osbrain"]);
+    if !is_there() {
+        let pip = ["-m", "pip", "install", "-q", "osbrain==0.6.5"];
+        let made = run("python3".as_ref(), &["-m", "venv", place.to_str()?]);
+        if !made || !run(&own, &pip) || !is_there() {
+            common::skip("osBrain itself cannot be had here");
+            return None;
+        }
+    }
+    Some(own)
+}
+
+#[test]
+fn osbrain_gradually() {
+    let (Some(python), Some(osbrain)) = (python_with_packages(), python_with_osbrain()) else {
+        return;
+    };
+    let bench = Bench::new();
+    let folder = repository().join("examples").join("osbrain-gradually");
+    let mut old = std::process::Command::new(osbrain)
+        .arg(folder.join("old.py"))
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(old.stdout.take().unwrap()));
+    let addresses = lines.find_map(|line| {
+        let line = line.unwrap();
+        line.strip_prefix("listens at ").map(str::to_owned)
+    });
+    let mut new = std::process::Command::new(python.join("python"));
+    new.arg(folder.join("new.py"))
+        .args(addresses.expect("it listens").split(' '))
+        .env("OSB_STATE_DIR", bench.state())
+        .env_remove("OSB_NAMESERVER");
+    let said = Said::from(with_python(new, python).output().unwrap());
+    drop(old.stdin.take());
+    old.wait().unwrap();
+    assert_eq!(said.code, 0, "{said}");
+    let last = "by PUSH and PUB: 42\nby REQ: {'total': 42}\n";
+    assert!(said.stdout.ends_with(last), "{said}");
+    wait_until("nothing is left", || bench.processes().is_empty());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use osb::wire::{
 
 /// One frame.
 pub fn payloads(bytes: &[u8]) {
-    for by in Serializer::ALL {
+    for by in Serializer::UNDERSTOOD {
         // What is read can be written, unless it says that it is bytes and is not.
         if let Ok(message) = decode(bytes, *by) {
             match encode(&message, *by) {

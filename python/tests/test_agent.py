@@ -213,7 +213,8 @@ def test_sockets_come_and_go_by_proxy(agents):
         (lambda: bob.subscribe("inbox", "log"), "wrong_kind"),
         (lambda: bob.unsubscribe("news", "nope"), "unknown_topic"),
         (lambda: bob.with_timeout(1).connect("Alice.nope", "x"), "unknown_alias"),
-        (lambda: bob.ask("launch"), "unknown_method"),
+        (lambda: bob.ask("launch"), "refused"),
+        (lambda: bob.ask("nope"), "unknown_method"),
         (lambda: bob.ask("bind", {"alias": "x"}), "bad_request"),
     ):
         with pytest.raises(osb.Fault) as raised:

@@ -190,6 +190,84 @@ def test_a_closed_system(system, monkeypatch):
             osb.connect(address)
 
 
+PICKLES = """
+osb: 1
+name: pickles
+security: SECURITY
+defaults: { serializer: pickle }
+agents:
+  Writes: { command: [python, writes.py], speaks: osb, bind: { numbers: PUSH, news: PUB } }
+  Reads: { command: [python, reads.py], speaks: osb, bind: { asks: REP } }
+  Passes: { bind: { passed: PUSH } }
+connections:
+  - { agent: Reads, to: Writes.numbers, alias: inbox }
+  - { agent: Passes, to: Writes.news, alias: news, handler: [collect, "forward: passed"] }
+  - { agent: Reads, to: Passes.passed, alias: passed, handler: "call: inbox" }
+  - { agent: Writes, to: Reads.asks, alias: asks }
+"""
+WRITES = """
+import fractions, osb
+
+agent = osb.Agent(ALLOWED)
+
+@agent.method
+def tell():
+    agent.send("numbers", fractions.Fraction(1, 3))
+    agent.send("news", fractions.Fraction(1, 5))
+    return str(agent.request("asks", {1: 2}))
+
+@agent.method
+def ask_badly():
+    return agent.request("asks", None)
+
+agent.run()
+"""
+READS = """
+import osb
+
+class Reads(osb.Agent):
+    allow_pickle = True
+    @osb.handler("inbox")
+    def inbox(self, message):
+        self.set(**{f"n{message.denominator}": str(message)})
+    @osb.handler("asks")
+    def asks(self, message):
+        return {key: {value} for key, value in message.items()}
+Reads().run()
+"""
+
+
+def test_pickles_are_for_closed_systems_and_readers_that_allow_them(system):
+    topology, writes = PICKLES.replace("SECURITY", "curve"), WRITES.replace("ALLOWED", "allow_pickle=True")
+    with pytest.raises(osb.system.UpFailed, match='(?s)"line": 5,\\s+"column": 25,.*this system is open'):
+        system(topology.replace("curve", "none"), writes=writes, reads=READS)
+    up = system(topology, writes=writes, reads=READS)
+    reads, tells = up.proxy("Reads"), up.proxy("Writes")
+    assert tells.call("tell") == "{1: {2}}"
+    wait_until("both", lambda: {"n3": "1/3", "n5": "1/5"}.items() <= reads.attributes().items())
+    # Another agent passes on what it does not read, and writes none.
+    assert type(up.proxy("Passes").get_attr("received")[0]) is bytes
+    with pytest.raises(osb.Fault, match="a pickle is written by agents in Python alone"):
+        up.proxy("Passes").send("passed", 1)
+    with pytest.raises(osb.CallFailed, match="no attribute 'items'"):
+        tells.call("ask_badly")
+
+
+def test_pickles_are_refused_by_readers_that_do_not_allow_them(system):
+    topology = PICKLES.replace("SECURITY", "curve")
+    with pytest.raises(osb.system.UpFailed, match="Writes.asks would read pickles"):
+        system(topology, writes=WRITES.replace("ALLOWED", ""), reads=READS)
+
+
+def test_pickles_are_refused_in_open_systems_by_agents_too(system):
+    up = system("osb: 1\nname: open\nagents: { Alice: }\n")
+    with pytest.raises(osb.Fault, match="this system is open"):
+        up.proxy("Alice").bind("PUSH", "x", serializer="pickle")
+    with osb.Agent("Probe", nameserver=up.nameserver.address, allow_pickle=True).start() as probe:
+        with pytest.raises(osb.Fault, match="this system is open"):
+            probe.bind("PULL", "x", serializer="pickle")
+
+
 def test_a_system_ends_with_the_script_that_has_brought_it_up(system):
     script = system.folder / "script.py"
     (system.folder / "t.yaml").write_text(OPEN)

@@ -126,7 +126,8 @@ def test_what_is_busy_for_long_is_told_and_its_end():
 def test_levels():
     access.check("call", 5)
     access.check("is_running", 3)
-    for verb, level in (("call", 3), ("set_attr", 2), ("addr", 1), ("addr", 0)):
+    access.check("status", 7)
+    for verb, level in (("call", 3), ("set_attr", 2), ("call", 7), ("set_attr", 7), ("shutdown", 99), ("addr", 1), ("addr", 0)):
         with pytest.raises(Fault, match="is not for the level"):
             access.check(verb, level)
 

@@ -151,6 +151,7 @@ mod start;
 mod subscribe;
 mod test;
 mod timers;
+pub mod values;
 mod worker;
 
 pub use agent::Agent;

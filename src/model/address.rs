@@ -38,6 +38,8 @@ pub enum Serializer {
     Raw,
     /// MessagePack.
     Msgpack,
+    /// Python's pickle, in closed systems alone: to osb it is bytes, which it passes on and never reads.
+    Pickle,
 }
 
 macro_rules! words {
@@ -62,14 +64,17 @@ macro_rules! words {
 
 words!(Transport { Tcp = "tcp", Ipc = "ipc" });
 words!(Role { Server = "server", Client = "client" });
-words!(Serializer { Json = "json", Raw = "raw", Msgpack = "msgpack" });
+words!(Serializer { Json = "json", Raw = "raw", Msgpack = "msgpack", Pickle = "pickle" });
 
 impl Serializer {
+    /// Those that osb itself writes and reads.
+    pub const UNDERSTOOD: &[Serializer] = &[Self::Json, Self::Raw, Self::Msgpack];
+
     /// Whether a topic is divided from the message behind it. If it is not, a topic is whatever the message
     /// begins with.
     pub fn divides(self) -> bool {
         match self {
-            Serializer::Json | Serializer::Msgpack => true,
+            Serializer::Json | Serializer::Msgpack | Serializer::Pickle => true,
             Serializer::Raw => false,
         }
     }

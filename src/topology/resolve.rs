@@ -59,8 +59,12 @@ pub(super) fn resolve(draft: &Draft, review: &mut Review) -> Option<Topology> {
         true => Security::Curve,
         false => Security::None,
     };
+    let security = draft.security.unwrap_or(fitting);
+    if security == Security::None {
+        review.refuse_pickles();
+    }
     Some(Topology {
-        security: draft.security.unwrap_or(fitting),
+        security,
         ..topology
     })
 }

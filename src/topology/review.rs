@@ -67,11 +67,6 @@ impl Flaw {
             ..locator.locate(&(self.start..self.end), excerpt)
         }
     }
-
-    /// For what the format has a place for and this version does not do.
-    pub(crate) fn not_yet(span: &Span, what: &str) -> Self {
-        Self::new(span, format!("not yet: {what}"))
-    }
 }
 
 /// The list of what was found.
@@ -82,6 +77,8 @@ pub(super) struct Review {
     /// Where something is wrong.
     places: HashSet<(usize, usize)>,
     repeating: bool,
+    /// Where a serializer is `pickle`: whether that may be, shows in the end.
+    pickles: Vec<Span>,
 }
 
 impl Review {
@@ -91,6 +88,22 @@ impl Review {
             guesses: GUESSES,
             places: HashSet::new(),
             repeating: false,
+            pickles: Vec::new(),
+        }
+    }
+
+    /// Takes down where a serializer is `pickle`.
+    pub(crate) fn note_pickle(&mut self, span: &Span) {
+        self.pickles.push(span.clone());
+    }
+
+    /// The system is open: whoever reads a pickle runs code of whoever has written it.
+    pub(crate) fn refuse_pickles(&mut self) {
+        for span in std::mem::take(&mut self.pickles) {
+            let message = "whoever reads a pickle runs code of whoever writes it: this system is open to all who reach it";
+            self.add(
+                Flaw::new(&span, message).hint("use msgpack, or close the system: security: curve"),
+            );
         }
     }
 
@@ -103,6 +116,9 @@ impl Review {
 
     /// Adds what was found in a file that begins at `begin`.
     pub(crate) fn absorb(&mut self, file: Review, begin: usize) {
+        let pickles = file.pickles.into_iter();
+        self.pickles
+            .extend(pickles.map(|it| it.start + begin..it.end + begin));
         let flaws = file.flaws.into_iter();
         flaws.for_each(|flaw| self.add(flaw.moved(begin)));
     }

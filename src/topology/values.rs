@@ -59,18 +59,17 @@ pub(super) fn transport(node: &Node, review: &mut Review) -> Option<Transport> {
 }
 
 pub(super) fn serializer(node: &Node, review: &mut Review) -> Option<Serializer> {
-    if node.text() == Some("pickle") {
-        let flaw = Flaw::not_yet(&node.span, "pickle belongs to osBrain's programs");
-        review.add(flaw.hint("use json, raw or msgpack"));
-        return None;
-    }
-    word(
+    let found = word(
         node,
         "serializer",
         Serializer::ALL,
         Serializer::as_str,
         review,
-    )
+    );
+    if found == Some(Serializer::Pickle) {
+        review.note_pickle(&node.span);
+    }
+    found
 }
 
 /// One word of several.

@@ -25,6 +25,8 @@ pub(super) const DEEPEST: usize = 100;
 pub enum CodecError {
     #[error("the raw serializer takes text or {{\"$base64\": …}}, not {0}")]
     NotRaw(&'static str),
+    #[error("a pickle is written by agents in Python alone")]
+    Pickle,
     #[error("not base64: {0}")]
     Base64(String),
     #[error("not {0}: {1}")]
@@ -63,6 +65,7 @@ impl Encode for Content {
                 Some(bytes) => Ok(bytes.to_vec()),
                 None => Err(CodecError::NotRaw(type_of(value))),
             },
+            Serializer::Pickle => Err(CodecError::Pickle),
         }
     }
 }
@@ -81,6 +84,7 @@ pub fn encode(message: &Value, by: Serializer) -> Result<Vec<u8>, CodecError> {
                 None => Err(CodecError::NotRaw(type_of(other))),
             },
         },
+        Serializer::Pickle => Err(CodecError::Pickle),
     }
 }
 
@@ -98,6 +102,7 @@ pub fn decode(bytes: &[u8], by: Serializer) -> Result<Value, CodecError> {
             Ok(text) => Value::String(text.to_owned()),
             Err(_) => value_of(bytes),
         },
+        Serializer::Pickle => value_of(bytes),
     };
     refuse_depth(&message)?;
     Ok(message)
@@ -459,7 +464,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(bytes in any::<Vec<u8>>()) {
-            for by in Serializer::ALL {
+            for by in Serializer::UNDERSTOOD {
                 let _ = decode(&bytes, *by);
                 let _ = split_topic(&bytes, *by);
             }

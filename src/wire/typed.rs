@@ -28,6 +28,7 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], by: Serializer) -> Result<T, Read
         Serializer::Json => read_json(bytes),
         Serializer::Msgpack => read_msgpack(bytes),
         Serializer::Raw => T::deserialize(Raw(bytes)).ok(),
+        Serializer::Pickle => None,
     };
     match read {
         Some(message) => Ok(message),
@@ -269,7 +270,7 @@ mod tests {
     proptest! {
         #[test]
         fn values_are_the_same_by_both_ways(bytes in any::<Vec<u8>>(), text in "\\PC{0,40}") {
-            for by in Serializer::ALL {
+            for by in Serializer::UNDERSTOOD {
                 for bytes in [&bytes[..], text.as_bytes()] {
                     prop_assert_eq!(read::<Value>(bytes, *by).ok(), decode(bytes, *by).ok());
                 }

@@ -93,9 +93,14 @@ def _name_taken(f: Fields) -> str:
     return f"the name {f['peer']} is taken by another process{pid}"
 
 
+def _unknown_method(f: Fields) -> str:
+    known = f": it has {', '.join(f['known'])}" if f.get("known") else ""
+    return f"{f['agent']} has no method {f['method']!r}{known}"
+
+
 _SENTENCES: Dict[str, Callable[[Fields], str]] = {
     "bad_request": lambda f: f"the request could not be read: {f['reason']}",
-    "unknown_method": lambda f: f"{f['agent']} has no method {f['method']!r}",
+    "unknown_method": _unknown_method,
     "unknown_agent": lambda f: f"no agent is called {f['name']}",
     "unknown_member": lambda f: f"{f['peer']} is not a member of this system",
     "unknown_alias": lambda f: f"{f['agent']} has no socket {f['alias']}",

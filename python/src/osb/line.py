@@ -119,6 +119,10 @@ class Waker:
         self._theirs.close()
 
 
+def _has_some(it: Any) -> bool:
+    return bool(it.getsockopt(zmq.EVENTS) & zmq.POLLIN)
+
+
 def _size(frames: Any) -> int:
     return sum(map(len, frames)) if isinstance(frames, list) else 0
 
@@ -136,6 +140,9 @@ class Line:
         self.waker = Waker()
         self.poller = zmq.Poller()
         self.poller.register(self.waker.fileno(), zmq.POLLIN)
+        #: The same for those who wait for more than this.
+        self.polled: List[Tuple[Any, int]] = []
+        self._more: List[Any] = []
         self._out: Deque[Union[List[bytes], Callable[[], List[bytes]]]] = deque()
         self._full = False
         self.pid = os.getpid()
@@ -152,12 +159,24 @@ class Line:
         self.monitor = watch(self.dealer)
         self.poller.register(self.dealer, zmq.POLLIN)
         self.poller.register(self.monitor, zmq.POLLIN)
+        self.polled = [(it, zmq.POLLIN) for it in (self.waker.fileno(), self.dealer, self.monitor, *self._more)]
         self.dealer.connect(self.address)
+
+    def watch_too(self, it: Any) -> None:
+        """Waiting ends when there is something at this socket, too."""
+        self._more.append(it)
+        self.poller.register(it, zmq.POLLIN)
+        self.polled.append((it, zmq.POLLIN))
 
     def post(self, frames: Union[List[bytes], Callable[[], List[bytes]]]) -> None:
         """Sends as soon as there is a connection, by any thread, in order. A function makes the frames at that moment."""
-        self._out.append(frames)
+        self.keep(frames)
         self.waker.wake()
+
+    def keep(self, frames: Union[List[bytes], Callable[[], List[bytes]]]) -> None:
+        """The same, and whoever drives it is not woken: it is sent when that next sees to it."""
+        if frames:
+            self._out.append(frames)
 
     def send_now(self, frames: List[bytes]) -> bool:
         """Sends before all that was posted. False if there is no connection."""
@@ -198,21 +217,18 @@ class Line:
 
     def receive(self) -> Optional[List[bytes]]:
         """The next message, in frames."""
-        try:
-            return self.dealer.recv_multipart(zmq.NOBLOCK)
-        except zmq.Again:
+        # To ask costs less than the error that there is none.
+        if not _has_some(self.dealer):
             return None
+        return self.dealer.recv_multipart(zmq.NOBLOCK)
 
     def look(self) -> Optional[Seen]:
         """The next thing that was seen of the connection."""
-        while True:
-            try:
-                frames = self.monitor.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return None
-            seen, _ = seen_in(frames)
+        while _has_some(self.monitor):
+            seen, _ = seen_in(self.monitor.recv_multipart(zmq.NOBLOCK))
             if seen is not None:
                 return seen
+        return None
 
     def redial(self, dial: Dial) -> None:
         """Dials anew: by another key of the name server."""

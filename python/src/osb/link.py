@@ -13,12 +13,13 @@ import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from . import wire
 from .dial import Dial, Keys
 from .durations import Duration, milliseconds, seconds, text_of
 from .errors import Fault, NotFound, OsbError, Timeout
+from .lanes import Ended, Lane, Lanes
 from .line import Line, Seen
 
 #: How long an answer may take if nothing else is said, in seconds.
@@ -26,6 +27,8 @@ CONTROL_TIMEOUT = 10.0
 #: The member that is asked keeps the deadline, and is left so much longer, to be the first to speak.
 MARGIN = 1.0
 _WATCH = 0
+#: An agent of which nothing was heard for so long is unreachable, in seconds (specs/reliability.md).
+_SILENT = 10.0
 
 Answer = "Future[Any]"
 
@@ -47,6 +50,7 @@ class Link:
         self._was_open = False
         self._thread: Optional[threading.Thread] = None
         self._needed = threading.Event()
+        self._lanes = Lanes(self.ask)
         with self._driving:
             until = time.monotonic() + patience
             while not self._was_open and self._failure is None and time.monotonic() < until:
@@ -65,9 +69,22 @@ class Link:
     ) -> Any:
         """Asks a member (`""`: the name server) and waits for the answer. Raises Fault or Timeout."""
         patience = seconds(timeout)
-        answer = self._begin(peer, method, params, timeout)
         until = time.monotonic() + patience + 2 * MARGIN
-        if self._driving.acquire(blocking=False):
+        if method == "call" and self.dial.keys is None:
+            lane = self._free_lane(peer)
+            if lane is not None:
+                try:
+                    return self._ask_by(lane, method, params, timeout, until)
+                except Ended:
+                    pass  # the agent has another life by now
+        drives = self._driving.acquire(blocking=False)
+        try:
+            answer = self._begin(peer, method, params, timeout, self._line.keep if drives else self._line.post)
+        except BaseException:
+            if drives:
+                self._driving.release()
+            raise
+        if drives:
             try:
                 while not answer.done() and not self._closing and time.monotonic() < until:
                     self._turn(min(self._until_next(), until - time.monotonic()))
@@ -75,20 +92,90 @@ class Link:
                 self._driving.release()
             self._see_to_driver()
         try:
-            return answer.result(max(0.0, until - time.monotonic()))
+            outcome = answer.result(max(0.0, until - time.monotonic()))
+            self._lanes.told.discard(peer)
+            return outcome
         except Late:
             self._see_to_driver()
             raise self._late(peer, method, patience) from None
+
+    # Lanes.
+
+    def _free_lane(self, peer: str) -> Optional[Lane]:
+        """One to that agent that nobody uses, held. What was sent by the name server before is not to be overtaken."""
+        self._check()
+        if not peer or ":" in peer or peer in self._lanes.told:
+            return None
+        with self._lock:
+            if any(what.startswith(f"{peer}: ") for _, _, what in self._pending.values()):
+                return None
+        lane = self._lanes.find(peer)
+        return lane if lane is not None and lane.lock.acquire(blocking=False) else None
+
+    def _ask_by(
+        self, lane: Lane, method: str, params: Optional[Dict[str, Any]], timeout: Duration, until: float
+    ) -> Any:
+        try:
+            body = wire.request_body(method, params)
+        except BaseException:
+            lane.lock.release()
+            raise
+        is_whole = False
+        try:
+            deadline = min(milliseconds(timeout), 2**32 - 1)
+            answer = lane.ask(body, deadline, until, lambda: self._doubt(lane.agent))
+            is_whole = True
+            return answer
+        except Fault as fault:
+            is_whole = fault.code not in ("gone", "unreachable")
+            if fault.code == "gone":
+                self._wait_until_known(lane.agent)
+            raise
+        except TimeoutError:
+            raise self._late(lane.agent, method, seconds(timeout)) from None
+        finally:
+            if not is_whole:
+                self._lanes.drop(lane)
+            lane.lock.release()
+
+    def _wait_until_known(self, agent: str) -> None:
+        """An end shows here first. Who is told of it finds that the name server knows of it, too: it answers in the place
+        of an agent that has gone."""
+        try:
+            self.ask(agent, "is_running", {}, _SILENT)
+        except OsbError:
+            pass
+
+    def _doubt(self, agent: str) -> None:
+        """An agent does not answer: whether it is there, the name server knows. Raises Fault."""
+        try:
+            told = self.ask("", "agents", {"name": agent})
+        except OsbError as error:
+            if isinstance(error, Fault) and error.code == "unknown_agent":
+                raise Fault("gone", peer=agent) from None
+            return  # the name server is away: the agent may be there all the same
+        state = told[0].get("state") if told else None
+        if state == "unreachable":
+            raise Fault("unreachable", agent=agent, silent=round(_SILENT * 1000))
+        if state in (None, "stopped", "failed", "ended"):
+            raise Fault("gone", peer=agent)
 
     def begin(
         self, peer: str, method: str, params: Optional[Dict[str, Any]] = None, timeout: Duration = CONTROL_TIMEOUT
     ) -> Future[Any]:
         """Asks a member. The answer, or why there is none, comes by the future."""
-        answer = self._begin(peer, method, params, timeout)
+        answer = self._begin(peer, method, params, timeout, self._line.post)
         self._see_to_driver()
         return answer
 
-    def _begin(self, peer: str, method: str, params: Optional[Dict[str, Any]], timeout: Duration) -> Future[Any]:
+    def _begin(
+        self,
+        peer: str,
+        method: str,
+        params: Optional[Dict[str, Any]],
+        timeout: Duration,
+        post: Callable[[List[bytes]], None],
+    ) -> Future[Any]:
         self._check()
         answer: Future[Any] = Future()
         until = time.monotonic() + seconds(timeout) + MARGIN
@@ -98,12 +185,13 @@ class Link:
             id = self._last
             self._pending[id] = (answer, until, f"{peer or 'the name server'}: {method}")
         header = wire.Envelope(wire.Kind.REQUEST, id, min(milliseconds(timeout), 2**32 - 1), peer=peer).encode()
-        self._line.post([header, body])
+        post([header, body])
         return answer
 
     def tell(self, peer: str, method: str, params: Optional[Dict[str, Any]] = None) -> None:
         """Says something that is not answered."""
         self._check()
+        self._lanes.told.add(peer)
         header = wire.Envelope(wire.Kind.ONEWAY, peer=peer).encode()
         self._line.post([header, wire.request_body(method, params)])
         if self._driving.acquire(blocking=False):
@@ -146,6 +234,7 @@ class Link:
         """By whoever drives it."""
         if not self._is_shut:
             self._is_shut = True
+            self._lanes.close()
             self._line.close()
             self._give_up(self._failure or OsbError(f"the connection to the name server at {self._shown} is closed"))
 

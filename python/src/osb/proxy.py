@@ -12,24 +12,61 @@ from .address import Address
 from .durations import Duration, milliseconds, seconds
 from .errors import Fault, OsbError
 from .handlers import Handler, on_wire
-from .values import decode, encode
+from .values import decode, encode, stands_for_a_value
 
 if TYPE_CHECKING:
     from .nameserver import NameServer
 
 
 def to_json(value: Any) -> Any:
-    """A value of Python as one of JSON: what JSON does not know stands there as specs/values.md says."""
+    """A value of Python as one of JSON, and a copy of it: what JSON does not know stands there as specs/values.md says."""
     if value is None or type(value) in (bool, str):
         return value
-    return json.loads(encode(value, "json"))
+    try:
+        return _copied(value, _DEEPEST)
+    except _NotPlain:
+        return json.loads(encode(value, "json"))
 
 
 def of_json(value: Any) -> Any:
     """The same the other way."""
     if value is None or type(value) in (bool, str, int, float):
         return value
-    return decode(json.dumps(value).encode(), "json")
+    try:
+        return _copied(value, _DEEPEST, is_read=True)
+    except _NotPlain:
+        return decode(json.dumps(value).encode(), "json")
+
+
+#: How deep a value is copied; a deeper one goes by way of its text.
+_DEEPEST = 20
+
+
+class _NotPlain(Exception):
+    """A value is not the same in JSON, or may not be."""
+
+
+def _copied(value: Any, depth: int, is_read: bool = False) -> Any:
+    """A value that is the same in JSON, copied. Raises _NotPlain."""
+    kind = type(value)
+    if value is None or kind is bool or (kind is str and value.isascii()):
+        return value
+    if kind is int:
+        if -(1 << 63) <= value < 1 << 63:
+            return value
+    elif kind is float:
+        if value - value == 0.0:
+            return value
+    elif depth > 0 and kind is list:
+        return [_copied(item, depth - 1, is_read) for item in value]
+    elif depth > 0 and kind is dict:
+        if is_read and len(value) == 1 and stands_for_a_value(value):
+            raise _NotPlain
+        for key in value:
+            if type(key) is not str or not key.isascii():
+                raise _NotPlain
+        return {key: _copied(item, depth - 1, is_read) for key, item in value.items()}
+    raise _NotPlain
 
 
 def params_of(args: Sequence[Any], kwargs: Dict[str, Any]) -> Any:

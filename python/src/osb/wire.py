@@ -15,6 +15,8 @@ VERSION = 2
 LARGEST_BODY = 16 << 20
 _HEADER = struct.Struct(">3sBBQIB")
 _MAGIC = b"osb"
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_loads = json.JSONDecoder().decode
 
 #: The levels of requesters, by their numbers in headers.
 LEVELS = ("", "join", "read", "agent", "host", "control", "admin", "tap")
@@ -81,7 +83,7 @@ def request_body(method: str, params: Optional[Dict[str, Any]] = None) -> bytes:
 
 def body(value: Any) -> bytes:
     """A value of JSON as a second frame. Raises OsbError if it is too long."""
-    encoded = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    encoded = _dumps(value).encode()
     if len(encoded) > LARGEST_BODY:
         raise OsbError(f"a control message has {LARGEST_BODY >> 20} MiB at most, and this one has {len(encoded)} bytes")
     return encoded
@@ -93,7 +95,7 @@ def read(frames: Sequence[bytes]) -> Message:
         raise OsbError("not an osb message")
     envelope = Envelope.decode(frames[0])
     try:
-        return Message(envelope, json.loads(frames[1]))
+        return Message(envelope, _loads(bytes(frames[1]).decode()))
     except ValueError as error:
         raise OsbError(f"malformed message: {error}") from None
 

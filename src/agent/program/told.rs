@@ -53,7 +53,7 @@ impl Told {
 }
 
 impl Payload {
-    /// For a program that takes frames. All that a raw socket brings is bytes.
+    /// For a program that takes frames. All that a raw socket brings is bytes, and so are pickles.
     pub(crate) fn told(self) -> Result<Told, CodecError> {
         let (frame, start, by) = match self {
             Payload::Value(value) => return Ok(Told::Plain(value)),
@@ -61,7 +61,7 @@ impl Payload {
         };
         Ok(match by {
             Serializer::Json => Told::Plain(decode(&frame[start..], by)?),
-            Serializer::Raw => Told::Framed {
+            Serializer::Raw | Serializer::Pickle => Told::Framed {
                 message: None,
                 frame: Frame::Behind(frame, start),
             },

@@ -138,6 +138,13 @@ impl Agent {
             );
             return Err(Fault::Refused { reason });
         }
+        if serializer == Serializer::Pickle && self.boot.keys.is_none() {
+            let reason = format!(
+                "{}.{alias} would have pickles, and this system is open: whoever reads one runs code of whoever writes it",
+                self.boot.name()
+            );
+            return Err(Fault::Refused { reason });
+        }
         let handlers = self.handlers_for(&alias, kind, handlers)?;
         let asked = endpoint.clone();
         let endpoint = self.endpoint(endpoint);

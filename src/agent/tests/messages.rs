@@ -23,7 +23,7 @@ fn send_recv(to: &str, message: Value) -> AgentRequest {
 #[test]
 fn log_and_collect_in_each_serializer() {
     let mut agent = Fixture::start();
-    for (count, by) in (1..).zip(Serializer::ALL) {
+    for (count, by) in (1..).zip(Serializer::UNDERSTOOD) {
         let address = agent.bind(bind(by.as_str(), "PULL", *by, &["log", "collect"]));
         let push = agent.connected(zmq::PUSH, &address);
         push.send(encode(&json!("Hello\n"), *by).unwrap(), 0)

@@ -130,7 +130,8 @@ fn hosts_and_defaults() {
         "osb: 1\nhosts: { local: { address: lab.example } }",
         "osb: 1\nhosts: { local: { ssh: me@here } }",
         "osb: 1\nhosts: { local: { address: 10.0.0.1 } }\nagents: { A: { bind: { x: PUB, y: PUB } } }",
-        "osb: 1\ndefaults: { transport: udp, serializer: pickle, start_timeout: 30, restart: always }",
+        "osb: 1\ndefaults: { transport: udp, serializer: jason, start_timeout: 30, restart: always }",
+        "osb: 1\ndefaults: { serializer: pickle }\nagents: { A: { bind: { x: { kind: PUSH, serializer: pickle } } } }",
         "osb: 1\ndefaults: { transport: tpc, serializer: jason, start_timeout: 0s, restart: sometimes, bind: {} }",
     ]);
     insta::assert_snapshot!(said);

@@ -97,6 +97,7 @@ _VERBS: Dict[str, Callable[["Run", Dict[str, Any]], Any]] = {
     "is_running": lambda run, _: run.status is None,
     "timers": lambda run, _: run.timers.list(run.now()),
     "log": _log,
+    "lane": lambda run, _: run.control.open_lane(),
     "status": _status,
     "shutdown": _shutdown,
 }

@@ -1,16 +1,19 @@
-"""An agent's line to its name server, driven by a thread of its own: announcements, heartbeats, what others ask.
+"""An agent's line to its name server: announcements, heartbeats, what others ask.
 
-What concerns sockets and the agent's code, it hands to the work loop; the rest it answers itself, also while the code
-is busy. It keeps the deadlines: who asks is told in time that there is no answer.
+The work loop drives it while it waits, and a thread of the line's own while the agent's code is busy (`turns.py`). What
+concerns sockets and the agent's code is handed to the work loop; the rest is answered at once, by whoever drives. It
+keeps the deadlines: who asks is told in time that there is no answer.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
+import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
 
 import zmq
 
@@ -21,6 +24,8 @@ from ..line import Line, Seen
 from .admission import Admission
 from .core import access
 from .core.busy import Busy
+from .lane import Lane, Lanes
+from .turns import Turns
 
 if TYPE_CHECKING:
     from .run import Run
@@ -46,6 +51,8 @@ class Request:
         self.limit = limit
         self.until = time.monotonic() + limit - min(limit / 20, 0.1)
         self._control = control
+        #: By which it has come, if that is not the name server.
+        self.lane: Optional[Lane] = None
         self.is_open = envelope.kind is wire.Kind.REQUEST
 
     def answer(self, outcome: Any) -> None:
@@ -70,14 +77,17 @@ class Control:
         #: The name server knows all that there is to know.
         self.settled = True
         self.shown = False
-        self._over = threading.Event()
+        self.lanes = Lanes(self._take_by_lane)
+        #: Answers that wait until the name server knows what has changed before.
+        self._held: List[Tuple[Lane, List[bytes]]] = []
+        self.turns = Turns(self._line.waker.wake)
         self.registered = threading.Event()
         self._was_open = False
         self._thread = threading.Thread(target=self._drive, name=f"osb {run.name}", daemon=True)
         keys = run.boot.dial.keys
         self.admission = Admission(run, self, self._line.context) if keys else None
         if self.admission is not None:
-            self._line.poller.register(self.admission.socket, zmq.POLLIN)
+            self._line.watch_too(self.admission.socket)
 
     @property
     def context(self) -> Any:
@@ -100,7 +110,19 @@ class Control:
             if self._announcing or not self.shown:
                 return
             self._announcing = True
-        self._line.post(self._announcement_frames)
+        self._post(self._announcement_frames)
+
+    def _post(self, frames: Union[List[bytes], Callable[[], List[bytes]]]) -> None:
+        """Sends at once, if nobody drives the line; else whoever does sends it."""
+        self._line.keep(frames)
+        if self.turns.is_here():
+            return
+        if not self.turns.try_take():
+            return self._line.waker.wake()
+        try:
+            self._line.flush()
+        finally:
+            self.turns.give()
 
     # Asking others.
 
@@ -113,12 +135,12 @@ class Control:
             id = self._last
             self._lookups[id] = (then, here)
         header = wire.Envelope(wire.Kind.REQUEST, id, max(1, int(limit * 1000)), peer=peer).encode()
-        self._line.post([header, wire.request_body(method, params)])
+        self._post([header, wire.request_body(method, params)])
 
     def tell(self, peer: str, method: str, params: Dict[str, Any]) -> None:
         """The same without an answer."""
         header = wire.Envelope(wire.Kind.ONEWAY, peer=peer).encode()
-        self._line.post([header, wire.request_body(method, params)])
+        self._post([header, wire.request_body(method, params)])
 
     def answer(self, request: Request, outcome: Any) -> None:
         """Answers a request that is not answered yet."""
@@ -132,7 +154,24 @@ class Control:
             frames = wire.answer(request.envelope, outcome)
         except (OsbError, TypeError, ValueError) as error:
             frames = wire.answer(request.envelope, Fault("handler", reason=f"the answer cannot be sent: {error}"))
-        self._line.post(frames)
+        if request.lane is not None:
+            self._answer_by(request.lane, frames)
+        else:
+            self._post(frames)
+
+    def _answer_by(self, lane: Lane, frames: List[bytes]) -> None:
+        """Whoever is answered finds at the name server what was done: by a lane, the answer would be there first."""
+        with self._lock:
+            if not self.settled:
+                self._held.append((lane, frames))
+                return
+        lane.send(frames)
+
+    def open_lane(self) -> Any:
+        """Where a process of this machine finds a lane. Raises a fault where there is none."""
+        if self._run.boot.dial.keys is not None or not hasattr(socket, "AF_UNIX"):
+            raise Fault("refused", reason="lanes are for open systems, on machines that have Unix sockets")
+        return self.lanes.open(self._run.boot.folder_for_sockets(), self._run.name)
 
     def leave(self, status: int, asked: bool) -> None:
         """Says goodbye, and ends the thread."""
@@ -142,34 +181,65 @@ class Control:
             # Nothing is announced after that.
             self.shown = False
             self.ask("", "leave", {"end": end}, 2.0, lambda _: heard.set(), here=True)
+            self.turns.leave()
             # So that who looks after this knows that it has ended; a name server may be away.
             heard.wait(_LAST_WORD)
-        self._over.set()
-        self._line.waker.wake()
+        self.turns.end()
         self._thread.join()
 
     def close(self) -> None:
         """Ends all, after the data sockets have ended."""
+        self.lanes.close()
         if self.admission is not None:
             self.admission.socket.close(0)
         self._line.close()
 
-    # What the thread does.
+    # What whoever drives it does.
 
     def _drive(self) -> None:
-        while not self._over.is_set():
-            now = time.monotonic()
-            self._line.wait(max(0.0, min(self._next_beat - now, self._until_late(now))))
-            self._look()
-            self._receive()
-            if self.admission is not None:
-                self.admission.attend()
-            self._see_to_clock(time.monotonic())
-        self._line.flush()
+        """The thread."""
+        while not self.turns.over:
+            if not self.turns.wait_and_take(lambda: self._run.doing is not None):
+                continue
+            try:
+                while not self.turns.is_wanted:
+                    self._wait([])
+            finally:
+                self.turns.give()
+        self._post([])
+
+    def poll(self, others: List[Tuple[Any, int]], timeout: float) -> List[Tuple[Any, int]]:
+        """By the work loop: waits until one of these is ready, and drives the line meanwhile."""
+        self.turns.take_back()
+        try:
+            return self._wait(others, timeout)
+        finally:
+            self.turns.give()
+
+    def _wait(self, others: List[Tuple[Any, int]], timeout: float = 60.0) -> List[Tuple[Any, int]]:
+        line = self._line
+        line.flush()
+        now = time.monotonic()
+        most = max(0.0, min(timeout, self._next_beat - now, self._until_late(now)))
+        ready: List[Tuple[Any, int]] = zmq.zmq_poll(others + line.polled + self.lanes.polled, math.ceil(most * 1000))
+        for it, _ in ready:
+            if it is line.dealer:
+                self._receive()
+            elif it is line.monitor:
+                self._look()
+            elif it == line.waker.fileno():
+                line.waker.clear()
+            elif type(it) is int:
+                self.lanes.attend(it)
+        if self.admission is not None:
+            self.admission.attend()
+        self._see_to_clock(time.monotonic())
+        line.flush()
+        return ready
 
     def _until_late(self, now: float) -> float:
         with self._lock:
-            return min((request.until - now for request in self._requests), default=60.0)
+            return min([request.until - now for request in self._requests], default=60.0)
 
     def _see_to_clock(self, now: float) -> None:
         if now >= self._next_beat:
@@ -180,6 +250,8 @@ class Control:
             if self.shown:
                 header = wire.Envelope(wire.Kind.ONEWAY).encode()
                 self._line.send_now([header, wire.request_body("heartbeat")])
+        if not self._requests:
+            return
         with self._lock:
             late = [request for request in self._requests if request.until <= now]
         for request in late:
@@ -242,10 +314,15 @@ class Control:
         else:
             self._run.post(lambda: then(outcome))
 
-    def _on_request(self, envelope: wire.Envelope, body: Any) -> None:
+    def _take_by_lane(self, lane: Lane, message: wire.Message) -> None:
+        if message.envelope.kind is wire.Kind.REQUEST:
+            self._on_request(message.envelope, message.body, lane)
+
+    def _on_request(self, envelope: wire.Envelope, body: Any, lane: Optional[Lane] = None) -> None:
         method = body.get("method") if isinstance(body, dict) else None
         params = body.get("params", {}) if isinstance(body, dict) else None
         request = Request(self, envelope, str(method), params if isinstance(params, dict) else {})
+        request.lane = lane
         try:
             if not isinstance(method, str) or not isinstance(params, dict):
                 raise Fault("bad_request", reason="a request has a method and params")
@@ -262,6 +339,9 @@ class Control:
         if kind is wire.Kind.REPLY:
             with self._lock:
                 self.settled = not self._announcing
+                held, self._held = (self._held, []) if self.settled else ([], self._held)
+            for lane, frames in held:
+                lane.send(frames)
             self.registered.set()
             self._run.waker.wake()
             return

@@ -83,10 +83,10 @@ class Exchange:
         return min((it.until for it in self._sent.values() if it.until is not None), default=None)
 
 
-def read_answer(frame: Any, serializer: str) -> "tuple[Any, Optional[str]]":
+def read_answer(frame: Any, slot: "Slot") -> "tuple[Any, Optional[str]]":
     """An answer, or the reason of an error."""
     try:
-        return answer_of(frame, serializer)
+        return answer_of(frame, slot.serializer, slot.decode)
     except ValueProblem as problem:
         return None, f"an answer that is {problem}"
 

@@ -338,7 +338,7 @@ class Handling:
         def then(frame: Any, reason: Optional[str]) -> None:
             value = None
             if reason is None:
-                value, reason = read_answer(frame, to.serializer)
+                value, reason = read_answer(frame, to)
             else:
                 reason = f"{to.alias}: {reason}"
             if promise is None and reason is not None:
@@ -357,7 +357,7 @@ class Handling:
 
         def then(frame: Any, reason: Optional[str]) -> None:
             if reason is None:
-                _, reason = read_answer(frame, slot.serializer)
+                _, reason = read_answer(frame, slot)
             if reason is None:
                 actions = replies.get("on_reply")
                 self._run.when_free(lambda: self.perform(slot, frame, actions=actions))

@@ -7,10 +7,8 @@ runs in the thread that called `Agent.run`. While code of the agent waits for so
 
 from __future__ import annotations
 
-import inspect
 import os
 import threading
-import time
 import traceback
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Tuple, TypeVar
@@ -18,20 +16,20 @@ from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Optional, Tu
 import zmq
 
 from ..durations import text_of
-from ..errors import Fault, OsbError, Timeout
+from ..errors import OsbError, Timeout
 from ..line import Waker
 from . import beside
 from .boot import Boot
-from .code import arguments
 from .control import Control, Request
+from .crew import Crew
 from .core.steps import Steps
-from .core.timers import Timer, Timers
+from .core.timers import Timers
 from .exchange import Exchange
+from .executing import Executing
 from .draining import tell_at_the_end, tell_what_has_come
 from .farewell import leave_behind
 from .handling import Handling
 from .log import Log
-from .promise import Promise, to_member
 from .sockets import Sockets
 from .tasks import Tasks
 from .verbs import Verbs
@@ -47,15 +45,6 @@ LINGER_MS = 1000
 _FOREVER = 60.0
 
 
-class Current:
-    """What is handled now: the socket and the topic by which it came, and the right to answer it."""
-
-    __slots__ = ("alias", "topic", "promise")
-
-    def __init__(self, alias: Optional[str], topic: Optional[str], promise: Optional[Promise]) -> None:
-        self.alias, self.topic, self.promise = alias, topic, promise
-
-
 class Waiting:
     """What waits until `check` is true, or its time is up: then `late` says what."""
 
@@ -63,7 +52,7 @@ class Waiting:
         self.check, self.until, self.late = check, until, late
 
 
-class Run:
+class Run(Executing):
     """One life of an agent."""
 
     def __init__(self, agent: "Agent", boot: Boot) -> None:
@@ -80,7 +69,7 @@ class Run:
         self.exchange: Exchange = Exchange()
         self.control = Control(self)
         self.sockets, self.wiring, self.handling = Sockets(self), Wiring(self), Handling(self)
-        self.verbs, self.tasks = Verbs(self), Tasks(self)
+        self.verbs, self.tasks, self.crew = Verbs(self), Tasks(self), Crew()
         for poller in (self.sockets.quiet, self.sockets.whole):
             poller.register(self.waker.fileno(), zmq.POLLIN)
         self.waiting: List[Waiting] = []
@@ -100,23 +89,23 @@ class Run:
 
     # For all threads.
 
-    def now(self) -> float:
-        """Seconds of the clock that all times here are of."""
-        return time.monotonic()
-
     def post(self, what: Callable[[], None]) -> None:
         """Has the loop do it, between two things of the agent's code or while that waits."""
         self._inbox.append(what)
+        self._wake()
+
+    def _wake(self) -> None:
+        """The loop looks at what has been posted. It does so anyway, if it drives the line itself."""
         self.must_turn = True
-        self.waker.wake()
+        if not self.control.turns.is_here():
+            self.waker.wake()
 
     def when_free(self, what: Callable[[], None]) -> None:
         """Has the loop do it when no other code of the agent runs."""
-        if self._depth == 0 and threading.current_thread() is self.thread:
+        if self._depth == 0 and threading.current_thread() is self.thread and not self.control.turns.is_here():
             return what()
         self._code_box.append(what)
-        self.must_turn = True
-        self.waker.wake()
+        self._wake()
 
     def in_loop(self, what: Callable[[], T]) -> T:
         """Does it in the loop, and waits for that if this is another thread."""
@@ -141,7 +130,7 @@ class Run:
         return result[0]  # type: ignore[no-any-return]
 
     def on_request(self, request: Request) -> None:
-        """By the control thread: another member asks."""
+        """By whoever drives the line: another member asks."""
         outcome = beside.answer(self, request)
         if outcome is not beside.NOT_HERE:
             return request.answer(outcome)
@@ -149,14 +138,14 @@ class Run:
             name = request.params.get("name")
             code = self.code.beside.get(name) if isinstance(name, str) else None
             if code is not None:
-                threading.Thread(target=self._call, args=(request, code), daemon=True).start()
+                self.crew.run(lambda: self._call(request, code))
             else:
                 self.when_free(lambda: self._call_if_open(request))
         else:
             self.post(lambda: self.verbs.serve(request))
 
     def beat(self) -> Tuple[Optional[str], int]:
-        """By the control thread, once a second: what the agent's code does, and how many things it has done."""
+        """By whoever drives the line, once a second: what the agent's code does, and how many things it has done."""
         if self.doing is None and self.thread is not None:
             self.post(lambda: tell_what_has_come(self))
         return self.doing, self.count
@@ -172,7 +161,7 @@ class Run:
         return f"{what} ({self.name} is busy with {doing})" if doing is not None else what
 
     def announcement(self, busy_for: Optional[float]) -> Dict[str, Any]:
-        """By the control thread: all that others are to know."""
+        """By whoever drives the line: all that others are to know."""
         told: Dict[str, Any] = {
             "role": "agent", "name": self.name, "incarnation": self.boot.incarnation, "host": self.boot.host,
             "pid": os.getpid(), "state": "running", "uptime_ms": round((self.now() - self.boot.began) * 1000),
@@ -191,7 +180,7 @@ class Run:
         return told
 
     def admits(self, alias: str, holder: Dict[str, str]) -> bool:
-        """By the control thread: whether the holder of a good key may come to that socket."""
+        """By whoever drives the line: whether the holder of a good key may come to that socket."""
         return self.sockets.may_connect(alias, holder)
 
     def end(self, status: int) -> None:
@@ -267,6 +256,7 @@ class Run:
         if was_there and not self.failed_init:
             self.hook("on_stop", self.agent.on_stop)
         self.tasks.close()
+        self.crew.close()
         tell_at_the_end(self)
         unsent = {}
         for slot in self.sockets:
@@ -318,7 +308,7 @@ class Run:
         timeout = 0.0 if self._inbox or (self._code_box and self._depth == 0) else min(most, self._until_next())
         if self.status is not None:
             timeout = 0.0
-        self.attend(self._poller().poll(int(timeout * 1000 + 0.999)))
+        self.attend(self.control.poll(self._poller().sockets, timeout))
 
     def attend(self, ready: List[Tuple[Any, int]]) -> None:
         """Reads what has come."""
@@ -360,7 +350,7 @@ class Run:
         times += [it.until for it in self.waiting]
         if self._depth == 0:
             times.append(self.agent.idle_at)
-        nearest = min((at for at in times if at is not None), default=None)
+        nearest = min([at for at in times if at is not None], default=None)
         return _FOREVER if nearest is None else max(0.0, nearest - self.now())
 
     def _see_to_clock(self) -> None:
@@ -443,166 +433,7 @@ class Run:
             self.boot.successor_of = None
             self.note_change()
 
-    # The agent's own code.
-
-    def begin(self, what: str) -> None:
-        """Code of the agent begins."""
-        self._depth += 1
-        self.doing = what
-
-    def rest(self) -> None:
-        """It has ended."""
-        self._depth -= 1
-        self.count += 1
-        if self._depth == 0:
-            self.doing = None
-            self.agent._current = NOTHING
-            self.agent._set_idle()
-
-    def current_of(self, slot: "Slot") -> Current:
-        """What is handled now, of a socket whose messages need no answer."""
-        return Current(slot.alias, None, None)
-
-    def handler(self, slot: "Slot", action: str) -> Optional[Callable[[Any], Any]]:
-        """The function for messages with the handler `command` or `call:NAME`."""
-        name = action[5:].strip() if action.startswith("call:") else slot.alias
-        found = self.code.handlers.get(name)
-        if found is None and action.startswith("call:"):
-            found = self.code.methods.get(name)
-        return found or self.agent.find_handler(name) or self.code.default
-
-    def handle(
-        self, slot: "Slot", action: str, message: Any, topic: Optional[str], promise: Optional[Promise]
-    ) -> None:
-        """Runs the agent's own handler for a message. What it returns answers a request."""
-        code = self.handler(slot, action)
-        name = action[5:].strip() if action.startswith("call:") else slot.alias
-        if code is None:
-            return self.failed(name, OsbError(f"there is no handler {name}"), promise)
-        self.execute(name, lambda: code(message), promise, Current(slot.alias, topic, promise))
-
-    def execute(
-        self, what: str, code: Callable[[], Any], promise: Optional[Promise] = None, current: Optional[Current] = None
-    ) -> bool:
-        """Runs code, and sees to what comes of it. False if it has failed."""
-        before = self.agent._current
-        self.begin(what)
-        self.agent._current = current or Current(None, None, promise)
-        try:
-            self.finish(what, code(), promise)
-        except Exception as error:
-            self.failed(what, error, None if promise is None else self.agent._current.promise)
-            return False
-        finally:
-            self.rest()
-            self.agent._current = before
-        return True
-
-    def finish(self, what: str, outcome: Any, promise: Optional[Promise]) -> None:
-        """What code has returned: an answer; a generator, which answers first and works on; or a coroutine."""
-        if inspect.iscoroutine(outcome):
-            return self.tasks.add(what, outcome, promise, self.agent._current)
-        if promise is not None:
-            promise = self.agent._current.promise
-        if inspect.isgenerator(outcome):
-            for early in outcome:
-                if promise is not None:
-                    promise.keep(early)
-            outcome = None
-        if promise is not None:
-            promise.keep(outcome)
-
-    def failed(self, what: str, error: BaseException, promise: Optional[Promise] = None) -> None:
-        """Code has raised an error: the requester is told, and the log. The agent goes on, unless it says otherwise."""
-        if promise is not None:
-            promise.fail(error)
-        if isinstance(error, OsbError):
-            self.log.error(f"{what}: {error}")
-        else:
-            trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-            self.log.error(f"{what}: {trace}")
-        if self.agent.ends_on_error:
-            self.end(1)
-
-    def hook(self, name: str, code: Callable[[], Any]) -> bool:
-        """Runs a hook."""
-        return self.execute(name, code)
-
-    def _call_if_open(self, request: Request) -> None:
-        """A call whose requester waits no longer is not begun."""
-        if request.is_open or request.envelope.id == 0:
-            self._call(request, None)
-
-    def _call(self, request: Request, code: Optional[Callable[..., Any]]) -> None:
-        name, params = request.params.get("name"), request.params.get("params")
-        promise = to_member(self, request)
-        if not isinstance(name, str):
-            return request.answer(Fault("bad_request", reason="a call has a name"))
-        if code is not None:
-            return self._call_beside(name, code, params, promise)
-        self.execute(name, lambda: self.call_method(name, params), promise)
-
-    def call_method(self, name: str, params: Any) -> Any:
-        """Calls one of the agent's methods. Raises the fault `unknown_method`."""
-        code = self.code.methods.get(name) or self.agent.find_method(name)
-        if code is None:
-            raise Fault("unknown_method", agent=self.name, method=name)
-        args, kwargs = arguments(beside.of_wire(params))
-        return code(*args, **kwargs)
-
-    def _call_beside(self, name: str, code: Callable[..., Any], params: Any, promise: Promise) -> None:
-        """In a thread of its own."""
-        try:
-            args, kwargs = arguments(beside.of_wire(params))
-            answer = code(*args, **kwargs)
-        except Exception as error:
-            promise.fail(error)
-            trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-            self.log.error(f"{name}: {trace}")
-        else:
-            promise.keep(answer)
-
-    # Timers.
-
-    def _fire_timers(self) -> None:
-        now = self.now()
-        for timer in self.timers.due(now):
-            if self.status is None:
-                self._fire(timer)
-        if self.agent.idle_at is not None and self.agent.idle_at <= self.now():
-            self.agent.idle_at = None
-            self.hook("idle", self.agent.idle)
-            self.agent._set_idle()
-
-    def _fire(self, timer: Timer) -> None:
-        action, code = timer.action, timer.code
-        if code is None and "call" not in action:
-            outcome = self._act(timer.alias, action)
-            return self.timers.end(timer, outcome)
-        if code is not None:
-            run: Callable[[], Any] = code
-        else:
-            call = action["call"]
-            run = lambda: self.call_method(call["method"], call["params"])  # noqa: E731
-        promise = Promise(self, lambda _, error: self.timers.end(timer, "failed" if error else "fired"))
-        self.execute(timer.alias if code is None else action["call"]["method"], run, promise)
-
-    def _act(self, alias: str, action: Dict[str, Any]) -> str:
-        if "set" in action:
-            self.attributes.update(action["set"]["attributes"])
-            return "fired"
-        send = action["send"]
-        try:
-            self.verbs.send_by(send["alias"], beside.of_wire(send["message"]), send.get("topic"), wait=False)
-            return "fired"
-        except OsbError as error:
-            self.log.warning(f"a tick of the timer {alias} is skipped: {error}")
-            return "skipped"
-
 
 def _status(code: Any) -> int:
     """The exit status of a SystemExit."""
     return code if isinstance(code, int) else 0 if code is None else 1
-
-
-NOTHING = Current(None, None, None)

@@ -11,6 +11,7 @@ from .. import handlers as forms
 from ..address import Address
 from ..errors import Fault
 from ..kinds import Kind
+from ..values import pickles
 from .endpoints import CannotBind
 from .links import Link
 from .slot import Slot
@@ -109,9 +110,26 @@ class Sockets:
         self._add(slot)
         return slot
 
+    def _make(self, alias: str, kind: Kind, serializer: str, handlers: Dict[str, Any]) -> Slot:
+        if serializer == "pickle":
+            self._check_pickle(alias, kind)
+        slot = Slot(self._run.control.context, alias, kind, serializer, handlers, self._run.boot.dial.keys)
+        if serializer == "pickle" and self._run.agent.allow_pickle:
+            slot.decode = pickles.read
+        return slot
+
+    def _check_pickle(self, alias: str, kind: Kind) -> None:
+        """Raises the fault `refused`."""
+        at = f"{self._run.name}.{alias}"
+        if self._run.boot.dial.keys is None:
+            reason = f"{at} would have pickles, and this system is open: whoever reads one runs code of whoever writes it"
+            raise Fault("refused", reason=reason)
+        if (kind.does("receives") or kind.does("asks")) and not self._run.agent.allow_pickle:
+            raise Fault("refused", reason=f"{at} would read pickles: its agent does not say allow_pickle=True")
+
     def _bind_at(self, alias: str, kind: Kind, serializer: str, handlers: Dict[str, Any], at: Dict[str, Any]) -> Slot:
         boot = self._run.boot
-        slot = Slot(self._run.control.context, alias, kind, serializer, handlers, boot.dial.keys)
+        slot = self._make(alias, kind, serializer, handlers)
         if kind.does("subscribes"):
             slot.subscribe_to_handlers()
         try:
@@ -171,7 +189,7 @@ class Sockets:
         slot = self._all.get(alias)
         if slot is None:
             own = self.handlers_for(alias, kind, handlers)
-            slot = Slot(self._run.control.context, alias, kind, server.serializer, own, self._run.boot.dial.keys)
+            slot = self._make(alias, kind, server.serializer, own)
             slot.replies = replies
             self._run.expect_to_collect(forms.all_actions(own))
             self._add(slot)

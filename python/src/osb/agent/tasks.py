@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Callable, Coroutine, Optional, Set
 
 if TYPE_CHECKING:
     from .promise import Promise
-    from .run import Current, Run
+    from .executing import Current
+    from .run import Run
 
 
 class Tasks:
@@ -54,6 +55,8 @@ class Tasks:
         """Waits until something comes: by `sleep`, or, while there are tasks, in the asyncio loop."""
         if self._loop is None or not self._tasks:
             return sleep()
+        # The asyncio loop waits, and not the work loop: another thread drives the line.
+        self._run.control.turns.leave()
         poller = self._run._poller()
         ready = poller.poll(0)
         if not ready:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import atexit
 import os
+import select
 import signal
 import socket
 import sys
 import tempfile
 import threading
 import warnings
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Type
 
@@ -28,11 +28,11 @@ from .address import address_to_host_port
 from .agent import Agent
 from .common import format_exception, unique_identifier
 from .core import LOOPS, Core
-from .proxy import Proxy
+from .proxy import Proxy, _again
+from .settings import config
 
 #: How long an agent may take to begin, in seconds.
 START = 60.0
-_TICK = 0.02
 #: How long an agent may take to end whose host has killed it, in seconds.
 _LAST_WORD = 1.0
 
@@ -81,26 +81,22 @@ class AgentProcess:
         ns = links.link(text)
         peer, host = links.host_for(text)
         _wait_until_free(ns, self.name)
-        with tempfile.TemporaryDirectory(prefix="osb-") as folder:
+        with tempfile.TemporaryDirectory(prefix="osb-") as folder, _Pipe() as report, _Pipe() as off:
             path = str(Path(folder) / "agent")
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
                 door.bind(path)
                 door.listen(1)
                 begun = ns.link.begin(peer, "spawn", {"spec": self._spec(host, path)}, START)
-                line = _accept(door, begun)
-        try:
-            told = _read_told(line)
-            with _Pipe() as report:
-                self._fork(told, line, report, runs, text)
-                failure = report.read()
-        finally:
-            line.close()
-        try:
-            begun.result(START)
-        except Fault:
-            # The host daemon keeps nothing of it from here on; why it has failed, the agent tells better.
-            if not failure:
-                raise
+                # Meanwhile the host daemon starts what the process is to be connected to.
+                self._fork(_Birth(door, report, off), runs, text)
+            begun.add_done_callback(lambda it: off.write("x") if it.exception() is not None else None)
+            failure = report.read()
+            try:
+                begun.result(START)
+            except Fault:
+                # The host daemon keeps nothing of it from here on; why it has failed, the agent tells better.
+                if not failure:
+                    raise
         if failure:
             raise _Failed(failure)
 
@@ -109,7 +105,7 @@ class AgentProcess:
         agent = spec(self.name, command, START, {"speaks": "osb", "cwd": os.getcwd()})
         return {**agent, "host": host}
 
-    def _fork(self, told: bytes, line: socket.socket, report: "_Pipe", runs: bool, text: str) -> None:
+    def _fork(self, birth: "_Birth", runs: bool, text: str) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         with warnings.catch_warnings():
@@ -117,7 +113,7 @@ class AgentProcess:
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
         if pid == 0:
-            _live(lambda: self._run(told, line, report, runs, text), line)
+            _live(birth, lambda told: self._run(told, birth, runs, text))
         self.pid = pid
         _children[pid] = self
         threading.Thread(target=self._reap, daemon=True).start()
@@ -148,7 +144,7 @@ class AgentProcess:
 
     # In the process of the agent.
 
-    def _run(self, told: bytes, line: socket.socket, report: "_Pipe", runs: bool, text: str) -> int:
+    def _run(self, told: bytes, birth: "_Birth", runs: bool, text: str) -> int:
         os.environ[links.VARIABLE] = text
 
         def make() -> Agent:
@@ -158,20 +154,24 @@ class AgentProcess:
                     attributes=self._attributes,
                 )  # fmt: skip
             except BaseException:
-                report.write(format_exception())
+                birth.report.write(format_exception())
                 raise
-            report.close()
+            birth.report.close()
             return agent
 
         core = Core(self.name, make, runs)
-        line.sendall(str(os.getpid()).encode())
-        threading.Thread(target=_end_with, args=(line, core), daemon=True).start()
+        birth.line.sendall(str(os.getpid()).encode())
+        threading.Thread(target=_end_with, args=(birth.line, core), daemon=True).start()
         return core._live(begin._told(told), Signals())
 
 
 def _wait_until_free(ns: NameServer, name: str) -> None:
     """An agent of that name that ends just now has said goodbye, and its process is still there for a moment."""
-    if all(_is_over(it) for it in ns.infos() if it["name"] == name and it["state"] in ENDED):
+    try:
+        there = ns.info(name)
+    except Fault:
+        return  # there was none
+    if there["state"] not in ENDED or _is_over(there):
         return
 
     def reached(told: Dict[str, Any]) -> Optional[bool]:
@@ -194,87 +194,118 @@ def _said(text: str) -> str:
     return f"An error occurred while creating the daemon!\n===============\n{text}\n===============\n"
 
 
-def _accept(door: socket.socket, begun: "Future[Any]") -> socket.socket:
-    """The connection of what the host daemon starts. Raises what the host says instead."""
-    door.settimeout(_TICK)
-    while True:
-        try:
-            line = door.accept()[0]
-            line.settimeout(None)
-            return line
-        except socket.timeout:
-            if begun.done():
-                begun.result()
-                raise OsbError("the host daemon has started the agent, and nothing of it came") from None
+class _Birth:
+    """By what a forked process comes to its line to the host daemon: `door` is where that is handed in, `report` by
+    what it says that it cannot be made, `off` by what it hears that nobody will come."""
 
+    def __init__(self, door: socket.socket, report: "_Pipe", off: "_Pipe") -> None:
+        self._door, self.report, self._off = door, report, off
+        self._line: Optional[socket.socket] = None
 
-def _read_told(line: socket.socket) -> bytes:
-    def read(count: int) -> bytes:
+    @property
+    def line(self) -> socket.socket:
+        """The connection of what stands for the agent at the host daemon."""
+        if self._line is None:
+            raise OsbError("the host daemon does not start the agent")
+        return self._line
+
+    def wait(self) -> bytes:
+        """Waits for it. Returns what the host daemon tells the agent. Raises OsbError if nobody comes."""
+        self._off.keep_reading()
+        ready, _, _ = select.select([self._door.fileno(), self._off.reading], [], [])
+        if self._door.fileno() not in ready:
+            raise OsbError("the host daemon does not start the agent")
+        self._line = self._door.accept()[0]
+        self._door.close()
+        self._off.close_all()
+        return self._read(int.from_bytes(self._read(8), "big"))
+
+    def _read(self, count: int) -> bytes:
         data = b""
         while len(data) < count:
-            part = line.recv(count - len(data))
+            part = self.line.recv(count - len(data))
             if not part:
                 raise OsbError("what stands for the agent at the host daemon has ended")
             data += part
         return data
 
-    return read(int.from_bytes(read(8), "big"))
+    def close(self) -> None:
+        """What is forked from the agent does not keep it alive for the host daemon."""
+        if self._line is not None:
+            self._line.close()
+
+    def tell_end(self, status: int) -> None:
+        """The last word."""
+        if self._line is not None:
+            self._line.sendall(str(status).encode())
 
 
 class _Pipe:
-    """By which a child says that it cannot be made, or, with its end, that it is."""
+    """By which a process says something once, or, with its end, that there is nothing to say."""
 
     def __init__(self) -> None:
-        self._read, self._write = os.pipe()
+        self.reading, self._write = os.pipe()
+        self._lock = threading.Lock()
 
     def read(self) -> str:
-        """By the parent: all that the child says."""
-        os.close(self._write)
-        self._write = -1
-        with os.fdopen(self._read, "rb") as file:
-            self._read = -1
+        """All that the other says."""
+        self.close()
+        with os.fdopen(self.reading, "rb") as file:
+            self.reading = -1
             return file.read().decode(errors="replace")
 
+    def keep_reading(self) -> None:
+        """This process is the one that reads."""
+        self.close()
+
     def write(self, text: str) -> None:
-        """By the child."""
-        os.write(self._write, text.encode(errors="replace"))
+        """Says it, if this end is there still."""
+        with self._lock:
+            if self._write >= 0:
+                os.write(self._write, text.encode(errors="replace"))
         self.close()
 
     def close(self) -> None:
-        """The child says no more."""
-        if self._write >= 0:
-            os.close(self._write)
-            self._write = -1
+        """There is nothing more to say."""
+        with self._lock:
+            if self._write >= 0:
+                os.close(self._write)
+                self._write = -1
+
+    def close_all(self) -> None:
+        """Both ends."""
+        self.close()
+        if self.reading >= 0:
+            os.close(self.reading)
+            self.reading = -1
 
     def __enter__(self) -> "_Pipe":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for descriptor in (self._read, self._write):
-            if descriptor >= 0:
-                os.close(descriptor)
+        self.close_all()
 
 
-def _live(run: Callable[[], int], line: socket.socket) -> None:
+def _live(birth: _Birth, run: Callable[[bytes], int]) -> None:
     """All that a forked process does. Never returns: what stands above it on the stack is the parent's."""
     status = 1
     try:
-        # What is forked from the agent does not keep it alive for the host daemon.
-        os.register_at_fork(after_in_child=line.close)
+        os.register_at_fork(after_in_child=birth.close)
         LOOPS.clear()
         _children.clear()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        status = run()
+        status = run(birth.wait())
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
     except BaseException:
-        sys.stderr.write(format_exception() + "\n")
+        if birth._line is not None:
+            sys.stderr.write(format_exception() + "\n")
     finally:
         try:
             sys.stdout.flush()
             sys.stderr.flush()
-            line.sendall(str(status).encode())
+            birth.tell_end(status)
         except (OSError, ValueError):
             pass
         os._exit(status)
@@ -314,7 +345,7 @@ def run_agent(
     """
     process = AgentProcess(name, nsaddr, addr, serializer, transport, base, attributes)
     agent = process.start(runs=True)
-    return Proxy(agent, nsaddr, safe=safe).wait_for_running(START)
+    return _again(agent, links.text_of(nsaddr), config["SAFE"] if safe is None else safe).wait_for_running(START)
 
 
 def _wait_for_children() -> None:

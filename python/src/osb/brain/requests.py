@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Deque, Dict, Optional
 
-from ..agent.agent import _answer
+from ..agent.messages import answer_in
 from ..agent.exchange import read_answer
 from ..agent.slot import Slot
 from ..durations import text_of
@@ -80,7 +80,7 @@ class Requests(Sockets):
                 raise OsbError(f"nothing was sent by {slot.alias}: there is no answer to wait for")
             reply = replies.popleft()
             core.r.wait_for(lambda: "answer" in reply, REPLY_TIMEOUT, f"the answer to a request by {slot.alias}")
-            return _answer(slot, slot.alias, *reply["answer"])
+            return answer_in(slot, slot.alias, *reply["answer"])
 
         return core.r.in_loop(wait)
 
@@ -119,7 +119,7 @@ class Requests(Sockets):
         handler = self._pending_requests.pop(uuid, None)
         value = None
         if reason is None:
-            value, reason = read_answer(frame, slot.serializer)
+            value, reason = read_answer(frame, slot)
         if handler is None:
             if frame is not None:
                 self._me.log_warning(f"Received response for an unknown request! {uuid.decode()}")

@@ -14,7 +14,8 @@ _HOST = frozenset({"addr", "configure", "alter", "adopt", "lead", "launch", "is_
 
 def check(verb: str, level: int) -> None:
     """Raises the fault `not_permitted`. The number is of the header: the name server says it."""
-    allowed = {2: _READ, 3: _AGENT, 4: _HOST}
-    if level >= 5 or verb in allowed.get(level, frozenset()):
+    allowed = {"read": _READ, "tap": _READ, "agent": _AGENT, "host": _HOST}
+    name = LEVELS[level] if 0 < level < len(LEVELS) else "join"
+    if name in ("control", "admin") or verb in allowed.get(name, frozenset()):
         return
-    raise Fault("not_permitted", verb=verb, level=LEVELS[level] if 0 < level < len(LEVELS) else "join")
+    raise Fault("not_permitted", verb=verb, level=name)
