@@ -150,6 +150,8 @@ else:
     there = []
     with tempfile.TemporaryDirectory() as folder:
         os.environ["OSB_STATE_DIR"] = folder
-        serve(expect=expect, received=received, requests=requests, calls=calls, begin=begin)
-        for each in there:
-            each.down()
+        try:
+            serve(expect=expect, received=received, requests=requests, calls=calls, begin=begin)
+        finally:
+            for each in there:
+                each.down()
