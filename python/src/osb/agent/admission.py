@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: What the ZAP domain of a socket begins with; its alias follows.
 DOMAIN = "osb/"
+#: What stands for the socket by which taps are shown: no alias has a slash.
+TAP_DOOR = "/tap"
 #: How often the log says at most that peers are refused, in seconds.
 _AGAIN = 10.0
 #: How long the name server may take to say whose a key is, in seconds.
@@ -54,6 +56,10 @@ class Admission:
                 self._answer(frames, "400", "not osb's")
             return
         key = zmq.utils.z85.encode(frames[8]).decode()
+        if frames[4].decode(errors="replace") == f"{DOMAIN}{TAP_DOOR}":
+            # By a key that a member of the level has told this agent.
+            is_known = self._run.taps.expects(key)
+            return self._answer(frames, "200" if is_known else "400", "" if is_known else "nobody looks by that key")
         waiting = self._waiting.setdefault(key, [])
         waiting.append(frames)
         if len(waiting) == 1:

@@ -15,9 +15,10 @@ from ..errors import Fault
 from ..kinds import Kind
 from ..proxy import to_json
 from ..values import ValueProblem, encode, error_answer
+from .core import stream
 from .exchange import read_answer
 from .promise import Promise, to_peer
-from .slot import PRIVATE, PUBLIC, SEPARATOR, Slot
+from .slot import PRIVATE, PUBLIC, SEPARATOR, Slot, pair_of
 
 if TYPE_CHECKING:
     from .run import Run
@@ -77,7 +78,8 @@ class Handling:
         """PULL and SUB, by one function."""
         run, recv, decode, flags = self._run, slot.socket.recv, slot.decode, zmq.NOBLOCK
         divides, several = slot.serializer != "raw", slot.lines.several
-        agent = run.agent
+        agent, onlookers = run.agent, slot.onlookers
+        sort = stream.PUBLICATION if topics else stream.MESSAGE
         run.begin(slot.alias)
         agent._current = current = run.current_of(slot)
         try:
@@ -93,6 +95,8 @@ class Handling:
                     # As the copy of a small one is: a message is not changed by who gets it.
                     frame = frame.buffer.toreadonly()
                 slot.large = len(frame) >= _LARGE
+                if onlookers is not None:
+                    onlookers.note(False, sort, 0, frame)
                 if topics:
                     topic, frame = self._divided(frame, divides)
                     if topic is None:
@@ -154,7 +158,8 @@ class Handling:
     def _take_one(self, slot: Slot, frames: List[bytes]) -> None:
         slot.received += 1
         if len(frames) != 1:
-            return self.garbled(slot, "a message of several frames")
+            return self._unreadable(slot, "a message of several frames")
+        slot.note_arrival(stream.MESSAGE if slot.kind is Kind.PULL else stream.PUBLICATION, frames[0])
         if slot.kind is Kind.PULL:
             return self.perform(slot, frames[0])
         self._publication(slot, frames[0])
@@ -178,11 +183,12 @@ class Handling:
             frame = frames[0]
             lead = 1 + len(slot.token)
             if len(frames) == 1 and frame[:1] == PUBLIC:
+                slot.note_arrival(stream.PUBLICATION, frame[1:])
                 self._run.when_free(lambda frame=frame: self._publication(slot, frame[1:]))  # type: ignore[misc]
             elif len(frames) == 1 and frame[:lead] == PRIVATE + slot.token and len(frame) >= lead + 8:
                 self._answered(slot, int.from_bytes(frame[lead : lead + 8], "big"), frame[lead + 8 :])
             else:
-                self.garbled(slot, "neither a publication nor an answer")
+                self._unreadable(slot, "neither a publication nor an answer")
 
     def _drain_requests(self, slot: Slot) -> None:
         for _ in range(BATCH):
@@ -192,8 +198,10 @@ class Handling:
             slot.received += 1
             path, body = frames[:-1], frames[-1]
             if len(path) < 2 or path[-1] != b"" or b"" in path[1:-1]:
-                self.garbled(slot, "a request without an empty frame before its body")
+                self._unreadable(slot, "a request without an empty frame before its body")
                 continue
+            if slot.onlookers is not None:
+                slot.note_arrival(stream.REQUEST, body, pair_of(path))
             self._request(slot, path, body)
             if self._run.must_turn:
                 return
@@ -220,11 +228,16 @@ class Handling:
                 return
             slot.received += 1
             if len(frames) != 3 or len(frames[0]) != 8 or frames[1] != b"":
-                self.garbled(slot, "an answer without the number of its request")
+                self._unreadable(slot, "an answer without the number of its request")
                 continue
             self._answered(slot, int.from_bytes(frames[0], "big"), frames[2])
 
+    def _unreadable(self, slot: Slot, reason: str) -> None:
+        slot.note_arrival(stream.GARBLED, reason.encode())
+        self.garbled(slot, reason)
+
     def _answered(self, slot: Slot, id: int, body: bytes) -> None:
+        slot.note_arrival(stream.ANSWER, body, id)
         if not self._run.exchange.answered(slot, id, body):
             self.lost(slot, "an answer that came too late is dropped")
 

@@ -31,6 +31,7 @@ from .farewell import leave_behind
 from .handling import Handling
 from .log import Log
 from .sockets import Sockets
+from .taps import Taps
 from .tasks import Tasks
 from .verbs import Verbs
 from .wiring import Wiring
@@ -70,6 +71,7 @@ class Run(Executing):
         self.control = Control(self)
         self.sockets, self.wiring, self.handling = Sockets(self), Wiring(self), Handling(self)
         self.verbs, self.tasks, self.crew = Verbs(self), Tasks(self), Crew()
+        self.taps = Taps(self)
         for poller in (self.sockets.quiet, self.sockets.whole):
             poller.register(self.waker.fileno(), zmq.POLLIN)
         self.waiting: List[Waiting] = []
@@ -316,6 +318,9 @@ class Run(Executing):
             if it == self.waker.fileno():
                 self.waker.clear()
                 continue
+            if it is self.taps.socket:
+                self.taps.read_grants()
+                continue
             slot, is_monitor = self.sockets.polled.get(it, (None, False))
             if slot is None:
                 continue
@@ -346,7 +351,7 @@ class Run(Executing):
 
     def _until_next(self) -> float:
         times = [self.timers.wakes_at() if self.life == "working" and self._depth == 0 else None]
-        times += [self.exchange.wakes_at(), self.wiring.wakes_at()]
+        times += [self.exchange.wakes_at(), self.wiring.wakes_at(), self.taps.wakes_at()]
         times += [it.until for it in self.waiting]
         if self._depth == 0:
             times.append(self.agent.idle_at)
@@ -358,6 +363,7 @@ class Run(Executing):
         self.exchange.expire(now)
         self.wiring.on_time(now)
         self.see_to_waiting()
+        self.taps.see_to()
 
     def see_to_waiting(self) -> None:
         """What waits, and has what it waits for, or waits no longer."""

@@ -20,6 +20,7 @@ from ..kinds import Kind
 from ..line import dial_with, seen_in, told_by, watch
 from ..values import decoder
 from .admission import DOMAIN
+from .core import stream
 from .endpoints import CannotBind, make, make_room
 from .endpoints import bind as bind_at
 from .lines import Lines
@@ -80,6 +81,8 @@ class Slot:
         #: Requests that are to be answered still.
         self.owed = 0
         self.lines = Lines()
+        #: Who looks at what passes, if anybody does: `taps.Onlookers`.
+        self.onlookers: Any = None
         #: It sends nothing: its only other end is being left.
         self.paused = False
         #: Whether the last message was large: then frames are not copied.
@@ -338,7 +341,24 @@ class Slot:
         except zmq.Again:
             return False
         self.sent += 1
+        if self.onlookers is not None:
+            self._note_left(frames)
         return True
+
+    def _note_left(self, frames: Frames) -> None:
+        body = frames[-1]
+        if len(frames) > 1:
+            self.onlookers.note(True, stream.REQUEST, int.from_bytes(bytes(frames[-3]), "big"), body)
+        elif self.kind.does("publishes"):
+            # Before it is what tells it from an answer.
+            self.onlookers.note(True, stream.PUBLICATION, 0, body[1:] if self.kind is Kind.SYNC_PUB else body)
+        else:
+            self.onlookers.note(True, stream.MESSAGE, 0, body)
+
+    def note_arrival(self, sort: int, body: Any, pair: int = 0) -> None:
+        """A message has arrived: who looks is told."""
+        if self.onlookers is not None:
+            self.onlookers.note(False, sort, pair, body)
 
     def request_frames(self, id: int, body: bytes) -> Frames:
         """A request with its number."""
@@ -357,6 +377,8 @@ class Slot:
             else:
                 self.socket.send_multipart([*path, body], zmq.NOBLOCK)
             self.sent += 1
+            if self.onlookers is not None:
+                self.onlookers.note(True, stream.ANSWER, pair_of(path), body)
         except zmq.ZMQError:
             self.dropped += 1
 
@@ -376,6 +398,11 @@ class Slot:
             except OSError:
                 pass  # libzmq has removed it, or another has
         return len(self.outbox)
+
+
+def pair_of(path: Frames) -> int:
+    """The way back of a request is another for each that is under way: a number for it."""
+    return (hash(tuple(bytes(frame) for frame in path)) & (1 << 64) - 1) or 1
 
 
 def new_token(agent: str, alias: str, other: str, incarnation: int) -> str:

@@ -209,6 +209,7 @@ class Sockets:
 
     def _add(self, slot: Slot) -> None:
         self._all[slot.alias] = slot
+        self._run.taps.meet(slot)
         self._watch(slot)
         self._run.note_change()
 
@@ -248,6 +249,8 @@ class Sockets:
     def close(self, alias: str, linger_ms: int) -> int:
         """Closes one. Tells how many messages never left the agent."""
         slot = self._all.pop(alias)
+        if slot.onlookers is not None:
+            slot.onlookers.leave()
         for it in [*slot.sockets(), *slot.monitors.values()]:
             self.polled.pop(it, None)
             for poller in (self.quiet, self.whole):

@@ -140,6 +140,30 @@ class Verbs(SocketVerbs, MessageVerbs):
         reason = f"{self._run.name}.{slot.alias} has a libzmq of its own, which cannot leave a connection out"
         raise Fault("refused", reason=reason)
 
+    # Who looks at what passes.
+
+    def tap(self, request: Request) -> Any:
+        """Shows what passes at its sockets from now on."""
+        return self._run.taps.tap(request.params)
+
+    def keep_tap(self, request: Request) -> None:
+        """Goes on with that."""
+        self._run.taps.keep(bytes.fromhex(request.params["token"]))
+
+    def tapped(self, request: Request) -> Any:
+        """What has passed, for who cannot dial the agent."""
+        token, wait = bytes.fromhex(request.params["token"]), request.params["wait"] / 1000
+        self._run.taps.ask(token, wait, request)
+        return LATER
+
+    def untap(self, request: Request) -> None:
+        """Nobody looks any more."""
+        self._run.taps.untap(bytes.fromhex(request.params["token"]))
+
+    def rate(self, _: Request) -> Any:
+        """How much goes through its sockets."""
+        return self._run.taps.rate()
+
     # Its life.
 
     def quiet(self, _: Request) -> None:
@@ -153,6 +177,7 @@ _VERBS: Dict[str, Callable[[Verbs, Request], Any]] = {
         "unsubscribe", "configure", "alter", "wire", "probe", "prove", "unprobe", "adopt", "release", "lead", "send",
         "send_recv", "ask", "wait", "timer", "stop_timer", "stop_timers", "quiet",
         "confirm", "arrived", "drain", "resume", "left", "leave_out", "launch",
+        "tap", "keep_tap", "tapped", "untap", "rate",
     )
 }  # fmt: skip
 
