@@ -162,6 +162,9 @@ mod keys;
 #[cfg(feature = "cli")]
 mod machine;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod metrics;
+#[cfg(feature = "cli")]
 mod nameserver;
 #[cfg(feature = "cli")]
 #[doc(hidden)]

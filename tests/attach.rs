@@ -172,7 +172,7 @@ fn who_watches_and_is_attached_takes_the_system_along() {
             "{}",
             said.lock().unwrap()
         );
-        assert!(heard("jobs is down"));
+        wait_until("it says so", || heard("jobs is down"));
         bench.assert_nothing_left();
     }
 }

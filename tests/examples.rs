@@ -73,6 +73,36 @@ fn spawn() {
     }
 }
 
+/// The dashboard asks for metrics that there are, with labels that they have.
+#[test]
+fn metrics() {
+    let bench = Bench::new();
+    up(&bench, "metrics");
+    let folder = repository().join("examples").join("metrics");
+    let page = wait_for("what was sent has arrived", || {
+        let page = bench.ok(&["metrics", "--once"]);
+        let ledger = "osb_socket_received_messages_total{agent=\"Ledger\",alias=\"results\",kind=\"PULL\"} 0";
+        (page.contains("agent=\"Ledger\",alias") && !page.contains(ledger)).then_some(page)
+    });
+    let dashboard = std::fs::read_to_string(folder.join("dashboard.json")).unwrap();
+    let _: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+    let name = regex_lite::Regex::new("osb_[a-z_]+").unwrap();
+    let mut asked = 0;
+    for found in name.find_iter(&dashboard) {
+        let has = |line: &str| line.starts_with(&format!("{}{{", found.as_str()));
+        assert!(page.lines().any(has), "{}: {page}", found.as_str());
+        asked += 1;
+    }
+    assert!(asked > 10, "{asked}");
+    for label in ["agent", "alias", "state"] {
+        assert!(
+            dashboard.contains(&format!("{{{{{label}}}}}"))
+                && page.contains(&format!("{label}=\""))
+        );
+    }
+    down(&bench);
+}
+
 /// What its README prints, but for rates, and with one of the workers dead.
 #[test]
 fn observe() {

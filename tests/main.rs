@@ -37,6 +37,7 @@ mod machines;
 mod many;
 mod mend;
 mod mend_machines;
+mod metrics;
 mod neighbours;
 mod patience;
 mod plain;

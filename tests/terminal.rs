@@ -314,6 +314,7 @@ fn few_write_to_terminals() {
             "cli/logs/mod.rs",
             "cli/logs/writer.rs",
             "cli/ns.rs",
+            "cli/tap/mod.rs",
             "host/attached.rs",
             "host/commands.rs",
             "host/mod.rs",

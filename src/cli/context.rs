@@ -77,6 +77,18 @@ impl Context {
         }
     }
 
+    /// Prints text for people over so many lines that were printed before, on a terminal. Tells how many lines it has.
+    pub fn print_over(&self, former: usize, text: &str) -> Result<usize, CommandError> {
+        let text = for_people(text, self.stdout);
+        let mut out = io::stdout().lock();
+        if former > 0 {
+            write!(out, "\x1b[{former}A\x1b[J")?;
+        }
+        writeln!(out, "{text}")?;
+        out.flush()?;
+        Ok(text.lines().count())
+    }
+
     /// Prints a result that comes after the one that was asked for, on stderr.
     pub fn print_aside(&self, report: &dyn Report) -> Result<(), CommandError> {
         if !self.global.quiet {

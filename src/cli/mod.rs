@@ -51,6 +51,7 @@ mod ls_runs;
 mod man;
 mod many;
 mod mended;
+mod metrics;
 mod move_agent;
 mod ns;
 mod otherwise;
@@ -194,6 +195,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Tap(args) => tap::run(args, context),
         Command::Rate(args) => rate::run(args, context),
         Command::Why(args) => why::run(args, context),
+        Command::Metrics(args) => metrics::run(args, context),
         Command::Wait(args) => wait::run(args, context),
         Command::Completions(args) => completions::run(args, context),
         Command::Keys(args) => keys::run(args, context),

@@ -1,7 +1,7 @@
 //! `osb rate`: how much goes through sockets, looked at again and again.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -159,19 +159,12 @@ impl Rate<'_> {
             .context
             .height()
             .map(|height| height.saturating_sub(3).max(1));
-        let back = match self.shown {
-            0 => String::new(),
-            lines => format!("\x1b[{lines}A\x1b[J"),
-        };
-        let table = rates.table(self.context.style());
         let table = match rates.rows.is_empty() {
             true => "nothing goes through any socket".to_owned(),
-            false => table,
+            false => rates.table(self.context.style()),
         };
-        self.shown = table.lines().count();
-        let mut out = io::stdout().lock();
-        writeln!(out, "{back}{table}")?;
-        Ok(out.flush()?)
+        self.shown = self.context.print_over(self.shown, &table)?;
+        Ok(())
     }
 }
 

@@ -164,7 +164,9 @@ fn sentence(cause: &Cause) -> String {
         ),
         Cause::NothingSent { writer, sent } => match sent {
             0 => format!("{writer} has never sent anything"),
-            sent => format!("{writer} sends nothing now; it has sent {sent} messages before"),
+            sent => format!(
+                "{writer} has sent nothing while it was looked at, for 0.4 s; {sent} messages before"
+            ),
         },
         Cause::QueueFull {
             writer,
