@@ -1,7 +1,6 @@
 //! `osb rate`: how much goes through sockets, looked at again and again.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -149,16 +148,13 @@ impl Rate<'_> {
             rows.retain(|it| !it.is_still());
         }
         rows.sort_by(|one, other| (&one.agent, &one.alias).cmp(&(&other.agent, &other.alias)));
-        let is_live = !self.args.once && io::stdout().is_terminal();
+        let height = self.context.height().filter(|_| !self.args.once);
         let mut rates = SocketRates { rows, room: None };
-        if !is_live || self.context.output() != Output::Table {
+        let (Some(height), Output::Table) = (height, self.context.output()) else {
             return self.context.print(&rates);
-        }
+        };
         // The head, the line that says what has no room, and the cursor's.
-        rates.room = self
-            .context
-            .height()
-            .map(|height| height.saturating_sub(3).max(1));
+        rates.room = Some(height.saturating_sub(3).max(1));
         let table = match rates.rows.is_empty() {
             true => "nothing goes through any socket".to_owned(),
             false => rates.table(self.context.style()),
