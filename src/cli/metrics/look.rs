@@ -55,7 +55,7 @@ impl Look {
         first
             .get_or_init(|| async {
                 self.take().await;
-                tokio::task::spawn_local(self.clone().go_on());
+                tokio::task::spawn_local(self.clone().go_on(Rc::clone(&first)));
             })
             .await;
         let last = self.shared.last.borrow();
@@ -66,12 +66,13 @@ impl Look {
         last.unwrap_or_default()
     }
 
-    /// Again and again, until nobody has scraped for a while.
-    async fn go_on(self) {
+    /// Again and again after that first look, until nobody has scraped for a while, or there was another first one since.
+    async fn go_on(self, first: Rc<OnceCell<()>>) {
         loop {
             tokio::time::sleep(INTERVAL).await;
             let scraped = *self.shared.scraped.borrow();
-            if scraped.is_none_or(|it| it.elapsed() >= INTEREST) {
+            let is_last = Rc::ptr_eq(&first, &self.shared.first.borrow());
+            if !is_last || scraped.is_none_or(|it| it.elapsed() >= INTEREST) {
                 return;
             }
             self.take().await;
