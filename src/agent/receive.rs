@@ -66,7 +66,7 @@ impl Agent {
         let Some(slot) = self.sockets.get_mut(at) else {
             return false;
         };
-        let Some(arrival) = slot.next_arrival() else {
+        let Some(arrival) = slot.next_seen() else {
             return false;
         };
         let serializer = slot.serializer;

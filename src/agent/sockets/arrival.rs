@@ -34,8 +34,19 @@ pub(crate) enum Arrival {
 }
 
 impl Slot {
-    /// The next message that has arrived. What a publisher hears of its subscribers is none.
-    pub(crate) fn next_arrival(&mut self) -> Option<Arrival> {
+    /// The next message that has arrived, of which who looks is told. What a publisher hears of its subscribers is none.
+    #[inline]
+    pub(crate) fn next_seen(&mut self) -> Option<Arrival> {
+        let arrival = self.next_arrival();
+        if self.is_watched()
+            && let Some(arrival) = &arrival
+        {
+            self.note_arrival(arrival);
+        }
+        arrival
+    }
+
+    fn next_arrival(&mut self) -> Option<Arrival> {
         let arrival = match self.kind {
             Kind::Push | Kind::Pub => None,
             Kind::Pull => self.next_frame().map(|frame| match frame {
@@ -60,10 +71,7 @@ impl Slot {
                     .map(|frames| request(frames, |path, body| Arrival::SyncRequest { path, body }))
             }
         };
-        if let Some(arrival) = &arrival {
-            self.stats.received += 1;
-            self.note_arrival(arrival);
-        }
+        self.stats.received += u64::from(arrival.is_some());
         arrival
     }
 
@@ -71,7 +79,9 @@ impl Slot {
     pub(crate) fn next_pulled(&mut self) -> Option<Result<Message, &'static str>> {
         let frame = self.next_frame()?.ok_or(SEVERAL);
         self.stats.received += 1;
-        self.note_pulled(&frame);
+        if self.is_watched() {
+            self.note_pulled(&frame);
+        }
         Some(frame)
     }
 
@@ -121,8 +131,8 @@ impl Slot {
 
     /// Counts messages, up to so many, and lets them go: nothing is looked at but the end of each, unless somebody looks.
     pub(crate) fn discard(&mut self, most: usize) {
-        if self.onlookers.is_some() {
-            (0..most).map_while(|_| self.next_arrival()).for_each(drop);
+        if self.is_watched() {
+            (0..most).map_while(|_| self.next_seen()).for_each(drop);
             return;
         }
         let mut frame = Message::new();

@@ -1,5 +1,5 @@
-//! Every message passes here, in either direction: who looks at a socket is told of it. While nobody looks, that is one
-//! comparison.
+//! Every message passes here, in either direction, if somebody looks at its socket. While nobody does, that is one
+//! comparison for each message.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher;
@@ -14,6 +14,12 @@ use crate::model::Kind;
 use crate::wire::{Passed, SocketRate, Sort, TappedSocket, Way};
 
 impl Slot {
+    /// Whether anybody looks. All that follows is for that case alone: it is kept out of the way of messages.
+    #[inline]
+    pub(super) fn is_watched(&self) -> bool {
+        self.onlookers.is_some()
+    }
+
     /// A tap is at this socket from now on, if it wants to be.
     pub(crate) fn admit_tap(&mut self, stream: &SharedStream) {
         if !stream.borrow().wants(&self.alias) {
@@ -71,8 +77,8 @@ impl Slot {
         }
     }
 
-    /// Something has arrived. The shortest way where nobody looks.
-    #[inline]
+    /// Something has arrived.
+    #[cold]
     pub(super) fn note_arrival(&mut self, arrival: &Arrival) {
         if let Some(onlookers) = &mut self.onlookers {
             onlookers.pass(&arrived(arrival));
@@ -80,7 +86,7 @@ impl Slot {
     }
 
     /// The same of what a PULL socket has received.
-    #[inline]
+    #[cold]
     pub(super) fn note_pulled(&mut self, frame: &Result<Message, &'static str>) {
         if let Some(onlookers) = &mut self.onlookers {
             onlookers.pass(&match frame {
@@ -91,7 +97,7 @@ impl Slot {
     }
 
     /// A message is about to be given to libzmq, which takes it away, or does not.
-    #[inline]
+    #[cold]
     pub(super) fn keep_leaving(&mut self, body: &[u8]) {
         if let Some(onlookers) = &mut self.onlookers {
             onlookers.leaving.clear();
@@ -100,7 +106,7 @@ impl Slot {
     }
 
     /// libzmq has taken it.
-    #[inline]
+    #[cold]
     pub(super) fn note_left(&mut self, request: Option<u64>) {
         if let Some(onlookers) = &mut self.onlookers {
             let leaving = std::mem::take(&mut onlookers.leaving);
@@ -114,7 +120,7 @@ impl Slot {
     }
 
     /// A publication has left.
-    #[inline]
+    #[cold]
     pub(super) fn note_published(&mut self, frame: &[u8]) {
         if let Some(onlookers) = &mut self.onlookers {
             // Before it is what tells it from an answer.
@@ -124,16 +130,17 @@ impl Slot {
         }
     }
 
-    /// The number by which an answer belongs to its request, if somebody looks.
-    #[inline]
-    pub(super) fn pair_of(&self, path: &Envelope) -> Option<u64> {
-        self.onlookers.as_ref().map(|_| pair_of(path))
+    /// An answer is about to leave. Tells the number by which it belongs to its request.
+    #[cold]
+    pub(super) fn begin_answer(&mut self, path: &Envelope, body: &[u8]) -> u64 {
+        self.keep_leaving(body);
+        pair_of(path)
     }
 
     /// An answer has left to the request of that number.
-    #[inline]
-    pub(super) fn note_answered(&mut self, pair: Option<u64>) {
-        if let (Some(onlookers), Some(pair)) = (&mut self.onlookers, pair) {
+    #[cold]
+    pub(super) fn note_answered(&mut self, pair: u64) {
+        if let Some(onlookers) = &mut self.onlookers {
             let leaving = std::mem::take(&mut onlookers.leaving);
             onlookers.pass(&passed(Way::Out, Sort::Answer, pair, &leaving));
             onlookers.leaving = leaving;

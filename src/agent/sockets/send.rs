@@ -24,7 +24,7 @@ impl Slot {
     /// Sends, or queues if `may_queue` and there is room.
     pub(crate) fn offer(&mut self, parcel: Parcel, may_queue: bool) -> Offer {
         if self.kind.publishes() {
-            if self.publish(&parcel.body) {
+            if self.publish(&parcel.body) && self.is_watched() {
                 self.note_published(&parcel.body);
             }
             return Offer::Taken;
@@ -69,7 +69,9 @@ impl Slot {
             self.transmit(parcel);
             return Ok(());
         }
-        self.keep_leaving(&parcel.body);
+        if self.is_watched() {
+            self.keep_leaving(&parcel.body);
+        }
         match raw::send(&mut self.socket, &mut parcel.body) {
             Err(error) if error.is_for_now() => return Err(parcel),
             Err(_) => {
@@ -77,7 +79,9 @@ impl Slot {
             }
             Ok(()) => {
                 self.count(true);
-                self.note_left(None);
+                if self.is_watched() {
+                    self.note_left(None);
+                }
             }
         }
         Ok(())
@@ -85,13 +89,14 @@ impl Slot {
 
     /// Answers a request. A peer that has gone, or does not read, does not get it: that is counted.
     pub(crate) fn answer(&mut self, envelope: Envelope, body: Message) {
-        let pair = self.pair_of(&envelope);
-        self.keep_leaving(&body);
+        let pair = self
+            .is_watched()
+            .then(|| self.begin_answer(&envelope, &body));
         let is_sent = match self.request_socket.as_deref() {
             Some(RequestSocket::Answers(_)) => self.answer_in_public(&envelope, &body),
             Some(RequestSocket::Asks { .. }) | None => self.answer_by(envelope, body),
         };
-        if is_sent {
+        if let Some(pair) = pair.filter(|_| is_sent) {
             self.note_answered(pair);
         }
     }
@@ -135,14 +140,16 @@ impl Slot {
 
     /// The socket is writable, so it takes all frames of one message.
     fn transmit(&mut self, parcel: Parcel) {
-        self.keep_leaving(&parcel.body);
+        if self.is_watched() {
+            self.keep_leaving(&parcel.body);
+        }
         let request = parcel.request;
         let sent = match request {
             None => self.socket.send(parcel.body, DONTWAIT),
             Some(request) => self.send_request(request, parcel.body),
         };
         self.count(sent.is_ok());
-        if sent.is_ok() {
+        if sent.is_ok() && self.is_watched() {
             self.note_left(request);
         }
     }
