@@ -147,11 +147,11 @@ fn every_kind_of_socket_is_tapped_in_both_directions() {
         let mut tap = Tap::begin(&bench, &["Alice.push", "-n", "1"]);
         tap.next()["count"] == 1
     });
-    let said = bench.osb(&["tap", "Carol.req", "-n", "2"]);
-    let lines: Vec<&str> = said.stdout.lines().collect();
-    assert_eq!(lines.len(), 2, "{said}");
+    let said = bench.osb(&["tap", "Carol.req", "-n", "3"]);
     let line = "→ \"how are you?\" ⇒ \"how are you?\"  (";
-    assert!(lines.iter().all(|it| it.contains(line)), "{said}");
+    // It may have begun between a request and its answer.
+    assert_eq!(said.stdout.lines().count(), 3, "{said}");
+    assert!(said.stdout.matches(line).count() >= 2, "{said}");
     bench.ok(&["down"]);
 }
 
