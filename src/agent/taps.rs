@@ -71,10 +71,16 @@ impl Taps {
         self.socket.as_ref()
     }
 
-    /// Where all taps are dialled: at the socket that is there, or else this one.
-    pub(crate) fn open(&mut self, bound: Option<TapSocket>) -> Option<Tapping> {
-        self.socket = self.socket.take().or(bound);
-        self.socket.as_ref().map(TapSocket::tapping)
+    /// Where all taps are dialled: at the socket that is there, or else one that `bind` makes.
+    pub(crate) fn open<E>(
+        &mut self,
+        bind: impl FnOnce() -> Result<TapSocket, E>,
+    ) -> Result<Tapping, E> {
+        let socket = match self.socket.take() {
+            Some(socket) => socket,
+            None => bind()?,
+        };
+        Ok(self.socket.insert(socket).tapping())
     }
 
     /// That tap goes on. False if there is none such.

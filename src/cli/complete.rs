@@ -70,12 +70,8 @@ pub(crate) fn targets() -> ArgValueCompleter {
 /// Sockets of all agents, as AGENT.ALIAS, and agents.
 pub(crate) fn sockets() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
-        let sockets = running().into_iter().flat_map(|agent| {
-            let aliases = agent.info.addresses.into_keys();
-            let sockets: Vec<String> = aliases.map(|it| format!("{}.{it}", agent.id)).collect();
-            std::iter::once(agent.id.to_string()).chain(sockets)
-        });
-        matching(current, sockets)
+        let agents = running();
+        matching(current, agents.iter().flat_map(Listed::names))
     })
 }
 

@@ -5,11 +5,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use super::signals::on_signal;
-use super::tap::{Pick, picked};
+use super::tap::picked;
 use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, Session, complete};
 use crate::model::{AgentId, Alias, Millis, Traffic};
-use crate::render::{Output, RateRow, Report, SocketRates};
+use crate::render::{Listed, Output, RateRow, Report, SocketRates};
 use crate::wire::{AgentRequest, Rates, SocketRate};
 
 /// Show how much goes through sockets: messages a second, sizes, jitter, queues, losses
@@ -85,36 +85,30 @@ impl Rate<'_> {
         let asked: Vec<_> = self
             .meant()?
             .into_iter()
-            .map(|pick| {
-                let proxy = self
-                    .session
-                    .proxy(&pick.agent.to_string(), self.args.timeout.limit())?;
+            .map(|(agent, aliases)| {
+                let limit = self.args.timeout.limit();
+                let proxy = self.session.proxy_of(&agent, limit)?;
                 let answer = proxy.ask::<Rates>(&AgentRequest::Rate {});
-                Ok((pick, proxy, answer))
+                Ok((agent.id, aliases, proxy, answer))
             })
             .collect::<Result<_, CommandError>>()?;
-        for (pick, proxy, answer) in asked {
+        for (agent, aliases, proxy, answer) in asked {
             match answer.wait() {
-                Ok(now) => rows.extend(self.compare(pick, now)),
-                Err(error) => self.on_silent(pick.agent, &proxy.standing(error).to_string()),
+                Ok(now) => rows.extend(self.compare(agent, &aliases, now)),
+                Err(error) => self.on_silent(agent, &proxy.standing(error).to_string()),
             }
         }
         Ok(rows)
     }
 
-    fn meant(&self) -> Result<Vec<Pick>, CommandError> {
-        let there = self.session.listed(self.context)?;
-        match self.args.sockets.is_empty() {
-            false => picked(&self.args.sockets, &there),
-            true => {
-                let living = there.into_iter().filter(|it| !it.info.state.ended());
-                let all = living.map(|it| Pick {
-                    agent: it.id,
-                    aliases: Vec::new(),
-                });
-                Ok(all.collect())
-            }
+    /// The agents that are meant, each with its sockets: none are all.
+    fn meant(&self) -> Result<Vec<(Listed, Vec<Alias>)>, CommandError> {
+        let mut there = self.session.listed(self.context)?;
+        if !self.args.sockets.is_empty() {
+            return picked(&self.args.sockets, there);
         }
+        there.retain(|it| !it.info.state.ended());
+        Ok(there.into_iter().map(|it| (it, Vec::new())).collect())
     }
 
     fn on_silent(&mut self, agent: AgentId, why: &str) {
@@ -125,21 +119,21 @@ impl Rate<'_> {
         }
     }
 
-    fn compare(&mut self, pick: Pick, now: Rates) -> Vec<RateRow> {
-        self.silent.retain(|it| *it != pick.agent);
-        let before = self.last.get(&pick.agent);
+    fn compare(&mut self, agent: AgentId, aliases: &[Alias], now: Rates) -> Vec<RateRow> {
+        self.silent.retain(|it| *it != agent);
+        let before = self.last.get(&agent);
         // In another life, or after a pause, it has begun anew.
         let before = before.filter(|it| it.since_us == now.since_us && it.at_us <= now.at_us);
         let since = before.map_or(now.since_us, |it| it.at_us);
         let interval = Duration::from_micros(now.at_us.saturating_sub(since));
-        let is_meant = |alias: &&Alias| pick.aliases.is_empty() || pick.aliases.contains(alias);
+        let is_meant = |alias: &&Alias| aliases.is_empty() || aliases.contains(alias);
         let sockets = now.sockets.iter().filter(|(alias, _)| is_meant(alias));
         let rows = sockets.map(|(alias, socket)| {
             let earlier = before.and_then(|it| it.sockets.get(alias));
-            row(&pick.agent, alias, interval, socket, earlier)
+            row(&agent, alias, interval, socket, earlier)
         });
         let rows = rows.collect();
-        self.last.insert(pick.agent, now);
+        self.last.insert(agent, now);
         rows
     }
 

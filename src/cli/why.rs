@@ -59,11 +59,11 @@ pub(super) fn reasons(session: &Session, names: &[&String], context: &Context) -
 
 /// What a text means: an agent, a socket of one, or a host.
 fn asked(text: &str, agents: &[Listed], hosts: &[HostInfo]) -> Result<Asked, CommandError> {
-    let is_known = |id: &AgentId| agents.iter().any(|it| is_called(it, id));
+    let is_known = |id: &AgentId| agents.iter().any(|it| it.is_called(id));
     let has = |socket: &SocketId| {
         agents
             .iter()
-            .any(|it| is_called(it, &socket.agent) && has_socket(it, socket))
+            .any(|it| it.is_called(&socket.agent) && has_socket(it, socket))
     };
     let host = || hosts.iter().find(|it| it.name.as_str() == text);
     match named(text, is_known) {
@@ -84,20 +84,10 @@ fn has_socket(agent: &Listed, socket: &SocketId) -> bool {
         || connections.any(|it| it.alias == socket.alias)
 }
 
-fn is_called(agent: &Listed, id: &AgentId) -> bool {
-    let group = id.nameserver.as_ref();
-    agent.info.name == id.name && (group.is_none() || group == agent.group.as_ref())
-}
-
 fn unknown(text: &str, agents: &[Listed], hosts: &[HostInfo]) -> CommandError {
-    let agents = agents.iter().flat_map(|agent| {
-        let aliases = agent.info.addresses.keys();
-        let sockets = aliases.map(|alias| format!("{}.{alias}", agent.id));
-        std::iter::once(agent.id.to_string()).chain(sockets)
-    });
-    let names: Vec<String> = agents
-        .chain(hosts.iter().map(|it| it.name.to_string()))
-        .collect();
+    let agents = agents.iter().flat_map(Listed::names);
+    let hosts = hosts.iter().map(|it| it.name.to_string());
+    let names: Vec<String> = agents.chain(hosts).collect();
     let hint = did_you_mean(text, names.iter().map(String::as_str));
     let hint = hint.unwrap_or_else(|| "`osb ls` shows the agents there are".to_owned());
     CommandError::say(

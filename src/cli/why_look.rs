@@ -33,7 +33,7 @@ pub(super) fn look(
     limit: Duration,
 ) -> Result<Facts, CommandError> {
     let near = near(asked, &agents);
-    let declared = declared(session);
+    let (began, declared) = (Instant::now(), declared(session));
     let mut looks = Vec::new();
     for (at, agent) in agents.iter().enumerate() {
         if near.contains(&at) && !agent.info.state.ended() {
@@ -42,10 +42,19 @@ pub(super) fn look(
         }
     }
     let topics = topics(&looks, &agents)?;
+    // A difference is of a time, and nothing else is waited for.
+    std::thread::sleep((began + MOMENT).saturating_duration_since(Instant::now()));
+    let again: Vec<_> = looks
+        .into_iter()
+        .map(|look| {
+            let after = look.proxy.ask(&AgentRequest::Status {});
+            (look, after)
+        })
+        .collect();
     let mut told: BTreeMap<usize, Told> = BTreeMap::new();
-    for look in looks {
+    for (look, after) in again {
         let at = look.at;
-        told.extend(look.end().map(|it| (at, it)));
+        told.extend(look.end(after).map(|it| (at, it)));
     }
     for (at, alias, topic) in topics {
         let topics = told.entry(at).or_default().topics.entry(alias).or_default();
@@ -69,12 +78,8 @@ pub(super) fn look(
 
 /// The agents that are asked about, and those that are wired to them.
 fn near(asked: &Asked, agents: &[Listed]) -> BTreeSet<usize> {
-    let is = |agent: &Listed, id: &AgentId| {
-        let group = id.nameserver.as_ref();
-        agent.info.name == id.name && (group.is_none() || group == agent.group.as_ref())
-    };
     let is_meant = |agent: &Listed| match asked {
-        Asked::Agent(id) | Asked::Socket(SocketId { agent: id, .. }) => is(agent, id),
+        Asked::Agent(id) | Asked::Socket(SocketId { agent: id, .. }) => agent.is_called(id),
         Asked::Host(host) => agent.info.host.as_ref() == Some(host),
     };
     let meant: Vec<usize> = (0..agents.len())
@@ -83,7 +88,7 @@ fn near(asked: &Asked, agents: &[Listed]) -> BTreeSet<usize> {
     let leads_to = |from: &Listed, to: &Listed| {
         let connections = from.info.connections.iter();
         connections.clone().any(|it| match &it.to {
-            Some(socket) => is(to, &socket.agent),
+            Some(socket) => to.is_called(&socket.agent),
             None => to
                 .info
                 .addresses
@@ -105,7 +110,6 @@ fn near(asked: &Asked, agents: &[Listed]) -> BTreeSet<usize> {
 struct Look {
     at: usize,
     proxy: Proxy,
-    began: Instant,
     sockets: Pending<Vec<HeldSocket>>,
     timers: Pending<Vec<TimerInfo>>,
     before: Pending<AgentStatus>,
@@ -116,7 +120,6 @@ impl Look {
     fn begin(at: usize, agent: &Listed, proxy: Proxy) -> Self {
         Self {
             at,
-            began: Instant::now(),
             sockets: proxy.ask(&AgentRequest::Sockets {}),
             timers: proxy.ask(&AgentRequest::Timers {}),
             before: proxy.ask(&AgentRequest::Status {}),
@@ -126,11 +129,8 @@ impl Look {
     }
 
     /// None: it does not answer.
-    fn end(self) -> Option<Told> {
+    fn end(self, after: Pending<AgentStatus>) -> Option<Told> {
         let before = self.before.wait().ok()?;
-        // A difference is of a time, and nothing else is waited for.
-        std::thread::sleep((self.began + MOMENT).saturating_duration_since(Instant::now()));
-        let after = self.proxy.ask::<AgentStatus>(&AgentRequest::Status {});
         let dialled = self
             .dialled
             .into_iter()

@@ -110,8 +110,10 @@ impl Graph {
     ) -> Vec<Edge<'g>> {
         let mut edges: BTreeMap<_, Edge<'g>> = BTreeMap::new();
         for wire in &self.wires {
-            let from = output(&wire.from, wire.kinds[0], place, nodes);
-            let to = input(&wire.to, wire.kinds[1], place, nodes);
+            let from = end((&wire.from, wire.kinds[0]), place, nodes, |it| {
+                &mut it.outputs
+            });
+            let to = end((&wire.to, wire.kinds[1]), place, nodes, |it| &mut it.inputs);
             let key = (from, to, Stand::of(wire), &wire.topics);
             let edge = edges.entry(key).or_insert_with(|| Edge {
                 from,
@@ -155,24 +157,15 @@ fn node(agents: Vec<&Agent>) -> Node<'_> {
 
 type Place<'p> = BTreeMap<&'p AgentId, usize>;
 
-fn output<'g>(
-    point: &'g Point,
-    kind: Kind,
+/// The end of a wire: the number of its node, and of its port there.
+fn end<'g>(
+    (point, kind): (&'g Point, Kind),
     place: &Place<'_>,
     nodes: &mut Vec<Node<'g>>,
+    ports: for<'n> fn(&'n mut Node<'g>) -> &'n mut Vec<Port<'g>>,
 ) -> (usize, usize) {
     let (node, alias) = node_of(point, place, nodes);
-    (node, port(&mut nodes[node].outputs, alias, kind))
-}
-
-fn input<'g>(
-    point: &'g Point,
-    kind: Kind,
-    place: &Place<'_>,
-    nodes: &mut Vec<Node<'g>>,
-) -> (usize, usize) {
-    let (node, alias) = node_of(point, place, nodes);
-    (node, port(&mut nodes[node].inputs, alias, kind))
+    (node, port(ports(&mut nodes[node]), alias, kind))
 }
 
 /// A wire may come to a socket that is of another kind by now.

@@ -54,7 +54,7 @@ pub use duration::{DurationError, Millis};
 pub use edit::Edit;
 pub use files::{
     Amount, Contents, Digest, Entry, Listing, ListingError, NamePattern, SyncSpec, TreePath,
-    TreePathError, What,
+    TreePathError, What, matches_name,
 };
 pub use grace::{Grace, beyond_usual, longest_stop};
 pub use guard::Guard;

@@ -46,17 +46,10 @@ impl Agent {
             advertise: self.boot.advertise,
             ipc_dir: &self.boot.ipc_dir,
         };
-        let (context, keys) = (&self.context, self.own_keys());
-        let bound = self
-            .taps
-            .socket()
-            .is_none()
-            .then(|| TapSocket::bind(context, keys, (ip, 0).into(), &place));
-        let refused = |reason| Fault::Refused { reason };
-        let bound = bound.transpose().map_err(refused)?;
-        self.taps
-            .open(bound)
-            .ok_or_else(|| refused("the tap is closed".to_owned()))
+        let keys = self.boot.keys.as_ref().map(|keys| &keys.own);
+        let bind = || TapSocket::bind(&self.context, keys, (ip, 0).into(), &place);
+        let opened = self.taps.open(bind);
+        opened.map_err(|reason| Fault::Refused { reason })
     }
 
     /// Answered when something has passed, or the time is up.

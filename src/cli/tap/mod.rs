@@ -5,6 +5,7 @@ mod message;
 mod pairs;
 mod pick;
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -14,11 +15,11 @@ use regex_lite::Regex;
 use self::format::Format;
 use self::message::{Tapped, exchange};
 use self::pairs::{Pairs, Shown};
-pub(crate) use self::pick::{Pick, pick_all};
+use self::pick::pick_all;
 use super::signals::on_signal;
 use super::timeout::TimeoutArgs;
 use super::{CommandError, Context, ErrorKind, Session, complete};
-use crate::model::{AgentId, harmless};
+use crate::model::{AgentId, Alias, harmless};
 use crate::proxy::{ProxyError, Seen, TapOf, Taps};
 use crate::render::{Listed, Output, did_you_mean};
 use crate::wire::Fault;
@@ -70,13 +71,12 @@ impl FromStr for Sample {
 pub(crate) fn run(args: TapArgs, context: &mut Context) -> Result<(), CommandError> {
     let session = context.session()?;
     session.warn(context);
-    let there = session.listed(context)?;
-    let picks = picked(&args.sockets, &there)?;
+    let picks = picked(&args.sockets, session.listed(context)?)?;
     let mut taps = Taps::new()?;
     let mut agents = Vec::new();
     let format = form(&args, context);
-    for Pick { agent, aliases } in picks {
-        let proxy = session.proxy(&agent.to_string(), args.timeout.limit())?;
+    for (agent, aliases) in picks {
+        let proxy = session.proxy_of(&agent, args.timeout.limit())?;
         let of = TapOf {
             aliases,
             topics: args.topics.clone(),
@@ -86,7 +86,7 @@ pub(crate) fn run(args: TapArgs, context: &mut Context) -> Result<(), CommandErr
             sample: args.sample.0,
         };
         taps.add(proxy, of)?;
-        agents.push(agent);
+        agents.push(agent.id);
     }
     let stop = taps.stopper();
     // What waits is shown, and the agents are told.
@@ -111,36 +111,40 @@ pub(crate) fn run(args: TapArgs, context: &mut Context) -> Result<(), CommandErr
     tap.run(&mut taps)
 }
 
-/// What the texts mean, or which of them means nothing, and what may have been meant.
-pub(crate) fn picked(texts: &[String], there: &[Listed]) -> Result<Vec<Pick>, CommandError> {
+/// What the texts mean, with the sockets of each (none: all), or which of them means nothing, and what may have been meant.
+pub(crate) fn picked(
+    texts: &[String],
+    there: Vec<Listed>,
+) -> Result<Vec<(Listed, Vec<Alias>)>, CommandError> {
     let living = there.iter().filter(|it| !it.info.state.ended());
     let sockets: Vec<_> = living
         .map(|agent| (&agent.id, agent.info.addresses.keys().collect()))
         .collect();
-    pick_all(texts, &sockets).map_err(|text| {
-        let ended = there
-            .iter()
-            .find(|it| it.info.state.ended() && text.starts_with(&it.id.to_string()));
-        if let Some(agent) = ended {
-            let sentence = format!("{} is {}", agent.id, agent.info.state);
-            return CommandError::say(ErrorKind::Failed, sentence).with_code("not_running");
-        }
-        let names = sockets
-            .iter()
-            .flat_map(|(agent, aliases): &(&AgentId, Vec<_>)| {
-                let sockets = aliases.iter().map(move |alias| format!("{agent}.{alias}"));
-                std::iter::once(agent.to_string()).chain(sockets)
-            });
-        let names: Vec<String> = names.collect();
-        let hint = did_you_mean(text, names.iter().map(String::as_str));
-        let hint = hint.unwrap_or_else(|| "`osb ls sockets` shows those there are".to_owned());
-        CommandError::say(
-            ErrorKind::Failed,
-            format!("no agent and no socket is called {text}"),
-        )
+    let picks = pick_all(texts, &sockets).map_err(|text| unknown(text, &there))?;
+    let picks = picks.into_iter().map(|it| (it.agent, it.aliases));
+    let mut picks: BTreeMap<AgentId, Vec<Alias>> = picks.collect();
+    let there = there.into_iter();
+    Ok(there
+        .filter_map(|agent| {
+            let aliases = picks.remove(&agent.id)?;
+            Some((agent, aliases))
+        })
+        .collect())
+}
+
+fn unknown(text: &str, there: &[Listed]) -> CommandError {
+    let (ended, living): (Vec<_>, Vec<_>) = there.iter().partition(|it| it.info.state.ended());
+    if let Some(agent) = ended.iter().find(|it| text.starts_with(&it.id.to_string())) {
+        let sentence = format!("{} is {}", agent.id, agent.info.state);
+        return CommandError::say(ErrorKind::Failed, sentence).with_code("not_running");
+    }
+    let names: Vec<String> = living.into_iter().flat_map(Listed::names).collect();
+    let hint = did_you_mean(text, names.iter().map(String::as_str));
+    let hint = hint.unwrap_or_else(|| "`osb ls sockets` shows those there are".to_owned());
+    let sentence = format!("no agent and no socket is called {text}");
+    CommandError::say(ErrorKind::Failed, sentence)
         .with_code("unknown_socket")
         .with_hint(hint)
-    })
 }
 
 /// How messages are written.
@@ -235,10 +239,7 @@ impl Tap<'_> {
         let is_final = matches!(
             why,
             ProxyError::Fault(
-                Fault::NotPermitted { .. }
-                    | Fault::UnknownMethod { .. }
-                    | Fault::UnknownAlias { .. }
-                    | Fault::Refused { .. }
+                Fault::NotPermitted { .. } | Fault::UnknownAlias { .. } | Fault::Refused { .. }
             )
         );
         match why {

@@ -1,6 +1,6 @@
 //! Which sockets of which agents are meant: `Alice.main`, `Alice` for all of Alice's, `Sensor*.out`, `*`. Pure.
 
-use crate::model::{AgentId, Alias};
+use crate::model::{AgentId, Alias, matches_name};
 
 /// Sockets of an agent. No aliases: all, also those that come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,19 +16,19 @@ pub(crate) type There<'a> = (&'a AgentId, Vec<&'a Alias>);
 pub(crate) fn pick(text: &str, there: &[There<'_>]) -> Vec<Pick> {
     let of_agent = |(agent, aliases): &There<'_>| -> Option<Pick> {
         let name = agent.to_string();
-        if fits(text, &name) {
+        if matches_name(text, &name) {
             return Some(all_of(agent));
         }
         let dots = text.match_indices('.').map(|(dot, _)| dot);
         let mut parts = dots.map(|dot| (&text[..dot], &text[dot + 1..]));
         parts.find_map(|(begin, alias)| {
-            if !fits(begin, &name) {
+            if !matches_name(begin, &name) {
                 return None;
             }
             if alias == "*" {
                 return Some(all_of(agent));
             }
-            let meant = aliases.iter().filter(|it| fits(alias, it.as_str()));
+            let meant = aliases.iter().filter(|it| matches_name(alias, it.as_str()));
             let aliases: Vec<Alias> = meant.map(|it| (*it).clone()).collect();
             let agent = (*agent).clone();
             (!aliases.is_empty()).then_some(Pick { agent, aliases })
@@ -67,26 +67,6 @@ fn all_of(agent: &AgentId) -> Pick {
         agent: agent.clone(),
         aliases: Vec::new(),
     }
-}
-
-/// Whether a name is what the pattern says; a star stands for anything.
-fn fits(pattern: &str, name: &str) -> bool {
-    let Some((begin, rest)) = pattern.split_once('*') else {
-        return pattern == name;
-    };
-    let Some(mut left) = name.strip_prefix(begin) else {
-        return false;
-    };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    // What stands behind the last star is at the end.
-    let end = parts.pop().unwrap_or_default();
-    for part in parts {
-        match left.find(part) {
-            Some(at) => left = &left[at + part.len()..],
-            None => return false,
-        }
-    }
-    left.ends_with(end)
 }
 
 #[cfg(test)]
@@ -150,10 +130,10 @@ mod tests {
             ("a*a", "aa"),
             ("**", "x"),
         ] {
-            assert!(fits(pattern, name), "{pattern} {name}");
+            assert!(matches_name(pattern, name), "{pattern} {name}");
         }
         for (pattern, name) in [("a*a", "a"), ("*b*d", "abc"), ("a", "ab"), ("*x*", "ab")] {
-            assert!(!fits(pattern, name), "{pattern} {name}");
+            assert!(!matches_name(pattern, name), "{pattern} {name}");
         }
     }
 }

@@ -15,7 +15,7 @@ pub use listing::{Entry, Listing, ListingError, What};
 pub use path::{TreePath, TreePathError};
 
 use super::AgentId;
-pub use pattern::NamePattern;
+pub use pattern::{NamePattern, matches_name};
 
 /// Which files go with an agent to its machine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -46,8 +46,9 @@ fn matches(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// What stands between the stars has to come in its order: each as early as it can.
-fn matches_name(pattern: &str, name: &str) -> bool {
+/// Whether a name is what a pattern says, in which a star stands for anything. What stands between the stars has to come in its
+/// order: each as early as it can.
+pub fn matches_name(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else {
         return pattern == name;
     };

@@ -41,6 +41,21 @@ impl Listed {
     }
 }
 
+impl Listed {
+    /// Whether that name means it: a bare one any agent that is called so.
+    pub fn is_called(&self, id: &AgentId) -> bool {
+        let group = id.nameserver.as_ref();
+        self.info.name == id.name && (group.is_none() || group == self.group.as_ref())
+    }
+
+    /// Its name, and those of its sockets, as one would use them on the command line.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let sockets = self.info.addresses.keys();
+        let sockets = sockets.map(|alias| format!("{}.{alias}", self.id));
+        std::iter::once(self.id.to_string()).chain(sockets)
+    }
+}
+
 impl From<AgentInfo> for Listed {
     fn from(info: AgentInfo) -> Self {
         Self {
