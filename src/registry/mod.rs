@@ -369,6 +369,9 @@ impl Registry {
         };
         if member.sign_of_life(now) {
             let peer = peer.clone();
+            if let (Peer::Agent(_), true) = (&peer, member.is_outdated()) {
+                self.send(from, Envelope::event(), body(&Event::Unregistered {}));
+            }
             self.leases.start(peer.clone(), now);
             self.tell(&peer, Change::State, now);
             self.tell_host_that_is_heard(&peer, now);

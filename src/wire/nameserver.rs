@@ -265,7 +265,8 @@ pub enum Event {
     },
     /// To a successor: it is the agent now.
     TookOver {},
-    /// To a member that the name server does not know: announce yourself.
+    /// To a member that the name server does not know, or an agent that was unreachable, so that what it said is
+    /// outdated: announce yourself.
     Unregistered {},
     /// To an agent that has just registered: what its sockets lack, and where it is written what that means. The
     /// name server lets it in all the same.
