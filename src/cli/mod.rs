@@ -25,6 +25,7 @@ mod dependents;
 mod doctor;
 mod down;
 mod error;
+mod events;
 mod every;
 mod explain;
 mod export;
@@ -195,6 +196,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Tap(args) => tap::run(args, context),
         Command::Rate(args) => rate::run(args, context),
         Command::Why(args) => why::run(args, context),
+        Command::Events(args) => events::run(args, context),
         Command::Metrics(args) => metrics::run(args, context),
         Command::Wait(args) => wait::run(args, context),
         Command::Completions(args) => completions::run(args, context),

@@ -99,7 +99,9 @@ impl Agent {
             MessageKind::Reply if self.membership.is_announcement(envelope.id) => {
                 self.note_registered()
             }
-            MessageKind::Reply => {}
+            MessageKind::Reply => self
+                .membership
+                .on_kept(envelope.id, || read_body(body).ok()),
         }
     }
 
