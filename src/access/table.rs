@@ -175,6 +175,7 @@ table!(AgentRequest {
     GetAttr "get_attr" CONTROL,
     SetAttr "set_attr" CONTROL,
     Attributes "attributes" CONTROL,
+    FollowAttributes "follow_attributes" CONTROL,
     Send "send" CONTROL,
     Ask "ask" CONTROL,
     SendRecv "send_recv" CONTROL,

@@ -51,6 +51,8 @@ pub(crate) struct Agent {
     pub membership: Membership,
     /// What it has said of itself, to tell what has happened since.
     pub history: History,
+    /// Until when attributes that get another value are told of.
+    pub attributes_followed: Duration,
     /// None where every peer is admitted.
     pub admission: Option<Admission>,
     pub sockets: Sockets,
@@ -133,6 +135,7 @@ impl Agent {
             context,
             membership: Membership::new(control, incarnation),
             history: History::default(),
+            attributes_followed: Duration::ZERO,
             sockets: Sockets::default(),
             wires: Wires::default(),
             taps: Taps::default(),

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::logs::Moment;
 use super::{CommandError, Context, ErrorKind, Session, complete};
+use crate::model::timing::CONTROL_TIMEOUT;
 use crate::model::{NameServerName, matches_name};
 use crate::proxy::{Events, NameServer, ProxyError};
-use crate::render::{Happened, Standing, did_you_mean};
-use crate::wire::{EVENT_KINDS, EventRecord, Occurred};
+use crate::render::{Happened, Listed, Standing, did_you_mean};
+use crate::wire::{AgentRequest, EVENT_KINDS, EventRecord, Fault, Occurred};
+
+/// Attributes are told of for twice as long, and asked for again.
+const RENEWED: Duration = Duration::from_secs(60);
 
 /// Show what has happened: agents and hosts that come, fail and go, wires, losses, what operators do
 #[derive(Debug, clap::Args)]
@@ -124,13 +129,34 @@ fn follow(args: &EventsArgs, session: &Session, context: &Context) -> Result<(),
             .spawn(move || pass(events, nameserver, &sender))?;
     }
     drop(sender);
-    for (nameserver, event) in coming {
-        let event = event?;
-        if args.want(&event) {
-            context.print(&Happened { event, nameserver })?;
+    loop {
+        args.follow_attributes(session, context)?;
+        let until = Instant::now() + RENEWED;
+        if !show_coming(args, &coming, until, context)? {
+            return Ok(());
         }
     }
-    Ok(())
+}
+
+/// Shows what comes until then. Tells whether there may be more.
+fn show_coming(
+    args: &EventsArgs,
+    coming: &Receiver<Coming>,
+    until: Instant,
+    context: &Context,
+) -> Result<bool, CommandError> {
+    loop {
+        match coming.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok((nameserver, event)) => {
+                let event = event?;
+                if args.want(&event) {
+                    context.print(&Happened { event, nameserver })?;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => return Ok(true),
+            Err(RecvTimeoutError::Disconnected) => return Ok(false),
+        }
+    }
 }
 
 /// Until there are none any more, or nobody wants them.
@@ -145,6 +171,36 @@ fn pass(mut events: Events, nameserver: Option<NameServerName>, to: &Sender<Comi
 }
 
 impl EventsArgs {
+    /// Has the agents that are meant tell of their attributes, also those that have come, if that is wanted.
+    fn follow_attributes(&self, session: &Session, context: &Context) -> Result<(), CommandError> {
+        if !self.kinds.iter().any(|it| it.0 == "attribute") {
+            return Ok(());
+        }
+        let is_meant = |it: &Listed| {
+            let name = it.info.name.as_str();
+            self.of.is_empty() || self.of.iter().any(|of| matches_name(of, name))
+        };
+        let for_ms = u32::try_from((2 * RENEWED).as_millis()).unwrap_or(u32::MAX);
+        let mut asked = Vec::new();
+        for agent in session.listed(context)? {
+            if is_meant(&agent) && !agent.info.state.ended() {
+                let proxy = session.proxy_of(&agent, CONTROL_TIMEOUT)?;
+                let request = AgentRequest::FollowAttributes { for_ms };
+                asked.push((agent.id, proxy.ask::<()>(&request)));
+            }
+        }
+        for (agent, answer) in asked {
+            match answer.wait() {
+                Err(ProxyError::Fault(fault @ Fault::NotPermitted { .. })) => {
+                    return Err(ProxyError::Fault(fault).into());
+                }
+                Err(error) => context.note(&format!("{agent} does not tell of its attributes: {error}")),
+                Ok(()) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Who asks for what it is not told is not to take that for nothing.
     fn may_know(&self, events: &Events, nameserver: &NameServer) -> Result<(), CommandError> {
         let asks = |it: &EventKind| matches!(it.0, "deed" | "member");

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use crate::events::{PAGE, Stream, Waiter, page_of};
 use crate::journal::Events;
 use crate::owned::Folder;
-use crate::registry::RoutingId;
+use crate::model::Access;
+use crate::registry::{RoutingId, may_know};
 use crate::wire::{Envelope, EventOrigin, EventPage, Fault, NameserverEvent, Occurred, Peer, body};
 
 /// So much of the files says which events of which member are there already.
@@ -22,8 +23,8 @@ const LONGEST_WAIT_MS: u32 = 60_000;
 pub(super) struct Asker {
     pub to: RoutingId,
     pub id: u64,
-    /// It gets what operators do, too.
-    pub whole: bool,
+    /// Not all is told to all.
+    pub level: Access,
 }
 
 /// The events.
@@ -116,7 +117,7 @@ impl Told {
             let upto = self.stream.last();
             let page = EventPage {
                 upto,
-                whole: asker.whole,
+                whole: asker.level == Access::Admin,
                 ..EventPage::default()
             };
             return Some(answer(&asker, &Ok(page)));
@@ -145,14 +146,12 @@ impl Told {
     }
 
     fn answer(&self, asker: &Asker, after: u64) -> Answer {
-        let may = |what: &Occurred| {
-            asker.whole || !matches!(what, Occurred::Member { .. } | Occurred::Deed { .. })
-        };
+        let may = |what: &Occurred| may_know(asker.level, what);
         let page = match self.stream.page(after, may) {
             Some(page) => Ok(page),
             None => self.older(after, may),
         };
-        let whole = asker.whole;
+        let whole = asker.level == Access::Admin;
         answer(asker, &page.map(|page| EventPage { whole, ..page }))
     }
 

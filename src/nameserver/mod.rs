@@ -334,11 +334,11 @@ impl NameServer {
                     id,
                     after,
                     wait_ms,
-                    whole,
+                    level,
                 } => {
                     let now = self.began.elapsed();
                     let until = now + events::wait(wait_ms);
-                    let asker = Asker { to, id, whole };
+                    let asker = Asker { to, id, level };
                     if let Some((to, envelope, body)) = self.told.ask(asker, after, until, now)
                         && let Err(not) = self.router.send(&to, &envelope.encode(), body)
                     {

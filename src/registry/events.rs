@@ -6,12 +6,32 @@ use crate::access::Asked;
 use crate::events::Taken;
 use crate::model::{Access, AgentName, State};
 use crate::wire::{
-    AgentEvent, EventOrigin, Fault, HostEvent, Incarnation, NameServerRequest, Note, Occurred,
+    AgentEvent, AgentRequest, EventOrigin, Fault, HostEvent, Incarnation, NameServerRequest, Note, Occurred,
     OwnEvent, Peer,
 };
 
 /// No text that a member has chosen is longer in an event, in bytes.
 const LONGEST_TEXT: usize = 300;
+
+/// Whether a member of that level is told. What operators do is for admins, and attributes are for those who may ask for them.
+pub(crate) fn may_know(level: Access, what: &Occurred) -> bool {
+    match what {
+        Occurred::Member { .. } | Occurred::Deed { .. } => level == Access::Admin,
+        Occurred::Attribute { .. } => {
+            let asked = AgentRequest::Attributes {};
+            asked.permitted_to(level).is_ok()
+        }
+        Occurred::Agent { .. }
+        | Occurred::Host { .. }
+        | Occurred::Wire { .. }
+        | Occurred::Socket { .. }
+        | Occurred::Health { .. }
+        | Occurred::Loss { .. }
+        | Occurred::Nameserver { .. }
+        | Occurred::Gap { .. }
+        | Occurred::Unknown => true,
+    }
+}
 
 impl Registry {
     /// A member tells what has happened to it. The number up to which its events are there now.
@@ -172,7 +192,10 @@ impl Registry {
             id,
             after,
             wait_ms,
-            whole: self.keys.is_none() || level == Access::Admin,
+            level: match self.keys {
+                Some(_) => level,
+                None => Access::Admin,
+            },
         });
     }
 }

@@ -33,6 +33,7 @@ use crate::wire::{
     Occurred, Peer, body, read_body,
 };
 use away::Away;
+pub(crate) use events::may_know;
 use followers::Followers;
 use lease::Leases;
 use member::{Facts, Member};
@@ -99,8 +100,8 @@ pub(crate) enum Effect {
         id: u64,
         after: Option<u64>,
         wait_ms: u32,
-        /// With what operators do, and who is let in.
-        whole: bool,
+        /// Of whoever asks: not all is told to all.
+        level: Access,
     },
     /// Deliver what is to be sent, then end.
     End,

@@ -214,6 +214,10 @@ impl Agent {
                 done()
             }
             AgentRequest::Launch(launch) => self.launch(launch, request),
+            AgentRequest::FollowAttributes { for_ms } => {
+                self.follow_attributes(Duration::from_millis(for_ms.into()));
+                done()
+            }
             AgentRequest::GetAttr { name } => Some(self.get_attr(name)),
             AgentRequest::SetAttr { attributes } => {
                 self.set_attributes(attributes);
@@ -271,7 +275,7 @@ impl Agent {
     /// Sets attributes and tells the program.
     pub(crate) fn set_attributes(&mut self, attributes: BTreeMap<String, Value>) {
         self.tell_attributes(&attributes);
-        self.attributes.extend(attributes);
+        self.keep_attributes(attributes);
     }
 
     fn get_attr(&self, name: String) -> Result<Value, Fault> {
