@@ -15,6 +15,7 @@ mod corpus;
 mod doctor;
 mod drain;
 mod elsewhere;
+mod events;
 mod exact;
 mod examples;
 mod export;

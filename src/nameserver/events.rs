@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use crate::events::{PAGE, Stream, Waiter, page_of};
 use crate::journal::Events;
-use crate::owned::Folder;
 use crate::model::Access;
+use crate::owned::Folder;
 use crate::registry::{RoutingId, may_know};
 use crate::wire::{Envelope, EventOrigin, EventPage, Fault, NameserverEvent, Occurred, Peer, body};
 

@@ -6,8 +6,8 @@ use crate::access::Asked;
 use crate::events::Taken;
 use crate::model::{Access, AgentName, State};
 use crate::wire::{
-    AgentEvent, AgentRequest, EventOrigin, Fault, HostEvent, Incarnation, NameServerRequest, Note, Occurred,
-    OwnEvent, Peer,
+    AgentEvent, AgentRequest, EventOrigin, Fault, HostEvent, Incarnation, NameServerRequest, Note,
+    Occurred, OwnEvent, Peer,
 };
 
 /// No text that a member has chosen is longer in an event, in bytes.
