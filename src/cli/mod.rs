@@ -47,6 +47,7 @@ mod logs;
 mod ls;
 mod ls_agents;
 mod ls_hosts;
+mod ls_recording;
 mod ls_runs;
 mod man;
 mod many;
@@ -60,6 +61,7 @@ mod plan;
 mod purpose;
 mod quick;
 mod rate;
+mod record;
 mod remembered;
 mod remove;
 mod replies;
@@ -115,7 +117,7 @@ pub use session::Session;
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     keep_descriptors();
     note_is_osb();
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = record::of_file(arguments.into_iter().collect());
     if complete::asked(&arguments) {
         return ExitCode::SUCCESS;
     }
@@ -193,6 +195,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Log(args) => log::run(args, context),
         Command::Logs(args) => logs::run(args, context),
         Command::Tap(args) => tap::run(args, context),
+        Command::Record(args) => record::run(args, context),
         Command::Rate(args) => rate::run(args, context),
         Command::Why(args) => why::run(args, context),
         Command::Metrics(args) => metrics::run(args, context),
