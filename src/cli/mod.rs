@@ -64,6 +64,7 @@ mod rate;
 mod record;
 mod remembered;
 mod remove;
+mod replay;
 mod replies;
 mod request;
 mod restart;
@@ -196,6 +197,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Logs(args) => logs::run(args, context),
         Command::Tap(args) => tap::run(args, context),
         Command::Record(args) => record::run(args, context),
+        Command::Replay(args) => replay::run(args, context),
         Command::Rate(args) => rate::run(args, context),
         Command::Why(args) => why::run(args, context),
         Command::Metrics(args) => metrics::run(args, context),

@@ -4,15 +4,21 @@
 
 mod fields;
 mod lane;
+mod order;
+mod pace;
 mod pairs;
 mod read;
 mod ring;
+mod script;
 mod tally;
 mod write;
 
 pub(crate) use lane::Lane;
+pub(crate) use order::InOrder;
+pub(crate) use pace::{Lateness, Pace, Speed};
 pub(crate) use read::{End, Found, Heard, ReadError, Reader, Track};
 pub(crate) use ring::Ring;
+pub(crate) use script::{Choice, Line, Part, PartSocket, Say, Unsaid, line, parts};
 pub(crate) use tally::{ChannelTally, Tally, Window};
 pub(crate) use write::{Event, Head, Message, RecordError, Recording, Written};
 

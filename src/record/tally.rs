@@ -5,7 +5,7 @@ use std::io::Read;
 
 use serde::Deserialize;
 
-use super::{ABOUT, End, Found, LOSSES, ReadError, Reader, Track};
+use super::{ABOUT, AGENTS, End, Found, LOSSES, ReadError, Reader, Track};
 
 /// From the first to the last message, in nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,9 @@ pub(crate) struct Tally {
     /// How many messages were lost, by their agents.
     pub lost: BTreeMap<String, u64>,
     pub end: End,
-    /// What other metadata it has.
+    /// What the name server told of each agent, as JSON.
+    pub agents: BTreeMap<String, String>,
+    /// What metadata it has beside what it says of itself.
     pub metadata: Vec<String>,
 }
 
@@ -56,6 +58,7 @@ impl Tally {
             lost: BTreeMap::new(),
             end: End::Cut,
             metadata: Vec::new(),
+            agents: BTreeMap::new(),
         };
         while let Some(found) = reader.next()? {
             tally.add(found);
@@ -76,7 +79,12 @@ impl Tally {
                 self.channels.entry(track.name.clone()).or_insert(channel);
             }
             Found::Metadata { name, values } if name == ABOUT => self.about = values,
-            Found::Metadata { name, .. } => self.metadata.push(name),
+            Found::Metadata { name, values } => {
+                if name == AGENTS {
+                    self.agents = values;
+                }
+                self.metadata.push(name);
+            }
             Found::Message(heard) => {
                 if heard.track.name == LOSSES
                     && let Ok(loss) = serde_json::from_slice::<Loss>(&heard.data)

@@ -231,6 +231,7 @@ impl<W: Write> Recording<W> {
     }
 
     /// Which part of several it is.
+    #[cfg(test)]
     pub(crate) fn part(&self) -> u32 {
         self.part
     }

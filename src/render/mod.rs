@@ -31,7 +31,7 @@ pub use reports::{
     Sockets, Started, SystemRow, SystemState, Systems, Timers, Uninstalled, UnitsPrinted, Up,
     Versions, Waited, WaitedRow, Why, WouldChange, by_hand_remedy,
 };
-pub(crate) use reports::{Contents, Recorded};
+pub(crate) use reports::{Contents, Recorded, Replayed};
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;
 pub(crate) use time::milliseconds;

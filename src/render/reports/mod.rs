@@ -54,7 +54,7 @@ pub use listed::Listed;
 pub use many::{Failure, Many, Outcome};
 pub use planned::Planned;
 pub use rates::{RateRow, SocketRates};
-pub(crate) use recording::{Contents, Recorded};
+pub(crate) use recording::{Contents, Recorded, Replayed};
 pub use runs::{KeptRuns, RunRow};
 pub use sockets::Sockets;
 pub use started::Started;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::record::{ChannelTally, End, Tally, Window, Written};
+use crate::record::{ChannelTally, End, Lateness, Tally, Window, Written};
 use crate::render::json::pretty;
 use crate::render::table::Table;
 use crate::render::table::Width::{Needed, Spare};
@@ -58,6 +58,61 @@ impl Report for Recorded {
             .iter()
             .map(|it| it.display().to_string())
             .collect()
+    }
+}
+
+/// What was sent again.
+pub(crate) struct Replayed {
+    pub file: PathBuf,
+    pub messages: u64,
+    pub took: Duration,
+    /// How late. None: they were sent as fast as it went.
+    pub late: Option<Lateness>,
+    pub failed: u64,
+    pub unsent: u64,
+}
+
+impl Report for Replayed {
+    fn table(&self, _style: Style) -> String {
+        let (file, took) = (self.file.display(), elapsed(self.took));
+        let late = self.late.as_ref().and_then(|late| {
+            let (half, most) = (micros(late.at(50)?), micros(late.at(99)?));
+            let all = micros(u64::try_from(late.most().as_micros()).unwrap_or(u64::MAX));
+            Some(format!(
+                "; late by {half}, 99 of 100 by {most} at most, all by {all}"
+            ))
+        });
+        let late = late.unwrap_or_default();
+        format!("{file}: {} messages in {took}{late}", self.messages)
+    }
+
+    fn json(&self) -> String {
+        let late = self.late.as_ref().map(|late| {
+            serde_json::json!({
+                "p50": late.at(50),
+                "p99": late.at(99),
+                "max": u64::try_from(late.most().as_micros()).unwrap_or(u64::MAX),
+            })
+        });
+        pretty(&serde_json::json!({
+            "file": self.file,
+            "messages": self.messages,
+            "seconds": self.took.as_secs_f64(),
+            "late_us": late,
+            "failed": self.failed,
+            "unsent": self.unsent,
+        }))
+    }
+
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+fn micros(us: u64) -> String {
+    match us {
+        0..1000 => format!("{us} µs"),
+        _ => crate::render::milliseconds(us),
     }
 }
 
@@ -250,6 +305,7 @@ mod tests {
                 lost: [("Alice".to_owned(), 3)].into(),
                 end: End::Cut,
                 metadata: vec!["osb.agents".to_owned()],
+                agents: BTreeMap::new(),
             },
         }
     }
