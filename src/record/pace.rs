@@ -100,7 +100,8 @@ impl Lateness {
 
     /// What so many in a hundred do not exceed, in microseconds, to some 6%.
     pub(crate) fn at(&self, percent: u64) -> Option<u64> {
-        self.late.size_at(percent)
+        let most = u64::try_from(self.most.as_micros()).unwrap_or(u64::MAX);
+        self.late.size_at(percent).map(|it| it.min(most))
     }
 
     pub(crate) fn most(&self) -> Duration {

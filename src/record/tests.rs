@@ -32,8 +32,11 @@ fn begin(lz4: bool) -> Recording<Vec<u8>> {
     Recording::begin(Vec::new(), head, &agents).unwrap()
 }
 
-/// Each message as its channel, its number, its time and its data; and how it ends.
-fn read(file: &[u8]) -> Result<(Vec<(String, u32, u64, Vec<u8>)>, End), ReadError> {
+/// A message as its channel, its number, its time and its data.
+type Plain = (String, u32, u64, Vec<u8>);
+
+/// Each message, and how it ends.
+fn read(file: &[u8]) -> Result<(Vec<Plain>, End), ReadError> {
     let mut reader = Reader::new(file, file.len() as u64)?;
     let mut messages = Vec::new();
     while let Some(found) = reader.next()? {

@@ -10,13 +10,13 @@ use serde_json::Value;
 use super::RecordArgs;
 use crate::cli::runtime::block_on;
 use crate::cli::{CommandError, Context, Session};
-use crate::proxy::{Pending, Proxy};
+use crate::proxy::{Pending, Proxy, ProxyError};
 use crate::record::{AGENTS, ATTRIBUTES, Head, TOPOLOGY};
 use crate::render::Listed;
 use crate::state::StateDir;
 use crate::topology::Flat;
 use crate::up::running;
-use crate::wire::AgentRequest;
+use crate::wire::{AgentRequest, Fault};
 
 /// All that stands before the messages. What cannot be had is noted.
 pub(super) fn head(
@@ -36,10 +36,12 @@ pub(super) fn head(
             None
         }
     };
-    let mut attributes = BTreeMap::new();
+    let (mut attributes, mut hidden) = (BTreeMap::new(), None);
     for (agent, answer) in asked {
         match answer.wait() {
             Ok(its) => drop(attributes.insert(agent.id.to_string(), json(&its))),
+            // One note is enough for all.
+            Err(ProxyError::Fault(Fault::NotPermitted { level, .. })) => hidden = Some(level),
             Err(error) => {
                 let id = &agent.id;
                 context.note(&format!(
@@ -47,6 +49,11 @@ pub(super) fn head(
                 ));
             }
         }
+    }
+    if let Some(level) = hidden {
+        context.note(&format!(
+            "attributes are not in the recording: the level {level} may not read them"
+        ));
     }
     let infos = agents
         .iter()

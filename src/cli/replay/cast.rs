@@ -14,11 +14,10 @@ use crate::model::{
 use crate::proxy::ProxyError;
 use crate::record::{Lane, Line, Part, PartSocket};
 use crate::render::Listed;
-use crate::wire::TappedSocket;
+use crate::wire::{NameServerRequest, TappedSocket};
 
-/// How the one is called who sends to one socket, and its own.
+/// How the one is called who sends to one socket.
 const SENDER: &str = "replay";
-const OUT: &str = "out";
 /// How long wires may take to be there before it begins.
 const WIRED: Duration = Duration::from_secs(5);
 
@@ -86,7 +85,8 @@ impl Cast {
             nameserver,
         };
         let place = place(args, (session, context), &sender)?;
-        let alias: Alias = OUT.parse().map_err(bad_name)?;
+        // No other socket is wired to one of that name, which may have been there before.
+        let alias: Alias = target.to_string().parse().map_err(bad_name)?;
         let out = |to| PartSocket {
             socket: TappedSocket {
                 alias: alias.clone(),
@@ -121,8 +121,24 @@ impl Cast {
         }
     }
 
-    /// Waits until all has left.
-    pub(super) fn end(self) -> Told {
+    /// Waits until all has left. Of one who sends to a socket, nothing is remembered.
+    pub(super) fn end(self, session: &Session) -> Told {
+        let sender = match &self {
+            Cast::Parts(_) => None,
+            Cast::One(one, _) => Some(one.name().clone()),
+        };
+        let told = self.finish();
+        if let Some(sender) = sender {
+            let forget = NameServerRequest::Forget {
+                agents: vec![sender],
+            };
+            // Where it is not known, or may not be forgotten, nothing is lost.
+            for (_, _answer) in session.ask_all::<()>(&forget) {}
+        }
+        told
+    }
+
+    fn finish(self) -> Told {
         let all: Vec<StandIn> = match self {
             Cast::Parts(parts) => parts.into_values().collect(),
             Cast::One(one, _) => vec![one],

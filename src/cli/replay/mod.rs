@@ -18,7 +18,7 @@ use stand_in::Told;
 use super::ls_recording::{no_recording, open};
 use super::signals::on_signal;
 use super::timeout::TimeoutArgs;
-use super::{CommandError, Context, ErrorKind, complete};
+use super::{CommandError, Context, ErrorKind, Session, complete};
 use crate::model::{Millis, read_ip};
 use crate::record::{
     Choice, Found, Heard, InOrder, Lateness, Pace, Speed, Tally, Unsaid, Window, line, parts,
@@ -91,7 +91,7 @@ pub(crate) fn run(args: ReplayArgs, context: &mut Context) -> Result<(), Command
         unsaid: BTreeMap::new(),
         start: Instant::now(),
     };
-    replay.run(context)
+    replay.run(&session, context)
 }
 
 /// From the first to the last message that is played.
@@ -132,13 +132,13 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn run(mut self, context: &Context) -> Result<(), CommandError> {
+    fn run(mut self, session: &Session, context: &Context) -> Result<(), CommandError> {
         // Without it, timers are late by 50 µs. Where it cannot be had, they are.
         let _ = nix::sys::prctl::set_timerslack(1);
         self.start = Instant::now();
         let played = self.play();
         let took = self.start.elapsed();
-        let told = self.cast.end();
+        let told = self.cast.end(session);
         played?;
         for (why, count) in &self.unsaid {
             context.note(&format!(

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use super::gate::Gate;
 use crate::cli::{CommandError, ErrorKind};
 use crate::kit::{Agent, CallError, Context, Handle, Remote, RunError, spawn_quietly};
-use crate::model::{Action, Admits, Alias, BindSpec, Handlers, Kind, Replies};
+use crate::model::{Action, Admits, AgentName, Alias, BindSpec, Handlers, Kind, Replies};
 use crate::record::{Lateness, Line, PartSocket, Say};
 
 /// What is left to leave at the end, for so long.
@@ -96,6 +96,10 @@ impl StandIn {
         }
     }
 
+    pub(super) fn name(&self) -> &AgentName {
+        self.handle.name()
+    }
+
     /// Sends that, which is due then. False if all is to stop, or it has ended.
     pub(super) fn say(&self, line: Line, due: Option<Instant>) -> bool {
         if !self.gate.enter() {
@@ -146,10 +150,7 @@ impl StandIn {
             Ok(())
         });
         run.ok()?;
-        match told.recv_timeout(patience) {
-            Ok(told) => Some(told),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        told.recv_timeout(patience).ok()
     }
 }
 
