@@ -284,7 +284,11 @@ fn a_flight_recorder_has_what_was_last() {
     // Each takes some milliseconds.
     (0..60).for_each(|n| send(&bench, &n.to_string()));
     assert_eq!(bench.count("Alice", "main", "sent"), before + 60);
+    kill(recorder.pid(), nix::libc::SIGUSR1);
+    let next = path(&bench, "flight-2.mcap");
+    wait_until("it goes on in another file", || Path::new(&next).exists());
     recorder.end();
+    assert_eq!(recorded(&bench, &next, "Alice.news/map"), 1);
     assert_eq!(recorded(&bench, &file, "Alice.news/map"), 1);
     assert!(recorded(&bench, &file, "Alice.main") >= 1);
     bench.ok(&["down"]);

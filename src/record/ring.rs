@@ -27,6 +27,7 @@ type Key = (usize, Alias, Way, u8, Box<[u8]>);
 
 /// A message.
 struct Kept {
+    came: Duration,
     agent: usize,
     socket: TappedSocket,
     count: u64,
@@ -51,24 +52,22 @@ impl Ring {
         }
     }
 
-    /// A message has passed.
-    pub(crate) fn push(&mut self, message: &Message<'_>) {
-        let kept = Kept::of(message);
+    /// A message has come, so long after the beginning.
+    pub(crate) fn push(&mut self, message: &Message<'_>, now: Duration) {
+        let kept = Kept::of(message, now);
         self.taken += kept.takes();
         self.kept.push_back(kept);
         while self.taken > self.room && self.kept.len() > 1 {
             self.short = true;
             self.drop_oldest();
         }
-        self.age(message.time);
+        self.age(now);
     }
 
-    /// It is that late now, in microseconds since 1970: what is too old goes.
-    pub(crate) fn age(&mut self, now: u64) {
-        let span = u64::try_from(self.span.as_micros()).unwrap_or(u64::MAX);
-        let oldest = now.saturating_sub(span);
-        while self.kept.front().is_some_and(|it| it.time < oldest) {
-            // All that is older than the span has gone by itself again.
+    /// It is that late now: what is too old goes. Times of other machines do not matter to that.
+    pub(crate) fn age(&mut self, now: Duration) {
+        let oldest = now.saturating_sub(self.span);
+        while self.kept.front().is_some_and(|it| it.came < oldest) {
             self.drop_oldest();
         }
     }
@@ -103,9 +102,10 @@ impl Ring {
 }
 
 impl Kept {
-    fn of(message: &Message<'_>) -> Self {
+    fn of(message: &Message<'_>, came: Duration) -> Self {
         let passed = &message.passed;
         Self {
+            came,
             agent: message.agent,
             socket: message.socket.clone(),
             count: message.count,
@@ -167,7 +167,7 @@ mod tests {
         let bytes = text.replace('|', "\u{80}");
         let bytes: Vec<u8> = bytes.chars().map(|it| it as u8).collect();
         let socket = socket();
-        ring.push(&Message {
+        let message = Message {
             agent: 0,
             socket: &socket,
             count: 1,
@@ -179,7 +179,8 @@ mod tests {
                 size: u32::try_from(bytes.len()).unwrap(),
                 bytes: &bytes,
             },
-        });
+        };
+        ring.push(&message, Duration::from_micros(time));
     }
 
     fn kept(ring: &Ring) -> Vec<u64> {
@@ -199,7 +200,7 @@ mod tests {
             push(&mut ring, text, time);
         }
         assert_eq!(kept(&ring), [2, 3, 14]);
-        ring.age(30);
+        ring.age(Duration::from_micros(30));
         assert_eq!(kept(&ring), [2, 14]);
         assert_eq!(ring.holds().0, 0);
         assert!(!ring.is_short());

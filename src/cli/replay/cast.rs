@@ -73,7 +73,7 @@ impl Cast {
     ) -> Result<Cast, CommandError> {
         let (target, address, nameserver) = socket(session, context, to)?;
         let kind = address.kind.twin();
-        if !kind.sends() || address.kind.asks() && !address.kind.subscribes() {
+        if !kind.sends() {
             let sentence = format!(
                 "{to} is {}, to which nobody sends of their own accord",
                 address.kind.with_article()

@@ -14,6 +14,8 @@ use crate::record::{Lateness, Line, PartSocket, Say};
 
 /// What is left to leave at the end, for so long.
 const LINGER: Duration = Duration::from_secs(10);
+/// How long the end may take when all is to stop.
+const HURRY: Duration = Duration::from_secs(2);
 /// How long its sockets may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -122,8 +124,12 @@ impl StandIn {
 
     /// Waits until all has left, or has had its time; then it ends.
     pub(super) fn end(self) -> Told {
-        let told = self.ask(LINGER + PATIENCE, |agent| {
-            let unsent = agent.close_all(Some(LINGER));
+        let (linger, patience) = match self.gate.is_stopped() {
+            true => (Duration::ZERO, HURRY),
+            false => (LINGER, LINGER + PATIENCE),
+        };
+        let told = self.ask(patience, move |agent| {
+            let unsent = agent.close_all(Some(linger));
             let told = std::mem::take(&mut agent.state.told);
             let unsent = unsent.unwrap_or_default().values().sum();
             Told { unsent, ..told }
