@@ -44,6 +44,7 @@ mod patience;
 mod plain;
 mod proxies;
 mod readme;
+mod record;
 mod relaunch;
 mod restarts;
 mod scale;
