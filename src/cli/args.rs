@@ -15,7 +15,7 @@ use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
     every, export, get, graph, history, host, install, keys, log, logs, ls, man, metrics,
     move_agent, ns, plan, rate, remove, restart, scale, schema, send, set, spawn, start, stop,
-    stop_timer, subscribe, tap, timers, unsubscribe, up, version, wait, why,
+    stop_timer, subscribe, tap, timers, top, unsubscribe, up, version, wait, why,
 };
 use crate::model::{SystemName, harmless, without_scheme, zone};
 use crate::render::{ColorChoice, Output, error_json};
@@ -145,6 +145,7 @@ pub enum Command {
     Logs(logs::LogsArgs),
     Tap(tap::TapArgs),
     Rate(rate::RateArgs),
+    Top(top::TopArgs),
     Why(why::WhyArgs),
     Metrics(metrics::MetricsArgs),
     Wait(wait::WaitArgs),

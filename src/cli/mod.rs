@@ -86,6 +86,7 @@ mod target;
 mod timeout;
 mod timer_action;
 mod timers;
+mod top;
 mod topology_file;
 mod unsubscribe;
 mod up;
@@ -194,6 +195,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Logs(args) => logs::run(args, context),
         Command::Tap(args) => tap::run(args, context),
         Command::Rate(args) => rate::run(args, context),
+        Command::Top(args) => top::run(args, context),
         Command::Why(args) => why::run(args, context),
         Command::Metrics(args) => metrics::run(args, context),
         Command::Wait(args) => wait::run(args, context),

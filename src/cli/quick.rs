@@ -12,7 +12,7 @@ use super::{
     addr, after, agent, bind, call, check, close, completions, connect, doctor, down, every,
     export, get, graph, history, host, install, keys, log, logs, ls, man, metrics, move_agent, ns,
     plan, rate, remove, restart, scale, schema, send, set, spawn, start, stop, stop_timer,
-    subscribe, tap, timers, unsubscribe, up, version, wait, why,
+    subscribe, tap, timers, top, unsubscribe, up, version, wait, why,
 };
 
 /// The arguments of each command.
@@ -56,6 +56,7 @@ const COMMANDS: &[(&str, Augment)] = &[
     ("logs", logs::LogsArgs::augment_args),
     ("tap", tap::TapArgs::augment_args),
     ("rate", rate::RateArgs::augment_args),
+    ("top", top::TopArgs::augment_args),
     ("why", why::WhyArgs::augment_args),
     ("metrics", metrics::MetricsArgs::augment_args),
     ("wait", wait::WaitArgs::augment_args),

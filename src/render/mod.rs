@@ -26,8 +26,8 @@ pub use reports::{
     Closed, Connected, Connections, Diagnosed, Differs, Done, Down, Expanded, Exported, Failure,
     History, HostRow, Hosts, Installed, Journal, JournalRow, KeptRuns, KeyList, Listed, Many,
     Measured, NameServerRow, Outcome, PastRow, Planned, RateRow, Revoked, RunRow, SocketRates,
-    Sockets, Started, SystemRow, SystemState, Systems, Timers, Uninstalled, UnitsPrinted, Up,
-    Versions, Waited, WaitedRow, Why, WouldChange, by_hand_remedy,
+    Sockets, Started, SystemRow, SystemState, Systems, Timers, TopReport, Uninstalled,
+    UnitsPrinted, Up, Versions, Waited, WaitedRow, Why, WouldChange, by_hand_remedy,
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;

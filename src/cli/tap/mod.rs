@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use regex_lite::Regex;
 
 use self::format::Format;
-use self::message::{Tapped, exchange};
+pub(crate) use self::message::Tapped;
+use self::message::exchange;
 use self::pairs::{Pairs, Shown};
 use self::pick::pick_all;
 use super::signals::on_signal;
