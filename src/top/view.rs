@@ -22,6 +22,8 @@ pub struct Column {
     pub spare: Option<u8>,
     /// Numbers, which end where their column ends; they are sorted from the largest down.
     pub is_number: bool,
+    /// Counts, which have no fractions.
+    pub is_whole: bool,
     /// What agents have to be asked for.
     pub is_asked: bool,
 }
@@ -33,6 +35,7 @@ impl Column {
             word,
             spare: None,
             is_number: false,
+            is_whole: false,
             is_asked: false,
         }
     }
@@ -48,6 +51,13 @@ impl Column {
         Self {
             is_asked: true,
             ..Self::number(title, word)
+        }
+    }
+
+    const fn whole(self) -> Self {
+        Self {
+            is_whole: true,
+            ..self
         }
     }
 
@@ -69,9 +79,9 @@ const SYSTEMS: &[Column] = &[
 const HOSTS: &[Column] = &[
     Column::text("HOST", "host"),
     Column::text("STATE", "state"),
-    Column::number("AGENTS", "agents").spare(6),
+    Column::number("AGENTS", "agents").whole().spare(6),
     Column::asked("CPU%", "cpu").spare(5),
-    Column::asked("MEM", "memory").spare(4),
+    Column::asked("MEM", "memory").whole().spare(4),
     Column::text("ADDRESS", "address").spare(2),
     Column::number("UP", "uptime_s").spare(3),
     Column::text("VERSION", "version").spare(1),
@@ -83,13 +93,13 @@ const AGENTS: &[Column] = &[
     Column::text("HOST", "host").spare(5),
     Column::asked("IN/S", "received_per_s").spare(9),
     Column::asked("OUT/S", "sent_per_s").spare(10),
-    Column::asked("QUEUE", "queued").spare(7),
-    Column::asked("LOST", "lost").spare(8),
+    Column::asked("QUEUE", "queued").whole().spare(7),
+    Column::asked("LOST", "lost").whole().spare(8),
     Column::asked("CPU%", "cpu").spare(11),
-    Column::asked("MEM", "memory").spare(6),
+    Column::asked("MEM", "memory").whole().spare(6),
     Column::asked("PROG%", "program_cpu").spare(2),
-    Column::asked("PMEM", "program_memory").spare(1),
-    Column::number("RST", "restarts").spare(4),
+    Column::asked("PMEM", "program_memory").whole().spare(1),
+    Column::number("RST", "restarts").whole().spare(4),
     Column::number("UP", "uptime_s").spare(3),
 ];
 
@@ -101,7 +111,7 @@ const WIRES: &[Column] = &[
     Column::asked("OUT/S", "sent_per_s").spare(6),
     Column::text("KINDS", "kinds").spare(3),
     Column::number("SINCE", "since_s").spare(4),
-    Column::number("TIMES", "times").spare(1),
+    Column::number("TIMES", "times").whole().spare(1),
     Column::text("ADDRESS", "address").spare(0),
 ];
 

@@ -120,7 +120,7 @@ impl Attached {
                 continue;
             }
             let (tell, looked) = (self.tell.clone(), Rc::clone(&self.looked));
-            let all = self.looks % LISTED_EVERY == 0;
+            let all = self.looks.is_multiple_of(LISTED_EVERY);
             self.tasks.spawn_local(async move {
                 let told = look(&nameserver, all).await;
                 looked.borrow_mut().remove(&group);

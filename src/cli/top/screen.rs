@@ -49,7 +49,7 @@ impl Screen {
             execute!(self.terminal.backend_mut(), EnableMouseCapture)?;
         }
         self.terminal.hide_cursor()?;
-        self.terminal.clear()
+        self.clear()
     }
 
     /// Columns and lines.
@@ -62,9 +62,10 @@ impl Screen {
         self.terminal.draw(draw).map(drop)
     }
 
-    /// All is drawn at the next picture.
+    /// All is drawn at the next picture. Ratatui's own way asks the terminal where its cursor is, and not all answer.
     pub(super) fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 
     /// Gives the terminal back until this process is continued.
@@ -76,6 +77,8 @@ impl Screen {
 
     /// This process was continued: others may have had the terminal.
     pub(super) fn resume(&mut self) -> io::Result<()> {
+        // It is believed to be as it was, else.
+        disable_raw_mode()?;
         self.begin()
     }
 }

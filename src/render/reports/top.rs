@@ -21,7 +21,7 @@ impl Report for TopReport {
         };
         let mut table = Table::new(style);
         for (at, column) in view.columns().iter().enumerate() {
-            let width = column.spare.map_or(Needed, |rank| Spare(rank.into()));
+            let width = column.spare.map_or(Needed, Spare);
             table = table.column(column.title, width, move |row: &Row| {
                 let cell = &row.cells[at];
                 match paint(cell.tone) {
@@ -73,6 +73,14 @@ impl Serialize for Object<'_> {
         let mut map = serializer.serialize_map(Some(row.cells.len()))?;
         for (column, cell) in view.columns().iter().zip(&row.cells) {
             match (column.is_number, cell.number) {
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "it was a count"
+                )]
+                (true, Some(count)) if column.is_whole => {
+                    map.serialize_entry(column.word, &(count as u64))?;
+                }
                 // To a thousandth: more would only be noise.
                 (true, number) => {
                     let rounded = number.map(|it| (it * 1000.0).round() / 1000.0);
