@@ -334,6 +334,7 @@ fn pane(top: &Top, screen: &mut Screen<'_>, room: usize, now: Now) {
     let rule: String = "─".repeat(screen.width());
     screen.put(0, &rule, usize::MAX, screen.style(Tone::Faint));
     let strong = Style::default().add_modifier(Modifier::BOLD);
+    let strong = strong.remove_modifier(Modifier::DIM);
     screen.put(2, &format!(" {title} "), usize::MAX, strong);
     screen.next();
     for (text, tone) in lines.iter().take(room - 1) {
