@@ -324,6 +324,32 @@ fn a_name_server_that_is_away_is_told_of_and_back_by_itself() {
 }
 
 #[test]
+fn of_several_systems_one_is_chosen_on_the_screen() {
+    let bench = system();
+    let other = bench.file("other.yaml", "osb: 1\nname: other\nagents: { Zoe: {} }");
+    bench.ok(&["up", &other]);
+    let mut terminal = Terminal::of(&bench, &["top"]);
+    terminal.wait_for_line(&["other", "running", "other.yaml"]);
+    terminal.wait_for_line(&["top", "running", "topology.yaml"]);
+    terminal.press("\r");
+    terminal.wait_for_line(&["Zoe", "running"]);
+    terminal.press("1");
+    terminal.wait_for_line(&["top", "running", "topology.yaml"]);
+    terminal.press("j\r");
+    terminal.wait_for_line(&["Alice", "running"]);
+    // It is there again at another address.
+    terminal.press("l");
+    terminal.wait_for_text("log of Alice");
+    bench.ok(&["--system", "top", "down"]);
+    terminal.wait_for_text("name server is gone");
+    assert_eq!(bench.up(SYSTEM).code, 0);
+    terminal.wait_for_line(&["Alice", "running "]);
+    terminal.press("q");
+    bench.ok(&["--system", "other", "down"]);
+    end(&bench);
+}
+
+#[test]
 fn once_is_for_pipes() {
     let bench = system();
     let said = bench.osb(&["top"]);

@@ -21,7 +21,7 @@ const UNKNOWN: &str = "unknown";
 const UNREAD: &str = "unread";
 /// Requests by which something goes on that was asked for before, or that are made every second: allowed, they are no deed of
 /// their own.
-const GOES_ON: [&str; 3] = ["keep_tap", "tapped", "rate"];
+const GOES_ON: [&str; 4] = ["keep_tap", "tapped", "rate", "status"];
 
 /// Somebody asks for something.
 pub(super) struct Deed {

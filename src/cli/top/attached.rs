@@ -36,14 +36,16 @@ pub(super) struct Attached {
 }
 
 impl Attached {
-    /// From now on all is told that happens there. In a local set.
-    pub(super) fn to(session: Session) -> Self {
-        let groups = session.groups().iter();
-        let at = groups.map(|it| (session.told_apart(it), it.nameserver.clone()));
+    /// From now on all is told that happens there. None: no system is chosen yet. In a local set.
+    pub(super) fn to(session: Option<Session>) -> Self {
+        let at = session.iter().flat_map(|session| {
+            let groups = session.groups().iter();
+            groups.map(|it| (session.told_apart(it), it.nameserver.clone()))
+        });
         let (tell, told) = mpsc::unbounded_channel();
         let mut attached = Self {
             at: at.collect(),
-            session: Some(session),
+            session,
             tell,
             told,
             tasks: JoinSet::new(),
@@ -121,8 +123,13 @@ impl Attached {
             }
             let (tell, looked) = (self.tell.clone(), Rc::clone(&self.looked));
             let all = self.looks.is_multiple_of(LISTED_EVERY);
+            // At first the handshake may be under way.
+            let is_gone = self.looks > 1 && !nameserver.link().is_in();
             self.tasks.spawn_local(async move {
-                let told = look(&nameserver, all).await;
+                let told = match is_gone {
+                    true => Err(GONE.to_owned()),
+                    false => look(&nameserver, all).await,
+                };
                 looked.borrow_mut().remove(&group);
                 let told = told.map(|agents| {
                     let group = group.clone();
@@ -184,11 +191,13 @@ async fn look(nameserver: &NameServer, all: bool) -> Result<Option<Agents>, Stri
     asked.map_err(|error| why(&error))
 }
 
+const GONE: &str = "is gone";
+
 /// Behind "the name server".
 fn why(error: &ProxyError) -> String {
     match error {
         ProxyError::NotLetIn { .. } => "does not let this key in".to_owned(),
-        ProxyError::Closed => "is gone".to_owned(),
+        ProxyError::Closed => GONE.to_owned(),
         _ => "does not answer".to_owned(),
     }
 }

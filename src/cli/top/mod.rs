@@ -82,8 +82,15 @@ pub(crate) fn run(args: TopArgs, context: &mut Context) -> Result<(), CommandErr
         let error = CommandError::say(ErrorKind::Usage, sentence);
         return Err(error.with_hint("`osb top --once` prints a table, and with -o json all of it"));
     }
-    let session = context.session()?;
-    session.warn(context);
+    let session = match context.session() {
+        Ok(session) => Some(session),
+        // One is chosen on the screen.
+        Err(error) if error.code() == "several_systems" => None,
+        Err(error) => return Err(error),
+    };
+    if let Some(session) = &session {
+        session.warn(context);
+    }
     let global = context.global.clone();
     block_on(LocalSet::new().run_until(async {
         let mut driver = Driver::new(&args, order, session, (global, look(context)))?;
@@ -143,7 +150,7 @@ impl Driver {
     fn new(
         args: &TopArgs,
         order: Order,
-        session: Session,
+        session: Option<Session>,
         (global, look): (GlobalArgs, Look),
     ) -> Result<Self, CommandError> {
         let (hear, heard) = mpsc::unbounded_channel();
@@ -152,9 +159,13 @@ impl Driver {
         let size = screen.size();
         let top = Top::new(attached.title(), attached.groups(), size);
         let filter = args.name.clone().unwrap_or_default();
+        let top = match attached.groups().next() {
+            Some(_) => top.starting_with(args.view, order, filter),
+            None => top.starting_with(View::Systems, Order::default(), String::new()),
+        };
         let now = Instant::now();
         Ok(Self {
-            top: top.starting_with(args.view, order, filter),
+            top,
             attached,
             feeding: None,
             screen,
@@ -277,7 +288,7 @@ impl Driver {
                 if let Some(system) = system {
                     (self.global.system, self.global.ns) = (Some(system), None);
                 }
-                self.attached = Attached::to(session);
+                self.attached = Attached::to(Some(session));
                 vec![Input::Opened {
                     title: self.attached.title(),
                     groups: self.attached.groups().collect(),
