@@ -13,6 +13,7 @@ use super::pane::Pane;
 use super::rows::{GAP, Row, Tone, widths};
 use super::words::age;
 use super::{Mode, Top, View};
+use crate::model::harmless_line;
 
 /// What the terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,9 +89,11 @@ impl Screen<'_> {
             .set_stringn(x, self.area.y + self.line, text, room, style);
     }
 
+    /// What comes from elsewhere does nothing to the terminal.
     fn plain(&self, text: &str) -> String {
+        let text = harmless_line(text);
         match self.look.is_utf8 || text.is_ascii() {
-            true => text.to_owned(),
+            true => text.into_owned(),
             false => text.chars().map(in_ascii).collect(),
         }
     }

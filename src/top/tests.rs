@@ -266,7 +266,7 @@ fn a_pane_follows_what_is_selected_and_shows_only_what_is_its_own() {
     let begun = press(&mut top, "l");
     assert_eq!(begun, [Effect::Feed(FeedId(1), log("Alice"))]);
     assert_eq!(press(&mut top, "j"), [Effect::Feed(FeedId(2), log("Bob"))]);
-    for (feed, text) in [(1, "of Alice"), (2, "of Bob, \u{1b}[2J")] {
+    for (feed, text) in [(1, "of Alice"), (2, "of Bob, \u{1b}[2J\u{202e}")] {
         let (feed, lines) = (FeedId(feed), vec![text.to_owned()]);
         let _ = top.on(
             Input::Lines {
@@ -282,7 +282,7 @@ fn a_pane_follows_what_is_selected_and_shows_only_what_is_its_own() {
         screen.contains("of Bob") && !screen.contains("of Alice"),
         "{screen}"
     );
-    assert!(!screen.contains('\u{1b}'));
+    assert!(screen.contains("\\u001b[2J\\u202e"), "{screen}");
     let tap = Feed::Tap(agent("Bob"), None);
     assert_eq!(press(&mut top, "t"), [Effect::Feed(FeedId(3), tap)]);
     assert_eq!(press(&mut top, "t"), [Effect::EndFeed]);

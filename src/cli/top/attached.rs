@@ -152,7 +152,7 @@ impl Attached {
         is_absent || known.groups.values().any(|it| it.away.is_some())
     }
 
-    /// Whether that leads to other name servers.
+    /// Whether that leads to name servers that are not looked at. One that is only missing there is still waited for.
     pub(super) fn is_elsewhere(&self, session: &Session) -> bool {
         let addresses = |it: &Session| -> BTreeSet<String> {
             let groups = it.groups().iter();
@@ -161,7 +161,7 @@ impl Attached {
         };
         self.session
             .as_ref()
-            .is_none_or(|it| addresses(it) != addresses(session))
+            .is_none_or(|it| !addresses(session).is_subset(&addresses(it)))
     }
 }
 

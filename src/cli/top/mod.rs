@@ -9,6 +9,8 @@ mod screen;
 mod systems;
 
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -144,6 +146,8 @@ struct Driver {
     /// When the next picture is due.
     due: Option<Instant>,
     is_dialling: bool,
+    /// For the systems of this machine.
+    is_looking: Arc<AtomicBool>,
 }
 
 impl Driver {
@@ -178,6 +182,7 @@ impl Driver {
             drawn: now,
             due: None,
             is_dialling: false,
+            is_looking: Arc::default(),
         })
     }
 
@@ -244,7 +249,7 @@ impl Driver {
     fn carry_out(&mut self, effect: Effect) -> Result<bool, CommandError> {
         match effect {
             Effect::Ask(agents) => self.attached.ask(agents),
-            Effect::Systems => systems::look(self.hear.clone()),
+            Effect::Systems => systems::look(self.hear.clone(), &self.is_looking),
             Effect::Feed(id, feed) => {
                 // The former one ends.
                 self.feeding = None;

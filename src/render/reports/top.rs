@@ -92,3 +92,38 @@ impl Serialize for Object<'_> {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::reports::tests::forms;
+    use crate::top::{Known, Order, rows};
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    #[test]
+    fn a_view_in_all_forms() {
+        let agent = json!({"name": "Alice", "host": "lab1", "nameserver": "tcp://10.0.0.1:7400", "state": "running", "pid": 7,
+            "uptime_s": 9.4, "restarts": 2, "addresses": {}});
+        let status = |second: u64| {
+            let process =
+                json!({"pid": 7, "processes": 1, "cpu_us": second * 25_000, "memory": 12_582_912});
+            let status = json!({"state": "running", "garbage_lines": 0, "skipped_ticks": 0,
+                "sockets": {"main": {"received": second * 1234, "sent": 0, "dropped": 3, "waiting": 1, "garbled": 0}},
+                "usage": {"at_us": second * 1_000_000, "agent": process}});
+            serde_json::from_value(status).unwrap()
+        };
+        let at = Duration::from_secs;
+        let mut known = Known::of([None]);
+        let agents = vec![serde_json::from_value(agent).unwrap()];
+        known.on_snapshot(&None, agents, None, at(0));
+        for second in [1, 2] {
+            known.on_status(&"Alice".parse().unwrap(), Ok(status(second)), at(second));
+        }
+        let rows = rows((&known, &[]), View::Agents, "", Order::default(), at(2));
+        insta::assert_snapshot!(forms(&TopReport {
+            views: vec![(View::Agents, rows)],
+        }));
+    }
+}
