@@ -123,6 +123,7 @@ pub use system::{Planned, System, SystemError};
 pub mod access;
 #[doc(hidden)]
 pub mod agent;
+mod events;
 mod logfile;
 mod owned;
 #[doc(hidden)]

@@ -47,6 +47,8 @@ fn what_is_asked_of_an_agent_that_dials_anew_waits_for_it() {
     alice.wait_for_running(TIMEOUT).unwrap();
     for n in 0..3 {
         relay.cut();
+        // Before it answers that, it has seen that Alice's connection is gone.
+        ns.ping().unwrap();
         // By the proxy's connection and in order: when the name server has answered, it has been asked for both.
         let attributes = [("n".to_owned(), n.into())].into();
         let request = AgentRequest::SetAttr { attributes };

@@ -106,6 +106,10 @@ table!(NameServerRequest {
     RotateNameserver "rotate_nameserver" ADMIN,
     Expiring "expiring" OPERATORS,
     Journal "journal" ADMIN,
+    // Of itself; a host of its agents too.
+    Happened "happened" Levels::of(&[Agent, Host]),
+    // What operators do, and who is let in, admins only.
+    Events "events" OPERATORS,
 });
 
 table!(HostRequest {
@@ -171,6 +175,7 @@ table!(AgentRequest {
     GetAttr "get_attr" CONTROL,
     SetAttr "set_attr" CONTROL,
     Attributes "attributes" CONTROL,
+    FollowAttributes "follow_attributes" CONTROL,
     Send "send" CONTROL,
     Ask "ask" CONTROL,
     SendRecv "send_recv" CONTROL,
@@ -284,6 +289,7 @@ mod tests {
         let nameserver = [
             "addr",
             "agents",
+            "events",
             "expiring",
             "heartbeat",
             "hosts",

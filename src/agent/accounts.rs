@@ -132,6 +132,9 @@ impl Agent {
             return;
         };
         let lost = slot.losses();
+        let now = [slot.stats.dropped + lost, slot.stats.garbled];
+        let happened = self.history.on_losses(self.boot.name(), &slot.alias, now);
+        happened.into_iter().for_each(|it| self.membership.note(it));
         let unconfirmed = slot.account.ledger.unconfirmed();
         let noted = std::mem::replace(&mut slot.account.noted, (lost, unconfirmed));
         let logged = &mut slot.account.logged;

@@ -19,6 +19,7 @@ impl Agent {
         }
         let (envelope, body) = self.announcement();
         self.membership.send(&envelope, body, Weight::Light);
+        self.membership.tell_happened();
     }
 
     /// Its program is prepared: from now on the agent is there for all.
@@ -55,6 +56,12 @@ impl Agent {
     fn announcement(&mut self) -> (Envelope, Vec<u8>) {
         let envelope = self.membership.begin_announcement();
         let (state, why) = self.own_state();
+        let (addresses, connections) = (self.sockets.addresses(), self.connections());
+        let now = (state, why.clone());
+        let happened = self
+            .history
+            .on_announced(self.boot.name(), now, &addresses, &connections);
+        happened.into_iter().for_each(|it| self.membership.note(it));
         let announcement = Announcement::Agent {
             name: self.boot.name().clone(),
             incarnation: self.boot.incarnation,
@@ -64,8 +71,8 @@ impl Agent {
             why,
             busy_ms: self.busy_ms(),
             uptime_ms: u64::try_from(self.now.as_millis()).unwrap_or(u64::MAX),
-            addresses: self.sockets.addresses(),
-            connections: self.connections(),
+            addresses,
+            connections,
             spec_version: self.given.version,
             reached: Box::new(self.reached()),
             relaunches: Box::new(self.relaunching.core.told(self.now)),
@@ -99,7 +106,9 @@ impl Agent {
 
     /// The name server has taken an announcement. A user who started the agent by hand sees it in the log.
     pub(crate) fn note_registered(&mut self) {
-        if !self.membership.note_registered() {
+        let is_news = self.membership.note_registered();
+        self.membership.tell_happened_again();
+        if !is_news {
             return;
         }
         if self.boot.host.is_none() {
@@ -117,6 +126,7 @@ impl Agent {
         let body = body(&NameServerRequest::Heartbeat {});
         self.membership.send(&envelope, body, Weight::Light);
         self.see_to_accounts();
+        self.membership.tell_happened();
         self.look_for_the_dead();
     }
 
@@ -139,6 +149,7 @@ impl Agent {
 
     /// Says goodbye to the name server.
     pub(crate) fn leave(&mut self) {
+        self.membership.tell_happened_again();
         let envelope = self.membership.begin_leave();
         let end = self.life.code().map(|code| wire::End {
             exit: ExitReport {

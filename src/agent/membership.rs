@@ -4,8 +4,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::control::{Control, Weight};
+use crate::events::Outbox;
 use crate::model::timing::{ANNOUNCEMENT_TIMEOUT, DEAD_PEER_INTERVAL, HEARTBEAT_INTERVAL};
-use crate::wire::{Envelope, Peer};
+use crate::wire::{Envelope, Incarnation, Occurred, Peer, body};
 
 /// The membership.
 pub(crate) struct Membership {
@@ -18,19 +19,25 @@ pub(crate) struct Membership {
     registered: bool,
     /// The number of the latest announcement.
     announcement: u64,
+    /// What has happened, until the name server has it.
+    outbox: Outbox,
+    /// The number of the request that has told of it last.
+    happened: u64,
     next_heartbeat: Duration,
     /// When it is looked for dead connections next, with the heartbeat after that.
     next_look: Duration,
 }
 
 impl Membership {
-    pub(crate) fn new(control: Control) -> Self {
+    pub(crate) fn new(control: Control, life: Incarnation) -> Self {
         Self {
             control,
             hidden: false,
             unannounced: false,
             registered: false,
             announcement: 0,
+            outbox: Outbox::new(life),
+            happened: 0,
             next_heartbeat: until_next_beat(),
             next_look: DEAD_PEER_INTERVAL,
         }
@@ -86,6 +93,39 @@ impl Membership {
         !std::mem::replace(&mut self.registered, true)
     }
 
+    /// It has happened, now.
+    pub(crate) fn note(&mut self, what: Occurred) {
+        self.outbox.note(what, since_1970());
+    }
+
+    /// Tells what has happened, unless an answer to what was told is still to come.
+    pub(crate) fn tell_happened(&mut self) {
+        if !self.registered {
+            return;
+        }
+        if let Some(request) = self.outbox.tell() {
+            self.happened = self.control.next_id();
+            let envelope = Envelope::request(self.happened, announcement_ms(), Peer::NameServer);
+            self.control.send(&envelope, body(&request), Weight::Light);
+        }
+    }
+
+    /// Tells it again: what was told before is perhaps on a line that has ended.
+    pub(crate) fn tell_happened_again(&mut self) {
+        self.outbox.on_unanswered();
+        self.tell_happened();
+    }
+
+    /// The answer to what was told, if it is one: what is left is told.
+    pub(crate) fn on_kept(&mut self, id: u64, upto: impl FnOnce() -> Option<u64>) {
+        if id == self.happened
+            && let Some(upto) = upto()
+        {
+            self.outbox.on_kept(upto);
+            self.tell_happened();
+        }
+    }
+
     /// Whether a heartbeat is due; then the next one is due later.
     pub(crate) fn begin_heartbeat(&mut self, now: Duration) -> bool {
         let due = now >= self.next_heartbeat;
@@ -114,6 +154,11 @@ impl Membership {
     }
 }
 
+fn since_1970() -> u64 {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+    u64::try_from(wall.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
+
 /// How long the name server may take to answer an announcement, in milliseconds.
 fn announcement_ms() -> u32 {
     u32::try_from(ANNOUNCEMENT_TIMEOUT.as_millis()).unwrap_or(u32::MAX)
@@ -138,7 +183,8 @@ mod tests {
 
     fn membership() -> Membership {
         let nobody = Dial::plain("tcp://127.0.0.1:1");
-        Membership::new(Control::connect(&zmq::Context::new(), &nobody).unwrap())
+        let control = Control::connect(&zmq::Context::new(), &nobody).unwrap();
+        Membership::new(control, Incarnation(1))
     }
 
     #[test]

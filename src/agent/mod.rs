@@ -24,6 +24,7 @@ mod draining;
 mod exchange;
 mod farewell;
 mod folder;
+mod followed;
 mod given;
 mod handlers;
 mod health;

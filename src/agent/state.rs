@@ -17,7 +17,7 @@ use super::admission::Admission;
 use super::adoption::Adoption;
 use super::closing::Closing;
 use super::control::Control;
-use super::core::{Condition, Life, Pending, Settling, Steps, Timers};
+use super::core::{Condition, History, Life, Pending, Settling, Steps, Timers};
 use super::draining::Draining;
 use super::exchange::Exchange;
 use super::given::Given;
@@ -49,6 +49,10 @@ pub(crate) struct Agent {
     pub steps: Steps,
     pub context: Context,
     pub membership: Membership,
+    /// What it has said of itself, to tell what has happened since.
+    pub history: History,
+    /// Until when attributes that get another value are told of.
+    pub attributes_followed: Duration,
     /// None where every peer is admitted.
     pub admission: Option<Admission>,
     pub sockets: Sockets,
@@ -119,7 +123,7 @@ impl Agent {
             None => None,
         };
         let control = Control::connect(&context, &boot.dial())?;
-        let run = boot.incarnation.run();
+        let (incarnation, run) = (boot.incarnation, boot.incarnation.run());
         Ok(Self {
             admission,
             successor_of: boot.successor_of,
@@ -129,7 +133,9 @@ impl Agent {
             life: Life::Preparing,
             steps: Steps::default(),
             context,
-            membership: Membership::new(control),
+            membership: Membership::new(control, incarnation),
+            history: History::default(),
+            attributes_followed: Duration::ZERO,
             sockets: Sockets::default(),
             wires: Wires::default(),
             taps: Taps::default(),

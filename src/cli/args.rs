@@ -13,7 +13,7 @@ use rustix::net::netdevice::name_to_index;
 
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
-    every, export, get, graph, history, host, install, keys, log, logs, ls, man, metrics,
+    events, every, export, get, graph, history, host, install, keys, log, logs, ls, man, metrics,
     move_agent, ns, plan, rate, remove, restart, scale, schema, send, set, spawn, start, stop,
     stop_timer, subscribe, tap, timers, top, unsubscribe, up, version, wait, why,
 };
@@ -147,6 +147,7 @@ pub enum Command {
     Rate(rate::RateArgs),
     Top(top::TopArgs),
     Why(why::WhyArgs),
+    Events(events::EventsArgs),
     Metrics(metrics::MetricsArgs),
     Wait(wait::WaitArgs),
     Ns(ns::NsArgs),

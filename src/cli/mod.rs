@@ -25,6 +25,7 @@ mod dependents;
 mod doctor;
 mod down;
 mod error;
+mod events;
 mod every;
 mod explain;
 mod export;
@@ -197,6 +198,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Rate(args) => rate::run(args, context),
         Command::Top(args) => top::run(args, context),
         Command::Why(args) => why::run(args, context),
+        Command::Events(args) => events::run(args, context),
         Command::Metrics(args) => metrics::run(args, context),
         Command::Wait(args) => wait::run(args, context),
         Command::Completions(args) => completions::run(args, context),

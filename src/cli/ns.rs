@@ -18,7 +18,7 @@ use crate::host::notify;
 use crate::keeper::Kept;
 use crate::logfile::LogCaps;
 use crate::machine;
-use crate::model::{BadIp, NameServerName, SystemName, read_ip_and_port};
+use crate::model::{BadIp, NameServerName, Size, SystemName, read_ip_and_port};
 use crate::nameserver::{NameServer, NameServerEnd};
 use crate::process::{drop_run, raise_descriptors};
 use crate::state::{Ending, KeyDir, Part, StateDir, SystemDir};
@@ -40,6 +40,17 @@ pub struct NsArgs {
     /// Admit by key: the keys in this folder, made by `osb keys init`
     #[arg(long, value_name = "DIR", conflicts_with = "insecure")]
     pub keys: Option<PathBuf>,
+    /// Keep what happens in this folder; without, and without a system, it is in memory only
+    #[arg(long, value_name = "DIR")]
+    pub events: Option<PathBuf>,
+    /// How large the files of what happens become
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "20MiB",
+        env = "OSB_EVENTS_SIZE"
+    )]
+    pub events_size: Size,
     /// Its folder is of no use after its end
     #[arg(long, hide = true)]
     pub own_dir: bool,
@@ -117,7 +128,7 @@ fn serve(mut args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
     let launched = Launched::new(args.launch.clone(), kept.as_ref())?;
     let keys = args.keys.map(KeyDir::at);
     let is_again = kept.as_ref().is_some_and(Kept::has_stood);
-    let nameserver = loop {
+    let mut nameserver = loop {
         let bound = match &keys {
             Some(keys) => NameServer::bind_closed(args.bind, keys),
             None => NameServer::bind(args.bind),
@@ -130,6 +141,14 @@ fn serve(mut args: NsArgs, context: &mut Context) -> Result<(), CommandError> {
             bound => break bound?,
         }
     };
+    let events = match (args.events, &dir) {
+        (Some(path), _) => Some(path),
+        (None, Some(dir)) => Some(dir.events_path(args.group.as_ref())),
+        (None, None) => None,
+    };
+    if let Some(path) = events {
+        nameserver.keep_events(&path, args.events_size.bytes())?;
+    }
     let at = nameserver.address().trim_start_matches("tcp://").to_owned();
     if !kept.as_ref().is_some_and(Kept::is_again) {
         announce(nameserver.address());

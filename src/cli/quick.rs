@@ -9,10 +9,10 @@ use clap::{Args, FromArgMatches};
 
 use super::args::{Cli, Command, GlobalArgs};
 use super::{
-    addr, after, agent, bind, call, check, close, completions, connect, doctor, down, every,
-    export, get, graph, history, host, install, keys, log, logs, ls, man, metrics, move_agent, ns,
-    plan, rate, remove, restart, scale, schema, send, set, spawn, start, stop, stop_timer,
-    subscribe, tap, timers, top, unsubscribe, up, version, wait, why,
+    addr, after, agent, bind, call, check, close, completions, connect, doctor, down, events,
+    every, export, get, graph, history, host, install, keys, log, logs, ls, man, metrics,
+    move_agent, ns, plan, rate, remove, restart, scale, schema, send, set, spawn, start, stop,
+    stop_timer, subscribe, tap, timers, top, unsubscribe, up, version, wait, why,
 };
 
 /// The arguments of each command.
@@ -58,6 +58,7 @@ const COMMANDS: &[(&str, Augment)] = &[
     ("rate", rate::RateArgs::augment_args),
     ("top", top::TopArgs::augment_args),
     ("why", why::WhyArgs::augment_args),
+    ("events", events::EventsArgs::augment_args),
     ("metrics", metrics::MetricsArgs::augment_args),
     ("wait", wait::WaitArgs::augment_args),
     ("ns", ns::NsArgs::augment_args),

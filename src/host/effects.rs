@@ -43,6 +43,9 @@ impl Host {
                     self.put_to_work(&mut boot, before, is_asked_for);
                 }
                 let outcome = self.spawn(boot, restarts);
+                if let Ok(pid) = outcome {
+                    self.tell_started(&name, pid, restarts);
+                }
                 let now = self.now();
                 self.supervision.on_spawned(&name, ticket, outcome, now);
             }
@@ -71,6 +74,7 @@ impl Host {
                     // It crashed: its log tells, and no caller that stops the others waits for that.
                     self.killed.remove(&agent);
                 }
+                self.tell_ended((&agent, incarnation), &exit, asked, then);
                 self.note_that_it_stays(&agent, incarnation, &exit, then);
                 let exited = NameServerRequest::Exited {
                     agent: agent.clone(),

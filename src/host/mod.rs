@@ -15,6 +15,7 @@ mod ended;
 mod ephemeral;
 mod examine;
 mod facts;
+mod happened;
 mod keys;
 mod lead;
 mod leftovers;
@@ -44,6 +45,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::events::Outbox;
 use crate::keeper::{Kept, KeptWord, Listener};
 use crate::model::timing::{CONTROL_TIMEOUT, LAST_WORD_TIMEOUT};
 use crate::model::{
@@ -140,6 +142,8 @@ enum Input {
     Resolved(Box<Resolved>),
     /// The name server at that address has taken note.
     Registered(String),
+    /// It has what has happened up to that number. None: it does not answer.
+    Kept(Option<u64>),
     Refused(ProxyError),
     Terminate(Grace),
     /// Children have ended: agents, or what was adopted of theirs.
@@ -187,6 +191,7 @@ pub(crate) async fn run(options: HostOptions, kept: Option<Kept>) -> Result<Host
         }
         // If it does not arrive: the first heartbeat that does is that of an unregistered member, and then it is made again.
         host.announce_again();
+        host.tell_begun();
         return host.serve(incoming, signals).await;
     }
     tokio::select! {
@@ -194,6 +199,7 @@ pub(crate) async fn run(options: HostOptions, kept: Option<Kept>) -> Result<Host
         // It has begun nothing yet.
         _ = signals.next() => return Ok(HostEnd::Told),
     }
+    host.tell_begun();
     host.follow_again();
     host.see_to_unseen();
     host.tell_of_gone();
@@ -217,6 +223,10 @@ struct Host {
     /// The messages of the link, if that is a new one.
     fresh: Option<mpsc::UnboundedReceiver<Incoming>>,
     incarnation: Incarnation,
+    /// What has happened, until the name server has it.
+    outbox: Outbox,
+    /// Of each agent, the last life of whose end it was told.
+    ends_told: HashMap<AgentName, Incarnation>,
     began: Instant,
     /// How often the kernel had killed something for want of memory.
     memory: MemoryWatch,
@@ -286,6 +296,7 @@ impl Host {
         let (inputs, received) = mpsc::unbounded_channel();
         own::make(&options.ipc_dir())?;
         let specs = Specs::read(&options.dir);
+        let incarnation = Incarnation::draw();
         Ok(Self {
             spawner: Spawner::new(&options.dir, options.group.clone())?,
             attached: attached::kept(&specs, options.group.as_ref()),
@@ -295,7 +306,9 @@ impl Host {
             kept,
             link: Arc::new(link),
             fresh: None,
-            incarnation: Incarnation::draw(),
+            incarnation,
+            outbox: Outbox::new(incarnation),
+            ends_told: HashMap::new(),
             began: Instant::now(),
             memory: MemoryWatch::begin(),
             supervision: Supervision::default(),
@@ -441,6 +454,7 @@ impl Host {
                 incoming = fresh;
             }
             if self.perform() {
+                self.tell_happened_again();
                 self.leave(&mut signals).await;
                 return Ok(self.end);
             }
@@ -457,6 +471,7 @@ impl Host {
             Input::Incoming(Incoming::NotLetIn(error)) => self.on_shut_out(error, now),
             Input::Incoming(Incoming::Unregistered) => {
                 self.announce_again();
+                self.tell_happened_again();
                 self.follow_again();
                 self.supervision.on_forgotten(now);
             }
@@ -481,6 +496,7 @@ impl Host {
             Input::Children => self.on_children(),
             Input::TakenBackEnded(agent) => self.on_taken_back_ended(agent),
             Input::StillKnown(known) => self.on_still_known(&known),
+            Input::Kept(upto) => self.on_kept(upto),
             Input::Registered(at) => {
                 (self.options.on_registered)(&at);
                 match self.options.of_system {

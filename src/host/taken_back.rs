@@ -165,6 +165,10 @@ impl Host {
     }
 
     fn see_to(&mut self, Unseen { record, life, end }: Unseen) {
+        if end.as_ref().is_some_and(|it| it.stays) {
+            // By the daemon before this one.
+            self.ends_told.insert(record.agent.clone(), life);
+        }
         let (dir, id) = (&self.options.dir, self.spawner.id(&record.agent));
         let stays = !record.process.is_of_this_boot() || end.as_ref().is_some_and(|it| it.stays);
         let exit = ExitReport {

@@ -31,9 +31,9 @@ impl Journal {
         let mut files = Vec::new();
         for keep in Keep::ALL {
             for old in [true, false] {
-                last = last.max(last_number(&folder, keep, old)?);
+                last = last.max(last_number(&folder, keep.file().0, old)?);
             }
-            let (file, size) = begin(&folder, keep)?;
+            let (file, size) = begin(&folder, keep.file().0)?;
             sizes[keep as usize] = size;
             files.push(file);
         }
@@ -68,8 +68,7 @@ impl Journal {
     }
 
     fn turn(&mut self, keep: Keep) -> io::Result<()> {
-        self.folder.rename(&name(keep, false), &name(keep, true))?;
-        self.files[keep as usize] = begin(&self.folder, keep)?.0;
+        self.files[keep as usize] = turn(&self.folder, keep.file().0)?;
         Ok(())
     }
 
@@ -96,10 +95,10 @@ pub(super) fn some_behind(folder: &Folder, after: u64, most: usize) -> io::Resul
     let mut complete = u64::MAX;
     for keep in Keep::ALL {
         for old in [true, false] {
-            let Some(file) = existing(folder, keep, old)? else {
+            let Some(file) = existing(folder, keep.file().0, old)? else {
                 continue;
             };
-            let (records, whole) = records_behind(&file, after, most)?;
+            let (records, whole) = records_behind::<Record>(&file, after, most)?;
             if let (false, Some(last)) = (whole, records.last()) {
                 complete = complete.min(last.n);
             }
@@ -111,19 +110,18 @@ pub(super) fn some_behind(folder: &Folder, after: u64, most: usize) -> io::Resul
     Ok(all)
 }
 
-fn name(keep: Keep, old: bool) -> OsString {
-    let name = keep.file().0;
+fn name(stem: &str, old: bool) -> OsString {
     let name = match old {
-        true => format!("{name}.old.jsonl"),
-        false => format!("{name}.jsonl"),
+        true => format!("{stem}.old.jsonl"),
+        false => format!("{stem}.jsonl"),
     };
     name.into()
 }
 
 /// A file to be added to, without a last line that was torn; and how long it is.
-fn begin(folder: &Folder, keep: Keep) -> io::Result<(File, u64)> {
+pub(super) fn begin(folder: &Folder, stem: &str) -> io::Result<(File, u64)> {
     let how = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE;
-    let file = folder.file(&name(keep, false), how)?;
+    let file = folder.file(&name(stem, false), how)?;
     let length = file.metadata()?.len();
     let whole = end_of_lines(&file, length)?;
     if whole < length {
@@ -132,8 +130,14 @@ fn begin(folder: &Folder, keep: Keep) -> io::Result<(File, u64)> {
     Ok((file, whole))
 }
 
-fn existing(folder: &Folder, keep: Keep, old: bool) -> io::Result<Option<File>> {
-    match folder.file(&name(keep, old), OFlags::RDONLY) {
+/// A full file takes the place of the one before it. The next one.
+pub(super) fn turn(folder: &Folder, stem: &str) -> io::Result<File> {
+    folder.rename(&name(stem, false), &name(stem, true))?;
+    Ok(begin(folder, stem)?.0)
+}
+
+pub(super) fn existing(folder: &Folder, stem: &str, old: bool) -> io::Result<Option<File>> {
+    match folder.file(&name(stem, old), OFlags::RDONLY) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -141,8 +145,8 @@ fn existing(folder: &Folder, keep: Keep, old: bool) -> io::Result<Option<File>> 
 }
 
 /// The number of the last event in a file; 0 if there is none.
-fn last_number(folder: &Folder, keep: Keep, old: bool) -> io::Result<u64> {
-    let Some(mut file) = existing(folder, keep, old)? else {
+fn last_number(folder: &Folder, stem: &str, old: bool) -> io::Result<u64> {
+    let Some(mut file) = existing(folder, stem, old)? else {
         return Ok(0);
     };
     let length = end_of_lines(&file, file.metadata()?.len())?;

@@ -5,8 +5,27 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use serde::de::DeserializeOwned;
+
 use super::core::LONGEST_LINE;
-use crate::wire::Record;
+use crate::wire::{EventRecord, Record};
+
+/// A line with a number.
+pub(super) trait Numbered: DeserializeOwned {
+    fn n(&self) -> u64;
+}
+
+impl Numbered for Record {
+    fn n(&self) -> u64 {
+        self.n
+    }
+}
+
+impl Numbered for EventRecord {
+    fn n(&self) -> u64 {
+        self.n
+    }
+}
 
 /// The number that a line begins with.
 pub(super) fn number(line: &[u8]) -> Option<u64> {
@@ -30,21 +49,21 @@ pub(super) fn end_of_lines(file: &File, length: u64) -> io::Result<u64> {
 }
 
 /// The events behind that number, of at most `most` bytes, or one if it is longer; and whether these are all of them.
-pub(super) fn records_behind(
+pub(super) fn records_behind<T: Numbered>(
     file: &File,
     after: u64,
     most: usize,
-) -> io::Result<(Vec<Record>, bool)> {
+) -> io::Result<(Vec<T>, bool)> {
     let end = end_of_lines(file, file.metadata()?.len())?;
     let mut begin = first_behind(file, after, end)?;
     loop {
         let (lines, next) = lines_from(file, begin, end, most)?;
         // A spoilt line counts as a missing one.
-        let records: Vec<Record> = lines
+        let records: Vec<T> = lines
             .split(|byte| *byte == b'\n')
             .filter_map(|line| serde_json::from_slice(line).ok())
             // One that was put in another place is not told twice, or who asks for the next ones would ask for ever.
-            .filter(|record: &Record| record.n > after)
+            .filter(|record: &T| record.n() > after)
             .collect();
         if next == end || !records.is_empty() {
             return Ok((records, next == end));
@@ -156,7 +175,7 @@ mod tests {
             let mut told = Vec::new();
             loop {
                 let after = told.last().copied().unwrap_or(0);
-                let (records, whole) = records_behind(&file, after, most).unwrap();
+                let (records, whole) = records_behind::<Record>(&file, after, most).unwrap();
                 prop_assert!(whole || !records.is_empty());
                 told.extend(records.iter().map(|record| record.n));
                 if whole {

@@ -4,21 +4,24 @@
 //! goes on serving.
 
 mod audit;
+mod events;
 mod socket;
 mod trial;
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::access::{KeyChange, Keyring};
 use crate::model::{PublicKey, harmless};
 use crate::registry::{Effect, Now, Registry, Rotated, RoutingId};
-use crate::state::{KeyDir, KeyLog, StateError};
+use crate::state::{KeyDir, KeyLog, StateError, events_folder};
 use crate::wire::{DecodeError, Envelope, Fault, MessageKind, Peer, body};
 use crate::zeromq::draw_keys;
 use audit::Audit;
+use events::{Asker, Told};
 use socket::{Frames, NotSent, Router, TurnedAway};
 use trial::{Trial, Verdict};
 
@@ -100,6 +103,8 @@ pub(crate) struct NameServer {
     keys: Option<KeyDir>,
     /// Where it is written down who has done what.
     audit: Option<Audit>,
+    /// What has happened.
+    told: Told,
 }
 
 /// How a name server has ended, and what it did not take to be for it.
@@ -138,6 +143,7 @@ impl NameServer {
             key_log: None,
             keys: None,
             audit: None,
+            told: Told::unkept(),
         })
     }
 
@@ -163,10 +169,25 @@ impl NameServer {
             key_log: Some(key_log),
             keys: Some(dir.clone()),
             audit: None,
+            told: Told::unkept(),
         };
         nameserver.try_unknown_key(keys.present.public)?;
         nameserver.audit = Some(Audit::begin(dir)?);
         Ok(nameserver)
+    }
+
+    /// What happens is kept in that folder, in files no larger than `most` bytes together.
+    pub(crate) fn keep_events(&mut self, path: &Path, most: u64) -> Result<(), NameServerError> {
+        let folder = events_folder(path)?;
+        let kept = Told::kept(folder, path.to_owned(), most);
+        let (told, before) = kept.map_err(|source| StateError::Io {
+            verb: "open",
+            path: path.to_owned(),
+            source,
+        })?;
+        self.told = told;
+        self.registry.recall_events(before.iter());
+        Ok(())
     }
 
     /// A peer with a key that it has made itself dials, and is not to be admitted.
@@ -196,6 +217,7 @@ impl NameServer {
         end: BorrowedFd<'_>,
         keeper: Option<BorrowedFd<'_>>,
     ) -> Result<Served, NameServerError> {
+        self.told.begin();
         loop {
             let timeout = self.poll_timeout();
             let mut items = vec![
@@ -254,7 +276,12 @@ impl NameServer {
         }
         let now = self.now();
         self.registry.on_time(now);
-        Ok(self.perform())
+        let is_over = self.perform();
+        for (to, envelope, body) in self.told.due(now) {
+            // One that is gone asks again.
+            let _ = self.router.send(&to, &envelope.encode(), body);
+        }
+        Ok(is_over)
     }
 
     fn on_frames(&mut self, frames: Frames) {
@@ -296,7 +323,28 @@ impl NameServer {
         let (mut revoked, mut rotations) = (Vec::new(), Vec::new());
         let mut forgotten: Option<String> = None;
         for effect in self.registry.effects() {
+            if !matches!(effect, Effect::Occurred { .. }) {
+                // Before anybody is told that they are there.
+                self.told.write();
+            }
             match effect {
+                Effect::Occurred { what, at, by } => self.told.note(*what, at, by.map(|it| *it)),
+                Effect::TellEvents {
+                    to,
+                    id,
+                    after,
+                    wait_ms,
+                    level,
+                } => {
+                    let now = self.began.elapsed();
+                    let until = now + events::wait(wait_ms);
+                    let asker = Asker { to, id, level };
+                    if let Some((to, envelope, body)) = self.told.ask(asker, after, until, now)
+                        && let Err(not) = self.router.send(&to, &envelope.encode(), body)
+                    {
+                        undelivered.push((to, envelope, not));
+                    }
+                }
                 Effect::Send {
                     to,
                     mut envelope,
@@ -335,6 +383,7 @@ impl NameServer {
                 Effect::End => end = true,
             }
         }
+        self.told.write();
         self.router.hang_up(&revoked);
         self.give_back(undelivered);
         for (to, id, until) in rotations {
@@ -355,9 +404,13 @@ impl NameServer {
         }
         // What this says may be undeliverable in turn, of kinds that are not answered.
         for effect in self.registry.effects() {
-            if let Effect::Send { to, envelope, body } = effect {
-                debug_assert_ne!(envelope.kind, MessageKind::Request);
-                let _ = self.router.send(&to, &envelope.encode(), body);
+            match effect {
+                Effect::Send { to, envelope, body } => {
+                    debug_assert_ne!(envelope.kind, MessageKind::Request);
+                    let _ = self.router.send(&to, &envelope.encode(), body);
+                }
+                Effect::Occurred { what, at, by } => self.told.note(*what, at, by.map(|it| *it)),
+                _ => {}
             }
         }
     }
@@ -381,7 +434,8 @@ impl NameServer {
 
     /// In milliseconds, rounded up so that the deadline is over when it ends; -1: no limit.
     fn poll_timeout(&self) -> i64 {
-        let Some(deadline) = self.registry.next_deadline() else {
+        let deadlines = [self.registry.next_deadline(), self.told.next_deadline()];
+        let Some(deadline) = deadlines.into_iter().flatten().min() else {
             return -1;
         };
         let left = deadline.saturating_sub(self.now()) + Duration::from_micros(999);

@@ -24,6 +24,7 @@ mod credentials;
 mod doors;
 mod driver;
 mod error;
+mod events;
 mod incoming;
 mod inflight;
 mod known_server;
@@ -43,6 +44,7 @@ pub use begin::{Begin, BeginAt};
 #[doc(hidden)]
 pub use credentials::{agent_dial, guest, host_dial};
 pub use error::ProxyError;
+pub use events::Events;
 #[doc(hidden)]
 pub use incoming::Incoming;
 pub(crate) use known_server::KnownServer;

@@ -100,8 +100,12 @@ impl Registry {
             }
             NameServerRequest::Renew { key } => self.renew(from, key).map(|()| body(&())),
             NameServerRequest::Expiring {} => Ok(body(&self.expiring(now))),
+            NameServerRequest::Happened { life, kept, events } => self
+                .happened(from, life, kept, events)
+                .map(|upto| body(&upto)),
             // They are answered later, to those who wait for it.
             NameServerRequest::Journal { .. }
+            | NameServerRequest::Events { .. }
             | NameServerRequest::Rotate { .. }
             | NameServerRequest::RotateNameserver { .. } => Ok(body(&())),
             NameServerRequest::Heartbeat {} => Ok(body(&())),
@@ -228,6 +232,7 @@ impl Registry {
         let Some(peer) = self.routes.get(from).cloned() else {
             return;
         };
+        self.seen_leaving(&peer, end.as_ref().and_then(|end| end.exit.status));
         match &peer {
             // Its host was faster.
             Peer::Agent(_) if self.hears(from) => self.stop_listening(&peer, from),

@@ -212,6 +212,7 @@ impl Registry {
     }
 
     fn write_down(&mut self, note: Note) {
+        self.noted(&note);
         self.effects.push(Effect::Note(Box::new(note)));
     }
 }
@@ -295,6 +296,8 @@ fn about(request: &NameServerRequest) -> Option<String> {
         | NameServerRequest::RotateNameserver { .. }
         | NameServerRequest::Expiring {}
         | NameServerRequest::Journal { .. }
+        | NameServerRequest::Happened { .. }
+        | NameServerRequest::Events { .. }
         | NameServerRequest::Shutdown {} => None,
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Member {
     /// How the life before this one ended, if its host has seen that.
     last_end: Option<ExitReport>,
     standing: Standing,
+    /// Since when it was unreachable, if it has been heard again and has not yet said again what it is.
+    outdated_since: Option<Now>,
     pub facts: Facts,
 }
 
@@ -116,6 +118,7 @@ impl Member {
             since: now,
             last_end: None,
             standing: Standing::Present,
+            outdated_since: None,
             facts: Facts::Client,
         }
     }
@@ -219,6 +222,7 @@ impl Member {
             since: now,
             last_end: None,
             standing: Standing::Present,
+            outdated_since: None,
             facts,
         }
     }
@@ -380,14 +384,22 @@ impl Member {
         }
     }
 
-    /// It was heard. Tells whether that changes its state.
+    /// It was heard. Tells whether that changes its state. What one that was unreachable has said before is outdated
+    /// until it is announced anew: its heartbeats may be older than what has happened to its wires meanwhile.
     pub(crate) fn sign_of_life(&mut self, now: Now) -> bool {
         self.seen = now;
-        let silent = matches!(self.standing, Standing::Suspect | Standing::Unreachable);
-        if silent {
-            self.stand(Standing::Present, now);
+        match self.standing {
+            Standing::Unreachable => self.outdated_since = Some(self.since),
+            Standing::Suspect => {}
+            Standing::Present | Standing::Ended { .. } => return false,
         }
-        silent
+        self.stand(Standing::Present, now);
+        true
+    }
+
+    /// Whether it has to say again what it is, before that is believed.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.outdated_since.is_some()
     }
 
     /// For how long nothing was heard of it, in whole seconds.
@@ -437,6 +449,17 @@ impl Member {
         End {
             state: self.state(),
             ms: milliseconds(now.saturating_sub(self.since)),
+        }
+    }
+
+    /// How it stands, as the end that has told of a connection.
+    fn as_teller(&self, now: Now) -> End {
+        match (self.outdated_since, &self.standing) {
+            (Some(since), Standing::Present | Standing::Suspect) => End {
+                state: State::Unreachable,
+                ms: milliseconds(now.saturating_sub(since)),
+            },
+            _ => self.as_end(now),
         }
     }
 
@@ -496,7 +519,7 @@ impl Member {
                 proof_ms: connection.proof_ms.saturating_add(said_ms),
                 ..connection.clone()
             };
-            said.seen_with(self.as_end(now), connection.to.as_ref().and_then(&end))
+            said.seen_with(self.as_teller(now), connection.to.as_ref().and_then(&end))
         };
         Some(AgentInfo {
             name: name.clone(),

@@ -8,6 +8,7 @@
 mod answer;
 mod audit;
 mod away;
+mod events;
 mod followers;
 mod keys;
 mod lease;
@@ -24,13 +25,15 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::access::{Asked, KeyChange, KeyId, Keyring, quota};
+use crate::events::Owners;
 use crate::journal::core::Repeats;
 use crate::model::{Access, AgentName, HostId, Quota, State};
 use crate::wire::{
-    Change, ClientId, Envelope, Event, Fault, MessageKind, NameServerRequest, Note, Peer, body,
-    read_body,
+    Change, ClientId, Envelope, Event, EventOrigin, Fault, MessageKind, NameServerRequest, Note,
+    Occurred, Peer, body, read_body,
 };
 use away::Away;
+pub(crate) use events::may_know;
 use followers::Followers;
 use lease::Leases;
 use member::{Facts, Member};
@@ -84,6 +87,22 @@ pub(crate) enum Effect {
     Warn(String),
     /// Answer with what the journal says behind that number.
     TellJournal { to: RoutingId, id: u64, after: u64 },
+    /// It has happened: give it the next number, and tell those who wait for it.
+    Occurred {
+        what: Box<Occurred>,
+        /// By the clock of its owner, in milliseconds since 1970. None: now.
+        at: Option<u64>,
+        by: Option<Box<EventOrigin>>,
+    },
+    /// Answer with the events behind that number, or wait so long for one.
+    TellEvents {
+        to: RoutingId,
+        id: u64,
+        after: Option<u64>,
+        wait_ms: u32,
+        /// Of whoever asks: not all is told to all.
+        level: Access,
+    },
     /// Deliver what is to be sent, then end.
     End,
 }
@@ -112,6 +131,8 @@ pub(crate) struct Registry {
     away: Away,
     leases: Leases,
     unguarded: Unguarded,
+    /// Whose events are there already.
+    owners: Owners,
     next_client: u64,
     effects: Vec<Effect>,
     /// None: the system is open, and anyone who can reach the name server may do everything.
@@ -147,9 +168,15 @@ impl Registry {
             away: Away::default(),
             leases: Leases::default(),
             unguarded: Unguarded::default(),
+            owners: Owners::default(),
             next_client: 1,
             effects: Vec::new(),
         }
+    }
+
+    /// Events of members that were kept before this name server began: they are not taken again.
+    pub(crate) fn recall_events<'a>(&mut self, kept: impl Iterator<Item = &'a EventOrigin>) {
+        self.owners = Owners::recall(kept);
     }
 
     /// Takes what is to be done since the last time.
@@ -224,6 +251,9 @@ impl Registry {
         let request = read_body(body);
         if let Ok(NameServerRequest::Journal { after }) = request {
             return self.tell_journal(from, level, id, after, now);
+        }
+        if let Ok(NameServerRequest::Events { after, wait_ms }) = request {
+            return self.tell_events(from, level, id, (after, wait_ms), now);
         }
         if let Ok(NameServerRequest::Rotate { host, until }) = request {
             return self.rotate(from, level, id, (host, until), now);
@@ -367,8 +397,13 @@ impl Registry {
         let Some(member) = self.members.get_mut(peer) else {
             return;
         };
+        let silent = member.silent_for(now);
         if member.sign_of_life(now) {
-            let peer = peer.clone();
+            let (peer, is_outdated) = (peer.clone(), member.is_outdated());
+            self.seen_in_state(&peer, Some(format!("heard again after {silent}")));
+            if let (Peer::Agent(_), true) = (&peer, is_outdated) {
+                self.send(from, Envelope::event(), body(&Event::Unregistered {}));
+            }
             self.leases.start(peer.clone(), now);
             self.tell(&peer, Change::State, now);
             self.tell_host_that_is_heard(&peer, now);
@@ -389,6 +424,7 @@ impl Registry {
         let silent = member.silent_for(now);
         let given_up = changed && member.state() == State::Unreachable;
         if changed {
+            self.seen_silent(&peer, now);
             self.tell(&peer, Change::State, now);
         }
         if let (true, Peer::Agent(agent)) = (given_up, &peer) {
@@ -403,6 +439,7 @@ impl Registry {
         if let Some(member) = self.members.remove(peer) {
             self.routes.remove(&member.route);
             self.watchers.remove(&member.route);
+            self.owners.forget(peer);
             if let Facts::Agent { connections, .. } = &member.facts {
                 self.followers.replace(peer, connections, &[]);
             }

@@ -24,10 +24,10 @@ pub use reports::utc;
 pub use reports::{
     Addresses, AddressesOfAgent, Agents, Answer, Attributes, BareAddress, BareName, Checked,
     Closed, Connected, Connections, Diagnosed, Differs, Done, Down, Expanded, Exported, Failure,
-    History, HostRow, Hosts, Installed, Journal, JournalRow, KeptRuns, KeyList, Listed, Many,
-    Measured, NameServerRow, Outcome, PastRow, Planned, RateRow, Revoked, RunRow, SocketRates,
-    Sockets, Started, SystemRow, SystemState, Systems, Timers, TopReport, Uninstalled,
-    UnitsPrinted, Up, Versions, Waited, WaitedRow, Why, WouldChange, by_hand_remedy,
+    Happened, History, HostRow, Hosts, Installed, Journal, JournalRow, KeptRuns, KeyList, Listed,
+    Many, Measured, NameServerRow, Outcome, PastRow, Planned, RateRow, Revoked, RunRow,
+    SocketRates, Sockets, Standing, Started, SystemRow, SystemState, Systems, Timers, TopReport,
+    Uninstalled, UnitsPrinted, Up, Versions, Waited, WaitedRow, Why, WouldChange, by_hand_remedy,
 };
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;

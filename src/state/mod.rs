@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 
 use crate::logfile::move_if_full;
 use crate::model::{AgentId, Amount, HostName, LogLimits, NameServerName, SystemName};
+use crate::owned::Folder;
 use crate::wire::Incarnation;
 
 pub use boot::{BootDir, InstallNote, Part, Place};
@@ -224,6 +225,14 @@ impl SystemDir {
         own::append(&self.daemon_log(daemon))
     }
 
+    /// Where the name server keeps what happens; `group`: its name, if it is not the system's first.
+    pub fn events_path(&self, group: Option<&NameServerName>) -> PathBuf {
+        self.0.join(match group {
+            Some(name) => format!("events@{name}"),
+            None => "events".to_owned(),
+        })
+    }
+
     /// Where agents put their ipc sockets.
     pub fn ipc(&self) -> PathBuf {
         self.0.join("ipc")
@@ -300,6 +309,12 @@ impl SystemDir {
     fn lock_path(&self) -> PathBuf {
         self.0.join("lock")
     }
+}
+
+/// The folder in which a name server keeps what happens, made if need be.
+pub(crate) fn events_folder(path: &Path) -> Result<Folder, StateError> {
+    own::make_closed(path)?;
+    own::closed(path).map_err(|error| StateError::io("open", path, error))
 }
 
 fn absolute(path: PathBuf) -> Result<PathBuf, StateError> {

@@ -151,7 +151,8 @@ pub(super) fn keep(path: &Path, gone: &SystemDir, why: Ending) -> io::Result<Opt
     for entry in fs::read_dir(gone.path())?.flatten() {
         let name = entry.file_name();
         let text = name.to_string_lossy();
-        if text.ends_with(".log") || text.ends_with(".log.old") {
+        let is_log = text.ends_with(".log") || text.ends_with(".log.old");
+        if is_log || text == "events" || text.starts_with("events@") {
             fs::rename(entry.path(), run.join(&name))?;
         }
     }

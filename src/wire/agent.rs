@@ -108,6 +108,8 @@ pub enum AgentRequest {
     SetAttr { attributes: BTreeMap<String, Value> },
     /// All attributes. Replies with a map.
     Attributes {},
+    /// For so long, in milliseconds, each attribute that gets another value is an event. Replies with null.
+    FollowAttributes { for_ms: u32 },
     /// Send a message. Replies with null when the socket has taken it.
     Send {
         alias: Alias,

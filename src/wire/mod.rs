@@ -7,6 +7,7 @@ mod agent;
 mod bytes;
 mod data;
 mod envelope;
+mod event_record;
 mod examination;
 mod fault;
 mod host;
@@ -25,6 +26,10 @@ pub use agent::{
 pub use bytes::{Bytes, Content, PLACE, PlaceError, without_frame};
 pub use data::{CodecError, Encode, decode, decode_apart, encode, join_topic, split_topic};
 pub use envelope::{DecodeError, Envelope, LARGEST_BODY, MessageKind, VERSION, body, read_body};
+pub use event_record::{
+    AgentEvent, EVENT_KINDS, EventOrigin, EventPage, EventRecord, HealthEvent, HostEvent,
+    LossEvent, NameserverEvent, Occurred, OwnEvent, SocketEvent, WireEvent,
+};
 pub use examination::{Bound, Dialled, Examination, Examined, Found, ProgramNeed, Target};
 pub use fault::Fault;
 pub use host::{

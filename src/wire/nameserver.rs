@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, Incarnation, Peer};
+use super::{Fault, Incarnation, OwnEvent, Peer};
 use crate::model::{
     Address, AfterEnd, AgentInfo, AgentName, Alias, ConnectionInfo, ExitReport, Guard, Holder,
     HostId, HostInfo, HostName, KeyEntry, KeysOf, PublicKey, Relaunches, SpecVersion, State, Step,
@@ -95,6 +95,21 @@ pub enum NameServerRequest {
     /// Replies with the next events of the journal, in order: a list of [`Record`](super::Record), which is empty if
     /// there are none behind that number.
     Journal { after: u64 },
+    /// From an agent or a host: what has happened to it, the first first, of that life of it. Those up to `kept` were told
+    /// before, and the name server has said that it has them. Replies with the number up to which it has them now.
+    Happened {
+        life: Incarnation,
+        kept: u64,
+        events: Vec<OwnEvent>,
+    },
+    /// Replies with an [`EventPage`](super::EventPage): events behind that number, in order. None: no events, but
+    /// the number of the last one. If there are none yet, it waits so long for one, in milliseconds.
+    Events {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<u64>,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        wait_ms: u32,
+    },
     /// End the name server. Replies with null, then ends.
     Shutdown {},
 }
@@ -265,7 +280,8 @@ pub enum Event {
     },
     /// To a successor: it is the agent now.
     TookOver {},
-    /// To a member that the name server does not know: announce yourself.
+    /// To a member that the name server does not know, or an agent that was unreachable, so that what it said is
+    /// outdated: announce yourself.
     Unregistered {},
     /// To an agent that has just registered: what its sockets lack, and where it is written what that means. The
     /// name server lets it in all the same.

@@ -198,6 +198,7 @@ fn requests_to_alice() -> Vec<AgentRequest> {
                 "action":{"call":{"method":"mine","params":{}}}}),
         ),
         of("attributes", nothing.clone()),
+        of("follow_attributes", serde_json::json!({"for_ms": 1})),
         of("get_attr", serde_json::json!({"name": "treasure"})),
         of("set_attr", serde_json::json!({"attributes": {"mine": 1}})),
         of(

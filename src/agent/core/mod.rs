@@ -2,6 +2,7 @@
 //! is given from outside, as the duration since the agent began.
 
 mod health;
+mod history;
 mod ledger;
 mod life;
 mod pending;
@@ -14,6 +15,7 @@ mod timers;
 mod wire;
 
 pub(crate) use health::{Condition, Health, HealthEffect};
+pub(crate) use history::History;
 pub(crate) use ledger::Ledger;
 pub(crate) use life::{Effect, Life};
 pub(crate) use pending::Pending;

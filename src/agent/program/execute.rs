@@ -79,7 +79,7 @@ impl Agent {
             OwnWord::Log { level, text } => {
                 self.log.line(level.unwrap_or(Level::Info), &text);
             }
-            OwnWord::Set { attributes } => self.attributes.extend(attributes),
+            OwnWord::Set { attributes } => self.keep_attributes(attributes),
             OwnWord::Stop => self.end(0),
         }
         None

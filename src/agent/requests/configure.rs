@@ -81,7 +81,7 @@ impl Agent {
                 }
             }
         }
-        self.attributes.extend(mem::take(&mut spec.attributes));
+        self.keep_attributes(mem::take(&mut spec.attributes));
         for timer in mem::take(&mut spec.timers) {
             self.timers.add(timer, self.now);
         }

@@ -103,7 +103,9 @@ impl Agent {
             MessageKind::Reply if self.membership.is_announcement(envelope.id) => {
                 self.note_registered()
             }
-            MessageKind::Reply => {}
+            MessageKind::Reply => self
+                .membership
+                .on_kept(envelope.id, || read_body(body).ok()),
         }
     }
 
@@ -216,6 +218,10 @@ impl Agent {
                 done()
             }
             AgentRequest::Launch(launch) => self.launch(launch, request),
+            AgentRequest::FollowAttributes { for_ms } => {
+                self.follow_attributes(Duration::from_millis(for_ms.into()));
+                done()
+            }
             AgentRequest::GetAttr { name } => Some(self.get_attr(name)),
             AgentRequest::SetAttr { attributes } => {
                 self.set_attributes(attributes);
@@ -273,7 +279,7 @@ impl Agent {
     /// Sets attributes and tells the program.
     pub(crate) fn set_attributes(&mut self, attributes: BTreeMap<String, Value>) {
         self.tell_attributes(&attributes);
-        self.attributes.extend(attributes);
+        self.keep_attributes(attributes);
     }
 
     fn get_attr(&self, name: String) -> Result<Value, Fault> {

@@ -114,7 +114,15 @@ impl Bench {
     fn send(&mut self, from: u8, envelope: Envelope, content: Vec<u8>) -> Vec<Effect> {
         self.registry
             .on_message(&at(from), envelope, content, self.now);
-        self.registry.effects().collect()
+        self.effects()
+    }
+
+    /// But for events, which have tests of their own.
+    fn effects(&mut self) -> Vec<Effect> {
+        let effects = self.registry.effects();
+        effects
+            .filter(|it| !matches!(it, Effect::Occurred { .. }))
+            .collect()
     }
 
     fn ask<T: serde::de::DeserializeOwned>(
@@ -142,7 +150,7 @@ impl Bench {
     fn pass(&mut self, seconds: u64) -> Vec<Effect> {
         self.now += Duration::from_secs(seconds);
         self.registry.on_time(self.now);
-        self.registry.effects().collect()
+        self.effects()
     }
 
     fn state(&mut self, name: &str) -> Option<State> {
@@ -291,8 +299,11 @@ fn who_waits_for_an_agent_is_told_when_it_is_given_up() {
     told.sort_by_key(|it| it.1);
     assert_eq!(told, [(at(9), 5), (at(2), 6)]);
     // Its answer when it is back has no requester any more.
-    let late = Envelope::answer::<()>(&Ok(()), 5, Peer::Client(ClientId(1)));
-    assert_eq!(bench.send(1, late, vec![]), []);
+    let late = || Envelope::answer::<()>(&Ok(()), 5, Peer::Client(ClientId(1)));
+    let (to, envelope, _) = only_send(bench.send(1, late(), vec![]));
+    let asked_anew = (to, envelope.kind);
+    assert_eq!(asked_anew, (at(1), MessageKind::Event));
+    assert_eq!(bench.send(1, late(), vec![]), []);
 }
 
 #[test]
@@ -317,6 +328,48 @@ fn a_stranger_that_heartbeats_is_told_to_announce_itself() {
         read_body::<Event>(&content).unwrap(),
         Event::Unregistered {}
     );
+}
+
+#[test]
+fn an_agent_that_comes_back_says_anew_what_it_is_before_its_wires_are_proven() {
+    let mut bench = Bench::new();
+    let proven = Proof::Proven { us: 1 };
+    let inbox = ConnectionInfo {
+        alias: "inbox".parse().unwrap(),
+        kind: Kind::Pull,
+        to: None,
+        address: Some("tcp://127.0.0.1:5000".to_owned()),
+        proof: proven,
+        proof_ms: 0,
+        times: 1,
+    };
+    let alice = || announced("Alice", 1, BTreeMap::new(), vec![inbox.clone()]);
+    let proof = |bench: &mut Bench| {
+        let name = Some("Alice".parse().unwrap());
+        let listed: Vec<AgentInfo> = bench.ask(9, NameServerRequest::Agents { name }).unwrap();
+        listed[0].connections[0].proof
+    };
+    bench.ask::<()>(1, alice()).unwrap();
+    assert_eq!(proof(&mut bench), proven);
+    bench.pass(10);
+    assert_eq!(proof(&mut bench), Proof::Unreachable);
+
+    // This heartbeat may be as old as the silence.
+    let heartbeat = body(&NameServerRequest::Heartbeat {});
+    let effects = bench.send(1, Envelope::oneway(Peer::NameServer), heartbeat.clone());
+    let (to, envelope, content) = only_send(effects);
+    assert_eq!((to, envelope.kind), (at(1), MessageKind::Event));
+    assert_eq!(
+        read_body::<Event>(&content).unwrap(),
+        Event::Unregistered {}
+    );
+    assert_eq!(bench.state("Alice"), Some(State::Running));
+    assert_eq!(proof(&mut bench), Proof::Unreachable);
+    let effects = bench.send(1, Envelope::oneway(Peer::NameServer), heartbeat);
+    assert!(effects.is_empty(), "it is asked once");
+
+    bench.ask::<()>(1, alice()).unwrap();
+    assert_eq!(proof(&mut bench), proven);
 }
 
 #[test]

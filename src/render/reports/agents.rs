@@ -91,7 +91,12 @@ fn wellbeing(agent: &AgentInfo) -> Option<String> {
 
 /// What becomes of it.
 fn then(agent: &AgentInfo) -> String {
-    match agent.then {
+    after_end(agent.then)
+}
+
+/// What becomes of one that has ended.
+pub(super) fn after_end(then: AfterEnd) -> String {
+    match then {
         AfterEnd::Stays => String::new(),
         AfterEnd::StaysDown => "; stays down".to_owned(),
         AfterEnd::Again { wait } => format!("; next try in {wait}"),

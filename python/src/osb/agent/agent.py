@@ -199,7 +199,7 @@ class Agent(Declaring, Messages, OwnSockets, Others):
 
     def set(self, **attributes: Any) -> None:
         """Sets attributes, for all to see: `osb get`, proxies."""
-        self._r.attributes.update({name: to_json(value) for name, value in attributes.items()})
+        self._r.keep_attributes({name: to_json(value) for name, value in attributes.items()})
 
     @property
     def attributes(self) -> Dict[str, Any]:

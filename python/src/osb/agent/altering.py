@@ -183,7 +183,7 @@ _EDITS: Dict[str, Callable[["Run", "Leading", Edit], Any]] = {
     "connect": _connect,
     "handle": _handle,
     "admit": _admit,
-    "set": lambda run, leading, what: run.attributes.update(what["attributes"]),
+    "set": lambda run, leading, what: run.keep_attributes(what["attributes"]),
     "unset": _unset,
     "stop_timer": _stop_timer,
     "timer": lambda run, leading, what: run.timers.add(what, run.now()),

@@ -60,7 +60,11 @@ def _get_attr(run: "Run", params: Dict[str, Any]) -> Any:
 
 
 def _set_attr(run: "Run", params: Dict[str, Any]) -> None:
-    run.attributes.update(params["attributes"])
+    run.keep_attributes(params["attributes"])
+
+
+def _follow_attributes(run: "Run", params: Dict[str, Any]) -> None:
+    run.control.happened.follow_attributes(params["for_ms"])
 
 
 def _log(run: "Run", params: Dict[str, Any]) -> None:
@@ -97,6 +101,7 @@ _VERBS: Dict[str, Callable[["Run", Dict[str, Any]], Any]] = {
     "addr": _addr,
     "get_attr": _get_attr,
     "set_attr": _set_attr,
+    "follow_attributes": _follow_attributes,
     "attributes": lambda run, _: dict(run.attributes),
     "is_running": lambda run, _: run.status is None,
     "timers": lambda run, _: run.timers.list(run.now()),

@@ -24,6 +24,7 @@ from ..line import Line, Seen
 from .admission import Admission
 from .core import access
 from .core.busy import Busy
+from .happened import Happened
 from .lane import Lane, Lanes
 from .turns import Turns
 
@@ -83,6 +84,7 @@ class Control:
         self.turns = Turns(self._line.waker.wake)
         self.registered = threading.Event()
         self._was_open = False
+        self.happened = Happened(run, self)
         self._thread = threading.Thread(target=self._drive, name=f"osb {run.name}", daemon=True)
         keys = run.boot.dial.keys
         self.admission = Admission(run, self, self._line.context) if keys else None
@@ -176,6 +178,7 @@ class Control:
     def leave(self, status: int, asked: bool) -> None:
         """Says goodbye, and ends the thread."""
         if self.shown:
+            self.happened.tell_again()
             end = {"exit": {"status": status, "signal": None, "log": []}, "asked": asked}
             heard = threading.Event()
             # Nothing is announced after that.
@@ -250,6 +253,7 @@ class Control:
             if self.shown:
                 header = wire.Envelope(wire.Kind.ONEWAY).encode()
                 self._line.send_now([header, wire.request_body("heartbeat")])
+                self.happened.on_beat()
         if not self._requests:
             return
         with self._lock:
@@ -264,6 +268,7 @@ class Control:
             self._last += 1
             self._announcement = self._last
         announcement = self._run.announcement(self._busy.busy_for)
+        self.happened.on_announcing(announcement)
         header = wire.Envelope(wire.Kind.REQUEST, self._announcement, _ANNOUNCE_MS).encode()
         return [header, wire.request_body("announce", announcement)]
 
@@ -343,6 +348,7 @@ class Control:
             for lane, frames in held:
                 lane.send(frames)
             self.registered.set()
+            self.happened.tell_again()
             self._run.waker.wake()
             return
         fault = Fault.of_body(body)

@@ -46,6 +46,7 @@ class Executing:
     log: Log
     code: Code
     attributes: Dict[str, Any]
+    keep_attributes: Callable[[Dict[str, Any]], None]
     control: Control
     timers: Timers
     verbs: Verbs
@@ -213,7 +214,7 @@ class Executing:
 
     def _act(self, alias: str, action: Dict[str, Any]) -> str:
         if "set" in action:
-            self.attributes.update(action["set"]["attributes"])
+            self.keep_attributes(action["set"]["attributes"])
             return "fired"
         send = action["send"]
         try:

@@ -53,7 +53,7 @@ class Leading:
             for alias in bound:
                 run.sockets.close(alias, 0)
             raise
-        run.attributes.update(spec["attributes"])
+        run.keep_attributes(spec["attributes"])
         for timer in spec["timers"]:
             run.timers.add(timer, run.now())
         self.given = Given.of(spec, version)

@@ -181,6 +181,11 @@ class Run(Executing):
             told["successor_of"] = self.boot.successor_of
         return told
 
+    def keep_attributes(self, attributes: Dict[str, Any]) -> None:
+        """These attributes have these values from now on. By any thread."""
+        self.control.happened.on_attributes(attributes)
+        self.attributes.update(attributes)
+
     def admits(self, alias: str, holder: Dict[str, str]) -> bool:
         """By whoever drives the line: whether the holder of a good key may come to that socket."""
         return self.sockets.may_connect(alias, holder)
