@@ -184,6 +184,9 @@ pub mod ssh;
 mod supervision;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
+pub mod top;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod topology;
 #[cfg(feature = "cli")]
 mod up;

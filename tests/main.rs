@@ -57,6 +57,7 @@ mod stop_timeout;
 mod system;
 mod tap;
 mod terminal;
+mod top;
 mod unwell;
 mod up_down;
 mod ways;

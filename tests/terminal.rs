@@ -315,6 +315,8 @@ fn few_write_to_terminals() {
             "cli/logs/writer.rs",
             "cli/ns.rs",
             "cli/tap/mod.rs",
+            "cli/top/mod.rs",
+            "cli/top/screen.rs",
             "host/attached.rs",
             "host/commands.rs",
             "host/mod.rs",

@@ -97,6 +97,14 @@ def test_rates_are_counted(system):
     assert asked["received"]["messages"] > 3 and asked["sent"]["messages"] > 3
 
 
+def test_what_an_agent_takes_of_its_machine_is_told(system):
+    up = system(TOPOLOGY.replace("SECURITY", "none"), alice=ALICE, bob=BOB)
+    agents = json.loads(run(up, "top", "--once", "-o", "json"))["agents"]
+    alice = next(it for it in agents if it["agent"] == "Alice")
+    assert alice["memory"] > 1 << 20 and alice["cpu"] >= 0 and alice["program_cpu"] is None
+    assert alice["sent_per_s"] > 3
+
+
 def records(batch):
     """The socket records and the messages of a batch, and how many are lost."""
     lost, at, found = int.from_bytes(batch[:8], "big"), 8, []

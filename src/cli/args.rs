@@ -15,7 +15,7 @@ use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
     events, every, export, get, graph, history, host, install, keys, log, logs, ls, man, metrics,
     move_agent, ns, plan, rate, record, remove, replay, restart, scale, schema, send, set, spawn,
-    start, stop, stop_timer, subscribe, tap, timers, unsubscribe, up, version, wait, why,
+    start, stop, stop_timer, subscribe, tap, timers, top, unsubscribe, up, version, wait, why,
 };
 use crate::model::{SystemName, harmless, without_scheme, zone};
 use crate::render::{ColorChoice, Output, error_json};
@@ -147,6 +147,7 @@ pub enum Command {
     Rate(rate::RateArgs),
     Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
+    Top(top::TopArgs),
     Why(why::WhyArgs),
     Events(events::EventsArgs),
     Metrics(metrics::MetricsArgs),

@@ -136,11 +136,7 @@ fn sockets(context: &Context, timeout: &TimeoutArgs) -> Result<(), CommandError>
 }
 
 fn systems(context: &Context) -> Result<(), CommandError> {
-    let row_of = |it| match it {
-        Remembered::System(record) => row(record),
-        Remembered::Damaged(name, why) => damaged(name, &why),
-    };
-    let systems = Systems(remembered()?.into_iter().map(row_of).collect());
+    let systems = Systems(system_rows()?);
     context.print(&systems)?;
     for SystemRow { name, state, .. } in &systems.0 {
         match state {
@@ -154,6 +150,15 @@ fn systems(context: &Context) -> Result<(), CommandError> {
         }
     }
     Ok(())
+}
+
+/// The systems of this machine.
+pub(super) fn system_rows() -> Result<Vec<SystemRow>, StateError> {
+    let row_of = |it| match it {
+        Remembered::System(record) => row(record),
+        Remembered::Damaged(name, why) => damaged(name, &why),
+    };
+    Ok(remembered()?.into_iter().map(row_of).collect())
 }
 
 fn damaged(name: SystemName, why: &StateError) -> SystemRow {

@@ -90,6 +90,7 @@ mod target;
 mod timeout;
 mod timer_action;
 mod timers;
+mod top;
 mod topology_file;
 mod unsubscribe;
 mod up;
@@ -200,6 +201,7 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Record(args) => record::run(args, context),
         Command::Replay(args) => replay::run(args, context),
         Command::Rate(args) => rate::run(args, context),
+        Command::Top(args) => top::run(args, context),
         Command::Why(args) => why::run(args, context),
         Command::Events(args) => events::run(args, context),
         Command::Metrics(args) => metrics::run(args, context),

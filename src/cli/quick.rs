@@ -12,7 +12,7 @@ use super::{
     addr, after, agent, bind, call, check, close, completions, connect, doctor, down, events,
     every, export, get, graph, history, host, install, keys, log, logs, ls, man, metrics,
     move_agent, ns, plan, rate, record, remove, replay, restart, scale, schema, send, set, spawn,
-    start, stop, stop_timer, subscribe, tap, timers, unsubscribe, up, version, wait, why,
+    start, stop, stop_timer, subscribe, tap, timers, top, unsubscribe, up, version, wait, why,
 };
 
 /// The arguments of each command.
@@ -58,6 +58,7 @@ const COMMANDS: &[(&str, Augment)] = &[
     ("rate", rate::RateArgs::augment_args),
     ("record", record::RecordArgs::augment_args),
     ("replay", replay::ReplayArgs::augment_args),
+    ("top", top::TopArgs::augment_args),
     ("why", why::WhyArgs::augment_args),
     ("events", events::EventsArgs::augment_args),
     ("metrics", metrics::MetricsArgs::augment_args),

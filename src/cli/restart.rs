@@ -42,7 +42,7 @@ pub(crate) fn run(args: RestartArgs, context: &mut Context) -> Result<(), Comman
 }
 
 /// Ends all of them, the last turn first, and starts them one turn after the other. One that has not ended is not started.
-fn restart(turns: Vec<Vec<Asked>>, limit: Duration) -> Vec<Answered> {
+pub(super) fn restart(turns: Vec<Vec<Asked>>, limit: Duration) -> Vec<Answered> {
     let how = Stop {
         grace: Grace::USUAL,
         hold: false,

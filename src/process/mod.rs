@@ -31,6 +31,7 @@ mod progress;
 mod runs;
 mod start;
 mod tether;
+mod usage;
 mod working;
 
 use std::fs::{self, File};
@@ -57,6 +58,7 @@ pub use progress::{progress, progress_of_threads};
 pub use runs::{RUN, drop_run, of_its_own};
 pub use start::not_started;
 pub use tether::{Tether, hold_tether};
+pub use usage::{Usage, own_usage, usage_of_all};
 pub use working::{Working, working_for};
 
 /// A process, told apart from any later one with the same pid.

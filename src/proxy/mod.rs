@@ -58,6 +58,6 @@ pub use watch::{Notice, Watch};
 
 // The messages that calls are made of, and what a watch tells.
 pub use crate::wire::{
-    AgentRequest, AgentStatus, Change, Configure, Event, Fault, Incarnation, Peer, Presence,
-    Snapshot,
+    AgentRequest, AgentStatus, AgentUsage, Change, Configure, Event, Fault, Incarnation, Peer,
+    Presence, ProcessUsage, Snapshot,
 };

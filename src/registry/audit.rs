@@ -21,7 +21,7 @@ const UNKNOWN: &str = "unknown";
 const UNREAD: &str = "unread";
 /// Requests by which something goes on that was asked for before, or that are made every second: allowed, they are no deed of
 /// their own.
-const GOES_ON: [&str; 3] = ["keep_tap", "tapped", "rate"];
+const GOES_ON: [&str; 4] = ["keep_tap", "tapped", "rate", "status"];
 
 /// Somebody asks for something.
 pub(super) struct Deed {
@@ -437,9 +437,12 @@ mod tests {
         assert_eq!(noted, ["agent Bob 10.0.0.9 asked get_attr Bob refused"]);
         let prove = br#"{"method":"prove","params":{}}"#;
         assert!(ask(&mut registry, 3, bob(), prove).is_empty());
-        let status = br#"{"params":{"x":[1]},"method":"st\u0061tus"}"#;
-        let noted = ask(&mut registry, 2, bob(), status);
-        assert_eq!(noted, ["operator ana 10.0.0.9 asked status Bob allowed"]);
+        let timers = br#"{"params":{"x":[1]},"method":"tim\u0065rs"}"#;
+        let noted = ask(&mut registry, 2, bob(), timers);
+        assert_eq!(noted, ["operator ana 10.0.0.9 asked timers Bob allowed"]);
+        // Those who look at a system ask so every second.
+        let status = br#"{"method":"status","params":{}}"#;
+        assert!(ask(&mut registry, 2, bob(), status).is_empty());
         let noted = ask(&mut registry, 1, bob(), b"nonsense");
         assert_eq!(noted, ["operator owner 10.0.0.9 asked unknown Bob refused"]);
     }

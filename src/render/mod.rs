@@ -28,8 +28,8 @@ pub use reports::{
     Closed, Connected, Connections, Diagnosed, Differs, Done, Down, Expanded, Exported, Failure,
     Happened, History, HostRow, Hosts, Installed, Journal, JournalRow, KeptRuns, KeyList, Listed,
     Many, Measured, NameServerRow, Outcome, PastRow, Planned, RateRow, Revoked, RunRow,
-    SocketRates, Sockets, Standing, Started, SystemRow, SystemState, Systems, Timers, Uninstalled,
-    UnitsPrinted, Up, Versions, Waited, WaitedRow, Why, WouldChange, by_hand_remedy,
+    SocketRates, Sockets, Standing, Started, SystemRow, SystemState, Systems, Timers, TopReport,
+    Uninstalled, UnitsPrinted, Up, Versions, Waited, WaitedRow, Why, WouldChange, by_hand_remedy,
 };
 pub(crate) use reports::{Contents, Recorded, Replayed};
 pub use style::{ColorChoice, Paint, Style};

@@ -298,6 +298,39 @@ pub struct AgentStatus {
     /// In a closed system: the agents that each bound socket admits, in words as a topology has them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub admits: BTreeMap<Alias, Vec<String>>,
+    /// How many messages wait in the agent until the socket can take them, where there are some.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub queued: BTreeMap<Alias, u64>,
+    /// What it takes of its machine, where that can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<AgentUsage>,
+}
+
+/// What an agent takes of its machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentUsage {
+    /// When this was so, in microseconds of a clock of the agent's own.
+    pub at_us: u64,
+    /// Its own process, in which other agents may live, too.
+    pub agent: ProcessUsage,
+    /// Its program, if that is a process that runs, with all that descends from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<ProcessUsage>,
+}
+
+/// What a process takes of its machine, or several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessUsage {
+    /// The first of them.
+    pub pid: u32,
+    /// How many they are.
+    pub processes: u32,
+    /// Time of processors so far, in microseconds.
+    pub cpu_us: u64,
+    /// In bytes. What processes share counts for each.
+    pub memory: u64,
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ mod tap;
 mod typed;
 
 pub use agent::{
-    AgentRequest, AgentStatus, Alter, Arrived, Configure, ConnectRequest, ConnectToRequest, Given,
-    Launch, ProofToken,
+    AgentRequest, AgentStatus, AgentUsage, Alter, Arrived, Configure, ConnectRequest,
+    ConnectToRequest, Given, Launch, ProcessUsage, ProofToken,
 };
 pub use bytes::{Bytes, Content, PLACE, PlaceError, without_frame};
 pub use data::{CodecError, Encode, decode, decode_apart, encode, join_topic, split_topic};

@@ -23,7 +23,11 @@ use super::state::Agent;
 use crate::access::Asked;
 use crate::model::timing::REQUEST_TIMEOUT;
 use crate::model::{Access, Alias, Guard, PublicKey};
-use crate::wire::{AgentRequest, AgentStatus, Envelope, Event, Fault, MessageKind, read_body};
+use crate::process::{Usage, own_usage, usage_of_all};
+use crate::wire::{
+    AgentRequest, AgentStatus, AgentUsage, Envelope, Event, Fault, MessageKind, ProcessUsage,
+    read_body,
+};
 
 /// How many control messages are read before the data sockets have their turn.
 const BATCH: usize = 100;
@@ -309,7 +313,19 @@ impl Agent {
             garbage_lines: self.garbage_lines,
             skipped_ticks: self.skipped_ticks,
             admits: self.sockets.doors(),
+            queued: self.sockets.queued_by_alias(),
+            usage: self.usage(),
         }
+    }
+
+    /// What it takes of its machine; read only when somebody asks.
+    fn usage(&self) -> Option<AgentUsage> {
+        let program = self.program.as_ref().and_then(|it| it.pid());
+        Some(AgentUsage {
+            at_us: u64::try_from(self.elapsed().as_micros()).unwrap_or(u64::MAX),
+            agent: taken(std::process::id(), own_usage()?),
+            program: program.and_then(|pid| Some(taken(pid, usage_of_all(pid)?))),
+        })
     }
 
     /// The socket of that alias.
@@ -344,6 +360,15 @@ impl Request {
             limit,
             until: now + limit - courtesy,
         }
+    }
+}
+
+fn taken(pid: u32, usage: Usage) -> ProcessUsage {
+    ProcessUsage {
+        pid,
+        processes: usage.processes,
+        cpu_us: usage.cpu_us,
+        memory: usage.memory,
     }
 }
 

@@ -52,7 +52,7 @@ impl Slot {
     /// The same, and what it has counted.
     pub(crate) fn rate(&mut self) -> SocketRate {
         let stats = self.stats_now();
-        let (kind, queued) = (self.kind, self.outbox.len() as u64);
+        let (kind, queued) = (self.kind, self.in_outbox());
         let meter = self.measure();
         SocketRate {
             kind,
@@ -61,6 +61,11 @@ impl Slot {
             received: meter.received.traffic.clone(),
             sent: meter.sent.traffic.clone(),
         }
+    }
+
+    /// How many messages wait until the socket can take them.
+    pub(crate) fn in_outbox(&self) -> u64 {
+        self.outbox.len() as u64
     }
 
     /// Counts no more.

@@ -207,6 +207,14 @@ impl Sockets {
             .collect()
     }
 
+    /// What waits in the agent for each, where something does.
+    pub(crate) fn queued_by_alias(&self) -> BTreeMap<Alias, u64> {
+        let queued = self
+            .iter()
+            .map(|slot| (slot.alias.clone(), slot.in_outbox()));
+        queued.filter(|(_, queued)| *queued > 0).collect()
+    }
+
     /// It is counted no more.
     pub(crate) fn stop_measuring(&mut self) {
         self.measuring = false;

@@ -216,6 +216,17 @@ fn timers_wait_for_go() {
 }
 
 #[test]
+fn an_agent_tells_what_it_takes_of_its_machine() {
+    let mut agent = Fixture::start();
+    let before = agent.status().usage.unwrap();
+    assert_eq!(before.agent.pid, std::process::id());
+    assert!(before.agent.memory > 100_000, "{before:?}");
+    assert_eq!(before.program, None);
+    let after = agent.status().usage.unwrap();
+    assert!(after.at_us > before.at_us && after.agent.cpu_us >= before.agent.cpu_us);
+}
+
+#[test]
 fn a_send_that_nobody_takes_is_told() {
     let mut agent = Fixture::start();
     let main = agent.bind(bind("main", "PUSH", Serializer::Json, &[]));

@@ -21,7 +21,7 @@ use regex_lite::Regex;
 
 use self::filter::{Filter, Wanted};
 pub(crate) use self::filter::{LogLevel, Moment};
-use self::line::Part;
+pub(crate) use self::line::Part;
 pub(crate) use self::past::{Past, run_meant};
 use super::explain::{ambiguous, hint_agent};
 use super::runtime::block_on;
@@ -128,6 +128,51 @@ fn from_afar(args: &LogsArgs, context: &Context) -> Result<(), CommandError> {
     let agents = known(&there, &session.groups()[0].name, &args.agents)?;
     let follower = Follower::of_others(&agents).with(elsewhere.take_logs());
     show(follower, elsewhere, &agents, args, context)
+}
+
+/// The end of an agent's log, and what comes then.
+pub(crate) struct Tailed {
+    pub lines: Vec<LogLine>,
+    pub follower: Follower,
+}
+
+/// The last lines of an agent's log, in an async runtime.
+pub(crate) async fn tail_of(
+    agent: &AgentId,
+    last: usize,
+    context: &Context,
+) -> Result<Tailed, CommandError> {
+    let asked = std::slice::from_ref(agent);
+    let (follower, elsewhere, agents) = match selected_for_reading(&context.global)? {
+        Some(system) => {
+            let dir = StateDir::from_env()?.system(&system.name);
+            let mut elsewhere = match &dir.record()? {
+                Some(record) => fetch(record, context).await,
+                None => Elsewhere::default(),
+            };
+            let mut there = tail::agents_with_logs(&dir.logs());
+            there.extend(elsewhere.agents().cloned());
+            let agents = known(&in_order(there), &system.groups[0].name, asked)?;
+            let follower = Follower::new(&dir, &agents)?.with(elsewhere.take_logs());
+            (follower, elsewhere, agents)
+        }
+        None => {
+            let session = context.session()?;
+            let mut elsewhere = afar::fetch(&session, context).await?;
+            let there = in_order(elsewhere.agents().cloned().collect());
+            let agents = known(&there, &session.groups()[0].name, asked)?;
+            let follower = Follower::of_others(&agents).with(elsewhere.take_logs());
+            (follower, elsewhere, agents)
+        }
+    };
+    let mut follower = follower;
+    let mut lines = Vec::new();
+    follower.history(Some(last), |line| {
+        lines.push(line);
+        Ok(())
+    })?;
+    let follower = follower.following(elsewhere.follow(&agents));
+    Ok(Tailed { lines, follower })
 }
 
 /// What there is, and what comes, if that is wanted.

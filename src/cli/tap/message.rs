@@ -18,7 +18,7 @@ const HEX: usize = 32;
 
 /// The message.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Tapped {
+pub(crate) struct Tapped {
     pub agent: AgentId,
     pub socket: TappedSocket,
     pub way: Way,
@@ -36,7 +36,7 @@ pub(super) struct Tapped {
 }
 
 impl Tapped {
-    pub(super) fn of(agent: AgentId, seen: &SeenMessage<'_>) -> Self {
+    pub(crate) fn of(agent: AgentId, seen: &SeenMessage<'_>) -> Self {
         let passed = &seen.passed;
         let (topic, body) = match passed.sort {
             Sort::Publication => divide(passed.bytes, seen.socket.serializer),
@@ -69,7 +69,7 @@ impl Tapped {
     }
 
     /// What it says, on one line for people.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let text = match (self.sort, self.value()) {
             (Sort::Garbled, _) => format!("unreadable: {}", String::from_utf8_lossy(&self.body)),
             (_, Some(Value::String(text))) if self.socket.serializer == Serializer::Raw => text,
@@ -109,7 +109,7 @@ impl Tapped {
     }
 
     /// Time, socket, direction, topic.
-    pub(super) fn head(&self, width: usize, style: Style) -> String {
+    pub(crate) fn head(&self, width: usize, style: Style) -> String {
         let arrow = match self.way {
             Way::In => "←",
             Way::Out => "→",

@@ -15,7 +15,8 @@ use regex_lite::Regex;
 
 pub(crate) use self::away::no_tap;
 use self::format::Format;
-use self::message::{Tapped, exchange};
+pub(crate) use self::message::Tapped;
+use self::message::exchange;
 use self::pairs::{Pairs, Shown};
 use self::pick::pick_all;
 use super::signals::on_signal;

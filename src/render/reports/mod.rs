@@ -30,6 +30,7 @@ mod systems;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod top;
 mod up;
 mod values;
 mod versions;
@@ -62,6 +63,7 @@ pub use sockets::Sockets;
 pub use started::Started;
 pub use systems::{NameServerRow, SystemRow, SystemState, Systems};
 pub use timers::Timers;
+pub use top::TopReport;
 pub use up::Up;
 pub use values::{Answer, Attributes, BareName, Done};
 pub use versions::Versions;

@@ -24,7 +24,8 @@ pub enum SystemState {
 }
 
 impl SystemState {
-    fn as_str(self) -> &'static str {
+    /// Its word, as it is printed.
+    pub fn as_str(self) -> &'static str {
         match self {
             SystemState::Starting => "starting",
             SystemState::Running => "running",

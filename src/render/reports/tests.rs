@@ -384,6 +384,8 @@ fn traffic_in_every_form() {
             vec!["Alice".to_owned(), "W*".to_owned()],
         )]
         .into(),
+        queued: [].into(),
+        usage: None,
     };
     insta::assert_snapshot!(forms(&Sockets(vec![("Bob".parse().unwrap(), status)])));
 }
@@ -398,6 +400,8 @@ fn maps_too_are_in_the_order_that_people_expect() {
         garbage_lines: 0,
         skipped_ticks: 0,
         admits: [].into(),
+        queued: [].into(),
+        usage: None,
     };
     let sockets = Sockets(vec![("Bob".parse().unwrap(), status)]);
     let attributes = ["x10", "x9"].map(|name| (name.to_owned(), json!(1)));

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict
 
 from ..errors import Fault, OsbError
 from ..proxy import of_json
+from .usage import own_usage
 
 if TYPE_CHECKING:
     from .control import Request
@@ -80,6 +81,9 @@ def _status(run: "Run", _: Dict[str, Any]) -> Any:
     }
     if run.boot.dial.keys is not None:
         status["admits"] = {slot.alias: _words(slot.admits, slot.admitted) for slot in slots if slot.bound}
+    usage = own_usage(run.now())
+    if usage is not None:
+        status["usage"] = usage
     return status
 
 
