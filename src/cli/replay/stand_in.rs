@@ -73,25 +73,38 @@ impl StandIn {
             key,
             advertise,
         } = place.clone();
+        let (connected, bound): (Vec<_>, Vec<_>) =
+            sockets.into_iter().partition(|it| !it.to.is_empty());
         let handle = spawn_quietly(move || {
+            // They are there before it is known to others.
+            let mut bound = Some(bound);
             Agent::new(sending)
                 .named(&name)
                 .nameserver(&nameserver)
                 .told(key, advertise)
                 .on_init(move |agent| {
+                    let made = bind(agent, bound.take().unwrap_or_default());
+                    let remote = agent.remote();
                     // It is waited for.
-                    let _ = tell.send(agent.remote());
+                    let _ = tell.send(made.map(|()| remote).map_err(|error| error.to_string()));
                     Ok(())
                 })
         });
-        let handle = handle.map_err(|error| cannot_stand_in(&place.name, error))?;
-        let remote = told.recv().map_err(|_| ended(&place.name))?;
+        let remote = match (handle, told.try_recv()) {
+            (Ok(handle), Ok(Ok(remote))) => Ok((handle, remote)),
+            (_, Ok(Err(why))) => {
+                Err(CommandError::say(ErrorKind::Failed, why).with_code("stand_in"))
+            }
+            (Err(error), _) => Err(cannot_stand_in(&place.name, error)),
+            (Ok(_), Err(_)) => Err(ended(&place.name)),
+        };
+        let (handle, remote) = remote?;
         let stand_in = Self {
             handle,
             remote,
             gate,
         };
-        let made = stand_in.ask(PATIENCE, move |agent| make(agent, sockets));
+        let made = stand_in.ask(PATIENCE, move |agent| connect(agent, connected));
         match made.ok_or_else(|| ended(&place.name))? {
             Ok(()) => Ok(stand_in),
             Err(error) => Err(CommandError::new(ErrorKind::Failed, error).with_code("stand_in")),
@@ -160,30 +173,37 @@ impl StandIn {
     }
 }
 
-fn make(agent: &mut Context<Sending>, sockets: Vec<PartSocket>) -> Result<(), CallError> {
-    let discard = || Some(Handlers::one(Action::Discard));
+fn bind(agent: &mut Context<Sending>, sockets: Vec<PartSocket>) -> Result<(), CallError> {
+    for PartSocket { socket, .. } in sockets {
+        agent.bind_to(BindSpec {
+            handlers: discard(socket.kind),
+            alias: socket.alias,
+            kind: socket.kind,
+            endpoint: None,
+            serializer: socket.serializer,
+            admits: Admits::anyone(),
+        })?;
+    }
+    Ok(())
+}
+
+fn connect(agent: &mut Context<Sending>, sockets: Vec<PartSocket>) -> Result<(), CallError> {
     for PartSocket { socket, to } in sockets {
-        if to.is_empty() {
-            agent.bind_to(BindSpec {
-                handlers: socket.kind.receives().then(discard).flatten(),
-                alias: socket.alias,
-                kind: socket.kind,
-                endpoint: None,
-                serializer: socket.serializer,
-                admits: Admits::anyone(),
-            })?;
-            continue;
-        }
         for to in to {
-            let handlers = socket.kind.receives().then(discard).flatten();
             let replies = match socket.kind.asks() {
                 true => forget(),
                 false => Replies::default(),
             };
-            agent.connect_and_ask(&to, socket.alias.as_str(), handlers, replies)?;
+            let alias = socket.alias.as_str();
+            agent.connect_and_ask(&to, alias, discard(socket.kind), replies)?;
         }
     }
     Ok(())
+}
+
+/// What comes does not matter.
+fn discard(kind: Kind) -> Option<Handlers> {
+    kind.receives().then(|| Handlers::one(Action::Discard))
 }
 
 /// What is answered does not matter.
