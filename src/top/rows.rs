@@ -335,7 +335,12 @@ fn of_wire(
     wire: &ConnectionInfo,
     now: Now,
 ) -> Row {
-    let to = wire.to.as_ref().map(SocketId::to_string);
+    // What is at home there has the name server's name here.
+    let to = wire.to.as_ref().map(|to| SocketId {
+        agent: at_home(&to.agent, id),
+        alias: to.alias.clone(),
+    });
+    let to = to.as_ref().map(SocketId::to_string);
     let address = wire.address.clone().unwrap_or_else(|| "-".to_owned());
     let server = to.unwrap_or_else(|| address.clone());
     let client = format!("{id}.{}", wire.alias);
@@ -371,6 +376,15 @@ fn of_wire(
     }
 }
 
+/// How an agent is called that another one calls so.
+fn at_home(agent: &AgentId, by: &AgentId) -> AgentId {
+    let nameserver = agent.nameserver.clone();
+    AgentId {
+        name: agent.name.clone(),
+        nameserver: nameserver.or_else(|| by.nameserver.clone()),
+    }
+}
+
 /// How a wire stands, by the states of both its ends.
 fn stood(
     known: &Known,
@@ -384,14 +398,7 @@ fn stood(
             + u64::try_from(now.saturating_sub(it.at).as_millis()).unwrap_or(u64::MAX),
     };
     let server = wire.to.as_ref().and_then(|to| {
-        let there = AgentId {
-            name: to.agent.name.clone(),
-            nameserver: to
-                .agent
-                .nameserver
-                .clone()
-                .or_else(|| id.nameserver.clone()),
-        };
+        let there = at_home(&to.agent, id);
         known.agents.get(&there)
     });
     wire.clone().seen_with(end(agent), server.map(end))
