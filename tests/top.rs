@@ -238,6 +238,8 @@ fn what_happens_is_on_the_screen_and_keys_do_what_they_say() {
     kill(bench.pid("Worker"), SIGKILL);
     terminal.wait_for_line(&["Worker", "failed"]);
     terminal.wait_for_text("1 not well");
+    // By NO_COLOR.
+    assert!(!terminal.has_shown("\x1b[38;5"));
 
     terminal.press("/Car");
     terminal.wait_for_screen("the others are left out", |screen| {
