@@ -13,6 +13,7 @@ use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
 use vt100::Parser;
 
 use crate::common::closed_system::ClosedSystem;
+use crate::common::lab::{DESK, lab};
 use crate::common::{Bench, kill, wait_for, wait_until};
 
 const SYSTEM: &str = r#"
@@ -62,6 +63,20 @@ impl Terminal {
 
     /// Runs a line of the shell, in which `osb` has this path.
     fn with(bench: &Bench, locale: &str, line: impl FnOnce(&str) -> String) -> Self {
+        let osb: Command = bench.command(&[]);
+        let line = line(osb.get_program().to_str().unwrap());
+        Self::run("sh", &["-c", &line], &osb, locale)
+    }
+
+    /// Runs a command as it is.
+    fn of_command(command: &Command) -> Self {
+        let arguments: Vec<&str> = command.get_args().map(|it| it.to_str().unwrap()).collect();
+        let program = command.get_program().to_str().unwrap();
+        Self::run(program, &arguments, command, "C.UTF-8")
+    }
+
+    /// In the surroundings of another one.
+    fn run(program: &str, arguments: &[&str], like: &Command, locale: &str) -> Self {
         let window = Winsize {
             ws_row: 24,
             ws_col: 80,
@@ -69,18 +84,18 @@ impl Terminal {
             ws_ypixel: 0,
         };
         let ends = openpty(&window, None).unwrap();
-        let osb: Command = bench.command(&[]);
         let mut command = Command::new("setsid");
-        command.args(["-c", "sh", "-c"]);
-        command.arg(line(osb.get_program().to_str().unwrap()));
-        for (name, value) in osb.get_envs() {
+        command.args(["-c", program]).args(arguments);
+        for (name, value) in like.get_envs() {
             match value {
                 Some(value) => command.env(name, value),
                 None => command.env_remove(name),
             };
         }
+        if let Some(folder) = like.get_current_dir() {
+            command.current_dir(folder);
+        }
         command
-            .current_dir(bench.files())
             .env("TERM", "xterm-256color")
             .env("LC_ALL", locale)
             .stdin(ends.slave.try_clone().unwrap())
@@ -223,6 +238,8 @@ fn what_happens_is_on_the_screen_and_keys_do_what_they_say() {
     kill(bench.pid("Worker"), SIGKILL);
     terminal.wait_for_line(&["Worker", "failed"]);
     terminal.wait_for_text("1 not well");
+    // By NO_COLOR.
+    assert!(!terminal.has_shown("\x1b[38;5"));
 
     terminal.press("/Car");
     terminal.wait_for_screen("the others are left out", |screen| {
@@ -347,6 +364,56 @@ fn of_several_systems_one_is_chosen_on_the_screen() {
     terminal.press("q");
     bench.ok(&["--system", "other", "down"]);
     end(&bench);
+}
+
+#[test]
+fn several_name_servers_are_told_apart() {
+    let bench = Bench::new();
+    let up = bench.up("osb: 1\nname: two\nnameservers: { main: 127.0.0.1:0, lab: 127.0.0.1:0 }\nagents:\n  Alice: { bind: { main: PUSH } }\n  Alice@lab: { bind: { main: PUSH } }\n  Bob: {}\nconnections:\n  - { agent: Bob, to: Alice@lab.main, alias: far, handler: discard }\n  - { agent: Bob, to: Alice@main.main, alias: near, handler: discard }\n");
+    assert_eq!(up.code, 0, "{up}");
+    let mut terminal = Terminal::of(&bench, &["top"]);
+    terminal.wait_for_line(&["Alice@lab", "running"]);
+    terminal.wait_for_line(&["Alice@main", "running"]);
+    terminal.press("4");
+    terminal.wait_for_line(&["Alice@lab.main", "Bob@main.far", "proven"]);
+    terminal.wait_for_line(&["Alice@main.main", "Bob@main.near", "proven"]);
+    terminal.press("3/@lab\rl");
+    terminal.wait_for_text("log of Alice@lab");
+    bench.ok(&["log", "Alice@lab", "a word"]);
+    terminal.wait_for_text("a word");
+    terminal.press("\x1b");
+    terminal.wait_for_screen("the pane is closed", |screen| !screen.contains("──"));
+    bench.ok(&["down", "--only", "lab"]);
+    terminal.wait_for_text("name server lab is gone");
+    terminal.wait_for_line(&["Alice@lab", "?"]);
+    terminal.press("\x1b");
+    terminal.wait_for_line(&["Alice@main", "running "]);
+    terminal.press("q");
+    end(&bench);
+}
+
+#[test]
+fn machines_are_seen_with_their_logs() {
+    let Some(lab) = lab(2) else { return };
+    let config = lab.ssh_config();
+    let said = lab.up(&format!(
+        "osb: 1\nname: far\nnameserver: {DESK}:7400\nhosts:\n  lab1: {{ ssh: lab1, ssh_config: {0} }}\n  lab2: {{ ssh: lab2, ssh_config: {0} }}\nagents:\n  Alice:\n    host: lab1\n    bind: {{ main: PUSH }}\n    timers: [{{ every: 20ms, send: main, message: afar }}]\n  Bob: {{ host: lab2 }}\nconnections:\n  - {{ agent: Bob, to: Alice.main, alias: inbox, handler: log }}\n",
+        config.display()
+    ));
+    assert_eq!(said.code, 0, "{said}");
+    let mut terminal = Terminal::of_command(&lab.command(&["top"]));
+    terminal.wait_for_line(&["Alice", "running", "lab1"]);
+    terminal.wait_for_line(&["Bob", "running", "lab2"]);
+    terminal.press("Gl");
+    terminal.wait_for_text("log of Bob");
+    terminal.wait_for_line(&["INFO", "afar"]);
+    terminal.press("t");
+    terminal.wait_for_line(&["Bob.inbox", "afar"]);
+    terminal.press("2");
+    terminal.wait_for_line(&["lab1", "running", "10.77.0.11"]);
+    terminal.wait_for_line(&["lab2", "running", "10.77.0.12"]);
+    terminal.press("q");
+    lab.ok(&["down"]);
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::cell::Tone;
 use super::known::{Group, Known, Now};
-use super::rows::{SystemSeen, Tone};
+use super::rows::SystemSeen;
 use super::{Change, Mode, Top, View};
 use crate::model::{AgentId, AgentInfo, Alias, HostInfo, SystemName};
 use crate::wire::AgentStatus;

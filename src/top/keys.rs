@@ -1,9 +1,10 @@
 //! What each key does.
 
+use super::cell::Tone;
 use super::input::{Deed, Effect, Feed, FeedId, Key};
 use super::known::Now;
 use super::pane::Pane;
-use super::rows::{Key as RowKey, Tone};
+use super::rows::Key as RowKey;
 use super::{Mode, Top, View};
 
 impl Top {

@@ -1,6 +1,8 @@
 //! `osb top`: a system as it is, on a screen that one can go about in. Pure: what happens comes in with the time, what is to be
 //! done comes out, and `draw` makes a picture of it.
 
+mod canvas;
+mod cell;
 mod details;
 mod draw;
 mod help;
@@ -17,11 +19,13 @@ mod words;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use draw::{Look, draw};
+pub use canvas::Look;
+pub use cell::{Cell, Tone};
+pub use draw::draw;
 pub use input::{Deed, Effect, Feed, FeedId, Input, Key as Pressed};
 pub use known::{AgentSeen, Group, HostKey, HostSeen, Known, Now, Rates, Standing, id};
 use pane::Pane;
-pub use rows::{Cell, GAP, Key, Order, Row, SystemSeen, Tone, rows, widths};
+pub use rows::{GAP, Key, Order, Row, SystemSeen, rows, widths};
 pub use view::{Column, View};
 pub use words::{age, bytes};
 

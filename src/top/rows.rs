@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::cell::{Cell, Tone, proof, state, tone};
 use super::known::{AgentSeen, HostKey, HostSeen, Known, Now};
 use super::view::View;
-use super::words::{age, bytes, percent, rate};
+use super::words::percent;
 use crate::model::{
-    AfterEnd, AgentId, AgentInfo, Alias, ConnectionInfo, End, Proof, SocketId, State, SystemName,
+    AfterEnd, AgentId, AgentInfo, Alias, ConnectionInfo, End, SocketId, State, SystemName,
     harmless_line, matches_name,
 };
 
@@ -19,26 +20,6 @@ pub enum Key {
     Agent(AgentId),
     /// A wire, by the agent that has connected, its socket, and where it leads.
     Wire(AgentId, Alias, String),
-}
-
-/// What a colour means; it never says more than the words do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Tone {
-    #[default]
-    Plain,
-    Good,
-    Doubtful,
-    Bad,
-    Faint,
-}
-
-/// A field of a row.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Cell {
-    pub text: String,
-    pub tone: Tone,
-    /// By which it is sorted, if it is a number.
-    pub number: Option<f64>,
 }
 
 /// A row.
@@ -141,88 +122,6 @@ impl Row {
             Key::Agent(id) => matches(&id.to_string()),
             Key::Wire(..) => self.cells[..2].iter().any(|it| matches(&it.text)),
         }
-    }
-}
-
-impl Cell {
-    fn text(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            ..Self::default()
-        }
-    }
-
-    fn toned(text: impl Into<String>, tone: Tone) -> Self {
-        Self {
-            text: text.into(),
-            tone,
-            number: None,
-        }
-    }
-
-    /// What is not known is a dash.
-    fn number(number: Option<f64>, text: impl Fn(f64) -> String) -> Self {
-        match number {
-            Some(it) => Self {
-                text: text(it),
-                tone: Tone::Plain,
-                number: Some(it),
-            },
-            None => Self::toned("-", Tone::Faint),
-        }
-    }
-
-    #[allow(clippy::cast_precision_loss, reason = "it is sorted by it")]
-    fn count(count: Option<u64>, bad: Tone) -> Self {
-        let cell = Self::number(count.map(|it| it as f64), |it| rate(it.max(0.0)));
-        match count {
-            Some(0) => Self {
-                tone: Tone::Faint,
-                ..cell
-            },
-            Some(it) => Self {
-                text: short_count(it),
-                tone: bad,
-                ..cell
-            },
-            None => cell,
-        }
-    }
-
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "bytes"
-    )]
-    fn memory(memory: Option<u64>) -> Self {
-        Self::number(memory.map(|it| it as f64), |it| bytes(it as u64))
-    }
-
-    fn age(time: Option<Duration>) -> Self {
-        Self::number(time.map(|it| it.as_secs_f64()), |it| {
-            age(Duration::from_secs_f64(it))
-        })
-    }
-
-    /// Rates of nothing are there, and not worth a look.
-    fn rate(each_second: Option<f64>) -> Self {
-        let cell = Self::number(each_second, rate);
-        match each_second {
-            Some(it) if it <= 0.0 => Self {
-                tone: Tone::Faint,
-                ..cell
-            },
-            _ => cell,
-        }
-    }
-}
-
-fn short_count(count: u64) -> String {
-    match count {
-        0..=99_999 => count.to_string(),
-        #[allow(clippy::cast_precision_loss, reason = "it is rounded")]
-        count => rate(count as f64),
     }
 }
 
@@ -335,7 +234,12 @@ fn of_wire(
     wire: &ConnectionInfo,
     now: Now,
 ) -> Row {
-    let to = wire.to.as_ref().map(SocketId::to_string);
+    // What is at home there has the name server's name here.
+    let to = wire.to.as_ref().map(|to| SocketId {
+        agent: at_home(&to.agent, id),
+        alias: to.alias.clone(),
+    });
+    let to = to.as_ref().map(SocketId::to_string);
     let address = wire.address.clone().unwrap_or_else(|| "-".to_owned());
     let server = to.unwrap_or_else(|| address.clone());
     let client = format!("{id}.{}", wire.alias);
@@ -371,6 +275,15 @@ fn of_wire(
     }
 }
 
+/// How an agent is called that another one calls so.
+fn at_home(agent: &AgentId, by: &AgentId) -> AgentId {
+    let nameserver = agent.nameserver.clone();
+    AgentId {
+        name: agent.name.clone(),
+        nameserver: nameserver.or_else(|| by.nameserver.clone()),
+    }
+}
+
 /// How a wire stands, by the states of both its ends.
 fn stood(
     known: &Known,
@@ -384,14 +297,7 @@ fn stood(
             + u64::try_from(now.saturating_sub(it.at).as_millis()).unwrap_or(u64::MAX),
     };
     let server = wire.to.as_ref().and_then(|to| {
-        let there = AgentId {
-            name: to.agent.name.clone(),
-            nameserver: to
-                .agent
-                .nameserver
-                .clone()
-                .or_else(|| id.nameserver.clone()),
-        };
+        let there = at_home(&to.agent, id);
         known.agents.get(&there)
     });
     wire.clone().seen_with(end(agent), server.map(end))
@@ -403,35 +309,6 @@ pub(super) fn shown(agent: &AgentInfo) -> State {
     match (agent.state, agent.then) {
         (State::Starting, AfterEnd::Again { .. }) => State::Restarting,
         (state, _) => state,
-    }
-}
-
-/// What is old has a question mark.
-fn state(word: &str, tone: Tone, is_stale: bool) -> Cell {
-    match is_stale {
-        true => Cell::toned(format!("{word}?"), Tone::Faint),
-        false => Cell::toned(word, tone),
-    }
-}
-
-pub(super) fn tone(state: State) -> Tone {
-    match state {
-        State::Running => Tone::Good,
-        State::Starting | State::Restarting | State::Unhealthy | State::Suspect => Tone::Doubtful,
-        State::Failed | State::Unreachable | State::Ended => Tone::Bad,
-        State::Stopped => Tone::Faint,
-    }
-}
-
-pub(super) fn proof(proof: Proof) -> (&'static str, Tone) {
-    match proof {
-        Proof::Resolving => ("resolving", Tone::Doubtful),
-        Proof::Connecting => ("connecting", Tone::Doubtful),
-        Proof::Proven { .. } => ("proven", Tone::Good),
-        Proof::Refused => ("refused", Tone::Bad),
-        Proof::Lost => ("lost", Tone::Bad),
-        Proof::Suspect => ("suspect", Tone::Doubtful),
-        Proof::Unreachable => ("unreachable", Tone::Bad),
     }
 }
 
