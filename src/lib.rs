@@ -171,6 +171,8 @@ mod nameserver;
 #[doc(hidden)]
 pub mod plan;
 #[cfg(feature = "cli")]
+mod record;
+#[cfg(feature = "cli")]
 mod registry;
 #[cfg(feature = "cli")]
 #[doc(hidden)]

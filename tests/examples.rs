@@ -73,6 +73,32 @@ fn spawn() {
     }
 }
 
+/// What the sensor has sent comes again to the filter when it is gone.
+#[test]
+fn record() {
+    let bench = Bench::new();
+    up(&bench, "record");
+    let file = bench.files().join("run.mcap");
+    let file = file.to_str().unwrap();
+    let recorded = bench.json(&["record", "Sensor", "--file", file, "-n", "50"]);
+    assert_eq!(
+        (&recorded["messages"], &recorded["lost"]),
+        (&50.into(), &0.into())
+    );
+    let names = bench.ok(&["ls", file, "-o", "names"]);
+    assert_eq!(names, "Sensor.out\nSensor.state/battery\n");
+    let contents = bench.json(&["ls", file]);
+    let measured = contents["channels"][0]["messages"].as_u64().unwrap();
+    bench.ok(&["stop", "Sensor"]);
+    let before = bench.count("Filter", "measured", "received");
+    bench.ok(&["replay", file, "--as", "Sensor"]);
+    wait_for("all has come again", || {
+        let now = bench.count("Filter", "measured", "received");
+        (now == before + measured).then_some(())
+    });
+    down(&bench);
+}
+
 /// The dashboard asks for metrics that there are, with labels that they have.
 #[test]
 fn metrics() {

@@ -322,6 +322,7 @@ fn few_write_to_terminals() {
             "host/mod.rs",
             "host/renewal.rs",
             "nameserver/audit.rs",
+            "nameserver/events.rs",
             "nameserver/mod.rs",
             "proxy/driver.rs",
             "render/progress.rs",

@@ -99,6 +99,7 @@ def test_what_is_said_again_has_not_happened():
     assert on({"proven": {"us": 3}}) == ["wire proven"]
     assert on({"proven": {"us": 3}}) == []
     assert on({"proven": {"us": 3}}, times=2) == ["wire lost", "wire proven"]
+    assert on("connecting", times=2) == ["wire lost", "wire connecting"]
     assert history.on_losses("main", 0, 0) == []
     assert history.on_losses("main", 3, 1) == [
         {"kind": "loss", "of": "Alice.main", "what": "dropped", "count": 3},

@@ -14,8 +14,8 @@ use rustix::net::netdevice::name_to_index;
 use super::{
     addr, after, agent, bind, call, check, close, complete, completions, connect, doctor, down,
     events, every, export, get, graph, history, host, install, keys, log, logs, ls, man, metrics,
-    move_agent, ns, plan, rate, remove, restart, scale, schema, send, set, spawn, start, stop,
-    stop_timer, subscribe, tap, timers, top, unsubscribe, up, version, wait, why,
+    move_agent, ns, plan, rate, record, remove, replay, restart, scale, schema, send, set, spawn,
+    start, stop, stop_timer, subscribe, tap, timers, top, unsubscribe, up, version, wait, why,
 };
 use crate::model::{SystemName, harmless, without_scheme, zone};
 use crate::render::{ColorChoice, Output, error_json};
@@ -145,6 +145,8 @@ pub enum Command {
     Logs(logs::LogsArgs),
     Tap(tap::TapArgs),
     Rate(rate::RateArgs),
+    Record(record::RecordArgs),
+    Replay(replay::ReplayArgs),
     Top(top::TopArgs),
     Why(why::WhyArgs),
     Events(events::EventsArgs),

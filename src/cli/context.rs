@@ -113,6 +113,16 @@ impl Context {
         }
     }
 
+    /// Whether there is somebody to whom something may be said by the way.
+    pub fn is_watched(&self) -> bool {
+        !self.global.quiet
+    }
+
+    /// Says on stderr, a terminal, how far something has come, over what was said of that before.
+    pub fn note_over(&self, text: &str) {
+        let _ = write!(io::stderr(), "\r\x1b[K{}", harmless(text));
+    }
+
     /// What shows how far a command has come.
     pub fn reporter(&self) -> Box<dyn Reporter> {
         if self.global.quiet {

@@ -6,8 +6,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::logs::Moment;
+use super::logs::{Moment, Past, run_meant};
 use super::{CommandError, Context, ErrorKind, Session, complete};
+use crate::journal::happened_behind;
 use crate::model::timing::CONTROL_TIMEOUT;
 use crate::model::{NameServerName, matches_name};
 use crate::proxy::{Events, NameServer, ProxyError};
@@ -38,6 +39,12 @@ pub struct EventsArgs {
     /// Only what operators have done, and who was let in or not
     #[arg(long, conflicts_with = "kinds")]
     pub audit: bool,
+    /// Those of the last run, of a system that is down or did not come up
+    #[arg(long, conflicts_with_all = ["follow", "run"])]
+    pub last: bool,
+    /// Those of the run of that number: `osb ls runs`
+    #[arg(long, value_name = "NUMBER", conflicts_with = "follow")]
+    pub run: Option<u64>,
     /// Only the last events
     #[arg(short = 'n', long, value_name = "N", conflicts_with = "follow")]
     pub lines: Option<usize>,
@@ -63,6 +70,9 @@ impl FromStr for EventKind {
 }
 
 pub(crate) fn run(args: EventsArgs, context: &mut Context) -> Result<(), CommandError> {
+    if let Some(past) = args.past() {
+        return show_past(&args, &past, context);
+    }
     let session = context.session()?;
     session.warn(context);
     for missing in session.missing() {
@@ -85,17 +95,49 @@ fn show(args: &EventsArgs, session: &Session, context: &Context) -> Result<(), C
                 let nameserver = nameserver.clone();
                 all.push(Happened { event, nameserver });
             }
-            // Those of one name server are in their order, and no others are between them yet.
-            if let (Some(most), 1) = (args.lines, session.groups().len())
-                && all.len() > most
-            {
-                all.remove(0);
-            }
         }
         args.may_know(&events, &group.nameserver)?;
     }
-    // Each name server has its own order; a sort that is stable leaves it.
-    if session.groups().len() > 1 {
+    print(all, session.groups().len() > 1, args, context)
+}
+
+/// What had happened in a run that is over.
+fn show_past(args: &EventsArgs, past: &Past, context: &Context) -> Result<(), CommandError> {
+    let (system, dir) = run_meant(past, context)?;
+    let mut all = Vec::new();
+    let folders = dir.all_events()?;
+    if folders.is_empty() {
+        let sentence = format!("no events of that run of {system} are kept on this machine");
+        return Err(CommandError::say(ErrorKind::Failed, sentence).with_code("no_events"));
+    }
+    let several = folders.len() > 1;
+    for (group, folder) in folders {
+        let nameserver = several.then(|| group.unwrap_or_else(NameServerName::only));
+        let mut after = 0;
+        loop {
+            let events = happened_behind(&folder, after)?;
+            let Some(last) = events.last() else {
+                break;
+            };
+            after = last.n;
+            let wanted = events.into_iter().filter(|it| args.want(it));
+            all.extend(wanted.map(|event| Happened {
+                event,
+                nameserver: nameserver.clone(),
+            }));
+        }
+    }
+    print(all, several, args, context)
+}
+
+/// Each name server has its own order; a sort that is stable leaves it.
+fn print(
+    mut all: Vec<Happened>,
+    several: bool,
+    args: &EventsArgs,
+    context: &Context,
+) -> Result<(), CommandError> {
+    if several {
         all.sort_by(|one, other| one.event.at.cmp(&other.event.at));
     }
     let over = args.lines.map_or(0, |most| all.len().saturating_sub(most));
@@ -171,6 +213,15 @@ fn pass(mut events: Events, nameserver: Option<NameServerName>, to: &Sender<Comi
 }
 
 impl EventsArgs {
+    /// The run that is over, if one is meant.
+    fn past(&self) -> Option<Past> {
+        match (self.last, self.run) {
+            (true, _) => Some(Past::Last),
+            (false, Some(number)) => Some(Past::Run(number)),
+            (false, None) => None,
+        }
+    }
+
     /// Has the agents that are meant tell of their attributes, also those that have come, if that is wanted.
     fn follow_attributes(&self, session: &Session, context: &Context) -> Result<(), CommandError> {
         if !self.kinds.iter().any(|it| it.0 == "attribute") {

@@ -1,11 +1,15 @@
 //! `osb ls`.
 
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
 use clap::ValueEnum;
+use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 
 use super::remembered::{Remembered, remembered};
 use super::session::{Group, is_running};
 use super::timeout::TimeoutArgs;
-use super::{CommandError, Context, ls_agents, ls_hosts, ls_runs};
+use super::{CommandError, Context, ls_agents, ls_hosts, ls_recording, ls_runs};
 use crate::model::SystemName;
 use crate::render::{
     Addresses, Connections, Listed, NameServerRow, Sockets, SystemRow, SystemState, Systems,
@@ -13,12 +17,12 @@ use crate::render::{
 use crate::state::{GroupRecord, Phase, StateError, SystemRecord};
 use crate::wire::{AgentRequest, AgentStatus};
 
-/// List agents, hosts, connections, addresses, sockets, systems, runs
+/// List agents, hosts, connections, addresses, sockets, systems, runs, or what is in a recording
 #[derive(Debug, clap::Args)]
 pub struct LsArgs {
-    /// What to list
-    #[arg(value_enum, default_value_t)]
-    pub what: What,
+    /// What to list; FILE.mcap is a recording
+    #[arg(value_parser = ListedParser, default_value = "agents")]
+    pub what: Listing,
     #[command(flatten)]
     pub timeout: TimeoutArgs,
 }
@@ -39,6 +43,42 @@ pub enum What {
     Runs,
 }
 
+/// What is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    /// Of systems.
+    Of(What),
+    /// What is in a recording.
+    Recording(PathBuf),
+}
+
+/// Reads that: what ends in `.mcap`, or has a slash in it, is a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ListedParser;
+
+impl TypedValueParser for ListedParser {
+    type Value = Listing;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Listing, clap::Error> {
+        let text = value.to_string_lossy();
+        if text.ends_with(".mcap") || text.contains('/') {
+            return Ok(Listing::Recording(value.into()));
+        }
+        let known = EnumValueParser::<What>::new();
+        known.parse_ref(command, argument, value).map(Listing::Of)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let all = What::value_variants().iter();
+        Some(Box::new(all.filter_map(ValueEnum::to_possible_value)))
+    }
+}
+
 pub(crate) fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandError> {
     let agents = || {
         let session = context.session()?.until_the_end();
@@ -46,7 +86,11 @@ pub(crate) fn run(args: LsArgs, context: &mut Context) -> Result<(), CommandErro
         session.warn_of_keys(context);
         session.listed(context)
     };
-    match args.what {
+    let what = match args.what {
+        Listing::Of(what) => what,
+        Listing::Recording(file) => return ls_recording::run(file, context),
+    };
+    match what {
         What::Agents => ls_agents::run(context),
         What::Connections => context.print(&Connections(agents()?)),
         What::Addresses => context.print(&Addresses(agents()?)),

@@ -48,6 +48,7 @@ mod logs;
 mod ls;
 mod ls_agents;
 mod ls_hosts;
+mod ls_recording;
 mod ls_runs;
 mod man;
 mod many;
@@ -61,8 +62,10 @@ mod plan;
 mod purpose;
 mod quick;
 mod rate;
+mod record;
 mod remembered;
 mod remove;
+mod replay;
 mod replies;
 mod request;
 mod restart;
@@ -117,7 +120,7 @@ pub use session::Session;
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     keep_descriptors();
     note_is_osb();
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = record::of_file(arguments.into_iter().collect());
     if complete::asked(&arguments) {
         return ExitCode::SUCCESS;
     }
@@ -195,6 +198,8 @@ fn run(command: Command, context: &mut Context) -> Result<(), CommandError> {
         Command::Log(args) => log::run(args, context),
         Command::Logs(args) => logs::run(args, context),
         Command::Tap(args) => tap::run(args, context),
+        Command::Record(args) => record::run(args, context),
+        Command::Replay(args) => replay::run(args, context),
         Command::Rate(args) => rate::run(args, context),
         Command::Top(args) => top::run(args, context),
         Command::Why(args) => why::run(args, context),

@@ -11,8 +11,8 @@ use super::args::{Cli, Command, GlobalArgs};
 use super::{
     addr, after, agent, bind, call, check, close, completions, connect, doctor, down, events,
     every, export, get, graph, history, host, install, keys, log, logs, ls, man, metrics,
-    move_agent, ns, plan, rate, remove, restart, scale, schema, send, set, spawn, start, stop,
-    stop_timer, subscribe, tap, timers, top, unsubscribe, up, version, wait, why,
+    move_agent, ns, plan, rate, record, remove, replay, restart, scale, schema, send, set, spawn,
+    start, stop, stop_timer, subscribe, tap, timers, top, unsubscribe, up, version, wait, why,
 };
 
 /// The arguments of each command.
@@ -56,6 +56,8 @@ const COMMANDS: &[(&str, Augment)] = &[
     ("logs", logs::LogsArgs::augment_args),
     ("tap", tap::TapArgs::augment_args),
     ("rate", rate::RateArgs::augment_args),
+    ("record", record::RecordArgs::augment_args),
+    ("replay", replay::ReplayArgs::augment_args),
     ("top", top::TopArgs::augment_args),
     ("why", why::WhyArgs::augment_args),
     ("events", events::EventsArgs::augment_args),

@@ -39,6 +39,20 @@ impl Signals {
     }
 }
 
+/// Has `act` done each time that SIGUSR1 comes, on a thread of its own.
+pub(crate) fn on_each_usr1(act: impl Fn() + Send + 'static) -> io::Result<()> {
+    let hear = async move {
+        if let Ok(mut asked) = signal(SignalKind::user_defined1()) {
+            while asked.recv().await.is_some() {
+                act();
+            }
+        }
+    };
+    // Where it cannot be heard, it does what it always does.
+    let heard = std::thread::Builder::new().spawn(|| block_on(hear));
+    heard.map(drop)
+}
+
 /// Has `act` done when the first one comes, on a thread of its own. The second one ends the process, however far it has come.
 pub(crate) fn on_signal(act: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let hear = async {

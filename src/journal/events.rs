@@ -61,18 +61,9 @@ impl Events {
         Ok(())
     }
 
-    /// Some of those behind that number, in order. None: there are no more.
+    /// See [`happened_behind`].
     pub(crate) fn behind(&self, after: u64) -> io::Result<Vec<EventRecord>> {
-        for old in [true, false] {
-            let Some(file) = existing(&self.folder, STEM, old)? else {
-                continue;
-            };
-            let (events, _) = records_behind::<EventRecord>(&file, after, MOST)?;
-            if !events.is_empty() {
-                return Ok(events);
-            }
-        }
-        Ok(Vec::new())
+        happened_behind(&self.folder, after)
     }
 
     /// The last ones, in order, of about `bytes`.
@@ -94,6 +85,20 @@ impl Events {
         }
         Ok(last)
     }
+}
+
+/// Some of the events behind that number in `folder`, in order. None: there are no more.
+pub(crate) fn happened_behind(folder: &Folder, after: u64) -> io::Result<Vec<EventRecord>> {
+    for old in [true, false] {
+        let Some(file) = existing(folder, STEM, old)? else {
+            continue;
+        };
+        let (events, _) = records_behind::<EventRecord>(&file, after, MOST)?;
+        if !events.is_empty() {
+            return Ok(events);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// The whole lines behind that place.

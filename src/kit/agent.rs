@@ -1,6 +1,8 @@
 //! The description of an agent: its state, its handlers and methods, and the hooks of its life.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -39,6 +41,10 @@ pub struct Agent<S = ()> {
     pub(super) waits_for_go: bool,
     /// It keeps no log.
     pub(super) is_quiet: bool,
+    /// The file with its key, if it is not the one that is found.
+    pub(super) key: Option<PathBuf>,
+    /// What peers dial to reach it. None: this machine alone does.
+    pub(super) advertise: Option<IpAddr>,
     pub(super) code: Code<S>,
 }
 
@@ -69,6 +75,8 @@ impl<S> Agent<S> {
             nameserver: None,
             waits_for_go: false,
             is_quiet: false,
+            key: None,
+            advertise: None,
             code: Code {
                 handlers: BTreeMap::new(),
                 methods: BTreeMap::new(),
@@ -95,6 +103,12 @@ impl<S> Agent<S> {
     #[must_use]
     pub fn nameserver(mut self, address: &str) -> Self {
         self.nameserver = Some(address.to_owned());
+        self
+    }
+
+    /// By that key, and where peers dial to reach it: for a command, which is told.
+    pub(crate) fn told(mut self, key: Option<PathBuf>, advertise: IpAddr) -> Self {
+        (self.key, self.advertise) = (key, Some(advertise));
         self
     }
 

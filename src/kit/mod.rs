@@ -160,6 +160,7 @@ pub use current::Promise;
 pub use desk::Sent;
 pub use error::{CallError, Error, Result, RunError};
 pub use remote::Remote;
+pub(crate) use run::spawn_quietly;
 pub use run::{Handle, spawn};
 pub use subscribe::{SubscribeError, Subscription};
 pub use test::Test;

@@ -90,7 +90,7 @@ pub fn spawn<S: 'static>(
 }
 
 /// The same of an agent of the library's own, which has nothing to say to people.
-pub(super) fn spawn_quietly<S: 'static>(
+pub(crate) fn spawn_quietly<S: 'static>(
     make: impl FnOnce() -> Agent<S> + Send + 'static,
 ) -> Result<Handle, RunError> {
     spawn_at(None, move || Agent {

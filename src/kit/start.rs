@@ -65,7 +65,7 @@ impl<S> Agent<S> {
             .or_else(|| env::var(NAMESERVER).ok());
         let address = address.ok_or(RunError::NoNameServer)?;
         // Better an error now than an agent that is never registered.
-        let file = find_key(&address, None).map_err(ProxyError::from)?;
+        let file = find_key(&address, self.key.as_deref()).map_err(ProxyError::from)?;
         let dial = agent_dial(&address, file, &name)?;
         let nameserver = NameServer::dial(&dial)?;
         nameserver.ping()?;
@@ -80,7 +80,7 @@ impl<S> Agent<S> {
             successor_of: None,
             within: PROCESS.get().copied(),
             host: None,
-            advertise: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            advertise: self.advertise.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             nameserver: nameserver.link().address().to_owned(),
             keys: dial.keys,
             ipc_dir: folder.path().to_owned(),

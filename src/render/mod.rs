@@ -3,6 +3,7 @@
 //! Everything here turns values into text. Nothing is asked of the network and nothing but progress
 //! is printed.
 
+mod amount;
 pub mod diagnostic;
 mod error;
 mod graph;
@@ -16,6 +17,7 @@ mod suggest;
 mod table;
 mod time;
 
+pub(crate) use amount::amount;
 pub use error::{ErrorText, error_json, sentence};
 pub use graph::Picture;
 pub use json::{json_line, pretty};
@@ -29,6 +31,7 @@ pub use reports::{
     SocketRates, Sockets, Standing, Started, SystemRow, SystemState, Systems, Timers, TopReport,
     Uninstalled, UnitsPrinted, Up, Versions, Waited, WaitedRow, Why, WouldChange, by_hand_remedy,
 };
+pub(crate) use reports::{Contents, Recorded, Replayed};
 pub use style::{ColorChoice, Paint, Style};
 pub use suggest::did_you_mean;
 pub(crate) use time::milliseconds;

@@ -233,6 +233,32 @@ impl SystemDir {
         })
     }
 
+    /// The name servers of which there are events here: None is the first one. With the folder of each.
+    pub(crate) fn all_events(&self) -> Result<Vec<(Option<NameServerName>, Folder)>, StateError> {
+        let entries =
+            fs::read_dir(&self.0).map_err(|error| StateError::io("read", &self.0, error))?;
+        let mut all = Vec::new();
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let group = match name.to_str().and_then(|name| name.strip_prefix("events")) {
+                Some("") => None,
+                Some(of) => match of.strip_prefix('@').and_then(|of| of.parse().ok()) {
+                    Some(of) => Some(of),
+                    None => continue,
+                },
+                None => continue,
+            };
+            let path = self.events_path(group.as_ref());
+            let folder = own::closed(&path);
+            all.push((
+                group,
+                folder.map_err(|error| StateError::io("open", &path, error))?,
+            ));
+        }
+        all.sort_by(|one, other| one.0.cmp(&other.0));
+        Ok(all)
+    }
+
     /// Where agents put their ipc sockets.
     pub fn ipc(&self) -> PathBuf {
         self.0.join("ipc")

@@ -63,6 +63,15 @@ fn questions() -> Vec<NameServerRequest> {
         NameServerRequest::RotateNameserver { grace: 60 },
         NameServerRequest::Expiring {},
         NameServerRequest::Journal { after: 0 },
+        NameServerRequest::Happened {
+            life: osb::wire::Incarnation(1),
+            kept: 0,
+            events: Vec::new(),
+        },
+        NameServerRequest::Events {
+            after: None,
+            wait_ms: 0,
+        },
     ]
 }
 

@@ -146,17 +146,16 @@ impl History {
 
 /// How a connection has come from one standing to the other.
 fn steps(was: Option<&Wire>, now: &Wire) -> Vec<Stands> {
-    match was {
-        None => vec![now.stands],
-        // It was proven anew between two looks.
-        Some(was) if was.stands == Stands::Proven && now.times > was.times => {
-            let mut steps = vec![Stands::Lost];
-            steps.extend((now.stands != Stands::Lost).then_some(now.stands));
-            steps
-        }
-        Some(was) if was.stands == now.stands => Vec::new(),
-        Some(_) => vec![now.stands],
+    let Some(was) = was else {
+        return vec![now.stands];
+    };
+    if was.stands == now.stands && was.times == now.times {
+        return Vec::new();
     }
+    // It was lost, if it was proven: also where it is dialled anew, or proven anew, at the next look.
+    let lost = was.stands == Stands::Proven && now.stands != Stands::Lost;
+    let lost = lost.then_some(Stands::Lost);
+    lost.into_iter().chain([now.stands]).collect()
 }
 
 fn stands(proof: Proof) -> Stands {
@@ -273,6 +272,10 @@ mod tests {
         assert_eq!(on(&[proven(1)]), ["wire proven"]);
         assert!(on(&[proven(1)]).is_empty());
         assert_eq!(on(&[proven(2)]), ["wire lost", "wire proven"]);
+        assert_eq!(
+            on(&[connection(Proof::Connecting, 2)]),
+            ["wire lost", "wire connecting"]
+        );
         assert_eq!(on(&[connection(Proof::Lost, 2)]), ["wire lost"]);
         assert_eq!(on(&[]), ["wire removed"]);
     }

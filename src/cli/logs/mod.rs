@@ -22,7 +22,7 @@ use regex_lite::Regex;
 use self::filter::{Filter, Wanted};
 pub(crate) use self::filter::{LogLevel, Moment};
 pub(crate) use self::line::Part;
-use self::past::Past;
+pub(crate) use self::past::{Past, run_meant};
 use super::explain::{ambiguous, hint_agent};
 use super::runtime::block_on;
 use super::session::selected_for_reading;

@@ -6,7 +6,7 @@ use crate::cli::runtime::block_on;
 use crate::cli::which::{self, Meant};
 use crate::cli::{CommandError, Context, ErrorKind};
 use crate::model::{NameServerName, SystemName};
-use crate::state::{RunNote, Runs, StateDir};
+use crate::state::{RunNote, Runs, StateDir, SystemDir};
 
 /// Which runs are meant.
 pub(crate) enum Past {
@@ -16,16 +16,7 @@ pub(crate) enum Past {
 
 /// Prints what was logged then.
 pub(crate) fn run(which: &Past, args: &LogsArgs, context: &Context) -> Result<(), CommandError> {
-    let (system, runs) = meant(context)?;
-    let numbers = runs.numbers();
-    let number = match which {
-        Past::Last => numbers.last(),
-        Past::Run(number) => numbers.iter().find(|it| *it == number),
-    };
-    let Some(number) = number else {
-        return Err(no_run(&system, &numbers));
-    };
-    let dir = runs.run(*number);
+    let (system, dir) = run_meant(which, context)?;
     let note = dir.run_note();
     let mut there = tail::agents_with_logs(&dir.logs());
     let elsewhere = note.machines.iter().flat_map(|machine| &machine.agents);
@@ -39,6 +30,23 @@ pub(crate) fn run(which: &Past, args: &LogsArgs, context: &Context) -> Result<()
     let mut printer = printer(args, context);
     history(&mut follower, &mut printer, args)?;
     missing.complain("not all logs of this run could be read")
+}
+
+/// The run that is meant, and its system.
+pub(crate) fn run_meant(
+    which: &Past,
+    context: &Context,
+) -> Result<(SystemName, SystemDir), CommandError> {
+    let (system, runs) = meant(context)?;
+    let numbers = runs.numbers();
+    let number = match which {
+        Past::Last => numbers.last(),
+        Past::Run(number) => numbers.iter().find(|it| *it == number),
+    };
+    match number {
+        Some(number) => Ok((system, runs.run(*number))),
+        None => Err(no_run(&system, &numbers)),
+    }
 }
 
 /// Forgets the runs of the system that is meant, or of all if none is named.

@@ -1,5 +1,6 @@
 //! `osb tap`: what passes at sockets, as it passes.
 
+mod away;
 mod format;
 mod message;
 mod pairs;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use regex_lite::Regex;
 
+pub(crate) use self::away::no_tap;
 use self::format::Format;
 pub(crate) use self::message::Tapped;
 use self::message::exchange;
@@ -23,7 +25,6 @@ use super::{CommandError, Context, ErrorKind, Session, complete};
 use crate::model::{AgentId, Alias, harmless};
 use crate::proxy::{ProxyError, Seen, TapOf, Taps};
 use crate::render::{Listed, Output, did_you_mean};
-use crate::wire::Fault;
 
 /// How many bytes of a message are shown to people.
 const FOR_PEOPLE: u32 = 4096;
@@ -234,28 +235,15 @@ impl Tap<'_> {
         }
     }
 
-    /// What can never be tapped is an error; one that has only gone may come back.
+    /// One that has only gone may come back.
     fn on_away(&mut self, of: usize, why: ProxyError) -> Result<(), CommandError> {
         let agent = &self.agents[of];
-        let is_final = matches!(
-            why,
-            ProxyError::Fault(
-                Fault::NotPermitted { .. } | Fault::UnknownAlias { .. } | Fault::Refused { .. }
-            )
-        );
-        match why {
-            ProxyError::Fault(Fault::UnknownMethod { .. }) => Err(CommandError::say(
-                ErrorKind::Failed,
-                format!("{agent} cannot be tapped: it is written in a language whose library does not know how"),
-            )
-            .with_code("unknown_method")),
-            why if is_final && !self.began[of] => self.session.tell(Err(why)),
-            why => {
-                self.context.note(&format!("{agent} shows nothing: {why}; it is tapped again when it is back"));
-                self.began[of] = true;
-                Ok(())
-            }
-        }
+        let why = no_tap(self.session, agent, why, self.began[of])?;
+        self.context.note(&format!(
+            "{agent} shows nothing: {why}; it is tapped again when it is back"
+        ));
+        self.began[of] = true;
+        Ok(())
     }
 
     fn pass(&mut self, message: Tapped) -> Result<(), CommandError> {

@@ -1,4 +1,5 @@
 mod away;
+mod events;
 mod spawned;
 
 use std::collections::BTreeMap;

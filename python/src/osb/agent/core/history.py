@@ -80,7 +80,7 @@ def _steps(was: Optional[Tuple[str, int, Optional[str]]], now: Tuple[str, int, O
     """How a connection has come from one standing to the other."""
     if was is None:
         return [now[0]]
-    if was[0] == "proven" and now[1] > was[1]:
-        # It was proven anew between two looks.
-        return ["lost"] if now[0] == "lost" else ["lost", now[0]]
-    return [] if was[0] == now[0] else [now[0]]
+    if was[:2] == now[:2]:
+        return []
+    # It was lost, if it was proven: also where it is dialled anew, or proven anew, at the next look.
+    return ["lost", now[0]] if was[0] == "proven" and now[0] != "lost" else [now[0]]
