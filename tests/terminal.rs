@@ -315,7 +315,7 @@ fn few_write_to_terminals() {
             "cli/logs/writer.rs",
             "cli/ns.rs",
             "cli/record/mod.rs",
-        "cli/tap/mod.rs",
+            "cli/tap/mod.rs",
             "cli/top/mod.rs",
             "cli/top/screen.rs",
             "host/attached.rs",
