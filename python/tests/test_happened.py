@@ -100,9 +100,11 @@ def test_what_is_said_again_has_not_happened():
     assert on({"proven": {"us": 3}}) == []
     assert on({"proven": {"us": 3}}, times=2) == ["wire lost", "wire proven"]
     assert on("connecting", times=2) == ["wire lost", "wire connecting"]
-    assert history.on_losses("main", 0, 0) == []
-    assert history.on_losses("main", 3, 1) == [
+    assert history.on_losses("main", (0, 0), 1.0) == []
+    assert history.on_losses("main", (3, 1), 2.0) == [
         {"kind": "loss", "of": "Alice.main", "what": "dropped", "count": 3},
         {"kind": "loss", "of": "Alice.main", "what": "garbled", "count": 1},
     ]
-    assert history.on_losses("main", 3, 1) == []
+    assert history.on_losses("main", (4, 1), 3.0) == [], "once a minute"
+    assert [it["count"] for it in history.on_losses("main", (5, 1), 62.0)] == [2]
+    assert [it["count"] for it in history.on_losses("main", (6, 1), 63.0, is_last=True)] == [1], "it is now or never"

@@ -125,6 +125,21 @@ impl Agent {
         }
     }
 
+    /// It goes: what was lost and is not told yet is told.
+    pub(super) fn tell_last_losses(&mut self) {
+        for at in self.sockets.ids() {
+            let Some(slot) = self.sockets.get_mut(at) else {
+                continue;
+            };
+            let counts = [slot.stats.dropped + slot.losses(), slot.stats.garbled];
+            let losses = (&slot.alias, counts);
+            let happened = self
+                .history
+                .on_losses(self.boot.name(), losses, true, self.now);
+            happened.into_iter().for_each(|it| self.membership.note(it));
+        }
+    }
+
     /// Says what is lost, when it is more than twice what was said last; and what no reader confirms, when that has
     /// stayed so for a beat: readers have their time.
     fn log_losses(&mut self, at: SlotId) {
@@ -132,8 +147,11 @@ impl Agent {
             return;
         };
         let lost = slot.losses();
-        let now = [slot.stats.dropped + lost, slot.stats.garbled];
-        let happened = self.history.on_losses(self.boot.name(), &slot.alias, now);
+        let counts = [slot.stats.dropped + lost, slot.stats.garbled];
+        let losses = (&slot.alias, counts);
+        let happened = self
+            .history
+            .on_losses(self.boot.name(), losses, false, self.now);
         happened.into_iter().for_each(|it| self.membership.note(it));
         let unconfirmed = slot.account.ledger.unconfirmed();
         let noted = std::mem::replace(&mut slot.account.noted, (lost, unconfirmed));

@@ -149,6 +149,7 @@ impl Agent {
 
     /// Says goodbye to the name server.
     pub(crate) fn leave(&mut self) {
+        self.tell_last_losses();
         self.membership.tell_happened_again();
         let envelope = self.membership.begin_leave();
         let end = self.life.code().map(|code| wire::End {

@@ -7,6 +7,8 @@ use crate::wire::{EventOrigin, EventPage, EventRecord, Occurred};
 
 /// So many are in memory; older ones are on the disk, if there is one.
 const RECENT: usize = 2_000;
+/// So many wait for an event at most.
+const MOST_WAITERS: usize = 1_000;
 /// So many are told at once.
 pub(crate) const PAGE: usize = 500;
 
@@ -23,7 +25,7 @@ pub(crate) struct Waiter<W> {
 pub(crate) struct Stream<W> {
     last: u64,
     recent: VecDeque<EventRecord>,
-    waiters: Vec<Waiter<W>>,
+    waiters: VecDeque<Waiter<W>>,
 }
 
 impl<W> Stream<W> {
@@ -34,7 +36,7 @@ impl<W> Stream<W> {
         Self {
             last: recent.back().map_or(0, |it| it.n),
             recent,
-            waiters: Vec::new(),
+            waiters: VecDeque::new(),
         }
     }
 
@@ -76,8 +78,11 @@ impl<W> Stream<W> {
     }
 
     /// There is nothing behind that number yet: `who` waits.
-    pub(crate) fn wait(&mut self, waiter: Waiter<W>) {
-        self.waiters.push(waiter);
+    /// One that waits no longer, because too many do, is given back.
+    pub(crate) fn wait(&mut self, waiter: Waiter<W>) -> Option<Waiter<W>> {
+        self.waiters.push_back(waiter);
+        let over = self.waiters.len() > MOST_WAITERS;
+        over.then(|| self.waiters.pop_front()).flatten()
     }
 
     /// When the first of them has waited long enough.
@@ -88,8 +93,11 @@ impl<W> Stream<W> {
     /// Those who are to be answered: for whom there is something, and those who have waited long enough.
     pub(crate) fn due(&mut self, now: Duration) -> Vec<Waiter<W>> {
         let last = self.last;
-        let is_due = |it: &mut Waiter<W>| it.after < last || it.until <= now;
-        self.waiters.extract_if(.., is_due).collect()
+        let waiters = std::mem::take(&mut self.waiters).into_iter();
+        let (due, others): (Vec<_>, Vec<_>) =
+            waiters.partition(|it| it.after < last || it.until <= now);
+        self.waiters = others.into();
+        due
     }
 }
 
@@ -167,7 +175,7 @@ mod tests {
         let mut stream: Stream<u8> = Stream::resume(Vec::new());
         let s = Duration::from_secs;
         for (who, after, until) in [(1, 0, s(5)), (2, 1, s(3))] {
-            stream.wait(Waiter { who, after, until });
+            assert!(stream.wait(Waiter { who, after, until }).is_none());
         }
         assert!(stream.due(s(1)).is_empty());
         assert_eq!(stream.next_deadline(), Some(s(3)));
@@ -176,5 +184,14 @@ mod tests {
         assert_eq!(due.iter().map(|it| it.who).collect::<Vec<_>>(), [1]);
         assert_eq!(stream.due(s(3)).len(), 1);
         assert_eq!(stream.next_deadline(), None);
+        let waiter = |who| Waiter {
+            who,
+            after: 1,
+            until: s(9),
+        };
+        let over: Vec<u8> = (0..=1_000_u32)
+            .filter_map(|n| Some(stream.wait(waiter(u8::from(n > 0)))?.who))
+            .collect();
+        assert_eq!(over, [0], "the one that has waited longest");
     }
 }

@@ -1,38 +1,97 @@
-//! The files of what has happened in a system: `events.jsonl`, and the one before it, `events.old.jsonl`. Together they
-//! are no larger than they may be. Only the name server writes them.
+//! The files of what has happened in a system: `events.jsonl`, and `often.jsonl` for what may come so often that it would push
+//! out all else, each with the one before it, `….old.jsonl`. Together they are no larger than they may be. Only the name
+//! server writes them.
 
 use std::fs::File;
 use std::io::{self, Write};
 
 use super::core::LONGEST_LINE;
-use super::files::{begin, existing, turn};
-use super::search::records_behind;
+use super::files::{begin, existing, lines_behind, turn};
 use crate::owned::Folder;
-use crate::wire::EventRecord;
+use crate::wire::{EventRecord, Occurred};
 
-const STEM: &str = "events";
-/// How much is read at once, in bytes.
+/// How much is read at once of each file, in bytes.
 const MOST: usize = 1 << 20;
+
+/// Where an event is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Events,
+    /// What operators do and attributes: a program may be an operator.
+    Often,
+}
+
+impl Sort {
+    const ALL: [Sort; 2] = [Sort::Events, Sort::Often];
+    const STEMS: [&str; 2] = ["events", "often"];
+
+    fn of(what: &Occurred) -> Self {
+        match what {
+            Occurred::Deed { .. } | Occurred::Attribute { .. } => Sort::Often,
+            Occurred::Agent { .. }
+            | Occurred::Host { .. }
+            | Occurred::Wire { .. }
+            | Occurred::Socket { .. }
+            | Occurred::Health { .. }
+            | Occurred::Loss { .. }
+            | Occurred::Member { .. }
+            | Occurred::Nameserver { .. }
+            | Occurred::Gap { .. }
+            | Occurred::Unknown => Sort::Events,
+        }
+    }
+
+    fn stem(self) -> &'static str {
+        Self::STEMS[self as usize]
+    }
+
+    /// How large a file becomes, where all of them may be so large: of each there are two.
+    fn limit(self, all: u64) -> u64 {
+        match self {
+            Sort::Events => all / 8 * 3,
+            Sort::Often => all / 8,
+        }
+    }
+}
 
 /// Events on a disk.
 pub(crate) struct Events {
     folder: Folder,
+    files: [Open; 2],
+}
+
+/// A file that is written.
+struct Open {
+    sort: Sort,
     file: File,
     size: u64,
-    /// How large a file becomes.
     limit: u64,
+}
+
+/// The last events.
+pub(crate) struct LastEvents {
+    /// In order.
+    pub events: Vec<EventRecord>,
+    /// From this number on none is left out.
+    pub whole_from: u64,
 }
 
 impl Events {
     /// Those in that folder, from where they were left. No more than `most` bytes are kept.
     pub(crate) fn open(folder: Folder, most: u64) -> io::Result<Self> {
-        let (file, size) = begin(&folder, STEM)?;
-        Ok(Self {
-            folder,
-            file,
-            size,
-            limit: most / 2,
-        })
+        let open = |sort: Sort| {
+            let (file, size) = begin(&folder, sort.stem())?;
+            let limit = sort.limit(most);
+            io::Result::Ok(Open {
+                sort,
+                file,
+                size,
+                limit,
+            })
+        };
+        let [events, often] = Sort::ALL;
+        let files = [open(events)?, open(often)?];
+        Ok(Self { folder, files })
     }
 
     /// Writes events down, in order. What does not fit on a line is left out, and its number is missing.
@@ -40,24 +99,19 @@ impl Events {
         &mut self,
         events: impl Iterator<Item = &'a EventRecord>,
     ) -> io::Result<()> {
-        let mut lines = Vec::new();
+        let mut lines: [Vec<u8>; 2] = Default::default();
         for event in events {
+            let lines = &mut lines[Sort::of(&event.what) as usize];
             let begin = lines.len();
-            serde_json::to_writer(&mut lines, event)?;
+            serde_json::to_writer(&mut *lines, event)?;
             lines.push(b'\n');
             if lines.len() - begin > LONGEST_LINE {
                 lines.truncate(begin);
             }
         }
-        if self.size > 0 && self.size + lines.len() as u64 > self.limit {
-            self.file = turn(&self.folder, STEM)?;
-            self.size = 0;
+        for (file, lines) in self.files.iter_mut().zip(&lines) {
+            file.write(&self.folder, lines)?;
         }
-        self.file.write_all(&lines).inspect_err(|_| {
-            // With the next line behind it, what is torn could not be read.
-            let _ = self.file.set_len(self.size);
-        })?;
-        self.size += lines.len() as u64;
         Ok(())
     }
 
@@ -66,39 +120,64 @@ impl Events {
         happened_behind(&self.folder, after)
     }
 
-    /// The last ones, in order, of about `bytes`.
-    pub(crate) fn last(&self, bytes: u64) -> io::Result<Vec<EventRecord>> {
-        let mut last: Vec<EventRecord> = Vec::new();
-        let mut left = bytes;
-        for old in [false, true] {
-            let Some(file) = existing(&self.folder, STEM, old)? else {
-                continue;
-            };
-            let length = file.metadata()?.len();
-            let mut events = tail(&file, length.saturating_sub(left), length)?;
-            left = left.saturating_sub(length);
-            events.append(&mut last);
-            last = events;
-            if left == 0 {
-                break;
+    /// The last ones, of about so many bytes of each sort.
+    pub(crate) fn last(&self, bytes: u64) -> io::Result<LastEvents> {
+        let mut events = Vec::new();
+        let mut whole_from = 0;
+        for sort in Sort::ALL {
+            let (some, is_whole) = last_of(&self.folder, sort, bytes)?;
+            if let (false, Some(first)) = (is_whole, some.first()) {
+                whole_from = whole_from.max(first.n);
             }
+            events.extend(some);
         }
-        Ok(last)
+        events.sort_by_key(|it| it.n);
+        Ok(LastEvents { events, whole_from })
+    }
+}
+
+impl Open {
+    fn write(&mut self, folder: &Folder, lines: &[u8]) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        if self.size > 0 && self.size + lines.len() as u64 > self.limit {
+            self.file = turn(folder, self.sort.stem())?;
+            self.size = 0;
+        }
+        self.file.write_all(lines).inspect_err(|_| {
+            // With the next line behind it, what is torn could not be read.
+            let _ = self.file.set_len(self.size);
+        })?;
+        self.size += lines.len() as u64;
+        Ok(())
     }
 }
 
 /// Some of the events behind that number in `folder`, in order. None: there are no more.
 pub(crate) fn happened_behind(folder: &Folder, after: u64) -> io::Result<Vec<EventRecord>> {
-    for old in [true, false] {
-        let Some(file) = existing(folder, STEM, old)? else {
+    lines_behind(folder, &Sort::STEMS, after, MOST)
+}
+
+/// The last events of a sort, in order, of about `bytes`; and whether these are all.
+fn last_of(folder: &Folder, sort: Sort, bytes: u64) -> io::Result<(Vec<EventRecord>, bool)> {
+    let mut last: Vec<EventRecord> = Vec::new();
+    let mut left = bytes;
+    for old in [false, true] {
+        let Some(file) = existing(folder, sort.stem(), old)? else {
             continue;
         };
-        let (events, _) = records_behind::<EventRecord>(&file, after, MOST)?;
-        if !events.is_empty() {
-            return Ok(events);
+        let length = file.metadata()?.len();
+        let from = length.saturating_sub(left);
+        let mut events = tail(&file, from, length)?;
+        left = left.saturating_sub(length);
+        events.append(&mut last);
+        last = events;
+        if from > 0 {
+            return Ok((last, false));
         }
     }
-    Ok(Vec::new())
+    Ok((last, true))
 }
 
 /// The whole lines behind that place.
@@ -164,12 +243,41 @@ mod tests {
         let sizes = std::fs::read_dir(&dir).unwrap();
         let size: u64 = sizes.map(|it| it.unwrap().metadata().unwrap().len()).sum();
         assert!(size <= 100_000, "{size}");
-        let last = events.last(60_000).unwrap();
+        let LastEvents {
+            events: last,
+            whole_from,
+        } = events.last(30_000).unwrap();
         assert!(last.len() > 100 && last.last() == Some(&event(3_000)));
         assert!(last.windows(2).all(|two| two[0].n + 1 == two[1].n));
+        assert_eq!(whole_from, last[0].n);
         drop(events);
         let events = Events::open(folder(&dir), 100_000).unwrap();
         assert_eq!(all(&events), numbers);
+    }
+
+    #[test]
+    fn what_comes_often_does_not_push_out_the_rest() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut events = Events::open(folder(&temp.path().join("events")), 100_000).unwrap();
+        let attribute = |n: u64| EventRecord {
+            what: Occurred::Attribute {
+                of: "Alice".parse().unwrap(),
+                name: "n".into(),
+                value: Some(n.to_string()),
+            },
+            ..event(n)
+        };
+        for n in (1..20_000).step_by(100) {
+            let first = event(n);
+            let often: Vec<EventRecord> = (n + 1..n + 100).map(attribute).collect();
+            events.write([&first].into_iter().chain(&often)).unwrap();
+        }
+        let numbers = all(&events);
+        let rare = numbers.iter().filter(|n| **n % 100 == 1).count();
+        assert_eq!(rare, 200, "all of them");
+        assert!(numbers.len() < 5_000 && numbers.is_sorted_by(|a, b| a < b));
+        let last = events.last(1_000).unwrap();
+        assert!(last.whole_from > 19_000 && last.events[0].n < last.whole_from);
     }
 
     #[test]

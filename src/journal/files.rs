@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rustix::fs::OFlags;
 
 use super::core::{Book, Keep, LONGEST_LINE, Page};
-use super::search::{end_of_lines, number, records_behind};
+use super::search::{Numbered, end_of_lines, number, records_behind};
 use crate::owned::Folder;
 use crate::wire::{Note, Record};
 
@@ -90,23 +90,34 @@ pub(crate) fn events_behind(folder: &Folder, after: u64) -> io::Result<Vec<Recor
 
 /// The same, of at most so many bytes of each file.
 pub(super) fn some_behind(folder: &Folder, after: u64, most: usize) -> io::Result<Vec<Record>> {
-    let mut all = Vec::new();
+    let stems = Keep::ALL.map(|keep| keep.file().0);
+    lines_behind(folder, &stems, after, most)
+}
+
+/// The lines behind that number in the files of these names, in order, of at most so many bytes of each. None: there are no more.
+pub(super) fn lines_behind<T: Numbered>(
+    folder: &Folder,
+    stems: &[&str],
+    after: u64,
+    most: usize,
+) -> io::Result<Vec<T>> {
+    let mut all: Vec<T> = Vec::new();
     // Up to where each file was read: what lies behind in one may come before what is left in another.
     let mut complete = u64::MAX;
-    for keep in Keep::ALL {
+    for stem in stems {
         for old in [true, false] {
-            let Some(file) = existing(folder, keep.file().0, old)? else {
+            let Some(file) = existing(folder, stem, old)? else {
                 continue;
             };
-            let (records, whole) = records_behind::<Record>(&file, after, most)?;
-            if let (false, Some(last)) = (whole, records.last()) {
-                complete = complete.min(last.n);
+            let (lines, whole) = records_behind::<T>(&file, after, most)?;
+            if let (false, Some(last)) = (whole, lines.last()) {
+                complete = complete.min(last.n());
             }
-            all.extend(records);
+            all.extend(lines);
         }
     }
-    all.retain(|record| record.n <= complete);
-    all.sort_by_key(|record| record.n);
+    all.retain(|line| line.n() <= complete);
+    all.sort_by_key(Numbered::n);
     Ok(all)
 }
 

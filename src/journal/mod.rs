@@ -11,5 +11,5 @@ mod files;
 pub mod fuzzing;
 mod search;
 
-pub(crate) use events::{Events, happened_behind};
+pub(crate) use events::{Events, LastEvents, happened_behind};
 pub(crate) use files::{Journal, events_behind};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::events::{PAGE, Stream, Waiter, page_of};
-use crate::journal::Events;
+use crate::journal::{Events, LastEvents};
 use crate::model::Access;
 use crate::owned::Folder;
 use crate::registry::{RoutingId, may_know};
@@ -63,8 +63,12 @@ impl Told {
         most: u64,
     ) -> io::Result<(Self, Vec<EventOrigin>)> {
         let events = Events::open(folder, most)?;
-        let last = events.last(RECALLED)?;
+        let LastEvents {
+            events: mut last,
+            whole_from,
+        } = events.last(RECALLED)?;
         let origins = last.iter().filter_map(|it| it.by.clone()).collect();
+        last.retain(|it| it.n >= whole_from);
         let stream = Stream::resume(last);
         let told = Self {
             written: stream.last(),
@@ -123,12 +127,14 @@ impl Told {
             return Some(answer(&asker, &Ok(page)));
         };
         if after == self.stream.last() && until > now {
-            self.stream.wait(Waiter {
+            let waiter = Waiter {
                 who: asker,
                 after,
                 until,
-            });
-            return None;
+            };
+            // Where too many wait, the one that has waited longest asks again.
+            let over = self.stream.wait(waiter)?;
+            return Some(self.answer(&over.who, over.after));
         }
         Some(self.answer(&asker, after))
     }

@@ -1,9 +1,13 @@
 //! What has happened to the agent, by what it says of itself: each announcement is compared with the one before it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::model::{Address, AgentName, Alias, ConnectionInfo, Kind, Proof, Role, SocketId, State};
 use crate::wire::{AgentEvent, HealthEvent, LossEvent, Occurred, SocketEvent, WireEvent as Stands};
+
+/// How often losses of one socket are told.
+const LOSS_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Where a connection leads: to a socket by name, or to an address that was given by hand.
 type Leads = (Alias, Option<SocketId>, Option<String>);
@@ -14,8 +18,8 @@ pub(crate) struct History {
     state: Option<(State, Option<String>)>,
     sockets: BTreeMap<Alias, (Kind, String)>,
     wires: BTreeMap<Leads, Wire>,
-    /// Messages of each socket that were lost by then: dropped, garbled.
-    losses: BTreeMap<Alias, [u64; 2]>,
+    /// Messages of each socket that were lost when that was told last: dropped, garbled; and when that was.
+    losses: BTreeMap<Alias, ([u64; 2], Duration)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,20 +122,25 @@ impl History {
         }
     }
 
-    /// So many messages of that socket are lost by now. What was lost since the last time.
+    /// So many messages of that socket are lost by now. What was lost since that was told last: a socket that loses on and on is
+    /// told of once a minute, unless it is now or never.
     pub(crate) fn on_losses(
         &mut self,
         of: &AgentName,
-        alias: &Alias,
-        now: [u64; 2],
+        (alias, counts): (&Alias, [u64; 2]),
+        is_last: bool,
+        now: Duration,
     ) -> Vec<Occurred> {
-        if now == [0, 0] {
+        let told = self.losses.get(alias).copied();
+        let (before, at) = told.unwrap_or_default();
+        let waits = told.is_some() && now < at + LOSS_INTERVAL && !is_last;
+        if counts == before || waits {
             return Vec::new();
         }
-        let before = self.losses.insert(alias.clone(), now).unwrap_or_default();
+        self.losses.insert(alias.clone(), (counts, now));
         [LossEvent::Dropped, LossEvent::Garbled]
             .into_iter()
-            .zip(now.into_iter().zip(before))
+            .zip(counts.into_iter().zip(before))
             // A socket that was closed begins to count anew.
             .map(|(what, (now, before))| (what, now.checked_sub(before).unwrap_or(now)))
             .filter(|(_, count)| *count > 0)
@@ -281,21 +290,28 @@ mod tests {
     }
 
     #[test]
-    fn losses_are_told_as_they_grow() {
+    fn losses_are_told_at_once_and_then_once_a_minute() {
         let mut history = History::default();
         let alias: Alias = "main".parse().unwrap();
-        let mut on = |now| {
-            let happened = history.on_losses(&alice(), &alias, now);
+        let mut on = |counts, second, is_last| {
+            let now = Duration::from_secs(second);
+            let happened = history.on_losses(&alice(), (&alias, counts), is_last, now);
             let told = |it: &Occurred| serde_json::to_value(it).unwrap();
             happened.iter().map(told).collect::<Vec<Value>>()
         };
-        assert!(on([0, 0]).is_empty());
+        assert!(on([0, 0], 0, false).is_empty());
         let dropped =
             |count| json!({"kind": "loss", "of": "Alice.main", "what": "dropped", "count": count});
-        assert_eq!(on([3, 0]), [dropped(3)]);
-        assert!(on([3, 0]).is_empty());
         let garbled = json!({"kind": "loss", "of": "Alice.main", "what": "garbled", "count": 1});
-        assert_eq!(on([5, 1]), [dropped(2), garbled]);
-        assert_eq!(on([2, 1]), [dropped(2)], "of another socket with that name");
+        assert_eq!(on([3, 0], 1, false), [dropped(3)]);
+        assert!(on([4, 1], 2, false).is_empty(), "later");
+        assert_eq!(on([5, 1], 61, false), [dropped(2), garbled]);
+        assert!(on([5, 1], 200, false).is_empty());
+        assert_eq!(
+            on([2, 1], 201, false),
+            [dropped(2)],
+            "of another socket with that name"
+        );
+        assert_eq!(on([3, 1], 202, true), [dropped(1)], "it is now or never");
     }
 }

@@ -178,7 +178,7 @@ class Control:
     def leave(self, status: int, asked: bool) -> None:
         """Says goodbye, and ends the thread."""
         if self.shown:
-            self.happened.tell_again()
+            self.happened.on_leaving()
             end = {"exit": {"status": status, "signal": None, "log": []}, "asked": asked}
             heard = threading.Event()
             # Nothing is announced after that.

@@ -37,11 +37,21 @@ class Happened:
 
     def on_beat(self) -> None:
         """A second is over: what was lost meanwhile is told."""
+        self._note_losses()
+        self.tell()
+
+    def on_leaving(self) -> None:
+        """It goes: what is not told yet is told."""
+        self._note_losses(is_last=True)
+        self.tell_again()
+
+    def _note_losses(self, is_last: bool = False) -> None:
+        now = time.monotonic()
         with self._lock:
             for slot in list(self._run.sockets):
                 stats = slot.stats()
-                self._note(self._history.on_losses(slot.alias, stats["dropped"], stats["garbled"]))
-        self.tell()
+                counts = (stats["dropped"], stats["garbled"])
+                self._note(self._history.on_losses(slot.alias, counts, now, is_last))
 
     def follow_attributes(self, for_ms: int) -> None:
         """For so long, each attribute that gets another value is an event."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Tuple
 
+#: How often losses of one socket are told, in seconds.
+LOSS_INTERVAL = 60.0
+
 Event = Dict[str, Any]
 _Leads = Tuple[str, Optional[str], Optional[str]]
 
@@ -17,7 +20,8 @@ class History:
         self._sockets: Dict[str, Tuple[str, str]] = {}
         #: Where each connection leads: how it stands, how often it was proven, its address.
         self._wires: Dict[_Leads, Tuple[str, int, Optional[str]]] = {}
-        self._losses: Dict[str, Tuple[int, int]] = {}
+        #: What was lost when that was told last, and when that was.
+        self._losses: Dict[str, Tuple[Tuple[int, int], float]] = {}
 
     def on_announced(self, told: Dict[str, Any]) -> List[Event]:
         """The agent says of itself that this is so now. What has happened since it said so last."""
@@ -59,12 +63,16 @@ class History:
         event = {"kind": "wire", "of": f"{self._name}.{alias}", "to": to, "address": address, "what": stands}
         return {key: value for key, value in event.items() if value is not None}
 
-    def on_losses(self, alias: str, dropped: int, garbled: int) -> List[Event]:
-        """So many messages of that socket are lost by now. What was lost since the last time."""
-        before = self._losses.get(alias, (0, 0))
-        now = self._losses[alias] = (dropped, garbled)
+    def on_losses(self, alias: str, counts: Tuple[int, int], now: float, is_last: bool = False) -> List[Event]:
+        """So many messages of that socket are lost by now: dropped, garbled. What was lost since that was told last: a socket
+        that loses on and on is told of once a minute, unless it is now or never.
+        """
+        before, at = self._losses.get(alias, ((0, 0), -LOSS_INTERVAL))
+        if counts == before or (now < at + LOSS_INTERVAL and not is_last):
+            return []
+        self._losses[alias] = (counts, now)
         events = []
-        for what, count, former in zip(("dropped", "garbled"), now, before):
+        for what, count, former in zip(("dropped", "garbled"), counts, before):
             # A socket that was closed begins to count anew.
             more = count - former if count >= former else count
             if more:
