@@ -4,6 +4,8 @@
 mod access;
 mod address;
 mod admits;
+#[cfg(feature = "cli")]
+mod age;
 mod connection;
 mod duration;
 mod edit;
@@ -49,6 +51,8 @@ mod update;
 pub use access::{Access, Holder, KeyEntry, KeysOf, OperatorAccess, Term};
 pub use address::{Address, BadEndpoint, Endpoint, Role, Serializer, Transport, beside, bound_for};
 pub use admits::{Accept, Admits};
+#[cfg(feature = "cli")]
+pub(crate) use age::age;
 pub use connection::{ConnectionInfo, End, Proof};
 pub use duration::{DurationError, Millis};
 pub use edit::Edit;

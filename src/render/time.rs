@@ -2,16 +2,11 @@
 
 use std::time::Duration;
 
+use crate::model::age;
+
 /// How long something has been up: `3m 12s`, `2h 05m`, `4d 7h`.
 pub fn uptime(seconds: f64) -> String {
-    let seconds = seconds.max(0.0) as u64;
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, _) => format!("{minutes}m {:02}s", seconds % 60),
-        (0, _, _) => format!("{hours}h {:02}m", minutes % 60),
-        _ => format!("{days}d {}h", hours % 24),
-    }
+    age(Duration::from_secs(seconds.max(0.0) as u64))
 }
 
 /// How long something took: `0.12 s`, `75.3 s`.

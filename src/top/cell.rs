@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::words::{age, bytes, rate};
+use super::words::{bytes, rate};
+use crate::model::age;
 use crate::model::{Proof, State};
 
 /// What a colour means; it never says more than the words do.

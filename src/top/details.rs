@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::cell::{Tone, proof, tone};
 use super::known::{AgentSeen, Known, Now};
 use super::rows::{Key, SystemSeen, shown};
-use super::words::{age, bytes, percent, rate};
+use super::words::{bytes, percent, rate};
+use crate::model::age;
 use crate::model::{AfterEnd, AgentId, AgentInfo, SocketId, harmless_line};
 use crate::wire::ProcessUsage;
 

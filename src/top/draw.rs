@@ -11,8 +11,8 @@ use super::input::Feed;
 use super::known::Now;
 use super::pane::Pane;
 use super::rows::{GAP, Row, widths};
-use super::words::age;
 use super::{Mode, Top, View};
+use crate::model::age;
 
 /// Draws all of it.
 pub fn draw(frame: &mut Frame<'_>, top: &mut Top, look: Look, now: Now) {

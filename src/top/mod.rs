@@ -27,7 +27,7 @@ pub use known::{AgentSeen, Group, HostKey, HostSeen, Known, Now, Rates, Standing
 use pane::Pane;
 pub use rows::{GAP, Key, Order, Row, SystemSeen, rows, widths};
 pub use view::{Column, View};
-pub use words::{age, bytes};
+pub use words::bytes;
 
 use crate::model::AgentId;
 

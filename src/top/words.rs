@@ -1,18 +1,4 @@
-//! Numbers and times in few characters.
-
-use std::time::Duration;
-
-/// `7s`, `3m 12s`, `2h 05m`, `4d 7h`.
-pub fn age(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, _) => format!("{minutes}m {:02}s", seconds % 60),
-        (0, _, _) => format!("{hours}h {:02}m", minutes % 60),
-        _ => format!("{days}d {}h", hours % 24),
-    }
-}
+//! Numbers in few characters.
 
 /// `0`, `2.5`, `317`, `48k`, `1.2M`.
 pub(super) fn rate(each_second: f64) -> String {
@@ -76,8 +62,5 @@ mod tests {
         assert_eq!(bytes(49_152), "48k");
         assert_eq!(bytes(1_258_291), "1.2M");
         assert_eq!(bytes(3 << 30), "3.0G");
-        assert_eq!(age(Duration::from_secs(7)), "7s");
-        assert_eq!(age(Duration::from_secs(7500)), "2h 05m");
-        assert_eq!(age(Duration::from_secs(370_800)), "4d 7h");
     }
 }
